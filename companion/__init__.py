@@ -1,0 +1,1 @@
+"""AI Companion Scheduler: plans messages to patients and delivers them by Telegram."""

@@ -1,0 +1,35 @@
+"""Who is calling and what the caller may do: the one place where roles are enforced, for pages and programs alike."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Literal
+
+from companion.clinics.models import Clinic, Role
+
+_ORDER = [Role.VIEWER, Role.PROVIDER, Role.ADMIN]
+
+
+class NotAllowed(Exception):
+    """The caller's role is too small; the message is for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The member, API key or own service that acts, always within one clinic. Every query starts from `clinic`."""
+
+    clinic: Clinic
+    kind: Literal["member", "key", "service"]
+    id: uuid.UUID | None
+    name: str
+    role: Role
+
+    def may(self, needed: Role) -> bool:
+        """Whether the caller's role includes `needed`."""
+        return _ORDER.index(self.role) >= _ORDER.index(needed)
+
+    def needs(self, needed: Role) -> None:
+        """Raises NotAllowed unless the caller's role includes `needed`."""
+        if not self.may(needed):
+            raise NotAllowed(
+                f"This needs the role {needed.value}; yours is {self.role.value}. Ask an admin of your clinic."
+            )

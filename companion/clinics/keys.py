@@ -1,0 +1,10 @@
+"""UUIDs of version 7 (RFC 9562): they sort by time of making, so that new rows land at an index's end."""
+
+import uuid
+
+from uuid_utils.compat import uuid7
+
+
+def new_id() -> uuid.UUID:
+    """A fresh primary key."""
+    return uuid7()

@@ -1,0 +1,165 @@
+"""The tenant: a Clinic with its Bot, Members, API keys and audit trail. Who may do what stands in access.py."""
+
+import datetime as dt
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from companion.clinics.keys import new_id
+from companion.clinics.sealed import SealedField
+
+
+class Role(models.TextChoices):
+    """What a Member or an API key may do; each role includes those before it."""
+
+    VIEWER = "viewer", "Viewer"
+    PROVIDER = "provider", "Provider"
+    ADMIN = "admin", "Admin"
+
+
+class Clinic(models.Model):
+    """The tenant. Nothing crosses clinics."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=100)
+    timezone = models.CharField(max_length=64, default="UTC")
+    language = models.CharField(max_length=16, default="en")
+    quiet_from = models.TimeField(default=dt.time(21))
+    quiet_until = models.TimeField(default=dt.time(8))
+    consent_required = models.BooleanField(default=False)
+    demo = models.BooleanField(default=False)
+    """Filled with invented patients: no real bot may ever serve it."""
+    sending_paused_at = models.DateTimeField(null=True)
+    sending_paused_by = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class Closed(models.TextChoices):
+    """Why a Bot sends nothing for now."""
+
+    NOT_CLOSED = "", "open"
+    RETRY_AFTER = "retry_after", "Telegram asked us to wait"
+    CIRCUIT = "circuit", "Telegram can't be reached"
+    UNAUTHORIZED = "unauthorized", "Telegram refuses the bot's token"
+
+
+class Bot(models.Model):
+    """A Clinic's Telegram bot. This row decides for all dispatchers when the next message may leave."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.OneToOneField(Clinic, models.CASCADE, related_name="bot")
+    token = SealedField("clinics.Bot.token")
+    telegram_id = models.BigIntegerField(unique=True)
+    """The number before the colon of its token: one bot belongs to one clinic."""
+    username = models.CharField(max_length=64, blank=True)
+    sandbox = models.BooleanField(default=False)
+    next_slot_at = models.DateTimeField(null=True)
+    closed_until = models.DateTimeField(null=True)
+    closed_why = models.CharField(max_length=16, choices=Closed, blank=True, default="")
+    failures_in_a_row = models.PositiveIntegerField(default=0)
+    last_answer_at = models.DateTimeField(null=True)
+    next_update_id = models.BigIntegerField(default=0)
+    """The listener's offset: all updates below it are worked off."""
+
+    def __str__(self) -> str:
+        return f"bot {self.telegram_id}"
+
+
+class Member(models.Model):
+    """A person who signs in, with a role in one clinic."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="members")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=16, choices=Role)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["clinic", "user"], name="member_once_in_a_clinic"),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="member_has_a_known_role"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class ApiKey(models.Model):
+    """A program's way in. Only the hash is kept; the key itself is shown once."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=100)
+    role = models.CharField(max_length=16, choices=Role)
+    secret_hash = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["clinic", "name"], name="api_key_name_once_in_a_clinic"),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="api_key_has_a_known_role"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AuditEntry(models.Model):
+    """Who did what to which row, and when. Never holds a text, a name or a token."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="audit_entries")
+    at = models.DateTimeField()
+    actor_kind = models.CharField(max_length=16)
+    actor_name = models.CharField(max_length=200)
+    action = models.CharField(max_length=64)
+    subject_kind = models.CharField(max_length=32)
+    subject_id = models.UUIDField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["clinic", "-at"], name="audit_by_time"),
+            models.Index(fields=["clinic", "subject_id", "at"], name="audit_of_a_subject"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.subject_id}"
+
+
+class MarkKind(models.TextChoices):
+    """Whose change it is that a Mark tells of."""
+
+    SCHEDULE = "schedule", "A schedule"
+    PATIENT = "patient", "A patient"
+    COHORT = "cohort", "A cohort"
+    CLINIC = "clinic", "A clinic"
+
+
+class Mark(models.Model):
+    """A note that plans may have changed, written in the transaction of the change, worked off by the Planner.
+
+    `subject_id` is the row that changed. It is no foreign key: the rooms that own those rows lie above this one.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="marks")
+    kind = models.CharField(max_length=16, choices=MarkKind)
+    subject_id = models.UUIDField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["subject_id"], name="marks_on_a_subject"),
+            models.Index(fields=["created_at"], name="marks_by_age"),
+        ]
+        constraints = [models.CheckConstraint(condition=Q(kind__in=MarkKind.values), name="mark_has_a_known_kind")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject_id}"

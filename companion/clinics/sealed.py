@@ -1,0 +1,84 @@
+"""The one field in which texts, replies and bot tokens are stored: authenticated encryption (AES-256-GCM).
+
+The key is derived from SECRET_KEY. What is sealed for one column opens in no other.
+"""
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+_NONCE_BYTES = 12
+_VERSION = b"\x01"
+
+
+class CannotOpen(Exception):
+    """The stored bytes were not sealed with this SECRET_KEY for this purpose (or were altered)."""
+
+
+@cache
+def _cipher(secret_key: str) -> AESGCM:
+    return AESGCM(HKDF(SHA256(), 32, salt=None, info=b"companion sealed field").derive(secret_key.encode()))
+
+
+def _context(purpose: str) -> bytes:
+    return _VERSION + purpose.encode()
+
+
+def seal(text: str, purpose: str) -> bytes:
+    """The text as bytes that only `unseal` with the same purpose can read."""
+    nonce = os.urandom(_NONCE_BYTES)
+    return _VERSION + nonce + _cipher(settings.SECRET_KEY).encrypt(nonce, text.encode(), _context(purpose))
+
+
+def unseal(stored: bytes | memoryview, purpose: str) -> str:
+    """The text again. Raises CannotOpen, which never quotes anything."""
+    data = bytes(stored)
+    nonce, body = data[1 : 1 + _NONCE_BYTES], data[1 + _NONCE_BYTES :]
+    try:
+        return _cipher(settings.SECRET_KEY).decrypt(nonce, body, _context(purpose)).decode()
+    except InvalidTag:
+        raise CannotOpen(
+            f"{purpose} was sealed with another SECRET_KEY: give this service the key that it was stored with"
+        ) from None
+
+
+if TYPE_CHECKING:
+
+    class _Bytes(models.Field[str, str]):
+        # what django-stubs reads the Python type of a column from
+        _pyi_private_set_type: str
+        _pyi_private_get_type: str
+else:
+    _Bytes = models.BinaryField
+
+
+class SealedField(_Bytes):
+    """A text that lies sealed in the database and reads as text in Python. It can't be searched or compared.
+
+    `purpose` names the column ("schedules.Attempt.text"); raw SQL seals with the same.
+    """
+
+    def __init__(self, purpose: str, **options: object) -> None:
+        self.purpose = purpose
+        options["editable"] = False
+        super().__init__(**options)  # type: ignore[arg-type]  # Django's own options, passed on as they came
+
+    def deconstruct(self) -> tuple[str, str, list[object], dict[str, object]]:
+        name, path, args, options = super().deconstruct()
+        options["purpose"] = self.purpose
+        return name, path, list(args), options
+
+    def from_db_value(self, value: bytes | None, *_: object) -> str | None:
+        return None if value is None else unseal(value, self.purpose)
+
+    def get_db_prep_value(self, value: object, connection: BaseDatabaseWrapper, prepared: bool = False) -> object:
+        sealed = seal(value, self.purpose) if isinstance(value, str) else value
+        return super().get_db_prep_value(sealed, connection, prepared)

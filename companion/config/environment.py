@@ -1,0 +1,119 @@
+"""Everything that can be set from outside, read once and typed. It decides no behaviour of its own.
+
+The names and defaults are DESIGN's ("Environment"); each may also stand in a `.env` file in the working folder.
+"""
+
+import secrets
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from pydantic import Field, HttpUrl, SecretStr, TypeAdapter, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Environment(BaseSettings):
+    """The effective settings; a wrong value stops the start with the variable named."""
+
+    model_config = SettingsConfigDict(env_prefix="COMPANION_", env_file=".env", extra="ignore", env_ignore_empty=True)
+
+    data_dir: Path = Path("data")
+    database_url: SecretStr | None = None
+    """A libpq URI; it may hold a password, hence secret. Unset: SQLite in the data folder."""
+    secret_key: SecretStr | None = None
+    base_url: str = ""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    telegram_api_url: str = ""
+    """Unset: the Sandbox where it is on, else Telegram's own."""
+    telegram_bot_token: SecretStr | None = None
+    sandbox: bool = False
+    rate_per_second: Positive = 30
+    rate_per_chat: Positive = 1
+    concurrency: int = Field(default=100, ge=1, le=10_000)
+    lease_seconds: float = Field(default=60, ge=5)
+    wake_seconds: float = Field(default=60, ge=0.1)
+    health_port: int = Field(default=0, ge=0, le=65535)
+    log: Literal["json", "text"] = "text"
+
+    @field_validator("base_url", "telegram_api_url")
+    @classmethod
+    def _an_http_address(cls, value: str) -> str:
+        if value:
+            TypeAdapter(HttpUrl).validate_python(value)
+        return value.rstrip("/")
+
+    @property
+    def public_url(self) -> str:
+        """Where people reach the pages, without a slash at the end."""
+        return self.base_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def allowed_hosts(self) -> list[str]:
+        """The names under which pages answer; bound to all interfaces without a BASE_URL, any name is as good."""
+        if not self.base_url and self.host in ("0.0.0.0", "::"):  # noqa: S104  (compared with, not bound to)
+            return ["*"]
+        return [urlsplit(self.public_url).hostname or self.host, "127.0.0.1", "localhost", "[::1]"]
+
+    @property
+    def bot_api_url(self) -> str:
+        """Where bots call to: what was set, else the Sandbox where it is on, else Telegram."""
+        if self.telegram_api_url:
+            return self.telegram_api_url
+        return f"http://{self.host}:{self.port}/sandbox" if self.sandbox else "https://api.telegram.org"
+
+
+def kept_secret_key(data_dir: Path) -> str:
+    """The key of this data folder, made on first use and readable by its owner only."""
+    path = data_dir / "secret_key"
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = data_dir / f".secret_key.{secrets.token_hex(8)}"
+    if not path.exists():
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(64))
+        # Two services may start at once: a hard link is made by one of them only, and never shows half a key.
+        try:
+            path.hardlink_to(fresh)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return path.read_text().strip()
+
+
+def postgresql(url: str) -> dict[str, object]:
+    """Django's settings for a libpq URI (RFC 3986; PostgreSQL manual 34.1.1.2), a socket by `?host=` too.
+
+    Raises ValueError where it is not a PostgreSQL URI; the message never quotes the URL.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise ValueError("COMPANION_DATABASE_URL must begin with postgresql:// (leave it out for SQLite)")
+    options = dict(parse_qsl(parts.query))
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")) or options.pop("dbname", ""),
+        "USER": unquote(parts.username or "") or options.pop("user", ""),
+        "PASSWORD": unquote(parts.password or "") or options.pop("password", ""),
+        "HOST": options.pop("host", "") or unquote(parts.hostname or ""),
+        "PORT": str(parts.port or options.pop("port", "")),
+        "OPTIONS": {**options},
+        "CONN_HEALTH_CHECKS": True,
+        "CONN_MAX_AGE": 60,
+    }
+
+
+def sqlite(path: Path) -> dict[str, object]:
+    """Django's settings for the SQLite file: WAL, durable commits, and writers that queue instead of failing."""
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(path),
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16000;",
+        },
+        "CONN_MAX_AGE": None,
+    }

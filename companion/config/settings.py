@@ -1,0 +1,130 @@
+"""Django's settings, in order: environment, apps, web, database, accounts, words. Nothing here has logic of its own."""
+
+import sys
+
+import pysqlite3
+
+# The interpreter's own SQLite may be one of those that can corrupt a WAL database (sqlite.org, "The WAL Reset Bug");
+# this is the one place where it is exchanged, before Django's backend is loaded.
+sys.modules["sqlite3"] = pysqlite3
+sys.modules["sqlite3.dbapi2"] = pysqlite3.dbapi2
+
+from pathlib import Path  # noqa: E402  (after the exchange above)
+
+from companion.config.environment import Environment, kept_secret_key, postgresql, sqlite  # noqa: E402  (as above)
+from companion.config.logging import logging_settings  # noqa: E402  (as above)
+
+PACKAGE = Path(__file__).resolve().parent.parent
+COMPANION = Environment()
+DATA_DIR = COMPANION.data_dir.resolve()
+SANDBOX_ON = COMPANION.sandbox
+SECRET_KEY = COMPANION.secret_key.get_secret_value() if COMPANION.secret_key else kept_secret_key(DATA_DIR)
+DEBUG = False
+
+INSTALLED_APPS = [
+    "companion.service",
+    "companion.sandbox",
+    "companion.clinics",
+    "companion.patients",
+    "companion.schedules",
+    "companion.listener",
+    "companion.api",
+    "companion.web",
+    "ninja",  # serves its reference page's own files, so that no page asks a stranger's server for them
+    "allauth",
+    "allauth.account",
+    "django_htmx",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.forms",
+]
+
+MIDDLEWARE = [
+    "companion.config.middleware.access_log",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "companion.api.problems.problem_pages",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "companion.config.urls"
+WSGI_APPLICATION = "companion.config.wsgi.application"
+APPEND_SLASH = False
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [PACKAGE / "web" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "companion.web.context.page",
+            ],
+        },
+    },
+]
+
+ALLOWED_HOSTS = COMPANION.allowed_hosts
+CSRF_TRUSTED_ORIGINS = [COMPANION.base_url] if COMPANION.base_url else []
+_https = COMPANION.base_url.startswith("https://")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+SESSION_COOKIE_HTTPONLY = True
+SECURE_REFERRER_POLICY = "same-origin"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+
+DATABASES = {
+    "default": postgresql(COMPANION.database_url.get_secret_value())
+    if COMPANION.database_url
+    else sqlite(DATA_DIR / "companion.sqlite3")
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_RESET_TIMEOUT = 24 * 60 * 60
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+ACCOUNT_ADAPTER = "companion.web.accounts.Adapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = False
+LOGIN_URL = "/accounts/login/"
+LOGIN_REDIRECT_URL = "/scheduled-messages"
+ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
+
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+NODE_MODULES = PACKAGE.parent / "node_modules"
+STATICFILES_DIRS = [
+    ("tabler", NODE_MODULES / "@tabler" / "core" / "dist"),
+]
+WHITENOISE_USE_FINDERS = True
+
+LOGGING_CONFIG = None
+LOGGING = logging_settings(json=COMPANION.log == "json")

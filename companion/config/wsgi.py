@@ -1,0 +1,8 @@
+"""The WSGI application, for `companion web` and for any other server of it."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "companion.config.settings")
+application = get_wsgi_application()

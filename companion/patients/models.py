@@ -1,0 +1,149 @@
+"""Patients, the Cohorts they are in, their consent and its history, and Enrolments. What may be done stands beside."""
+
+from django.db import models
+from django.db.models import F, Q
+
+from companion.clinics.keys import new_id
+from companion.clinics.models import Clinic
+
+
+class Consent(models.TextChoices):
+    """Whether a patient agreed to be written to. `withdrawn` is a wall; `unknown` is one where the clinic says so."""
+
+    UNKNOWN = "unknown", "Not confirmed"
+    GIVEN = "given", "Given"
+    WITHDRAWN = "withdrawn", "Opted out"
+
+
+class Trouble(models.TextChoices):
+    """What Telegram last said of a patient's chat: a mark, not a wall; a message that arrives clears it."""
+
+    NONE = "", "None"
+    BLOCKED = "blocked", "Blocked the bot"
+    DEACTIVATED = "deactivated", "Telegram account deleted"
+    CHAT_NOT_FOUND = "chat_not_found", "Never pressed Start, or a wrong Telegram ID"
+
+
+class Cohort(models.Model):
+    """A named set of patients."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="cohorts", db_index=False)
+    name = models.CharField(max_length=100)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["clinic", "name"], name="cohort_name_once_in_a_clinic")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Patient(models.Model):
+    """Whom we write to."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="patients", db_index=False)
+    external_id = models.CharField(max_length=100)
+    name = models.CharField(max_length=200)
+    search = models.CharField(max_length=320)
+    """Name and external id, case folded and without accents: what `q` looks in (names.py)."""
+    birth_date = models.DateField(null=True)
+    phone = models.CharField(max_length=50, blank=True)
+    telegram_id = models.BigIntegerField(null=True)
+    caregiver = models.CharField(max_length=200, blank=True)
+    """Whose phone is written to, where it is someone else's."""
+    timezone = models.CharField(max_length=64)
+    language = models.CharField(max_length=16, default="en")
+    consent = models.CharField(max_length=16, choices=Consent, default=Consent.UNKNOWN)
+    consent_before_stop = models.CharField(max_length=16, choices=Consent, blank=True, default="")
+    consent_asked_at = models.DateTimeField(null=True)
+    """Set while an enrolment's question is unanswered: until then only answers go to this patient."""
+    trouble = models.CharField(max_length=16, choices=Trouble, blank=True, default="")
+    trouble_at = models.DateTimeField(null=True)
+    left_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    cohorts = models.ManyToManyField(Cohort, through="CohortMember", related_name="patients")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["clinic", "external_id"], name="external_id_once_in_a_clinic"),
+            models.UniqueConstraint(
+                fields=["clinic", "telegram_id"],
+                condition=Q(caregiver=""),
+                name="telegram_id_once_without_caregiver",
+            ),
+            models.CheckConstraint(
+                condition=Q(telegram_id__isnull=True) | Q(telegram_id__gt=0), name="telegram_id_positive"
+            ),
+            models.CheckConstraint(condition=Q(consent__in=Consent.values), name="patient_has_a_known_consent"),
+        ]
+        indexes = [
+            models.Index(fields=["clinic", "name", "id"], name="patients_by_name"),
+            models.Index(fields=["clinic", "telegram_id"], name="patients_of_a_chat"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    @property
+    def first_name(self) -> str:
+        """The name up to its first space."""
+        return self.name.partition(" ")[0]
+
+
+class CohortMember(models.Model):
+    """A patient's place in a cohort."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="+", db_index=False)
+    cohort = models.ForeignKey(Cohort, models.CASCADE, related_name="places", db_index=False)
+    patient = models.ForeignKey(Patient, models.CASCADE, related_name="places")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["cohort", "patient"], name="patient_once_in_a_cohort")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class ConsentChange(models.Model):
+    """One line of a patient's consent history."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="+", db_index=False)
+    patient = models.ForeignKey(Patient, models.CASCADE, related_name="consent_history", db_index=False)
+    at = models.DateTimeField()
+    consent = models.CharField(max_length=16, choices=Consent)
+    source = models.CharField(max_length=64)
+    """Who or what said so: "patient: /stop", "patient: agreed", "member: …", "import"."""
+    wording = models.CharField(max_length=32, blank=True)
+    """The version of the words that the patient agreed to."""
+
+    class Meta:
+        indexes = [models.Index(fields=["patient", "at"], name="consent_history_by_time")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Enrolment(models.Model):
+    """A one-time invitation by which a patient's own "Start" sets the Telegram ID. Only the token's hash is kept."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="enrolments")
+    patient = models.ForeignKey(Patient, models.CASCADE, related_name="enrolments")
+    token_hash = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("created_at")), name="enrolment_expires_after_it_is_made"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)

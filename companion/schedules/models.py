@@ -1,0 +1,254 @@
+"""What is to be sent (Schedule), each delivery of it (Message) and each try at one (Attempt).
+
+The columns' rules stand here; every change of a Message's status stands in lifecycle.py and nowhere else.
+"""
+
+import datetime as dt
+
+from django.db import models
+from django.db.models import Q
+
+from companion.clinics.keys import new_id
+from companion.clinics.models import Clinic
+from companion.clinics.sealed import SealedField
+from companion.patients.models import Cohort, Patient
+from companion.schedules.reasons import Reason
+
+
+class State(models.TextChoices):
+    """A Schedule's state."""
+
+    ACTIVE = "active", "Active"
+    PAUSED = "paused", "Paused"
+    ENDED = "ended", "Ended"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class Status(models.TextChoices):
+    """A Message's four statuses. `sent` and `cancelled` are final; a person may retry a failed one."""
+
+    PENDING = "pending", "Pending"
+    SENT = "sent", "Sent"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class Lane(models.IntegerChoices):
+    """Which goes first: the smaller number."""
+
+    ANSWER = 0, "answer"
+    REMINDER = 1, "reminder"
+    STRANGER = 2, "answer to a stranger"
+    BROADCAST = 3, "broadcast"
+
+
+class Quiet(models.TextChoices):
+    """What a message does in the clinic's quiet hours."""
+
+    WAIT = "wait", "Wait for their end"
+    IGNORE = "ignore", "Go out all the same"
+
+
+class IfUnknown(models.TextChoices):
+    """What becomes of a message of which nobody can know whether it arrived."""
+
+    HOLD = "hold", "Don't send it again"
+    RESEND = "resend", "Send it again, once"
+
+
+class AttemptOutcome(models.TextChoices):
+    """What came of one try; empty while it is on the wire."""
+
+    OPEN = "", "On the wire"
+    SENT = "sent", "Telegram took it"
+    PERMANENT = "permanent", "Telegram refused it"
+    TOO_MANY = "too_many", "Telegram asked to wait"
+    TRANSIENT = "transient", "Nothing left; to be tried again"
+    UNAUTHORIZED = "unauthorized", "Telegram refused the bot's token"
+    UNKNOWN = "unknown", "It may or may not have arrived"
+    NEVER_LEFT = "never_left", "Given back before anything left"
+
+
+class Schedule(models.Model):
+    """What is to be sent, to whom, when. Times are local wall times ("2026-12-01T09:00") in `timezone`."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="schedules", db_index=False)
+    state = models.CharField(max_length=16, choices=State, default=State.ACTIVE)
+    starts_at = models.CharField(max_length=19)
+    timezone = models.CharField(max_length=64)
+    """An IANA name, or "patient" for each patient's own."""
+    recurrence = models.JSONField(null=True)
+    cohort = models.ForeignKey(Cohort, models.PROTECT, null=True, related_name="schedules")
+    late_after = models.DurationField(default=dt.timedelta(hours=1))
+    quiet_hours = models.CharField(max_length=8, choices=Quiet, default=Quiet.IGNORE)
+    if_unknown = models.CharField(max_length=8, choices=IfUnknown, default=IfUnknown.HOLD)
+    lane = models.PositiveSmallIntegerField(choices=Lane, default=Lane.REMINDER)
+    review_on = models.DateField(null=True)
+    """For a series without an end: the day on which a person looks at it again."""
+    split_from = models.ForeignKey("self", models.PROTECT, null=True, related_name="split_into")
+    created_by_kind = models.CharField(max_length=16)
+    created_by_name = models.CharField(max_length=200)
+    created_by_id = models.UUIDField(null=True)
+    created_at = models.DateTimeField()
+    resumed_at = models.DateTimeField(null=True)
+    """Occurrences up to here are not planned: it was paused, or its rule changed, then."""
+    planned_until = models.DateTimeField(null=True)
+    """Every occurrence up to this instant has its Messages."""
+    next_plan_at = models.DateTimeField(null=True)
+    """When the Planner must look again; null: never."""
+    recipients = models.ManyToManyField(Patient, through="Recipient", related_name="schedules")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["clinic", "id"], name="schedules_of_a_clinic"),
+            models.Index(fields=["clinic", "state", "id"], name="schedules_by_state"),
+            models.Index(fields=["next_plan_at"], name="schedules_to_plan", condition=Q(next_plan_at__isnull=False)),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=State.values), name="schedule_has_a_known_state"),
+            models.CheckConstraint(condition=Q(late_after__gte=dt.timedelta()), name="late_after_is_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Recipient(models.Model):
+    """A patient named by a Schedule (cohorts are looked up when planning)."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="+", db_index=False)
+    schedule = models.ForeignKey(Schedule, models.CASCADE, related_name="recipient_rows", db_index=False)
+    patient = models.ForeignKey(Patient, models.CASCADE, related_name="recipient_rows")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["schedule", "patient"], name="recipient_once_in_a_schedule")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Version(models.Model):
+    """One wording of a Schedule. A text lives here once, however many Messages carry it."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="+", db_index=False)
+    schedule = models.ForeignKey(Schedule, models.CASCADE, related_name="versions", db_index=False)
+    number = models.PositiveIntegerField()
+    text = SealedField("schedules.Version.text")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["schedule", "number"], name="version_number_once_in_a_schedule")]
+
+    def __str__(self) -> str:
+        return f"{self.schedule_id} version {self.number}"
+
+
+class Message(models.Model):
+    """The delivery of one Occurrence to one Patient, a single message of the short form, or an answer.
+
+    `due_at` is the promise that people see; `ready_at` is when the next try may begin (later than due_at after a
+    transient failure); at `late_at` it is too late. A lease (`lease_token`, `lease_until`) is a Dispatcher's hold on
+    a pending row; `open_attempt_id` is set from the begin of an Attempt to its end.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="messages", db_index=False)
+    schedule = models.ForeignKey(Schedule, models.PROTECT, null=True, related_name="messages", db_index=False)
+    version = models.ForeignKey(Version, models.PROTECT, null=True, related_name="messages", db_index=False)
+    patient = models.ForeignKey(Patient, models.PROTECT, null=True, related_name="messages", db_index=False)
+    occurrence = models.CharField(max_length=19, blank=True, default="")
+    lane = models.PositiveSmallIntegerField(choices=Lane)
+    status = models.CharField(max_length=16, choices=Status, default=Status.PENDING)
+    reason = models.CharField(max_length=24, choices=Reason, blank=True, default="")
+    due_at = models.DateTimeField()
+    ready_at = models.DateTimeField()
+    late_at = models.DateTimeField()
+    quiet_hours = models.CharField(max_length=8, choices=Quiet, default=Quiet.IGNORE)
+    if_unknown = models.CharField(max_length=8, choices=IfUnknown, default=IfUnknown.HOLD)
+    text = SealedField("schedules.Message.text", null=True)
+    """Its own words: of an answer, a short form, or where a person edited this one; else the version's."""
+    buttons = models.JSONField(null=True)
+    """Telegram's inline keyboard: rows of {text, callback_data}."""
+    telegram_id = models.BigIntegerField(null=True)
+    """Of an answer to a chat that is no patient's; else the patient's own at the time of sending."""
+    by_hand = models.BooleanField(default=False)
+    """A person edited, sent or retried this one: the Planner leaves it alone."""
+    answers_stop_or_start = models.BooleanField(default=False)
+    """The one kind of message that passes a withdrawn consent."""
+    created_by_kind = models.CharField(max_length=16, blank=True, default="")
+    created_by_name = models.CharField(max_length=200, blank=True, default="")
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    telegram_message_id = models.BigIntegerField(null=True)
+    tries = models.PositiveIntegerField(default=0)
+    resends = models.PositiveSmallIntegerField(default=0)
+    lease_token = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    open_attempt_id = models.UUIDField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["schedule", "patient", "occurrence"], name="one_message_per_occurrence"),
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="message_has_a_known_status"),
+            models.CheckConstraint(
+                condition=Q(status__in=["failed", "cancelled"], reason__gt="")
+                | Q(status__in=["pending", "sent"], reason=""),
+                name="message_that_failed_says_why",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="pending") | Q(lease_token__isnull=True), name="only_pending_messages_are_leased"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["clinic", "lane", "ready_at", "id"],
+                name="messages_to_claim",
+                condition=Q(status="pending", lease_until__isnull=True),
+            ),
+            models.Index(fields=["lease_until"], name="messages_leased", condition=Q(lease_until__isnull=False)),
+            models.Index(fields=["late_at"], name="messages_to_expire", condition=Q(status="pending")),
+            models.Index(fields=["clinic", "due_at", "id"], name="messages_by_due"),
+            models.Index(fields=["clinic", "status", "due_at", "id"], name="messages_by_status"),
+            models.Index(fields=["patient", "due_at", "id"], name="messages_of_a_patient"),
+            models.Index(fields=["schedule", "due_at", "id"], name="messages_of_a_schedule"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Attempt(models.Model):
+    """One try to deliver a Message: committed before its request leaves, closed after the answer. The evidence."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="+", db_index=False)
+    message = models.ForeignKey(Message, models.PROTECT, related_name="attempts", db_index=False)
+    number = models.PositiveIntegerField()
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=16, choices=AttemptOutcome, blank=True, default="")
+    text = SealedField("schedules.Attempt.text")
+    telegram_id = models.BigIntegerField()
+    telegram_message_id = models.BigIntegerField(null=True)
+    error_code = models.IntegerField(null=True)
+    note = models.CharField(max_length=100, blank=True, default="")
+    """How the connection failed, in words of ours."""
+    description = SealedField("schedules.Attempt.description", null=True)
+    """Telegram's words, sealed since they may quote the text."""
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["message", "number"], name="attempt_number_once_in_a_message"),
+            models.CheckConstraint(condition=Q(outcome__in=AttemptOutcome.values), name="attempt_has_a_known_outcome"),
+        ]
+        indexes = [
+            models.Index(fields=["telegram_id", "began_at"], name="attempts_of_a_chat"),
+            models.Index(fields=["clinic", "ended_at"], name="attempts_by_end"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.message_id} attempt {self.number}"
