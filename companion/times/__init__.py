@@ -1,0 +1,4 @@
+"""Recurrence, time zones, daylight saving, quiet hours: pure functions on values.
+
+Not here: anything that knows a table, a clock or Django. `now` comes in from outside.
+"""

@@ -1,0 +1,64 @@
+"""Quiet hours: whether an instant lies in them on a patient's clock, and when they end.
+
+Not here: what a Message does then (wait or go); its Schedule says so.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from companion.times.walls import Moved, local, place
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """Each day from `start` until just before `end`, over midnight where `end` is the smaller; equal: none at all."""
+
+    start: time
+    end: time
+
+
+def quiet_until(at: datetime, zone: str, quiet: QuietHours) -> datetime | None:
+    """The instant (UTC) at which the quiet hours around `at` end; None outside of them.
+
+    They begin when the zone's clock first reaches `start`, and end when it then first reaches `end`: where the clock
+    goes back in between, they neither end nor begin twice. What this answers never lies in quiet hours itself.
+    """
+    if quiet.start == quiet.end:
+        return None
+    end = _end_around(at, zone, quiet)
+    if end is None:
+        return None
+    # Where a zone skips a whole day, one night's quiet hours may begin at the instant at which another's end.
+    return quiet_until(end, zone, quiet) or end
+
+
+def _end_around(at: datetime, zone: str, quiet: QuietHours) -> datetime | None:
+    today = local(at, zone).date()
+    over_midnight = _DAY if quiet.end < quiet.start else timedelta()
+    # Tomorrow's too: a clock that went back over midnight has been there before.
+    for day in (today - _DAY, today, today + _DAY):
+        if _reached(day, quiet.start, zone) <= at:
+            end = _reached(day + over_midnight, quiet.end, zone)
+            if at < end:
+                return end
+    return None
+
+
+def _reached(day: date, hour: time, zone: str) -> datetime:
+    """The first instant (UTC, to the second) at which the zone's clock shows this wall time or has jumped over it."""
+    wall = datetime.combine(day, hour)
+    placed = place(wall, zone)
+    if placed.moved is not Moved.DST_GAP:
+        return placed.at
+    # The clock jumped at some instant in the gap's length before; zoneinfo doesn't tell which, so halve until found.
+    late = placed.at
+    early = late - (placed.wall - wall)
+    while late - early > timedelta(seconds=1):
+        middle = early + timedelta(seconds=(late - early) // timedelta(seconds=1) // 2)
+        if local(middle, zone).replace(tzinfo=None) < wall:
+            early = middle
+        else:
+            late = middle
+    return late.astimezone(UTC)

@@ -1,0 +1,118 @@
+"""Wall times and instants: where a local wall time lies in a time zone, and the names of both.
+
+Not here: which wall times a rule gives (recurrence.py), and what quiet hours make of them (quiet.py).
+"""
+
+import re
+import zoneinfo
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from zoneinfo import ZoneInfo
+
+# The system's zone files differ from machine to machine; the tzdata package is pinned, so all plan the same instants.
+zoneinfo.reset_tzpath(to=())
+ZoneInfo.clear_cache()
+
+FIRST_YEAR = 1900  # early enough for a rule that starts on a birth date
+LAST_YEAR = 2100
+
+_WALL = re.compile(r"(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2})(?::(\d{2}))?", re.ASCII)
+
+
+class Moved(StrEnum):
+    """Why a Message goes out at another wall time than the one its Occurrence is named by."""
+
+    DST_GAP = "dst_gap"
+    DST_FOLD = "dst_fold"
+    QUIET_HOURS = "quiet_hours"
+    MONTH_END = "month_end"
+    WORKING_DAY = "working_day"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A wall time found in a zone: the naive wall time that its clocks show then, and the instant in UTC."""
+
+    wall: datetime
+    at: datetime
+    moved: Moved | None
+
+
+@cache
+def zone_names() -> Sequence[str]:
+    """All IANA names of the tzdata package, sorted."""
+    names = set((files("tzdata") / "zones").read_text(encoding="ascii").split())
+    # IANA's own sign for "no zone was chosen"; as a patient's zone it would pass for UTC in silence.
+    names.discard("Factory")
+    return tuple(sorted(names))
+
+
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(zone_names())
+
+
+def is_zone(name: str) -> bool:
+    """Whether this is an IANA name, letter by letter."""
+    return name in _known()
+
+
+@cache
+def zone_info(name: str) -> ZoneInfo:
+    """The zone of this IANA name. Raises ValueError where there is none."""
+    if not is_zone(name):
+        raise ValueError("Not the name of a time zone.")
+    return ZoneInfo(name)
+
+
+def place(wall: datetime, zone: str) -> Placed:
+    """Find a naive wall time in a zone.
+
+    A wall time that the zone's clocks skip is found that much later (02:30 at 03:30, `dst_gap`), also where they skip
+    a whole day; one that they show twice is found the first time (`dst_fold`). Raises ValueError for an aware `wall`.
+    """
+    if wall.tzinfo is not None:
+        raise ValueError("A wall time carries no offset.")
+    first = wall.replace(tzinfo=zone_info(zone), fold=0)
+    at = first.astimezone(UTC)
+    if first.utcoffset() == first.replace(fold=1).utcoffset():
+        return Placed(wall.replace(fold=0), at, None)
+    shown = local(at, zone).replace(tzinfo=None, fold=0)
+    return Placed(shown, at, Moved.DST_FOLD if shown == wall else Moved.DST_GAP)
+
+
+def local(at: datetime, zone: str) -> datetime:
+    """The instant on a zone's clocks, aware. Raises ValueError for a naive `at`."""
+    if at.tzinfo is None:
+        # astimezone() would take it for the time of this machine.
+        raise ValueError("An instant carries an offset.")
+    return at.astimezone(zone_info(zone))
+
+
+def parse_wall(text: str) -> datetime:
+    """Read "2026-12-01T09:00", or with seconds. Raises ValueError, with a sentence for people, for all else."""
+    found = _WALL.fullmatch(text)
+    if not found:
+        raise ValueError("Write a local date and time without an offset, like 2026-12-01T09:00.")
+    year, month, day, hour, minute = (int(part) for part in found.groups()[:5])
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        raise ValueError(f"Years go from {FIRST_YEAR} to {LAST_YEAR}.")
+    try:
+        # A wall time is naive by its nature; its zone stands beside it.
+        return datetime(year, month, day, hour, minute, int(found[6] or 0))  # noqa: DTZ001 (as said above)
+    except ValueError as impossible:
+        raise ValueError("There is no such date or time.") from impossible
+
+
+def wall_name(wall: datetime) -> str:
+    """The name of the Occurrence at this naive wall time: "2026-12-01T09:00", with seconds only where they aren't 0.
+
+    Raises ValueError for what such a name cannot say: an offset, or parts of a second.
+    """
+    if wall.tzinfo is not None or wall.microsecond:
+        raise ValueError("An Occurrence is named by a wall time of whole seconds without an offset.")
+    return wall.isoformat(timespec="seconds" if wall.second else "minutes")
