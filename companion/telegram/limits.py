@@ -1,0 +1,86 @@
+"""The Bot API's figures that matter here, and what a Telegram ID can never be.
+
+Figures and sentences only: nothing here talks to Telegram, and an ID that passes may still be nobody's.
+Sources: Telegram's "Bot API" and "Bots FAQ" pages.
+"""
+
+import re
+from typing import Final
+
+TEXT_UNITS: Final = 4096
+"""Longest text of a message, in UTF-16 code units."""
+CALLBACK_DATA_BYTES: Final = 64
+"""Longest callback_data of a button, in bytes of UTF-8; the shortest is 1."""
+START_PAYLOAD_CHARS: Final = 64
+"""Longest payload of a `?start=` link; the shortest is 1, of A-Z a-z 0-9 _ -."""
+UPDATES_AT_ONCE: Final = 100
+"""Most updates that one getUpdates answers with."""
+UPDATES_KEPT_HOURS: Final = 24
+"""How long Telegram keeps an update that nobody fetched."""
+MESSAGES_PER_SECOND: Final = 30
+"""Messages of one bot a second, over all chats."""
+MESSAGES_PER_CHAT: Final = 1
+"""Messages to one chat a second."""
+TELEGRAM_ID_BITS: Final = 52
+"""A user's id has at most this many significant bits."""
+TELEGRAM_ID_MAX: Final = 2**TELEGRAM_ID_BITS - 1
+
+_START_PAYLOAD = re.compile(rf"[A-Za-z0-9_-]{{1,{START_PAYLOAD_CHARS}}}")
+_PHONE = re.compile(r"\+[0-9() ./-]+|0[0-9() ./-]+|\(?[0-9]+[() ./-][0-9() ./-]+")
+_ROUNDED = re.compile(r"[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+")
+_LINK = re.compile(r"(https?://)?(t|telegram)\.me/", re.IGNORECASE)
+# int() of a longer one costs time that grows with its square, and none of them is an id.
+_DIGITS_READ: Final = 40
+
+
+def utf16_units(text: str) -> int:
+    """The length of a text as Telegram counts it: in UTF-16 code units, so that most emoji count 2."""
+    return len(text) + sum(char > "\uffff" for char in text)
+
+
+def is_start_payload(payload: str) -> bool:
+    """Whether a link may carry this after `?start=`."""
+    return _START_PAYLOAD.fullmatch(payload) is not None
+
+
+def telegram_id_problem(value: int | str) -> str | None:
+    """Why this can't be a person's Telegram ID, as a sentence for people; None when it can.
+
+    A text that passes is read by `int(value)`; spaces around it are allowed.
+    """
+    written = str(value).strip() if isinstance(value, str) or abs(value) < 10**_DIGITS_READ else "9" * _DIGITS_READ
+    if re.fullmatch(r"-?[0-9]+", written) is None:
+        return _not_a_number(written)
+    if written.startswith("-"):
+        return "A Telegram ID below zero is a group or a channel. Messages go to persons only: use the person's own ID."
+    if written.strip("0") == "":
+        return "0 is not a Telegram ID. Leave the field empty if the ID is not known."
+    if written.startswith("0"):
+        return _PHONE_SENTENCE
+    if len(written) >= _DIGITS_READ or int(written) > TELEGRAM_ID_MAX:
+        return f"This number is too large for a Telegram ID: the largest is {TELEGRAM_ID_MAX}."
+    return None
+
+
+_PHONE_SENTENCE: Final = (
+    "This looks like a phone number. A Telegram ID is a different number, which Telegram gives each person; "
+    "invite the patient by a link to get it."
+)
+
+
+def _not_a_number(written: str) -> str:
+    if not written:
+        return "A Telegram ID is a number. Leave the field out if the ID is not known."
+    if written.startswith("@") or _LINK.match(written):
+        return (
+            "A bot can't write to a @username. It needs the person's Telegram ID, which is a number; "
+            "invite the patient by a link to get it."
+        )
+    if _ROUNDED.fullmatch(written):
+        return (
+            "A spreadsheet has shortened this number, so its last digits are lost. "
+            "Format the column as text and enter the Telegram ID again."
+        )
+    if _PHONE.fullmatch(written):
+        return _PHONE_SENTENCE
+    return "A Telegram ID is a number of the digits 0 to 9, and nothing else."

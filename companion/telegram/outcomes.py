@@ -1,0 +1,194 @@
+"""What came of a request to the Bot API: every answer, and every way to get none, becomes one typed Outcome.
+
+One table decides, here. It doesn't talk to Telegram (client.py does) and doesn't decide what follows (dispatch does).
+Wording of the errors: tdlib/telegram-bot-api's Client.cpp. The code decides first, then the description in lower case.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final, TypeGuard
+
+
+class Kind(StrEnum):
+    """What an Outcome means for the Message. The values are stored with Attempts."""
+
+    SENT = "sent"
+    """Telegram took it and gave it a message_id."""
+    TOO_MANY = "too_many"
+    """429: nothing was sent, and the whole bot has to wait."""
+    TRANSIENT = "transient"
+    """Nothing was sent, for a reason that passes: the request never left, or a server was out of order."""
+    UNAUTHORIZED = "unauthorized"
+    """401 or 404: nothing was sent, the bot's token isn't accepted."""
+    PERMANENT = "permanent"
+    """Nothing was sent, and the same request would fail again; `reason` says why."""
+    UNKNOWN = "unknown"
+    """The request left, and no answer that can be read came back."""
+
+
+BLOCKED: Final = "blocked"
+DEACTIVATED: Final = "deactivated"
+CHAT_NOT_FOUND: Final = "chat_not_found"
+REJECTED: Final = "rejected"
+
+RETRY_AFTER_MAX: Final = 86_400.0
+"""Seconds; a longer wait that Telegram asks for counts as this one, after which it is asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one request. Safe to log by its repr: the description, which may quote the text, isn't in it."""
+
+    kind: Kind
+    message_id: int | None = None
+    reason: str | None = None
+    """Of PERMANENT: blocked, deactivated, chat_not_found or rejected."""
+    retry_after: float | None = None
+    """Of TOO_MANY: seconds, above 0, at most RETRY_AFTER_MAX; None when the answer didn't say."""
+    error_code: int | None = None
+    """Telegram's own, or HTTP's status when no JSON came; None when there was no answer."""
+    description: str = field(default="", repr=False)
+    """Telegram's words. They may quote the text: health data."""
+    server_date: datetime | None = None
+    """The answer's Date header."""
+    note: str = ""
+    """How the request or its answer went wrong, in words of ours: safe to log and to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Telegram's yes to any method, with its result as parsed JSON."""
+
+    result: object = field(repr=False)
+    server_date: datetime | None = None
+
+
+# (error_code, words in the description, reason): the first that fits decides.
+_REFUSALS: Final = (
+    (403, "blocked by the user", BLOCKED),
+    (403, "user is deactivated", DEACTIVATED),
+    (403, "can't initiate conversation", CHAT_NOT_FOUND),
+    (403, "can't send messages to bots", CHAT_NOT_FOUND),
+    (403, "can't send messages to the user", CHAT_NOT_FOUND),
+    (403, "kicked from", CHAT_NOT_FOUND),
+    (403, "not a member of", CHAT_NOT_FOUND),
+    (400, "chat not found", CHAT_NOT_FOUND),
+    (400, "user not found", CHAT_NOT_FOUND),
+    (400, "peer_id_invalid", CHAT_NOT_FOUND),
+    (400, "user_id_invalid", CHAT_NOT_FOUND),
+    (400, "chat_id_invalid", CHAT_NOT_FOUND),
+    (400, "chat_id is empty", CHAT_NOT_FOUND),
+    (400, "upgraded to a supergroup", CHAT_NOT_FOUND),
+    (400, "user_is_blocked", BLOCKED),
+    (400, "input_user_deactivated", DEACTIVATED),
+)
+_RETRY_AFTER = re.compile(r"retry after ([0-9]{1,9})\b")
+
+
+def outcome_of_answer(status: int, body: bytes, date: str | None = None) -> Outcome:
+    """What an answer to sendMessage means: HTTP's status, the body as far as it came, and the Date header."""
+    answer = answer_of(status, body, date)
+    if isinstance(answer, Outcome):
+        return answer
+    message_id = answer.result.get("message_id") if isinstance(answer.result, dict) else None
+    if not _is_int(message_id) or not 0 < message_id < 2**63:
+        return Outcome(Kind.UNKNOWN, error_code=status, server_date=answer.server_date, note="a yes without message_id")
+    return Outcome(Kind.SENT, message_id=message_id, server_date=answer.server_date)
+
+
+def answer_of(status: int, body: bytes, date: str | None = None) -> Answer | Outcome:
+    """Any method's answer: its result, or the Outcome that tells why there is none."""
+    server_date = read_date(date)
+    fields = _json_object(body)
+    if fields.get("ok") is True and 200 <= status <= 299 and "result" in fields:
+        return Answer(fields["result"], server_date)
+    error_code = fields.get("error_code")
+    if fields.get("ok") is False and _is_int(error_code) and 400 <= error_code <= 599:
+        return _outcome_of_refusal(error_code, fields, server_date)
+    return _outcome_of_status(status, server_date)
+
+
+def _outcome_of_refusal(error_code: int, fields: dict[str, object], server_date: datetime | None) -> Outcome:
+    said = fields.get("description")
+    description = said if isinstance(said, str) else ""
+    parameters = fields.get("parameters")
+    kind, reason, retry_after = Kind.PERMANENT, None, None
+    if error_code == 429:
+        kind = Kind.TOO_MANY
+        retry_after = _retry_after(parameters, description)
+    elif error_code in (401, 404):
+        kind = Kind.UNAUTHORIZED
+    elif error_code >= 500 or error_code in (408, 409):
+        kind = Kind.TRANSIENT
+    else:
+        reason = _reason(error_code, description.lower(), parameters)
+    return Outcome(
+        kind,
+        reason=reason,
+        retry_after=retry_after,
+        error_code=error_code,
+        description=description,
+        server_date=server_date,
+    )
+
+
+def _outcome_of_status(status: int, server_date: datetime | None) -> Outcome:
+    """No JSON of the Bot API came: a proxy's page, or an answer that was cut off. Only a 2xx may have meant yes."""
+    if status == 429:
+        kind = Kind.TOO_MANY
+    elif status in (401, 404):
+        kind = Kind.UNAUTHORIZED
+    elif 300 <= status <= 599:
+        # A refusal that isn't Telegram's says nothing about the Message: it may pass at the next try.
+        kind = Kind.TRANSIENT
+    else:
+        kind = Kind.UNKNOWN
+    return Outcome(kind, error_code=status, server_date=server_date, note=f"HTTP {status} without the Bot API's JSON")
+
+
+def _reason(error_code: int, description: str, parameters: object) -> str:
+    if isinstance(parameters, dict) and "migrate_to_chat_id" in parameters:
+        return CHAT_NOT_FOUND
+    for code, words, reason in _REFUSALS:
+        if code == error_code and words in description:
+            return reason
+    return REJECTED
+
+
+def _retry_after(parameters: object, description: str) -> float | None:
+    seconds = parameters.get("retry_after") if isinstance(parameters, dict) else None
+    if seconds is None and (told := _RETRY_AFTER.search(description.lower())):
+        seconds = int(told[1])
+    # `not > 0` also holds for a NaN.
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+        return None
+    return float(min(seconds, RETRY_AFTER_MAX))
+
+
+def _is_int(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _json_object(body: bytes) -> dict[str, object]:
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+@lru_cache(maxsize=8)
+def read_date(header: str | None) -> datetime | None:
+    """A Date header as an aware instant; None when there is none or it can't be read."""
+    if header is None:
+        return None
+    try:
+        date = parsedate_to_datetime(header)
+        return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
