@@ -1,0 +1,90 @@
+"""The few words in which SQLite and PostgreSQL differ, for the named statements of queue.py and lifecycle.py.
+
+Lists of rows come in as one JSON parameter, so that a statement's text, and with it its plan, is always the same.
+"""
+
+import datetime as dt
+import json
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+
+from django.db import connection
+
+Value = str | int | bool | None | uuid.UUID | dt.datetime
+Row = tuple[object, ...]
+
+_SQLITE_TYPES = {"uuid": "TEXT", "timestamptz": "TEXT", "text": "TEXT", "bigint": "INTEGER", "bytea": "TEXT"}
+
+
+def is_postgresql() -> bool:
+    """Whether the statements run on PostgreSQL; else it is SQLite."""
+    return connection.vendor == "postgresql"
+
+
+def instant(at: dt.datetime) -> object:
+    """An aware instant as a parameter, in the form in which the ORM stores it."""
+    return connection.ops.adapt_datetimefield_value(at)
+
+
+def key(value: uuid.UUID | None) -> object:
+    """A UUID as a parameter, in the form in which the ORM stores it."""
+    return value if value is None or is_postgresql() else value.hex
+
+
+def as_instant(value: object) -> dt.datetime:
+    """An instant read by raw SQL: SQLite gives it as text or naive, always UTC."""
+    at = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
+    if not isinstance(at, dt.datetime):
+        raise TypeError("not an instant")
+    return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
+
+
+def as_uuid(value: object) -> uuid.UUID:
+    """A UUID read by raw SQL: SQLite gives it as 32 hex digits."""
+    return value if isinstance(value, uuid.UUID) else uuid.UUID(str(value))
+
+
+def rows(columns: Mapping[str, str]) -> str:
+    """The FROM item `r` that spreads one JSON parameter into rows; `columns` maps names to PostgreSQL types."""
+    if is_postgresql():
+        spread = ", ".join(f"{name} {'text' if kind == 'bytea' else kind}" for name, kind in columns.items())
+        return f"jsonb_to_recordset(%s::jsonb) AS r({spread})"
+    spread = ", ".join(f"CAST(value->>'$.{name}' AS {_SQLITE_TYPES[kind]}) AS {name}" for name, kind in columns.items())
+    return f"(SELECT {spread} FROM json_each(%s)) AS r"
+
+
+def bytes_of(column: str) -> str:
+    """The expression that turns a hexadecimal column of `rows` into bytes."""
+    return f"decode({column}, 'hex')" if is_postgresql() else f"unhex({column})"
+
+
+def locking(clause: str) -> str:
+    """A row lock where there are row locks; SQLite's writers hold the whole file (BEGIN IMMEDIATE)."""
+    return clause if is_postgresql() else ""
+
+
+def parameter(values: Iterable[Mapping[str, Value]]) -> str:
+    """The JSON for `rows`."""
+    return json.dumps(list(values), default=_plain)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dt.datetime):
+        return str(instant(value))
+    if isinstance(value, uuid.UUID):
+        return str(key(value))
+    raise TypeError(type(value).__name__)
+
+
+def run(statement: str, parameters: Sequence[object]) -> list[Row]:
+    """Executes one named statement; its rows where it returns any."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchall() if cursor.description else []
+
+
+def changed(statement: str, parameters: Sequence[object]) -> int:
+    """Executes one named statement; how many rows it changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.rowcount

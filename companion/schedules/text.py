@@ -1,0 +1,91 @@
+"""A message's text: its placeholders, checked when it is written and filled in when it is sent. Plain text only."""
+
+import datetime as dt
+import re
+import unicodedata
+from collections.abc import Mapping
+from functools import lru_cache
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_time
+
+from companion.telegram.limits import TEXT_UNITS, utf16_units
+from companion.times import walls
+
+PLACEHOLDERS: Mapping[str, str] = {
+    "first_name": "first name",
+    "name": "full name",
+    "clinic": "clinic",
+    "date": "date of sending",
+    "time": "time of sending",
+}
+_KNOWN = f"Known are {', '.join(f'{{{name}}}' for name in PLACEHOLDERS)}; write {{{{ for a brace."
+_PIECE = re.compile(r"\{\{|\{(\w*)\}|\{")
+
+
+def problems_of(template: str) -> list[str]:
+    """What is wrong with a text as typed, each a sentence that names the place. Empty: it can be taken."""
+    if not template.strip():
+        return ["Write what the patient is to read."]
+    found = [_stray_character(template, i) for i, char in enumerate(template) if _is_control(char)]
+    for piece in _PIECE.finditer(template):
+        if piece.group() == "{{" or piece.group(1) in PLACEHOLDERS:
+            continue
+        shown = piece.group() if piece.group(1) else template[piece.start() : piece.start() + 12]
+        found.append(f"{_place(template, piece.start())}: {shown} is no placeholder. {_KNOWN}")
+    return found
+
+
+def too_long(filled: str) -> str | None:
+    """The sentence for a filled-in text over Telegram's limit (Bot API, sendMessage), else None."""
+    over = utf16_units(filled) - TEXT_UNITS
+    if over <= 0:
+        return None
+    return f"The text is {over} characters too long once filled in: Telegram takes {TEXT_UNITS}."
+
+
+def fill(
+    template: str, *, patient_name: str, clinic_name: str, language: str, at: dt.datetime, timezone: str, caregiver: bool
+) -> str:
+    """What the patient reads. `at` is the instant of sending; date and time are in the patient's zone and language."""
+    local = walls.local(at, timezone)
+    locale = locale_of(language)
+    first_name = patient_name.partition(" ")[0]
+    values = {
+        "first_name": lambda: first_name,
+        "name": lambda: patient_name,
+        "clinic": lambda: clinic_name,
+        "date": lambda: format_date(local, "long", locale=locale),
+        "time": lambda: format_time(local, "short", locale=locale),
+    }
+
+    def put(piece: re.Match[str]) -> str:
+        value = values.get(piece.group(1) or "")
+        return "{" if piece.group() == "{{" else value() if value else piece.group()
+
+    body = _PIECE.sub(put, template)
+    return f"For {first_name}: {body}" if caregiver else body
+
+
+@lru_cache(maxsize=256)
+def locale_of(language: str) -> Locale:
+    """Babel's locale for a patient's language; English where it knows none."""
+    try:
+        return Locale.parse(language.replace("-", "_"))
+    except (UnknownLocaleError, ValueError):
+        return Locale("en")
+
+
+def _is_control(char: str) -> bool:
+    # Cs: half of a surrogate pair, which no UTF-8 can carry
+    return unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\t"
+
+
+def _stray_character(template: str, index: int) -> str:
+    return f"{_place(template, index)}: there is a control character (U+{ord(template[index]):04X}). Remove it."
+
+
+def _place(template: str, index: int) -> str:
+    line = template.count("\n", 0, index) + 1
+    column = index - template.rfind("\n", 0, index)
+    return f"Line {line}, character {column}"
