@@ -45,7 +45,14 @@ def too_long(filled: str) -> str | None:
 
 
 def fill(
-    template: str, *, patient_name: str, clinic_name: str, language: str, at: dt.datetime, timezone: str, caregiver: bool
+    template: str,
+    *,
+    patient_name: str,
+    clinic_name: str,
+    language: str,
+    at: dt.datetime,
+    timezone: str,
+    caregiver: bool,
 ) -> str:
     """What the patient reads. `at` is the instant of sending; date and time are in the patient's zone and language."""
     local = walls.local(at, timezone)

@@ -1,0 +1,142 @@
+"""What people do with one Message: don't send it, send it now, retry it, edit it. Each is audited and rings.
+
+The guarded updates are lifecycle.py's; here are the rules and the words for whoever comes too late.
+"""
+
+import datetime as dt
+
+from django.db import transaction
+
+from companion.clinics import audit
+from companion.clinics.access import Caller
+from companion.clinics.models import Role
+from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.schedules import lifecycle, text
+from companion.schedules.models import Message, Quiet, Status
+from companion.schedules.reasons import Reason
+from companion.service.wake import ring
+
+LAST_INSTANT = dt.datetime(2101, 1, 1, tzinfo=dt.UTC)
+
+
+@transaction.atomic
+def cancel(caller: Caller, message: Message, *, now: dt.datetime) -> Message:
+    """Don't send it. Raises Conflict where it is on its way, sent or over."""
+    caller.needs(Role.PROVIDER)
+    if not lifecycle.stop(_only(caller, message), Reason.BY_PERSON, now=now):
+        raise Conflict(_too_late_for(message, "cancelled"))
+    return _done(caller, message, "message cancelled", now)
+
+
+@transaction.atomic
+def send_now(caller: Caller, message: Message, *, now: dt.datetime) -> Message:
+    """Send it at once, in quiet hours too, but never against consent. Raises Conflict unless it is pending."""
+    caller.needs(Role.PROVIDER)
+    columns = _due(message, now) | {"quiet_hours": Quiet.IGNORE, "by_hand": True}
+    if not lifecycle.move(_only(caller, message), **columns):
+        raise Conflict(_too_late_for(message, "sent now"))
+    return _done(caller, message, "message sent now", now)
+
+
+@transaction.atomic
+def retry(caller: Caller, message: Message, *, now: dt.datetime, may_arrive_twice: bool = False) -> Message:
+    """Try a failed one again, at once, in quiet hours too. Raises Conflict unless it failed, and where its outcome
+    is unknown unless the caller accepts that it may arrive twice."""
+    caller.needs(Role.PROVIDER)
+    message.refresh_from_db()
+    if message.reason == Reason.OUTCOME_UNKNOWN and not may_arrive_twice:
+        raise Conflict(
+            "It may have arrived already. Ask the patient first; to send it all the same, confirm that it may arrive twice."
+        )
+    # The reason is part of the guard: what was looked at is what is retried.
+    failed = _only(caller, message).filter(reason=message.reason)
+    if not lifecycle.reopen(failed, **_due(message, now), quiet_hours=Quiet.IGNORE, by_hand=True):
+        raise Conflict(_too_late_for(message, "retried"))
+    return _done(caller, message, "message retried", now)
+
+
+@transaction.atomic
+def retry_again(caller: Caller, message: Message, *, now: dt.datetime) -> bool:
+    """One of a bulk retry: keeps its quiet hours, and leaves alone what is unknown. Whether it was reopened."""
+    caller.needs(Role.PROVIDER)
+    failed = _only(caller, message).exclude(reason=Reason.OUTCOME_UNKNOWN)
+    if not lifecycle.reopen(failed, **_due(message, now), by_hand=True):
+        return False
+    _done(caller, message, "message retried", now)
+    return True
+
+
+@transaction.atomic
+def edit(
+    caller: Caller,
+    message: Message,
+    *,
+    now: dt.datetime,
+    new_text: str | None = None,
+    send_at: dt.datetime | None = None,
+) -> Message:
+    """Changes one pending Message's text, time or both. Raises Refused for wrong values, Conflict if not pending."""
+    caller.needs(Role.PROVIDER)
+    columns: dict[str, object] = {"by_hand": True}
+    problems: list[Problem] = []
+    if new_text is not None:
+        problems += [Problem("text", sentence) for sentence in problems_in(message, new_text)]
+        columns["text"] = new_text
+    if send_at is not None:
+        problems += check_send_at(send_at, now, message.late_at - message.due_at)
+        columns |= _due(message, send_at)
+    if problems:
+        raise Refused(*problems)
+    if not lifecycle.move(_only(caller, message), **columns):
+        raise Conflict(_too_late_for(message, "edited"))
+    return _done(caller, message, "message edited", now)
+
+
+def problems_in(message: Message, new_text: str) -> list[str]:
+    """What is wrong with this text for this Message's patient."""
+    if (problems := text.problems_of(new_text)) or message.patient is None:
+        return problems
+    patient = message.patient
+    filled = text.fill(
+        new_text,
+        patient_name=patient.name,
+        clinic_name=message.clinic.name,
+        language=patient.language,
+        at=message.due_at,
+        timezone=patient.timezone,
+        caregiver=bool(patient.caregiver),
+    )
+    return [sentence] if (sentence := text.too_long(filled)) else []
+
+
+def check_send_at(send_at: dt.datetime, now: dt.datetime, late_after: dt.timedelta) -> list[Problem]:
+    """What is wrong with an instant to send at. It may lie as far in the past as late is still good."""
+    if send_at.tzinfo is None:
+        return [Problem("send_at", "Give the time with its offset from UTC, as in 2026-12-01T09:00:00+01:00.")]
+    if send_at >= LAST_INSTANT:
+        return [Problem("send_at", "The year must not be later than 2100.")]
+    if send_at + late_after <= now:
+        return [Problem("send_at", "This time is over. Choose one in the future, or leave it out to send at once.")]
+    return []
+
+
+def _only(caller: Caller, message: Message) -> "lifecycle.QuerySet[Message]":
+    return Message.objects.filter(clinic=caller.clinic, pk=message.pk)
+
+
+def _due(message: Message, at: dt.datetime) -> dict[str, object]:
+    return {"due_at": at, "ready_at": at, "late_at": at + (message.late_at - message.due_at)}
+
+
+def _done(caller: Caller, message: Message, action: str, now: dt.datetime) -> Message:
+    audit.record(caller, action, "message", message.pk, now=now)
+    ring()
+    message.refresh_from_db()
+    return message
+
+
+def _too_late_for(message: Message, wish: str) -> str:
+    message.refresh_from_db()
+    if message.status == Status.PENDING and message.open_attempt_id:
+        return f"The message is on its way to Telegram: it can no longer be {wish}."
+    return f"The message is {Status(message.status).label.lower()}: it can't be {wish}."

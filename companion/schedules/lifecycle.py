@@ -1,0 +1,240 @@
+"""Every change of a Message's status, each one guarded UPDATE. Zero rows changed means that someone was faster.
+
+Who changes what: the Dispatcher ends what it begun (`record`), what nobody can know (`rescue`), what is too late
+(`expire`) and what a last look stopped (`end`); people's acts (acts.py) and the Planner go through `move`.
+All run inside the caller's transaction. DESIGN.md, A Message's Life.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Q, QuerySet
+
+from companion.clinics.keys import new_id
+from companion.schedules import sql
+from companion.schedules.models import AttemptOutcome, IfUnknown, Message, Status
+from companion.schedules.reasons import Reason
+
+CANCELLING = frozenset({Reason.BY_PERSON, Reason.SCHEDULE_ENDED, Reason.PATIENT_LEFT})
+"""Reasons of `cancelled`; all others are reasons of `failed`."""
+
+NOT_BEGUN = Q(status=Status.PENDING, open_attempt_id__isnull=True)
+"""What people and the Planner may still touch. From the begin of an Attempt on, a Message is left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What came of an Attempt. `status` is the Message's next one; pending: it is tried again from `ready_at`."""
+
+    message: uuid.UUID
+    attempt: uuid.UUID
+    at: dt.datetime
+    outcome: AttemptOutcome
+    status: Status
+    reason: Reason | None = None
+    ready_at: dt.datetime | None = None
+    telegram_message_id: int | None = None
+    error_code: int | None = None
+    note: str = ""
+    sealed_description: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A Message that a last look stopped, or that is too late."""
+
+    message: uuid.UUID
+    lease: uuid.UUID
+    reason: Reason
+
+
+# An Attempt is closed once, but for late proof: what was thought unknown may still turn out to be sent.
+_CLOSE = """
+UPDATE schedules_attempt
+SET ended_at = r.at, outcome = r.outcome, telegram_message_id = r.telegram_message_id, error_code = r.error_code,
+    note = r.note, description = {description}
+FROM {rows}
+WHERE schedules_attempt.id = r.attempt
+  AND (schedules_attempt.outcome = '' OR (schedules_attempt.outcome = 'unknown' AND r.outcome = 'sent'))
+"""
+
+# The Attempt's id is the fencing token: only its own open Attempt ends a Message.
+_RECORD = """
+UPDATE schedules_message
+SET status = r.status, reason = r.reason, telegram_message_id = r.telegram_message_id,
+    sent_at = CASE WHEN r.status = 'sent' THEN r.at END,
+    ended_at = CASE WHEN r.status = 'pending' THEN NULL ELSE r.at END,
+    ready_at = coalesce(r.ready_at, schedules_message.ready_at),
+    resends = schedules_message.resends + r.resends,
+    lease_token = NULL, lease_until = NULL, open_attempt_id = NULL
+FROM {rows}
+WHERE schedules_message.id = r.message AND schedules_message.open_attempt_id = r.attempt
+  AND schedules_message.status = 'pending'
+"""
+
+# Late proof: the process that sent it hears "yes" after the lease ran out. A retry that waits then never begins.
+_LATE_PROOF = """
+UPDATE schedules_message
+SET status = 'sent', reason = '', telegram_message_id = r.telegram_message_id, sent_at = r.at, ended_at = r.at,
+    lease_token = NULL, lease_until = NULL
+FROM {rows}
+WHERE schedules_message.id = r.message AND r.outcome = 'sent' AND schedules_message.open_attempt_id IS NULL
+  AND ((schedules_message.status = 'failed' AND schedules_message.reason = 'outcome_unknown')
+       OR schedules_message.status = 'pending')
+"""
+
+_END = """
+UPDATE schedules_message
+SET status = r.status, reason = r.reason, ended_at = {now}, lease_token = NULL, lease_until = NULL
+FROM {rows}
+WHERE schedules_message.id = r.message AND schedules_message.lease_token = r.lease
+  AND schedules_message.status = 'pending' AND schedules_message.open_attempt_id IS NULL
+"""
+
+_CLOSE_UNKNOWN = """
+UPDATE schedules_attempt SET outcome = 'unknown', ended_at = %s, note = 'its lease ran out'
+WHERE outcome = '' AND id IN (
+    SELECT open_attempt_id FROM schedules_message
+    WHERE lease_until < %s AND status = 'pending' AND open_attempt_id IS NOT NULL
+)
+"""
+
+# Resend, once at most, is the Schedule's wish; anything else whose outcome is unknown waits for a person.
+_RESCUE_BEGUN = """
+UPDATE schedules_message
+SET status = CASE WHEN if_unknown = 'resend' AND resends = 0 THEN 'pending' ELSE 'failed' END,
+    reason = CASE WHEN if_unknown = 'resend' AND resends = 0 THEN '' ELSE 'outcome_unknown' END,
+    ended_at = CASE WHEN if_unknown = 'resend' AND resends = 0 THEN NULL ELSE {now} END,
+    ready_at = CASE WHEN if_unknown = 'resend' AND resends = 0 THEN {now} ELSE ready_at END,
+    resends = CASE WHEN if_unknown = 'resend' THEN 1 ELSE resends END,
+    lease_token = NULL, lease_until = NULL, open_attempt_id = NULL
+WHERE lease_until < {now} AND status = 'pending' AND open_attempt_id IS NOT NULL
+"""
+
+_RESCUE_CLAIMED = """
+UPDATE schedules_message SET lease_token = NULL, lease_until = NULL
+WHERE lease_until < %s AND status = 'pending' AND open_attempt_id IS NULL
+"""
+
+_EXPIRE = """
+UPDATE schedules_message
+SET status = 'failed', ended_at = {now}, reason = CASE
+    WHEN EXISTS (SELECT 1 FROM clinics_bot b WHERE b.clinic_id = schedules_message.clinic_id
+                 AND b.closed_why = 'unauthorized') THEN 'bot_unauthorized'
+    WHEN EXISTS (SELECT 1 FROM patients_patient p WHERE p.id = schedules_message.patient_id
+                 AND p.consent = 'withdrawn') AND NOT answers_stop_or_start THEN 'opted_out'
+    WHEN tries > 0 THEN 'gave_up'
+    WHEN EXISTS (SELECT 1 FROM patients_patient p WHERE p.id = schedules_message.patient_id
+                 AND p.consent_asked_at IS NOT NULL AND p.consent = 'unknown') THEN 'no_consent'
+    ELSE 'too_late' END
+WHERE id IN (
+    SELECT id FROM schedules_message
+    WHERE status = 'pending' AND late_at <= {now} AND lease_until IS NULL
+    ORDER BY late_at LIMIT {limit} {skip_locked}
+) AND status = 'pending' AND lease_until IS NULL
+"""
+
+_RECORD_ROWS = {
+    "message": "uuid",
+    "attempt": "uuid",
+    "at": "timestamptz",
+    "outcome": "text",
+    "status": "text",
+    "reason": "text",
+    "ready_at": "timestamptz",
+    "telegram_message_id": "bigint",
+    "error_code": "bigint",
+    "note": "text",
+    "description": "bytea",
+    "resends": "bigint",
+}
+
+
+def record(records: Sequence[Record]) -> None:
+    """Closes Attempts and ends (or gives back) their Messages."""
+    if not records:
+        return
+    parameter = sql.parameter(_record_row(r) for r in records)
+    rows = sql.rows(_RECORD_ROWS)
+    sql.run(_CLOSE.format(rows=rows, description=sql.bytes_of("r.description")), (parameter,))
+    if sql.changed(_RECORD.format(rows=rows), (parameter,)) < len(records):
+        sql.run(_LATE_PROOF.format(rows=rows), (parameter,))
+
+
+def end(ends: Sequence[Ended], *, now: dt.datetime) -> None:
+    """Ends claimed Messages that will never go."""
+    if not ends:
+        return
+    parameter = sql.parameter(
+        {"message": e.message, "lease": e.lease, "reason": e.reason.value, "status": status_of(e.reason).value}
+        for e in ends
+    )
+    rows = sql.rows({"message": "uuid", "lease": "uuid", "reason": "text", "status": "text"})
+    sql.run(_END.format(rows=rows, now="%s"), (sql.instant(now), parameter))
+
+
+def rescue(*, now: dt.datetime) -> tuple[int, int]:
+    """Takes expired leases back: (begun ones, which are unknown or resent; claimed ones, pending again)."""
+    at = sql.instant(now)
+    sql.run(_CLOSE_UNKNOWN, (at, at))
+    begun = sql.changed(_RESCUE_BEGUN.format(now="%s"), (at, at, at))
+    return begun, sql.changed(_RESCUE_CLAIMED, (at,))
+
+
+def expire(*, now: dt.datetime, limit: int) -> int:
+    """Fails, at most `limit` at a time, what nobody holds and could not leave within its `late_after`."""
+    statement = _EXPIRE.format(now="%s", limit="%s", skip_locked=sql.locking("FOR UPDATE SKIP LOCKED"))
+    at = sql.instant(now)
+    return sql.changed(statement, (at, at, limit))
+
+
+def move(messages: QuerySet[Message], **columns: object) -> int:
+    """Changes columns of Messages that nobody has begun, and takes them out of any Dispatcher's hands."""
+    return messages.filter(NOT_BEGUN).update(lease_token=None, lease_until=None, **columns)
+
+
+def stop(messages: QuerySet[Message], reason: Reason, *, now: dt.datetime) -> int:
+    """Fails or cancels, as the reason says, Messages that nobody has begun."""
+    return move(messages, status=status_of(reason), reason=reason, ended_at=now)
+
+
+def reopen(messages: QuerySet[Message], **columns: object) -> int:
+    """Makes failed Messages pending again: a person's retry."""
+    failed = messages.filter(status=Status.FAILED, open_attempt_id__isnull=True)
+    return failed.update(status=Status.PENDING, reason="", ended_at=None, **columns)
+
+
+def status_of(reason: Reason) -> Status:
+    """The status that a reason belongs to."""
+    return Status.CANCELLED if reason in CANCELLING else Status.FAILED
+
+
+def after_unknown(if_unknown: str, resends: int) -> tuple[Status, Reason | None]:
+    """What becomes of a Message whose request left and whose answer never came."""
+    if if_unknown == IfUnknown.RESEND and resends == 0:
+        return Status.PENDING, None
+    return Status.FAILED, Reason.OUTCOME_UNKNOWN
+
+
+def fresh_attempt() -> uuid.UUID:
+    """The id that an Attempt will have, known before it is written, so that writing it may be repeated."""
+    return new_id()
+
+
+def _record_row(r: Record) -> dict[str, sql.Value]:
+    return {
+        "message": r.message,
+        "attempt": r.attempt,
+        "at": r.at,
+        "outcome": r.outcome.value,
+        "status": r.status.value,
+        "reason": r.reason.value if r.reason else "",
+        "ready_at": r.ready_at,
+        "telegram_message_id": r.telegram_message_id,
+        "error_code": r.error_code,
+        "note": r.note,
+        "description": r.sealed_description.hex() if r.sealed_description else None,
+        "resends": 1 if r.outcome is AttemptOutcome.UNKNOWN and r.status is Status.PENDING else 0,
+    }

@@ -1,0 +1,177 @@
+"""Reading Messages and Schedules for pages and the API. Every query starts from the clinic; none changes anything.
+
+Flat at a million rows: keyset pages on an index, counts that stop at a thousand, and a search that goes by the
+patients found (few: by `messages_of_a_patient`; many: along `messages_by_due`, where matches come soon).
+"""
+
+import base64
+import binascii
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+from typing import Literal
+
+from django.db.models import Q, QuerySet
+
+from companion.clinics.models import Clinic
+from companion.clinics.refusals import Problem, Refused, Unknown
+from companion.patients.models import Patient
+from companion.patients.names import search_term
+from companion.schedules.models import Attempt, Message, Schedule, Status
+
+COUNTED_TO = 1000
+"""Counts stop here; from there on a page says "1,000+"."""
+_FEW_PATIENTS = 200
+ATTENTION = dt.timedelta(days=7)
+"""A failed message needs attention for this long."""
+
+Order = Literal["due_at", "-due_at"]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFilter:
+    """Which Messages; what is left empty doesn't narrow."""
+
+    status: str = ""
+    patient: uuid.UUID | None = None
+    schedule: uuid.UUID | None = None
+    cohort: uuid.UUID | None = None
+    q: str = ""
+    due_from: dt.datetime | None = None
+    due_to: dt.datetime | None = None
+    attention_since: dt.datetime | None = None
+    """Only what failed and was due since then."""
+    mine: str = ""
+    """The name of the member or key who planned it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of Messages and the cursor of the next, None on the last."""
+
+    items: list[Message]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many there are, each at most COUNTED_TO."""
+
+    attention: int
+    pending: int
+    sent: int
+    failed: int
+    cancelled: int
+
+
+def messages(clinic: Clinic, wanted: MessageFilter) -> QuerySet[Message]:
+    """The clinic's Messages that the filter lets through, with patient, schedule and version at hand; unordered."""
+    found = Message.objects.filter(clinic=clinic).select_related("clinic", "patient", "schedule", "version")
+    if wanted.status:
+        found = found.filter(status=wanted.status)
+    if wanted.patient:
+        found = found.filter(patient_id=wanted.patient)
+    if wanted.schedule:
+        found = found.filter(schedule_id=wanted.schedule)
+    if wanted.cohort:
+        found = found.filter(patient__places__cohort_id=wanted.cohort)
+    if wanted.due_from:
+        found = found.filter(due_at__gte=wanted.due_from)
+    if wanted.due_to:
+        found = found.filter(due_at__lt=wanted.due_to)
+    if wanted.attention_since:
+        found = found.filter(_attention(wanted.attention_since))
+    if wanted.mine:
+        mine = Q(schedule__created_by_name=wanted.mine) | Q(created_by_name=wanted.mine, schedule=None)
+        found = found.filter(mine)
+    return found.filter(_of_patients_like(clinic, wanted.q)) if wanted.q.strip() else found
+
+
+def page(found: QuerySet[Message], *, order: Order, after: str | None, limit: int) -> Page:
+    """A page in the order of (due_at, id). Raises Refused for a cursor that is none of ours."""
+    back = order.startswith("-")
+    if after:
+        due_at, last = _read_cursor(after)
+        beyond = "lt" if back else "gt"
+        tie = Q(due_at=due_at, **{f"id__{beyond}": last})
+        # The first condition alone bounds the index; the second one decides among equals.
+        found = found.filter(Q(**{f"due_at__{beyond}e": due_at}) & (Q(**{f"due_at__{beyond}": due_at}) | tie))
+    items = list(found.order_by(order, "-id" if back else "id")[: limit + 1])
+    return Page(items[:limit], _cursor(items[limit - 1]) if len(items) > limit else None)
+
+
+def counts(clinic: Clinic, *, now: dt.datetime) -> Counts:
+    """The numbers on the chips."""
+    own = Message.objects.filter(clinic=clinic)
+    by_status = {status: _capped(own.filter(status=status)) for status in Status}
+    return Counts(
+        attention=_capped(own.filter(_attention(now - ATTENTION))),
+        pending=by_status[Status.PENDING],
+        sent=by_status[Status.SENT],
+        failed=by_status[Status.FAILED],
+        cancelled=by_status[Status.CANCELLED],
+    )
+
+
+def message(clinic: Clinic, message_id: uuid.UUID) -> Message:
+    """One of the clinic's Messages. Raises Unknown."""
+    found = messages(clinic, MessageFilter()).filter(pk=message_id).first()
+    if found is None:
+        raise Unknown("There is no such message in this clinic.")
+    return found
+
+
+def schedule(clinic: Clinic, schedule_id: uuid.UUID) -> Schedule:
+    """One of the clinic's Schedules. Raises Unknown."""
+    found = schedules(clinic).filter(pk=schedule_id).first()
+    if found is None:
+        raise Unknown("There is no such schedule in this clinic.")
+    return found
+
+
+def schedules(clinic: Clinic, state: str = "") -> QuerySet[Schedule]:
+    """The clinic's Schedules, newest first."""
+    own = Schedule.objects.filter(clinic=clinic).select_related("clinic", "cohort").order_by("-id")
+    return own.filter(state=state) if state else own
+
+
+def attempts(of: Message) -> list[Attempt]:
+    """A Message's Attempts, in their order."""
+    return list(Attempt.objects.filter(clinic_id=of.clinic_id, message=of).order_by("number"))
+
+
+def on_its_way(one: Message) -> bool:
+    """Whether an Attempt has begun and not ended: nobody may touch it now."""
+    return one.status == Status.PENDING and one.open_attempt_id is not None
+
+
+def _attention(since: dt.datetime) -> Q:
+    return Q(status=Status.FAILED, due_at__gte=since)
+
+
+def _capped(found: QuerySet[Message]) -> int:
+    return found.order_by()[:COUNTED_TO].count()
+
+
+def _of_patients_like(clinic: Clinic, q: str) -> Q:
+    like = Patient.objects.filter(clinic=clinic, search__contains=search_term(q)).order_by()
+    few = list(like.values_list("id", flat=True)[: _FEW_PATIENTS + 1])
+    if len(few) <= _FEW_PATIENTS:
+        return Q(patient_id__in=few)
+    return Q(patient__search__contains=search_term(q))
+
+
+def _cursor(last: Message) -> str:
+    return base64.urlsafe_b64encode(f"{last.due_at.isoformat()} {last.id.hex}".encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[dt.datetime, uuid.UUID]:
+    try:
+        plain = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode()
+        due_at, _, last = plain.partition(" ")
+        at = dt.datetime.fromisoformat(due_at)
+        if at.tzinfo is None:
+            raise ValueError("no offset")
+        return at, uuid.UUID(last)
+    except (ValueError, binascii.Error, OverflowError):
+        raise Refused(Problem("cursor", "This cursor is none of this list's. Begin again without one.")) from None

@@ -1,0 +1,58 @@
+"""The words of a Message: its text as the patient gets it, and why a pending one won't arrive. Reads only."""
+
+import datetime as dt
+
+from companion.clinics.models import Clinic
+from companion.patients.models import Consent
+from companion.schedules import text
+from companion.schedules.models import Attempt, Message, Status
+from companion.schedules.reasons import Reason
+
+
+def template_of(message: Message) -> str:
+    """The text with its placeholders: what an edit starts from."""
+    if message.text is not None:
+        return message.text
+    return message.version.text if message.version else ""
+
+
+def text_of(message: Message) -> str:
+    """What the patient got, where an Attempt holds it; else what the patient would get at the due instant."""
+    if message.status == Status.SENT or message.open_attempt_id:
+        newest = Attempt.objects.filter(clinic_id=message.clinic_id, message=message).order_by("-number").first()
+        if newest:
+            return newest.text
+    return filled(message, at=message.due_at)
+
+
+def filled(message: Message, *, at: dt.datetime) -> str:
+    """The text as the patient would get it at this instant."""
+    template = template_of(message)
+    patient = message.patient
+    return text.fill(
+        template,
+        patient_name=patient.name if patient else "",
+        clinic_name=message.clinic.name,
+        language=patient.language if patient else message.clinic.language,
+        at=at,
+        timezone=patient.timezone if patient else message.clinic.timezone,
+        caregiver=bool(patient and patient.caregiver),
+    )
+
+
+def wont_arrive(message: Message, clinic: Clinic) -> str:
+    """Why a pending Message can't arrive as things stand ("Won't arrive: opted out"); empty where it can."""
+    patient = message.patient
+    if message.status != Status.PENDING or patient is None:
+        return ""
+    if patient.left_at:
+        return _wont(Reason.PATIENT_LEFT)
+    if patient.consent == Consent.WITHDRAWN and not message.answers_stop_or_start:
+        return _wont(Reason.OPTED_OUT)
+    if clinic.consent_required and patient.consent != Consent.GIVEN:
+        return _wont(Reason.NO_CONSENT)
+    return _wont(Reason.NO_TELEGRAM_ID) if patient.telegram_id is None and message.telegram_id is None else ""
+
+
+def _wont(reason: Reason) -> str:
+    return f"Won't arrive: {reason.label[0].lower()}{reason.label[1:]}"
