@@ -1,0 +1,96 @@
+"""The Bot API over HTTP at `/sandbox/bot<token>/<method>`: arguments in, Telegram's JSON out. Methods are methods.py's.
+
+Off (404) unless settings.SANDBOX_ON. The path holds a token: nothing here logs it.
+"""
+
+import hashlib
+import json
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.multipartparser import MultiPartParserError
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+
+from companion.sandbox.methods import METHODS, OutOfOrder
+from companion.sandbox.models import SandboxBot
+from companion.sandbox.rules import Refused, bad
+
+_PROXY_PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+
+
+def token_hash(token: str) -> str:
+    """How a token is kept. It has 200 bits of chance in it, so a plain hash can't be reversed."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+@csrf_exempt
+def bot_api(request: HttpRequest, token: str, method: str) -> HttpResponse:
+    """One call of a bot."""
+    response: HttpResponse
+    try:
+        response = JsonResponse({"ok": True, "result": _result(request, token, method)})
+    except Refused as refusal:
+        response = JsonResponse(_refusal(refusal), status=refusal.error_code)
+        if refusal.retry_after is not None:
+            response["Retry-After"] = str(refusal.retry_after)
+    except OutOfOrder:
+        response = HttpResponse(_PROXY_PAGE, status=502, content_type="text/html")
+    # Django logs the path of any answer from 400 on unless this is set, and the path holds the token.
+    response._has_been_logged = True  # type: ignore[attr-defined]  # Django's own mark, unknown to the stubs
+    return response
+
+
+def _result(request: HttpRequest, token: str, method: str) -> object:
+    if not settings.SANDBOX_ON or request.method not in ("GET", "POST"):
+        raise Refused(404, "Not Found")
+    if ":" not in token or token.startswith("0") or len(token) > 80:
+        raise Refused(401, "Unauthorized: invalid token specified")
+    bot = SandboxBot.objects.filter(token_hash=token_hash(token)).first()
+    if bot is None:
+        raise Refused(401, "Unauthorized")
+    call = METHODS.get(method.lower())
+    if call is None:
+        raise Refused(404, "Not Found: method not found")
+    return call(bot, _arguments(request), timezone.now())
+
+
+def _arguments(request: HttpRequest) -> dict[str, str]:
+    """All arguments as text, as Telegram has them: of the query, then of the body, which may be a form or JSON."""
+    try:
+        args = {**request.GET.dict(), **request.POST.dict()}
+        if request.content_type == "application/json":
+            args |= _json_arguments(request.body)
+    except RequestDataTooBig:
+        raise Refused(413, "Request Entity Too Large") from None
+    except (MultiPartParserError, SuspiciousOperation):
+        raise bad("can't parse the request's body") from None
+    return {name: str(value) for name, value in args.items()}
+
+
+def _json_arguments(body: bytes) -> dict[str, str]:
+    if not body:
+        return {}
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        raise bad("can't parse the request's body as a JSON object") from None
+    if not isinstance(fields, dict):
+        raise bad("can't parse the request's body as a JSON object")
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in fields.items()
+        if value is not None
+    }
+
+
+def _refusal(refusal: Refused) -> dict[str, object]:
+    said: dict[str, object] = {
+        "ok": False,
+        "error_code": refusal.error_code,
+        "description": refusal.description,
+    }
+    if refusal.retry_after is not None:
+        said["parameters"] = {"retry_after": refusal.retry_after}
+    return said

@@ -1,0 +1,149 @@
+"""The Bot API's methods, each from its arguments to its result. HTTP is api.py's, the rules are rules.py's."""
+
+import json
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from django.db import transaction
+
+from companion.sandbox import payloads, rules, updates
+from companion.sandbox.models import Phone, SandboxBot, SandboxMessage, SandboxTap, State
+from companion.sandbox.rules import Args, Refused, Rows, bad
+from companion.telegram.limits import MESSAGES_PER_SECOND, UPDATES_AT_ONCE
+
+LONG_POLL_MAX: Final = 50
+"""Seconds that getUpdates waits at most."""
+
+
+class OutOfOrder(Exception):
+    """The phone is unreachable: the answer is a proxy's 502, not the Bot API's."""
+
+
+def send_message(bot: SandboxBot, args: Args, now: datetime) -> object:
+    text, buttons, chat_id = rules.text_of(args), rules.buttons_of(args), rules.chat_id_of(args)
+    phone = _phone(chat_id)
+    if phone is None:
+        raise Refused(403, "Forbidden: bots can't send messages to bots")
+    if phone.state == State.UNREACHABLE:
+        raise OutOfOrder
+    rules.check_may_write(phone.state)
+    sent = _write(bot, phone, text, buttons, rules.truth(args, "protect_content"), now)
+    if phone.state == State.SLOW:
+        time.sleep(phone.delay_seconds)
+    return payloads.message(sent)
+
+
+def get_me(bot: SandboxBot, args: Args, now: datetime) -> object:
+    return payloads.me(bot)
+
+
+def get_chat(bot: SandboxBot, args: Args, now: datetime) -> object:
+    phone = _phone(rules.chat_id_of(args))
+    if phone is None or phone.state == State.NOT_STARTED:
+        raise bad("chat not found")
+    if phone.state == State.UNREACHABLE:
+        raise OutOfOrder
+    return payloads.full_chat(phone)
+
+
+def get_updates(bot: SandboxBot, args: Args, now: datetime) -> object:
+    _keep_allowed_updates(bot, args)
+    number = updates.begin_poll(bot)
+    updates.confirm(bot, rules.whole_number(args, "offset", 0, -UPDATES_AT_ONCE, 2**53), now)
+    limit = rules.whole_number(args, "limit", UPDATES_AT_ONCE, 1, UPDATES_AT_ONCE)
+    return updates.wait_for_updates(bot, number, limit, rules.whole_number(args, "timeout", 0, 0, LONG_POLL_MAX))
+
+
+def answer_callback_query(bot: SandboxBot, args: Args, now: datetime) -> object:
+    number = rules.whole_number(args, "callback_query_id", 0, 0, 2**53)
+    answered = SandboxTap.objects.filter(pk=number, message__bot=bot, at__gt=now - rules.TAP_KEPT).update(
+        answered_at=now, answer=args.get("text", "")[:200]
+    )
+    if not answered:
+        raise bad("query is too old and response timeout expired or query ID is invalid")
+    return True
+
+
+def edit_message_reply_markup(bot: SandboxBot, args: Args, now: datetime) -> object:
+    buttons, chat_id = rules.buttons_of(args), rules.chat_id_of(args)
+    message_id = rules.whole_number(args, "message_id", 0, 0, 2**53)
+    if not message_id:
+        raise bad("message identifier is not specified")
+    with transaction.atomic():
+        rows = SandboxMessage.objects.select_for_update(of=("self",)).select_related("bot", "phone")
+        edited = rows.filter(bot=bot, phone__telegram_id=chat_id, message_id=message_id).first()
+        if edited is None:
+            raise bad("message to edit not found")
+        if not edited.from_bot:
+            raise bad("message can't be edited")
+        if edited.buttons == buttons:
+            what = "specified new message content and reply markup are exactly the same as a current content"
+            raise bad(f"message is not modified: {what} and reply markup of the message")
+        edited.buttons = buttons
+        edited.save(update_fields=["buttons"])
+    return payloads.message(edited)
+
+
+def delete_webhook(bot: SandboxBot, args: Args, now: datetime) -> object:
+    if rules.truth(args, "drop_pending_updates"):
+        bot.updates.all().delete()
+    return True
+
+
+def get_webhook_info(bot: SandboxBot, args: Args, now: datetime) -> object:
+    return {"url": "", "has_custom_certificate": False, "pending_update_count": updates.pending(bot)}
+
+
+METHODS: Final[dict[str, Callable[[SandboxBot, Args, datetime], object]]] = {
+    "sendmessage": send_message,
+    "getme": get_me,
+    "getchat": get_chat,
+    "getupdates": get_updates,
+    "answercallbackquery": answer_callback_query,
+    "editmessagereplymarkup": edit_message_reply_markup,
+    "deletewebhook": delete_webhook,
+    "getwebhookinfo": get_webhook_info,
+}
+"""By name in lower case: Telegram doesn't look at the case."""
+
+
+def _phone(chat_id: int) -> Phone | None:
+    """The phone of this id, None where it is a bot's. One that nobody made yet appears here, in state normal."""
+    if SandboxBot.objects.filter(telegram_id=chat_id).exists():
+        return None
+    return Phone.objects.get_or_create(telegram_id=chat_id, defaults={"first_name": f"Phone {chat_id}"})[0]
+
+
+def _write(bot: SandboxBot, phone: Phone, text: str, buttons: Rows, protected: bool, now: datetime) -> SandboxMessage:
+    with transaction.atomic():
+        # The bot's row is locked first: the rate is looked at and the number taken by one request at a time.
+        locked = SandboxBot.objects.select_for_update().get(pk=bot.pk)
+        sent = SandboxMessage.objects.filter(bot=locked, from_bot=True).order_by("-at").values_list("at", flat=True)
+        of_bot = list(sent.filter(at__gt=now - rules.BOT_WINDOW)[:MESSAGES_PER_SECOND])
+        of_chat = list(sent.filter(phone=phone, at__gt=now - rules.CHAT_WINDOW)[: rules.CHAT_BURST])
+        rules.check_rate(of_bot, of_chat, now)
+        locked.last_message_id += 1
+        locked.save(update_fields=["last_message_id"])
+        return SandboxMessage.objects.create(
+            bot=locked,
+            phone=phone,
+            message_id=locked.last_message_id,
+            from_bot=True,
+            text=text,
+            buttons=buttons,
+            protected=protected,
+            at=now,
+        )
+
+
+def _keep_allowed_updates(bot: SandboxBot, args: Args) -> None:
+    """Telegram keeps the last list that was given; it filters what comes from then on."""
+    try:
+        asked = json.loads(args.get("allowed_updates", "null"))
+    except (ValueError, RecursionError):
+        return
+    if isinstance(asked, list):
+        kinds = [kind for kind in asked if isinstance(kind, str)]
+        SandboxBot.objects.filter(pk=bot.pk).exclude(allowed_updates=kinds).update(allowed_updates=kinds)

@@ -1,0 +1,7 @@
+"""Where the Sandbox's Bot API answers. The page with the phones is the web's."""
+
+from django.urls import re_path
+
+from companion.sandbox.api import bot_api
+
+urlpatterns = [re_path(r"^sandbox/bot(?P<token>[^/]+)/(?P<method>[^/]+)/?$", bot_api, name="sandbox-bot-api")]
