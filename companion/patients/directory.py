@@ -1,0 +1,230 @@
+"""Adding and changing one patient, and making cohorts. Many at once come by importing.py, through the same checks.
+
+What a change means for plans is left as a Mark for the Planner; nothing is planned here.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from django.db import IntegrityError, transaction
+
+from companion.clinics import audit, marks
+from companion.clinics.access import Caller
+from companion.clinics.models import Clinic, MarkKind, Role
+from companion.clinics.refusals import Problem, Refused
+from companion.patients.fields import Given, Wrong, read_cohort_name, read_given
+from companion.patients.models import Cohort, CohortMember, Consent, ConsentChange, Patient, Trouble
+from companion.patients.names import search_key
+
+COLUMNS: Final = (
+    "external_id",
+    "name",
+    "search",
+    "birth_date",
+    "phone",
+    "telegram_id",
+    "caregiver",
+    "timezone",
+    "language",
+    "consent",
+    "consent_before_stop",
+    "consent_asked_at",
+    "trouble",
+    "trouble_at",
+    "left_at",
+)
+"""The columns that the directory may change."""
+
+
+@dataclass(frozen=True, slots=True)
+class PatientValues:
+    """A patient's own fields, whole and checked, as they are to be."""
+
+    external_id: str
+    name: str
+    telegram_id: int | None
+    birth_date: dt.date | None
+    phone: str
+    caregiver: str
+    timezone: str
+    language: str
+    cohorts: tuple[str, ...]
+
+
+def read_patient(
+    clinic: Clinic, values: Mapping[str, object], *, existing: Patient | None, now: dt.datetime
+) -> PatientValues:
+    """The values as they came, checked, with what `existing` has (or the clinic's defaults) where they say nothing.
+
+    Raises Refused with every wrong field, also where another patient has the external id or the Telegram ID already.
+    """
+    held = tuple(existing.cohorts.order_by("name").values_list("name", flat=True)) if existing else ()
+    read = completed(clinic, read_given(values, today=latest_date(now)), existing=existing, cohorts=held)
+    problems = _taken(clinic, read, existing)
+    if problems:
+        raise Refused(*problems)
+    return read
+
+
+def completed(clinic: Clinic, given: Given, *, existing: Patient | None, cohorts: tuple[str, ...]) -> PatientValues:
+    """What was given, completed from `existing` (whose cohorts are `cohorts`) or from the clinic's defaults.
+
+    Raises Refused where a new patient lacks what is needed.
+    """
+    base: Given = {
+        "telegram_id": existing.telegram_id if existing else None,
+        "birth_date": existing.birth_date if existing else None,
+        "phone": existing.phone if existing else "",
+        "caregiver": existing.caregiver if existing else "",
+        "timezone": existing.timezone if existing else clinic.timezone,
+        "language": existing.language if existing else clinic.language,
+        "cohorts": cohorts,
+    }
+    if existing:
+        base["external_id"], base["name"] = existing.external_id, existing.name
+    whole = base | given
+    missing = [
+        Problem(field, "This is needed for a new patient.") for field in ("external_id", "name") if field not in whole
+    ]
+    if missing:
+        raise Refused(*missing)
+    return PatientValues(**whole)
+
+
+def add(caller: Caller, values: Mapping[str, object], *, now: dt.datetime) -> Patient:
+    """A new patient. Raises Refused, and NotAllowed for a viewer."""
+    caller.needs(Role.PROVIDER)
+    with _unless_taken(), transaction.atomic():
+        read = read_patient(caller.clinic, values, existing=None, now=now)
+        patient = Patient(clinic=caller.clinic, created_at=now)
+        put(patient, read, source=source_of(caller), now=now)
+        patient.save(force_insert=True)
+        if read.cohorts:
+            place(patient, cohorts_named(caller, read.cohorts, now=now))
+            marks.leave(caller.clinic, MarkKind.PATIENT, patient.id, now=now)
+        audit.record(caller, "patient added", "patient", patient.id, now=now)
+    return patient
+
+
+def change(caller: Caller, patient: Patient, values: Mapping[str, object], *, now: dt.datetime) -> Patient:
+    """The patient with these values changed; what is not named stays. Raises Refused, and NotAllowed for a viewer."""
+    caller.needs(Role.PROVIDER)
+    with _unless_taken(), transaction.atomic():
+        current = Patient.objects.select_for_update().get(clinic=caller.clinic, pk=patient.pk)
+        zone, held = current.timezone, set(current.cohorts.values_list("name", flat=True))
+        read = read_patient(caller.clinic, values, existing=current, now=now)
+        changes = put(current, read, source=source_of(caller), now=now)
+        current.save(update_fields=COLUMNS)
+        ConsentChange.objects.bulk_create(changes)
+        if held != set(read.cohorts):
+            place(current, cohorts_named(caller, read.cohorts, now=now))
+        if zone != current.timezone or held != set(read.cohorts):
+            marks.leave(caller.clinic, MarkKind.PATIENT, current.id, now=now)
+        audit.record(caller, "patient changed", "patient", current.id, now=now)
+    return current
+
+
+def add_cohort(caller: Caller, name: str, *, now: dt.datetime) -> Cohort:
+    """A new, empty cohort. Raises Refused, also where the clinic has one of this name, and NotAllowed for a viewer."""
+    caller.needs(Role.PROVIDER)
+    try:
+        read = read_cohort_name(name)
+    except Wrong as wrong:
+        raise Refused(Problem("name", str(wrong))) from None
+    with transaction.atomic():
+        cohort, made = Cohort.objects.get_or_create(clinic=caller.clinic, name=read, defaults={"created_at": now})
+        if not made:
+            raise Refused(Problem("name", "There is a cohort of this name already."))
+        audit.record(caller, "cohort added", "cohort", cohort.id, now=now)
+    return cohort
+
+
+def put(patient: Patient, read: PatientValues, *, source: str, now: dt.datetime) -> list[ConsentChange]:
+    """Sets the columns, not yet saved, and says what that adds to the consent's history.
+
+    A consent was given in a chat: another Telegram ID sets `given` back to `unknown`, and forgets what was last known
+    of the old chat. A withdrawal stays.
+    """
+    changes = []
+    if patient.telegram_id != read.telegram_id:
+        if patient.consent == Consent.GIVEN:
+            patient.consent = Consent.UNKNOWN
+            changes.append(
+                ConsentChange(clinic=patient.clinic, patient=patient, at=now, consent=Consent.UNKNOWN, source=source)
+            )
+        if patient.consent_before_stop == Consent.GIVEN:
+            patient.consent_before_stop = Consent.UNKNOWN
+        patient.consent_asked_at, patient.trouble, patient.trouble_at = None, Trouble.NONE, None
+    patient.external_id, patient.name = read.external_id, read.name
+    patient.search = search_key(read.name, read.external_id)
+    patient.telegram_id, patient.caregiver = read.telegram_id, read.caregiver
+    patient.birth_date, patient.phone = read.birth_date, read.phone
+    patient.timezone, patient.language = read.timezone, read.language
+    return changes
+
+
+def place(patient: Patient, cohorts: Iterable[Cohort]) -> None:
+    """Makes these the patient's cohorts, and no others."""
+    wanted = {cohort.id for cohort in cohorts}
+    held = set(patient.places.values_list("cohort_id", flat=True))
+    patient.places.filter(cohort_id__in=held - wanted).delete()
+    CohortMember.objects.bulk_create(
+        [CohortMember(clinic=patient.clinic, cohort_id=cohort, patient=patient) for cohort in wanted - held]
+    )
+
+
+def cohorts_named(caller: Caller, names: Iterable[str], *, now: dt.datetime) -> list[Cohort]:
+    """The clinic's cohorts of these names; those that it doesn't have yet are made."""
+    wanted = set(names)
+    known = set(Cohort.objects.filter(clinic=caller.clinic, name__in=wanted).values_list("name", flat=True))
+    for name in sorted(wanted - known):
+        cohort, made = Cohort.objects.get_or_create(clinic=caller.clinic, name=name, defaults={"created_at": now})
+        if made:
+            audit.record(caller, "cohort added", "cohort", cohort.id, now=now)
+    return list(Cohort.objects.filter(clinic=caller.clinic, name__in=wanted))
+
+
+def source_of(caller: Caller) -> str:
+    """How the consent's history names who changed a patient."""
+    return f"{caller.kind}: {caller.name}"[:64]
+
+
+def latest_date(now: dt.datetime) -> dt.date:
+    """The date in the world's easternmost zone: a later birth date is wrong everywhere."""
+    return (now + dt.timedelta(hours=14)).date()
+
+
+TELEGRAM_ID_TAKEN: Final = (
+    "Another patient ({external_id}) has this Telegram ID. "
+    "If both are reached on one phone, name the caregiver whose phone it is."
+)
+EXTERNAL_ID_TAKEN: Final = "Another patient has this id already."
+
+
+def _taken(clinic: Clinic, read: PatientValues, existing: Patient | None) -> list[Problem]:
+    others = Patient.objects.filter(clinic=clinic)
+    if existing:
+        others = others.exclude(pk=existing.pk)
+    problems = []
+    if others.filter(external_id=read.external_id).exists():
+        problems.append(Problem("external_id", EXTERNAL_ID_TAKEN))
+    if read.telegram_id is not None and not read.caregiver:
+        owner = others.filter(telegram_id=read.telegram_id, caregiver="").first()
+        if owner:
+            problems.append(Problem("telegram_id", TELEGRAM_ID_TAKEN.format(external_id=owner.external_id)))
+    return problems
+
+
+@contextmanager
+def _unless_taken() -> Iterator[None]:
+    """Two doors may take one id at the same moment; the database lets one in, and the other hears why."""
+    try:
+        yield
+    except IntegrityError as error:
+        field = "telegram_id" if "telegram_id" in str(error) else "external_id"
+        raise Refused(
+            Problem(field, "Somebody else gave this id to another patient just now. Look again, then save.")
+        ) from None

@@ -1,0 +1,110 @@
+"""Looking patients and cohorts up, always within one clinic. Nothing here changes a row."""
+
+import base64
+import binascii
+import uuid
+from dataclasses import dataclass
+
+from django.db.models import Count, Prefetch, Q, QuerySet
+
+from companion.clinics.models import Clinic
+from companion.clinics.refusals import Problem, Refused, Unknown
+from companion.clinics.sealed import CannotOpen, seal, unseal
+from companion.patients.models import Cohort, Patient
+from companion.patients.names import search_term
+from companion.patients.reach import unreachable
+
+_CURSOR = "patients.queries.cursor"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some patients, in order of their names, and the cursor of those after them (None: these are the last)."""
+
+    items: list[Patient]
+    next: str | None
+
+
+def patients(clinic: Clinic, *, q: str = "", cohort: str = "", reachable: bool | None = None) -> QuerySet[Patient]:
+    """The clinic's patients, unordered, their cohorts prefetched; those who left are not among them.
+
+    `q` looks for each of its words in names and external ids; `cohort` is an id or a name, and one that isn't there
+    has nobody in it.
+    """
+    found = Patient.objects.filter(clinic=clinic, left_at__isnull=True)
+    for word in search_term(q).split():
+        found = found.filter(search__contains=word)
+    if cohort:
+        found = found.filter(places__cohort__in=_cohorts_called(clinic, cohort))
+    if reachable is not None:
+        found = found.filter(~unreachable(clinic) if reachable else unreachable(clinic))
+    return found.prefetch_related(Prefetch("cohorts", Cohort.objects.filter(clinic=clinic).order_by("name")))
+
+
+def page(queryset: QuerySet[Patient], after: str | None, limit: int) -> Page:
+    """The next `limit` patients by name, after a cursor. Raises Refused for a cursor that isn't one of ours."""
+    if after is not None:
+        name, last = _opened(after)
+        # The first condition is what the index patients_by_name can start from.
+        queryset = queryset.filter(name__gte=name).filter(Q(name__gt=name) | Q(id__gt=last))
+    found = list(queryset.order_by("name", "id")[: limit + 1])
+    items = found[:limit]
+    return Page(items, _cursor(items[-1]) if len(found) > limit else None)
+
+
+def patient(clinic: Clinic, id: uuid.UUID | str) -> Patient:
+    """The clinic's patient of this id, also one who has left. Raises Unknown."""
+    wanted = _uuid(id)
+    found = Patient.objects.filter(clinic=clinic, pk=wanted).first() if wanted else None
+    if found is None:
+        raise Unknown("There is no such patient.")
+    return found
+
+
+def cohort(clinic: Clinic, id_or_name: uuid.UUID | str) -> Cohort:
+    """The clinic's cohort of this id or name, with its size. Raises Unknown."""
+    found = _with_size(_cohorts_called(clinic, id_or_name)).first()
+    if found is None:
+        raise Unknown("There is no such cohort.")
+    return found
+
+
+def cohorts(clinic: Clinic) -> QuerySet[Cohort]:
+    """The clinic's cohorts by name, each with its `size`: how many patients are in it who have not left."""
+    return _with_size(Cohort.objects.filter(clinic=clinic)).order_by("name")
+
+
+def _with_size(found: QuerySet[Cohort]) -> QuerySet[Cohort]:
+    return found.annotate(size=Count("places", filter=Q(places__patient__left_at__isnull=True)))
+
+
+def _cohorts_called(clinic: Clinic, id_or_name: uuid.UUID | str) -> QuerySet[Cohort]:
+    of_clinic = Cohort.objects.filter(clinic=clinic)
+    wanted = _uuid(id_or_name)
+    if wanted:
+        return of_clinic.filter(pk=wanted)
+    # No stored name holds a NUL, and PostgreSQL can't be asked for one.
+    return of_clinic.none() if "\0" in str(id_or_name) else of_clinic.filter(name=str(id_or_name).strip())
+
+
+def _uuid(value: uuid.UUID | str) -> uuid.UUID | None:
+    if isinstance(value, uuid.UUID):
+        return value
+    try:
+        return uuid.UUID(value)
+    except ValueError:
+        return None
+
+
+def _cursor(last: Patient) -> str:
+    # Sealed: a name would otherwise stand in an address, and addresses are logged by whatever stands before us.
+    return base64.urlsafe_b64encode(seal(f"{last.id}{last.name}", _CURSOR)).decode().rstrip("=")
+
+
+def _opened(cursor: str) -> tuple[str, uuid.UUID]:
+    try:
+        sealed = base64.b64decode(cursor.encode() + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        text = unseal(sealed, _CURSOR)
+        return text[36:], uuid.UUID(text[:36])
+    except (binascii.Error, CannotOpen, ValueError):
+        raise Refused(Problem("cursor", "This is no cursor of this list. Start again without one.")) from None
