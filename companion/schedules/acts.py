@@ -46,7 +46,8 @@ def retry(caller: Caller, message: Message, *, now: dt.datetime, may_arrive_twic
     message.refresh_from_db()
     if message.reason == Reason.OUTCOME_UNKNOWN and not may_arrive_twice:
         raise Conflict(
-            "It may have arrived already. Ask the patient first; to send it all the same, confirm that it may arrive twice."
+            "It may have arrived already. Ask the patient first; "
+            "to send it all the same, confirm that it may arrive twice."
         )
     # The reason is part of the guard: what was looked at is what is retried.
     failed = _only(caller, message).filter(reason=message.reason)

@@ -169,9 +169,6 @@ def _read_cursor(cursor: str) -> tuple[dt.datetime, uuid.UUID]:
     try:
         plain = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode()
         due_at, _, last = plain.partition(" ")
-        at = dt.datetime.fromisoformat(due_at)
-        if at.tzinfo is None:
-            raise ValueError("no offset")
-        return at, uuid.UUID(last)
+        return dt.datetime.fromisoformat(due_at).astimezone(dt.UTC), uuid.UUID(last)
     except (ValueError, binascii.Error, OverflowError):
         raise Refused(Problem("cursor", "This cursor is none of this list's. Begin again without one.")) from None

@@ -1,6 +1,8 @@
 """The words of a Message: its text as the patient gets it, and why a pending one won't arrive. Reads only."""
 
 import datetime as dt
+import uuid
+from collections.abc import Sequence
 
 from companion.clinics.models import Clinic
 from companion.patients.models import Consent
@@ -16,13 +18,18 @@ def template_of(message: Message) -> str:
     return message.version.text if message.version else ""
 
 
+def texts_of(messages: Sequence[Message]) -> dict[uuid.UUID, str]:
+    """By id, what each patient got, where an Attempt holds it; else what they would get at the due instant."""
+    left = [message.id for message in messages if message.status == Status.SENT or message.open_attempt_id]
+    clinics = {message.clinic_id for message in messages}
+    attempts = Attempt.objects.filter(clinic_id__in=clinics, message_id__in=left).order_by("number") if left else []
+    sent = {attempt.message_id: attempt.text for attempt in attempts}
+    return {message.id: sent.get(message.id) or filled(message, at=message.due_at) for message in messages}
+
+
 def text_of(message: Message) -> str:
-    """What the patient got, where an Attempt holds it; else what the patient would get at the due instant."""
-    if message.status == Status.SENT or message.open_attempt_id:
-        newest = Attempt.objects.filter(clinic_id=message.clinic_id, message=message).order_by("-number").first()
-        if newest:
-            return newest.text
-    return filled(message, at=message.due_at)
+    """The same for one Message."""
+    return texts_of([message])[message.id]
 
 
 def filled(message: Message, *, at: dt.datetime) -> str:

@@ -1,0 +1,124 @@
+"""The Planner: keeps a horizon of real Messages ahead of each active Schedule. What lies beyond is computed, not stored.
+
+It works in small transactions and may be stopped between any two: planning again makes only what is missing.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from companion.patients.models import Patient
+from companion.planning import drafts, recipients
+from companion.planning.drafts import Draft
+from companion.planning.occurrences import Coming, coming
+from companion.planning.writing import Plan, insert
+from companion.schedules.models import Schedule, State, Version
+from companion.times.quiet import QuietHours
+
+HORIZON = dt.timedelta(hours=48)
+BATCH = 500
+"""Messages made in one transaction: it holds a lock for a few milliseconds."""
+
+
+def due_for_planning(*, now: dt.datetime, limit: int) -> list[uuid.UUID]:
+    """The Schedules of all clinics that the Planner must look at, by the index `schedules_to_plan`."""
+    waiting = Schedule.objects.filter(next_plan_at__lte=now, state=State.ACTIVE).order_by("next_plan_at")
+    return list(waiting.values_list("id", flat=True)[:limit])
+
+
+def next_planning() -> dt.datetime | None:
+    """When the Planner must look at a Schedule next."""
+    waiting = Schedule.objects.filter(next_plan_at__isnull=False, state=State.ACTIVE).order_by("next_plan_at")
+    return waiting.values_list("next_plan_at", flat=True).first()
+
+
+def plan_ahead(schedule_id: uuid.UUID, *, now: dt.datetime, on_batch: Callable[[int], None] | None = None) -> int:
+    """Plans one Schedule up to the horizon, batch by batch; how many Messages that made.
+
+    `on_batch` hears of each batch once it is committed.
+    """
+    until = now + HORIZON
+    made = 0
+    last: uuid.UUID | None = None
+    while True:
+        with transaction.atomic():
+            schedule = _locked(schedule_id)
+            if schedule is None or schedule.planned_until is None:
+                return made
+            people = recipients.of_schedule(schedule)
+            batch = next(
+                recipients.batches(people.filter(id__gt=last) if last else people, schedule.timezone, BATCH), []
+            )
+            if not batch:
+                _planned(schedule, people, until, now)
+                return made
+            count = _plan_batch(schedule, batch, until, now)
+        made += count
+        last = batch[-1].patient
+        if on_batch:
+            on_batch(count)
+
+
+def version_of(schedule: Schedule) -> Version:
+    """The Schedule's present wording."""
+    return schedule.versions.latest("number")
+
+
+def quiet_of(schedule: Schedule) -> QuietHours:
+    """The quiet hours of the Schedule's clinic."""
+    return QuietHours(schedule.clinic.quiet_from, schedule.clinic.quiet_until)
+
+
+def _locked(schedule_id: uuid.UUID) -> Schedule | None:
+    # The row lock makes planning and editing one Schedule take turns.
+    found = Schedule.objects.select_for_update(of=("self",)).select_related("clinic").filter(pk=schedule_id)
+    return found.filter(state=State.ACTIVE).first()
+
+
+def _plan_batch(schedule: Schedule, batch: list[recipients.Addressee], until: dt.datetime, now: dt.datetime) -> int:
+    draft = draft_of(schedule)
+    quiet = quiet_of(schedule)
+    floor = schedule.planned_until or now
+    by_zone: dict[str, list[Coming]] = {}
+    plans = []
+    for one in batch:
+        if one.timezone not in by_zone:
+            by_zone[one.timezone] = list(coming(draft, one.timezone, quiet, after=floor, until=until))
+        plans += [Plan(one.patient, due.occurrence, due.due_at) for due in by_zone[one.timezone]]
+    return insert(schedule, version_of(schedule).id, plans, now=now)
+
+
+def draft_of(schedule: Schedule) -> Draft:
+    """The Schedule's times and rules without its recipients and text, which planning looks up for itself."""
+    return Draft(
+        text="",
+        patients=(),
+        cohort=schedule.cohort_id,
+        starts_at=drafts.walls.parse_wall(schedule.starts_at),
+        timezone=schedule.timezone,
+        recurrence=drafts.rule_of(schedule),
+        late_after=schedule.late_after,
+        quiet_hours=drafts.Quiet(schedule.quiet_hours),
+        if_unknown=drafts.IfUnknown(schedule.if_unknown),
+        lane=drafts.Lane(schedule.lane),
+        review_on=schedule.review_on,
+    )
+
+
+def _planned(schedule: Schedule, people: QuerySet[Patient], until: dt.datetime, now: dt.datetime) -> None:
+    """Notes how far the plan reaches and when to look again: a horizon before what comes after it; at the end, ends."""
+    draft, quiet = draft_of(schedule), quiet_of(schedule)
+    zones = recipients.zones(people, schedule.timezone, schedule.clinic.timezone)
+    beyond = [one for zone in zones if (one := next(coming(draft, zone, quiet, after=until), None))]
+    schedule.planned_until = until
+    if beyond:
+        schedule.next_plan_at = min(one.due_at for one in beyond) - HORIZON
+    else:
+        still = [one.due_at for zone in zones for one in coming(draft, zone, quiet, after=now, until=until)]
+        schedule.next_plan_at = max(still, default=None)
+        if not still:
+            schedule.state = State.ENDED
+    schedule.save(update_fields=["planned_until", "next_plan_at", "state"])

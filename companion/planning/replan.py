@@ -1,0 +1,181 @@
+"""After a change: make the pending Messages of a Schedule what they would be had it always been so.
+
+Only what lies in the future and nobody has touched moves or goes; what has an Attempt, an end or a person's hand on
+it stays, and its Occurrence is not planned again. DESIGN.md, A Message's Life and Time.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from django.db import transaction
+
+from companion.planning import planner, recipients
+from companion.planning.occurrences import Coming, coming
+from companion.planning.recipients import Addressee
+from companion.planning.writing import Plan, insert, shift
+from companion.schedules import lifecycle
+from companion.schedules.models import Message, Schedule, State, Status, Version
+from companion.schedules.reasons import Reason
+from companion.times import walls
+
+_Key = tuple[uuid.UUID, str]
+
+
+@dataclass(slots=True)
+class Moves:
+    """What a change did to plans."""
+
+    planned: int = 0
+    moved: int = 0
+    dropped: int = 0
+    none_today: set[uuid.UUID | None] = field(default_factory=set)
+    """Patients who would have got one today and now get none."""
+    again_today: set[uuid.UUID | None] = field(default_factory=set)
+    """Patients who have got one today and now get one more."""
+
+    @property
+    def messages(self) -> int:
+        """How many Messages the change touched."""
+        return self.planned + self.moved + self.dropped
+
+    def add(self, other: "Moves") -> None:
+        """Takes another batch's numbers in."""
+        self.planned += other.planned
+        self.moved += other.moved
+        self.dropped += other.dropped
+        self.none_today |= other.none_today
+        self.again_today |= other.again_today
+
+
+def replan(schedule_id: uuid.UUID, patients: Iterable[uuid.UUID] | None, *, now: dt.datetime) -> Moves:
+    """Replans a Schedule for these patients, or for all that it reaches or did reach, in small transactions."""
+    moves = Moves()
+    if patients is not None:
+        moves.add(_batch(schedule_id, list(patients), now))
+        return moves
+    for ids in _everybody(schedule_id):
+        moves.add(_batch(schedule_id, ids, now))
+    return moves
+
+
+def _everybody(schedule_id: uuid.UUID) -> Iterable[list[uuid.UUID]]:
+    """Whoever the Schedule reaches, then whoever still has a pending Message of it without being reached."""
+    schedule = Schedule.objects.get(pk=schedule_id)
+    reached = recipients.of_schedule(schedule)
+    for batch in recipients.batches(reached, schedule.timezone, planner.BATCH):
+        yield [one.patient for one in batch]
+    pending = Message.objects.filter(schedule=schedule, status=Status.PENDING).exclude(patient__in=reached)
+    while left := list(
+        pending.filter(lifecycle.NOT_BEGUN, by_hand=False, tries=0)
+        .order_by()
+        .values_list("patient_id", flat=True)
+        .distinct()[: planner.BATCH]
+    ):
+        yield [one for one in left if one]
+
+
+@transaction.atomic
+def _batch(schedule_id: uuid.UUID, ids: list[uuid.UUID], now: dt.datetime) -> Moves:
+    schedule = Schedule.objects.select_for_update(of=("self",)).select_related("clinic").get(pk=schedule_id)
+    pending = Message.objects.filter(clinic_id=schedule.clinic_id, schedule=schedule, patient_id__in=ids)
+    if schedule.state == State.CANCELLED:
+        return Moves(dropped=lifecycle.stop(pending, Reason.SCHEDULE_ENDED, now=now))
+    people = recipients.of_schedule(schedule).filter(id__in=ids)
+    reached = next(recipients.batches(people, schedule.timezone, len(ids)), [])
+    gone = set(ids) - {one.patient for one in reached}
+    moves = Moves(dropped=_take_out(pending.filter(patient_id__in=gone), now))
+    if schedule.state == State.PAUSED:
+        moves.dropped += _take_out(pending.exclude(patient_id__in=gone), now)
+    elif schedule.state == State.ACTIVE and schedule.planned_until:
+        moves.add(_settle(schedule, reached, now))
+    return moves
+
+
+def _take_out(messages: "lifecycle.QuerySet[Message]", now: dt.datetime) -> int:
+    """Whom a Schedule no longer reaches gets nothing of it; a patient who left is told of, the rest is no history."""
+    left = lifecycle.stop(messages.filter(patient__left_at__isnull=False), Reason.PATIENT_LEFT, now=now)
+    return left + _planned_only(messages).delete()[0]
+
+
+def _planned_only(messages: "lifecycle.QuerySet[Message]") -> "lifecycle.QuerySet[Message]":
+    return messages.filter(lifecycle.NOT_BEGUN, by_hand=False, tries=0)
+
+
+def _settle(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> Moves:
+    """One batch of patients: what is there is held against what should be, and the difference carried out."""
+    version = planner.version_of(schedule)
+    zones = {one.patient: one.timezone for one in reached}
+    wanted = _wanted(schedule, reached, now)
+    there = _there(schedule, reached, now)
+    ours = [message for message in there if _is_planned(message, now)]
+    shifts = {
+        message.id: due.due_at
+        for message in ours
+        if (due := wanted.get(_key(message))) and _differs(schedule, version, message, due)
+    }
+    unwanted = [message for message in ours if _key(message) not in wanted]
+    missing = wanted.keys() - {_key(message) for message in there}
+    today = {m.patient_id for m in unwanted if _same_day(zones, m.patient_id, m.due_at, now)}
+    moves = Moves(
+        planned=insert(schedule, version.id, [Plan(p, o, wanted[p, o].due_at) for p, o in sorted(missing)], now=now),
+        moved=shift(schedule, version.id, shifts),
+        dropped=_drop(unwanted, zones, now),
+    )
+    still = {p for (p, _), due in wanted.items() if _same_day(zones, p, due.due_at, now)}
+    moves.none_today = today - still
+    had = {m.patient_id for m in there if m.status == Status.SENT and _same_day(zones, m.patient_id, m.due_at, now)}
+    moves.again_today = had & {p for p, o in missing if _same_day(zones, p, wanted[p, o].due_at, now)}
+    return moves
+
+
+def _wanted(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> dict[_Key, Coming]:
+    """What should be pending: each future Occurrence up to where the plan reaches."""
+    draft, quiet = planner.draft_of(schedule), planner.quiet_of(schedule)
+    floor = max(now, schedule.resumed_at or now)
+    by_zone = {
+        zone: list(coming(draft, zone, quiet, after=floor, until=schedule.planned_until))
+        for zone in {one.timezone for one in reached}
+    }
+    return {(one.patient, due.occurrence): due for one in reached for due in by_zone[one.timezone]}
+
+
+def _there(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> list[Message]:
+    of_these = Message.objects.filter(
+        clinic_id=schedule.clinic_id,
+        schedule=schedule,
+        patient_id__in=[one.patient for one in reached],
+        due_at__gte=now - dt.timedelta(days=2),
+    )
+    return list(of_these.defer("text", "buttons"))
+
+
+def _is_planned(message: Message, now: dt.datetime) -> bool:
+    untouched = message.open_attempt_id is None and not message.by_hand and message.tries == 0
+    return message.status == Status.PENDING and untouched and message.due_at > now
+
+
+def _differs(schedule: Schedule, version: Version, message: Message, due: Coming) -> bool:
+    there = (message.due_at, message.late_at, message.version_id, message.lane, message.quiet_hours, message.if_unknown)
+    late_at = due.due_at + schedule.late_after
+    return there != (due.due_at, late_at, version.id, schedule.lane, schedule.quiet_hours, schedule.if_unknown)
+
+
+def _drop(unwanted: list[Message], zones: dict[uuid.UUID, str], now: dt.datetime) -> int:
+    """Takes planned Messages out; one that was promised for today stays on record as failed."""
+    today = [m.id for m in unwanted if _same_day(zones, m.patient_id, m.due_at, now)]
+    kept = lifecycle.stop(_planned_only(Message.objects.filter(id__in=today)), Reason.TOO_LATE, now=now)
+    others = Message.objects.filter(id__in=[m.id for m in unwanted if m.id not in today])
+    return kept + _planned_only(others).delete()[0]
+
+
+def _key(message: Message) -> _Key:
+    if message.patient_id is None:
+        raise ValueError("a Schedule's Message has a patient")
+    return message.patient_id, message.occurrence
+
+
+def _same_day(zones: dict[uuid.UUID, str], patient: uuid.UUID | None, at: dt.datetime, now: dt.datetime) -> bool:
+    zone = zones[patient] if patient else "UTC"
+    return walls.local(at, zone).date() == walls.local(now, zone).date()

@@ -1,0 +1,55 @@
+"""A Schedule in words and numbers: its sentence, its next instants, how far planning has come. Reads only."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from companion.planning import planner, recipients
+from companion.planning.occurrences import Coming, next_few
+from companion.schedules.models import Message, Schedule, State
+from companion.times import summary as sentences
+from companion.times import walls
+
+COUNTED_TO = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many patients it reaches, and how many Messages there are, counted up to COUNTED_TO."""
+
+    recipients: int
+    messages: int
+    planning: bool
+
+
+def summary(schedule: Schedule) -> str:
+    """When it goes out, in one sentence."""
+    draft = planner.draft_of(schedule)
+    return sentences.summary(draft.starts_at, draft.recurrence, draft.timezone)
+
+
+def next_occurrences(schedule: Schedule, *, now: dt.datetime, count: int = 5) -> list[Coming]:
+    """What comes next, over all zones, in the order of the instants; nothing unless it is active."""
+    if schedule.state != State.ACTIVE:
+        return []
+    draft, quiet = planner.draft_of(schedule), planner.quiet_of(schedule)
+    zones = recipients.zones(recipients.of_schedule(schedule), schedule.timezone, schedule.clinic.timezone)
+    each = [one for zone in zones for one in next_few(draft, zone, quiet, after=now, count=count)]
+    return sorted(each, key=lambda one: (one.due_at, one.timezone))
+
+
+def next_instants(schedule: Schedule, *, now: dt.datetime, count: int = 5) -> list[dt.datetime]:
+    """The next instants at which something is due, each once."""
+    return sorted({one.due_at for one in next_occurrences(schedule, now=now, count=count)})[:count]
+
+
+def progress(schedule: Schedule, *, now: dt.datetime) -> Progress:
+    """How far planning has come."""
+    reached = recipients.of_schedule(schedule).order_by()
+    made = Message.objects.filter(clinic_id=schedule.clinic_id, schedule=schedule).order_by()
+    waiting = schedule.state == State.ACTIVE and schedule.next_plan_at is not None and schedule.next_plan_at <= now
+    return Progress(reached.count(), made[:COUNTED_TO].count(), planning=waiting)
+
+
+def local_start(schedule: Schedule) -> dt.datetime:
+    """The wall time at which it starts."""
+    return walls.parse_wall(schedule.starts_at)

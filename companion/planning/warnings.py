@@ -1,0 +1,101 @@
+"""What to know before and after planning: warnings with a code and a sentence. They never stop anything."""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db.models import Q, QuerySet
+
+from companion.clinics.models import Clinic
+from companion.patients.models import Consent, Patient, Trouble
+from companion.planning.drafts import Draft
+from companion.planning.occurrences import Coming
+from companion.planning.replan import Moves
+from companion.schedules.models import Quiet
+from companion.times.quiet import QuietHours, quiet_until
+
+NAMED = 20
+"""Patients named one by one in warnings of one code; the rest are counted in one more sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:
+    """One thing to know; `patient` where it is about one."""
+
+    patient: uuid.UUID | None
+    code: str
+    message: str
+
+
+def of_people(clinic: Clinic, people: QuerySet[Patient]) -> tuple[Warning, ...]:
+    """Who among the recipients can't be reached as things stand, and why."""
+    consent = Q(consent=Consent.UNKNOWN) if clinic.consent_required else Q(pk=None)
+    found: list[Warning] = []
+    found += _each(
+        people.filter(telegram_id=None), "no_telegram_id", "{} has no Telegram ID yet. Hand out an enrolment link."
+    )
+    found += _each(people.filter(consent=Consent.WITHDRAWN), "opted_out", "{} opted out: nothing is sent to them.")
+    found += _each(people.filter(consent), "no_consent", "{} has not confirmed consent, which this clinic demands.")
+    found += _each(people.filter(trouble=Trouble.BLOCKED), "blocked", "{} has blocked the bot. Ask them to unblock it.")
+    found += _each(people.filter(trouble=Trouble.DEACTIVATED), "deactivated", "{} deleted their Telegram account.")
+    found += _each(
+        people.filter(trouble=Trouble.CHAT_NOT_FOUND),
+        "chat_not_found",
+        "Telegram didn't know the chat of {} last time. Hand out an enrolment link.",
+    )
+    return tuple(found)
+
+
+def of_times(
+    clinic: Clinic, draft: Draft, first: Iterable[Coming], zones: list[str], now: dt.datetime
+) -> list[Warning]:
+    """What is odd about the first instants: a time that has passed already, quiet hours that are ignored."""
+    found = []
+    first = list(first)
+    passed = sorted(set(zones) - {one.timezone for one in first})
+    if passed:
+        found.append(Warning(None, "passed", f"In {_listed(passed)} this time has already passed."))
+    quiet = QuietHours(clinic.quiet_from, clinic.quiet_until)
+    if draft.quiet_hours == Quiet.IGNORE:
+        loud = sorted({one.timezone for one in first if quiet_until(one.due_at, one.timezone, quiet)})
+        if loud:
+            hours = f"{clinic.quiet_from:%H:%M} to {clinic.quiet_until:%H:%M}"
+            sentence = f"It goes out in quiet hours ({hours}) in {_listed(loud)}."
+            found.append(Warning(None, "in_quiet_hours", sentence))
+    return found
+
+
+def of_size(draft: Draft, recipients: int) -> list[Warning]:
+    """Whether the bot's rate lets all of it leave while late is still good."""
+    seconds = recipients / max(settings.COMPANION.rate_per_second - 1, 1)
+    if seconds < draft.late_after.total_seconds():
+        return []
+    sentence = (
+        f"Sending to {recipients:,} patients takes about {seconds / 3600:.1f} hours, longer than late is still good."
+    )
+    return [Warning(None, "takes_too_long", sentence)]
+
+
+def of_moves(moves: Moves) -> tuple[Warning, ...]:
+    """Who gets none today, or one more, because of a change."""
+    none = [Warning(one, "none_today", "This patient now gets none today.") for one in moves.none_today]
+    again = [
+        Warning(one, "again_today", "This patient has had one today and now gets one more.")
+        for one in moves.again_today
+    ]
+    return (*none, *again)
+
+
+def _each(people: QuerySet[Patient], code: str, sentence: str) -> list[Warning]:
+    named = list(people.order_by("name", "id")[: NAMED + 1])
+    found = [Warning(one.id, code, sentence.format(one.name)) for one in named[:NAMED]]
+    if len(named) > NAMED:
+        rest = people.order_by().count() - NAMED
+        found.append(Warning(None, code, sentence.format(f"and {rest:,} more:")))
+    return found
+
+
+def _listed(zones: list[str]) -> str:
+    return ", ".join(zones) if len(zones) <= 5 else f"{', '.join(zones[:5])} and {len(zones) - 5} more zones"
