@@ -5,6 +5,7 @@ Not here: what a Message does then (wait or go); its Schedule says so.
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 
 from companion.times.walls import Moved, local, place
 
@@ -46,6 +47,7 @@ def _end_around(at: datetime, zone: str, quiet: QuietHours) -> datetime | None:
     return None
 
 
+@lru_cache(maxsize=4096)  # asked at each last look, by many patients of few zones
 def _reached(day: date, hour: time, zone: str) -> datetime:
     """The first instant (UTC, to the second) at which the zone's clock shows this wall time or has jumped over it."""
     wall = datetime.combine(day, hour)

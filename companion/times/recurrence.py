@@ -44,7 +44,10 @@ def occurrences(starts_at: datetime, rule: Recurrence | None, *, after: datetime
     """The naive wall times that `rule` gives, ascending, each once, from `starts_at` on and later than `after`.
 
     Just `starts_at` where the rule is None. They end with the rule, at the latest with the year 2100.
+    Raises ValueError for an aware `starts_at`.
     """
+    if starts_at.tzinfo is not None:
+        raise ValueError("A wall time carries no offset.")
     if rule is None:
         if starts_at.year <= LAST_YEAR and (after is None or starts_at > after):
             yield starts_at

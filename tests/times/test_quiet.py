@@ -50,6 +50,13 @@ CASES: Mapping[str, tuple[str, tuple[str, str], str, str | None]] = {
         "2026-10-25T02:10+01:00",
         "2026-10-25T08:00+01:00",
     ),
+    "begun at a midnight that comes twice": (
+        "America/St_Johns",
+        ("00:00", "08:00"),
+        "2006-10-28T23:30-03:30",
+        "2006-10-29T08:00-03:30",
+    ),
+    "not begun before that midnight": ("America/St_Johns", ("00:00", "08:00"), "2006-10-28T23:30-02:30", None),
     "over a day that a zone skipped": ("Pacific/Apia", NIGHT, "2011-12-29T22:00-10:00", "2011-12-31T08:00+14:00"),
 }
 

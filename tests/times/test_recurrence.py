@@ -166,3 +166,8 @@ def test_occurrences_are_made_one_by_one_as_they_are_asked_for() -> None:
 
     assert list(islice(forever, 2)) == [wall("2026-01-01T09:00"), wall("2026-01-02T09:00")]
     assert next(forever).date() == date(2026, 1, 3)
+
+
+def test_a_start_with_an_offset_is_refused() -> None:
+    with pytest.raises(ValueError, match="no offset"):
+        next(occurrences(wall("2026-01-01T09:00+01:00"), Recurrence(Frequency.DAILY)))

@@ -4,10 +4,12 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 
+from companion.times import walls
 from companion.times.walls import Moved, is_zone, local, parse_wall, place, wall_name, zone_info, zone_names
 from tests.times.oracle import clock, first_instant
 from tests.times.strategies import zones_and_instants
@@ -135,8 +137,9 @@ def test_every_zone_that_is_offered_can_be_read() -> None:
 def test_zones_come_from_the_package_and_not_from_the_machine() -> None:
     # A process of its own, as this one may have been told otherwise by others.
     program = "import companion.times.walls, zoneinfo; print(zoneinfo.TZPATH)"
+    top = Path(walls.__file__).parents[2]
 
-    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    shown = subprocess.run([sys.executable, "-c", program], cwd=top, capture_output=True, text=True, check=True)
 
     assert shown.stdout.strip() == "()"
 
