@@ -1,0 +1,73 @@
+"""API keys: making one, finding whose it is, revoking it. The key itself is shown once; only its hash is kept."""
+
+import datetime as dt
+import hashlib
+import secrets
+from typing import Final
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from companion.clinics import audit
+from companion.clinics.access import Caller
+from companion.clinics.members import command_line, read_role
+from companion.clinics.models import ApiKey, Clinic, Role
+from companion.clinics.refusals import Problem, Refused
+
+PREFIX: Final = "ack_"
+"""By it a key is known for what it is where it has leaked to."""
+_NOTED_EVERY: Final = dt.timedelta(minutes=1)
+
+
+def make_key(clinic: Clinic, name: str, role: str, *, now: dt.datetime, by: Caller | None = None) -> tuple[ApiKey, str]:
+    """A new key and its secret, which can't be shown again. `by` is the admin who makes it (None: the command line).
+
+    Raises Refused, also where a key of this name is or was there, and NotAllowed.
+    """
+    caller = by or command_line(clinic)
+    caller.needs(Role.ADMIN)
+    read, wanted = _name(name), read_role(role)
+    # 256 random bits: a plain hash of them is as good as a slow one.
+    secret = PREFIX + secrets.token_urlsafe(32)
+    try:
+        with transaction.atomic():
+            key = ApiKey.objects.create(
+                clinic=clinic, name=read, role=wanted, secret_hash=_hash(secret), created_at=now
+            )
+            audit.record(caller, "API key made", "api_key", key.id, now=now)
+    except IntegrityError:
+        raise Refused(Problem("name", "There is or was an API key of this name. Choose another.")) from None
+    return key, secret
+
+
+def caller_of_key(secret: str, *, now: dt.datetime) -> Caller | None:
+    """Whose key this is; None where it is nobody's or was revoked. Its use is noted, at most once a minute."""
+    # The surrogates of a header that was no UTF-8 have no bytes of their own.
+    if not secret.isascii():
+        return None
+    key = ApiKey.objects.select_related("clinic").filter(secret_hash=_hash(secret), revoked_at__isnull=True).first()
+    if key is None:
+        return None
+    stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - _NOTED_EVERY)
+    if key.last_used_at is None or key.last_used_at < now - _NOTED_EVERY:
+        ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
+    return Caller(key.clinic, "key", key.id, key.name, Role(key.role))
+
+
+def revoke(caller: Caller, key: ApiKey, *, now: dt.datetime) -> None:
+    """Ends the key at once and for good; its name stays taken, since old acts carry it. Raises NotAllowed."""
+    caller.needs(Role.ADMIN)
+    with transaction.atomic():
+        if ApiKey.objects.filter(clinic=caller.clinic, pk=key.pk, revoked_at__isnull=True).update(revoked_at=now):
+            audit.record(caller, "API key revoked", "api_key", key.id, now=now)
+
+
+def _name(name: str) -> str:
+    read = name.strip()
+    if not read or len(read) > 100 or not read.isprintable():
+        raise Refused(Problem("name", "Name the program that uses this key, in 1 to 100 characters."))
+    return read
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

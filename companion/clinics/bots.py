@@ -1,0 +1,141 @@
+"""Connecting a Clinic's bot, and two guards: no Sandbox where a real bot was met, no real bot where IDs are invented.
+
+What says that a real bot was met lies in the database (the Bot row and the audit trail), not in a setting that can be
+lost. Sending and listening are done elsewhere; they take their bots from `serving`.
+"""
+
+import asyncio
+import datetime as dt
+from typing import Final
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+
+from companion.clinics import audit
+from companion.clinics.access import Caller
+from companion.clinics.members import command_line
+from companion.clinics.models import AuditEntry, Bot, Clinic, Closed, Role
+from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.telegram.client import BotToken, CallFailed, Client
+from companion.telegram.outcomes import Kind
+
+REAL_BOT_CONNECTED: Final = "real bot connected"
+SANDBOX_BOT_CONNECTED: Final = "sandbox bot connected"
+ENROLLED_IN_SANDBOX: Final = "patient enrolled in the sandbox"
+"""Audit trail: a phone of the Sandbox, whose Telegram ID is invented, became a patient's (patients/enrolment.py)."""
+
+NO_SANDBOX_HERE: Final = (
+    "This data has met a real bot, so the Sandbox stays off here: a real message could be marked as sent. "
+    "Unset COMPANION_SANDBOX, or give the Sandbox a data folder of its own with COMPANION_DATA_DIR."
+)
+NO_REAL_BOT_HERE: Final = (
+    "This data holds invented Telegram IDs (from the demo or the Sandbox's phones), and a real bot could write to "
+    "strangers. Start with an empty data folder: set COMPANION_DATA_DIR to a new one, without COMPANION_SANDBOX."
+)
+
+
+def has_met_a_real_bot() -> bool:
+    """Whether a real bot is, or ever was, connected to any clinic of this database."""
+    return Bot.objects.filter(sandbox=False).exists() or AuditEntry.objects.filter(action=REAL_BOT_CONNECTED).exists()
+
+
+def holds_invented_ids() -> bool:
+    """Whether there is a demo clinic, or a patient was ever enrolled on one of the Sandbox's phones."""
+    return Clinic.objects.filter(demo=True).exists() or AuditEntry.objects.filter(action=ENROLLED_IN_SANDBOX).exists()
+
+
+def check_start(*, sandbox: bool) -> None:
+    """To be called before any service starts. Raises Conflict where the Sandbox is on and must not be."""
+    if sandbox and has_met_a_real_bot():
+        raise Conflict(NO_SANDBOX_HERE)
+
+
+def serving(*, sandbox: bool) -> QuerySet[Bot]:
+    """The bots that may send and listen now: with the Sandbox on those of the Sandbox, else the real ones."""
+    return Bot.objects.filter(sandbox=sandbox)
+
+
+def connect(
+    clinic: Clinic, token: str, username: str, *, sandbox: bool, now: dt.datetime, by: Caller | None = None
+) -> Bot:
+    """Makes this the clinic's bot, in place of any that it had.
+
+    `by` is the admin who does it (None: the command line). Raises Refused for a token that can't be one, Conflict where
+    a guard forbids it or the bot serves another clinic, and NotAllowed.
+    """
+    caller = by or command_line(clinic)
+    caller.needs(Role.ADMIN)
+    read = read_token(token)
+    try:
+        with transaction.atomic():
+            _guard(sandbox=sandbox)
+            bot = _put(clinic, read, username, sandbox=sandbox)
+            action = SANDBOX_BOT_CONNECTED if sandbox else REAL_BOT_CONNECTED
+            audit.record(caller, action, "bot", bot.id, now=now)
+    except IntegrityError:
+        raise Conflict(
+            "This bot serves another clinic already. Make one of its own for each, with @BotFather."
+        ) from None
+    return bot
+
+
+def first_bot_from_environment(clinic: Clinic, token: str, username: str, *, sandbox: bool, now: dt.datetime) -> Bot:
+    """The bot that COMPANION_TELEGRAM_BOT_TOKEN (or the Sandbox) names for the first clinic; every start calls this.
+
+    Nothing changes where it is connected already. Raises as `connect`.
+    """
+    bot = Bot.objects.filter(clinic=clinic).first()
+    if bot and bot.token == read_token(token).reveal() and bot.sandbox == sandbox:
+        _guard(sandbox=sandbox)
+        return bot
+    return connect(clinic, token, username, sandbox=sandbox, now=now)
+
+
+def read_token(token: str) -> BotToken:
+    """A token that shows itself nowhere. Raises Refused."""
+    try:
+        return BotToken(token.strip())
+    except ValueError as wrong:
+        raise Refused(Problem("token", str(wrong))) from None
+
+
+def ask_username(token: str, *, api_url: str) -> str:
+    """The bot's own username, by asking Telegram (getMe, up to 10 seconds). Raises Refused with what went wrong."""
+    # Imported here: aiogram's types take a while to load, and only this needs them.
+    from companion.telegram.methods import get_me
+
+    read = read_token(token)
+
+    async def asked() -> str:
+        async with Client(api_url, concurrency=1) as client:
+            return (await get_me(client, read)).username or ""
+
+    try:
+        return asyncio.run(asked())
+    except CallFailed as failure:
+        refused = failure.outcome.kind is Kind.UNAUTHORIZED
+        sentence = (
+            "Telegram does not accept this token. Copy it again from @BotFather."
+            if refused
+            else f"Telegram could not be asked ({failure.outcome.note or failure.outcome.kind.value}). Try again."
+        )
+        raise Refused(Problem("token", sentence)) from None
+
+
+def _guard(*, sandbox: bool) -> None:
+    if sandbox and has_met_a_real_bot():
+        raise Conflict(NO_SANDBOX_HERE)
+    if not sandbox and holds_invented_ids():
+        raise Conflict(NO_REAL_BOT_HERE)
+
+
+def _put(clinic: Clinic, token: BotToken, username: str, *, sandbox: bool) -> Bot:
+    bot = Bot.objects.select_for_update().filter(clinic=clinic).first() or Bot(clinic=clinic)
+    if bot.telegram_id != token.bot_id:
+        # Each bot numbers its updates by itself.
+        bot.next_update_id = 0
+    bot.telegram_id, bot.token, bot.username = token.bot_id, token.reveal(), username
+    bot.sandbox = sandbox
+    bot.closed_until, bot.closed_why, bot.failures_in_a_row = None, Closed.NOT_CLOSED, 0
+    bot.save()
+    return bot

@@ -1,0 +1,99 @@
+"""The clinics themselves: the first one, finding one by its slug, and changing what holds for all its patients."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Final
+
+from django.db import transaction
+
+from companion.clinics import audit, marks
+from companion.clinics.access import Caller
+from companion.clinics.models import Clinic, MarkKind, Role
+from companion.clinics.refusals import Problem, Refused, Unknown
+from companion.times.walls import is_zone
+
+FIRST_SLUG: Final = "clinic"
+FIRST_NAME: Final = "My clinic"
+
+
+def first_clinic(*, now: dt.datetime) -> Clinic:
+    """The clinic that was made first; where there is none yet, it is made."""
+    first = Clinic.objects.order_by("created_at", "id").first()
+    if first:
+        return first
+    # Two processes may come here at once; the slug lets one make it.
+    return Clinic.objects.get_or_create(slug=FIRST_SLUG, defaults={"name": FIRST_NAME, "created_at": now})[0]
+
+
+def the_clinic(slug: str | None) -> Clinic:
+    """The clinic of this slug, or the only one. Raises Unknown with a sentence that names the choice."""
+    clinics = {clinic.slug: clinic for clinic in Clinic.objects.order_by("slug")}
+    if slug is None and len(clinics) == 1:
+        return next(iter(clinics.values()))
+    if not clinics:
+        raise Unknown("There is no clinic yet. Run `companion migrate` first.")
+    if slug is None:
+        raise Unknown(f"There is more than one clinic. Say which by --clinic: {', '.join(clinics)}.")
+    if slug not in clinics:
+        raise Unknown(f"There is no clinic of this slug. There are: {', '.join(clinics)}.")
+    return clinics[slug]
+
+
+def change_clinic(caller: Caller, values: Mapping[str, object], *, now: dt.datetime) -> Clinic:
+    """The caller's clinic with these values changed: name, timezone, quiet_from, quiet_until ("21:00"),
+    consent_required. What is not named stays.
+
+    Raises Refused with every wrong field, and NotAllowed.
+    """
+    caller.needs(Role.ADMIN)
+    read = _read(values)
+    with transaction.atomic():
+        clinic = Clinic.objects.select_for_update().get(pk=caller.clinic.pk)
+        before = (clinic.timezone, clinic.quiet_from, clinic.quiet_until)
+        for field, value in read.items():
+            setattr(clinic, field, value)
+        clinic.save(update_fields=list(read))
+        if before != (clinic.timezone, clinic.quiet_from, clinic.quiet_until):
+            marks.leave(clinic, MarkKind.CLINIC, clinic.id, now=now)
+        audit.record(caller, "clinic changed", "clinic", clinic.id, now=now)
+    return clinic
+
+
+def _read(values: Mapping[str, object]) -> dict[str, object]:
+    read: dict[str, object] = {}
+    problems = []
+    for field, value in values.items():
+        try:
+            read[field] = _read_field(field, value)
+        except ValueError as wrong:
+            problems.append(Problem(field, str(wrong)))
+    if problems:
+        raise Refused(*problems)
+    return read
+
+
+def _read_field(field: str, value: object) -> object:
+    match field, value:
+        case "name", str(name) if 0 < len(name.strip()) <= 100 and name.strip().isprintable():
+            return name.strip()
+        case "name", _:
+            raise ValueError("Give the clinic a name of 1 to 100 characters.")
+        case "timezone", str(zone) if is_zone(zone):
+            return zone
+        case "timezone", _:
+            raise ValueError("This is no time zone that we know. Use an IANA name, like Europe/Berlin.")
+        case "quiet_from" | "quiet_until", str(text):
+            return _time(text)
+        case "quiet_from" | "quiet_until", dt.time():
+            return value
+        case "consent_required", bool():
+            return value
+        case _:
+            raise ValueError("This can't be set.")
+
+
+def _time(text: str) -> dt.time:
+    try:
+        return dt.datetime.strptime(text.strip()[:5], "%H:%M").replace(tzinfo=dt.UTC).time()
+    except ValueError:
+        raise ValueError("Write a time of day like 21:00.") from None

@@ -1,0 +1,156 @@
+"""People: adding a Member, changing or ending a membership, and the one-time link by which a person signs in.
+
+Sessions and passwords are Django's and allauth's business; the pages of it stand in web.
+"""
+
+import datetime as dt
+from typing import Final
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
+
+from companion.clinics import audit
+from companion.clinics.access import Caller
+from companion.clinics.models import Clinic, Member, Role
+from companion.clinics.refusals import Conflict, Problem, Refused
+
+_EMAIL_LENGTH: Final = 150
+"""What Django's column for a user's name holds."""
+
+
+class _SignInTokens(PasswordResetTokenGenerator):
+    """Tokens that end with the next sign-in, to the microsecond, or after PASSWORD_RESET_TIMEOUT."""
+
+    key_salt = "companion.clinics.members.sign_in"
+
+    def _make_hash_value(self, user: User, timestamp: int) -> str:
+        # Django's own cuts the last sign-in to whole seconds: a link made within that second would live on.
+        last = user.last_login.isoformat() if user.last_login else ""
+        return f"{super()._make_hash_value(user, timestamp)}{last}"
+
+
+_TOKENS: Final = _SignInTokens()
+
+
+def add_member(clinic: Clinic, email: str, role: str, *, now: dt.datetime, by: Caller | None = None) -> Member:
+    """The person of this e-mail address as a Member with this role; one who is a Member already gets the role.
+
+    `by` is the admin who does it (None: the command line). Raises Refused, Conflict where the last admin would lose
+    the role, and NotAllowed.
+    """
+    caller = by or command_line(clinic)
+    caller.needs(Role.ADMIN)
+    address, wanted = _email(email), read_role(role)
+    with transaction.atomic():
+        user, made = User.objects.get_or_create(username=address, defaults={"email": address})
+        if made:
+            user.set_unusable_password()
+            user.save(update_fields=["password"])
+        member, added = Member.objects.get_or_create(
+            clinic=clinic, user=user, defaults={"role": wanted, "created_at": now}
+        )
+        if added:
+            audit.record(caller, "member added", "member", member.id, now=now)
+        elif member.role != wanted:
+            member = change_role(caller, member, wanted, now=now)
+    return member
+
+
+def change_role(caller: Caller, member: Member, role: str, *, now: dt.datetime) -> Member:
+    """The Member with another role. Raises Conflict for the last admin, Refused, and NotAllowed."""
+    caller.needs(Role.ADMIN)
+    wanted = read_role(role)
+    with transaction.atomic():
+        current = _one_of(caller.clinic, member)
+        if wanted != Role.ADMIN:
+            _keep_an_admin(caller.clinic, current)
+        current.role = wanted
+        current.save(update_fields=["role"])
+        audit.record(caller, f"member's role changed to {wanted.value}", "member", current.id, now=now)
+    return current
+
+
+def remove_member(caller: Caller, member: Member, *, now: dt.datetime) -> None:
+    """Ends the membership; the person's account and other clinics stay. Raises Conflict for the last admin."""
+    caller.needs(Role.ADMIN)
+    with transaction.atomic():
+        current = _one_of(caller.clinic, member)
+        _keep_an_admin(caller.clinic, current)
+        audit.record(caller, "member removed", "member", current.id, now=now)
+        current.delete()
+
+
+def sign_in_link(member: Member) -> str:
+    """A link that signs this person in once: it ends with its use, with any other sign-in, or after a day."""
+    uid = urlsafe_base64_encode(force_bytes(member.user_id))
+    return f"{settings.COMPANION.public_url}/sign-in/{uid}/{_TOKENS.make_token(member.user)}"
+
+
+def user_of_link(uid: str, token: str) -> User | None:
+    """Whose link this is, while it is good. It stays good: a page may ask before it signs in."""
+    try:
+        key = int(urlsafe_base64_decode(uid))
+        user = User.objects.filter(pk=key, is_active=True).first()
+    except (ValueError, OverflowError):
+        return None
+    return user if user and _TOKENS.check_token(user, token) else None
+
+
+def redeem_link(uid: str, token: str, *, now: dt.datetime) -> User | None:
+    """The same, and ends the link: of two who use it at one moment, one gets the user."""
+    user = user_of_link(uid, token)
+    if user is None:
+        return None
+    before = User.objects.filter(pk=user.pk, last_login=user.last_login)
+    # Zero rows: somebody was faster, and the link is used.
+    return user if before.update(last_login=now) else None
+
+
+def caller_of_member(member: Member) -> Caller:
+    """The Member as the one who acts."""
+    name = member.user.get_full_name() or member.user.email
+    return Caller(member.clinic, "member", member.id, name, Role(member.role))
+
+
+def command_line(clinic: Clinic) -> Caller:
+    """Who acts when a command does: whoever may run commands on this machine may do everything."""
+    return Caller(clinic, "service", None, "command line", Role.ADMIN)
+
+
+def read_role(role: str) -> Role:
+    """The role of this name. Raises Refused."""
+    if role not in Role.values:
+        raise Refused(Problem("role", f"A role is one of {', '.join(Role.values)}."))
+    return Role(role)
+
+
+def _email(email: str) -> str:
+    address = email.strip().lower()
+    try:
+        validate_email(address)
+    except ValidationError:
+        raise Refused(Problem("email", "This is no e-mail address.")) from None
+    if len(address) > _EMAIL_LENGTH:
+        raise Refused(Problem("email", f"An address of more than {_EMAIL_LENGTH} characters can't be kept."))
+    return address
+
+
+def _one_of(clinic: Clinic, member: Member) -> Member:
+    # All admins are locked in one order, so that two admins can't take the role from each other at one moment.
+    members = Member.objects.select_for_update().filter(clinic=clinic).order_by("id")
+    for current in members:
+        if current.pk == member.pk:
+            return current
+    raise Conflict("This person is no longer a member.")
+
+
+def _keep_an_admin(clinic: Clinic, leaving: Member) -> None:
+    others = Member.objects.filter(clinic=clinic, role=Role.ADMIN).exclude(pk=leaving.pk)
+    if leaving.role == Role.ADMIN and not others.exists():
+        raise Conflict("This is the clinic's last admin. Make somebody else an admin first.")
