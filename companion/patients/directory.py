@@ -153,7 +153,9 @@ def put(patient: Patient, read: PatientValues, *, source: str, now: dt.datetime)
         if patient.consent == Consent.GIVEN:
             patient.consent = Consent.UNKNOWN
             changes.append(
-                ConsentChange(clinic=patient.clinic, patient=patient, at=now, consent=Consent.UNKNOWN, source=source)
+                ConsentChange(
+                    clinic_id=patient.clinic_id, patient=patient, at=now, consent=Consent.UNKNOWN, source=source
+                )
             )
         if patient.consent_before_stop == Consent.GIVEN:
             patient.consent_before_stop = Consent.UNKNOWN
@@ -172,7 +174,7 @@ def place(patient: Patient, cohorts: Iterable[Cohort]) -> None:
     held = set(patient.places.values_list("cohort_id", flat=True))
     patient.places.filter(cohort_id__in=held - wanted).delete()
     CohortMember.objects.bulk_create(
-        [CohortMember(clinic=patient.clinic, cohort_id=cohort, patient=patient) for cohort in wanted - held]
+        [CohortMember(clinic_id=patient.clinic_id, cohort_id=cohort, patient=patient) for cohort in wanted - held]
     )
 
 

@@ -1,0 +1,152 @@
+"""Reads a CSV row by row, so that one broken row costs that row only, and says at which line of the file each stands.
+
+It knows delimiters, quotes, lines and encodings, and nothing of patients (importing.py does).
+"""
+
+import csv
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO, Final
+
+LINE_BYTES: Final = 64 * 1024
+"""A longer line is no row of a directory: its file has no line ends where they belong."""
+LINES_OF_A_ROW: Final = 200
+"""A quoted cell may hold line breaks; one that is still open after so many lines was never closed."""
+
+_BOM: Final = b"\xef\xbb\xbf"
+_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
+
+
+class NotReadable(Exception):
+    """The file as a whole can't be read; the message is for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The columns' names, as the file writes them, and what stands between cells."""
+
+    columns: tuple[str, ...]
+    delimiter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row's cells by the column they stand in; `line` is the first of its lines in the file."""
+
+    line: int
+    cells: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenRow:
+    """A row that can't be taken apart, and why, for people."""
+
+    line: int
+    reason: str
+
+
+class _Broken(Exception):
+    """Why the row at hand can't be read."""
+
+
+class Lines:
+    """The lines of a file that is open for reading bytes, with the number of the next; some can be given back."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file: Final = file
+        self._back: Final[deque[bytes]] = deque()
+        self.number = 1
+        self.bytes_read = 0
+
+    def next(self) -> bytes:
+        """The next line with its end; b"" after the last. A line over LINE_BYTES comes cut, its rest dropped."""
+        line = self._back.popleft() if self._back else self._read()
+        if line:
+            self.number += 1
+        return line
+
+    def give_back(self, lines: Sequence[bytes]) -> None:
+        """The last lines taken will be the next ones again."""
+        self._back.extendleft(reversed(lines))
+        self.number -= len(lines)
+
+    def _read(self) -> bytes:
+        line = self._file.readline(LINE_BYTES)
+        self.bytes_read += len(line)
+        rest = line
+        while len(rest) == LINE_BYTES and not rest.endswith(b"\n"):
+            rest = self._file.readline(LINE_BYTES)
+            self.bytes_read += len(rest)
+        return line
+
+
+def read_header(lines: Lines) -> Header:
+    """The first line. Raises NotReadable where it can't be one."""
+    start = lines.next()
+    if start.startswith(_UTF16):
+        raise NotReadable("This file is UTF-16. Save it as “CSV UTF-8”, then import it again.")
+    # Excel's BOM is a mark of the file, not a part of the first column's name.
+    lines.give_back([start.removeprefix(_BOM)])
+    text = start.decode(errors="replace")
+    delimiter = ";" if text.count(";") > text.count(",") else ","
+    try:
+        cells = _cells(lines, delimiter)
+    except _Broken as broken:
+        raise NotReadable(f"The first line names the columns, but it can't be read: {broken}") from None
+    names = tuple(cell.strip() for cell in cells)
+    if not any(names):
+        raise NotReadable("The file has no first line that names the columns.")
+    return Header(names, delimiter)
+
+
+def read_rows(lines: Lines, columns: Sequence[str], delimiter: str) -> Iterator[Row | BrokenRow]:
+    """All rows after the header, one at a time; empty ones are passed over. `columns` name the cells in order."""
+    while True:
+        line = lines.number
+        try:
+            cells = _cells(lines, delimiter)
+        except _Broken as broken:
+            yield BrokenRow(line, str(broken))
+            continue
+        if cells is _END:
+            return
+        if not any(cell.strip() for cell in cells):
+            continue
+        if any(cell.strip() for cell in cells[len(columns) :]):
+            yield BrokenRow(line, f"This row has {len(cells)} cells, the first line has {len(columns)}.")
+        else:
+            yield Row(line, dict(zip(columns, cells, strict=False)))
+
+
+_END: Final[list[str]] = []
+
+
+def _cells(lines: Lines, delimiter: str) -> list[str]:
+    """The next row's cells; _END after the last. Raises _Broken, and then only its first line is used up."""
+    taken: list[bytes] = []
+
+    def texts() -> Iterator[str]:
+        while len(taken) < LINES_OF_A_ROW:
+            line = lines.next()
+            if not line:
+                return
+            taken.append(line)
+            yield line.decode(errors="surrogateescape")
+
+    try:
+        cells = next(csv.reader(texts(), delimiter=delimiter, strict=True), _END)
+    except csv.Error:
+        lines.give_back(taken[1:])
+        raise _Broken(_why_not_csv(taken)) from None
+    if any(len(line) >= LINE_BYTES for line in taken):
+        raise _Broken("This line is far too long to be one patient.")
+    if any("\udc80" <= char <= "\udcff" for cell in cells for char in cell):
+        raise _Broken("This row is not UTF-8. Save the file as “CSV UTF-8”, then import it again.")
+    return cells
+
+
+def _why_not_csv(taken: Sequence[bytes]) -> str:
+    if len(taken) == 1 and b"\r" in taken[0][:-2]:
+        return "This line holds a carriage return. Save the file anew as CSV."
+    return "The quotation marks of this row don't match: one is missing, or stands inside a cell without being doubled."

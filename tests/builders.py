@@ -1,0 +1,104 @@
+"""Rows that tests start from, named for the story they tell. Each has all it needs; say only what the test is about."""
+
+import datetime as dt
+import uuid
+from itertools import count
+from typing import Final
+
+from companion.clinics.access import Caller
+from companion.clinics.models import Bot, Clinic, Member, Role
+from companion.patients.models import Cohort, CohortMember, Consent, Patient
+from companion.patients.names import search_key
+from companion.schedules.models import Lane, Message, Recipient, Schedule, Status, Version
+
+NOW: Final = dt.datetime(2026, 12, 1, 8, 0, tzinfo=dt.UTC)
+"""A Tuesday morning; nothing special happens to clocks around it."""
+
+_numbers: Final = count(1)
+
+
+def a_clinic(**fields: object) -> Clinic:
+    """A clinic with a slug of its own, in Berlin."""
+    number = next(_numbers)
+    values = {"slug": f"clinic-{number}", "name": "Linden Clinic", "timezone": "Europe/Berlin", "created_at": NOW}
+    return Clinic.objects.create(**values | fields)
+
+
+def a_bot(clinic: Clinic, *, sandbox: bool = True, **fields: object) -> Bot:
+    """The clinic's bot, with a token that looks like one."""
+    number = 700_000_000 + next(_numbers)
+    token = f"{number}:{'A' * 35}"
+    values = {"token": token, "telegram_id": number, "username": f"linden_{number}_bot", "sandbox": sandbox}
+    return Bot.objects.create(clinic=clinic, **values | fields)
+
+
+def a_caller(clinic: Clinic, role: Role = Role.PROVIDER, name: str = "Nora Provider") -> Caller:
+    """Somebody of the clinic who acts, without a Member's row."""
+    return Caller(clinic, "member", uuid.uuid4(), name, role)
+
+
+def a_member(clinic: Clinic, role: Role = Role.PROVIDER, email: str = "") -> Member:
+    """A person who can sign in."""
+    from django.contrib.auth.models import User
+
+    address = email or f"member-{next(_numbers)}@clinic.example"
+    user = User.objects.create_user(username=address, email=address)
+    return Member.objects.create(clinic=clinic, user=user, role=role, created_at=NOW)
+
+
+def a_cohort(clinic: Clinic, name: str = "", *patients: Patient) -> Cohort:
+    """A cohort with these patients in it."""
+    cohort = Cohort.objects.create(clinic=clinic, name=name or f"Cohort {next(_numbers)}", created_at=NOW)
+    CohortMember.objects.bulk_create(
+        CohortMember(clinic=clinic, cohort=cohort, patient=patient) for patient in patients
+    )
+    return cohort
+
+
+def a_patient(clinic: Clinic, name: str = "Ana Silva", **fields: object) -> Patient:
+    """A patient with a Telegram ID who has agreed to be written to."""
+    number = next(_numbers)
+    values: dict[str, object] = {
+        "external_id": f"P-{number:04}",
+        "telegram_id": 5_000_000_000 + number,
+        "timezone": clinic.timezone,
+        "consent": Consent.GIVEN,
+        "created_at": NOW,
+    }
+    values |= fields
+    values.setdefault("search", search_key(name, str(values["external_id"])))
+    return Patient.objects.create(clinic=clinic, name=name, **values)
+
+
+def a_schedule(clinic: Clinic, *patients: Patient, text: str = "Take your tablet.", **fields: object) -> Schedule:
+    """A schedule for these patients (or `cohort=`), once, tomorrow at nine, with its text; nothing is planned yet."""
+    values: dict[str, object] = {
+        "starts_at": "2026-12-02T09:00",
+        "timezone": "patient",
+        "created_by_kind": "member",
+        "created_by_name": "Nora Provider",
+        "created_at": NOW,
+    }
+    schedule = Schedule.objects.create(clinic=clinic, **values | fields)
+    Version.objects.create(clinic=clinic, schedule=schedule, number=1, text=text, created_at=NOW)
+    Recipient.objects.bulk_create(Recipient(clinic=clinic, schedule=schedule, patient=patient) for patient in patients)
+    return schedule
+
+
+def a_message(patient: Patient, schedule: Schedule | None = None, **fields: object) -> Message:
+    """A pending message to this patient, due at NOW: of the schedule's only version, or else a short form."""
+    due = fields.get("due_at", NOW)
+    assert isinstance(due, dt.datetime)
+    values: dict[str, object] = {
+        "lane": Lane.REMINDER,
+        "status": Status.PENDING,
+        "due_at": due,
+        "ready_at": due,
+        "late_at": due + dt.timedelta(hours=1),
+        "created_at": NOW,
+    }
+    if schedule:
+        values |= {"schedule": schedule, "version": schedule.versions.get(), "occurrence": schedule.starts_at}
+    else:
+        values |= {"text": "Your results are here."}
+    return Message.objects.create(clinic_id=patient.clinic_id, patient=patient, **values | fields)
