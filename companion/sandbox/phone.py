@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Max, Q, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 
 from companion.sandbox import payloads, updates
@@ -134,7 +134,7 @@ def chat(bot: SandboxBot, phone: Phone, last: int = 200) -> list[SandboxMessage]
 def phones(bot: SandboxBot, most: int = 200) -> Sequence[Phone]:
     """The phones, those that the bot wrote with last first, then those that never did, newest first."""
     newest = Max("messages__at", filter=Q(messages__bot=bot))
-    return list(Phone.objects.annotate(wrote_at=newest).order_by(newest.desc(nulls_last=True), "-pk")[:most])
+    return list(Phone.objects.annotate(wrote_at=newest).order_by(F("wrote_at").desc(nulls_last=True), "-pk")[:most])
 
 
 def _free_id(rows: "QuerySet[SandboxBot] | QuerySet[Phone]", between: tuple[int, int], chance: random.Random) -> int:

@@ -1,0 +1,95 @@
+"""What tests of the Sandbox start from: a bot, a phone, and calls over real HTTP."""
+
+import asyncio
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from django.db import connections
+
+from companion.sandbox import phone as phones
+from companion.sandbox.models import Phone, SandboxBot
+from companion.telegram.client import BotToken, Client
+from companion.telegram.outcomes import Outcome
+
+T = TypeVar("T")
+Json = dict[str, Any]  # whatever a server answered: the tests say what it must be
+
+
+def a_bot(first_name: str = "Clinic") -> tuple[SandboxBot, str]:
+    token = phones.make_bot(first_name, f"{first_name.lower()}_bot")
+    bot = phones.bot_of(token)
+    assert bot is not None
+    return bot, token
+
+
+def a_started_phone(bot: SandboxBot, first_name: str = "Ana") -> Phone:
+    phone = phones.new_phone(first_name)
+    phones.press_start(bot, phone)
+    phone.refresh_from_db()
+    return phone
+
+
+def url_of(server_url: str) -> str:
+    return f"{server_url}/sandbox"
+
+
+def send(server_url: str, token: str, chat_id: int, text: str = "Good morning", timeout: float = 10) -> Outcome:
+    return with_client(server_url, lambda client: client.send_message(BotToken(token), chat_id, text, timeout=timeout))
+
+
+def with_client(server_url: str, act: Callable[[Client], Awaitable[T]]) -> T:
+    """Runs `act` with a Client. In a thread of its own, since Playwright may keep a loop in the tests' thread."""
+
+    async def run() -> T:
+        async with Client(url_of(server_url)) as client:
+            return await act(client)
+
+    return in_thread(lambda: asyncio.run(run()))
+
+
+def in_thread(act: Callable[[], T]) -> T:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(_closing_connections, act).result()
+
+
+def at_once(acts: list[Callable[[], T]]) -> list[T]:
+    """Runs all of them at the same time, each in a thread with a database connection of its own."""
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return [future.result() for future in [pool.submit(_closing_connections, act) for act in acts]]
+
+
+def _closing_connections(act: Callable[[], T]) -> T:
+    try:
+        return act()
+    finally:
+        connections.close_all()
+
+
+def call(
+    server_url: str,
+    token: str,
+    method: str,
+    body: bytes | None = None,
+    content_type: str = "application/json",
+    query: str = "",
+) -> tuple[int, Json]:
+    """A raw call: its HTTP status and the JSON of its answer."""
+    url = f"{url_of(server_url)}/bot{token}/{method}{query}"
+    request = urllib.request.Request(url, data=body, headers={"Content-Type": content_type} if body else {})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as refusal:
+        return refusal.code, json.load(refusal)
+
+
+def wait_until_polled(bot: SandboxBot, number: int) -> None:
+    until = time.monotonic() + 10
+    while SandboxBot.objects.values_list("poll_number", flat=True).get(pk=bot.pk) < number:
+        assert time.monotonic() < until
+        time.sleep(0.01)
