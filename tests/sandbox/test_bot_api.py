@@ -16,7 +16,7 @@ from companion.sandbox.models import SandboxMessage, SandboxUpdate, State
 from companion.telegram import methods
 from companion.telegram.client import BotToken, CallFailed, Client
 from companion.telegram.outcomes import Kind
-from tests.sandbox.stories import Json, a_bot, a_started_phone, at_once, call, send, wait_until_polled, with_client
+from tests.sandbox.stories import a_bot, a_started_phone, at_once, call, send, wait_until_polled, with_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
