@@ -1,0 +1,114 @@
+"""What a bot fetches from the Sandbox by getUpdates: kept until confirmed, by long polling, by one poller at a time."""
+
+import time
+from datetime import timedelta
+
+import pytest
+from aiogram.types import Update
+from django.utils import timezone
+from pytest_django.live_server_helper import LiveServer
+
+from companion.sandbox import phone as phones
+from companion.sandbox.models import SandboxUpdate, State
+from companion.telegram import methods
+from companion.telegram.client import BotToken
+from tests.sandbox.stories import a_bot, a_started_phone, at_once, call, wait_until_polled, with_client
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_updates_stay_until_they_are_confirmed(live_server: LiveServer) -> None:
+    bot, token = a_bot()
+    ana = a_started_phone(bot)
+    phones.type_text(bot, ana, "Hello")
+
+    first = updates_of(live_server, token, 0)
+    again = updates_of(live_server, token, first[1].update_id)
+    none = updates_of(live_server, token, first[1].update_id + 1)
+
+    assert [text_in(one) for one in first] == ["/start", "Hello"]
+    assert ([text_in(one) for one in again], none) == (["Hello"], [])
+    assert not SandboxUpdate.objects.exists()
+
+
+def test_a_negative_offset_keeps_only_the_newest(live_server: LiveServer) -> None:
+    bot, token = a_bot()
+    ana = a_started_phone(bot)
+    phones.type_text(bot, ana, "Hello")
+
+    kept = updates_of(live_server, token, -1)
+
+    assert [text_in(one) for one in kept] == ["Hello"]
+
+
+def test_updates_older_than_a_day_are_gone(live_server: LiveServer) -> None:
+    bot, token = a_bot()
+    a_started_phone(bot)
+    SandboxUpdate.objects.update(at=timezone.now() - timedelta(hours=25))
+
+    assert updates_of(live_server, token, 0) == []
+
+
+def test_a_long_poll_answers_as_soon_as_something_comes(live_server: LiveServer) -> None:
+    bot, token = a_bot()
+    ana = a_started_phone(bot)
+    offset = updates_of(live_server, token, 0)[-1].update_id + 1
+
+    def type_when_polled() -> float:
+        wait_until_polled(bot, 2)
+        phones.type_text(bot, ana, "Hello")
+        return time.monotonic()
+
+    def poll() -> float:
+        query = f"?timeout=20&offset={offset}"
+        assert len(call(live_server.url, token, "getUpdates", None, "", query)[1]["result"]) == 1
+        return time.monotonic()
+
+    answered, typed = at_once([poll, type_when_polled])
+
+    assert answered - typed < 5
+
+
+def test_a_second_poller_ends_the_first_with_a_conflict(live_server: LiveServer) -> None:
+    bot, token = a_bot()
+
+    def first() -> int:
+        return call(live_server.url, token, "getUpdates", None, "", "?timeout=20")[0]
+
+    def second() -> int:
+        wait_until_polled(bot, 1)
+        return call(live_server.url, token, "getUpdates")[0]
+
+    assert at_once([first, second]) == [409, 200]
+
+
+def test_only_the_kinds_that_were_asked_for_are_delivered(live_server: LiveServer) -> None:
+    bot, token = a_bot()
+    call(live_server.url, token, "getUpdates", b'{"allowed_updates": ["my_chat_member"]}')
+    ana = a_started_phone(bot)
+    phones.set_state(bot, ana, State.BLOCKED)
+
+    _, answer = call(live_server.url, token, "getUpdates")
+
+    kinds = [set(one) - {"update_id"} for one in answer["result"]]
+    assert kinds == [{"my_chat_member"}]
+
+
+def test_there_is_never_a_webhook(live_server: LiveServer) -> None:
+    bot, token = a_bot()
+    a_started_phone(bot)
+
+    info = call(live_server.url, token, "getWebhookInfo")[1]["result"]
+    call(live_server.url, token, "deleteWebhook", b'{"drop_pending_updates": true}')
+
+    assert info == {"url": "", "has_custom_certificate": False, "pending_update_count": 1}
+    assert updates_of(live_server, token, 0) == []
+
+
+def updates_of(live_server: LiveServer, token: str, offset: int) -> list[Update]:
+    incoming = with_client(live_server.url, lambda client: methods.get_updates(client, BotToken(token), offset, wait=0))
+    return [one.update for one in incoming if one.update is not None]
+
+
+def text_in(update: Update) -> str | None:
+    return update.message.text if update.message else None
