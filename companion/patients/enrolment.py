@@ -1,0 +1,127 @@
+"""Enrolment: a one-time link by which a patient's own Start links the chat. Asking for consent then is the listener's.
+
+Only the token's hash is kept; who has the link is the patient, so it goes nowhere but to the one who asked for it.
+"""
+
+import datetime as dt
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+import segno
+from django.db import transaction
+
+from companion.clinics import audit, bots
+from companion.clinics.access import Caller
+from companion.clinics.members import command_line
+from companion.clinics.models import Bot, Clinic, Role
+from companion.clinics.refusals import Conflict
+from companion.patients.models import Consent, ConsentChange, Enrolment, Patient, Trouble
+
+VALID_FOR: Final = dt.timedelta(days=7)
+SOURCE: Final = "patient: /start by invitation"
+CHAT_TAKEN: Final = "enrolment refused: the chat is another patient's"
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """The link, the same as a QR code (an SVG element to stand in a page), and when they end."""
+
+    link: str = field(repr=False)
+    qr_svg: str = field(repr=False)
+    expires_at: dt.datetime
+
+
+class Turned(StrEnum):
+    """Why a Start by invitation links nobody."""
+
+    UNKNOWN = "unknown"
+    """No invitation of this clinic."""
+    USED = "used"
+    EXPIRED = "expired"
+    TAKEN = "taken"
+    """The chat is another patient's, and neither is reached on a caregiver's phone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemed:
+    """The chat is the patient's now. `again`: it was already, by the same invitation."""
+
+    patient: Patient
+    again: bool
+
+
+def invite(caller: Caller, patient: Patient, *, now: dt.datetime) -> Invitation:
+    """A new invitation; earlier ones stay good until one is used. Raises Conflict without a bot, and NotAllowed."""
+    caller.needs(Role.PROVIDER)
+    bot = Bot.objects.filter(clinic=caller.clinic).first()
+    if bot is None or not bot.username:
+        raise Conflict("No bot is connected, so there is nothing to invite to. An admin connects one in Settings.")
+    if patient.left_at is not None:
+        raise Conflict("This patient has left the clinic's directory.")
+    # 43 characters of those that a start link may carry, of 256 random bits.
+    token = secrets.token_urlsafe(32)
+    with transaction.atomic():
+        enrolment = Enrolment.objects.create(
+            clinic=caller.clinic,
+            patient=patient,
+            token_hash=_hash(token),
+            created_at=now,
+            expires_at=now + VALID_FOR,
+        )
+        audit.record(caller, "patient invited", "patient", patient.id, now=now)
+    link = f"https://t.me/{bot.username}?start={token}"
+    code = segno.make(link, error="m", micro=False)
+    svg = code.svg_inline(scale=5, dark="#000", light="#fff", svgclass=None, lineclass=None)
+    return Invitation(link, svg, enrolment.expires_at)
+
+
+def redeem(clinic: Clinic, token: str, telegram_id: int, *, now: dt.datetime) -> Redeemed | Turned:
+    """Links the chat to the invited patient, whose consent is then unknown and asked for.
+
+    Of two who press Start at one moment one gets in. Works in the caller's transaction where there is one.
+    """
+    with transaction.atomic():
+        found = Enrolment.objects.select_for_update().filter(clinic=clinic, token_hash=_hash(token)).first()
+        if found is None:
+            return Turned.UNKNOWN
+        patient = Patient.objects.select_for_update().get(clinic=clinic, pk=found.patient_id)
+        if found.used_at is not None:
+            return Redeemed(patient, again=True) if patient.telegram_id == telegram_id else Turned.USED
+        if now >= found.expires_at or patient.left_at is not None:
+            return Turned.EXPIRED
+        if _taken(patient, telegram_id):
+            audit.record(command_line(clinic), CHAT_TAKEN, "patient", patient.id, now=now)
+            return Turned.TAKEN
+        _link(patient, telegram_id, now=now)
+        # The other cards that were printed for this patient end with the one that was used.
+        Enrolment.objects.filter(clinic=clinic, patient=patient, used_at__isnull=True).update(used_at=now)
+    return Redeemed(patient, again=False)
+
+
+def _taken(patient: Patient, telegram_id: int) -> bool:
+    others = Patient.objects.filter(clinic_id=patient.clinic_id, telegram_id=telegram_id, caregiver="")
+    return not patient.caregiver and others.exclude(pk=patient.pk).exists()
+
+
+def _link(patient: Patient, telegram_id: int, *, now: dt.datetime) -> None:
+    changed = patient.consent != Consent.UNKNOWN
+    patient.telegram_id = telegram_id
+    patient.consent, patient.consent_before_stop, patient.consent_asked_at = Consent.UNKNOWN, "", now
+    patient.trouble, patient.trouble_at = Trouble.NONE, None
+    patient.save(
+        update_fields=["telegram_id", "consent", "consent_before_stop", "consent_asked_at", "trouble", "trouble_at"]
+    )
+    if changed:
+        ConsentChange.objects.create(
+            clinic_id=patient.clinic_id, patient=patient, at=now, consent=Consent.UNKNOWN, source=SOURCE
+        )
+    bot = Bot.objects.filter(clinic_id=patient.clinic_id).first()
+    action = bots.ENROLLED_IN_SANDBOX if bot and bot.sandbox else "patient enrolled"
+    audit.record(command_line(patient.clinic), action, "patient", patient.id, now=now)
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()
