@@ -1,0 +1,91 @@
+"""Who is calling: an API key or a session, and whether the role is enough. Nothing here creates either.
+
+A session counts only with Django's CSRF token on unsafe methods; a key that is wrong never falls back to a session.
+"""
+
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+from ninja.errors import AuthenticationError, HttpError
+from ninja.utils import check_csrf
+
+from companion.clinics.access import Caller
+from companion.clinics.api_keys import caller_of_key
+from companion.clinics.members import caller_of_member
+from companion.clinics.models import Member, Role
+from companion.service.clock import database_now
+
+SESSION_CLINIC = "clinic"
+"""The session's key for the id of the clinic that a member of several has chosen."""
+SECURITY_SCHEMES = {
+    "key": {"type": "http", "scheme": "bearer", "description": "An API key: `companion key add NAME --role provider`."},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "sessionid",
+        "description": "A signed-in member's session; unsafe methods need the header X-CSRFToken as well.",
+    },
+}
+
+
+class Needs:
+    """Ninja's door of one operation: lets in whom the role allows, and leaves the Caller in `request.auth`.
+
+    Also refuses a body of another media type than the operation takes, before anything reads it.
+    """
+
+    csrf = True  # tells ninja's reference page to send the token
+
+    def __init__(self, role: Role, media_type: str = "") -> None:
+        self.role = role
+        self.media_type = media_type
+
+    def __call__(self, request: HttpRequest) -> Caller:
+        caller = caller_of(request)
+        caller.needs(self.role)
+        _check_media_type(request, self.media_type)
+        return caller
+
+
+def caller_of(request: HttpRequest) -> Caller:
+    """The key's or the session's Caller. Raises AuthenticationError (401), or HttpError 403 without a CSRF token."""
+    header = request.headers.get("Authorization", "")
+    caller = _caller_by_key(header) if header else _caller_by_session(request)
+    if caller is None:
+        raise AuthenticationError
+    return caller
+
+
+def _caller_by_key(header: str) -> Caller | None:
+    scheme, _, secret = header.partition(" ")
+    secret = secret.strip()
+    if scheme.lower() != "bearer" or not secret or not secret.isascii() or not secret.isprintable():
+        return None
+    return caller_of_key(secret, now=database_now())
+
+
+def _caller_by_session(request: HttpRequest) -> Caller | None:
+    if not request.user.is_authenticated:
+        return None
+    member = chosen_member(request.user, request.session.get(SESSION_CLINIC))
+    if member is None:
+        return None
+    if check_csrf(request) is not None:
+        raise HttpError(403, "The CSRF token is missing or wrong: send it in the header X-CSRFToken.")
+    return caller_of_member(member)
+
+
+def chosen_member(user: User, chosen: object) -> Member | None:
+    """The person's membership in the chosen clinic, else in the first one; None: in no clinic."""
+    memberships = list(Member.objects.filter(user=user).select_related("clinic", "user").order_by("created_at", "id"))
+    return next(
+        (member for member in memberships if str(member.clinic_id) == str(chosen)), next(iter(memberships), None)
+    )
+
+
+def _check_media_type(request: HttpRequest, media_type: str) -> None:
+    if not media_type or (request.content_type == media_type):
+        return
+    if not request.META.get("CONTENT_LENGTH") or request.META["CONTENT_LENGTH"] == "0":
+        # No body at all: what is missing is said field by field.
+        return
+    raise HttpError(415, f"Send the body as {media_type}.")

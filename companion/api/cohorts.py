@@ -1,0 +1,48 @@
+"""Cohorts: named sets of patients. Who is in one is said with each patient."""
+
+from django.http import HttpRequest
+from ninja import Query, Router
+
+from companion.api import examples
+from companion.api.operations import JSON, Operation, caller_of, operation
+from companion.api.paging import ListParameters, cursor_of, read_cursor
+from companion.api.patient_shapes import CohortList, CohortShape, NewCohort
+from companion.clinics.models import Role
+from companion.patients import directory, queries
+from companion.service.clock import database_now
+
+router = Router(tags=["patients"])
+_LIST = "cohorts"
+
+
+@operation(
+    router,
+    Operation(
+        "POST",
+        "/cohorts",
+        Role.PROVIDER,
+        CohortShape,
+        examples.COHORT,
+        body_example=examples.NEW_COHORT,
+        media_type=JSON,
+        creates=True,
+    ),
+)
+def add_cohort(request: HttpRequest, body: NewCohort) -> CohortShape:
+    """Add a cohort, empty at first."""
+    cohort = directory.add_cohort(caller_of(request), body.name, now=database_now())
+    return CohortShape(id=cohort.id, name=cohort.name, size=0)
+
+
+@operation(router, Operation("GET", "/cohorts", Role.VIEWER, CohortList, examples.COHORTS, query=ListParameters))
+def list_cohorts(request: HttpRequest, query: Query[ListParameters]) -> CohortList:
+    """List cohorts by name."""
+    found = queries.cohorts(caller_of(request).clinic)
+    if query.cursor:
+        found = found.filter(name__gt=read_cursor(_LIST, query.cursor))
+    rows = list(found[: query.limit + 1])
+    items = rows[: query.limit]
+    after = cursor_of(_LIST, items[-1].name) if len(rows) > query.limit else None
+    # `size` is the query's own column, of which the model's type knows nothing.
+    shapes = [CohortShape(id=one.id, name=one.name, size=vars(one)["size"]) for one in items]
+    return CohortList(items=shapes, next=after)

@@ -1,0 +1,222 @@
+"""Examples for the reference page: one invented clinic, the same patients and messages all the way through."""
+
+from typing import Final
+
+JsonObject = dict[str, object]
+
+_ANA: Final = "0192f0c1-7b7e-7c3a-9d55-2f6d1c0a8e11"
+_SCHEDULE: Final = "0192f0c2-0a41-7d0e-8b1f-6c2d9e4f7a22"
+_MESSAGE: Final = "0192f0c2-5d19-7e88-a3c4-9b0e1f2d3c33"
+_COHORT: Final = "0192f0c0-11aa-7bbb-8ccc-0d1e2f3a4b44"
+_AUTHOR: Final = {"kind": "member", "name": "Rosa Lind"}
+
+NEW_PATIENT: Final[JsonObject] = {
+    "external_id": "P-1001",
+    "name": "Ana Silva",
+    "telegram_id": 7000000001,
+    "birth_date": "1957-03-14",
+    "timezone": "Europe/Lisbon",
+    "language": "pt",
+    "cohorts": ["Diabetes"],
+}
+PATIENT_CHANGES: Final[JsonObject] = {"timezone": "America/Sao_Paulo"}
+PATIENT: Final[JsonObject] = {
+    "id": _ANA,
+    **NEW_PATIENT,
+    "phone": None,
+    "caregiver": None,
+    "consent": "given",
+    "reachable": True,
+    "unreachable_reason": None,
+}
+PATIENTS: Final[JsonObject] = {"items": [PATIENT], "next": None}
+NEW_COHORT: Final[JsonObject] = {"name": "Diabetes"}
+COHORT: Final[JsonObject] = {"id": _COHORT, "name": "Diabetes", "size": 12}
+COHORTS: Final[JsonObject] = {"items": [COHORT], "next": None}
+IMPORT_REPORT: Final[JsonObject] = {
+    "added": 24,
+    "changed": 1,
+    "unchanged": 0,
+    "refused": [{"line": 7, "reason": "birth_date: There is no such date. Write year, month, day, like 1980-12-24."}],
+}
+ENROLMENT: Final[JsonObject] = {
+    "link": "https://t.me/example_clinic_bot?start=w2hX0m3nQ9",
+    "qr_svg": "<svg></svg>",
+    "expires_at": "2026-12-08T08:00:00Z",
+}
+CONVERSATION: Final[JsonObject] = {
+    "items": [
+        {
+            "at": "2026-12-01T09:00:00.412000Z",
+            "direction": "out",
+            "text": "Good morning Ana, your appointment is on 1 December.",
+            "message": _MESSAGE,
+        },
+        {"at": "2026-12-01T09:04:10Z", "direction": "in", "text": "Thank you!", "message": _MESSAGE},
+    ],
+    "next": None,
+}
+
+NEW_SCHEDULE: Final[JsonObject] = {
+    "patients": [_ANA],
+    "text": "Good morning {first_name}, please measure your blood sugar.",
+    "starts_at": "2026-12-01T09:00",
+    "timezone": "patient",
+    "recurrence": {"frequency": "daily", "interval": 1, "until": "2027-03-01"},
+    "late_after": "PT1H",
+}
+SCHEDULE_CHANGES: Final[JsonObject] = {
+    "text": "Good morning {first_name}, please measure before breakfast.",
+    "from": "2026-12-24T09:00",
+}
+SKIP: Final[JsonObject] = {"occurrence": "2026-12-25T09:00"}
+SCHEDULE: Final[JsonObject] = {
+    "id": _SCHEDULE,
+    "state": "active",
+    "text": NEW_SCHEDULE["text"],
+    "patients": [_ANA],
+    "cohort": None,
+    "starts_at": "2026-12-01T09:00",
+    "timezone": "patient",
+    "recurrence": {
+        "frequency": "daily",
+        "interval": 1,
+        "weekdays": [],
+        "month_days": [],
+        "month_end": "last_day",
+        "set_position": None,
+        "times": [],
+        "except": [],
+        "until": "2027-03-01",
+        "count": None,
+    },
+    "late_after": "PT1H",
+    "quiet_hours": "ignore",
+    "if_unknown": "hold",
+    "lane": "reminder",
+    "review_on": None,
+    "summary": "Every day at 09:00, patient's local time, until 1 March 2027",
+    "next": ["2026-12-01T09:00:00Z", "2026-12-02T09:00:00Z"],
+    "created_by": _AUTHOR,
+    "created_at": "2026-11-24T10:30:00Z",
+}
+PLANNED: Final[JsonObject] = {**SCHEDULE, "messages": 2, "complete": True, "warnings": []}
+SCHEDULES: Final[JsonObject] = {"items": [SCHEDULE], "next": None}
+PREVIEW: Final[JsonObject] = {
+    "occurrences": [
+        {
+            "timezone": "Europe/Lisbon",
+            "due_at": "2027-03-28T01:30:00Z",
+            "local": "2027-03-28T02:30:00+01:00",
+            "moved": "dst_gap",
+        }
+    ],
+    "texts": [{"patient": _ANA, "text": "Good morning Ana, please measure your blood sugar."}],
+    "warnings": [
+        {
+            "patient": None,
+            "code": "in_quiet_hours",
+            "message": "It goes out in quiet hours (21:00 to 08:00) in Europe/Lisbon.",
+        }
+    ],
+}
+
+NEW_MESSAGE: Final[JsonObject] = {
+    "patient": _ANA,
+    "text": "Hello {first_name}, your results are here.",
+    "send_at": "2026-12-01T10:00:00+01:00",
+}
+MESSAGE_CHANGES: Final[JsonObject] = {"send_at": "2026-12-01T15:30:00Z"}
+RETRY: Final[JsonObject] = {"may_arrive_twice": True}
+_LISTED: Final[JsonObject] = {
+    "id": _MESSAGE,
+    "schedule": _SCHEDULE,
+    "occurrence": "2026-12-01T09:00",
+    "patient": {"id": _ANA, "name": "Ana Silva"},
+    "text": "Good morning Ana, please measure your blood sugar.",
+    "template": NEW_SCHEDULE["text"],
+    "status": "sent",
+    "due_at": "2026-12-01T09:00:00Z",
+    "sent_at": "2026-12-01T09:00:00.412000Z",
+    "telegram_message_id": 5120,
+    "reason": None,
+    "lane": "reminder",
+    "on_its_way": False,
+    "wont_arrive": None,
+    "created_by": _AUTHOR,
+}
+MESSAGE: Final[JsonObject] = {
+    **_LISTED,
+    "attempts": [
+        {
+            "number": 1,
+            "began_at": "2026-12-01T09:00:00.031000Z",
+            "ended_at": "2026-12-01T09:00:00.412000Z",
+            "outcome": "sent",
+            "error_code": None,
+            "note": "",
+        }
+    ],
+}
+MESSAGES: Final[JsonObject] = {"items": [_LISTED], "next": None}
+NEW_MESSAGE_ANSWER: Final[JsonObject] = {
+    **_LISTED,
+    "schedule": None,
+    "occurrence": None,
+    "text": "Hello Ana, your results are here.",
+    "template": NEW_MESSAGE["text"],
+    "status": "pending",
+    "sent_at": None,
+    "telegram_message_id": None,
+    "attempts": [],
+}
+
+HEALTH: Final[JsonObject] = {
+    "status": "ok",
+    "source": "direct",
+    "checked_at": "2026-12-01T09:00:12Z",
+    "layers": [
+        {"layer": "direct", "status": "ok", "detail": "The dispatcher answers."},
+        {"layer": "mcp", "status": "ok", "detail": "The Control Panel answers."},
+        {"layer": "database", "status": "ok", "detail": "Nothing is overdue."},
+    ],
+}
+PANEL: Final[JsonObject] = {
+    "status": "ok",
+    "services": [
+        {
+            "kind": "dispatcher",
+            "host": "clinic-1",
+            "version": "0.1.0",
+            "state": "alive",
+            "last_beat_at": "2026-12-01T09:00:10Z",
+        }
+    ],
+    "messages": {
+        "pending": 40,
+        "due": 0,
+        "overdue": 0,
+        "oldest_overdue_seconds": None,
+        "sent_24h": 212,
+        "failed_24h": 1,
+    },
+    "delivery_lag_seconds": {"p50": 0.2, "p99": 1.4},
+    "database": {"engine": "sqlite", "ok": True},
+    "telegram": {"bot": "example_clinic_bot", "ok": True},
+}
+DIAGNOSTICS: Final[JsonObject] = {
+    "checked_at": "2026-12-01T09:00:12Z",
+    "checks": [
+        {
+            "name": "Database can be written",
+            "group": "database",
+            "result": "ok",
+            "value": "2 ms",
+            "advice": "",
+        }
+    ],
+}
+INDEX: Final[JsonObject] = {
+    "name": "AI Companion Scheduler",
+    "links": {"schedules": "/api/scheduler/schedules", "openapi": "/api/scheduler/openapi.json"},
+}

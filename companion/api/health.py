@@ -1,0 +1,139 @@
+"""Health for whoever watches, and the Control Panel's numbers and checks. What they mean stands in panel/."""
+
+import datetime as dt
+from dataclasses import asdict
+from typing import Literal
+
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+from pydantic import JsonValue
+
+from companion.api import examples
+from companion.api.operations import JSON, Operation, caller_of, operation
+from companion.api.values import Instant, NoBody, Shape
+from companion.clinics.models import Role
+from companion.panel import diagnostics, health, status
+from companion.service.clock import database_now, machine_now
+
+router = Router(tags=["health"])
+
+
+class LayerShape(Shape):
+    """One layer of the health chain."""
+
+    layer: str
+    status: str
+    detail: str
+
+
+class HealthShape(Shape):
+    """Whether sending works, and by which layer that is known."""
+
+    status: Literal["ok", "degraded", "down"]
+    source: Literal["direct", "mcp", "database"]
+    checked_at: Instant
+    layers: list[LayerShape]
+
+
+class ServiceShape(Shape):
+    """One running process."""
+
+    kind: str
+    host: str
+    version: str
+    state: str
+    last_beat_at: Instant
+
+
+class MessageNumbers(Shape):
+    """How many messages stand where."""
+
+    pending: int
+    due: int
+    overdue: int
+    oldest_overdue_seconds: float | None
+    sent_24h: int
+    failed_24h: int
+
+
+class LagShape(Shape):
+    """How late messages left, over the last day; null where none did."""
+
+    p50: float | None
+    p99: float | None
+
+
+class PanelShape(Shape):
+    """The Control Panel's own numbers."""
+
+    status: Literal["ok", "degraded", "down"]
+    services: list[ServiceShape]
+    messages: MessageNumbers
+    delivery_lag_seconds: LagShape
+    database: dict[str, JsonValue]
+    telegram: dict[str, JsonValue]
+
+
+class CheckShape(Shape):
+    """What one check found, and what to do."""
+
+    name: str
+    group: str
+    result: Literal["ok", "warning", "failed"]
+    value: str
+    advice: str
+
+
+class DiagnosticsShape(Shape):
+    """All checks, run just now."""
+
+    checked_at: Instant
+    checks: list[CheckShape]
+
+
+@operation(
+    router,
+    Operation("GET", "/scheduler/health", None, HealthShape, examples.HEALTH, refuses=frozenset({503})),
+)
+def read_health(request: HttpRequest) -> HttpResponse:
+    """Whether sending works; 503 when it is down. No sign-in."""
+    report = HealthShape.model_validate(asdict(health.check(now=_now())))
+    code = 503 if report.status == "down" else 200
+    response = HttpResponse(report.model_dump_json(), status=code, content_type=JSON)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@operation(router, Operation("GET", "/mcp/status", Role.VIEWER, PanelShape, examples.PANEL))
+def read_panel(request: HttpRequest) -> PanelShape:
+    """The Management Control Panel's numbers for this clinic."""
+    return PanelShape.model_validate(asdict(status.status(caller_of(request).clinic, now=database_now())))
+
+
+@operation(
+    router,
+    Operation(
+        "POST",
+        "/mcp/diagnostics",
+        Role.PROVIDER,
+        DiagnosticsShape,
+        examples.DIAGNOSTICS,
+        body_example={},
+        media_type=JSON,
+    ),
+)
+def run_diagnostics(request: HttpRequest, body: NoBody = None) -> DiagnosticsShape:
+    """Run all checks now; each says what it found and what to do."""
+    now = database_now()
+    return DiagnosticsShape.model_validate(
+        {"checked_at": now, "checks": [asdict(check) for check in diagnostics.run(caller_of(request).clinic, now=now)]}
+    )
+
+
+def _now() -> dt.datetime:
+    """The one clock; this machine's where the database, which owns it, can't be asked: then health says so."""
+    try:
+        return database_now()
+    except DatabaseError:
+        return machine_now()

@@ -1,0 +1,106 @@
+"""`Idempotency-Key` on creating POSTs: the same call a second time gets the first answer and creates nothing.
+
+A claim is committed first, so that a call beside it sees that one runs. Then what is created and the answer are one
+transaction, so that a crash leaves either both or only a claim, which the next call takes over. What was refused
+created nothing, so its key stays free: a corrected body may use it.
+"""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+
+from companion.api.models import IdempotentCall
+from companion.clinics.access import Caller
+from companion.clinics.keys import new_id
+from companion.clinics.refusals import Conflict, Problem, Refused
+
+HEADER = "Idempotency-Key"
+KEPT = dt.timedelta(hours=24)
+TAKEN_OVER = dt.timedelta(seconds=60)
+_RUNNING = "A call with this Idempotency-Key is still running. Try again in a moment."
+_MOST = 255
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """An answer's status and JSON text."""
+
+    status: int
+    text: str
+
+
+def once(
+    caller: Caller, key: str, call: str, body: object, create: Callable[[], StoredAnswer], *, now: dt.datetime
+) -> StoredAnswer:
+    """Runs `create`, or gives the answer of the first call with this key.
+
+    `call` is the operation's method and address. Raises Refused where the key was used for another call or body,
+    Conflict while the first still runs, and whatever `create` raises.
+    """
+    key = _checked(key)
+    digest = hashlib.sha256(json.dumps([call, body], sort_keys=True).encode()).hexdigest()
+    IdempotentCall.objects.filter(clinic=caller.clinic, created_at__lt=now - KEPT).delete()
+    claim = _claim(caller, key, digest, now)
+    if claim.request_hash != digest:
+        raise Refused(Problem(HEADER, "This key was used with another body. Use a new key for another call."))
+    if claim.status is not None:
+        return StoredAnswer(claim.status, claim.answer or "")
+    return _run(claim, create)
+
+
+def _checked(key: str) -> str:
+    if not key or len(key) > _MOST or not key.isascii() or not key.isprintable():
+        raise Refused(Problem(HEADER, f"Write 1 to {_MOST} printable ASCII characters, like a UUID."))
+    return key
+
+
+def _claim(caller: Caller, key: str, digest: str, now: dt.datetime) -> IdempotentCall:
+    """The row of this key: ours to run, or an ended one. Raises Conflict while another call holds it."""
+    fresh = IdempotentCall(
+        clinic=caller.clinic, owner_id=caller.id or caller.clinic.id, key=key, request_hash=digest, created_at=now
+    )
+    try:
+        with transaction.atomic():
+            fresh.save(force_insert=True)
+    except IntegrityError:
+        return _claimed_before(fresh, now)
+    return fresh
+
+
+def _claimed_before(fresh: IdempotentCall, now: dt.datetime) -> IdempotentCall:
+    mine = IdempotentCall.objects.filter(clinic=fresh.clinic, owner_id=fresh.owner_id, key=fresh.key)
+    with transaction.atomic():
+        # A call that runs holds its row locked (see _run), however long it takes; a refused one has let go of its key.
+        found = mine.select_for_update(skip_locked=True).first()
+        if found is None:
+            raise Conflict(_RUNNING)
+        if found.status is None and found.request_hash == fresh.request_hash:
+            if found.created_at > now - TAKEN_OVER:
+                raise Conflict(_RUNNING)
+            # Its process died. A new id fences it off, should it be alive after all and about to lock its row.
+            mine.filter(id=found.id).delete()
+            fresh.id = new_id()
+            fresh.save(force_insert=True)
+            return fresh
+        return found
+
+
+def _run(claim: IdempotentCall, create: Callable[[], StoredAnswer]) -> StoredAnswer:
+    ours = IdempotentCall.objects.filter(clinic_id=claim.clinic_id, id=claim.id)
+    ended = False
+    try:
+        with transaction.atomic():
+            if not ours.select_for_update().exists():
+                # Somebody took over while this process stood still.
+                raise Conflict(_RUNNING)
+            answer = create()
+            ours.update(status=answer.status, answer=answer.text)
+        ended = True
+    finally:
+        if not ended:
+            ours.filter(status__isnull=True).delete()
+    return answer

@@ -1,0 +1,178 @@
+"""What programs send and read of a Message. How one comes about stands in messages.py."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Literal
+
+from ninja import Body as InBody
+from pydantic import Field, StrictBool, StrictStr
+
+from companion.api.paging import ListParameters
+from companion.api.values import Body, Id, Instant, Line, Shape
+from companion.schedules.models import Attempt, Lane, Message
+from companion.schedules.queries import on_its_way
+from companion.schedules.reasons import sentence
+from companion.schedules.wording import template_of, texts_of, wont_arrive
+
+StatusName = Literal["pending", "sent", "failed", "cancelled"]
+
+
+class NewMessage(Body):
+    """The short form: one text to one patient."""
+
+    patient: Id
+    text: Annotated[
+        StrictStr,
+        Field(
+            min_length=1, description="Plain text with {first_name}, {name}, {clinic}, {date}, {time}; {{ is a brace."
+        ),
+    ]
+    send_at: Annotated[Instant | None, Field(description="Absent: at once, quiet hours ignored.")] = None
+
+
+class MessageChanges(Body):
+    """What may change while a Message is pending; what is left out stays."""
+
+    text: Annotated[StrictStr | None, Field(min_length=1)] = None
+    send_at: Instant | None = None
+
+
+class RetryWish(Body):
+    """How a failed Message is to be tried again."""
+
+    may_arrive_twice: Annotated[
+        StrictBool, Field(description="Needed where it may have arrived already (outcome_unknown).")
+    ] = False
+
+
+RetryBody = Annotated[RetryWish | None, InBody()]
+"""It may be left out."""
+
+
+class MessageParameters(ListParameters):
+    """Which Messages."""
+
+    status: StatusName | None = None
+    patient: Id | None = None
+    schedule: Id | None = None
+    cohort: Id | None = None
+    q: Annotated[Line, Field(max_length=200, description="Looks in patients' names and external ids.")] = ""
+    due_from: Annotated[Instant | None, Field(description="Due at this instant or later.")] = None
+    due_to: Annotated[Instant | None, Field(description="Due before this instant.")] = None
+    order: Literal["due_at", "-due_at"] = "due_at"
+
+
+class PatientName(Shape):
+    """Whom a Message is for."""
+
+    id: uuid.UUID
+    name: str
+
+
+class ReasonShape(Shape):
+    """Why a Message failed or was cancelled: the code for programs, and what happened and what to do for people."""
+
+    code: str
+    message: str
+
+
+class Author(Shape):
+    """Who planned it."""
+
+    kind: str
+    name: str
+
+
+class AttemptShape(Shape):
+    """One try to deliver."""
+
+    number: int
+    began_at: Instant
+    ended_at: Instant | None
+    outcome: Annotated[str | None, Field(description="null while it is on the wire.")]
+    error_code: int | None
+    note: str
+
+
+class MessageShape(Shape):
+    """The delivery of one Occurrence to one patient, a single message, or an answer (which has no schedule)."""
+
+    id: uuid.UUID
+    schedule: uuid.UUID | None
+    occurrence: Annotated[str | None, Field(description="The nominal local wall time that names it in its series.")]
+    patient: PatientName | None
+    text: Annotated[str, Field(description="As the patient gets it, or got it.")]
+    template: Annotated[str, Field(description="With its placeholders: what an edit starts from.")]
+    status: StatusName
+    due_at: Instant
+    sent_at: Instant | None
+    telegram_message_id: int | None
+    reason: ReasonShape | None
+    lane: str
+    on_its_way: bool
+    wont_arrive: Annotated[str | None, Field(description="Why a pending one can't arrive as things stand.")]
+    created_by: Author | None
+
+
+class MessageDetail(MessageShape):
+    """A Message with its attempts, the evidence."""
+
+    attempts: list[AttemptShape]
+
+
+class MessageList(Shape):
+    """A page of Messages."""
+
+    items: list[MessageShape]
+    next: str | None
+
+
+def shapes_of(messages: Sequence[Message]) -> list[MessageShape]:
+    """Many at once, with one look at what was sent."""
+    texts = texts_of(messages)
+    return [MessageShape.model_validate(_values(message, texts[message.id])) for message in messages]
+
+
+def detail_of(message: Message, attempts: Iterable[Attempt]) -> MessageDetail:
+    """One, with its attempts."""
+    values = _values(message, texts_of([message])[message.id])
+    return MessageDetail.model_validate({**values, "attempts": [_attempt(attempt) for attempt in attempts]})
+
+
+def _values(message: Message, text: str) -> dict[str, object]:
+    patient = message.patient
+    return {
+        "id": message.id,
+        "schedule": message.schedule_id,
+        "occurrence": message.occurrence or None,
+        "patient": PatientName(id=patient.id, name=patient.name) if patient else None,
+        "text": text,
+        "template": template_of(message),
+        "status": message.status,
+        "due_at": message.due_at,
+        "sent_at": message.sent_at,
+        "telegram_message_id": message.telegram_message_id,
+        "reason": ReasonShape(code=message.reason, message=sentence(message.reason)) if message.reason else None,
+        "lane": Lane(message.lane).label,
+        "on_its_way": on_its_way(message),
+        "wont_arrive": wont_arrive(message, message.clinic) or None,
+        "created_by": _author(message),
+    }
+
+
+def _author(message: Message) -> Author | None:
+    planned = message.schedule
+    if planned:
+        return Author(kind=planned.created_by_kind, name=planned.created_by_name)
+    return Author(kind=message.created_by_kind, name=message.created_by_name) if message.created_by_kind else None
+
+
+def _attempt(attempt: Attempt) -> AttemptShape:
+    return AttemptShape(
+        number=attempt.number,
+        began_at=attempt.began_at,
+        ended_at=attempt.ended_at,
+        outcome=attempt.outcome or None,
+        error_code=attempt.error_code,
+        note=attempt.note,
+    )

@@ -1,0 +1,147 @@
+"""Messages: plan a single one, look them up, change one while it is pending. What may be done stands in schedules/."""
+
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Query, Router
+
+from companion.api import examples
+from companion.api.message_shapes import (
+    MessageChanges,
+    MessageDetail,
+    MessageList,
+    MessageParameters,
+    NewMessage,
+    RetryBody,
+    detail_of,
+    shapes_of,
+)
+from companion.api.operations import JSON, Operation, caller_of, operation
+from companion.api.values import NoBody
+from companion.clinics.models import Clinic, Role
+from companion.clinics.refusals import Problem, Refused, Unknown
+from companion.patients import queries as patient_queries
+from companion.patients.models import Patient
+from companion.schedules import acts, queries, short_form
+from companion.schedules.models import Message
+from companion.schedules.queries import MessageFilter
+from companion.service.clock import database_now
+
+router = Router(tags=["messages"])
+_ONE = "/messages/{id}"
+
+
+def _act(path: str, body_example: object = None) -> Operation:
+    return Operation(
+        "POST",
+        f"{_ONE}/{path}",
+        Role.PROVIDER,
+        MessageDetail,
+        examples.MESSAGE,
+        body_example=body_example if body_example is not None else {},
+        media_type=JSON,
+        refuses=frozenset({409}),
+    )
+
+
+@operation(
+    router,
+    Operation(
+        "POST",
+        "/messages",
+        Role.PROVIDER,
+        MessageDetail,
+        examples.NEW_MESSAGE_ANSWER,
+        body_example=examples.NEW_MESSAGE,
+        media_type=JSON,
+        creates=True,
+        location="/api/scheduler/messages/{id}",
+    ),
+)
+def plan_message(request: HttpRequest, body: NewMessage) -> MessageDetail:
+    """Plan one message to one patient."""
+    caller = caller_of(request)
+    patient = _patient(caller.clinic, body.patient)
+    return _detail(short_form.send_one(caller, patient, body.text, body.send_at, now=database_now()))
+
+
+@operation(
+    router,
+    Operation("GET", "/messages", Role.VIEWER, MessageList, examples.MESSAGES, query=MessageParameters),
+)
+def list_messages(request: HttpRequest, query: Query[MessageParameters]) -> MessageList:
+    """List messages, in the order of their due instants."""
+    wanted = MessageFilter(
+        status=query.status or "",
+        patient=query.patient,
+        schedule=query.schedule,
+        cohort=query.cohort,
+        q=query.q,
+        due_from=query.due_from,
+        due_to=query.due_to,
+    )
+    found = queries.messages(caller_of(request).clinic, wanted)
+    page = queries.page(found, order=query.order, after=query.cursor, limit=query.limit)
+    return MessageList(items=shapes_of(page.items), next=page.next)
+
+
+@operation(router, Operation("GET", _ONE, Role.VIEWER, MessageDetail, examples.MESSAGE))
+def read_message(request: HttpRequest, id: UUID) -> MessageDetail:
+    """One message with its attempts."""
+    return _detail(queries.message(caller_of(request).clinic, id))
+
+
+@operation(
+    router,
+    Operation(
+        "PATCH",
+        _ONE,
+        Role.PROVIDER,
+        MessageDetail,
+        examples.MESSAGE,
+        body_example=examples.MESSAGE_CHANGES,
+        media_type=JSON,
+        refuses=frozenset({409}),
+    ),
+)
+def change_message(request: HttpRequest, id: UUID, body: MessageChanges) -> MessageDetail:
+    """Change a pending message's text, time or both."""
+    if body.text is None and body.send_at is None:
+        raise Refused(Problem("body", "There is nothing to change: send text, send_at or both."))
+    caller = caller_of(request)
+    message = queries.message(caller.clinic, id)
+    return _detail(acts.edit(caller, message, now=database_now(), new_text=body.text, send_at=body.send_at))
+
+
+@operation(router, _act("cancel"))
+def cancel_message(request: HttpRequest, id: UUID, body: NoBody = None) -> MessageDetail:
+    """Don't send it."""
+    caller = caller_of(request)
+    return _detail(acts.cancel(caller, queries.message(caller.clinic, id), now=database_now()))
+
+
+@operation(router, _act("send-now"))
+def send_message_now(request: HttpRequest, id: UUID, body: NoBody = None) -> MessageDetail:
+    """Send a pending message at once, in quiet hours too."""
+    caller = caller_of(request)
+    return _detail(acts.send_now(caller, queries.message(caller.clinic, id), now=database_now()))
+
+
+@operation(router, _act("retry", examples.RETRY))
+def retry_message(request: HttpRequest, id: UUID, body: RetryBody = None) -> MessageDetail:
+    """Try a failed message again, at once."""
+    caller = caller_of(request)
+    message = queries.message(caller.clinic, id)
+    twice = body is not None and body.may_arrive_twice
+    return _detail(acts.retry(caller, message, now=database_now(), may_arrive_twice=twice))
+
+
+def _detail(message: Message) -> MessageDetail:
+    return detail_of(message, queries.attempts(message))
+
+
+def _patient(clinic: Clinic, id: UUID) -> Patient:
+    try:
+        return patient_queries.patient(clinic, id)
+    except Unknown as unknown:
+        raise Refused(Problem("patient", "There is no such patient in this clinic.")) from unknown

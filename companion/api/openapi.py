@@ -1,0 +1,47 @@
+"""The API's description (OpenAPI 3.1): ninja's, with what it can't say of problems, security and HEAD."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any, cast
+
+from ninja import NinjaAPI
+from ninja.openapi.schema import OpenAPISchema
+
+from companion.api.auth import SECURITY_SCHEMES
+from companion.api.problems import MEDIA_TYPE
+
+_JSON = "application/json"
+_SCHEMA_503 = "503"
+
+
+class SchedulerAPI(NinjaAPI):
+    """Ninja's API whose description is made once and put right."""
+
+    def get_openapi_schema(
+        self, *, path_prefix: str | None = None, path_params: dict[str, object] | None = None
+    ) -> OpenAPISchema:
+        """The description; the same one for every caller."""
+        return self._described
+
+    @cached_property
+    def _described(self) -> OpenAPISchema:
+        schema = super().get_openapi_schema()
+        schema["components"]["securitySchemes"] = SECURITY_SCHEMES
+        schema.pop("servers")
+        for path in schema["paths"].values():
+            # Every GET answers HEAD as well, which needs no telling (RFC 9110, section 9.3.2).
+            path.pop("head", None)
+        for told in _operations(schema):
+            _put_problems_right(told)
+        return schema
+
+
+def _operations(schema: OpenAPISchema) -> Iterator[dict[str, Any]]:  # Any: JSON as ninja made it
+    for path in schema["paths"].values():
+        yield from path.values()
+
+
+def _put_problems_right(told: dict[str, Any]) -> None:  # Any: as above
+    for status, answer in cast(dict[int, dict[str, Any]], told["responses"]).items():
+        if int(status) >= 400 and _JSON in answer.get("content", {}):
+            answer["content"] = {MEDIA_TYPE: answer["content"].pop(_JSON)}

@@ -1,0 +1,47 @@
+"""Lists page by page: the parameters that each takes, and cursors that nobody can make up.
+
+A cursor is sealed, since it may hold a name and addresses are logged by whatever stands before us.
+"""
+
+import base64
+import binascii
+from typing import Annotated
+
+from pydantic import BaseModel, Field, model_validator
+
+from companion.api.values import Line, QueryNumber
+from companion.clinics.refusals import Problem, Refused
+from companion.clinics.sealed import CannotOpen, seal, unseal
+
+MOST = 500
+_PURPOSE = "api.paging."
+
+
+class Parameters(BaseModel):
+    """What may stand after the question mark. `?status=` says as much as no `status` at all."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_absent(cls, given: object) -> object:
+        return {name: value for name, value in given.items() if value != ""} if isinstance(given, dict) else given
+
+
+class ListParameters(Parameters):
+    """Of every list."""
+
+    limit: Annotated[QueryNumber, Field(ge=1, le=MOST, description="How many at most.")] = 50
+    cursor: Annotated[Line | None, Field(max_length=2000, description="The `next` of the page before.")] = None
+
+
+def cursor_of(list_name: str, last: str) -> str:
+    """The cursor behind the row that sorts by `last`."""
+    return base64.urlsafe_b64encode(seal(last, _PURPOSE + list_name)).decode().rstrip("=")
+
+
+def read_cursor(list_name: str, cursor: str) -> str:
+    """What `cursor_of` was given. Raises Refused for what it never gave out for this list."""
+    try:
+        sealed = base64.b64decode(cursor.encode() + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        return unseal(sealed, _PURPOSE + list_name)
+    except (binascii.Error, CannotOpen, ValueError):
+        raise Refused(Problem("cursor", "This is no cursor of this list. Begin again without one.")) from None

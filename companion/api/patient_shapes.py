@@ -1,0 +1,155 @@
+"""What programs send and read of patients and cohorts. Which values can be taken is said in patients/fields.py."""
+
+import uuid
+from typing import Annotated, Literal
+
+from pydantic import Field, StrictInt, StrictStr
+
+from companion.api.paging import ListParameters
+from companion.api.values import Body, Day, Instant, Line, QueryFlag, Shape
+from companion.clinics.models import Clinic
+from companion.patients.models import Patient
+from companion.patients.reach import unreachable_reason
+
+
+class _PatientFields(Body):
+    """What is optional of a patient."""
+
+    telegram_id: Annotated[
+        StrictInt | StrictStr | None,
+        Field(description="The number of the patient's own Telegram account; never a phone number or a @username."),
+    ] = None
+    birth_date: Day | None = None
+    phone: StrictStr | None = None
+    caregiver: Annotated[StrictStr | None, Field(description="Whose phone is written to, if someone else's.")] = None
+    timezone: Annotated[StrictStr | None, Field(description="An IANA name; left out: the clinic's.")] = None
+    language: Annotated[StrictStr | None, Field(description="Like en or pt-BR; left out: the clinic's.")] = None
+    cohorts: Annotated[list[StrictStr] | None, Field(description="Names; those that are new are made.")] = None
+
+
+class NewPatient(_PatientFields):
+    """Whom we write to."""
+
+    external_id: Annotated[StrictStr, Field(min_length=1)]
+    name: Annotated[StrictStr, Field(min_length=1)]
+
+
+class PatientChanges(_PatientFields):
+    """What is to change; what is left out stays."""
+
+    external_id: Annotated[StrictStr | None, Field(min_length=1)] = None
+    name: Annotated[StrictStr | None, Field(min_length=1)] = None
+
+
+class PatientParameters(ListParameters):
+    """Which patients."""
+
+    q: Annotated[Line, Field(max_length=200, description="Looks in names and external ids.")] = ""
+    cohort: Annotated[Line, Field(max_length=200, description="Its id or name.")] = ""
+    reachable: QueryFlag | None = None
+
+
+class NewCohort(Body):
+    """A named set of patients, empty at first."""
+
+    name: Annotated[StrictStr, Field(min_length=1)]
+
+
+class CohortShape(Shape):
+    """A named set of patients."""
+
+    id: uuid.UUID
+    name: str
+    size: int
+
+
+class CohortList(Shape):
+    """A page of cohorts, by name."""
+
+    items: list[CohortShape]
+    next: str | None
+
+
+class PatientShape(Shape):
+    """Whom we write to."""
+
+    id: uuid.UUID
+    external_id: str
+    name: str
+    birth_date: Annotated[str | None, Field(json_schema_extra={"format": "date"})]
+    phone: str | None
+    telegram_id: int | None
+    caregiver: str | None
+    timezone: str
+    language: str
+    cohorts: list[str]
+    consent: Literal["unknown", "given", "withdrawn"]
+    reachable: bool
+    unreachable_reason: Annotated[str | None, Field(description="What to do, in one sentence.")]
+
+
+class PatientList(Shape):
+    """A page of patients, by name."""
+
+    items: list[PatientShape]
+    next: str | None
+
+
+class ImportRefusal(Shape):
+    """A row that was not taken; the header is line 1."""
+
+    line: int
+    reason: str
+
+
+class ImportReport(Shape):
+    """What an import did."""
+
+    added: int
+    changed: int
+    unchanged: int
+    refused: list[ImportRefusal]
+
+
+class EnrolmentShape(Shape):
+    """A one-time invitation."""
+
+    link: str
+    qr_svg: str
+    expires_at: Instant
+
+
+class ConversationItem(Shape):
+    """Something that was written, either way."""
+
+    at: Instant
+    direction: Literal["out", "in"]
+    text: str
+    message: Annotated[uuid.UUID | None, Field(description="The Message that it is, or that it answers.")]
+
+
+class Conversation(Shape):
+    """A page of what went back and forth, oldest first."""
+
+    items: list[ConversationItem]
+    next: str | None
+
+
+def shape_of(patient: Patient, clinic: Clinic) -> PatientShape:
+    """A patient, with the cohorts by name."""
+    reason = unreachable_reason(patient, clinic)
+    return PatientShape(
+        id=patient.id,
+        external_id=patient.external_id,
+        name=patient.name,
+        birth_date=patient.birth_date.isoformat() if patient.birth_date else None,
+        phone=patient.phone or None,
+        telegram_id=patient.telegram_id,
+        caregiver=patient.caregiver or None,
+        timezone=patient.timezone,
+        language=patient.language,
+        cohorts=sorted(cohort.name for cohort in patient.cohorts.all()),
+        consent=patient.consent,
+        reachable=reason is None,
+        unreachable_reason=reason,
+    )

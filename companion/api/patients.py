@@ -1,0 +1,144 @@
+"""Patients: the directory, import, enrolment, conversation. What is done stands in patients/ and listener/."""
+
+from typing import BinaryIO, cast
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import File, Query, Router
+from ninja.files import UploadedFile
+
+from companion.api import examples
+from companion.api.operations import JSON, MULTIPART, Operation, caller_of, operation
+from companion.api.patient_shapes import (
+    Conversation,
+    ConversationItem,
+    EnrolmentShape,
+    ImportRefusal,
+    ImportReport,
+    NewPatient,
+    PatientChanges,
+    PatientList,
+    PatientParameters,
+    PatientShape,
+    shape_of,
+)
+from companion.api.values import NoBody
+from companion.clinics.models import Role
+from companion.listener.conversation import conversation
+from companion.patients import directory, enrolment, queries
+from companion.patients.importing import import_csv
+from companion.service.clock import database_now
+
+router = Router(tags=["patients"])
+_ONE = "/patients/{id}"
+
+
+@operation(
+    router,
+    Operation(
+        "POST",
+        "/patients",
+        Role.PROVIDER,
+        PatientShape,
+        examples.PATIENT,
+        body_example=examples.NEW_PATIENT,
+        media_type=JSON,
+        creates=True,
+        location="/api/scheduler/patients/{id}",
+    ),
+)
+def add_patient(request: HttpRequest, body: NewPatient) -> PatientShape:
+    """Add a patient."""
+    caller = caller_of(request)
+    return shape_of(directory.add(caller, body.given(), now=database_now()), caller.clinic)
+
+
+@operation(
+    router,
+    Operation(
+        "POST",
+        "/patients/import",
+        Role.PROVIDER,
+        ImportReport,
+        examples.IMPORT_REPORT,
+        media_type=MULTIPART,
+    ),
+)
+def import_patients(request: HttpRequest, file: File[UploadedFile]) -> ImportReport:
+    """Import a CSV of patients; a row with a wrong value is refused whole and named by its line."""
+    report = import_csv(caller_of(request), cast(BinaryIO, file), now=database_now())
+    return ImportReport(
+        added=report.added,
+        changed=report.changed,
+        unchanged=report.unchanged,
+        refused=[ImportRefusal(line=row.line, reason=row.reason) for row in report.refused],
+    )
+
+
+@operation(
+    router,
+    Operation("GET", "/patients", Role.VIEWER, PatientList, examples.PATIENTS, query=PatientParameters),
+)
+def list_patients(request: HttpRequest, query: Query[PatientParameters]) -> PatientList:
+    """List patients by name."""
+    clinic = caller_of(request).clinic
+    found = queries.patients(clinic, q=query.q, cohort=query.cohort, reachable=query.reachable)
+    page = queries.page(found, query.cursor, query.limit)
+    return PatientList(items=[shape_of(patient, clinic) for patient in page.items], next=page.next)
+
+
+@operation(router, Operation("GET", _ONE, Role.VIEWER, PatientShape, examples.PATIENT))
+def read_patient(request: HttpRequest, id: UUID) -> PatientShape:
+    """One patient."""
+    clinic = caller_of(request).clinic
+    return shape_of(queries.patient(clinic, id), clinic)
+
+
+@operation(
+    router,
+    Operation(
+        "PATCH",
+        _ONE,
+        Role.PROVIDER,
+        PatientShape,
+        examples.PATIENT,
+        body_example=examples.PATIENT_CHANGES,
+        media_type=JSON,
+    ),
+)
+def change_patient(request: HttpRequest, id: UUID, body: PatientChanges) -> PatientShape:
+    """Change a patient; a new Telegram ID sets consent `given` back to `unknown`."""
+    caller = caller_of(request)
+    patient = queries.patient(caller.clinic, id)
+    return shape_of(directory.change(caller, patient, body.given(), now=database_now()), caller.clinic)
+
+
+@operation(
+    router,
+    Operation(
+        "POST",
+        f"{_ONE}/enrolment",
+        Role.PROVIDER,
+        EnrolmentShape,
+        examples.ENROLMENT,
+        body_example={},
+        media_type=JSON,
+        creates=True,
+    ),
+)
+def invite_patient(request: HttpRequest, id: UUID, body: NoBody = None) -> EnrolmentShape:
+    """Make a one-time invitation by which the patient's own Start sets Telegram ID and consent."""
+    caller = caller_of(request)
+    made = enrolment.invite(caller, queries.patient(caller.clinic, id), now=database_now())
+    return EnrolmentShape(link=made.link, qr_svg=made.qr_svg, expires_at=made.expires_at)
+
+
+@operation(router, Operation("GET", f"{_ONE}/conversation", Role.VIEWER, Conversation, examples.CONVERSATION))
+def read_conversation(request: HttpRequest, id: UUID) -> Conversation:
+    """What went back and forth with a patient, oldest first."""
+    clinic = caller_of(request).clinic
+    found = conversation(clinic, queries.patient(clinic, id))
+    items = [
+        ConversationItem(at=item.at, direction=item.direction, text=item.text, message=item.message) for item in found
+    ]
+    return Conversation(items=items, next=None)

@@ -1,0 +1,183 @@
+"""Every error under /api as RFC 9457 `application/problem+json`: of our rooms, of Django, and of nobody's fault.
+
+What went wrong unexpectedly is logged by its type and place only: an exception's own words may quote a patient.
+"""
+
+import http
+import json
+import logging
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
+from django.http.response import HttpResponseBase
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+from pydantic import Field
+
+from companion.api.validation import problems_of
+from companion.api.values import Shape
+from companion.clinics.access import NotAllowed
+from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
+
+log = logging.getLogger(__name__)
+MEDIA_TYPE = "application/problem+json"
+IMPORT_PATH = "/api/scheduler/patients/import"
+BODY_BYTES = 2 * 1024 * 1024
+IMPORT_BYTES = 50 * 1024 * 1024
+_MOST_ERRORS = 100
+
+_DETAILS = {
+    400: "The request could not be read.",
+    401: "Sign in, or send an API key: Authorization: Bearer KEY.",
+    403: "This is not allowed.",
+    404: "There is nothing at this address.",
+    405: "This address does not take this method; the Allow header names those that it takes.",
+    413: "The body is too large.",
+    500: "Something went wrong on our side. The service's log says what, by the request's id.",
+}
+
+
+class FieldProblem(Shape):
+    """One wrong value."""
+
+    field: str = Field(description="The field as the API names it, like recurrence.weekdays.")
+    message: str = Field(description="A sentence for people.")
+
+
+class ProblemShape(Shape):
+    """An error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem]
+
+
+def problem(status: int, detail: str = "", errors: Iterable[Problem] = ()) -> HttpResponse:
+    """The answer for an error; without a detail, the sentence of its status."""
+    body = {
+        "type": "about:blank",
+        "title": _title(status),
+        "status": status,
+        "detail": detail or _DETAILS.get(status, _title(status) + "."),
+        "errors": [{"field": _sendable(wrong.field), "message": _sendable(wrong.message)} for wrong in errors],
+    }
+    response = HttpResponse(json.dumps(body), status=status, content_type=MEDIA_TYPE)
+    response["Cache-Control"] = "no-store"
+    if status == 401:
+        response["WWW-Authenticate"] = 'Bearer realm="companion"'
+    return response
+
+
+def refused(problems: Sequence[Problem]) -> HttpResponse:
+    """The answer 422 for wrong values."""
+    unique = list(dict.fromkeys(problems))
+    detail = "A value is wrong." if len(unique) == 1 else f"{len(unique)} values are wrong."
+    return problem(422, detail, unique[:_MOST_ERRORS])
+
+
+def problem_pages(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Middleware: a body that is too large never gets in, and every error page under /api is a problem."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.path != "/api" and not request.path.startswith("/api/"):
+            return get_response(request)
+        limit = IMPORT_BYTES if request.path == IMPORT_PATH else BODY_BYTES
+        if _length(request) > limit:
+            return problem(413, f"The body is too large: {limit // (1024 * 1024)} MB are taken here.")
+        response = get_response(request)
+        if response.status_code >= 400 and not response.get("Content-Type", "").startswith(
+            (MEDIA_TYPE, "application/json")
+        ):
+            response = _as_problem(response)
+        return _without_body(response) if request.method == "HEAD" else response
+
+    return middleware
+
+
+def add_handlers(api: NinjaAPI) -> None:
+    """Tells ninja how each exception is answered."""
+    # The last three are those for which ninja brings handlers of its own, which would go first.
+    for kind in (Exception, ValidationError, HttpError, Http404):
+        api.add_exception_handler(kind, lambda _, error: answer_to(error))
+
+
+def answer_to(error: object) -> HttpResponse:
+    """The problem that an exception becomes."""
+    match error:
+        case ValidationError():
+            return _invalid(error)
+        case Refused():
+            return refused(error.problems)
+        case AuthenticationError():
+            return problem(401)
+        case HttpError():
+            return problem(error.status_code, error.message)
+        case NotAllowed():
+            return problem(403, str(error))
+        case Unknown():
+            return problem(404, str(error))
+        case Http404():
+            return problem(404)
+        case Conflict():
+            return problem(409, str(error))
+        case RequestDataTooBig():
+            return problem(413)
+        case SuspiciousOperation() | BadRequest() | MultiPartParserError() | UnreadablePostError():
+            return problem(400)
+        case _:
+            return _unexpected(error)
+
+
+def _invalid(error: ValidationError) -> HttpResponse:
+    if any(found["loc"][:1] == ("path",) for found in error.errors):
+        # An id that can't be one belongs to nothing.
+        return problem(404)
+    return refused(problems_of(error.errors))
+
+
+def _unexpected(error: object) -> HttpResponse:
+    trace = error.__traceback__ if isinstance(error, Exception) else None
+    last = traceback.extract_tb(trace)[-1:]
+    place = f"{last[0].filename}:{last[0].lineno}" if last else "nowhere"
+    log.error("unexpected %s at %s", type(error).__name__, place)
+    return problem(500)
+
+
+def _as_problem(response: HttpResponseBase) -> HttpResponse:
+    answer = problem(response.status_code)
+    for kept in ("Allow", "Retry-After"):
+        if kept in response:
+            answer[kept] = response[kept]
+    answer.cookies = response.cookies
+    return answer
+
+
+def _without_body(response: HttpResponseBase) -> HttpResponseBase:
+    # RFC 9110, section 9.3.2: HEAD is GET without the content, its length may be told.
+    if isinstance(response, HttpResponse):
+        length = len(response.content)
+        response.content = b""
+        response["Content-Length"] = str(length)
+    return response
+
+
+def _length(request: HttpRequest) -> int:
+    told = str(request.META.get("CONTENT_LENGTH") or "0")
+    return int(told) if told.isascii() and told.isdigit() else 0
+
+
+def _title(status: int) -> str:
+    try:
+        return http.HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+def _sendable(text: str) -> str:
+    """The text without halves of surrogate pairs, which no UTF-8 can carry; a field's name may come from outside."""
+    return text[:500].encode(errors="replace").decode()

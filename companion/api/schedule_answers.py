@@ -1,0 +1,92 @@
+"""A Schedule as programs read it, made out of the rows and of what planning says of them."""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable, Sequence
+
+from companion.api.message_shapes import Author
+from companion.api.schedule_shapes import (
+    ComingShape,
+    PatientText,
+    PlannedSchedule,
+    PreviewShape,
+    RecurrenceShape,
+    ScheduleShape,
+    WarningShape,
+)
+from companion.clinics.models import Clinic
+from companion.planning import drafts, series
+from companion.planning.edit import Planned
+from companion.planning.preview import Preview
+from companion.planning.warnings import Warning
+from companion.schedules.models import Lane, Recipient, Schedule, Version
+
+_NEXT = 5
+
+
+def shapes_of(clinic: Clinic, schedules: Sequence[Schedule], *, now: dt.datetime) -> list[ScheduleShape]:
+    """Many at once; their texts and recipients are two queries, however many they are."""
+    ids = [schedule.id for schedule in schedules]
+    texts = {
+        version.schedule_id: version.text
+        for version in Version.objects.filter(clinic=clinic, schedule_id__in=ids).order_by("number")
+    }
+    named: dict[uuid.UUID, list[uuid.UUID]] = {}
+    recipients = Recipient.objects.filter(clinic=clinic, schedule_id__in=ids).order_by("id")
+    for schedule_id, patient_id in recipients.values_list("schedule_id", "patient_id"):
+        named.setdefault(schedule_id, []).append(patient_id)
+    return [
+        ScheduleShape.model_validate(_values(schedule, texts.get(schedule.id, ""), named.get(schedule.id, []), now))
+        for schedule in schedules
+    ]
+
+
+def planned_of(planned: Planned, *, now: dt.datetime) -> PlannedSchedule:
+    """The Schedule as it then is, and what came of the act."""
+    shape = shapes_of(planned.schedule.clinic, [planned.schedule], now=now)[0]
+    return PlannedSchedule.model_validate(
+        {
+            **dict(shape),
+            "messages": planned.messages,
+            "complete": planned.complete,
+            "warnings": _warnings(planned.warnings),
+        }
+    )
+
+
+def preview_of(preview: Preview) -> PreviewShape:
+    """What a Schedule would do."""
+    return PreviewShape(
+        occurrences=[
+            ComingShape(timezone=one.timezone, due_at=one.due_at, local=one.local.isoformat(), moved=one.moved)
+            for one in preview.occurrences
+        ],
+        texts=[PatientText(patient=one.patient.id, text=one.text) for one in preview.texts],
+        warnings=_warnings(preview.warnings),
+    )
+
+
+def _warnings(warnings: Iterable[Warning]) -> list[WarningShape]:
+    return [WarningShape(patient=one.patient, code=one.code, message=one.message) for one in warnings]
+
+
+def _values(schedule: Schedule, text: str, patients: list[uuid.UUID], now: dt.datetime) -> dict[str, object]:
+    return {
+        "id": schedule.id,
+        "state": schedule.state,
+        "text": text,
+        "patients": None if schedule.cohort_id else patients,
+        "cohort": schedule.cohort_id,
+        "starts_at": schedule.starts_at,
+        "timezone": schedule.timezone,
+        "recurrence": RecurrenceShape.model_validate(schedule.recurrence) if schedule.recurrence else None,
+        "late_after": drafts.duration_text(schedule.late_after),
+        "quiet_hours": schedule.quiet_hours,
+        "if_unknown": schedule.if_unknown,
+        "lane": Lane(schedule.lane).label,
+        "review_on": schedule.review_on.isoformat() if schedule.review_on else None,
+        "summary": series.summary(schedule),
+        "next": series.next_instants(schedule, now=now, count=_NEXT),
+        "created_by": Author(kind=schedule.created_by_kind, name=schedule.created_by_name),
+        "created_at": schedule.created_at,
+    }

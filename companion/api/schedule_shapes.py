@@ -1,0 +1,171 @@
+"""What programs send and read of a Schedule. Which values can be taken is said in planning/drafts.py."""
+
+import uuid
+from typing import Annotated, Literal
+
+from pydantic import Field, StrictStr, WithJsonSchema
+
+from companion.api.message_shapes import Author
+from companion.api.paging import ListParameters, Parameters
+from companion.api.values import Body, Day, Id, Instant, Line, QueryNumber, Shape, Whole
+from companion.planning import drafts
+from companion.times.rule import MAX_COUNT, MAX_EXCEPTIONS, MAX_INTERVAL, MAX_TIMES
+from companion.times.walls import Moved
+
+_WALL = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?$"
+WallTime = Annotated[
+    StrictStr,
+    WithJsonSchema({"type": "string", "pattern": _WALL}),
+]
+"""A local wall time, read by the room below."""
+StateName = Literal["active", "paused", "ended", "cancelled"]
+MAX_PREVIEW = 400
+
+
+class RecurrenceShape(Body):
+    """An RFC 5545 rule in local wall time."""
+
+    frequency: Literal["daily", "weekly", "monthly"]
+    interval: Annotated[Whole, Field(ge=1, le=MAX_INTERVAL)] = 1
+    weekdays: Annotated[
+        list[StrictStr], Field(max_length=100, description="mo to su; in a monthly rule also like 2tu or -1fr.")
+    ] = Field(default_factory=list)
+    month_days: Annotated[list[Whole], Field(max_length=100, description="1 to 31, or from the end -1 to -31.")] = (
+        Field(default_factory=list)
+    )
+    month_end: Literal["last_day", "skip"] = "last_day"
+    set_position: Whole | None = None
+    times: Annotated[list[StrictStr], Field(max_length=MAX_TIMES, description="Like 08:00.")] = Field(
+        default_factory=list
+    )
+    except_: Annotated[
+        list[StrictStr], Field(alias="except", max_length=MAX_EXCEPTIONS, description="Dates, or wall times.")
+    ] = Field(default_factory=list, alias="except")
+    until: Annotated[Day | None, Field(description="Local, inclusive.")] = None
+    count: Annotated[Whole | None, Field(ge=1, le=MAX_COUNT)] = None
+
+
+class _ScheduleFields(Body):
+    """What a Schedule may be given beside what it needs."""
+
+    patients: Annotated[
+        list[Id] | None, Field(max_length=drafts.MOST_PATIENTS, description="Either these or a cohort.")
+    ] = None
+    cohort: Id | None = None
+    recurrence: RecurrenceShape | None = None
+    late_after: Annotated[
+        StrictStr | None, Field(description="How late is still good, like PT1H. By lane: PT1H, or PT12H.")
+    ] = None
+    quiet_hours: Annotated[Literal["wait", "ignore"] | None, Field(description="By lane: ignore, or wait.")] = None
+    if_unknown: Literal["hold", "resend"] | None = None
+    lane: Literal["reminder", "broadcast"] | None = None
+    review_on: Annotated[Day | None, Field(description="When a person looks at a series without an end again.")] = None
+
+
+class NewSchedule(_ScheduleFields):
+    """What is to be sent, to whom, when."""
+
+    text: Annotated[StrictStr, Field(min_length=1, description="As in POST /messages.")]
+    starts_at: WallTime
+    timezone: Annotated[Line, Field(max_length=64, description='An IANA name, or "patient" for each patient\'s own.')]
+
+
+class ScheduleChanges(_ScheduleFields):
+    """What is to change; what is left out stays."""
+
+    text: Annotated[StrictStr | None, Field(min_length=1)] = None
+    starts_at: WallTime | None = None
+    timezone: Annotated[Line | None, Field(max_length=64)] = None
+    from_: Annotated[
+        WallTime | None, Field(alias="from", description="This Occurrence and those that follow; the series splits.")
+    ] = Field(default=None, alias="from")
+
+
+class SkipWish(Body):
+    """Which Occurrence is left out."""
+
+    occurrence: WallTime
+
+
+class ScheduleParameters(ListParameters):
+    """Which Schedules."""
+
+    state: StateName | None = None
+
+
+class PreviewParameters(Parameters):
+    """How much to look ahead."""
+
+    count: Annotated[QueryNumber, Field(ge=1, le=MAX_PREVIEW, description="How many instants for each time zone.")] = 5
+
+
+class WarningShape(Shape):
+    """What to know, though it is no error."""
+
+    patient: uuid.UUID | None
+    code: str
+    message: str
+
+
+class ScheduleShape(Shape):
+    """What is to be sent, to whom, when."""
+
+    id: uuid.UUID
+    state: StateName
+    text: str
+    patients: list[uuid.UUID] | None
+    cohort: uuid.UUID | None
+    starts_at: str
+    timezone: str
+    recurrence: RecurrenceShape | None
+    late_after: str
+    quiet_hours: Literal["wait", "ignore"]
+    if_unknown: Literal["hold", "resend"]
+    lane: str
+    review_on: str | None
+    summary: str
+    next: Annotated[list[Instant], Field(description="The next instants, five at most.")]
+    created_by: Author
+    created_at: Instant
+
+
+class PlannedSchedule(ScheduleShape):
+    """A Schedule as it is after an act, with what came of it."""
+
+    messages: Annotated[int, Field(description="How many messages were planned, moved or dropped by now.")]
+    complete: Annotated[bool, Field(description="False while the Planner is still at it.")]
+    warnings: list[WarningShape]
+
+
+class ScheduleList(Shape):
+    """A page of Schedules, newest first."""
+
+    items: list[ScheduleShape]
+    next: str | None
+
+
+class ComingShape(Shape):
+    """One instant to come."""
+
+    timezone: str
+    due_at: Instant
+    local: Annotated[str, Field(description="The same on the zone's clocks, with their offset.")]
+    moved: Annotated[
+        Moved | None,
+        Field(description="Why it is not at its nominal time."),
+    ]
+
+
+class PatientText(Shape):
+    """The text as one patient gets it."""
+
+    patient: uuid.UUID
+    text: str
+
+
+class PreviewShape(Shape):
+    """What a Schedule would do."""
+
+    occurrences: list[ComingShape]
+    texts: list[PatientText]
+    warnings: list[WarningShape]

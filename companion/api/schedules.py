@@ -1,0 +1,169 @@
+"""Schedules: plan, preview, change, pause, resume, cancel, skip. What each means stands in planning/."""
+
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Query, Router
+
+from companion.api import examples
+from companion.api.operations import JSON, Operation, caller_of, operation
+from companion.api.paging import cursor_of, read_cursor
+from companion.api.schedule_answers import planned_of, preview_of, shapes_of
+from companion.api.schedule_shapes import (
+    NewSchedule,
+    PlannedSchedule,
+    PreviewParameters,
+    PreviewShape,
+    ScheduleChanges,
+    ScheduleList,
+    ScheduleParameters,
+    ScheduleShape,
+    SkipWish,
+)
+from companion.api.values import NoBody
+from companion.clinics.models import Role
+from companion.planning import drafts, edit
+from companion.planning.preview import preview
+from companion.schedules import queries
+from companion.schedules.models import Schedule
+from companion.service.clock import database_now
+
+router = Router(tags=["schedules"])
+_ONE = "/schedules/{id}"
+_LIST = "schedules"
+
+
+def _act(path: str, body_example: object) -> Operation:
+    return Operation(
+        "POST",
+        f"{_ONE}/{path}",
+        Role.PROVIDER,
+        PlannedSchedule,
+        examples.PLANNED,
+        body_example=body_example,
+        media_type=JSON,
+        refuses=frozenset({409}),
+    )
+
+
+@operation(
+    router,
+    Operation(
+        "POST",
+        "/schedules",
+        Role.PROVIDER,
+        PlannedSchedule,
+        examples.PLANNED,
+        body_example=examples.NEW_SCHEDULE,
+        media_type=JSON,
+        creates=True,
+        location="/api/scheduler/schedules/{id}",
+    ),
+)
+def create_schedule(request: HttpRequest, body: NewSchedule) -> PlannedSchedule:
+    """Plan a message once, or again and again."""
+    caller, now = caller_of(request), database_now()
+    draft = drafts.read(caller.clinic, body.given(), now=now)
+    return planned_of(edit.create(caller, draft, now=now), now=now)
+
+
+@operation(
+    router,
+    Operation(
+        "POST",
+        "/schedules/preview",
+        Role.VIEWER,
+        PreviewShape,
+        examples.PREVIEW,
+        body_example=examples.NEW_SCHEDULE,
+        media_type=JSON,
+        query=PreviewParameters,
+    ),
+)
+def preview_schedule(request: HttpRequest, body: NewSchedule, query: Query[PreviewParameters]) -> PreviewShape:
+    """See what a schedule would do: the next instants, the texts, the warnings. Stores nothing."""
+    clinic, now = caller_of(request).clinic, database_now()
+    return preview_of(preview(clinic, drafts.read(clinic, body.given(), now=now), now=now, count=query.count))
+
+
+@operation(
+    router,
+    Operation("GET", "/schedules", Role.VIEWER, ScheduleList, examples.SCHEDULES, query=ScheduleParameters),
+)
+def list_schedules(request: HttpRequest, query: Query[ScheduleParameters]) -> ScheduleList:
+    """List schedules, newest first."""
+    clinic = caller_of(request).clinic
+    found = queries.schedules(clinic, query.state or "")
+    if query.cursor:
+        found = found.filter(id__lt=UUID(read_cursor(_LIST, query.cursor)))
+    rows = list(found[: query.limit + 1])
+    items = rows[: query.limit]
+    after = cursor_of(_LIST, str(items[-1].id)) if len(rows) > query.limit else None
+    return ScheduleList(items=shapes_of(clinic, items, now=database_now()), next=after)
+
+
+@operation(router, Operation("GET", _ONE, Role.VIEWER, ScheduleShape, examples.SCHEDULE))
+def read_schedule(request: HttpRequest, id: UUID) -> ScheduleShape:
+    """One schedule."""
+    clinic = caller_of(request).clinic
+    return shapes_of(clinic, [queries.schedule(clinic, id)], now=database_now())[0]
+
+
+@operation(
+    router,
+    Operation(
+        "PATCH",
+        _ONE,
+        Role.PROVIDER,
+        PlannedSchedule,
+        examples.PLANNED,
+        body_example=examples.SCHEDULE_CHANGES,
+        media_type=JSON,
+        refuses=frozenset({409}),
+    ),
+)
+def change_schedule(request: HttpRequest, id: UUID, body: ScheduleChanges) -> PlannedSchedule:
+    """Change a schedule: its whole future, or with `from` this Occurrence and those that follow."""
+    caller, now = caller_of(request), database_now()
+    schedule = queries.schedule(caller.clinic, id)
+    draft = drafts.read(caller.clinic, _overlaid(schedule, body), now=now)
+    return planned_of(edit.change(caller, schedule, draft, from_occurrence=body.from_, now=now), now=now)
+
+
+@operation(router, _act("pause", {}))
+def pause_schedule(request: HttpRequest, id: UUID, body: NoBody = None) -> PlannedSchedule:
+    """Pause it: nothing is sent and nothing piles up."""
+    caller, now = caller_of(request), database_now()
+    return planned_of(edit.pause(caller, queries.schedule(caller.clinic, id), now=now), now=now)
+
+
+@operation(router, _act("resume", {}))
+def resume_schedule(request: HttpRequest, id: UUID, body: NoBody = None) -> PlannedSchedule:
+    """Go on with the next Occurrence in the future."""
+    caller, now = caller_of(request), database_now()
+    return planned_of(edit.resume(caller, queries.schedule(caller.clinic, id), now=now), now=now)
+
+
+@operation(router, _act("cancel", {}))
+def cancel_schedule(request: HttpRequest, id: UUID, body: NoBody = None) -> PlannedSchedule:
+    """End it for good: what is pending is not sent."""
+    caller, now = caller_of(request), database_now()
+    return planned_of(edit.cancel(caller, queries.schedule(caller.clinic, id), now=now), now=now)
+
+
+@operation(router, _act("skip", examples.SKIP))
+def skip_occurrence(request: HttpRequest, id: UUID, body: SkipWish) -> PlannedSchedule:
+    """Leave one Occurrence of a series out."""
+    caller, now = caller_of(request), database_now()
+    return planned_of(edit.skip(caller, queries.schedule(caller.clinic, id), body.occurrence, now=now), now=now)
+
+
+def _overlaid(schedule: Schedule, body: ScheduleChanges) -> dict[str, object]:
+    """The Schedule as it was asked for, with what changes laid over it."""
+    changes = body.given()
+    changes.pop("from", None)
+    if changes.get("patients") is not None:
+        changes.setdefault("cohort", None)
+    if changes.get("cohort") is not None:
+        changes.setdefault("patients", None)
+    return drafts.values_of(drafts.of(schedule)) | changes

@@ -1,0 +1,31 @@
+"""Where the API answers. Included at the root: its own paths are whole."""
+
+from django.urls import path
+
+from companion.api import cohorts, health, index, messages, patients, schedules
+from companion.api.auth import Needs
+from companion.api.docs import reference_page
+from companion.api.metrics import metrics
+from companion.api.openapi import SchedulerAPI
+from companion.api.problems import add_handlers
+from companion.api.reading import StrictParser
+from companion.clinics.models import Role
+
+api = SchedulerAPI(
+    title="AI Companion Scheduler",
+    version="1",
+    description="Plans messages to patients and follows each one until Telegram has it.",
+    openapi_url="/scheduler/openapi.json",
+    docs_url="/scheduler/docs",
+    docs=reference_page(),
+    parser=StrictParser(),
+    # What declares no role of its own is for admins only.
+    auth=[Needs(Role.ADMIN)],
+    urls_namespace="api",
+)
+add_handlers(api)
+for _router in (index.router, schedules.router, messages.router, patients.router, cohorts.router):
+    api.add_router("/scheduler", _router)
+api.add_router("", health.router)
+
+urlpatterns = [path("api/", api.urls), path("metrics", metrics)]

@@ -1,0 +1,58 @@
+"""What pydantic found wrong, in our words: each finding as a Problem with the field as the API names it."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from companion.clinics.refusals import Problem
+
+Finding = Mapping[str, object]
+
+
+def problems_of(findings: Iterable[Finding]) -> list[Problem]:
+    """One Problem for each finding of a parameter, a body or a file."""
+    return [Problem(_field(finding), _message(finding)) for finding in findings]
+
+
+def _field(finding: Finding) -> str:
+    location = finding["loc"]
+    parts = list(location) if isinstance(location, tuple) else []
+    # The first part says where it stood (query, body, ...); in a body the second is the parameter's name in Python.
+    named = parts[2:] if parts[:1] == ["body"] else parts[1:]
+    return ".".join(str(part) for part in named) or str(parts[0] if parts else "body")
+
+
+def _message(finding: Finding) -> str:
+    context = finding.get("ctx")
+    values = context if isinstance(context, Mapping) else {}
+    kind = str(finding["type"])
+    for beginning, words in _WORDS.items():
+        if kind.startswith(beginning):
+            return words(values)
+    return "This value can't be taken."
+
+
+def _fixed(sentence: str) -> Callable[[Mapping[str, object]], str]:
+    return lambda _: sentence
+
+
+_WORDS: dict[str, Callable[[Mapping[str, object]], str]] = {
+    "missing": _fixed("This is needed."),
+    "extra_forbidden": _fixed("There is no such field."),
+    "value_error": lambda values: str(values.get("error", "This value can't be taken.")),
+    "string_too_short": lambda values: f"At least {values['min_length']} characters.",
+    "string_too_long": lambda values: f"At most {values['max_length']} characters.",
+    "string_pattern_mismatch": _fixed("This is not written as it must be."),
+    "string_unicode": _fixed("There is half a character in it, which can't be stored. Remove it."),
+    "string": _fixed("Write text."),
+    "int": _fixed("Write a whole number."),
+    "bool": _fixed("Write true or false."),
+    "too_long": lambda values: f"At most {values['max_length']} entries.",
+    "too_short": lambda values: f"At least {values['min_length']} entries.",
+    "list": _fixed("Write a list."),
+    "literal_error": lambda values: f"Choose one of {values['expected']}.",
+    "enum": lambda values: f"Choose one of {values['expected']}.",
+    "greater_than": lambda values: f"At least {values.get('ge', values.get('gt'))}.",
+    "less_than": lambda values: f"At most {values.get('le', values.get('lt'))}.",
+    "model": _fixed("Write an object."),
+    "dict": _fixed("Write an object."),
+}
+"""By the beginning of pydantic's error type (docs.pydantic.dev, "Validation Errors"); the longer ones stand first."""

@@ -1,0 +1,129 @@
+"""The small types that bodies, parameters and answers are made of: instants, ids, whole numbers, plain text.
+
+They check shapes only. What a value means is checked in the rooms below, once for pages and programs alike.
+"""
+
+import datetime as dt
+import re
+import uuid
+from typing import Annotated
+
+from ninja import Body as InBody
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StrictInt,
+    StrictStr,
+    WithJsonSchema,
+)
+
+from companion.times.walls import LAST_YEAR
+
+_INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(\.\d{1,9})?([Zz]|[+ -]\d{2}:\d{2})", re.ASCII)
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+_FIRST_YEAR = 1900
+_WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
+
+
+class Body(BaseModel):
+    """A body that programs send. A field that it doesn't have is refused, not overlooked."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=False)
+
+    def given(self) -> dict[str, object]:
+        """The fields that were sent, by the API's names: what was left out is not in it."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+class Shape(BaseModel):
+    """A shape that programs read."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+
+def read_instant(value: object) -> object:
+    """An RFC 3339 instant, which must carry an offset, as an aware UTC datetime. Raises ValueError for all else."""
+    if isinstance(value, dt.datetime):
+        return value
+    found = _INSTANT.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        raise ValueError("Write an instant with an offset, like 2026-12-01T08:00:00Z or 2026-12-01T09:00:00+01:00.")
+    day, clock, fraction, offset = found.groups()
+    # A plus sign that was not escaped in an address arrives as a space.
+    text = f"{day}T{clock}{(fraction or '')[:7]}{offset.upper().replace(' ', '+')}"
+    try:
+        at = dt.datetime.fromisoformat(text).astimezone(dt.UTC)
+    except (ValueError, OverflowError) as impossible:
+        raise ValueError("There is no such date or time.") from impossible
+    if not _FIRST_YEAR <= at.year <= LAST_YEAR:
+        raise ValueError(f"Years go from {_FIRST_YEAR} to {LAST_YEAR}.")
+    return at
+
+
+def write_instant(at: dt.datetime) -> str:
+    """RFC 3339 in UTC with a Z; parts of a second only where there are any."""
+    return at.astimezone(dt.UTC).replace(tzinfo=None).isoformat() + "Z"
+
+
+def _read_id(value: object) -> object:
+    if isinstance(value, uuid.UUID):
+        return value
+    if not isinstance(value, str) or not _UUID.fullmatch(value):
+        raise ValueError("Write an id as it was given: a UUID.")
+    return uuid.UUID(value)
+
+
+def _no_control(value: str) -> str:
+    if any(char < " " or char == "\x7f" for char in value):
+        raise ValueError("There is a control character in it. Remove it.")
+    return value
+
+
+def _read_query_number(value: object) -> object:
+    if isinstance(value, str):
+        if not _WHOLE.fullmatch(value):
+            raise ValueError("Write a whole number.")
+        return int(value)
+    return value
+
+
+def _read_query_flag(value: object) -> object:
+    if isinstance(value, bool) or value is None:
+        return value
+    if value not in ("true", "false"):
+        raise ValueError("Write true or false.")
+    return value == "true"
+
+
+def empty_is_absent(value: object) -> object:
+    """`?status=` says as much as no `status` at all."""
+    return None if value == "" else value
+
+
+Instant = Annotated[
+    dt.datetime,
+    BeforeValidator(read_instant),
+    PlainSerializer(write_instant, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+Id = Annotated[uuid.UUID, BeforeValidator(_read_id), WithJsonSchema({"type": "string", "format": "uuid"})]
+Line = Annotated[StrictStr, AfterValidator(_no_control)]
+"""Text of one line, without control characters."""
+Day = Annotated[StrictStr, WithJsonSchema({"type": "string", "format": "date"})]
+"""A date like 2026-12-25, read by the room below."""
+QueryNumber = Annotated[int, BeforeValidator(_read_query_number)]
+QueryFlag = Annotated[bool, BeforeValidator(_read_query_flag)]
+Whole = Annotated[StrictInt, Field(ge=-(2**53), le=2**53)]
+"""A whole number that every JSON reader keeps exactly (RFC 8259, section 6)."""
+
+
+class Nothing(Body):
+    """An action's body: it has no fields, so that what somebody hoped to say with one is refused, not overlooked."""
+
+
+NoBody = Annotated[Nothing | None, InBody()]
+"""It may be left out."""
