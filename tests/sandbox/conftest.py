@@ -1,0 +1,9 @@
+"""The Sandbox is on in its own tests, whatever the environment says."""
+
+import pytest
+from pytest_django import Settings
+
+
+@pytest.fixture(autouse=True)
+def _sandbox_on(settings: Settings) -> None:
+    settings.SANDBOX_ON = True
