@@ -1,14 +1,16 @@
 """Working Marks off: each change that plans may depend on replans exactly what it touches.
 
-Small ones at once, in the caller's request, so that the caller can say how many Messages moved; the rest by the Planner.
+Small ones at once, in the caller's request, so that the caller can say how many Messages moved; the Planner the rest.
 """
 
 import datetime as dt
 import uuid
+from contextlib import nullcontext
 
 from companion.clinics.models import Mark, MarkKind
 from companion.patients.models import CohortMember
 from companion.planning import recipients
+from companion.planning.planner import Turn
 from companion.planning.replan import Moves, replan
 from companion.schedules.models import Message, Schedule, State, Status
 
@@ -22,12 +24,13 @@ def oldest() -> Mark | None:
     return Mark.objects.select_related("clinic").order_by("created_at").first()
 
 
-def work_off(mark: Mark, *, now: dt.datetime) -> Moves:
+def work_off(mark: Mark, *, now: dt.datetime, turn: Turn = nullcontext) -> Moves:
     """Replans what the Mark touches, then removes it. Stopped midway, it is simply worked off again."""
     moves = Moves()
     for schedule_id, patients in _touched(mark):
-        moves.add(replan(schedule_id, patients, now=now))
-    mark.delete()
+        moves.add(replan(schedule_id, patients, now=now, turn=turn))
+    with turn():
+        mark.delete()
     return moves
 
 

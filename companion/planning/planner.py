@@ -1,4 +1,4 @@
-"""The Planner: keeps a horizon of real Messages ahead of each active Schedule. What lies beyond is computed, not stored.
+"""The Planner: keeps a horizon of real Messages ahead of each active Schedule. What lies beyond is only computed.
 
 It works in small transactions and may be stopped between any two: planning again makes only what is missing.
 """
@@ -6,6 +6,7 @@ It works in small transactions and may be stopped between any two: planning agai
 import datetime as dt
 import uuid
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -18,6 +19,7 @@ from companion.planning.writing import Plan, insert
 from companion.schedules.models import Schedule, State, Version
 from companion.times.quiet import QuietHours
 
+Turn = Callable[[], AbstractContextManager[object]]
 HORIZON = dt.timedelta(hours=48)
 BATCH = 500
 """Messages made in one transaction: it holds a lock for a few milliseconds."""
@@ -35,16 +37,22 @@ def next_planning() -> dt.datetime | None:
     return waiting.values_list("next_plan_at", flat=True).first()
 
 
-def plan_ahead(schedule_id: uuid.UUID, *, now: dt.datetime, on_batch: Callable[[int], None] | None = None) -> int:
+def plan_ahead(
+    schedule_id: uuid.UUID,
+    *,
+    now: dt.datetime,
+    turn: Turn = nullcontext,
+    on_batch: Callable[[int], None] | None = None,
+) -> int:
     """Plans one Schedule up to the horizon, batch by batch; how many Messages that made.
 
-    `on_batch` hears of each batch once it is committed.
+    `turn` is the process's turn at the database's one writer; `on_batch` hears of each batch once it is committed.
     """
     until = now + HORIZON
     made = 0
     last: uuid.UUID | None = None
     while True:
-        with transaction.atomic():
+        with turn(), transaction.atomic():
             schedule = _locked(schedule_id)
             if schedule is None or schedule.planned_until is None:
                 return made

@@ -42,7 +42,7 @@ def preview(clinic: Clinic, draft: Draft, *, now: dt.datetime, count: int = 5) -
     by_zone = {zone: next_few(draft, zone, quiet, after=floor, count=count) for zone in zones[:SHOWN_ZONES]}
     first = [few[0] for few in by_zone.values() if few]
     found = [
-        *warnings.of_times(clinic, draft, first, list(by_zone), now),
+        *warnings.of_times(clinic, draft, first, list(by_zone)),
         *warnings.of_size(draft, people.order_by().count()),
         *warnings.of_people(clinic, people),
     ]

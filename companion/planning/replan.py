@@ -7,11 +7,13 @@ it stays, and its Occurrence is not planned again. DESIGN.md, A Message's Life a
 import datetime as dt
 import uuid
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from django.db import transaction
 
 from companion.planning import planner, recipients
+from companion.planning.planner import Turn
 from companion.planning.occurrences import Coming, coming
 from companion.planning.recipients import Addressee
 from companion.planning.writing import Plan, insert, shift
@@ -49,14 +51,16 @@ class Moves:
         self.again_today |= other.again_today
 
 
-def replan(schedule_id: uuid.UUID, patients: Iterable[uuid.UUID] | None, *, now: dt.datetime) -> Moves:
+def replan(
+    schedule_id: uuid.UUID, patients: Iterable[uuid.UUID] | None, *, now: dt.datetime, turn: Turn = nullcontext
+) -> Moves:
     """Replans a Schedule for these patients, or for all that it reaches or did reach, in small transactions."""
     moves = Moves()
     if patients is not None:
-        moves.add(_batch(schedule_id, list(patients), now))
+        moves.add(_batch(schedule_id, list(patients), now, turn))
         return moves
     for ids in _everybody(schedule_id):
-        moves.add(_batch(schedule_id, ids, now))
+        moves.add(_batch(schedule_id, ids, now, turn))
     return moves
 
 
@@ -76,8 +80,12 @@ def _everybody(schedule_id: uuid.UUID) -> Iterable[list[uuid.UUID]]:
         yield [one for one in left if one]
 
 
-@transaction.atomic
-def _batch(schedule_id: uuid.UUID, ids: list[uuid.UUID], now: dt.datetime) -> Moves:
+def _batch(schedule_id: uuid.UUID, ids: list[uuid.UUID], now: dt.datetime, turn: Turn) -> Moves:
+    with turn(), transaction.atomic():
+        return _replan_batch(schedule_id, ids, now)
+
+
+def _replan_batch(schedule_id: uuid.UUID, ids: list[uuid.UUID], now: dt.datetime) -> Moves:
     schedule = Schedule.objects.select_for_update(of=("self",)).select_related("clinic").get(pk=schedule_id)
     pending = Message.objects.filter(clinic_id=schedule.clinic_id, schedule=schedule, patient_id__in=ids)
     if schedule.state == State.CANCELLED:

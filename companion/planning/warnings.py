@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -49,11 +49,10 @@ def of_people(clinic: Clinic, people: QuerySet[Patient]) -> tuple[Warning, ...]:
 
 
 def of_times(
-    clinic: Clinic, draft: Draft, first: Iterable[Coming], zones: list[str], now: dt.datetime
+    clinic: Clinic, draft: Draft, first: Sequence[Coming], zones: list[str], now: dt.datetime
 ) -> list[Warning]:
     """What is odd about the first instants: a time that has passed already, quiet hours that are ignored."""
     found = []
-    first = list(first)
     passed = sorted(set(zones) - {one.timezone for one in first})
     if passed:
         found.append(Warning(None, "passed", f"In {_listed(passed)} this time has already passed."))

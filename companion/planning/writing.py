@@ -13,10 +13,11 @@ from companion.schedules.models import Schedule
 _INSERT = """
 INSERT INTO schedules_message (
     id, clinic_id, schedule_id, version_id, patient_id, occurrence, lane, status, reason, due_at, ready_at, late_at,
-    quiet_hours, if_unknown, by_hand, answers_stop_or_start, created_by_kind, created_by_name, created_at, tries, resends
+    quiet_hours, if_unknown, by_hand, answers_stop_or_start, created_by_kind, created_by_name, created_at,
+    tries, resends
 )
-SELECT r.id, s.clinic_id, s.id, {version}, r.patient, r.occurrence, s.lane, 'pending', '', r.due_at, r.due_at, r.late_at,
-       s.quiet_hours, s.if_unknown, {no}, {no}, '', '', {now}, 0, 0
+SELECT r.id, s.clinic_id, s.id, {version}, r.patient, r.occurrence, s.lane, 'pending', '',
+       r.due_at, r.due_at, r.late_at, s.quiet_hours, s.if_unknown, {no}, {no}, '', '', {now}, 0, 0
 FROM {rows} JOIN schedules_schedule s ON s.id = {schedule} WHERE true
 ON CONFLICT DO NOTHING
 """

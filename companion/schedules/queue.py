@@ -39,6 +39,7 @@ SELECT min(ready_at) FROM (
 _LOOK = """
 SELECT m.id, m.lane, m.due_at, m.ready_at, m.late_at, m.quiet_hours, m.tries, m.answers_stop_or_start, m.by_hand,
        m.text, m.version_id, m.buttons, coalesce(m.telegram_id, p.telegram_id) AS chat, m.open_attempt_id,
+       m.if_unknown, m.resends,
        p.id, p.name, p.language, p.timezone, p.consent, p.consent_asked_at, p.left_at, p.caregiver,
        s.state, c.name, c.timezone, c.quiet_from, c.quiet_until, c.consent_required, c.sending_paused_at,
        EXISTS (
@@ -113,6 +114,8 @@ class Letter:
 
     looked: Looked
     begun_already: bool
+    if_unknown: str
+    resends: int
     own_text: bytes | None
     version: uuid.UUID | None
     buttons: str | list[list[dict[str, str]]] | None
@@ -197,10 +200,10 @@ def give_back(backs: Sequence[Back]) -> int:
 
 def _letter(row: sql.Row, chat_gap: float) -> Letter:
     (message, lane, due_at, ready_at, late_at, quiet_hours, tries, answers, by_hand) = row[:9]
-    (own_text, version, buttons, chat, open_attempt) = row[9:14]
-    (patient, patient_name, language, timezone, consent, asked_at, left_at, caregiver) = row[14:22]
-    (state, clinic_name, clinic_zone, quiet_from, quiet_until, required, paused_at) = row[22:29]
-    (marked, newer, chat_last_at) = row[29:32]
+    (own_text, version, buttons, chat, open_attempt, if_unknown, resends) = row[9:16]
+    (patient, patient_name, language, timezone, consent, asked_at, left_at, caregiver) = row[16:24]
+    (state, clinic_name, clinic_zone, quiet_from, quiet_until, required, paused_at) = row[24:31]
+    (marked, newer, chat_last_at) = row[31:34]
     gap = dt.timedelta(seconds=60 if lane == Lane.STRANGER else chat_gap)
     looked = Looked(
         message=sql.as_uuid(message),
@@ -229,6 +232,8 @@ def _letter(row: sql.Row, chat_gap: float) -> Letter:
     return Letter(
         looked=looked,
         begun_already=open_attempt is not None,
+        if_unknown=str(if_unknown),
+        resends=_int(resends),
         own_text=None if own_text is None else bytes(own_text),  # type: ignore[call-overload]  # bytes on both databases
         version=None if version is None else sql.as_uuid(version),
         buttons=buttons,  # type: ignore[arg-type]  # JSON: text on SQLite, lists on PostgreSQL

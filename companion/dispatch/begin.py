@@ -1,0 +1,196 @@
+"""Beginning Attempts: last look, slots of the bot's rate, text. Runs inside one transaction of the ledger."""
+
+import datetime as dt
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from companion.clinics.models import Closed
+from companion.clinics.sealed import seal, unseal
+from companion.dispatch import pace
+from companion.schedules import lifecycle, queue, sql, text
+from companion.schedules.last_look import End, Go, Verdict, Wait, last_look
+from companion.schedules.models import Version
+from companion.schedules.queue import Back, Begin, Candidate, Letter
+from companion.schedules.reasons import Reason
+
+LOOKAHEAD = dt.timedelta(milliseconds=10)
+"""Slots this far ahead are begun together; what has begun must leave, so it is little."""
+
+_BOT = "SELECT next_slot_at, closed_until, closed_why FROM clinics_bot WHERE id = %s {lock}"
+_TAKE_SLOTS = "UPDATE clinics_bot SET next_slot_at = %s WHERE id = %s"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """A bot's rate (messages a second, and seconds between a chat's)."""
+
+    per_second: float
+    chat_gap: float
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An Attempt that is written down and must now leave at its slot."""
+
+    candidate: Candidate
+    chat: int
+    text: str
+    buttons: list[list[dict[str, str]]] | None
+    slot: dt.datetime
+    tries: int
+    """Attempts before this one."""
+    if_unknown: str
+    resends: int
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What came of one round of beginning."""
+
+    begun: tuple[Begun, ...]
+    settled: frozenset[uuid.UUID]
+    """Messages that are no longer held: begun, ended, given back, or someone else's."""
+    next_slot: dt.datetime
+    closed_until: dt.datetime | None
+    closed_why: str
+    back_at: dt.datetime | None = None
+    """When the first of those given back wants to be looked at again."""
+
+
+def begin_round(bot: uuid.UUID, candidates: Sequence[Candidate], limits: Limits, *, now: dt.datetime) -> Round:
+    """Begins as many of the candidates, in their order, as the bot has free slots for at once."""
+    next_slot_at, closed_until, closed_why = _bot(bot)
+    if closed_why == Closed.UNAUTHORIZED or (closed_until and closed_until > now):
+        return Round((), frozenset(), now, closed_until, closed_why)
+    free = pace.slots(next_slot_at, now=now, until=now + LOOKAHEAD, rate=limits.per_second, most=len(candidates))
+    if not free and next_slot_at:
+        return Round((), frozenset(), next_slot_at, None, "")
+    letters = {one.looked.message: one for one in queue.look(candidates, now=now, chat_gap=limits.chat_gap)}
+    begun, begins, backs, ends = _judge(candidates, letters, free, now, limits)
+    queue.begin(begins)
+    queue.give_back(backs)
+    lifecycle.end(ends, now=now)
+    next_slot = next_slot_at or now
+    if begun:
+        next_slot = pace.after(max(one.slot for one in begun), limits.per_second)
+        sql.run(_TAKE_SLOTS, (sql.instant(next_slot), sql.key(bot)))
+    kept = {one.message for one in candidates if one.message in letters}
+    kept -= {one.candidate.message for one in begun} | {one.message for one in backs} | {one.message for one in ends}
+    settled = frozenset({one.message for one in candidates} - kept)
+    back_at = min((one.ready_at for one in backs if one.ready_at), default=None)
+    return Round(tuple(begun), settled, next_slot, None, "", back_at)
+
+
+def take_slot(bot: uuid.UUID, limits: Limits, *, now: dt.datetime) -> dt.datetime:
+    """A new slot for an Attempt that missed its own."""
+    next_slot_at, _, _ = _bot(bot)
+    slot = max(next_slot_at or now, now)
+    sql.run(_TAKE_SLOTS, (sql.instant(pace.after(slot, limits.per_second)), sql.key(bot)))
+    return slot
+
+
+def _judge(
+    candidates: Sequence[Candidate],
+    letters: dict[uuid.UUID, Letter],
+    free: list[dt.datetime],
+    now: dt.datetime,
+    limits: Limits,
+) -> tuple[list[Begun], list[Begin], list[Back], list[lifecycle.Ended]]:
+    """Each candidate's verdict; one chat gets at most one message in a round."""
+    begun: list[Begun] = []
+    begins: list[Begin] = []
+    backs: list[Back] = []
+    ends: list[lifecycle.Ended] = []
+    slots = iter(free)
+    chats: set[int] = set()
+    for one in candidates:
+        letter = letters.get(one.message)
+        if letter is None:
+            continue  # someone was faster: cancelled, edited, replanned, or the lease is over
+        verdict = _verdict(letter, chats, now, limits)
+        if isinstance(verdict, End):
+            ends.append(lifecycle.Ended(one.message, one.lease, verdict.reason))
+        elif isinstance(verdict, Wait):
+            backs.append(_back(one, letter, verdict))
+        elif (slot := next(slots, None)) is not None:
+            words, chat = _words(letter, slot), _chat(letter)
+            if words is None:
+                ends.append(lifecycle.Ended(one.message, one.lease, Reason.REJECTED))
+                continue
+            chats.add(chat)
+            begun.append(_begun(one, letter, chat, words, slot))
+            if not letter.begun_already:
+                begins.append(Begin(one.message, one.attempt, slot, seal(words, "schedules.Attempt.text"), chat))
+    return begun, begins, backs, ends
+
+
+def _begun(one: Candidate, letter: Letter, chat: int, words: str, slot: dt.datetime) -> Begun:
+    tries = letter.looked.tries - (1 if letter.begun_already else 0)
+    return Begun(one, chat, words, _buttons(letter), slot, tries, letter.if_unknown, letter.resends)
+
+
+def _verdict(letter: Letter, chats: set[int], now: dt.datetime, limits: Limits) -> Verdict:
+    if letter.begun_already:
+        return Go()
+    verdict = last_look(letter.looked, now)
+    if isinstance(verdict, Go) and letter.looked.telegram_id in chats:
+        return Wait(now + dt.timedelta(seconds=limits.chat_gap))
+    return verdict
+
+
+def _back(one: Candidate, letter: Letter, wait: Wait) -> Back:
+    late_after = letter.looked.late_at - letter.looked.due_at
+    return Back(one.message, one.lease, wait.until, wait.until + late_after if wait.restart else None)
+
+
+def _chat(letter: Letter) -> int:
+    if letter.looked.telegram_id is None:
+        raise ValueError("the last look lets nothing go without a Telegram ID")
+    return letter.looked.telegram_id
+
+
+def _words(letter: Letter, at: dt.datetime) -> str | None:
+    """The text as it leaves; None where, filled in, it is longer than Telegram takes."""
+    if letter.own_text is not None:
+        template = unseal(letter.own_text, "schedules.Message.text")
+    elif letter.version is not None:
+        template = _template(letter.version)
+    else:
+        return None
+    filled = text.fill(
+        template,
+        patient_name=letter.patient_name,
+        clinic_name=letter.clinic_name,
+        language=letter.language,
+        at=at,
+        timezone=letter.looked.timezone,
+        caregiver=letter.caregiver,
+    )
+    return None if text.too_long(filled) else filled
+
+
+@lru_cache(maxsize=512)
+def _template(version: uuid.UUID) -> str:
+    # A version is never changed once it is written, so it may be kept.
+    return Version.objects.values_list("text", flat=True).get(pk=version)
+
+
+def _buttons(letter: Letter) -> list[list[dict[str, str]]] | None:
+    raw = letter.buttons
+    rows: list[list[dict[str, str]]] | None = json.loads(raw) if isinstance(raw, str) else raw
+    return rows
+
+
+def _bot(bot: uuid.UUID) -> tuple[dt.datetime | None, dt.datetime | None, str]:
+    found = sql.run(_BOT.format(lock=sql.locking("FOR UPDATE")), (sql.key(bot),))
+    if not found:
+        raise LookupError("this bot is gone")
+    next_slot_at, closed_until, closed_why = found[0]
+    return (
+        sql.as_instant(next_slot_at) if next_slot_at else None,
+        sql.as_instant(closed_until) if closed_until else None,
+        str(closed_why),
+    )

@@ -1,0 +1,81 @@
+"""What the parts of one dispatcher process share: the clock, the ledger, the wire's client, how many are on the wire.
+
+Not here: any decision about a Message.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from companion.dispatch.begin import Limits
+from companion.dispatch.conclude import Conclusion
+from companion.dispatch.ledger import Ledger
+from companion.dispatch.settle import settle
+from companion.service.clock import Clock
+from companion.telegram.client import Client
+
+
+@dataclass(slots=True)
+class House:
+    """Shared by all runners of one process."""
+
+    clock: Clock
+    ledger: Ledger
+    client: Client
+    limits: Limits
+    concurrency: int
+    lease_seconds: float
+    wake_seconds: float
+    dice: random.Random = field(default_factory=random.SystemRandom)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    on_wire: int = 0
+    halted: str | None = None
+    """Why nothing is begun at present (the machine's clock is off), in words; None: nothing is wrong."""
+    last_sent: float | None = None
+    """The monotonic instant of the last answer that said yes."""
+
+    @property
+    def free(self) -> int:
+        """How many more Attempts may be begun now."""
+        return self.concurrency - self.on_wire
+
+    @property
+    def lease_margin(self) -> float:
+        """Seconds between the end of a request's time and the end of its lease: enough to write the outcome down."""
+        return min(5.0, self.lease_seconds / 6)
+
+    def lease_end(self) -> float:
+        """The monotonic instant at which a lease taken now ends."""
+        return time.monotonic() + self.lease_seconds
+
+
+class Results:
+    """Gathers conclusions while the ledger is busy and hands them over as one entry; `on_written` hears of each group."""
+
+    def __init__(self, ledger: Ledger, on_written: Callable[[], None]) -> None:
+        self._ledger = ledger
+        self._on_written = on_written
+        self._waiting: list[tuple[Conclusion, asyncio.Future[None]]] = []
+        self._some = asyncio.Event()
+
+    async def write(self, conclusion: Conclusion) -> None:
+        """Returns once the conclusion is committed."""
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((conclusion, written))
+        self._some.set()
+        await asyncio.shield(written)
+
+    async def run(self) -> None:
+        """Hands over what is there, again and again, until it is cancelled."""
+        while True:
+            await self._some.wait()
+            self._some.clear()
+            group, self._waiting = self._waiting, []
+            conclusions = [conclusion for conclusion, _ in group]
+            await self._ledger.do(lambda conclusions=conclusions: settle(conclusions))
+            for _, written in group:
+                if not written.done():
+                    written.set_result(None)
+            self._on_written()

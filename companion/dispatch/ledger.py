@@ -1,0 +1,139 @@
+"""The ledger: one thread, one database connection, one transaction for all that is queued, hence one fsync for many.
+
+It writes down and reads; it decides nothing about rates, retries or the wire. Every entry may be carried out twice
+(the lease's token and the Attempt's id guard it), so that a transaction whose commit was cut off is simply repeated.
+"""
+
+import asyncio
+import queue as queues
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Generic, TypeVar
+
+import structlog
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+_MOST_AT_ONCE = 500
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
+
+
+class Entry(Generic[T]):
+    """One thing to be done in the next transaction, and the future that hears of it after the commit."""
+
+    __slots__ = ("future", "loop", "work")
+
+    def __init__(self, work: Callable[[], T], loop: asyncio.AbstractEventLoop) -> None:
+        self.work = work
+        self.loop = loop
+        self.future: asyncio.Future[T] = loop.create_future()
+
+
+class Ledger:
+    """Takes entries from the loop's tasks, carries them out in groups, and answers after each commit.
+
+    `turn` gives the process's turn at the database's one writer; `on_base` hears the database's clock now and then.
+    """
+
+    def __init__(self, turn: Callable[[], AbstractContextManager[object]]) -> None:
+        self._turn = turn
+        self._entries: queues.SimpleQueue[Entry[object] | None] = queues.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+        self.trouble: str | None = None
+        """What keeps it from the database at present, in words; None: nothing."""
+
+    def start(self) -> None:
+        """Begins to work."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Carries out what is queued, then ends."""
+        self._entries.put(None)
+        self._thread.join()
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """Carries `work` out in the next transaction; returns once that is committed.
+
+        Raises what `work` raised, unless the database was away: then it is repeated until it succeeds.
+        """
+        entry = Entry(work, asyncio.get_running_loop())
+        self._entries.put(entry)  # type: ignore[arg-type]  # the queue holds entries of every kind
+        # Shielded: a task that is cancelled doesn't take back what may be committed already.
+        return await asyncio.shield(entry.future)
+
+    def _run(self) -> None:
+        while (first := self._entries.get()) is not None:
+            group = [first]
+            stopping = False
+            while len(group) < _MOST_AT_ONCE and not self._entries.empty():
+                entry = self._entries.get()
+                if entry is None:
+                    stopping = True
+                    break
+                group.append(entry)
+            self._carry_out(group)
+            if stopping:
+                break
+        connection.close()
+
+    def _carry_out(self, group: list[Entry[object]]) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                results = self._in_one_transaction(group)
+            except (OperationalError, InterfaceError) as error:
+                self._away(error)
+                time.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            except Exception as error:  # noqa: BLE001  (one entry's fault must reach its own future, not end the thread)
+                self._one_by_one(group, error)
+                return
+            else:
+                self._back()
+                _answer([(entry, result, None) for entry, result in zip(group, results, strict=True)])
+                return
+
+    def _in_one_transaction(self, group: list[Entry[object]]) -> list[object]:
+        with self._turn(), transaction.atomic():
+            return [entry.work() for entry in group]
+
+    def _one_by_one(self, group: list[Entry[object]], error: Exception) -> None:
+        if len(group) == 1:
+            log.error("an entry of the ledger failed", error=type(error).__name__)
+            _answer([(group[0], None, error)])
+            return
+        for entry in group:
+            self._carry_out([entry])
+
+    def _away(self, error: DatabaseError | InterfaceError) -> None:
+        connection.close()
+        if self.trouble is None:
+            log.error("the database can't be reached; waiting for it", error=type(error).__name__)
+        self.trouble = f"The database can't be used ({type(error).__name__}); sending waits for it."
+
+    def _back(self) -> None:
+        if self.trouble is not None:
+            log.info("the database is back")
+        self.trouble = None
+
+
+def _answer(answers: list[tuple[Entry[object], object, Exception | None]]) -> None:
+    """Tells the loop in one call: waking it costs more than all that it then does."""
+
+    def settle() -> None:
+        for entry, result, error in answers:
+            if entry.future.cancelled():
+                continue
+            if error is not None:
+                entry.future.set_exception(error)
+            else:
+                entry.future.set_result(result)
+
+    # A loop that is gone (the process stops) has nobody left to tell; what was committed stays committed.
+    loop = answers[0][0].loop
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(settle)

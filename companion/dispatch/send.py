@@ -1,0 +1,85 @@
+"""One Message on the wire: wait for its slot, write, read, say what came of it. It decides nothing but its time-outs."""
+
+import asyncio
+import datetime as dt
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from companion.dispatch import pace
+from companion.dispatch.begin import Begun
+from companion.dispatch.conclude import Conclusion, conclude, never_left
+from companion.dispatch.house import House
+from companion.service import metrics
+from companion.telegram.client import HELD_BACK, BotToken
+from companion.telegram.outcomes import Kind, Outcome
+
+REQUEST_SECONDS = 25.0
+"""The most that one request may take; less where less of the lease is left."""
+_SHORTEST_REQUEST = 0.5
+NewSlot = Callable[[], Awaitable[dt.datetime]]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Line:
+    """A bot as sending sees it."""
+
+    token: BotToken
+    failures: int = 0
+    """Requests that failed one after the other."""
+
+
+async def deliver(house: House, line: Line, begun: Begun, lease_end: float, new_slot: NewSlot) -> Conclusion:
+    """Sends a begun Attempt at its slot and returns what came of it. A missed slot is exchanged for a new one."""
+    slot = begun.slot
+    while True:
+        await _until(house, slot)
+        left = lease_end - house.lease_margin - time.monotonic()
+        if left < _SHORTEST_REQUEST:
+            return never_left(begun, now=house.clock.now(), note="its lease was almost over")
+        outcome = await _request(house, line, begun, min(left, REQUEST_SECONDS))
+        if outcome.note != HELD_BACK:
+            break
+        slot = await new_slot()
+    now = house.clock.now()
+    conclusion = conclude(begun, outcome, now=now, failures=line.failures, dice=house.dice)
+    line.failures = line.failures + 1 if outcome.kind is Kind.TRANSIENT else 0
+    _tell(house, begun, outcome)
+    return conclusion
+
+
+async def _until(house: House, slot: dt.datetime) -> None:
+    while (ahead := (slot - house.clock.now()).total_seconds()) > 0:
+        await asyncio.sleep(ahead)
+
+
+async def _request(house: House, line: Line, begun: Begun, seconds: float) -> Outcome:
+    started = asyncio.get_running_loop().time()
+    paced = house.limits.per_second <= pace.UNPACED
+    return await house.client.send_message(
+        line.token,
+        begun.chat,
+        begun.text,
+        timeout=seconds,
+        reply_markup={"inline_keyboard": begun.buttons} if begun.buttons else None,
+        leave_by=started + pace.LATENESS if paced else None,
+    )
+
+
+def _tell(house: House, begun: Begun, outcome: Outcome) -> None:
+    metrics.ATTEMPTS.labels(outcome=outcome.kind.value).inc()
+    if outcome.kind is Kind.SENT:
+        house.last_sent = time.monotonic()
+        return
+    log.warning(
+        "an attempt did not end as sent",
+        message_id=str(begun.candidate.message),
+        outcome=outcome.kind.value,
+        reason=outcome.reason,
+        error_code=outcome.error_code,
+        note=outcome.note,
+    )
