@@ -126,5 +126,5 @@ STATICFILES_DIRS = [
 ]
 WHITENOISE_USE_FINDERS = True
 
-LOGGING_CONFIG = None
+LOGGING_CONFIG = "companion.config.logging.configure"
 LOGGING = logging_settings(json=COMPANION.log == "json")

@@ -1,0 +1,132 @@
+"""How logs look: one line an event, JSON or readable, the same for our own lines and for those of the libraries.
+
+It takes secrets out at the rim, as the last net; texts, names and tokens are kept out at their source.
+"""
+
+import logging
+import logging.config
+import re
+import sys
+from collections.abc import Mapping
+from typing import Final
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+_SECRETS: Final = (
+    # A bot's token, also as a part of an address.
+    (re.compile(r"\d{5,}(?::|%3[Aa])[A-Za-z0-9_-]{30,}"), "[bot token]"),
+    # What stands between :// and @ in an address may be a database's password.
+    (re.compile(r"(?<=://)[^/@\s\"]*(?=@)"), "[secret]"),
+)
+_QUOTED_VALUES: Final = (
+    # PostgreSQL's DETAIL quotes whole rows; it ends where the next part of a traceback begins.
+    (re.compile(r"DETAIL: .*?(?=\n\n|\nTraceback|\Z)", re.DOTALL), "DETAIL: [left out]"),
+    # pydantic quotes what it was given.
+    (re.compile(r"input_value=.*?(?=, input_type=)", re.DOTALL), "input_value=[left out]"),
+)
+_QUIET: Final = {
+    "aiohttp.access": logging.CRITICAL,
+    "django.server": logging.CRITICAL,
+    "aiogram": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "httpx": logging.WARNING,
+}
+"""Loggers whose lines hold addresses (and so tokens), or that talk too much."""
+
+
+def redact(line: str) -> str:
+    """The line with everything that looks like a bot's token or an address's password taken out."""
+    for pattern, stand_in in _SECRETS:
+        line = pattern.sub(stand_in, line)
+    return line
+
+
+def logging_settings(*, json: bool) -> dict[str, object]:
+    """What `configure` takes: everything from INFO on, to standard error, by one formatter."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {"without_paths": {"()": _WithoutPaths}},
+        "formatters": {
+            "line": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "processors": _last_steps(json=json),
+                "foreign_pre_chain": _first_steps(),
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["without_paths"]}},
+        "root": {"handlers": ["stderr"], "level": "INFO"},
+        "loggers": {
+            # Django's own set-up gives this one handlers of its own; here all go by the root's.
+            "django": {"handlers": [], "level": "INFO", "propagate": True},
+            **{name: {"handlers": [], "level": level, "propagate": True} for name, level in _QUIET.items()},
+        },
+    }
+
+
+def configure(settings: Mapping[str, object]) -> None:
+    """Django calls this with LOGGING (see LOGGING_CONFIG); structlog and the standard library go the same way then."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_first_steps(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    logging.config.dictConfig(dict(settings))
+
+
+class _WithoutPaths(logging.Filter):
+    """Django's own lines about a request name its path, which may hold a token: they name its route instead."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        request = getattr(record, "request", None)
+        if request is not None:
+            args = record.args if isinstance(record.args, tuple) else ()
+            said = [str(arg) for arg in args if "/" not in str(arg)]
+            match = getattr(request, "resolver_match", None)
+            record.msg, record.args = " ".join([*said, "on", match.route if match else "no route"]), ()
+        return True
+
+
+def _first_steps() -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+
+
+def _last_steps(*, json: bool) -> list[Processor]:
+    look: Processor = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if json
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback, pad_event_to=0
+        )
+    )
+    return [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.format_exc_info,
+        _without_quoted_values,
+        look,
+        _redacted,
+    ]
+
+
+def _without_quoted_values(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    trace = event.get("exception")
+    if isinstance(trace, str):
+        for pattern, stand_in in _QUOTED_VALUES:
+            trace = pattern.sub(stand_in, trace)
+        event["exception"] = trace
+    return event
+
+
+def _redacted(logger: WrappedLogger, method: str, line: str) -> str:
+    return redact(line)

@@ -1,0 +1,54 @@
+"""The access log: one line a request, with its id, its route and its time. It changes no answer but by a header.
+
+The route, not the path: paths hold tokens, and query strings what people search for.
+"""
+
+import re
+import secrets
+import time
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+
+logger = structlog.stdlib.get_logger("companion.access")
+
+_SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_TALKATIVE: Final = ("health", "metrics", "static")
+"""Last words of routes that machines ask all day: they are logged for debugging only, unless they fail."""
+
+Answer = Callable[[HttpRequest], HttpResponseBase]
+
+
+def access_log(get_response: Answer) -> Answer:
+    """Middleware: binds `request_id` for every line that is logged meanwhile, and answers it as X-Request-ID."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        request_id = _request_id(request.headers.get("X-Request-ID", ""))
+        began = time.monotonic()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            response = get_response(request)
+            _log(request, response.status_code, time.monotonic() - began)
+        response.headers["X-Request-ID"] = request_id
+        return response
+
+    return middleware
+
+
+def _request_id(given: str) -> str:
+    return given if _SANE_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def _log(request: HttpRequest, status: int, seconds: float) -> None:
+    route = _route(request)
+    quiet = route.rstrip("/").endswith(_TALKATIVE) and status < 500
+    log = logger.debug if quiet else logger.info
+    log("request", method=request.method, route=route, status=status, ms=round(seconds * 1000, 1))
+
+
+def _route(request: HttpRequest) -> str:
+    if request.resolver_match is not None:
+        return f"/{request.resolver_match.route}"
+    return "static" if request.path_info.startswith(settings.STATIC_URL) else "no route"
