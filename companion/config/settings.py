@@ -48,6 +48,7 @@ MIDDLEWARE = [
     "companion.config.middleware.access_log",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "companion.web.csp.content_security_policy",
     "companion.api.problems.problem_pages",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

@@ -1,0 +1,86 @@
+"""What every page shows around itself: the clinic, where one can go, whether sending works, and the practice strip."""
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+from typing import Literal
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from companion.clinics.access import Caller
+from companion.clinics.models import Clinic, Role
+from companion.panel import health
+from companion.service.clock import database_now
+
+Tone = Literal["ok", "degraded", "down"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One entry of the bar."""
+
+    address: str
+    label: str
+    icon: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """The health banner: its tone and its words."""
+
+    tone: Tone
+    words: str
+
+
+def page(request: HttpRequest) -> dict[str, object]:
+    """The context of every page. Without a signed-in caller only what the sign-in page needs."""
+    caller: Caller | None = getattr(request, "caller", None)
+    if caller is None:
+        return {"practice": settings.SANDBOX_ON}
+    return {
+        "caller": caller,
+        "clinic": caller.clinic,
+        "may_act": caller.may(Role.PROVIDER),
+        "is_admin": caller.may(Role.ADMIN),
+        "places": _places(request.path),
+        "practice": settings.SANDBOX_ON,
+        # Asked for by whole pages only, so that a part that is fetched alone pays nothing for it.
+        "banner": SimpleLazyObject(banner),
+        "clinics": SimpleLazyObject(lambda: _clinics(request)),
+        "now": getattr(request, "now", None) or SimpleLazyObject(database_now),
+    }
+
+
+def banner() -> Banner:
+    """How sending stands, in the words of the Control Panel."""
+    report = health.check(now=database_now())
+    return Banner(_tone(report.status), health.sentence(report))
+
+
+def _tone(status: str) -> Tone:
+    return "ok" if status == "ok" else "down" if status == "down" else "degraded"
+
+
+def _places(path: str) -> list[Place]:
+    known = [
+        ("/scheduled-messages", "Scheduled messages", "calendar-time"),
+        ("/patients", "Patients", "users"),
+        ("/mcp", "Control Panel", "activity-heartbeat"),
+        ("/settings", "Settings", "settings"),
+    ]
+    if settings.SANDBOX_ON:
+        known.append(("/sandbox", "Practice phone", "device-mobile-message"))
+    return [Place(at, label, icon, path == at or path.startswith(f"{at}/")) for at, label, icon in known]
+
+
+def _clinics(request: HttpRequest) -> list[tuple[uuid.UUID, str]]:
+    mine = Clinic.objects.filter(members__user_id=request.user.pk).order_by("name")
+    return list(mine.values_list("id", "name"))
+
+
+def as_of(moment: dt.datetime) -> str:
+    """The instant as the page's own "as of", readable by a program too."""
+    return moment.isoformat(timespec="seconds")

@@ -1,0 +1,42 @@
+"""`/mcp`, the Management Control Panel: whether sending works, by which evidence, and what to mend. And the banner."""
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_http_methods
+
+from companion.clinics.models import Role
+from companion.panel import diagnostics, health
+from companion.panel.status import status
+from companion.service.clock import database_now
+from companion.web.access import PageRequest, page
+
+
+@require_GET
+@page()
+def banner(request: PageRequest) -> HttpResponse:
+    """The health banner alone, which each page asks for again and again."""
+    return render(request, "web/parts/banner.html")
+
+
+@require_GET
+@page()
+def panel(request: PageRequest) -> HttpResponse:
+    """The page; with `?part=numbers` its live part."""
+    now = database_now()
+    report = health.check(now=now)
+    context = {
+        "now": now,
+        "report": report,
+        "sentence": health.sentence(report),
+        "status": status(request.caller.clinic, now=now),
+    }
+    part = request.GET.get("part") == "numbers"
+    return render(request, "web/control/numbers.html" if part else "web/control/page.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@page(Role.ADMIN)
+def checks(request: PageRequest) -> HttpResponse:
+    """The diagnostics, run when asked for: each check's result, its measured value, and what to do."""
+    context = {"results": diagnostics.run(now=database_now())} if request.method == "POST" else {}
+    return render(request, "web/control/checks.html", context)

@@ -1,0 +1,41 @@
+"""The checklist of a clinic that hasn't sent anything yet. Gone for good once the first message was planned."""
+
+from dataclasses import dataclass
+
+from companion.clinics.models import Bot, Clinic
+from companion.patients.models import Patient
+from companion.schedules.models import Message, Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do first."""
+
+    title: str
+    detail: str
+    address: str
+    button: str
+    done: bool
+
+
+def first_steps(clinic: Clinic) -> list[Step]:
+    """What is left until the first message; empty from then on."""
+    if Message.objects.filter(clinic=clinic).exists() or Schedule.objects.filter(clinic=clinic).exists():
+        return []
+    return [
+        Step(
+            "Connect a Telegram bot",
+            "It is the one that writes to your patients.",
+            "/settings#bot",
+            "Connect a bot",
+            Bot.objects.filter(clinic=clinic).exists(),
+        ),
+        Step(
+            "Bring your patients",
+            "From a CSV file, or one by one.",
+            "/patients/import",
+            "Import a file",
+            Patient.objects.filter(clinic=clinic).exists(),
+        ),
+        Step("Plan a message", "Once, or again and again.", "/scheduled-messages/new", "New message", False),
+    ]

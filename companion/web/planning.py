@@ -1,0 +1,201 @@
+"""Planning a message, once or again and again, and editing a series: the form, its picker and its preview."""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.contrib import messages as flash
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from companion.clinics.models import Clinic, Role
+from companion.clinics.refusals import Refused
+from companion.patients.models import Patient
+from companion.patients.queries import cohorts, patients
+from companion.patients.reach import unreachable_reason
+from companion.planning import drafts, edit, preview
+from companion.schedules import queries
+from companion.schedules.models import Schedule
+from companion.schedules.text import PLACEHOLDERS
+from companion.service.clock import database_now
+from companion.times.rule_json import to_json
+from companion.times.walls import zone_names
+from companion.web import planning_form as form
+from companion.web.access import PageRequest, page
+from companion.web.upcoming import upcoming
+from companion.web.templatetags.words import plural
+
+MATCHES = 8
+"""How many patients the picker shows for what was typed."""
+NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A patient in the picker, with what tells namesakes apart and what stands in the way."""
+
+    patient: Patient
+    chosen: bool
+    trouble: str
+
+
+@require_http_methods(["GET", "POST"])
+@page(Role.PROVIDER)
+def new(request: PageRequest) -> HttpResponse:
+    """The empty form, and what was typed into it."""
+    now = database_now()
+    clinic = request.caller.clinic
+    if request.method == "GET":
+        chosen, cohort = request.GET.getlist("patient"), request.GET.get("cohort", "")
+        return _form(request, form.blank(clinic, now=now, patients=chosen, cohort=cohort), now)
+    typed = form.Typed.from_post(request.POST)
+    if request.POST.get("do") in ("find", "preview"):
+        return _form(request, typed, now, with_preview=request.POST["do"] == "preview")
+    try:
+        planned = edit.create(request.caller, drafts.read(clinic, form.values(typed), now=now), now=now)
+    except Refused as no:
+        return _form(request, typed, now, no=no)
+    _say_planned(request, planned)
+    return redirect(_after(planned.schedule))
+
+
+@require_http_methods(["GET", "POST"])
+@page(Role.PROVIDER)
+def change(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
+    """The form of a series that exists: its whole future, or from one occurrence on."""
+    now = database_now()
+    clinic = request.caller.clinic
+    schedule = queries.schedule(clinic, schedule_id)
+    kept = _kept(schedule)
+    if request.method == "GET":
+        return _form(request, form.of_draft(drafts.of(schedule), clinic), now, schedule=schedule)
+    typed = form.Typed.from_post(request.POST)
+    if request.POST.get("do") in ("find", "preview"):
+        return _form(request, typed, now, schedule=schedule, with_preview=request.POST["do"] == "preview")
+    try:
+        draft = drafts.read(clinic, form.values(typed, kept=kept), now=now)
+        planned = edit.change(request.caller, schedule, draft, from_occurrence=typed.from_occurrence or None, now=now)
+    except Refused as no:
+        return _form(request, typed, now, schedule=schedule, no=no)
+    flash.success(request, f"The series was changed; {plural(planned.messages, 'message')} moved.")
+    return redirect(f"/scheduled-messages/series/{planned.schedule.id}")
+
+
+@require_POST
+@page(Role.PROVIDER)
+def recipients(request: PageRequest) -> HttpResponse:
+    """The picker alone, while one types."""
+    typed = form.Typed.from_post(request.POST)
+    return render(
+        request, "web/planning/choices.html", {"choices": _choices(request.caller.clinic, typed), "typed": typed}
+    )
+
+
+@require_POST
+@page(Role.PROVIDER)
+def look(request: PageRequest) -> HttpResponse:
+    """The preview alone, while one types."""
+    now = database_now()
+    typed = form.Typed.from_post(request.POST)
+    found = request.POST.get("schedule")
+    kept = _kept(queries.schedule(request.caller.clinic, uuid.UUID(found))) if found else None
+    return render(
+        request, "web/planning/preview.html", {"now": now} | _preview(request.caller.clinic, typed, kept, now)
+    )
+
+
+def _form(
+    request: PageRequest,
+    typed: form.Typed,
+    now: dt.datetime,
+    *,
+    schedule: Schedule | None = None,
+    no: Refused | None = None,
+    with_preview: bool = True,
+) -> HttpResponse:
+    clinic = request.caller.clinic
+    context: dict[str, object] = {
+        "now": now,
+        "typed": typed,
+        "schedule": schedule,
+        "upcoming": upcoming(schedule, now=now) if schedule and schedule.recurrence else [],
+        "choices": _choices(clinic, typed),
+        "cohorts": cohorts(clinic),
+        "placeholders": PLACEHOLDERS,
+        "zones": zone_names(),
+        "weekday_names": form.WEEKDAYS,
+        "nth_names": form.NTH,
+        "repeats": form.REPEATS | ({form.KEPT: "As it is"} if typed.repeat == form.KEPT else {}),
+        "lates": form.LATE
+        if typed.late_after in form.LATE or not typed.late_after
+        else form.LATE | {typed.late_after: typed.late_after},
+        "errors": form.errors_by_part(no.problems) if no else {},
+    }
+    if with_preview:
+        context |= _preview(clinic, typed, _kept(schedule) if schedule else None, now)
+    return render(request, "web/planning/form.html", context, status=422 if no else 200)
+
+
+def _preview(
+    clinic: Clinic, typed: form.Typed, kept: Mapping[str, object] | None, now: dt.datetime
+) -> dict[str, object]:
+    """What would happen; while something is missing, what that is, without alarm."""
+    if missing := _missing(typed):
+        return {"missing": missing}
+    try:
+        draft = drafts.read(clinic, form.values(typed, kept=kept), now=now)
+        return {"preview": preview.preview(clinic, draft, now=now)}
+    except Refused as no:
+        return {"missing": [problem.message for problem in no.problems]}
+
+
+def _missing(typed: form.Typed) -> list[str]:
+    has_recipients = bool(typed.cohort if typed.to == "cohort" else typed.patients)
+    wanted = [
+        (has_recipients, "Choose who gets it."),
+        (bool(typed.text.strip()), "Write the text."),
+        (bool(typed.date and typed.time), "Choose a date and a time."),
+    ]
+    return [sentence for given, sentence in wanted if not given]
+
+
+def _choices(clinic: Clinic, typed: form.Typed) -> list[Choice]:
+    """The chosen ones first, then who matches what was typed."""
+    ids = [uuid.UUID(key) for key in typed.patients if _is_id(key)]
+    chosen = Patient.objects.filter(clinic=clinic, id__in=ids[:500]).order_by("name", "id")
+    found = patients(clinic, q=typed.find).exclude(id__in=ids[:500]).order_by("name", "id")[:MATCHES]
+    return [
+        *(Choice(patient, True, unreachable_reason(patient, clinic) or "") for patient in chosen),
+        *(Choice(patient, False, unreachable_reason(patient, clinic) or "") for patient in found),
+    ]
+
+
+def _is_id(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _kept(schedule: Schedule) -> Mapping[str, object] | None:
+    rule = drafts.rule_of(schedule)
+    return to_json(rule) if rule else None
+
+
+def _say_planned(request: PageRequest, planned: edit.Planned) -> None:
+    words = plural(planned.messages, "message") if planned.messages else "The messages"
+    flash.success(request, f"Planned. {words} {'is' if planned.messages == 1 else 'are'} on the list.")
+    for warning in planned.warnings[:3]:
+        flash.warning(request, warning.message)
+
+
+def _after(schedule: Schedule) -> str:
+    """A series has a page of its own; a single firing is best seen on the list, as it goes out."""
+    return (
+        f"/scheduled-messages/series/{schedule.id}"
+        if schedule.recurrence
+        else f"/scheduled-messages?schedule={schedule.id}"
+    )

@@ -1,0 +1,201 @@
+"""The planning form's fields, to and from the JSON of `POST /schedules`. It checks nothing: planning.drafts does.
+
+Whatever was typed comes back as it was typed, so that nothing is lost when something is refused.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Self
+
+from django.http import QueryDict
+
+from companion.clinics.models import Clinic
+from companion.clinics.refusals import Problem
+from companion.planning.drafts import Draft, duration_text
+from companion.times.rule_json import to_json
+from companion.times.walls import local
+
+WEEKDAYS = {"mo": "Mon", "tu": "Tue", "we": "Wed", "th": "Thu", "fr": "Fri", "sa": "Sat", "su": "Sun"}
+NTH = {"1": "first", "2": "second", "3": "third", "4": "fourth", "-1": "last"}
+REPEATS = {"": "Once", "daily": "Every day", "weekly": "Every week", "monthly": "Every month"}
+KEPT = "kept"
+"""A rule that this form has no fields for (made over the API): it stays as it is."""
+LATE = {
+    "PT15M": "15 minutes",
+    "PT1H": "1 hour",
+    "PT4H": "4 hours",
+    "PT12H": "12 hours",
+    "PT24H": "1 day",
+}
+REVIEW_AFTER = dt.timedelta(days=182)
+SOON = dt.timedelta(minutes=2)
+_LISTS = ("patients", "weekdays")
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The form as it stands, each field as text."""
+
+    to: str = "patients"
+    patients: tuple[str, ...] = ()
+    cohort: str = ""
+    find: str = ""
+    text: str = ""
+    date: str = ""
+    time: str = ""
+    repeat: str = ""
+    interval: str = "1"
+    weekdays: tuple[str, ...] = ()
+    monthly_on: str = "day"
+    nth: str = "1"
+    nth_day: str = "mo"
+    ends: str = "never"
+    until: str = ""
+    count: str = "10"
+    review_on: str = ""
+    zone: str = "patient"
+    zone_name: str = ""
+    lane: str = "reminder"
+    late_after: str = ""
+    quiet_hours: str = ""
+    if_unknown: str = "hold"
+    from_occurrence: str = ""
+
+    @classmethod
+    def from_post(cls, post: QueryDict) -> Self:
+        """What came with the request; a field that didn't come is as empty as one left empty."""
+        values: dict[str, str | tuple[str, ...]] = {
+            one.name: tuple(post.getlist(one.name)) if one.name in _LISTS else post.get(one.name, "")
+            for one in fields(cls)
+        }
+        values["text"] = str(values["text"]).replace("\r\n", "\n")
+        return cls(**values)  # type: ignore[arg-type]  # each field by its own name, as the line above builds them
+
+
+def blank(clinic: Clinic, *, now: dt.datetime, patients: Sequence[str] = (), cohort: str = "") -> Typed:
+    """The form as it opens: to be sent in two minutes, once, in each patient's own time."""
+    there = local(now + SOON, clinic.timezone)
+    return Typed(
+        to="cohort" if cohort else "patients",
+        patients=tuple(patients),
+        cohort=cohort,
+        date=f"{there:%Y-%m-%d}",
+        time=f"{there:%H:%M}",
+        weekdays=(list(WEEKDAYS)[there.weekday()],),
+        review_on=f"{there.date() + REVIEW_AFTER:%Y-%m-%d}",
+        zone="named",
+        zone_name=clinic.timezone,
+    )
+
+
+def of_draft(draft: Draft, clinic: Clinic) -> Typed:
+    """The form as editing opens it."""
+    typed = Typed(
+        to="cohort" if draft.cohort else "patients",
+        patients=tuple(str(patient) for patient in draft.patients),
+        cohort=str(draft.cohort or ""),
+        text=draft.text,
+        date=f"{draft.starts_at:%Y-%m-%d}",
+        time=draft.starts_at.time().isoformat("seconds" if draft.starts_at.second else "minutes"),
+        zone="patient" if draft.timezone == "patient" else "named",
+        zone_name=clinic.timezone if draft.timezone == "patient" else draft.timezone,
+        lane=draft.lane.name.lower(),
+        late_after=duration_text(draft.late_after),
+        quiet_hours=str(draft.quiet_hours),
+        if_unknown=str(draft.if_unknown),
+        review_on=draft.review_on.isoformat() if draft.review_on else "",
+    )
+    if draft.recurrence is None:
+        return typed
+    rule = to_json(draft.recurrence)
+    asked = _with_rule(typed, rule)
+    return asked if _rule(asked) == _written(rule) else replace(typed, repeat=KEPT)
+
+
+def values(typed: Typed, *, kept: Mapping[str, object] | None = None) -> dict[str, object]:
+    """The JSON of `POST /schedules`. `kept` is the rule that an edited schedule has; its exceptions stay."""
+    found: dict[str, object] = {
+        "text": typed.text,
+        "starts_at": f"{typed.date}T{typed.time}" if typed.date and typed.time else "",
+        "timezone": "patient" if typed.zone == "patient" else typed.zone_name,
+        "lane": typed.lane,
+        "if_unknown": typed.if_unknown,
+    }
+    found |= {"cohort": typed.cohort or None} if typed.to == "cohort" else {"patients": list(typed.patients)}
+    found |= {name: value for name in ("late_after", "quiet_hours") if (value := getattr(typed, name))}
+    if typed.repeat == KEPT and kept is not None:
+        return found | {"recurrence": dict(kept)}
+    rule = _rule(typed)
+    if rule is None:
+        return found | {"recurrence": None}
+    if kept and kept.get("except"):
+        rule["except"] = kept["except"]
+    found["recurrence"] = rule
+    if typed.ends == "never" and typed.review_on:
+        found["review_on"] = typed.review_on
+    return found
+
+
+def errors_by_part(problems: Sequence[Problem]) -> dict[str, list[str]]:
+    """The sentences beside the part of the form that each belongs to."""
+    found: dict[str, list[str]] = {}
+    for problem in problems:
+        found.setdefault(_part(problem.field), []).append(problem.message)
+    return found
+
+
+def _part(name: str) -> str:
+    top, _, below = name.partition(".")
+    if top in ("patients", "cohort"):
+        return "recipients"
+    if top == "recurrence":
+        return "ends" if below in ("until", "count") else "repeat"
+    known = {"text": "text", "starts_at": "when", "timezone": "zone", "review_on": "ends", "from": "from"}
+    return known.get(top, "more")
+
+
+def _rule(typed: Typed) -> dict[str, object] | None:
+    if typed.repeat not in ("daily", "weekly", "monthly"):
+        return None
+    rule: dict[str, object] = {"frequency": typed.repeat, "interval": _number(typed.interval)}
+    if typed.repeat == "weekly":
+        rule["weekdays"] = list(typed.weekdays)
+    elif typed.repeat == "monthly" and typed.monthly_on == "last":
+        rule["month_days"] = [-1]
+    elif typed.repeat == "monthly" and typed.monthly_on == "weekday":
+        rule["weekdays"] = [f"{typed.nth}{typed.nth_day}"]
+    if typed.ends == "on":
+        rule["until"] = typed.until
+    elif typed.ends == "after":
+        rule["count"] = _number(typed.count)
+    return rule
+
+
+def _with_rule(typed: Typed, rule: Mapping[str, object]) -> Typed:
+    weekdays, until, count = rule.get("weekdays"), rule.get("until"), rule.get("count")
+    assert isinstance(weekdays, list)
+    typed = replace(
+        typed,
+        repeat=str(rule["frequency"]),
+        interval=str(rule["interval"]),
+        ends="on" if until else "after" if count else "never",
+        until=str(until or ""),
+        count=str(count or "10"),
+    )
+    if typed.repeat == "monthly" and len(weekdays) == 1:
+        return replace(typed, monthly_on="weekday", nth=str(weekdays[0])[:-2], nth_day=str(weekdays[0])[-2:])
+    if typed.repeat == "monthly" and rule.get("month_days") == [-1]:
+        return replace(typed, monthly_on="last")
+    return replace(typed, weekdays=tuple(str(weekday) for weekday in weekdays))
+
+
+def _written(rule: Mapping[str, object]) -> dict[str, object]:
+    """The rule with what it says only: without empty values, defaults, and the exceptions that stay anyway."""
+    quiet = {"month_end": "last_day", "except": rule.get("except")}
+    return {key: value for key, value in rule.items() if value not in (None, [], "") and quiet.get(key) != value}
+
+
+def _number(text: str) -> int | str:
+    """A whole number; what isn't one goes on as it was typed, to be refused with its field."""
+    return int(text) if text.strip().isascii() and text.strip().isdigit() else text

@@ -1,0 +1,101 @@
+"""A Message as a line of a list: its words, its group, and what may be done with it."""
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+from zlib import crc32
+
+from companion.clinics.models import Clinic
+from companion.planning import series
+from companion.schedules import queries
+from companion.schedules.models import Message, Schedule, Status
+from companion.schedules.reasons import Reason
+from companion.schedules.wording import texts_of, wont_arrive
+
+Group = Literal["Overdue", "Next", "Later", "Earlier"]
+OVERDUE_AFTER = dt.timedelta(seconds=30)
+NEXT_WITHIN = dt.timedelta(hours=1)
+SHOWN = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line. `stamp` changes whenever what the line shows does, so that a live list knows which lines are news."""
+
+    message: Message
+    group: Group
+    text: str
+    rule: str
+    wont: str
+    why: str
+    by: str
+    action: Literal["cancel", "retry", ""]
+    on_its_way: bool
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Lines under one heading."""
+
+    title: Group
+    rows: list[Row]
+
+
+def rows(messages: Iterable[Message], clinic: Clinic, *, now: dt.datetime) -> list[Row]:
+    """The lines of these Messages, in their order."""
+    found = list(messages)
+    texts = texts_of(found)
+    return [_row(message, texts[message.id], clinic, now=now) for message in found]
+
+
+def _row(message: Message, whole: str, clinic: Clinic, *, now: dt.datetime) -> Row:
+    text = " ".join(whole.split())
+    wont = wont_arrive(message, clinic)
+    return Row(
+        message=message,
+        group=group(message, now=now),
+        text=text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…",
+        rule=series.summary(message.schedule) if message.schedule and message.schedule.recurrence else "",
+        wont=wont,
+        why=Reason(message.reason).label if message.reason else "",
+        by=by(message.created_by_kind, message.created_by_name)
+        or (author(message.schedule) if message.schedule else ""),
+        action=_action(message),
+        on_its_way=queries.on_its_way(message),
+        stamp=f"{message.status}|{message.open_attempt_id or ''}|{message.reason}|{message.due_at.timestamp()}|{wont}|{crc32(text.encode())}",
+    )
+
+
+def sections(lines: Iterable[Row]) -> list[Section]:
+    """The lines under their headings, each heading once for each run of its lines."""
+    found: list[Section] = []
+    for line in lines:
+        if not found or found[-1].title != line.group:
+            found.append(Section(line.group, []))
+        found[-1].rows.append(line)
+    return found
+
+
+def group(message: Message, *, now: dt.datetime) -> Group:
+    """Where a Message stands in the day."""
+    if message.due_at < now - OVERDUE_AFTER:
+        return "Overdue" if message.status == Status.PENDING else "Earlier"
+    return "Next" if message.due_at < now + NEXT_WITHIN else "Later"
+
+
+def author(schedule: Schedule) -> str:
+    """Who made a Schedule, for people."""
+    return by(schedule.created_by_kind, schedule.created_by_name)
+
+
+def by(kind: str, name: str) -> str:
+    """A member by name; a program by its key's."""
+    return f"API key {name}" if kind == "key" else name
+
+
+def _action(message: Message) -> Literal["cancel", "retry", ""]:
+    if message.status == Status.PENDING:
+        return "" if queries.on_its_way(message) else "cancel"
+    return "retry" if message.status == Status.FAILED else ""

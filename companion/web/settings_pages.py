@@ -1,0 +1,161 @@
+"""`/settings`: the clinic's defaults, its bot, its members and API keys. Others see it, admins change it.
+
+Each part is a form of its own; what is checked, and how it is kept, stands in the room below (clinics).
+"""
+
+import uuid
+from collections.abc import Mapping
+
+from django.conf import settings
+from django.contrib import messages as flash
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from companion.clinics import api_keys, bots, members
+from companion.clinics.clinics import change_clinic
+from companion.clinics.models import ApiKey, Bot, Clinic, Member, Role
+from companion.clinics.refusals import Refused, Unknown
+from companion.sandbox.phone import make_bot
+from companion.service.clock import database_now
+from companion.times.walls import zone_names
+from companion.web.access import PageRequest, page
+
+ROLE_WORDS = {
+    Role.VIEWER: "sees everything, changes nothing",
+    Role.PROVIDER: "plans messages and keeps patients",
+    Role.ADMIN: "also keeps members, keys and the bot",
+}
+
+CLINIC_FIELDS = ("name", "timezone", "quiet_from", "quiet_until")
+
+
+@require_GET
+@page()
+def index(request: PageRequest) -> HttpResponse:
+    """All of it on one page."""
+    return _page(request, {})
+
+
+@require_POST
+@page(Role.ADMIN)
+def change_defaults(request: PageRequest) -> HttpResponse:
+    """Name, zone, quiet hours, consent."""
+    typed: dict[str, object] = {name: request.POST.get(name, "") for name in CLINIC_FIELDS}
+    typed["consent_required"] = request.POST.get("consent_required") == "yes"
+    try:
+        change_clinic(request.caller, typed, now=database_now())
+    except Refused as no:
+        return _page(request, {"typed": typed}, no=no, part="clinic")
+    flash.success(request, "Saved. Pending messages move to the new hours by themselves.")
+    return redirect("/settings")
+
+
+@require_POST
+@page(Role.ADMIN)
+def bot(request: PageRequest) -> HttpResponse:
+    """The token that BotFather gave, tried with Telegram first; in the Sandbox, a practice bot."""
+    clinic, now = request.caller.clinic, database_now()
+    try:
+        if settings.SANDBOX_ON:
+            username = f"{clinic.slug.replace('-', '_')}_practice_bot"[-32:]
+            bots.connect(clinic, make_bot(clinic.name, username), username, sandbox=True, now=now, by=request.caller)
+        else:
+            token = request.POST.get("token", "").strip()
+            username = bots.ask_username(token, api_url=settings.COMPANION.bot_api_url)
+            bots.connect(clinic, token, username, sandbox=False, now=now, by=request.caller)
+    except Refused as no:
+        return _page(request, {}, no=no, part="bot")
+    flash.success(request, f"@{username} is connected.")
+    return redirect("/settings#bot")
+
+
+@require_POST
+@page(Role.ADMIN)
+def add_member(request: PageRequest) -> HttpResponse:
+    """A person, and the link by which they sign in for the first time."""
+    email, role = request.POST.get("email", ""), request.POST.get("role", "")
+    try:
+        member = members.add_member(request.caller.clinic, email, role, now=database_now(), by=request.caller)
+    except Refused as no:
+        return _page(request, {"email": email, "role": role}, no=no, part="member")
+    return _page(request, {"link": members.sign_in_link(member), "link_of": member.user.email})
+
+
+@require_POST
+@page(Role.ADMIN)
+def change_member(request: PageRequest, member_id: uuid.UUID) -> HttpResponse:
+    """Another role, a fresh sign-in link, or the end of a membership."""
+    member = _member(request, member_id)
+    now = database_now()
+    match request.POST.get("do"):
+        case "link":
+            return _page(request, {"link": members.sign_in_link(member), "link_of": member.user.email})
+        case "remove":
+            members.remove_member(request.caller, member, now=now)
+            flash.success(request, f"{member.user.email} is no longer a member.")
+        case _:
+            members.change_role(request.caller, member, request.POST.get("role", ""), now=now)
+            flash.success(request, f"The role of {member.user.email} was changed.")
+    return redirect("/settings#members")
+
+
+@require_POST
+@page(Role.ADMIN)
+def add_key(request: PageRequest) -> HttpResponse:
+    """A key for a program, shown this once."""
+    name, role = request.POST.get("name", ""), request.POST.get("role", "")
+    try:
+        key, secret = api_keys.make_key(request.caller.clinic, name, role, now=database_now(), by=request.caller)
+    except Refused as no:
+        return _page(request, {"key_name": name, "role": role}, no=no, part="key")
+    return _page(request, {"secret": secret, "secret_of": key.name})
+
+
+@require_POST
+@page(Role.ADMIN)
+def revoke_key(request: PageRequest, key_id: uuid.UUID) -> HttpResponse:
+    """The program that uses it is locked out from now on."""
+    key = ApiKey.objects.filter(clinic=request.caller.clinic, pk=key_id).first()
+    if key is None:
+        raise Unknown
+    api_keys.revoke(request.caller, key, now=database_now())
+    flash.success(request, f"The key {key.name} was revoked.")
+    return redirect("/settings#keys")
+
+
+def _page(
+    request: PageRequest, more: Mapping[str, object], *, no: Refused | None = None, part: str = ""
+) -> HttpResponse:
+    clinic = request.caller.clinic
+    context: dict[str, object] = {
+        "typed": _held(clinic),
+        "bot": Bot.objects.filter(clinic=clinic).first(),
+        "members": Member.objects.filter(clinic=clinic).select_related("user").order_by("user__username"),
+        "keys": ApiKey.objects.filter(clinic=clinic).order_by("revoked_at", "name"),
+        "roles": [(role.value, role.label, words) for role, words in ROLE_WORDS.items()],
+        "zones": zone_names(),
+        "errors": {f"{part}_{problem.field}": problem.message for problem in no.problems} if no else {},
+        "now": database_now(),
+    }
+    answer = render(request, "web/settings/page.html", context | dict(more), status=422 if no else 200)
+    # A key or a link that is shown once isn't to be found by the browser's "back".
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+def _held(clinic: Clinic) -> dict[str, object]:
+    return {
+        "name": clinic.name,
+        "timezone": clinic.timezone,
+        "quiet_from": f"{clinic.quiet_from:%H:%M}",
+        "quiet_until": f"{clinic.quiet_until:%H:%M}",
+        "consent_required": clinic.consent_required,
+    }
+
+
+def _member(request: PageRequest, member_id: uuid.UUID) -> Member:
+    found = Member.objects.filter(clinic=request.caller.clinic, pk=member_id).select_related("user").first()
+    if found is None:
+        raise Unknown
+    return found

@@ -1,0 +1,205 @@
+// What makes the pages quicker. Everything works without it: plain forms and links stand below each of these.
+"use strict";
+
+const one = (selector, root = document) => root.querySelector(selector);
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+const POLL = 10_000;
+
+// ---- Menus close on a click elsewhere and on Escape
+document.addEventListener("click", (event) => {
+  for (const menu of all("details.menu[open], details.ask[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+
+// ---- The side panel: opens from a row, closes with Escape, returns to that row
+const panel = one("#panel");
+let cameFrom = null;
+
+async function openPanel(link) {
+  const answer = await fetch(`${link.href}?part=panel`, { headers: { "HX-Request": "true" } });
+  if (!answer.ok || answer.status === 204) {
+    location.href = link.href;
+    return;
+  }
+  cameFrom = link;
+  panel.innerHTML = await answer.text();
+  panel.hidden = false;
+  htmx.process(panel);
+  for (const line of all(".line.shown")) line.classList.remove("shown");
+  link.closest(".line").classList.add("shown");
+  one("h1", panel)?.focus();
+}
+
+function closePanel() {
+  if (!panel || panel.hidden) return false;
+  panel.hidden = true;
+  panel.replaceChildren();
+  for (const line of all(".line.shown")) line.classList.remove("shown");
+  const back = cameFrom?.isConnected ? cameFrom : cameFrom && one(`#${cameFrom.closest("[id]")?.id} .open`);
+  back?.focus();
+  return true;
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("#rows .open");
+  const plain = !event.metaKey && !event.ctrlKey && !event.shiftKey && event.button === 0;
+  if (link && panel && plain && matchMedia("(min-width: 992px)").matches) {
+    event.preventDefault();
+    openPanel(link);
+  } else if (event.target.closest("[data-close]")) {
+    closePanel();
+  }
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const menu = one("details.menu[open], details.ask[open]");
+  if (menu) {
+    menu.open = false;
+    one("summary", menu).focus();
+  } else closePanel();
+});
+
+// ---- Many at once: how many are ticked
+document.addEventListener("change", (event) => {
+  if (!event.target.matches(".tick input")) return;
+  const count = all(".tick input:checked").length;
+  const words = one("[data-ticked]");
+  if (words) words.textContent = count === 1 ? "1 message ticked" : `${count} messages ticked`;
+});
+
+// ---- The live list: a line that changed is exchanged where it stands; what is new or gone is announced, not moved
+const live = one("[data-live]");
+let waiting = null;
+
+async function look() {
+  if (!live || document.hidden || one(".tick input:checked") || one("#rows details[open]")) return;
+  const answer = await fetch(live.dataset.live, { headers: { "HX-Request": "true" } });
+  if (!answer.ok || answer.status === 204) return;
+  const fresh = document.createElement("template");
+  fresh.innerHTML = await answer.text();
+  const now = new Map(all(".line", fresh.content).map((line) => [line.id, line]));
+  const shown = new Map(all(".line", live).map((line) => [line.id, line]));
+  let news = 0;
+  for (const [id, line] of now) {
+    const old = shown.get(id);
+    if (!old) news += 1;
+    else if (old.dataset.stamp !== line.dataset.stamp && !old.contains(document.activeElement)) {
+      const copy = line.cloneNode(true);
+      copy.classList.add("fresh");
+      if (old.classList.contains("shown")) copy.classList.add("shown");
+      old.replaceWith(copy);
+    }
+  }
+  for (const id of shown.keys()) if (!now.has(id)) news += 1;
+  waiting = fresh;
+  announce(news);
+}
+
+function announce(news) {
+  const place = one("#news");
+  if (!news) return place.replaceChildren();
+  const words = news === 1 ? "1 update" : `${news} updates`;
+  if (place.textContent === words) return undefined;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "btn btn-primary";
+  button.textContent = words;
+  button.addEventListener("click", () => {
+    live.replaceChildren(waiting.content.cloneNode(true));
+    place.replaceChildren();
+    one(".open", live)?.focus();
+  });
+  return place.replaceChildren(button);
+}
+if (live) setInterval(() => look().catch(() => {}), POLL);
+
+// ---- Offline: say from when the page is, and don't pretend that buttons work
+const opened = new Date();
+function network(connected) {
+  const strip = one("#offline");
+  strip.hidden = connected;
+  const time = opened.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  one("span", strip).textContent = `No connection. As of ${time}; nothing can be changed until it is back.`;
+  for (const button of all("main button, main .buttons a.btn")) {
+    if (button.tagName === "BUTTON") button.disabled = !connected;
+    else button.toggleAttribute("inert", !connected);
+  }
+}
+addEventListener("offline", () => network(false));
+addEventListener("online", () => network(true));
+document.addEventListener("htmx:sendError", () => network(false));
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (event.detail.successful && !one("#offline").hidden) network(true);
+});
+
+// ---- Sending at once counts down first; the server hears of it afterwards
+for (const form of all("form[data-countdown]")) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    let left = Number(form.dataset.countdown);
+    const words = form.parentElement.querySelector(".countdown");
+    const stop = document.createElement("button");
+    stop.type = "button";
+    stop.className = "btn";
+    stop.textContent = "Don't send";
+    const text = document.createElement("span");
+    words.replaceChildren(text, stop);
+    form.hidden = true;
+    words.hidden = false;
+    stop.focus();
+    const tell = () => { text.textContent = `Sending in ${left} s`; };
+    tell();
+    const timer = setInterval(() => {
+      left -= 1;
+      if (left > 0) return tell();
+      clearInterval(timer);
+      stop.remove();
+      text.textContent = "Sending…";
+      return form.submit();
+    }, 1000);
+    stop.addEventListener("click", () => {
+      clearInterval(timer);
+      words.hidden = true;
+      form.hidden = false;
+      one("button", form).focus();
+    });
+  });
+}
+
+// ---- The planning form: placeholders go in at the cursor, the preview follows what is typed
+for (const button of all("[data-put]")) {
+  button.addEventListener("click", () => {
+    const field = document.getElementById(button.closest("[data-for]").dataset.for);
+    field.setRangeText(button.dataset.put, field.selectionStart, field.selectionEnd, "end");
+    field.focus();
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+}
+const plan = one("#plan");
+if (plan) {
+  let soon = 0;
+  const follow = (event) => {
+    if (event.target.id === "find") return;
+    clearTimeout(soon);
+    soon = setTimeout(() => htmx.trigger("#preview", "look"), 350);
+  };
+  plan.addEventListener("input", follow);
+  plan.addEventListener("change", follow);
+  one("#find").addEventListener("keydown", (event) => {
+    // Enter in the search takes the first match instead of planning something unfinished.
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    const first = one("#choices input:not(:checked)");
+    if (first) first.click();
+  });
+}
+one("#wrong")?.focus();
+
+// ---- The phone's chat stays at its newest message
+const bottom = () => { for (const chat of all("[data-keep-bottom]")) chat.scrollTop = chat.scrollHeight; };
+bottom();
+document.addEventListener("htmx:afterSwap", bottom);
+
+// ---- A link or a key that is shown once is ready to be copied
+for (const field of all("[data-select]")) field.addEventListener("focus", () => field.select());

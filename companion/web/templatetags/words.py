@@ -1,0 +1,176 @@
+"""Times, counts and statuses in the words of the pages. It formats; it decides nothing."""
+
+import datetime as dt
+from collections.abc import Mapping
+
+from django import template
+from django.utils import timezone
+
+from companion.schedules.models import Message, State, Status
+from companion.times.walls import Moved, local
+
+register = template.Library()
+
+CAP = 1000
+MOVED = {
+    Moved.DST_GAP: "later: the clocks skip this time",
+    Moved.DST_FOLD: "the first of two: the clocks go back",
+    Moved.QUIET_HOURS: "after quiet hours",
+    Moved.MONTH_END: "last day of a shorter month",
+    Moved.WORKING_DAY: "moved to a working day",
+}
+PARTS = {
+    "recipients": "who gets it",
+    "text": "the text",
+    "when": "the date and time",
+    "repeat": "how it repeats",
+    "ends": "its end",
+    "zone": "the time zone",
+    "more": "how late is still good",
+    "from": "which ones change",
+}
+SOURCES = {
+    "direct": "the dispatcher itself",
+    "mcp": "the Control Panel's status",
+    "database": "what the database shows",
+}
+STATES = {State.ACTIVE: "green", State.PAUSED: "orange", State.ENDED: "secondary", State.CANCELLED: "secondary"}
+TONES = {Status.PENDING: "blue", Status.SENT: "green", Status.FAILED: "red", Status.CANCELLED: "secondary"}
+
+
+@register.filter
+def when(at: dt.datetime, now: dt.datetime) -> str:
+    """ "Today 09:00", "Thu 3 Dec 09:00", with the year where it isn't this one; on the clinic's clocks."""
+    return f"{day(at, now)} {timezone.localtime(at):%H:%M}"
+
+
+@register.filter
+def day(at: dt.datetime, now: dt.datetime) -> str:
+    """ "Today", "Tomorrow", "Yesterday", "Thu 3 Dec"; on the clinic's clocks."""
+    there, today = timezone.localtime(at).date(), timezone.localtime(now).date()
+    near = {0: "Today", 1: "Tomorrow", -1: "Yesterday"}.get((there - today).days)
+    if near:
+        return near
+    shown = f"{there:%a} {there.day} {there:%b}"
+    return shown if there.year == today.year else f"{shown} {there.year}"
+
+
+@register.filter
+def day_name(there: dt.date, now: dt.datetime) -> str:
+    """ "today", "tomorrow", "on Thu 3 Dec", inside a sentence."""
+    noon = timezone.make_aware(dt.datetime.combine(there, dt.time(12)))
+    named = day(noon, now)
+    return named.lower() if named in ("Today", "Tomorrow", "Yesterday") else f"on {named}"
+
+
+@register.filter
+def exactly(at: dt.datetime) -> str:
+    """ "Thu 3 Dec 2026, 09:00:04"; on the clinic's clocks."""
+    there = timezone.localtime(at)
+    return f"{there:%a} {there.day} {there:%b %Y, %H:%M:%S}"
+
+
+@register.filter
+def theirs(message: Message) -> str:
+    """The patient's own time, where their clocks show another one than the clinic's; else nothing."""
+    patient = message.patient
+    if patient is None:
+        return ""
+    there, here = local(message.due_at, patient.timezone), timezone.localtime(message.due_at)
+    if there.utcoffset() == here.utcoffset():
+        return ""
+    days = {0: "", 1: "next day ", -1: "day before "}[(there.date() - here.date()).days]
+    return f"{days}{there:%H:%M} {town(patient.timezone)}"
+
+
+@register.filter
+def town(zone: str) -> str:
+    """ "Lisbon" of "Europe/Lisbon"."""
+    return zone.rpartition("/")[2].replace("_", " ")
+
+
+@register.filter
+def capped(count: int) -> str:
+    """A count that is only counted up to a thousand: "1,000+" from there."""
+    return f"{CAP:,}+" if count >= CAP else f"{count:,}"
+
+
+@register.filter
+def tone(status: str) -> str:
+    """The colour that goes with a Message's status; the word always stands beside it."""
+    return TONES[Status(status)]
+
+
+@register.filter
+def ago(at: dt.datetime, now: dt.datetime) -> str:
+    """ "12 s ago", "5 min ago", "3 h ago", "2 days ago"."""
+    seconds = max(0, int((now - at).total_seconds()))
+    for limit, unit, word in ((90, 1, "s"), (5400, 60, "min"), (172_800, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds // unit} {word} ago"
+    return f"{seconds // 86_400} days ago"
+
+
+@register.filter
+def plural(count: int, word: str) -> str:
+    """ "1 message", "3 messages"."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+@register.filter
+def wall(there: dt.datetime) -> str:
+    """ "Thu 3 Dec 2026, 09:00", of an aware time as its own zone's clocks show it."""
+    # Not by the date filter: that would move it to the clinic's zone.
+    return f"{there:%a} {there.day} {there:%b %Y, %H:%M}"
+
+
+@register.filter
+def moved_words(moved: str) -> str:
+    """Why a preview's time isn't the rule's own."""
+    return MOVED[Moved(moved)]
+
+
+@register.filter
+def part_name(part: str) -> str:
+    """A part of the planning form, inside a sentence."""
+    return PARTS[part]
+
+
+@register.filter
+def state_tone(state: str) -> str:
+    """The colour that goes with a Schedule's state; the word always stands beside it."""
+    return STATES[State(state)]
+
+
+@register.filter
+def seconds(length: float | None) -> str:
+    """ "40 ms", "1.2 s", "5 min"; a dash for none."""
+    if length is None:
+        return "–"
+    if length < 1:
+        return f"{length * 1000:.0f} ms"
+    return f"{length:.1f} s" if length < 90 else f"{length / 60:.0f} min"
+
+
+@register.filter
+def source_words(layer: str) -> str:
+    """Which layer of the health chain this is, inside a sentence."""
+    return SOURCES[layer]
+
+
+@register.filter
+def layer_tone(status: str) -> str:
+    """The colour of a layer's own answer."""
+    return "green" if status == "ok" else "red" if status in ("down", "failed") else "orange"
+
+
+@register.filter
+def facts(values: Mapping[str, object]) -> list[tuple[str, str]]:
+    """The Control Panel's small numbers, each under its name."""
+    return [(name.replace("_", " ").capitalize(), "–" if value is None else str(value)) for name, value in values.items()]
+
+
+@register.filter
+def listed(value: object) -> list[object]:
+    """A list of it, or of nothing where there is none."""
+    return [value] if value else []

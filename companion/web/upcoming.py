@@ -1,0 +1,18 @@
+"""The coming Occurrences of a Schedule by name, for people to choose from (to skip one, to change from one on)."""
+
+import datetime as dt
+
+from companion.planning import drafts
+from companion.planning.occurrences import Coming, next_few
+from companion.schedules.models import Schedule
+from companion.times.quiet import QuietHours
+
+SHOWN = 5
+
+
+def upcoming(schedule: Schedule, *, now: dt.datetime, count: int = SHOWN) -> list[Coming]:
+    """The next Occurrences in the Schedule's own zone; for "patient", as the clinic's clocks see them."""
+    clinic, draft = schedule.clinic, drafts.of(schedule)
+    zone = clinic.timezone if draft.timezone == drafts.PATIENT_ZONE else draft.timezone
+    quiet = QuietHours(clinic.quiet_from, clinic.quiet_until)
+    return next_few(draft, zone, quiet, after=now, count=count)

@@ -1,0 +1,81 @@
+"""The addresses of the pages."""
+
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from companion.web import (
+    accounts,
+    control,
+    message,
+    messages,
+    patient_import,
+    patients,
+    phone,
+    planning,
+    series,
+    settings_pages,
+)
+
+_messages = [
+    path("scheduled-messages", messages.index),
+    path("scheduled-messages/many", messages.many),
+    path("scheduled-messages/new", planning.new),
+    path("scheduled-messages/new/recipients", planning.recipients),
+    path("scheduled-messages/new/preview", planning.look),
+    path("scheduled-messages/series", series.index),
+    path("scheduled-messages/series/<uuid:schedule_id>", series.show),
+    path("scheduled-messages/series/<uuid:schedule_id>/edit", planning.change),
+    *(
+        path(f"scheduled-messages/series/<uuid:schedule_id>/{deed}", series.act, {"deed": deed})
+        for deed in ("pause", "resume", "cancel", "skip")
+    ),
+    path("scheduled-messages/<uuid:message_id>", message.show),
+    path("scheduled-messages/<uuid:message_id>/cancel", message.cancel),
+    path("scheduled-messages/<uuid:message_id>/send-now", message.send_now),
+    path("scheduled-messages/<uuid:message_id>/retry", message.retry),
+    path("scheduled-messages/<uuid:message_id>/edit", message.edit),
+]
+
+_patients = [
+    path("patients", patients.index),
+    path("patients/new", patients.new),
+    path("patients/import", patient_import.bring),
+    path("patients/cohorts", patients.cohorts),
+    path("patients/<uuid:patient_id>", patients.show),
+    path("patients/<uuid:patient_id>/edit", patients.change),
+    path("patients/<uuid:patient_id>/invite", patients.invite),
+    path("patients/<uuid:patient_id>/reach", patients.reachable),
+]
+
+_settings = [
+    path("settings", settings_pages.index),
+    path("settings/clinic", settings_pages.change_defaults),
+    path("settings/bot", settings_pages.bot),
+    path("settings/members", settings_pages.add_member),
+    path("settings/members/<uuid:member_id>", settings_pages.change_member),
+    path("settings/keys", settings_pages.add_key),
+    path("settings/keys/<uuid:key_id>/revoke", settings_pages.revoke_key),
+]
+
+_sandbox = [
+    path("sandbox", phone.index),
+    path("sandbox/phones", phone.new),
+    path("sandbox/<int:telegram_id>", phone.index),
+    path("sandbox/<int:telegram_id>/act", phone.act),
+]
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/scheduled-messages")),
+    *_messages,
+    *_patients,
+    path("mcp", control.panel),
+    path("mcp/checks", control.checks),
+    path("banner", control.banner),
+    *_settings,
+    *_sandbox,
+    path("clinic", accounts.choose_clinic),
+    path("sign-in/<str:uid>/<str:token>", accounts.sign_in_by_link),
+    # allauth would send mail here; ours has none to send.
+    path("accounts/password/reset/", accounts.forgotten),
+    path("accounts/", include("allauth.account.urls")),
+]
