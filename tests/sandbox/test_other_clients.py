@@ -48,7 +48,7 @@ def test_aiogram_sends_polls_answers_and_edits(live_server: LiveServer) -> None:
             markup = InlineKeyboardMarkup(inline_keyboard=[[InlineKeyboardButton(text="Yes", callback_data="y")]])
             sent = await client.send_message(ana.telegram_id, "<b>Pill?</b>", parse_mode="HTML", reply_markup=markup)
             assert (sent.text, sent.message_id) == ("Pill?", 2)
-            await asyncio.to_thread(lambda: phones.tap(bot, phones.chat(bot, ana)[-1], "y"))
+            await asyncio.to_thread(in_thread, lambda: phones.tap(bot, phones.chat(bot, ana)[-1], "y"))
             updates = await client.get_updates(timeout=5, allowed_updates=["message", "callback_query"])
             assert updates[-1].callback_query is not None
             assert await client.answer_callback_query(updates[-1].callback_query.id, text="Noted")
@@ -93,7 +93,7 @@ def test_python_telegram_bot_sends_polls_answers_and_edits(live_server: LiveServ
             markup = telegram.InlineKeyboardMarkup([[telegram.InlineKeyboardButton("Yes", callback_data="y")]])
             sent = await client.send_message(ana.telegram_id, "Pill?", reply_markup=markup, protect_content=True)
             assert (sent.text, sent.message_id, sent.has_protected_content) == ("Pill?", 2, True)
-            await asyncio.to_thread(lambda: phones.tap(bot, phones.chat(bot, ana)[-1], "y"))
+            await asyncio.to_thread(in_thread, lambda: phones.tap(bot, phones.chat(bot, ana)[-1], "y"))
             updates = await client.get_updates(timeout=5)
             assert updates[-1].callback_query is not None
             assert await updates[-1].callback_query.answer("Noted")
