@@ -1,0 +1,52 @@
+"""`companion patients`: the directory from the command line.
+
+An import in which single rows were refused is still a success (exit status 0): the rest is in, and the report says
+which rows are not. A file that can't be read at all is a failure.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from companion.cli.people import CLINIC_HELP
+from companion.cli.refusals import said_plainly
+
+if TYPE_CHECKING:
+    from companion.patients.importing import Report
+
+
+@click.group()
+def patients() -> None:
+    """The directory of patients."""
+
+
+@patients.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--clinic", "slug", help=CLINIC_HELP)
+def import_file(file: Path, slug: str | None) -> None:
+    """Add and change patients by a CSV FILE. The same file again changes nothing.
+
+    Columns: external_id, name (both needed), telegram_id, birth_date, phone, caregiver, timezone, language, cohorts.
+    """
+    from companion.clinics import clinics
+    from companion.clinics.members import command_line
+    from companion.patients.importing import import_csv
+    from companion.service.clock import database_now
+
+    with said_plainly(), file.open("rb") as opened:
+        caller = command_line(clinics.the_clinic(slug))
+        size = file.stat().st_size
+        with click.progressbar(length=size, label="Importing", file=click.get_text_stream("stderr")) as bar:
+            report = import_csv(caller, opened, now=database_now(), progress=lambda done, _: bar.update(done - bar.pos))
+    _tell(report)
+
+
+def _tell(report: "Report") -> None:
+    click.echo(
+        f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged, {len(report.refused)} refused"
+    )
+    if report.ignored:
+        click.echo(f"Columns that were ignored: {', '.join(report.ignored)}", err=True)
+    for row in report.refused:
+        click.echo(f"line {row.line}: {row.reason}")

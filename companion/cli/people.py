@@ -1,0 +1,53 @@
+"""`companion member` and `companion key`: people who sign in, and keys for programs.
+
+What alone a script may want (the link, the key) goes to standard output; the words around it to standard error.
+"""
+
+import click
+
+from companion.cli.refusals import said_plainly
+
+ROLES = click.Choice(["viewer", "provider", "admin"])
+CLINIC_HELP = "The clinic's slug, where there is more than one."
+
+
+@click.group()
+def member() -> None:
+    """People who sign in."""
+
+
+@member.command("add")
+@click.argument("email")
+@click.option("--role", type=ROLES, default="provider", show_default=True, help="What they may do.")
+@click.option("--clinic", "slug", help=CLINIC_HELP)
+def add_member(email: str, role: str, slug: str | None) -> None:
+    """Add a person (or change the role of one) and print a one-time sign-in link."""
+    from companion.clinics import clinics, members
+    from companion.service.clock import database_now
+
+    with said_plainly():
+        clinic = clinics.the_clinic(slug)
+        added = members.add_member(clinic, email, role, now=database_now())
+    click.echo(f"{added.user.email} is {added.role} of {clinic.name}. This link signs in once, within a day:", err=True)
+    click.echo(members.sign_in_link(added))
+
+
+@click.group()
+def key() -> None:
+    """Keys for programs that use the API."""
+
+
+@key.command("add")
+@click.argument("name")
+@click.option("--role", type=ROLES, default="provider", show_default=True, help="What the program may do.")
+@click.option("--clinic", "slug", help=CLINIC_HELP)
+def add_key(name: str, role: str, slug: str | None) -> None:
+    """Make an API key and print it, once; it can't be shown again."""
+    from companion.clinics import api_keys, clinics
+    from companion.service.clock import database_now
+
+    with said_plainly():
+        clinic = clinics.the_clinic(slug)
+        made, secret = api_keys.make_key(clinic, name, role, now=database_now())
+    click.echo(f"The key {made.name} is {made.role} of {clinic.name}. Keep it now: it is not shown again.", err=True)
+    click.echo(secret)

@@ -1,0 +1,174 @@
+"""What a chat is asked and told: Start, STOP, and the question of consent with its two buttons.
+
+Each answer is a Message in the lane `answer`; the words stand in words.py.
+"""
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+from typing import Final
+
+from companion.clinics import audit
+from companion.clinics.access import Caller
+from companion.clinics.models import Clinic, Role
+from companion.listener.words import Word, say
+from companion.patients import consent, enrolment
+from companion.patients.enrolment import Turned
+from companion.patients.models import Consent, Patient
+from companion.schedules.answers import answer
+from companion.schedules.models import Lane, Message, Status
+
+_AGREE: Final = "consent:yes:"
+_NOT_ME: Final = "consent:no:"
+
+_TURNED: Final = {
+    Turned.UNKNOWN: Word.LINK_UNKNOWN,
+    Turned.USED: Word.LINK_USED,
+    Turned.EXPIRED: Word.LINK_EXPIRED,
+    Turned.TAKEN: Word.LINK_TAKEN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A private chat at one moment, with the patients who are reached there (locked)."""
+
+    clinic: Clinic
+    telegram_id: int
+    client_language: str
+    """What the person's Telegram speaks: the best guess where nobody is known here."""
+    patients: tuple[Patient, ...]
+    now: dt.datetime
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Those that are spoken here."""
+        known = tuple(patient.language for patient in self.patients)
+        return known or (self.client_language or self.clinic.language,)
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """An answer to the question of consent, about this patient."""
+
+    patient: uuid.UUID
+    agrees: bool
+
+
+def started(chat: Chat, payload: str) -> None:
+    """/start: links by an invitation, gives back the consent held before STOP, and asks where a question is open."""
+    if payload:
+        outcome = enrolment.redeem(chat.clinic, payload, chat.telegram_id, now=chat.now)
+        if isinstance(outcome, Turned):
+            return _tell(chat, _TURNED[outcome], to_opted_out=True)
+        if not outcome.again:
+            return _ask(chat, outcome.patient)
+    patients = consent.restore(chat.clinic, chat.telegram_id, source="patient: /start", now=chat.now)
+    unasked = [patient for patient in patients if _is_to_be_asked(chat.clinic, patient)]
+    for patient in unasked:
+        _ask(chat, patient)
+    if not patients:
+        return _tell(chat, Word.NOT_KNOWN)
+    if len(unasked) < len(patients):
+        _tell(chat, Word.STARTED)
+    return None
+
+
+def stopped(chat: Chat, source: str) -> None:
+    """STOP: opts out every patient of the chat, and confirms it once."""
+    consent.withdraw(chat.clinic, chat.telegram_id, source=source, now=chat.now)
+    _tell(chat, Word.STOPPED, to_opted_out=True)
+
+
+def read_tap(data: str) -> Tap | None:
+    """The answer that a button's data stands for; None where it is another button's."""
+    for prefix in (_AGREE, _NOT_ME):
+        if data.startswith(prefix):
+            try:
+                return Tap(uuid.UUID(hex=data.removeprefix(prefix)), agrees=prefix == _AGREE)
+            except ValueError:
+                return None
+    return None
+
+
+def answered(chat: Chat, tap: Tap) -> str:
+    """Takes the answer, while the question is open and this chat is the patient's; what to show over the chat."""
+    patient = next((patient for patient in chat.patients if patient.id == tap.patient), None)
+    language = chat.languages[0]
+    if patient is None or patient.consent_asked_at is None:
+        agreed = patient is not None and patient.consent == Consent.GIVEN and tap.agrees
+        return say(Word.AGREED_BEFORE if agreed else Word.NOT_OPEN, language)
+    if tap.agrees:
+        consent.give(patient, source="patient: agreed", wording=consent.WORDING, now=chat.now)
+        _say(chat, patient, Word.AGREED)
+        return ""
+    consent.unlink(patient, source="patient: not me", now=chat.now)
+    listener = Caller(chat.clinic, "service", None, "listener", Role.PROVIDER)
+    audit.record(listener, "enrolment answered: not me", "patient", patient.id, now=chat.now)
+    # The chat is no longer this patient's, so the answer is nobody's.
+    _say(chat, None, Word.NOT_ME, language=patient.language)
+    return ""
+
+
+def _is_to_be_asked(clinic: Clinic, patient: Patient) -> bool:
+    if patient.consent != Consent.UNKNOWN:
+        return False
+    return patient.consent_asked_at is not None or clinic.consent_required
+
+
+def _ask(chat: Chat, patient: Patient) -> None:
+    if patient.consent_asked_at is None:
+        patient.consent_asked_at = chat.now
+        patient.save(update_fields=["consent_asked_at"])
+    language = patient.language
+    buttons = [
+        [{"text": say(Word.AGREE_BUTTON, language), "callback_data": f"{_AGREE}{patient.id.hex}"}],
+        [{"text": say(Word.NOT_ME_BUTTON, language), "callback_data": f"{_NOT_ME}{patient.id.hex}"}],
+    ]
+    _say(chat, patient, Word.QUESTION, buttons=buttons)
+
+
+def _tell(chat: Chat, word: Word, *, to_opted_out: bool = False) -> None:
+    """One answer for the whole chat, however many patients are reached there.
+
+    `to_opted_out`: it answers STOP, or a Start that opened nothing, and so reaches an opted-out patient too. All else
+    that is said here waits for nobody: a STOP that overtakes it silences it.
+    """
+    patient = chat.patients[0] if chat.patients else None
+    _say(chat, patient, word, language=chat.languages[0], to_opted_out=to_opted_out)
+
+
+def _say(
+    chat: Chat,
+    patient: Patient | None,
+    word: Word,
+    *,
+    language: str = "",
+    buttons: list[list[dict[str, str]]] | None = None,
+    to_opted_out: bool = False,
+) -> None:
+    text = say(word, language or (patient.language if patient else chat.languages[0]))
+    if _is_waiting(chat, patient, text):
+        return
+    answer(
+        chat.clinic,
+        telegram_id=chat.telegram_id,
+        patient=patient,
+        text=text,
+        now=chat.now,
+        buttons=buttons,
+        stop_or_start=to_opted_out,
+    )
+
+
+def _is_waiting(chat: Chat, patient: Patient | None, text: str) -> bool:
+    """Whether the same answer is queued already: a chat that repeats itself a thousand times gets it once."""
+    queued = Message.objects.filter(
+        clinic=chat.clinic,
+        patient=patient,
+        telegram_id=chat.telegram_id,
+        lane__in=(Lane.ANSWER, Lane.STRANGER),
+        status=Status.PENDING,
+        lease_until__isnull=True,
+    )
+    return any(message.text == text for message in queued.order_by("-created_at")[:20])

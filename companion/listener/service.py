@@ -1,0 +1,108 @@
+"""The listener service: fetches updates for each bot and has them worked off, one after the other.
+
+It starts, keeps going and stops cleanly; what an update means and what follows stands in updates.py and handling.py.
+"""
+
+import asyncio
+import signal
+from contextlib import suppress
+from typing import Final
+
+import structlog
+from django.conf import settings
+from django.db import connection
+
+from companion.listener.database import Database
+from companion.listener.poller import Listened, Poller, listened
+from companion.service import health_port
+from companion.service.heartbeat import Heart
+from companion.telegram.client import Client
+
+log = structlog.get_logger(__name__)
+BOTS_SECONDS: Final = 2.0
+"""How soon a bot that was connected, exchanged or taken away is noticed."""
+
+
+def run() -> None:
+    """Runs until SIGTERM or SIGINT."""
+    asyncio.run(_run())
+
+
+async def _run() -> None:
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    service = Service(settings.COMPANION.bot_api_url, sandbox=settings.SANDBOX_ON)
+    port = health_port.serve(service.health, host=settings.COMPANION.host, port=settings.COMPANION.health_port)
+    heart = Heart("listener", state=service.state, health_url=lambda: port.url)
+    heart.start()
+    log.info("the listener works", database=connection.vendor, api=settings.COMPANION.bot_api_url)
+    try:
+        await service.serve(stop)
+    finally:
+        await asyncio.to_thread(heart.stop)
+        port.close()
+        log.info("the listener has stopped")
+
+
+class Service:
+    """All pollers of one process."""
+
+    def __init__(self, api_url: str, *, sandbox: bool) -> None:
+        self._api_url: Final = api_url
+        self._sandbox: Final = sandbox
+        self._pollers: Final[dict[Listened, tuple[Poller, asyncio.Task[None]]]] = {}
+        self._trouble = ""
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Listens for all bots until `stop` is set. An update at hand is finished, or begun anew by the next start."""
+        database = Database()
+        try:
+            async with Client(self._api_url) as client:
+                await self._keep_pollers(client, database, stop)
+        finally:
+            database.close()
+
+    def health(self) -> dict[str, object]:
+        """What GET /health answers."""
+        troubles = [poller.trouble for poller, _ in self._pollers.values() if poller.trouble]
+        detail = self._trouble or "; ".join(troubles)
+        return {"status": "degraded" if detail else "ok", "detail": detail, **self.state()}
+
+    def state(self) -> dict[str, object]:
+        """Small numbers for the heartbeat."""
+        pollers = [poller for poller, _ in self._pollers.values()]
+        return {
+            "bots": len(pollers),
+            "troubled": sum(bool(poller.trouble) for poller in pollers),
+            "taken": sum(poller.taken for poller in pollers),
+        }
+
+    async def _keep_pollers(self, client: Client, database: Database, stop: asyncio.Event) -> None:
+        """Keeps one poller for each bot; a bot with a new token is another one."""
+        try:
+            while not stop.is_set():
+                bots = await database.patiently(listened, self._sandbox, on_trouble=self._note)
+                for gone in self._pollers.keys() - bots:
+                    await _end(self._pollers.pop(gone)[1])
+                for bot in bots - self._pollers.keys():
+                    poller = Poller(client, database, bot)
+                    self._pollers[bot] = (poller, asyncio.create_task(poller.run()))
+                for _, task in self._pollers.values():
+                    if task.done():
+                        # A poller ends by a mistake of ours only: the process goes down with it and is started anew.
+                        task.result()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), BOTS_SECONDS)
+        finally:
+            for _, task in self._pollers.values():
+                await _end(task)
+
+    def _note(self, trouble: str) -> None:
+        self._trouble = trouble
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
