@@ -1,0 +1,114 @@
+"""Wakes sleeping dispatchers at once when there is something to do. A ring that is lost costs time, nothing else.
+
+PostgreSQL carries it by NOTIFY. SQLite has no such thing: there it is a byte in a FIFO in the data folder, which,
+unlike a socket's, may have a path of any length. One reader gets a byte, and on SQLite there is one dispatcher.
+"""
+
+import asyncio
+import errno
+import os
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import psycopg
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+
+log = structlog.stdlib.get_logger(__name__)
+_CHANNEL: Final = "companion_wake"
+_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+"""Seconds before the next try to connect; the last one stays."""
+_KEEPALIVE: Final = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+"""Without these a connection that a firewall forgot would be waited at for hours."""
+
+
+def ring() -> None:
+    """Wakes the dispatchers: when the transaction commits, or now outside of one; not if it is rolled back."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify(%s, '')", [_CHANNEL])
+    else:
+        # Robust: what was committed is committed, though the FIFO be broken.
+        transaction.on_commit(_write_to_fifo, robust=True)
+
+
+async def listen(on_ring: Callable[[], None]) -> None:
+    """Calls `on_ring` in this loop at each ring, and once whenever rings may have been missed. Runs until cancelled."""
+    if connection.vendor == "postgresql":
+        await _listen_to_notify(on_ring)
+    else:
+        await _listen_to_fifo(on_ring)
+
+
+def _fifo() -> Path:
+    return Path(settings.DATA_DIR) / "wake"
+
+
+def _write_to_fifo() -> None:
+    try:
+        fifo = os.open(_fifo(), os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as error:
+        # No FIFO or no reader (ENXIO): no dispatcher runs, and one that starts looks by itself.
+        if error.errno in (errno.ENOENT, errno.ENXIO):
+            return
+        raise
+    try:
+        # Full of rings already: it will wake.
+        with suppress(BlockingIOError):
+            os.write(fifo, b"!")
+    finally:
+        os.close(fifo)
+
+
+async def _listen_to_fifo(on_ring: Callable[[], None]) -> None:
+    path = _fifo()
+    with suppress(FileExistsError):
+        os.mkfifo(path, 0o600)
+    if not stat.S_ISFIFO(path.stat().st_mode):
+        raise FileExistsError(f"{path.name} in the data folder should be a FIFO")
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    # With a writer of our own the reader never sees an end of file, which would wake it without end.
+    writer = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    loop = asyncio.get_running_loop()
+
+    def read() -> None:
+        with suppress(BlockingIOError):
+            os.read(reader, 4096)
+        on_ring()
+
+    loop.add_reader(reader, read)
+    on_ring()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        loop.remove_reader(reader)
+        os.close(reader)
+        os.close(writer)
+
+
+async def _listen_to_notify(on_ring: Callable[[], None]) -> None:
+    failures = 0
+    while True:
+        try:
+            async with await _connect() as listening:
+                await listening.execute(f"LISTEN {_CHANNEL}")
+                failures = 0
+                on_ring()
+                async for _ in listening.notifies():
+                    on_ring()
+        except psycopg.OperationalError as error:
+            if failures == 0:
+                log.warning("rings can't be heard, connecting again", error=type(error).__name__)
+        await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
+        failures += 1
+
+
+async def _connect() -> psycopg.AsyncConnection[psycopg.rows.TupleRow]:
+    parameters = connection.get_connection_params()
+    # Django's own, for connections that aren't asynchronous.
+    del parameters["cursor_factory"], parameters["context"]
+    return await psycopg.AsyncConnection.connect(**{**_KEEPALIVE, **parameters}, autocommit=True)
