@@ -8,6 +8,7 @@ import asyncio
 import datetime as dt
 from typing import Final
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
@@ -16,6 +17,7 @@ from companion.clinics.access import Caller
 from companion.clinics.members import command_line
 from companion.clinics.models import AuditEntry, Bot, Clinic, Closed, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.service.wake import ring
 from companion.telegram.client import BotToken, CallFailed, Client
 from companion.telegram.outcomes import Kind
 
@@ -31,6 +33,10 @@ NO_SANDBOX_HERE: Final = (
 NO_REAL_BOT_HERE: Final = (
     "This data holds invented Telegram IDs (from the demo or the Sandbox's phones), and a real bot could write to "
     "strangers. Start with an empty data folder: set COMPANION_DATA_DIR to a new one, without COMPANION_SANDBOX."
+)
+NO_REAL_BOT_NOW: Final = (
+    "The Sandbox is on here, and what a real bot should send would go to the Sandbox's phones. "
+    "Unset COMPANION_SANDBOX, start again with an empty data folder, and connect the bot there."
 )
 
 
@@ -72,6 +78,7 @@ def connect(
             bot = _put(clinic, read, username, sandbox=sandbox)
             action = SANDBOX_BOT_CONNECTED if sandbox else REAL_BOT_CONNECTED
             audit.record(caller, action, "bot", bot.id, now=now)
+            ring()
     except IntegrityError:
         raise Conflict(
             "This bot serves another clinic already. Make one of its own for each, with @BotFather."
@@ -123,6 +130,8 @@ def ask_username(token: str, *, api_url: str) -> str:
 
 
 def _guard(*, sandbox: bool) -> None:
+    if settings.SANDBOX_ON and not sandbox:
+        raise Conflict(NO_REAL_BOT_NOW)
     if sandbox and has_met_a_real_bot():
         raise Conflict(NO_SANDBOX_HERE)
     if not sandbox and holds_invented_ids():

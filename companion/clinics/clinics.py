@@ -10,6 +10,7 @@ from companion.clinics import audit, marks
 from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, MarkKind, Role
 from companion.clinics.refusals import Problem, Refused, Unknown
+from companion.service.wake import ring
 from companion.times.walls import is_zone
 
 FIRST_SLUG: Final = "clinic"
@@ -55,6 +56,7 @@ def change_clinic(caller: Caller, values: Mapping[str, object], *, now: dt.datet
         clinic.save(update_fields=list(read))
         if before != (clinic.timezone, clinic.quiet_from, clinic.quiet_until):
             marks.leave(clinic, MarkKind.CLINIC, clinic.id, now=now)
+            ring()
         audit.record(caller, "clinic changed", "clinic", clinic.id, now=now)
     return clinic
 

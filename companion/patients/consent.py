@@ -15,6 +15,7 @@ from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict
 from companion.patients.directory import source_of
 from companion.patients.models import Consent, ConsentChange, Patient, Trouble
+from companion.service.wake import ring
 
 WORDING: Final = "2026-1"
 """The version of the question (listener/words.py); to be raised whenever its meaning changes."""
@@ -113,3 +114,5 @@ def _save(patient: Patient, *, source: str, wording: str, now: dt.datetime) -> N
         source=source,
         wording=wording,
     )
+    # Messages may wait for the answer.
+    ring()

@@ -18,6 +18,7 @@ from companion.clinics.refusals import Problem, Refused
 from companion.patients.fields import Given, Wrong, read_cohort_name, read_given
 from companion.patients.models import Cohort, CohortMember, Consent, ConsentChange, Patient, Trouble
 from companion.patients.names import search_key
+from companion.service.wake import ring
 
 COLUMNS: Final = (
     "external_id",
@@ -105,6 +106,7 @@ def add(caller: Caller, values: Mapping[str, object], *, now: dt.datetime) -> Pa
         if read.cohorts:
             place(patient, cohorts_named(caller, read.cohorts, now=now))
             marks.leave(caller.clinic, MarkKind.PATIENT, patient.id, now=now)
+            ring()
         audit.record(caller, "patient added", "patient", patient.id, now=now)
     return patient
 
@@ -123,6 +125,7 @@ def change(caller: Caller, patient: Patient, values: Mapping[str, object], *, no
             place(current, cohorts_named(caller, read.cohorts, now=now))
         if zone != current.timezone or held != set(read.cohorts):
             marks.leave(caller.clinic, MarkKind.PATIENT, current.id, now=now)
+            ring()
         audit.record(caller, "patient changed", "patient", current.id, now=now)
     return current
 

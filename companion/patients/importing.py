@@ -20,6 +20,7 @@ from companion.patients import csv_rows, directory
 from companion.patients.csv_rows import BrokenRow, Header, Lines, NotReadable, Row
 from companion.patients.fields import COHORT_SEPARATOR, Given, read_given
 from companion.patients.models import CohortMember, ConsentChange, Patient
+from companion.service.wake import ring
 
 COLUMNS: Final = (
     "external_id",
@@ -292,7 +293,9 @@ def _write(caller: Caller, planned: Sequence[_Planned], *, now: dt.datetime) -> 
     )
     ConsentChange.objects.bulk_create([change for plan in planned for change in plan.history])
     _place(caller, {plan.patient.id: plan.cohorts for plan in planned if plan.cohorts is not None}, now=now)
-    marks.leave_many(clinic, MarkKind.PATIENT, [plan.patient.id for plan in planned if plan.marked], now=now)
+    if marked := [plan.patient.id for plan in planned if plan.marked]:
+        marks.leave_many(clinic, MarkKind.PATIENT, marked, now=now)
+        ring()
 
 
 def _place(caller: Caller, moved: Mapping[uuid.UUID, frozenset[str]], *, now: dt.datetime) -> None:
