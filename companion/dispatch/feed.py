@@ -32,7 +32,7 @@ class Held:
 
 
 class Feed:
-    """The Messages that one bot's runner holds. `room`: how many of the fast lanes, and how many broadcasts, at most."""
+    """What one bot's runner holds. `room`: how many of the fast lanes, and how many broadcasts, at most."""
 
     def __init__(self, room: int) -> None:
         self.room = room
@@ -110,7 +110,7 @@ class Claim:
 def claim_ahead(
     clinic: uuid.UUID, room: dict[int, int], *, now: dt.datetime, lease: uuid.UUID, seconds: float
 ) -> Claim:
-    """Claims what is ready within AHEAD, lane by lane. `room`: how many of each lane at most; fast lanes share theirs."""
+    """Claims what is ready within AHEAD, lane by lane. `room`: how many of each at most; fast lanes share theirs."""
     until = now + dt.timedelta(seconds=seconds)
     found: list[Claimed] = []
     more = False

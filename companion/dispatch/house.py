@@ -52,7 +52,7 @@ class House:
 
 
 class Results:
-    """Gathers conclusions while the ledger is busy and hands them over as one entry; `on_written` hears of each group."""
+    """Gathers conclusions while the ledger is busy, hands them over as one entry; `on_written` hears of each group."""
 
     def __init__(self, ledger: Ledger, on_written: Callable[[], None]) -> None:
         self._ledger = ledger

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from companion.planning import planner, recipients
-from companion.planning.planner import Turn
 from companion.planning.occurrences import Coming, coming
+from companion.planning.planner import Turn
 from companion.planning.recipients import Addressee
 from companion.planning.writing import Plan, insert, shift
 from companion.schedules import lifecycle

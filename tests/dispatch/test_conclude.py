@@ -1,0 +1,107 @@
+"""What each Outcome of the wire means for the Message, the patient and the bot."""
+
+import datetime as dt
+import random
+import uuid
+
+import pytest
+
+from companion.clinics.models import Closed
+from companion.dispatch.begin import Begun
+from companion.dispatch.conclude import Conclusion, conclude
+from companion.patients.models import Trouble
+from companion.schedules.models import AttemptOutcome, IfUnknown, Status
+from companion.schedules.queue import Candidate
+from companion.schedules.reasons import Reason
+from companion.telegram.outcomes import Kind, Outcome
+from tests.builders import NOW
+
+
+def a_begun(**fields: object) -> Begun:
+    candidate = Candidate(uuid.UUID(int=1), uuid.UUID(int=2), uuid.UUID(int=3))
+    values: dict[str, object] = {
+        "candidate": candidate,
+        "chat": 5_000_000_001,
+        "text": "Take your tablet.",
+        "buttons": None,
+        "slot": NOW,
+        "tries": 0,
+        "if_unknown": IfUnknown.HOLD,
+        "resends": 0,
+    }
+    return Begun(**values | fields)  # type: ignore[arg-type]  # by name
+
+
+def concluded(outcome: Outcome, failures: int = 0, **fields: object) -> Conclusion:
+    return conclude(a_begun(**fields), outcome, now=NOW, failures=failures, dice=random.Random(1))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "reason", "trouble"),
+    [
+        (Outcome(Kind.SENT, message_id=7), Status.SENT, None, Trouble.NONE),
+        (Outcome(Kind.PERMANENT, reason="blocked"), Status.FAILED, Reason.BLOCKED, Trouble.BLOCKED),
+        (Outcome(Kind.PERMANENT, reason="deactivated"), Status.FAILED, Reason.DEACTIVATED, Trouble.DEACTIVATED),
+        (
+            Outcome(Kind.PERMANENT, reason="chat_not_found"),
+            Status.FAILED,
+            Reason.CHAT_NOT_FOUND,
+            Trouble.CHAT_NOT_FOUND,
+        ),
+        (Outcome(Kind.PERMANENT, reason="rejected"), Status.FAILED, Reason.REJECTED, None),
+        (Outcome(Kind.UNKNOWN), Status.FAILED, Reason.OUTCOME_UNKNOWN, None),
+        (Outcome(Kind.TRANSIENT), Status.PENDING, None, None),
+        (Outcome(Kind.TOO_MANY, retry_after=3), Status.PENDING, None, None),
+        (Outcome(Kind.UNAUTHORIZED), Status.PENDING, None, None),
+    ],
+)
+def test_an_outcome_decides_the_status_the_reason_and_the_patients_mark(
+    outcome: Outcome, status: Status, reason: Reason | None, trouble: Trouble | None
+) -> None:
+    found = concluded(outcome)
+
+    assert (found.record.status, found.record.reason, found.trouble) == (status, reason, trouble)
+
+
+def test_too_many_requests_close_the_bot_for_as_long_as_telegram_says() -> None:
+    found = concluded(Outcome(Kind.TOO_MANY, retry_after=17))
+
+    assert found.closing is not None
+    assert (found.closing.until, found.closing.why) == (NOW + dt.timedelta(seconds=17), Closed.RETRY_AFTER)
+
+
+def test_a_refused_token_closes_the_bot() -> None:
+    found = concluded(Outcome(Kind.UNAUTHORIZED))
+
+    assert found.closing is not None
+    assert found.closing.why == Closed.UNAUTHORIZED
+
+
+def test_a_passing_fault_is_tried_again_later_each_time() -> None:
+    waits = [concluded(Outcome(Kind.TRANSIENT), tries=tries).record.ready_at for tries in range(0, 10, 3)]
+
+    assert waits == sorted(waits, key=lambda at: at or NOW)
+    assert waits[0] is not None
+    assert waits[0] > NOW
+
+
+def test_a_few_faults_in_a_row_open_the_circuit() -> None:
+    assert concluded(Outcome(Kind.TRANSIENT), failures=3).closing is None
+    found = concluded(Outcome(Kind.TRANSIENT), failures=4).closing
+    assert found is not None
+    assert found.why == Closed.CIRCUIT
+
+
+def test_a_schedule_may_ask_for_one_resend_of_what_is_unknown() -> None:
+    first = concluded(Outcome(Kind.UNKNOWN), if_unknown=IfUnknown.RESEND)
+    second = concluded(Outcome(Kind.UNKNOWN), if_unknown=IfUnknown.RESEND, resends=1)
+
+    assert (first.record.status, second.record.status) == (Status.PENDING, Status.FAILED)
+
+
+def test_telegrams_words_are_kept_sealed() -> None:
+    found = concluded(Outcome(Kind.PERMANENT, reason="rejected", description="can't parse: Take your tablet"))
+
+    assert found.record.sealed_description is not None
+    assert b"tablet" not in found.record.sealed_description
+    assert found.record.outcome == AttemptOutcome.PERMANENT

@@ -1,0 +1,238 @@
+"""A Message's life: who may change what, and when someone was faster."""
+
+import datetime as dt
+
+import pytest
+
+from companion.clinics.models import Closed
+from companion.clinics.refusals import Conflict
+from companion.patients.models import Consent
+from companion.schedules import acts
+from companion.schedules.models import Attempt, AttemptOutcome, IfUnknown, Lane, Message, Status
+from companion.schedules.reasons import SENTENCES, Reason
+from tests.builders import NOW, a_bot, a_caller, a_clinic, a_message, a_patient
+from tests.schedules import steps
+
+pytestmark = pytest.mark.django_db
+LATER = NOW + dt.timedelta(seconds=61)
+SECOND = dt.timedelta(seconds=1)
+
+
+def a_due_message(**fields: object) -> Message:
+    return a_message(a_patient(a_clinic()), **fields)
+
+
+def begun(message: Message, now: dt.datetime = NOW) -> "steps.Candidate":
+    [claimed] = steps.claim(message.clinic, now=now)
+    found = steps.begin(claimed, now=now)
+    assert found is not None
+    return found
+
+
+def test_a_claim_takes_what_is_ready_soonest_first() -> None:
+    clinic = a_clinic()
+    second = a_message(a_patient(clinic), due_at=NOW - SECOND)
+    first = a_message(a_patient(clinic), due_at=NOW - 2 * SECOND)
+    a_message(a_patient(clinic), due_at=NOW + SECOND)
+
+    claimed = steps.claim(clinic, now=NOW)
+
+    assert {one.id for one in claimed} == {first.id, second.id}
+
+
+def test_a_claim_takes_no_other_clinics_messages() -> None:
+    a_due_message()
+
+    assert steps.claim(a_clinic(), now=NOW) == []
+
+
+def test_a_claim_of_one_lane_leaves_the_others() -> None:
+    message = a_due_message(lane=Lane.BROADCAST)
+
+    assert steps.claim(message.clinic, now=NOW, lane=Lane.REMINDER) == []
+
+
+def test_what_one_dispatcher_holds_no_other_gets() -> None:
+    message = a_due_message()
+    steps.claim(message.clinic, now=NOW)
+
+    assert steps.claim(message.clinic, now=NOW) == []
+
+
+def test_an_answered_message_is_sent_and_keeps_its_evidence() -> None:
+    message = a_due_message()
+
+    steps.sent(begun(message), now=NOW + SECOND)
+
+    after = steps.fresh(message)
+    assert (after.status, after.sent_at, after.telegram_message_id) == (Status.SENT, NOW + SECOND, 77)
+    assert Attempt.objects.get(message=message).outcome == AttemptOutcome.SENT
+
+
+def test_a_claimed_message_whose_dispatcher_died_is_pending_again() -> None:
+    message = a_due_message()
+    steps.claim(message.clinic, now=NOW)
+
+    steps.rescue(now=LATER)
+
+    assert len(steps.claim(message.clinic, now=LATER)) == 1
+
+
+def test_a_begun_message_whose_dispatcher_died_is_unknown_and_not_sent_again() -> None:
+    message = a_due_message()
+    begun(message)
+
+    steps.rescue(now=LATER)
+
+    after = steps.fresh(message)
+    assert (after.status, after.reason) == (Status.FAILED, Reason.OUTCOME_UNKNOWN)
+    assert steps.claim(message.clinic, now=LATER) == []
+
+
+def test_a_schedule_that_wants_it_resends_an_unknown_one_once() -> None:
+    message = a_due_message(if_unknown=IfUnknown.RESEND)
+    begun(message)
+    steps.rescue(now=LATER)
+
+    begun(message, now=LATER)
+    steps.rescue(now=LATER + dt.timedelta(seconds=61))
+
+    after = steps.fresh(message)
+    assert (after.status, after.reason, after.tries) == (Status.FAILED, Reason.OUTCOME_UNKNOWN, 2)
+
+
+def test_late_proof_turns_an_unknown_message_into_a_sent_one() -> None:
+    message = a_due_message()
+    attempt = begun(message)
+    steps.rescue(now=LATER)
+
+    steps.sent(attempt, now=LATER)
+
+    assert steps.fresh(message).status == Status.SENT
+
+
+def test_late_proof_stops_a_retry_that_waits() -> None:
+    message = a_due_message()
+    attempt = begun(message)
+    steps.rescue(now=LATER)
+    acts.retry(a_caller(message.clinic), message, now=LATER, may_arrive_twice=True)
+    [claimed] = steps.claim(message.clinic, now=LATER)
+
+    steps.sent(attempt, now=LATER)
+
+    assert steps.begin(claimed, now=LATER) is None
+    assert steps.fresh(message).status == Status.SENT
+
+
+def test_a_late_no_changes_nothing() -> None:
+    message = a_due_message()
+    attempt = begun(message)
+    steps.rescue(now=LATER)
+
+    steps.record(attempt, AttemptOutcome.PERMANENT, Status.FAILED, now=LATER, reason=Reason.BLOCKED)
+
+    assert steps.fresh(message).reason == Reason.OUTCOME_UNKNOWN
+
+
+def test_a_cancelled_message_is_not_begun_by_whoever_holds_it() -> None:
+    message = a_due_message()
+    [claimed] = steps.claim(message.clinic, now=NOW)
+
+    acts.cancel(a_caller(message.clinic), message, now=NOW)
+
+    assert steps.begin(claimed, now=NOW) is None
+
+
+def test_a_message_on_its_way_can_not_be_cancelled() -> None:
+    message = a_due_message()
+    begun(message)
+
+    with pytest.raises(Conflict, match="on its way"):
+        acts.cancel(a_caller(message.clinic), message, now=NOW)
+
+
+def test_a_sent_message_can_not_be_cancelled() -> None:
+    message = a_due_message()
+    steps.sent(begun(message), now=NOW)
+
+    with pytest.raises(Conflict, match="sent"):
+        acts.cancel(a_caller(message.clinic), message, now=NOW)
+
+
+def test_a_message_cancelled_twice_is_refused_the_second_time() -> None:
+    message = a_due_message()
+    acts.cancel(a_caller(message.clinic), message, now=NOW)
+
+    with pytest.raises(Conflict, match="cancelled"):
+        acts.cancel(a_caller(message.clinic), message, now=NOW)
+
+
+def test_a_retry_of_an_unknown_one_needs_to_be_told_that_it_may_arrive_twice() -> None:
+    message = a_due_message()
+    begun(message)
+    steps.rescue(now=LATER)
+
+    with pytest.raises(Conflict, match="arrived already"):
+        acts.retry(a_caller(message.clinic), message, now=LATER)
+
+
+def test_a_retried_message_is_due_now_and_as_long_good_as_before() -> None:
+    message = a_due_message(due_at=NOW - dt.timedelta(days=1))
+    steps.expire(now=NOW)
+
+    retried = acts.retry(a_caller(message.clinic), message, now=NOW)
+
+    assert (retried.status, retried.due_at, retried.late_at) == (Status.PENDING, NOW, NOW + dt.timedelta(hours=1))
+
+
+def test_an_edited_message_keeps_its_own_text() -> None:
+    message = a_due_message(due_at=NOW + dt.timedelta(hours=1))
+
+    edited = acts.edit(a_caller(message.clinic), message, now=NOW, new_text="Come at ten.")
+
+    assert (edited.text, edited.by_hand) == ("Come at ten.", True)
+
+
+def test_what_could_not_leave_in_time_is_too_late() -> None:
+    message = a_due_message()
+
+    steps.expire(now=message.late_at)
+
+    assert steps.fresh(message).reason == Reason.TOO_LATE
+
+
+def test_what_was_tried_until_it_was_too_late_gave_up() -> None:
+    message = a_due_message()
+    steps.record(begun(message), AttemptOutcome.TRANSIENT, Status.PENDING, now=NOW)
+
+    steps.expire(now=message.late_at)
+
+    assert steps.fresh(message).reason == Reason.GAVE_UP
+
+
+def test_what_waited_for_a_refused_bot_says_so() -> None:
+    message = a_due_message()
+    a_bot(message.clinic, closed_why=Closed.UNAUTHORIZED, closed_until=NOW)
+
+    steps.expire(now=message.late_at)
+
+    assert steps.fresh(message).reason == Reason.BOT_UNAUTHORIZED
+
+
+def test_what_waited_for_consent_in_vain_says_so() -> None:
+    message = a_message(a_patient(a_clinic(), consent=Consent.UNKNOWN, consent_asked_at=NOW))
+
+    steps.expire(now=message.late_at)
+
+    assert steps.fresh(message).reason == Reason.NO_CONSENT
+
+
+def test_what_a_dispatcher_holds_does_not_expire_under_its_hands() -> None:
+    message = a_due_message(due_at=NOW)
+    steps.claim(message.clinic, now=NOW)
+
+    assert steps.expire(now=message.late_at) == 0
+
+
+def test_each_reason_has_a_sentence_that_says_what_to_do() -> None:
+    assert set(SENTENCES) == set(Reason)
