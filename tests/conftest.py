@@ -14,14 +14,16 @@ from django.conf import settings as django_settings
 
 from tests.support import chromium, session
 
-if django_settings.configured or os.environ.get("DJANGO_SETTINGS_MODULE"):
+if django_settings.configured:
     raise pytest.UsageError("Settings are loaded already, perhaps on data of your own: unset DJANGO_SETTINGS_MODULE")
 
-# Not in a hook: the folders' own conftests, which are imported next, may import models. Elsewhere than in the
-# project's folder, so that a developer's own .env isn't read.
-_FOLDER = session.prepare()
-with contextlib.chdir(_FOLDER):
+# Not in a hook: the folders' own conftests, which are imported next, may import models. In another folder than the
+# project's, so that a developer's own .env isn't read. The variable doesn't stay, since pytest-django would load the
+# settings of xdist's workers before this file has prepared them.
+with contextlib.chdir(session.prepare()):
+    os.environ["DJANGO_SETTINGS_MODULE"] = "companion.config.settings"
     django.setup()
+    del os.environ["DJANGO_SETTINGS_MODULE"]
 
 _DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "product_environment"}
 
@@ -68,12 +70,12 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     """SQLite is a file, as in production, and the one that a real process with this environment opens too."""
     if not session.on_postgresql():
         database = django_settings.DATABASES["default"]
-        database["TEST"] = {**database.get("TEST", {}), "NAME": database["NAME"]}
+        database["TEST"] = {"NAME": database["NAME"]}
 
 
 @pytest.fixture
 def product_environment(transactional_db: None) -> dict[str, str]:
-    """The environment in which a real `companion` process works on this test's database (its bot API and port aside)."""
+    """The environment in which a real `companion` process works on this test's database."""
     environment = dict(os.environ)
     if session.on_postgresql():
         name = django_settings.DATABASES["default"]["NAME"]
@@ -84,4 +86,4 @@ def product_environment(transactional_db: None) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, object]) -> dict[str, object]:
-    return {**browser_type_launch_args, **chromium.launch_args()}
+    return browser_type_launch_args | chromium.launch_args()

@@ -1,6 +1,6 @@
-"""The Chromium that browser tests drive: the machine's, else Playwright's own. Run as a module it gets one where there is none.
+"""The Chromium that browser tests drive: the machine's, else Playwright's own.
 
-Not for pages: tests take pytest-playwright's `page`.
+Run as a module it gets one where there is none. Not for pages: tests take pytest-playwright's `page`.
 """
 
 import os
@@ -37,8 +37,8 @@ def find() -> Path | None:
     return _playwrights_own()
 
 
-def launch_args() -> dict[str, object]:
-    """What Playwright's launch() gets. Chromium refuses its own sandbox to root."""
+def launch_args() -> dict[str, str | list[str]]:
+    """What Playwright's launch() gets. Chromium's own sandbox doesn't run as root."""
     executable = find()
     if executable is None:
         raise FileNotFoundError("There is no Chromium here: python -m tests.support.chromium gets one")

