@@ -26,7 +26,7 @@ class Heartbeat(models.Model):
     started_at = models.DateTimeField()
     beat_at = models.DateTimeField()
     health_url = models.CharField(max_length=300)
-    """Where its own health and metrics are; its path ends with a slash."""
+    """Where its own /health and /metrics are, without a slash at the end."""
     state = models.JSONField(default=dict)
     """What the process says of itself: small numbers and words, never a text, a name or a token."""
 

@@ -1,0 +1,105 @@
+"""A service's own GET /health and GET /metrics, for those who watch it. The web's pages and API are elsewhere."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
+from typing import Final
+from urllib.parse import urlsplit
+
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from companion.service.metrics import REGISTRY
+
+log = structlog.stdlib.get_logger(__name__)
+_EVERYWHERE: Final = ("", "0.0.0.0", "::")  # noqa: S104  (compared with, not bound to)
+Health = Callable[[], dict[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class HealthPort:
+    """An open health port."""
+
+    url: str
+    """Without a slash at the end."""
+    close: Callable[[], None]
+    """Stops answering, and returns once the port is free."""
+
+
+def serve(health: Health, *, host: str, port: int) -> HealthPort:
+    """Answers from threads of its own until closed; port 0 takes a free one. Raises OSError if the port can't be had.
+
+    `health` is asked at each GET /health, in such a thread; a `status` of "down" answers 503.
+    """
+    server = _Server((host, port), health)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="health-port", daemon=True
+    )
+    thread.start()
+
+    def close() -> None:
+        server.shutdown()
+        server.server_close()
+
+    return HealthPort(_url(host, server.server_address[1]), close)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    # An answer that hangs must not keep a service from stopping.
+    block_on_close = False
+
+    def __init__(self, address: tuple[str, int], health: Health) -> None:
+        self.health = health
+        if ":" in address[0]:
+            self.address_family = socket.AF_INET6
+        super().__init__(address, _Handler)
+
+    def server_bind(self) -> None:
+        # Not HTTPServer's own, which asks the name service for a name of the host, and may wait long for it.
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        log.exception("the health port failed to answer")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    timeout = 10
+
+    def do_GET(self) -> None:
+        path = urlsplit(self.path).path
+        if path == "/health":
+            self._health()
+        elif path == "/metrics":
+            self._answer(HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(REGISTRY))
+        else:
+            self._answer(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"Here are /health and /metrics.\n")
+
+    def _health(self) -> None:
+        health = self.server.health()
+        status = HTTPStatus.SERVICE_UNAVAILABLE if health.get("status") == "down" else HTTPStatus.OK
+        self._answer(status, "application/json", json.dumps(health, default=str).encode())
+
+    def _answer(self, status: HTTPStatus, kind: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing: whoever watches asks all day."""
+
+
+def _url(host: str, port: int) -> str:
+    # Bound to all addresses: the host's name is the one that others may know it by.
+    name = socket.gethostname() if host in _EVERYWHERE else host
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"

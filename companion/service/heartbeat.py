@@ -1,0 +1,98 @@
+"""Beats: a thread that writes this process's Heartbeat, whatever else the process is busy with. It judges nobody."""
+
+import datetime as dt
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Final
+
+import structlog
+from django.db import Error, close_old_connections, connection, transaction
+from uuid_utils.compat import uuid7
+
+from companion.service.clock import database_now
+from companion.service.models import Heartbeat
+
+log = structlog.stdlib.get_logger(__name__)
+BEAT_SECONDS: Final = 5.0
+_FORGET_AFTER: Final = dt.timedelta(days=1)
+_STOP_SECONDS: Final = 5.0
+
+
+class Heart:
+    """Writes one Heartbeat every 5 s from `start` on, also through outages of the database; `stop` removes it.
+
+    `state` and `health_url` are asked at each beat, in the heart's own thread.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        *,
+        state: Callable[[], dict[str, object]],
+        health_url: Callable[[], str],
+        seconds: float = BEAT_SECONDS,
+    ) -> None:
+        self._kind, self._state, self._health_url, self._seconds = kind, state, health_url, seconds
+        self._id: uuid.UUID = uuid7()
+        self._started_at: dt.datetime | None = None
+        self._in_trouble = False
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Beats at once and from then on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Removes the Heartbeat; returns after five seconds where the database doesn't answer."""
+        self._stop.set()
+        self._thread.join(_STOP_SECONDS)
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._try(self._beat)
+                self._stop.wait(self._seconds)
+            self._try(self._remove)
+        finally:
+            connection.close()
+
+    def _try(self, write: Callable[[], None]) -> None:
+        close_old_connections()
+        try:
+            write()
+        except Error as error:
+            if not self._in_trouble:
+                log.warning("no heartbeat: the database can't be written", error=type(error).__name__)
+            self._in_trouble = True
+            connection.close()
+        else:
+            if self._in_trouble:
+                log.info("the heart beats again")
+            self._in_trouble = False
+
+    def _beat(self) -> None:
+        now = database_now()
+        self._started_at = self._started_at or now
+        says = {"beat_at": now, "health_url": self._health_url(), "state": self._state()}
+        with transaction.atomic():
+            # Missing at the first beat, and after somebody restored a backup.
+            if not Heartbeat.objects.filter(id=self._id).update(**says):
+                Heartbeat.objects.create(**self._who(), started_at=self._started_at, **says)
+            Heartbeat.objects.filter(beat_at__lt=now - _FORGET_AFTER).delete()
+
+    def _who(self) -> dict[str, object]:
+        return {
+            "id": self._id,
+            "kind": self._kind,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "version": version("companion"),
+        }
+
+    def _remove(self) -> None:
+        Heartbeat.objects.filter(id=self._id).delete()

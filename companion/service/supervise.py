@@ -1,0 +1,134 @@
+"""Keeps children running: starts them, restarts what dies, stops all together. What they do is not its business.
+
+A child ends when its parent ends, even by kill -9: it holds the reading end of a pipe that only the parent can write
+to, and sees its end.
+"""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+log = structlog.stdlib.get_logger(__name__)
+PARENT_PIPE: Final = "COMPANION_PARENT_PIPE"
+GRACE_SECONDS: Final = 35.0
+"""What a child is given to stop: longer than the longest request to Telegram."""
+_LOOK_SECONDS: Final = 0.1
+_SHORTEST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 30.0
+_WELL_AFTER: Final = 60.0
+"""A child that ran this long was well: its next end is its first."""
+
+
+def supervise(
+    commands: dict[str, list[str]],
+    *,
+    env: Mapping[str, str],
+    stop: threading.Event,
+    grace_seconds: float = GRACE_SECONDS,
+) -> int:
+    """Runs the commands, by name, until `stop`; each writes to this process's own output.
+
+    Returns the exit code: 0, or 1 if a child had to be killed.
+    """
+    with _parent_pipe() as pipe:
+        children = [_Child(name, command, pipe, {**env, PARENT_PIPE: str(pipe)}) for name, command in commands.items()]
+        try:
+            while not stop.wait(_LOOK_SECONDS):
+                for child in children:
+                    child.look(time.monotonic())
+        finally:
+            killed = _stop_all(children, grace_seconds)
+    return 1 if killed else 0
+
+
+def end_with_parent(*, grace_seconds: float = GRACE_SECONDS) -> None:
+    """To be called by a child when it starts: once its parent is gone it gets SIGTERM, and later is ended.
+
+    Does nothing in a process that `supervise` did not start.
+    """
+    pipe = os.environ.pop(PARENT_PIPE, None)
+    if pipe is None:
+        return
+    # Nor do this process's own children need it.
+    os.set_inheritable(int(pipe), False)
+
+    def wait() -> None:
+        os.read(int(pipe), 1)
+        log.warning("the parent is gone: stopping")
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(grace_seconds)
+        os._exit(1)
+
+    threading.Thread(target=wait, name="parent-watch", daemon=True).start()
+
+
+@dataclass(slots=True)
+class _Child:
+    """One command and, most of the time, its process."""
+
+    name: str
+    command: list[str]
+    pipe: int
+    env: dict[str, str]
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    start_at: float = 0.0
+    pause: float = _SHORTEST_PAUSE
+
+    def look(self, now: float) -> None:
+        """Notices its end, and starts it when it is time."""
+        if self.process is not None and self.process.poll() is not None:
+            self._ended(self.process.returncode, now)
+        if self.process is None and now >= self.start_at:
+            self._start(now)
+
+    def _ended(self, code: int, now: float) -> None:
+        if now - self.started_at >= _WELL_AFTER:
+            self.pause = _SHORTEST_PAUSE
+        log.error("a service ended by itself", service=self.name, exit_code=code, again_in_seconds=self.pause)
+        self.process, self.start_at = None, now + self.pause
+        self.pause = min(self.pause * 2, _LONGEST_PAUSE)
+
+    def _start(self, now: float) -> None:
+        # A session of its own: Ctrl-C reaches the parent only, which then stops all, each once.
+        self.process = subprocess.Popen(  # noqa: S603  (the product's own commands)
+            self.command, env=self.env, pass_fds=[self.pipe], stdin=subprocess.DEVNULL, start_new_session=True
+        )
+        self.started_at = now
+
+
+@contextmanager
+def _parent_pipe() -> Iterator[int]:
+    """The reading end, for children; the writing end stays here, and closes when this process ends."""
+    reading, writing = os.pipe()
+    try:
+        yield reading
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def _stop_all(children: list[_Child], grace_seconds: float) -> list[str]:
+    """SIGTERM to all, then the time to stop, then SIGKILL; returns the names of the killed."""
+    running = [(child.name, child.process) for child in children if child.process is not None]
+    for _, process in running:
+        process.terminate()
+    until = time.monotonic() + grace_seconds
+    killed = []
+    for name, process in running:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(max(until - time.monotonic(), 0))
+        if process.poll() is None:
+            log.error("a service did not stop in time and is killed", service=name)
+            process.kill()
+            process.wait()
+            killed.append(name)
+    return killed
