@@ -114,8 +114,7 @@ def _last_steps(*, json: bool) -> list[Processor]:
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
         structlog.processors.format_exc_info,
         _without_quoted_values,
-        look,
-        _redacted,
+        _redacted(look),
     ]
 
 
@@ -128,5 +127,8 @@ def _without_quoted_values(logger: WrappedLogger, method: str, event: EventDict)
     return event
 
 
-def _redacted(logger: WrappedLogger, method: str, line: str) -> str:
-    return redact(line)
+def _redacted(look: Processor) -> Processor:
+    def render(logger: WrappedLogger, method: str, event: EventDict) -> str:
+        return redact(str(look(logger, method, event)))
+
+    return render
