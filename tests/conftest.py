@@ -9,6 +9,7 @@ import os
 from collections.abc import Generator
 
 import django
+import hypothesis
 import pytest
 from django.conf import settings as django_settings
 
@@ -25,14 +26,20 @@ with contextlib.chdir(session.prepare()):
     django.setup()
     del os.environ["DJANGO_SETTINGS_MODULE"]
 
+# How long one example takes says more about the machine than about the product.
+hypothesis.settings.register_profile("companion", deadline=None)
+hypothesis.settings.load_profile("companion")
+
 _DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "product_environment"}
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if "page" in _fixtures(item):
+        item.add_marker("browser")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for item in items:
-        if "page" in _fixtures(item):
-            item.add_marker("browser")
     # Playwright keeps an event loop running in this thread from its first test on; others' own loops come before.
     items.sort(key=_in_a_browser)
     if session.on_postgresql():
