@@ -1,0 +1,117 @@
+"""What is written to the logs, and what never is: through the product's own set-up, in a process of its own."""
+
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import structlog
+
+ROOT = Path(__file__).resolve().parents[2]
+TOKEN = "123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc"
+BEGIN = """
+import logging, structlog
+from companion.config.logging import configure, logging_settings
+configure(logging_settings(json={json}))
+log = structlog.stdlib.get_logger("companion.some")
+"""
+
+
+def logged(code: str, *, json: bool = True) -> str:
+    """What a process that is set up as every service is writes to standard error."""
+    command = [sys.executable, "-c", BEGIN.format(json=json) + code]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stderr
+
+
+def test_a_line_in_json_names_its_time_level_logger_and_message() -> None:
+    code = "with structlog.contextvars.bound_contextvars(message_id='m1'): log.info('sent', attempt=2)"
+
+    line = json.loads(logged(code))
+
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {"event": "sent", "level": "info", "logger": "companion.some", "message_id": "m1", "attempt": 2}
+
+
+def test_a_librarys_line_has_the_same_shape_and_the_same_ids() -> None:
+    code = (
+        "with structlog.contextvars.bound_contextvars(request_id='r1'): logging.getLogger('waitress').info('at %d', 80)"
+    )
+
+    line = json.loads(logged(code))
+
+    assert (line["event"], line["logger"], line["request_id"]) == ("at 80", "waitress", "r1")
+
+
+def test_a_readable_line_says_the_same() -> None:
+    line = logged("log.warning('the clock is off', seconds=7)", json=False)
+
+    assert "the clock is off" in line
+    assert "seconds=7" in line
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+@pytest.mark.parametrize(
+    "code",
+    [
+        f"log.info('calling /bot{TOKEN}/getMe')",
+        f"log.info('calling', url='/bot{TOKEN}/getMe', also=[{{'x': '{TOKEN}'}}])",
+        f"logging.getLogger('aiohttp.client').error('no answer from %s', '/bot{TOKEN}/getMe')",
+        f"try: raise ValueError('bad token {TOKEN}')\nexcept ValueError: log.exception('no')",
+        f"log.info('quoted', url='/bot{TOKEN.replace(':', '%3A')}/getMe')",
+    ],
+)
+def test_a_bots_token_is_never_written(code: str, as_json: bool) -> None:
+    written = logged(code, json=as_json)
+
+    assert "[bot token]" in written
+    assert TOKEN.partition(":")[2] not in written
+
+
+def test_a_databases_password_is_never_written() -> None:
+    written = logged("log.error('no connection', url='postgresql://ana:pa55word@db/companion')")
+
+    assert "pa55word" not in written
+
+
+def test_what_the_variables_of_a_failed_function_held_is_never_written() -> None:
+    code = "name = 'Ana Silva'\ntry: 1 / 0\nexcept ZeroDivisionError: log.exception('it failed')"
+
+    written = logged(code)
+
+    assert "ZeroDivisionError" in written
+    assert "Ana" not in written
+
+
+def test_the_row_that_postgresql_quotes_in_its_error_is_never_written() -> None:
+    code = (
+        "try: raise ValueError('violates check\\nDETAIL:  Failing row contains (1, Ana\\nSilva, 52000001).')\n"
+        "except ValueError: log.exception('it failed')"
+    )
+
+    written = logged(code)
+
+    assert "violates check" in written
+    assert "Ana" not in written
+    assert "Silva" not in written
+
+
+def test_the_value_that_pydantic_quotes_in_its_error_is_never_written() -> None:
+    code = (
+        "from pydantic import TypeAdapter, ValidationError\n"
+        "try: TypeAdapter(int).validate_python('Ana Silva')\nexcept ValidationError: log.exception('it failed')"
+    )
+
+    assert "Ana" not in logged(code)
+
+
+def test_django_sets_logs_up_this_way() -> None:
+    (handler,) = [each for each in logging.getLogger().handlers if type(each) is logging.StreamHandler]
+
+    assert isinstance(handler.formatter, structlog.stdlib.ProcessorFormatter)
+
+
+@pytest.mark.parametrize("name", ["aiohttp.access", "httpx", "django.server"])
+def test_loggers_that_write_addresses_are_silent(name: str) -> None:
+    assert logged(f"logging.getLogger('{name}').info('GET /path?q=Ana')") == ""
