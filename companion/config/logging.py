@@ -85,12 +85,18 @@ class _WithoutPaths(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         request = getattr(record, "request", None)
-        if request is not None:
-            args = record.args if isinstance(record.args, tuple) else ()
-            said = [str(arg) for arg in args if "/" not in str(arg)]
+        if request is not None and isinstance(record.args, tuple):
             match = getattr(request, "resolver_match", None)
-            record.msg, record.args = " ".join([*said, "on", match.route if match else "no route"]), ()
+            route = match.route if match else "no route"
+            record.args = tuple(_without_path(arg, request.path, route) for arg in record.args)
         return True
+
+
+def _without_path(arg: object, path: str, route: str) -> object:
+    """Another address than the request's own, say where it came from, may hold as much."""
+    if arg == path:
+        return route
+    return "[left out]" if isinstance(arg, str) and "/" in arg else arg
 
 
 def _first_steps() -> list[Processor]:
@@ -110,11 +116,15 @@ def _last_steps(*, json: bool) -> list[Processor]:
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback, pad_event_to=0
         )
     )
+
+    def last(logger: WrappedLogger, method: str, event: EventDict) -> str:
+        return redact(str(look(logger, method, event)))
+
     return [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
         structlog.processors.format_exc_info,
         _without_quoted_values,
-        _redacted(look),
+        last,
     ]
 
 
@@ -125,10 +135,3 @@ def _without_quoted_values(logger: WrappedLogger, method: str, event: EventDict)
             trace = pattern.sub(stand_in, trace)
         event["exception"] = trace
     return event
-
-
-def _redacted(look: Processor) -> Processor:
-    def render(logger: WrappedLogger, method: str, event: EventDict) -> str:
-        return redact(str(look(logger, method, event)))
-
-    return render
