@@ -41,7 +41,7 @@ def page(role: Role = Role.VIEWER) -> Callable[[View[P]], Entry[P]]:
 
     def decorate(view: View[P]) -> Entry[P]:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             if not request.user.is_authenticated:
                 return _to_sign_in(request)
             caller = caller_of(request)
@@ -63,7 +63,9 @@ def page(role: Role = Role.VIEWER) -> Callable[[View[P]], Entry[P]]:
 
 def caller_of(request: HttpRequest) -> Caller | None:
     """The signed-in member in the clinic chosen in this session, else in their first; None without any clinic."""
-    members = Member.objects.filter(user_id=request.user.pk).select_related("clinic", "user")
+    if not request.user.is_authenticated:
+        return None
+    members = Member.objects.filter(user=request.user).select_related("clinic", "user")
     chosen = request.session.get("clinic")
     member = members.filter(clinic_id=chosen).first() if chosen else None
     member = member or members.order_by("created_at", "id").first()

@@ -2,6 +2,7 @@
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.conf import settings
+from django.contrib import messages as flash
 from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -10,7 +11,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from companion.clinics.members import redeem_link, user_of_link
-from companion.clinics.models import Member
+from companion.clinics.models import Clinic
 from companion.clinics.refusals import Unknown
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, as_uuid, came_from, page
@@ -21,6 +22,9 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no 
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def add_message(self, request: HttpRequest, level: int, *_: object, **__: object) -> None:
+        """Says nothing: that one is signed in is plain from the page."""
 
 
 @never_cache
@@ -37,6 +41,8 @@ def sign_in_by_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     if user is None:
         return render(request, "web/accounts/link_over.html", status=410)
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    if not user.has_usable_password():
+        flash.info(request, "To sign in without a link next time, set a password: in the menu at the top right.")
     return redirect(settings.LOGIN_REDIRECT_URL)
 
 
@@ -51,7 +57,7 @@ def forgotten(request: HttpRequest) -> HttpResponse:
 def choose_clinic(request: PageRequest) -> HttpResponse:
     """From now on, in this session, the pages are of this clinic."""
     chosen = as_uuid(request.POST.get("clinic", ""))
-    if not Member.objects.filter(user_id=request.user.pk, clinic_id=chosen).exists():
+    if not Clinic.objects.filter(members__user__username=request.user.get_username(), id=chosen).exists():
         raise Unknown
     request.session["clinic"] = str(chosen)
     return redirect(came_from(request, "/scheduled-messages"))

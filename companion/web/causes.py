@@ -1,4 +1,4 @@
-"""The cause cards: which patient's messages won't arrive, or didn't, and why; at most three, each with what mends it."""
+"""The cause cards: whose messages won't arrive, or didn't, and why; at most three, each with what mends it."""
 
 import datetime as dt
 import uuid
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from companion.clinics.models import Clinic
-from companion.patients.models import Patient
+from companion.patients.models import Consent, Patient, Trouble
 from companion.patients.reach import unreachable, unreachable_reason
 from companion.schedules.models import Message, Status
 from companion.schedules.reasons import Reason, sentence
@@ -17,18 +17,22 @@ LOOKED_AT = 500
 """How many rows are looked at: the cards name causes, they don't count a million rows."""
 AHEAD = dt.timedelta(hours=48)
 BACK = dt.timedelta(hours=24)
+_TROUBLES = {
+    Trouble.BLOCKED: "has blocked the bot",
+    Trouble.DEACTIVATED: "deleted the account",
+    Trouble.CHAT_NOT_FOUND: "has no chat with the bot",
+}
 _PATIENTS_OWN = (Reason.OPTED_OUT, Reason.NO_CONSENT, Reason.NO_TELEGRAM_ID, Reason.BLOCKED, Reason.DEACTIVATED)
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One card: "Ana Silva: 3 messages won't arrive", why, and the page that mends it."""
+    """One card: "Ana Silva opted out: 3 messages won't arrive", why, and the page that mends it."""
 
     patient: Patient
     title: str
     detail: str
     mend: Literal["invite", "patient", "failed"]
-    count: int
 
 
 def causes(clinic: Clinic, *, now: dt.datetime) -> list[Cause]:
@@ -50,14 +54,26 @@ def _wont_arrive(clinic: Clinic, *, now: dt.datetime) -> list[Cause]:
 
 
 def _coming(patient: Patient, clinic: Clinic, count: int) -> Cause:
-    messages = "1 message won't" if count == 1 else f"{count}{'+' if count >= LOOKED_AT else ''} messages won't"
+    messages = "1 message" if count == 1 else f"{count}{'+' if count >= LOOKED_AT else ''} messages"
     return Cause(
         patient=patient,
-        title=f"{patient.name}: {messages} arrive",
+        title=f"{patient.name} {_state(patient)}: {messages} won't arrive",
         detail=unreachable_reason(patient, clinic) or "",
         mend="invite" if patient.telegram_id is None else "patient",
-        count=count,
     )
+
+
+def _state(patient: Patient) -> str:
+    """What stands in the way, as the card's title says it; in the order of patients.reach."""
+    if patient.left_at is not None:
+        return "has left"
+    if patient.telegram_id is None:
+        return "has no Telegram ID"
+    if patient.consent == Consent.WITHDRAWN:
+        return "opted out"
+    if patient.consent_asked_at is not None:
+        return "has not answered yet"
+    return _TROUBLES.get(Trouble(patient.trouble), "has not agreed")
 
 
 def _failed(clinic: Clinic, *, now: dt.datetime) -> list[Cause]:
@@ -78,5 +94,4 @@ def _gone_wrong(patient: Patient, reason: str, count: int) -> Cause:
         title=f"{patient.name}: {messages} failed, {Reason(reason).label.lower()}",
         detail=sentence(reason),
         mend="invite" if reason == Reason.NO_TELEGRAM_ID else "patient" if reason in _PATIENTS_OWN else "failed",
-        count=count,
     )

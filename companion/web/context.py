@@ -1,6 +1,5 @@
 """What every page shows around itself: the clinic, where one can go, whether sending works, and the practice strip."""
 
-import datetime as dt
 import uuid
 from dataclasses import dataclass
 from typing import Literal
@@ -71,16 +70,9 @@ def _places(path: str) -> list[Place]:
         ("/mcp", "Control Panel", "activity-heartbeat"),
         ("/settings", "Settings", "settings"),
     ]
-    if settings.SANDBOX_ON:
-        known.append(("/sandbox", "Practice phone", "device-mobile-message"))
     return [Place(at, label, icon, path == at or path.startswith(f"{at}/")) for at, label, icon in known]
 
 
 def _clinics(request: HttpRequest) -> list[tuple[uuid.UUID, str]]:
-    mine = Clinic.objects.filter(members__user_id=request.user.pk).order_by("name")
+    mine = Clinic.objects.filter(members__user__username=request.user.get_username()).order_by("name")
     return list(mine.values_list("id", "name"))
-
-
-def as_of(moment: dt.datetime) -> str:
-    """The instant as the page's own "as of", readable by a program too."""
-    return moment.isoformat(timespec="seconds")

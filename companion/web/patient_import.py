@@ -1,6 +1,6 @@
 """Importing patients from a CSV file: the form, and the report row by row."""
 
-from typing import Final
+from typing import BinaryIO, Final, cast
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -38,7 +38,7 @@ def bring(request: PageRequest) -> HttpResponse:
     if file is None:
         return render(request, "web/patients/import.html", context | {"error": "Choose a file first."}, status=422)
     try:
-        report = import_csv(request.caller, file.file, now=database_now())
+        report = import_csv(request.caller, cast("BinaryIO", file.file), now=database_now())
     except Refused as no:
         return render(request, "web/patients/import.html", context | {"error": no.problems[0].message}, status=422)
     refused = report.refused[:SHOWN]

@@ -40,7 +40,7 @@ def in_the_sandbox(view: Entry[P]) -> Entry[P]:
     """Where the Sandbox is off, there is no such page."""
 
     @wraps(view)
-    def guarded(request: PageRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def guarded(request: PageRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not settings.SANDBOX_ON:
             raise Unknown
         return view(request, *args, **kwargs)

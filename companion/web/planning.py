@@ -24,8 +24,8 @@ from companion.times.rule_json import to_json
 from companion.times.walls import zone_names
 from companion.web import planning_form as form
 from companion.web.access import PageRequest, page
-from companion.web.upcoming import upcoming
 from companion.web.templatetags.words import plural
+from companion.web.upcoming import upcoming
 
 MATCHES = 8
 """How many patients the picker shows for what was typed."""

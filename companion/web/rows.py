@@ -7,11 +7,13 @@ from typing import Literal
 from zlib import crc32
 
 from companion.clinics.models import Clinic
-from companion.planning import series
+from companion.planning import drafts
 from companion.schedules import queries
 from companion.schedules.models import Message, Schedule, Status
 from companion.schedules.reasons import Reason
 from companion.schedules.wording import texts_of, wont_arrive
+from companion.times import walls
+from companion.times.summary import summary
 
 Group = Literal["Overdue", "Next", "Later", "Earlier"]
 OVERDUE_AFTER = dt.timedelta(seconds=30)
@@ -57,15 +59,20 @@ def _row(message: Message, whole: str, clinic: Clinic, *, now: dt.datetime) -> R
         message=message,
         group=group(message, now=now),
         text=text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…",
-        rule=series.summary(message.schedule) if message.schedule and message.schedule.recurrence else "",
+        rule=rule_words(message.schedule) if message.schedule and message.schedule.recurrence else "",
         wont=wont,
         why=Reason(message.reason).label if message.reason else "",
         by=by(message.created_by_kind, message.created_by_name)
         or (author(message.schedule) if message.schedule else ""),
         action=_action(message),
         on_its_way=queries.on_its_way(message),
-        stamp=f"{message.status}|{message.open_attempt_id or ''}|{message.reason}|{message.due_at.timestamp()}|{wont}|{crc32(text.encode())}",
+        stamp=_stamp(message, wont, text),
     )
+
+
+def _stamp(message: Message, wont: str, text: str) -> str:
+    begun = message.open_attempt_id or ""
+    return f"{message.status}|{begun}|{message.reason}|{message.due_at.timestamp()}|{wont}|{crc32(text.encode())}"
 
 
 def sections(lines: Iterable[Row]) -> list[Section]:
@@ -83,6 +90,11 @@ def group(message: Message, *, now: dt.datetime) -> Group:
     if message.due_at < now - OVERDUE_AFTER:
         return "Overdue" if message.status == Status.PENDING else "Earlier"
     return "Next" if message.due_at < now + NEXT_WITHIN else "Later"
+
+
+def rule_words(schedule: Schedule) -> str:
+    """When a Schedule goes out, in one sentence; unlike planning.series.summary without asking the database."""
+    return summary(walls.parse_wall(schedule.starts_at), drafts.rule_of(schedule), schedule.timezone)
 
 
 def author(schedule: Schedule) -> str:

@@ -19,9 +19,9 @@ from companion.schedules.models import Schedule, State
 from companion.service.clock import database_now
 from companion.times.walls import local
 from companion.web.access import PageRequest, page
-from companion.web.upcoming import upcoming
 from companion.web.rows import author, rows
 from companion.web.templatetags.words import plural
+from companion.web.upcoming import upcoming
 
 PAGE_SIZE = 30
 LATEST = 10
@@ -69,7 +69,6 @@ def show(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
     schedule = queries.schedule(clinic, schedule_id)
     draft = drafts.of(schedule)
     latest = queries.messages(clinic, queries.MessageFilter(schedule=schedule.id, due_to=now))
-    made, recipients = planned.planned_progress(schedule)
     context = {
         "now": now,
         "schedule": schedule,
@@ -78,8 +77,7 @@ def show(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
         "author": author(schedule),
         "upcoming": upcoming(schedule, now=now) if schedule.state in (State.ACTIVE, State.PAUSED) else [],
         "next": planned.next_instants(schedule, now=now),
-        "planned": made,
-        "recipients": recipients,
+        "progress": planned.progress(schedule, now=now),
         "named": schedule.recipients.order_by("name")[:20],
         "rows": rows(queries.page(latest, order="-due_at", after=None, limit=LATEST).items, clinic, now=now),
         "history": AuditEntry.objects.filter(clinic=clinic, subject_id=schedule.id).order_by("-at")[:20],

@@ -167,7 +167,9 @@ def layer_tone(status: str) -> str:
 @register.filter
 def facts(values: Mapping[str, object]) -> list[tuple[str, str]]:
     """The Control Panel's small numbers, each under its name."""
-    return [(name.replace("_", " ").capitalize(), "–" if value is None else str(value)) for name, value in values.items()]
+    return [
+        (name.replace("_", " ").capitalize(), "–" if value is None else str(value)) for name, value in values.items()
+    ]
 
 
 @register.filter

@@ -5,6 +5,10 @@ const one = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const POLL = 10_000;
 
+// ---- On a phone the filters wait behind their button
+const sheet = one(".sheet");
+if (sheet && matchMedia("(max-width: 767px)").matches) sheet.open = false;
+
 // ---- Menus close on a click elsewhere and on Escape
 document.addEventListener("click", (event) => {
   for (const menu of all("details.menu[open], details.ask[open]")) {
@@ -24,6 +28,12 @@ async function openPanel(link) {
   }
   cameFrom = link;
   panel.innerHTML = await answer.text();
+  for (const form of all("form", panel)) {
+    // What is done in the panel comes back to the list as it was.
+    const next = document.createElement("input");
+    Object.assign(next, { type: "hidden", name: "next", value: location.pathname + location.search });
+    form.append(next);
+  }
   panel.hidden = false;
   htmx.process(panel);
   for (const line of all(".line.shown")) line.classList.remove("shown");
