@@ -4,6 +4,7 @@ An import in which single rows were refused is still a success (exit status 0): 
 which rows are not. A file that can't be read at all is a failure.
 """
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,8 +38,12 @@ def import_file(file: Path, slug: str | None) -> None:
     with said_plainly(), file.open("rb") as opened:
         caller = command_line(clinics.the_clinic(slug))
         size = file.stat().st_size
-        with click.progressbar(length=size, label="Importing", file=click.get_text_stream("stderr")) as bar:
-            report = import_csv(caller, opened, now=database_now(), progress=lambda done, _: bar.update(done - bar.pos))
+        with click.progressbar(length=size, label="Importing", file=sys.stderr) as bar:
+
+            def advance(done: int, _total: int) -> None:
+                bar.update(done - bar.pos)
+
+            report = import_csv(caller, opened, now=database_now(), progress=advance)
     _tell(report)
 
 

@@ -4,6 +4,7 @@ import base64
 import binascii
 import uuid
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypedDict
 
 from django.db.models import Count, Prefetch, Q, QuerySet
 
@@ -13,6 +14,15 @@ from companion.clinics.sealed import CannotOpen, seal, unseal
 from companion.patients.models import Cohort, Patient
 from companion.patients.names import search_term
 from companion.patients.reach import unreachable
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    class _Size(TypedDict):
+        size: int
+
+    SizedCohort = WithAnnotations[Cohort, _Size]
+    """A Cohort with how many patients are in it."""
 
 _CURSOR = "patients.queries.cursor"
 
@@ -61,7 +71,7 @@ def patient(clinic: Clinic, id: uuid.UUID | str) -> Patient:
     return found
 
 
-def cohort(clinic: Clinic, id_or_name: uuid.UUID | str) -> Cohort:
+def cohort(clinic: Clinic, id_or_name: uuid.UUID | str) -> "SizedCohort":
     """The clinic's cohort of this id or name, with its size. Raises Unknown."""
     found = _with_size(_cohorts_called(clinic, id_or_name)).first()
     if found is None:
@@ -69,12 +79,12 @@ def cohort(clinic: Clinic, id_or_name: uuid.UUID | str) -> Cohort:
     return found
 
 
-def cohorts(clinic: Clinic) -> QuerySet[Cohort]:
+def cohorts(clinic: Clinic) -> "QuerySet[SizedCohort]":
     """The clinic's cohorts by name, each with its `size`: how many patients are in it who have not left."""
     return _with_size(Cohort.objects.filter(clinic=clinic)).order_by("name")
 
 
-def _with_size(found: QuerySet[Cohort]) -> QuerySet[Cohort]:
+def _with_size(found: QuerySet[Cohort]) -> "QuerySet[SizedCohort]":
     return found.annotate(size=Count("places", filter=Q(places__patient__left_at__isnull=True)))
 
 

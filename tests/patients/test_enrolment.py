@@ -26,7 +26,7 @@ def token_for(patient: Patient) -> str:
 def an_unreached_patient(**fields: object) -> Patient:
     clinic = a_clinic()
     a_bot(clinic, username="linden_bot")
-    return a_patient(clinic, **{"telegram_id": None, "consent": Consent.UNKNOWN} | fields)
+    return a_patient(clinic, "Ana Silva", **{"telegram_id": None, "consent": Consent.UNKNOWN} | fields)
 
 
 def test_an_invitation_is_a_link_that_telegram_takes_and_the_same_as_qr() -> None:

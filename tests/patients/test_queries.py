@@ -127,7 +127,7 @@ def test_a_cursor_shows_no_name_and_can_t_be_made_up() -> None:
 )
 def test_the_sentence_and_the_query_agree_on_who_can_be_reached(fields: dict[str, object], words: str | None) -> None:
     clinic = a_clinic()
-    patient = a_patient(clinic, **fields)
+    patient = a_patient(clinic, "Ana", **fields)
 
     reason = unreachable_reason(patient, clinic)
 
