@@ -8,6 +8,7 @@ created nothing, so its key stays free: a corrected body may use it.
 import datetime as dt
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,7 +23,8 @@ HEADER = "Idempotency-Key"
 KEPT = dt.timedelta(hours=24)
 TAKEN_OVER = dt.timedelta(seconds=60)
 _RUNNING = "A call with this Idempotency-Key is still running. Try again in a moment."
-_MOST = 255
+KEY_PATTERN = "[!-~]{1,255}"
+_KEY = re.compile(KEY_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ def once(
     Conflict while the first still runs, and whatever `create` raises.
     """
     key = _checked(key)
-    digest = hashlib.sha256(json.dumps([call, body], sort_keys=True).encode()).hexdigest()
+    digest = digest_of(call, body)
     IdempotentCall.objects.filter(clinic=caller.clinic, created_at__lt=now - KEPT).delete()
     claim = _claim(caller, key, digest, now)
     if claim.request_hash != digest:
@@ -52,9 +54,14 @@ def once(
     return _run(claim, create)
 
 
+def digest_of(call: str, body: object) -> str:
+    """What tells two calls apart; the order of a body's fields doesn't."""
+    return hashlib.sha256(json.dumps([call, body], sort_keys=True).encode()).hexdigest()
+
+
 def _checked(key: str) -> str:
-    if not key or len(key) > _MOST or not key.isascii() or not key.isprintable():
-        raise Refused(Problem(HEADER, f"Write 1 to {_MOST} printable ASCII characters, like a UUID."))
+    if not _KEY.fullmatch(key):
+        raise Refused(Problem(HEADER, "Write 1 to 255 visible ASCII characters, like a UUID."))
     return key
 
 

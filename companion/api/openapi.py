@@ -11,7 +11,6 @@ from companion.api.auth import SECURITY_SCHEMES
 from companion.api.problems import MEDIA_TYPE
 
 _JSON = "application/json"
-_SCHEMA_503 = "503"
 
 
 class SchedulerAPI(NinjaAPI):
@@ -33,6 +32,7 @@ class SchedulerAPI(NinjaAPI):
             path.pop("head", None)
         for told in _operations(schema):
             _put_problems_right(told)
+            _put_parameters_right(told)
         return schema
 
 
@@ -45,3 +45,15 @@ def _put_problems_right(told: dict[str, Any]) -> None:  # Any: as above
     for status, answer in cast(dict[int, dict[str, Any]], told["responses"]).items():
         if int(status) >= 400 and _JSON in answer.get("content", {}):
             answer["content"] = {MEDIA_TYPE: answer["content"].pop(_JSON)}
+
+
+def _put_parameters_right(told: dict[str, Any]) -> None:  # Any: as above
+    """What stands after a question mark may be left empty, but it is never null."""
+    for parameter in told["parameters"]:
+        if parameter["in"] != "query":
+            continue
+        parameter["allowEmptyValue"] = True
+        schema = parameter["schema"]
+        choices = [choice for choice in schema.get("anyOf", []) if choice != {"type": "null"}]
+        if len(choices) == 1:
+            parameter["schema"] = {**{k: v for k, v in schema.items() if k != "anyOf"}, **choices[0]}

@@ -167,6 +167,6 @@ _IDEMPOTENCY_KEY = {
     "name": idempotency.HEADER,
     "required": False,
     "description": "The same key with the same body gives the first answer again, for 24 hours, and creates nothing.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    "schema": {"type": "string", "pattern": f"^{idempotency.KEY_PATTERN}$"},
     "example": "0192f0c1-7b7e-7c3a-9d55-2f6d1c0a8e11",
 }

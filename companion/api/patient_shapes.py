@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictInt, StrictStr
 
-from companion.api.paging import ListParameters
-from companion.api.values import Body, Day, Instant, Line, QueryFlag, Shape
+from companion.api.paging import MOST, ListParameters
+from companion.api.values import Body, Day, Instant, Line, QueryFlag, QueryNumber, Shape
 from companion.clinics.models import Clinic
 from companion.patients.models import Patient
 from companion.patients.reach import unreachable_reason
@@ -47,6 +47,12 @@ class PatientParameters(ListParameters):
     q: Annotated[Line, Field(max_length=200, description="Looks in names and external ids.")] = ""
     cohort: Annotated[Line, Field(max_length=200, description="Its id or name.")] = ""
     reachable: QueryFlag | None = None
+
+
+class ConversationParameters(ListParameters):
+    """How much of a conversation; all of it, as a rule."""
+
+    limit: Annotated[QueryNumber, Field(ge=1, le=MOST, description="How many at most.")] = MOST
 
 
 class NewCohort(Body):

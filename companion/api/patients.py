@@ -9,9 +9,11 @@ from ninja.files import UploadedFile
 
 from companion.api import examples
 from companion.api.operations import JSON, MULTIPART, Operation, caller_of, operation
+from companion.api.paging import cursor_of, read_cursor
 from companion.api.patient_shapes import (
     Conversation,
     ConversationItem,
+    ConversationParameters,
     EnrolmentShape,
     ImportRefusal,
     ImportReport,
@@ -31,6 +33,7 @@ from companion.service.clock import database_now
 
 router = Router(tags=["patients"])
 _ONE = "/patients/{id}"
+_CONVERSATION = "conversation"
 
 
 @operation(
@@ -133,12 +136,21 @@ def invite_patient(request: HttpRequest, id: UUID, body: NoBody = None) -> Enrol
     return EnrolmentShape(link=made.link, qr_svg=made.qr_svg, expires_at=made.expires_at)
 
 
-@operation(router, Operation("GET", f"{_ONE}/conversation", Role.VIEWER, Conversation, examples.CONVERSATION))
-def read_conversation(request: HttpRequest, id: UUID) -> Conversation:
-    """What went back and forth with a patient, oldest first."""
+@operation(
+    router,
+    Operation(
+        "GET", f"{_ONE}/conversation", Role.VIEWER, Conversation, examples.CONVERSATION, query=ConversationParameters
+    ),
+)
+def read_conversation(request: HttpRequest, id: UUID, query: Query[ConversationParameters]) -> Conversation:
+    """What went back and forth with a patient: the newest items, oldest first; `next` leads to those before them."""
     clinic = caller_of(request).clinic
-    found = conversation(clinic, queries.patient(clinic, id))
+    seen = int(read_cursor(_CONVERSATION, query.cursor)) if query.cursor else 0
+    found = conversation(clinic, queries.patient(clinic, id), limit=seen + query.limit + 1)
+    end = len(found) - seen
+    shown = found[max(end - query.limit, 0) : max(end, 0)]
+    before = cursor_of(_CONVERSATION, str(seen + query.limit)) if end > query.limit else None
     items = [
-        ConversationItem(at=item.at, direction=item.direction, text=item.text, message=item.message) for item in found
+        ConversationItem(at=item.at, direction=item.direction, text=item.text, message=item.message) for item in shown
     ]
-    return Conversation(items=items, next=None)
+    return Conversation(items=items, next=before)

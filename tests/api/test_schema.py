@@ -1,0 +1,94 @@
+"""The whole description, tried with values that fit it and values that don't: no 5xx, no answer outside of it."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+from hypothesis import HealthCheck, Phase, assume, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from companion.api.urls import api
+from companion.clinics.models import Clinic, Role
+from tests.api.calls import Program, a_program
+from tests.builders import a_cohort, a_message, a_patient, a_schedule
+
+# Not fetched by a request: while tests are still collected there is no database to open.
+everything = schemathesis.openapi.from_dict(json.loads(json.dumps(api.get_openapi_schema())))
+everything.app = get_wsgi_application()
+
+
+@pytest.fixture
+def one_connection(db: None) -> Iterator[None]:
+    """Requests in this thread keep the test's own connection open, as under Django's test client."""
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in signals:
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def admin(clinic: Clinic) -> Program:
+    return a_program(clinic, Role.ADMIN)
+
+
+@pytest.fixture
+def known(clinic: Clinic) -> dict[str, str]:
+    """Rows that are there, by the kind that an address names."""
+    patient = a_patient(clinic)
+    schedule = a_schedule(clinic, patient, starts_at="2035-12-02T09:00", recurrence={"frequency": "daily"})
+    return {
+        "patients": str(patient.id),
+        "schedules": str(schedule.id),
+        "messages": str(a_message(patient).id),
+        "cohort": str(a_cohort(clinic).id),
+    }
+
+
+@everything.parametrize()
+@settings(
+    max_examples=15,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_no_request_is_answered_outside_the_description(
+    case: schemathesis.Case[Any], one_connection: None, admin: Program, known: dict[str, str]
+) -> None:
+    # An empty parameter is an absent one, as `allowEmptyValue` says; schemathesis takes it for a wrong one.
+    assume("" not in case.query.values())
+    _point_to_rows_that_are_there(case, known)
+
+    # What a room below refuses is 422 though the shape was right, hence the one check that is left out.
+    case.call_and_validate(headers={"Authorization": f"Bearer {admin.key}"}, excluded_checks=[positive_data_acceptance])
+
+
+def _point_to_rows_that_are_there(case: schemathesis.Case[Any], known: dict[str, str]) -> None:
+    kind = case.path.split("/")[3] if case.path.startswith("/api/scheduler/") else ""
+    if "id" in case.path_parameters and _is_id(case.path_parameters["id"]):
+        case.path_parameters["id"] = known[kind]
+    if not isinstance(case.body, dict):
+        return
+    if _is_id(case.body.get("patient")):
+        case.body["patient"] = known["patients"]
+    if _is_id(case.body.get("cohort")):
+        case.body["cohort"] = known["cohort"]
+    patients = case.body.get("patients")
+    if isinstance(patients, list) and patients and all(_is_id(one) for one in patients):
+        case.body["patients"] = [known["patients"]]
+
+
+def _is_id(value: object) -> bool:
+    try:
+        return isinstance(value, str) and str(uuid.UUID(value)) == value
+    except ValueError:
+        return False
