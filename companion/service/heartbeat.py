@@ -6,7 +6,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Callable
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 import structlog
@@ -91,8 +91,15 @@ class Heart:
             "kind": self._kind,
             "host": socket.gethostname(),
             "pid": os.getpid(),
-            "version": version("companion"),
+            "version": _version(),
         }
 
     def _remove(self) -> None:
         Heartbeat.objects.filter(id=self._id).delete()
+
+
+def _version() -> str:
+    try:
+        return version("companion")
+    except PackageNotFoundError:
+        return "not installed"

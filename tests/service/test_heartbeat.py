@@ -1,0 +1,101 @@
+"""The heart by the rows that it leaves in a real database, also while that is out of order."""
+
+import datetime as dt
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from django.db import connection
+
+from companion.service.clock import database_now
+from companion.service.heartbeat import Heart
+from companion.service.models import Heartbeat
+from tests.service.waiting import until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@contextmanager
+def a_beating_heart(*, seconds: float = 0.05) -> Iterator[Heart]:
+    heart = Heart("dispatcher", state=lambda: {"on_wire": 3}, health_url=lambda: "http://127.0.0.1:9", seconds=seconds)
+    heart.start()
+    try:
+        yield heart
+    finally:
+        heart.stop()
+
+
+def a_beat() -> Heartbeat:
+    until(Heartbeat.objects.exists, "a heartbeat")
+    return Heartbeat.objects.get()
+
+
+def test_a_process_that_starts_shows_itself_at_once() -> None:
+    with a_beating_heart(seconds=60):
+        beat = a_beat()
+
+    assert (beat.kind, beat.pid, beat.health_url) == ("dispatcher", os.getpid(), "http://127.0.0.1:9")
+    assert beat.state == {"on_wire": 3}
+    assert database_now() - beat.beat_at < dt.timedelta(minutes=1)
+
+
+def test_it_beats_on_in_its_one_row() -> None:
+    with a_beating_heart():
+        first = a_beat()
+
+        until(lambda: Heartbeat.objects.get().beat_at > first.beat_at, "the next beat")
+
+        assert Heartbeat.objects.get().id == first.id
+        assert Heartbeat.objects.get().started_at == first.started_at
+
+
+def test_a_process_that_stops_cleanly_leaves_no_row() -> None:
+    with a_beating_heart(seconds=60):
+        a_beat()
+
+    assert not Heartbeat.objects.exists()
+
+
+def test_rows_of_processes_that_were_killed_go_after_a_day() -> None:
+    now = database_now()
+    killed = {hours: _row_of(now - dt.timedelta(hours=hours)).id for hours in (1, 25)}
+
+    with a_beating_heart(seconds=60):
+        until(lambda: Heartbeat.objects.count() == 2, "the beat and the younger row")
+
+        assert Heartbeat.objects.filter(id=killed[1]).exists()
+
+
+def test_an_outage_of_the_database_does_not_stop_the_heart() -> None:
+    with a_beating_heart():
+        before = a_beat()
+        with _table_out_of_order():
+            began = database_now()
+        until(lambda: Heartbeat.objects.filter(beat_at__gt=began).exists(), "a beat after the outage")
+
+        assert Heartbeat.objects.get().id == before.id
+
+
+def _row_of(beat_at: dt.datetime) -> Heartbeat:
+    return Heartbeat.objects.create(
+        id=uuid.uuid4(),
+        kind="web",
+        host="elsewhere",
+        pid=1,
+        version="0",
+        started_at=beat_at,
+        beat_at=beat_at,
+        health_url="",
+    )
+
+
+@contextmanager
+def _table_out_of_order() -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE service_heartbeat RENAME TO service_away")
+        try:
+            yield
+        finally:
+            cursor.execute("ALTER TABLE service_away RENAME TO service_heartbeat")
