@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from companion.service.clock import STEP, Clock, database_now, machine_now
+from tests.service.waiting import until
 
 NOON = dt.datetime(2026, 12, 1, 12, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
@@ -107,4 +108,4 @@ def test_the_database_gives_its_time_in_utc() -> None:
 def test_the_databases_time_moves_on_within_a_transaction() -> None:
     first = database_now()
 
-    assert database_now() > first
+    until(lambda: database_now() > first, "a later time")
