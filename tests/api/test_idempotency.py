@@ -14,7 +14,7 @@ from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
 from tests.api.calls import Program, a_program
-from tests.builders import a_caller, a_patient
+from tests.builders import a_bot, a_caller, a_patient
 
 SECOND = dt.timedelta(seconds=1)
 
@@ -48,6 +48,7 @@ def test_a_key_used_with_another_body_is_refused(api: Program) -> None:
 
 def test_a_key_used_for_another_call_is_refused(clinic: Clinic, api: Program) -> None:
     ana, ben = a_patient(clinic), a_patient(clinic, "Ben")
+    a_bot(clinic)
     api.post(f"/patients/{ana.id}/enrolment", {}, key="k")
 
     assert api.post(f"/patients/{ben.id}/enrolment", {}, key="k").status == 422

@@ -104,11 +104,8 @@ def test_a_telegram_id_that_can_not_be_right_is_refused_with_a_sentence(api: Pro
     assert {field.partition(".")[0] for field in answer.wrong_fields} == {"telegram_id"}
 
 
-def test_a_field_of_half_a_character_is_named_so_that_it_can_be_read(api: Program) -> None:
-    answer = api.call("POST", "/cohorts", raw=b'{"name": "Diabetes", "\\ud800": 1}')
-
-    assert answer.status == 422
-    assert answer.wrong_fields == ["?"]
+def test_a_field_whose_name_is_half_a_character_is_refused(api: Program) -> None:
+    assert_problem(api.call("POST", "/cohorts", raw=b'{"name": "Diabetes", "\\ud800": 1}'), 422)
 
 
 @pytest.mark.parametrize("query", ["q=%00", "q=%ff%fe", "cohort=%00", "cursor=%00", "limit=1_0", "limit=%D9%A1"])

@@ -1,0 +1,75 @@
+"""Health, the Control Panel's numbers, the metrics and the API's front door."""
+
+from collections.abc import Callable
+
+import pytest
+
+from companion.clinics.models import Role
+from tests.api.calls import NOBODY, PROBLEM, Program
+
+
+@pytest.mark.django_db
+def test_health_is_told_without_a_sign_in() -> None:
+    answer = NOBODY.get("/health")
+
+    assert answer.status == (503 if answer.json["status"] == "down" else 200)
+    assert answer.media_type == "application/json"
+    assert set(answer.json) == {"status", "source", "checked_at", "layers"}
+    assert all(set(layer) == {"layer", "status", "detail"} for layer in answer.json["layers"])
+
+
+def test_the_panels_numbers_have_their_fixed_names(program: Callable[[Role], Program]) -> None:
+    panel = program(Role.VIEWER).get("/api/mcp/status").json
+
+    names = {"status", "services", "messages", "delivery_lag_seconds", "database", "telegram"}
+    assert names <= set(panel)
+    assert set(panel["messages"]) == {
+        "pending",
+        "due",
+        "overdue",
+        "oldest_overdue_seconds",
+        "sent_24h",
+        "failed_24h",
+    }
+    assert set(panel["delivery_lag_seconds"]) == {"p50", "p99"}
+
+
+@pytest.mark.django_db
+def test_the_panels_numbers_are_for_the_clinic_only() -> None:
+    answer = NOBODY.get("/api/mcp/status")
+
+    assert (answer.status, answer.media_type) == (401, PROBLEM)
+
+
+def test_each_check_says_what_it_found_and_what_to_do(api: Program) -> None:
+    answer = api.post("/api/mcp/diagnostics")
+
+    assert answer.status == 200
+    assert all({"name", "group", "result", "value", "advice"} == set(check) for check in answer.json["checks"])
+
+
+@pytest.mark.django_db
+def test_metrics_ask_for_a_key() -> None:
+    assert NOBODY.get("/metrics").status == 401
+
+
+def test_metrics_are_told_to_prometheus_with_a_key(program: Callable[[Role], Program]) -> None:
+    answer = program(Role.VIEWER).get("/metrics")
+
+    assert (answer.status, answer.media_type) == (200, "text/plain")
+    assert "# TYPE companion_messages_sent_total counter" in answer.text
+
+
+@pytest.mark.django_db
+def test_the_front_door_links_to_all_of_it_and_every_link_leads_somewhere(api: Program) -> None:
+    links = NOBODY.get("").json["links"]
+
+    statuses = {name: api.get(link).status for name, link in links.items()}
+
+    # Those that take POST only say so.
+    assert {name for name, status in statuses.items() if status == 405} == {
+        "schedules_preview",
+        "patients_import",
+        "control_panel_diagnostics",
+    }
+    assert set(statuses.values()) <= {200, 405, 503}

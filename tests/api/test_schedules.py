@@ -1,0 +1,235 @@
+"""Schedules as programs plan, preview, change and read them."""
+
+import uuid
+
+import pytest
+
+from companion.clinics.models import Clinic
+from companion.schedules.models import Schedule
+from tests.api.calls import Json, Program, a_daily_schedule
+from tests.builders import a_cohort, a_patient
+
+
+def planned(clinic: Clinic, api: Program, **fields: Json) -> Json:
+    answer = api.post("/schedules", a_daily_schedule(a_patient(clinic), **fields))
+    assert answer.status == 201, answer.text
+    return answer.json
+
+
+def test_a_planned_schedule_reads_back_with_every_default_named(clinic: Clinic, api: Program) -> None:
+    patient = a_patient(clinic)
+
+    answer = api.post("/schedules", a_daily_schedule(patient))
+
+    assert answer.status == 201
+    assert answer.headers["Location"] == f"/api/scheduler/schedules/{answer.json['id']}"
+    schedule = api.get(f"/schedules/{answer.json['id']}").json
+    assert schedule["recurrence"].pop("frequency") == "daily"
+    assert schedule.pop("summary").startswith("Every day at 09:00")
+    del schedule["id"], schedule["created_at"], schedule["created_by"], schedule["recurrence"]
+    assert schedule == {
+        "state": "active",
+        "text": "Good morning {first_name}.",
+        "patients": [str(patient.id)],
+        "cohort": None,
+        "starts_at": "2035-12-01T09:00",
+        "timezone": "Europe/Berlin",
+        "late_after": "PT1H",
+        "quiet_hours": "ignore",
+        "if_unknown": "hold",
+        "lane": "reminder",
+        "review_on": None,
+        "next": [f"2035-12-0{day}T08:00:00Z" for day in range(1, 6)],
+    }
+
+
+def test_a_schedule_tells_who_made_it(clinic: Clinic, api: Program) -> None:
+    author = planned(clinic, api)["created_by"]
+
+    assert (author["kind"], author["name"].startswith("program")) == ("key", True)
+
+
+def test_a_broadcast_waits_in_quiet_hours_and_is_good_for_half_a_day(clinic: Clinic, api: Program) -> None:
+    schedule = planned(clinic, api, lane="broadcast")
+
+    assert (schedule["quiet_hours"], schedule["late_after"]) == ("wait", "PT12H")
+
+
+def test_a_rule_comes_back_as_it_was_given(clinic: Clinic, api: Program) -> None:
+    rule = {
+        "frequency": "monthly",
+        "interval": 2,
+        "weekdays": ["2tu", "-1fr"],
+        "month_days": [],
+        "month_end": "skip",
+        "set_position": None,
+        "times": ["08:00", "20:30"],
+        "except": ["2036-02-12"],
+        "until": "2037-03-01",
+        "count": None,
+    }
+
+    assert planned(clinic, api, recurrence=rule)["recurrence"] == rule
+
+
+def test_a_schedule_for_a_cohort_names_it_and_no_patients(clinic: Clinic, api: Program) -> None:
+    cohort = a_cohort(clinic, "Diabetes", a_patient(clinic))
+
+    schedule = planned(clinic, api, patients=None, cohort=str(cohort.id))
+
+    assert (schedule["cohort"], schedule["patients"]) == (str(cohort.id), None)
+
+
+def test_an_unreachable_patient_is_accepted_with_a_warning(clinic: Clinic, api: Program) -> None:
+    patient = a_patient(clinic, telegram_id=None)
+
+    answer = api.post("/schedules", a_daily_schedule(patient))
+
+    assert answer.status == 201
+    assert [(one["patient"], one["code"]) for one in answer.json["warnings"]] == [(str(patient.id), "no_telegram_id")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"patients": []}, "patients"),
+        ({"patients": [str(uuid.uuid4())]}, "patients.0"),
+        ({"patients": None, "cohort": str(uuid.uuid4())}, "cohort"),
+        ({"text": "{nobody}"}, "text"),
+        ({"starts_at": "2035-12-01T09:00+01:00"}, "starts_at"),
+        ({"starts_at": "2020-12-01T09:00", "recurrence": None}, "starts_at"),
+        ({"timezone": "Berlin"}, "timezone"),
+        ({"recurrence": {"frequency": "hourly"}}, "recurrence.frequency"),
+        ({"recurrence": {"frequency": "daily", "interval": 1001}}, "recurrence.interval"),
+        ({"recurrence": {"frequency": "weekly", "weekdays": ["monday"]}}, "recurrence.weekdays"),
+        ({"recurrence": {"frequency": "daily", "every": 2}}, "recurrence.every"),
+        ({"late_after": "an hour"}, "late_after"),
+        ({"quiet_hours": "maybe"}, "quiet_hours"),
+        ({"if_unknown": "twice"}, "if_unknown"),
+        ({"lane": "answer"}, "lane"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_its_name(clinic: Clinic, api: Program, fields: Json, field: str) -> None:
+    answer = api.post("/schedules", a_daily_schedule(a_patient(clinic), **fields))
+
+    assert (answer.status, answer.wrong_fields) == (422, [field])
+
+
+def test_a_refused_schedule_leaves_nothing_behind(clinic: Clinic, api: Program) -> None:
+    api.post("/schedules", a_daily_schedule(a_patient(clinic), text="{nobody}"))
+
+    assert not Schedule.objects.filter(clinic=clinic).exists()
+
+
+def test_a_preview_shows_instants_and_texts_and_stores_nothing(clinic: Clinic, api: Program) -> None:
+    patient = a_patient(clinic)
+
+    answer = api.post("/schedules/preview?count=2", a_daily_schedule(patient))
+
+    assert answer.status == 200
+    assert answer.json["occurrences"][0] == {
+        "timezone": "Europe/Berlin",
+        "due_at": "2035-12-01T08:00:00Z",
+        "local": "2035-12-01T09:00:00+01:00",
+        "moved": None,
+    }
+    assert len(answer.json["occurrences"]) == 2
+    assert answer.json["texts"] == [{"patient": str(patient.id), "text": "Good morning Ana."}]
+    assert not Schedule.objects.filter(clinic=clinic).exists()
+
+
+def test_a_preview_marks_what_daylight_saving_moved(clinic: Clinic, api: Program) -> None:
+    body = a_daily_schedule(a_patient(clinic), starts_at="2027-03-28T02:30")
+
+    first = api.post("/schedules/preview", body).json["occurrences"][0]
+
+    assert (first["local"], first["moved"]) == ("2027-03-28T03:30:00+02:00", "dst_gap")
+
+
+@pytest.mark.parametrize("count", ["0", "401", "many"])
+def test_a_preview_of_too_many_is_refused(clinic: Clinic, api: Program, count: str) -> None:
+    answer = api.post(f"/schedules/preview?count={count}", a_daily_schedule(a_patient(clinic)))
+
+    assert (answer.status, answer.wrong_fields) == (422, ["count"])
+
+
+def test_schedules_are_listed_newest_first_page_by_page(clinic: Clinic, api: Program) -> None:
+    wanted = [planned(clinic, api)["id"] for _ in range(3)]
+
+    first = api.get("/schedules?limit=2").json
+    second = api.get(f"/schedules?limit=2&cursor={first['next']}").json
+
+    assert [item["id"] for item in first["items"] + second["items"]] == wanted[::-1]
+    assert second["next"] is None
+
+
+def test_schedules_are_found_by_their_state(clinic: Clinic, api: Program) -> None:
+    paused, active = planned(clinic, api), planned(clinic, api)
+    api.post(f"/schedules/{paused['id']}/pause")
+
+    assert [item["id"] for item in api.get("/schedules?state=active").json["items"]] == [active["id"]]
+
+
+def test_a_change_touches_only_what_it_names(clinic: Clinic, api: Program) -> None:
+    before = planned(clinic, api)
+
+    answer = api.patch(f"/schedules/{before['id']}", {"text": "Another text"})
+
+    assert answer.status == 200
+    assert api.get(f"/schedules/{before['id']}").json == {
+        **{name: value for name, value in before.items() if name not in ("messages", "complete", "warnings")},
+        "text": "Another text",
+    }
+
+
+def test_a_schedule_for_patients_becomes_one_for_a_cohort(clinic: Clinic, api: Program) -> None:
+    before, cohort = planned(clinic, api), a_cohort(clinic, "Diabetes", a_patient(clinic))
+
+    after = api.patch(f"/schedules/{before['id']}", {"cohort": str(cohort.id)}).json
+
+    assert (after["cohort"], after["patients"]) == (str(cohort.id), None)
+
+
+def test_this_and_following_splits_the_series(clinic: Clinic, api: Program) -> None:
+    before = planned(clinic, api)
+
+    after = api.patch(f"/schedules/{before['id']}", {"text": "New", "from": "2035-12-03T09:00"}).json
+
+    assert after["id"] != before["id"]
+    assert after["next"][0] == "2035-12-03T08:00:00Z"
+    old = api.get(f"/schedules/{before['id']}").json
+    assert (old["text"], old["next"]) == (before["text"], ["2035-12-01T08:00:00Z", "2035-12-02T08:00:00Z"])
+
+
+def test_a_pause_and_a_resume_answer_with_the_schedule_as_it_then_is(clinic: Clinic, api: Program) -> None:
+    path = f"/schedules/{planned(clinic, api)['id']}"
+
+    states = [api.post(f"{path}/{act}").json["state"] for act in ("pause", "resume", "cancel")]
+
+    assert states == ["paused", "active", "cancelled"]
+
+
+@pytest.mark.parametrize("act", ["pause", "resume", "cancel"])
+def test_a_cancelled_schedule_is_over(clinic: Clinic, api: Program, act: str) -> None:
+    path = f"/schedules/{planned(clinic, api)['id']}"
+    api.post(f"{path}/cancel")
+
+    assert api.post(f"{path}/{act}").status == 409
+
+
+def test_a_skipped_occurrence_is_left_out(clinic: Clinic, api: Program) -> None:
+    path = f"/schedules/{planned(clinic, api)['id']}"
+
+    answer = api.post(f"{path}/skip", {"occurrence": "2035-12-02T09:00"})
+
+    assert answer.status == 200
+    assert answer.json["next"][:2] == ["2035-12-01T08:00:00Z", "2035-12-03T08:00:00Z"]
+
+
+def test_what_is_no_occurrence_can_not_be_skipped(clinic: Clinic, api: Program) -> None:
+    path = f"/schedules/{planned(clinic, api)['id']}"
+
+    answer = api.post(f"{path}/skip", {"occurrence": "2035-12-02T10:00"})
+
+    assert (answer.status, answer.wrong_fields) == (422, ["occurrence"])
