@@ -5,7 +5,7 @@ The key is derived from SECRET_KEY. What is sealed for one column opens in no ot
 
 import os
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -50,17 +50,22 @@ def unseal(stored: bytes | memoryview, purpose: str) -> str:
         ) from None
 
 
+_Set = TypeVar("_Set", contravariant=True)
+_Get = TypeVar("_Get", covariant=True)
 if TYPE_CHECKING:
 
-    class _Bytes(models.Field[str, str]):
+    class _Bytes(models.Field[_Set, _Get]):
         # what django-stubs reads the Python type of a column from
         _pyi_private_set_type: str
         _pyi_private_get_type: str
 else:
-    _Bytes = models.BinaryField
+
+    class _Bytes(models.BinaryField):
+        def __class_getitem__(cls, _: object) -> type:
+            return cls
 
 
-class SealedField(_Bytes):
+class SealedField(_Bytes[_Set, _Get]):
     """A text that lies sealed in the database and reads as text in Python. It can't be searched or compared.
 
     `purpose` names the column ("schedules.Attempt.text"); raw SQL seals with the same.

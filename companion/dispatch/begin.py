@@ -40,6 +40,8 @@ class Begun:
     text: str
     buttons: list[list[dict[str, str]]] | None
     slot: dt.datetime
+    lane: int
+    due_at: dt.datetime
     tries: int
     """Attempts before this one."""
     if_unknown: str
@@ -129,7 +131,19 @@ def _judge(
 
 def _begun(one: Candidate, letter: Letter, chat: int, words: str, slot: dt.datetime) -> Begun:
     tries = letter.looked.tries - (1 if letter.begun_already else 0)
-    return Begun(one, chat, words, _buttons(letter), slot, tries, letter.if_unknown, letter.resends)
+    looked = letter.looked
+    return Begun(
+        one,
+        chat,
+        words,
+        _buttons(letter),
+        slot,
+        lane=looked.lane,
+        due_at=looked.due_at,
+        tries=tries,
+        if_unknown=letter.if_unknown,
+        resends=letter.resends,
+    )
 
 
 def _verdict(letter: Letter, chats: set[int], now: dt.datetime, limits: Limits) -> Verdict:

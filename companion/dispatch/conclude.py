@@ -18,7 +18,7 @@ from companion.telegram.outcomes import Kind, Outcome
 
 FIRST_RETRY, LONGEST_RETRY = 2.0, 300.0
 """Seconds before the second try, and the most between two; each waits about twice as long as the one before."""
-ASK_AGAIN = dt.timedelta(seconds=20)
+ASK_AGAIN = dt.timedelta(seconds=10)
 """How long a refused bot is closed before it is asked again (DESIGN.md: at least every 30 s)."""
 FAILURES_TO_CLOSE = 5
 LONGEST_CLOSED = 15.0

@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from companion.dispatch.begin import Limits
 from companion.dispatch.conclude import Conclusion
@@ -31,10 +32,11 @@ class House:
     dice: random.Random = field(default_factory=random.SystemRandom)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     on_wire: int = 0
+    machine_clock: bool = True
+    """Whether the machine's clock is the one clock (SQLite)."""
+    clock_suspect: bool = True
     halted: str | None = None
     """Why nothing is begun at present (the machine's clock is off), in words; None: nothing is wrong."""
-    last_sent: float | None = None
-    """The monotonic instant of the last answer that said yes."""
 
     @property
     def free(self) -> int:
@@ -74,7 +76,7 @@ class Results:
             self._some.clear()
             group, self._waiting = self._waiting, []
             conclusions = [conclusion for conclusion, _ in group]
-            await self._ledger.do(lambda conclusions=conclusions: settle(conclusions))
+            await self._ledger.do(partial(settle, conclusions))
             for _, written in group:
                 if not written.done():
                     written.set_result(None)

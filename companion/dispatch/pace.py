@@ -29,7 +29,7 @@ def slots(
     """The free slots from `next_slot` on (from now, where it lies in the past) up to `until`, at most `most`."""
     step = gap(rate)
     first = now if next_slot is None else max(next_slot, now)
-    found = []
+    found: list[dt.datetime] = []
     while first <= until and len(found) < most:
         found.append(first)
         first += step

@@ -18,6 +18,7 @@ from companion.dispatch.house import House, Results
 from companion.dispatch.send import Line, deliver
 from companion.schedules import queue
 from companion.schedules.lifecycle import fresh_attempt
+from companion.schedules.models import Lane
 from companion.schedules.queue import Back, Candidate
 from companion.telegram.client import BotToken, CallFailed
 
@@ -83,7 +84,7 @@ class Runner:
     async def _step(self) -> float:
         """Does what there is to do; returns the seconds after which there may be more."""
         now = self.house.clock.now()
-        if self.house.halted or self.bot.paused:
+        if self.house.halted or self.house.clock_suspect or self.bot.paused:
             await self._give_back(self.feed.clear())
             return self.house.wake_seconds
         if (closed := await self._closed(now)) > 0:
@@ -116,7 +117,7 @@ class Runner:
         return 0
 
     async def _claim(self) -> None:
-        room = {lane: self.feed.room_for(lane) for lane in feed.Lane.values}
+        room = {lane: self.feed.room_for(lane) for lane in Lane.values}
         lease, lease_end = new_id(), self.house.lease_end()
         got = await self.house.ledger.do(
             lambda: feed.claim_ahead(

@@ -10,8 +10,10 @@ import structlog
 
 from companion.dispatch import pace
 from companion.dispatch.begin import Begun
+from companion.dispatch.clock_watch import suspicious
 from companion.dispatch.conclude import Conclusion, conclude, never_left
 from companion.dispatch.house import House
+from companion.schedules.models import Lane
 from companion.service import metrics
 from companion.telegram.client import HELD_BACK, BotToken
 from companion.telegram.outcomes import Kind, Outcome
@@ -73,8 +75,12 @@ async def _request(house: House, line: Line, begun: Begun, seconds: float) -> Ou
 
 def _tell(house: House, begun: Begun, outcome: Outcome) -> None:
     metrics.ATTEMPTS.labels(outcome=outcome.kind.value).inc()
+    if suspicious(outcome.server_date):
+        house.clock_suspect = True
     if outcome.kind is Kind.SENT:
-        house.last_sent = time.monotonic()
+        lane = Lane(begun.lane).name.lower()
+        metrics.MESSAGES_SENT.labels(lane=lane).inc()
+        metrics.DELIVERY_LAG.labels(lane=lane).observe(max((house.clock.now() - begun.due_at).total_seconds(), 0))
         return
     log.warning(
         "an attempt did not end as sent",

@@ -18,7 +18,7 @@ WHERE patients_patient.id = m.patient_id AND patients_patient.trouble <> r.troub
 def settle(conclusions: Sequence[Conclusion]) -> None:
     """Writes down what came of these Attempts."""
     lifecycle.record([one.record for one in conclusions])
-    marks = [
+    marks: list[dict[str, sql.Value]] = [
         {"message": one.record.message, "trouble": one.trouble.value, "at": one.record.at}
         for one in conclusions
         if one.trouble is not None

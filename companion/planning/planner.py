@@ -16,7 +16,8 @@ from companion.planning import drafts, recipients
 from companion.planning.drafts import Draft
 from companion.planning.occurrences import Coming, coming
 from companion.planning.writing import Plan, insert
-from companion.schedules.models import Schedule, State, Version
+from companion.schedules.models import IfUnknown, Lane, Quiet, Schedule, State, Version
+from companion.times import walls
 from companion.times.quiet import QuietHours
 
 Turn = Callable[[], AbstractContextManager[object]]
@@ -105,13 +106,13 @@ def draft_of(schedule: Schedule) -> Draft:
         text="",
         patients=(),
         cohort=schedule.cohort_id,
-        starts_at=drafts.walls.parse_wall(schedule.starts_at),
+        starts_at=walls.parse_wall(schedule.starts_at),
         timezone=schedule.timezone,
         recurrence=drafts.rule_of(schedule),
         late_after=schedule.late_after,
-        quiet_hours=drafts.Quiet(schedule.quiet_hours),
-        if_unknown=drafts.IfUnknown(schedule.if_unknown),
-        lane=drafts.Lane(schedule.lane),
+        quiet_hours=Quiet(schedule.quiet_hours),
+        if_unknown=IfUnknown(schedule.if_unknown),
+        lane=Lane(schedule.lane),
         review_on=schedule.review_on,
     )
 

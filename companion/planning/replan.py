@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from companion.planning import planner, recipients
 from companion.planning.occurrences import Coming, coming
@@ -101,13 +102,13 @@ def _replan_batch(schedule_id: uuid.UUID, ids: list[uuid.UUID], now: dt.datetime
     return moves
 
 
-def _take_out(messages: "lifecycle.QuerySet[Message]", now: dt.datetime) -> int:
+def _take_out(messages: QuerySet[Message], now: dt.datetime) -> int:
     """Whom a Schedule no longer reaches gets nothing of it; a patient who left is told of, the rest is no history."""
     left = lifecycle.stop(messages.filter(patient__left_at__isnull=False), Reason.PATIENT_LEFT, now=now)
     return left + _planned_only(messages).delete()[0]
 
 
-def _planned_only(messages: "lifecycle.QuerySet[Message]") -> "lifecycle.QuerySet[Message]":
+def _planned_only(messages: QuerySet[Message]) -> QuerySet[Message]:
     return messages.filter(lifecycle.NOT_BEGUN, by_hand=False, tries=0)
 
 

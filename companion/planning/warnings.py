@@ -1,6 +1,5 @@
 """What to know before and after planning: warnings with a code and a sentence. They never stop anything."""
 
-import datetime as dt
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,9 +47,7 @@ def of_people(clinic: Clinic, people: QuerySet[Patient]) -> tuple[Warning, ...]:
     return tuple(found)
 
 
-def of_times(
-    clinic: Clinic, draft: Draft, first: Sequence[Coming], zones: list[str], now: dt.datetime
-) -> list[Warning]:
+def of_times(clinic: Clinic, draft: Draft, first: Sequence[Coming], zones: list[str]) -> list[Warning]:
     """What is odd about the first instants: a time that has passed already, quiet hours that are ignored."""
     found = []
     passed = sorted(set(zones) - {one.timezone for one in first})

@@ -6,6 +6,7 @@ The guarded updates are lifecycle.py's; here are the rules and the words for who
 import datetime as dt
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from companion.clinics import audit
 from companion.clinics.access import Caller
@@ -121,7 +122,7 @@ def check_send_at(send_at: dt.datetime, now: dt.datetime, late_after: dt.timedel
     return []
 
 
-def _only(caller: Caller, message: Message) -> "lifecycle.QuerySet[Message]":
+def _only(caller: Caller, message: Message) -> QuerySet[Message]:
     return Message.objects.filter(clinic=caller.clinic, pk=message.pk)
 
 

@@ -7,11 +7,13 @@ import datetime as dt
 import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from django.db import connection
 
 Value = str | int | bool | None | uuid.UUID | dt.datetime
 Row = tuple[object, ...]
+Parameters = Sequence[Any]  # what a driver takes, which is more than one type can say
 
 _SQLITE_TYPES = {"uuid": "TEXT", "timestamptz": "TEXT", "text": "TEXT", "bigint": "INTEGER", "bytea": "TEXT"}
 
@@ -76,15 +78,15 @@ def _plain(value: object) -> str:
     raise TypeError(type(value).__name__)
 
 
-def run(statement: str, parameters: Sequence[object]) -> list[Row]:
+def run(statement: str, parameters: Parameters) -> list[Row]:
     """Executes one named statement; its rows where it returns any."""
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return cursor.fetchall() if cursor.description else []
 
 
-def changed(statement: str, parameters: Sequence[object]) -> int:
+def changed(statement: str, parameters: Parameters) -> int:
     """Executes one named statement; how many rows it changed."""
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
-        return cursor.rowcount
+        return int(cursor.rowcount)

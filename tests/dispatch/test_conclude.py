@@ -10,7 +10,7 @@ from companion.clinics.models import Closed
 from companion.dispatch.begin import Begun
 from companion.dispatch.conclude import Conclusion, conclude
 from companion.patients.models import Trouble
-from companion.schedules.models import AttemptOutcome, IfUnknown, Status
+from companion.schedules.models import AttemptOutcome, IfUnknown, Lane, Status
 from companion.schedules.queue import Candidate
 from companion.schedules.reasons import Reason
 from companion.telegram.outcomes import Kind, Outcome
@@ -25,6 +25,8 @@ def a_begun(**fields: object) -> Begun:
         "text": "Take your tablet.",
         "buttons": None,
         "slot": NOW,
+        "lane": Lane.REMINDER,
+        "due_at": NOW,
         "tries": 0,
         "if_unknown": IfUnknown.HOLD,
         "resends": 0,

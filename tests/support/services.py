@@ -1,0 +1,39 @@
+"""Real `companion` processes for tests, and waiting for what they do."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+DEADLINE = 30.0
+"""Seconds after which a condition that a test waits for has failed; generous, since the machines are slow."""
+
+
+@contextmanager
+def a_service(name: str, environment: Mapping[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+    """Runs `companion <name>` until the block ends; what is still alive then is killed."""
+    process = subprocess.Popen([sys.executable, "-m", "companion.cli.main", name], env=dict(environment))
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def stop(process: "subprocess.Popen[bytes]", number: int = signal.SIGTERM) -> int:
+    """Sends the signal and waits for the end; the exit status."""
+    os.kill(process.pid, number)
+    return process.wait(DEADLINE)
+
+
+def eventually(condition: Callable[[], object], what: str = "the condition") -> None:
+    """Waits until the condition holds; fails after DEADLINE."""
+    until = time.monotonic() + DEADLINE
+    while not condition():
+        if time.monotonic() > until:
+            raise AssertionError(f"{what} did not come true within {DEADLINE:.0f} s")
+        time.sleep(0.02)

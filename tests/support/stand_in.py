@@ -1,0 +1,109 @@
+"""A Bot API server of the tests' own that answers at once, does as told, and keeps a ledger of what arrived.
+
+The Sandbox plays Telegram for people; this plays it for the dispatcher's promises: hangs, cut lines, 429, 5xx.
+"""
+
+import asyncio
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+Handler = Callable[["Arrival"], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A sendMessage that was read whole: when (time.time()), to which chat, what, and the how-manieth to that chat."""
+
+    at: float
+    chat: int
+    text: str
+    number: int
+    request: web.Request = field(repr=False)
+
+
+@dataclass(slots=True)
+class StandIn:
+    """What the test sees and says. `answer` decides what each sendMessage gets; without it, yes."""
+
+    url: str = ""
+    arrivals: list[Arrival] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    """Names of the other methods that were called."""
+    answer: Handler | None = None
+    authorized: bool = True
+    _counts: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    _message_id: int = 0
+
+    def chats(self) -> list[int]:
+        """To whom something arrived, in the order of arrival."""
+        return [arrival.chat for arrival in self.arrivals]
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """One call of the Bot API."""
+        method = request.match_info["method"]
+        if method != "sendMessage":
+            self.asked.append(method)
+        if not self.authorized:
+            return refusal(401, "Unauthorized")
+        if method != "sendMessage":
+            return web.json_response({"ok": True, "result": {"id": 1, "is_bot": True, "first_name": "Stand-in"}})
+        body = await request.json()
+        self._counts[body["chat_id"]] += 1
+        arrival = Arrival(time.time(), body["chat_id"], body["text"], self._counts[body["chat_id"]], request)
+        self.arrivals.append(arrival)
+        return await self.answer(arrival) if self.answer else self.yes(arrival)
+
+    def yes(self, arrival: Arrival) -> web.Response:
+        """Telegram's yes."""
+        self._message_id += 1
+        chat = {"id": arrival.chat, "type": "private", "first_name": "Someone"}
+        result = {"message_id": self._message_id, "date": int(arrival.at), "chat": chat, "text": arrival.text}
+        return web.json_response({"ok": True, "result": result})
+
+
+def refusal(code: int, description: str, **parameters: object) -> web.Response:
+    """Telegram's no."""
+    body: dict[str, object] = {"ok": False, "error_code": code, "description": description}
+    if parameters:
+        body["parameters"] = parameters
+    return web.json_response(body, status=code)
+
+
+@contextmanager
+def stand_in() -> Iterator[StandIn]:
+    """Serves on a free port in a thread of its own."""
+    server = StandIn()
+    started = threading.Event()
+    loop = asyncio.new_event_loop()
+    stopping = asyncio.Event()
+
+    async def serve() -> None:
+        app = web.Application()
+        app.router.add_post("/bot{token}/{method}", server.handle)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        started.set()
+        await stopping.wait()
+        # What hangs on purpose hangs no longer.
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await runner.cleanup()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), daemon=True)
+    thread.start()
+    started.wait(10)
+    try:
+        yield server
+    finally:
+        loop.call_soon_threadsafe(stopping.set)
+        thread.join(10)
+        loop.close()
