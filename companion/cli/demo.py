@@ -1,0 +1,114 @@
+"""`companion up --demo`: a clinic with invented patients to try everything on. A second start adds nothing.
+
+All comes in by the doors that people use: the CSV import, the planning form's checks, the Sandbox's phones.
+"""
+
+import csv
+import datetime as dt
+import io
+import random
+from typing import Final
+
+from django.db import transaction
+
+from companion.cli import prepare
+from companion.cli.demo_people import AGREED, PEOPLE, REPLIES, SERIES, WRITTEN, Person, Series
+from companion.clinics.access import Caller
+from companion.clinics.members import caller_of_member
+from companion.clinics.models import Clinic, Member
+from companion.patients import consent, importing, queries
+from companion.patients.models import Consent, Patient
+from companion.planning import drafts, edit
+from companion.sandbox import phone
+from companion.sandbox.models import Phone, SandboxBot, State
+from companion.schedules import short_form
+from companion.times.walls import wall_name, zone_info
+
+SLUG: Final = "demo"
+NAME: Final = "Linden Practice"
+ZONE: Final = "Europe/Berlin"
+ADMIN: Final = "admin@demo.example"
+
+
+def demo_clinic(*, now: dt.datetime) -> Member:
+    """The demo clinic's admin; the clinic and all in it are made where they aren't there yet.
+
+    Raises Conflict where this data has met a real bot.
+    """
+    with transaction.atomic():
+        clinic, fresh = Clinic.objects.get_or_create(
+            slug=SLUG, defaults={"name": NAME, "timezone": ZONE, "demo": True, "created_at": now}
+        )
+        # First of all, since it refuses where a real bot was met.
+        bot = phone.bot_of(prepare.sandbox_bot(clinic, now=now).token)
+        admin, _ = prepare.first_admin(clinic, now=now, email=ADMIN)
+        if fresh and bot:
+            _fill(caller_of_member(admin), bot, now)
+    return admin
+
+
+def _fill(caller: Caller, bot: SandboxBot, now: dt.datetime) -> None:
+    phones = _phones(bot, now)
+    importing.import_csv(caller, io.BytesIO(_csv(phones).encode()), now=now)
+    patients = {patient.external_id: patient for patient in queries.patients(caller.clinic)}
+    for external_id in AGREED:
+        consent.note(caller, patients[external_id], Consent.GIVEN, now=now)
+    for series in SERIES:
+        _plan(caller, series, patients, now)
+    for external_id, text in WRITTEN:
+        short_form.send_one(caller, patients[external_id], text, None, now=now)
+    for external_id, text in REPLIES:
+        phone.type_text(bot, phones[external_id], text, now)
+
+
+def _phones(bot: SandboxBot, now: dt.datetime) -> dict[str, Phone]:
+    # The same ids each time, so that a demo on another machine looks the same.
+    chance = random.Random(2026)  # noqa: S311  (nothing secret: the ids of a demo's phones)
+    phones: dict[str, Phone] = {}
+    for person in PEOPLE:
+        if person.telegram is None:
+            continue
+        if person.phone_of:
+            phones[person.external_id] = phones[person.phone_of]
+            continue
+        owner = (person.caregiver or person.name).partition(" ")[0]
+        phones[person.external_id] = phone.new_phone(owner, person.language, chance)
+        if person.telegram != State.NOT_STARTED:
+            phone.set_state(bot, phones[person.external_id], person.telegram, now=now)
+    return phones
+
+
+def _csv(phones: dict[str, Phone]) -> str:
+    file = io.StringIO()
+    writer = csv.DictWriter(file, importing.COLUMNS)
+    writer.writeheader()
+    writer.writerows(_row(person, phones.get(person.external_id)) for person in PEOPLE)
+    return file.getvalue()
+
+
+def _row(person: Person, owned: Phone | None) -> dict[str, object]:
+    return {
+        "external_id": person.external_id,
+        "name": person.name,
+        "telegram_id": owned.telegram_id if owned else "",
+        "birth_date": person.birth_date,
+        "phone": person.phone,
+        "caregiver": person.caregiver,
+        "timezone": person.timezone,
+        "language": person.language,
+        "cohorts": person.cohorts,
+    }
+
+
+def _plan(caller: Caller, series: Series, patients: dict[str, Patient], now: dt.datetime) -> None:
+    first_day = now.astimezone(zone_info(ZONE)).date() + dt.timedelta(days=series.starts_in_days)
+    who: dict[str, object] = (
+        {"patients": [str(patients[external_id].id) for external_id in series.people]}
+        if series.people
+        else {"cohort": str(queries.cohort(caller.clinic, series.cohort).id)}
+    )
+    starts_at = wall_name(dt.datetime.combine(first_day, dt.time.fromisoformat(series.time)))
+    values = {"timezone": "patient", **series.values, **who, "starts_at": starts_at}
+    planned = edit.create(caller, drafts.read(caller.clinic, values, now=now), now=now)
+    if series.paused:
+        edit.pause(caller, planned.schedule, now=now)

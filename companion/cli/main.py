@@ -1,0 +1,37 @@
+"""The command `companion` and its parts. What each part does stands in the file of its name.
+
+Nothing of Django is loaded here or by importing the parts: `companion --help` answers at once.
+"""
+
+import sys
+
+import click
+
+from companion.cli.doctor import doctor
+from companion.cli.patients import patients
+from companion.cli.people import key, member
+from companion.cli.ready import ready
+from companion.cli.services import dispatcher, listener, migrate, web
+from companion.cli.up import up
+
+_NEED_DJANGO = ("member", "key", "patients")
+"""These leave it to us; the others get ready themselves, some of them after a look at their options."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="companion", prog_name="companion")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """AI Companion Scheduler: plans messages to patients and delivers them by Telegram.
+
+    Settings are environment variables that begin with COMPANION_; `companion doctor` shows them.
+    """
+    if context.invoked_subcommand in _NEED_DJANGO and not {"-h", "--help"} & set(sys.argv):
+        ready()
+
+
+for command in (up, web, dispatcher, listener, migrate, doctor, member, key, patients):
+    main.add_command(command)
+
+if __name__ == "__main__":
+    main(prog_name="companion")

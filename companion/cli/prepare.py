@@ -1,0 +1,127 @@
+"""What must be there before services start: the schema, the first clinic with its admin, its bot. Starts nothing.
+
+Everything here may be done again at each start; what is there already stays as it is.
+"""
+
+import datetime as dt
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from companion.clinics import bots, members
+from companion.clinics.models import Bot, Clinic, Member, Role
+from companion.clinics.refusals import Conflict, Refused
+from companion.clinics.sealed import CannotOpen
+from companion.sandbox import phone
+
+FIRST_ADMIN: Final = "admin@clinic.example"
+"""Signs in by link, so no mail is ever sent there; `companion member add` adds people by their own addresses."""
+_MIGRATE_LOCK: Final = 7_263_415
+"""Any number, the same in every process: PostgreSQL's advisory lock for whoever migrates."""
+_NOT_BOTH: Final = (
+    "The Sandbox is on and COMPANION_TELEGRAM_BOT_TOKEN is set. Unset COMPANION_SANDBOX to send by the real bot, "
+    "or COMPANION_TELEGRAM_BOT_TOKEN to practise."
+)
+_OTHER_KEY: Final = (
+    "This data was sealed with another COMPANION_SECRET_KEY: texts and the bot's token can't be read. "
+    "Give back the key that it was stored with (unset, it is the file secret_key in the data folder)."
+)
+SANDBOX_BOT_NAME: Final = "Practice bot"
+
+
+def migrate() -> None:
+    """Brings the schema up to date; of several that do so at once, one works and the others wait."""
+    settings.DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _one_at_a_time():
+        call_command("migrate", verbosity=0, interactive=False)
+
+
+def unapplied() -> int:
+    """How many migrations the database still lacks."""
+    executor = MigrationExecutor(connection)
+    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def check_start() -> None:
+    """Raises Conflict where this data and these settings must not come together."""
+    if settings.SANDBOX_ON and settings.COMPANION.telegram_bot_token:
+        raise Conflict(_NOT_BOTH)
+    bots.check_start(sandbox=settings.SANDBOX_ON)
+    try:
+        # Read for the sake of opening its token.
+        list(Bot.objects.all())
+    except CannotOpen:
+        raise Conflict(_OTHER_KEY) from None
+
+
+def first_admin(clinic: Clinic, *, now: dt.datetime, email: str = FIRST_ADMIN) -> tuple[Member, bool]:
+    """The clinic's first admin, and whether there was none and this one was made."""
+    found = Member.objects.filter(clinic=clinic, role=Role.ADMIN, user__is_active=True).select_related("user", "clinic")
+    admin = found.order_by("created_at", "id").first()
+    if admin:
+        return admin, False
+    return members.add_member(clinic, email, Role.ADMIN, now=now), True
+
+
+def first_bot(clinic: Clinic, *, now: dt.datetime) -> str:
+    """Connects the first clinic's bot: the Sandbox's where that is on, else the environment's, else none.
+
+    Returns a sentence for people where something is to be known, else "". Raises Conflict where a guard forbids it and
+    Refused for a token that can't be one.
+    """
+    check_start()
+    if settings.SANDBOX_ON:
+        sandbox_bot(clinic, now=now)
+        return ""
+    token = settings.COMPANION.telegram_bot_token
+    return _real_bot(clinic, token.get_secret_value(), now=now) if token else ""
+
+
+def sandbox_bot(clinic: Clinic, *, now: dt.datetime) -> Bot:
+    """The clinic's bot in the Sandbox, made where it has none there. Raises Conflict where a real bot was met."""
+    bot = Bot.objects.filter(clinic=clinic).first()
+    if bot and bot.sandbox and phone.bot_of(bot.token):
+        return bot
+    username = f"{clinic.slug.replace('-', '_')[:20]}_practice_bot"
+    token = phone.make_bot(SANDBOX_BOT_NAME, username)
+    return bots.first_bot_from_environment(clinic, token, username, sandbox=True, now=now)
+
+
+def _real_bot(clinic: Clinic, token: str, *, now: dt.datetime) -> str:
+    read = bots.read_token(token)
+    bot = Bot.objects.filter(clinic=clinic).first()
+    if bot and bot.token == read.reveal() and bot.username:
+        bots.first_bot_from_environment(clinic, token, bot.username, sandbox=False, now=now)
+        return ""
+    try:
+        username = bots.ask_username(token, api_url=settings.COMPANION.bot_api_url)
+    except Refused as refusal:
+        why = " ".join(problem.message for problem in refusal.problems)
+        if bot and bot.token != read.reveal():
+            # What serves the clinic now isn't given up for one that may never work.
+            return f"The bot of COMPANION_TELEGRAM_BOT_TOKEN is not connected; the one before stays. {why}"
+        bots.first_bot_from_environment(clinic, token, "", sandbox=False, now=now)
+        return f"The bot of COMPANION_TELEGRAM_BOT_TOKEN could not be tried; health says how it stands. {why}"
+    bots.connect(clinic, token, username, sandbox=False, now=now)
+    return ""
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [_MIGRATE_LOCK])
+            try:
+                yield
+            finally:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [_MIGRATE_LOCK])
+        return
+    with (settings.DATA_DIR / "migrate.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,66 @@
+"""Gets Django ready for a command. A wrong setting becomes one plain sentence that names its variable.
+
+It never shows the value that was given: it may be a secret.
+"""
+
+import os
+from typing import TYPE_CHECKING, Final
+
+import click
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+_EXPECTED: Final = {
+    "base_url": "be an address like https://companion.clinic.example",
+    "telegram_api_url": "be an address like https://api.telegram.org",
+    "port": "be a whole number from 0 to 65535",
+    "health_port": "be a whole number from 0 to 65535",
+    "sandbox": "be 1 or 0",
+    "rate_per_second": "be a number above 0",
+    "rate_per_chat": "be a number above 0",
+    "concurrency": "be a whole number from 1 to 10000",
+    "lease_seconds": "be a number of seconds, at least 5",
+    "wake_seconds": "be a number of seconds, at least 0.1",
+    "log": "be text or json",
+}
+
+
+def ready() -> None:
+    """Loads the settings and Django's apps. Raises click.ClickException where a setting is wrong."""
+    # All files that we make hold patients' data or secrets.
+    os.umask(0o077)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "companion.config.settings")
+    # Imported here: `companion --help` needs none of it.
+    import django
+    from django.conf import settings
+    from pydantic import ValidationError
+
+    try:
+        _ = settings.INSTALLED_APPS
+    except ValidationError as wrong:
+        raise click.ClickException(sentences(wrong)) from None
+    except ValueError as wrong:
+        # Environment's own sentence about the database's URL, which doesn't quote it; urlsplit's would.
+        said = str(wrong)
+        raise click.ClickException(said if said.startswith("COMPANION_") else _BAD_URL) from None
+    except OSError as wrong:
+        raise click.ClickException(
+            f"The data folder can't be written ({wrong.strerror}). Name another in COMPANION_DATA_DIR."
+        ) from None
+    django.setup()
+
+
+_BAD_URL: Final = (
+    "COMPANION_DATABASE_URL can't be read. Write it like postgresql://user:password@host:5432/companion, "
+    "with %-escapes for special characters in the password."
+)
+
+
+def sentences(wrong: "ValidationError") -> str:
+    """What is to be set otherwise, a line for each variable."""
+    return "\n".join(_sentence(str(error["loc"][0])) for error in wrong.errors(include_input=False))
+
+
+def _sentence(field: str) -> str:
+    return f"COMPANION_{field.upper()} must {_EXPECTED.get(field, 'have another value')}."

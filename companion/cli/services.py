@@ -1,0 +1,190 @@
+"""`companion web`, `dispatcher`, `listener` and `migrate`: a process each, for systemd, containers and `companion up`.
+
+What a service does stands in its own room; here it is started, watched over, and stopped cleanly.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from companion.cli.ready import ready
+from companion.cli.refusals import said_plainly
+
+if TYPE_CHECKING:
+    import socket
+    import threading
+
+    from waitress.server import TcpWSGIServer
+
+_THREADS: Final = 16
+_CONNECTIONS: Final = 1000
+_BODY_BYTES: Final = 100 * 2**20
+"""Far above what any request may be, so that the product's own refusal is the one that is read."""
+_STOP_SECONDS: Final = 20
+DATABASE_GONE: Final = "The database can't be reached. See that it runs, and that COMPANION_DATABASE_URL is right."
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the database's schema up to date, and make the first clinic where there is none."""
+    ready()
+    from django.db import OperationalError
+
+    from companion.cli import prepare
+    from companion.clinics.clinics import first_clinic
+    from companion.service.clock import database_now
+
+    try:
+        with said_plainly():
+            prepare.migrate()
+            now = database_now()
+            note = prepare.first_bot(first_clinic(now=now), now=now)
+    except OperationalError:
+        raise click.ClickException(DATABASE_GONE) from None
+    if note:
+        click.echo(note, err=True)
+    click.echo("The database is up to date.")
+
+
+@click.command()
+def dispatcher() -> None:
+    """Send what is due, and plan ahead."""
+    _start()
+    from companion.dispatch import service
+    from companion.service.process import AlreadyRunning
+
+    try:
+        service.run()
+    except AlreadyRunning:
+        raise click.ClickException(
+            "A dispatcher works on this data folder already, and SQLite carries one only. For more, use PostgreSQL."
+        ) from None
+
+
+@click.command()
+def listener() -> None:
+    """Read what patients write back."""
+    _start()
+    from companion.listener import service
+
+    service.run()
+
+
+@click.command()
+def web() -> None:
+    """Serve the pages and the API on COMPANION_HOST and COMPANION_PORT."""
+    _start()
+    from django.conf import settings
+    from django.core.wsgi import get_wsgi_application
+    from waitress.server import create_server
+
+    from companion.service import health_port, process
+    from companion.service.heartbeat import Heart
+
+    own = settings.COMPANION
+    # WhiteNoise looks for it, though its files come from where the packages lie.
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+    stop = process.stop_signal()
+    server = create_server(
+        get_wsgi_application(),
+        sockets=[listening(own.host, own.port)],
+        threads=_THREADS,
+        connection_limit=_CONNECTIONS,
+        asyncore_use_poll=True,
+        max_request_body_size=_BODY_BYTES,
+        # The address that people see decides, not a header that anybody could send.
+        url_scheme=own.public_url.partition(":")[0],
+        ident=None,
+    )
+    port = health_port.serve(_web_health, host=own.host, port=own.health_port)
+    heart = Heart("web", state=lambda: {"threads": _THREADS}, health_url=lambda: port.url)
+    heart.start()
+    try:
+        _serve_until(stop, server)
+    finally:
+        heart.stop()
+        port.close()
+
+
+def listening(host: str, port: int) -> "socket.socket":
+    """An open socket for the pages. Raises click.ClickException where the address can't be had."""
+    import socket
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise click.ClickException(
+            f"Port {port} on {host} can't be had ({error.strerror}). Stop what uses it, or choose another by "
+            f"COMPANION_PORT."
+        ) from None
+
+
+def _start() -> None:
+    """What each service checks first. Raises click.ClickException with what to do."""
+    ready()
+    from django.db import OperationalError, connection
+
+    from companion.cli import prepare
+    from companion.service.supervise import end_with_parent
+
+    end_with_parent()
+    try:
+        behind = prepare.unapplied()
+        if not behind:
+            with said_plainly():
+                prepare.check_start()
+    except OperationalError:
+        raise click.ClickException(DATABASE_GONE) from None
+    connection.close()
+    if behind:
+        raise click.ClickException(f"The database lacks {behind} migrations. Run `companion migrate` first.")
+
+
+def _web_health() -> dict[str, object]:
+    """How sending stands, as the Control Panel in this process sees it."""
+    from django.db import connection
+
+    from companion.panel import health
+
+    try:
+        report = health.check_now()
+        return {"status": report.status, "detail": health.sentence(report), "source": report.source}
+    finally:
+        connection.close()
+
+
+def _serve_until(stop: "threading.Event", server: "TcpWSGIServer") -> None:
+    """Answers until `stop`; then takes no new connections and finishes the requests at hand."""
+    import threading
+
+    threading.Thread(target=server.run, name="web", daemon=True).start()
+    stop.wait()
+    # In the server's own thread, which is the one that uses the socket.
+    server.trigger.pull_trigger(lambda: _stop_accepting(server))
+    _end_long_polls()
+    server.task_dispatcher.shutdown(timeout=_STOP_SECONDS)
+
+
+def _stop_accepting(server: "TcpWSGIServer") -> None:
+    server.del_channel()
+    server.socket.close()
+
+
+def _end_long_polls() -> None:
+    """A poll of the Sandbox's getUpdates would hold the stop up for as long as it waits: a newer poll ends it."""
+    from django.conf import settings
+    from django.db import Error, connection
+
+    from companion.sandbox import updates
+    from companion.sandbox.models import SandboxBot
+
+    if not settings.SANDBOX_ON:
+        return
+    try:
+        for bot in SandboxBot.objects.all():
+            updates.begin_poll(bot)
+    except Error as error:
+        click.echo(f"Stopping without the database ({type(error).__name__}).", err=True)
+    finally:
+        connection.close()

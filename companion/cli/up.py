@@ -1,0 +1,154 @@
+"""`companion up`: everything on this machine with one command, and nothing left running when it ends.
+
+It prepares, then watches over `companion web`, `dispatcher` and `listener`, each a process of its own.
+"""
+
+import os
+import sys
+import threading
+import time
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Final
+
+import click
+
+from companion.cli.ready import ready
+from companion.cli.refusals import said_plainly
+from companion.cli.services import DATABASE_GONE, listening
+
+_CHILDREN: Final = ("dispatcher", "listener", "web")
+_WAIT_SECONDS: Final = 60.0
+_LOOK_SECONDS: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What people are told: a link that signs in once, where one is due, and what else is to be known."""
+
+    link: str
+    note: str
+
+
+@click.command()
+@click.option("--demo", is_flag=True, help="With a clinic of invented patients, in the Sandbox: nothing leaves.")
+def up(demo: bool) -> None:
+    """Migrate, then run web, dispatcher and listener together until Ctrl+C."""
+    if demo:
+        os.environ["COMPANION_SANDBOX"] = "1"
+    ready()
+    from django.db import connections
+
+    from companion.service import process, supervise
+
+    try:
+        with _alone():
+            prepared = _prepare(demo=demo)
+            connections.close_all()
+            stop = process.stop_signal()
+            told = threading.Thread(target=_tell, args=(prepared, stop), name="tell", daemon=True)
+            told.start()
+            code = supervise.supervise(_commands(), env=os.environ, stop=stop)
+    except process.AlreadyRunning:
+        raise click.ClickException(
+            "`companion up` runs on this data folder already. Stop it first, or set COMPANION_DATA_DIR to another."
+        ) from None
+    sys.exit(code)
+
+
+def _alone() -> AbstractContextManager[None]:
+    """On SQLite one `up` works on a data folder. Raises AlreadyRunning."""
+    from django.conf import settings
+    from django.db import connection
+
+    from companion.service import process
+
+    if connection.vendor == "postgresql":
+        return nullcontext()
+    settings.DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return process.hold_lock(settings.DATA_DIR / "up.lock")
+
+
+def _prepare(*, demo: bool) -> _Prepared:
+    """Schema, clinic, admin, bot. Raises click.ClickException where something forbids the start."""
+    from django.conf import settings
+    from django.db import OperationalError
+
+    from companion.cli import prepare
+    from companion.cli.demo import demo_clinic
+    from companion.clinics.clinics import first_clinic
+    from companion.clinics.members import sign_in_link
+    from companion.service.clock import database_now
+
+    if settings.COMPANION.port == 0:
+        raise click.ClickException("COMPANION_PORT must be a port of your choice here: links carry it.")
+    # Asked for and given back: a child that can't have it would try again and again.
+    listening(settings.COMPANION.host, settings.COMPANION.port).close()
+    try:
+        with said_plainly():
+            prepare.migrate()
+            now = database_now()
+            prepare.check_start()
+            demo_admin = demo_clinic(now=now) if demo else None
+            clinic = first_clinic(now=now)
+            note = prepare.first_bot(clinic, now=now)
+            admin, made = prepare.first_admin(clinic, now=now)
+    except OperationalError:
+        raise click.ClickException(DATABASE_GONE) from None
+    if demo_admin:
+        return _Prepared(sign_in_link(demo_admin), note)
+    # Not each time: whoever collects this output (a service manager's journal) would hold a way in.
+    return _Prepared(sign_in_link(admin) if made or sys.stdout.isatty() else "", note)
+
+
+def _commands() -> dict[str, list[str]]:
+    """The children's commands by their names. A fixed health port is the first one's; the others take the next."""
+    from django.conf import settings
+
+    base = settings.COMPANION.health_port
+    return {
+        name: [
+            *(["env", f"COMPANION_HEALTH_PORT={base + number}"] if base else []),
+            *(sys.executable, "-m", "companion.cli.main", name),
+        ]
+        for number, name in enumerate(_CHILDREN)
+    }
+
+
+def _tell(prepared: _Prepared, stop: threading.Event) -> None:
+    """Says where it is, once the pages answer."""
+    from django.conf import settings
+
+    if prepared.note:
+        click.echo(prepared.note, err=True)
+    until = time.monotonic() + _WAIT_SECONDS
+    while not _answers(settings.COMPANION.host, settings.COMPANION.port):
+        if time.monotonic() > until:
+            click.echo("The pages don't answer yet; the lines above say why.", err=True)
+            until = float("inf")
+        if stop.wait(_LOOK_SECONDS):
+            return
+    url = settings.COMPANION.public_url
+    click.echo(f"\nAI Companion Scheduler runs at {url}")
+    if prepared.link:
+        click.echo(f"Sign in by this link (once, within a day): {prepared.link}")
+    if settings.SANDBOX_ON:
+        click.echo(f"Practice: nothing reaches a real phone. The phones are at {url}/sandbox")
+    click.echo("Ctrl+C stops it.\n")
+
+
+def _answers(host: str, port: int) -> bool:
+    """Whether the pages answer, whatever they say."""
+    import http.client
+
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  (compared with, not bound to)
+    connection = http.client.HTTPConnection(everywhere.get(host, host), port, timeout=5)
+    try:
+        connection.request("GET", "/api/scheduler")
+        connection.getresponse().read()
+    except (OSError, http.client.HTTPException):
+        return False
+    else:
+        return True
+    finally:
+        connection.close()

@@ -1,0 +1,193 @@
+"""Checks of what is ours: services, database, patients' Telegram IDs, settings. Nothing here leaves this machine."""
+
+import datetime as dt
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from django.conf import settings
+from django.db import Error, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Exists, OuterRef, QuerySet
+
+from companion.clinics import bots
+from companion.clinics.models import Bot, Clinic
+from companion.clinics.sealed import CannotOpen
+from companion.panel import facts, judge
+from companion.panel.check import CheckResult, Group, failed, ok, warning
+from companion.patients.models import Patient, Trouble
+from companion.schedules.models import Message, Status
+from companion.service.clock import database_now
+from companion.service.models import Heartbeat, Kind
+from companion.times.walls import is_zone
+
+_COUNTED_TO: Final = 1000
+_WAL_RESET_FIXED: Final = (3, 51, 3)
+"""sqlite.org, "The WAL Reset Bug": versions before this one may corrupt a database in WAL mode."""
+
+
+def services(_clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
+    """Each kind of service, and what its silence or its sending means."""
+    read = facts.read(now=now)
+    for kind in Kind:
+        own = [beat for beat in read.beats if beat.kind == kind]
+        living = sorted({f"{beat.host} ({beat.pid})" for beat in own if judge.alive(beat, now=now)})
+        if living:
+            yield ok(Group.SERVICES, f"{kind.label} alive", ", ".join(living))
+        else:
+            last = f"last sign of life {judge.age(now - own[0].beat_at)} ago" if own else "no sign of life for a day"
+            yield failed(
+                Group.SERVICES, f"{kind.label} alive", last, f"Start it: `companion {kind.value}`, or `companion up`."
+            )
+    wrong = [one for one in judge.findings(read, now=now) if "not running" not in one.words]
+    for finding in wrong:
+        result = failed if finding.status == "down" else warning
+        yield result(Group.SERVICES, "Sending", finding.status, finding.words)
+    if not wrong:
+        yield ok(Group.SERVICES, "Sending", "nothing is overdue or held back")
+
+
+def database(_clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
+    """Reachable, writable, of the right schema, with the clock that it should have."""
+    began = time.perf_counter()
+    try:
+        read_at = database_now()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Error as error:
+        advice = "See that the database runs, and that COMPANION_DATABASE_URL is right."
+        yield failed(Group.DATABASE, "Database reachable", type(error).__name__, advice)
+        return
+    took = (time.perf_counter() - began) * 1000
+    yield ok(Group.DATABASE, "Database reachable", f"{connection.display_name}, {took:.1f} ms")
+    yield _writable(read_at)
+    yield _schema()
+    if connection.vendor == "sqlite":
+        yield _sqlite_version()
+
+
+def _writable(now: dt.datetime) -> CheckResult:
+    from companion.clinics.keys import new_id
+
+    began = time.perf_counter()
+    try:
+        with transaction.atomic():
+            Heartbeat.objects.create(
+                id=new_id(), kind=Kind.WEB, host="check", pid=0, version="", started_at=now, beat_at=now, health_url=""
+            )
+            transaction.set_rollback(True)
+    except Error as error:
+        advice = "See that the disk isn't full and that this user may write to the database (and its folder)."
+        return failed(Group.DATABASE, "Database writable", type(error).__name__, advice)
+    return ok(Group.DATABASE, "Database writable", f"{(time.perf_counter() - began) * 1000:.1f} ms")
+
+
+def _schema() -> CheckResult:
+    executor = MigrationExecutor(connection)
+    behind = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    if behind:
+        return failed(Group.DATABASE, "Schema up to date", f"{behind} migrations missing", "Run `companion migrate`.")
+    return ok(Group.DATABASE, "Schema up to date", "all migrations applied")
+
+
+def _sqlite_version() -> CheckResult:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sqlite_version()")
+        (version,) = cursor.fetchone()
+    if tuple(int(part) for part in str(version).split(".")) < _WAL_RESET_FIXED:
+        advice = "This SQLite can damage a database that is written to by several processes. Install pysqlite3 anew."
+        return failed(Group.DATABASE, "SQLite's version", str(version), advice)
+    return ok(Group.DATABASE, "SQLite's version", str(version))
+
+
+def telegram_ids(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
+    """Patients who have no Telegram ID, or one that Telegram doesn't take, while messages to them are planned."""
+    here = Patient.objects.filter(left_at=None, **({"clinic": clinic} if clinic else {})).order_by()
+    planned = here.filter(Exists(Message.objects.filter(patient=OuterRef("pk"), status=Status.PENDING)))
+    invite = "Hand out enrolment links (on each patient's page): a patient's own Start gives the ID."
+    missing = here.filter(telegram_id=None)
+    yield _people("Telegram ID missing", missing, planned.filter(telegram_id=None), invite)
+    wrong = {"trouble": Trouble.CHAT_NOT_FOUND}
+    yield _people("Telegram ID not known to Telegram", here.filter(**wrong), planned.filter(**wrong), invite)
+    gone = {"trouble__in": [Trouble.BLOCKED, Trouble.DEACTIVATED]}
+    advice = "Reach these patients another way; their pages say what happened."
+    yield _people("Bot blocked, or account deleted", here.filter(**gone), planned.filter(**gone), advice)
+
+
+def _people(name: str, all_of: QuerySet[Patient], waiting: QuerySet[Patient], advice: str) -> CheckResult:
+    count, planned = all_of[:_COUNTED_TO].count(), waiting[:_COUNTED_TO].count()
+    if not planned:
+        return ok(Group.TELEGRAM_IDS, name, f"{count} patients, no message waits for them" if count else "nobody")
+    return warning(Group.TELEGRAM_IDS, name, f"{count} patients, messages wait for {planned}", advice)
+
+
+def configuration(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
+    """Settings that don't fit together, keys that don't open, files that others may read."""
+    yield _sandbox()
+    yield _secret_key()
+    yield _zones(clinic)
+    yield _in_the_open()
+    yield from _file_modes()
+
+
+def _sandbox() -> CheckResult:
+    name = "Sandbox"
+    if settings.SANDBOX_ON and bots.has_met_a_real_bot():
+        return failed(Group.CONFIGURATION, name, "on", bots.NO_SANDBOX_HERE)
+    if not settings.SANDBOX_ON and settings.COMPANION.telegram_bot_token and bots.holds_invented_ids():
+        return failed(Group.CONFIGURATION, name, "off", bots.NO_REAL_BOT_HERE)
+    return ok(Group.CONFIGURATION, name, "on: nothing reaches a real phone" if settings.SANDBOX_ON else "off")
+
+
+def _secret_key() -> CheckResult:
+    try:
+        opened = len(list(Bot.objects.all()))
+    except CannotOpen:
+        advice = "Give back the COMPANION_SECRET_KEY (or the data folder's file secret_key) of before."
+        return failed(Group.CONFIGURATION, "Secret key", "doesn't open what is stored", advice)
+    return ok(Group.CONFIGURATION, "Secret key", f"opens the tokens of {opened} bots" if opened else "set")
+
+
+def _zones(clinic: Clinic | None) -> CheckResult:
+    own = {"clinic": clinic} if clinic else {}
+    used = Patient.objects.filter(left_at=None, **own).order_by().values_list("timezone", flat=True).distinct()
+    unknown = sorted(zone for zone in used[:_COUNTED_TO] if not is_zone(zone))
+    if not is_zone("Europe/Berlin") or unknown:
+        advice = "Install the package tzdata anew; a zone that it doesn't know is to be changed with its patients."
+        return failed(Group.CONFIGURATION, "Time zones", f"unknown: {', '.join(unknown) or 'all'}", advice)
+    return ok(Group.CONFIGURATION, "Time zones", "all known")
+
+
+def _in_the_open() -> CheckResult:
+    own = settings.COMPANION
+    loopback = own.host in ("localhost", "::1") or own.host.startswith("127.")
+    if loopback or own.public_url.startswith("https://"):
+        return ok(Group.CONFIGURATION, "Address", own.public_url)
+    advice = (
+        "Pages and passwords travel unencrypted. Put a proxy with https before it, set COMPANION_BASE_URL to its "
+        "address and COMPANION_HOST to 127.0.0.1 (docs/operations.md)."
+    )
+    return warning(Group.CONFIGURATION, "Address", own.public_url, advice)
+
+
+def _file_modes() -> Iterator[CheckResult]:
+    folder = Path(settings.DATA_DIR)
+    readable = [
+        path.name for path in (folder / "secret_key", folder / "companion.sqlite3", Path(".env")) if _open(path)
+    ]
+    if readable:
+        advice = f"Others on this machine can read them. Run: chmod go= {' '.join(readable)}"
+        yield warning(Group.CONFIGURATION, "Secrets' files", ", ".join(readable), advice)
+    else:
+        yield ok(Group.CONFIGURATION, "Secrets' files", "readable by their owner only")
+
+
+def _open(path: Path) -> bool:
+    """Whether others than its owner may read the file: its own mode, and its folder's where that keeps them out."""
+    try:
+        mode, around = path.stat().st_mode, path.resolve().parent.stat().st_mode
+    except OSError:
+        return False
+    return bool(mode & (stat.S_IRGRP | stat.S_IROTH)) and bool(around & (stat.S_IXGRP | stat.S_IXOTH))

@@ -1,0 +1,127 @@
+"""Checks of what lies around: the way between services, Telegram, this machine's disk and clock."""
+
+import asyncio
+import datetime as dt
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from django.conf import settings
+
+from companion.clinics.models import Bot, Clinic
+from companion.clinics.sealed import CannotOpen
+from companion.panel import facts, judge
+from companion.panel.check import CheckResult, Group, failed, ok, warning
+from companion.panel.direct import NoAnswer, ask
+from companion.service.clock import machine_now
+from companion.service.models import Kind
+from companion.telegram.client import BotToken, CallFailed, Client
+from companion.telegram.outcomes import Answer, Outcome
+from companion.telegram.outcomes import Kind as OutcomeKind
+
+_TELEGRAM_SECONDS: Final = 5.0
+_CLOCK_OFF: Final = dt.timedelta(minutes=2)
+"""From here on the dispatcher stops sending (DESIGN, "A Message's life")."""
+_CLOCK_UNEASY: Final = dt.timedelta(seconds=5)
+_LITTLE: Final = 1024**3
+_NEXT_TO_NONE: Final = 100 * 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What Telegram said to one bot's getMe, and when that came, by this machine's clock."""
+
+    bot: Bot
+    said: Answer | Outcome
+    at: dt.datetime
+
+
+def between_services(*, now: dt.datetime) -> Iterator[CheckResult]:
+    """Whether each living service answers at its own address from here."""
+    living = [beat for beat in facts.beats(now=now) if judge.alive(beat, now=now)]
+    for beat in living:
+        name = f"{Kind(beat.kind).label} answers on {beat.host}"
+        said = ask(f"{beat.health_url.rstrip('/')}/health", seconds=_TELEGRAM_SECONDS)
+        if isinstance(said, NoAnswer):
+            advice = (
+                "It is alive, but its health port can't be reached from here. See COMPANION_HOST, "
+                "COMPANION_HEALTH_PORT and the firewall between."
+            )
+            yield warning(Group.NETWORK, name, said.why, advice)
+        elif said.status == "ok" or beat.kind == Kind.WEB:
+            yield ok(Group.NETWORK, name, "answers")
+        else:
+            yield warning(Group.NETWORK, name, said.status, said.detail or "Look into its log.")
+
+
+def telegram(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
+    """Telegram reachable, each bot's token valid, and this machine's clock against Telegram's."""
+    connected = Bot.objects.filter(sandbox=settings.SANDBOX_ON, **({"clinic": clinic} if clinic else {}))
+    try:
+        rows = list(connected.select_related("clinic").order_by("id"))
+    except CannotOpen:
+        yield failed(Group.NETWORK, "Telegram", "not asked", "The bot's token can't be opened; see Secret key.")
+        return
+    if not rows:
+        advice = "Nothing is sent without a bot. An admin connects one in Settings."
+        yield warning(Group.NETWORK, "Telegram", "no bot is connected", advice)
+    answers = asyncio.run(_ask_all(rows))
+    for answer in answers:
+        yield _bot(answer)
+    if dates := [one for one in answers if one.said.server_date is not None]:
+        yield _clock(dates[0])
+
+
+async def _ask_all(rows: list[Bot]) -> list[_Said]:
+    async with Client(settings.COMPANION.bot_api_url, concurrency=10) as client:
+        return await asyncio.gather(*(_ask(client, row) for row in rows))
+
+
+async def _ask(client: Client, bot: Bot) -> _Said:
+    said: Answer | Outcome
+    try:
+        said = await client.call(BotToken(bot.token), "getMe", {}, timeout=_TELEGRAM_SECONDS)
+    except CallFailed as failure:
+        said = failure.outcome
+    return _Said(bot, said, machine_now())
+
+
+def _bot(answer: _Said) -> CheckResult:
+    name = f"Telegram takes the bot of {answer.bot.clinic.slug}"
+    if isinstance(answer.said, Answer):
+        return ok(Group.NETWORK, name, f"@{answer.bot.username}" if answer.bot.username else "token valid")
+    if answer.said.kind is OutcomeKind.UNAUTHORIZED:
+        advice = "Its token is not valid (any more). An admin gives it anew in Settings; @BotFather has it."
+        return failed(Group.NETWORK, name, "refused", advice)
+    why = answer.said.note or f"HTTP {answer.said.error_code}"
+    advice = f"Telegram can't be reached at {settings.COMPANION.bot_api_url}. See the connection, DNS and firewall."
+    return failed(Group.NETWORK, name, why, advice)
+
+
+def _clock(answer: _Said) -> CheckResult:
+    # Telegram's Date is cut to whole seconds: on average it is half a second old.
+    date = answer.said.server_date or answer.at
+    off = answer.at - date - dt.timedelta(milliseconds=500)
+    value = f"{off.total_seconds():+.0f} s against Telegram's"
+    advice = "Set this machine's clock right and keep it right by NTP; sending stops where it is off by two minutes."
+    if abs(off) > _CLOCK_OFF:
+        return failed(Group.MACHINE, "Clock", value, advice)
+    return (
+        warning(Group.MACHINE, "Clock", value, advice)
+        if abs(off) > _CLOCK_UNEASY
+        else ok(Group.MACHINE, "Clock", value)
+    )
+
+
+def machine() -> Iterator[CheckResult]:
+    """The disk that holds the data folder."""
+    free = shutil.disk_usage(settings.DATA_DIR).free
+    value = f"{free / 1024**3:.1f} GiB free"
+    advice = "Make room: a full disk stops planning and sending."
+    if free < _NEXT_TO_NONE:
+        yield failed(Group.MACHINE, "Disk", value, advice)
+    elif free < _LITTLE:
+        yield warning(Group.MACHINE, "Disk", value, advice)
+    else:
+        yield ok(Group.MACHINE, "Disk", value)

@@ -1,0 +1,42 @@
+"""All checks of the Control Panel and of `companion doctor`: what was measured, and what to do where it isn't well.
+
+The first four groups are the steps of troubleshooting: services, database, Telegram IDs, network. The checks
+themselves stand in checks_inside.py and checks_outside.py.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterable
+
+from django.db import Error
+
+from companion.clinics.models import Clinic
+from companion.panel import checks_inside, checks_outside
+from companion.panel.check import CheckResult, Group, failed
+
+__all__ = ["CheckResult", "run"]
+
+_INSIDE = (
+    (Group.SERVICES, checks_inside.services),
+    (Group.DATABASE, checks_inside.database),
+    (Group.TELEGRAM_IDS, checks_inside.telegram_ids),
+    (Group.CONFIGURATION, checks_inside.configuration),
+)
+
+
+def run(clinic: Clinic | None = None, *, now: dt.datetime) -> list[CheckResult]:
+    """Runs all checks, on one clinic's bot and patients or on everybody's; takes seconds where something is down."""
+    results: list[CheckResult] = []
+    for group, check in _INSIDE:
+        results += _safely(group, lambda check=check: check(clinic, now=now))
+    results += _safely(Group.NETWORK, lambda: checks_outside.between_services(now=now))
+    results += _safely(Group.NETWORK, lambda: checks_outside.telegram(clinic, now=now))
+    results += checks_outside.machine()
+    order = list(Group)
+    return sorted(results, key=lambda result: order.index(Group(result.group)))
+
+
+def _safely(group: Group, check: Callable[[], Iterable[CheckResult]]) -> list[CheckResult]:
+    try:
+        return list(check())
+    except Error:
+        return [failed(group, f"{group.value}: not checked", "", "The database can't be asked; see its own check.")]

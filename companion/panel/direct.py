@@ -1,0 +1,60 @@
+"""Asks a service at its own address how it is. A short question over HTTP that never raises and never waits long."""
+
+import http.client
+import json
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+SECONDS: Final = 1.0
+"""A service that is well answers within milliseconds."""
+_MOST_BYTES: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a service says of itself: its status ("ok", "degraded", "down") and, where not ok, why."""
+
+    status: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """Why there was none, in words of ours."""
+
+    why: str
+
+
+def ask(url: str, *, seconds: float = SECONDS) -> Answer | NoAnswer:
+    """GET `url`, which answers JSON with `status` and perhaps `detail`."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return NoAnswer("no address is known")
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    # http.client, since urllib would go by a proxy that the environment may name.
+    connection = kind(parts.hostname, parts.port, timeout=seconds)
+    try:
+        connection.request("GET", parts.path or "/", headers={"Accept": "application/json"})
+        response = connection.getresponse()
+        return _read(response.status, response.read(_MOST_BYTES))
+    except TimeoutError:
+        return NoAnswer(f"no answer within {seconds:g} s")
+    except ConnectionRefusedError:
+        return NoAnswer("nothing listens there")
+    except (OSError, http.client.HTTPException, ValueError):
+        return NoAnswer("the connection failed")
+    finally:
+        connection.close()
+
+
+def _read(code: int, body: bytes) -> Answer | NoAnswer:
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return NoAnswer(f"an answer that can't be read (HTTP {code})")
+    status = said.get("status") if isinstance(said, dict) else None
+    if status not in ("ok", "degraded", "down"):
+        return NoAnswer(f"an answer that can't be read (HTTP {code})")
+    detail = said.get("detail")
+    return Answer(status, detail if isinstance(detail, str) else "")

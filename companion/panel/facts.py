@@ -1,0 +1,144 @@
+"""What the database says of the services and of sending, in a few flat queries. It judges nothing (judge.py does).
+
+Nothing here opens a bot's token or a text: health must answer with a wrong SECRET_KEY too.
+"""
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.db.models import DateTimeField, Min, OuterRef, QuerySet, Subquery
+
+from companion.clinics.models import Clinic, Mark
+from companion.schedules.models import Attempt, Lane, Message, Status
+from companion.service.models import Heartbeat
+
+_REMEMBERED = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A process's newest proof of life."""
+
+    kind: str
+    host: str
+    pid: int
+    version: str
+    health_url: str
+    started_at: dt.datetime
+    beat_at: dt.datetime
+    state: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """How one clinic's sending stands. `reminder_since` and `other_since`: since when the oldest of them is ready."""
+
+    clinic: uuid.UUID
+    has_bot: bool
+    bot_of_other_mode: bool
+    """It has a bot, which the Sandbox's being on or off keeps from sending."""
+    paused: bool
+    closed_why: str
+    closed_until: dt.datetime | None
+    reminder_since: dt.datetime | None
+    other_since: dt.datetime | None
+    attempted_at: dt.datetime | None
+    """When the newest Attempt ended."""
+    marked_since: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All of it, as read at one moment."""
+
+    beats: tuple[Beat, ...]
+    clinics: tuple[Sending, ...]
+
+
+def read(*, now: dt.datetime) -> Facts:
+    """Raises django.db.Error where the database can't be asked."""
+    return Facts(beats(now=now), _clinics())
+
+
+def beats(*, now: dt.datetime) -> tuple[Beat, ...]:
+    """The processes that gave a sign of life within a day, the newest first."""
+    rows = Heartbeat.objects.filter(beat_at__gt=now - _REMEMBERED).order_by("-beat_at", "-id")
+    return tuple(
+        Beat(row.kind, row.host, row.pid, row.version, row.health_url, row.started_at, row.beat_at, dict(row.state))
+        for row in rows
+    )
+
+
+def _clinics() -> tuple[Sending, ...]:
+    held = _held()
+    rows = Clinic.objects.annotate(
+        # One look into messages_to_claim for each lane, so that it costs the same however many wait.
+        answer_since=_first(_unclaimed(Lane.ANSWER), "ready_at"),
+        reminder_since=_first(_unclaimed(Lane.REMINDER), "ready_at"),
+        stranger_since=_first(_unclaimed(Lane.STRANGER), "ready_at"),
+        broadcast_since=_first(_unclaimed(Lane.BROADCAST), "ready_at"),
+        attempted_at=_first(_ended(), "-ended_at"),
+        marked_since=_first(Mark.objects.filter(clinic=OuterRef("pk")), "created_at"),
+    ).values_list(
+        "id",
+        "bot__sandbox",
+        "sending_paused_at",
+        "bot__closed_why",
+        "bot__closed_until",
+        "answer_since",
+        "reminder_since",
+        "stranger_since",
+        "broadcast_since",
+        "attempted_at",
+        "marked_since",
+    )
+    found = []
+    for clinic, sandbox, paused_at, why, until, answer, reminder, stranger, broadcast, attempted_at, marked in rows:
+        found.append(
+            Sending(
+                clinic=clinic,
+                has_bot=sandbox is settings.SANDBOX_ON,
+                bot_of_other_mode=sandbox is (not settings.SANDBOX_ON),
+                paused=paused_at is not None,
+                closed_why=why or "",
+                closed_until=until,
+                reminder_since=_earliest(reminder, held.get((clinic, True))),
+                other_since=_earliest(answer, stranger, broadcast, held.get((clinic, False))),
+                attempted_at=attempted_at,
+                marked_since=marked,
+            )
+        )
+    return tuple(found)
+
+
+def _unclaimed(lane: Lane) -> QuerySet[Message]:
+    return Message.objects.filter(clinic=OuterRef("pk"), lane=lane, status=Status.PENDING, lease_until__isnull=True)
+
+
+def _ended() -> QuerySet[Attempt]:
+    return Attempt.objects.filter(clinic=OuterRef("pk"), ended_at__isnull=False)
+
+
+def _first(rows: "QuerySet[Message] | QuerySet[Attempt] | QuerySet[Mark]", column: str) -> Subquery:
+    return Subquery(rows.order_by(column).values(column.lstrip("-"))[:1], output_field=DateTimeField(null=True))
+
+
+def _held() -> dict[tuple[uuid.UUID, bool], dt.datetime]:
+    """By clinic, and whether they are reminders: since when the oldest of the claimed ones is ready. They are few."""
+    rows = (
+        Message.objects.filter(lease_until__isnull=False, status=Status.PENDING)
+        .order_by()
+        .values_list("clinic_id", "lane")
+        .annotate(since=Min("ready_at"))
+    )
+    found: dict[tuple[uuid.UUID, bool], dt.datetime] = {}
+    for clinic, lane, since in rows:
+        key = (clinic, lane == Lane.REMINDER)
+        found[key] = min(since, found.get(key, since))
+    return found
+
+
+def _earliest(*moments: dt.datetime | None) -> dt.datetime | None:
+    return min((moment for moment in moments if moment is not None), default=None)

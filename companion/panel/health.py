@@ -1,0 +1,201 @@
+"""Whether sending works, by three layers of which each can stand in for the one before. For pages, API and commands.
+
+(1) direct: the dispatcher's own answer; (2) mcp: the Control Panel in the web service; (3) database: heartbeats, what
+is overdue, what was tried. The rules are judge.py's; the facts come from facts.py and direct.py.
+"""
+
+import datetime as dt
+import threading
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+from uuid import UUID
+
+from django.db import Error
+
+from companion.clinics.models import Clinic
+from companion.panel import facts, judge
+from companion.panel.direct import Answer, NoAnswer, ask
+from companion.panel.facts import Beat, Facts
+from companion.panel.judge import Finding, Status, age, worst
+from companion.service.clock import database_now, machine_now
+from companion.service.models import Kind
+
+Source = Literal["direct", "mcp", "database"]
+KEPT_FOR: Final = dt.timedelta(seconds=2)
+"""Pages ask all the time; within this they get the same answer."""
+_MOST_ASKED: Final = 3
+_PANEL_SECONDS: Final = 5.0
+"""The Control Panel itself asks the dispatchers before it answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What one layer says: "ok", "degraded", "down", or "no answer", and why."""
+
+    layer: Source
+    status: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """The answer; `source` is the first layer that answered. `detail` is the one thing that people should hear."""
+
+    status: Status
+    source: Source
+    checked_at: dt.datetime
+    layers: tuple[Layer, ...]
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was found out at one moment, before it is judged for anybody."""
+
+    at: dt.datetime
+    direct: Answer | NoAnswer
+    facts: Facts | None
+    """None where the database can't be asked."""
+
+
+_lock = threading.Lock()
+_seen: list[_Seen] = []
+_addresses: list[str] = []
+"""Where dispatchers answered last, for the time when the database, which knows that, is gone."""
+
+
+def check(*, now: dt.datetime, clinic: Clinic | None = None) -> HealthReport:
+    """How sending stands, for all clinics or as one clinic's people should see it. Never raises.
+
+    To be called in the web service, which is the second layer itself.
+    """
+    seen = _look(now)
+    found = _findings(seen, clinic.id if clinic else None)
+    status, detail = _verdict(found)
+    layers = (
+        _direct_layer(seen.direct),
+        Layer("mcp", status, "Asked within the web service.") if seen.facts else _nothing("mcp"),
+        _database_layer(seen, status, detail),
+    )
+    return _report(seen.at, layers, found)
+
+
+def check_from_outside(*, now: dt.datetime) -> HealthReport:
+    """The same, asked by a command: the Control Panel is another process, and is asked by HTTP at its own address."""
+    seen = _look(now)
+    found = _findings(seen, None)
+    status, detail = _verdict(found)
+    panel = _ask_first(_urls(seen.facts.beats, Kind.WEB), _PANEL_SECONDS) if seen.facts else NoAnswer(_NO_ADDRESS)
+    layers = (_direct_layer(seen.direct), _panel_layer(panel), _database_layer(seen, status, detail))
+    return _report(seen.at, layers, found)
+
+
+def check_now(*, clinic: Clinic | None = None) -> HealthReport:
+    """`check` at this moment, by the one clock; by this machine's where the database can't be asked."""
+    return check(now=_now(), clinic=clinic)
+
+
+def sentence(report: HealthReport, *, now: dt.datetime | None = None) -> str:
+    """The banner's words: "Sending normally, checked 12 s ago", or what is wrong and who should do what."""
+    if report.status != "ok":
+        return report.detail
+    since = now - report.checked_at if now else dt.timedelta()
+    return f"Sending normally, checked {age(since)} ago" if since.total_seconds() >= 1 else _NORMAL
+
+
+def forget() -> None:
+    """The next check looks anew."""
+    with _lock:
+        _seen.clear()
+
+
+_NORMAL: Final = "Sending normally, checked just now"
+_ASK: Final = "Whoever runs the server: look into its log."
+_NO_ADDRESS: Final = "no address is known"
+
+
+def _now() -> dt.datetime:
+    try:
+        return database_now()
+    except Error:
+        return machine_now()
+
+
+def _look(now: dt.datetime) -> _Seen:
+    # Held while looking: of many who ask at once, one looks and the others get what it found.
+    with _lock:
+        if _seen and dt.timedelta() <= now - _seen[0].at < KEPT_FOR:
+            return _seen[0]
+        try:
+            read = facts.read(now=now)
+        except Error:
+            read = None
+        if read:
+            _addresses[:] = _urls(read.beats, Kind.DISPATCHER)
+        seen = _Seen(now, _ask_first(_addresses, None), read)
+        _seen[:] = [seen]
+        return seen
+
+
+def _urls(beats: tuple[Beat, ...], kind: Kind) -> list[str]:
+    return [f"{beat.health_url.rstrip('/')}/health" for beat in beats if beat.kind == kind][:_MOST_ASKED]
+
+
+def _ask_first(urls: list[str], seconds: float | None) -> Answer | NoAnswer:
+    """The first answer that comes; the newest beat's process is asked first."""
+    said: Answer | NoAnswer = NoAnswer(_NO_ADDRESS)
+    for url in urls:
+        said = ask(url) if seconds is None else ask(url, seconds=seconds)
+        if isinstance(said, Answer):
+            return said
+    return said
+
+
+def _findings(seen: _Seen, clinic: UUID | None) -> list[Finding]:
+    if seen.facts is None:
+        return [Finding("down", judge.DATABASE_GONE)]
+    own = tuple(one for one in seen.facts.clinics if clinic in (None, one.clinic))
+    return judge.findings(replace(seen.facts, clinics=own), now=seen.at)
+
+
+def _verdict(found: list[Finding]) -> tuple[Status, str]:
+    more = f" And {len(found) - 1} more: see the Control Panel." if len(found) > 1 else ""
+    return worst(one.status for one in found), f"{found[0].words}{more}" if found else ""
+
+
+def _direct_layer(said: Answer | NoAnswer) -> Layer:
+    if isinstance(said, NoAnswer):
+        return Layer("direct", "no answer", f"No dispatcher answers at its own address: {said.why}. {_ASK}")
+    return Layer("direct", said.status, said.detail or "The dispatcher answers at its own address.")
+
+
+def _panel_layer(said: Answer | NoAnswer) -> Layer:
+    if isinstance(said, NoAnswer):
+        return Layer("mcp", "no answer", f"The Control Panel doesn't answer: {said.why}. {_ASK}")
+    return Layer("mcp", said.status, said.detail or "The Control Panel answers.")
+
+
+def _database_layer(seen: _Seen, status: Status, detail: str) -> Layer:
+    if seen.facts is None:
+        return _nothing("database")
+    return Layer("database", status, detail or "All services are alive, and no message is overdue.")
+
+
+def _nothing(layer: Source) -> Layer:
+    return Layer(layer, "no answer", "The database can't be reached.")
+
+
+def _report(at: dt.datetime, layers: tuple[Layer, ...], found: list[Finding]) -> HealthReport:
+    """A layer that doesn't answer above the one that does, or one that says that it isn't well, is a finding too."""
+    answered = [layer for layer in layers if layer.status != "no answer"]
+    source = answered[0].layer if answered else "database"
+    own = [Finding("degraded", layer.detail) for layer in layers[: layers.index(answered[0]) if answered else 0]]
+    own += [Finding(_status(layer.status), layer.detail) for layer in answered if layer.status != "ok"]
+    status = worst(one.status for one in [*found, *own])
+    # What the database shows says more than that somebody doesn't answer.
+    _, detail = _verdict(found or sorted(own, key=lambda one: one.status != status)[:1])
+    return HealthReport(status, source, at, layers, detail)
+
+
+def _status(said: str) -> Status:
+    return "down" if said == "down" else "degraded"

@@ -1,0 +1,155 @@
+"""What is wrong, given the facts: DESIGN's rules of health ("Health"), pure, and each finding in words for people.
+
+A finding's words say what happened and who should do what. They name no clinic, no patient and no text.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from companion.clinics.models import Closed
+from companion.panel.facts import Beat, Facts, Sending
+from companion.service.models import Kind
+
+Status = Literal["ok", "degraded", "down"]
+_ORDER: Final[tuple[Status, ...]] = ("ok", "degraded", "down")
+
+ALIVE_FOR: Final = dt.timedelta(seconds=15)
+"""Services beat every 5 s."""
+OVERDUE: Final = dt.timedelta(seconds=30)
+STUCK: Final = dt.timedelta(minutes=5)
+MARK_TOO_OLD: Final = dt.timedelta(seconds=30)
+
+DATABASE_GONE: Final = (
+    "The database can't be reached, so nothing is planned or sent. Whoever runs the server: see that the database runs "
+    "and that COMPANION_DATABASE_URL is right."
+)
+_NOT_RUNNING: Final = {
+    Kind.DISPATCHER: "The dispatcher is not running: messages wait and may become too late.",
+    Kind.LISTENER: "The listener is not running: nobody reads replies, STOP and enrolments.",
+    Kind.WEB: "The web service gives no sign of life.",
+}
+_START: Final = "Whoever runs the server: start it again (`companion up` starts all) and look into its log."
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, how badly, and its words."""
+
+    status: Status
+    words: str
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """The worst of them; "ok" of none."""
+    return max(statuses, key=_ORDER.index, default="ok")
+
+
+def alive(beat: Beat, *, now: dt.datetime) -> bool:
+    """Whether the process gave a sign of life within 15 s."""
+    return now - beat.beat_at <= ALIVE_FOR
+
+
+def findings(facts: Facts, *, now: dt.datetime) -> list[Finding]:
+    """All that is wrong, the worst first."""
+    found = [*_of_services(facts, now), *_of_clinics(facts, now)]
+    # The same in several clinics is said once.
+    unique = list(dict.fromkeys(found))
+    return sorted(unique, key=lambda one: -_ORDER.index(one.status))
+
+
+def overdue_since(clinic: Sending, *, now: dt.datetime) -> dt.datetime | None:
+    """Since when a message should have left that counts as overdue; None where none does.
+
+    What queues for the rate of a bot that is sending doesn't count, except for reminders.
+    """
+    sending = clinic.attempted_at is not None and now - clinic.attempted_at < OVERDUE
+    waiting = [clinic.reminder_since, None if sending else clinic.other_since]
+    since = min((at for at in waiting if at is not None), default=None)
+    return since if since is not None and now - since >= OVERDUE else None
+
+
+def age(length: dt.timedelta) -> str:
+    """A length of time in one unit: "12 s", "6 min", "3 h", "2 days"."""
+    seconds = max(int(length.total_seconds()), 0)
+    if seconds < 120:
+        return f"{seconds} s"
+    if seconds < 7200:
+        return f"{seconds // 60} min"
+    return f"{seconds // 3600} h" if seconds < 172_800 else f"{seconds // 86_400} days"
+
+
+def _of_services(facts: Facts, now: dt.datetime) -> Iterator[Finding]:
+    for kind in (Kind.DISPATCHER, Kind.LISTENER, Kind.WEB):
+        own = [beat for beat in facts.beats if beat.kind == kind]
+        living = [beat for beat in own if alive(beat, now=now)]
+        if not living:
+            last = f" Its last sign of life was {age(now - own[0].beat_at)} ago." if own else ""
+            yield Finding("degraded", f"{_NOT_RUNNING[kind]}{last} {_START}")
+        for beat in living:
+            halted = beat.state.get("halted")
+            if isinstance(halted, str) and halted:
+                yield Finding("degraded", f"The {kind.value} has stopped sending: {_sentence(halted)}")
+
+
+def _of_clinics(facts: Facts, now: dt.datetime) -> Iterator[Finding]:
+    dispatched = any(beat.kind == Kind.DISPATCHER and alive(beat, now=now) for beat in facts.beats)
+    for clinic in facts.clinics:
+        since = overdue_since(clinic, now=now)
+        reason = _held_back(clinic, now)
+        if since and not dispatched:
+            yield Finding(
+                "down", f"No dispatcher is running, and messages are overdue for {age(now - since)}. {_START}"
+            )
+        elif reason:
+            yield Finding("degraded", reason)
+        elif since:
+            yield _late(clinic, since, now)
+        if clinic.marked_since and now - clinic.marked_since > MARK_TOO_OLD:
+            yield Finding(
+                "degraded",
+                f"A change of plans has waited for {age(now - clinic.marked_since)} to be worked off; "
+                f"what it touches is not sent meanwhile. Whoever runs the server: look into the dispatcher's log.",
+            )
+
+
+def _held_back(clinic: Sending, now: dt.datetime) -> str:
+    """Why this clinic's messages wait, where that is known; "" where nothing holds them back."""
+    if clinic.bot_of_other_mode:
+        return (
+            "Nothing is sent: the bot that is connected doesn't fit COMPANION_SANDBOX (a practice bot sends only where "
+            "it is 1, a real one only where it is not). Whoever runs the server sets it right."
+        )
+    if not clinic.has_bot:
+        return "Nothing is sent: no bot is connected. An admin connects one in Settings."
+    if clinic.paused:
+        return "Sending is paused: messages wait and may become too late. An admin resumes it."
+    if clinic.closed_why == Closed.UNAUTHORIZED:
+        return "Telegram refuses the bot's token: messages wait. An admin gives the token anew in Settings."
+    if clinic.closed_why == Closed.CIRCUIT and clinic.closed_until and clinic.closed_until > now:
+        return (
+            "Telegram can't be reached: messages wait and are tried again without your doing. "
+            "Whoever runs the server: see that it reaches the internet."
+        )
+    return ""
+
+
+def _late(clinic: Sending, since: dt.datetime, now: dt.datetime) -> Finding:
+    late = age(now - since)
+    tried = clinic.attempted_at is not None and clinic.attempted_at > since
+    if now - since >= STUCK and not tried:
+        return Finding(
+            "down",
+            f"Messages are overdue for {late} and none was tried since. Whoever runs the server: start the dispatcher "
+            f"again; `companion doctor` shows what is wrong.",
+        )
+    return Finding(
+        "degraded",
+        f"Messages leave late: the oldest is overdue for {late}. "
+        f"Whoever runs the server: `companion doctor` shows what is wrong.",
+    )
+
+
+def _sentence(words: str) -> str:
+    return words if words.endswith((".", "!", "?")) else f"{words}."
