@@ -12,6 +12,7 @@ import django
 import hypothesis
 import pytest
 from django.conf import settings as django_settings
+from django.db import connections
 
 from tests.support import chromium, session
 
