@@ -2,7 +2,6 @@
 
 import uuid
 from dataclasses import dataclass
-from typing import Literal
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -11,9 +10,8 @@ from django.utils.functional import SimpleLazyObject
 from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Role
 from companion.panel import health
+from companion.panel.judge import Status
 from companion.service.clock import database_now
-
-Tone = Literal["ok", "degraded", "down"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,7 @@ class Place:
 class Banner:
     """The health banner: its tone and its words."""
 
-    tone: Tone
+    tone: Status
     words: str
 
 
@@ -47,20 +45,17 @@ def page(request: HttpRequest) -> dict[str, object]:
         "places": _places(request.path),
         "practice": settings.SANDBOX_ON,
         # Asked for by whole pages only, so that a part that is fetched alone pays nothing for it.
-        "banner": SimpleLazyObject(banner),
+        "banner": SimpleLazyObject(lambda: banner(caller)),
         "clinics": SimpleLazyObject(lambda: _clinics(request)),
         "now": getattr(request, "now", None) or SimpleLazyObject(database_now),
     }
 
 
-def banner() -> Banner:
-    """How sending stands, in the words of the Control Panel."""
-    report = health.check(now=database_now())
-    return Banner(_tone(report.status), health.sentence(report))
-
-
-def _tone(status: str) -> Tone:
-    return "ok" if status == "ok" else "down" if status == "down" else "degraded"
+def banner(caller: Caller) -> Banner:
+    """How sending stands for the caller's clinic, in the words of the Control Panel."""
+    now = database_now()
+    report = health.check(now=now, clinic=caller.clinic)
+    return Banner(report.status, health.sentence(report, now=now))
 
 
 def _places(path: str) -> list[Place]:

@@ -23,11 +23,11 @@ def banner(request: PageRequest) -> HttpResponse:
 def panel(request: PageRequest) -> HttpResponse:
     """The page; with `?part=numbers` its live part."""
     now = database_now()
-    report = health.check(now=now)
+    report = health.check(now=now, clinic=request.caller.clinic)
     context = {
         "now": now,
         "report": report,
-        "sentence": health.sentence(report),
+        "sentence": health.sentence(report, now=now),
         "status": status(request.caller.clinic, now=now),
     }
     part = request.GET.get("part") == "numbers"
@@ -38,5 +38,7 @@ def panel(request: PageRequest) -> HttpResponse:
 @page(Role.ADMIN)
 def checks(request: PageRequest) -> HttpResponse:
     """The diagnostics, run when asked for: each check's result, its measured value, and what to do."""
-    context = {"results": diagnostics.run(now=database_now())} if request.method == "POST" else {}
+    context = (
+        {"results": diagnostics.run(request.caller.clinic, now=database_now())} if request.method == "POST" else {}
+    )
     return render(request, "web/control/checks.html", context)

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Mapping
 
 from django import template
+from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
 from companion.schedules.models import Message, State, Status
@@ -90,9 +91,9 @@ def town(zone: str) -> str:
 
 
 @register.filter
-def capped(count: int) -> str:
-    """A count that is only counted up to a thousand: "1,000+" from there."""
-    return f"{CAP:,}+" if count >= CAP else f"{count:,}"
+def capped(count: int, cap: int = CAP) -> str:
+    """A count that is counted up to `cap` only: "1,000+" from there."""
+    return f"{cap:,}+" if count >= cap else f"{count:,}"
 
 
 @register.filter
@@ -166,10 +167,22 @@ def layer_tone(status: str) -> str:
 
 @register.filter
 def facts(values: Mapping[str, object]) -> list[tuple[str, str]]:
-    """The Control Panel's small numbers, each under its name."""
-    return [
-        (name.replace("_", " ").capitalize(), "–" if value is None else str(value)) for name, value in values.items()
-    ]
+    """The Control Panel's small facts, each under its name; what isn't known is left out."""
+    return [(_name(key), _value(key, value)) for key, value in values.items() if value is not None and key != "ok"]
+
+
+def _name(key: str) -> str:
+    return key.removesuffix("_ms").removesuffix("_bytes").replace("_", " ").capitalize()
+
+
+def _value(key: str, value: object) -> str:
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if key.endswith("_bytes"):
+        return filesizeformat(value)
+    if key.endswith("_at"):
+        return exactly(dt.datetime.fromisoformat(str(value)))
+    return f"{value} ms" if key.endswith("_ms") else str(value)
 
 
 @register.filter

@@ -1,0 +1,58 @@
+"""A member's browser without the browser: Django's client, signed in; and what a page says, without its markup."""
+
+import datetime as dt
+import html
+import re
+import uuid
+from typing import TYPE_CHECKING
+
+from django.test import Client
+
+from companion.clinics.models import Clinic, Role
+from companion.patients.models import Patient
+from tests.builders import a_member
+
+if TYPE_CHECKING:
+    from django.test.client import _MonkeyPatchedWSGIResponse as Answer
+
+
+def signed_in(clinic: Clinic, role: Role = Role.PROVIDER) -> Client:
+    """Somebody of this clinic, signed in."""
+    client = Client()
+    client.force_login(a_member(clinic, role).user)
+    return client
+
+
+def words(answer: "Answer") -> str:
+    """What a person reads of the page."""
+    body = re.sub(r"<(script|style|svg|head).*?</\1>", " ", answer.content.decode(), flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
+
+
+def soon(minutes: float = 10) -> dt.datetime:
+    """An instant from now, in whole seconds; the pages' clock is the database's."""
+    return (dt.datetime.now(dt.UTC) + dt.timedelta(minutes=minutes)).replace(microsecond=0)
+
+
+def typed(*patients: Patient, **fields: object) -> dict[str, object]:
+    """The planning form as a browser sends it, tomorrow at nine, once."""
+    tomorrow = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).date()
+    return {
+        "to": "patients",
+        "patients": [str(patient.id) for patient in patients],
+        "text": "Take your tablet, {first_name}.",
+        "date": tomorrow.isoformat(),
+        "time": "09:00",
+        "repeat": "",
+        "interval": "1",
+        "zone": "named",
+        "zone_name": "Europe/Berlin",
+        "ends": "never",
+        "lane": "reminder",
+        "if_unknown": "hold",
+    } | fields
+
+
+def nobody() -> uuid.UUID:
+    """An id that no row has."""
+    return uuid.uuid4()

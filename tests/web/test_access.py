@@ -1,0 +1,132 @@
+"""Who sees which page, and how a page says no."""
+
+import pytest
+from django.test import Client
+
+from companion.clinics.models import Member, Role
+from companion.schedules.models import Message, Status
+from tests.builders import NOW, a_clinic, a_member, a_message, a_patient
+from tests.web.signed_in import nobody, signed_in, soon, words
+
+pytestmark = pytest.mark.django_db
+
+PAGES = [
+    "/scheduled-messages",
+    "/scheduled-messages/series",
+    "/patients",
+    "/patients/cohorts",
+    "/mcp",
+    "/settings",
+]
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_a_page_asks_strangers_to_sign_in(address: str) -> None:
+    answer = Client().get(address)
+
+    assert answer.status_code == 302
+    assert answer["Location"] == f"/accounts/login/?next={address}"
+
+
+def test_a_part_of_a_page_takes_the_whole_page_to_the_sign_in() -> None:
+    answer = Client().get("/banner", headers={"HX-Request": "true"})
+
+    assert answer["HX-Redirect"].startswith("/accounts/login/")
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_a_viewer_reads_every_page(address: str) -> None:
+    answer = signed_in(a_clinic(), Role.VIEWER).get(address)
+
+    assert answer.status_code == 200
+
+
+def test_a_viewer_is_offered_no_action() -> None:
+    clinic = a_clinic()
+    a_message(a_patient(clinic), due_at=soon())
+
+    shown = words(signed_in(clinic, Role.VIEWER).get("/scheduled-messages"))
+
+    assert "Ana Silva" in shown
+    assert "Don't send" not in shown
+    assert "New message" not in shown
+
+
+def test_a_viewer_can_not_cancel_a_message() -> None:
+    clinic = a_clinic()
+    message = a_message(a_patient(clinic), due_at=soon())
+
+    answer = signed_in(clinic, Role.VIEWER).post(f"/scheduled-messages/{message.id}/cancel")
+
+    assert answer.status_code == 403
+    assert Message.objects.get().status == Status.PENDING
+
+
+@pytest.mark.parametrize("action", ["cancel", "send-now", "retry", "edit"])
+def test_another_clinics_message_is_not_there(action: str) -> None:
+    theirs = a_message(a_patient(a_clinic()), due_at=soon())
+
+    answer = signed_in(a_clinic()).post(f"/scheduled-messages/{theirs.id}/{action}")
+
+    assert answer.status_code == 404
+
+
+def test_another_clinics_patient_is_not_there() -> None:
+    theirs = a_patient(a_clinic())
+
+    assert signed_in(a_clinic()).get(f"/patients/{theirs.id}").status_code == 404
+
+
+def test_what_is_nowhere_is_said_kindly() -> None:
+    answer = signed_in(a_clinic()).get(f"/scheduled-messages/{nobody()}")
+
+    assert answer.status_code == 404
+    assert "There is nothing here" in words(answer)
+
+
+def test_who_has_no_clinic_hears_whom_to_ask() -> None:
+    member = a_member(a_clinic())
+    client = Client()
+    client.force_login(member.user)
+    member.delete()
+
+    answer = client.get("/scheduled-messages")
+
+    assert answer.status_code == 403
+    assert "Ask an admin" in words(answer)
+
+
+def test_a_member_of_two_clinics_chooses_one() -> None:
+    first, second = a_clinic(name="First"), a_clinic(name="Second")
+    member = a_member(first)
+    Member.objects.create(clinic=second, user=member.user, role=Role.VIEWER, created_at=NOW)
+    client = Client()
+    client.force_login(member.user)
+
+    client.post("/clinic", {"clinic": str(second.id)})
+
+    assert client.get("/scheduled-messages").context["clinic"] == second
+
+
+def test_nobody_chooses_a_clinic_that_isnt_theirs() -> None:
+    client = signed_in(a_clinic())
+
+    assert client.post("/clinic", {"clinic": str(a_clinic().id)}).status_code == 404
+
+
+def test_after_an_action_nobody_is_sent_to_another_site() -> None:
+    clinic = a_clinic()
+    message = a_message(a_patient(clinic), due_at=soon())
+
+    answer = signed_in(clinic).post(f"/scheduled-messages/{message.id}/cancel", {"next": "https://evil.example/"})
+
+    assert answer["Location"] == f"/scheduled-messages/{message.id}"
+
+
+def test_pages_allow_nothing_inline_and_nothing_from_elsewhere() -> None:
+    answer = signed_in(a_clinic()).get("/scheduled-messages")
+
+    assert "default-src 'self'" in answer["Content-Security-Policy"]
+    assert "unsafe" not in answer["Content-Security-Policy"]
+    assert " style=" not in answer.content.decode()
+    assert " onclick=" not in answer.content.decode()

@@ -1,0 +1,250 @@
+"""Planning by the form: nothing typed is lost, and what is planned is what was shown."""
+
+import datetime as dt
+
+import pytest
+
+from companion.clinics.models import Role
+from companion.planning import drafts
+from companion.schedules.models import Message, Schedule, State
+from tests.builders import a_clinic, a_cohort, a_patient
+from tests.web.signed_in import signed_in, typed, words
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_message_is_planned_once() -> None:
+    clinic = a_clinic()
+    ana = a_patient(clinic)
+
+    shown = words(signed_in(clinic).post("/scheduled-messages/new", typed(ana), follow=True))
+
+    assert "Planned. 1 message is on the list." in shown
+    assert Message.objects.get().patient == ana
+
+
+def test_the_form_opens_with_a_time_two_minutes_ahead_in_the_clinics_zone() -> None:
+    answer = signed_in(a_clinic(timezone="Asia/Kathmandu")).get("/scheduled-messages/new")
+
+    opened = answer.context["typed"]
+    assert (opened.zone, opened.zone_name) == ("named", "Asia/Kathmandu")
+    offset = dt.timedelta(hours=5, minutes=45)
+    wall = dt.datetime.fromisoformat(f"{opened.date}T{opened.time}").replace(tzinfo=dt.timezone(offset))
+    assert dt.timedelta(0) < wall - dt.datetime.now(dt.UTC) <= dt.timedelta(minutes=2)
+
+
+def test_a_series_goes_to_its_own_page_with_its_author() -> None:
+    clinic = a_clinic()
+    values = typed(a_patient(clinic), repeat="weekly", weekdays=["mo", "th"], interval="2")
+
+    shown = words(signed_in(clinic).post("/scheduled-messages/new", values, follow=True))
+
+    assert "Every second week on Monday and Thursday at 09:00" in shown
+    assert "Made by" in shown
+
+
+def test_a_cohort_is_planned_for() -> None:
+    clinic = a_clinic()
+    cohort = a_cohort(clinic, "Diabetes", a_patient(clinic), a_patient(clinic))
+
+    signed_in(clinic).post("/scheduled-messages/new", typed(to="cohort", cohort=str(cohort.id)))
+
+    assert Message.objects.count() == 2
+
+
+def test_what_is_refused_stands_beside_its_field_and_nothing_typed_is_lost() -> None:
+    clinic = a_clinic()
+    ana = a_patient(clinic)
+    values = typed(
+        ana, text="Dear {nurse}", time="09:17", repeat="monthly", monthly_on="weekday", nth="2", nth_day="tu"
+    )
+
+    answer = signed_in(clinic).post("/scheduled-messages/new", values)
+
+    assert answer.status_code == 422
+    assert list(answer.context["errors"]) == ["text"]
+    kept = answer.context["typed"]
+    assert (kept.text, kept.time, kept.repeat, kept.nth, kept.nth_day) == (
+        "Dear {nurse}",
+        "09:17",
+        "monthly",
+        "2",
+        "tu",
+    )
+    assert kept.patients == (str(ana.id),)
+    assert not Schedule.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "part"),
+    [
+        ("date", "", "when"),
+        ("time", "25:00", "when"),
+        ("zone_name", "Berlin", "zone"),
+        ("text", "", "text"),
+        ("late_after", "PT9999H", "more"),
+    ],
+)
+def test_each_wrong_value_is_named_where_it_was_typed(field: str, value: str, part: str) -> None:
+    clinic = a_clinic()
+
+    answer = signed_in(clinic).post("/scheduled-messages/new", typed(a_patient(clinic), **{field: value}))
+
+    assert part in answer.context["errors"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "part"),
+    [
+        ({"interval": "many"}, "repeat"),
+        ({"interval": "-3"}, "repeat"),
+        ({"ends": "on", "until": ""}, "ends"),
+        ({"ends": "after", "count": "0"}, "ends"),
+        ({"review_on": "someday"}, "ends"),
+    ],
+)
+def test_each_wrong_rule_is_named_where_it_was_typed(fields: dict[str, str], part: str) -> None:
+    clinic = a_clinic()
+    values = typed(a_patient(clinic), **{"repeat": "daily"} | fields)
+
+    answer = signed_in(clinic).post("/scheduled-messages/new", values)
+
+    assert answer.status_code == 422
+    assert part in answer.context["errors"]
+
+
+def test_nobody_chosen_is_said_where_one_chooses() -> None:
+    answer = signed_in(a_clinic()).post("/scheduled-messages/new", typed())
+
+    assert "recipients" in answer.context["errors"]
+
+
+def test_another_clinics_patient_can_not_be_chosen() -> None:
+    answer = signed_in(a_clinic()).post("/scheduled-messages/new", typed(a_patient(a_clinic())))
+
+    assert answer.status_code == 422
+    assert not Message.objects.exists()
+
+
+def test_the_picker_tells_namesakes_apart_and_keeps_the_chosen() -> None:
+    clinic = a_clinic()
+    chosen = a_patient(clinic, "Jonas Weber")
+    a_patient(clinic, birth_date=dt.date(1940, 1, 10), external_id="P-1")
+    a_patient(clinic, birth_date=dt.date(1943, 2, 11), external_id="P-2")
+
+    answer = signed_in(clinic).post("/scheduled-messages/new/recipients", typed(chosen, find="ana"))
+
+    shown = words(answer)
+    assert "born 10 Jan 1940, id P-1" in shown
+    assert "born 11 Feb 1943, id P-2" in shown
+    assert [choice.chosen for choice in answer.context["choices"]] == [True, False, False]
+
+
+def test_without_javascript_finding_keeps_the_form() -> None:
+    clinic = a_clinic()
+    a_patient(clinic)
+
+    answer = signed_in(clinic).post("/scheduled-messages/new", typed(find="ana", do="find", text="Half a sen"))
+
+    assert answer.status_code == 200
+    assert "Half a sen" in words(answer)
+    assert "Ana Silva" in words(answer)
+    assert not answer.context["errors"]
+
+
+def test_the_preview_shows_five_instants_and_the_text_as_the_patient_gets_it() -> None:
+    clinic = a_clinic()
+    values = typed(a_patient(clinic), repeat="daily")
+
+    answer = signed_in(clinic).post("/scheduled-messages/new/preview", values)
+
+    assert len(answer.context["preview"].occurrences) == 5
+    assert "Take your tablet, Ana." in words(answer)
+    assert not Schedule.objects.exists()
+
+
+def test_the_preview_shows_each_zones_own_wall_time() -> None:
+    clinic = a_clinic()
+    values = typed(a_patient(clinic, timezone="Asia/Kathmandu"), zone="patient", time="09:10")
+
+    shown = words(signed_in(clinic).post("/scheduled-messages/new/preview", values))
+
+    assert ", 09:10 Kathmandu" in shown
+
+
+def test_the_preview_warns_of_who_can_not_be_reached() -> None:
+    clinic = a_clinic()
+
+    shown = words(signed_in(clinic).post("/scheduled-messages/new/preview", typed(a_patient(clinic, telegram_id=None))))
+
+    assert "Ana Silva has no Telegram ID yet" in shown
+
+
+def test_an_unfinished_form_is_previewed_without_alarm() -> None:
+    answer = signed_in(a_clinic()).post("/scheduled-messages/new/preview", typed(text=""))
+
+    assert answer.status_code == 200
+    assert "Choose who gets it. Write the text." in words(answer)
+
+
+def _a_series(**fields: object) -> Schedule:
+    clinic = a_clinic()
+    signed_in(clinic).post("/scheduled-messages/new", typed(a_patient(clinic), **{"repeat": "daily"} | fields))
+    return Schedule.objects.get()
+
+
+def test_a_series_is_paused_and_resumed() -> None:
+    series = _a_series()
+    client = signed_in(series.clinic)
+
+    assert "Paused" in words(client.post(f"/scheduled-messages/series/{series.id}/pause", follow=True))
+    series.refresh_from_db()
+    assert series.state == State.PAUSED
+    client.post(f"/scheduled-messages/series/{series.id}/resume")
+    series.refresh_from_db()
+    assert series.state == State.ACTIVE
+
+
+def test_a_series_is_ended() -> None:
+    series = _a_series()
+
+    signed_in(series.clinic).post(f"/scheduled-messages/series/{series.id}/cancel")
+
+    series.refresh_from_db()
+    assert series.state == State.CANCELLED
+
+
+def test_one_occurrence_is_skipped_from_the_page_that_lists_it() -> None:
+    series = _a_series()
+    client = signed_in(series.clinic)
+    second = client.get(f"/scheduled-messages/series/{series.id}").context["upcoming"][1].occurrence
+
+    client.post(f"/scheduled-messages/series/{series.id}/skip", {"occurrence": second})
+
+    shown = client.get(f"/scheduled-messages/series/{series.id}").context["upcoming"]
+    assert second not in [one.occurrence for one in shown]
+
+
+def test_a_viewer_reads_a_series_and_can_not_pause_it() -> None:
+    series = _a_series()
+    client = signed_in(series.clinic, Role.VIEWER)
+
+    assert "Pause" not in words(client.get(f"/scheduled-messages/series/{series.id}"))
+    assert client.post(f"/scheduled-messages/series/{series.id}/pause").status_code == 403
+
+
+def test_an_edited_series_keeps_its_skipped_occurrences() -> None:
+    series = _a_series()
+    client = signed_in(series.clinic)
+    second = client.get(f"/scheduled-messages/series/{series.id}").context["upcoming"][1].occurrence
+    client.post(f"/scheduled-messages/series/{series.id}/skip", {"occurrence": second})
+    patient = series.recipients.get()
+
+    values = typed(patient, repeat="daily", text="Another text.")
+    client.post(f"/scheduled-messages/series/{series.id}/edit", values)
+
+    series.refresh_from_db()
+    draft = drafts.of(series)
+    assert draft.text == "Another text."
+    assert draft.recurrence is not None
+    assert [one.isoformat()[:16] for one in draft.recurrence.except_] == [second]

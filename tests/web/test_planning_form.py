@@ -1,0 +1,68 @@
+"""The form's fields and the API's JSON say the same, in both directions."""
+
+import datetime as dt
+import uuid
+
+import pytest
+
+from companion.clinics.models import Clinic
+from companion.planning import drafts
+from companion.planning.drafts import Draft
+from companion.schedules.models import IfUnknown, Lane, Quiet
+from companion.times.rule_json import from_json, to_json
+from companion.web import planning_form as form
+
+CLINIC = Clinic(slug="linden", name="Linden Clinic", timezone="Europe/Berlin")
+
+
+def _draft(rule: dict[str, object] | None) -> Draft:
+    return Draft(
+        text="Take your tablet.",
+        patients=(uuid.UUID(int=7),),
+        cohort=None,
+        starts_at=dt.datetime(2026, 12, 1, 9, 0),  # noqa: DTZ001  (a wall time)
+        timezone="patient",
+        recurrence=from_json(rule) if rule else None,
+        late_after=dt.timedelta(minutes=90),
+        quiet_hours=Quiet.WAIT,
+        if_unknown=IfUnknown.RESEND,
+        lane=Lane.BROADCAST,
+        review_on=None,
+    )
+
+
+RULES: list[dict[str, object] | None] = [
+    None,
+    {"frequency": "daily"},
+    {"frequency": "daily", "interval": 3, "count": 10},
+    {"frequency": "weekly", "weekdays": ["mo", "th"], "until": "2027-03-01"},
+    {"frequency": "monthly"},
+    {"frequency": "monthly", "month_days": [-1]},
+    {"frequency": "monthly", "weekdays": ["2tu"]},
+    {"frequency": "monthly", "weekdays": ["-1fr"], "except": ["2026-12-25"]},
+    # what the form has no fields for stays as it is
+    {"frequency": "daily", "times": ["08:00", "14:00"]},
+    {"frequency": "monthly", "month_days": [1, 15]},
+    {"frequency": "monthly", "weekdays": ["mo", "tu", "we", "th", "fr"], "set_position": -1},
+    {"frequency": "monthly", "month_days": [31], "month_end": "skip"},
+]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_schedule_opened_for_editing_and_saved_untouched_stays_the_same(rule: dict[str, object] | None) -> None:
+    draft = _draft(rule)
+    kept = to_json(draft.recurrence) if draft.recurrence else None
+
+    said = form.values(form.of_draft(draft, CLINIC), kept=kept)
+
+    whole = drafts.values_of(draft)
+    asked = said.pop("recurrence")
+    assert isinstance(asked, dict | None)
+    assert (from_json(asked) if asked else None) == draft.recurrence
+    assert said == {name: whole[name] for name in said}
+
+
+def test_a_number_that_is_none_goes_on_as_it_was_typed() -> None:
+    said = form.values(form.Typed(repeat="daily", interval="often"))
+
+    assert said["recurrence"] == {"frequency": "daily", "interval": "often"}

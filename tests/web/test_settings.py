@@ -1,0 +1,91 @@
+"""Settings: what is shown once is shown once, and nobody locks the clinic out of itself."""
+
+import datetime as dt
+
+import pytest
+from django.test import Client
+
+from companion.clinics.models import ApiKey, Member, Role
+from tests.builders import a_clinic, a_member
+from tests.web.signed_in import signed_in, words
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_api_key_is_shown_once_and_not_kept_by_the_browser() -> None:
+    client = signed_in(a_clinic(), Role.ADMIN)
+
+    answer = client.post("/settings/keys", {"name": "Lab system", "role": "provider"})
+
+    assert b'value="ack_' in answer.content
+    assert answer["Cache-Control"] == "no-store"
+    assert b"ack_" not in client.get("/settings").content
+
+
+def test_a_revoked_key_says_so() -> None:
+    clinic = a_clinic()
+    client = signed_in(clinic, Role.ADMIN)
+    client.post("/settings/keys", {"name": "Lab system", "role": "viewer"})
+
+    client.post(f"/settings/keys/{ApiKey.objects.get().id}/revoke")
+
+    assert "revoked" in words(client.get("/settings"))
+
+
+def test_a_new_member_gets_a_sign_in_link() -> None:
+    answer = signed_in(a_clinic(), Role.ADMIN).post("/settings/members", {"email": "ben@x.example", "role": "viewer"})
+
+    assert b"/sign-in/" in answer.content
+    assert Member.objects.filter(user__email="ben@x.example", role=Role.VIEWER).exists()
+
+
+def test_what_is_no_address_is_refused_beside_the_field() -> None:
+    answer = signed_in(a_clinic(), Role.ADMIN).post("/settings/members", {"email": "ben", "role": "viewer"})
+
+    assert answer.status_code == 422
+    assert "This is no e-mail address." in words(answer)
+
+
+def test_the_last_admin_stays() -> None:
+    clinic = a_clinic()
+    admin = a_member(clinic, Role.ADMIN)
+    client = Client()
+    client.force_login(admin.user)
+
+    shown = words(client.post(f"/settings/members/{admin.id}", {"do": "remove"}, follow=True))
+
+    assert "last admin" in shown
+    assert Member.objects.filter(pk=admin.pk).exists()
+
+
+def test_another_clinics_member_is_not_there() -> None:
+    theirs = a_member(a_clinic())
+
+    answer = signed_in(a_clinic(), Role.ADMIN).post(f"/settings/members/{theirs.id}", {"do": "remove"})
+
+    assert answer.status_code == 404
+
+
+def test_the_clinics_hours_are_changed() -> None:
+    clinic = a_clinic()
+    values = {"name": "Linden Clinic", "timezone": "Europe/Lisbon", "quiet_from": "22:00", "quiet_until": "07:30"}
+
+    signed_in(clinic, Role.ADMIN).post("/settings/clinic", values)
+
+    clinic.refresh_from_db()
+    assert (clinic.timezone, clinic.quiet_from, clinic.quiet_until) == ("Europe/Lisbon", dt.time(22), dt.time(7, 30))
+
+
+def test_a_wrong_zone_is_named_and_what_was_typed_stays() -> None:
+    values = {"name": "New name", "timezone": "Lisbon", "quiet_from": "22:00", "quiet_until": "07:30"}
+
+    answer = signed_in(a_clinic(), Role.ADMIN).post("/settings/clinic", values)
+
+    assert answer.status_code == 422
+    assert b'value="New name"' in answer.content
+    assert "This is no time zone that we know." in words(answer)
+
+
+@pytest.mark.parametrize("address", ["/settings/clinic", "/settings/bot", "/settings/members", "/settings/keys"])
+def test_only_admins_change_settings(address: str) -> None:
+    assert signed_in(a_clinic(), Role.PROVIDER).post(address).status_code == 403
