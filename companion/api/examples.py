@@ -180,6 +180,7 @@ HEALTH: Final[JsonObject] = {
         {"layer": "mcp", "status": "ok", "detail": "The Control Panel answers."},
         {"layer": "database", "status": "ok", "detail": "Nothing is overdue."},
     ],
+    "detail": "",
 }
 PANEL: Final[JsonObject] = {
     "status": "ok",
@@ -190,6 +191,7 @@ PANEL: Final[JsonObject] = {
             "version": "0.1.0",
             "state": "alive",
             "last_beat_at": "2026-12-01T09:00:10Z",
+            "started_at": "2026-11-24T07:12:00Z",
         }
     ],
     "messages": {

@@ -1,20 +1,18 @@
 """Health for whoever watches, and the Control Panel's numbers and checks. What they mean stands in panel/."""
 
-import datetime as dt
 from dataclasses import asdict
-from typing import Literal
+from typing import Annotated, Literal
 
-from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from companion.api import examples
 from companion.api.operations import JSON, Operation, caller_of, operation
 from companion.api.values import Instant, NoBody, Shape
 from companion.clinics.models import Role
 from companion.panel import diagnostics, health, status
-from companion.service.clock import database_now, machine_now
+from companion.service.clock import database_now
 
 router = Router(tags=["health"])
 
@@ -34,6 +32,7 @@ class HealthShape(Shape):
     source: Literal["direct", "mcp", "database"]
     checked_at: Instant
     layers: list[LayerShape]
+    detail: Annotated[str, Field(description="What is wrong and who should do what; empty where all is well.")]
 
 
 class ServiceShape(Shape):
@@ -44,10 +43,11 @@ class ServiceShape(Shape):
     version: str
     state: str
     last_beat_at: Instant
+    started_at: Instant
 
 
 class MessageNumbers(Shape):
-    """How many messages stand where."""
+    """How many messages stand where, each counted to 10,000."""
 
     pending: int
     due: int
@@ -98,7 +98,7 @@ class DiagnosticsShape(Shape):
 )
 def read_health(request: HttpRequest) -> HttpResponse:
     """Whether sending works; 503 when it is down. No sign-in."""
-    report = HealthShape.model_validate(asdict(health.check(now=_now())))
+    report = HealthShape.model_validate(asdict(health.check_now()))
     code = 503 if report.status == "down" else 200
     response = HttpResponse(report.model_dump_json(), status=code, content_type=JSON)
     response["Cache-Control"] = "no-store"
@@ -129,11 +129,3 @@ def run_diagnostics(request: HttpRequest, body: NoBody = None) -> DiagnosticsSha
     return DiagnosticsShape.model_validate(
         {"checked_at": now, "checks": [asdict(check) for check in diagnostics.run(caller_of(request).clinic, now=now)]}
     )
-
-
-def _now() -> dt.datetime:
-    """The one clock; this machine's where the database, which owns it, can't be asked: then health says so."""
-    try:
-        return database_now()
-    except DatabaseError:
-        return machine_now()

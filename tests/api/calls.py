@@ -67,6 +67,15 @@ class Program:
     def get(self, path: str) -> Answer:
         return self.call("GET", path)
 
+    def pages(self, path: str) -> list[list[Json]]:
+        """The items of a list, page by page, until there is no next one."""
+        page = self.get(path).json
+        pages = [page["items"]]
+        while page["next"]:
+            page = self.get(f"{path}{'&' if '?' in path else '?'}cursor={page['next']}").json
+            pages.append(page["items"])
+        return pages
+
     def post(self, path: str, body: Json = None, *, key: str | None = None) -> Answer:
         return self.call("POST", path, body, key=key)
 

@@ -160,6 +160,7 @@ def digest() -> str:
 
 
 def a_claim(caller: Caller, *, created_at: dt.datetime) -> IdempotentCall:
+    assert caller.id
     return IdempotentCall.objects.create(
         clinic=caller.clinic, owner_id=caller.id, key="k", request_hash=digest(), created_at=created_at
     )
