@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from aiogram.enums import ChatMemberStatus, ChatType
+from aiogram.enums import ChatMemberStatus, ChatType, ContentType
 from aiogram.types import CallbackQuery, ChatMemberUpdated, Message, Update
 
 from companion.telegram.limits import TEXT_UNITS
@@ -104,7 +104,9 @@ def _of_message(message: Message, *, now: dt.datetime) -> Meaning:
     replied = message.reply_to_message
     return Wrote(
         sender,
-        text if message.text else f"[{message.content_type}] {_clean(message.caption or '')}".strip(),
+        text
+        if message.text
+        else f"[{ContentType(message.content_type).value}] {_clean(message.caption or '')}".strip(),
         is_text=bool(message.text),
         message_id=message.message_id,
         answers=replied.message_id if replied else None,

@@ -1,0 +1,91 @@
+"""Updates as Telegram sends them, for telling what a patient did, and what the bot has to say to it."""
+
+from itertools import count
+from typing import Final
+
+from aiogram.types import Update
+
+from companion.clinics.models import Bot
+from companion.listener import handling
+from companion.listener.handling import Taken
+from companion.schedules.models import Message
+from companion.telegram.methods import Incoming
+from tests.builders import NOW
+
+_numbers: Final = count(1000)
+
+
+def person(chat: int, language: str = "en") -> dict[str, object]:
+    return {"id": chat, "is_bot": False, "first_name": "Somebody", "language_code": language}
+
+
+def private(chat: int) -> dict[str, object]:
+    return {"id": chat, "type": "private", "first_name": "Somebody"}
+
+
+def a_text(chat: int, text: str, /, **fields: object) -> dict[str, object]:
+    """Somebody writes."""
+    message = {
+        "message_id": next(_numbers),
+        "date": int(NOW.timestamp()),
+        "chat": private(chat),
+        "from": person(chat),
+        "text": text,
+    }
+    return {"message": message | fields}
+
+
+def our_message(chat: int, message_id: int, *buttons: tuple[str, str]) -> dict[str, object]:
+    """A message of the bot's in that chat, with buttons of (text, data)."""
+    rows = [[{"text": text, "callback_data": data}] for text, data in buttons]
+    return {
+        "message_id": message_id,
+        "date": int(NOW.timestamp()),
+        "chat": private(chat),
+        "from": {"id": 700, "is_bot": True, "first_name": "Linden"},
+        "text": "What we said",
+        "reply_markup": {"inline_keyboard": rows},
+    }
+
+
+def a_tap(chat: int, data: str, label: str = "Button", message_id: int = 1) -> dict[str, object]:
+    """Somebody taps a button of that message."""
+    message = our_message(chat, message_id, (label, data))
+    tap = {"id": str(next(_numbers)), "from": person(chat), "chat_instance": "1", "data": data, "message": message}
+    return {"callback_query": tap}
+
+
+def a_block(chat: int, *, blocked: bool) -> dict[str, object]:
+    """Somebody blocks the bot, or opens it again."""
+    bot = {"id": 700, "is_bot": True, "first_name": "Linden"}
+    kicked: dict[str, object] = {"user": bot, "status": "kicked", "until_date": 0}
+    member: dict[str, object] = {"user": bot, "status": "member"}
+    changed = {
+        "chat": private(chat),
+        "from": person(chat),
+        "date": int(NOW.timestamp()),
+        "old_chat_member": member if blocked else kicked,
+        "new_chat_member": kicked if blocked else member,
+    }
+    return {"my_chat_member": changed}
+
+
+def incoming(content: dict[str, object], update_id: int) -> Incoming:
+    return Incoming(update_id, Update.model_validate({"update_id": update_id} | content))
+
+
+def comes_in(bot: Bot, content: dict[str, object]) -> Taken:
+    """The next update of this bot, worked off."""
+    bot.refresh_from_db()
+    update_id = bot.next_update_id or 500
+    return handling.take(bot.id, incoming(content, update_id), offset=bot.next_update_id, now=NOW)
+
+
+def answers(bot: Bot) -> list[Message]:
+    """What the bot has to say, oldest first."""
+    return list(Message.objects.filter(clinic=bot.clinic, schedule=None).order_by("id"))
+
+
+def said(bot: Bot) -> list[str]:
+    """The first words of each."""
+    return [" ".join((message.text or "").split()[:3]) for message in answers(bot)]
