@@ -17,6 +17,11 @@ TOKEN = f"123456789:{'A' * 35}"
 OTHER = f"987654321:{'B' * 35}"
 
 
+@pytest.fixture(autouse=True)
+def _sandbox_off(settings: Settings) -> None:
+    settings.SANDBOX_ON = False
+
+
 def test_a_bot_is_connected_and_its_token_lies_sealed() -> None:
     clinic = a_clinic()
 
