@@ -77,9 +77,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
     """SQLite is a file, as in production, and the one that a real process with this environment opens too."""
     if not session.on_postgresql():
-        database = django_settings.DATABASES["default"]
-        # What Django filled in stays: a bare dict would miss its MIRROR.
-        database["TEST"] = {**database.get("TEST", {}), "NAME": database["NAME"]}
+        database = connections["default"].settings_dict
+        database["TEST"]["NAME"] = database["NAME"]
 
 
 @pytest.fixture
