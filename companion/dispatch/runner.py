@@ -51,6 +51,7 @@ class Runner:
         self.ring = asyncio.Event()
         self.next_slot: dt.datetime | None = None
         self._claim_at: dt.datetime | None = None
+        self._rung = True
         self._more = False
         self._sending: set[asyncio.Task[None]] = set()
 
@@ -62,7 +63,7 @@ class Runner:
 
     def look(self) -> None:
         """Something may be due: look again at once."""
-        self._claim_at = None
+        self._rung = True
         self.ring.set()
 
     async def run(self) -> None:
@@ -90,7 +91,7 @@ class Runner:
         if (closed := await self._closed(now)) > 0:
             return closed
         await self._give_back(self.feed.stale(_reserve(self.house)))
-        if self._claim_at is None or now >= self._claim_at or (self._more and len(self.feed) < self.feed.room // 2):
+        if self._rung or self._claim_at is None or now >= self._claim_at or self._has_room_for_more():
             await self._claim()
         return await self._begin()
 
@@ -117,6 +118,8 @@ class Runner:
         return 0
 
     async def _claim(self) -> None:
+        # Before the claim: whoever rings while it runs may have come too late for it.
+        self._rung = False
         room = {lane: self.feed.room_for(lane) for lane in Lane.values}
         lease, lease_end = new_id(), self.house.lease_end()
         got = await self.house.ledger.do(
@@ -189,7 +192,10 @@ class Runner:
         if held:
             backs = [Back(one.claimed.id, one.claimed.lease) for one in held]
             await self.house.ledger.do(lambda: queue.give_back(backs))
-            self._claim_at = None
+            self._rung = True
+
+    def _has_room_for_more(self) -> bool:
+        return self._more and len(self.feed) < self.feed.room // 2
 
     def _claim_by(self, at: dt.datetime | None) -> None:
         """Something was given back that is ready then."""
