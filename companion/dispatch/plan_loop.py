@@ -55,9 +55,9 @@ class PlanLoop:
 
     def _work(self) -> float:
         """Does all that is due; returns the seconds until there is more."""
-        while (mark := marks.oldest()) is not None:
-            moves = marks.work_off(mark, now=self._clock.now(), turn=self._turn)
-            log.info("plans changed", kind=mark.kind, messages=moves.messages)
+        while found := marks.oldest():
+            moves = marks.work_off(found, now=self._clock.now(), turn=self._turn)
+            log.info("plans changed", kind=found[0].kind, changes=len(found), messages=moves.messages)
             self._on_planned()
             if self._stop:
                 return 0

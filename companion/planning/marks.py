@@ -5,32 +5,41 @@ Small ones at once, in the caller's request, so that the caller can say how many
 
 import datetime as dt
 import uuid
+from collections.abc import Sequence
 from contextlib import nullcontext
 
-from companion.clinics.models import Mark, MarkKind
+from companion.clinics.models import Clinic, Mark, MarkKind
 from companion.patients.models import CohortMember
 from companion.planning import recipients
 from companion.planning.planner import Turn
 from companion.planning.replan import Moves, replan
-from companion.schedules.models import Message, Schedule, State, Status
+from companion.schedules.models import Message, Recipient, Schedule, State, Status
 
 AT_ONCE = 1000
 """Recipients up to which a change is worked off within the request that made it."""
+TOGETHER = 500
+"""Patients whose Marks are worked off in one go."""
 _PLANNED_STATES = (State.ACTIVE, State.PAUSED, State.CANCELLED)
 
 
-def oldest() -> Mark | None:
-    """The Mark that waits longest, of any clinic."""
-    return Mark.objects.select_related("clinic").order_by("created_at").first()
+def oldest() -> list[Mark]:
+    """The Marks that wait longest, of one clinic and one kind, to be worked off together."""
+    first = Mark.objects.select_related("clinic").order_by("created_at").first()
+    if first is None:
+        return []
+    if first.kind != MarkKind.PATIENT:
+        return [first]
+    alike = Mark.objects.filter(clinic=first.clinic, kind=first.kind).select_related("clinic")
+    return list(alike.order_by("created_at")[:TOGETHER])
 
 
-def work_off(mark: Mark, *, now: dt.datetime, turn: Turn = nullcontext) -> Moves:
-    """Replans what the Mark touches, then removes it. Stopped midway, it is simply worked off again."""
+def work_off(marks: Sequence[Mark], *, now: dt.datetime, turn: Turn = nullcontext) -> Moves:
+    """Replans what these Marks (of one clinic) touch, then removes them. Stopped midway, they are worked off again."""
     moves = Moves()
-    for schedule_id, patients in _touched(mark):
+    for schedule_id, patients in _touched(marks).items():
         moves.add(replan(schedule_id, patients, now=now, turn=turn))
     with turn():
-        mark.delete()
+        Mark.objects.filter(clinic=marks[0].clinic, pk__in=[mark.pk for mark in marks]).delete()
     return moves
 
 
@@ -42,28 +51,52 @@ def work_off_if_small(mark: Mark, *, now: dt.datetime) -> Moves | None:
             return None
     elif mark.kind != MarkKind.PATIENT:
         return None
-    return work_off(mark, now=now)
+    return work_off([mark], now=now)
 
 
-def _touched(mark: Mark) -> list[tuple[uuid.UUID, list[uuid.UUID] | None]]:
-    """The Schedules that a Mark may touch, each with the patients that it is about (None: all of them)."""
-    own = Schedule.objects.filter(clinic=mark.clinic, state__in=_PLANNED_STATES)
-    if mark.kind == MarkKind.SCHEDULE:
-        return [(mark.subject_id, None)]
-    if mark.kind == MarkKind.PATIENT:
-        return [(schedule, [mark.subject_id]) for schedule in _schedules_of(mark)]
-    if mark.kind == MarkKind.COHORT:
-        own = own.filter(cohort_id=mark.subject_id)
-    return [(schedule, None) for schedule in own.filter(planned_until__isnull=False).values_list("id", flat=True)]
+def _touched(marks: Sequence[Mark]) -> dict[uuid.UUID, set[uuid.UUID] | None]:
+    """The Schedules that the Marks may touch, each with the patients that it is about (None: all of them)."""
+    found: dict[uuid.UUID, set[uuid.UUID] | None] = {}
+    changed = [mark.subject_id for mark in marks if mark.kind == MarkKind.PATIENT]
+    for schedule_id, patient_id in _pairs(marks[0].clinic, changed):
+        of_these = found.setdefault(schedule_id, set())
+        if of_these is not None:
+            of_these.add(patient_id)
+    for mark in marks:
+        found |= dict.fromkeys(_whole(mark))
+    return found
 
 
-def _schedules_of(mark: Mark) -> list[uuid.UUID]:
-    """A patient's Schedules: those that name the patient or a cohort of theirs, and those with a Message pending."""
-    planned = Schedule.objects.filter(clinic=mark.clinic, state=State.ACTIVE, planned_until__isnull=False)
-    named = planned.filter(recipient_rows__patient_id=mark.subject_id).values_list("id", flat=True)
-    cohorts = CohortMember.objects.filter(clinic=mark.clinic, patient_id=mark.subject_id).values("cohort_id")
-    joined = planned.filter(cohort_id__in=cohorts).values_list("id", flat=True)
+def _whole(mark: Mark) -> list[uuid.UUID]:
+    """The Schedules that a Mark of any kind but a patient's touches as a whole."""
+    planned = Schedule.objects.filter(clinic=mark.clinic, state__in=_PLANNED_STATES, planned_until__isnull=False)
+    match mark.kind:
+        case MarkKind.SCHEDULE:
+            return [mark.subject_id]
+        case MarkKind.COHORT:
+            return list(planned.filter(cohort_id=mark.subject_id).values_list("id", flat=True))
+        case MarkKind.CLINIC:
+            return list(planned.values_list("id", flat=True))
+        case _:
+            return []
+
+
+def _pairs(clinic: Clinic, patients: list[uuid.UUID]) -> set[tuple[uuid.UUID, uuid.UUID]]:
+    """(Schedule, patient): those that name a patient or a cohort of theirs, and those with a Message pending."""
+    active = {"schedule__state": State.ACTIVE, "schedule__planned_until__isnull": False}
+    named = Recipient.objects.filter(clinic=clinic, patient_id__in=patients, **active)
+    places = CohortMember.objects.filter(
+        clinic=clinic,
+        patient_id__in=patients,
+        cohort__schedules__state=State.ACTIVE,
+        cohort__schedules__planned_until__isnull=False,
+    )
     pending = Message.objects.filter(
-        clinic=mark.clinic, patient_id=mark.subject_id, status=Status.PENDING, schedule__isnull=False
-    ).values_list("schedule_id", flat=True)
-    return sorted({one for one in (*named, *joined, *pending.order_by().distinct()) if one})
+        clinic=clinic, patient_id__in=patients, status=Status.PENDING, schedule__isnull=False
+    ).order_by()
+    rows = (
+        *named.values_list("schedule_id", "patient_id"),
+        *places.values_list("cohort__schedules", "patient_id"),
+        *pending.values_list("schedule_id", "patient_id").distinct(),
+    )
+    return {(schedule, patient) for schedule, patient in rows if schedule and patient}

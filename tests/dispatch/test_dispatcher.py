@@ -52,7 +52,7 @@ def dispatcher(environment: dict[str, str], clinic: Clinic) -> Iterator["subproc
 def due(patient: Patient, **fields: object) -> Message:
     now = present()
     values: dict[str, object] = {"due_at": now, "ready_at": now, "late_at": now + dt.timedelta(hours=1)}
-    message = a_message(patient, **values | fields)
+    message = a_message(patient, None, **values | fields)
     ring()
     return message
 

@@ -182,7 +182,7 @@ def test_a_patient_whose_zone_changes_gets_the_planned_messages_moved() -> None:
     Patient.objects.filter(pk=patient.pk).update(timezone="America/New_York")
     mark = clinic_marks.leave(clinic, MarkKind.PATIENT, patient.id, now=NOW)
 
-    moves = marks.work_off(mark, now=NOW)
+    moves = marks.work_off([mark], now=NOW)
 
     assert moves.moved == 2
     first = Message.objects.filter(schedule=made.schedule).order_by("due_at")[0]
@@ -197,7 +197,7 @@ def test_a_patient_who_joins_a_cohort_is_planned_and_one_who_leaves_it_unplanned
     CohortMember.objects.filter(patient=stays).delete()
     CohortMember.objects.create(clinic=clinic, cohort=cohort, patient=joins)
 
-    marks.work_off(clinic_marks.leave(clinic, MarkKind.COHORT, cohort.id, now=NOW), now=NOW)
+    marks.work_off([clinic_marks.leave(clinic, MarkKind.COHORT, cohort.id, now=NOW)], now=NOW)
 
     assert set(Message.objects.values_list("patient_id", flat=True)) == {joins.id}
 
@@ -208,7 +208,7 @@ def test_a_patient_who_left_has_pending_messages_cancelled() -> None:
     made = planned(clinic, patient)
     Patient.objects.filter(pk=patient.pk).update(left_at=NOW)
 
-    marks.work_off(clinic_marks.leave(clinic, MarkKind.PATIENT, patient.id, now=NOW), now=NOW)
+    marks.work_off([clinic_marks.leave(clinic, MarkKind.PATIENT, patient.id, now=NOW)], now=NOW)
 
     reasons = set(Message.objects.filter(schedule=made.schedule).values_list("status", "reason"))
     assert reasons == {(Status.CANCELLED, Reason.PATIENT_LEFT)}

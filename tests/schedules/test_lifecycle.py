@@ -9,6 +9,7 @@ from companion.clinics.refusals import Conflict
 from companion.patients.models import Consent
 from companion.schedules import acts
 from companion.schedules.models import Attempt, AttemptOutcome, IfUnknown, Lane, Message, Status
+from companion.schedules.queue import Candidate
 from companion.schedules.reasons import SENTENCES, Reason
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_message, a_patient
 from tests.schedules import steps
@@ -19,10 +20,10 @@ SECOND = dt.timedelta(seconds=1)
 
 
 def a_due_message(**fields: object) -> Message:
-    return a_message(a_patient(a_clinic()), **fields)
+    return a_message(a_patient(a_clinic()), None, **fields)
 
 
-def begun(message: Message, now: dt.datetime = NOW) -> "steps.Candidate":
+def begun(message: Message, now: dt.datetime = NOW) -> Candidate:
     [claimed] = steps.claim(message.clinic, now=now)
     found = steps.begin(claimed, now=now)
     assert found is not None
