@@ -1,8 +1,95 @@
-"""stub"""
+"""`companion doctor`: all checks in words, with what to do; the settings in force, secrets masked.
+
+Exit status 0: well, 1: warnings, 2: something is down. What is checked stands in panel/diagnostics.py.
+"""
+
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from companion.cli.ready import ready
+
+if TYPE_CHECKING:
+    from companion.panel.check import CheckResult
+    from companion.panel.health import HealthReport
+
+_LOOKS: Final = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
+_TONES: Final = {"ok": "green", "degraded": "yellow", "down": "red"}
+
 
 @click.command()
-def doctor() -> None:
-    pass
+@click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
+def doctor(as_json: bool) -> None:
+    """Check everything and say what to do. Exit status 0: well, 1: warnings, 2: something is down."""
+    try:
+        ready()
+    except click.ClickException as wrong:
+        # Nothing can run with a wrong setting, so this is not click's status 1.
+        wrong.show()
+        sys.exit(2)
+    from companion.panel import diagnostics, health
+
+    report = health.check_from_outside_now()
+    checks = diagnostics.run(now=report.checked_at)
+    if as_json:
+        _print_json(report, checks)
+    else:
+        _print_words(report, checks)
+    sys.exit(exit_status(report, checks))
+
+
+def exit_status(report: "HealthReport", checks: "list[CheckResult]") -> int:
+    """2 where something is down or failed, 1 where something is to be looked at, else 0."""
+    results = {check.result for check in checks}
+    if report.status == "down" or "failed" in results:
+        return 2
+    return 1 if report.status == "degraded" or "warning" in results else 0
+
+
+def effective_settings() -> dict[str, object]:
+    """The settings in force by their variables' names; of a secret only whether it is set."""
+    from django.conf import settings
+    from pydantic import SecretStr
+
+    shown: dict[str, object] = {}
+    for name, value in settings.COMPANION:
+        shown[f"COMPANION_{name.upper()}"] = "(set, not shown)" if isinstance(value, SecretStr) else value
+    if settings.COMPANION.database_url is None:
+        shown["COMPANION_DATABASE_URL"] = f"(not set: SQLite, {settings.DATABASES['default']['NAME']})"
+    shown["COMPANION_DATA_DIR"] = str(settings.DATA_DIR)
+    return shown
+
+
+def _print_json(report: "HealthReport", checks: "list[CheckResult]") -> None:
+    everything = {
+        "status": report.status,
+        "health": asdict(report),
+        "checks": [asdict(check) for check in checks],
+        "settings": effective_settings(),
+    }
+    click.echo(json.dumps(everything, indent=2, default=str, ensure_ascii=False))
+
+
+def _print_words(report: "HealthReport", checks: "list[CheckResult]") -> None:
+    from companion.panel import health
+
+    click.secho(f"Health: {report.status}", fg=_TONES[report.status], bold=True, nl=False)
+    click.echo(f" (by layer {report.source}). {health.sentence(report)}")
+    for layer in report.layers:
+        click.echo(f"    {layer.layer}: {layer.status}. {layer.detail}")
+    group = ""
+    for check in checks:
+        if check.group != group:
+            group = check.group
+            click.secho(f"\n{group}", bold=True)
+        sign, colour = _LOOKS[check.result]
+        click.secho(f"  {sign} ", fg=colour, nl=False)
+        click.echo(f"{check.name}: {check.value}")
+        if check.advice:
+            click.echo(f"    → {check.advice}")
+    click.secho("\nSettings in force", bold=True)
+    for name, value in effective_settings().items():
+        click.echo(f"  {name} = {'' if value is None else value}")

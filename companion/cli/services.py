@@ -97,7 +97,7 @@ def web() -> None:
         ident=None,
     )
     port = health_port.serve(_web_health, host=own.host, port=own.health_port)
-    heart = Heart("web", state=lambda: {"threads": _THREADS}, health_url=lambda: port.url)
+    heart = Heart("web", state=lambda: {"sandbox": settings.SANDBOX_ON}, health_url=lambda: port.url)
     heart.start()
     try:
         _serve_until(stop, server)

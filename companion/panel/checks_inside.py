@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from companion.clinics import bots
 from companion.clinics.models import Bot, Clinic
 from companion.clinics.sealed import CannotOpen
-from companion.panel import facts, judge
+from companion.panel import checks_outside, facts, judge
 from companion.panel.check import CheckResult, Group, failed, ok, warning
 from companion.patients.models import Patient, Trouble
 from companion.schedules.models import Message, Status
@@ -125,15 +125,18 @@ def _people(name: str, all_of: QuerySet[Patient], waiting: QuerySet[Patient], ad
 
 def configuration(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
     """Settings that don't fit together, keys that don't open, files that others may read."""
-    yield _sandbox()
+    yield _sandbox(facts.sandbox_of(facts.beats(now=now), now=now))
     yield _secret_key()
     yield _zones(clinic)
     yield _in_the_open()
     yield from _file_modes()
 
 
-def _sandbox() -> CheckResult:
+def _sandbox(services_have_it: bool) -> CheckResult:
     name = "Sandbox"
+    if services_have_it != settings.SANDBOX_ON:
+        value = f"{'on' if services_have_it else 'off'} in the running services, not so in this command's settings"
+        return warning(Group.CONFIGURATION, name, value, checks_outside.SAME_SETTINGS)
     if settings.SANDBOX_ON and bots.has_met_a_real_bot():
         return failed(Group.CONFIGURATION, name, "on", bots.NO_SANDBOX_HERE)
     if not settings.SANDBOX_ON and settings.COMPANION.telegram_bot_token and bots.holds_invented_ids():

@@ -14,12 +14,14 @@ from companion.clinics.sealed import CannotOpen
 from companion.panel import facts, judge
 from companion.panel.check import CheckResult, Group, failed, ok, warning
 from companion.panel.direct import NoAnswer, ask
+from companion.panel.facts import Beat
 from companion.service.clock import machine_now
 from companion.service.models import Kind
 from companion.telegram.client import BotToken, CallFailed, Client
 from companion.telegram.outcomes import Answer, Outcome
 from companion.telegram.outcomes import Kind as OutcomeKind
 
+SAME_SETTINGS: Final = "Run this command with the COMPANION_ variables that the services have."
 _TELEGRAM_SECONDS: Final = 5.0
 _CLOCK_OFF: Final = dt.timedelta(minutes=2)
 """From here on the dispatcher stops sending (DESIGN, "A Message's life")."""
@@ -37,10 +39,19 @@ class _Said:
     at: dt.datetime
 
 
-def between_services(*, now: dt.datetime) -> Iterator[CheckResult]:
+def network(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
+    """The way between services, and to Telegram."""
+    beats = facts.beats(now=now)
+    yield from _between_services(beats, now)
+    if facts.sandbox_of(beats, now=now) == settings.SANDBOX_ON:
+        yield from _telegram(clinic)
+    else:
+        yield warning(Group.NETWORK, "Telegram", "not asked: the services have other settings", SAME_SETTINGS)
+
+
+def _between_services(beats: tuple[Beat, ...], now: dt.datetime) -> Iterator[CheckResult]:
     """Whether each living service answers at its own address from here."""
-    living = [beat for beat in facts.beats(now=now) if judge.alive(beat, now=now)]
-    for beat in living:
+    for beat in (beat for beat in beats if judge.alive(beat, now=now)):
         name = f"{Kind(beat.kind).label} answers on {beat.host}"
         said = ask(f"{beat.health_url.rstrip('/')}/health", seconds=_TELEGRAM_SECONDS)
         if isinstance(said, NoAnswer):
@@ -55,7 +66,7 @@ def between_services(*, now: dt.datetime) -> Iterator[CheckResult]:
             yield warning(Group.NETWORK, name, said.status, said.detail or "Look into its log.")
 
 
-def telegram(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
+def _telegram(clinic: Clinic | None) -> Iterator[CheckResult]:
     """Telegram reachable, each bot's token valid, and this machine's clock against Telegram's."""
     connected = Bot.objects.filter(sandbox=settings.SANDBOX_ON, **({"clinic": clinic} if clinic else {}))
     try:
@@ -116,7 +127,8 @@ def _clock(answer: _Said) -> CheckResult:
 
 def machine() -> Iterator[CheckResult]:
     """The disk that holds the data folder."""
-    free = shutil.disk_usage(settings.DATA_DIR).free
+    folder = next(path for path in (settings.DATA_DIR, *settings.DATA_DIR.parents) if path.exists())
+    free = shutil.disk_usage(folder).free
     value = f"{free / 1024**3:.1f} GiB free"
     advice = "Make room: a full disk stops planning and sending."
     if free < _NEXT_TO_NONE:

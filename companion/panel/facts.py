@@ -14,7 +14,25 @@ from companion.clinics.models import Clinic, Mark
 from companion.schedules.models import Attempt, Lane, Message, Status
 from companion.service.models import Heartbeat
 
+ALIVE_FOR = dt.timedelta(seconds=15)
+"""A process that gave no sign of life for longer is not alive; services beat every 5 s."""
 _REMEMBERED = dt.timedelta(days=1)
+
+
+_Moment = dt.datetime | None
+_Row = tuple[
+    uuid.UUID,
+    bool | None,
+    _Moment,
+    str | None,
+    _Moment,
+    _Moment,
+    _Moment,
+    _Moment,
+    _Moment,
+    _Moment,
+    _Moment,
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +77,17 @@ class Facts:
 
 def read(*, now: dt.datetime) -> Facts:
     """Raises django.db.Error where the database can't be asked."""
-    return Facts(beats(now=now), _clinics())
+    processes = beats(now=now)
+    return Facts(processes, _clinics(sandbox=sandbox_of(processes, now=now)))
+
+
+def sandbox_of(processes: tuple[Beat, ...], *, now: dt.datetime) -> bool:
+    """Whether the services run with the Sandbox on. A command may have been given other settings than they have."""
+    for beat in processes:
+        said = beat.state.get("sandbox")
+        if isinstance(said, bool) and now - beat.beat_at <= ALIVE_FOR:
+            return said
+    return bool(settings.SANDBOX_ON)
 
 
 def beats(*, now: dt.datetime) -> tuple[Beat, ...]:
@@ -71,10 +99,9 @@ def beats(*, now: dt.datetime) -> tuple[Beat, ...]:
     )
 
 
-def _clinics() -> tuple[Sending, ...]:
-    held = _held()
-    rows = Clinic.objects.annotate(
-        # One look into messages_to_claim for each lane, so that it costs the same however many wait.
+def clinics_query() -> QuerySet[Clinic, _Row]:
+    """One look into an index for each clinic and lane, so that it costs the same however many messages wait."""
+    return Clinic.objects.annotate(
         answer_since=_first(_unclaimed(Lane.ANSWER), "ready_at"),
         reminder_since=_first(_unclaimed(Lane.REMINDER), "ready_at"),
         stranger_since=_first(_unclaimed(Lane.STRANGER), "ready_at"),
@@ -94,23 +121,27 @@ def _clinics() -> tuple[Sending, ...]:
         "attempted_at",
         "marked_since",
     )
-    found = []
-    for clinic, sandbox, paused_at, why, until, answer, reminder, stranger, broadcast, attempted_at, marked in rows:
-        found.append(
-            Sending(
-                clinic=clinic,
-                has_bot=sandbox is settings.SANDBOX_ON,
-                bot_of_other_mode=sandbox is (not settings.SANDBOX_ON),
-                paused=paused_at is not None,
-                closed_why=why or "",
-                closed_until=until,
-                reminder_since=_earliest(reminder, held.get((clinic, True))),
-                other_since=_earliest(answer, stranger, broadcast, held.get((clinic, False))),
-                attempted_at=attempted_at,
-                marked_since=marked,
-            )
+
+
+def _clinics(*, sandbox: bool) -> tuple[Sending, ...]:
+    held = _held()
+    return tuple(
+        Sending(
+            clinic=clinic,
+            has_bot=practice is sandbox,
+            bot_of_other_mode=practice is (not sandbox),
+            paused=paused_at is not None,
+            closed_why=why or "",
+            closed_until=until,
+            reminder_since=_earliest(reminder, held.get((clinic, True))),
+            other_since=_earliest(answer, stranger, broadcast, held.get((clinic, False))),
+            attempted_at=attempted_at,
+            marked_since=marked,
         )
-    return tuple(found)
+        for clinic, practice, paused_at, why, until, answer, reminder, stranger, broadcast, attempted_at, marked in (
+            clinics_query()
+        )
+    )
 
 
 def _unclaimed(lane: Lane) -> QuerySet[Message]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 from uuid import UUID
 
-from django.db import Error
+from django.db import Error, connection
 
 from companion.clinics.models import Clinic
 from companion.panel import facts, judge
@@ -55,7 +55,8 @@ class _Seen:
     at: dt.datetime
     direct: Answer | NoAnswer
     facts: Facts | None
-    """None where the database can't be asked."""
+    """None where the database can't be asked; `trouble` then says why, for people."""
+    trouble: str = ""
 
 
 _lock = threading.Lock()
@@ -74,7 +75,7 @@ def check(*, now: dt.datetime, clinic: Clinic | None = None) -> HealthReport:
     status, detail = _verdict(found)
     layers = (
         _direct_layer(seen.direct),
-        Layer("mcp", status, "Asked within the web service.") if seen.facts else _nothing("mcp"),
+        Layer("mcp", status, "Asked within the web service.") if seen.facts else _nothing("mcp", seen),
         _database_layer(seen, status, detail),
     )
     return _report(seen.at, layers, found)
@@ -93,6 +94,11 @@ def check_from_outside(*, now: dt.datetime) -> HealthReport:
 def check_now(*, clinic: Clinic | None = None) -> HealthReport:
     """`check` at this moment, by the one clock; by this machine's where the database can't be asked."""
     return check(now=_now(), clinic=clinic)
+
+
+def check_from_outside_now() -> HealthReport:
+    """`check_from_outside` at this moment."""
+    return check_from_outside(now=_now())
 
 
 def sentence(report: HealthReport, *, now: dt.datetime | None = None) -> str:
@@ -126,15 +132,26 @@ def _look(now: dt.datetime) -> _Seen:
     with _lock:
         if _seen and dt.timedelta() <= now - _seen[0].at < KEPT_FOR:
             return _seen[0]
-        try:
-            read = facts.read(now=now)
-        except Error:
-            read = None
+        read, trouble = _read(now)
         if read:
             _addresses[:] = _urls(read.beats, Kind.DISPATCHER)
-        seen = _Seen(now, _ask_first(_addresses, None), read)
+        seen = _Seen(now, _ask_first(_addresses, None), read, trouble)
         _seen[:] = [seen]
         return seen
+
+
+def _read(now: dt.datetime) -> tuple[Facts | None, str]:
+    """The facts, or why there are none."""
+    try:
+        return facts.read(now=now), ""
+    except Error:
+        pass
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Error:
+        return None, judge.DATABASE_GONE
+    return None, judge.NOT_MIGRATED
 
 
 def _urls(beats: tuple[Beat, ...], kind: Kind) -> list[str]:
@@ -153,7 +170,7 @@ def _ask_first(urls: list[str], seconds: float | None) -> Answer | NoAnswer:
 
 def _findings(seen: _Seen, clinic: UUID | None) -> list[Finding]:
     if seen.facts is None:
-        return [Finding("down", judge.DATABASE_GONE)]
+        return [Finding("down", seen.trouble)]
     own = tuple(one for one in seen.facts.clinics if clinic in (None, one.clinic))
     return judge.findings(replace(seen.facts, clinics=own), now=seen.at)
 
@@ -177,12 +194,12 @@ def _panel_layer(said: Answer | NoAnswer) -> Layer:
 
 def _database_layer(seen: _Seen, status: Status, detail: str) -> Layer:
     if seen.facts is None:
-        return _nothing("database")
+        return _nothing("database", seen)
     return Layer("database", status, detail or "All services are alive, and no message is overdue.")
 
 
-def _nothing(layer: Source) -> Layer:
-    return Layer(layer, "no answer", "The database can't be reached.")
+def _nothing(layer: Source, seen: _Seen) -> Layer:
+    return Layer(layer, "no answer", seen.trouble)
 
 
 def _report(at: dt.datetime, layers: tuple[Layer, ...], found: list[Finding]) -> HealthReport:

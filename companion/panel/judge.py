@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from companion.clinics.models import Closed
-from companion.panel.facts import Beat, Facts, Sending
+from companion.panel.facts import ALIVE_FOR, Beat, Facts, Sending
 from companion.service.models import Kind
 
 Status = Literal["ok", "degraded", "down"]
 _ORDER: Final[tuple[Status, ...]] = ("ok", "degraded", "down")
 
-ALIVE_FOR: Final = dt.timedelta(seconds=15)
-"""Services beat every 5 s."""
 OVERDUE: Final = dt.timedelta(seconds=30)
 STUCK: Final = dt.timedelta(minutes=5)
 MARK_TOO_OLD: Final = dt.timedelta(seconds=30)
@@ -24,6 +22,9 @@ MARK_TOO_OLD: Final = dt.timedelta(seconds=30)
 DATABASE_GONE: Final = (
     "The database can't be reached, so nothing is planned or sent. Whoever runs the server: see that the database runs "
     "and that COMPANION_DATABASE_URL is right."
+)
+NOT_MIGRATED: Final = (
+    "The database lacks tables, so nothing is planned or sent. Whoever runs the server: run `companion migrate`."
 )
 _NOT_RUNNING: Final = {
     Kind.DISPATCHER: "The dispatcher is not running: messages wait and may become too late.",

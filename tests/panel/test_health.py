@@ -1,0 +1,163 @@
+"""Health by its three layers, on a real database and with services that really answer over HTTP."""
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from django.db import connection
+
+from companion.panel import facts, health
+from companion.schedules.models import Lane
+from companion.service import health_port
+from companion.service.models import Kind
+from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient
+from tests.panel.stories import a_heartbeat, ago
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _nothing_seen_before() -> None:
+    health.forget()
+
+
+@contextmanager
+def a_dispatcher(says: Callable[[], dict[str, object]] = lambda: {"status": "ok"}) -> Iterator[None]:
+    """Something that answers as a dispatcher at its own address, with a heartbeat that tells where."""
+    port = health_port.serve(says, host="127.0.0.1", port=0)
+    a_heartbeat(Kind.DISPATCHER, health_url=port.url)
+    try:
+        yield
+    finally:
+        port.close()
+
+
+def others_alive() -> None:
+    a_heartbeat(Kind.WEB)
+    a_heartbeat(Kind.LISTENER)
+
+
+def test_the_dispatchers_own_answer_comes_first() -> None:
+    others_alive()
+    with a_dispatcher():
+        report = health.check(now=NOW)
+
+    assert (report.status, report.source) == ("ok", "direct")
+
+
+def test_all_three_layers_say_how_they_see_it() -> None:
+    others_alive()
+    with a_dispatcher():
+        report = health.check(now=NOW)
+
+    assert [(layer.layer, layer.status) for layer in report.layers] == [
+        ("direct", "ok"),
+        ("mcp", "ok"),
+        ("database", "ok"),
+    ]
+
+
+def test_the_control_panel_stands_in_for_a_dispatcher_that_does_not_answer() -> None:
+    others_alive()
+    a_heartbeat(Kind.DISPATCHER)
+
+    report = health.check(now=NOW)
+
+    assert (report.status, report.source) == ("degraded", "mcp")
+
+
+def test_the_database_stands_in_where_neither_answers_a_command() -> None:
+    others_alive()
+    a_heartbeat(Kind.DISPATCHER)
+
+    report = health.check_from_outside(now=NOW)
+
+    assert (report.status, report.source) == ("degraded", "database")
+
+
+def test_a_dispatcher_that_answers_and_sends_nothing_is_down_all_the_same() -> None:
+    others_alive()
+    clinic = a_clinic()
+    a_bot(clinic)
+    a_message(a_patient(clinic), due_at=ago(minutes=6))
+    with a_dispatcher():
+        report = health.check(now=NOW)
+
+    assert (report.status, report.source) == ("down", "direct")
+
+
+def test_what_a_dispatcher_says_of_itself_is_heard() -> None:
+    others_alive()
+    with a_dispatcher(lambda: {"status": "degraded", "detail": "the ledger waits for the database"}):
+        report = health.check(now=NOW)
+
+    assert report.status == "degraded"
+    assert health.sentence(report) == "the ledger waits for the database"
+
+
+def test_a_clinics_people_hear_of_their_own_clinic_only() -> None:
+    others_alive()
+    well, paused = a_clinic(), a_clinic(sending_paused_at=NOW)
+    a_bot(well)
+    a_bot(paused)
+    with a_dispatcher():
+        seen = health.check(now=NOW, clinic=well), health.check(now=NOW, clinic=paused)
+
+    assert [report.status for report in seen] == ["ok", "degraded"]
+
+
+def test_a_message_that_somebody_claimed_and_never_sends_is_overdue_too() -> None:
+    clinic = a_clinic()
+    a_message(a_patient(clinic), due_at=ago(minutes=1), lease_until=NOW + dt.timedelta(minutes=1))
+
+    (sending,) = facts.read(now=NOW).clinics
+
+    assert sending.reminder_since == ago(minutes=1)
+
+
+def test_the_oldest_of_each_lane_counts() -> None:
+    clinic = a_clinic()
+    patient = a_patient(clinic)
+    a_message(patient, due_at=ago(minutes=3), lane=Lane.BROADCAST)
+    a_message(patient, due_at=ago(minutes=2), lane=Lane.ANSWER)
+    a_message(patient, due_at=ago(minutes=1), lane=Lane.REMINDER)
+
+    (sending,) = facts.read(now=NOW).clinics
+
+    assert (sending.other_since, sending.reminder_since) == (ago(minutes=3), ago(minutes=1))
+
+
+def test_within_two_seconds_the_same_answer_serves_again() -> None:
+    first = health.check(now=NOW)
+
+    assert health.check(now=NOW + dt.timedelta(seconds=1)).checked_at == first.checked_at
+
+
+def test_after_two_seconds_health_looks_anew() -> None:
+    health.check(now=NOW)
+    later = NOW + dt.timedelta(seconds=3)
+
+    assert health.check(now=later).checked_at == later
+
+
+def test_the_banner_says_since_when_it_is_known_that_all_is_well() -> None:
+    others_alive()
+    with a_dispatcher():
+        report = health.check(now=NOW)
+
+    later = NOW + dt.timedelta(seconds=12)
+    assert health.sentence(report, now=later) == "Sending normally, checked 12 s ago"
+
+
+def test_the_oldest_waiting_message_is_found_by_its_index() -> None:
+    clinic = a_clinic()
+    patient = a_patient(clinic)
+    for number in range(300):
+        a_message(patient, due_at=NOW + dt.timedelta(minutes=number))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+    plan = facts.clinics_query().explain()
+
+    assert plan.count("messages_to_claim") == len(Lane)

@@ -1,0 +1,112 @@
+"""DESIGN's rules of health, on values."""
+
+import pytest
+
+from companion.clinics.models import Closed
+from companion.panel import judge
+from companion.panel.facts import Sending
+from companion.service.models import Kind
+from tests.builders import NOW
+from tests.panel.stories import ago, all_alive, beat, facts, of_the_sandbox, sending
+
+
+def verdict(clinic: Sending) -> str:
+    return judge.worst(one.status for one in judge.findings(facts(clinic), now=NOW))
+
+
+def words(clinic: Sending) -> str:
+    return " ".join(one.words for one in judge.findings(facts(clinic), now=NOW))
+
+
+def test_nothing_is_wrong_while_all_services_live_and_nothing_waits() -> None:
+    assert judge.findings(facts(), now=NOW) == []
+
+
+def test_a_message_that_has_waited_for_less_than_thirty_seconds_is_not_overdue() -> None:
+    assert verdict(sending(reminder_since=ago(seconds=29))) == "ok"
+
+
+def test_a_message_overdue_by_thirty_seconds_degrades() -> None:
+    assert verdict(sending(reminder_since=ago(seconds=30), attempted_at=ago(seconds=5))) == "degraded"
+
+
+def test_a_broadcast_that_queues_for_the_rate_of_a_sending_bot_is_not_overdue() -> None:
+    assert verdict(sending(other_since=ago(minutes=20), attempted_at=ago(seconds=1))) == "ok"
+
+
+def test_a_broadcast_is_overdue_once_its_bot_no_longer_sends() -> None:
+    assert verdict(sending(other_since=ago(minutes=20), attempted_at=ago(minutes=10))) == "degraded"
+
+
+def test_five_minutes_overdue_with_nothing_tried_since_is_down() -> None:
+    assert verdict(sending(reminder_since=ago(minutes=5), attempted_at=ago(minutes=6))) == "down"
+
+
+def test_five_minutes_overdue_while_others_are_tried_only_degrades() -> None:
+    assert verdict(sending(reminder_since=ago(minutes=5), attempted_at=ago(minutes=1))) == "degraded"
+
+
+def test_a_pause_never_brings_health_down() -> None:
+    assert verdict(sending(paused=True, reminder_since=ago(hours=2))) == "degraded"
+
+
+def test_a_refused_bot_never_brings_health_down() -> None:
+    assert verdict(sending(closed_why=Closed.UNAUTHORIZED, reminder_since=ago(hours=2))) == "degraded"
+
+
+def test_overdue_messages_without_any_dispatcher_are_down() -> None:
+    beats = (beat(Kind.WEB), beat(Kind.LISTENER), beat(Kind.DISPATCHER, seconds=40))
+
+    found = judge.findings(facts(sending(reminder_since=ago(seconds=31)), beats), now=NOW)
+
+    assert found[0].status == "down"
+
+
+def test_a_missing_dispatcher_alone_degrades() -> None:
+    found = judge.findings(facts(beats=(beat(Kind.WEB), beat(Kind.LISTENER))), now=NOW)
+
+    assert [one.status for one in found] == ["degraded"]
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_service_that_was_silent_for_over_fifteen_seconds_is_not_alive(kind: Kind) -> None:
+    beats = tuple(beat(each, seconds=16 if each == kind else 2) for each in Kind)
+
+    assert judge.worst(one.status for one in judge.findings(facts(beats=beats), now=NOW)) == "degraded"
+
+
+def test_of_two_dispatchers_one_may_die() -> None:
+    beats = (*all_alive(), beat(Kind.DISPATCHER, seconds=60))
+
+    assert judge.findings(facts(beats=beats), now=NOW) == []
+
+
+def test_a_clock_that_is_off_degrades_and_says_what_stopped() -> None:
+    beats = (beat(Kind.WEB), beat(Kind.LISTENER), beat(Kind.DISPATCHER, halted="the clock is off by 3 min"))
+
+    found = judge.findings(facts(beats=beats), now=NOW)
+
+    assert found[0].status == "degraded"
+    assert "the clock is off by 3 min" in found[0].words
+
+
+def test_a_mark_older_than_thirty_seconds_degrades() -> None:
+    assert verdict(sending(marked_since=ago(seconds=31))) == "degraded"
+
+
+def test_without_a_bot_health_says_who_connects_one() -> None:
+    assert words(sending(has_bot=False)) == "Nothing is sent: no bot is connected. An admin connects one in Settings."
+
+
+def test_a_practice_bot_without_the_sandbox_is_named_as_such() -> None:
+    assert "COMPANION_SANDBOX" in words(of_the_sandbox(sending()))
+
+
+def test_a_closing_that_is_over_holds_nothing_back() -> None:
+    assert verdict(sending(closed_why=Closed.CIRCUIT, closed_until=ago(seconds=1))) == "ok"
+
+
+def test_the_worst_comes_first() -> None:
+    found = judge.findings(facts(sending(reminder_since=ago(minutes=9), marked_since=ago(minutes=2))), now=NOW)
+
+    assert [one.status for one in found] == ["down", "degraded"]
