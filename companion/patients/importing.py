@@ -34,7 +34,7 @@ COLUMNS: Final = (
     "cohorts",
 )
 NEEDED: Final = ("external_id", "name")
-BATCH: Final = 500
+BATCH: Final = 200
 """Rows in one transaction: few enough that nobody else waits for the database for more than a moment."""
 
 

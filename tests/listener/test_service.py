@@ -102,6 +102,7 @@ def delivered(practice: Practice, message: Message) -> SandboxMessage:
         practice.url,
         lambda client: client.send_message(BotToken(practice.token), chat, text, timeout=10, reply_markup=markup),
     )
+    assert outcome.message_id
     return SandboxMessage.objects.get(message_id=outcome.message_id)
 
 

@@ -299,7 +299,7 @@ def test_progress_comes_in_bytes_and_ends_at_all_of_them() -> None:
 
     import_csv(a_caller(a_clinic()), io.BytesIO(file.encode()), now=NOW, progress=lambda *at: heard.append(at))
 
-    assert [total for _, total in heard] == [len(file)] * 3
+    assert [total for _, total in heard] == [len(file)] * 6
     assert heard[-1][0] == len(file)
 
 
