@@ -145,8 +145,15 @@ def _owned(clinic: Clinic, bot: SandboxBot | None) -> list[Owned]:
     """The phones by their owners' names: those of this clinic's patients, and those that are nobody's yet."""
     phones = sandbox.phones(bot) if bot else []
     ids = [phone.telegram_id for phone in phones]
-    owners: dict[int | None, list[str]] = {}
-    named = Patient.objects.filter(clinic=clinic, telegram_id__in=ids).order_by("name")
-    for key, name, caregiver in named.values_list("telegram_id", "name", "caregiver"):
-        owners.setdefault(key, []).append(f"{caregiver} (for {name})" if caregiver else name)
-    return [Owned(one, ", ".join(owners.get(one.telegram_id, [])), State(one.state).label) for one in phones]
+    people: dict[int | None, list[Patient]] = {}
+    for patient in Patient.objects.filter(clinic=clinic, telegram_id__in=ids).order_by("name"):
+        people.setdefault(patient.telegram_id, []).append(patient)
+    return [Owned(one, _owner(people.get(one.telegram_id, [])), State(one.state).label) for one in phones]
+
+
+def _owner(patients: list[Patient]) -> str:
+    """ "Ana Silva", or whose phone it is: "Jana Becker (for Ben, Mila)"; empty for nobody's."""
+    caregivers = dict.fromkeys(patient.caregiver for patient in patients if patient.caregiver)
+    own = [patient.name for patient in patients if not patient.caregiver]
+    cared_for = ", ".join(patient.first_name for patient in patients if patient.caregiver)
+    return ", ".join([*own, *([f"{', '.join(caregivers)} (for {cared_for})"] if caregivers else [])])

@@ -101,8 +101,8 @@ def test_sending_now_makes_it_due_at_once() -> None:
 
 def test_a_retry_of_what_may_have_arrived_asks_first() -> None:
     clinic = a_clinic()
-    unknown = {"status": Status.FAILED, "reason": Reason.OUTCOME_UNKNOWN}
-    message = a_message(a_patient(clinic), due_at=soon(-10), **unknown)
+    patient = a_patient(clinic)
+    message = a_message(patient, due_at=soon(-10), status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN)
     client = signed_in(clinic)
 
     assert "I know that it may arrive twice" in words(client.get(f"/scheduled-messages/{message.id}/retry"))

@@ -104,8 +104,10 @@ def tone(status: str) -> str:
 
 @register.filter
 def ago(at: dt.datetime, now: dt.datetime) -> str:
-    """ "12 s ago", "5 min ago", "3 h ago", "2 days ago"."""
-    seconds = max(0, int((now - at).total_seconds()))
+    """ "just now", "12 s ago", "5 min ago", "3 h ago", "2 days ago"."""
+    seconds = int((now - at).total_seconds())
+    if seconds < 1:
+        return "just now"
     for limit, unit, word in ((90, 1, "s"), (5400, 60, "min"), (172_800, 3600, "h")):
         if seconds < limit:
             return f"{seconds // unit} {word} ago"
@@ -179,7 +181,7 @@ def _value(key: str, value: object) -> str:
     if isinstance(value, bool):
         return "Yes" if value else "No"
     if key.endswith("_bytes"):
-        return filesizeformat(value)
+        return filesizeformat(str(value))
     if key.endswith("_at"):
         return exactly(dt.datetime.fromisoformat(str(value)))
     return f"{value} ms" if key.endswith("_ms") else str(value)

@@ -1,0 +1,92 @@
+"""Planning in a real browser: by keyboard alone, and without JavaScript."""
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from companion.schedules.models import Message, Schedule
+from tests.browser.signed_in import sign_in
+from tests.builders import a_clinic, a_patient
+
+pytestmark = pytest.mark.browser
+
+
+def _tab_to(page: Page, wanted: str, most: int = 60) -> None:
+    """Presses Tab until what matches `wanted` has the focus."""
+    for _ in range(most):
+        if page.evaluate("wanted => document.activeElement.matches(wanted)", wanted):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"Tab never came to {wanted}")
+
+
+def test_a_message_is_planned_by_keyboard_alone(page: Page, live_server: LiveServer) -> None:
+    clinic = a_clinic()
+    ana = a_patient(clinic)
+    a_patient(clinic, "Jonas Weber")
+    sign_in(page, live_server.url, clinic)
+
+    _tab_to(page, 'a[href="/scheduled-messages/new"]')
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/new")
+    expect(page.locator("#find")).to_be_focused()
+    page.keyboard.type("ana")
+    expect(page.locator("#choices li")).to_have_count(1)
+    page.keyboard.press("Enter")
+    _tab_to(page, "#text")
+    page.keyboard.type("Good morning {first_name}")
+    expect(page.locator("#preview")).to_contain_text("Good morning Ana")
+    _tab_to(page, ".plan-go button")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_text("Planned. 1 message is on the list.")).to_be_visible()
+    assert Message.objects.get().patient == ana
+
+
+def test_a_placeholder_goes_in_where_the_cursor_is(page: Page, live_server: LiveServer) -> None:
+    clinic = a_clinic()
+    sign_in(page, live_server.url, clinic)
+    page.goto(f"{live_server.url}/scheduled-messages/new")
+
+    page.locator("#text").fill("Good morning !")
+    page.locator("#text").press("ArrowLeft")
+    page.get_by_role("button", name="first name").click()
+
+    expect(page.locator("#text")).to_have_value("Good morning {first_name}!")
+
+
+def test_who_was_chosen_stays_while_one_looks_for_another(page: Page, live_server: LiveServer) -> None:
+    clinic = a_clinic()
+    a_patient(clinic)
+    a_patient(clinic, "Jonas Weber")
+    sign_in(page, live_server.url, clinic)
+    page.goto(f"{live_server.url}/scheduled-messages/new")
+
+    page.get_by_label("Ana Silva").check()
+    page.locator("#find").fill("jon")
+    expect(page.get_by_label("Jonas Weber")).to_be_visible()
+
+    expect(page.get_by_label("Ana Silva")).to_be_checked()
+
+
+def test_a_series_is_planned_without_javascript(browser: Browser, live_server: LiveServer) -> None:
+    clinic = a_clinic()
+    a_patient(clinic)
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, live_server.url, clinic)
+
+    page.get_by_role("link", name="New message").first.click()
+    page.locator("#find").fill("ana")
+    page.get_by_role("button", name="Find").click()
+    page.get_by_label("Ana Silva").check()
+    page.locator("#text").fill("Take your tablet, {first_name}.")
+    page.locator("#repeat").select_option("daily")
+    page.get_by_role("button", name="Show the preview").click()
+    expect(page.locator("#preview")).to_contain_text("Take your tablet, Ana.")
+    expect(page.locator("#preview .instants li")).to_have_count(5)
+    page.locator(".plan-go").get_by_role("button", name="Plan message").click()
+
+    expect(page.get_by_role("heading", name="Every day at")).to_be_visible()
+    assert Schedule.objects.count() == 1
+    context.close()
