@@ -8,6 +8,7 @@ import json
 import logging
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
@@ -142,7 +143,9 @@ def _invalid(error: ValidationError) -> HttpResponse:
 
 def _unexpected(error: object) -> HttpResponse:
     trace = error.__traceback__ if isinstance(error, Exception) else None
-    last = traceback.extract_tb(trace)[-1:]
+    frames = traceback.extract_tb(trace)
+    # Where our own code stood, rather than the depths of a library that it called.
+    last = ([frame for frame in frames if "companion" in Path(frame.filename).parts] or frames)[-1:]
     place = f"{last[0].filename}:{last[0].lineno}" if last else "nowhere"
     log.error("unexpected %s at %s", type(error).__name__, place)
     return problem(500)

@@ -4,7 +4,7 @@ from django.urls import path
 
 from companion.api import cohorts, health, index, messages, patients, schedules
 from companion.api.auth import Needs
-from companion.api.docs import reference_page
+from companion.api.docs import ReferencePage
 from companion.api.metrics import metrics
 from companion.api.openapi import SchedulerAPI
 from companion.api.problems import add_handlers
@@ -17,7 +17,7 @@ api = SchedulerAPI(
     description="Plans messages to patients and follows each one until Telegram has it.",
     openapi_url="/scheduler/openapi.json",
     docs_url="/scheduler/docs",
-    docs=reference_page(),
+    docs=ReferencePage(),
     parser=StrictParser(),
     # What declares no role of its own is for admins only.
     auth=[Needs(Role.ADMIN)],

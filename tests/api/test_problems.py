@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from companion.clinics.models import Clinic
@@ -128,3 +129,19 @@ def test_head_is_get_without_the_content(api: Program) -> None:
 
     assert (answer.status, answer.text) == (200, "")
     assert int(answer.headers["Content-Length"]) == len(json.dumps({"items": [], "next": None}, separators=(",", ":")))
+
+
+def test_what_breaks_on_our_side_is_told_and_logged_without_a_word_of_what_was_sent(
+    clinic: Clinic, api: Program, caplog: pytest.LogCaptureFixture
+) -> None:
+    patient = a_patient(clinic)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE schedules_message RENAME TO gone")
+
+    answer = api.post("/messages", {"patient": str(patient.id), "text": "Your HIV test"})
+
+    assert_problem(answer, 500)
+    ours = [record.getMessage() for record in caplog.records if record.name == "companion.api.problems"]
+    assert len(ours) == 1
+    assert "Error at" in ours[0]
+    assert "HIV" not in answer.text + caplog.text

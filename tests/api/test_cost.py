@@ -1,0 +1,52 @@
+"""What a list costs does not grow with the rows on its page."""
+
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from companion.clinics.models import Clinic
+from companion.schedules.models import Status
+from tests.api.calls import Program
+from tests.builders import NOW, a_cohort, a_message, a_patient, a_schedule
+
+
+def a_row_of_patients(clinic: Clinic) -> None:
+    a_cohort(clinic, "", a_patient(clinic))
+
+
+def a_row_of_messages(clinic: Clinic) -> None:
+    patient = a_patient(clinic)
+    a_message(patient, a_schedule(clinic, patient), status=Status.SENT, sent_at=NOW)
+
+
+def a_row_of_schedules(clinic: Clinic) -> None:
+    a_schedule(clinic, a_patient(clinic), timezone="Europe/Berlin", recurrence={"frequency": "daily"})
+
+
+@pytest.mark.parametrize(
+    ("path", "a_row"),
+    [
+        ("/patients", a_row_of_patients),
+        ("/cohorts", a_row_of_patients),
+        ("/messages", a_row_of_messages),
+        ("/schedules", a_row_of_schedules),
+    ],
+)
+def test_ten_rows_take_as_many_queries_as_one(
+    clinic: Clinic, api: Program, path: str, a_row: Callable[[Clinic], None]
+) -> None:
+    a_row(clinic)
+    api.get(path)  # notes that the key is used
+    one = queries_of(api, path)
+    for _ in range(9):
+        a_row(clinic)
+
+    assert queries_of(api, path) == one
+
+
+def queries_of(api: Program, path: str) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        api.get(path)
+    return len(captured)
