@@ -107,7 +107,7 @@ def _real_bot(clinic: Clinic, token: str, *, now: dt.datetime) -> str:
             # What serves the clinic now isn't given up for one that may never work.
             return f"The bot of COMPANION_TELEGRAM_BOT_TOKEN is not connected; the one before stays. {why}"
         bots.first_bot_from_environment(clinic, token, "", sandbox=False, now=now)
-        return f"The bot of COMPANION_TELEGRAM_BOT_TOKEN could not be tried; health says how it stands. {why}"
+        return f"The bot of COMPANION_TELEGRAM_BOT_TOKEN is connected but could not be tried. {why}"
     bots.connect(clinic, token, username, sandbox=False, now=now)
     return ""
 

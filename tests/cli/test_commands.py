@@ -1,0 +1,81 @@
+"""What the commands say when something keeps them from working: one sentence, an exit status, no traceback."""
+
+from pathlib import Path
+
+import pytest
+
+from companion.cli.doctor import exit_status
+from companion.panel.check import CheckResult, Result
+from companion.panel.health import HealthReport
+from companion.panel.judge import Status
+from tests.builders import NOW
+from tests.cli.running import a_command, own_environment
+
+
+def a_report(status: Status) -> HealthReport:
+    return HealthReport(status, "direct", NOW, ())
+
+
+def a_check(result: Result) -> CheckResult:
+    return CheckResult("Disk", "Machine", result, "", "")
+
+
+@pytest.mark.parametrize(
+    ("health", "check", "expected"),
+    [
+        ("ok", "ok", 0),
+        ("ok", "warning", 1),
+        ("degraded", "ok", 1),
+        ("degraded", "failed", 2),
+        ("down", "ok", 2),
+    ],
+)
+def test_the_doctors_exit_status_is_the_worst_it_found(health: Status, check: Result, expected: int) -> None:
+    assert exit_status(a_report(health), [a_check("ok"), a_check(check)]) == expected
+
+
+def test_a_wrong_setting_is_named_in_a_sentence(tmp_path: Path) -> None:
+    done = a_command("web", environment=own_environment(tmp_path, port="eighty", sandbox="perhaps"), folder=tmp_path)
+
+    assert done.returncode == 1
+    assert "COMPANION_PORT must be a whole number from 0 to 65535." in done.stderr
+    assert "COMPANION_SANDBOX must be 1 or 0." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_database_url_that_cannot_be_read_is_never_quoted(tmp_path: Path) -> None:
+    environment = own_environment(tmp_path, database_url="postgresql://me:hunter2@host:port/companion")
+
+    done = a_command("doctor", environment=environment, folder=tmp_path)
+
+    assert done.returncode == 2
+    assert "COMPANION_DATABASE_URL" in done.stderr
+    assert "hunter2" not in done.stderr + done.stdout
+
+
+def test_a_database_that_is_away_brings_the_doctor_to_two(tmp_path: Path) -> None:
+    environment = own_environment(tmp_path, database_url="postgresql://me:hunter2@127.0.0.1:1/companion")
+
+    done = a_command("doctor", environment=environment, folder=tmp_path)
+
+    assert done.returncode == 2
+    assert "The database can't be reached" in done.stdout
+    assert "hunter2" not in done.stderr + done.stdout
+
+
+def test_a_service_without_its_tables_says_which_command_makes_them(tmp_path: Path) -> None:
+    done = a_command("dispatcher", environment=own_environment(tmp_path), folder=tmp_path)
+
+    assert done.returncode == 1
+    assert "companion migrate" in done.stderr
+
+
+def test_migrate_makes_the_first_clinic_and_may_be_run_again(tmp_path: Path) -> None:
+    environment = own_environment(tmp_path)
+    first = a_command("migrate", environment=environment, folder=tmp_path)
+    again = a_command("migrate", environment=environment, folder=tmp_path)
+
+    added = a_command("member", "add", "nora@clinic.example", environment=environment, folder=tmp_path)
+
+    assert (first.returncode, again.returncode) == (0, 0)
+    assert added.stdout.startswith("http://127.0.0.1:8000/sign-in/")
