@@ -84,7 +84,8 @@ def came_from(request: HttpRequest, otherwise: str) -> str:
     """The page of ours that asked for this, from the form's `next`; never another site's address."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
     safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
-    return wanted if safe else otherwise
+    # A path only: redirect() takes other words for names of views.
+    return wanted if safe and wanted.startswith("/") else otherwise
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:

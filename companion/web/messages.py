@@ -20,7 +20,7 @@ from companion.patients.queries import cohorts
 from companion.schedules import acts, queries
 from companion.schedules.models import Message, Status
 from companion.service.clock import database_now
-from companion.times.walls import local, place
+from companion.times.walls import FIRST_YEAR, LAST_YEAR, local, place
 from companion.web.access import PageRequest, as_uuid, came_from, page
 from companion.web.causes import causes
 from companion.web.first_steps import first_steps
@@ -140,6 +140,8 @@ def _view(asked: QueryDict, clinic: Clinic, now: dt.datetime) -> View:
         day = dt.date.fromisoformat(asked.get("day", "")) if asked.get("day") else today
     except ValueError:
         raise Unknown from None
+    if not FIRST_YEAR < day.year < LAST_YEAR:
+        raise Unknown
     status = asked.get("status", "")
     if status and status not in Status.values:
         raise Unknown

@@ -168,13 +168,14 @@ def _who(patient: Patient, clinic: Clinic) -> dict[str, object]:
 def _form(
     request: PageRequest, typed: Mapping[str, object], *, patient: Patient | None = None, no: Refused | None = None
 ) -> HttpResponse:
+    held = patient.language if patient else request.caller.clinic.language
     context = {
         "typed": typed,
         "patient": patient,
         "errors": {problem.field.partition(".")[0]: problem.message for problem in no.problems} if no else {},
         "cohorts": patients.cohorts(request.caller.clinic),
         "zones": zone_names(),
-        "languages": [(code, _language(code)) for code in sorted({*LANGUAGES, str(typed.get("language") or "en")})],
+        "languages": [(code, _language(code)) for code in sorted({*LANGUAGES, held})],
     }
     return render(request, "web/patients/form.html", context, status=422 if no else 200)
 

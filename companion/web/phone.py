@@ -75,7 +75,7 @@ def index(request: PageRequest, telegram_id: int | None = None) -> HttpResponse:
 @in_the_sandbox
 def new(request: PageRequest) -> HttpResponse:
     """A fresh phone, as of somebody who opens an invitation for the first time."""
-    made = sandbox.new_phone(request.POST.get("first_name", "").strip() or "New phone")
+    made = sandbox.new_phone(request.POST.get("first_name", "").replace("\0", "").strip() or "New phone")
     return redirect(f"/sandbox/{made.telegram_id}")
 
 
@@ -114,7 +114,8 @@ def _open_link(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:
 
 def _tap(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:
     number, _, data = request.POST.get("tap", "").partition(" ")
-    message = SandboxMessage.objects.filter(bot=bot, phone=phone, message_id=int(number or 0)).first()
+    known = SandboxMessage.objects.filter(bot=bot, phone=phone)
+    message = known.filter(message_id=int(number)).first() if number.isascii() and number.isdigit() else None
     if message is None:
         raise sandbox.NotPossible("This message is gone.")
     sandbox.tap(bot, message, data)

@@ -23,7 +23,7 @@ from companion.service.clock import database_now
 from companion.times.rule_json import to_json
 from companion.times.walls import zone_names
 from companion.web import planning_form as form
-from companion.web.access import PageRequest, page
+from companion.web.access import PageRequest, as_uuid, page
 from companion.web.templatetags.words import plural
 from companion.web.upcoming import upcoming
 
@@ -100,7 +100,7 @@ def look(request: PageRequest) -> HttpResponse:
     now = database_now()
     typed = form.Typed.from_post(request.POST)
     found = request.POST.get("schedule")
-    kept = _kept(queries.schedule(request.caller.clinic, uuid.UUID(found))) if found else None
+    kept = _kept(queries.schedule(request.caller.clinic, as_uuid(found))) if found else None
     return render(
         request, "web/planning/preview.html", {"now": now} | _preview(request.caller.clinic, typed, kept, now)
     )

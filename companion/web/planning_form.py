@@ -151,7 +151,14 @@ def _part(name: str) -> str:
         return "recipients"
     if top == "recurrence":
         return "ends" if below in ("until", "count") else "repeat"
-    known = {"text": "text", "starts_at": "when", "timezone": "zone", "review_on": "ends", "from": "from"}
+    known = {
+        "text": "text",
+        "starts_at": "when",
+        "timezone": "zone",
+        "review_on": "ends",
+        "from": "from",
+        "occurrence": "from",
+    }
     return known.get(top, "more")
 
 

@@ -32,7 +32,7 @@ class Row:
     wont: str
     why: str
     by: str
-    action: Literal["cancel", "retry", ""]
+    action: Literal["cancel", "retry", "invite", ""]
     on_its_way: bool
     stamp: str
 
@@ -107,7 +107,10 @@ def by(kind: str, name: str) -> str:
     return f"API key {name}" if kind == "key" else name
 
 
-def _action(message: Message) -> Literal["cancel", "retry", ""]:
+def _action(message: Message) -> Literal["cancel", "retry", "invite", ""]:
     if message.status == Status.PENDING:
         return "" if queries.on_its_way(message) else "cancel"
-    return "retry" if message.status == Status.FAILED else ""
+    if message.status != Status.FAILED:
+        return ""
+    mute = message.patient is not None and message.patient.telegram_id is None
+    return "invite" if message.reason == Reason.NO_TELEGRAM_ID and mute else "retry"

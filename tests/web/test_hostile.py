@@ -1,0 +1,91 @@
+"""Whatever stands in an address or a form, a page answers; it never breaks."""
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from companion.clinics.models import Role
+from companion.schedules.models import Schedule
+from tests.builders import a_clinic, a_message, a_patient
+from tests.web.signed_in import signed_in, soon, typed
+
+pytestmark = pytest.mark.django_db
+
+ADDRESSES = [
+    "/scheduled-messages?day=9999-12-31",
+    "/scheduled-messages?day=0001-01-01",
+    "/scheduled-messages?day=2026-02-30",
+    "/scheduled-messages?day=%00",
+    "/scheduled-messages?status=delivered",
+    "/scheduled-messages?status=sent&after=garbage",
+    "/scheduled-messages?status=sent&after=%F0%9F%92%8A",
+    "/scheduled-messages?after=garbage",
+    "/scheduled-messages?q=%00",
+    "/scheduled-messages?q=%ED%A0%80%25_%27",
+    "/scheduled-messages?cohort=x",
+    "/scheduled-messages?patient=x&part=rows",
+    "/scheduled-messages/series?page=x&state=active",
+    "/scheduled-messages/series?state=x",
+    "/scheduled-messages/new?patient=x&cohort=%00",
+    "/patients?q=%00&cohort=%00&reachable=perhaps&after=x",
+    "/sandbox/99999999999999999999999",
+    "/accounts/login/?next=%00",
+    "/sign-in/%00/x-y",
+]
+
+
+@pytest.fixture
+def client() -> Client:
+    clinic = a_clinic()
+    a_message(a_patient(clinic), due_at=soon())
+    client = signed_in(clinic, Role.ADMIN)
+    client.raise_request_exception = False
+    return client
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_no_address_breaks_a_page(client: Client, settings: Settings, address: str) -> None:
+    settings.SANDBOX_ON = True
+
+    assert client.get(address).status_code < 500
+
+
+WRONG = ["", "\0", "x" * 5000, "\ud83d", "-1", "9" * 30, "<script>", "{", "😀" * 3000]
+
+
+@pytest.mark.parametrize("value", WRONG, ids=range(len(WRONG)))
+@pytest.mark.parametrize("address", ["/scheduled-messages/new", "/scheduled-messages/new/preview"])
+def test_no_value_breaks_the_planning_form(client: Client, address: str, value: str) -> None:
+    # A lone half of a surrogate pair can't be sent; what comes instead is as wrong.
+    wrong = value.encode("utf-8", "replace").decode()
+    for name in [*typed(), "cohort", "find", "weekdays", "until", "count", "review_on", "late_after", "quiet_hours"]:
+        for repeat in ("weekly", "monthly"):
+            values = typed() | {"repeat": repeat, "monthly_on": "weekday", "ends": "after"} | {name: wrong}
+            assert client.post(address, values).status_code < 500, name
+
+
+@pytest.mark.parametrize("value", WRONG, ids=range(len(WRONG)))
+def test_no_value_breaks_the_patients_form(client: Client, value: str) -> None:
+    wrong = value.encode("utf-8", "replace").decode()
+    fine = {"name": "Ana", "external_id": "P-1", "timezone": "UTC", "language": "en"}
+    for name in [*fine, "telegram_id", "birth_date", "phone", "caregiver", "cohorts"]:
+        assert client.post("/patients/new", fine | {name: wrong}).status_code < 500, name
+
+
+@pytest.mark.parametrize("value", WRONG, ids=range(len(WRONG)))
+def test_no_value_breaks_the_other_forms(client: Client, value: str) -> None:
+    wrong = value.encode("utf-8", "replace").decode()
+    patient = a_patient(a_clinic())
+    forms = {
+        "/clinic": ["clinic"],
+        "/settings/clinic": ["name", "timezone", "quiet_from"],
+        "/settings/members": ["email", "role"],
+        "/settings/keys": ["name", "role"],
+        "/patients/cohorts": ["name"],
+        "/scheduled-messages/many": ["do", "id", "next"],
+        f"/patients/{patient.id}/invite": ["x"],
+    }
+    for address, names in forms.items():
+        for name in names:
+            assert client.post(address, {"do": "cancel", name: wrong}).status_code < 500, (address, name)
+    assert not Schedule.objects.exists()
