@@ -54,7 +54,7 @@ def alive(beat: Beat, *, now: dt.datetime) -> bool:
 
 def findings(facts: Facts, *, now: dt.datetime) -> list[Finding]:
     """All that is wrong, the worst first."""
-    found = [*_of_services(facts, now), *_of_clinics(facts, now)]
+    found = [*_of_services(facts, now), *_of_clinics(facts, now), *_of_clocks(facts, now)]
     # The same in several clinics is said once.
     unique = list(dict.fromkeys(found))
     return sorted(unique, key=lambda one: -_ORDER.index(one.status))
@@ -88,10 +88,6 @@ def _of_services(facts: Facts, now: dt.datetime) -> Iterator[Finding]:
         if not living:
             last = f" Its last sign of life was {age(now - own[0].beat_at)} ago." if own else ""
             yield Finding("degraded", f"{_NOT_RUNNING[kind]}{last} {_START}")
-        for beat in living:
-            halted = beat.state.get("halted")
-            if isinstance(halted, str) and halted:
-                yield Finding("degraded", f"The {kind.value} has stopped sending: {_sentence(halted)}")
 
 
 def _of_clinics(facts: Facts, now: dt.datetime) -> Iterator[Finding]:
@@ -113,6 +109,16 @@ def _of_clinics(facts: Facts, now: dt.datetime) -> Iterator[Finding]:
                 f"A change of plans has waited for {age(now - clinic.marked_since)} to be worked off; "
                 f"what it touches is not sent meanwhile. Whoever runs the server: look into the dispatcher's log.",
             )
+
+
+def _of_clocks(facts: Facts, now: dt.datetime) -> Iterator[Finding]:
+    """A dispatcher that doesn't trust its clock. Without any bot it has nothing to compare it with, nor to send."""
+    if not any(clinic.has_bot for clinic in facts.clinics):
+        return
+    for beat in facts.beats:
+        halted = beat.state.get("halted")
+        if isinstance(halted, str) and halted and alive(beat, now=now):
+            yield Finding("degraded", f"The dispatcher on {beat.host} sends nothing for now: {_sentence(halted)}")
 
 
 def _held_back(clinic: Sending, now: dt.datetime) -> str:
