@@ -76,7 +76,10 @@ def read(clinic: Clinic, values: Mapping[str, object], *, now: dt.datetime) -> D
 def of(schedule: Schedule) -> Draft:
     """The Schedule as it was asked for: what an edit starts from."""
     newest = schedule.versions.order_by("-number").first()
-    named = Recipient.objects.filter(clinic_id=schedule.clinic_id, schedule=schedule).order_by("id")
+    # Who has left the clinic gets nothing more of it, and must not stand in the way of an edit.
+    named = Recipient.objects.filter(clinic_id=schedule.clinic_id, schedule=schedule, patient__left_at=None).order_by(
+        "id"
+    )
     return Draft(
         text=newest.text if newest else "",
         patients=tuple(named.values_list("patient_id", flat=True)),
