@@ -19,7 +19,6 @@ from companion.patients.models import Patient
 from companion.patients.reach import unreachable_reason
 from companion.schedules import queries
 from companion.service.clock import database_now
-from companion.times.walls import zone_names
 from companion.web.access import PageRequest, page
 from companion.web.rows import rows
 
@@ -174,7 +173,6 @@ def _form(
         "patient": patient,
         "errors": {problem.field.partition(".")[0]: problem.message for problem in no.problems} if no else {},
         "cohorts": patients.cohorts(request.caller.clinic),
-        "zones": zone_names(),
         "languages": [(code, _language(code)) for code in sorted({*LANGUAGES, held})],
     }
     return render(request, "web/patients/form.html", context, status=422 if no else 200)

@@ -21,7 +21,6 @@ from companion.schedules.models import Schedule
 from companion.schedules.text import PLACEHOLDERS
 from companion.service.clock import database_now
 from companion.times.rule_json import to_json
-from companion.times.walls import zone_names
 from companion.web import planning_form as form
 from companion.web.access import PageRequest, as_uuid, page
 from companion.web.templatetags.words import plural
@@ -124,7 +123,6 @@ def _form(
         "choices": _choices(clinic, typed),
         "cohorts": cohorts(clinic),
         "placeholders": PLACEHOLDERS,
-        "zones": zone_names(),
         "weekday_names": form.WEEKDAYS,
         "nth_names": form.NTH,
         "repeats": form.REPEATS | ({form.KEPT: "As it is"} if typed.repeat == form.KEPT else {}),

@@ -18,7 +18,6 @@ from companion.clinics.models import ApiKey, Bot, Clinic, Member, Role
 from companion.clinics.refusals import Refused, Unknown
 from companion.sandbox.phone import make_bot
 from companion.service.clock import database_now
-from companion.times.walls import zone_names
 from companion.web.access import PageRequest, page
 
 ROLE_WORDS = {
@@ -134,7 +133,6 @@ def _page(
         "members": Member.objects.filter(clinic=clinic).select_related("user").order_by("user__username"),
         "keys": ApiKey.objects.filter(clinic=clinic).order_by("revoked_at", "name"),
         "roles": [(role.value, role.label, words) for role, words in ROLE_WORDS.items()],
-        "zones": zone_names(),
         "errors": {f"{part}_{problem.field}": problem.message for problem in no.problems} if no else {},
         "now": database_now(),
     }

@@ -54,14 +54,12 @@ WRONG = ["", "\0", "x" * 5000, "\ud83d", "-1", "9" * 30, "<script>", "{", "😀"
 
 
 @pytest.mark.parametrize("value", WRONG, ids=range(len(WRONG)))
-@pytest.mark.parametrize("address", ["/scheduled-messages/new", "/scheduled-messages/new/preview"])
-def test_no_value_breaks_the_planning_form(client: Client, address: str, value: str) -> None:
+def test_no_value_breaks_the_planning_form(client: Client, value: str) -> None:
     # A lone half of a surrogate pair can't be sent; what comes instead is as wrong.
     wrong = value.encode("utf-8", "replace").decode()
     for name in [*typed(), "cohort", "find", "weekdays", "until", "count", "review_on", "late_after", "quiet_hours"]:
-        for repeat in ("weekly", "monthly"):
-            values = typed() | {"repeat": repeat, "monthly_on": "weekday", "ends": "after"} | {name: wrong}
-            assert client.post(address, values).status_code < 500, name
+        values = typed() | {"repeat": "weekly", "ends": "on" if name == "until" else "after"} | {name: wrong}
+        assert client.post("/scheduled-messages/new", values).status_code < 500, name
 
 
 @pytest.mark.parametrize("value", WRONG, ids=range(len(WRONG)))
