@@ -42,7 +42,8 @@ class Database:
                 on_trouble("The database does not answer.")
                 await asyncio.sleep(AGAIN_SECONDS)
             else:
-                on_trouble("")
+                if away:
+                    on_trouble("")
                 return done
 
     def close(self) -> None:

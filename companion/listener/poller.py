@@ -75,6 +75,8 @@ class Poller:
             except CallFailed as failure:
                 await self._wait_after(failure.outcome)
                 continue
+            if self.trouble:
+                log.info("updates are fetched again", bot=str(self._bot.id))
             self._wait = FIRST_WAIT
             self._note("")
             reached = await self._work_off(updates, offset)
@@ -126,8 +128,12 @@ class Poller:
 
     async def _wait_after(self, outcome: Outcome) -> None:
         """Waits as long as this failure asks for, longer each time."""
-        self._note(_words(outcome))
-        log.warning("updates can't be fetched", bot=str(self._bot.id), outcome=repr(outcome))
+        words = _words(outcome)
+        if words != self.trouble:
+            # Once for a trouble, not once for each try.
+            why = outcome.note or outcome.error_code
+            log.warning("updates can't be fetched", bot=str(self._bot.id), outcome=outcome.kind.value, why=why)
+        self._note(words)
         seconds = outcome.retry_after or self._wait
         self._wait = min(self._wait * 2, LONGEST_WAIT)
         # Two pollers that met must not meet again.
