@@ -10,7 +10,7 @@ import click
 from companion.cli.doctor import doctor
 from companion.cli.patients import patients
 from companion.cli.people import key, member
-from companion.cli.ready import ready
+from companion.cli.ready import ready_with_tables
 from companion.cli.services import dispatcher, listener, migrate, web
 from companion.cli.up import up
 
@@ -27,7 +27,7 @@ def main(context: click.Context) -> None:
     Settings are environment variables that begin with COMPANION_; `companion doctor` shows them.
     """
     if context.invoked_subcommand in _NEED_DJANGO and not {"-h", "--help"} & set(sys.argv):
-        ready()
+        ready_with_tables()
 
 
 for command in (up, web, dispatcher, listener, migrate, doctor, member, key, patients):

@@ -51,6 +51,22 @@ def ready() -> None:
     django.setup()
 
 
+def ready_with_tables() -> None:
+    """The same, and the database is there with its tables. Raises click.ClickException with what to do."""
+    ready()
+    from django.db import OperationalError
+
+    from companion.cli import prepare
+
+    try:
+        behind = prepare.unapplied()
+    except OperationalError:
+        raise click.ClickException(DATABASE_GONE) from None
+    if behind:
+        raise click.ClickException(f"The database lacks {behind} migrations. Run `companion migrate` first.")
+
+
+DATABASE_GONE: Final = "The database can't be reached. See that it runs, and that COMPANION_DATABASE_URL is right."
 _BAD_URL: Final = (
     "COMPANION_DATABASE_URL can't be read. Write it like postgresql://user:password@host:5432/companion, "
     "with %-escapes for special characters in the password."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from companion.cli.ready import ready
+from companion.cli.ready import DATABASE_GONE, ready, ready_with_tables
 from companion.cli.refusals import said_plainly
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ _CONNECTIONS: Final = 1000
 _BODY_BYTES: Final = 100 * 2**20
 """Far above what any request may be, so that the product's own refusal is the one that is read."""
 _STOP_SECONDS: Final = 20
-DATABASE_GONE: Final = "The database can't be reached. See that it runs, and that COMPANION_DATABASE_URL is right."
 
 
 @click.command()
@@ -122,23 +121,16 @@ def listening(host: str, port: int) -> "socket.socket":
 
 def _start() -> None:
     """What each service checks first. Raises click.ClickException with what to do."""
-    ready()
-    from django.db import OperationalError, connection
+    ready_with_tables()
+    from django.db import connection
 
     from companion.cli import prepare
     from companion.service.supervise import end_with_parent
 
     end_with_parent()
-    try:
-        behind = prepare.unapplied()
-        if not behind:
-            with said_plainly():
-                prepare.check_start()
-    except OperationalError:
-        raise click.ClickException(DATABASE_GONE) from None
+    with said_plainly():
+        prepare.check_start()
     connection.close()
-    if behind:
-        raise click.ClickException(f"The database lacks {behind} migrations. Run `companion migrate` first.")
 
 
 def _web_health() -> dict[str, object]:

@@ -13,9 +13,9 @@ from typing import Final
 
 import click
 
-from companion.cli.ready import ready
+from companion.cli.ready import DATABASE_GONE, ready
 from companion.cli.refusals import said_plainly
-from companion.cli.services import DATABASE_GONE, listening
+from companion.cli.services import listening
 
 _CHILDREN: Final = ("dispatcher", "listener", "web")
 _WAIT_SECONDS: Final = 60.0

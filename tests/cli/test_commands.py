@@ -63,8 +63,9 @@ def test_a_database_that_is_away_brings_the_doctor_to_two(tmp_path: Path) -> Non
     assert "hunter2" not in done.stderr + done.stdout
 
 
-def test_a_service_without_its_tables_says_which_command_makes_them(tmp_path: Path) -> None:
-    done = a_command("dispatcher", environment=own_environment(tmp_path), folder=tmp_path)
+@pytest.mark.parametrize("words", [["dispatcher"], ["key", "add", "reports"]])
+def test_a_command_without_tables_says_which_command_makes_them(words: list[str], tmp_path: Path) -> None:
+    done = a_command(*words, environment=own_environment(tmp_path), folder=tmp_path)
 
     assert done.returncode == 1
     assert "companion migrate" in done.stderr
