@@ -32,6 +32,7 @@ test: setup lint
 lint: .venv/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	mkdir -p .venv/lint
 	$(ASIDE) $(BIN)/mypy
 	$(BIN)/lint-imports
 	$(ASIDE) $(BIN)/django-admin makemigrations --check --dry-run

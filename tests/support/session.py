@@ -41,10 +41,11 @@ def prepare() -> Path:
     for name in [name for name in os.environ if name.startswith("COMPANION_") and name not in _KEPT_VARIABLES]:
         del os.environ[name]
     folder = run_folder / (worker or "main")
-    folder.mkdir()
+    (folder / "static").mkdir(parents=True)  # WhiteNoise warns in each test where there is none
     os.environ |= {
         "COMPANION_DATA_DIR": str(folder),
         "COMPANION_SECRET_KEY": "only-for-tests",
+        "COMPANION_ENV_FILE": str(folder / ".env"),
         "COMPANION_SANDBOX": "1",
     }
     if on_postgresql():
