@@ -1,0 +1,30 @@
+"""`python -m bench [NAME …] [--quick]`: measures the product on this machine and prints tables. It keeps nothing."""
+
+import importlib
+import time
+from typing import Final
+
+import click
+
+from bench.grounds import grounds
+
+NAMES: Final = ("drain", "lag", "rate", "pages", "importing", "planning", "idle")
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(NAMES), metavar="[NAME]...")
+@click.option("--quick", is_flag=True, help="Smaller figures, in about two minutes.")
+def main(names: tuple[str, ...], *, quick: bool) -> None:
+    """Measure the product by NAME (drain, lag, rate, pages, importing, planning, idle), or all of it.
+
+    Figures of one run lie side by side; compare their ratios, not those of two machines.
+    """
+    with grounds() as ground:
+        for name in names or NAMES:
+            began = time.monotonic()
+            importlib.import_module(f"bench.{name}").run(ground, quick=quick)
+            click.echo(f"  ({name}: {time.monotonic() - began:.0f} s)")
+
+
+if __name__ == "__main__":
+    main()

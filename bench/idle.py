@@ -1,0 +1,28 @@
+"""What a dispatcher costs that has nothing to do, however much is planned; and how soon it is there."""
+
+import time
+
+from bench import service, table
+from bench.grounds import KINDS, Grounds
+from bench.server import telegram
+
+_SETTLE_SECONDS = 5.0
+_HEAD = ("pending", "of a core", "memory", "start to first heartbeat")
+
+
+def run(grounds: Grounds, *, quick: bool) -> None:
+    """Prints processor time over some seconds, memory, and the start."""
+    seconds = 5 if quick else 10
+    sizes = (10_000, 100_000) if quick else (10_000, 100_000, 1_000_000)
+    rows = []
+    with telegram() as server:
+        for kind in KINDS:
+            for pending in sizes:
+                with grounds.fresh(kind, pending) as database, service.dispatcher(database, server.url) as process:
+                    time.sleep(_SETTLE_SECONDS)
+                    before = process.cpu_seconds()
+                    time.sleep(seconds)
+                    busy = (process.cpu_seconds() - before) / seconds
+                    memory = f"{process.resident_megabytes():.0f} MB"
+                    rows.append((f"{kind}, {pending:,}", f"{busy:.1%}", memory, f"{process.start_seconds:.2f} s"))
+    table.show(f"Idle: a dispatcher with nothing due, over {seconds} s", _HEAD, rows)

@@ -1,0 +1,41 @@
+"""Runs one function of the bench in a process of its own, in which Django works on one database.
+
+So that each measurement starts from nothing, and both databases fit into one run.
+"""
+
+import importlib
+import json
+import sys
+from collections.abc import Mapping
+from typing import cast
+
+from bench.grounds import Database, python
+
+Figures = dict[str, float]
+
+
+def call(database: Database, function: str, settings: Mapping[str, object] | None = None, **arguments: object) -> Figures:
+    """What `function` ("bench.rows:fill") returns when it is called with these arguments on that database.
+
+    Raises RuntimeError where its process fails; what went wrong stands on standard error by then.
+    """
+    environment = database.environment(**(settings or {})) | {"DJANGO_SETTINGS_MODULE": "companion.config.settings"}
+    process = python("bench.inside", function, environment=environment, folder=database.folder)
+    output, _ = process.communicate(json.dumps(arguments))
+    if process.returncode:
+        raise RuntimeError(f"{function} failed on {database.kind}")
+    return cast(Figures, json.loads(output.splitlines()[-1]))
+
+
+def main(function: str) -> None:
+    """The other side: sets Django up, calls, prints."""
+    import django
+
+    django.setup()
+    module, _, name = function.partition(":")
+    result = getattr(importlib.import_module(module), name)(**json.load(sys.stdin))
+    print(json.dumps(result or {}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
