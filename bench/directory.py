@@ -1,0 +1,76 @@
+"""Imports of a CSV file, the product's and a bare one. Called by inside.py."""
+
+import csv
+import datetime as dt
+import resource
+import time
+from itertools import islice
+from pathlib import Path
+
+from django.db import connection, transaction
+
+from bench.inside import Figures
+from companion.clinics.access import Caller
+from companion.clinics.keys import new_id
+from companion.clinics.models import Clinic, Role
+from companion.patients.importing import import_csv
+from companion.patients.models import Cohort, CohortMember, Patient
+from companion.schedules import sql
+
+_INSERT = """
+INSERT INTO patients_patient (id, clinic_id, external_id, name, search, phone, telegram_id, caregiver, timezone,
+    language, consent, consent_before_stop, trouble, birth_date, created_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, '', %s, %s, 'unknown', '', '', %s, %s)
+"""
+_PLACES = "INSERT INTO patients_cohortmember (id, clinic_id, cohort_id, patient_id) VALUES (%s, %s, %s, %s)"
+_BATCH = 1000
+
+
+def take(file: str, added: int) -> Figures:
+    """Imports it; raises RuntimeError unless so many patients were new."""
+    clinic = Clinic.objects.get()
+    caller = Caller(clinic, "member", clinic.id, "Bench", Role.PROVIDER)
+    before, began = _peak(), time.perf_counter()
+    with Path(file).open("rb") as opened:
+        report = import_csv(caller, opened, now=dt.datetime.now(dt.UTC))
+    seconds = time.perf_counter() - began
+    if report.added != added or report.refused:
+        raise RuntimeError(f"{report.added} were added, {len(report.refused)} refused")
+    return {"seconds": seconds, "grown_megabytes": _peak() - before}
+
+
+def bare(file: str) -> Figures:
+    """The same rows and their cohorts by csv.reader and executemany, unchecked, in batches as large; taken out again."""
+    clinic = Clinic.objects.get()
+    before, began = _peak(), time.perf_counter()
+    cohorts: dict[str, object] = {}
+    with Path(file).open(newline="", encoding="utf-8") as opened:
+        rows = csv.reader(opened)
+        next(rows)
+        while batch := list(islice(rows, _BATCH)):
+            with transaction.atomic(), connection.cursor() as cursor:
+                patients, places = [], []
+                now = sql.instant(dt.datetime.now(dt.UTC))
+                for external_id, name, telegram_id, born, phone, zone, language, names in batch:
+                    key = sql.key(new_id())
+                    found = f"{name} {external_id}".casefold()
+                    values = (external_id, name, found, phone, int(telegram_id), zone, language, born, now)
+                    patients.append((key, sql.key(clinic.id), *values))
+                    for cohort in names.split("|"):
+                        if cohort not in cohorts:
+                            made = Cohort.objects.create(
+                                clinic=clinic, name=cohort, created_at=dt.datetime.now(dt.UTC)
+                            )
+                            cohorts[cohort] = sql.key(made.id)
+                        places.append((sql.key(new_id()), sql.key(clinic.id), cohorts[cohort], key))
+                cursor.executemany(_INSERT, patients)
+                cursor.executemany(_PLACES, places)
+    figures = {"seconds": time.perf_counter() - began, "grown_megabytes": _peak() - before}
+    for model in (CohortMember, Patient, Cohort):
+        model.objects.all().delete()
+    return figures
+
+
+def _peak() -> float:
+    """The most memory that this process ever held, in megabytes (getrusage(2) counts kilobytes on Linux)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,0 +1,85 @@
+"""The timing of single queries. Called by inside.py."""
+
+import datetime as dt
+import statistics
+import time
+from collections.abc import Callable
+
+from django.db import transaction
+
+from bench.inside import Figures
+from companion.clinics.keys import new_id
+from companion.clinics.models import Clinic
+from companion.patients.models import Patient
+from companion.schedules import queries, queue
+from companion.schedules.models import Lane, Message, Schedule, Status
+from companion.schedules.queries import MessageFilter
+
+_TIMES = 9
+_LIMIT = 50
+_AT_THE_RATE = 60
+
+
+def time_all(pending: int) -> Figures:
+    """Each query's median in seconds, after one that isn't counted."""
+    clinic = Clinic.objects.get()
+    now = dt.datetime.now(dt.UTC)
+    middle = now + dt.timedelta(hours=25)
+    patient = Patient.objects.order_by("id")[7].id
+    schedule = Schedule.objects.get().id
+    pages: dict[str, MessageFilter] = {
+        "list: first page": MessageFilter(),
+        "list: from the middle on": MessageFilter(due_from=middle),
+        "list: pending": MessageFilter(status=Status.PENDING),
+        "list: failed": MessageFilter(status=Status.FAILED),
+        "list: of a patient": MessageFilter(patient=patient),
+        "list: of a schedule": MessageFilter(schedule=schedule),
+        "list: q that finds one patient": MessageFilter(q=f"p-{pending // 20}"),
+        "list: q that finds every fifth": MessageFilter(q="ana"),
+        "list: q that finds nobody": MessageFilter(q="zzz"),
+    }
+    asks: dict[str, Callable[[], object]] = {name: _page(clinic, wanted) for name, wanted in pages.items()}
+    asks["list: the page after it"] = _second_page(clinic)
+    asks["counts on the chips"] = lambda: queries.counts(clinic, now=now)
+    asks["one message"] = _one(clinic)
+    asks["claim 60"] = _claim(clinic, now)
+    asks["next ready"] = lambda: queue.next_ready(clinic.id)
+    return {name: _median(ask) for name, ask in asks.items()}
+
+
+def _page(clinic: Clinic, wanted: MessageFilter) -> Callable[[], object]:
+    return lambda: queries.page(queries.messages(clinic, wanted), order="due_at", after=None, limit=_LIMIT)
+
+
+def _second_page(clinic: Clinic) -> Callable[[], object]:
+    found = queries.messages(clinic, MessageFilter())
+    first = queries.page(found, order="due_at", after=None, limit=_LIMIT)
+    return lambda: queries.page(found, order="due_at", after=first.next, limit=_LIMIT)
+
+
+def _one(clinic: Clinic) -> Callable[[], object]:
+    message = Message.objects.order_by("id")[0].id
+    return lambda: queries.message(clinic, message)
+
+
+def _claim(clinic: Clinic, now: dt.datetime) -> Callable[[], object]:
+    ready, until = now + dt.timedelta(hours=4), now + dt.timedelta(minutes=1)
+
+    def claim() -> None:
+        with transaction.atomic():
+            got = queue.claim(clinic.id, Lane.REMINDER, ready_before=ready, limit=_AT_THE_RATE, lease=new_id(), until=until)
+            if len(got) != _AT_THE_RATE:
+                raise RuntimeError("there was too little to claim")
+            transaction.set_rollback(True)
+
+    return claim
+
+
+def _median(ask: Callable[[], object]) -> float:
+    ask()
+    took = []
+    for _ in range(_TIMES):
+        began = time.perf_counter()
+        ask()
+        took.append(time.perf_counter() - began)
+    return statistics.median(took)
