@@ -1,8 +1,10 @@
 """Everything that can be set from outside, read once and typed. It decides no behaviour of its own.
 
-The names and defaults are DESIGN's ("Environment"); each may also stand in a `.env` file in the working folder.
+The names and defaults are DESIGN's ("Environment"); each may also stand in a `.env` file beside the checkout's
+pyproject.toml (COMPANION_ENV_FILE names another).
 """
 
+import os
 import secrets
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,15 +13,22 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from pydantic import Field, HttpUrl, SecretStr, TypeAdapter, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_PACKAGE = Path(__file__).resolve().parent.parent
+ROOT = _PACKAGE.parent if (_PACKAGE.parent / "pyproject.toml").exists() else Path.cwd()
+"""The checkout, so that the command finds its settings and data from any folder; else the working folder."""
+_ENV_FILE = os.environ.get("COMPANION_ENV_FILE", ROOT / ".env")
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  (compared with, not bound to)
 Positive = Annotated[float, Field(gt=0)]
 
 
 class Environment(BaseSettings):
     """The effective settings; a wrong value stops the start with the variable named."""
 
-    model_config = SettingsConfigDict(env_prefix="COMPANION_", env_file=".env", extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="COMPANION_", env_file=_ENV_FILE, extra="ignore", env_ignore_empty=True
+    )
 
-    data_dir: Path = Path("data")
+    data_dir: Path = ROOT / "data"
     database_url: SecretStr | None = None
     """A libpq URI; it may hold a password, hence secret. Unset: SQLite in the data folder."""
     secret_key: SecretStr | None = None
@@ -48,12 +57,12 @@ class Environment(BaseSettings):
     @property
     def public_url(self) -> str:
         """Where people reach the pages, without a slash at the end."""
-        return self.base_url or f"http://{self.host}:{self.port}"
+        return self.base_url or f"http://{_in_url(self.host)}:{self.port}"
 
     @property
     def allowed_hosts(self) -> list[str]:
         """The names under which pages answer; bound to all interfaces without a BASE_URL, any name is as good."""
-        if not self.base_url and self.host in ("0.0.0.0", "::"):  # noqa: S104  (compared with, not bound to)
+        if not self.base_url and self.host in _EVERYWHERE:
             return ["*"]
         return [urlsplit(self.public_url).hostname or self.host, "127.0.0.1", "localhost", "[::1]"]
 
@@ -62,7 +71,12 @@ class Environment(BaseSettings):
         """Where bots call to: what was set, else the Sandbox where it is on, else Telegram."""
         if self.telegram_api_url:
             return self.telegram_api_url
-        return f"http://{self.host}:{self.port}/sandbox" if self.sandbox else "https://api.telegram.org"
+        here = "127.0.0.1" if self.host in _EVERYWHERE else _in_url(self.host)
+        return f"http://{here}:{self.port}/sandbox" if self.sandbox else "https://api.telegram.org"
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def kept_secret_key(data_dir: Path) -> str:
@@ -99,7 +113,8 @@ def postgresql(url: str) -> dict[str, object]:
         "PASSWORD": unquote(parts.password or "") or options.pop("password", ""),
         "HOST": options.pop("host", "") or unquote(parts.hostname or ""),
         "PORT": str(parts.port or options.pop("port", "")),
-        "OPTIONS": {**options},
+        # Without it a cut network would keep a page, or health, waiting for minutes.
+        "OPTIONS": {"connect_timeout": "5", **options},
         "CONN_HEALTH_CHECKS": True,
         "CONN_MAX_AGE": 60,
     }

@@ -19,6 +19,7 @@ from companion.schedules.reasons import Reason
 LOOKAHEAD = dt.timedelta(milliseconds=10)
 """Slots this far ahead are begun together; what has begun must leave, so it is little."""
 
+_GONE = dt.timedelta(seconds=5)
 _BOT = "SELECT next_slot_at, closed_until, closed_why FROM clinics_bot WHERE id = %s {lock}"
 _TAKE_SLOTS = "UPDATE clinics_bot SET next_slot_at = %s WHERE id = %s"
 
@@ -64,7 +65,10 @@ class Round:
 
 def begin_round(bot: uuid.UUID, candidates: Sequence[Candidate], limits: Limits, *, now: dt.datetime) -> Round:
     """Begins as many of the candidates, in their order, as the bot has free slots for at once."""
-    next_slot_at, closed_until, closed_why = _bot(bot)
+    row = _bot(bot)
+    if row is None:
+        return Round((), frozenset(), now, now + _GONE, Closed.CIRCUIT)
+    next_slot_at, closed_until, closed_why = row
     if closed_why == Closed.UNAUTHORIZED or (closed_until and closed_until > now):
         return Round((), frozenset(), now, closed_until, closed_why)
     free = pace.slots(next_slot_at, now=now, until=now + LOOKAHEAD, rate=limits.per_second, most=len(candidates))
@@ -88,8 +92,8 @@ def begin_round(bot: uuid.UUID, candidates: Sequence[Candidate], limits: Limits,
 
 def take_slot(bot: uuid.UUID, limits: Limits, *, now: dt.datetime) -> dt.datetime:
     """A new slot for an Attempt that missed its own."""
-    next_slot_at, _, _ = _bot(bot)
-    slot = max(next_slot_at or now, now)
+    row = _bot(bot)
+    slot = max((row and row[0]) or now, now)
     sql.run(_TAKE_SLOTS, (sql.instant(pace.after(slot, limits.per_second)), sql.key(bot)))
     return slot
 
@@ -198,10 +202,11 @@ def _buttons(letter: Letter) -> list[list[dict[str, str]]] | None:
     return rows
 
 
-def _bot(bot: uuid.UUID) -> tuple[dt.datetime | None, dt.datetime | None, str]:
+def _bot(bot: uuid.UUID) -> tuple[dt.datetime | None, dt.datetime | None, str] | None:
+    """The bot's next slot, until when it is closed, and why; None where the bot was taken away."""
     found = sql.run(_BOT.format(lock=sql.locking("FOR UPDATE")), (sql.key(bot),))
     if not found:
-        raise LookupError("this bot is gone")
+        return None
     next_slot_at, closed_until, closed_why = found[0]
     return (
         sql.as_instant(next_slot_at) if next_slot_at else None,

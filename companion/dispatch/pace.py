@@ -6,7 +6,7 @@ Slots lie 30/29 of the plain interval apart: 30 a second allowed makes 29 sent, 
 
 import datetime as dt
 
-LATENESS = 0.025
+LATENESS = 0.020
 """Seconds after its slot in which a message may still be written."""
 _SLACK = 30 / 29
 UNPACED = 1000.0

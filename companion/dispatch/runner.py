@@ -52,6 +52,7 @@ class Runner:
         self.next_slot: dt.datetime | None = None
         self._claim_at: dt.datetime | None = None
         self._rung = True
+        self._retired = False
         self._more = False
         self._sending: set[asyncio.Task[None]] = set()
 
@@ -61,6 +62,11 @@ class Runner:
             self.line = Line(bot.token)
         self.bot = bot
 
+    def retire(self) -> None:
+        """The bot was taken away or exchanged: end as if the house stopped."""
+        self._retired = True
+        self.ring.set()
+
     def look(self) -> None:
         """Something may be due: look again at once."""
         self._rung = True
@@ -68,7 +74,7 @@ class Runner:
 
     async def run(self) -> None:
         """Works until the house stops; then gives back what it holds and finishes what is on the wire."""
-        while not self.house.stopping.is_set():
+        while not (self.house.stopping.is_set() or self._retired):
             self.ring.clear()
             await self._rest(await self._step())
         await self._give_back(self.feed.clear())

@@ -43,7 +43,7 @@ async def deliver(house: House, line: Line, begun: Begun, lease_end: float, new_
         left = lease_end - house.lease_margin - time.monotonic()
         if left < _SHORTEST_REQUEST:
             return never_left(begun, now=house.clock.now(), note="its lease was almost over")
-        outcome = await _request(house, line, begun, min(left, REQUEST_SECONDS))
+        outcome = await _request(house, line, begun, min(left, REQUEST_SECONDS), slot)
         if outcome.note != HELD_BACK:
             break
         slot = await new_slot()
@@ -60,16 +60,18 @@ async def _until(house: House, slot: dt.datetime) -> None:
         await asyncio.sleep(ahead)
 
 
-async def _request(house: House, line: Line, begun: Begun, seconds: float) -> Outcome:
-    started = asyncio.get_running_loop().time()
+async def _request(house: House, line: Line, begun: Begun, seconds: float, slot: dt.datetime) -> Outcome:
     paced = house.limits.per_second <= pace.UNPACED
+    # From the slot on, not from now: what the event loop has lost already counts as lateness.
+    late_already = (house.clock.now() - slot).total_seconds()
+    leave_by = asyncio.get_running_loop().time() - late_already + pace.LATENESS
     return await house.client.send_message(
         line.token,
         begun.chat,
         begun.text,
         timeout=seconds,
         reply_markup={"inline_keyboard": begun.buttons} if begun.buttons else None,
-        leave_by=started + pace.LATENESS if paced else None,
+        leave_by=leave_by if paced else None,
     )
 
 

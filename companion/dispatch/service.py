@@ -11,7 +11,8 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from companion.clinics.models import Bot, Closed
+from companion.clinics import bots
+from companion.clinics.models import Closed
 from companion.clinics.sealed import CannotOpen
 from companion.dispatch import clock_watch, pace
 from companion.dispatch.begin import Limits
@@ -134,7 +135,10 @@ class Service:
         """Keeps one runner for each bot."""
         while True:
             self._bots_changed.clear()
-            for bot in await self.ledger.do(_bots):
+            found = await self.ledger.do(_bots)
+            for gone in self.runners.keys() - {bot.id.hex for bot in found}:
+                self.runners.pop(gone)[0].retire()
+            for bot in found:
                 known = self.runners.get(bot.id.hex)
                 if known is None:
                     runner = Runner(self.house, bot, self.results)
@@ -175,7 +179,7 @@ def _turn() -> Callable[[], AbstractContextManager[object]]:
 def _bots() -> list[BotRow]:
     """All bots that this service can open."""
     found = []
-    for row in Bot.objects.select_related("clinic").defer("token").order_by("id"):
+    for row in bots.serving(sandbox=settings.SANDBOX_ON).select_related("clinic").defer("token").order_by("id"):
         try:
             token = BotToken(row.token)
         except (CannotOpen, ValueError):
