@@ -66,7 +66,9 @@ class Counts:
 
 def messages(clinic: Clinic, wanted: MessageFilter) -> QuerySet[Message]:
     """The clinic's Messages that the filter lets through, with patient, schedule and version at hand; unordered."""
-    found = Message.objects.filter(clinic=clinic).select_related("clinic", "patient", "schedule", "version")
+    # The clinic comes by a query of its own: joined, SQLite would start from it and sort everything.
+    found = Message.objects.filter(clinic=clinic).select_related("patient", "schedule", "version")
+    found = found.prefetch_related("clinic")
     if wanted.status:
         found = found.filter(status=wanted.status)
     if wanted.patient:
@@ -154,11 +156,12 @@ def _capped(found: QuerySet[Message]) -> int:
 
 
 def _of_patients_like(clinic: Clinic, q: str) -> Q:
-    like = Patient.objects.filter(clinic=clinic, search__contains=search_term(q)).order_by()
+    words = search_term(q).split()
+    like = Patient.objects.filter(*(Q(search__contains=word) for word in words), clinic=clinic).order_by()
     few = list(like.values_list("id", flat=True)[: _FEW_PATIENTS + 1])
     if len(few) <= _FEW_PATIENTS:
         return Q(patient_id__in=few)
-    return Q(patient__search__contains=search_term(q))
+    return Q(*(Q(patient__search__contains=word) for word in words))
 
 
 def _cursor(last: Message) -> str:
