@@ -36,6 +36,7 @@ SELECT min(ready_at) FROM (
 ) AS firsts
 """
 
+# The coalesce keeps SQLite from going along everything of the schedule that is due: the patient's own few are asked.
 _LOOK = """
 SELECT m.id, m.lane, m.due_at, m.ready_at, m.late_at, m.quiet_hours, m.tries, m.answers_stop_or_start, m.by_hand,
        m.text, m.version_id, m.buttons, coalesce(m.telegram_id, p.telegram_id) AS chat, m.open_attempt_id,
@@ -49,15 +50,15 @@ SELECT m.id, m.lane, m.due_at, m.ready_at, m.late_at, m.quiet_hours, m.tries, m.
        EXISTS (
            SELECT 1 FROM schedules_message n
            WHERE n.schedule_id = m.schedule_id AND n.patient_id = m.patient_id AND n.occurrence > m.occurrence
-           AND n.status = 'pending' AND n.due_at <= %s
+           AND n.status = 'pending' AND coalesce(n.due_at, n.ready_at) <= %s
        ) AS newer_is_due,
        (
            SELECT max(a.began_at) FROM schedules_attempt a
            WHERE a.telegram_id = coalesce(m.telegram_id, p.telegram_id) AND a.clinic_id = m.clinic_id
        ) AS chat_last_at
 FROM {rows}
-JOIN schedules_message m ON m.id = r.message
-JOIN clinics_clinic c ON c.id = m.clinic_id
+{then} schedules_message m ON m.id = r.message
+{then} clinics_clinic c ON c.id = m.clinic_id
 LEFT JOIN patients_patient p ON p.id = m.patient_id
 LEFT JOIN schedules_schedule s ON s.id = m.schedule_id
 WHERE m.status = 'pending' AND m.lease_token = r.lease AND (m.open_attempt_id IS NULL OR m.open_attempt_id = r.attempt)
@@ -165,7 +166,7 @@ def next_ready(clinic: uuid.UUID) -> dt.datetime | None:
 def look(candidates: Sequence[Candidate], *, now: dt.datetime, chat_gap: float) -> list[Letter]:
     """Reads, under lock, what decides about each candidate that is still ours. `chat_gap`: seconds between a chat's
     messages; answers to strangers have a minute."""
-    statement = _LOOK.format(rows=sql.rows(_LOOK_ROWS), lock=sql.locking("FOR UPDATE OF m"))
+    statement = _LOOK.format(rows=sql.rows(_LOOK_ROWS), then=sql.then(), lock=sql.locking("FOR UPDATE OF m"))
     rows = [{"message": c.message, "lease": c.lease, "attempt": c.attempt} for c in candidates]
     return [_letter(row, chat_gap) for row in sql.run(statement, (sql.instant(now), sql.parameter(rows)))]
 

@@ -60,6 +60,12 @@ def bytes_of(column: str) -> str:
     return f"decode({column}, 'hex')" if is_postgresql() else f"unhex({column})"
 
 
+def then() -> str:
+    """A join that is carried out in the order in which it is written: SQLite's planner, which can't know how few rows a
+    JSON parameter brings, would else begin with the larger table (sqlite.org, "Manual Control Of Query Plans")."""
+    return "JOIN" if is_postgresql() else "CROSS JOIN"
+
+
 def locking(clause: str) -> str:
     """A row lock where there are row locks; SQLite's writers hold the whole file (BEGIN IMMEDIATE)."""
     return clause if is_postgresql() else ""
