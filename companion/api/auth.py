@@ -3,19 +3,16 @@
 A session counts only with Django's CSRF token on unsafe methods; a key that is wrong never falls back to a session.
 """
 
-from django.contrib.auth.models import User
 from django.http import HttpRequest
 from ninja.errors import AuthenticationError, HttpError
 from ninja.utils import check_csrf
 
 from companion.clinics.access import Caller
 from companion.clinics.api_keys import caller_of_key
-from companion.clinics.members import caller_of_member
-from companion.clinics.models import Member, Role
+from companion.clinics.members import SESSION_CLINIC, caller_of_member, chosen_member
+from companion.clinics.models import Role
 from companion.service.clock import database_now
 
-SESSION_CLINIC = "clinic"
-"""The session's key for the id of the clinic that a member of several has chosen."""
 SECURITY_SCHEMES = {
     "key": {"type": "http", "scheme": "bearer", "description": "An API key: `companion key add NAME --role provider`."},
     "session": {
@@ -72,14 +69,6 @@ def _caller_by_session(request: HttpRequest) -> Caller | None:
     if check_csrf(request) is not None:
         raise HttpError(403, "The CSRF token is missing or wrong: send it in the header X-CSRFToken.")
     return caller_of_member(member)
-
-
-def chosen_member(user: User, chosen: object) -> Member | None:
-    """The person's membership in the chosen clinic, else in the first one; None: in no clinic."""
-    memberships = list(Member.objects.filter(user=user).select_related("clinic", "user").order_by("created_at", "id"))
-    return next(
-        (member for member in memberships if str(member.clinic_id) == str(chosen)), next(iter(memberships), None)
-    )
 
 
 def _check_media_type(request: HttpRequest, media_type: str) -> None:

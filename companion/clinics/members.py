@@ -20,6 +20,8 @@ from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Member, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
 
+SESSION_CLINIC: Final = "clinic"
+"""The session's key for the id of the clinic that a member of several has chosen."""
 _EMAIL_LENGTH: Final = 150
 """What Django's column for a user's name holds."""
 
@@ -110,6 +112,14 @@ def redeem_link(uid: str, token: str, *, now: dt.datetime) -> User | None:
     before = User.objects.filter(pk=user.pk, last_login=user.last_login)
     # Zero rows: somebody was faster, and the link is used.
     return user if before.update(last_login=now) else None
+
+
+def chosen_member(user: User, chosen: object) -> Member | None:
+    """The person's membership in the clinic chosen in their session, else in the first one; None: in no clinic."""
+    memberships = list(Member.objects.filter(user=user).select_related("clinic", "user").order_by("created_at", "id"))
+    return next(
+        (member for member in memberships if str(member.clinic_id) == str(chosen)), next(iter(memberships), None)
+    )
 
 
 def caller_of_member(member: Member) -> Caller:

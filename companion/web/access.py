@@ -17,8 +17,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
 from companion.clinics.access import Caller, NotAllowed
-from companion.clinics.members import caller_of_member
-from companion.clinics.models import Member, Role
+from companion.clinics.members import SESSION_CLINIC, caller_of_member, chosen_member
+from companion.clinics.models import Role
 from companion.clinics.refusals import Conflict, Refused, Unknown
 from companion.times.walls import zone_info
 
@@ -65,10 +65,7 @@ def caller_of(request: HttpRequest) -> Caller | None:
     """The signed-in member in the clinic chosen in this session, else in their first; None without any clinic."""
     if not request.user.is_authenticated:
         return None
-    members = Member.objects.filter(user=request.user).select_related("clinic", "user")
-    chosen = request.session.get("clinic")
-    member = members.filter(clinic_id=chosen).first() if chosen else None
-    member = member or members.order_by("created_at", "id").first()
+    member = chosen_member(request.user, request.session.get(SESSION_CLINIC))
     return caller_of_member(member) if member else None
 
 

@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from companion.clinics.members import redeem_link, user_of_link
+from companion.clinics.members import SESSION_CLINIC, redeem_link, user_of_link
 from companion.clinics.models import Clinic
 from companion.clinics.refusals import Unknown
 from companion.service.clock import database_now
@@ -59,5 +59,5 @@ def choose_clinic(request: PageRequest) -> HttpResponse:
     chosen = as_uuid(request.POST.get("clinic", ""))
     if not Clinic.objects.filter(members__user__username=request.user.get_username(), id=chosen).exists():
         raise Unknown
-    request.session["clinic"] = str(chosen)
+    request.session[SESSION_CLINIC] = str(chosen)
     return redirect(came_from(request, "/scheduled-messages"))
