@@ -64,6 +64,8 @@ NEW_SCHEDULE: Final[JsonObject] = {
     "timezone": "patient",
     "recurrence": {"frequency": "daily", "interval": 1, "until": "2027-03-01"},
     "late_after": "PT1H",
+    "avoid": {"weekends": True, "holidays": False, "closed_days": True},
+    "when_avoided": "next",
 }
 SCHEDULE_CHANGES: Final[JsonObject] = {
     "text": "Good morning {first_name}, please measure before breakfast.",
@@ -94,8 +96,13 @@ SCHEDULE: Final[JsonObject] = {
     "quiet_hours": "ignore",
     "if_unknown": "hold",
     "lane": "reminder",
+    "avoid": NEW_SCHEDULE["avoid"],
+    "when_avoided": "next",
     "review_on": None,
-    "summary": "Every day at 09:00, patient's local time, until 1 March 2027",
+    "summary": (
+        "Every day at 09:00, patient's local time, until 1 March 2027, "
+        "instead of on weekends or the clinic's closed days on the next working day"
+    ),
     "next": ["2026-12-01T09:00:00Z", "2026-12-02T09:00:00Z"],
     "created_by": _AUTHOR,
     "created_at": "2026-11-24T10:30:00Z",

@@ -3,9 +3,11 @@
 import datetime as dt
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 
 from companion.api.message_shapes import Author
 from companion.api.schedule_shapes import (
+    AvoidShape,
     ComingShape,
     PatientText,
     PlannedSchedule,
@@ -84,6 +86,8 @@ def _values(schedule: Schedule, text: str, patients: list[uuid.UUID], now: dt.da
         "quiet_hours": schedule.quiet_hours,
         "if_unknown": schedule.if_unknown,
         "lane": Lane(schedule.lane).label,
+        "avoid": AvoidShape(**asdict(drafts.avoid_of(schedule))),
+        "when_avoided": schedule.when_avoided,
         "review_on": schedule.review_on.isoformat() if schedule.review_on else None,
         "summary": series.summary(schedule),
         "next": series.next_instants(schedule, now=now, count=_NEXT),

@@ -3,7 +3,7 @@
 import uuid
 from typing import Annotated, Literal
 
-from pydantic import Field, StrictStr, WithJsonSchema
+from pydantic import Field, StrictBool, StrictStr, WithJsonSchema
 
 from companion.api.message_shapes import Author
 from companion.api.paging import ListParameters, Parameters
@@ -45,6 +45,14 @@ class RecurrenceShape(Body):
     count: Annotated[Whole | None, Field(ge=1, le=MAX_COUNT)] = None
 
 
+class AvoidShape(Body):
+    """Which days are avoided: the weekends and public holidays of the clinic's country and region, its closed days."""
+
+    weekends: StrictBool = False
+    holidays: StrictBool = False
+    closed_days: StrictBool = False
+
+
 class _ScheduleFields(Body):
     """What a Schedule may be given beside what it needs."""
 
@@ -59,6 +67,11 @@ class _ScheduleFields(Body):
     quiet_hours: Annotated[Literal["wait", "ignore"] | None, Field(description="By lane: ignore, or wait.")] = None
     if_unknown: Literal["hold", "resend"] | None = None
     lane: Literal["reminder", "broadcast"] | None = None
+    avoid: AvoidShape | None = None
+    when_avoided: Annotated[
+        Literal["skip", "next", "previous"] | None,
+        Field(description="Left out on a day to avoid, or moved to the next or the previous working day."),
+    ] = None
     review_on: Annotated[Day | None, Field(description="When a person looks at a series without an end again.")] = None
 
 
@@ -122,6 +135,8 @@ class ScheduleShape(Shape):
     quiet_hours: Literal["wait", "ignore"]
     if_unknown: Literal["hold", "resend"]
     lane: str
+    avoid: AvoidShape
+    when_avoided: Literal["skip", "next", "previous"]
     review_on: str | None
     summary: str
     next: Annotated[list[Instant], Field(description="The next instants, five at most.")]

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 from django.db import transaction
@@ -12,6 +13,7 @@ from companion.clinics.models import Clinic, MarkKind, Role
 from companion.clinics.refusals import Problem, Refused, Unknown
 from companion.service.wake import ring
 from companion.times.walls import is_zone
+from companion.times.workdays import Calendar, regions_by_country
 
 FIRST_SLUG: Final = "clinic"
 FIRST_NAME: Final = "My clinic"
@@ -41,8 +43,8 @@ def the_clinic(slug: str | None) -> Clinic:
 
 
 def change_clinic(caller: Caller, values: Mapping[str, object], *, now: dt.datetime) -> Clinic:
-    """The caller's clinic with these values changed: name, timezone, quiet_from, quiet_until ("21:00"),
-    consent_required. What is not named stays.
+    """The caller's clinic with these values changed: name, timezone, quiet_from, quiet_until ("21:00"), country,
+    region, closed_days (ISO dates), consent_required. What is not named stays; another country has no region yet.
 
     Raises Refused with every wrong field, and NotAllowed.
     """
@@ -50,15 +52,31 @@ def change_clinic(caller: Caller, values: Mapping[str, object], *, now: dt.datet
     read = _read(values)
     with transaction.atomic():
         clinic = Clinic.objects.select_for_update().get(pk=caller.clinic.pk)
-        before = (clinic.timezone, clinic.quiet_from, clinic.quiet_until)
+        before = _times(clinic)
+        if "country" in read and read["country"] != clinic.country:
+            clinic.region = ""
+            read.setdefault("region", "")
         for field, value in read.items():
             setattr(clinic, field, value)
+        if clinic.region and clinic.region not in regions_by_country().get(clinic.country, ()):
+            raise Refused(Problem("region", "This country has no such region. Choose one of its own, or none."))
         clinic.save(update_fields=list(read))
-        if before != (clinic.timezone, clinic.quiet_from, clinic.quiet_until):
+        if before != _times(clinic):
             marks.leave(clinic, MarkKind.CLINIC, clinic.id, now=now)
             ring()
         audit.record(caller, "clinic changed", "clinic", clinic.id, now=now)
     return clinic
+
+
+def calendar_of(clinic: Clinic) -> Calendar:
+    """The clinic's days off."""
+    closed = frozenset(dt.date.fromisoformat(day) for day in clinic.closed_days)
+    return Calendar(clinic.country, clinic.region, closed)
+
+
+def _times(clinic: Clinic) -> tuple[object, ...]:
+    """All that plans depend on."""
+    return (clinic.timezone, clinic.quiet_from, clinic.quiet_until, calendar_of(clinic))
 
 
 def _read(values: Mapping[str, object]) -> dict[str, object]:
@@ -88,10 +106,25 @@ def _read_field(field: str, value: object) -> object:
             return _time(text)
         case "quiet_from" | "quiet_until", dt.time():
             return value
+        case "country", str(code) if code in regions_by_country() or not code:
+            return code
+        case "country", _:
+            raise ValueError("We know no public holidays of this country. Use its two letters, like DE.")
+        case "region", str(code):
+            return code
+        case "closed_days", list() | tuple():
+            return sorted({_date(day) for day in value})
         case "consent_required", bool():
             return value
         case _:
             raise ValueError("This can't be set.")
+
+
+def _date(day: object) -> str:
+    if isinstance(day, str):
+        with suppress(ValueError):
+            return dt.date.fromisoformat(day.strip()).isoformat()
+    raise ValueError("Write each closed day as year, month, day, like 2026-12-24.")
 
 
 def _time(text: str) -> dt.time:

@@ -28,6 +28,13 @@ class Clinic(models.Model):
     language = models.CharField(max_length=16, default="en")
     quiet_from = models.TimeField(default=dt.time(21))
     quiet_until = models.TimeField(default=dt.time(8))
+    country = models.CharField(max_length=2, blank=True, default="", db_default="")
+    """ISO 3166-1: whose weekends and public holidays count as days off; empty: no holidays are known."""
+    region = models.CharField(max_length=32, blank=True, default="", db_default="")
+    closed_days = models.JSONField(default=list, db_default=[])
+    """The clinic's own days off, as ISO dates."""
+    planned_with = models.CharField(max_length=64, blank=True, default="", db_default="")
+    """The releases of time zones and holidays that its plans were made with (times/workdays.py)."""
     consent_required = models.BooleanField(default=False)
     demo = models.BooleanField(default=False)
     """Filled with invented patients: no real bot may ever serve it."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import structlog
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
-from companion.planning import marks, planner
+from companion.planning import marks, planner, releases
 from companion.planning.planner import Turn
 from companion.service.clock import Clock
 
@@ -23,6 +23,7 @@ class PlanLoop:
         self._clock, self._turn, self._wake_seconds, self._on_planned = clock, turn, wake_seconds, on_planned
         self._ring = threading.Event()
         self._stop = False
+        self._knows_releases = False
         self._thread = threading.Thread(target=self._run, name="planner", daemon=True)
 
     def start(self) -> None:
@@ -55,6 +56,10 @@ class PlanLoop:
 
     def _work(self) -> float:
         """Does all that is due; returns the seconds until there is more."""
+        if not self._knows_releases:
+            with self._turn():
+                releases.mark_what_they_move(now=self._clock.now())
+            self._knows_releases = True
         while found := marks.oldest():
             moves = marks.work_off(found, now=self._clock.now(), turn=self._turn)
             log.info("plans changed", kind=found[0].kind, changes=len(found), messages=moves.messages)

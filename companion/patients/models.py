@@ -62,6 +62,9 @@ class Patient(models.Model):
     trouble = models.CharField(max_length=16, choices=Trouble, blank=True, default="")
     trouble_at = models.DateTimeField(null=True)
     left_at = models.DateTimeField(null=True)
+    paused_until = models.DateField(null=True)
+    """The day, on the patient's own clock, from which messages go out again; until then none does but answers."""
+    paused_reason = models.CharField(max_length=200, blank=True, default="", db_default="")
     created_at = models.DateTimeField()
     cohorts = models.ManyToManyField(Cohort, through="CohortMember", related_name="patients")
 

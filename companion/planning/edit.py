@@ -132,6 +132,8 @@ def _take_over(schedule: Schedule, draft: Draft) -> None:
     schedule.if_unknown = draft.if_unknown
     schedule.lane = draft.lane
     schedule.review_on = draft.review_on
+    schedule.avoid_weekends, schedule.avoid_holidays = draft.avoid.weekends, draft.avoid.holidays
+    schedule.avoid_closed_days, schedule.when_avoided = draft.avoid.closed_days, draft.when_avoided
 
 
 def _overwrite(schedule: Schedule, draft: Draft, now: dt.datetime) -> None:

@@ -7,6 +7,9 @@ import datetime as dt
 import uuid
 from collections.abc import Sequence
 from contextlib import nullcontext
+from typing import TypeVar
+
+from django.db.models import Model, Q, QuerySet
 
 from companion.clinics.models import Clinic, Mark, MarkKind
 from companion.patients.models import CohortMember
@@ -17,8 +20,11 @@ from companion.schedules.models import Message, Recipient, Schedule, State, Stat
 
 AT_ONCE = 1000
 """Recipients up to which a change is worked off within the request that made it."""
+FEW_SCHEDULES = 50
+"""Schedules up to which a change of the clinic is worked off at once."""
 TOGETHER = 500
 """Patients whose Marks are worked off in one go."""
+_Row = TypeVar("_Row", bound=Model)
 _PLANNED_STATES = (State.ACTIVE, State.PAUSED, State.CANCELLED)
 
 
@@ -39,19 +45,48 @@ def work_off(marks: Sequence[Mark], *, now: dt.datetime, turn: Turn = nullcontex
     for schedule_id, patients in _touched(marks).items():
         moves.add(replan(schedule_id, patients, now=now, turn=turn))
     with turn():
+        if any(mark.kind == MarkKind.CLINIC for mark in marks):
+            _look_again(marks[0].clinic, now)
         Mark.objects.filter(clinic=marks[0].clinic, pk__in=[mark.pk for mark in marks]).delete()
     return moves
 
 
 def work_off_if_small(mark: Mark, *, now: dt.datetime) -> Moves | None:
     """Works the Mark off at once where that is quick; None: the Planner does it next."""
-    if mark.kind == MarkKind.SCHEDULE:
-        schedule = Schedule.objects.get(clinic=mark.clinic, pk=mark.subject_id)
-        if recipients.of_schedule(schedule).order_by()[: AT_ONCE + 1].count() > AT_ONCE:
-            return None
-    elif mark.kind != MarkKind.PATIENT:
-        return None
-    return work_off([mark], now=now)
+    return work_off([mark], now=now) if _is_small(mark) else None
+
+
+def work_off_of(clinic: Clinic, subject_id: uuid.UUID, *, now: dt.datetime) -> Moves | None:
+    """The same for the Marks that a change of this row (a patient, the clinic) has just left; no moves without any."""
+    left = list(Mark.objects.filter(clinic=clinic, subject_id=subject_id).select_related("clinic"))
+    if not left:
+        return Moves()
+    return work_off(left, now=now) if all(_is_small(mark) for mark in left) else None
+
+
+def _is_small(mark: Mark) -> bool:
+    match mark.kind:
+        case MarkKind.PATIENT:
+            return True
+        case MarkKind.SCHEDULE:
+            schedule = Schedule.objects.get(clinic=mark.clinic, pk=mark.subject_id)
+            return _at_most(recipients.of_schedule(schedule), AT_ONCE)
+        case MarkKind.CLINIC:
+            pending = Message.objects.filter(clinic=mark.clinic, status=Status.PENDING)
+            return _at_most(pending, AT_ONCE) and _at_most(_planned(mark.clinic), FEW_SCHEDULES)
+        case _:
+            return False
+
+
+def _at_most(rows: QuerySet[_Row], most: int) -> bool:
+    return rows.order_by()[: most + 1].count() <= most
+
+
+def _look_again(clinic: Clinic, now: dt.datetime) -> None:
+    """What was to be planned next was told by the old days off: another day may come before it."""
+    avoiding = Q(avoid_weekends=True) | Q(avoid_holidays=True) | Q(avoid_closed_days=True)
+    waiting = Schedule.objects.filter(avoiding, clinic=clinic, state=State.ACTIVE, planned_until__isnull=False)
+    waiting.update(next_plan_at=now)
 
 
 def _touched(marks: Sequence[Mark]) -> dict[uuid.UUID, set[uuid.UUID] | None]:
@@ -69,7 +104,7 @@ def _touched(marks: Sequence[Mark]) -> dict[uuid.UUID, set[uuid.UUID] | None]:
 
 def _whole(mark: Mark) -> list[uuid.UUID]:
     """The Schedules that a Mark of any kind but a patient's touches as a whole."""
-    planned = Schedule.objects.filter(clinic=mark.clinic, state__in=_PLANNED_STATES, planned_until__isnull=False)
+    planned = _planned(mark.clinic)
     match mark.kind:
         case MarkKind.SCHEDULE:
             return [mark.subject_id]
@@ -79,6 +114,10 @@ def _whole(mark: Mark) -> list[uuid.UUID]:
             return list(planned.values_list("id", flat=True))
         case _:
             return []
+
+
+def _planned(clinic: Clinic) -> QuerySet[Schedule]:
+    return Schedule.objects.filter(clinic=clinic, state__in=_PLANNED_STATES, planned_until__isnull=False)
 
 
 def _pairs(clinic: Clinic, patients: list[uuid.UUID]) -> set[tuple[uuid.UUID, uuid.UUID]]:

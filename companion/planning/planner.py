@@ -14,11 +14,11 @@ from django.db.models import QuerySet
 from companion.patients.models import Patient
 from companion.planning import drafts, recipients
 from companion.planning.drafts import Draft
-from companion.planning.occurrences import Coming, coming
+from companion.planning.occurrences import Coming, coming, times_of
 from companion.planning.writing import Plan, insert
 from companion.schedules.models import IfUnknown, Lane, Quiet, Schedule, State, Version
 from companion.times import walls
-from companion.times.quiet import QuietHours
+from companion.times.workdays import WhenAvoided
 
 Turn = Callable[[], AbstractContextManager[object]]
 HORIZON = dt.timedelta(hours=48)
@@ -76,11 +76,6 @@ def version_of(schedule: Schedule) -> Version:
     return schedule.versions.latest("number")
 
 
-def quiet_of(schedule: Schedule) -> QuietHours:
-    """The quiet hours of the Schedule's clinic."""
-    return QuietHours(schedule.clinic.quiet_from, schedule.clinic.quiet_until)
-
-
 def _locked(schedule_id: uuid.UUID) -> Schedule | None:
     # The row lock makes planning and editing one Schedule take turns.
     found = Schedule.objects.select_for_update(of=("self",)).select_related("clinic").filter(pk=schedule_id)
@@ -89,13 +84,13 @@ def _locked(schedule_id: uuid.UUID) -> Schedule | None:
 
 def _plan_batch(schedule: Schedule, batch: list[recipients.Addressee], until: dt.datetime, now: dt.datetime) -> int:
     draft = draft_of(schedule)
-    quiet = quiet_of(schedule)
+    times = times_of(schedule.clinic)
     floor = schedule.planned_until or now
     by_zone: dict[str, list[Coming]] = {}
     plans = []
     for one in batch:
         if one.timezone not in by_zone:
-            by_zone[one.timezone] = list(coming(draft, one.timezone, quiet, after=floor, until=until))
+            by_zone[one.timezone] = list(coming(draft, one.timezone, times, after=floor, until=until))
         plans += [Plan(one.patient, due.occurrence, due.due_at) for due in by_zone[one.timezone]]
     return insert(schedule, version_of(schedule).id, plans, now=now)
 
@@ -114,19 +109,21 @@ def draft_of(schedule: Schedule) -> Draft:
         if_unknown=IfUnknown(schedule.if_unknown),
         lane=Lane(schedule.lane),
         review_on=schedule.review_on,
+        avoid=drafts.avoid_of(schedule),
+        when_avoided=WhenAvoided(schedule.when_avoided),
     )
 
 
 def _planned(schedule: Schedule, people: QuerySet[Patient], until: dt.datetime, now: dt.datetime) -> None:
     """Notes how far the plan reaches and when to look again: a horizon before what comes after it; at the end, ends."""
-    draft, quiet = draft_of(schedule), quiet_of(schedule)
+    draft, times = draft_of(schedule), times_of(schedule.clinic)
     zones = recipients.zones(people, schedule.timezone, schedule.clinic.timezone)
-    beyond = [one for zone in zones if (one := next(coming(draft, zone, quiet, after=until), None))]
+    beyond = [one for zone in zones if (one := next(coming(draft, zone, times, after=until), None))]
     schedule.planned_until = until
     if beyond:
         schedule.next_plan_at = min(one.due_at for one in beyond) - HORIZON
     else:
-        still = [one.due_at for zone in zones for one in coming(draft, zone, quiet, after=now, until=until)]
+        still = [one.due_at for zone in zones for one in coming(draft, zone, times, after=now, until=until)]
         schedule.next_plan_at = max(still, default=None)
         if not still:
             schedule.state = State.ENDED

@@ -7,10 +7,9 @@ from companion.clinics.models import Clinic
 from companion.patients.models import Patient
 from companion.planning import recipients, warnings
 from companion.planning.drafts import Draft
-from companion.planning.occurrences import Coming, next_few
+from companion.planning.occurrences import Coming, next_few, times_of
 from companion.planning.warnings import Warning
 from companion.schedules import text
-from companion.times.quiet import QuietHours
 
 SHOWN_TEXTS = 20
 SHOWN_ZONES = 40
@@ -37,12 +36,12 @@ def preview(clinic: Clinic, draft: Draft, *, now: dt.datetime, count: int = 5) -
     """The next `count` instants of each zone among the recipients, and what to know of them."""
     people = recipients.of_draft(clinic, draft)
     zones = recipients.zones(people, draft.timezone, clinic.timezone)
-    quiet = QuietHours(clinic.quiet_from, clinic.quiet_until)
+    times = times_of(clinic)
     floor = now if draft.recurrence else now - draft.late_after
-    by_zone = {zone: next_few(draft, zone, quiet, after=floor, count=count) for zone in zones[:SHOWN_ZONES]}
+    by_zone = {zone: next_few(draft, zone, times, after=floor, count=count) for zone in zones[:SHOWN_ZONES]}
     first = [few[0] for few in by_zone.values() if few]
     found = [
-        *warnings.of_times(clinic, draft, first, list(by_zone)),
+        *warnings.of_times(clinic, draft, first, list(by_zone), now=now),
         *warnings.of_size(draft, people.order_by().count()),
         *warnings.of_people(clinic, people),
     ]

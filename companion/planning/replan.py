@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from companion.planning import planner, recipients
-from companion.planning.occurrences import Coming, coming
+from companion.planning.occurrences import Coming, coming, times_of
 from companion.planning.planner import Turn
 from companion.planning.recipients import Addressee
 from companion.planning.writing import Plan, insert, shift
@@ -141,10 +141,10 @@ def _settle(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> M
 
 def _wanted(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> dict[_Key, Coming]:
     """What should be pending: each future Occurrence up to where the plan reaches."""
-    draft, quiet = planner.draft_of(schedule), planner.quiet_of(schedule)
+    draft, times = planner.draft_of(schedule), times_of(schedule.clinic)
     floor = max(now, schedule.resumed_at or now)
     by_zone = {
-        zone: list(coming(draft, zone, quiet, after=floor, until=schedule.planned_until))
+        zone: list(coming(draft, zone, times, after=floor, until=schedule.planned_until))
         for zone in {one.timezone for one in reached}
     }
     return {(one.patient, due.occurrence): due for one in reached for due in by_zone[one.timezone]}

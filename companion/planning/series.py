@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from companion.planning import planner, recipients
-from companion.planning.occurrences import Coming, next_few
+from companion.planning.occurrences import Coming, next_few, times_of
 from companion.schedules.models import Message, Schedule, State
 from companion.times import summary as sentences
 from companion.times import walls
@@ -24,16 +24,16 @@ class Progress:
 def summary(schedule: Schedule) -> str:
     """When it goes out, in one sentence."""
     draft = planner.draft_of(schedule)
-    return sentences.summary(draft.starts_at, draft.recurrence, draft.timezone)
+    return sentences.summary(draft.starts_at, draft.recurrence, draft.timezone, draft.avoid, draft.when_avoided)
 
 
 def next_occurrences(schedule: Schedule, *, now: dt.datetime, count: int = 5) -> list[Coming]:
     """What comes next, over all zones, in the order of the instants; nothing unless it is active."""
     if schedule.state != State.ACTIVE:
         return []
-    draft, quiet = planner.draft_of(schedule), planner.quiet_of(schedule)
+    draft, times = planner.draft_of(schedule), times_of(schedule.clinic)
     zones = recipients.zones(recipients.of_schedule(schedule), schedule.timezone, schedule.clinic.timezone)
-    each = [one for zone in zones for one in next_few(draft, zone, quiet, after=now, count=count)]
+    each = [one for zone in zones for one in next_few(draft, zone, times, after=now, count=count)]
     return sorted(each, key=lambda one: (one.due_at, one.timezone))
 
 

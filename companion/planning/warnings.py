@@ -1,5 +1,6 @@
 """What to know before and after planning: warnings with a code and a sentence. They never stop anything."""
 
+import datetime as dt
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from companion.planning.drafts import Draft
 from companion.planning.occurrences import Coming
 from companion.planning.replan import Moves
 from companion.schedules.models import Quiet
+from companion.times import recurrence, walls
 from companion.times.quiet import QuietHours, quiet_until
 
 NAMED = 20
@@ -47,12 +49,18 @@ def of_people(clinic: Clinic, people: QuerySet[Patient]) -> tuple[Warning, ...]:
     return tuple(found)
 
 
-def of_times(clinic: Clinic, draft: Draft, first: Sequence[Coming], zones: list[str]) -> list[Warning]:
+def of_times(
+    clinic: Clinic, draft: Draft, first: Sequence[Coming], zones: list[str], *, now: dt.datetime
+) -> list[Warning]:
     """What is odd about the first instants: a time that has passed already, quiet hours that are ignored."""
     found = []
     passed = sorted(set(zones) - {one.timezone for one in first})
     if passed:
         found.append(Warning(None, "passed", f"In {_listed(passed)} this time has already passed."))
+    today = sorted({one.timezone for one in first if draft.recurrence and _passed_today(draft, one.timezone, now)})
+    if today:
+        sentence = f"In {_listed(today)} today's time has already passed: it begins with the next one there."
+        found.append(Warning(None, "passed", sentence))
     quiet = QuietHours(clinic.quiet_from, clinic.quiet_until)
     if draft.quiet_hours == Quiet.IGNORE:
         loud = sorted({one.timezone for one in first if quiet_until(one.due_at, one.timezone, quiet)})
@@ -82,6 +90,13 @@ def of_moves(moves: Moves) -> tuple[Warning, ...]:
         for one in moves.again_today
     ]
     return (*none, *again)
+
+
+def _passed_today(draft: Draft, zone: str, now: dt.datetime) -> bool:
+    today = walls.local(now, zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    last_night = today - dt.timedelta(microseconds=1)
+    of_today = next(recurrence.occurrences(draft.starts_at, draft.recurrence, after=last_night), None)
+    return of_today is not None and of_today.date() == today.date() and walls.place(of_today, zone).at <= now
 
 
 def _each(people: QuerySet[Patient], code: str, sentence: str) -> list[Warning]:

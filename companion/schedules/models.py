@@ -13,6 +13,7 @@ from companion.clinics.models import Clinic
 from companion.clinics.sealed import SealedField
 from companion.patients.models import Cohort, Patient
 from companion.schedules.reasons import Reason
+from companion.times.workdays import WhenAvoided
 
 
 class State(models.TextChoices):
@@ -84,6 +85,15 @@ class Schedule(models.Model):
     quiet_hours = models.CharField(max_length=8, choices=Quiet, default=Quiet.IGNORE)
     if_unknown = models.CharField(max_length=8, choices=IfUnknown, default=IfUnknown.HOLD)
     lane = models.PositiveSmallIntegerField(choices=Lane, default=Lane.REMINDER)
+    avoid_weekends = models.BooleanField(default=False, db_default=False)
+    avoid_holidays = models.BooleanField(default=False, db_default=False)
+    avoid_closed_days = models.BooleanField(default=False, db_default=False)
+    when_avoided = models.CharField(
+        max_length=8,
+        choices=[(one.value, one.value) for one in WhenAvoided],
+        default=WhenAvoided.SKIP.value,
+        db_default=WhenAvoided.SKIP.value,
+    )
     review_on = models.DateField(null=True)
     """For a series without an end: the day on which a person looks at it again."""
     split_from = models.ForeignKey("self", models.PROTECT, null=True, related_name="split_into")
@@ -246,7 +256,7 @@ class Attempt(models.Model):
             models.CheckConstraint(condition=Q(outcome__in=AttemptOutcome.values), name="attempt_has_a_known_outcome"),
         ]
         indexes = [
-            models.Index(fields=["telegram_id", "began_at"], name="attempts_of_a_chat"),
+            models.Index(fields=["clinic", "telegram_id", "began_at"], name="attempts_of_a_chat"),
             models.Index(fields=["clinic", "ended_at"], name="attempts_by_end"),
         ]
 

@@ -9,6 +9,7 @@ from datetime import date, datetime, time
 from typing import Final
 
 from companion.times.rule import WEEKDAYS, Frequency, MonthEnd, Recurrence, weekday_parts
+from companion.times.workdays import ANY_DAY, Avoid, WhenAvoided
 
 _WEEKDAY_NAMES: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTH_NAMES: Final = (
@@ -31,12 +32,19 @@ _UTC: Final = frozenset({"UTC", "UCT", "Zulu", "Universal", "Etc/UTC", "Etc/UCT"
 _MOST_EXCEPTIONS: Final = 3
 
 
-def summary(starts_at: datetime, rule: Recurrence | None, timezone: str) -> str:
+def summary(
+    starts_at: datetime,
+    rule: Recurrence | None,
+    timezone: str,
+    avoid: Avoid = ANY_DAY,
+    when_avoided: WhenAvoided = WhenAvoided.SKIP,
+) -> str:
     """Say when a Schedule with this start (naive) and rule goes out; `timezone` is an IANA name or "patient"."""
+    days_off = _days_off(avoid, when_avoided)
     if rule is None:
-        return f"Once, on {_date(starts_at)} at {_time(starts_at.time())}, {_zone(timezone)}"
+        return ", ".join([f"Once, on {_date(starts_at)} at {_time(starts_at.time())}", _zone(timezone), *days_off])
     times = _listed([_time(hour) for hour in sorted(set(rule.times)) or [starts_at.time()]])
-    parts = [f"{_days(starts_at, rule)} at {times}", _zone(timezone), *_ends(rule), *_exceptions(rule)]
+    parts = [f"{_days(starts_at, rule)} at {times}", _zone(timezone), *_ends(rule), *_exceptions(rule), *days_off]
     return ", ".join(parts)
 
 
@@ -175,6 +183,20 @@ def _exceptions(rule: Recurrence) -> list[str]:
 
 def _exception(day: date | datetime) -> str:
     return f"{_date(day)} at {_time(day.time())}" if isinstance(day, datetime) else _date(day)
+
+
+def _days_off(avoid: Avoid, when_avoided: WhenAvoided) -> list[str]:
+    words = (
+        ("weekends", avoid.weekends),
+        ("public holidays", avoid.holidays),
+        ("the clinic's closed days", avoid.closed_days),
+    )
+    avoided = [word for word, is_avoided in words if is_avoided]
+    if not avoided:
+        return []
+    if when_avoided is WhenAvoided.SKIP:
+        return [f"not on {_listed(avoided, 'or')}"]
+    return [f"instead of on {_listed(avoided, 'or')} on the {when_avoided.value} working day"]
 
 
 def _zone(timezone: str) -> str:

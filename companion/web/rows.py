@@ -14,6 +14,7 @@ from companion.schedules.reasons import Reason
 from companion.schedules.wording import texts_of, wont_arrive
 from companion.times import walls
 from companion.times.summary import summary
+from companion.times.workdays import WhenAvoided
 
 Group = Literal["Overdue", "Next", "Later", "Earlier"]
 OVERDUE_AFTER = dt.timedelta(seconds=30)
@@ -94,7 +95,13 @@ def group(message: Message, *, now: dt.datetime) -> Group:
 
 def rule_words(schedule: Schedule) -> str:
     """When a Schedule goes out, in one sentence; unlike planning.series.summary without asking the database."""
-    return summary(walls.parse_wall(schedule.starts_at), drafts.rule_of(schedule), schedule.timezone)
+    return summary(
+        walls.parse_wall(schedule.starts_at),
+        drafts.rule_of(schedule),
+        schedule.timezone,
+        drafts.avoid_of(schedule),
+        WhenAvoided(schedule.when_avoided),
+    )
 
 
 def author(schedule: Schedule) -> str:

@@ -3,9 +3,8 @@
 import datetime as dt
 
 from companion.planning import drafts
-from companion.planning.occurrences import Coming, next_few
+from companion.planning.occurrences import Coming, next_few, times_of
 from companion.schedules.models import Schedule
-from companion.times.quiet import QuietHours
 
 SHOWN = 5
 
@@ -14,5 +13,4 @@ def upcoming(schedule: Schedule, *, now: dt.datetime, count: int = SHOWN) -> lis
     """The next Occurrences in the Schedule's own zone; for "patient", as the clinic's clocks see them."""
     clinic, draft = schedule.clinic, drafts.of(schedule)
     zone = clinic.timezone if draft.timezone == drafts.PATIENT_ZONE else draft.timezone
-    quiet = QuietHours(clinic.quiet_from, clinic.quiet_until)
-    return next_few(draft, zone, quiet, after=now, count=count)
+    return next_few(draft, zone, times_of(clinic), after=now, count=count)

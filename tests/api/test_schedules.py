@@ -38,9 +38,32 @@ def test_a_planned_schedule_reads_back_with_every_default_named(clinic: Clinic, 
         "quiet_hours": "ignore",
         "if_unknown": "hold",
         "lane": "reminder",
+        "avoid": {"weekends": False, "holidays": False, "closed_days": False},
+        "when_avoided": "skip",
         "review_on": None,
         "next": [f"2035-12-0{day}T08:00:00Z" for day in range(1, 6)],
     }
+
+
+def test_a_schedule_that_avoids_weekends_says_so_and_shows_what_it_moves(clinic: Clinic, api: Program) -> None:
+    body = a_daily_schedule(
+        a_patient(clinic), avoid={"weekends": True}, when_avoided="next", starts_at="2035-12-01T09:00"
+    )
+    body["recurrence"] = {"frequency": "weekly"}
+
+    made = api.post("/schedules", body).json
+    preview = api.post("/schedules/preview", body).json
+
+    assert made["avoid"] == {"weekends": True, "holidays": False, "closed_days": False}
+    assert made["summary"].endswith("instead of on weekends on the next working day")
+    first = preview["occurrences"][0]
+    assert (first["local"], first["moved"]) == ("2035-12-03T09:00:00+01:00", "working_day")
+
+
+def test_what_is_no_kind_of_day_can_not_be_avoided(clinic: Clinic, api: Program) -> None:
+    answer = api.post("/schedules", a_daily_schedule(a_patient(clinic), avoid={"mondays": True}))
+
+    assert (answer.status, answer.wrong_fields) == (422, ["avoid.mondays"])
 
 
 def test_a_schedule_tells_who_made_it(clinic: Clinic, api: Program) -> None:

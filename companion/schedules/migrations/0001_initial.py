@@ -345,7 +345,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "indexes": [
-                    models.Index(fields=["telegram_id", "began_at"], name="attempts_of_a_chat"),
+                    models.Index(fields=["clinic", "telegram_id", "began_at"], name="attempts_of_a_chat"),
                     models.Index(fields=["clinic", "ended_at"], name="attempts_by_end"),
                 ],
                 "constraints": [

@@ -1,0 +1,187 @@
+"""Reading a Schedule's values one field at a time, from JSON's types to ours. What must fit together: drafts.py."""
+
+import datetime as dt
+import re
+import uuid
+from collections.abc import Mapping
+
+from companion.clinics.models import Clinic
+from companion.clinics.refusals import Problem
+from companion.patients.models import Cohort, Patient
+from companion.schedules import text as texts
+from companion.times import rule_json, walls
+from companion.times.rule import Recurrence, RuleError
+from companion.times.workdays import ANY_DAY, Avoid
+
+PATIENT_ZONE = "patient"
+"""Stands for "each patient's own zone" where a zone's name is asked for."""
+SHORTEST_LATE_AFTER = dt.timedelta(minutes=1)
+LONGEST_LATE_AFTER = dt.timedelta(days=7)
+MOST_PATIENTS = 10_000
+"""Named one by one; a larger set is a cohort."""
+_DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\d{1,7})S)?)?", re.ASCII)
+_AVOID = ("weekends", "holidays", "closed_days")
+
+
+class Reader:
+    """Reads one field after the other and collects what is wrong, so that people hear of everything at once.
+
+    Each method answers with a value that can be worked with, also where it noted a problem.
+    """
+
+    def __init__(self, clinic: Clinic, values: Mapping[str, object], problems: list[Problem]) -> None:
+        self.clinic, self.values, self.problems = clinic, values, problems
+
+    def wrong(self, field: str, message: str) -> None:
+        self.problems.append(Problem(field, message))
+
+    def choice(self, field: str, choices: tuple[str, ...]) -> str:
+        value = self.values.get(field) or choices[0]
+        if isinstance(value, str) and value in choices:
+            return value
+        self.wrong(field, f"Choose one of {', '.join(dict.fromkeys(choices))}.")
+        return choices[0]
+
+    def string(self, field: str, missing: str) -> str:
+        value = self.values.get(field)
+        if isinstance(value, str) and value.strip():
+            return value
+        self.wrong(field, missing)
+        return ""
+
+    def text(self) -> str:
+        value = self.values.get("text")
+        if not isinstance(value, str):
+            self.wrong("text", "Write what the patient is to read.")
+            return ""
+        for sentence in texts.problems_of(value):
+            self.wrong("text", sentence)
+        return value
+
+    def patients(self) -> tuple[uuid.UUID, ...]:
+        asked = self.values.get("patients")
+        if asked is None or (asked == [] and self.values.get("cohort")):
+            return ()
+        if not isinstance(asked, list) or not asked:
+            self.wrong("patients", "Choose at least one patient, or a cohort.")
+            return ()
+        if len(asked) > MOST_PATIENTS:
+            self.wrong("patients", f"Name at most {MOST_PATIENTS} patients one by one; make a cohort of more.")
+            return ()
+        wanted = list(dict.fromkeys(as_id(item) for item in asked))
+        known = set(
+            Patient.objects.filter(clinic=self.clinic, id__in=[i for i in wanted if i], left_at=None).values_list(
+                "id", flat=True
+            )
+        )
+        for index, one in enumerate(wanted):
+            if one not in known:
+                self.wrong(f"patients.{index}", "There is no such patient in this clinic.")
+        return tuple(one for one in wanted if one in known)
+
+    def cohort(self) -> uuid.UUID | None:
+        asked = self.values.get("cohort")
+        if asked is None:
+            if self.values.get("patients") is None:
+                self.wrong("patients", "Choose at least one patient, or a cohort.")
+            return None
+        if self.values.get("patients"):
+            self.wrong("cohort", "Choose patients or a cohort, not both.")
+        wanted = as_id(asked)
+        if wanted is None or not Cohort.objects.filter(clinic=self.clinic, id=wanted).exists():
+            self.wrong("cohort", "There is no such cohort in this clinic.")
+        return wanted
+
+    def starts_at(self) -> dt.datetime:
+        try:
+            return walls.parse_wall(self.string("starts_at", "Say when it starts, like 2026-12-01T09:00."))
+        except ValueError as problem:
+            if self.values.get("starts_at"):
+                self.wrong("starts_at", str(problem))
+            return dt.datetime(2000, 1, 1)  # noqa: DTZ001  (a wall time, and only until the problem is told)
+
+    def timezone(self) -> str:
+        zone = self.string("timezone", 'Name a time zone like Europe/Berlin, or "patient" for each patient\'s own.')
+        if zone and zone != PATIENT_ZONE and not walls.is_zone(zone):
+            self.wrong("timezone", 'This is no IANA time zone. Name one like Europe/Berlin, or "patient".')
+        return zone
+
+    def recurrence(self) -> Recurrence | None:
+        asked = self.values.get("recurrence")
+        if asked is None:
+            return None
+        if not isinstance(asked, dict):
+            self.wrong("recurrence", "Give a rule with its frequency, or null for once.")
+            return None
+        try:
+            return rule_json.from_json(asked)
+        except RuleError as problem:
+            self.wrong(problem.field, problem.message)
+            return None
+
+    def late_after(self, default: dt.timedelta) -> dt.timedelta:
+        asked = self.values.get("late_after")
+        if asked is None:
+            return default
+        try:
+            length = duration(asked if isinstance(asked, str) else "")
+        except (ValueError, OverflowError) as problem:
+            self.wrong("late_after", str(problem))
+            return default
+        if not SHORTEST_LATE_AFTER <= length <= LONGEST_LATE_AFTER:
+            self.wrong("late_after", "Late is still good for a minute at least and for seven days at most.")
+        return length
+
+    def avoid(self) -> Avoid:
+        asked = self.values.get("avoid")
+        if asked is None:
+            return ANY_DAY
+        if not isinstance(asked, dict):
+            self.wrong("avoid", 'Say which days to avoid, like {"weekends": true}.')
+            return ANY_DAY
+        for name, value in asked.items():
+            if name not in _AVOID:
+                self.wrong(f"avoid.{name}"[:60], "There is no such field. There are weekends, holidays, closed_days.")
+            elif not isinstance(value, bool):
+                self.wrong(f"avoid.{name}", "Say true or false.")
+        found = Avoid(**{name: asked.get(name) is True for name in _AVOID})
+        if found.holidays and not self.clinic.country:
+            self.wrong("avoid.holidays", "Say first, in Settings, in which country the clinic is.")
+        return found
+
+    def review_on(self) -> dt.date | None:
+        asked = self.values.get("review_on")
+        if asked is None:
+            return None
+        try:
+            return dt.date.fromisoformat(asked if isinstance(asked, str) else "")
+        except ValueError:
+            self.wrong("review_on", "Write the date of the next look at it like 2027-05-01.")
+            return None
+
+
+def as_id(value: object) -> uuid.UUID | None:
+    """The UUID that this is, None where it is none."""
+    if isinstance(value, uuid.UUID):
+        return value
+    try:
+        return uuid.UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def duration(text: str) -> dt.timedelta:
+    """Reads an ISO 8601 duration of days, hours, minutes and seconds ("PT1H"). Raises ValueError for all else."""
+    found = _DURATION.fullmatch(text)
+    if not found or text.endswith(("P", "T")):
+        raise ValueError("Write a duration like PT1H (one hour), PT90M or P1D.")
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return dt.timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+
+def duration_text(length: dt.timedelta) -> str:
+    """The duration in ISO 8601, in hours where it is whole hours."""
+    seconds = int(length.total_seconds())
+    hours, minutes = seconds // 3600, seconds // 60 % 60
+    parts = [(hours, "H"), (minutes, "M"), (seconds % 60, "S")]
+    return "PT" + ("".join(f"{number}{unit}" for number, unit in parts if number) or "0S")

@@ -1,0 +1,120 @@
+"""Working days: which days a Schedule avoids, and on which day it goes out instead.
+
+Not here: the instant on that day (walls.py), and which Schedule avoids what; public holidays come from `holidays`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from functools import cache, lru_cache
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from holidays import HolidayBase
+
+FARTHEST: Final = 14
+"""Days by which an Occurrence is moved at most; where no working day is nearer, it is skipped."""
+_DAY: Final = timedelta(days=1)
+_SATURDAY_AND_SUNDAY: Final = frozenset((5, 6))
+
+
+class WhenAvoided(StrEnum):
+    """What becomes of an Occurrence on a day to avoid."""
+
+    SKIP = "skip"
+    NEXT = "next"
+    PREVIOUS = "previous"
+
+
+@dataclass(frozen=True, slots=True)
+class Avoid:
+    """Which days a Schedule avoids."""
+
+    weekends: bool = False
+    holidays: bool = False
+    closed_days: bool = False
+
+    def __bool__(self) -> bool:
+        return self.weekends or self.holidays or self.closed_days
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """A clinic's days off: its country (ISO 3166-1) and region, both "" where not said, and its own closed days."""
+
+    country: str = ""
+    region: str = ""
+    closed_days: frozenset[date] = frozenset()
+
+
+ANY_DAY: Final = Avoid()
+"""No day is avoided."""
+
+
+def is_avoided(day: date, avoid: Avoid, calendar: Calendar) -> bool:
+    """Whether this is a day to avoid. The weekend is the country's own; without a country, Saturday and Sunday."""
+    return (
+        (avoid.closed_days and day in calendar.closed_days)
+        or (avoid.weekends and day.weekday() in _weekend(calendar.country))
+        or (avoid.holidays and _is_holiday(day, calendar.country, calendar.region))
+    )
+
+
+def working_day(day: date, avoid: Avoid, when: WhenAvoided, calendar: Calendar) -> date | None:
+    """The day itself or, where it is to be avoided, the day to which it is moved; None: it is skipped."""
+    if not is_avoided(day, avoid, calendar):
+        return day
+    if when is WhenAvoided.SKIP:
+        return None
+    step = _DAY if when is WhenAvoided.NEXT else -_DAY
+    for _ in range(FARTHEST):
+        day += step
+        if not is_avoided(day, avoid, calendar):
+            return day
+    return None
+
+
+def next_working_day(day: date, calendar: Calendar) -> date | None:
+    """The first day after this one that is neither weekend, holiday nor closed; None within FARTHEST days."""
+    return working_day(day + _DAY, Avoid(True, True, True), WhenAvoided.NEXT, calendar)
+
+
+@cache
+def regions_by_country() -> Mapping[str, Sequence[str]]:
+    """All countries whose holidays are known, each with its regions' codes."""
+    from holidays import list_supported_countries  # late, as in _public
+
+    return {country: tuple(regions) for country, regions in list_supported_countries(include_aliases=False).items()}
+
+
+def region_names(country: str) -> Mapping[str, str]:
+    """The regions of a country: code and name, in the order of the names."""
+    found = {code: name for name, code in _public(country, "").subdivisions_aliases.items()} if country else {}
+    regions = {code: found.get(code, code) for code in regions_by_country().get(country, ())}
+    return dict(sorted(regions.items(), key=lambda one: one[1]))
+
+
+@cache
+def releases() -> str:
+    """The releases of the time zones and holidays that plans are made with, as one short text."""
+    return f"tzdata {version('tzdata')}, holidays {version('holidays')}"
+
+
+@lru_cache(maxsize=512)
+def _public(country: str, region: str) -> "HolidayBase":
+    # Importing it takes a third of a second, which commands that ask for no holiday need not spend.
+    from holidays import country_holidays
+
+    return country_holidays(country, subdiv=region or None)
+
+
+@lru_cache(maxsize=65536)
+def _is_holiday(day: date, country: str, region: str) -> bool:
+    return bool(country) and day in _public(country, region)
+
+
+@cache
+def _weekend(country: str) -> frozenset[int]:
+    return frozenset(_public(country, "").weekend) if country else _SATURDAY_AND_SUNDAY

@@ -1,0 +1,222 @@
+"""Working days in plans: an Occurrence keeps its name, and what is moved is neither lost nor doubled."""
+
+import datetime as dt
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from companion.clinics.clinics import change_clinic
+from companion.clinics.models import Clinic, Mark, Role
+from companion.clinics.refusals import Refused
+from companion.planning import drafts, edit, marks, planner
+from companion.planning.draft_fields import PATIENT_ZONE
+from companion.planning.drafts import Draft
+from companion.planning.edit import Planned
+from companion.planning.occurrences import ClinicTimes, Coming, coming
+from companion.schedules.models import IfUnknown, Lane, Message, Quiet
+from companion.times.quiet import QuietHours
+from companion.times.rule import Frequency, Recurrence
+from companion.times.walls import Moved
+from companion.times.workdays import Avoid, Calendar, WhenAvoided, is_avoided
+from tests.builders import NOW, a_caller, a_clinic, a_patient
+
+DAY = dt.timedelta(days=1)
+DAILY = Recurrence(Frequency.DAILY)
+ALL = Avoid(weekends=True, holidays=True, closed_days=True)
+YEAR_END = frozenset(dt.date(2026, 12, 21) + day * DAY for day in range(14))
+START = dt.datetime(2026, 12, 1, tzinfo=dt.UTC)
+
+
+def a_draft(rule: Recurrence | None = DAILY, **changes: Any) -> Draft:
+    draft = Draft(
+        text="Come by.",
+        patients=(),
+        cohort=None,
+        starts_at=dt.datetime(2026, 12, 1, 9),  # noqa: DTZ001  # a wall time
+        timezone=PATIENT_ZONE,
+        recurrence=rule,
+        late_after=dt.timedelta(hours=1),
+        quiet_hours=Quiet.IGNORE,
+        if_unknown=IfUnknown.HOLD,
+        lane=Lane.REMINDER,
+        review_on=None,
+        avoid=ALL,
+        when_avoided=WhenAvoided.NEXT,
+    )
+    return replace(draft, **changes)
+
+
+def times(country: str = "DE", closed: frozenset[dt.date] = frozenset()) -> ClinicTimes:
+    return ClinicTimes(QuietHours(dt.time(21), dt.time(8)), Calendar(country, "", closed))
+
+
+def found(draft: Draft, days: int = 40, own: ClinicTimes | None = None) -> list[Coming]:
+    return list(coming(draft, "Europe/Berlin", own or times(), after=START, until=START + days * DAY))
+
+
+def test_a_moved_occurrence_keeps_its_name() -> None:
+    weekly = Recurrence(Frequency.WEEKLY, weekdays=("sa",))
+
+    first = found(a_draft(weekly))[0]
+
+    assert (first.occurrence, first.local.date(), first.moved) == (
+        "2026-12-05T09:00",
+        dt.date(2026, 12, 7),
+        Moved.WORKING_DAY,
+    )
+
+
+@pytest.mark.parametrize("when", list(WhenAvoided))
+def test_nothing_goes_out_on_a_day_to_avoid(when: WhenAvoided) -> None:
+    own = times(closed=YEAR_END)
+
+    walls = [one.local for one in found(a_draft(when_avoided=when), 60, own)]
+
+    assert [wall for wall in walls if is_avoided(wall.date(), ALL, own.calendar)] == []
+
+
+def test_a_daily_series_gives_one_message_on_monday_and_not_three() -> None:
+    instants = [one.due_at for one in found(a_draft())]
+
+    assert len(instants) == len(set(instants))
+
+
+def test_two_days_off_that_move_to_one_working_day_give_one_message() -> None:
+    weekend = Recurrence(Frequency.WEEKLY, weekdays=("sa", "su"))
+
+    assert [one.occurrence for one in found(a_draft(weekend), 7)] == ["2026-12-06T09:00"]
+
+
+def test_each_of_several_times_a_day_is_moved() -> None:
+    saturdays = Recurrence(Frequency.WEEKLY, weekdays=("sa",), times=(dt.time(8), dt.time(14)))
+
+    locals_ = [f"{one.local:%a %H:%M}" for one in found(a_draft(saturdays), 7)]
+
+    assert locals_ == ["Mon 08:00", "Mon 14:00"]
+
+
+def test_a_fortnight_closed_is_moved_over_and_longer_is_skipped() -> None:
+    monthly = Recurrence(Frequency.MONTHLY, month_days=(21, 20))
+
+    moved = [one.local.date() for one in found(a_draft(monthly), 45, times(closed=YEAR_END))]
+
+    assert moved == [dt.date(2027, 1, 4)]
+
+
+@settings(max_examples=60)
+@given(
+    cuts=st.lists(st.integers(min_value=0, max_value=70 * 24), max_size=12),
+    when=st.sampled_from(list(WhenAvoided)),
+    quiet=st.sampled_from(list(Quiet)),
+    weekdays=st.sets(st.sampled_from(["mo", "tu", "we", "fr", "sa", "su"])),
+    hours=st.sets(st.sampled_from([0, 7, 9, 22, 23]), max_size=3),
+    zone=st.sampled_from(["Europe/Berlin", "Pacific/Auckland", "America/St_Johns", "Asia/Kathmandu"]),
+    closed=st.sets(st.integers(min_value=0, max_value=60), max_size=25),
+)
+def test_planning_in_any_windows_gives_the_same_as_planning_at_once(
+    cuts: list[int],
+    when: WhenAvoided,
+    quiet: Quiet,
+    weekdays: set[str],
+    hours: set[int],
+    zone: str,
+    closed: set[int],
+) -> None:
+    rule = Recurrence(
+        Frequency.WEEKLY, weekdays=tuple(sorted(weekdays)), times=tuple(dt.time(hour) for hour in sorted(hours))
+    )
+    draft = a_draft(rule, when_avoided=when, quiet_hours=quiet)
+    own = times(closed=frozenset(START.date() + day * DAY for day in closed))
+    edges = [START, *sorted(START + dt.timedelta(hours=cut) for cut in cuts), START + 70 * DAY]
+
+    parts = [
+        list(coming(draft, zone, own, after=begin, until=end))
+        for begin, end in itertools.pairwise(edges)
+        if end > begin
+    ]
+
+    whole = list(coming(draft, zone, own, after=edges[0], until=edges[-1]))
+    assert sorted(one.occurrence for part in parts for one in part) == sorted(one.occurrence for one in whole)
+    assert len({one.occurrence for one in whole}) == len(whole)
+
+
+def planned(clinic: Clinic, **changes: Any) -> Planned:
+    patient = a_patient(clinic)
+    body: dict[str, object] = {
+        "patients": [str(patient.id)],
+        "text": "Come by.",
+        "starts_at": "2026-12-02T09:00",
+        "timezone": "patient",
+        "recurrence": {"frequency": "daily"},
+        "avoid": {"weekends": True, "holidays": True, "closed_days": True},
+        "when_avoided": "next",
+    }
+    return edit.create(a_caller(clinic), drafts.read(clinic, body | changes, now=NOW), now=NOW)
+
+
+def occurrences() -> list[str]:
+    return list(Message.objects.filter(status="pending").order_by("due_at").values_list("occurrence", flat=True))
+
+
+@pytest.mark.django_db
+def test_a_newly_closed_day_moves_what_is_planned_for_it() -> None:
+    clinic = a_clinic(country="DE")
+    planned(clinic, recurrence=None)
+
+    change_clinic(a_caller(clinic, Role.ADMIN), {"closed_days": ["2026-12-02"]}, now=NOW)
+    moves = marks.work_off(list(Mark.objects.all()), now=NOW)
+
+    message = Message.objects.get()
+    assert (moves.messages, message.occurrence, message.due_at) == (
+        1,
+        "2026-12-02T09:00",
+        dt.datetime(2026, 12, 3, 8, tzinfo=dt.UTC),
+    )
+
+
+@pytest.mark.django_db
+def test_a_day_opened_again_far_ahead_is_planned_when_it_comes() -> None:
+    clinic = a_clinic(country="DE", closed_days=["2026-12-09"])
+    weekly = {"frequency": "weekly", "weekdays": ["we"]}
+    made = planned(clinic, starts_at="2026-12-09T09:00", recurrence=weekly, when_avoided="skip").schedule
+
+    change_clinic(a_caller(clinic, Role.ADMIN), {"closed_days": []}, now=NOW)
+    marks.work_off(list(Mark.objects.all()), now=NOW)
+    for schedule_id in planner.due_for_planning(now=NOW, limit=10):
+        planner.plan_ahead(schedule_id, now=NOW)
+
+    made.refresh_from_db()
+    assert made.next_plan_at == dt.datetime(2026, 12, 7, 8, tzinfo=dt.UTC)
+
+
+@pytest.mark.django_db
+def test_a_one_time_message_that_would_never_go_out_is_refused() -> None:
+    with pytest.raises(Refused, match="avoid"):
+        planned(a_clinic(country="DE"), recurrence=None, starts_at="2026-12-05T09:00", when_avoided="skip")
+
+
+@pytest.mark.django_db
+def test_a_one_time_message_whose_previous_working_day_is_over_is_refused() -> None:
+    with pytest.raises(Refused, match="starts_at"):
+        planned(
+            a_clinic(closed_days=["2026-12-01"]), avoid={"closed_days": True}, recurrence=None,
+            timezone="UTC", starts_at="2026-12-01T12:00", when_avoided="previous",
+        )  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_holidays_need_the_clinics_country() -> None:
+    with pytest.raises(Refused, match=r"avoid\.holidays"):
+        planned(a_clinic())
+
+
+@pytest.mark.django_db
+def test_a_region_of_another_country_is_refused() -> None:
+    clinic = a_clinic(country="DE")
+
+    with pytest.raises(Refused, match="region"):
+        change_clinic(a_caller(clinic, Role.ADMIN), {"region": "TX"}, now=NOW)
