@@ -28,7 +28,10 @@ PATIENT: Final[JsonObject] = {
     "consent": "given",
     "reachable": True,
     "unreachable_reason": None,
+    "paused_until": None,
+    "paused_reason": None,
 }
+CHANGED_PATIENT: Final[JsonObject] = {**PATIENT, "messages": 2, "complete": True}
 PATIENTS: Final[JsonObject] = {"items": [PATIENT], "next": None}
 NEW_COHORT: Final[JsonObject] = {"name": "Diabetes"}
 COHORT: Final[JsonObject] = {"id": _COHORT, "name": "Diabetes", "size": 12}

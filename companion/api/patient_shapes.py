@@ -39,6 +39,10 @@ class PatientChanges(_PatientFields):
 
     external_id: Annotated[StrictStr | None, Field(min_length=1)] = None
     name: Annotated[StrictStr | None, Field(min_length=1)] = None
+    paused_until: Annotated[
+        Day | None, Field(description="Nothing goes out before this day begins on the patient's clock; null resumes.")
+    ] = None
+    paused_reason: Annotated[StrictStr | None, Field(description="Why; needed for a pause.")] = None
 
 
 class PatientParameters(ListParameters):
@@ -92,6 +96,15 @@ class PatientShape(Shape):
     consent: Literal["unknown", "given", "withdrawn"]
     reachable: bool
     unreachable_reason: Annotated[str | None, Field(description="What to do, in one sentence.")]
+    paused_until: Annotated[str | None, Field(json_schema_extra={"format": "date"})]
+    paused_reason: str | None
+
+
+class ChangedPatient(PatientShape):
+    """A patient after a change, with what it did to plans."""
+
+    messages: Annotated[int, Field(description="How many messages were planned, moved or dropped by now.")]
+    complete: Annotated[bool, Field(description="False while the Planner is still at it.")]
 
 
 class PatientList(Shape):
@@ -158,4 +171,6 @@ def shape_of(patient: Patient, clinic: Clinic) -> PatientShape:
         consent=patient.consent,
         reachable=reason is None,
         unreachable_reason=reason,
+        paused_until=patient.paused_until.isoformat() if patient.paused_until else None,
+        paused_reason=patient.paused_reason or None,
     )

@@ -3,6 +3,7 @@
 from typing import BinaryIO, cast
 from uuid import UUID
 
+from django.db import transaction
 from django.http import HttpRequest
 from ninja import File, Query, Router
 from ninja.files import UploadedFile
@@ -11,6 +12,7 @@ from companion.api import examples
 from companion.api.operations import JSON, MULTIPART, Operation, caller_of, operation
 from companion.api.paging import cursor_of, read_cursor
 from companion.api.patient_shapes import (
+    ChangedPatient,
     Conversation,
     ConversationItem,
     ConversationParameters,
@@ -27,8 +29,9 @@ from companion.api.patient_shapes import (
 from companion.api.values import NoBody
 from companion.clinics.models import Role
 from companion.listener.conversation import conversation
-from companion.patients import directory, enrolment, queries
+from companion.patients import directory, enrolment, pausing, queries
 from companion.patients.importing import import_csv
+from companion.planning import marks
 from companion.service.clock import database_now
 
 router = Router(tags=["patients"])
@@ -103,17 +106,26 @@ def read_patient(request: HttpRequest, id: UUID) -> PatientShape:
         "PATCH",
         _ONE,
         Role.PROVIDER,
-        PatientShape,
-        examples.PATIENT,
+        ChangedPatient,
+        examples.CHANGED_PATIENT,
         body_example=examples.PATIENT_CHANGES,
         media_type=JSON,
     ),
 )
-def change_patient(request: HttpRequest, id: UUID, body: PatientChanges) -> PatientShape:
-    """Change a patient; a new Telegram ID sets consent `given` back to `unknown`."""
-    caller = caller_of(request)
-    patient = queries.patient(caller.clinic, id)
-    return shape_of(directory.change(caller, patient, body.given(), now=database_now()), caller.clinic)
+def change_patient(request: HttpRequest, id: UUID, body: PatientChanges) -> ChangedPatient:
+    """Change a patient, or put the patient on pause; a new Telegram ID sets consent `given` back to `unknown`."""
+    caller, now = caller_of(request), database_now()
+    values = body.given()
+    pause: dict[str, object] = {name: values.pop(name) for name in ("paused_until", "paused_reason") if name in values}
+    with transaction.atomic():
+        patient = queries.patient(caller.clinic, id)
+        if values or not pause:
+            patient = directory.change(caller, patient, values, now=now)
+        if pause:
+            patient = pausing.change(caller, patient, pause, now=now)
+    moves = marks.work_off_of(caller.clinic, patient.id, now=now)
+    shape = dict(shape_of(patient, caller.clinic))
+    return ChangedPatient(**shape, messages=moves.messages if moves else 0, complete=moves is not None)
 
 
 @operation(

@@ -41,7 +41,7 @@ def create(caller: Caller, draft: Draft, *, now: dt.datetime) -> Planned:
     with transaction.atomic():
         schedule = _new(caller, draft, now)
         audit.record(caller, "schedule created", "schedule", schedule.id, now=now)
-        warnings = of_people(caller.clinic, recipients.of_draft(caller.clinic, draft))
+        warnings = of_people(caller.clinic, recipients.of_draft(caller.clinic, draft), now=now)
         small = recipients.of_schedule(schedule).order_by()[: marks.AT_ONCE + 1].count() <= marks.AT_ONCE
         planned = planner.plan_ahead(schedule.id, now=now) if small else 0
         ring()

@@ -91,7 +91,9 @@ def _plan_batch(schedule: Schedule, batch: list[recipients.Addressee], until: dt
     for one in batch:
         if one.timezone not in by_zone:
             by_zone[one.timezone] = list(coming(draft, one.timezone, times, after=floor, until=until))
-        plans += [Plan(one.patient, due.occurrence, due.due_at) for due in by_zone[one.timezone]]
+        plans += [
+            Plan(one.patient, due.occurrence, due.due_at) for due in by_zone[one.timezone] if one.gets(due.due_at)
+        ]
     return insert(schedule, version_of(schedule).id, plans, now=now)
 
 

@@ -43,7 +43,7 @@ def preview(clinic: Clinic, draft: Draft, *, now: dt.datetime, count: int = 5) -
     found = [
         *warnings.of_times(clinic, draft, first, list(by_zone), now=now),
         *warnings.of_size(draft, people.order_by().count()),
-        *warnings.of_people(clinic, people),
+        *warnings.of_people(clinic, people, now=now),
     ]
     texts = tuple(_text(clinic, draft, one, by_zone, now) for one in people.order_by("name", "id")[:SHOWN_TEXTS])
     return Preview(tuple(one for few in by_zone.values() for one in few), texts, tuple(found))

@@ -1,5 +1,6 @@
 """Who gets a Schedule: the patients named, or those in its cohort at the moment of planning."""
 
+import datetime as dt
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,16 +9,22 @@ from django.db.models import QuerySet
 
 from companion.clinics.models import Clinic
 from companion.patients.models import Patient
+from companion.patients.pausing import pause_end
 from companion.planning.drafts import PATIENT_ZONE, Draft
 from companion.schedules.models import Schedule
 
 
 @dataclass(frozen=True, slots=True)
 class Addressee:
-    """A patient as planning needs one: whom, and in which zone."""
+    """A patient as planning needs one: whom, in which zone, and the instant up to which the patient is on pause."""
 
     patient: uuid.UUID
     timezone: str
+    paused_until: dt.datetime | None = None
+
+    def gets(self, due_at: dt.datetime) -> bool:
+        """Whether what is due then is planned at all."""
+        return self.paused_until is None or due_at >= self.paused_until
 
 
 def of_draft(clinic: Clinic, draft: Draft) -> QuerySet[Patient]:
@@ -46,8 +53,11 @@ def batches(people: QuerySet[Patient], timezone: str, size: int) -> Iterator[lis
     last: uuid.UUID | None = None
     while True:
         rest = people.filter(id__gt=last) if last else people
-        rows = rest.order_by("id").values_list("id", "timezone")[:size]
-        batch = [Addressee(patient, own if timezone == PATIENT_ZONE else timezone) for patient, own in rows]
+        rows = rest.order_by("id").values_list("id", "timezone", "paused_until")[:size]
+        batch = [
+            Addressee(patient, own if timezone == PATIENT_ZONE else timezone, pause_end(paused, own))
+            for patient, own, paused in rows
+        ]
         if batch:
             yield batch
         if len(batch) < size:

@@ -98,6 +98,7 @@ def _replan_batch(schedule_id: uuid.UUID, ids: list[uuid.UUID], now: dt.datetime
     if schedule.state == State.PAUSED:
         moves.dropped += _take_out(pending.exclude(patient_id__in=gone), now)
     elif schedule.state == State.ACTIVE and schedule.planned_until:
+        moves.dropped += _take_out_of_pauses(pending, reached, now)
         moves.add(_settle(schedule, reached, now))
     return moves
 
@@ -106,6 +107,12 @@ def _take_out(messages: QuerySet[Message], now: dt.datetime) -> int:
     """Whom a Schedule no longer reaches gets nothing of it; a patient who left is told of, the rest is no history."""
     left = lifecycle.stop(messages.filter(patient__left_at__isnull=False), Reason.PATIENT_LEFT, now=now)
     return left + _planned_only(messages).delete()[0]
+
+
+def _take_out_of_pauses(pending: QuerySet[Message], reached: list[Addressee], now: dt.datetime) -> int:
+    """Of whom is on pause nothing piles up, and nothing is held to have failed."""
+    paused = [one for one in reached if one.paused_until and one.paused_until > now]
+    return sum(_take_out(pending.filter(patient_id=one.patient, due_at__lt=one.paused_until), now) for one in paused)
 
 
 def _planned_only(messages: QuerySet[Message]) -> QuerySet[Message]:
@@ -147,7 +154,9 @@ def _wanted(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> d
         zone: list(coming(draft, zone, times, after=floor, until=schedule.planned_until))
         for zone in {one.timezone for one in reached}
     }
-    return {(one.patient, due.occurrence): due for one in reached for due in by_zone[one.timezone]}
+    return {
+        (one.patient, due.occurrence): due for one in reached for due in by_zone[one.timezone] if one.gets(due.due_at)
+    }
 
 
 def _there(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> list[Message]:

@@ -30,7 +30,7 @@ class Warning:
     message: str
 
 
-def of_people(clinic: Clinic, people: QuerySet[Patient]) -> tuple[Warning, ...]:
+def of_people(clinic: Clinic, people: QuerySet[Patient], *, now: dt.datetime) -> tuple[Warning, ...]:
     """Who among the recipients can't be reached as things stand, and why."""
     consent = Q(consent=Consent.UNKNOWN) if clinic.consent_required else Q(pk=None)
     found: list[Warning] = []
@@ -46,6 +46,7 @@ def of_people(clinic: Clinic, people: QuerySet[Patient]) -> tuple[Warning, ...]:
         "chat_not_found",
         "Telegram didn't know the chat of {} last time. Hand out an enrolment link.",
     )
+    found += _each(people.filter(paused_until__gt=now.date()), "paused", "{} is on pause: nothing goes out until then.")
     return tuple(found)
 
 

@@ -12,6 +12,7 @@ from companion.clinics import audit
 from companion.clinics.access import Caller
 from companion.clinics.models import Role
 from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.patients.pausing import is_paused, paused_words
 from companion.schedules import lifecycle, text
 from companion.schedules.models import Message, Quiet, Status
 from companion.schedules.reasons import Reason
@@ -33,6 +34,7 @@ def cancel(caller: Caller, message: Message, *, now: dt.datetime) -> Message:
 def send_now(caller: Caller, message: Message, *, now: dt.datetime) -> Message:
     """Send it at once, in quiet hours too, but never against consent. Raises Conflict unless it is pending."""
     caller.needs(Role.PROVIDER)
+    _not_to_a_paused_patient(message, now)
     columns = _due(message, now) | {"quiet_hours": Quiet.IGNORE, "by_hand": True}
     if not lifecycle.move(_only(caller, message), **columns):
         raise Conflict(_too_late_for(message, "sent now"))
@@ -45,6 +47,7 @@ def retry(caller: Caller, message: Message, *, now: dt.datetime, may_arrive_twic
     is unknown unless the caller accepts that it may arrive twice."""
     caller.needs(Role.PROVIDER)
     message.refresh_from_db()
+    _not_to_a_paused_patient(message, now)
     if message.reason == Reason.OUTCOME_UNKNOWN and not may_arrive_twice:
         raise Conflict(
             "It may have arrived already. Ask the patient first; "
@@ -120,6 +123,11 @@ def check_send_at(send_at: dt.datetime, now: dt.datetime, late_after: dt.timedel
     if send_at + late_after <= now:
         return [Problem("send_at", "This time is over. Choose one in the future, or leave it out to send at once.")]
     return []
+
+
+def _not_to_a_paused_patient(message: Message, now: dt.datetime) -> None:
+    if message.patient and is_paused(message.patient, now):
+        raise Conflict(f"The patient is {paused_words(message.patient)}. End the pause on the patient's page first.")
 
 
 def _only(caller: Caller, message: Message) -> QuerySet[Message]:

@@ -42,6 +42,8 @@ class Looked:
     marked: bool
     newer_is_due: bool
     chat_free_at: dt.datetime | None
+    paused_until: dt.datetime | None = None
+    """The instant at which the patient's pause ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,9 @@ def _wait(row: Looked, now: dt.datetime) -> Wait | None:
         return Wait(now + MARKED_WAIT)
     if row.sending_paused or (row.schedule_state == State.PAUSED and not row.by_hand):
         return Wait(now + PAUSED_WAIT)
+    if row.paused_until and row.paused_until > now and row.lane != Lane.ANSWER:
+        # Looked at again and again, since a person may end the pause before.
+        return Wait(min(row.paused_until, now + PAUSED_WAIT))
     if row.consent_asked and row.consent == Consent.UNKNOWN and row.lane != Lane.ANSWER:
         return Wait(now + QUESTION_WAIT)
     if row.quiet_hours == Quiet.WAIT and (quiet_end := quiet_until(now, row.timezone, row.quiet)):

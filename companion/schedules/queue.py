@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from companion.patients.pausing import pause_end
 from companion.schedules import sql
 from companion.schedules.last_look import Looked
 from companion.schedules.models import Lane
@@ -55,7 +56,8 @@ SELECT m.id, m.lane, m.due_at, m.ready_at, m.late_at, m.quiet_hours, m.tries, m.
        (
            SELECT max(a.began_at) FROM schedules_attempt a
            WHERE a.telegram_id = coalesce(m.telegram_id, p.telegram_id) AND a.clinic_id = m.clinic_id
-       ) AS chat_last_at
+       ) AS chat_last_at,
+       p.paused_until
 FROM {rows}
 {then} schedules_message m ON m.id = r.message
 {then} clinics_clinic c ON c.id = m.clinic_id
@@ -204,7 +206,7 @@ def _letter(row: sql.Row, chat_gap: float) -> Letter:
     (own_text, version, buttons, chat, open_attempt, if_unknown, resends) = row[9:16]
     (patient, patient_name, language, timezone, consent, asked_at, left_at, caregiver) = row[16:24]
     (state, clinic_name, clinic_zone, quiet_from, quiet_until, required, paused_at) = row[24:31]
-    (marked, newer, chat_last_at) = row[31:34]
+    (marked, newer, chat_last_at, patient_paused) = row[31:35]
     gap = dt.timedelta(seconds=60 if lane == Lane.STRANGER else chat_gap)
     looked = Looked(
         message=sql.as_uuid(message),
@@ -229,6 +231,7 @@ def _letter(row: sql.Row, chat_gap: float) -> Letter:
         marked=bool(marked),
         newer_is_due=bool(newer),
         chat_free_at=None if chat_last_at is None else sql.as_instant(chat_last_at) + gap,
+        paused_until=None if patient_paused is None else pause_end(_date(patient_paused), str(timezone)),
     )
     return Letter(
         looked=looked,
@@ -249,6 +252,10 @@ def _int(value: object) -> int:
     if not isinstance(value, int):
         raise TypeError("not a whole number")
     return value
+
+
+def _date(value: object) -> dt.date:
+    return value if isinstance(value, dt.date) else dt.date.fromisoformat(str(value))
 
 
 def _time(value: object) -> dt.time:

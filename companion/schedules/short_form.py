@@ -9,6 +9,7 @@ from companion.clinics.access import Caller
 from companion.clinics.models import Role
 from companion.clinics.refusals import Problem, Refused
 from companion.patients.models import Patient
+from companion.patients.pausing import is_paused, paused_words
 from companion.schedules import acts
 from companion.schedules.models import Lane, Message, Quiet
 from companion.service.wake import ring
@@ -36,6 +37,9 @@ def send_one(caller: Caller, patient: Patient, text: str, send_at: dt.datetime |
         created_at=now,
     )
     problems += [Problem("text", sentence) for sentence in acts.problems_in(message, text)]
+    if is_paused(patient, due_at):
+        sentence = f"This patient is {paused_words(patient)}. End the pause first, or choose a later time."
+        problems.append(Problem("patient", sentence))
     if problems:
         raise Refused(*problems)
     message.save(force_insert=True)

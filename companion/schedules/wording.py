@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from companion.clinics.models import Clinic
 from companion.patients.models import Consent
+from companion.patients.pausing import is_paused, paused_words
 from companion.schedules import text
 from companion.schedules.models import Attempt, Message, Status
 from companion.schedules.reasons import Reason
@@ -56,6 +57,8 @@ def wont_arrive(message: Message, clinic: Clinic) -> str:
         return _wont(Reason.PATIENT_LEFT)
     if patient.consent == Consent.WITHDRAWN and not message.answers_stop_or_start:
         return _wont(Reason.OPTED_OUT)
+    if is_paused(patient, message.due_at):
+        return f"Won't arrive: {paused_words(patient)}"
     if clinic.consent_required and patient.consent != Consent.GIVEN:
         return _wont(Reason.NO_CONSENT)
     return _wont(Reason.NO_TELEGRAM_ID) if patient.telegram_id is None and message.telegram_id is None else ""

@@ -1,5 +1,6 @@
 """Patients: their list, a page and a form for each, and the invitation. Importing a file is patient_import.py's."""
 
+import datetime as dt
 import uuid
 from collections.abc import Mapping
 from typing import Final
@@ -8,19 +9,22 @@ from babel import Locale
 from django.contrib import messages as flash
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Refused
 from companion.listener.conversation import conversation
-from companion.patients import directory, enrolment
+from companion.patients import directory, enrolment, pausing
 from companion.patients import queries as patients
 from companion.patients.models import Patient
 from companion.patients.reach import unreachable_reason
+from companion.planning import marks
 from companion.schedules import queries
 from companion.service.clock import database_now
+from companion.times.walls import local
 from companion.web.access import PageRequest, page
 from companion.web.rows import rows
+from companion.web.templatetags.words import plural
 
 PAGE_SIZE = 50
 SAID = 50
@@ -118,9 +122,37 @@ def show(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
             now=now,
         ),
         "said": conversation(clinic, patient, limit=SAID),
+        "paused": pausing.paused_words(patient) if pausing.is_paused(patient, now) else "",
+        "tomorrow": local(now, patient.timezone).date() + dt.timedelta(days=1),
         "history": patient.consent_history.order_by("-at")[:10],
     }
     return render(request, "web/patients/page.html", context)
+
+
+@require_POST
+@page(Role.PROVIDER)
+def pause(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
+    """On pause until a day, or back from it."""
+    now = database_now()
+    patient = patients.patient(request.caller.clinic, patient_id)
+    values: dict[str, object] = {"paused_until": None}
+    if request.POST.get("do") != "resume":
+        values = {name: request.POST.get(name, "") for name in ("paused_until", "paused_reason")}
+    try:
+        patient = pausing.change(request.caller, patient, values, now=now)
+    except Refused as no:
+        for problem in no.problems:
+            flash.error(request, problem.message)
+        return redirect(f"/patients/{patient_id}")
+    moves = marks.work_off_of(request.caller.clinic, patient.id, now=now)
+    flash.success(request, _paused(patient) + (f" {plural(moves.messages, 'message')} moved." if moves else ""))
+    return redirect(f"/patients/{patient_id}")
+
+
+def _paused(patient: Patient) -> str:
+    if patient.paused_until is None:
+        return "The pause is over: messages go out again, from the next one in the future."
+    return f"{patient.name} is {pausing.paused_words(patient)}: nothing goes out, nothing piles up."
 
 
 @require_http_methods(["GET", "POST"])

@@ -43,6 +43,7 @@ _patients = [
     path("patients/cohorts", patients.cohorts),
     path("patients/<uuid:patient_id>", patients.show),
     path("patients/<uuid:patient_id>/edit", patients.change),
+    path("patients/<uuid:patient_id>/pause", patients.pause),
     path("patients/<uuid:patient_id>/invite", patients.invite),
     path("patients/<uuid:patient_id>/reach", patients.reachable),
 ]

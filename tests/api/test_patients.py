@@ -40,6 +40,8 @@ def test_an_added_patient_reads_back_as_it_was_written(api: Program) -> None:
         "consent": "unknown",
         "reachable": True,
         "unreachable_reason": None,
+        "paused_until": None,
+        "paused_reason": None,
     }
 
 
@@ -70,7 +72,7 @@ def test_a_change_touches_only_what_it_names(clinic: Clinic, api: Program) -> No
 
     after = api.patch(f"/patients/{before['id']}", {"timezone": "America/Sao_Paulo"}).json
 
-    assert after == {**before, "timezone": "America/Sao_Paulo"}
+    assert after == {**before, "timezone": "America/Sao_Paulo", "messages": 0, "complete": True}
 
 
 def test_null_takes_a_value_away(api: Program) -> None:
@@ -269,3 +271,21 @@ def a_reply(patient: Patient, text: str, *, at: dt.datetime, update_id: int) -> 
         update_id=update_id,
         at=at,
     )
+
+
+def test_a_patient_is_put_on_pause_with_a_date_and_a_reason(clinic: Clinic, api: Program) -> None:
+    patient = a_patient(clinic)
+    in_a_week = (dt.datetime.now(dt.UTC) + dt.timedelta(days=7)).date().isoformat()
+
+    answer = api.call("PATCH", f"/patients/{patient.id}", {"paused_until": in_a_week, "paused_reason": "in hospital"})
+
+    assert answer.status == 200
+    assert (answer.json["paused_until"], answer.json["paused_reason"]) == (in_a_week, "in hospital")
+    assert (answer.json["messages"], answer.json["complete"]) == (0, True)
+    assert api.call("PATCH", f"/patients/{patient.id}", {"paused_until": None}).json["paused_until"] is None
+
+
+def test_a_pause_without_a_reason_is_refused(clinic: Clinic, api: Program) -> None:
+    answer = api.call("PATCH", f"/patients/{a_patient(clinic).id}", {"paused_until": "2027-03-03"})
+
+    assert (answer.status, "paused_reason" in answer.wrong_fields) == (422, True)

@@ -114,3 +114,19 @@ def test_a_chat_gets_no_second_message_within_its_second() -> None:
     soon = NOW + SECOND
 
     assert last_look(dataclasses.replace(READY, chat_free_at=soon), NOW) == Wait(soon)
+
+
+def test_a_message_to_a_patient_on_pause_waits_and_is_looked_at_again() -> None:
+    paused = dataclasses.replace(READY, paused_until=NOW + dt.timedelta(days=2), by_hand=True)
+
+    assert last_look(paused, NOW) == Wait(NOW + dt.timedelta(seconds=10))
+
+
+def test_an_answer_passes_a_pause() -> None:
+    answer = dataclasses.replace(READY, paused_until=NOW + dt.timedelta(days=2), lane=Lane.ANSWER)
+
+    assert last_look(answer, NOW) == Go()
+
+
+def test_a_pause_that_is_over_holds_nothing() -> None:
+    assert last_look(dataclasses.replace(READY, paused_until=NOW), NOW) == Go()

@@ -1,5 +1,6 @@
 """The pages of the patients: bring them, find them, mend what stands in the way."""
 
+import datetime as dt
 from io import BytesIO
 
 import pytest
@@ -137,3 +138,25 @@ def test_a_viewer_makes_no_cohort() -> None:
     answer = signed_in(a_clinic(), Role.VIEWER).post("/patients/cohorts", {"name": "Diabetes"})
 
     assert answer.status_code == 403
+
+
+def test_a_patient_is_put_on_pause_and_back() -> None:
+    clinic = a_clinic()
+    patient = a_patient(clinic)
+    client = signed_in(clinic)
+    in_a_week = (dt.datetime.now(dt.UTC) + dt.timedelta(days=7)).date()
+    values = {"paused_until": in_a_week.isoformat(), "paused_reason": "in hospital", "do": "pause"}
+
+    shown = words(client.post(f"/patients/{patient.id}/pause", values, follow=True))
+    assert f"Ana is on pause until {in_a_week.day} {in_a_week:%B %Y} (in hospital)." in shown
+
+    shown = words(client.post(f"/patients/{patient.id}/pause", {"do": "resume"}, follow=True))
+    assert "The pause is over" in shown
+
+
+def test_a_pause_without_a_date_is_refused_in_words() -> None:
+    clinic = a_clinic()
+
+    answer = signed_in(clinic).post(f"/patients/{a_patient(clinic).id}/pause", {"do": "pause"}, follow=True)
+
+    assert "Write the date" in words(answer)

@@ -1,0 +1,91 @@
+"""A patient on pause ("in hospital until 3 March"): until that day begins on the patient's clock nothing goes out.
+
+Not here: taking planned Messages out (planning/replan.py, by the Mark) and holding back the rest (schedules/last_look).
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+
+from django.db import transaction
+
+from companion.clinics import audit, marks
+from companion.clinics.access import Caller
+from companion.clinics.models import MarkKind, Role
+from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.patients.models import Patient
+from companion.service.wake import ring
+from companion.times.walls import local, place
+
+LONGEST = dt.timedelta(days=731)
+_REASON_LENGTH = 200
+
+
+def pause(caller: Caller, patient: Patient, until: dt.date, reason: str, *, now: dt.datetime) -> Patient:
+    """Nothing goes out to this patient before `until`; from then on all goes on by itself. Raises Refused."""
+    caller.needs(Role.PROVIDER)
+    with transaction.atomic():
+        current = _locked(caller, patient)
+        today = local(now, current.timezone).date()
+        problems = []
+        if not today < until <= today + LONGEST:
+            problems.append(Problem("paused_until", "Choose a day from tomorrow on, within two years."))
+        if not reason.strip() or len(reason) > _REASON_LENGTH or not reason.isprintable():
+            problems.append(Problem("paused_reason", f"Say why, in one line of at most {_REASON_LENGTH} characters."))
+        if problems:
+            raise Refused(*problems)
+        current.paused_until, current.paused_reason = until, reason.strip()
+        return _saved(caller, current, "patient paused", now)
+
+
+def resume(caller: Caller, patient: Patient, *, now: dt.datetime) -> Patient:
+    """Ends the pause; what it swallowed is not made up for. Raises Conflict where there is none."""
+    caller.needs(Role.PROVIDER)
+    with transaction.atomic():
+        current = _locked(caller, patient)
+        if current.paused_until is None:
+            raise Conflict("This patient is not on pause.")
+        current.paused_until, current.paused_reason = None, ""
+        return _saved(caller, current, "patient resumed", now)
+
+
+def change(caller: Caller, patient: Patient, values: Mapping[str, object], *, now: dt.datetime) -> Patient:
+    """The same by the API's fields: `paused_until` (a date, or null to resume) and `paused_reason`. Raises Refused."""
+    until, reason = values.get("paused_until", patient.paused_until), values.get("paused_reason", patient.paused_reason)
+    if until is None:
+        if reason and "paused_reason" in values:
+            raise Refused(Problem("paused_until", "Say until when."))
+        return resume(caller, patient, now=now) if patient.paused_until else patient
+    try:
+        day = until if isinstance(until, dt.date) else dt.date.fromisoformat(str(until))
+    except ValueError:
+        raise Refused(Problem("paused_until", "Write the date like 2027-03-03.")) from None
+    return pause(caller, patient, day, reason if isinstance(reason, str) else "", now=now)
+
+
+def pause_end(until: dt.date | None, timezone: str) -> dt.datetime | None:
+    """The instant (UTC) at which that day begins on the patient's clock."""
+    return None if until is None else place(dt.datetime.combine(until, dt.time()), timezone).at
+
+
+def is_paused(patient: Patient, at: dt.datetime) -> bool:
+    """Whether nothing goes out to this patient at that instant."""
+    end = pause_end(patient.paused_until, patient.timezone)
+    return end is not None and at < end
+
+
+def paused_words(patient: Patient) -> str:
+    """ "on pause until 3 March 2027 (in hospital)", inside a sentence."""
+    until = patient.paused_until
+    return f"on pause until {until.day} {until:%B %Y} ({patient.paused_reason})" if until else ""
+
+
+def _locked(caller: Caller, patient: Patient) -> Patient:
+    return Patient.objects.select_for_update().get(clinic=caller.clinic, pk=patient.pk)
+
+
+def _saved(caller: Caller, patient: Patient, action: str, now: dt.datetime) -> Patient:
+    patient.save(update_fields=["paused_until", "paused_reason"])
+    marks.leave(caller.clinic, MarkKind.PATIENT, patient.id, now=now)
+    audit.record(caller, action, "patient", patient.id, now=now)
+    ring()
+    return patient
