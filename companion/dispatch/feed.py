@@ -6,6 +6,7 @@ Pure bookkeeping; runner.py claims and begins.
 import datetime as dt
 import heapq
 import itertools
+import math
 import time
 import uuid
 from collections.abc import Iterable
@@ -40,6 +41,8 @@ class Feed:
         self._ready: list[Held] = []
         self._count = {True: 0, False: 0}
         self._order = itertools.count()
+        self._first_lease_end = math.inf
+        """No lease of what is held ends before this."""
 
     def __len__(self) -> int:
         return self._count[True] + self._count[False]
@@ -50,6 +53,7 @@ class Feed:
 
     def add(self, claimed: Iterable[Claimed], lease_end: float) -> None:
         """Takes claimed Messages in."""
+        self._first_lease_end = min(self._first_lease_end, lease_end)
         for one in claimed:
             held = Held(one.lane, one.ready_at, next(self._order), one, lease_end)
             heapq.heappush(self._coming, (one.ready_at, held))
@@ -79,10 +83,11 @@ class Feed:
     def stale(self, reserve: float) -> list[Held]:
         """Takes out those whose lease has less than `reserve` seconds left."""
         limit = time.monotonic() + reserve
-        if not any(one.lease_end < limit for one in self._all()):
+        if self._first_lease_end >= limit:
             return []
         everything = self.clear()
         fresh = [one for one in everything if one.lease_end >= limit]
+        self._first_lease_end = min((one.lease_end for one in fresh), default=math.inf)
         for one in fresh:
             heapq.heappush(self._coming, (one.ready_at, one))
             self._count[one.lane in _FAST] += 1

@@ -78,9 +78,9 @@ def parameter(values: Iterable[Mapping[str, Value]]) -> str:
 
 def _plain(value: object) -> str:
     if isinstance(value, dt.datetime):
-        return str(instant(value))
+        return value.astimezone(dt.UTC).replace(tzinfo=None if not is_postgresql() else dt.UTC).isoformat(" ")
     if isinstance(value, uuid.UUID):
-        return str(key(value))
+        return value.hex
     raise TypeError(type(value).__name__)
 
 
