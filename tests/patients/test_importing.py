@@ -7,7 +7,8 @@ import pytest
 from companion.clinics.access import Caller, NotAllowed
 from companion.clinics.models import AuditEntry, Mark, Role
 from companion.clinics.refusals import Refused
-from companion.patients.importing import RefusedRow, Report, import_csv
+from companion.patients.bulk import RefusedRow
+from companion.patients.importing import Report, import_csv
 from companion.patients.models import Cohort, Consent, ConsentChange, Patient
 from tests.builders import NOW, a_caller, a_clinic, a_cohort, a_patient
 

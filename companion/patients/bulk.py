@@ -1,0 +1,249 @@
+"""Storing many patients at once: compares what is given with what is there, and writes the differences, batch by batch.
+
+Where they come from (a CSV, a source) and whether each value is right in itself is the business of who calls.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from django.db import IntegrityError, transaction
+
+from companion.clinics import marks
+from companion.clinics.access import Caller
+from companion.clinics.models import MarkKind
+from companion.clinics.refusals import Problem, Refused
+from companion.patients import directory
+from companion.patients.fields import Given
+from companion.patients.models import CohortMember, ConsentChange, Enrolment, Patient
+from companion.service.wake import ring
+
+BATCH: Final = 200
+"""Rows in one transaction: few enough that nobody else waits for the database for more than a moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A patient whose values are right in themselves; `line` is where it stands (in a file, the header being 1)."""
+
+    line: int
+    given: Given = field(repr=False)
+    left: bool = False
+    """Has left or died; then only the external id counts."""
+    keeps_enrolled: bool = False
+    """A Telegram ID that the patient's own Start set is not exchanged for the given one."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A row that was not taken; `line` is the first of its lines in the file, the header being 1."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What came of each entry. `left` are those who were here before and are now known to have left."""
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    left: int = 0
+    refused: list[RefusedRow] = field(default_factory=list)
+
+    def plus(self, other: "Taken") -> "Taken":
+        """Both together."""
+        return Taken(
+            self.added + other.added,
+            self.changed + other.changed,
+            self.unchanged + other.unchanged,
+            self.left + other.left,
+            self.refused + other.refused,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """What the database is to be told of one row."""
+
+    patient: Patient
+    cohorts: frozenset[str] | None
+    """The cohorts to be in, where they change."""
+    history: tuple[ConsentChange, ...]
+    added: bool
+    left: bool
+    marked: bool
+
+
+def take(caller: Caller, entries: Sequence[Entry], again: str, *, now: dt.datetime) -> Taken:
+    """Stores them in one transaction; where another door stored one of them meanwhile, one by one.
+
+    `again` says what a person does about one whom somebody else changed at this very moment.
+    """
+    if not entries:
+        return Taken()
+    try:
+        with transaction.atomic():
+            return _store(caller, entries, now=now)
+    except IntegrityError:
+        if len(entries) == 1:
+            reason = f"Somebody else changed this patient, or gave this id to another, just now. {again}"
+            return Taken(refused=[RefusedRow(entries[0].line, reason)])
+    taken = Taken()
+    for entry in entries:
+        taken = taken.plus(take(caller, [entry], again, now=now))
+    return taken
+
+
+def reason_of(refusal: Refused) -> str:
+    """All that is wrong with a row, in one line."""
+    return " ".join(f"{problem.field}: {problem.message}" for problem in refusal.problems)
+
+
+def _store(caller: Caller, entries: Sequence[Entry], *, now: dt.datetime) -> Taken:
+    """Compares the rows with what is there, and writes the differences. Called within a transaction."""
+    existing, held, owners = _look_up(caller, entries)
+    enrolled = _enrolled(caller, entries, existing)
+    planned: list[_Planned] = []
+    refused: list[RefusedRow] = []
+    for entry in entries:
+        external_id = entry.given["external_id"]
+        patient = existing.get(external_id)
+        try:
+            if entry.left:
+                plan = _leaving(patient, now=now)
+            else:
+                read = _without_telegram_id(entry) if patient and patient.id in enrolled else entry
+                plan = _plan(caller, read, patient, held.get(external_id, frozenset()), owners, now=now)
+        except Refused as refusal:
+            refused.append(RefusedRow(entry.line, reason_of(refusal)))
+            continue
+        if plan:
+            planned.append(plan)
+    _write(caller, planned, now=now)
+    added, left = sum(plan.added for plan in planned), sum(plan.left for plan in planned)
+    unchanged = len(entries) - len(planned) - len(refused)
+    return Taken(added, len(planned) - added - left, unchanged, left, refused)
+
+
+def _enrolled(caller: Caller, entries: Sequence[Entry], existing: Mapping[str, Patient]) -> set[uuid.UUID]:
+    """Who keeps the Telegram ID that their own Start set."""
+    asked = [entry.given["external_id"] for entry in entries if entry.keeps_enrolled and "telegram_id" in entry.given]
+    linked = [existing[one].id for one in asked if one in existing and existing[one].telegram_id is not None]
+    used = Enrolment.objects.filter(clinic=caller.clinic, patient__in=linked, used_at__isnull=False)
+    return set(used.values_list("patient_id", flat=True))
+
+
+def _without_telegram_id(entry: Entry) -> Entry:
+    given = entry.given.copy()
+    del given["telegram_id"]
+    return Entry(entry.line, given)
+
+
+def _leaving(patient: Patient | None, *, now: dt.datetime) -> _Planned | None:
+    """A patient who is here leaves; one who isn't is not taken in to be seen leaving."""
+    if patient is None or patient.left_at is not None:
+        return None
+    patient.left_at = now
+    return _Planned(patient, None, (), added=False, left=True, marked=True)
+
+
+def _look_up(
+    caller: Caller, entries: Sequence[Entry]
+) -> tuple[dict[str, Patient], dict[str, frozenset[str]], dict[int, str]]:
+    """By external id the patients there are, locked, and their cohorts; and whose each Telegram ID is."""
+    clinic = caller.clinic
+    ids = [entry.given["external_id"] for entry in entries]
+    found = Patient.objects.select_for_update().filter(clinic=clinic, external_id__in=ids).order_by("id")
+    existing = {patient.external_id: patient for patient in found}
+    held: dict[str, set[str]] = {}
+    places = CohortMember.objects.filter(clinic=clinic, patient__in=list(existing.values()))
+    for external_id, cohort in places.values_list("patient__external_id", "cohort__name"):
+        held.setdefault(external_id, set()).add(cohort)
+    telegram_ids = {entry.given.get("telegram_id") for entry in entries} - {None}
+    owned = Patient.objects.filter(clinic=clinic, telegram_id__in=telegram_ids, caregiver="")
+    owners = {
+        telegram_id: owner for telegram_id, owner in owned.values_list("telegram_id", "external_id") if telegram_id
+    }
+    return existing, {key: frozenset(names) for key, names in held.items()}, owners
+
+
+def _plan(
+    caller: Caller,
+    read: Entry,
+    existing: Patient | None,
+    held: frozenset[str],
+    owners: dict[int, str],
+    *,
+    now: dt.datetime,
+) -> _Planned | None:
+    """What this row changes; None for nothing. `owners` learns whose its Telegram ID now is. Raises Refused."""
+    values = directory.completed(caller.clinic, read.given, existing=existing, cohorts=tuple(held))
+    _claim(values, existing, owners)
+    patient = existing or Patient(clinic=caller.clinic, created_at=now)
+    before = _columns_of(patient)
+    history = directory.put(patient, values, source=f"import by {directory.source_of(caller)}"[:64], now=now)
+    patient.left_at = None
+    cohorts = frozenset(values.cohorts)
+    after = _columns_of(patient)
+    if existing and before == after and cohorts == held:
+        return None
+    moved = any(before[column] != after[column] for column in ("timezone", "left_at"))
+    return _Planned(
+        patient,
+        cohorts if cohorts != held else None,
+        tuple(history),
+        added=existing is None,
+        left=False,
+        marked=cohorts != held or (existing is not None and moved),
+    )
+
+
+def _claim(values: directory.PatientValues, existing: Patient | None, owners: dict[int, str]) -> None:
+    """Refuses a Telegram ID that is another's, unless a caregiver's phone is named. Raises Refused."""
+    wanted = None if values.caregiver else values.telegram_id
+    owner = owners.get(wanted, values.external_id) if wanted else values.external_id
+    if owner != values.external_id:
+        raise Refused(Problem("telegram_id", directory.TELEGRAM_ID_TAKEN.format(external_id=owner)))
+    if existing and existing.telegram_id and owners.get(existing.telegram_id) == existing.external_id:
+        del owners[existing.telegram_id]
+    if wanted:
+        owners[wanted] = values.external_id
+
+
+def _columns_of(patient: Patient) -> dict[str, object]:
+    return {column: getattr(patient, column) for column in directory.COLUMNS}
+
+
+def _write(caller: Caller, planned: Sequence[_Planned], *, now: dt.datetime) -> None:
+    clinic = caller.clinic
+    Patient.objects.bulk_create([plan.patient for plan in planned if plan.added])
+    # An upsert by primary key: far quicker than bulk_update's CASE for each column and row.
+    Patient.objects.bulk_create(
+        [plan.patient for plan in planned if not plan.added],
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=directory.COLUMNS,
+    )
+    ConsentChange.objects.bulk_create([change for plan in planned for change in plan.history])
+    _place(caller, {plan.patient.id: plan.cohorts for plan in planned if plan.cohorts is not None}, now=now)
+    if marked := [plan.patient.id for plan in planned if plan.marked]:
+        marks.leave_many(clinic, MarkKind.PATIENT, marked, now=now)
+        ring()
+
+
+def _place(caller: Caller, moved: Mapping[uuid.UUID, frozenset[str]], *, now: dt.datetime) -> None:
+    """Makes these, by patient, the cohorts that the patient is in."""
+    if not moved:
+        return
+    names = frozenset[str]().union(*moved.values())
+    cohorts = {cohort.name: cohort for cohort in directory.cohorts_named(caller, names, now=now)}
+    CohortMember.objects.filter(clinic=caller.clinic, patient__in=moved).delete()
+    CohortMember.objects.bulk_create(
+        CohortMember(clinic=caller.clinic, cohort=cohorts[name], patient_id=patient)
+        for patient, names in moved.items()
+        for name in sorted(names)
+    )
