@@ -44,6 +44,7 @@ class ServiceShape(Shape):
     state: str
     last_beat_at: Instant
     started_at: Instant
+    leases: Annotated[int | None, Field(description="Messages that a dispatcher holds.")] = None
 
 
 class MessageNumbers(Shape):
@@ -55,6 +56,10 @@ class MessageNumbers(Shape):
     oldest_overdue_seconds: float | None
     sent_24h: int
     failed_24h: int
+    next_hour: int = 0
+    on_wire: int = 0
+    sent_today: int = 0
+    failed_today: int = 0
 
 
 class LagShape(Shape):
@@ -62,6 +67,22 @@ class LagShape(Shape):
 
     p50: float | None
     p99: float | None
+
+
+class RateShape(Shape):
+    """How much of the bot's rate was used over the last ten seconds."""
+
+    per_second: float = 0
+    limit: float = 0
+
+
+class FailuresShape(Shape):
+    """The failures of 24 hours with one reason code, and what to do."""
+
+    code: str
+    label: str
+    sentence: str
+    count: int
 
 
 class PanelShape(Shape):
@@ -73,6 +94,10 @@ class PanelShape(Shape):
     delivery_lag_seconds: LagShape
     database: dict[str, JsonValue]
     telegram: dict[str, JsonValue]
+    machine: dict[str, JsonValue] = Field(default_factory=dict)
+    rate: RateShape = Field(default_factory=RateShape)
+    failures: list[FailuresShape] = Field(default_factory=list)
+    unreachable_patients: int = 0
 
 
 class CheckShape(Shape):

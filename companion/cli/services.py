@@ -50,10 +50,12 @@ def dispatcher() -> None:
     """Send what is due, and plan ahead."""
     _start()
     from companion.dispatch import service
+    from companion.panel.watch import watching
     from companion.service.process import AlreadyRunning
 
     try:
-        service.run()
+        with watching():
+            service.run()
     except AlreadyRunning:
         raise click.ClickException(
             "A dispatcher works on this data folder already, and SQLite carries one only. For more, use PostgreSQL."
@@ -65,8 +67,10 @@ def listener() -> None:
     """Read what patients write back."""
     _start()
     from companion.listener import service
+    from companion.panel.watch import watching
 
-    service.run()
+    with watching():
+        service.run()
 
 
 @click.command()

@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "companion.patients",
     "companion.schedules",
     "companion.listener",
+    "companion.panel",
     "companion.api",
     "companion.web",
     "ninja",  # serves its reference page's own files, so that no page asks a stranger's server for them

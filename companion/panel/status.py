@@ -1,23 +1,27 @@
 """The Management Control Panel's own numbers for one clinic. Flat at a million messages: each count has a limit."""
 
 import datetime as dt
+import shutil
 import time
 from dataclasses import dataclass
 from typing import Final
 
 from django.conf import settings
 from django.db import connection
+from django.db.migrations.loader import MigrationLoader
 from django.db.models import QuerySet
 
 from companion.clinics.models import Bot, Clinic
-from companion.panel import facts, health, judge
+from companion.panel import facts, health, judge, standing
+from companion.panel.models import BotLook
+from companion.panel.standing import COUNTED_TO, Standing
+from companion.patients.models import Patient
+from companion.patients.reach import unreachable
 from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
 
-COUNTED_TO: Final = 10_000
-"""Counts stop here; from there on a page says "10,000+"."""
 _DAY: Final = dt.timedelta(days=1)
-_LATEST_END: Final = dt.timedelta(days=8)
-"""A message ends within its late_after, seven days at most, of its due instant."""
+_RATE_OVER: Final = dt.timedelta(seconds=10)
+_Values = dict[str, str | int | float | bool | None]
 _LAGS: Final = 1000
 """The lag is measured on so many of the newest."""
 
@@ -32,6 +36,8 @@ class ServiceLine:
     state: str
     last_beat_at: dt.datetime
     started_at: dt.datetime
+    leases: int | None
+    """Messages that it holds, on the wire or waiting for their slot; None of what isn't a dispatcher."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,10 @@ class MessageNumbers:
     due: int
     overdue: int
     oldest_overdue_seconds: float | None
+    next_hour: int
+    on_wire: int
+    sent_today: int
+    failed_today: int
     sent_24h: int
     failed_24h: int
 
@@ -55,6 +65,14 @@ class Lag:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """Messages a second that the bot's Attempts took over the last ten seconds, and its limit."""
+
+    per_second: float
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
 class PanelStatus:
     """DESIGN's Panel."""
 
@@ -62,8 +80,12 @@ class PanelStatus:
     services: tuple[ServiceLine, ...]
     messages: MessageNumbers
     delivery_lag_seconds: Lag
-    database: dict[str, str | int | float | bool | None]
-    telegram: dict[str, str | int | float | bool | None]
+    rate: Rate
+    failures: tuple[standing.Failures, ...]
+    unreachable_patients: int
+    database: _Values
+    telegram: _Values
+    machine: _Values
 
 
 def status(clinic: Clinic, *, now: dt.datetime) -> PanelStatus:
@@ -74,8 +96,12 @@ def status(clinic: Clinic, *, now: dt.datetime) -> PanelStatus:
         services=_services(now),
         messages=_messages(clinic, now),
         delivery_lag_seconds=_lag(clinic, now),
+        rate=_rate(clinic, now),
+        failures=tuple(standing.failures(clinic, now=now)),
+        unreachable_patients=_unreachable(clinic),
         database=_database(),
         telegram=_telegram(clinic),
+        machine=_machine(clinic),
     )
 
 
@@ -88,31 +114,41 @@ def _services(now: dt.datetime) -> tuple[ServiceLine, ...]:
             "alive" if judge.alive(beat, now=now) else "silent",
             beat.beat_at,
             beat.started_at,
+            _leases(beat),
         )
         for beat in facts.beats(now=now)
     )
 
 
+def _leases(beat: facts.Beat) -> int | None:
+    numbers = [beat.state.get(name) for name in ("held", "on_wire")]
+    return sum(number for number in numbers if isinstance(number, int)) if any(n is not None for n in numbers) else None
+
+
 def _messages(clinic: Clinic, now: dt.datetime) -> MessageNumbers:
-    own = Message.objects.filter(clinic=clinic)
-    pending = own.filter(status=Status.PENDING)
-    late = now - judge.OVERDUE
-    oldest = pending.filter(due_at__lte=now, ready_at__lte=late).order_by("ready_at").values_list("ready_at", flat=True)
-    since = oldest.first()
-    failed = own.filter(status=Status.FAILED, due_at__gte=now - _LATEST_END, ended_at__gte=now - _DAY)
+    pending = Message.objects.filter(clinic=clinic, status=Status.PENDING)
+    overdue = standing.narrow(pending, clinic, Standing.OVERDUE, now=now)
+    since = overdue.order_by("ready_at").values_list("ready_at", flat=True).first()
     return MessageNumbers(
         pending=_capped(pending),
-        due=_capped(pending.filter(due_at__lte=now, ready_at__lte=now)),
-        overdue=_capped(pending.filter(due_at__lte=now, ready_at__lte=late)),
         oldest_overdue_seconds=(now - since).total_seconds() if since else None,
-        sent_24h=_capped(_sent(clinic, now)),
-        failed_24h=_capped(failed),
+        **{name.value: standing.count(clinic, name, now=now) for name in Standing},
     )
 
 
 def _sent(clinic: Clinic, now: dt.datetime) -> QuerySet[Attempt]:
     # By attempts_by_end: no index leads to Messages by the time they were sent.
     return Attempt.objects.filter(clinic=clinic, ended_at__gte=now - _DAY, outcome=AttemptOutcome.SENT)
+
+
+def _rate(clinic: Clinic, now: dt.datetime) -> Rate:
+    lately = Attempt.objects.filter(clinic=clinic, ended_at__gt=now - _RATE_OVER)
+    return Rate(_capped(lately) / _RATE_OVER.total_seconds(), settings.COMPANION.rate_per_second)
+
+
+def _unreachable(clinic: Clinic) -> int:
+    here = Patient.objects.filter(unreachable(clinic), clinic=clinic, left_at=None)
+    return here.order_by()[:COUNTED_TO].count()
 
 
 def _lag(clinic: Clinic, now: dt.datetime) -> Lag:
@@ -126,7 +162,7 @@ def _share(lags: list[float], share: float) -> float | None:
     return round(lags[min(int(len(lags) * share), len(lags) - 1)], 3) if lags else None
 
 
-def _database() -> dict[str, str | int | float | bool | None]:
+def _database() -> _Values:
     began = time.perf_counter()
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
@@ -136,10 +172,23 @@ def _database() -> dict[str, str | int | float | bool | None]:
         else:
             cursor.execute("SELECT page_count * page_size, sqlite_version() FROM pragma_page_count, pragma_page_size")
         size, version = cursor.fetchone()
-    return {"engine": connection.vendor, "ok": True, "version": version, "latency_ms": milliseconds, "size_bytes": size}
+    return {
+        "engine": connection.vendor,
+        "ok": True,
+        "version": version,
+        "latency_ms": milliseconds,
+        "size_bytes": size,
+        "migrations": _migrations(),
+    }
 
 
-def _telegram(clinic: Clinic) -> dict[str, str | int | float | bool | None]:
+def _migrations() -> str:
+    loader = MigrationLoader(connection)
+    missing = len(loader.graph.nodes.keys() - loader.applied_migrations.keys())
+    return f"{missing} missing: run companion migrate" if missing else "all applied"
+
+
+def _telegram(clinic: Clinic) -> _Values:
     # Not the token: nothing here needs it opened.
     bot = Bot.objects.filter(clinic=clinic).defer("token").first()
     if bot is None:
@@ -150,7 +199,30 @@ def _telegram(clinic: Clinic) -> dict[str, str | int | float | bool | None]:
         "sandbox": bot.sandbox,
         "closed_why": bot.get_closed_why_display() if bot.closed_why else None,
         "last_answer_at": bot.last_answer_at.isoformat() if bot.last_answer_at else None,
+        **_looked(BotLook.objects.filter(clinic=clinic).first()),
     }
+
+
+def _looked(look: BotLook | None) -> _Values:
+    """What Telegram said when the dispatcher or the listener last asked about the bot."""
+    if look is None:
+        return {}
+    return {
+        "asked_at": look.at.isoformat(),
+        "accepted": look.accepted,
+        "latency_ms": look.latency_ms,
+        "updates_by": {True: "webhook", False: "polling", None: None}[look.webhook],
+        "pending_updates": look.pending_updates,
+        "last_error": look.last_error or None,
+        "last_error_at": look.last_error_at.isoformat() if look.last_error_at else None,
+    }
+
+
+def _machine(clinic: Clinic) -> _Values:
+    folder = next(path for path in (settings.DATA_DIR, *settings.DATA_DIR.parents) if path.exists())
+    disk = shutil.disk_usage(folder)
+    skew = BotLook.objects.filter(clinic=clinic).values_list("skew_seconds", flat=True).first()
+    return {"disk_free_bytes": disk.free, "disk_total_bytes": disk.total, "clock_against_telegram_seconds": skew}
 
 
 def _capped(found: "QuerySet[Message] | QuerySet[Attempt]") -> int:

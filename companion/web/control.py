@@ -5,10 +5,11 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_http_methods
 
 from companion.clinics.models import Role
-from companion.panel import diagnostics, health
+from companion.panel import charts, diagnostics, health
 from companion.panel.status import status
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, page
+from companion.web.chart import chart
 
 
 @require_GET
@@ -29,6 +30,10 @@ def panel(request: PageRequest) -> HttpResponse:
         "report": report,
         "sentence": health.sentence(report, now=now),
         "status": status(request.caller.clinic, now=now),
+        "charts": [
+            chart("Last 24 hours", charts.last_24_hours(request.caller.clinic, now=now)),
+            chart("Last 30 days", charts.last_30_days(request.caller.clinic, now=now)),
+        ],
     }
     part = request.GET.get("part") == "numbers"
     return render(request, "web/control/numbers.html" if part else "web/control/page.html", context)

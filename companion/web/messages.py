@@ -16,14 +16,17 @@ from django.views.decorators.http import require_GET, require_POST
 from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Unknown
+from companion.panel import standing
 from companion.patients.queries import cohorts
 from companion.schedules import acts, queries
 from companion.schedules.models import Message, Status
+from companion.schedules.reasons import Reason
 from companion.service.clock import database_now
 from companion.times.walls import FIRST_YEAR, LAST_YEAR, local, place
 from companion.web.access import PageRequest, as_uuid, came_from, page
 from companion.web.causes import causes
 from companion.web.first_steps import first_steps
+from companion.web.kept_drafts import listed
 from companion.web.rows import OVERDUE_AFTER, Section, rows, sections
 from companion.web.templatetags.words import capped, plural, tone
 
@@ -45,13 +48,22 @@ class View:
     mine: bool
     day: dt.date
     after: str
+    standing: str = ""
+    """What a number of the Control Panel counts: its list."""
+    reason: str = ""
 
     @property
     def filtered(self) -> bool:
         """Whether days give way to one list over all time."""
         return bool(
             self.status or self.attention or self.q or self.cohort or self.patient or self.schedule or self.mine
-        )
+        ) or bool(self.standing or self.reason)
+
+    @property
+    def words(self) -> str:
+        """What the list holds, where the Control Panel led here."""
+        held = standing.WORDS[standing.Standing(self.standing)] if self.standing else ""
+        return ", ".join(filter(None, [held, Reason(self.reason).label if self.reason else ""]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +106,7 @@ def index(request: PageRequest) -> HttpResponse:
         "chips": _chips(view, clinic, now),
         "causes": [] if view.filtered else causes(clinic, now=now),
         "steps": first_steps(clinic) if not view.filtered else None,
+        "drafts": [] if view.filtered or not request.caller.may(Role.PROVIDER) else listed(request.caller, now=now),
         "cohorts": cohorts(clinic),
         "today": local(now, clinic.timezone).date(),
         "yesterday": view.day - dt.timedelta(days=1),
@@ -145,6 +158,9 @@ def _view(asked: QueryDict, clinic: Clinic, now: dt.datetime) -> View:
     status = asked.get("status", "")
     if status and status not in Status.values:
         raise Unknown
+    stands, reason = asked.get("standing", ""), asked.get("reason", "")
+    if (stands and stands not in list(standing.Standing)) or (reason and reason not in Reason.values):
+        raise Unknown
     return View(
         status=status,
         attention=bool(asked.get("attention")),
@@ -155,6 +171,8 @@ def _view(asked: QueryDict, clinic: Clinic, now: dt.datetime) -> View:
         mine=bool(asked.get("mine")),
         day=day,
         after=asked.get("after", ""),
+        standing=stands,
+        reason=reason,
     )
 
 
@@ -175,6 +193,10 @@ def _listed(view: View, caller: Caller, now: dt.datetime) -> Listed:
         return _day(view, caller.clinic, now)
     order: queries.Order = "due_at" if view.status == Status.PENDING else "-due_at"
     found = queries.messages(caller.clinic, _filter(view, caller, now))
+    if view.standing:
+        found = standing.narrow(found, caller.clinic, standing.Standing(view.standing), now=now)
+    if view.reason:
+        found = found.filter(reason=view.reason)
     got = queries.page(found, order=order, after=view.after or None, limit=PAGE_SIZE)
     return Listed(sections(rows(got.items, caller.clinic, now=now)), got.next)
 

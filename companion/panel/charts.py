@@ -1,0 +1,78 @@
+"""What the charts show: how many messages were sent and failed in each of the last 24 hours and 30 days.
+
+Past hours come from the tally, a few rows an hour; the newest, not counted yet, are counted here up to a limit.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Final
+
+from django.db.models import QuerySet
+
+from companion.clinics.models import Clinic
+from companion.panel import tally
+from companion.panel.models import HourCount
+from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
+from companion.times.walls import local
+
+COUNTED_TO: Final = 10_000
+_LIVE_HOURS: Final = 3
+_HOUR: Final = dt.timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One hour or day on the clinic's clocks, and what ended in it."""
+
+    label: str
+    sent: int
+    failed: int
+
+
+def last_24_hours(clinic: Clinic, *, now: dt.datetime) -> list[Bar]:
+    """An hour each, the newest, which still runs, last."""
+    first = tally.hour_of(now) - 23 * _HOUR
+    counts = _hours(clinic, first, now)
+    hours = [first + number * _HOUR for number in range(24)]
+    return [Bar(f"{local(hour, clinic.timezone):%H:%M}", *counts.get(hour, (0, 0))) for hour in hours]
+
+
+def last_30_days(clinic: Clinic, *, now: dt.datetime) -> list[Bar]:
+    """A day each, today last. An hour counts for the day in which it begins."""
+    today = local(now, clinic.timezone).date()
+    days = {today - dt.timedelta(days=back): (0, 0) for back in range(29, -1, -1)}
+    for hour, (sent, failed) in _hours(clinic, tally.hour_of(now - dt.timedelta(days=31)), now).items():
+        there = local(hour, clinic.timezone).date()
+        if there in days:
+            days[there] = (days[there][0] + sent, days[there][1] + failed)
+    return [Bar(f"{there:%a} {there.day} {there:%b}", sent, failed) for there, (sent, failed) in days.items()]
+
+
+def _hours(clinic: Clinic, since: dt.datetime, now: dt.datetime) -> dict[dt.datetime, tuple[int, int]]:
+    """By hour: how many were sent, and how many failed."""
+    counts: dict[dt.datetime, tuple[int, int]] = {}
+    for hour, what, count in HourCount.objects.filter(clinic=clinic, hour__gte=since).values_list(
+        "hour", "what", "count"
+    ):
+        sent, failed = counts.get(hour, (0, 0))
+        counts[hour] = (sent + count, failed) if what == tally.SENT else (sent, failed + count)
+    live = max(tally.counted_until(clinic, now=now), tally.hour_of(now) - (_LIVE_HOURS - 1) * _HOUR)
+    while live <= now:
+        counts[live] = (_count(_sent(clinic, live)), _count(_failed(clinic, live)))
+        live += _HOUR
+    return counts
+
+
+def _sent(clinic: Clinic, hour: dt.datetime) -> QuerySet[Attempt]:
+    return Attempt.objects.filter(
+        clinic=clinic, ended_at__gte=hour, ended_at__lt=hour + _HOUR, outcome=AttemptOutcome.SENT
+    )
+
+
+def _failed(clinic: Clinic, hour: dt.datetime) -> QuerySet[Message]:
+    lately = Message.objects.filter(clinic=clinic, status=Status.FAILED, due_at__gte=hour - tally.LATEST_END)
+    return lately.filter(ended_at__gte=hour, ended_at__lt=hour + _HOUR)
+
+
+def _count(found: "QuerySet[Message] | QuerySet[Attempt]") -> int:
+    return found.order_by()[:COUNTED_TO].count()

@@ -1,0 +1,107 @@
+"""Asks Telegram about each bot now and then and keeps what it said, so that no page waits for Telegram."""
+
+import asyncio
+import datetime as dt
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from django.conf import settings
+
+from companion.clinics import bots
+from companion.clinics.models import Bot
+from companion.clinics.sealed import CannotOpen
+from companion.panel.models import BotLook
+from companion.service.clock import machine_now
+from companion.telegram.client import BotToken, CallFailed, Client
+from companion.telegram.outcomes import Answer, Kind, Outcome
+
+log = structlog.stdlib.get_logger(__name__)
+EVERY: Final = dt.timedelta(seconds=30)
+_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What came back, how long that took, and when, by this machine's clock."""
+
+    me: Answer | Outcome
+    webhook: Answer | Outcome
+    milliseconds: float
+    at: dt.datetime
+
+
+def look_at_bots(*, now: dt.datetime) -> None:
+    """Asks about the bots that nobody asked about lately; takes up to some seconds. Not for a loop's own thread."""
+    lately = BotLook.objects.filter(at__gt=now - EVERY).values("clinic")
+    due = bots.serving(sandbox=settings.SANDBOX_ON).exclude(clinic__in=lately).defer("token").order_by("id")
+    tokens = [(bot, token) for bot in due if (token := _token(bot))]
+    if not tokens:
+        return
+    answers = asyncio.run(_ask_all([token for _, token in tokens]))
+    for (bot, _), said in zip(tokens, answers, strict=True):
+        keep(bot, said, now=now)
+
+
+def keep(bot: Bot, said: Said, *, now: dt.datetime) -> None:
+    """Writes down what Telegram said."""
+    accepted = isinstance(said.me, Answer)
+    error = {} if isinstance(said.me, Answer) else {"last_error": words(said.me), "last_error_at": now}
+    info = said.webhook.result if isinstance(said.webhook, Answer) else None
+    webhook = bool(info.get("url")) if isinstance(info, dict) and "url" in info else None
+    pending = info.get("pending_update_count") if isinstance(info, dict) else None
+    BotLook.objects.update_or_create(
+        clinic_id=bot.clinic_id,
+        defaults={
+            "at": now,
+            "accepted": accepted,
+            "latency_ms": round(said.milliseconds, 1) if accepted else None,
+            "webhook": webhook,
+            "pending_updates": pending if isinstance(pending, int) else None,
+            "skew_seconds": _skew(said),
+            **error,
+        },
+    )
+
+
+def words(outcome: Outcome) -> str:
+    """Why Telegram didn't take the bot, without any word of Telegram's."""
+    if outcome.kind is Kind.UNAUTHORIZED:
+        return "the token was refused"
+    return (outcome.note or f"HTTP {outcome.error_code}")[:100]
+
+
+async def ask(client: Client, token: BotToken) -> Said:
+    """getMe and getWebhookInfo."""
+    began = time.perf_counter()
+    me = await _call(client, token, "getMe")
+    took, at = (time.perf_counter() - began) * 1000, machine_now()
+    return Said(me, await _call(client, token, "getWebhookInfo") if isinstance(me, Answer) else me, took, at)
+
+
+async def _ask_all(tokens: list[BotToken]) -> list[Said]:
+    async with Client(settings.COMPANION.bot_api_url, concurrency=10) as client:
+        return await asyncio.gather(*(ask(client, token) for token in tokens))
+
+
+async def _call(client: Client, token: BotToken, method: str) -> Answer | Outcome:
+    try:
+        return await client.call(token, method, {}, timeout=_SECONDS)
+    except CallFailed as failure:
+        return failure.outcome
+
+
+def _skew(said: Said) -> float | None:
+    if said.me.server_date is None:
+        return None
+    # Telegram's Date is cut to whole seconds: on average it is half a second old.
+    return round((said.at - said.me.server_date).total_seconds() - 0.5, 1)
+
+
+def _token(bot: Bot) -> BotToken | None:
+    try:
+        return BotToken(bot.token)
+    except (CannotOpen, ValueError):
+        log.warning("a bot's token can't be opened", bot=str(bot.id))
+        return None

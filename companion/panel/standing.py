@@ -1,0 +1,102 @@
+"""How Messages stand at a moment: the same words for the Control Panel's numbers and for the lists behind them."""
+
+import datetime as dt
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from django.db.models import QuerySet
+
+from companion.clinics.models import Clinic
+from companion.panel.tally import LATEST_END
+from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
+from companion.schedules.reasons import Reason, sentence
+from companion.times.walls import local, place
+
+COUNTED_TO: Final = 10_000
+"""Counts stop here; from there on a page says "10,000+"."""
+OVERDUE: Final = dt.timedelta(seconds=30)
+_DAY: Final = dt.timedelta(days=1)
+
+
+class Standing(StrEnum):
+    """What a number counts, as its list's address names it."""
+
+    DUE = "due"
+    OVERDUE = "overdue"
+    NEXT_HOUR = "next_hour"
+    ON_WIRE = "on_wire"
+    SENT_TODAY = "sent_today"
+    FAILED_TODAY = "failed_today"
+    SENT_24H = "sent_24h"
+    FAILED_24H = "failed_24h"
+
+
+WORDS: Final = {
+    Standing.DUE: "Due now",
+    Standing.OVERDUE: "Overdue",
+    Standing.NEXT_HOUR: "Due within the next hour",
+    Standing.ON_WIRE: "On the wire",
+    Standing.SENT_TODAY: "Sent today",
+    Standing.FAILED_TODAY: "Failed today",
+    Standing.SENT_24H: "Sent within 24 hours",
+    Standing.FAILED_24H: "Failed within 24 hours",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """How many failed within 24 hours for one reason, at most COUNTED_TO over all reasons."""
+
+    code: str
+    label: str
+    sentence: str
+    count: int
+
+
+def narrow(found: QuerySet[Message], clinic: Clinic, standing: Standing, *, now: dt.datetime) -> QuerySet[Message]:
+    """Those of the clinic's Messages that stand so."""
+    match standing:
+        case Standing.DUE:
+            return found.filter(status=Status.PENDING, due_at__lte=now, ready_at__lte=now)
+        case Standing.OVERDUE:
+            return found.filter(status=Status.PENDING, due_at__lte=now, ready_at__lte=now - OVERDUE)
+        case Standing.NEXT_HOUR:
+            return found.filter(status=Status.PENDING, due_at__gt=now, due_at__lte=now + dt.timedelta(hours=1))
+        case Standing.ON_WIRE:
+            # By messages_leased: few are.
+            return found.filter(status=Status.PENDING, lease_until__isnull=False, open_attempt_id__isnull=False)
+        case Standing.SENT_TODAY | Standing.SENT_24H:
+            since = _since(clinic, standing, now)
+            return found.filter(status=Status.SENT, due_at__gte=since - LATEST_END, sent_at__gte=since)
+        case Standing.FAILED_TODAY | Standing.FAILED_24H:
+            since = _since(clinic, standing, now)
+            return found.filter(status=Status.FAILED, due_at__gte=since - LATEST_END, ended_at__gte=since)
+
+
+def count(clinic: Clinic, standing: Standing, *, now: dt.datetime) -> int:
+    """How many stand so, at most COUNTED_TO."""
+    if standing in (Standing.SENT_TODAY, Standing.SENT_24H):
+        # By attempts_by_end: no index leads to Messages by the time they were sent.
+        since = _since(clinic, standing, now)
+        sent = Attempt.objects.filter(clinic=clinic, ended_at__gte=since, outcome=AttemptOutcome.SENT)
+        return sent.order_by()[:COUNTED_TO].count()
+    return narrow(Message.objects.filter(clinic=clinic), clinic, standing, now=now).order_by()[:COUNTED_TO].count()
+
+
+def failures(clinic: Clinic, *, now: dt.datetime) -> list[Failures]:
+    """The failures of the last 24 hours by code, the most frequent first."""
+    own = narrow(Message.objects.filter(clinic=clinic), clinic, Standing.FAILED_24H, now=now)
+    counted = Counter(own.order_by("-due_at").values_list("reason", flat=True)[:COUNTED_TO])
+    return [Failures(code, Reason(code).label, sentence(code), number) for code, number in counted.most_common()]
+
+
+def midnight(clinic: Clinic, *, now: dt.datetime) -> dt.datetime:
+    """When today began on the clinic's clocks."""
+    return place(dt.datetime.combine(local(now, clinic.timezone).date(), dt.time()), clinic.timezone).at
+
+
+def _since(clinic: Clinic, standing: Standing, now: dt.datetime) -> dt.datetime:
+    today = standing in (Standing.SENT_TODAY, Standing.FAILED_TODAY)
+    return midnight(clinic, now=now) if today else now - _DAY

@@ -1,0 +1,68 @@
+"""Counts what ended in each past hour, once, for the charts. What happens in this hour is counted live (charts.py)."""
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Final
+
+from django.db import transaction
+from django.db.models import Count, Max
+from django.db.models.functions import TruncHour
+
+from companion.clinics.models import Clinic
+from companion.panel.models import HourCount
+from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
+
+SENT: Final = "sent"
+KEPT: Final = dt.timedelta(days=31)
+LATEST_END: Final = dt.timedelta(days=8)
+"""A message ends within its late_after, seven days at most, of its due instant."""
+_SETTLED: Final = dt.timedelta(minutes=1)
+"""An hour is counted so long after its end: what ended in it is committed by then."""
+_HOUR: Final = dt.timedelta(hours=1)
+
+
+def hour_of(at: dt.datetime) -> dt.datetime:
+    """The whole hour of UTC in which this is."""
+    return at.astimezone(dt.UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def counted_until(clinic: Clinic, *, now: dt.datetime) -> dt.datetime:
+    """Up to here the past hours are counted; a month ago where none is."""
+    last: dt.datetime | None = HourCount.objects.filter(clinic=clinic).aggregate(last=Max("hour"))["last"]
+    oldest = hour_of(now - KEPT)
+    return max(last + _HOUR, oldest) if last else oldest
+
+
+def count_up(clinic: Clinic, *, now: dt.datetime) -> None:
+    """Counts the hours that ended since the last time. Several processes may do so at once: one of them is kept."""
+    since, until = counted_until(clinic, now=now), hour_of(now - _SETTLED)
+    if since >= until:
+        return
+    rows = [
+        HourCount(clinic=clinic, hour=hour, what=what, count=number)
+        for hour, what, number in _ended(clinic, since, until)
+    ]
+    if not any(row.hour == until - _HOUR and row.what == SENT for row in rows):
+        # An hour in which nothing was sent is counted too: this row says so.
+        rows.append(HourCount(clinic=clinic, hour=until - _HOUR, what=SENT, count=0))
+    with transaction.atomic():
+        HourCount.objects.bulk_create(rows, ignore_conflicts=True)
+        HourCount.objects.filter(clinic=clinic, hour__lt=now - KEPT).delete()
+
+
+def _ended(clinic: Clinic, since: dt.datetime, until: dt.datetime) -> Iterable[tuple[dt.datetime, str, int]]:
+    # By attempts_by_end and by messages_by_status.
+    sent = Attempt.objects.filter(
+        clinic=clinic, ended_at__gte=since, ended_at__lt=until, outcome=AttemptOutcome.SENT
+    ).annotate(hour=TruncHour("ended_at", tzinfo=dt.UTC))
+    for hour, count in sent.order_by().values_list("hour").annotate(count=Count("id")):
+        yield hour, SENT, count
+    failed = Message.objects.filter(
+        clinic=clinic,
+        status=Status.FAILED,
+        due_at__gte=since - LATEST_END,
+        due_at__lt=until,
+        ended_at__gte=since,
+        ended_at__lt=until,
+    ).annotate(hour=TruncHour("ended_at", tzinfo=dt.UTC))
+    yield from failed.order_by().values_list("hour", "reason").annotate(count=Count("id"))

@@ -1,0 +1,62 @@
+"""The Control Panel's own thread in the dispatcher and the listener: counts past hours, asks about bots.
+
+It sends nothing and decides nothing about a Message. Two of them, or many, don't disturb each other.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import structlog
+from django.db import Error, close_old_connections, connection
+
+from companion.clinics.models import Clinic
+from companion.panel import looks, tally
+from companion.service.clock import database_now
+
+log = structlog.stdlib.get_logger(__name__)
+_EVERY_SECONDS: Final = 10.0
+_STOP_SECONDS: Final = 2.0
+
+
+@contextmanager
+def watching() -> Iterator[None]:
+    """Looks every ten seconds until the block ends, through outages of the database too."""
+    stop = threading.Event()
+    thread = threading.Thread(target=_run, args=(stop,), name="watch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(_STOP_SECONDS)
+
+
+def look() -> None:
+    """One round. Raises django.db.Error where the database can't be asked."""
+    now = database_now()
+    looks.look_at_bots(now=now)
+    for clinic in Clinic.objects.order_by("id"):
+        tally.count_up(clinic, now=now)
+
+
+def _run(stop: threading.Event) -> None:
+    in_trouble = False
+    # Not at once: what just starts has better to do.
+    while not stop.wait(_EVERY_SECONDS):
+        well = _try(look, quiet=in_trouble)
+        in_trouble = not well
+    connection.close()
+
+
+def _try(work: Callable[[], None], *, quiet: bool) -> bool:
+    close_old_connections()
+    try:
+        work()
+    except Error as error:
+        if not quiet:
+            log.warning("the control panel's watch waits for the database", error=type(error).__name__)
+        connection.close()
+        return False
+    return True

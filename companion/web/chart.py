@@ -1,0 +1,63 @@
+"""Bars as numbers that an inline SVG draws: sent at the bottom, failed on top of it. It counts nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from companion.panel.charts import Bar
+
+_WIDTH: Final = 600
+_FLOOR: Final = 120
+_WORDS: Final = 18
+_LEAST: Final = 3
+"""What failed once is seen beside thousands that were sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One bar; lengths are the drawing's own."""
+
+    x: int
+    width: int
+    sent_y: int
+    sent_height: int
+    failed_y: int
+    failed_height: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A drawing with its words for those who can't see it."""
+
+    title: str
+    summary: str
+    columns: tuple[Column, ...]
+    first: str
+    last: str
+    width: int = _WIDTH
+    height: int = _FLOOR + _WORDS
+    floor: int = _FLOOR
+
+
+def chart(title: str, bars: Sequence[Bar]) -> Chart:
+    """The drawing of at least one bar, the highest of which reaches the top."""
+    most = max(bar.sent + bar.failed for bar in bars)
+    sent, failed = sum(bar.sent for bar in bars), sum(bar.failed for bar in bars)
+    summary = (
+        f"{sent:,} sent, {failed:,} failed; {most:,} at most at a time" if most else "Nothing was sent, none failed"
+    )
+    step = _WIDTH // len(bars)
+    columns = tuple(_column(bar, place * step, step - 2, most) for place, bar in enumerate(bars))
+    return Chart(title, summary, columns, bars[0].label, bars[-1].label)
+
+
+def _column(bar: Bar, x: int, width: int, most: int) -> Column:
+    failed = max(_height(bar.failed, most), _LEAST if bar.failed else 0)
+    sent = min(max(_height(bar.sent, most), 1 if bar.sent else 0), _FLOOR - failed)
+    words = f"{bar.label}: {bar.sent:,} sent, {bar.failed:,} failed"
+    return Column(x, width, _FLOOR - sent, sent, _FLOOR - sent - failed, failed, words)
+
+
+def _height(count: int, most: int) -> int:
+    return round(count * _FLOOR / most) if most else 0
