@@ -4,12 +4,14 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from django.contrib import messages as flash
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
+from companion.clinics.keys import new_id
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Refused
 from companion.patients.models import Patient
@@ -21,6 +23,7 @@ from companion.schedules.models import Schedule
 from companion.schedules.text import PLACEHOLDERS
 from companion.service.clock import database_now
 from companion.times.rule_json import to_json
+from companion.web import kept_drafts
 from companion.web import planning_form as form
 from companion.web.access import PageRequest, as_uuid, page
 from companion.web.templatetags.words import plural
@@ -47,15 +50,21 @@ def new(request: PageRequest) -> HttpResponse:
     now = database_now()
     clinic = request.caller.clinic
     if request.method == "GET":
+        if "draft" in request.GET:
+            return _draft(request, now)
         chosen, cohort = request.GET.getlist("patient"), request.GET.get("cohort", "")
         return _form(request, form.blank(clinic, now=now, patients=chosen, cohort=cohort), now)
     typed = form.Typed.from_post(request.POST)
     if request.POST.get("do") in ("find", "preview"):
         return _form(request, typed, now, with_preview=request.POST["do"] == "preview")
     try:
-        planned = edit.create(request.caller, drafts.read(clinic, form.values(typed), now=now), now=now)
+        draft = drafts.read(clinic, form.values(typed), now=now)
+        create = partial(edit.create, request.caller, draft, now=now)
+        planned = kept_drafts.plan_once(request.caller, kept_drafts.key_of(request), typed, create, now=now)
     except Refused as no:
         return _form(request, typed, now, no=no)
+    except kept_drafts.PlannedBefore as before:
+        return _planned_before(request, typed, before, now)
     _say_planned(request, planned)
     return redirect(_after(planned.schedule))
 
@@ -69,15 +78,21 @@ def change(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
     schedule = queries.schedule(clinic, schedule_id)
     kept = _kept(schedule)
     if request.method == "GET":
+        if "draft" in request.GET:
+            return _draft(request, now, schedule=schedule)
         return _form(request, form.of_draft(drafts.of(schedule), clinic), now, schedule=schedule)
     typed = form.Typed.from_post(request.POST)
     if request.POST.get("do") in ("find", "preview"):
         return _form(request, typed, now, schedule=schedule, with_preview=request.POST["do"] == "preview")
     try:
         draft = drafts.read(clinic, form.values(typed, kept=kept), now=now)
-        planned = edit.change(request.caller, schedule, draft, from_occurrence=typed.from_occurrence or None, now=now)
+        later = typed.from_occurrence or None
+        make = partial(edit.change, request.caller, schedule, draft, from_occurrence=later, now=now)
+        planned = kept_drafts.plan_once(request.caller, kept_drafts.key_of(request), typed, make, now=now)
     except Refused as no:
         return _form(request, typed, now, schedule=schedule, no=no)
+    except kept_drafts.PlannedBefore as before:
+        return _planned_before(request, typed, before, now, schedule=schedule)
     flash.success(request, f"The series was changed; {plural(planned.messages, 'message')} moved.")
     return redirect(f"/scheduled-messages/series/{planned.schedule.id}")
 
@@ -105,6 +120,31 @@ def look(request: PageRequest) -> HttpResponse:
     )
 
 
+def _draft(request: PageRequest, now: dt.datetime, *, schedule: Schedule | None = None) -> HttpResponse:
+    """The form as the draft in the address kept it."""
+    series = schedule.id if schedule else None
+    typed = kept_drafts.opened(request.caller, kept_drafts.key_of(request), series=series, now=now)
+    if typed is None:
+        flash.warning(request, "This draft is over: it was planned or discarded.")
+        return redirect("/scheduled-messages")
+    return _form(request, typed, now, schedule=schedule)
+
+
+def _planned_before(
+    request: PageRequest,
+    typed: form.Typed,
+    before: kept_drafts.PlannedBefore,
+    now: dt.datetime,
+    *,
+    schedule: Schedule | None = None,
+) -> HttpResponse:
+    """Pressed twice, the button has done its work. With something changed since, it asks whether that is meant."""
+    if before.same:
+        return redirect(_after(before.schedule))
+    flash.warning(request, "This form was planned before. Press the button again to plan it once more as it is now.")
+    return _form(request, typed, now, schedule=schedule, key=new_id())
+
+
 def _form(
     request: PageRequest,
     typed: form.Typed,
@@ -113,11 +153,13 @@ def _form(
     schedule: Schedule | None = None,
     no: Refused | None = None,
     with_preview: bool = True,
+    key: uuid.UUID | None = None,
 ) -> HttpResponse:
     clinic = request.caller.clinic
     context: dict[str, object] = {
         "now": now,
         "typed": typed,
+        "draft": key or kept_drafts.key_of(request),
         "schedule": schedule,
         "upcoming": upcoming(schedule, now=now) if schedule and schedule.recurrence else [],
         "choices": _choices(clinic, typed),

@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 from companion.web import (
     accounts,
     control,
+    draft_pages,
     message,
     messages,
     patient_import,
@@ -22,6 +23,8 @@ _messages = [
     path("scheduled-messages/new", planning.new),
     path("scheduled-messages/new/recipients", planning.recipients),
     path("scheduled-messages/new/preview", planning.look),
+    path("scheduled-messages/drafts", draft_pages.save),
+    path("scheduled-messages/drafts/<uuid:key>/discard", draft_pages.discard),
     path("scheduled-messages/series", series.index),
     path("scheduled-messages/series/<uuid:schedule_id>", series.show),
     path("scheduled-messages/series/<uuid:schedule_id>/edit", planning.change),

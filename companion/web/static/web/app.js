@@ -189,13 +189,31 @@ for (const button of all("[data-put]")) {
 const plan = one("#plan");
 if (plan) {
   let soon = 0;
+  let later = 0;
+  const keep = () => {
+    later = 0;
+    htmx.trigger("#kept", "keep");
+  };
   const follow = (event) => {
     if (event.target.id === "find") return;
     clearTimeout(soon);
+    clearTimeout(later);
     soon = setTimeout(() => htmx.trigger("#preview", "look"), 350);
+    later = setTimeout(keep, 1000);
+  };
+  const settled = () => {
+    clearTimeout(soon);
+    clearTimeout(later);
+    later = 0;
   };
   plan.addEventListener("input", follow);
   plan.addEventListener("change", follow);
+  plan.addEventListener("submit", settled);
+  addEventListener("pagehide", () => {
+    // Left within the second: what was typed last is kept all the same.
+    if (later) navigator.sendBeacon("/scheduled-messages/drafts", new FormData(plan));
+    settled();
+  });
   one("#find").addEventListener("keydown", (event) => {
     // Enter in the search takes the first match instead of planning something unfinished.
     if (event.key !== "Enter") return;
