@@ -23,6 +23,9 @@ from companion.service.wake import ring
 from companion.times import recurrence, rule_json, walls
 from companion.times.rule import Recurrence
 
+REVIEW_AFTER = dt.timedelta(days=182)
+"""After half a year a person looks at a series without an end again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -100,6 +103,19 @@ def skip(caller: Caller, schedule: Schedule, occurrence: str, *, now: dt.datetim
         locked.recurrence = rule_json.to_json(replace(draft.recurrence, except_=(*draft.recurrence.except_, wall)))
         locked.save(update_fields=["recurrence"])
         return _marked(caller, locked, "occurrence skipped", now)
+
+
+def reviewed(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Schedule:
+    """Somebody looked at a series without an end: it goes on, and comes up again after REVIEW_AFTER."""
+    caller.needs(Role.PROVIDER)
+    with transaction.atomic():
+        locked = _locked(caller, schedule)
+        if locked.review_on is None or locked.state != State.ACTIVE:
+            raise Conflict("Nobody asked to look at this schedule again.")
+        locked.review_on = walls.local(now, locked.clinic.timezone).date() + REVIEW_AFTER
+        locked.save(update_fields=["review_on"])
+        audit.record(caller, "schedule looked at again", "schedule", locked.id, now=now)
+    return locked
 
 
 def _new(caller: Caller, draft: Draft, now: dt.datetime, split_from: Schedule | None = None) -> Schedule:

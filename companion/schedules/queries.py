@@ -17,7 +17,7 @@ from companion.clinics.models import Clinic
 from companion.clinics.refusals import Problem, Refused, Unknown
 from companion.patients.models import Patient
 from companion.patients.names import search_term
-from companion.schedules.models import Attempt, Message, Schedule, Status
+from companion.schedules.models import Attempt, Message, Schedule, State, Status
 
 COUNTED_TO = 1000
 """Counts stop here; from there on a page says "1,000+"."""
@@ -135,6 +135,11 @@ def schedules(clinic: Clinic, state: str = "") -> QuerySet[Schedule]:
     """The clinic's Schedules, newest first."""
     own = Schedule.objects.filter(clinic=clinic).select_related("clinic", "cohort").order_by("-id")
     return own.filter(state=state) if state else own
+
+
+def to_review(clinic: Clinic, today: dt.date) -> QuerySet[Schedule]:
+    """The active ones whose day to be looked at again has come, the longest waiting first."""
+    return schedules(clinic, State.ACTIVE).filter(review_on__lte=today).order_by("review_on", "id")
 
 
 def attempts(of: Message) -> list[Attempt]:

@@ -17,7 +17,7 @@ from companion.clinics.refusals import Refused
 from companion.patients.models import Patient
 from companion.patients.queries import cohorts, patients
 from companion.patients.reach import unreachable_reason
-from companion.planning import drafts, edit, preview
+from companion.planning import drafts, edit, preview, year
 from companion.schedules import queries
 from companion.schedules.models import Schedule
 from companion.schedules.text import PLACEHOLDERS
@@ -32,6 +32,8 @@ from companion.web.upcoming import upcoming
 MATCHES = 8
 """How many patients the picker shows for what was typed."""
 NAMED = 20
+AGAIN = ("find", "preview", "next_working_day")
+"""What is asked of the form itself: it comes back, and nothing is planned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,9 @@ def new(request: PageRequest) -> HttpResponse:
             return _draft(request, now)
         chosen, cohort = request.GET.getlist("patient"), request.GET.get("cohort", "")
         return _form(request, form.blank(clinic, now=now, patients=chosen, cohort=cohort), now)
-    typed = form.Typed.from_post(request.POST)
-    if request.POST.get("do") in ("find", "preview"):
-        return _form(request, typed, now, with_preview=request.POST["do"] == "preview")
+    typed = _typed(request, now)
+    if request.POST.get("do") in AGAIN:
+        return _form(request, typed, now, with_preview=request.POST["do"] != "find")
     try:
         draft = drafts.read(clinic, form.values(typed), now=now)
         create = partial(edit.create, request.caller, draft, now=now)
@@ -81,9 +83,9 @@ def change(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
         if "draft" in request.GET:
             return _draft(request, now, schedule=schedule)
         return _form(request, form.of_draft(drafts.of(schedule), clinic), now, schedule=schedule)
-    typed = form.Typed.from_post(request.POST)
-    if request.POST.get("do") in ("find", "preview"):
-        return _form(request, typed, now, schedule=schedule, with_preview=request.POST["do"] == "preview")
+    typed = _typed(request, now)
+    if request.POST.get("do") in AGAIN:
+        return _form(request, typed, now, schedule=schedule, with_preview=request.POST["do"] != "find")
     try:
         draft = drafts.read(clinic, form.values(typed, kept=kept), now=now)
         later = typed.from_occurrence or None
@@ -145,6 +147,13 @@ def _planned_before(
     return _form(request, typed, now, schedule=schedule, key=new_id())
 
 
+def _typed(request: PageRequest, now: dt.datetime) -> form.Typed:
+    typed = form.Typed.from_post(request.POST)
+    if request.POST.get("do") == "next_working_day":
+        return form.on_next_working_day(typed, request.caller.clinic, now=now)
+    return typed
+
+
 def _form(
     request: PageRequest,
     typed: form.Typed,
@@ -167,6 +176,8 @@ def _form(
         "placeholders": PLACEHOLDERS,
         "weekday_names": form.WEEKDAYS,
         "nth_names": form.NTH,
+        "avoid_names": form.AVOID,
+        "when_avoided_names": form.WHEN_AVOIDED,
         "repeats": form.REPEATS | ({form.KEPT: "As it is"} if typed.repeat == form.KEPT else {}),
         "lates": form.LATE
         if typed.late_after in form.LATE or not typed.late_after
@@ -186,9 +197,17 @@ def _preview(
         return {"missing": missing}
     try:
         draft = drafts.read(clinic, form.values(typed, kept=kept), now=now)
-        return {"preview": preview.preview(clinic, draft, now=now)}
+        return {"preview": preview.preview(clinic, draft, now=now)} | _year(clinic, draft, now)
     except Refused as no:
         return {"missing": [problem.message for problem in no.problems]}
+
+
+def _year(clinic: Clinic, draft: drafts.Draft, now: dt.datetime) -> dict[str, object]:
+    if draft.recurrence is None:
+        return {}
+    drawn = year.year_of(clinic, draft, now=now)
+    days = sum(1 for month in drawn.months for week in month.weeks for day in week if day and day.on)
+    return {"year": drawn, "days": days}
 
 
 def _missing(typed: form.Typed) -> list[str]:

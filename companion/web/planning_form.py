@@ -10,11 +10,14 @@ from typing import Self
 
 from django.http import QueryDict
 
+from companion.clinics.clinics import calendar_of
 from companion.clinics.models import Clinic
 from companion.clinics.refusals import Problem
 from companion.planning.drafts import Draft, duration_text
+from companion.planning.edit import REVIEW_AFTER
 from companion.times.rule_json import to_json
 from companion.times.walls import local
+from companion.times.workdays import next_working_day
 
 WEEKDAYS = {"mo": "Mon", "tu": "Tue", "we": "Wed", "th": "Thu", "fr": "Fri", "sa": "Sat", "su": "Sun"}
 NTH = {"1": "first", "2": "second", "3": "third", "4": "fourth", "-1": "last"}
@@ -28,9 +31,16 @@ LATE = {
     "PT12H": "12 hours",
     "PT24H": "1 day",
 }
-REVIEW_AFTER = dt.timedelta(days=182)
+AVOID = {"weekends": "weekends", "holidays": "public holidays", "closed_days": "the clinic's closed days"}
+WHEN_AVOIDED = {
+    "skip": "is left out",
+    "next": "moves to the next working day",
+    "previous": "moves to the working day before",
+}
+OPENING = dt.time(8)
+"""When a message for the next working day goes out."""
 SOON = dt.timedelta(minutes=2)
-_LISTS = ("patients", "weekdays")
+_LISTS = ("patients", "weekdays", "avoid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +70,8 @@ class Typed:
     late_after: str = ""
     quiet_hours: str = ""
     if_unknown: str = "hold"
+    avoid: tuple[str, ...] = ()
+    when_avoided: str = "skip"
     from_occurrence: str = ""
 
     @classmethod
@@ -105,6 +117,8 @@ def of_draft(draft: Draft, clinic: Clinic) -> Typed:
         quiet_hours=str(draft.quiet_hours),
         if_unknown=str(draft.if_unknown),
         review_on=draft.review_on.isoformat() if draft.review_on else "",
+        avoid=tuple(name for name in AVOID if getattr(draft.avoid, name)),
+        when_avoided=str(draft.when_avoided),
     )
     if draft.recurrence is None:
         return typed
@@ -121,6 +135,8 @@ def values(typed: Typed, *, kept: Mapping[str, object] | None = None) -> dict[st
         "timezone": "patient" if typed.zone == "patient" else typed.zone_name,
         "lane": typed.lane,
         "if_unknown": typed.if_unknown,
+        "avoid": dict.fromkeys(AVOID, False) | dict.fromkeys(typed.avoid, True),
+        "when_avoided": typed.when_avoided,
     }
     found |= {"cohort": typed.cohort or None} if typed.to == "cohort" else {"patients": list(typed.patients)}
     found |= {name: value for name in ("late_after", "quiet_hours") if (value := getattr(typed, name))}
@@ -135,6 +151,12 @@ def values(typed: Typed, *, kept: Mapping[str, object] | None = None) -> dict[st
     if typed.ends == "never" and typed.review_on:
         found["review_on"] = typed.review_on
     return found
+
+
+def on_next_working_day(typed: Typed, clinic: Clinic, *, now: dt.datetime) -> Typed:
+    """The form with the date and time of the clinic's next opening; as it was where it is closed for a fortnight."""
+    day = next_working_day(local(now, clinic.timezone).date(), calendar_of(clinic))
+    return replace(typed, date=day.isoformat(), time=f"{OPENING:%H:%M}") if day else typed
 
 
 def errors_by_part(problems: Sequence[Problem]) -> dict[str, list[str]]:
@@ -156,6 +178,8 @@ def _part(name: str) -> str:
         "starts_at": "when",
         "timezone": "zone",
         "review_on": "ends",
+        "avoid": "avoid",
+        "when_avoided": "avoid",
         "from": "from",
         "occurrence": "from",
     }

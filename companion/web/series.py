@@ -24,6 +24,8 @@ from companion.web.templatetags.words import plural
 from companion.web.upcoming import upcoming
 
 PAGE_SIZE = 30
+REVIEW = "review"
+"""Stands for the series whose day to be looked at again has come."""
 LATEST = 10
 
 
@@ -33,11 +35,12 @@ def index(request: PageRequest) -> HttpResponse:
     """The list: what runs, its rule, its author, and what comes next."""
     now = database_now()
     state = request.GET.get("state", "")
-    if state and state not in State.values:
+    if state and state not in (*State.values, REVIEW):
         raise Unknown
-    found = queries.schedules(request.caller.clinic, state).filter(recurrence__isnull=False)
-    shown = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
     today = local(now, request.caller.clinic.timezone).date()
+    found = queries.schedules(request.caller.clinic, "" if state == REVIEW else state).filter(recurrence__isnull=False)
+    review = queries.to_review(request.caller.clinic, today).filter(recurrence__isnull=False)
+    shown = Paginator(review if state == REVIEW else found, PAGE_SIZE).get_page(request.GET.get("page"))
     lines = [
         {
             "schedule": schedule,
@@ -51,6 +54,7 @@ def index(request: PageRequest) -> HttpResponse:
         for schedule in shown
     ]
     context = {"now": now, "lines": lines, "shown": shown, "state": state, "states": State.choices}
+    context |= {"review": REVIEW, "to_review": review.count()}
     return render(request, "web/series/index.html", context)
 
 
@@ -81,6 +85,7 @@ def show(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
         "named": schedule.recipients.order_by("name")[:20],
         "rows": rows(queries.page(latest, order="-due_at", after=None, limit=LATEST).items, clinic, now=now),
         "history": AuditEntry.objects.filter(clinic=clinic, subject_id=schedule.id).order_by("-at")[:20],
+        "review": queries.to_review(clinic, local(now, clinic.timezone).date()).filter(pk=schedule.pk).exists(),
         "over": schedule.state in (State.ENDED, State.CANCELLED),
     }
     return render(request, "web/series/page.html", context)
@@ -116,9 +121,15 @@ def _skip(request: PageRequest, schedule: Schedule, now: dt.datetime) -> str:
     return "This occurrence is skipped."
 
 
+def _review(request: PageRequest, schedule: Schedule, now: dt.datetime) -> str:
+    edit.reviewed(request.caller, schedule, now=now)
+    return "Looked at. It goes on, and comes up again in six months."
+
+
 _DEEDS: dict[str, Callable[[PageRequest, Schedule, dt.datetime], str]] = {
     "pause": _pause,
     "resume": _resume,
     "cancel": _cancel,
     "skip": _skip,
+    "reviewed": _review,
 }

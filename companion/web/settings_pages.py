@@ -5,7 +5,9 @@ Each part is a form of its own; what is checked, and how it is kept, stands in t
 
 import uuid
 from collections.abc import Mapping
+from functools import cache
 
+from babel import Locale
 from django.conf import settings
 from django.contrib import messages as flash
 from django.http import HttpResponse
@@ -16,9 +18,13 @@ from companion.clinics import api_keys, bots, members
 from companion.clinics.clinics import change_clinic
 from companion.clinics.models import ApiKey, Bot, Clinic, Member, Role
 from companion.clinics.refusals import Refused, Unknown
+from companion.planning import marks
+from companion.planning.replan import Moves
 from companion.sandbox.phone import make_bot
 from companion.service.clock import database_now
+from companion.times.workdays import region_names, regions_by_country
 from companion.web.access import PageRequest, page
+from companion.web.templatetags.words import plural
 
 ROLE_WORDS = {
     Role.VIEWER: "sees everything, changes nothing",
@@ -26,7 +32,7 @@ ROLE_WORDS = {
     Role.ADMIN: "also keeps members, keys and the bot",
 }
 
-CLINIC_FIELDS = ("name", "timezone", "quiet_from", "quiet_until")
+CLINIC_FIELDS = ("name", "timezone", "quiet_from", "quiet_until", "country", "region")
 
 
 @require_GET
@@ -41,13 +47,26 @@ def index(request: PageRequest) -> HttpResponse:
 def change_defaults(request: PageRequest) -> HttpResponse:
     """Name, zone, quiet hours, consent."""
     typed: dict[str, object] = {name: request.POST.get(name, "") for name in CLINIC_FIELDS}
+    if "closed_days" in request.POST:
+        typed["closed_days"] = request.POST["closed_days"].replace(",", " ").split()
     typed["consent_required"] = request.POST.get("consent_required") == "yes"
+    now = database_now()
+    if typed["country"] != request.caller.clinic.country:
+        # What was chosen were the other country's regions.
+        typed["region"] = ""
     try:
-        change_clinic(request.caller, typed, now=database_now())
+        clinic = change_clinic(request.caller, typed, now=now)
     except Refused as no:
         return _page(request, {"typed": typed}, no=no, part="clinic")
-    flash.success(request, "Saved. Pending messages move to the new hours by themselves.")
+    moves = marks.work_off_of(clinic, clinic.id, now=now)
+    flash.success(request, f"Saved. {_moved(moves)}")
     return redirect("/settings")
+
+
+def _moved(moves: Moves | None) -> str:
+    if moves is None:
+        return "The Planner is moving pending messages to the new hours and days right now."
+    return f"{plural(moves.messages, 'pending message')} moved." if moves.messages else "No pending message moved."
 
 
 @require_POST
@@ -135,11 +154,20 @@ def _page(
         "roles": [(role.value, role.label, words) for role, words in ROLE_WORDS.items()],
         "errors": {f"{part}_{problem.field}": problem.message for problem in no.problems} if no else {},
         "now": database_now(),
+        "countries": _countries(),
+        "regions": region_names(clinic.country),
     }
     answer = render(request, "web/settings/page.html", context | dict(more), status=422 if no else 200)
     # A key or a link that is shown once isn't to be found by the browser's "back".
     answer["Cache-Control"] = "no-store"
     return answer
+
+
+@cache
+def _countries() -> list[tuple[str, str]]:
+    """Code and name, in the order of the names."""
+    names = Locale("en").territories
+    return sorted(((code, names.get(code, code)) for code in regions_by_country()), key=lambda one: one[1])
 
 
 def _held(clinic: Clinic) -> dict[str, object]:
@@ -148,6 +176,9 @@ def _held(clinic: Clinic) -> dict[str, object]:
         "timezone": clinic.timezone,
         "quiet_from": f"{clinic.quiet_from:%H:%M}",
         "quiet_until": f"{clinic.quiet_until:%H:%M}",
+        "country": clinic.country,
+        "region": clinic.region,
+        "closed_days": clinic.closed_days,
         "consent_required": clinic.consent_required,
     }
 

@@ -30,7 +30,7 @@ _messages = [
     path("scheduled-messages/series/<uuid:schedule_id>/edit", planning.change),
     *(
         path(f"scheduled-messages/series/<uuid:schedule_id>/{deed}", series.act, {"deed": deed})
-        for deed in ("pause", "resume", "cancel", "skip")
+        for deed in ("pause", "resume", "cancel", "skip", "reviewed")
     ),
     path("scheduled-messages/<uuid:message_id>", message.show),
     path("scheduled-messages/<uuid:message_id>/cancel", message.cancel),

@@ -30,6 +30,7 @@ PARTS = {
     "repeat": "how it repeats",
     "ends": "its end",
     "zone": "the time zone",
+    "avoid": "the days off",
     "more": "how late is still good",
     "from": "which ones change",
 }

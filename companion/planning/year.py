@@ -1,0 +1,70 @@
+"""The year at a glance: on which days of the next twelve months a Schedule goes out, as months to be drawn."""
+
+import calendar
+import datetime as dt
+from dataclasses import dataclass
+from itertools import islice
+
+from companion.clinics.models import Clinic
+from companion.planning import recipients
+from companion.planning.drafts import Draft
+from companion.planning.occurrences import coming, times_of
+from companion.times import walls
+from companion.times.walls import Moved
+
+MOST = 5000
+"""Occurrences looked at: more than thirteen a day fill the year anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day: whether it goes out then, and whether something that was moved does."""
+
+    date: dt.date
+    on: bool
+    moved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """One month as weeks from Monday on; None stands for the days of its neighbours."""
+
+    first: dt.date
+    weeks: tuple[tuple[Day | None, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """Twelve months from this one on, in one of the recipients' zones."""
+
+    timezone: str
+    months: tuple[Month, ...]
+
+
+def year_of(clinic: Clinic, draft: Draft, *, now: dt.datetime) -> Year:
+    """The months ahead, as the first of the recipients' zones sees them."""
+    zone = recipients.zones(recipients.of_draft(clinic, draft), draft.timezone, clinic.timezone)[0]
+    today = walls.local(now, zone).date()
+    firsts = [_first(today, ahead) for ahead in range(13)]
+    end = walls.place(dt.datetime.combine(firsts[-1], dt.time()), zone).at
+    found: dict[dt.date, bool] = {}
+    for one in islice(coming(draft, zone, times_of(clinic), after=now, until=end), MOST):
+        day = one.local.date()
+        found[day] = found.get(day, False) or one.moved in (Moved.WORKING_DAY, Moved.MONTH_END)
+    return Year(zone, tuple(_month(first, found) for first in firsts[:-1]))
+
+
+def _first(day: dt.date, months: int) -> dt.date:
+    years, month = divmod(day.month - 1 + months, 12)
+    return dt.date(day.year + years, month + 1, 1)
+
+
+def _month(first: dt.date, found: dict[dt.date, bool]) -> Month:
+    weeks = calendar.Calendar().monthdatescalendar(first.year, first.month)
+    return Month(
+        first,
+        tuple(
+            tuple(Day(day, day in found, found.get(day, False)) if day.month == first.month else None for day in week)
+            for week in weeks
+        ),
+    )
