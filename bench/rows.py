@@ -16,6 +16,7 @@ from companion.clinics.sealed import seal
 from companion.patients.models import Consent, Patient
 from companion.schedules.models import Lane, Message, Schedule, State, Version
 from companion.service.wake import ring
+from companion.times.workdays import releases
 
 TEXT = "Dear {first_name}, please take your tablet now ({time}). {clinic}"
 _TOKEN = "700000001:" + "A" * 35
@@ -51,6 +52,8 @@ def begin(pending: int = 0) -> None:
     prepare.migrate()
     now = _now()
     clinic = first_clinic(now=now)
+    # Else the dispatcher's start would replan, and the rows below are nothing that the Planner would have made.
+    Clinic.objects.filter(pk=clinic.pk).update(planned_with=releases())
     Bot.objects.create(clinic=clinic, token=_TOKEN, telegram_id=700000001, username="bench_bot", sandbox=True)
     schedule = Schedule.objects.create(
         clinic=clinic, starts_at="2030-01-01T09:00", timezone="patient", created_by_kind="member",
@@ -68,7 +71,9 @@ def fill(pending: int) -> None:
     behind = _instant(f"{moment - 3600} - (i * 7919) %% {30 * 86400}")
     sent, failed = "i %% 20 < 16", "i %% 20 < 19"
     with transaction.atomic():
-        _messages(pending, patients, _PENDING, year=2030, status="'pending'", reason="''", due=ahead, tries=0, ended="NULL")
+        _messages(
+            pending, patients, _PENDING, year=2030, status="'pending'", reason="''", due=ahead, tries=0, ended="NULL"
+        )
         _messages(
             pending // 5, patients, _ENDED, year=2029, due=behind, tries=1, ended=behind,
             status=f"CASE WHEN {sent} THEN 'sent' WHEN {failed} THEN 'failed' ELSE 'cancelled' END",
