@@ -14,7 +14,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 ASIDE := env -u COMPANION_DATABASE_URL COMPANION_DATA_DIR=.venv/lint COMPANION_SECRET_KEY=lint \
 	DJANGO_SETTINGS_MODULE=companion.config.settings
 
-.PHONY: setup run test lint bench lock
+.PHONY: setup run test faults lint bench lock
 .DELETE_ON_ERROR:
 
 setup: .venv/.dev $(NODE_MODULES)
@@ -36,6 +36,11 @@ lint: .venv/.dev
 	$(ASIDE) $(BIN)/mypy
 	$(BIN)/lint-imports
 	$(ASIDE) $(BIN)/django-admin makemigrations --check --dry-run
+
+# The fault tests, far more often than `make test` does them: some minutes on each database.
+faults: setup
+	COMPANION_FAULT_ROUNDS=50 $(PYTEST) tests/faults
+	COMPANION_FAULT_ROUNDS=50 COMPANION_TEST_DATABASE=postgresql $(PYTEST) tests/faults
 
 bench: .venv/.dev $(NODE_MODULES)
 	$(BIN)/python -m bench

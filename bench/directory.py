@@ -40,7 +40,7 @@ def take(file: str, added: int) -> Figures:
 
 
 def bare(file: str) -> Figures:
-    """The same rows and their cohorts by csv.reader and executemany, unchecked, in batches as large; taken out again."""
+    """The same rows and cohorts by csv.reader and executemany, unchecked, in batches as large; taken out again."""
     clinic = Clinic.objects.get()
     before, began = _peak(), time.perf_counter()
     cohorts: dict[str, object] = {}
@@ -58,9 +58,7 @@ def bare(file: str) -> Figures:
                     patients.append((key, sql.key(clinic.id), *values))
                     for cohort in names.split("|"):
                         if cohort not in cohorts:
-                            made = Cohort.objects.create(
-                                clinic=clinic, name=cohort, created_at=dt.datetime.now(dt.UTC)
-                            )
+                            made = Cohort.objects.create(clinic=clinic, name=cohort, created_at=dt.datetime.now(dt.UTC))
                             cohorts[cohort] = sql.key(made.id)
                         places.append((sql.key(new_id()), sql.key(clinic.id), cohorts[cohort], key))
                 cursor.executemany(_INSERT, patients)

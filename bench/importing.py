@@ -38,4 +38,6 @@ def _write(path: Path, count: int) -> None:
             born = f"{1930 + number % 80}-{1 + number % 12:02}-{1 + number % 28:02}"
             cohorts = f"Ward {number % 40}" + ("|Diabetes" if number % 3 == 0 else "")
             name, zone = f"{_NAMES[number % 5]} {number}", _ZONES[number % 3]
-            writer.writerow((f"P-{number}", name, 5_000_000_000 + number, born, f"+49 30 {number:07}", zone, "de", cohorts))
+            writer.writerow(
+                (f"P-{number}", name, 5_000_000_000 + number, born, f"+49 30 {number:07}", zone, "de", cohorts)
+            )

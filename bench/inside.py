@@ -14,7 +14,9 @@ from bench.grounds import Database, python
 Figures = dict[str, float]
 
 
-def call(database: Database, function: str, settings: Mapping[str, object] | None = None, **arguments: object) -> Figures:
+def call(
+    database: Database, function: str, settings: Mapping[str, object] | None = None, **arguments: object
+) -> Figures:
     """What `function` ("bench.rows:fill") returns when it is called with these arguments on that database.
 
     Raises RuntimeError where its process fails; what went wrong stands on standard error by then.

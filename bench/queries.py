@@ -67,7 +67,9 @@ def _claim(clinic: Clinic, now: dt.datetime) -> Callable[[], object]:
 
     def claim() -> None:
         with transaction.atomic():
-            got = queue.claim(clinic.id, Lane.REMINDER, ready_before=ready, limit=_AT_THE_RATE, lease=new_id(), until=until)
+            got = queue.claim(
+                clinic.id, Lane.REMINDER, ready_before=ready, limit=_AT_THE_RATE, lease=new_id(), until=until
+            )
             if len(got) != _AT_THE_RATE:
                 raise RuntimeError("there was too little to claim")
             transaction.set_rollback(True)

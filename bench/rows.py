@@ -47,7 +47,10 @@ FROM schedules_message m JOIN patients_patient p ON p.id = m.patient_id WHERE m.
 
 
 def begin(pending: int = 0) -> None:
-    """The schema, a clinic with a bot, and a Schedule whose Messages the other functions make."""
+    """The schema, a clinic with a bot, and a Schedule whose Messages the other functions make.
+
+    The Schedule has ended, so that the Planner doesn't look for patients and times that would explain them.
+    """
     del pending
     prepare.migrate()
     now = _now()
@@ -57,13 +60,13 @@ def begin(pending: int = 0) -> None:
     Bot.objects.create(clinic=clinic, token=_TOKEN, telegram_id=700000001, username="bench_bot", sandbox=True)
     schedule = Schedule.objects.create(
         clinic=clinic, starts_at="2030-01-01T09:00", timezone="patient", created_by_kind="member",
-        created_by_name="Bench", created_at=now, state=State.ACTIVE, planned_until=now,
+        created_by_name="Bench", created_at=now, state=State.ENDED,
     )  # fmt: skip
     Version.objects.create(clinic=clinic, schedule=schedule, number=1, text=TEXT, created_at=now)
 
 
 def fill(pending: int) -> None:
-    """So many pending Messages, ten a patient, and a fifth as many that ended in the last month, with their Attempts."""
+    """So many pending Messages, ten a patient, and a fifth as many that ended last month, with their Attempts."""
     patients = max(pending // 10, 1000)
     fill_patients(patients)
     moment = int(time.time())
@@ -80,9 +83,7 @@ def fill(pending: int) -> None:
             reason=f"CASE WHEN {sent} THEN '' WHEN {failed} THEN 'too_late' ELSE 'by_person' END",
         )  # fmt: skip
         _run(_ATTEMPTS, seal("Dear Ana, please take your tablet now.", "schedules.Attempt.text"))
-    if connection.vendor == "postgresql":
-        # As autovacuum would before long. SQLite has nothing of the kind, so there the plans must do without.
-        _run("VACUUM ANALYZE")
+    _analysed()
 
 
 def fill_patients(patients: int) -> None:
@@ -92,7 +93,7 @@ def fill_patients(patients: int) -> None:
             _PATIENTS.format(
                 id=_id("0", "i"),
                 clinic=_quoted(Clinic.objects.get().id.hex),
-                name="CASE i %% 5 WHEN 0 THEN 'Ana' WHEN 1 THEN 'Ben' WHEN 2 THEN 'Chi' WHEN 3 THEN 'Dov' ELSE 'Eva' END",
+                name="CASE i %% 4 WHEN 0 THEN 'Ana' WHEN 1 THEN 'Ben' WHEN 2 THEN 'Chi' ELSE 'Eva' END",
                 now=_instant(str(int(time.time()))),
                 numbers=_numbers(patients),
             )
@@ -123,6 +124,7 @@ def due(count: int, first: float, gap: float = 0.0, chats_from: int = 9_000_000_
         Patient.objects.bulk_create(patients, batch_size=1000)
         Message.objects.bulk_create(messages, batch_size=1000)
         ring()
+    _analysed()
     return {}
 
 
@@ -143,6 +145,12 @@ def _messages(count: int, patients: int, kind: int, *, year: int, **columns: obj
             **columns,
         )
     )
+
+
+def _analysed() -> None:
+    # As autovacuum would before long. SQLite has nothing of the kind, so there the plans must do without.
+    if connection.vendor == "postgresql":
+        _run("VACUUM ANALYZE")
 
 
 def _run(statement: str, *parameters: object) -> None:

@@ -8,7 +8,10 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], note
     widths = [max(len(row[at]) for row in (columns, *rows)) for at in range(len(columns))]
     print(f"\n{title}")
     for row in (columns, tuple("-" * width for width in widths), *rows):
-        cells = [cell.ljust(width) if at == 0 else cell.rjust(width) for at, (cell, width) in enumerate(zip(row, widths))]
+        cells = [
+            cell.ljust(width) if at == 0 else cell.rjust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
         print("  " + "  ".join(cells).rstrip())
     if note:
         print(f"  {note}")
