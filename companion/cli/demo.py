@@ -28,6 +28,8 @@ SLUG: Final = "demo"
 NAME: Final = "Linden Practice"
 ZONE: Final = "Europe/Berlin"
 ADMIN: Final = "admin@demo.example"
+_SERVICES_START_IN: Final = dt.timedelta(seconds=20)
+"""The first messages are due when there is somebody to send them: due now, they would all leave late."""
 
 
 def demo_clinic(*, now: dt.datetime) -> Member:
@@ -56,7 +58,7 @@ def _fill(caller: Caller, bot: SandboxBot, now: dt.datetime) -> None:
     for series in SERIES:
         _plan(caller, series, patients, now)
     for external_id, text in WRITTEN:
-        short_form.send_one(caller, patients[external_id], text, None, now=now)
+        short_form.send_one(caller, patients[external_id], text, now + _SERVICES_START_IN, now=now)
     for external_id, text in REPLIES:
         phone.type_text(bot, phones[external_id], text, now)
 

@@ -169,7 +169,7 @@ WRITTEN: Final = (
     ("LP-007", "Leila, please call the practice when you can."),
     ("LP-012", "Kwame, your doctor's letter is ready."),
 )
-"""Sent at once on the first start, so that there is a history, with what went wrong in it."""
+"""Sent right after the first start, so that there is a history, with what went wrong in it."""
 
 REPLIES: Final = (
     ("LP-001", "Thank you, that is good news!"),

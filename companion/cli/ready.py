@@ -63,7 +63,8 @@ def ready_with_tables() -> None:
     except OperationalError:
         raise click.ClickException(DATABASE_GONE) from None
     if behind:
-        raise click.ClickException(f"The database lacks {behind} migrations. Run `companion migrate` first.")
+        lacking = "1 migration" if behind == 1 else f"{behind} migrations"
+        raise click.ClickException(f"The database lacks {lacking}. Run `companion migrate` first.")
 
 
 DATABASE_GONE: Final = "The database can't be reached. See that it runs, and that COMPANION_DATABASE_URL is right."

@@ -85,8 +85,6 @@ def web() -> None:
     from companion.service.heartbeat import Heart
 
     own = settings.COMPANION
-    # WhiteNoise looks for it, though its files come from where the packages lie.
-    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
     stop = process.stop_signal()
     server = create_server(
         get_wsgi_application(),

@@ -3,10 +3,12 @@
 It prepares, then watches over `companion web`, `dispatcher` and `listener`, each a process of its own.
 """
 
+import datetime as dt
 import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final
@@ -28,6 +30,8 @@ class _Prepared:
 
     link: str
     note: str
+    at: dt.datetime
+    """From here on the services are started."""
 
 
 @click.command()
@@ -96,9 +100,9 @@ def _prepare(*, demo: bool) -> _Prepared:
     except OperationalError:
         raise click.ClickException(DATABASE_GONE) from None
     if demo_admin:
-        return _Prepared(sign_in_link(demo_admin), note)
+        return _Prepared(sign_in_link(demo_admin), note, now)
     # Not each time: whoever collects this output (a service manager's journal) would hold a way in.
-    return _Prepared(sign_in_link(admin) if made or sys.stdout.isatty() else "", note)
+    return _Prepared(sign_in_link(admin) if made or sys.stdout.isatty() else "", note, now)
 
 
 def _commands() -> dict[str, list[str]]:
@@ -116,18 +120,19 @@ def _commands() -> dict[str, list[str]]:
 
 
 def _tell(prepared: _Prepared, stop: threading.Event) -> None:
-    """Says where it is, once the pages answer."""
+    """Says where it is, once the pages answer and the services have given a sign of life."""
     from django.conf import settings
 
     if prepared.note:
         click.echo(prepared.note, err=True)
-    until = time.monotonic() + _WAIT_SECONDS
-    while not _answers(settings.COMPANION.host, settings.COMPANION.port):
-        if time.monotonic() > until:
-            click.echo("The pages don't answer yet; the lines above say why.", err=True)
-            until = float("inf")
-        if stop.wait(_LOOK_SECONDS):
-            return
+    host, port = settings.COMPANION.host, settings.COMPANION.port
+    if not _wait_for(lambda: _answers(host, port), stop):
+        click.echo("The pages don't answer yet; the lines above say why.", err=True)
+        _wait_for(lambda: _answers(host, port), stop, seconds=float("inf"))
+    if not _wait_for(lambda: _beating(prepared.at), stop):
+        click.echo("Not all services run yet; the lines above and the first page say why.", err=True)
+    if stop.is_set():
+        return
     url = settings.COMPANION.public_url
     click.echo(f"\nAI Companion Scheduler runs at {url}")
     if prepared.link:
@@ -135,6 +140,34 @@ def _tell(prepared: _Prepared, stop: threading.Event) -> None:
     if settings.SANDBOX_ON:
         click.echo(f"Practice: nothing reaches a real phone. The phones are at {url}/sandbox")
     click.echo("Ctrl+C stops it.\n")
+
+
+def _wait_for(true: Callable[[], bool], stop: threading.Event, *, seconds: float = _WAIT_SECONDS) -> bool:
+    """Whether it came true in time; also where `stop` came first, which ends the wait."""
+    until = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > until:
+            return False
+        if stop.wait(_LOOK_SECONDS):
+            return True
+    return True
+
+
+def _beating(since: dt.datetime) -> bool:
+    """Whether each service has beaten since then, so that the first page doesn't say that one is missing."""
+    import socket
+
+    from django.db import Error, connection
+
+    from companion.service.models import Heartbeat
+
+    beats = Heartbeat.objects.filter(host=socket.gethostname(), beat_at__gt=since)
+    try:
+        return set(beats.values_list("kind", flat=True)) >= set(_CHILDREN)
+    except Error:
+        return False
+    finally:
+        connection.close()
 
 
 def _answers(host: str, port: int) -> bool:

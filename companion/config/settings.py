@@ -121,7 +121,8 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
+# Nothing is collected: WhiteNoise serves each file from where its package lies, and warns of a root that isn't there.
+STATIC_ROOT = None
 NODE_MODULES = PACKAGE.parent / "node_modules"
 STATICFILES_DIRS = [
     ("tabler", NODE_MODULES / "@tabler" / "core" / "dist"),

@@ -42,3 +42,8 @@ def warning(group: Group, name: str, value: str, advice: str) -> CheckResult:
 def failed(group: Group, name: str, value: str, advice: str) -> CheckResult:
     """It doesn't work."""
     return CheckResult(name, group.value, "failed", value, advice)
+
+
+def counted(count: int, word: str) -> str:
+    """ "1 patient", "3 patients"."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

@@ -16,7 +16,7 @@ from companion.clinics import bots
 from companion.clinics.models import Bot, Clinic
 from companion.clinics.sealed import CannotOpen
 from companion.panel import checks_outside, facts, judge
-from companion.panel.check import CheckResult, Group, failed, ok, warning
+from companion.panel.check import CheckResult, Group, counted, failed, ok, warning
 from companion.patients.models import Patient, Trouble
 from companion.schedules.models import Message, Status
 from companion.service.clock import database_now
@@ -88,7 +88,8 @@ def _schema() -> CheckResult:
     executor = MigrationExecutor(connection)
     behind = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
     if behind:
-        return failed(Group.DATABASE, "Schema up to date", f"{behind} migrations missing", "Run `companion migrate`.")
+        missing = f"{counted(behind, 'migration')} missing"
+        return failed(Group.DATABASE, "Schema up to date", missing, "Run `companion migrate`.")
     return ok(Group.DATABASE, "Schema up to date", "all migrations applied")
 
 
@@ -118,9 +119,10 @@ def telegram_ids(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckRe
 
 def _people(name: str, all_of: QuerySet[Patient], waiting: QuerySet[Patient], advice: str) -> CheckResult:
     count, planned = all_of[:_COUNTED_TO].count(), waiting[:_COUNTED_TO].count()
+    they = counted(count, "patient")
     if not planned:
-        return ok(Group.TELEGRAM_IDS, name, f"{count} patients, no message waits for them" if count else "nobody")
-    return warning(Group.TELEGRAM_IDS, name, f"{count} patients, messages wait for {planned}", advice)
+        return ok(Group.TELEGRAM_IDS, name, f"{they}, no message waits for them" if count else "nobody")
+    return warning(Group.TELEGRAM_IDS, name, f"{they}, messages wait for {planned}", advice)
 
 
 def configuration(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
@@ -150,7 +152,7 @@ def _secret_key() -> CheckResult:
     except CannotOpen:
         advice = "Give back the COMPANION_SECRET_KEY (or the data folder's file secret_key) of before."
         return failed(Group.CONFIGURATION, "Secret key", "doesn't open what is stored", advice)
-    return ok(Group.CONFIGURATION, "Secret key", f"opens the tokens of {opened} bots" if opened else "set")
+    return ok(Group.CONFIGURATION, "Secret key", f"opens the token of {counted(opened, 'bot')}" if opened else "set")
 
 
 def _zones(clinic: Clinic | None) -> CheckResult:

@@ -41,7 +41,9 @@ def too_long(filled: str) -> str | None:
     over = utf16_units(filled) - TEXT_UNITS
     if over <= 0:
         return None
-    return f"The text is {over} characters too long once filled in: Telegram takes {TEXT_UNITS}."
+    return (
+        f"The text is {over} character{'' if over == 1 else 's'} too long once filled in: Telegram takes {TEXT_UNITS}."
+    )
 
 
 def fill(
