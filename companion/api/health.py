@@ -83,6 +83,7 @@ class FailuresShape(Shape):
     label: str
     sentence: str
     count: int
+    retryable: Annotated[bool, Field(description="Whether POST /mcp/retry takes this code.")]
 
 
 class PanelShape(Shape):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from companion.api import cohorts, health, index, messages, patients, schedules
+from companion.api import cohorts, control, health, index, messages, patients, schedules
 from companion.api.auth import Needs
 from companion.api.docs import ReferencePage
 from companion.api.metrics import metrics
@@ -27,5 +27,6 @@ add_handlers(api)
 for _router in (index.router, schedules.router, messages.router, patients.router, cohorts.router):
     api.add_router("/scheduler", _router)
 api.add_router("", health.router)
+api.add_router("", control.router)
 
 urlpatterns = [path("api/", api.urls), path("metrics", metrics)]

@@ -18,6 +18,17 @@ COUNTED_TO: Final = 10_000
 """Counts stop here; from there on a page says "10,000+"."""
 OVERDUE: Final = dt.timedelta(seconds=30)
 _DAY: Final = dt.timedelta(days=1)
+RETRYABLE: Final = frozenset(
+    {
+        Reason.NO_TELEGRAM_ID,
+        Reason.BLOCKED,
+        Reason.CHAT_NOT_FOUND,
+        Reason.BOT_UNAUTHORIZED,
+        Reason.GAVE_UP,
+        Reason.TOO_LATE,
+    }
+)
+"""Codes whose cause may be over. The others need a person's look at each message, or must not be sent again."""
 
 
 class Standing(StrEnum):
@@ -53,6 +64,7 @@ class Failures:
     label: str
     sentence: str
     count: int
+    retryable: bool = False
 
 
 def narrow(found: QuerySet[Message], clinic: Clinic, standing: Standing, *, now: dt.datetime) -> QuerySet[Message]:
@@ -89,7 +101,10 @@ def failures(clinic: Clinic, *, now: dt.datetime) -> list[Failures]:
     """The failures of the last 24 hours by code, the most frequent first."""
     own = narrow(Message.objects.filter(clinic=clinic), clinic, Standing.FAILED_24H, now=now)
     counted = Counter(own.order_by("-due_at").values_list("reason", flat=True)[:COUNTED_TO])
-    return [Failures(code, Reason(code).label, sentence(code), number) for code, number in counted.most_common()]
+    return [
+        Failures(code, Reason(code).label, sentence(code), number, code in RETRYABLE)
+        for code, number in counted.most_common()
+    ]
 
 
 def midnight(clinic: Clinic, *, now: dt.datetime) -> dt.datetime:

@@ -1,0 +1,135 @@
+"""What admins do from the Control Panel: pause and resume sending, retry all of one code, decide what is unknown.
+
+Each is audited. The changes of a Message's status are schedules' own (acts.py).
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+
+from companion.clinics import audit
+from companion.clinics.access import Caller
+from companion.clinics.models import AuditEntry, Clinic, Role
+from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.panel.standing import RETRYABLE
+from companion.schedules import acts
+from companion.schedules.models import Message, Status
+from companion.schedules.reasons import Reason
+from companion.service.wake import ring
+
+COUNTED_TO: Final = 1000
+AT_ONCE: Final = 500
+"""How many one press retries; the answer says how many are left."""
+_CHUNK: Final = 50
+"""So many in one transaction: on SQLite the dispatcher waits meanwhile."""
+LATELY: Final = dt.timedelta(days=7)
+_HORIZONS: Final = (1, 4, 12, 24)
+
+
+class Decision(StrEnum):
+    """What a person decides about a message of which nobody knows whether it arrived."""
+
+    RESEND = "resend"
+    ARRIVED = "arrived"
+    LEAVE = "leave"
+
+
+_DECIDED: Final = {Decision.ARRIVED: "unknown message: arrived", Decision.LEAVE: "unknown message: left"}
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """How many messages fail unless sending is resumed by `by`, at most COUNTED_TO."""
+
+    by: dt.datetime
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """How many were made pending again, and how many of the code are left, at most COUNTED_TO."""
+
+    done: int
+    left: int
+
+
+def losses(clinic: Clinic, *, now: dt.datetime) -> list[Loss]:
+    """What a pause costs, by how long it lasts: those that become too late within each span."""
+    return [Loss(by, _lost(clinic, by)) for by in (now + dt.timedelta(hours=hours) for hours in _HORIZONS)]
+
+
+def pause(caller: Caller, *, now: dt.datetime) -> None:
+    """Holds all of the clinic's messages back. Raises Conflict where somebody did so before."""
+    caller.needs(Role.ADMIN)
+    own = Clinic.objects.filter(pk=caller.clinic.pk, sending_paused_at=None)
+    with transaction.atomic():
+        if not own.update(sending_paused_at=now, sending_paused_by=caller.name):
+            raise Conflict("Sending is paused already.")
+        audit.record(caller, "sending paused", "clinic", caller.clinic.pk, now=now)
+        ring()
+
+
+def resume(caller: Caller, *, now: dt.datetime) -> None:
+    """Lets them go again. Raises Conflict where sending isn't paused."""
+    caller.needs(Role.ADMIN)
+    own = Clinic.objects.filter(pk=caller.clinic.pk, sending_paused_at__isnull=False)
+    with transaction.atomic():
+        if not own.update(sending_paused_at=None, sending_paused_by=""):
+            raise Conflict("Sending isn't paused.")
+        audit.record(caller, "sending resumed", "clinic", caller.clinic.pk, now=now)
+        ring()
+
+
+def retryable(clinic: Clinic, reason: str, *, now: dt.datetime) -> QuerySet[Message]:
+    """The failed ones of this code that were due within a week. Raises Refused for a code that isn't retried so."""
+    if reason not in RETRYABLE:
+        raise Refused(Problem("reason", f"Only these can be retried all at once: {', '.join(sorted(RETRYABLE))}."))
+    return Message.objects.filter(clinic=clinic, status=Status.FAILED, due_at__gte=now - LATELY, reason=reason)
+
+
+def retry_all(caller: Caller, reason: str, *, now: dt.datetime) -> Retried:
+    """Tries the failed ones of one code again, at most AT_ONCE, the newest first. Quiet hours and lateness hold."""
+    caller.needs(Role.ADMIN)
+    found = retryable(caller.clinic, reason, now=now)
+    wanted = list(found.select_related("clinic", "patient").order_by("-due_at", "-id")[:AT_ONCE])
+    done = 0
+    for start in range(0, len(wanted), _CHUNK):
+        with transaction.atomic():
+            done += sum(acts.retry_again(caller, message, now=now) for message in wanted[start : start + _CHUNK])
+    return Retried(done, found.order_by()[:COUNTED_TO].count())
+
+
+def undecided(clinic: Clinic, *, now: dt.datetime) -> QuerySet[Message]:
+    """The messages of a week whose outcome is unknown and about which nobody decided, the newest first."""
+    decided = AuditEntry.objects.filter(
+        clinic=clinic, subject_id=OuterRef("pk"), at__gte=OuterRef("ended_at"), action__in=_DECIDED.values()
+    )
+    unknown = Message.objects.filter(
+        clinic=clinic, status=Status.FAILED, due_at__gte=now - LATELY, reason=Reason.OUTCOME_UNKNOWN
+    )
+    return unknown.exclude(Exists(decided)).select_related("patient").order_by("-due_at", "-id")
+
+
+def decide(caller: Caller, message: Message, decision: Decision, *, now: dt.datetime) -> None:
+    """Sends it again, though it may arrive twice, or writes down why not. Raises Conflict where it isn't unknown.
+
+    Its status stays what is proven: only Telegram's yes makes it sent.
+    """
+    caller.needs(Role.ADMIN)
+    if decision is Decision.RESEND:
+        acts.retry(caller, message, now=now, may_arrive_twice=True)
+        return
+    with transaction.atomic():
+        if not undecided(caller.clinic, now=now).filter(pk=message.pk).exists():
+            raise Conflict("Somebody has decided about this message already.")
+        audit.record(caller, _DECIDED[decision], "message", message.pk, now=now)
+
+
+def _lost(clinic: Clinic, by: dt.datetime) -> int:
+    # Nothing is too late before it is due: that bounds the look into messages_by_status.
+    pending = Message.objects.filter(clinic=clinic, status=Status.PENDING, due_at__lte=by, late_at__lte=by)
+    return pending.order_by()[:COUNTED_TO].count()
