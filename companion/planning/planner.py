@@ -57,6 +57,8 @@ def plan_ahead(
             schedule = _locked(schedule_id)
             if schedule is None or schedule.planned_until is None:
                 return made
+            # Also where a clock was set back: what is planned stays planned.
+            until = max(until, schedule.planned_until)
             people = recipients.of_schedule(schedule)
             batch = next(
                 recipients.batches(people.filter(id__gt=last) if last else people, schedule.timezone, BATCH), []

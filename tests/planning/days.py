@@ -1,0 +1,63 @@
+"""A dispatcher's day with the clock passed in: the real planner, claim, last look and records, and no Telegram."""
+
+import datetime as dt
+
+from django.db import transaction
+
+from companion.clinics.keys import new_id
+from companion.clinics.models import Bot
+from companion.dispatch.begin import Begun, Limits, begin_round
+from companion.planning import marks, planner
+from companion.schedules import lifecycle, queue
+from companion.schedules.lifecycle import Record
+from companion.schedules.models import AttemptOutcome, Lane, Message, Status
+from companion.schedules.queue import Candidate
+
+_LIMITS = Limits(per_second=1_000_000.0, chat_gap=0.0)
+_LEASE = dt.timedelta(seconds=60)
+_MANY = 1000
+
+
+def plan(*, now: dt.datetime) -> None:
+    """All that the Planner has to do now."""
+    while found := marks.oldest():
+        marks.work_off(found, now=now)
+    for schedule_id in planner.due_for_planning(now=now, limit=_MANY):
+        planner.plan_ahead(schedule_id, now=now)
+
+
+def expire(*, now: dt.datetime) -> None:
+    """What is too late fails."""
+    with transaction.atomic():
+        lifecycle.expire(now=now, limit=_MANY)
+
+
+def deliver(bot: Bot, *, now: dt.datetime) -> list[Begun]:
+    """Sends all that is ready now; Telegram always says yes."""
+    sent: list[Begun] = []
+    for lane in (Lane.REMINDER, Lane.BROADCAST):
+        lease = new_id()
+        with transaction.atomic():
+            claimed = queue.claim(bot.clinic_id, lane, ready_before=now, limit=_MANY, lease=lease, until=now + _LEASE)
+        held = [Candidate(one.id, one.lease, lifecycle.fresh_attempt()) for one in claimed]
+        while held:
+            with transaction.atomic():
+                came = begin_round(bot.id, held, _LIMITS, now=now)
+                lifecycle.record([_sent(one, now) for one in came.begun])
+            sent += came.begun
+            held = [one for one in held if one.message not in came.settled]
+    return sent
+
+
+def run(bot: Bot, *, since: dt.datetime, until: dt.datetime) -> None:
+    """Lives through this time: plans at its start, then sends at each instant at which something is ready."""
+    plan(now=since)
+    expire(now=since)
+    pending = Message.objects.filter(clinic_id=bot.clinic_id, status=Status.PENDING, ready_at__lt=until)
+    while (ready := pending.order_by("ready_at").values_list("ready_at", flat=True).first()) is not None:
+        deliver(bot, now=max(ready, since))
+
+
+def _sent(begun: Begun, now: dt.datetime) -> Record:
+    attempt = begun.candidate.attempt
+    return Record(begun.candidate.message, attempt, now, AttemptOutcome.SENT, Status.SENT, telegram_message_id=1)
