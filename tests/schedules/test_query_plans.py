@@ -275,5 +275,5 @@ def test_what_needs_attention_follows_the_index_of_a_status(clinic: Clinic) -> N
 def test_each_count_stops_in_an_index(clinic: Clinic) -> None:
     plans = plans_of(lambda: queries.counts(clinic, now=NOW + _MINUTE))
 
-    assert plans.all_by("messages_by_")
+    assert plans.all_by("messages_")
     assert not plans.read_all_messages()
