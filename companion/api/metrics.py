@@ -1,12 +1,17 @@
-"""`GET /metrics` of the web: Prometheus' numbers of this process, for those who hold an API key."""
+"""`GET /metrics` of the web: Prometheus' numbers of this process and of the key's clinic; and the web's own probes."""
 
+from django.db import Error, connection
+from django.db.migrations.loader import MigrationLoader
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from ninja.errors import AuthenticationError, HttpError
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from companion.api.auth import caller_of
 from companion.api.problems import problem
+from companion.panel.exposition import ClinicNumbers
+from companion.panel.status import status
+from companion.service.clock import database_now
 from companion.service.metrics import REGISTRY
 
 
@@ -14,9 +19,35 @@ from companion.service.metrics import REGISTRY
 def metrics(request: HttpRequest) -> HttpResponse:
     """The numbers; a role as small as viewer's is enough."""
     try:
-        caller_of(request)
+        caller = caller_of(request)
     except AuthenticationError:
         return problem(401)
     except HttpError as error:
         return problem(error.status_code, error.message)
-    return HttpResponse(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)
+    counted = CollectorRegistry()
+    counted.register(ClinicNumbers(caller.clinic, status(caller.clinic, now=database_now())))
+    return HttpResponse(generate_latest(REGISTRY) + generate_latest(counted), content_type=CONTENT_TYPE_LATEST)
+
+
+@require_safe
+def alive(request: HttpRequest) -> HttpResponse:
+    """`GET /healthz`: this process answers. It asks nobody else, so that no outage of theirs gets it restarted."""
+    return _plain("alive", 200)
+
+
+@require_safe
+def ready(request: HttpRequest) -> HttpResponse:
+    """`GET /readyz`: it can serve, since the database answers and has all tables; else 503."""
+    try:
+        loader = MigrationLoader(connection)
+    except Error:
+        return _plain("the database can't be reached", 503)
+    if loader.graph.nodes.keys() - loader.applied_migrations.keys():
+        return _plain("the database lacks tables: run companion migrate", 503)
+    return _plain("ready", 200)
+
+
+def _plain(words: str, code: int) -> HttpResponse:
+    answer = HttpResponse(f"{words}\n", status=code, content_type="text/plain; charset=utf-8")
+    answer["Cache-Control"] = "no-store"
+    return answer

@@ -5,7 +5,7 @@ from django.urls import path
 from companion.api import cohorts, control, health, index, messages, patients, schedules
 from companion.api.auth import Needs
 from companion.api.docs import ReferencePage
-from companion.api.metrics import metrics
+from companion.api.metrics import alive, metrics, ready
 from companion.api.openapi import SchedulerAPI
 from companion.api.problems import add_handlers
 from companion.api.reading import StrictParser
@@ -29,4 +29,4 @@ for _router in (index.router, schedules.router, messages.router, patients.router
 api.add_router("", health.router)
 api.add_router("", control.router)
 
-urlpatterns = [path("api/", api.urls), path("metrics", metrics)]
+urlpatterns = [path("api/", api.urls), path("metrics", metrics), path("healthz", alive), path("readyz", ready)]

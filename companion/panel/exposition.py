@@ -1,0 +1,84 @@
+"""What the database counts of one clinic as Prometheus' numbers. A process's own numbers are service/metrics.py's.
+
+No label holds what a patient, a clinic or a bot could be known by. An API key sees its own clinic's numbers.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from companion.clinics.models import Clinic
+from companion.panel.status import PanelStatus
+from companion.service.models import Kind
+
+_HEALTH: Final = ("ok", "degraded", "down")
+
+
+class ClinicNumbers(Collector):
+    """One clinic's numbers at one moment, for a registry of that moment's own."""
+
+    def __init__(self, clinic: Clinic, status: PanelStatus) -> None:
+        self._clinic, self._status = clinic, status
+
+    def collect(self) -> Iterator[Metric]:
+        """All of them; what isn't known is left out."""
+        status, messages = self._status, self._status.messages
+        yield _gauge("messages_pending", "Messages that are still to leave, counted to 10,000.", messages.pending)
+        yield _gauge("messages_due", "Messages that are ready to leave now, counted to 10,000.", messages.due)
+        yield _gauge(
+            "messages_overdue", "Messages ready for 30 seconds or longer, counted to 10,000.", messages.overdue
+        )
+        yield _gauge(
+            "messages_oldest_overdue_seconds",
+            "Since when the oldest overdue message is ready; 0: none is.",
+            messages.oldest_overdue_seconds or 0,
+        )
+        yield _gauge("messages_next_hour", "Messages due within the next hour, counted to 10,000.", messages.next_hour)
+        yield _gauge("messages_on_wire", "Messages with an Attempt that has begun and not ended.", messages.on_wire)
+        yield _gauge("messages_sent_today", "Messages sent since the clinic's midnight.", messages.sent_today)
+        failed = GaugeMetricFamily(
+            "companion_messages_failed_last_day", "Messages that failed within 24 hours, by code.", labels=["reason"]
+        )
+        for one in status.failures:
+            failed.add_metric([one.code], one.count)
+        yield failed
+        health = GaugeMetricFamily("companion_health", "1 at the status that holds.", labels=["status"])
+        for name in _HEALTH:
+            health.add_metric([name], float(status.status == name))
+        yield health
+        alive = GaugeMetricFamily("companion_services_alive", "Processes that gave a sign of life.", labels=["kind"])
+        for kind in Kind:
+            alive.add_metric([kind.value], sum(one.kind == kind and one.state == "alive" for one in status.services))
+        yield alive
+        yield _gauge(
+            "patients_unreachable", "Patients who can't be reached, counted to 10,000.", status.unreachable_patients
+        )
+        yield _gauge("sending_paused", "1 while sending is paused.", float(self._clinic.sending_paused_at is not None))
+        yield _gauge("bot_rate_per_second", "The bot's Attempts a second, over ten seconds.", status.rate.per_second)
+        yield _gauge("bot_rate_limit_per_second", "The bot's limit.", status.rate.limit)
+        yield from self._looked()
+
+    def _looked(self) -> Iterator[Metric]:
+        database, telegram, machine = self._status.database, self._status.telegram, self._status.machine
+        known = (
+            ("bot_accepted", "1 while Telegram takes the bot's token.", telegram.get("accepted"), 1),
+            ("bot_latency_seconds", "How long Telegram took to answer getMe.", telegram.get("latency_ms"), 1000),
+            ("database_latency_seconds", "How long the database took to answer.", database.get("latency_ms"), 1000),
+            ("database_size_bytes", "The database's size.", database.get("size_bytes"), 1),
+            ("disk_free_bytes", "What is free where the web's data folder is.", machine.get("disk_free_bytes"), 1),
+            (
+                "clock_skew_seconds",
+                "A service's clock less Telegram's Date.",
+                machine.get("clock_against_telegram_seconds"),
+                1,
+            ),
+        )
+        for name, said, value, unit in known:
+            if isinstance(value, bool | int | float):
+                yield _gauge(name, said, value / unit)
+
+
+def _gauge(name: str, said: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"companion_{name}", said, value=float(value))
