@@ -18,13 +18,16 @@ from companion.web.planning_form import Typed
 @require_POST
 @page(Role.PROVIDER)
 def save(request: PageRequest) -> HttpResponse:
-    """Saves the form. While one types it says so in the page; pressed as a button, it leads to the list."""
+    """Saves the form. While one types it says so in the page; pressed as a button, it leads to the list.
+
+    `quietly` comes with what was typed last before the page was left: nobody sees the answer.
+    """
     now = database_now()
     found = request.POST.get("schedule")
     series = queries.schedule(request.caller.clinic, as_uuid(found)).id if found else None
     typed = Typed.from_post(request.POST)
     kept = kept_drafts.save(request.caller, kept_drafts.key_of(request), typed, series=series, now=now)
-    if request.htmx:
+    if request.htmx or request.POST.get("quietly"):
         return render(request, "web/planning/kept.html", {"kept": kept, "now": now})
     if kept:
         flash.success(request, "The draft is kept for 14 days, for you alone.")

@@ -7,6 +7,7 @@ from pytest_django.live_server_helper import LiveServer
 from companion.schedules.models import Message, Schedule
 from tests.browser.signed_in import sign_in
 from tests.builders import a_clinic, a_patient
+from tests.support.services import eventually
 
 pytestmark = pytest.mark.browser
 
@@ -89,4 +90,48 @@ def test_a_series_is_planned_without_javascript(browser: Browser, live_server: L
 
     expect(page.get_by_role("heading", name="Every day at")).to_be_visible()
     assert Schedule.objects.count() == 1
+    context.close()
+
+
+def test_what_is_typed_is_kept_and_continued_from_the_list(page: Page, live_server: LiveServer) -> None:
+    clinic = a_clinic()
+    a_patient(clinic)
+    sign_in(page, live_server.url, clinic)
+    page.goto(f"{live_server.url}/scheduled-messages/new")
+
+    page.get_by_label("Ana Silva").check()
+    page.locator("#text").fill("Half a sentence")
+    expect(page.locator("#kept")).to_contain_text("Draft saved")
+    page.locator("#text").press_sequentially(" more")
+    page.get_by_role("link", name="Leave without planning").click()
+    page.wait_for_url("**/scheduled-messages")
+
+    def whole() -> bool:
+        page.goto(f"{live_server.url}/scheduled-messages")
+        return "Half a sentence more" in page.get_by_label("Your drafts").inner_text()
+
+    eventually(whole, "what was typed right before leaving")
+    page.get_by_role("link", name="Continue").click()
+
+    expect(page.locator("#text")).to_have_value("Half a sentence more")
+    expect(page.get_by_label("Ana Silva")).to_be_checked()
+    page.get_by_role("button", name="Plan message").last.click()
+    expect(page.get_by_text("Planned. 1 message is on the list.")).to_be_visible()
+    page.goto(f"{live_server.url}/scheduled-messages")
+    expect(page.get_by_label("Your drafts")).to_have_count(0)
+
+
+def test_a_draft_is_saved_without_javascript(browser: Browser, live_server: LiveServer) -> None:
+    clinic = a_clinic()
+    a_patient(clinic)
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, live_server.url, clinic)
+    page.goto(f"{live_server.url}/scheduled-messages/new")
+
+    page.locator("#text").fill("Half a sentence")
+    page.get_by_role("button", name="Save draft").click()
+    page.get_by_role("link", name="Continue").click()
+
+    expect(page.locator("#text")).to_have_value("Half a sentence")
     context.close()

@@ -2,10 +2,12 @@
 
 import datetime as dt
 import uuid
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from companion.clinics.models import Clinic, Role
 from companion.schedules.models import Schedule
@@ -33,7 +35,7 @@ def test_a_draft_is_listed_and_opens_as_it_was_typed() -> None:
     shown = words(client.get(LIST))
     opened = client.get(f"{NEW}?draft={draft.id}").context
 
-    assert "A draft from Today" in shown
+    assert f"A draft from {timezone.localtime(draft.saved_at, ZoneInfo(clinic.timezone)):%H:%M}" in shown
     assert "Half a sen" in shown
     assert opened["draft"] == draft.id
     kept = opened["typed"]

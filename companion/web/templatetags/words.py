@@ -69,6 +69,13 @@ def day_name(there: dt.date, now: dt.datetime) -> str:
 
 
 @register.filter
+def saved(at: dt.datetime, now: dt.datetime) -> str:
+    """ "10:42" on the same day, else "Thu 3 Dec 10:42"; inside a sentence, on the clinic's clocks."""
+    named = when(at, now)
+    return named.removeprefix("Today ").replace("Yesterday", "yesterday")
+
+
+@register.filter
 def exactly(at: dt.datetime) -> str:
     """ "Thu 3 Dec 2026, 09:00:04"; on the clinic's clocks."""
     there = timezone.localtime(at)

@@ -211,7 +211,11 @@ if (plan) {
   plan.addEventListener("submit", settled);
   addEventListener("pagehide", () => {
     // Left within the second: what was typed last is kept all the same.
-    if (later) navigator.sendBeacon("/scheduled-messages/drafts", new FormData(plan));
+    if (later) {
+      const typed = new FormData(plan);
+      typed.append("quietly", "1");
+      navigator.sendBeacon("/scheduled-messages/drafts", typed);
+    }
     settled();
   });
   one("#find").addEventListener("keydown", (event) => {
