@@ -89,15 +89,18 @@ def new(request: PageRequest) -> HttpResponse:
 @page(Role.PROVIDER)
 def change(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
     """The same for a patient who is there already."""
+    now = database_now()
     patient = patients.patient(request.caller.clinic, patient_id)
     if request.method == "GET":
         held = {name: "" if (value := getattr(patient, name)) is None else str(value) for name in FIELDS}
         return _form(request, held | {"cohorts": [cohort.name for cohort in patient.cohorts.all()]}, patient=patient)
     try:
-        directory.change(request.caller, patient, _values(request.POST), now=database_now())
+        directory.change(request.caller, patient, _values(request.POST), now=now)
     except Refused as no:
         return _form(request, _typed(request.POST), patient=patient, no=no)
-    flash.success(request, f"{request.POST.get('name', patient.name)} was saved.")
+    moves = marks.work_off_of(request.caller.clinic, patient.id, now=now)
+    moved = f" {plural(moves.messages, 'message')} moved." if moves and moves.messages else ""
+    flash.success(request, f"{request.POST.get('name', patient.name)} was saved.{moved}")
     return redirect(f"/patients/{patient_id}")
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from companion.clinics.models import Role
 from companion.patients.models import Cohort, Consent, Patient
-from tests.builders import a_bot, a_clinic, a_cohort, a_patient
+from companion.planning import drafts, edit
+from tests.builders import a_bot, a_caller, a_clinic, a_cohort, a_patient
 from tests.web.signed_in import signed_in, words
 
 pytestmark = pytest.mark.django_db
@@ -160,3 +161,21 @@ def test_a_pause_without_a_date_is_refused_in_words() -> None:
     answer = signed_in(clinic).post(f"/patients/{a_patient(clinic).id}/pause", {"do": "pause"}, follow=True)
 
     assert "Write the date" in words(answer)
+
+
+def test_a_new_time_zone_says_how_many_messages_moved() -> None:
+    clinic = a_clinic()
+    patient = a_patient(clinic, external_id="P-7")
+    now = dt.datetime.now(dt.UTC)
+    values = {
+        "patients": [str(patient.id)],
+        "text": "Take your tablet.",
+        "starts_at": f"{now + dt.timedelta(days=1):%Y-%m-%d}T20:00",
+        "timezone": "patient",
+    }
+    edit.create(a_caller(clinic), drafts.read(clinic, values, now=now), now=now)
+    fields = {"external_id": "P-7", "name": "Ana Silva", "timezone": "Europe/Lisbon", "language": "en"}
+
+    answer = signed_in(clinic).post(f"/patients/{patient.id}/edit", fields, follow=True)
+
+    assert "Ana Silva was saved. 1 message moved." in words(answer)
