@@ -12,6 +12,7 @@ import click
 
 from companion.cli.people import CLINIC_HELP
 from companion.cli.refusals import said_plainly
+from companion.cli.sources import source, sync
 
 if TYPE_CHECKING:
     from companion.patients.importing import Report
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 @click.group()
 def patients() -> None:
     """The directory of patients."""
+
+
+patients.add_command(source)
+patients.add_command(sync)
 
 
 @patients.command("import")

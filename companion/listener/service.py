@@ -14,6 +14,7 @@ from django.db import connection
 
 from companion.listener.database import Database
 from companion.listener.poller import Listened, Poller, listened
+from companion.listener.sync_loop import SyncLoop
 from companion.service import health_port
 from companion.service.heartbeat import Heart
 from companion.telegram.client import Client
@@ -35,11 +36,14 @@ async def _run() -> None:
     service = Service(settings.COMPANION.bot_api_url, sandbox=settings.SANDBOX_ON)
     port = health_port.serve(service.health, host=settings.COMPANION.host, port=settings.COMPANION.health_port)
     heart = Heart("listener", state=service.state, health_url=lambda: port.url)
+    syncs = SyncLoop()
     heart.start()
+    syncs.start()
     log.info("the listener works", database=connection.vendor, api=settings.COMPANION.bot_api_url)
     try:
         await service.serve(stop)
     finally:
+        await asyncio.to_thread(syncs.stop)
         await asyncio.to_thread(heart.stop)
         port.close()
         log.info("the listener has stopped")

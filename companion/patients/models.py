@@ -5,6 +5,20 @@ from django.db.models import F, Q
 
 from companion.clinics.keys import new_id
 from companion.clinics.models import Clinic
+from companion.patients.sources.models import PatientSource, SyncRun
+
+__all__ = [
+    "Cohort",
+    "CohortMember",
+    "Consent",
+    "ConsentChange",
+    "Enrolment",
+    "Patient",
+    "PatientSource",
+    "SyncRun",
+    "Trouble",
+    "Verified",
+]
 
 
 class Consent(models.TextChoices):
@@ -22,6 +36,15 @@ class Trouble(models.TextChoices):
     BLOCKED = "blocked", "Blocked the bot"
     DEACTIVATED = "deactivated", "Telegram account deleted"
     CHAT_NOT_FOUND = "chat_not_found", "Never pressed Start, or a wrong Telegram ID"
+
+
+class Verified(models.TextChoices):
+    """What Telegram knew of a patient's chat when it was asked in the background (getChat)."""
+
+    NOT_ASKED = "", "Not verified yet"
+    FOUND = "found", "Known to the bot"
+    NOT_FOUND = "not_found", "Not known to the bot"
+    BLOCKED = "blocked", "Has blocked the bot"
 
 
 class Cohort(models.Model):
@@ -61,6 +84,9 @@ class Patient(models.Model):
     """Set while an enrolment's question is unanswered: until then only answers go to this patient."""
     trouble = models.CharField(max_length=16, choices=Trouble, blank=True, default="")
     trouble_at = models.DateTimeField(null=True)
+    verified = models.CharField(max_length=16, choices=Verified, blank=True, default="", db_default="")
+    verified_id = models.BigIntegerField(null=True)
+    """The Telegram ID that `verified` is about; another one is yet to be asked about."""
     left_at = models.DateTimeField(null=True)
     paused_until = models.DateField(null=True)
     """The day, on the patient's own clock, from which messages go out again; until then none does but answers."""
@@ -84,6 +110,11 @@ class Patient(models.Model):
         indexes = [
             models.Index(fields=["clinic", "name", "id"], name="patients_by_name"),
             models.Index(fields=["clinic", "telegram_id"], name="patients_of_a_chat"),
+            models.Index(
+                fields=["clinic", "id"],
+                condition=Q(verified_id__isnull=True, telegram_id__isnull=False),
+                name="patients_to_be_verified",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,141 @@
+"""`companion patients source` and `sync`: where patients come from, and fetching them now.
+
+Passwords and tokens are asked for, never taken as an option: other users of the machine see options.
+"""
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from companion.cli.people import CLINIC_HELP
+from companion.cli.refusals import said_plainly
+
+if TYPE_CHECKING:
+    from companion.patients.sources.models import SyncRun
+
+_CLINIC = click.option("--clinic", "slug", help=CLINIC_HELP)
+_EVERY = click.option("--every", "minutes", type=int, default=60, show_default=True, help="Minutes between two syncs.")
+
+
+@click.group()
+def source() -> None:
+    """Set where the clinic's patients come from; the listener service then fetches them by itself."""
+
+
+@source.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_CLINIC
+@_EVERY
+def csv(file: Path, slug: str | None, minutes: int) -> None:
+    """A CSV FILE that another program writes anew. Columns as for an import; `left` says who has left."""
+    from companion.clinics import clinics
+    from companion.clinics.members import command_line
+    from companion.patients.sources import keeping
+    from companion.service.clock import database_now
+
+    with said_plainly():
+        caller = command_line(clinics.the_clinic(slug))
+        keeping.set_csv(caller, file, every=dt.timedelta(minutes=minutes), now=database_now())
+    click.echo(_SET)
+
+
+@source.command()
+@click.argument("mapping", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_CLINIC
+@_EVERY
+def sql(mapping: Path, slug: str | None, minutes: int) -> None:
+    """Any database that SQLAlchemy reaches; asks for its URL. MAPPING (TOML) says which column is which field.
+
+    \b
+    table = "patients"            (or query = "SELECT …")
+    changed_at = "updated"        (optional: only what changed is read)
+    left = "discharged"           (optional: a date, or a yes)
+    [columns]
+    external_id = "mrn"
+    name = "full_name"
+    telegram_id = "telegram"
+    """
+    from companion.clinics import clinics
+    from companion.clinics.members import command_line
+    from companion.patients.sources import keeping
+    from companion.service.clock import database_now
+
+    with said_plainly():
+        caller = command_line(clinics.the_clinic(slug))
+        url = click.prompt("The database's URL", hide_input=True, err=True)
+        text = mapping.read_text(encoding="utf-8")
+        keeping.set_sql(caller, url.strip(), text, every=dt.timedelta(minutes=minutes), now=database_now())
+    click.echo(_SET)
+
+
+@source.command()
+@click.argument("url")
+@click.option("--identifier-system", default="", help="Which identifier is the external id (default: the resource's).")
+@click.option("--telegram", default="", help="The extension, or the value's beginning, that marks a Telegram ID.")
+@_CLINIC
+@_EVERY
+def fhir(url: str, identifier_system: str, telegram: str, slug: str | None, minutes: int) -> None:
+    """A FHIR R4 server by its base URL; asks for its bearer token (empty: none)."""
+    from companion.clinics import clinics
+    from companion.clinics.members import command_line
+    from companion.patients.sources import keeping
+    from companion.service.clock import database_now
+
+    with said_plainly():
+        caller = command_line(clinics.the_clinic(slug))
+        token = click.prompt("Bearer token", hide_input=True, default="", show_default=False, err=True)
+        keeping.set_fhir(
+            caller,
+            url,
+            token.strip(),
+            identifier_system=identifier_system,
+            telegram=telegram,
+            every=dt.timedelta(minutes=minutes),
+            now=database_now(),
+        )
+    click.echo(_SET)
+
+
+@source.command("none")
+@_CLINIC
+def no_source(slug: str | None) -> None:
+    """Fetch no more. Patients who came stay."""
+    from companion.clinics import clinics
+    from companion.clinics.members import command_line
+    from companion.patients.sources import keeping
+    from companion.service.clock import database_now
+
+    with said_plainly():
+        keeping.remove(command_line(clinics.the_clinic(slug)), now=database_now())
+    click.echo("No source is set any more.")
+
+
+@click.command()
+@click.option("--all", "whole", is_flag=True, help="Read also what has not changed.")
+@_CLINIC
+def sync(whole: bool, slug: str | None) -> None:
+    """Fetch patients from the clinic's source now. Exit status 1 where the source can't be read whole."""
+    from companion.clinics import clinics
+    from companion.patients.sources import sync as syncing
+    from companion.patients.sources.models import RunState
+    from companion.service.clock import database_now
+
+    with said_plainly():
+        run = syncing.sync(clinics.the_clinic(slug), clock=database_now, whole=whole)
+    if run.state != RunState.DONE:
+        raise click.ClickException(run.detail)
+    _tell(run, syncing.reasons(run))
+
+
+def _tell(run: "SyncRun", reasons: list[tuple[str, str]]) -> None:
+    numbers = f"{run.added} added, {run.changed} changed, {run.left} left, {run.unchanged} unchanged"
+    click.echo(f"{numbers}, {run.refused} refused")
+    for place, reason in reasons:
+        click.echo(f"{place}: {reason}")
+    if run.refused > len(reasons):
+        click.echo(f"and {run.refused - len(reasons)} more")
+
+
+_SET = "Set. The listener service fetches from it within seconds, and then again and again."

@@ -1,0 +1,58 @@
+"""A CSV file on this machine as a source, read as an import reads it. It can't tell what changed: it is read whole."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from companion.clinics.refusals import Refused
+from companion.patients import csv_rows, importing
+from companion.patients.csv_rows import BrokenRow, Lines, NotReadable
+from companion.patients.fields import COHORT_SEPARATOR
+from companion.patients.sources.source import Found, Point, SourceDown
+
+_LEFT: Final = "left"
+"""A further column: anything in it means that the patient has left or died."""
+
+
+class CsvSource:
+    """Another program writes the file anew; each sync takes it as it then is."""
+
+    def __init__(self, path: Path) -> None:
+        self._path: Final = path
+
+    def read_all(self) -> Iterator[Found]:
+        """Every row."""
+        try:
+            with self._path.open("rb") as file:
+                lines = Lines(file)
+                header = csv_rows.read_header(lines)
+                columns = importing.columns_of(header)
+                for row in csv_rows.read_rows(lines, columns, header.delimiter):
+                    place = f"line {row.line}"
+                    if isinstance(row, BrokenRow):
+                        yield Found(place, {}, trouble=row.reason)
+                    else:
+                        yield Found(place, _values(row.cells), left=bool(row.cells.get(_LEFT, "").strip()))
+        except OSError as error:
+            raise SourceDown(f"The CSV file can't be read ({error.strerror}).") from None
+        except NotReadable as why:
+            raise SourceDown(str(why)) from None
+        except Refused as refusal:
+            raise SourceDown(refusal.problems[0].message) from None
+
+    def read_changed_since(self, point: Point) -> Iterator[Found]:
+        """The same: a file doesn't say what changed."""
+        return self.read_all()
+
+
+def _values(cells: Mapping[str, str]) -> dict[str, object]:
+    return {
+        column: split_cohorts(cell) if column == "cohorts" else cell.strip()
+        for column, cell in cells.items()
+        if column in importing.COLUMNS and cell.strip()
+    }
+
+
+def split_cohorts(cell: str) -> list[str]:
+    """The cohorts that stand in one cell."""
+    return [name.strip() for name in cell.split(COHORT_SEPARATOR) if name.strip()]

@@ -1,0 +1,112 @@
+"""Which source a clinic has: setting it, taking it away, asking for a sync, and opening it to be read.
+
+Files and databases are named on the command line only: who may is the machine's own; a clinic's admin on a page is not,
+and could name our own tables, where other clinics' patients stand.
+"""
+
+import datetime as dt
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from django.db import transaction
+
+from companion.clinics import audit
+from companion.clinics.access import Caller
+from companion.clinics.models import Clinic, Role
+from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.patients.sources import fhir_source, sql_source
+from companion.patients.sources.csv_source import CsvSource
+from companion.patients.sources.fhir_source import FhirSource
+from companion.patients.sources.models import PatientSource, SourceKind
+from companion.patients.sources.source import Source
+from companion.patients.sources.sql_source import SqlSource
+
+HOURLY: Final = dt.timedelta(hours=1)
+SHORTEST: Final = dt.timedelta(minutes=5)
+LONGEST: Final = dt.timedelta(days=7)
+
+
+def set_csv(caller: Caller, path: Path, *, now: dt.datetime, every: dt.timedelta = HOURLY) -> PatientSource:
+    """A file that another program writes anew. Raises Refused where it isn't there, and NotAllowed."""
+    if not path.is_file():
+        raise Refused(Problem("path", "There is no such file."))
+    return _set(caller, SourceKind.CSV, {"path": str(path.resolve())}, every=every, now=now)
+
+
+def set_sql(caller: Caller, url: str, mapping: str, *, now: dt.datetime, every: dt.timedelta = HOURLY) -> PatientSource:
+    """A database by SQLAlchemy's URL, and the mapping file's text (TOML). Raises Refused, and NotAllowed."""
+    try:
+        read = tomllib.loads(mapping)
+    except tomllib.TOMLDecodeError as error:
+        raise Refused(Problem("mapping", f"The mapping file is no TOML: {error}.")) from None
+    sql_source.read_settings(url, read)
+    return _set(caller, SourceKind.SQL, {"url": url, "mapping": read}, every=every, now=now)
+
+
+def set_fhir(
+    caller: Caller,
+    url: str,
+    token: str,
+    *,
+    identifier_system: str = "",
+    telegram: str = "",
+    now: dt.datetime,
+    every: dt.timedelta = HOURLY,
+) -> PatientSource:
+    """A FHIR R4 server. Raises Refused, and NotAllowed."""
+    fhir_source.read_settings(url, token, identifier_system, telegram)
+    values = {"url": url, "token": token, "identifier_system": identifier_system, "telegram": telegram}
+    return _set(caller, SourceKind.FHIR, values, every=every, now=now)
+
+
+def remove(caller: Caller, *, now: dt.datetime) -> None:
+    """Patients who came from it stay, and so do the reports. Raises NotAllowed."""
+    caller.needs(Role.ADMIN)
+    with transaction.atomic():
+        PatientSource.objects.filter(clinic=caller.clinic).delete()
+        audit.record(caller, "patient source removed", "clinic", caller.clinic.id, now=now)
+
+
+def ask_for_sync(caller: Caller, *, now: dt.datetime) -> None:
+    """The listener service takes it up within seconds. Raises Conflict where there is no source, and NotAllowed."""
+    caller.needs(Role.PROVIDER)
+    with transaction.atomic():
+        if not PatientSource.objects.filter(clinic=caller.clinic).update(next_at=now):
+            raise Conflict("No source of patients is set. An admin sets one.")
+        audit.record(caller, "sync asked for", "clinic", caller.clinic.id, now=now)
+
+
+def of_clinic(clinic: Clinic) -> PatientSource | None:
+    """The clinic's source, without its settings."""
+    return PatientSource.objects.filter(clinic=clinic).defer("settings").first()
+
+
+def opened(row: PatientSource) -> Source:
+    """The source, ready to be read. Raises Refused where its settings are no longer right, and CannotOpen."""
+    values = json.loads(row.settings)
+    match SourceKind(row.kind):
+        case SourceKind.CSV:
+            return CsvSource(Path(values["path"]))
+        case SourceKind.SQL:
+            return SqlSource(sql_source.read_settings(values["url"], values["mapping"]))
+        case SourceKind.FHIR:
+            return FhirSource(fhir_source.read_settings(**values))
+
+
+def _set(
+    caller: Caller, kind: SourceKind, values: Mapping[str, object], *, every: dt.timedelta, now: dt.datetime
+) -> PatientSource:
+    caller.needs(Role.ADMIN)
+    if not SHORTEST <= every <= LONGEST:
+        raise Refused(Problem("every", "Between five minutes and seven days."))
+    given = {"kind": kind, "settings": json.dumps(values), "every": every, "next_at": now, "created_at": now}
+    # Another source has another time: it is read whole first, and no sync of the old one may go on.
+    anew: dict[str, object] = {"reached": "", "whole_at": None, "running_until": None}
+    with transaction.atomic():
+        PatientSource.objects.filter(clinic=caller.clinic).delete()
+        row = PatientSource.objects.create(clinic=caller.clinic, **given, **anew)
+        audit.record(caller, f"patient source set: {kind.value}", "patient source", row.id, now=now)
+    return row

@@ -1,0 +1,76 @@
+"""Which source a clinic's patients come from, and what came of each sync. Settings lie sealed: they hold passwords."""
+
+from django.db import models
+
+from companion.clinics.keys import new_id
+from companion.clinics.models import Clinic
+from companion.clinics.sealed import SealedField
+
+
+class SourceKind(models.TextChoices):
+    """What a source is."""
+
+    CSV = "csv", "CSV file"
+    SQL = "sql", "Database (SQL)"
+    FHIR = "fhir", "FHIR R4 server"
+
+
+class RunState(models.TextChoices):
+    """How a sync stands."""
+
+    RUNNING = "running", "Under way"
+    DONE = "done", "Done"
+    SOURCE_DOWN = "source_down", "The source could not be read whole: nothing was changed"
+    ENDED = "ended", "Ended midway; the next one begins where the last whole one did"
+
+
+class PatientSource(models.Model):
+    """A clinic's source."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.OneToOneField(Clinic, models.CASCADE, related_name="patient_source")
+    kind = models.CharField(max_length=8, choices=SourceKind)
+    settings = SealedField("patients.PatientSource.settings")
+    """JSON, as settings.py reads it."""
+    every = models.DurationField()
+    reached = models.CharField(max_length=100, blank=True, default="")
+    """Up to where in the source's own time all is taken (source.py, Point); empty: nothing yet."""
+    whole_at = models.DateTimeField(null=True)
+    """When all was last read, not only what changed."""
+    next_at = models.DateTimeField()
+    running_until = models.DateTimeField(null=True)
+    """A sync holds the source until then."""
+    created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["next_at"], name="sources_by_next_sync")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class SyncRun(models.Model):
+    """The report of one sync."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="sync_runs", db_index=False)
+    kind = models.CharField(max_length=8, choices=SourceKind)
+    state = models.CharField(max_length=16, choices=RunState, default=RunState.RUNNING)
+    whole = models.BooleanField()
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    added = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    left = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    detail = models.CharField(max_length=300, blank=True, default="")
+    """Why it came to nothing, for people."""
+    reasons = SealedField("patients.SyncRun.reasons")
+    """JSON: the first refused ones, as [place, reason]; they name patients' ids."""
+
+    class Meta:
+        indexes = [models.Index(fields=["clinic", "-began_at"], name="sync_runs_by_time")]
+
+    def __str__(self) -> str:
+        return str(self.id)

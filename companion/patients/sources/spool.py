@@ -1,0 +1,60 @@
+"""What a source gave, kept until all of it is there: only then may any of it be stored.
+
+In a file without a name, that ends with the process, and sealed: it is a list of patients.
+"""
+
+import datetime as dt
+import json
+import os
+import struct
+import tempfile
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, Final, cast
+
+from companion.clinics.sealed import seal, unseal
+from companion.patients.bulk import BATCH
+from companion.patients.sources.source import Found, Point, later
+
+_PURPOSE: Final = "patients.sources.spool"
+_LENGTH: Final = struct.Struct(">I")
+
+
+class Spool:
+    """Fill it once, then read it batch by batch; `reached` is the latest point in it."""
+
+    def __init__(self) -> None:
+        self._file: Final = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 (close() ends it)
+        self.reached: Point | None = None
+
+    def fill(self, found: Iterable[Found]) -> None:
+        """Takes all. Raises SourceDown as the source does."""
+        batch: list[Found] = []
+        for one in found:
+            self.reached = later(self.reached, one.changed)
+            batch.append(one)
+            if len(batch) == BATCH:
+                self._put(batch)
+                batch = []
+        self._put(batch)
+
+    def batches(self) -> Iterator[list[Found]]:
+        """All that was taken, in its order."""
+        self._file.seek(0, os.SEEK_SET)
+        while head := self._file.read(_LENGTH.size):
+            (length,) = _LENGTH.unpack(head)
+            rows = json.loads(unseal(self._file.read(length), _PURPOSE))
+            yield [Found(place, values, left=left, trouble=trouble) for place, values, left, trouble in rows]
+
+    def close(self) -> None:
+        """The file is gone with this."""
+        self._file.close()
+
+    def _put(self, batch: list[Found]) -> None:
+        rows = [(one.place, dict(one.values), one.left, one.trouble) for one in batch]
+        data = seal(json.dumps(rows, default=_plain), _PURPOSE)
+        self._file.write(_LENGTH.pack(len(data)) + data)
+
+
+def _plain(value: object) -> object:
+    """A date as ISO text; of what no field can be made (bytes, floats) something that fields.py refuses."""
+    return value.isoformat() if isinstance(value, dt.date) else {}

@@ -1,0 +1,151 @@
+"""Any database that SQLAlchemy reaches as a source: a table or a query, and which column is which field of ours.
+
+It only ever reads, in one transaction that is rolled back, row by row.
+"""
+
+import datetime as dt
+import decimal
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from companion.clinics.refusals import Problem, Refused
+from companion.patients.importing import COLUMNS, NEEDED
+from companion.patients.sources.csv_source import split_cohorts
+from companion.patients.sources.source import OVERLAP, Found, Point, SourceDown
+
+_AT_ONCE: Final = 500
+_DOWN: Final = "The patient database could not be read whole ({error}). Nothing was changed."
+_STAYS: Final = {"", "0", "f", "false", "n", "no"}
+"""What in the column `left` means that the patient has not."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqlSettings:
+    """A mapping file says `table` or `query`, `changed_at` (a column, optional), `left` (a column, optional: a date or
+    a yes), and [columns] from our fields to its columns."""
+
+    url: str = field(repr=False)
+    columns: Mapping[str, str]
+    table: str = ""
+    query: str = ""
+    changed_at: str = ""
+    left: str = ""
+
+
+def read_settings(url: str, mapping: Mapping[str, object]) -> SqlSettings:
+    """Raises Refused with what is wrong in the address or the mapping."""
+    try:
+        sa.make_url(url).get_dialect()
+    except (ArgumentError, NoSuchModuleError):
+        sentence = "Give the database as SQLAlchemy's URL, like postgresql+psycopg://user:password@host/hospital."
+        raise Refused(Problem("url", sentence)) from None
+    texts = {name: str(mapping.get(name, "")) for name in ("table", "query", "changed_at", "left")}
+    columns = mapping.get("columns")
+    problems = []
+    if bool(texts["table"]) == bool(texts["query"]):
+        problems.append(Problem("mapping", "Name either a table or a query."))
+    if unknown := sorted(set(mapping) - {*texts, "columns"}):
+        problems.append(Problem("mapping", f"These mean nothing here: {', '.join(unknown)}."))
+    if not isinstance(columns, dict) or not set(NEEDED) <= set(columns):
+        problems.append(Problem("mapping", "[columns] must say which columns are external_id and name."))
+    elif strange := sorted(set(columns) - set(COLUMNS)):
+        problems.append(Problem("mapping", f"[columns] names what a patient has not: {', '.join(strange)}."))
+    if problems or not isinstance(columns, dict):
+        raise Refused(*problems)
+    return SqlSettings(url, {ours: str(theirs) for ours, theirs in columns.items()}, **texts)
+
+
+class SqlSource:
+    """One reading opens one connection and closes it."""
+
+    def __init__(self, settings: SqlSettings) -> None:
+        self._settings: Final = settings
+
+    def read_all(self) -> Iterator[Found]:
+        """Every row."""
+        return self._read(None)
+
+    def read_changed_since(self, point: Point) -> Iterator[Found]:
+        """Those whose `changed_at` is not before the point; every row where none is named."""
+        if isinstance(point, dt.datetime):
+            point -= OVERLAP
+        return self._read(point if self._settings.changed_at else None)
+
+    def _read(self, since: Point | None) -> Iterator[Found]:
+        try:
+            engine = sa.create_engine(self._settings.url, poolclass=sa.NullPool, hide_parameters=True)
+            with engine.connect() as connection:
+                _read_only(connection)
+                options = {"stream_results": True, "yield_per": _AT_ONCE}
+                rows = connection.execute(self._statement(since), execution_options=options).mappings()
+                for number, row in enumerate(rows, 1):
+                    yield self._found(number, {str(name): value for name, value in row.items()})
+                connection.rollback()
+        except (SQLAlchemyError, ImportError, OSError) as error:
+            # By its kind only: the words of a driver quote addresses, statements and values.
+            raise SourceDown(_DOWN.format(error=type(error).__name__)) from None
+
+    def _statement(self, since: Point | None) -> sa.Select[tuple[object, ...]]:
+        own = self._settings
+        names = filter(None, (*own.columns.values(), own.changed_at, own.left))
+        columns: list[sa.ColumnClause[object]] = [sa.column(name) for name in dict.fromkeys(names)]
+        whole: sa.FromClause
+        if own.query:
+            whole = sa.text(own.query.rstrip().rstrip(";")).columns(*columns).subquery("patients")
+        else:
+            schema, _, table = own.table.rpartition(".")
+            whole = sa.table(table, *columns, schema=schema or None)
+        statement = sa.select(*(whole.c[column.name] for column in columns))
+        return statement if since is None else statement.where(whole.c[own.changed_at] >= since)
+
+    def _found(self, number: int, row: Mapping[str, object]) -> Found:
+        own = self._settings
+        values = {ours: value for ours, theirs in own.columns.items() if (value := _value(ours, row[theirs])) != ""}
+        changed = row[own.changed_at] if own.changed_at else None
+        if isinstance(changed, dt.date) and not isinstance(changed, dt.datetime):
+            changed = changed.isoformat()
+        if changed is not None and not isinstance(changed, dt.datetime | int | str):
+            raise SourceDown("The column that says when a row changed holds neither a time, a number nor a text.")
+        left = own.left != "" and _says_left(row[own.left])
+        return Found(f"row {number}", values, left=left, changed=changed)
+
+
+def _read_only(connection: sa.Connection) -> None:
+    match connection.dialect.name:
+        case "sqlite":
+            connection.exec_driver_sql("PRAGMA query_only = ON")
+        case "postgresql" | "mysql" | "mariadb":
+            connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+        case _:
+            # Others have no such word; our statement is a SELECT, and the account given should only read.
+            return
+
+
+def _value(field_name: str, value: object) -> object:
+    """A column's value in a form that fields.py reads; "" where it says nothing."""
+    match value:
+        case None:
+            return ""
+        case dt.datetime() if field_name == "birth_date":
+            return value.date()
+        case dt.date():
+            return value
+        case bool():
+            return value
+        case int() | decimal.Decimal() | float() if value == int(value):
+            return int(value) if field_name == "telegram_id" else str(int(value))
+        case str() if field_name == "cohorts":
+            return split_cohorts(value) or ""
+        case str() | uuid.UUID():
+            return str(value).strip()
+        case _:
+            return value
+
+
+def _says_left(value: object) -> bool:
+    return value is not None and value is not False and str(value).strip().casefold() not in _STAYS

@@ -1,0 +1,162 @@
+"""Patients out of a FHIR R4 server, a process of its own over HTTP: paging, what changed, what a bad answer does."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from companion.clinics.models import Clinic, Role
+from companion.clinics.refusals import Refused
+from companion.patients.models import Patient
+from companion.patients.sources import keeping, sync
+from companion.patients.sources.models import RunState, SyncRun
+from tests.builders import NOW, a_caller, a_clinic
+from tests.patients.fhir_server import TOKEN
+
+pytestmark = pytest.mark.django_db
+
+
+@dataclass
+class Server:
+    """The server, and what it serves."""
+
+    url: str
+    file: Path
+    log: Path
+
+    def has(self, *patients: dict[str, object], fault: str = "") -> None:
+        self.file.write_text(json.dumps({"patients": patients, "fault": fault, "log": str(self.log)}))
+
+    def searches(self) -> list[str]:
+        """What was asked since the last time one looked: since when, and which page."""
+        asked = self.log.read_text().splitlines() if self.log.exists() else []
+        self.log.write_text("")
+        return asked
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    file = tmp_path / "patients.json"
+    command = [sys.executable, "-m", "tests.patients.fhir_server", str(file)]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        yield Server(f"http://127.0.0.1:{int(process.stdout.readline())}/r4", file, tmp_path / "log")
+        process.kill()
+
+
+def a_resource(number: int, **fields: object) -> dict[str, object]:
+    """A FHIR Patient."""
+    resource: dict[str, object] = {
+        "resourceType": "Patient",
+        "id": f"p{number}",
+        "meta": {"lastUpdated": f"2026-11-{number:02}T08:00:00Z"},
+        "identifier": [{"system": "urn:mrn", "value": f"P-{number}"}],
+        "name": [{"use": "official", "given": ["Ana", "Maria"], "family": f"Silva {number}"}],
+    }
+    return resource | fields
+
+
+def synced(clinic: Clinic, server: Server, token: str = TOKEN) -> SyncRun:
+    if keeping.of_clinic(clinic) is None:
+        caller = a_caller(clinic, Role.ADMIN)
+        keeping.set_fhir(caller, server.url, token, identifier_system="urn:mrn", now=NOW)
+    return sync.sync(clinic, clock=lambda: NOW)
+
+
+def numbers(run: SyncRun) -> tuple[int, int, int, int, int]:
+    return run.added, run.changed, run.unchanged, run.left, run.refused
+
+
+def test_a_patient_comes_with_all_that_fhir_says(server: Server) -> None:
+    clinic = a_clinic()
+    server.has(
+        a_resource(
+            1,
+            birthDate="1980-12-24",
+            telecom=[
+                {"system": "phone", "value": "+49 30 1", "use": "home"},
+                {"system": "phone", "value": "+49 170 2", "use": "mobile"},
+                {"system": "other", "value": "telegram:5000000001"},
+            ],
+            communication=[
+                {"language": {"coding": [{"system": "urn:ietf:bcp:47", "code": "de"}]}},
+                {"language": {"coding": [{"system": "urn:ietf:bcp:47", "code": "pt-BR"}]}, "preferred": True},
+            ],
+        )
+    )
+
+    run = synced(clinic, server)
+
+    patient = Patient.objects.get(clinic=clinic)
+    assert (run.state, numbers(run)) == (RunState.DONE, (1, 0, 0, 0, 0))
+    assert (patient.external_id, patient.name, patient.phone) == ("P-1", "Ana Maria Silva 1", "+49 170 2")
+    assert (str(patient.birth_date), patient.language, patient.telegram_id) == ("1980-12-24", "pt-BR", 5000000001)
+
+
+def test_all_pages_are_read_and_a_second_sync_asks_only_for_what_changed(server: Server) -> None:
+    clinic = a_clinic()
+    server.has(*(a_resource(number) for number in range(1, 6)))
+
+    first = synced(clinic, server)
+    asked_first = server.searches()
+    second = synced(clinic, server)
+
+    assert (numbers(first), numbers(second)) == ((5, 0, 0, 0, 0), (0, 0, 1, 0, 0))
+    assert asked_first == ["all 0", "all 1", "all 2"]
+    assert server.searches() == ["ge2026-11-05T07:50:00.000Z 0"]
+
+
+@pytest.mark.parametrize("gone", [{"active": False}, {"deceasedBoolean": True}, {"deceasedDateTime": "2026-11-20"}])
+def test_a_patient_who_left_or_died_leaves(server: Server, gone: dict[str, object]) -> None:
+    clinic = a_clinic()
+    server.has(a_resource(1), a_resource(2))
+    synced(clinic, server)
+    server.has(a_resource(1, meta={"lastUpdated": "2026-11-20T08:00:00Z"}, **gone), a_resource(2))
+
+    run = synced(clinic, server)
+
+    assert run.left == 1
+    assert list(Patient.objects.filter(left_at__isnull=False).values_list("external_id", flat=True)) == ["P-1"]
+
+
+@pytest.mark.parametrize("fault", ["breaks off", "half a page", "forgets pages", "leads away"])
+def test_a_server_that_half_answers_changes_nothing(server: Server, fault: str) -> None:
+    clinic = a_clinic()
+    server.has(*(a_resource(number) for number in range(1, 6)), fault=fault)
+
+    run = synced(clinic, server)
+
+    assert (run.state, numbers(run)) == (RunState.SOURCE_DOWN, (0, 0, 0, 0, 0))
+    assert run.detail
+    assert not Patient.objects.filter(clinic=clinic).exists()
+
+
+def test_a_refused_token_is_said_and_shown_nowhere(server: Server) -> None:
+    clinic = a_clinic()
+    server.has(a_resource(1))
+
+    run = synced(clinic, server, token="wrong-secret")
+
+    assert run.detail == "The FHIR server refuses the token. Give a new one."
+
+
+def test_a_handle_is_no_telegram_id_but_the_patient_is_taken(server: Server) -> None:
+    clinic = a_clinic()
+    server.has(a_resource(1, telecom=[{"system": "other", "value": "telegram:@ana"}]))
+
+    run = synced(clinic, server)
+
+    assert Patient.objects.get(clinic=clinic).telegram_id is None
+    assert sync.reasons(run)[0][1].startswith("telegram_id: A Telegram handle can't be written to")
+
+
+def test_a_token_never_travels_unencrypted_to_another_machine() -> None:
+    caller = a_caller(a_clinic(), Role.ADMIN)
+
+    with pytest.raises(Refused):
+        keeping.set_fhir(caller, "http://fhir.hospital.example/r4", "secret", now=NOW)

@@ -1,0 +1,350 @@
+"""Patients out of a database of the clinic's own (PostgreSQL and SQLite, really) and out of a file, sync after sync."""
+
+import datetime as dt
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from click.testing import CliRunner
+from django.db import connection
+from psycopg.conninfo import make_conninfo
+
+from companion.cli.patients import patients as command
+from companion.clinics.access import NotAllowed
+from companion.clinics.models import Clinic, Mark, Role
+from companion.clinics.refusals import Conflict, Refused
+from companion.patients import consent, enrolment
+from companion.patients.models import Consent, Patient
+from companion.patients.sources import keeping, sync
+from companion.patients.sources.models import PatientSource, RunState, SyncRun
+from companion.planning import marks
+from companion.schedules.models import Status
+from companion.service.clock import machine_now
+from tests.builders import NOW, a_bot, a_caller, a_clinic, a_cohort, a_message, a_patient, a_schedule
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MAPPING = """
+table = "people"
+changed_at = "updated"
+left = "discharged"
+[columns]
+external_id = "mrn"
+name = "full_name"
+telegram_id = "telegram"
+birth_date = "born"
+cohorts = "wards"
+"""
+COLUMNS = "mrn TEXT PRIMARY KEY, full_name TEXT, telegram BIGINT, born DATE, wards TEXT, discharged DATE, updated {}"
+
+
+@dataclass(frozen=True)
+class Hospital:
+    """A patient database that is not ours."""
+
+    url: str
+    do: Callable[[str], object]
+
+    def admits(self, mrn: str, name: str, *, telegram: int | None = None, day: int = 1) -> None:
+        number = "NULL" if telegram is None else telegram
+        values = f"'{mrn}', '{name}', {number}, '1980-12-24', 'Heart|Tuesday', NULL, '2026-11-{day:02} 08:00:00'"
+        self.do(f"INSERT INTO people VALUES ({values})")
+
+    def changes(self, mrn: str, what: str, day: int = 20) -> None:
+        self.do(f"UPDATE people SET {what}, updated = '2026-11-{day:02} 08:00:00' WHERE mrn = '{mrn}'")
+
+
+@pytest.fixture
+def hospital(tmp_path: Path) -> Iterator[Hospital]:
+    if connection.vendor == "postgresql":
+        yield from _on_postgresql()
+        return
+    file = tmp_path / "hospital.sqlite3"
+    with sqlite3.connect(file, isolation_level=None) as database:
+        database.execute(f"CREATE TABLE people ({COLUMNS.format('TEXT')})")
+        yield Hospital(f"sqlite:///{file}", database.execute)
+
+
+def _on_postgresql() -> Iterator[Hospital]:
+    ours = connection.get_connection_params()
+    where = {name: str(ours[name]) for name in ("host", "port", "user", "password") if ours.get(name)}
+    name = f"hospital_of_{ours['dbname']}"
+    with psycopg.connect(make_conninfo(**where, dbname="postgres"), autocommit=True) as server:
+        server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
+        server.execute(f'CREATE DATABASE "{name}"'.encode())
+        with psycopg.connect(make_conninfo(**where, dbname=name), autocommit=True) as database:
+            database.execute(f"CREATE TABLE people ({COLUMNS.format('TIMESTAMP')})".encode())
+            query = "&".join(f"{key}={value}" for key, value in where.items())
+            yield Hospital(f"postgresql+psycopg:///{name}?{query}", lambda sql: database.execute(sql.encode()))
+        server.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture
+def clinic(hospital: Hospital) -> Clinic:
+    clinic = a_clinic()
+    keeping.set_sql(a_caller(clinic, Role.ADMIN), hospital.url, MAPPING, now=NOW)
+    return clinic
+
+
+def synced(clinic: Clinic, at: dt.datetime = NOW, *, whole: bool = False) -> SyncRun:
+    return sync.sync(clinic, clock=lambda: at, whole=whole)
+
+
+def numbers(run: SyncRun) -> tuple[int, int, int, int, int]:
+    return run.added, run.changed, run.unchanged, run.left, run.refused
+
+
+def test_a_row_becomes_a_patient(clinic: Clinic, hospital: Hospital) -> None:
+    hospital.admits("P-1", "Ana Silva", telegram=5_000_000_001)
+
+    run = synced(clinic)
+
+    patient = Patient.objects.get(clinic=clinic)
+    assert (run.state, numbers(run)) == (RunState.DONE, (1, 0, 0, 0, 0))
+    assert (patient.name, patient.telegram_id, patient.consent) == ("Ana Silva", 5_000_000_001, Consent.UNKNOWN)
+    assert str(patient.birth_date) == "1980-12-24"
+    assert sorted(patient.cohorts.values_list("name", flat=True)) == ["Heart", "Tuesday"]
+
+
+def test_a_second_sync_reads_only_what_changed_and_takes_it(clinic: Clinic, hospital: Hospital) -> None:
+    for number in range(1, 6):
+        hospital.admits(f"P-{number}", f"Patient {number}", day=number)
+    synced(clinic)
+    hospital.changes("P-2", "full_name = 'Bo Berg'")
+
+    run = synced(clinic)
+
+    assert (run.whole, numbers(run)) == (False, (0, 1, 1, 0, 0))
+    assert Patient.objects.get(clinic=clinic, external_id="P-2").name == "Bo Berg"
+
+
+def test_all_is_read_again_after_a_day(clinic: Clinic, hospital: Hospital) -> None:
+    hospital.admits("P-1", "Ana")
+    hospital.admits("P-2", "Bo", day=9)
+    synced(clinic)
+
+    assert numbers(synced(clinic, NOW + dt.timedelta(days=1))) == (0, 0, 2, 0, 0)
+
+
+def test_who_is_discharged_leaves_and_gets_nothing_more(clinic: Clinic, hospital: Hospital) -> None:
+    hospital.admits("P-1", "Ana", telegram=5_000_000_001)
+    synced(clinic)
+    patient = Patient.objects.get(clinic=clinic)
+    schedule = a_schedule(clinic, patient, planned_until=NOW + dt.timedelta(days=2))
+    message = a_message(patient, schedule, due_at=NOW + dt.timedelta(hours=2))
+    hospital.changes("P-1", "discharged = '2026-11-20'")
+
+    run = synced(clinic)
+    marks.work_off(list(Mark.objects.filter(clinic=clinic, subject_id=patient.id)), now=NOW)
+
+    message.refresh_from_db()
+    assert (run.left, message.status, message.reason) == (1, Status.CANCELLED, "patient_left")
+
+
+def test_who_comes_back_is_here_again(clinic: Clinic, hospital: Hospital) -> None:
+    hospital.admits("P-1", "Ana")
+    synced(clinic)
+    hospital.changes("P-1", "discharged = '2026-11-20'")
+    synced(clinic)
+    hospital.changes("P-1", "discharged = NULL", day=21)
+
+    run = synced(clinic)
+
+    assert run.changed == 1
+    assert Patient.objects.get(clinic=clinic).left_at is None
+
+
+def test_who_vanishes_from_the_source_stays(clinic: Clinic, hospital: Hospital) -> None:
+    hospital.admits("P-1", "Ana")
+    synced(clinic)
+    hospital.do("DELETE FROM people")
+
+    synced(clinic, whole=True)
+
+    assert Patient.objects.get(clinic=clinic).left_at is None
+
+
+def test_an_enrolled_telegram_id_is_ours_whatever_the_source_says(clinic: Clinic, hospital: Hospital) -> None:
+    hospital.admits("P-1", "Ana")
+    synced(clinic)
+    patient = Patient.objects.get(clinic=clinic)
+    a_bot(clinic)
+    link = enrolment.invite(a_caller(clinic), patient, now=NOW).link
+    enrolment.redeem(clinic, link.partition("?start=")[2], 6_000_000_001, now=NOW)
+    consent.give(Patient.objects.get(clinic=clinic), source="patient: agreed", wording="1", now=NOW)
+
+    synced(clinic, whole=True)
+    hospital.changes("P-1", "telegram = 5000000009, full_name = 'Ana Neu'")
+    synced(clinic)
+
+    patient.refresh_from_db()
+    assert (patient.name, patient.telegram_id, patient.consent) == ("Ana Neu", 6_000_000_001, Consent.GIVEN)
+
+
+def test_a_telegram_id_that_came_by_the_source_changes_with_it(clinic: Clinic, hospital: Hospital) -> None:
+    hospital.admits("P-1", "Ana", telegram=5_000_000_001)
+    synced(clinic)
+    hospital.changes("P-1", "telegram = 5000000009")
+
+    synced(clinic)
+
+    assert Patient.objects.get(clinic=clinic).telegram_id == 5_000_000_009
+
+
+def test_a_wrong_row_is_named_and_stops_no_other(clinic: Clinic, hospital: Hospital) -> None:
+    hospital.admits("P-1", "Ana", telegram=-100200300)
+    hospital.admits("P-2", "Bo")
+
+    run = synced(clinic)
+
+    assert numbers(run) == (1, 0, 0, 0, 1)
+    (place, reason) = sync.reasons(run)[0]
+    assert (place, reason.partition(":")[0]) == ("row 1", "telegram_id")
+
+
+def test_a_database_that_is_away_changes_nothing_and_its_password_is_said_nowhere(clinic: Clinic) -> None:
+    patient = a_patient(clinic)
+    url = "postgresql+psycopg://reader:s3cret@127.0.0.1:9/hospital"
+    keeping.set_sql(a_caller(clinic, Role.ADMIN), url, MAPPING, now=NOW)
+
+    run = synced(clinic)
+
+    patient.refresh_from_db()
+    assert (run.state, patient.left_at) == (RunState.SOURCE_DOWN, None)
+    assert "OperationalError" in run.detail
+    assert "s3cret" not in run.detail
+
+
+def test_a_query_is_a_source_too_and_can_write_nothing(clinic: Clinic, hospital: Hospital) -> None:
+    hospital.admits("P-1", "Ana")
+    mapping = 'query = "SELECT mrn AS id, full_name AS n FROM people WHERE discharged IS NULL;"\n[columns]\n'
+    keeping.set_sql(a_caller(clinic, Role.ADMIN), hospital.url, mapping + 'external_id = "id"\nname = "n"\n', now=NOW)
+
+    assert [numbers(synced(clinic)), numbers(synced(clinic))] == [(1, 0, 0, 0, 0), (0, 0, 1, 0, 0)]
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        "table = 'a'",
+        "[columns]\nexternal_id = 'a'\nname = 'b'",
+        "table = 'a'\nquery = 'b'\n[columns]\nexternal_id = 'a'\nname = 'b'",
+        "table = 'a'\n[columns]\nexternal_id = 'a'\nname = 'b'\nshoe_size = 'c'",
+        "table = 'a'\ntabel = 'b'\n[columns]\nexternal_id = 'a'\nname = 'b'",
+        "table = ",
+    ],
+)
+def test_a_mapping_that_can_t_be_right_is_refused(mapping: str) -> None:
+    with pytest.raises(Refused):
+        keeping.set_sql(a_caller(a_clinic(), Role.ADMIN), "sqlite://", mapping, now=NOW)
+
+
+def test_only_an_admin_sets_a_source() -> None:
+    with pytest.raises(NotAllowed):
+        keeping.set_sql(a_caller(a_clinic()), "sqlite://", MAPPING, now=NOW)
+
+
+def test_the_settings_lie_sealed(clinic: Clinic) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT settings FROM patients_patientsource")
+        stored = bytes(cursor.fetchone()[0])
+
+    assert b"people" not in stored
+    assert b"hospital" not in stored
+
+
+def test_two_syncs_of_one_clinic_are_not_under_way_at_once(clinic: Clinic) -> None:
+    PatientSource.objects.update(running_until=NOW + dt.timedelta(minutes=1))
+
+    with pytest.raises(Conflict):
+        synced(clinic)
+
+
+def test_a_sync_that_was_killed_is_noted_and_its_work_taken_up(clinic: Clinic, hospital: Hospital) -> None:
+    hospital.admits("P-1", "Ana")
+    # What a killed sync leaves: a hold that runs out, a report that never ended, some rows that are in already.
+    killed = SyncRun.objects.create(clinic=clinic, kind="sql", whole=True, began_at=NOW, reasons="[]")
+    PatientSource.objects.update(running_until=NOW + sync.HOLD)
+    a_patient(clinic, "Ana", external_id="P-1", telegram_id=None)
+
+    later = NOW + sync.HOLD
+    run = synced(clinic, later)
+
+    killed.refresh_from_db()
+    assert (killed.state, run.state, run.refused) == (RunState.ENDED, RunState.DONE, 0)
+    assert Patient.objects.filter(clinic=clinic).count() == 1
+
+
+def test_a_source_is_due_when_its_time_comes_and_after_a_sync_an_hour_later(clinic: Clinic) -> None:
+    due_at_once = sync.due(now=NOW)
+    synced(clinic)
+
+    assert [row.clinic for row in due_at_once] == [clinic]
+    assert sync.due(now=NOW + dt.timedelta(minutes=59)) == []
+    assert len(sync.due(now=NOW + dt.timedelta(hours=1))) == 1
+
+
+def test_nothing_crosses_clinics(clinic: Clinic, hospital: Hospital) -> None:
+    other = a_clinic()
+    theirs = a_patient(other, "Ana", external_id="P-1", telegram_id=5_000_000_001)
+    hospital.admits("P-1", "Bo", telegram=5_000_000_001)
+
+    synced(clinic)
+
+    theirs.refresh_from_db()
+    assert (theirs.name, Patient.objects.get(clinic=clinic).name) == ("Ana", "Bo")
+
+
+def test_a_file_is_a_source_and_its_column_left_is_heeded(tmp_path: Path) -> None:
+    clinic = a_clinic()
+    file = tmp_path / "patients.csv"
+    file.write_text("external_id,name,cohorts,left\nP-1,Ana,Heart,\nP-2,Bo,,\n")
+    keeping.set_csv(a_caller(clinic, Role.ADMIN), file, now=NOW)
+    first = synced(clinic)
+    file.write_text("external_id,name,cohorts,left\nP-1,Ana,Heart,yes\nP-2,,,\n")
+
+    second = synced(clinic)
+
+    assert (numbers(first), numbers(second)) == ((2, 0, 0, 0, 0), (0, 0, 1, 1, 0))
+
+
+def test_a_file_that_is_gone_changes_nothing(tmp_path: Path) -> None:
+    clinic = a_clinic()
+    a_cohort(clinic, "Heart", a_patient(clinic))
+    file = tmp_path / "patients.csv"
+    file.write_text("external_id,name\n")
+    keeping.set_csv(a_caller(clinic, Role.ADMIN), file, now=NOW)
+    file.unlink()
+
+    run = synced(clinic)
+
+    assert (run.state, Patient.objects.filter(clinic=clinic, left_at=None).count()) == (RunState.SOURCE_DOWN, 1)
+
+
+def test_by_command_a_source_is_set_and_synced(hospital: Hospital, tmp_path: Path) -> None:
+    clinic = a_clinic()
+    hospital.admits("P-1", "Ana", telegram=7)
+    hospital.admits("P-2", "Bo", telegram=-7)
+    mapping = tmp_path / "mapping.toml"
+    mapping.write_text(MAPPING)
+
+    told = CliRunner().invoke(command, ["source", "sql", str(mapping)], input=f"{hospital.url}\n")
+    result = CliRunner().invoke(command, ["sync"])
+
+    assert (told.exit_code, result.exit_code) == (0, 0)
+    assert hospital.url not in told.output
+    assert result.stdout.splitlines()[0] == "1 added, 0 changed, 0 left, 0 unchanged, 1 refused"
+    assert result.stdout.splitlines()[1].startswith("row 2: telegram_id: ")
+    assert PatientSource.objects.get(clinic=clinic).next_at > machine_now()
+
+
+def test_by_command_a_sync_without_a_source_says_what_to_do() -> None:
+    a_clinic()
+
+    result = CliRunner().invoke(command, ["sync"])
+
+    assert result.exit_code == 1
+    assert "companion patients source" in result.stderr
