@@ -1,0 +1,56 @@
+"""The Management Control Panel's pages: a clinic's people see their own clinic's numbers and nobody else's."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from companion.clinics.models import Clinic, Role
+from companion.panel import health
+from tests.builders import a_bot, a_clinic, a_message, a_patient
+from tests.web.signed_in import signed_in, soon, words
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _looks_anew() -> Iterator[None]:
+    health.forget()
+    yield
+    health.forget()
+
+
+def _a_troubled_clinic() -> Clinic:
+    clinic = a_clinic(name="The other clinic", sending_paused_at=soon(-10))
+    a_bot(clinic)
+    for _ in range(3):
+        a_message(a_patient(clinic, telegram_id=None), due_at=soon(-60), late_at=soon(60))
+    return clinic
+
+
+def test_the_banner_says_nothing_of_another_clinic() -> None:
+    troubled, ours = _a_troubled_clinic(), a_clinic()
+    a_bot(ours)
+
+    assert "messages are overdue" in words(signed_in(troubled).get("/banner"))
+    assert "messages are overdue" not in words(signed_in(ours).get("/banner"))
+
+
+def test_the_control_panel_counts_nothing_of_another_clinic() -> None:
+    _a_troubled_clinic()
+
+    answer = signed_in(a_clinic()).get("/mcp")
+
+    assert answer.context["status"].messages.pending == 0
+    assert "The other clinic" not in words(answer)
+
+
+def test_the_checks_name_no_other_clinics_patients() -> None:
+    troubled, ours = _a_troubled_clinic(), a_clinic()
+    name = "Telegram ID missing"
+
+    def missing(clinic: Clinic) -> str:
+        answer = signed_in(clinic, Role.ADMIN).post("/mcp/checks")
+        return next(result.value for result in answer.context["results"] if result.name == name)
+
+    assert missing(troubled) == "3 patients, messages wait for 3"
+    assert missing(ours) == "nobody"
