@@ -112,7 +112,13 @@ class Service:
         """Small numbers for the heartbeat."""
         # Asked by other threads: the list is taken at once, the loop may add to the runners meanwhile.
         held = sum(len(runner.feed) for runner, _ in list(self.runners.values()))
-        return {"bots": len(self.runners), "held": held, "on_wire": self.house.on_wire, "halted": self.house.halted}
+        return {
+            "bots": len(self.runners),
+            "held": held,
+            "on_wire": self.house.on_wire,
+            "halted": self.house.halted,
+            "rate_per_second": self.house.limits.per_second,
+        }
 
     def _any_token(self) -> BotToken | None:
         return next((runner.line.token for runner, _ in self.runners.values()), None)

@@ -3,7 +3,7 @@
 import datetime as dt
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +20,9 @@ from companion.panel.check import CheckResult, Group, counted, failed, ok, warni
 from companion.patients.models import Patient, Trouble
 from companion.schedules.models import Message, Status
 from companion.service.clock import database_now
+from companion.service.heartbeat import fingerprint
 from companion.service.models import Heartbeat, Kind
+from companion.telegram.limits import MESSAGES_PER_SECOND
 from companion.times.walls import is_zone
 
 _COUNTED_TO: Final = 1000
@@ -129,6 +131,9 @@ def configuration(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckR
     """Settings that don't fit together, keys that don't open, files that others may read."""
     yield _sandbox(facts.sandbox_of(facts.beats(now=now), now=now))
     yield _secret_key()
+    living = [beat for beat in facts.beats(now=now) if judge.alive(beat, now=now)]
+    yield _same_key(living)
+    yield _rate(living)
     yield _zones(clinic)
     yield _in_the_open()
     yield from _file_modes()
@@ -153,6 +158,30 @@ def _secret_key() -> CheckResult:
         advice = "Give back the COMPANION_SECRET_KEY (or the data folder's file secret_key) of before."
         return failed(Group.CONFIGURATION, "Secret key", "doesn't open what is stored", advice)
     return ok(Group.CONFIGURATION, "Secret key", f"opens the token of {counted(opened, 'bot')}" if opened else "set")
+
+
+def _same_key(living: Sequence[facts.Beat]) -> CheckResult:
+    """Each service writes its key's fingerprint with its heartbeat."""
+    name = "Secret key the same everywhere"
+    other = sorted({beat.host for beat in living if beat.state.get("key") not in (None, fingerprint())})
+    if other:
+        advice = "Give all hosts, and this command, the same COMPANION_SECRET_KEY: what one seals no other can open."
+        return failed(Group.CONFIGURATION, name, f"another one on {', '.join(other)}", advice)
+    return ok(Group.CONFIGURATION, name, fingerprint())
+
+
+def _rate(living: Sequence[facts.Beat]) -> CheckResult:
+    """Dispatchers that pace one bot by different rates, or faster than Telegram allows without paid broadcasts."""
+    said = {beat.state.get("rate_per_second") for beat in living} - {None}
+    rates = sorted(rate for rate in said | {settings.COMPANION.rate_per_second} if isinstance(rate, int | float))
+    value = " and ".join(f"{rate:g} a second" for rate in rates)
+    if len(rates) > 1:
+        advice = "Give all hosts, and this command, the same COMPANION_RATE_PER_SECOND."
+        return warning(Group.CONFIGURATION, "Rate", value, advice)
+    if rates[0] > MESSAGES_PER_SECOND:
+        advice = f"Telegram lets a bot send about {MESSAGES_PER_SECOND} a second, more only with paid broadcasts."
+        return warning(Group.CONFIGURATION, "Rate", value, advice)
+    return ok(Group.CONFIGURATION, "Rate", value)
 
 
 def _zones(clinic: Clinic | None) -> CheckResult:

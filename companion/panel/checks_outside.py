@@ -11,13 +11,12 @@ from django.conf import settings
 
 from companion.clinics.models import Bot, Clinic
 from companion.clinics.sealed import CannotOpen
-from companion.panel import facts, judge
+from companion.panel import facts, judge, looks
 from companion.panel.check import CheckResult, Group, failed, ok, warning
 from companion.panel.direct import NoAnswer, ask
 from companion.panel.facts import Beat
-from companion.service.clock import machine_now
 from companion.service.models import Kind
-from companion.telegram.client import BotToken, CallFailed, Client
+from companion.telegram.client import BotToken, Client
 from companion.telegram.outcomes import Answer, Outcome
 from companion.telegram.outcomes import Kind as OutcomeKind
 
@@ -37,6 +36,8 @@ class _Said:
     bot: Bot
     said: Answer | Outcome
     at: dt.datetime
+    webhook: bool | None = None
+    """Whether one is set; None: not known."""
 
 
 def network(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
@@ -80,6 +81,8 @@ def _telegram(clinic: Clinic | None) -> Iterator[CheckResult]:
     answers = asyncio.run(_ask_all(rows))
     for answer in answers:
         yield _bot(answer)
+        if answer.webhook is not None:
+            yield _webhook(answer.bot.clinic.slug, set_up=answer.webhook)
     if dates := [one for one in answers if one.said.server_date is not None]:
         yield _clock(dates[0])
 
@@ -90,12 +93,8 @@ async def _ask_all(rows: list[Bot]) -> list[_Said]:
 
 
 async def _ask(client: Client, bot: Bot) -> _Said:
-    said: Answer | Outcome
-    try:
-        said = await client.call(BotToken(bot.token), "getMe", {}, timeout=_TELEGRAM_SECONDS)
-    except CallFailed as failure:
-        said = failure.outcome
-    return _Said(bot, said, machine_now())
+    said = await looks.ask(client, BotToken(bot.token))
+    return _Said(bot, said.me, said.at, looks.webhook_of(said))
 
 
 def _bot(answer: _Said) -> CheckResult:
@@ -108,6 +107,17 @@ def _bot(answer: _Said) -> CheckResult:
     why = answer.said.note or f"HTTP {answer.said.error_code}"
     advice = f"Telegram can't be reached at {settings.COMPANION.bot_api_url}. See the connection, DNS and firewall."
     return failed(Group.NETWORK, name, why, advice)
+
+
+def _webhook(slug: str, *, set_up: bool) -> CheckResult:
+    name = f"Updates of the bot of {slug}"
+    if set_up:
+        advice = (
+            "Telegram sends updates to a webhook, so the listener gets no replies. Whoever set it removes it (the Bot "
+            "API's deleteWebhook), or gives this clinic a bot of its own."
+        )
+        return failed(Group.NETWORK, name, "a webhook is set", advice)
+    return ok(Group.NETWORK, name, "by polling")
 
 
 def _clock(answer: _Said) -> CheckResult:

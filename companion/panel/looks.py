@@ -49,7 +49,6 @@ def keep(bot: Bot, said: Said, *, now: dt.datetime) -> None:
     accepted = isinstance(said.me, Answer)
     error = {} if isinstance(said.me, Answer) else {"last_error": words(said.me), "last_error_at": now}
     info = said.webhook.result if isinstance(said.webhook, Answer) else None
-    webhook = bool(info.get("url")) if isinstance(info, dict) and "url" in info else None
     pending = info.get("pending_update_count") if isinstance(info, dict) else None
     BotLook.objects.update_or_create(
         clinic_id=bot.clinic_id,
@@ -57,12 +56,18 @@ def keep(bot: Bot, said: Said, *, now: dt.datetime) -> None:
             "at": now,
             "accepted": accepted,
             "latency_ms": round(said.milliseconds, 1) if accepted else None,
-            "webhook": webhook,
+            "webhook": webhook_of(said),
             "pending_updates": pending if isinstance(pending, int) else None,
             "skew_seconds": _skew(said),
             **error,
         },
     )
+
+
+def webhook_of(said: Said) -> bool | None:
+    """Whether a webhook is set, which keeps the listener from polling; None: not known."""
+    info = said.webhook.result if isinstance(said.webhook, Answer) else None
+    return bool(info["url"]) if isinstance(info, dict) and "url" in info else None
 
 
 def words(outcome: Outcome) -> str:

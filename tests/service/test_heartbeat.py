@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from companion.service.clock import database_now
-from companion.service.heartbeat import Heart
+from companion.service.heartbeat import Heart, fingerprint
 from companion.service.models import Heartbeat
 from tests.service.waiting import until
 
@@ -37,7 +37,7 @@ def test_a_process_that_starts_shows_itself_at_once() -> None:
         beat = a_beat()
 
     assert (beat.kind, beat.pid, beat.health_url) == ("dispatcher", os.getpid(), "http://127.0.0.1:9")
-    assert beat.state == {"on_wire": 3}
+    assert beat.state == {"on_wire": 3, "key": fingerprint()}
     assert database_now() - beat.beat_at < dt.timedelta(minutes=1)
 
 
