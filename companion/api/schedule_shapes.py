@@ -7,7 +7,7 @@ from pydantic import Field, StrictBool, StrictStr, WithJsonSchema
 
 from companion.api.message_shapes import Author
 from companion.api.paging import ListParameters, Parameters
-from companion.api.values import Body, Day, Id, Instant, Line, QueryNumber, Shape, Whole
+from companion.api.values import Body, Day, Id, Instant, Line, QueryFlag, QueryNumber, Shape, Whole
 from companion.planning import drafts
 from companion.times.rule import MAX_COUNT, MAX_EXCEPTIONS, MAX_INTERVAL, MAX_TIMES
 from companion.times.walls import Moved
@@ -104,6 +104,9 @@ class ScheduleParameters(ListParameters):
     """Which Schedules."""
 
     state: StateName | None = None
+    review: Annotated[
+        QueryFlag | None, Field(description="Only those without an end whose day to be looked at again has come.")
+    ] = None
 
 
 class PreviewParameters(Parameters):

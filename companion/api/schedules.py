@@ -27,6 +27,7 @@ from companion.planning.preview import preview
 from companion.schedules import queries
 from companion.schedules.models import Schedule
 from companion.service.clock import database_now
+from companion.times.walls import local
 
 router = Router(tags=["schedules"])
 _ONE = "/schedules/{id}"
@@ -94,6 +95,9 @@ def list_schedules(request: HttpRequest, query: Query[ScheduleParameters]) -> Sc
     """List schedules, newest first."""
     clinic = caller_of(request).clinic
     found = queries.schedules(clinic, query.state or "")
+    if query.review:
+        today = local(database_now(), clinic.timezone).date()
+        found = found.filter(pk__in=queries.to_review(clinic, today).values("pk"))
     if query.cursor:
         found = found.filter(id__lt=UUID(read_cursor(_LIST, query.cursor)))
     rows = list(found[: query.limit + 1])

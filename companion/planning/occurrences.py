@@ -19,7 +19,8 @@ from companion.times.workdays import FARTHEST, Calendar, WhenAvoided, is_avoided
 
 # Daylight saving, a zone's skipped day and quiet hours together move an Occurrence by less than this, and later only.
 _FARTHEST_MOVE = dt.timedelta(days=2, hours=4)
-_TO_A_WORKING_DAY = dt.timedelta(days=FARTHEST)
+# Twice, since the end of quiet hours may lie on a day to avoid again.
+_TO_A_WORKING_DAY = dt.timedelta(days=2 * FARTHEST + 1)
 _LAST = dt.datetime(2101, 1, 3, tzinfo=dt.UTC)
 
 
@@ -96,8 +97,20 @@ def _placed(draft: Draft, wall: dt.datetime, zone: str, times: ClinicTimes) -> C
     if on != wall:
         moved = Moved.WORKING_DAY
     if draft.quiet_hours == Quiet.WAIT and (quiet_end := quiet_until(due_at, zone, times.quiet)):
-        due_at, moved = quiet_end, Moved.QUIET_HOURS
+        awake = _awake_on_a_working_day(draft, quiet_end, zone, times.calendar)
+        if awake is None:
+            return None
+        due_at, moved = awake, Moved.QUIET_HOURS
     return Coming(walls.wall_name(wall), zone, due_at, moved)
+
+
+def _awake_on_a_working_day(draft: Draft, end: dt.datetime, zone: str, calendar: Calendar) -> dt.datetime | None:
+    """The end of quiet hours, or where that is on a day to avoid, the same time on the day it is moved to."""
+    wall = walls.local(end, zone).replace(tzinfo=None, fold=0)
+    day = working_day(wall.date(), draft.avoid, draft.when_avoided, calendar)
+    if day is None or day == wall.date():
+        return end if day else None
+    return walls.place(dt.datetime.combine(day, wall.time()), zone).at
 
 
 def _on_a_working_day(draft: Draft, wall: dt.datetime, calendar: Calendar) -> dt.datetime | None:

@@ -256,3 +256,11 @@ def test_what_is_no_occurrence_can_not_be_skipped(clinic: Clinic, api: Program) 
     answer = api.post(f"{path}/skip", {"occurrence": "2035-12-02T10:00"})
 
     assert (answer.status, answer.wrong_fields) == (422, ["occurrence"])
+
+
+def test_the_series_to_look_at_again_are_listed(clinic: Clinic, api: Program) -> None:
+    due = planned(clinic, api, review_on="2026-01-01")
+    planned(clinic, api, review_on="2099-01-01")
+    planned(clinic, api)
+
+    assert [one["id"] for one in api.get("/schedules?review=true").json["items"]] == [due["id"]]

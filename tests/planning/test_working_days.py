@@ -107,6 +107,43 @@ def test_a_fortnight_closed_is_moved_over_and_longer_is_skipped() -> None:
     assert moved == [dt.date(2027, 1, 4)]
 
 
+@pytest.mark.parametrize(
+    ("when", "goes_out"),
+    [(WhenAvoided.SKIP, []), (WhenAvoided.NEXT, ["Mon 08:00"]), (WhenAvoided.PREVIOUS, ["Fri 08:00"])],
+)
+def test_what_waits_for_the_end_of_a_fridays_quiet_hours_does_not_go_out_on_saturday(
+    when: WhenAvoided, goes_out: list[str]
+) -> None:
+    fridays = Recurrence(Frequency.WEEKLY, weekdays=("fr",))
+    draft = a_draft(
+        fridays,
+        starts_at=dt.datetime(2026, 12, 1, 23),  # noqa: DTZ001  # a wall time
+        quiet_hours=Quiet.WAIT,
+        when_avoided=when,
+    )
+
+    assert [f"{one.local:%a %H:%M}" for one in found(draft, 7)] == goes_out
+
+
+def test_a_last_day_that_is_a_sunday_moves_to_the_first_of_the_next_month() -> None:
+    monthly = Recurrence(Frequency.MONTHLY, month_days=(31,))
+
+    moved = {one.occurrence[:10]: one.local.date().isoformat() for one in found(a_draft(monthly), 100)}
+
+    assert (moved["2027-01-31"], moved["2027-02-28"]) == ("2027-02-01", "2027-03-01")
+
+
+def test_a_message_moved_onto_a_day_whose_clocks_change_keeps_its_wall_time() -> None:
+    saturdays = Recurrence(Frequency.WEEKLY, weekdays=("sa",))
+    sunday_only = Avoid(closed_days=True)
+    draft = a_draft(saturdays, avoid=sunday_only, starts_at=dt.datetime(2027, 3, 27, 2, 30))  # noqa: DTZ001
+    own = times(closed=frozenset({dt.date(2027, 3, 27)}))
+
+    first = next(coming(draft, "Europe/Berlin", own, after=START))
+
+    assert first.local.isoformat() == "2027-03-28T03:30:00+02:00"
+
+
 @settings(max_examples=60)
 @given(
     cuts=st.lists(st.integers(min_value=0, max_value=70 * 24), max_size=12),
@@ -142,6 +179,7 @@ def test_planning_in_any_windows_gives_the_same_as_planning_at_once(
     whole = list(coming(draft, zone, own, after=edges[0], until=edges[-1]))
     assert sorted(one.occurrence for part in parts for one in part) == sorted(one.occurrence for one in whole)
     assert len({one.occurrence for one in whole}) == len(whole)
+    assert [one for one in whole if is_avoided(one.local.date(), ALL, own.calendar)] == []
 
 
 def planned(clinic: Clinic, **changes: Any) -> Planned:
