@@ -49,7 +49,8 @@ def bare(file: str) -> Figures:
         next(rows)
         while batch := list(islice(rows, _BATCH)):
             with transaction.atomic(), connection.cursor() as cursor:
-                patients, places = [], []
+                patients: list[sql.Parameters] = []
+                places: list[sql.Parameters] = []
                 now = sql.instant(dt.datetime.now(dt.UTC))
                 for external_id, name, telegram_id, born, phone, zone, language, names in batch:
                     key = sql.key(new_id())

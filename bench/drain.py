@@ -1,7 +1,7 @@
 """How fast a backlog leaves: one dispatcher with all its promises kept, beside bare loops that promise nothing."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bench import inside, loops, service, table
 from bench.grounds import KINDS, Database, Grounds
@@ -12,20 +12,27 @@ _LEFT = "SELECT count(*) FROM schedules_message WHERE status <> 'sent' OR tries 
 
 
 def run(grounds: Grounds, *, quick: bool) -> None:
-    """Prints messages a second, from the first arrival at the server to the last."""
-    count = 3_000 if quick else 20_000
+    """Prints messages a second, from the first arrival at the server to the last; the best of some rounds of all."""
+    count, rounds = (3_000, 1) if quick else (20_000, 2)
     rates: dict[str, float] = {}
     with telegram() as server:
-        for which in ("aiohttp", "aiogram"):
-            loops.run(which, server.url, count)
-            rates[f"bare {which} loop"] = _rate(server.take())
-        for kind in KINDS:
-            with grounds.fresh(kind) as database:
-                rates[f"dispatcher, {kind}"] = _drain(database, server, count)
+        for _ in range(rounds):
+            for name, rate in _round(grounds, server, count):
+                rates[name] = max(rate, rates.get(name, 0))
     bare = rates["bare aiohttp loop"]
     rows = [(name, f"{rate:,.0f}/s", table.ratio(rate, bare)) for name, rate in rates.items()]
     note = "Each Attempt is committed durably before its request leaves, and closed after the answer."
-    table.show(f"Drain: {count:,} due messages, 100 in flight", ("", "messages", "of bare aiohttp"), rows, note)
+    title = f"Drain: {count:,} due messages, 100 in flight, best of {rounds}"
+    table.show(title, ("", "messages", "of bare aiohttp"), rows, note)
+
+
+def _round(grounds: Grounds, server: Telegram, count: int) -> Iterator[tuple[str, float]]:
+    for which in ("aiohttp", "aiogram"):
+        loops.run(which, server.url, count)
+        yield f"bare {which} loop", _rate(server.take())
+    for kind in KINDS:
+        with grounds.fresh(kind) as database:
+            yield f"dispatcher, {kind}", _drain(database, server, count)
 
 
 def _drain(database: Database, server: Telegram, count: int) -> float:

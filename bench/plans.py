@@ -51,7 +51,7 @@ def plan(patients: int) -> Figures:
 
 def bare() -> Figures:
     """Takes the planned rows out and writes them again by one executemany in one transaction."""
-    columns = [field.column for field in Message._meta.local_concrete_fields]
+    columns = [str(field.column) for field in Message._meta.local_concrete_fields]
     names, places = ", ".join(columns), ", ".join(["%s"] * len(columns))
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {names} FROM schedules_message ORDER BY id")

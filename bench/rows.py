@@ -153,7 +153,7 @@ def _analysed() -> None:
         _run("VACUUM ANALYZE")
 
 
-def _run(statement: str, *parameters: object) -> None:
+def _run(statement: str, *parameters: bytes) -> None:
     with connection.cursor() as cursor:
         # Always with parameters, so that %% means the same everywhere.
         cursor.execute(statement, list(parameters))

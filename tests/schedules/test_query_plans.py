@@ -150,7 +150,7 @@ def _emptied(clinic: Clinic) -> None:
 
 
 def held(clinic: Clinic) -> Sequence[Message]:
-    return Message.objects.filter(clinic=clinic, lease_token=_LEASE).order_by("id")
+    return list(Message.objects.filter(clinic=clinic, lease_token=_LEASE).order_by("id"))
 
 
 def a_page_of(clinic: Clinic, wanted: MessageFilter, order: Order = "due_at") -> Plans:
