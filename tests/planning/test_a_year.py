@@ -28,7 +28,6 @@ START = dt.datetime(2026, 12, 1, tzinfo=dt.UTC)
 YEAR = 365
 ZONES = (
     "Europe/Berlin",
-    "America/New_York",
     "Pacific/Auckland",
     "Asia/Kathmandu",
     "Australia/Lord_Howe",
