@@ -15,6 +15,7 @@ from django.db import connection
 from companion.listener.database import Database
 from companion.listener.poller import Listened, Poller, listened
 from companion.listener.sync_loop import SyncLoop
+from companion.listener.verifying import Verifier
 from companion.service import health_port
 from companion.service.heartbeat import Heart
 from companion.telegram.client import Client
@@ -56,6 +57,7 @@ class Service:
         self._api_url: Final = api_url
         self._sandbox: Final = sandbox
         self._pollers: Final[dict[Listened, tuple[Poller, asyncio.Task[None]]]] = {}
+        self._verifiers: Final[dict[Listened, asyncio.Task[None]]] = {}
         self._trouble = ""
 
     async def serve(self, stop: asyncio.Event) -> None:
@@ -89,18 +91,23 @@ class Service:
                 bots = await database.patiently(listened, self._sandbox, on_trouble=self._note)
                 for gone in self._pollers.keys() - bots:
                     await _end(self._pollers.pop(gone)[1])
+                    await _end(self._verifiers.pop(gone))
                 for bot in bots - self._pollers.keys():
                     poller = Poller(client, database, bot)
                     self._pollers[bot] = (poller, asyncio.create_task(poller.run()))
-                for _, task in self._pollers.values():
+                    self._verifiers[bot] = asyncio.create_task(Verifier(client, database, bot).run())
+                for task in self._tasks():
                     if task.done():
-                        # A poller ends by a mistake of ours only: the process goes down with it and is started anew.
+                        # A task ends by a mistake of ours only: the process goes down with it and is started anew.
                         task.result()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), BOTS_SECONDS)
         finally:
-            for _, task in self._pollers.values():
+            for task in self._tasks():
                 await _end(task)
+
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [*(task for _, task in self._pollers.values()), *self._verifiers.values()]
 
     def _note(self, trouble: str) -> None:
         self._trouble = trouble

@@ -1,0 +1,122 @@
+"""Asks Telegram in the background whether it knows the chats of Telegram IDs that came from outside (getChat).
+
+Gently: one at a time, a few a minute, only while no message waits, in a slot of the bot's own rate. It sends nothing.
+"""
+
+import asyncio
+import datetime as dt
+import uuid
+from typing import Final
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+
+from companion.clinics.models import Bot
+from companion.dispatch import begin, pace
+from companion.listener.database import Database
+from companion.listener.poller import Listened
+from companion.patients import consent
+from companion.patients.models import Patient, Trouble, Verified
+from companion.schedules.models import Message, Status
+from companion.service.clock import database_now
+from companion.telegram.client import CallFailed, Client
+from companion.telegram.methods import get_chat
+from companion.telegram.outcomes import BLOCKED, Kind, Outcome
+
+log = structlog.get_logger(__name__)
+EVERY_SECONDS: Final = 15.0
+AFTER_TROUBLE: Final = 300.0
+
+
+class Verifier:
+    """One bot's verifying, until it is cancelled."""
+
+    def __init__(self, client: Client, database: Database, bot: Listened, every: float = EVERY_SECONDS) -> None:
+        self._client: Final = client
+        self._database: Final = database
+        self._bot: Final = bot
+        self._every: Final = every
+
+    async def run(self) -> None:
+        """Never returns."""
+        while True:
+            wait = await self._one()
+            await asyncio.sleep(wait or self._every)
+
+    async def _one(self) -> float | None:
+        """Verifies one Telegram ID, where there is one; seconds to wait where Telegram is in trouble."""
+        asked = await self._database.patiently(claim, self._bot.id, on_trouble=_quietly)
+        if asked is None:
+            return None
+        telegram_id, wait = asked
+        await asyncio.sleep(wait)
+        try:
+            await get_chat(self._client, self._bot.token, telegram_id)
+        except CallFailed as failure:
+            found = verdict(failure.outcome)
+            if found is None:
+                log.info("verifying waits", bot=str(self._bot.id), outcome=failure.outcome.kind.value)
+                return failure.outcome.retry_after or AFTER_TROUBLE
+        else:
+            found = Verified.FOUND
+        await self._database.patiently(note, self._bot.id, telegram_id, found, on_trouble=_quietly)
+        return None
+
+
+def claim(bot_id: uuid.UUID) -> tuple[int, float] | None:
+    """The next Telegram ID to be asked about, and the seconds until its slot; None while messages wait or none is."""
+    now = database_now()
+    with transaction.atomic():
+        bot = Bot.objects.select_for_update().filter(pk=bot_id).first()
+        if bot is None or bot.closed_why or _messages_wait(bot, now):
+            return None
+        found = unverified(bot)
+        if found is None:
+            return None
+        own = settings.COMPANION
+        limits = begin.Limits(own.rate_per_second, pace.chat_gap(own.rate_per_chat))
+        slot = begin.take_slot(bot_id, limits, now=now)
+    return found, max((slot - now).total_seconds(), 0.0)
+
+
+def unverified(bot: Bot) -> int | None:
+    """A Telegram ID of the bot's clinic that Telegram has not been asked about: new ones first, then exchanged ones."""
+    here = Patient.objects.filter(clinic_id=bot.clinic_id, left_at__isnull=True, telegram_id__isnull=False)
+    new = here.filter(verified_id__isnull=True).order_by("id")
+    exchanged = here.filter(verified_id__isnull=False).exclude(verified_id=F("telegram_id"))
+    first = new.values_list("telegram_id", flat=True).first()
+    return first or exchanged.order_by().values_list("telegram_id", flat=True).first()
+
+
+def verdict(outcome: Outcome) -> Verified | None:
+    """What a no to getChat says of the chat; None where it says nothing of it."""
+    if outcome.kind is not Kind.PERMANENT:
+        return None
+    return Verified.BLOCKED if outcome.reason == BLOCKED else Verified.NOT_FOUND
+
+
+def note(bot_id: uuid.UUID, telegram_id: int, found: Verified) -> None:
+    """With all patients of the chat; what a message has shown since of a chat that is found stays."""
+    bot = Bot.objects.select_related("clinic").filter(pk=bot_id).first()
+    if bot is None:
+        return
+    with transaction.atomic():
+        chat = Patient.objects.filter(clinic=bot.clinic, telegram_id=telegram_id)
+        if found == Verified.FOUND:
+            chat.filter(trouble=Trouble.CHAT_NOT_FOUND).update(trouble=Trouble.NONE, trouble_at=None)
+        else:
+            trouble = Trouble.BLOCKED if found == Verified.BLOCKED else Trouble.CHAT_NOT_FOUND
+            consent.mark_trouble(bot.clinic, telegram_id, trouble, now=database_now())
+        chat.update(verified=found, verified_id=telegram_id)
+    log.info("a chat was verified", bot=str(bot_id), found=found.value)
+
+
+def _messages_wait(bot: Bot, now: dt.datetime) -> bool:
+    waiting = Message.objects.filter(clinic_id=bot.clinic_id, status=Status.PENDING, due_at__lte=now)
+    return waiting.exists()
+
+
+def _quietly(_: str) -> None:
+    """The poller tells of the same database."""
