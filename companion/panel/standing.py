@@ -97,9 +97,11 @@ def count(clinic: Clinic, standing: Standing, *, now: dt.datetime) -> int:
     return narrow(Message.objects.filter(clinic=clinic), clinic, standing, now=now).order_by()[:COUNTED_TO].count()
 
 
-def failures(clinic: Clinic, *, now: dt.datetime) -> list[Failures]:
-    """The failures of the last 24 hours by code, the most frequent first."""
-    own = narrow(Message.objects.filter(clinic=clinic), clinic, Standing.FAILED_24H, now=now)
+def failures(clinic: Clinic, *, now: dt.datetime, within: dt.timedelta = _DAY) -> list[Failures]:
+    """The failures of the last 24 hours, or less, by code, the most frequent first."""
+    own = narrow(
+        Message.objects.filter(clinic=clinic, ended_at__gte=now - within), clinic, Standing.FAILED_24H, now=now
+    )
     counted = Counter(own.order_by("-due_at").values_list("reason", flat=True)[:COUNTED_TO])
     return [
         Failures(code, Reason(code).label, sentence(code), number, code in RETRYABLE)

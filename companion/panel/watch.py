@@ -1,4 +1,4 @@
-"""The Control Panel's own thread in the dispatcher and the listener: counts past hours, asks about bots.
+"""The Control Panel's own thread in the dispatcher and the listener: counts past hours, asks about bots, tells alerts.
 
 It sends nothing and decides nothing about a Message. Two of them, or many, don't disturb each other.
 """
@@ -12,7 +12,7 @@ import structlog
 from django.db import Error, close_old_connections, connection
 
 from companion.clinics.models import Clinic
-from companion.panel import looks, tally
+from companion.panel import alerts, looks, tally
 from companion.service.clock import database_now
 
 log = structlog.stdlib.get_logger(__name__)
@@ -38,6 +38,7 @@ def look() -> None:
     now = database_now()
     looks.look_at_bots(now=now)
     for clinic in Clinic.objects.order_by("id"):
+        alerts.look(clinic, now=now)
         tally.count_up(clinic, now=now)
 
 

@@ -13,6 +13,7 @@ from companion.patients.models import Patient, Trouble
 from companion.service import health_port
 from companion.service.heartbeat import fingerprint
 from companion.service.models import Kind
+from companion.telegram.outcomes import Answer
 from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient
 from tests.panel.stories import a_heartbeat
 
@@ -115,7 +116,7 @@ def test_a_zone_that_nobody_knows_is_named() -> None:
 
 
 def test_a_clock_that_is_off_by_minutes_fails() -> None:
-    said = checks_outside._Said(a_bot(a_clinic()), checks_outside.Answer({}, NOW), NOW + dt.timedelta(minutes=3))
+    said = checks_outside._Said(a_bot(a_clinic()), Answer({}, NOW), NOW + dt.timedelta(minutes=3))
 
     assert checks_outside._clock(said).result == "failed"
 
