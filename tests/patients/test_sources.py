@@ -218,7 +218,7 @@ def test_a_database_that_is_away_changes_nothing_and_its_password_is_said_nowher
     assert "s3cret" not in run.detail
 
 
-def test_a_query_is_a_source_too_and_can_write_nothing(clinic: Clinic, hospital: Hospital) -> None:
+def test_a_query_is_a_source_too(clinic: Clinic, hospital: Hospital) -> None:
     hospital.admits("P-1", "Ana")
     mapping = 'query = "SELECT mrn AS id, full_name AS n FROM people WHERE discharged IS NULL;"\n[columns]\n'
     keeping.set_sql(a_caller(clinic, Role.ADMIN), hospital.url, mapping + 'external_id = "id"\nname = "n"\n', now=NOW)
