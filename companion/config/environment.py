@@ -114,7 +114,8 @@ def postgresql(url: str) -> dict[str, object]:
         "HOST": options.pop("host", "") or unquote(parts.hostname or ""),
         "PORT": str(parts.port or options.pop("port", "")),
         # Without it a cut network would keep a page, or health, waiting for minutes.
-        "OPTIONS": {"connect_timeout": "5", **options},
+        # And a process that is frozen within a transaction must not keep all others from its rows.
+        "OPTIONS": {"connect_timeout": "5", "options": "-c idle_in_transaction_session_timeout=10s", **options},
         "CONN_HEALTH_CHECKS": True,
         "CONN_MAX_AGE": 60,
     }
