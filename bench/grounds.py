@@ -86,6 +86,9 @@ class Grounds:
         if kind == SQLITE:
             if model:
                 shutil.copyfile(model.folder / "companion.sqlite3", folder / "companion.sqlite3")
+                # Else the product's first durable commit would wait for all of it.
+                with (folder / "companion.sqlite3").open("rb+") as copy:
+                    os.fsync(copy.fileno())
             return Database(kind, folder, "")
         template = f" TEMPLATE {Path(model.folder).name} STRATEGY file_copy" if model else ""
         self._administer(f"CREATE DATABASE {name}{template}")

@@ -13,6 +13,7 @@ from companion.cli import prepare
 from companion.clinics.clinics import first_clinic
 from companion.clinics.models import Bot, Clinic
 from companion.clinics.sealed import seal
+from companion.panel import tally
 from companion.patients.models import Consent, Patient
 from companion.schedules.models import Lane, Message, Schedule, State, Status, Version
 from companion.service.wake import ring
@@ -83,6 +84,8 @@ def fill(pending: int) -> None:
             reason=f"CASE WHEN {sent} THEN '' WHEN {failed} THEN 'too_late' ELSE 'by_person' END",
         )  # fmt: skip
         _run(_ATTEMPTS, seal("Dear Ana, please take your tablet now.", "schedules.Attempt.text"))
+    # As the Control Panel would have done hour by hour, while all this happened.
+    tally.count_up(Clinic.objects.get(), now=_now())
     _analysed()
 
 
@@ -172,8 +175,8 @@ def _run(statement: str, *parameters: bytes) -> None:
 
 def _numbers(count: int) -> str:
     """A FROM item of the numbers i from 0 on, on both databases."""
-    numbers = f"WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {count - 1}) SELECT i FROM n"
-    return f"({numbers}) AS numbers"
+    numbers = f"SELECT CAST(0 AS bigint) UNION ALL SELECT i + 1 FROM n WHERE i < {count - 1}"
+    return f"(WITH RECURSIVE n(i) AS ({numbers}) SELECT i FROM n) AS numbers"
 
 
 def _id(kind: str, number: str) -> str:
