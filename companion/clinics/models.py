@@ -36,6 +36,10 @@ class Clinic(models.Model):
     planned_with = models.CharField(max_length=64, blank=True, default="", db_default="")
     """The releases of time zones and holidays that its plans were made with (times/workdays.py)."""
     consent_required = models.BooleanField(default=False)
+    urgent_words = models.JSONField(default=list, db_default=[])
+    """Words by which a patient asks for urgent help; none are looked for without a number to call."""
+    urgent_phone = models.CharField(max_length=40, blank=True, default="", db_default="")
+    """Whom a patient is to call then, as it is told to them."""
     demo = models.BooleanField(default=False)
     """Filled with invented patients: no real bot may ever serve it."""
     sending_paused_at = models.DateTimeField(null=True)

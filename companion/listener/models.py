@@ -3,7 +3,7 @@
 from django.db import models
 
 from companion.clinics.keys import new_id
-from companion.clinics.models import Clinic
+from companion.clinics.models import Clinic, Member
 from companion.clinics.sealed import SealedField
 from companion.patients.models import Patient
 from companion.schedules.models import Message
@@ -37,6 +37,64 @@ class Reply(models.Model):
         indexes = [
             models.Index(fields=["clinic", "-at"], name="replies_by_time"),
             models.Index(fields=["patient", "at"], name="replies_of_a_patient"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Standing(models.TextChoices):
+    """Where a Conversation stands in the inbox."""
+
+    UNREAD = "unread", "Unread"
+    TAKEN = "taken", "Taken"
+    DONE = "done", "Done"
+
+
+class Conversation(models.Model):
+    """A patient's (or a stranger's) conversation as the inbox keeps it: whether it asks for staff, and who has it.
+
+    There is one for whoever wrote or did not answer; inbox.py changes it. `unread` counts what came since somebody of
+    the clinic last looked after it; `urgent_at` stands from a word that asks for urgent help until somebody takes it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="conversations", db_index=False)
+    patient = models.ForeignKey(Patient, models.PROTECT, null=True, related_name="conversations", db_index=False)
+    telegram_id = models.BigIntegerField()
+    """The chat that the newest came from, or was sent to."""
+    standing = models.CharField(max_length=8, choices=Standing, default=Standing.UNREAD)
+    holder = models.ForeignKey(Member, models.SET_NULL, null=True, related_name="conversations")
+    holder_name = models.CharField(max_length=200, blank=True, default="")
+    since = models.DateTimeField()
+    """When it came to where it stands."""
+    unread = models.PositiveIntegerField(default=0)
+    last_reply = models.ForeignKey(Reply, models.PROTECT, null=True, related_name="+", db_index=False)
+    urgent_at = models.DateTimeField(null=True)
+    unanswered = models.ForeignKey(Message, models.PROTECT, null=True, related_name="+")
+    """The newest Message that was not answered in time, until it is or somebody is done with it."""
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["patient"], condition=models.Q(patient__isnull=False), name="conversation_once_of_a_patient"
+            ),
+            models.UniqueConstraint(
+                fields=["clinic", "telegram_id"],
+                condition=models.Q(patient__isnull=True),
+                name="conversation_once_of_a_stranger",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(standing__in=Standing.values), name="conversation_has_a_known_standing"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["clinic", "standing", "since", "id"], name="conversations_by_standing"),
+            models.Index(
+                fields=["clinic", "urgent_at"],
+                condition=models.Q(urgent_at__isnull=False),
+                name="conversations_urgent",
+            ),
         ]
 
     def __str__(self) -> str:

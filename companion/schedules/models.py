@@ -57,6 +57,15 @@ class IfUnknown(models.TextChoices):
     RESEND = "resend", "Send it again, once"
 
 
+class Follow(models.TextChoices):
+    """Why a Message follows another one; each comes at most once to one Message."""
+
+    NONE = "", "It doesn't"
+    LATER = "later", "The patient asked for it later"
+    REMINDER = "reminder", "No answer came in time"
+    SHOWN = "shown", "Shows the answer in place of the buttons"
+
+
 class AttemptOutcome(models.TextChoices):
     """What came of one try; empty while it is on the wire."""
 
@@ -85,6 +94,8 @@ class Schedule(models.Model):
     quiet_hours = models.CharField(max_length=8, choices=Quiet, default=Quiet.IGNORE)
     if_unknown = models.CharField(max_length=8, choices=IfUnknown, default=IfUnknown.HOLD)
     lane = models.PositiveSmallIntegerField(choices=Lane, default=Lane.REMINDER)
+    answer_within = models.DurationField(null=True)
+    """So long after a Message was sent staff hears that no answer came; null: nobody waits for one."""
     avoid_weekends = models.BooleanField(default=False, db_default=False)
     avoid_holidays = models.BooleanField(default=False, db_default=False)
     avoid_closed_days = models.BooleanField(default=False, db_default=False)
@@ -147,6 +158,8 @@ class Version(models.Model):
     schedule = models.ForeignKey(Schedule, models.CASCADE, related_name="versions", db_index=False)
     number = models.PositiveIntegerField()
     text = SealedField("schedules.Version.text")
+    buttons = SealedField("schedules.Version.buttons", null=True)
+    """The answer buttons, as buttons.py writes them down; null: none."""
     created_at = models.DateTimeField()
 
     class Meta:
@@ -181,13 +194,19 @@ class Message(models.Model):
     text = SealedField("schedules.Message.text", null=True)
     """Its own words: of an answer, a short form, or where a person edited this one; else the version's."""
     buttons = models.JSONField(null=True)
-    """Telegram's inline keyboard: rows of {text, callback_data}."""
+    """Telegram's inline keyboard: rows of {text, callback_data}. Of a schedule's Message: the version's."""
     telegram_id = models.BigIntegerField(null=True)
     """Of an answer to a chat that is no patient's; else the patient's own at the time of sending."""
     by_hand = models.BooleanField(default=False)
     """A person edited, sent or retried this one: the Planner leaves it alone."""
     answers_stop_or_start = models.BooleanField(default=False)
     """The one kind of message that passes a withdrawn consent."""
+    follows = models.ForeignKey("self", models.PROTECT, null=True, related_name="followed_by", db_index=False)
+    """The one that this one says again, or whose buttons it replaces; `schedule` is then null, `version` says whose."""
+    follow_kind = models.CharField(max_length=8, choices=Follow, blank=True, default="", db_default="")
+    answer_by = models.DateTimeField(null=True)
+    """Set when it was sent, while an answer is waited for (listener/unanswered.py)."""
+    answered_at = models.DateTimeField(null=True)
     created_by_kind = models.CharField(max_length=16, blank=True, default="")
     created_by_name = models.CharField(max_length=200, blank=True, default="")
     created_at = models.DateTimeField()
@@ -203,6 +222,11 @@ class Message(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["schedule", "patient", "occurrence"], name="one_message_per_occurrence"),
+            models.UniqueConstraint(
+                fields=["follows", "follow_kind"],
+                condition=Q(follows__isnull=False),
+                name="message_followed_once_of_a_kind",
+            ),
             models.CheckConstraint(condition=Q(status__in=Status.values), name="message_has_a_known_status"),
             models.CheckConstraint(
                 condition=Q(status__in=["failed", "cancelled"], reason__gt="")
@@ -221,6 +245,7 @@ class Message(models.Model):
             ),
             models.Index(fields=["lease_until"], name="messages_leased", condition=Q(lease_until__isnull=False)),
             models.Index(fields=["late_at"], name="messages_to_expire", condition=Q(status="pending")),
+            models.Index(fields=["answer_by"], name="messages_unanswered", condition=Q(answer_by__isnull=False)),
             models.Index(fields=["clinic", "due_at", "id"], name="messages_by_due"),
             models.Index(fields=["clinic", "status", "due_at", "id"], name="messages_by_status"),
             models.Index(fields=["patient", "due_at", "id"], name="messages_of_a_patient"),

@@ -1,0 +1,28 @@
+from django.db import migrations, models
+
+from companion.schedules.migrations._online import AddIndexOnline, AddUniqueOnline
+
+
+class Migration(migrations.Migration):
+    atomic = False
+
+    dependencies = [
+        ("schedules", "0003_answers"),
+    ]
+
+    operations = [
+        AddIndexOnline(
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("answer_by__isnull", False)), fields=["answer_by"], name="messages_unanswered"
+            ),
+        ),
+        AddUniqueOnline(
+            model_name="message",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("follows__isnull", False)),
+                fields=("follows", "follow_kind"),
+                name="message_followed_once_of_a_kind",
+            ),
+        ),
+    ]
