@@ -70,8 +70,8 @@ def _sent(clinic: Clinic, hour: dt.datetime) -> QuerySet[Attempt]:
 
 
 def _failed(clinic: Clinic, hour: dt.datetime) -> QuerySet[Message]:
-    lately = Message.objects.filter(clinic=clinic, status=Status.FAILED, due_at__gte=hour - tally.LATEST_END)
-    return lately.filter(ended_at__gte=hour, ended_at__lt=hour + _HOUR)
+    # By messages_failed_by_end.
+    return Message.objects.filter(clinic=clinic, status=Status.FAILED, ended_at__gte=hour, ended_at__lt=hour + _HOUR)
 
 
 def _count(found: "QuerySet[Message] | QuerySet[Attempt]") -> int:

@@ -83,8 +83,8 @@ def narrow(found: QuerySet[Message], clinic: Clinic, standing: Standing, *, now:
             since = _since(clinic, standing, now)
             return found.filter(status=Status.SENT, due_at__gte=since - LATEST_END, sent_at__gte=since)
         case Standing.FAILED_TODAY | Standing.FAILED_24H:
-            since = _since(clinic, standing, now)
-            return found.filter(status=Status.FAILED, due_at__gte=since - LATEST_END, ended_at__gte=since)
+            # By messages_failed_by_end.
+            return found.filter(status=Status.FAILED, ended_at__gte=_since(clinic, standing, now))
 
 
 def count(clinic: Clinic, standing: Standing, *, now: dt.datetime) -> int:
@@ -99,10 +99,9 @@ def count(clinic: Clinic, standing: Standing, *, now: dt.datetime) -> int:
 
 def failures(clinic: Clinic, *, now: dt.datetime, within: dt.timedelta = _DAY) -> list[Failures]:
     """The failures of the last 24 hours, or less, by code, the most frequent first."""
-    own = narrow(
-        Message.objects.filter(clinic=clinic, ended_at__gte=now - within), clinic, Standing.FAILED_24H, now=now
-    )
-    counted = Counter(own.order_by("-due_at").values_list("reason", flat=True)[:COUNTED_TO])
+    # By messages_failed_by_end, which holds the reason too.
+    own = Message.objects.filter(clinic=clinic, status=Status.FAILED, ended_at__gte=now - within)
+    counted = Counter(own.order_by("-ended_at").values_list("reason", flat=True)[:COUNTED_TO])
     return [
         Failures(code, Reason(code).label, sentence(code), number, code in RETRYABLE)
         for code, number in counted.most_common()

@@ -51,7 +51,7 @@ def count_up(clinic: Clinic, *, now: dt.datetime) -> None:
 
 
 def _ended(clinic: Clinic, since: dt.datetime, until: dt.datetime) -> Iterable[tuple[dt.datetime, str, int]]:
-    # By attempts_by_end and by messages_by_status.
+    # By attempts_by_end and by messages_failed_by_end.
     sent = Attempt.objects.filter(
         clinic=clinic, ended_at__gte=since, ended_at__lt=until, outcome=AttemptOutcome.SENT
     ).annotate(hour=TruncHour("ended_at", tzinfo=dt.UTC))
@@ -60,8 +60,6 @@ def _ended(clinic: Clinic, since: dt.datetime, until: dt.datetime) -> Iterable[t
     failed = Message.objects.filter(
         clinic=clinic,
         status=Status.FAILED,
-        due_at__gte=since - LATEST_END,
-        due_at__lt=until,
         ended_at__gte=since,
         ended_at__lt=until,
     ).annotate(hour=TruncHour("ended_at", tzinfo=dt.UTC))

@@ -248,6 +248,9 @@ class Message(models.Model):
             models.Index(fields=["answer_by"], name="messages_unanswered", condition=Q(answer_by__isnull=False)),
             models.Index(fields=["clinic", "due_at", "id"], name="messages_by_due"),
             models.Index(fields=["clinic", "status", "due_at", "id"], name="messages_by_status"),
+            models.Index(
+                fields=["clinic", "ended_at", "reason"], name="messages_failed_by_end", condition=Q(status="failed")
+            ),
             models.Index(fields=["patient", "due_at", "id"], name="messages_of_a_patient"),
             models.Index(fields=["schedule", "due_at", "id"], name="messages_of_a_schedule"),
         ]

@@ -13,6 +13,8 @@ from pytest_django import DjangoDbBlocker
 from companion.clinics.keys import new_id
 from companion.clinics.models import Clinic
 from companion.clinics.sealed import seal
+from companion.panel import standing, tally
+from companion.panel.standing import Standing
 from companion.patients.models import Patient
 from companion.schedules import lifecycle, queries, queue
 from companion.schedules.lifecycle import Record
@@ -276,4 +278,16 @@ def test_each_count_stops_in_an_index(clinic: Clinic) -> None:
     plans = plans_of(lambda: queries.counts(clinic, now=NOW + _MINUTE))
 
     assert plans.all_by("messages_")
+    assert not plans.read_all_messages()
+
+
+def test_the_control_panels_failures_go_by_the_index_of_what_failed(clinic: Clinic) -> None:
+    def count() -> None:
+        standing.failures(clinic, now=NOW)
+        standing.count(clinic, Standing.FAILED_24H, now=NOW)
+        tally.count_up(clinic, now=NOW)
+
+    plans = plans_of(count)
+
+    assert plans.all_by("messages_failed_by_end")
     assert not plans.read_all_messages()
