@@ -1,18 +1,17 @@
 from django.db import migrations, models
 
-from companion.service.concurrently import AddIndexWhileRunning
+from companion.schedules.migrations._online import AddIndexOnline
 
 
 class Migration(migrations.Migration):
-    # CREATE INDEX CONCURRENTLY stands in no transaction.
     atomic = False
 
     dependencies = [
-        ("schedules", "0002_working_days"),
+        ("schedules", "0004_answers_indexed"),
     ]
 
     operations = [
-        AddIndexWhileRunning(
+        AddIndexOnline(
             model_name="message",
             index=models.Index(
                 condition=models.Q(("status", "failed")),
