@@ -28,6 +28,8 @@ PATIENT: Final[JsonObject] = {
     "consent": "given",
     "reachable": True,
     "unreachable_reason": None,
+    "unreachable_code": None,
+    "telegram_id_check": "found",
     "paused_until": None,
     "paused_reason": None,
 }

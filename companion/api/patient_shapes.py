@@ -9,7 +9,7 @@ from companion.api.paging import MOST, ListParameters
 from companion.api.values import Body, Day, Instant, Line, QueryFlag, QueryNumber, Shape
 from companion.clinics.models import Clinic
 from companion.patients.models import Patient
-from companion.patients.reach import unreachable_reason
+from companion.patients.reach import SENTENCES, Why, telegram_check, why_unreachable
 
 
 class _PatientFields(Body):
@@ -51,6 +51,7 @@ class PatientParameters(ListParameters):
     q: Annotated[Line, Field(max_length=200, description="Looks in names and external ids.")] = ""
     cohort: Annotated[Line, Field(max_length=200, description="Its id or name.")] = ""
     reachable: QueryFlag | None = None
+    unreachable_code: Annotated[Why | None, Field(description="Only those with whom this stands in the way.")] = None
 
 
 class ConversationParameters(ListParameters):
@@ -96,6 +97,11 @@ class PatientShape(Shape):
     consent: Literal["unknown", "given", "withdrawn"]
     reachable: bool
     unreachable_reason: Annotated[str | None, Field(description="What to do, in one sentence.")]
+    unreachable_code: Annotated[Why | None, Field(description="The same for programs.")]
+    telegram_id_check: Annotated[
+        Literal["not_asked", "found", "not_found", "blocked"],
+        Field(description="What Telegram last said of this chat; it is asked in the background."),
+    ]
     paused_until: Annotated[str | None, Field(json_schema_extra={"format": "date"})]
     paused_reason: str | None
 
@@ -156,7 +162,7 @@ class Conversation(Shape):
 
 def shape_of(patient: Patient, clinic: Clinic) -> PatientShape:
     """A patient, with the cohorts by name."""
-    reason = unreachable_reason(patient, clinic)
+    why = why_unreachable(patient, clinic)
     return PatientShape(
         id=patient.id,
         external_id=patient.external_id,
@@ -169,8 +175,10 @@ def shape_of(patient: Patient, clinic: Clinic) -> PatientShape:
         language=patient.language,
         cohorts=sorted(cohort.name for cohort in patient.cohorts.all()),
         consent=patient.consent,
-        reachable=reason is None,
-        unreachable_reason=reason,
+        reachable=why is None,
+        unreachable_reason=SENTENCES[why] if why else None,
+        unreachable_code=why,
+        telegram_id_check=telegram_check(patient).value or "not_asked",
         paused_until=patient.paused_until.isoformat() if patient.paused_until else None,
         paused_reason=patient.paused_reason or None,
     )

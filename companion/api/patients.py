@@ -88,7 +88,9 @@ def import_patients(request: HttpRequest, file: File[UploadedFile]) -> ImportRep
 def list_patients(request: HttpRequest, query: Query[PatientParameters]) -> PatientList:
     """List patients by name."""
     clinic = caller_of(request).clinic
-    found = queries.patients(clinic, q=query.q, cohort=query.cohort, reachable=query.reachable)
+    found = queries.patients(
+        clinic, q=query.q, cohort=query.cohort, reachable=query.reachable, why=query.unreachable_code
+    )
     page = queries.page(found, query.cursor, query.limit)
     return PatientList(items=[shape_of(patient, clinic) for patient in page.items], next=page.next)
 

@@ -5,6 +5,7 @@ Everything here may be done again at each start; what is there already stays as 
 
 import datetime as dt
 import fcntl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -12,6 +13,7 @@ from typing import Final
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 from django.db.migrations.executor import MigrationExecutor
 
 from companion.clinics import bots, members
@@ -24,6 +26,7 @@ FIRST_ADMIN: Final = "admin@clinic.example"
 """Signs in by link, so no mail is ever sent there; `companion member add` adds people by their own addresses."""
 _MIGRATE_LOCK: Final = 7_263_415
 """Any number, the same in every process: PostgreSQL's advisory lock for whoever migrates."""
+_LOOK_SECONDS: Final = 0.2
 _NOT_BOTH: Final = (
     "The Sandbox is on and COMPANION_TELEGRAM_BOT_TOKEN is set. Unset COMPANION_SANDBOX to send by the real bot, "
     "or COMPANION_TELEGRAM_BOT_TOKEN to practise."
@@ -112,11 +115,19 @@ def _real_bot(clinic: Clinic, token: str, *, now: dt.datetime) -> str:
     return ""
 
 
+def _is_ours(cursor: CursorWrapper) -> bool:
+    cursor.execute("SELECT pg_try_advisory_lock(%s)", [_MIGRATE_LOCK])
+    return bool(cursor.fetchone()[0])
+
+
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [_MIGRATE_LOCK])
+            # Asked again and again instead of waiting within one statement, for the end of which CREATE INDEX
+            # CONCURRENTLY of whoever works would wait in turn.
+            while not _is_ours(cursor):
+                time.sleep(_LOOK_SECONDS)
             try:
                 yield
             finally:

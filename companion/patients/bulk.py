@@ -106,7 +106,7 @@ def reason_of(refusal: Refused) -> str:
 def _store(caller: Caller, entries: Sequence[Entry], *, now: dt.datetime) -> Taken:
     """Compares the rows with what is there, and writes the differences. Called within a transaction."""
     existing, held, owners = _look_up(caller, entries)
-    enrolled = _enrolled(caller, entries, existing)
+    enrolled, bots = _enrolled(caller, entries, existing), directory.own_bots(caller.clinic)
     planned: list[_Planned] = []
     refused: list[RefusedRow] = []
     for entry in entries:
@@ -117,6 +117,7 @@ def _store(caller: Caller, entries: Sequence[Entry], *, now: dt.datetime) -> Tak
                 plan = _leaving(patient, now=now)
             else:
                 read = _without_telegram_id(entry) if patient and patient.id in enrolled else entry
+                directory.refuse_a_bot(read.given.get("telegram_id"), bots)
                 plan = _plan(caller, read, patient, held.get(external_id, frozenset()), owners, now=now)
         except Refused as refusal:
             refused.append(RefusedRow(entry.line, reason_of(refusal)))

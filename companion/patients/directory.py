@@ -13,12 +13,13 @@ from django.db import IntegrityError, transaction
 
 from companion.clinics import audit, marks
 from companion.clinics.access import Caller
-from companion.clinics.models import Clinic, MarkKind, Role
+from companion.clinics.models import Bot, Clinic, MarkKind, Role
 from companion.clinics.refusals import Problem, Refused
 from companion.patients.fields import Given, Wrong, read_cohort_name, read_given
 from companion.patients.models import Cohort, CohortMember, Consent, ConsentChange, Patient, Trouble
 from companion.patients.names import search_key
 from companion.service.wake import ring
+from companion.telegram.limits import PHONE_SENTENCE, is_phone_number
 
 COLUMNS: Final = (
     "external_id",
@@ -92,6 +93,9 @@ def completed(clinic: Clinic, given: Given, *, existing: Patient | None, cohorts
     ]
     if missing:
         raise Refused(*missing)
+    number = whole["telegram_id"]
+    if number is not None and {"telegram_id", "phone"} & set(given) and is_phone_number(number, whole["phone"]):
+        raise Refused(Problem("telegram_id", PHONE_SENTENCE))
     return PatientValues(**whole)
 
 
@@ -197,6 +201,17 @@ def source_of(caller: Caller) -> str:
     return f"{caller.kind}: {caller.name}"[:64]
 
 
+def own_bots(clinic: Clinic) -> frozenset[int]:
+    """The Telegram IDs of the clinic's own bots: no patient can have one."""
+    return frozenset(Bot.objects.filter(clinic=clinic).values_list("telegram_id", flat=True))
+
+
+def refuse_a_bot(telegram_id: int | None, bots: frozenset[int]) -> None:
+    """Raises Refused where this is the ID of one of these bots."""
+    if telegram_id in bots:
+        raise Refused(Problem("telegram_id", TELEGRAM_ID_OF_OUR_BOT))
+
+
 def latest_date(now: dt.datetime) -> dt.date:
     """The date in the world's easternmost zone: a later birth date is wrong everywhere."""
     return (now + dt.timedelta(hours=14)).date()
@@ -206,6 +221,9 @@ TELEGRAM_ID_TAKEN: Final = (
     "Another patient ({external_id}) has this Telegram ID. "
     "If both are reached on one phone, name the caregiver whose phone it is."
 )
+TELEGRAM_ID_OF_OUR_BOT: Final = (
+    "This is the number of your own bot. Enter the patient's Telegram ID, or invite the patient by a link to get it."
+)
 EXTERNAL_ID_TAKEN: Final = "Another patient has this id already."
 
 
@@ -214,6 +232,8 @@ def _taken(clinic: Clinic, read: PatientValues, existing: Patient | None) -> lis
     if existing:
         others = others.exclude(pk=existing.pk)
     problems = []
+    if read.telegram_id in own_bots(clinic):
+        problems.append(Problem("telegram_id", TELEGRAM_ID_OF_OUR_BOT))
     if others.filter(external_id=read.external_id).exists():
         problems.append(Problem("external_id", EXTERNAL_ID_TAKEN))
     if read.telegram_id is not None and not read.caregiver:

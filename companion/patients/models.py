@@ -13,6 +13,8 @@ __all__ = [
     "Consent",
     "ConsentChange",
     "Enrolment",
+    "EnrolmentNote",
+    "NoteKind",
     "Patient",
     "PatientSource",
     "SyncRun",
@@ -108,8 +110,18 @@ class Patient(models.Model):
             models.CheckConstraint(condition=Q(consent__in=Consent.values), name="patient_has_a_known_consent"),
         ]
         indexes = [
-            models.Index(fields=["clinic", "name", "id"], name="patients_by_name"),
+            # With `search` at its end, a word that few have is looked for in the index alone.
+            models.Index(fields=["clinic", "name", "id", "search"], name="patients_by_name_searched"),
             models.Index(fields=["clinic", "telegram_id"], name="patients_of_a_chat"),
+            models.Index(
+                fields=["clinic", "name", "id"], condition=Q(telegram_id__isnull=True), name="patients_without_telegram"
+            ),
+            models.Index(fields=["clinic", "name", "id"], condition=~Q(trouble=""), name="patients_in_trouble"),
+            models.Index(fields=["clinic", "name", "id"], condition=Q(consent="withdrawn"), name="patients_opted_out"),
+            models.Index(
+                fields=["clinic", "name", "id"], condition=Q(consent_asked_at__isnull=False), name="patients_asked"
+            ),
+            models.Index(fields=["clinic", "name", "id"], condition=Q(left_at__isnull=False), name="patients_who_left"),
             models.Index(
                 fields=["clinic", "id"],
                 condition=Q(verified_id__isnull=True, telegram_id__isnull=False),
@@ -177,6 +189,44 @@ class Enrolment(models.Model):
             models.CheckConstraint(
                 condition=Q(expires_at__gt=F("created_at")), name="enrolment_expires_after_it_is_made"
             )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class NoteKind(models.TextChoices):
+    """What of an enrolment the clinic has to hear."""
+
+    USED = "used", "Used link"
+    EXPIRED = "expired", "Expired link"
+    TAKEN = "taken", "Somebody else's chat"
+    NOT_ME = "not_me", "“That's not me”"
+
+
+class EnrolmentNote(models.Model):
+    """A line for the clinic about an enrolment that went wrong, until somebody has seen it."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="+", db_index=False)
+    patient = models.ForeignKey(Patient, models.CASCADE, related_name="enrolment_notes")
+    kind = models.CharField(max_length=16, choices=NoteKind)
+    at = models.DateTimeField()
+    """When it last happened."""
+    times = models.PositiveIntegerField(default=1)
+    seen_at = models.DateTimeField(null=True)
+    seen_by = models.CharField(max_length=64, blank=True, default="")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["clinic", "patient", "kind"],
+                condition=Q(seen_at__isnull=True),
+                name="enrolment_note_once_unseen",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["clinic", "-at"], condition=Q(seen_at__isnull=True), name="enrolment_notes_unseen")
         ]
 
     def __str__(self) -> str:

@@ -6,14 +6,15 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from companion.clinics.models import Clinic
 from companion.clinics.refusals import Problem, Refused, Unknown
 from companion.clinics.sealed import CannotOpen, seal, unseal
-from companion.patients.models import Cohort, Patient
+from companion.patients.models import Cohort, CohortMember, Patient
 from companion.patients.names import search_term
-from companion.patients.reach import unreachable
+from companion.patients.reach import Why, hindered_by, unreachable
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -35,13 +36,17 @@ class Page:
     next: str | None
 
 
-def patients(clinic: Clinic, *, q: str = "", cohort: str = "", reachable: bool | None = None) -> QuerySet[Patient]:
-    """The clinic's patients, unordered, their cohorts prefetched; those who left are not among them.
+def patients(
+    clinic: Clinic, *, q: str = "", cohort: str = "", reachable: bool | None = None, why: Why | None = None
+) -> QuerySet[Patient]:
+    """The clinic's patients, unordered, their cohorts prefetched; those who left only where `why` asks for them.
 
     `q` looks for each of its words in names and external ids; `cohort` is an id or a name, and one that isn't there
-    has nobody in it.
+    has nobody in it; `why` is what stands in the way of reaching them.
     """
-    found = Patient.objects.filter(clinic=clinic, left_at__isnull=True)
+    found = Patient.objects.filter(clinic=clinic, left_at__isnull=why is not Why.LEFT)
+    if why is not None:
+        found = found.filter(hindered_by(why))
     for word in search_term(q).split():
         found = found.filter(search__contains=word)
     if cohort:
@@ -55,7 +60,7 @@ def page(queryset: QuerySet[Patient], after: str | None, limit: int) -> Page:
     """The next `limit` patients by name, after a cursor. Raises Refused for a cursor that isn't one of ours."""
     if after is not None:
         name, last = _opened(after)
-        # The first condition is what the index patients_by_name can start from.
+        # The first condition is what the index patients_by_name_searched can start from.
         queryset = queryset.filter(name__gte=name).filter(Q(name__gt=name) | Q(id__gt=last))
     found = list(queryset.order_by("name", "id")[: limit + 1])
     items = found[:limit]
@@ -73,7 +78,7 @@ def patient(clinic: Clinic, id: uuid.UUID | str) -> Patient:
 
 def cohort(clinic: Clinic, id_or_name: uuid.UUID | str) -> "SizedCohort":
     """The clinic's cohort of this id or name, with its size. Raises Unknown."""
-    found = _with_size(_cohorts_called(clinic, id_or_name)).first()
+    found = _with_size(_cohorts_called(clinic, id_or_name), clinic).first()
     if found is None:
         raise Unknown("There is no such cohort.")
     return found
@@ -81,11 +86,24 @@ def cohort(clinic: Clinic, id_or_name: uuid.UUID | str) -> "SizedCohort":
 
 def cohorts(clinic: Clinic) -> "QuerySet[SizedCohort]":
     """The clinic's cohorts by name, each with its `size`: how many patients are in it who have not left."""
-    return _with_size(Cohort.objects.filter(clinic=clinic)).order_by("name")
+    return _with_size(cohort_names(clinic), clinic).order_by("name")
 
 
-def _with_size(found: QuerySet[Cohort]) -> "QuerySet[SizedCohort]":
-    return found.annotate(size=Count("places", filter=Q(places__patient__left_at__isnull=True)))
+def cohort_names(clinic: Clinic) -> QuerySet[Cohort]:
+    """The clinic's cohorts by name, uncounted: to choose from."""
+    return Cohort.objects.filter(clinic=clinic).order_by("name")
+
+
+def _with_size(found: QuerySet[Cohort], clinic: Clinic) -> "QuerySet[SizedCohort]":
+    """All that are in it, less those of them who left, who are few: looking each patient up would take a second."""
+    left = Patient.objects.filter(clinic=clinic, left_at__isnull=False).values("pk")
+    places = CohortMember.objects.filter(cohort=OuterRef("pk"))
+    return found.annotate(size=_counted(places) - _counted(places.filter(patient__in=left)))
+
+
+def _counted(places: QuerySet[CohortMember]) -> Coalesce:
+    counted = places.order_by().values("cohort").annotate(size=Count("pk")).values("size")
+    return Coalesce(Subquery(counted), 0)
 
 
 def _cohorts_called(clinic: Clinic, id_or_name: uuid.UUID | str) -> QuerySet[Cohort]:

@@ -40,7 +40,9 @@ def get_me(bot: SandboxBot, args: Args, now: datetime) -> object:
 
 
 def get_chat(bot: SandboxBot, args: Args, now: datetime) -> object:
-    phone = _phone(rules.chat_id_of(args))
+    chat_id = rules.chat_id_of(args)
+    # Asking makes no phone, as sending would: a clinic's whole list is asked about in the background.
+    phone = None if _is_bot(chat_id) else Phone.objects.filter(telegram_id=chat_id).first() or _unmade(chat_id)
     if phone is None or phone.state == State.NOT_STARTED:
         raise bad("chat not found")
     if phone.state == State.UNREACHABLE:
@@ -111,9 +113,18 @@ METHODS: Final[dict[str, Callable[[SandboxBot, Args, datetime], object]]] = {
 
 def _phone(chat_id: int) -> Phone | None:
     """The phone of this id, None where it is a bot's. One that nobody made yet appears here, in state normal."""
-    if SandboxBot.objects.filter(telegram_id=chat_id).exists():
+    if _is_bot(chat_id):
         return None
-    return Phone.objects.get_or_create(telegram_id=chat_id, defaults={"first_name": f"Phone {chat_id}"})[0]
+    return Phone.objects.get_or_create(telegram_id=chat_id, defaults={"first_name": _unmade(chat_id).first_name})[0]
+
+
+def _is_bot(chat_id: int) -> bool:
+    return SandboxBot.objects.filter(telegram_id=chat_id).exists()
+
+
+def _unmade(chat_id: int) -> Phone:
+    """The phone that would appear with this id."""
+    return Phone(telegram_id=chat_id, first_name=f"Phone {chat_id}")
 
 
 def _write(bot: SandboxBot, phone: Phone, text: str, buttons: Rows, protected: bool, now: datetime) -> SandboxMessage:

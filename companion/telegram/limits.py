@@ -28,6 +28,7 @@ TELEGRAM_ID_MAX: Final = 2**TELEGRAM_ID_BITS - 1
 _START_PAYLOAD = re.compile(rf"[A-Za-z0-9_-]{{1,{START_PAYLOAD_CHARS}}}")
 _PHONE = re.compile(r"\+[0-9() ./-]+|0[0-9() ./-]+|\(?[0-9]+[() ./-][0-9() ./-]+")
 _ROUNDED = re.compile(r"[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+")
+_BOT_TOKEN = re.compile(r"[0-9]{5,}:[A-Za-z0-9_-]{20,}")
 _LINK = re.compile(r"(https?://)?(t|telegram)\.me/", re.IGNORECASE)
 # int() of a longer one costs time that grows with its square, and none of them is an id.
 _DIGITS_READ: Final = 40
@@ -56,13 +57,18 @@ def telegram_id_problem(value: int | str) -> str | None:
     if written.strip("0") == "":
         return "0 is not a Telegram ID. Leave the field empty if the ID is not known."
     if written.startswith("0"):
-        return _PHONE_SENTENCE
+        return PHONE_SENTENCE
     if len(written) >= _DIGITS_READ or int(written) > TELEGRAM_ID_MAX:
         return f"This number is too large for a Telegram ID: the largest is {TELEGRAM_ID_MAX}."
     return None
 
 
-_PHONE_SENTENCE: Final = (
+def is_phone_number(telegram_id: int, phone: str) -> bool:
+    """Whether what was given as the Telegram ID is the person's phone number, written without its plus or zeros."""
+    return str(telegram_id) == re.sub(r"[^0-9]", "", phone).lstrip("0")
+
+
+PHONE_SENTENCE: Final = (
     "This looks like a phone number. A Telegram ID is a different number, which Telegram gives each person; "
     "invite the patient by a link to get it."
 )
@@ -76,11 +82,16 @@ def _not_a_number(written: str) -> str:
             "A bot can't write to a @username. It needs the person's Telegram ID, which is a number; "
             "invite the patient by a link to get it."
         )
+    if _BOT_TOKEN.fullmatch(written):
+        return (
+            "This is a bot's token, which is a secret, and messages go to persons only. Enter the person's own "
+            "Telegram ID, or invite the patient by a link to get it."
+        )
     if _ROUNDED.fullmatch(written):
         return (
             "A spreadsheet has shortened this number, so its last digits are lost. "
             "Format the column as text and enter the Telegram ID again."
         )
     if _PHONE.fullmatch(written):
-        return _PHONE_SENTENCE
+        return PHONE_SENTENCE
     return "A Telegram ID is a number of the digits 0 to 9, and nothing else."

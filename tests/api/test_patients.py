@@ -40,6 +40,8 @@ def test_an_added_patient_reads_back_as_it_was_written(api: Program) -> None:
         "consent": "unknown",
         "reachable": True,
         "unreachable_reason": None,
+        "unreachable_code": None,
+        "telegram_id_check": "not_asked",
         "paused_until": None,
         "paused_reason": None,
     }
@@ -57,6 +59,16 @@ def test_a_patient_without_a_telegram_id_says_what_to_do(api: Program) -> None:
 
     assert patient["reachable"] is False
     assert "enrolment link" in patient["unreachable_reason"]
+
+
+def test_those_without_a_telegram_id_are_listed_alone(clinic: Clinic, api: Program) -> None:
+    a_patient(clinic)
+    a_patient(clinic, "Bo", telegram_id=None)
+
+    listed = api.get("/patients?unreachable_code=no_telegram_id").json["items"]
+
+    assert [(one["name"], one["unreachable_code"]) for one in listed] == [("Bo", "no_telegram_id")]
+    assert api.get("/patients?unreachable_code=tired").status == 422
 
 
 def test_an_external_id_that_is_taken_is_refused(api: Program) -> None:

@@ -9,7 +9,7 @@ from companion.clinics.models import AuditEntry, Mark, Role
 from companion.clinics.refusals import Refused
 from companion.patients import directory
 from companion.patients.models import Cohort, Consent, ConsentChange, Patient
-from tests.builders import NOW, a_caller, a_clinic, a_cohort, a_patient
+from tests.builders import NOW, a_bot, a_caller, a_clinic, a_cohort, a_patient
 
 pytestmark = pytest.mark.django_db
 
@@ -185,3 +185,24 @@ def test_acts_stand_in_the_audit_trail_without_names() -> None:
 
     entries = AuditEntry.objects.filter(clinic=clinic, subject_id=patient.id).order_by("id")
     assert [entry.action for entry in entries] == ["patient added", "patient changed"]
+
+
+@pytest.mark.parametrize("phone", ["+49 171 2345678", "0049 171 2345678", "49171/2345678"])
+def test_a_telegram_id_that_is_the_patient_s_phone_number_is_named_as_that(phone: str) -> None:
+    caller = a_caller(a_clinic())
+    values = {"external_id": "P-1", "name": "Ana", "phone": phone, "telegram_id": 491712345678}
+
+    with pytest.raises(Refused) as refusal:
+        directory.add(caller, values, now=NOW)
+
+    assert "phone number" in refusal.value.problems[0].message
+
+
+def test_the_clinic_s_own_bot_is_no_patient() -> None:
+    clinic = a_clinic()
+    bot = a_bot(clinic)
+
+    with pytest.raises(Refused) as refusal:
+        directory.add(a_caller(clinic), {"external_id": "P-1", "name": "A", "telegram_id": bot.telegram_id}, now=NOW)
+
+    assert "your own bot" in refusal.value.problems[0].message

@@ -10,7 +10,7 @@ from companion.clinics.refusals import Refused
 from companion.patients.bulk import RefusedRow
 from companion.patients.importing import Report, import_csv
 from companion.patients.models import Cohort, Consent, ConsentChange, Patient
-from tests.builders import NOW, a_caller, a_clinic, a_cohort, a_patient
+from tests.builders import NOW, a_bot, a_caller, a_clinic, a_cohort, a_patient
 
 pytestmark = pytest.mark.django_db
 
@@ -48,6 +48,19 @@ def test_two_columns_are_enough_and_the_clinic_gives_the_rest() -> None:
 
     patient = Patient.objects.get(clinic=clinic)
     assert (patient.timezone, patient.language, patient.telegram_id) == ("Asia/Kathmandu", "ne", None)
+
+
+def test_a_row_with_the_clinic_s_own_bot_or_the_phone_number_as_telegram_id_is_refused() -> None:
+    clinic = a_clinic()
+    bot = a_bot(clinic)
+
+    report = imported(
+        a_caller(clinic),
+        f"external_id,name,phone,telegram_id\nP-1,A,,{bot.telegram_id}\nP-2,B,+49 171 2345678,491712345678\n",
+    )
+
+    assert ["your own bot" in report.refused[0].reason, "phone number" in report.refused[1].reason] == [True, True]
+    assert not Patient.objects.exists()
 
 
 def test_the_same_file_again_changes_nothing() -> None:

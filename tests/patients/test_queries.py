@@ -6,8 +6,8 @@ import pytest
 
 from companion.clinics.refusals import Refused, Unknown
 from companion.patients import queries
-from companion.patients.models import Consent, Patient
-from companion.patients.reach import unreachable_reason
+from companion.patients.models import Consent, Patient, Verified
+from companion.patients.reach import Why, telegram_check, unreachable_reason, why_unreachable
 from tests.builders import NOW, a_clinic, a_cohort, a_patient
 
 pytestmark = pytest.mark.django_db
@@ -143,3 +143,48 @@ def test_where_the_clinic_demands_consent_an_unknown_one_can_t_be_reached() -> N
 
     assert "Has not agreed" in str(unreachable_reason(patient, clinic))
     assert queries.patients(clinic, reachable=False).exists()
+
+
+@pytest.mark.parametrize(
+    ("why", "fields"),
+    [
+        (Why.LEFT, {"left_at": NOW}),
+        (Why.NO_TELEGRAM_ID, {"telegram_id": None}),
+        (Why.OPTED_OUT, {"consent": Consent.WITHDRAWN}),
+        (Why.NOT_ANSWERED, {"consent_asked_at": NOW, "consent": Consent.UNKNOWN}),
+        (Why.BLOCKED, {"trouble": "blocked"}),
+        (Why.DEACTIVATED, {"trouble": "deactivated"}),
+        (Why.CHAT_NOT_FOUND, {"trouble": "chat_not_found"}),
+    ],
+)
+def test_who_can_t_be_reached_is_found_by_what_stands_in_the_way(why: Why, fields: dict[str, object]) -> None:
+    clinic = a_clinic()
+    a_patient(clinic)
+    hindered = a_patient(clinic, "Bo", **fields)
+
+    assert list(queries.patients(clinic, why=why)) == [hindered]
+    assert why_unreachable(hindered, clinic) is why
+
+
+@pytest.mark.parametrize(
+    ("fields", "check"),
+    [
+        ({"telegram_id": None}, Verified.NOT_ASKED),
+        ({"verified": "", "verified_id": None}, Verified.NOT_ASKED),
+        ({"verified": "found", "verified_id": 7}, Verified.NOT_ASKED),
+        ({"telegram_id": 7, "verified": "found", "verified_id": 7}, Verified.FOUND),
+        ({"telegram_id": 7, "verified": "not_found", "verified_id": 7, "trouble": ""}, Verified.FOUND),
+        ({"trouble": "chat_not_found"}, Verified.NOT_FOUND),
+        ({"trouble": "blocked"}, Verified.BLOCKED),
+    ],
+)
+def test_what_telegram_last_said_of_a_chat_is_told(fields: dict[str, object], check: Verified) -> None:
+    assert telegram_check(a_patient(a_clinic(), "Ana", **fields)) is check
+
+
+def test_a_cohort_s_size_leaves_out_who_left() -> None:
+    clinic = a_clinic()
+    a_cohort(clinic, "Heart", a_patient(clinic), a_patient(clinic), a_patient(clinic, left_at=NOW))
+    a_cohort(clinic, "Empty")
+
+    assert [(cohort.name, cohort.size) for cohort in queries.cohorts(clinic)] == [("Empty", 0), ("Heart", 2)]

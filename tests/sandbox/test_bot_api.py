@@ -10,7 +10,7 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from companion.sandbox import phone as phones
-from companion.sandbox.models import SandboxMessage, State
+from companion.sandbox.models import Phone, SandboxMessage, State
 from companion.telegram import methods
 from companion.telegram.client import BotToken, CallFailed, Client
 from companion.telegram.outcomes import Kind
@@ -235,6 +235,15 @@ def test_a_chat_that_never_started_is_not_found(live_server: LiveServer) -> None
         with_client(live_server.url, lambda client: methods.get_chat(client, BotToken(token), stranger.telegram_id))
 
     assert failed.value.outcome.reason == "chat_not_found"
+
+
+def test_asking_about_a_chat_makes_no_phone(live_server: LiveServer) -> None:
+    _, token = a_bot()
+
+    chat = with_client(live_server.url, lambda client: methods.get_chat(client, BotToken(token), 5_000_000_001))
+
+    assert chat.id == 5_000_000_001
+    assert not Phone.objects.exists()
 
 
 def test_a_tap_is_answered_once_it_has_come(live_server: LiveServer) -> None:

@@ -35,6 +35,7 @@ def test_an_id_that_can_be_right_has_no_problem(value: int | str) -> None:
         (str(2**63), "too large"),
         pytest.param("9" * 5000, "too large", id="5000 digits"),
         pytest.param(10**5000, "too large", id="more digits than str() prints"),
+        (f"7000000001:{'A' * 35}", "bot's token"),
         ("1.23E+09", "spreadsheet"),
         ("1,23e9", "spreadsheet"),
         ("", "is a number"),

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from companion.patients.sources.source import Found
+from companion.telegram.limits import telegram_id_problem
 
-HANDLE: Final = "telegram_id: A Telegram handle can't be written to; the patient was taken without. Hand out a link."
+_WITHOUT: Final = "The patient was taken without it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,9 @@ def read_patient(resource: _Object, *, identifier_system: str, telegram: Telegra
         "birth_date": _birth_date(resource),
         "phone": _phone(resource),
         "language": _language(resource),
-        "telegram_id": number if number.isdecimal() else "",
+        "telegram_id": "" if (problem := telegram_id_problem(number)) else number,
     }
-    trouble = HANDLE if number and not number.isdecimal() else ""
+    trouble = f"telegram_id: {problem} {_WITHOUT}" if number and problem else ""
     values = {name: value for name, value in given.items() if value}
     return Found(place, values, left=left, changed=_updated(resource), trouble="" if left else trouble)
 

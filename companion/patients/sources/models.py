@@ -68,6 +68,8 @@ class SyncRun(models.Model):
     """Why it came to nothing, for people."""
     reasons = SealedField("patients.SyncRun.reasons")
     """JSON: the first refused ones, as [place, reason]; they name patients' ids."""
+    touched = SealedField("patients.SyncRun.touched", null=True)
+    """JSON: the first ones added, changed and left, as [external id, what changed]."""
 
     class Meta:
         indexes = [models.Index(fields=["clinic", "-began_at"], name="sync_runs_by_time")]

@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-from companion.schedules.migrations._online import AddIndexOnline, AddUniqueOnline
+from companion.service.online import AddIndexOnline, AddUniqueOnline
 
 
 class Migration(migrations.Migration):

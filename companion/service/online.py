@@ -1,0 +1,79 @@
+"""Indexes on tables that are in use: what migrations make and drop them by, so that nobody waits to write meanwhile.
+
+On PostgreSQL by CREATE INDEX CONCURRENTLY and its like; on SQLite, where one writes at a time anyway, as ever. Such a
+migration says `atomic = False` and holds nothing else. It may be run again after it was killed: half an index is made
+anew, a whole one stays. Not for a table that the same migration makes.
+"""
+
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.operations import AddConstraint, AddIndex, RemoveIndex
+from django.db.migrations.state import ProjectState
+
+
+class AddIndexOnline(AddIndex):
+    """AddIndex without the lock that stops writers."""
+
+    atomic = False
+
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        if schema_editor.connection.vendor != "postgresql":
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
+        model = to_state.apps.get_model(app_label, self.model_name)
+        _make(schema_editor, self.index.name, str(self.index.create_sql(model, schema_editor)))
+
+
+class AddUniqueOnline(AddConstraint):
+    """AddConstraint, for a unique one with a condition (which is an index), without that lock."""
+
+    atomic = False
+
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        if schema_editor.connection.vendor != "postgresql":
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
+        model = to_state.apps.get_model(app_label, self.model_name)
+        _make(schema_editor, self.constraint.name, str(self.constraint.create_sql(model, schema_editor)))
+
+
+class RemoveIndexOnline(RemoveIndex):
+    """RemoveIndex without waiting for, or holding up, whoever works on the table."""
+
+    atomic = False
+
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        if schema_editor.connection.vendor == "postgresql":
+            _drop(schema_editor, str(self.name))
+        else:
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+
+
+def _make(schema_editor: BaseDatabaseSchemaEditor, name: str, statement: str) -> None:
+    whole = _is_whole(schema_editor, name)
+    if whole:
+        return
+    if whole is False:
+        _drop(schema_editor, name)
+    schema_editor.execute(statement.replace(" INDEX ", " INDEX CONCURRENTLY ", 1), params=None)
+
+
+def _drop(schema_editor: BaseDatabaseSchemaEditor, name: str) -> None:
+    schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {schema_editor.quote_name(name)}", params=None)
+
+
+def _is_whole(schema_editor: BaseDatabaseSchemaEditor, name: str) -> bool | None:
+    """Whether PostgreSQL may use the index of this name; None where there is none. A killed one is left invalid."""
+    with schema_editor.connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT indisvalid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid "
+            "WHERE relname = %s AND relnamespace = current_schema()::regnamespace",
+            [name],
+        )
+        found = cursor.fetchone()
+    return None if found is None else bool(found[0])

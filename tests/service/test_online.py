@@ -1,0 +1,116 @@
+"""Migrations on a product that runs: no index keeps anybody from writing, and one that was killed is made anew."""
+
+import threading
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from django.apps import apps
+from django.db import connection, models
+from django.db.migrations import Migration
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.operations import AddConstraint, AddIndex, CreateModel
+from django.db.migrations.state import ProjectState
+
+from companion.service.online import AddIndexOnline, AddUniqueOnline
+from tests.builders import a_clinic, a_patient
+
+BEFORE_THE_FIRST_RELEASE = {("patients", "0003_sources_and_verified")}
+"""Landed before anybody had a row that they could keep waiting."""
+
+
+def _hold_up_writers(migration: Migration) -> list[str]:
+    """The indexes that this migration makes, by Django's own ways, on tables that were there before it."""
+    made = {one.name_lower for one in migration.operations if isinstance(one, CreateModel)}
+    return [
+        one.describe()
+        for one in migration.operations
+        if isinstance(one, AddIndex | AddConstraint)
+        and not isinstance(one, AddIndexOnline | AddUniqueOnline)
+        and one.model_name_lower not in made
+        and not (isinstance(one, AddConstraint) and isinstance(one.constraint, models.CheckConstraint))
+    ]
+
+
+def test_no_migration_makes_an_index_in_a_way_that_keeps_people_from_writing() -> None:
+    ours = {config.label for config in apps.get_app_configs() if config.name.startswith("companion.")}
+    loader = MigrationLoader(None, ignore_no_migrations=True)
+    later = {key: one for key, one in loader.disk_migrations.items() if key[0] in ours and key[1][:4] != "0001"}
+
+    wrong = {key: found for key, one in later.items() if (found := _hold_up_writers(one))}
+
+    assert set(wrong) <= BEFORE_THE_FIRST_RELEASE
+
+
+class _Adding:
+    """A migration that makes an index on patients, in a thread with a connection of its own."""
+
+    operation = AddIndexOnline("patient", models.Index(fields=["clinic", "phone"], name="patients_by_phone"))
+
+    def __init__(self) -> None:
+        self.thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        before = ProjectState.from_apps(apps)
+        after = before.clone()
+        self.operation.state_forwards("patients", after)
+        with connection.schema_editor(atomic=False) as editor:
+            self.operation.database_forwards("patients", editor, before, after)
+        connection.close()
+
+
+@pytest.fixture
+def other() -> Iterator[psycopg.Connection]:
+    if connection.vendor != "postgresql":
+        pytest.skip("on SQLite one writes at a time anyway")
+    params = connection.get_connection_params()
+    wanted = {name: params[name] for name in ("host", "port", "user", "password", "dbname") if params.get(name)}
+    with psycopg.connect(**wanted, options="-c lock_timeout=5s") as session:
+        yield session
+    with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX IF EXISTS patients_by_phone")
+
+
+def _validity(name: str) -> list[bool]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT indisvalid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid WHERE relname = %s", [name]
+        )
+        return [bool(row[0]) for row in cursor.fetchall()]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_an_index_is_made_people_go_on_writing(other: psycopg.Connection) -> None:
+    patient = a_patient(a_clinic())
+    # It waits for this writer's end, as it would on a busy day; meanwhile others must not wait behind it.
+    other.execute("UPDATE patients_patient SET phone = '1'")
+    adding = _Adding()
+
+    adding.thread.start()
+    while not _validity("patients_by_phone"):
+        assert adding.thread.is_alive()
+    a_patient(patient.clinic)
+    still_waiting = adding.thread.is_alive()
+    other.commit()
+    adding.thread.join(20)
+
+    assert still_waiting
+    assert _validity("patients_by_phone") == [True]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_index_whose_making_was_killed_is_made_anew(other: psycopg.Connection) -> None:
+    patient = a_patient(a_clinic(), phone="1")
+    a_patient(patient.clinic, phone="1")
+    with connection.cursor() as cursor, pytest.raises(Exception, match="could not create unique index"):
+        # What a killed one leaves behind: an index that nobody may use.
+        cursor.execute("CREATE UNIQUE INDEX CONCURRENTLY patients_by_phone ON patients_patient (clinic_id, phone)")
+    half = _validity("patients_by_phone")
+
+    for _ in range(2):
+        adding = _Adding()
+        adding.thread.start()
+        adding.thread.join(20)
+
+    assert half == [False]
+    assert _validity("patients_by_phone") == [True]
