@@ -22,6 +22,9 @@ _EXPECTED: Final = {
     "concurrency": "be a whole number from 1 to 10000",
     "lease_seconds": "be a number of seconds, at least 5",
     "wake_seconds": "be a number of seconds, at least 0.1",
+    "smtp_url": "be an address like smtp://user:password@mail.example:587, with %-escapes in the password",
+    "email_from": "be an e-mail address",
+    "webhook_private_networks": "be 1 or 0",
     "log": "be text or json",
 }
 

@@ -81,6 +81,7 @@ def web() -> None:
     from django.core.wsgi import get_wsgi_application
     from waitress.server import create_server
 
+    from companion.panel.watch import watching
     from companion.service import health_port, process
     from companion.service.heartbeat import Heart
 
@@ -101,7 +102,8 @@ def web() -> None:
     heart = Heart("web", state=lambda: {"sandbox": settings.SANDBOX_ON}, health_url=lambda: port.url)
     heart.start()
     try:
-        _serve_until(stop, server)
+        with watching():
+            _serve_until(stop, server)
     finally:
         heart.stop()
         port.close()

@@ -5,7 +5,9 @@ pyproject.toml (COMPANION_ENV_FILE names another).
 """
 
 import os
+import re
 import secrets
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -45,6 +47,13 @@ class Environment(BaseSettings):
     lease_seconds: float = Field(default=60, ge=5)
     wake_seconds: float = Field(default=60, ge=0.1)
     health_port: int = Field(default=0, ge=0, le=65535)
+    smtp_url: SecretStr | None = None
+    """Where alerts' e-mails are handed in; it may hold a password, hence secret. Unset: no e-mail is sent."""
+    email_from: str = ""
+    webhook_private_networks: bool = False
+    """Whether alerts' webhooks may go to addresses that the internet doesn't reach, and there without https."""
+    backup_dir: Path | None = None
+    """Where somebody else leaves backups: their age is watched, nothing else."""
     log: Literal["json", "text"] = "text"
 
     @field_validator("base_url", "telegram_api_url")
@@ -54,10 +63,34 @@ class Environment(BaseSettings):
             TypeAdapter(HttpUrl).validate_python(value)
         return value.rstrip("/")
 
+    @field_validator("smtp_url")
+    @classmethod
+    def _a_mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        if value:
+            smtp(value.get_secret_value())
+        return value
+
+    @field_validator("email_from")
+    @classmethod
+    def _an_email_address(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[^@\s<>,;]+@[^@\s<>,;]+", value):
+            raise ValueError("no e-mail address")
+        return value
+
     @property
     def public_url(self) -> str:
         """Where people reach the pages, without a slash at the end."""
         return self.base_url or f"http://{_in_url(self.host)}:{self.port}"
+
+    @property
+    def mail_server(self) -> "MailServer":
+        """Where alerts' e-mails go; one without a host where none is set."""
+        return smtp(self.smtp_url.get_secret_value()) if self.smtp_url else MailServer()
+
+    @property
+    def mail_from(self) -> str:
+        """Who alerts' e-mails are from."""
+        return self.email_from or f"companion@{urlsplit(self.public_url).hostname}"
 
     @property
     def allowed_hosts(self) -> list[str]:
@@ -133,3 +166,36 @@ def sqlite(path: Path) -> dict[str, object]:
         },
         "CONN_MAX_AGE": None,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where e-mails are handed in; without a host, nowhere."""
+
+    host: str = ""
+    port: int = 0
+    user: str = ""
+    password: str = field(default="", repr=False)
+    tls_at_once: bool = False
+    starttls: bool = False
+
+
+def smtp(url: str) -> MailServer:
+    """smtp:// (STARTTLS, port 587), smtps:// (TLS from the start, port 465), and smtp://…?tls=no for one on this
+    machine or in a network that one trusts.
+
+    Raises ValueError where it is no such address; the message never quotes it.
+    """
+    parts = urlsplit(url)
+    asked = dict(parse_qsl(parts.query))
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or asked not in ({}, {"tls": "no"}):
+        raise ValueError("COMPANION_SMTP_URL must begin with smtp:// or smtps://")
+    at_once = parts.scheme == "smtps"
+    return MailServer(
+        parts.hostname,
+        parts.port or (465 if at_once else 587),
+        unquote(parts.username or ""),
+        unquote(parts.password or ""),
+        tls_at_once=at_once,
+        starttls=not at_once and not asked,
+    )

@@ -115,6 +115,13 @@ LOGIN_URL = "/accounts/login/"
 LOGIN_REDIRECT_URL = "/scheduled-messages"
 ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
 
+_mail = COMPANION.mail_server
+EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
+EMAIL_USE_SSL, EMAIL_USE_TLS = _mail.tls_at_once, _mail.starttls
+EMAIL_TIMEOUT = 5
+DEFAULT_FROM_EMAIL = COMPANION.mail_from
+
 LANGUAGE_CODE = "en"
 USE_I18N = True
 USE_TZ = True

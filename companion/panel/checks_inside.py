@@ -99,10 +99,14 @@ def _sqlite_version() -> CheckResult:
     with connection.cursor() as cursor:
         cursor.execute("SELECT sqlite_version()")
         (version,) = cursor.fetchone()
-    if tuple(int(part) for part in str(version).split(".")) < _WAL_RESET_FIXED:
+    return _sqlite(str(version))
+
+
+def _sqlite(version: str) -> CheckResult:
+    if tuple(int(part) for part in version.split(".")) < _WAL_RESET_FIXED:
         advice = "This SQLite can damage a database that is written to by several processes. Install pysqlite3 anew."
-        return failed(Group.DATABASE, "SQLite's version", str(version), advice)
-    return ok(Group.DATABASE, "SQLite's version", str(version))
+        return failed(Group.DATABASE, "SQLite's version", version, advice)
+    return ok(Group.DATABASE, "SQLite's version", version)
 
 
 def telegram_ids(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:

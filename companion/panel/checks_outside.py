@@ -11,7 +11,7 @@ from django.conf import settings
 
 from companion.clinics.models import Bot, Clinic
 from companion.clinics.sealed import CannotOpen
-from companion.panel import facts, judge, looks
+from companion.panel import backups, facts, judge, looks
 from companion.panel.check import CheckResult, Group, failed, ok, warning
 from companion.panel.direct import NoAnswer, ask
 from companion.panel.facts import Beat
@@ -135,15 +135,16 @@ def _clock(answer: _Said) -> CheckResult:
     )
 
 
-def machine() -> Iterator[CheckResult]:
-    """The disk that holds the data folder."""
+def machine(*, now: dt.datetime) -> Iterator[CheckResult]:
+    """The disk that holds the data folder, and the backups."""
     folder = next(path for path in (settings.DATA_DIR, *settings.DATA_DIR.parents) if path.exists())
-    free = shutil.disk_usage(folder).free
+    yield _disk(shutil.disk_usage(folder).free)
+    yield backups.check(settings.COMPANION.backup_dir, now=now)
+
+
+def _disk(free: int) -> CheckResult:
     value = f"{free / 1024**3:.1f} GiB free"
     advice = "Make room: a full disk stops planning and sending."
     if free < _NEXT_TO_NONE:
-        yield failed(Group.MACHINE, "Disk", value, advice)
-    elif free < _LITTLE:
-        yield warning(Group.MACHINE, "Disk", value, advice)
-    else:
-        yield ok(Group.MACHINE, "Disk", value)
+        return failed(Group.MACHINE, "Disk", value, advice)
+    return warning(Group.MACHINE, "Disk", value, advice) if free < _LITTLE else ok(Group.MACHINE, "Disk", value)

@@ -30,7 +30,7 @@ def run(clinic: Clinic | None = None, *, now: dt.datetime) -> list[CheckResult]:
     for group, check in _INSIDE:
         results += _safely(group, partial(check, clinic, now=now))
     results += _safely(Group.NETWORK, partial(checks_outside.network, clinic, now=now))
-    results += checks_outside.machine()
+    results += checks_outside.machine(now=now)
     order = list(Group)
     return sorted(results, key=lambda result: order.index(Group(result.group)))
 

@@ -67,6 +67,7 @@ class ClinicNumbers(Collector):
             ("bot_latency_seconds", "How long Telegram took to answer getMe.", telegram.get("latency_ms"), 1000),
             ("database_latency_seconds", "How long the database took to answer.", database.get("latency_ms"), 1000),
             ("database_size_bytes", "The database's size.", database.get("size_bytes"), 1),
+            ("backup_age_seconds", "How old the newest backup is.", machine.get("backup_age_seconds"), 1),
             ("disk_free_bytes", "What is free where the web's data folder is.", machine.get("disk_free_bytes"), 1),
             (
                 "clock_skew_seconds",

@@ -16,7 +16,7 @@ from companion.clinics.models import Clinic
 from companion.panel import facts, judge
 from companion.panel.direct import Answer, NoAnswer, ask
 from companion.panel.facts import Beat, Facts
-from companion.panel.judge import Finding, Status, age, worst
+from companion.panel.judge import Cause, Finding, Status, age, worst
 from companion.service.clock import database_now, machine_now
 from companion.service.models import Kind
 
@@ -46,6 +46,8 @@ class HealthReport:
     checked_at: dt.datetime
     layers: tuple[Layer, ...]
     detail: str = ""
+    findings: tuple[Finding, ...] = ()
+    """All that is wrong, by cause, the worst first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,8 @@ def _ask_first(urls: list[str], seconds: float | None) -> Answer | NoAnswer:
 
 def _findings(seen: _Seen, clinic: UUID | None) -> list[Finding]:
     if seen.facts is None:
-        return [Finding("down", seen.trouble)]
+        cause = Cause.DATABASE_GONE if seen.trouble == judge.DATABASE_GONE else Cause.NOT_MIGRATED
+        return [Finding("down", seen.trouble, cause)]
     own = tuple(one for one in seen.facts.clinics if clinic in (None, one.clinic))
     return judge.findings(replace(seen.facts, clinics=own), now=seen.at)
 
@@ -206,12 +209,27 @@ def _report(at: dt.datetime, layers: tuple[Layer, ...], found: list[Finding]) ->
     """A layer that doesn't answer above the one that does, or one that says that it isn't well, is a finding too."""
     answered = [layer for layer in layers if layer.status != "no answer"]
     source = answered[0].layer if answered else "database"
-    own = [Finding("degraded", layer.detail) for layer in layers[: layers.index(answered[0]) if answered else 0]]
-    own += [Finding(_status(layer.status), layer.detail) for layer in answered if layer.status != "ok"]
+    own = [
+        Finding("degraded", layer.detail, _NO_ANSWER[layer.layer])
+        for layer in layers[: layers.index(answered[0]) if answered else 0]
+    ]
+    own += [
+        Finding(_status(layer.status), layer.detail, _UNWELL[layer.layer])
+        for layer in answered
+        # What the database shows is among `found`, and so is what the Control Panel knows from there.
+        if layer.status != "ok" and (layer.layer == "direct" or (layer.layer == "mcp" and not found))
+    ]
     status = worst(one.status for one in [*found, *own])
     # What the database shows says more than that somebody doesn't answer.
     _, detail = _verdict(found or sorted(own, key=lambda one: one.status != status)[:1])
-    return HealthReport(status, source, at, layers, detail)
+    return HealthReport(status, source, at, layers, detail, (*found, *own))
+
+
+_NO_ANSWER: Final[dict[Source, Cause]] = {
+    "direct": Cause.DISPATCHER_NO_ANSWER,
+    "mcp": Cause.PANEL_NO_ANSWER,
+}
+_UNWELL: Final[dict[Source, Cause]] = {"direct": Cause.DISPATCHER_UNWELL, "mcp": Cause.PANEL_UNWELL}
 
 
 def _status(said: str) -> Status:

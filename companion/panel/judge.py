@@ -6,6 +6,7 @@ A finding's words say what happened and who should do what. They name no clinic,
 import datetime as dt
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final, Literal
 
 from companion.clinics.models import Closed
@@ -26,20 +27,48 @@ DATABASE_GONE: Final = (
 NOT_MIGRATED: Final = (
     "The database lacks tables, so nothing is planned or sent. Whoever runs the server: run `companion migrate`."
 )
+
+
+class Cause(StrEnum):
+    """What can be wrong, by the name that alerts and the runbook (docs/runbook.md) know it by."""
+
+    DATABASE_GONE = "database_gone"
+    NOT_MIGRATED = "not_migrated"
+    DISPATCHER_MISSING = "dispatcher_missing"
+    LISTENER_MISSING = "listener_missing"
+    WEB_MISSING = "web_missing"
+    DISPATCHER_NO_ANSWER = "dispatcher_no_answer"
+    DISPATCHER_UNWELL = "dispatcher_unwell"
+    PANEL_NO_ANSWER = "panel_no_answer"
+    PANEL_UNWELL = "panel_unwell"
+    OVERDUE = "overdue"
+    PAUSED = "paused"
+    NO_BOT = "no_bot"
+    BOT_OF_OTHER_MODE = "bot_of_other_mode"
+    BOT_REFUSED = "bot_refused"
+    TELEGRAM_AWAY = "telegram_away"
+    PLANS_WAIT = "plans_wait"
+    CLOCK_OFF = "clock_off"
+
+
 _NOT_RUNNING: Final = {
-    Kind.DISPATCHER: "The dispatcher is not running: messages wait and may become too late.",
-    Kind.LISTENER: "The listener is not running: nobody reads replies, STOP and enrolments.",
-    Kind.WEB: "The web service gives no sign of life.",
+    Kind.DISPATCHER: (
+        Cause.DISPATCHER_MISSING,
+        "The dispatcher is not running: messages wait and may become too late.",
+    ),
+    Kind.LISTENER: (Cause.LISTENER_MISSING, "The listener is not running: nobody reads replies, STOP and enrolments."),
+    Kind.WEB: (Cause.WEB_MISSING, "The web service gives no sign of life."),
 }
 _START: Final = "Whoever runs the server: start it again (`companion up` starts all) and look into its log."
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong, how badly, and its words."""
+    """One thing that is wrong: how badly, its words, and its name, which stays while the words' numbers change."""
 
     status: Status
     words: str
+    cause: Cause
 
 
 def worst(statuses: Iterable[Status]) -> Status:
@@ -87,7 +116,8 @@ def _of_services(facts: Facts, now: dt.datetime) -> Iterator[Finding]:
         living = [beat for beat in own if alive(beat, now=now)]
         if not living:
             last = f" Its last sign of life was {age(now - own[0].beat_at)} ago." if own else ""
-            yield Finding("degraded", f"{_NOT_RUNNING[kind]}{last} {_START}")
+            cause, words = _NOT_RUNNING[kind]
+            yield Finding("degraded", f"{words}{last} {_START}", cause)
 
 
 def _of_clinics(facts: Facts, now: dt.datetime) -> Iterator[Finding]:
@@ -97,10 +127,12 @@ def _of_clinics(facts: Facts, now: dt.datetime) -> Iterator[Finding]:
         reason = _held_back(clinic, now)
         if since and not dispatched:
             yield Finding(
-                "down", f"No dispatcher is running, and messages are overdue for {age(now - since)}. {_START}"
+                "down",
+                f"No dispatcher is running, and messages are overdue for {age(now - since)}. {_START}",
+                Cause.DISPATCHER_MISSING,
             )
         elif reason:
-            yield Finding("degraded", reason)
+            yield reason
         elif since:
             yield _late(clinic, since, now)
         if clinic.marked_since and now - clinic.marked_since > MARK_TOO_OLD:
@@ -108,6 +140,7 @@ def _of_clinics(facts: Facts, now: dt.datetime) -> Iterator[Finding]:
                 "degraded",
                 f"A change of plans has waited for {age(now - clinic.marked_since)} to be worked off; "
                 f"what it touches is not sent meanwhile. Whoever runs the server: look into the dispatcher's log.",
+                Cause.PLANS_WAIT,
             )
 
 
@@ -118,28 +151,34 @@ def _of_clocks(facts: Facts, now: dt.datetime) -> Iterator[Finding]:
     for beat in facts.beats:
         halted = beat.state.get("halted")
         if isinstance(halted, str) and halted and alive(beat, now=now):
-            yield Finding("degraded", f"The dispatcher on {beat.host} sends nothing for now: {_sentence(halted)}")
+            words = f"The dispatcher on {beat.host} sends nothing for now: {_sentence(halted)}"
+            yield Finding("degraded", words, Cause.CLOCK_OFF)
 
 
-def _held_back(clinic: Sending, now: dt.datetime) -> str:
-    """Why this clinic's messages wait, where that is known; "" where nothing holds them back."""
+def _held_back(clinic: Sending, now: dt.datetime) -> Finding | None:
+    """Why this clinic's messages wait, where that is known; None where nothing holds them back."""
     if clinic.bot_of_other_mode:
-        return (
+        words = (
             "Nothing is sent: the bot that is connected doesn't fit COMPANION_SANDBOX (a practice bot sends only where "
             "it is 1, a real one only where it is not). Whoever runs the server sets it right."
         )
+        return Finding("degraded", words, Cause.BOT_OF_OTHER_MODE)
     if not clinic.has_bot:
-        return "Nothing is sent: no bot is connected. An admin connects one in Settings."
+        words = "Nothing is sent: no bot is connected. An admin connects one in Settings."
+        return Finding("degraded", words, Cause.NO_BOT)
     if clinic.paused:
-        return "Sending is paused: messages wait and may become too late. An admin resumes it."
+        words = "Sending is paused: messages wait and may become too late. An admin resumes it."
+        return Finding("degraded", words, Cause.PAUSED)
     if clinic.closed_why == Closed.UNAUTHORIZED:
-        return "Telegram refuses the bot's token: messages wait. An admin gives the token anew in Settings."
+        words = "Telegram refuses the bot's token: messages wait. An admin gives the token anew in Settings."
+        return Finding("degraded", words, Cause.BOT_REFUSED)
     if clinic.closed_why == Closed.CIRCUIT and clinic.closed_until and clinic.closed_until > now:
-        return (
+        words = (
             "Telegram can't be reached: messages wait and are tried again without your doing. "
             "Whoever runs the server: see that it reaches the internet."
         )
-    return ""
+        return Finding("degraded", words, Cause.TELEGRAM_AWAY)
+    return None
 
 
 def _late(clinic: Sending, since: dt.datetime, now: dt.datetime) -> Finding:
@@ -150,11 +189,13 @@ def _late(clinic: Sending, since: dt.datetime, now: dt.datetime) -> Finding:
             "down",
             f"Messages are overdue for {late} and none was tried since. Whoever runs the server: start the dispatcher "
             f"again; `companion doctor` shows what is wrong.",
+            Cause.OVERDUE,
         )
     return Finding(
         "degraded",
         f"Messages leave late: the oldest is overdue for {late}. "
         f"Whoever runs the server: `companion doctor` shows what is wrong.",
+        Cause.OVERDUE,
     )
 
 

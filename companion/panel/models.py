@@ -7,6 +7,7 @@ from django.db import models
 
 from companion.clinics.keys import new_id
 from companion.clinics.models import Clinic, Member
+from companion.clinics.sealed import SealedField
 
 
 class HourCount(models.Model):
@@ -58,7 +59,11 @@ class Alert(models.Model):
     opened_at = models.DateTimeField()
     seen_at = models.DateTimeField()
     """When it was last seen."""
+    status = models.CharField(max_length=8, default="degraded", db_default="degraded")
+    """The worst that it came to: "degraded" or "down"."""
     told_at = models.DateTimeField(null=True)
+    told_status = models.CharField(max_length=8, blank=True, default="", db_default="")
+    """What it was told as; empty: not told."""
     closed_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -74,12 +79,61 @@ class Alert(models.Model):
 
 
 class AlertContact(models.Model):
-    """The Telegram ID under which an admin hears of alerts, as they gave it themselves."""
+    """How an admin hears of alerts, where they said so: without such a row by e-mail only."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="alert_contacts")
     member = models.OneToOneField(Member, models.CASCADE, related_name="alert_contact")
-    telegram_id = models.BigIntegerField()
+    telegram_id = models.BigIntegerField(null=True)
+    """As they gave it themselves; null: not by Telegram."""
+    by_email = models.BooleanField(default=True, db_default=True)
+    """To the address that they sign in with."""
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class AlertWebhook(models.Model):
+    """The program of a clinic's own that hears of its alerts."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.OneToOneField(Clinic, models.CASCADE, related_name="alert_webhook")
+    url = SealedField("panel.AlertWebhook.url")
+    """Sealed: such an address often holds a secret."""
+    secret = SealedField("panel.AlertWebhook.secret")
+    """Signs what is sent (webhook.py)."""
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Notice(models.Model):
+    """One e-mail or webhook call that tells of an alert: written with the alert, sent by whichever service is there."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="notices", db_index=False)
+    alert = models.ForeignKey(Alert, models.CASCADE, related_name="notices")
+    event = models.CharField(max_length=16)
+    """ "opened", "worse" or "recovered"."""
+    way = models.CharField(max_length=8)
+    """ "email" or "webhook"."""
+    address = models.CharField(max_length=254, blank=True)
+    """Whom an e-mail goes to; empty for the webhook."""
+    words = models.CharField(max_length=500)
+    created_at = models.DateTimeField()
+    tries = models.PositiveSmallIntegerField(default=0)
+    next_try_at = models.DateTimeField(null=True)
+    """Null: it was sent, or given up."""
+    sent_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=100, blank=True, default="")
+    """Why the last try failed, in words of ours."""
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["next_try_at"], name="notices_to_send", condition=models.Q(next_try_at__isnull=False)),
+            models.Index(fields=["clinic", "-created_at"], name="notices_of_a_clinic"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.way} {self.event}"

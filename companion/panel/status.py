@@ -12,7 +12,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.models import QuerySet
 
 from companion.clinics.models import Bot, Clinic
-from companion.panel import facts, health, judge, standing
+from companion.panel import backups, facts, health, judge, standing
 from companion.panel.models import BotLook
 from companion.panel.standing import COUNTED_TO, Standing
 from companion.patients.models import Patient
@@ -101,7 +101,7 @@ def status(clinic: Clinic, *, now: dt.datetime) -> PanelStatus:
         unreachable_patients=_unreachable(clinic),
         database=_database(),
         telegram=_telegram(clinic),
-        machine=_machine(clinic),
+        machine=_machine(clinic, now),
     )
 
 
@@ -218,11 +218,16 @@ def _looked(look: BotLook | None) -> _Values:
     }
 
 
-def _machine(clinic: Clinic) -> _Values:
+def _machine(clinic: Clinic, now: dt.datetime) -> _Values:
     folder = next(path for path in (settings.DATA_DIR, *settings.DATA_DIR.parents) if path.exists())
     disk = shutil.disk_usage(folder)
     skew = BotLook.objects.filter(clinic=clinic).values_list("skew_seconds", flat=True).first()
-    return {"disk_free_bytes": disk.free, "disk_total_bytes": disk.total, "clock_against_telegram_seconds": skew}
+    return {
+        "disk_free_bytes": disk.free,
+        "disk_total_bytes": disk.total,
+        "clock_against_telegram_seconds": skew,
+        "backup_age_seconds": backups.age_seconds(settings.COMPANION.backup_dir, now=now),
+    }
 
 
 def _capped(found: "QuerySet[Message] | QuerySet[Attempt]") -> int:

@@ -1,6 +1,7 @@
-"""The Control Panel's own thread in the dispatcher and the listener: counts past hours, asks about bots, tells alerts.
+"""The Control Panel's own thread in each service: asks about bots, tells alerts, counts past hours.
 
-It sends nothing and decides nothing about a Message. Two of them, or many, don't disturb each other.
+It decides nothing about a Message. Two of them, or many, don't disturb each other, and any one of them is enough: what
+is broken must not be what tells of it.
 """
 
 import threading
@@ -12,7 +13,7 @@ import structlog
 from django.db import Error, close_old_connections, connection
 
 from companion.clinics.models import Clinic
-from companion.panel import alerts, looks, tally
+from companion.panel import alerts, looks, notices, tally
 from companion.service.clock import database_now
 
 log = structlog.stdlib.get_logger(__name__)
@@ -40,6 +41,7 @@ def look() -> None:
     for clinic in Clinic.objects.order_by("id"):
         alerts.look(clinic, now=now)
         tally.count_up(clinic, now=now)
+    notices.deliver(now=database_now())
 
 
 def _run(stop: threading.Event) -> None:

@@ -6,6 +6,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from companion.clinics.models import Role
 from companion.panel import charts, diagnostics, health
+from companion.panel import runbook as runbook_file
 from companion.panel.status import status
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, page
@@ -47,3 +48,10 @@ def checks(request: PageRequest) -> HttpResponse:
         {"results": diagnostics.run(request.caller.clinic, now=database_now())} if request.method == "POST" else {}
     )
     return render(request, "web/control/checks.html", context)
+
+
+@require_GET
+@page()
+def runbook(request: PageRequest) -> HttpResponse:
+    """What each alert and failure code means, what the patient experiences, what to check and what to do."""
+    return render(request, "web/control/runbook.html", {"chapters": runbook_file.chapters()})

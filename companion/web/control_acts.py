@@ -8,8 +8,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
 from companion.clinics.models import Role
-from companion.clinics.refusals import Problem, Refused, Unknown
-from companion.panel import actions, alerts
+from companion.clinics.refusals import Unknown
+from companion.panel import actions
 from companion.panel.actions import Decision
 from companion.schedules import queries
 from companion.schedules.reasons import Reason, sentence
@@ -89,32 +89,3 @@ def decide(request: PageRequest, message_id: uuid.UUID, decision: str) -> HttpRe
         flash.success(request, "It is being sent again." if decision == Decision.RESEND else "Noted.")
         return redirect("/mcp/unknown")
     return render(request, "web/control/decide.html", {"message": message, "decision": decision, "now": database_now()})
-
-
-@require_http_methods(["GET", "POST"])
-@page(Role.ADMIN)
-def hear(request: PageRequest) -> HttpResponse:
-    """What is wrong now, the admin's own Telegram ID for alerts, and a test message to it."""
-    now = database_now()
-    if request.method == "POST":
-        if "test" in request.POST:
-            alerts.test_message(request.caller, now=now)
-            flash.success(request, "The test message is on its way to you.")
-        else:
-            alerts.hear(request.caller, _telegram_id(request.POST.get("telegram_id", "").strip()), now=now)
-            flash.success(request, "Saved.")
-        return redirect("/mcp/alerts")
-    context = {
-        "alerts": alerts.open_alerts(request.caller.clinic),
-        "contact": alerts.contact_of(request.caller),
-        "now": now,
-    }
-    return render(request, "web/control/alerts.html", context)
-
-
-def _telegram_id(typed: str) -> int | None:
-    if not typed:
-        return None
-    if not typed.isascii() or not typed.isdigit() or len(typed) > 18:
-        raise Refused(Problem("telegram_id", "A Telegram ID is a positive number; @userinfobot tells yours."))
-    return int(typed)

@@ -2,13 +2,17 @@
 
 from django.urls import path
 
-from companion.web import control_acts
+from companion.web import alert_pages, control, control_acts
 
 urlpatterns = [
     path("pause", control_acts.pause),
     path("resume", control_acts.resume),
     path("retry/<str:reason>", control_acts.retry),
-    path("alerts", control_acts.hear),
+    path("alerts", alert_pages.index),
+    path("alerts/me", alert_pages.hear),
+    path("alerts/webhook", alert_pages.webhook),
+    path("alerts/test", alert_pages.test),
+    path("runbook", control.runbook),
     path("unknown", control_acts.unknown),
     path("unknown/<uuid:message_id>/<str:decision>", control_acts.decide),
 ]

@@ -5,29 +5,38 @@ import datetime as dt
 import pytest
 
 from companion.clinics.models import AuditEntry, Clinic, Role
-from companion.panel import alerts
-from companion.panel.alerts import CALM, SETTLED, Cause
-from companion.panel.facts import Facts
-from companion.panel.models import AlertContact
+from companion.panel import alerts, health
+from companion.panel.alerts import AGAIN, CALM, SETTLED, Wrong
+from companion.panel.judge import Cause, Finding
+from companion.panel.models import Alert, AlertContact
 from companion.schedules.models import Lane, Message, Status
 from companion.schedules.reasons import Reason
-from tests.builders import NOW, a_clinic, a_member, a_message, a_patient
+from tests.builders import NOW, a_bot, a_clinic, a_member, a_message, a_patient
 from tests.web.signed_in import signed_in, words
 
 pytestmark = pytest.mark.django_db
-BROKEN = [Cause("health", "The dispatcher is {not} running.")]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_seen_before() -> None:
+    health.forget()
+
+
+BROKEN = [Wrong("dispatcher_missing", "degraded", "The dispatcher is {not} running.")]
+DOWN = [Wrong("dispatcher_missing", "down", "Nothing leaves.")]
 
 
 def an_admin_who_hears(clinic: Clinic, role: Role = Role.ADMIN) -> int:
-    contact = AlertContact.objects.create(clinic=clinic, member=a_member(clinic, role), telegram_id=7_000_000_001)
-    return contact.telegram_id
+    chat = 7_000_000_001
+    AlertContact.objects.create(clinic=clinic, member=a_member(clinic, role), telegram_id=chat)
+    return chat
 
 
 def told() -> list[str]:
     return [message.text or "" for message in Message.objects.filter(patient=None).order_by("created_at", "id")]
 
 
-def rounds(clinic: Clinic, found: list[Cause], *, first: dt.datetime, last: dt.datetime) -> None:
+def rounds(clinic: Clinic, found: list[Wrong], *, first: dt.datetime, last: dt.datetime) -> None:
     """The watch looks every ten seconds."""
     at = first
     while at <= last:
@@ -100,22 +109,83 @@ def test_another_clinics_admins_hear_nothing() -> None:
     assert told() == []
 
 
+def test_what_gets_worse_is_told_once_more_and_no_more() -> None:
+    clinic = a_clinic()
+    an_admin_who_hears(clinic)
+    rounds(clinic, BROKEN, first=NOW, last=NOW + SETTLED)
+
+    rounds(clinic, DOWN, first=NOW + SETTLED, last=NOW + SETTLED + CALM)
+    rounds(clinic, BROKEN, first=NOW + SETTLED + CALM, last=NOW + SETTLED + CALM + CALM)
+
+    assert told() == ["The dispatcher is {{not}} running.", "Worse: Nothing leaves."]
+
+
+def test_a_real_outage_is_told_though_something_lesser_came_and_went_lately() -> None:
+    clinic = a_clinic()
+    an_admin_who_hears(clinic)
+    rounds(clinic, BROKEN, first=NOW, last=NOW + SETTLED)
+    rounds(clinic, [], first=NOW + SETTLED, last=NOW + SETTLED + CALM)
+
+    soon = NOW + AGAIN / 2
+    rounds(clinic, DOWN, first=soon, last=soon + SETTLED)
+
+    assert told()[-1] == "Nothing leaves."
+
+
+def test_two_causes_are_told_each() -> None:
+    clinic = a_clinic()
+    an_admin_who_hears(clinic)
+
+    rounds(clinic, [*BROKEN, Wrong("bot_refused", "degraded", "No token.")], first=NOW, last=NOW + SETTLED)
+
+    assert len(told()) == 2
+
+
+def test_two_processes_that_look_at_once_tell_once() -> None:
+    clinic = a_clinic()
+    an_admin_who_hears(clinic)
+    alerts.step(clinic, BROKEN, now=NOW)
+    ones, others = Alert.objects.get(), Alert.objects.get()
+
+    for seen in (ones, others):
+        alerts._tell(clinic, seen, NOW + SETTLED)
+
+    assert len(told()) == 1
+
+
+def test_a_dispatcher_that_does_not_answer_and_one_that_is_gone_are_one_cause() -> None:
+    findings = (
+        Finding("down", "Messages are overdue.", Cause.DISPATCHER_MISSING),
+        Finding("degraded", "It is not running.", Cause.DISPATCHER_MISSING),
+        Finding("degraded", "It doesn't answer.", Cause.DISPATCHER_NO_ANSWER),
+    )
+
+    assert alerts.by_cause(findings) == [Wrong("dispatcher_missing", "down", "Messages are overdue.")]
+
+
 def test_many_failures_for_one_reason_are_a_cause() -> None:
     patient = a_patient(a_clinic())
     for _ in range(alerts.SPIKE):
         a_message(patient, status=Status.FAILED, reason=Reason.BLOCKED, ended_at=NOW)
 
-    found = alerts.causes(patient.clinic, Facts((), ()), now=NOW)
+    found = alerts.all_wrong(patient.clinic, now=NOW)
 
-    assert "failed:blocked" in [cause.name for cause in found]
+    assert "failed:blocked" in [wrong.cause for wrong in found]
+
+
+def test_a_paused_clinics_admins_hear_of_the_pause_by_its_name() -> None:
+    clinic = a_clinic(sending_paused_at=NOW)
+    a_bot(clinic)
+
+    assert "paused" in [wrong.cause for wrong in alerts.all_wrong(clinic, now=NOW)]
 
 
 def test_an_admin_gives_their_own_telegram_id_and_gets_a_test_message() -> None:
     clinic = a_clinic()
     browser = signed_in(clinic, Role.ADMIN)
 
-    browser.post("/mcp/alerts", {"telegram_id": "7000000009"})
-    browser.post("/mcp/alerts", {"test": "1"})
+    browser.post("/mcp/alerts/me", {"telegram_id": "7000000009"})
+    browser.post("/mcp/alerts/test", {"way": "telegram"})
 
     assert Message.objects.get().telegram_id == 7_000_000_009
     assert AuditEntry.objects.filter(clinic=clinic, action="test message sent").exists()
@@ -125,7 +195,7 @@ def test_a_patients_telegram_id_is_refused() -> None:
     clinic = a_clinic()
     patient = a_patient(clinic)
 
-    answer = signed_in(clinic, Role.ADMIN).post("/mcp/alerts", {"telegram_id": str(patient.telegram_id)})
+    answer = signed_in(clinic, Role.ADMIN).post("/mcp/alerts/me", {"telegram_id": str(patient.telegram_id)})
 
     assert "patient's Telegram ID" in words(answer)
     assert not AlertContact.objects.exists()

@@ -1,13 +1,17 @@
 """Each check of the diagnostics against the fault that it is made for."""
 
 import datetime as dt
+import os
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from django.conf import settings
-from django.db import connection
+from django.conf import settings as settings_now
+from django.db import OperationalError, connection
+from pytest_django import Settings
 
 from companion.clinics.models import Bot, Clinic
-from companion.panel import checks_inside, checks_outside, diagnostics
+from companion.panel import backups, checks_inside, checks_outside, diagnostics
 from companion.panel.check import CheckResult
 from companion.patients.models import Patient, Trouble
 from companion.service import health_port
@@ -16,12 +20,15 @@ from companion.service.models import Kind
 from companion.telegram.outcomes import Answer
 from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient
 from tests.panel.stories import a_heartbeat
+from tests.support.stand_in import stand_in
 
 pytestmark = pytest.mark.django_db
 
 
 def check(name: str, clinic: Clinic | None = None) -> CheckResult:
-    return next(one for one in diagnostics.run(clinic, now=NOW) if one.name.startswith(name))
+    results = diagnostics.run(clinic, now=NOW)
+    exactly = [one for one in results if one.name == name]
+    return next(one for one in [*exactly, *results] if one.name.startswith(name))
 
 
 def test_a_host_with_another_secret_key_is_named() -> None:
@@ -39,7 +46,7 @@ def test_the_same_secret_key_everywhere_is_well() -> None:
 
 
 def test_a_fingerprint_tells_nothing_of_its_key() -> None:
-    assert settings.SECRET_KEY not in fingerprint()
+    assert settings_now.SECRET_KEY not in fingerprint()
     assert len(fingerprint()) == 12
 
 
@@ -54,7 +61,7 @@ def test_a_token_that_another_key_sealed_is_found() -> None:
 
 
 def test_dispatchers_with_other_rates_are_warned_of() -> None:
-    a_heartbeat(Kind.DISPATCHER, rate_per_second=settings.COMPANION.rate_per_second + 1)
+    a_heartbeat(Kind.DISPATCHER, rate_per_second=settings_now.COMPANION.rate_per_second + 1)
 
     found = check("Rate")
 
@@ -133,3 +140,170 @@ def test_a_service_silent_for_a_minute_is_not_alive() -> None:
     found = check("Web alive")
 
     assert (found.result, found.value) == ("failed", "last sign of life 60 s ago")
+
+
+@pytest.mark.parametrize(
+    ("files", "result"),
+    [({"a": 30}, "ok"), ({"a": 60, "b": 49}, "warning"), ({}, "warning"), ({"a": 49, "": 1}, "warning")],
+    ids=["of yesterday", "of days ago", "none at all", "one of now that is empty"],
+)
+def test_backups_that_are_old_or_missing_are_warned_of(files: dict[str, int], result: str, tmp_path: Path) -> None:
+    for words, hours in files.items():
+        file = tmp_path / f"{hours}.backup"
+        file.write_text(words)
+        at = (NOW - dt.timedelta(hours=hours)).timestamp()
+        os.utime(file, (at, at))
+
+    assert backups.check(tmp_path, now=NOW).result == result
+
+
+def test_a_folder_of_backups_that_is_not_there_is_warned_of(tmp_path: Path) -> None:
+    assert backups.check(tmp_path / "nowhere", now=NOW).result == "warning"
+
+
+@pytest.mark.parametrize(("free", "result"), [(50 * 2**20, "failed"), (2**29, "warning"), (2**31, "ok")])
+def test_a_disk_that_runs_full_is_told(free: int, result: str) -> None:
+    assert checks_outside._disk(free).result == result
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_each_kind_of_service_that_nobody_started_fails_and_says_how_to_start_it(kind: Kind) -> None:
+    found = check(f"{kind.label} alive")
+
+    assert (found.result, f"companion {kind.value}" in found.advice) == ("failed", True)
+
+
+def test_messages_that_are_overdue_fail_the_check_of_sending() -> None:
+    clinic = a_clinic()
+    a_bot(clinic)
+    a_message(a_patient(clinic), due_at=NOW - dt.timedelta(minutes=6))
+    for kind in Kind:
+        a_heartbeat(kind)
+
+    found = check("Sending")
+
+    assert (found.result, "none was tried since" in found.advice) == ("failed", True)
+
+
+def test_sending_that_is_paused_is_warned_of() -> None:
+    a_bot(a_clinic(sending_paused_at=NOW))
+
+    assert check("Sending").result == "warning"
+
+
+def test_a_database_that_may_not_be_written_fails() -> None:
+    with connection.execute_wrapper(_refuse_inserts):
+        found = checks_inside._writable(NOW)
+
+    assert (found.result, found.value) == ("failed", "OperationalError")
+
+
+def test_a_database_that_does_not_answer_fails_and_leaves_the_rest_alone() -> None:
+    with connection.execute_wrapper(_refuse_all):
+        results = diagnostics.run(now=NOW)
+
+    by_name = {one.name: one.result for one in results}
+    assert (by_name["Database reachable"], by_name["Disk"] in ("ok", "warning")) == ("failed", True)
+
+
+def test_an_sqlite_that_can_damage_its_file_fails() -> None:
+    assert checks_inside._sqlite("3.45.1").result == "failed"
+    assert checks_inside._sqlite("3.51.3").result == "ok"
+
+
+def test_a_missing_telegram_id_is_counted_where_messages_wait() -> None:
+    clinic = a_clinic()
+    a_message(a_patient(clinic, telegram_id=None))
+
+    assert check("Telegram ID missing", clinic).result == "warning"
+
+
+def test_settings_of_the_command_that_differ_from_the_services_are_warned_of() -> None:
+    a_heartbeat(Kind.DISPATCHER, sandbox=False)
+
+    assert [check(name).result for name in ("Sandbox", "Telegram")] == ["warning", "warning"]
+
+
+def test_a_rate_that_telegram_does_not_allow_is_warned_of(settings: Settings) -> None:
+    settings.COMPANION = settings.COMPANION.model_copy(update={"rate_per_second": 100})
+
+    found = check("Rate")
+
+    assert (found.result, "paid broadcasts" in found.advice) == ("warning", True)
+
+
+def test_pages_in_the_open_without_https_are_warned_of(settings: Settings) -> None:
+    settings.COMPANION = settings.COMPANION.model_copy(update={"host": "0.0.0.0"})
+
+    assert check("Address").result == "warning"
+
+
+def test_a_token_that_telegram_refuses_fails(settings: Settings) -> None:
+    a_bot(a_clinic(slug="linden"), sandbox=settings.SANDBOX_ON)
+    with stand_in() as telegram:
+        telegram.authorized = False
+        settings.COMPANION = settings.COMPANION.model_copy(update={"telegram_api_url": telegram.url})
+
+        found = check("Telegram takes the bot of linden")
+
+    assert (found.result, found.value) == ("failed", "refused")
+
+
+def test_a_clinic_without_a_bot_is_warned_of() -> None:
+    assert check("Telegram", a_clinic()).value == "no bot is connected"
+
+
+def test_a_service_that_answers_and_is_not_well_is_named() -> None:
+    port = health_port.serve(lambda: {"status": "degraded", "detail": "No disk."}, host="127.0.0.1", port=0)
+    a_heartbeat(Kind.DISPATCHER, health_url=port.url)
+    try:
+        found = check("Dispatcher answers")
+    finally:
+        port.close()
+
+    assert (found.result, found.advice) == ("warning", "No disk.")
+
+
+def test_each_check_has_a_test_with_its_fault() -> None:
+    """The names of all checks that a full run makes, so that a new one is not forgotten above."""
+    for kind in Kind:
+        a_heartbeat(kind)
+    a_bot(a_clinic(slug="linden"), sandbox=settings_now.SANDBOX_ON)
+
+    names = {one.name.partition(" on ")[0] for one in diagnostics.run(now=NOW)}
+
+    assert names - {"SQLite's version"} == {
+        *(f"{kind.label} alive" for kind in Kind),
+        *(f"{kind.label} answers" for kind in Kind),
+        "Sending",
+        "Database reachable",
+        "Database writable",
+        "Schema up to date",
+        "Telegram ID missing",
+        "Telegram ID not known to Telegram",
+        "Bot blocked, or account deleted",
+        "Sandbox",
+        "Secret key",
+        "Secret key the same everywhere",
+        "Rate",
+        "Time zones",
+        "Address",
+        "Secrets' files",
+        "Telegram takes the bot of linden",
+        "Disk",
+        "Backups",
+    }
+
+
+def _refuse_inserts(
+    execute: Callable[..., object], sql: str, params: object, many: bool, context: dict[str, object]
+) -> object:
+    if sql.startswith("INSERT"):
+        raise OperationalError("attempt to write a readonly database")
+    return execute(sql, params, many, context)
+
+
+def _refuse_all(
+    execute: Callable[..., object], sql: str, params: object, many: bool, context: dict[str, object]
+) -> object:
+    raise OperationalError("gone")

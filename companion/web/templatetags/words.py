@@ -7,9 +7,10 @@ from functools import cache
 from django import template
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from companion.panel.runbook import anchor, name_of
 from companion.schedules.models import Message, State, Status
 from companion.times.walls import Moved, local, zone_names
 
@@ -209,3 +210,20 @@ def _value(key: str, value: object) -> str:
 def listed(value: object) -> list[object]:
     """A list of it, or of nothing where there is none."""
     return [value] if value else []
+
+
+@register.filter
+def runbook(cause: str) -> str:
+    """The address of the runbook's page on this alert or failure code."""
+    return f"/mcp/runbook#{anchor(name_of(cause))}"
+
+
+@register.filter
+def code_marks(words: str) -> SafeString:
+    """What stands between `backticks` as code."""
+    pieces = words.split("`")
+    return format_html_join(
+        "",
+        "{}",
+        ((format_html("<code>{}</code>", piece) if place % 2 else piece,) for place, piece in enumerate(pieces)),
+    )

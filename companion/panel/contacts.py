@@ -1,0 +1,115 @@
+"""Who hears of a clinic's alerts and how, as its admins say, and a test of each way. What is told: alerts.py."""
+
+import datetime as dt
+import secrets
+
+from django.db import transaction
+
+from companion.clinics import audit
+from companion.clinics.access import Caller
+from companion.clinics.keys import new_id
+from companion.clinics.models import Member, Role
+from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.panel import mailing, notices, webhook
+from companion.panel.models import AlertContact, AlertWebhook
+from companion.patients.models import Patient
+from companion.service.wake import ring
+
+_TEST = "This is a test from the Control Panel: alerts reach you this way."
+
+
+def hear(caller: Caller, telegram_id: int | None, *, by_email: bool, now: dt.datetime) -> None:
+    """How the calling admin hears of alerts: under this Telegram ID, or (None) not by Telegram; by e-mail or not.
+
+    Raises Refused, and Conflict for a program.
+    """
+    caller.needs(Role.ADMIN)
+    if caller.kind != "member" or caller.id is None:
+        raise Conflict("Only a person can hear of alerts.")
+    if telegram_id is not None and not 0 < telegram_id < 2**52:
+        raise Refused(Problem("telegram_id", "A Telegram ID is a positive number; @userinfobot tells yours."))
+    if telegram_id is not None and Patient.objects.filter(clinic=caller.clinic, telegram_id=telegram_id).exists():
+        raise Refused(Problem("telegram_id", "This is a patient's Telegram ID. Alerts go to admins only."))
+    with transaction.atomic():
+        AlertContact.objects.update_or_create(
+            member_id=caller.id,
+            defaults={"clinic": caller.clinic, "telegram_id": telegram_id, "by_email": by_email},
+        )
+        audit.record(caller, "alerts' addressee changed", "member", caller.id, now=now)
+
+
+def contact_of(caller: Caller) -> AlertContact:
+    """How the caller hears of alerts; where they never said so, by e-mail only."""
+    if caller.kind != "member" or caller.id is None:
+        return AlertContact(by_email=False)
+    found = AlertContact.objects.filter(clinic=caller.clinic, member_id=caller.id).first()
+    return found or AlertContact(by_email=True)
+
+
+def email_of(caller: Caller) -> str:
+    """The address that the calling person signs in with; empty for a program."""
+    if caller.kind != "member" or caller.id is None:
+        return ""
+    member = Member.objects.filter(clinic=caller.clinic, pk=caller.id).select_related("user").first()
+    return member.user.email if member else ""
+
+
+def set_webhook(caller: Caller, url: str, *, now: dt.datetime) -> str:
+    """From now on alerts go there too; the secret that signs them, which is told this once. Raises Refused."""
+    caller.needs(Role.ADMIN)
+    webhook.check(url)
+    secret = secrets.token_urlsafe(32)
+    with transaction.atomic():
+        AlertWebhook.objects.update_or_create(
+            clinic=caller.clinic, defaults={"url": url, "secret": secret, "created_at": now}
+        )
+        audit.record(caller, "alerts' webhook set", "clinic", caller.clinic.pk, now=now)
+    return secret
+
+
+def remove_webhook(caller: Caller, *, now: dt.datetime) -> None:
+    """Alerts go there no more."""
+    caller.needs(Role.ADMIN)
+    with transaction.atomic():
+        AlertWebhook.objects.filter(clinic=caller.clinic).delete()
+        audit.record(caller, "alerts' webhook removed", "clinic", caller.clinic.pk, now=now)
+
+
+def test_telegram(caller: Caller, *, now: dt.datetime) -> None:
+    """Sends the calling admin a message, by the way that all take. Raises Conflict where no Telegram ID is known."""
+    caller.needs(Role.ADMIN)
+    contact = contact_of(caller)
+    if contact.telegram_id is None:
+        raise Conflict("Give your own Telegram ID first.")
+    with transaction.atomic():
+        notices.by_telegram(caller.clinic, contact, "This is a test from the Control Panel: sending works.", now=now)
+        audit.record(caller, "test message sent", "member", caller.id, now=now)
+        ring()
+
+
+def test_email(caller: Caller, *, now: dt.datetime) -> None:
+    """Sends the calling admin an e-mail; takes seconds. Raises Conflict with why it couldn't."""
+    caller.needs(Role.ADMIN)
+    address = email_of(caller)
+    if not mailing.possible() or not address:
+        raise Conflict("No e-mail can be sent from here: COMPANION_SMTP_URL is not set.")
+    name = new_id()
+    mail = notices.mail_of(caller.clinic, address, "", _TEST, cause="test", name=name, thread=name)
+    _told(caller, mailing.send(mail), "test e-mail sent", "The e-mail could not be sent", now)
+
+
+def test_webhook(caller: Caller, *, now: dt.datetime) -> None:
+    """Calls the clinic's webhook; takes seconds. Raises Conflict with why it didn't work."""
+    caller.needs(Role.ADMIN)
+    hook = AlertWebhook.objects.filter(clinic=caller.clinic).first()
+    if hook is None:
+        raise Conflict("There is no webhook. Save its address first.")
+    body = notices.body_of(caller.clinic, "test", _TEST, cause="test", status="ok", name=new_id(), at=now)
+    error = webhook.post(hook.url, hook.secret, body, at=int(now.timestamp()))
+    _told(caller, error, "test webhook called", "The webhook was not reached", now)
+
+
+def _told(caller: Caller, error: str, action: str, failed: str, now: dt.datetime) -> None:
+    audit.record(caller, action, "clinic", caller.clinic.pk, now=now)
+    if error:
+        raise Conflict(f"{failed}: {error}.")

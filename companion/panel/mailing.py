@@ -1,0 +1,71 @@
+"""One e-mail that tells an admin of an alert, by the mail server that COMPANION_SMTP_URL names."""
+
+import smtplib
+import ssl
+from dataclasses import dataclass
+from typing import Final
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+
+_REFUSED: Final = "the mail server refused it"
+_SUBJECT: Final = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """What is sent to whom. `name` tells it from all others, `thread` joins what belongs together."""
+
+    to: str
+    subject: str
+    body: str
+    name: str
+    thread: str
+
+
+def possible() -> bool:
+    """Whether a mail server is known."""
+    return settings.COMPANION.smtp_url is not None
+
+
+def send(mail: Mail) -> str:
+    """Hands it to the mail server; takes seconds. Empty, or why it couldn't, without any word of the server's."""
+    subject = " ".join(mail.subject.split())
+    message = EmailMessage(
+        subject if len(subject) <= _SUBJECT else f"{subject[: _SUBJECT - 1]}…",
+        mail.body,
+        to=[mail.to],
+        headers={
+            # The same at a second try, so that a mail program shows it once.
+            "Message-ID": f"<{mail.name}@companion.invalid>",
+            "References": f"<{mail.thread}@companion.invalid>",
+            "Auto-Submitted": "auto-generated",
+        },
+    )
+    try:
+        message.send()
+    except (smtplib.SMTPException, OSError, ValueError) as error:
+        return _why(error)
+    return ""
+
+
+def _why(error: Exception) -> str:
+    match error:
+        case smtplib.SMTPAuthenticationError():
+            return "the mail server refused the user or the password"
+        case smtplib.SMTPRecipientsRefused():
+            return "the mail server refused the address"
+        case smtplib.SMTPResponseException():
+            return f"{_REFUSED} ({error.smtp_code})"
+        case smtplib.SMTPException():
+            return "the mail server ended the connection, or speaks without encryption"
+        case ConnectionRefusedError():
+            return "no mail server listens there"
+        case TimeoutError():
+            return "the mail server didn't answer in time"
+        case ssl.SSLError():
+            return "no encrypted connection to the mail server"
+        case OSError():
+            return "the mail server can't be reached"
+        case _:
+            return "the address can't be written to"

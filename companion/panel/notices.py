@@ -1,0 +1,147 @@
+"""Tells people of an alert: by Telegram as a Message, by e-mail and webhook as Notices that any service sends.
+
+E-mail and webhook need neither the dispatcher nor the bot: they go out from whichever process looks next. A Notice is
+tried again until it was taken, so that a process killed between sending and noting may repeat one, under the same id.
+"""
+
+import datetime as dt
+import json
+import uuid
+from typing import Final
+
+from django.conf import settings
+from django.db.models import F
+
+from companion.clinics.models import Clinic, Member, Role
+from companion.panel import mailing, webhook
+from companion.panel.mailing import Mail
+from companion.panel.models import Alert, AlertContact, AlertWebhook, Notice
+from companion.panel.runbook import link
+from companion.schedules.models import Lane, Message, Quiet
+from companion.service.wake import ring
+
+PAUSES: Final = tuple(dt.timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
+"""Before each further try; then it is given up."""
+KEPT: Final = dt.timedelta(days=30)
+LATE_AFTER: Final = dt.timedelta(hours=1)
+WORDS: Final = 500
+_AT_ONCE: Final = 20
+_TITLES: Final = {"opened": "", "worse": "Worse: ", "recovered": "Recovered: "}
+
+
+def tell(clinic: Clinic, alert: Alert, event: str, *, now: dt.datetime) -> None:
+    """In the caller's transaction: to the clinic's admins by Telegram and e-mail, as each wants, and to its webhook."""
+    words = f"{_TITLES[event]}{alert.words}"
+    for contact in AlertContact.objects.filter(clinic=clinic, member__role=Role.ADMIN, telegram_id__isnull=False):
+        by_telegram(clinic, contact, words, now=now)
+    ring()
+    ways = [("email", address) for address in _addresses(clinic)] if mailing.possible() else []
+    if AlertWebhook.objects.filter(clinic=clinic).exists():
+        ways.append(("webhook", ""))
+    Notice.objects.bulk_create(
+        Notice(
+            clinic=clinic,
+            alert=alert,
+            event=event,
+            way=way,
+            address=address,
+            words=alert.words,
+            created_at=now,
+            next_try_at=now,
+        )
+        for way, address in ways
+    )
+
+
+def by_telegram(clinic: Clinic, contact: AlertContact, words: str, *, now: dt.datetime) -> None:
+    """A Message to the admin, which goes the way that all go. The caller rings."""
+    Message.objects.create(
+        clinic=clinic,
+        telegram_id=contact.telegram_id,
+        lane=Lane.ANSWER,
+        due_at=now,
+        ready_at=now,
+        late_at=now + LATE_AFTER,
+        quiet_hours=Quiet.IGNORE,
+        # A brace would begin a placeholder.
+        text=words.replace("{", "{{").replace("}", "}}"),
+        created_at=now,
+    )
+
+
+def deliver(*, now: dt.datetime) -> None:
+    """Sends what is to be sent; takes seconds for each that hangs. Several processes may do so at once."""
+    due = Notice.objects.filter(next_try_at__lte=now).select_related("clinic", "alert").order_by("next_try_at", "id")
+    for notice in due[:_AT_ONCE]:
+        if _claim(notice, now):
+            error = _send(notice, now)
+            done = {"error": error} if error else {"error": "", "sent_at": now, "next_try_at": None}
+            Notice.objects.filter(pk=notice.pk).update(**done)
+    Notice.objects.filter(created_at__lt=now - KEPT).delete()
+
+
+def mail_of(clinic: Clinic, to: str, title: str, words: str, *, cause: str, name: uuid.UUID, thread: uuid.UUID) -> Mail:
+    """The e-mail that says so, with where to read on."""
+    first = words.partition(". ")[0].rstrip(".")
+    body = (
+        f"{title}{words}\n\n"
+        f"What it means and what to do: {link(cause)}\n"
+        f"The Control Panel: {settings.COMPANION.public_url}/mcp\n\n"
+        f"You get this as an admin of {clinic.name}. You choose what you hear of at "
+        f"{settings.COMPANION.public_url}/mcp/alerts\n"
+    )
+    return Mail(to, f"{clinic.name}: {title}{first}", body, name.hex, thread.hex)
+
+
+def body_of(
+    clinic: Clinic, event: str, words: str, *, cause: str, status: str, name: uuid.UUID, at: dt.datetime
+) -> bytes:
+    """What a webhook gets. It names the clinic and no patient."""
+    said = {
+        "id": str(name),
+        "event": event,
+        "cause": cause,
+        "status": status,
+        "words": words,
+        "clinic": clinic.slug,
+        "at": at.isoformat().replace("+00:00", "Z"),
+        "runbook": link(cause),
+    }
+    return json.dumps(said, ensure_ascii=False).encode()
+
+
+def _addresses(clinic: Clinic) -> list[str]:
+    """The admins' own, but for those who want no e-mail."""
+    silent = AlertContact.objects.filter(clinic=clinic, by_email=False).values("member")
+    admins = Member.objects.filter(clinic=clinic, role=Role.ADMIN, user__is_active=True).exclude(pk__in=silent)
+    return sorted({address for address in admins.values_list("user__email", flat=True) if address})
+
+
+def _claim(notice: Notice, now: dt.datetime) -> bool:
+    """Takes this try, and says when the next one is, should this process die meanwhile."""
+    pause = PAUSES[notice.tries] if notice.tries < len(PAUSES) else None
+    own = Notice.objects.filter(pk=notice.pk, tries=notice.tries, next_try_at__isnull=False)
+    return own.update(tries=F("tries") + 1, next_try_at=now + pause if pause else None) == 1
+
+
+def _send(notice: Notice, now: dt.datetime) -> str:
+    """Empty, or why it couldn't be sent."""
+    cause, clinic = notice.alert.cause, notice.clinic
+    if notice.way == "email":
+        title = _TITLES[notice.event]
+        return mailing.send(
+            mail_of(clinic, notice.address, title, notice.words, cause=cause, name=notice.pk, thread=notice.alert.pk)
+        )
+    hook = AlertWebhook.objects.filter(clinic=clinic).first()
+    if hook is None:
+        return "there is no webhook any more"
+    body = body_of(
+        clinic,
+        notice.event,
+        notice.words,
+        cause=cause,
+        status="ok" if notice.event == "recovered" else notice.alert.status,
+        name=notice.pk,
+        at=notice.created_at,
+    )
+    return webhook.post(hook.url, hook.secret, body, at=int(now.timestamp()))

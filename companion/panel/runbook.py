@@ -1,0 +1,74 @@
+"""The runbook (docs/runbook.md), a page for each alert and failure code, read into its parts for the Control Panel."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from django.conf import settings
+
+FILE: Final = Path(__file__).resolve().parents[2] / "docs" / "runbook.md"
+_HEADING: Final = re.compile(r"^(#{2,3}) (.+)$", re.MULTILINE)
+_PART: Final = re.compile(r"\*\*(?P<label>[^*]+)\.\*\*\s+(?P<words>.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One alert or code: its name, and its parts ("What it means", …) with the words of each."""
+
+    name: str
+    parts: tuple[tuple[str, str], ...]
+
+    @property
+    def anchor(self) -> str:
+        """By which an address leads to it, here and where the file itself is shown."""
+        return anchor(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """Pages of one kind, under one title."""
+
+    title: str
+    pages: tuple[Page, ...]
+
+
+def anchor(name: str) -> str:
+    """The anchor that Markdown's usual readers give a heading."""
+    return re.sub(r"[^a-z0-9_ -]", "", name.lower()).replace(" ", "-")
+
+
+def name_of(cause: str) -> str:
+    """The page's name for an alert's cause: failures have the name of their code."""
+    return f"failed {cause.removeprefix('failed:')}" if cause.startswith("failed:") else cause
+
+
+def link(cause: str) -> str:
+    """Where people read what an alert means and what to do."""
+    return f"{settings.COMPANION.public_url}/mcp/runbook#{anchor(name_of(cause))}"
+
+
+@cache
+def chapters() -> tuple[Chapter, ...]:
+    """All of it. Raises OSError where the file is not installed."""
+    return tuple(read(FILE.read_text()))
+
+
+def read(text: str) -> list[Chapter]:
+    """The chapters (##) of a text and their pages (###)."""
+    found: list[tuple[str, list[Page]]] = []
+    headings = list(_HEADING.finditer(text))
+    ends = [heading.start() for heading in headings[1:]] + [len(text)]
+    for heading, end in zip(headings, ends, strict=True):
+        level, name = heading.groups()
+        if level == "##":
+            found.append((name, []))
+        elif found:
+            found[-1][1].append(Page(name, _parts(text[heading.end() : end])))
+    return [Chapter(title, tuple(pages)) for title, pages in found]
+
+
+def _parts(text: str) -> tuple[tuple[str, str], ...]:
+    paragraphs = (_PART.fullmatch(" ".join(one.split())) for one in text.strip().split("\n\n"))
+    return tuple((one["label"], one["words"]) for one in paragraphs if one)

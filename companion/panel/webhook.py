@@ -1,0 +1,145 @@
+"""One signed POST to a clinic's own program, which may be anywhere on the internet but nowhere else.
+
+A clinic's admin writes the address, so it must not lead into the network of whoever runs the server: names are looked
+up here, each address is judged, and the one that was judged is connected to. Redirects are not followed.
+"""
+
+import hashlib
+import hmac
+import http.client
+import ipaddress
+import socket
+import ssl
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from django.conf import settings
+
+from companion.clinics.refusals import Problem, Refused
+from companion.service.patience import cut_off_after
+
+SIGNATURE: Final = "X-Companion-Signature"
+_SECONDS: Final = 5.0
+_ALTOGETHER: Final = 10.0
+_LONGEST: Final = 500
+_MOST_ADDRESSES: Final = 3
+_PORTS: Final = {"https": 443, "http": 80}
+_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+
+
+class NoWay(Exception):
+    """Why nothing was sent, in words for people."""
+
+
+def check(url: str) -> None:
+    """Raises Refused where no webhook may have this address, as far as it can be told by its looks."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = SplitResult("", "", "", "", ""), None
+    if len(url) > _LONGEST or parts.scheme not in ("https", "http") or not parts.hostname or port == 0 or " " in url:
+        raise Refused(Problem("url", "Write an address like https://alerts.clinic.example/companion."))
+    if not url.isascii() or not url.isprintable():
+        raise Refused(Problem("url", "Write special characters as %-escapes, and the name in its xn-- form."))
+    if parts.username is not None or parts.fragment:
+        raise Refused(Problem("url", "Leave out a user before the @ and what follows a #."))
+    if parts.scheme == "http" and not _without_https():
+        raise Refused(Problem("url", "It must begin with https://, so that nobody on the way reads along."))
+
+
+def signature(secret: str, body: bytes, *, at: int) -> str:
+    """What the header says: when (seconds since 1970), and the HMAC-SHA256 of "<when>.<body>" by the shared secret."""
+    digest = hmac.new(secret.encode(), str(at).encode() + b"." + body, hashlib.sha256).hexdigest()
+    return f"t={at},v1={digest}"
+
+
+def post(url: str, secret: str, body: bytes, *, at: int) -> str:
+    """Sends it; takes seconds. Empty where the other side said 2xx, else why not, in words of ours."""
+    parts = urlsplit(url)
+    headers = {
+        "Host": parts.netloc,
+        "Content-Type": "application/json",
+        "User-Agent": "AI-Companion-Scheduler",
+        SIGNATURE: signature(secret, body, at=at),
+    }
+    target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+    try:
+        with (
+            _connected(parts.hostname or "", parts.port or _PORTS[parts.scheme], secure=parts.scheme == "https") as own,
+            cut_off_after(_ALTOGETHER, own.fileno()),
+        ):
+            status = _ask(own, parts, target, body, headers)
+    except NoWay as no:
+        return str(no)
+    except (OSError, http.client.HTTPException) as error:
+        return _why(error)
+    return "" if 200 <= status < 300 else f"it answered {status}"
+
+
+def _ask(own: socket.socket, parts: SplitResult, target: str, body: bytes, headers: dict[str, str]) -> int:
+    """The status of the answer; what else it says nobody needs."""
+    host = parts.hostname or ""
+    if parts.scheme == "https":
+        own = ssl.create_default_context().wrap_socket(own, server_hostname=host)
+    connection = http.client.HTTPConnection(host)
+    connection.sock = own
+    try:
+        connection.request("POST", target, body, headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def _connected(host: str, port: int, *, secure: bool) -> socket.socket:
+    """Connected to an address that was judged: a second look at the name might give another. Raises NoWay, OSError."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        raise NoWay("its name is not known") from error
+    addresses = list(dict.fromkeys(str(one[4][0]) for one in found))[:_MOST_ADDRESSES]
+    if not all(_may_be_reached(ipaddress.ip_address(address), secure=secure) for address in addresses):
+        raise NoWay("its address lies in a network that webhooks may not reach")
+    failure = OSError()
+    for address in addresses:
+        try:
+            return socket.create_connection((address, port), timeout=_SECONDS)
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+def _may_be_reached(ip: ipaddress.IPv4Address | ipaddress.IPv6Address, *, secure: bool) -> bool:
+    if _on_the_internet(ip):
+        return secure
+    return settings.COMPANION.webhook_private_networks or (settings.SANDBOX_ON and ip.is_loopback)
+
+
+def _on_the_internet(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    if isinstance(ip, ipaddress.IPv6Address):
+        # What carries an IPv4 address within leads to that one.
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo or [None])[0]
+        if inner is not None:
+            return _on_the_internet(inner)
+        if ip in _NAT64:
+            return _on_the_internet(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+
+
+def _without_https() -> bool:
+    """Where plain http may be tried at all; where it may lead to is judged by the address."""
+    return settings.SANDBOX_ON or settings.COMPANION.webhook_private_networks
+
+
+def _why(error: Exception) -> str:
+    match error:
+        case TimeoutError():
+            return "no answer in time"
+        case ConnectionRefusedError():
+            return "nothing listens there"
+        case ssl.SSLCertVerificationError():
+            return "its certificate is not valid"
+        case ssl.SSLError():
+            return "no encrypted connection"
+        case _:
+            return "the connection failed"

@@ -1,0 +1,103 @@
+"""`/mcp/alerts`: what is wrong now, who hears of it and how, and a test of each way."""
+
+from collections.abc import Mapping
+
+from django.contrib import messages as flash
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from companion.clinics.models import Role
+from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
+from companion.panel import alerts, contacts, mailing
+from companion.panel.models import AlertWebhook, Notice
+from companion.service.clock import database_now
+from companion.web.access import PageRequest, page
+
+_SHOWN = 20
+_TESTS = {
+    "telegram": (contacts.test_telegram, "The test message is on its way to you."),
+    "email": (contacts.test_email, "The mail server took the test e-mail."),
+    "webhook": (contacts.test_webhook, "The webhook took the test."),
+}
+
+
+@require_GET
+@page(Role.ADMIN)
+def index(request: PageRequest) -> HttpResponse:
+    """All of it on one page."""
+    return _page(request, {})
+
+
+@require_POST
+@page(Role.ADMIN)
+def hear(request: PageRequest) -> HttpResponse:
+    """How the admin who asks hears of alerts."""
+    typed = request.POST.get("telegram_id", "").strip()
+    by_email = request.POST.get("by_email") == "yes"
+    try:
+        contacts.hear(request.caller, _telegram_id(typed), by_email=by_email, now=database_now())
+    except Refused as no:
+        return _page(request, {"typed_id": typed}, no=no)
+    flash.success(request, "Saved.")
+    return redirect("/mcp/alerts")
+
+
+@require_POST
+@page(Role.ADMIN)
+def webhook(request: PageRequest) -> HttpResponse:
+    """The clinic's own program that hears of alerts: its address, or its end."""
+    now = database_now()
+    if request.POST.get("do") == "remove":
+        contacts.remove_webhook(request.caller, now=now)
+        flash.success(request, "Alerts go to no webhook any more.")
+        return redirect("/mcp/alerts")
+    url = request.POST.get("url", "").strip()
+    try:
+        secret = contacts.set_webhook(request.caller, url, now=now)
+    except Refused as no:
+        return _page(request, {"typed_url": url}, no=no)
+    return _page(request, {"secret": secret})
+
+
+@require_POST
+@page(Role.ADMIN)
+def test(request: PageRequest) -> HttpResponse:
+    """One way, tried now."""
+    known = _TESTS.get(request.POST.get("way", ""))
+    if known is None:
+        raise Unknown
+    try:
+        known[0](request.caller, now=database_now())
+    except Conflict as no:
+        flash.error(request, str(no))
+    else:
+        flash.success(request, known[1])
+    return redirect("/mcp/alerts")
+
+
+def _page(request: PageRequest, more: Mapping[str, object], *, no: Refused | None = None) -> HttpResponse:
+    clinic, contact = request.caller.clinic, contacts.contact_of(request.caller)
+    context: dict[str, object] = {
+        "alerts": alerts.open_alerts(clinic),
+        "contact": contact,
+        "typed_id": contact.telegram_id or "",
+        "email": contacts.email_of(request.caller),
+        "mail_possible": mailing.possible(),
+        "webhook": AlertWebhook.objects.filter(clinic=clinic).first(),
+        "notices": Notice.objects.filter(clinic=clinic).order_by("-created_at", "-id")[:_SHOWN],
+        "errors": {problem.field: problem.message for problem in no.problems} if no else {},
+        "now": database_now(),
+    }
+    answer = render(request, "web/control/alerts.html", context | dict(more), status=422 if no else 200)
+    # A secret that is shown once isn't to be found by the browser's "back".
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+def _telegram_id(typed: str) -> int | None:
+    if not typed:
+        return None
+    if not typed.isascii() or not typed.isdigit() or len(typed) > 18:
+        raise Refused(Problem("telegram_id", "A Telegram ID is a positive number; @userinfobot tells yours."))
+    return int(typed)

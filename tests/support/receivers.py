@@ -1,0 +1,93 @@
+"""A mail server and a program with a webhook, of the tests' own, on real sockets; each keeps what it got."""
+
+import email
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+
+@dataclass(slots=True)
+class MailBox:
+    """What arrived; `refuses` is what every recipient is told instead of yes."""
+
+    url: str = ""
+    mails: list[Message] = field(default_factory=list)
+    refuses: str = ""
+
+
+@dataclass(slots=True)
+class Hook:
+    """What was posted: headers and body. `status` is what it answers."""
+
+    url: str = ""
+    posts: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    status: int = 204
+    location: str = ""
+
+
+@contextmanager
+def a_mail_server() -> Iterator[MailBox]:
+    """An SMTP server without encryption, which takes any mail."""
+    box = MailBox()
+
+    class Session(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.say("220 test")
+            while line := self.rfile.readline():
+                match line.split()[0].upper():
+                    case b"RCPT" if box.refuses:
+                        self.say(box.refuses)
+                    case b"DATA":
+                        self.say("354 go on")
+                        lines = iter(self.rfile.readline, b".\r\n")
+                        box.mails.append(email.message_from_bytes(b"".join(lines)))
+                        self.say("250 taken")
+                    case b"QUIT":
+                        self.say("221 bye")
+                        return
+                    case _:
+                        self.say("250 yes")
+
+        def say(self, words: str) -> None:
+            self.wfile.write(words.encode() + b"\r\n")
+
+    with _served(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Session)) as port:
+        box.url = f"smtp://127.0.0.1:{port}?tls=no"
+        yield box
+
+
+@contextmanager
+def a_program() -> Iterator[Hook]:
+    """A web server that takes any POST."""
+    hook = Hook()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            hook.posts.append((dict(self.headers.items()), body))
+            self.send_response(hook.status)
+            if hook.location:
+                self.send_header("Location", hook.location)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Says nothing."""
+
+    with _served(HTTPServer(("127.0.0.1", 0), Handler)) as port:
+        hook.url = f"http://127.0.0.1:{port}/alerts"
+        yield hook
+
+
+@contextmanager
+def _served(server: socketserver.TCPServer) -> Iterator[int]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
