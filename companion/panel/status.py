@@ -106,6 +106,10 @@ def status(clinic: Clinic, *, now: dt.datetime) -> PanelStatus:
 
 
 def _services(now: dt.datetime) -> tuple[ServiceLine, ...]:
+    """The living first; what is gone only while nothing newer of its kind took its place on that host."""
+    beats = facts.beats(now=now)
+    living = {(beat.kind, beat.host) for beat in beats if judge.alive(beat, now=now)}
+    shown = [beat for beat in beats if judge.alive(beat, now=now) or (beat.kind, beat.host) not in living]
     return tuple(
         ServiceLine(
             beat.kind,
@@ -116,7 +120,7 @@ def _services(now: dt.datetime) -> tuple[ServiceLine, ...]:
             beat.started_at,
             _leases(beat),
         )
-        for beat in facts.beats(now=now)
+        for beat in sorted(shown, key=lambda beat: (not judge.alive(beat, now=now), beat.kind, beat.host, beat.pid))
     )
 
 

@@ -8,7 +8,6 @@ from companion.panel.charts import Bar
 
 _WIDTH: Final = 600
 _FLOOR: Final = 120
-_WORDS: Final = 18
 _LEAST: Final = 3
 """What failed once is seen beside thousands that were sent."""
 
@@ -33,23 +32,23 @@ class Chart:
     title: str
     summary: str
     columns: tuple[Column, ...]
-    first: str
-    last: str
+    labels: tuple[str, str, str]
+    """Of the first, the middle and the last column."""
+    most: int
+    """What the top of the drawing stands for."""
     width: int = _WIDTH
-    height: int = _FLOOR + _WORDS
-    floor: int = _FLOOR
+    height: int = _FLOOR
 
 
 def chart(title: str, bars: Sequence[Bar]) -> Chart:
     """The drawing of at least one bar, the highest of which reaches the top."""
     most = max(bar.sent + bar.failed for bar in bars)
     sent, failed = sum(bar.sent for bar in bars), sum(bar.failed for bar in bars)
-    summary = (
-        f"{sent:,} sent, {failed:,} failed; {most:,} at most at a time" if most else "Nothing was sent, none failed"
-    )
+    summary = f"{sent:,} sent, {failed:,} failed" if most else "Nothing was sent, none failed"
     step = _WIDTH // len(bars)
     columns = tuple(_column(bar, place * step, step - 2, most) for place, bar in enumerate(bars))
-    return Chart(title, summary, columns, bars[0].label, bars[-1].label)
+    labels = (bars[0].label, bars[len(bars) // 2].label, bars[-1].label)
+    return Chart(title, summary, columns, labels, most)
 
 
 def _column(bar: Bar, x: int, width: int, most: int) -> Column:

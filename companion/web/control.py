@@ -5,7 +5,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_http_methods
 
 from companion.clinics.models import Role
-from companion.panel import charts, diagnostics, health
+from companion.panel import alerts, charts, diagnostics, health
 from companion.panel import runbook as runbook_file
 from companion.panel.status import status
 from companion.service.clock import database_now
@@ -30,6 +30,7 @@ def panel(request: PageRequest) -> HttpResponse:
         "now": now,
         "report": report,
         "sentence": health.sentence(report, now=now),
+        "open_alerts": sum(alert.told_at is not None for alert in alerts.open_alerts(request.caller.clinic)),
         "status": status(request.caller.clinic, now=now),
         "charts": [
             chart("Last 24 hours", charts.last_24_hours(request.caller.clinic, now=now)),

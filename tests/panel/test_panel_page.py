@@ -138,7 +138,7 @@ def test_the_list_behind_a_code_holds_that_code_only() -> None:
 def test_the_page_draws_its_charts() -> None:
     page = signed_in(a_clinic(), Role.VIEWER).get("/mcp").content.decode()
 
-    assert page.count('<svg viewBox="0 0 600') == 2
+    assert page.count('<svg viewBox="0 0 600 120"') == 2
 
 
 def test_what_telegram_said_of_the_bot_is_shown_and_its_error_stays() -> None:

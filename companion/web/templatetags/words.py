@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from companion.panel.judge import age
 from companion.panel.runbook import anchor, name_of
 from companion.schedules.models import Message, State, Status
 from companion.times.walls import Moved, local, zone_names
@@ -40,6 +41,28 @@ SOURCES = {
     "mcp": "the Control Panel's status",
     "database": "what the database shows",
 }
+FACTS = {
+    "engine": "Kind",
+    "version": "Version",
+    "latency_ms": "Latency",
+    "size_bytes": "Size",
+    "migrations": "Migrations",
+    "bot": "Bot",
+    "sandbox": "Practice bot",
+    "closed_why": "Sends nothing",
+    "accepted": "Token accepted",
+    "asked_at": "Asked",
+    "updates_by": "Updates by",
+    "pending_updates": "Updates waiting",
+    "last_answer_at": "Last answer",
+    "last_error": "Last error",
+    "last_error_at": "Last error at",
+    "disk_free_bytes": "Disk free",
+    "disk_total_bytes": "Disk in all",
+    "clock_against_telegram_seconds": "Clock against Telegram",
+    "backup_age_seconds": "Newest backup",
+}
+"""The Control Panel's small facts, in the words of its page."""
 STATES = {State.ACTIVE: "green", State.PAUSED: "orange", State.ENDED: "secondary", State.CANCELLED: "secondary"}
 TONES = {Status.PENDING: "blue", Status.SENT: "green", Status.FAILED: "red", Status.CANCELLED: "secondary"}
 
@@ -189,11 +212,7 @@ def layer_tone(status: str) -> str:
 @register.filter
 def facts(values: Mapping[str, object]) -> list[tuple[str, str]]:
     """The Control Panel's small facts, each under its name; what isn't known is left out."""
-    return [(_name(key), _value(key, value)) for key, value in values.items() if value is not None and key != "ok"]
-
-
-def _name(key: str) -> str:
-    return key.removesuffix("_ms").removesuffix("_bytes").replace("_", " ").capitalize()
+    return [(FACTS[key], _value(key, value)) for key, value in values.items() if key in FACTS and value is not None]
 
 
 def _value(key: str, value: object) -> str:
@@ -203,6 +222,10 @@ def _value(key: str, value: object) -> str:
         return filesizeformat(str(value))
     if key.endswith("_at"):
         return exactly(dt.datetime.fromisoformat(str(value)))
+    if key == "backup_age_seconds":
+        return f"{age(dt.timedelta(seconds=float(str(value))))} old"
+    if key.endswith("_seconds"):
+        return f"{float(str(value)):+.1f} s"
     return f"{value} ms" if key.endswith("_ms") else str(value)
 
 
