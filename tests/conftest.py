@@ -5,6 +5,7 @@ PostgreSQL.
 """
 
 import contextlib
+import gc
 import os
 from collections.abc import Generator
 
@@ -36,6 +37,8 @@ _DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "product_environm
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     if "page" in _fixtures(item):
+        if "browser" not in item.path.parts:
+            raise pytest.UsageError(f"{item.nodeid} drives a browser: it belongs in tests/browser, or nobody runs it")
         item.add_marker("browser")
 
 
@@ -47,6 +50,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         others = [item for item in items if not _touches_the_database(item)]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if _touches_the_database(item)]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    # What is imported by now stays: looking through it for cycles, again and again, was a fifth of the tests' work.
+    # And what tests leave behind may wait for a while.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def _fixtures(item: pytest.Item) -> set[str]:

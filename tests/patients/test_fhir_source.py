@@ -38,15 +38,23 @@ class Server:
         return asked
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    file = tmp_path / "patients.json"
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("fhir")
+    file = folder / "patients.json"
     command = [sys.executable, "-m", "tests.patients.fhir_server", str(file)]
     root = Path(__file__).parents[2]
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        yield Server(f"http://127.0.0.1:{int(process.stdout.readline())}/r4", file, tmp_path / "log")
+        yield Server(f"http://127.0.0.1:{int(process.stdout.readline())}/r4", file, folder / "log")
         process.kill()
+
+
+@pytest.fixture
+def server(started: Server) -> Server:
+    """Nobody has asked it anything yet."""
+    started.log.unlink(missing_ok=True)
+    return started
 
 
 def a_resource(number: int, **fields: object) -> dict[str, object]:
