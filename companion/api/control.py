@@ -1,7 +1,11 @@
-"""What admins do to sending as a whole: pause, resume, retry all of one code. The rules stand in panel/actions.py."""
+"""What admins do to sending as a whole: pause, resume, retry all of one code, decide what is unknown, try alerts.
+
+The rules stand in panel/actions.py and panel/contacts.py.
+"""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Literal
+from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Router
@@ -9,14 +13,52 @@ from pydantic import Field
 
 from companion.api import examples
 from companion.api.health import PanelShape
+from companion.api.message_shapes import MessageDetail, MessageList, detail_of, shapes_of
 from companion.api.operations import JSON, Operation, caller_of, operation
-from companion.api.values import NoBody, Shape
+from companion.api.values import Body, Instant, NoBody, Shape
 from companion.clinics.models import Role
-from companion.panel import actions, status
+from companion.panel import actions, contacts, status
+from companion.panel.actions import Decision
+from companion.schedules import queries
 from companion.service.clock import database_now
 
 router = Router(tags=["health"])
 _CONFLICT = frozenset({409})
+_SHOWN = 100
+
+
+class LossShape(Shape):
+    """How many messages fail unless sending is resumed by then (counted to 1,000)."""
+
+    by: Instant
+    count: int
+
+
+class LossesShape(Shape):
+    """What a pause costs, by how long it lasts."""
+
+    losses: list[LossShape]
+
+
+class DecisionBody(Body):
+    """What is decided about a message of which nobody knows whether it arrived."""
+
+    decision: Annotated[
+        Decision,
+        Field(description="resend: it may arrive twice; arrived: the patient says so; leave: it stays as it is."),
+    ]
+
+
+class TestBody(Body):
+    """Which way of alerts is tried."""
+
+    way: Literal["telegram", "email", "webhook"]
+
+
+class TestShape(Shape):
+    """The way that took the test."""
+
+    way: Literal["telegram", "email", "webhook"]
 
 
 class RetryShape(Shape):
@@ -34,6 +76,22 @@ class RetriedShape(Shape):
 
 def _panel(request: HttpRequest) -> PanelShape:
     return PanelShape.model_validate(asdict(status.status(caller_of(request).clinic, now=database_now())))
+
+
+@operation(
+    router,
+    Operation(
+        "GET",
+        "/mcp/pause",
+        Role.VIEWER,
+        LossesShape,
+        {"losses": [{"by": "2026-12-01T10:00:00Z", "count": 38}]},
+    ),
+)
+def foresee_losses(request: HttpRequest) -> LossesShape:
+    """What would fail if sending were paused now and resumed by then."""
+    found = actions.losses(caller_of(request).clinic, now=database_now())
+    return LossesShape.model_validate({"losses": [asdict(loss) for loss in found]})
 
 
 @operation(
@@ -89,3 +147,50 @@ def resume_sending(request: HttpRequest, body: NoBody = None) -> PanelShape:
 def retry_all(request: HttpRequest, body: RetryShape) -> RetriedShape:
     """Try the failed messages of one reason code again, those due within a week, up to 500 at once."""
     return RetriedShape.model_validate(asdict(actions.retry_all(caller_of(request), body.reason, now=database_now())))
+
+
+@operation(router, Operation("GET", "/mcp/unknown", Role.VIEWER, MessageList, examples.MESSAGES))
+def list_unknown(request: HttpRequest) -> MessageList:
+    """The newest hundred messages of a week of which nobody knows whether they arrived, and nobody decided."""
+    found = actions.undecided(caller_of(request).clinic, now=database_now())[:_SHOWN]
+    return MessageList(items=shapes_of(list(found)), next=None)
+
+
+@operation(
+    router,
+    Operation(
+        "POST",
+        "/mcp/unknown/{id}",
+        Role.ADMIN,
+        MessageDetail,
+        examples.MESSAGE,
+        body_example={"decision": "arrived"},
+        media_type=JSON,
+        refuses=_CONFLICT,
+    ),
+)
+def decide_unknown(request: HttpRequest, id: UUID, body: DecisionBody) -> MessageDetail:
+    """Send it again, or write down why not; only Telegram's own yes makes it sent."""
+    caller = caller_of(request)
+    message = queries.message(caller.clinic, id)
+    actions.decide(caller, message, body.decision, now=database_now())
+    return detail_of(message, queries.attempts(message))
+
+
+@operation(
+    router,
+    Operation(
+        "POST",
+        "/mcp/test",
+        Role.ADMIN,
+        TestShape,
+        {"way": "webhook"},
+        body_example={"way": "webhook"},
+        media_type=JSON,
+        refuses=_CONFLICT,
+    ),
+)
+def send_test(request: HttpRequest, body: TestBody) -> TestShape:
+    """Try one way of alerts: a message or an e-mail to the calling person, or a call of the clinic's webhook."""
+    contacts.TESTS[body.way](caller_of(request), now=database_now())
+    return TestShape(way=body.way)

@@ -4,6 +4,7 @@ Each is audited. The changes of a Message's status are schedules' own (acts.py).
 """
 
 import datetime as dt
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -11,9 +12,9 @@ from typing import Final
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from companion.clinics import audit
+from companion.clinics import audit, members
 from companion.clinics.access import Caller
-from companion.clinics.models import AuditEntry, Clinic, Role
+from companion.clinics.models import AuditEntry, Clinic, Member, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.panel.standing import RETRYABLE
 from companion.schedules import acts
@@ -84,6 +85,25 @@ def resume(caller: Caller, *, now: dt.datetime) -> None:
         ring()
 
 
+def administered(caller: Caller) -> list[Caller]:
+    """The same person as admin of their other clinics, in the order of the clinics' names."""
+    if caller.kind != "member" or caller.id is None:
+        return []
+    same = Member.objects.filter(user__memberships=caller.id, role=Role.ADMIN).exclude(pk=caller.id)
+    ordered = same.select_related("clinic", "user").order_by("clinic__name", "id")
+    return [members.caller_of_member(member) for member in ordered]
+
+
+def pause_each(callers: Sequence[Caller], *, now: dt.datetime) -> int:
+    """Holds back the messages of all these clinics; how many weren't paused before."""
+    return sum(_done(pause, caller, now) for caller in callers)
+
+
+def resume_each(callers: Sequence[Caller], *, now: dt.datetime) -> int:
+    """Lets the messages of all these clinics go again; how many were paused."""
+    return sum(_done(resume, caller, now) for caller in callers)
+
+
 def retryable(clinic: Clinic, reason: str, *, now: dt.datetime) -> QuerySet[Message]:
     """The failed ones of this code that were due within a week. Raises Refused for a code that isn't retried so."""
     if reason not in RETRYABLE:
@@ -127,6 +147,14 @@ def decide(caller: Caller, message: Message, decision: Decision, *, now: dt.date
         if not undecided(caller.clinic, now=now).filter(pk=message.pk).exists():
             raise Conflict("Somebody has decided about this message already.")
         audit.record(caller, _DECIDED[decision], "message", message.pk, now=now)
+
+
+def _done(act: Callable[..., None], caller: Caller, now: dt.datetime) -> bool:
+    try:
+        act(caller, now=now)
+    except Conflict:
+        return False
+    return True
 
 
 def _lost(clinic: Clinic, by: dt.datetime) -> int:

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import secrets
+from collections.abc import Mapping
+from typing import Final, Protocol
 
 from django.db import transaction
 
@@ -113,3 +115,11 @@ def _told(caller: Caller, error: str, action: str, failed: str, now: dt.datetime
     audit.record(caller, action, "clinic", caller.clinic.pk, now=now)
     if error:
         raise Conflict(f"{failed}: {error}.")
+
+
+class _Test(Protocol):
+    def __call__(self, caller: Caller, *, now: dt.datetime) -> None: ...
+
+
+TESTS: Final[Mapping[str, _Test]] = {"telegram": test_telegram, "email": test_email, "webhook": test_webhook}
+"""By way: what tries it."""

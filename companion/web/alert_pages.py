@@ -15,10 +15,10 @@ from companion.service.clock import database_now
 from companion.web.access import PageRequest, page
 
 _SHOWN = 20
-_TESTS = {
-    "telegram": (contacts.test_telegram, "The test message is on its way to you."),
-    "email": (contacts.test_email, "The mail server took the test e-mail."),
-    "webhook": (contacts.test_webhook, "The webhook took the test."),
+_TOOK = {
+    "telegram": "The test message is on its way to you.",
+    "email": "The mail server took the test e-mail.",
+    "webhook": "The webhook took the test.",
 }
 
 
@@ -64,15 +64,15 @@ def webhook(request: PageRequest) -> HttpResponse:
 @page(Role.ADMIN)
 def test(request: PageRequest) -> HttpResponse:
     """One way, tried now."""
-    known = _TESTS.get(request.POST.get("way", ""))
-    if known is None:
+    way = request.POST.get("way", "")
+    if way not in _TOOK:
         raise Unknown
     try:
-        known[0](request.caller, now=database_now())
+        contacts.TESTS[way](request.caller, now=database_now())
     except Conflict as no:
         flash.error(request, str(no))
     else:
-        flash.success(request, known[1])
+        flash.success(request, _TOOK[way])
     return redirect("/mcp/alerts")
 
 

@@ -23,27 +23,37 @@ _SHOWN = 100
 @require_http_methods(["GET", "POST"])
 @page(Role.ADMIN)
 def pause(request: PageRequest) -> HttpResponse:
-    """Pause sending: first what will be lost by when."""
+    """Pause sending, here or in all clinics of this admin: first what will be lost by when."""
     now = database_now()
+    others = actions.administered(request.caller)
     if request.method == "POST":
-        actions.pause(request.caller, now=now)
+        if request.POST.get("everywhere") == "yes":
+            actions.pause_each([request.caller, *others], now=now)
+        else:
+            actions.pause(request.caller, now=now)
         flash.success(
             request, "Sending is paused. Messages wait until somebody resumes it, or until they are too late."
         )
         return redirect("/mcp")
     losses = actions.losses(request.caller.clinic, now=now)
-    return render(request, "web/control/pause.html", {"losses": losses, "now": now})
+    elsewhere = [(caller.clinic, actions.losses(caller.clinic, now=now)) for caller in others]
+    return render(request, "web/control/pause.html", {"losses": losses, "elsewhere": elsewhere, "now": now})
 
 
 @require_http_methods(["GET", "POST"])
 @page(Role.ADMIN)
 def resume(request: PageRequest) -> HttpResponse:
-    """Resume sending."""
+    """Resume sending, here or in all clinics of this admin."""
+    now = database_now()
+    others = [caller for caller in actions.administered(request.caller) if caller.clinic.sending_paused_at]
     if request.method == "POST":
-        actions.resume(request.caller, now=database_now())
+        if request.POST.get("everywhere") == "yes":
+            actions.resume_each([request.caller, *others], now=now)
+        else:
+            actions.resume(request.caller, now=now)
         flash.success(request, "Sending goes on.")
         return redirect("/mcp")
-    return render(request, "web/control/resume.html")
+    return render(request, "web/control/resume.html", {"elsewhere": [caller.clinic for caller in others]})
 
 
 @require_http_methods(["GET", "POST"])

@@ -3,15 +3,16 @@
 import datetime as dt
 
 import pytest
+from django.test import Client
 
-from companion.clinics.models import AuditEntry, Clinic, Role
+from companion.clinics.models import AuditEntry, Clinic, Member, Role
 from companion.clinics.refusals import Conflict, Refused
 from companion.panel import actions
 from companion.panel.actions import Decision
 from companion.schedules.models import Message, Status
 from companion.schedules.reasons import Reason
 from tests.api.calls import a_program
-from tests.builders import NOW, a_caller, a_clinic, a_message, a_patient
+from tests.builders import NOW, a_caller, a_clinic, a_member, a_message, a_patient
 from tests.panel.stories import ago
 from tests.web.signed_in import signed_in, words
 
@@ -153,3 +154,57 @@ def test_programs_retry_all_of_one_code() -> None:
     answer = a_program(clinic, Role.ADMIN).post("/api/mcp/retry", {"reason": "too_late"})
 
     assert answer.json == {"done": 1, "left": 0}
+
+
+def test_an_admin_of_several_clinics_pauses_and_resumes_them_all_with_one_press_each() -> None:
+    admin = a_member(a_clinic(name="Linden"), Role.ADMIN)
+    others = [a_clinic(name="Birch"), a_clinic(name="Oak")]
+    for other, role in zip(others, (Role.ADMIN, Role.PROVIDER), strict=True):
+        Member.objects.create(clinic=other, user=admin.user, role=role, created_at=NOW)
+    browser = Client()
+    browser.force_login(admin.user)
+    asked = words(browser.get("/mcp/pause"))
+
+    browser.post("/mcp/pause", {"everywhere": "yes"})
+    paused = set(Clinic.objects.filter(sending_paused_at__isnull=False).values_list("name", flat=True))
+    browser.post("/mcp/resume", {"everywhere": "yes"})
+
+    assert ("Birch: 0 by" in asked, "Oak:" in asked) == (True, False)
+    assert len(paused) == 2
+    assert not Clinic.objects.filter(sending_paused_at__isnull=False).exists()
+    assert AuditEntry.objects.filter(action="sending paused").count() == 2
+
+
+def test_programs_are_told_what_a_pause_would_cost() -> None:
+    patient = a_patient(a_clinic())
+    a_message(patient, due_at=dt.datetime.now(dt.UTC))
+
+    answer = a_program(patient.clinic, Role.VIEWER).get("/api/mcp/pause")
+
+    assert [loss["count"] for loss in answer.json["losses"]][-1] == 1
+
+
+def test_programs_decide_what_is_unknown() -> None:
+    clinic = a_clinic()
+    program = a_program(clinic, Role.ADMIN)
+    message = failed(clinic, Reason.OUTCOME_UNKNOWN, at=dt.datetime.now(dt.UTC))
+    asked = [one["id"] for one in program.get("/api/mcp/unknown").json["items"]]
+
+    answers = [program.post(f"/api/mcp/unknown/{message.id}", {"decision": "arrived"}).status for _ in range(2)]
+
+    assert (asked, answers) == ([str(message.id)], [200, 409])
+    assert program.get("/api/mcp/unknown").json["items"] == []
+
+
+def test_programs_cannot_decide_for_another_clinic() -> None:
+    theirs = failed(a_clinic(), Reason.OUTCOME_UNKNOWN)
+
+    answer = a_program(a_clinic(), Role.ADMIN).post(f"/api/mcp/unknown/{theirs.id}", {"decision": "resend"})
+
+    assert answer.status == 404
+
+
+def test_a_program_is_no_person_to_send_a_test_to() -> None:
+    answer = a_program(a_clinic(), Role.ADMIN).post("/api/mcp/test", {"way": "telegram"})
+
+    assert answer.status == 409
