@@ -148,7 +148,16 @@ def postgresql(url: str) -> dict[str, object]:
         "PORT": str(parts.port or options.pop("port", "")),
         # Without it a cut network would keep a page, or health, waiting for minutes.
         # And a process that is frozen within a transaction must not keep all others from its rows.
-        "OPTIONS": {"connect_timeout": "5", "options": "-c idle_in_transaction_session_timeout=10s", **options},
+        "OPTIONS": {
+            "connect_timeout": "5",
+            "options": "-c idle_in_transaction_session_timeout=10s",
+            # The same for a network that is cut while somebody waits for an answer, or for the next request.
+            "tcp_user_timeout": "15000",
+            "keepalives_idle": "10",
+            "keepalives_interval": "5",
+            "keepalives_count": "3",
+            **options,
+        },
         "CONN_HEALTH_CHECKS": True,
         "CONN_MAX_AGE": 60,
     }

@@ -6,6 +6,7 @@ is overdue, what was tried. The rules are judge.py's; the facts come from facts.
 
 import datetime as dt
 import threading
+import time
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 from uuid import UUID
@@ -19,10 +20,12 @@ from companion.panel.facts import Beat, Facts
 from companion.panel.judge import Cause, Finding, Status, age, worst
 from companion.service.clock import database_now, machine_now
 from companion.service.models import Kind
+from companion.service.patience import database_within
 
 Source = Literal["direct", "mcp", "database"]
 KEPT_FOR: Final = dt.timedelta(seconds=2)
 """Pages ask all the time; within this they get the same answer."""
+_DATABASE_SECONDS: Final = 3.0
 _MOST_ASKED: Final = 3
 _PANEL_SECONDS: Final = 5.0
 """The Control Panel itself asks the dispatchers before it answers."""
@@ -59,6 +62,8 @@ class _Seen:
     facts: Facts | None
     """None where the database can't be asked; `trouble` then says why, for people."""
     trouble: str = ""
+    looked: float = 0.0
+    """When the look ended, on the monotonic clock."""
 
 
 _lock = threading.Lock()
@@ -72,7 +77,25 @@ def check(*, now: dt.datetime, clinic: Clinic | None = None) -> HealthReport:
 
     To be called in the web service, which is the second layer itself.
     """
-    seen = _look(now)
+    return _from_within(_look(now), clinic)
+
+
+def check_from_outside(*, now: dt.datetime) -> HealthReport:
+    """The same, asked by a command: the Control Panel is another process, and is asked by HTTP at its own address."""
+    return _from_without(_look(now))
+
+
+def check_now(*, clinic: Clinic | None = None) -> HealthReport:
+    """`check` at this moment, by the one clock; by this machine's where the database can't be asked."""
+    return _from_within(_look(None), clinic)
+
+
+def check_from_outside_now() -> HealthReport:
+    """`check_from_outside` at this moment."""
+    return _from_without(_look(None))
+
+
+def _from_within(seen: _Seen, clinic: Clinic | None) -> HealthReport:
     found = _findings(seen, clinic.id if clinic else None)
     status, detail = _verdict(found)
     layers = (
@@ -83,24 +106,12 @@ def check(*, now: dt.datetime, clinic: Clinic | None = None) -> HealthReport:
     return _report(seen.at, layers, found)
 
 
-def check_from_outside(*, now: dt.datetime) -> HealthReport:
-    """The same, asked by a command: the Control Panel is another process, and is asked by HTTP at its own address."""
-    seen = _look(now)
+def _from_without(seen: _Seen) -> HealthReport:
     found = _findings(seen, None)
     status, detail = _verdict(found)
     panel = _ask_first(_urls(seen.facts.beats, Kind.WEB), _PANEL_SECONDS) if seen.facts else NoAnswer(_NO_ADDRESS)
     layers = (_direct_layer(seen.direct), _panel_layer(panel), _database_layer(seen, status, detail))
     return _report(seen.at, layers, found)
-
-
-def check_now(*, clinic: Clinic | None = None) -> HealthReport:
-    """`check` at this moment, by the one clock; by this machine's where the database can't be asked."""
-    return check(now=_now(), clinic=clinic)
-
-
-def check_from_outside_now() -> HealthReport:
-    """`check_from_outside` at this moment."""
-    return check_from_outside(now=_now())
 
 
 def sentence(report: HealthReport, *, now: dt.datetime | None = None) -> str:
@@ -122,38 +133,46 @@ _ASK: Final = "Whoever runs the server: look into its log."
 _NO_ADDRESS: Final = "no address is known"
 
 
-def _now() -> dt.datetime:
-    try:
-        return database_now()
-    except Error:
-        return machine_now()
-
-
-def _look(now: dt.datetime) -> _Seen:
+def _look(now: dt.datetime | None) -> _Seen:
+    """What is found out at this moment, or (None) now."""
     # Held while looking: of many who ask at once, one looks and the others get what it found.
     with _lock:
-        if _seen and dt.timedelta() <= now - _seen[0].at < KEPT_FOR:
+        if _seen and _is_fresh(_seen[0], now):
             return _seen[0]
-        read, trouble = _read(now)
+        at, read, trouble = _read(now)
         if read:
             _addresses[:] = _urls(read.beats, Kind.DISPATCHER)
-        seen = _Seen(now, _ask_first(_addresses, None), read, trouble)
+        seen = _Seen(at, _ask_first(_addresses, None), read, trouble, time.monotonic())
         _seen[:] = [seen]
         return seen
 
 
-def _read(now: dt.datetime) -> tuple[Facts | None, str]:
-    """The facts, or why there are none."""
+def _is_fresh(seen: _Seen, now: dt.datetime | None) -> bool:
+    if now is None:
+        return time.monotonic() - seen.looked < KEPT_FOR.total_seconds()
+    return dt.timedelta() <= now - seen.at < KEPT_FOR
+
+
+def _read(now: dt.datetime | None) -> tuple[dt.datetime, Facts | None, str]:
+    """The moment and the facts, or why there are none."""
     try:
-        return facts.read(now=now), ""
+        with database_within(_DATABASE_SECONDS):
+            at = now or database_now()
+            return at, facts.read(now=at), ""
     except Error:
-        pass
+        return now or machine_now(), None, _trouble()
+
+
+def _trouble() -> str:
+    """Why there are no facts. Whom it couldn't even connect to it doesn't try once more."""
+    if connection.connection is None:
+        return judge.DATABASE_GONE
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except Error:
-        return None, judge.DATABASE_GONE
-    return None, judge.NOT_MIGRATED
+        return judge.DATABASE_GONE
+    return judge.NOT_MIGRATED
 
 
 def _urls(beats: tuple[Beat, ...], kind: Kind) -> list[str]:

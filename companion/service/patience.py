@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from django.db import connection
+
 
 @contextmanager
 def cut_off_after(seconds: float, fileno: int) -> Iterator[None]:
@@ -25,3 +27,18 @@ def cut_off_after(seconds: float, fileno: int) -> Iterator[None]:
     finally:
         timer.cancel()
         own.close()
+
+
+@contextmanager
+def database_within(seconds: float) -> Iterator[None]:
+    """What the database doesn't answer in time fails in the block, with django.db.Error, and so does what comes after.
+
+    A frozen server, or a network that swallows everything, would else be waited for until TCP gives up. For SQLite
+    nothing is waited for in this way.
+    """
+    if connection.vendor != "postgresql":
+        yield
+        return
+    connection.ensure_connection()
+    with cut_off_after(seconds, connection.connection.fileno()):
+        yield

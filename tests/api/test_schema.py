@@ -15,8 +15,10 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from companion.api.urls import api
 from companion.clinics.models import Clinic, Role
+from companion.schedules.models import Status
+from companion.schedules.reasons import Reason
 from tests.api.calls import Program, a_program
-from tests.builders import a_cohort, a_message, a_patient, a_schedule
+from tests.builders import NOW, a_cohort, a_message, a_patient, a_schedule
 
 # Not fetched by a request: while tests are still collected there is no database to open.
 everything = schemathesis.openapi.from_dict(json.loads(json.dumps(api.get_openapi_schema())))
@@ -48,6 +50,7 @@ def known(clinic: Clinic) -> dict[str, str]:
         "patients": str(patient.id),
         "schedules": str(schedule.id),
         "messages": str(a_message(patient).id),
+        "unknown": str(a_message(patient, status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN, ended_at=NOW).id),
         "cohort": str(a_cohort(clinic).id),
     }
 
@@ -73,9 +76,8 @@ def test_no_request_is_answered_outside_the_description(
 
 
 def _point_to_rows_that_are_there(case: schemathesis.Case[Any], known: dict[str, str]) -> None:
-    kind = case.path.split("/")[3] if case.path.startswith("/api/scheduler/") else ""
     if "id" in case.path_parameters and _is_id(case.path_parameters["id"]):
-        case.path_parameters["id"] = known[kind]
+        case.path_parameters["id"] = known[case.path.split("/")[3]]
     if not isinstance(case.body, dict):
         return
     if _is_id(case.body.get("patient")):
