@@ -19,6 +19,8 @@ LINKS = {
     "patients": f"{ROOT}/patients",
     "patients_import": f"{ROOT}/patients/import",
     "cohorts": f"{ROOT}/cohorts",
+    "patient_sources": f"{ROOT}/patient-sources",
+    "sync_runs": f"{ROOT}/sync-runs",
     "control_panel_status": "/api/mcp/status",
     "control_panel_diagnostics": "/api/mcp/diagnostics",
 }

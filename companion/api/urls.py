@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from companion.api import cohorts, control, health, index, messages, patients, schedules
+from companion.api import cohorts, control, health, index, messages, patients, schedules, sources
 from companion.api.auth import Needs
 from companion.api.docs import ReferencePage
 from companion.api.metrics import alive, metrics, ready
@@ -24,7 +24,7 @@ api = SchedulerAPI(
     urls_namespace="api",
 )
 add_handlers(api)
-for _router in (index.router, schedules.router, messages.router, patients.router, cohorts.router):
+for _router in (index.router, schedules.router, messages.router, patients.router, cohorts.router, sources.router):
     api.add_router("/scheduler", _router)
 api.add_router("", health.router)
 api.add_router("", control.router)

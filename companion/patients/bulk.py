@@ -24,6 +24,21 @@ BATCH: Final = 200
 """Rows in one transaction: few enough that nobody else waits for the database for more than a moment."""
 
 
+ADDED: Final = "added"
+LEFT: Final = "left"
+_WORDS: Final = {
+    "name": "name",
+    "birth_date": "birth date",
+    "phone": "phone",
+    "telegram_id": "Telegram ID",
+    "caregiver": "caregiver",
+    "timezone": "time zone",
+    "language": "language",
+    "left_at": "back again",
+}
+"""The columns that people know, in the order in which they are named."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A patient whose values are right in themselves; `line` is where it stands (in a file, the header being 1)."""
@@ -45,6 +60,14 @@ class RefusedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Touched:
+    """A patient who is no longer as before; `what` says in words what changed: "added", "left", "name, cohorts"."""
+
+    external_id: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """What came of each entry. `left` are those who were here before and are now known to have left."""
 
@@ -53,6 +76,7 @@ class Taken:
     unchanged: int = 0
     left: int = 0
     refused: list[RefusedRow] = field(default_factory=list)
+    touched: list[Touched] = field(default_factory=list)
 
     def plus(self, other: "Taken") -> "Taken":
         """Both together."""
@@ -62,6 +86,7 @@ class Taken:
             self.unchanged + other.unchanged,
             self.left + other.left,
             self.refused + other.refused,
+            self.touched + other.touched,
         )
 
 
@@ -73,9 +98,17 @@ class _Planned:
     cohorts: frozenset[str] | None
     """The cohorts to be in, where they change."""
     history: tuple[ConsentChange, ...]
-    added: bool
-    left: bool
+    what: str
+    """What changes, in words."""
     marked: bool
+
+    @property
+    def added(self) -> bool:
+        return self.what == ADDED
+
+    @property
+    def left(self) -> bool:
+        return self.what == LEFT
 
 
 def take(caller: Caller, entries: Sequence[Entry], again: str, *, now: dt.datetime) -> Taken:
@@ -127,7 +160,8 @@ def _store(caller: Caller, entries: Sequence[Entry], *, now: dt.datetime) -> Tak
     _write(caller, planned, now=now)
     added, left = sum(plan.added for plan in planned), sum(plan.left for plan in planned)
     unchanged = len(entries) - len(planned) - len(refused)
-    return Taken(added, len(planned) - added - left, unchanged, left, refused)
+    touched = [Touched(plan.patient.external_id, plan.what) for plan in planned]
+    return Taken(added, len(planned) - added - left, unchanged, left, refused, touched)
 
 
 def _enrolled(caller: Caller, entries: Sequence[Entry], existing: Mapping[str, Patient]) -> set[uuid.UUID]:
@@ -149,7 +183,7 @@ def _leaving(patient: Patient | None, *, now: dt.datetime) -> _Planned | None:
     if patient is None or patient.left_at is not None:
         return None
     patient.left_at = now
-    return _Planned(patient, None, (), added=False, left=True, marked=True)
+    return _Planned(patient, None, (), LEFT, marked=True)
 
 
 def _look_up(
@@ -197,10 +231,14 @@ def _plan(
         patient,
         cohorts if cohorts != held else None,
         tuple(history),
-        added=existing is None,
-        left=False,
+        ADDED if existing is None else _changed(before, after, cohorts != held),
         marked=cohorts != held or (existing is not None and moved),
     )
+
+
+def _changed(before: Mapping[str, object], after: Mapping[str, object], moved: bool) -> str:
+    columns = [words for column, words in _WORDS.items() if before[column] != after[column]]
+    return ", ".join([*columns, "cohorts"] if moved else columns)
 
 
 def _claim(values: directory.PatientValues, existing: Patient | None, owners: dict[int, str]) -> None:

@@ -15,6 +15,7 @@ from companion.web import (
     planning,
     series,
     settings_pages,
+    sources,
 )
 
 _messages = [
@@ -44,6 +45,11 @@ _patients = [
     path("patients/new", patients.new),
     path("patients/import", patient_import.bring),
     path("patients/cohorts", patients.cohorts),
+    path("patients/sources", sources.index),
+    path("patients/sources/fhir", sources.set_fhir),
+    path("patients/sources/sync", sources.fetch),
+    path("patients/sources/remove", sources.remove),
+    path("patients/sources/<uuid:run_id>", sources.show),
     path("patients/<uuid:patient_id>", patients.show),
     path("patients/<uuid:patient_id>/edit", patients.change),
     path("patients/<uuid:patient_id>/pause", patients.pause),

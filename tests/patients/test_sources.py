@@ -2,6 +2,8 @@
 
 import datetime as dt
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,19 +13,22 @@ import pytest
 from click.testing import CliRunner
 from django.db import connection
 from psycopg.conninfo import make_conninfo
+from sqlalchemy.exc import DBAPIError
 
 from companion.cli.patients import patients as command
 from companion.clinics.access import NotAllowed
 from companion.clinics.models import Clinic, Mark, Role
 from companion.clinics.refusals import Conflict, Refused
+from companion.listener.sync_loop import SyncLoop
 from companion.patients import consent, enrolment
 from companion.patients.models import Consent, Patient
-from companion.patients.sources import keeping, sync
+from companion.patients.sources import keeping, sql_source, sync
 from companion.patients.sources.models import PatientSource, RunState, SyncRun
 from companion.planning import marks
 from companion.schedules.models import Status
 from companion.service.clock import machine_now
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_cohort, a_message, a_patient, a_schedule
+from tests.support.services import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -218,6 +223,59 @@ def test_a_database_that_is_away_changes_nothing_and_its_password_is_said_nowher
     assert "s3cret" not in run.detail
 
 
+def test_the_patient_database_refuses_every_write_of_ours(hospital: Hospital) -> None:
+    hospital.admits("P-1", "Ana")
+
+    for write in ("DELETE FROM people", "UPDATE people SET full_name = 'x'", "CREATE TABLE ours (id INT)"):
+        with pytest.raises(DBAPIError), sql_source.open_read_only(hospital.url) as connected:
+            connected.exec_driver_sql(write)
+
+    with sql_source.open_read_only(hospital.url) as connected:
+        assert connected.exec_driver_sql("SELECT full_name FROM people").all() == [("Ana",)]
+
+
+def test_a_database_that_breaks_off_midway_changes_nothing_and_nobody_leaves(
+    clinic: Clinic, hospital: Hospital
+) -> None:
+    for number in range(1, 4):
+        hospital.admits(f"P-{number}", f"Patient {number}", day=number)
+    synced(clinic)
+    # The last row can't be read: its number has no absolute value.
+    least = "CASE WHEN mrn = 'P-3' THEN -9223372036854775807 - 1 ELSE 1 END"
+    query = f"SELECT mrn AS id, 'New name' AS n, abs({least}) AS t FROM people ORDER BY mrn"
+    mapping = f'query = "{query}"\n[columns]\nexternal_id = "id"\nname = "n"\nphone = "t"\n'
+    keeping.set_sql(a_caller(clinic, Role.ADMIN), hospital.url, mapping, now=NOW)
+
+    run = synced(clinic)
+
+    assert (run.state, numbers(run)) == (RunState.SOURCE_DOWN, (0, 0, 0, 0, 0))
+    kept = Patient.objects.filter(clinic=clinic, left_at=None).order_by("external_id").values_list("name", flat=True)
+    assert list(kept) == ["Patient 1", "Patient 2", "Patient 3"]
+
+
+def test_a_sqlite_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    clinic = a_clinic()
+    file = tmp_path / "mistyped.sqlite3"
+    keeping.set_sql(a_caller(clinic, Role.ADMIN), f"sqlite:///{file}", MAPPING, now=NOW)
+
+    assert synced(clinic).state == RunState.SOURCE_DOWN
+    assert not file.exists()
+
+
+def test_consent_and_pauses_are_ours_whatever_the_source_says(clinic: Clinic, hospital: Hospital) -> None:
+    hospital.admits("P-1", "Ana", telegram=5_000_000_001)
+    synced(clinic)
+    until = dt.date(2026, 12, 24)
+    Patient.objects.update(consent=Consent.WITHDRAWN, paused_until=until, paused_reason="in hospital")
+    hospital.changes("P-1", "full_name = 'Ana Neu'")
+
+    run = synced(clinic)
+
+    patient = Patient.objects.get(clinic=clinic)
+    assert (patient.name, patient.consent, patient.paused_until) == ("Ana Neu", Consent.WITHDRAWN, until)
+    assert sync.touched(run) == [("P-1", "name")]
+
+
 def test_a_query_is_a_source_too(clinic: Clinic, hospital: Hospital) -> None:
     hospital.admits("P-1", "Ana")
     mapping = 'query = "SELECT mrn AS id, full_name AS n FROM people WHERE discharged IS NULL;"\n[columns]\n'
@@ -263,19 +321,44 @@ def test_two_syncs_of_one_clinic_are_not_under_way_at_once(clinic: Clinic) -> No
         synced(clinic)
 
 
-def test_a_sync_that_was_killed_is_noted_and_its_work_taken_up(clinic: Clinic, hospital: Hospital) -> None:
-    hospital.admits("P-1", "Ana")
-    # What a killed sync leaves: a hold that runs out, a report that never ended, some rows that are in already.
-    killed = SyncRun.objects.create(clinic=clinic, kind="sql", whole=True, began_at=NOW, reasons="[]")
-    PatientSource.objects.update(running_until=NOW + sync.HOLD)
-    a_patient(clinic, "Ana", external_id="P-1", telegram_id=None)
+def test_a_sync_killed_midway_is_noted_and_the_next_one_ends_its_work(
+    product_environment: dict[str, str], tmp_path: Path
+) -> None:
+    clinic = a_clinic()
+    file, many = tmp_path / "patients.csv", 3000
+    file.write_text("external_id,name\n" + "".join(f"P-{number},Patient {number}\n" for number in range(many)))
+    keeping.set_csv(a_caller(clinic, Role.ADMIN), file, now=NOW)
+    command = [sys.executable, "-m", "companion.cli.main", "patients", "sync"]
+    with subprocess.Popen(command, env=product_environment, cwd=tmp_path, stderr=subprocess.DEVNULL) as process:
+        eventually(lambda: Patient.objects.filter(clinic=clinic).exists(), "the first batch")
+        process.kill()
+    stored = Patient.objects.filter(clinic=clinic).count()
+    killed = SyncRun.objects.get(clinic=clinic)
+    with pytest.raises(Conflict):
+        # Nobody can tell yet that it is dead.
+        sync.sync(clinic, clock=machine_now)
 
-    later = NOW + sync.HOLD
-    run = synced(clinic, later)
+    run = sync.sync(clinic, clock=lambda: machine_now() + sync.HOLD)
 
     killed.refresh_from_db()
-    assert (killed.state, run.state, run.refused) == (RunState.ENDED, RunState.DONE, 0)
-    assert Patient.objects.filter(clinic=clinic).count() == 1
+    assert 0 < stored < many
+    assert (killed.state, run.state) == (RunState.ENDED, RunState.DONE)
+    assert numbers(run) == (many - stored, 0, stored, 0, 0)
+    assert Patient.objects.filter(clinic=clinic).count() == many
+
+
+def test_the_listener_s_timer_syncs_by_itself_whatever_is_due(clinic: Clinic, hospital: Hospital) -> None:
+    hospital.admits("P-1", "Ana")
+    PatientSource.objects.update(next_at=machine_now())
+    timer = SyncLoop()
+
+    timer.start()
+    eventually(lambda: SyncRun.objects.filter(clinic=clinic, state=RunState.DONE).exists(), "the sync")
+    timer.stop()
+
+    assert Patient.objects.get(clinic=clinic).name == "Ana"
+    in_an_hour = PatientSource.objects.get().next_at - machine_now()
+    assert dt.timedelta(minutes=59) < in_an_hour <= dt.timedelta(hours=1)
 
 
 def test_a_source_is_due_when_its_time_comes_and_after_a_sync_an_hour_later(clinic: Clinic) -> None:

@@ -4,6 +4,7 @@ What a page holds is read by fhir_patient.py. The token goes to the one server t
 """
 
 import datetime as dt
+import ipaddress
 import json
 import ssl
 import urllib.error
@@ -45,10 +46,20 @@ def read_settings(url: str, token: str, identifier_system: str = "", telegram: s
             "Give the server's base address, like https://fhir.hospital.example/r4 (https, where it has a token)."
         )
         raise Refused(Problem("url", sentence))
+    if _is_link_local(parts.hostname):
+        raise Refused(Problem("url", "This address belongs to the machine's own network, not to a FHIR server."))
     if not token.isascii() or any(char.isspace() for char in token):
         raise Refused(Problem("token", "A bearer token has no spaces."))
     where = TelegramAt(telegram) if telegram else DEFAULT_TELEGRAM
     return FhirSettings(url.strip().rstrip("/"), token, identifier_system, where)
+
+
+def _is_link_local(host: str) -> bool:
+    """Where clouds keep their machines' credentials; whoever sets a source on a page must not have them read."""
+    try:
+        return ipaddress.ip_address(host).is_link_local
+    except ValueError:
+        return False
 
 
 class FhirSource:

@@ -7,6 +7,7 @@ and could name our own tables, where other clinics' patients stand.
 import datetime as dt
 import json
 import tomllib
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -16,7 +17,7 @@ from django.db import transaction
 from companion.clinics import audit
 from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Role
-from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 from companion.patients.sources import fhir_source, sql_source
 from companion.patients.sources.csv_source import CsvSource
 from companion.patients.sources.fhir_source import FhirSource
@@ -70,18 +71,44 @@ def remove(caller: Caller, *, now: dt.datetime) -> None:
         audit.record(caller, "patient source removed", "clinic", caller.clinic.id, now=now)
 
 
-def ask_for_sync(caller: Caller, *, now: dt.datetime) -> None:
+def ask_for_sync(caller: Caller, *, now: dt.datetime) -> PatientSource:
     """The listener service takes it up within seconds. Raises Conflict where there is no source, and NotAllowed."""
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
         if not PatientSource.objects.filter(clinic=caller.clinic).update(next_at=now):
             raise Conflict("No source of patients is set. An admin sets one.")
         audit.record(caller, "sync asked for", "clinic", caller.clinic.id, now=now)
+    return PatientSource.objects.get(clinic=caller.clinic)
 
 
 def of_clinic(clinic: Clinic) -> PatientSource | None:
-    """The clinic's source, without its settings."""
-    return PatientSource.objects.filter(clinic=clinic).defer("settings").first()
+    """The clinic's source: one at a time, since two would change a patient back and forth."""
+    return PatientSource.objects.filter(clinic=clinic).first()
+
+
+def named(clinic: Clinic, id: uuid.UUID) -> PatientSource:
+    """The clinic's source of this id. Raises Unknown."""
+    found = of_clinic(clinic)
+    if found is None or found.pk != id:
+        raise Unknown("There is no such source.")
+    return found
+
+
+def place(row: PatientSource) -> str:
+    """Where it is, for people: no password, no token, no folder."""
+    values = json.loads(row.settings)
+    match SourceKind(row.kind):
+        case SourceKind.CSV:
+            return Path(values["path"]).name
+        case SourceKind.SQL:
+            return sql_source.place(values["url"])
+        case SourceKind.FHIR:
+            return str(values["url"])
+
+
+def is_working(row: PatientSource, *, now: dt.datetime) -> bool:
+    """Whether a sync is under way, or was asked for and is about to be."""
+    return row.next_at <= now or (row.running_until is not None and row.running_until > now)
 
 
 def opened(row: PatientSource) -> Source:

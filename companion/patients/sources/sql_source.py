@@ -5,9 +5,12 @@ It only ever reads, in one transaction that is rolled back, row by row.
 
 import datetime as dt
 import decimal
+import errno
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
@@ -60,6 +63,13 @@ def read_settings(url: str, mapping: Mapping[str, object]) -> SqlSettings:
     return SqlSettings(url, {ours: str(theirs) for ours, theirs in columns.items()}, **texts)
 
 
+def place(url: str) -> str:
+    """The database's kind, machine and name; no user, no password."""
+    parts = sa.make_url(url)
+    name = (parts.database or "").rpartition("/")[2]
+    return f"{parts.get_backend_name()} {name}" + (f" on {parts.host}" if parts.host else "")
+
+
 class SqlSource:
     """One reading opens one connection and closes it."""
 
@@ -78,14 +88,11 @@ class SqlSource:
 
     def _read(self, since: Point | None) -> Iterator[Found]:
         try:
-            engine = sa.create_engine(self._settings.url, poolclass=sa.NullPool, hide_parameters=True)
-            with engine.connect() as connection:
-                _read_only(connection)
+            with open_read_only(self._settings.url) as connection:
                 options = {"stream_results": True, "yield_per": _AT_ONCE}
                 rows = connection.execute(self._statement(since), execution_options=options).mappings()
                 for number, row in enumerate(rows, 1):
                     yield self._found(number, {str(name): value for name, value in row.items()})
-                connection.rollback()
         except (SQLAlchemyError, ImportError, OSError) as error:
             # By its kind only: the words of a driver quote addresses, statements and values.
             raise SourceDown(_DOWN.format(error=type(error).__name__)) from None
@@ -115,15 +122,28 @@ class SqlSource:
         return Found(f"row {number}", values, left=left, changed=changed)
 
 
-def _read_only(connection: sa.Connection) -> None:
-    match connection.dialect.name:
-        case "sqlite":
-            connection.exec_driver_sql("PRAGMA query_only = ON")
-        case "postgresql" | "mysql" | "mariadb":
-            connection.exec_driver_sql("SET TRANSACTION READ ONLY")
-        case _:
-            # Others have no such word; our statement is a SELECT, and the account given should only read.
-            return
+@contextmanager
+def open_read_only(url: str) -> Iterator[sa.Connection]:
+    """One connection that refuses to write, rolled back at its end. Raises what SQLAlchemy raises."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool, hide_parameters=True)
+    if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").is_file():
+        # SQLite would make an empty one.
+        raise FileNotFoundError(errno.ENOENT, "no such database")
+    with engine.connect() as connection:
+        match engine.dialect.name:
+            case "sqlite":
+                connection.exec_driver_sql("PRAGMA query_only = ON")
+            case "postgresql":
+                connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+            case "mysql" | "mariadb":
+                # For the next transaction; the one that this statement itself begins is over at once.
+                connection.exec_driver_sql("SET SESSION TRANSACTION READ ONLY")
+                connection.rollback()
+            case _:
+                # Others have no such word; our statement is a SELECT, and the account given should only read.
+                pass
+        yield connection
+        connection.rollback()
 
 
 def _value(field_name: str, value: object) -> object:

@@ -6,6 +6,7 @@ and may end at any of them; the next sync then begins where this one did, and wh
 
 import datetime as dt
 import json
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -16,7 +17,7 @@ from django.db.models import Q
 
 from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Role
-from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 from companion.clinics.sealed import CannotOpen
 from companion.patients import bulk, directory
 from companion.patients.bulk import Entry, Taken, reason_of
@@ -32,7 +33,7 @@ HOLD: Final = dt.timedelta(minutes=10)
 WHOLE_EVERY: Final = dt.timedelta(days=1)
 """Now and then all is read, so that a row that was refused is tried again after what was wrong here is mended."""
 REASONS: Final = 200
-"""How many of the refused a report names."""
+"""How many of the refused a report names, and how many of those who were added, changed or left."""
 KEPT: Final = 200
 """Reports of a clinic that are kept."""
 _AGAIN: Final = "The next sync tries it again."
@@ -45,12 +46,19 @@ class _Tally:
     taken: Taken = field(default_factory=Taken)
     refused: int = 0
     reasons: list[tuple[str, str]] = field(default_factory=list)
+    touched: list[tuple[str, str]] = field(default_factory=list)
 
     def refuse(self, place: str, reason: str) -> None:
         """One more, named while there is room."""
         self.refused += 1
         if len(self.reasons) < REASONS:
             self.reasons.append((place, reason))
+
+    def take(self, taken: Taken) -> None:
+        """What came of a batch, but for the refused."""
+        self.taken = self.taken.plus(Taken(taken.added, taken.changed, taken.unchanged, taken.left))
+        room = REASONS - len(self.touched)
+        self.touched += [(one.external_id, one.what) for one in taken.touched[:room]]
 
 
 def due(*, now: dt.datetime) -> list[PatientSource]:
@@ -89,14 +97,28 @@ def sync(clinic: Clinic, *, clock: Callable[[], dt.datetime], whole: bool = Fals
     return _end(row, run, RunState.DONE, tally, now=clock(), reached=reached[:100])
 
 
-def runs(clinic: Clinic, limit: int = 20) -> list[SyncRun]:
-    """The newest reports first."""
-    return list(SyncRun.objects.filter(clinic=clinic).order_by("-began_at")[:limit])
+def runs(clinic: Clinic, *, after: int = 0, limit: int = 20) -> list[SyncRun]:
+    """The newest reports first, from the one after so many on."""
+    found = SyncRun.objects.filter(clinic=clinic).defer("reasons", "touched").order_by("-began_at", "-id")
+    return list(found[after : after + limit])
+
+
+def run_of(clinic: Clinic, id: uuid.UUID) -> SyncRun:
+    """One report. Raises Unknown."""
+    found = SyncRun.objects.filter(clinic=clinic, pk=id).first()
+    if found is None:
+        raise Unknown("There is no such report; the newest 200 are kept.")
+    return found
 
 
 def reasons(run: SyncRun) -> list[tuple[str, str]]:
     """Of the refused the first, each with its place in the source and why."""
     return [(place, reason) for place, reason in json.loads(run.reasons)]
+
+
+def touched(run: SyncRun) -> list[tuple[str, str]]:
+    """Of those who were added, changed or left the first, each by the external id with what changed."""
+    return [(external_id, what) for external_id, what in json.loads(run.touched or "[]")]
 
 
 def _begin(row: PatientSource, whole: bool, now: dt.datetime) -> SyncRun:
@@ -124,7 +146,7 @@ def _store(caller: Caller, row: PatientSource, spool: Spool, clock: Callable[[],
         taken = bulk.take(caller, entries, _AGAIN, now=now)
         for refused in taken.refused:
             tally.refuse(batch[refused.line].place, refused.reason)
-        tally.taken = tally.taken.plus(Taken(taken.added, taken.changed, taken.unchanged, taken.left))
+        tally.take(taken)
     return tally
 
 
@@ -173,6 +195,7 @@ def _end(
     run.state, run.ended_at, run.detail = state, now, detail[:300]
     run.added, run.changed, run.unchanged, run.left = taken.added, taken.changed, taken.unchanged, taken.left
     run.refused, run.reasons = tally.refused, json.dumps(tally.reasons)
+    run.touched = json.dumps(tally.touched)
     kept: dict[str, object] = {"running_until": None, "next_at": now + row.every}
     if reached is not None:
         kept["reached"] = reached
