@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from companion.api import cohorts, control, health, index, messages, patients, schedules, sources
+from companion.api import (
+    cohorts,
+    control,
+    enrolments,
+    health,
+    index,
+    many_patients,
+    messages,
+    patients,
+    schedules,
+    sources,
+)
 from companion.api.auth import Needs
 from companion.api.docs import ReferencePage
 from companion.api.metrics import alive, metrics, ready
@@ -24,7 +35,16 @@ api = SchedulerAPI(
     urls_namespace="api",
 )
 add_handlers(api)
-for _router in (index.router, schedules.router, messages.router, patients.router, cohorts.router, sources.router):
+for _router in (
+    index.router,
+    schedules.router,
+    messages.router,
+    patients.router,
+    cohorts.router,
+    sources.router,
+    enrolments.router,
+    many_patients.router,
+):
     api.add_router("/scheduler", _router)
 api.add_router("", health.router)
 api.add_router("", control.router)

@@ -12,9 +12,9 @@ from companion.clinics import audit
 from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Role
 from companion.listener.words import Word, say
-from companion.patients import consent, enrolment
+from companion.patients import consent, enrolment, enrolment_notes
 from companion.patients.enrolment import Turned
-from companion.patients.models import Consent, Patient
+from companion.patients.models import Consent, NoteKind, Patient
 from companion.schedules.answers import answer
 from companion.schedules.models import Lane, Message, Status
 
@@ -105,6 +105,7 @@ def answered(chat: Chat, tap: Tap) -> str:
     consent.unlink(patient, source="patient: not me", now=chat.now)
     listener = Caller(chat.clinic, "service", None, "listener", Role.PROVIDER)
     audit.record(listener, "enrolment answered: not me", "patient", patient.id, now=chat.now)
+    enrolment_notes.tell(patient, NoteKind.NOT_ME, now=chat.now)
     # The chat is no longer this patient's, so the answer is nobody's.
     _say(chat, None, Word.NOT_ME, language=patient.language)
     return ""

@@ -92,6 +92,11 @@ def note(caller: Caller, patient: Patient, consent: Consent, *, now: dt.datetime
     return current
 
 
+def history(patient: Patient) -> list[ConsentChange]:
+    """What the consent was, the newest first; a hundred lines at most."""
+    return list(ConsentChange.objects.filter(patient=patient).order_by("-at", "-id")[:100])
+
+
 def mark_trouble(clinic: Clinic, telegram_id: int, trouble: Trouble, *, now: dt.datetime) -> None:
     """What Telegram says of a chat, noted with all its patients; NONE clears it."""
     patients = Patient.objects.filter(clinic=clinic, telegram_id=telegram_id).exclude(trouble=trouble)

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
@@ -14,7 +15,7 @@ from companion.clinics.refusals import Problem, Refused, Unknown
 from companion.clinics.sealed import CannotOpen, seal, unseal
 from companion.patients.models import Cohort, CohortMember, Patient
 from companion.patients.names import search_term
-from companion.patients.reach import Why, hindered_by, unreachable
+from companion.patients.reach import Why, hindered_by, mended_by_a_card, unreachable
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -54,6 +55,20 @@ def patients(
     if reachable is not None:
         found = found.filter(~unreachable(clinic) if reachable else unreachable(clinic))
     return found.prefetch_related(Prefetch("cohorts", Cohort.objects.filter(clinic=clinic).order_by("name")))
+
+
+def to_invite(clinic: Clinic, cohort: str, *, everybody: bool = False) -> QuerySet[Patient]:
+    """Who of a cohort (by id or name) gets a card: those who can't be reached and whom one mends, or everybody."""
+    found = patients(clinic, cohort=cohort)
+    return found if everybody else found.filter(mended_by_a_card(clinic))
+
+
+def some(clinic: Clinic, ids: Collection[uuid.UUID]) -> list[Patient]:
+    """The clinic's patients of these ids who have not left, by name. Raises Unknown where one is not there."""
+    found = list(Patient.objects.filter(clinic=clinic, pk__in=ids, left_at__isnull=True).order_by("name", "id"))
+    if len(found) != len(set(ids)):
+        raise Unknown("One of these patients is not there any more.")
+    return found
 
 
 def page(queryset: QuerySet[Patient], after: str | None, limit: int) -> Page:

@@ -79,6 +79,11 @@ def unreachable(clinic: Clinic) -> Q:
     return rule | ~Q(consent=Consent.GIVEN) if clinic.consent_required else rule
 
 
+def mended_by_a_card(clinic: Clinic) -> Q:
+    """Those whom an invitation brings back. Not who opted out: an invitation is no way around a STOP."""
+    return unreachable(clinic) & Q(left_at__isnull=True) & ~Q(consent=Consent.WITHDRAWN)
+
+
 def hindered_by(why: Why) -> Q:
     """Patients with whom this stands in the way, whatever else does."""
     match why:

@@ -1,8 +1,9 @@
-"""Patients: their list, a page and a form for each, and the invitation. Importing a file is patient_import.py's."""
+"""Patients: their list, a page and a form for each. Inviting them is enrolling.py's, a file patient_import.py's."""
 
 import datetime as dt
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from babel import Locale
@@ -14,19 +15,33 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Refused
 from companion.listener.conversation import conversation
-from companion.patients import directory, enrolment, pausing
+from companion.patients import consent, directory, enrolment_notes, pausing
 from companion.patients import queries as patients
-from companion.patients.models import Patient
-from companion.patients.reach import unreachable_reason
+from companion.patients.models import Patient, Verified
+from companion.patients.reach import SENTENCES, Why, telegram_check, why_unreachable
 from companion.planning import marks
 from companion.schedules import queries
 from companion.service.clock import database_now
 from companion.times.walls import local
 from companion.web.access import PageRequest, page
+from companion.web.enrolling import MENDS, standing_of
 from companion.web.rows import rows
 from companion.web.templatetags.words import plural
 
 PAGE_SIZE = 50
+NOTES = 5
+"""How many enrolments that went wrong stand above the list."""
+FILTERS: Final = (
+    ("yes", "Can be reached"),
+    ("no", "Can't be reached"),
+    (Why.NO_TELEGRAM_ID.value, "No Telegram ID"),
+    (Why.BLOCKED.value, "Blocked the bot"),
+    (Why.OPTED_OUT.value, "Opted out"),
+    (Why.NOT_ANSWERED.value, "Hasn't answered yet"),
+    (Why.CHAT_NOT_FOUND.value, "Chat not found"),
+    (Why.DEACTIVATED.value, "Account deleted"),
+    (Why.LEFT.value, "Has left"),
+)
 SAID = 50
 """How much of the conversation the page shows."""
 FIELDS: Final = ("external_id", "name", "telegram_id", "birth_date", "phone", "caregiver", "timezone", "language")
@@ -51,23 +66,45 @@ LANGUAGES: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the list: who, why they can't be reached, the button that mends it, a pause, Telegram's word."""
+
+    patient: Patient
+    trouble: str
+    mend: str
+    paused: str
+    check: Verified
+
+
 @require_GET
 @page()
 def index(request: PageRequest) -> HttpResponse:
     """The list, by name; whether each can be reached stands beside it."""
-    clinic = request.caller.clinic
-    asked = request.GET
-    reach = {"yes": True, "no": False}.get(asked.get("reachable", ""))
-    found = patients.patients(clinic, q=asked.get("q", ""), cohort=asked.get("cohort", ""), reachable=reach)
-    shown = patients.page(found, asked.get("after") or None, PAGE_SIZE)
+    clinic, now = request.caller.clinic, database_now()
+    asked = {name: request.GET.get(name, "") for name in ("q", "cohort", "reachable")}
+    reach = {"yes": True, "no": False}.get(asked["reachable"])
+    why = Why(asked["reachable"]) if asked["reachable"] in list(Why) else None
+    found = patients.patients(clinic, q=asked["q"], cohort=asked["cohort"], reachable=reach, why=why)
+    shown = patients.page(found, request.GET.get("after") or None, PAGE_SIZE)
     context = {
-        "lines": [(patient, unreachable_reason(patient, clinic)) for patient in shown.items],
+        "lines": [_line(patient, clinic, now) for patient in shown.items],
         "more": shown.next,
-        "asked": {name: asked.get(name, "") for name in ("q", "cohort", "reachable")},
-        "filtered": any(asked.get(name) for name in ("q", "cohort", "reachable")),
-        "cohorts": patients.cohorts(clinic),
+        "asked": asked,
+        "filtered": any(asked.values()),
+        "filters": FILTERS,
+        "cohorts": patients.cohort_names(clinic),
+        "notes": [(note, enrolment_notes.sentence(note)) for note in enrolment_notes.unseen(clinic, limit=NOTES)],
+        "tomorrow": local(now, clinic.timezone).date() + dt.timedelta(days=1),
     }
     return render(request, "web/patients/index.html", context)
+
+
+def _line(patient: Patient, clinic: Clinic, now: dt.datetime) -> Line:
+    why = why_unreachable(patient, clinic)
+    mend = MENDS.get(why, "") if why else ""
+    paused = pausing.paused_words(patient) if pausing.is_paused(patient, now) else ""
+    return Line(patient, SENTENCES[why] if why else "", mend, paused, telegram_check(patient))
 
 
 @require_http_methods(["GET", "POST"])
@@ -112,7 +149,8 @@ def show(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
     clinic = request.caller.clinic
     patient = patients.patient(clinic, patient_id)
     of_patient = queries.messages(clinic, queries.MessageFilter(patient=patient.id))
-    context = _who(patient, clinic) | {
+    context = standing_of(patient, clinic) | {
+        "language": _language(patient.language),
         "now": now,
         "coming": rows(
             queries.page(of_patient.filter(status="pending"), order="due_at", after=None, limit=5).items,
@@ -127,7 +165,7 @@ def show(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
         "said": conversation(clinic, patient, limit=SAID),
         "paused": pausing.paused_words(patient) if pausing.is_paused(patient, now) else "",
         "tomorrow": local(now, patient.timezone).date() + dt.timedelta(days=1),
-        "history": patient.consent_history.order_by("-at")[:10],
+        "history": consent.history(patient),
     }
     return render(request, "web/patients/page.html", context)
 
@@ -159,17 +197,6 @@ def _paused(patient: Patient) -> str:
 
 
 @require_http_methods(["GET", "POST"])
-@page(Role.PROVIDER)
-def invite(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
-    """A one-time link and QR code; shown once, since only its hash is kept."""
-    patient = patients.patient(request.caller.clinic, patient_id)
-    context = _who(patient, request.caller.clinic)
-    if request.method == "POST":
-        context["invitation"] = enrolment.invite(request.caller, patient, now=database_now())
-    return render(request, "web/patients/invite.html", context)
-
-
-@require_http_methods(["GET", "POST"])
 @page()
 def cohorts(request: PageRequest) -> HttpResponse:
     """The cohorts with their sizes; a provider makes new ones."""
@@ -187,18 +214,6 @@ def cohorts(request: PageRequest) -> HttpResponse:
     return redirect("/patients/cohorts")
 
 
-@require_GET
-@page()
-def reachable(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
-    """Whether the patient can be reached by now: the invitation's page asks, and turns green."""
-    patient = patients.patient(request.caller.clinic, patient_id)
-    return render(request, "web/patients/reach.html", _who(patient, request.caller.clinic))
-
-
-def _who(patient: Patient, clinic: Clinic) -> dict[str, object]:
-    return {"patient": patient, "trouble": unreachable_reason(patient, clinic), "language": _language(patient.language)}
-
-
 def _form(
     request: PageRequest, typed: Mapping[str, object], *, patient: Patient | None = None, no: Refused | None = None
 ) -> HttpResponse:
@@ -207,7 +222,7 @@ def _form(
         "typed": typed,
         "patient": patient,
         "errors": {problem.field.partition(".")[0]: problem.message for problem in no.problems} if no else {},
-        "cohorts": patients.cohorts(request.caller.clinic),
+        "cohorts": patients.cohort_names(request.caller.clinic),
         "languages": [(code, _language(code)) for code in sorted({*LANGUAGES, held})],
     }
     return render(request, "web/patients/form.html", context, status=422 if no else 200)

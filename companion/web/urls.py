@@ -7,6 +7,8 @@ from companion.web import (
     accounts,
     control,
     draft_pages,
+    enrolling,
+    many_patients,
     message,
     messages,
     patient_import,
@@ -53,8 +55,12 @@ _patients = [
     path("patients/<uuid:patient_id>", patients.show),
     path("patients/<uuid:patient_id>/edit", patients.change),
     path("patients/<uuid:patient_id>/pause", patients.pause),
-    path("patients/<uuid:patient_id>/invite", patients.invite),
-    path("patients/<uuid:patient_id>/reach", patients.reachable),
+    path("patients/<uuid:patient_id>/invite", enrolling.invite),
+    path("patients/<uuid:patient_id>/reach", enrolling.reachable),
+    path("patients/<uuid:patient_id>/consent", enrolling.note_consent),
+    path("patients/cards", enrolling.cards),
+    path("patients/notes/<uuid:note_id>/seen", enrolling.see_note),
+    path("patients/many", many_patients.act),
 ]
 
 _settings = [

@@ -15,10 +15,13 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from companion.api.urls import api
 from companion.clinics.models import Clinic, Role
+from companion.patients.models import EnrolmentNote, NoteKind
+from companion.patients.sources import keeping
+from companion.patients.sources.models import SyncRun
 from companion.schedules.models import Status
 from companion.schedules.reasons import Reason
 from tests.api.calls import Program, a_program
-from tests.builders import NOW, a_cohort, a_message, a_patient, a_schedule
+from tests.builders import NOW, a_caller, a_cohort, a_message, a_patient, a_schedule
 
 # Not fetched by a request: while tests are still collected there is no database to open.
 everything = schemathesis.openapi.from_dict(json.loads(json.dumps(api.get_openapi_schema())))
@@ -51,7 +54,13 @@ def known(clinic: Clinic) -> dict[str, str]:
         "schedules": str(schedule.id),
         "messages": str(a_message(patient).id),
         "unknown": str(a_message(patient, status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN, ended_at=NOW).id),
-        "cohort": str(a_cohort(clinic).id),
+        "cohort": (cohort := str(a_cohort(clinic).id)),
+        "cohorts": cohort,
+        "enrolment-notes": str(
+            EnrolmentNote.objects.create(clinic=clinic, patient=patient, kind=NoteKind.USED, at=NOW).id
+        ),
+        "patient-sources": str(keeping.set_fhir(a_caller(clinic, Role.ADMIN), "https://a.example", "", now=NOW).id),
+        "sync-runs": str(SyncRun.objects.create(clinic=clinic, kind="fhir", whole=True, began_at=NOW, reasons="[]").id),
     }
 
 

@@ -7,11 +7,12 @@ import pytest
 
 from companion.clinics.access import NotAllowed
 from companion.clinics.models import AuditEntry, Role
-from companion.clinics.refusals import Conflict
-from companion.patients import consent
-from companion.patients.enrolment import Redeemed, Turned, invite, redeem
-from companion.patients.models import Consent, ConsentChange, Enrolment, Patient
-from tests.builders import NOW, a_bot, a_caller, a_clinic, a_patient
+from companion.clinics.refusals import Conflict, Unknown
+from companion.patients import consent, enrolment_notes, queries
+from companion.patients.card_words import card_words
+from companion.patients.enrolment import Redeemed, Turned, invite, invite_many, redeem
+from companion.patients.models import Consent, ConsentChange, Enrolment, EnrolmentNote, NoteKind, Patient
+from tests.builders import NOW, a_bot, a_caller, a_clinic, a_cohort, a_patient
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +28,11 @@ def an_unreached_patient(**fields: object) -> Patient:
     clinic = a_clinic()
     a_bot(clinic, username="linden_bot")
     return a_patient(clinic, "Ana Silva", **{"telegram_id": None, "consent": Consent.UNKNOWN} | fields)
+
+
+def told(patient: Patient) -> list[tuple[str, int]]:
+    """What the clinic hears of this patient's enrolments."""
+    return sorted((note.kind, note.times) for note in enrolment_notes.unseen(patient.clinic, patient=patient))
 
 
 def test_an_invitation_is_a_link_that_telegram_takes_and_the_same_as_qr() -> None:
@@ -101,6 +107,70 @@ def test_a_chat_that_is_another_patient_s_is_not_linked_and_the_clinic_is_told()
 
     assert redeem(patient.clinic, token_for(patient), CHAT, now=NOW) is Turned.TAKEN
     assert AuditEntry.objects.filter(subject_id=patient.id, action__startswith="enrolment refused").exists()
+    assert told(patient) == [(NoteKind.TAKEN, 1)]
+    assert "name the caregiver" in enrolment_notes.sentence(EnrolmentNote.objects.get())
+
+
+def test_whoever_presses_a_used_or_expired_link_is_told_of_once_until_somebody_has_seen_it() -> None:
+    patient = an_unreached_patient()
+    used, late = token_for(patient), NOW + dt.timedelta(days=8)
+    redeem(patient.clinic, used, CHAT, now=NOW)
+    expired = token_for(patient)
+
+    for _ in range(3):
+        redeem(patient.clinic, used, CHAT + 1, now=NOW)
+    redeem(patient.clinic, expired, CHAT + 1, now=late)
+    redeem(patient.clinic, "nobody's", CHAT + 1, now=NOW)
+
+    assert told(patient) == [(NoteKind.EXPIRED, 1), (NoteKind.USED, 3)]
+    for note in enrolment_notes.unseen(patient.clinic):
+        enrolment_notes.see(a_caller(patient.clinic), note.id, now=NOW)
+    assert told(patient) == []
+    redeem(patient.clinic, used, CHAT + 1, now=late)
+    assert told(patient) == [(NoteKind.USED, 1)]
+
+
+def test_a_note_of_another_clinic_is_not_there() -> None:
+    patient = an_unreached_patient()
+    enrolment_notes.tell(patient, NoteKind.USED, now=NOW)
+    other = a_clinic()
+
+    assert enrolment_notes.unseen(other) == []
+    with pytest.raises(Unknown):
+        enrolment_notes.see(a_caller(other), EnrolmentNote.objects.get().id, now=NOW)
+
+
+def test_a_cohort_s_cards_go_to_those_whom_a_card_brings_back() -> None:
+    clinic = a_clinic()
+    bot = a_bot(clinic)
+    new = a_patient(clinic, "Ana", telegram_id=None, birth_date=dt.date(1958, 3, 14), language="de")
+    blocked = a_patient(clinic, "Bo", trouble="blocked")
+    others = [
+        a_patient(clinic, "Chidi"),
+        a_patient(clinic, "Dora", consent=Consent.WITHDRAWN),
+        a_patient(clinic, "Emil", telegram_id=None, left_at=NOW),
+    ]
+    cohort = a_cohort(clinic, "Heart", new, blocked, *others)
+
+    cards = invite_many(a_caller(clinic), list(queries.to_invite(clinic, str(cohort.id)).order_by("name")), now=NOW)
+
+    assert [card.patient for card in cards] == [new, blocked]
+    assert len({card.invitation.link for card in cards}) == 2
+    assert (cards[0].words.born, cards[0].words.until) == (
+        "Geboren am 14. März 1958",
+        "Einmal gültig, bis 8. Dezember 2026",
+    )
+    assert "Linden Clinic fragt dann" in cards[0].words.how
+    outcome = redeem(clinic, cards[1].invitation.link.partition("?start=")[2], CHAT, now=NOW)
+    assert isinstance(outcome, Redeemed)
+    assert outcome.patient == blocked
+    assert bot.username in cards[0].invitation.link
+
+
+def test_a_card_speaks_english_where_the_patient_s_language_has_no_words_yet() -> None:
+    words = card_words("sw", clinic="Linden", born=None, until=dt.date(2026, 12, 8))
+
+    assert (words.born, words.until) == ("", "Valid once, until December 8, 2026")
 
 
 def test_a_caregiver_s_chat_takes_several_patients() -> None:

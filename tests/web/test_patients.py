@@ -5,10 +5,11 @@ from io import BytesIO
 
 import pytest
 
-from companion.clinics.models import Role
-from companion.patients.models import Cohort, Consent, Patient
+from companion.clinics.models import Mark, Role
+from companion.patients import enrolment_notes
+from companion.patients.models import Cohort, Consent, EnrolmentNote, NoteKind, Patient
 from companion.planning import drafts, edit
-from tests.builders import a_bot, a_caller, a_clinic, a_cohort, a_patient
+from tests.builders import NOW, a_bot, a_caller, a_clinic, a_cohort, a_patient
 from tests.web.signed_in import signed_in, words
 
 pytestmark = pytest.mark.django_db
@@ -125,6 +126,108 @@ def test_those_who_can_not_be_reached_are_found() -> None:
 
     assert "Chidi Okafor" in shown
     assert "Ana Silva" not in shown
+
+
+def test_the_list_can_show_one_hindrance_alone() -> None:
+    clinic = a_clinic()
+    a_patient(clinic, "Ana Silva", telegram_id=None)
+    a_patient(clinic, "Bo Berg", trouble="blocked")
+    a_patient(clinic, "Chidi Okafor", consent=Consent.WITHDRAWN)
+    client = signed_in(clinic)
+
+    def found(filter: str) -> list[str]:
+        lines = client.get(f"/patients?reachable={filter}").context["lines"]
+        return [line.patient.name for line in lines]
+
+    assert [found(one) for one in ("no_telegram_id", "blocked", "opted_out")] == [
+        ["Ana Silva"],
+        ["Bo Berg"],
+        ["Chidi Okafor"],
+    ]
+
+
+def test_ticked_patients_come_into_a_cohort_and_out_of_it_and_on_pause() -> None:
+    clinic = a_clinic()
+    ana, bo = a_patient(clinic), a_patient(clinic, "Bo Berg")
+    cohort = a_cohort(clinic, "Heart", bo)
+    client = signed_in(clinic)
+    ticked = {"id": [str(ana.id), str(bo.id)], "cohort": str(cohort.id), "next": "/patients?q=a"}
+
+    added = client.post("/patients/many", ticked | {"do": "add"})
+    in_it = set(cohort.patients.all())
+    out = words(client.post("/patients/many", ticked | {"do": "remove"}, follow=True))
+    in_a_week = (dt.datetime.now(dt.UTC) + dt.timedelta(days=7)).date().isoformat()
+    pause = {"do": "pause", "paused_until": in_a_week, "paused_reason": "Summer break"}
+    paused = words(client.post("/patients/many", ticked | pause, follow=True))
+
+    assert added["Location"] == "/patients?q=a"
+    assert in_it == {ana, bo}
+    assert "2 patients taken out of Heart." in out
+    assert not cohort.patients.exists()
+    assert "2 patients put on pause." in paused
+    assert set(Patient.objects.values_list("paused_reason", flat=True)) == {"Summer break"}
+    assert Mark.objects.filter(clinic=clinic).values("subject_id").distinct().count() == 2
+
+
+def test_a_pause_of_many_without_a_day_or_a_reason_is_refused_in_words() -> None:
+    clinic = a_clinic()
+    patient = a_patient(clinic)
+    client = signed_in(clinic)
+    post = {"do": "pause", "id": str(patient.id)}
+
+    assert "Say until when" in words(client.post("/patients/many", post, follow=True))
+    in_a_week = (dt.datetime.now(dt.UTC) + dt.timedelta(days=7)).date().isoformat()
+    assert "Say why" in words(client.post("/patients/many", post | {"paused_until": in_a_week}, follow=True))
+
+
+def test_another_clinic_s_patients_can_not_be_ticked() -> None:
+    clinic = a_clinic()
+    cohort = a_cohort(clinic, "Heart")
+    ticked = {"do": "add", "id": str(a_patient(a_clinic()).id), "cohort": str(cohort.id)}
+
+    assert signed_in(clinic).post("/patients/many", ticked).status_code == 404
+    assert not cohort.patients.exists()
+
+
+def test_cards_are_printed_for_the_ticked_and_for_a_cohort() -> None:
+    clinic = a_clinic()
+    a_bot(clinic)
+    ana = a_patient(clinic, telegram_id=None, birth_date=dt.date(1958, 3, 14))
+    cohort = a_cohort(clinic, "Heart", ana, a_patient(clinic, "Bo Berg"))
+    client = signed_in(clinic)
+
+    ticked = words(client.post("/patients/cards", {"id": str(ana.id)}))
+    of_cohort = client.post("/patients/cards", {"cohort": str(cohort.id)})
+
+    assert "1 card to hand out" in ticked
+    assert "Ana Silva Born March 14, 1958 Scan this" in ticked
+    assert [card.patient for card in of_cohort.context["cards"]] == [ana]
+    assert of_cohort["Cache-Control"] == "no-store"
+
+
+def test_an_enrolment_that_went_wrong_is_told_on_the_list_and_on_the_patient_s_page_until_seen_to() -> None:
+    clinic = a_clinic()
+    patient = a_patient(clinic, telegram_id=None)
+    enrolment_notes.tell(patient, NoteKind.NOT_ME, now=NOW)
+    client = signed_in(clinic)
+    sentence = "Whoever opened Ana Silva's invitation said “That's not me”"
+
+    assert sentence in words(client.get("/patients"))
+    assert sentence in words(client.get(f"/patients/{patient.id}/reach"))
+    seen = client.post(f"/patients/notes/{EnrolmentNote.objects.get().id}/seen", {"next": "/patients"}, follow=True)
+    assert sentence not in words(seen)
+
+
+def test_what_telegram_said_of_the_id_and_the_consent_s_history_stand_on_the_page() -> None:
+    clinic = a_clinic()
+    patient = a_patient(clinic, telegram_id=7, verified="found", verified_id=7, consent=Consent.UNKNOWN)
+    client = signed_in(clinic)
+
+    said = words(client.post(f"/patients/{patient.id}/consent", {"consent": "given"}, follow=True))
+
+    assert "7 Known to the bot" in said
+    assert "Given member: " in said
+    assert "Agrees" not in said
 
 
 def test_a_cohort_is_made() -> None:

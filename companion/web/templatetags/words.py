@@ -12,6 +12,8 @@ from django.utils.safestring import SafeString
 
 from companion.panel.judge import age
 from companion.panel.runbook import anchor, name_of
+from companion.patients.models import Consent
+from companion.patients.reach import SENTENCES, Why
 from companion.schedules.models import Message, State, Status
 from companion.times.walls import Moved, local, zone_names
 
@@ -250,3 +252,15 @@ def code_marks(words: str) -> SafeString:
         "{}",
         ((format_html("<code>{}</code>", piece) if place % 2 else piece,) for place, piece in enumerate(pieces)),
     )
+
+
+@register.filter
+def why_sentence(why: Why) -> str:
+    """Why a patient can't be reached, and what to do."""
+    return SENTENCES[why]
+
+
+@register.filter
+def consent_tone(consent: str) -> str:
+    """The colour of a line of a consent's history."""
+    return {Consent.GIVEN: "green", Consent.WITHDRAWN: "red"}.get(Consent(consent), "secondary")

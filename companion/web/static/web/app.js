@@ -75,7 +75,8 @@ document.addEventListener("change", (event) => {
   if (!event.target.matches(".tick input")) return;
   const count = all(".tick input:checked").length;
   const words = one("[data-ticked]");
-  if (words) words.textContent = count === 1 ? "1 message ticked" : `${count} messages ticked`;
+  const what = words?.dataset.ticked || "message";
+  if (words) words.textContent = count === 1 ? `1 ${what} ticked` : `${count} ${what}s ticked`;
 });
 
 // ---- The live list: a line that changed is exchanged where it stands; what is new or gone is announced, not moved
@@ -235,3 +236,6 @@ document.addEventListener("htmx:afterSwap", bottom);
 
 // ---- A link or a key that is shown once is ready to be copied
 for (const field of all("[data-select]")) field.addEventListener("focus", () => field.select());
+
+// ---- Cards to hand out go to the printer
+for (const button of all("[data-print]")) button.addEventListener("click", () => print());

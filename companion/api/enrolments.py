@@ -1,0 +1,229 @@
+"""Enrolment and consent: invitations for one patient or many, what went wrong with them, and the consent's history."""
+
+import uuid
+from typing import Annotated, Literal
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Query, Router
+from pydantic import Field, StrictBool, StrictStr
+
+from companion.api import examples
+from companion.api.operations import JSON, Operation, caller_of, operation
+from companion.api.paging import Parameters
+from companion.api.patient_shapes import EnrolmentShape
+from companion.api.values import Body, Id, Instant, Line, NoBody, Shape, Whole
+from companion.clinics.models import Role
+from companion.clinics.refusals import Problem, Refused
+from companion.patients import consent, enrolment, enrolment_notes, queries
+from companion.patients.enrolment import CARDS, Card
+from companion.patients.models import Consent, EnrolmentNote, Patient
+from companion.service.clock import database_now
+
+router = Router(tags=["patients"])
+
+
+class NewEnrolments(Body):
+    """Whom to invite: these patients, or a cohort's who can't be reached and whom an invitation brings back."""
+
+    patients: Annotated[list[Id] | None, Field(max_length=CARDS)] = None
+    cohort: Annotated[StrictStr | None, Field(max_length=200, description="Its id or name.")] = None
+    everybody: Annotated[StrictBool, Field(description="Of the cohort: also who can be reached.")] = False
+    limit: Annotated[Whole, Field(ge=1, le=CARDS)] = CARDS
+    cursor: Annotated[StrictStr | None, Field(max_length=2000, description="The `next` of the answer before.")] = None
+
+
+class Person(Shape):
+    """A patient, told apart from namesakes."""
+
+    id: uuid.UUID
+    external_id: str
+    name: str
+    birth_date: Annotated[str | None, Field(json_schema_extra={"format": "date"})]
+
+
+class CardShape(EnrolmentShape):
+    """A one-time invitation of one patient, with its sentence in the patient's language."""
+
+    patient: Person
+    sentence: str
+
+
+class CardList(Shape):
+    """Invitations by the patients' names; `next` leads to the cohort's others."""
+
+    items: list[CardShape]
+    next: str | None
+
+
+class NoteParameters(Parameters):
+    """Whose."""
+
+    patient: Annotated[Line | None, Field(max_length=100, description="A patient's id.")] = None
+
+
+class NoteShape(Shape):
+    """An enrolment that went wrong."""
+
+    id: uuid.UUID
+    patient: Person
+    kind: Literal["used", "expired", "taken", "not_me"]
+    message: Annotated[str, Field(description="What happened and what to do.")]
+    at: Instant
+    times: int
+    seen_at: Instant | None
+    seen_by: str | None
+
+
+class NoteList(Shape):
+    """What nobody has seen yet, the newest first; a hundred at most."""
+
+    items: list[NoteShape]
+    next: str | None
+
+
+class ConsentShape(Shape):
+    """One line of a consent's history."""
+
+    at: Instant
+    consent: Literal["unknown", "given", "withdrawn"]
+    source: str
+    wording: Annotated[str | None, Field(description="The version of the words that the patient agreed to.")]
+
+
+class ConsentHistory(Shape):
+    """A consent's history, the newest first; a hundred lines at most."""
+
+    items: list[ConsentShape]
+    next: str | None
+
+
+class NewConsent(Body):
+    """What the patient told a member of the clinic."""
+
+    consent: Literal["given", "withdrawn"]
+
+
+@operation(
+    router,
+    Operation(
+        "POST",
+        "/enrolments",
+        Role.PROVIDER,
+        CardList,
+        examples.CARDS,
+        body_example=examples.NEW_CARDS,
+        media_type=JSON,
+        creates=True,
+        refuses=frozenset({404}),
+    ),
+)
+def invite_patients(request: HttpRequest, body: NewEnrolments) -> CardList:
+    """Make a one-time invitation for each of many patients, to be printed and handed out."""
+    caller, now = caller_of(request), database_now()
+    if (body.patients is None) == (body.cohort is None):
+        raise Refused(Problem("patients", "Name either patients or a cohort."))
+    if body.patients is not None:
+        people, more = queries.some(caller.clinic, body.patients), None
+    else:
+        cohort = str(queries.cohort(caller.clinic, body.cohort or "").id)
+        page = queries.page(queries.to_invite(caller.clinic, cohort, everybody=body.everybody), body.cursor, body.limit)
+        people, more = page.items, page.next
+    return CardList(items=[_card(card) for card in enrolment.invite_many(caller, people, now=now)], next=more)
+
+
+@operation(
+    router,
+    Operation(
+        "GET",
+        "/enrolment-notes",
+        Role.VIEWER,
+        NoteList,
+        examples.NOTES,
+        query=NoteParameters,
+        refuses=frozenset({404}),
+    ),
+)
+def list_notes(request: HttpRequest, query: Query[NoteParameters]) -> NoteList:
+    """Enrolments that went wrong, of which nobody has taken note yet."""
+    clinic = caller_of(request).clinic
+    patient = queries.patient(clinic, query.patient) if query.patient else None
+    return NoteList(items=[_note(note) for note in enrolment_notes.unseen(clinic, patient=patient)], next=None)
+
+
+@operation(
+    router,
+    Operation(
+        "POST", "/enrolment-notes/{id}/seen", Role.PROVIDER, NoteShape, examples.NOTE, body_example={}, media_type=JSON
+    ),
+)
+def see_note(request: HttpRequest, id: UUID, body: NoBody = None) -> NoteShape:
+    """Somebody takes care of it; it is listed no more."""
+    return _note(enrolment_notes.see(caller_of(request), id, now=database_now()))
+
+
+@operation(router, Operation("GET", "/patients/{id}/consent", Role.VIEWER, ConsentHistory, examples.CONSENT))
+def read_consent(request: HttpRequest, id: UUID) -> ConsentHistory:
+    """What the patient's consent was, since when, and who or what said so."""
+    return _history(queries.patient(caller_of(request).clinic, id))
+
+
+@operation(
+    router,
+    Operation(
+        "POST",
+        "/patients/{id}/consent",
+        Role.PROVIDER,
+        ConsentHistory,
+        examples.CONSENT,
+        body_example=examples.NEW_CONSENT,
+        media_type=JSON,
+        refuses=frozenset({409}),
+    ),
+)
+def note_consent(request: HttpRequest, id: UUID, body: NewConsent) -> ConsentHistory:
+    """Note what the patient said elsewhere; an opt-out is undone by the patient's own Start only."""
+    caller = caller_of(request)
+    patient = queries.patient(caller.clinic, id)
+    return _history(consent.note(caller, patient, Consent(body.consent), now=database_now()))
+
+
+def _history(patient: Patient) -> ConsentHistory:
+    lines = [
+        ConsentShape(at=one.at, consent=one.consent, source=one.source, wording=one.wording or None)
+        for one in consent.history(patient)
+    ]
+    return ConsentHistory(items=lines, next=None)
+
+
+def _card(card: Card) -> CardShape:
+    made = card.invitation
+    return CardShape(
+        patient=_person(card.patient),
+        link=made.link,
+        qr_svg=made.qr_svg,
+        expires_at=made.expires_at,
+        sentence=card.words.how,
+    )
+
+
+def _note(note: EnrolmentNote) -> NoteShape:
+    return NoteShape(
+        id=note.id,
+        patient=_person(note.patient),
+        kind=note.kind,
+        message=enrolment_notes.sentence(note),
+        at=note.at,
+        times=note.times,
+        seen_at=note.seen_at,
+        seen_by=note.seen_by or None,
+    )
+
+
+def _person(patient: Patient) -> Person:
+    return Person(
+        id=patient.id,
+        external_id=patient.external_id,
+        name=patient.name,
+        birth_date=patient.birth_date.isoformat() if patient.birth_date else None,
+    )

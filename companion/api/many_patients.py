@@ -1,0 +1,104 @@
+"""What is done to many patients at once: into a cohort and out of it, on pause."""
+
+import datetime as dt
+import uuid
+from typing import Annotated
+from uuid import UUID
+
+from django.db import transaction
+from django.http import HttpRequest
+from ninja import Router
+from pydantic import Field, StrictStr
+
+from companion.api import examples
+from companion.api.operations import JSON, Operation, caller_of, operation
+from companion.api.patient_shapes import CohortShape
+from companion.api.values import Body, Day, Id, Shape
+from companion.clinics.models import Role
+from companion.clinics.refusals import Problem, Refused
+from companion.patients import many, queries
+from companion.service.clock import database_now
+
+router = Router(tags=["patients"])
+
+
+class Places(Body):
+    """Who comes into a cohort and who leaves it; the others stay."""
+
+    add: Annotated[list[Id], Field(max_length=many.MOST)] = []
+    remove: Annotated[list[Id], Field(max_length=many.MOST)] = []
+
+
+class NewPauses(Body):
+    """Who is put on pause, and until when."""
+
+    patients: Annotated[list[Id], Field(min_length=1, max_length=many.MOST)]
+    paused_until: Annotated[Day, Field(description="Nothing goes out before this day begins on the patient's clock.")]
+    paused_reason: StrictStr
+
+
+class PauseRefusal(Shape):
+    """A patient for whom the day or the reason can't be taken."""
+
+    patient: uuid.UUID
+    message: str
+
+
+class Pauses(Shape):
+    """How many are on pause now, and who is not."""
+
+    paused: int
+    refused: list[PauseRefusal]
+
+
+@operation(
+    router,
+    Operation(
+        "POST",
+        "/cohorts/{id}/patients",
+        Role.PROVIDER,
+        CohortShape,
+        examples.COHORT,
+        body_example=examples.PLACES,
+        media_type=JSON,
+    ),
+)
+def place_patients(request: HttpRequest, id: UUID, body: Places) -> CohortShape:
+    """Put patients into a cohort, and take others out of it."""
+    caller, now = caller_of(request), database_now()
+    clinic = caller.clinic
+    with transaction.atomic():
+        cohort = queries.cohort(clinic, id)
+        many.add_to_cohort(caller, cohort, queries.some(clinic, body.add), now=now)
+        many.remove_from_cohort(caller, cohort, queries.some(clinic, body.remove), now=now)
+    counted = queries.cohort(clinic, id)
+    return CohortShape(id=counted.id, name=counted.name, size=counted.size)
+
+
+@operation(
+    router,
+    Operation(
+        "POST",
+        "/patient-pauses",
+        Role.PROVIDER,
+        Pauses,
+        examples.PAUSES,
+        body_example=examples.NEW_PAUSES,
+        media_type=JSON,
+        refuses=frozenset({404}),
+    ),
+)
+def pause_patients(request: HttpRequest, body: NewPauses) -> Pauses:
+    """Put many patients on pause."""
+    caller = caller_of(request)
+    try:
+        until = dt.date.fromisoformat(body.paused_until)
+    except ValueError:
+        raise Refused(Problem("paused_until", "Write the date like 2027-03-03.")) from None
+    people = queries.some(caller.clinic, body.patients)
+    left = many.pause(caller, people, until, body.paused_reason, now=database_now())
+    refused = [
+        PauseRefusal(patient=one.patient.id, message=" ".join(problem.message for problem in one.why.problems))
+        for one in left
+    ]
+    return Pauses(paused=len(people) - len(left), refused=refused)

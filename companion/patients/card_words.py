@@ -1,0 +1,59 @@
+"""What stands on a printed invitation, in the patient's language. Another language is one more entry in WORDS."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from babel import Locale
+from babel.dates import format_date
+
+
+@dataclass(frozen=True, slots=True)
+class CardWords:
+    """`how` is the one sentence that the patient needs, with {clinic}; the others go before a date."""
+
+    how: str
+    born: str
+    until: str
+
+
+WORDS: Final[Mapping[str, CardWords]] = {
+    "en": CardWords(
+        "Scan this with your phone's camera and press Start in Telegram: "
+        "{clinic} then asks whether it may write to you.",
+        "Born {date}",
+        "Valid once, until {date}",
+    ),
+    "de": CardWords(
+        "Scannen Sie dies mit der Kamera Ihres Telefons und drücken Sie in Telegram auf Start: "
+        "{clinic} fragt dann, ob wir Ihnen schreiben dürfen.",
+        "Geboren am {date}",
+        "Einmal gültig, bis {date}",
+    ),
+    "es": CardWords(
+        "Escanee esto con la cámara de su teléfono y pulse Iniciar en Telegram: "
+        "{clinic} le preguntará si puede escribirle.",
+        "Fecha de nacimiento: {date}",
+        "Válido una vez, hasta el {date}",
+    ),
+    "pt": CardWords(
+        "Aponte a câmera do seu telefone para este código e toque em Iniciar no Telegram: "
+        "{clinic} perguntará se pode escrever para você.",
+        "Data de nascimento: {date}",
+        "Válido uma vez, até {date}",
+    ),
+}
+_FALLBACK: Final = "en"
+
+
+def card_words(language: str, *, clinic: str, born: dt.date | None, until: dt.date) -> CardWords:
+    """The words with all that belongs in them; `born` is empty where no birth date is known."""
+    primary = language.partition("-")[0].lower()
+    tag = primary if primary in WORDS else _FALLBACK
+    words, locale = WORDS[tag], Locale.parse(language, sep="-") if tag == primary else Locale(_FALLBACK)
+    return CardWords(
+        how=words.how.format(clinic=clinic),
+        born=words.born.format(date=format_date(born, "long", locale)) if born else "",
+        until=words.until.format(date=format_date(until, "long", locale)),
+    )

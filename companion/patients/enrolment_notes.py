@@ -1,0 +1,61 @@
+"""Lines for the clinic about enrolments that went wrong: one for a patient and kind, until somebody has seen it."""
+
+import datetime as dt
+import uuid
+from typing import Final
+
+from django.db.models import F
+
+from companion.clinics import audit
+from companion.clinics.access import Caller
+from companion.clinics.models import Clinic, Role
+from companion.clinics.refusals import Unknown
+from companion.patients.models import EnrolmentNote, NoteKind, Patient
+
+SENTENCES: Final = {
+    NoteKind.USED: (
+        "Somebody pressed Start with {name}'s invitation after it was used. "
+        "If it was {first_name} on another phone, hand out a new one."
+    ),
+    NoteKind.EXPIRED: "Somebody pressed Start with {name}'s invitation after it had expired. Hand out a new one.",
+    NoteKind.TAKEN: (
+        "{name}'s invitation was opened in a chat that is another patient's. "
+        "If both are reached on one phone, name the caregiver whose phone it is, then invite {first_name} again."
+    ),
+    NoteKind.NOT_ME: (
+        "Whoever opened {name}'s invitation said “That's not me”, and was unlinked. Hand {first_name} a new one."
+    ),
+}
+
+
+def tell(patient: Patient, kind: NoteKind, *, now: dt.datetime) -> None:
+    """Adds the line, or counts it once more: whoever presses a link a thousand times makes one line."""
+    unseen = EnrolmentNote.objects.filter(clinic_id=patient.clinic_id, patient=patient, kind=kind, seen_at__isnull=True)
+    if not unseen.update(times=F("times") + 1, at=now):
+        EnrolmentNote.objects.create(clinic_id=patient.clinic_id, patient=patient, kind=kind, at=now)
+
+
+def unseen(clinic: Clinic, *, patient: Patient | None = None, limit: int = 100) -> list[EnrolmentNote]:
+    """What nobody has seen yet, the newest first."""
+    found = EnrolmentNote.objects.filter(clinic=clinic, seen_at__isnull=True).select_related("patient")
+    if patient:
+        found = found.filter(patient=patient)
+    return list(found.order_by("-at", "-id")[:limit])
+
+
+def sentence(note: EnrolmentNote) -> str:
+    """What happened and what to do."""
+    patient = note.patient
+    return SENTENCES[NoteKind(note.kind)].format(name=patient.name, first_name=patient.first_name)
+
+
+def see(caller: Caller, id: uuid.UUID, *, now: dt.datetime) -> EnrolmentNote:
+    """Somebody takes care of it; done twice, the first one stays named. Raises Unknown, and NotAllowed for a viewer."""
+    caller.needs(Role.PROVIDER)
+    found = EnrolmentNote.objects.filter(clinic=caller.clinic, pk=id)
+    if found.filter(seen_at__isnull=True).update(seen_at=now, seen_by=caller.name[:64]):
+        audit.record(caller, "enrolment note seen", "enrolment note", id, now=now)
+    note = found.select_related("patient").first()
+    if note is None:
+        raise Unknown("There is no such note.")
+    return note

@@ -1,0 +1,74 @@
+"""What is done to many patients at once: into a cohort, out of it, on pause. One transaction, one Mark for each."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from django.db import transaction
+
+from companion.clinics import audit, marks
+from companion.clinics.access import Caller
+from companion.clinics.models import MarkKind, Role
+from companion.clinics.refusals import Refused
+from companion.patients import pausing
+from companion.patients.models import Cohort, CohortMember, Patient
+from companion.service.wake import ring
+
+MOST: Final = 500
+"""Patients at once."""
+
+
+def add_to_cohort(caller: Caller, cohort: Cohort, patients: Sequence[Patient], *, now: dt.datetime) -> int:
+    """How many were not in it before. Raises NotAllowed for a viewer."""
+    caller.needs(Role.PROVIDER)
+    with transaction.atomic():
+        wanted = {patient.id for patient in patients}
+        held = set(cohort.places.filter(patient__in=wanted).values_list("patient_id", flat=True))
+        moved = wanted - held
+        CohortMember.objects.bulk_create(
+            # Who is put into it at this very moment by somebody else too is in it once.
+            [CohortMember(clinic=caller.clinic, cohort=cohort, patient_id=patient) for patient in moved],
+            ignore_conflicts=True,
+        )
+        _note(caller, cohort, "patients added to cohort", [one for one in patients if one.id in moved], now)
+    return len(moved)
+
+
+def remove_from_cohort(caller: Caller, cohort: Cohort, patients: Sequence[Patient], *, now: dt.datetime) -> int:
+    """How many were in it before. Raises NotAllowed for a viewer."""
+    caller.needs(Role.PROVIDER)
+    with transaction.atomic():
+        places = cohort.places.filter(patient__in=patients)
+        moved = set(places.values_list("patient_id", flat=True))
+        places.delete()
+        _note(caller, cohort, "patients taken out of cohort", [one for one in patients if one.id in moved], now)
+    return len(moved)
+
+
+@dataclass(frozen=True, slots=True)
+class NotPaused:
+    """A patient for whom the day can't be taken (it is over there already), and why."""
+
+    patient: Patient
+    why: Refused
+
+
+def pause(
+    caller: Caller, patients: Sequence[Patient], until: dt.date, reason: str, *, now: dt.datetime
+) -> list[NotPaused]:
+    """Puts each on pause as pausing.pause does; the others' refusals come back. Raises NotAllowed for a viewer."""
+    left = []
+    for patient in patients:
+        try:
+            pausing.pause(caller, patient, until, reason, now=now)
+        except Refused as why:
+            left.append(NotPaused(patient, why))
+    return left
+
+
+def _note(caller: Caller, cohort: Cohort, action: str, moved: Sequence[Patient], now: dt.datetime) -> None:
+    if moved:
+        audit.record(caller, action, "cohort", cohort.id, now=now)
+        marks.leave_many(caller.clinic, MarkKind.PATIENT, [patient.id for patient in moved], now=now)
+        ring()

@@ -1,0 +1,68 @@
+"""What is done to the ticked patients of the list: into a cohort, out of it, on pause. Cards are enrolling.py's."""
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from django.contrib import messages as flash
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
+
+from companion.clinics.models import Role
+from companion.clinics.refusals import Unknown
+from companion.patients import many, queries
+from companion.patients.models import Patient
+from companion.service.clock import database_now
+from companion.web.access import PageRequest, as_uuid, came_from, page
+from companion.web.templatetags.words import plural
+
+AT_ONCE: Final = 200
+
+
+@require_POST
+@page(Role.PROVIDER)
+def act(request: PageRequest) -> HttpResponse:
+    """Does it to all of them, and comes back to the list as it was."""
+    deed = _DEEDS.get(request.POST.get("do", ""))
+    if deed is None:
+        raise Unknown
+    ticked = [as_uuid(key) for key in request.POST.getlist("id")[:AT_ONCE]]
+    back = redirect(came_from(request, "/patients"))
+    if not ticked:
+        flash.warning(request, "Tick some patients first.")
+        return back
+    deed(request, queries.some(request.caller.clinic, ticked))
+    return back
+
+
+def _add(request: PageRequest, people: Sequence[Patient]) -> None:
+    cohort = queries.cohort(request.caller.clinic, request.POST.get("cohort", ""))
+    moved = many.add_to_cohort(request.caller, cohort, people, now=database_now())
+    flash.success(request, f"{plural(moved, 'patient')} added to {cohort.name}. Their messages follow by themselves.")
+
+
+def _remove(request: PageRequest, people: Sequence[Patient]) -> None:
+    cohort = queries.cohort(request.caller.clinic, request.POST.get("cohort", ""))
+    moved = many.remove_from_cohort(request.caller, cohort, people, now=database_now())
+    flash.success(request, f"{plural(moved, 'patient')} taken out of {cohort.name}. Its messages to them go, too.")
+
+
+def _pause(request: PageRequest, people: Sequence[Patient]) -> None:
+    try:
+        until = dt.date.fromisoformat(request.POST.get("paused_until", ""))
+    except ValueError:
+        flash.error(request, "Say until when they are on pause.")
+        return
+    left = many.pause(request.caller, people, until, request.POST.get("paused_reason", ""), now=database_now())
+    if len(left) < len(people):
+        flash.success(request, f"{plural(len(people) - len(left), 'patient')} put on pause.")
+    for sentence in dict.fromkeys(problem.message for one in left for problem in one.why.problems):
+        flash.error(request, f"{plural(len(left), 'patient')} not put on pause. {sentence}")
+
+
+_DEEDS: Final[dict[str, Callable[[PageRequest, Sequence[Patient]], None]]] = {
+    "add": _add,
+    "remove": _remove,
+    "pause": _pause,
+}
