@@ -22,7 +22,8 @@ LOOK_SECONDS: Final = 5.0
 class SyncLoop:
     """One thread, one connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, every: float = LOOK_SECONDS) -> None:
+        self._every: Final = every
         self._stop: Final = threading.Event()
         self._thread: Final = threading.Thread(target=self._run, name="sync", daemon=True)
 
@@ -43,7 +44,7 @@ class SyncLoop:
             except (OperationalError, InterfaceError) as error:
                 log.warning("syncing waits for the database", error=type(error).__name__)
                 connection.close()
-            self._stop.wait(LOOK_SECONDS)
+            self._stop.wait(self._every)
         connection.close()
 
     def _look(self) -> None:

@@ -1,6 +1,8 @@
-"""The newcomer's two minutes, on the real product: import a list, plan, watch it arrive on the phone, see "sent"."""
+"""The real product from an empty folder on: a list is imported, a message planned and seen on the phone; a patient
+enrols by the QR code."""
 
 import datetime as dt
+import io
 import os
 import re
 import signal
@@ -8,9 +10,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import zxingcpp
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.support.services import eventually
@@ -26,28 +31,55 @@ ARRIVES = 15_000
 """Milliseconds; a message due at once is there long before."""
 
 
-@pytest.fixture
-def sign_in_link(tmp_path: Path) -> Iterator[str]:
-    """Everything, as `companion up` starts it for the first time in an empty folder with the Sandbox on."""
+@dataclass(frozen=True)
+class Product:
+    """Everything, started for the first time in an empty folder: the first link that signs in, and its environment."""
+
+    sign_in_link: str
+    environment: dict[str, str]
+
+    @property
+    def address(self) -> str:
+        return self.sign_in_link.partition("/sign-in/")[0]
+
+    def another_link(self) -> str:
+        """A sign-in link of one more admin, by the command that operators have."""
+        command = [
+            sys.executable,
+            "-m",
+            "companion.cli.main",
+            "member",
+            "add",
+            "nora@clinic.example",
+            "--role",
+            "admin",
+        ]
+        return subprocess.check_output(command, env=self.environment, text=True).strip()
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """`companion up` with the Sandbox on; the tests of this file use it one after the other."""
+    folder = tmp_path_factory.mktemp("product")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("COMPANION_", "DJANGO_"))}
-    environment = ours | {"COMPANION_SANDBOX": "1", "COMPANION_DATA_DIR": str(tmp_path), "COMPANION_PORT": str(port)}
+    environment = ours | {"COMPANION_SANDBOX": "1", "COMPANION_DATA_DIR": str(folder), "COMPANION_PORT": str(port)}
     command = [sys.executable, "-m", "companion.cli.main", "up"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, cwd=folder) as process:
         assert process.stdout
         try:
             found = (re.search(r"http\S+/sign-in/\S+", line) for line in process.stdout)
-            yield next(link.group() for link in found if link)
+            yield Product(next(link.group() for link in found if link), environment)
         finally:
             process.send_signal(signal.SIGTERM)
             process.stdout.read()
 
 
-def test_the_newcomers_two_minutes(page: Page, sign_in_link: str, tmp_path: Path) -> None:
-    address = sign_in_link.partition("/sign-in/")[0]
-    page.goto(sign_in_link)
+def test_the_newcomers_two_minutes(page: Page, product: Product, tmp_path: Path) -> None:
+    address = product.address
+    page.goto(product.sign_in_link)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Three steps to your first message")).to_be_visible()
 
@@ -89,3 +121,41 @@ def test_the_newcomers_two_minutes(page: Page, sign_in_link: str, tmp_path: Path
 
     eventually(answered, "the answer in the conversation")
     expect(page.locator(".chat .in")).to_contain_text("Thank you, done")
+
+
+def test_a_patient_enrols_by_the_qr_code_while_the_nurse_s_page_turns_green(page: Page, product: Product) -> None:
+    page.goto(product.another_link())
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/scheduled-messages")
+    page.goto(f"{product.address}/patients/new")
+    page.get_by_label("Name", exact=True).fill("Beate Lind")
+    page.get_by_label("Your id").fill("P-9")
+    page.get_by_label("Language").select_option("de")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".reach-no")).to_contain_text("No Telegram ID is known.")
+    page.get_by_role("link", name="Invite").click()
+    page.get_by_role("button", name="Make an invitation").click()
+    nurse = page.locator(".standing")
+
+    # The patient's own phone reads the code from the screen.
+    code = page.locator(".qr svg").screenshot()
+    [scanned] = zxingcpp.read_barcodes(Image.open(io.BytesIO(code)).convert("L"))
+    assert scanned.text == page.get_by_label("Link, for this patient only").input_value()
+    phone = page.context.new_page()
+    phone.goto(f"{product.address}/sandbox")
+    phone.get_by_label("A new phone").fill("Beate")
+    phone.get_by_role("button", name="Take it out").click()
+    phone.get_by_label("Open an invitation on it").fill(scanned.text)
+    phone.get_by_role("button", name="Open").click()
+
+    # Asked in her language; until she answers, the nurse sees that, and nothing else goes.
+    question = phone.locator("#chat .in").last
+    expect(question).to_contain_text("My clinic möchte Nachrichten für Beate in diesen Chat schicken", timeout=ARRIVES)
+    expect(question).to_contain_text("nicht Ende-zu-Ende-verschlüsselt")
+    expect(nurse).to_contain_text("Has not yet answered whether we may write.")
+    phone.get_by_role("button", name="Einverstanden").click()
+
+    expect(nurse.locator(".reach-yes")).to_contain_text("Can be reached.", timeout=ARRIVES)
+    expect(nurse).not_to_contain_text("not confirmed")
+    page.get_by_role("link", name="Beate Lind").click()
+    expect(page.locator(".story")).to_contain_text("patient: agreed, to the words of")

@@ -1,11 +1,6 @@
 """Patients out of a FHIR R4 server, a process of its own over HTTP: paging, what changed, what a bad answer does."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -15,39 +10,16 @@ from companion.patients.models import Patient
 from companion.patients.sources import keeping, sync
 from companion.patients.sources.models import RunState, SyncRun
 from tests.builders import NOW, a_caller, a_clinic
+from tests.patients.fhir_directory import Server, a_fhir_server, a_resource
 from tests.patients.fhir_server import TOKEN
 
 pytestmark = pytest.mark.django_db
 
 
-@dataclass
-class Server:
-    """The server, and what it serves."""
-
-    url: str
-    file: Path
-    log: Path
-
-    def has(self, *patients: dict[str, object], fault: str = "") -> None:
-        self.file.write_text(json.dumps({"patients": patients, "fault": fault, "log": str(self.log)}))
-
-    def searches(self) -> list[str]:
-        """What was asked since the last time one looked: since when, and which page."""
-        asked = self.log.read_text().splitlines() if self.log.exists() else []
-        self.log.write_text("")
-        return asked
-
-
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("fhir")
-    file = folder / "patients.json"
-    command = [sys.executable, "-m", "tests.patients.fhir_server", str(file)]
-    root = Path(__file__).parents[2]
-    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        yield Server(f"http://127.0.0.1:{int(process.stdout.readline())}/r4", file, folder / "log")
-        process.kill()
+    with a_fhir_server(tmp_path_factory.mktemp("fhir")) as server:
+        yield server
 
 
 @pytest.fixture
@@ -55,18 +27,6 @@ def server(started: Server) -> Server:
     """Nobody has asked it anything yet."""
     started.log.unlink(missing_ok=True)
     return started
-
-
-def a_resource(number: int, **fields: object) -> dict[str, object]:
-    """A FHIR Patient."""
-    resource: dict[str, object] = {
-        "resourceType": "Patient",
-        "id": f"p{number}",
-        "meta": {"lastUpdated": f"2026-11-{number:02}T08:00:00Z"},
-        "identifier": [{"system": "urn:mrn", "value": f"P-{number}"}],
-        "name": [{"use": "official", "given": ["Ana", "Maria"], "family": f"Silva {number}"}],
-    }
-    return resource | fields
 
 
 def synced(clinic: Clinic, server: Server, token: str = TOKEN) -> SyncRun:
