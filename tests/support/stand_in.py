@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.utils import formatdate
 
 from aiohttp import web
 
@@ -37,6 +38,8 @@ class StandIn:
     """Names of the other methods that were called."""
     answer: Handler | None = None
     authorized: bool = True
+    ahead: float = 0.0
+    """By how many seconds its Date is ahead of this machine's clock."""
     _counts: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     _message_id: int = 0
 
@@ -46,6 +49,12 @@ class StandIn:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One call of the Bot API."""
+        response = await self._answer(request)
+        if self.ahead:
+            response.headers["Date"] = formatdate(time.time() + self.ahead, usegmt=True)
+        return response
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
         if method != "sendMessage":
             self.asked.append(method)

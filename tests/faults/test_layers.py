@@ -1,0 +1,178 @@
+"""Health's three layers with real processes: each lost, alone and together; who tells then; and the alerts of it."""
+
+import datetime as dt
+import http.client
+import json
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+from django.db.models import F
+from django.utils.timezone import now as present
+
+from companion.clinics.models import Clinic, Role
+from companion.panel import contacts, health
+from companion.panel.models import Alert
+from companion.service.models import Heartbeat, Kind
+from companion.service.wake import ring
+from tests.builders import a_caller, a_member, a_message, a_patient
+from tests.support import session
+from tests.support.database_proxy import a_door_before
+from tests.support.receivers import Hook, MailBox, a_mail_server, a_program
+from tests.support.services import a_service, eventually, stop
+from tests.support.stand_in import StandIn
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    # Only there can a database go and come back under running processes; the browser's test kills on SQLite.
+    pytest.mark.skipif(not session.on_postgresql(), reason="PostgreSQL's"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What GET /api/scheduler/health answered."""
+
+    code: int
+    status: str
+    source: str
+    detail: str
+    layers: dict[str, str]
+
+
+@contextmanager
+def a_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+    yield port
+
+
+def ask(port: int) -> Told | None:
+    """None while nobody answers there."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request("GET", "/api/scheduler/health")
+        answer = connection.getresponse()
+        said = json.loads(answer.read())
+    except OSError:
+        return None
+    finally:
+        connection.close()
+    layers = {layer["layer"]: layer["status"] for layer in said["layers"]}
+    return Told(answer.status, said["status"], said["source"], said["detail"], layers)
+
+
+def until(port: int, status: str, source: str, words: str = "") -> Told:
+    """Waits until health says so."""
+    seen: list[Told | None] = []
+    pause = threading.Event()
+
+    def so() -> bool:
+        # More often would tell nothing new: an answer is kept for two seconds.
+        pause.wait(0.2)
+        seen.append(ask(port))
+        told = seen[-1]
+        return told is not None and (told.status, told.source) == (status, source) and words in told.detail
+
+    try:
+        eventually(so)
+    except AssertionError as late:
+        raise AssertionError(f"not {status} by {source}: {seen[-1]}") from late
+    assert seen[-1]
+    return seen[-1]
+
+
+def due(clinic: Clinic, *, seconds: float = 0) -> None:
+    at = present() - dt.timedelta(seconds=seconds)
+    a_message(a_patient(clinic), due_at=at, ready_at=at, late_at=at + dt.timedelta(hours=1))
+    ring()
+
+
+def fifteen_seconds_pass(kind: Kind) -> None:
+    """For processes that are dead already: nobody but a beat could tell the difference."""
+    Heartbeat.objects.filter(kind=kind).update(beat_at=F("beat_at") - dt.timedelta(seconds=20))
+
+
+def told(mailbox: MailBox, hook: Hook) -> tuple[int, int]:
+    """How often by e-mail and how often by webhook it was told that the dispatcher is gone.
+
+    What else was wrong for a while may have been told as well.
+    """
+    subjects = [" ".join(str(mail["Subject"]).split()) for mail in mailbox.mails]
+    causes = [json.loads(body)["cause"] for _, body in hook.posts]
+    return sum("No dispatcher is running" in one for one in subjects), causes.count("dispatcher_missing")
+
+
+def test_whichever_layer_is_lost_the_next_one_tells_and_all_come_back(
+    product_environment: dict[str, str], clinic: Clinic, telegram: StandIn
+) -> None:
+    with (
+        a_port() as port,
+        a_door_before(product_environment["COMPANION_DATABASE_URL"]) as door,
+        a_mail_server() as mailbox,
+        a_program() as hook,
+    ):
+        environment = product_environment | {
+            "COMPANION_PORT": str(port),
+            "COMPANION_TELEGRAM_API_URL": telegram.url,
+            "COMPANION_DATABASE_URL": door.url,
+            "COMPANION_SMTP_URL": mailbox.url,
+        }
+        a_member(clinic, Role.ADMIN)
+        contacts.set_webhook(a_caller(clinic, Role.ADMIN), hook.url, now=present())
+        with (
+            a_service("web", environment) as web,
+            a_service("listener", environment),
+            a_service("dispatcher", environment) as dispatcher,
+        ):
+            until(port, "ok", "direct")
+
+            # Telegram's clock and ours differ: the dispatcher says so itself, and heals alone.
+            telegram.ahead = 180
+            due(clinic)
+            until(port, "degraded", "direct", "clock differs from Telegram's")
+            telegram.ahead = 0
+            until(port, "ok", "direct")
+
+            # Frozen: it beats no more and doesn't answer.
+            os.kill(dispatcher.pid, signal.SIGSTOP)
+            frozen = until(port, "degraded", "mcp")
+            assert frozen.layers["direct"] == "no answer"
+            os.kill(dispatcher.pid, signal.SIGCONT)
+            until(port, "ok", "direct")
+
+            # The database is frozen, then gone: the dispatcher still answers, and that is not taken for sending.
+            door.freeze()
+            assert until(port, "down", "direct", "database can't be reached").code == 503
+            door.shut()
+            assert until(port, "down", "direct").layers["database"] == "no answer"
+            # Together with the dispatcher: nobody is left but the process that is asked.
+            os.kill(dispatcher.pid, signal.SIGSTOP)
+            assert set(until(port, "down", "database").layers.values()) == {"no answer"}
+            os.kill(dispatcher.pid, signal.SIGCONT)
+            door.reopen()
+            until(port, "ok", "direct")
+
+            # Killed, with a message overdue.
+            stop(dispatcher, signal.SIGKILL)
+            fifteen_seconds_pass(Kind.DISPATCHER)
+            due(clinic, seconds=31)
+            until(port, "down", "mcp", "No dispatcher is running, and messages are overdue")
+            health.forget()
+            assert health.check_from_outside_now().source == "mcp"
+
+            # Two services look; one tells, each way once. It is told once it has lasted for 20 seconds.
+            eventually(lambda: Alert.objects.filter(cause="dispatcher_missing", status="down").exists())
+            Alert.objects.filter(cause="dispatcher_missing").update(opened_at=F("opened_at") - dt.timedelta(seconds=20))
+            eventually(lambda: all(told(mailbox, hook)), "an e-mail and a call of the webhook")
+
+            # And the web as well: a command finds out by the database alone.
+            stop(web, signal.SIGKILL)
+            health.forget()
+            assert health.check_from_outside_now().source == "database"
+    assert told(mailbox, hook) == (1, 1)

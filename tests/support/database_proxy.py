@@ -1,0 +1,82 @@
+"""A door before PostgreSQL's socket, which a test can shut (the server is gone) or freeze (nothing passes)."""
+
+import shutil
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+
+@dataclass(slots=True)
+class Door:
+    """`url`: the database's address through this door."""
+
+    url: str
+    _target: str
+    _passing: threading.Event = field(default_factory=threading.Event)
+    _gone: bool = False
+    _open: list[socket.socket] = field(default_factory=list)
+
+    def freeze(self) -> None:
+        """From now on nothing comes through, and nobody is told."""
+        self._passing.clear()
+
+    def shut(self) -> None:
+        """All connections end, and new ones do at once."""
+        self._gone = True
+        self._passing.set()
+        for end in self._open:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def reopen(self) -> None:
+        """As if nothing had been."""
+        self._gone = False
+        self._passing.set()
+
+    def serve(self, listening: socket.socket) -> None:
+        """Takes connections until the listening socket is closed."""
+        with suppress(OSError):
+            while True:
+                near, _ = listening.accept()
+                if self._gone:
+                    near.close()
+                    continue
+                far = socket.socket(socket.AF_UNIX)
+                far.connect(self._target)
+                self._open += [near, far]
+                for one, other in ((near, far), (far, near)):
+                    threading.Thread(target=self._pass, args=(one, other), daemon=True).start()
+
+    def _pass(self, one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while data := one.recv(65_536):
+                self._passing.wait()
+                other.sendall(data)
+        for end in (one, other):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def a_door_before(database_url: str) -> Iterator[Door]:
+    """For a URL that names its socket's folder by ?host=."""
+    parts = urlsplit(database_url)
+    # Not pytest's folders: a socket's path may be 107 bytes long.
+    folder = Path(tempfile.mkdtemp(prefix="door-"))
+    name = ".s.PGSQL.5432"
+    door = Door(parts._replace(query=f"host={folder}").geturl(), f"{parse_qs(parts.query)['host'][0]}/{name}")
+    door.reopen()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(folder / name))
+        listening.listen()
+        threading.Thread(target=door.serve, args=(listening,), daemon=True).start()
+        try:
+            yield door
+        finally:
+            door.shut()
+            shutil.rmtree(folder)
