@@ -7,6 +7,7 @@ from typing import Final
 
 from companion.clinics.access import Caller
 from companion.clinics.models import Bot, Clinic, Member, Role
+from companion.listener.models import Conversation
 from companion.patients.models import Cohort, CohortMember, Consent, Patient
 from companion.patients.names import search_key
 from companion.schedules.models import Lane, Message, Recipient, Schedule, Status, Version
@@ -83,6 +84,12 @@ def a_schedule(clinic: Clinic, *patients: Patient, text: str = "Take your tablet
     Version.objects.create(clinic=clinic, schedule=schedule, number=1, text=text, created_at=NOW)
     Recipient.objects.bulk_create(Recipient(clinic=clinic, schedule=schedule, patient=patient) for patient in patients)
     return schedule
+
+
+def a_conversation(patient: Patient, **fields: object) -> Conversation:
+    """The patient's, as it stands when something came in that nobody has read."""
+    values = {"telegram_id": patient.telegram_id or 0, "since": NOW, "unread": 1}
+    return Conversation.objects.create(clinic_id=patient.clinic_id, patient=patient, **values | fields)
 
 
 def a_message(patient: Patient, schedule: Schedule | None = None, **fields: object) -> Message:

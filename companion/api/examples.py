@@ -101,8 +101,17 @@ CONVERSATION: Final[JsonObject] = {
             "direction": "out",
             "text": "Good morning Ana, your appointment is on 1 December.",
             "message": _MESSAGE,
+            "kind": "message",
+            "by": None,
         },
-        {"at": "2026-12-01T09:04:10Z", "direction": "in", "text": "Thank you!", "message": _MESSAGE},
+        {
+            "at": "2026-12-01T09:04:10Z",
+            "direction": "in",
+            "text": "Thank you!",
+            "message": _MESSAGE,
+            "kind": "text",
+            "by": None,
+        },
     ],
     "next": None,
 }
@@ -154,6 +163,8 @@ NEW_SCHEDULE: Final[JsonObject] = {
     "late_after": "PT1H",
     "avoid": {"weekends": True, "holidays": False, "closed_days": True},
     "when_avoided": "next",
+    "buttons": [{"text": "Taken", "again_after": None}, {"text": "Later", "again_after": "PT30M"}],
+    "answer_within": "PT2H",
 }
 SCHEDULE_CHANGES: Final[JsonObject] = {
     "text": "Good morning {first_name}, please measure before breakfast.",
@@ -186,6 +197,8 @@ SCHEDULE: Final[JsonObject] = {
     "lane": "reminder",
     "avoid": NEW_SCHEDULE["avoid"],
     "when_avoided": "next",
+    "buttons": NEW_SCHEDULE["buttons"],
+    "answer_within": NEW_SCHEDULE["answer_within"],
     "review_on": None,
     "summary": (
         "Every day at 09:00, patient's local time, until 1 March 2027, "
@@ -238,6 +251,11 @@ _LISTED: Final[JsonObject] = {
     "lane": "reminder",
     "on_its_way": False,
     "wont_arrive": None,
+    "answered_at": "2026-12-01T09:04:10Z",
+    "answer": "Taken",
+    "answer_by": None,
+    "follows": None,
+    "follow_kind": None,
     "created_by": _AUTHOR,
 }
 MESSAGE: Final[JsonObject] = {
@@ -263,8 +281,35 @@ NEW_MESSAGE_ANSWER: Final[JsonObject] = {
     "status": "pending",
     "sent_at": None,
     "telegram_message_id": None,
+    "answered_at": None,
+    "answer": None,
     "attempts": [],
 }
+INBOX_ITEM: Final[JsonObject] = {
+    "id": "0192f0c4-2c3d-7a4b-8c5d-6e7f8091a255",
+    "patient": {"id": _ANA, "name": "Ana Silva"},
+    "telegram_id": 7000000001,
+    "standing": "taken",
+    "holder": {"id": "0192f0c0-77aa-7abc-9def-112233445566", "name": "rosa@clinic.example"},
+    "since": "2026-12-01T09:06:00Z",
+    "unread": 0,
+    "urgent_at": None,
+    "unanswered": None,
+    "last": {
+        "id": "0192f0c4-2c3c-7a4b-8c5d-6e7f8091a254",
+        "at": "2026-12-01T09:04:10Z",
+        "kind": "text",
+        "text": "Should I come tomorrow?",
+    },
+}
+INBOX: Final[JsonObject] = {"items": [INBOX_ITEM], "next": None}
+INBOX_ANSWER: Final[JsonObject] = {
+    **NEW_MESSAGE_ANSWER,
+    "text": "Yes, please come at nine.",
+    "template": "Yes, please come at nine.",
+    "lane": "answer",
+}
+URGENT_HELP: Final[JsonObject] = {"words": ["emergency", "chest pain"], "phone": "+49 30 123456"}
 
 HEALTH: Final[JsonObject] = {
     "status": "ok",

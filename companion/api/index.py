@@ -24,6 +24,8 @@ LINKS = {
     "patient_pauses": f"{ROOT}/patient-pauses",
     "patient_sources": f"{ROOT}/patient-sources",
     "sync_runs": f"{ROOT}/sync-runs",
+    "inbox": f"{ROOT}/inbox",
+    "urgent_help": f"{ROOT}/urgent-help",
     "control_panel_status": "/api/mcp/status",
     "control_panel_diagnostics": "/api/mcp/diagnostics",
 }

@@ -9,6 +9,7 @@ from pydantic import Field, StrictBool, StrictStr
 
 from companion.api.paging import ListParameters
 from companion.api.values import Body, Id, Instant, Line, Shape
+from companion.listener.conversation import answers_of
 from companion.schedules.models import Attempt, Lane, Message
 from companion.schedules.queries import on_its_way
 from companion.schedules.reasons import sentence
@@ -111,6 +112,14 @@ class MessageShape(Shape):
     lane: str
     on_its_way: bool
     wont_arrive: Annotated[str | None, Field(description="Why a pending one can't arrive as things stand.")]
+    answered_at: Annotated[Instant | None, Field(description="When the patient answered it first.")]
+    answer: Annotated[str | None, Field(description="The answer button that was tapped last.")]
+    answer_by: Annotated[Instant | None, Field(description="Until when an answer is waited for.")]
+    follows: Annotated[uuid.UUID | None, Field(description="The message that this one says again.")]
+    follow_kind: Annotated[
+        Literal["later", "reminder"] | None,
+        Field(description="The patient asked for it later, or no answer came in time."),
+    ]
     created_by: Author | None
 
 
@@ -129,17 +138,20 @@ class MessageList(Shape):
 
 def shapes_of(messages: Sequence[Message]) -> list[MessageShape]:
     """Many at once, with one look at what was sent."""
-    texts = texts_of(messages)
-    return [MessageShape.model_validate(_values(message, texts[message.id])) for message in messages]
+    texts, answers = texts_of(messages), answers_of(messages)
+    return [
+        MessageShape.model_validate(_values(message, texts[message.id], answers.get(message.id)))
+        for message in messages
+    ]
 
 
 def detail_of(message: Message, attempts: Iterable[Attempt]) -> MessageDetail:
     """One, with its attempts."""
-    values = _values(message, texts_of([message])[message.id])
+    values = _values(message, texts_of([message])[message.id], answers_of([message]).get(message.id))
     return MessageDetail.model_validate({**values, "attempts": [_attempt(attempt) for attempt in attempts]})
 
 
-def _values(message: Message, text: str) -> dict[str, object]:
+def _values(message: Message, text: str, answer: str | None) -> dict[str, object]:
     patient = message.patient
     return {
         "id": message.id,
@@ -156,6 +168,11 @@ def _values(message: Message, text: str) -> dict[str, object]:
         "lane": Lane(message.lane).label,
         "on_its_way": on_its_way(message),
         "wont_arrive": wont_arrive(message, message.clinic) or None,
+        "answered_at": message.answered_at,
+        "answer": answer,
+        "answer_by": message.answer_by,
+        "follows": message.follows_id,
+        "follow_kind": message.follow_kind or None,
         "created_by": _author(message),
     }
 

@@ -151,6 +151,8 @@ class ConversationItem(Shape):
     direction: Literal["out", "in"]
     text: str
     message: Annotated[uuid.UUID | None, Field(description="The Message that it is, or that it answers.")]
+    kind: Literal["message", "text", "tap", "other"]
+    by: Annotated[str | None, Field(description="Who wrote a single message or an answer.")]
 
 
 class Conversation(Shape):

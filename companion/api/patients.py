@@ -165,6 +165,14 @@ def read_conversation(request: HttpRequest, id: UUID, query: Query[ConversationP
     shown = found[max(end - query.limit, 0) : max(end, 0)]
     before = cursor_of(_CONVERSATION, str(seen + query.limit)) if end > query.limit else None
     items = [
-        ConversationItem(at=item.at, direction=item.direction, text=item.text, message=item.message) for item in shown
+        ConversationItem(
+            at=item.at,
+            direction=item.direction,
+            text=item.text,
+            message=item.message,
+            kind=item.kind,
+            by=item.by or None,
+        )
+        for item in shown
     ]
     return Conversation(items=items, next=before)

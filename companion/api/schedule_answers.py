@@ -21,6 +21,7 @@ from companion.planning import drafts, series
 from companion.planning.edit import Planned
 from companion.planning.preview import Preview
 from companion.planning.warnings import Warning
+from companion.schedules import buttons
 from companion.schedules.models import Lane, Recipient, Schedule, Version
 
 _NEXT = 5
@@ -29,8 +30,8 @@ _NEXT = 5
 def shapes_of(clinic: Clinic, schedules: Sequence[Schedule], *, now: dt.datetime) -> list[ScheduleShape]:
     """Many at once; their texts and recipients are two queries, however many they are."""
     ids = [schedule.id for schedule in schedules]
-    texts = {
-        version.schedule_id: version.text
+    newest = {
+        version.schedule_id: version
         for version in Version.objects.filter(clinic=clinic, schedule_id__in=ids).order_by("number")
     }
     named: dict[uuid.UUID, list[uuid.UUID]] = {}
@@ -38,7 +39,7 @@ def shapes_of(clinic: Clinic, schedules: Sequence[Schedule], *, now: dt.datetime
     for schedule_id, patient_id in recipients.values_list("schedule_id", "patient_id"):
         named.setdefault(schedule_id, []).append(patient_id)
     return [
-        ScheduleShape.model_validate(_values(schedule, texts.get(schedule.id, ""), named.get(schedule.id, []), now))
+        ScheduleShape.model_validate(_values(schedule, newest.get(schedule.id), named.get(schedule.id, []), now))
         for schedule in schedules
     ]
 
@@ -72,11 +73,15 @@ def _warnings(warnings: Iterable[Warning]) -> list[WarningShape]:
     return [WarningShape(patient=one.patient, code=one.code, message=one.message) for one in warnings]
 
 
-def _values(schedule: Schedule, text: str, patients: list[uuid.UUID], now: dt.datetime) -> dict[str, object]:
+def _values(
+    schedule: Schedule, version: Version | None, patients: list[uuid.UUID], now: dt.datetime
+) -> dict[str, object]:
     return {
         "id": schedule.id,
         "state": schedule.state,
-        "text": text,
+        "text": version.text if version else "",
+        "buttons": drafts.buttons_json(buttons.read(version.buttons)) if version else None,
+        "answer_within": drafts.duration_text(schedule.answer_within) if schedule.answer_within else None,
         "patients": None if schedule.cohort_id else patients,
         "cohort": schedule.cohort_id,
         "starts_at": schedule.starts_at,

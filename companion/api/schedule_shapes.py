@@ -9,6 +9,8 @@ from companion.api.message_shapes import Author
 from companion.api.paging import ListParameters, Parameters
 from companion.api.values import Body, Day, Id, Instant, Line, QueryFlag, QueryNumber, Shape, Whole
 from companion.planning import drafts
+from companion.schedules.buttons import LONGEST as LONGEST_BUTTON
+from companion.schedules.buttons import MOST as MOST_BUTTONS
 from companion.times.rule import MAX_COUNT, MAX_EXCEPTIONS, MAX_INTERVAL, MAX_TIMES
 from companion.times.walls import Moved
 
@@ -53,6 +55,15 @@ class AvoidShape(Body):
     closed_days: StrictBool = False
 
 
+class ButtonShape(Body):
+    """An answer button."""
+
+    text: Annotated[StrictStr, Field(min_length=1, max_length=LONGEST_BUTTON)]
+    again_after: Annotated[
+        StrictStr | None, Field(description="A tap asks for the message once more, so much later: PT5M to PT24H.")
+    ] = None
+
+
 class _ScheduleFields(Body):
     """What a Schedule may be given beside what it needs."""
 
@@ -68,6 +79,16 @@ class _ScheduleFields(Body):
     if_unknown: Literal["hold", "resend"] | None = None
     lane: Literal["reminder", "broadcast"] | None = None
     avoid: AvoidShape | None = None
+    buttons: Annotated[
+        list[ButtonShape] | None, Field(max_length=MOST_BUTTONS, description="Answers that stand under the text.")
+    ] = None
+    answer_within: Annotated[
+        StrictStr | None,
+        Field(
+            description="Without an answer so long after it was sent (PT5M to P7D), one reminder goes out and the "
+            "patient comes into the inbox."
+        ),
+    ] = None
     when_avoided: Annotated[
         Literal["skip", "next", "previous"] | None,
         Field(description="Left out on a day to avoid, or moved to the next or the previous working day."),
@@ -141,6 +162,8 @@ class ScheduleShape(Shape):
     avoid: AvoidShape
     when_avoided: Literal["skip", "next", "previous"]
     review_on: str | None
+    buttons: list[ButtonShape] | None
+    answer_within: str | None
     summary: str
     next: Annotated[list[Instant], Field(description="The next instants, five at most.")]
     created_by: Author

@@ -10,7 +10,8 @@ from functools import lru_cache
 from companion.clinics.models import Closed
 from companion.clinics.sealed import seal, unseal
 from companion.dispatch import pace
-from companion.schedules import lifecycle, queue, sql, text
+from companion.schedules import buttons, lifecycle, queue, sql, text
+from companion.schedules.buttons import Button, Rows
 from companion.schedules.last_look import End, Go, Verdict, Wait, last_look
 from companion.schedules.models import Version
 from companion.schedules.queue import Back, Begin, Candidate, Letter
@@ -39,7 +40,7 @@ class Begun:
     candidate: Candidate
     chat: int
     text: str
-    buttons: list[list[dict[str, str]]] | None
+    buttons: Rows | None
     slot: dt.datetime
     lane: int
     due_at: dt.datetime
@@ -47,6 +48,9 @@ class Begun:
     """Attempts before this one."""
     if_unknown: str
     resends: int
+    edits: int | None = None
+    """Its buttons replace those of this message; None: it is sent anew."""
+    answer_within: dt.timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,8 @@ def _begun(one: Candidate, letter: Letter, chat: int, words: str, slot: dt.datet
         tries=tries,
         if_unknown=letter.if_unknown,
         resends=letter.resends,
+        edits=letter.edits,
+        answer_within=letter.answer_within,
     )
 
 
@@ -175,7 +181,7 @@ def _words(letter: Letter, at: dt.datetime) -> str | None:
     if letter.own_text is not None:
         template = unseal(letter.own_text, "schedules.Message.text")
     elif letter.version is not None:
-        template = _template(letter.version)
+        template = _wording(letter.version)[0]
     else:
         return None
     filled = text.fill(
@@ -191,15 +197,19 @@ def _words(letter: Letter, at: dt.datetime) -> str | None:
 
 
 @lru_cache(maxsize=512)
-def _template(version: uuid.UUID) -> str:
+def _wording(version: uuid.UUID) -> tuple[str, tuple[Button, ...]]:
+    """Its text and its answer buttons."""
     # A version is never changed once it is written, so it may be kept.
-    return Version.objects.values_list("text", flat=True).get(pk=version)
+    text, kept = Version.objects.values_list("text", "buttons").get(pk=version)
+    return text, buttons.read(kept)
 
 
-def _buttons(letter: Letter) -> list[list[dict[str, str]]] | None:
+def _buttons(letter: Letter) -> Rows | None:
     raw = letter.buttons
-    rows: list[list[dict[str, str]]] | None = json.loads(raw) if isinstance(raw, str) else raw
-    return rows
+    own: Rows | None = json.loads(raw) if isinstance(raw, str) else raw
+    if own is not None or letter.version is None:
+        return own
+    return buttons.keyboard(letter.looked.message, _wording(letter.version)[1]) or None
 
 
 def _bot(bot: uuid.UUID) -> tuple[dt.datetime | None, dt.datetime | None, str] | None:

@@ -5,7 +5,7 @@ One table; pure but for the seal. When to try again is decided here, too.
 
 import datetime as dt
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from companion.clinics.models import Closed
 from companion.clinics.sealed import seal
@@ -52,7 +52,9 @@ def conclude(begun: Begun, outcome: Outcome, *, now: dt.datetime, failures: int,
     """What an Outcome means. `failures`: how many requests of this bot failed one after the other before this one."""
     match outcome.kind:
         case Kind.SENT:
-            return Conclusion(_record(begun, outcome, now, AttemptOutcome.SENT, Status.SENT), Trouble.NONE, None)
+            record = _record(begun, outcome, now, AttemptOutcome.SENT, Status.SENT)
+            answer_by = now + begun.answer_within if begun.answer_within else None
+            return Conclusion(replace(record, answer_by=answer_by), Trouble.NONE, None)
         case Kind.PERMANENT:
             reason = Reason(outcome.reason or Reason.REJECTED)
             record = _record(begun, outcome, now, AttemptOutcome.PERMANENT, Status.FAILED, reason)

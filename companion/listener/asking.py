@@ -68,7 +68,7 @@ def started(chat: Chat, payload: str) -> None:
     for patient in unasked:
         _ask(chat, patient)
     if not patients:
-        return _tell(chat, Word.NOT_KNOWN)
+        return _tell(chat, Word.NOT_KNOWN, to_opted_out=True)
     if len(unasked) < len(patients):
         _tell(chat, Word.STARTED)
     return None
@@ -78,6 +78,13 @@ def stopped(chat: Chat, source: str) -> None:
     """STOP: opts out every patient of the chat, and confirms it once."""
     consent.withdraw(chat.clinic, chat.telegram_id, source=source, now=chat.now)
     _tell(chat, Word.STOPPED, to_opted_out=True)
+
+
+def call_instead(chat: Chat, patient: Patient | None) -> None:
+    """To words that ask for urgent help: that nobody may be reading, and whom to call."""
+    if patient is None or patient.consent != Consent.WITHDRAWN:
+        language = patient.language if patient else chat.languages[0]
+        _send(chat, patient, f"{say(Word.CALL, language)} {chat.clinic.urgent_phone}")
 
 
 def read_tap(data: str) -> Tap | None:
@@ -95,6 +102,9 @@ def answered(chat: Chat, tap: Tap) -> str:
     """Takes the answer, while the question is open and this chat is the patient's; what to show over the chat."""
     patient = next((patient for patient in chat.patients if patient.id == tap.patient), None)
     language = chat.languages[0]
+    if chat.patients and all(one.consent == Consent.WITHDRAWN for one in chat.patients):
+        # Not even over the chat is anything said to who opted out.
+        return ""
     if patient is None or patient.consent_asked_at is None:
         agreed = patient is not None and patient.consent == Consent.GIVEN and tap.agrees
         return say(Word.AGREED_BEFORE if agreed else Word.NOT_OPEN, language)
@@ -149,6 +159,17 @@ def _say(
     to_opted_out: bool = False,
 ) -> None:
     text = say(word, language or (patient.language if patient else chat.languages[0]))
+    _send(chat, patient, text, buttons=buttons, to_opted_out=to_opted_out)
+
+
+def _send(
+    chat: Chat,
+    patient: Patient | None,
+    text: str,
+    *,
+    buttons: list[list[dict[str, str]]] | None = None,
+    to_opted_out: bool = False,
+) -> None:
     if _is_waiting(chat, patient, text):
         return
     answer(

@@ -2,14 +2,17 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from companion.clinics.models import Clinic
-from companion.listener.models import Reply
+from companion.listener.models import Reply, ReplyKind
 from companion.patients.models import Patient
-from companion.schedules.models import Message, Status
+from companion.schedules.models import Follow, Lane, Message, Status
 from companion.schedules.wording import texts_of
+
+ON_THE_WAY_FOR: Final = dt.timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +23,52 @@ class Item:
     direction: Literal["out", "in"]
     text: str = field(repr=False)
     message: uuid.UUID | None
+    kind: str = "message"
+    """A message of ours, or what a Reply is: text, tap, other."""
+    by: str = ""
+    """The member or program that wrote it, where one did and no schedule."""
 
 
 def conversation(clinic: Clinic, patient: Patient, *, limit: int) -> list[Item]:
     """The newest `limit` items, oldest first. What waits or failed was not said, and is not among them."""
-    sent = Message.objects.filter(clinic=clinic, patient=patient, status=Status.SENT)
+    sent = Message.objects.filter(clinic=clinic, patient=patient, status=Status.SENT).exclude(follow_kind=Follow.SHOWN)
     # By the due instant, which messages_of_a_patient is sorted by; what was sent late is put in its place below.
     newest = list(sent.select_related("clinic", "patient", "version").order_by("-due_at", "-id")[:limit])
     texts = texts_of(newest)
-    out = [Item(message.sent_at or message.due_at, "out", texts[message.id], message.id) for message in newest]
+    out = [
+        Item(message.sent_at or message.due_at, "out", texts[message.id], message.id, by=message.created_by_name)
+        for message in newest
+    ]
     replies = Reply.objects.filter(clinic=clinic, patient=patient).order_by("-at")[:limit]
-    came = [Item(reply.at, "in", reply.text, reply.message_id) for reply in replies]
+    came = [Item(reply.at, "in", reply.text, reply.message_id, kind=reply.kind) for reply in replies]
     return sorted(out + came, key=lambda item: item.at)[-limit:] if limit else []
+
+
+def of_stranger(clinic: Clinic, telegram_id: int, *, limit: int) -> list[Item]:
+    """The same of a chat that is nobody's."""
+    chat = Message.objects.filter(clinic=clinic, patient=None, telegram_id=telegram_id, lane=Lane.STRANGER)
+    sent = chat.filter(status=Status.SENT).select_related("clinic").order_by("-due_at", "-id")[:limit]
+    texts = texts_of(list(sent))
+    out = [Item(one.sent_at or one.due_at, "out", texts[one.id], one.id, by=one.created_by_name) for one in sent]
+    replies = Reply.objects.filter(clinic=clinic, patient=None, telegram_id=telegram_id).order_by("-at")[:limit]
+    came = [Item(reply.at, "in", reply.text, reply.message_id, kind=reply.kind) for reply in replies]
+    return sorted(out + came, key=lambda item: item.at)[-limit:]
+
+
+def on_the_way(clinic: Clinic, patient: Patient | None, telegram_id: int | None, *, now: dt.datetime) -> list[Message]:
+    """Members' answers of the last hour that are yet to be sent, or that failed."""
+    lanes = (Lane.ANSWER, Lane.STRANGER)
+    lately = Message.objects.filter(clinic=clinic, patient=patient, lane__in=lanes, due_at__gt=now - ON_THE_WAY_FOR)
+    if patient is None:
+        lately = lately.filter(telegram_id=telegram_id)
+    lately = lately.filter(status__in=(Status.PENDING, Status.FAILED), created_by_kind="member")
+    return list(lately.order_by("due_at")[:10])
+
+
+def answers_of(messages: Sequence[Message]) -> dict[uuid.UUID, str]:
+    """By id of those that were answered by a button, what stood on the button tapped last."""
+    answered = [message.pk for message in messages if message.answered_at]
+    if not answered:
+        return {}
+    taps = Reply.objects.filter(message__in=answered, kind=ReplyKind.TAP).order_by("at", "id")
+    return {reply.message_id: reply.text for reply in taps if reply.message_id}

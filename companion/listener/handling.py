@@ -12,8 +12,9 @@ from typing import Final
 from django.db import transaction
 
 from companion.clinics.models import Bot, Clinic
-from companion.listener import asking, replies
+from companion.listener import asking, replies, tapping
 from companion.listener.asking import Chat
+from companion.listener.heard import heard
 from companion.listener.updates import (
     Meaning,
     Membership,
@@ -104,11 +105,11 @@ def _handle(clinic: Clinic, said: Meaning, update_id: int, *, now: dt.datetime) 
         case Wrote() if said.is_text and is_stop(said.text, chat.languages):
             asking.stopped(chat, "patient: STOP")
         case Wrote():
-            replies.keep_text(chat, said, update_id)
+            heard(chat, replies.keep_text(chat, said, update_id))
         case Tapped() if asked := asking.read_tap(said.data):
             return asking.answered(chat, asked)
         case Tapped():
-            replies.keep_tap(chat, said, update_id)
+            return tapping.tapped(chat, said, update_id)
     return ""
 
 

@@ -6,7 +6,7 @@ import uuid
 from companion.listener.asking import Chat
 from companion.listener.models import Reply, ReplyKind
 from companion.listener.updates import Tapped, Wrote
-from companion.schedules.models import Lane, Message, Status
+from companion.schedules.models import Follow, Lane, Message, Status
 
 
 def keep_text(chat: Chat, wrote: Wrote, update_id: int) -> Reply:
@@ -20,6 +20,11 @@ def keep_tap(chat: Chat, tapped: Tapped, update_id: int) -> Reply:
     """A tap on a button, in the button's words."""
     answered = _answered(chat, tapped.message_id)
     return _keep(chat, ReplyKind.TAP, tapped.label, answered, tapped.message_id, update_id, chat.now)
+
+
+def keep_answer(chat: Chat, message: Message, label: str, message_id: int | None, update_id: int) -> Reply:
+    """A tap on an answer button of this Message."""
+    return _keep(chat, ReplyKind.TAP, label, message, message_id, update_id, chat.now)
 
 
 def _keep(
@@ -49,7 +54,7 @@ def _answered(chat: Chat, message_id: int | None) -> Message | None:
     if message_id is None:
         return None
     ours = Message.objects.filter(clinic=chat.clinic, patient__in=chat.patients, telegram_message_id=message_id)
-    return ours.order_by("-due_at").first()
+    return ours.exclude(follow_kind=Follow.SHOWN).order_by("-due_at").first()
 
 
 def _written_to_last(chat: Chat) -> uuid.UUID | None:

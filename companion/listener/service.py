@@ -15,6 +15,7 @@ from django.db import connection
 from companion.listener.database import Database
 from companion.listener.poller import Listened, Poller, listened
 from companion.listener.sync_loop import SyncLoop
+from companion.listener.unanswered import Unanswered
 from companion.listener.verifying import Verifier
 from companion.service import health_port
 from companion.service.heartbeat import Heart
@@ -58,6 +59,7 @@ class Service:
         self._sandbox: Final = sandbox
         self._pollers: Final[dict[Listened, tuple[Poller, asyncio.Task[None]]]] = {}
         self._verifiers: Final[dict[Listened, asyncio.Task[None]]] = {}
+        self._unanswered: asyncio.Task[None] | None = None
         self._trouble = ""
 
     async def serve(self, stop: asyncio.Event) -> None:
@@ -86,6 +88,7 @@ class Service:
 
     async def _keep_pollers(self, client: Client, database: Database, stop: asyncio.Event) -> None:
         """Keeps one poller for each bot; a bot with a new token is another one."""
+        self._unanswered = asyncio.create_task(Unanswered(database).run())
         try:
             while not stop.is_set():
                 bots = await database.patiently(listened, self._sandbox, on_trouble=self._note)
@@ -107,7 +110,8 @@ class Service:
                 await _end(task)
 
     def _tasks(self) -> list[asyncio.Task[None]]:
-        return [*(task for _, task in self._pollers.values()), *self._verifiers.values()]
+        always = [self._unanswered] if self._unanswered else []
+        return [*always, *(task for _, task in self._pollers.values()), *self._verifiers.values()]
 
     def _note(self, trouble: str) -> None:
         self._trouble = trouble

@@ -32,6 +32,12 @@ class Word(StrEnum):
     LINK_USED = auto()
     LINK_EXPIRED = auto()
     LINK_TAKEN = auto()
+    CALL = auto()
+    """To words that ask for urgent help; the clinic's number follows."""
+    NO_ANSWER_YET = auto()
+    """Stands before a text that is sent again for want of an answer."""
+    NOT_AGAIN = auto()
+    """Shown over the chat where "Later" is tapped and nothing can come later."""
 
 
 _ENGLISH: Final = {
@@ -53,6 +59,9 @@ _ENGLISH: Final = {
     Word.LINK_USED: "This invitation was used already. Please ask {clinic} for a new one.",
     Word.LINK_EXPIRED: "This invitation has expired. Please ask {clinic} for a new one.",
     Word.LINK_TAKEN: "This chat is linked to somebody else already. Please talk to {clinic}, who can sort it out.",
+    Word.CALL: "Nobody watches this chat at all hours. {clinic} is told. If you need help now, please call:",
+    Word.NO_ANSWER_YET: "We have no answer from you yet:",
+    Word.NOT_AGAIN: "This message doesn't come again.",
 }
 
 _GERMAN: Final = {
@@ -79,6 +88,12 @@ _GERMAN: Final = {
     Word.LINK_USED: "Diese Einladung wurde schon benutzt. Bitten Sie {clinic} um eine neue.",
     Word.LINK_EXPIRED: "Diese Einladung ist abgelaufen. Bitten Sie {clinic} um eine neue.",
     Word.LINK_TAKEN: "Dieser Chat gehört schon zu jemand anderem. Bitte sprechen Sie mit {clinic}.",
+    Word.CALL: (
+        "Dieser Chat wird nicht rund um die Uhr gelesen. {clinic} erfährt davon. "
+        "Wenn Sie jetzt Hilfe brauchen, rufen Sie bitte an:"
+    ),
+    Word.NO_ANSWER_YET: "Wir haben noch keine Antwort von Ihnen:",
+    Word.NOT_AGAIN: "Diese Nachricht kommt nicht noch einmal.",
 }
 
 _SPANISH: Final = {
@@ -103,6 +118,11 @@ _SPANISH: Final = {
     Word.LINK_USED: "Esta invitación ya fue usada. Pida una nueva a {clinic}.",
     Word.LINK_EXPIRED: "Esta invitación ha caducado. Pida una nueva a {clinic}.",
     Word.LINK_TAKEN: "Este chat ya está vinculado a otra persona. Hable con {clinic} para resolverlo.",
+    Word.CALL: (
+        "Este chat no se lee a todas horas. {clinic} queda avisado. Si necesita ayuda ahora, llame por favor al:"
+    ),
+    Word.NO_ANSWER_YET: "Todavía no tenemos su respuesta:",
+    Word.NOT_AGAIN: "Este mensaje no vuelve a llegar.",
 }
 
 _PORTUGUESE: Final = {
@@ -127,6 +147,11 @@ _PORTUGUESE: Final = {
     Word.LINK_USED: "Este convite já foi usado. Peça um novo a {clinic}.",
     Word.LINK_EXPIRED: "Este convite expirou. Peça um novo a {clinic}.",
     Word.LINK_TAKEN: "Este chat já está vinculado a outra pessoa. Fale com {clinic} para resolver.",
+    Word.CALL: (
+        "Este chat não é lido a todas as horas. {clinic} foi avisado. Se precisa de ajuda agora, ligue por favor para:"
+    ),
+    Word.NO_ANSWER_YET: "Ainda não temos a sua resposta:",
+    Word.NOT_AGAIN: "Esta mensagem não volta a chegar.",
 }
 
 WORDS: Final[Mapping[str, Mapping[Word, str]]] = {

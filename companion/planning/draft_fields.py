@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from companion.clinics.models import Clinic
 from companion.clinics.refusals import Problem
 from companion.patients.models import Cohort, Patient
+from companion.schedules import buttons
 from companion.schedules import text as texts
+from companion.schedules.buttons import Button
 from companion.times import rule_json, walls
 from companion.times.rule import Recurrence, RuleError
 from companion.times.workdays import ANY_DAY, Avoid
@@ -17,6 +19,10 @@ PATIENT_ZONE = "patient"
 """Stands for "each patient's own zone" where a zone's name is asked for."""
 SHORTEST_LATE_AFTER = dt.timedelta(minutes=1)
 LONGEST_LATE_AFTER = dt.timedelta(days=7)
+SHORTEST_ANSWER, LONGEST_ANSWER = dt.timedelta(minutes=5), dt.timedelta(days=7)
+"""How long an answer may be waited for before staff hears that none came."""
+SHORTEST_AGAIN, LONGEST_AGAIN = dt.timedelta(minutes=5), dt.timedelta(days=1)
+"""How much later a "Later" may ask for the message once more."""
 MOST_PATIENTS = 10_000
 """Named one by one; a larger set is a cohort."""
 _DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\d{1,7})S)?)?", re.ASCII)
@@ -130,6 +136,44 @@ class Reader:
             return default
         if not SHORTEST_LATE_AFTER <= length <= LONGEST_LATE_AFTER:
             self.wrong("late_after", "Late is still good for a minute at least and for seven days at most.")
+        return length
+
+    def answer_within(self) -> dt.timedelta | None:
+        asked = self.values.get("answer_within")
+        return self._length("answer_within", asked, SHORTEST_ANSWER, LONGEST_ANSWER) if asked is not None else None
+
+    def buttons(self) -> tuple[Button, ...]:
+        asked = self.values.get("buttons")
+        if asked is None:
+            return ()
+        if not isinstance(asked, list) or len(asked) > buttons.MOST:
+            self.wrong("buttons", f"Give at most {buttons.MOST} buttons, each with its text.")
+            return ()
+        found = tuple(self._button(f"buttons.{index}", one) for index, one in enumerate(asked))
+        if len({one.text for one in found}) < len(found) and all(one.text for one in found):
+            self.wrong("buttons", "Two buttons say the same. Give each words of its own.")
+        return found
+
+    def _button(self, field: str, asked: object) -> Button:
+        if not isinstance(asked, dict) or not asked.keys() <= {"text", "again_after"}:
+            self.wrong(field, 'Say what stands on it, like {"text": "Taken"}.')
+            return Button("")
+        words, again = asked.get("text"), asked.get("again_after")
+        text = words.strip() if isinstance(words, str) else ""
+        if not 0 < len(text) <= buttons.LONGEST or not text.isprintable():
+            self.wrong(f"{field}.text", f"Give the button words of 1 to {buttons.LONGEST} characters, on one line.")
+        if again is None:
+            return Button(text)
+        return Button(text, self._length(f"{field}.again_after", again, SHORTEST_AGAIN, LONGEST_AGAIN))
+
+    def _length(self, field: str, asked: object, shortest: dt.timedelta, longest: dt.timedelta) -> dt.timedelta:
+        try:
+            length = duration(asked if isinstance(asked, str) else "")
+        except (ValueError, OverflowError) as problem:
+            self.wrong(field, str(problem))
+            return shortest
+        if not shortest <= length <= longest:
+            self.wrong(field, f"From {duration_text(shortest)} to {duration_text(longest)} can be waited.")
         return length
 
     def avoid(self) -> Avoid:

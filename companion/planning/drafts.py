@@ -11,7 +11,9 @@ from companion.clinics.models import Clinic
 from companion.clinics.refusals import Problem, Refused
 from companion.patients.models import Patient
 from companion.planning.draft_fields import MOST_PATIENTS, PATIENT_ZONE, Reader, duration, duration_text
+from companion.schedules import buttons
 from companion.schedules import text as texts
+from companion.schedules.buttons import Button
 from companion.schedules.models import IfUnknown, Lane, Quiet, Recipient, Schedule
 from companion.times import recurrence, rule_json, walls
 from companion.times.rule import Recurrence
@@ -22,6 +24,7 @@ __all__ = [
     "PATIENT_ZONE",
     "Draft",
     "avoid_of",
+    "buttons_json",
     "duration",
     "duration_text",
     "of",
@@ -33,11 +36,13 @@ __all__ = [
 _LATE_AFTER = {Lane.REMINDER: dt.timedelta(hours=1), Lane.BROADCAST: dt.timedelta(hours=12)}
 _QUIET = {Lane.REMINDER: Quiet.IGNORE, Lane.BROADCAST: Quiet.WAIT}
 _LANES = {"reminder": Lane.REMINDER, "broadcast": Lane.BROADCAST}
+ROOM_TO_REMIND = 120
+"""Characters that are kept free for the words before a text that is sent again for want of an answer."""
 _LOOKED_AT = 1000
 """Occurrences looked at for one that may go out."""
 FIELDS = frozenset(
     {"patients", "cohort", "text", "starts_at", "timezone", "recurrence", "late_after", "quiet_hours", "if_unknown"}
-    | {"lane", "review_on", "avoid", "when_avoided"}
+    | {"lane", "review_on", "avoid", "when_avoided", "buttons", "answer_within"}
 )
 
 
@@ -58,6 +63,8 @@ class Draft:
     review_on: dt.date | None
     avoid: Avoid = ANY_DAY
     when_avoided: WhenAvoided = WhenAvoided.SKIP
+    buttons: tuple[Button, ...] = ()
+    answer_within: dt.timedelta | None = None
 
 
 def read(clinic: Clinic, values: Mapping[str, object], *, now: dt.datetime) -> Draft:
@@ -80,6 +87,8 @@ def read(clinic: Clinic, values: Mapping[str, object], *, now: dt.datetime) -> D
         review_on=reader.review_on(),
         avoid=reader.avoid(),
         when_avoided=WhenAvoided(reader.choice("when_avoided", tuple(WhenAvoided))),
+        buttons=reader.buttons(),
+        answer_within=reader.answer_within(),
     )
     if not problems:
         problems += _together(clinic, draft, now)
@@ -109,6 +118,8 @@ def of(schedule: Schedule) -> Draft:
         review_on=schedule.review_on,
         avoid=avoid_of(schedule),
         when_avoided=WhenAvoided(schedule.when_avoided),
+        buttons=buttons.read(newest.buttons) if newest else (),
+        answer_within=schedule.answer_within,
     )
 
 
@@ -128,7 +139,17 @@ def values_of(draft: Draft) -> dict[str, object]:
         "review_on": draft.review_on.isoformat() if draft.review_on else None,
         "avoid": asdict(draft.avoid),
         "when_avoided": draft.when_avoided.value,
+        "buttons": buttons_json(draft.buttons),
+        "answer_within": duration_text(draft.answer_within) if draft.answer_within else None,
     }
+
+
+def buttons_json(of: tuple[Button, ...]) -> list[dict[str, str | None]] | None:
+    """Answer buttons as the JSON that `read` takes; None for none."""
+    rows = [
+        {"text": one.text, "again_after": duration_text(one.again_after) if one.again_after else None} for one in of
+    ]
+    return rows or None
 
 
 def rule_of(schedule: Schedule) -> Recurrence | None:
@@ -165,7 +186,8 @@ def _longest(clinic: Clinic, draft: Draft, now: dt.datetime) -> str | None:
     people = people.filter(places__cohort_id=draft.cohort) if draft.cohort else people.filter(id__in=draft.patients)
     longest = max(people.values_list("name", "language"), key=lambda row: len(row[0]), default=("", "en"))
     filled = texts.fill(
-        draft.text,
+        # What reminds of an answer says so before the text.
+        "." * ROOM_TO_REMIND * bool(draft.answer_within) + draft.text,
         patient_name=longest[0],
         clinic_name=clinic.name,
         language=longest[1],

@@ -18,6 +18,7 @@ from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.planning import drafts, marks, planner, recipients
 from companion.planning.drafts import Draft
 from companion.planning.warnings import Warning, of_moves, of_people
+from companion.schedules import buttons
 from companion.schedules.models import Message, Recipient, Schedule, State, Status, Version
 from companion.service.wake import ring
 from companion.times import recurrence, rule_json, walls
@@ -134,7 +135,7 @@ def _new(caller: Caller, draft: Draft, now: dt.datetime, split_from: Schedule | 
     _take_over(schedule, draft)
     schedule.save(force_insert=True)
     _name_recipients(schedule, draft)
-    _word(schedule, draft.text, now)
+    _word(schedule, draft, now)
     return schedule
 
 
@@ -148,6 +149,7 @@ def _take_over(schedule: Schedule, draft: Draft) -> None:
     schedule.if_unknown = draft.if_unknown
     schedule.lane = draft.lane
     schedule.review_on = draft.review_on
+    schedule.answer_within = draft.answer_within
     schedule.avoid_weekends, schedule.avoid_holidays = draft.avoid.weekends, draft.avoid.holidays
     schedule.avoid_closed_days, schedule.when_avoided = draft.avoid.closed_days, draft.when_avoided
 
@@ -158,8 +160,9 @@ def _overwrite(schedule: Schedule, draft: Draft, now: dt.datetime) -> None:
         schedule.next_plan_at = now
     schedule.save()
     _name_recipients(schedule, draft)
-    if planner.version_of(schedule).text != draft.text:
-        _word(schedule, draft.text, now)
+    version = planner.version_of(schedule)
+    if (version.text, buttons.read(version.buttons)) != (draft.text, draft.buttons):
+        _word(schedule, draft, now)
 
 
 def _name_recipients(schedule: Schedule, draft: Draft) -> None:
@@ -176,9 +179,16 @@ def _name_recipients(schedule: Schedule, draft: Draft) -> None:
     )
 
 
-def _word(schedule: Schedule, text: str, now: dt.datetime) -> None:
+def _word(schedule: Schedule, draft: Draft, now: dt.datetime) -> None:
     number = Version.objects.filter(clinic_id=schedule.clinic_id, schedule=schedule).count() + 1
-    Version.objects.create(clinic_id=schedule.clinic_id, schedule=schedule, number=number, text=text, created_at=now)
+    Version.objects.create(
+        clinic_id=schedule.clinic_id,
+        schedule=schedule,
+        number=number,
+        text=draft.text,
+        buttons=buttons.written(draft.buttons),
+        created_at=now,
+    )
 
 
 def _split(caller: Caller, old: Schedule, draft: Draft, from_occurrence: str, now: dt.datetime) -> Planned:

@@ -1,9 +1,16 @@
-"""Answers: what the listener has to say to a chat. It sends nothing itself; an answer is a Message like any other."""
+"""Answers: what the listener, or staff from the inbox, has to say to a chat. Nothing is sent here: an answer is a
+Message like any other."""
 
 import datetime as dt
+import uuid
 
-from companion.clinics.models import Clinic
-from companion.patients.models import Patient
+from companion.clinics import audit
+from companion.clinics.access import Caller
+from companion.clinics.models import Clinic, Role
+from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.patients.models import Consent, Patient
+from companion.patients.pausing import is_paused, paused_words
+from companion.schedules import acts
 from companion.schedules.models import Lane, Message, Quiet
 from companion.service.wake import ring
 
@@ -41,3 +48,65 @@ def answer(
     )
     ring()
     return message
+
+
+def from_member(
+    caller: Caller,
+    patient: Patient | None,
+    telegram_id: int,
+    text: str,
+    *,
+    they_wrote: bool,
+    now: dt.datetime,
+    id: uuid.UUID | None = None,
+) -> Message:
+    """Queues what a member writes back, to leave at once; the same `id` a second time is the same Message.
+
+    `patient` None: a stranger, by `telegram_id`. `they_wrote`: it answers something, and so goes first and passes a
+    pause. Raises Refused for the text, and Conflict where the patient must not, or can't, be written to.
+    """
+    caller.needs(Role.PROVIDER)
+    if id and (before := Message.objects.filter(clinic=caller.clinic, patient=patient, pk=id).first()):
+        return before
+    if patient and (why := why_not(patient, they_wrote=they_wrote, now=now)):
+        raise Conflict(why)
+    message = Message(
+        **({"id": id} if id else {}),
+        clinic=caller.clinic,
+        patient=patient,
+        telegram_id=None if patient else telegram_id,
+        lane=_lane(patient, they_wrote=they_wrote),
+        due_at=now,
+        ready_at=now,
+        late_at=now + LATE_AFTER,
+        quiet_hours=Quiet.IGNORE,
+        text=text,
+        created_by_kind=caller.kind,
+        created_by_name=caller.name,
+        created_at=now,
+    )
+    if problems := acts.problems_in(message, text):
+        raise Refused(*(Problem("text", sentence) for sentence in problems))
+    message.save(force_insert=True)
+    audit.record(caller, "answered from the inbox", "message", message.pk, now=now)
+    ring()
+    return message
+
+
+def _lane(patient: Patient | None, *, they_wrote: bool) -> Lane:
+    if patient is None:
+        return Lane.STRANGER
+    return Lane.ANSWER if they_wrote else Lane.REMINDER
+
+
+def why_not(patient: Patient, *, they_wrote: bool, now: dt.datetime) -> str:
+    """Why this patient can't be answered, and what to do; empty where they can."""
+    if patient.left_at is not None:
+        return "The patient has left the clinic's directory. Nothing can be sent."
+    if patient.consent == Consent.WITHDRAWN:
+        return "The patient opted out with STOP: nothing can be sent. Reach them another way."
+    if patient.telegram_id is None:
+        return "No Telegram ID is known any more. Hand out an enrolment link, or reach them another way."
+    if not they_wrote and is_paused(patient, now):
+        return f"The patient is {paused_words(patient)}. End the pause on the patient's page first."
+    return ""

@@ -44,6 +44,8 @@ class Looked:
     chat_free_at: dt.datetime | None
     paused_until: dt.datetime | None = None
     """The instant at which the patient's pause ends."""
+    chat_opted_out: bool = False
+    """It goes to a chat by its own number, and all who are reached there have opted out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +98,12 @@ def late_reason(*, tries: int, question_open: bool, bot_refused: bool) -> Reason
 
 
 def _consent_wall(row: Looked) -> Reason | None:
-    if row.answers_stop_or_start or not row.has_patient:
+    if row.answers_stop_or_start:
         return None
-    if row.consent == Consent.WITHDRAWN:
+    if row.chat_opted_out or row.consent == Consent.WITHDRAWN:
         return Reason.OPTED_OUT
+    if not row.has_patient:
+        return None
     is_answer = row.lane == Lane.ANSWER
     if row.consent_required and row.consent != Consent.GIVEN and not row.consent_asked and not is_answer:
         return Reason.NO_CONSENT

@@ -39,6 +39,8 @@ class Record:
     error_code: int | None = None
     note: str = ""
     sealed_description: bytes | None = None
+    answer_by: dt.datetime | None = None
+    """Until when an answer to what was sent is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,13 @@ WHERE schedules_attempt.id = r.attempt
 # The Attempt's id is the fencing token: only its own open Attempt ends a Message.
 _RECORD = """
 UPDATE schedules_message
-SET status = r.status, reason = r.reason, telegram_message_id = r.telegram_message_id,
+SET status = r.status, reason = r.reason,
+    telegram_message_id = coalesce(r.telegram_message_id, schedules_message.telegram_message_id),
     sent_at = CASE WHEN r.status = 'sent' THEN r.at END,
     ended_at = CASE WHEN r.status = 'pending' THEN NULL ELSE r.at END,
     ready_at = coalesce(r.ready_at, schedules_message.ready_at),
     resends = schedules_message.resends + r.resends,
+    answer_by = CASE WHEN schedules_message.answered_at IS NULL THEN r.answer_by END,
     lease_token = NULL, lease_until = NULL, open_attempt_id = NULL
 FROM {rows}
 WHERE schedules_message.id = r.message AND schedules_message.open_attempt_id = r.attempt
@@ -78,6 +82,7 @@ WHERE schedules_message.id = r.message AND schedules_message.open_attempt_id = r
 _LATE_PROOF = """
 UPDATE schedules_message
 SET status = 'sent', reason = '', telegram_message_id = r.telegram_message_id, sent_at = r.at, ended_at = r.at,
+    answer_by = CASE WHEN schedules_message.answered_at IS NULL THEN r.answer_by END,
     lease_token = NULL, lease_until = NULL
 FROM {rows}
 WHERE schedules_message.id = r.message AND r.outcome = 'sent' AND schedules_message.open_attempt_id IS NULL
@@ -149,6 +154,7 @@ _RECORD_ROWS = {
     "note": "text",
     "description": "bytea",
     "resends": "bigint",
+    "answer_by": "timestamptz",
 }
 
 
@@ -206,6 +212,20 @@ def reopen(messages: QuerySet[Message], **columns: object) -> int:
     return failed.update(status=Status.PENDING, reason="", ended_at=None, **columns)
 
 
+def prove(messages: QuerySet[Message], telegram_message_id: int, *, now: dt.datetime) -> int:
+    """Closes as sent what the patient's own tap shows to have arrived; a retry that waits then never begins."""
+    doubted = Q(status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN) | Q(status=Status.PENDING, tries__gt=0)
+    return messages.filter(doubted, open_attempt_id__isnull=True).update(
+        status=Status.SENT,
+        reason="",
+        telegram_message_id=telegram_message_id,
+        sent_at=now,
+        ended_at=now,
+        lease_token=None,
+        lease_until=None,
+    )
+
+
 def status_of(reason: Reason) -> Status:
     """The status that a reason belongs to."""
     return Status.CANCELLED if reason in CANCELLING else Status.FAILED
@@ -236,5 +256,6 @@ def _record_row(r: Record) -> dict[str, sql.Value]:
         "error_code": r.error_code,
         "note": r.note,
         "description": r.sealed_description.hex() if r.sealed_description else None,
+        "answer_by": r.answer_by,
         "resends": 1 if r.outcome is AttemptOutcome.UNKNOWN and r.status is Status.PENDING else 0,
     }

@@ -17,7 +17,7 @@ from companion.clinics.models import Clinic
 from companion.clinics.refusals import Problem, Refused, Unknown
 from companion.patients.models import Patient
 from companion.patients.names import search_term
-from companion.schedules.models import Attempt, Message, Schedule, State, Status
+from companion.schedules.models import Attempt, Follow, Message, Schedule, State, Status
 
 COUNTED_TO = 1000
 """Counts stop here; from there on a page says "1,000+"."""
@@ -67,7 +67,8 @@ class Counts:
 def messages(clinic: Clinic, wanted: MessageFilter) -> QuerySet[Message]:
     """The clinic's Messages that the filter lets through, with patient, schedule and version at hand; unordered."""
     # The clinic comes by a query of its own: joined, SQLite would start from it and sort everything.
-    found = _matching(clinic, wanted.q).select_related("patient", "schedule", "version").prefetch_related("clinic")
+    said = _matching(clinic, wanted.q).exclude(follow_kind=Follow.SHOWN)
+    found = said.select_related("patient", "schedule", "version").prefetch_related("clinic")
     if wanted.status:
         found = found.filter(status=wanted.status)
     if wanted.patient:
@@ -103,7 +104,7 @@ def page(found: QuerySet[Message], *, order: Order, after: str | None, limit: in
 
 def counts(clinic: Clinic, *, now: dt.datetime) -> Counts:
     """The numbers on the chips."""
-    own = Message.objects.filter(clinic=clinic)
+    own = Message.objects.filter(clinic=clinic).exclude(follow_kind=Follow.SHOWN)
     by_status = {status: _capped(own.filter(status=status)) for status in Status}
     return Counts(
         attention=_capped(own.filter(_attention(now - ATTENTION))),
@@ -156,7 +157,8 @@ def _attention(since: dt.datetime) -> Q:
 
 
 def _capped(found: QuerySet[Message]) -> int:
-    return found.order_by()[:COUNTED_TO].count()
+    # In the index's order, so that SQLite doesn't rather begin with all that there ever was.
+    return found.order_by("due_at", "id")[:COUNTED_TO].count()
 
 
 def _matching(clinic: Clinic, q: str) -> QuerySet[Message]:

@@ -9,11 +9,12 @@ import datetime as dt
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from companion.patients.pausing import pause_end
 from companion.schedules import sql
 from companion.schedules.last_look import Looked
-from companion.schedules.models import Lane
+from companion.schedules.models import Follow, Lane
 from companion.times.quiet import QuietHours
 
 _CLAIM = """
@@ -37,6 +38,7 @@ SELECT min(ready_at) FROM (
 ) AS firsts
 """
 
+# What follows another Message belongs to the schedule of its wording, and is superseded also by what was sent since.
 # The coalesce keeps SQLite from going along everything of the schedule that is due: the patient's own few are asked.
 _LOOK = """
 SELECT m.id, m.lane, m.due_at, m.ready_at, m.late_at, m.quiet_hours, m.tries, m.answers_stop_or_start, m.by_hand,
@@ -46,23 +48,32 @@ SELECT m.id, m.lane, m.due_at, m.ready_at, m.late_at, m.quiet_hours, m.tries, m.
        s.state, c.name, c.timezone, c.quiet_from, c.quiet_until, c.consent_required, c.sending_paused_at,
        EXISTS (
            SELECT 1 FROM clinics_mark k WHERE k.clinic_id = m.clinic_id
-           AND k.subject_id IN (m.schedule_id, m.patient_id, s.cohort_id, m.clinic_id)
+           AND k.subject_id IN (s.id, m.patient_id, s.cohort_id, m.clinic_id)
        ) AS marked,
        EXISTS (
            SELECT 1 FROM schedules_message n
-           WHERE n.schedule_id = m.schedule_id AND n.patient_id = m.patient_id AND n.occurrence > m.occurrence
-           AND n.status = 'pending' AND coalesce(n.due_at, n.ready_at) <= %s
+           WHERE n.schedule_id = s.id AND n.patient_id = m.patient_id AND n.occurrence > m.occurrence
+           AND (n.status = 'pending' OR (n.status = 'sent' AND m.schedule_id IS NULL))
+           AND coalesce(n.due_at, n.ready_at) <= %s
        ) AS newer_is_due,
        (
            SELECT max(a.began_at) FROM schedules_attempt a
            WHERE a.telegram_id = coalesce(m.telegram_id, p.telegram_id) AND a.clinic_id = m.clinic_id
        ) AS chat_last_at,
-       p.paused_until
+       p.paused_until, m.follow_kind, m.telegram_message_id, s.answer_within,
+       CASE WHEN m.telegram_id IS NULL THEN false ELSE EXISTS (
+           SELECT 1 FROM patients_patient w WHERE w.clinic_id = m.clinic_id AND w.telegram_id = m.telegram_id
+           AND w.consent = 'withdrawn'
+       ) AND NOT EXISTS (
+           SELECT 1 FROM patients_patient w WHERE w.clinic_id = m.clinic_id AND w.telegram_id = m.telegram_id
+           AND w.consent <> 'withdrawn'
+       ) END AS chat_opted_out
 FROM {rows}
 {then} schedules_message m ON m.id = r.message
 {then} clinics_clinic c ON c.id = m.clinic_id
 LEFT JOIN patients_patient p ON p.id = m.patient_id
-LEFT JOIN schedules_schedule s ON s.id = m.schedule_id
+LEFT JOIN schedules_version v ON v.id = m.version_id
+LEFT JOIN schedules_schedule s ON s.id = coalesce(m.schedule_id, v.schedule_id)
 WHERE m.status = 'pending' AND m.lease_token = r.lease AND (m.open_attempt_id IS NULL OR m.open_attempt_id = r.attempt)
 {lock}
 """
@@ -126,6 +137,10 @@ class Letter:
     language: str
     caregiver: bool
     clinic_name: str
+    edits: int | None
+    """The message_id of the one whose buttons it replaces; None: it is sent anew."""
+    answer_within: dt.timedelta | None
+    """How long an answer to it is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +221,7 @@ def _letter(row: sql.Row, chat_gap: float) -> Letter:
     (own_text, version, buttons, chat, open_attempt, if_unknown, resends) = row[9:16]
     (patient, patient_name, language, timezone, consent, asked_at, left_at, caregiver) = row[16:24]
     (state, clinic_name, clinic_zone, quiet_from, quiet_until, required, paused_at) = row[24:31]
-    (marked, newer, chat_last_at, patient_paused) = row[31:35]
+    (marked, newer, chat_last_at, patient_paused, follow_kind, message_id, answer_within, chat_opted_out) = row[31:39]
     gap = dt.timedelta(seconds=60 if lane == Lane.STRANGER else chat_gap)
     looked = Looked(
         message=sql.as_uuid(message),
@@ -232,7 +247,9 @@ def _letter(row: sql.Row, chat_gap: float) -> Letter:
         newer_is_due=bool(newer),
         chat_free_at=None if chat_last_at is None else sql.as_instant(chat_last_at) + gap,
         paused_until=None if patient_paused is None else pause_end(_date(patient_paused), str(timezone)),
+        chat_opted_out=bool(chat_opted_out),
     )
+    edits = _int(message_id) if follow_kind == Follow.SHOWN else None
     return Letter(
         looked=looked,
         begun_already=open_attempt is not None,
@@ -245,6 +262,9 @@ def _letter(row: sql.Row, chat_gap: float) -> Letter:
         language=str(language or "en"),
         caregiver=bool(caregiver),
         clinic_name=str(clinic_name),
+        edits=edits,
+        # Once is enough: what reminds of an answer asks for none itself.
+        answer_within=None if follow_kind in (Follow.SHOWN, Follow.REMINDER) else _length(answer_within),
     )
 
 
@@ -252,6 +272,11 @@ def _int(value: object) -> int:
     if not isinstance(value, int):
         raise TypeError("not a whole number")
     return value
+
+
+def _length(value: object) -> dt.timedelta | None:
+    # SQLite keeps microseconds.
+    return dt.timedelta(microseconds=value) if isinstance(value, int) else cast(dt.timedelta | None, value)
 
 
 def _date(value: object) -> dt.date:

@@ -17,7 +17,7 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from companion.telegram.outcomes import Answer, Kind, Outcome, answer_of, outcome_of_answer
+from companion.telegram.outcomes import Answer, Kind, Outcome, answer_of, outcome_of_answer, outcome_of_edit
 
 CONNECT_SECONDS: Final = 10.0
 """The most that getting a connection may take: name, TCP and TLS; never more than the request's own time-out."""
@@ -153,6 +153,25 @@ class Client:
         except _NoAnswer as failure:
             return failure.outcome
         return outcome_of_answer(status, body, date)
+
+    async def replace_buttons(
+        self,
+        token: BotToken,
+        chat_id: int,
+        message_id: int,
+        rows: list[list[dict[str, str]]],
+        *,
+        timeout: float,  # noqa: ASYNC109 - a request cancelled from outside couldn't say whether it left
+        leave_by: float | None = None,
+    ) -> Outcome:
+        """Puts other buttons (or none) under a message of the bot's; SENT also where they stand there already."""
+        markup: dict[str, object] = {"inline_keyboard": rows}
+        params: dict[str, object] = {"chat_id": chat_id, "message_id": message_id, "reply_markup": markup}
+        try:
+            status, body, date = await self._post(token, "editMessageReplyMarkup", params, timeout, leave_by)
+        except _NoAnswer as failure:
+            return failure.outcome
+        return outcome_of_edit(status, body, date, message_id)
 
     async def call(
         self,

@@ -64,12 +64,6 @@ async def answer_callback(client: Client, token: BotToken, callback_query_id: st
     await client.call(token, "answerCallbackQuery", params, timeout=CALL_SECONDS)
 
 
-async def clear_buttons(client: Client, token: BotToken, chat_id: int, message_id: int) -> None:
-    """Takes the buttons from a message. CallFailed: also when it had none any more."""
-    params: dict[str, object] = {"chat_id": chat_id, "message_id": message_id, "reply_markup": {"inline_keyboard": []}}
-    await client.call(token, "editMessageReplyMarkup", params, timeout=CALL_SECONDS)
-
-
 async def delete_webhook(client: Client, token: BotToken) -> None:
     """Makes getUpdates possible where a webhook was set; waiting updates stay. CallFailed as `Client.call`."""
     await client.call(token, "deleteWebhook", {"drop_pending_updates": False}, timeout=CALL_SECONDS)

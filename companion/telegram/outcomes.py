@@ -101,6 +101,14 @@ def outcome_of_answer(status: int, body: bytes, date: str | None = None) -> Outc
     return Outcome(Kind.SENT, message_id=message_id, server_date=answer.server_date)
 
 
+def outcome_of_edit(status: int, body: bytes, date: str | None, message_id: int) -> Outcome:
+    """What an answer to editMessageReplyMarkup of this message means: done before is done, too."""
+    outcome = outcome_of_answer(status, body, date)
+    if outcome.kind is Kind.PERMANENT and "message is not modified" in outcome.description.lower():
+        return Outcome(Kind.SENT, message_id=message_id, server_date=outcome.server_date)
+    return outcome
+
+
 def answer_of(status: int, body: bytes, date: str | None = None) -> Answer | Outcome:
     """Any method's answer: its result, or the Outcome that tells why there is none."""
     server_date = read_date(date)

@@ -1,5 +1,6 @@
 """What every page shows around itself: the clinic, where one can go, whether sending works, and the practice strip."""
 
+import datetime as dt
 import uuid
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from django.utils.functional import SimpleLazyObject
 
 from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Role
+from companion.listener import inbox
+from companion.listener.models import Conversation
 from companion.panel import health
 from companion.panel.judge import Status
 from companion.service.clock import database_now
@@ -46,9 +49,26 @@ def page(request: HttpRequest) -> dict[str, object]:
         "practice": settings.SANDBOX_ON,
         # Asked for by whole pages only, so that a part that is fetched alone pays nothing for it.
         "banner": SimpleLazyObject(lambda: banner(caller)),
+        "news": SimpleLazyObject(lambda: news(caller)),
         "clinics": SimpleLazyObject(lambda: _clinics(request)),
         "now": getattr(request, "now", None) or SimpleLazyObject(database_now),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What the inbox has for the caller: how much waits (as it is shown), and who asks for urgent help."""
+
+    waiting: str
+    urgent: list[Conversation]
+    now: dt.datetime
+
+
+def news(caller: Caller) -> News:
+    """How the inbox stands for the caller."""
+    count = inbox.waiting(caller)
+    shown = f"{inbox.COUNTED_TO - 1}+" if count >= inbox.COUNTED_TO else str(count or "")
+    return News(shown, inbox.urgent(caller.clinic), database_now())
 
 
 def banner(caller: Caller) -> Banner:
@@ -61,6 +81,7 @@ def banner(caller: Caller) -> Banner:
 def _places(path: str) -> list[Place]:
     known = [
         ("/scheduled-messages", "Scheduled messages", "calendar-time"),
+        ("/inbox", "Inbox", "inbox"),
         ("/patients", "Patients", "users"),
         ("/mcp", "Control Panel", "activity-heartbeat"),
         ("/settings", "Settings", "settings"),

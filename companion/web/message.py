@@ -11,8 +11,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from companion.clinics.models import AuditEntry, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.listener.conversation import answers_of
 from companion.planning import series
-from companion.schedules import acts, queries, wording
+from companion.schedules import acts, following, queries, wording
 from companion.schedules.models import Message, Status
 from companion.schedules.reasons import Reason, sentence
 from companion.service.clock import database_now
@@ -58,6 +59,8 @@ def _context(message: Message, now: dt.datetime) -> dict[str, object]:
         "rule": series.summary(message.schedule) if message.schedule else "",
         "story": story(message, attempts, list(entries), now=now),
         "moment": sentence_of_moment(message, now),
+        "answer": answers_of([message]).get(message.id, ""),
+        "again": following.of(message),
         "live": message.status == Status.PENDING and message.due_at < now + dt.timedelta(minutes=10),
     }
 

@@ -14,7 +14,6 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Refused
-from companion.listener.conversation import conversation
 from companion.patients import consent, directory, enrolment_notes, pausing
 from companion.patients import queries as patients
 from companion.patients.models import Patient, Verified
@@ -23,6 +22,7 @@ from companion.planning import marks
 from companion.schedules import queries
 from companion.service.clock import database_now
 from companion.times.walls import local
+from companion.web import inbox
 from companion.web.access import PageRequest, page
 from companion.web.enrolling import MENDS, standing_of
 from companion.web.rows import rows
@@ -42,8 +42,6 @@ FILTERS: Final = (
     (Why.DEACTIVATED.value, "Account deleted"),
     (Why.LEFT.value, "Has left"),
 )
-SAID = 50
-"""How much of the conversation the page shows."""
 FIELDS: Final = ("external_id", "name", "telegram_id", "birth_date", "phone", "caregiver", "timezone", "language")
 LANGUAGES: Final = (
     "en",
@@ -162,12 +160,11 @@ def show(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
             clinic,
             now=now,
         ),
-        "said": conversation(clinic, patient, limit=SAID),
         "paused": pausing.paused_words(patient) if pausing.is_paused(patient, now) else "",
         "tomorrow": local(now, patient.timezone).date() + dt.timedelta(days=1),
         "history": consent.history(patient),
     }
-    return render(request, "web/patients/page.html", context)
+    return render(request, "web/patients/page.html", context | inbox.of_patient(clinic, patient))
 
 
 @require_POST

@@ -182,11 +182,18 @@ def _form(
         "lates": form.LATE
         if typed.late_after in form.LATE or not typed.late_after
         else form.LATE | {typed.late_after: typed.late_after},
+        "agains": _with_own(form.AGAIN, *typed.again),
+        "withins": _with_own(form.WITHIN, typed.answer_within),
         "errors": form.errors_by_part(no.problems) if no else {},
     }
     if with_preview:
         context |= _preview(clinic, typed, _kept(schedule) if schedule else None, now)
     return render(request, "web/planning/form.html", context, status=422 if no else 200)
+
+
+def _with_own(choices: Mapping[str, str], *held: str) -> dict[str, str]:
+    """The choices, and what is held that is none of them (made over the API)."""
+    return {**choices, **{one: one for one in held if one not in choices}}
 
 
 def _preview(
@@ -197,7 +204,8 @@ def _preview(
         return {"missing": missing}
     try:
         draft = drafts.read(clinic, form.values(typed, kept=kept), now=now)
-        return {"preview": preview.preview(clinic, draft, now=now)} | _year(clinic, draft, now)
+        shown = {"preview": preview.preview(clinic, draft, now=now), "buttons": draft.buttons}
+        return shown | _year(clinic, draft, now)
     except Refused as no:
         return {"missing": [problem.message for problem in no.problems]}
 

@@ -15,6 +15,7 @@ from companion.clinics.models import Clinic
 from companion.clinics.refusals import Problem
 from companion.planning.drafts import Draft, duration_text
 from companion.planning.edit import REVIEW_AFTER
+from companion.schedules.buttons import MOST as MOST_BUTTONS
 from companion.times.rule_json import to_json
 from companion.times.walls import local
 from companion.times.workdays import next_working_day
@@ -40,7 +41,26 @@ WHEN_AVOIDED = {
 OPENING = dt.time(8)
 """When a message for the next working day goes out."""
 SOON = dt.timedelta(minutes=2)
-_LISTS = ("patients", "weekdays", "avoid")
+AGAIN = {
+    "": "is an answer",
+    "PT15M": "brings it again in 15 minutes",
+    "PT30M": "brings it again in 30 minutes",
+    "PT1H": "brings it again in 1 hour",
+    "PT2H": "brings it again in 2 hours",
+    "PT4H": "brings it again in 4 hours",
+}
+WITHIN = {
+    "": "Nobody waits for an answer",
+    "PT30M": "30 minutes after it was sent",
+    "PT1H": "1 hour after it was sent",
+    "PT2H": "2 hours after it was sent",
+    "PT4H": "4 hours after it was sent",
+    "PT12H": "12 hours after it was sent",
+    "PT24H": "1 day after it was sent",
+}
+FREE_BUTTONS = 2
+"""Empty lines for more buttons that the form shows."""
+_LISTS = ("patients", "weekdays", "avoid", "button", "again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +93,16 @@ class Typed:
     avoid: tuple[str, ...] = ()
     when_avoided: str = "skip"
     from_occurrence: str = ""
+    button: tuple[str, ...] = ()
+    again: tuple[str, ...] = ()
+    """Of each button in turn."""
+    answer_within: str = ""
+
+    @property
+    def button_lines(self) -> list[tuple[str, str]]:
+        """Each button with what a tap on it does, and some empty lines."""
+        typed = [(text, again) for text, again in zip(self.button, self.again, strict=False) if text.strip()]
+        return (typed + [("", "")] * FREE_BUTTONS)[: max(MOST_BUTTONS, len(typed))]
 
     @classmethod
     def from_post(cls, post: QueryDict) -> Self:
@@ -119,6 +149,9 @@ def of_draft(draft: Draft, clinic: Clinic) -> Typed:
         review_on=draft.review_on.isoformat() if draft.review_on else "",
         avoid=tuple(name for name in AVOID if getattr(draft.avoid, name)),
         when_avoided=str(draft.when_avoided),
+        button=tuple(one.text for one in draft.buttons),
+        again=tuple(duration_text(one.again_after) if one.again_after else "" for one in draft.buttons),
+        answer_within=duration_text(draft.answer_within) if draft.answer_within else "",
     )
     if draft.recurrence is None:
         return typed
@@ -137,6 +170,8 @@ def values(typed: Typed, *, kept: Mapping[str, object] | None = None) -> dict[st
         "if_unknown": typed.if_unknown,
         "avoid": dict.fromkeys(AVOID, False) | dict.fromkeys(typed.avoid, True),
         "when_avoided": typed.when_avoided,
+        "buttons": [{"text": text, "again_after": again or None} for text, again in typed.button_lines if text] or None,
+        "answer_within": typed.answer_within or None,
     }
     found |= {"cohort": typed.cohort or None} if typed.to == "cohort" else {"patients": list(typed.patients)}
     found |= {name: value for name in ("late_after", "quiet_hours") if (value := getattr(typed, name))}
@@ -180,6 +215,8 @@ def _part(name: str) -> str:
         "review_on": "ends",
         "avoid": "avoid",
         "when_avoided": "avoid",
+        "buttons": "answers",
+        "answer_within": "answers",
         "from": "from",
         "occurrence": "from",
     }

@@ -7,6 +7,7 @@ from typing import Literal
 from zlib import crc32
 
 from companion.clinics.models import Clinic
+from companion.listener.conversation import answers_of
 from companion.planning import drafts
 from companion.schedules import queries
 from companion.schedules.models import Message, Schedule, Status
@@ -36,6 +37,8 @@ class Row:
     action: Literal["cancel", "retry", "invite", ""]
     on_its_way: bool
     stamp: str
+    answer: str
+    """What the patient tapped; "in words" where they wrote instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +52,14 @@ class Section:
 def rows(messages: Iterable[Message], clinic: Clinic, *, now: dt.datetime) -> list[Row]:
     """The lines of these Messages, in their order."""
     found = list(messages)
-    texts = texts_of(found)
-    return [_row(message, texts[message.id], clinic, now=now) for message in found]
+    texts, answers = texts_of(found), answers_of(found)
+    return [_row(message, texts[message.id], answers.get(message.id, ""), clinic, now=now) for message in found]
 
 
-def _row(message: Message, whole: str, clinic: Clinic, *, now: dt.datetime) -> Row:
+def _row(message: Message, whole: str, tapped: str, clinic: Clinic, *, now: dt.datetime) -> Row:
     text = " ".join(whole.split())
     wont = wont_arrive(message, clinic)
+    answer = tapped or ("in words" if message.answered_at else "")
     return Row(
         message=message,
         group=group(message, now=now),
@@ -67,13 +71,14 @@ def _row(message: Message, whole: str, clinic: Clinic, *, now: dt.datetime) -> R
         or (author(message.schedule) if message.schedule else ""),
         action=_action(message),
         on_its_way=queries.on_its_way(message),
-        stamp=_stamp(message, wont, text),
+        stamp=_stamp(message, wont, text, answer),
+        answer=answer,
     )
 
 
-def _stamp(message: Message, wont: str, text: str) -> str:
-    begun = message.open_attempt_id or ""
-    return f"{message.status}|{begun}|{message.reason}|{message.due_at.timestamp()}|{wont}|{crc32(text.encode())}"
+def _stamp(message: Message, wont: str, text: str, answer: str) -> str:
+    begun, said = message.open_attempt_id or "", crc32(f"{text}{answer}".encode())
+    return f"{message.status}|{begun}|{message.reason}|{message.due_at.timestamp()}|{wont}|{said}"
 
 
 def sections(lines: Iterable[Row]) -> list[Section]:

@@ -14,7 +14,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from companion.clinics import api_keys, bots, members
+from companion.clinics import api_keys, bots, help, members
 from companion.clinics.clinics import change_clinic
 from companion.clinics.models import ApiKey, Bot, Clinic, Member, Role
 from companion.clinics.refusals import Refused, Unknown
@@ -61,6 +61,19 @@ def change_defaults(request: PageRequest) -> HttpResponse:
     moves = marks.work_off_of(clinic, clinic.id, now=now)
     flash.success(request, f"Saved. {_moved(moves)}")
     return redirect("/settings")
+
+
+@require_POST
+@page(Role.ADMIN)
+def change_help(request: PageRequest) -> HttpResponse:
+    """The words that ask for urgent help, one a line, and whom to call."""
+    words, phone = request.POST.get("words", ""), request.POST.get("phone", "")
+    try:
+        help.change(request.caller, words.splitlines(), phone, now=database_now())
+    except Refused as no:
+        return _page(request, {"help_words": words, "help_phone": phone}, no=no, part="help")
+    flash.success(request, "Saved.")
+    return redirect("/settings#help")
 
 
 def _moved(moves: Moves | None) -> str:
@@ -155,6 +168,8 @@ def _page(
         "errors": {f"{part}_{problem.field}": problem.message for problem in no.problems} if no else {},
         "now": database_now(),
         "countries": _countries(),
+        "help_words": "\n".join(clinic.urgent_words),
+        "help_phone": clinic.urgent_phone,
         "regions": region_names(clinic.country),
     }
     answer = render(request, "web/settings/page.html", context | dict(more), status=422 if no else 200)

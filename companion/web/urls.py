@@ -8,6 +8,7 @@ from companion.web import (
     control,
     draft_pages,
     enrolling,
+    inbox,
     many_patients,
     message,
     messages,
@@ -63,7 +64,20 @@ _patients = [
     path("patients/many", many_patients.act),
 ]
 
+_inbox = [
+    path("inbox", inbox.index),
+    path("inbox/news", inbox.news),
+    path("inbox/<uuid:conversation_id>", inbox.show),
+    path("inbox/<uuid:conversation_id>/answer", inbox.answer),
+    *(
+        path(f"inbox/<uuid:conversation_id>/{deed}", inbox.act, {"deed": deed})
+        for deed in ("take", "assign", "give-back", "done")
+    ),
+    path("patients/<uuid:patient_id>/said", inbox.said_of),
+]
+
 _settings = [
+    path("settings/help", settings_pages.change_help),
     path("settings", settings_pages.index),
     path("settings/clinic", settings_pages.change_defaults),
     path("settings/bot", settings_pages.bot),
@@ -84,6 +98,7 @@ urlpatterns = [
     path("", RedirectView.as_view(url="/scheduled-messages")),
     *_messages,
     *_patients,
+    *_inbox,
     path("mcp", control.panel),
     path("mcp/checks", control.checks),
     path("banner", control.banner),

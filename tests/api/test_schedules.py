@@ -40,6 +40,8 @@ def test_a_planned_schedule_reads_back_with_every_default_named(clinic: Clinic, 
         "lane": "reminder",
         "avoid": {"weekends": False, "holidays": False, "closed_days": False},
         "when_avoided": "skip",
+        "buttons": None,
+        "answer_within": None,
         "review_on": None,
         "next": [f"2035-12-0{day}T08:00:00Z" for day in range(1, 6)],
     }

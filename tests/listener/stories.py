@@ -1,5 +1,6 @@
 """Updates as Telegram sends them, for telling what a patient did, and what the bot has to say to it."""
 
+import datetime as dt
 from itertools import count
 from typing import Final
 
@@ -8,11 +9,15 @@ from aiogram.types import Update
 from companion.clinics.models import Bot
 from companion.listener import handling
 from companion.listener.handling import Taken
-from companion.schedules.models import Message
+from companion.patients.models import Patient
+from companion.schedules import buttons
+from companion.schedules.buttons import Button
+from companion.schedules.models import Follow, Message, Status, Version
 from companion.telegram.methods import Incoming
-from tests.builders import NOW
+from tests.builders import NOW, a_message, a_schedule
 
 _numbers: Final = count(1000)
+TAKEN_OR_LATER: Final = (Button("Taken"), Button("Later", dt.timedelta(minutes=30)))
 
 
 def person(chat: int, language: str = "en") -> dict[str, object]:
@@ -53,6 +58,32 @@ def a_tap(chat: int, data: str, label: str = "Button", message_id: int = 1) -> d
     message = our_message(chat, message_id, (label, data))
     tap = {"id": str(next(_numbers)), "from": person(chat), "chat_instance": "1", "data": data, "message": message}
     return {"callback_query": tap}
+
+
+def a_question(
+    patient: Patient, *, answer_within: dt.timedelta | None = None, state: str = "active", **fields: object
+) -> Message:
+    """A message with answer buttons that was sent to the patient at NOW, as number 77 of the chat."""
+    schedule = a_schedule(patient.clinic, patient, answer_within=answer_within, state=state)
+    Version.objects.filter(schedule=schedule).update(buttons=buttons.written(TAKEN_OR_LATER))
+    sent = {"status": Status.SENT, "sent_at": NOW, "ended_at": NOW, "telegram_message_id": 77}
+    return a_message(patient, schedule, **sent | fields)
+
+
+def tap_on(message: Message, number: int, chat: int = 0) -> dict[str, object]:
+    """The patient taps the button of this number (or somebody else does, in another chat)."""
+    kept = buttons.read(message.version.buttons if message.version else None)
+    label = kept[number].text if number < len(kept) else "Button"
+    patient = message.patient
+    assert patient
+    assert patient.telegram_id
+    data = f"answer:{message.pk.hex}:{number}"
+    return a_tap(chat or patient.telegram_id, data, label, message.telegram_message_id or 78)
+
+
+def following(message: Message, kind: Follow) -> list[Message]:
+    """What follows it in this way."""
+    return list(Message.objects.filter(follows=message, follow_kind=kind))
 
 
 def a_block(chat: int, *, blocked: bool) -> dict[str, object]:

@@ -13,7 +13,7 @@ from companion.sandbox import phone as phones
 from companion.sandbox.models import Phone, SandboxMessage, State
 from companion.telegram import methods
 from companion.telegram.client import BotToken, CallFailed, Client
-from companion.telegram.outcomes import Kind
+from companion.telegram.outcomes import Kind, Outcome
 from tests.sandbox.stories import a_bot, a_started_phone, at_once, call, send, with_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -257,6 +257,8 @@ def test_a_tap_is_answered_once_it_has_come(live_server: LiveServer) -> None:
     with_client(live_server.url, send_with_button)
     message = phones.chat(bot, ana)[-1]
     made = phones.tap(bot, message, "t:1")
+    shown = [[{"text": "✓ Taken", "callback_data": "t:"}]]
+    outcomes: list[Outcome] = []
 
     async def answer(client: Client) -> None:
         incoming = await methods.get_updates(client, BotToken(token), 0, wait=0)
@@ -264,12 +266,17 @@ def test_a_tap_is_answered_once_it_has_come(live_server: LiveServer) -> None:
         assert update is not None
         assert update.callback_query is not None
         await methods.answer_callback(client, BotToken(token), update.callback_query.id, "Noted")
-        await methods.clear_buttons(client, BotToken(token), ana.telegram_id, message.message_id)
+        for _ in range(2):
+            outcomes.append(
+                await client.replace_buttons(BotToken(token), ana.telegram_id, message.message_id, shown, timeout=9)
+            )
 
     with_client(live_server.url, answer)
     made.refresh_from_db()
     message.refresh_from_db()
-    assert (made.answer, message.buttons) == ("Noted", [])
+    assert (made.answer, message.buttons) == ("Noted", shown)
+    # The second time nothing is left to do, which is as good.
+    assert [(one.kind, one.message_id) for one in outcomes] == [(Kind.SENT, message.message_id)] * 2
 
 
 @pytest.mark.parametrize("number", ["", "x", "77", "9" * 30])

@@ -35,6 +35,7 @@ PARTS = {
     "ends": "its end",
     "zone": "the time zone",
     "avoid": "the days off",
+    "answers": "the answers",
     "more": "how late is still good",
     "from": "which ones change",
 }

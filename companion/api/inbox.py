@@ -1,0 +1,157 @@
+"""The inbox: which conversations ask for staff, who has them, answering. The rules stand in listener/inbox.py."""
+
+import datetime as dt
+from typing import Annotated
+from uuid import UUID
+
+from django.db.models import Q
+from django.http import HttpRequest
+from ninja import Body as InBody
+from ninja import Query, Router
+
+from companion.api import examples
+from companion.api.inbox_shapes import (
+    AnswerWish,
+    AssignWish,
+    DoneWish,
+    HelpChanges,
+    HelpShape,
+    InboxItem,
+    InboxList,
+    InboxParameters,
+    item_of,
+    items_of,
+)
+from companion.api.message_shapes import MessageDetail, detail_of
+from companion.api.operations import JSON, Operation, caller_of, operation
+from companion.api.paging import cursor_of, read_cursor
+from companion.api.values import NoBody
+from companion.clinics import help
+from companion.clinics.models import Clinic, Role
+from companion.listener import inbox
+from companion.schedules import queries
+from companion.service.clock import database_now
+
+router = Router(tags=["inbox"])
+_ONE = "/inbox/{id}"
+_LIST = "inbox"
+DoneBody = Annotated[DoneWish | None, InBody()]
+"""It may be left out."""
+
+
+def _act(path: str, body_example: object) -> Operation:
+    return Operation(
+        "POST",
+        f"{_ONE}/{path}",
+        Role.PROVIDER,
+        InboxItem,
+        examples.INBOX_ITEM,
+        body_example=body_example,
+        media_type=JSON,
+        refuses=frozenset({409}),
+    )
+
+
+@operation(router, Operation("GET", "/inbox", Role.VIEWER, InboxList, examples.INBOX, query=InboxParameters))
+def list_inbox(request: HttpRequest, query: Query[InboxParameters]) -> InboxList:
+    """List the conversations that ask for staff, or that somebody has, or that are done."""
+    caller = caller_of(request)
+    found = inbox.view(caller.clinic, query.view, caller)
+    if query.urgent is not None:
+        found = found.filter(urgent_at__isnull=not query.urgent)
+    if query.cursor:
+        at, _, last = read_cursor(_LIST + query.view, query.cursor).partition(" ")
+        beyond = "lt" if query.view == "done" else "gt"
+        since = dt.datetime.fromisoformat(at)
+        found = found.filter(Q(**{f"since__{beyond}": since}) | Q(since=since, **{f"id__{beyond}": last}))
+    rows = list(found[: query.limit + 1])
+    items = rows[: query.limit]
+    more = len(rows) > query.limit
+    after = cursor_of(_LIST + query.view, f"{items[-1].since.isoformat()} {items[-1].id}") if more else None
+    return InboxList(items=items_of(items), next=after)
+
+
+@operation(router, Operation("GET", _ONE, Role.VIEWER, InboxItem, examples.INBOX_ITEM))
+def read_inbox_item(request: HttpRequest, id: UUID) -> InboxItem:
+    """One conversation as the inbox keeps it; what was said is at the patient's own conversation."""
+    return item_of(inbox.conversation(caller_of(request).clinic, id))
+
+
+@operation(router, _act("take", {}))
+def take_conversation(request: HttpRequest, id: UUID, body: NoBody = None) -> InboxItem:
+    """Have it from now on; refused where another member was faster."""
+    caller = caller_of(request)
+    return item_of(inbox.take(caller, inbox.conversation(caller.clinic, id), now=database_now()))
+
+
+@operation(router, _act("assign", {"member": "rosa@clinic.example"}))
+def assign_conversation(request: HttpRequest, id: UUID, body: AssignWish) -> InboxItem:
+    """Give it to a member, whoever has it now."""
+    caller = caller_of(request)
+    return item_of(inbox.assign(caller, inbox.conversation(caller.clinic, id), body.member, now=database_now()))
+
+
+@operation(router, _act("give-back", {}))
+def give_conversation_back(request: HttpRequest, id: UUID, body: NoBody = None) -> InboxItem:
+    """Let somebody else have it: it waits again."""
+    caller = caller_of(request)
+    return item_of(inbox.give_back(caller, inbox.conversation(caller.clinic, id), now=database_now()))
+
+
+@operation(router, _act("done", {}))
+def finish_conversation(request: HttpRequest, id: UUID, body: DoneBody = None) -> InboxItem:
+    """Nothing is left to do; it opens again with the next reply."""
+    caller = caller_of(request)
+    seen = body.seen if body else None
+    return item_of(inbox.done(caller, inbox.conversation(caller.clinic, id), now=database_now(), seen=seen))
+
+
+@operation(
+    router,
+    Operation(
+        "POST",
+        f"{_ONE}/answer",
+        Role.PROVIDER,
+        MessageDetail,
+        examples.INBOX_ANSWER,
+        body_example={"text": "Yes, please come at nine."},
+        media_type=JSON,
+        creates=True,
+        location="/api/scheduler/messages/{id}",
+    ),
+)
+def answer_conversation(request: HttpRequest, id: UUID, body: AnswerWish) -> MessageDetail:
+    """Write back, at once; refused where the patient opted out."""
+    caller = caller_of(request)
+    sent = inbox.answer(caller, inbox.conversation(caller.clinic, id), body.text, now=database_now())
+    return detail_of(queries.message(caller.clinic, sent.pk), [])
+
+
+@operation(router, Operation("GET", "/urgent-help", Role.VIEWER, HelpShape, examples.URGENT_HELP))
+def read_urgent_help(request: HttpRequest) -> HelpShape:
+    """By which words patients ask for urgent help, and whom they are told to call."""
+    return _help(caller_of(request).clinic)
+
+
+@operation(
+    router,
+    Operation(
+        "PATCH",
+        "/urgent-help",
+        Role.ADMIN,
+        HelpShape,
+        examples.URGENT_HELP,
+        body_example=examples.URGENT_HELP,
+        media_type=JSON,
+    ),
+)
+def change_urgent_help(request: HttpRequest, body: HelpChanges) -> HelpShape:
+    """Change the words, the number or both; words need a number."""
+    caller = caller_of(request)
+    held: dict[str, object] = {"words": caller.clinic.urgent_words, "phone": caller.clinic.urgent_phone}
+    wanted = held | body.given()
+    return _help(help.change(caller, wanted["words"] or [], wanted["phone"], now=database_now()))
+
+
+def _help(clinic: Clinic) -> HelpShape:
+    return HelpShape(words=clinic.urgent_words, phone=clinic.urgent_phone or None)

@@ -1,0 +1,62 @@
+"""Urgent help: the clinic's words by which a patient asks for it, and the number that is then told to them."""
+
+import datetime as dt
+import re
+from typing import Final
+
+from django.db import transaction
+
+from companion.clinics import audit
+from companion.clinics.access import Caller
+from companion.clinics.models import Clinic, Role
+from companion.clinics.refusals import Problem, Refused
+
+MOST_WORDS: Final = 100
+LONGEST_WORD: Final = 60
+_NUMBER: Final = re.compile(r"\+?[0-9][0-9 ()/.-]{1,38}")
+
+
+def change(caller: Caller, words: object, phone: object, *, now: dt.datetime) -> Clinic:
+    """The caller's clinic with this list (empty: nothing is looked for) and this number to call.
+
+    Raises Refused with every wrong field: a list needs a number, since patients are told whom to call. NotAllowed.
+    """
+    caller.needs(Role.ADMIN)
+    problems: list[Problem] = []
+    read, number = _words(words, problems), _phone(phone, problems)
+    if read and not number and not problems:
+        problems.append(
+            Problem("phone", "Give the number to call first: whoever asks for help is told that nobody may be reading.")
+        )
+    if problems:
+        raise Refused(*problems)
+    with transaction.atomic():
+        clinic = Clinic.objects.select_for_update().get(pk=caller.clinic.pk)
+        clinic.urgent_words, clinic.urgent_phone = read, number
+        clinic.save(update_fields=["urgent_words", "urgent_phone"])
+        audit.record(caller, "words for urgent help changed", "clinic", clinic.id, now=now)
+    return clinic
+
+
+def _words(words: object, problems: list[Problem]) -> list[str]:
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        problems.append(Problem("words", "Give a list of words."))
+        return []
+    read = list(dict.fromkeys(" ".join(word.split()) for word in words if word.strip()))
+    if len(read) > MOST_WORDS:
+        problems.append(Problem("words", f"At most {MOST_WORDS} words can be looked for."))
+    for word in read:
+        if len(word) > LONGEST_WORD or not word.isprintable() or not any(char.isalnum() for char in word):
+            sentence = f"Each is a word or a few, with letters, of at most {LONGEST_WORD} characters."
+            problems.append(Problem("words", sentence))
+            break
+    return read
+
+
+def _phone(phone: object, problems: list[Problem]) -> str:
+    number = phone.strip() if isinstance(phone, str) else ""
+    if phone is not None and not isinstance(phone, str):
+        problems.append(Problem("phone", "Write the number to call as text, like +49 30 123456."))
+    elif number and not _NUMBER.fullmatch(number):
+        problems.append(Problem("phone", "Write a phone number of digits, like +49 30 123456 or 112."))
+    return number

@@ -1,0 +1,31 @@
+"""What follows from a patient's own words: what waits for an answer has one, staff sees them, whom to call is said."""
+
+from companion.listener import asking, inbox
+from companion.listener.asking import Chat
+from companion.listener.models import Reply
+from companion.listener.urgent import asks_for_help
+from companion.schedules import following
+from companion.schedules.models import Message
+
+
+def heard(chat: Chat, reply: Reply) -> None:
+    """A text, or something that is none, was kept as this Reply."""
+    if question := _answers(chat, reply):
+        following.answered(question, now=chat.now)
+        inbox.answered(question, now=chat.now)
+    clinic = chat.clinic
+    urgent = bool(clinic.urgent_phone) and asks_for_help(reply.text, clinic.urgent_words)
+    if inbox.came(reply, urgent=urgent, now=chat.now):
+        asking.call_instead(chat, reply.patient)
+
+
+def _answers(chat: Chat, reply: Reply) -> list[Message]:
+    """What it answers: the Message that it names, else the last one to this patient that waits for an answer."""
+    message = reply.message
+    if message is None and reply.patient_id:
+        own = Message.objects.filter(clinic=chat.clinic, patient_id=reply.patient_id, answer_by__isnull=False)
+        message = own.order_by("-sent_at").first()
+    if message is None or message.version_id is None:
+        return []
+    locked = following.locked(Message.objects.filter(clinic=chat.clinic, pk=message.pk))
+    return following.one_question(locked) if locked else []

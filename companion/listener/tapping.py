@@ -1,0 +1,77 @@
+"""A tap on an answer button: kept, shown in place of the buttons, and with "Later" the Message planned once more."""
+
+import datetime as dt
+from typing import Final
+
+from babel.dates import format_time
+from django.db.models import QuerySet
+
+from companion.listener import inbox, replies
+from companion.listener.asking import Chat
+from companion.listener.models import Reply, ReplyKind
+from companion.listener.updates import Tapped
+from companion.listener.words import Word, say
+from companion.patients.models import Consent, Patient
+from companion.schedules import buttons, following, lifecycle
+from companion.schedules.buttons import Button
+from companion.schedules.models import Follow, Message, State
+from companion.schedules.text import locale_of
+from companion.times.walls import local
+
+AGAIN_WITHIN: Final = dt.timedelta(days=1)
+"""What was sent longer ago than this doesn't come once more."""
+
+
+def tapped(chat: Chat, tap: Tapped, update_id: int) -> str:
+    """Takes a tap; what to show over the chat, mostly nothing. The same tap twice is one."""
+    data = buttons.read_data(tap.data)
+    message = following.locked(_of_chat(chat).filter(pk=data.message)) if data else None
+    if data is None or message is None or message.version is None or message.patient is None:
+        replies.keep_tap(chat, tap, update_id)
+        return ""
+    offered = buttons.read(message.version.buttons)
+    if data.index is None or data.index >= len(offered):
+        return ""
+    question = following.one_question(message)
+    before = Reply.objects.filter(clinic=chat.clinic, message__in=question, kind=ReplyKind.TAP).order_by("-at").first()
+    button = offered[data.index]
+    if before and before.text == button.text:
+        return ""
+    reply = replies.keep_answer(chat, message, button.text, tap.message_id, update_id)
+    if tap.message_id:
+        # The tap shows what the line may have kept from us.
+        lifecycle.prove(_of_chat(chat).filter(pk=message.pk), tap.message_id, now=chat.now)
+    answered = following.answered(question, now=chat.now)
+    inbox.answered(question, now=chat.now)
+    refused = button.again_after is not None and not _may_come_again(message, before, chat.now)
+    if before or refused:
+        # Two answers to one question, or a wish that isn't granted: staff reads it.
+        inbox.came(reply, urgent=False, now=chat.now)
+    if message.patient.consent == Consent.WITHDRAWN:
+        return ""
+    if refused:
+        return say(Word.NOT_AGAIN, message.patient.language)
+    words = _asked_again(message, message.patient, button, chat.now)
+    for one in answered:
+        following.show_answer(one, chat.telegram_id, words, now=chat.now)
+    return ""
+
+
+def _of_chat(chat: Chat) -> QuerySet[Message]:
+    return Message.objects.filter(clinic=chat.clinic, patient__in=chat.patients)
+
+
+def _may_come_again(message: Message, before: Reply | None, now: dt.datetime) -> bool:
+    if before or message.version is None or message.version.schedule.state == State.CANCELLED:
+        return False
+    return message.sent_at is None or now - message.sent_at < AGAIN_WITHIN
+
+
+def _asked_again(message: Message, patient: Patient, button: Button, now: dt.datetime) -> str:
+    """Plans it once more where the button says so; the words that stand in place of the buttons."""
+    if button.again_after is None:
+        return f"✓ {button.text}"
+    again_at = now + button.again_after
+    following.say_again(message, Follow.LATER, due_at=again_at, now=now)
+    there = format_time(local(again_at, patient.timezone), "short", locale=locale_of(patient.language))
+    return f"✓ {button.text} · {there}"

@@ -1,0 +1,69 @@
+"""Answer buttons: how they are written down with a wording, how they stand under a message, what a tap's data says.
+
+Pure. A button's data names its Message, so that a tap finds it also where Telegram's number for it never came back.
+"""
+
+import datetime as dt
+import json
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+Rows = list[list[dict[str, str]]]
+
+MOST: Final = 6
+LONGEST: Final = 40
+"""Characters of a button's words: about what a phone shows whole."""
+_BESIDE: Final = 18
+"""Words up to this long leave room for a second button in the row."""
+_DATA: Final = re.compile(r"answer:([0-9a-f]{32}):([0-9]?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """One answer. `again_after`: a tap on it asks for the message once more, so much later."""
+
+    text: str = field(repr=False)
+    again_after: dt.timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TapData:
+    """Which Message's button it is; `index` is None of the one that only shows the answer."""
+
+    message: uuid.UUID
+    index: int | None
+
+
+def written(buttons: Sequence[Button]) -> str | None:
+    """As a Version keeps them."""
+    if not buttons:
+        return None
+    rows = [[one.text, one.again_after.total_seconds() if one.again_after else None] for one in buttons]
+    return json.dumps(rows, ensure_ascii=False)
+
+
+def read(kept: str | None) -> tuple[Button, ...]:
+    """What `written` wrote."""
+    rows = json.loads(kept) if kept else []
+    return tuple(Button(text, dt.timedelta(seconds=again) if again else None) for text, again in rows)
+
+
+def keyboard(message: uuid.UUID, buttons: Sequence[Button]) -> Rows:
+    """Telegram's inline keyboard for this Message."""
+    cells = [{"text": one.text, "callback_data": f"answer:{message.hex}:{i}"} for i, one in enumerate(buttons)]
+    wide = 2 if all(len(one.text) <= _BESIDE for one in buttons) else 1
+    return [cells[start : start + wide] for start in range(0, len(cells), wide)]
+
+
+def answer_shown(message: uuid.UUID, words: str) -> Rows:
+    """What stands in place of the buttons once one was tapped."""
+    return [[{"text": words, "callback_data": f"answer:{message.hex}:"}]]
+
+
+def read_data(data: str) -> TapData | None:
+    """What a tap's data says; None where it is another button's."""
+    found = _DATA.fullmatch(data)
+    return TapData(uuid.UUID(hex=found[1]), int(found[2]) if found[2] else None) if found else None

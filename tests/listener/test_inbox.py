@@ -1,0 +1,266 @@
+"""The inbox: what asks for staff, who has it, and answering from there."""
+
+import uuid
+
+import pytest
+
+from companion.clinics import members
+from companion.clinics.access import Caller, NotAllowed
+from companion.clinics.models import Bot, Role
+from companion.clinics.refusals import Conflict, Refused
+from companion.listener import inbox
+from companion.listener.models import Conversation, Standing
+from companion.patients.models import Consent, Patient
+from companion.schedules.models import Lane, Message
+from tests.builders import NOW, a_bot, a_caller, a_clinic, a_member, a_patient
+from tests.listener.stories import a_text, answers, comes_in, said
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def bot() -> Bot:
+    return a_bot(a_clinic(urgent_words=["help", "chest pain", "Schmerzen"], urgent_phone="+49 30 112112"))
+
+
+@pytest.fixture
+def ana(bot: Bot) -> Patient:
+    return a_patient(bot.clinic)
+
+
+@pytest.fixture
+def nora(bot: Bot) -> Caller:
+    return members.caller_of_member(a_member(bot.clinic, email="nora@clinic.example"))
+
+
+@pytest.fixture
+def eva(bot: Bot) -> Caller:
+    return members.caller_of_member(a_member(bot.clinic, email="eva@clinic.example"))
+
+
+def wrote(bot: Bot, ana: Patient, text: str = "Should I stop?") -> Conversation:
+    """The patient's conversation after she wrote this."""
+    comes_in(bot, a_text(ana.telegram_id or 0, text))
+    return Conversation.objects.get(patient=ana)
+
+
+def in_view(caller: Caller, which: inbox.View) -> list[Patient | None]:
+    return [one.patient for one in inbox.view(caller.clinic, which, caller)]
+
+
+def test_a_question_goes_to_staff_and_is_no_stop(bot: Bot, ana: Patient, nora: Caller) -> None:
+    wrote(bot, ana)
+
+    ana.refresh_from_db()
+    assert ana.consent == Consent.GIVEN
+    assert in_view(nora, "unread") == [ana]
+    assert inbox.waiting(nora) == 1
+
+
+def test_who_takes_it_has_it_and_a_second_one_hears_who_was_faster(
+    bot: Bot, ana: Patient, nora: Caller, eva: Caller
+) -> None:
+    one = wrote(bot, ana)
+
+    inbox.take(nora, one, now=NOW)
+    with pytest.raises(Conflict, match=r"nora@clinic\.example has it already\."):
+        inbox.take(eva, one, now=NOW)
+
+    assert (in_view(nora, "unread"), in_view(nora, "mine"), in_view(eva, "mine")) == ([], [ana], [])
+    assert in_view(eva, "taken") == [ana]
+    assert inbox.waiting(nora) == 0
+
+
+def test_what_comes_anew_stays_with_who_has_it_and_counts_for_them(
+    bot: Bot, ana: Patient, nora: Caller, eva: Caller
+) -> None:
+    inbox.take(nora, wrote(bot, ana), now=NOW)
+
+    wrote(bot, ana, "And tomorrow?")
+
+    assert (inbox.waiting(nora), inbox.waiting(eva)) == (1, 0)
+    inbox.looked_at(nora, Conversation.objects.get())
+    assert inbox.waiting(nora) == 0
+
+
+def test_it_can_be_given_back_and_given_to_somebody(bot: Bot, ana: Patient, nora: Caller, eva: Caller) -> None:
+    one = inbox.take(nora, wrote(bot, ana), now=NOW)
+
+    given = inbox.assign(nora, one, "Eva@clinic.example ", now=NOW)
+    back = inbox.give_back(eva, given, now=NOW)
+
+    assert given.holder_name == "eva@clinic.example"
+    assert (back.standing, back.holder_name) == (Standing.UNREAD, "")
+    with pytest.raises(Conflict):
+        inbox.give_back(eva, back, now=NOW)
+    with pytest.raises(Refused):
+        inbox.assign(nora, back, "nobody@clinic.example", now=NOW)
+
+
+def test_done_opens_again_with_the_next_reply(bot: Bot, ana: Patient, nora: Caller) -> None:
+    one = inbox.done(nora, inbox.take(nora, wrote(bot, ana), now=NOW), now=NOW)
+    done = in_view(nora, "done")
+
+    wrote(bot, ana, "Thank you")
+
+    assert (one.standing, done) == (Standing.DONE, [ana])
+    assert in_view(nora, "unread") == [ana]
+
+
+def test_what_came_while_one_read_is_not_done_with_it(bot: Bot, ana: Patient, nora: Caller) -> None:
+    seen = wrote(bot, ana).last_reply_id
+    one = wrote(bot, ana, "It hurts more now")
+
+    with pytest.raises(Conflict, match="Something came in meanwhile"):
+        inbox.done(nora, one, now=NOW, seen=seen)
+
+
+def test_an_answer_is_a_message_that_goes_first_and_takes_the_conversation(
+    bot: Bot, ana: Patient, nora: Caller
+) -> None:
+    one = wrote(bot, ana)
+
+    sent = inbox.answer(nora, one, "No, go on as before.", now=NOW)
+
+    one.refresh_from_db()
+    assert (sent.patient, sent.lane, sent.created_by_name) == (ana, Lane.ANSWER, "nora@clinic.example")
+    assert (one.standing, one.holder_name, one.unread) == (Standing.TAKEN, "nora@clinic.example", 0)
+
+
+def test_an_answer_pressed_twice_is_sent_once(bot: Bot, ana: Patient, nora: Caller) -> None:
+    one, id = wrote(bot, ana), uuid.uuid4()
+
+    first = inbox.answer(nora, one, "No, go on as before.", now=NOW, id=id)
+    again = inbox.answer(nora, one, "No, go on as before.", now=NOW, id=id)
+
+    assert first == again
+    assert Message.objects.filter(patient=ana).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"consent": Consent.WITHDRAWN}, "opted out"),
+        ({"telegram_id": None}, "No Telegram ID"),
+        ({"left_at": NOW}, "left the clinic"),
+    ],
+)
+def test_nobody_is_answered_who_must_not_or_can_t_be_written_to(
+    bot: Bot, ana: Patient, nora: Caller, change: dict[str, object], words: str
+) -> None:
+    one = wrote(bot, ana)
+    Patient.objects.filter(pk=ana.pk).update(**change)
+
+    with pytest.raises(Conflict, match=words):
+        inbox.answer(nora, inbox.conversation(bot.clinic, one.pk), "Hello", now=NOW)
+
+    assert not Message.objects.filter(patient=ana).exists()
+
+
+def test_an_empty_answer_is_refused(bot: Bot, ana: Patient, nora: Caller) -> None:
+    with pytest.raises(Refused):
+        inbox.answer(nora, wrote(bot, ana), "  ", now=NOW)
+
+
+def test_a_viewer_reads_and_does_nothing(bot: Bot, ana: Patient) -> None:
+    one, viewer = wrote(bot, ana), a_caller(bot.clinic, Role.VIEWER)
+
+    for deed in (inbox.take, inbox.give_back, inbox.done):
+        with pytest.raises(NotAllowed):
+            deed(viewer, one, now=NOW)
+    with pytest.raises(NotAllowed):
+        inbox.answer(viewer, one, "Hello", now=NOW)
+
+
+def test_strangers_stand_apart_and_can_be_answered(bot: Bot, nora: Caller) -> None:
+    for number in range(3):
+        comes_in(bot, a_text(5_900_000_000, f"Hello {number}"))
+
+    (one,) = inbox.view(bot.clinic, "strangers", nora)
+    sent = inbox.answer(nora, one, "Please ask at the desk for an invitation.", now=NOW)
+
+    assert (inbox.waiting(nora), one.unread) == (0, 3)
+    assert (sent.patient, sent.telegram_id, sent.lane) == (None, 5_900_000_000, Lane.STRANGER)
+
+
+# Urgent help
+
+
+@pytest.mark.parametrize("text", ["HELP", "please help!", "I have chest  pain.", "Ich habe schmerzen"])
+def test_a_word_for_urgent_help_raises_an_alert_and_says_whom_to_call(
+    bot: Bot, ana: Patient, nora: Caller, text: str
+) -> None:
+    one = wrote(bot, ana, text)
+
+    assert one.urgent_at == NOW
+    assert [found.patient for found in inbox.urgent(bot.clinic)] == [ana]
+    assert [message.text for message in answers(bot)] == [
+        "Nobody watches this chat at all hours. {clinic} is told. If you need help now, please call: +49 30 112112"
+    ]
+
+
+@pytest.mark.parametrize("text", ["That was helpful", "No pain in the chest", "chest, pains", "helped"])
+def test_other_words_raise_none(bot: Bot, ana: Patient, text: str) -> None:
+    assert wrote(bot, ana, text).urgent_at is None
+    assert answers(bot) == []
+
+
+def test_the_alert_stays_until_somebody_takes_it(bot: Bot, ana: Patient, nora: Caller, eva: Caller) -> None:
+    one = wrote(bot, ana, "help")
+
+    with pytest.raises(Conflict, match="Take it first"):
+        inbox.done(nora, one, now=NOW)
+    inbox.take(nora, one, now=NOW)
+
+    assert inbox.urgent(bot.clinic) == []
+
+
+def test_a_new_cry_for_help_goes_to_everybody_again(bot: Bot, ana: Patient, nora: Caller, eva: Caller) -> None:
+    inbox.take(nora, wrote(bot, ana, "help"), now=NOW)
+
+    wrote(bot, ana, "help, it is worse")
+
+    assert len(inbox.urgent(bot.clinic)) == 1
+    assert in_view(eva, "unread") == [ana]
+
+
+def test_a_flood_of_them_is_told_once_whom_to_call(bot: Bot, ana: Patient) -> None:
+    for _ in range(5):
+        wrote(bot, ana, "help")
+        Message.objects.update(status="sent")
+
+    assert said(bot) == ["Nobody watches this"]
+
+
+def test_without_a_number_nothing_is_looked_for(bot: Bot, ana: Patient) -> None:
+    bot.clinic.urgent_phone = ""
+    bot.clinic.save()
+
+    assert wrote(bot, ana, "help").urgent_at is None
+
+
+def test_who_opted_out_raises_the_alert_and_is_told_nothing(bot: Bot, ana: Patient) -> None:
+    Patient.objects.filter(pk=ana.pk).update(consent=Consent.WITHDRAWN)
+
+    one = wrote(bot, ana, "help")
+
+    assert one.urgent_at == NOW
+    assert answers(bot) == []
+
+
+def test_one_clinic_s_inbox_knows_nothing_of_another_s(bot: Bot, ana: Patient) -> None:
+    one = wrote(bot, ana, "help")
+    stranger = members.caller_of_member(a_member(a_clinic()))
+
+    with pytest.raises(Conflict):
+        inbox.take(stranger, one, now=NOW)
+    assert inbox.view(stranger.clinic, "unread", stranger).count() == 0
+    assert inbox.urgent(stranger.clinic) == []
+
+
+def test_a_flood_of_words_is_one_conversation(bot: Bot, ana: Patient, nora: Caller) -> None:
+    for number in range(30):
+        comes_in(bot, a_text(ana.telegram_id or 0, f"word {number}"))
+
+    (one,) = inbox.view(bot.clinic, "unread", nora)
+    assert one.unread == 30

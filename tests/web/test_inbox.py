@@ -1,0 +1,208 @@
+"""The inbox's pages, the urgent strip on every page, and the patient's conversation."""
+
+import re
+
+import pytest
+
+from companion.clinics.models import Bot, Clinic, Role
+from companion.listener.models import Conversation, Standing
+from companion.patients.models import Consent, Patient
+from companion.schedules.models import Message, Schedule
+from tests.builders import a_bot, a_clinic, a_patient
+from tests.listener.stories import a_question, a_text, comes_in, tap_on
+from tests.web.signed_in import nobody, signed_in, typed, words
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def bot() -> Bot:
+    return a_bot(a_clinic(urgent_words=["help"], urgent_phone="112"))
+
+
+@pytest.fixture
+def ana(bot: Bot) -> Patient:
+    return a_patient(bot.clinic, phone="+351 900 1")
+
+
+def wrote(bot: Bot, ana: Patient, text: str = "Should I stop?") -> Conversation:
+    comes_in(bot, a_text(ana.telegram_id or 0, text))
+    return Conversation.objects.get(patient=ana)
+
+
+def test_a_reply_is_counted_in_the_bar_and_stands_in_the_list(bot: Bot, ana: Patient) -> None:
+    wrote(bot, ana)
+
+    shown = words(signed_in(bot.clinic).get("/inbox"))
+
+    assert "Inbox 1 unread" in shown
+    assert "Ana Silva" in shown
+    assert "Should I stop?" in shown
+    assert "nobody I take it" in shown
+
+
+def test_taking_answering_and_done(bot: Bot, ana: Patient) -> None:
+    one = wrote(bot, ana)
+    client = signed_in(bot.clinic)
+
+    client.post(f"/inbox/{one.id}/take")
+    page = client.get(f"/inbox/{one.id}")
+    key = re.findall(r'name="id" value="([^"]+)"', page.content.decode())[0]
+    for _ in range(2):
+        client.post(f"/inbox/{one.id}/answer", {"id": key, "text": "No, go on as before."})
+    answered = words(client.get(f"/inbox/{one.id}"))
+    client.post(f"/inbox/{one.id}/done", {"seen": str(one.last_reply_id)})
+
+    one.refresh_from_db()
+    assert "has it." in words(page)
+    assert "Answer on its way: “No, go on as before.”" in answered
+    assert Message.objects.filter(patient=ana).count() == 1
+    assert one.standing == Standing.DONE
+
+
+def test_what_came_meanwhile_is_not_done(bot: Bot, ana: Patient) -> None:
+    one = wrote(bot, ana)
+    wrote(bot, ana, "It hurts")
+    client = signed_in(bot.clinic)
+
+    shown = words(client.post(f"/inbox/{one.id}/done", {"seen": str(one.last_reply_id)}, follow=True))
+
+    assert "Something came in meanwhile. Look at it again." in shown
+
+
+def test_somebody_else_s_can_be_given_on_and_taken_over(bot: Bot, ana: Patient) -> None:
+    one = wrote(bot, ana)
+    nora, eva = signed_in(bot.clinic), signed_in(bot.clinic)
+    nora.post(f"/inbox/{one.id}/take")
+
+    late = words(eva.post(f"/inbox/{one.id}/take", follow=True))
+    own = re.findall(r'name="member" value="([^"]+)"', eva.get(f"/inbox/{one.id}").content.decode())[0]
+    eva.post(f"/inbox/{one.id}/assign", {"member": own})
+
+    one.refresh_from_db()
+    assert "has it already." in late
+    assert one.holder_name == own
+
+
+def test_who_opted_out_gets_no_form_but_the_reason(bot: Bot, ana: Patient) -> None:
+    one = wrote(bot, ana)
+    Patient.objects.filter(pk=ana.pk).update(consent=Consent.WITHDRAWN)
+    client = signed_in(bot.clinic)
+
+    shown = client.get(f"/inbox/{one.id}")
+    refused = client.post(f"/inbox/{one.id}/answer", {"id": str(nobody()), "text": "Hello"})
+
+    assert "opted out with STOP: nothing can be sent" in words(shown)
+    assert 'name="text"' not in shown.content.decode()
+    assert refused.status_code == 422
+    assert not Message.objects.filter(patient=ana).exists()
+
+
+def test_every_page_shows_who_asks_for_help_until_somebody_takes_it(bot: Bot, ana: Patient) -> None:
+    one = wrote(bot, ana, "Help!")
+    client = signed_in(bot.clinic)
+    strip = "Ana Silva wrote words that ask for urgent help"
+
+    before = [words(client.get(page)) for page in ("/scheduled-messages", "/patients", "/inbox", "/inbox/news")]
+    client.post(f"/inbox/{one.id}/take")
+    after = words(client.get("/patients"))
+
+    assert all(strip in shown for shown in before)
+    assert "Phone +351 900 1." in before[0]
+    assert strip not in after
+
+
+def test_a_viewer_reads_and_has_no_buttons(bot: Bot, ana: Patient) -> None:
+    one = wrote(bot, ana, "help")
+    client = signed_in(bot.clinic, Role.VIEWER)
+
+    shown = client.get(f"/inbox/{one.id}")
+
+    assert '<form method="post" action="/inbox/' not in shown.content.decode()
+    assert client.post(f"/inbox/{one.id}/take").status_code == 403
+
+
+@pytest.mark.parametrize("view", ["unread", "mine", "taken", "done", "strangers", "nonsense"])
+def test_every_view_says_when_it_is_empty(bot: Bot, view: str) -> None:
+    answer = signed_in(bot.clinic).get(f"/inbox?view={view}&from=x")
+
+    assert answer.status_code == 200
+    assert "What patients write back comes here." in words(answer)
+
+
+def test_another_clinic_s_conversation_is_not_there(bot: Bot, ana: Patient) -> None:
+    one = wrote(bot, ana, "help")
+    client = signed_in(a_clinic())
+
+    assert client.get(f"/inbox/{one.id}").status_code == 404
+    assert client.post(f"/inbox/{one.id}/take").status_code == 404
+    assert "urgent help" not in words(client.get("/inbox"))
+
+
+def test_a_stranger_stands_apart(bot: Bot) -> None:
+    comes_in(bot, a_text(5_900_000_001, "Who is this?"))
+    one = Conversation.objects.get()
+    client = signed_in(bot.clinic)
+
+    assert "Unknown chat Telegram ID 5900000001" in words(client.get("/inbox?view=strangers"))
+    assert "Who is this?" in words(client.get(f"/inbox/{one.id}"))
+
+
+def test_the_patient_s_page_shows_the_conversation_with_its_taps(bot: Bot, ana: Patient) -> None:
+    question = a_question(ana)
+    comes_in(bot, tap_on(question, 0))
+    client = signed_in(bot.clinic)
+
+    page, part = words(client.get(f"/patients/{ana.id}")), words(client.get(f"/patients/{ana.id}/said"))
+    message = words(client.get(f"/scheduled-messages/{question.id}"))
+
+    assert "Tapped: Taken" in page
+    assert "Tapped: Taken" in part
+    assert "Answer Taken ," in message
+    assert "Answered: Taken" in words(client.get("/scheduled-messages?status=sent"))
+
+
+def test_the_form_plans_buttons_and_the_time_to_wait(clinic_with_ana: tuple[Clinic, Patient]) -> None:
+    clinic, ana = clinic_with_ana
+    client = signed_in(clinic)
+    form = typed(ana, button=["Taken", "Later", ""], again=["", "PT30M", ""], answer_within="PT2H")
+
+    preview = words(client.post("/scheduled-messages/new/preview", form))
+    client.post("/scheduled-messages/new", form)
+    schedule = Schedule.objects.get()
+    edited = client.get(f"/scheduled-messages/series/{schedule.id}/edit").content.decode()
+
+    assert "Taken Later" in preview
+    assert schedule.answer_within is not None
+    assert schedule.versions.get().buttons == '[["Taken", null], ["Later", 1800.0]]'
+    assert 'value="Taken"' in edited
+    assert 'value="PT30M" selected' in edited
+
+
+def test_a_wrong_button_is_named_beside_it(clinic_with_ana: tuple[Clinic, Patient]) -> None:
+    clinic, ana = clinic_with_ana
+
+    answer = signed_in(clinic).post("/scheduled-messages/new", typed(ana, button=["Yes", "Yes"], again=["", ""]))
+
+    assert answer.status_code == 422
+    assert "Two buttons say the same." in words(answer)
+
+
+@pytest.fixture
+def clinic_with_ana(bot: Bot, ana: Patient) -> tuple[Clinic, Patient]:
+    return bot.clinic, ana
+
+
+def test_the_words_for_help_are_kept_once_there_is_a_number() -> None:
+    clinic = a_clinic()
+    client = signed_in(clinic, Role.ADMIN)
+
+    refused = client.post("/settings/help", {"words": "help\r\nchest pain", "phone": ""})
+    client.post("/settings/help", {"words": "help\r\nchest pain", "phone": "+49 30 1"})
+
+    clinic.refresh_from_db()
+    assert refused.status_code == 422
+    assert "Give the number to call first" in words(refused)
+    assert "chest pain" in refused.content.decode()
+    assert (clinic.urgent_words, clinic.urgent_phone) == (["help", "chest pain"], "+49 30 1")
+    assert signed_in(clinic).post("/settings/help", {"words": ""}).status_code == 403
