@@ -1,7 +1,7 @@
 """All checks of the Control Panel and of `companion doctor`: what was measured, and what to do where it isn't well.
 
 The first four groups are the steps of troubleshooting: services, database, Telegram IDs, network. The checks
-themselves stand in checks_inside.py and checks_outside.py.
+themselves stand in checks_inside.py, checks_outside.py and checks_alerts.py.
 """
 
 import datetime as dt
@@ -11,7 +11,7 @@ from functools import partial
 from django.db import Error
 
 from companion.clinics.models import Clinic
-from companion.panel import checks_inside, checks_outside
+from companion.panel import checks_alerts, checks_inside, checks_outside
 from companion.panel.check import CheckResult, Group, failed
 
 __all__ = ["CheckResult", "run"]
@@ -21,6 +21,7 @@ _INSIDE = (
     (Group.DATABASE, checks_inside.database),
     (Group.TELEGRAM_IDS, checks_inside.telegram_ids),
     (Group.CONFIGURATION, checks_inside.configuration),
+    (Group.CONFIGURATION, checks_alerts.alerts),
 )
 
 
@@ -30,6 +31,7 @@ def run(clinic: Clinic | None = None, *, now: dt.datetime) -> list[CheckResult]:
     for group, check in _INSIDE:
         results += _safely(group, partial(check, clinic, now=now))
     results += _safely(Group.NETWORK, partial(checks_outside.network, clinic, now=now))
+    results += _safely(Group.NETWORK, partial(checks_alerts.mail_server, clinic, now=now))
     results += checks_outside.machine(now=now)
     order = list(Group)
     return sorted(results, key=lambda result: order.index(Group(result.group)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.conf import settings
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, get_connection
 
 _REFUSED: Final = "the mail server refused it"
 _SUBJECT: Final = 120
@@ -45,6 +45,17 @@ def send(mail: Mail) -> str:
     try:
         message.send()
     except (smtplib.SMTPException, OSError, ValueError) as error:
+        return _why(error)
+    return ""
+
+
+def try_out() -> str:
+    """Signs in to the mail server and sends nothing. Empty, or why it couldn't."""
+    server = get_connection()
+    try:
+        server.open()
+        server.close()
+    except (smtplib.SMTPException, OSError) as error:
         return _why(error)
     return ""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings as settings_now
 from django.db import OperationalError, connection
+from pydantic import SecretStr
 from pytest_django import Settings
 
 from companion.clinics.models import Bot, Clinic
@@ -264,6 +265,23 @@ def test_a_service_that_answers_and_is_not_well_is_named() -> None:
     assert (found.result, found.advice) == ("warning", "No disk.")
 
 
+def test_alerts_that_nobody_would_hear_are_warned_of(settings: Settings) -> None:
+    settings.SANDBOX_ON = False
+    a_clinic()
+
+    found = check("Alerts")
+
+    assert (found.result, found.value) == ("warning", "nobody hears of them")
+
+
+def test_a_mail_server_that_is_not_there_fails(settings: Settings) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.COMPANION = settings.COMPANION.model_copy(update={"smtp_url": SecretStr("smtp://127.0.0.1:1")})
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+
+    assert check("Mail server").value == "127.0.0.1: no mail server listens there"
+
+
 def test_each_check_has_a_test_with_its_fault() -> None:
     """The names of all checks that a full run makes, so that a new one is not forgotten above."""
     for kind in Kind:
@@ -286,6 +304,7 @@ def test_each_check_has_a_test_with_its_fault() -> None:
         "Secret key",
         "Secret key the same everywhere",
         "Rate",
+        "Alerts",
         "Time zones",
         "Address",
         "Secrets' files",

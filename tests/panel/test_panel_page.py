@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings
 
 from companion.clinics.models import Clinic, Role
-from companion.panel import charts, looks, standing, status, tally
+from companion.panel import alerts, charts, health, looks, standing, status, tally
 from companion.panel.models import BotLook, HourCount
 from companion.panel.standing import Standing
 from companion.patients.models import Patient
@@ -20,6 +20,11 @@ from tests.panel.stories import ago
 from tests.web.signed_in import signed_in
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _nothing_seen_before() -> None:
+    health.forget()
 
 
 def sent(patient: Patient, *, at: dt.datetime) -> None:
@@ -166,3 +171,13 @@ def test_a_bot_that_was_just_asked_about_is_left_in_peace() -> None:
 
     look = BotLook.objects.get()
     assert (look.at, look.accepted, look.last_error) == (NOW, False, "connection refused")
+
+
+def test_a_token_that_was_revoked_is_known_before_a_message_needs_it() -> None:
+    clinic = a_clinic()
+    bot = a_bot(clinic, sandbox=settings.SANDBOX_ON)
+    no = Outcome(OutcomeKind.UNAUTHORIZED, error_code=401)
+
+    looks.keep(bot, looks.Said(no, no, 3.0, NOW), now=NOW)
+
+    assert "bot_refused" in [wrong.cause for wrong in alerts.all_wrong(clinic, now=NOW)]
