@@ -197,6 +197,9 @@ class Reader:
         asked = self.values.get("review_on")
         if asked is None:
             return None
+        if asked == "":
+            self.wrong("review_on", "It has no end: say when somebody is to look at it again.")
+            return None
         try:
             return dt.date.fromisoformat(asked if isinstance(asked, str) else "")
         except ValueError:

@@ -3,7 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 
 from companion.clinics.clinics import calendar_of
@@ -22,6 +22,7 @@ from companion.times.workdays import ANY_DAY, Avoid, WhenAvoided, working_day
 __all__ = [
     "MOST_PATIENTS",
     "PATIENT_ZONE",
+    "REVIEW_AFTER",
     "Draft",
     "avoid_of",
     "buttons_json",
@@ -38,6 +39,8 @@ _QUIET = {Lane.REMINDER: Quiet.IGNORE, Lane.BROADCAST: Quiet.WAIT}
 _LANES = {"reminder": Lane.REMINDER, "broadcast": Lane.BROADCAST}
 ROOM_TO_REMIND = 120
 """Characters that are kept free for the words before a text that is sent again for want of an answer."""
+REVIEW_AFTER = dt.timedelta(days=182)
+"""After half a year a person looks at a series without an end again, unless another day is named."""
 _LOOKED_AT = 1000
 """Occurrences looked at for one that may go out."""
 FIELDS = frozenset(
@@ -90,6 +93,9 @@ def read(clinic: Clinic, values: Mapping[str, object], *, now: dt.datetime) -> D
         buttons=reader.buttons(),
         answer_within=reader.answer_within(),
     )
+    if draft.review_on is None and draft.recurrence and draft.recurrence.is_endless:
+        begins = max(draft.starts_at.date(), walls.local(now, clinic.timezone).date())
+        draft = replace(draft, review_on=begins + REVIEW_AFTER)
     if not problems:
         problems += _together(clinic, draft, now)
     if problems:

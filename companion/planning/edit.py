@@ -16,16 +16,13 @@ from companion.clinics.access import Caller
 from companion.clinics.models import MarkKind, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.planning import drafts, marks, planner, recipients
-from companion.planning.drafts import Draft
+from companion.planning.drafts import REVIEW_AFTER, Draft
 from companion.planning.warnings import Warning, of_moves, of_people
 from companion.schedules import buttons
 from companion.schedules.models import Message, Recipient, Schedule, State, Status, Version
 from companion.service.wake import ring
 from companion.times import recurrence, rule_json, walls
 from companion.times.rule import Recurrence
-
-REVIEW_AFTER = dt.timedelta(days=182)
-"""After half a year a person looks at a series without an end again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +204,9 @@ def _split(caller: Caller, old: Schedule, draft: Draft, from_occurrence: str, no
     following = Message.objects.filter(clinic=caller.clinic, schedule=old, occurrence__gte=from_occurrence)
     following.exclude(status=Status.PENDING, by_hand=False, tries=0).update(schedule=new)
     old.recurrence = rule_json.to_json(_ending_before(before, before.recurrence, wall))
+    old.review_on = None  # it has an end now
     old.next_plan_at = now if old.state == State.ACTIVE else None
-    old.save(update_fields=["recurrence", "next_plan_at"])
+    old.save(update_fields=["recurrence", "review_on", "next_plan_at"])
     ended = _marked(caller, old, "schedule split", now)
     marked = _marked(caller, new, "schedule created", now)
     moved = ended.messages + marked.messages

@@ -72,6 +72,11 @@ class Recurrence:
         _check_set_position(self)
         _check_walls(self)
 
+    @property
+    def is_endless(self) -> bool:
+        """Whether it goes on until somebody ends it."""
+        return self.until is None and self.count is None
+
 
 def weekday_parts(weekday: str) -> tuple[int | None, int]:
     """The number and the day (Monday is 0) of "2tu" or "tu". Raises ValueError for all else."""

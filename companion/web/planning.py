@@ -82,7 +82,7 @@ def change(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
     if request.method == "GET":
         if "draft" in request.GET:
             return _draft(request, now, schedule=schedule)
-        return _form(request, form.of_draft(drafts.of(schedule), clinic), now, schedule=schedule)
+        return _form(request, form.of_draft(drafts.of(schedule), clinic, now=now), now, schedule=schedule)
     typed = _typed(request, now)
     if request.POST.get("do") in AGAIN:
         return _form(request, typed, now, schedule=schedule, with_preview=request.POST["do"] != "find")
@@ -176,6 +176,8 @@ def _form(
         "placeholders": PLACEHOLDERS,
         "weekday_names": form.WEEKDAYS,
         "nth_names": form.NTH,
+        "nth_day_names": form.NTH_DAYS,
+        "month_end_names": form.MONTH_END,
         "avoid_names": form.AVOID,
         "when_avoided_names": form.WHEN_AVOIDED,
         "repeats": form.REPEATS | ({form.KEPT: "As it is"} if typed.repeat == form.KEPT else {}),

@@ -13,14 +13,17 @@ from django.http import QueryDict
 from companion.clinics.clinics import calendar_of
 from companion.clinics.models import Clinic
 from companion.clinics.refusals import Problem
-from companion.planning.drafts import Draft, duration_text
-from companion.planning.edit import REVIEW_AFTER
+from companion.planning.drafts import REVIEW_AFTER, Draft, duration_text
 from companion.schedules.buttons import MOST as MOST_BUTTONS
 from companion.times.rule_json import to_json
 from companion.times.walls import local
 from companion.times.workdays import next_working_day
 
 WEEKDAYS = {"mo": "Mon", "tu": "Tue", "we": "Wed", "th": "Thu", "fr": "Fri", "sa": "Sat", "su": "Sun"}
+ANY_WEEKDAY = "mo-fr"
+"""Stands for "the last weekday" and the like: of Monday to Friday together."""
+NTH_DAYS = WEEKDAYS | {ANY_WEEKDAY: "weekday (Mon to Fri)"}
+MONTH_END = {"last_day": "goes out on its last day", "skip": "is left out"}
 NTH = {"1": "first", "2": "second", "3": "third", "4": "fourth", "-1": "last"}
 REPEATS = {"": "Once", "daily": "Every day", "weekly": "Every week", "monthly": "Every month"}
 KEPT = "kept"
@@ -77,7 +80,10 @@ class Typed:
     repeat: str = ""
     interval: str = "1"
     weekdays: tuple[str, ...] = ()
+    also_at: str = ""
     monthly_on: str = "day"
+    month_days: str = ""
+    month_end: str = "last_day"
     nth: str = "1"
     nth_day: str = "mo"
     ends: str = "never"
@@ -131,7 +137,7 @@ def blank(clinic: Clinic, *, now: dt.datetime, patients: Sequence[str] = (), coh
     )
 
 
-def of_draft(draft: Draft, clinic: Clinic) -> Typed:
+def of_draft(draft: Draft, clinic: Clinic, *, now: dt.datetime) -> Typed:
     """The form as editing opens it."""
     typed = Typed(
         to="cohort" if draft.cohort else "patients",
@@ -146,7 +152,7 @@ def of_draft(draft: Draft, clinic: Clinic) -> Typed:
         late_after=duration_text(draft.late_after),
         quiet_hours=str(draft.quiet_hours),
         if_unknown=str(draft.if_unknown),
-        review_on=draft.review_on.isoformat() if draft.review_on else "",
+        review_on=(draft.review_on or local(now, clinic.timezone).date() + REVIEW_AFTER).isoformat(),
         avoid=tuple(name for name in AVOID if getattr(draft.avoid, name)),
         when_avoided=str(draft.when_avoided),
         button=tuple(one.text for one in draft.buttons),
@@ -175,15 +181,13 @@ def values(typed: Typed, *, kept: Mapping[str, object] | None = None) -> dict[st
     }
     found |= {"cohort": typed.cohort or None} if typed.to == "cohort" else {"patients": list(typed.patients)}
     found |= {name: value for name in ("late_after", "quiet_hours") if (value := getattr(typed, name))}
-    if typed.repeat == KEPT and kept is not None:
-        return found | {"recurrence": dict(kept)}
-    rule = _rule(typed)
+    rule = dict(kept) if typed.repeat == KEPT and kept is not None else _rule(typed)
+    found["recurrence"] = rule
     if rule is None:
-        return found | {"recurrence": None}
+        return found
     if kept and kept.get("except"):
         rule["except"] = kept["except"]
-    found["recurrence"] = rule
-    if typed.ends == "never" and typed.review_on:
+    if not rule.get("until") and not rule.get("count"):
         found["review_on"] = typed.review_on
     return found
 
@@ -229,10 +233,10 @@ def _rule(typed: Typed) -> dict[str, object] | None:
     rule: dict[str, object] = {"frequency": typed.repeat, "interval": _number(typed.interval)}
     if typed.repeat == "weekly":
         rule["weekdays"] = list(typed.weekdays)
-    elif typed.repeat == "monthly" and typed.monthly_on == "last":
-        rule["month_days"] = [-1]
-    elif typed.repeat == "monthly" and typed.monthly_on == "weekday":
-        rule["weekdays"] = [f"{typed.nth}{typed.nth_day}"]
+    elif typed.repeat == "monthly":
+        rule |= _days_of_the_month(typed)
+    if also := _listed(typed.also_at):
+        rule["times"] = sorted([typed.time, *also])
     if typed.ends == "on":
         rule["until"] = typed.until
     elif typed.ends == "after":
@@ -240,9 +244,20 @@ def _rule(typed: Typed) -> dict[str, object] | None:
     return rule
 
 
+def _days_of_the_month(typed: Typed) -> dict[str, object]:
+    if typed.monthly_on == "last":
+        return {"month_days": [-1]}
+    if typed.monthly_on == "weekday" and typed.nth_day == ANY_WEEKDAY:
+        return {"weekdays": list(WEEKDAYS)[:5], "set_position": _number(typed.nth)}
+    if typed.monthly_on == "weekday":
+        return {"weekdays": [f"{typed.nth}{typed.nth_day}"]}
+    days = [_number(one) for one in _listed(typed.month_days)] if typed.monthly_on == "days" else []
+    end = {"month_end": typed.month_end} if typed.month_end not in ("", "last_day") else {}
+    return end | ({"month_days": days} if days else {})
+
+
 def _with_rule(typed: Typed, rule: Mapping[str, object]) -> Typed:
-    weekdays, until, count = rule.get("weekdays"), rule.get("until"), rule.get("count")
-    assert isinstance(weekdays, list)
+    until, count = rule.get("until"), rule.get("count")
     typed = replace(
         typed,
         repeat=str(rule["frequency"]),
@@ -250,20 +265,42 @@ def _with_rule(typed: Typed, rule: Mapping[str, object]) -> Typed:
         ends="on" if until else "after" if count else "never",
         until=str(until or ""),
         count=str(count or "10"),
+        also_at=", ".join(one for one in _texts(rule.get("times")) if one != typed.time),
     )
-    if typed.repeat == "monthly" and len(weekdays) == 1:
-        return replace(typed, monthly_on="weekday", nth=str(weekdays[0])[:-2], nth_day=str(weekdays[0])[-2:])
-    if typed.repeat == "monthly" and rule.get("month_days") == [-1]:
+    if typed.repeat == "monthly":
+        return _with_days_of_the_month(typed, rule)
+    return replace(typed, weekdays=tuple(_texts(rule.get("weekdays"))))
+
+
+def _with_days_of_the_month(typed: Typed, rule: Mapping[str, object]) -> Typed:
+    weekdays, month_days = _texts(rule.get("weekdays")), _texts(rule.get("month_days"))
+    if rule.get("set_position") is not None and weekdays == list(WEEKDAYS)[:5]:
+        return replace(typed, monthly_on="weekday", nth=str(rule["set_position"]), nth_day=ANY_WEEKDAY)
+    if len(weekdays) == 1:
+        return replace(typed, monthly_on="weekday", nth=weekdays[0][:-2], nth_day=weekdays[0][-2:])
+    if month_days == ["-1"]:
         return replace(typed, monthly_on="last")
-    return replace(typed, weekdays=tuple(str(weekday) for weekday in weekdays))
+    typed = replace(typed, month_end=str(rule["month_end"]))
+    return replace(typed, monthly_on="days", month_days=", ".join(month_days)) if month_days else typed
 
 
 def _written(rule: Mapping[str, object]) -> dict[str, object]:
     """The rule with what it says only: without empty values, defaults, and the exceptions that stay anyway."""
     quiet = {"month_end": "last_day", "except": rule.get("except")}
-    return {key: value for key, value in rule.items() if value not in (None, [], "") and quiet.get(key) != value}
+    said = {key: value for key, value in rule.items() if value not in (None, [], "") and quiet.get(key) != value}
+    return said | ({"times": sorted(_texts(said["times"]))} if "times" in said else {})
+
+
+def _listed(text: str) -> list[str]:
+    """What stands between commas or spaces."""
+    return text.replace(",", " ").split()
+
+
+def _texts(values: object) -> list[str]:
+    return [str(value) for value in values] if isinstance(values, list) else []
 
 
 def _number(text: str) -> int | str:
     """A whole number; what isn't one goes on as it was typed, to be refused with its field."""
-    return int(text) if text.strip().isascii() and text.strip().isdigit() else text
+    digits = text.strip().removeprefix("-")
+    return int(text) if digits.isascii() and digits.isdigit() else text

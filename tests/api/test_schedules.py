@@ -42,7 +42,7 @@ def test_a_planned_schedule_reads_back_with_every_default_named(clinic: Clinic, 
         "when_avoided": "skip",
         "buttons": None,
         "answer_within": None,
-        "review_on": None,
+        "review_on": "2036-05-31",
         "next": [f"2035-12-0{day}T08:00:00Z" for day in range(1, 6)],
     }
 

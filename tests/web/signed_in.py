@@ -48,6 +48,7 @@ def typed(*patients: Patient, **fields: object) -> dict[str, object]:
         "zone": "named",
         "zone_name": "Europe/Berlin",
         "ends": "never",
+        "review_on": (tomorrow + dt.timedelta(days=182)).isoformat(),
         "lane": "reminder",
         "if_unknown": "hold",
     } | fields

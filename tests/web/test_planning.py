@@ -43,6 +43,55 @@ def test_a_series_goes_to_its_own_page_with_its_author() -> None:
     assert "Made by" in shown
 
 
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"repeat": "daily", "also_at": "20:00, 14:00"}, "Every day at 09:00, 14:00 and 20:00"),
+        (
+            {"repeat": "monthly", "monthly_on": "weekday", "nth": "-1", "nth_day": "mo-fr"},
+            "On the last weekday of every month at 09:00",
+        ),
+        (
+            {"repeat": "monthly", "monthly_on": "days", "month_days": "1, 15"},
+            "On the 1st and the 15th of every month at 09:00",
+        ),
+    ],
+)
+def test_the_form_plans_what_the_rules_can_say(fields: dict[str, str], sentence: str) -> None:
+    clinic = a_clinic()
+
+    shown = words(signed_in(clinic).post("/scheduled-messages/new", typed(a_patient(clinic), **fields), follow=True))
+
+    assert sentence in shown
+
+
+@pytest.mark.parametrize(
+    ("fields", "part"),
+    [
+        ({"also_at": "noon"}, "repeat"),
+        ({"repeat": "monthly", "monthly_on": "days", "month_days": "1, 40"}, "repeat"),
+        ({"repeat": "monthly", "month_end": "never"}, "repeat"),
+        ({"review_on": ""}, "ends"),
+    ],
+)
+def test_a_series_that_can_not_be_is_refused_beside_its_field(fields: dict[str, str], part: str) -> None:
+    clinic = a_clinic()
+    values = typed(a_patient(clinic), **({"repeat": "daily"} | fields))
+
+    answer = signed_in(clinic).post("/scheduled-messages/new", values)
+
+    assert (answer.status_code, list(answer.context["errors"])) == (422, [part])
+
+
+def test_a_series_with_an_end_needs_no_day_to_be_looked_at_again() -> None:
+    clinic = a_clinic()
+    values = typed(a_patient(clinic), repeat="daily", ends="after", count="3", review_on="")
+
+    signed_in(clinic).post("/scheduled-messages/new", values)
+
+    assert Schedule.objects.get().review_on is None
+
+
 def test_a_cohort_is_planned_for() -> None:
     clinic = a_clinic()
     cohort = a_cohort(clinic, "Diabetes", a_patient(clinic), a_patient(clinic))

@@ -11,11 +11,13 @@ from companion.planning.drafts import Draft
 from companion.schedules.models import IfUnknown, Lane, Quiet
 from companion.times.rule_json import from_json, to_json
 from companion.web import planning_form as form
+from tests.builders import NOW
 
 CLINIC = Clinic(slug="linden", name="Linden Clinic", timezone="Europe/Berlin")
 
 
 def _draft(rule: dict[str, object] | None) -> Draft:
+    endless = rule is not None and not {"until", "count"} & rule.keys()
     return Draft(
         text="Take your tablet.",
         patients=(uuid.UUID(int=7),),
@@ -27,7 +29,7 @@ def _draft(rule: dict[str, object] | None) -> Draft:
         quiet_hours=Quiet.WAIT,
         if_unknown=IfUnknown.RESEND,
         lane=Lane.BROADCAST,
-        review_on=None,
+        review_on=dt.date(2027, 5, 1) if endless else None,
     )
 
 
@@ -40,11 +42,14 @@ RULES: list[dict[str, object] | None] = [
     {"frequency": "monthly", "month_days": [-1]},
     {"frequency": "monthly", "weekdays": ["2tu"]},
     {"frequency": "monthly", "weekdays": ["-1fr"], "except": ["2026-12-25"]},
-    # what the form has no fields for stays as it is
-    {"frequency": "daily", "times": ["08:00", "14:00"]},
+    {"frequency": "daily", "times": ["09:00", "14:00", "20:00"]},
     {"frequency": "monthly", "month_days": [1, 15]},
     {"frequency": "monthly", "weekdays": ["mo", "tu", "we", "th", "fr"], "set_position": -1},
     {"frequency": "monthly", "month_days": [31], "month_end": "skip"},
+    # what the form has no fields for stays as it is
+    {"frequency": "daily", "times": ["08:00", "14:00"]},
+    {"frequency": "weekly", "weekdays": ["mo", "we", "fr"], "set_position": -1},
+    {"frequency": "monthly", "weekdays": ["2tu", "4tu"]},
 ]
 
 
@@ -53,7 +58,7 @@ def test_a_schedule_opened_for_editing_and_saved_untouched_stays_the_same(rule: 
     draft = _draft(rule)
     kept = to_json(draft.recurrence) if draft.recurrence else None
 
-    said = form.values(form.of_draft(draft, CLINIC), kept=kept)
+    said = form.values(form.of_draft(draft, CLINIC, now=NOW), kept=kept)
 
     whole = drafts.values_of(draft)
     asked = said.pop("recurrence")
