@@ -1,4 +1,4 @@
-"""Imports of a CSV file, the product's and a bare one. Called by inside.py."""
+"""Imports of a CSV file, the product's and a bare one, and a sync. Called by inside.py."""
 
 import csv
 import datetime as dt
@@ -15,6 +15,7 @@ from companion.clinics.keys import new_id
 from companion.clinics.models import Clinic, Role
 from companion.patients.importing import import_csv
 from companion.patients.models import Cohort, CohortMember, Patient
+from companion.patients.sources import keeping, sync
 from companion.schedules import sql
 
 _INSERT = """
@@ -36,6 +37,29 @@ def take(file: str, added: int) -> Figures:
     seconds = time.perf_counter() - began
     if report.added != added or report.refused:
         raise RuntimeError(f"{report.added} were added, {len(report.refused)} refused")
+    return {"seconds": seconds, "grown_megabytes": _peak() - before}
+
+
+_MAPPING = """
+table = "people"
+[columns]
+external_id = "mrn"
+name = "full_name"
+telegram_id = "telegram"
+cohorts = "wards"
+"""
+
+
+def fetch(file: str, added: int) -> Figures:
+    """Syncs with this SQLite database; raises RuntimeError unless so many patients were new."""
+    clinic = Clinic.objects.get()
+    now = dt.datetime.now(dt.UTC)
+    keeping.set_sql(Caller(clinic, "member", clinic.id, "Bench", Role.ADMIN), f"sqlite:///{file}", _MAPPING, now=now)
+    before, began = _peak(), time.perf_counter()
+    run = sync.sync(clinic, clock=lambda: dt.datetime.now(dt.UTC))
+    seconds = time.perf_counter() - began
+    if run.added != added or run.refused or run.detail:
+        raise RuntimeError(f"{run.added} were added, {run.refused} refused. {run.detail}")
     return {"seconds": seconds, "grown_megabytes": _peak() - before}
 
 

@@ -25,6 +25,7 @@ _EXPECTED: Final = {
     "smtp_url": "be an address like smtp://user:password@mail.example:587, with %-escapes in the password",
     "email_from": "be an e-mail address",
     "webhook_private_networks": "be 1 or 0",
+    "fhir_private_networks": "be 1 or 0",
     "log": "be text or json",
 }
 

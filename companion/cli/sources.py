@@ -92,6 +92,7 @@ def fhir(url: str, identifier_system: str, telegram: str, slug: str | None, minu
             token.strip(),
             identifier_system=identifier_system,
             telegram=telegram,
+            anywhere=True,
             every=dt.timedelta(minutes=minutes),
             now=database_now(),
         )

@@ -52,6 +52,8 @@ class Environment(BaseSettings):
     email_from: str = ""
     webhook_private_networks: bool = False
     """Whether alerts' webhooks may go to addresses that the internet doesn't reach, and there without https."""
+    fhir_private_networks: bool = False
+    """Whether a FHIR server that an admin sets on a page may lie where the internet doesn't reach."""
     backup_dir: Path | None = None
     """Where somebody else leaves backups: their age is watched, nothing else."""
     log: Literal["json", "text"] = "text"

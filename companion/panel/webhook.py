@@ -1,34 +1,29 @@
 """One signed POST to a clinic's own program, which may be anywhere on the internet but nowhere else.
 
-A clinic's admin writes the address, so it must not lead into the network of whoever runs the server: names are looked
-up here, each address is judged, and the one that was judged is connected to. Redirects are not followed.
+A clinic's admin writes the address, so it must not lead into the network of whoever runs the server
+(service/addresses.py). Redirects are not followed.
 """
 
 import hashlib
 import hmac
 import http.client
-import ipaddress
 import socket
 import ssl
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
 
 from companion.clinics.refusals import Problem, Refused
+from companion.service.addresses import Address, NoWay, connected, on_the_internet
 from companion.service.patience import cut_off_after
 
 SIGNATURE: Final = "X-Companion-Signature"
 _SECONDS: Final = 5.0
 _ALTOGETHER: Final = 10.0
 _LONGEST: Final = 500
-_MOST_ADDRESSES: Final = 3
 _PORTS: Final = {"https": 443, "http": 80}
-_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
-
-
-class NoWay(Exception):
-    """Why nothing was sent, in words for people."""
 
 
 def check(url: str) -> None:
@@ -66,7 +61,12 @@ def post(url: str, secret: str, body: bytes, *, at: int) -> str:
     target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
     try:
         with (
-            _connected(parts.hostname or "", parts.port or _PORTS[parts.scheme], secure=parts.scheme == "https") as own,
+            connected(
+                parts.hostname or "",
+                parts.port or _PORTS[parts.scheme],
+                _judge(secure=parts.scheme == "https"),
+                seconds=_SECONDS,
+            ) as own,
             cut_off_after(_ALTOGETHER, own.fileno()),
         ):
             status = _ask(own, parts, target, body, headers)
@@ -91,39 +91,15 @@ def _ask(own: socket.socket, parts: SplitResult, target: str, body: bytes, heade
         connection.close()
 
 
-def _connected(host: str, port: int, *, secure: bool) -> socket.socket:
-    """Connected to an address that was judged: a second look at the name might give another. Raises NoWay, OSError."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (socket.gaierror, UnicodeError) as error:
-        raise NoWay("its name is not known") from error
-    addresses = list(dict.fromkeys(str(one[4][0]) for one in found))[:_MOST_ADDRESSES]
-    if not all(_may_be_reached(ipaddress.ip_address(address), secure=secure) for address in addresses):
-        raise NoWay("its address lies in a network that webhooks may not reach")
-    failure = OSError()
-    for address in addresses:
-        try:
-            return socket.create_connection((address, port), timeout=_SECONDS)
-        except OSError as error:
-            failure = error
-    raise failure
+def _judge(*, secure: bool) -> Callable[[Address], bool]:
+    """Which addresses a webhook may go to."""
 
+    def may_be_reached(ip: Address) -> bool:
+        if on_the_internet(ip):
+            return secure
+        return settings.COMPANION.webhook_private_networks or (settings.SANDBOX_ON and ip.is_loopback)
 
-def _may_be_reached(ip: ipaddress.IPv4Address | ipaddress.IPv6Address, *, secure: bool) -> bool:
-    if _on_the_internet(ip):
-        return secure
-    return settings.COMPANION.webhook_private_networks or (settings.SANDBOX_ON and ip.is_loopback)
-
-
-def _on_the_internet(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    if isinstance(ip, ipaddress.IPv6Address):
-        # What carries an IPv4 address within leads to that one.
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo or [None])[0]
-        if inner is not None:
-            return _on_the_internet(inner)
-        if ip in _NAT64:
-            return _on_the_internet(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+    return may_be_reached
 
 
 def _without_https() -> bool:

@@ -168,7 +168,7 @@ def test_a_redirect_is_not_followed(hook: Hook) -> None:
 def test_in_earnest_no_webhook_reaches_into_private_networks(url: str, settings: Settings) -> None:
     settings.SANDBOX_ON = False
 
-    assert "may not reach" in webhook.post(url, "secret", b"{}", at=1)
+    assert "may not be reached" in webhook.post(url, "secret", b"{}", at=1)
 
 
 def test_private_networks_are_open_where_the_environment_says_so(settings: Settings, hook: Hook) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from pytest_django import Settings
 
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Refused
@@ -32,7 +33,7 @@ def server(started: Server) -> Server:
 def synced(clinic: Clinic, server: Server, token: str = TOKEN) -> SyncRun:
     if keeping.of_clinic(clinic) is None:
         caller = a_caller(clinic, Role.ADMIN)
-        keeping.set_fhir(caller, server.url, token, identifier_system="urn:mrn", now=NOW)
+        keeping.set_fhir(caller, server.url, token, identifier_system="urn:mrn", now=NOW, anywhere=True)
     return sync.sync(clinic, clock=lambda: NOW)
 
 
@@ -130,3 +131,31 @@ def test_a_token_never_travels_unencrypted_to_another_machine() -> None:
 
     with pytest.raises(Refused):
         keeping.set_fhir(caller, "http://fhir.hospital.example/r4", "secret", now=NOW)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "169.254.169.254", "[::ffff:10.0.0.1]", "192.168.0.1"])
+def test_an_admin_s_server_in_a_private_network_is_not_even_asked(
+    server: Server, settings: Settings, host: str
+) -> None:
+    settings.SANDBOX_ON = False
+    clinic = a_clinic()
+    port = server.url.rpartition(":")[2]
+    keeping.set_fhir(a_caller(clinic, Role.ADMIN), f"http://{host}:{port}", "", now=NOW)
+
+    run = sync.sync(clinic, clock=lambda: NOW)
+
+    assert run.state == RunState.SOURCE_DOWN
+    assert "a network that may not be reached" in run.detail
+    assert server.searches() == []
+
+
+def test_an_admin_s_server_in_a_private_network_is_asked_where_whoever_runs_this_one_allows_it(
+    server: Server, settings: Settings
+) -> None:
+    settings.SANDBOX_ON = False
+    settings.COMPANION = settings.COMPANION.model_copy(update={"fhir_private_networks": True})
+    clinic = a_clinic()
+    server.has(a_resource(1))
+    keeping.set_fhir(a_caller(clinic, Role.ADMIN), server.url, TOKEN, now=NOW)
+
+    assert numbers(sync.sync(clinic, clock=lambda: NOW)) == (1, 0, 0, 0, 0)

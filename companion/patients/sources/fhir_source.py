@@ -4,20 +4,23 @@ What a page holds is read by fhir_patient.py. The token goes to the one server t
 """
 
 import datetime as dt
-import ipaddress
 import json
+import socket
 import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import IO, Final, TypeGuard
+
+from django.conf import settings
 
 from companion.clinics.refusals import Problem, Refused
 from companion.patients.sources.fhir_patient import DEFAULT_TELEGRAM, TelegramAt, read_patient
 from companion.patients.sources.source import OVERLAP, Found, Point, SourceDown
+from companion.service import addresses
 
 PAGE_SIZE: Final = 200
 SECONDS: Final = 30.0
@@ -35,9 +38,13 @@ class FhirSettings:
     identifier_system: str = ""
     """Which identifier is our external id; empty: the resource's own id."""
     telegram: TelegramAt = DEFAULT_TELEGRAM
+    anywhere: bool = True
+    """Set by whoever runs the server, who may name any machine; else by a clinic's admin, who may not."""
 
 
-def read_settings(url: str, token: str, identifier_system: str = "", telegram: str = "") -> FhirSettings:
+def read_settings(
+    url: str, token: str, identifier_system: str = "", telegram: str = "", anywhere: bool = True
+) -> FhirSettings:
     """Raises Refused with what is wrong. A token needs https, but to this machine itself."""
     parts = urllib.parse.urlsplit(url.strip())
     plain = parts.scheme == "http" and (not token or parts.hostname in ("127.0.0.1", "localhost", "::1"))
@@ -46,28 +53,66 @@ def read_settings(url: str, token: str, identifier_system: str = "", telegram: s
             "Give the server's base address, like https://fhir.hospital.example/r4 (https, where it has a token)."
         )
         raise Refused(Problem("url", sentence))
-    if _is_link_local(parts.hostname):
-        raise Refused(Problem("url", "This address belongs to the machine's own network, not to a FHIR server."))
     if not token.isascii() or any(char.isspace() for char in token):
         raise Refused(Problem("token", "A bearer token has no spaces."))
     where = TelegramAt(telegram) if telegram else DEFAULT_TELEGRAM
-    return FhirSettings(url.strip().rstrip("/"), token, identifier_system, where)
+    return FhirSettings(url.strip().rstrip("/"), token, identifier_system, where, anywhere)
 
 
-def _is_link_local(host: str) -> bool:
-    """Where clouds keep their machines' credentials; whoever sets a source on a page must not have them read."""
+def _may_be_reached(ip: addresses.Address) -> bool:
+    if addresses.on_the_internet(ip):
+        return True
+    return settings.COMPANION.fhir_private_networks or (settings.SANDBOX_ON and ip.is_loopback)
+
+
+def _judged(connection: HTTPConnection) -> socket.socket:
     try:
-        return ipaddress.ip_address(host).is_link_local
-    except ValueError:
-        return False
+        return addresses.connected(connection.host, connection.port, _may_be_reached, seconds=SECONDS)
+    except addresses.NoWay as no:
+        raise SourceDown(f"The FHIR server can't be asked: {no}. {_ELSE}") from None
+
+
+_ELSE: Final = "Whoever runs this server can set it by the command `companion patients source fhir`."
+
+
+class _JudgedHttp(HTTPConnection):
+    """http to an address that was judged."""
+
+    def connect(self) -> None:
+        self.sock = _judged(self)
+
+
+class _JudgedHttps(HTTPConnection):
+    """https to an address that was judged."""
+
+    default_port = 443
+
+    def connect(self) -> None:
+        self.sock = ssl.create_default_context().wrap_socket(_judged(self), server_hostname=self.host)
+
+
+class _JudgingHttp(urllib.request.HTTPHandler):
+    """Instead of urllib's own."""
+
+    def http_open(self, req: urllib.request.Request) -> HTTPResponse:
+        return self.do_open(_JudgedHttp, req)
+
+
+class _JudgingHttps(urllib.request.HTTPSHandler):
+    """Instead of urllib's own."""
+
+    def https_open(self, req: urllib.request.Request) -> HTTPResponse:
+        return self.do_open(_JudgedHttps, req)
 
 
 class FhirSource:
     """One reading follows the pages to the last."""
 
-    def __init__(self, settings: FhirSettings) -> None:
-        self._settings: Final = settings
-        self._opener: Final = urllib.request.build_opener(_NoRedirect)
+    def __init__(self, own: FhirSettings) -> None:
+        self._settings: Final = own
+        # No proxy of the environment stands between what is judged and what is asked.
+        judging = () if own.anywhere else (_JudgingHttp, _JudgingHttps, urllib.request.ProxyHandler({}))
+        self._opener: Final = urllib.request.build_opener(_NoRedirect, *judging)
 
     def read_all(self) -> Iterator[Found]:
         """Every Patient."""

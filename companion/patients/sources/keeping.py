@@ -56,10 +56,13 @@ def set_fhir(
     telegram: str = "",
     now: dt.datetime,
     every: dt.timedelta = HOURLY,
+    anywhere: bool = False,
 ) -> PatientSource:
-    """A FHIR R4 server. Raises Refused, and NotAllowed."""
-    fhir_source.read_settings(url, token, identifier_system, telegram)
-    values = {"url": url, "token": token, "identifier_system": identifier_system, "telegram": telegram}
+    """A FHIR R4 server; in a private network only where whoever runs this server says `anywhere`. Raises Refused, and
+    NotAllowed."""
+    fhir_source.read_settings(url, token, identifier_system, telegram, anywhere)
+    values: dict[str, object] = {"url": url, "token": token, "identifier_system": identifier_system}
+    values |= {"telegram": telegram, "anywhere": anywhere}
     return _set(caller, SourceKind.FHIR, values, every=every, now=now)
 
 
