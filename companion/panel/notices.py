@@ -26,16 +26,16 @@ KEPT: Final = dt.timedelta(days=30)
 LATE_AFTER: Final = dt.timedelta(hours=1)
 WORDS: Final = 500
 _AT_ONCE: Final = 20
-_TITLES: Final = {"opened": "", "worse": "Worse: ", "recovered": "Recovered: "}
+TITLES: Final = {"opened": "", "worse": "Worse: ", "recovered": "Recovered: "}
 
 
 def tell(clinic: Clinic, alert: Alert, event: str, *, now: dt.datetime) -> None:
     """In the caller's transaction: to the clinic's admins by Telegram and e-mail, as each wants, and to its webhook."""
-    words = f"{_TITLES[event]}{alert.words}"
+    words = f"{TITLES[event]}{alert.words}"
     for contact in AlertContact.objects.filter(clinic=clinic, member__role=Role.ADMIN, telegram_id__isnull=False):
         by_telegram(clinic, contact, words, now=now)
     ring()
-    ways = [("email", address) for address in _addresses(clinic)] if mailing.possible() else []
+    ways = [("email", address) for address in addresses(clinic)] if mailing.possible() else []
     if AlertWebhook.objects.filter(clinic=clinic).exists():
         ways.append(("webhook", ""))
     Notice.objects.bulk_create(
@@ -80,6 +80,13 @@ def deliver(*, now: dt.datetime) -> None:
     Notice.objects.filter(created_at__lt=now - KEPT).delete()
 
 
+def addresses(clinic: Clinic) -> list[str]:
+    """The admins' own, but for those who want no e-mail."""
+    silent = AlertContact.objects.filter(clinic=clinic, by_email=False).values("member")
+    admins = Member.objects.filter(clinic=clinic, role=Role.ADMIN, user__is_active=True).exclude(pk__in=silent)
+    return sorted({address for address in admins.values_list("user__email", flat=True) if address})
+
+
 def mail_of(clinic: Clinic, to: str, title: str, words: str, *, cause: str, name: uuid.UUID, thread: uuid.UUID) -> Mail:
     """The e-mail that says so, with where to read on."""
     first = words.partition(". ")[0].rstrip(".")
@@ -110,13 +117,6 @@ def body_of(
     return json.dumps(said, ensure_ascii=False).encode()
 
 
-def _addresses(clinic: Clinic) -> list[str]:
-    """The admins' own, but for those who want no e-mail."""
-    silent = AlertContact.objects.filter(clinic=clinic, by_email=False).values("member")
-    admins = Member.objects.filter(clinic=clinic, role=Role.ADMIN, user__is_active=True).exclude(pk__in=silent)
-    return sorted({address for address in admins.values_list("user__email", flat=True) if address})
-
-
 def _claim(notice: Notice, now: dt.datetime) -> bool:
     """Takes this try, and says when the next one is, should this process die meanwhile."""
     pause = PAUSES[notice.tries] if notice.tries < len(PAUSES) else None
@@ -128,7 +128,7 @@ def _send(notice: Notice, now: dt.datetime) -> str:
     """Empty, or why it couldn't be sent."""
     cause, clinic = notice.alert.cause, notice.clinic
     if notice.way == "email":
-        title = _TITLES[notice.event]
+        title = TITLES[notice.event]
         return mailing.send(
             mail_of(clinic, notice.address, title, notice.words, cause=cause, name=notice.pk, thread=notice.alert.pk)
         )

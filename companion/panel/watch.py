@@ -10,15 +10,19 @@ from contextlib import contextmanager
 from typing import Final
 
 import structlog
+from django.conf import settings
 from django.db import Error, close_old_connections, connection
 
 from companion.clinics.models import Clinic
 from companion.panel import alerts, looks, notices, tally
-from companion.service.clock import database_now
+from companion.panel.outage import Outage
+from companion.service.clock import database_now, machine_now
+from companion.service.patience import database_within
 
 log = structlog.stdlib.get_logger(__name__)
 _EVERY_SECONDS: Final = 10.0
 _STOP_SECONDS: Final = 2.0
+_DATABASE_SECONDS: Final = 5.0
 
 
 @contextmanager
@@ -45,12 +49,21 @@ def look() -> None:
 
 
 def _run(stop: threading.Event) -> None:
-    in_trouble = False
+    in_trouble, outage = False, Outage(settings.DATA_DIR)
     # Not at once: what just starts has better to do.
     while not stop.wait(_EVERY_SECONDS):
-        well = _try(look, quiet=in_trouble)
+        well = _try(lambda: _round(outage), quiet=in_trouble)
+        if not well:
+            outage.lasts(machine_now())
         in_trouble = not well
     connection.close()
+
+
+def _round(outage: Outage) -> None:
+    with database_within(_DATABASE_SECONDS):
+        outage.remember()
+    outage.over(machine_now())
+    look()
 
 
 def _try(work: Callable[[], None], *, quiet: bool) -> bool:

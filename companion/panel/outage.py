@@ -1,0 +1,107 @@
+"""Tells that the database is gone: by what is remembered of who hears of alerts, since nothing can be read any more.
+
+No row can guard then that it is told once, so a lock in the data folder does: one process of each host tells.
+"""
+
+import datetime as dt
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from companion.clinics.keys import new_id
+from companion.clinics.models import Clinic
+from companion.clinics.sealed import CannotOpen
+from companion.panel import judge, mailing, notices, webhook
+from companion.panel.models import AlertWebhook
+from companion.service.process import AlreadyRunning, hold_lock
+
+log = structlog.stdlib.get_logger(__name__)
+PATIENCE: Final = dt.timedelta(minutes=1)
+"""A restart of the database is over sooner, and told to nobody."""
+_TRIES: Final = 5
+_CAUSE: Final = judge.Cause.DATABASE_GONE.value
+_Way = Callable[[str, dt.datetime], str]
+"""Tells an event; empty, or why it couldn't."""
+
+
+@dataclass(slots=True)
+class Outage:
+    """One process's memory of who hears, and of the outage that it is in."""
+
+    folder: Path
+    _ways: list[_Way] = field(default_factory=list)
+    _since: dt.datetime | None = None
+    _waiting: list[_Way] | None = None
+    """Whom it wasn't told yet; None: nothing was told."""
+    _told: list[_Way] = field(default_factory=list)
+    _tries: int = 0
+    _held: ExitStack = field(default_factory=ExitStack)
+
+    def remember(self) -> None:
+        """Who hears of alerts, to be called while all is well. Raises django.db.Error."""
+        ways: list[_Way] = []
+        for clinic in Clinic.objects.order_by("id"):
+            if mailing.possible():
+                ways += [_by_email(clinic, address) for address in notices.addresses(clinic)]
+            try:
+                hook = AlertWebhook.objects.filter(clinic=clinic).first()
+            except CannotOpen:
+                continue
+            if hook:
+                ways.append(_by_webhook(clinic, hook))
+        self._ways = ways
+
+    def lasts(self, now: dt.datetime) -> None:
+        """The database is gone, still. Takes seconds for each way that hangs."""
+        self._since = self._since or now
+        if now - self._since < PATIENCE or not self._ways:
+            return
+        if self._waiting is None:
+            try:
+                self._held.enter_context(hold_lock(self.folder / "outage.lock"))
+            except (AlreadyRunning, OSError):
+                return
+            self._waiting, self._tries = self._ways, 0
+        if self._waiting and self._tries < _TRIES:
+            self._tries += 1
+            left = _still_to_tell(self._waiting, "opened", now)
+            self._told += [way for way in self._waiting if way not in left]
+            self._waiting = left
+
+    def over(self, now: dt.datetime) -> None:
+        """The database answers again: who was told hears that too."""
+        _still_to_tell(self._told, "recovered", now)
+        self._since, self._waiting, self._told = None, None, []
+        self._held.close()
+
+
+def _still_to_tell(ways: list[_Way], event: str, now: dt.datetime) -> list[_Way]:
+    left = []
+    for way in ways:
+        if error := way(event, now):
+            log.warning("an alert could not be sent", why=error)
+            left.append(way)
+    return left
+
+
+def _by_email(clinic: Clinic, address: str) -> _Way:
+    thread = new_id()
+
+    def tell(event: str, _now: dt.datetime) -> str:
+        title, words = notices.TITLES[event], judge.DATABASE_GONE
+        return mailing.send(notices.mail_of(clinic, address, title, words, cause=_CAUSE, name=new_id(), thread=thread))
+
+    return tell
+
+
+def _by_webhook(clinic: Clinic, hook: AlertWebhook) -> _Way:
+    def tell(event: str, now: dt.datetime) -> str:
+        status = "ok" if event == "recovered" else "down"
+        body = notices.body_of(clinic, event, judge.DATABASE_GONE, cause=_CAUSE, status=status, name=new_id(), at=now)
+        return webhook.post(hook.url, hook.secret, body, at=int(now.timestamp()))
+
+    return tell
