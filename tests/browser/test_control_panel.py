@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import Page, expect
 
+from companion.sandbox.phone import make_bot
 from tests.browser.signed_in import sign_in
 from tests.builders import a_bot, a_clinic
 from tests.support.services import a_service, eventually, stop
@@ -21,7 +22,8 @@ def test_the_banner_turns_within_ten_seconds_of_the_dispatchers_death_and_turns_
     page: Page, product_environment: dict[str, str]
 ) -> None:
     clinic = a_clinic()
-    a_bot(clinic)
+    token = make_bot(clinic.name, "linden_practice_bot")
+    a_bot(clinic, token=token, telegram_id=int(token.partition(":")[0]))
     port = _a_free_port()
     environment = product_environment | {"COMPANION_PORT": str(port)}
     banner = page.locator("#health")
