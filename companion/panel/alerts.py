@@ -6,14 +6,17 @@ What is wrong is judge.py's to say, how people hear of it notices.py's.
 import datetime as dt
 from dataclasses import dataclass
 from typing import Final
+from zlib import crc32
 
 from django.db import transaction
 from django.db.models import Q
 
 from companion.clinics.models import Clinic
+from companion.listener import inbox
 from companion.panel import health, notices, standing
 from companion.panel.judge import Cause, Finding, Status
 from companion.panel.models import Alert
+from companion.panel.runbook import URGENT
 
 SETTLED: Final = dt.timedelta(seconds=20)
 """What is over sooner is told to nobody."""
@@ -24,6 +27,7 @@ AGAIN: Final = dt.timedelta(minutes=30)
 SPIKE: Final = 20
 """So many failures for one reason within an hour are told of."""
 SPIKE_OVER: Final = dt.timedelta(hours=1)
+_URGENT_WORDS: Final = "A patient's words ask for urgent help, and nobody has taken it. Open the inbox and take it."
 _SAME: Final = {Cause.DISPATCHER_NO_ANSWER: Cause.DISPATCHER_MISSING}
 """A dispatcher that died doesn't answer at first, and is known to be gone 15 s later."""
 
@@ -39,7 +43,7 @@ class Wrong:
 
 def all_wrong(clinic: Clinic, *, now: dt.datetime) -> list[Wrong]:
     """All that this clinic's admins should hear of, each cause once."""
-    return [*by_cause(health.check(now=now, clinic=clinic).findings), *_spikes(clinic, now)]
+    return [*by_cause(health.check(now=now, clinic=clinic).findings), *_spikes(clinic, now), *_urgent(clinic)]
 
 
 def by_cause(findings: tuple[Finding, ...]) -> list[Wrong]:
@@ -80,6 +84,17 @@ def _spikes(clinic: Clinic, now: dt.datetime) -> list[Wrong]:
         )
         for one in standing.failures(clinic, now=now, within=SPIKE_OVER)
         if one.count >= SPIKE
+    ]
+
+
+def _urgent(clinic: Clinic) -> list[Wrong]:
+    """Words for urgent help that nobody has taken: whoever has no page open hears of them, too. It names nobody.
+
+    Each cry is a cause of its own: that somebody took one of them a minute ago must not keep the next one quiet.
+    """
+    return [
+        Wrong(f"{URGENT}:{crc32(f'{one.pk} {one.urgent_at}'.encode()):08x}", "degraded", _URGENT_WORDS)
+        for one in inbox.urgent(clinic)
     ]
 
 

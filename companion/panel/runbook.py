@@ -9,6 +9,8 @@ from typing import Final
 from django.conf import settings
 
 FILE: Final = Path(__file__).resolve().parents[2] / "docs" / "runbook.md"
+URGENT: Final = "urgent_help"
+"""The cause of an alert when a patient's words ask for urgent help; a mark of the very cry follows."""
 _HEADING: Final = re.compile(r"^(#{2,3}) (.+)$", re.MULTILINE)
 _PART: Final = re.compile(r"\*\*(?P<label>[^*]+)\.\*\*\s+(?P<words>.*)", re.DOTALL)
 
@@ -40,7 +42,9 @@ def anchor(name: str) -> str:
 
 
 def name_of(cause: str) -> str:
-    """The page's name for an alert's cause: failures have the name of their code."""
+    """The page's name for an alert's cause: failures have the name of their code, cries for help share one."""
+    if cause.startswith(f"{URGENT}:"):
+        return URGENT
     return f"failed {cause.removeprefix('failed:')}" if cause.startswith("failed:") else cause
 
 

@@ -8,7 +8,7 @@ from companion.clinics.models import Clinic
 from companion.patients.models import Consent
 from companion.patients.pausing import is_paused, paused_words
 from companion.schedules import text
-from companion.schedules.models import Attempt, Message, Status
+from companion.schedules.models import Attempt, Message, State, Status
 from companion.schedules.reasons import Reason
 
 
@@ -55,6 +55,8 @@ def wont_arrive(message: Message, clinic: Clinic) -> str:
         return ""
     if patient.left_at:
         return _wont(Reason.PATIENT_LEFT)
+    if message.follows_id and message.version and message.version.schedule.state == State.CANCELLED:
+        return _wont(Reason.SCHEDULE_ENDED)
     if patient.consent == Consent.WITHDRAWN and not message.answers_stop_or_start:
         return _wont(Reason.OPTED_OUT)
     if is_paused(patient, message.due_at):

@@ -2,22 +2,27 @@
 
 from functools import partial
 from itertools import permutations
+from threading import Barrier, Thread
 
 import pytest
+from django.db import connection
 from django.db.models import QuerySet
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from companion.clinics import bots
 from companion.clinics.models import Bot
-from companion.listener import handling
+from companion.listener import handling, unanswered
 from companion.listener.handling import SomebodyWasFaster
-from companion.listener.models import Reply
+from companion.listener.models import Conversation, Reply
 from companion.patients.models import Consent, ConsentChange, Patient
 from companion.sandbox import phone as phones
-from companion.schedules.models import Message
+from companion.sandbox.models import SandboxMessage
+from companion.schedules.buttons import keyboard
+from companion.schedules.models import Follow, Message
+from companion.service.clock import database_now
 from tests.builders import NOW, a_bot, a_clinic, a_patient
-from tests.listener.stories import a_text, answers, incoming
+from tests.listener.stories import TAKEN_OR_LATER, a_question, a_text, answers, following, incoming, tap_on
 from tests.support.services import a_service, eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,9 +39,22 @@ def test_after_every_kill_all_updates_are_worked_off_once(
     phone = phones.new_phone("Ana")
     phones.press_start(sandbox, phone)
     patient = a_patient(bot.clinic, telegram_id=phone.telegram_id)
+    question = a_question(patient, telegram_message_id=100_001, sent_at=database_now())
+    forgotten = a_question(patient, telegram_message_id=100_002, answer_by=database_now())
+    on_the_phone = SandboxMessage.objects.create(
+        bot=sandbox,
+        phone=phone,
+        message_id=100_001,
+        from_bot=True,
+        text="Pill?",
+        buttons=keyboard(question.pk, TAKEN_OR_LATER),
+        at=database_now(),
+    )
     words = [f"text {number}" for number in range(60)]
-    for word in words:
+    for number, word in enumerate(words):
         phones.type_text(sandbox, phone, word)
+        if number % 10 == 0:
+            phones.tap(sandbox, on_the_phone, f"answer:{question.pk.hex}:1")
     phones.type_text(sandbox, phone, "STOP")
     environment = product_environment | {"COMPANION_TELEGRAM_API_URL": f"{live_server.url}/sandbox"}
     replies = Reply.objects.filter(clinic=bot.clinic)
@@ -52,35 +70,70 @@ def test_after_every_kill_all_updates_are_worked_off_once(
     assert [text for text in kept if text.startswith("text ")] == words
     assert ConsentChange.objects.filter(patient=patient, consent=Consent.WITHDRAWN).count() == 1
     assert Message.objects.filter(clinic=bot.clinic, patient=patient, text__isnull=False).exists()
+    # Six taps on one button plan one message more; what nobody answered is shown, and asked about once at most.
+    assert [len(following(question, kind)) for kind in (Follow.LATER, Follow.SHOWN)] == [1, 1]
+    assert [reply.text for reply in Reply.objects.filter(clinic=bot.clinic, kind="tap")] == ["Later"]
+    assert len(following(forgotten, Follow.REMINDER)) <= 1
+    assert Conversation.objects.get().unread == len(words)
 
 
 def _at_least(replies: QuerySet[Reply], number: int) -> bool:
     return replies.count() >= number
 
 
-def _replayed(bot: Bot, updates: list[tuple[int, str]], chat: int) -> None:
+def _replayed(bot: Bot, updates: list[tuple[int, dict[str, object]]]) -> None:
     """Telegram gives them in this order; each is taken as a poller does, from where the offset stands."""
-    for update_id, words in updates:
+    for update_id, content in updates:
         bot.refresh_from_db()
         try:
-            handling.take(bot.id, incoming(a_text(chat, words), update_id), offset=bot.next_update_id, now=NOW)
+            handling.take(bot.id, incoming(content, update_id), offset=bot.next_update_id, now=NOW)
         except SomebodyWasFaster:
             continue
 
 
-@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("order", list(permutations(range(4))))
 def test_updates_replayed_twice_change_nothing_twice_in_whatever_order(order: tuple[int, ...]) -> None:
     bot = a_bot(a_clinic())
     patient = a_patient(bot.clinic)
     assert patient.telegram_id
-    updates = [(500, "Hello"), (501, "STOP"), (502, "Thanks")]
-    _replayed(bot, updates, patient.telegram_id)
-    before = (list(Reply.objects.values_list("update_id", "text")), len(answers(bot)), ConsentChange.objects.count())
+    question = a_question(patient)
+    texts = [a_text(patient.telegram_id, words) for words in ("Hello", "STOP", "Thanks")]
+    updates = [(500, texts[0]), (501, tap_on(question, 1)), (502, texts[1]), (503, texts[2])]
+    _replayed(bot, updates)
+    before = _all_that_came_of_it(bot)
 
-    _replayed(bot, [updates[number] for number in order], patient.telegram_id)
+    _replayed(bot, [updates[number] for number in order])
 
-    after = (list(Reply.objects.values_list("update_id", "text")), len(answers(bot)), ConsentChange.objects.count())
     patient.refresh_from_db()
     bot.refresh_from_db()
-    assert after == before
-    assert (patient.consent, bot.next_update_id) == (Consent.WITHDRAWN, 503)
+    assert _all_that_came_of_it(bot) == before
+    assert (patient.consent, bot.next_update_id) == (Consent.WITHDRAWN, 504)
+
+
+def _all_that_came_of_it(bot: Bot) -> tuple[object, ...]:
+    return (
+        list(Reply.objects.values_list("update_id", "text")),
+        len(answers(bot)),
+        ConsentChange.objects.count(),
+        list(Conversation.objects.values_list("standing", "unread")),
+    )
+
+
+def test_two_listeners_at_one_moment_remind_once() -> None:
+    bot = a_bot(a_clinic())
+    question = a_question(a_patient(bot.clinic), answer_by=NOW)
+    both = Barrier(2)
+
+    def one_listener() -> None:
+        both.wait()
+        unanswered.work_off(now=NOW)
+        connection.close()
+
+    threads = [Thread(target=one_listener) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(following(question, Follow.REMINDER)) == 1
+    assert Conversation.objects.count() == 1

@@ -5,13 +5,14 @@ import datetime as dt
 import pytest
 
 from companion.clinics.models import AuditEntry, Clinic, Role
-from companion.panel import alerts, health
+from companion.listener.models import Conversation
+from companion.panel import alerts, health, runbook
 from companion.panel.alerts import AGAIN, CALM, SETTLED, Wrong
 from companion.panel.judge import Cause, Finding
 from companion.panel.models import Alert, AlertContact
 from companion.schedules.models import Lane, Message, Status
 from companion.schedules.reasons import Reason
-from tests.builders import NOW, a_bot, a_clinic, a_member, a_message, a_patient
+from tests.builders import NOW, a_bot, a_clinic, a_conversation, a_member, a_message, a_patient
 from tests.web.signed_in import signed_in, words
 
 pytestmark = pytest.mark.django_db
@@ -199,3 +200,22 @@ def test_a_patients_telegram_id_is_refused() -> None:
 
     assert "patient's Telegram ID" in words(answer)
     assert not AlertContact.objects.exists()
+
+
+def test_a_cry_for_help_is_told_without_a_name_and_the_next_one_again() -> None:
+    clinic = a_clinic(urgent_words=["help"], urgent_phone="112")
+    an_admin_who_hears(clinic)
+    ana, ben = (a_conversation(a_patient(clinic, name), urgent_at=NOW) for name in ("Ana Silva", "Ben Silva"))
+
+    def wrong() -> list[Wrong]:
+        return [one for one in alerts.all_wrong(clinic, now=NOW) if one.cause.startswith("urgent_help:")]
+
+    Conversation.objects.filter(pk=ben.pk).update(urgent_at=None)
+    rounds(clinic, wrong(), first=NOW, last=NOW + SETTLED)
+    Conversation.objects.filter(pk=ana.pk).update(urgent_at=None)
+    Conversation.objects.filter(pk=ben.pk).update(urgent_at=NOW)
+    rounds(clinic, wrong(), first=NOW + SETTLED, last=NOW + 3 * SETTLED)
+
+    assert [words for words in told() if "Ana" in words or "Ben" in words] == []
+    assert [words[:37] for words in told()] == ["A patient's words ask for urgent help"] * 2
+    assert {runbook.name_of(alert.cause) for alert in Alert.objects.all()} == {"urgent_help"}

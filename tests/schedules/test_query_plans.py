@@ -13,6 +13,7 @@ from pytest_django import DjangoDbBlocker
 from companion.clinics.keys import new_id
 from companion.clinics.models import Clinic
 from companion.clinics.sealed import seal
+from companion.listener import unanswered
 from companion.panel import standing, tally
 from companion.panel.standing import Standing
 from companion.patients.models import Patient
@@ -272,6 +273,12 @@ def test_what_needs_attention_follows_the_index_of_a_status(clinic: Clinic) -> N
     assert plans.all_by("messages_by_status")
     assert not plans.read_all_messages()
     assert not plans.sort()
+
+
+def test_what_was_not_answered_is_found_by_its_index(clinic: Clinic) -> None:
+    plans = plans_of(lambda: unanswered.work_off(now=NOW))
+
+    assert plans.all_by("messages_unanswered")
 
 
 def test_each_count_stops_in_an_index(clinic: Clinic) -> None:
