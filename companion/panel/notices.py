@@ -14,6 +14,7 @@ from django.db.models import F
 
 from companion.clinics.models import Clinic, Member, Role
 from companion.panel import mailing, webhook
+from companion.panel.judge import Cause
 from companion.panel.mailing import Mail
 from companion.panel.models import Alert, AlertContact, AlertWebhook, Notice
 from companion.panel.runbook import link
@@ -26,6 +27,15 @@ KEPT: Final = dt.timedelta(days=30)
 LATE_AFTER: Final = dt.timedelta(hours=1)
 WORDS: Final = 500
 _AT_ONCE: Final = 20
+_OF_ALL: Final = {
+    Cause.DISPATCHER_MISSING,
+    Cause.DISPATCHER_UNWELL,
+    Cause.LISTENER_MISSING,
+    Cause.WEB_MISSING,
+    Cause.CLOCK_OFF,
+}
+"""What is wrong with the services, and so with every clinic at once."""
+_ELSEWHERE: Final = dt.timedelta(minutes=5)
 TITLES: Final = {"opened": "", "worse": "Worse: ", "recovered": "Recovered: "}
 
 
@@ -35,7 +45,7 @@ def tell(clinic: Clinic, alert: Alert, event: str, *, now: dt.datetime) -> None:
     for contact in AlertContact.objects.filter(clinic=clinic, member__role=Role.ADMIN, telegram_id__isnull=False):
         by_telegram(clinic, contact, words, now=now)
     ring()
-    ways = [("email", address) for address in addresses(clinic)] if mailing.possible() else []
+    ways = [("email", address) for address in _not_told_elsewhere(clinic, alert, event, now)]
     if AlertWebhook.objects.filter(clinic=clinic).exists():
         ways.append(("webhook", ""))
     Notice.objects.bulk_create(
@@ -115,6 +125,15 @@ def body_of(
         "runbook": link(cause),
     }
     return json.dumps(said, ensure_ascii=False).encode()
+
+
+def _not_told_elsewhere(clinic: Clinic, alert: Alert, event: str, now: dt.datetime) -> list[str]:
+    """Whom an e-mail goes to. Who is admin of several clinics hears once of what concerns all of them."""
+    if not mailing.possible():
+        return []
+    told = Notice.objects.filter(event=event, alert__cause=alert.cause, created_at__gt=now - _ELSEWHERE)
+    known = set(told.exclude(clinic=clinic).values_list("address", flat=True)) if alert.cause in _OF_ALL else set()
+    return [address for address in addresses(clinic) if address not in known]
 
 
 def _claim(notice: Notice, now: dt.datetime) -> bool:

@@ -11,7 +11,7 @@ from django.test import Client
 from pydantic import SecretStr
 from pytest_django import Settings
 
-from companion.clinics.models import Clinic, Role
+from companion.clinics.models import Clinic, Member, Role
 from companion.clinics.refusals import Refused
 from companion.config.environment import smtp
 from companion.panel import alerts, contacts, notices, runbook, webhook
@@ -77,6 +77,19 @@ def test_when_it_is_over_an_email_of_the_same_thread_says_so(mailbox: MailBox) -
     first, second = mailbox.mails
     assert second["Subject"] == "Linden Clinic: Recovered: The dispatcher is not running"
     assert (first["References"], first["Message-ID"] == second["Message-ID"]) == (second["References"], False)
+
+
+def test_an_admin_of_two_clinics_hears_once_that_the_dispatcher_is_gone(mailbox: MailBox) -> None:
+    admin, other = a_member(a_clinic(), Role.ADMIN), a_clinic()
+    Member.objects.create(clinic=other, user=admin.user, role=Role.ADMIN, created_at=NOW)
+    own = [Wrong("paused", "degraded", "Sending is paused.")]
+
+    for clinic in (admin.clinic, other):
+        trouble(clinic, [*BROKEN, *own])
+
+    subjects = [str(mail["Subject"]) for mail in mailbox.mails]
+    assert sum("dispatcher" in subject for subject in subjects) == 1
+    assert sum("paused" in subject for subject in subjects) == 2
 
 
 def test_who_wants_no_email_gets_none(mailbox: MailBox) -> None:
