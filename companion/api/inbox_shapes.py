@@ -108,7 +108,7 @@ def item_of(one: Conversation) -> InboxItem:
         patient=PatientName(id=one.patient.id, name=one.patient.name) if one.patient else None,
         telegram_id=one.telegram_id,
         standing=one.standing,
-        holder=Holder(id=one.holder_id, name=one.holder_name) if one.holder_name else None,
+        holder=Holder(id=one.holder_id, name=one.holder_name) if one.held else None,
         since=one.since,
         unread=one.unread,
         urgent_at=one.urgent_at,

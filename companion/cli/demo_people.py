@@ -96,6 +96,8 @@ SERIES: Final = (
         {
             "text": "Good day {first_name}, please measure your blood pressure and take your tablet. {clinic}",
             "recurrence": {"frequency": "daily", "times": ["08:00", "20:00"]},
+            "buttons": [{"text": "Done"}, {"text": "Later", "again_after": "PT30M"}],
+            "answer_within": "PT2H",
         },
     ),
     Series(

@@ -25,20 +25,24 @@ COUNTED_TO: Final = 100
 """Counts stop here; from there on a page says "99+"."""
 
 
+_NOBODY_S: Final = Q(standing=Standing.UNREAD) | Q(standing=Standing.TAKEN, holder=None)
+"""Also what a member had who is none any more."""
+
+
 def view(clinic: Clinic, which: View, caller: Caller) -> QuerySet[Conversation]:
     """The clinic's Conversations that stand there, the longest waiting first; those that are done, the newest first."""
     own = Conversation.objects.filter(clinic=clinic).select_related("patient", "holder", "last_reply", "unanswered")
     match which:
         case "unread":
-            found = own.filter(standing=Standing.UNREAD, patient__isnull=False)
+            found = own.filter(_NOBODY_S, patient__isnull=False)
         case "mine":
-            found = own.filter(standing=Standing.TAKEN, holder_id=_member_id(caller))
+            found = own.filter(standing=Standing.TAKEN, holder_id=_member_id(caller), holder__isnull=False)
         case "taken":
-            found = own.filter(standing=Standing.TAKEN)
+            found = own.filter(standing=Standing.TAKEN, holder__isnull=False)
         case "done":
             return own.filter(standing=Standing.DONE).order_by("-since", "-id")
         case "strangers":
-            found = own.filter(standing=Standing.UNREAD, patient__isnull=True)
+            found = own.filter(_NOBODY_S, patient__isnull=True)
     return found.order_by("since", "id")
 
 
@@ -50,8 +54,8 @@ def urgent(clinic: Clinic) -> list[Conversation]:
 
 def waiting(caller: Caller) -> int:
     """How many ask for the caller: what nobody has, and what came anew of the caller's own; at most COUNTED_TO."""
-    nobody_s = Q(standing=Standing.UNREAD, patient__isnull=False)
-    own_news = Q(standing=Standing.TAKEN, holder_id=_member_id(caller), unread__gt=0)
+    nobody_s = _NOBODY_S & Q(patient__isnull=False)
+    own_news = Q(standing=Standing.TAKEN, holder_id=_member_id(caller), holder__isnull=False, unread__gt=0)
     own = Conversation.objects.filter(clinic=caller.clinic)
     return sum(own.filter(one).order_by()[:COUNTED_TO].count() for one in (nobody_s, own_news))
 
@@ -153,7 +157,8 @@ def answer(caller: Caller, one: Conversation, text: str, *, now: dt.datetime, id
 
 def looked_at(caller: Caller, one: Conversation) -> None:
     """The one who has it has read what came."""
-    _only(caller, one).filter(standing=Standing.TAKEN, holder_id=_member_id(caller)).update(unread=0)
+    own = _only(caller, one).filter(standing=Standing.TAKEN, holder_id=_member_id(caller), unread__gt=0)
+    own.update(unread=0)
 
 
 def _locked(clinic: Clinic, patient: uuid.UUID | None, telegram_id: int, now: dt.datetime) -> Conversation:
@@ -181,7 +186,7 @@ def _give_to(
     caller.needs(Role.PROVIDER)
     own = _only(caller, one)
     if only_if_free:
-        own = own.exclude(standing=Standing.TAKEN)
+        own = own.exclude(standing=Standing.TAKEN, holder__isnull=False)
     name = member.user.get_full_name() or member.user.email
     moved = own.update(standing=Standing.TAKEN, since=now, holder=member, holder_name=name, urgent_at=None, unread=0)
     if not moved:

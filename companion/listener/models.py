@@ -99,3 +99,8 @@ class Conversation(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    @property
+    def held(self) -> bool:
+        """Whether somebody has it who is still a member."""
+        return self.standing == Standing.TAKEN and self.holder_id is not None

@@ -1,8 +1,8 @@
 """What every page shows around itself: the clinic, where one can go, whether sending works, and the practice strip."""
 
-import datetime as dt
 import uuid
 from dataclasses import dataclass
+from zlib import crc32
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -61,14 +61,17 @@ class News:
 
     waiting: str
     urgent: list[Conversation]
-    now: dt.datetime
+    stamp: str
+    """Changes whenever what is shown does, so that a page that polls is only changed then."""
 
 
 def news(caller: Caller) -> News:
     """How the inbox stands for the caller."""
     count = inbox.waiting(caller)
     shown = f"{inbox.COUNTED_TO - 1}+" if count >= inbox.COUNTED_TO else str(count or "")
-    return News(shown, inbox.urgent(caller.clinic), database_now())
+    urgent = inbox.urgent(caller.clinic)
+    stamp = f"{shown} {[(one.pk, one.urgent_at) for one in urgent]}"
+    return News(shown, urgent, f"{crc32(stamp.encode()):08x}")
 
 
 def banner(caller: Caller) -> Banner:

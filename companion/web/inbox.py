@@ -4,6 +4,7 @@ listener/inbox.py.
 
 import uuid
 from typing import Final
+from zlib import crc32
 
 from django.contrib import messages as flash
 from django.http import HttpResponse
@@ -19,7 +20,9 @@ from companion.listener.models import Conversation
 from companion.patients import queries as patients
 from companion.patients.models import Patient
 from companion.schedules.answers import why_not
+from companion.schedules.models import Message
 from companion.service.clock import database_now
+from companion.web import context
 from companion.web.access import PageRequest, as_uuid, came_from, page
 
 PAGE_SIZE: Final = 50
@@ -43,7 +46,7 @@ def index(request: PageRequest) -> HttpResponse:
     begin = _begin(request.GET.get("from", ""))
     found = list(inbox.view(request.caller.clinic, which, request.caller)[begin : begin + PAGE_SIZE + 1])
     lines = sorted(found[:PAGE_SIZE], key=lambda one: one.urgent_at is None)
-    context = {
+    found_there = {
         "which": which,
         "views": [(view, label, symbol) for view, (label, symbol, _) in _VIEWS.items()],
         "lines": lines,
@@ -51,7 +54,7 @@ def index(request: PageRequest) -> HttpResponse:
         "nothing": _VIEWS[which][2],
         "now": database_now(),
     }
-    return render(request, "web/inbox/index.html", context)
+    return render(request, "web/inbox/index.html", found_there)
 
 
 @require_GET
@@ -61,7 +64,7 @@ def show(request: PageRequest, conversation_id: uuid.UUID) -> HttpResponse:
     one = inbox.conversation(request.caller.clinic, conversation_id)
     inbox.looked_at(request.caller, one)
     if request.GET.get("part") == "said":
-        return render(request, "web/inbox/said.html", _said(one))
+        return _talk(request, _said(one))
     return _page(request, one)
 
 
@@ -70,14 +73,17 @@ def show(request: PageRequest, conversation_id: uuid.UUID) -> HttpResponse:
 def said_of(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
     """A patient's conversation alone, which the patient's page asks for again and again."""
     patient = patients.patient(request.caller.clinic, patient_id)
-    return render(request, "web/inbox/said.html", of_patient(request.caller.clinic, patient))
+    return _talk(request, of_patient(request.caller.clinic, patient))
 
 
 @require_GET
 @page()
 def news(request: PageRequest) -> HttpResponse:
-    """How much waits and who asks for urgent help, for the page that is open."""
-    return render(request, "web/inbox/news.html", {"now": database_now()})
+    """How much waits and who asks for urgent help, for the page that is open; nothing where it shows that already."""
+    found = context.news(request.caller)
+    if request.GET.get("seen") == found.stamp:
+        return HttpResponse(status=204)
+    return render(request, "web/inbox/news.html", {"news": found})
 
 
 @require_POST
@@ -127,13 +133,28 @@ def _begin(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0
 
 
+def _talk(request: PageRequest, shown: dict[str, object]) -> HttpResponse:
+    """What was said; nothing where the page shows it already, so that a reader's place in it stays."""
+    if request.GET.get("seen") == shown["stamp"]:
+        return HttpResponse(status=204)
+    return render(request, "web/inbox/said.html", shown)
+
+
+def _stamp(said: list[Item], waiting: list[Message]) -> str:
+    lines = [(item.at, item.text) for item in said], [(one.pk, one.status) for one in waiting]
+    return f"{crc32(repr(lines).encode()):08x}"
+
+
 def of_patient(clinic: Clinic, patient: Patient) -> dict[str, object]:
     """What was said with a patient, as the patient's page shows it."""
+    said = conversation(clinic, patient, limit=SAID)
+    waiting = on_the_way(clinic, patient, None, now=database_now())
     return {
         "patient": patient,
-        "said": conversation(clinic, patient, limit=SAID),
-        "on_the_way": on_the_way(clinic, patient, None, now=database_now()),
-        "again_at": f"/patients/{patient.id}/said",
+        "said": said,
+        "on_the_way": waiting,
+        "stamp": _stamp(said, waiting),
+        "again_at": f"/patients/{patient.id}/said?",
         "in_inbox": Conversation.objects.filter(clinic=clinic, patient=patient).first(),
         "now": database_now(),
     }
@@ -146,18 +167,20 @@ def _said(one: Conversation) -> dict[str, object]:
         else of_stranger(one.clinic, one.telegram_id, limit=SAID)
     )
     chat = None if one.patient else one.telegram_id
+    waiting = on_the_way(one.clinic, one.patient, chat, now=database_now())
     return {
         "one": one,
         "said": said,
-        "on_the_way": on_the_way(one.clinic, one.patient, chat, now=database_now()),
-        "again_at": f"/inbox/{one.id}?part=said",
+        "on_the_way": waiting,
+        "stamp": _stamp(said, waiting),
+        "again_at": f"/inbox/{one.id}?part=said&",
         "now": database_now(),
     }
 
 
 def _page(request: PageRequest, one: Conversation, *, typed: str = "", wrong: list[str] | None = None) -> HttpResponse:
     members = Member.objects.filter(clinic=request.caller.clinic).order_by("user__username")
-    context = _said(one) | {
+    shown = _said(one) | {
         "mine": one.holder_id is not None and one.holder_id == request.caller.id,
         "own_address": request.user.get_username(),
         "members": list(members.values_list("user__username", flat=True)),
@@ -168,4 +191,4 @@ def _page(request: PageRequest, one: Conversation, *, typed: str = "", wrong: li
         "typed": typed,
         "wrong": wrong or [],
     }
-    return render(request, "web/inbox/page.html", context, status=422 if wrong else 200)
+    return render(request, "web/inbox/page.html", shown, status=422 if wrong else 200)

@@ -70,6 +70,8 @@ def test_the_front_door_links_to_all_of_it_and_every_link_leads_somewhere(api: P
     assert {name for name, status in statuses.items() if status == 405} == {
         "schedules_preview",
         "patients_import",
+        "enrolments",
+        "patient_pauses",
         "control_panel_diagnostics",
     }
     assert set(statuses.values()) <= {200, 405, 503}

@@ -6,7 +6,7 @@ import pytest
 
 from companion.clinics import members
 from companion.clinics.access import Caller, NotAllowed
-from companion.clinics.models import Bot, Role
+from companion.clinics.models import Bot, Member, Role
 from companion.clinics.refusals import Conflict, Refused
 from companion.listener import inbox
 from companion.listener.models import Conversation, Standing
@@ -264,3 +264,15 @@ def test_a_flood_of_words_is_one_conversation(bot: Bot, ana: Patient, nora: Call
 
     (one,) = inbox.view(bot.clinic, "unread", nora)
     assert one.unread == 30
+
+
+def test_what_a_member_had_who_is_none_any_more_waits_for_somebody(
+    bot: Bot, ana: Patient, nora: Caller, eva: Caller
+) -> None:
+    one = inbox.take(nora, wrote(bot, ana), now=NOW)
+
+    Member.objects.filter(user__email="nora@clinic.example").delete()
+
+    one.refresh_from_db()
+    assert (in_view(eva, "unread"), in_view(eva, "taken"), inbox.waiting(eva)) == ([ana], [], 1)
+    assert inbox.take(eva, one, now=NOW).holder_name == "eva@clinic.example"

@@ -1,5 +1,6 @@
 """The inbox's pages, the urgent strip on every page, and the patient's conversation."""
 
+import html
 import re
 
 import pytest
@@ -206,3 +207,18 @@ def test_the_words_for_help_are_kept_once_there_is_a_number() -> None:
     assert "chest pain" in refused.content.decode()
     assert (clinic.urgent_words, clinic.urgent_phone) == (["help", "chest pain"], "+49 30 1")
     assert signed_in(clinic).post("/settings/help", {"words": ""}).status_code == 403
+
+
+def test_what_the_page_shows_already_is_not_sent_again(bot: Bot, ana: Patient) -> None:
+    one = wrote(bot, ana, "help")
+    client = signed_in(bot.clinic)
+    page = client.get(f"/inbox/{one.id}").content.decode()
+    again = [html.unescape(found) for found in re.findall(r'hx-get="(/inbox/[^"]+seen=[^"]+)"', page)]
+
+    before = [client.get(address).status_code for address in again]
+    wrote(bot, ana, "Where are you?")
+    client.post(f"/inbox/{one.id}/take")
+    after = [client.get(address).status_code for address in again]
+
+    assert len(again) == 2
+    assert (before, after) == ([204, 204], [200, 200])
