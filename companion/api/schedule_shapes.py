@@ -125,6 +125,7 @@ class ScheduleParameters(ListParameters):
     """Which Schedules."""
 
     state: StateName | None = None
+    patient: Annotated[Id | None, Field(description="Only those that write to this patient, by name or cohort.")] = None
     review: Annotated[
         QueryFlag | None, Field(description="Only those without an end whose day to be looked at again has come.")
     ] = None

@@ -22,6 +22,7 @@ from companion.api.schedule_shapes import (
 )
 from companion.api.values import NoBody
 from companion.clinics.models import Role
+from companion.patients import queries as patients
 from companion.planning import drafts, edit
 from companion.planning.preview import preview
 from companion.schedules import queries
@@ -89,12 +90,22 @@ def preview_schedule(request: HttpRequest, body: NewSchedule, query: Query[Previ
 
 @operation(
     router,
-    Operation("GET", "/schedules", Role.VIEWER, ScheduleList, examples.SCHEDULES, query=ScheduleParameters),
+    Operation(
+        "GET",
+        "/schedules",
+        Role.VIEWER,
+        ScheduleList,
+        examples.SCHEDULES,
+        query=ScheduleParameters,
+        refuses=frozenset({404}),
+    ),
 )
 def list_schedules(request: HttpRequest, query: Query[ScheduleParameters]) -> ScheduleList:
     """List schedules, newest first."""
     clinic = caller_of(request).clinic
     found = queries.schedules(clinic, query.state or "")
+    if query.patient:
+        found = found.filter(pk__in=queries.schedules_for(patients.patient(clinic, query.patient)).values("pk"))
     if query.review:
         today = local(database_now(), clinic.timezone).date()
         found = found.filter(pk__in=queries.to_review(clinic, today).values("pk"))

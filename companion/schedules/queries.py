@@ -15,9 +15,9 @@ from django.db.models import Q, QuerySet
 
 from companion.clinics.models import Clinic
 from companion.clinics.refusals import Problem, Refused, Unknown
-from companion.patients.models import Patient
+from companion.patients.models import CohortMember, Patient
 from companion.patients.names import search_term
-from companion.schedules.models import Attempt, Follow, Message, Schedule, State, Status
+from companion.schedules.models import Attempt, Follow, Message, Recipient, Schedule, State, Status
 
 COUNTED_TO = 1000
 """Counts stop here; from there on a page says "1,000+"."""
@@ -135,6 +135,13 @@ def schedules(clinic: Clinic, state: str = "") -> QuerySet[Schedule]:
     """The clinic's Schedules, newest first."""
     own = Schedule.objects.filter(clinic=clinic).select_related("clinic", "cohort").order_by("-id")
     return own.filter(state=state) if state else own
+
+
+def schedules_for(patient: Patient) -> QuerySet[Schedule]:
+    """The Schedules that write to this patient, by name or by a cohort, newest first; those that are over as well."""
+    named = Recipient.objects.filter(patient=patient).values("schedule")
+    cohorts = CohortMember.objects.filter(patient=patient).values("cohort")
+    return schedules(patient.clinic).filter(Q(pk__in=named) | Q(cohort__in=cohorts))
 
 
 def to_review(clinic: Clinic, today: dt.date) -> QuerySet[Schedule]:

@@ -19,7 +19,9 @@ from companion.patients import queries as patients
 from companion.patients.models import Patient, Verified
 from companion.patients.reach import SENTENCES, Why, telegram_check, why_unreachable
 from companion.planning import marks
+from companion.planning import series as planned
 from companion.schedules import queries
+from companion.schedules.models import Schedule, State
 from companion.service.clock import database_now
 from companion.times.walls import local
 from companion.web import inbox
@@ -29,6 +31,8 @@ from companion.web.rows import rows
 from companion.web.templatetags.words import plural
 
 PAGE_SIZE = 50
+SERIES = 20
+"""How many Schedules a patient's page names."""
 NOTES = 5
 """How many enrolments that went wrong stand above the list."""
 FILTERS: Final = (
@@ -163,8 +167,15 @@ def show(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
         "paused": pausing.paused_words(patient) if pausing.is_paused(patient, now) else "",
         "tomorrow": local(now, patient.timezone).date() + dt.timedelta(days=1),
         "history": consent.history(patient),
+        "series": _series(patient),
     }
     return render(request, "web/patients/page.html", context | inbox.of_patient(clinic, patient))
+
+
+def _series(patient: Patient) -> list[tuple[Schedule, str]]:
+    """What runs for this patient, or waits to run again, with when it goes out."""
+    found = queries.schedules_for(patient).filter(state__in=(State.ACTIVE, State.PAUSED))
+    return [(schedule, planned.summary(schedule)) for schedule in found[:SERIES]]
 
 
 @require_POST

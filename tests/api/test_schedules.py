@@ -7,7 +7,7 @@ import pytest
 from companion.clinics.models import Clinic
 from companion.schedules.models import Schedule
 from tests.api.calls import Json, Program, a_daily_schedule
-from tests.builders import a_cohort, a_patient
+from tests.builders import a_clinic, a_cohort, a_patient, a_schedule
 
 
 def planned(clinic: Clinic, api: Program, **fields: Json) -> Json:
@@ -266,3 +266,14 @@ def test_the_series_to_look_at_again_are_listed(clinic: Clinic, api: Program) ->
     planned(clinic, api)
 
     assert [one["id"] for one in api.get("/schedules?review=true").json["items"]] == [due["id"]]
+
+
+def test_the_schedules_of_one_patient_are_listed_alone(clinic: Clinic, api: Program) -> None:
+    ana, bo = a_patient(clinic), a_patient(clinic, "Bo")
+    own, cohort = a_schedule(clinic, ana), a_schedule(clinic, cohort=a_cohort(clinic, "Heart", ana))
+    a_schedule(clinic, bo)
+
+    listed = api.get(f"/schedules?patient={ana.id}").json["items"]
+
+    assert {one["id"] for one in listed} == {str(own.id), str(cohort.id)}
+    assert api.get(f"/schedules?patient={a_patient(a_clinic()).id}").status == 404

@@ -9,7 +9,8 @@ from companion.clinics.models import Mark, Role
 from companion.patients import enrolment_notes
 from companion.patients.models import Cohort, Consent, EnrolmentNote, NoteKind, Patient
 from companion.planning import drafts, edit
-from tests.builders import NOW, a_bot, a_caller, a_clinic, a_cohort, a_patient
+from companion.schedules.models import State
+from tests.builders import NOW, a_bot, a_caller, a_clinic, a_cohort, a_patient, a_schedule
 from tests.web.signed_in import signed_in, words
 
 pytestmark = pytest.mark.django_db
@@ -228,6 +229,23 @@ def test_what_telegram_said_of_the_id_and_the_consent_s_history_stand_on_the_pag
     assert "7 Known to the bot" in said
     assert "Given member: " in said
     assert "Agrees" not in said
+
+
+def test_the_schedules_that_write_to_a_patient_stand_on_the_page() -> None:
+    clinic = a_clinic()
+    patient = a_patient(clinic)
+    daily = {"frequency": "daily"}
+    a_schedule(clinic, patient, starts_at="2035-12-02T09:00", recurrence=daily)
+    a_schedule(clinic, cohort=a_cohort(clinic, "Heart", patient), starts_at="2035-12-02T10:00", recurrence=daily)
+    a_schedule(clinic, patient, starts_at="2035-12-02T11:00", recurrence=daily, state=State.CANCELLED)
+    a_schedule(clinic, a_patient(clinic, "Bo"), starts_at="2035-12-02T12:00", recurrence=daily)
+
+    shown = words(signed_in(clinic).get(f"/patients/{patient.id}"))
+
+    assert "Every day at 09:00" in shown
+    assert "by cohort Heart" in shown.partition("Every day at 10:00")[2]
+    assert "11:00" not in shown
+    assert "12:00" not in shown
 
 
 def test_a_cohort_is_made() -> None:
