@@ -29,6 +29,9 @@ def test_a_cohort_s_cards_fill_sheets_of_a4_with_eight_each_and_every_code_can_b
     ]
     a_cohort(clinic, "Heart", *people)
     sign_in(page, live_server.url, clinic)
+    page.goto(f"{live_server.url}/patients")
+    page.get_by_label("Tick all of this page").check()
+    expect(page.get_by_text("9 patients ticked")).to_be_visible()
     page.goto(f"{live_server.url}/patients/cohorts")
 
     page.get_by_role("button", name="Invite").click()

@@ -6,7 +6,7 @@ from companion.clinics.models import AuditEntry, Bot
 from companion.listener import handling
 from companion.listener.handling import SomebodyWasFaster
 from companion.listener.models import Reply, ReplyKind
-from companion.patients import enrolment
+from companion.patients import enrolment, enrolment_notes
 from companion.patients.models import Consent, Patient, Trouble
 from companion.schedules.models import Lane, Message
 from companion.telegram.methods import Incoming
@@ -43,6 +43,11 @@ def button(bot: Bot, number: int) -> str:
     rows = answers(bot)[-1].buttons
     assert rows
     return str(rows[number][0]["callback_data"])
+
+
+def told(bot: Bot) -> list[tuple[str, Patient]]:
+    """What the clinic hears of enrolments that went wrong."""
+    return [(note.kind, note.patient) for note in enrolment_notes.unseen(bot.clinic)]
 
 
 # Enrolment
@@ -88,6 +93,7 @@ def test_not_me_unlinks_the_chat_and_tells_the_clinic(bot: Bot) -> None:
     assert (patient.telegram_id, patient.consent, patient.consent_asked_at) == (None, Consent.UNKNOWN, None)
     assert (answer.patient, answer.telegram_id, answer.lane) == (None, CHAT, Lane.STRANGER)
     assert AuditEntry.objects.filter(subject_id=patient.id, action="enrolment answered: not me").exists()
+    assert told(bot) == [("not_me", patient)]
 
 
 def test_an_answered_question_can_t_be_answered_again(bot: Bot) -> None:
@@ -158,6 +164,7 @@ def test_a_taken_chat_is_answered_kindly(bot: Bot) -> None:
     comes_in(bot, a_text(CHAT, start))
 
     assert said(bot) == ["This chat is"]
+    assert [kind for kind, _ in told(bot)] == ["taken"]
 
 
 # Start and STOP

@@ -73,11 +73,16 @@ document.addEventListener("keydown", (event) => {
 // ---- Many at once: how many are ticked
 document.addEventListener("change", (event) => {
   if (!event.target.matches(".tick input")) return;
-  const count = all(".tick input:checked").length;
+  if (event.target.matches("[data-tick-all]")) {
+    for (const box of all('.tick input[name="id"]')) box.checked = event.target.checked;
+  }
+  const count = all('.tick input[name="id"]:checked').length;
   const words = one("[data-ticked]");
   const what = words?.dataset.ticked || "message";
   if (words) words.textContent = count === 1 ? `1 ${what} ticked` : `${count} ${what}s ticked`;
 });
+
+for (const box of all("[data-tick-all]")) box.hidden = false;
 
 // ---- The live list: a line that changed is exchanged where it stands; what is new or gone is announced, not moved
 const live = one("[data-live]");
