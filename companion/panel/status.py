@@ -106,21 +106,15 @@ def status(clinic: Clinic, *, now: dt.datetime) -> PanelStatus:
 
 
 def _services(now: dt.datetime) -> tuple[ServiceLine, ...]:
-    """The living first; what is gone only while nothing newer of its kind took its place on that host."""
+    """The living first; of what is gone the newest of its kind and host, where nothing took its place there."""
     beats = facts.beats(now=now)
-    living = {(beat.kind, beat.host) for beat in beats if judge.alive(beat, now=now)}
-    shown = [beat for beat in beats if judge.alive(beat, now=now) or (beat.kind, beat.host) not in living]
+    living = [beat for beat in beats if judge.alive(beat, now=now)]
+    newest = {(beat.kind, beat.host): beat for beat in reversed(beats)}
+    gone = [beat for beat in newest.values() if beat not in living]
+    shown = [(beat, "alive") for beat in living] + [(beat, "silent") for beat in gone]
     return tuple(
-        ServiceLine(
-            beat.kind,
-            beat.host,
-            beat.version,
-            "alive" if judge.alive(beat, now=now) else "silent",
-            beat.beat_at,
-            beat.started_at,
-            _leases(beat),
-        )
-        for beat in sorted(shown, key=lambda beat: (not judge.alive(beat, now=now), beat.kind, beat.host, beat.pid))
+        ServiceLine(beat.kind, beat.host, beat.version, state, beat.beat_at, beat.started_at, _leases(beat))
+        for beat, state in sorted(shown, key=lambda one: (one[1], one[0].kind, one[0].host, one[0].pid))
     )
 
 

@@ -159,9 +159,11 @@ def test_a_secret_file_that_others_may_read_is_named() -> None:
 
 def test_what_is_gone_is_shown_until_something_newer_takes_its_place_on_its_host() -> None:
     a_heartbeat(Kind.DISPATCHER, seconds=600)
-    a_heartbeat(Kind.LISTENER, seconds=600)
+    for seconds in (900, 600):
+        a_heartbeat(Kind.LISTENER, seconds=seconds)
     a_heartbeat(Kind.DISPATCHER)
 
     lines = status.status(a_clinic(), now=NOW).services
 
     assert [(line.kind, line.state) for line in lines] == [("dispatcher", "alive"), ("listener", "silent")]
+    assert lines[1].last_beat_at == ago(seconds=600)
