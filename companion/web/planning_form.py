@@ -61,7 +61,7 @@ WITHIN = {
     "PT12H": "12 hours after it was sent",
     "PT24H": "1 day after it was sent",
 }
-FREE_BUTTONS = 2
+FREE_BUTTONS = 3
 """Empty lines for more buttons that the form shows."""
 _LISTS = ("patients", "weekdays", "avoid", "button", "again")
 
@@ -190,6 +190,14 @@ def values(typed: Typed, *, kept: Mapping[str, object] | None = None) -> dict[st
     if not rule.get("until") and not rule.get("count"):
         found["review_on"] = typed.review_on
     return found
+
+
+def length_words(within: dt.timedelta | None) -> str:
+    """ "2 hours after it was sent"; empty where nobody waits for an answer."""
+    if within is None:
+        return ""
+    written = duration_text(within)
+    return WITHIN.get(written, f"within {written}")
 
 
 def on_next_working_day(typed: Typed, clinic: Clinic, *, now: dt.datetime) -> Typed:

@@ -19,6 +19,7 @@ from companion.schedules.models import Schedule, State
 from companion.service.clock import database_now
 from companion.times.walls import local
 from companion.web.access import PageRequest, page
+from companion.web.planning_form import length_words
 from companion.web.rows import author, rows
 from companion.web.templatetags.words import plural
 from companion.web.upcoming import upcoming
@@ -77,6 +78,7 @@ def show(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
         "now": now,
         "schedule": schedule,
         "draft": draft,
+        "answer_within": length_words(draft.answer_within),
         "summary": planned.summary(schedule),
         "author": author(schedule),
         "upcoming": upcoming(schedule, now=now) if schedule.state in (State.ACTIVE, State.PAUSED) else [],

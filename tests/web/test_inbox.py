@@ -178,6 +178,9 @@ def test_the_form_plans_buttons_and_the_time_to_wait(clinic_with_ana: tuple[Clin
     assert schedule.versions.get().buttons == '[["Taken", null], ["Later", 1800.0]]'
     assert 'value="Taken"' in edited
     assert 'value="PT30M" selected' in edited
+    assert "Taken Later Without an answer 2 hours after it was sent, one reminder goes out" in words(
+        client.get(f"/scheduled-messages/series/{schedule.id}")
+    )
 
 
 def test_a_wrong_button_is_named_beside_it(clinic_with_ana: tuple[Clinic, Patient]) -> None:
