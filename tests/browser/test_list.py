@@ -140,6 +140,7 @@ ON_A_PHONE = [
     "/patients/new",
     "/patients/import",
     "/patients/cohorts",
+    "/patients/sources",
     "/mcp",
     "/settings",
 ]

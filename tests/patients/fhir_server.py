@@ -65,6 +65,12 @@ async def search(request: web.Request) -> web.Response:
         return _say(400, f"no such parameter: {unknown}")
     if fault == "breaks off" and page > 0:
         return _say(500, "out of order")
+    if fault == "drips":
+        drop = web.StreamResponse()
+        await drop.prepare(request)
+        while True:
+            await drop.write(b" ")
+            await asyncio.sleep(0.05)
     if fault == "half a page" and page > 0:
         return web.Response(text='{"resourceType": "Bundle", "type":', content_type="application/fhir+json")
     found = [Patient.model_validate(one) for one in told["patients"]]

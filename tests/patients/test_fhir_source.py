@@ -8,7 +8,7 @@ from pytest_django import Settings
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Refused
 from companion.patients.models import Patient
-from companion.patients.sources import keeping, sync
+from companion.patients.sources import fhir_source, keeping, sync
 from companion.patients.sources.models import RunState, SyncRun
 from tests.builders import NOW, a_caller, a_clinic
 from tests.patients.fhir_directory import Server, a_fhir_server, a_resource
@@ -103,6 +103,23 @@ def test_a_server_that_half_answers_changes_nothing(server: Server, fault: str) 
     assert (run.state, numbers(run)) == (RunState.SOURCE_DOWN, (0, 0, 0, 0, 0))
     assert run.detail
     assert not Patient.objects.filter(clinic=clinic).exists()
+
+
+def test_a_server_whose_answer_only_drips_is_cut_off(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fhir_source, "ALTOGETHER", 0.3)
+    server.has(a_resource(1), fault="drips")
+
+    run = synced(a_clinic(), server)
+
+    assert (run.state, numbers(run)) == (RunState.SOURCE_DOWN, (0, 0, 0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    "url", ["https://a.example:99999", "https://a b.example", "https://ä.example", "https://", "x"]
+)
+def test_an_address_that_can_t_be_one_is_refused(url: str) -> None:
+    with pytest.raises(Refused):
+        keeping.set_fhir(a_caller(a_clinic(), Role.ADMIN), url, "", now=NOW)
 
 
 def test_a_refused_token_is_said_and_shown_nowhere(server: Server) -> None:

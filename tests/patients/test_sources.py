@@ -210,6 +210,20 @@ def test_a_wrong_row_is_named_and_stops_no_other(clinic: Clinic, hospital: Hospi
     assert (place, reason.partition(":")[0]) == ("row 1", "telegram_id")
 
 
+@pytest.mark.parametrize("strange", ["9e999", "-9e999", "1.5", "x'00ff'"])
+def test_a_strange_value_costs_its_own_row_alone(clinic: Clinic, strange: str, tmp_path: Path) -> None:
+    file = tmp_path / "strange.sqlite3"
+    with sqlite3.connect(file, isolation_level=None) as database:
+        database.execute("CREATE TABLE people (mrn, full_name, telegram)")
+        database.execute(f"INSERT INTO people VALUES ('P-1', 'Ana', {strange}), ('P-2', 'Bo', 5000000001)")
+    mapping = 'table = "people"\n[columns]\nexternal_id = "mrn"\nname = "full_name"\ntelegram_id = "telegram"\n'
+    keeping.set_sql(a_caller(clinic, Role.ADMIN), f"sqlite:///{file}", mapping, now=NOW)
+
+    run = synced(clinic)
+
+    assert (run.state, numbers(run)) == (RunState.DONE, (1, 0, 0, 0, 1))
+
+
 def test_a_database_that_is_away_changes_nothing_and_its_password_is_said_nowhere(clinic: Clinic) -> None:
     patient = a_patient(clinic)
     url = "postgresql+psycopg://reader:s3cret@127.0.0.1:9/hospital"

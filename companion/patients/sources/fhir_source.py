@@ -7,13 +7,12 @@ import datetime as dt
 import json
 import socket
 import ssl
-import urllib.error
 import urllib.parse
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import IO, Final, TypeGuard
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Final, TypeGuard
 
 from django.conf import settings
 
@@ -21,9 +20,12 @@ from companion.clinics.refusals import Problem, Refused
 from companion.patients.sources.fhir_patient import DEFAULT_TELEGRAM, TelegramAt, read_patient
 from companion.patients.sources.source import OVERLAP, Found, Point, SourceDown
 from companion.service import addresses
+from companion.service.patience import cut_off_after
 
 PAGE_SIZE: Final = 200
 SECONDS: Final = 30.0
+ALTOGETHER: Final = 120.0
+"""For a page, whatever drips: one server's slowness keeps other clinics' syncs waiting."""
 PAGE_BYTES: Final = 32 * 2**20
 PAGES: Final = 100_000
 """More than that is a server whose pages have no end."""
@@ -46,17 +48,28 @@ def read_settings(
     url: str, token: str, identifier_system: str = "", telegram: str = "", anywhere: bool = True
 ) -> FhirSettings:
     """Raises Refused with what is wrong. A token needs https, but to this machine itself."""
-    parts = urllib.parse.urlsplit(url.strip())
+    parts = _parted(url.strip())
     plain = parts.scheme == "http" and (not token or parts.hostname in ("127.0.0.1", "localhost", "::1"))
     if not parts.hostname or parts.query or parts.fragment or parts.username or not (plain or parts.scheme == "https"):
         sentence = (
             "Give the server's base address, like https://fhir.hospital.example/r4 (https, where it has a token)."
         )
         raise Refused(Problem("url", sentence))
-    if not token.isascii() or any(char.isspace() for char in token):
+    if not token.isascii() or not token.isprintable() or " " in token:
         raise Refused(Problem("token", "A bearer token has no spaces."))
     where = TelegramAt(telegram) if telegram else DEFAULT_TELEGRAM
     return FhirSettings(url.strip().rstrip("/"), token, identifier_system, where, anywhere)
+
+
+def _parted(url: str) -> urllib.parse.SplitResult:
+    """The parts of an address; empty ones where it can't be one."""
+    nothing = urllib.parse.SplitResult("", "", "", "", "")
+    try:
+        parts = urllib.parse.urlsplit(url)
+        fits = url.isascii() and url.isprintable() and " " not in url and parts.port != 0
+    except ValueError:
+        return nothing
+    return parts if fits else nothing
 
 
 def _may_be_reached(ip: addresses.Address) -> bool:
@@ -91,18 +104,13 @@ class _JudgedHttps(HTTPConnection):
         self.sock = ssl.create_default_context().wrap_socket(_judged(self), server_hostname=self.host)
 
 
-class _JudgingHttp(urllib.request.HTTPHandler):
-    """Instead of urllib's own."""
-
-    def http_open(self, req: urllib.request.Request) -> HTTPResponse:
-        return self.do_open(_JudgedHttp, req)
-
-
-class _JudgingHttps(urllib.request.HTTPSHandler):
-    """Instead of urllib's own."""
-
-    def https_open(self, req: urllib.request.Request) -> HTTPResponse:
-        return self.do_open(_JudgedHttps, req)
+_CONNECTIONS: Final[Mapping[tuple[str, bool], type[HTTPConnection]]] = {
+    ("http", True): HTTPConnection,
+    ("https", True): HTTPSConnection,
+    ("http", False): _JudgedHttp,
+    ("https", False): _JudgedHttps,
+}
+"""By the scheme, and whether the server may be anywhere."""
 
 
 class FhirSource:
@@ -110,9 +118,6 @@ class FhirSource:
 
     def __init__(self, own: FhirSettings) -> None:
         self._settings: Final = own
-        # No proxy of the environment stands between what is judged and what is asked.
-        judging = () if own.anywhere else (_JudgingHttp, _JudgingHttps, urllib.request.ProxyHandler({}))
-        self._opener: Final = urllib.request.build_opener(_NoRedirect, *judging)
 
     def read_all(self) -> Iterator[Found]:
         """Every Patient."""
@@ -167,31 +172,41 @@ class FhirSource:
         if to is None:
             return None
         url = urllib.parse.urljoin(current, str(to))
-        if urllib.parse.urlsplit(url)[:2] != urllib.parse.urlsplit(self._settings.url)[:2]:
+        if not url.isascii() or urllib.parse.urlsplit(url)[:2] != urllib.parse.urlsplit(self._settings.url)[:2]:
             raise SourceDown("The FHIR server's next page lies on another server. Nothing was changed.")
         return url
 
     def _get(self, url: str) -> dict[str, object]:
-        headers = {"Accept": "application/fhir+json", "User-Agent": "companion"}
-        if self._settings.token:
-            headers["Authorization"] = f"Bearer {self._settings.token}"
-        # http and https only: read_settings and _next see to it.
-        request = urllib.request.Request(url, headers=headers)  # noqa: S310 (as said above)
-        try:
-            with self._opener.open(request, timeout=SECONDS) as answer:
-                body = answer.read(PAGE_BYTES + 1)
-        except urllib.error.HTTPError as error:
-            error.close()
-            raise SourceDown(_STATUSES.get(error.code, f"The FHIR server answers with {error.code}.")) from None
-        except (OSError, HTTPException, ssl.SSLError) as error:
-            raise SourceDown(f"The FHIR server does not answer ({type(error).__name__}).") from None
+        status, body = self._asked(url)
+        if status != HTTPStatus.OK:
+            raise SourceDown(_STATUSES.get(status, f"The FHIR server answers with {status}."))
         try:
             bundle = json.loads(body) if len(body) <= PAGE_BYTES else None
-        except ValueError:
+        except (ValueError, RecursionError):
             bundle = None
         if not isinstance(bundle, dict):
             raise SourceDown("The FHIR server's answer can't be read. Nothing was changed.")
         return bundle
+
+    def _asked(self, url: str) -> tuple[int, bytes]:
+        """The status and the body. Redirects are not followed: they would take the token along."""
+        headers = {"Accept": "application/fhir+json", "User-Agent": "companion"}
+        if self._settings.token:
+            headers["Authorization"] = f"Bearer {self._settings.token}"
+        parts = urllib.parse.urlsplit(url)
+        connection = _CONNECTIONS[parts.scheme, self._settings.anywhere](
+            parts.hostname or "", parts.port, timeout=SECONDS
+        )
+        try:
+            connection.connect()
+            with cut_off_after(ALTOGETHER, connection.sock.fileno()):
+                connection.request("GET", f"{parts.path or '/'}?{parts.query}", headers=headers)
+                answer = connection.getresponse()
+                return answer.status, answer.read(PAGE_BYTES + 1)
+        except (OSError, HTTPException) as error:
+            raise SourceDown(f"The FHIR server does not answer ({type(error).__name__}).") from None
+        finally:
+            connection.close()
 
 
 _STATUSES: Final = {
@@ -199,15 +214,6 @@ _STATUSES: Final = {
     403: "The FHIR server does not let this token read patients.",
     404: "There is no FHIR server at this address.",
 }
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """urllib would take the token along to wherever it is sent."""
-
-    def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: object, newurl: str
-    ) -> None:
-        return None
 
 
 def _objects(value: object) -> TypeGuard[list[dict[str, object]]]:

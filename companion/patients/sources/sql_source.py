@@ -6,6 +6,7 @@ It only ever reads, in one transaction that is rolled back, row by row.
 import datetime as dt
 import decimal
 import errno
+import math
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -157,7 +158,7 @@ def _value(field_name: str, value: object) -> object:
             return value
         case bool():
             return value
-        case int() | decimal.Decimal() | float() if value == int(value):
+        case int() | decimal.Decimal() | float() if math.isfinite(value) and value == int(value):
             return int(value) if field_name == "telegram_id" else str(int(value))
         case str() if field_name == "cohorts":
             return split_cohorts(value) or ""

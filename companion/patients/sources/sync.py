@@ -6,13 +6,14 @@ and may end at any of them; the next sync then begins where this one did, and wh
 
 import datetime as dt
 import json
+import traceback
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 
 from companion.clinics.access import Caller
@@ -91,10 +92,24 @@ def sync(clinic: Clinic, *, clock: Callable[[], dt.datetime], whole: bool = Fals
     except Conflict:
         _end(row, run, RunState.ENDED, _Tally(), now=clock())
         raise
+    except (OperationalError, InterfaceError):
+        # Our own database, not the source: whoever called waits for it.
+        raise
+    except Exception as error:  # noqa: BLE001 (one clinic's strange data must not end the syncs, and STOPs, of all)
+        # By its kind only: what it says may quote a patient.
+        log.error("a sync failed", run=str(run.id), error=type(error).__name__, at=_place(error))  # noqa: TRY400
+        detail = f"The source gave something that can't be read ({type(error).__name__})."
+        return _end(row, run, RunState.ENDED, _Tally(), detail=detail, now=clock())
     finally:
         spool.close()
     reached = point_text(spool.reached) if spool.reached is not None else row.reached
     return _end(row, run, RunState.DONE, tally, now=clock(), reached=reached[:100])
+
+
+def _place(error: Exception) -> str:
+    """The innermost place in the code, for whoever mends it."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{last.name}:{last.lineno}"
 
 
 def runs(clinic: Clinic, *, after: int = 0, limit: int = 20) -> list[SyncRun]:
