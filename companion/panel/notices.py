@@ -41,6 +41,7 @@ TITLES: Final = {"opened": "", "worse": "Worse: ", "recovered": "Recovered: "}
 
 def tell(clinic: Clinic, alert: Alert, event: str, *, now: dt.datetime) -> None:
     """In the caller's transaction: to the clinic's admins by Telegram and e-mail, as each wants, and to its webhook."""
+    Notice.objects.filter(clinic=clinic, created_at__lt=now - KEPT).delete()
     words = f"{TITLES[event]}{alert.words}"
     for contact in AlertContact.objects.filter(clinic=clinic, member__role=Role.ADMIN, telegram_id__isnull=False):
         by_telegram(clinic, contact, words, now=now)
@@ -87,7 +88,6 @@ def deliver(*, now: dt.datetime) -> None:
             error = _send(notice, now)
             done = {"error": error} if error else {"error": "", "sent_at": now, "next_try_at": None}
             Notice.objects.filter(pk=notice.pk).update(**done)
-    Notice.objects.filter(created_at__lt=now - KEPT).delete()
 
 
 def addresses(clinic: Clinic) -> list[str]:

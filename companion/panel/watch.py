@@ -4,6 +4,7 @@ It decides nothing about a Message. Two of them, or many, don't disturb each oth
 is broken must not be what tells of it.
 """
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,9 @@ log = structlog.stdlib.get_logger(__name__)
 _EVERY_SECONDS: Final = 10.0
 _STOP_SECONDS: Final = 2.0
 _DATABASE_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 60.0
+_ROUNDS_REMEMBERED: Final = 6
+"""Who hears of an outage is looked up once a minute."""
 
 
 @contextmanager
@@ -39,31 +43,36 @@ def watching() -> Iterator[None]:
 
 
 def look() -> None:
-    """One round. Raises django.db.Error where the database can't be asked."""
+    """Looks at everything once. Raises django.db.Error where the database can't be asked."""
     now = database_now()
     looks.look_at_bots(now=now)
     for clinic in Clinic.objects.order_by("id"):
         alerts.look(clinic, now=now)
         tally.count_up(clinic, now=now)
-    notices.deliver(now=database_now())
 
 
 def _run(stop: threading.Event) -> None:
     in_trouble, outage = False, Outage(settings.DATA_DIR)
+    rounds = itertools.count()
     # Not at once: what just starts has better to do.
     while not stop.wait(_EVERY_SECONDS):
-        well = _try(lambda: _round(outage), quiet=in_trouble)
+        well = _try(lambda: _round(outage, next(rounds)), quiet=in_trouble)
         if not well:
             outage.lasts(machine_now())
         in_trouble = not well
     connection.close()
 
 
-def _round(outage: Outage) -> None:
+def _round(outage: Outage, number: int) -> None:
     with database_within(_DATABASE_SECONDS):
-        outage.remember()
+        database_now()
+        if number % _ROUNDS_REMEMBERED == 0:
+            outage.remember()
+    with database_within(_LOOK_SECONDS):
+        look()
+    # Only now: on SQLite the clock is read without the database.
     outage.over(machine_now())
-    look()
+    notices.deliver(now=database_now())
 
 
 def _try(work: Callable[[], None], *, quiet: bool) -> bool:
