@@ -102,12 +102,14 @@ def answered(chat: Chat, tap: Tap) -> str:
     """Takes the answer, while the question is open and this chat is the patient's; what to show over the chat."""
     patient = next((patient for patient in chat.patients if patient.id == tap.patient), None)
     language = chat.languages[0]
-    if chat.patients and all(one.consent == Consent.WITHDRAWN for one in chat.patients):
-        # Not even over the chat is anything said to who opted out.
-        return ""
+    # Not even over the chat is anything said to who opted out.
+    silent = bool(chat.patients) and all(one.consent == Consent.WITHDRAWN for one in chat.patients)
     if patient is None or patient.consent_asked_at is None:
         agreed = patient is not None and patient.consent == Consent.GIVEN and tap.agrees
-        return say(Word.AGREED_BEFORE if agreed else Word.NOT_OPEN, language)
+        return "" if silent else say(Word.AGREED_BEFORE if agreed else Word.NOT_OPEN, language)
+    if tap.agrees and patient.consent == Consent.WITHDRAWN:
+        # An older question than the STOP: only Start opens again.
+        return ""
     if tap.agrees:
         consent.give(patient, source="patient: agreed", wording=consent.WORDING, now=chat.now)
         _say(chat, patient, Word.AGREED)
@@ -117,7 +119,8 @@ def answered(chat: Chat, tap: Tap) -> str:
     audit.record(listener, "enrolment answered: not me", "patient", patient.id, now=chat.now)
     enrolment_notes.tell(patient, NoteKind.NOT_ME, now=chat.now)
     # The chat is no longer this patient's, so the answer is nobody's.
-    _say(chat, None, Word.NOT_ME, language=patient.language)
+    if not silent:
+        _say(chat, None, Word.NOT_ME, language=patient.language)
     return ""
 
 

@@ -32,15 +32,15 @@ def tapped(chat: Chat, tap: Tapped, update_id: int) -> str:
     offered = buttons.read(message.version.buttons)
     if data.index is None or data.index >= len(offered):
         return ""
+    if tap.message_id:
+        # The tap shows what the line may have kept from us.
+        lifecycle.prove(_of_chat(chat).filter(pk=message.pk), tap.message_id, now=chat.now)
     question = following.one_question(message)
     before = Reply.objects.filter(clinic=chat.clinic, message__in=question, kind=ReplyKind.TAP).order_by("-at").first()
     button = offered[data.index]
     if before and before.text == button.text:
         return ""
     reply = replies.keep_answer(chat, message, button.text, tap.message_id, update_id)
-    if tap.message_id:
-        # The tap shows what the line may have kept from us.
-        lifecycle.prove(_of_chat(chat).filter(pk=message.pk), tap.message_id, now=chat.now)
     answered = following.answered(question, now=chat.now)
     inbox.answered(question, now=chat.now)
     refused = button.again_after is not None and not _may_come_again(message, before, chat.now)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum, auto
 from typing import Final
 
+from companion.patients.names import search_term
+
 FALLBACK: Final = "en"
 
 
@@ -166,8 +168,23 @@ STOP_WORDS: Final[Mapping[str, frozenset[str]]] = {
     "de": frozenset({"stop", "stopp", "halt", "abmelden"}),
     "es": frozenset({"stop", "alto", "parar", "baja"}),
     "pt": frozenset({"stop", "parar", "pare", "sair"}),
+    # Languages that patients may have and that we don't speak yet: who opts out is understood all the same.
+    "ar": frozenset({"توقف", "أوقف", "قف"}),
+    "fr": frozenset({"stop", "arrêt", "arrêter", "arrêtez", "désabonner"}),
+    "hi": frozenset({"रोकें", "रोको", "बंद करें", "बंद करो"}),
+    "it": frozenset({"stop", "basta", "fermare", "disiscrivimi"}),
+    "nl": frozenset({"stop", "stoppen", "afmelden"}),
+    "pl": frozenset({"stop", "wypisz", "zatrzymaj"}),
+    "ro": frozenset({"stop", "opriți", "oprește", "dezabonare"}),
+    "ru": frozenset({"стоп", "остановить", "отписаться"}),
+    "sw": frozenset({"acha", "simama", "sitisha"}),
+    "tr": frozenset({"dur", "durdur", "durdurun"}),
+    "uk": frozenset({"стоп", "зупинити", "відписатися"}),
+    "vi": frozenset({"dừng", "dừng lại", "ngừng"}),
+    "zh": frozenset({"停", "停止", "退订", "退訂"}),
 }
-"""Each as it is when folded to lower case. STOP itself counts in every language."""
+"""Whatever their case and accents. STOP itself counts in every language; words that could cancel a visit don't."""
+_FOLDED: Final = {language: frozenset(map(search_term, words)) for language, words in STOP_WORDS.items()}
 
 
 def say(word: Word, language: str) -> str:
@@ -180,9 +197,9 @@ def is_stop(text: str, languages: Iterable[str]) -> bool:
 
     "Should I stop?" is a question, and goes to the clinic's staff as any other message.
     """
-    said = text.strip().rstrip(".!").strip("\"'“”„ ").casefold()
+    said = search_term(text.strip(" \n\t.!。！\"'“”„«»「」"))
     known = {_primary(language) for language in languages} | {FALLBACK}
-    return any(said in STOP_WORDS.get(language, frozenset()) for language in known)
+    return any(said in _FOLDED.get(language, frozenset()) for language in known)
 
 
 def _primary(language: str) -> str:

@@ -190,6 +190,7 @@ def test_a_tap_proves_that_a_message_of_unknown_outcome_arrived(bot: Bot, ana: P
 
     question.refresh_from_db()
     assert (question.status, question.reason, question.telegram_message_id) == (Status.SENT, "", 78)
+    assert [shown.telegram_message_id for shown in following(question, Follow.SHOWN)] == [78]
 
 
 def test_on_a_mother_s_phone_a_tap_is_the_child_s_whose_message_it_is(bot: Bot) -> None:

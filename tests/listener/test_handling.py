@@ -111,6 +111,32 @@ def test_an_answered_question_can_t_be_answered_again(bot: Bot) -> None:
     assert (again.text, other.text[:13]) == ("You have agreed already.", "This question")
 
 
+def test_who_opted_out_is_told_nothing_over_the_chat_either(bot: Bot) -> None:
+    enrolled(bot)
+    agree = button(bot, 0)
+    comes_in(bot, a_text(CHAT, "STOP"))
+    told = said(bot)
+
+    while_open = comes_in(bot, a_tap(CHAT, agree)).acknowledgement
+    Patient.objects.update(consent_asked_at=None)
+    later = comes_in(bot, a_tap(CHAT, agree)).acknowledgement
+
+    assert [tapped.text for tapped in (while_open, later) if tapped] == ["", ""]
+    assert (Patient.objects.get().consent, said(bot)) == (Consent.WITHDRAWN, told)
+
+
+def test_not_me_after_stop_still_unlinks_and_tells_the_clinic(bot: Bot) -> None:
+    patient = enrolled(bot)
+    not_me = button(bot, 1)
+    comes_in(bot, a_text(CHAT, "STOP"))
+    told = said(bot)
+
+    comes_in(bot, a_tap(CHAT, not_me))
+
+    patient.refresh_from_db()
+    assert (patient.telegram_id, said(bot)) == (None, told)
+
+
 def test_nobody_answers_for_another_chat(bot: Bot) -> None:
     patient = enrolled(bot)
 
@@ -236,6 +262,17 @@ def test_start_after_stop_gives_back_the_consent_that_was_held(bot: Bot) -> None
     patient.refresh_from_db()
     assert patient.consent == Consent.GIVEN
     assert said(bot) == ["Done: {clinic} sends", "Messages from {clinic}"]
+
+
+def test_start_gives_each_patient_of_the_chat_back_what_was_held(bot: Bot) -> None:
+    held = {"Ana Silva": Consent.GIVEN, "Ben Silva": Consent.UNKNOWN}
+    for name, consent in held.items():
+        a_patient(bot.clinic, name, telegram_id=CHAT, caregiver="Maria Silva", consent=consent)
+
+    for words in ("STOP", "STOP", "/start"):
+        comes_in(bot, a_text(CHAT, words))
+
+    assert dict(Patient.objects.values_list("name", "consent")) == held
 
 
 def test_only_the_answer_to_stop_passes_an_opt_out(bot: Bot) -> None:
