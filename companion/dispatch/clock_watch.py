@@ -1,4 +1,5 @@
-"""Watches this machine's clock: one that steps, or that differs from Telegram's Date, stops sending until it is right.
+"""Watches this machine's clock and the database server's: one that steps, or that differs from Telegram's Date, stops
+sending until it is right.
 
 DESIGN.md, One clock. It asks getMe, whose answer carries a Date whatever it says.
 """
@@ -19,27 +20,29 @@ OFF_BY = dt.timedelta(minutes=2)
 _LOOK_SECONDS = 1.0
 _ASK_SECONDS = 10.0
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
-STEPPED = (
-    "This machine's clock has jumped. Sending waits until it agrees with Telegram's; check its time service (NTP)."
-)
+STEPPED = "The clock has jumped. Sending waits until it agrees with Telegram's; check its time service (NTP)."
 
 
 async def watch(house: House, token: Callable[[], BotToken | None], on_well: Callable[[], None]) -> None:
     """Halts the house while the clock is off, and once at the start until it is known to be right."""
     house.clock_suspect = True
     while True:
-        if house.clock_suspect or abs(house.clock.stepped()) > STEP:
+        if house.clock_suspect or abs(house.step) > STEP:
             await _until_right(house, token, on_well)
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-def suspicious(server_date: dt.datetime | None) -> bool:
-    """Whether this machine's clock is too far from the Date of an answer that has just come."""
-    return server_date is not None and abs(machine_now() - server_date) > OFF_BY
+def suspicious(house: House, server_date: dt.datetime | None) -> str | None:
+    """Which clock is too far from the Date of an answer that has just come, in words."""
+    if server_date is None:
+        return None
+    if abs(machine_now() - server_date) > OFF_BY:
+        return "This machine's clock"
+    return "The database server's clock" if abs(house.told - server_date) > OFF_BY else None
 
 
 async def _until_right(house: House, token: Callable[[], BotToken | None], on_well: Callable[[], None]) -> None:
-    stepped = abs(house.clock.stepped()) > STEP
+    stepped = abs(house.step) > STEP
     house.halted = STEPPED if stepped else "The clock is being compared with Telegram's."
     pauses = iter(_PAUSES)
     pause = _PAUSES[-1]
@@ -47,9 +50,10 @@ async def _until_right(house: House, token: Callable[[], BotToken | None], on_we
         pause = next(pauses, _PAUSES[-1])
         await asyncio.sleep(pause)
     if stepped:
-        log.warning("the clock has a new base", seconds=house.clock.stepped().total_seconds())
-        house.clock.rebase(house.clock.now() + house.clock.stepped() if house.machine_clock else house.clock.now())
+        log.warning("the clock has a new base", seconds=house.step.total_seconds())
+        house.clock.rebase(house.told)
         house.clock.accept_step()
+        house.database_step = dt.timedelta()
     house.halted, house.clock_suspect = None, False
     on_well()
 
@@ -65,7 +69,7 @@ async def _agrees(house: House, token: BotToken | None) -> bool:
         if failure.outcome.error_code is None:
             return False
         date = failure.outcome.server_date
-    if suspicious(date):
-        house.halted = "This machine's clock differs from Telegram's by minutes. Sending waits; check its time service."
+    if which := suspicious(house, date):
+        house.halted = f"{which} differs from Telegram's by minutes. Sending waits; check its time service."
         return False
     return True

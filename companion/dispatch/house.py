@@ -4,6 +4,7 @@ Not here: any decision about a Message.
 """
 
 import asyncio
+import datetime as dt
 import random
 import time
 from collections.abc import Callable
@@ -34,6 +35,8 @@ class House:
     on_wire: int = 0
     machine_clock: bool = True
     """Whether the machine's clock is the one clock (SQLite)."""
+    database_step: dt.timedelta = dt.timedelta()
+    """How far the database server's clock has moved against ours: more than STEP, hence not taken over yet."""
     clock_suspect: bool = True
     halted: str | None = None
     """Why nothing is begun at present (the machine's clock is off), in words; None: nothing is wrong."""
@@ -42,6 +45,16 @@ class House:
     def free(self) -> int:
         """How many more Attempts may be begun now."""
         return self.concurrency - self.on_wire
+
+    @property
+    def step(self) -> dt.timedelta:
+        """By how much the one clock, or else this machine's, has stepped: what is larger."""
+        return max(self.clock.stepped(), self.database_step, key=abs)
+
+    @property
+    def told(self) -> dt.datetime:
+        """The one clock as it now stands, a step included."""
+        return self.clock.now() + (self.clock.stepped() if self.machine_clock else self.database_step)
 
     @property
     def lease_margin(self) -> float:

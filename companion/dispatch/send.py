@@ -81,7 +81,7 @@ async def _request(house: House, line: Line, begun: Begun, seconds: float, slot:
 
 def _tell(house: House, begun: Begun, outcome: Outcome) -> None:
     metrics.ATTEMPTS.labels(outcome=outcome.kind.value).inc()
-    if suspicious(outcome.server_date):
+    if suspicious(house, outcome.server_date):
         house.clock_suspect = True
     if outcome.kind is Kind.SENT:
         lane = Lane(begun.lane).name.lower()

@@ -16,12 +16,14 @@ from companion.planning import drafts, recipients
 from companion.planning.drafts import Draft
 from companion.planning.occurrences import Coming, coming, times_of
 from companion.planning.writing import Plan, insert
-from companion.schedules.models import IfUnknown, Lane, Quiet, Schedule, State, Version
+from companion.schedules.models import IfUnknown, Lane, Message, Quiet, Schedule, State, Status, Version
 from companion.times import walls
 from companion.times.workdays import WhenAvoided
 
 Turn = Callable[[], AbstractContextManager[object]]
 HORIZON = dt.timedelta(hours=48)
+_OVER_AFTER = dt.timedelta(minutes=10)
+"""By then the last Message of a Schedule has mostly left: it is asked whether there is nothing more."""
 BATCH = 500
 """Messages made in one transaction: it holds a lock for a few milliseconds."""
 
@@ -119,7 +121,10 @@ def draft_of(schedule: Schedule) -> Draft:
 
 
 def _planned(schedule: Schedule, people: QuerySet[Patient], until: dt.datetime, now: dt.datetime) -> None:
-    """Notes how far the plan reaches and when to look again: a horizon before what comes after it; at the end, ends."""
+    """Notes how far the plan reaches and when to look again: a horizon before what comes after it.
+
+    It ends when nothing comes any more and nothing waits: a clock that is wrong ends nothing that is still to go.
+    """
     draft, times = draft_of(schedule), times_of(schedule.clinic)
     zones = recipients.zones(people, schedule.timezone, schedule.clinic.timezone)
     beyond = [one for zone in zones if (one := next(coming(draft, zone, times, after=until), None))]
@@ -128,7 +133,11 @@ def _planned(schedule: Schedule, people: QuerySet[Patient], until: dt.datetime, 
         schedule.next_plan_at = min(one.due_at for one in beyond) - HORIZON
     else:
         still = [one.due_at for zone in zones for one in coming(draft, zone, times, after=now, until=until)]
-        schedule.next_plan_at = max(still, default=None)
-        if not still:
-            schedule.state = State.ENDED
+        waits = Message.objects.filter(clinic_id=schedule.clinic_id, schedule=schedule, status=Status.PENDING)
+        if still:
+            schedule.next_plan_at = max(still) + min(schedule.late_after, _OVER_AFTER)
+        elif waits.order_by().exists():
+            schedule.next_plan_at = now + schedule.late_after
+        else:
+            schedule.next_plan_at, schedule.state = None, State.ENDED
     schedule.save(update_fields=["planned_until", "next_plan_at", "state"])

@@ -7,7 +7,7 @@ import pytest
 
 from companion.clinics.models import Bot, Clinic
 from companion.planning import drafts, edit, planner
-from companion.schedules.models import Attempt, Message, Schedule, Status
+from companion.schedules.models import Attempt, Message, Schedule, State, Status
 from companion.schedules.reasons import Reason
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_patient
 from tests.planning.days import deliver, expire, plan, run
@@ -125,6 +125,17 @@ def test_a_clock_that_jumped_and_came_back_neither_loses_nor_doubles_what_is_pla
     sent = list(Message.objects.filter(status=Status.SENT).order_by("due_at").values_list("occurrence", flat=True))
     assert sent == ["2026-12-02T09:00", "2026-12-03T09:00", "2026-12-04T09:00"][: len(sent)]
     assert len(sent) >= 3
+
+
+def test_a_clock_that_was_far_ahead_ends_nothing_that_is_still_to_go(bot: Bot) -> None:
+    once = a_series(bot.clinic, recurrence=None, starts_at="2026-12-06T09:00")
+
+    planner.plan_ahead(once.id, now=NOW + 30 * DAY)
+
+    once.refresh_from_db()
+    assert once.state == State.ACTIVE
+    run(bot, since=NOW + 5 * DAY, until=NOW + 6 * DAY)
+    assert ends() == {"12-06T09:00": Status.SENT}
 
 
 def test_a_clock_set_back_does_not_take_the_plan_back(bot: Bot) -> None:

@@ -15,6 +15,7 @@ from companion.schedules import acts
 from companion.schedules.models import Message, Schedule, State, Status
 from companion.schedules.reasons import Reason
 from tests.builders import NOW, a_caller, a_clinic, a_cohort, a_patient
+from tests.planning.days import expire
 
 pytestmark = pytest.mark.django_db
 DAY = dt.timedelta(days=1)
@@ -96,14 +97,19 @@ def test_a_schedule_with_nothing_soon_costs_the_planner_nothing() -> None:
     assert planner.due_for_planning(now=NOW + DAY, limit=10) == []
 
 
-def test_a_series_ends_when_its_last_occurrence_has_passed() -> None:
+def test_a_series_ends_when_its_last_occurrence_has_passed_and_nothing_of_it_waits() -> None:
     clinic = a_clinic()
     made = planned(clinic, a_patient(clinic), recurrence=DAILY | {"count": 1})
 
     planner.plan_ahead(made.schedule.id, now=NOW + 3 * DAY)
+    made.schedule.refresh_from_db()
+    assert made.schedule.state == State.ACTIVE
+
+    expire(now=NOW + 3 * DAY)
+    planner.plan_ahead(made.schedule.id, now=NOW + 3 * DAY)
 
     made.schedule.refresh_from_db()
-    assert made.schedule.state == State.ENDED
+    assert (made.schedule.state, made.schedule.next_plan_at) == (State.ENDED, None)
 
 
 def test_a_one_time_start_in_the_past_is_taken_while_it_is_still_good() -> None:

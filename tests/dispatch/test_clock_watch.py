@@ -1,0 +1,93 @@
+"""A clock that steps or is wrong: nothing is begun by it, nothing is called too late by it, and it heals alone."""
+
+import asyncio
+import contextlib
+import datetime as dt
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, nullcontext
+
+import pytest
+
+from companion.clinics.models import Clinic
+from companion.dispatch import clock_watch
+from companion.dispatch.begin import Limits
+from companion.dispatch.house import House
+from companion.dispatch.ledger import Ledger
+from companion.schedules.models import Status
+from companion.schedules.reasons import Reason
+from companion.service.clock import Clock, machine_now
+from companion.telegram.client import BotToken, Client
+from tests.builders import a_bot, a_clinic, a_message, a_patient
+from tests.support.services import a_service, eventually
+from tests.support.stand_in import StandIn, stand_in
+
+HOUR = dt.timedelta(hours=1)
+SECOND = dt.timedelta(seconds=1)
+TOKEN = BotToken("700000001:" + "A" * 35)
+
+
+@pytest.fixture
+def telegram() -> Iterator[StandIn]:
+    with stand_in() as server:
+        yield server
+
+
+@asynccontextmanager
+async def a_house(telegram: StandIn, *, step: dt.timedelta) -> AsyncIterator[House]:
+    """A dispatcher's on PostgreSQL, whose clock is watched; the database server's clock has stepped by so much."""
+    async with Client(telegram.url, concurrency=10) as client:
+        clock, limits = Clock(machine_now()), Limits(per_second=30.0, chat_gap=1.0)
+        house = House(clock, Ledger(nullcontext), client, limits, 10, 60.0, 60.0, machine_clock=False)
+        house.database_step = step
+        watching = asyncio.create_task(clock_watch.watch(house, lambda: TOKEN, lambda: None))
+        try:
+            yield house
+        finally:
+            watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
+
+
+async def becomes(condition: Callable[[], object]) -> None:
+    await asyncio.to_thread(eventually, condition)
+
+
+@pytest.mark.parametrize("hours", [5, -5])
+async def test_a_database_server_whose_clock_jumps_is_not_followed(telegram: StandIn, hours: int) -> None:
+    async with a_house(telegram, step=hours * HOUR) as house:
+        await becomes(lambda: house.halted and "database server's clock differs" in house.halted)
+        assert abs(house.clock.now() - machine_now()) < SECOND
+
+        house.database_step = dt.timedelta()
+        await becomes(lambda: not house.halted and not house.clock_suspect)
+
+        assert abs(house.clock.now() - machine_now()) < SECOND
+
+
+async def test_a_step_that_agrees_with_telegrams_date_is_taken_over(telegram: StandIn) -> None:
+    async with a_house(telegram, step=40 * SECOND) as house:
+        await becomes(lambda: not house.clock_suspect)
+
+        assert abs(house.clock.now() - machine_now() - 40 * SECOND) < SECOND
+        assert house.database_step == dt.timedelta()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_dispatcher_that_starts_with_a_wrong_clock_calls_nothing_too_late_by_it(
+    telegram: StandIn, product_environment: dict[str, str]
+) -> None:
+    clinic: Clinic = a_clinic()
+    a_bot(clinic)
+    # By Telegram's Date this is in time: the machine's clock is three hours ahead.
+    telegram.ahead = -3 * 3600
+    past = machine_now() - HOUR
+    message = a_message(a_patient(clinic), due_at=past, ready_at=past, late_at=past + HOUR / 2)
+
+    with a_service("dispatcher", product_environment | {"COMPANION_TELEGRAM_API_URL": telegram.url}):
+        # From the third question on, a second after the first, the sweep has run too.
+        eventually(lambda: len(telegram.asked) >= 4, "getMe, again and again")
+        message.refresh_from_db()
+        assert message.status == Status.PENDING
+
+        telegram.ahead = 0
+        eventually(lambda: (message.refresh_from_db() or message.reason) == Reason.TOO_LATE)
