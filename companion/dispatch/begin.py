@@ -4,12 +4,13 @@ import datetime as dt
 import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from companion.clinics.models import Closed
 from companion.clinics.sealed import seal, unseal
 from companion.dispatch import pace
+from companion.planning import series
 from companion.schedules import buttons, lifecycle, queue, sql, text
 from companion.schedules.buttons import Button, Rows
 from companion.schedules.last_look import End, Go, Verdict, Wait, last_look
@@ -20,6 +21,8 @@ from companion.schedules.reasons import Reason
 LOOKAHEAD = dt.timedelta(milliseconds=10)
 """Slots this far ahead are begun together; what has begun must leave, so it is little."""
 
+_Mornings = dict[tuple[uuid.UUID, str, dt.datetime], dt.datetime | None]
+"""By schedule, zone and the end of quiet hours: when what waited for that end may go; None: it is left out."""
 _GONE = dt.timedelta(seconds=5)
 _BOT = "SELECT next_slot_at, closed_until, closed_why FROM clinics_bot WHERE id = %s {lock}"
 _TAKE_SLOTS = "UPDATE clinics_bot SET next_slot_at = %s WHERE id = %s"
@@ -116,11 +119,12 @@ def _judge(
     ends: list[lifecycle.Ended] = []
     slots = iter(free)
     chats: set[int] = set()
+    mornings: _Mornings = {}
     for one in candidates:
         letter = letters.get(one.message)
         if letter is None:
             continue  # someone was faster: cancelled, edited, replanned, or the lease is over
-        verdict = _verdict(letter, chats, now, limits)
+        verdict = _verdict(letter, chats, now, limits, mornings)
         if isinstance(verdict, End):
             ends.append(lifecycle.Ended(one.message, one.lease, verdict.reason))
         elif isinstance(verdict, Wait):
@@ -156,13 +160,24 @@ def _begun(one: Candidate, letter: Letter, chat: int, words: str, slot: dt.datet
     )
 
 
-def _verdict(letter: Letter, chats: set[int], now: dt.datetime, limits: Limits) -> Verdict:
+def _verdict(letter: Letter, chats: set[int], now: dt.datetime, limits: Limits, mornings: _Mornings) -> Verdict:
     if letter.begun_already:
         return Go()
     verdict = last_look(letter.looked, now)
+    if isinstance(verdict, Wait) and verdict.restart and letter.avoiding and not letter.looked.by_hand:
+        return _on_a_working_day(letter.avoiding, letter.looked.timezone, verdict, mornings)
     if isinstance(verdict, Go) and letter.looked.telegram_id in chats:
         return Wait(now + dt.timedelta(seconds=limits.chat_gap))
     return verdict
+
+
+def _on_a_working_day(schedule: uuid.UUID, zone: str, wait: Wait, mornings: _Mornings) -> Verdict:
+    """Quiet hours that delay a Message may end on a day that its schedule avoids."""
+    key = schedule, zone, wait.until
+    if key not in mornings:
+        mornings[key] = series.morning_after(schedule, wait.until, zone)
+    until = mornings[key]
+    return replace(wait, until=until) if until else End(Reason.TOO_LATE)
 
 
 def _back(one: Candidate, letter: Letter, wait: Wait) -> Back:

@@ -97,14 +97,14 @@ def _placed(draft: Draft, wall: dt.datetime, zone: str, times: ClinicTimes) -> C
     if on != wall:
         moved = Moved.WORKING_DAY
     if draft.quiet_hours == Quiet.WAIT and (quiet_end := quiet_until(due_at, zone, times.quiet)):
-        awake = _awake_on_a_working_day(draft, quiet_end, zone, times.calendar)
+        awake = awake_on_a_working_day(draft, quiet_end, zone, times.calendar)
         if awake is None:
             return None
         due_at, moved = awake, Moved.QUIET_HOURS
     return Coming(walls.wall_name(wall), zone, due_at, moved)
 
 
-def _awake_on_a_working_day(draft: Draft, end: dt.datetime, zone: str, calendar: Calendar) -> dt.datetime | None:
+def awake_on_a_working_day(draft: Draft, end: dt.datetime, zone: str, calendar: Calendar) -> dt.datetime | None:
     """The end of quiet hours, or where that is on a day to avoid, the same time on the day it is moved to."""
     wall = walls.local(end, zone).replace(tzinfo=None, fold=0)
     day = working_day(wall.date(), draft.avoid, draft.when_avoided, calendar)

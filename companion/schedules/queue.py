@@ -67,7 +67,8 @@ SELECT m.id, m.lane, m.due_at, m.ready_at, m.late_at, m.quiet_hours, m.tries, m.
        ) AND NOT EXISTS (
            SELECT 1 FROM patients_patient w WHERE w.clinic_id = m.clinic_id AND w.telegram_id = m.telegram_id
            AND w.consent <> 'withdrawn'
-       ) END AS chat_opted_out
+       ) END AS chat_opted_out,
+       CASE WHEN s.avoid_weekends OR s.avoid_holidays OR s.avoid_closed_days THEN s.id END AS avoiding
 FROM {rows}
 {then} schedules_message m ON m.id = r.message
 {then} clinics_clinic c ON c.id = m.clinic_id
@@ -141,6 +142,8 @@ class Letter:
     """The message_id of the one whose buttons it replaces; None: it is sent anew."""
     answer_within: dt.timedelta | None
     """How long an answer to it is waited for."""
+    avoiding: uuid.UUID | None
+    """Its schedule, where that avoids some days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +225,7 @@ def _letter(row: sql.Row, chat_gap: float) -> Letter:
     (patient, patient_name, language, timezone, consent, asked_at, left_at, caregiver) = row[16:24]
     (state, clinic_name, clinic_zone, quiet_from, quiet_until, required, paused_at) = row[24:31]
     (marked, newer, chat_last_at, patient_paused, follow_kind, message_id, answer_within, chat_opted_out) = row[31:39]
+    avoiding = row[39]
     gap = dt.timedelta(seconds=60 if lane == Lane.STRANGER else chat_gap)
     looked = Looked(
         message=sql.as_uuid(message),
@@ -265,6 +269,7 @@ def _letter(row: sql.Row, chat_gap: float) -> Letter:
         edits=edits,
         # Once is enough: what reminds of an answer asks for none itself.
         answer_within=None if follow_kind in (Follow.SHOWN, Follow.REMINDER) else _length(answer_within),
+        avoiding=None if avoiding is None else sql.as_uuid(avoiding),
     )
 
 

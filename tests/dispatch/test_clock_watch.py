@@ -13,7 +13,7 @@ from companion.dispatch import clock_watch
 from companion.dispatch.begin import Limits
 from companion.dispatch.house import House
 from companion.dispatch.ledger import Ledger
-from companion.schedules.models import Status
+from companion.schedules.models import Message, Status
 from companion.schedules.reasons import Reason
 from companion.service.clock import Clock, machine_now
 from companion.telegram.client import BotToken, Client
@@ -90,4 +90,4 @@ def test_a_dispatcher_that_starts_with_a_wrong_clock_calls_nothing_too_late_by_i
         assert message.status == Status.PENDING
 
         telegram.ahead = 0
-        eventually(lambda: (message.refresh_from_db() or message.reason) == Reason.TOO_LATE)
+        eventually(lambda: Message.objects.get().reason == Reason.TOO_LATE)

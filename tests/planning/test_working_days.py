@@ -17,12 +17,13 @@ from companion.planning.draft_fields import PATIENT_ZONE
 from companion.planning.drafts import Draft
 from companion.planning.edit import Planned
 from companion.planning.occurrences import ClinicTimes, Coming, coming
-from companion.schedules.models import IfUnknown, Lane, Message, Quiet
+from companion.schedules.models import IfUnknown, Lane, Message, Quiet, Status
 from companion.times.quiet import QuietHours
 from companion.times.rule import Frequency, Recurrence
 from companion.times.walls import Moved
 from companion.times.workdays import Avoid, Calendar, WhenAvoided, is_avoided
-from tests.builders import NOW, a_caller, a_clinic, a_patient
+from tests.builders import NOW, a_bot, a_caller, a_clinic, a_patient
+from tests.planning.days import deliver, plan
 
 DAY = dt.timedelta(days=1)
 DAILY = Recurrence(Frequency.DAILY)
@@ -198,6 +199,32 @@ def planned(clinic: Clinic, **changes: Any) -> Planned:
 
 def occurrences() -> list[str]:
     return list(Message.objects.filter(status="pending").order_by("due_at").values_list("occurrence", flat=True))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("when_avoided", "status", "ready_at"),
+    [
+        ("next", Status.PENDING, dt.datetime(2026, 12, 7, 7, tzinfo=dt.UTC)),
+        ("skip", Status.FAILED, None),
+        ("previous", Status.FAILED, None),
+    ],
+)
+def test_what_is_delayed_into_a_fridays_quiet_hours_does_not_go_out_on_saturday(
+    when_avoided: str, status: Status, ready_at: dt.datetime | None
+) -> None:
+    clinic = a_clinic(country="DE")
+    bot = a_bot(clinic)
+    planned(clinic, recurrence=None, starts_at="2026-12-04T20:50", lane="broadcast", when_avoided=when_avoided)
+    just_into_them = dt.datetime(2026, 12, 4, 20, 10, tzinfo=dt.UTC)
+
+    plan(now=just_into_them - dt.timedelta(hours=4))
+
+    deliver(bot, now=just_into_them)
+
+    message = Message.objects.get()
+    assert message.status == status
+    assert ready_at is None or (message.ready_at, message.late_at) == (ready_at, ready_at + dt.timedelta(hours=12))
 
 
 @pytest.mark.django_db
