@@ -53,7 +53,7 @@ def _context(message: Message, now: dt.datetime) -> dict[str, object]:
         "wont": wording.wont_arrive(message, clinic),
         "on_its_way": queries.on_its_way(message),
         "reason": Reason(message.reason).label if message.reason else "",
-        "why": sentence(message.reason) if message.reason else "",
+        "why": _why(message),
         "by": by(message.created_by_kind, message.created_by_name)
         or (by(message.schedule.created_by_kind, message.schedule.created_by_name) if message.schedule else ""),
         "rule": series.summary(message.schedule) if message.schedule else "",
@@ -63,6 +63,12 @@ def _context(message: Message, now: dt.datetime) -> dict[str, object]:
         "again": following.of(message),
         "live": message.status == Status.PENDING and message.due_at < now + dt.timedelta(minutes=10),
     }
+
+
+def _why(message: Message) -> str:
+    if message.follows and message.reason == Reason.BY_PERSON and message.follows.answered_at:
+        return "It was not needed any more: the patient had answered."
+    return sentence(message.reason) if message.reason else ""
 
 
 def sentence_of_moment(message: Message, now: dt.datetime) -> str:

@@ -163,6 +163,18 @@ def test_the_patient_s_page_shows_the_conversation_with_its_taps(bot: Bot, ana: 
     assert "Answered: Taken" in words(client.get("/scheduled-messages?status=sent"))
 
 
+def test_a_later_that_an_answer_made_needless_says_so(bot: Bot, ana: Patient) -> None:
+    question = a_question(ana)
+    comes_in(bot, tap_on(question, 1))
+    comes_in(bot, tap_on(question, 0))
+    later = Message.objects.get(follows=question, follow_kind="later")
+
+    shown = words(signed_in(bot.clinic).get(f"/scheduled-messages/{later.id}"))
+
+    assert "It was not needed any more: the patient had answered." in shown
+    assert "The first message" in shown
+
+
 def test_the_form_plans_buttons_and_the_time_to_wait(clinic_with_ana: tuple[Clinic, Patient]) -> None:
     clinic, ana = clinic_with_ana
     client = signed_in(clinic)
