@@ -4,32 +4,20 @@ Whether a failed request left comes from our own writing of its body, never from
 retries, follows no redirect, knows no rate (dispatch paces), and lets no token or text into an exception or a log.
 """
 
-import asyncio
-import json
 import re
-import ssl
+import time
 from types import TracebackType
 from typing import Final, Self
+from urllib.parse import urlsplit
 
-import aiohttp
-from aiohttp import hdrs
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http_exceptions import HttpProcessingError
-from yarl import URL
+import orjson
 
+from companion.telegram.connection import HttpAnswer, NoAnswer
 from companion.telegram.outcomes import Answer, Kind, Outcome, answer_of, outcome_of_answer, outcome_of_edit
-
-CONNECT_SECONDS: Final = 10.0
-"""The most that getting a connection may take: name, TCP and TLS; never more than the request's own time-out."""
-KEEP_ALIVE_SECONDS: Final = 10.0
-"""An idle connection is given up after this: long before a server would, so that a request never meets its closing."""
-ANSWER_BYTES: Final = 16 * 2**20
-"""A longer answer isn't read to its end; the largest real ones are updates, far below."""
-HELD_BACK: Final = "held back: its time to leave was over"
-"""The note of a request that the client itself kept from leaving, see `leave_by`."""
+from companion.telegram.pool import HELD_BACK as HELD_BACK
+from companion.telegram.pool import Pool
 
 _TOKEN = re.compile(r"([0-9]{1,20}):[A-Za-z0-9_-]+")
-_HEADERS: Final = {"Accept": "application/json", "User-Agent": "companion"}
 
 
 class BotToken:
@@ -66,37 +54,6 @@ class CallFailed(Exception):
         self.outcome: Final = outcome
 
 
-class _Body(aiohttp.BytesPayload):
-    """A request's body that knows whether it was handed to the connection; aiohttp sends the head with its first byte.
-
-    Past `leave_by` (the loop's clock) it refuses to be written, and once withdrawn it can't leave any more.
-    """
-
-    def __init__(self, body: bytes, leave_by: float) -> None:
-        super().__init__(body, content_type="application/json")
-        self.leave_by = leave_by
-        self.left = False
-        self.held_back = False
-
-    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        if self.held_back or asyncio.get_running_loop().time() > self.leave_by:
-            self.held_back = True
-            raise aiohttp.ClientConnectionError(HELD_BACK)
-        transport = writer.transport if isinstance(writer, aiohttp.http.StreamWriter) else None
-        if transport is None or transport.is_closing():
-            raise aiohttp.ServerDisconnectedError
-        self.left = True
-        await super().write_with_length(writer, content_length)
-
-
-class _NoAnswer(Exception):
-    """The request ended without an HTTP status. Its outcome is all that is kept of aiohttp's exception."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome.note)
-        self.outcome: Final = outcome
-
-
 class Client:
     """One pool of connections to one Bot API server, for any number of bots: `async with Client(url) as client`.
 
@@ -105,27 +62,22 @@ class Client:
     """
 
     def __init__(self, api_url: str, concurrency: int = 100) -> None:
-        if not re.match(r"https?://[^/?#]+", api_url) or re.search(r"[?#\s]", api_url):
+        if not re.match(r"https?://[^/?#]+", api_url) or re.search(r"[?#@\s]", api_url):
             raise ValueError("The Bot API's address must be an http or https URL without a query.")
-        self._base: Final = URL(api_url.rstrip("/"))
+        self._url: Final = urlsplit(api_url.rstrip("/"))
         self._concurrency: Final = concurrency
-        self._urls: Final[dict[tuple[BotToken, str], URL]] = {}
-        self._session: aiohttp.ClientSession | None = None
+        self._heads: Final[dict[tuple[BotToken, str], bytes]] = {}
+        self._pool: Pool | None = None
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(
-            limit=self._concurrency, keepalive_timeout=KEEP_ALIVE_SECONDS, ttl_dns_cache=60, enable_cleanup_closed=False
-        )
-        self._session = aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), headers=_HEADERS, json_serialize=json.dumps
-        )
+        self._pool = Pool(self._url, self._concurrency)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
+        if self._pool is not None:
+            self._pool.close()
 
     async def send_message(
         self,
@@ -140,8 +92,8 @@ class Client:
     ) -> Outcome:
         """Sends a plain text without link previews; `timeout` (seconds) covers everything from the first step on.
 
-        The request doesn't leave once the time-out is over, nor after `leave_by` (an instant of the running loop's
-        `time()`, which is `time.monotonic()`): the Outcome is then TRANSIENT with the note HELD_BACK.
+        The request doesn't leave once the time-out is over, nor after `leave_by` (an instant of `time.monotonic()`):
+        the Outcome is then TRANSIENT with the note HELD_BACK.
         """
         params: dict[str, object] = {"chat_id": chat_id, "text": text, "link_preview_options": {"is_disabled": True}}
         if reply_markup is not None:
@@ -149,10 +101,10 @@ class Client:
         if protect:
             params["protect_content"] = True
         try:
-            status, body, date = await self._post(token, "sendMessage", params, timeout, leave_by)
-        except _NoAnswer as failure:
-            return failure.outcome
-        return outcome_of_answer(status, body, date)
+            answer = await self._post(token, "sendMessage", params, timeout, leave_by)
+        except NoAnswer as failure:
+            return _outcome(failure)
+        return outcome_of_answer(answer.status, answer.body, answer.date)
 
     async def replace_buttons(
         self,
@@ -168,10 +120,10 @@ class Client:
         markup: dict[str, object] = {"inline_keyboard": rows}
         params: dict[str, object] = {"chat_id": chat_id, "message_id": message_id, "reply_markup": markup}
         try:
-            status, body, date = await self._post(token, "editMessageReplyMarkup", params, timeout, leave_by)
-        except _NoAnswer as failure:
-            return failure.outcome
-        return outcome_of_edit(status, body, date, message_id)
+            answer = await self._post(token, "editMessageReplyMarkup", params, timeout, leave_by)
+        except NoAnswer as failure:
+            return _outcome(failure)
+        return outcome_of_edit(answer.status, answer.body, answer.date, message_id)
 
     async def call(
         self,
@@ -183,84 +135,41 @@ class Client:
     ) -> Answer:
         """Any other method: Telegram's yes with its result. CallFailed when it said no, or nothing."""
         try:
-            status, body, date = await self._post(token, method, params, timeout, None)
-        except _NoAnswer as failure:
-            raise CallFailed(failure.outcome) from None
-        answer = answer_of(status, body, date)
+            said = await self._post(token, method, params, timeout, None)
+        except NoAnswer as failure:
+            raise CallFailed(_outcome(failure)) from None
+        answer = answer_of(said.status, said.body, said.date)
         if isinstance(answer, Outcome):
             raise CallFailed(answer)
         return answer
 
-    def _url(self, token: BotToken, method: str) -> URL:
-        # Building a URL costs more than the rest of a request's preparation.
-        url = self._urls.get((token, method))
-        if url is None:
-            url = URL(f"{self._base}/bot{token.reveal()}/{method}", encoded=True)
-            self._urls[token, method] = url
-        return url
-
     async def _post(
         self, token: BotToken, method: str, params: dict[str, object], seconds: float, leave_by: float | None
-    ) -> tuple[int, bytes, str | None]:
-        """Status, body (empty when it was cut off) and Date header. _NoAnswer when no status came."""
-        if self._session is None:
+    ) -> HttpAnswer:
+        """The answer whose status came; NoAnswer when none did."""
+        if self._pool is None:
             raise RuntimeError("The client is used outside its `async with`.")
-        over = asyncio.get_running_loop().time() + seconds
-        body = _Body(json.dumps(params).encode(), over if leave_by is None else min(over, leave_by))
-        status, date = None, None
-        try:
-            # Always POST: aiohttp repeats GET and the other idempotent methods by itself on a connection that closed.
-            async with self._session.post(
-                self._url(token, method), data=body, timeout=_timeout(seconds), allow_redirects=False
-            ) as response:
-                status, date = response.status, response.headers.get(hdrs.DATE)
-                return status, await _read(response), date
-        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
-            note = _note(error, body)
-        finally:
-            body.held_back = True
-        if status is not None:
-            return status, b"", date
-        raise _NoAnswer(Outcome(Kind.UNKNOWN if body.left else Kind.TRANSIENT, note=note))
+        until = time.monotonic() + seconds
+        body = orjson.dumps(params)
+        request = b"%b%d\r\n\r\n%b" % (self._head(token, method), len(body), body)
+        return await self._pool.exchange(request, until=until, leave_by=until if leave_by is None else leave_by)
+
+    def _head(self, token: BotToken, method: str) -> bytes:
+        """All of a request's head but its length, which comes last."""
+        head = self._heads.get((token, method))
+        if head is None:
+            lines = (
+                f"POST {self._url.path}/bot{token.reveal()}/{method} HTTP/1.1",
+                f"Host: {self._url.netloc}",
+                "Accept: application/json",
+                "User-Agent: companion",
+                "Content-Type: application/json",
+                "Content-Length: ",
+            )
+            head = "\r\n".join(lines).encode()
+            self._heads[token, method] = head
+        return head
 
 
-def _timeout(seconds: float) -> aiohttp.ClientTimeout:
-    # aiohttp rounds time-outs above ceil_threshold up to whole seconds, and a lease would not stand that.
-    return aiohttp.ClientTimeout(total=seconds, connect=min(seconds, CONNECT_SECONDS), ceil_threshold=seconds + 1)
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    """The body, or nothing when it is longer than any answer of the Bot API."""
-    if response.content_length is not None and response.content_length <= ANSWER_BYTES:
-        return await response.read()
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > ANSWER_BYTES:
-            response.close()
-            return b""
-    return bytes(body)
-
-
-def _note(error: Exception, body: _Body) -> str:
-    """How the connection failed, in words of ours: aiohttp's own would hold the URL, and with it the token."""
-    if body.held_back:
-        return HELD_BACK
-    if body.left:
-        when = "after the request was written"
-        return f"time-out {when}" if isinstance(error, TimeoutError) else f"cut {when}"
-    match error:
-        case TimeoutError():
-            return "connect time-out"
-        case aiohttp.ClientConnectorDNSError():
-            return "name not found"
-        case aiohttp.ClientConnectorCertificateError():
-            return "certificate not accepted"
-        case aiohttp.ClientConnectorSSLError() | ssl.SSLError():
-            return "TLS failed"
-        case ConnectionRefusedError() | aiohttp.ClientConnectorError(os_error=ConnectionRefusedError()):
-            return "connection refused"
-        case aiohttp.ClientConnectorError():
-            return "could not connect"
-        case _:
-            return "cut before the request was written"
+def _outcome(failure: NoAnswer) -> Outcome:
+    return Outcome(Kind.UNKNOWN if failure.left else Kind.TRANSIENT, note=failure.note)

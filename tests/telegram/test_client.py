@@ -4,11 +4,11 @@ import asyncio
 import json
 import logging
 import socket
+import time
 from pathlib import Path
 
 import pytest
 
-from companion.telegram import client as client_module
 from companion.telegram.client import HELD_BACK, BotToken, CallFailed, Client
 from companion.telegram.outcomes import Kind, Outcome
 from tests.telegram.servers import (
@@ -165,6 +165,41 @@ async def test_a_refusal_keeps_telegrams_words() -> None:
     assert (outcome.reason, outcome.description) == ("blocked", "Forbidden: bot was blocked by the user")
 
 
+async def test_an_answer_in_chunks_after_an_interim_one_is_read() -> None:
+    raw = b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    half = len(YES) // 2
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (YES[:half], YES[half:], b""))
+
+    outcome = await send_to(answers_raw(raw + chunks))
+
+    assert (outcome.kind, outcome.message_id) == (Kind.SENT, 7)
+
+
+async def test_an_answer_without_a_length_ends_with_the_connection() -> None:
+    outcome = await send_to(answers_raw(b"HTTP/1.0 200 OK\r\n\r\n" + YES))
+
+    assert (outcome.kind, outcome.message_id) == (Kind.SENT, 7)
+
+
+async def test_a_word_that_nobody_asked_for_is_no_answer_to_the_next_request() -> None:
+    said = asyncio.Event()
+
+    async def talks_on(connection: Connection) -> None:
+        await connection.read_request()
+        connection.answer()
+        await connection.writer.drain()
+        connection.answer(YES.replace(b"7", b"8"))
+        await connection.reader.read()
+        said.set()
+
+    async with a_server(talks_on) as server, Client(server.url) as client:
+        await client.send_message(TOKEN, 42, TEXT, timeout=5)
+        await said.wait()
+        second = await client.send_message(TOKEN, 42, TEXT, timeout=5)
+
+    assert (second.message_id, server.connections) == (7, 2)
+
+
 async def test_a_redirect_is_not_followed() -> None:
     async with a_server(answers_everything) as target:
         outcome = await send_to(answers(b"", "307 Temporary Redirect", f"Location: {target.url}"))
@@ -219,7 +254,7 @@ async def test_a_kept_connection_that_closes_on_a_request_is_unknown_and_never_r
 
 async def test_a_request_does_not_leave_after_its_time_to_leave() -> None:
     async with a_server(answers_everything) as server:
-        outcome = await send(server.url, leave_by=asyncio.get_running_loop().time() - 0.001)
+        outcome = await send(server.url, leave_by=time.monotonic() - 0.001)
 
     assert (outcome, server.requests) == (Outcome(Kind.TRANSIENT, note=HELD_BACK), [])
 
@@ -263,7 +298,6 @@ async def test_a_time_out_is_kept_to_the_fraction_of_a_second() -> None:
         await send(server.url, timeout=0.2)
 
     assert loop.time() - began < 0.9
-    assert client_module._timeout(7.3).ceil_threshold > 7.3
 
 
 @pytest.mark.parametrize(
@@ -312,7 +346,9 @@ def test_what_cannot_be_a_token_is_refused_without_being_quoted(wrong: str) -> N
     assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize("wrong", ["", "api.telegram.org", "ftp://x", "http://", "https://x?y=1", "https://x/ y"])
+@pytest.mark.parametrize(
+    "wrong", ["", "api.telegram.org", "ftp://x", "http://", "https://x?y=1", "https://a:b@x", "https://x/ y"]
+)
 def test_what_cannot_be_the_bot_apis_address_is_refused(wrong: str) -> None:
     with pytest.raises(ValueError, match="address"):
         Client(wrong)

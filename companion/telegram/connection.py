@@ -1,0 +1,154 @@
+"""One HTTP/1.1 connection (RFC 9112) to a Bot API server: one request at a time, each with what came of it.
+
+Ours and not a library's for one reason: only who writes to the connection can say whether a request left, and that is
+what "never twice" rests on. Reading answers is httptools' work. It opens no connection (pool.py does), repeats nothing.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+import httptools
+
+ANSWER_BYTES: Final = 16 * 2**20
+"""A longer answer isn't read to its end; the largest real ones are updates, far below."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """An answer whose status came: the body is empty where it was cut off, too long, or in an encoding of its own."""
+
+    status: int
+    body: bytes = field(repr=False)
+    date: str | None
+    """The Date header."""
+
+
+class NoAnswer(Exception):
+    """The request ended without an HTTP status. `left`: whether anything of it was handed to the connection."""
+
+    def __init__(self, note: str, *, left: bool) -> None:
+        super().__init__(note)
+        self.note: Final = note
+        self.left: Final = left
+
+
+class Connection(asyncio.Protocol):
+    """A protocol for `loop.create_connection`. `free` says whether it can carry the next request."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._waiting: asyncio.Future[HttpAnswer] | None = None
+        self._keep = False
+        self.idle_since = 0.0
+        """When its last answer was whole, by `time.monotonic()`."""
+        self._begin_answer()
+
+    @property
+    def free(self) -> bool:
+        """Open, and nothing under way."""
+        return self._waiting is None and self._transport is not None and not self._transport.is_closing()
+
+    async def exchange(self, request: bytes, until: float) -> HttpAnswer:
+        """Writes a whole request and reads its answer, which must be whole by `until` (`time.monotonic()`).
+
+        Raises NoAnswer. A caller that is cancelled leaves the connection closed.
+        """
+        if self._transport is None or not self.free:
+            raise NoAnswer("cut before the request was written", left=False)
+        loop = asyncio.get_running_loop()
+        self._begin_answer()
+        self._waiting = loop.create_future()
+        timer = loop.call_later(until - time.monotonic(), self._too_late)
+        self._transport.write(request)
+        try:
+            return await self._waiting
+        finally:
+            timer.cancel()
+            self._waiting = None
+            self.idle_since = time.monotonic()
+            if not self._keep:
+                self.close()
+
+    def close(self) -> None:
+        """Gives the connection up at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _begin_answer(self) -> None:
+        self._status, self._length = 0, 0
+        self._date: str | None = None
+        self._body: list[bytes] = []
+        self._keep, self._whole, self._until_close, self._readable = False, False, True, True
+
+    # asyncio's callbacks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports are none of asyncio's classes.
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self._waiting is None:
+            # Nobody asked: whatever this is, the next answer wouldn't be its request's own.
+            self.close()
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._keep = False
+            self._end("cut after the request was written")
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self._keep = False
+        self._end("cut after the request was written")
+
+    # httptools' callbacks
+
+    def on_message_begin(self) -> None:
+        if self._whole:
+            # A second answer to one request: no later one could be told from it.
+            raise ValueError("nobody asked for this")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        match name.lower():
+            case b"date":
+                self._date = value.decode("latin-1")
+            case b"content-length" | b"transfer-encoding":
+                self._until_close = False
+            case b"content-encoding":
+                self._readable = value.lower() == b"identity"
+
+    def on_headers_complete(self) -> None:
+        self._status = self._parser.get_status_code()
+
+    def on_body(self, part: bytes) -> None:
+        self._length += len(part)
+        if self._length > ANSWER_BYTES:
+            self._readable = False
+            self._end("")
+            return
+        self._body.append(part)
+
+    def on_message_complete(self) -> None:
+        if self._status < 200:
+            # An interim answer (RFC 9110, 15.2): the real one follows.
+            self._begin_answer()
+            return
+        self._keep = self._parser.should_keep_alive()
+        self._whole = True
+        self._end("")
+
+    def _too_late(self) -> None:
+        self._keep = False
+        self._end("time-out after the request was written")
+
+    def _end(self, note: str) -> None:
+        if self._waiting is None or self._waiting.done():
+            return
+        if not self._status:
+            self._waiting.set_exception(NoAnswer(note, left=True))
+            return
+        complete = self._readable and (self._whole or (self._until_close and note.startswith("cut")))
+        self._waiting.set_result(HttpAnswer(self._status, b"".join(self._body) if complete else b"", self._date))

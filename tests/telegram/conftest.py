@@ -1,0 +1,10 @@
+"""The client is tested on both event loops: the dispatcher runs on uvloop, the panel's checks on asyncio's own."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import uvloop
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
