@@ -7,7 +7,7 @@ from pytest_django import Settings
 from companion.clinics.models import Role
 from companion.schedules.models import Schedule
 from tests.builders import a_clinic, a_message, a_patient
-from tests.web.signed_in import signed_in, soon, typed
+from tests.web.signed_in import nobody, signed_in, soon, typed
 
 pytestmark = pytest.mark.django_db
 
@@ -29,6 +29,11 @@ ADDRESSES = [
     "/scheduled-messages/new?patient=x&cohort=%00",
     "/patients?q=%00&cohort=%00&reachable=perhaps&after=x",
     "/sandbox/99999999999999999999999",
+    "/mcp?part=x",
+    "/mcp/retry/%00",
+    "/mcp/retry/opted_out",
+    "/mcp/unknown/x/resend",
+    f"/mcp/unknown/{nobody()}/perhaps",
     "/accounts/login/?next=%00",
     "/sign-in/%00/x-y",
 ]
@@ -51,6 +56,16 @@ def test_no_address_breaks_a_page(client: Client, settings: Settings, address: s
 
 
 WRONG = ["", "\0", "x" * 5000, "\ud83d", "-1", "9" * 30, "<script>", "{", "😀" * 3000]
+
+
+@pytest.mark.parametrize("value", WRONG, ids=range(len(WRONG)))
+def test_no_value_breaks_the_alerts_forms(client: Client, value: str) -> None:
+    wrong = value.encode("utf-8", "replace").decode()
+    forms = {"me": "telegram_id", "webhook": "url", "test": "way"}
+
+    answers = [client.post(f"/mcp/alerts/{form}", {field: wrong}).status_code for form, field in forms.items()]
+
+    assert max(answers) < 500
 
 
 @pytest.mark.parametrize("value", WRONG, ids=range(len(WRONG)))
