@@ -206,6 +206,17 @@ def test_cards_are_printed_for_the_ticked_and_for_a_cohort() -> None:
     assert of_cohort["Cache-Control"] == "no-store"
 
 
+def test_without_a_bot_there_are_no_cards_and_the_way_on_is_said_where_one_is() -> None:
+    clinic = a_clinic()
+    cohort = a_cohort(clinic, "Heart", a_patient(clinic, telegram_id=None))
+
+    asked = {"cohort": str(cohort.id), "next": "/patients/cohorts"}
+    answer = signed_in(clinic).post("/patients/cards", asked, follow=True)
+
+    assert answer.redirect_chain[-1][0] == "/patients/cohorts"
+    assert "No bot is connected" in words(answer)
+
+
 def test_an_enrolment_that_went_wrong_is_told_on_the_list_and_on_the_patient_s_page_until_seen_to() -> None:
     clinic = a_clinic()
     patient = a_patient(clinic, telegram_id=None)
