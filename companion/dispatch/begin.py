@@ -40,6 +40,7 @@ class Limits:
 class Begun:
     """An Attempt that is written down and must now leave at its slot."""
 
+    bot: uuid.UUID
     candidate: Candidate
     chat: int
     text: str
@@ -51,6 +52,8 @@ class Begun:
     """Attempts before this one."""
     if_unknown: str
     resends: int
+    in_trouble: bool
+    """Whether the patient bears a mark, which a success clears."""
     edits: int | None = None
     """Its buttons replace those of this message; None: it is sent anew."""
     answer_within: dt.timedelta | None = None
@@ -82,7 +85,7 @@ def begin_round(bot: uuid.UUID, candidates: Sequence[Candidate], limits: Limits,
     if not free and next_slot_at:
         return Round((), frozenset(), next_slot_at, None, "")
     letters = {one.looked.message: one for one in queue.look(candidates, now=now, chat_gap=limits.chat_gap)}
-    begun, begins, backs, ends = _judge(candidates, letters, free, now, limits)
+    begun, begins, backs, ends = _judge(bot, candidates, letters, free, now, limits)
     queue.begin(begins)
     queue.give_back(backs)
     lifecycle.end(ends, now=now)
@@ -106,6 +109,7 @@ def take_slot(bot: uuid.UUID, limits: Limits, *, now: dt.datetime) -> dt.datetim
 
 
 def _judge(
+    bot: uuid.UUID,
     candidates: Sequence[Candidate],
     letters: dict[uuid.UUID, Letter],
     free: list[dt.datetime],
@@ -135,16 +139,17 @@ def _judge(
                 ends.append(lifecycle.Ended(one.message, one.lease, Reason.REJECTED))
                 continue
             chats.add(chat)
-            begun.append(_begun(one, letter, chat, words, slot))
+            begun.append(_begun(bot, one, letter, chat, words, slot))
             if not letter.begun_already:
                 begins.append(Begin(one.message, one.attempt, slot, seal(words, "schedules.Attempt.text"), chat))
     return begun, begins, backs, ends
 
 
-def _begun(one: Candidate, letter: Letter, chat: int, words: str, slot: dt.datetime) -> Begun:
+def _begun(bot: uuid.UUID, one: Candidate, letter: Letter, chat: int, words: str, slot: dt.datetime) -> Begun:
     tries = letter.looked.tries - (1 if letter.begun_already else 0)
     looked = letter.looked
     return Begun(
+        bot,
         one,
         chat,
         words,
@@ -157,6 +162,7 @@ def _begun(one: Candidate, letter: Letter, chat: int, words: str, slot: dt.datet
         resends=letter.resends,
         edits=letter.edits,
         answer_within=letter.answer_within,
+        in_trouble=letter.in_trouble,
     )
 
 

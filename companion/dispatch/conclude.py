@@ -5,6 +5,7 @@ One table; pure but for the seal. When to try again is decided here, too.
 
 import datetime as dt
 import random
+import uuid
 from dataclasses import dataclass, replace
 
 from companion.clinics.models import Closed
@@ -42,10 +43,12 @@ class Closing:
 class Conclusion:
     """All that is written down of one Attempt's end."""
 
+    bot: uuid.UUID
     record: Record
     trouble: Trouble | None
     """The patient's mark from now on; `Trouble.NONE` clears it, None leaves it."""
     closing: Closing | None
+    """Of the bot, for all dispatchers."""
 
 
 def conclude(begun: Begun, outcome: Outcome, *, now: dt.datetime, failures: int, dice: random.Random) -> Conclusion:
@@ -54,32 +57,34 @@ def conclude(begun: Begun, outcome: Outcome, *, now: dt.datetime, failures: int,
         case Kind.SENT:
             record = _record(begun, outcome, now, AttemptOutcome.SENT, Status.SENT)
             answer_by = now + begun.answer_within if begun.answer_within else None
-            return Conclusion(replace(record, answer_by=answer_by), Trouble.NONE, None)
+            trouble = Trouble.NONE if begun.in_trouble else None
+            return Conclusion(begun.bot, replace(record, answer_by=answer_by), trouble, None)
         case Kind.PERMANENT:
             reason = Reason(outcome.reason or Reason.REJECTED)
             record = _record(begun, outcome, now, AttemptOutcome.PERMANENT, Status.FAILED, reason)
-            return Conclusion(record, _TROUBLES.get(reason), None)
+            return Conclusion(begun.bot, record, _TROUBLES.get(reason), None)
         case Kind.TOO_MANY:
             until = now + dt.timedelta(seconds=outcome.retry_after or 1.0)
             record = _record(begun, outcome, now, AttemptOutcome.TOO_MANY, Status.PENDING, ready_at=until)
-            return Conclusion(record, None, Closing(until, Closed.RETRY_AFTER))
+            return Conclusion(begun.bot, record, None, Closing(until, Closed.RETRY_AFTER))
         case Kind.UNAUTHORIZED:
             record = _record(begun, outcome, now, AttemptOutcome.UNAUTHORIZED, Status.PENDING, ready_at=now)
-            return Conclusion(record, None, Closing(now + ASK_AGAIN, Closed.UNAUTHORIZED))
+            return Conclusion(begun.bot, record, None, Closing(now + ASK_AGAIN, Closed.UNAUTHORIZED))
         case Kind.TRANSIENT:
             again = now + dt.timedelta(seconds=_pause(begun.tries, dice))
             record = _record(begun, outcome, now, AttemptOutcome.TRANSIENT, Status.PENDING, ready_at=again)
-            return Conclusion(record, None, _circuit(failures + 1, now))
+            return Conclusion(begun.bot, record, None, _circuit(failures + 1, now))
         case Kind.UNKNOWN:
             status, reason_or_none = after_unknown(begun.if_unknown, begun.resends)
             record = _record(begun, outcome, now, AttemptOutcome.UNKNOWN, status, reason_or_none, ready_at=now)
-            return Conclusion(record, None, None)
+            return Conclusion(begun.bot, record, None, None)
 
 
 def never_left(begun: Begun, *, now: dt.datetime, note: str) -> Conclusion:
     """The Attempt was written down, but its time to leave was over before anything was written to the wire."""
     outcome = Outcome(Kind.TRANSIENT, note=note)
-    return Conclusion(_record(begun, outcome, now, AttemptOutcome.NEVER_LEFT, Status.PENDING, ready_at=now), None, None)
+    record = _record(begun, outcome, now, AttemptOutcome.NEVER_LEFT, Status.PENDING, ready_at=now)
+    return Conclusion(begun.bot, record, None, None)
 
 
 def _record(

@@ -67,20 +67,17 @@ class House:
 
 
 class Results:
-    """Gathers conclusions while the ledger is busy, hands them over as one entry; `on_written` hears of each group."""
+    """Gathers conclusions while the ledger is busy, and hands them over as one entry."""
 
-    def __init__(self, ledger: Ledger, on_written: Callable[[], None]) -> None:
+    def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._on_written = on_written
-        self._waiting: list[tuple[Conclusion, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[Conclusion, Callable[[Conclusion], None]]] = []
         self._some = asyncio.Event()
 
-    async def write(self, conclusion: Conclusion) -> None:
-        """Returns once the conclusion is committed."""
-        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def add(self, conclusion: Conclusion, written: Callable[[Conclusion], None]) -> None:
+        """Takes a conclusion in; `written` is called once it is committed."""
         self._waiting.append((conclusion, written))
         self._some.set()
-        await asyncio.shield(written)
 
     async def run(self) -> None:
         """Hands over what is there, again and again, until it is cancelled."""
@@ -88,9 +85,6 @@ class Results:
             await self._some.wait()
             self._some.clear()
             group, self._waiting = self._waiting, []
-            conclusions = [conclusion for conclusion, _ in group]
-            await self._ledger.do(partial(settle, conclusions))
-            for _, written in group:
-                if not written.done():
-                    written.set_result(None)
-            self._on_written()
+            await self._ledger.do(partial(settle, [conclusion for conclusion, _ in group]))
+            for conclusion, written in group:
+                written(conclusion)

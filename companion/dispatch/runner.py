@@ -12,7 +12,7 @@ from companion.clinics.keys import new_id
 from companion.clinics.models import Closed
 from companion.dispatch import begin, feed, settle
 from companion.dispatch.begin import LOOKAHEAD, Begun, Round
-from companion.dispatch.conclude import ASK_AGAIN, Closing
+from companion.dispatch.conclude import ASK_AGAIN, Closing, Conclusion
 from companion.dispatch.feed import Feed, Held
 from companion.dispatch.house import House, Results
 from companion.dispatch.send import Line, deliver
@@ -54,7 +54,10 @@ class Runner:
         self._rung = True
         self._retired = False
         self._more = False
+        self._claiming: asyncio.Task[None] | None = None
         self._sending: set[asyncio.Task[None]] = set()
+        self._open = 0
+        """Attempts that are begun and not yet written down as ended."""
 
     def refresh(self, bot: BotRow) -> None:
         """Takes over what the Bot row says now."""
@@ -77,8 +80,12 @@ class Runner:
         while not (self.house.stopping.is_set() or self._retired):
             self.ring.clear()
             await self._rest(await self._step())
+        if self._claiming:
+            await self._claiming
         await self._give_back(self.feed.clear())
-        await asyncio.gather(*self._sending)
+        while self._open:
+            self.ring.clear()
+            await self.ring.wait()
 
     async def _rest(self, seconds: float) -> None:
         if seconds <= 0:
@@ -97,8 +104,11 @@ class Runner:
         if (closed := await self._closed(now)) > 0:
             return closed
         await self._give_back(self.feed.stale(_reserve(self.house)))
-        if self._rung or self._claim_at is None or now >= self._claim_at or self._has_room_for_more():
-            await self._claim()
+        if self._claiming and self._claiming.done():
+            self._claiming.result()
+            self._claiming = None
+        if self._claiming is None and self._wants_to_claim(now):
+            self._claiming = asyncio.create_task(self._claim())
         return await self._begin()
 
     async def _closed(self, now: dt.datetime) -> float:
@@ -123,16 +133,23 @@ class Runner:
         log.info("the bot's token is accepted again", bot=str(self.bot.id))
         return 0
 
+    def _wants_to_claim(self, now: dt.datetime) -> bool:
+        return self._rung or self._claim_at is None or now >= self._claim_at or self._has_room_for_more()
+
     async def _claim(self) -> None:
+        """Runs beside the beginning, so that neither waits for the other."""
         # Before the claim: whoever rings while it runs may have come too late for it.
         self._rung = False
         room = {lane: self.feed.room_for(lane) for lane in Lane.values}
         lease, lease_end = new_id(), self.house.lease_end()
-        got = await self.house.ledger.do(
-            lambda: feed.claim_ahead(
-                self.bot.clinic, room, now=self.house.clock.now(), lease=lease, seconds=self.house.lease_seconds
+        try:
+            got = await self.house.ledger.do(
+                lambda: feed.claim_ahead(
+                    self.bot.clinic, room, now=self.house.clock.now(), lease=lease, seconds=self.house.lease_seconds
+                )
             )
-        )
+        finally:
+            self.ring.set()
         self.feed.add(got.claimed, lease_end)
         self._more = got.more
         wake = self.house.clock.now() + dt.timedelta(seconds=self.house.wake_seconds)
@@ -169,6 +186,7 @@ class Runner:
         self.house.on_wire -= len(taken) - len(begun)
         for held in taken:
             if one := begun.get(held.claimed.id):
+                self._open += 1
                 task = asyncio.create_task(self._see_through(one, held.lease_end))
                 self._sending.add(task)
                 task.add_done_callback(self._sending.discard)
@@ -176,13 +194,21 @@ class Runner:
     async def _see_through(self, begun: Begun, lease_end: float) -> None:
         try:
             conclusion = await deliver(self.house, self.line, begun, lease_end, self._new_slot)
-            await self.results.write(conclusion)
-            self._claim_by(conclusion.record.ready_at)
-            if conclusion.closing:
-                await self._close(conclusion.closing)
-        finally:
-            self.house.on_wire -= 1
-            self.ring.set()
+        except BaseException:
+            self._one_less()
+            raise
+        self.results.add(conclusion, self._written)
+
+    def _written(self, conclusion: Conclusion) -> None:
+        self._claim_by(conclusion.record.ready_at)
+        if conclusion.closing:
+            self._closed_for_now(conclusion.closing)
+        self._one_less()
+
+    def _one_less(self) -> None:
+        self.house.on_wire -= 1
+        self._open -= 1
+        self.ring.set()
 
     async def _new_slot(self) -> dt.datetime:
         return await self.house.ledger.do(
@@ -191,6 +217,9 @@ class Runner:
 
     async def _close(self, closing: Closing) -> None:
         await self.house.ledger.do(lambda: settle.close(self.bot.id, closing))
+        self._closed_for_now(closing)
+
+    def _closed_for_now(self, closing: Closing) -> None:
         self.bot = _with_closing(self.bot, closing)
         log.warning("the bot is closed for now", bot=str(self.bot.id), why=closing.why.value)
 
@@ -212,8 +241,9 @@ class Runner:
         """Seconds until the next Message's time or the next claim; when blocked, a finished Attempt rings."""
         if blocked:
             return self.house.wake_seconds
-        times = [at for at in (self.feed.next_at(), self._claim_at) if at is not None]
-        return self._seconds_to(min(times)) if times else 0
+        claim_at = None if self._claiming else self._claim_at
+        times = [at for at in (self.feed.next_at(), claim_at) if at is not None]
+        return self._seconds_to(min(times)) if times else self.house.wake_seconds
 
     def _seconds_to(self, at: dt.datetime) -> float:
         # A moment more than nothing: a timer that fires a hair early must not spin.

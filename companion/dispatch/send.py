@@ -64,7 +64,7 @@ async def _request(house: House, line: Line, begun: Begun, seconds: float, slot:
     paced = house.limits.per_second <= pace.UNPACED
     # From the slot on, not from now: what the event loop has lost already counts as lateness.
     late_already = (house.clock.now() - slot).total_seconds()
-    leave_by = asyncio.get_running_loop().time() - late_already + pace.LATENESS if paced else None
+    leave_by = time.monotonic() - late_already + pace.LATENESS if paced else None
     if begun.edits is not None:
         return await house.client.replace_buttons(
             line.token, begun.chat, begun.edits, begun.buttons or [], timeout=seconds, leave_by=leave_by

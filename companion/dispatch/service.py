@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 
 import structlog
+import uvloop
 from django.conf import settings
 from django.db import connection
 
@@ -38,7 +39,7 @@ def run() -> None:
     if connection.vendor != "postgresql":
         lock = process.hold_lock(settings.DATA_DIR / "dispatcher.lock")
     with lock:
-        asyncio.run(Service().run())
+        uvloop.run(Service().run())
 
 
 class Service:
@@ -62,7 +63,7 @@ class Service:
         )
         self.runners: dict[str, tuple[Runner, asyncio.Task[None]]] = {}
         self.planner = PlanLoop(self.clock, turn, own.wake_seconds, self._ring_from_thread)
-        self.results = Results(self.ledger, lambda: None)
+        self.results = Results(self.ledger)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._bots_changed = asyncio.Event()
         self._knows_bots = False

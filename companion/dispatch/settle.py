@@ -16,7 +16,7 @@ WHERE patients_patient.id = m.patient_id AND patients_patient.trouble <> r.troub
 
 
 def settle(conclusions: Sequence[Conclusion]) -> None:
-    """Writes down what came of these Attempts."""
+    """Writes down what came of these Attempts, and closes the bots that may not go on."""
     lifecycle.record([one.record for one in conclusions])
     marks: list[dict[str, sql.Value]] = [
         {"message": one.record.message, "trouble": one.trouble.value, "at": one.record.at}
@@ -26,6 +26,9 @@ def settle(conclusions: Sequence[Conclusion]) -> None:
     if marks:
         rows = sql.rows({"message": "uuid", "trouble": "text", "at": "timestamptz"})
         sql.run(_MARK_PATIENTS.format(rows=rows), (sql.parameter(marks),))
+    for one in conclusions:
+        if one.closing is not None:
+            close(one.bot, one.closing)
 
 
 def close(bot: uuid.UUID, closing: Closing) -> None:

@@ -68,7 +68,7 @@ SELECT m.id, m.lane, m.due_at, m.ready_at, m.late_at, m.quiet_hours, m.tries, m.
            SELECT 1 FROM patients_patient w WHERE w.clinic_id = m.clinic_id AND w.telegram_id = m.telegram_id
            AND w.consent <> 'withdrawn'
        ) END AS chat_opted_out,
-       CASE WHEN s.avoid_weekends OR s.avoid_holidays OR s.avoid_closed_days THEN s.id END AS avoiding
+       CASE WHEN s.avoid_weekends OR s.avoid_holidays OR s.avoid_closed_days THEN s.id END AS avoiding, p.trouble
 FROM {rows}
 {then} schedules_message m ON m.id = r.message
 {then} clinics_clinic c ON c.id = m.clinic_id
@@ -144,6 +144,7 @@ class Letter:
     """How long an answer to it is waited for."""
     avoiding: uuid.UUID | None
     """Its schedule, where that avoids some days."""
+    in_trouble: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +226,7 @@ def _letter(row: sql.Row, chat_gap: float) -> Letter:
     (patient, patient_name, language, timezone, consent, asked_at, left_at, caregiver) = row[16:24]
     (state, clinic_name, clinic_zone, quiet_from, quiet_until, required, paused_at) = row[24:31]
     (marked, newer, chat_last_at, patient_paused, follow_kind, message_id, answer_within, chat_opted_out) = row[31:39]
-    avoiding = row[39]
+    avoiding, trouble = row[39:41]
     gap = dt.timedelta(seconds=60 if lane == Lane.STRANGER else chat_gap)
     looked = Looked(
         message=sql.as_uuid(message),
@@ -270,6 +271,7 @@ def _letter(row: sql.Row, chat_gap: float) -> Letter:
         # Once is enough: what reminds of an answer asks for none itself.
         answer_within=None if follow_kind in (Follow.SHOWN, Follow.REMINDER) else _length(answer_within),
         avoiding=None if avoiding is None else sql.as_uuid(avoiding),
+        in_trouble=bool(trouble),
     )
 
 

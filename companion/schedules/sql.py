@@ -4,20 +4,29 @@ Lists of rows come in as one JSON parameter, so that a statement's text, and wit
 """
 
 import datetime as dt
-import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
+import orjson
 from django.db import connection
 
 Value = str | int | bool | None | uuid.UUID | dt.datetime
 Row = tuple[object, ...]
 Parameters = Sequence[Any]  # what a driver takes, which is more than one type can say
 
-_SQLITE_TYPES = {"uuid": "TEXT", "timestamptz": "TEXT", "text": "TEXT", "bigint": "INTEGER", "bytea": "TEXT"}
+# How each type's JSON becomes what the ORM stores.
+_SQLITE_FORMS = {
+    "uuid": "replace({value}, '-', '')",
+    "timestamptz": "{value}",
+    "text": "{value}",
+    "bigint": "CAST({value} AS INTEGER)",
+    "bytea": "{value}",
+}
 
 
+@cache
 def is_postgresql() -> bool:
     """Whether the statements run on PostgreSQL; else it is SQLite."""
     return connection.vendor == "postgresql"
@@ -51,7 +60,9 @@ def rows(columns: Mapping[str, str]) -> str:
     if is_postgresql():
         spread = ", ".join(f"{name} {'text' if kind == 'bytea' else kind}" for name, kind in columns.items())
         return f"jsonb_to_recordset(%s::jsonb) AS r({spread})"
-    spread = ", ".join(f"CAST(value->>'$.{name}' AS {_SQLITE_TYPES[kind]}) AS {name}" for name, kind in columns.items())
+    spread = ", ".join(
+        _SQLITE_FORMS[kind].format(value=f"value->>'$.{name}'") + f" AS {name}" for name, kind in columns.items()
+    )
     return f"(SELECT {spread} FROM json_each(%s)) AS r"  # noqa: S608  (made of this room's own column names only)
 
 
@@ -73,15 +84,14 @@ def locking(clause: str) -> str:
 
 def parameter(values: Iterable[Mapping[str, Value]]) -> str:
     """The JSON for `rows`."""
-    return json.dumps(list(values), default=_plain)
+    return orjson.dumps(list(values), default=_instant_as_text, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
 
 
-def _plain(value: object) -> str:
-    if isinstance(value, dt.datetime):
-        return value.astimezone(dt.UTC).replace(tzinfo=None if not is_postgresql() else dt.UTC).isoformat(" ")
-    if isinstance(value, uuid.UUID):
-        return value.hex
-    raise TypeError(type(value).__name__)
+def _instant_as_text(value: object) -> str:
+    if not isinstance(value, dt.datetime):
+        raise TypeError(type(value).__name__)
+    utc = value.astimezone(dt.UTC)
+    return str(utc if is_postgresql() else utc.replace(tzinfo=None))
 
 
 def run(statement: str, parameters: Parameters) -> list[Row]:

@@ -20,6 +20,7 @@ from tests.builders import NOW
 def a_begun(**fields: object) -> Begun:
     candidate = Candidate(uuid.UUID(int=1), uuid.UUID(int=2), uuid.UUID(int=3))
     values: dict[str, object] = {
+        "bot": uuid.UUID(int=4),
         "candidate": candidate,
         "chat": 5_000_000_001,
         "text": "Take your tablet.",
@@ -30,6 +31,7 @@ def a_begun(**fields: object) -> Begun:
         "tries": 0,
         "if_unknown": IfUnknown.HOLD,
         "resends": 0,
+        "in_trouble": True,
     }
     return Begun(**values | fields)  # type: ignore[arg-type]  # by name
 
@@ -63,6 +65,10 @@ def test_an_outcome_decides_the_status_the_reason_and_the_patients_mark(
     found = concluded(outcome)
 
     assert (found.record.status, found.record.reason, found.trouble) == (status, reason, trouble)
+
+
+def test_a_success_writes_nothing_about_a_patient_who_bore_no_mark() -> None:
+    assert concluded(Outcome(Kind.SENT, message_id=7), in_trouble=False).trouble is None
 
 
 def test_too_many_requests_close_the_bot_for_as_long_as_telegram_says() -> None:
