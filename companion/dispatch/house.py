@@ -66,17 +66,28 @@ class House:
         return time.monotonic() + self.lease_seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A conclusion on its way into the ledger, and who hears of it."""
+
+    conclusion: Conclusion
+    handed_over: Callable[[], None]
+    """It is in the ledger's queue: whatever is begun from now on is begun after it, so its place is free."""
+    written: Callable[[Conclusion], None]
+    """It is committed."""
+
+
 class Results:
     """Gathers conclusions while the ledger is busy, and hands them over as one entry."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._waiting: list[tuple[Conclusion, Callable[[Conclusion], None]]] = []
+        self._waiting: list[Ending] = []
         self._some = asyncio.Event()
 
-    def add(self, conclusion: Conclusion, written: Callable[[Conclusion], None]) -> None:
-        """Takes a conclusion in; `written` is called once it is committed."""
-        self._waiting.append((conclusion, written))
+    def add(self, ending: Ending) -> None:
+        """Takes a conclusion in."""
+        self._waiting.append(ending)
         self._some.set()
 
     async def run(self) -> None:
@@ -85,6 +96,9 @@ class Results:
             await self._some.wait()
             self._some.clear()
             group, self._waiting = self._waiting, []
-            await self._ledger.do(partial(settle, [conclusion for conclusion, _ in group]))
-            for conclusion, written in group:
-                written(conclusion)
+            committed = self._ledger.enqueue(partial(settle, [one.conclusion for one in group]))
+            for one in group:
+                one.handed_over()
+            await asyncio.shield(committed)
+            for one in group:
+                one.written(one.conclusion)

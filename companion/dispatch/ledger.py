@@ -15,10 +15,14 @@ from typing import Generic, TypeVar
 import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
+from companion.schedules import sql
+
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 _MOST_AT_ONCE = 500
+_BUSY, _GATHER = 0.005, 0.001
+"""Seconds: an entry that comes so soon after a transaction means load, and is worth waiting so long for others."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 
 
@@ -43,6 +47,8 @@ class Ledger:
         self._turn = turn
         self._entries: queues.SimpleQueue[Entry[object] | None] = queues.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+        self._ended_at = 0.0
+        """When the last transaction ended, by the monotonic clock."""
         self.trouble: str | None = None
         """What keeps it from the database at present, in words; None: nothing."""
 
@@ -60,13 +66,21 @@ class Ledger:
 
         Raises what `work` raised, unless the database was away: then it is repeated until it succeeds.
         """
+        # Shielded: a task that is cancelled doesn't take back what may be committed already.
+        return await asyncio.shield(self.enqueue(work))
+
+    def enqueue(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        """As `do`, without waiting: entries are carried out in the order in which they came."""
         entry = Entry(work, asyncio.get_running_loop())
         self._entries.put(entry)  # type: ignore[arg-type]  # the queue holds entries of every kind
-        # Shielded: a task that is cancelled doesn't take back what may be committed already.
-        return await asyncio.shield(entry.future)
+        return entry.future
 
     def _run(self) -> None:
+        sql.go_by_indexes()
         while (first := self._entries.get()) is not None:
+            if time.monotonic() - self._ended_at < _BUSY:
+                # Under load what comes within a moment shares one commit with it.
+                time.sleep(_GATHER)
             group = [first]
             stopping = False
             while len(group) < _MOST_AT_ONCE and not self._entries.empty():
@@ -76,6 +90,7 @@ class Ledger:
                     break
                 group.append(entry)
             self._carry_out(group)
+            self._ended_at = time.monotonic()
             if stopping:
                 break
         connection.close()

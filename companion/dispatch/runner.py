@@ -14,7 +14,7 @@ from companion.dispatch import begin, feed, settle
 from companion.dispatch.begin import LOOKAHEAD, Begun, Round
 from companion.dispatch.conclude import ASK_AGAIN, Closing, Conclusion
 from companion.dispatch.feed import Feed, Held
-from companion.dispatch.house import House, Results
+from companion.dispatch.house import Ending, House, Results
 from companion.dispatch.send import Line, deliver
 from companion.schedules import queue
 from companion.schedules.lifecycle import fresh_attempt
@@ -195,19 +195,20 @@ class Runner:
         try:
             conclusion = await deliver(self.house, self.line, begun, lease_end, self._new_slot)
         except BaseException:
+            self._open -= 1
             self._one_less()
             raise
-        self.results.add(conclusion, self._written)
+        self.results.add(Ending(conclusion, self._one_less, self._written))
 
     def _written(self, conclusion: Conclusion) -> None:
         self._claim_by(conclusion.record.ready_at)
         if conclusion.closing:
             self._closed_for_now(conclusion.closing)
-        self._one_less()
+        self._open -= 1
+        self.ring.set()
 
     def _one_less(self) -> None:
         self.house.on_wire -= 1
-        self._open -= 1
         self.ring.set()
 
     async def _new_slot(self) -> dt.datetime:
