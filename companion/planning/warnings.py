@@ -13,12 +13,15 @@ from companion.patients.models import Consent, Patient, Trouble
 from companion.planning.drafts import Draft
 from companion.planning.occurrences import Coming
 from companion.planning.replan import Moves
-from companion.schedules.models import Quiet
+from companion.schedules.models import Lane, Quiet
 from companion.times import recurrence, walls
 from companion.times.quiet import QuietHours, quiet_until
 
 NAMED = 20
 """Patients named one by one in warnings of one code; the rest are counted in one more sentence."""
+_RATE_USED = 29 / 30
+"""How much of a bot's rate is used (dispatch/pace.py)."""
+_WORTH_SAYING = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +76,14 @@ def of_times(
 
 
 def of_size(draft: Draft, recipients: int) -> list[Warning]:
-    """Whether the bot's rate lets all of it leave while late is still good."""
-    seconds = recipients / max(settings.COMPANION.rate_per_second - 1, 1)
-    if seconds < draft.late_after.total_seconds():
-        return []
-    sentence = (
-        f"Sending to {recipients:,} patients takes about {seconds / 3600:.1f} hours, longer than late is still good."
-    )
-    return [Warning(None, "takes_too_long", sentence)]
+    """How long a broadcast takes at the bot's rate, and whether all of it leaves while late is still good."""
+    seconds = recipients / (settings.COMPANION.rate_per_second * _RATE_USED)
+    takes = f"Sending to {recipients:,} patients takes about {_duration(seconds)}"
+    if seconds >= draft.late_after.total_seconds():
+        return [Warning(None, "takes_too_long", f"{takes}, longer than late is still good: the rest would fail.")]
+    if draft.lane == Lane.BROADCAST and seconds >= _WORTH_SAYING:
+        return [Warning(None, "takes", f"{takes}. Reminders go before it.")]
+    return []
 
 
 def of_moves(moves: Moves) -> tuple[Warning, ...]:
@@ -91,6 +94,14 @@ def of_moves(moves: Moves) -> tuple[Warning, ...]:
         for one in moves.again_today
     ]
     return (*none, *again)
+
+
+def _duration(seconds: float) -> str:
+    minutes = max(round(seconds / 60), 1)
+    if minutes < 60:
+        return f"{minutes} minute{'' if minutes == 1 else 's'}"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
 def _passed_today(draft: Draft, zone: str, now: dt.datetime) -> bool:

@@ -5,9 +5,10 @@ import uuid
 import pytest
 
 from companion.clinics.models import Clinic
+from companion.patients.models import Patient
 from companion.schedules.models import Schedule
 from tests.api.calls import Json, Program, a_daily_schedule
-from tests.builders import a_clinic, a_cohort, a_patient, a_schedule
+from tests.builders import NOW, a_clinic, a_cohort, a_patient, a_schedule
 
 
 def planned(clinic: Clinic, api: Program, **fields: Json) -> Json:
@@ -170,6 +171,28 @@ def test_a_preview_marks_what_daylight_saving_moved(clinic: Clinic, api: Program
     first = api.post("/schedules/preview", body).json["occurrences"][0]
 
     assert (first["local"], first["moved"]) == ("2027-03-28T03:30:00+02:00", "dst_gap")
+
+
+def test_a_preview_of_a_broadcast_says_how_long_it_takes_and_what_its_lateness_cuts_off(
+    clinic: Clinic, api: Program
+) -> None:
+    people = Patient.objects.bulk_create(
+        Patient(
+            clinic=clinic, external_id=f"B{number}", name="Bea", telegram_id=6_000_000_000 + number,
+            timezone="Europe/Berlin", created_at=NOW,
+        )
+        for number in range(3500)
+    )  # fmt: skip
+    cohort = a_cohort(clinic, "All", *people)
+    body = {**a_daily_schedule(people[0], cohort=str(cohort.id), lane="broadcast"), "patients": None}
+
+    def warned(**changes: Json) -> list[Json]:
+        found = api.post("/schedules/preview", body | changes).json["warnings"]
+        return [one["message"] for one in found if one["code"].startswith("takes")]
+
+    takes = "Sending to 3,500 patients takes about 2 minutes"
+    assert warned() == [f"{takes}. Reminders go before it."]
+    assert warned(late_after="PT1M") == [f"{takes}, longer than late is still good: the rest would fail."]
 
 
 @pytest.mark.parametrize("count", ["0", "401", "many"])
