@@ -2,12 +2,12 @@
 
 import time
 
-from bench import service, table
-from bench.grounds import KINDS, Grounds
+from bench import inside, service, table
+from bench.grounds import KINDS, Database, Grounds
 from bench.server import telegram
 
 _SETTLE_SECONDS = 5.0
-_HEAD = ("pending", "of a core", "memory", "start to first heartbeat")
+_HEAD = ("waiting", "of a core", "memory", "start to first heartbeat")
 
 
 def run(grounds: Grounds, *, quick: bool) -> None:
@@ -18,11 +18,20 @@ def run(grounds: Grounds, *, quick: bool) -> None:
     with telegram() as server:
         for kind in KINDS:
             for pending in sizes:
-                with grounds.fresh(kind, pending) as database, service.dispatcher(database, server.url) as process:
-                    time.sleep(_SETTLE_SECONDS)
-                    before = process.cpu_seconds()
-                    time.sleep(seconds)
-                    busy = (process.cpu_seconds() - before) / seconds
-                    memory = f"{process.resident_megabytes():.0f} MB"
-                    rows.append((f"{kind}, {pending:,}", f"{busy:.1%}", memory, f"{process.start_seconds:.2f} s"))
+                with grounds.fresh(kind, pending) as database:
+                    rows.append(_line(f"{kind}, {pending:,} messages", database, server.url, seconds))
+            with grounds.fresh(kind) as database:
+                schedules = 10_000 if quick else 100_000
+                inside.call(database, "bench.plans:sleeping", schedules=schedules)
+                rows.append(_line(f"{kind}, {schedules:,} daily schedules", database, server.url, seconds))
     table.show(f"Idle: a dispatcher with nothing due, over {seconds} s", _HEAD, rows)
+
+
+def _line(name: str, database: Database, url: str, seconds: int) -> tuple[str, ...]:
+    with service.dispatcher(database, url) as process:
+        time.sleep(_SETTLE_SECONDS)
+        before = process.cpu_seconds()
+        time.sleep(seconds)
+        busy = (process.cpu_seconds() - before) / seconds
+        memory = f"{process.resident_megabytes():.0f} MB"
+        return name, f"{busy:.1%}", memory, f"{process.start_seconds:.2f} s"

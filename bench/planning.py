@@ -1,4 +1,4 @@
-"""How fast rules become times, and Schedules become Messages."""
+"""How fast rules become times, Schedules become Messages, and Messages move with their zone."""
 
 from bench import inside, table
 from bench.grounds import KINDS, Grounds
@@ -26,16 +26,33 @@ def _occurrences(*, quick: bool) -> None:
 
 
 def _messages(grounds: Grounds, *, quick: bool) -> None:
-    patients = 5_000 if quick else 50_000
-    rows = []
+    patients = 5_000 if quick else 100_000
+    plans, replans = [], []
     for kind in KINDS:
         with grounds.fresh(kind) as database:
-            planned = inside.call(database, "bench.plans:plan", patients=patients)
+            ours = inside.call(database, "bench.plans:plan", patients=patients)
+            moved = inside.call(database, "bench.plans:replan")
+            by_dateutil = inside.call(database, "bench.plans:dateutil_replan")
+            theirs = inside.call(database, "bench.plans:dateutil_plan")
             bare = inside.call(database, "bench.plans:bare")
-        ours, theirs = planned["messages"] / planned["seconds"], bare["messages"] / bare["seconds"]
-        memory = f"{planned['grown_megabytes']:.0f} MB"
-        rows.append((f"{kind}: bare executemany", f"{theirs:,.0f}/s", "1.00", ""))
-        rows.append((f"{kind}: planner", f"{ours:,.0f}/s", table.ratio(ours, theirs), memory))
-    note = "The planner commits every 500 messages, so that it holds nobody up; executemany commits once."
-    title = f"Planning a daily schedule for a cohort of {patients:,}: {2 * patients:,} messages"
-    table.show(title, ("", "messages", "of bare", "memory"), rows, note)
+        plans += [
+            _line(f"{kind}: bare executemany", bare, bare),
+            _line(f"{kind}: python-dateutil loop, executemany", theirs, bare),
+            _line(f"{kind}: planner", ours, bare),
+        ]
+        replans += [
+            _line(f"{kind}: python-dateutil loop, executemany", by_dateutil, by_dateutil),
+            _line(f"{kind}: planner", moved, by_dateutil),
+        ]
+    head = ("", "seconds", "messages", "times the first", "longest batch", "memory")
+    note = "The planner commits every 200 patients, so that it holds nobody up; the bare loops commit once."
+    title = f"{{}} a daily schedule of {patients:,} patients: {2 * patients:,} messages"
+    table.show(title.format("Planning"), head, plans, note)
+    table.show(title.format("Changing the zone of"), head, replans)
+
+
+def _line(name: str, figures: inside.Figures, first: inside.Figures) -> tuple[str, ...]:
+    batch = table.ms(figures["longest"]) if "longest" in figures else ""
+    memory = f"{figures['grown_megabytes']:.0f} MB" if "grown_megabytes" in figures else ""
+    seconds, rate = figures["seconds"], figures["messages"] / figures["seconds"]
+    return (name, f"{seconds:.1f}", f"{rate:,.0f}/s", table.ratio(seconds, first["seconds"]), batch, memory)

@@ -227,6 +227,7 @@ PREVIEW: Final[JsonObject] = {
             "message": "It goes out in quiet hours (21:00 to 08:00) in Europe/Lisbon.",
         }
     ],
+    "year": {"timezone": "Europe/Lisbon", "days": [{"date": "2027-03-28", "moved": False}]},
 }
 
 NEW_MESSAGE: Final[JsonObject] = {
@@ -256,6 +257,7 @@ _LISTED: Final[JsonObject] = {
     "answer_by": None,
     "follows": None,
     "follow_kind": None,
+    "summary": "Every day at 09:00, patient's local time",
     "created_by": _AUTHOR,
 }
 MESSAGE: Final[JsonObject] = {

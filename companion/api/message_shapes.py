@@ -10,6 +10,7 @@ from pydantic import Field, StrictBool, StrictStr
 from companion.api.paging import ListParameters
 from companion.api.values import Body, Id, Instant, Line, Shape
 from companion.listener.conversation import answers_of
+from companion.planning import series
 from companion.schedules.models import Attempt, Lane, Message
 from companion.schedules.queries import on_its_way
 from companion.schedules.reasons import sentence
@@ -120,6 +121,7 @@ class MessageShape(Shape):
         Literal["later", "reminder"] | None,
         Field(description="The patient asked for it later, or no answer came in time."),
     ]
+    summary: Annotated[str | None, Field(description="When its schedule goes out, in one sentence.")]
     created_by: Author | None
 
 
@@ -173,6 +175,7 @@ def _values(message: Message, text: str, answer: str | None) -> dict[str, object
         "answer_by": message.answer_by,
         "follows": message.follows_id,
         "follow_kind": message.follow_kind or None,
+        "summary": series.summary(message.schedule) if message.schedule else None,
         "created_by": _author(message),
     }
 

@@ -15,12 +15,15 @@ from companion.api.schedule_shapes import (
     RecurrenceShape,
     ScheduleShape,
     WarningShape,
+    YearDay,
+    YearShape,
 )
 from companion.clinics.models import Clinic
 from companion.planning import drafts, series
 from companion.planning.edit import Planned
 from companion.planning.preview import Preview
 from companion.planning.warnings import Warning
+from companion.planning.year import Year
 from companion.schedules import buttons
 from companion.schedules.models import Lane, Recipient, Schedule, Version
 
@@ -66,7 +69,13 @@ def preview_of(preview: Preview) -> PreviewShape:
         ],
         texts=[PatientText(patient=one.patient.id, text=one.text) for one in preview.texts],
         warnings=_warnings(preview.warnings),
+        year=_year(preview.year) if preview.year else None,
     )
+
+
+def _year(year: Year) -> YearShape:
+    days = [YearDay(date=day.date.isoformat(), moved=day.moved) for day in year.days]
+    return YearShape(timezone=year.timezone, days=days)
 
 
 def _warnings(warnings: Iterable[Warning]) -> list[WarningShape]:

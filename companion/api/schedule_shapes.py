@@ -205,9 +205,24 @@ class PatientText(Shape):
     text: str
 
 
+class YearDay(Shape):
+    """A day on which it goes out."""
+
+    date: str
+    moved: Annotated[bool, Field(description="From its own day, to a working day or the month's last.")]
+
+
+class YearShape(Shape):
+    """The year at a glance: this month and the eleven after it."""
+
+    timezone: Annotated[str, Field(description="The zone whose days these are: the first among the recipients'.")]
+    days: list[YearDay]
+
+
 class PreviewShape(Shape):
     """What a Schedule would do."""
 
     occurrences: list[ComingShape]
     texts: list[PatientText]
     warnings: list[WarningShape]
+    year: YearShape | None

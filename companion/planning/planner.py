@@ -24,8 +24,8 @@ Turn = Callable[[], AbstractContextManager[object]]
 HORIZON = dt.timedelta(hours=48)
 _OVER_AFTER = dt.timedelta(minutes=10)
 """By then the last Message of a Schedule has mostly left: it is asked whether there is nothing more."""
-BATCH = 500
-"""Messages made in one transaction: it holds a lock for a few milliseconds."""
+BATCH = 200
+"""Patients planned for in one transaction: it holds a lock for some ten milliseconds."""
 
 
 def due_for_planning(*, now: dt.datetime, limit: int) -> list[uuid.UUID]:

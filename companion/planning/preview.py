@@ -1,4 +1,7 @@
-"""What would happen: the next instants in each zone, the text as each patient gets it, warnings. Stores nothing."""
+"""What would happen: the next instants in each zone, the text as each patient gets it, the year at a glance, warnings.
+
+Stores nothing.
+"""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -9,6 +12,7 @@ from companion.planning import recipients, warnings
 from companion.planning.drafts import Draft
 from companion.planning.occurrences import Coming, next_few, times_of
 from companion.planning.warnings import Warning
+from companion.planning.year import Year, year_of
 from companion.schedules import text
 
 SHOWN_TEXTS = 20
@@ -30,6 +34,8 @@ class Preview:
     occurrences: tuple[Coming, ...]
     texts: tuple[PatientText, ...]
     warnings: tuple[Warning, ...]
+    year: Year | None
+    """The year at a glance; a one-time schedule has none."""
 
 
 def preview(clinic: Clinic, draft: Draft, *, now: dt.datetime, count: int = 5) -> Preview:
@@ -45,8 +51,9 @@ def preview(clinic: Clinic, draft: Draft, *, now: dt.datetime, count: int = 5) -
         *warnings.of_size(draft, people.order_by().count()),
         *warnings.of_people(clinic, people, now=now),
     ]
+    drawn = year_of(clinic, draft, now=now) if draft.recurrence else None
     texts = tuple(_text(clinic, draft, one, by_zone, now) for one in people.order_by("name", "id")[:SHOWN_TEXTS])
-    return Preview(tuple(one for few in by_zone.values() for one in few), texts, tuple(found))
+    return Preview(tuple(one for few in by_zone.values() for one in few), texts, tuple(found), drawn)
 
 
 def _text(

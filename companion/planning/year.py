@@ -40,6 +40,11 @@ class Year:
     timezone: str
     months: tuple[Month, ...]
 
+    @property
+    def days(self) -> list[Day]:
+        """Those on which it goes out."""
+        return [day for month in self.months for week in month.weeks for day in week if day and day.on]
+
 
 def year_of(clinic: Clinic, draft: Draft, *, now: dt.datetime) -> Year:
     """The months ahead, as the first of the recipients' zones sees them."""

@@ -17,7 +17,7 @@ from companion.clinics.refusals import Refused
 from companion.patients.models import Patient
 from companion.patients.queries import cohorts, patients
 from companion.patients.reach import unreachable_reason
-from companion.planning import drafts, edit, preview, year
+from companion.planning import drafts, edit, preview
 from companion.schedules import queries
 from companion.schedules.models import Schedule
 from companion.schedules.text import PLACEHOLDERS
@@ -206,18 +206,9 @@ def _preview(
         return {"missing": missing}
     try:
         draft = drafts.read(clinic, form.values(typed, kept=kept), now=now)
-        shown = {"preview": preview.preview(clinic, draft, now=now), "buttons": draft.buttons}
-        return shown | _year(clinic, draft, now)
+        return {"preview": preview.preview(clinic, draft, now=now), "buttons": draft.buttons}
     except Refused as no:
         return {"missing": [problem.message for problem in no.problems]}
-
-
-def _year(clinic: Clinic, draft: drafts.Draft, now: dt.datetime) -> dict[str, object]:
-    if draft.recurrence is None:
-        return {}
-    drawn = year.year_of(clinic, draft, now=now)
-    days = sum(1 for month in drawn.months for week in month.weeks for day in week if day and day.on)
-    return {"year": drawn, "days": days}
 
 
 def _missing(typed: form.Typed) -> list[str]:

@@ -8,14 +8,11 @@ from zlib import crc32
 
 from companion.clinics.models import Clinic
 from companion.listener.conversation import answers_of
-from companion.planning import drafts
+from companion.planning import series
 from companion.schedules import queries
 from companion.schedules.models import Message, Schedule, Status
 from companion.schedules.reasons import Reason
 from companion.schedules.wording import texts_of, wont_arrive
-from companion.times import walls
-from companion.times.summary import summary
-from companion.times.workdays import WhenAvoided
 
 Group = Literal["Overdue", "Next", "Later", "Earlier"]
 OVERDUE_AFTER = dt.timedelta(seconds=30)
@@ -64,7 +61,7 @@ def _row(message: Message, whole: str, tapped: str, clinic: Clinic, *, now: dt.d
         message=message,
         group=group(message, now=now),
         text=text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…",
-        rule=rule_words(message.schedule) if message.schedule and message.schedule.recurrence else "",
+        rule=series.summary(message.schedule) if message.schedule and message.schedule.recurrence else "",
         wont=wont,
         why=Reason(message.reason).label if message.reason else "",
         by=by(message.created_by_kind, message.created_by_name)
@@ -96,17 +93,6 @@ def group(message: Message, *, now: dt.datetime) -> Group:
     if message.due_at < now - OVERDUE_AFTER:
         return "Overdue" if message.status == Status.PENDING else "Earlier"
     return "Next" if message.due_at < now + NEXT_WITHIN else "Later"
-
-
-def rule_words(schedule: Schedule) -> str:
-    """When a Schedule goes out, in one sentence; unlike planning.series.summary without asking the database."""
-    return summary(
-        walls.parse_wall(schedule.starts_at),
-        drafts.rule_of(schedule),
-        schedule.timezone,
-        drafts.avoid_of(schedule),
-        WhenAvoided(schedule.when_avoided),
-    )
 
 
 def author(schedule: Schedule) -> str:

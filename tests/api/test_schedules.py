@@ -1,5 +1,6 @@
 """Schedules as programs plan, preview, change and read them."""
 
+import datetime as dt
 import uuid
 
 import pytest
@@ -163,6 +164,29 @@ def test_a_preview_shows_instants_and_texts_and_stores_nothing(clinic: Clinic, a
     assert len(answer.json["occurrences"]) == 2
     assert answer.json["texts"] == [{"patient": str(patient.id), "text": "Good morning Ana."}]
     assert not Schedule.objects.filter(clinic=clinic).exists()
+
+
+def test_a_preview_tells_the_days_of_the_year_ahead_and_which_were_moved(clinic: Clinic, api: Program) -> None:
+    soon = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=40)
+    monthly = {"frequency": "monthly", "month_days": [31], "count": 3}
+    body = a_daily_schedule(a_patient(clinic), starts_at=f"{soon:%Y-%m}-01T09:00", recurrence=monthly)
+
+    year = api.post("/schedules/preview", body).json["year"]
+
+    assert year["timezone"] == "Europe/Berlin"
+    assert [dt.date.fromisoformat(day["date"]).day == 31 or day["moved"] for day in year["days"]] == [True] * 3
+    assert not api.post("/schedules/preview", body | {"recurrence": None}).json["year"]
+
+
+def test_a_message_says_when_its_schedule_goes_out(clinic: Clinic, api: Program) -> None:
+    tomorrow = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+    body = a_daily_schedule(a_patient(clinic), starts_at=f"{tomorrow:%Y-%m-%d}T09:00", timezone="UTC")
+    made = api.post("/schedules", body | {"recurrence": {"frequency": "daily", "count": 1}}).json
+
+    message = api.get(f"/messages?schedule={made['id']}").json["items"][0]
+
+    assert message["summary"] == made["summary"]
+    assert "09:00" in message["summary"]
 
 
 def test_a_preview_marks_what_daylight_saving_moved(clinic: Clinic, api: Program) -> None:
