@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 import pytest
+from dateutil import rrule
 
 from companion.times.recurrence import from_json, occurrences, wall_name
 
@@ -201,6 +203,26 @@ def test_a_known_trap_is_avoided(start: str, rule: dict[str, object], expected: 
     walls = occurrences(wall(start), from_json(rule))
 
     assert [wall_name(each) if each else "end" for each in (next(walls, None) for _ in names)] == names
+
+
+@pytest.mark.parametrize(
+    ("by_dateutil", "rule", "first_days"),
+    [
+        ({"bymonthday": 31}, {"month_days": [31]}, "2026-12-31 2027-01-31 2027-02-28"),
+        ({"byweekday": (rrule.MO, rrule.TU(2))}, {"weekdays": ["mo", "2tu"]}, "2026-12-07 2026-12-08 2026-12-14"),
+    ],
+    ids=["the 31st in February", "Mondays and the second Tuesday"],
+)
+def test_where_dateutil_alone_would_fall_into_a_trap(
+    by_dateutil: dict[str, Any], rule: dict[str, object], first_days: str
+) -> None:
+    start = wall("2026-12-01T09:00")
+
+    theirs = list(rrule.rrule(rrule.MONTHLY, dtstart=start, until=wall("2027-02-28T23:00"), **by_dateutil))[:3]
+    ours = list(islice(occurrences(start, from_json({"frequency": "monthly"} | rule)), 3))
+
+    assert [f"{each:%Y-%m-%d}" for each in ours] == first_days.split()
+    assert theirs != ours
 
 
 def test_a_schedule_without_a_rule_falls_once() -> None:
