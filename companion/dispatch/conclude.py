@@ -56,9 +56,10 @@ def conclude(begun: Begun, outcome: Outcome, *, now: dt.datetime, failures: int,
     match outcome.kind:
         case Kind.SENT:
             record = _record(begun, outcome, now, AttemptOutcome.SENT, Status.SENT)
-            answer_by = now + begun.answer_within if begun.answer_within else None
+            if begun.answer_within:
+                record = replace(record, answer_by=now + begun.answer_within)
             trouble = Trouble.NONE if begun.in_trouble else None
-            return Conclusion(begun.bot, replace(record, answer_by=answer_by), trouble, None)
+            return Conclusion(begun.bot, record, trouble, None)
         case Kind.PERMANENT:
             reason = Reason(outcome.reason or Reason.REJECTED)
             record = _record(begun, outcome, now, AttemptOutcome.PERMANENT, Status.FAILED, reason)

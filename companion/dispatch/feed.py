@@ -10,7 +10,8 @@ import math
 import time
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from companion.schedules import queue
 from companion.schedules.models import Lane
@@ -21,15 +22,15 @@ AHEAD = dt.timedelta(seconds=2)
 _FAST = (Lane.ANSWER, Lane.REMINDER, Lane.STRANGER)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Held:
+class Held(NamedTuple):
     """A claimed Message in its place in the queue. `lease_end` is on the monotonic clock."""
 
     lane: int
     ready_at: dt.datetime
     order: int
-    claimed: Claimed = field(compare=False)
-    lease_end: float = field(compare=False)
+    """No two have the same, so that nothing after it is ever compared."""
+    claimed: Claimed
+    lease_end: float
 
 
 class Feed:

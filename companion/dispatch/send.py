@@ -5,8 +5,10 @@ import datetime as dt
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cache
 
 import structlog
+from prometheus_client import Counter, Histogram
 
 from companion.dispatch import pace
 from companion.dispatch.begin import Begun
@@ -39,31 +41,32 @@ async def deliver(house: House, line: Line, begun: Begun, lease_end: float, new_
     """Sends a begun Attempt at its slot and returns what came of it. A missed slot is exchanged for a new one."""
     slot = begun.slot
     while True:
-        await _until(house, slot)
+        late_already = await _until(house, slot)
         left = lease_end - house.lease_margin - time.monotonic()
         if left < _SHORTEST_REQUEST:
             return never_left(begun, now=house.clock.now(), note="its lease was almost over")
-        outcome = await _request(house, line, begun, min(left, REQUEST_SECONDS), slot)
+        outcome = await _request(house, line, begun, min(left, REQUEST_SECONDS), late_already)
         if outcome.note != HELD_BACK:
             break
         slot = await new_slot()
     now = house.clock.now()
     conclusion = conclude(begun, outcome, now=now, failures=line.failures, dice=house.dice)
     line.failures = line.failures + 1 if outcome.kind is Kind.TRANSIENT else 0
-    _tell(house, begun, outcome)
+    _tell(house, begun, outcome, now)
     return conclusion
 
 
-async def _until(house: House, slot: dt.datetime) -> None:
+async def _until(house: House, slot: dt.datetime) -> float:
+    """Waits for the slot; the seconds that have gone since."""
     # A timer may fire a hair early; never early is a promise, so what is left is waited for again.
     while (ahead := (slot - house.clock.now()).total_seconds()) > 0:  # noqa: ASYNC110  (time itself is waited for)
         await asyncio.sleep(ahead)
+    return -ahead
 
 
-async def _request(house: House, line: Line, begun: Begun, seconds: float, slot: dt.datetime) -> Outcome:
+async def _request(house: House, line: Line, begun: Begun, seconds: float, late_already: float) -> Outcome:
     paced = house.limits.per_second <= pace.UNPACED
     # From the slot on, not from now: what the event loop has lost already counts as lateness.
-    late_already = (house.clock.now() - slot).total_seconds()
     leave_by = time.monotonic() - late_already + pace.LATENESS if paced else None
     if begun.edits is not None:
         return await house.client.replace_buttons(
@@ -79,14 +82,14 @@ async def _request(house: House, line: Line, begun: Begun, seconds: float, slot:
     )
 
 
-def _tell(house: House, begun: Begun, outcome: Outcome) -> None:
-    metrics.ATTEMPTS.labels(outcome=outcome.kind.value).inc()
+def _tell(house: House, begun: Begun, outcome: Outcome, now: dt.datetime) -> None:
+    _attempts(outcome.kind).inc()
     if suspicious(house, outcome.server_date):
         house.clock_suspect = True
     if outcome.kind is Kind.SENT:
-        lane = Lane(begun.lane).name.lower()
-        metrics.MESSAGES_SENT.labels(lane=lane).inc()
-        metrics.DELIVERY_LAG.labels(lane=lane).observe(max((house.clock.now() - begun.due_at).total_seconds(), 0))
+        sent, lag = _sent_in(begun.lane)
+        sent.inc()
+        lag.observe(max((now - begun.due_at).total_seconds(), 0))
         return
     log.warning(
         "an attempt did not end as sent",
@@ -96,3 +99,15 @@ def _tell(house: House, begun: Begun, outcome: Outcome) -> None:
         error_code=outcome.error_code,
         note=outcome.note,
     )
+
+
+# Finding a metric's child by its label costs more than counting.
+@cache
+def _attempts(kind: Kind) -> Counter:
+    return metrics.ATTEMPTS.labels(outcome=kind.value)
+
+
+@cache
+def _sent_in(lane: int) -> tuple[Counter, Histogram]:
+    name = Lane(lane).name.lower()
+    return metrics.MESSAGES_SENT.labels(lane=name), metrics.DELIVERY_LAG.labels(lane=name)

@@ -57,15 +57,15 @@ def fill(
     caregiver: bool,
 ) -> str:
     """What the patient reads. `at` is the instant of sending; date and time are in the patient's zone and language."""
-    local = walls.local(at, timezone)
-    locale = locale_of(language)
+    # The second matters to neither, so that the many of one minute share their words.
+    minute = at.replace(second=0, microsecond=0)
     first_name = patient_name.partition(" ")[0]
     values = {
         "first_name": lambda: first_name,
         "name": lambda: patient_name,
         "clinic": lambda: clinic_name,
-        "date": lambda: format_date(local, "long", locale=locale),
-        "time": lambda: format_time(local, "short", locale=locale),
+        "date": lambda: _date_words(minute, timezone, language),
+        "time": lambda: _time_words(minute, timezone, language),
     }
 
     def put(piece: re.Match[str]) -> str:
@@ -74,6 +74,16 @@ def fill(
 
     body = _PIECE.sub(put, template)
     return f"For {first_name}: {body}" if caregiver else body
+
+
+@lru_cache(maxsize=256)
+def _date_words(at: dt.datetime, timezone: str, language: str) -> str:
+    return format_date(walls.local(at, timezone), "long", locale=locale_of(language))
+
+
+@lru_cache(maxsize=256)
+def _time_words(at: dt.datetime, timezone: str, language: str) -> str:
+    return format_time(walls.local(at, timezone), "short", locale=locale_of(language))
 
 
 @lru_cache(maxsize=256)
