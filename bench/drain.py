@@ -1,11 +1,12 @@
-"""How fast a backlog leaves: one dispatcher with all its promises kept, beside bare loops that promise nothing."""
+"""How fast a backlog leaves: one dispatcher with all its promises kept, beside bare loops that promise
+nothing and schedulers that others wrote."""
 
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bench import inside, loops, service, table
-from bench.grounds import KINDS, Database, Grounds
+from bench import inside, loops, others, service, table
+from bench.grounds import KINDS, POSTGRESQL, SQLITE, Database, Grounds
 from bench.server import Telegram, telegram
 
 _UNLIMITED = {"rate_per_second": 100_000, "rate_per_chat": 1000, "concurrency": 100}
@@ -46,6 +47,14 @@ def _round(grounds: Grounds, server: Telegram, count: int) -> Iterator[tuple[str
     for kind in KINDS:
         with grounds.fresh(kind) as database:
             yield f"dispatcher, {kind}", _drain(database, server, count)
+    # They are slow, and a rate is a rate.
+    few = count // 10
+    for kind, which in ((SQLITE, "apscheduler"), (POSTGRESQL, "procrastinate")):
+        with grounds.fresh(kind) as database:
+            elapsed, cpu = others.run(which, database.url or str(database.folder), server.url, few)
+            if len(server.take()) != few:
+                raise RuntimeError(f"{which} did not send each once")
+            yield f"{which}, {kind}", _Figures(few / elapsed, cpu / few)
 
 
 def _drain(database: Database, server: Telegram, count: int) -> _Figures:
