@@ -7,7 +7,7 @@ from pytest_django import Settings
 from companion.clinics.models import Role
 from companion.schedules.models import Schedule
 from tests.builders import a_clinic, a_message, a_patient
-from tests.web.signed_in import nobody, signed_in, soon, typed
+from tests.web.signed_in import signed_in, soon, typed
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +33,7 @@ ADDRESSES = [
     "/mcp/retry/%00",
     "/mcp/retry/opted_out",
     "/mcp/unknown/x/resend",
-    f"/mcp/unknown/{nobody()}/perhaps",
+    "/mcp/unknown/0192f0c2-5d19-7e88-a3c4-9b0e1f2d3c33/perhaps",
     "/accounts/login/?next=%00",
     "/sign-in/%00/x-y",
 ]
