@@ -32,6 +32,10 @@ class Toll:
     arrived: int
 
 
+TOLLS: dict[str, Toll] = {}
+"""What each test's drain came to, for the table in the end."""
+
+
 def fast(environment: Mapping[str, str], telegram: StandIn) -> dict[str, str]:
     """A dispatcher's environment with much on the wire at once, and leases that run out soon."""
     return dict(environment) | {
@@ -68,7 +72,9 @@ def check(clinic: Clinic, telegram: StandIn) -> Toll:
     assert set(arrived) <= accounted, f"arrived, but neither sent nor unknown ({told})"
     assert not Attempt.objects.filter(clinic=clinic, outcome="").exists(), f"an attempt was never closed ({told})"
     failed = sum(message.status == Status.FAILED for message in messages)
-    return Toll(len(sent), len(unknown), failed, sum(arrived.values()))
+    toll = Toll(len(sent), len(unknown), failed, sum(arrived.values()))
+    TOLLS[os.environ["PYTEST_CURRENT_TEST"].partition("::")[2].partition(" ")[0]] = toll
+    return toll
 
 
 def _due(patient: Patient, at: dt.datetime, text: str) -> Message:
