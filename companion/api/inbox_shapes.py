@@ -8,7 +8,7 @@ from pydantic import Field, StrictStr
 
 from companion.api.message_shapes import PatientName
 from companion.api.paging import ListParameters
-from companion.api.values import Body, Id, Instant, QueryFlag, Shape
+from companion.api.values import Body, Id, Instant, Line, QueryFlag, Shape
 from companion.clinics.help import LONGEST_WORD, MOST_WORDS
 from companion.listener.inbox import View
 from companion.listener.models import Conversation
@@ -64,7 +64,7 @@ class InboxList(Shape):
 class AssignWish(Body):
     """Who is to have it."""
 
-    member: Annotated[StrictStr, Field(min_length=1, description="A member's e-mail address.")]
+    member: Annotated[Line, Field(min_length=1, description="A member's e-mail address.")]
 
 
 class DoneWish(Body):
