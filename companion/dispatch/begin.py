@@ -14,8 +14,9 @@ from companion.planning import series
 from companion.schedules import buttons, lifecycle, queue, sql, text
 from companion.schedules.buttons import Button, Rows
 from companion.schedules.last_look import End, Go, Verdict, Wait, last_look
+from companion.schedules.letters import Letter, look
 from companion.schedules.models import Version
-from companion.schedules.queue import Back, Begin, Candidate, Letter
+from companion.schedules.queue import Back, Begin, Candidate
 from companion.schedules.reasons import Reason
 
 LOOKAHEAD = dt.timedelta(milliseconds=10)
@@ -86,7 +87,7 @@ def begin_round(bot: uuid.UUID, candidates: Sequence[Candidate], limits: Limits,
     free = pace.slots(next_slot_at, now=now, until=now + LOOKAHEAD, rate=limits.per_second, most=len(candidates))
     if not free and next_slot_at:
         return Round((), frozenset(), next_slot_at, None, "")
-    letters = {one.looked.message: one for one in queue.look(candidates, now=now, chat_gap=limits.chat_gap)}
+    letters = {one.looked.message: one for one in look(candidates, now=now, chat_gap=limits.chat_gap)}
     begun, begins, backs, ends = _judge(bot, candidates, letters, free, now, limits)
     queue.begin(begins)
     queue.give_back(backs)

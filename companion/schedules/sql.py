@@ -60,6 +60,13 @@ def as_uuid(value: object) -> uuid.UUID:
     return value if isinstance(value, uuid.UUID) else uuid.UUID(str(value))
 
 
+def as_int(value: object) -> int:
+    """A whole number read by raw SQL."""
+    if not isinstance(value, int):
+        raise TypeError("not a whole number")
+    return value
+
+
 def rows(columns: Mapping[str, str]) -> str:
     """The FROM item `r` that spreads one JSON parameter into rows; `columns` maps names to PostgreSQL types."""
     if is_postgresql():

@@ -7,7 +7,7 @@ from django.db import transaction
 from companion.clinics.keys import new_id
 from companion.clinics.models import Clinic
 from companion.clinics.sealed import seal
-from companion.schedules import lifecycle, queue
+from companion.schedules import letters, lifecycle, queue
 from companion.schedules.lifecycle import Record
 from companion.schedules.models import AttemptOutcome, Lane, Message, Status
 from companion.schedules.queue import Begin, Candidate, Claimed
@@ -26,7 +26,7 @@ def begin(claimed: Claimed, *, now: dt.datetime) -> Candidate | None:
     """Begins an Attempt where the last look still finds the Message ours; None where someone was faster."""
     candidate = Candidate(claimed.id, claimed.lease, lifecycle.fresh_attempt())
     with transaction.atomic():
-        if not queue.look([candidate], now=now, chat_gap=1.0):
+        if not letters.look([candidate], now=now, chat_gap=1.0):
             return None
         sealed = seal("Take your tablet.", "schedules.Attempt.text")
         queue.begin([Begin(claimed.id, candidate.attempt, now, sealed, 5_000_000_001)])

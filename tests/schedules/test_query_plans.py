@@ -17,7 +17,7 @@ from companion.listener import unanswered
 from companion.panel import standing, tally
 from companion.panel.standing import Standing
 from companion.patients.models import Patient
-from companion.schedules import lifecycle, queries, queue
+from companion.schedules import letters, lifecycle, queries, queue
 from companion.schedules.lifecycle import Record
 from companion.schedules.models import AttemptOutcome, Lane, Message, Recipient, Schedule, Status, Version
 from companion.schedules.queries import MessageFilter, Order
@@ -189,7 +189,7 @@ def test_the_last_look_and_the_begin_find_their_messages_by_their_ids(clinic: Cl
     begins = [Begin(one.message, one.attempt, NOW, words, 1) for one in candidates]
 
     def look_and_begin() -> None:
-        assert len(queue.look(candidates, now=NOW, chat_gap=1.0)) == _HELD
+        assert len(letters.look(candidates, now=NOW, chat_gap=1.0)) == _HELD
         queue.begin(begins)
 
     assert not plans_of(look_and_begin).read_all_messages()
