@@ -78,7 +78,8 @@ def conclude(begun: Begun, outcome: Outcome, *, now: dt.datetime, failures: int,
         case Kind.UNKNOWN:
             status, reason_or_none = after_unknown(begun.if_unknown, begun.resends)
             record = _record(begun, outcome, now, AttemptOutcome.UNKNOWN, status, reason_or_none, ready_at=now)
-            return Conclusion(begun.bot, record, None, None)
+            # A server that takes requests and answers none would make one message after the other unknown.
+            return Conclusion(begun.bot, record, None, _circuit(failures + 1, now))
 
 
 def never_left(begun: Begun, *, now: dt.datetime, note: str) -> Conclusion:

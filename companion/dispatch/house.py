@@ -18,6 +18,9 @@ from companion.dispatch.settle import settle
 from companion.service.clock import Clock
 from companion.telegram.client import Client
 
+_LEAST_SHARE = 8
+"""Places on the wire that every bot may take: enough for 30 a second with answers that take a quarter of one."""
+
 
 @dataclass(slots=True)
 class House:
@@ -41,10 +44,27 @@ class House:
     halted: str | None = None
     """Why nothing is begun at present (the machine's clock is off), in words; None: nothing is wrong."""
 
-    @property
-    def free(self) -> int:
-        """How many more Attempts may be begun now."""
-        return self.concurrency - self.on_wire
+    bots: int = 1
+    """How many share the places on the wire."""
+    _full: list[asyncio.Event] = field(default_factory=list)
+
+    def free_for(self, own: int, ring: asyncio.Event) -> int:
+        """How many more Attempts a bot that has `own` on the wire may begin now.
+
+        A bot whose requests hang must not take the others' places, so each has its share. Where all places are taken,
+        `ring` is set as soon as one is free.
+        """
+        if self.on_wire >= self.concurrency:
+            self._full.append(ring)
+        share = max(self.concurrency // self.bots, min(self.concurrency, _LEAST_SHARE))
+        return min(self.concurrency - self.on_wire, share - own)
+
+    def leave(self, places: int) -> None:
+        """So many Attempts are no longer on the wire."""
+        self.on_wire -= places
+        for ring in self._full:
+            ring.set()
+        self._full.clear()
 
     @property
     def step(self) -> dt.timedelta:

@@ -57,6 +57,7 @@ class Runner:
         self._more = False
         self._claiming: asyncio.Task[None] | None = None
         self._sending: set[asyncio.Task[None]] = set()
+        self._on_wire = 0
         self._open = 0
         """Attempts that are begun and not yet written down as ended."""
 
@@ -163,12 +164,14 @@ class Runner:
         if self.next_slot and self.next_slot - now > LOOKAHEAD:
             return self._seconds_to(self.next_slot - _EARLY)
         # After a failure one message goes ahead to see whether the line holds.
-        most = min(self.house.free, self._slots_at_once()) if not self.line.failures else min(self.house.free, 1)
+        at_once = 1 if self.line.failures else self._slots_at_once()
+        most = min(self.house.free_for(self._on_wire, self.ring), at_once)
         taken = self.feed.take(most, now)
         if not taken:
             return self._until_next(blocked=most <= 0)
         candidates = {one.claimed.id: Candidate(one.claimed.id, one.claimed.lease, fresh_attempt()) for one in taken}
         self.house.on_wire += len(taken)
+        self._on_wire += len(taken)
         done = await self.house.ledger.do(
             lambda: begin.begin_round(
                 self.bot.id, list(candidates.values()), self.house.limits, now=self.house.clock.now()
@@ -184,7 +187,7 @@ class Runner:
             self.bot = _with_closing(self.bot, Closing(done.closed_until or done.next_slot, Closed(done.closed_why)))
         begun = {one.candidate.message: one for one in done.begun}
         self.feed.put_back(one for one in taken if one.claimed.id not in done.settled)
-        self.house.on_wire -= len(taken) - len(begun)
+        self._leave(len(taken) - len(begun))
         for held in taken:
             if one := begun.get(held.claimed.id):
                 self._open += 1
@@ -209,8 +212,12 @@ class Runner:
         self.ring.set()
 
     def _one_less(self) -> None:
-        self.house.on_wire -= 1
+        self._leave(1)
         self.ring.set()
+
+    def _leave(self, places: int) -> None:
+        self._on_wire -= places
+        self.house.leave(places)
 
     async def _new_slot(self, begun: Begun) -> dt.datetime:
         return await self.house.ledger.do(

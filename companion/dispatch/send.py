@@ -51,7 +51,7 @@ async def deliver(house: House, line: Line, begun: Begun, lease_end: float, new_
         slot = await new_slot()
     now = house.clock.now()
     conclusion = conclude(begun, outcome, now=now, failures=line.failures, dice=house.dice)
-    line.failures = line.failures + 1 if outcome.kind is Kind.TRANSIENT else 0
+    line.failures = line.failures + 1 if outcome.kind in (Kind.TRANSIENT, Kind.UNKNOWN) else 0
     _tell(house, begun, outcome, now)
     return conclusion
 

@@ -144,6 +144,7 @@ class Service:
         while True:
             self._bots_changed.clear()
             found = await self.ledger.do(_bots)
+            self.house.bots = max(len(found), 1)
             for gone in self.runners.keys() - {bot.id.hex for bot in found}:
                 self.runners.pop(gone)[0].retire()
             for bot in found:

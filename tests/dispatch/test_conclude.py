@@ -100,6 +100,11 @@ def test_a_few_faults_in_a_row_open_the_circuit() -> None:
     assert found.why == Closed.CIRCUIT
 
 
+def test_a_server_that_takes_requests_and_answers_none_is_left_alone_after_a_few() -> None:
+    assert concluded(Outcome(Kind.UNKNOWN), failures=3).closing is None
+    assert concluded(Outcome(Kind.UNKNOWN), failures=4).closing is not None
+
+
 def test_a_schedule_may_ask_for_one_resend_of_what_is_unknown() -> None:
     first = concluded(Outcome(Kind.UNKNOWN), if_unknown=IfUnknown.RESEND)
     second = concluded(Outcome(Kind.UNKNOWN), if_unknown=IfUnknown.RESEND, resends=1)

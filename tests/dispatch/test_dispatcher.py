@@ -274,6 +274,28 @@ def test_a_stopping_dispatcher_finishes_what_is_on_the_wire_and_gives_the_rest_b
     assert 0 < sent == len(telegram.arrivals) < len(messages)
 
 
+def test_a_bot_whose_requests_hang_slows_no_other(
+    environment: dict[str, str], clinic: Clinic, telegram: StandIn
+) -> None:
+    stuck = a_clinic()
+    bot = a_bot(stuck)
+
+    async def answer(arrival: Arrival) -> web.StreamResponse:
+        return await _never() if arrival.request.match_info["token"] == bot.token else telegram.yes(arrival)
+
+    telegram.answer = answer
+    for _ in range(20):
+        due(a_patient(stuck))
+    with a_service("dispatcher", environment | {"COMPANION_CONCURRENCY": "16", "COMPANION_LEASE_SECONDS": "60"}):
+        # Each of the two has eight places, and these wait for their answers.
+        eventually(lambda: len(telegram.arrivals) == 8)
+        messages = [due(a_patient(clinic)) for _ in range(20)]
+        eventually(lambda: all(ended(message) for message in messages))
+
+    assert {status(message) for message in messages} == {(Status.SENT, "")}
+    assert len(telegram.arrivals) == 8 + len(messages)
+
+
 @pytest.mark.skipif(session.on_postgresql(), reason="PostgreSQL carries many dispatchers")
 def test_on_sqlite_a_second_dispatcher_is_refused(
     environment: dict[str, str], clinic: Clinic, dispatcher: "subprocess.Popen[bytes]"
