@@ -47,6 +47,7 @@ def plan(patients: int) -> Figures:
         ),
         batch_size=5000,
     )
+    rows.analysed()
     start = (now + dt.timedelta(hours=6)).astimezone(ZoneInfo(BEFORE))
     values: dict[str, object] = {
         "cohort": str(cohort.id),

@@ -86,7 +86,7 @@ def fill(pending: int) -> None:
         _run(_ATTEMPTS, seal("Dear Ana, please take your tablet now.", "schedules.Attempt.text"))
     # As the Control Panel would have done hour by hour, while all this happened.
     tally.count_up(Clinic.objects.get(), now=_now())
-    _analysed()
+    analysed()
 
 
 def fill_patients(patients: int) -> None:
@@ -127,7 +127,7 @@ def due(count: int, first: float, gap: float = 0.0, chats_from: int = 9_000_000_
         Patient.objects.bulk_create(patients, batch_size=1000)
         Message.objects.bulk_create(messages, batch_size=1000)
         ring()
-    _analysed()
+    analysed()
     return {}
 
 
@@ -137,7 +137,7 @@ def bring_forward() -> Figures:
     late_at = now + dt.timedelta(hours=12)
     with transaction.atomic():
         Message.objects.filter(status=Status.PENDING).update(due_at=now, ready_at=now, late_at=late_at)
-    _analysed()
+    analysed()
     ring()
     return {}
 
@@ -161,7 +161,8 @@ def _messages(count: int, patients: int, kind: int, *, year: int, **columns: obj
     )
 
 
-def _analysed() -> None:
+def analysed() -> None:
+    """Gives the planner its statistics."""
     # As autovacuum would before long. SQLite has nothing of the kind, so there the plans must do without.
     if connection.vendor == "postgresql":
         _run("VACUUM ANALYZE")

@@ -61,12 +61,10 @@ def plan_ahead(
                 return made
             # Also where a clock was set back: what is planned stays planned.
             until = max(until, schedule.planned_until)
-            people = recipients.of_schedule(schedule)
-            batch = next(
-                recipients.batches(people.filter(id__gt=last) if last else people, schedule.timezone, BATCH), []
-            )
+            rest = recipients.of_schedule(schedule, after=last)
+            batch = recipients.addressees(rest, schedule.timezone, BATCH)
             if not batch:
-                _planned(schedule, people, until, now)
+                _planned(schedule, recipients.of_schedule(schedule), until, now)
                 return made
             count = _plan_batch(schedule, batch, until, now)
         made += count

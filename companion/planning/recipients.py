@@ -33,12 +33,14 @@ def of_draft(clinic: Clinic, draft: Draft) -> QuerySet[Patient]:
     return here.filter(places__cohort_id=draft.cohort) if draft.cohort else here.filter(id__in=draft.patients)
 
 
-def of_schedule(schedule: Schedule) -> QuerySet[Patient]:
-    """The patients whom a Schedule reaches as things stand."""
+def of_schedule(schedule: Schedule, *, after: uuid.UUID | None = None) -> QuerySet[Patient]:
+    """The patients whom a Schedule reaches as things stand; with `after`, those whose ids come after that one."""
     here = Patient.objects.filter(clinic_id=schedule.clinic_id, left_at=None)
-    if schedule.cohort_id:
-        return here.filter(places__cohort_id=schedule.cohort_id)
-    return here.filter(recipient_rows__schedule=schedule)
+    rows = "places" if schedule.cohort_id else "recipient_rows"
+    whose = {"places__cohort_id": schedule.cohort_id} if schedule.cohort_id else {"recipient_rows__schedule": schedule}
+    # Asked of the row that ties the patient to it, so that its index leads to the next batch without reading the rest.
+    beyond = {f"{rows}__patient_id__gt": after} if after else {}
+    return here.filter(**whose, **beyond)
 
 
 def zones(people: QuerySet[Patient], timezone: str, fallback: str) -> list[str]:
@@ -48,18 +50,20 @@ def zones(people: QuerySet[Patient], timezone: str, fallback: str) -> list[str]:
     return sorted(people.order_by().values_list("timezone", flat=True).distinct()) or [fallback]
 
 
-def batches(people: QuerySet[Patient], timezone: str, size: int) -> Iterator[list[Addressee]]:
-    """The people in batches, in the order of their ids, read afresh batch by batch."""
+def addressees(people: QuerySet[Patient], timezone: str, most: int) -> list[Addressee]:
+    """The first of these people, in the order of their ids."""
+    rows = people.order_by("id").values_list("id", "timezone", "paused_until")[:most]
+    return [
+        Addressee(patient, own if timezone == PATIENT_ZONE else timezone, pause_end(paused, own))
+        for patient, own, paused in rows
+    ]
+
+
+def batches(schedule: Schedule, size: int) -> Iterator[list[Addressee]]:
+    """Whom a Schedule reaches in batches, in the order of their ids, read afresh batch by batch."""
     last: uuid.UUID | None = None
-    while True:
-        rest = people.filter(id__gt=last) if last else people
-        rows = rest.order_by("id").values_list("id", "timezone", "paused_until")[:size]
-        batch = [
-            Addressee(patient, own if timezone == PATIENT_ZONE else timezone, pause_end(paused, own))
-            for patient, own, paused in rows
-        ]
-        if batch:
-            yield batch
+    while batch := addressees(of_schedule(schedule, after=last), schedule.timezone, size):
+        yield batch
         if len(batch) < size:
             return
         last = batch[-1].patient

@@ -69,7 +69,7 @@ def _everybody(schedule_id: uuid.UUID) -> Iterable[list[uuid.UUID]]:
     """Whoever the Schedule reaches, then whoever still has a pending Message of it without being reached."""
     schedule = Schedule.objects.get(pk=schedule_id)
     reached = recipients.of_schedule(schedule)
-    for batch in recipients.batches(reached, schedule.timezone, planner.BATCH):
+    for batch in recipients.batches(schedule, planner.BATCH):
         yield [one.patient for one in batch]
     pending = Message.objects.filter(schedule=schedule, status=Status.PENDING).exclude(patient__in=reached)
     while left := list(
@@ -92,7 +92,7 @@ def _replan_batch(schedule_id: uuid.UUID, ids: list[uuid.UUID], now: dt.datetime
     if schedule.state == State.CANCELLED:
         return Moves(dropped=lifecycle.stop(pending, Reason.SCHEDULE_ENDED, now=now))
     people = recipients.of_schedule(schedule).filter(id__in=ids)
-    reached = next(recipients.batches(people, schedule.timezone, len(ids)), [])
+    reached = recipients.addressees(people, schedule.timezone, len(ids))
     gone = set(ids) - {one.patient for one in reached}
     moves = Moves(dropped=_take_out(pending.filter(patient_id__in=gone), now))
     if schedule.state == State.PAUSED:
