@@ -140,13 +140,15 @@ def decide(caller: Caller, message: Message, decision: Decision, *, now: dt.date
     Its status stays what is proven: only Telegram's yes makes it sent.
     """
     caller.needs(Role.ADMIN)
-    if decision is Decision.RESEND:
-        acts.retry(caller, message, now=now, may_arrive_twice=True)
-        return
     with transaction.atomic():
+        # Locked: of two who decide at one moment, the second one sees what the first decided.
+        Message.objects.select_for_update().filter(clinic=caller.clinic, pk=message.pk).first()
         if not undecided(caller.clinic, now=now).filter(pk=message.pk).exists():
-            raise Conflict("Somebody has decided about this message already.")
-        audit.record(caller, _DECIDED[decision], "message", message.pk, now=now)
+            raise Conflict("Nothing is to be decided about this message any more: look at its page.")
+        if decision is Decision.RESEND:
+            acts.retry(caller, message, now=now, may_arrive_twice=True)
+        else:
+            audit.record(caller, _DECIDED[decision], "message", message.pk, now=now)
 
 
 def _done(act: Callable[..., None], caller: Caller, now: dt.datetime) -> bool:

@@ -30,9 +30,9 @@ _WAL_RESET_FIXED: Final = (3, 51, 3)
 """sqlite.org, "The WAL Reset Bug": versions before this one may corrupt a database in WAL mode."""
 
 
-def services(_clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
+def services(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
     """Each kind of service, and what its silence or its sending means."""
-    read = facts.read(now=now)
+    read = facts.read(now=now).of(clinic.id if clinic else None)
     for kind in Kind:
         own = [beat for beat in read.beats if beat.kind == kind]
         living = sorted({f"{beat.host} ({beat.pid})" for beat in own if judge.alive(beat, now=now)})

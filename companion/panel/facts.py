@@ -74,6 +74,10 @@ class Facts:
     beats: tuple[Beat, ...]
     clinics: tuple[Sending, ...]
 
+    def of(self, clinic: uuid.UUID | None) -> "Facts":
+        """What of it this clinic's people may know; None: whoever runs the server knows all."""
+        return Facts(self.beats, tuple(one for one in self.clinics if clinic in (None, one.clinic)))
+
 
 def read(*, now: dt.datetime) -> Facts:
     """Raises django.db.Error where the database can't be asked."""

@@ -7,7 +7,7 @@ is overdue, what was tried. The rules are judge.py's; the facts come from facts.
 import datetime as dt
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal
 from uuid import UUID
 
@@ -193,8 +193,7 @@ def _findings(seen: _Seen, clinic: UUID | None) -> list[Finding]:
     if seen.facts is None:
         cause = Cause.DATABASE_GONE if seen.trouble == judge.DATABASE_GONE else Cause.NOT_MIGRATED
         return [Finding("down", seen.trouble, cause)]
-    own = tuple(one for one in seen.facts.clinics if clinic in (None, one.clinic))
-    return judge.findings(replace(seen.facts, clinics=own), now=seen.at)
+    return judge.findings(seen.facts.of(clinic), now=seen.at)
 
 
 def _verdict(found: list[Finding]) -> tuple[Status, str]:

@@ -208,3 +208,24 @@ def test_a_program_is_no_person_to_send_a_test_to() -> None:
     answer = a_program(a_clinic(), Role.ADMIN).post("/api/mcp/test", {"way": "telegram"})
 
     assert answer.status == 409
+
+
+def test_what_arrived_by_a_patients_word_is_not_sent_again_from_a_page_that_is_old() -> None:
+    clinic = a_clinic()
+    message = failed(clinic, Reason.OUTCOME_UNKNOWN)
+    admin = a_caller(clinic, Role.ADMIN)
+    actions.decide(admin, message, Decision.ARRIVED, now=NOW)
+
+    with pytest.raises(Conflict):
+        actions.decide(admin, message, Decision.RESEND, now=NOW)
+
+    assert Message.objects.get().status == Status.FAILED
+
+
+def test_only_what_is_unknown_is_decided_about() -> None:
+    clinic = a_clinic()
+    message = failed(clinic, Reason.REJECTED)
+
+    for decision in Decision:
+        with pytest.raises(Conflict):
+            actions.decide(a_caller(clinic, Role.ADMIN), message, decision, now=NOW)

@@ -326,3 +326,14 @@ def _refuse_all(
     execute: Callable[..., object], sql: str, params: object, many: bool, context: dict[str, object]
 ) -> object:
     raise OperationalError("gone")
+
+
+def test_what_another_clinic_s_sending_suffers_from_is_not_told() -> None:
+    a_clinic(sending_paused_at=NOW)
+    clinic = a_clinic()
+    for one in Clinic.objects.all():
+        a_bot(one, sandbox=settings_now.SANDBOX_ON)
+    for kind in Kind:
+        a_heartbeat(kind)
+
+    assert (check("Sending", clinic).result, check("Sending").result) == ("ok", "warning")
