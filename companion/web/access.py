@@ -114,7 +114,8 @@ def _conflict(request: PageRequest, message: str) -> HttpResponse:
     """Someone was faster: say so, and show how it stands now."""
     if request.method == "POST" and not request.headers.get("HX-Request"):
         messages.error(request, message)
-        return redirect(came_from(request, "/scheduled-messages"))
+        # Else to where the bar leads in this room ("/settings/members/…": to Settings).
+        return redirect(came_from(request, f"/{request.path.split('/')[1]}"))
     return _say(request, 409, "Not possible any more", message)
 
 
