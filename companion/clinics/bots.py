@@ -74,6 +74,8 @@ def connect(
     read = read_token(token)
     try:
         with transaction.atomic():
+            # Of two at one moment, the second one finds the first one's bot.
+            Clinic.objects.select_for_update(no_key=True).get(pk=clinic.pk)
             _guard(sandbox=sandbox)
             bot = _put(clinic, read, username, sandbox=sandbox)
             action = SANDBOX_BOT_CONNECTED if sandbox else REAL_BOT_CONNECTED

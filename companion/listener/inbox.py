@@ -25,6 +25,7 @@ COUNTED_TO: Final = 100
 """Counts stop here; from there on a page says "99+"."""
 
 
+_HELD: Final = Q(standing=Standing.TAKEN, holder__isnull=False)
 _NOBODY_S: Final = Q(standing=Standing.UNREAD) | Q(standing=Standing.TAKEN, holder=None)
 """Also what a member had who is none any more."""
 
@@ -36,9 +37,9 @@ def view(clinic: Clinic, which: View, caller: Caller) -> QuerySet[Conversation]:
         case "unread":
             found = own.filter(_NOBODY_S, patient__isnull=False)
         case "mine":
-            found = own.filter(standing=Standing.TAKEN, holder_id=_member_id(caller), holder__isnull=False)
+            found = own.filter(_HELD, holder_id=_member_id(caller))
         case "taken":
-            found = own.filter(standing=Standing.TAKEN, holder__isnull=False)
+            found = own.filter(_HELD)
         case "done":
             return own.filter(standing=Standing.DONE).order_by("-since", "-id")
         case "strangers":
@@ -55,7 +56,7 @@ def urgent(clinic: Clinic) -> list[Conversation]:
 def waiting(caller: Caller) -> int:
     """How many ask for the caller: what nobody has, and what came anew of the caller's own; at most COUNTED_TO."""
     nobody_s = _NOBODY_S & Q(patient__isnull=False)
-    own_news = Q(standing=Standing.TAKEN, holder_id=_member_id(caller), holder__isnull=False, unread__gt=0)
+    own_news = _HELD & Q(holder_id=_member_id(caller), unread__gt=0)
     own = Conversation.objects.filter(clinic=caller.clinic)
     return sum(own.filter(one).order_by()[:COUNTED_TO].count() for one in (nobody_s, own_news))
 
@@ -97,7 +98,9 @@ def unanswered(message: Message, telegram_id: int, *, now: dt.datetime) -> None:
 
 def answered(question: list[Message], *, now: dt.datetime) -> None:
     """The answer came after all; what asked for staff for want of it only is done by itself."""
-    own = Conversation.objects.select_for_update().filter(unanswered__in=question)
+    if not question:
+        return
+    own = Conversation.objects.select_for_update().filter(clinic=question[0].clinic_id, unanswered__in=question)
     for one in own:
         one.unanswered = None
         if one.standing == Standing.UNREAD and not one.unread and not one.urgent_at:
@@ -107,8 +110,11 @@ def answered(question: list[Message], *, now: dt.datetime) -> None:
 
 @transaction.atomic
 def take(caller: Caller, one: Conversation, *, now: dt.datetime) -> Conversation:
-    """The caller has it now. Raises Conflict where somebody else was faster, and NotAllowed."""
-    return _give_to(caller, one, _member(caller), now, only_if_free=True)
+    """The caller has it now, or had it already. Raises Conflict where somebody else was faster, and NotAllowed."""
+    member = _member(caller)
+    if _only(caller, one).filter(_HELD, holder=member).exists():
+        return conversation(caller.clinic, one.pk)
+    return _give_to(caller, one, member, now, only_if_free=True)
 
 
 @transaction.atomic
@@ -148,9 +154,11 @@ def done(caller: Caller, one: Conversation, *, now: dt.datetime, seen: uuid.UUID
 def answer(caller: Caller, one: Conversation, text: str, *, now: dt.datetime, id: uuid.UUID | None = None) -> Message:
     """Writes back; whom nobody had, the caller has by it. Raises as `answers.from_member`."""
     they_wrote = one.last_reply is not None
-    sent = answers.from_member(caller, one.patient, one.telegram_id, text, they_wrote=they_wrote, now=now, id=id)
     own = _only(caller, one)
-    if not own.filter(standing=Standing.TAKEN).update(unread=0) and (member := _member_or_none(caller)):
+    # Locked first: of one answer pressed twice at one moment, the second press finds the first one's Message.
+    own.select_for_update().first()
+    sent = answers.from_member(caller, one.patient, one.telegram_id, text, they_wrote=they_wrote, now=now, id=id)
+    if not own.filter(_HELD).update(unread=0) and (member := _member_or_none(caller)):
         _give_to(caller, one, member, now, only_if_free=False)
     return sent
 
@@ -186,7 +194,7 @@ def _give_to(
     caller.needs(Role.PROVIDER)
     own = _only(caller, one)
     if only_if_free:
-        own = own.exclude(standing=Standing.TAKEN, holder__isnull=False)
+        own = own.exclude(_HELD)
     name = member.user.get_full_name() or member.user.email
     moved = own.update(standing=Standing.TAKEN, since=now, holder=member, holder_name=name, urgent_at=None, unread=0)
     if not moved:

@@ -4,6 +4,8 @@ Message like any other."""
 import datetime as dt
 import uuid
 
+from django.db import IntegrityError, transaction
+
 from companion.clinics import audit
 from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Role
@@ -63,7 +65,8 @@ def from_member(
     """Queues what a member writes back, to leave at once; the same `id` a second time is the same Message.
 
     `patient` None: a stranger, by `telegram_id`. `they_wrote`: it answers something, and so goes first and passes a
-    pause. Raises Refused for the text, and Conflict where the patient must not, or can't, be written to.
+    pause. Raises Refused for the text, and Conflict where the patient must not, or can't, be written to, or the `id`
+    is another Message's.
     """
     caller.needs(Role.PROVIDER)
     if id and (before := Message.objects.filter(clinic=caller.clinic, patient=patient, pk=id).first()):
@@ -87,7 +90,11 @@ def from_member(
     )
     if problems := acts.problems_in(message, text):
         raise Refused(*(Problem("text", sentence) for sentence in problems))
-    message.save(force_insert=True)
+    try:
+        with transaction.atomic():
+            message.save(force_insert=True)
+    except IntegrityError:
+        raise Conflict("This form was used for another answer. Open the conversation again.") from None
     audit.record(caller, "answered from the inbox", "message", message.pk, now=now)
     ring()
     return message

@@ -19,7 +19,7 @@ from companion.patients.sources import keeping, sync
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, page
 
-FIELDS: Final = ("url", "identifier_system", "telegram", "every")
+FIELDS: Final = ("url", "identifier_system", "telegram", "every_minutes")
 SHOWN: Final = 15
 """How many reports the page lists."""
 _HERE: Final = "/patients/sources"
@@ -71,7 +71,7 @@ def set_fhir(request: PageRequest) -> HttpResponse:
             request.POST.get("token", "").strip(),
             identifier_system=typed["identifier_system"],
             telegram=typed["telegram"],
-            every=_minutes(typed["every"]),
+            every=_minutes(typed["every_minutes"]),
             now=database_now(),
         )
     except Refused as no:
@@ -93,7 +93,7 @@ def remove(request: PageRequest) -> HttpResponse:
 
 def _minutes(text: str) -> dt.timedelta:
     if not (text.isascii() and text.isdigit() and len(text) <= 5):
-        raise Refused(Problem("every", "Write a number of minutes."))
+        raise Refused(Problem("every_minutes", "Write a number of minutes."))
     return dt.timedelta(minutes=int(text))
 
 
@@ -107,5 +107,5 @@ def _context(clinic: Clinic) -> dict[str, object]:
         "working": row is not None and keeping.is_working(row, now=now),
         "runs": sync.runs(clinic, limit=SHOWN),
         "now": now,
-        "typed": {"every": "60"},
+        "typed": {"every_minutes": "60"},
     }

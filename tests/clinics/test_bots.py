@@ -10,6 +10,7 @@ from companion.clinics.refusals import Conflict, Refused
 from companion.patients import enrolment
 from companion.patients.models import Patient
 from tests.builders import NOW, a_caller, a_clinic, a_patient
+from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -139,3 +140,12 @@ def test_a_bot_api_that_can_t_be_reached_is_said_in_words() -> None:
         bots.ask_username(TOKEN, api_url="http://127.0.0.1:9")
 
     assert "connection refused" in refusal.value.problems[0].message
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_bot_connected_twice_at_one_moment_is_connected() -> None:
+    clinic = a_clinic()
+
+    at_once([lambda: bots.connect(clinic, TOKEN, "linden_bot", sandbox=False, now=NOW)] * 2)
+
+    assert Bot.objects.get().clinic == clinic

@@ -6,14 +6,15 @@ import pytest
 
 from companion.clinics import members
 from companion.clinics.access import Caller, NotAllowed
-from companion.clinics.models import Bot, Member, Role
+from companion.clinics.models import AuditEntry, Bot, Member, Role
 from companion.clinics.refusals import Conflict, Refused
 from companion.listener import inbox
 from companion.listener.models import Conversation, Standing
 from companion.patients.models import Consent, Patient
 from companion.schedules.models import Lane, Message
-from tests.builders import NOW, a_bot, a_caller, a_clinic, a_member, a_patient
+from tests.builders import NOW, a_bot, a_caller, a_clinic, a_member, a_message, a_patient
 from tests.listener.stories import a_text, answers, comes_in, said
+from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -276,3 +277,40 @@ def test_what_a_member_had_who_is_none_any_more_waits_for_somebody(
     one.refresh_from_db()
     assert (in_view(eva, "unread"), in_view(eva, "taken"), inbox.waiting(eva)) == ([ana], [], 1)
     assert inbox.take(eva, one, now=NOW).holder_name == "eva@clinic.example"
+
+
+def test_what_a_member_had_who_is_none_any_more_is_its_who_answers(
+    bot: Bot, ana: Patient, nora: Caller, eva: Caller
+) -> None:
+    one = inbox.take(nora, wrote(bot, ana), now=NOW)
+    Member.objects.filter(user__email="nora@clinic.example").delete()
+
+    inbox.answer(eva, inbox.conversation(bot.clinic, one.pk), "Please come in.", now=NOW)
+
+    one.refresh_from_db()
+    assert one.holder_name == "eva@clinic.example"
+
+
+def test_who_takes_twice_has_it(bot: Bot, ana: Patient, nora: Caller) -> None:
+    one = wrote(bot, ana)
+
+    for _ in range(2):
+        inbox.take(nora, one, now=NOW)
+
+    assert AuditEntry.objects.filter(action="conversation taken").count() == 1
+
+
+def test_an_answer_with_another_message_s_id_is_none_of_that_message(bot: Bot, ana: Patient, nora: Caller) -> None:
+    other = a_message(a_patient(bot.clinic))
+
+    with pytest.raises(Conflict):
+        inbox.answer(nora, wrote(bot, ana), "Please come in.", now=NOW, id=other.pk)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_presses_at_one_moment_send_one_answer(bot: Bot, ana: Patient, nora: Caller) -> None:
+    one, id = wrote(bot, ana), uuid.uuid4()
+
+    first, second = at_once([lambda: inbox.answer(nora, one, "Please come in.", now=NOW, id=id)] * 2)
+
+    assert first == second == Message.objects.get(patient=ana)

@@ -29,6 +29,7 @@ from companion.schedules.models import Status
 from companion.service.clock import machine_now
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_cohort, a_message, a_patient, a_schedule
 from tests.support.services import eventually
+from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -406,6 +407,27 @@ def test_a_file_is_a_source_and_its_column_left_is_heeded(tmp_path: Path) -> Non
     second = synced(clinic)
 
     assert (numbers(first), numbers(second)) == ((2, 0, 0, 0, 0), (0, 0, 1, 1, 0))
+
+
+def test_a_row_that_says_nothing_of_ours_is_named(tmp_path: Path) -> None:
+    clinic = a_clinic()
+    file = tmp_path / "patients.csv"
+    file.write_text("external_id,name,ward\n,,Heart\nP-1,Ana,Heart\n")
+    keeping.set_csv(a_caller(clinic, Role.ADMIN), file, now=NOW)
+
+    run = synced(clinic)
+
+    assert numbers(run) == (1, 0, 0, 0, 1)
+    assert sync.reasons(run)[0][0] == "line 2"
+
+
+def test_a_source_set_twice_at_one_moment_is_set(hospital: Hospital) -> None:
+    clinic = a_clinic()
+    admin = a_caller(clinic, Role.ADMIN)
+
+    at_once([lambda: keeping.set_sql(admin, hospital.url, MAPPING, now=NOW)] * 2)
+
+    assert PatientSource.objects.filter(clinic=clinic).count() == 1
 
 
 def test_a_file_that_is_gone_changes_nothing(tmp_path: Path) -> None:

@@ -6,15 +6,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
-
-from django.db import connections
 
 from companion.sandbox import phone as phones
 from companion.sandbox.models import Phone, SandboxBot
 from companion.telegram.client import BotToken, Client
 from companion.telegram.outcomes import Outcome
+from tests.support.threads import in_thread
 
 T = TypeVar("T")
 Json = dict[str, Any]  # whatever a server answered: the tests say what it must be
@@ -50,24 +48,6 @@ def with_client(server_url: str, act: Callable[[Client], Awaitable[T]]) -> T:
             return await act(client)
 
     return in_thread(lambda: asyncio.run(run()))
-
-
-def in_thread(act: Callable[[], T]) -> T:
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(_closing_connections, act).result()
-
-
-def at_once(acts: list[Callable[[], T]]) -> list[T]:
-    """Runs all of them at the same time, each in a thread with a database connection of its own."""
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return [future.result() for future in [pool.submit(_closing_connections, act) for act in acts]]
-
-
-def _closing_connections(act: Callable[[], T]) -> T:
-    try:
-        return act()
-    finally:
-        connections.close_all()
 
 
 def call(

@@ -14,7 +14,8 @@ from companion.sandbox.models import Phone, SandboxMessage, State
 from companion.telegram import methods
 from companion.telegram.client import BotToken, CallFailed, Client
 from companion.telegram.outcomes import Kind, Outcome
-from tests.sandbox.stories import a_bot, a_started_phone, at_once, call, send, with_client
+from tests.sandbox.stories import a_bot, a_started_phone, call, send, with_client
+from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -16,7 +16,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from companion.sandbox import phone as phones
 from companion.sandbox.models import Phone, SandboxBot, State
-from tests.sandbox.stories import a_bot, a_started_phone, in_thread, url_of
+from tests.sandbox.stories import a_bot, a_started_phone, url_of
+from tests.support.threads import in_thread
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

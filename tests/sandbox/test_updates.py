@@ -12,7 +12,8 @@ from companion.sandbox import phone as phones
 from companion.sandbox.models import SandboxUpdate, State
 from companion.telegram import methods
 from companion.telegram.client import BotToken
-from tests.sandbox.stories import a_bot, a_started_phone, at_once, call, wait_until_polled, with_client
+from tests.sandbox.stories import a_bot, a_started_phone, call, wait_until_polled, with_client
+from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -12,7 +12,7 @@ from tests.builders import NOW, a_caller, a_clinic
 from tests.web.signed_in import signed_in, words
 
 pytestmark = pytest.mark.django_db
-FHIR = {"url": "https://fhir.hospital.example/r4", "token": "s3cret", "every": "30"}
+FHIR = {"url": "https://fhir.hospital.example/r4", "token": "s3cret", "every_minutes": "30"}
 
 
 def a_file_source(clinic: Clinic, folder: Path, rows: str) -> None:
@@ -52,8 +52,8 @@ def test_an_admin_sets_a_fhir_server_whose_token_is_shown_nowhere() -> None:
     [
         ({"url": "ftp://x"}, "url"),
         ({"token": "two words"}, "token"),
-        ({"every": "x"}, "every"),
-        ({"every": "1"}, "every"),
+        ({"every_minutes": "x"}, "every_minutes"),
+        ({"every_minutes": "1"}, "every_minutes"),
     ],
 )
 def test_a_wrong_field_is_told_beside_it_and_nothing_is_set(wrong: dict[str, str], field: str) -> None:

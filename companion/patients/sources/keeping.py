@@ -131,11 +131,13 @@ def _set(
 ) -> PatientSource:
     caller.needs(Role.ADMIN)
     if not SHORTEST <= every <= LONGEST:
-        raise Refused(Problem("every", "Between five minutes and seven days."))
+        raise Refused(Problem("every_minutes", "Between five minutes and seven days."))
     given = {"kind": kind, "settings": json.dumps(values), "every": every, "next_at": now, "created_at": now}
     # Another source has another time: it is read whole first, and no sync of the old one may go on.
     anew: dict[str, object] = {"reached": "", "whole_at": None, "running_until": None}
     with transaction.atomic():
+        # Of two at one moment, the second one takes the place of the first one's.
+        Clinic.objects.select_for_update(no_key=True).get(pk=caller.clinic.pk)
         PatientSource.objects.filter(clinic=caller.clinic).delete()
         row = PatientSource.objects.create(clinic=caller.clinic, **given, **anew)
         audit.record(caller, f"patient source set: {kind.value}", "patient source", row.id, now=now)

@@ -171,8 +171,8 @@ def _entries(batch: Sequence[Found], seen: set[str], tally: _Tally, now: dt.date
     for number, found in enumerate(batch):
         if found.trouble:
             tally.refuse(found.place, found.trouble)
-        if not found.values:
-            continue
+            if not found.values:
+                continue
         try:
             entry = _entry(number, found, seen, now)
         except Refused as refusal:
