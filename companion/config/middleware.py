@@ -16,8 +16,9 @@ from django.http import HttpRequest, HttpResponseBase
 logger = structlog.stdlib.get_logger("companion.access")
 
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
-_TALKATIVE: Final = ("health", "metrics", "static")
-"""Last words of routes that machines ask all day: they are logged for debugging only, unless they fail."""
+_TALKATIVE: Final = ("health", "metrics", "static", "banner", "news", "(?P<method>[^/]+)/?$")
+"""Ends of routes that are asked all day, by machines, open pages and our services (of the Sandbox): they are logged for
+debugging only, unless they fail."""
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
 

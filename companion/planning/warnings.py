@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 
 from companion.clinics.models import Clinic
 from companion.patients.models import Consent, Patient, Trouble
+from companion.patients.pausing import paused_words
 from companion.planning.drafts import Draft
 from companion.planning.occurrences import Coming
 from companion.planning.replan import Moves
@@ -33,23 +34,69 @@ class Warning:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """Why patients can't be reached: whom it concerns, the sentence for each, the one for the rest."""
+
+    code: str
+    whose: Q
+    one: str
+    more: str
+
+
+_TROUBLES = (
+    _Trouble(
+        "no_telegram_id",
+        Q(telegram_id=None),
+        "{name} has no Telegram ID yet. Hand out an enrolment link.",
+        "{count:,} more have no Telegram ID yet. Hand out enrolment links.",
+    ),
+    _Trouble(
+        "opted_out",
+        Q(consent=Consent.WITHDRAWN),
+        "{name} opted out: nothing is sent to them.",
+        "{count:,} more opted out: nothing is sent to them.",
+    ),
+    _Trouble(
+        "no_consent",
+        Q(consent=Consent.UNKNOWN),
+        "{name} has not confirmed consent, which this clinic demands.",
+        "{count:,} more have not confirmed consent, which this clinic demands.",
+    ),
+    _Trouble(
+        "blocked",
+        Q(trouble=Trouble.BLOCKED),
+        "{name} has blocked the bot. Ask them to unblock it.",
+        "{count:,} more have blocked the bot. Ask them to unblock it.",
+    ),
+    _Trouble(
+        "deactivated",
+        Q(trouble=Trouble.DEACTIVATED),
+        "{name} deleted their Telegram account.",
+        "{count:,} more deleted their Telegram accounts.",
+    ),
+    _Trouble(
+        "chat_not_found",
+        Q(trouble=Trouble.CHAT_NOT_FOUND),
+        "Telegram didn't know the chat of {name} last time. Hand out an enrolment link.",
+        "Telegram didn't know the chats of {count:,} more last time. Hand out enrolment links.",
+    ),
+)
+_PAUSE = _Trouble(
+    "paused",
+    Q(paused_until__isnull=False),
+    "{name} is {paused}: nothing goes out before that day.",
+    "{count:,} more are on pause: nothing goes out before that is over.",
+)
+
+
 def of_people(clinic: Clinic, people: QuerySet[Patient], *, now: dt.datetime) -> tuple[Warning, ...]:
     """Who among the recipients can't be reached as things stand, and why."""
-    consent = Q(consent=Consent.UNKNOWN) if clinic.consent_required else Q(pk=None)
     found: list[Warning] = []
-    found += _each(
-        people.filter(telegram_id=None), "no_telegram_id", "{} has no Telegram ID yet. Hand out an enrolment link."
-    )
-    found += _each(people.filter(consent=Consent.WITHDRAWN), "opted_out", "{} opted out: nothing is sent to them.")
-    found += _each(people.filter(consent), "no_consent", "{} has not confirmed consent, which this clinic demands.")
-    found += _each(people.filter(trouble=Trouble.BLOCKED), "blocked", "{} has blocked the bot. Ask them to unblock it.")
-    found += _each(people.filter(trouble=Trouble.DEACTIVATED), "deactivated", "{} deleted their Telegram account.")
-    found += _each(
-        people.filter(trouble=Trouble.CHAT_NOT_FOUND),
-        "chat_not_found",
-        "Telegram didn't know the chat of {} last time. Hand out an enrolment link.",
-    )
-    found += _each(people.filter(paused_until__gt=now.date()), "paused", "{} is on pause: nothing goes out until then.")
+    for trouble in _TROUBLES:
+        if trouble.code != "no_consent" or clinic.consent_required:
+            found += _each(people.filter(trouble.whose), trouble)
+    found += _each(people.filter(paused_until__gt=now.date()), _PAUSE)
     return tuple(found)
 
 
@@ -111,12 +158,15 @@ def _passed_today(draft: Draft, zone: str, now: dt.datetime) -> bool:
     return of_today is not None and of_today.date() == today.date() and walls.place(of_today, zone).at <= now
 
 
-def _each(people: QuerySet[Patient], code: str, sentence: str) -> list[Warning]:
+def _each(people: QuerySet[Patient], trouble: _Trouble) -> list[Warning]:
     named = list(people.order_by("name", "id")[: NAMED + 1])
-    found = [Warning(one.id, code, sentence.format(one.name)) for one in named[:NAMED]]
+    found = [
+        Warning(one.id, trouble.code, trouble.one.format(name=one.name, paused=paused_words(one)))
+        for one in named[:NAMED]
+    ]
     if len(named) > NAMED:
         rest = people.order_by().count() - NAMED
-        found.append(Warning(None, code, sentence.format(f"and {rest:,} more:")))
+        found.append(Warning(None, trouble.code, trouble.more.format(count=rest)))
     return found
 
 

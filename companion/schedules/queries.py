@@ -137,6 +137,11 @@ def schedules(clinic: Clinic, state: str = "") -> QuerySet[Schedule]:
     return own.filter(state=state) if state else own
 
 
+def once_to_come(clinic: Clinic) -> QuerySet[Schedule]:
+    """What goes out once and has not been made into Messages yet, the newest first."""
+    return schedules(clinic, State.ACTIVE).filter(recurrence__isnull=True, next_plan_at__isnull=False, messages=None)
+
+
 def schedules_for(patient: Patient) -> QuerySet[Schedule]:
     """The Schedules that write to this patient, by name or by a cohort, newest first; those that are over as well."""
     named = Recipient.objects.filter(patient=patient).values("schedule")

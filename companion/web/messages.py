@@ -18,6 +18,7 @@ from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Unknown
 from companion.panel import standing
 from companion.patients.queries import cohorts
+from companion.planning.planner import HORIZON
 from companion.schedules import acts, queries
 from companion.schedules.models import Message, Status
 from companion.schedules.reasons import Reason
@@ -112,6 +113,7 @@ def index(request: PageRequest) -> HttpResponse:
         "yesterday": view.day - dt.timedelta(days=1),
         "tomorrow": view.day + dt.timedelta(days=1),
         "following": None if view.filtered else _following(clinic, view),
+        "beyond": bounds(view.day, clinic)[1] > now + HORIZON,
     }
     return render(request, "web/messages/index.html", context)
 

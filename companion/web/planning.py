@@ -17,7 +17,8 @@ from companion.clinics.refusals import Refused
 from companion.patients.models import Patient
 from companion.patients.queries import cohorts, patients
 from companion.patients.reach import unreachable_reason
-from companion.planning import drafts, edit, preview
+from companion.planning import drafts, edit, preview, series
+from companion.planning.planner import HORIZON
 from companion.schedules import queries
 from companion.schedules.models import Schedule
 from companion.schedules.text import PLACEHOLDERS
@@ -67,7 +68,7 @@ def new(request: PageRequest) -> HttpResponse:
         return _form(request, typed, now, no=no)
     except kept_drafts.PlannedBefore as before:
         return _planned_before(request, typed, before, now)
-    _say_planned(request, planned)
+    _say_planned(request, planned, now)
     return redirect(_after(planned.schedule))
 
 
@@ -95,7 +96,8 @@ def change(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
         return _form(request, typed, now, schedule=schedule, no=no)
     except kept_drafts.PlannedBefore as before:
         return _planned_before(request, typed, before, now, schedule=schedule)
-    flash.success(request, f"The series was changed; {plural(planned.messages, 'message')} moved.")
+    what = "series" if planned.schedule.recurrence else "message"
+    flash.success(request, f"The {what} was changed; {plural(planned.messages, 'message')} on the list moved.")
     return redirect(f"/scheduled-messages/series/{planned.schedule.id}")
 
 
@@ -124,8 +126,8 @@ def look(request: PageRequest) -> HttpResponse:
 
 def _draft(request: PageRequest, now: dt.datetime, *, schedule: Schedule | None = None) -> HttpResponse:
     """The form as the draft in the address kept it."""
-    series = schedule.id if schedule else None
-    typed = kept_drafts.opened(request.caller, kept_drafts.key_of(request), series=series, now=now)
+    of_series = schedule.id if schedule else None
+    typed = kept_drafts.opened(request.caller, kept_drafts.key_of(request), series=of_series, now=now)
     if typed is None:
         flash.warning(request, "This draft is over: it was planned or discarded.")
         return redirect("/scheduled-messages")
@@ -245,17 +247,28 @@ def _kept(schedule: Schedule) -> Mapping[str, object] | None:
     return to_json(rule) if rule else None
 
 
-def _say_planned(request: PageRequest, planned: edit.Planned) -> None:
-    words = plural(planned.messages, "message") if planned.messages else "The messages"
-    flash.success(request, f"Planned. {words} {'is' if planned.messages == 1 else 'are'} on the list.")
+def _say_planned(request: PageRequest, planned: edit.Planned, now: dt.datetime) -> None:
+    flash.success(request, _planned_words(planned, now))
     for warning in planned.warnings[:3]:
         flash.warning(request, warning.message)
 
 
+def _planned_words(planned: edit.Planned, now: dt.datetime) -> str:
+    if planned.messages:
+        return f"Planned. {plural(planned.messages, 'message')} {'is' if planned.messages == 1 else 'are'} on the list."
+    if not planned.complete:
+        return "Planned. The messages are being put on the list."
+    first = next(iter(series.next_instants(planned.schedule, now=now, count=1)), None)
+    if first and first > now + HORIZON:
+        return "Planned. Each message comes onto the list two days before it is due."
+    return "Planned, but as things stand nobody gets a message in the next two days."
+
+
 def _after(schedule: Schedule) -> str:
-    """A series has a page of its own; a single firing is best seen on the list, as it goes out."""
+    """A single firing is best seen on the list, as it goes out; a series, and what is not there yet, on its page."""
+    of_it = queries.messages(schedule.clinic, queries.MessageFilter(schedule=schedule.id))
     return (
-        f"/scheduled-messages/series/{schedule.id}"
-        if schedule.recurrence
-        else f"/scheduled-messages?schedule={schedule.id}"
+        f"/scheduled-messages?schedule={schedule.id}"
+        if not schedule.recurrence and of_it.exists()
+        else f"/scheduled-messages/series/{schedule.id}"
     )

@@ -27,6 +27,8 @@ from companion.web.upcoming import upcoming
 PAGE_SIZE = 30
 REVIEW = "review"
 """Stands for the series whose day to be looked at again has come."""
+ONCE = "once"
+"""Stands for what goes out once and is not on the list yet."""
 LATEST = 10
 
 
@@ -36,10 +38,11 @@ def index(request: PageRequest) -> HttpResponse:
     """The list: what runs, its rule, its author, and what comes next."""
     now = database_now()
     state = request.GET.get("state", "")
-    if state and state not in (*State.values, REVIEW):
+    if state and state not in (*State.values, REVIEW, ONCE):
         raise Unknown
     today = local(now, request.caller.clinic.timezone).date()
-    found = queries.schedules(request.caller.clinic, "" if state == REVIEW else state).filter(recurrence__isnull=False)
+    found = queries.schedules(request.caller.clinic, state if state in State.values else "")
+    found = found.filter(recurrence__isnull=False) if state != ONCE else queries.once_to_come(request.caller.clinic)
     review = queries.to_review(request.caller.clinic, today).filter(recurrence__isnull=False)
     shown = Paginator(review if state == REVIEW else found, PAGE_SIZE).get_page(request.GET.get("page"))
     lines = [
@@ -55,7 +58,7 @@ def index(request: PageRequest) -> HttpResponse:
         for schedule in shown
     ]
     context = {"now": now, "lines": lines, "shown": shown, "state": state, "states": State.choices}
-    context |= {"review": REVIEW, "to_review": review.count()}
+    context |= {"review": REVIEW, "to_review": review.count(), "once": ONCE}
     return render(request, "web/series/index.html", context)
 
 
@@ -115,6 +118,8 @@ def _resume(request: PageRequest, schedule: Schedule, now: dt.datetime) -> str:
 
 def _cancel(request: PageRequest, schedule: Schedule, now: dt.datetime) -> str:
     done = edit.cancel(request.caller, schedule, now=now)
+    if not schedule.recurrence:
+        return "It won't be sent."
     return f"The series was cancelled; {plural(done.messages, 'pending message')} won't be sent."
 
 

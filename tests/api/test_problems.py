@@ -82,6 +82,20 @@ def test_a_parameter_that_is_misspelt_is_refused_and_not_overlooked(api: Program
     assert (answer.status, answer.wrong_fields) == (422, ["statsu"])
 
 
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        (f"q={'x' * 300}", "At most 200 characters."),
+        (f"cursor={'x' * 3000}", "At most 2000 characters."),
+        ("limit=501", "At most 500."),
+    ],
+)
+def test_how_much_is_taken_is_said_in_words(api: Program, query: str, sentence: str) -> None:
+    [wrong] = api.get(f"/patients?{query}").json["errors"]
+
+    assert wrong["message"] == sentence
+
+
 @pytest.mark.parametrize("text", ["a\0b", "\ud800", "bell\x07", "\x85", "{unknown}", " ", ""])
 def test_a_text_that_can_not_be_sent_is_refused(clinic: Clinic, api: Program, text: str) -> None:
     answer = api.post("/messages", {"patient": str(a_patient(clinic).id), "text": text})

@@ -9,7 +9,7 @@ from pytest_django.live_server_helper import LiveServer
 from companion.clinics.models import Role
 from companion.schedules.models import Message, Status
 from tests.browser.signed_in import sign_in
-from tests.builders import a_clinic, a_message, a_patient, a_schedule
+from tests.builders import a_clinic, a_cohort, a_message, a_patient, a_schedule
 
 pytestmark = pytest.mark.browser
 
@@ -174,3 +174,29 @@ def test_on_a_phone_a_tap_opens_the_whole_page(page: Page, live_server: LiveServ
     page.locator(".line .open").click()
 
     page.wait_for_url(f"**/scheduled-messages/{message.id}")
+
+
+def test_no_name_widens_a_page(page: Page, live_server: LiveServer) -> None:
+    clinic = a_clinic()
+    name = "Maximiliana-Alexandra Wolfeschlegelsteinhausenbergerdorffwelchevoralternwaren von und zu Sigmaringen"
+    patient = a_patient(clinic, name, telegram_id=None, external_id="X-" + "0123456789" * 5)
+    a_cohort(clinic, "A cohort whose name says all that there is to be said about it", patient)
+    a_message(patient, due_at=_soon())
+    sign_in(page, live_server.url, clinic)
+
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        for place in ("/scheduled-messages", "/patients", f"/patients/{patient.id}", "/inbox"):
+            page.goto(live_server.url + place)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (place, width)
+
+
+def test_the_keyboard_stands_where_one_types_and_at_what_was_refused(page: Page, live_server: LiveServer) -> None:
+    sign_in(page, live_server.url, a_clinic())
+    page.goto(f"{live_server.url}/patients/new")
+
+    expect(page.locator("#name")).to_be_focused()
+    page.keyboard.type("Ana Silva")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#external_id")).to_be_focused()

@@ -23,6 +23,37 @@ def test_a_message_is_planned_once() -> None:
     assert Message.objects.get().patient == ana
 
 
+def test_what_goes_out_once_and_later_has_a_page_is_found_again_and_can_be_stopped() -> None:
+    clinic = a_clinic()
+    client = signed_in(clinic)
+    day = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=20)
+
+    planned = client.post("/scheduled-messages/new", typed(a_patient(clinic), date=day.isoformat()), follow=True)
+    [schedule] = Schedule.objects.all()
+
+    assert "Each message comes onto the list two days before it is due." in words(planned)
+    assert "Once, on" in words(planned)
+    assert "Once, on" in words(client.get("/scheduled-messages/series?state=once"))
+    assert "What is planned for later" in words(client.get(f"/scheduled-messages?day={day.isoformat()}"))
+    stopped = words(client.post(f"/scheduled-messages/series/{schedule.id}/cancel", follow=True))
+    assert "It won't be sent." in stopped
+    assert "Nothing waits to go out once" in words(client.get("/scheduled-messages/series?state=once"))
+
+
+def test_who_is_on_pause_gets_nothing_and_the_page_does_not_say_otherwise() -> None:
+    clinic = a_clinic()
+    until = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=30)
+    ana = a_patient(clinic, paused_until=until, paused_reason="in hospital")
+
+    shown = words(signed_in(clinic).post("/scheduled-messages/new", typed(ana), follow=True))
+
+    assert "as things stand nobody gets a message in the next two days" in shown
+    assert (
+        f"Ana Silva is on pause until {until.day} {until:%B %Y} (in hospital): nothing goes out before that day."
+        in shown
+    )
+
+
 def test_the_form_opens_with_a_time_two_minutes_ahead_in_the_clinics_zone() -> None:
     answer = signed_in(a_clinic(timezone="Asia/Kathmandu")).get("/scheduled-messages/new")
 
@@ -227,6 +258,16 @@ def test_the_preview_warns_of_who_can_not_be_reached() -> None:
     shown = words(signed_in(clinic).post("/scheduled-messages/new/preview", typed(a_patient(clinic, telegram_id=None))))
 
     assert "Ana Silva has no Telegram ID yet" in shown
+
+
+def test_many_who_can_not_be_reached_are_named_up_to_twenty_and_then_counted() -> None:
+    clinic = a_clinic()
+    many = [a_patient(clinic, f"Patient {number:02}", telegram_id=None) for number in range(22)]
+
+    shown = words(signed_in(clinic).post("/scheduled-messages/new/preview", typed(*many)))
+
+    assert "Patient 19 has no Telegram ID yet. Hand out an enrolment link." in shown
+    assert "2 more have no Telegram ID yet. Hand out enrolment links." in shown
 
 
 def test_an_unfinished_form_is_previewed_without_alarm() -> None:

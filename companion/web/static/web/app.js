@@ -232,7 +232,8 @@ if (plan) {
     if (first) first.click();
   });
 }
-one("#wrong")?.focus();
+// ---- Refused: the keyboard stands at what is to be mended
+(one("#wrong") || one('[aria-invalid="true"]'))?.focus();
 
 // ---- The phone's chat stays at its newest message
 const bottom = () => { for (const chat of all("[data-keep-bottom]")) chat.scrollTop = chat.scrollHeight; };
