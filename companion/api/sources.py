@@ -18,6 +18,7 @@ from companion.api.paging import ListParameters, Parameters, cursor_of, read_cur
 from companion.api.values import Body, Instant, NoBody, Shape, Whole
 from companion.clinics.models import Role
 from companion.patients.sources import keeping, sync
+from companion.patients.sources.fhir_source import LONGEST
 from companion.patients.sources.models import PatientSource, SyncRun
 from companion.service.clock import database_now
 
@@ -31,13 +32,23 @@ class NewSource(Body):
     """A FHIR R4 server, which takes the place of the source that is set."""
 
     kind: Literal["fhir"]
-    url: Annotated[StrictStr, Field(max_length=500, description="Its base address.")]
-    token: Annotated[StrictStr, Field(max_length=4000, description="Bearer token; it is never shown again.")] = ""
+    url: Annotated[StrictStr, Field(max_length=LONGEST["url"], description="Its base address.")]
+    token: Annotated[
+        StrictStr, Field(max_length=LONGEST["token"], description="Bearer token; it is never shown again.")
+    ] = ""
     identifier_system: Annotated[
-        StrictStr, Field(max_length=500, description="Which identifier is the external id; empty: the resource's own.")
+        StrictStr,
+        Field(
+            max_length=LONGEST["identifier_system"],
+            description="Which identifier is the external id; empty: the resource's own.",
+        ),
     ] = ""
     telegram: Annotated[
-        StrictStr, Field(max_length=500, description="The extension, or the value's beginning, that marks Telegram.")
+        StrictStr,
+        Field(
+            max_length=LONGEST["telegram"],
+            description="The extension, or the value's beginning, that marks Telegram.",
+        ),
     ] = ""
     every_minutes: Annotated[Whole, Field(description="From one sync to the next: 5 minutes to 7 days.")] = 60
 

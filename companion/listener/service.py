@@ -36,9 +36,11 @@ async def _run() -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     service = Service(settings.COMPANION.bot_api_url, sandbox=settings.SANDBOX_ON)
-    port = health_port.serve(service.health, host=settings.COMPANION.host, port=settings.COMPANION.health_port)
-    heart = Heart("listener", state=service.state, health_url=lambda: port.url)
     syncs = SyncLoop()
+    port = health_port.serve(
+        lambda: service.health(syncs.trouble), host=settings.COMPANION.host, port=settings.COMPANION.health_port
+    )
+    heart = Heart("listener", state=service.state, health_url=lambda: port.url)
     heart.start()
     syncs.start()
     log.info("the listener works", database=connection.vendor, api=settings.COMPANION.bot_api_url)
@@ -71,15 +73,16 @@ class Service:
         finally:
             database.close()
 
-    def health(self) -> dict[str, object]:
-        """What GET /health answers."""
-        troubles = [poller.trouble for poller, _ in self._pollers.values() if poller.trouble]
-        detail = self._trouble or "; ".join(troubles)
+    def health(self, syncing: str = "") -> dict[str, object]:
+        """What GET /health answers; `syncing` is what is wrong with that, if anything."""
+        # Asked by another thread: the list is taken at once, the loop may add to the pollers meanwhile.
+        troubles = [*(poller.trouble for poller, _ in list(self._pollers.values())), syncing]
+        detail = self._trouble or "; ".join(filter(None, troubles))
         return {"status": "degraded" if detail else "ok", "detail": detail, **self.state()}
 
     def state(self) -> dict[str, object]:
         """Small numbers for the heartbeat."""
-        pollers = [poller for poller, _ in self._pollers.values()]
+        pollers = [poller for poller, _ in list(self._pollers.values())]
         return {
             "bots": len(pollers),
             "troubled": sum(bool(poller.trouble) for poller in pollers),

@@ -10,9 +10,11 @@ from companion.clinics.refusals import Refused
 from companion.patients.models import Patient
 from companion.patients.sources import fhir_source, keeping, sync
 from companion.patients.sources.models import RunState, SyncRun
+from companion.patients.sources.source import SourceDown
 from tests.builders import NOW, a_caller, a_clinic
 from tests.patients.fhir_directory import Server, a_fhir_server, a_resource
 from tests.patients.fhir_server import TOKEN
+from tests.patients.hospital import numbers
 
 pytestmark = pytest.mark.django_db
 
@@ -35,10 +37,6 @@ def synced(clinic: Clinic, server: Server, token: str = TOKEN) -> SyncRun:
         caller = a_caller(clinic, Role.ADMIN)
         keeping.set_fhir(caller, server.url, token, identifier_system="urn:mrn", now=NOW, anywhere=True)
     return sync.sync(clinic, clock=lambda: NOW)
-
-
-def numbers(run: SyncRun) -> tuple[int, int, int, int, int]:
-    return run.added, run.changed, run.unchanged, run.left, run.refused
 
 
 def test_a_patient_comes_with_all_that_fhir_says(server: Server) -> None:
@@ -176,3 +174,21 @@ def test_an_admin_s_server_in_a_private_network_is_asked_where_whoever_runs_this
     keeping.set_fhir(a_caller(clinic, Role.ADMIN), server.url, TOKEN, now=NOW)
 
     assert numbers(sync.sync(clinic, clock=lambda: NOW)) == (1, 0, 0, 0, 0)
+
+
+def test_a_server_that_takes_for_ever_is_given_up(server: Server) -> None:
+    server.has(a_resource(1))
+    source = fhir_source.FhirSource(fhir_source.read_settings(server.url, TOKEN), seconds=-1)
+
+    with pytest.raises(SourceDown, match="Nothing was changed"):
+        list(source.read_all())
+
+
+@pytest.mark.parametrize("field", ["url", "token", "identifier_system", "telegram"])
+def test_no_setting_is_longer_than_anybody_means(field: str) -> None:
+    given = {"url": "https://fhir.example", "token": ""} | {field: "https://fhir.example/" + "x" * 4000}
+
+    with pytest.raises(Refused, match=field):
+        fhir_source.read_settings(
+            given["url"], given["token"], given.get("identifier_system", ""), given.get("telegram", "")
+        )

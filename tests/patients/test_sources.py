@@ -2,105 +2,25 @@
 
 import datetime as dt
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 import pytest
-from click.testing import CliRunner
 from django.db import connection
-from psycopg.conninfo import make_conninfo
 from sqlalchemy.exc import DBAPIError
 
-from companion.cli.patients import patients as command
 from companion.clinics.access import NotAllowed
 from companion.clinics.models import Clinic, Mark, Role
-from companion.clinics.refusals import Conflict, Refused
-from companion.listener.sync_loop import SyncLoop
+from companion.clinics.refusals import Refused
 from companion.patients import consent, enrolment
 from companion.patients.models import Consent, Patient
 from companion.patients.sources import keeping, sql_source, sync
-from companion.patients.sources.models import PatientSource, RunState, SyncRun
+from companion.patients.sources.models import RunState
 from companion.planning import marks
 from companion.schedules.models import Status
-from companion.service.clock import machine_now
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_cohort, a_message, a_patient, a_schedule
-from tests.support.services import eventually
-from tests.support.threads import at_once
+from tests.patients.hospital import MAPPING, Hospital, numbers, synced
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-MAPPING = """
-table = "people"
-changed_at = "updated"
-left = "discharged"
-[columns]
-external_id = "mrn"
-name = "full_name"
-telegram_id = "telegram"
-birth_date = "born"
-cohorts = "wards"
-"""
-COLUMNS = "mrn TEXT PRIMARY KEY, full_name TEXT, telegram BIGINT, born DATE, wards TEXT, discharged DATE, updated {}"
-
-
-@dataclass(frozen=True)
-class Hospital:
-    """A patient database that is not ours."""
-
-    url: str
-    do: Callable[[str], object]
-
-    def admits(self, mrn: str, name: str, *, telegram: int | None = None, day: int = 1) -> None:
-        number = "NULL" if telegram is None else telegram
-        values = f"'{mrn}', '{name}', {number}, '1980-12-24', 'Heart|Tuesday', NULL, '2026-11-{day:02} 08:00:00'"
-        self.do(f"INSERT INTO people VALUES ({values})")
-
-    def changes(self, mrn: str, what: str, day: int = 20) -> None:
-        self.do(f"UPDATE people SET {what}, updated = '2026-11-{day:02} 08:00:00' WHERE mrn = '{mrn}'")
-
-
-@pytest.fixture
-def hospital(tmp_path: Path) -> Iterator[Hospital]:
-    if connection.vendor == "postgresql":
-        yield from _on_postgresql()
-        return
-    file = tmp_path / "hospital.sqlite3"
-    with sqlite3.connect(file, isolation_level=None) as database:
-        database.execute(f"CREATE TABLE people ({COLUMNS.format('TEXT')})")
-        yield Hospital(f"sqlite:///{file}", database.execute)
-
-
-def _on_postgresql() -> Iterator[Hospital]:
-    ours = connection.get_connection_params()
-    where = {name: str(ours[name]) for name in ("host", "port", "user", "password") if ours.get(name)}
-    name = f"hospital_of_{ours['dbname']}"
-    with psycopg.connect(make_conninfo(**where, dbname="postgres"), autocommit=True) as server:
-        server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
-        server.execute(f'CREATE DATABASE "{name}"'.encode())
-        with psycopg.connect(make_conninfo(**where, dbname=name), autocommit=True) as database:
-            database.execute(f"CREATE TABLE people ({COLUMNS.format('TIMESTAMP')})".encode())
-            query = "&".join(f"{key}={value}" for key, value in where.items())
-            yield Hospital(f"postgresql+psycopg:///{name}?{query}", lambda sql: database.execute(sql.encode()))
-        server.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
-
-
-@pytest.fixture
-def clinic(hospital: Hospital) -> Clinic:
-    clinic = a_clinic()
-    keeping.set_sql(a_caller(clinic, Role.ADMIN), hospital.url, MAPPING, now=NOW)
-    return clinic
-
-
-def synced(clinic: Clinic, at: dt.datetime = NOW, *, whole: bool = False) -> SyncRun:
-    return sync.sync(clinic, clock=lambda: at, whole=whole)
-
-
-def numbers(run: SyncRun) -> tuple[int, int, int, int, int]:
-    return run.added, run.changed, run.unchanged, run.left, run.refused
 
 
 def test_a_row_becomes_a_patient(clinic: Clinic, hospital: Hospital) -> None:
@@ -125,14 +45,6 @@ def test_a_second_sync_reads_only_what_changed_and_takes_it(clinic: Clinic, hosp
 
     assert (run.whole, numbers(run)) == (False, (0, 1, 1, 0, 0))
     assert Patient.objects.get(clinic=clinic, external_id="P-2").name == "Bo Berg"
-
-
-def test_all_is_read_again_after_a_day(clinic: Clinic, hospital: Hospital) -> None:
-    hospital.admits("P-1", "Ana")
-    hospital.admits("P-2", "Bo", day=9)
-    synced(clinic)
-
-    assert numbers(synced(clinic, NOW + dt.timedelta(days=1))) == (0, 0, 2, 0, 0)
 
 
 def test_who_is_discharged_leaves_and_gets_nothing_more(clinic: Clinic, hospital: Hospital) -> None:
@@ -329,62 +241,6 @@ def test_the_settings_lie_sealed(clinic: Clinic) -> None:
     assert b"hospital" not in stored
 
 
-def test_two_syncs_of_one_clinic_are_not_under_way_at_once(clinic: Clinic) -> None:
-    PatientSource.objects.update(running_until=NOW + dt.timedelta(minutes=1))
-
-    with pytest.raises(Conflict):
-        synced(clinic)
-
-
-def test_a_sync_killed_midway_is_noted_and_the_next_one_ends_its_work(
-    product_environment: dict[str, str], tmp_path: Path
-) -> None:
-    clinic = a_clinic()
-    file, many = tmp_path / "patients.csv", 3000
-    file.write_text("external_id,name\n" + "".join(f"P-{number},Patient {number}\n" for number in range(many)))
-    keeping.set_csv(a_caller(clinic, Role.ADMIN), file, now=NOW)
-    command = [sys.executable, "-m", "companion.cli.main", "patients", "sync"]
-    with subprocess.Popen(command, env=product_environment, cwd=tmp_path, stderr=subprocess.DEVNULL) as process:
-        eventually(lambda: Patient.objects.filter(clinic=clinic).exists(), "the first batch")
-        process.kill()
-    stored = Patient.objects.filter(clinic=clinic).count()
-    killed = SyncRun.objects.get(clinic=clinic)
-    with pytest.raises(Conflict):
-        # Nobody can tell yet that it is dead.
-        sync.sync(clinic, clock=machine_now)
-
-    run = sync.sync(clinic, clock=lambda: machine_now() + sync.HOLD)
-
-    killed.refresh_from_db()
-    assert 0 < stored < many
-    assert (killed.state, run.state) == (RunState.ENDED, RunState.DONE)
-    assert numbers(run) == (many - stored, 0, stored, 0, 0)
-    assert Patient.objects.filter(clinic=clinic).count() == many
-
-
-def test_the_listener_s_timer_syncs_by_itself_whatever_is_due(clinic: Clinic, hospital: Hospital) -> None:
-    hospital.admits("P-1", "Ana")
-    PatientSource.objects.update(next_at=machine_now())
-    timer = SyncLoop()
-
-    timer.start()
-    eventually(lambda: SyncRun.objects.filter(clinic=clinic, state=RunState.DONE).exists(), "the sync")
-    timer.stop()
-
-    assert Patient.objects.get(clinic=clinic).name == "Ana"
-    in_an_hour = PatientSource.objects.get().next_at - machine_now()
-    assert dt.timedelta(minutes=59) < in_an_hour <= dt.timedelta(hours=1)
-
-
-def test_a_source_is_due_when_its_time_comes_and_after_a_sync_an_hour_later(clinic: Clinic) -> None:
-    due_at_once = sync.due(now=NOW)
-    synced(clinic)
-
-    assert [row.clinic for row in due_at_once] == [clinic]
-    assert sync.due(now=NOW + dt.timedelta(minutes=59)) == []
-    assert len(sync.due(now=NOW + dt.timedelta(hours=1))) == 1
-
-
 def test_nothing_crosses_clinics(clinic: Clinic, hospital: Hospital) -> None:
     other = a_clinic()
     theirs = a_patient(other, "Ana", external_id="P-1", telegram_id=5_000_000_001)
@@ -421,15 +277,6 @@ def test_a_row_that_says_nothing_of_ours_is_named(tmp_path: Path) -> None:
     assert sync.reasons(run)[0][0] == "line 2"
 
 
-def test_a_source_set_twice_at_one_moment_is_set(hospital: Hospital) -> None:
-    clinic = a_clinic()
-    admin = a_caller(clinic, Role.ADMIN)
-
-    at_once([lambda: keeping.set_sql(admin, hospital.url, MAPPING, now=NOW)] * 2)
-
-    assert PatientSource.objects.filter(clinic=clinic).count() == 1
-
-
 def test_a_file_that_is_gone_changes_nothing(tmp_path: Path) -> None:
     clinic = a_clinic()
     a_cohort(clinic, "Heart", a_patient(clinic))
@@ -441,29 +288,3 @@ def test_a_file_that_is_gone_changes_nothing(tmp_path: Path) -> None:
     run = synced(clinic)
 
     assert (run.state, Patient.objects.filter(clinic=clinic, left_at=None).count()) == (RunState.SOURCE_DOWN, 1)
-
-
-def test_by_command_a_source_is_set_and_synced(hospital: Hospital, tmp_path: Path) -> None:
-    clinic = a_clinic()
-    hospital.admits("P-1", "Ana", telegram=7)
-    hospital.admits("P-2", "Bo", telegram=-7)
-    mapping = tmp_path / "mapping.toml"
-    mapping.write_text(MAPPING)
-
-    told = CliRunner().invoke(command, ["source", "sql", str(mapping)], input=f"{hospital.url}\n")
-    result = CliRunner().invoke(command, ["sync"])
-
-    assert (told.exit_code, result.exit_code) == (0, 0)
-    assert hospital.url not in told.output
-    assert result.stdout.splitlines()[0] == "1 added, 0 changed, 0 left, 0 unchanged, 1 refused"
-    assert result.stdout.splitlines()[1].startswith("row 2: telegram_id: ")
-    assert PatientSource.objects.get(clinic=clinic).next_at > machine_now()
-
-
-def test_by_command_a_sync_without_a_source_says_what_to_do() -> None:
-    a_clinic()
-
-    result = CliRunner().invoke(command, ["sync"])
-
-    assert result.exit_code == 1
-    assert "companion patients source" in result.stderr

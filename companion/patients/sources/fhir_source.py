@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import socket
 import ssl
+import time
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,10 +23,13 @@ from companion.patients.sources.source import OVERLAP, Found, Point, SourceDown
 from companion.service import addresses
 from companion.service.patience import cut_off_after
 
+LONGEST: Final[Mapping[str, int]] = {"url": 500, "token": 4000, "identifier_system": 500, "telegram": 500}
 PAGE_SIZE: Final = 200
 SECONDS: Final = 30.0
 ALTOGETHER: Final = 120.0
-"""For a page, whatever drips: one server's slowness keeps other clinics' syncs waiting."""
+"""For a page, whatever drips."""
+READING: Final = 3600.0
+"""For all pages: one server's slowness keeps others' syncs waiting at last."""
 PAGE_BYTES: Final = 32 * 2**20
 PAGES: Final = 100_000
 """More than that is a server whose pages have no end."""
@@ -48,6 +52,9 @@ def read_settings(
     url: str, token: str, identifier_system: str = "", telegram: str = "", anywhere: bool = True
 ) -> FhirSettings:
     """Raises Refused with what is wrong. A token needs https, but to this machine itself."""
+    given = {"url": url, "token": token, "identifier_system": identifier_system, "telegram": telegram}
+    if long := [name for name, value in given.items() if len(value) > LONGEST[name]]:
+        raise Refused(*(Problem(name, f"At most {LONGEST[name]:,} characters.") for name in long))
     parts = _parted(url.strip())
     plain = parts.scheme == "http" and (not token or parts.hostname in ("127.0.0.1", "localhost", "::1"))
     if not parts.hostname or parts.query or parts.fragment or parts.username or not (plain or parts.scheme == "https"):
@@ -116,8 +123,9 @@ _CONNECTIONS: Final[Mapping[tuple[str, bool], type[HTTPConnection]]] = {
 class FhirSource:
     """One reading follows the pages to the last."""
 
-    def __init__(self, own: FhirSettings) -> None:
+    def __init__(self, own: FhirSettings, seconds: float = READING) -> None:
         self._settings: Final = own
+        self._seconds: Final = seconds
 
     def read_all(self) -> Iterator[Found]:
         """Every Patient."""
@@ -135,7 +143,10 @@ class FhirSource:
         url: str | None = f"{self._settings.url}/Patient?{query}"
         seen: set[str] = set()
         promised = received = 0
+        until = time.monotonic() + self._seconds
         while url:
+            if time.monotonic() > until:
+                raise SourceDown("The FHIR server took far too long for all of its pages. Nothing was changed.")
             if url in seen or len(seen) > PAGES:
                 raise SourceDown("The FHIR server's pages have no end. Nothing was changed.")
             seen.add(url)

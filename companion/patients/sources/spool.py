@@ -13,21 +13,24 @@ from typing import BinaryIO, Final, cast
 
 from companion.clinics.sealed import seal, unseal
 from companion.patients.bulk import BATCH
-from companion.patients.sources.source import Found, Point, later
+from companion.patients.sources.source import Found, Point, SourceDown, later
 
 _PURPOSE: Final = "patients.sources.spool"
 _LENGTH: Final = struct.Struct(">I")
+MOST_BYTES: Final = 2 * 2**30
+"""Millions of patients; a source that goes on for ever must not fill the disk, which all clinics share."""
 
 
 class Spool:
     """Fill it once, then read it batch by batch; `reached` is the latest point in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._most_bytes: Final = most_bytes
         self._file: Final = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 (close() ends it)
         self.reached: Point | None = None
 
     def fill(self, found: Iterable[Found]) -> None:
-        """Takes all. Raises SourceDown as the source does."""
+        """Takes all. Raises SourceDown as the source does, and where it gives too much."""
         batch: list[Found] = []
         for one in found:
             self.reached = later(self.reached, one.changed)
@@ -53,6 +56,8 @@ class Spool:
         rows = [(one.place, dict(one.values), one.left, one.trouble) for one in batch]
         data = seal(json.dumps(rows, default=_plain), _PURPOSE)
         self._file.write(_LENGTH.pack(len(data)) + data)
+        if self._file.tell() > self._most_bytes:
+            raise SourceDown("The source gives more than all patients of a clinic can be. Nothing was changed.")
 
 
 def _plain(value: object) -> object:

@@ -9,12 +9,12 @@ import json
 import traceback
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Q
 
 from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Role
@@ -24,19 +24,16 @@ from companion.patients import bulk, directory
 from companion.patients.bulk import Entry, Taken, reason_of
 from companion.patients.fields import read_given
 from companion.patients.sources import keeping
+from companion.patients.sources.hold import Hold, free, take
 from companion.patients.sources.models import PatientSource, RunState, SyncRun
 from companion.patients.sources.source import Found, SourceDown, point_text, text_point
 from companion.patients.sources.spool import Spool
 
 log = structlog.get_logger(__name__)
-HOLD: Final = dt.timedelta(minutes=10)
-"""How long a sync holds its source without a sign of life."""
 WHOLE_EVERY: Final = dt.timedelta(days=1)
 """Now and then all is read, so that a row that was refused is tried again after what was wrong here is mended."""
 REASONS: Final = 200
 """How many of the refused a report names, and how many of those who were added, changed or left."""
-KEPT: Final = 200
-"""Reports of a clinic that are kept."""
 _AGAIN: Final = "The next sync tries it again."
 
 
@@ -64,8 +61,8 @@ class _Tally:
 
 def due(*, now: dt.datetime) -> list[PatientSource]:
     """The sources whose time has come and that nobody holds."""
-    free = Q(running_until__isnull=True) | Q(running_until__lte=now)
-    return list(PatientSource.objects.filter(free, next_at__lte=now).select_related("clinic").order_by("next_at")[:20])
+    waiting = PatientSource.objects.filter(free(now), next_at__lte=now)
+    return list(waiting.select_related("clinic").order_by("next_at")[:20])
 
 
 def sync(clinic: Clinic, *, clock: Callable[[], dt.datetime], whole: bool = False) -> SyncRun:
@@ -78,13 +75,9 @@ def sync(clinic: Clinic, *, clock: Callable[[], dt.datetime], whole: bool = Fals
     if row is None:
         raise Conflict("No source of patients is set. Set one with `companion patients source`.")
     whole = whole or not row.reached or row.whole_at is None or now - row.whole_at >= WHOLE_EVERY
-    run = _begin(row, whole, now)
-    caller = Caller(clinic, "service", None, f"sync ({row.kind})", Role.PROVIDER)
-    spool = Spool()
+    run = take(row, whole=whole, now=now)
     try:
-        source = keeping.opened(row)
-        spool.fill(source.read_all() if whole else source.read_changed_since(text_point(row.reached)))
-        tally = _store(caller, row, spool, clock)
+        tally, reached = _work(row, run, clock)
     except (SourceDown, CannotOpen) as why:
         return _end(row, run, RunState.SOURCE_DOWN, _Tally(), detail=str(why), now=clock())
     except Refused as refusal:
@@ -100,10 +93,17 @@ def sync(clinic: Clinic, *, clock: Callable[[], dt.datetime], whole: bool = Fals
         log.error("a sync failed", run=str(run.id), error=type(error).__name__, at=_place(error))  # noqa: TRY400
         detail = f"The source gave something that can't be read ({type(error).__name__})."
         return _end(row, run, RunState.ENDED, _Tally(), detail=detail, now=clock())
-    finally:
-        spool.close()
-    reached = point_text(spool.reached) if spool.reached is not None else row.reached
     return _end(row, run, RunState.DONE, tally, now=clock(), reached=reached[:100])
+
+
+def _work(row: PatientSource, run: SyncRun, clock: Callable[[], dt.datetime]) -> tuple[_Tally, str]:
+    """What came of it, and up to where in the source's own time all is taken."""
+    with closing(Spool()) as spool, Hold(row, run, clock) as hold:
+        source = keeping.opened(row)
+        found = source.read_all() if run.whole else source.read_changed_since(text_point(row.reached))
+        spool.fill(hold.watch(found))
+        tally = _store(row, spool, hold, clock)
+        return tally, point_text(spool.reached) if spool.reached is not None else row.reached
 
 
 def _place(error: Exception) -> str:
@@ -136,27 +136,14 @@ def touched(run: SyncRun) -> list[tuple[str, str]]:
     return [(external_id, what) for external_id, what in json.loads(run.touched or "[]")]
 
 
-def _begin(row: PatientSource, whole: bool, now: dt.datetime) -> SyncRun:
-    with transaction.atomic():
-        held = PatientSource.objects.filter(Q(running_until__isnull=True) | Q(running_until__lte=now), pk=row.pk)
-        if not held.update(running_until=now + HOLD):
-            # Zero rows: somebody was faster.
-            raise Conflict("A sync is under way already.")
-        runs_here = SyncRun.objects.filter(clinic=row.clinic)
-        runs_here.filter(state=RunState.RUNNING).update(state=RunState.ENDED, ended_at=now)
-        old = runs_here.order_by("-began_at").values_list("pk", flat=True)[KEPT - 1 :]
-        SyncRun.objects.filter(clinic=row.clinic, pk__in=list(old)).delete()
-        return SyncRun.objects.create(clinic=row.clinic, kind=row.kind, whole=whole, began_at=now, reasons="[]")
-
-
-def _store(caller: Caller, row: PatientSource, spool: Spool, clock: Callable[[], dt.datetime]) -> _Tally:
+def _store(row: PatientSource, spool: Spool, hold: Hold, clock: Callable[[], dt.datetime]) -> _Tally:
     """Stores all of the spool, batch by batch. Raises Conflict where the source was exchanged meanwhile."""
+    caller = Caller(row.clinic, "service", None, f"sync ({row.kind})", Role.PROVIDER)
     tally = _Tally()
     seen: set[str] = set()
     for batch in spool.batches():
+        hold.renew()
         now = clock()
-        if not PatientSource.objects.filter(pk=row.pk).update(running_until=now + HOLD):
-            raise Conflict("The source was taken away or exchanged meanwhile.")
         entries = _entries(batch, seen, tally, now)
         taken = bulk.take(caller, entries, _AGAIN, now=now)
         for refused in taken.refused:
@@ -206,19 +193,22 @@ def _end(
     detail: str = "",
     reached: str | None = None,
 ) -> SyncRun:
+    """Writes the report and frees the source. Raises Conflict where neither is this sync's any more."""
     taken = tally.taken
-    run.state, run.ended_at, run.detail = state, now, detail[:300]
-    run.added, run.changed, run.unchanged, run.left = taken.added, taken.changed, taken.unchanged, taken.left
-    run.refused, run.reasons = tally.refused, json.dumps(tally.reasons)
-    run.touched = json.dumps(tally.touched)
+    ended: dict[str, object] = {"state": state, "ended_at": now, "detail": detail[:300], "refused": tally.refused}
+    ended |= {name: getattr(taken, name) for name in ("added", "changed", "unchanged", "left")}
+    ended |= {"reasons": json.dumps(tally.reasons), "touched": json.dumps(tally.touched)}
     kept: dict[str, object] = {"running_until": None, "next_at": now + row.every}
     if reached is not None:
         kept["reached"] = reached
         if run.whole:
             kept["whole_at"] = run.began_at
     with transaction.atomic():
-        run.save()
+        if not SyncRun.objects.filter(pk=run.pk, state=RunState.RUNNING).update(**ended):
+            # Zero rows: another sync noted that this one ended, and holds the source.
+            raise Conflict("Another sync took the source over, since this one gave no sign of life.")
         PatientSource.objects.filter(pk=row.pk).update(**kept)
+    run.refresh_from_db()
     numbers = {"added": run.added, "changed": run.changed, "left": run.left, "refused": run.refused}
-    log.info("patients synced", run=str(run.id), state=state.value, **numbers)
+    log.info("patients synced", run=str(run.id), state=run.state, **numbers)
     return run
