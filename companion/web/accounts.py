@@ -4,7 +4,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from django.conf import settings
 from django.contrib import messages as flash
 from django.contrib.auth import login
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
@@ -50,6 +50,11 @@ def sign_in_by_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
 def forgotten(request: HttpRequest) -> HttpResponse:
     """No mail is sent from here: an admin hands out a new link."""
     return render(request, "web/accounts/forgotten.html")
+
+
+def nowhere(request: HttpRequest) -> HttpResponse:
+    """Where allauth would have people change their address or confirm it by mail: that is an admin's to do."""
+    raise Http404
 
 
 @require_POST

@@ -1,6 +1,6 @@
 """The addresses of the pages."""
 
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from companion.web import (
@@ -108,5 +108,6 @@ urlpatterns = [
     path("sign-in/<str:uid>/<str:token>", accounts.sign_in_by_link),
     # allauth would send mail here; ours has none to send.
     path("accounts/password/reset/", accounts.forgotten),
+    re_path(r"^accounts/(?:email|confirm-email|password/reset|login/code)/", accounts.nowhere),
     path("accounts/", include("allauth.account.urls")),
 ]

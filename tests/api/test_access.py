@@ -9,8 +9,12 @@ from django.test import Client
 from companion.clinics import api_keys
 from companion.clinics.access import Caller
 from companion.clinics.models import ApiKey, Clinic, Role
+from companion.patients.models import EnrolmentNote, NoteKind
+from companion.patients.sources.models import PatientSource, SourceKind, SyncRun
+from companion.schedules.models import Status
+from companion.schedules.reasons import Reason
 from tests.api.calls import NOBODY, PROBLEM, Program, a_program
-from tests.builders import a_clinic, a_member, a_message, a_patient, a_schedule
+from tests.builders import a_clinic, a_cohort, a_conversation, a_member, a_message, a_patient, a_schedule
 
 
 def signed_in(clinic: Clinic, role: Role = Role.PROVIDER, *, csrf: bool = True) -> Client:
@@ -129,6 +133,40 @@ def test_another_clinics_rows_are_unknown(clinic: Clinic) -> None:
     stranger = a_program(a_clinic())
 
     assert [stranger.get(path).status for path in paths] == [404] * 4
+
+
+def test_no_call_with_an_id_reaches_another_clinic(clinic: Clinic, now: dt.datetime) -> None:
+    patient = a_patient(clinic)
+    ids = {
+        "messages": a_message(patient).id,
+        "schedules": a_schedule(clinic, patient, recurrence={"frequency": "daily"}).id,
+        "patients": patient.id,
+        "cohorts": a_cohort(clinic, "Ours", patient).id,
+        "inbox": a_conversation(patient).id,
+        "enrolment-notes": EnrolmentNote.objects.create(
+            clinic=clinic, patient=patient, kind=NoteKind.EXPIRED, at=now
+        ).id,
+        "sync-runs": SyncRun.objects.create(
+            clinic=clinic, kind=SourceKind.CSV, whole=True, began_at=now, reasons="[]"
+        ).id,
+        "patient-sources": PatientSource.objects.create(
+            clinic=clinic, kind=SourceKind.CSV, settings="{}", every=dt.timedelta(hours=1), next_at=now, created_at=now
+        ).id,
+        "unknown": a_message(patient, status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN).id,
+    }
+    stranger = a_program(a_clinic(), Role.ADMIN)
+
+    answers = {}
+    for path, methods in NOBODY.get("/openapi.json").json["paths"].items():
+        if "{id}" in path:
+            row = str(ids[path.partition("/{id}")[0].rpartition("/")[2]])
+            for method, described in methods.items():
+                content = described.get("requestBody", {}).get("content", {}).get("application/json", {})
+                answer = stranger.call(method.upper(), path.replace("{id}", row), content.get("example"))
+                answers[f"{method} {path}"] = answer.status
+
+    assert len(answers) > 25
+    assert {asked: status for asked, status in answers.items() if status != 404} == {}
 
 
 def test_another_clinics_message_can_not_be_cancelled(clinic: Clinic) -> None:

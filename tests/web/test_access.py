@@ -1,11 +1,19 @@
 """Who sees which page, and how a page says no."""
 
+import re
+from collections.abc import Iterable, Iterator
+
 import pytest
 from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
 
-from companion.clinics.models import Member, Role
-from companion.schedules.models import Message, Status
-from tests.builders import NOW, a_clinic, a_member, a_message, a_patient
+from companion.clinics.api_keys import make_key
+from companion.clinics.models import ApiKey, Clinic, Member, Role
+from companion.listener.models import Conversation
+from companion.patients.models import EnrolmentNote, NoteKind, Patient
+from companion.patients.sources.models import SourceKind, SyncRun
+from companion.schedules.models import Message, Schedule, Status
+from tests.builders import NOW, a_clinic, a_conversation, a_member, a_message, a_patient, a_schedule
 from tests.web.signed_in import nobody, signed_in, soon, words
 
 pytestmark = pytest.mark.django_db
@@ -69,6 +77,50 @@ def test_another_clinics_message_is_not_there(action: str) -> None:
     answer = signed_in(a_clinic()).post(f"/scheduled-messages/{theirs.id}/{action}")
 
     assert answer.status_code == 404
+
+
+def test_no_address_with_an_id_opens_anything_of_another_clinic() -> None:
+    ours, theirs = a_clinic(), a_clinic()
+    patient = a_patient(theirs)
+    ids = {
+        "message_id": a_message(patient, due_at=soon()).id,
+        "schedule_id": a_schedule(theirs, patient, recurrence={"frequency": "daily"}).id,
+        "patient_id": patient.id,
+        "conversation_id": a_conversation(patient).id,
+        "note_id": EnrolmentNote.objects.create(clinic=theirs, patient=patient, kind=NoteKind.EXPIRED, at=NOW).id,
+        "run_id": SyncRun.objects.create(clinic=theirs, kind=SourceKind.CSV, whole=True, began_at=NOW, reasons="[]").id,
+        "member_id": a_member(theirs).id,
+        "key_id": make_key(theirs, "theirs", Role.ADMIN, now=NOW)[0].id,
+    }
+    client, before = signed_in(ours, Role.ADMIN), _rows_of(theirs)
+
+    answers = {}
+    for route in _routes("", get_resolver().url_patterns):
+        if found := re.search(r"<uuid:(\w+)>", route):
+            address = re.sub(r"<str:\w+>", "arrived", route.replace(found.group(), str(ids.get(found[1], nobody()))))
+            answers[f"GET {route}"] = client.get(address).status_code
+            answers[f"POST {route}"] = client.post(address, {"text": "Hello", "role": "admin"}).status_code
+
+    assert len(answers) > 50
+    # A draft that isn't one's own is as good as gone.
+    opened = {asked for asked, status in answers.items() if status not in (404, 405)}
+    assert opened == {"POST /scheduled-messages/drafts/<uuid:key>/discard"}
+    assert _rows_of(theirs) == before
+
+
+def _routes(above: str, patterns: Iterable[URLPattern | URLResolver]) -> Iterator[str]:
+    """The pages' addresses, as they are written down."""
+    for pattern in patterns:
+        route = above + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _routes(route, pattern.url_patterns)
+        elif not route.startswith("api/"):
+            yield "/" + route
+
+
+def _rows_of(clinic: Clinic) -> list[object]:
+    kinds = (Message, Schedule, Patient, Conversation, EnrolmentNote, SyncRun, Member, ApiKey)
+    return [row for kind in kinds for row in kind.objects.filter(clinic=clinic).order_by("pk").values_list()]
 
 
 def test_another_clinics_patient_is_not_there() -> None:

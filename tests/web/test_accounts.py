@@ -1,6 +1,7 @@
 """Signing in: by a link that works once, or by e-mail and password; nobody makes an account alone."""
 
 import pytest
+from django.core import mail
 from django.test import Client
 
 from companion.clinics.members import sign_in_link
@@ -76,3 +77,18 @@ def test_signing_out_ends_the_session() -> None:
     client.post("/accounts/logout/")
 
     assert client.get("/scheduled-messages").status_code == 302
+
+
+@pytest.mark.parametrize("page", ["email/", "confirm-email/", "password/reset/done/", "login/code/confirm/"])
+def test_nobody_changes_their_address_alone_and_nothing_is_mailed(page: str) -> None:
+    client = Client()
+    client.post(_path(a_member(a_clinic())))
+    client.post("/accounts/password/set/", {"password1": "four calm horses", "password2": "four calm horses"})
+
+    answers = [
+        client.get(f"/accounts/{page}"),
+        client.post(f"/accounts/{page}", {"email": "else@x.example", "action_add": ""}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert mail.outbox == []
