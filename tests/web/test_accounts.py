@@ -79,15 +79,15 @@ def test_signing_out_ends_the_session() -> None:
     assert client.get("/scheduled-messages").status_code == 302
 
 
-@pytest.mark.parametrize("page", ["email/", "confirm-email/", "password/reset/done/", "login/code/confirm/"])
-def test_nobody_changes_their_address_alone_and_nothing_is_mailed(page: str) -> None:
+@pytest.mark.parametrize("below", ["email/", "confirm-email/", "password/reset/done/", "login/code/confirm/"])
+def test_nobody_changes_their_address_alone_and_nothing_is_mailed(below: str) -> None:
     client = Client()
     client.post(_path(a_member(a_clinic())))
     client.post("/accounts/password/set/", {"password1": "four calm horses", "password2": "four calm horses"})
 
     answers = [
-        client.get(f"/accounts/{page}"),
-        client.post(f"/accounts/{page}", {"email": "else@x.example", "action_add": ""}),
+        client.get(f"/accounts/{below}"),
+        client.post(f"/accounts/{below}", {"email": "else@x.example", "action_add": ""}),
     ]
 
     assert [answer.status_code for answer in answers] == [404, 404]
