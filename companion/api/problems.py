@@ -6,9 +6,7 @@ What went wrong unexpectedly is logged by its type and place only: an exception'
 import http
 import json
 import logging
-import traceback
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
@@ -22,6 +20,7 @@ from companion.api.validation import problems_of
 from companion.api.values import Shape
 from companion.clinics.access import NotAllowed
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
+from companion.service.mishap import kind_and_place
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -142,12 +141,8 @@ def _invalid(error: ValidationError) -> HttpResponse:
 
 
 def _unexpected(error: object) -> HttpResponse:
-    trace = error.__traceback__ if isinstance(error, Exception) else None
-    frames = traceback.extract_tb(trace)
-    # Where our own code stood, rather than the depths of a library that it called.
-    last = ([frame for frame in frames if "companion" in Path(frame.filename).parts] or frames)[-1:]
-    place = f"{last[0].filename}:{last[0].lineno}" if last else "nowhere"
-    log.error("unexpected %s at %s", type(error).__name__, place)
+    if isinstance(error, Exception):
+        log.error("unexpected %(error)s at %(place)s", kind_and_place(error))
     return problem(500)
 
 

@@ -6,7 +6,6 @@ offset in the database keeps what they do once.
 
 import asyncio
 import random
-import traceback
 import uuid
 from dataclasses import dataclass, field
 from typing import Final
@@ -20,6 +19,7 @@ from companion.listener import handling
 from companion.listener.database import Database
 from companion.listener.handling import Acknowledgement, SomebodyWasFaster, Taken
 from companion.service.clock import database_now
+from companion.service.mishap import kind_and_place
 from companion.telegram.client import BotToken, CallFailed, Client
 from companion.telegram.methods import Incoming, answer_callback, get_updates
 from companion.telegram.outcomes import Kind, Outcome
@@ -107,15 +107,8 @@ class Poller:
         except SomebodyWasFaster:
             raise
         except Exception as error:  # noqa: BLE001 (one update that trips us must never silence the STOP after it)
-            # By its kind and place only: the words of an exception may quote what the patient wrote.
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            log.error(  # noqa: TRY400 (as said above)
-                "an update was passed over",
-                bot=str(self._bot.id),
-                update=incoming.update_id,
-                error=type(error).__name__,
-                place=f"{place.name}:{place.lineno}",
-            )
+            said = kind_and_place(error)
+            log.error("an update was passed over", bot=str(self._bot.id), update=incoming.update_id, **said)  # noqa: TRY400
         return await self._database.patiently(
             handling.pass_over, self._bot.id, incoming.update_id, offset=offset, on_trouble=self._note
         )

@@ -18,6 +18,7 @@ from companion.clinics.models import Clinic
 from companion.clinics.refusals import Conflict
 from companion.patients.sources import sync
 from companion.service.clock import database_now
+from companion.service.mishap import kind_and_place
 
 log = structlog.get_logger(__name__)
 LOOK_SECONDS: Final = 5.0
@@ -77,8 +78,7 @@ def _outlived(work: Callable[[], object]) -> str:
     except Conflict as why:
         log.info("a sync was left out", why=str(why))
     except Exception as error:  # noqa: BLE001 (a thread that dies of one mistake would end all syncs, and tell nobody)
-        # By its kind only: what it says may quote a patient.
-        log.error("syncing failed and is tried again", error=type(error).__name__)  # noqa: TRY400
+        log.error("syncing failed and is tried again", **kind_and_place(error))  # noqa: TRY400
         connection.close()
         return f"Patients are not synced for now ({type(error).__name__}); trying again."
     return ""

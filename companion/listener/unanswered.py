@@ -11,7 +11,7 @@ import uuid
 from typing import Final
 
 import structlog
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from companion.listener import inbox
 from companion.listener.database import Database
@@ -21,6 +21,7 @@ from companion.patients.pausing import is_paused
 from companion.schedules import following
 from companion.schedules.models import Follow, Message, Schedule, State, Status
 from companion.service.clock import database_now
+from companion.service.mishap import kind_and_place
 
 log = structlog.get_logger(__name__)
 EVERY_SECONDS: Final = 5.0
@@ -47,9 +48,24 @@ def work_off(*, now: dt.datetime, limit: int = AT_ONCE) -> int:
     waiting = Message.objects.filter(answer_by__lte=now).order_by("answer_by")
     found = list(waiting.values_list("id", flat=True)[:limit])
     for message_id in found:
-        with transaction.atomic():
-            _work_off_one(message_id, now)
+        try:
+            with transaction.atomic():
+                _work_off_one(message_id, now)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:  # noqa: BLE001 (one that trips us must keep neither the others back nor a STOP)
+            log.error("a reminder of no answer was left out", message=str(message_id), **kind_and_place(error))  # noqa: TRY400
+            with transaction.atomic():
+                _only_show(message_id, now)
     return len(found)
+
+
+def _only_show(message_id: uuid.UUID, now: dt.datetime) -> None:
+    """To staff, without a look at what it says."""
+    message = Message.objects.filter(pk=message_id).select_related("clinic", "patient").defer("text").get()
+    Message.objects.filter(pk=message_id).update(answer_by=None)
+    if message.patient:
+        inbox.unanswered(message, message.patient.telegram_id or 0, now=now)
 
 
 def _work_off_one(message_id: uuid.UUID, now: dt.datetime) -> None:

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db.models import F
 
 from companion.clinics.models import Clinic, Member, Role
+from companion.clinics.sealed import CannotOpen
 from companion.panel import mailing, webhook
 from companion.panel.judge import Cause
 from companion.panel.mailing import Mail
@@ -151,7 +152,10 @@ def _send(notice: Notice, now: dt.datetime) -> str:
         return mailing.send(
             mail_of(clinic, notice.address, title, notice.words, cause=cause, name=notice.pk, thread=notice.alert.pk)
         )
-    hook = AlertWebhook.objects.filter(clinic=clinic).first()
+    try:
+        hook = AlertWebhook.objects.filter(clinic=clinic).first()
+    except CannotOpen:
+        return "its address can't be opened: give back the COMPANION_SECRET_KEY of before"
     if hook is None:
         return "there is no webhook any more"
     body = body_of(

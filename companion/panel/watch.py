@@ -8,6 +8,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 import structlog
@@ -18,6 +19,7 @@ from companion.clinics.models import Clinic
 from companion.panel import alerts, looks, notices, tally
 from companion.panel.outage import Outage
 from companion.service.clock import database_now, machine_now
+from companion.service.mishap import kind_and_place
 from companion.service.patience import database_within
 
 log = structlog.stdlib.get_logger(__name__)
@@ -45,10 +47,20 @@ def watching() -> Iterator[None]:
 def look() -> None:
     """Looks at everything once. Raises django.db.Error where the database can't be asked."""
     now = database_now()
-    looks.look_at_bots(now=now)
+    _apart(lambda: looks.look_at_bots(now=now))
     for clinic in Clinic.objects.order_by("id"):
-        alerts.look(clinic, now=now)
-        tally.count_up(clinic, now=now)
+        _apart(partial(alerts.look, clinic, now=now))
+        _apart(partial(tally.count_up, clinic, now=now))
+
+
+def _apart(work: Callable[[], None]) -> None:
+    """What trips us in one part, or one clinic, must keep no other from being told. Raises django.db.Error."""
+    try:
+        work()
+    except Error:
+        raise
+    except Exception as error:  # noqa: BLE001 (as said above; the thread would end, and with it all alerts)
+        log.error("the control panel's watch left something out", **kind_and_place(error))  # noqa: TRY400
 
 
 def _run(stop: threading.Event) -> None:
@@ -67,12 +79,12 @@ def _round(outage: Outage, number: int) -> None:
     with database_within(_DATABASE_SECONDS):
         database_now()
         if number % _ROUNDS_REMEMBERED == 0:
-            outage.remember()
+            _apart(outage.remember)
     with database_within(_LOOK_SECONDS):
         look()
     # Only now: on SQLite the clock is read without the database.
     outage.over(machine_now())
-    notices.deliver(now=database_now())
+    _apart(lambda: notices.deliver(now=database_now()))
 
 
 def _try(work: Callable[[], None], *, quiet: bool) -> bool:

@@ -3,7 +3,7 @@
 import datetime as dt
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from companion.clinics.models import Bot
 from companion.listener import unanswered
@@ -148,3 +148,21 @@ def test_nobody_is_reminded_of_an_old_one_once_a_newer_has_come(ana: Patient) ->
     unanswered.work_off(now=NOW + HOUR)
 
     assert following(question, Follow.REMINDER) == []
+
+
+def test_one_that_cannot_be_read_is_shown_to_staff_without_its_reminder_and_keeps_no_other(
+    bot: Bot, ana: Patient
+) -> None:
+    broken, other = waiting_for(ana), waiting_for(a_patient(bot.clinic))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE schedules_version SET text = %s WHERE schedule_id = (SELECT schedule_id FROM "
+            "schedules_version WHERE id = (SELECT version_id FROM schedules_message WHERE id = %s))",
+            [b"\x01" * 40, Message._meta.pk.get_db_prep_value(broken.pk, connection)],
+        )
+
+    unanswered.work_off(now=NOW + HOUR)
+
+    assert (following(broken, Follow.REMINDER), len(following(other, Follow.REMINDER))) == ([], 1)
+    assert Conversation.objects.get(patient=ana).standing == Standing.UNREAD
+    assert unanswered.work_off(now=NOW + HOUR) == 0

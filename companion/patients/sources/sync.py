@@ -6,7 +6,6 @@ and may end at any of them; the next sync then begins where this one did, and wh
 
 import datetime as dt
 import json
-import traceback
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -28,6 +27,7 @@ from companion.patients.sources.hold import Hold, free, take
 from companion.patients.sources.models import PatientSource, RunState, SyncRun
 from companion.patients.sources.source import Found, SourceDown, point_text, text_point
 from companion.patients.sources.spool import Spool
+from companion.service.mishap import kind_and_place
 
 log = structlog.get_logger(__name__)
 WHOLE_EVERY: Final = dt.timedelta(days=1)
@@ -89,8 +89,7 @@ def sync(clinic: Clinic, *, clock: Callable[[], dt.datetime], whole: bool = Fals
         # Our own database, not the source: whoever called waits for it.
         raise
     except Exception as error:  # noqa: BLE001 (one clinic's strange data must not end the syncs, and STOPs, of all)
-        # By its kind only: what it says may quote a patient.
-        log.error("a sync failed", run=str(run.id), error=type(error).__name__, at=_place(error))  # noqa: TRY400
+        log.error("a sync failed", run=str(run.id), **kind_and_place(error))  # noqa: TRY400
         detail = f"The source gave something that can't be read ({type(error).__name__})."
         return _end(row, run, RunState.ENDED, _Tally(), detail=detail, now=clock())
     return _end(row, run, RunState.DONE, tally, now=clock(), reached=reached[:100])
@@ -104,12 +103,6 @@ def _work(row: PatientSource, run: SyncRun, clock: Callable[[], dt.datetime]) ->
         spool.fill(hold.watch(found))
         tally = _store(row, spool, hold, clock)
         return tally, point_text(spool.reached) if spool.reached is not None else row.reached
-
-
-def _place(error: Exception) -> str:
-    """The innermost place in the code, for whoever mends it."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{last.name}:{last.lineno}"
 
 
 def runs(clinic: Clinic, *, after: int = 0, limit: int = 20) -> list[SyncRun]:
