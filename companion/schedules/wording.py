@@ -2,13 +2,13 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from companion.clinics.models import Clinic
 from companion.patients.models import Consent
 from companion.patients.pausing import is_paused, paused_words
 from companion.schedules import text
-from companion.schedules.models import Attempt, Message, State, Status
+from companion.schedules.models import Attempt, Message, State, Status, Version
 from companion.schedules.reasons import Reason
 
 
@@ -17,6 +17,12 @@ def template_of(message: Message) -> str:
     if message.text is not None:
         return message.text
     return message.version.text if message.version else ""
+
+
+def newest_versions(clinic: Clinic, schedules: Collection[uuid.UUID]) -> dict[uuid.UUID, Version]:
+    """By Schedule, its present wording."""
+    found = Version.objects.filter(clinic=clinic, schedule__in=schedules).order_by("number")
+    return {version.schedule_id: version for version in found}
 
 
 def texts_of(messages: Sequence[Message]) -> dict[uuid.UUID, str]:

@@ -81,6 +81,11 @@ def next_working_day(day: date, calendar: Calendar) -> date | None:
     return working_day(day + _DAY, Avoid(True, True, True), WhenAvoided.NEXT, calendar)
 
 
+def holiday_name(day: date, calendar: Calendar) -> str:
+    """What the public holiday on this day is called, in English where that is known; empty where it is none."""
+    return str(_public(calendar.country, calendar.region).get(day, "")) if calendar.country else ""
+
+
 @cache
 def regions_by_country() -> Mapping[str, Sequence[str]]:
     """All countries whose holidays are known, each with its regions' codes."""
@@ -107,7 +112,8 @@ def _public(country: str, region: str) -> "HolidayBase":
     # Importing it takes a third of a second, which commands that ask for no holiday need not spend.
     from holidays import country_holidays
 
-    return country_holidays(country, subdiv=region or None)
+    # Unsaid, the language of their names would be the machine's.
+    return country_holidays(country, subdiv=region or None, language="en_US")
 
 
 @lru_cache(maxsize=65536)

@@ -4,12 +4,12 @@ One message's own page and actions stand in message.py.
 """
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from django.contrib import messages as flash
 from django.db.models import QuerySet
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
@@ -21,9 +21,9 @@ from companion.patients.queries import cohorts
 from companion.planning.planner import HORIZON
 from companion.schedules import acts, queries
 from companion.schedules.models import Message, Status
-from companion.schedules.reasons import Reason
 from companion.service.clock import database_now
-from companion.times.walls import FIRST_YEAR, LAST_YEAR, local, place
+from companion.times.walls import local
+from companion.web import asked
 from companion.web.access import PageRequest, as_uuid, came_from, page
 from companion.web.causes import causes
 from companion.web.first_steps import first_steps
@@ -34,37 +34,6 @@ from companion.web.templatetags.words import capped, plural, tone
 PAGE_SIZE = 50
 AT_ONCE = 100
 """How many messages one press of a button changes."""
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What the address asks for: a day's messages (the default), or all that match a filter."""
-
-    status: str
-    attention: bool
-    q: str
-    cohort: str
-    patient: str
-    schedule: str
-    mine: bool
-    day: dt.date
-    after: str
-    standing: str = ""
-    """What a number of the Control Panel counts: its list."""
-    reason: str = ""
-
-    @property
-    def filtered(self) -> bool:
-        """Whether days give way to one list over all time."""
-        return bool(
-            self.status or self.attention or self.q or self.cohort or self.patient or self.schedule or self.mine
-        ) or bool(self.standing or self.reason)
-
-    @property
-    def words(self) -> str:
-        """What the list holds, where the Control Panel led here."""
-        held = standing.WORDS[standing.Standing(self.standing)] if self.standing else ""
-        return ", ".join(filter(None, [held, Reason(self.reason).label if self.reason else ""]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +63,13 @@ def index(request: PageRequest) -> HttpResponse:
     """The list. Asked for by its own live part, only the rows."""
     now = database_now()
     clinic = request.caller.clinic
-    view = _view(request.GET, clinic, now)
+    view = asked.view(request.GET, clinic, now)
+    found = _listed(view, request.caller, now)
     context: dict[str, object] = {
         "now": now,
         "view": view,
-        "listed": _listed(view, request.caller, now),
+        "listed": found,
+        "more": view.address(asked.LIST, day=_named(view), after=found.more) if found.more else "",
         "query": request.GET.urlencode(),
     }
     if request.GET.get("part") == "rows":
@@ -110,10 +81,14 @@ def index(request: PageRequest) -> HttpResponse:
         "drafts": [] if view.filtered or not request.caller.may(Role.PROVIDER) else listed(request.caller, now=now),
         "cohorts": cohorts(clinic),
         "today": local(now, clinic.timezone).date(),
-        "yesterday": view.day - dt.timedelta(days=1),
-        "tomorrow": view.day + dt.timedelta(days=1),
+        "before": _on(view, view.day - dt.timedelta(days=1)),
+        "to_today": _on(view, local(now, clinic.timezone).date()) if view.filtered else asked.LIST,
+        "after": _on(view, view.day + dt.timedelta(days=1)),
+        "to_calendar": view.address(
+            asked.CALENDAR, day=view.day.isoformat() if view.dated else "", standing="", reason=""
+        ),
         "following": None if view.filtered else _following(clinic, view),
-        "beyond": bounds(view.day, clinic)[1] > now + HORIZON,
+        "beyond": asked.bounds(view.day, clinic)[1] > now + HORIZON,
     }
     return render(request, "web/messages/index.html", context)
 
@@ -149,70 +124,36 @@ def _retried(caller: Caller, message: Message, now: dt.datetime) -> bool:
     return acts.retry_again(caller, message, now=now)
 
 
-def _view(asked: QueryDict, clinic: Clinic, now: dt.datetime) -> View:
-    today = local(now, clinic.timezone).date()
-    try:
-        day = dt.date.fromisoformat(asked.get("day", "")) if asked.get("day") else today
-    except ValueError:
-        raise Unknown from None
-    if not FIRST_YEAR < day.year < LAST_YEAR:
-        raise Unknown
-    status = asked.get("status", "")
-    if status and status not in Status.values:
-        raise Unknown
-    stands, reason = asked.get("standing", ""), asked.get("reason", "")
-    if (stands and stands not in list(standing.Standing)) or (reason and reason not in Reason.values):
-        raise Unknown
-    return View(
-        status=status,
-        attention=bool(asked.get("attention")),
-        q=asked.get("q", "").strip(),
-        cohort=asked.get("cohort", ""),
-        patient=asked.get("patient", ""),
-        schedule=asked.get("schedule", ""),
-        mine=bool(asked.get("mine")),
-        day=day,
-        after=asked.get("after", ""),
-        standing=stands,
-        reason=reason,
-    )
-
-
-def _filter(view: View, caller: Caller, now: dt.datetime) -> queries.MessageFilter:
-    return queries.MessageFilter(
-        status=view.status,
-        attention_since=now - queries.ATTENTION if view.attention else None,
-        q=view.q,
-        cohort=as_uuid(view.cohort) if view.cohort else None,
-        patient=as_uuid(view.patient) if view.patient else None,
-        schedule=as_uuid(view.schedule) if view.schedule else None,
-        mine=caller.name if view.mine else "",
-    )
-
-
-def _listed(view: View, caller: Caller, now: dt.datetime) -> Listed:
+def _listed(view: asked.View, caller: Caller, now: dt.datetime) -> Listed:
     if not view.filtered:
         return _day(view, caller.clinic, now)
-    order: queries.Order = "due_at" if view.status == Status.PENDING else "-due_at"
-    found = queries.messages(caller.clinic, _filter(view, caller, now))
+    onward = view.dated or view.status == Status.PENDING
+    wanted = asked.message_filter(view, caller, now)
+    if view.dated:
+        since, until = asked.bounds(view.day, caller.clinic)
+        wanted = replace(wanted, due_from=since, due_to=until)
+    found = queries.messages(caller.clinic, wanted)
     if view.standing:
         found = standing.narrow(found, caller.clinic, standing.Standing(view.standing), now=now)
     if view.reason:
         found = found.filter(reason=view.reason)
-    got = queries.page(found, order=order, after=view.after or None, limit=PAGE_SIZE)
+    got = queries.page(found, order="due_at" if onward else "-due_at", after=view.after or None, limit=PAGE_SIZE)
     return Listed(sections(rows(got.items, caller.clinic, now=now)), got.next)
 
 
-def _day(view: View, clinic: Clinic, now: dt.datetime) -> Listed:
+def _day(view: asked.View, clinic: Clinic, now: dt.datetime) -> Listed:
     """Overdue of any day first, then what comes that day, then what was earlier that day, latest first."""
-    start, end = bounds(view.day, clinic)
+    start, end = asked.bounds(view.day, clinic)
     line = min(max(start, now - OVERDUE_AFTER), end)
-    was = _due(clinic, start, line).exclude(status=Status.PENDING)
+    is_today = start <= now < end
+    was = _due(clinic, start, line)
+    # What is overdue stands above, but today only; on its own day it is one of the day's.
+    was = was.exclude(status=Status.PENDING) if is_today else was
     earlier = queries.page(was, order="-due_at", after=view.after or None, limit=PAGE_SIZE)
     if view.after:
         return Listed(sections(rows(earlier.items, clinic, now=now)), earlier.next)
     first: list[Message] = []
-    if start <= now < end:
+    if is_today:
         late = _due(clinic, None, line).filter(status=Status.PENDING)
         first = queries.page(late, order="due_at", after=None, limit=PAGE_SIZE).items
     coming = queries.page(_due(clinic, line, end), order="due_at", after=None, limit=PAGE_SIZE)
@@ -224,19 +165,22 @@ def _due(clinic: Clinic, since: dt.datetime | None, until: dt.datetime) -> Query
     return queries.messages(clinic, queries.MessageFilter(due_from=since, due_to=until))
 
 
-def bounds(day: dt.date, clinic: Clinic) -> tuple[dt.datetime, dt.datetime]:
-    """The instants between which the clinic's clocks show this day."""
-    midnight = dt.datetime.combine(day, dt.time())
-    return place(midnight, clinic.timezone).at, place(midnight + dt.timedelta(days=1), clinic.timezone).at
+def _on(view: asked.View, day: dt.date) -> str:
+    return view.address(asked.LIST, day=day.isoformat())
 
 
-def _following(clinic: Clinic, view: View) -> Message | None:
+def _named(view: asked.View) -> str:
+    """The day for an address, where the list is that day's."""
+    return view.day.isoformat() if view.dated or not view.filtered else ""
+
+
+def _following(clinic: Clinic, view: asked.View) -> Message | None:
     """The first message after the day that is shown: what an empty day points to."""
-    after = queries.MessageFilter(status=Status.PENDING, due_from=bounds(view.day, clinic)[1])
+    after = queries.MessageFilter(status=Status.PENDING, due_from=asked.bounds(view.day, clinic)[1])
     return queries.messages(clinic, after).order_by("due_at", "id").first()
 
 
-def _chips(view: View, clinic: Clinic, now: dt.datetime) -> list[Chip]:
+def _chips(view: asked.View, clinic: Clinic, now: dt.datetime) -> list[Chip]:
     counts = queries.counts(clinic, now=now)
     kept = {"q": view.q, "cohort": view.cohort, "mine": "1" if view.mine else ""}
 

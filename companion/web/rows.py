@@ -54,13 +54,13 @@ def rows(messages: Iterable[Message], clinic: Clinic, *, now: dt.datetime) -> li
 
 
 def _row(message: Message, whole: str, tapped: str, clinic: Clinic, *, now: dt.datetime) -> Row:
-    text = " ".join(whole.split())
+    text = one_line(whole)
     wont = wont_arrive(message, clinic)
     answer = tapped or ("in words" if message.answered_at else "")
     return Row(
         message=message,
         group=group(message, now=now),
-        text=text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…",
+        text=text,
         rule=series.summary(message.schedule) if message.schedule and message.schedule.recurrence else "",
         wont=wont,
         why=Reason(message.reason).label if message.reason else "",
@@ -76,6 +76,12 @@ def _row(message: Message, whole: str, tapped: str, clinic: Clinic, *, now: dt.d
 def _stamp(message: Message, wont: str, text: str, answer: str) -> str:
     begun, said = message.open_attempt_id or "", crc32(f"{text}{answer}".encode())
     return f"{message.status}|{begun}|{message.reason}|{message.due_at.timestamp()}|{wont}|{said}"
+
+
+def one_line(text: str) -> str:
+    """The first words of a text, as a line shows them."""
+    line = " ".join(text.split())
+    return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
 
 
 def sections(lines: Iterable[Row]) -> list[Section]:

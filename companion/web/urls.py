@@ -5,6 +5,7 @@ from django.views.generic import RedirectView
 
 from companion.web import (
     accounts,
+    calendar,
     control,
     draft_pages,
     enrolling,
@@ -29,6 +30,7 @@ _messages = [
     path("scheduled-messages/new/preview", planning.look),
     path("scheduled-messages/drafts", draft_pages.save),
     path("scheduled-messages/drafts/<uuid:key>/discard", draft_pages.discard),
+    path("scheduled-messages/calendar", calendar.index),
     path("scheduled-messages/series", series.index),
     path("scheduled-messages/series/<uuid:schedule_id>", series.show),
     path("scheduled-messages/series/<uuid:schedule_id>/edit", planning.change),

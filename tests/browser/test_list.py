@@ -134,6 +134,8 @@ def test_a_viewer_sees_no_action(page: Page, live_server: LiveServer) -> None:
 ON_A_PHONE = [
     "/scheduled-messages",
     "/scheduled-messages?status=pending",
+    "/scheduled-messages/calendar",
+    "/scheduled-messages/calendar?span=month",
     "/scheduled-messages/series",
     "/scheduled-messages/new",
     "/patients",

@@ -17,7 +17,7 @@ from companion.listener import unanswered
 from companion.panel import standing, tally
 from companion.panel.standing import Standing
 from companion.patients.models import Patient
-from companion.schedules import letters, lifecycle, queries, queue
+from companion.schedules import days, letters, lifecycle, queries, queue
 from companion.schedules.lifecycle import Record
 from companion.schedules.models import AttemptOutcome, Lane, Message, Recipient, Schedule, Status, Version
 from companion.schedules.queries import MessageFilter, Order
@@ -30,6 +30,7 @@ _MESSAGES, _PATIENTS = 10_000, 500
 _HELD = 40
 _LEASE = new_id()
 _MINUTE = dt.timedelta(minutes=1)
+_DAY = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +239,37 @@ def test_the_list_of_a_status_follows_its_index(clinic: Clinic, status: Status) 
     assert plans.all_by("messages_by_status")
     assert not plans.read_all_messages()
     assert not plans.sort()
+
+
+CALENDAR = [
+    (MessageFilter(), "messages_by_due"),
+    (MessageFilter(status=Status.FAILED), "messages_by_status"),
+    (MessageFilter(q="ben q-7"), "messages_of_a_patient"),
+]
+
+
+@pytest.mark.parametrize(("wanted", "index"), CALENDAR, ids=[index for _, index in CALENDAR])
+def test_a_week_of_the_calendar_goes_by_its_index_day_by_day(clinic: Clinic, wanted: MessageFilter, index: str) -> None:
+    week = [(NOW + day * _DAY, NOW + (day + 1) * _DAY) for day in range(7)]
+    found = queries.messages(clinic, wanted)
+
+    counted = plans_of(lambda: days.tallies(found, week))
+    shown = plans_of(lambda: days.earliest(found, [(day, 10) for day in week]))
+
+    assert [text.count(index) for text in counted.texts] == [7]
+    assert shown.texts[0].count(index) == 7
+    assert not counted.read_all_messages()
+    assert not shown.read_all_messages()
+
+
+def test_a_schedules_days_in_the_calendar_go_by_the_schedule(clinic: Clinic) -> None:
+    schedule = Schedule.objects.filter(clinic=clinic)[0].id
+    found = queries.messages(clinic, MessageFilter(schedule=schedule))
+
+    plans = plans_of(lambda: days.tallies(found, [(NOW, NOW + _DAY)]))
+
+    assert plans.all_by("messages_of_a_schedule")
+    assert not plans.read_all_messages()
 
 
 def test_the_list_of_a_patient_goes_by_the_patient(clinic: Clinic) -> None:

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.django_db
 
 PAGES = [
     "/scheduled-messages",
+    "/scheduled-messages/calendar",
     "/scheduled-messages/series",
     "/patients",
     "/patients/cohorts",

@@ -70,6 +70,14 @@ document.addEventListener("keydown", (event) => {
   } else closePanel();
 });
 
+// ---- The calendar by keys: what a link names in `data-key`, unless something is being typed or a key is held down
+document.addEventListener("keydown", (event) => {
+  const held = event.altKey || event.ctrlKey || event.metaKey || event.shiftKey;
+  if (held || event.repeat || event.target.closest("input, select, textarea, .panel")) return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  one(`[data-key="${CSS.escape(key)}"]`)?.click();
+});
+
 // ---- Many at once: how many are ticked
 document.addEventListener("change", (event) => {
   if (!event.target.matches(".tick input")) return;

@@ -1,0 +1,180 @@
+"""What active Schedules will send beyond what is planned so far: computed, as the Planner would, and not stored.
+
+Messages exist up to the horizon only (planner.py). Not here: those Messages; one Schedule's own year (year.py).
+"""
+
+import datetime as dt
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from heapq import merge
+from itertools import islice
+from typing import Final
+
+from django.db.models import Count, Q, QuerySet
+
+from companion.clinics.models import Clinic
+from companion.patients.models import CohortMember, Patient
+from companion.patients.names import search_term
+from companion.patients.pausing import pause_end
+from companion.planning import planner
+from companion.planning.drafts import PATIENT_ZONE
+from companion.planning.occurrences import Coming, coming, times_of
+from companion.schedules.models import Recipient, Schedule, State, Status
+from companion.schedules.queries import MessageFilter
+
+SCHEDULES: Final = 200
+"""So many Schedules are looked at, those first of which something comes first."""
+OCCURRENCES: Final = 5000
+MEMBERS: Final = 1000
+"""So many members of a cohort are looked at for their zones and their pauses; counts stop here."""
+_INSTANT: Final = dt.timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """One Occurrence that is still to be planned, for all patients who get it at this instant."""
+
+    schedule: Schedule
+    coming: Coming
+    patients: int
+    """Counted up to MEMBERS."""
+    patient: uuid.UUID | None
+    """The one whom it goes to, where that is all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What comes, in its order, and whether that is all of it."""
+
+    items: list[Ahead]
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Recipients of a Schedule who share a zone and a pause."""
+
+    timezone: str
+    paused_until: dt.date | None
+    count: int
+    patient: uuid.UUID | None
+
+
+_Found = tuple[Schedule, Coming, list[_Group]]
+
+
+def ahead(
+    clinic: Clinic, wanted: MessageFilter, *, since: dt.datetime, until: dt.datetime, now: dt.datetime
+) -> Outlook:
+    """What comes at or after `since` (and `now`) and before `until` and has no Message yet, as the filter says."""
+    if wanted.status not in ("", Status.PENDING) or wanted.attention_since or until <= now:
+        return Outlook([], True)
+    people = _people(clinic, wanted)
+    found = list(_schedules(clinic, wanted, people, until)[: SCHEDULES + 1])
+    groups = _groups(clinic, found[:SCHEDULES], people)
+    begin, end = max(since, now) - _INSTANT, until - _INSTANT
+    each = [_of(clinic, schedule, groups[schedule.id], begin, end) for schedule in found[:SCHEDULES]]
+    # Merged by their instants, so that where there are too many the latest are left out, whosever they are.
+    few = list(islice(merge(*each, key=lambda one: one[1].due_at), OCCURRENCES + 1))
+    whole = len(found) <= SCHEDULES and len(few) <= OCCURRENCES
+    return Outlook(_together(few[:OCCURRENCES]), whole)
+
+
+def _of(
+    clinic: Clinic, schedule: Schedule, groups: Sequence[_Group], since: dt.datetime, until: dt.datetime
+) -> Iterator[_Found]:
+    """One Schedule's own, zone by zone."""
+    draft, times = planner.draft_of(schedule), times_of(clinic)
+    after = max(schedule.planned_until or since, since)
+
+    def there(zone: str, who: list[_Group]) -> Iterator[_Found]:
+        return ((schedule, one, who) for one in coming(draft, zone, times, after=after, until=until))
+
+    zones = [there(zone, who) for zone, who in _by_zone(schedule, groups).items()]
+    return merge(*zones, key=lambda one: one[1].due_at)
+
+
+def _together(found: Sequence[_Found]) -> list[Ahead]:
+    """Zones whose clocks show the same instant are one; who is on pause then doesn't count."""
+    by_instant: dict[tuple[uuid.UUID, dt.datetime, str], _Found] = {}
+    for schedule, one, groups in found:
+        entry = by_instant.setdefault((schedule.id, one.due_at, one.occurrence), (schedule, one, []))
+        entry[2].extend(group for group in groups if _gets(group, one.due_at))
+    return [
+        Ahead(schedule, one, min(count, MEMBERS), getting[0].patient if count == 1 else None)
+        for schedule, one, getting in by_instant.values()
+        if (count := sum(group.count for group in getting))
+    ]
+
+
+def _by_zone(schedule: Schedule, groups: Sequence[_Group]) -> Mapping[str, list[_Group]]:
+    found: dict[str, list[_Group]] = defaultdict(list)
+    for group in groups:
+        found[group.timezone if schedule.timezone == PATIENT_ZONE else schedule.timezone].append(group)
+    return found
+
+
+def _gets(group: _Group, due_at: dt.datetime) -> bool:
+    end = pause_end(group.paused_until, group.timezone)
+    return end is None or due_at >= end
+
+
+def _people(clinic: Clinic, wanted: MessageFilter) -> QuerySet[Patient] | None:
+    """Whom the filter names; None: everybody."""
+    words = search_term(wanted.q).split()
+    if not (words or wanted.patient or wanted.cohort):
+        return None
+    found = Patient.objects.filter(*(Q(search__contains=word) for word in words), clinic=clinic)
+    if wanted.patient:
+        found = found.filter(pk=wanted.patient)
+    return found.filter(places__cohort=wanted.cohort) if wanted.cohort else found
+
+
+def _schedules(
+    clinic: Clinic, wanted: MessageFilter, people: QuerySet[Patient] | None, until: dt.datetime
+) -> QuerySet[Schedule]:
+    """The active ones of which something may come, the soonest first, by the index `schedules_to_plan`."""
+    # A Schedule is looked at a horizon before what comes next, so that those with nothing until then need not be read.
+    found = Schedule.objects.filter(clinic=clinic, state=State.ACTIVE, next_plan_at__lt=until - planner.HORIZON)
+    if wanted.schedule:
+        found = found.filter(pk=wanted.schedule)
+    if wanted.mine:
+        found = found.filter(created_by_name=wanted.mine)
+    if people is not None:
+        who = people.values("pk")
+        named = Recipient.objects.filter(patient__in=who).values("schedule")
+        cohorts = CohortMember.objects.filter(patient__in=who).values("cohort")
+        found = found.filter(Q(pk__in=named) | Q(cohort__in=cohorts))
+    return found.order_by("next_plan_at", "id")
+
+
+def _groups(
+    clinic: Clinic, schedules: Sequence[Schedule], people: QuerySet[Patient] | None
+) -> Mapping[uuid.UUID, list[_Group]]:
+    """By Schedule, who gets it as things stand."""
+    here: dict[str, object] = {"clinic": clinic, "patient__left_at": None}
+    if people is not None:
+        here["patient__in"] = people.values("pk")
+    by_schedule: dict[uuid.UUID, list[_Group]] = defaultdict(list)
+    named = Recipient.objects.filter(schedule__in=[one for one in schedules if not one.cohort_id], **here)
+    columns = ("schedule", "patient__timezone", "patient__paused_until")
+    counted = list(named.order_by().values_list(*columns).annotate(Count("pk")))
+    single = [schedule for schedule, _, _, count in counted if count == 1]
+    # Where a Schedule has two of one patient each, neither is all of them, and none is asked for.
+    of_single = dict(named.filter(schedule__in=single).values_list("schedule", "patient"))
+    for schedule, zone, paused, count in counted:
+        by_schedule[schedule].append(_Group(zone, paused, count, of_single.get(schedule)))
+    members = {cohort: _members(cohort, here) for cohort in {one.cohort_id for one in schedules if one.cohort_id}}
+    return by_schedule | {one.id: members[one.cohort_id] for one in schedules if one.cohort_id}
+
+
+def _members(cohort: uuid.UUID, here: Mapping[str, object]) -> list[_Group]:
+    """A cohort's patients; of a large one, the first of them stand for all."""
+    found = CohortMember.objects.filter(cohort=cohort, **here).order_by("patient")
+    columns = ("patient", "patient__timezone", "patient__paused_until")
+    by_group: dict[tuple[str, dt.date | None], list[uuid.UUID]] = defaultdict(list)
+    for patient, zone, paused in found.values_list(*columns)[:MEMBERS]:
+        by_group[zone, paused].append(patient)
+    return [_Group(zone, paused, len(patients), patients[0]) for (zone, paused), patients in by_group.items()]

@@ -1,0 +1,79 @@
+"""How many Messages fall on each of some days, and which: for the calendar. Reads only.
+
+One statement asks about all the days, each on its own and up to a cap, so that its cost doesn't grow with a clinic.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from django.core.exceptions import EmptyResultSet
+from django.db.models import QuerySet
+
+from companion.schedules import sql
+from companion.schedules.models import Message, Status
+
+COUNTED_TO: Final = 1000
+"""A day's Messages are counted up to here, the earliest first; from there on a page says "1,000+"."""
+
+Bounds = tuple[dt.datetime, dt.datetime]
+"""The instants at which a day begins and ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """So many of a day's Messages have this status and come from this Schedule (None: single ones and answers)."""
+
+    schedule: uuid.UUID | None
+    status: Status
+    count: int
+    first: dt.datetime
+    last: dt.datetime
+
+
+def tallies(found: QuerySet[Message], days: Sequence[Bounds]) -> list[list[Tally]]:
+    """Of the Messages found, those of each day by schedule and status, counted up to COUNTED_TO a day."""
+    counted: list[list[Tally]] = [[] for _ in days]
+    inner, parameters = _each_day(found, [(day, COUNTED_TO) for day in days], "schedule_id", "status", "due_at")
+    if inner:
+        by = "day, schedule_id, status"
+        statement = f"SELECT {by}, COUNT(*), MIN(due_at), MAX(due_at) FROM ({inner}) AS days GROUP BY {by}"  # noqa: S608  (the ORM's own text)
+        for day, schedule, status, count, first, last in sql.run(statement, parameters):
+            counted[sql.as_int(day)].append(
+                Tally(
+                    None if schedule is None else sql.as_uuid(schedule),
+                    Status(str(status)),
+                    sql.as_int(count),
+                    sql.as_instant(first),
+                    sql.as_instant(last),
+                )
+            )
+    return counted
+
+
+def earliest(found: QuerySet[Message], days: Sequence[tuple[Bounds, int]]) -> list[Message]:
+    """Of the Messages found, each day's earliest, up to the number that stands beside the day; in their order."""
+    inner, parameters = _each_day(found, days, "id")
+    if not inner:
+        return []
+    ids = [sql.as_uuid(row[1]) for row in sql.run(inner, parameters)]
+    return sorted(found.filter(pk__in=ids), key=lambda message: (message.due_at, message.id))
+
+
+def _each_day(
+    found: QuerySet[Message], days: Sequence[tuple[Bounds, int]], *columns: str
+) -> tuple[str, tuple[object, ...]]:
+    """The days' own statements, each stopping at its number, as one; empty where nothing can be found."""
+    pieces: list[str] = []
+    parameters: tuple[object, ...] = ()
+    for number, ((begin, end), most) in enumerate(days):
+        wanted = found.filter(due_at__gte=begin, due_at__lt=end).order_by("due_at", "id").values(*columns)[:most]
+        try:
+            text, values = wanted.query.sql_with_params()
+        except EmptyResultSet:
+            return "", ()
+        pieces.append(f"SELECT {number} AS day, few.* FROM ({text}) AS few")  # noqa: S608  (the ORM's own text)
+        parameters += tuple(values)
+    return " UNION ALL ".join(pieces), parameters
