@@ -10,7 +10,7 @@ from companion.clinics.models import Bot, Clinic, Member, Role
 from companion.listener.models import Conversation
 from companion.patients.models import Cohort, CohortMember, Consent, Patient
 from companion.patients.names import search_key
-from companion.schedules.models import Lane, Message, Recipient, Schedule, Status, Version
+from companion.schedules.models import Attempt, AttemptOutcome, Lane, Message, Recipient, Schedule, Status, Version
 
 NOW: Final = dt.datetime(2026, 12, 1, 8, 0, tzinfo=dt.UTC)
 """A Tuesday morning; nothing special happens to clocks around it."""
@@ -109,3 +109,23 @@ def a_message(patient: Patient, schedule: Schedule | None = None, **fields: obje
     else:
         values |= {"text": "Your results are here."}
     return Message.objects.create(clinic_id=patient.clinic_id, patient=patient, **values | fields)
+
+
+def an_attempt(message: Message, **fields: object) -> Attempt:
+    """The Message's only Attempt, begun and ended at NOW with Telegram's yes."""
+    values: dict[str, object] = {
+        "number": 1,
+        "began_at": NOW,
+        "ended_at": NOW,
+        "outcome": AttemptOutcome.SENT,
+        "text": "Hello",
+        "telegram_id": 1,
+    }
+    return Attempt.objects.create(clinic_id=message.clinic_id, message=message, **values | fields)
+
+
+def a_sent_message(patient: Patient, *, at: dt.datetime = NOW, due_at: dt.datetime | None = None) -> Message:
+    """One that Telegram took at this instant, due then or (`due_at`) before, with its Attempt."""
+    message = a_message(patient, due_at=due_at or at, status=Status.SENT, sent_at=at, ended_at=at)
+    an_attempt(message, began_at=due_at or at, ended_at=at)
+    return message

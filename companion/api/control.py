@@ -14,7 +14,7 @@ from pydantic import Field
 from companion.api import examples
 from companion.api.health import PanelShape
 from companion.api.message_shapes import MessageDetail, MessageList, detail_of, shapes_of
-from companion.api.operations import JSON, Operation, caller_of, operation
+from companion.api.operations import JSON, Operation, act, caller_of, operation
 from companion.api.values import Body, Instant, NoBody, Shape
 from companion.clinics.models import Role
 from companion.panel import actions, contacts, status
@@ -23,7 +23,6 @@ from companion.schedules import queries
 from companion.service.clock import database_now
 
 router = Router(tags=["health"])
-_CONFLICT = frozenset({409})
 _SHOWN = 100
 
 
@@ -94,38 +93,14 @@ def foresee_losses(request: HttpRequest) -> LossesShape:
     return LossesShape.model_validate({"losses": [asdict(loss) for loss in found]})
 
 
-@operation(
-    router,
-    Operation(
-        "POST",
-        "/mcp/pause",
-        Role.ADMIN,
-        PanelShape,
-        examples.PANEL,
-        body_example={},
-        media_type=JSON,
-        refuses=_CONFLICT,
-    ),
-)
+@operation(router, act("/mcp/pause", PanelShape, examples.PANEL, body_example={}, role=Role.ADMIN))
 def pause_sending(request: HttpRequest, body: NoBody = None) -> PanelShape:
     """Hold all of the clinic's messages back; what becomes too late meanwhile fails."""
     actions.pause(caller_of(request), now=database_now())
     return _panel(request)
 
 
-@operation(
-    router,
-    Operation(
-        "POST",
-        "/mcp/resume",
-        Role.ADMIN,
-        PanelShape,
-        examples.PANEL,
-        body_example={},
-        media_type=JSON,
-        refuses=_CONFLICT,
-    ),
-)
+@operation(router, act("/mcp/resume", PanelShape, examples.PANEL, body_example={}, role=Role.ADMIN))
 def resume_sending(request: HttpRequest, body: NoBody = None) -> PanelShape:
     """Let the clinic's messages go again."""
     actions.resume(caller_of(request), now=database_now())
@@ -158,16 +133,7 @@ def list_unknown(request: HttpRequest) -> MessageList:
 
 @operation(
     router,
-    Operation(
-        "POST",
-        "/mcp/unknown/{id}",
-        Role.ADMIN,
-        MessageDetail,
-        examples.MESSAGE,
-        body_example={"decision": "arrived"},
-        media_type=JSON,
-        refuses=_CONFLICT,
-    ),
+    act("/mcp/unknown/{id}", MessageDetail, examples.MESSAGE, body_example={"decision": "arrived"}, role=Role.ADMIN),
 )
 def decide_unknown(request: HttpRequest, id: UUID, body: DecisionBody) -> MessageDetail:
     """Send it again, or write down why not; only Telegram's own yes makes it sent."""
@@ -177,19 +143,7 @@ def decide_unknown(request: HttpRequest, id: UUID, body: DecisionBody) -> Messag
     return detail_of(message, queries.attempts(message))
 
 
-@operation(
-    router,
-    Operation(
-        "POST",
-        "/mcp/test",
-        Role.ADMIN,
-        TestShape,
-        {"way": "webhook"},
-        body_example={"way": "webhook"},
-        media_type=JSON,
-        refuses=_CONFLICT,
-    ),
-)
+@operation(router, act("/mcp/test", TestShape, {"way": "webhook"}, body_example={"way": "webhook"}, role=Role.ADMIN))
 def send_test(request: HttpRequest, body: TestBody) -> TestShape:
     """Try one way of alerts: a message or an e-mail to the calling person, or a call of the clinic's webhook."""
     contacts.TESTS[body.way](caller_of(request), now=database_now())

@@ -23,7 +23,7 @@ from companion.api.inbox_shapes import (
     items_of,
 )
 from companion.api.message_shapes import MessageDetail, detail_of
-from companion.api.operations import JSON, Operation, caller_of, operation
+from companion.api.operations import JSON, Operation, act, caller_of, operation
 from companion.api.paging import cursor_of, read_cursor
 from companion.api.values import NoBody
 from companion.clinics import help
@@ -40,16 +40,7 @@ DoneBody = Annotated[DoneWish | None, InBody()]
 
 
 def _act(path: str, body_example: object) -> Operation:
-    return Operation(
-        "POST",
-        f"{_ONE}/{path}",
-        Role.PROVIDER,
-        InboxItem,
-        examples.INBOX_ITEM,
-        body_example=body_example,
-        media_type=JSON,
-        refuses=frozenset({409}),
-    )
+    return act(f"{_ONE}/{path}", InboxItem, examples.INBOX_ITEM, body_example=body_example, role=Role.PROVIDER)
 
 
 @operation(router, Operation("GET", "/inbox", Role.VIEWER, InboxList, examples.INBOX, query=InboxParameters))

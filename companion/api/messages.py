@@ -16,7 +16,7 @@ from companion.api.message_shapes import (
     detail_of,
     shapes_of,
 )
-from companion.api.operations import JSON, Operation, caller_of, operation
+from companion.api.operations import JSON, Operation, act, caller_of, operation
 from companion.api.values import NoBody
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Problem, Refused, Unknown
@@ -31,17 +31,8 @@ router = Router(tags=["messages"])
 _ONE = "/messages/{id}"
 
 
-def _act(path: str, body_example: object = None) -> Operation:
-    return Operation(
-        "POST",
-        f"{_ONE}/{path}",
-        Role.PROVIDER,
-        MessageDetail,
-        examples.MESSAGE,
-        body_example=body_example if body_example is not None else {},
-        media_type=JSON,
-        refuses=frozenset({409}),
-    )
+def _act(path: str, body_example: object) -> Operation:
+    return act(f"{_ONE}/{path}", MessageDetail, examples.MESSAGE, body_example=body_example, role=Role.PROVIDER)
 
 
 @operation(
@@ -113,14 +104,14 @@ def change_message(request: HttpRequest, id: UUID, body: MessageChanges) -> Mess
     return _detail(acts.edit(caller, message, now=database_now(), new_text=body.text, send_at=body.send_at))
 
 
-@operation(router, _act("cancel"))
+@operation(router, _act("cancel", {}))
 def cancel_message(request: HttpRequest, id: UUID, body: NoBody = None) -> MessageDetail:
     """Don't send it."""
     caller = caller_of(request)
     return _detail(acts.cancel(caller, queries.message(caller.clinic, id), now=database_now()))
 
 
-@operation(router, _act("send-now"))
+@operation(router, _act("send-now", {}))
 def send_message_now(request: HttpRequest, id: UUID, body: NoBody = None) -> MessageDetail:
     """Send a pending message at once, in quiet hours too."""
     caller = caller_of(request)

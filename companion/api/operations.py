@@ -73,6 +73,12 @@ class Operation:
         return sorted(found)
 
 
+def act(path: str, answer: type[BaseModel], example: object, *, body_example: object, role: Role) -> Operation:
+    """What somebody does to a thing that is there: refused (409) where its state forbids it."""
+    refuses = frozenset({409})
+    return Operation("POST", path, role, answer, example, body_example=body_example, media_type=JSON, refuses=refuses)
+
+
 def operation(
     router: Router, said: Operation
 ) -> Callable[

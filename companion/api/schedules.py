@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from ninja import Query, Router
 
 from companion.api import examples
-from companion.api.operations import JSON, Operation, caller_of, operation
+from companion.api.operations import JSON, Operation, act, caller_of, operation
 from companion.api.paging import cursor_of, read_cursor
 from companion.api.schedule_answers import planned_of, preview_of, shapes_of
 from companion.api.schedule_shapes import (
@@ -36,16 +36,7 @@ _LIST = "schedules"
 
 
 def _act(path: str, body_example: object) -> Operation:
-    return Operation(
-        "POST",
-        f"{_ONE}/{path}",
-        Role.PROVIDER,
-        PlannedSchedule,
-        examples.PLANNED,
-        body_example=body_example,
-        media_type=JSON,
-        refuses=frozenset({409}),
-    )
+    return act(f"{_ONE}/{path}", PlannedSchedule, examples.PLANNED, body_example=body_example, role=Role.PROVIDER)
 
 
 @operation(

@@ -19,13 +19,13 @@ from companion.panel.judge import Cause
 from companion.panel.mailing import Mail
 from companion.panel.models import Alert, AlertContact, AlertWebhook, Notice
 from companion.panel.runbook import link
-from companion.schedules.models import Lane, Message, Quiet
-from companion.service.wake import ring
+from companion.schedules.answers import answer
+from companion.schedules.models import Lane
+from companion.schedules.text import as_it_stands
 
 PAUSES: Final = tuple(dt.timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
 """Before each further try; then it is given up."""
 KEPT: Final = dt.timedelta(days=30)
-LATE_AFTER: Final = dt.timedelta(hours=1)
 WORDS: Final = 500
 _AT_ONCE: Final = 20
 _OF_ALL: Final = {
@@ -44,9 +44,9 @@ def tell(clinic: Clinic, alert: Alert, event: str, *, now: dt.datetime) -> None:
     """In the caller's transaction: to the clinic's admins by Telegram and e-mail, as each wants, and to its webhook."""
     Notice.objects.filter(clinic=clinic, created_at__lt=now - KEPT).delete()
     words = f"{TITLES[event]}{alert.words}"
-    for contact in AlertContact.objects.filter(clinic=clinic, member__role=Role.ADMIN, telegram_id__isnull=False):
-        by_telegram(clinic, contact, words, now=now)
-    ring()
+    hearing = AlertContact.objects.filter(clinic=clinic, member__role=Role.ADMIN, telegram_id__isnull=False)
+    for telegram_id in hearing.values_list("telegram_id", flat=True):
+        by_telegram(clinic, telegram_id or 0, words, now=now)
     ways = [("email", address) for address in _not_told_elsewhere(clinic, alert, event, now)]
     if AlertWebhook.objects.filter(clinic=clinic).exists():
         ways.append(("webhook", ""))
@@ -65,20 +65,9 @@ def tell(clinic: Clinic, alert: Alert, event: str, *, now: dt.datetime) -> None:
     )
 
 
-def by_telegram(clinic: Clinic, contact: AlertContact, words: str, *, now: dt.datetime) -> None:
-    """A Message to the admin, which goes the way that all go. The caller rings."""
-    Message.objects.create(
-        clinic=clinic,
-        telegram_id=contact.telegram_id,
-        lane=Lane.ANSWER,
-        due_at=now,
-        ready_at=now,
-        late_at=now + LATE_AFTER,
-        quiet_hours=Quiet.IGNORE,
-        # A brace would begin a placeholder.
-        text=words.replace("{", "{{").replace("}", "}}"),
-        created_at=now,
-    )
+def by_telegram(clinic: Clinic, telegram_id: int, words: str, *, now: dt.datetime) -> None:
+    """A Message to an admin, which goes the way that all go, and first: an admin is no stranger."""
+    answer(clinic, telegram_id=telegram_id, patient=None, lane=Lane.ANSWER, text=as_it_stands(words), now=now)
 
 
 def deliver(*, now: dt.datetime) -> None:

@@ -1,5 +1,5 @@
-"""Answers: what the listener, or staff from the inbox, has to say to a chat. Nothing is sent here: an answer is a
-Message like any other."""
+"""Answers: what the listener, staff from the inbox, or an alert has to say to a chat at once. Nothing is sent here: an
+answer is a Message like any other."""
 
 import datetime as dt
 import uuid
@@ -26,19 +26,23 @@ def answer(
     patient: Patient | None,
     text: str,
     now: dt.datetime,
+    lane: Lane | None = None,
     buttons: list[list[dict[str, str]]] | None = None,
     stop_or_start: bool = False,
 ) -> Message:
     """Queues an answer in the caller's transaction, to leave at once.
 
-    `text` has placeholders like any text. `stop_or_start`: it answers the patient's own STOP or Start, the one thing
-    that a withdrawn consent lets pass. `buttons` are Telegram's rows of {text, callback_data}.
+    `text` has placeholders like any. `lane` None: a stranger's where no patient is. `stop_or_start`: it answers the
+    patient's own STOP or Start, the one thing that a withdrawn consent lets pass. `buttons` are Telegram's rows of
+    {text, callback_data}.
     """
+    if lane is None:
+        lane = Lane.ANSWER if patient else Lane.STRANGER
     message = Message.objects.create(
         clinic=clinic,
         patient=patient,
         telegram_id=telegram_id,
-        lane=Lane.ANSWER if patient else Lane.STRANGER,
+        lane=lane,
         due_at=now,
         ready_at=now,
         late_at=now + LATE_AFTER,

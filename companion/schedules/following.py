@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from companion.schedules import buttons, lifecycle
 from companion.schedules.models import Follow, IfUnknown, Lane, Message, Quiet, Status
 from companion.schedules.reasons import Reason
+from companion.schedules.text import as_it_stands
 from companion.schedules.wording import template_of
 from companion.service.wake import ring
 
@@ -83,7 +84,7 @@ def show_answer(message: Message, telegram_id: int, words: str, *, now: dt.datet
     rows = buttons.answer_shown(message.pk, words)
     shown = Message.objects.filter(follows=message, follow_kind=Follow.SHOWN)
     if shown.exists():
-        lifecycle.move(shown.filter(status=Status.PENDING), text=_plain(words), buttons=rows)
+        lifecycle.move(shown.filter(status=Status.PENDING), text=as_it_stands(words), buttons=rows)
         return
     Message.objects.create(
         clinic_id=message.clinic_id,
@@ -97,15 +98,10 @@ def show_answer(message: Message, telegram_id: int, words: str, *, now: dt.datet
         quiet_hours=Quiet.IGNORE,
         # To say it a second time changes nothing.
         if_unknown=IfUnknown.RESEND,
-        text=_plain(words),
+        text=as_it_stands(words),
         buttons=rows,
         follows=message,
         follow_kind=Follow.SHOWN,
         created_at=now,
     )
     ring()
-
-
-def _plain(words: str) -> str:
-    # A brace would begin a placeholder.
-    return words.replace("{", "{{")

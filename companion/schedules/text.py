@@ -46,6 +46,11 @@ def too_long(filled: str) -> str | None:
     )
 
 
+def as_it_stands(words: str) -> str:
+    """The template of words that hold no placeholder, whatever braces stand in them."""
+    return words.replace("{", "{{")
+
+
 def fill(
     template: str,
     *,

@@ -7,10 +7,10 @@ import pytest
 
 from companion.clinics.models import Clinic
 from companion.patients.models import Consent
-from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
+from companion.schedules.models import Message, Status
 from companion.schedules.reasons import Reason, sentence
 from tests.api.calls import Json, Program
-from tests.builders import NOW, a_cohort, a_message, a_patient, a_schedule
+from tests.builders import NOW, a_cohort, a_message, a_patient, a_schedule, an_attempt
 
 HOUR: Final = dt.timedelta(hours=1)
 
@@ -171,19 +171,6 @@ def test_a_sent_message_shows_its_attempts_and_what_left(clinic: Clinic, api: Pr
     ]
 
 
-def an_attempt(message: Message, text: str) -> Attempt:
-    return Attempt.objects.create(
-        clinic_id=message.clinic_id,
-        message=message,
-        number=1,
-        began_at=NOW,
-        ended_at=NOW,
-        outcome=AttemptOutcome.SENT,
-        text=text,
-        telegram_id=1,
-    )
-
-
 def test_a_pending_message_takes_another_text_and_instant(clinic: Clinic, api: Program) -> None:
     message = a_message(a_patient(clinic))
 
@@ -206,7 +193,7 @@ def test_a_sent_message_is_final(clinic: Clinic, api: Program, act: str) -> None
 
 def test_a_message_on_its_way_is_left_alone(clinic: Clinic, api: Program) -> None:
     message = a_message(a_patient(clinic))
-    Message.objects.filter(clinic=clinic, pk=message.pk).update(open_attempt_id=an_attempt(message, "x").id)
+    Message.objects.filter(clinic=clinic, pk=message.pk).update(open_attempt_id=an_attempt(message, text="x").id)
 
     answers = [api.post(f"/messages/{message.id}/cancel"), api.patch(f"/messages/{message.id}", {"text": "New"})]
 

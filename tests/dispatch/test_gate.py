@@ -15,14 +15,13 @@ from companion.dispatch.begin import Limits, Round, begin_round
 from companion.listener import unanswered
 from companion.listener.words import Word, say
 from companion.panel import notices
-from companion.panel.models import AlertContact
 from companion.patients.models import Consent, Patient
 from companion.schedules import answers, following, queue
 from companion.schedules.models import Follow, Lane, Message, Status
 from companion.schedules.queue import Candidate
 from companion.schedules.reasons import Reason
 from companion.schedules.short_form import send_one
-from tests.builders import NOW, a_bot, a_caller, a_clinic, a_member, a_message, a_patient, a_schedule
+from tests.builders import NOW, a_bot, a_caller, a_clinic, a_message, a_patient, a_schedule
 from tests.listener.stories import a_question, a_text, comes_in, tap_on
 from tests.listener.stories import answers as said_by
 
@@ -61,8 +60,7 @@ def begun(bot: Bot, now: dt.datetime = NOW) -> Round:
 def an_alert_to_the_same_chat(bot: Bot, ana: Patient) -> None:
     """An admin's own Telegram ID became a patient's afterwards."""
     assert ana.telegram_id
-    contact = AlertContact.objects.create(clinic=bot.clinic, member=a_member(bot.clinic), telegram_id=ana.telegram_id)
-    notices.by_telegram(bot.clinic, contact, "Sending is overdue.", now=NOW)
+    notices.by_telegram(bot.clinic, ana.telegram_id, "Sending is overdue.", now=NOW)
 
 
 def a_tap_s_answer(bot: Bot, ana: Patient) -> None:

@@ -55,7 +55,7 @@ def test_a_cause_is_told_once_however_long_it_lasts() -> None:
     assert (message.telegram_id, message.lane, message.text) == (
         chat,
         Lane.ANSWER,
-        "The dispatcher is {{not}} running.",
+        "The dispatcher is {{not} running.",
     )
 
 
@@ -118,7 +118,7 @@ def test_what_gets_worse_is_told_once_more_and_no_more() -> None:
     rounds(clinic, DOWN, first=NOW + SETTLED, last=NOW + SETTLED + CALM)
     rounds(clinic, BROKEN, first=NOW + SETTLED + CALM, last=NOW + SETTLED + CALM + CALM)
 
-    assert told() == ["The dispatcher is {{not}} running.", "Worse: Nothing leaves."]
+    assert told() == ["The dispatcher is {{not} running.", "Worse: Nothing leaves."]
 
 
 def test_a_real_outage_is_told_though_something_lesser_came_and_went_lately() -> None:

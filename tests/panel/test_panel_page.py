@@ -10,12 +10,12 @@ from companion.panel import alerts, charts, health, looks, standing, status, tal
 from companion.panel.models import BotLook, HourCount
 from companion.panel.standing import Standing
 from companion.patients.models import Patient
-from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
+from companion.schedules.models import Message, Status
 from companion.schedules.reasons import Reason
 from companion.telegram.outcomes import Answer, Outcome
 from companion.telegram.outcomes import Kind as OutcomeKind
 from companion.web.chart import chart
-from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient
+from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient, a_sent_message
 from tests.panel.stories import ago
 from tests.web.signed_in import signed_in
 
@@ -25,20 +25,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _nothing_seen_before() -> None:
     health.forget()
-
-
-def sent(patient: Patient, *, at: dt.datetime) -> None:
-    message = a_message(patient, due_at=at, status=Status.SENT, sent_at=at, ended_at=at)
-    Attempt.objects.create(
-        clinic_id=patient.clinic_id,
-        message=message,
-        number=1,
-        began_at=at,
-        ended_at=at,
-        outcome=AttemptOutcome.SENT,
-        text="Hello",
-        telegram_id=1,
-    )
 
 
 def failed(patient: Patient, *, at: dt.datetime, reason: Reason = Reason.TOO_LATE) -> Message:
@@ -52,7 +38,7 @@ def behind(clinic: Clinic, name: Standing) -> int:
 def test_each_number_is_as_long_as_the_list_behind_it() -> None:
     patient = a_patient(a_clinic())
     for at in (ago(hours=20), ago(hours=2), ago(minutes=1)):
-        sent(patient, at=at)
+        a_sent_message(patient, at=at)
         failed(patient, at=at)
     a_message(patient, due_at=ago(minutes=1))
     a_message(patient, due_at=NOW + dt.timedelta(minutes=59))
@@ -67,7 +53,7 @@ def test_each_number_is_as_long_as_the_list_behind_it() -> None:
 
 def test_an_hour_is_counted_once_however_many_count() -> None:
     patient = a_patient(a_clinic())
-    sent(patient, at=ago(hours=2))
+    a_sent_message(patient, at=ago(hours=2))
     failed(patient, at=ago(hours=2))
 
     tally.count_up(patient.clinic, now=NOW)
@@ -87,9 +73,9 @@ def test_an_hour_in_which_nothing_happened_is_not_counted_again() -> None:
 
 def test_the_chart_joins_what_was_counted_and_what_happens_now() -> None:
     patient = a_patient(a_clinic())
-    sent(patient, at=ago(hours=5))
+    a_sent_message(patient, at=ago(hours=5))
     tally.count_up(patient.clinic, now=NOW + dt.timedelta(minutes=5))
-    sent(patient, at=NOW + dt.timedelta(minutes=6))
+    a_sent_message(patient, at=NOW + dt.timedelta(minutes=6))
     failed(patient, at=NOW + dt.timedelta(minutes=6))
 
     bars = charts.last_24_hours(patient.clinic, now=NOW + dt.timedelta(minutes=10))
@@ -100,7 +86,7 @@ def test_the_chart_joins_what_was_counted_and_what_happens_now() -> None:
 
 def test_days_begin_at_the_clinics_own_midnight() -> None:
     patient = a_patient(a_clinic())
-    sent(patient, at=dt.datetime(2026, 11, 29, 23, 30, tzinfo=dt.UTC))
+    a_sent_message(patient, at=dt.datetime(2026, 11, 29, 23, 30, tzinfo=dt.UTC))
     tally.count_up(patient.clinic, now=NOW)
 
     bars = charts.last_30_days(patient.clinic, now=NOW)

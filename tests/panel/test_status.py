@@ -10,10 +10,10 @@ from companion.clinics.models import Clinic
 from companion.panel import diagnostics, health, status
 from companion.panel.check import CheckResult
 from companion.patients.models import Patient
-from companion.schedules.models import Attempt, AttemptOutcome, Status
+from companion.schedules.models import Status
 from companion.schedules.reasons import Reason
 from companion.service.models import Kind
-from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient
+from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient, a_sent_message
 from tests.panel.stories import a_heartbeat, ago
 
 pytestmark = pytest.mark.django_db
@@ -24,19 +24,9 @@ def _nothing_seen_before() -> None:
     health.forget()
 
 
-def a_sent_message(patient: Patient, *, due_at: dt.datetime, seconds_late: float) -> None:
-    at = due_at + dt.timedelta(seconds=seconds_late)
-    message = a_message(patient, due_at=due_at, status=Status.SENT, sent_at=at, ended_at=at)
-    Attempt.objects.create(
-        clinic_id=patient.clinic_id,
-        message=message,
-        number=1,
-        began_at=due_at,
-        ended_at=at,
-        outcome=AttemptOutcome.SENT,
-        text="Hello",
-        telegram_id=1,
-    )
+def late(patient: Patient, *, due_at: dt.datetime, seconds: float) -> None:
+    """A message that was sent so long after its time."""
+    a_sent_message(patient, at=due_at + dt.timedelta(seconds=seconds), due_at=due_at)
 
 
 def check_named(clinic: Clinic | None, name: str) -> CheckResult:
@@ -50,7 +40,7 @@ def test_messages_are_counted_by_how_they_stand() -> None:
     a_message(patient, due_at=ago(seconds=5))
     a_message(patient, due_at=ago(seconds=90))
     a_message(patient, due_at=ago(hours=2), status=Status.FAILED, reason=Reason.TOO_LATE, ended_at=ago(hours=1))
-    a_sent_message(patient, due_at=ago(hours=3), seconds_late=1)
+    late(patient, due_at=ago(hours=3), seconds=1)
 
     numbers = status.status(clinic, now=NOW).messages
 
@@ -61,7 +51,7 @@ def test_messages_are_counted_by_how_they_stand() -> None:
 
 def test_yesterdays_messages_are_not_todays() -> None:
     clinic = a_clinic()
-    a_sent_message(a_patient(clinic), due_at=ago(hours=25), seconds_late=1)
+    late(a_patient(clinic), due_at=ago(hours=25), seconds=1)
 
     assert status.status(clinic, now=NOW).messages.sent_24h == 0
 
@@ -75,7 +65,7 @@ def test_another_clinics_messages_are_not_counted() -> None:
 def test_the_lag_says_how_late_messages_left() -> None:
     patient = a_patient(a_clinic())
     for seconds in range(100):
-        a_sent_message(patient, due_at=ago(hours=2), seconds_late=seconds)
+        late(patient, due_at=ago(hours=2), seconds=seconds)
 
     lag = status.status(patient.clinic, now=NOW).delivery_lag_seconds
 

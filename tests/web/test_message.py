@@ -5,23 +5,18 @@ import datetime as dt
 import pytest
 
 from companion.clinics.keys import new_id
-from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
+from companion.schedules.models import AttemptOutcome, Message, Status
 from companion.schedules.reasons import Reason
-from tests.builders import a_clinic, a_message, a_patient
+from tests.builders import a_clinic, a_message, a_patient, an_attempt
 from tests.web.signed_in import signed_in, soon, words
 
 pytestmark = pytest.mark.django_db
 
 
-def _attempt(message: Message, outcome: AttemptOutcome, **fields: object) -> Attempt:
-    values = {"number": 1, "began_at": soon(-1), "ended_at": soon(-1), "text": "Hello", "telegram_id": 5_000_000_001}
-    return Attempt.objects.create(clinic=message.clinic, message=message, outcome=outcome, **values | fields)
-
-
 def test_a_sent_message_never_claims_to_be_read() -> None:
     clinic = a_clinic()
     message = a_message(a_patient(clinic), due_at=soon(-1), status=Status.SENT, sent_at=soon(-1))
-    _attempt(message, AttemptOutcome.SENT)
+    an_attempt(message, ended_at=soon(-1))
 
     shown = words(signed_in(clinic).get(f"/scheduled-messages/{message.id}"))
 
@@ -32,7 +27,7 @@ def test_a_sent_message_never_claims_to_be_read() -> None:
 def test_the_text_is_shown_as_the_patient_got_it() -> None:
     clinic = a_clinic()
     message = a_message(a_patient(clinic), due_at=soon(-1), status=Status.SENT, sent_at=soon(-1))
-    _attempt(message, AttemptOutcome.SENT, text="1 < 2 & *so*")
+    an_attempt(message, text="1 < 2 & *so*")
 
     shown = words(signed_in(clinic).get(f"/scheduled-messages/{message.id}"))
 
@@ -42,7 +37,7 @@ def test_the_text_is_shown_as_the_patient_got_it() -> None:
 def test_the_attempts_are_told_in_words() -> None:
     clinic = a_clinic()
     message = a_message(a_patient(clinic), due_at=soon(-2), ready_at=soon(1), tries=1)
-    _attempt(message, AttemptOutcome.TRANSIENT, note="connection refused")
+    an_attempt(message, outcome=AttemptOutcome.TRANSIENT, note="connection refused")
 
     shown = words(signed_in(clinic).get(f"/scheduled-messages/{message.id}"))
 
