@@ -20,6 +20,7 @@ from companion.api.validation import problems_of
 from companion.api.values import Shape
 from companion.clinics.access import NotAllowed
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
+from companion.service.away import is_away
 from companion.service.mishap import kind_and_place
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ IMPORT_PATH = "/api/scheduler/patients/import"
 BODY_BYTES = 2 * 1024 * 1024
 IMPORT_BYTES = 50 * 1024 * 1024
 _MOST_ERRORS = 100
+_AGAIN_SECONDS = 5
 
 _DETAILS = {
     400: "The request could not be read.",
@@ -37,6 +39,7 @@ _DETAILS = {
     405: "This address does not take this method; the Allow header names those that it takes.",
     413: "The body is too large.",
     500: "Something went wrong on our side. The service's log says what, by the request's id.",
+    503: "The database can't be used just now. Try again in a moment, with the same Idempotency-Key if you sent one.",
 }
 
 
@@ -143,7 +146,11 @@ def _invalid(error: ValidationError) -> HttpResponse:
 def _unexpected(error: object) -> HttpResponse:
     if isinstance(error, Exception):
         log.error("unexpected %(error)s at %(place)s", kind_and_place(error))
-    return problem(500)
+    if not is_away(error):
+        return problem(500)
+    response = problem(503)
+    response["Retry-After"] = str(_AGAIN_SECONDS)
+    return response
 
 
 def _as_problem(response: HttpResponseBase) -> HttpResponse:

@@ -2,6 +2,7 @@
 
 from django.urls import include, path
 
+handler500 = "companion.web.trouble.server_error"
 urlpatterns = [
     path("", include("companion.api.urls")),
     path("", include("companion.sandbox.urls")),

@@ -11,6 +11,7 @@ from companion.patients.models import Consent, Patient, Trouble
 from companion.patients.reach import unreachable, unreachable_reason
 from companion.schedules.models import Message, Status
 from companion.schedules.reasons import Reason, sentence
+from companion.web.templatetags.words import decapitalised
 
 MOST = 3
 LOOKED_AT = 500
@@ -91,7 +92,7 @@ def _gone_wrong(patient: Patient, reason: str, count: int) -> Cause:
     messages = "1 message" if count == 1 else f"{count} messages"
     return Cause(
         patient=patient,
-        title=f"{patient.name}: {messages} failed, {Reason(reason).label.lower()}",
+        title=f"{patient.name}: {messages} failed, {decapitalised(Reason(reason).label)}",
         detail=sentence(reason),
         mend="invite" if reason == Reason.NO_TELEGRAM_ID else "patient" if reason in _PATIENTS_OWN else "failed",
     )

@@ -160,6 +160,12 @@ def ago(at: dt.datetime, now: dt.datetime) -> str:
 
 
 @register.filter
+def decapitalised(words: str) -> str:
+    """ "no Telegram ID", of "No Telegram ID": inside a sentence."""
+    return words[:1].lower() + words[1:]
+
+
+@register.filter
 def plural(count: int, word: str) -> str:
     """ "1 message", "3 messages"."""
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

@@ -139,12 +139,13 @@ function announce(news) {
 if (live) setInterval(() => look().catch(() => {}), POLL);
 
 // ---- Offline: say from when the page is, and don't pretend that buttons work
-const opened = new Date();
-function network(connected) {
+let seen = new Date();
+function network(connected, why = "No connection.") {
   const strip = one("#offline");
   strip.hidden = connected;
-  const time = opened.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  one("span", strip).textContent = `No connection. As of ${time}; nothing can be changed until it is back.`;
+  const zone = strip.dataset.zone || undefined;
+  const time = seen.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: zone });
+  one("span", strip).textContent = `${why} As of ${time}; nothing can be changed until it is back.`;
   for (const button of all("main button, main .buttons a.btn")) {
     if (button.tagName === "BUTTON") button.disabled = !connected;
     else button.toggleAttribute("inert", !connected);
@@ -153,8 +154,14 @@ function network(connected) {
 addEventListener("offline", () => network(false));
 addEventListener("online", () => network(true));
 document.addEventListener("htmx:sendError", () => network(false));
+document.addEventListener("htmx:responseError", (event) => {
+  const { status } = event.detail.xhr;
+  if (status >= 500) network(false, status === 503 ? "The database can't be used just now." : "The server has trouble.");
+});
 document.addEventListener("htmx:afterRequest", (event) => {
-  if (event.detail.successful && !one("#offline").hidden) network(true);
+  if (!event.detail.successful) return;
+  seen = new Date();
+  if (!one("#offline").hidden) network(true);
 });
 
 // ---- Sending at once counts down first; the server hears of it afterwards

@@ -1,0 +1,29 @@
+"""The page for what nobody foresaw, and for a database that is away. It needs neither a database nor a caller."""
+
+import sys
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+
+from companion.service.away import is_away
+
+AGAIN_SECONDS = 10
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500; 503 where trying again later helps."""
+    away = is_away(sys.exception())
+    context = {
+        "away": away,
+        "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
+        # What was sent is not sent again by looking.
+        "again": request.get_full_path() if request.method == "GET" else "/scheduled-messages",
+        "practice": settings.SANDBOX_ON,
+    }
+    response = HttpResponse(render_to_string("web/trouble.html", context), status=503 if away else 500)
+    response["Cache-Control"] = "no-store"
+    if away:
+        response["Retry-After"] = str(AGAIN_SECONDS)
+    return response

@@ -1,0 +1,64 @@
+"""What is seen while the database is away, and when something breaks that nobody foresaw: words, everywhere."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import pytest
+from django.db import DataError, OperationalError, connection
+from django.test import Client
+
+from companion.clinics.models import Role
+from tests.api.calls import PROBLEM, a_program
+from tests.builders import a_clinic, a_member
+from tests.web.signed_in import words
+
+pytestmark = pytest.mark.django_db
+
+
+@contextmanager
+def no_database(error: Exception) -> Iterator[None]:
+    """Every statement ends in this error."""
+
+    def fail(*_: object) -> NoReturn:
+        raise error
+
+    with connection.execute_wrapper(fail):
+        yield
+
+
+@pytest.fixture
+def client() -> Client:
+    client = Client(raise_request_exception=False)
+    client.force_login(a_member(a_clinic(), Role.ADMIN).user)
+    return client
+
+
+@pytest.mark.parametrize("address", ["/scheduled-messages", "/patients", "/mcp", "/banner", "/inbox/news"])
+def test_while_the_database_is_away_each_page_says_so_and_when_to_try_again(client: Client, address: str) -> None:
+    with no_database(OperationalError("the connection is lost")):
+        answer = client.get(address)
+
+    assert (answer.status_code, answer["Retry-After"]) == (503, "10")
+    assert "The database can't be used just now" in words(answer)
+    assert "messages wait for it" in words(answer)
+
+
+def test_what_nobody_foresaw_is_told_with_the_id_that_the_log_has(client: Client) -> None:
+    with no_database(DataError("Ana's number")):
+        answer = client.get("/patients?q=Ana")
+
+    assert answer.status_code == 500
+    assert f"by the id {answer['X-Request-ID']}" in words(answer)
+    assert "Sending doesn't depend on it." in words(answer)
+    assert "Ana's number" not in words(answer)
+
+
+def test_while_the_database_is_away_a_call_is_told_to_try_again() -> None:
+    program = a_program(a_clinic())
+
+    with no_database(OperationalError("the connection is lost")):
+        answer = program.get("/patients")
+
+    assert (answer.status, answer.media_type, answer.headers["Retry-After"]) == (503, PROBLEM, "5")
+    assert "Try again in a moment" in answer.json["detail"]
