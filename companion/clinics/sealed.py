@@ -28,6 +28,7 @@ def _cipher(secret_key: str) -> AESGCM:
     return AESGCM(HKDF(SHA256(), 32, salt=None, info=b"companion sealed field").derive(secret_key.encode()))
 
 
+@cache
 def _context(purpose: str) -> bytes:
     return _VERSION + purpose.encode()
 

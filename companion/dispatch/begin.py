@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+import msgspec
+
 from companion.clinics.models import Closed
 from companion.clinics.sealed import seal, unseal
 from companion.dispatch import pace
@@ -33,33 +35,22 @@ _BEGIN_LATER = "UPDATE schedules_attempt SET began_at = %s WHERE id = %s AND out
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """A bot's rate (messages a second, and seconds between a chat's)."""
+    """A bot's rate: messages a second, and the time between a chat's."""
 
     per_second: float
-    chat_gap: float
+    chat_gap: dt.timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """An Attempt that is written down and must now leave at its slot."""
+class Begun(msgspec.Struct, frozen=True, gc=False):
+    """An Attempt that is written down and must now leave at its slot. Never logged."""
 
     bot: uuid.UUID
     candidate: Candidate
+    letter: Letter
     chat: int
     text: str
     buttons: Rows | None
     slot: dt.datetime
-    lane: int
-    due_at: dt.datetime
-    tries: int
-    """Attempts before this one."""
-    if_unknown: str
-    resends: int
-    in_trouble: bool
-    """Whether the patient bears a mark, which a success clears."""
-    edits: int | None = None
-    """Its buttons replace those of this message; None: it is sent anew."""
-    answer_within: dt.timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +78,7 @@ def begin_round(bot: uuid.UUID, candidates: Sequence[Candidate], limits: Limits,
     free = pace.slots(next_slot_at, now=now, until=now + LOOKAHEAD, rate=limits.per_second, most=len(candidates))
     if not free and next_slot_at:
         return Round((), frozenset(), next_slot_at, None, "")
-    letters = {one.looked.message: one for one in look(candidates, now=now, chat_gap=limits.chat_gap)}
+    letters = {one.message: one for one in look(candidates, now=now)}
     begun, begins, backs, ends = _judge(bot, candidates, letters, free, now, limits)
     queue.begin(begins)
     queue.give_back(backs)
@@ -149,41 +140,20 @@ def _judge(
                 ends.append(lifecycle.Ended(one.message, one.lease, Reason.REJECTED))
                 continue
             chats.add(chat)
-            begun.append(_begun(bot, one, letter, chat, words, slot))
+            begun.append(Begun(bot, one, letter, chat, words, _buttons(letter), slot))
             if not letter.begun_already:
-                begins.append(Begin(one.message, one.attempt, slot, seal(words, "schedules.Attempt.text"), chat))
+                begins.append(Begin(one.message, one.attempt, slot, seal(words, "schedules.Attempt.text").hex(), chat))
     return begun, begins, backs, ends
-
-
-def _begun(bot: uuid.UUID, one: Candidate, letter: Letter, chat: int, words: str, slot: dt.datetime) -> Begun:
-    tries = letter.looked.tries - (1 if letter.begun_already else 0)
-    looked = letter.looked
-    return Begun(
-        bot,
-        one,
-        chat,
-        words,
-        _buttons(letter),
-        slot,
-        lane=looked.lane,
-        due_at=looked.due_at,
-        tries=tries,
-        if_unknown=letter.if_unknown,
-        resends=letter.resends,
-        edits=letter.edits,
-        answer_within=letter.answer_within,
-        in_trouble=letter.in_trouble,
-    )
 
 
 def _verdict(letter: Letter, chats: set[int], now: dt.datetime, limits: Limits, mornings: _Mornings) -> Verdict:
     if letter.begun_already:
         return Go()
-    verdict = last_look(letter.looked, now)
+    verdict = last_look(letter.looked, now, chat_gap=limits.chat_gap)
     if isinstance(verdict, Wait) and verdict.restart and letter.avoiding and not letter.looked.by_hand:
         return _on_a_working_day(letter.avoiding, letter.looked.timezone, verdict, mornings)
     if isinstance(verdict, Go) and letter.looked.telegram_id in chats:
-        return Wait(now + dt.timedelta(seconds=limits.chat_gap))
+        return Wait(now + limits.chat_gap)
     return verdict
 
 
@@ -198,7 +168,8 @@ def _on_a_working_day(schedule: uuid.UUID, zone: str, wait: Wait, mornings: _Mor
 
 def _back(one: Candidate, letter: Letter, wait: Wait) -> Back:
     late_after = letter.looked.late_at - letter.looked.due_at
-    return Back(one.message, one.lease, wait.until, wait.until + late_after if wait.restart else None)
+    until = wait.until.astimezone(dt.UTC)
+    return Back(one.message, one.lease, until, until + late_after if wait.restart else None)
 
 
 def _chat(letter: Letter) -> int:
@@ -210,7 +181,7 @@ def _chat(letter: Letter) -> int:
 def _words(letter: Letter, at: dt.datetime) -> str | None:
     """The text as it leaves; None where, filled in, it is longer than Telegram takes."""
     if letter.own_text is not None:
-        template = unseal(letter.own_text, "schedules.Message.text")
+        template = unseal(bytes.fromhex(letter.own_text), "schedules.Message.text")
     elif letter.version is not None:
         template = _wording(letter.version)[0]
     else:
@@ -222,7 +193,7 @@ def _words(letter: Letter, at: dt.datetime) -> str | None:
         language=letter.language,
         at=at,
         timezone=letter.looked.timezone,
-        caregiver=letter.caregiver,
+        caregiver=bool(letter.caregiver),
     )
     return None if text.too_long(filled) else filled
 
@@ -240,7 +211,8 @@ def _buttons(letter: Letter) -> Rows | None:
     own: Rows | None = json.loads(raw) if isinstance(raw, str) else raw
     if own is not None or letter.version is None:
         return own
-    return buttons.keyboard(letter.looked.message, _wording(letter.version)[1]) or None
+    answers = _wording(letter.version)[1]
+    return buttons.keyboard(letter.message, answers) if answers else None
 
 
 def _bot(bot: uuid.UUID) -> tuple[dt.datetime | None, dt.datetime | None, str] | None:

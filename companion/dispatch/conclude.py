@@ -6,7 +6,8 @@ One table; pure but for the seal. When to try again is decided here, too.
 import datetime as dt
 import random
 import uuid
-from dataclasses import dataclass, replace
+
+import msgspec
 
 from companion.clinics.models import Closed
 from companion.clinics.sealed import seal
@@ -31,16 +32,14 @@ _TROUBLES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Closing:
+class Closing(msgspec.Struct, frozen=True, gc=False):
     """The bot sends nothing until then."""
 
     until: dt.datetime
     why: Closed
 
 
-@dataclass(frozen=True, slots=True)
-class Conclusion:
+class Conclusion(msgspec.Struct, frozen=True, gc=False):
     """All that is written down of one Attempt's end."""
 
     bot: uuid.UUID
@@ -55,11 +54,17 @@ def conclude(begun: Begun, outcome: Outcome, *, now: dt.datetime, failures: int,
     """What an Outcome means. `failures`: how many requests of this bot failed one after the other before this one."""
     match outcome.kind:
         case Kind.SENT:
-            record = _record(begun, outcome, now, AttemptOutcome.SENT, Status.SENT)
-            if begun.answer_within:
-                record = replace(record, answer_by=now + begun.answer_within)
-            trouble = Trouble.NONE if begun.in_trouble else None
-            return Conclusion(begun.bot, record, trouble, None)
+            within = begun.letter.answer_within
+            record = Record(
+                begun.candidate.message,
+                begun.candidate.attempt,
+                now,
+                AttemptOutcome.SENT,
+                Status.SENT,
+                telegram_message_id=outcome.message_id,
+                answer_by=now + within if within else None,
+            )
+            return Conclusion(begun.bot, record, Trouble.NONE if begun.letter.in_trouble else None, None)
         case Kind.PERMANENT:
             reason = Reason(outcome.reason or Reason.REJECTED)
             record = _record(begun, outcome, now, AttemptOutcome.PERMANENT, Status.FAILED, reason)
@@ -72,11 +77,11 @@ def conclude(begun: Begun, outcome: Outcome, *, now: dt.datetime, failures: int,
             record = _record(begun, outcome, now, AttemptOutcome.UNAUTHORIZED, Status.PENDING, ready_at=now)
             return Conclusion(begun.bot, record, None, Closing(now + ASK_AGAIN, Closed.UNAUTHORIZED))
         case Kind.TRANSIENT:
-            again = now + dt.timedelta(seconds=_pause(begun.tries, dice))
+            again = now + dt.timedelta(seconds=_pause(begun.letter.tries, dice))
             record = _record(begun, outcome, now, AttemptOutcome.TRANSIENT, Status.PENDING, ready_at=again)
             return Conclusion(begun.bot, record, None, _circuit(failures + 1, now))
         case Kind.UNKNOWN:
-            status, reason_or_none = after_unknown(begun.if_unknown, begun.resends)
+            status, reason_or_none = after_unknown(begun.letter.if_unknown, begun.letter.resends)
             record = _record(begun, outcome, now, AttemptOutcome.UNKNOWN, status, reason_or_none, ready_at=now)
             # A server that takes requests and answers none would make one message after the other unknown.
             return Conclusion(begun.bot, record, None, _circuit(failures + 1, now))
@@ -110,7 +115,7 @@ def _record(
         telegram_message_id=outcome.message_id,
         error_code=outcome.error_code,
         note=outcome.note[:100],
-        sealed_description=seal(description, "schedules.Attempt.description") if description else None,
+        description=seal(description, "schedules.Attempt.description").hex() if description else None,
     )
 
 

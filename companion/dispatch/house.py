@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+import msgspec
+
 from companion.dispatch.begin import Limits
 from companion.dispatch.conclude import Conclusion
 from companion.dispatch.ledger import Ledger
@@ -86,8 +88,7 @@ class House:
         return time.monotonic() + self.lease_seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True):
     """A conclusion on its way into the ledger, and who hears of it."""
 
     conclusion: Conclusion

@@ -18,9 +18,9 @@ def gap(rate_per_second: float) -> dt.timedelta:
     return dt.timedelta(seconds=_SLACK / rate_per_second)
 
 
-def chat_gap(rate_per_chat: float) -> float:
-    """Seconds between two messages to one chat, counted from the begin of one to the begin of the next."""
-    return 1 / rate_per_chat + 2 * LATENESS
+def chat_gap(rate_per_chat: float) -> dt.timedelta:
+    """The time between two messages to one chat, counted from the begin of one to the begin of the next."""
+    return dt.timedelta(seconds=1 / rate_per_chat + 2 * LATENESS)
 
 
 def slots(

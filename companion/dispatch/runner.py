@@ -5,7 +5,6 @@ import datetime as dt
 import math
 import uuid
 from dataclasses import dataclass
-from functools import partial
 
 import structlog
 
@@ -56,7 +55,8 @@ class Runner:
         self._retired = False
         self._more = False
         self._claiming: asyncio.Task[None] | None = None
-        self._sending: set[asyncio.Task[None]] = set()
+        self._sending: dict[uuid.UUID, asyncio.Task[None]] = {}
+        """By the Attempt's id."""
         self._on_wire = 0
         self._open = 0
         """Attempts that are begun and not yet written down as ended."""
@@ -191,17 +191,18 @@ class Runner:
         for held in taken:
             if one := begun.get(held.claimed.id):
                 self._open += 1
-                task = asyncio.create_task(self._see_through(one, held.lease_end))
-                self._sending.add(task)
-                task.add_done_callback(self._sending.discard)
+                # The loop itself keeps tasks only weakly.
+                self._sending[one.candidate.attempt] = asyncio.create_task(self._see_through(one, held.lease_end))
 
     async def _see_through(self, begun: Begun, lease_end: float) -> None:
         try:
-            conclusion = await deliver(self.house, self.line, begun, lease_end, partial(self._new_slot, begun))
+            conclusion = await deliver(self.house, self.line, begun, lease_end, self._new_slot)
         except BaseException:
             self._open -= 1
             self._one_less()
             raise
+        finally:
+            del self._sending[begun.candidate.attempt]
         self.results.add(Ending(conclusion, self._one_less, self._written))
 
     def _written(self, conclusion: Conclusion) -> None:

@@ -23,7 +23,7 @@ from companion.telegram.outcomes import Kind, Outcome
 REQUEST_SECONDS = 25.0
 """The most that one request may take; less where less of the lease is left."""
 _SHORTEST_REQUEST = 0.5
-NewSlot = Callable[[], Awaitable[dt.datetime]]
+NewSlot = Callable[[Begun], Awaitable[dt.datetime]]
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +35,8 @@ class Line:
     token: BotToken
     failures: int = 0
     """Requests that failed one after the other."""
+    date: dt.datetime | None = None
+    """The last answer's."""
 
 
 async def deliver(house: House, line: Line, begun: Begun, lease_end: float, new_slot: NewSlot) -> Conclusion:
@@ -48,11 +50,15 @@ async def deliver(house: House, line: Line, begun: Begun, lease_end: float, new_
         outcome = await _request(house, line, begun, min(left, REQUEST_SECONDS), late_already)
         if outcome.note != HELD_BACK:
             break
-        slot = await new_slot()
+        slot = await new_slot(begun)
     now = house.clock.now()
     conclusion = conclude(begun, outcome, now=now, failures=line.failures, dice=house.dice)
     line.failures = line.failures + 1 if outcome.kind in (Kind.TRANSIENT, Kind.UNKNOWN) else 0
-    _tell(house, begun, outcome, now)
+    _tell(begun, outcome, now)
+    if outcome.server_date != line.date:
+        # A Date counts seconds: whatever else came within this one says the same.
+        line.date = outcome.server_date
+        house.clock_suspect = house.clock_suspect or suspicious(house, outcome.server_date) is not None
     return conclusion
 
 
@@ -68,9 +74,9 @@ async def _request(house: House, line: Line, begun: Begun, seconds: float, late_
     paced = house.limits.per_second <= pace.UNPACED
     # From the slot on, not from now: what the event loop has lost already counts as lateness.
     leave_by = time.monotonic() - late_already + pace.LATENESS if paced else None
-    if begun.edits is not None:
+    if (edits := begun.letter.edits) is not None:
         return await house.client.replace_buttons(
-            line.token, begun.chat, begun.edits, begun.buttons or [], timeout=seconds, leave_by=leave_by
+            line.token, begun.chat, edits, begun.buttons or [], timeout=seconds, leave_by=leave_by
         )
     return await house.client.send_message(
         line.token,
@@ -82,14 +88,12 @@ async def _request(house: House, line: Line, begun: Begun, seconds: float, late_
     )
 
 
-def _tell(house: House, begun: Begun, outcome: Outcome, now: dt.datetime) -> None:
+def _tell(begun: Begun, outcome: Outcome, now: dt.datetime) -> None:
     _attempts(outcome.kind).inc()
-    if suspicious(house, outcome.server_date):
-        house.clock_suspect = True
     if outcome.kind is Kind.SENT:
-        sent, lag = _sent_in(begun.lane)
+        sent, lag = _sent_in(begun.letter.looked.lane)
         sent.inc()
-        lag.observe(max((now - begun.due_at).total_seconds(), 0))
+        lag.observe(max((now - begun.letter.looked.due_at).total_seconds(), 0))
         return
     log.warning(
         "an attempt did not end as sent",

@@ -10,7 +10,7 @@ from companion.schedules import lifecycle, sql
 
 _MARK_PATIENTS = """
 UPDATE patients_patient SET trouble = r.trouble, trouble_at = r.at
-FROM {rows} JOIN schedules_message m ON m.id = r.message
+FROM r JOIN schedules_message m ON m.id = r.message
 WHERE patients_patient.id = m.patient_id AND patients_patient.trouble <> r.trouble
 """
 
@@ -18,14 +18,14 @@ WHERE patients_patient.id = m.patient_id AND patients_patient.trouble <> r.troub
 def settle(conclusions: Sequence[Conclusion]) -> None:
     """Writes down what came of these Attempts, and closes the bots that may not go on."""
     lifecycle.record([one.record for one in conclusions])
-    marks: list[dict[str, sql.Value]] = [
-        {"message": one.record.message, "trouble": one.trouble.value, "at": one.record.at}
+    marks = [
+        {"message": one.record.message, "trouble": one.trouble, "at": one.record.at}
         for one in conclusions
         if one.trouble is not None
     ]
     if marks:
-        rows = sql.rows({"message": "uuid", "trouble": "text", "at": "timestamptz"})
-        sql.run(_MARK_PATIENTS.format(rows=rows), (sql.parameter(marks),))
+        (statement,) = sql.with_rows({"message": "uuid", "trouble": "text", "at": "timestamptz"}, _MARK_PATIENTS)
+        sql.run(statement, (sql.parameter(marks),))
     for one in conclusions:
         if one.closing is not None:
             close(one.bot, one.closing)

@@ -62,15 +62,14 @@ def change(caller: Caller, patient: Patient, values: Mapping[str, object], *, no
     return pause(caller, patient, day, reason if isinstance(reason, str) else "", now=now)
 
 
-def pause_end(until: dt.date | None, timezone: str) -> dt.datetime | None:
+def pause_end(until: dt.date, timezone: str) -> dt.datetime:
     """The instant (UTC) at which that day begins on the patient's clock."""
-    return None if until is None else place(dt.datetime.combine(until, dt.time()), timezone).at
+    return place(dt.datetime.combine(until, dt.time()), timezone).at
 
 
 def is_paused(patient: Patient, at: dt.datetime) -> bool:
     """Whether nothing goes out to this patient at that instant."""
-    end = pause_end(patient.paused_until, patient.timezone)
-    return end is not None and at < end
+    return patient.paused_until is not None and at < pause_end(patient.paused_until, patient.timezone)
 
 
 def paused_words(patient: Patient) -> str:

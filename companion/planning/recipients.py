@@ -54,7 +54,7 @@ def addressees(people: QuerySet[Patient], timezone: str, most: int) -> list[Addr
     """The first of these people, in the order of their ids."""
     rows = people.order_by("id").values_list("id", "timezone", "paused_until")[:most]
     return [
-        Addressee(patient, own if timezone == PATIENT_ZONE else timezone, pause_end(paused, own))
+        Addressee(patient, own if timezone == PATIENT_ZONE else timezone, pause_end(paused, own) if paused else None)
         for patient, own, paused in rows
     ]
 

@@ -18,7 +18,7 @@ INSERT INTO schedules_message (
 )
 SELECT r.id, s.clinic_id, s.id, {version}, r.patient, r.occurrence, s.lane, 'pending', '',
        r.due_at, r.due_at, r.late_at, s.quiet_hours, s.if_unknown, {no}, {no}, '', '', {now}, 0, 0
-FROM {rows} JOIN schedules_schedule s ON s.id = {schedule} WHERE true
+FROM r JOIN schedules_schedule s ON s.id = {schedule} WHERE true
 ON CONFLICT DO NOTHING
 """
 # Planned is not history, and only what is planned moves: no Attempt, no end, no person's hand.
@@ -26,7 +26,7 @@ _SHIFT = """
 UPDATE schedules_message
 SET due_at = r.due_at, ready_at = r.due_at, late_at = r.late_at, version_id = {version}, lane = s.lane,
     quiet_hours = s.quiet_hours, if_unknown = s.if_unknown, lease_token = NULL, lease_until = NULL
-FROM {rows} JOIN schedules_schedule s ON s.id = {schedule}
+FROM r JOIN schedules_schedule s ON s.id = {schedule}
 WHERE schedules_message.id = r.id AND schedules_message.status = 'pending' AND schedules_message.tries = 0
   AND schedules_message.open_attempt_id IS NULL AND NOT schedules_message.by_hand
 """
@@ -53,18 +53,20 @@ def insert(schedule: Schedule, version: uuid.UUID, plans: Sequence[Plan], *, now
     if not plans:
         return 0
     rows = sql.parameter(
-        {
-            "id": new_id(),
-            "patient": plan.patient,
-            "occurrence": plan.occurrence,
-            "due_at": plan.due_at,
-            "late_at": plan.due_at + schedule.late_after,
-        }
-        for plan in plans
+        [
+            {
+                "id": new_id(),
+                "patient": plan.patient,
+                "occurrence": plan.occurrence,
+                "due_at": plan.due_at,
+                "late_at": plan.due_at + schedule.late_after,
+            }
+            for plan in plans
+        ]
     )
     now_type = "%s::timestamptz" if sql.is_postgresql() else "%s"
-    statement = _INSERT.format(version=_id(), no="false", now=now_type, rows=sql.rows(_ROWS), schedule="%s")
-    return sql.changed(statement, (sql.key(version), sql.instant(now), rows, sql.key(schedule.id)))
+    (statement,) = sql.with_rows(_ROWS, _INSERT.format(version=_id(), no="false", now=now_type, schedule="%s"))
+    return sql.changed(statement, (rows, sql.key(version), sql.instant(now), sql.key(schedule.id)))
 
 
 def shift(schedule: Schedule, version: uuid.UUID, shifts: Mapping[uuid.UUID, dt.datetime]) -> int:
@@ -72,11 +74,14 @@ def shift(schedule: Schedule, version: uuid.UUID, shifts: Mapping[uuid.UUID, dt.
     if not shifts:
         return 0
     rows = sql.parameter(
-        {"id": message, "due_at": due_at, "late_at": due_at + schedule.late_after} for message, due_at in shifts.items()
+        [
+            {"id": message, "due_at": due_at, "late_at": due_at + schedule.late_after}
+            for message, due_at in shifts.items()
+        ]
     )
     columns = {name: _ROWS[name] for name in ("id", "due_at", "late_at")}
-    statement = _SHIFT.format(version=_id(), rows=sql.rows(columns), schedule="%s")
-    return sql.changed(statement, (sql.key(version), rows, sql.key(schedule.id)))
+    (statement,) = sql.with_rows(columns, _SHIFT.format(version=_id(), schedule="%s"))
+    return sql.changed(statement, (rows, sql.key(version), sql.key(schedule.id)))
 
 
 def _id() -> str:

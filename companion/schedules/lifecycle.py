@@ -8,8 +8,9 @@ All run inside the caller's transaction. DESIGN.md, A Message's Life.
 import datetime as dt
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cache
 
+import msgspec
 from django.db.models import Q, QuerySet
 
 from companion.clinics.keys import new_id
@@ -24,8 +25,7 @@ NOT_BEGUN = Q(status=Status.PENDING, open_attempt_id__isnull=True)
 """What people and the Planner may still touch. From the begin of an Attempt on, a Message is left alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What came of an Attempt. `status` is the Message's next one; pending: it is tried again from `ready_at`."""
 
     message: uuid.UUID
@@ -38,13 +38,13 @@ class Record:
     telegram_message_id: int | None = None
     error_code: int | None = None
     note: str = ""
-    sealed_description: bytes | None = None
+    description: str | None = None
+    """Telegram's words: sealed, hexadecimal."""
     answer_by: dt.datetime | None = None
     """Until when an answer to what was sent is waited for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True, gc=False):
     """A Message that a last look stopped, or that is too late."""
 
     message: uuid.UUID
@@ -56,8 +56,8 @@ class Ended:
 _CLOSE = """
 UPDATE schedules_attempt
 SET ended_at = r.at, outcome = r.outcome, telegram_message_id = r.telegram_message_id, error_code = r.error_code,
-    note = r.note, description = {description}
-FROM {rows}
+    note = coalesce(r.note, ''), description = {description}
+FROM r
 WHERE schedules_attempt.id = r.attempt
   AND (schedules_attempt.outcome = '' OR (schedules_attempt.outcome = 'unknown' AND r.outcome = 'sent'))
 """
@@ -65,15 +65,15 @@ WHERE schedules_attempt.id = r.attempt
 # The Attempt's id is the fencing token: only its own open Attempt ends a Message.
 _RECORD = """
 UPDATE schedules_message
-SET status = r.status, reason = r.reason,
+SET status = r.status, reason = coalesce(r.reason, ''),
     telegram_message_id = coalesce(r.telegram_message_id, schedules_message.telegram_message_id),
     sent_at = CASE WHEN r.status = 'sent' THEN r.at END,
     ended_at = CASE WHEN r.status = 'pending' THEN NULL ELSE r.at END,
     ready_at = coalesce(r.ready_at, schedules_message.ready_at),
-    resends = schedules_message.resends + r.resends,
+    resends = schedules_message.resends + CASE WHEN r.outcome = 'unknown' AND r.status = 'pending' THEN 1 ELSE 0 END,
     answer_by = CASE WHEN schedules_message.answered_at IS NULL THEN r.answer_by END,
     lease_token = NULL, lease_until = NULL, open_attempt_id = NULL
-FROM {rows}
+FROM r
 WHERE schedules_message.id = r.message AND schedules_message.open_attempt_id = r.attempt
   AND schedules_message.status = 'pending'
 """
@@ -84,7 +84,7 @@ UPDATE schedules_message
 SET status = 'sent', reason = '', telegram_message_id = r.telegram_message_id, sent_at = r.at, ended_at = r.at,
     answer_by = CASE WHEN schedules_message.answered_at IS NULL THEN r.answer_by END,
     lease_token = NULL, lease_until = NULL
-FROM {rows}
+FROM r
 WHERE schedules_message.id = r.message AND r.outcome = 'sent' AND schedules_message.open_attempt_id IS NULL
   AND ((schedules_message.status = 'failed' AND schedules_message.reason = 'outcome_unknown')
        OR schedules_message.status = 'pending')
@@ -93,7 +93,7 @@ WHERE schedules_message.id = r.message AND r.outcome = 'sent' AND schedules_mess
 _END = """
 UPDATE schedules_message
 SET status = r.status, reason = r.reason, ended_at = {now}, lease_token = NULL, lease_until = NULL
-FROM {rows}
+FROM r
 WHERE schedules_message.id = r.message AND schedules_message.lease_token = r.lease
   AND schedules_message.status = 'pending' AND schedules_message.open_attempt_id IS NULL
 """
@@ -153,7 +153,6 @@ _RECORD_ROWS = {
     "error_code": "bigint",
     "note": "text",
     "description": "bytea",
-    "resends": "bigint",
     "answer_by": "timestamptz",
 }
 
@@ -162,11 +161,18 @@ def record(records: Sequence[Record]) -> None:
     """Closes Attempts and ends (or gives back) their Messages."""
     if not records:
         return
-    parameter = sql.parameter(_record_row(r) for r in records)
-    rows = sql.rows(_RECORD_ROWS)
-    sql.run(_CLOSE.format(rows=rows, description=sql.bytes_of("r.description")), (parameter,))
-    if sql.changed(_RECORD.format(rows=rows), (parameter,)) < len(records):
-        sql.run(_LATE_PROOF.format(rows=rows), (parameter,))
+    rows = sql.parameter(records)
+    *before, write = _record()
+    for statement in before:
+        sql.run(statement, (rows,))
+    if sql.changed(write, (rows,)) < len(records):
+        (late_proof,) = sql.with_rows(_RECORD_ROWS, _LATE_PROOF)
+        sql.run(late_proof, (rows,))
+
+
+@cache
+def _record() -> tuple[str, ...]:
+    return sql.with_rows(_RECORD_ROWS, _CLOSE.format(description=sql.bytes_of("r.description")), _RECORD)
 
 
 def end(ends: Sequence[Ended], *, now: dt.datetime) -> None:
@@ -174,11 +180,11 @@ def end(ends: Sequence[Ended], *, now: dt.datetime) -> None:
     if not ends:
         return
     parameter = sql.parameter(
-        {"message": e.message, "lease": e.lease, "reason": e.reason.value, "status": status_of(e.reason).value}
-        for e in ends
+        [{"message": e.message, "lease": e.lease, "reason": e.reason, "status": status_of(e.reason)} for e in ends]
     )
-    rows = sql.rows({"message": "uuid", "lease": "uuid", "reason": "text", "status": "text"})
-    sql.run(_END.format(rows=rows, now="%s"), (sql.instant(now), parameter))
+    columns = {"message": "uuid", "lease": "uuid", "reason": "text", "status": "text"}
+    (statement,) = sql.with_rows(columns, _END.format(now="%s"))
+    sql.run(statement, (parameter, sql.instant(now)))
 
 
 def rescue(*, now: dt.datetime) -> tuple[int, int]:
@@ -241,21 +247,3 @@ def after_unknown(if_unknown: str, resends: int) -> tuple[Status, Reason | None]
 def fresh_attempt() -> uuid.UUID:
     """The id that an Attempt will have, known before it is written, so that writing it may be repeated."""
     return new_id()
-
-
-def _record_row(r: Record) -> dict[str, sql.Value]:
-    return {
-        "message": r.message,
-        "attempt": r.attempt,
-        "at": r.at,
-        "outcome": r.outcome.value,
-        "status": r.status.value,
-        "reason": r.reason.value if r.reason else "",
-        "ready_at": r.ready_at,
-        "telegram_message_id": r.telegram_message_id,
-        "error_code": r.error_code,
-        "note": r.note,
-        "description": r.sealed_description.hex() if r.sealed_description else None,
-        "answer_by": r.answer_by,
-        "resends": 1 if r.outcome is AttemptOutcome.UNKNOWN and r.status is Status.PENDING else 0,
-    }

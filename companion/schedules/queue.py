@@ -8,7 +8,9 @@ million Messages. All run inside the caller's transaction.
 import datetime as dt
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cache
+
+import msgspec
 
 from companion.schedules import sql
 
@@ -19,7 +21,7 @@ WHERE id IN (
     WHERE clinic_id = %s AND lane = %s AND ready_at <= %s AND status = 'pending' AND lease_until IS NULL
     ORDER BY ready_at LIMIT %s {skip_locked}
 ) AND status = 'pending' AND lease_until IS NULL
-RETURNING id, lane, ready_at
+RETURNING {columns}
 """
 
 _NEXT_READY = """
@@ -36,19 +38,19 @@ SELECT min(ready_at) FROM (
 _INSERT_ATTEMPTS = """
 INSERT INTO schedules_attempt (id, clinic_id, message_id, number, began_at, text, telegram_id, outcome, note)
 SELECT r.attempt, m.clinic_id, m.id, m.tries + 1, r.began_at, {text}, r.chat, '', ''
-FROM {rows} JOIN schedules_message m ON m.id = r.message
+FROM r {then} schedules_message m ON m.id = r.message
 """
 
 _OPEN = """
 UPDATE schedules_message SET open_attempt_id = r.attempt, tries = tries + 1
-FROM {rows} WHERE schedules_message.id = r.message
+FROM r WHERE schedules_message.id = r.message
 """
 
 _GIVE_BACK = """
 UPDATE schedules_message
 SET lease_token = NULL, lease_until = NULL, ready_at = coalesce(r.ready_at, schedules_message.ready_at),
     late_at = coalesce(r.late_at, schedules_message.late_at)
-FROM {rows}
+FROM r
 WHERE schedules_message.id = r.message AND schedules_message.lease_token = r.lease
   AND schedules_message.open_attempt_id IS NULL AND schedules_message.status = 'pending'
 """
@@ -57,8 +59,7 @@ _BEGIN_ROWS = {"message": "uuid", "attempt": "uuid", "began_at": "timestamptz", 
 _BACK_ROWS = {"message": "uuid", "lease": "uuid", "ready_at": "timestamptz", "late_at": "timestamptz"}
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A Message that this Dispatcher holds: it may begin it from `ready_at` on, until the lease ends."""
 
     id: uuid.UUID
@@ -67,8 +68,7 @@ class Claimed:
     lease: uuid.UUID
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     """A claimed Message that is to begin now, with the id that its Attempt will have."""
 
     message: uuid.UUID
@@ -76,20 +76,19 @@ class Candidate:
     attempt: uuid.UUID
 
 
-@dataclass(frozen=True, slots=True)
-class Begin:
+class Begin(msgspec.Struct, frozen=True, gc=False):
     """An Attempt to be written down: who, when, and the sealed text that leaves."""
 
     message: uuid.UUID
     attempt: uuid.UUID
     began_at: dt.datetime
-    sealed_text: bytes
+    text: str
+    """Sealed, hexadecimal."""
     chat: int
 
 
-@dataclass(frozen=True, slots=True)
-class Back:
-    """A claimed Message given back; `ready_at` and `late_at` change only where given."""
+class Back(msgspec.Struct, frozen=True, gc=False):
+    """A claimed Message given back; `ready_at` and `late_at` (both UTC) change only where given."""
 
     message: uuid.UUID
     lease: uuid.UUID
@@ -101,10 +100,18 @@ def claim(
     clinic: uuid.UUID, lane: int, *, ready_before: dt.datetime, limit: int, lease: uuid.UUID, until: dt.datetime
 ) -> list[Claimed]:
     """Takes the Messages of one lane that are ready by then, soonest first, and returns what it got."""
-    statement = _CLAIM.format(skip_locked=sql.locking("FOR UPDATE SKIP LOCKED"))
     parameters = (sql.key(lease), sql.instant(until), sql.key(clinic), lane, sql.instant(ready_before), limit)
-    found = sql.run(statement, parameters)
-    return [Claimed(sql.as_uuid(row[0]), sql.as_int(row[1]), sql.as_instant(row[2]), lease) for row in found]
+    found = sql.run(_claim(), parameters)
+    return _CLAIMED.decode(f"[{','.join(str(one) for (one,) in found)}]")
+
+
+_CLAIMED = msgspec.json.Decoder(list[Claimed])
+
+
+@cache
+def _claim() -> str:
+    one = sql.nested(f"id, lane, {sql.instant_out('ready_at')}, lease_token")
+    return _CLAIM.format(columns=f"CAST({one} AS text)", skip_locked=sql.locking("FOR UPDATE SKIP LOCKED"))
 
 
 def next_ready(clinic: uuid.UUID) -> dt.datetime | None:
@@ -117,25 +124,19 @@ def begin(begins: Sequence[Begin]) -> None:
     """Writes the Attempts down and puts their Messages on the wire. Must be committed before anything is sent."""
     if not begins:
         return
-    rows = sql.parameter(
-        {
-            "message": b.message,
-            "attempt": b.attempt,
-            "began_at": b.began_at,
-            "text": b.sealed_text.hex(),
-            "chat": b.chat,
-        }
-        for b in begins
-    )
-    sql.run(_INSERT_ATTEMPTS.format(rows=sql.rows(_BEGIN_ROWS), text=sql.bytes_of("r.text")), (rows,))
-    sql.run(_OPEN.format(rows=sql.rows({"message": "uuid", "attempt": "uuid"})), (rows,))
+    rows = sql.parameter(begins)
+    for statement in _begin():
+        sql.run(statement, (rows,))
+
+
+@cache
+def _begin() -> tuple[str, ...]:
+    return sql.with_rows(_BEGIN_ROWS, _INSERT_ATTEMPTS.format(text=sql.bytes_of("r.text"), then=sql.then()), _OPEN)
 
 
 def give_back(backs: Sequence[Back]) -> int:
     """Ends the leases of Messages that were claimed and not begun; how many still were ours."""
     if not backs:
         return 0
-    rows = sql.parameter(
-        {"message": b.message, "lease": b.lease, "ready_at": b.ready_at, "late_at": b.late_at} for b in backs
-    )
-    return sql.changed(_GIVE_BACK.format(rows=sql.rows(_BACK_ROWS)), (rows,))
+    (statement,) = sql.with_rows(_BACK_ROWS, _GIVE_BACK)
+    return sql.changed(statement, (sql.parameter(backs),))

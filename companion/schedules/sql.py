@@ -1,15 +1,16 @@
 """The few words in which SQLite and PostgreSQL differ, for the named statements of queue.py and lifecycle.py.
 
 Lists of rows come in as one JSON parameter, so that a statement's text, and with it its plan, is always the same.
+Where many rows of many columns come out, they come as one JSON array: read in one step, parsed in one go.
 """
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Self
 
-import orjson
+import msgspec
 import psycopg
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
@@ -17,14 +18,18 @@ from psycopg.abc import Params, Query
 
 _BY_INDEXES = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
 
-Value = str | int | bool | None | uuid.UUID | dt.datetime
 Row = tuple[object, ...]
 Parameters = Sequence[Any]  # what a driver takes, which is more than one type can say
 
+Flag = bool | int
+"""A truth in JSON that came out: SQLite has numbers for it."""
+# Without hyphens, as the ORM stores them on SQLite; PostgreSQL takes both.
+_ENCODER = msgspec.json.Encoder(uuid_format="hex")
+
 # How each type's JSON becomes what the ORM stores.
 _SQLITE_FORMS = {
-    "uuid": "replace({value}, '-', '')",
-    "timestamptz": "{value}",
+    "uuid": "{value}",
+    "timestamptz": "rtrim(replace({value}, 'T', ' '), 'Z')",
     "text": "{value}",
     "bigint": "CAST({value} AS INTEGER)",
     "bytea": "{value}",
@@ -67,19 +72,32 @@ def as_int(value: object) -> int:
     return value
 
 
-def rows(columns: Mapping[str, str]) -> str:
-    """The FROM item `r` that spreads one JSON parameter into rows; `columns` maps names to PostgreSQL types."""
+def with_rows(columns: Mapping[str, str], *statements: str) -> tuple[str, ...]:
+    """Statements that all work on one list of rows, `r`: one JSON parameter each. `columns`: their PostgreSQL types.
+
+    On PostgreSQL they become one, whose parts all see what was before it. SQLite carries them out in their order.
+    """
+    hint = "MATERIALIZED" if is_postgresql() else ""
+    spread = f"WITH r AS {hint} ({_spread(columns)})"
+    if not is_postgresql():
+        return tuple(f"{spread} {one}" for one in statements)
+    *others, last = statements
+    parts = "".join(f", part{number} AS ({one})" for number, one in enumerate(others))
+    return (f"{spread}{parts} {last}",)
+
+
+def _spread(columns: Mapping[str, str]) -> str:
     if is_postgresql():
-        spread = ", ".join(f"{name} {'text' if kind == 'bytea' else kind}" for name, kind in columns.items())
-        return f"jsonb_to_recordset(%s::jsonb) AS r({spread})"
-    spread = ", ".join(
+        types = ", ".join(f"{name} {'text' if kind == 'bytea' else kind}" for name, kind in columns.items())
+        return f"SELECT * FROM jsonb_to_recordset(%s::jsonb) AS r({types})"  # noqa: S608  (this room's own names only)
+    forms = ", ".join(
         _SQLITE_FORMS[kind].format(value=f"value->>'$.{name}'") + f" AS {name}" for name, kind in columns.items()
     )
-    return f"(SELECT {spread} FROM json_each(%s)) AS r"  # noqa: S608  (made of this room's own column names only)
+    return f"SELECT {forms} FROM jsonb_each(%s)"  # noqa: S608
 
 
 def bytes_of(column: str) -> str:
-    """The expression that turns a hexadecimal column of `rows` into bytes."""
+    """The expression that turns a hexadecimal column of `with_rows` into bytes."""
     return f"decode({column}, 'hex')" if is_postgresql() else f"unhex({column})"
 
 
@@ -94,16 +112,38 @@ def locking(clause: str) -> str:
     return clause if is_postgresql() else ""
 
 
-def parameter(values: Iterable[Mapping[str, Value]]) -> str:
-    """The JSON for `rows`."""
-    return orjson.dumps(list(values), default=_instant_as_text, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
+def parameter(values: Sequence[object]) -> str:
+    """The JSON for `with_rows`: of dicts or of msgspec's structs, all instants in UTC."""
+    return _ENCODER.encode(values).decode()
 
 
-def _instant_as_text(value: object) -> str:
-    if not isinstance(value, dt.datetime):
-        raise TypeError(type(value).__name__)
-    utc = value.astimezone(dt.UTC)
-    return str(utc if is_postgresql() else utc.replace(tzinfo=None))
+def select_json(columns: str, source: str) -> str:
+    """A SELECT whose rows come out as one JSON array of arrays. `source`: from FROM on."""
+    if is_postgresql():
+        # The inner one may lock rows, which one that aggregates may not.
+        rows = f"SELECT json_build_array({columns}) AS one {source}"
+        return f"SELECT coalesce(json_agg(one), '[]')::text FROM ({rows}) AS found"  # noqa: S608
+    return f"SELECT json_group_array(json_array({columns})) {source}"
+
+
+def nested(columns: str) -> str:
+    """Some of `select_json`'s columns as an array of their own."""
+    return f"{'json_build_array' if is_postgresql() else 'json_array'}({columns})"
+
+
+def instant_out(column: str) -> str:
+    """An instant on its way out as JSON."""
+    return column if is_postgresql() else f"{column} || 'Z'"
+
+
+def bytes_out(column: str) -> str:
+    """Bytes on their way out as JSON: hexadecimal."""
+    return f"encode({column}, 'hex')" if is_postgresql() else f"CASE WHEN {column} IS NOT NULL THEN hex({column}) END"
+
+
+def length_out(column: str) -> str:
+    """A length of time on its way out as JSON: whole microseconds, as SQLite keeps it."""
+    return f"(extract(epoch FROM {column}) * 1000000)::bigint" if is_postgresql() else column
 
 
 def run(statement: str, parameters: Parameters) -> list[Row]:

@@ -65,20 +65,37 @@ def fill(
     # The second matters to neither, so that the many of one minute share their words.
     minute = at.replace(second=0, microsecond=0)
     first_name = patient_name.partition(" ")[0]
-    values = {
-        "first_name": lambda: first_name,
-        "name": lambda: patient_name,
-        "clinic": lambda: clinic_name,
-        "date": lambda: _date_words(minute, timezone, language),
-        "time": lambda: _time_words(minute, timezone, language),
-    }
-
-    def put(piece: re.Match[str]) -> str:
-        value = values.get(piece.group(1) or "")
-        return "{" if piece.group() == "{{" else value() if value else piece.group()
-
-    body = _PIECE.sub(put, template)
+    words = []
+    for piece, is_placeholder in _pieces(template):
+        match piece if is_placeholder else "":
+            case "first_name":
+                words.append(first_name)
+            case "name":
+                words.append(patient_name)
+            case "clinic":
+                words.append(clinic_name)
+            case "date":
+                words.append(_date_words(minute, timezone, language))
+            case "time":
+                words.append(_time_words(minute, timezone, language))
+            case _:
+                words.append(piece)
+    body = "".join(words)
     return f"For {first_name}: {body}" if caregiver else body
+
+
+@lru_cache(maxsize=64)  # many of a Schedule's Messages are filled in one after the other
+def _pieces(template: str) -> tuple[tuple[str, bool], ...]:
+    """A text cut at its placeholders: what stands there, or a placeholder's name, and which of the two it is."""
+    pieces: list[tuple[str, bool]] = []
+    behind = 0
+    for found in _PIECE.finditer(template):
+        pieces.append((template[behind : found.start()], False))
+        is_placeholder = found.group(1) in PLACEHOLDERS
+        pieces.append((found.group(1), True) if is_placeholder else (found.group().replace("{{", "{"), False))
+        behind = found.end()
+    pieces.append((template[behind:], False))
+    return tuple(pieces)
 
 
 @lru_cache(maxsize=256)

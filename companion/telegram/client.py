@@ -10,13 +10,14 @@ from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-import orjson
+import msgspec
 
 from companion.telegram.connection import HttpAnswer, NoAnswer
 from companion.telegram.outcomes import Answer, Kind, Outcome, answer_of, outcome_of_answer, outcome_of_edit
 from companion.telegram.pool import HELD_BACK as HELD_BACK
 from companion.telegram.pool import Pool
 
+_JSON = msgspec.json.Encoder()
 _TOKEN = re.compile(r"([0-9]{1,20}):[A-Za-z0-9_-]+")
 
 
@@ -150,7 +151,7 @@ class Client:
         if self._pool is None:
             raise RuntimeError("The client is used outside its `async with`.")
         until = time.monotonic() + seconds
-        body = orjson.dumps(params)
+        body = _JSON.encode(params)
         request = b"%b%d\r\n\r\n%b" % (self._head(token, method), len(body), body)
         return await self._pool.exchange(request, until=until, leave_by=until if leave_by is None else leave_by)
 

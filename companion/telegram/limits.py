@@ -36,7 +36,7 @@ _DIGITS_READ: Final = 40
 
 def utf16_units(text: str) -> int:
     """The length of a text as Telegram counts it: in UTF-16 code units, so that most emoji count 2."""
-    return len(text) + sum(char > "\uffff" for char in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def is_start_payload(payload: str) -> bool:

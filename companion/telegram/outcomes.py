@@ -13,6 +13,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final, TypeGuard
 
+import msgspec
+
 
 class Kind(StrEnum):
     """What an Outcome means for the Message. The values are stored with Attempts."""
@@ -40,8 +42,7 @@ RETRY_AFTER_MAX: Final = 86_400.0
 """Seconds; a longer wait that Telegram asks for counts as this one, after which it is asked again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What came of one request. Safe to log by its repr: the description, which may quote the text, isn't in it."""
 
     kind: Kind
@@ -52,12 +53,19 @@ class Outcome:
     """Of TOO_MANY: seconds, above 0, at most RETRY_AFTER_MAX; None when the answer didn't say."""
     error_code: int | None = None
     """Telegram's own, or HTTP's status when no JSON came; None when there was no answer."""
-    description: str = field(default="", repr=False)
+    description: str = ""
     """Telegram's words. They may quote the text: health data."""
     server_date: datetime | None = None
     """The answer's Date header."""
     note: str = ""
     """How the request or its answer went wrong, in words of ours: safe to log and to show."""
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        """What may be shown of it (rich's protocol)."""
+        return [(name, getattr(self, name)) for name in self.__struct_fields__ if name != "description"]
+
+    def __repr__(self) -> str:
+        return f"Outcome({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +192,18 @@ def _is_int(value: object) -> TypeGuard[int]:
 
 def _json_object(body: bytes) -> dict[str, object]:
     try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
+        fields = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        fields = _leniently(body)
     return fields if isinstance(fields, dict) else {}
+
+
+def _leniently(body: bytes) -> object:
+    # Half a surrogate pair in an echoed text must not make a "yes" unknown.
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 @lru_cache(maxsize=8)

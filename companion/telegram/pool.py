@@ -7,6 +7,7 @@ import asyncio
 import socket
 import ssl
 import time
+from collections import deque
 from typing import Final
 from urllib.parse import SplitResult
 
@@ -32,7 +33,10 @@ class Pool:
         self._port: Final = url.port or (443 if url.scheme == "https" else 80)
         # Loading the system's certificates takes tens of milliseconds, so it is done once.
         self._tls: Final = ssl.create_default_context() if url.scheme == "https" else None
-        self._places: Final = asyncio.Semaphore(most)
+        self._most: Final = most
+        self._under_way = 0
+        self._queue: Final[deque[asyncio.Future[None]]] = deque()
+        """Who waits for a place; each is handed that of one who leaves."""
         self._idle: Final[list[Connection]] = []
         self._sweeping: asyncio.TimerHandle | None = None
 
@@ -43,7 +47,10 @@ class Pool:
         Raises NoAnswer.
         """
         connect_by = min(until, time.monotonic() + CONNECT_SECONDS)
-        await self._a_place(connect_by)
+        if self._under_way < self._most:
+            self._under_way += 1
+        else:
+            await self._a_place(connect_by)
         try:
             connection = self._kept() or await self._opened(connect_by)
             try:
@@ -53,7 +60,7 @@ class Pool:
             finally:
                 self._keep(connection)
         finally:
-            self._places.release()
+            self._leave()
 
     def close(self) -> None:
         """Closes what is idle; what is under way closes with its task."""
@@ -64,14 +71,24 @@ class Pool:
         self._idle.clear()
 
     async def _a_place(self, until: float) -> None:
+        place = asyncio.get_running_loop().create_future()
+        self._queue.append(place)
         try:
-            if self._places.locked():
-                async with asyncio.timeout(until - time.monotonic()):
-                    await self._places.acquire()
-            else:
-                await self._places.acquire()
-        except TimeoutError:
-            raise NoAnswer("connect time-out", left=False) from None
+            async with asyncio.timeout(until - time.monotonic()):
+                await place
+        except BaseException as error:
+            if place.done() and not place.cancelled():
+                self._leave()
+            if isinstance(error, TimeoutError):
+                raise NoAnswer("connect time-out", left=False) from None
+            raise
+
+    def _leave(self) -> None:
+        while self._queue:
+            if not (place := self._queue.popleft()).done():
+                place.set_result(None)
+                return
+        self._under_way -= 1
 
     def _kept(self) -> Connection | None:
         """The connection that was used last, if any is fit."""

@@ -4,40 +4,51 @@ import datetime as dt
 import random
 import uuid
 
+import msgspec
 import pytest
 
 from companion.clinics.models import Closed
 from companion.dispatch.begin import Begun
 from companion.dispatch.conclude import Conclusion, conclude
 from companion.patients.models import Trouble
-from companion.schedules.models import AttemptOutcome, IfUnknown, Lane, Status
+from companion.schedules.letters import Letter
+from companion.schedules.models import AttemptOutcome, IfUnknown, Status
 from companion.schedules.queue import Candidate
 from companion.schedules.reasons import Reason
 from companion.telegram.outcomes import Kind, Outcome
 from tests.builders import NOW
+from tests.schedules.test_last_look import READY
+
+LETTER = Letter(
+    message=uuid.UUID(int=1),
+    looked=READY,
+    begun_already=False,
+    if_unknown=IfUnknown.HOLD,
+    resends=0,
+    own_text=None,
+    version=None,
+    buttons=None,
+    patient_name="Ana",
+    language="en",
+    caregiver=False,
+    clinic_name="My clinic",
+    follow_kind="",
+    telegram_message_id=None,
+    answered_within=None,
+    avoiding=None,
+    in_trouble=True,
+)
 
 
-def a_begun(**fields: object) -> Begun:
+def a_begun(*, tries: int = 0, **letter: object) -> Begun:
     candidate = Candidate(uuid.UUID(int=1), uuid.UUID(int=2), uuid.UUID(int=3))
-    values: dict[str, object] = {
-        "bot": uuid.UUID(int=4),
-        "candidate": candidate,
-        "chat": 5_000_000_001,
-        "text": "Take your tablet.",
-        "buttons": None,
-        "slot": NOW,
-        "lane": Lane.REMINDER,
-        "due_at": NOW,
-        "tries": 0,
-        "if_unknown": IfUnknown.HOLD,
-        "resends": 0,
-        "in_trouble": True,
-    }
-    return Begun(**values | fields)  # type: ignore[arg-type]  # by name
+    looked = msgspec.structs.replace(READY, tries=tries)
+    found = msgspec.structs.replace(LETTER, looked=looked, **letter)
+    return Begun(uuid.UUID(int=4), candidate, found, 5_000_000_001, "Take your tablet.", None, NOW)
 
 
-def concluded(outcome: Outcome, failures: int = 0, **fields: object) -> Conclusion:
-    return conclude(a_begun(**fields), outcome, now=NOW, failures=failures, dice=random.Random(1))
+def concluded(outcome: Outcome, failures: int = 0, tries: int = 0, **letter: object) -> Conclusion:
+    return conclude(a_begun(tries=tries, **letter), outcome, now=NOW, failures=failures, dice=random.Random(1))
 
 
 @pytest.mark.parametrize(
@@ -115,6 +126,6 @@ def test_a_schedule_may_ask_for_one_resend_of_what_is_unknown() -> None:
 def test_telegrams_words_are_kept_sealed() -> None:
     found = concluded(Outcome(Kind.PERMANENT, reason="rejected", description="can't parse: Take your tablet"))
 
-    assert found.record.sealed_description is not None
-    assert b"tablet" not in found.record.sealed_description
+    assert found.record.description is not None
+    assert b"tablet" not in bytes.fromhex(found.record.description)
     assert found.record.outcome == AttemptOutcome.PERMANENT

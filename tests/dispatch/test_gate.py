@@ -54,7 +54,7 @@ def begun(bot: Bot, now: dt.datetime = NOW) -> Round:
             for one in queue.claim(bot.clinic_id, lane, ready_before=now, limit=100, lease=lease, until=until)
         ]
         candidates = [Candidate(one.id, one.lease, new_id()) for one in claimed]
-        return begin_round(bot.id, candidates, Limits(per_second=10_000, chat_gap=0), now=now)
+        return begin_round(bot.id, candidates, Limits(per_second=10_000, chat_gap=dt.timedelta()), now=now)
 
 
 def an_alert_to_the_same_chat(bot: Bot, ana: Patient) -> None:
@@ -157,7 +157,7 @@ def test_an_answer_replaces_buttons_and_is_no_message_of_its_own(bot: Bot, ana: 
 
     (one,) = begun(bot).begun
 
-    assert (one.edits, one.chat) == (77, ana.telegram_id)
+    assert (one.letter.edits, one.chat) == (77, ana.telegram_id)
     assert one.buttons
     assert one.buttons[0][0]["text"] == "✓ Taken"
 
@@ -175,7 +175,7 @@ def test_a_message_begins_with_its_version_s_buttons(bot: Bot, ana: Patient) -> 
             {"text": "Later", "callback_data": f"answer:{question.pk.hex}:1"},
         ]
     ]
-    assert (one.edits, one.answer_within) == (None, HOUR)
+    assert (one.letter.edits, one.letter.answer_within) == (None, HOUR)
 
 
 def test_what_comes_later_gives_way_to_a_newer_one_of_its_series(bot: Bot, ana: Patient) -> None:

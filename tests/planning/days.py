@@ -13,7 +13,7 @@ from companion.schedules.lifecycle import Record
 from companion.schedules.models import AttemptOutcome, Lane, Message, Status
 from companion.schedules.queue import Candidate
 
-_LIMITS = Limits(per_second=1_000_000.0, chat_gap=0.0)
+_LIMITS = Limits(per_second=1_000_000.0, chat_gap=dt.timedelta())
 _LEASE = dt.timedelta(seconds=60)
 _MANY = 1000
 

@@ -26,9 +26,9 @@ def begin(claimed: Claimed, *, now: dt.datetime) -> Candidate | None:
     """Begins an Attempt where the last look still finds the Message ours; None where someone was faster."""
     candidate = Candidate(claimed.id, claimed.lease, lifecycle.fresh_attempt())
     with transaction.atomic():
-        if not letters.look([candidate], now=now, chat_gap=1.0):
+        if not letters.look([candidate], now=now):
             return None
-        sealed = seal("Take your tablet.", "schedules.Attempt.text")
+        sealed = seal("Take your tablet.", "schedules.Attempt.text").hex()
         queue.begin([Begin(claimed.id, candidate.attempt, now, sealed, 5_000_000_001)])
     return candidate
 

@@ -1,21 +1,18 @@
 """The last look, case by case."""
 
-import dataclasses
 import datetime as dt
-import uuid
 
+import msgspec
 import pytest
 
 from companion.patients.models import Consent
-from companion.schedules.last_look import End, Go, Looked, Wait, last_look
+from companion.schedules.last_look import End, Go, Looked, Verdict, Wait, last_look
 from companion.schedules.models import Lane, Quiet, State
 from companion.schedules.reasons import Reason
-from companion.times.quiet import QuietHours
 from tests.builders import NOW
 
 SECOND = dt.timedelta(seconds=1)
 READY = Looked(
-    message=uuid.UUID(int=1),
     lane=Lane.REMINDER,
     due_at=NOW,
     ready_at=NOW,
@@ -23,7 +20,8 @@ READY = Looked(
     quiet_hours=Quiet.IGNORE,
     tries=0,
     timezone="Europe/Berlin",
-    quiet=QuietHours(dt.time(21), dt.time(8)),
+    quiet_from=dt.time(21),
+    quiet_until=dt.time(8),
     consent_required=False,
     answers_stop_or_start=False,
     by_hand=False,
@@ -36,15 +34,24 @@ READY = Looked(
     sending_paused=False,
     marked=False,
     newer_is_due=False,
-    chat_free_at=None,
+    chat_last_at=None,
 )
 # 23:00 in Berlin: in the clinic's quiet hours, which end at 07:00 UTC.
 NIGHT = NOW.replace(hour=22)
 MORNING = (NOW + dt.timedelta(days=1)).replace(hour=7)
 
 
+def ready(**change: object) -> Looked:
+    """As `READY`, but for this."""
+    return msgspec.structs.replace(READY, **change)
+
+
+def verdict(row: Looked, now: dt.datetime) -> Verdict:
+    return last_look(row, now, chat_gap=SECOND)
+
+
 def test_a_message_that_nothing_speaks_against_goes() -> None:
-    assert last_look(READY, NOW) == Go()
+    assert verdict(READY, NOW) == Go()
 
 
 @pytest.mark.parametrize(
@@ -64,7 +71,7 @@ def test_a_message_that_nothing_speaks_against_goes() -> None:
     ],
 )
 def test_a_message_that_will_never_go_ends_with_its_reason(change: dict[str, object], reason: Reason) -> None:
-    assert last_look(dataclasses.replace(READY, **change), NOW) == End(reason)  # type: ignore[arg-type]  # by name
+    assert verdict(ready(**change), NOW) == End(reason)
 
 
 @pytest.mark.parametrize(
@@ -79,54 +86,54 @@ def test_a_message_that_will_never_go_ends_with_its_reason(change: dict[str, obj
     ],
 )
 def test_what_may_pass_passes(change: dict[str, object]) -> None:
-    assert last_look(dataclasses.replace(READY, **change), NOW) == Go()  # type: ignore[arg-type]  # by name
+    assert verdict(ready(**change), NOW) == Go()
 
 
 def test_nothing_goes_before_its_time() -> None:
-    assert last_look(READY, NOW - SECOND) == Wait(NOW)
+    assert verdict(READY, NOW - SECOND) == Wait(NOW)
 
 
 def test_a_message_whose_plan_may_change_waits_for_the_planner() -> None:
-    assert isinstance(last_look(dataclasses.replace(READY, marked=True), NOW), Wait)
+    assert isinstance(verdict(ready(marked=True), NOW), Wait)
 
 
 def test_a_message_waits_while_sending_is_paused() -> None:
-    assert isinstance(last_look(dataclasses.replace(READY, sending_paused=True), NOW), Wait)
+    assert isinstance(verdict(ready(sending_paused=True), NOW), Wait)
 
 
 def test_a_message_waits_for_the_answer_to_the_consent_question() -> None:
-    asked = dataclasses.replace(READY, consent=Consent.UNKNOWN, consent_asked=True)
+    asked = ready(consent=Consent.UNKNOWN, consent_asked=True)
 
-    assert isinstance(last_look(asked, NOW), Wait)
+    assert isinstance(verdict(asked, NOW), Wait)
 
 
 def test_a_broadcast_waits_for_the_end_of_quiet_hours_and_late_counts_from_there() -> None:
-    broadcast = dataclasses.replace(READY, quiet_hours=Quiet.WAIT, late_at=NIGHT + dt.timedelta(hours=1))
+    broadcast = ready(quiet_hours=Quiet.WAIT, late_at=NIGHT + dt.timedelta(hours=1))
 
-    assert last_look(broadcast, NIGHT) == Wait(MORNING, restart=True)
+    assert verdict(broadcast, NIGHT) == Wait(MORNING, restart=True)
 
 
 def test_a_reminder_that_ignores_quiet_hours_goes_at_night() -> None:
-    assert last_look(dataclasses.replace(READY, late_at=NIGHT + SECOND), NIGHT) == Go()
+    assert verdict(ready(late_at=NIGHT + SECOND), NIGHT) == Go()
 
 
 def test_a_chat_gets_no_second_message_within_its_second() -> None:
-    soon = NOW + SECOND
+    last = NOW - SECOND / 4
 
-    assert last_look(dataclasses.replace(READY, chat_free_at=soon), NOW) == Wait(soon)
+    assert verdict(ready(chat_last_at=last), NOW) == Wait(last + SECOND)
 
 
 def test_a_message_to_a_patient_on_pause_waits_and_is_looked_at_again() -> None:
-    paused = dataclasses.replace(READY, paused_until=NOW + dt.timedelta(days=2), by_hand=True)
+    paused = ready(paused_until=NOW.date() + dt.timedelta(days=2), by_hand=True)
 
-    assert last_look(paused, NOW) == Wait(NOW + dt.timedelta(seconds=10))
+    assert verdict(paused, NOW) == Wait(NOW + dt.timedelta(seconds=10))
 
 
 def test_an_answer_passes_a_pause() -> None:
-    answer = dataclasses.replace(READY, paused_until=NOW + dt.timedelta(days=2), lane=Lane.ANSWER)
+    answer = ready(paused_until=NOW.date() + dt.timedelta(days=2), lane=Lane.ANSWER)
 
-    assert last_look(answer, NOW) == Go()
+    assert verdict(answer, NOW) == Go()
 
 
 def test_a_pause_that_is_over_holds_nothing() -> None:
-    assert last_look(dataclasses.replace(READY, paused_until=NOW), NOW) == Go()
+    assert verdict(ready(paused_until=NOW.date()), NOW) == Go()

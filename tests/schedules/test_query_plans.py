@@ -186,11 +186,11 @@ def test_the_next_ready_message_is_the_first_of_the_index_of_what_nobody_holds(c
 
 def test_the_last_look_and_the_begin_find_their_messages_by_their_ids(clinic: Clinic) -> None:
     candidates = [Candidate(message.id, _LEASE, new_id()) for message in held(clinic)]
-    words = seal("Take your tablet.", "schedules.Attempt.text")
+    words = seal("Take your tablet.", "schedules.Attempt.text").hex()
     begins = [Begin(one.message, one.attempt, NOW, words, 1) for one in candidates]
 
     def look_and_begin() -> None:
-        assert len(letters.look(candidates, now=NOW, chat_gap=1.0)) == _HELD
+        assert len(letters.look(candidates, now=NOW)) == _HELD
         queue.begin(begins)
 
     assert not plans_of(look_and_begin).read_all_messages()

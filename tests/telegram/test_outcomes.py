@@ -25,6 +25,12 @@ def test_a_yes_is_sent_with_its_message_id() -> None:
     assert outcome == Outcome(Kind.SENT, message_id=42, server_date=datetime(2025, 12, 1, 9, tzinfo=UTC))
 
 
+def test_a_yes_stays_a_yes_where_the_echoed_text_holds_half_a_surrogate_pair() -> None:
+    outcome = outcome_of_answer(200, rb'{"ok":true,"result":{"message_id":42,"text":"\ud83d"}}')
+
+    assert (outcome.kind, outcome.message_id) == (Kind.SENT, 42)
+
+
 @pytest.mark.parametrize(
     ("code", "description", "reason"),
     [
