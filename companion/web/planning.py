@@ -27,6 +27,7 @@ from companion.times.rule_json import to_json
 from companion.web import kept_drafts
 from companion.web import planning_form as form
 from companion.web.access import PageRequest, as_uuid, page
+from companion.web.planning_rule import MONTH_END, NTH, NTH_DAYS, REPEATS, WEEKDAYS
 from companion.web.templatetags.words import plural
 from companion.web.upcoming import upcoming
 
@@ -176,13 +177,13 @@ def _form(
         "choices": _choices(clinic, typed),
         "cohorts": cohorts(clinic),
         "placeholders": PLACEHOLDERS,
-        "weekday_names": form.WEEKDAYS,
-        "nth_names": form.NTH,
-        "nth_day_names": form.NTH_DAYS,
-        "month_end_names": form.MONTH_END,
+        "weekday_names": WEEKDAYS,
+        "nth_names": NTH,
+        "nth_day_names": NTH_DAYS,
+        "month_end_names": MONTH_END,
         "avoid_names": form.AVOID,
         "when_avoided_names": form.WHEN_AVOIDED,
-        "repeats": form.REPEATS | ({form.KEPT: "As it is"} if typed.repeat == form.KEPT else {}),
+        "repeats": REPEATS | ({form.KEPT: "As it is"} if typed.repeat == form.KEPT else {}),
         "lates": form.LATE
         if typed.late_after in form.LATE or not typed.late_after
         else form.LATE | {typed.late_after: typed.late_after},

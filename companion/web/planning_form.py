@@ -18,14 +18,8 @@ from companion.schedules.buttons import MOST as MOST_BUTTONS
 from companion.times.rule_json import to_json
 from companion.times.walls import local
 from companion.times.workdays import next_working_day
+from companion.web.planning_rule import WEEKDAYS, rule_of, with_rule, written
 
-WEEKDAYS = {"mo": "Mon", "tu": "Tue", "we": "Wed", "th": "Thu", "fr": "Fri", "sa": "Sat", "su": "Sun"}
-ANY_WEEKDAY = "mo-fr"
-"""Stands for "the last weekday" and the like: of Monday to Friday together."""
-NTH_DAYS = WEEKDAYS | {ANY_WEEKDAY: "weekday (Mon to Fri)"}
-MONTH_END = {"last_day": "goes out on its last day", "skip": "is left out"}
-NTH = {"1": "first", "2": "second", "3": "third", "4": "fourth", "-1": "last"}
-REPEATS = {"": "Once", "daily": "Every day", "weekly": "Every week", "monthly": "Every month"}
 KEPT = "kept"
 """A rule that this form has no fields for (made over the API): it stays as it is."""
 LATE = {
@@ -162,8 +156,8 @@ def of_draft(draft: Draft, clinic: Clinic, *, now: dt.datetime) -> Typed:
     if draft.recurrence is None:
         return typed
     rule = to_json(draft.recurrence)
-    asked = _with_rule(typed, rule)
-    return asked if _rule(asked) == _written(rule) else replace(typed, repeat=KEPT)
+    asked = with_rule(typed, rule)
+    return asked if rule_of(asked) == written(rule) else replace(typed, repeat=KEPT)
 
 
 def values(typed: Typed, *, kept: Mapping[str, object] | None = None) -> dict[str, object]:
@@ -181,7 +175,7 @@ def values(typed: Typed, *, kept: Mapping[str, object] | None = None) -> dict[st
     }
     found |= {"cohort": typed.cohort or None} if typed.to == "cohort" else {"patients": list(typed.patients)}
     found |= {name: value for name in ("late_after", "quiet_hours") if (value := getattr(typed, name))}
-    rule = dict(kept) if typed.repeat == KEPT and kept is not None else _rule(typed)
+    rule = dict(kept) if typed.repeat == KEPT and kept is not None else rule_of(typed)
     found["recurrence"] = rule
     if rule is None:
         return found
@@ -233,82 +227,3 @@ def _part(name: str) -> str:
         "occurrence": "from",
     }
     return known.get(top, "more")
-
-
-def _rule(typed: Typed) -> dict[str, object] | None:
-    if typed.repeat not in ("daily", "weekly", "monthly"):
-        return None
-    rule: dict[str, object] = {"frequency": typed.repeat, "interval": _number(typed.interval)}
-    if typed.repeat == "weekly":
-        rule["weekdays"] = list(typed.weekdays)
-    elif typed.repeat == "monthly":
-        rule |= _days_of_the_month(typed)
-    if also := _listed(typed.also_at):
-        rule["times"] = sorted([typed.time, *also])
-    if typed.ends == "on":
-        rule["until"] = typed.until
-    elif typed.ends == "after":
-        rule["count"] = _number(typed.count)
-    return rule
-
-
-def _days_of_the_month(typed: Typed) -> dict[str, object]:
-    if typed.monthly_on == "last":
-        return {"month_days": [-1]}
-    if typed.monthly_on == "weekday" and typed.nth_day == ANY_WEEKDAY:
-        return {"weekdays": list(WEEKDAYS)[:5], "set_position": _number(typed.nth)}
-    if typed.monthly_on == "weekday":
-        return {"weekdays": [f"{typed.nth}{typed.nth_day}"]}
-    days = [_number(one) for one in _listed(typed.month_days)] if typed.monthly_on == "days" else []
-    end = {"month_end": typed.month_end} if typed.month_end not in ("", "last_day") else {}
-    return end | ({"month_days": days} if days else {})
-
-
-def _with_rule(typed: Typed, rule: Mapping[str, object]) -> Typed:
-    until, count = rule.get("until"), rule.get("count")
-    typed = replace(
-        typed,
-        repeat=str(rule["frequency"]),
-        interval=str(rule["interval"]),
-        ends="on" if until else "after" if count else "never",
-        until=str(until or ""),
-        count=str(count or "10"),
-        also_at=", ".join(one for one in _texts(rule.get("times")) if one != typed.time),
-    )
-    if typed.repeat == "monthly":
-        return _with_days_of_the_month(typed, rule)
-    return replace(typed, weekdays=tuple(_texts(rule.get("weekdays"))))
-
-
-def _with_days_of_the_month(typed: Typed, rule: Mapping[str, object]) -> Typed:
-    weekdays, month_days = _texts(rule.get("weekdays")), _texts(rule.get("month_days"))
-    if rule.get("set_position") is not None and weekdays == list(WEEKDAYS)[:5]:
-        return replace(typed, monthly_on="weekday", nth=str(rule["set_position"]), nth_day=ANY_WEEKDAY)
-    if len(weekdays) == 1:
-        return replace(typed, monthly_on="weekday", nth=weekdays[0][:-2], nth_day=weekdays[0][-2:])
-    if month_days == ["-1"]:
-        return replace(typed, monthly_on="last")
-    typed = replace(typed, month_end=str(rule["month_end"]))
-    return replace(typed, monthly_on="days", month_days=", ".join(month_days)) if month_days else typed
-
-
-def _written(rule: Mapping[str, object]) -> dict[str, object]:
-    """The rule with what it says only: without empty values, defaults, and the exceptions that stay anyway."""
-    quiet = {"month_end": "last_day", "except": rule.get("except")}
-    said = {key: value for key, value in rule.items() if value not in (None, [], "") and quiet.get(key) != value}
-    return said | ({"times": sorted(_texts(said["times"]))} if "times" in said else {})
-
-
-def _listed(text: str) -> list[str]:
-    """What stands between commas or spaces."""
-    return text.replace(",", " ").split()
-
-
-def _texts(values: object) -> list[str]:
-    return [str(value) for value in values] if isinstance(values, list) else []
-
-
-def _number(text: str) -> int | str:
-    """A whole number; what isn't one goes on as it was typed, to be refused with its field."""
-    digits = text.strip().removeprefix("-")
-    return int(text) if digits.isascii() and digits.isdigit() else text

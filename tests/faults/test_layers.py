@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from companion.service.models import Heartbeat, Kind
 from companion.service.wake import ring
 from tests.builders import a_caller, a_member, a_message, a_patient
 from tests.support import session
-from tests.support.database_proxy import a_door_before
+from tests.support.database_proxy import Door, a_door_before
 from tests.support.receivers import Hook, MailBox, a_mail_server, a_program
 from tests.support.services import a_service, eventually, stop
 from tests.support.stand_in import StandIn
@@ -108,63 +109,42 @@ def told(mailbox: MailBox, hook: Hook) -> tuple[int, int]:
     return sum("No dispatcher is running" in one for one in subjects), causes.count("dispatcher_missing")
 
 
-def test_whichever_layer_is_lost_the_next_one_tells_and_all_come_back(
-    product_environment: dict[str, str], clinic: Clinic, telegram: StandIn
-) -> None:
-    with (
-        a_port() as port,
-        a_door_before(product_environment["COMPANION_DATABASE_URL"]) as door,
-        a_mail_server() as mailbox,
-        a_program() as hook,
-    ):
-        environment = product_environment | {
+@dataclass(frozen=True, slots=True)
+class House:
+    """The services that run, the door to their database, and where health is asked."""
+
+    port: int
+    door: Door
+    web: "subprocess.Popen[bytes]"
+    dispatcher: "subprocess.Popen[bytes]"
+
+
+@contextmanager
+def a_house(environment: dict[str, str], telegram: StandIn, mailbox: MailBox) -> Iterator[House]:
+    with a_port() as port, a_door_before(environment["COMPANION_DATABASE_URL"]) as door:
+        own = environment | {
             "COMPANION_PORT": str(port),
             "COMPANION_TELEGRAM_API_URL": telegram.url,
             "COMPANION_DATABASE_URL": door.url,
             "COMPANION_SMTP_URL": mailbox.url,
         }
+        with a_service("web", own) as web, a_service("listener", own), a_service("dispatcher", own) as dispatcher:
+            yield House(port, door, web, dispatcher)
+
+
+def test_whichever_layer_is_lost_the_next_one_tells_and_all_come_back(
+    product_environment: dict[str, str], clinic: Clinic, telegram: StandIn
+) -> None:
+    with a_mail_server() as mailbox, a_program() as hook:
         a_member(clinic, Role.ADMIN)
         contacts.set_webhook(a_caller(clinic, Role.ADMIN), hook.url, now=present())
-        with (
-            a_service("web", environment) as web,
-            a_service("listener", environment),
-            a_service("dispatcher", environment) as dispatcher,
-        ):
-            until(port, "ok", "direct")
+        with a_house(product_environment, telegram, mailbox) as house:
+            until(house.port, "ok", "direct")
 
-            # Telegram's clock and ours differ: the dispatcher says so itself, and heals alone.
-            telegram.ahead = 180
-            due(clinic)
-            until(port, "degraded", "direct", "clock differs from Telegram's")
-            telegram.ahead = 0
-            until(port, "ok", "direct")
-
-            # Frozen: it beats no more and doesn't answer.
-            os.kill(dispatcher.pid, signal.SIGSTOP)
-            frozen = until(port, "degraded", "mcp")
-            assert frozen.layers["direct"] == "no answer"
-            os.kill(dispatcher.pid, signal.SIGCONT)
-            until(port, "ok", "direct")
-
-            # The database is frozen, then gone: the dispatcher still answers, and that is not taken for sending.
-            door.freeze()
-            assert until(port, "down", "direct", "database can't be reached").code == 503
-            door.shut()
-            assert until(port, "down", "direct").layers["database"] == "no answer"
-            # Together with the dispatcher: nobody is left but the process that is asked.
-            os.kill(dispatcher.pid, signal.SIGSTOP)
-            assert set(until(port, "down", "database").layers.values()) == {"no answer"}
-            os.kill(dispatcher.pid, signal.SIGCONT)
-            door.reopen()
-            until(port, "ok", "direct")
-
-            # Killed, with a message overdue.
-            stop(dispatcher, signal.SIGKILL)
-            fifteen_seconds_pass(Kind.DISPATCHER)
-            due(clinic, seconds=31)
-            until(port, "down", "mcp", "No dispatcher is running, and messages are overdue")
-            health.forget()
-            assert health.check_from_outside_now().source == "mcp"
+            _the_clocks_differ(house, telegram, clinic)
+            _the_dispatcher_is_frozen(house)
+            _the_database_is_gone(house)
+            _the_dispatcher_is_killed_with_a_message_overdue(house, clinic)
 
             # Two services look; one tells, each way once. It is told once it has lasted for 20 seconds.
             eventually(lambda: Alert.objects.filter(cause="dispatcher_missing", status="down").exists())
@@ -172,7 +152,48 @@ def test_whichever_layer_is_lost_the_next_one_tells_and_all_come_back(
             eventually(lambda: all(told(mailbox, hook)), "an e-mail and a call of the webhook")
 
             # And the web as well: a command finds out by the database alone.
-            stop(web, signal.SIGKILL)
+            stop(house.web, signal.SIGKILL)
             health.forget()
             assert health.check_from_outside_now().source == "database"
-    assert told(mailbox, hook) == (1, 1)
+        assert told(mailbox, hook) == (1, 1)
+
+
+def _the_clocks_differ(house: House, telegram: StandIn, clinic: Clinic) -> None:
+    """Telegram's and ours: the dispatcher says so itself, and heals alone."""
+    telegram.ahead = 180
+    due(clinic)
+    until(house.port, "degraded", "direct", "clock differs from Telegram's")
+    telegram.ahead = 0
+    until(house.port, "ok", "direct")
+
+
+def _the_dispatcher_is_frozen(house: House) -> None:
+    """It beats no more and doesn't answer."""
+    os.kill(house.dispatcher.pid, signal.SIGSTOP)
+    frozen = until(house.port, "degraded", "mcp")
+    assert frozen.layers["direct"] == "no answer"
+    os.kill(house.dispatcher.pid, signal.SIGCONT)
+    until(house.port, "ok", "direct")
+
+
+def _the_database_is_gone(house: House) -> None:
+    """Frozen, then shut: the dispatcher still answers, and that is not taken for sending."""
+    house.door.freeze()
+    assert until(house.port, "down", "direct", "database can't be reached").code == 503
+    house.door.shut()
+    assert until(house.port, "down", "direct").layers["database"] == "no answer"
+    # Together with the dispatcher: nobody is left but the process that is asked.
+    os.kill(house.dispatcher.pid, signal.SIGSTOP)
+    assert set(until(house.port, "down", "database").layers.values()) == {"no answer"}
+    os.kill(house.dispatcher.pid, signal.SIGCONT)
+    house.door.reopen()
+    until(house.port, "ok", "direct")
+
+
+def _the_dispatcher_is_killed_with_a_message_overdue(house: House, clinic: Clinic) -> None:
+    stop(house.dispatcher, signal.SIGKILL)
+    fifteen_seconds_pass(Kind.DISPATCHER)
+    due(clinic, seconds=31)
+    until(house.port, "down", "mcp", "No dispatcher is running, and messages are overdue")
+    health.forget()
+    assert health.check_from_outside_now().source == "mcp"

@@ -9,14 +9,17 @@ from aiogram.types import Update
 from companion.clinics.models import Bot
 from companion.listener import handling
 from companion.listener.handling import Taken
-from companion.patients.models import Patient
+from companion.patients import enrolment, enrolment_notes
+from companion.patients.models import Consent, Patient
 from companion.schedules import buttons
 from companion.schedules.buttons import Button
 from companion.schedules.models import Follow, Message, Status, Version
 from companion.telegram.methods import Incoming
-from tests.builders import NOW, a_message, a_schedule
+from tests.builders import NOW, a_caller, a_message, a_patient, a_schedule
 
 _numbers: Final = count(1000)
+CHAT: Final = 5_111_111_111
+"""A phone that is nobody's yet."""
 TAKEN_OR_LATER: Final = (Button("Taken"), Button("Later", dt.timedelta(minutes=30)))
 
 
@@ -120,3 +123,30 @@ def answers(bot: Bot) -> list[Message]:
 def said(bot: Bot) -> list[str]:
     """The first words of each."""
     return [" ".join((message.text or "").split()[:3]) for message in answers(bot)]
+
+
+def invited(bot: Bot, **fields: object) -> tuple[Patient, str]:
+    """A patient without a Telegram ID, and the text that Start by the invitation sends."""
+    patient = a_patient(bot.clinic, "Ana Silva", **{"telegram_id": None, "consent": Consent.UNKNOWN} | fields)
+    link = enrolment.invite(a_caller(bot.clinic), patient, now=NOW).link
+    return patient, f"/start {link.partition('?start=')[2]}"
+
+
+def enrolled(bot: Bot, **fields: object) -> Patient:
+    """A patient who has pressed Start and was asked."""
+    patient, start = invited(bot, **fields)
+    comes_in(bot, a_text(CHAT, start))
+    patient.refresh_from_db()
+    return patient
+
+
+def button(bot: Bot, number: int) -> str:
+    """The data of a button of the last question."""
+    rows = answers(bot)[-1].buttons
+    assert rows
+    return str(rows[number][0]["callback_data"])
+
+
+def told(bot: Bot) -> list[tuple[str, Patient]]:
+    """What the clinic hears of enrolments that went wrong."""
+    return [(note.kind, note.patient) for note in enrolment_notes.unseen(bot.clinic)]

@@ -16,16 +16,6 @@ pytestmark = pytest.mark.django_db
 TAKEN, LATER = 0, 1
 
 
-@pytest.fixture
-def bot() -> Bot:
-    return a_bot(a_clinic())
-
-
-@pytest.fixture
-def ana(bot: Bot) -> Patient:
-    return a_patient(bot.clinic)
-
-
 def taps() -> list[str]:
     """What was tapped, as it is kept."""
     return [reply.text for reply in Reply.objects.filter(kind=ReplyKind.TAP).order_by("update_id")]

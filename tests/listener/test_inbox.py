@@ -25,11 +25,6 @@ def bot() -> Bot:
 
 
 @pytest.fixture
-def ana(bot: Bot) -> Patient:
-    return a_patient(bot.clinic)
-
-
-@pytest.fixture
 def nora(bot: Bot) -> Caller:
     return members.caller_of_member(a_member(bot.clinic, email="nora@clinic.example"))
 

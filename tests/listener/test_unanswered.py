@@ -10,21 +10,11 @@ from companion.listener import unanswered
 from companion.listener.models import Conversation, Standing
 from companion.patients.models import Consent, Patient
 from companion.schedules.models import Follow, Message, Schedule, State, Status
-from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient
+from tests.builders import NOW, a_message, a_patient
 from tests.listener.stories import a_question, a_text, comes_in, following, tap_on
 
 pytestmark = pytest.mark.django_db
 HOUR = dt.timedelta(hours=1)
-
-
-@pytest.fixture
-def bot() -> Bot:
-    return a_bot(a_clinic())
-
-
-@pytest.fixture
-def ana(bot: Bot) -> Patient:
-    return a_patient(bot.clinic)
 
 
 def waiting_for(ana: Patient) -> Message:

@@ -1,0 +1,17 @@
+"""Whom most stories of the listener are about: a clinic's bot, and Ana, who is reached by it."""
+
+import pytest
+
+from companion.clinics.models import Bot
+from companion.patients.models import Patient
+from tests.builders import a_bot, a_clinic, a_patient
+
+
+@pytest.fixture
+def bot() -> Bot:
+    return a_bot(a_clinic())
+
+
+@pytest.fixture
+def ana(bot: Bot) -> Patient:
+    return a_patient(bot.clinic)
