@@ -27,14 +27,17 @@ _EMAIL_LENGTH: Final = 150
 
 
 class _SignInTokens(PasswordResetTokenGenerator):
-    """Tokens that end with the next sign-in, to the microsecond, or after PASSWORD_RESET_TIMEOUT."""
+    """Tokens that end with the next sign-in, to the microsecond, with another membership, or after
+    PASSWORD_RESET_TIMEOUT."""
 
     key_salt = "companion.clinics.members.sign_in"
 
     def _make_hash_value(self, user: User, timestamp: int) -> str:
         # Django's own cuts the last sign-in to whole seconds: a link made within that second would live on.
         last = user.last_login.isoformat() if user.last_login else ""
-        return f"{super()._make_hash_value(user, timestamp)}{last}"
+        # Who made it for one clinic's member must not come by it into another clinic that takes the person in since.
+        clinics = sorted(str(clinic) for clinic in Member.objects.filter(user=user).values_list("clinic", flat=True))
+        return f"{super()._make_hash_value(user, timestamp)}{last}{clinics}"
 
 
 _TOKENS: Final = _SignInTokens()
@@ -88,8 +91,27 @@ def remove_member(caller: Caller, member: Member, *, now: dt.datetime) -> None:
         current.delete()
 
 
+def is_elsewhere(member: Member) -> bool:
+    """Whether this person is a member of another clinic, too: no admin of one alone may make a link for them."""
+    return Member.objects.filter(user=member.user_id).exclude(clinic=member.clinic_id).exists()
+
+
+def hand_out_link(caller: Caller, member: Member) -> str:
+    """The same as `sign_in_link`, for an admin on a page. Raises Conflict for who is in another clinic, too."""
+    caller.needs(Role.ADMIN)
+    if is_elsewhere(member):
+        raise Conflict(
+            f"{member.user.email} is a member in another clinic, too, which a link would open as well. They sign in as "
+            f"they do there; else whoever runs the server makes a link: `companion member add`."
+        )
+    return sign_in_link(member)
+
+
 def sign_in_link(member: Member) -> str:
-    """A link that signs this person in once: it ends with its use, with any other sign-in, or after a day."""
+    """A link that signs this person in once, into all of their clinics, for whoever runs the server to hand out.
+
+    It ends with its use, with any other sign-in, with another membership, or after a day.
+    """
     uid = urlsafe_base64_encode(force_bytes(member.user_id))
     return f"{settings.COMPANION.public_url}/sign-in/{uid}/{_TOKENS.make_token(member.user)}"
 

@@ -110,7 +110,10 @@ def add_member(request: PageRequest) -> HttpResponse:
         member = members.add_member(request.caller.clinic, email, role, now=database_now(), by=request.caller)
     except Refused as no:
         return _page(request, {"email": email, "role": role}, no=no, part="member")
-    return _page(request, {"link": members.sign_in_link(member), "link_of": member.user.email})
+    if members.is_elsewhere(member):
+        flash.success(request, f"{member.user.email} is a member now, and signs in as before.")
+        return redirect("/settings#members")
+    return _page(request, {"link": members.hand_out_link(request.caller, member), "link_of": member.user.email})
 
 
 @require_POST
@@ -121,7 +124,8 @@ def change_member(request: PageRequest, member_id: uuid.UUID) -> HttpResponse:
     now = database_now()
     match request.POST.get("do"):
         case "link":
-            return _page(request, {"link": members.sign_in_link(member), "link_of": member.user.email})
+            link = members.hand_out_link(request.caller, member)
+            return _page(request, {"link": link, "link_of": member.user.email})
         case "remove":
             members.remove_member(request.caller, member, now=now)
             flash.success(request, f"{member.user.email} is no longer a member.")

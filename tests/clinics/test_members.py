@@ -73,6 +73,15 @@ def test_a_sign_in_link_works_once() -> None:
     assert members.redeem_link(uid, token, now=NOW) is None
 
 
+def test_a_link_ends_when_the_person_becomes_a_member_of_another_clinic() -> None:
+    member = members.add_member(a_clinic(), "nora@clinic.example", "provider", now=NOW)
+    uid, token = parts_of(members.sign_in_link(member))
+
+    members.add_member(a_clinic(), "nora@clinic.example", "admin", now=NOW)
+
+    assert members.user_of_link(uid, token) is None
+
+
 def test_any_sign_in_ends_all_links_also_within_one_second() -> None:
     member = a_member(a_clinic())
     User.objects.filter(pk=member.user_id).update(last_login=NOW)

@@ -39,6 +39,20 @@ def test_a_new_member_gets_a_sign_in_link() -> None:
     assert Member.objects.filter(user__email="ben@x.example", role=Role.VIEWER).exists()
 
 
+def test_an_admin_gets_no_link_into_another_clinic() -> None:
+    theirs = a_member(a_clinic(name="Birch"), Role.ADMIN, "eva@birch.example")
+    clinic = a_clinic()
+    admin = signed_in(clinic, Role.ADMIN)
+
+    added = admin.post("/settings/members", {"email": "eva@birch.example", "role": "viewer"}, follow=True)
+    member = Member.objects.get(clinic=clinic, user=theirs.user)
+    asked = admin.post(f"/settings/members/{member.id}", {"do": "link"}, follow=True)
+
+    assert "/sign-in/" not in added.content.decode() + asked.content.decode()
+    assert "signs in as before" in words(added)
+    assert "in another clinic" in words(asked)
+
+
 def test_what_is_no_address_is_refused_beside_the_field() -> None:
     answer = signed_in(a_clinic(), Role.ADMIN).post("/settings/members", {"email": "ben", "role": "viewer"})
 
