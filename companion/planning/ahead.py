@@ -117,8 +117,7 @@ def _by_zone(schedule: Schedule, groups: Sequence[_Group]) -> Mapping[str, list[
 
 
 def _gets(group: _Group, due_at: dt.datetime) -> bool:
-    end = pause_end(group.paused_until, group.timezone)
-    return end is None or due_at >= end
+    return group.paused_until is None or due_at >= pause_end(group.paused_until, group.timezone)
 
 
 def _people(clinic: Clinic, wanted: MessageFilter) -> QuerySet[Patient] | None:
