@@ -66,9 +66,9 @@ def on_the_way(clinic: Clinic, patient: Patient | None, telegram_id: int | None,
 
 
 def answers_of(messages: Sequence[Message]) -> dict[uuid.UUID, str]:
-    """By id of those that were answered by a button, what stood on the button tapped last."""
+    """By id of those of one clinic that were answered by a button, what stood on the button tapped last."""
     answered = [message.pk for message in messages if message.answered_at]
     if not answered:
         return {}
-    taps = Reply.objects.filter(message__in=answered, kind=ReplyKind.TAP).order_by("at", "id")
-    return {reply.message_id: reply.text for reply in taps if reply.message_id}
+    taps = Reply.objects.filter(clinic=messages[0].clinic_id, message__in=answered, kind=ReplyKind.TAP)
+    return {reply.message_id: reply.text for reply in taps.order_by("at", "id") if reply.message_id}

@@ -41,15 +41,15 @@ class Listened:
     token: BotToken = field(repr=False)
 
 
-def listened(sandbox: bool) -> set[Listened]:
-    """The bots that may be listened for now, but those whose token can't be opened."""
-    found = set()
+def listened(sandbox: bool) -> tuple[set[Listened], set[uuid.UUID]]:
+    """The bots that may be listened for now, and those whose token can't be opened."""
+    found, shut = set(), set()
     for row in bots.serving(sandbox=sandbox).defer("token").order_by("id"):
         try:
             found.add(Listened(row.id, BotToken(row.token)))
         except (CannotOpen, ValueError):
-            log.exception("a bot's token can't be used", bot=str(row.id))
-    return found
+            shut.add(row.id)
+    return found, shut
 
 
 class Poller:

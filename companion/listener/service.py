@@ -5,6 +5,7 @@ It starts, keeps going and stops cleanly; what an update means and what follows 
 
 import asyncio
 import signal
+import uuid
 from contextlib import suppress
 from typing import Final
 
@@ -24,6 +25,9 @@ from companion.telegram.client import Client
 log = structlog.get_logger(__name__)
 BOTS_SECONDS: Final = 2.0
 """How soon a bot that was connected, exchanged or taken away is noticed."""
+_SHUT: Final = (
+    "A bot's token can't be opened, so nobody hears its patients: give back the COMPANION_SECRET_KEY of before."
+)
 
 
 def run() -> None:
@@ -62,6 +66,8 @@ class Service:
         self._pollers: Final[dict[Listened, tuple[Poller, asyncio.Task[None]]]] = {}
         self._verifiers: Final[dict[Listened, asyncio.Task[None]]] = {}
         self._unanswered: asyncio.Task[None] | None = None
+        self._shut: set[uuid.UUID] = set()
+        """Bots whose token can't be opened."""
         self._trouble = ""
 
     async def serve(self, stop: asyncio.Event) -> None:
@@ -76,7 +82,8 @@ class Service:
     def health(self, syncing: str = "") -> dict[str, object]:
         """What GET /health answers; `syncing` is what is wrong with that, if anything."""
         # Asked by another thread: the list is taken at once, the loop may add to the pollers meanwhile.
-        troubles = [*(poller.trouble for poller, _ in list(self._pollers.values())), syncing]
+        shut = _SHUT if self._shut else ""
+        troubles = [*(poller.trouble for poller, _ in list(self._pollers.values())), shut, syncing]
         detail = self._trouble or "; ".join(filter(None, troubles))
         return {"status": "degraded" if detail else "ok", "detail": detail, **self.state()}
 
@@ -94,7 +101,11 @@ class Service:
         self._unanswered = asyncio.create_task(Unanswered(database).run())
         try:
             while not stop.is_set():
-                bots = await database.patiently(listened, self._sandbox, on_trouble=self._note)
+                bots, shut = await database.patiently(listened, self._sandbox, on_trouble=self._note)
+                if shut - self._shut:
+                    # Once for a bot, not every two seconds.
+                    log.error("bots' tokens can't be opened", bots=sorted(map(str, shut - self._shut)))
+                self._shut = shut
                 for gone in self._pollers.keys() - bots:
                     await _end(self._pollers.pop(gone)[1])
                     await _end(self._verifiers.pop(gone))

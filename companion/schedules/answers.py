@@ -38,20 +38,17 @@ def answer(
     """
     if lane is None:
         lane = Lane.ANSWER if patient else Lane.STRANGER
-    message = Message.objects.create(
+    message = _leaving_at_once(
+        now=now,
         clinic=clinic,
         patient=patient,
         telegram_id=telegram_id,
         lane=lane,
-        due_at=now,
-        ready_at=now,
-        late_at=now + LATE_AFTER,
-        quiet_hours=Quiet.IGNORE,
         text=text,
         buttons=buttons,
         answers_stop_or_start=stop_or_start,
-        created_at=now,
     )
+    message.save(force_insert=True)
     ring()
     return message
 
@@ -77,20 +74,16 @@ def from_member(
         return before
     if patient and (why := why_not(patient, they_wrote=they_wrote, now=now)):
         raise Conflict(why)
-    message = Message(
-        **({"id": id} if id else {}),
+    message = _leaving_at_once(
+        now=now,
         clinic=caller.clinic,
         patient=patient,
         telegram_id=None if patient else telegram_id,
         lane=_lane(patient, they_wrote=they_wrote),
-        due_at=now,
-        ready_at=now,
-        late_at=now + LATE_AFTER,
-        quiet_hours=Quiet.IGNORE,
         text=text,
         created_by_kind=caller.kind,
         created_by_name=caller.name,
-        created_at=now,
+        **({"id": id} if id else {}),
     )
     if problems := acts.problems_in(message, text):
         raise Refused(*(Problem("text", sentence) for sentence in problems))
@@ -102,6 +95,13 @@ def from_member(
     audit.record(caller, "answered from the inbox", "message", message.pk, now=now)
     ring()
     return message
+
+
+def _leaving_at_once(*, now: dt.datetime, **fields: object) -> Message:
+    """Not stored yet."""
+    return Message(
+        due_at=now, ready_at=now, late_at=now + LATE_AFTER, quiet_hours=Quiet.IGNORE, created_at=now, **fields
+    )
 
 
 def _lane(patient: Patient | None, *, they_wrote: bool) -> Lane:

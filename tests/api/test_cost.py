@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from companion.clinics.models import Clinic
 from companion.schedules.models import Status
 from tests.api.calls import Program
-from tests.builders import NOW, a_cohort, a_message, a_patient, a_schedule
+from tests.builders import NOW, a_cohort, a_conversation, a_message, a_patient, a_schedule
 
 
 def a_row_of_patients(clinic: Clinic) -> None:
@@ -25,9 +25,15 @@ def a_row_of_schedules(clinic: Clinic) -> None:
     a_schedule(clinic, a_patient(clinic), timezone="Europe/Berlin", recurrence={"frequency": "daily"})
 
 
+def a_row_of_conversations(clinic: Clinic) -> None:
+    patient = a_patient(clinic)
+    a_conversation(patient, unanswered=a_message(patient))
+
+
 @pytest.mark.parametrize(
     ("path", "a_row"),
     [
+        ("/inbox", a_row_of_conversations),
         ("/patients", a_row_of_patients),
         ("/cohorts", a_row_of_patients),
         ("/messages", a_row_of_messages),

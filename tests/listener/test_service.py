@@ -206,3 +206,17 @@ def _fetch(request: urllib.request.Request) -> None:
     # The listener may come back and end this poll in its turn.
     with suppress(urllib.error.HTTPError):
         urllib.request.urlopen(request).close()
+
+
+def test_a_bot_whose_token_cannot_be_opened_is_told_of_and_keeps_no_other_unheard(practice: Practice) -> None:
+    _, phone = practice.a_reached_patient()
+    other = bots.connect(a_clinic(), phones.make_bot("Birch", "birch_bot"), "birch_bot", sandbox=True, now=NOW)
+    Bot.objects.filter(pk=other.pk).update(token=b"\x01" * 60)
+    phones.type_text(practice.sandbox, phone, "one")
+
+    with a_listener(practice.url) as service:
+        until(lambda: texts() == ["one"])
+        said = service.health()
+
+    assert said["status"] == "degraded"
+    assert "COMPANION_SECRET_KEY" in str(said["detail"])
