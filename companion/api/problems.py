@@ -119,7 +119,9 @@ def answer_to(error: object) -> HttpResponse:
         case AuthenticationError():
             return problem(401)
         case HttpError():
-            return problem(error.status_code, error.message)
+            # ninja says of whatever a parser of ours said that it couldn't parse.
+            said = error.__cause__ if isinstance(error.__cause__, HttpError) else error
+            return problem(said.status_code, said.message)
         case NotAllowed():
             return problem(403, str(error))
         case Unknown():

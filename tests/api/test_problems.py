@@ -39,7 +39,10 @@ def test_a_method_that_is_not_taken_names_those_that_are(api: Program) -> None:
 
 @pytest.mark.parametrize("raw", [b"{", b"\xff", b"NaN", b'{"text": Infinity}', b"[" * 100_000, b"9" * 5000])
 def test_malformed_json_is_a_problem(api: Program, raw: bytes) -> None:
-    assert_problem(api.call("POST", "/messages", raw=raw), 400)
+    answer = api.call("POST", "/messages", raw=raw)
+
+    assert_problem(answer, 400)
+    assert answer.json["detail"] == "The body is not JSON."
 
 
 @pytest.mark.parametrize("raw", [b"null", b"[]", b"1", b'"text"', b"", b'{"patient": 1e999}'])
