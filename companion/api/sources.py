@@ -13,7 +13,7 @@ from ninja import Query, Router
 from pydantic import Field, StrictStr
 
 from companion.api import examples
-from companion.api.operations import JSON, Operation, caller_of, operation
+from companion.api.operations import JSON, Operation, act, caller_of, operation
 from companion.api.paging import ListParameters, Parameters, cursor_of, read_cursor
 from companion.api.values import Body, Instant, NoBody, Shape, Whole
 from companion.clinics.models import Role
@@ -153,12 +153,7 @@ def set_source(request: HttpRequest, body: NewSource) -> SourceShape:
     return _source(row)
 
 
-@operation(
-    router,
-    Operation(
-        "POST", f"{_ONE}/sync", Role.PROVIDER, SourceShape, examples.PATIENT_SOURCE, body_example={}, media_type=JSON
-    ),
-)
+@operation(router, act(f"{_ONE}/sync", SourceShape, examples.PATIENT_SOURCE, body_example={}, role=Role.PROVIDER))
 def sync_source(request: HttpRequest, id: UUID, body: NoBody = None) -> SourceShape:
     """Sync now: the listener service takes it up within seconds."""
     caller = caller_of(request)
@@ -166,17 +161,12 @@ def sync_source(request: HttpRequest, id: UUID, body: NoBody = None) -> SourceSh
     return _source(keeping.ask_for_sync(caller, now=database_now()))
 
 
-@operation(
-    router,
-    Operation(
-        "POST", f"{_ONE}/remove", Role.ADMIN, SourceList, examples.NO_PATIENT_SOURCES, body_example={}, media_type=JSON
-    ),
-)
+@operation(router, act(f"{_ONE}/remove", SourceList, examples.NO_PATIENT_SOURCES, body_example={}, role=Role.ADMIN))
 def remove_source(request: HttpRequest, id: UUID, body: NoBody = None) -> SourceList:
     """Fetch no more; patients who came stay."""
     caller = caller_of(request)
     keeping.named(caller.clinic, id)
-    keeping.remove(caller, now=database_now())
+    keeping.remove(caller, now=database_now(), id=id)
     return SourceList(items=[], next=None)
 
 

@@ -67,6 +67,14 @@ def add_member(clinic: Clinic, email: str, role: str, *, now: dt.datetime, by: C
     return member
 
 
+def member_called(clinic: Clinic, email: str) -> Member | None:
+    """The clinic's Member who signs in with this address."""
+    address = email.strip().lower()
+    # No address holds a NUL, and PostgreSQL can't be asked for one.
+    members = Member.objects.filter(clinic=clinic).select_related("user")
+    return members.filter(user__username=address).first() if address.isprintable() else None
+
+
 def change_role(caller: Caller, member: Member, role: str, *, now: dt.datetime) -> Member:
     """The Member with another role. Raises Conflict for the last admin, Refused, and NotAllowed."""
     caller.needs(Role.ADMIN)

@@ -13,6 +13,7 @@ from django.db.models import F, Q, QuerySet
 
 from companion.clinics import audit
 from companion.clinics.access import Caller
+from companion.clinics.members import member_called
 from companion.clinics.models import Clinic, Member, Role
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 from companion.listener.models import Conversation, Reply, Standing
@@ -121,8 +122,7 @@ def take(caller: Caller, one: Conversation, *, now: dt.datetime) -> Conversation
 def assign(caller: Caller, one: Conversation, email: str, *, now: dt.datetime) -> Conversation:
     """The member of this address has it now, whoever had it. Raises Refused where that is nobody, and NotAllowed."""
     caller.needs(Role.PROVIDER)
-    members = Member.objects.filter(clinic=caller.clinic).select_related("user")
-    found = members.filter(user__username=email.strip().lower()).first()
+    found = member_called(caller.clinic, email)
     if found is None:
         raise Refused(Problem("member", "There is no such member in this clinic."))
     return _give_to(caller, one, found, now, only_if_free=False)

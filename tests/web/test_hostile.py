@@ -1,12 +1,14 @@
 """Whatever stands in an address or a form, a page answers; it never breaks."""
 
+import uuid
+
 import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from companion.clinics.models import Role
+from companion.clinics.models import Clinic, Role
 from companion.schedules.models import Schedule
-from tests.builders import a_clinic, a_message, a_patient
+from tests.builders import a_clinic, a_conversation, a_message, a_patient
 from tests.web.signed_in import signed_in, soon, typed
 
 pytestmark = pytest.mark.django_db
@@ -110,3 +112,22 @@ def test_no_value_breaks_the_other_forms(client: Client, value: str) -> None:
         for name in names:
             assert client.post(address, {"do": "cancel", name: wrong}).status_code < 500, (address, name)
     assert not Schedule.objects.exists()
+
+
+@pytest.mark.parametrize("value", WRONG, ids=range(len(WRONG)))
+def test_no_value_breaks_the_inbox_or_the_sources(client: Client, value: str) -> None:
+    wrong = value.encode("utf-8", "replace").decode()
+    one = a_conversation(a_patient(Clinic.objects.get()))
+    forms = {
+        f"/inbox/{one.id}/assign": ["member"],
+        f"/inbox/{one.id}/done": ["seen"],
+        f"/inbox/{one.id}/answer": ["id", "text"],
+        "/patients/sources/fhir": ["url", "token", "identifier_system", "telegram", "every_minutes"],
+        "/settings/help": ["words", "phone"],
+    }
+    fine = {"id": str(uuid.uuid4()), "text": "Come in.", "url": "https://fhir.example", "every_minutes": "60"}
+
+    for address, names in forms.items():
+        for name in names:
+            answer = client.post(address, fine | {"words": "help", "phone": "112", name: wrong})
+            assert answer.status_code < 500, (address, name)

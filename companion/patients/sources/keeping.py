@@ -66,11 +66,17 @@ def set_fhir(
     return _set(caller, SourceKind.FHIR, values, every=every, now=now)
 
 
-def remove(caller: Caller, *, now: dt.datetime) -> None:
-    """Patients who came from it stay, and so do the reports. Raises NotAllowed."""
+def remove(caller: Caller, *, now: dt.datetime, id: uuid.UUID | None = None) -> None:
+    """Patients who came from it stay, and so do the reports. `id`: only if the source is still this one.
+
+    Raises NotAllowed, and Conflict where there is none.
+    """
     caller.needs(Role.ADMIN)
+    own = PatientSource.objects.filter(clinic=caller.clinic, **({"pk": id} if id else {}))
     with transaction.atomic():
-        PatientSource.objects.filter(clinic=caller.clinic).delete()
+        removed, _ = own.delete()
+        if not removed:
+            raise Conflict("No such source is set any more.")
         audit.record(caller, "patient source removed", "clinic", caller.clinic.id, now=now)
 
 
