@@ -13,6 +13,8 @@ from typing import Final
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from companion.service.mishap import kind_and_place
+
 _SECRETS: Final = (
     # A bot's token, also as a part of an address.
     (re.compile(r"\d{5,}(?::|%3[Aa])[A-Za-z0-9_-]{30,}"), "[bot token]"),
@@ -81,7 +83,11 @@ def configure(settings: Mapping[str, object]) -> None:
 
 
 class _WithoutPaths(logging.Filter):
-    """Django's own lines about a request name its path, which may hold a token: they name its route instead."""
+    """Django's own lines about a request name its path, which may hold a token: they name its route instead.
+
+    Of what went wrong they say the kind and the place: an exception's words may quote a patient, and while the database
+    is away each open page would log a whole traceback every few seconds.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         request = getattr(record, "request", None)
@@ -89,6 +95,10 @@ class _WithoutPaths(logging.Filter):
             match = getattr(request, "resolver_match", None)
             route = match.route if match else "no route"
             record.args = tuple(_without_path(arg, request.path, route) for arg in record.args)
+            if record.exc_info and record.exc_info[1]:
+                said = kind_and_place(record.exc_info[1])
+                record.msg = f"{record.msg} ({said['error']} at {said['place']})"
+                record.exc_info = None
         return True
 
 

@@ -90,7 +90,8 @@ def test_djangos_own_lines_name_the_route_and_not_the_path(client: Client) -> No
         handler.setStream(real)
 
     lines = written.getvalue()
-    assert "RuntimeError" in lines
+    assert "RuntimeError at test_middleware.py:15" in lines
     assert "Internal Server Error: hidden/<token>/page" in lines
     assert "Not Found: no route" in lines
     assert "s3cret" not in lines
+    assert "out of order" not in lines
