@@ -6,14 +6,17 @@ import time
 from collections.abc import Callable
 
 from django.db import transaction
+from django.http import QueryDict
 
 from bench.inside import Figures
+from companion.clinics.access import Caller
 from companion.clinics.keys import new_id
-from companion.clinics.models import Clinic
+from companion.clinics.models import Clinic, Role
 from companion.patients.models import Patient
 from companion.schedules import queries, queue
 from companion.schedules.models import Lane, Message, Schedule, Status
 from companion.schedules.queries import MessageFilter
+from companion.web import asked, calendar, calendar_days
 
 _TIMES = 9
 _LIMIT = 50
@@ -40,6 +43,8 @@ def time_all(pending: int) -> Figures:
     }
     asks: dict[str, Callable[[], object]] = {name: _page(clinic, wanted) for name, wanted in pages.items()}
     asks["list: the page after it"] = _second_page(clinic)
+    for span, status in (("week", ""), ("month", ""), ("month", Status.FAILED.value)):
+        asks[f"calendar: a {span}, {status or 'all'}"] = _calendar(clinic, now, span, status)
     asks["counts on the chips"] = lambda: queries.counts(clinic, now=now)
     asks["one message"] = _one(clinic)
     asks["claim 60"] = _claim(clinic, now)
@@ -55,6 +60,15 @@ def _second_page(clinic: Clinic) -> Callable[[], object]:
     found = queries.messages(clinic, MessageFilter())
     first = queries.page(found, order="due_at", after=None, limit=_LIMIT)
     return lambda: queries.page(found, order="due_at", after=first.next, limit=_LIMIT)
+
+
+def _calendar(clinic: Clinic, now: dt.datetime, span: str, status: str) -> Callable[[], object]:
+    """All that the page reads and puts into words, short of its HTML."""
+    caller = Caller(clinic, "member", clinic.id, "Bench", Role.VIEWER)
+    view = asked.view(QueryDict(f"status={status}"), clinic, now)
+    return lambda: calendar_days.shown(
+        caller, view, calendar.span_of(span, view.day).dates, calendar.SIZES[span], now=now
+    )
 
 
 def _one(clinic: Clinic) -> Callable[[], object]:

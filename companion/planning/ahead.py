@@ -9,20 +9,19 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import merge
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q
 
 from companion.clinics.models import Clinic
-from companion.patients.models import CohortMember, Patient
-from companion.patients.names import search_term
+from companion.patients.models import CohortMember
 from companion.patients.pausing import pause_end
 from companion.planning import planner
 from companion.planning.drafts import PATIENT_ZONE
 from companion.planning.occurrences import Coming, coming, times_of
 from companion.schedules.models import Recipient, Schedule, State, Status
-from companion.schedules.queries import MessageFilter
+from companion.schedules.queries import MessageFilter, few_patients, of_many
 
 SCHEDULES: Final = 200
 """So many Schedules are looked at, those first of which something comes first."""
@@ -71,15 +70,16 @@ def ahead(
     """What comes at or after `since` (and `now`) and before `until` and has no Message yet, as the filter says."""
     if wanted.status not in ("", Status.PENDING) or wanted.attention_since or until <= now:
         return Outlook([], True)
-    people = _people(clinic, wanted)
-    found = list(_schedules(clinic, wanted, people, until)[: SCHEDULES + 1])
-    groups = _groups(clinic, found[:SCHEDULES], people)
+    few = few_patients(clinic, wanted)
+    whom = of_many(wanted) if few is None else Q(patient__in=few)
+    found = _schedules(clinic, wanted, few, until)
+    groups = _groups(clinic, found[:SCHEDULES], whom)
     begin, end = max(since, now) - _INSTANT, until - _INSTANT
     each = [_of(clinic, schedule, groups[schedule.id], begin, end) for schedule in found[:SCHEDULES]]
     # Merged by their instants, so that where there are too many the latest are left out, whosever they are.
-    few = list(islice(merge(*each, key=lambda one: one[1].due_at), OCCURRENCES + 1))
-    whole = len(found) <= SCHEDULES and len(few) <= OCCURRENCES
-    return Outlook(_together(few[:OCCURRENCES]), whole)
+    soonest = list(islice(merge(*each, key=lambda one: one[1].due_at), OCCURRENCES + 1))
+    whole = len(found) <= SCHEDULES and len(soonest) <= OCCURRENCES
+    return Outlook(_together(soonest[:OCCURRENCES]), whole)
 
 
 def _of(
@@ -120,44 +120,30 @@ def _gets(group: _Group, due_at: dt.datetime) -> bool:
     return group.paused_until is None or due_at >= pause_end(group.paused_until, group.timezone)
 
 
-def _people(clinic: Clinic, wanted: MessageFilter) -> QuerySet[Patient] | None:
-    """Whom the filter names; None: everybody."""
-    words = search_term(wanted.q).split()
-    if not (words or wanted.patient or wanted.cohort):
-        return None
-    found = Patient.objects.filter(*(Q(search__contains=word) for word in words), clinic=clinic)
-    if wanted.patient:
-        found = found.filter(pk=wanted.patient)
-    return found.filter(places__cohort=wanted.cohort) if wanted.cohort else found
-
-
 def _schedules(
-    clinic: Clinic, wanted: MessageFilter, people: QuerySet[Patient] | None, until: dt.datetime
-) -> QuerySet[Schedule]:
-    """The active ones of which something may come, the soonest first, by the index `schedules_to_plan`."""
-    # A Schedule is looked at a horizon before what comes next, so that those with nothing until then need not be read.
+    clinic: Clinic, wanted: MessageFilter, few: list[uuid.UUID] | None, until: dt.datetime
+) -> list[Schedule]:
+    """One more than SCHEDULES of the active ones of which something may come, the soonest first."""
+    # Looked at a horizon before what comes next (index `schedules_to_come`): who has nothing until then isn't read.
     found = Schedule.objects.filter(clinic=clinic, state=State.ACTIVE, next_plan_at__lt=until - planner.HORIZON)
     if wanted.schedule:
         found = found.filter(pk=wanted.schedule)
     if wanted.mine:
         found = found.filter(created_by_name=wanted.mine)
-    if people is not None:
-        who = people.values("pk")
-        named = Recipient.objects.filter(patient__in=who).values("schedule")
-        cohorts = CohortMember.objects.filter(patient__in=who).values("cohort")
-        found = found.filter(Q(pk__in=named) | Q(cohort__in=cohorts))
-    return found.order_by("next_plan_at", "id")
+    found = found.order_by("next_plan_at")
+    if few is None:
+        return list(found[: SCHEDULES + 1])
+    named = Recipient.objects.filter(clinic=clinic, patient__in=few).values("schedule")
+    cohorts = CohortMember.objects.filter(clinic=clinic, patient__in=few).values("cohort")
+    each = [list(found.filter(some)[: SCHEDULES + 1]) for some in (Q(pk__in=named), Q(cohort__in=cohorts))]
+    return sorted(chain(*each), key=lambda one: one.next_plan_at or until)[: SCHEDULES + 1]
 
 
-def _groups(
-    clinic: Clinic, schedules: Sequence[Schedule], people: QuerySet[Patient] | None
-) -> Mapping[uuid.UUID, list[_Group]]:
+def _groups(clinic: Clinic, schedules: Sequence[Schedule], whom: Q) -> Mapping[uuid.UUID, list[_Group]]:
     """By Schedule, who gets it as things stand."""
-    here: dict[str, object] = {"clinic": clinic, "patient__left_at": None}
-    if people is not None:
-        here["patient__in"] = people.values("pk")
+    here = whom & Q(clinic=clinic, patient__left_at=None)
     by_schedule: dict[uuid.UUID, list[_Group]] = defaultdict(list)
-    named = Recipient.objects.filter(schedule__in=[one for one in schedules if not one.cohort_id], **here)
+    named = Recipient.objects.filter(here, schedule__in=[one for one in schedules if not one.cohort_id])
     columns = ("schedule", "patient__timezone", "patient__paused_until")
     counted = list(named.order_by().values_list(*columns).annotate(Count("pk")))
     single = [schedule for schedule, _, _, count in counted if count == 1]
@@ -166,12 +152,13 @@ def _groups(
     for schedule, zone, paused, count in counted:
         by_schedule[schedule].append(_Group(zone, paused, count, of_single.get(schedule)))
     members = {cohort: _members(cohort, here) for cohort in {one.cohort_id for one in schedules if one.cohort_id}}
-    return by_schedule | {one.id: members[one.cohort_id] for one in schedules if one.cohort_id}
+    by_schedule.update({one.id: members[one.cohort_id] for one in schedules if one.cohort_id})
+    return by_schedule
 
 
-def _members(cohort: uuid.UUID, here: Mapping[str, object]) -> list[_Group]:
+def _members(cohort: uuid.UUID, here: Q) -> list[_Group]:
     """A cohort's patients; of a large one, the first of them stand for all."""
-    found = CohortMember.objects.filter(cohort=cohort, **here).order_by("patient")
+    found = CohortMember.objects.filter(here, cohort=cohort).order_by("patient")
     columns = ("patient", "patient__timezone", "patient__paused_until")
     by_group: dict[tuple[str, dt.date | None], list[uuid.UUID]] = defaultdict(list)
     for patient, zone, paused in found.values_list(*columns)[:MEMBERS]:

@@ -125,6 +125,9 @@ class Schedule(models.Model):
             models.Index(fields=["clinic", "id"], name="schedules_of_a_clinic"),
             models.Index(fields=["clinic", "state", "id"], name="schedules_by_state"),
             models.Index(fields=["next_plan_at"], name="schedules_to_plan", condition=Q(next_plan_at__isnull=False)),
+            models.Index(
+                fields=["clinic", "next_plan_at"], name="schedules_to_come", condition=Q(next_plan_at__isnull=False)
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(state__in=State.values), name="schedule_has_a_known_state"),

@@ -11,7 +11,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Literal
 
-from django.db.models import BooleanField, F, Func, Q, QuerySet
+from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet
 from django.db.models.lookups import Exact
 
 from companion.clinics.models import Clinic
@@ -69,16 +69,15 @@ class Counts:
 def messages(clinic: Clinic, wanted: MessageFilter) -> QuerySet[Message]:
     """The clinic's Messages that the filter lets through, with patient, schedule and version at hand; unordered."""
     # The clinic comes by a query of its own: joined, SQLite would start from it and sort everything.
-    said = _matching(clinic, wanted.q).exclude(follow_kind=Follow.SHOWN)
+    few = few_patients(clinic, wanted)
+    # Few patients stand for their clinic: were it named too, SQLite would go through all that it ever planned.
+    own = Message.objects.filter(clinic=clinic) if few is None else Message.objects.filter(patient_id__in=few)
+    said = (own.filter(of_many(wanted)) if few is None else own).exclude(follow_kind=Follow.SHOWN)
     found = said.select_related("patient", "schedule", "version").prefetch_related("clinic")
     if wanted.status:
         found = found.filter(_of_status(wanted.status))
-    if wanted.patient:
-        found = found.filter(patient_id=wanted.patient)
     if wanted.schedule:
         found = found.filter(schedule_id=wanted.schedule)
-    if wanted.cohort:
-        found = found.filter(patient__places__cohort_id=wanted.cohort)
     if wanted.due_from:
         found = found.filter(due_at__gte=wanted.due_from)
     if wanted.due_to:
@@ -98,6 +97,18 @@ def _of_status(status: str) -> Q | Func:
     if sql.is_postgresql():
         return Q(status=status)
     return Func(Exact(F("status"), status), function="unlikely", output_field=BooleanField())
+
+
+def few_patients(clinic: Clinic, wanted: MessageFilter) -> list[uuid.UUID] | None:
+    """Those of the clinic whom patient, cohort and `q` name, where they are few; None: they are many, or everybody."""
+    words = search_term(wanted.q).split()
+    if not (words or wanted.patient or wanted.cohort):
+        return None
+    like = Patient.objects.filter(*(Q(search__contains=word) for word in words), clinic=clinic).order_by()
+    like = like.filter(pk=wanted.patient) if wanted.patient else like
+    like = like.filter(places__cohort=wanted.cohort) if wanted.cohort else like
+    few = list(like.values_list("id", flat=True)[: _FEW_PATIENTS + 1])
+    return few if len(few) <= _FEW_PATIENTS else None
 
 
 def page(found: QuerySet[Message], *, order: Order, after: str | None, limit: int) -> Page:
@@ -184,18 +195,13 @@ def _capped(found: QuerySet[Message]) -> int:
     return found.order_by("due_at", "id")[:COUNTED_TO].count()
 
 
-def _matching(clinic: Clinic, q: str) -> QuerySet[Message]:
-    """The clinic's Messages, of those patients only whose name or external id holds each word of `q`."""
-    own = Message.objects.filter(clinic=clinic)
-    words = search_term(q).split()
-    if not words:
-        return own
-    like = Patient.objects.filter(*(Q(search__contains=word) for word in words), clinic=clinic).order_by()
-    few = list(like.values_list("id", flat=True)[: _FEW_PATIENTS + 1])
-    if len(few) <= _FEW_PATIENTS:
-        # These patients stand for their clinic: were it named too, SQLite would go through all that it ever planned.
-        return Message.objects.filter(patient_id__in=few)
-    return own.filter(*(Q(patient__search__contains=word) for word in words))
+def of_many(wanted: MessageFilter) -> Q:
+    """The condition on a row with a `patient` that it is one of the many whom cohort and `q` name."""
+    condition = Q(*(Q(patient__search__contains=word) for word in search_term(wanted.q).split()))
+    if wanted.cohort:
+        # No join: SQLite would begin with all of the cohort, and sort what it finds.
+        condition &= Q(Exists(CohortMember.objects.filter(cohort=wanted.cohort, patient=OuterRef("patient_id"))))
+    return condition
 
 
 def _cursor(last: Message) -> str:

@@ -20,7 +20,7 @@ from companion.web.calendar_days import Size, shown
 from companion.web.templatetags.words import tone
 
 WEEK, MONTH = "week", "month"
-_SIZES: Final = {WEEK: Size(lines=10, groups=6), MONTH: Size(lines=4, groups=3)}
+SIZES: Final = {WEEK: Size(lines=10, groups=6), MONTH: Size(lines=4, groups=3)}
 _DAY: Final = dt.timedelta(days=1)
 
 
@@ -54,10 +54,10 @@ def index(request: PageRequest) -> HttpResponse:
     clinic = request.caller.clinic
     # A number of the Control Panel is a list over all time.
     view = replace(asked.view(request.GET, clinic, now), standing="", reason="")
-    span = _span(request.GET.get("span", WEEK), view.day)
+    span = span_of(request.GET.get("span", WEEK), view.day)
     today = local(now, clinic.timezone).date()
     day = view.day.isoformat()
-    found = shown(request.caller, view, span.dates, _SIZES[span.kind], now=now)
+    found = shown(request.caller, view, span.dates, SIZES[span.kind], now=now)
     counts = found.counts(span.first, span.last)
     context = {
         "now": now,
@@ -70,7 +70,7 @@ def index(request: PageRequest) -> HttpResponse:
         "before": span.address(view, day=(span.first - _DAY).isoformat()),
         "to_today": span.address(view),
         "after": span.address(view, day=(span.last + _DAY).isoformat()),
-        "spans": [(kind.capitalize(), span.address(view, span=kind, day=day), kind == span.kind) for kind in _SIZES],
+        "spans": [(kind.capitalize(), span.address(view, span=kind, day=day), kind == span.kind) for kind in SIZES],
         "statuses": [
             (
                 status.label,
@@ -89,8 +89,9 @@ def index(request: PageRequest) -> HttpResponse:
     return render(request, "web/messages/calendar.html", context)
 
 
-def _span(kind: str, day: dt.date) -> Span:
-    if kind not in _SIZES:
+def span_of(kind: str, day: dt.date) -> Span:
+    """The week or the month in which the day lies. Raises Refused for any other kind."""
+    if kind not in SIZES:
         raise Refused(Problem("span", "The calendar shows a week or a month. Choose one of them."))
     if kind == WEEK:
         first = day - day.weekday() * _DAY

@@ -105,6 +105,24 @@ def test_sending_now_counts_down_and_can_be_stopped(page: Page, live_server: Liv
     assert Message.objects.get().due_at < message.due_at
 
 
+def test_the_calendar_goes_on_by_keys_and_shows_a_message_at_its_side(page: Page, live_server: LiveServer) -> None:
+    clinic = a_clinic()
+    a_message(a_patient(clinic), due_at=dt.datetime(2026, 6, 3, 8, tzinfo=dt.UTC), status=Status.SENT)
+    sign_in(page, live_server.url, clinic)
+    page.goto(f"{live_server.url}/scheduled-messages/calendar?day=2026-06-11")
+
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url("**/calendar?span=week&day=2026-06-07")
+    page.locator(".line .open").click()
+    expect(page.locator("#panel h1")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator(".line .open")).to_be_focused()
+    page.get_by_label("Patient's name or id").press("t")
+    page.locator(".line .open").press("t")
+
+    page.wait_for_url("**/calendar?span=week")
+
+
 def test_without_a_connection_the_page_says_so_and_offers_nothing(page: Page, live_server: LiveServer) -> None:
     clinic = a_clinic()
     a_message(a_patient(clinic), due_at=_soon())

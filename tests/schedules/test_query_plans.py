@@ -17,6 +17,7 @@ from companion.listener import unanswered
 from companion.panel import standing, tally
 from companion.panel.standing import Standing
 from companion.patients.models import Patient
+from companion.planning import ahead
 from companion.schedules import days, letters, lifecycle, queries, queue
 from companion.schedules.lifecycle import Record
 from companion.schedules.models import AttemptOutcome, Lane, Message, Recipient, Schedule, Status, Version
@@ -64,19 +65,20 @@ def _reads_all(line: str) -> bool:
 class _Caught:
     """Statements with their parameters."""
 
+    table: str
     statements: list[tuple[str, object]] = field(default_factory=list)
 
     def __call__(
         self, execute: Callable[..., object], sql: str, params: object, many: bool, context: dict[str, object]
     ) -> object:
-        if "schedules_message" in sql:
+        if self.table in sql:
             self.statements.append((sql, params))
         return execute(sql, params, many, context)
 
 
-def plans_of(act: Callable[[], object]) -> Plans:
-    """Carries it out, then asks how each of its statements on Messages was carried out."""
-    caught = _Caught()
+def plans_of(act: Callable[[], object], table: str = "schedules_message") -> Plans:
+    """Carries it out, then asks how each of its statements on Messages (or another table) was carried out."""
+    caught = _Caught(table)
     with transaction.atomic(), connection.execute_wrapper(caught):
         act()
         transaction.set_rollback(True)
@@ -270,6 +272,16 @@ def test_a_schedules_days_in_the_calendar_go_by_the_schedule(clinic: Clinic) -> 
 
     assert plans.all_by("messages_of_a_schedule")
     assert not plans.read_all_messages()
+
+
+def test_what_is_planned_beyond_goes_along_the_clinics_schedules_to_come(clinic: Clinic) -> None:
+    until = NOW + 30 * _DAY
+    Schedule.objects.filter(clinic=clinic).update(next_plan_at=NOW + _DAY)
+
+    plans = plans_of(lambda: ahead.ahead(clinic, MessageFilter(), since=NOW, until=until, now=NOW), '"next_plan_at" <')
+
+    assert plans.all_by("schedules_to_come")
+    assert not plans.sort()
 
 
 def test_the_list_of_a_patient_goes_by_the_patient(clinic: Clinic) -> None:

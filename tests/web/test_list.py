@@ -43,7 +43,7 @@ def test_overdue_comes_first_then_next_then_later_then_earlier() -> None:
 
 
 def test_a_pending_message_that_can_not_arrive_says_so_before_its_time() -> None:
-    clinic = a_clinic()
+    clinic = _a_day_with_room()
     a_message(a_patient(clinic, consent=Consent.WITHDRAWN), due_at=soon())
 
     shown = words(signed_in(clinic).get("/scheduled-messages"))
