@@ -30,6 +30,8 @@ class House:
 
     clock: Clock
     ledger: Ledger
+    claims: Ledger
+    """The same one where the database has one writer; else of its own, since a large claim would hold up what ends."""
     client: Client
     limits: Limits
     concurrency: int
@@ -67,6 +69,11 @@ class House:
         for ring in self._full:
             ring.set()
         self._full.clear()
+
+    @property
+    def half(self) -> int:
+        """The most that begins in one round: while it is written down, the other half is on the wire."""
+        return (self.concurrency + 1) // 2
 
     @property
     def step(self) -> dt.timedelta:

@@ -145,7 +145,7 @@ class Runner:
         room = {lane: self.feed.room_for(lane) for lane in Lane.values}
         lease, lease_end = new_id(), self.house.lease_end()
         try:
-            got = await self.house.ledger.do(
+            got = await self.house.claims.do(
                 lambda: feed.claim_ahead(
                     self.bot.clinic, room, now=self.house.clock.now(), lease=lease, seconds=self.house.lease_seconds
                 )
@@ -165,7 +165,7 @@ class Runner:
             return self._seconds_to(self.next_slot - _EARLY)
         # After a failure one message goes ahead to see whether the line holds.
         at_once = 1 if self.line.failures else self._slots_at_once()
-        most = min(self.house.free_for(self._on_wire, self.ring), at_once)
+        most = min(self.house.free_for(self._on_wire, self.ring), at_once, self.house.half)
         taken = self.feed.take(most, now)
         if not taken:
             return self._until_next(blocked=most <= 0)

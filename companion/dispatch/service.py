@@ -50,10 +50,12 @@ class Service:
         turn = _turn()
         self.clock = Clock(base=database_now())
         self.ledger = Ledger(turn)
+        self.claims = Ledger(turn) if connection.vendor == "postgresql" else self.ledger
         limits = Limits(own.rate_per_second, pace.chat_gap(own.rate_per_chat))
         self.house = House(
             clock=self.clock,
             ledger=self.ledger,
+            claims=self.claims,
             client=Client(own.bot_api_url, concurrency=own.concurrency),
             limits=limits,
             concurrency=own.concurrency,
@@ -75,7 +77,8 @@ class Service:
             loop.add_signal_handler(name, self.house.stopping.set)
         port = health_port.serve(self.health, host=settings.COMPANION.host, port=settings.COMPANION.health_port)
         heart = Heart("dispatcher", state=self.state, health_url=lambda: port.url)
-        self.ledger.start()
+        for one in {self.ledger, self.claims}:
+            one.start()
         self.planner.start()
         heart.start()
         log.info("the dispatcher works", database=connection.vendor, api=settings.COMPANION.bot_api_url)
@@ -84,7 +87,8 @@ class Service:
                 await self._work()
         finally:
             await asyncio.to_thread(self.planner.stop)
-            await asyncio.to_thread(self.ledger.stop)
+            for one in {self.ledger, self.claims}:
+                await asyncio.to_thread(one.stop)
             await asyncio.to_thread(heart.stop)
             await asyncio.to_thread(port.close)
             log.info("the dispatcher has stopped")
@@ -107,7 +111,7 @@ class Service:
 
     def health(self) -> dict[str, object]:
         """What GET /health answers."""
-        trouble = self.ledger.trouble or self.house.halted
+        trouble = self.ledger.trouble or self.claims.trouble or self.house.halted
         return {"status": "degraded" if trouble else "ok", "detail": trouble, **self.state()}
 
     def state(self) -> dict[str, object]:

@@ -16,7 +16,11 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from psycopg.abc import Params, Query
 
-_BY_INDEXES = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+_BY_INDEXES = (
+    "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan"
+)
+_ONLY_WHERE_ASKED = 2**31
+"""Of psycopg's `prepare_threshold`, whose None, Django's own, would forbid it altogether."""
 
 Row = tuple[object, ...]
 Parameters = Sequence[Any]  # what a driver takes, which is more than one type can say
@@ -161,11 +165,13 @@ def changed(statement: str, parameters: Parameters) -> int:
 
 
 def go_by_indexes() -> None:
-    """Makes this thread's next connection look everything up by an index. For the dispatcher, whose statements name a
-    few rows each: a plan that was made while a table was small must not read it whole when it has grown."""
+    """Makes this thread's next connection look everything up by an index, by plans that are made once. For the
+    dispatcher, whose statements name a few rows each: a plan that was made while a table was small must not read it
+    whole when it has grown."""
     if is_postgresql():
         options = dict(connection.settings_dict["OPTIONS"])
         options["options"] = f"{options.get('options', '')} {_BY_INDEXES}".strip()
+        options["prepare_threshold"] = _ONLY_WHERE_ASKED
         connection.settings_dict = {**connection.settings_dict, "OPTIONS": options}
 
 
