@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from companion.clinics.models import Clinic
 from companion.patients.models import Consent, Patient
 from companion.planning import drafts, edit
-from companion.schedules.models import Schedule, Status
+from companion.schedules.models import Message, Schedule, Status
 from companion.schedules.reasons import Reason
 from companion.web.calendar_days import Day, Line
 from tests.builders import a_caller, a_clinic, a_cohort, a_message, a_patient, a_schedule
@@ -160,6 +160,29 @@ def test_a_full_day_is_folded_to_counts_that_lead_to_exactly_these_in_the_list()
     for address, count in [(day.groups[0].address, 12), (day.shares[2].address, 2), (day.address, 13)]:
         sections = client.get(address).context["listed"].sections
         assert sum(len(section.rows) for section in sections) == count
+
+
+def test_of_a_day_beyond_all_counting_is_said_how_far_it_was_counted() -> None:
+    clinic = a_clinic(timezone="Europe/Berlin")
+    one = a_message(a_patient(clinic), due_at=LONG_AGO, status=Status.SENT)
+    Message.objects.bulk_create(
+        Message(
+            clinic=clinic,
+            patient_id=one.patient_id,
+            lane=one.lane,
+            status=Status.SENT,
+            due_at=(due := LONG_AGO + number * dt.timedelta(seconds=15)),
+            ready_at=due,
+            late_at=due,
+            created_at=due,
+        )
+        for number in range(1, 1200)
+    )
+
+    shown = words(signed_in(clinic).get(CALENDAR, {"day": "2026-06-03"}))
+
+    assert "Wed 3 Jun 1,000+ messages 1,000+ sent 10:00 –14:09 1,000+ messages" in shown
+    assert "Counted up to 14:09" in shown
 
 
 def test_a_day_of_the_list_can_be_left_to_the_next_one_and_keeps_its_filters() -> None:
