@@ -1,7 +1,5 @@
 """The list in a real browser: at a desk and on a phone, for who may act and who may not."""
 
-import datetime as dt
-
 import pytest
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
@@ -10,12 +8,9 @@ from companion.clinics.models import Role
 from companion.schedules.models import Message, Status
 from tests.browser.signed_in import sign_in
 from tests.builders import a_clinic, a_cohort, a_message, a_patient, a_schedule
+from tests.web.signed_in import soon
 
 pytestmark = pytest.mark.browser
-
-
-def _soon(minutes: float = 10) -> dt.datetime:
-    return dt.datetime.now(dt.UTC) + dt.timedelta(minutes=minutes)
 
 
 def test_a_click_opens_the_message_at_the_side_and_escape_returns_to_its_row(
@@ -23,7 +18,7 @@ def test_a_click_opens_the_message_at_the_side_and_escape_returns_to_its_row(
 ) -> None:
     clinic = a_clinic()
     for name in ("Ana Silva", "Jonas Weber"):
-        a_message(a_patient(clinic, name), due_at=_soon())
+        a_message(a_patient(clinic, name), due_at=soon())
     sign_in(page, live_server.url, clinic)
     page.goto(f"{live_server.url}/scheduled-messages?status=pending")
     second = page.locator(".line .open").nth(1)
@@ -39,7 +34,7 @@ def test_a_click_opens_the_message_at_the_side_and_escape_returns_to_its_row(
 
 def test_what_is_done_at_the_side_comes_back_to_the_list(page: Page, live_server: LiveServer) -> None:
     clinic = a_clinic()
-    a_message(a_patient(clinic), due_at=_soon())
+    a_message(a_patient(clinic), due_at=soon())
     sign_in(page, live_server.url, clinic)
     page.goto(f"{live_server.url}/scheduled-messages?status=pending")
 
@@ -53,7 +48,7 @@ def test_what_is_done_at_the_side_comes_back_to_the_list(page: Page, live_server
 def test_ticking_rows_brings_the_bar_for_many(page: Page, live_server: LiveServer) -> None:
     clinic = a_clinic()
     for number in range(3):
-        a_message(a_patient(clinic, f"Patient {number}"), due_at=_soon())
+        a_message(a_patient(clinic, f"Patient {number}"), due_at=soon())
     sign_in(page, live_server.url, clinic)
     page.goto(f"{live_server.url}/scheduled-messages?status=pending")
 
@@ -68,15 +63,15 @@ def test_ticking_rows_brings_the_bar_for_many(page: Page, live_server: LiveServe
 
 def test_a_change_shows_in_its_place_and_new_rows_are_announced_not_moved(page: Page, live_server: LiveServer) -> None:
     clinic = a_clinic()
-    old = a_message(a_patient(clinic), due_at=_soon())
+    old = a_message(a_patient(clinic), due_at=soon())
     page.clock.install()
     sign_in(page, live_server.url, clinic)
     page.goto(f"{live_server.url}/scheduled-messages?patient={old.patient_id}")
     expect(page.locator(".line")).to_have_count(1)
 
-    Message.objects.update(status=Status.SENT, sent_at=_soon(0))
+    Message.objects.update(status=Status.SENT, sent_at=soon(0))
     assert old.patient
-    a_message(old.patient, due_at=_soon(20))
+    a_message(old.patient, due_at=soon(20))
     page.clock.run_for(11_000)
 
     expect(page.locator(".line .badge")).to_have_text("Sent")
@@ -87,7 +82,7 @@ def test_a_change_shows_in_its_place_and_new_rows_are_announced_not_moved(page: 
 
 def test_sending_now_counts_down_and_can_be_stopped(page: Page, live_server: LiveServer) -> None:
     clinic = a_clinic()
-    message = a_message(a_patient(clinic), due_at=_soon(300))
+    message = a_message(a_patient(clinic), due_at=soon(300))
     page.clock.install()
     sign_in(page, live_server.url, clinic)
     page.goto(f"{live_server.url}/scheduled-messages/{message.id}/send-now")
@@ -125,7 +120,7 @@ def test_the_calendar_goes_on_by_keys_and_shows_a_message_at_its_side(page: Page
 
 def test_without_a_connection_the_page_says_so_and_offers_nothing(page: Page, live_server: LiveServer) -> None:
     clinic = a_clinic()
-    a_message(a_patient(clinic), due_at=_soon())
+    a_message(a_patient(clinic), due_at=soon())
     sign_in(page, live_server.url, clinic)
     page.goto(f"{live_server.url}/scheduled-messages?status=pending")
 
@@ -139,7 +134,7 @@ def test_without_a_connection_the_page_says_so_and_offers_nothing(page: Page, li
 
 def test_a_viewer_sees_no_action(page: Page, live_server: LiveServer) -> None:
     clinic = a_clinic()
-    message = a_message(a_patient(clinic), due_at=_soon())
+    message = a_message(a_patient(clinic), due_at=soon())
     sign_in(page, live_server.url, clinic, Role.VIEWER)
 
     for address in ("/scheduled-messages?status=pending", f"/scheduled-messages/{message.id}"):
@@ -170,7 +165,7 @@ def test_on_a_phone_nothing_has_to_be_moved_sideways(page: Page, live_server: Li
     clinic = a_clinic(name="The Linden Clinic for Everybody in the Whole Town")
     patient = a_patient(clinic, "Maximiliane Oberbergermeisterin-Feuerstein", telegram_id=None)
     schedule = a_schedule(clinic, patient, text="Averyveryverylongwordwithoutanyspaceinit" * 4)
-    message = a_message(patient, schedule, due_at=_soon())
+    message = a_message(patient, schedule, due_at=soon())
     page.set_viewport_size({"width": 390, "height": 844})
     sign_in(page, live_server.url, clinic, Role.ADMIN)
 
@@ -186,7 +181,7 @@ def test_on_a_phone_nothing_has_to_be_moved_sideways(page: Page, live_server: Li
 
 def test_on_a_phone_a_tap_opens_the_whole_page(page: Page, live_server: LiveServer) -> None:
     clinic = a_clinic()
-    message = a_message(a_patient(clinic), due_at=_soon())
+    message = a_message(a_patient(clinic), due_at=soon())
     page.set_viewport_size({"width": 390, "height": 844})
     sign_in(page, live_server.url, clinic)
     page.goto(f"{live_server.url}/scheduled-messages?status=pending")
@@ -201,7 +196,7 @@ def test_no_name_widens_a_page(page: Page, live_server: LiveServer) -> None:
     name = "Maximiliana-Alexandra Wolfeschlegelsteinhausenbergerdorffwelchevoralternwaren von und zu Sigmaringen"
     patient = a_patient(clinic, name, telegram_id=None, external_id="X-" + "0123456789" * 5)
     a_cohort(clinic, "A cohort whose name says all that there is to be said about it", patient)
-    a_message(patient, due_at=_soon())
+    a_message(patient, due_at=soon())
     sign_in(page, live_server.url, clinic)
 
     for width in (1280, 390):

@@ -4,13 +4,16 @@ import datetime as dt
 import html
 import re
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 from django.test import Client
 
 from companion.clinics.models import Clinic, Role
 from companion.patients.models import Patient
 from tests.builders import a_member
+
+_BERLIN: Final = ZoneInfo("Europe/Berlin")
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer
@@ -30,8 +33,15 @@ def words(answer: "Answer") -> str:
 
 
 def soon(minutes: float = 10) -> dt.datetime:
-    """An instant from now, in whole seconds; the pages' clock is the database's."""
-    return (dt.datetime.now(dt.UTC) + dt.timedelta(minutes=minutes)).replace(microsecond=0)
+    """An instant from now, in whole seconds; the pages' clock is the database's.
+
+    Within the hour it is still today in Berlin, where `a_clinic` is: shortly before midnight what is soon moves closer.
+    """
+    now = dt.datetime.now(dt.UTC)
+    midnight = dt.datetime.combine(now.astimezone(_BERLIN).date() + dt.timedelta(days=1), dt.time(), _BERLIN)
+    hour = min(dt.timedelta(hours=1), midnight - dt.timedelta(seconds=1) - now)
+    ahead = hour * minutes / 60 if 0 < minutes < 60 else dt.timedelta(minutes=minutes)
+    return (now + ahead).replace(microsecond=0)
 
 
 def typed(*patients: Patient, **fields: object) -> dict[str, object]:
