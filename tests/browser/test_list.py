@@ -1,5 +1,7 @@
 """The list in a real browser: at a desk and on a phone, for who may act and who may not."""
 
+import datetime as dt
+
 import pytest
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
