@@ -11,7 +11,7 @@ from django.test import Client
 
 from companion.clinics.models import Clinic, Role
 from companion.patients.models import Patient
-from tests.builders import a_member
+from tests.builders import a_clinic, a_member
 
 _BERLIN: Final = ZoneInfo("Europe/Berlin")
 
@@ -30,6 +30,13 @@ def words(answer: "Answer") -> str:
     """What a person reads of the page."""
     body = re.sub(r"<(script|style|svg|head).*?</\1>", " ", answer.content.decode(), flags=re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
+
+
+def a_clinic_by_day() -> Clinic:
+    """Where it is about noon now, so that what is soon is today, whenever the tests run."""
+    ahead = 12 - dt.datetime.now(dt.UTC).hour
+    # Their signs are the other way round than everybody's.
+    return a_clinic(timezone=f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT")
 
 
 def soon(minutes: float = 10) -> dt.datetime:

@@ -14,7 +14,7 @@ from companion.patients.models import EnrolmentNote, NoteKind, Patient
 from companion.patients.sources.models import SourceKind, SyncRun
 from companion.schedules.models import Message, Schedule, Status
 from tests.builders import NOW, a_clinic, a_conversation, a_member, a_message, a_patient, a_schedule
-from tests.web.signed_in import nobody, signed_in, soon, words
+from tests.web.signed_in import a_clinic_by_day, nobody, signed_in, soon, words
 
 pytestmark = pytest.mark.django_db
 
@@ -51,7 +51,7 @@ def test_a_viewer_reads_every_page(address: str) -> None:
 
 
 def test_a_viewer_is_offered_no_action() -> None:
-    clinic = a_clinic()
+    clinic = a_clinic_by_day()
     a_message(a_patient(clinic), due_at=soon())
 
     shown = words(signed_in(clinic, Role.VIEWER).get("/scheduled-messages?status=pending"))

@@ -6,12 +6,12 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from companion.clinics.models import Clinic, Role
+from companion.clinics.models import Role
 from companion.patients.models import Consent
 from companion.schedules.models import Message, Status
 from companion.schedules.reasons import Reason
 from tests.builders import a_bot, a_clinic, a_cohort, a_message, a_patient
-from tests.web.signed_in import signed_in, soon, words
+from tests.web.signed_in import a_clinic_by_day, signed_in, soon, words
 
 pytestmark = pytest.mark.django_db
 
@@ -21,14 +21,8 @@ def _order(shown: str, *pieces: str) -> bool:
     return -1 not in places and places == sorted(places)
 
 
-def _a_day_with_room() -> Clinic:
-    """A clinic whose clocks show about noon, so that an hour more or less is the same day."""
-    hours = 12 - dt.datetime.now(dt.UTC).hour
-    return a_clinic(timezone=f"Etc/GMT{-hours:+d}" if hours else "UTC")
-
-
 def test_overdue_comes_first_then_next_then_later_then_earlier() -> None:
-    clinic = _a_day_with_room()
+    clinic = a_clinic_by_day()
     for name, minutes, status in [
         ("Edith", -30, Status.SENT),
         ("Lena", 120, Status.PENDING),
@@ -43,7 +37,7 @@ def test_overdue_comes_first_then_next_then_later_then_earlier() -> None:
 
 
 def test_a_pending_message_that_can_not_arrive_says_so_before_its_time() -> None:
-    clinic = _a_day_with_room()
+    clinic = a_clinic_by_day()
     a_message(a_patient(clinic, consent=Consent.WITHDRAWN), due_at=soon())
 
     shown = words(signed_in(clinic).get("/scheduled-messages"))
@@ -52,7 +46,7 @@ def test_a_pending_message_that_can_not_arrive_says_so_before_its_time() -> None
 
 
 def test_a_cause_stands_on_a_card_with_its_patient_and_number() -> None:
-    clinic = a_clinic()
+    clinic = a_clinic_by_day()
     patient = a_patient(clinic, consent=Consent.WITHDRAWN)
     for minutes in (10, 20, 30):
         a_message(patient, due_at=soon(minutes))
@@ -63,7 +57,7 @@ def test_a_cause_stands_on_a_card_with_its_patient_and_number() -> None:
 
 
 def test_at_most_three_cards_are_shown() -> None:
-    clinic = a_clinic()
+    clinic = a_clinic_by_day()
     for number in range(5):
         a_message(a_patient(clinic, f"Patient {number}", telegram_id=None), due_at=soon())
 
@@ -73,7 +67,7 @@ def test_at_most_three_cards_are_shown() -> None:
 
 
 def test_an_empty_day_points_to_the_next_message() -> None:
-    clinic = a_clinic()
+    clinic = a_clinic_by_day()
     a_message(a_patient(clinic), due_at=soon(3 * 24 * 60))
 
     shown = words(signed_in(clinic).get("/scheduled-messages"))
@@ -82,7 +76,7 @@ def test_an_empty_day_points_to_the_next_message() -> None:
 
 
 def test_a_clinic_that_never_sent_sees_its_first_steps() -> None:
-    clinic = a_clinic()
+    clinic = a_clinic_by_day()
     a_bot(clinic)
 
     shown = words(signed_in(clinic).get("/scheduled-messages"))
@@ -91,7 +85,7 @@ def test_a_clinic_that_never_sent_sees_its_first_steps() -> None:
 
 
 def test_no_match_offers_to_clear_the_filters() -> None:
-    clinic = a_clinic()
+    clinic = a_clinic_by_day()
     a_message(a_patient(clinic), due_at=soon())
 
     shown = words(signed_in(clinic).get("/scheduled-messages?q=zebra"))
@@ -101,7 +95,7 @@ def test_no_match_offers_to_clear_the_filters() -> None:
 
 
 def test_a_search_finds_by_name_without_accents() -> None:
-    clinic = a_clinic()
+    clinic = a_clinic_by_day()
     a_message(a_patient(clinic, "Amélie Dubois"), due_at=soon())
     a_message(a_patient(clinic, "Jonas Weber"), due_at=soon())
 
@@ -112,7 +106,7 @@ def test_a_search_finds_by_name_without_accents() -> None:
 
 
 def test_a_cohort_narrows_the_list() -> None:
-    clinic = a_clinic()
+    clinic = a_clinic_by_day()
     ana, jonas = a_patient(clinic), a_patient(clinic, "Jonas Weber")
     cohort = a_cohort(clinic, "Diabetes", ana)
     for patient in (ana, jonas):
@@ -125,7 +119,7 @@ def test_a_cohort_narrows_the_list() -> None:
 
 
 def test_two_patients_of_one_name_are_told_apart() -> None:
-    clinic = a_clinic()
+    clinic = a_clinic_by_day()
     a_message(a_patient(clinic, birth_date=dt.date(1940, 1, 10)), due_at=soon())
     a_message(a_patient(clinic, external_id="P-77"), due_at=soon())
 
@@ -147,7 +141,7 @@ def test_the_patients_own_time_stands_beside_the_clinics() -> None:
 
 
 def test_pages_go_on_where_the_last_one_ended() -> None:
-    clinic = a_clinic()
+    clinic = a_clinic_by_day()
     patient = a_patient(clinic)
     for minutes in range(60):
         a_message(patient, due_at=soon(60 + minutes))
@@ -162,7 +156,7 @@ def test_pages_go_on_where_the_last_one_ended() -> None:
 
 
 def test_the_live_part_is_the_rows_alone() -> None:
-    clinic = a_clinic()
+    clinic = a_clinic_by_day()
     a_message(a_patient(clinic), due_at=soon())
 
     answer = signed_in(clinic).get("/scheduled-messages?status=pending&part=rows")
@@ -172,7 +166,7 @@ def test_the_live_part_is_the_rows_alone() -> None:
 
 
 def test_a_line_that_changed_can_be_told_from_one_that_did_not() -> None:
-    clinic = a_clinic()
+    clinic = a_clinic_by_day()
     message = a_message(a_patient(clinic), due_at=soon())
     client = signed_in(clinic)
 
@@ -189,7 +183,7 @@ def test_a_line_that_changed_can_be_told_from_one_that_did_not() -> None:
 def test_the_list_asks_the_database_no_more_for_more_rows(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    clinic = a_clinic()
+    clinic = a_clinic_by_day()
     for number in range(40):
         a_message(a_patient(clinic, f"Patient {number:02}"), due_at=soon(number))
     client = signed_in(clinic)
@@ -204,7 +198,7 @@ def _post_many(client: Client, do: str, *messages: Message) -> str:
 
 
 def test_ticked_messages_are_cancelled_and_what_is_over_is_left() -> None:
-    clinic = a_clinic()
+    clinic = a_clinic_by_day()
     patient = a_patient(clinic)
     pending, sent = a_message(patient, due_at=soon()), a_message(patient, due_at=soon(), status=Status.SENT)
 
@@ -216,7 +210,7 @@ def test_ticked_messages_are_cancelled_and_what_is_over_is_left() -> None:
 
 
 def test_retrying_many_leaves_alone_what_may_have_arrived() -> None:
-    clinic = a_clinic()
+    clinic = a_clinic_by_day()
     patient = a_patient(clinic)
     late = a_message(patient, due_at=soon(), status=Status.FAILED, reason=Reason.TOO_LATE)
     unknown = a_message(patient, due_at=soon(), status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN)
@@ -228,7 +222,7 @@ def test_retrying_many_leaves_alone_what_may_have_arrived() -> None:
 
 
 def test_many_at_once_needs_a_provider() -> None:
-    clinic = a_clinic()
+    clinic = a_clinic_by_day()
     message = a_message(a_patient(clinic), due_at=soon())
 
     answer = signed_in(clinic, Role.VIEWER).post("/scheduled-messages/many", {"do": "cancel", "id": [str(message.id)]})
