@@ -43,11 +43,13 @@ async def deliver(house: House, line: Line, begun: Begun, lease_end: float, new_
     """Sends a begun Attempt at its slot and returns what came of it. A missed slot is exchanged for a new one."""
     slot = begun.slot
     while True:
-        late_already = await _until(house, slot)
+        while (ahead := (slot - house.clock.now()).total_seconds()) > 0:
+            # A timer may fire a hair early; never early is a promise, so what is left is waited for again.
+            await asyncio.sleep(ahead)
         left = lease_end - house.lease_margin - time.monotonic()
         if left < _SHORTEST_REQUEST:
             return never_left(begun, now=house.clock.now(), note="its lease was almost over")
-        outcome = await _request(house, line, begun, min(left, REQUEST_SECONDS), late_already)
+        outcome = await _request(house, line, begun, min(left, REQUEST_SECONDS), late_already=-ahead)
         if outcome.note != HELD_BACK:
             break
         slot = await new_slot(begun)
@@ -62,23 +64,15 @@ async def deliver(house: House, line: Line, begun: Begun, lease_end: float, new_
     return conclusion
 
 
-async def _until(house: House, slot: dt.datetime) -> float:
-    """Waits for the slot; the seconds that have gone since."""
-    # A timer may fire a hair early; never early is a promise, so what is left is waited for again.
-    while (ahead := (slot - house.clock.now()).total_seconds()) > 0:  # noqa: ASYNC110  (time itself is waited for)
-        await asyncio.sleep(ahead)
-    return -ahead
-
-
-async def _request(house: House, line: Line, begun: Begun, seconds: float, late_already: float) -> Outcome:
+def _request(house: House, line: Line, begun: Begun, seconds: float, late_already: float) -> Awaitable[Outcome]:
     paced = house.limits.per_second <= pace.UNPACED
     # From the slot on, not from now: what the event loop has lost already counts as lateness.
     leave_by = time.monotonic() - late_already + pace.LATENESS if paced else None
     if (edits := begun.letter.edits) is not None:
-        return await house.client.replace_buttons(
+        return house.client.replace_buttons(
             line.token, begun.chat, edits, begun.buttons or [], timeout=seconds, leave_by=leave_by
         )
-    return await house.client.send_message(
+    return house.client.send_message(
         line.token,
         begun.chat,
         begun.text,

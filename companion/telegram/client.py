@@ -6,6 +6,7 @@ retries, follows no redirect, knows no rate (dispatch paces), and lets no token 
 
 import re
 import time
+from collections.abc import Awaitable
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlsplit
@@ -144,16 +145,16 @@ class Client:
             raise CallFailed(answer)
         return answer
 
-    async def _post(
+    def _post(
         self, token: BotToken, method: str, params: dict[str, object], seconds: float, leave_by: float | None
-    ) -> HttpAnswer:
+    ) -> Awaitable[HttpAnswer]:
         """The answer whose status came; NoAnswer when none did."""
         if self._pool is None:
             raise RuntimeError("The client is used outside its `async with`.")
         until = time.monotonic() + seconds
         body = _JSON.encode(params)
         request = b"%b%d\r\n\r\n%b" % (self._head(token, method), len(body), body)
-        return await self._pool.exchange(request, until=until, leave_by=until if leave_by is None else leave_by)
+        return self._pool.exchange(request, until=until, leave_by=until if leave_by is None else leave_by)
 
     def _head(self, token: BotToken, method: str) -> bytes:
         """All of a request's head but its length, which comes last."""

@@ -6,21 +6,23 @@ what "never twice" rests on. Reading answers is httptools' work. It opens no con
 
 import asyncio
 import time
-from dataclasses import dataclass, field
 from typing import Final, cast
 
 import httptools
+
+from companion.telegram.discreet import Discreet
 
 ANSWER_BYTES: Final = 16 * 2**20
 """A longer answer isn't read to its end; the largest real ones are updates, far below."""
 
 
-@dataclass(frozen=True, slots=True)
-class HttpAnswer:
+class HttpAnswer(Discreet, frozen=True, gc=False):
     """An answer whose status came: the body is empty where it was cut off, too long, or in an encoding of its own."""
 
+    hidden = frozenset({"body"})
+
     status: int
-    body: bytes = field(repr=False)
+    body: bytes
     date: str | None
     """The Date header."""
 
@@ -41,6 +43,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._waiting: asyncio.Future[HttpAnswer] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._keep = False
         self.idle_since = 0.0
         """When its last answer was whole, by `time.monotonic()`."""
@@ -51,26 +54,19 @@ class Connection(asyncio.Protocol):
         """Open, and nothing under way."""
         return self._waiting is None and self._transport is not None and not self._transport.is_closing()
 
-    async def exchange(self, request: bytes, until: float) -> HttpAnswer:
-        """Writes a whole request and reads its answer, which must be whole by `until` (`time.monotonic()`).
+    def exchange(self, request: bytes, until: float) -> asyncio.Future[HttpAnswer]:
+        """Writes a whole request; its answer, which must be whole by `until` (`time.monotonic()`), or NoAnswer.
 
-        Raises NoAnswer. A caller that is cancelled leaves the connection closed.
+        Raises NoAnswer where nothing was written. Whoever stops waiting for the answer closes the connection.
         """
         if self._transport is None or not self.free:
             raise NoAnswer("cut before the request was written", left=False)
         loop = asyncio.get_running_loop()
         self._begin_answer()
         self._waiting = loop.create_future()
-        timer = loop.call_later(until - time.monotonic(), self._too_late)
+        self._timer = loop.call_later(until - time.monotonic(), self._too_late)
         self._transport.write(request)
-        try:
-            return await self._waiting
-        finally:
-            timer.cancel()
-            self._waiting = None
-            self.idle_since = time.monotonic()
-            if not self._keep:
-                self.close()
+        return self._waiting
 
     def close(self) -> None:
         """Gives the connection up at once."""
@@ -99,6 +95,7 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError:
             self._keep = False
             self._end("cut after the request was written")
+            self.close()
 
     def connection_lost(self, _: Exception | None) -> None:
         self._keep = False
@@ -145,10 +142,18 @@ class Connection(asyncio.Protocol):
         self._end("time-out after the request was written")
 
     def _end(self, note: str) -> None:
-        if self._waiting is None or self._waiting.done():
+        waiting, self._waiting = self._waiting, None
+        if waiting is None:
+            return
+        if self._timer:
+            self._timer.cancel()
+        self.idle_since = time.monotonic()
+        if not self._keep:
+            self.close()
+        if waiting.done():
             return
         if not self._status:
-            self._waiting.set_exception(NoAnswer(note, left=True))
+            waiting.set_exception(NoAnswer(note, left=True))
             return
         complete = self._readable and (self._whole or (self._until_close and note.startswith("cut")))
-        self._waiting.set_result(HttpAnswer(self._status, b"".join(self._body) if complete else b"", self._date))
+        waiting.set_result(HttpAnswer(self._status, b"".join(self._body) if complete else b"", self._date))

@@ -6,7 +6,6 @@ Wording of the errors: tdlib/telegram-bot-api's Client.cpp. The code decides fir
 
 import json
 import re
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -14,6 +13,8 @@ from functools import lru_cache
 from typing import Final, TypeGuard
 
 import msgspec
+
+from companion.telegram.discreet import Discreet
 
 
 class Kind(StrEnum):
@@ -42,8 +43,10 @@ RETRY_AFTER_MAX: Final = 86_400.0
 """Seconds; a longer wait that Telegram asks for counts as this one, after which it is asked again."""
 
 
-class Outcome(msgspec.Struct, frozen=True, gc=False):
+class Outcome(Discreet, frozen=True, gc=False):
     """What came of one request. Safe to log by its repr: the description, which may quote the text, isn't in it."""
+
+    hidden = frozenset({"description"})
 
     kind: Kind
     message_id: int | None = None
@@ -60,19 +63,13 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     note: str = ""
     """How the request or its answer went wrong, in words of ours: safe to log and to show."""
 
-    def __rich_repr__(self) -> list[tuple[str, object]]:
-        """What may be shown of it (rich's protocol)."""
-        return [(name, getattr(self, name)) for name in self.__struct_fields__ if name != "description"]
 
-    def __repr__(self) -> str:
-        return f"Outcome({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Discreet, frozen=True, gc=False):
     """Telegram's yes to any method, with its result as parsed JSON."""
 
-    result: object = field(repr=False)
+    hidden = frozenset({"result"})
+
+    result: object
     server_date: datetime | None = None
 
 

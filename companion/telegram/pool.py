@@ -102,6 +102,8 @@ class Pool:
 
     def _keep(self, connection: Connection) -> None:
         if not connection.free:
+            # Also where whoever waited was cancelled: the answer that may still come is nobody's.
+            connection.close()
             return
         self._idle.append(connection)
         if self._sweeping is None:
