@@ -7,6 +7,7 @@ import asyncio
 import datetime as dt
 import random
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -31,7 +32,7 @@ class House:
     clock: Clock
     ledger: Ledger
     claims: Ledger
-    """The same one where the database has one writer; else of its own, since a large claim would hold up what ends."""
+    """For claims: the same one, or one of its own."""
     client: Client
     limits: Limits
     concurrency: int
@@ -99,34 +100,40 @@ class Ending(msgspec.Struct, frozen=True):
     """A conclusion on its way into the ledger, and who hears of it."""
 
     conclusion: Conclusion
-    handed_over: Callable[[], None]
-    """It is in the ledger's queue: whatever is begun from now on is begun after it, so its place is free."""
     written: Callable[[Conclusion], None]
     """It is committed."""
 
 
 class Results:
-    """Gathers conclusions while the ledger is busy, and hands them over as one entry."""
+    """Conclusions on their way into the ledger: what has come when it turns to them is one group."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, *, in_order: bool) -> None:
+        """`in_order`: what begins goes through the same ledger, so that what begins later is committed later."""
         self._ledger = ledger
-        self._waiting: list[Ending] = []
-        self._some = asyncio.Event()
+        self.in_order = in_order
+        self._waiting: deque[Ending] = deque()
+        self._called = False
 
     def add(self, ending: Ending) -> None:
-        """Takes a conclusion in."""
+        """Takes a conclusion in. It comes before everything that its ledger is given from now on."""
         self._waiting.append(ending)
-        self._some.set()
+        if self._called:
+            return
+        self._called = True
+        group: list[Ending] = []
+        committed = self._ledger.enqueue(partial(self._settle, group), patient=True)
+        committed.add_done_callback(partial(_tell, group))
 
-    async def run(self) -> None:
-        """Hands over what is there, again and again, until it is cancelled."""
-        while True:
-            await self._some.wait()
-            self._some.clear()
-            group, self._waiting = self._waiting, []
-            committed = self._ledger.enqueue(partial(settle, [one.conclusion for one in group]))
-            for one in group:
-                one.handed_over()
-            await asyncio.shield(committed)
-            for one in group:
-                one.written(one.conclusion)
+    def _settle(self, group: list[Ending]) -> None:
+        """In the ledger's thread; `group` is kept from one try to the next."""
+        # First the flag: whoever comes after it calls again, whoever came before it is found below.
+        self._called = False
+        while self._waiting:
+            group.append(self._waiting.popleft())
+        settle([one.conclusion for one in group])
+
+
+def _tell(group: list[Ending], committed: asyncio.Future[None]) -> None:
+    committed.result()
+    for one in group:
+        one.written(one.conclusion)

@@ -22,18 +22,21 @@ log = structlog.get_logger(__name__)
 
 _MOST_AT_ONCE = 500
 _BUSY, _GATHER = 0.005, 0.001
-"""Seconds: an entry that comes so soon after a transaction means load, and is worth waiting so long for others."""
+"""Seconds: a patient entry that comes so soon after a transaction means load, and others may join it so long."""
+_PLANS_LAST = 1024
+"""Transactions: what was planned for an empty table would read it whole when it is none any more."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 
 
 class Entry(Generic[T]):
     """One thing to be done in the next transaction, and the future that hears of it after the commit."""
 
-    __slots__ = ("future", "loop", "work")
+    __slots__ = ("future", "loop", "patient", "work")
 
-    def __init__(self, work: Callable[[], T], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, work: Callable[[], T], loop: asyncio.AbstractEventLoop, *, patient: bool) -> None:
         self.work = work
         self.loop = loop
+        self.patient = patient
         self.future: asyncio.Future[T] = loop.create_future()
 
 
@@ -47,6 +50,7 @@ class Ledger:
         self._turn = turn
         self._entries: queues.SimpleQueue[Entry[object] | None] = queues.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+        self._transactions = 0
         self._ended_at = 0.0
         """When the last transaction ended, by the monotonic clock."""
         self.trouble: str | None = None
@@ -69,31 +73,39 @@ class Ledger:
         # Shielded: a task that is cancelled doesn't take back what may be committed already.
         return await asyncio.shield(self.enqueue(work))
 
-    def enqueue(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        """As `do`, without waiting: entries are carried out in the order in which they came."""
-        entry = Entry(work, asyncio.get_running_loop())
+    def enqueue(self, work: Callable[[], T], *, patient: bool = False) -> asyncio.Future[T]:
+        """As `do`, without waiting: entries are carried out in the order in which they came.
+
+        `patient`: nobody waits for it, so that under load others may join it for a moment.
+        """
+        entry = Entry(work, asyncio.get_running_loop(), patient=patient)
         self._entries.put(entry)  # type: ignore[arg-type]  # the queue holds entries of every kind
         return entry.future
 
     def _run(self) -> None:
         sql.go_by_indexes()
-        while (first := self._entries.get()) is not None:
-            if time.monotonic() - self._ended_at < _BUSY:
-                # Under load what comes within a moment shares one commit with it.
-                time.sleep(_GATHER)
-            group = [first]
-            stopping = False
-            while len(group) < _MOST_AT_ONCE and not self._entries.empty():
-                entry = self._entries.get()
-                if entry is None:
-                    stopping = True
-                    break
-                group.append(entry)
-            self._carry_out(group)
-            self._ended_at = time.monotonic()
-            if stopping:
-                break
+        stopping = False
+        while not stopping:
+            group, stopping = self._next_group()
+            if group:
+                self._carry_out(group)
+                self._ended_at = time.monotonic()
         connection.close()
+
+    def _next_group(self) -> tuple[list[Entry[object]], bool]:
+        """Waits for what is queued; whether the ledger is to stop after it."""
+        group: list[Entry[object]] = []
+        entry = self._entries.get()
+        while entry is not None:
+            group.append(entry)
+            if len(group) == _MOST_AT_ONCE:
+                return group, False
+            may_wait = all(one.patient for one in group) and time.monotonic() - self._ended_at < _BUSY
+            try:
+                entry = self._entries.get(timeout=_GATHER) if may_wait else self._entries.get_nowait()
+            except queues.Empty:
+                return group, False
+        return group, True
 
     def _carry_out(self, group: list[Entry[object]]) -> None:
         pause = _FIRST_PAUSE
@@ -113,7 +125,10 @@ class Ledger:
                 return
 
     def _in_one_transaction(self, group: list[Entry[object]]) -> list[object]:
+        self._transactions += 1
         with self._turn(), transaction.atomic():
+            if self._transactions.bit_count() == 1 or self._transactions % _PLANS_LAST == 0:
+                sql.plan_anew()
             return [entry.work() for entry in group]
 
     def _one_by_one(self, group: list[Entry[object]], error: Exception) -> None:

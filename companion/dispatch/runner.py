@@ -203,13 +203,18 @@ class Runner:
             raise
         finally:
             del self._sending[begun.candidate.attempt]
-        self.results.add(Ending(conclusion, self._one_less, self._written))
+        self.results.add(Ending(conclusion, self._written))
+        if self.results.in_order:
+            # Whatever begins from now on is committed with it or later, so its place is free.
+            self._one_less()
 
     def _written(self, conclusion: Conclusion) -> None:
         self._claim_by(conclusion.record.ready_at)
         if conclusion.closing:
             self._closed_for_now(conclusion.closing)
         self._open -= 1
+        if not self.results.in_order:
+            self._leave(1)
         self.ring.set()
 
     def _one_less(self) -> None:

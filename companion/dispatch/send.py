@@ -43,7 +43,7 @@ async def deliver(house: House, line: Line, begun: Begun, lease_end: float, new_
     """Sends a begun Attempt at its slot and returns what came of it. A missed slot is exchanged for a new one."""
     slot = begun.slot
     while True:
-        while (ahead := (slot - house.clock.now()).total_seconds()) > 0:
+        while (ahead := (slot - house.clock.now()).total_seconds()) > 0:  # noqa: ASYNC110  (time itself is waited for)
             # A timer may fire a hair early; never early is a promise, so what is left is waited for again.
             await asyncio.sleep(ahead)
         left = lease_end - house.lease_margin - time.monotonic()

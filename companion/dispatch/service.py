@@ -49,8 +49,11 @@ class Service:
         own = settings.COMPANION
         turn = _turn()
         self.clock = Clock(base=database_now())
+        # SQLite has one writer. PostgreSQL has many: there neither a large claim nor what ends holds up what begins.
+        many = connection.vendor == "postgresql"
         self.ledger = Ledger(turn)
-        self.claims = Ledger(turn) if connection.vendor == "postgresql" else self.ledger
+        self.claims = Ledger(turn) if many else self.ledger
+        self.endings = Ledger(turn) if many else self.ledger
         limits = Limits(own.rate_per_second, pace.chat_gap(own.rate_per_chat))
         self.house = House(
             clock=self.clock,
@@ -61,11 +64,11 @@ class Service:
             concurrency=own.concurrency,
             lease_seconds=own.lease_seconds,
             wake_seconds=own.wake_seconds,
-            machine_clock=connection.vendor != "postgresql",
+            machine_clock=not many,
         )
         self.runners: dict[str, tuple[Runner, asyncio.Task[None]]] = {}
         self.planner = PlanLoop(self.clock, turn, own.wake_seconds, self._ring_from_thread)
-        self.results = Results(self.ledger)
+        self.results = Results(self.endings, in_order=self.endings is self.ledger)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._bots_changed = asyncio.Event()
         self._knows_bots = False
@@ -77,7 +80,7 @@ class Service:
             loop.add_signal_handler(name, self.house.stopping.set)
         port = health_port.serve(self.health, host=settings.COMPANION.host, port=settings.COMPANION.health_port)
         heart = Heart("dispatcher", state=self.state, health_url=lambda: port.url)
-        for one in {self.ledger, self.claims}:
+        for one in self._ledgers():
             one.start()
         self.planner.start()
         heart.start()
@@ -87,7 +90,7 @@ class Service:
                 await self._work()
         finally:
             await asyncio.to_thread(self.planner.stop)
-            for one in {self.ledger, self.claims}:
+            for one in self._ledgers():
                 await asyncio.to_thread(one.stop)
             await asyncio.to_thread(heart.stop)
             await asyncio.to_thread(port.close)
@@ -96,7 +99,6 @@ class Service:
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as group:
             helpers = [
-                group.create_task(self.results.run()),
                 group.create_task(wake.listen(self._ring)),
                 group.create_task(self._sweep()),
                 group.create_task(self._watch_bots(group)),
@@ -111,7 +113,8 @@ class Service:
 
     def health(self) -> dict[str, object]:
         """What GET /health answers."""
-        trouble = self.ledger.trouble or self.claims.trouble or self.house.halted
+        waits = next((one.trouble for one in self._ledgers() if one.trouble), None)
+        trouble = waits or self.house.halted or self.planner.trouble
         return {"status": "degraded" if trouble else "ok", "detail": trouble, **self.state()}
 
     def state(self) -> dict[str, object]:
@@ -125,6 +128,9 @@ class Service:
             "halted": self.house.halted,
             "rate_per_second": self.house.limits.per_second,
         }
+
+    def _ledgers(self) -> set[Ledger]:
+        return {self.ledger, self.claims, self.endings}
 
     def _any_token(self) -> BotToken | None:
         return next((runner.line.token for runner, _ in self.runners.values()), None)
@@ -145,9 +151,13 @@ class Service:
 
     async def _watch_bots(self, group: asyncio.TaskGroup) -> None:
         """Keeps one runner for each bot."""
+        unopened: set[str] = set()
         while True:
             self._bots_changed.clear()
-            found = await self.ledger.do(_bots)
+            found, sealed = await self.ledger.do(_bots)
+            for one in sealed - unopened:
+                log.error("a bot's token can't be opened: was it stored with another SECRET_KEY?", bot=one)
+            unopened = sealed
             self.house.bots = max(len(found), 1)
             for gone in self.runners.keys() - {bot.id.hex for bot in found}:
                 self.runners.pop(gone)[0].retire()
@@ -207,17 +217,17 @@ def _turn() -> Callable[[], AbstractContextManager[object]]:
     return lambda: lock
 
 
-def _bots() -> list[BotRow]:
-    """All bots that this service can open."""
-    found = []
+def _bots() -> tuple[list[BotRow], set[str]]:
+    """All bots that this service can open, and the ids of those that it can't."""
+    found, sealed = [], set()
     for row in bots.serving(sandbox=settings.SANDBOX_ON).select_related("clinic").defer("token").order_by("id"):
         try:
             token = BotToken(row.token)
         except (CannotOpen, ValueError):
-            log.exception("a bot's token can't be used", bot=str(row.id))
+            sealed.add(str(row.id))
             continue
         closed = row.closed_until or (dt.datetime.min.replace(tzinfo=dt.UTC) if row.closed_why else None)
         why = row.closed_why if closed else Closed.NOT_CLOSED
         paused = row.clinic.sending_paused_at is not None
         found.append(BotRow(row.id, row.clinic_id, token, closed, why, paused))
-    return found
+    return found, sealed
