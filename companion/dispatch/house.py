@@ -113,6 +113,14 @@ class Results:
         self.in_order = in_order
         self._waiting: deque[Ending] = deque()
         self._called = False
+        self._failure: BaseException | None = None
+        self._failed = asyncio.Event()
+
+    async def watch(self) -> None:
+        """Raises what writing down raised, if ever: the process must then begin anew, or its places stay taken."""
+        await self._failed.wait()
+        if self._failure:
+            raise self._failure
 
     def add(self, ending: Ending) -> None:
         """Takes a conclusion in. It comes before everything that its ledger is given from now on."""
@@ -122,7 +130,7 @@ class Results:
         self._called = True
         group: list[Ending] = []
         committed = self._ledger.enqueue(partial(self._settle, group), patient=True)
-        committed.add_done_callback(partial(_tell, group))
+        committed.add_done_callback(partial(self._tell, group))
 
     def _settle(self, group: list[Ending]) -> None:
         """In the ledger's thread; `group` is kept from one try to the next."""
@@ -132,8 +140,10 @@ class Results:
             group.append(self._waiting.popleft())
         settle([one.conclusion for one in group])
 
-
-def _tell(group: list[Ending], committed: asyncio.Future[None]) -> None:
-    committed.result()
-    for one in group:
-        one.written(one.conclusion)
+    def _tell(self, group: list[Ending], committed: asyncio.Future[None]) -> None:
+        if (error := committed.exception()) is not None:
+            self._failure = error
+            self._failed.set()
+            return
+        for one in group:
+            one.written(one.conclusion)

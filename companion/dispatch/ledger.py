@@ -43,7 +43,7 @@ class Entry(Generic[T]):
 class Ledger:
     """Takes entries from the loop's tasks, carries them out in groups, and answers after each commit.
 
-    `turn` gives the process's turn at the database's one writer; `on_base` hears the database's clock now and then.
+    `turn` gives the process's turn at the database's one writer.
     """
 
     def __init__(self, turn: Callable[[], AbstractContextManager[object]]) -> None:

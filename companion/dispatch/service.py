@@ -99,6 +99,7 @@ class Service:
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as group:
             helpers = [
+                group.create_task(self.results.watch()),
                 group.create_task(wake.listen(self._ring)),
                 group.create_task(self._sweep()),
                 group.create_task(self._watch_bots(group)),

@@ -88,13 +88,12 @@ def with_rows(columns: Mapping[str, str], *statements: str) -> tuple[str, ...]:
 
     On PostgreSQL they become one, whose parts all see what was before it. SQLite carries them out in their order.
     """
-    hint = "MATERIALIZED" if is_postgresql() else ""
-    spread = f"WITH r AS {hint} ({_spread(columns)})"
+    spread = _spread(columns)
     if not is_postgresql():
-        return tuple(f"{spread} {one}" for one in statements)
+        return tuple(f"WITH r AS ({spread}) {one}" for one in statements)
     *others, last = statements
     parts = "".join(f", part{number} AS ({one})" for number, one in enumerate(others))
-    return (f"{spread}{parts} {last}",)
+    return (f"WITH r AS MATERIALIZED ({spread}){parts} {last}",)
 
 
 def _spread(columns: Mapping[str, str]) -> str:
