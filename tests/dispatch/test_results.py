@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from contextlib import nullcontext
+from functools import partial
 
 import msgspec
 import pytest
@@ -28,6 +29,12 @@ def begun() -> Message:
     return a_message(a_patient(a_clinic()), open_attempt_id=uuid.UUID(int=9))
 
 
+def failed(written: asyncio.Future[Conclusion], watch: asyncio.Task[None]) -> None:
+    """Whoever waits for the one hears what the other raised."""
+    if not watch.cancelled() and (error := watch.exception()):
+        written.set_exception(error)
+
+
 def hand_in(conclusion: Conclusion) -> Conclusion:
     """To a ledger at work; what its own caller then hears. Raises what the watch over the results raises."""
 
@@ -36,15 +43,13 @@ def hand_in(conclusion: Conclusion) -> Conclusion:
         results = Results(ledger, in_order=True)
         written: asyncio.Future[Conclusion] = asyncio.get_running_loop().create_future()
         ledger.start()
+        watch = asyncio.create_task(results.watch())
+        watch.add_done_callback(partial(failed, written))
         try:
             results.add(Ending(conclusion, written.set_result))
-            watch = asyncio.ensure_future(results.watch())
-            await asyncio.wait({watch, written}, timeout=20, return_when=asyncio.FIRST_COMPLETED)
-            if watch.done():
-                await watch
-            watch.cancel()
-            return await written
+            return await asyncio.wait_for(written, 20)
         finally:
+            watch.cancel()
             await asyncio.to_thread(ledger.stop)
 
     return asyncio.run(heard())
