@@ -20,7 +20,7 @@ from companion.api.validation import problems_of
 from companion.api.values import Shape
 from companion.clinics.access import NotAllowed
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
-from companion.service.away import is_away
+from companion.service.away import AGAIN_SECONDS, is_away
 from companion.service.mishap import kind_and_place
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,6 @@ IMPORT_PATH = "/api/scheduler/patients/import"
 BODY_BYTES = 2 * 1024 * 1024
 IMPORT_BYTES = 50 * 1024 * 1024
 _MOST_ERRORS = 100
-_AGAIN_SECONDS = 5
 
 _DETAILS = {
     400: "The request could not be read.",
@@ -151,7 +150,7 @@ def _unexpected(error: object) -> HttpResponse:
     if not is_away(error):
         return problem(500)
     response = problem(503)
-    response["Retry-After"] = str(_AGAIN_SECONDS)
+    response["Retry-After"] = str(AGAIN_SECONDS)
     return response
 
 

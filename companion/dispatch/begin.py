@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-import msgspec
-
 from companion.clinics.models import Closed
 from companion.clinics.sealed import seal, unseal
 from companion.dispatch import pace
@@ -20,6 +18,7 @@ from companion.schedules.letters import Letter, look
 from companion.schedules.models import Version
 from companion.schedules.queue import Back, Begin, Candidate
 from companion.schedules.reasons import Reason
+from companion.telegram.discreet import Discreet
 
 LOOKAHEAD = dt.timedelta(milliseconds=10)
 """Slots this far ahead are begun together; what has begun must leave, so it is little."""
@@ -41,8 +40,10 @@ class Limits:
     chat_gap: dt.timedelta
 
 
-class Begun(msgspec.Struct, frozen=True, gc=False):
-    """An Attempt that is written down and must now leave at its slot. Never logged."""
+class Begun(Discreet, frozen=True, gc=False):
+    """An Attempt that is written down and must now leave at its slot."""
+
+    hidden = frozenset({"text", "buttons"})
 
     bot: uuid.UUID
     candidate: Candidate

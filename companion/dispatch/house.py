@@ -129,7 +129,7 @@ class Results:
             return
         self._called = True
         group: list[Ending] = []
-        committed = self._ledger.enqueue(partial(self._settle, group), patient=True)
+        committed = self._ledger.enqueue(partial(self._settle, group), patient=self.in_order)
         committed.add_done_callback(partial(self._tell, group))
 
     def _settle(self, group: list[Ending]) -> None:

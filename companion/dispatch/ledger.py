@@ -13,9 +13,10 @@ from contextlib import AbstractContextManager
 from typing import Generic, TypeVar
 
 import structlog
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from companion.schedules import sql
+from companion.service.away import AWAY
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -76,7 +77,7 @@ class Ledger:
     def enqueue(self, work: Callable[[], T], *, patient: bool = False) -> asyncio.Future[T]:
         """As `do`, without waiting: entries are carried out in the order in which they came.
 
-        `patient`: nobody waits for it, so that under load others may join it for a moment.
+        `patient`: it makes room for others, which may join it for a moment under load.
         """
         entry = Entry(work, asyncio.get_running_loop(), patient=patient)
         self._entries.put(entry)  # type: ignore[arg-type]  # the queue holds entries of every kind
@@ -112,7 +113,7 @@ class Ledger:
         while True:
             try:
                 results = self._in_one_transaction(group)
-            except (OperationalError, InterfaceError) as error:
+            except AWAY as error:
                 self._away(error)
                 time.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)

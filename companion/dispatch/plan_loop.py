@@ -7,10 +7,11 @@ from collections.abc import Callable
 from functools import partial
 
 import structlog
-from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db import close_old_connections, connection
 
 from companion.planning import marks, planner, releases
 from companion.planning.planner import Turn
+from companion.service.away import AWAY
 from companion.service.clock import Clock
 from companion.service.mishap import kind_and_place
 
@@ -18,7 +19,6 @@ log = structlog.get_logger(__name__)
 _PAUSE_AFTER_FAILURE = 1.0
 _PAUSE_AFTER_MISHAP = 5.0
 _AT_ONCE = 100
-_AWAY = (OperationalError, InterfaceError)
 
 
 class PlanLoop:
@@ -54,7 +54,7 @@ class PlanLoop:
             close_old_connections()
             try:
                 pause = self._work()
-            except _AWAY as error:
+            except AWAY as error:
                 # The database is away or busy: nothing is lost, the same work is found again.
                 log.warning("planning waits for the database", error=type(error).__name__)
                 connection.close()
@@ -78,7 +78,7 @@ class PlanLoop:
         """Carries a step out. A mistake of ours in it is told of, and keeps nothing else from being planned."""
         try:
             step()
-        except _AWAY:
+        except AWAY:
             raise
         except Exception as error:  # noqa: BLE001  (it must not end all planning)
             said = kind_and_place(error)

@@ -6,7 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, ParamSpec, TypeVar
 
 import structlog
-from django.db import InterfaceError, OperationalError, close_old_connections, connections
+from django.db import close_old_connections, connections
+
+from companion.service.away import AWAY
 
 log = structlog.get_logger(__name__)
 AGAIN_SECONDS: Final = 1.0
@@ -35,7 +37,7 @@ class Database:
         while True:
             try:
                 done = await self.do(work, *args, **named)
-            except (OperationalError, InterfaceError) as error:
+            except AWAY as error:
                 if not away:
                     log.warning("the database does not answer", error=type(error).__name__)
                 away = True

@@ -11,7 +11,7 @@ import uuid
 from typing import Final
 
 import structlog
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 
 from companion.listener import inbox
 from companion.listener.database import Database
@@ -20,6 +20,7 @@ from companion.patients.models import Consent, Patient
 from companion.patients.pausing import is_paused
 from companion.schedules import following
 from companion.schedules.models import Follow, Message, Schedule, State, Status
+from companion.service.away import AWAY
 from companion.service.clock import database_now
 from companion.service.mishap import kind_and_place
 
@@ -51,7 +52,7 @@ def work_off(*, now: dt.datetime, limit: int = AT_ONCE) -> int:
         try:
             with transaction.atomic():
                 _work_off_one(message_id, now)
-        except (OperationalError, InterfaceError):
+        except AWAY:
             raise
         except Exception as error:  # noqa: BLE001 (one that trips us must keep neither the others back nor a STOP)
             log.error("a reminder of no answer was left out", message=str(message_id), **kind_and_place(error))  # noqa: TRY400

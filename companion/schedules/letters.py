@@ -16,13 +16,16 @@ from companion.schedules.last_look import Looked
 from companion.schedules.models import Follow
 from companion.schedules.queue import Candidate
 from companion.schedules.sql import Flag, bytes_out, instant_out, length_out
+from companion.telegram.discreet import Discreet
 
 
-class Letter(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A look's row: what decides (`looked`), and what the text is made of. Never logged.
+class Letter(Discreet, frozen=True, array_like=True, gc=False):
+    """A look's row: what decides (`looked`), and what the text is made of.
 
     The order of the fields is that of the columns below.
     """
+
+    hidden = frozenset({"own_text", "buttons", "patient_name"})
 
     message: uuid.UUID
     looked: Looked
@@ -40,7 +43,8 @@ class Letter(msgspec.Struct, frozen=True, array_like=True, gc=False):
     clinic_name: str
     follow_kind: str
     telegram_message_id: int | None
-    answered_within: int | None
+    answer_microseconds: int | None
+    """See `answer_within`."""
     avoiding: uuid.UUID | None
     """Its schedule, where that avoids some days."""
     in_trouble: Flag
@@ -55,9 +59,9 @@ class Letter(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def answer_within(self) -> dt.timedelta | None:
         """How long an answer to it is waited for."""
         # Once is enough: what reminds of an answer asks for none itself.
-        if self.answered_within is None or self.follow_kind in (Follow.SHOWN, Follow.REMINDER):
+        if self.answer_microseconds is None or self.follow_kind in (Follow.SHOWN, Follow.REMINDER):
             return None
-        return dt.timedelta(microseconds=self.answered_within)
+        return dt.timedelta(microseconds=self.answer_microseconds)
 
     @property
     def tries(self) -> int:

@@ -202,7 +202,7 @@ class _Converted(SQLiteCursorWrapper):
 
 @lru_cache(maxsize=128)
 def _converted(query: str) -> str:
-    return query.replace("%s", "?")
+    return "%".join(part.replace("%s", "?") for part in query.split("%%"))
 
 
 class _Prepared(psycopg.Cursor[Row]):

@@ -34,6 +34,7 @@ class Pool:
         # Loading the system's certificates takes tens of milliseconds, so it is done once.
         self._tls: Final = ssl.create_default_context() if url.scheme == "https" else None
         self._most: Final = most
+        # asyncio's Semaphore goes along all who wait at each turn.
         self._under_way = 0
         self._queue: Final[deque[asyncio.Future[None]]] = deque()
         """Who waits for a place; each is handed that of one who leaves."""

@@ -12,7 +12,7 @@ from companion.schedules import queries
 from companion.service.clock import database_now
 from companion.web import kept_drafts
 from companion.web.access import PageRequest, as_uuid, page
-from companion.web.planning_form import Typed
+from companion.web.planning_typed import Typed
 
 
 @require_POST

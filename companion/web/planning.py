@@ -28,6 +28,7 @@ from companion.web import kept_drafts
 from companion.web import planning_form as form
 from companion.web.access import PageRequest, as_uuid, page
 from companion.web.planning_rule import MONTH_END, NTH, NTH_DAYS, REPEATS, WEEKDAYS
+from companion.web.planning_typed import Typed
 from companion.web.templatetags.words import plural
 from companion.web.upcoming import upcoming
 
@@ -106,7 +107,7 @@ def change(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
 @page(Role.PROVIDER)
 def recipients(request: PageRequest) -> HttpResponse:
     """The picker alone, while one types."""
-    typed = form.Typed.from_post(request.POST)
+    typed = Typed.from_post(request.POST)
     return render(
         request, "web/planning/choices.html", {"choices": _choices(request.caller.clinic, typed), "typed": typed}
     )
@@ -117,7 +118,7 @@ def recipients(request: PageRequest) -> HttpResponse:
 def look(request: PageRequest) -> HttpResponse:
     """The preview alone, while one types."""
     now = database_now()
-    typed = form.Typed.from_post(request.POST)
+    typed = Typed.from_post(request.POST)
     found = request.POST.get("schedule")
     kept = _kept(queries.schedule(request.caller.clinic, as_uuid(found))) if found else None
     return render(
@@ -137,7 +138,7 @@ def _draft(request: PageRequest, now: dt.datetime, *, schedule: Schedule | None 
 
 def _planned_before(
     request: PageRequest,
-    typed: form.Typed,
+    typed: Typed,
     before: kept_drafts.PlannedBefore,
     now: dt.datetime,
     *,
@@ -150,8 +151,8 @@ def _planned_before(
     return _form(request, typed, now, schedule=schedule, key=new_id())
 
 
-def _typed(request: PageRequest, now: dt.datetime) -> form.Typed:
-    typed = form.Typed.from_post(request.POST)
+def _typed(request: PageRequest, now: dt.datetime) -> Typed:
+    typed = Typed.from_post(request.POST)
     if request.POST.get("do") == "next_working_day":
         return form.on_next_working_day(typed, request.caller.clinic, now=now)
     return typed
@@ -159,7 +160,7 @@ def _typed(request: PageRequest, now: dt.datetime) -> form.Typed:
 
 def _form(
     request: PageRequest,
-    typed: form.Typed,
+    typed: Typed,
     now: dt.datetime,
     *,
     schedule: Schedule | None = None,
@@ -201,9 +202,7 @@ def _with_own(choices: Mapping[str, str], *held: str) -> dict[str, str]:
     return {**choices, **{one: one for one in held if one not in choices}}
 
 
-def _preview(
-    clinic: Clinic, typed: form.Typed, kept: Mapping[str, object] | None, now: dt.datetime
-) -> dict[str, object]:
+def _preview(clinic: Clinic, typed: Typed, kept: Mapping[str, object] | None, now: dt.datetime) -> dict[str, object]:
     """What would happen; while something is missing, what that is, without alarm."""
     if missing := _missing(typed):
         return {"missing": missing}
@@ -214,7 +213,7 @@ def _preview(
         return {"missing": [problem.message for problem in no.problems]}
 
 
-def _missing(typed: form.Typed) -> list[str]:
+def _missing(typed: Typed) -> list[str]:
     has_recipients = bool(typed.cohort if typed.to == "cohort" else typed.patients)
     wanted = [
         (has_recipients, "Choose who gets it."),
@@ -224,7 +223,7 @@ def _missing(typed: form.Typed) -> list[str]:
     return [sentence for given, sentence in wanted if not given]
 
 
-def _choices(clinic: Clinic, typed: form.Typed) -> list[Choice]:
+def _choices(clinic: Clinic, typed: Typed) -> list[Choice]:
     """The chosen ones first, then who matches what was typed."""
     ids = [uuid.UUID(key) for key in typed.patients if _is_id(key)]
     chosen = Patient.objects.filter(clinic=clinic, id__in=ids[:500]).order_by("name", "id")

@@ -5,20 +5,17 @@ Whatever was typed comes back as it was typed, so that nothing is lost when some
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Self
-
-from django.http import QueryDict
+from dataclasses import replace
 
 from companion.clinics.clinics import calendar_of
 from companion.clinics.models import Clinic
 from companion.clinics.refusals import Problem
 from companion.planning.drafts import REVIEW_AFTER, Draft, duration_text
-from companion.schedules.buttons import MOST as MOST_BUTTONS
 from companion.times.rule_json import to_json
 from companion.times.walls import local
 from companion.times.workdays import next_working_day
 from companion.web.planning_rule import WEEKDAYS, rule_of, with_rule, written
+from companion.web.planning_typed import Typed
 
 KEPT = "kept"
 """A rule that this form has no fields for (made over the API): it stays as it is."""
@@ -55,64 +52,6 @@ WITHIN = {
     "PT12H": "12 hours after it was sent",
     "PT24H": "1 day after it was sent",
 }
-FREE_BUTTONS = 3
-"""Empty lines for more buttons that the form shows."""
-_LISTS = ("patients", "weekdays", "avoid", "button", "again")
-
-
-@dataclass(frozen=True, slots=True)
-class Typed:
-    """The form as it stands, each field as text."""
-
-    to: str = "patients"
-    patients: tuple[str, ...] = ()
-    cohort: str = ""
-    find: str = ""
-    text: str = ""
-    date: str = ""
-    time: str = ""
-    repeat: str = ""
-    interval: str = "1"
-    weekdays: tuple[str, ...] = ()
-    also_at: str = ""
-    monthly_on: str = "day"
-    month_days: str = ""
-    month_end: str = "last_day"
-    nth: str = "1"
-    nth_day: str = "mo"
-    ends: str = "never"
-    until: str = ""
-    count: str = "10"
-    review_on: str = ""
-    zone: str = "patient"
-    zone_name: str = ""
-    lane: str = "reminder"
-    late_after: str = ""
-    quiet_hours: str = ""
-    if_unknown: str = "hold"
-    avoid: tuple[str, ...] = ()
-    when_avoided: str = "skip"
-    from_occurrence: str = ""
-    button: tuple[str, ...] = ()
-    again: tuple[str, ...] = ()
-    """Of each button in turn."""
-    answer_within: str = ""
-
-    @property
-    def button_lines(self) -> list[tuple[str, str]]:
-        """Each button with what a tap on it does, and some empty lines."""
-        typed = [(text, again) for text, again in zip(self.button, self.again, strict=False) if text.strip()]
-        return (typed + [("", "")] * FREE_BUTTONS)[: max(MOST_BUTTONS, len(typed))]
-
-    @classmethod
-    def from_post(cls, post: QueryDict) -> Self:
-        """What came with the request; a field that didn't come is as empty as one left empty."""
-        values: dict[str, str | tuple[str, ...]] = {
-            one.name: tuple(post.getlist(one.name)) if one.name in _LISTS else post.get(one.name, "")
-            for one in fields(cls)
-        }
-        values["text"] = str(values["text"]).replace("\r\n", "\n")
-        return cls(**values)  # type: ignore[arg-type]  # each field by its own name, as the line above builds them
 
 
 def blank(clinic: Clinic, *, now: dt.datetime, patients: Sequence[str] = (), cohort: str = "") -> Typed:

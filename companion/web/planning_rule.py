@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from companion.web.planning_form import Typed
+from companion.web.planning_typed import Typed
 
 WEEKDAYS = {"mo": "Mon", "tu": "Tue", "we": "Wed", "th": "Thu", "fr": "Fri", "sa": "Sat", "su": "Sun"}
 ANY_WEEKDAY = "mo-fr"
@@ -16,7 +14,7 @@ NTH = {"1": "first", "2": "second", "3": "third", "4": "fourth", "-1": "last"}
 REPEATS = {"": "Once", "daily": "Every day", "weekly": "Every week", "monthly": "Every month"}
 
 
-def rule_of(typed: "Typed") -> dict[str, object] | None:
+def rule_of(typed: Typed) -> dict[str, object] | None:
     """What the form says, as the JSON of a recurrence; None for once."""
     if typed.repeat not in ("daily", "weekly", "monthly"):
         return None
@@ -34,7 +32,7 @@ def rule_of(typed: "Typed") -> dict[str, object] | None:
     return rule
 
 
-def _days_of_the_month(typed: "Typed") -> dict[str, object]:
+def _days_of_the_month(typed: Typed) -> dict[str, object]:
     if typed.monthly_on == "last":
         return {"month_days": [-1]}
     if typed.monthly_on == "weekday" and typed.nth_day == ANY_WEEKDAY:
@@ -46,7 +44,7 @@ def _days_of_the_month(typed: "Typed") -> dict[str, object]:
     return end | ({"month_days": days} if days else {})
 
 
-def with_rule(typed: "Typed", rule: Mapping[str, object]) -> "Typed":
+def with_rule(typed: Typed, rule: Mapping[str, object]) -> Typed:
     """The form as it says this rule, as far as it can."""
     until, count = rule.get("until"), rule.get("count")
     typed = replace(
@@ -63,7 +61,7 @@ def with_rule(typed: "Typed", rule: Mapping[str, object]) -> "Typed":
     return replace(typed, weekdays=tuple(_texts(rule.get("weekdays"))))
 
 
-def _with_days_of_the_month(typed: "Typed", rule: Mapping[str, object]) -> "Typed":
+def _with_days_of_the_month(typed: Typed, rule: Mapping[str, object]) -> Typed:
     weekdays, month_days = _texts(rule.get("weekdays")), _texts(rule.get("month_days"))
     if rule.get("set_position") is not None and weekdays == list(WEEKDAYS)[:5]:
         return replace(typed, monthly_on="weekday", nth=str(rule["set_position"]), nth_day=ANY_WEEKDAY)

@@ -7,9 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
-from companion.service.away import is_away
-
-AGAIN_SECONDS = 10
+from companion.service.away import AGAIN_SECONDS, is_away
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

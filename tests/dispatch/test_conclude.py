@@ -11,33 +11,12 @@ from companion.clinics.models import Closed
 from companion.dispatch.begin import Begun
 from companion.dispatch.conclude import Conclusion, conclude
 from companion.patients.models import Trouble
-from companion.schedules.letters import Letter
 from companion.schedules.models import AttemptOutcome, IfUnknown, Status
 from companion.schedules.queue import Candidate
 from companion.schedules.reasons import Reason
 from companion.telegram.outcomes import Kind, Outcome
 from tests.builders import NOW
-from tests.schedules.test_last_look import READY
-
-LETTER = Letter(
-    message=uuid.UUID(int=1),
-    looked=READY,
-    begun_already=False,
-    if_unknown=IfUnknown.HOLD,
-    resends=0,
-    own_text=None,
-    version=None,
-    buttons=None,
-    patient_name="Ana",
-    language="en",
-    caregiver=False,
-    clinic_name="My clinic",
-    follow_kind="",
-    telegram_message_id=None,
-    answered_within=None,
-    avoiding=None,
-    in_trouble=True,
-)
+from tests.schedules.looks import LETTER, READY
 
 
 def a_begun(*, tries: int = 0, **letter: object) -> Begun:
@@ -121,6 +100,14 @@ def test_a_schedule_may_ask_for_one_resend_of_what_is_unknown() -> None:
     second = concluded(Outcome(Kind.UNKNOWN), if_unknown=IfUnknown.RESEND, resends=1)
 
     assert (first.record.status, second.record.status) == (Status.PENDING, Status.FAILED)
+
+
+def test_what_a_patient_reads_and_is_called_shows_in_no_repr() -> None:
+    shown = repr(a_begun(patient_name="Ana Silva"))
+
+    assert "Begun(" in shown
+    assert "Ana Silva" not in shown
+    assert "tablet" not in shown
 
 
 def test_telegrams_words_are_kept_sealed() -> None:

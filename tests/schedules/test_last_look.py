@@ -10,32 +10,9 @@ from companion.schedules.last_look import End, Go, Looked, Verdict, Wait, last_l
 from companion.schedules.models import Lane, Quiet, State
 from companion.schedules.reasons import Reason
 from tests.builders import NOW
+from tests.schedules.looks import READY
 
 SECOND = dt.timedelta(seconds=1)
-READY = Looked(
-    lane=Lane.REMINDER,
-    due_at=NOW,
-    ready_at=NOW,
-    late_at=NOW + dt.timedelta(hours=1),
-    quiet_hours=Quiet.IGNORE,
-    tries=0,
-    timezone="Europe/Berlin",
-    quiet_from=dt.time(21),
-    quiet_until=dt.time(8),
-    consent_required=False,
-    answers_stop_or_start=False,
-    by_hand=False,
-    has_patient=True,
-    consent=Consent.GIVEN,
-    consent_asked=False,
-    patient_left=False,
-    telegram_id=5_000_000_001,
-    schedule_state=State.ACTIVE,
-    sending_paused=False,
-    marked=False,
-    newer_is_due=False,
-    chat_last_at=None,
-)
 # 23:00 in Berlin: in the clinic's quiet hours, which end at 07:00 UTC.
 NIGHT = NOW.replace(hour=22)
 MORNING = (NOW + dt.timedelta(days=1)).replace(hour=7)

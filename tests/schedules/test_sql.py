@@ -1,45 +1,27 @@
-"""The ledger's own connection on PostgreSQL."""
-
-import threading
-from collections.abc import Callable
+"""Named statements on their way to the database."""
 
 import pytest
 from django.db import connection
 
 from companion.clinics.keys import new_id
 from companion.schedules import queue, sql
+from tests.support.threads import in_thread
 
 pytestmark = pytest.mark.django_db
 
 
-def on_a_ledger_s_connection(act: Callable[[], object]) -> None:
-    """Carries it out in a thread with a connection as the ledger's."""
-
-    def run() -> None:
-        sql.go_by_indexes()
-        try:
-            act()
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
+def test_a_percent_sign_is_written_twice_and_is_no_placeholder() -> None:
+    assert sql.run("SELECT '100%%s', CAST(%s AS integer)", (7,)) == [("100%s", 7)]
 
 
-@pytest.mark.skipif("connection.vendor != 'postgresql'")
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite plans as it likes")
 def test_a_hot_statement_is_planned_once() -> None:
-    found: list[tuple[object, ...]] = []
-
-    def twice() -> None:
+    def plans_after_two() -> list[sql.Row]:
+        sql.go_by_indexes()
         for _ in range(2):
             queue.next_ready(new_id())
-        found.extend(
-            sql.run(
-                "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE %s", ("%min(%",)
-            )
+        return sql.run(
+            "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE %s", ("%min(%",)
         )
 
-    on_a_ledger_s_connection(twice)
-
-    assert found == [(2, 0)]
+    assert in_thread(plans_after_two) == [(2, 0)]

@@ -11,6 +11,7 @@ from companion.planning.drafts import Draft
 from companion.schedules.models import IfUnknown, Lane, Quiet
 from companion.times.rule_json import from_json, to_json
 from companion.web import planning_form as form
+from companion.web.planning_typed import Typed
 from tests.builders import NOW
 
 CLINIC = Clinic(slug="linden", name="Linden Clinic", timezone="Europe/Berlin")
@@ -68,6 +69,6 @@ def test_a_schedule_opened_for_editing_and_saved_untouched_stays_the_same(rule: 
 
 
 def test_a_number_that_is_none_goes_on_as_it_was_typed() -> None:
-    said = form.values(form.Typed(repeat="daily", interval="often"))
+    said = form.values(Typed(repeat="daily", interval="often"))
 
     assert said["recurrence"] == {"frequency": "daily", "interval": "often"}

@@ -39,7 +39,7 @@ def test_while_the_database_is_away_each_page_says_so_and_when_to_try_again(clie
     with no_database(OperationalError("the connection is lost")):
         answer = client.get(address)
 
-    assert (answer.status_code, answer["Retry-After"]) == (503, "10")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert "The database can't be used just now" in words(answer)
     assert "messages wait for it" in words(answer)
 

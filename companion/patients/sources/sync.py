@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 
 from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Role
@@ -27,6 +27,7 @@ from companion.patients.sources.hold import Hold, free, take
 from companion.patients.sources.models import PatientSource, RunState, SyncRun
 from companion.patients.sources.source import Found, SourceDown, point_text, text_point
 from companion.patients.sources.spool import Spool
+from companion.service.away import AWAY
 from companion.service.mishap import kind_and_place
 
 log = structlog.get_logger(__name__)
@@ -85,7 +86,7 @@ def sync(clinic: Clinic, *, clock: Callable[[], dt.datetime], whole: bool = Fals
     except Conflict:
         _end(row, run, RunState.ENDED, _Tally(), now=clock())
         raise
-    except (OperationalError, InterfaceError):
+    except AWAY:
         # Our own database, not the source: whoever called waits for it.
         raise
     except Exception as error:  # noqa: BLE001 (one clinic's strange data must not end the syncs, and STOPs, of all)
