@@ -48,7 +48,7 @@ def time_all(pending: int) -> Figures:
     asks["counts on the chips"] = lambda: queries.counts(clinic, now=now)
     asks["one message"] = _one(clinic)
     asks["claim 60"] = _claim(clinic, now)
-    asks["next ready"] = lambda: queue.next_ready(clinic.id)
+    asks["next ready"] = lambda: queue.next_ready(clinic.id, now=now)
     return {name: _median(ask) for name, ask in asks.items()}
 
 
@@ -82,7 +82,7 @@ def _claim(clinic: Clinic, now: dt.datetime) -> Callable[[], object]:
     def claim() -> None:
         with transaction.atomic():
             got = queue.claim(
-                clinic.id, Lane.REMINDER, ready_before=ready, limit=_AT_THE_RATE, lease=new_id(), until=until
+                clinic.id, Lane.REMINDER, now=now, ready_before=ready, limit=_AT_THE_RATE, lease=new_id(), until=until
             )
             if len(got) != _AT_THE_RATE:
                 raise RuntimeError("there was too little to claim")

@@ -106,18 +106,20 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one claim brought: the Messages, whether there may be more, and when the next unclaimed one is ready."""
+    """What one claim brought."""
 
     claimed: tuple[Claimed, ...]
     more: bool
-    next_ready: dt.datetime | None
+    """Whether there may be more that is ready, and was left for lack of room."""
+    again_at: dt.datetime | None
+    """When, for all that is known now, there is something to claim again; None: no more is planned."""
 
 
 def claim_ahead(
     clinic: uuid.UUID, room: dict[int, int], *, now: dt.datetime, lease: uuid.UUID, seconds: float
 ) -> Claim:
     """Claims what is ready within AHEAD, lane by lane. `room`: how many of each at most; fast lanes share theirs."""
-    until = now + dt.timedelta(seconds=seconds)
+    until, ready_before = now + dt.timedelta(seconds=seconds), now + AHEAD
     found: list[Claimed] = []
     more = False
     fast = max(room[lane] for lane in _FAST)
@@ -126,8 +128,15 @@ def claim_ahead(
         if limit <= 0:
             more = True
             continue
-        got = queue.claim(clinic, lane, ready_before=now + AHEAD, limit=limit, lease=lease, until=until)
+        got = queue.claim(clinic, lane, now=now, ready_before=ready_before, limit=limit, lease=lease, until=until)
         more = more or len(got) == limit
         fast -= len(got) if lane in _FAST else 0
         found += got
-    return Claim(tuple(found), more, queue.next_ready(clinic))
+    return Claim(tuple(found), more, None if more else _again_at(clinic, ready_before, now))
+
+
+def _again_at(clinic: uuid.UUID, ready_before: dt.datetime, now: dt.datetime) -> dt.datetime | None:
+    next_ready = queue.next_ready(clinic, now=now)
+    # What others hold comes free with its lease, should they die.
+    times = next_ready and next_ready - AHEAD, queue.next_lease_end(clinic, ready_before=ready_before)
+    return min((at for at in times if at), default=None)

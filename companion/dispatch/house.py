@@ -32,7 +32,7 @@ class House:
     clock: Clock
     ledger: Ledger
     claims: Ledger
-    """For claims: the same one, or one of its own."""
+    """For claims: on SQLite the same one."""
     client: Client
     limits: Limits
     concurrency: int
@@ -107,10 +107,8 @@ class Ending(msgspec.Struct, frozen=True):
 class Results:
     """Conclusions on their way into the ledger: what has come when it turns to them is one group."""
 
-    def __init__(self, ledger: Ledger, *, in_order: bool) -> None:
-        """`in_order`: what begins goes through the same ledger, so that what begins later is committed later."""
+    def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self.in_order = in_order
         self._waiting: deque[Ending] = deque()
         self._called = False
         self._failure: BaseException | None = None
@@ -123,13 +121,13 @@ class Results:
             raise self._failure
 
     def add(self, ending: Ending) -> None:
-        """Takes a conclusion in. It comes before everything that its ledger is given from now on."""
+        """Takes a conclusion in. It is committed before, or with, all that the ledger is given from now on."""
         self._waiting.append(ending)
         if self._called:
             return
         self._called = True
         group: list[Ending] = []
-        committed = self._ledger.enqueue(partial(self._settle, group), patient=self.in_order)
+        committed = self._ledger.enqueue(partial(self._settle, group), patient=True)
         committed.add_done_callback(partial(self._tell, group))
 
     def _settle(self, group: list[Ending]) -> None:

@@ -156,7 +156,7 @@ class Runner:
         self._more = got.more
         wake = self.house.clock.now() + dt.timedelta(seconds=self.house.wake_seconds)
         # What is ready soon and was left for lack of room is claimed when there is room again, see `_more`.
-        self._claim_at = min(wake, got.next_ready - feed.AHEAD) if got.next_ready and not got.more else wake
+        self._claim_at = min(wake, got.again_at) if got.again_at else wake
 
     async def _begin(self) -> float:
         """Begins what is due and has a slot; returns the seconds until the next may begin."""
@@ -204,17 +204,14 @@ class Runner:
         finally:
             del self._sending[begun.candidate.attempt]
         self.results.add(Ending(conclusion, self._written))
-        if self.results.in_order:
-            # Whatever begins from now on is committed with it or later, so its place is free.
-            self._one_less()
+        # Whatever begins from now on is committed with it or later, so its place is free.
+        self._one_less()
 
     def _written(self, conclusion: Conclusion) -> None:
         self._claim_by(conclusion.record.ready_at)
         if conclusion.closing:
             self._closed_for_now(conclusion.closing)
         self._open -= 1
-        if not self.results.in_order:
-            self._leave(1)
         self.ring.set()
 
     def _one_less(self) -> None:

@@ -49,11 +49,10 @@ class Service:
         own = settings.COMPANION
         turn = _turn()
         self.clock = Clock(base=database_now())
-        # SQLite has one writer. PostgreSQL has many: there neither a large claim nor what ends holds up what begins.
+        # SQLite has one writer. PostgreSQL has many: there no large claim holds up what begins.
         many = connection.vendor == "postgresql"
         self.ledger = Ledger(turn)
         self.claims = Ledger(turn) if many else self.ledger
-        self.endings = Ledger(turn) if many else self.ledger
         limits = Limits(own.rate_per_second, pace.chat_gap(own.rate_per_chat))
         self.house = House(
             clock=self.clock,
@@ -68,7 +67,7 @@ class Service:
         )
         self.runners: dict[str, tuple[Runner, asyncio.Task[None]]] = {}
         self.planner = PlanLoop(self.clock, turn, own.wake_seconds, self._ring_from_thread)
-        self.results = Results(self.endings, in_order=self.endings is self.ledger)
+        self.results = Results(self.ledger)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._bots_changed = asyncio.Event()
         self._knows_bots = False
@@ -131,7 +130,7 @@ class Service:
         }
 
     def _ledgers(self) -> set[Ledger]:
-        return {self.ledger, self.claims, self.endings}
+        return {self.ledger, self.claims}
 
     def _any_token(self) -> BotToken | None:
         return next((runner.line.token for runner, _ in self.runners.values()), None)
@@ -175,23 +174,21 @@ class Service:
                 await asyncio.wait_for(self._bots_changed.wait(), _BOTS_SECONDS)
 
     async def _sweep(self) -> None:
-        """Takes expired leases back, fails what is too late, keeps the clock's base."""
+        """Ends what was begun and whose lease ran out, fails what is too late, keeps the clock's base."""
         while True:
-            rescued, released, expired = await self.ledger.do(self._sweep_once)
+            rescued, expired = await self.ledger.do(self._sweep_once)
             if rescued or expired:
                 log.warning("messages ended without an answer", outcome_unknown=rescued, too_late=expired)
-            if rescued or released:
+            if rescued:
                 self._ring_runners()
             if expired < _EXPIRE_AT_ONCE:
                 await asyncio.sleep(_SWEEP_SECONDS)
 
-    def _sweep_once(self) -> tuple[int, int, int]:
+    def _sweep_once(self) -> tuple[int, int]:
         self._keep_base()
         now = self.clock.now()
-        rescued, released = lifecycle.rescue(now=now)
-        if self._may_be_wrong():
-            return rescued, released, 0
-        return rescued, released, lifecycle.expire(now=now, limit=_EXPIRE_AT_ONCE)
+        rescued = lifecycle.rescue(now=now)
+        return rescued, 0 if self._may_be_wrong() else lifecycle.expire(now=now, limit=_EXPIRE_AT_ONCE)
 
     def _keep_base(self) -> None:
         """Takes over the one clock's time, unless it has stepped: then clock_watch decides."""

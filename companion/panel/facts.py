@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass, field
 
 from django.conf import settings
-from django.db.models import DateTimeField, Min, OuterRef, QuerySet, Subquery
+from django.db.models import DateTimeField, OuterRef, QuerySet, Subquery
 
 from companion.clinics.models import Clinic, Mark
 from companion.schedules.models import Attempt, Lane, Message, Status
@@ -106,10 +106,10 @@ def beats(*, now: dt.datetime) -> tuple[Beat, ...]:
 def clinics_query() -> QuerySet[Clinic, _Row]:
     """One look into an index for each clinic and lane, so that it costs the same however many messages wait."""
     return Clinic.objects.annotate(
-        answer_since=_first(_unclaimed(Lane.ANSWER), "ready_at"),
-        reminder_since=_first(_unclaimed(Lane.REMINDER), "ready_at"),
-        stranger_since=_first(_unclaimed(Lane.STRANGER), "ready_at"),
-        broadcast_since=_first(_unclaimed(Lane.BROADCAST), "ready_at"),
+        answer_since=_first(_pending(Lane.ANSWER), "ready_at"),
+        reminder_since=_first(_pending(Lane.REMINDER), "ready_at"),
+        stranger_since=_first(_pending(Lane.STRANGER), "ready_at"),
+        broadcast_since=_first(_pending(Lane.BROADCAST), "ready_at"),
         attempted_at=_first(_ended(), "-ended_at"),
         marked_since=_first(Mark.objects.filter(clinic=OuterRef("pk")), "created_at"),
     ).values_list(
@@ -128,7 +128,6 @@ def clinics_query() -> QuerySet[Clinic, _Row]:
 
 
 def _clinics(*, sandbox: bool) -> tuple[Sending, ...]:
-    held = _held()
     return tuple(
         Sending(
             clinic=clinic,
@@ -137,8 +136,8 @@ def _clinics(*, sandbox: bool) -> tuple[Sending, ...]:
             paused=paused_at is not None,
             closed_why=why or "",
             closed_until=until,
-            reminder_since=_earliest(reminder, held.get((clinic, True))),
-            other_since=_earliest(answer, stranger, broadcast, held.get((clinic, False))),
+            reminder_since=reminder,
+            other_since=_earliest(answer, stranger, broadcast),
             attempted_at=attempted_at,
             marked_since=marked,
         )
@@ -148,8 +147,8 @@ def _clinics(*, sandbox: bool) -> tuple[Sending, ...]:
     )
 
 
-def _unclaimed(lane: Lane) -> QuerySet[Message]:
-    return Message.objects.filter(clinic=OuterRef("pk"), lane=lane, status=Status.PENDING, lease_until__isnull=True)
+def _pending(lane: Lane) -> QuerySet[Message]:
+    return Message.objects.filter(clinic=OuterRef("pk"), lane=lane, status=Status.PENDING)
 
 
 def _ended() -> QuerySet[Attempt]:
@@ -158,21 +157,6 @@ def _ended() -> QuerySet[Attempt]:
 
 def _first(rows: "QuerySet[Message] | QuerySet[Attempt] | QuerySet[Mark]", column: str) -> Subquery:
     return Subquery(rows.order_by(column).values(column.lstrip("-"))[:1], output_field=DateTimeField(null=True))
-
-
-def _held() -> dict[tuple[uuid.UUID, bool], dt.datetime]:
-    """By clinic, and whether they are reminders: since when the oldest of the claimed ones is ready. They are few."""
-    rows = (
-        Message.objects.filter(lease_until__isnull=False, status=Status.PENDING)
-        .order_by()
-        .values_list("clinic_id", "lane")
-        .annotate(since=Min("ready_at"))
-    )
-    found: dict[tuple[uuid.UUID, bool], dt.datetime] = {}
-    for clinic, lane, since in rows:
-        key = (clinic, lane == Lane.REMINDER)
-        found[key] = min(since, found.get(key, since))
-    return found
 
 
 def _earliest(*moments: dt.datetime | None) -> dt.datetime | None:

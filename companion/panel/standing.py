@@ -77,8 +77,9 @@ def narrow(found: QuerySet[Message], clinic: Clinic, standing: Standing, *, now:
         case Standing.NEXT_HOUR:
             return found.filter(status=Status.PENDING, due_at__gt=now, due_at__lte=now + dt.timedelta(hours=1))
         case Standing.ON_WIRE:
-            # By messages_leased: few are.
-            return found.filter(status=Status.PENDING, lease_until__isnull=False, open_attempt_id__isnull=False)
+            # By attempts_by_end, in which those that have no end yet are together: few are.
+            begun = Attempt.objects.filter(clinic=clinic, ended_at__isnull=True).values("message")
+            return found.filter(status=Status.PENDING, open_attempt_id__isnull=False, id__in=begun)
         case Standing.SENT_TODAY | Standing.SENT_24H:
             since = _since(clinic, standing, now)
             return found.filter(status=Status.SENT, due_at__gte=since - LATEST_END, sent_at__gte=since)

@@ -16,6 +16,7 @@ from django.db.models import Q, QuerySet
 from companion.clinics.keys import new_id
 from companion.schedules import sql
 from companion.schedules.models import AttemptOutcome, IfUnknown, Message, Status
+from companion.schedules.queue import FREE
 from companion.schedules.reasons import Reason
 
 CANCELLING = frozenset({Reason.BY_PERSON, Reason.SCHEDULE_ENDED, Reason.PATIENT_LEFT})
@@ -98,16 +99,19 @@ WHERE schedules_message.id = r.message AND schedules_message.lease_token = r.lea
   AND schedules_message.status = 'pending' AND schedules_message.open_attempt_id IS NULL
 """
 
+# By the index of ends, in which those that have none yet are together.
 _CLOSE_UNKNOWN = """
-UPDATE schedules_attempt SET outcome = 'unknown', ended_at = %s, note = 'its lease ran out'
-WHERE outcome = '' AND id IN (
-    SELECT open_attempt_id FROM schedules_message
-    WHERE lease_until < %s AND status = 'pending' AND open_attempt_id IS NOT NULL
+UPDATE schedules_attempt SET outcome = 'unknown', ended_at = {now}, note = 'its lease ran out'
+WHERE clinic_id IN (SELECT id FROM clinics_clinic) AND ended_at IS NULL AND outcome = '' AND EXISTS (
+    SELECT 1 FROM schedules_message m
+    WHERE m.id = schedules_attempt.message_id AND m.open_attempt_id = schedules_attempt.id
+      AND m.lease_until < {now} AND m.status = 'pending'
 )
+RETURNING message_id, id
 """
 
 # Resend, once at most, is the Schedule's wish; anything else whose outcome is unknown waits for a person.
-_RESCUE_BEGUN = """
+_RESCUE = """
 UPDATE schedules_message
 SET status = CASE WHEN if_unknown = 'resend' AND resends = 0 THEN 'pending' ELSE 'failed' END,
     reason = CASE WHEN if_unknown = 'resend' AND resends = 0 THEN '' ELSE 'outcome_unknown' END,
@@ -115,17 +119,14 @@ SET status = CASE WHEN if_unknown = 'resend' AND resends = 0 THEN 'pending' ELSE
     ready_at = CASE WHEN if_unknown = 'resend' AND resends = 0 THEN {now} ELSE ready_at END,
     resends = CASE WHEN if_unknown = 'resend' THEN 1 ELSE resends END,
     lease_token = NULL, lease_until = NULL, open_attempt_id = NULL
-WHERE lease_until < {now} AND status = 'pending' AND open_attempt_id IS NOT NULL
-"""
-
-_RESCUE_CLAIMED = """
-UPDATE schedules_message SET lease_token = NULL, lease_until = NULL
-WHERE lease_until < %s AND status = 'pending' AND open_attempt_id IS NULL
+FROM r
+WHERE schedules_message.id = r.message AND schedules_message.open_attempt_id = r.attempt
+  AND schedules_message.status = 'pending'
 """
 
 _EXPIRE = """
 UPDATE schedules_message
-SET status = 'failed', ended_at = {now}, reason = CASE
+SET status = 'failed', ended_at = {now}, lease_token = NULL, lease_until = NULL, reason = CASE
     WHEN EXISTS (SELECT 1 FROM clinics_bot b WHERE b.clinic_id = schedules_message.clinic_id
                  AND b.closed_why = 'unauthorized') THEN 'bot_unauthorized'
     WHEN EXISTS (SELECT 1 FROM patients_patient p WHERE p.id = schedules_message.patient_id
@@ -136,9 +137,9 @@ SET status = 'failed', ended_at = {now}, reason = CASE
     ELSE 'too_late' END
 WHERE id IN (
     SELECT id FROM schedules_message
-    WHERE status = 'pending' AND late_at <= {now} AND lease_until IS NULL
+    WHERE late_at <= {now} AND {free}
     ORDER BY late_at LIMIT {limit} {skip_locked}
-) AND status = 'pending' AND lease_until IS NULL
+) AND {free}
 """
 
 _RECORD_ROWS = {
@@ -187,19 +188,23 @@ def end(ends: Sequence[Ended], *, now: dt.datetime) -> None:
     sql.run(statement, (parameter, sql.instant(now)))
 
 
-def rescue(*, now: dt.datetime) -> tuple[int, int]:
-    """Takes expired leases back: (begun ones, which are unknown or resent; claimed ones, pending again)."""
+def rescue(*, now: dt.datetime) -> int:
+    """Closes as unknown what was begun and whose lease ran out, and ends or resends its Messages; how many."""
     at = sql.instant(now)
-    sql.run(_CLOSE_UNKNOWN, (at, at))
-    begun = sql.changed(_RESCUE_BEGUN.format(now="%s"), (at, at, at))
-    return begun, sql.changed(_RESCUE_CLAIMED, (at,))
+    closed = sql.run(_CLOSE_UNKNOWN.format(now="%s"), (at, at))
+    if not closed:
+        return 0
+    rows = [{"message": sql.as_uuid(message), "attempt": sql.as_uuid(attempt)} for message, attempt in closed]
+    (statement,) = sql.with_rows({"message": "uuid", "attempt": "uuid"}, _RESCUE.format(now="%s"))
+    return sql.changed(statement, (sql.parameter(rows), at, at))
 
 
 def expire(*, now: dt.datetime, limit: int) -> int:
     """Fails, at most `limit` at a time, what nobody holds and could not leave within its `late_after`."""
-    statement = _EXPIRE.format(now="%s", limit="%s", skip_locked=sql.locking("FOR UPDATE SKIP LOCKED"))
+    skip_locked = sql.locking("FOR UPDATE SKIP LOCKED")
+    statement = _EXPIRE.format(now="%s", free=FREE, limit="%s", skip_locked=skip_locked)
     at = sql.instant(now)
-    return sql.changed(statement, (at, at, limit))
+    return sql.changed(statement, (at, at, at, limit, at))
 
 
 def move(messages: QuerySet[Message], **columns: object) -> int:

@@ -177,7 +177,8 @@ class Message(models.Model):
 
     `due_at` is the promise that people see; `ready_at` is when the next try may begin (later than due_at after a
     transient failure); at `late_at` it is too late. A lease (`lease_token`, `lease_until`) is a Dispatcher's hold on
-    a pending row; `open_attempt_id` is set from the begin of an Attempt to its end.
+    a pending row; `open_attempt_id` is set from the begin of an Attempt to its end. These three are in no index, so
+    that PostgreSQL changes none when they change (its "heap-only tuples", for which the table's pages leave room).
     """
 
     id = models.UUIDField(primary_key=True, default=new_id)
@@ -242,11 +243,8 @@ class Message(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["clinic", "lane", "ready_at", "id"],
-                name="messages_to_claim",
-                condition=Q(status="pending", lease_until__isnull=True),
+                fields=["clinic", "lane", "ready_at", "id"], name="messages_in_line", condition=Q(status="pending")
             ),
-            models.Index(fields=["lease_until"], name="messages_leased", condition=Q(lease_until__isnull=False)),
             models.Index(fields=["late_at"], name="messages_to_expire", condition=Q(status="pending")),
             models.Index(fields=["answer_by"], name="messages_unanswered", condition=Q(answer_by__isnull=False)),
             models.Index(fields=["clinic", "due_at", "id"], name="messages_by_due"),

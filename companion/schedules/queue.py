@@ -1,8 +1,8 @@
 """The queue as the Dispatcher works it off: named statements that claim, look, begin and give back.
 
-None of them changes a status (lifecycle.py does). A lease is columns on a pending row; an index named
-`messages_to_claim` holds just the rows that nobody holds, so that a claim costs the same at a thousand and at a
-million Messages. All run inside the caller's transaction.
+None of them changes a status (lifecycle.py does). A lease is columns on a pending row, in no index. The index
+`messages_in_line` holds what is pending in the order in which it goes; who claims steps over the few that others hold,
+so that a claim costs the same at a thousand and at a million Messages. All run inside the caller's transaction.
 """
 
 import datetime as dt
@@ -14,13 +14,16 @@ import msgspec
 
 from companion.schedules import sql
 
+FREE = "status = 'pending' AND open_attempt_id IS NULL AND (lease_until IS NULL OR lease_until <= %s)"
+"""That nobody holds it. A lease that is over is nobody's: so a dead Dispatcher's Messages come to the next."""
+
 _CLAIM = """
 UPDATE schedules_message SET lease_token = %s, lease_until = %s
 WHERE id IN (
     SELECT id FROM schedules_message
-    WHERE clinic_id = %s AND lane = %s AND ready_at <= %s AND status = 'pending' AND lease_until IS NULL
+    WHERE clinic_id = %s AND lane = %s AND ready_at <= %s AND {free}
     ORDER BY ready_at LIMIT %s {skip_locked}
-) AND status = 'pending' AND lease_until IS NULL
+) AND {free}
 RETURNING {columns}
 """
 
@@ -28,11 +31,16 @@ _NEXT_READY = """
 SELECT min(ready_at) FROM (
     SELECT (
         SELECT ready_at FROM schedules_message
-        WHERE clinic_id = %s AND lane = lanes.lane AND status = 'pending' AND lease_until IS NULL
+        WHERE clinic_id = %s AND lane = lanes.lane AND {free}
         ORDER BY ready_at LIMIT 1
     ) AS ready_at
     FROM (SELECT 0 AS lane UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3) AS lanes
 ) AS firsts
+"""
+
+_LEASE_END = """
+SELECT min(lease_until) FROM schedules_message
+WHERE clinic_id = %s AND lane IN (0, 1, 2, 3) AND ready_at <= %s AND status = 'pending' AND open_attempt_id IS NULL
 """
 
 _INSERT_ATTEMPTS = """
@@ -97,11 +105,19 @@ class Back(msgspec.Struct, frozen=True, gc=False):
 
 
 def claim(
-    clinic: uuid.UUID, lane: int, *, ready_before: dt.datetime, limit: int, lease: uuid.UUID, until: dt.datetime
+    clinic: uuid.UUID,
+    lane: int,
+    *,
+    now: dt.datetime,
+    ready_before: dt.datetime,
+    limit: int,
+    lease: uuid.UUID,
+    until: dt.datetime,
 ) -> list[Claimed]:
     """Takes the Messages of one lane that are ready by then, soonest first, and returns what it got."""
-    parameters = (sql.key(lease), sql.instant(until), sql.key(clinic), lane, sql.instant(ready_before), limit)
-    found = sql.run(_claim(), parameters)
+    at = sql.instant(now)
+    line = (sql.key(clinic), lane, sql.instant(ready_before), at, limit, at)
+    found = sql.run(_claim(), (sql.key(lease), sql.instant(until), *line))
     return _CLAIMED.decode(f"[{','.join(str(one) for (one,) in found)}]")
 
 
@@ -111,12 +127,22 @@ _CLAIMED = msgspec.json.Decoder(list[Claimed])
 @cache
 def _claim() -> str:
     one = sql.nested(f"id, lane, {sql.instant_out('ready_at')}, lease_token")
-    return _CLAIM.format(columns=f"CAST({one} AS text)", skip_locked=sql.locking("FOR UPDATE SKIP LOCKED"))
+    skip_locked = sql.locking("FOR UPDATE SKIP LOCKED")
+    return _CLAIM.format(columns=f"CAST({one} AS text)", free=FREE, skip_locked=skip_locked)
 
 
-def next_ready(clinic: uuid.UUID) -> dt.datetime | None:
+def next_ready(clinic: uuid.UUID, *, now: dt.datetime) -> dt.datetime | None:
     """When the next unclaimed Message of this clinic is ready; four index look-ups."""
-    found = sql.run(_NEXT_READY, (sql.key(clinic),))[0][0]
+    return _first(_NEXT_READY.format(free=FREE), sql.key(clinic), sql.instant(now))
+
+
+def next_lease_end(clinic: uuid.UUID, *, ready_before: dt.datetime) -> dt.datetime | None:
+    """When the first lease ends of what is ready by then and claimed. To be asked when all of that is claimed."""
+    return _first(_LEASE_END, sql.key(clinic), sql.instant(ready_before))
+
+
+def _first(statement: str, *parameters: object) -> dt.datetime | None:
+    found = sql.run(statement, parameters)[0][0]
     return None if found is None else sql.as_instant(found)
 
 

@@ -7,6 +7,7 @@ anew, a whole one stays. Not for a table that the same migration makes.
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations import AddConstraint, AddIndex, RemoveIndex
+from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
 
@@ -52,6 +53,26 @@ class RemoveIndexOnline(RemoveIndex):
             _drop(schema_editor, str(self.name))
         else:
             super().database_forwards(app_label, schema_editor, from_state, to_state)
+
+
+class LeaveRoom(Operation):
+    """On PostgreSQL, new pages of the model's table are filled by half: a row whose unindexed columns change then stays
+    in its page, and no index hears of it (PostgreSQL, "Heap-Only Tuples"). What is written already stays as it is."""
+
+    reversible = True
+
+    def __init__(self, model_name: str) -> None:
+        self.model_name = model_name
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """The models don't know of it."""
+
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        if schema_editor.connection.vendor == "postgresql":
+            table = to_state.apps.get_model(app_label, self.model_name)._meta.db_table
+            schema_editor.execute(f"ALTER TABLE {schema_editor.quote_name(table)} SET (fillfactor = 50)", params=None)
 
 
 def _make(schema_editor: BaseDatabaseSchemaEditor, name: str, statement: str) -> None:

@@ -51,7 +51,7 @@ def begun(bot: Bot, now: dt.datetime = NOW) -> Round:
         claimed = [
             one
             for lane in Lane.values
-            for one in queue.claim(bot.clinic_id, lane, ready_before=now, limit=100, lease=lease, until=until)
+            for one in queue.claim(bot.clinic_id, lane, now=now, ready_before=now, limit=100, lease=lease, until=until)
         ]
         candidates = [Candidate(one.id, one.lease, new_id()) for one in claimed]
         return begin_round(bot.id, candidates, Limits(per_second=10_000, chat_gap=dt.timedelta()), now=now)

@@ -40,7 +40,7 @@ def hand_in(conclusion: Conclusion) -> Conclusion:
 
     async def heard() -> Conclusion:
         ledger = Ledger(nullcontext)
-        results = Results(ledger, in_order=True)
+        results = Results(ledger)
         written: asyncio.Future[Conclusion] = asyncio.get_running_loop().create_future()
         ledger.start()
         watch = asyncio.create_task(results.watch())

@@ -160,4 +160,4 @@ def test_the_oldest_waiting_message_is_found_by_its_index() -> None:
 
     plan = facts.clinics_query().explain()
 
-    assert plan.count("messages_to_claim") == len(Lane)
+    assert plan.count("messages_in_line") == len(Lane)

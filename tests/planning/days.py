@@ -38,7 +38,9 @@ def deliver(bot: Bot, *, now: dt.datetime) -> list[Begun]:
     for lane in (Lane.REMINDER, Lane.BROADCAST):
         lease = new_id()
         with transaction.atomic():
-            claimed = queue.claim(bot.clinic_id, lane, ready_before=now, limit=_MANY, lease=lease, until=now + _LEASE)
+            claimed = queue.claim(
+                bot.clinic_id, lane, now=now, ready_before=now, limit=_MANY, lease=lease, until=now + _LEASE
+            )
         held = [Candidate(one.id, one.lease, lifecycle.fresh_attempt()) for one in claimed]
         while held:
             with transaction.atomic():

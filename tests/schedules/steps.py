@@ -19,7 +19,7 @@ LEASE = dt.timedelta(seconds=60)
 def claim(clinic: Clinic, *, now: dt.datetime, lane: int = Lane.REMINDER, limit: int = 10) -> list[Claimed]:
     """Claims what is ready."""
     with transaction.atomic():
-        return queue.claim(clinic.id, lane, ready_before=now, limit=limit, lease=new_id(), until=now + LEASE)
+        return queue.claim(clinic.id, lane, now=now, ready_before=now, limit=limit, lease=new_id(), until=now + LEASE)
 
 
 def begin(claimed: Claimed, *, now: dt.datetime) -> Candidate | None:

@@ -230,9 +230,25 @@ def test_what_waited_for_consent_in_vain_says_so() -> None:
 
 def test_what_a_dispatcher_holds_does_not_expire_under_its_hands() -> None:
     message = a_due_message(due_at=NOW)
-    steps.claim(message.clinic, now=NOW)
+    steps.claim(message.clinic, now=message.late_at - SECOND)
 
     assert steps.expire(now=message.late_at) == 0
+
+
+def test_what_a_dead_dispatcher_held_is_too_late_when_its_lease_is_over() -> None:
+    message = a_due_message(due_at=NOW)
+    steps.claim(message.clinic, now=NOW)
+
+    assert steps.expire(now=message.late_at) == 1
+    assert steps.fresh(message).reason == Reason.TOO_LATE
+
+
+def test_what_a_dead_dispatcher_held_is_claimed_when_its_lease_is_over() -> None:
+    message = a_due_message(due_at=NOW)
+    steps.claim(message.clinic, now=NOW)
+
+    assert steps.claim(message.clinic, now=NOW + steps.LEASE - SECOND) == []
+    assert [one.id for one in steps.claim(message.clinic, now=NOW + steps.LEASE)] == [message.id]
 
 
 def test_each_reason_has_a_sentence_that_says_what_to_do() -> None:

@@ -20,11 +20,11 @@ from companion.patients.models import Patient
 from companion.planning import ahead
 from companion.schedules import days, letters, lifecycle, queries, queue
 from companion.schedules.lifecycle import Record
-from companion.schedules.models import AttemptOutcome, Lane, Message, Recipient, Schedule, Status, Version
+from companion.schedules.models import Attempt, AttemptOutcome, Lane, Message, Recipient, Schedule, Status, Version
 from companion.schedules.queries import MessageFilter, Order
 from companion.schedules.queue import Back, Begin, Candidate
 from companion.schedules.reasons import Reason
-from tests.builders import NOW, a_clinic, a_patient, a_schedule
+from tests.builders import NOW, a_clinic, a_patient, a_schedule, an_attempt
 
 pytestmark = pytest.mark.django_db
 _MESSAGES, _PATIENTS = 10_000, 500
@@ -132,7 +132,15 @@ def _filled() -> Clinic:
         _message(number, patients[number % _PATIENTS], schedules[number % 20], versions[number % 20])
         for number in range(_MESSAGES)
     )
+    Attempt.objects.bulk_create(_attempt(message) for message in Message.objects.exclude(status=Status.PENDING))
     return clinic
+
+
+def _attempt(message: Message) -> Attempt:
+    return Attempt(
+        clinic_id=message.clinic_id, message=message, number=1, began_at=message.due_at, ended_at=message.due_at,
+        outcome=AttemptOutcome.SENT, text="Take your tablet.", telegram_id=1,
+    )  # fmt: skip
 
 
 def _message(number: int, patient: Patient, schedule: Schedule, version: Version) -> Message:
@@ -150,7 +158,7 @@ def _message(number: int, patient: Patient, schedule: Schedule, version: Version
 
 
 def _emptied(clinic: Clinic) -> None:
-    for model in (Message, Recipient, Version, Schedule, Patient):
+    for model in (Attempt, Message, Recipient, Version, Schedule, Patient):
         model._default_manager.filter(clinic=clinic).delete()
     clinic.delete()
 
@@ -167,21 +175,25 @@ def a_page_of(clinic: Clinic, wanted: MessageFilter, order: Order = "due_at") ->
     return plans_of(lambda: [queries.page(found, order=order, after=cursor, limit=10) for cursor in (None, first.next)])
 
 
-def test_a_claim_goes_by_the_index_of_what_nobody_holds(clinic: Clinic) -> None:
+def test_a_claim_goes_along_the_line(clinic: Clinic) -> None:
     plans = plans_of(
         lambda: queue.claim(
-            clinic.id, Lane.REMINDER, ready_before=NOW + _MINUTE, limit=60, lease=new_id(), until=NOW + _MINUTE
+            clinic.id, Lane.REMINDER, now=NOW, ready_before=NOW + _MINUTE, limit=60, lease=new_id(), until=NOW + _MINUTE
         )
     )
 
-    assert plans.all_by("messages_to_claim")
+    assert plans.all_by("messages_in_line")
     assert not plans.read_all_messages()
 
 
-def test_the_next_ready_message_is_the_first_of_the_index_of_what_nobody_holds(clinic: Clinic) -> None:
-    plans = plans_of(lambda: queue.next_ready(clinic.id))
+def test_the_next_to_claim_is_found_along_the_line(clinic: Clinic) -> None:
+    def ask() -> None:
+        queue.next_ready(clinic.id, now=NOW)
+        queue.next_lease_end(clinic.id, ready_before=NOW)
 
-    assert plans.all_by("messages_to_claim")
+    plans = plans_of(ask)
+
+    assert plans.all_by("messages_in_line")
     assert not plans.read_all_messages()
     assert not plans.sort()
 
@@ -211,10 +223,18 @@ def test_outcomes_are_written_to_messages_found_by_their_ids(clinic: Clinic) -> 
     assert not plans_of(write).read_all_messages()
 
 
-def test_expired_leases_are_found_by_the_index_of_leases(clinic: Clinic) -> None:
-    plans = plans_of(lambda: lifecycle.rescue(now=NOW + _MINUTE))
+def test_what_was_begun_and_never_closed_is_found_by_the_index_of_attempts_ends(clinic: Clinic) -> None:
+    for message in held(clinic):
+        attempt = an_attempt(message, ended_at=None, outcome="")
+        Message.objects.filter(pk=message.pk).update(open_attempt_id=attempt.id)
 
-    assert plans.all_by("messages_leased")
+    def rescue() -> None:
+        assert lifecycle.rescue(now=NOW + _MINUTE) == _HELD
+
+    plans = plans_of(rescue)
+
+    assert "attempts_by_end" in plans.texts[0]
+    assert len(plans.texts) == 2
     assert not plans.read_all_messages()
 
 
