@@ -186,6 +186,18 @@ def test_a_claim_goes_along_the_line(clinic: Clinic) -> None:
     assert not plans.read_all_messages()
 
 
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL writes a row's index entries anew")
+def test_a_claim_and_a_begin_change_no_index_and_find_room_in_the_page() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexdef FROM pg_indexes WHERE tablename = 'schedules_message'")
+        indexes = [str(row[0]) for row in cursor.fetchall()]
+        cursor.execute("SELECT reloptions FROM pg_class WHERE relname = 'schedules_message'")
+        assert cursor.fetchone() == (["fillfactor=50"],)
+
+    changed = ("lease_token", "lease_until", "open_attempt_id", "tries")
+    assert not [index for index in indexes if any(column in index for column in changed)]
+
+
 def test_the_next_to_claim_is_found_along_the_line(clinic: Clinic) -> None:
     def ask() -> None:
         queue.next_ready(clinic.id, now=NOW)
