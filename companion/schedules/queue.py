@@ -13,6 +13,7 @@ from functools import cache
 import msgspec
 
 from companion.schedules import sql
+from companion.schedules.models import Lane
 
 FREE = "status = 'pending' AND open_attempt_id IS NULL AND (lease_until IS NULL OR lease_until <= %s)"
 """That nobody holds it. A lease that is over is nobody's: so a dead Dispatcher's Messages come to the next."""
@@ -34,13 +35,13 @@ SELECT min(ready_at) FROM (
         WHERE clinic_id = %s AND lane = lanes.lane AND {free}
         ORDER BY ready_at LIMIT 1
     ) AS ready_at
-    FROM (SELECT 0 AS lane UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3) AS lanes
+    FROM ({lanes}) AS lanes
 ) AS firsts
 """
 
 _LEASE_END = """
 SELECT min(lease_until) FROM schedules_message
-WHERE clinic_id = %s AND lane IN (0, 1, 2, 3) AND ready_at <= %s AND status = 'pending' AND open_attempt_id IS NULL
+WHERE clinic_id = %s AND lane IN ({lanes}) AND ready_at <= %s AND status = 'pending' AND open_attempt_id IS NULL
 """
 
 _INSERT_ATTEMPTS = """
@@ -132,13 +133,15 @@ def _claim() -> str:
 
 
 def next_ready(clinic: uuid.UUID, *, now: dt.datetime) -> dt.datetime | None:
-    """When the next unclaimed Message of this clinic is ready; four index look-ups."""
-    return _first(_NEXT_READY.format(free=FREE), sql.key(clinic), sql.instant(now))
+    """When the next unclaimed Message of this clinic is ready; an index look-up for each lane."""
+    lanes = " UNION ALL ".join(f"SELECT {lane} AS lane" for lane in Lane.values)
+    return _first(_NEXT_READY.format(lanes=lanes, free=FREE), sql.key(clinic), sql.instant(now))
 
 
 def next_lease_end(clinic: uuid.UUID, *, ready_before: dt.datetime) -> dt.datetime | None:
     """When the first lease ends of what is ready by then and claimed. To be asked when all of that is claimed."""
-    return _first(_LEASE_END, sql.key(clinic), sql.instant(ready_before))
+    lanes = ", ".join(str(lane) for lane in Lane.values)
+    return _first(_LEASE_END.format(lanes=lanes), sql.key(clinic), sql.instant(ready_before))
 
 
 def _first(statement: str, *parameters: object) -> dt.datetime | None:
