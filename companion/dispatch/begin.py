@@ -4,7 +4,7 @@ import datetime as dt
 import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from companion.clinics.models import Closed
@@ -14,9 +14,9 @@ from companion.planning import series
 from companion.schedules import buttons, lifecycle, queue, sql, text
 from companion.schedules.buttons import Button, Rows
 from companion.schedules.last_look import End, Go, Verdict, Wait, last_look
-from companion.schedules.letters import Letter, look
+from companion.schedules.letters import Letter, look, look_again
 from companion.schedules.models import Version
-from companion.schedules.queue import Back, Begin, Candidate
+from companion.schedules.queue import Begin, Later, Place, Places
 from companion.schedules.reasons import Reason
 from companion.telegram.discreet import Discreet
 
@@ -26,6 +26,7 @@ LOOKAHEAD = dt.timedelta(milliseconds=10)
 _Mornings = dict[tuple[uuid.UUID, str, dt.datetime], dt.datetime | None]
 """By schedule, zone and the end of quiet hours: when what waited for that end may go; None: it is left out."""
 _GONE = dt.timedelta(seconds=5)
+_HELD_UP = dt.timedelta(milliseconds=50)
 _BOT = "SELECT next_slot_at, closed_until, closed_why FROM clinics_bot WHERE id = %s {lock}"
 _TAKE_SLOTS = "UPDATE clinics_bot SET next_slot_at = %s WHERE id = %s"
 
@@ -46,59 +47,98 @@ class Begun(Discreet, frozen=True, gc=False):
     hidden = frozenset({"text", "buttons"})
 
     bot: uuid.UUID
-    candidate: Candidate
+    attempt: uuid.UUID
     letter: Letter
     chat: int
     text: str
     buttons: Rows | None
     slot: dt.datetime
 
+    @property
+    def message(self) -> uuid.UUID:
+        """The Message's id."""
+        return self.letter.message
+
+
+@dataclass(slots=True)
+class Round:
+    """What is to begin together, if it is there. Carried out by the ledger, perhaps twice."""
+
+    bot: uuid.UUID
+    clinic: uuid.UUID
+    attempts: Sequence[uuid.UUID]
+    """The ids that its Attempts will have: as many as may begin."""
+    places: Places
+    limits: Limits
+    lease_seconds: float
+    again: bool = False
+    """Whether it was carried out before, and nobody knows whether that was committed."""
+
 
 @dataclass(frozen=True, slots=True)
-class Round:
-    """What came of one round of beginning."""
+class Done:
+    """What came of a round."""
 
     begun: tuple[Begun, ...]
-    settled: frozenset[uuid.UUID]
-    """Messages that are no longer held: begun, ended, given back, or someone else's."""
     next_slot: dt.datetime
-    closed_until: dt.datetime | None
-    closed_why: str
-    back_at: dt.datetime | None = None
-    """When the first of those given back wants to be looked at again."""
+    places: Places
+    """From where on the next round may look."""
+    next_ready: dt.datetime | None
+    """When there is more to begin, for all that is known now; None: no more is planned."""
+    closed_until: dt.datetime | None = None
+    closed_why: str = ""
 
 
-def begin_round(bot: uuid.UUID, candidates: Sequence[Candidate], limits: Limits, *, now: dt.datetime) -> Round:
-    """Begins as many of the candidates, in their order, as the bot has free slots for at once."""
-    row = _bot(bot)
+def begin_round(one: Round, *, now: dt.datetime) -> Done:
+    """Begins what is first in line and may go, as much as the bot has free slots for at once."""
+    if one.again and (begun := _begun_before(one, now)):
+        return Done(begun, now, {}, now)
+    one.again = True
+    row = _bot(one.bot)
     if row is None:
-        return Round((), frozenset(), now, now + _GONE, Closed.CIRCUIT)
+        return Done((), now, {}, now, now + _GONE, Closed.CIRCUIT)
     next_slot_at, closed_until, closed_why = row
     if closed_why == Closed.UNAUTHORIZED or (closed_until and closed_until > now):
-        return Round((), frozenset(), now, closed_until, closed_why)
-    free = pace.slots(next_slot_at, now=now, until=now + LOOKAHEAD, rate=limits.per_second, most=len(candidates))
-    if not free and next_slot_at:
-        return Round((), frozenset(), next_slot_at, None, "")
-    letters = {one.message: one for one in look(candidates, now=now)}
-    begun, begins, backs, ends = _judge(bot, candidates, letters, free, now, limits)
-    queue.begin(begins)
-    queue.give_back(backs)
-    lifecycle.end(ends, now=now)
+        return Done((), now, {}, now, closed_until, closed_why)
+    most = len(one.attempts)
+    free = pace.slots(next_slot_at, now=now, until=now + LOOKAHEAD, rate=one.limits.per_second, most=most)
+    if not free:
+        return Done((), next_slot_at or now, one.places, now)
+    letters = look(one.clinic, one.places, len(free), now=now)
+    judged = _judge(one, letters, free, now)
+    queue.begin(judged.begins, lease_until=now + dt.timedelta(seconds=one.lease_seconds))
+    queue.put_off(judged.laters)
+    lifecycle.end(judged.ends, now=now)
     next_slot = next_slot_at or now
-    if begun:
-        next_slot = pace.after(max(one.slot for one in begun), limits.per_second)
-        sql.run(_TAKE_SLOTS, (sql.instant(next_slot), sql.key(bot)))
-    kept = {one.message for one in candidates if one.message in letters}
-    kept -= {one.candidate.message for one in begun} | {one.message for one in backs} | {one.message for one in ends}
-    settled = frozenset({one.message for one in candidates} - kept)
-    back_at = min((one.ready_at for one in backs if one.ready_at), default=None)
-    return Round(tuple(begun), settled, next_slot, None, "", back_at)
+    if judged.begun:
+        next_slot = pace.after(judged.begun[-1].slot, one.limits.per_second)
+        sql.run(_TAKE_SLOTS, (sql.instant(next_slot), sql.key(one.bot)))
+    if len(letters) < len(free):
+        return Done(tuple(judged.begun), next_slot, {}, _next_ready(one.clinic, now=now, found=bool(letters)))
+    places = one.places | {letter.looked.lane: Place(letter.looked.ready_at, letter.message) for letter in letters}
+    return Done(tuple(judged.begun), next_slot, places, now)
+
+
+def _begun_before(one: Round, now: dt.datetime) -> tuple[Begun, ...]:
+    """What this round has begun, and was not heard of: its connection was cut at the commit."""
+    found = []
+    for letter in look_again(one.attempts, now=now):
+        if letter.begun_by and letter.looked.chat_last_at:
+            # The newest Attempt to the chat is this one, and began_at is its slot.
+            found.append(_begun(one.bot, letter.begun_by, letter.looked.chat_last_at, letter))
+    return tuple(begun for begun in found if begun)
+
+
+def _next_ready(clinic: uuid.UUID, *, now: dt.datetime, found: bool) -> dt.datetime | None:
+    at = queue.next_ready(clinic)
+    # What is ready and was not found is being changed by somebody.
+    return at if at is None or found else max(at, now + _HELD_UP)
 
 
 def begin_later(begun: Begun, limits: Limits, *, now: dt.datetime) -> dt.datetime:
     """A new slot for an Attempt that missed its own; its chat's second counts from there."""
     slot = take_slot(begun.bot, limits, now=now)
-    sql.run(_BEGIN_LATER, (sql.instant(slot), sql.key(begun.candidate.attempt)))
+    sql.run(_BEGIN_LATER, (sql.instant(slot), sql.key(begun.attempt)))
     return slot
 
 
@@ -110,46 +150,45 @@ def take_slot(bot: uuid.UUID, limits: Limits, *, now: dt.datetime) -> dt.datetim
     return slot
 
 
-def _judge(
-    bot: uuid.UUID,
-    candidates: Sequence[Candidate],
-    letters: dict[uuid.UUID, Letter],
-    free: list[dt.datetime],
-    now: dt.datetime,
-    limits: Limits,
-) -> tuple[list[Begun], list[Begin], list[Back], list[lifecycle.Ended]]:
-    """Each candidate's verdict; one chat gets at most one message in a round."""
-    begun: list[Begun] = []
-    begins: list[Begin] = []
-    backs: list[Back] = []
-    ends: list[lifecycle.Ended] = []
-    slots = iter(free)
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What a round writes down."""
+
+    begun: list[Begun] = field(default_factory=list)
+    begins: list[Begin] = field(default_factory=list)
+    laters: list[Later] = field(default_factory=list)
+    ends: list[lifecycle.Ended] = field(default_factory=list)
+
+
+def _judge(one: Round, letters: Sequence[Letter], free: Sequence[dt.datetime], now: dt.datetime) -> _Judged:
+    """Each letter's verdict; one chat gets at most one message in a round."""
+    judged = _Judged()
+    slots = iter(zip(one.attempts, free, strict=False))
     chats: set[int] = set()
     mornings: _Mornings = {}
-    for one in candidates:
-        letter = letters.get(one.message)
-        if letter is None:
-            continue  # someone was faster: cancelled, edited, replanned, or the lease is over
-        verdict = _verdict(letter, chats, now, limits, mornings)
+    for letter in letters:
+        verdict = _verdict(letter, chats, now, one.limits, mornings)
         if isinstance(verdict, End):
-            ends.append(lifecycle.Ended(one.message, one.lease, verdict.reason))
+            judged.ends.append(lifecycle.Ended(letter.message, verdict.reason))
         elif isinstance(verdict, Wait):
-            backs.append(_back(one, letter, verdict))
-        elif (slot := next(slots, None)) is not None:
-            words, chat = _words(letter, slot), _chat(letter)
-            if words is None:
-                ends.append(lifecycle.Ended(one.message, one.lease, Reason.REJECTED))
-                continue
-            chats.add(chat)
-            begun.append(Begun(bot, one, letter, chat, words, _buttons(letter), slot))
-            if not letter.begun_already:
-                begins.append(Begin(one.message, one.attempt, slot, seal(words, "schedules.Attempt.text").hex(), chat))
-    return begun, begins, backs, ends
+            judged.laters.append(_later(letter, verdict))
+        elif (begun := _begun(one.bot, *next(slots), letter)) is None:
+            judged.ends.append(lifecycle.Ended(letter.message, Reason.REJECTED))
+        else:
+            chats.add(begun.chat)
+            judged.begun.append(begun)
+            sealed = seal(begun.text, "schedules.Attempt.text").hex()
+            judged.begins.append(Begin(begun.message, begun.attempt, begun.slot, sealed, begun.chat))
+    return judged
+
+
+def _begun(bot: uuid.UUID, attempt: uuid.UUID, slot: dt.datetime, letter: Letter) -> Begun | None:
+    """None where its text, filled in, is longer than Telegram takes."""
+    words = _words(letter, slot)
+    return None if words is None else Begun(bot, attempt, letter, _chat(letter), words, _buttons(letter), slot)
 
 
 def _verdict(letter: Letter, chats: set[int], now: dt.datetime, limits: Limits, mornings: _Mornings) -> Verdict:
-    if letter.begun_already:
-        return Go()
     verdict = last_look(letter.looked, now, chat_gap=limits.chat_gap)
     if isinstance(verdict, Wait) and verdict.restart and letter.avoiding and not letter.looked.by_hand:
         return _on_a_working_day(letter.avoiding, letter.looked.timezone, verdict, mornings)
@@ -167,10 +206,10 @@ def _on_a_working_day(schedule: uuid.UUID, zone: str, wait: Wait, mornings: _Mor
     return replace(wait, until=until) if until else End(Reason.TOO_LATE)
 
 
-def _back(one: Candidate, letter: Letter, wait: Wait) -> Back:
+def _later(letter: Letter, wait: Wait) -> Later:
     late_after = letter.looked.late_at - letter.looked.due_at
     until = wait.until.astimezone(dt.UTC)
-    return Back(one.message, one.lease, until, until + late_after if wait.restart else None)
+    return Later(letter.message, until, until + late_after if wait.restart else None)
 
 
 def _chat(letter: Letter) -> int:

@@ -56,8 +56,8 @@ def conclude(begun: Begun, outcome: Outcome, *, now: dt.datetime, failures: int,
         case Kind.SENT:
             within = begun.letter.answer_within
             record = Record(
-                begun.candidate.message,
-                begun.candidate.attempt,
+                begun.message,
+                begun.attempt,
                 now,
                 AttemptOutcome.SENT,
                 Status.SENT,
@@ -105,8 +105,8 @@ def _record(
 ) -> Record:
     description = outcome.description
     return Record(
-        message=begun.candidate.message,
-        attempt=begun.candidate.attempt,
+        message=begun.message,
+        attempt=begun.attempt,
         at=now,
         outcome=what,
         status=status,

@@ -31,8 +31,6 @@ class House:
 
     clock: Clock
     ledger: Ledger
-    claims: Ledger
-    """For claims: on SQLite the same one."""
     client: Client
     limits: Limits
     concurrency: int

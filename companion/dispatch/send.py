@@ -91,7 +91,7 @@ def _tell(begun: Begun, outcome: Outcome, now: dt.datetime) -> None:
         return
     log.warning(
         "an attempt did not end as sent",
-        message_id=str(begun.candidate.message),
+        message_id=str(begun.message),
         outcome=outcome.kind.value,
         reason=outcome.reason,
         error_code=outcome.error_code,

@@ -49,21 +49,17 @@ class Service:
         own = settings.COMPANION
         turn = _turn()
         self.clock = Clock(base=database_now())
-        # SQLite has one writer. PostgreSQL has many: there no large claim holds up what begins.
-        many = connection.vendor == "postgresql"
         self.ledger = Ledger(turn)
-        self.claims = Ledger(turn) if many else self.ledger
         limits = Limits(own.rate_per_second, pace.chat_gap(own.rate_per_chat))
         self.house = House(
             clock=self.clock,
             ledger=self.ledger,
-            claims=self.claims,
             client=Client(own.bot_api_url, concurrency=own.concurrency),
             limits=limits,
             concurrency=own.concurrency,
             lease_seconds=own.lease_seconds,
             wake_seconds=own.wake_seconds,
-            machine_clock=not many,
+            machine_clock=connection.vendor != "postgresql",
         )
         self.runners: dict[str, tuple[Runner, asyncio.Task[None]]] = {}
         self.planner = PlanLoop(self.clock, turn, own.wake_seconds, self._ring_from_thread)
@@ -79,8 +75,7 @@ class Service:
             loop.add_signal_handler(name, self.house.stopping.set)
         port = health_port.serve(self.health, host=settings.COMPANION.host, port=settings.COMPANION.health_port)
         heart = Heart("dispatcher", state=self.state, health_url=lambda: port.url)
-        for one in self._ledgers():
-            one.start()
+        self.ledger.start()
         self.planner.start()
         heart.start()
         log.info("the dispatcher works", database=connection.vendor, api=settings.COMPANION.bot_api_url)
@@ -89,8 +84,7 @@ class Service:
                 await self._work()
         finally:
             await asyncio.to_thread(self.planner.stop)
-            for one in self._ledgers():
-                await asyncio.to_thread(one.stop)
+            await asyncio.to_thread(self.ledger.stop)
             await asyncio.to_thread(heart.stop)
             await asyncio.to_thread(port.close)
             log.info("the dispatcher has stopped")
@@ -105,7 +99,7 @@ class Service:
                 group.create_task(clock_watch.watch(self.house, self._any_token, self._ring_runners)),
             ]
             await self.house.stopping.wait()
-            # Runners end by themselves: what is on the wire is finished, what is claimed is given back.
+            # Runners end by themselves, once what is on the wire is finished.
             self._ring()
             await asyncio.gather(*(task for _, task in self.runners.values()))
             for task in helpers:
@@ -113,24 +107,17 @@ class Service:
 
     def health(self) -> dict[str, object]:
         """What GET /health answers."""
-        waits = next((one.trouble for one in self._ledgers() if one.trouble), None)
-        trouble = waits or self.house.halted or self.planner.trouble
+        trouble = self.ledger.trouble or self.house.halted or self.planner.trouble
         return {"status": "degraded" if trouble else "ok", "detail": trouble, **self.state()}
 
     def state(self) -> dict[str, object]:
         """Small numbers for the heartbeat."""
-        # Asked by other threads: the list is taken at once, the loop may add to the runners meanwhile.
-        held = sum(len(runner.feed) for runner, _ in list(self.runners.values()))
         return {
             "bots": len(self.runners),
-            "held": held,
             "on_wire": self.house.on_wire,
             "halted": self.house.halted,
             "rate_per_second": self.house.limits.per_second,
         }
-
-    def _ledgers(self) -> set[Ledger]:
-        return {self.ledger, self.claims}
 
     def _any_token(self) -> BotToken | None:
         return next((runner.line.token for runner, _ in self.runners.values()), None)

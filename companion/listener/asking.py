@@ -194,6 +194,6 @@ def _is_waiting(chat: Chat, patient: Patient | None, text: str) -> bool:
         telegram_id=chat.telegram_id,
         lane__in=(Lane.ANSWER, Lane.STRANGER),
         status=Status.PENDING,
-        lease_until__isnull=True,
+        open_attempt_id__isnull=True,
     )
     return any(message.text == text for message in queued.order_by("-created_at")[:20])

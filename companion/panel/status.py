@@ -119,8 +119,8 @@ def _services(now: dt.datetime) -> tuple[ServiceLine, ...]:
 
 
 def _leases(beat: facts.Beat) -> int | None:
-    numbers = [beat.state.get(name) for name in ("held", "on_wire")]
-    return sum(number for number in numbers if isinstance(number, int)) if any(n is not None for n in numbers) else None
+    number = beat.state.get("on_wire")
+    return number if isinstance(number, int) else None
 
 
 def _messages(clinic: Clinic, now: dt.datetime) -> MessageNumbers:

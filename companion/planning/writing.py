@@ -25,7 +25,7 @@ ON CONFLICT DO NOTHING
 _SHIFT = """
 UPDATE schedules_message
 SET due_at = r.due_at, ready_at = r.due_at, late_at = r.late_at, version_id = {version}, lane = s.lane,
-    quiet_hours = s.quiet_hours, if_unknown = s.if_unknown, lease_token = NULL, lease_until = NULL
+    quiet_hours = s.quiet_hours, if_unknown = s.if_unknown
 FROM r JOIN schedules_schedule s ON s.id = {schedule}
 WHERE schedules_message.id = r.id AND schedules_message.status = 'pending' AND schedules_message.tries = 0
   AND schedules_message.open_attempt_id IS NULL AND NOT schedules_message.by_hand

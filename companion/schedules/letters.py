@@ -1,4 +1,4 @@
-"""The look: everything that decides about claimed Messages and that their texts are made of, read in one statement.
+"""The look: everything that decides about the next Messages in line and that their texts are made of, in one statement.
 
 It judges nothing (last_look.py does) and changes nothing. Runs inside the caller's transaction.
 """
@@ -10,11 +10,11 @@ from functools import cache
 
 import msgspec
 
-from companion.schedules import sql
+from companion.schedules import queue, sql
 from companion.schedules.buttons import Rows
 from companion.schedules.last_look import Looked
 from companion.schedules.models import Follow
-from companion.schedules.queue import Candidate
+from companion.schedules.queue import Places
 from companion.schedules.sql import Flag, bytes_out, instant_out, length_out
 from companion.telegram.discreet import Discreet
 
@@ -29,7 +29,8 @@ class Letter(Discreet, frozen=True, array_like=True, gc=False):
 
     message: uuid.UUID
     looked: Looked
-    begun_already: Flag
+    begun_by: uuid.UUID | None
+    """The Attempt that has put it on the wire already."""
     if_unknown: str
     resends: int
     own_text: str | None
@@ -66,39 +67,62 @@ class Letter(Discreet, frozen=True, array_like=True, gc=False):
     @property
     def tries(self) -> int:
         """Attempts before the one that begins, or has begun, with this look."""
-        return self.looked.tries - (1 if self.begun_already else 0)
+        return self.looked.tries - (1 if self.begun_by else 0)
 
 
-_LOOK_ROWS = {"message": "uuid", "lease": "uuid", "attempt": "uuid"}
+def look(clinic: uuid.UUID, places: Places, most: int, *, now: dt.datetime) -> list[Letter]:
+    """Reads, under lock, what decides about the next Messages in line that are ready and that nobody has begun.
+
+    They come in the order in which they go, at most `most`. What a person is changing at this moment is left out.
+    """
+    line = queue.along_the_line(clinic, places, most, now=now)
+    return _read(_look(), (*line, sql.instant(now)))
 
 
-def look(candidates: Sequence[Candidate], *, now: dt.datetime) -> list[Letter]:
-    """Reads, under lock, what decides about each candidate that is still ours."""
-    ((found,),) = sql.run(_statement(), (sql.parameter(candidates), sql.instant(now)))
-    return _LETTERS.decode(str(found))
+def look_again(attempts: Sequence[uuid.UUID], *, now: dt.datetime) -> list[Letter]:
+    """As `look`, of the Messages that these Attempts have put on the wire."""
+    return _read(_look_again(), (sql.parameter([{"attempt": one} for one in attempts]), sql.instant(now)))
+
+
+def _read(statement: str, parameters: sql.Parameters) -> list[Letter]:
+    ((found,),) = sql.run(statement, parameters)
+    return sorted(_LETTERS.decode(str(found)), key=lambda one: (one.looked.lane, one.looked.ready_at, one.message))
 
 
 _LETTERS = msgspec.json.Decoder(list[Letter])
 
 
 @cache
-def _statement() -> str:
+def _look() -> str:
+    read = sql.select_json(_columns(), _source(_NEXT) + sql.locking("FOR UPDATE OF m SKIP LOCKED"))
+    return f"WITH r AS MATERIALIZED ({queue.in_line()}) {read}"
+
+
+@cache
+def _look_again() -> str:
+    read = sql.select_json(_columns(), _source(_BEGUN) + sql.locking("FOR UPDATE OF m"))
+    (statement,) = sql.with_rows({"attempt": "uuid"}, read)
+    return statement
+
+
+def _source(messages: str) -> str:
+    return _SOURCE.format(messages=messages, then="{then}").format(then=sql.then())
+
+
+def _columns() -> str:
     looked = _LOOKED.format(
         due_at=instant_out("m.due_at"),
         ready_at=instant_out("m.ready_at"),
         late_at=instant_out("m.late_at"),
         began_at=instant_out("max(a.began_at)"),
     )
-    columns = f"""
-        m.id, {sql.nested(looked)}, m.open_attempt_id IS NOT NULL, m.if_unknown, m.resends, {bytes_out("m.text")},
+    return f"""
+        m.id, {sql.nested(looked)}, m.open_attempt_id, m.if_unknown, m.resends, {bytes_out("m.text")},
         m.version_id, m.buttons, coalesce(p.name, ''), coalesce(nullif(p.language, ''), 'en'),
         coalesce(p.caregiver, '') <> '', c.name, m.follow_kind, m.telegram_message_id, {length_out("s.answer_within")},
         CASE WHEN s.avoid_weekends OR s.avoid_holidays OR s.avoid_closed_days THEN s.id END,
         coalesce(p.trouble, '') <> ''
     """
-    source = _SOURCE.format(then=sql.then(), lock=sql.locking("FOR UPDATE OF m"))
-    (statement,) = sql.with_rows(_LOOK_ROWS, sql.select_json(columns, source))
-    return statement
 
 
 # What follows another Message belongs to the schedule of its wording, and is superseded also by what was sent since.
@@ -133,13 +157,17 @@ _LOOKED = """
     """
 
 
+_NEXT = """
+{then} schedules_message m ON m.id = r.id AND m.status = 'pending' AND m.open_attempt_id IS NULL
+"""
+_BEGUN = """
+{then} schedules_attempt b ON b.id = r.attempt
+{then} schedules_message m ON m.id = b.message_id AND m.open_attempt_id = b.id AND m.status = 'pending'
+"""
 _SOURCE = """
-FROM r
-{then} schedules_message m ON m.id = r.message
+FROM r {messages}
 {then} clinics_clinic c ON c.id = m.clinic_id
 LEFT JOIN patients_patient p ON p.id = m.patient_id
 LEFT JOIN schedules_version v ON v.id = m.version_id
 LEFT JOIN schedules_schedule s ON s.id = coalesce(m.schedule_id, v.schedule_id)
-WHERE m.status = 'pending' AND m.lease_token = r.lease AND (m.open_attempt_id IS NULL OR m.open_attempt_id = r.attempt)
-{lock}
 """

@@ -46,10 +46,9 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
-    """A Message that a last look stopped, or that is too late."""
+    """A Message that a last look stopped."""
 
     message: uuid.UUID
-    lease: uuid.UUID
     reason: Reason
 
 
@@ -73,7 +72,7 @@ SET status = r.status, reason = coalesce(r.reason, ''),
     ready_at = coalesce(r.ready_at, schedules_message.ready_at),
     resends = schedules_message.resends + CASE WHEN r.outcome = 'unknown' AND r.status = 'pending' THEN 1 ELSE 0 END,
     answer_by = CASE WHEN schedules_message.answered_at IS NULL THEN r.answer_by END,
-    lease_token = NULL, lease_until = NULL, open_attempt_id = NULL
+    lease_until = NULL, open_attempt_id = NULL
 FROM r
 WHERE schedules_message.id = r.message AND schedules_message.open_attempt_id = r.attempt
   AND schedules_message.status = 'pending'
@@ -83,8 +82,7 @@ WHERE schedules_message.id = r.message AND schedules_message.open_attempt_id = r
 _LATE_PROOF = """
 UPDATE schedules_message
 SET status = 'sent', reason = '', telegram_message_id = r.telegram_message_id, sent_at = r.at, ended_at = r.at,
-    answer_by = CASE WHEN schedules_message.answered_at IS NULL THEN r.answer_by END,
-    lease_token = NULL, lease_until = NULL
+    answer_by = CASE WHEN schedules_message.answered_at IS NULL THEN r.answer_by END
 FROM r
 WHERE schedules_message.id = r.message AND r.outcome = 'sent' AND schedules_message.open_attempt_id IS NULL
   AND ((schedules_message.status = 'failed' AND schedules_message.reason = 'outcome_unknown')
@@ -93,10 +91,10 @@ WHERE schedules_message.id = r.message AND r.outcome = 'sent' AND schedules_mess
 
 _END = """
 UPDATE schedules_message
-SET status = r.status, reason = r.reason, ended_at = {now}, lease_token = NULL, lease_until = NULL
+SET status = r.status, reason = r.reason, ended_at = {now}
 FROM r
-WHERE schedules_message.id = r.message AND schedules_message.lease_token = r.lease
-  AND schedules_message.status = 'pending' AND schedules_message.open_attempt_id IS NULL
+WHERE schedules_message.id = r.message AND schedules_message.status = 'pending'
+  AND schedules_message.open_attempt_id IS NULL
 """
 
 # By the index of ends, in which those that have none yet are together.
@@ -118,7 +116,7 @@ SET status = CASE WHEN if_unknown = 'resend' AND resends = 0 THEN 'pending' ELSE
     ended_at = CASE WHEN if_unknown = 'resend' AND resends = 0 THEN NULL ELSE {now} END,
     ready_at = CASE WHEN if_unknown = 'resend' AND resends = 0 THEN {now} ELSE ready_at END,
     resends = CASE WHEN if_unknown = 'resend' THEN 1 ELSE resends END,
-    lease_token = NULL, lease_until = NULL, open_attempt_id = NULL
+    lease_until = NULL, open_attempt_id = NULL
 FROM r
 WHERE schedules_message.id = r.message AND schedules_message.open_attempt_id = r.attempt
   AND schedules_message.status = 'pending'
@@ -126,7 +124,7 @@ WHERE schedules_message.id = r.message AND schedules_message.open_attempt_id = r
 
 _EXPIRE = """
 UPDATE schedules_message
-SET status = 'failed', ended_at = {now}, lease_token = NULL, lease_until = NULL, reason = CASE
+SET status = 'failed', ended_at = {now}, reason = CASE
     WHEN EXISTS (SELECT 1 FROM clinics_bot b WHERE b.clinic_id = schedules_message.clinic_id
                  AND b.closed_why = 'unauthorized') THEN 'bot_unauthorized'
     WHEN EXISTS (SELECT 1 FROM patients_patient p WHERE p.id = schedules_message.patient_id
@@ -163,10 +161,7 @@ def record(records: Sequence[Record]) -> None:
     if not records:
         return
     rows = sql.parameter(records)
-    *before, write = _record()
-    for statement in before:
-        sql.run(statement, (rows,))
-    if sql.changed(write, (rows,)) < len(records):
+    if sql.run_all(_record(), rows) < len(records):
         (late_proof,) = sql.with_rows(_RECORD_ROWS, _LATE_PROOF)
         sql.run(late_proof, (rows,))
 
@@ -177,13 +172,13 @@ def _record() -> tuple[str, ...]:
 
 
 def end(ends: Sequence[Ended], *, now: dt.datetime) -> None:
-    """Ends claimed Messages that will never go."""
+    """Ends Messages that will never go."""
     if not ends:
         return
     parameter = sql.parameter(
-        [{"message": e.message, "lease": e.lease, "reason": e.reason, "status": status_of(e.reason)} for e in ends]
+        [{"message": one.message, "reason": one.reason, "status": status_of(one.reason)} for one in ends]
     )
-    columns = {"message": "uuid", "lease": "uuid", "reason": "text", "status": "text"}
+    columns = {"message": "uuid", "reason": "text", "status": "text"}
     (statement,) = sql.with_rows(columns, _END.format(now="%s"))
     sql.run(statement, (parameter, sql.instant(now)))
 
@@ -200,16 +195,16 @@ def rescue(*, now: dt.datetime) -> int:
 
 
 def expire(*, now: dt.datetime, limit: int) -> int:
-    """Fails, at most `limit` at a time, what nobody holds and could not leave within its `late_after`."""
+    """Fails, at most `limit` at a time, what nobody has begun and could not leave within its `late_after`."""
     skip_locked = sql.locking("FOR UPDATE SKIP LOCKED")
     statement = _EXPIRE.format(now="%s", free=FREE, limit="%s", skip_locked=skip_locked)
     at = sql.instant(now)
-    return sql.changed(statement, (at, at, at, limit, at))
+    return sql.changed(statement, (at, at, limit))
 
 
 def move(messages: QuerySet[Message], **columns: object) -> int:
-    """Changes columns of Messages that nobody has begun, and takes them out of any Dispatcher's hands."""
-    return messages.filter(NOT_BEGUN).update(lease_token=None, lease_until=None, **columns)
+    """Changes columns of Messages that nobody has begun."""
+    return messages.filter(NOT_BEGUN).update(**columns)
 
 
 def stop(messages: QuerySet[Message], reason: Reason, *, now: dt.datetime) -> int:
@@ -232,8 +227,6 @@ def prove(messages: QuerySet[Message], telegram_message_id: int, *, now: dt.date
         telegram_message_id=telegram_message_id,
         sent_at=now,
         ended_at=now,
-        lease_token=None,
-        lease_until=None,
     )
 
 

@@ -176,9 +176,9 @@ class Message(models.Model):
     """The delivery of one Occurrence to one Patient, a single message of the short form, or an answer.
 
     `due_at` is the promise that people see; `ready_at` is when the next try may begin (later than due_at after a
-    transient failure); at `late_at` it is too late. A lease (`lease_token`, `lease_until`) is a Dispatcher's hold on
-    a pending row; `open_attempt_id` is set from the begin of an Attempt to its end. These three are in no index, so
-    that PostgreSQL changes none when they change (its "heap-only tuples", for which the table's pages leave room).
+    transient failure); at `late_at` it is too late. A lease is a Dispatcher's hold on a pending row, from the begin of
+    an Attempt to its end: `open_attempt_id` is its token, `lease_until` its end. They are in no index, so that
+    PostgreSQL changes none when they change (its "heap-only tuples", for which the table's pages leave room).
     """
 
     id = models.UUIDField(primary_key=True, default=new_id)
@@ -219,7 +219,6 @@ class Message(models.Model):
     telegram_message_id = models.BigIntegerField(null=True)
     tries = models.PositiveIntegerField(default=0)
     resends = models.PositiveSmallIntegerField(default=0)
-    lease_token = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
     open_attempt_id = models.UUIDField(null=True)
 
@@ -238,7 +237,7 @@ class Message(models.Model):
                 name="message_that_failed_says_why",
             ),
             models.CheckConstraint(
-                condition=Q(status="pending") | Q(lease_token__isnull=True), name="only_pending_messages_are_leased"
+                condition=Q(status="pending") | Q(lease_until__isnull=True), name="only_pending_messages_are_held"
             ),
         ]
         indexes = [

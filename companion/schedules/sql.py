@@ -170,6 +170,14 @@ def changed(statement: str, parameters: Parameters) -> int:
         return int(cursor.rowcount)
 
 
+def run_all(statements: Sequence[str], rows: str, *of_the_last: object) -> int:
+    """Executes what `with_rows` made; how many rows the last one changed. `of_the_last`: its further parameters."""
+    *before, last = statements
+    for statement in before:
+        run(statement, (rows,))
+    return changed(last, (rows, *of_the_last))
+
+
 def go_by_indexes() -> None:
     """Makes this thread's next connection look everything up by an index, by plans that are made once. For the
     dispatcher, whose statements name a few rows each: a plan that was made while a table was small must not read it

@@ -41,6 +41,25 @@ class AddUniqueOnline(AddConstraint):
         _make(schema_editor, self.constraint.name, str(self.constraint.create_sql(model, schema_editor)))
 
 
+class AddCheckOnline(AddConstraint):
+    """AddConstraint, for one that checks rows: those that are there are read without keeping anybody from writing."""
+
+    atomic = False
+
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        if schema_editor.connection.vendor != "postgresql":
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
+        model = to_state.apps.get_model(app_label, self.model_name)
+        table, name = schema_editor.quote_name(model._meta.db_table), schema_editor.quote_name(self.constraint.name)
+        # One that was killed before the second step is made anew.
+        schema_editor.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}", params=None)
+        schema_editor.execute(f"{self.constraint.create_sql(model, schema_editor)} NOT VALID", params=None)
+        schema_editor.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}", params=None)
+
+
 class RemoveIndexOnline(RemoveIndex):
     """RemoveIndex without waiting for, or holding up, whoever works on the table."""
 

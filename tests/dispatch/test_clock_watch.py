@@ -38,7 +38,7 @@ async def a_house(telegram: StandIn, *, step: dt.timedelta) -> AsyncIterator[Hou
     async with Client(telegram.url, concurrency=10) as client:
         clock, limits = Clock(machine_now()), Limits(per_second=30.0, chat_gap=dt.timedelta(seconds=1))
         ledger = Ledger(nullcontext)
-        house = House(clock, ledger, ledger, client, limits, 10, 60.0, 60.0, machine_clock=False)
+        house = House(clock, ledger, client, limits, 10, 60.0, 60.0, machine_clock=False)
         house.database_step = step
         watching = asyncio.create_task(clock_watch.watch(house, lambda: TOKEN, lambda: None))
         try:

@@ -12,7 +12,6 @@ from companion.dispatch.begin import Begun
 from companion.dispatch.conclude import Conclusion, conclude
 from companion.patients.models import Trouble
 from companion.schedules.models import AttemptOutcome, IfUnknown, Status
-from companion.schedules.queue import Candidate
 from companion.schedules.reasons import Reason
 from companion.telegram.outcomes import Kind, Outcome
 from tests.builders import NOW
@@ -20,10 +19,9 @@ from tests.schedules.looks import LETTER, READY
 
 
 def a_begun(*, tries: int = 0, **letter: object) -> Begun:
-    candidate = Candidate(uuid.UUID(int=1), uuid.UUID(int=2), uuid.UUID(int=3))
     looked = msgspec.structs.replace(READY, tries=tries)
     found = msgspec.structs.replace(LETTER, looked=looked, **letter)
-    return Begun(uuid.UUID(int=4), candidate, found, 5_000_000_001, "Take your tablet.", None, NOW)
+    return Begun(uuid.UUID(int=4), uuid.UUID(int=3), found, 5_000_000_001, "Take your tablet.", None, NOW)
 
 
 def concluded(outcome: Outcome, failures: int = 0, tries: int = 0, **letter: object) -> Conclusion:

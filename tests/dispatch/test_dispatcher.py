@@ -255,7 +255,7 @@ def test_a_killed_dispatcher_leaves_unknown_what_it_had_begun_and_sends_it_no_se
     assert len(telegram.arrivals) == 1
 
 
-def test_a_stopping_dispatcher_finishes_what_is_on_the_wire_and_gives_the_rest_back(
+def test_a_stopping_dispatcher_finishes_what_is_on_the_wire_and_leaves_the_rest(
     environment: dict[str, str], clinic: Clinic, telegram: StandIn
 ) -> None:
     async def slowly(arrival: Arrival) -> web.StreamResponse:
@@ -268,7 +268,7 @@ def test_a_stopping_dispatcher_finishes_what_is_on_the_wire_and_gives_the_rest_b
         eventually(lambda: telegram.arrivals)
         assert stop(process, signal.SIGTERM) == 0
 
-    assert Message.objects.filter(lease_token__isnull=False).count() == 0
+    assert Message.objects.filter(lease_until__isnull=False).count() == 0
     assert Attempt.objects.filter(outcome="").count() == 0
     sent = Message.objects.filter(status=Status.SENT).count()
     assert 0 < sent == len(telegram.arrivals) < len(messages)

@@ -1,6 +1,6 @@
 """The one gate: whatever path a message takes, nothing begins for a patient who opted out but the answer to their STOP.
 
-Each message is claimed and begun as the dispatcher does it, in the transaction after which a byte may leave.
+Each message is begun as the dispatcher does it, in the transaction after which a byte may leave.
 """
 
 import datetime as dt
@@ -11,14 +11,13 @@ from django.db import transaction
 
 from companion.clinics.keys import new_id
 from companion.clinics.models import Bot
-from companion.dispatch.begin import Limits, Round, begin_round
+from companion.dispatch.begin import Done, Limits, Round, begin_round
 from companion.listener import unanswered
 from companion.listener.words import Word, say
 from companion.panel import notices
 from companion.patients.models import Consent, Patient
-from companion.schedules import answers, following, queue
-from companion.schedules.models import Follow, Lane, Message, Status
-from companion.schedules.queue import Candidate
+from companion.schedules import answers, following
+from companion.schedules.models import Follow, Message, Status
 from companion.schedules.reasons import Reason
 from companion.schedules.short_form import send_one
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_message, a_patient, a_schedule
@@ -44,17 +43,16 @@ def opted_out(ana: Patient) -> None:
     Patient.objects.filter(pk=ana.pk).update(consent=Consent.WITHDRAWN)
 
 
-def begun(bot: Bot, now: dt.datetime = NOW) -> Round:
-    """All that is ready by now, claimed and begun at once."""
+def a_round(bot: Bot) -> Round:
+    """Of all that is ready."""
+    limits = Limits(per_second=10_000, chat_gap=dt.timedelta())
+    return Round(bot.id, bot.clinic_id, [new_id() for _ in range(100)], {}, limits, 60.0)
+
+
+def begun(bot: Bot, now: dt.datetime = NOW) -> Done:
+    """All that is ready by now, begun at once."""
     with transaction.atomic():
-        lease, until = new_id(), now + HOUR
-        claimed = [
-            one
-            for lane in Lane.values
-            for one in queue.claim(bot.clinic_id, lane, now=now, ready_before=now, limit=100, lease=lease, until=until)
-        ]
-        candidates = [Candidate(one.id, one.lease, new_id()) for one in claimed]
-        return begin_round(bot.id, candidates, Limits(per_second=10_000, chat_gap=dt.timedelta()), now=now)
+        return begin_round(a_round(bot), now=now)
 
 
 def an_alert_to_the_same_chat(bot: Bot, ana: Patient) -> None:
@@ -137,7 +135,7 @@ def test_what_was_planned_goes_out_if_consent_is_back_when_it_is_due(bot: Bot, a
 
     (one,) = begun(bot, NOW + HOUR).begun
 
-    assert one.candidate.message == message.pk
+    assert one.message == message.pk
 
 
 def test_the_other_child_s_messages_still_come_to_the_mother_s_phone(bot: Bot) -> None:
@@ -194,3 +192,32 @@ def test_what_comes_later_ends_with_its_schedule(bot: Bot, ana: Patient) -> None
 
     assert begun(bot).begun == ()
     assert Message.objects.get(follows=question).reason == Reason.SCHEDULE_ENDED
+
+
+def test_a_round_whose_commit_was_not_heard_of_begins_the_same_and_nothing_else(bot: Bot, ana: Patient) -> None:
+    a_message(ana)
+    one = a_round(bot)
+    with transaction.atomic():
+        before = begin_round(one, now=NOW)
+    later = a_message(a_patient(bot.clinic, telegram_id=5_124))
+
+    with transaction.atomic():
+        again = begin_round(one, now=NOW)
+
+    assert [(begun.message, begun.attempt, begun.text, begun.slot) for begun in again.begun] == [
+        (begun.message, begun.attempt, begun.text, begun.slot) for begun in before.begun
+    ]
+    assert [begun.message for begun in begun(bot).begun] == [later.pk]
+
+
+def test_a_round_that_was_taken_back_begins_anew(bot: Bot, ana: Patient) -> None:
+    message = a_message(ana)
+    one = a_round(bot)
+    with transaction.atomic():
+        begin_round(one, now=NOW)
+        transaction.set_rollback(True)
+
+    with transaction.atomic():
+        again = begin_round(one, now=NOW)
+
+    assert [begun.message for begun in again.begun] == [message.pk]

@@ -107,7 +107,7 @@ def test_a_clinics_people_hear_of_their_own_clinic_only() -> None:
     assert [report.status for report in seen] == ["ok", "degraded"]
 
 
-def test_a_message_that_somebody_claimed_and_never_sends_is_overdue_too() -> None:
+def test_a_message_that_is_on_the_wire_for_too_long_is_overdue_too() -> None:
     clinic = a_clinic()
     a_message(a_patient(clinic), due_at=ago(minutes=1), lease_until=NOW + dt.timedelta(minutes=1))
 

@@ -1,4 +1,4 @@
-"""A dispatcher's day with the clock passed in: the real planner, claim, last look and records, and no Telegram."""
+"""A dispatcher's day with the clock passed in: the real planner, last look and records, and no Telegram."""
 
 import datetime as dt
 
@@ -6,15 +6,14 @@ from django.db import transaction
 
 from companion.clinics.keys import new_id
 from companion.clinics.models import Bot
-from companion.dispatch.begin import Begun, Limits, begin_round
+from companion.dispatch.begin import Begun, Limits, Round, begin_round
 from companion.planning import marks, planner
-from companion.schedules import lifecycle, queue
+from companion.schedules import lifecycle
 from companion.schedules.lifecycle import Record
-from companion.schedules.models import AttemptOutcome, Lane, Message, Status
-from companion.schedules.queue import Candidate
+from companion.schedules.models import AttemptOutcome, Message, Status
 
 _LIMITS = Limits(per_second=1_000_000.0, chat_gap=dt.timedelta())
-_LEASE = dt.timedelta(seconds=60)
+_LEASE = 60.0
 _MANY = 1000
 
 
@@ -35,20 +34,14 @@ def expire(*, now: dt.datetime) -> None:
 def deliver(bot: Bot, *, now: dt.datetime) -> list[Begun]:
     """Sends all that is ready now; Telegram always says yes."""
     sent: list[Begun] = []
-    for lane in (Lane.REMINDER, Lane.BROADCAST):
-        lease = new_id()
+    while True:
+        attempts = [new_id() for _ in range(_MANY)]
         with transaction.atomic():
-            claimed = queue.claim(
-                bot.clinic_id, lane, now=now, ready_before=now, limit=_MANY, lease=lease, until=now + _LEASE
-            )
-        held = [Candidate(one.id, one.lease, lifecycle.fresh_attempt()) for one in claimed]
-        while held:
-            with transaction.atomic():
-                came = begin_round(bot.id, held, _LIMITS, now=now)
-                lifecycle.record([_sent(one, now) for one in came.begun])
-            sent += came.begun
-            held = [one for one in held if one.message not in came.settled]
-    return sent
+            came = begin_round(Round(bot.id, bot.clinic_id, attempts, {}, _LIMITS, _LEASE), now=now)
+            lifecycle.record([_sent(one, now) for one in came.begun])
+        sent += came.begun
+        if came.next_ready is None or came.next_ready > now:
+            return sent
 
 
 def run(bot: Bot, *, since: dt.datetime, until: dt.datetime) -> None:
@@ -61,5 +54,5 @@ def run(bot: Bot, *, since: dt.datetime, until: dt.datetime) -> None:
 
 
 def _sent(begun: Begun, now: dt.datetime) -> Record:
-    attempt = begun.candidate.attempt
-    return Record(begun.candidate.message, attempt, now, AttemptOutcome.SENT, Status.SENT, telegram_message_id=1)
+    attempt = begun.attempt
+    return Record(begun.message, attempt, now, AttemptOutcome.SENT, Status.SENT, telegram_message_id=1)

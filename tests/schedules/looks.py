@@ -36,7 +36,7 @@ READY = Looked(
 LETTER = Letter(
     message=uuid.UUID(int=1),
     looked=READY,
-    begun_already=False,
+    begun_by=None,
     if_unknown=IfUnknown.HOLD,
     resends=0,
     own_text=None,

@@ -1,40 +1,48 @@
 """The steps of a Message's life, as a dispatcher takes them, each in its own transaction."""
 
 import datetime as dt
+import uuid
+from dataclasses import dataclass
 
 from django.db import transaction
 
-from companion.clinics.keys import new_id
 from companion.clinics.models import Clinic
 from companion.clinics.sealed import seal
 from companion.schedules import letters, lifecycle, queue
 from companion.schedules.lifecycle import Record
-from companion.schedules.models import AttemptOutcome, Lane, Message, Status
-from companion.schedules.queue import Begin, Candidate, Claimed
+from companion.schedules.models import AttemptOutcome, Message, Status
+from companion.schedules.queue import Begin, Places
 from companion.schedules.reasons import Reason
 
 LEASE = dt.timedelta(seconds=60)
 
 
-def claim(clinic: Clinic, *, now: dt.datetime, lane: int = Lane.REMINDER, limit: int = 10) -> list[Claimed]:
-    """Claims what is ready."""
-    with transaction.atomic():
-        return queue.claim(clinic.id, lane, now=now, ready_before=now, limit=limit, lease=new_id(), until=now + LEASE)
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An Attempt that was begun."""
+
+    message: uuid.UUID
+    attempt: uuid.UUID
 
 
-def begin(claimed: Claimed, *, now: dt.datetime) -> Candidate | None:
-    """Begins an Attempt where the last look still finds the Message ours; None where someone was faster."""
-    candidate = Candidate(claimed.id, claimed.lease, lifecycle.fresh_attempt())
+def in_line(clinic: Clinic, *, now: dt.datetime, places: Places | None = None, most: int = 10) -> list[uuid.UUID]:
+    """The Messages that a look finds, in the order in which they go."""
     with transaction.atomic():
-        if not letters.look([candidate], now=now):
-            return None
+        return [letter.message for letter in letters.look(clinic.id, places or {}, most, now=now)]
+
+
+def begin(clinic: Clinic, *, now: dt.datetime) -> list[Step]:
+    """Begins all that is ready."""
+    with transaction.atomic():
+        steps = [Step(one.message, lifecycle.fresh_attempt()) for one in letters.look(clinic.id, {}, 10, now=now)]
         sealed = seal("Take your tablet.", "schedules.Attempt.text").hex()
-        queue.begin([Begin(claimed.id, candidate.attempt, now, sealed, 5_000_000_001)])
-    return candidate
+        begins = [Begin(one.message, one.attempt, now, sealed, 5_000_000_001) for one in steps]
+        queue.begin(begins, lease_until=now + LEASE)
+    return steps
 
 
 def record(
-    begun: Candidate, outcome: AttemptOutcome, status: Status, *, now: dt.datetime, reason: Reason | None = None
+    begun: Step, outcome: AttemptOutcome, status: Status, *, now: dt.datetime, reason: Reason | None = None
 ) -> None:
     """Writes an outcome down."""
     number = 77 if outcome == AttemptOutcome.SENT else None
@@ -43,13 +51,13 @@ def record(
         lifecycle.record([one])
 
 
-def sent(begun: Candidate, *, now: dt.datetime) -> None:
+def sent(begun: Step, *, now: dt.datetime) -> None:
     """Telegram said yes."""
     record(begun, AttemptOutcome.SENT, Status.SENT, now=now)
 
 
 def rescue(*, now: dt.datetime) -> None:
-    """Expired leases are taken back."""
+    """What was begun and whose lease is over is ended."""
     with transaction.atomic():
         lifecycle.rescue(now=now)
 

@@ -9,7 +9,7 @@ from companion.clinics.refusals import Conflict
 from companion.patients.models import Consent
 from companion.schedules import acts
 from companion.schedules.models import Attempt, AttemptOutcome, IfUnknown, Lane, Message, Status
-from companion.schedules.queue import Candidate
+from companion.schedules.queue import Place
 from companion.schedules.reasons import SENTENCES, Reason
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_message, a_patient
 from tests.schedules import steps
@@ -23,41 +23,53 @@ def a_due_message(**fields: object) -> Message:
     return a_message(a_patient(a_clinic()), None, **fields)
 
 
-def begun(message: Message, now: dt.datetime = NOW) -> Candidate:
-    [claimed] = steps.claim(message.clinic, now=now)
-    found = steps.begin(claimed, now=now)
-    assert found is not None
+def begun(message: Message, now: dt.datetime = NOW) -> steps.Step:
+    [found] = steps.begin(message.clinic, now=now)
     return found
 
 
-def test_a_claim_takes_what_is_ready_soonest_first() -> None:
+def test_what_is_ready_is_in_line_soonest_first() -> None:
     clinic = a_clinic()
     second = a_message(a_patient(clinic), due_at=NOW - SECOND)
     first = a_message(a_patient(clinic), due_at=NOW - 2 * SECOND)
     a_message(a_patient(clinic), due_at=NOW + SECOND)
 
-    claimed = steps.claim(clinic, now=NOW)
-
-    assert {one.id for one in claimed} == {first.id, second.id}
+    assert steps.in_line(clinic, now=NOW) == [first.id, second.id]
 
 
-def test_a_claim_takes_no_other_clinics_messages() -> None:
+def test_no_other_clinics_messages_are_in_line() -> None:
     a_due_message()
 
-    assert steps.claim(a_clinic(), now=NOW) == []
+    assert steps.in_line(a_clinic(), now=NOW) == []
 
 
-def test_a_claim_of_one_lane_leaves_the_others() -> None:
-    message = a_due_message(lane=Lane.BROADCAST)
+def test_a_reminder_is_in_line_before_older_broadcasts() -> None:
+    clinic = a_clinic()
+    broadcasts = [a_message(a_patient(clinic), due_at=NOW - SECOND, lane=Lane.BROADCAST) for _ in range(3)]
+    reminder = a_message(a_patient(clinic), due_at=NOW, lane=Lane.REMINDER)
 
-    assert steps.claim(message.clinic, now=NOW, lane=Lane.REMINDER) == []
+    found = steps.in_line(clinic, now=NOW, most=2)
+
+    assert found[0] == reminder.id
+    assert found[1] in {one.id for one in broadcasts}
 
 
-def test_what_one_dispatcher_holds_no_other_gets() -> None:
+def test_whoever_stands_at_a_place_sees_what_is_from_there_on() -> None:
+    clinic = a_clinic()
+    messages = [a_message(a_patient(clinic), due_at=NOW - SECOND) for _ in range(4)]
+    whole = steps.in_line(clinic, now=NOW)
+
+    rest = steps.in_line(clinic, now=NOW, places={Lane.REMINDER: Place(NOW - SECOND, whole[2])})
+
+    assert set(whole) == {one.id for one in messages}
+    assert rest == whole[2:]
+
+
+def test_what_one_dispatcher_has_begun_no_other_gets() -> None:
     message = a_due_message()
-    steps.claim(message.clinic, now=NOW)
+    begun(message)
 
-    assert steps.claim(message.clinic, now=NOW) == []
+    assert steps.in_line(message.clinic, now=NOW) == []
 
 
 def test_an_answered_message_is_sent_and_keeps_its_evidence() -> None:
@@ -70,15 +82,6 @@ def test_an_answered_message_is_sent_and_keeps_its_evidence() -> None:
     assert Attempt.objects.get(message=message).outcome == AttemptOutcome.SENT
 
 
-def test_a_claimed_message_whose_dispatcher_died_is_pending_again() -> None:
-    message = a_due_message()
-    steps.claim(message.clinic, now=NOW)
-
-    steps.rescue(now=LATER)
-
-    assert len(steps.claim(message.clinic, now=LATER)) == 1
-
-
 def test_a_begun_message_whose_dispatcher_died_is_unknown_and_not_sent_again() -> None:
     message = a_due_message()
     begun(message)
@@ -87,7 +90,7 @@ def test_a_begun_message_whose_dispatcher_died_is_unknown_and_not_sent_again() -
 
     after = steps.fresh(message)
     assert (after.status, after.reason) == (Status.FAILED, Reason.OUTCOME_UNKNOWN)
-    assert steps.claim(message.clinic, now=LATER) == []
+    assert steps.in_line(message.clinic, now=LATER) == []
 
 
 def test_a_schedule_that_wants_it_resends_an_unknown_one_once() -> None:
@@ -117,11 +120,10 @@ def test_late_proof_stops_a_retry_that_waits() -> None:
     attempt = begun(message)
     steps.rescue(now=LATER)
     acts.retry(a_caller(message.clinic), message, now=LATER, may_arrive_twice=True)
-    [claimed] = steps.claim(message.clinic, now=LATER)
 
     steps.sent(attempt, now=LATER)
 
-    assert steps.begin(claimed, now=LATER) is None
+    assert steps.begin(message.clinic, now=LATER) == []
     assert steps.fresh(message).status == Status.SENT
 
 
@@ -135,13 +137,12 @@ def test_a_late_no_changes_nothing() -> None:
     assert steps.fresh(message).reason == Reason.OUTCOME_UNKNOWN
 
 
-def test_a_cancelled_message_is_not_begun_by_whoever_holds_it() -> None:
+def test_a_cancelled_message_is_not_begun() -> None:
     message = a_due_message()
-    [claimed] = steps.claim(message.clinic, now=NOW)
 
     acts.cancel(a_caller(message.clinic), message, now=NOW)
 
-    assert steps.begin(claimed, now=NOW) is None
+    assert steps.begin(message.clinic, now=NOW) == []
 
 
 def test_a_message_on_its_way_can_not_be_cancelled() -> None:
@@ -228,27 +229,20 @@ def test_what_waited_for_consent_in_vain_says_so() -> None:
     assert steps.fresh(message).reason == Reason.NO_CONSENT
 
 
-def test_what_a_dispatcher_holds_does_not_expire_under_its_hands() -> None:
+def test_what_is_on_the_wire_does_not_expire() -> None:
     message = a_due_message(due_at=NOW)
-    steps.claim(message.clinic, now=message.late_at - SECOND)
+    begun(message, message.late_at - SECOND)
 
     assert steps.expire(now=message.late_at) == 0
 
 
-def test_what_a_dead_dispatcher_held_is_too_late_when_its_lease_is_over() -> None:
+def test_what_was_begun_is_not_unknown_before_its_lease_is_over() -> None:
     message = a_due_message(due_at=NOW)
-    steps.claim(message.clinic, now=NOW)
+    begun(message)
 
-    assert steps.expire(now=message.late_at) == 1
-    assert steps.fresh(message).reason == Reason.TOO_LATE
+    steps.rescue(now=NOW + steps.LEASE)
 
-
-def test_what_a_dead_dispatcher_held_is_claimed_when_its_lease_is_over() -> None:
-    message = a_due_message(due_at=NOW)
-    steps.claim(message.clinic, now=NOW)
-
-    assert steps.claim(message.clinic, now=NOW + steps.LEASE - SECOND) == []
-    assert [one.id for one in steps.claim(message.clinic, now=NOW + steps.LEASE)] == [message.id]
+    assert steps.fresh(message).status == Status.PENDING
 
 
 def test_each_reason_has_a_sentence_that_says_what_to_do() -> None:

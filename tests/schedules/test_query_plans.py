@@ -22,14 +22,13 @@ from companion.schedules import days, letters, lifecycle, queries, queue
 from companion.schedules.lifecycle import Record
 from companion.schedules.models import Attempt, AttemptOutcome, Lane, Message, Recipient, Schedule, Status, Version
 from companion.schedules.queries import MessageFilter, Order
-from companion.schedules.queue import Back, Begin, Candidate
+from companion.schedules.queue import Begin, Later
 from companion.schedules.reasons import Reason
 from tests.builders import NOW, a_clinic, a_patient, a_schedule, an_attempt
 
 pytestmark = pytest.mark.django_db
 _MESSAGES, _PATIENTS = 10_000, 500
-_HELD = 40
-_LEASE = new_id()
+_FIRST = 40
 _MINUTE = dt.timedelta(minutes=1)
 _DAY = dt.timedelta(days=1)
 
@@ -144,16 +143,14 @@ def _attempt(message: Message) -> Attempt:
 
 
 def _message(number: int, patient: Patient, schedule: Schedule, version: Version) -> Message:
-    """Most are pending and far ahead; the first few are due, and held by a lease that is over."""
+    """Most are pending and far ahead; the first few are due."""
     due = NOW + dt.timedelta(seconds=number - 100) if number < 200 else NOW + dt.timedelta(minutes=number)
     status = Status.PENDING if number % 10 < 7 or number < 200 else Status.SENT
     status = Status.FAILED if number > 200 and number % 10 == 9 else status
-    held = number < _HELD
     return Message(
         clinic_id=patient.clinic_id, patient=patient, schedule=schedule, version=version, lane=Lane.REMINDER,
         occurrence=str(number), status=status, reason=Reason.TOO_LATE if status == Status.FAILED else "",
         due_at=due, ready_at=due, late_at=due + _MINUTE, created_at=NOW,
-        lease_token=_LEASE if held else None, lease_until=NOW if held else None,
     )  # fmt: skip
 
 
@@ -163,8 +160,8 @@ def _emptied(clinic: Clinic) -> None:
     clinic.delete()
 
 
-def held(clinic: Clinic) -> Sequence[Message]:
-    return list(Message.objects.filter(clinic=clinic, lease_token=_LEASE).order_by("id"))
+def due(clinic: Clinic) -> Sequence[Message]:
+    return list(Message.objects.filter(clinic=clinic).order_by("due_at")[:_FIRST])
 
 
 def a_page_of(clinic: Clinic, wanted: MessageFilter, order: Order = "due_at") -> Plans:
@@ -175,73 +172,71 @@ def a_page_of(clinic: Clinic, wanted: MessageFilter, order: Order = "due_at") ->
     return plans_of(lambda: [queries.page(found, order=order, after=cursor, limit=10) for cursor in (None, first.next)])
 
 
-def test_a_claim_goes_along_the_line(clinic: Clinic) -> None:
-    plans = plans_of(
-        lambda: queue.claim(
-            clinic.id, Lane.REMINDER, now=NOW, ready_before=NOW + _MINUTE, limit=60, lease=new_id(), until=NOW + _MINUTE
-        )
-    )
+def test_a_look_goes_along_the_line(clinic: Clinic) -> None:
+    plans = plans_of(lambda: letters.look(clinic.id, {}, 50, now=NOW))
 
     assert plans.all_by("messages_in_line")
     assert not plans.read_all_messages()
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL writes a row's index entries anew")
-def test_a_claim_and_a_begin_change_no_index_and_find_room_in_the_page() -> None:
+def test_a_begin_changes_no_index_and_finds_room_in_the_page() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT indexdef FROM pg_indexes WHERE tablename = 'schedules_message'")
         indexes = [str(row[0]) for row in cursor.fetchall()]
         cursor.execute("SELECT reloptions FROM pg_class WHERE relname = 'schedules_message'")
         assert cursor.fetchone() == (["fillfactor=50"],)
 
-    changed = ("lease_token", "lease_until", "open_attempt_id", "tries")
+    changed = ("lease_until", "open_attempt_id", "tries")
     assert not [index for index in indexes if any(column in index for column in changed)]
 
 
-def test_the_next_to_claim_is_found_along_the_line(clinic: Clinic) -> None:
-    def ask() -> None:
-        queue.next_ready(clinic.id, now=NOW)
-        queue.next_lease_end(clinic.id, ready_before=NOW)
-
-    plans = plans_of(ask)
+def test_the_next_to_begin_is_found_along_the_line(clinic: Clinic) -> None:
+    plans = plans_of(lambda: queue.next_ready(clinic.id))
 
     assert plans.all_by("messages_in_line")
     assert not plans.read_all_messages()
     assert not plans.sort()
 
 
-def test_the_last_look_and_the_begin_find_their_messages_by_their_ids(clinic: Clinic) -> None:
-    candidates = [Candidate(message.id, _LEASE, new_id()) for message in held(clinic)]
+def test_a_begin_finds_its_messages_by_their_ids(clinic: Clinic) -> None:
     words = seal("Take your tablet.", "schedules.Attempt.text").hex()
-    begins = [Begin(one.message, one.attempt, NOW, words, 1) for one in candidates]
+    begins = [Begin(message.id, new_id(), NOW, words, 1) for message in due(clinic)]
 
-    def look_and_begin() -> None:
-        assert len(letters.look(candidates, now=NOW)) == _HELD
-        queue.begin(begins)
+    assert not plans_of(lambda: queue.begin(begins, lease_until=NOW + _MINUTE)).read_all_messages()
 
-    assert not plans_of(look_and_begin).read_all_messages()
+
+def test_what_an_attempt_has_begun_is_found_by_its_id(clinic: Clinic) -> None:
+    words = seal("Take your tablet.", "schedules.Attempt.text").hex()
+    begins = [Begin(message.id, new_id(), NOW, words, 1) for message in due(clinic)]
+    queue.begin(begins, lease_until=NOW + _MINUTE)
+
+    def look() -> None:
+        assert len(letters.look_again([one.attempt for one in begins], now=NOW)) == _FIRST
+
+    assert not plans_of(look).read_all_messages()
 
 
 def test_outcomes_are_written_to_messages_found_by_their_ids(clinic: Clinic) -> None:
-    records = [Record(one.id, new_id(), NOW, AttemptOutcome.SENT, Status.SENT) for one in held(clinic)]
-    backs = [Back(one.id, _LEASE) for one in held(clinic)]
-    ends = [lifecycle.Ended(one.id, _LEASE, Reason.OPTED_OUT) for one in held(clinic)]
+    records = [Record(one.id, new_id(), NOW, AttemptOutcome.SENT, Status.SENT) for one in due(clinic)]
+    laters = [Later(one.id, NOW) for one in due(clinic)]
+    ends = [lifecycle.Ended(one.id, Reason.OPTED_OUT) for one in due(clinic)]
 
     def write() -> None:
         lifecycle.record(records)
         lifecycle.end(ends, now=NOW)
-        queue.give_back(backs)
+        queue.put_off(laters)
 
     assert not plans_of(write).read_all_messages()
 
 
 def test_what_was_begun_and_never_closed_is_found_by_the_index_of_attempts_ends(clinic: Clinic) -> None:
-    for message in held(clinic):
+    for message in due(clinic):
         attempt = an_attempt(message, ended_at=None, outcome="")
-        Message.objects.filter(pk=message.pk).update(open_attempt_id=attempt.id)
+        Message.objects.filter(pk=message.pk).update(open_attempt_id=attempt.id, lease_until=NOW)
 
     def rescue() -> None:
-        assert lifecycle.rescue(now=NOW + _MINUTE) == _HELD
+        assert lifecycle.rescue(now=NOW + _MINUTE) == _FIRST
 
     plans = plans_of(rescue)
 

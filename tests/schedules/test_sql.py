@@ -5,7 +5,6 @@ from django.db import connection
 
 from companion.clinics.keys import new_id
 from companion.schedules import queue, sql
-from tests.builders import NOW
 from tests.support.threads import in_thread
 
 pytestmark = pytest.mark.django_db
@@ -20,7 +19,7 @@ def test_a_hot_statement_is_planned_once() -> None:
     def plans_after_two() -> list[sql.Row]:
         sql.go_by_indexes()
         for _ in range(2):
-            queue.next_ready(new_id(), now=NOW)
+            queue.next_ready(new_id())
         return sql.run(
             "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE %s", ("%min(%",)
         )
