@@ -137,6 +137,8 @@ class Runner:
         if most <= 0:
             # A finished Attempt rings.
             return self.house.wake_seconds
+        # Before the look, too: what ends while it runs may have to go again.
+        self._next_ready = now + dt.timedelta(seconds=self.house.wake_seconds)
         self._take(most)
         lease_end, one = self.house.lease_end(), self._round(most)
         done = await self.house.ledger.do(lambda: begin.begin_round(one, now=self.house.clock.now()))
@@ -153,8 +155,7 @@ class Runner:
 
     def _after(self, done: Done, lease_end: float) -> None:
         self.next_slot, self._places = done.next_slot, done.places
-        wake = self.house.clock.now() + dt.timedelta(seconds=self.house.wake_seconds)
-        self._next_ready = min(done.next_ready or wake, wake)
+        self._ready_by(done.next_ready)
         if done.closed_why:
             self.bot = _with_closing(self.bot, Closing(done.closed_until or done.next_slot, Closed(done.closed_why)))
         for begun in done.begun:
@@ -176,12 +177,15 @@ class Runner:
         self._one_less()
 
     def _written(self, conclusion: Conclusion) -> None:
-        if conclusion.record.ready_at is not None:
-            self._next_ready = min(self._next_ready, conclusion.record.ready_at)
+        self._ready_by(conclusion.record.ready_at)
         if conclusion.closing:
             self._closed_for_now(conclusion.closing)
         self._open -= 1
         self.ring.set()
+
+    def _ready_by(self, at: dt.datetime | None) -> None:
+        if at is not None:
+            self._next_ready = min(self._next_ready, at)
 
     def _one_less(self) -> None:
         self._leave(1)
