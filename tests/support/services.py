@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from companion.clinics.models import Clinic
 from companion.schedules.models import Attempt
 
-DEADLINE = 30.0 * max(1, int(os.environ.get("COMPANION_FAULT_ROUNDS", "3")) // 5)
+DEADLINE = 60.0 * max(1, int(os.environ.get("COMPANION_FAULT_ROUNDS", "3")) // 5)
 """Seconds after which a condition that a test waits for has failed; generous, since the machines are slow."""
 
 
