@@ -132,7 +132,7 @@ def _begun_before(one: Round, now: dt.datetime) -> tuple[Begun, ...]:
 def _next_ready(clinic: uuid.UUID, *, now: dt.datetime, found: bool) -> dt.datetime | None:
     at = queue.next_ready(clinic)
     # What is ready and was not found is being changed by somebody.
-    return at if at is None or found else max(at, now + _HELD_UP)
+    return now + _HELD_UP if at is not None and at <= now and not found else at
 
 
 def begin_later(begun: Begun, limits: Limits, *, now: dt.datetime) -> dt.datetime:
