@@ -131,8 +131,10 @@ def _begun_before(one: Round, now: dt.datetime) -> tuple[Begun, ...]:
 
 def _next_ready(clinic: uuid.UUID, *, now: dt.datetime, found: bool) -> dt.datetime | None:
     at = queue.next_ready(clinic)
-    # What is ready and was not found is being changed by somebody.
-    return now + _HELD_UP if at is not None and at <= now and not found else at
+    if at is None or at > now or found:
+        return at
+    # Ready, and yet not found: somebody is changing it.
+    return now + _HELD_UP
 
 
 def begin_later(begun: Begun, limits: Limits, *, now: dt.datetime) -> dt.datetime:

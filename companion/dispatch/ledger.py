@@ -1,7 +1,7 @@
 """The ledger: one thread, one database connection, one transaction for all that is queued, hence one fsync for many.
 
 It writes down and reads; it decides nothing about rates, retries or the wire. Every entry may be carried out twice
-(the lease's token and the Attempt's id guard it), so that a transaction whose commit was cut off is simply repeated.
+(the Attempt's id guards it), so that a transaction whose commit was cut off is simply repeated.
 """
 
 import asyncio

@@ -22,7 +22,7 @@ STRANGER_GAP = dt.timedelta(minutes=1)
 
 
 class Looked(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What decides about a claimed Message, read under lock in the transaction that begins it.
+    """What decides about a Message that is next in line, read under lock in the transaction that begins it.
 
     The order of the fields is that of the columns in letters.py.
     """

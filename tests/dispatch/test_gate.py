@@ -7,11 +7,8 @@ import datetime as dt
 from collections.abc import Callable
 
 import pytest
-from django.db import transaction
 
-from companion.clinics.keys import new_id
 from companion.clinics.models import Bot
-from companion.dispatch.begin import Done, Limits, Round, begin_round
 from companion.listener import unanswered
 from companion.listener.words import Word, say
 from companion.panel import notices
@@ -21,6 +18,7 @@ from companion.schedules.models import Follow, Message, Status
 from companion.schedules.reasons import Reason
 from companion.schedules.short_form import send_one
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_message, a_patient, a_schedule
+from tests.dispatch.rounds import begun
 from tests.listener.stories import a_question, a_text, comes_in, tap_on
 from tests.listener.stories import answers as said_by
 
@@ -41,18 +39,6 @@ def ana(bot: Bot) -> Patient:
 def opted_out(ana: Patient) -> None:
     """By a word that came while all of it was waiting already."""
     Patient.objects.filter(pk=ana.pk).update(consent=Consent.WITHDRAWN)
-
-
-def a_round(bot: Bot) -> Round:
-    """Of all that is ready."""
-    limits = Limits(per_second=10_000, chat_gap=dt.timedelta())
-    return Round(bot.id, bot.clinic_id, [new_id() for _ in range(100)], {}, limits, 60.0)
-
-
-def begun(bot: Bot, now: dt.datetime = NOW) -> Done:
-    """All that is ready by now, begun at once."""
-    with transaction.atomic():
-        return begin_round(a_round(bot), now=now)
 
 
 def an_alert_to_the_same_chat(bot: Bot, ana: Patient) -> None:
@@ -192,32 +178,3 @@ def test_what_comes_later_ends_with_its_schedule(bot: Bot, ana: Patient) -> None
 
     assert begun(bot).begun == ()
     assert Message.objects.get(follows=question).reason == Reason.SCHEDULE_ENDED
-
-
-def test_a_round_whose_commit_was_not_heard_of_begins_the_same_and_nothing_else(bot: Bot, ana: Patient) -> None:
-    a_message(ana)
-    one = a_round(bot)
-    with transaction.atomic():
-        before = begin_round(one, now=NOW)
-    later = a_message(a_patient(bot.clinic, telegram_id=5_124))
-
-    with transaction.atomic():
-        again = begin_round(one, now=NOW)
-
-    assert [(begun.message, begun.attempt, begun.text, begun.slot) for begun in again.begun] == [
-        (begun.message, begun.attempt, begun.text, begun.slot) for begun in before.begun
-    ]
-    assert [begun.message for begun in begun(bot).begun] == [later.pk]
-
-
-def test_a_round_that_was_taken_back_begins_anew(bot: Bot, ana: Patient) -> None:
-    message = a_message(ana)
-    one = a_round(bot)
-    with transaction.atomic():
-        begin_round(one, now=NOW)
-        transaction.set_rollback(True)
-
-    with transaction.atomic():
-        again = begin_round(one, now=NOW)
-
-    assert [begun.message for begun in again.begun] == [message.pk]

@@ -4,16 +4,14 @@ import datetime as dt
 
 from django.db import transaction
 
-from companion.clinics.keys import new_id
 from companion.clinics.models import Bot
-from companion.dispatch.begin import Begun, Limits, Round, begin_round
+from companion.dispatch.begin import Begun, begin_round
 from companion.planning import marks, planner
 from companion.schedules import lifecycle
 from companion.schedules.lifecycle import Record
 from companion.schedules.models import AttemptOutcome, Message, Status
+from tests.dispatch.rounds import a_round
 
-_LIMITS = Limits(per_second=1_000_000.0, chat_gap=dt.timedelta())
-_LEASE = 60.0
 _MANY = 1000
 
 
@@ -35,9 +33,8 @@ def deliver(bot: Bot, *, now: dt.datetime) -> list[Begun]:
     """Sends all that is ready now; Telegram always says yes."""
     sent: list[Begun] = []
     while True:
-        attempts = [new_id() for _ in range(_MANY)]
         with transaction.atomic():
-            came = begin_round(Round(bot.id, bot.clinic_id, attempts, {}, _LIMITS, _LEASE), now=now)
+            came = begin_round(a_round(bot), now=now)
             lifecycle.record([_sent(one, now) for one in came.begun])
         sent += came.begun
         if came.next_ready is None or came.next_ready > now:

@@ -13,7 +13,8 @@ from companion.clinics.models import Clinic
 from companion.schedules.models import Attempt
 
 DEADLINE = 60.0 * max(1, int(os.environ.get("COMPANION_FAULT_ROUNDS", "3")) // 5)
-"""Seconds after which a condition that a test waits for has failed; generous, since the machines are slow."""
+"""Seconds after which a condition that a test waits for has failed: the machines are slow, and a message that meets
+four faults in a row waits up to 30 s for its next try."""
 
 
 @contextmanager
