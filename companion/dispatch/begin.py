@@ -16,7 +16,7 @@ from companion.schedules.buttons import Button, Rows
 from companion.schedules.last_look import End, Go, Verdict, Wait, last_look
 from companion.schedules.letters import Letter, look, look_again
 from companion.schedules.models import Version
-from companion.schedules.queue import Begin, Later, Place, Places
+from companion.schedules.queue import TAKE_SLOTS, Begin, Later, Place, Places
 from companion.schedules.reasons import Reason
 from companion.telegram.discreet import Discreet
 
@@ -28,7 +28,6 @@ _Mornings = dict[tuple[uuid.UUID, str, dt.datetime], dt.datetime | None]
 _GONE = dt.timedelta(seconds=5)
 _HELD_UP = dt.timedelta(milliseconds=50)
 _BOT = "SELECT next_slot_at, closed_until, closed_why FROM clinics_bot WHERE id = %s {lock}"
-_TAKE_SLOTS = "UPDATE clinics_bot SET next_slot_at = %s WHERE id = %s"
 
 _BEGIN_LATER = "UPDATE schedules_attempt SET began_at = %s WHERE id = %s AND outcome = ''"
 
@@ -106,13 +105,12 @@ def begin_round(one: Round, *, now: dt.datetime) -> Done:
         return Done((), next_slot_at or now, one.places, now)
     letters = look(one.clinic, one.places, len(free), now=now)
     judged = _judge(one, letters, free, now)
-    queue.begin(judged.begins, lease_until=now + dt.timedelta(seconds=one.lease_seconds))
     queue.put_off(judged.laters)
     lifecycle.end(judged.ends, now=now)
     next_slot = next_slot_at or now
     if judged.begun:
         next_slot = pace.after(judged.begun[-1].slot, one.limits.per_second)
-        sql.run(_TAKE_SLOTS, (sql.instant(next_slot), sql.key(one.bot)))
+        queue.begin(judged.begins, one.bot, next_slot, lease_until=now + dt.timedelta(seconds=one.lease_seconds))
     if len(letters) < len(free):
         return Done(tuple(judged.begun), next_slot, {}, _next_ready(one.clinic, now=now, found=bool(letters)))
     places = one.places | {letter.looked.lane: Place(letter.looked.ready_at, letter.message) for letter in letters}
@@ -148,7 +146,7 @@ def take_slot(bot: uuid.UUID, limits: Limits, *, now: dt.datetime) -> dt.datetim
     """A slot of the bot's rate, for one call of it."""
     row = _bot(bot)
     slot = max((row and row[0]) or now, now)
-    sql.run(_TAKE_SLOTS, (sql.instant(pace.after(slot, limits.per_second)), sql.key(bot)))
+    sql.run(TAKE_SLOTS, (sql.instant(pace.after(slot, limits.per_second)), sql.key(bot)))
     return slot
 
 

@@ -64,9 +64,7 @@ def _hours(clinic: Clinic, since: dt.datetime, now: dt.datetime) -> dict[dt.date
 
 
 def _sent(clinic: Clinic, hour: dt.datetime) -> QuerySet[Attempt]:
-    return Attempt.objects.filter(
-        clinic=clinic, ended_at__gte=hour, ended_at__lt=hour + _HOUR, outcome=AttemptOutcome.SENT
-    )
+    return tally.attempts_ended(clinic, hour, hour + _HOUR).filter(outcome=AttemptOutcome.SENT)
 
 
 def _failed(clinic: Clinic, hour: dt.datetime) -> QuerySet[Message]:

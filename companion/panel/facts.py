@@ -110,7 +110,7 @@ def clinics_query() -> QuerySet[Clinic, _Row]:
         reminder_since=_first(_pending(Lane.REMINDER), "ready_at"),
         stranger_since=_first(_pending(Lane.STRANGER), "ready_at"),
         broadcast_since=_first(_pending(Lane.BROADCAST), "ready_at"),
-        attempted_at=_first(_ended(), "-ended_at"),
+        attempted_at=Subquery(_newest_ends()[:1], output_field=DateTimeField(null=True)),
         marked_since=_first(Mark.objects.filter(clinic=OuterRef("pk")), "created_at"),
     ).values_list(
         "id",
@@ -151,12 +151,14 @@ def _pending(lane: Lane) -> QuerySet[Message]:
     return Message.objects.filter(clinic=OuterRef("pk"), lane=lane, status=Status.PENDING)
 
 
-def _ended() -> QuerySet[Attempt]:
-    return Attempt.objects.filter(clinic=OuterRef("pk"), ended_at__isnull=False)
+def _newest_ends() -> QuerySet[Attempt, dt.datetime | None]:
+    # By attempts_by_begin: their ends are in no index, and follow within seconds.
+    ended = Attempt.objects.filter(clinic=OuterRef("pk"), ended_at__isnull=False)
+    return ended.order_by("-began_at").values_list("ended_at", flat=True)
 
 
-def _first(rows: "QuerySet[Message] | QuerySet[Attempt] | QuerySet[Mark]", column: str) -> Subquery:
-    return Subquery(rows.order_by(column).values(column.lstrip("-"))[:1], output_field=DateTimeField(null=True))
+def _first(rows: "QuerySet[Message] | QuerySet[Mark]", column: str) -> Subquery:
+    return Subquery(rows.order_by(column).values(column)[:1], output_field=DateTimeField(null=True))
 
 
 def _earliest(*moments: dt.datetime | None) -> dt.datetime | None:

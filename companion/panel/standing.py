@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from django.conf import settings
 from django.db.models import QuerySet
 
 from companion.clinics.models import Clinic
-from companion.panel.tally import LATEST_END
+from companion.panel.tally import LATEST_END, attempts_ended
 from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
 from companion.schedules.reasons import Reason, sentence
 from companion.times.walls import local, place
@@ -77,9 +78,10 @@ def narrow(found: QuerySet[Message], clinic: Clinic, standing: Standing, *, now:
         case Standing.NEXT_HOUR:
             return found.filter(status=Status.PENDING, due_at__gt=now, due_at__lte=now + dt.timedelta(hours=1))
         case Standing.ON_WIRE:
-            # By attempts_by_end, in which those that have no end yet are together: few are.
-            begun = Attempt.objects.filter(clinic=clinic, ended_at__isnull=True).values("message")
-            return found.filter(status=Status.PENDING, open_attempt_id__isnull=False, id__in=begun)
+            # By attempts_by_begin: a lease begins with its Attempt.
+            lease = dt.timedelta(seconds=settings.COMPANION.lease_seconds)
+            begun = Attempt.objects.filter(clinic=clinic, began_at__gte=now - lease, outcome=AttemptOutcome.OPEN)
+            return found.filter(status=Status.PENDING, open_attempt_id__isnull=False, id__in=begun.values("message"))
         case Standing.SENT_TODAY | Standing.SENT_24H:
             since = _since(clinic, standing, now)
             return found.filter(status=Status.SENT, due_at__gte=since - LATEST_END, sent_at__gte=since)
@@ -91,9 +93,8 @@ def narrow(found: QuerySet[Message], clinic: Clinic, standing: Standing, *, now:
 def count(clinic: Clinic, standing: Standing, *, now: dt.datetime) -> int:
     """How many stand so, at most COUNTED_TO."""
     if standing in (Standing.SENT_TODAY, Standing.SENT_24H):
-        # By attempts_by_end: no index leads to Messages by the time they were sent.
-        since = _since(clinic, standing, now)
-        sent = Attempt.objects.filter(clinic=clinic, ended_at__gte=since, outcome=AttemptOutcome.SENT)
+        # No index leads to Messages by the time they were sent.
+        sent = attempts_ended(clinic, _since(clinic, standing, now)).filter(outcome=AttemptOutcome.SENT)
         return sent.order_by()[:COUNTED_TO].count()
     return narrow(Message.objects.filter(clinic=clinic), clinic, standing, now=now).order_by()[:COUNTED_TO].count()
 

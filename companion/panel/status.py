@@ -15,6 +15,7 @@ from companion.clinics.models import Bot, Clinic
 from companion.panel import backups, facts, health, judge, standing
 from companion.panel.models import BotLook
 from companion.panel.standing import COUNTED_TO, Standing
+from companion.panel.tally import attempts_ended
 from companion.patients.models import Patient
 from companion.patients.reach import unreachable
 from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
@@ -135,13 +136,15 @@ def _messages(clinic: Clinic, now: dt.datetime) -> MessageNumbers:
 
 
 def _sent(clinic: Clinic, now: dt.datetime) -> QuerySet[Attempt]:
-    # By attempts_by_end: no index leads to Messages by the time they were sent.
-    return Attempt.objects.filter(clinic=clinic, ended_at__gte=now - _DAY, outcome=AttemptOutcome.SENT)
+    # No index leads to Messages by the time they were sent.
+    return attempts_ended(clinic, now - _DAY).filter(outcome=AttemptOutcome.SENT)
 
 
 def _rate(clinic: Clinic, now: dt.datetime) -> Rate:
-    lately = Attempt.objects.filter(clinic=clinic, ended_at__gt=now - _RATE_OVER)
-    return Rate(_capped(lately) / _RATE_OVER.total_seconds(), settings.COMPANION.rate_per_second)
+    return Rate(
+        _capped(attempts_ended(clinic, now - _RATE_OVER)) / _RATE_OVER.total_seconds(),
+        settings.COMPANION.rate_per_second,
+    )
 
 
 def _unreachable(clinic: Clinic) -> int:
@@ -150,7 +153,7 @@ def _unreachable(clinic: Clinic) -> int:
 
 
 def _lag(clinic: Clinic, now: dt.datetime) -> Lag:
-    newest = _sent(clinic, now).order_by("-ended_at").values_list("ended_at", "message__due_at")[:_LAGS]
+    newest = _sent(clinic, now).order_by("-began_at").values_list("ended_at", "message__due_at")[:_LAGS]
     lags = sorted(max((ended - due).total_seconds(), 0.0) for ended, due in newest if ended)
     return Lag(_share(lags, 0.5), _share(lags, 0.99))
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Count, Max
+from django.db.models import Count, Max, QuerySet
 from django.db.models.functions import TruncHour
 
 from companion.clinics.models import Clinic
@@ -18,6 +18,8 @@ LATEST_END: Final = dt.timedelta(days=8)
 """A message ends within its late_after, seven days at most, of its due instant."""
 _SETTLED: Final = dt.timedelta(minutes=1)
 """An hour is counted so long after its end: what ended in it is committed by then."""
+_LONGEST: Final = dt.timedelta(minutes=10)
+"""An Attempt that ends by an answer is one request of seconds; the rest is for a clock that was put right meanwhile."""
 _HOUR: Final = dt.timedelta(hours=1)
 
 
@@ -50,13 +52,18 @@ def count_up(clinic: Clinic, *, now: dt.datetime) -> None:
         HourCount.objects.filter(clinic=clinic, hour__lt=now - KEPT).delete()
 
 
+def attempts_ended(clinic: Clinic, since: dt.datetime, until: dt.datetime | None = None) -> QuerySet[Attempt]:
+    """The clinic's Attempts that ended from then on, or in between. By attempts_by_begin: ends are in no index."""
+    found = Attempt.objects.filter(clinic=clinic, began_at__gte=since - _LONGEST, ended_at__gte=since)
+    return found if until is None else found.filter(began_at__lt=until + _LONGEST, ended_at__lt=until)
+
+
 def _ended(clinic: Clinic, since: dt.datetime, until: dt.datetime) -> Iterable[tuple[dt.datetime, str, int]]:
-    # By attempts_by_end and by messages_failed_by_end.
-    sent = Attempt.objects.filter(
-        clinic=clinic, ended_at__gte=since, ended_at__lt=until, outcome=AttemptOutcome.SENT
-    ).annotate(hour=TruncHour("ended_at", tzinfo=dt.UTC))
+    sent = attempts_ended(clinic, since, until).filter(outcome=AttemptOutcome.SENT)
+    sent = sent.annotate(hour=TruncHour("ended_at", tzinfo=dt.UTC))
     for hour, count in sent.order_by().values_list("hour").annotate(count=Count("id")):
         yield hour, SENT, count
+    # By messages_failed_by_end.
     failed = Message.objects.filter(
         clinic=clinic,
         status=Status.FAILED,

@@ -106,17 +106,13 @@ def _replan_batch(schedule_id: uuid.UUID, ids: list[uuid.UUID], now: dt.datetime
 def _take_out(messages: QuerySet[Message], now: dt.datetime) -> int:
     """Whom a Schedule no longer reaches gets nothing of it; a patient who left is told of, the rest is no history."""
     left = lifecycle.stop(messages.filter(patient__left_at__isnull=False), Reason.PATIENT_LEFT, now=now)
-    return left + _planned_only(messages).delete()[0]
+    return left + lifecycle.unplan(messages)
 
 
 def _take_out_of_pauses(pending: QuerySet[Message], reached: list[Addressee], now: dt.datetime) -> int:
     """Of whom is on pause nothing piles up, and nothing is held to have failed."""
     paused = [one for one in reached if one.paused_until and one.paused_until > now]
     return sum(_take_out(pending.filter(patient_id=one.patient, due_at__lt=one.paused_until), now) for one in paused)
-
-
-def _planned_only(messages: QuerySet[Message]) -> QuerySet[Message]:
-    return messages.filter(lifecycle.NOT_BEGUN, by_hand=False, tries=0)
 
 
 def _settle(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> Moves:
@@ -183,9 +179,9 @@ def _differs(schedule: Schedule, version: Version, message: Message, due: Coming
 def _drop(unwanted: list[Message], zones: dict[uuid.UUID, str], now: dt.datetime) -> int:
     """Takes planned Messages out; one that was promised for today stays on record as failed."""
     today = [m.id for m in unwanted if _same_day(zones, m.patient_id, m.due_at, now)]
-    kept = lifecycle.stop(_planned_only(Message.objects.filter(id__in=today)), Reason.TOO_LATE, now=now)
+    kept = lifecycle.stop(lifecycle.only_planned(Message.objects.filter(id__in=today)), Reason.TOO_LATE, now=now)
     others = Message.objects.filter(id__in=[m.id for m in unwanted if m.id not in today])
-    return kept + _planned_only(others).delete()[0]
+    return kept + lifecycle.unplan(others)
 
 
 def _key(message: Message) -> _Key:

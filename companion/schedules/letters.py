@@ -127,12 +127,13 @@ def _columns() -> str:
 
 # What follows another Message belongs to the schedule of its wording, and is superseded also by what was sent since.
 # The coalesce keeps SQLite from going along everything of the schedule that is due: the patient's own few are asked.
+# Whether there is any mark is asked once a look: there is seldom one.
 _LOOKED = """
     m.lane, {due_at}, {ready_at}, {late_at}, m.quiet_hours, m.tries,
     coalesce(nullif(p.timezone, ''), c.timezone), c.quiet_from, c.quiet_until, c.consent_required,
     m.answers_stop_or_start, m.by_hand, p.id IS NOT NULL, coalesce(p.consent, ''), p.consent_asked_at IS NOT NULL,
     p.left_at IS NOT NULL, coalesce(m.telegram_id, p.telegram_id), s.state, c.sending_paused_at IS NOT NULL,
-    EXISTS (
+    EXISTS (SELECT 1 FROM clinics_mark) AND EXISTS (
         SELECT 1 FROM clinics_mark k WHERE k.clinic_id = m.clinic_id
         AND k.subject_id IN (s.id, m.patient_id, s.cohort_id, m.clinic_id)
     ),

@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet
 from companion.clinics.keys import new_id
 from companion.schedules import sql
 from companion.schedules.models import AttemptOutcome, IfUnknown, Message, Status
-from companion.schedules.queue import FREE
+from companion.schedules.queue import FREE, lapsed
 from companion.schedules.reasons import Reason
 
 CANCELLING = frozenset({Reason.BY_PERSON, Reason.SCHEDULE_ENDED, Reason.PATIENT_LEFT})
@@ -97,15 +97,10 @@ WHERE schedules_message.id = r.message AND schedules_message.status = 'pending'
   AND schedules_message.open_attempt_id IS NULL
 """
 
-# By the index of ends, in which those that have none yet are together.
 _CLOSE_UNKNOWN = """
-UPDATE schedules_attempt SET outcome = 'unknown', ended_at = {now}, note = 'its lease ran out'
-WHERE clinic_id IN (SELECT id FROM clinics_clinic) AND ended_at IS NULL AND outcome = '' AND EXISTS (
-    SELECT 1 FROM schedules_message m
-    WHERE m.id = schedules_attempt.message_id AND m.open_attempt_id = schedules_attempt.id
-      AND m.lease_until < {now} AND m.status = 'pending'
-)
-RETURNING message_id, id
+UPDATE schedules_attempt SET outcome = 'unknown', ended_at = r.at, note = 'its lease ran out'
+FROM r
+WHERE schedules_attempt.id = r.attempt AND schedules_attempt.outcome = ''
 """
 
 # Resend, once at most, is the Schedule's wish; anything else whose outcome is unknown waits for a person.
@@ -113,8 +108,8 @@ _RESCUE = """
 UPDATE schedules_message
 SET status = CASE WHEN if_unknown = 'resend' AND resends = 0 THEN 'pending' ELSE 'failed' END,
     reason = CASE WHEN if_unknown = 'resend' AND resends = 0 THEN '' ELSE 'outcome_unknown' END,
-    ended_at = CASE WHEN if_unknown = 'resend' AND resends = 0 THEN NULL ELSE {now} END,
-    ready_at = CASE WHEN if_unknown = 'resend' AND resends = 0 THEN {now} ELSE ready_at END,
+    ended_at = CASE WHEN if_unknown = 'resend' AND resends = 0 THEN NULL ELSE r.at END,
+    ready_at = CASE WHEN if_unknown = 'resend' AND resends = 0 THEN r.at ELSE ready_at END,
     resends = CASE WHEN if_unknown = 'resend' THEN 1 ELSE resends END,
     lease_until = NULL, open_attempt_id = NULL
 FROM r
@@ -185,13 +180,11 @@ def end(ends: Sequence[Ended], *, now: dt.datetime) -> None:
 
 def rescue(*, now: dt.datetime) -> int:
     """Closes as unknown what was begun and whose lease ran out, and ends or resends its Messages; how many."""
-    at = sql.instant(now)
-    closed = sql.run(_CLOSE_UNKNOWN.format(now="%s"), (at, at))
-    if not closed:
+    rows = [{"message": one.message, "attempt": one.attempt, "at": now.astimezone(dt.UTC)} for one in lapsed(now=now)]
+    if not rows:
         return 0
-    rows = [{"message": sql.as_uuid(message), "attempt": sql.as_uuid(attempt)} for message, attempt in closed]
-    (statement,) = sql.with_rows({"message": "uuid", "attempt": "uuid"}, _RESCUE.format(now="%s"))
-    return sql.changed(statement, (sql.parameter(rows), at, at))
+    columns = {"message": "uuid", "attempt": "uuid", "at": "timestamptz"}
+    return sql.run_all(sql.with_rows(columns, _CLOSE_UNKNOWN, _RESCUE), sql.parameter(rows))
 
 
 def expire(*, now: dt.datetime, limit: int) -> int:
@@ -210,6 +203,19 @@ def move(messages: QuerySet[Message], **columns: object) -> int:
 def stop(messages: QuerySet[Message], reason: Reason, *, now: dt.datetime) -> int:
     """Fails or cancels, as the reason says, Messages that nobody has begun."""
     return move(messages, status=status_of(reason), reason=reason, ended_at=now)
+
+
+def only_planned(messages: QuerySet[Message]) -> QuerySet[Message]:
+    """Those of which there is nothing but the plan: no Attempt was begun, no person had a hand in it."""
+    return messages.filter(NOT_BEGUN, by_hand=False, tries=0)
+
+
+def unplan(messages: QuerySet[Message]) -> int:
+    """Takes out those that are only planned; how many. The one place where Messages are deleted."""
+    planned = only_planned(messages)
+    # Locked first: what a Dispatcher has just begun is then none of them, and it begins none of these any more.
+    list(planned.select_for_update().values_list("id"))
+    return planned.delete()[0]
 
 
 def reopen(messages: QuerySet[Message], **columns: object) -> int:

@@ -260,11 +260,16 @@ class Message(models.Model):
 
 
 class Attempt(models.Model):
-    """One try to deliver a Message: committed before its request leaves, closed after the answer. The evidence."""
+    """One try to deliver a Message: committed before its request leaves, closed after the answer. The evidence.
+
+    What closing it changes is in no index, so that PostgreSQL changes none then, as with a Message's lease.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id)
-    clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="+", db_index=False)
-    message = models.ForeignKey(Message, models.PROTECT, related_name="attempts", db_index=False)
+    # No constraints: the one statement that writes Attempts takes both from the Message's locked row (queue.py), and
+    # only what was never begun is deleted (lifecycle.py). PostgreSQL would lock both rows once more for each Attempt.
+    clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    message = models.ForeignKey(Message, models.PROTECT, related_name="attempts", db_index=False, db_constraint=False)
     number = models.PositiveIntegerField()
     began_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
@@ -285,7 +290,7 @@ class Attempt(models.Model):
         ]
         indexes = [
             models.Index(fields=["clinic", "telegram_id", "began_at"], name="attempts_of_a_chat"),
-            models.Index(fields=["clinic", "ended_at"], name="attempts_by_end"),
+            models.Index(fields=["clinic", "began_at"], name="attempts_by_begin"),
         ]
 
     def __str__(self) -> str:

@@ -50,6 +50,29 @@ UPDATE schedules_message SET open_attempt_id = r.attempt, lease_until = %s, trie
 FROM r WHERE schedules_message.id = r.message
 """
 
+TAKE_SLOTS = "UPDATE clinics_bot SET next_slot_at = %s WHERE id = %s"
+
+# A lease is in no index, hence the ends of lines in which what is begun must stand. Both databases know a subquery that
+# goes by its outer rows as a value only, hence as JSON.
+_HEAD = 5000
+_EACH_HEAD = """
+SELECT ({in_line}) FROM clinics_clinic c CROSS JOIN ({lanes}) AS lanes UNION ALL SELECT ({too_late})
+"""
+_IN_LINE_HEAD = """
+FROM (
+    SELECT id, open_attempt_id, lease_until FROM schedules_message
+    WHERE clinic_id = c.id AND lane = lanes.lane AND status = 'pending' AND ready_at <= %s
+    ORDER BY ready_at, id LIMIT {most}
+) AS head WHERE lease_until < %s
+"""
+_TOO_LATE_HEAD = """
+FROM (
+    SELECT id, open_attempt_id, lease_until FROM schedules_message
+    WHERE status = 'pending' AND late_at <= %s
+    ORDER BY late_at LIMIT {most}
+) AS head WHERE lease_until < %s
+"""
+
 _PUT_OFF = """
 UPDATE schedules_message
 SET ready_at = r.ready_at, late_at = coalesce(r.late_at, schedules_message.late_at)
@@ -84,6 +107,16 @@ class Begin(msgspec.Struct, frozen=True, gc=False):
     chat: int
 
 
+class Lapsed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A Message, and its Attempt of whose end nobody will tell."""
+
+    message: uuid.UUID
+    attempt: uuid.UUID
+
+
+_LAPSED = msgspec.json.Decoder(list[Lapsed])
+
+
 class Later(msgspec.Struct, frozen=True, gc=False):
     """A Message that may not go yet; `late_at` (as `ready_at`: UTC) changes only where given."""
 
@@ -114,16 +147,43 @@ def next_ready(clinic: uuid.UUID) -> dt.datetime | None:
     return None if found is None else sql.as_instant(found)
 
 
-def begin(begins: Sequence[Begin], *, lease_until: dt.datetime) -> None:
-    """Writes the Attempts down and puts their Messages on the wire. Must be committed before anything is sent."""
+def begin(begins: Sequence[Begin], bot: uuid.UUID, next_slot: dt.datetime, *, lease_until: dt.datetime) -> None:
+    """Writes the Attempts down, puts their Messages on the wire and takes the bot's slots for them, up to `next_slot`.
+
+    Must be committed before anything is sent.
+    """
     if not begins:
         return
-    sql.run_all(_begin(), sql.parameter(begins), sql.instant(lease_until))
+    taken = (sql.instant(next_slot), sql.key(bot))
+    sql.run_all(_begin(), sql.parameter(begins), (), taken, (sql.instant(lease_until),))
 
 
 @cache
 def _begin() -> tuple[str, ...]:
-    return sql.with_rows(_BEGIN_ROWS, _INSERT_ATTEMPTS.format(text=sql.bytes_of("r.text"), then=sql.then()), _OPEN)
+    attempts = _INSERT_ATTEMPTS.format(text=sql.bytes_of("r.text"), then=sql.then())
+    return sql.with_rows(_BEGIN_ROWS, attempts, TAKE_SLOTS, _OPEN)
+
+
+def lapsed(*, now: dt.datetime) -> list[Lapsed]:
+    """What was begun and whose lease ran out.
+
+    What is begun stands first in its lane's line, and is looked for there; were it behind _HEAD others, it would be
+    found when it is too late for it at the latest.
+    """
+    at = sql.instant(now)
+    found = sql.run(_lapsed(), (at, at, at, at))
+    return list({one for (head,) in found for one in _LAPSED.decode(str(head))})
+
+
+@cache
+def _lapsed() -> str:
+    columns = "id, open_attempt_id"
+    lanes = " UNION ALL ".join(f"SELECT {lane} AS lane" for lane in Lane.values)
+    return _EACH_HEAD.format(
+        in_line=sql.select_json(columns, _IN_LINE_HEAD.format(most=_HEAD)),
+        too_late=sql.select_json(columns, _TOO_LATE_HEAD.format(most=_HEAD)),
+        lanes=lanes,
+    )
 
 
 def put_off(laters: Sequence[Later]) -> None:

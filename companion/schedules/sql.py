@@ -8,6 +8,7 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
+from itertools import chain, repeat
 from typing import Any, Self
 
 import msgspec
@@ -170,12 +171,14 @@ def changed(statement: str, parameters: Parameters) -> int:
         return int(cursor.rowcount)
 
 
-def run_all(statements: Sequence[str], rows: str, *of_the_last: object) -> int:
-    """Executes what `with_rows` made; how many rows the last one changed. `of_the_last`: its further parameters."""
-    *before, last = statements
-    for statement in before:
-        run(statement, (rows,))
-    return changed(last, (rows, *of_the_last))
+def run_all(statements: Sequence[str], rows: str, *others: Parameters) -> int:
+    """Executes what `with_rows` made; how many rows the last one changed.
+
+    `others`: of each that went into it, the parameters besides the rows; nothing where none has any.
+    """
+    if is_postgresql():
+        return changed(statements[0], (rows, *chain.from_iterable(others)))
+    return [changed(one, (rows, *more)) for one, more in zip(statements, others or repeat(()), strict=False)][-1]
 
 
 def go_by_indexes() -> None:

@@ -1,14 +1,26 @@
-"""Indexes on tables that are in use: what migrations make and drop them by, so that nobody waits to write meanwhile.
+"""Changes of tables that are in use: what migrations make them by, so that nobody waits to write meanwhile.
 
-On PostgreSQL by CREATE INDEX CONCURRENTLY and its like; on SQLite, where one writes at a time anyway, as ever. Such a
-migration says `atomic = False` and holds nothing else. It may be run again after it was killed: half an index is made
-anew, a whole one stays. Not for a table that the same migration makes.
+Indexes on PostgreSQL by CREATE INDEX CONCURRENTLY and its like; on SQLite, where one writes at a time anyway, as ever.
+Such a migration says `atomic = False` and holds nothing else. It may be run again after it was killed: half an index
+is made anew, a whole one stays. Not for a table that the same migration makes.
 """
 
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from django.db import OperationalError, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-from django.db.migrations.operations import AddConstraint, AddIndex, RemoveIndex
+from django.db.migrations.operations import AddConstraint, AddIndex, AlterField, RemoveIndex
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
+from psycopg.errors import LockNotAvailable
+
+_WAIT_MILLISECONDS: Final = 200
+"""Less than PostgreSQL's deadlock_timeout, so that where it and a dispatcher wait for each other, this one yields."""
+_TRIES, _LET_OTHERS_PASS = 600, 0.3
+"""Seconds, the second."""
 
 
 class AddIndexOnline(AddIndex):
@@ -74,6 +86,29 @@ class RemoveIndexOnline(RemoveIndex):
             super().database_forwards(app_label, schema_editor, from_state, to_state)
 
 
+class AlterFieldOnline(AlterField):
+    """AlterField, for what touches no row, such as dropping a foreign key's constraint.
+
+    It needs its tables to itself for a moment. It asks for that moment again and again, and hardly waits for it, since
+    all who come after would wait behind it.
+    """
+
+    atomic = False
+
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        alter = partial(super().database_forwards, app_label, schema_editor, from_state, to_state)
+        if schema_editor.connection.vendor != "postgresql":
+            alter()
+            return
+        for _ in range(_TRIES):
+            if _altered(schema_editor, alter):
+                return
+            time.sleep(_LET_OTHERS_PASS)
+        raise OperationalError("Somebody works on these tables all the time: end what runs long, then migrate again.")
+
+
 class LeaveRoom(Operation):
     """On PostgreSQL, new pages of the model's table are filled by half: a row whose unindexed columns change then stays
     in its page, and no index hears of it (PostgreSQL, "Heap-Only Tuples"). What is written already stays as it is."""
@@ -92,6 +127,19 @@ class LeaveRoom(Operation):
         if schema_editor.connection.vendor == "postgresql":
             table = to_state.apps.get_model(app_label, self.model_name)._meta.db_table
             schema_editor.execute(f"ALTER TABLE {schema_editor.quote_name(table)} SET (fillfactor = 50)", params=None)
+
+
+def _altered(schema_editor: BaseDatabaseSchemaEditor, alter: Callable[[], None]) -> bool:
+    """False where somebody works on the tables at this moment."""
+    try:
+        with transaction.atomic(using=schema_editor.connection.alias):
+            schema_editor.execute(f"SET LOCAL lock_timeout = '{_WAIT_MILLISECONDS}ms'", params=None)
+            alter()
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            return False
+        raise
+    return True
 
 
 def _make(schema_editor: BaseDatabaseSchemaEditor, name: str, statement: str) -> None:

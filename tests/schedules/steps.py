@@ -37,7 +37,7 @@ def begin(clinic: Clinic, *, now: dt.datetime) -> list[Step]:
         steps = [Step(one.message, lifecycle.fresh_attempt()) for one in letters.look(clinic.id, {}, 10, now=now)]
         sealed = seal("Take your tablet.", "schedules.Attempt.text").hex()
         begins = [Begin(one.message, one.attempt, now, sealed, 5_000_000_001) for one in steps]
-        queue.begin(begins, lease_until=now + LEASE)
+        queue.begin(begins, uuid.uuid4(), now, lease_until=now + LEASE)
     return steps
 
 

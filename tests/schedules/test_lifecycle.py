@@ -1,13 +1,15 @@
 """A Message's life: who may change what, and when someone was faster."""
 
 import datetime as dt
+import threading
 
 import pytest
+from django.db import connection, transaction
 
 from companion.clinics.models import Closed
 from companion.clinics.refusals import Conflict
 from companion.patients.models import Consent
-from companion.schedules import acts
+from companion.schedules import acts, lifecycle
 from companion.schedules.models import Attempt, AttemptOutcome, IfUnknown, Lane, Message, Status
 from companion.schedules.queue import Place
 from companion.schedules.reasons import SENTENCES, Reason
@@ -243,6 +245,60 @@ def test_what_was_begun_is_not_unknown_before_its_lease_is_over() -> None:
     steps.rescue(now=NOW + steps.LEASE)
 
     assert steps.fresh(message).status == Status.PENDING
+
+
+def test_what_was_begun_by_a_clock_that_was_put_back_since_is_unknown_when_it_is_too_late() -> None:
+    message = a_due_message()
+    begun(message)
+    Message.objects.filter(pk=message.pk).update(ready_at=message.late_at + SECOND)
+
+    steps.rescue(now=LATER)
+    before = steps.fresh(message).status
+    steps.rescue(now=message.late_at)
+
+    assert before == Status.PENDING
+    assert steps.fresh(message).reason == Reason.OUTCOME_UNKNOWN
+
+
+def test_each_clinics_lapsed_messages_are_found_in_every_lane() -> None:
+    for _ in range(2):
+        clinic = a_clinic()
+        for lane in Lane:
+            a_message(a_patient(clinic), lane=lane)
+        steps.begin(clinic, now=NOW)
+
+    steps.rescue(now=LATER)
+
+    assert Message.objects.filter(reason=Reason.OUTCOME_UNKNOWN).count() == 2 * len(Lane)
+    assert Attempt.objects.filter(outcome=AttemptOutcome.UNKNOWN).count() == 2 * len(Lane)
+
+
+def _unplan() -> None:
+    with transaction.atomic():
+        lifecycle.unplan(Message.objects.all())
+    connection.close()
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone() is not None
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="on SQLite one writes at a time")
+@pytest.mark.django_db(transaction=True)
+def test_what_is_begun_at_the_moment_in_which_its_plan_goes_stays() -> None:
+    message = a_due_message()
+    planner = threading.Thread(target=_unplan)
+
+    with transaction.atomic():
+        steps.begin(message.clinic, now=NOW)
+        planner.start()
+        while not _somebody_waits():
+            assert planner.is_alive()
+    planner.join()
+
+    assert Message.objects.filter(pk=message.pk, open_attempt_id__isnull=False).exists()
 
 
 def test_each_reason_has_a_sentence_that_says_what_to_do() -> None:

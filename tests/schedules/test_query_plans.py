@@ -180,14 +180,22 @@ def test_a_look_goes_along_the_line(clinic: Clinic) -> None:
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL writes a row's index entries anew")
-def test_a_begin_changes_no_index_and_finds_room_in_the_page() -> None:
+@pytest.mark.parametrize(
+    ("table", "changed"),
+    [
+        ("schedules_message", ("lease_until", "open_attempt_id", "tries")),
+        ("schedules_attempt", ("ended_at", "outcome", "telegram_message_id", "error_code", "note", "description")),
+    ],
+)
+def test_beginning_a_message_and_closing_an_attempt_change_no_index_and_find_room_in_the_page(
+    table: str, changed: tuple[str, ...]
+) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT indexdef FROM pg_indexes WHERE tablename = 'schedules_message'")
+        cursor.execute("SELECT indexdef FROM pg_indexes WHERE tablename = %s", [table])
         indexes = [str(row[0]) for row in cursor.fetchall()]
-        cursor.execute("SELECT reloptions FROM pg_class WHERE relname = 'schedules_message'")
+        cursor.execute("SELECT reloptions FROM pg_class WHERE relname = %s", [table])
         assert cursor.fetchone() == (["fillfactor=50"],)
 
-    changed = ("lease_until", "open_attempt_id", "tries")
     assert not [index for index in indexes if any(column in index for column in changed)]
 
 
@@ -203,13 +211,13 @@ def test_a_begin_finds_its_messages_by_their_ids(clinic: Clinic) -> None:
     words = seal("Take your tablet.", "schedules.Attempt.text").hex()
     begins = [Begin(message.id, new_id(), NOW, words, 1) for message in due(clinic)]
 
-    assert not plans_of(lambda: queue.begin(begins, lease_until=NOW + _MINUTE)).read_all_messages()
+    assert not plans_of(lambda: queue.begin(begins, new_id(), NOW, lease_until=NOW + _MINUTE)).read_all_messages()
 
 
 def test_what_an_attempt_has_begun_is_found_by_its_id(clinic: Clinic) -> None:
     words = seal("Take your tablet.", "schedules.Attempt.text").hex()
     begins = [Begin(message.id, new_id(), NOW, words, 1) for message in due(clinic)]
-    queue.begin(begins, lease_until=NOW + _MINUTE)
+    queue.begin(begins, new_id(), NOW, lease_until=NOW + _MINUTE)
 
     def look() -> None:
         assert len(letters.look_again([one.attempt for one in begins], now=NOW)) == _FIRST
@@ -230,7 +238,7 @@ def test_outcomes_are_written_to_messages_found_by_their_ids(clinic: Clinic) -> 
     assert not plans_of(write).read_all_messages()
 
 
-def test_what_was_begun_and_never_closed_is_found_by_the_index_of_attempts_ends(clinic: Clinic) -> None:
+def test_what_was_begun_and_never_closed_is_found_in_the_line(clinic: Clinic) -> None:
     for message in due(clinic):
         attempt = an_attempt(message, ended_at=None, outcome="")
         Message.objects.filter(pk=message.pk).update(open_attempt_id=attempt.id, lease_until=NOW)
@@ -240,8 +248,8 @@ def test_what_was_begun_and_never_closed_is_found_by_the_index_of_attempts_ends(
 
     plans = plans_of(rescue)
 
-    assert "attempts_by_end" in plans.texts[0]
-    assert len(plans.texts) == 2
+    assert "messages_in_line" in plans.texts[0]
+    assert "messages_to_expire" in plans.texts[0]
     assert not plans.read_all_messages()
 
 

@@ -10,9 +10,11 @@ from django.db import connection, models
 from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations import AddConstraint, AddIndex, CreateModel
+from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
-from companion.service.online import AddIndexOnline, AddUniqueOnline
+from companion.clinics.models import Clinic
+from companion.service.online import AddIndexOnline, AddUniqueOnline, AlterFieldOnline
 from tests.builders import a_clinic, a_patient
 
 BEFORE_THE_FIRST_RELEASE = {("patients", "0003_sources_and_verified")}
@@ -42,12 +44,14 @@ def test_no_migration_makes_an_index_in_a_way_that_keeps_people_from_writing() -
     assert set(wrong) <= BEFORE_THE_FIRST_RELEASE
 
 
-class _Adding:
-    """A migration that makes an index on patients, in a thread with a connection of its own."""
+_ADDING = AddIndexOnline("patient", models.Index(fields=["clinic", "phone"], name="patients_by_phone"))
 
-    operation = AddIndexOnline("patient", models.Index(fields=["clinic", "phone"], name="patients_by_phone"))
 
-    def __init__(self) -> None:
+class _Migrating:
+    """A migration of patients, in a thread with a connection of its own."""
+
+    def __init__(self, operation: Operation) -> None:
+        self.operation = operation
         self.thread = threading.Thread(target=self._run)
 
     def _run(self) -> None:
@@ -84,7 +88,7 @@ def test_while_an_index_is_made_people_go_on_writing(other: psycopg.Connection) 
     patient = a_patient(a_clinic())
     # It waits for this writer's end, as it would on a busy day; meanwhile others must not wait behind it.
     other.execute("UPDATE patients_patient SET phone = '1'")
-    adding = _Adding()
+    adding = _Migrating(_ADDING)
 
     adding.thread.start()
     while not _validity("patients_by_phone"):
@@ -108,9 +112,51 @@ def test_an_index_whose_making_was_killed_is_made_anew(other: psycopg.Connection
     half = _validity("patients_by_phone")
 
     for _ in range(2):
-        adding = _Adding()
+        adding = _Migrating(_ADDING)
         adding.thread.start()
         adding.thread.join(20)
 
     assert half == [False]
     assert _validity("patients_by_phone") == [True]
+
+
+def _asked(question: str) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(question)
+        return [str(row[0]) for row in cursor.fetchall()]
+
+
+_CHECK = """
+SELECT format('ALTER TABLE patients_patient ADD CONSTRAINT %I %s', conname, pg_get_constraintdef(oid))
+FROM pg_constraint WHERE conrelid = 'patients_patient'::regclass AND confrelid = 'clinics_clinic'::regclass
+"""
+_WAITING = "SELECT pid FROM pg_locks WHERE relation = 'patients_patient'::regclass AND NOT granted"
+
+
+@pytest.fixture
+def check_of_clinics(other: psycopg.Connection) -> Iterator[str]:
+    (made_by,) = _asked(_CHECK)
+    yield made_by
+    if not _asked(_CHECK):
+        with connection.cursor() as cursor:
+            cursor.execute(made_by)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("check_of_clinics")
+def test_a_migration_that_needs_the_table_to_itself_makes_nobody_wait_behind_it(other: psycopg.Connection) -> None:
+    patient = a_patient(a_clinic())
+    unchecked = models.ForeignKey(Clinic, models.CASCADE, related_name="patients", db_index=False, db_constraint=False)
+    dropping = _Migrating(AlterFieldOnline("patient", "clinic", unchecked))
+    other.execute("UPDATE patients_patient SET phone = '1'")
+
+    dropping.thread.start()
+    while not _asked(_WAITING):
+        assert dropping.thread.is_alive()
+    a_patient(patient.clinic)
+    still_waiting = dropping.thread.is_alive()
+    other.commit()
+    dropping.thread.join(20)
+
+    assert still_waiting
+    assert not _asked(_CHECK)
