@@ -1,7 +1,7 @@
 """Changes of tables that are in use: what migrations make them by, so that nobody waits to write meanwhile.
 
 Indexes on PostgreSQL by CREATE INDEX CONCURRENTLY and its like; on SQLite, where one writes at a time anyway, as ever.
-Such a migration says `atomic = False` and holds nothing else. It may be run again after it was killed: half an index
+Such a migration is an OnlineMigration and holds nothing else. It may be run again after it was killed: half an index
 is made anew, a whole one stays. Not for a table that the same migration makes.
 """
 
@@ -10,8 +10,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations import Migration
 from django.db.migrations.operations import AddConstraint, AddIndex, AlterField, RemoveIndex
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
@@ -21,6 +22,19 @@ _WAIT_MILLISECONDS: Final = 200
 """Less than PostgreSQL's deadlock_timeout, so that where it and a dispatcher wait for each other, this one yields."""
 _TRIES, _LET_OTHERS_PASS = 600, 0.3
 """Seconds, the second."""
+
+
+class OnlineMigration(Migration):
+    """On PostgreSQL each operation by itself, since an index can't be made online within a transaction.
+
+    On SQLite all in one transaction: many a change copies its table there and drops the old one, and what is written
+    in between, or a kill, would lose rows.
+    """
+
+    @property
+    def atomic(self) -> bool:  # type: ignore[override]  # which database it is, is known only when it runs
+        """Whether all is one transaction."""
+        return connection.vendor != "postgresql"
 
 
 class AddIndexOnline(AddIndex):

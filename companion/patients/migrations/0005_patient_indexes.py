@@ -1,12 +1,11 @@
 # The list's filters by indexes of their own; made while the clinic works.
 
-from django.db import migrations, models
+from django.db import models
 
-from companion.service.online import AddIndexOnline, RemoveIndexOnline
+from companion.service.online import AddIndexOnline, OnlineMigration, RemoveIndexOnline
 
 
-class Migration(migrations.Migration):
-    atomic = False
+class Migration(OnlineMigration):
     dependencies = [
         ("patients", "0004_enrolment_notes"),
     ]

@@ -1,11 +1,9 @@
-from django.db import migrations, models
+from django.db import models
 
-from companion.service.online import AddIndexOnline
+from companion.service.online import AddIndexOnline, OnlineMigration
 
 
-class Migration(migrations.Migration):
-    atomic = False
-
+class Migration(OnlineMigration):
     dependencies = [
         ("schedules", "0004_answers_indexed"),
     ]

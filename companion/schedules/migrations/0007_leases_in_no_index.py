@@ -1,11 +1,9 @@
-from django.db import migrations, models
+from django.db import models
 
-from companion.service.online import AddIndexOnline, LeaveRoom, RemoveIndexOnline
+from companion.service.online import AddIndexOnline, LeaveRoom, OnlineMigration, RemoveIndexOnline
 
 
-class Migration(migrations.Migration):
-    atomic = False
-
+class Migration(OnlineMigration):
     dependencies = [
         ("schedules", "0006_schedules_to_come"),
     ]

@@ -1,14 +1,12 @@
 from django.db import migrations, models
 
-from companion.service.online import AddCheckOnline
+from companion.service.online import AddCheckOnline, OnlineMigration
 
 # What a dispatcher that was killed had claimed and not begun is nobody's.
 _FREE = "UPDATE schedules_message SET lease_until = NULL WHERE lease_until IS NOT NULL AND open_attempt_id IS NULL"
 
 
-class Migration(migrations.Migration):
-    atomic = False
-
+class Migration(OnlineMigration):
     dependencies = [
         ("schedules", "0007_leases_in_no_index"),
     ]

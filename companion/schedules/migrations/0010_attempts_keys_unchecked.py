@@ -1,12 +1,10 @@
 import django.db.models.deletion
-from django.db import migrations, models
+from django.db import models
 
-from companion.service.online import AlterFieldOnline
+from companion.service.online import AlterFieldOnline, OnlineMigration
 
 
-class Migration(migrations.Migration):
-    atomic = False
-
+class Migration(OnlineMigration):
     dependencies = [
         ("schedules", "0009_attempts_ends_in_no_index"),
     ]
