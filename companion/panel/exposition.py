@@ -36,7 +36,7 @@ class ClinicNumbers(Collector):
             messages.oldest_overdue_seconds or 0,
         )
         yield _gauge("messages_next_hour", "Messages due within the next hour, counted to 10,000.", messages.next_hour)
-        yield _gauge("messages_on_wire", "Messages with an Attempt that has begun and not ended.", messages.on_wire)
+        yield _gauge("messages_on_wire", "Messages that were begun and whose lease is not over.", messages.on_wire)
         yield _gauge("messages_sent_today", "Messages sent since the clinic's midnight.", messages.sent_today)
         failed = GaugeMetricFamily(
             "companion_messages_failed_last_day", "Messages that failed within 24 hours, by code.", labels=["reason"]

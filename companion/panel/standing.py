@@ -78,10 +78,7 @@ def narrow(found: QuerySet[Message], clinic: Clinic, standing: Standing, *, now:
         case Standing.NEXT_HOUR:
             return found.filter(status=Status.PENDING, due_at__gt=now, due_at__lte=now + dt.timedelta(hours=1))
         case Standing.ON_WIRE:
-            # By attempts_by_begin: a lease begins with its Attempt.
-            lease = dt.timedelta(seconds=settings.COMPANION.lease_seconds)
-            begun = Attempt.objects.filter(clinic=clinic, began_at__gte=now - lease, outcome=AttemptOutcome.OPEN)
-            return found.filter(status=Status.PENDING, open_attempt_id__isnull=False, id__in=begun.values("message"))
+            return found.filter(open_attempt_id__isnull=False, id__in=_on_wire(clinic, now).values("message"))
         case Standing.SENT_TODAY | Standing.SENT_24H:
             since = _since(clinic, standing, now)
             return found.filter(status=Status.SENT, due_at__gte=since - LATEST_END, sent_at__gte=since)
@@ -92,11 +89,22 @@ def narrow(found: QuerySet[Message], clinic: Clinic, standing: Standing, *, now:
 
 def count(clinic: Clinic, standing: Standing, *, now: dt.datetime) -> int:
     """How many stand so, at most COUNTED_TO."""
+    return _counted(clinic, standing, now).order_by()[:COUNTED_TO].count()
+
+
+def _counted(clinic: Clinic, standing: Standing, now: dt.datetime) -> QuerySet[Message] | QuerySet[Attempt]:
+    """Messages, or one Attempt of each where no index leads to the Messages."""
+    if standing == Standing.ON_WIRE:
+        return _on_wire(clinic, now)
     if standing in (Standing.SENT_TODAY, Standing.SENT_24H):
-        # No index leads to Messages by the time they were sent.
-        sent = attempts_ended(clinic, _since(clinic, standing, now)).filter(outcome=AttemptOutcome.SENT)
-        return sent.order_by()[:COUNTED_TO].count()
-    return narrow(Message.objects.filter(clinic=clinic), clinic, standing, now=now).order_by()[:COUNTED_TO].count()
+        return attempts_ended(clinic, _since(clinic, standing, now)).filter(outcome=AttemptOutcome.SENT)
+    return narrow(Message.objects.filter(clinic=clinic), clinic, standing, now=now)
+
+
+def _on_wire(clinic: Clinic, now: dt.datetime) -> QuerySet[Attempt]:
+    # By attempts_by_begin: a lease begins with its Attempt.
+    lease = dt.timedelta(seconds=settings.COMPANION.lease_seconds)
+    return Attempt.objects.filter(clinic=clinic, began_at__gte=now - lease, outcome=AttemptOutcome.OPEN)
 
 
 def failures(clinic: Clinic, *, now: dt.datetime, within: dt.timedelta = _DAY) -> list[Failures]:

@@ -19,7 +19,8 @@ LATEST_END: Final = dt.timedelta(days=8)
 _SETTLED: Final = dt.timedelta(minutes=1)
 """An hour is counted so long after its end: what ended in it is committed by then."""
 _LONGEST: Final = dt.timedelta(minutes=10)
-"""An Attempt that ends by an answer is one request of seconds; the rest is for a clock that was put right meanwhile."""
+"""An Attempt that ends by an answer is one request of seconds; the rest is for a clock that was put right meanwhile.
+What a process that was frozen for longer learns when it wakes is written down, and in no count."""
 _HOUR: Final = dt.timedelta(hours=1)
 
 

@@ -212,10 +212,9 @@ def only_planned(messages: QuerySet[Message]) -> QuerySet[Message]:
 
 def unplan(messages: QuerySet[Message]) -> int:
     """Takes out those that are only planned; how many. The one place where Messages are deleted."""
-    planned = only_planned(messages)
     # Locked first: what a Dispatcher has just begun is then none of them, and it begins none of these any more.
-    list(planned.select_for_update().values_list("id"))
-    return planned.delete()[0]
+    locked = only_planned(messages).select_for_update(of=("self",)).order_by("id")
+    return Message.objects.filter(id__in=list(locked.values_list("id", flat=True))).delete()[0]
 
 
 def reopen(messages: QuerySet[Message], **columns: object) -> int:

@@ -52,9 +52,9 @@ FROM r WHERE schedules_message.id = r.message
 
 TAKE_SLOTS = "UPDATE clinics_bot SET next_slot_at = %s WHERE id = %s"
 
-# A lease is in no index, hence the ends of lines in which what is begun must stand. Both databases know a subquery that
-# goes by its outer rows as a value only, hence as JSON.
-_HEAD = 5000
+# A lease is in no index, hence the heads of the lines, where what is begun must stand. On SQLite no subquery that is
+# joined may go by the rows before it, but one that is a value may: hence JSON.
+_HEAD = 1000
 _EACH_HEAD = """
 SELECT ({in_line}) FROM clinics_clinic c CROSS JOIN ({lanes}) AS lanes UNION ALL SELECT ({too_late})
 """
@@ -63,14 +63,14 @@ FROM (
     SELECT id, open_attempt_id, lease_until FROM schedules_message
     WHERE clinic_id = c.id AND lane = lanes.lane AND status = 'pending' AND ready_at <= %s
     ORDER BY ready_at, id LIMIT {most}
-) AS head WHERE lease_until < %s
+) AS head WHERE lease_until < %s AND open_attempt_id IS NOT NULL
 """
 _TOO_LATE_HEAD = """
 FROM (
     SELECT id, open_attempt_id, lease_until FROM schedules_message
     WHERE status = 'pending' AND late_at <= %s
     ORDER BY late_at LIMIT {most}
-) AS head WHERE lease_until < %s
+) AS head WHERE lease_until < %s AND open_attempt_id IS NOT NULL
 """
 
 _PUT_OFF = """
@@ -172,7 +172,8 @@ def lapsed(*, now: dt.datetime) -> list[Lapsed]:
     """
     at = sql.instant(now)
     found = sql.run(_lapsed(), (at, at, at, at))
-    return list({one for (head,) in found for one in _LAPSED.decode(str(head))})
+    # In one order for all who look, since each locks what it finds.
+    return sorted({one for (head,) in found for one in _LAPSED.decode(str(head))}, key=lambda one: one.message)
 
 
 @cache

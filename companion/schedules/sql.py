@@ -8,7 +8,7 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
-from itertools import chain, repeat
+from itertools import chain
 from typing import Any, Self
 
 import msgspec
@@ -178,7 +178,9 @@ def run_all(statements: Sequence[str], rows: str, *others: Parameters) -> int:
     """
     if is_postgresql():
         return changed(statements[0], (rows, *chain.from_iterable(others)))
-    return [changed(one, (rows, *more)) for one, more in zip(statements, others or repeat(()), strict=False)][-1]
+    return [
+        changed(one, (rows, *more)) for one, more in zip(statements, others or [()] * len(statements), strict=True)
+    ][-1]
 
 
 def go_by_indexes() -> None:

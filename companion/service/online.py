@@ -6,7 +6,7 @@ is made anew, a whole one stays. Not for a table that the same migration makes.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -16,7 +16,8 @@ from django.db.migrations import Migration
 from django.db.migrations.operations import AddConstraint, AddIndex, AlterField, RemoveIndex
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
-from psycopg.errors import LockNotAvailable
+from django.db.models import Model
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 _WAIT_MILLISECONDS: Final = 200
 """Less than PostgreSQL's deadlock_timeout, so that where it and a dispatcher wait for each other, this one yields."""
@@ -116,8 +117,11 @@ class AlterFieldOnline(AlterField):
         if schema_editor.connection.vendor != "postgresql":
             alter()
             return
+        model = to_state.apps.get_model(app_label, self.model_name)
+        other = model._meta.get_field(self.name).related_model
+        tables = [one._meta.db_table for one in (model, other) if isinstance(one, type) and issubclass(one, Model)]
         for _ in range(_TRIES):
-            if _altered(schema_editor, alter):
+            if _altered(schema_editor, tables, alter):
                 return
             time.sleep(_LET_OTHERS_PASS)
         raise OperationalError("Somebody works on these tables all the time: end what runs long, then migrate again.")
@@ -127,7 +131,7 @@ class LeaveRoom(Operation):
     """On PostgreSQL, new pages of the model's table are filled by half: a row whose unindexed columns change then stays
     in its page, and no index hears of it (PostgreSQL, "Heap-Only Tuples"). What is written already stays as it is."""
 
-    reversible = True
+    reversible = False
 
     def __init__(self, model_name: str) -> None:
         self.model_name = model_name
@@ -143,14 +147,17 @@ class LeaveRoom(Operation):
             schema_editor.execute(f"ALTER TABLE {schema_editor.quote_name(table)} SET (fillfactor = 50)", params=None)
 
 
-def _altered(schema_editor: BaseDatabaseSchemaEditor, alter: Callable[[], None]) -> bool:
+def _altered(schema_editor: BaseDatabaseSchemaEditor, tables: Sequence[str], alter: Callable[[], None]) -> bool:
     """False where somebody works on the tables at this moment."""
+    names = ", ".join(schema_editor.quote_name(one) for one in tables)
     try:
         with transaction.atomic(using=schema_editor.connection.alias):
+            # Nobody waits behind this lock, and PostgreSQL ends a VACUUM of its own only for who waits for long.
+            schema_editor.execute(f"LOCK TABLE {names} IN SHARE UPDATE EXCLUSIVE MODE", params=None)
             schema_editor.execute(f"SET LOCAL lock_timeout = '{_WAIT_MILLISECONDS}ms'", params=None)
             alter()
     except OperationalError as error:
-        if isinstance(error.__cause__, LockNotAvailable):
+        if isinstance(error.__cause__, LockNotAvailable | DeadlockDetected):
             return False
         raise
     return True

@@ -10,16 +10,18 @@ from companion.panel import alerts, charts, health, looks, standing, status, tal
 from companion.panel.models import BotLook, HourCount
 from companion.panel.standing import Standing
 from companion.patients.models import Patient
-from companion.schedules.models import Message, Status
+from companion.schedules.models import AttemptOutcome, Message, Status
 from companion.schedules.reasons import Reason
 from companion.telegram.outcomes import Answer, Outcome
 from companion.telegram.outcomes import Kind as OutcomeKind
 from companion.web.chart import chart
-from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient, a_sent_message
+from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient, a_sent_message, an_attempt
 from tests.panel.stories import ago
 from tests.web.signed_in import signed_in
 
 pytestmark = pytest.mark.django_db
+SECOND = dt.timedelta(seconds=1)
+LEASE = dt.timedelta(minutes=1)
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +51,26 @@ def test_each_number_is_as_long_as_the_list_behind_it() -> None:
     shown = {name: getattr(numbers, name.value) for name in Standing}
     assert shown == {name: behind(patient.clinic, name) for name in Standing}
     assert (numbers.sent_today, numbers.sent_24h, numbers.next_hour, numbers.overdue) == (2, 3, 1, 1)
+
+
+def test_what_was_begun_before_midnight_and_sent_after_it_was_sent_today() -> None:
+    clinic = a_clinic()
+    midnight = standing.midnight(clinic, now=NOW)
+    a_sent_message(a_patient(clinic), at=midnight + SECOND, due_at=midnight - SECOND)
+
+    assert status.status(clinic, now=NOW).messages.sent_today == 1
+
+
+def test_what_was_begun_and_has_its_lease_is_on_the_wire() -> None:
+    patient = a_patient(a_clinic())
+    for begun in (NOW - SECOND, ago(minutes=5)):
+        message = a_message(patient, due_at=begun)
+        attempt = an_attempt(message, began_at=begun, ended_at=None, outcome=AttemptOutcome.OPEN)
+        Message.objects.filter(pk=message.pk).update(open_attempt_id=attempt.id, lease_until=begun + LEASE)
+
+    numbers = status.status(patient.clinic, now=NOW).messages
+
+    assert (numbers.on_wire, behind(patient.clinic, Standing.ON_WIRE)) == (1, 1)
 
 
 def test_an_hour_is_counted_once_however_many_count() -> None:

@@ -367,6 +367,10 @@ def test_each_count_stops_in_an_index(clinic: Clinic) -> None:
     assert not plans.read_all_messages()
 
 
+def test_the_charts_sent_messages_go_by_the_index_of_attempts_begins(clinic: Clinic) -> None:
+    assert plans_of(lambda: tally.count_up(clinic, now=NOW), "schedules_attempt").all_by("attempts_by_begin")
+
+
 def test_the_control_panels_failures_go_by_the_index_of_what_failed(clinic: Clinic) -> None:
     def count() -> None:
         standing.failures(clinic, now=NOW)

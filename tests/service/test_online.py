@@ -145,7 +145,11 @@ _WAITING = "SELECT pid FROM pg_locks WHERE relation = 'patients_patient'::regcla
 @pytest.fixture
 def check_of_clinics(other: psycopg.Connection) -> Iterator[str]:
     (made_by,) = _asked(_CHECK)
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '5s'")
     yield made_by
+    with connection.cursor() as cursor:
+        cursor.execute("RESET lock_timeout")
     if not _asked(_CHECK):
         with connection.cursor() as cursor:
             cursor.execute(made_by)
