@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from companion.clinics.models import Clinic
 from companion.panel import tally
 from companion.panel.models import HourCount
-from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
+from companion.schedules.models import Attempt, Message, Status
 from companion.times.walls import local
 
 COUNTED_TO: Final = 10_000
@@ -58,13 +58,9 @@ def _hours(clinic: Clinic, since: dt.datetime, now: dt.datetime) -> dict[dt.date
         counts[hour] = (sent + count, failed) if what == tally.SENT else (sent, failed + count)
     live = max(tally.counted_until(clinic, now=now), tally.hour_of(now) - (_LIVE_HOURS - 1) * _HOUR)
     while live <= now:
-        counts[live] = (_count(_sent(clinic, live)), _count(_failed(clinic, live)))
+        counts[live] = (_count(tally.attempts_sent(clinic, live, live + _HOUR)), _count(_failed(clinic, live)))
         live += _HOUR
     return counts
-
-
-def _sent(clinic: Clinic, hour: dt.datetime) -> QuerySet[Attempt]:
-    return tally.attempts_ended(clinic, hour, hour + _HOUR).filter(outcome=AttemptOutcome.SENT)
 
 
 def _failed(clinic: Clinic, hour: dt.datetime) -> QuerySet[Message]:

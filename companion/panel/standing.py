@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from companion.clinics.models import Clinic
-from companion.panel.tally import LATEST_END, attempts_ended
+from companion.panel.tally import LATEST_END, attempts_sent
 from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
 from companion.schedules.reasons import Reason, sentence
 from companion.times.walls import local, place
@@ -97,7 +97,7 @@ def _counted(clinic: Clinic, standing: Standing, now: dt.datetime) -> QuerySet[M
     if standing == Standing.ON_WIRE:
         return _on_wire(clinic, now)
     if standing in (Standing.SENT_TODAY, Standing.SENT_24H):
-        return attempts_ended(clinic, _since(clinic, standing, now)).filter(outcome=AttemptOutcome.SENT)
+        return attempts_sent(clinic, _since(clinic, standing, now))
     return narrow(Message.objects.filter(clinic=clinic), clinic, standing, now=now)
 
 

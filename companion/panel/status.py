@@ -15,10 +15,10 @@ from companion.clinics.models import Bot, Clinic
 from companion.panel import backups, facts, health, judge, standing
 from companion.panel.models import BotLook
 from companion.panel.standing import COUNTED_TO, Standing
-from companion.panel.tally import attempts_ended
+from companion.panel.tally import attempts_ended, attempts_sent
 from companion.patients.models import Patient
 from companion.patients.reach import unreachable
-from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
+from companion.schedules.models import Attempt, Message, Status
 
 _DAY: Final = dt.timedelta(days=1)
 _RATE_OVER: Final = dt.timedelta(seconds=10)
@@ -135,11 +135,6 @@ def _messages(clinic: Clinic, now: dt.datetime) -> MessageNumbers:
     )
 
 
-def _sent(clinic: Clinic, now: dt.datetime) -> QuerySet[Attempt]:
-    # No index leads to Messages by the time they were sent.
-    return attempts_ended(clinic, now - _DAY).filter(outcome=AttemptOutcome.SENT)
-
-
 def _rate(clinic: Clinic, now: dt.datetime) -> Rate:
     return Rate(
         _capped(attempts_ended(clinic, now - _RATE_OVER)) / _RATE_OVER.total_seconds(),
@@ -153,7 +148,7 @@ def _unreachable(clinic: Clinic) -> int:
 
 
 def _lag(clinic: Clinic, now: dt.datetime) -> Lag:
-    newest = _sent(clinic, now).order_by("-began_at").values_list("ended_at", "message__due_at")[:_LAGS]
+    newest = attempts_sent(clinic, now - _DAY).order_by("-began_at").values_list("ended_at", "message__due_at")[:_LAGS]
     lags = sorted(max((ended - due).total_seconds(), 0.0) for ended, due in newest if ended)
     return Lag(_share(lags, 0.5), _share(lags, 0.99))
 

@@ -1,4 +1,5 @@
-"""Every change of a Message's status, each one guarded UPDATE. Zero rows changed means that someone was faster.
+"""Every change of a Message's status, each one guarded UPDATE. Zero rows changed means that someone was faster. And the
+one way in which Messages are deleted (`unplan`).
 
 Who changes what: the Dispatcher ends what it begun (`record`), what nobody can know (`rescue`), what is too late
 (`expire`) and what a last look stopped (`end`); people's acts (acts.py) and the Planner go through `move`.
@@ -211,7 +212,7 @@ def only_planned(messages: QuerySet[Message]) -> QuerySet[Message]:
 
 
 def unplan(messages: QuerySet[Message]) -> int:
-    """Takes out those that are only planned; how many. The one place where Messages are deleted."""
+    """Deletes those that are only planned; how many."""
     # Locked first: what a Dispatcher has just begun is then none of them, and it begins none of these any more.
     locked = only_planned(messages).select_for_update(of=("self",)).order_by("id")
     return Message.objects.filter(id__in=list(locked.values_list("id", flat=True))).delete()[0]

@@ -28,6 +28,8 @@ SELECT * FROM (
 """
 _IN_LINE = "SELECT id FROM ({lanes}) AS line ORDER BY lane, ready_at, id LIMIT %s"
 
+_LANES = " UNION ALL ".join(f"SELECT {lane} AS lane" for lane in Lane.values)
+
 _NEXT_READY = """
 SELECT min(ready_at) FROM (
     SELECT (
@@ -142,8 +144,7 @@ def in_line() -> str:
 
 def next_ready(clinic: uuid.UUID) -> dt.datetime | None:
     """When the first Message of this clinic that nobody has begun is ready; an index look-up for each lane."""
-    lanes = " UNION ALL ".join(f"SELECT {lane} AS lane" for lane in Lane.values)
-    found = sql.run(_NEXT_READY.format(lanes=lanes, free=FREE), (sql.key(clinic),))[0][0]
+    found = sql.run(_NEXT_READY.format(lanes=_LANES, free=FREE), (sql.key(clinic),))[0][0]
     return None if found is None else sql.as_instant(found)
 
 
@@ -179,11 +180,10 @@ def lapsed(*, now: dt.datetime) -> list[Lapsed]:
 @cache
 def _lapsed() -> str:
     columns = "id, open_attempt_id"
-    lanes = " UNION ALL ".join(f"SELECT {lane} AS lane" for lane in Lane.values)
     return _EACH_HEAD.format(
         in_line=sql.select_json(columns, _IN_LINE_HEAD.format(most=_HEAD)),
         too_late=sql.select_json(columns, _TOO_LATE_HEAD.format(most=_HEAD)),
-        lanes=lanes,
+        lanes=_LANES,
     )
 
 

@@ -1,7 +1,7 @@
 """Migrations on a product that runs: no index keeps anybody from writing, and one that was killed is made anew."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
@@ -72,6 +72,20 @@ class _Migrating:
         connection.close()
 
 
+def _people_write_beside(
+    migrating: _Migrating, waits: Callable[[], object], clinic: Clinic, other: psycopg.Connection
+) -> bool:
+    """Whether the migration still waited for the other's transaction when somebody had written; then that ends."""
+    migrating.thread.start()
+    while not waits():
+        assert migrating.thread.is_alive()
+    a_patient(clinic)
+    still_waiting = migrating.thread.is_alive()
+    other.commit()
+    migrating.thread.join(20)
+    return still_waiting
+
+
 @pytest.fixture
 def other() -> Iterator[psycopg.Connection]:
     if connection.vendor != "postgresql":
@@ -97,17 +111,8 @@ def test_while_an_index_is_made_people_go_on_writing(other: psycopg.Connection) 
     patient = a_patient(a_clinic())
     # It waits for this writer's end, as it would on a busy day; meanwhile others must not wait behind it.
     other.execute("UPDATE patients_patient SET phone = '1'")
-    adding = _Migrating(_ADDING)
 
-    adding.thread.start()
-    while not _validity("patients_by_phone"):
-        assert adding.thread.is_alive()
-    a_patient(patient.clinic)
-    still_waiting = adding.thread.is_alive()
-    other.commit()
-    adding.thread.join(20)
-
-    assert still_waiting
+    assert _people_write_beside(_Migrating(_ADDING), lambda: _validity("patients_by_phone"), patient.clinic, other)
     assert _validity("patients_by_phone") == [True]
 
 
@@ -143,11 +148,11 @@ _WAITING = "SELECT pid FROM pg_locks WHERE relation = 'patients_patient'::regcla
 
 
 @pytest.fixture
-def check_of_clinics(other: psycopg.Connection) -> Iterator[str]:
+def check_of_clinics(other: psycopg.Connection) -> Iterator[None]:
     (made_by,) = _asked(_CHECK)
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = '5s'")
-    yield made_by
+    yield
     with connection.cursor() as cursor:
         cursor.execute("RESET lock_timeout")
     if not _asked(_CHECK):
@@ -163,13 +168,5 @@ def test_a_migration_that_needs_the_table_to_itself_makes_nobody_wait_behind_it(
     dropping = _Migrating(AlterFieldOnline("patient", "clinic", unchecked))
     other.execute("UPDATE patients_patient SET phone = '1'")
 
-    dropping.thread.start()
-    while not _asked(_WAITING):
-        assert dropping.thread.is_alive()
-    a_patient(patient.clinic)
-    still_waiting = dropping.thread.is_alive()
-    other.commit()
-    dropping.thread.join(20)
-
-    assert still_waiting
+    assert _people_write_beside(dropping, lambda: _asked(_WAITING), patient.clinic, other)
     assert not _asked(_CHECK)
