@@ -13,6 +13,7 @@ import django
 import hypothesis
 import pytest
 from django.conf import settings as django_settings
+from django.core.servers.basehttp import WSGIServer
 from django.db import connections
 
 from tests.support import chromium, session
@@ -27,6 +28,9 @@ with contextlib.chdir(session.prepare()):
     os.environ["DJANGO_SETTINGS_MODULE"] = "companion.config.settings"
     django.setup()
     del os.environ["DJANGO_SETTINGS_MODULE"]
+
+# Of more connections at once than its server lets wait, Linux resets some when the machine is slow.
+WSGIServer.request_queue_size = 100
 
 # How long one example takes says more about the machine than about the product.
 hypothesis.settings.register_profile("companion", deadline=None)
