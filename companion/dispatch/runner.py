@@ -17,6 +17,7 @@ from companion.dispatch.house import Ending, House, Results
 from companion.dispatch.send import Line, deliver
 from companion.schedules.lifecycle import fresh_attempt
 from companion.schedules.queue import Places
+from companion.service.resting import rest
 from companion.telegram.client import BotToken, CallFailed
 
 log = structlog.get_logger(__name__)
@@ -80,18 +81,12 @@ class Runner:
         """Works until the house stops; then finishes what is on the wire."""
         while not (self.house.stopping.is_set() or self._retired):
             self.ring.clear()
-            await self._rest(await self._step())
+            seconds = await self._step()
+            if seconds > 0:
+                await rest(self.ring, min(seconds, self.house.wake_seconds))
         while self._open:
             self.ring.clear()
             await self.ring.wait()
-
-    async def _rest(self, seconds: float) -> None:
-        if seconds <= 0:
-            return
-        try:
-            await asyncio.wait_for(self.ring.wait(), min(seconds, self.house.wake_seconds))
-        except TimeoutError:
-            return
 
     async def _step(self) -> float:
         """Does what there is to do; returns the seconds after which there may be more."""

@@ -5,7 +5,7 @@ import datetime as dt
 import signal
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 
 import structlog
 import uvloop
@@ -25,6 +25,7 @@ from companion.schedules import lifecycle
 from companion.service import health_port, process, wake
 from companion.service.clock import STEP, Clock, database_now
 from companion.service.heartbeat import Heart
+from companion.service.resting import rest
 from companion.telegram.client import BotToken, Client
 
 log = structlog.get_logger(__name__)
@@ -157,8 +158,7 @@ class Service:
                     known[0].refresh(bot)
                     known[0].look()
             self._knows_bots = True
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._bots_changed.wait(), _BOTS_SECONDS)
+            await rest(self._bots_changed, _BOTS_SECONDS)
 
     async def _sweep(self) -> None:
         """Ends what was begun and whose lease ran out, fails what is too late, keeps the clock's base."""

@@ -20,6 +20,7 @@ from companion.listener.unanswered import Unanswered
 from companion.listener.verifying import Verifier
 from companion.service import health_port
 from companion.service.heartbeat import Heart
+from companion.service.resting import rest
 from companion.telegram.client import Client
 
 log = structlog.get_logger(__name__)
@@ -117,8 +118,7 @@ class Service:
                     if task.done():
                         # A task ends by a mistake of ours only: the process goes down with it and is started anew.
                         task.result()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), BOTS_SECONDS)
+                await rest(stop, BOTS_SECONDS)
         finally:
             for task in self._tasks():
                 await _end(task)
