@@ -33,7 +33,7 @@ PATIENT: Final[JsonObject] = {
     "paused_until": None,
     "paused_reason": None,
 }
-CHANGED_PATIENT: Final[JsonObject] = {**PATIENT, "messages": 2, "complete": True}
+CHANGED_PATIENT: Final[JsonObject] = {**PATIENT, "messages": 2, "complete": True, "warnings": []}
 PATIENTS: Final[JsonObject] = {"items": [PATIENT], "next": None}
 NEW_COHORT: Final[JsonObject] = {"name": "Diabetes"}
 COHORT: Final[JsonObject] = {"id": _COHORT, "name": "Diabetes", "size": 12}

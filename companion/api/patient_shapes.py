@@ -7,6 +7,7 @@ from pydantic import Field, StrictInt, StrictStr
 
 from companion.api.paging import MOST, ListParameters
 from companion.api.values import Body, Day, Instant, Line, QueryFlag, QueryNumber, Shape
+from companion.api.warning_shapes import WarningShape
 from companion.clinics.models import Clinic
 from companion.patients.models import Patient
 from companion.patients.reach import SENTENCES, Why, telegram_check, why_unreachable
@@ -111,6 +112,7 @@ class ChangedPatient(PatientShape):
 
     messages: Annotated[int, Field(description="How many messages were planned, moved or dropped by now.")]
     complete: Annotated[bool, Field(description="False while the Planner is still at it.")]
+    warnings: list[WarningShape]
 
 
 class PatientList(Shape):

@@ -27,11 +27,13 @@ from companion.api.patient_shapes import (
     shape_of,
 )
 from companion.api.values import NoBody
+from companion.api.warning_shapes import warning_shapes
 from companion.clinics.models import Role
 from companion.listener.conversation import conversation
 from companion.patients import directory, enrolment, pausing, queries
 from companion.patients.importing import import_csv
 from companion.planning import marks
+from companion.planning.warnings import of_days
 from companion.service.clock import database_now
 
 router = Router(tags=["patients"])
@@ -126,8 +128,12 @@ def change_patient(request: HttpRequest, id: UUID, body: PatientChanges) -> Chan
         if pause:
             patient = pausing.change(caller, patient, pause, now=now)
     moves = marks.work_off_of(caller.clinic, patient.id, now=now)
-    shape = dict(shape_of(patient, caller.clinic))
-    return ChangedPatient(**shape, messages=moves.messages if moves else 0, complete=moves is not None)
+    return ChangedPatient(
+        **dict(shape_of(patient, caller.clinic)),
+        messages=moves.messages if moves else 0,
+        complete=moves is not None,
+        warnings=warning_shapes(of_days(moves.days) if moves else ()),
+    )
 
 
 @operation(

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from companion.api.message_shapes import Author
@@ -14,15 +14,15 @@ from companion.api.schedule_shapes import (
     PreviewShape,
     RecurrenceShape,
     ScheduleShape,
-    WarningShape,
     YearDay,
     YearShape,
 )
+from companion.api.warning_shapes import warning_shapes
 from companion.clinics.models import Clinic
 from companion.planning import drafts, series
 from companion.planning.edit import Planned
+from companion.planning.next_instants import next_instants
 from companion.planning.preview import Preview
-from companion.planning.warnings import Warning
 from companion.planning.year import Year
 from companion.schedules import buttons
 from companion.schedules.models import Lane, Recipient, Schedule, Version
@@ -41,8 +41,11 @@ def shapes_of(clinic: Clinic, schedules: Sequence[Schedule], *, now: dt.datetime
     recipients = Recipient.objects.filter(clinic=clinic, schedule_id__in=ids).order_by("id")
     for schedule_id, patient_id in recipients.values_list("schedule_id", "patient_id"):
         named.setdefault(schedule_id, []).append(patient_id)
+    coming = next_instants(clinic, schedules, now=now, count=_NEXT)
     return [
-        ScheduleShape.model_validate(_values(schedule, newest.get(schedule.id), named.get(schedule.id, []), now))
+        ScheduleShape.model_validate(
+            _values(schedule, newest.get(schedule.id), named.get(schedule.id, []), coming[schedule.id])
+        )
         for schedule in schedules
     ]
 
@@ -55,7 +58,7 @@ def planned_of(planned: Planned, *, now: dt.datetime) -> PlannedSchedule:
             **dict(shape),
             "messages": planned.messages,
             "complete": planned.complete,
-            "warnings": _warnings(planned.warnings),
+            "warnings": warning_shapes(planned.warnings),
         }
     )
 
@@ -68,7 +71,7 @@ def preview_of(preview: Preview) -> PreviewShape:
             for one in preview.occurrences
         ],
         texts=[PatientText(patient=one.patient.id, text=one.text) for one in preview.texts],
-        warnings=_warnings(preview.warnings),
+        warnings=warning_shapes(preview.warnings),
         year=_year(preview.year) if preview.year else None,
     )
 
@@ -78,12 +81,8 @@ def _year(year: Year) -> YearShape:
     return YearShape(timezone=year.timezone, days=days)
 
 
-def _warnings(warnings: Iterable[Warning]) -> list[WarningShape]:
-    return [WarningShape(patient=one.patient, code=one.code, message=one.message) for one in warnings]
-
-
 def _values(
-    schedule: Schedule, version: Version | None, patients: list[uuid.UUID], now: dt.datetime
+    schedule: Schedule, version: Version | None, patients: list[uuid.UUID], coming: list[dt.datetime]
 ) -> dict[str, object]:
     return {
         "id": schedule.id,
@@ -104,7 +103,7 @@ def _values(
         "when_avoided": schedule.when_avoided,
         "review_on": schedule.review_on.isoformat() if schedule.review_on else None,
         "summary": series.summary(schedule),
-        "next": series.next_instants(schedule, now=now, count=_NEXT),
+        "next": coming,
         "created_by": Author(kind=schedule.created_by_kind, name=schedule.created_by_name),
         "created_at": schedule.created_at,
     }

@@ -8,6 +8,7 @@ from pydantic import Field, StrictBool, StrictStr, WithJsonSchema
 from companion.api.message_shapes import Author
 from companion.api.paging import ListParameters, Parameters
 from companion.api.values import Body, Day, Id, Instant, Line, QueryFlag, QueryNumber, Shape, Whole
+from companion.api.warning_shapes import WarningShape
 from companion.planning import drafts
 from companion.schedules.buttons import LONGEST as LONGEST_BUTTON
 from companion.schedules.buttons import MOST as MOST_BUTTONS
@@ -135,14 +136,6 @@ class PreviewParameters(Parameters):
     """How much to look ahead."""
 
     count: Annotated[QueryNumber, Field(ge=1, le=MAX_PREVIEW, description="How many instants for each time zone.")] = 5
-
-
-class WarningShape(Shape):
-    """What to know, though it is no error."""
-
-    patient: uuid.UUID | None
-    code: str
-    message: str
 
 
 class ScheduleShape(Shape):

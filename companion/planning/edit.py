@@ -17,7 +17,8 @@ from companion.clinics.models import MarkKind, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.planning import drafts, marks, planner, recipients
 from companion.planning.drafts import REVIEW_AFTER, Draft
-from companion.planning.warnings import Warning, of_moves, of_people
+from companion.planning.occurrences import gives
+from companion.planning.warnings import Warning, of_days, of_people
 from companion.schedules import buttons
 from companion.schedules.models import Message, Recipient, Schedule, State, Status, Version
 from companion.service.wake import ring
@@ -233,8 +234,7 @@ def _occurrence_of(draft: Draft, name: str) -> dt.datetime:
         wall = walls.parse_wall(name)
     except ValueError as problem:
         raise Refused(Problem("occurrence", str(problem))) from None
-    just_before = wall - dt.timedelta(seconds=1)
-    if next(recurrence.occurrences(draft.starts_at, draft.recurrence, after=just_before), None) != wall:
+    if not gives(draft, name):
         raise Refused(Problem("occurrence", "The series has no occurrence at this time."))
     return wall
 
@@ -255,8 +255,10 @@ def _to_state(
             raise Conflict(f"This schedule is {State(locked.state).label.lower()}, not {expected.label.lower()}.")
         locked.state = state
         if state == State.ACTIVE:
-            # From the next Occurrence in the future on: what the pause swallowed is not made up for.
-            locked.resumed_at = locked.planned_until = locked.next_plan_at = now
+            # From the next Occurrence in the future on: what the pause swallowed is not made up for. What had been
+            # planned beyond now is settled by the Mark, which also knows what patients who are back get again.
+            locked.resumed_at = locked.next_plan_at = now
+            locked.planned_until = max(now, locked.planned_until or now)
         locked.save(update_fields=["state", "resumed_at", "planned_until", "next_plan_at"])
         return _marked(caller, locked, action, now)
 
@@ -270,7 +272,7 @@ def _marked(caller: Caller, schedule: Schedule, action: str, now: dt.datetime) -
         moves.planned += planner.plan_ahead(schedule.id, now=now)
     ring()
     schedule.refresh_from_db()
-    warnings = of_moves(moves) if moves else ()
+    warnings = of_days(moves.days) if moves else ()
     return Planned(schedule, moves.messages if moves else 0, warnings, complete=moves is not None)
 
 

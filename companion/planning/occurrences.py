@@ -70,6 +70,13 @@ def coming(
             yield found
 
 
+def gives(draft: Draft, occurrence: str) -> bool:
+    """Whether the rule has an Occurrence of this name, which is not among its exceptions."""
+    wall = walls.parse_wall(occurrence)
+    just_before = wall - dt.timedelta(seconds=1)
+    return next(recurrence.occurrences(draft.starts_at, draft.recurrence, after=just_before), None) == wall
+
+
 def next_few(draft: Draft, zone: str, times: ClinicTimes, *, after: dt.datetime, count: int) -> list[Coming]:
     """The next `count` Occurrences in the order of their due instants."""
     # One day's more than asked for: a moved one may come out before its forerunner.

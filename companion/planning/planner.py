@@ -16,7 +16,8 @@ from companion.planning import drafts, recipients
 from companion.planning.drafts import Draft
 from companion.planning.occurrences import Coming, coming, times_of
 from companion.planning.writing import Plan, insert
-from companion.schedules.models import IfUnknown, Lane, Message, Quiet, Schedule, State, Status, Version
+from companion.schedules import lifecycle
+from companion.schedules.models import IfUnknown, Lane, Message, Quiet, Schedule, State, Version
 from companion.times import walls
 from companion.times.workdays import WhenAvoided
 
@@ -64,7 +65,7 @@ def plan_ahead(
             rest = recipients.of_schedule(schedule, after=last)
             batch = recipients.addressees(rest, schedule.timezone, BATCH)
             if not batch:
-                _planned(schedule, recipients.of_schedule(schedule), until, now)
+                _planned(schedule, recipients.expected(schedule), until, now)
                 return made
             count = _plan_batch(schedule, batch, until, now)
         made += count
@@ -121,7 +122,8 @@ def draft_of(schedule: Schedule) -> Draft:
 def _planned(schedule: Schedule, people: QuerySet[Patient], until: dt.datetime, now: dt.datetime) -> None:
     """Notes how far the plan reaches and when to look again: a horizon before what comes after it.
 
-    It ends when nothing comes any more and nothing waits: a clock that is wrong ends nothing that is still to go.
+    It ends when nothing comes any more and nothing waits: a clock that is wrong ends nothing that is still to go, and
+    a patient who has left may come back before the last Message is due.
     """
     draft, times = draft_of(schedule), times_of(schedule.clinic)
     zones = recipients.zones(people, schedule.timezone, schedule.clinic.timezone)
@@ -131,7 +133,7 @@ def _planned(schedule: Schedule, people: QuerySet[Patient], until: dt.datetime, 
         schedule.next_plan_at = min(one.due_at for one in beyond) - HORIZON
     else:
         still = [one.due_at for zone in zones for one in coming(draft, zone, times, after=now, until=until)]
-        waits = Message.objects.filter(clinic_id=schedule.clinic_id, schedule=schedule, status=Status.PENDING)
+        waits = Message.objects.filter(clinic_id=schedule.clinic_id, schedule=schedule).filter(lifecycle.waiting(now))
         if still:
             schedule.next_plan_at = max(still) + min(schedule.late_after, _OVER_AFTER)
         elif waits.order_by().exists():

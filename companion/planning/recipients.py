@@ -35,12 +35,17 @@ def of_draft(clinic: Clinic, draft: Draft) -> QuerySet[Patient]:
 
 def of_schedule(schedule: Schedule, *, after: uuid.UUID | None = None) -> QuerySet[Patient]:
     """The patients whom a Schedule reaches as things stand; with `after`, those whose ids come after that one."""
-    here = Patient.objects.filter(clinic_id=schedule.clinic_id, left_at=None)
+    return expected(schedule, after=after).filter(left_at=None)
+
+
+def expected(schedule: Schedule, *, after: uuid.UUID | None = None) -> QuerySet[Patient]:
+    """The patients whom a Schedule reaches, and those who have left and may come back."""
+    own = Patient.objects.filter(clinic_id=schedule.clinic_id)
     rows = "places" if schedule.cohort_id else "recipient_rows"
     whose = {"places__cohort_id": schedule.cohort_id} if schedule.cohort_id else {"recipient_rows__schedule": schedule}
     # Asked of the row that ties the patient to it, so that its index leads to the next batch without reading the rest.
     beyond = {f"{rows}__patient_id__gt": after} if after else {}
-    return here.filter(**whose, **beyond)
+    return own.filter(**whose, **beyond)
 
 
 def zones(people: QuerySet[Patient], timezone: str, fallback: str) -> list[str]:

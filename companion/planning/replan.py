@@ -6,7 +6,7 @@ it stays, and its Occurrence is not planned again. DESIGN.md, A Message's Life a
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
@@ -14,7 +14,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from companion.planning import planner, recipients
-from companion.planning.occurrences import Coming, coming, times_of
+from companion.planning.day_changes import DayChanges, Key, day_changes
+from companion.planning.occurrences import Coming, coming, gives, times_of
 from companion.planning.planner import Turn
 from companion.planning.recipients import Addressee
 from companion.planning.writing import Plan, insert, shift
@@ -22,8 +23,6 @@ from companion.schedules import lifecycle
 from companion.schedules.models import Message, Schedule, State, Status, Version
 from companion.schedules.reasons import Reason
 from companion.times import walls
-
-_Key = tuple[uuid.UUID, str]
 
 
 @dataclass(slots=True)
@@ -33,10 +32,7 @@ class Moves:
     planned: int = 0
     moved: int = 0
     dropped: int = 0
-    none_today: set[uuid.UUID | None] = field(default_factory=set)
-    """Patients who would have got one today and now get none."""
-    again_today: set[uuid.UUID | None] = field(default_factory=set)
-    """Patients who have got one today and now get one more."""
+    days: DayChanges = field(default_factory=DayChanges)
 
     @property
     def messages(self) -> int:
@@ -48,8 +44,7 @@ class Moves:
         self.planned += other.planned
         self.moved += other.moved
         self.dropped += other.dropped
-        self.none_today |= other.none_today
-        self.again_today |= other.again_today
+        self.days.add(other.days)
 
 
 def replan(
@@ -120,29 +115,45 @@ def _settle(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> M
     version = planner.version_of(schedule)
     zones = {one.patient: one.timezone for one in reached}
     wanted = _wanted(schedule, reached, now)
-    there = _there(schedule, reached, now)
-    ours = [message for message in there if _is_planned(message, now)]
+    there = {_key(message): message for message in _there(schedule, reached, now)}
+    back = _bring_back(schedule, there, wanted, now)
+    ours = {key: message for key, message in there.items() if _is_planned(message, now) or key in back}
     shifts = {
         message.id: due.due_at
-        for message in ours
-        if (due := wanted.get(_key(message))) and _differs(schedule, version, message, due)
+        for key, message in ours.items()
+        if (due := wanted.get(key)) and _differs(schedule, version, message, due)
     }
-    unwanted = [message for message in ours if _key(message) not in wanted]
-    missing = wanted.keys() - {_key(message) for message in there}
-    today = {m.patient_id for m in unwanted if _same_day(zones, m.patient_id, m.due_at, now)}
-    moves = Moves(
-        planned=insert(schedule, version.id, [Plan(p, o, wanted[p, o].due_at) for p, o in sorted(missing)], now=now),
+    unwanted = ours.keys() - wanted.keys()
+    plans = [
+        Plan(patient, name, wanted[patient, name].due_at) for patient, name in sorted(wanted.keys() - there.keys())
+    ]
+    return Moves(
+        planned=len(back) + insert(schedule, version.id, plans, now=now),
         moved=shift(schedule, version.id, shifts),
-        dropped=_drop(unwanted, zones, now),
+        dropped=_drop([ours[key] for key in unwanted], zones, now),
+        days=day_changes(there, wanted, unwanted, zones, now),
     )
-    still = {p for (p, _), due in wanted.items() if _same_day(zones, p, due.due_at, now)}
-    moves.none_today = today - still
-    had = {m.patient_id for m in there if m.status == Status.SENT and _same_day(zones, m.patient_id, m.due_at, now)}
-    moves.again_today = had & {p for p, o in missing if _same_day(zones, p, wanted[p, o].due_at, now)}
-    return moves
 
 
-def _wanted(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> dict[_Key, Coming]:
+def _bring_back(
+    schedule: Schedule, there: Mapping[Key, Message], wanted: Mapping[Key, Coming], now: dt.datetime
+) -> set[Key]:
+    """Gives patients who are back the Messages of the future that were cancelled when they left."""
+    draft = planner.draft_of(schedule)
+    back = {
+        key
+        for key, message in there.items()
+        if message.reason == Reason.PATIENT_LEFT
+        # A Message with a person's hand on it keeps its own time, as long as the series still has its Occurrence.
+        and ((message.due_at > now and gives(draft, key[1])) if message.by_hand else key in wanted)
+    }
+    lifecycle.come_back(Message.objects.filter(id__in=[there[key].id for key in back]))
+    for key in back:
+        there[key].status, there[key].reason = Status.PENDING, ""
+    return back
+
+
+def _wanted(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> dict[Key, Coming]:
     """What should be pending: each future Occurrence up to where the plan reaches."""
     draft, times = planner.draft_of(schedule), times_of(schedule.clinic)
     floor = max(now, schedule.resumed_at or now)
@@ -184,7 +195,7 @@ def _drop(unwanted: list[Message], zones: dict[uuid.UUID, str], now: dt.datetime
     return kept + lifecycle.unplan(others)
 
 
-def _key(message: Message) -> _Key:
+def _key(message: Message) -> Key:
     if message.patient_id is None:
         raise ValueError("a Schedule's Message has a patient")
     return message.patient_id, message.occurrence

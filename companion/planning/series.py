@@ -1,11 +1,11 @@
-"""A Schedule in words and numbers: its sentence, its next instants, how far planning has come. Reads only."""
+"""A Schedule in words and numbers: its sentence, how far planning has come. Reads only."""
 
 import datetime as dt
 import uuid
 from dataclasses import dataclass
 
 from companion.planning import planner, recipients
-from companion.planning.occurrences import Coming, awake_on_a_working_day, next_few, times_of
+from companion.planning.occurrences import awake_on_a_working_day, times_of
 from companion.schedules.models import Message, Schedule, State
 from companion.times import summary as sentences
 from companion.times import walls
@@ -27,21 +27,6 @@ def summary(schedule: Schedule) -> str:
     """When it goes out, in one sentence."""
     draft = planner.draft_of(schedule)
     return sentences.summary(draft.starts_at, draft.recurrence, draft.timezone, draft.avoid, draft.when_avoided)
-
-
-def next_occurrences(schedule: Schedule, *, now: dt.datetime, count: int = 5) -> list[Coming]:
-    """What comes next, over all zones, in the order of the instants; nothing unless it is active."""
-    if schedule.state != State.ACTIVE:
-        return []
-    draft, times = planner.draft_of(schedule), times_of(schedule.clinic)
-    zones = recipients.zones(recipients.of_schedule(schedule), schedule.timezone, schedule.clinic.timezone)
-    each = [one for zone in zones for one in next_few(draft, zone, times, after=now, count=count)]
-    return sorted(each, key=lambda one: (one.due_at, one.timezone))
-
-
-def next_instants(schedule: Schedule, *, now: dt.datetime, count: int = 5) -> list[dt.datetime]:
-    """The next instants at which something is due, each once."""
-    return sorted({one.due_at for one in next_occurrences(schedule, now=now, count=count)})[:count]
 
 
 def morning_after(schedule_id: uuid.UUID, end: dt.datetime, zone: str) -> dt.datetime | None:

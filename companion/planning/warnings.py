@@ -11,9 +11,9 @@ from django.db.models import Q, QuerySet
 from companion.clinics.models import Clinic
 from companion.patients.models import Consent, Patient, Trouble
 from companion.patients.pausing import paused_words
+from companion.planning.day_changes import DayChanges
 from companion.planning.drafts import Draft
 from companion.planning.occurrences import Coming
-from companion.planning.replan import Moves
 from companion.schedules.models import Lane, Quiet
 from companion.times import recurrence, walls
 from companion.times.quiet import QuietHours, quiet_until
@@ -133,14 +133,22 @@ def of_size(draft: Draft, recipients: int) -> list[Warning]:
     return []
 
 
-def of_moves(moves: Moves) -> tuple[Warning, ...]:
-    """Who gets none today, or one more, because of a change."""
-    none = [Warning(one, "none_today", "This patient now gets none today.") for one in moves.none_today]
+def of_days(days: DayChanges) -> tuple[Warning, ...]:
+    """The patients who get none today, one more today, or none on a coming day, because of a change."""
+    none = [Warning(one, "none_today", "This patient now gets none today.") for one in sorted(days.none_today)]
     again = [
         Warning(one, "again_today", "This patient has had one today and now gets one more.")
-        for one in moves.again_today
+        for one in sorted(days.again_today)
     ]
-    return (*none, *again)
+    gaps = [
+        Warning(
+            patient,
+            "none_on",
+            f"This patient gets none on {on:%A} {on.day} {on:%B}: that day's message already went out.",
+        )
+        for patient, on in sorted(days.none_on.items())
+    ]
+    return (*none, *again, *gaps)
 
 
 def _duration(seconds: float) -> str:

@@ -224,6 +224,20 @@ def reopen(messages: QuerySet[Message], **columns: object) -> int:
     return failed.update(status=Status.PENDING, reason="", ended_at=None, **columns)
 
 
+def come_back(messages: QuerySet[Message]) -> int:
+    """Makes Messages pending again that were cancelled because their patient had left. How many.
+
+    The guard asks for that reason: a Message that a person cancelled, or that ended with its series, stays cancelled.
+    """
+    gone = messages.filter(status=Status.CANCELLED, reason=Reason.PATIENT_LEFT, open_attempt_id__isnull=True)
+    return gone.update(status=Status.PENDING, reason="", ended_at=None)
+
+
+def waiting(now: dt.datetime) -> Q:
+    """Messages that may still go: the pending, and those of the future that wait for a patient who has left."""
+    return Q(status=Status.PENDING) | Q(status=Status.CANCELLED, reason=Reason.PATIENT_LEFT, due_at__gt=now)
+
+
 def prove(messages: QuerySet[Message], telegram_message_id: int, *, now: dt.datetime) -> int:
     """Closes as sent what the patient's own tap shows to have arrived; a retry that waits then never begins."""
     doubted = Q(status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN) | Q(status=Status.PENDING, tries__gt=0)

@@ -20,6 +20,7 @@ from companion.patients.models import Patient, Verified
 from companion.patients.reach import SENTENCES, Why, telegram_check, why_unreachable
 from companion.planning import marks
 from companion.planning import series as planned
+from companion.planning.warnings import of_days
 from companion.schedules import queries
 from companion.schedules.models import Schedule, State
 from companion.service.clock import database_now
@@ -140,6 +141,8 @@ def change(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
     moves = marks.work_off_of(request.caller.clinic, patient.id, now=now)
     moved = f" {plural(moves.messages, 'message')} moved." if moves and moves.messages else ""
     flash.success(request, f"{request.POST.get('name', patient.name)} was saved.{moved}")
+    for warning in of_days(moves.days) if moves else ():
+        flash.warning(request, warning.message)
     return redirect(f"/patients/{patient_id}")
 
 

@@ -17,7 +17,8 @@ from companion.clinics.refusals import Refused
 from companion.patients.models import Patient
 from companion.patients.queries import cohorts, patients
 from companion.patients.reach import unreachable_reason
-from companion.planning import drafts, edit, preview, series
+from companion.planning import drafts, edit, preview
+from companion.planning.next_instants import next_instants
 from companion.planning.planner import HORIZON
 from companion.schedules import queries
 from companion.schedules.models import Schedule
@@ -258,7 +259,8 @@ def _planned_words(planned: edit.Planned, now: dt.datetime) -> str:
         return f"Planned. {plural(planned.messages, 'message')} {'is' if planned.messages == 1 else 'are'} on the list."
     if not planned.complete:
         return "Planned. The messages are being put on the list."
-    first = next(iter(series.next_instants(planned.schedule, now=now, count=1)), None)
+    schedule = planned.schedule
+    first = next(iter(next_instants(schedule.clinic, [schedule], now=now, count=1)[schedule.id]), None)
     if first and first > now + HORIZON:
         return "Planned. Each message comes onto the list two days before it is due."
     return "Planned, but as things stand nobody gets a message in the next two days."

@@ -14,6 +14,7 @@ from companion.clinics.models import AuditEntry, Role
 from companion.clinics.refusals import Unknown
 from companion.planning import drafts, edit
 from companion.planning import series as planned
+from companion.planning.next_instants import next_instants
 from companion.schedules import queries
 from companion.schedules.models import Schedule, State
 from companion.service.clock import database_now
@@ -45,6 +46,7 @@ def index(request: PageRequest) -> HttpResponse:
     found = found.filter(recurrence__isnull=False) if state != ONCE else queries.once_to_come(request.caller.clinic)
     review = queries.to_review(request.caller.clinic, today).filter(recurrence__isnull=False)
     shown = Paginator(review if state == REVIEW else found, PAGE_SIZE).get_page(request.GET.get("page"))
+    coming = next_instants(request.caller.clinic, list(shown), now=now, count=1)
     lines = [
         {
             "schedule": schedule,
@@ -53,7 +55,7 @@ def index(request: PageRequest) -> HttpResponse:
             "summary": planned.summary(schedule),
             "text": drafts.of(schedule).text,
             "author": author(schedule),
-            "next": next(iter(planned.next_instants(schedule, now=now, count=1)), None),
+            "next": next(iter(coming[schedule.id]), None),
         }
         for schedule in shown
     ]
@@ -85,7 +87,7 @@ def show(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
         "summary": planned.summary(schedule),
         "author": author(schedule),
         "upcoming": upcoming(schedule, now=now) if schedule.state in (State.ACTIVE, State.PAUSED) else [],
-        "next": planned.next_instants(schedule, now=now),
+        "next": next_instants(clinic, [schedule], now=now)[schedule.id],
         "progress": planned.progress(schedule, now=now),
         "named": schedule.recipients.order_by("name")[:20],
         "rows": rows(queries.page(latest, order="-due_at", after=None, limit=LATEST).items, clinic, now=now),

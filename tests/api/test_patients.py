@@ -84,7 +84,7 @@ def test_a_change_touches_only_what_it_names(clinic: Clinic, api: Program) -> No
 
     after = api.patch(f"/patients/{before['id']}", {"timezone": "America/Sao_Paulo"}).json
 
-    assert after == {**before, "timezone": "America/Sao_Paulo", "messages": 0, "complete": True}
+    assert after == {**before, "timezone": "America/Sao_Paulo", "messages": 0, "complete": True, "warnings": []}
 
 
 def test_null_takes_a_value_away(api: Program) -> None:

@@ -1,53 +1,23 @@
 """From a Schedule to Messages: what is planned, what moves, what stays."""
 
 import datetime as dt
-from typing import Any
 
 import pytest
 
 from companion.clinics import marks as clinic_marks
-from companion.clinics.models import Clinic, MarkKind
+from companion.clinics.models import MarkKind
 from companion.clinics.refusals import Conflict, Refused
 from companion.patients.models import CohortMember, Patient
-from companion.planning import drafts, edit, marks, planner
-from companion.planning.edit import Planned
+from companion.planning import edit, marks, planner
 from companion.schedules import acts
-from companion.schedules.models import Message, Schedule, State, Status
+from companion.schedules.models import Message, State, Status
 from companion.schedules.reasons import Reason
 from tests.builders import NOW, a_caller, a_clinic, a_cohort, a_patient
 from tests.planning.days import expire
+from tests.planning.plans import DAILY, changed, occurrences, planned
 
 pytestmark = pytest.mark.django_db
 DAY = dt.timedelta(days=1)
-DAILY = {"frequency": "daily"}
-
-
-def values(*patients: Patient, **changes: Any) -> dict[str, object]:
-    """The body of a POST: daily at nine in each patient's zone, from tomorrow on."""
-    body: dict[str, object] = {
-        "patients": [str(patient.id) for patient in patients] or None,
-        "text": "Take your tablet, {first_name}.",
-        "starts_at": "2026-12-02T09:00",
-        "timezone": "patient",
-        "recurrence": DAILY,
-    }
-    return body | changes
-
-
-def planned(clinic: Clinic, *patients: Patient, now: dt.datetime = NOW, **changes: Any) -> Planned:
-    draft = drafts.read(clinic, values(*patients, **changes), now=now)
-    return edit.create(a_caller(clinic), draft, now=now)
-
-
-def occurrences(schedule: Schedule, status: str = Status.PENDING) -> list[str]:
-    found = Message.objects.filter(schedule=schedule, status=status).order_by("due_at", "id")
-    return list(found.values_list("occurrence", flat=True))
-
-
-def changed(schedule: Schedule, now: dt.datetime = NOW, from_occurrence: str | None = None, **changes: Any) -> Planned:
-    body = drafts.values_of(drafts.of(schedule)) | changes
-    draft = drafts.read(schedule.clinic, body, now=now)
-    return edit.change(a_caller(schedule.clinic), schedule, draft, from_occurrence=from_occurrence, now=now)
 
 
 def test_a_new_series_has_its_first_two_days_planned_at_once() -> None:

@@ -1,0 +1,73 @@
+"""The days that a change of plans leaves a patient without a message, or with a second one. Pure.
+
+DESIGN.md, Time: `none_today` and `again_today`. Not here: the change itself (replan.py), the sentences (warnings.py).
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+
+from companion.planning.occurrences import Coming
+from companion.schedules.models import Message, Status
+from companion.times import walls
+
+Key = tuple[uuid.UUID, str]
+"""A patient and the name of an Occurrence: both together say which Message is meant."""
+
+
+@dataclass(slots=True)
+class DayChanges:
+    """The patients whose days a change of plans makes unusual."""
+
+    none_today: set[uuid.UUID] = field(default_factory=set)
+    """Patients who would have got a message today and now get none."""
+    again_today: set[uuid.UUID] = field(default_factory=set)
+    """Patients who have had today's message and now get one more today."""
+    none_on: dict[uuid.UUID, dt.date] = field(default_factory=dict)
+    """The first coming day without a message, since its Occurrence already went out at another zone's time."""
+
+    def add(self, other: "DayChanges") -> None:
+        """Takes over the changes of another batch of patients."""
+        self.none_today |= other.none_today
+        self.again_today |= other.again_today
+        self.none_on |= other.none_on
+
+
+def day_changes(
+    there: Mapping[Key, Message],
+    wanted: Mapping[Key, Coming],
+    unwanted: Set[Key],
+    zones: Mapping[uuid.UUID, str],
+    now: dt.datetime,
+) -> DayChanges:
+    """Compares the Messages that there were (`there`) with those that there will be (`wanted` without the spent).
+
+    `unwanted`: the Messages that the change takes out. Days are those of the patients' `zones`.
+    """
+
+    def day(patient: uuid.UUID, at: dt.datetime) -> dt.date:
+        return walls.local(at, zones[patient]).date()
+
+    today = {patient: day(patient, now) for patient in zones}
+    spent = {key for key, message in there.items() if message.status != Status.PENDING}
+    coming = {(key[0], day(key[0], due.due_at)) for key, due in wanted.items() if key not in spent}
+    sent = {(p, day(p, m.due_at)): o[:10] for (p, o), m in there.items() if m.status == Status.SENT}
+
+    found = DayChanges()
+    for patient, occurrence in unwanted:
+        on = day(patient, there[patient, occurrence].due_at)
+        if on == today[patient] and (patient, on) not in coming:
+            found.none_today.add(patient)
+    for key, due in sorted(wanted.items(), key=lambda item: item[1].due_at, reverse=True):
+        patient, on = key[0], day(key[0], due.due_at)
+        if key in spent:
+            if there[key].status == Status.SENT and (patient, on) not in coming and (patient, on) not in sent:
+                found.none_on[patient] = on
+        elif on == today[patient] and (patient, on) in sent:
+            # A day's second time is no surprise, but for a Message that the change makes or brings from another day.
+            made = key not in there
+            moved = not made and day(patient, there[key].due_at) != on and sent[patient, on] != key[1][:10]
+            if made or moved:
+                found.again_today.add(patient)
+    return found

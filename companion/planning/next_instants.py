@@ -1,0 +1,113 @@
+"""The next instants of Schedules: what their recipients will really get, many Schedules at once. Reads only.
+
+Up to `planned_until` the pending Messages say it; beyond, the rule, without the Messages that exist already. Not here:
+how many get each of them, and who (ahead.py).
+"""
+
+import datetime as dt
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from django.db.models import F
+
+from companion.clinics.models import Clinic
+from companion.patients.models import CohortMember
+from companion.patients.pausing import pause_end
+from companion.planning import planner, recipients
+from companion.planning.drafts import PATIENT_ZONE
+from companion.planning.occurrences import Coming, coming, times_of
+from companion.schedules.models import Message, Recipient, Schedule, State
+from companion.schedules.pending import pending_instants
+
+_AHEAD = 1000
+"""Messages that are planned beyond `planned_until`, by a person's hand: so many are looked at."""
+_LOOKED_AT = 100
+"""Occurrences beyond `planned_until` that are looked at for those that somebody gets."""
+_Name = tuple[uuid.UUID, str]
+"""A Schedule and the name of one of its Occurrences."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Recipients of a Schedule who share a zone and a pause."""
+
+    timezone: str
+    paused_until: dt.date | None
+
+    def gets(self, due_at: dt.datetime) -> bool:
+        return self.paused_until is None or due_at >= pause_end(self.paused_until, self.timezone)
+
+
+def next_instants(
+    clinic: Clinic, schedules: Sequence[Schedule], *, now: dt.datetime, count: int = 5
+) -> dict[uuid.UUID, list[dt.datetime]]:
+    """By Schedule of this clinic, the next instants at which something is due, each once; none unless it is active."""
+    active = [schedule for schedule in schedules if schedule.state == State.ACTIVE]
+    found: dict[uuid.UUID, list[dt.datetime]] = {schedule.id: [] for schedule in schedules}
+    if not active:
+        return found
+    planned = pending_instants([schedule.id for schedule in active], after=now, count=count)
+    groups = _groups(clinic, active)
+    made = _made_ahead(clinic, active)
+    for schedule in active:
+        beyond = _beyond(clinic, schedule, groups[schedule.id], made, now=now, count=count)
+        found[schedule.id] = sorted({*planned.get(schedule.id, ()), *beyond})[:count]
+    return found
+
+
+def _beyond(
+    clinic: Clinic, schedule: Schedule, groups: set[_Group], made: set[_Name], *, now: dt.datetime, count: int
+) -> set[dt.datetime]:
+    """The first instants after `planned_until` at which somebody gets a Message that is yet to be planned."""
+    draft, times = planner.draft_of(schedule), times_of(clinic)
+    after = max(now, schedule.planned_until or now)
+    by_zone: dict[str, list[_Group]] = defaultdict(list)
+    for group in groups:
+        by_zone[group.timezone if schedule.timezone == PATIENT_ZONE else schedule.timezone].append(group)
+    found: set[dt.datetime] = set()
+    for zone, here in by_zone.items():
+        due = (
+            one.due_at
+            for one in islice(coming(draft, zone, times, after=after), _LOOKED_AT)
+            if any(group.gets(one.due_at) for group in here)
+            and ((schedule.id, one.occurrence) not in made or _somebody_is_left(schedule, one))
+        )
+        # A day's Occurrences more than asked for: an Occurrence that was moved may come out before its forerunner.
+        found.update(islice(due, count + len(draft.recurrence.times if draft.recurrence else ()) + 1))
+    return found
+
+
+def _groups(clinic: Clinic, schedules: Sequence[Schedule]) -> Mapping[uuid.UUID, set[_Group]]:
+    """By Schedule, the zones and pauses of the patients whom it reaches: two queries for all of them."""
+    found: dict[uuid.UUID, set[_Group]] = defaultdict(set)
+    here = {"clinic": clinic, "patient__left_at": None}
+    named = Recipient.objects.filter(**here, schedule__in=[one.id for one in schedules if not one.cohort_id])
+    columns = ("patient__timezone", "patient__paused_until")
+    for schedule, zone, paused in named.order_by().values_list("schedule", *columns).distinct():
+        found[schedule].add(_Group(zone, paused))
+    members = CohortMember.objects.filter(**here, cohort__in={one.cohort_id for one in schedules if one.cohort_id})
+    by_cohort: dict[uuid.UUID, set[_Group]] = defaultdict(set)
+    for cohort, zone, paused in members.order_by().values_list("cohort", *columns).distinct():
+        by_cohort[cohort].add(_Group(zone, paused))
+    found.update({one.id: by_cohort[one.cohort_id] for one in schedules if one.cohort_id})
+    return found
+
+
+def _made_ahead(clinic: Clinic, schedules: Sequence[Schedule]) -> set[_Name]:
+    """The Occurrences beyond `planned_until` of which there are Messages already: few, since the Planner makes none."""
+    ahead = Message.objects.filter(
+        clinic=clinic, schedule__in=[one.id for one in schedules], due_at__gt=F("schedule__planned_until")
+    )
+    return {(one, name) for one, name in ahead.order_by().values_list("schedule", "occurrence")[:_AHEAD] if one}
+
+
+def _somebody_is_left(schedule: Schedule, one: Coming) -> bool:
+    """Whether a patient who gets this Occurrence in this zone has no Message of it yet."""
+    reached = recipients.of_schedule(schedule)
+    if schedule.timezone == PATIENT_ZONE:
+        reached = reached.filter(timezone=one.timezone)
+    have = Message.objects.filter(clinic_id=schedule.clinic_id, schedule=schedule, occurrence=one.occurrence)
+    return reached.exclude(id__in=have.values("patient")).order_by().exists()
