@@ -19,6 +19,7 @@ from companion.clinics.models import AuditEntry, Bot, Clinic, Closed, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.service.wake import ring
 from companion.telegram.client import BotToken, CallFailed, Client
+from companion.telegram.methods import get_me
 from companion.telegram.outcomes import Kind
 
 REAL_BOT_CONNECTED: Final = "real bot connected"
@@ -110,14 +111,11 @@ def read_token(token: str) -> BotToken:
 
 def ask_username(token: str, *, api_url: str) -> str:
     """The bot's own username, by asking Telegram (getMe, up to 10 seconds). Raises Refused with what went wrong."""
-    # Imported here: aiogram's types take a while to load, and only this needs them.
-    from companion.telegram.methods import get_me
-
     read = read_token(token)
 
     async def asked() -> str:
         async with Client(api_url, concurrency=1) as client:
-            return (await get_me(client, read)).username or ""
+            return (await get_me(client, read)).username
 
     try:
         return asyncio.run(asked())

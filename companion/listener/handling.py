@@ -19,7 +19,6 @@ from companion.listener.updates import (
     Meaning,
     Membership,
     Nothing,
-    Sender,
     Started,
     Stopped,
     Tapped,
@@ -29,7 +28,7 @@ from companion.listener.updates import (
 from companion.listener.words import is_stop
 from companion.patients import consent
 from companion.patients.models import Trouble
-from companion.telegram.methods import Incoming
+from companion.telegram.incoming import Incoming, Sender
 
 REPLAYED: Final = 100_000
 """An update this little below the offset has come before. One further below has a new number: after a quiet week
@@ -59,18 +58,17 @@ class Taken:
 def take(bot_id: uuid.UUID, incoming: Incoming, *, offset: int, now: dt.datetime) -> Taken:
     """Works one update off; `offset` is the bot's, as the caller knows it. Raises SomebodyWasFaster.
 
-    One that came before changes nothing; one that can't be read only moves the offset.
+    An update that came before changes nothing; one that is not for us only moves the offset.
     """
     if 0 < offset - incoming.update_id <= REPLAYED:
         return Taken(offset)
     acknowledgement = None
     with transaction.atomic():
         clinic = Clinic.objects.get(bot=bot_id)
-        if incoming.update is not None:
-            said = meaning(incoming.update, now=now)
-            text = _handle(clinic, said, incoming.update_id, now=now)
-            if isinstance(said, Tapped):
-                acknowledgement = Acknowledgement(said.callback_id, text)
+        said = meaning(incoming, now=now)
+        text = _handle(clinic, said, incoming.update_id, now=now)
+        if isinstance(said, Tapped) and said.callback_id:
+            acknowledgement = Acknowledgement(said.callback_id, text)
         # Last, so that the Bot row, which also paces what is sent, is locked for a moment only.
         moved = Bot.objects.filter(pk=bot_id, next_update_id=offset).update(next_update_id=incoming.update_id + 1)
         if not moved:
@@ -105,7 +103,7 @@ def _handle(clinic: Clinic, said: Meaning, update_id: int, *, now: dt.datetime) 
         case Wrote() if said.is_text and is_stop(said.text, chat.languages):
             asking.stopped(chat, "patient: STOP")
         case Wrote():
-            heard(chat, replies.keep_text(chat, said, update_id))
+            heard(chat, replies.keep_text(chat, said, update_id), said.words)
         case Tapped() if asked := asking.read_tap(said.data):
             return asking.answered(chat, asked)
         case Tapped():

@@ -2,19 +2,22 @@
 
 from companion.listener import asking, inbox
 from companion.listener.asking import Chat
-from companion.listener.models import Reply
+from companion.listener.models import Reply, ReplyKind
 from companion.listener.urgent import asks_for_help
 from companion.schedules import following
 from companion.schedules.models import Message
 
 
-def heard(chat: Chat, reply: Reply) -> None:
-    """A text, or something that is none, was kept as this Reply."""
-    if question := _answers(chat, reply):
+def heard(chat: Chat, reply: Reply, words: str) -> None:
+    """A text, or content that is none, was kept as this Reply; `words` are the patient's own in it.
+
+    Only a text answers a question: nobody can tell whether a photo or a sticker is an answer.
+    """
+    if reply.kind == ReplyKind.TEXT and (question := _answers(chat, reply)):
         following.answered(question, now=chat.now)
         inbox.answered(question, now=chat.now)
     clinic = chat.clinic
-    urgent = bool(clinic.urgent_phone) and asks_for_help(reply.text, clinic.urgent_words)
+    urgent = bool(clinic.urgent_phone) and asks_for_help(words, clinic.urgent_words)
     if inbox.came(reply, urgent=urgent, now=chat.now):
         asking.call_instead(chat, reply.patient)
 

@@ -21,7 +21,8 @@ from companion.listener.handling import Acknowledgement, SomebodyWasFaster, Take
 from companion.service.clock import database_now
 from companion.service.mishap import kind_and_place
 from companion.telegram.client import BotToken, CallFailed, Client
-from companion.telegram.methods import Incoming, answer_callback, get_updates
+from companion.telegram.incoming import Incoming
+from companion.telegram.methods import answer_callback, get_updates
 from companion.telegram.outcomes import Kind, Outcome
 
 log = structlog.get_logger(__name__)
@@ -100,8 +101,9 @@ class Poller:
 
     async def _take(self, incoming: Incoming, offset: int) -> Taken:
         """Works one update off; one that fails is passed over with a line in the log. Raises SomebodyWasFaster."""
-        if incoming.update is None:
-            log.warning("an update can't be read", bot=str(self._bot.id), update=incoming.update_id)
+        if incoming.aside:
+            where = {"bot": str(self._bot.id), "update": incoming.update_id}
+            log.info("parts of an update were left aside", **where, parts=incoming.aside)
         try:
             return await self._database.patiently(_take, self._bot.id, incoming, offset=offset, on_trouble=self._note)
         except SomebodyWasFaster:

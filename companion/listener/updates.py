@@ -1,27 +1,20 @@
-"""What an update of Telegram's means to us. Pure: it reads, and decides nothing about patients (handling.py does)."""
+"""Reads from an update what a person meant by it. Pure: it decides nothing about patients (handling.py does)."""
 
 import datetime as dt
 import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from aiogram.enums import ChatMemberStatus, ChatType, ContentType
-from aiogram.types import CallbackQuery, ChatMemberUpdated, Message, Update
-
+from companion.telegram.content import Content
+from companion.telegram.incoming import Incoming, MembershipIn, MessageIn, Sender, TapIn
 from companion.telegram.limits import TEXT_UNITS
 
 _START: Final = re.compile(r"/?start(?:@\w+)?", re.IGNORECASE)
 _START_WITH: Final = re.compile(r"/start(?:@\w+)?\s+(\S.*)", re.IGNORECASE | re.DOTALL)
 _STOP: Final = re.compile(r"/stop(?:@\w+)?", re.IGNORECASE)
 _FRESH: Final = dt.timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """Whose private chat it came from; `language` is what their Telegram speaks, as far as it says so."""
-
-    telegram_id: int
-    language: str
+_KICKED: Final = "kicked"
+_MEMBER: Final = "member"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +34,15 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Wrote:
-    """A text, or something that is none (`is_text`); `answers` is the message_id that it replies to."""
+    """A text, or content that is none (`is_text`); `answers` is the message_id that it replies to."""
 
     sender: Sender
     text: str = field(repr=False)
+    """The text, or "[photo] my arm": the kind of content, and what can be told of it."""
+    words: str = field(repr=False)
+    """The person's own words in it: the text, or a caption."""
     is_text: bool
-    message_id: int
+    message_id: int | None
     answers: int | None
     at: dt.datetime
 
@@ -72,72 +68,52 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """Not for us: a group's, a bot's, or a kind that we don't ask for."""
+    """Not for us: a group's, a bot's, a service message ("pinned a message"), or a kind that we don't ask for."""
 
 
 Meaning = Started | Stopped | Wrote | Tapped | Membership | Nothing
 
 
-def meaning(update: Update, *, now: dt.datetime) -> Meaning:
-    """What it means. `now` stands in for Telegram's whole seconds where the update is fresh."""
-    if update.message:
-        return _of_message(update.message, now=now)
-    if update.callback_query:
-        return _of_tap(update.callback_query)
-    if update.my_chat_member:
-        return _of_membership(update.my_chat_member)
+def meaning(incoming: Incoming, *, now: dt.datetime) -> Meaning:
+    """Tells an update's meaning. `now` stands in for Telegram's whole seconds where the update is fresh."""
+    match incoming.said:
+        case MessageIn() as message:
+            return _of_message(message, now=now)
+        case TapIn() as tap:
+            return Tapped(tap.sender, tap.id, _cut(tap.data), _cut(tap.label), tap.message_id)
+        case MembershipIn(sender=sender, status=status) if status in (_KICKED, _MEMBER):
+            return Membership(sender, blocked=status == _KICKED)
     return Nothing()
 
 
-def _of_message(message: Message, *, now: dt.datetime) -> Meaning:
-    person = message.from_user
-    if message.chat.type != ChatType.PRIVATE or person is None or person.is_bot:
-        return Nothing()
-    sender = Sender(message.chat.id, person.language_code or "")
-    text = _clean(message.text or "")
+def _of_message(message: MessageIn, *, now: dt.datetime) -> Meaning:
+    text = _cut(message.text)
     if _START.fullmatch(text.strip()):
-        return Started(sender, "")
+        return Started(message.sender, "")
     if invited := _START_WITH.fullmatch(text.strip()):
-        return Started(sender, invited[1].strip())
+        return Started(message.sender, invited[1].strip())
     if _STOP.fullmatch(text.strip()):
-        return Stopped(sender)
-    replied = message.reply_to_message
+        return Stopped(message.sender)
+    if not message.text and message.content is None:
+        return Nothing()
+    at = message.date or now
     return Wrote(
-        sender,
-        text
-        if message.text
-        else f"[{ContentType(message.content_type).value}] {_clean(message.caption or '')}".strip(),
-        is_text=bool(message.text),
+        message.sender,
+        text if message.content is None else _cut(_in_words(message.content)),
+        words=text if message.content is None else _cut(message.content.caption),
+        is_text=message.content is None,
         message_id=message.message_id,
-        answers=replied.message_id if replied else None,
-        # Telegram counts whole seconds: a quick reply would seem to have come before what it answers.
-        at=now if now - message.date < _FRESH else message.date,
+        answers=message.replied_to,
+        # Telegram counts whole seconds: a quick reply would seem to have come before the message that it answers.
+        at=now if now - at < _FRESH else at,
     )
 
 
-def _of_tap(query: CallbackQuery) -> Meaning:
-    message = query.message
-    if message is None or message.chat.type != ChatType.PRIVATE or query.data is None:
-        return Nothing()
-    sender = Sender(message.chat.id, query.from_user.language_code or "")
-    data = _clean(query.data)
-    return Tapped(sender, query.id, data, _label(query) or data, message.message_id)
+def _in_words(content: Content) -> str:
+    """As staff reads it: "[photo] my arm", "[voice] 0:07"."""
+    return " ".join(filter(None, (f"[{content.kind}]", content.told, content.caption)))
 
 
-def _label(query: CallbackQuery) -> str:
-    markup = query.message.reply_markup if isinstance(query.message, Message) else None
-    rows = markup.inline_keyboard if markup else []
-    return next((_clean(button.text) for row in rows for button in row if button.callback_data == query.data), "")
-
-
-def _of_membership(changed: ChatMemberUpdated) -> Meaning:
-    status = changed.new_chat_member.status
-    if changed.chat.type != ChatType.PRIVATE or status not in (ChatMemberStatus.KICKED, ChatMemberStatus.MEMBER):
-        return Nothing()
-    sender = Sender(changed.chat.id, changed.from_user.language_code or "")
-    return Membership(sender, blocked=status == ChatMemberStatus.KICKED)
-
-
-def _clean(text: str) -> str:
-    # Half of a surrogate pair, which JSON can carry and UTF-8 can't; Telegram's own limit bounds the length.
-    return text.encode("utf-8", "replace").decode().replace("\0", "")[:TEXT_UNITS]
+def _cut(text: str) -> str:
+    # Telegram's own limit; a caption with what is told of its file may be longer.
+    return text[:TEXT_UNITS]

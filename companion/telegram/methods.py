@@ -1,43 +1,38 @@
-"""The Bot API's methods that we call besides sendMessage, with aiogram's types for what comes back.
+"""Calls the Bot API's methods besides sendMessage. It decides nothing about what comes in (listener does)."""
 
-Apart from client.py because importing aiogram takes a while and the sending path doesn't need it. It decides nothing
-about what comes in (listener does).
-"""
-
-from dataclasses import dataclass, field
-from typing import Final, TypeVar
-
-from aiogram.types import Chat, TelegramObject, Update, User
-from pydantic import ValidationError
+from typing import Final
 
 from companion.telegram.client import BotToken, CallFailed, Client
+from companion.telegram.discreet import Discreet
+from companion.telegram.incoming import ALLOWED_UPDATES, Incoming, updates_of
+from companion.telegram.lenient import Part
 from companion.telegram.limits import UPDATES_AT_ONCE
 from companion.telegram.outcomes import Answer, Kind, Outcome
 
-ALLOWED_UPDATES: Final = ["message", "callback_query", "my_chat_member"]
-"""All that we ask for; Telegram keeps the rest to itself."""
 CALL_SECONDS: Final = 10.0
 """Time-out of a plain call."""
 
-_T = TypeVar("_T", bound=TelegramObject)
+
+class Me(Discreet, frozen=True, gc=False):
+    """A bot, as it knows itself."""
+
+    id: int
+    username: str
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """One update. Where `update` is None, it can't be read and is to be passed over by its id."""
-
-    update_id: int
-    update: Update | None = field(repr=False)
-
-
-async def get_me(client: Client, token: BotToken) -> User:
+async def get_me(client: Client, token: BotToken) -> Me:
     """The bot itself. CallFailed as `Client.call`."""
-    return _typed(User, await client.call(token, "getMe", {}, timeout=CALL_SECONDS))
+    answer = await client.call(token, "getMe", {}, timeout=CALL_SECONDS)
+    said = Part(answer.result)
+    number = said.whole("id")
+    if number is None:
+        raise _unreadable(answer, "a bot without a number")
+    return Me(number, said.text("username"))
 
 
-async def get_chat(client: Client, token: BotToken, chat_id: int) -> Chat:
-    """What Telegram tells this bot of a chat. CallFailed: PERMANENT where the bot knows no such chat."""
-    return _typed(Chat, await client.call(token, "getChat", {"chat_id": chat_id}, timeout=CALL_SECONDS))
+async def get_chat(client: Client, token: BotToken, chat_id: int) -> None:
+    """Asks whether Telegram lets this bot see a chat. CallFailed: PERMANENT where the bot knows no such chat."""
+    await client.call(token, "getChat", {"chat_id": chat_id}, timeout=CALL_SECONDS)
 
 
 async def get_updates(client: Client, token: BotToken, offset: int, *, wait: int) -> list[Incoming]:
@@ -53,9 +48,8 @@ async def get_updates(client: Client, token: BotToken, offset: int, *, wait: int
     }
     answer = await client.call(token, "getUpdates", params, timeout=wait + CALL_SECONDS)
     if not isinstance(answer.result, list):
-        raise CallFailed(Outcome(Kind.UNKNOWN, server_date=answer.server_date, note="updates that are not a list"))
-    # What has no update_id can't be confirmed or named; the ids of the others lead past it.
-    return sorted(filter(None, map(_incoming, answer.result)), key=lambda incoming: incoming.update_id)
+        raise _unreadable(answer, "updates that are not a list")
+    return updates_of(answer.result)
 
 
 async def answer_callback(client: Client, token: BotToken, callback_query_id: str, text: str = "") -> None:
@@ -69,19 +63,5 @@ async def delete_webhook(client: Client, token: BotToken) -> None:
     await client.call(token, "deleteWebhook", {"drop_pending_updates": False}, timeout=CALL_SECONDS)
 
 
-def _typed(kind: type[_T], answer: Answer) -> _T:
-    try:
-        return kind.model_validate(answer.result)
-    except ValidationError:
-        note = f"a result that is not a {kind.__name__}"
-    raise CallFailed(Outcome(Kind.UNKNOWN, server_date=answer.server_date, note=note))
-
-
-def _incoming(raw: object) -> Incoming | None:
-    update_id = raw.get("update_id") if isinstance(raw, dict) else None
-    if not isinstance(update_id, int):
-        return None
-    try:
-        return Incoming(update_id, Update.model_validate(raw))
-    except ValidationError:
-        return Incoming(update_id, None)
+def _unreadable(answer: Answer, note: str) -> CallFailed:
+    return CallFailed(Outcome(Kind.UNKNOWN, server_date=answer.server_date, note=note))

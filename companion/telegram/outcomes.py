@@ -4,7 +4,6 @@ One table decides, here. It doesn't talk to Telegram (client.py does) and doesn'
 Wording of the errors: tdlib/telegram-bot-api's Client.cpp. The code decides first, then the description in lower case.
 """
 
-import json
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -12,9 +11,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final, TypeGuard
 
-import msgspec
-
 from companion.telegram.discreet import Discreet
+from companion.telegram.lenient import read_json
 
 
 class Kind(StrEnum):
@@ -188,19 +186,8 @@ def _is_int(value: object) -> TypeGuard[int]:
 
 
 def _json_object(body: bytes) -> dict[str, object]:
-    try:
-        fields = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        fields = _leniently(body)
+    fields = read_json(body)
     return fields if isinstance(fields, dict) else {}
-
-
-def _leniently(body: bytes) -> object:
-    # Half a surrogate pair in an echoed text must not make a "yes" unknown.
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
 
 
 @lru_cache(maxsize=8)

@@ -4,8 +4,6 @@ import datetime as dt
 from itertools import count
 from typing import Final
 
-from aiogram.types import Update
-
 from companion.clinics.models import Bot
 from companion.listener import handling
 from companion.listener.handling import Taken
@@ -14,7 +12,7 @@ from companion.patients.models import Consent, Patient
 from companion.schedules import buttons
 from companion.schedules.buttons import Button
 from companion.schedules.models import Follow, Message, Status, Version
-from companion.telegram.methods import Incoming
+from companion.telegram.incoming import Incoming, update_of
 from tests.builders import NOW, a_caller, a_message, a_patient, a_schedule
 
 _numbers: Final = count(1000)
@@ -41,6 +39,15 @@ def a_text(chat: int, text: str, /, **fields: object) -> dict[str, object]:
         "text": text,
     }
     return {"message": message | fields}
+
+
+def something_else(chat: int, /, **fields: object) -> dict[str, object]:
+    """Somebody sends what is no text: a photo, a sticker, or only a service message comes of what was done."""
+    content = a_text(chat, "", **fields)
+    message = content["message"]
+    assert isinstance(message, dict)
+    del message["text"]
+    return content
 
 
 def our_message(chat: int, message_id: int, *buttons: tuple[str, str]) -> dict[str, object]:
@@ -105,7 +112,9 @@ def a_block(chat: int, *, blocked: bool) -> dict[str, object]:
 
 
 def incoming(content: dict[str, object], update_id: int) -> Incoming:
-    return Incoming(update_id, Update.model_validate({"update_id": update_id} | content))
+    found = update_of({"update_id": update_id} | content)
+    assert found
+    return found
 
 
 def comes_in(bot: Bot, content: dict[str, object]) -> Taken:

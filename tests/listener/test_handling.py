@@ -8,7 +8,7 @@ from companion.listener.handling import SomebodyWasFaster
 from companion.listener.models import Reply, ReplyKind
 from companion.patients.models import Consent
 from companion.schedules.models import Lane
-from companion.telegram.methods import Incoming
+from companion.telegram.incoming import Incoming
 from tests.builders import NOW, a_clinic, a_message, a_patient, a_schedule
 from tests.listener.stories import (
     CHAT,
@@ -18,6 +18,7 @@ from tests.listener.stories import (
     comes_in,
     incoming,
     our_message,
+    something_else,
 )
 
 pytestmark = pytest.mark.django_db
@@ -42,12 +43,8 @@ def test_a_stranger_s_text_is_kept_without_a_patient(bot: Bot) -> None:
 def test_what_is_no_text_is_kept_as_that(bot: Bot) -> None:
     a_patient(bot.clinic, telegram_id=CHAT)
     photo = [{"file_id": "f", "file_unique_id": "u", "width": 1, "height": 1}]
-    content = a_text(CHAT, "", photo=photo, caption="my arm")
-    message = content["message"]
-    assert isinstance(message, dict)
-    del message["text"]
 
-    comes_in(bot, content)
+    comes_in(bot, something_else(CHAT, photo=photo, caption="my arm"))
 
     reply = Reply.objects.get()
     assert (reply.kind, reply.text) == (ReplyKind.OTHER, "[photo] my arm")

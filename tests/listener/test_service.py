@@ -152,6 +152,20 @@ def test_an_update_that_can_t_be_worked_off_is_in_nobody_s_way(practice: Practic
         until(lambda: Patient.objects.get(pk=patient.pk).consent == Consent.WITHDRAWN)
 
 
+def test_a_text_beside_parts_that_nobody_can_read_is_kept(practice: Practice) -> None:
+    patient, phone = practice.a_reached_patient()
+    phones.type_text(practice.sandbox, phone, "I fell")
+    update = SandboxUpdate.objects.get()
+    odd = {"forward_origin": {"type": "hidden_user"}, "entities": 7, "date": "now", "from": [], "new_part": {"a": [[]]}}
+    update.payload["message"] |= odd
+    update.save()
+
+    with a_listener(practice.url):
+        until(lambda: texts() == ["I fell"])
+
+    assert Reply.objects.get().patient == patient
+
+
 def test_two_listeners_on_one_bot_take_turns_and_keep_everything_once(practice: Practice) -> None:
     _, phone = practice.a_reached_patient()
     words = [f"text {number}" for number in range(8)]

@@ -13,6 +13,7 @@ from companion.sandbox import phone as phones
 from companion.sandbox.models import Phone, SandboxMessage, State
 from companion.telegram import methods
 from companion.telegram.client import BotToken, CallFailed, Client
+from companion.telegram.incoming import TapIn
 from companion.telegram.outcomes import Kind, Outcome
 from tests.sandbox.stories import a_bot, a_started_phone, call, send, with_client
 from tests.support.threads import at_once
@@ -220,12 +221,11 @@ def test_a_bot_knows_itself_and_its_chats(live_server: LiveServer) -> None:
     bot, token = a_bot()
     ana = a_started_phone(bot)
 
-    async def ask(client: Client) -> tuple[int, str | None]:
-        me = await methods.get_me(client, BotToken(token))
-        chat = await methods.get_chat(client, BotToken(token), ana.telegram_id)
-        return me.id, chat.first_name
+    me = with_client(live_server.url, lambda client: methods.get_me(client, BotToken(token)))
+    _, chat = call(live_server.url, token, "getChat", query=f"?chat_id={ana.telegram_id}")
 
-    assert with_client(live_server.url, ask) == (bot.telegram_id, "Ana")
+    assert (me.id, me.username) == (bot.telegram_id, bot.username)
+    assert chat["result"]["first_name"] == "Ana"
 
 
 def test_a_chat_that_never_started_is_not_found(live_server: LiveServer) -> None:
@@ -241,9 +241,9 @@ def test_a_chat_that_never_started_is_not_found(live_server: LiveServer) -> None
 def test_asking_about_a_chat_makes_no_phone(live_server: LiveServer) -> None:
     _, token = a_bot()
 
-    chat = with_client(live_server.url, lambda client: methods.get_chat(client, BotToken(token), 5_000_000_001))
+    status, chat = call(live_server.url, token, "getChat", query="?chat_id=5000000001")
 
-    assert chat.id == 5_000_000_001
+    assert (status, chat["result"]["id"]) == (200, 5_000_000_001)
     assert not Phone.objects.exists()
 
 
@@ -263,10 +263,9 @@ def test_a_tap_is_answered_once_it_has_come(live_server: LiveServer) -> None:
 
     async def answer(client: Client) -> None:
         incoming = await methods.get_updates(client, BotToken(token), 0, wait=0)
-        update = incoming[-1].update
-        assert update is not None
-        assert update.callback_query is not None
-        await methods.answer_callback(client, BotToken(token), update.callback_query.id, "Noted")
+        tap = incoming[-1].said
+        assert isinstance(tap, TapIn)
+        await methods.answer_callback(client, BotToken(token), tap.id, "Noted")
         for _ in range(2):
             outcomes.append(
                 await client.replace_buttons(BotToken(token), ana.telegram_id, message.message_id, shown, timeout=9)

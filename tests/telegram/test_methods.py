@@ -6,6 +6,7 @@ import pytest
 
 from companion.telegram import methods
 from companion.telegram.client import BotToken, CallFailed, Client
+from companion.telegram.incoming import MessageIn
 from companion.telegram.outcomes import Kind
 from tests.telegram.servers import a_server, answers
 
@@ -47,11 +48,11 @@ async def test_an_update_that_cannot_be_read_does_not_stop_the_others() -> None:
     async with a_server(answers(yes([MESSAGE, odd, "?", {}]))) as server, Client(server.url) as client:
         incoming = await methods.get_updates(client, TOKEN, 10, wait=0)
 
-    assert [(one.update_id, one.update is None) for one in incoming] == [(10, True), (11, False)]
-    update = incoming[1].update
-    assert update is not None
-    assert update.message is not None
-    assert update.message.text == "/start abc"
+    assert [one.update_id for one in incoming] == [10, 11]
+    odd_one, message = (one.said for one in incoming)
+    assert odd_one is None
+    assert isinstance(message, MessageIn)
+    assert (message.text, message.sender.telegram_id) == ("/start abc", 42)
 
 
 async def test_only_the_updates_that_are_needed_are_asked_for() -> None:

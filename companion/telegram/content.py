@@ -1,0 +1,164 @@
+"""Tells staff in a few words about a message that is no text: a sticker's emoji, a place, a voice note's length.
+
+A message of none of these kinds is a service message ("pinned a message"), or of a kind that is newer than this table.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+from companion.telegram.discreet import Discreet
+from companion.telegram.lenient import Part
+
+TELLS_APART: Final = " · "
+_DEEPEST: Final = 32
+_RICH: Final = "rich_message"
+_RICH_WORDS: Final = ("text", "summary", "caption", "credit", "expression", "alternative_text")
+_RICH_LISTS: Final = ("blocks", "items", "cells")
+
+
+class Content(Discreet, frozen=True, gc=False):
+    """What was sent: its kind by the Bot API's own name, what can be told of it, and the person's words beside it."""
+
+    hidden = frozenset({"told", "caption"})
+
+    kind: str
+    told: str
+    caption: str
+
+
+def content_of(message: Part) -> Content | None:
+    """The content of a message without text; None where it is a service message."""
+    caption = message.text("caption")
+    if message.has(_RICH):
+        # Its words are the person's own, as a caption's are.
+        return Content(_RICH, "", _rich_words(message.part(_RICH).raw("blocks"), "\n", 0) or caption)
+    for kind, tell in _TELL.items():
+        if message.has(kind):
+            told = tell(_held(message, kind))
+            return Content(kind, told, caption)
+    if (newer := _newer_file(message)) or caption:
+        return Content(newer or "unknown", "", caption)
+    return None
+
+
+def _held(message: Part, kind: str) -> Part:
+    """The part itself; of a list (a photo's sizes) the last, which is the largest."""
+    if kind == "photo":
+        sizes = message.parts(kind)
+        return sizes[-1] if sizes else Part(None)
+    return message.part(kind)
+
+
+def _newer_file(message: Part) -> str:
+    """The name of a part that is unknown here and holds a file: a patient sent it, whatever it is."""
+    return next((name for name in message.names() if isinstance(_file_id(message.raw(name)), str)), "")
+
+
+def _file_id(value: object) -> object:
+    return value.get("file_id") if isinstance(value, dict) else None
+
+
+def _nothing(_: Part) -> str:
+    return ""
+
+
+def _emoji(sticker: Part) -> str:
+    return sticker.text("emoji")
+
+
+def _length(part: Part) -> str:
+    """How long a recording is, as in 1:07."""
+    seconds = part.whole("duration")
+    if seconds is None or not 0 <= seconds < 24 * 3600:
+        return ""
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes}:{rest:02}"
+
+
+def _named(part: Part) -> str:
+    return _told(part.text("file_name"), _length(part) if part.has("duration") else "")
+
+
+def _audio(audio: Part) -> str:
+    title = " – ".join(filter(None, (audio.text("performer"), audio.text("title"))))
+    return _told(title or audio.text("file_name"), _length(audio))
+
+
+def _place(location: Part) -> str:
+    """Latitude and longitude in degrees."""
+    latitude, longitude = location.real("latitude"), location.real("longitude")
+    if latitude is None or longitude is None or math.isnan(latitude) or math.isnan(longitude):
+        return ""
+    if abs(latitude) > 90 or abs(longitude) > 180:
+        return ""
+    return f"{latitude:.6f}, {longitude:.6f}"
+
+
+def _venue(venue: Part) -> str:
+    return _told(_place(venue.part("location")), venue.text("title"), venue.text("address"))
+
+
+def _contact(contact: Part) -> str:
+    name = " ".join(filter(None, (contact.text("first_name"), contact.text("last_name"))))
+    return _told(name, contact.text("phone_number"))
+
+
+def _dice(dice: Part) -> str:
+    value = dice.whole("value")
+    return " ".join(filter(None, (dice.text("emoji"), "" if value is None else str(value))))
+
+
+def _poll(poll: Part) -> str:
+    return _told(poll.text("question"), *(option.text("text") for option in poll.parts("options")))
+
+
+def _checklist(checklist: Part) -> str:
+    return _told(checklist.text("title"), *(task.text("text") for task in checklist.parts("tasks")))
+
+
+def _title(part: Part) -> str:
+    return part.text("title")
+
+
+def _rich_words(value: object, between: str, depth: int) -> str:
+    """The words of a rich text: a text, a list of texts, or an object with texts in it, as deep as it goes."""
+    if depth > _DEEPEST:
+        return ""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode().replace("\0", "")
+    if isinstance(value, list):
+        return between.join(filter(None, (_rich_words(one, between, depth + 1) for one in value)))
+    if not isinstance(value, dict):
+        return ""
+    words = [_rich_words(value.get(name), "", depth + 1) for name in _RICH_WORDS]
+    blocks = [_rich_words(value.get(name), "\n", depth + 1) for name in _RICH_LISTS]
+    return "\n".join(filter(None, [*words, *blocks]))
+
+
+def _told(*parts: str) -> str:
+    return TELLS_APART.join(filter(None, parts))
+
+
+# In this order: an animation comes with a document beside it, a venue with a location.
+_TELL: Final[dict[str, Callable[[Part], str]]] = {
+    "animation": _named,
+    "audio": _audio,
+    "document": _named,
+    "live_photo": _nothing,
+    "paid_media": _nothing,
+    "photo": _nothing,
+    "sticker": _emoji,
+    "story": _nothing,
+    "video": _named,
+    "video_note": _length,
+    "voice": _length,
+    "checklist": _checklist,
+    "contact": _contact,
+    "dice": _dice,
+    "game": _title,
+    "poll": _poll,
+    "venue": _venue,
+    "location": _place,
+    "invoice": _title,
+}
