@@ -9,6 +9,8 @@ from companion.api.paging import MOST, ListParameters
 from companion.api.values import Body, Day, Instant, Line, QueryFlag, QueryNumber, Shape
 from companion.api.warning_shapes import WarningShape
 from companion.clinics.models import Clinic
+from companion.listener.media import why_not
+from companion.listener.models import Media
 from companion.patients.models import Patient
 from companion.patients.reach import SENTENCES, Why, telegram_check, why_unreachable
 
@@ -146,6 +148,17 @@ class EnrolmentShape(Shape):
     expires_at: Instant
 
 
+class MediaShape(Shape):
+    """A file that a patient sent."""
+
+    id: uuid.UUID
+    kind: Annotated[str, Field(description="As the Bot API calls it: photo, voice, document…")]
+    type: Annotated[str | None, Field(description="The MIME type that the file's bytes show, once it was opened.")]
+    size: Annotated[int | None, Field(description="In bytes, as far as it is known.")]
+    link: Annotated[str | None, Field(description="GET gives the file; null where it can't be had any more.")]
+    unavailable: Annotated[str | None, Field(description="Why it can't be had.")]
+
+
 class ConversationItem(Shape):
     """Something that was written, either way."""
 
@@ -155,6 +168,8 @@ class ConversationItem(Shape):
     message: Annotated[uuid.UUID | None, Field(description="The Message that it is, or that it answers.")]
     kind: Literal["message", "text", "tap", "other"]
     by: Annotated[str | None, Field(description="Who wrote a single message or an answer.")]
+    media: Annotated[MediaShape | None, Field(description="The file that came with it.")]
+    map: Annotated[str | None, Field(description="Where a place that the patient sent lies on a map.")]
 
 
 class Conversation(Shape):
@@ -162,6 +177,19 @@ class Conversation(Shape):
 
     items: list[ConversationItem]
     next: str | None
+
+
+def media_shape_of(file: Media) -> MediaShape:
+    """A file, with where to get it."""
+    why = why_not(file)
+    return MediaShape(
+        id=file.id,
+        kind=file.kind,
+        type=file.type or None,
+        size=file.size,
+        link=None if why else f"/api/scheduler/media/{file.id}",
+        unavailable=why or None,
+    )
 
 
 def shape_of(patient: Patient, clinic: Clinic) -> PatientShape:

@@ -24,6 +24,7 @@ from companion.api.patient_shapes import (
     PatientList,
     PatientParameters,
     PatientShape,
+    media_shape_of,
     shape_of,
 )
 from companion.api.values import NoBody
@@ -178,6 +179,8 @@ def read_conversation(request: HttpRequest, id: UUID, query: Query[ConversationP
             message=item.message,
             kind=item.kind,
             by=item.by or None,
+            media=media_shape_of(item.media) if item.media else None,
+            map=item.map_link or None,
         )
         for item in shown
     ]

@@ -17,6 +17,7 @@ from companion.api import (
 )
 from companion.api.auth import Needs
 from companion.api.docs import ReferencePage
+from companion.api.media import read_media
 from companion.api.metrics import alive, metrics, ready
 from companion.api.openapi import SchedulerAPI
 from companion.api.problems import add_handlers
@@ -51,4 +52,11 @@ for _router in (
 api.add_router("", health.router)
 api.add_router("", control.router)
 
-urlpatterns = [path("api/", api.urls), path("metrics", metrics), path("healthz", alive), path("readyz", ready)]
+urlpatterns = [
+    # Not in the description of the API: its answer is no JSON.
+    path("api/scheduler/media/<uuid:id>", read_media),
+    path("api/", api.urls),
+    path("metrics", metrics),
+    path("healthz", alive),
+    path("readyz", ready),
+]

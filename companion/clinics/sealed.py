@@ -4,7 +4,7 @@ The key is derived from SECRET_KEY. What is sealed for one column opens in no ot
 """
 
 import os
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 from cryptography.exceptions import InvalidTag
@@ -28,23 +28,33 @@ def _cipher(secret_key: str) -> AESGCM:
     return AESGCM(HKDF(SHA256(), 32, salt=None, info=b"companion sealed field").derive(secret_key.encode()))
 
 
-@cache
+@lru_cache(maxsize=256)
 def _context(purpose: str) -> bytes:
     return _VERSION + purpose.encode()
 
 
 def seal(text: str, purpose: str) -> bytes:
     """The text as bytes that only `unseal` with the same purpose can read."""
+    return seal_bytes(text.encode(), purpose)
+
+
+def seal_bytes(data: bytes, purpose: str) -> bytes:
+    """Bytes that only `unseal_bytes` with the same purpose can read."""
     nonce = os.urandom(_NONCE_BYTES)
-    return _VERSION + nonce + _cipher(settings.SECRET_KEY).encrypt(nonce, text.encode(), _context(purpose))
+    return _VERSION + nonce + _cipher(settings.SECRET_KEY).encrypt(nonce, data, _context(purpose))
 
 
 def unseal(stored: bytes | memoryview, purpose: str) -> str:
     """The text again. Raises CannotOpen, which never quotes anything."""
+    return unseal_bytes(stored, purpose).decode()
+
+
+def unseal_bytes(stored: bytes | memoryview, purpose: str) -> bytes:
+    """The bytes again. Raises CannotOpen, which never quotes anything."""
     data = bytes(stored)
     nonce, body = data[1 : 1 + _NONCE_BYTES], data[1 + _NONCE_BYTES :]
     try:
-        return _cipher(settings.SECRET_KEY).decrypt(nonce, body, _context(purpose)).decode()
+        return _cipher(settings.SECRET_KEY).decrypt(nonce, body, _context(purpose))
     except InvalidTag:
         raise CannotOpen(
             f"{purpose} was sealed with another SECRET_KEY: give this service the key that it was stored with"

@@ -54,6 +54,8 @@ class Environment(BaseSettings):
     """Whether alerts' webhooks may go to addresses that the internet doesn't reach, and there without https."""
     fhir_private_networks: bool = False
     """Whether a FHIR server that an admin sets on a page may lie where the internet doesn't reach."""
+    media_days: int = Field(default=90, ge=1, le=36_500)
+    """How many days a photo, voice note or document of a patient's can be looked at; then it is deleted."""
     backup_dir: Path | None = None
     """Where somebody else leaves backups: their age is watched, nothing else."""
     log: Literal["json", "text"] = "text"

@@ -1,18 +1,24 @@
 """A patient's conversation: what we sent and what came back, in one line of time. It reads only."""
 
 import datetime as dt
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from django.db.models import QuerySet
+
 from companion.clinics.models import Clinic
-from companion.listener.models import Reply, ReplyKind
+from companion.listener.models import Media, Reply, ReplyKind
 from companion.patients.models import Patient
 from companion.schedules.models import Follow, Lane, Message, Status
 from companion.schedules.wording import texts_of
 
 ON_THE_WAY_FOR: Final = dt.timedelta(hours=1)
+# As telegram/content.py tells of a place. The brackets are ours: no patient's words begin a Reply of this kind.
+_PLACE: Final = re.compile(r"\[(?:location|venue)\] (-?\d+\.\d+), (-?\d+\.\d+)")
+_MAP: Final = "https://www.openstreetmap.org/?mlat={latitude}&mlon={longitude}#map=17/{latitude}/{longitude}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,14 @@ class Item:
     """A message of ours, or what a Reply is: text, tap, other."""
     by: str = ""
     """The member or program that wrote it, where one did and no schedule."""
+    media: Media | None = None
+    """The file that came with it."""
+
+    @property
+    def map_link(self) -> str:
+        """Where a place that a patient sent lies on a map; empty for all else."""
+        place = _PLACE.match(self.text) if self.kind == ReplyKind.OTHER else None
+        return _MAP.format(latitude=place[1], longitude=place[2]) if place else ""
 
 
 def conversation(clinic: Clinic, patient: Patient, *, limit: int) -> list[Item]:
@@ -39,8 +53,7 @@ def conversation(clinic: Clinic, patient: Patient, *, limit: int) -> list[Item]:
         Item(message.sent_at or message.due_at, "out", texts[message.id], message.id, by=message.created_by_name)
         for message in newest
     ]
-    replies = Reply.objects.filter(clinic=clinic, patient=patient).order_by("-at")[:limit]
-    came = [Item(reply.at, "in", reply.text, reply.message_id, kind=reply.kind) for reply in replies]
+    came = _came(Reply.objects.filter(clinic=clinic, patient=patient), limit)
     return sorted(out + came, key=lambda item: item.at)[-limit:] if limit else []
 
 
@@ -50,9 +63,18 @@ def of_stranger(clinic: Clinic, telegram_id: int, *, limit: int) -> list[Item]:
     sent = chat.filter(status=Status.SENT).select_related("clinic").order_by("-due_at", "-id")[:limit]
     texts = texts_of(list(sent))
     out = [Item(one.sent_at or one.due_at, "out", texts[one.id], one.id, by=one.created_by_name) for one in sent]
-    replies = Reply.objects.filter(clinic=clinic, patient=None, telegram_id=telegram_id).order_by("-at")[:limit]
-    came = [Item(reply.at, "in", reply.text, reply.message_id, kind=reply.kind) for reply in replies]
+    came = _came(Reply.objects.filter(clinic=clinic, patient=None, telegram_id=telegram_id), limit)
     return sorted(out + came, key=lambda item: item.at)[-limit:]
+
+
+def _came(replies: QuerySet[Reply], limit: int) -> list[Item]:
+    newest = list(replies.order_by("-at")[:limit])
+    others = [reply.pk for reply in newest if reply.kind == ReplyKind.OTHER]
+    files = {file.reply_id: file for file in Media.objects.filter(reply__in=others)} if others else {}
+    return [
+        Item(reply.at, "in", reply.text, reply.message_id, kind=reply.kind, media=files.get(reply.pk))
+        for reply in newest
+    ]
 
 
 def on_the_way(clinic: Clinic, patient: Patient | None, telegram_id: int | None, *, now: dt.datetime) -> list[Message]:

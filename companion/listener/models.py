@@ -43,6 +43,55 @@ class Reply(models.Model):
         return str(self.id)
 
 
+class Media(models.Model):
+    """A file that came with a Reply. Its bytes are fetched when somebody opens it, and deleted after a while.
+
+    listener/media.py changes it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="media", db_index=False)
+    reply = models.OneToOneField(Reply, models.CASCADE, related_name="media")
+    kind = models.CharField(max_length=64)
+    """As the Bot API calls it: photo, voice…"""
+    name = SealedField("listener.Media.name")
+    """The file's name on the patient's side; mostly empty."""
+    size = models.BigIntegerField(null=True)
+    """In bytes, as Telegram says; or as it is, once the file is kept."""
+    bot = models.BigIntegerField()
+    """The bot's own Telegram ID: no other bot can fetch the file."""
+    file_id = models.TextField()
+    type = models.CharField(max_length=32, blank=True, default="")
+    """The MIME type that the bytes themselves show, once the file is kept."""
+    came_at = models.DateTimeField()
+    kept_at = models.DateTimeField(null=True)
+    dropped_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["came_at"], condition=models.Q(dropped_at__isnull=True), name="media_that_is_not_dropped"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class MediaPart(models.Model):
+    """A piece of a kept file, sealed by itself, so that no statement and no answer carries a whole large file."""
+
+    media = models.ForeignKey(Media, models.CASCADE, related_name="parts", db_index=False)
+    number = models.PositiveSmallIntegerField()
+    content = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["media", "number"], name="part_once_in_a_media")]
+
+    def __str__(self) -> str:
+        return f"{self.media_id} {self.number}"
+
+
 class Standing(models.TextChoices):
     """Where a Conversation stands in the inbox."""
 

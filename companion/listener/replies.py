@@ -3,6 +3,7 @@
 import datetime as dt
 import uuid
 
+from companion.listener import media
 from companion.listener.asking import Chat
 from companion.listener.models import Reply, ReplyKind
 from companion.listener.updates import Tapped, Wrote
@@ -10,10 +11,13 @@ from companion.schedules.models import Follow, Lane, Message, Status
 
 
 def keep_text(chat: Chat, wrote: Wrote, update_id: int) -> Reply:
-    """A text, or a note that something came which is none."""
+    """A text, or what is told of content that is none, with a note of its file."""
     kind = ReplyKind.TEXT if wrote.is_text else ReplyKind.OTHER
     answered = _answered(chat, wrote.answers)
-    return _keep(chat, kind, wrote.text, answered, wrote.message_id, update_id, wrote.at)
+    reply = _keep(chat, kind, wrote.text, answered, wrote.message_id, update_id, wrote.at)
+    if wrote.content and wrote.content.file:
+        media.note(reply, wrote.content.kind, wrote.content.file)
+    return reply
 
 
 def keep_tap(chat: Chat, tapped: Tapped, update_id: int) -> Reply:

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connection
 
 from companion.listener.database import Database
+from companion.listener.media_house import MediaHouse
 from companion.listener.poller import Listened, Poller, listened
 from companion.listener.sync_loop import SyncLoop
 from companion.listener.unanswered import Unanswered
@@ -66,7 +67,8 @@ class Service:
         self._sandbox: Final = sandbox
         self._pollers: Final[dict[Listened, tuple[Poller, asyncio.Task[None]]]] = {}
         self._verifiers: Final[dict[Listened, asyncio.Task[None]]] = {}
-        self._unanswered: asyncio.Task[None] | None = None
+        self._chores: list[asyncio.Task[None]] = []
+        """Tasks that serve all bots."""
         self._shut: set[uuid.UUID] = set()
         """Bots whose token can't be opened."""
         self._trouble = ""
@@ -99,7 +101,7 @@ class Service:
 
     async def _keep_pollers(self, client: Client, database: Database, stop: asyncio.Event) -> None:
         """Keeps one poller for each bot; a bot with a new token is another one."""
-        self._unanswered = asyncio.create_task(Unanswered(database).run())
+        self._chores = [asyncio.create_task(chore(database).run()) for chore in (Unanswered, MediaHouse)]
         try:
             while not stop.is_set():
                 bots, shut = await database.patiently(listened, self._sandbox, on_trouble=self._note)
@@ -124,8 +126,7 @@ class Service:
                 await _end(task)
 
     def _tasks(self) -> list[asyncio.Task[None]]:
-        always = [self._unanswered] if self._unanswered else []
-        return [*always, *(task for _, task in self._pollers.values()), *self._verifiers.values()]
+        return [*self._chores, *(task for _, task in self._pollers.values()), *self._verifiers.values()]
 
     def _note(self, trouble: str) -> None:
         self._trouble = trouble

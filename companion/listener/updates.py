@@ -34,17 +34,23 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Wrote:
-    """A text, or content that is none (`is_text`); `answers` is the message_id that it replies to."""
+    """A text, or content that is none; `answers` is the message_id that it replies to."""
 
     sender: Sender
     text: str = field(repr=False)
     """The text, or "[photo] my arm": the kind of content, and what can be told of it."""
     words: str = field(repr=False)
     """The person's own words in it: the text, or a caption."""
-    is_text: bool
+    content: Content | None
+    """None: a text."""
     message_id: int | None
     answers: int | None
     at: dt.datetime
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a text and nothing else."""
+        return self.content is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,7 @@ def _of_message(message: MessageIn, *, now: dt.datetime) -> Meaning:
         message.sender,
         text if message.content is None else _cut(_in_words(message.content)),
         words=text if message.content is None else _cut(message.content.caption),
-        is_text=message.content is None,
+        content=message.content,
         message_id=message.message_id,
         answers=message.replied_to,
         # Telegram counts whole seconds: a quick reply would seem to have come before the message that it answers.

@@ -1,4 +1,5 @@
 """The Bot API over HTTP at `/sandbox/bot<token>/<method>`: arguments in, Telegram's JSON out. Methods are methods.py's.
+Files lie at `/sandbox/file/bot<token>/<path>`.
 
 Off (404) unless settings.SANDBOX_ON. The path holds a token: nothing here logs it.
 """
@@ -13,8 +14,9 @@ from django.http.multipartparser import MultiPartParserError
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
+from companion.sandbox import payloads
 from companion.sandbox.methods import METHODS, OutOfOrder
-from companion.sandbox.models import SandboxBot
+from companion.sandbox.models import SandboxBot, SandboxFile
 from companion.sandbox.rules import Refused, bad
 
 _PROXY_PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
@@ -42,7 +44,37 @@ def bot_api(request: HttpRequest, token: str, method: str) -> HttpResponse:
     return response
 
 
+@csrf_exempt
+def file(request: HttpRequest, token: str, path: str) -> HttpResponse:
+    """A file that a phone has sent, at the path that getFile told."""
+    response: HttpResponse
+    try:
+        found = _file_at(_bot(request, token), path)
+        response = HttpResponse(bytes(found.content), content_type="application/octet-stream")
+    except Refused as refusal:
+        response = JsonResponse(_refusal(refusal), status=refusal.error_code)
+    response._has_been_logged = True  # type: ignore[attr-defined]  # as above
+    return response
+
+
+def _file_at(bot: SandboxBot, path: str) -> SandboxFile:
+    digits = path.rpartition("_")[2]
+    number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else 0
+    found = SandboxFile.objects.filter(bot=bot, pk=number).first()
+    if found is None or payloads.file_path(found) != path:
+        raise Refused(404, "Not Found")
+    return found
+
+
 def _result(request: HttpRequest, token: str, method: str) -> object:
+    bot = _bot(request, token)
+    call = METHODS.get(method.lower())
+    if call is None:
+        raise Refused(404, "Not Found: method not found")
+    return call(bot, _arguments(request), timezone.now())
+
+
+def _bot(request: HttpRequest, token: str) -> SandboxBot:
     if not settings.SANDBOX_ON or request.method not in ("GET", "POST"):
         raise Refused(404, "Not Found")
     if ":" not in token or token.startswith("0") or len(token) > 80:
@@ -50,10 +82,7 @@ def _result(request: HttpRequest, token: str, method: str) -> object:
     bot = SandboxBot.objects.filter(token_hash=token_hash(token)).first()
     if bot is None:
         raise Refused(401, "Unauthorized")
-    call = METHODS.get(method.lower())
-    if call is None:
-        raise Refused(404, "Not Found: method not found")
-    return call(bot, _arguments(request), timezone.now())
+    return bot
 
 
 def _arguments(request: HttpRequest) -> dict[str, str]:

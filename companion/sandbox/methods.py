@@ -9,9 +9,9 @@ from typing import Final
 from django.db import transaction
 
 from companion.sandbox import payloads, rules, updates
-from companion.sandbox.models import Phone, SandboxBot, SandboxMessage, SandboxTap, State
+from companion.sandbox.models import Phone, SandboxBot, SandboxFile, SandboxMessage, SandboxTap, State
 from companion.sandbox.rules import Args, Refused, Rows, bad
-from companion.telegram.limits import MESSAGES_PER_SECOND, UPDATES_AT_ONCE
+from companion.telegram.limits import FILE_BYTES, MESSAGES_PER_SECOND, UPDATES_AT_ONCE
 
 LONG_POLL_MAX: Final = 50
 """Seconds that getUpdates waits at most."""
@@ -88,6 +88,18 @@ def edit_message_reply_markup(bot: SandboxBot, args: Args, now: datetime) -> obj
     return payloads.message(edited)
 
 
+def get_file(bot: SandboxBot, args: Args, now: datetime) -> object:
+    files = SandboxFile.objects.defer("content")
+    file = files.filter(bot=bot, file_id=args.get("file_id", "")).first()
+    if file is None:
+        raise bad("wrong file_id or the file is temporarily unavailable")
+    if file.messages.filter(phone__state=State.UNREACHABLE).exists():
+        raise OutOfOrder
+    if file.size > FILE_BYTES:
+        raise bad("file is too big")
+    return payloads.file_found(file)
+
+
 def delete_webhook(bot: SandboxBot, args: Args, now: datetime) -> object:
     if rules.truth(args, "drop_pending_updates"):
         bot.updates.all().delete()
@@ -102,6 +114,7 @@ METHODS: Final[dict[str, Callable[[SandboxBot, Args, datetime], object]]] = {
     "sendmessage": send_message,
     "getme": get_me,
     "getchat": get_chat,
+    "getfile": get_file,
     "getupdates": get_updates,
     "answercallbackquery": answer_callback_query,
     "editmessagereplymarkup": edit_message_reply_markup,

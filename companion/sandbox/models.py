@@ -56,8 +56,32 @@ class Phone(models.Model):
         return str(self.telegram_id)
 
 
+class FileKind(models.TextChoices):
+    """As what a phone sends a file, in the Bot API's words."""
+
+    PHOTO = "photo", "Photo"
+    VOICE = "voice", "Voice note"
+    DOCUMENT = "document", "Document"
+
+
+class SandboxFile(models.Model):
+    """A file that a phone has sent; bots fetch it by getFile."""
+
+    bot = models.ForeignKey(SandboxBot, models.CASCADE, related_name="files")
+    file_id = models.CharField(max_length=64, unique=True)
+    kind = models.CharField(max_length=16, choices=FileKind)
+    name = models.CharField(max_length=255, blank=True)
+    content = models.BinaryField()
+    size = models.BigIntegerField()
+    seconds = models.PositiveIntegerField(default=0)
+    """How long a voice note is."""
+
+    def __str__(self) -> str:
+        return self.file_id
+
+
 class SandboxMessage(models.Model):
-    """One message in the chat of a bot and a phone."""
+    """One message in the chat of a bot and a phone. With a file, the text is its caption."""
 
     bot = models.ForeignKey(SandboxBot, models.CASCADE, related_name="messages")
     phone = models.ForeignKey(Phone, models.CASCADE, related_name="messages")
@@ -67,6 +91,7 @@ class SandboxMessage(models.Model):
     buttons = models.JSONField(default=list)
     """The rows of the inline keyboard, as they were sent."""
     protected = models.BooleanField(default=False)
+    file = models.ForeignKey(SandboxFile, models.CASCADE, null=True, related_name="messages")
     at = models.DateTimeField()
 
     class Meta:

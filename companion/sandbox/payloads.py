@@ -4,12 +4,14 @@ It reads and writes nothing.
 """
 
 import re
+from typing import Final
 
-from companion.sandbox.models import Phone, SandboxBot, SandboxMessage, SandboxTap
+from companion.sandbox.models import FileKind, Phone, SandboxBot, SandboxFile, SandboxMessage, SandboxTap
 from companion.telegram.limits import utf16_units
 
 Json = dict[str, object]
 
+_PHOTO_SIZE: Final[Json] = {"width": 480, "height": 320}
 _COMMAND = re.compile(r"/[A-Za-z0-9_]{1,32}(@[A-Za-z0-9_]{3,32})?(?=\s|$)")
 
 
@@ -63,8 +65,8 @@ def message(row: SandboxMessage) -> Json:
         "from": bot_user(row.bot) if row.from_bot else user(row.phone),
         "chat": private_chat(row.phone),
         "date": int(row.at.timestamp()),
-        "text": row.text,
     }
+    payload |= _file(row.file) | ({"caption": row.text} if row.text else {}) if row.file else {"text": row.text}
     command = None if row.from_bot else _COMMAND.match(row.text)
     if command:
         payload["entities"] = [{"offset": 0, "length": utf16_units(command[0]), "type": "bot_command"}]
@@ -73,6 +75,31 @@ def message(row: SandboxMessage) -> Json:
     if row.buttons:
         payload["reply_markup"] = {"inline_keyboard": row.buttons}
     return payload
+
+
+def file_path(file: SandboxFile) -> str:
+    """Where the file lies, behind the token: getFile's `file_path`."""
+    return f"{file.kind}s/file_{file.pk}"
+
+
+def file_found(file: SandboxFile) -> Json:
+    """A File, as getFile answers with."""
+    return _identity(file) | {"file_path": file_path(file)}
+
+
+def _identity(file: SandboxFile) -> Json:
+    return {"file_id": file.file_id, "file_unique_id": file.file_id[-16:], "file_size": file.size}
+
+
+def _file(file: SandboxFile) -> Json:
+    """The part of a Message that holds it."""
+    match file.kind:
+        case FileKind.PHOTO:
+            return {"photo": [_identity(file) | _PHOTO_SIZE]}
+        case FileKind.VOICE:
+            return {"voice": _identity(file) | {"duration": file.seconds, "mime_type": "audio/ogg"}}
+        case _:
+            return {"document": _identity(file) | {"file_name": file.name}}
 
 
 def callback_query(tap: SandboxTap) -> Json:

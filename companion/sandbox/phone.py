@@ -8,6 +8,7 @@ import secrets
 import string
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from django.db import transaction
@@ -16,9 +17,23 @@ from django.utils import timezone
 
 from companion.sandbox import payloads, updates
 from companion.sandbox.api import token_hash
-from companion.sandbox.models import DELAY_MAX, Phone, SandboxBot, SandboxMessage, SandboxTap, State
+from companion.sandbox.models import (
+    DELAY_MAX,
+    FileKind,
+    Phone,
+    SandboxBot,
+    SandboxFile,
+    SandboxMessage,
+    SandboxTap,
+    State,
+)
 from companion.telegram.limits import TEXT_UNITS, is_start_payload, utf16_units
 
+FILE_MAX: Final = 25 * 2**20
+"""More than a bot can fetch, so that this can be tried as well."""
+CAPTION_MAX: Final = 1024
+_HERE: Final = Path(__file__).parent
+_SAMPLES: Final = {FileKind.PHOTO: "photo.jpg", FileKind.VOICE: "voice.ogg"}
 _TOKEN_CHARS: Final = string.ascii_letters + string.digits + "_-"
 _CHANCE: Final = secrets.SystemRandom()
 # Where Telegram's newer ids lie: too large for 32 bits, as a real list has them.
@@ -77,16 +92,34 @@ def type_text(bot: SandboxBot, phone: Phone, text: str, now: datetime | None = N
     text = text.replace("\x00", "").strip()
     if not text or utf16_units(text) > TEXT_UNITS:
         raise NotPossible(f"A message has 1 to {TEXT_UNITS} characters.")
-    now = now or timezone.now()
-    with transaction.atomic():
-        locked = SandboxBot.objects.select_for_update().get(pk=bot.pk)
-        locked.last_message_id += 1
-        typed = SandboxMessage.objects.create(
-            bot=locked, phone=phone, message_id=locked.last_message_id, from_bot=False, text=text, at=now
-        )
-        updates.queue(locked, "message", payloads.message(typed), now)
-        locked.save(update_fields=["last_message_id", "last_update_id"])
-    return typed
+    return _write(bot, phone, text, None, now or timezone.now())
+
+
+def send_file(
+    bot: SandboxBot,
+    phone: Phone,
+    kind: FileKind,
+    content: bytes = b"",
+    name: str = "",
+    caption: str = "",
+    now: datetime | None = None,
+) -> SandboxMessage:
+    """The person sends a file to the bot; a photo or a voice note of ours where there is no content. NotPossible."""
+    if phone.state in (State.NOT_STARTED, State.BLOCKED, State.DEACTIVATED):
+        raise NotPossible("Nothing can be sent here until Start is pressed.")
+    content = content or _sample(kind)
+    if len(content) > FILE_MAX:
+        raise NotPossible(f"A practice phone sends files of up to {FILE_MAX // 2**20} MB.")
+    file = SandboxFile(
+        bot=bot,
+        file_id=secrets.token_urlsafe(36),
+        kind=kind,
+        name=name.replace("\x00", "")[:255],
+        content=content,
+        size=len(content),
+        seconds=_seconds(content) if kind == FileKind.VOICE else 0,
+    )
+    return _write(bot, phone, caption.replace("\x00", "").strip()[:CAPTION_MAX], file, now or timezone.now())
 
 
 def tap(bot: SandboxBot, message: SandboxMessage, callback_data: str, now: datetime | None = None) -> SandboxTap:
@@ -127,7 +160,8 @@ def set_state(
 
 def chat(bot: SandboxBot, phone: Phone, last: int = 200) -> list[SandboxMessage]:
     """The newest messages of bot and phone, oldest first."""
-    rows = SandboxMessage.objects.filter(bot=bot, phone=phone).select_related("bot", "phone")
+    rows = SandboxMessage.objects.filter(bot=bot, phone=phone).select_related("bot", "phone", "file")
+    rows = rows.defer("file__content")
     return list(rows.order_by("-at", "-message_id")[:last])[::-1]
 
 
@@ -135,6 +169,34 @@ def phones(bot: SandboxBot, most: int = 200) -> Sequence[Phone]:
     """The phones, those that the bot wrote with last first, then those that never did, newest first."""
     newest = Max("messages__at", filter=Q(messages__bot=bot))
     return list(Phone.objects.annotate(wrote_at=newest).order_by(F("wrote_at").desc(nulls_last=True), "-pk")[:most])
+
+
+def _write(bot: SandboxBot, phone: Phone, text: str, file: SandboxFile | None, now: datetime) -> SandboxMessage:
+    with transaction.atomic():
+        locked = SandboxBot.objects.select_for_update().get(pk=bot.pk)
+        locked.last_message_id += 1
+        if file:
+            file.save()
+        written = SandboxMessage.objects.create(
+            bot=locked, phone=phone, message_id=locked.last_message_id, from_bot=False, text=text, file=file, at=now
+        )
+        updates.queue(locked, "message", payloads.message(written), now)
+        locked.save(update_fields=["last_message_id", "last_update_id"])
+    return written
+
+
+def _sample(kind: FileKind) -> bytes:
+    if kind == FileKind.DOCUMENT:
+        raise NotPossible("Choose a file first.")
+    return (_HERE / _SAMPLES[kind]).read_bytes()
+
+
+def _seconds(ogg: bytes) -> int:
+    """How long an Opus recording is: its last page counts samples at 48 kHz (RFC 7845, 4). 1 for all else."""
+    last = ogg.rfind(b"OggS")
+    if last < 0 or len(ogg) < last + 14:
+        return 1
+    return min(max(round(int.from_bytes(ogg[last + 6 : last + 14], "little") / 48_000), 1), 86_399)
 
 
 def _free_id(rows: "QuerySet[SandboxBot] | QuerySet[Phone]", between: tuple[int, int], chance: random.Random) -> int:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable
 from types import TracebackType
 from typing import Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
@@ -144,6 +144,25 @@ class Client:
         if isinstance(answer, Outcome):
             raise CallFailed(answer)
         return answer
+
+    async def download(
+        self,
+        token: BotToken,
+        path: str,
+        *,
+        most: int,
+        timeout: float,  # noqa: ASYNC109 - as above
+    ) -> HttpAnswer:
+        """The file at a path that getFile gave, at most `most` bytes of it. CallFailed where no answer came."""
+        if self._pool is None:
+            raise RuntimeError("The client is used outside its `async with`.")
+        where = f"{self._url.path}/file/bot{token.reveal()}/{quote(path)}"
+        lines = (f"GET {where} HTTP/1.1", f"Host: {self._url.netloc}", "User-Agent: companion", "", "")
+        until = time.monotonic() + timeout
+        try:
+            return await self._pool.exchange("\r\n".join(lines).encode(), until=until, leave_by=until, most=most)
+        except NoAnswer as failure:
+            raise CallFailed(_outcome(failure)) from None
 
     def _post(
         self, token: BotToken, method: str, params: dict[str, object], seconds: float, leave_by: float | None

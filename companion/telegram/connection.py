@@ -13,7 +13,7 @@ import httptools
 from companion.telegram.discreet import Discreet
 
 ANSWER_BYTES: Final = 16 * 2**20
-"""A longer answer isn't read to its end; the largest real ones are updates, far below."""
+"""A longer answer isn't read to its end, unless a file is asked for; the largest real ones are updates, far below."""
 
 
 class HttpAnswer(Discreet, frozen=True, gc=False):
@@ -25,6 +25,9 @@ class HttpAnswer(Discreet, frozen=True, gc=False):
     body: bytes
     date: str | None
     """The Date header."""
+    length: int = 0
+    """How many bytes of a body came, also where it was not kept."""
+    whole: bool = True
 
 
 class NoAnswer(Exception):
@@ -44,6 +47,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._waiting: asyncio.Future[HttpAnswer] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._most = ANSWER_BYTES
         self._keep = False
         self.idle_since = 0.0
         """When its last answer was whole, by `time.monotonic()`."""
@@ -54,8 +58,10 @@ class Connection(asyncio.Protocol):
         """Open, and nothing under way."""
         return self._waiting is None and self._transport is not None and not self._transport.is_closing()
 
-    def exchange(self, request: bytes, until: float) -> asyncio.Future[HttpAnswer]:
+    def exchange(self, request: bytes, until: float, most: int = ANSWER_BYTES) -> asyncio.Future[HttpAnswer]:
         """Writes a whole request; its answer, which must be whole by `until` (`time.monotonic()`), or NoAnswer.
+
+        A body of more than `most` bytes isn't read to its end.
 
         Raises NoAnswer where nothing was written. Whoever stops waiting for the answer closes the connection.
         """
@@ -63,7 +69,7 @@ class Connection(asyncio.Protocol):
             raise NoAnswer("cut before the request was written", left=False)
         loop = asyncio.get_running_loop()
         self._begin_answer()
-        self._waiting = loop.create_future()
+        self._waiting, self._most = loop.create_future(), most
         self._timer = loop.call_later(until - time.monotonic(), self._too_late)
         self._transport.write(request)
         return self._waiting
@@ -122,7 +128,7 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, part: bytes) -> None:
         self._length += len(part)
-        if self._length > ANSWER_BYTES:
+        if self._length > self._most:
             self._readable = False
             self._end("")
             return
@@ -156,4 +162,5 @@ class Connection(asyncio.Protocol):
             waiting.set_exception(NoAnswer(note, left=True))
             return
         complete = self._readable and (self._whole or (self._until_close and note.startswith("cut")))
-        waiting.set_result(HttpAnswer(self._status, b"".join(self._body) if complete else b"", self._date))
+        body = b"".join(self._body) if complete else b""
+        waiting.set_result(HttpAnswer(self._status, body, self._date, self._length, whole=complete))

@@ -9,6 +9,7 @@ from typing import Final
 
 from companion.telegram.discreet import Discreet
 from companion.telegram.lenient import Part
+from companion.telegram.limits import FILE_BYTES
 
 TELLS_APART: Final = " · "
 _DEEPEST: Final = 32
@@ -17,14 +18,26 @@ _RICH_WORDS: Final = ("text", "summary", "caption", "credit", "expression", "alt
 _RICH_LISTS: Final = ("blocks", "items", "cells")
 
 
+class FileIn(Discreet, frozen=True, gc=False):
+    """A file that can be fetched by its `file_id`, by the bot that it was sent to."""
+
+    hidden = frozenset({"file_id", "name"})
+
+    file_id: str
+    size: int | None
+    """In bytes, as far as Telegram says so."""
+    name: str
+
+
 class Content(Discreet, frozen=True, gc=False):
     """What was sent: its kind by the Bot API's own name, what can be told of it, and the person's words beside it."""
 
-    hidden = frozenset({"told", "caption"})
+    hidden = frozenset({"told", "caption", "file"})
 
     kind: str
     told: str
     caption: str
+    file: FileIn | None = None
 
 
 def content_of(message: Part) -> Content | None:
@@ -35,28 +48,33 @@ def content_of(message: Part) -> Content | None:
         return Content(_RICH, "", _rich_words(message.part(_RICH).raw("blocks"), "\n", 0) or caption)
     for kind, tell in _TELL.items():
         if message.has(kind):
-            told = tell(_held(message, kind))
-            return Content(kind, told, caption)
-    if (newer := _newer_file(message)) or caption:
-        return Content(newer or "unknown", "", caption)
-    return None
+            held = _largest(message.parts(kind)) if kind == "photo" else message.part(kind)
+            return Content(kind, tell(held), caption, _file(held))
+    if newer := _newer_file(message):
+        return Content(newer, "", caption, _file(message.part(newer)))
+    return Content("unknown", "", caption) if caption else None
 
 
-def _held(message: Part, kind: str) -> Part:
-    """The part itself; of a list (a photo's sizes) the last, which is the largest."""
-    if kind == "photo":
-        sizes = message.parts(kind)
-        return sizes[-1] if sizes else Part(None)
-    return message.part(kind)
+def _largest(sizes: list[Part]) -> Part:
+    """The largest of a photo's sizes that can be fetched; the largest comes last."""
+    fetchable = [size for size in sizes if (size.whole("file_size") or 0) <= FILE_BYTES and size.text("file_id")]
+    return fetchable[-1] if fetchable else Part(None)
 
 
 def _newer_file(message: Part) -> str:
     """The name of a part that is unknown here and holds a file: a patient sent it, whatever it is."""
-    return next((name for name in message.names() if isinstance(_file_id(message.raw(name)), str)), "")
+    return next((name for name in message.names() if _holds_file(message.raw(name))), "")
 
 
-def _file_id(value: object) -> object:
-    return value.get("file_id") if isinstance(value, dict) else None
+def _holds_file(value: object) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("file_id"), str)
+
+
+def _file(held: Part) -> FileIn | None:
+    if not (file_id := held.text("file_id")):
+        return None
+    size = held.whole("file_size")
+    return FileIn(file_id, size if size and size > 0 else None, held.text("file_name"))
 
 
 def _nothing(_: Part) -> str:

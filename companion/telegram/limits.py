@@ -13,6 +13,8 @@ CALLBACK_DATA_BYTES: Final = 64
 """Longest callback_data of a button, in bytes of UTF-8; the shortest is 1."""
 START_PAYLOAD_CHARS: Final = 64
 """Longest payload of a `?start=` link; the shortest is 1, of A-Z a-z 0-9 _ -."""
+FILE_BYTES: Final = 20 * 2**20
+"""Largest file that a bot can fetch."""
 UPDATES_AT_ONCE: Final = 100
 """Most updates that one getUpdates answers with."""
 UPDATES_KEPT_HOURS: Final = 24

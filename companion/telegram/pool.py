@@ -13,7 +13,7 @@ from urllib.parse import SplitResult
 
 import aiohappyeyeballs
 
-from companion.telegram.connection import Connection, HttpAnswer, NoAnswer
+from companion.telegram.connection import ANSWER_BYTES, Connection, HttpAnswer, NoAnswer
 
 CONNECT_SECONDS: Final = 10.0
 """The most that getting a connection may take: name, TCP and TLS; never more than the request's own time-out."""
@@ -41,9 +41,10 @@ class Pool:
         self._idle: Final[list[Connection]] = []
         self._sweeping: asyncio.TimerHandle | None = None
 
-    async def exchange(self, request: bytes, *, until: float, leave_by: float) -> HttpAnswer:
+    async def exchange(self, request: bytes, *, until: float, leave_by: float, most: int = ANSWER_BYTES) -> HttpAnswer:
         """Sends one request and returns its answer. `until` and `leave_by` are instants of `time.monotonic()`: when
-        all must be over, and after which the request doesn't leave any more (NoAnswer with HELD_BACK).
+        all must be over, and after which the request doesn't leave any more (NoAnswer with HELD_BACK). `most`: how
+        many bytes of a body are read.
 
         Raises NoAnswer.
         """
@@ -57,7 +58,7 @@ class Pool:
             try:
                 if time.monotonic() > min(leave_by, until - ANSWER_SECONDS):
                     raise NoAnswer(HELD_BACK, left=False)
-                return await connection.exchange(request, until)
+                return await connection.exchange(request, until, most)
             finally:
                 self._keep(connection)
         finally:

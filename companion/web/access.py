@@ -11,6 +11,7 @@ from typing import Concatenate, ParamSpec, cast
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -32,8 +33,8 @@ class PageRequest(HttpRequest):
     htmx: HtmxDetails
 
 
-View = Callable[Concatenate[PageRequest, P], HttpResponse]
-Entry = Callable[Concatenate[HttpRequest, P], HttpResponse]
+View = Callable[Concatenate[PageRequest, P], HttpResponseBase]
+Entry = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 def page(role: Role = Role.VIEWER) -> Callable[[View[P]], Entry[P]]:
@@ -41,7 +42,7 @@ def page(role: Role = Role.VIEWER) -> Callable[[View[P]], Entry[P]]:
 
     def decorate(view: View[P]) -> Entry[P]:
         @wraps(view)
-        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not request.user.is_authenticated:
                 return _to_sign_in(request)
             caller = caller_of(request)

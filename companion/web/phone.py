@@ -19,7 +19,7 @@ from companion.clinics.models import Bot, Clinic, Role
 from companion.clinics.refusals import Unknown
 from companion.patients.models import Patient
 from companion.sandbox import phone as sandbox
-from companion.sandbox.models import Phone, SandboxBot, SandboxMessage, State
+from companion.sandbox.models import FileKind, Phone, SandboxBot, SandboxMessage, State
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, page
 
@@ -128,11 +128,21 @@ def _state(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:
     sandbox.set_state(bot, phone, State(state))
 
 
+def _send_file(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:
+    kind = FileKind(request.POST["do"])
+    given = request.FILES.get("file")
+    if given and (given.size or 0) > sandbox.FILE_MAX:
+        raise sandbox.NotPossible(f"A practice phone sends files of up to {sandbox.FILE_MAX // 2**20} MB.")
+    content, name = (given.read(), given.name or "") if given else (b"", "")
+    sandbox.send_file(bot, phone, kind, content, name, request.POST.get("caption", ""))
+
+
 _DEEDS: dict[str, Callable[[PageRequest, SandboxBot, Phone], None]] = {
     "type": _type,
     "start": _start,
     "link": _open_link,
     "tap": _tap,
+    **dict.fromkeys(FileKind.values, _send_file),
     "state": _state,
 }
 

@@ -11,6 +11,7 @@ from companion.web import (
     enrolling,
     inbox,
     many_patients,
+    media,
     message,
     messages,
     patient_import,
@@ -76,6 +77,8 @@ _inbox = [
         for deed in ("take", "assign", "give-back", "done")
     ),
     path("patients/<uuid:patient_id>/said", inbox.said_of),
+    path("media/<uuid:media_id>", media.show),
+    path("media/<uuid:media_id>/opened", media.opened),
 ]
 
 _settings = [

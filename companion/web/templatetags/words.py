@@ -10,6 +10,8 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from companion.listener.media import why_not
+from companion.listener.models import Media
 from companion.panel.judge import age
 from companion.panel.runbook import anchor, name_of
 from companion.patients.models import Consent
@@ -66,6 +68,14 @@ FACTS = {
     "backup_age_seconds": "Newest backup",
 }
 """The Control Panel's small facts, in the words of its page."""
+_FILE_DEEDS = {
+    "photo": "Show the photo",
+    "sticker": "Show the sticker",
+    "voice": "Play the voice note",
+    "audio": "Play the recording",
+    "video": "Play the video",
+    "video_note": "Play the video note",
+}
 STATES = {State.ACTIVE: "green", State.PAUSED: "orange", State.ENDED: "secondary", State.CANCELLED: "secondary"}
 TONES = {Status.PENDING: "blue", Status.SENT: "green", Status.FAILED: "red", Status.CANCELLED: "secondary"}
 
@@ -265,6 +275,19 @@ def code_marks(words: str) -> SafeString:
 def why_sentence(why: Why) -> str:
     """Why a patient can't be reached, and what to do."""
     return SENTENCES[why]
+
+
+@register.filter
+def file_wont(file: Media) -> str:
+    """Why a patient's file can't be opened, as far as that is known."""
+    return why_not(file)
+
+
+@register.filter
+def file_deed(file: Media) -> str:
+    """What opening a patient's file does: "Show the photo (1.2 MB)"."""
+    deed = _FILE_DEEDS.get(file.kind) or f"Open the {file.kind.replace('_', ' ')}"
+    return f"{deed} ({filesizeformat(file.size)})" if file.size else deed
 
 
 @register.filter

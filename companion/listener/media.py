@@ -1,0 +1,168 @@
+"""Files that patients sent: noted when they come, fetched from Telegram when staff opens them, deleted after a while.
+
+The bytes lie sealed in the database, so that every web process finds them; each piece is written by itself, so that
+no large file holds up what is sent. Who may open them is the web's and the API's to ask.
+"""
+
+import asyncio
+import datetime as dt
+import threading
+import uuid
+from collections.abc import Iterator
+from functools import partial
+from typing import Final
+
+from django.conf import settings
+from django.http.response import HttpResponseBase
+
+from companion.clinics import bots
+from companion.clinics.models import Bot, Clinic
+from companion.clinics.refusals import Unknown
+from companion.clinics.sealed import CannotOpen, seal_bytes, unseal_bytes
+from companion.listener.file_types import SUFFIXES, type_of
+from companion.listener.models import Media, MediaPart, Reply
+from companion.service.file_answer import file_answer, file_name
+from companion.telegram.client import BotToken, Client
+from companion.telegram.content import FileIn
+from companion.telegram.files import NoFile, Why, fetch_file
+from companion.telegram.limits import FILE_BYTES
+
+PART_BYTES: Final = 2**20
+_AT_ONCE: Final = threading.BoundedSemaphore(3)
+"""Downloads of one process: few enough that its threads go on to serve pages."""
+_QUEUE_SECONDS: Final = 5.0
+_LARGEST: Final = FILE_BYTES // 2**20
+
+
+class NotThere(Exception):
+    """The file can't be shown; the text says why and what to do. `later`: it may work in a moment."""
+
+    def __init__(self, sentence: str, *, later: bool = False) -> None:
+        super().__init__(sentence)
+        self.later: Final = later
+
+
+_SENTENCES: Final = {
+    Why.TOO_LARGE: f"This file is larger than {_LARGEST} MB, more than a bot can fetch. Ask for a smaller one.",
+    Why.GONE: "Telegram doesn't have this file any more. Ask the patient to send it again.",
+    Why.REFUSED: "Telegram refuses the bot's token, so the file can't be fetched. Give the token anew in Settings.",
+    Why.AWAY: "Telegram doesn't answer, so the file can't be fetched just now. Try again in a minute.",
+}
+_DELETED: Final = "This file was deleted: files from patients are kept for {days} days."
+_OTHER_BOT: Final = "This file came to another bot, which this clinic no longer has. Ask the patient to send it again."
+_SHUT: Final = "The bot's token can't be opened, so the file can't be fetched. Give back the secret key of before."
+_BUSY: Final = "Other files are being fetched just now. Try again in a moment."
+
+
+def note(reply: Reply, kind: str, file: FileIn) -> None:
+    """Notes a file that came with this Reply, so that it can be fetched."""
+    bot = Bot.objects.values_list("telegram_id", flat=True).get(clinic=reply.clinic)
+    Media.objects.create(
+        clinic=reply.clinic,
+        reply=reply,
+        kind=kind,
+        name=file.name[:255],
+        size=file.size,
+        bot=bot,
+        file_id=file.file_id,
+        came_at=reply.at,
+    )
+
+
+def one(clinic: Clinic, media_id: uuid.UUID) -> Media:
+    """One of the clinic's. Raises Unknown."""
+    found = Media.objects.filter(clinic=clinic, pk=media_id).first()
+    if found is None:
+        raise Unknown("There is no such file in this clinic.")
+    return found
+
+
+def why_not(media: Media) -> str:
+    """Why it can't be opened, as far as that is known without asking Telegram; else nothing."""
+    if media.dropped_at:
+        return _DELETED.format(days=settings.COMPANION.media_days)
+    if not media.kept_at and media.size and media.size > FILE_BYTES:
+        return _SENTENCES[Why.TOO_LARGE]
+    return ""
+
+
+def fetched(media: Media, *, now: dt.datetime) -> Media:
+    """The file, fetched from Telegram unless it is kept already. Raises NotThere."""
+    if why := why_not(media):
+        raise NotThere(why)
+    if media.kept_at:
+        return media
+    token = _token(media)
+    if not _AT_ONCE.acquire(timeout=_QUEUE_SECONDS):
+        raise NotThere(_BUSY, later=True)
+    try:
+        body = asyncio.run(_from_telegram(token, media.file_id))
+    except NoFile as no:
+        raise NotThere(_SENTENCES[no.why], later=no.why is Why.AWAY) from None
+    finally:
+        _AT_ONCE.release()
+    return _kept(media, body, now)
+
+
+def read(media: Media, begin: int, end: int) -> Iterator[bytes]:
+    """The bytes of a kept file from `begin` up to `end`, piece by piece."""
+    for number in range(begin // PART_BYTES, -(-end // PART_BYTES)):
+        sealed = MediaPart.objects.values_list("content", flat=True).filter(media=media, number=number).first()
+        if sealed is None:
+            # Its days were over meanwhile.
+            return
+        start = number * PART_BYTES
+        yield unseal_bytes(sealed, _purpose(media, number))[max(begin - start, 0) : end - start]
+
+
+def answer(media: Media, *, asked: str) -> HttpResponseBase:
+    """A kept file for a browser or a program; `asked` is the request's Range header."""
+    name = file_name(media.name, f"{media.kind}-{media.came_at:%Y-%m-%d}", SUFFIXES[media.type])
+    return file_answer(partial(read, media), media.size or 0, media.type, name, asked=asked)
+
+
+def drop_old(*, now: dt.datetime, limit: int = 20) -> int:
+    """Deletes files whose days are over, the oldest first; how many. The Reply and what it tells of them stay."""
+    before = now - dt.timedelta(days=settings.COMPANION.media_days)
+    old = Media.objects.filter(dropped_at__isnull=True, came_at__lt=before).order_by("came_at")
+    ids = list(old.values_list("pk", flat=True)[:limit])
+    # First, so that nobody fetches them again meanwhile.
+    Media.objects.filter(pk__in=ids).update(dropped_at=now, kept_at=None, file_id="", name="")
+    MediaPart.objects.filter(media__in=ids).delete()
+    return len(ids)
+
+
+def _token(media: Media) -> BotToken:
+    own = bots.serving(sandbox=settings.SANDBOX_ON).filter(clinic=media.clinic_id, telegram_id=media.bot)
+    bot = own.defer("token").first()
+    if bot is None:
+        raise NotThere(_OTHER_BOT)
+    try:
+        return BotToken(bot.token)
+    except (CannotOpen, ValueError):
+        raise NotThere(_SHUT) from None
+
+
+async def _from_telegram(token: BotToken, file_id: str) -> bytes:
+    async with Client(settings.COMPANION.bot_api_url, concurrency=1) as client:
+        return await fetch_file(client, token, file_id)
+
+
+def _kept(media: Media, body: bytes, now: dt.datetime) -> Media:
+    """Writes it piece by piece. Two who open one file at once write the same."""
+    for number in range(-(-len(body) // PART_BYTES)):
+        piece = body[number * PART_BYTES : (number + 1) * PART_BYTES]
+        part = MediaPart(media=media, number=number, content=seal_bytes(piece, _purpose(media, number)))
+        MediaPart.objects.bulk_create([part], ignore_conflicts=True)
+    own = Media.objects.filter(pk=media.pk)
+    own.filter(kept_at=None, dropped_at=None).update(kept_at=now, type=type_of(body[:64]), size=len(body))
+    media.refresh_from_db()
+    if media.dropped_at:
+        media.parts.all().delete()
+        raise NotThere(why_not(media))
+    return media
+
+
+def _purpose(media: Media, number: int) -> str:
+    # So that no piece opens in another's place.
+    return f"listener.MediaPart.content {media.pk} {number}"

@@ -1,0 +1,62 @@
+"""Answers with a stranger's file in a way that lets no browser run anything of it. It knows no table.
+
+A browser may ask for a part of it (RFC 9110, 14), as some players do before they play.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.http import content_disposition_header
+
+Read = Callable[[int, int], Iterator[bytes]]
+
+_SHOWN: Final = ("image/", "audio/", "video/")
+_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+# What could hide a file's true ending, or name another folder: controls, separators, direction marks.
+_NOT_IN_A_NAME: Final = re.compile(r"[\x00-\x1f\x7f-\x9f/\\\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
+def file_answer(read: Read, length: int, mime: str, name: str, *, asked: str = "") -> HttpResponseBase:
+    """A file of `length` bytes, of a type that its bytes have shown; `asked` is the request's Range header."""
+    part = _part(asked, length)
+    if part is None:
+        answer: HttpResponseBase = HttpResponse(status=416)
+        answer["Content-Range"] = f"bytes */{length}"
+        return answer
+    begin, end = part
+    answer = StreamingHttpResponse(read(begin, end), status=200 if end - begin == length else 206, content_type=mime)
+    answer["Content-Length"] = str(end - begin)
+    answer["Accept-Ranges"] = "bytes"
+    if answer.status_code == 206:
+        answer["Content-Range"] = f"bytes {begin}-{end - 1}/{length}"
+    disposition = content_disposition_header(as_attachment=not mime.startswith(_SHOWN), filename=name)
+    answer["Content-Disposition"] = disposition or "attachment"
+    answer["X-Content-Type-Options"] = "nosniff"
+    answer["Cache-Control"] = "private, no-store"
+    answer["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    answer["Cross-Origin-Resource-Policy"] = "same-origin"
+    return answer
+
+
+def file_name(given: str, otherwise: str, suffix: str) -> str:
+    """A name to save a file by, which ends in the suffix of its true type."""
+    name = _NOT_IN_A_NAME.sub("", given).strip(" .")[-100:] or otherwise
+    return name if name.lower().endswith(suffix) else f"{name}{suffix}"
+
+
+def _part(asked: str, length: int) -> tuple[int, int] | None:
+    """From where to where (exclusive); the whole where nothing readable is asked for, None where it lies outside."""
+    found = _RANGE.fullmatch(asked.strip())
+    if found is None or not (found[1] or found[2]):
+        return 0, length
+    if not found[1]:
+        # The last so many bytes.
+        return (max(length - int(found[2]), 0), length) if int(found[2]) and length else None
+    begin = int(found[1])
+    end = min(int(found[2]) + 1, length) if found[2] else length
+    if found[2] and int(found[2]) < begin:
+        return 0, length
+    return (begin, end) if begin < length else None
