@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from companion.clinics import audit
 from companion.clinics.access import Caller
 from companion.clinics.members import command_line
-from companion.clinics.models import AuditEntry, Bot, Clinic, Closed, Role
+from companion.clinics.models import AuditEntry, Bot, Clinic, Closed, Reader, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.service.wake import ring
 from companion.telegram.client import BotToken, CallFailed, Client
@@ -143,6 +143,7 @@ def _put(clinic: Clinic, token: BotToken, username: str, *, sandbox: bool) -> Bo
     if bot.telegram_id != token.bot_id:
         # Each bot numbers its updates by itself.
         bot.next_update_id = 0
+    bot.other_reader, bot.other_reader_since, bot.other_reader_at = Reader.NOBODY, None, None
     bot.telegram_id, bot.token, bot.username = token.bot_id, token.reveal(), username
     bot.sandbox = sandbox
     bot.closed_until, bot.closed_why, bot.failures_in_a_row = None, Closed.NOT_CLOSED, 0

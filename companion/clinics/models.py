@@ -59,6 +59,14 @@ class Closed(models.TextChoices):
     UNAUTHORIZED = "unauthorized", "Telegram refuses the bot's token"
 
 
+class Reader(models.TextChoices):
+    """Who else takes a Bot's updates, so that the listener doesn't get them."""
+
+    NOBODY = "", "Nobody"
+    PROGRAM = "program", "Another program"
+    WEBHOOK = "webhook", "A webhook"
+
+
 class Bot(models.Model):
     """A Clinic's Telegram bot. This row decides for all dispatchers when the next message may leave."""
 
@@ -76,6 +84,10 @@ class Bot(models.Model):
     last_answer_at = models.DateTimeField(null=True)
     next_update_id = models.BigIntegerField(default=0)
     """The listener's offset: all updates below it are worked off."""
+    other_reader = models.CharField(max_length=16, choices=Reader, blank=True, default="", db_default="")
+    """The listener notes it (listener/rivals.py), with when Telegram first and last said so."""
+    other_reader_since = models.DateTimeField(null=True)
+    other_reader_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"bot {self.telegram_id}"

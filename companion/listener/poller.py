@@ -1,10 +1,11 @@
 """One bot's updates: fetched by long polling, worked off in their order, whatever Telegram or the network does.
 
-Telegram lets one poller in for each bot; where another process polls the same one, both say so and take turns, and the
-offset in the database keeps what they do once.
+Telegram lets one poller in for each bot; where another process polls the same one, both say so (rivals.py) and take
+turns, and the offset in the database keeps what they do once.
 """
 
 import asyncio
+import datetime as dt
 import random
 import uuid
 from dataclasses import dataclass, field
@@ -13,9 +14,9 @@ from typing import Final
 import structlog
 
 from companion.clinics import bots
-from companion.clinics.models import Bot
+from companion.clinics.models import Bot, Reader
 from companion.clinics.sealed import CannotOpen
-from companion.listener import handling
+from companion.listener import handling, rivals
 from companion.listener.database import Database
 from companion.listener.handling import Acknowledgement, SomebodyWasFaster, Taken
 from companion.service.clock import database_now
@@ -31,7 +32,6 @@ POLL_SECONDS: Final = 25
 """How long Telegram holds a poll open when nothing comes in."""
 FIRST_WAIT: Final = 0.5
 LONGEST_WAIT: Final = 30.0
-CONFLICT: Final = 409
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,15 @@ def listened(sandbox: bool) -> tuple[set[Listened], set[uuid.UUID]]:
 class Poller:
     """Fetches and works off one bot's updates, until it is cancelled."""
 
-    def __init__(self, client: Client, database: Database, bot: Listened) -> None:
+    def __init__(self, client: Client, database: Database, bot: Listened, calm: dt.timedelta = rivals.CALM) -> None:
         self._client: Final = client
         self._database: Final = database
         self._bot: Final = bot
         self._acknowledging: Final[set[asyncio.Task[None]]] = set()
         self._wait = FIRST_WAIT
+        self._calm: Final = calm
+        self._alone = False
+        """Whether nobody else is noted to take the bot's updates, as far as this poller knows."""
         self.trouble = ""
         """What is wrong, for people; empty while all is well."""
         self.taken = 0
@@ -74,12 +77,19 @@ class Poller:
             try:
                 updates = await get_updates(self._client, self._bot.token, offset, wait=POLL_SECONDS)
             except CallFailed as failure:
+                if reader := rivals.reader_of(failure.outcome):
+                    await self._database.patiently(_met, self._bot.id, reader, on_trouble=self._note)
+                    self._alone = False
                 await self._wait_after(failure.outcome)
                 continue
             if self.trouble:
                 log.info("updates are fetched again", bot=str(self._bot.id))
             self._wait = FIRST_WAIT
             self._note("")
+            if not self._alone:
+                self._alone = await self._database.patiently(
+                    _undisturbed, self._bot.id, self._calm, on_trouble=self._note
+                )
             reached = await self._work_off(updates, offset)
             if updates and reached == offset:
                 # Somebody else took them, or they all came before: a server that repeats itself is not asked in a rush.
@@ -142,6 +152,14 @@ def _offset(bot_id: uuid.UUID) -> int:
     return Bot.objects.values_list("next_update_id", flat=True).filter(pk=bot_id).first() or 0
 
 
+def _met(bot_id: uuid.UUID, reader: Reader) -> None:
+    rivals.met(bot_id, reader, now=database_now())
+
+
+def _undisturbed(bot_id: uuid.UUID, calm: dt.timedelta) -> bool:
+    return rivals.undisturbed(bot_id, now=database_now(), calm=calm)
+
+
 def _take(bot_id: uuid.UUID, incoming: Incoming, *, offset: int) -> Taken:
     return handling.take(bot_id, incoming, offset=offset, now=database_now())
 
@@ -155,7 +173,7 @@ async def _answer_tap(client: Client, bot: Listened, tap: Acknowledgement) -> No
 
 
 def _words(outcome: Outcome) -> str:
-    if outcome.error_code == CONFLICT:
+    if rivals.reader_of(outcome):
         return "Another program fetches this bot's updates, or a webhook is set. Only one can: end the other one."
     if outcome.kind is Kind.UNAUTHORIZED:
         return "Telegram refuses the bot's token. Give it anew in Settings."

@@ -4,6 +4,7 @@ It starts, keeps going and stops cleanly; what an update means and what follows 
 """
 
 import asyncio
+import datetime as dt
 import signal
 import uuid
 from contextlib import suppress
@@ -13,6 +14,7 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
+from companion.listener import rivals
 from companion.listener.database import Database
 from companion.listener.media_house import MediaHouse
 from companion.listener.poller import Listened, Poller, listened
@@ -62,9 +64,10 @@ async def _run() -> None:
 class Service:
     """All pollers of one process."""
 
-    def __init__(self, api_url: str, *, sandbox: bool) -> None:
+    def __init__(self, api_url: str, *, sandbox: bool, calm: dt.timedelta = rivals.CALM) -> None:
         self._api_url: Final = api_url
         self._sandbox: Final = sandbox
+        self._calm: Final = calm
         self._pollers: Final[dict[Listened, tuple[Poller, asyncio.Task[None]]]] = {}
         self._verifiers: Final[dict[Listened, asyncio.Task[None]]] = {}
         self._chores: list[asyncio.Task[None]] = []
@@ -113,7 +116,7 @@ class Service:
                     await _end(self._pollers.pop(gone)[1])
                     await _end(self._verifiers.pop(gone))
                 for bot in bots - self._pollers.keys():
-                    poller = Poller(client, database, bot)
+                    poller = Poller(client, database, bot, self._calm)
                     self._pollers[bot] = (poller, asyncio.create_task(poller.run()))
                     self._verifiers[bot] = asyncio.create_task(Verifier(client, database, bot).run())
                 for task in self._tasks():

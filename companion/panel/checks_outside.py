@@ -9,7 +9,7 @@ from typing import Final
 
 from django.conf import settings
 
-from companion.clinics.models import Bot, Clinic
+from companion.clinics.models import Bot, Clinic, Reader
 from companion.clinics.sealed import CannotOpen
 from companion.panel import backups, facts, judge, looks
 from companion.panel.check import CheckResult, Group, failed, ok, warning
@@ -27,6 +27,18 @@ _CLOCK_OFF: Final = dt.timedelta(minutes=2)
 _CLOCK_UNEASY: Final = dt.timedelta(seconds=5)
 _LITTLE: Final = 1024**3
 _NEXT_TO_NONE: Final = 100 * 1024**2
+_READ_BY: Final = {
+    Reader.WEBHOOK: (
+        "a webhook is set",
+        "Telegram sends updates to a webhook, so the listener gets no replies. Whoever set it removes it (the Bot "
+        "API's deleteWebhook), or gives this clinic a bot of its own.",
+    ),
+    Reader.PROGRAM: (
+        "another program reads them, too",
+        "Patients' STOPs and replies that it takes never come here. End it: a second listener, or whatever else has "
+        "the bot's token. If nobody knows it, get a new token from @BotFather and give it in Settings.",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +93,10 @@ def _telegram(clinic: Clinic | None) -> Iterator[CheckResult]:
     answers = asyncio.run(_ask_all(rows))
     for answer in answers:
         yield _bot(answer)
-        if answer.webhook is not None:
-            yield _webhook(answer.bot.clinic.slug, set_up=answer.webhook)
+        if reader := Reader.WEBHOOK if answer.webhook else Reader(answer.bot.other_reader):
+            yield failed(Group.NETWORK, _updates(answer.bot), *_READ_BY[reader])
+        elif answer.webhook is not None:
+            yield ok(Group.NETWORK, _updates(answer.bot), "by polling")
     if dates := [one for one in answers if one.said.server_date is not None]:
         yield _clock(dates[0])
 
@@ -109,15 +123,8 @@ def _bot(answer: _Said) -> CheckResult:
     return failed(Group.NETWORK, name, why, advice)
 
 
-def _webhook(slug: str, *, set_up: bool) -> CheckResult:
-    name = f"Updates of the bot of {slug}"
-    if set_up:
-        advice = (
-            "Telegram sends updates to a webhook, so the listener gets no replies. Whoever set it removes it (the Bot "
-            "API's deleteWebhook), or gives this clinic a bot of its own."
-        )
-        return failed(Group.NETWORK, name, "a webhook is set", advice)
-    return ok(Group.NETWORK, name, "by polling")
+def _updates(bot: Bot) -> str:
+    return f"Updates of the bot of {bot.clinic.slug}"
 
 
 def _clock(answer: _Said) -> CheckResult:

@@ -56,6 +56,11 @@ class ClinicNumbers(Collector):
             "patients_unreachable", "Patients who can't be reached, counted to 10,000.", status.unreachable_patients
         )
         yield _gauge("sending_paused", "1 while sending is paused.", float(self._clinic.sending_paused_at is not None))
+        yield _gauge(
+            "bot_other_reader",
+            "1 while another program or a webhook takes the bot's updates: patients' STOPs may be lost.",
+            float(status.telegram.get("other_reader") is not None),
+        )
         yield _gauge("bot_rate_per_second", "The bot's Attempts a second, over ten seconds.", status.rate.per_second)
         yield _gauge("bot_rate_limit_per_second", "The bot's limit.", status.rate.limit)
         yield from self._looked()

@@ -32,6 +32,7 @@ _Row = tuple[
     _Moment,
     _Moment,
     _Moment,
+    str | None,
 ]
 
 
@@ -65,6 +66,8 @@ class Sending:
     attempted_at: dt.datetime | None
     """When the newest Attempt ended."""
     marked_since: dt.datetime | None
+    other_reader: str
+    """Who else takes the bot's updates (clinics' Reader); empty: nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,7 @@ def clinics_query() -> QuerySet[Clinic, _Row]:
         "broadcast_since",
         "attempted_at",
         "marked_since",
+        "bot__other_reader",
     )
 
 
@@ -140,10 +144,22 @@ def _clinics(*, sandbox: bool) -> tuple[Sending, ...]:
             other_since=_earliest(answer, stranger, broadcast),
             attempted_at=attempted_at,
             marked_since=marked,
+            other_reader=reader or "",
         )
-        for clinic, practice, paused_at, why, until, answer, reminder, stranger, broadcast, attempted_at, marked in (
-            clinics_query()
-        )
+        for (
+            clinic,
+            practice,
+            paused_at,
+            why,
+            until,
+            answer,
+            reminder,
+            stranger,
+            broadcast,
+            attempted_at,
+            marked,
+            reader,
+        ) in clinics_query()
     )
 
 

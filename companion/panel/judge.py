@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
 
-from companion.clinics.models import Closed
+from companion.clinics.models import Closed, Reader
 from companion.panel.facts import ALIVE_FOR, Beat, Facts, Sending
 from companion.service.models import Kind
 
@@ -47,6 +47,7 @@ class Cause(StrEnum):
     BOT_OF_OTHER_MODE = "bot_of_other_mode"
     BOT_REFUSED = "bot_refused"
     TELEGRAM_AWAY = "telegram_away"
+    OTHER_READER = "other_reader"
     PLANS_WAIT = "plans_wait"
     CLOCK_OFF = "clock_off"
 
@@ -58,6 +59,17 @@ _NOT_RUNNING: Final = {
     ),
     Kind.LISTENER: (Cause.LISTENER_MISSING, "The listener is not running: nobody reads replies, STOP and enrolments."),
     Kind.WEB: (Cause.WEB_MISSING, "The web service gives no sign of life."),
+}
+_OTHER_READER: Final = {
+    Reader.PROGRAM: (
+        "Another program reads this bot's messages: patients' STOPs and replies may be lost. Whoever runs the server: "
+        "end it (a second listener, or whatever else has the bot's token). If nobody knows it, an admin gets a new "
+        "token from @BotFather and gives it in Settings."
+    ),
+    Reader.WEBHOOK: (
+        "A webhook takes this bot's messages: patients' STOPs and replies may be lost. Whoever set it removes it (the "
+        "Bot API's deleteWebhook), or an admin connects a bot of the clinic's own in Settings."
+    ),
 }
 _START: Final = "Whoever runs the server: start it again (`companion up` starts all) and look into its log."
 
@@ -135,6 +147,8 @@ def _of_clinics(facts: Facts, now: dt.datetime) -> Iterator[Finding]:
             yield reason
         elif since:
             yield _late(clinic, since, now)
+        if clinic.has_bot and clinic.other_reader:
+            yield Finding("degraded", _OTHER_READER[Reader(clinic.other_reader)], Cause.OTHER_READER)
         if clinic.marked_since and now - clinic.marked_since > MARK_TOO_OLD:
             yield Finding(
                 "degraded",

@@ -195,6 +195,8 @@ def _telegram(clinic: Clinic) -> _Values:
         "sandbox": bot.sandbox,
         "closed_why": bot.get_closed_why_display() if bot.closed_why else None,
         "last_answer_at": bot.last_answer_at.isoformat() if bot.last_answer_at else None,
+        "other_reader": bot.get_other_reader_display() if bot.other_reader else None,
+        "other_reader_since": bot.other_reader_since.isoformat() if bot.other_reader_since else None,
         **_looked(BotLook.objects.filter(clinic=clinic).first()),
     }
 

@@ -1,6 +1,7 @@
 """The listener service against the Sandbox, over real HTTP: nothing that comes in is lost, repeated or in the way."""
 
 import asyncio
+import datetime as dt
 import json
 import threading
 import time
@@ -16,6 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from companion.clinics import bots
 from companion.clinics.models import Bot
+from companion.listener import rivals
 from companion.listener.models import Reply
 from companion.listener.service import Service
 from companion.patients import enrolment
@@ -58,9 +60,11 @@ def practice(live_server: LiveServer, settings: Settings) -> Practice:
 
 
 @contextmanager
-def a_listener(url: str) -> Iterator[Service]:
+def a_listener(
+    url: str, *, path: str = "/sandbox", sandbox: bool = True, calm: dt.timedelta = rivals.CALM
+) -> Iterator[Service]:
     """A listener at work in a thread of its own, stopped cleanly at the end."""
-    service = Service(f"{url}/sandbox", sandbox=True)
+    service = Service(f"{url}{path}", sandbox=sandbox, calm=calm)
     begun: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     async def serve() -> None:

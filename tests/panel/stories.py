@@ -37,6 +37,7 @@ def sending(
     other_since: dt.datetime | None = None,
     attempted_at: dt.datetime | None = None,
     marked_since: dt.datetime | None = None,
+    other_reader: str = "",
 ) -> Sending:
     """A clinic with a bot that waits for nothing."""
     return Sending(
@@ -50,6 +51,7 @@ def sending(
         other_since=other_since,
         attempted_at=attempted_at,
         marked_since=marked_since,
+        other_reader=other_reader,
     )
 
 

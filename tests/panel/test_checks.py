@@ -11,7 +11,7 @@ from django.db import OperationalError, connection
 from pydantic import SecretStr
 from pytest_django import Settings
 
-from companion.clinics.models import Bot, Clinic
+from companion.clinics.models import Bot, Clinic, Reader
 from companion.panel import backups, checks_inside, checks_outside, diagnostics
 from companion.panel.check import CheckResult
 from companion.patients.models import Patient, Trouble
@@ -73,11 +73,27 @@ def test_the_usual_rate_is_well() -> None:
     assert check("Rate").result == "ok"
 
 
-def test_a_webhook_that_keeps_the_listener_from_replies_is_found() -> None:
-    found = checks_outside._webhook("linden", set_up=True)
+def test_a_webhook_that_keeps_the_listener_from_replies_is_found(settings: Settings) -> None:
+    a_bot(a_clinic(slug="linden"), sandbox=settings.SANDBOX_ON)
+    with stand_in() as telegram:
+        telegram.webhook = True
+        settings.COMPANION = settings.COMPANION.model_copy(update={"telegram_api_url": telegram.url})
 
-    assert found.result == "failed"
+        found = check("Updates of the bot of linden")
+
+    assert (found.result, found.value) == ("failed", "a webhook is set")
     assert "deleteWebhook" in found.advice
+
+
+def test_another_program_that_reads_the_updates_is_found(settings: Settings) -> None:
+    a_bot(a_clinic(slug="linden"), sandbox=settings.SANDBOX_ON, other_reader=Reader.PROGRAM)
+    with stand_in() as telegram:
+        settings.COMPANION = settings.COMPANION.model_copy(update={"telegram_api_url": telegram.url})
+
+        found = check("Updates of the bot of linden")
+
+    assert (found.result, found.value) == ("failed", "another program reads them, too")
+    assert "token" in found.advice
 
 
 def test_a_service_that_lives_and_cannot_be_reached_is_named() -> None:

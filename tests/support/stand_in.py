@@ -38,6 +38,8 @@ class StandIn:
     """Names of the other methods that were called."""
     answer: Handler | None = None
     authorized: bool = True
+    webhook: bool = False
+    """Whether the bot's updates go to a webhook, so that nobody may poll."""
     ahead: float = 0.0
     """By how many seconds its Date is ahead of this machine's clock."""
     _counts: dict[int, int] = field(default_factory=lambda: defaultdict(int))
@@ -60,6 +62,11 @@ class StandIn:
             self.asked.append(method)
         if not self.authorized:
             return refusal(401, "Unauthorized")
+        if method == "getWebhookInfo":
+            url = "https://elsewhere.example/hook" if self.webhook else ""
+            return web.json_response({"ok": True, "result": {"url": url, "pending_update_count": 0}})
+        if method == "getUpdates":
+            return await self._updates()
         if method != "sendMessage":
             return web.json_response({"ok": True, "result": {"id": 1, "is_bot": True, "first_name": "Stand-in"}})
         body = await request.json()
@@ -67,6 +74,14 @@ class StandIn:
         arrival = Arrival(time.time(), body["chat_id"], body["text"], self._counts[body["chat_id"]], request)
         self.arrivals.append(arrival)
         return await self.answer(arrival) if self.answer else self.yes(arrival)
+
+    async def _updates(self) -> web.Response:
+        if self.webhook:
+            words = "can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
+            return refusal(409, f"Conflict: {words}")
+        # A long poll that nothing comes to.
+        await asyncio.sleep(0.2)
+        return web.json_response({"ok": True, "result": []})
 
     def yes(self, arrival: Arrival) -> web.Response:
         """Telegram's yes."""

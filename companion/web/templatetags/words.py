@@ -58,6 +58,8 @@ FACTS = {
     "accepted": "Token accepted",
     "asked_at": "Asked",
     "updates_by": "Updates by",
+    "other_reader": "Reads its messages, too",
+    "other_reader_since": "Since",
     "pending_updates": "Updates waiting",
     "last_answer_at": "Last answer",
     "last_error": "Last error",

@@ -1,0 +1,166 @@
+"""Another program reads the bot's messages: every process says so, what it costs and what to do, until it is over."""
+
+import datetime as dt
+import json
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from companion.clinics import bots
+from companion.clinics.models import Bot, Clinic, Reader, Role
+from companion.listener import rivals
+from companion.panel import alerts, facts, health, judge
+from companion.panel.judge import Cause
+from companion.sandbox import phone as phones
+from companion.sandbox.models import Phone, SandboxBot, SandboxUpdate
+from companion.service.clock import database_now
+from tests.api.calls import a_program
+from tests.builders import NOW, a_bot, a_clinic
+from tests.listener.test_service import a_listener, until
+from tests.support.stand_in import stand_in
+from tests.web.signed_in import signed_in, words
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SOON = dt.timedelta(seconds=1)
+
+
+def causes(clinic: Clinic) -> dict[str, str]:
+    """What health finds wrong with this clinic, in words."""
+    health.forget()
+    found = health.check(now=database_now(), clinic=clinic).findings
+    return {one.cause: f"{one.status}: {one.words}" for one in found}
+
+
+@contextmanager
+def another_program(url: str) -> Iterator[None]:
+    """Polls the same bot, again and again, as any other bot's library does."""
+    over = threading.Event()
+
+    def poll() -> None:
+        body = json.dumps({"timeout": 1}).encode()
+        while not over.is_set():
+            asked = urllib.request.Request(f"{url}/getUpdates", body, {"Content-Type": "application/json"})
+            with suppress(urllib.error.HTTPError):
+                urllib.request.urlopen(asked, timeout=10).close()
+
+    thread = threading.Thread(target=poll)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(15)
+
+
+def test_a_second_poller_is_seen_everywhere_and_forgotten_once_it_is_gone(
+    live_server: LiveServer, settings: Settings
+) -> None:
+    settings.SANDBOX_ON = True
+    token = phones.make_bot("Linden", "linden_bot")
+    clinic = a_clinic()
+    bots.connect(clinic, token, "linden_bot", sandbox=True, now=NOW)
+    sandbox = phones.bot_of(token)
+    assert sandbox
+
+    with a_listener(live_server.url, calm=SOON):
+        with another_program(f"{live_server.url}/sandbox/bot{token}"):
+            until(lambda: Cause.OTHER_READER in causes(clinic))
+
+            said = causes(clinic)[Cause.OTHER_READER]
+            assert said.startswith("degraded: Another program reads this bot's messages")
+            assert "STOPs and replies may be lost" in said
+            assert Cause.OTHER_READER in [one.cause for one in alerts.all_wrong(clinic, now=database_now())]
+            panel = words(signed_in(clinic, Role.ADMIN).get("/mcp"))
+            assert "Another program reads this bot's messages" in panel
+            program = a_program(clinic, Role.ADMIN)
+            assert program.call("GET", "/api/mcp/status").json["telegram"]["other_reader"] == "Another program"
+            assert "companion_bot_other_reader 1.0" in program.call("GET", "/metrics").text
+        # The first poll after the calm is the first to succeed undisturbed; an update ends it at once.
+        phone = phones.new_phone("Ana")
+        until(lambda: _writes(sandbox, phone) and Cause.OTHER_READER not in causes(clinic), seconds=40)
+
+    assert "companion_bot_other_reader 0.0" in program.call("GET", "/metrics").text
+
+
+def _writes(sandbox: SandboxBot, phone: Phone) -> bool:
+    if not SandboxUpdate.objects.exists():
+        phones.press_start(sandbox, phone)
+    return True
+
+
+def test_a_webhook_is_seen_and_forgotten_once_it_is_gone(settings: Settings) -> None:
+    settings.SANDBOX_ON = False
+    clinic = a_clinic()
+    a_bot(clinic, sandbox=False)
+
+    with stand_in() as telegram:
+        telegram.webhook = True
+        with a_listener(telegram.url, path="", sandbox=False):
+            until(lambda: Cause.OTHER_READER in causes(clinic))
+            said = causes(clinic)[Cause.OTHER_READER]
+            telegram.webhook = False
+            until(lambda: Cause.OTHER_READER not in causes(clinic))
+
+    assert said.startswith("degraded: A webhook takes this bot's messages")
+    assert "deleteWebhook" in said
+
+
+def noted(bot: Bot) -> tuple[str, dt.datetime | None]:
+    bot.refresh_from_db()
+    return bot.other_reader, bot.other_reader_since
+
+
+def after(seconds: float) -> dt.datetime:
+    return NOW + dt.timedelta(seconds=seconds)
+
+
+def test_pollers_that_take_turns_are_one_trouble_that_lasts(bot: Bot) -> None:
+    rivals.met(bot.id, Reader.PROGRAM, now=after(0))
+    assert not rivals.undisturbed(bot.id, now=after(25))
+    rivals.met(bot.id, Reader.PROGRAM, now=after(50))
+    assert not rivals.undisturbed(bot.id, now=after(80))
+
+    assert noted(bot) == ("program", NOW)
+
+
+def test_it_is_over_when_a_poll_succeeds_a_minute_after_the_last_conflict(bot: Bot) -> None:
+    rivals.met(bot.id, Reader.PROGRAM, now=after(0))
+    rivals.met(bot.id, Reader.PROGRAM, now=after(10))
+
+    assert not rivals.undisturbed(bot.id, now=after(69))
+    assert rivals.undisturbed(bot.id, now=after(70))
+    assert noted(bot) == ("", None)
+
+
+def test_a_poll_that_succeeds_ends_a_webhook_s_note_at_once(bot: Bot) -> None:
+    rivals.met(bot.id, Reader.WEBHOOK, now=after(0))
+
+    assert rivals.undisturbed(bot.id, now=after(1))
+
+
+def test_one_bot_s_rival_is_no_other_clinic_s(bot: Bot) -> None:
+    other = a_bot(a_clinic())
+    rivals.met(bot.id, Reader.PROGRAM, now=NOW)
+
+    own = facts.read(now=NOW).of(other.clinic_id)
+
+    assert Cause.OTHER_READER not in [one.cause for one in judge.findings(own, now=NOW)]
+    assert noted(other) == ("", None)
+
+
+def test_a_new_token_begins_without_the_old_note(settings: Settings) -> None:
+    settings.SANDBOX_ON = True
+    clinic = a_clinic()
+    bot = bots.connect(clinic, f"123456789:{'A' * 35}", "x", sandbox=True, now=NOW)
+    rivals.met(bot.id, Reader.PROGRAM, now=NOW)
+
+    bots.connect(clinic, f"123456789:{'B' * 35}", "x", sandbox=True, now=NOW)
+
+    assert noted(bot) == ("", None)
