@@ -30,7 +30,6 @@ _QUOTED_VALUES: Final = (
 _QUIET: Final = {
     "aiohttp.access": logging.CRITICAL,
     "django.server": logging.CRITICAL,
-    "aiogram": logging.WARNING,
     "asyncio": logging.WARNING,
     "httpcore": logging.WARNING,
     "httpx": logging.WARNING,

@@ -4,6 +4,7 @@ import datetime as dt
 
 import pytest
 from aiogram.enums import ContentType
+from hypothesis import HealthCheck, given, settings
 
 from companion.clinics.models import Bot, Clinic
 from companion.listener.models import Conversation, Reply, ReplyKind, Standing
@@ -11,6 +12,7 @@ from companion.patients.models import Patient
 from companion.schedules.models import Message
 from tests.builders import NOW
 from tests.listener.stories import a_question, a_text, answers, comes_in, our_message, something_else
+from tests.telegram.test_incoming import TEXT, mutated
 
 pytestmark = pytest.mark.django_db
 
@@ -149,3 +151,13 @@ def test_words_for_urgent_help_are_the_patient_s_own(
     comes_in(bot, something_else(ana.telegram_id, **content))
 
     assert (Conversation.objects.get().urgent_at is not None) is urgent
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(update=mutated("message", TEXT, "chat.id", "chat.type", "text", "from.is_bot"))
+def test_no_odd_part_keeps_a_patient_s_text_from_staff(bot: Bot, update: dict[str, object]) -> None:
+    comes_in(bot, {name: part for name, part in update.items() if name != "update_id"})
+
+    newest = Reply.objects.latest("update_id")
+    assert (newest.kind, newest.text, newest.telegram_id) == (ReplyKind.TEXT, TEXT["text"], 42)
+    assert Conversation.objects.get().last_reply == newest
