@@ -6,7 +6,7 @@ from bench import rows
 from bench.inside import Figures
 from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Role
-from companion.schedules import acts
+from companion.planning import acts
 from companion.schedules.models import Message
 from companion.service.clock import database_now
 

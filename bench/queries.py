@@ -11,8 +11,9 @@ from django.http import QueryDict
 from bench.inside import Figures
 from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Role
+from companion.delivery import store
 from companion.patients.models import Patient
-from companion.schedules import letters, queries, queue
+from companion.schedules import queries
 from companion.schedules.models import Message, Schedule, Status
 from companion.schedules.queries import MessageFilter
 from companion.web import asked, calendar, calendar_days
@@ -47,7 +48,7 @@ def time_all(pending: int) -> Figures:
     asks["counts on the chips"] = lambda: queries.counts(clinic, now=now)
     asks["one message"] = _one(clinic)
     asks["look at the next 50"] = _look(clinic, now)
-    asks["next ready"] = lambda: queue.next_ready(clinic.id)
+    asks["next ready"] = lambda: store.next_ready(clinic.id)
     return {name: _median(ask) for name, ask in asks.items()}
 
 
@@ -78,7 +79,8 @@ def _one(clinic: Clinic) -> Callable[[], object]:
 def _look(clinic: Clinic, now: dt.datetime) -> Callable[[], object]:
     def look() -> None:
         with transaction.atomic():
-            if len(letters.look(clinic.id, {}, _IN_A_ROUND, now=now + dt.timedelta(hours=4))) != _IN_A_ROUND:
+            at = now + dt.timedelta(hours=4)
+            if len(store.facts(store.next_in_line(clinic.id, {}, _IN_A_ROUND, now=at), now=at)) != _IN_A_ROUND:
                 raise RuntimeError("there was too little in line")
 
     return look

@@ -22,7 +22,8 @@ from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Problem, Refused, Unknown
 from companion.patients import queries as patient_queries
 from companion.patients.models import Patient
-from companion.schedules import acts, queries, short_form
+from companion.planning import acts, short_form
+from companion.schedules import queries
 from companion.schedules.models import Message
 from companion.schedules.queries import MessageFilter
 from companion.service.clock import database_now

@@ -18,10 +18,9 @@ from companion.clinics.members import caller_of_member
 from companion.clinics.models import Clinic, Member
 from companion.patients import consent, importing, queries
 from companion.patients.models import Consent, Patient
-from companion.planning import drafts, edit
+from companion.planning import drafts, edit, short_form
 from companion.sandbox import phone
 from companion.sandbox.models import Phone, SandboxBot, State
-from companion.schedules import short_form
 from companion.times.walls import wall_name, zone_info
 
 SLUG: Final = "demo"

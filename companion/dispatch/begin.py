@@ -1,35 +1,29 @@
-"""Beginning Attempts: last look, slots of the bot's rate, text. Runs inside one transaction of the ledger."""
+"""Beginning Attempts: one round of a bot, inside one transaction of the ledger.
+
+The verdicts are delivery/verdict.py's, the statements delivery/store.py's, the slots pace.py's.
+"""
 
 import datetime as dt
-import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import cache
 
-from companion.clinics.models import Closed
-from companion.clinics.sealed import seal, unseal
+from companion.clinics.clinics import calendar_of
+from companion.clinics.models import Clinic, Closed
+from companion.clinics.sealed import seal
+from companion.delivery import lifecycle, payload, store
+from companion.delivery.facts import Facts, Keyboard
+from companion.delivery.store import Begin, Later, Place, Places
+from companion.delivery.verdict import End, Wait, verdicts
 from companion.dispatch import pace
-from companion.planning import series
-from companion.schedules import buttons, lifecycle, queue, sql, text
-from companion.schedules.buttons import Button, Rows
-from companion.schedules.last_look import End, Go, Verdict, Wait, last_look
-from companion.schedules.letters import Letter, look, look_again
-from companion.schedules.models import Version
-from companion.schedules.queue import TAKE_SLOTS, Begin, Later, Place, Places
 from companion.schedules.reasons import Reason
 from companion.telegram.discreet import Discreet
 
 LOOKAHEAD = dt.timedelta(milliseconds=10)
 """Slots this far ahead are begun together; what has begun must leave, so it is little."""
-
-_Mornings = dict[tuple[uuid.UUID, str, dt.datetime], dt.datetime | None]
-"""By schedule, zone and the end of quiet hours: when what waited for that end may go; None: it is left out."""
 _GONE = dt.timedelta(seconds=5)
 _HELD_UP = dt.timedelta(milliseconds=50)
-_BOT = "SELECT next_slot_at, closed_until, closed_why FROM clinics_bot WHERE id = %s {lock}"
-
-_BEGIN_LATER = "UPDATE schedules_attempt SET began_at = %s WHERE id = %s AND outcome = ''"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +41,16 @@ class Begun(Discreet, frozen=True, gc=False):
 
     bot: uuid.UUID
     attempt: uuid.UUID
-    letter: Letter
+    facts: Facts
     chat: int
     text: str
-    buttons: Rows | None
+    buttons: Keyboard | None
     slot: dt.datetime
 
     @property
     def message(self) -> uuid.UUID:
         """The Message's id."""
-        return self.letter.message
+        return self.facts.message
 
 
 @dataclass(slots=True)
@@ -87,182 +81,144 @@ class Done:
     closed_until: dt.datetime | None = None
     closed_why: str = ""
 
+    @classmethod
+    def idle(cls, now: dt.datetime, next_slot: dt.datetime, places: Places) -> "Done":
+        """Nothing may begin before the next slot."""
+        return cls((), next_slot, places, now)
+
+    @classmethod
+    def closed(cls, now: dt.datetime, until: dt.datetime | None, why: str) -> "Done":
+        """The bot sends nothing until then."""
+        return cls((), now, {}, now, until, why)
+
+    @classmethod
+    def gone(cls, now: dt.datetime) -> "Done":
+        """The bot was taken away: its runner soon hears of it."""
+        return cls((), now, {}, now + _GONE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What a round writes down."""
+
+    begun: list[Begun] = field(default_factory=list)
+    laters: list[Later] = field(default_factory=list)
+    ends: list[tuple[uuid.UUID, Reason]] = field(default_factory=list)
+
 
 def begin_round(one: Round, *, now: dt.datetime) -> Done:
-    """Begins what is first in line and may go, as much as the bot has free slots for at once."""
+    """Begins what is first in line and may go, as much as the bot has free slots for at once.
+
+    1. Lock the bot, so that one round at a time takes its slots.
+    2. Count the free slots up to LOOKAHEAD.
+    3. Look at the Messages that are first in line.
+    4. Judge each: it goes, it waits, or it ends.
+    5. Write all of it down.
+    """
     if one.again and (begun := _begun_before(one, now)):
         return Done(begun, now, {}, now)
     one.again = True
-    row = _bot(one.bot)
-    if row is None:
-        return Done((), now, {}, now, now + _GONE, Closed.CIRCUIT)
-    next_slot_at, closed_until, closed_why = row
-    if closed_why == Closed.UNAUTHORIZED or (closed_until and closed_until > now):
-        return Done((), now, {}, now, closed_until, closed_why)
+
+    bot = store.lock_bot(one.bot)
+    if bot is None:
+        return Done.gone(now)
+    if bot.closed_why == Closed.UNAUTHORIZED or (bot.closed_until and bot.closed_until > now):
+        return Done.closed(now, bot.closed_until, bot.closed_why)
+
+    next_slot = bot.next_slot_at or now
     most = len(one.attempts)
-    free = pace.slots(next_slot_at, now=now, until=now + LOOKAHEAD, rate=one.limits.per_second, most=most)
+    free = pace.slots(bot.next_slot_at, now=now, until=now + LOOKAHEAD, rate=one.limits.per_second, most=most)
     if not free:
-        return Done((), next_slot_at or now, one.places, now)
-    letters = look(one.clinic, one.places, len(free), now=now)
-    judged = _judge(one, letters, free, now)
-    queue.put_off(judged.laters)
-    lifecycle.end(judged.ends, now=now)
-    next_slot = next_slot_at or now
-    if judged.begun:
-        next_slot = pace.after(judged.begun[-1].slot, one.limits.per_second)
-        queue.begin(judged.begins, one.bot, next_slot, lease_until=now + dt.timedelta(seconds=one.lease_seconds))
-    if len(letters) < len(free):
-        return Done(tuple(judged.begun), next_slot, {}, _next_ready(one.clinic, now=now, found=bool(letters)))
-    places = one.places | {letter.looked.lane: Place(letter.looked.ready_at, letter.message) for letter in letters}
-    return Done(tuple(judged.begun), next_slot, places, now)
+        return Done.idle(now, next_slot, one.places)
+
+    candidates = store.facts(store.next_in_line(one.clinic, one.places, len(free), now=now), now=now)
+
+    written = _judge(one, candidates, free, now)
+
+    next_slot = _write_down(one, written, next_slot, now)
+    if len(candidates) < len(free):
+        return Done(tuple(written.begun), next_slot, {}, _next_ready(one.clinic, now=now, found=bool(candidates)))
+    places = one.places | {facts.lane: Place(facts.ready_at, facts.message) for facts in candidates}
+    return Done(tuple(written.begun), next_slot, places, now)
+
+
+def begin_later(begun: Begun, limits: Limits, *, now: dt.datetime) -> dt.datetime:
+    """Gives an Attempt that missed its slot a new one; the chat's second counts from there."""
+    slot = take_slot(begun.bot, limits, now=now)
+    store.begin_later(begun.attempt, slot=slot)
+    return slot
+
+
+def take_slot(bot: uuid.UUID, limits: Limits, *, now: dt.datetime) -> dt.datetime:
+    """Takes a slot of the bot's rate, for one call of it."""
+    state = store.lock_bot(bot)
+    slot = max((state and state.next_slot_at) or now, now)
+    store.take_slots(bot, next_slot=pace.after(slot, limits.per_second))
+    return slot
 
 
 def _begun_before(one: Round, now: dt.datetime) -> tuple[Begun, ...]:
-    """What this round has begun, and was not heard of: its connection was cut at the commit."""
+    """What this round has begun without hearing of it: its connection was cut at the commit."""
     found = []
-    for letter in look_again(one.attempts, now=now):
-        if letter.begun_by and letter.looked.chat_last_at:
+    for facts in store.facts(store.begun_by(one.attempts), now=now):
+        if facts.begun_by and facts.chat_last_at:
             # The newest Attempt to the chat is this one, and began_at is its slot.
-            found.append(_begun(one.bot, letter.begun_by, letter.looked.chat_last_at, letter))
+            found.append(_begun(one.bot, facts.begun_by, facts.chat_last_at, facts))
     return tuple(begun for begun in found if begun)
 
 
 def _next_ready(clinic: uuid.UUID, *, now: dt.datetime, found: bool) -> dt.datetime | None:
-    at = queue.next_ready(clinic)
+    at = store.next_ready(clinic)
     if at is None or at > now or found:
         return at
     # Ready, and yet not found: somebody is changing it.
     return now + _HELD_UP
 
 
-def begin_later(begun: Begun, limits: Limits, *, now: dt.datetime) -> dt.datetime:
-    """A new slot for an Attempt that missed its own; its chat's second counts from there."""
-    slot = take_slot(begun.bot, limits, now=now)
-    sql.run(_BEGIN_LATER, (sql.instant(slot), sql.key(begun.attempt)))
-    return slot
-
-
-def take_slot(bot: uuid.UUID, limits: Limits, *, now: dt.datetime) -> dt.datetime:
-    """A slot of the bot's rate, for one call of it."""
-    row = _bot(bot)
-    slot = max((row and row[0]) or now, now)
-    sql.run(TAKE_SLOTS, (sql.instant(pace.after(slot, limits.per_second)), sql.key(bot)))
-    return slot
-
-
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """What a round writes down."""
-
-    begun: list[Begun] = field(default_factory=list)
-    begins: list[Begin] = field(default_factory=list)
-    laters: list[Later] = field(default_factory=list)
-    ends: list[lifecycle.Ended] = field(default_factory=list)
-
-
-def _judge(one: Round, letters: Sequence[Letter], free: Sequence[dt.datetime], now: dt.datetime) -> _Judged:
-    """Each letter's verdict; one chat gets at most one message in a round."""
-    judged = _Judged()
+def _judge(one: Round, candidates: Sequence[Facts], free: Sequence[dt.datetime], now: dt.datetime) -> _Written:
+    written = _Written()
     slots = iter(zip(one.attempts, free, strict=False))
-    chats: set[int] = set()
-    mornings: _Mornings = {}
-    for letter in letters:
-        verdict = _verdict(letter, chats, now, one.limits, mornings)
+    calendar = cache(lambda: calendar_of(Clinic.objects.get(pk=one.clinic)))
+    judged = verdicts(candidates, now, chat_gap=one.limits.chat_gap, calendar=calendar)
+    for facts, verdict in zip(candidates, judged, strict=True):
         if isinstance(verdict, End):
-            judged.ends.append(lifecycle.Ended(letter.message, verdict.reason))
+            written.ends.append((facts.message, verdict.reason))
         elif isinstance(verdict, Wait):
-            judged.laters.append(_later(letter, verdict))
-        elif (begun := _begun(one.bot, *next(slots), letter)) is None:
-            judged.ends.append(lifecycle.Ended(letter.message, Reason.REJECTED))
+            written.laters.append(_later(facts, verdict))
+        elif (begun := _begun(one.bot, *next(slots), facts)) is None:
+            written.ends.append((facts.message, Reason.REJECTED))
         else:
-            chats.add(begun.chat)
-            judged.begun.append(begun)
-            sealed = seal(begun.text, "schedules.Attempt.text").hex()
-            judged.begins.append(Begin(begun.message, begun.attempt, begun.slot, sealed, begun.chat))
-    return judged
+            written.begun.append(begun)
+    return written
 
 
-def _begun(bot: uuid.UUID, attempt: uuid.UUID, slot: dt.datetime, letter: Letter) -> Begun | None:
-    """None where its text, filled in, is longer than Telegram takes."""
-    words = _words(letter, slot)
-    return None if words is None else Begun(bot, attempt, letter, _chat(letter), words, _buttons(letter), slot)
+def _write_down(round_: Round, written: _Written, next_slot: dt.datetime, now: dt.datetime) -> dt.datetime:
+    """Writes a round down. Returns the bot's next slot."""
+    store.put_off(written.laters)
+    lifecycle.end(written.ends, now=now)
+    if written.begun:
+        next_slot = pace.after(written.begun[-1].slot, round_.limits.per_second)
+        begins = [
+            Begin(
+                begun.message, begun.attempt, begun.slot, seal(begun.text, "schedules.Attempt.text").hex(), begun.chat
+            )
+            for begun in written.begun
+        ]
+        lease_until = now + dt.timedelta(seconds=round_.lease_seconds)
+        store.begin(begins, round_.bot, next_slot=next_slot, lease_until=lease_until)
+    return next_slot
 
 
-def _verdict(letter: Letter, chats: set[int], now: dt.datetime, limits: Limits, mornings: _Mornings) -> Verdict:
-    verdict = last_look(letter.looked, now, chat_gap=limits.chat_gap)
-    if isinstance(verdict, Wait) and verdict.restart and letter.avoiding and not letter.looked.by_hand:
-        return _on_a_working_day(letter.avoiding, letter.looked.timezone, verdict, mornings)
-    if isinstance(verdict, Go) and letter.looked.telegram_id in chats:
-        return Wait(now + limits.chat_gap)
-    return verdict
+def _begun(bot: uuid.UUID, attempt: uuid.UUID, slot: dt.datetime, facts: Facts) -> Begun | None:
+    """The Attempt with its payload; None where its text, filled in, is longer than Telegram takes."""
+    if facts.telegram_id is None:
+        raise ValueError("no verdict lets a Message go without a Telegram ID")
+    words = payload.text_of(facts, slot)
+    if words is None:
+        return None
+    return Begun(bot, attempt, facts, facts.telegram_id, words, payload.keyboard_of(facts), slot)
 
 
-def _on_a_working_day(schedule: uuid.UUID, zone: str, wait: Wait, mornings: _Mornings) -> Verdict:
-    """Quiet hours that delay a Message may end on a day that its schedule avoids."""
-    key = schedule, zone, wait.until
-    if key not in mornings:
-        mornings[key] = series.morning_after(schedule, wait.until, zone)
-    until = mornings[key]
-    return replace(wait, until=until) if until else End(Reason.TOO_LATE)
-
-
-def _later(letter: Letter, wait: Wait) -> Later:
-    late_after = letter.looked.late_at - letter.looked.due_at
+def _later(facts: Facts, wait: Wait) -> Later:
     until = wait.until.astimezone(dt.UTC)
-    return Later(letter.message, until, until + late_after if wait.restart else None)
-
-
-def _chat(letter: Letter) -> int:
-    if letter.looked.telegram_id is None:
-        raise ValueError("the last look lets nothing go without a Telegram ID")
-    return letter.looked.telegram_id
-
-
-def _words(letter: Letter, at: dt.datetime) -> str | None:
-    """The text as it leaves; None where, filled in, it is longer than Telegram takes."""
-    if letter.own_text is not None:
-        template = unseal(bytes.fromhex(letter.own_text), "schedules.Message.text")
-    elif letter.version is not None:
-        template = _wording(letter.version)[0]
-    else:
-        return None
-    filled = text.fill(
-        template,
-        patient_name=letter.patient_name,
-        clinic_name=letter.clinic_name,
-        language=letter.language,
-        at=at,
-        timezone=letter.looked.timezone,
-        caregiver=bool(letter.caregiver),
-    )
-    return None if text.too_long(filled) else filled
-
-
-@lru_cache(maxsize=512)
-def _wording(version: uuid.UUID) -> tuple[str, tuple[Button, ...]]:
-    """Its text and its answer buttons."""
-    # A version is never changed once it is written, so it may be kept.
-    text, kept = Version.objects.values_list("text", "buttons").get(pk=version)
-    return text, buttons.read(kept)
-
-
-def _buttons(letter: Letter) -> Rows | None:
-    raw = letter.buttons
-    own: Rows | None = json.loads(raw) if isinstance(raw, str) else raw
-    if own is not None or letter.version is None:
-        return own
-    answers = _wording(letter.version)[1]
-    return buttons.keyboard(letter.message, answers) if answers else None
-
-
-def _bot(bot: uuid.UUID) -> tuple[dt.datetime | None, dt.datetime | None, str] | None:
-    """The bot's next slot, until when it is closed, and why; None where the bot was taken away."""
-    found = sql.run(_BOT.format(lock=sql.locking("FOR UPDATE")), (sql.key(bot),))
-    if not found:
-        return None
-    next_slot_at, closed_until, closed_why = found[0]
-    return (
-        sql.as_instant(next_slot_at) if next_slot_at else None,
-        sql.as_instant(closed_until) if closed_until else None,
-        str(closed_why),
-    )
+    return Later(facts.message, until, until + (facts.late_at - facts.due_at) if wait.restart else None)

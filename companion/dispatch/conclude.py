@@ -11,9 +11,10 @@ import msgspec
 
 from companion.clinics.models import Closed
 from companion.clinics.sealed import seal
+from companion.delivery.store import Record
+from companion.delivery.verdict import after_unknown
 from companion.dispatch.begin import Begun
 from companion.patients.models import Trouble
-from companion.schedules.lifecycle import Record, after_unknown
 from companion.schedules.models import AttemptOutcome, Status
 from companion.schedules.reasons import Reason
 from companion.telegram.outcomes import Kind, Outcome
@@ -54,7 +55,7 @@ def conclude(begun: Begun, outcome: Outcome, *, now: dt.datetime, failures: int,
     """What an Outcome means. `failures`: how many requests of this bot failed one after the other before this one."""
     match outcome.kind:
         case Kind.SENT:
-            within = begun.letter.answer_within
+            within = begun.facts.answer_within
             record = Record(
                 begun.message,
                 begun.attempt,
@@ -64,7 +65,7 @@ def conclude(begun: Begun, outcome: Outcome, *, now: dt.datetime, failures: int,
                 telegram_message_id=outcome.message_id,
                 answer_by=now + within if within else None,
             )
-            return Conclusion(begun.bot, record, Trouble.NONE if begun.letter.in_trouble else None, None)
+            return Conclusion(begun.bot, record, Trouble.NONE if begun.facts.in_trouble else None, None)
         case Kind.PERMANENT:
             reason = Reason(outcome.reason or Reason.REJECTED)
             record = _record(begun, outcome, now, AttemptOutcome.PERMANENT, Status.FAILED, reason)
@@ -77,11 +78,11 @@ def conclude(begun: Begun, outcome: Outcome, *, now: dt.datetime, failures: int,
             record = _record(begun, outcome, now, AttemptOutcome.UNAUTHORIZED, Status.PENDING, ready_at=now)
             return Conclusion(begun.bot, record, None, Closing(now + ASK_AGAIN, Closed.UNAUTHORIZED))
         case Kind.TRANSIENT:
-            again = now + dt.timedelta(seconds=_pause(begun.letter.tries, dice))
+            again = now + dt.timedelta(seconds=_pause(begun.facts.earlier_tries, dice))
             record = _record(begun, outcome, now, AttemptOutcome.TRANSIENT, Status.PENDING, ready_at=again)
             return Conclusion(begun.bot, record, None, _circuit(failures + 1, now))
         case Kind.UNKNOWN:
-            status, reason_or_none = after_unknown(begun.letter.if_unknown, begun.letter.resends)
+            status, reason_or_none = after_unknown(begun.facts.if_unknown, begun.facts.resends)
             record = _record(begun, outcome, now, AttemptOutcome.UNKNOWN, status, reason_or_none, ready_at=now)
             # A server that takes requests and answers none would make one message after the other unknown.
             return Conclusion(begun.bot, record, None, _circuit(failures + 1, now))

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import structlog
 
 from companion.clinics.models import Closed
+from companion.delivery.lifecycle import fresh_attempt
+from companion.delivery.store import Places
 from companion.dispatch import begin, settle
 from companion.dispatch.begin import LOOKAHEAD, Begun, Done, Round
 from companion.dispatch.conclude import ASK_AGAIN, Closing, Conclusion
 from companion.dispatch.house import Ending, House, Results
 from companion.dispatch.send import Line, deliver
-from companion.schedules.lifecycle import fresh_attempt
-from companion.schedules.queue import Places
 from companion.service.resting import rest
 from companion.telegram.client import BotToken, CallFailed
 

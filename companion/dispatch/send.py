@@ -68,7 +68,7 @@ def _request(house: House, line: Line, begun: Begun, seconds: float, late_alread
     paced = house.limits.per_second <= pace.UNPACED
     # From the slot on, not from now: what the event loop has lost already counts as lateness.
     leave_by = time.monotonic() - late_already + pace.LATENESS if paced else None
-    if (edits := begun.letter.edits) is not None:
+    if (edits := begun.facts.edits) is not None:
         return house.client.replace_buttons(
             line.token, begun.chat, edits, begun.buttons or [], timeout=seconds, leave_by=leave_by
         )
@@ -85,9 +85,9 @@ def _request(house: House, line: Line, begun: Begun, seconds: float, late_alread
 def _tell(begun: Begun, outcome: Outcome, now: dt.datetime) -> None:
     _attempts(outcome.kind).inc()
     if outcome.kind is Kind.SENT:
-        sent, lag = _sent_in(begun.letter.looked.lane)
+        sent, lag = _sent_in(begun.facts.lane)
         sent.inc()
-        lag.observe(max((now - begun.letter.looked.due_at).total_seconds(), 0))
+        lag.observe(max((now - begun.facts.due_at).total_seconds(), 0))
         return
     log.warning(
         "an attempt did not end as sent",

@@ -15,13 +15,13 @@ from django.db import connection
 from companion.clinics import bots
 from companion.clinics.models import Closed
 from companion.clinics.sealed import CannotOpen
+from companion.delivery import lifecycle
 from companion.dispatch import clock_watch, pace
 from companion.dispatch.begin import Limits
 from companion.dispatch.house import House, Results
 from companion.dispatch.ledger import Ledger
 from companion.dispatch.plan_loop import PlanLoop
 from companion.dispatch.runner import BotRow, Runner
-from companion.schedules import lifecycle
 from companion.service import health_port, process, wake
 from companion.service.clock import STEP, Clock, database_now
 from companion.service.heartbeat import Heart

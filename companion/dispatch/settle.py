@@ -5,27 +5,17 @@ import uuid
 from collections.abc import Sequence
 
 from companion.clinics.models import Bot, Closed
+from companion.delivery import lifecycle, store
+from companion.delivery.store import Marked
 from companion.dispatch.conclude import Closing, Conclusion
-from companion.schedules import lifecycle, sql
-
-_MARK_PATIENTS = """
-UPDATE patients_patient SET trouble = r.trouble, trouble_at = r.at
-FROM r JOIN schedules_message m ON m.id = r.message
-WHERE patients_patient.id = m.patient_id AND patients_patient.trouble <> r.trouble
-"""
 
 
 def settle(conclusions: Sequence[Conclusion]) -> None:
     """Writes down what came of these Attempts, and closes the bots that may not go on."""
     lifecycle.record([one.record for one in conclusions])
-    marks = [
-        {"message": one.record.message, "trouble": one.trouble, "at": one.record.at}
-        for one in conclusions
-        if one.trouble is not None
-    ]
-    if marks:
-        (statement,) = sql.with_rows({"message": "uuid", "trouble": "text", "at": "timestamptz"}, _MARK_PATIENTS)
-        sql.run(statement, (sql.parameter(marks),))
+    store.mark_patients(
+        [Marked(one.record.message, one.trouble, one.record.at) for one in conclusions if one.trouble is not None]
+    )
     for one in conclusions:
         if one.closing is not None:
             close(one.bot, one.closing)

@@ -15,7 +15,7 @@ from companion.listener.words import Word, say
 from companion.patients import consent, enrolment, enrolment_notes
 from companion.patients.enrolment import Turned
 from companion.patients.models import Consent, NoteKind, Patient
-from companion.schedules.answers import answer
+from companion.planning.answers import answer
 from companion.schedules.models import Lane, Message, Status
 
 _AGREE: Final = "consent:yes:"

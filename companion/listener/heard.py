@@ -1,10 +1,10 @@
 """What follows from a patient's own words: what waits for an answer has one, staff sees them, whom to call is said."""
 
+from companion.delivery import following
 from companion.listener import asking, inbox
 from companion.listener.asking import Chat
 from companion.listener.models import Reply, ReplyKind
 from companion.listener.urgent import asks_for_help
-from companion.schedules import following
 from companion.schedules.models import Message
 
 

@@ -17,7 +17,7 @@ from companion.clinics.members import member_called
 from companion.clinics.models import Clinic, Member, Role
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 from companion.listener.models import Conversation, Reply, Standing
-from companion.schedules import answers
+from companion.planning import answers
 from companion.schedules.models import Message
 
 View = Literal["unread", "mine", "taken", "done", "strangers"]

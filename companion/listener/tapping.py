@@ -6,13 +6,14 @@ from typing import Final
 from babel.dates import format_time
 from django.db.models import QuerySet
 
+from companion.delivery import following, lifecycle
 from companion.listener import inbox, replies
 from companion.listener.asking import Chat
 from companion.listener.models import Reply, ReplyKind
 from companion.listener.updates import Tapped
 from companion.listener.words import Word, say
 from companion.patients.models import Consent, Patient
-from companion.schedules import buttons, following, lifecycle
+from companion.schedules import buttons
 from companion.schedules.buttons import Button
 from companion.schedules.models import Follow, Message, State
 from companion.schedules.text import locale_of

@@ -13,12 +13,12 @@ from typing import Final
 import structlog
 from django.db import transaction
 
+from companion.delivery import following
 from companion.listener import inbox
 from companion.listener.database import Database
 from companion.listener.words import Word, say
 from companion.patients.models import Consent, Patient
 from companion.patients.pausing import is_paused
-from companion.schedules import following
 from companion.schedules.models import Follow, Message, Schedule, State, Status
 from companion.service.away import AWAY
 from companion.service.clock import database_now

@@ -1,6 +1,6 @@
 """What admins do from the Control Panel: pause and resume sending, retry all of one code, decide what is unknown.
 
-Each is audited. The changes of a Message's status are schedules' own (acts.py).
+Each is audited. The changes of a Message's status stand in planning/acts.py.
 """
 
 import datetime as dt
@@ -17,7 +17,7 @@ from companion.clinics.access import Caller
 from companion.clinics.models import AuditEntry, Clinic, Member, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.panel.standing import RETRYABLE
-from companion.schedules import acts
+from companion.planning import acts
 from companion.schedules.models import Message, Status
 from companion.schedules.reasons import Reason
 from companion.service.wake import ring

@@ -19,7 +19,7 @@ from companion.panel.judge import Cause
 from companion.panel.mailing import Mail
 from companion.panel.models import Alert, AlertContact, AlertWebhook, Notice
 from companion.panel.runbook import link
-from companion.schedules.answers import answer
+from companion.planning.answers import answer
 from companion.schedules.models import Lane
 from companion.schedules.text import as_it_stands
 

@@ -1,7 +1,7 @@
 """Consent: asking for it, giving, withdrawing and restoring it, each with a line of history.
 
 The patient's own word comes through the listener; a member may note what was said elsewhere. What consent lets pass is
-decided at the time of sending (schedules/last_look.py).
+decided at the time of sending (delivery/verdict.py).
 """
 
 import datetime as dt

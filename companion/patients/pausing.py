@@ -1,6 +1,6 @@
 """A patient on pause ("in hospital until 3 March"): until that day begins on the patient's clock nothing goes out.
 
-Not here: taking planned Messages out (planning/replan.py, by the Mark) and holding back the rest (schedules/last_look).
+Not here: taking planned Messages out (planning/replan.py, by the Mark) and holding back the rest (delivery/verdict.py).
 """
 
 import datetime as dt

@@ -1,6 +1,6 @@
 """Why a patient can't be reached, and what to do: one rule, as a sentence for one patient and as a query for many.
 
-It tells people what to expect. Whether a due message may leave is decided at the time (schedules/last_look.py).
+It tells people what to expect. Whether a due message may leave is decided at the time (delivery/verdict.py).
 """
 
 from enum import StrEnum

@@ -15,12 +15,13 @@ from companion.clinics import marks as clinic_marks
 from companion.clinics.access import Caller
 from companion.clinics.models import MarkKind, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.delivery import lifecycle
 from companion.planning import drafts, marks, planner, recipients
 from companion.planning.drafts import REVIEW_AFTER, Draft
 from companion.planning.occurrences import gives
 from companion.planning.warnings import Warning, of_days, of_people
 from companion.schedules import buttons
-from companion.schedules.models import Message, Recipient, Schedule, State, Status, Version
+from companion.schedules.models import Message, Recipient, Schedule, State, Version
 from companion.service.wake import ring
 from companion.times import recurrence, rule_json, walls
 from companion.times.rule import Recurrence
@@ -203,7 +204,7 @@ def _split(caller: Caller, old: Schedule, draft: Draft, from_occurrence: str, no
     new = _new(caller, draft, now, split_from=old)
     # What a person touched, or what has already gone out, is not planned a second time by the new series.
     following = Message.objects.filter(clinic=caller.clinic, schedule=old, occurrence__gte=from_occurrence)
-    following.exclude(status=Status.PENDING, by_hand=False, tries=0).update(schedule=new)
+    following.exclude(lifecycle.ONLY_PLANNED).update(schedule=new)
     old.recurrence = rule_json.to_json(_ending_before(before, before.recurrence, wall))
     old.review_on = None  # it has an end now
     old.next_plan_at = now if old.state == State.ACTIVE else None

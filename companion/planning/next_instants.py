@@ -14,13 +14,13 @@ from itertools import islice
 from django.db.models import F
 
 from companion.clinics.models import Clinic
+from companion.delivery import store
 from companion.patients.models import CohortMember
 from companion.patients.pausing import pause_end
 from companion.planning import planner, recipients
 from companion.planning.drafts import PATIENT_ZONE
 from companion.planning.occurrences import Coming, coming, times_of
 from companion.schedules.models import Message, Recipient, Schedule, State
-from companion.schedules.pending import pending_instants
 
 _AHEAD = 1000
 """Messages that are planned beyond `planned_until`, by a person's hand: so many are looked at."""
@@ -49,12 +49,23 @@ def next_instants(
     found: dict[uuid.UUID, list[dt.datetime]] = {schedule.id: [] for schedule in schedules}
     if not active:
         return found
-    planned = pending_instants([schedule.id for schedule in active], after=now, count=count)
+    planned = _pending(active, after=now, count=count)
     groups = _groups(clinic, active)
     made = _made_ahead(clinic, active)
     for schedule in active:
         beyond = _beyond(clinic, schedule, groups[schedule.id], made, now=now, count=count)
-        found[schedule.id] = sorted({*planned.get(schedule.id, ()), *beyond})[:count]
+        found[schedule.id] = sorted({*planned[schedule.id], *beyond})[:count]
+    return found
+
+
+def _pending(schedules: Sequence[Schedule], *, after: dt.datetime, count: int) -> Mapping[uuid.UUID, list[dt.datetime]]:
+    """By Schedule, the first `count` instants at which Messages are pending."""
+    found: dict[uuid.UUID, list[dt.datetime]] = defaultdict(list)
+    last = dict.fromkeys([schedule.id for schedule in schedules], after.astimezone(dt.UTC))
+    for _ in range(count):
+        last = store.pending_instants(last)
+        for schedule, due in last.items():
+            found[schedule].append(due)
     return found
 
 

@@ -11,12 +11,12 @@ from contextlib import AbstractContextManager, nullcontext
 from django.db import transaction
 from django.db.models import QuerySet
 
+from companion.delivery import lifecycle
 from companion.patients.models import Patient
 from companion.planning import drafts, recipients
 from companion.planning.drafts import Draft
 from companion.planning.occurrences import Coming, coming, times_of
 from companion.planning.writing import Plan, insert
-from companion.schedules import lifecycle
 from companion.schedules.models import IfUnknown, Lane, Message, Quiet, Schedule, State, Version
 from companion.times import walls
 from companion.times.workdays import WhenAvoided

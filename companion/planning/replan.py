@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from django.db import transaction
 from django.db.models import QuerySet
 
+from companion.delivery import lifecycle
 from companion.planning import planner, recipients
 from companion.planning.day_changes import DayChanges, Key, day_changes
 from companion.planning.occurrences import Coming, coming, gives, times_of
 from companion.planning.planner import Turn
 from companion.planning.recipients import Addressee
 from companion.planning.writing import Plan, insert, shift
-from companion.schedules import lifecycle
 from companion.schedules.models import Message, Schedule, State, Status, Version
 from companion.schedules.reasons import Reason
 from companion.times import walls
@@ -68,10 +68,7 @@ def _everybody(schedule_id: uuid.UUID) -> Iterable[list[uuid.UUID]]:
         yield [one.patient for one in batch]
     pending = Message.objects.filter(schedule=schedule, status=Status.PENDING).exclude(patient__in=reached)
     while left := list(
-        pending.filter(lifecycle.NOT_BEGUN, by_hand=False, tries=0)
-        .order_by()
-        .values_list("patient_id", flat=True)
-        .distinct()[: planner.BATCH]
+        lifecycle.only_planned(pending).order_by().values_list("patient_id", flat=True).distinct()[: planner.BATCH]
     ):
         yield [one for one in left if one]
 

@@ -1,15 +1,12 @@
 """A Schedule in words and numbers: its sentence, how far planning has come. Reads only."""
 
 import datetime as dt
-import uuid
 from dataclasses import dataclass
 
 from companion.planning import planner, recipients
-from companion.planning.occurrences import awake_on_a_working_day, times_of
 from companion.schedules.models import Message, Schedule, State
 from companion.times import summary as sentences
 from companion.times import walls
-from companion.times.workdays import WhenAvoided, is_avoided
 
 COUNTED_TO = 1000
 
@@ -27,18 +24,6 @@ def summary(schedule: Schedule) -> str:
     """When it goes out, in one sentence."""
     draft = planner.draft_of(schedule)
     return sentences.summary(draft.starts_at, draft.recurrence, draft.timezone, draft.avoid, draft.when_avoided)
-
-
-def morning_after(schedule_id: uuid.UUID, end: dt.datetime, zone: str) -> dt.datetime | None:
-    """When what was held up by quiet hours that end then may go out: on a day that the Schedule doesn't avoid.
-
-    None where it is left out: the Schedule skips such days, or moves to the day before, which is over.
-    """
-    schedule = Schedule.objects.select_related("clinic").get(pk=schedule_id)
-    draft, calendar = planner.draft_of(schedule), times_of(schedule.clinic).calendar
-    if draft.when_avoided is WhenAvoided.NEXT:
-        return awake_on_a_working_day(draft, end, zone, calendar)
-    return None if is_avoided(walls.local(end, zone).date(), draft.avoid, calendar) else end
 
 
 def progress(schedule: Schedule, *, now: dt.datetime) -> Progress:

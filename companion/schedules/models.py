@@ -1,6 +1,6 @@
 """What is to be sent (Schedule), each delivery of it (Message) and each try at one (Attempt).
 
-The columns' rules stand here; every change of a Message's status stands in lifecycle.py and nowhere else.
+The columns' rules stand here; every change of a Message's status stands in delivery/lifecycle.py and nowhere else.
 """
 
 import datetime as dt
@@ -266,8 +266,9 @@ class Attempt(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=new_id)
-    # No constraints: the one statement that writes Attempts takes both from the Message's locked row (queue.py), and
-    # only what was never begun is deleted (lifecycle.py). PostgreSQL would lock both rows once more for each Attempt.
+    # No constraints: the one statement that writes Attempts takes both from the Message's locked row
+    # (delivery/store.py), and only what was never begun is deleted (delivery/lifecycle.py). PostgreSQL would lock both
+    # rows once more for each Attempt.
     clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     message = models.ForeignKey(Message, models.PROTECT, related_name="attempts", db_index=False, db_constraint=False)
     number = models.PositiveIntegerField()

@@ -19,7 +19,7 @@ from companion.listener.conversation import Item, conversation, of_stranger, on_
 from companion.listener.models import Conversation
 from companion.patients import queries as patients
 from companion.patients.models import Patient
-from companion.schedules.answers import why_not
+from companion.planning.answers import why_not
 from companion.schedules.models import Message
 from companion.service.clock import database_now
 from companion.web import context

@@ -11,9 +11,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from companion.clinics.models import AuditEntry, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.delivery import following
 from companion.listener.conversation import answers_of
-from companion.planning import series
-from companion.schedules import acts, following, queries, wording
+from companion.planning import acts, series
+from companion.schedules import queries, wording
 from companion.schedules.models import Message, Status
 from companion.schedules.reasons import Reason, sentence
 from companion.service.clock import database_now

@@ -18,8 +18,9 @@ from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Unknown
 from companion.panel import standing
 from companion.patients.queries import cohorts
+from companion.planning import acts
 from companion.planning.planner import HORIZON
-from companion.schedules import acts, queries
+from companion.schedules import queries
 from companion.schedules.models import Message, Status
 from companion.service.clock import database_now
 from companion.times.walls import local

@@ -15,17 +15,16 @@ from companion.schedules.models import AttemptOutcome, IfUnknown, Status
 from companion.schedules.reasons import Reason
 from companion.telegram.outcomes import Kind, Outcome
 from tests.builders import NOW
-from tests.schedules.looks import LETTER, READY
+from tests.delivery.a_message import READY
 
 
-def a_begun(*, tries: int = 0, **letter: object) -> Begun:
-    looked = msgspec.structs.replace(READY, tries=tries)
-    found = msgspec.structs.replace(LETTER, looked=looked, **letter)
+def a_begun(*, tries: int = 0, **facts: object) -> Begun:
+    found = msgspec.structs.replace(READY, tries=tries, **facts)
     return Begun(uuid.UUID(int=4), uuid.UUID(int=3), found, 5_000_000_001, "Take your tablet.", None, NOW)
 
 
-def concluded(outcome: Outcome, failures: int = 0, tries: int = 0, **letter: object) -> Conclusion:
-    return conclude(a_begun(tries=tries, **letter), outcome, now=NOW, failures=failures, dice=random.Random(1))
+def concluded(outcome: Outcome, failures: int = 0, tries: int = 0, **facts: object) -> Conclusion:
+    return conclude(a_begun(tries=tries, **facts), outcome, now=NOW, failures=failures, dice=random.Random(1))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from django.utils.timezone import now as present
 
 from companion.clinics.models import Bot, Clinic, Closed
 from companion.patients.models import Consent, Patient, Trouble
-from companion.schedules import acts
+from companion.planning import acts
 from companion.schedules.models import Attempt, AttemptOutcome, Lane, Message, Status
 from companion.schedules.reasons import Reason
 from companion.service.wake import ring

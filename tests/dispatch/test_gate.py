@@ -9,14 +9,15 @@ from collections.abc import Callable
 import pytest
 
 from companion.clinics.models import Bot
+from companion.delivery import following
 from companion.listener import unanswered
 from companion.listener.words import Word, say
 from companion.panel import notices
 from companion.patients.models import Consent, Patient
-from companion.schedules import answers, following
+from companion.planning import answers
+from companion.planning.short_form import send_one
 from companion.schedules.models import Follow, Message, Status
 from companion.schedules.reasons import Reason
-from companion.schedules.short_form import send_one
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_message, a_patient, a_schedule
 from tests.dispatch.rounds import begun
 from tests.listener.stories import a_question, a_text, comes_in, tap_on
@@ -141,7 +142,7 @@ def test_an_answer_replaces_buttons_and_is_no_message_of_its_own(bot: Bot, ana: 
 
     (one,) = begun(bot).begun
 
-    assert (one.letter.edits, one.chat) == (77, ana.telegram_id)
+    assert (one.facts.edits, one.chat) == (77, ana.telegram_id)
     assert one.buttons
     assert one.buttons[0][0]["text"] == "✓ Taken"
 
@@ -159,7 +160,7 @@ def test_a_message_begins_with_its_version_s_buttons(bot: Bot, ana: Patient) -> 
             {"text": "Later", "callback_data": f"answer:{question.pk.hex}:1"},
         ]
     ]
-    assert (one.letter.edits, one.letter.answer_within) == (None, HOUR)
+    assert (one.facts.edits, one.facts.answer_within) == (None, HOUR)
 
 
 def test_what_comes_later_gives_way_to_a_newer_one_of_its_series(bot: Bot, ana: Patient) -> None:

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from django.db import IntegrityError
 
+from companion.delivery.store import Record
 from companion.dispatch.conclude import Conclusion
 from companion.dispatch.house import Ending, Results
 from companion.dispatch.ledger import Ledger
-from companion.schedules.lifecycle import Record
 from companion.schedules.models import AttemptOutcome, Message, Status
 from tests.builders import NOW, a_clinic, a_message, a_patient
 

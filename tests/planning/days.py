@@ -5,10 +5,10 @@ import datetime as dt
 from django.db import transaction
 
 from companion.clinics.models import Bot
+from companion.delivery import lifecycle
+from companion.delivery.store import Record
 from companion.dispatch.begin import Begun, begin_round
 from companion.planning import marks, planner
-from companion.schedules import lifecycle
-from companion.schedules.lifecycle import Record
 from companion.schedules.models import AttemptOutcome, Message, Status
 from tests.dispatch.rounds import a_round
 

@@ -10,8 +10,7 @@ from companion.clinics.models import Bot, Clinic, Role
 from companion.patients import directory
 from companion.patients.models import Patient
 from companion.patients.sources import keeping, sync
-from companion.planning import edit
-from companion.schedules import acts
+from companion.planning import acts, edit
 from companion.schedules.models import Message, Schedule, State, Status, Version
 from companion.schedules.reasons import Reason
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_cohort

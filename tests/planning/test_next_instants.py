@@ -9,9 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from companion.clinics.models import Clinic
 from companion.patients import directory, pausing
 from companion.patients.models import Patient
-from companion.planning import edit
+from companion.planning import acts, edit
 from companion.planning.next_instants import next_instants
-from companion.schedules import acts
 from companion.schedules.models import Message, Schedule
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_cohort, a_patient
 from tests.planning.days import plan, run

@@ -9,9 +9,8 @@ from companion.clinics.models import AuditEntry, Clinic
 from companion.clinics.refusals import Conflict, Refused
 from companion.patients import pausing
 from companion.patients.models import Patient
-from companion.planning import drafts, edit, marks, planner
+from companion.planning import acts, drafts, edit, marks, planner, short_form
 from companion.planning.replan import Moves
-from companion.schedules import acts, short_form
 from companion.schedules.models import Message, Schedule
 from companion.schedules.wording import wont_arrive
 from tests.builders import NOW, a_caller, a_clinic, a_message, a_patient

@@ -8,8 +8,7 @@ from companion.clinics import marks as clinic_marks
 from companion.clinics.models import MarkKind
 from companion.clinics.refusals import Conflict, Refused
 from companion.patients.models import CohortMember, Patient
-from companion.planning import edit, marks, planner
-from companion.schedules import acts
+from companion.planning import acts, edit, marks, planner
 from companion.schedules.models import Message, State, Status
 from companion.schedules.reasons import Reason
 from tests.builders import NOW, a_caller, a_clinic, a_cohort, a_patient

@@ -13,16 +13,16 @@ from pytest_django import DjangoDbBlocker
 from companion.clinics.keys import new_id
 from companion.clinics.models import Clinic
 from companion.clinics.sealed import seal
+from companion.delivery import lifecycle, store
+from companion.delivery.store import Begin, Later, Record
 from companion.listener import unanswered
 from companion.panel import standing, tally
 from companion.panel.standing import Standing
 from companion.patients.models import Patient
 from companion.planning import ahead
-from companion.schedules import days, letters, lifecycle, queries, queue
-from companion.schedules.lifecycle import Record
+from companion.schedules import days, queries
 from companion.schedules.models import Attempt, AttemptOutcome, Lane, Message, Recipient, Schedule, Status, Version
 from companion.schedules.queries import MessageFilter, Order
-from companion.schedules.queue import Begin, Later
 from companion.schedules.reasons import Reason
 from tests.builders import NOW, a_clinic, a_patient, a_schedule, an_attempt
 
@@ -173,7 +173,7 @@ def a_page_of(clinic: Clinic, wanted: MessageFilter, order: Order = "due_at") ->
 
 
 def test_a_look_goes_along_the_line(clinic: Clinic) -> None:
-    plans = plans_of(lambda: letters.look(clinic.id, {}, 50, now=NOW))
+    plans = plans_of(lambda: store.next_in_line(clinic.id, {}, 50, now=NOW))
 
     assert plans.all_by("messages_in_line")
     assert not plans.read_all_messages()
@@ -200,7 +200,7 @@ def test_beginning_a_message_and_closing_an_attempt_change_no_index_and_find_roo
 
 
 def test_the_next_to_begin_is_found_along_the_line(clinic: Clinic) -> None:
-    plans = plans_of(lambda: queue.next_ready(clinic.id))
+    plans = plans_of(lambda: store.next_ready(clinic.id))
 
     assert plans.all_by("messages_in_line")
     assert not plans.read_all_messages()
@@ -211,16 +211,18 @@ def test_a_begin_finds_its_messages_by_their_ids(clinic: Clinic) -> None:
     words = seal("Take your tablet.", "schedules.Attempt.text").hex()
     begins = [Begin(message.id, new_id(), NOW, words, 1) for message in due(clinic)]
 
-    assert not plans_of(lambda: queue.begin(begins, new_id(), NOW, lease_until=NOW + _MINUTE)).read_all_messages()
+    assert not plans_of(
+        lambda: store.begin(begins, new_id(), next_slot=NOW, lease_until=NOW + _MINUTE)
+    ).read_all_messages()
 
 
 def test_what_an_attempt_has_begun_is_found_by_its_id(clinic: Clinic) -> None:
     words = seal("Take your tablet.", "schedules.Attempt.text").hex()
     begins = [Begin(message.id, new_id(), NOW, words, 1) for message in due(clinic)]
-    queue.begin(begins, new_id(), NOW, lease_until=NOW + _MINUTE)
+    store.begin(begins, new_id(), next_slot=NOW, lease_until=NOW + _MINUTE)
 
     def look() -> None:
-        assert len(letters.look_again([one.attempt for one in begins], now=NOW)) == _FIRST
+        assert len(store.facts(store.begun_by([one.attempt for one in begins]), now=NOW)) == _FIRST
 
     assert not plans_of(look).read_all_messages()
 
@@ -228,12 +230,12 @@ def test_what_an_attempt_has_begun_is_found_by_its_id(clinic: Clinic) -> None:
 def test_outcomes_are_written_to_messages_found_by_their_ids(clinic: Clinic) -> None:
     records = [Record(one.id, new_id(), NOW, AttemptOutcome.SENT, Status.SENT) for one in due(clinic)]
     laters = [Later(one.id, NOW) for one in due(clinic)]
-    ends = [lifecycle.Ended(one.id, Reason.OPTED_OUT) for one in due(clinic)]
+    ends = [(one.id, Reason.OPTED_OUT) for one in due(clinic)]
 
     def write() -> None:
         lifecycle.record(records)
         lifecycle.end(ends, now=NOW)
-        queue.put_off(laters)
+        store.put_off(laters)
 
     assert not plans_of(write).read_all_messages()
 
@@ -256,7 +258,7 @@ def test_what_was_begun_and_never_closed_is_found_in_the_line(clinic: Clinic) ->
 def test_what_is_too_late_is_found_by_the_index_of_ends(clinic: Clinic) -> None:
     plans = plans_of(lambda: lifecycle.expire(now=NOW + _MINUTE, limit=50))
 
-    assert plans.all_by("messages_to_expire")
+    assert "messages_to_expire" in plans.texts[0]
     assert not plans.read_all_messages()
 
 

@@ -4,7 +4,8 @@ import pytest
 from django.db import connection
 
 from companion.clinics.keys import new_id
-from companion.schedules import queue, sql
+from companion.delivery import store
+from companion.schedules import sql
 from tests.support.threads import in_thread
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +20,7 @@ def test_a_hot_statement_is_planned_once() -> None:
     def plans_after_two() -> list[sql.Row]:
         sql.go_by_indexes()
         for _ in range(2):
-            queue.next_ready(new_id())
+            store.next_ready(new_id())
         return sql.run(
             "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE %s", ("%min(%",)
         )

@@ -10,7 +10,7 @@ from companion.clinics.models import Role
 from companion.clinics.refusals import Problem, Refused
 from companion.patients.models import Patient
 from companion.patients.pausing import is_paused, paused_words
-from companion.schedules import acts
+from companion.planning import acts
 from companion.schedules.models import Lane, Message, Quiet
 from companion.service.wake import ring
 

@@ -12,8 +12,9 @@ from companion.clinics import audit
 from companion.clinics.access import Caller
 from companion.clinics.models import Role
 from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.delivery import lifecycle
 from companion.patients.pausing import is_paused, paused_words
-from companion.schedules import lifecycle, text
+from companion.schedules import text
 from companion.schedules.models import Message, Quiet, Status
 from companion.schedules.reasons import Reason
 from companion.service.wake import ring

@@ -7,7 +7,8 @@ import datetime as dt
 
 from django.db.models import Q, QuerySet
 
-from companion.schedules import buttons, lifecycle
+from companion.delivery import lifecycle
+from companion.schedules import buttons
 from companion.schedules.models import Follow, IfUnknown, Lane, Message, Quiet, Status
 from companion.schedules.reasons import Reason
 from companion.schedules.text import as_it_stands

@@ -8,10 +8,9 @@ from django.db import transaction
 
 from companion.clinics.models import Clinic
 from companion.clinics.sealed import seal
-from companion.schedules import letters, lifecycle, queue
-from companion.schedules.lifecycle import Record
+from companion.delivery import lifecycle, store
+from companion.delivery.store import Begin, Places, Record
 from companion.schedules.models import AttemptOutcome, Message, Status
-from companion.schedules.queue import Begin, Places
 from companion.schedules.reasons import Reason
 
 LEASE = dt.timedelta(seconds=60)
@@ -28,16 +27,18 @@ class Step:
 def in_line(clinic: Clinic, *, now: dt.datetime, places: Places | None = None, most: int = 10) -> list[uuid.UUID]:
     """The Messages that a look finds, in the order in which they go."""
     with transaction.atomic():
-        return [letter.message for letter in letters.look(clinic.id, places or {}, most, now=now)]
+        found = store.facts(store.next_in_line(clinic.id, places or {}, most, now=now), now=now)
+        return [one.message for one in found]
 
 
 def begin(clinic: Clinic, *, now: dt.datetime) -> list[Step]:
     """Begins all that is ready."""
     with transaction.atomic():
-        steps = [Step(one.message, lifecycle.fresh_attempt()) for one in letters.look(clinic.id, {}, 10, now=now)]
+        ready = store.next_in_line(clinic.id, {}, 10, now=now)
+        steps = [Step(message, lifecycle.fresh_attempt()) for message in ready]
         sealed = seal("Take your tablet.", "schedules.Attempt.text").hex()
         begins = [Begin(one.message, one.attempt, now, sealed, 5_000_000_001) for one in steps]
-        queue.begin(begins, uuid.uuid4(), now, lease_until=now + LEASE)
+        store.begin(begins, uuid.uuid4(), next_slot=now, lease_until=now + LEASE)
     return steps
 
 

@@ -8,13 +8,14 @@ from django.db import connection, transaction
 
 from companion.clinics.models import Closed
 from companion.clinics.refusals import Conflict
+from companion.delivery import lifecycle
+from companion.delivery.store import Place
 from companion.patients.models import Consent
-from companion.schedules import acts, lifecycle
+from companion.planning import acts
 from companion.schedules.models import Attempt, AttemptOutcome, IfUnknown, Lane, Message, Status
-from companion.schedules.queue import Place
 from companion.schedules.reasons import SENTENCES, Reason
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_message, a_patient
-from tests.schedules import steps
+from tests.delivery import steps
 
 pytestmark = pytest.mark.django_db
 LATER = NOW + dt.timedelta(seconds=61)
@@ -225,6 +226,34 @@ def test_what_waited_for_a_refused_bot_says_so() -> None:
 
 def test_what_waited_for_consent_in_vain_says_so() -> None:
     message = a_message(a_patient(a_clinic(), consent=Consent.UNKNOWN, consent_asked_at=NOW))
+
+    steps.expire(now=message.late_at)
+
+    assert steps.fresh(message).reason == Reason.NO_CONSENT
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "reason"),
+    [
+        ({"left_at": NOW}, Status.CANCELLED, Reason.PATIENT_LEFT),
+        ({"telegram_id": None}, Status.FAILED, Reason.NO_TELEGRAM_ID),
+        ({"consent": Consent.WITHDRAWN}, Status.FAILED, Reason.OPTED_OUT),
+    ],
+)
+def test_what_could_not_arrive_anyway_says_so_even_when_it_is_too_late_and_the_bot_refused(
+    fields: dict[str, object], status: Status, reason: Reason
+) -> None:
+    clinic = a_clinic()
+    a_bot(clinic, closed_why=Closed.UNAUTHORIZED)
+    message = a_message(a_patient(clinic, "Ana", **fields))
+
+    steps.expire(now=message.late_at)
+
+    assert (steps.fresh(message).status, steps.fresh(message).reason) == (status, reason)
+
+
+def test_an_expired_message_whose_clinic_demands_a_consent_that_was_never_given_says_so() -> None:
+    message = a_message(a_patient(a_clinic(consent_required=True), consent=Consent.UNKNOWN))
 
     steps.expire(now=message.late_at)
 

@@ -1,16 +1,19 @@
-"""The last look, case by case."""
+"""The verdict, case by case."""
 
 import datetime as dt
 
 import msgspec
 import pytest
 
+from companion.delivery import verdict as verdicts
+from companion.delivery.facts import Facts
+from companion.delivery.verdict import End, Go, Verdict, Wait
 from companion.patients.models import Consent
-from companion.schedules.last_look import End, Go, Looked, Verdict, Wait, last_look
 from companion.schedules.models import Lane, Quiet, State
 from companion.schedules.reasons import Reason
+from companion.times.workdays import Calendar
 from tests.builders import NOW
-from tests.schedules.looks import READY
+from tests.delivery.a_message import READY
 
 SECOND = dt.timedelta(seconds=1)
 # 23:00 in Berlin: in the clinic's quiet hours, which end at 07:00 UTC.
@@ -18,13 +21,13 @@ NIGHT = NOW.replace(hour=22)
 MORNING = (NOW + dt.timedelta(days=1)).replace(hour=7)
 
 
-def ready(**change: object) -> Looked:
+def ready(**change: object) -> Facts:
     """As `READY`, but for this."""
     return msgspec.structs.replace(READY, **change)
 
 
-def verdict(row: Looked, now: dt.datetime) -> Verdict:
-    return last_look(row, now, chat_gap=SECOND)
+def verdict(row: Facts, now: dt.datetime) -> Verdict:
+    return verdicts.verdict(row, now, chat_gap=SECOND, calendar=Calendar)
 
 
 def test_a_message_that_nothing_speaks_against_goes() -> None:
@@ -43,6 +46,8 @@ def test_a_message_that_nothing_speaks_against_goes() -> None:
         ({"telegram_id": None}, Reason.NO_TELEGRAM_ID),
         ({"late_at": NOW}, Reason.TOO_LATE),
         ({"late_at": NOW, "tries": 3}, Reason.GAVE_UP),
+        ({"late_at": NOW, "bot_refused": True}, Reason.BOT_UNAUTHORIZED),
+        ({"late_at": NOW, "bot_refused": True, "tries": 3}, Reason.BOT_UNAUTHORIZED),
         ({"late_at": NOW, "consent_asked": True, "consent": Consent.UNKNOWN}, Reason.NO_CONSENT),
         ({"newer_is_due": True}, Reason.SUPERSEDED),
     ],

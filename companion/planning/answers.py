@@ -12,7 +12,7 @@ from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.patients.models import Consent, Patient
 from companion.patients.pausing import is_paused, paused_words
-from companion.schedules import acts
+from companion.planning import acts
 from companion.schedules.models import Lane, Message, Quiet
 from companion.service.wake import ring
 

@@ -1,0 +1,107 @@
+"""Facts: all that is known about a Message when it may go. What decides about it, and what its text is made of.
+
+Nothing is judged here (verdict.py) and nothing is read (store.py).
+"""
+
+import datetime as dt
+import uuid
+
+import msgspec
+
+from companion.schedules.models import Follow
+from companion.telegram.discreet import Discreet
+from companion.times.workdays import Avoid
+
+Flag = bool | int
+"""A truth as JSON: SQLite writes numbers."""
+Keyboard = list[list[dict[str, str]]]
+
+
+class Facts(Discreet, frozen=True, gc=False, forbid_unknown_fields=True):
+    """One row of the statement `facts`, by the names of its columns."""
+
+    hidden = frozenset({"own_text", "buttons", "patient_name"})
+
+    message: uuid.UUID
+    lane: int
+    due_at: dt.datetime
+    ready_at: dt.datetime
+    late_at: dt.datetime
+    quiet_hours: str
+    if_unknown: str
+    tries: int
+    resends: int
+    by_hand: Flag
+    answers_stop_or_start: Flag
+    begun_by: uuid.UUID | None
+    """The Attempt that has put it on the wire already."""
+    follow_kind: str
+    telegram_message_id: int | None
+    own_text: str | None
+    """Its own text, sealed, hexadecimal; None: its version has the text."""
+    version: uuid.UUID | None
+    buttons: Keyboard | None
+    telegram_id: int | None
+    clinic_name: str
+    quiet_from: dt.time
+    quiet_until: dt.time
+    consent_required: Flag
+    sending_paused: Flag
+    timezone: str
+    has_patient: Flag
+    patient_name: str
+    language: str
+    caregiver: Flag
+    consent: str
+    consent_asked: Flag
+    patient_left: Flag
+    paused_until: dt.date | None
+    """The day with which the patient's pause ends."""
+    in_trouble: Flag
+    """Whether the patient bears a mark, which a success clears."""
+    schedule_state: str | None
+    answer_microseconds: int | None
+    """The Schedule's `answer_within`."""
+    avoid_weekends: Flag
+    avoid_holidays: Flag
+    avoid_closed_days: Flag
+    when_avoided: str
+    marked: Flag
+    newer_is_due: Flag
+    chat_last_at: dt.datetime | None
+    """When the last Attempt to this chat began."""
+    chat_opted_out: Flag
+    """Whether it goes to a chat by its own number, and all who are reached there have opted out."""
+    bot_refused: Flag
+
+    @property
+    def edits(self) -> int | None:
+        """The message_id of the message whose buttons this one replaces; None: it is sent anew."""
+        return self.telegram_message_id if self.follow_kind == Follow.SHOWN else None
+
+    @property
+    def answer_within(self) -> dt.timedelta | None:
+        """How long an answer to it is waited for."""
+        # A reminder of an unanswered question asks for no answer of its own.
+        if self.answer_microseconds is None or self.follow_kind in (Follow.SHOWN, Follow.REMINDER):
+            return None
+        return dt.timedelta(microseconds=self.answer_microseconds)
+
+    @property
+    def earlier_tries(self) -> int:
+        """How many Attempts there were before the one that begins, or has begun, with these facts."""
+        return self.tries - (1 if self.begun_by else 0)
+
+    @property
+    def avoid(self) -> Avoid:
+        """The days that its Schedule avoids."""
+        return Avoid(bool(self.avoid_weekends), bool(self.avoid_holidays), bool(self.avoid_closed_days))
+
+
+class Lapsed(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """A Message whose Attempt's lease ran out, with what its Schedule wishes for an unknown outcome."""
+
+    message: uuid.UUID
+    attempt: uuid.UUID
+    if_unknown: str
+    resends: int
