@@ -156,7 +156,8 @@ def test_an_update_that_can_t_be_worked_off_is_in_nobody_s_way(practice: Practic
         until(lambda: Patient.objects.get(pk=patient.pk).consent == Consent.WITHDRAWN)
 
 
-def test_a_text_beside_parts_that_nobody_can_read_is_kept(practice: Practice) -> None:
+def test_a_text_beside_parts_that_nobody_can_read_is_kept(practice: Practice, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     patient, phone = practice.a_reached_patient()
     phones.type_text(practice.sandbox, phone, "I fell")
     update = SandboxUpdate.objects.get()
@@ -168,6 +169,9 @@ def test_a_text_beside_parts_that_nobody_can_read_is_kept(practice: Practice) ->
         until(lambda: texts() == ["I fell"])
 
     assert Reply.objects.get().patient == patient
+    # The log names the odd parts, and nothing of what they or the text hold.
+    assert "message.date" in caplog.text
+    assert "I fell" not in caplog.text
 
 
 def test_two_listeners_on_one_bot_take_turns_and_keep_everything_once(practice: Practice) -> None:
