@@ -251,6 +251,19 @@ PREVIEW: Final[JsonObject] = {
     "year": {"timezone": "Europe/Lisbon", "days": [{"date": "2027-03-28", "moved": False}]},
 }
 
+CHANGE_PREVIEW: Final[JsonObject] = {
+    **PREVIEW,
+    "since": "2027-03-28T02:30",
+    "instead_of": [
+        {
+            "timezone": "Europe/Lisbon",
+            "due_at": "2027-03-28T08:00:00Z",
+            "local": "2027-03-28T09:00:00+01:00",
+            "moved": None,
+        }
+    ],
+}
+
 NEW_MESSAGE: Final[JsonObject] = {
     "patient": _ANA,
     "text": "Hello {first_name}, your results are here.",

@@ -2,12 +2,13 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from companion.api.message_shapes import Author
 from companion.api.schedule_shapes import (
     AvoidShape,
+    ChangePreviewShape,
     ComingShape,
     PatientText,
     PlannedSchedule,
@@ -22,10 +23,12 @@ from companion.clinics.models import Clinic
 from companion.planning import drafts, series
 from companion.planning.edit import Planned
 from companion.planning.next_instants import next_instants
+from companion.planning.occurrences import Coming
 from companion.planning.preview import Preview
 from companion.planning.year import Year
 from companion.schedules import buttons
 from companion.schedules.models import Lane, Recipient, Schedule, Version
+from companion.times import walls
 
 _NEXT = 5
 
@@ -66,14 +69,27 @@ def planned_of(planned: Planned, *, now: dt.datetime) -> PlannedSchedule:
 def preview_of(preview: Preview) -> PreviewShape:
     """What a Schedule would do."""
     return PreviewShape(
-        occurrences=[
-            ComingShape(timezone=one.timezone, due_at=one.due_at, local=one.local.isoformat(), moved=one.moved)
-            for one in preview.occurrences
-        ],
+        occurrences=_comings(preview.occurrences),
         texts=[PatientText(patient=one.patient.id, text=one.text) for one in preview.texts],
         warnings=warning_shapes(preview.warnings),
         year=_year(preview.year) if preview.year else None,
     )
+
+
+def change_preview_of(preview: Preview) -> ChangePreviewShape:
+    """What a change of a Schedule would do."""
+    return ChangePreviewShape(
+        **dict(preview_of(preview)),
+        since=walls.wall_name(preview.since) if preview.since else None,
+        instead_of=_comings(preview.instead_of),
+    )
+
+
+def _comings(comings: Iterable[Coming]) -> list[ComingShape]:
+    return [
+        ComingShape(timezone=one.timezone, due_at=one.due_at, local=one.local.isoformat(), moved=one.moved)
+        for one in comings
+    ]
 
 
 def _year(year: Year) -> YearShape:

@@ -219,3 +219,10 @@ class PreviewShape(Shape):
     texts: list[PatientText]
     warnings: list[WarningShape]
     year: YearShape | None
+
+
+class ChangePreviewShape(PreviewShape):
+    """What a change of a Schedule would do."""
+
+    since: Annotated[str | None, Field(description="The wall time with which the new series of a split begins.")]
+    instead_of: Annotated[list[ComingShape], Field(description="The next instants that go away.")]

@@ -8,8 +8,9 @@ from ninja import Query, Router
 from companion.api import examples
 from companion.api.operations import JSON, Operation, act, caller_of, operation
 from companion.api.paging import cursor_of, read_cursor
-from companion.api.schedule_answers import planned_of, preview_of, shapes_of
+from companion.api.schedule_answers import change_preview_of, planned_of, preview_of, shapes_of
 from companion.api.schedule_shapes import (
+    ChangePreviewShape,
     NewSchedule,
     PlannedSchedule,
     PreviewParameters,
@@ -24,7 +25,7 @@ from companion.api.values import NoBody
 from companion.clinics.models import Role
 from companion.patients import queries as patients
 from companion.planning import drafts, edit
-from companion.planning.preview import preview
+from companion.planning.preview import preview, preview_of_change
 from companion.schedules import queries
 from companion.schedules.models import Schedule
 from companion.service.clock import database_now
@@ -77,6 +78,29 @@ def preview_schedule(request: HttpRequest, body: NewSchedule, query: Query[Previ
     """See what a schedule would do: the next instants, the texts, the warnings. Stores nothing."""
     clinic, now = caller_of(request).clinic, database_now()
     return preview_of(preview(clinic, drafts.read(clinic, body.given(), now=now), now=now, count=query.count))
+
+
+@operation(
+    router,
+    Operation(
+        "POST",
+        f"{_ONE}/preview",
+        Role.VIEWER,
+        ChangePreviewShape,
+        examples.CHANGE_PREVIEW,
+        body_example=examples.SCHEDULE_CHANGES,
+        media_type=JSON,
+        query=PreviewParameters,
+    ),
+)
+def preview_change(
+    request: HttpRequest, id: UUID, body: ScheduleChanges, query: Query[PreviewParameters]
+) -> ChangePreviewShape:
+    """See what the same PATCH would do: what will go from then on, what goes away, the warnings. Stores nothing."""
+    clinic, now = caller_of(request).clinic, database_now()
+    schedule = queries.schedule(clinic, id)
+    draft = drafts.read(clinic, _overlaid(schedule, body), now=now)
+    return change_preview_of(preview_of_change(schedule, draft, body.from_, now=now, count=query.count))
 
 
 @operation(
@@ -172,4 +196,9 @@ def _overlaid(schedule: Schedule, body: ScheduleChanges) -> dict[str, object]:
         changes.setdefault("cohort", None)
     if changes.get("cohort") is not None:
         changes.setdefault("patients", None)
-    return drafts.values_of(drafts.of(schedule)) | changes
+    held = drafts.values_of(drafts.of(schedule))
+    rule, was = changes.get("recurrence"), held["recurrence"]
+    if isinstance(rule, dict) and isinstance(was, dict):
+        # What a person took out stays out, unless the change itself names the exceptions.
+        changes["recurrence"] = {"except": was["except"]} | rule
+    return held | changes

@@ -4,9 +4,7 @@ Each is one transaction that leaves a Mark; a small one is worked off right afte
 """
 
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import takewhile
 
 from django.db import transaction
 
@@ -14,16 +12,16 @@ from companion.clinics import audit
 from companion.clinics import marks as clinic_marks
 from companion.clinics.access import Caller
 from companion.clinics.models import MarkKind, Role
-from companion.clinics.refusals import Conflict, Problem, Refused
-from companion.delivery import lifecycle
-from companion.planning import drafts, marks, planner, recipients
+from companion.clinics.refusals import Conflict
+from companion.planning import drafts, marks, planner, recipients, renaming
+from companion.planning.changing import Change, change_of, occurrence_of
 from companion.planning.drafts import REVIEW_AFTER, Draft
-from companion.planning.occurrences import gives
+from companion.planning.hands import of_hands
 from companion.planning.warnings import Warning, of_days, of_people
 from companion.schedules import buttons
 from companion.schedules.models import Message, Recipient, Schedule, State, Version
 from companion.service.wake import ring
-from companion.times import recurrence, rule_json, walls
+from companion.times import rule_json, walls
 from companion.times.rule import Recurrence
 
 
@@ -61,10 +59,16 @@ def change(
         locked = _locked(caller, schedule)
         if locked.state in (State.CANCELLED, State.ENDED):
             raise Conflict(f"This schedule has {_over(locked)}. Plan a new one.")
-        if from_occurrence is not None and from_occurrence > locked.starts_at:
-            return _split(caller, locked, draft, from_occurrence, now)
-        _overwrite(locked, draft, now)
-        return _marked(caller, locked, "schedule changed", now)
+        change = change_of(drafts.of(locked), draft, from_occurrence)
+        warnings = of_hands(locked, change, now=now)
+        if change.ended is not None:
+            done = _split(caller, locked, change, change.ended, now)
+        else:
+            renaming.rename(locked, change, now=now)
+            _overwrite(locked, change.draft, now)
+            renaming.keep_from_a_second_one_today(locked, change, now=now)
+            done = _marked(caller, locked, "schedule changed", now)
+        return replace(done, warnings=(*warnings, *done.warnings))
 
 
 def pause(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Planned:
@@ -97,7 +101,7 @@ def skip(caller: Caller, schedule: Schedule, occurrence: str, *, now: dt.datetim
         if locked.state not in (State.ACTIVE, State.PAUSED):
             raise Conflict(f"This schedule has {_over(locked)}: there is nothing left to skip.")
         draft = drafts.of(locked)
-        wall = _occurrence_of(draft, occurrence)
+        wall = occurrence_of(draft, occurrence)
         if draft.recurrence is None:
             raise Conflict("A one-time schedule has nothing to skip. Cancel it instead.")
         locked.recurrence = rule_json.to_json(replace(draft.recurrence, except_=(*draft.recurrence.except_, wall)))
@@ -190,54 +194,24 @@ def _word(schedule: Schedule, draft: Draft, now: dt.datetime) -> None:
     )
 
 
-def _split(caller: Caller, old: Schedule, draft: Draft, from_occurrence: str, now: dt.datetime) -> Planned:
-    """Ends the old series before that Occurrence and begins a new one with it, which takes over what people touched."""
-    before = drafts.of(old)
-    wall = _occurrence_of(before, from_occurrence)
-    if before.recurrence is None:
-        raise Conflict("A one-time schedule can't be split. Change it as a whole.")
-    if draft.recurrence and draft.recurrence.count and draft.recurrence == before.recurrence:
-        given = sum(1 for _ in takewhile(lambda one: one < wall, _all(before)))
-        draft = replace(draft, recurrence=replace(draft.recurrence, count=max(draft.recurrence.count - given, 1)))
-    if draft.starts_at == before.starts_at:
-        draft = replace(draft, starts_at=wall)
-    new = _new(caller, draft, now, split_from=old)
-    # What a person touched, or what has already gone out, is not planned a second time by the new series.
-    following = Message.objects.filter(clinic=caller.clinic, schedule=old, occurrence__gte=from_occurrence)
-    following.exclude(lifecycle.ONLY_PLANNED).update(schedule=new)
-    old.recurrence = rule_json.to_json(_ending_before(before, before.recurrence, wall))
+def _split(caller: Caller, old: Schedule, change: Change, ended: Recurrence, now: dt.datetime) -> Planned:
+    """Ends the old series before the chosen Occurrence and begins a new one with it, which takes over its Messages."""
+    new = _new(caller, change.draft, now, split_from=old)
+    # What the old series was, the new one is: planned as far, and paused where it is paused.
+    new.state, new.resumed_at = old.state, old.resumed_at
+    new.planned_until = max(now, old.planned_until or now)
+    new.save(update_fields=["state", "resumed_at", "planned_until"])
+    since = walls.wall_name(change.since) if change.since else ""
+    Message.objects.filter(clinic=caller.clinic, schedule=old, occurrence__gte=since).update(schedule=new)
+    renaming.rename(new, change, now=now)
+    renaming.keep_from_a_second_one_today(new, change, now=now)
+    old.recurrence = rule_json.to_json(ended)
     old.review_on = None  # it has an end now
     old.next_plan_at = now if old.state == State.ACTIVE else None
     old.save(update_fields=["recurrence", "review_on", "next_plan_at"])
-    ended = _marked(caller, old, "schedule split", now)
-    marked = _marked(caller, new, "schedule created", now)
-    moved = ended.messages + marked.messages
-    return replace(marked, messages=moved, warnings=(*ended.warnings, *marked.warnings))
-
-
-def _ending_before(draft: Draft, rule: Recurrence, wall: dt.datetime) -> Recurrence:
-    same_day = [
-        one for one in takewhile(lambda one: one.date() <= wall.date(), _all(draft)) if one.date() == wall.date()
-    ]
-    if same_day[0] == wall:
-        return replace(rule, until=wall.date() - dt.timedelta(days=1))
-    later = tuple(one for one in same_day if one >= wall)
-    return replace(rule, until=wall.date(), except_=(*rule.except_, *later))
-
-
-def _all(draft: Draft) -> Iterator[dt.datetime]:
-    return recurrence.occurrences(draft.starts_at, draft.recurrence)
-
-
-def _occurrence_of(draft: Draft, name: str) -> dt.datetime:
-    """The wall time that this names. Raises Refused where it is no Occurrence of the series."""
-    try:
-        wall = walls.parse_wall(name)
-    except ValueError as problem:
-        raise Refused(Problem("occurrence", str(problem))) from None
-    if not gives(draft, name):
-        raise Refused(Problem("occurrence", "The series has no occurrence at this time."))
-    return wall
+    before = _marked(caller, old, "schedule split", now)
+    after = _marked(caller, new, "schedule created", now)
+    return replace(after, messages=before.messages + after.messages, warnings=(*before.warnings, *after.warnings))
 
 
 def _locked(caller: Caller, schedule: Schedule) -> Schedule:

@@ -4,7 +4,7 @@ Pure but for its arguments: it knows neither patients nor a clock.
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -65,7 +65,7 @@ def coming(
     for wall in recurrence.occurrences(draft.starts_at, draft.recurrence, after=begin):
         if end and wall > end:
             return
-        found = _placed(draft, wall, zone, times)
+        found = placed(draft, wall, zone, times)
         if found and found.due_at > after and (until is None or found.due_at <= until):
             yield found
 
@@ -77,11 +77,20 @@ def gives(draft: Draft, occurrence: str) -> bool:
     return next(recurrence.occurrences(draft.starts_at, draft.recurrence, after=just_before), None) == wall
 
 
-def next_few(draft: Draft, zone: str, times: ClinicTimes, *, after: dt.datetime, count: int) -> list[Coming]:
-    """The next `count` Occurrences in the order of their due instants."""
-    # One day's more than asked for: a moved one may come out before its forerunner.
+def next_few(
+    draft: Draft,
+    zone: str,
+    times: ClinicTimes,
+    *,
+    after: dt.datetime,
+    count: int,
+    without: Collection[str] = (),
+) -> list[Coming]:
+    """The next `count` Occurrences in the order of their due instants; `without` those of these names."""
+    # One day's more than asked for: a moved Occurrence may come out before its forerunner.
     a_day = len(draft.recurrence.times) if draft.recurrence and draft.avoid else 1
-    few = list(islice(coming(draft, zone, times, after=after), count + max(a_day, 1)))
+    wanted = (one for one in coming(draft, zone, times, after=after) if one.occurrence not in without)
+    few = list(islice(wanted, count + max(a_day, 1)))
     return sorted(few, key=lambda one: one.due_at)[:count]
 
 
@@ -93,7 +102,8 @@ def _reach(draft: Draft) -> tuple[dt.timedelta, dt.timedelta]:
     return (_TO_A_WORKING_DAY, none) if draft.when_avoided is WhenAvoided.NEXT else (none, _TO_A_WORKING_DAY)
 
 
-def _placed(draft: Draft, wall: dt.datetime, zone: str, times: ClinicTimes) -> Coming | None:
+def placed(draft: Draft, wall: dt.datetime, zone: str, times: ClinicTimes) -> Coming | None:
+    """The Occurrence with this nominal wall time in a zone; None where it is left out."""
     on = _on_a_working_day(draft, wall, times.calendar) if draft.avoid else wall
     if on is None:
         return None

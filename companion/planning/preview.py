@@ -1,22 +1,34 @@
 """What would happen: the next instants in each zone, the text as each patient gets it, the year at a glance, warnings.
 
-Stores nothing.
+For a new Schedule, and for a change of one: then it shows what will be saved. Stores nothing.
 """
 
 import datetime as dt
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from django.db.models import Count
 
 from companion.clinics.models import Clinic
 from companion.patients.models import Patient
-from companion.planning import recipients, warnings
+from companion.planning import drafts, recipients, warnings
+from companion.planning.changing import Change, change_of
 from companion.planning.drafts import Draft
-from companion.planning.occurrences import Coming, next_few, times_of
+from companion.planning.hands import of_hands
+from companion.planning.occurrences import Coming, coming, next_few, times_of
 from companion.planning.warnings import Warning
 from companion.planning.year import Year, year_of
 from companion.schedules import text
+from companion.schedules.models import Message, Schedule, Status
+from companion.times import walls
 
 SHOWN_TEXTS = 20
 SHOWN_ZONES = 40
+_RECENT = dt.timedelta(days=3)
+_MOST_MOVED = dt.timedelta(days=15)
+"""An Occurrence goes out at most so long before its own time (on a working day before it)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +48,84 @@ class Preview:
     warnings: tuple[Warning, ...]
     year: Year | None
     """The year at a glance; a one-time schedule has none."""
+    since: dt.datetime | None = None
+    """Of a change from an Occurrence on: the wall time with which the new series begins."""
+    instead_of: tuple[Coming, ...] = ()
+    """Of a change: the next instants that go away."""
+
+
+_Spent = Mapping[str, frozenset[str]]
+"""By zone, the names of Occurrences that nobody there gets any more."""
 
 
 def preview(clinic: Clinic, draft: Draft, *, now: dt.datetime, count: int = 5) -> Preview:
     """The next `count` instants of each zone among the recipients, and what to know of them."""
+    return _preview(clinic, draft, {}, now, count)
+
+
+def preview_of_change(
+    schedule: Schedule, asked: Draft, from_occurrence: str | None, *, now: dt.datetime, count: int = 5
+) -> Preview:
+    """The preview of what a change would save: what will go from now on, and what goes away.
+
+    Raises Refused and Conflict as the change itself does.
+    """
+    change = change_of(drafts.of(schedule), asked, from_occurrence)
+    found = _preview(schedule.clinic, change.draft, _spent(schedule, change, now), now, count)
+    return replace(
+        found,
+        warnings=(*of_hands(schedule, change, now=now), *found.warnings),
+        since=change.draft.starts_at if change.since else None,
+        instead_of=_instead_of(schedule.clinic, change, found.occurrences, now, count),
+    )
+
+
+def _instead_of(
+    clinic: Clinic, change: Change, will: tuple[Coming, ...], now: dt.datetime, count: int
+) -> tuple[Coming, ...]:
+    """The next instants of the series as it was that are none of it any more."""
+    instants = {(one.timezone, one.due_at) for one in will}
+    times = times_of(clinic)
+    found: list[Coming] = []
+    for zone in dict.fromkeys(one.timezone for one in will):
+        # An Occurrence before the chosen one stays with the old series.
+        after = max(now, walls.place(change.since, zone).at - _MOST_MOVED) if change.since else now
+        coming_then = coming(change.before, zone, times, after=after)
+        goes = (one for one in coming_then if change.since is None or walls.parse_wall(one.occurrence) >= change.since)
+        found += [one for one in islice(goes, count) if (zone, one.due_at) not in instants]
+    return tuple(found)
+
+
+def _spent(schedule: Schedule, change: Change, now: dt.datetime) -> _Spent:
+    """The Occurrences, by their new names, that all recipients of a zone have had, or will not get."""
+    over = Message.objects.filter(
+        clinic_id=schedule.clinic_id, schedule=schedule, due_at__gte=now - _RECENT, patient__left_at=None
+    ).exclude(status=Status.PENDING)
+    columns = ("patient__timezone", "occurrence")
+    fixed = None if change.draft.timezone == drafts.PATIENT_ZONE else change.draft.timezone
+    had: Counter[tuple[str, str]] = Counter()
+    for zone, name, count in over.order_by().values_list(*columns).annotate(Count("patient", distinct=True)):
+        if name and (new := change.new_name(name)):
+            had[fixed or zone, new] += count
+    people = recipients.of_draft(schedule.clinic, change.draft).order_by()
+    reached: Counter[str] = Counter()
+    for zone, count in people.values_list("timezone").annotate(Count("pk")):
+        reached[fixed or zone] += count
+    return {
+        zone: frozenset(name for (there, name), count in had.items() if there == zone and count >= reached[zone])
+        for zone in reached
+    }
+
+
+def _preview(clinic: Clinic, draft: Draft, spent: _Spent, now: dt.datetime, count: int) -> Preview:
     people = recipients.of_draft(clinic, draft)
     zones = recipients.zones(people, draft.timezone, clinic.timezone)
     times = times_of(clinic)
     floor = now if draft.recurrence else now - draft.late_after
-    by_zone = {zone: next_few(draft, zone, times, after=floor, count=count) for zone in zones[:SHOWN_ZONES]}
+    by_zone = {
+        zone: next_few(draft, zone, times, after=floor, count=count, without=spent.get(zone, frozenset()))
+        for zone in zones[:SHOWN_ZONES]
+    }
     first = [few[0] for few in by_zone.values() if few]
     found = [
         *warnings.of_times(clinic, draft, first, list(by_zone), now=now),

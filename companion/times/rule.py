@@ -4,7 +4,7 @@ Not here: its JSON shape (rule_json.py), the wall times that it gives (recurrenc
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Final
@@ -76,6 +76,23 @@ class Recurrence:
     def is_endless(self) -> bool:
         """Whether it goes on until somebody ends it."""
         return self.until is None and self.count is None
+
+
+def without_exceptions(rule: Recurrence) -> Recurrence:
+    """The rule as it was before anything was taken out."""
+    return replace(rule, except_=()) if rule.except_ else rule
+
+
+def with_implied_day(rule: Recurrence, start: date) -> Recurrence:
+    """The rule with the day that its start implies written into it, so that another start doesn't move it.
+
+    "Monthly" from the 31st goes out on the 31st, or the last day; begun anew on 28 February it would move to the 28th.
+    """
+    if rule.frequency is Frequency.MONTHLY and not rule.month_days and not rule.weekdays:
+        return replace(rule, month_days=(start.day,))
+    if rule.frequency is Frequency.WEEKLY and not rule.weekdays:
+        return replace(rule, weekdays=(WEEKDAYS[start.weekday()],))
+    return rule
 
 
 def weekday_parts(weekday: str) -> tuple[int | None, int]:

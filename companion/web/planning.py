@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from companion.clinics.keys import new_id
 from companion.clinics.models import Clinic, Role
-from companion.clinics.refusals import Refused
+from companion.clinics.refusals import Conflict, Refused
 from companion.patients.models import Patient
 from companion.patients.queries import cohorts, patients
 from companion.patients.reach import unreachable_reason
@@ -31,7 +31,7 @@ from companion.web.access import PageRequest, as_uuid, page
 from companion.web.planning_rule import MONTH_END, NTH, NTH_DAYS, REPEATS, WEEKDAYS
 from companion.web.planning_typed import Typed
 from companion.web.templatetags.words import plural
-from companion.web.upcoming import upcoming
+from companion.web.upcoming import counted, upcoming
 
 MATCHES = 8
 """How many patients the picker shows for what was typed."""
@@ -101,6 +101,8 @@ def change(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
         return _planned_before(request, typed, before, now, schedule=schedule)
     what = "series" if planned.schedule.recurrence else "message"
     flash.success(request, f"The {what} was changed; {plural(planned.messages, 'message')} on the list moved.")
+    for warning in planned.warnings[:3]:
+        flash.warning(request, warning.message)
     return redirect(f"/scheduled-messages/series/{planned.schedule.id}")
 
 
@@ -121,9 +123,9 @@ def look(request: PageRequest) -> HttpResponse:
     now = database_now()
     typed = Typed.from_post(request.POST)
     found = request.POST.get("schedule")
-    kept = _kept(queries.schedule(request.caller.clinic, as_uuid(found))) if found else None
+    schedule = queries.schedule(request.caller.clinic, as_uuid(found)) if found else None
     return render(
-        request, "web/planning/preview.html", {"now": now} | _preview(request.caller.clinic, typed, kept, now)
+        request, "web/planning/preview.html", {"now": now} | _preview(request.caller.clinic, typed, schedule, now)
     )
 
 
@@ -156,7 +158,7 @@ def _typed(request: PageRequest, now: dt.datetime) -> Typed:
     typed = Typed.from_post(request.POST)
     if request.POST.get("do") == "next_working_day":
         return form.on_next_working_day(typed, request.caller.clinic, now=now)
-    return typed
+    return form.from_its_date(typed)
 
 
 def _form(
@@ -176,6 +178,7 @@ def _form(
         "draft": key or kept_drafts.key_of(request),
         "schedule": schedule,
         "upcoming": upcoming(schedule, now=now) if schedule and schedule.recurrence else [],
+        "counted": counted(schedule, typed.from_occurrence, now=now) if schedule else None,
         "choices": _choices(clinic, typed),
         "cohorts": cohorts(clinic),
         "placeholders": PLACEHOLDERS,
@@ -194,7 +197,7 @@ def _form(
         "errors": form.errors_by_part(no.problems) if no else {},
     }
     if with_preview:
-        context |= _preview(clinic, typed, _kept(schedule) if schedule else None, now)
+        context |= _preview(clinic, typed, schedule, now)
     return render(request, "web/planning/form.html", context, status=422 if no else 200)
 
 
@@ -203,15 +206,21 @@ def _with_own(choices: Mapping[str, str], *held: str) -> dict[str, str]:
     return {**choices, **{one: one for one in held if one not in choices}}
 
 
-def _preview(clinic: Clinic, typed: Typed, kept: Mapping[str, object] | None, now: dt.datetime) -> dict[str, object]:
-    """What would happen; while something is missing, what that is, without alarm."""
+def _preview(clinic: Clinic, typed: Typed, schedule: Schedule | None, now: dt.datetime) -> dict[str, object]:
+    """What would be saved; while something is missing, what that is, without alarm."""
     if missing := _missing(typed):
         return {"missing": missing}
     try:
-        draft = drafts.read(clinic, form.values(typed, kept=kept), now=now)
-        return {"preview": preview.preview(clinic, draft, now=now), "buttons": draft.buttons}
+        draft = drafts.read(clinic, form.values(typed, kept=_kept(schedule) if schedule else None), now=now)
+        if schedule is None:
+            found = preview.preview(clinic, draft, now=now)
+        else:
+            found = preview.preview_of_change(schedule, draft, typed.from_occurrence or None, now=now)
     except Refused as no:
         return {"missing": [problem.message for problem in no.problems]}
+    except Conflict as no:
+        return {"missing": [str(no)]}
+    return {"preview": found, "buttons": draft.buttons}
 
 
 def _missing(typed: Typed) -> list[str]:

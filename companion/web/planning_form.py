@@ -139,6 +139,12 @@ def on_next_working_day(typed: Typed, clinic: Clinic, *, now: dt.datetime) -> Ty
     return replace(typed, date=day.isoformat(), time=f"{OPENING:%H:%M}") if day else typed
 
 
+def from_its_date(typed: Typed) -> Typed:
+    """The form with the date from which a change goes, where it shows an earlier one: the series' old beginning."""
+    day = typed.from_occurrence[:10]
+    return replace(typed, date=day) if day and typed.date < day else typed
+
+
 def errors_by_part(problems: Sequence[Problem]) -> dict[str, list[str]]:
     """The sentences beside the part of the form that each belongs to."""
     found: dict[str, list[str]] = {}

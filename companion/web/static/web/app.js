@@ -208,6 +208,13 @@ for (const button of all("[data-put]")) {
   });
 }
 const plan = one("#plan");
+const since = one("#from_occurrence");
+if (since) {
+  // The date is the one from which the change goes: the chosen Occurrence's, or else the series' own.
+  const date = one('[name="date"]');
+  const first = date.value;
+  since.addEventListener("change", () => { date.value = since.value ? since.value.slice(0, 10) : first; });
+}
 if (plan) {
   let soon = 0;
   let later = 0;
