@@ -1,5 +1,7 @@
 """Cohorts: named sets of patients. Who is in one is said with each patient."""
 
+from uuid import UUID
+
 from django.http import HttpRequest
 from ninja import Query, Router
 
@@ -32,6 +34,13 @@ def add_cohort(request: HttpRequest, body: NewCohort) -> CohortShape:
     """Add a cohort, empty at first."""
     cohort = directory.add_cohort(caller_of(request), body.name, now=database_now())
     return CohortShape(id=cohort.id, name=cohort.name, size=0)
+
+
+@operation(router, Operation("GET", "/cohorts/{id}", Role.VIEWER, CohortShape, examples.COHORT))
+def read_cohort(request: HttpRequest, id: UUID) -> CohortShape:
+    """One cohort with its size; whom it holds: `GET /patients?cohort=`."""
+    found = queries.cohort(caller_of(request).clinic, id)
+    return CohortShape(id=found.id, name=found.name, size=found.size)
 
 
 @operation(router, Operation("GET", "/cohorts", Role.VIEWER, CohortList, examples.COHORTS, query=ListParameters))

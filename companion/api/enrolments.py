@@ -65,6 +65,7 @@ class NoteParameters(Parameters):
 class NoteShape(Shape):
     """An enrolment that went wrong."""
 
+    kind_of_object = "enrolment note"
     id: uuid.UUID
     patient: Person
     kind: Literal["used", "expired", "taken", "not_me"]

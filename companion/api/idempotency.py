@@ -29,10 +29,11 @@ _KEY = re.compile(KEY_PATTERN)
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """An answer's status and JSON text."""
+    """An answer's status, JSON text and ETag (empty: none)."""
 
     status: int
     text: str
+    tag: str = ""
 
 
 def once(
@@ -50,7 +51,7 @@ def once(
     if claim.request_hash != digest:
         raise Refused(Problem(HEADER, "This key was used with another body. Use a new key for another call."))
     if claim.status is not None:
-        return StoredAnswer(claim.status, claim.answer or "")
+        return StoredAnswer(claim.status, claim.answer or "", claim.tag)
     return _run(claim, create)
 
 
@@ -105,7 +106,7 @@ def _run(claim: IdempotentCall, create: Callable[[], StoredAnswer]) -> StoredAns
                 # Somebody took over while this process stood still.
                 raise Conflict(_RUNNING)
             answer = create()
-            ours.update(status=answer.status, answer=answer.text)
+            ours.update(status=answer.status, answer=answer.text, tag=answer.tag)
         ended = True
     finally:
         if not ended:

@@ -42,6 +42,7 @@ class LastReply(Shape):
 class InboxItem(Shape):
     """A patient's (or a stranger's) conversation as the inbox keeps it."""
 
+    kind_of_object = "conversation"
     id: uuid.UUID
     patient: PatientName | None
     telegram_id: int
@@ -82,6 +83,7 @@ class AnswerWish(Body):
 class HelpShape(Shape):
     """By which words a patient asks for urgent help, and whom they are then told to call."""
 
+    kind_of_object = "list of words"
     words: list[str]
     phone: str | None
 

@@ -99,6 +99,7 @@ class AttemptShape(Shape):
 class MessageShape(Shape):
     """The delivery of one Occurrence to one patient, a single message, or an answer (which has no schedule)."""
 
+    kind_of_object = "message"
     id: uuid.UUID
     schedule: uuid.UUID | None
     occurrence: Annotated[str | None, Field(description="The nominal local wall time that names it in its series.")]

@@ -17,6 +17,8 @@ class IdempotentCall(models.Model):
     request_hash = models.CharField(max_length=64)
     status = models.PositiveSmallIntegerField(null=True)
     answer = SealedField("api.IdempotentCall.answer", null=True)
+    tag = models.CharField(max_length=64, blank=True, default="", db_default="")
+    """The answer's ETag; empty where it has none."""
     created_at = models.DateTimeField()
 
     class Meta:

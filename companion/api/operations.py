@@ -3,26 +3,31 @@
 What the operation does stands in the routers.
 """
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Concatenate, Literal, ParamSpec, cast
+from typing import Any, Concatenate, Literal, ParamSpec, cast
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from pydantic import BaseModel
 
-from companion.api import idempotency
+from companion.api import conditions, idempotency
 from companion.api.auth import Needs
 from companion.api.idempotency import StoredAnswer
-from companion.api.problems import ProblemShape
+from companion.api.problems import ProblemShape, StaleShape
 from companion.api.reading import read_json
+from companion.api.values import Shape
+from companion.api.versions import Kind, kind_at, kind_called
 from companion.clinics.access import Caller
 from companion.clinics.models import Role
 from companion.clinics.refusals import Problem, Refused
 from companion.service.clock import database_now
 
 P = ParamSpec("P")
+Result = BaseModel | HttpResponse | Callable[[], BaseModel]
+"""What a view returns. A function is called once the change is committed: it works off what may lock other rows."""
 Method = Literal["GET", "POST", "PATCH"]
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
@@ -49,6 +54,20 @@ class Operation:
     query: type[BaseModel] | None = None
 
     @property
+    def at(self) -> Kind[Any] | None:  # Any: each kind is of another model
+        """The kind of object that the address names."""
+        return kind_at(self.path)
+
+    @property
+    def shows(self) -> Kind[Any] | None:  # Any: as above
+        """The kind of object that the answer shows, with its ETag."""
+        return kind_called(self.answer.kind_of_object) if issubclass(self.answer, Shape) else None
+
+    @property
+    def takes_if_match(self) -> bool:
+        return self.at is not None and self.method != "GET"
+
+    @property
     def parameters(self) -> set[str]:
         """The names that may stand after the question mark."""
         fields = self.query.model_fields if self.query else {}
@@ -70,6 +89,8 @@ class Operation:
             found |= {400, 413, 415}
         if self.creates:
             found.add(409)
+        if self.takes_if_match:
+            found |= {400, 412}
         return sorted(found)
 
 
@@ -81,34 +102,34 @@ def act(path: str, answer: type[BaseModel], example: object, *, body_example: ob
 
 def operation(
     router: Router, said: Operation
-) -> Callable[
-    [Callable[Concatenate[HttpRequest, P], BaseModel | HttpResponse]],
-    Callable[Concatenate[HttpRequest, P], HttpResponse],
-]:
+) -> Callable[[Callable[Concatenate[HttpRequest, P], Result]], Callable[Concatenate[HttpRequest, P], HttpResponse]]:
     """Adds the decorated function to the router: it takes what was asked and returns the answer's shape."""
 
     def register(
-        view: Callable[Concatenate[HttpRequest, P], BaseModel | HttpResponse],
+        view: Callable[Concatenate[HttpRequest, P], Result],
     ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
         @wraps(view)
         def run(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             _refuse_unknown_parameters(request, said)
+            wanted = conditions.wanted_of(request) if said.takes_if_match else None
+            id = cast(uuid.UUID | None, kwargs.get("id"))
 
-            def answer() -> BaseModel | HttpResponse:
-                return view(request, *args, **kwargs)
+            def answer() -> StoredAnswer | HttpResponse:
+                return _answer(request, said, id, wanted, lambda: view(request, *args, **kwargs))
 
             key = request.headers.get(idempotency.HEADER)
             if said.creates and key is not None:
-                return _once(request, key, said, lambda: cast(BaseModel, answer()))
+                return _once(request, key, said, lambda: cast(StoredAnswer, answer()))
             result = answer()
-            return result if isinstance(result, HttpResponse) else _respond(said, _stored(said, result))
+            return result if isinstance(result, HttpResponse) else _respond(said, result)
 
         methods: list[str] = ["GET", "HEAD"] if said.method == "GET" else [said.method]
+        answers: dict[int, type[BaseModel]] = {said.status: said.answer, **dict.fromkeys(said.errors, ProblemShape)}
         router.api_operation(
             methods,
             said.path,
             auth=Needs(said.role, said.media_type) if said.role is not None else None,
-            response={said.status: said.answer, **dict.fromkeys(said.errors, ProblemShape)},
+            response=answers | ({412: StaleShape} if said.takes_if_match else {}),
             summary=(view.__doc__ or "").strip().splitlines()[0].rstrip("."),
             description=" ".join((view.__doc__ or "").split()),
             operation_id=view.__name__,
@@ -132,39 +153,62 @@ def _refuse_unknown_parameters(request: HttpRequest, said: Operation) -> None:
         raise Refused(*(Problem(name, "There is no such parameter.") for name in unknown))
 
 
-def _once(request: HttpRequest, key: str, said: Operation, create: Callable[[], BaseModel]) -> HttpResponse:
+def _answer(
+    request: HttpRequest,
+    said: Operation,
+    id: uuid.UUID | None,
+    wanted: frozenset[str] | None,
+    view: Callable[[], Result],
+) -> StoredAnswer | HttpResponse:
+    """The view's answer with its tag; a change is made only while the object is as the caller read it."""
+    if said.at is None and said.shows is None:
+        made = conditions.Tagged(view(), "")
+    elif said.method == "GET":
+        made = conditions.read(said.shows, caller_of(request).clinic, id, view)
+    else:
+        made = conditions.change(wanted, said.at, said.shows, caller_of(request).clinic, id, view)
+    result = made.answer
+    if isinstance(result, HttpResponse):
+        return result
+    shape = result if isinstance(result, BaseModel) else result()
+    return StoredAnswer(said.status, shape.model_dump_json(by_alias=True), made.tag)
+
+
+def _once(request: HttpRequest, key: str, said: Operation, create: Callable[[], StoredAnswer]) -> HttpResponse:
     stored = idempotency.once(
         caller_of(request),
         key,
         f"{request.method} {request.path}",
         read_json(request.body) if request.body else None,
-        lambda: _stored(said, create()),
+        create,
         now=database_now(),
     )
     return _respond(said, stored)
 
 
-def _stored(said: Operation, result: BaseModel) -> StoredAnswer:
-    return StoredAnswer(said.status, result.model_dump_json(by_alias=True))
-
-
 def _respond(said: Operation, stored: StoredAnswer) -> HttpResponse:
     response = HttpResponse(stored.text, status=stored.status, content_type=JSON)
     response["Cache-Control"] = "no-store"
+    if stored.tag:
+        response["ETag"] = stored.tag
     if said.location:
         response["Location"] = said.location.format(id=cast(dict[str, object], read_json(stored.text.encode()))["id"])
     return response
 
 
 def _documented(said: Operation) -> dict[str, object]:
-    extra: dict[str, object] = {"responses": {said.status: {"content": {JSON: {"example": said.example}}}}}
+    answer: dict[str, object] = {"content": {JSON: {"example": said.example}}}
+    if said.shows:
+        answer["headers"] = {"ETag": _ETAG}
+    extra: dict[str, object] = {"responses": {said.status: answer}}
     if said.body_example is not None:
         extra["requestBody"] = {"content": {said.media_type: {"example": said.body_example}}}
     if said.role is not None:
         extra["security"] = [{"key": []}, {"session": []}]
         extra["x-role"] = said.role.value
-    if said.creates:
-        extra["parameters"] = [_IDEMPOTENCY_KEY]
+    headers = [_IDEMPOTENCY_KEY] * said.creates + [_IF_MATCH] * said.takes_if_match
+    if headers:
+        extra["parameters"] = headers
     return extra
 
 
@@ -175,4 +219,16 @@ _IDEMPOTENCY_KEY = {
     "description": "The same key with the same body gives the first answer again, for 24 hours, and creates nothing.",
     "schema": {"type": "string", "pattern": f"^{idempotency.KEY_PATTERN}$"},
     "example": "0192f0c1-7b7e-7c3a-9d55-2f6d1c0a8e11",
+}
+_IF_MATCH = {
+    "in": "header",
+    "name": conditions.HEADER,
+    "required": False,
+    "description": "The ETag that you read, or several, or *. Somebody changed the object since: 412, and who it was.",
+    "schema": {"type": "string", "pattern": f"^{conditions.PATTERN}$"},
+    "example": '"5f2b1c0e9d8a47360b1c2d3e4f5a6b7c"',
+}
+_ETAG = {
+    "description": "The version of the object, for If-Match. It changes with whatever people or Telegram change in it.",
+    "schema": {"type": "string"},
 }

@@ -72,6 +72,7 @@ class NewCohort(Body):
 class CohortShape(Shape):
     """A named set of patients."""
 
+    kind_of_object = "cohort"
     id: uuid.UUID
     name: str
     size: int
@@ -87,6 +88,7 @@ class CohortList(Shape):
 class PatientShape(Shape):
     """Whom we write to."""
 
+    kind_of_object = "patient"
     id: uuid.UUID
     external_id: str
     name: str

@@ -1,9 +1,9 @@
 """Patients: the directory, import, enrolment, conversation. What is done stands in patients/ and listener/."""
 
+from collections.abc import Callable
 from typing import BinaryIO, cast
 from uuid import UUID
 
-from django.db import transaction
 from django.http import HttpRequest
 from ninja import File, Query, Router
 from ninja.files import UploadedFile
@@ -117,24 +117,29 @@ def read_patient(request: HttpRequest, id: UUID) -> PatientShape:
         media_type=JSON,
     ),
 )
-def change_patient(request: HttpRequest, id: UUID, body: PatientChanges) -> ChangedPatient:
+def change_patient(request: HttpRequest, id: UUID, body: PatientChanges) -> Callable[[], ChangedPatient]:
     """Change a patient, or put the patient on pause; a new Telegram ID sets consent `given` back to `unknown`."""
     caller, now = caller_of(request), database_now()
     values = body.given()
     pause: dict[str, object] = {name: values.pop(name) for name in ("paused_until", "paused_reason") if name in values}
-    with transaction.atomic():
-        patient = queries.patient(caller.clinic, id)
-        if values or not pause:
-            patient = directory.change(caller, patient, values, now=now)
-        if pause:
-            patient = pausing.change(caller, patient, pause, now=now)
-    moves = marks.work_off_of(caller.clinic, patient.id, now=now)
-    return ChangedPatient(
-        **dict(shape_of(patient, caller.clinic)),
-        messages=moves.messages if moves else 0,
-        complete=moves is not None,
-        warnings=warning_shapes(of_days(moves.days) if moves else ()),
-    )
+    patient = queries.patient(caller.clinic, id)
+    if values or not pause:
+        patient = directory.change(caller, patient, values, now=now)
+    if pause:
+        patient = pausing.change(caller, patient, pause, now=now)
+    shape = dict(shape_of(patient, caller.clinic))
+
+    def answer() -> ChangedPatient:
+        # Once the patient's row is free again: the Planner locks schedules first, then patients.
+        moves = marks.work_off_of(caller.clinic, id, now=now)
+        return ChangedPatient(
+            **shape,
+            messages=moves.messages if moves else 0,
+            complete=moves is not None,
+            warnings=warning_shapes(of_days(moves.days) if moves else ()),
+        )
+
+    return answer
 
 
 @operation(

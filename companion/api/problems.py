@@ -6,7 +6,8 @@ What went wrong unexpectedly is logged by its type and place only: an exception'
 import http
 import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated
 
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
@@ -17,9 +18,10 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from pydantic import Field
 
 from companion.api.validation import problems_of
-from companion.api.values import Shape
+from companion.api.values import Instant, Shape, write_instant
 from companion.clinics.access import NotAllowed
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
+from companion.clinics.versions import Stale
 from companion.service.away import AGAIN_SECONDS, is_away
 from companion.service.mishap import kind_and_place
 
@@ -59,14 +61,32 @@ class ProblemShape(Shape):
     errors: list[FieldProblem]
 
 
-def problem(status: int, detail: str = "", errors: Iterable[Problem] = ()) -> HttpResponse:
-    """The answer for an error; without a detail, the sentence of its status."""
-    body = {
+class ChangerShape(Shape):
+    """Who changed it."""
+
+    kind: str
+    name: str
+
+
+class StaleShape(ProblemShape):
+    """The object was changed since the caller read it (412): who changed it last, and when, as far as is known."""
+
+    changed_by: ChangerShape | None
+    changed_at: Instant | None
+    change: Annotated[str | None, Field(description="What was done, like schedule paused.")]
+
+
+def problem(
+    status: int, detail: str = "", errors: Iterable[Problem] = (), more: Mapping[str, object] | None = None
+) -> HttpResponse:
+    """The answer for an error; without a detail, the sentence of its status. `more` are members of its own."""
+    body: dict[str, object] = {
         "type": "about:blank",
         "title": _title(status),
         "status": status,
         "detail": detail or _DETAILS.get(status, _title(status) + "."),
         "errors": [{"field": _sendable(wrong.field), "message": _sendable(wrong.message)} for wrong in errors],
+        **(more or {}),
     }
     response = HttpResponse(json.dumps(body), status=status, content_type=MEDIA_TYPE)
     response["Cache-Control"] = "no-store"
@@ -80,6 +100,16 @@ def refused(problems: Sequence[Problem]) -> HttpResponse:
     unique = list(dict.fromkeys(problems))
     detail = "A value is wrong." if len(unique) == 1 else f"{len(unique)} values are wrong."
     return problem(422, detail, unique[:_MOST_ERRORS])
+
+
+def _stale(error: Stale) -> HttpResponse:
+    last = error.last
+    more = {
+        "changed_by": {"kind": last.kind, "name": last.name} if last else None,
+        "changed_at": write_instant(last.at) if last else None,
+        "change": last.action if last else None,
+    }
+    return problem(412, str(error), more=more)
 
 
 def problem_pages(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
@@ -129,6 +159,8 @@ def answer_to(error: object) -> HttpResponse:
             return problem(404)
         case Conflict():
             return problem(409, str(error))
+        case Stale():
+            return _stale(error)
         case RequestDataTooBig():
             return problem(413)
         case SuspiciousOperation() | BadRequest() | MultiPartParserError() | UnreadablePostError():

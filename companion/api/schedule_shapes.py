@@ -141,6 +141,7 @@ class PreviewParameters(Parameters):
 class ScheduleShape(Shape):
     """What is to be sent, to whom, when."""
 
+    kind_of_object = "schedule"
     id: uuid.UUID
     state: StateName
     text: str

@@ -56,6 +56,7 @@ class NewSource(Body):
 class RunShape(Shape):
     """The report of one sync."""
 
+    kind_of_object = "sync run"
     id: uuid.UUID
     kind: Kind
     state: Literal["running", "done", "source_down", "ended"]
@@ -101,6 +102,7 @@ class RunList(Shape):
 class SourceShape(Shape):
     """Where patients come from."""
 
+    kind_of_object = "patient source"
     id: uuid.UUID
     kind: Kind
     place: str
@@ -124,6 +126,12 @@ def list_sources(request: HttpRequest) -> SourceList:
     """Where the clinic's patients come from."""
     row = keeping.of_clinic(caller_of(request).clinic)
     return SourceList(items=[_source(row)] if row else [], next=None)
+
+
+@operation(router, Operation("GET", _ONE, Role.VIEWER, SourceShape, examples.PATIENT_SOURCE))
+def read_source(request: HttpRequest, id: UUID) -> SourceShape:
+    """One source."""
+    return _source(keeping.named(caller_of(request).clinic, id))
 
 
 @operation(

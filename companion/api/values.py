@@ -6,7 +6,7 @@ They check shapes only. What a value means is checked in the rooms below, once f
 import datetime as dt
 import re
 import uuid
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from ninja import Body as InBody
 from pydantic import (
@@ -40,8 +40,9 @@ class Body(BaseModel):
 
 
 class Shape(BaseModel):
-    """A shape that programs read."""
+    """A shape that programs read. `kind_of_object`: which kind of object it shows (versions.py); empty: no object."""
 
+    kind_of_object: ClassVar[str] = ""
     model_config = ConfigDict(populate_by_name=True)
 
 

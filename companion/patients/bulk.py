@@ -11,7 +11,7 @@ from typing import Final
 
 from django.db import IntegrityError, transaction
 
-from companion.clinics import marks
+from companion.clinics import audit, marks
 from companion.clinics.access import Caller
 from companion.clinics.models import MarkKind
 from companion.clinics.refusals import Problem, Refused
@@ -268,6 +268,8 @@ def _write(caller: Caller, planned: Sequence[_Planned], *, now: dt.datetime) -> 
         update_fields=directory.COLUMNS,
     )
     ConsentChange.objects.bulk_create([change for plan in planned for change in plan.history])
+    known = [plan.patient.id for plan in planned if not plan.added]
+    audit.record_many(caller, "patient changed by an import", "patient", known, now=now)
     _place(caller, {plan.patient.id: plan.cohorts for plan in planned if plan.cohorts is not None}, now=now)
     if marked := [plan.patient.id for plan in planned if plan.marked]:
         marks.leave_many(clinic, MarkKind.PATIENT, marked, now=now)

@@ -125,9 +125,11 @@ def change(caller: Caller, patient: Patient, values: Mapping[str, object], *, no
         changes = put(current, read, source=source_of(caller), now=now)
         current.save(update_fields=COLUMNS)
         ConsentChange.objects.bulk_create(changes)
-        if held != set(read.cohorts):
+        if moved := held ^ set(read.cohorts):
             place(current, cohorts_named(caller, read.cohorts, now=now))
-        if zone != current.timezone or held != set(read.cohorts):
+            touched = Cohort.objects.filter(clinic=caller.clinic, name__in=moved).values_list("id", flat=True)
+            audit.record_many(caller, "a patient's cohorts changed", "cohort", touched, now=now)
+        if zone != current.timezone or moved:
             marks.leave(caller.clinic, MarkKind.PATIENT, current.id, now=now)
             ring()
         audit.record(caller, "patient changed", "patient", current.id, now=now)

@@ -23,7 +23,7 @@ def add_to_cohort(caller: Caller, cohort: Cohort, patients: Sequence[Patient], *
     """How many were not in it before. Raises NotAllowed for a viewer."""
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
-        wanted = {patient.id for patient in patients}
+        wanted = {patient.id for patient in _in_turn(caller, patients)}
         held = set(cohort.places.filter(patient__in=wanted).values_list("patient_id", flat=True))
         moved = wanted - held
         CohortMember.objects.bulk_create(
@@ -39,7 +39,7 @@ def remove_from_cohort(caller: Caller, cohort: Cohort, patients: Sequence[Patien
     """How many were in it before. Raises NotAllowed for a viewer."""
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
-        places = cohort.places.filter(patient__in=patients)
+        places = cohort.places.filter(patient__in=_in_turn(caller, patients))
         moved = set(places.values_list("patient_id", flat=True))
         places.delete()
         _note(caller, cohort, "patients taken out of cohort", [one for one in patients if one.id in moved], now)
@@ -67,8 +67,19 @@ def pause(
     return left
 
 
+def _in_turn(caller: Caller, patients: Sequence[Patient]) -> list[Patient]:
+    """The same patients, locked, so that whoever changes one's cohorts on the patient's own form comes before or after.
+
+    In the order of their ids, as every door locks several.
+    """
+    ids = [patient.pk for patient in patients]
+    rows = Patient.objects.select_for_update(no_key=True).filter(clinic=caller.clinic, pk__in=ids)
+    return list(rows.order_by("id"))
+
+
 def _note(caller: Caller, cohort: Cohort, action: str, moved: Sequence[Patient], now: dt.datetime) -> None:
     if moved:
         audit.record(caller, action, "cohort", cohort.id, now=now)
+        audit.record_many(caller, "cohorts changed", "patient", [patient.id for patient in moved], now=now)
         marks.leave_many(caller.clinic, MarkKind.PATIENT, [patient.id for patient in moved], now=now)
         ring()

@@ -55,11 +55,13 @@ class Program:
         raw: bytes | None = None,
         media_type: str = "application/json",
         key: str | None = None,
+        if_match: str | None = None,
     ) -> Answer:
         """`key` is the Idempotency-Key."""
         content = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         headers |= {} if key is None else {"Idempotency-Key": key}
+        headers |= {} if if_match is None else {"If-Match": if_match}
         whole = path if path.startswith(("/api", "/metrics")) else f"{ROOT}{path}"
         response = Client(headers=headers).generic(method, whole, content, content_type=media_type)
         return Answer(response.status_code, dict(response.items()), response.content.decode())
@@ -76,11 +78,11 @@ class Program:
             pages.append(page["items"])
         return pages
 
-    def post(self, path: str, body: Json = None, *, key: str | None = None) -> Answer:
-        return self.call("POST", path, body, key=key)
+    def post(self, path: str, body: Json = None, *, key: str | None = None, if_match: str | None = None) -> Answer:
+        return self.call("POST", path, body, key=key, if_match=if_match)
 
-    def patch(self, path: str, body: Json = None) -> Answer:
-        return self.call("PATCH", path, body)
+    def patch(self, path: str, body: Json = None, *, if_match: str | None = None) -> Answer:
+        return self.call("PATCH", path, body, if_match=if_match)
 
 
 def a_program(clinic: Clinic, role: Role = Role.PROVIDER) -> Program:

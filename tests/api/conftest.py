@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from companion.clinics.models import Clinic, Role
-from tests.api.calls import Program, a_program
-from tests.builders import a_clinic
+from tests.api.calls import Program, a_daily_schedule, a_program
+from tests.builders import a_clinic, a_patient
 
 
 @pytest.fixture
@@ -31,3 +31,9 @@ def api(clinic: Clinic) -> Program:
 def program(clinic: Clinic) -> Callable[[Role], Program]:
     """A program with a key of another role."""
     return lambda role: a_program(clinic, role)
+
+
+@pytest.fixture
+def schedule(clinic: Clinic, api: Program) -> str:
+    """The address of a daily series."""
+    return f"/schedules/{api.post('/schedules', a_daily_schedule(a_patient(clinic))).json['id']}"

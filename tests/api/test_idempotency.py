@@ -1,11 +1,8 @@
 """A creating POST sent twice with one Idempotency-Key creates once, whatever happens in between."""
 
 import datetime as dt
-import threading
-from collections.abc import Callable
 
 import pytest
-from django.db import connection
 
 from companion.api import idempotency
 from companion.api.idempotency import StoredAnswer, once
@@ -14,6 +11,7 @@ from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
 from tests.api.calls import Program, a_program
+from tests.api.moments import at_one_moment
 from tests.builders import a_bot, a_caller, a_patient
 
 SECOND = dt.timedelta(seconds=1)
@@ -164,22 +162,3 @@ def a_claim(caller: Caller, *, created_at: dt.datetime) -> IdempotentCall:
     return IdempotentCall.objects.create(
         clinic=caller.clinic, owner_id=caller.id, key="k", request_hash=digest(), created_at=created_at
     )
-
-
-def at_one_moment(times: int, call: Callable[[], int]) -> list[int]:
-    together, results = threading.Barrier(times), list[int]()
-
-    def run() -> None:
-        together.wait()
-        try:
-            results.append(call())
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run) for _ in range(times)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(results) == times
-    return results

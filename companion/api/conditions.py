@@ -1,0 +1,84 @@
+"""`If-Match` (RFC 9110, section 13.1.1): the one place that compares what a caller read with what there is.
+
+A change is compared and made in one transaction, under the object's lock, so that nothing can come between the two.
+"""
+
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from django.db import transaction
+from django.db.models import Model
+from django.http import HttpRequest
+from ninja.errors import HttpError
+
+from companion.api.versions import Kind
+from companion.clinics.models import Clinic
+from companion.clinics.versions import Stale
+
+HEADER: Final = "If-Match"
+_TAG: Final = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
+PATTERN: Final = rf"(\*|({_TAG})([ \t]*,[ \t]*{_TAG})*)"
+"""What the description promises to take. Empty places in the list are taken as well, as the RFC asks."""
+_LIST: Final = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*[ \t,]*")
+_ONE: Final = re.compile(_TAG)
+_Row = TypeVar("_Row", bound=Model)
+_Other = TypeVar("_Other", bound=Model)
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged(Generic[Answer]):
+    """An answer with the ETag of the object that it shows; empty where it shows none."""
+
+    answer: Answer
+    tag: str
+
+
+def wanted_of(request: HttpRequest) -> frozenset[str] | None:
+    """The tags that the caller accepts; None where any will do. Raises HttpError 400 for what is no list of tags.
+
+    A weak tag (`W/"…"`) is kept as it is: it equals none of ours, which are strong.
+    """
+    header = request.headers.get(HEADER)
+    if header is None or header.strip(" \t") == "*":
+        return None
+    if not _LIST.fullmatch(header):
+        raise HttpError(400, f'{HEADER} takes * or entity tags in quotes, with commas between them, like "33a64df5".')
+    return frozenset(_ONE.findall(header))
+
+
+def read(kind: Kind[_Row] | None, clinic: Clinic, id: uuid.UUID | None, view: Callable[[], Answer]) -> Tagged[Answer]:
+    """What `view` shows of the object, with its tag."""
+    # The tag comes first: had somebody changed the object in between, it is too old and is refused, not too new.
+    tag = _tag(kind, clinic, id)
+    return Tagged(view(), tag)
+
+
+def change(
+    wanted: frozenset[str] | None,
+    at: Kind[_Row] | None,
+    shown: Kind[_Other] | None,
+    clinic: Clinic,
+    id: uuid.UUID | None,
+    view: Callable[[], Answer],
+) -> Tagged[Answer]:
+    """What `view` makes of the object (`at`), only while it is as the caller read it, with the tag of what it shows.
+
+    `wanted` are the tags that the caller accepts, None for any. Raises Stale. An object that isn't there is left to
+    `view`, which says so.
+    """
+    with transaction.atomic():
+        row = at.find(clinic, id, lock=True) if at else None
+        if at and row and wanted is not None and at.tag(row) not in wanted:
+            raise Stale(at.name, at.last_change(clinic, row))
+        answer = view()
+        # Of what was made just now, the answer alone knows the id.
+        return Tagged(answer, _tag(shown, clinic, getattr(answer, "id", id)))
+
+
+def _tag(kind: Kind[_Row] | None, clinic: Clinic, id: uuid.UUID | None) -> str:
+    row = kind.find(clinic, id) if kind else None
+    return kind.tag(row) if kind and row else ""

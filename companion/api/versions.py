@@ -1,0 +1,156 @@
+"""The kinds of objects that have an ETag: what belongs to each one's version, and who changed it last.
+
+The tag covers what people and Telegram set. It leaves out what is worked out for the moment of the answer (a schedule's
+`next`, a message's `on_its_way`), so that a program's tag lasts until somebody changes something.
+"""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from django.db.models import Model, QuerySet
+
+from companion.clinics import versions
+from companion.clinics.models import Clinic
+from companion.clinics.versions import Change, columns_of
+from companion.listener.conversation import answers_of
+from companion.listener.models import Conversation
+from companion.patients.models import Cohort, ConsentChange, EnrolmentNote, Patient, PatientSource, SyncRun
+from companion.patients.queries import cohorts
+from companion.schedules.models import Message, Schedule, Status
+
+_Row = TypeVar("_Row", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[_Row]):
+    """A kind of object. `rows` are the clinic's own; `facts` is all that its tag changes with."""
+
+    name: str
+    rows: Callable[[Clinic], QuerySet[_Row]]
+    facts: Callable[[_Row], object]
+    subjects: Callable[[_Row], list[uuid.UUID]] = lambda row: [row.pk]
+    actions: tuple[str, ...] = ()
+    """Which acts in the audit trail change it; empty: all that name one of its subjects."""
+    by_itself: Callable[[_Row], list[Change]] = lambda _: []
+    """Changes that no audit trail tells of: a patient's word, what came of sending."""
+
+    def find(self, clinic: Clinic, id: uuid.UUID | None, *, lock: bool = False) -> _Row | None:
+        """The clinic's object of this id (None: the clinic's only one); None where there is none."""
+        rows = self.rows(clinic)
+        wanted = rows.filter(pk=id) if id else rows
+        return versions.hold(wanted) if lock else wanted.first()
+
+    def tag(self, row: _Row) -> str:
+        """The object's ETag as it stands."""
+        return versions.tag_of(self.name, [str(row.pk), self.facts(row)])
+
+    def last_change(self, clinic: Clinic, row: _Row) -> Change | None:
+        """Who changed it last, as far as it was written down."""
+        found = [*versions.changes(clinic, self.subjects(row), actions=self.actions), *self.by_itself(row)]
+        return max(found, key=lambda one: one.at, default=None)
+
+
+def _schedule(row: Schedule) -> object:
+    return (
+        columns_of(row, without=("planned_until", "next_plan_at")),
+        sorted(str(patient) for patient in row.recipient_rows.values_list("patient_id", flat=True)),
+        row.versions.order_by("-number").values_list("id", flat=True).first(),
+    )
+
+
+_OF_THE_DISPATCHER: Final = ("ready_at", "lease_until", "open_attempt_id", "tries", "resends")
+
+
+def _message(row: Message) -> object:
+    return columns_of(row, without=_OF_THE_DISPATCHER), answers_of([row]).get(row.pk)
+
+
+def _ended(row: Message) -> list[Change]:
+    if row.ended_at is None:
+        return []
+    return [Change("service", "dispatcher", row.ended_at, f"message {Status(row.status).value}")]
+
+
+def _patient(row: Patient) -> object:
+    names = sorted(row.cohorts.values_list("name", flat=True))
+    return columns_of(row, without=("search", "verified", "verified_id")), names
+
+
+def _consent_said(row: Patient) -> list[Change]:
+    newest = ConsentChange.objects.filter(patient=row).order_by("-at", "-id").first()
+    if newest is None:
+        return []
+    kind, _, _ = newest.source.partition(":")
+    return [Change(kind, newest.source, newest.at, f"consent {newest.consent}")]
+
+
+def _cohort(row: Cohort) -> object:
+    places = row.places.order_by("id").values_list("patient_id", flat=True)
+    # `size` is the query's own column, of which the model's type knows nothing.
+    return columns_of(row), vars(row)["size"], [str(patient) for patient in places]
+
+
+def _written(row: Conversation) -> list[Change]:
+    last = row.last_reply
+    return [Change("patient", "patient", last.at, "reply")] if last else []
+
+
+def _clinics(clinic: Clinic) -> QuerySet[Clinic]:
+    return Clinic.objects.filter(pk=clinic.pk)
+
+
+SCHEDULE: Final = Kind("schedule", lambda clinic: Schedule.objects.filter(clinic=clinic), _schedule)
+MESSAGE: Final = Kind(
+    "message",
+    lambda clinic: Message.objects.filter(clinic=clinic),
+    _message,
+    subjects=lambda row: [row.pk, *([row.schedule_id] if row.schedule_id else [])],
+    by_itself=_ended,
+)
+PATIENT: Final = Kind(
+    "patient", lambda clinic: Patient.objects.filter(clinic=clinic), _patient, by_itself=_consent_said
+)
+COHORT: Final = Kind("cohort", cohorts, _cohort)
+CONVERSATION: Final = Kind(
+    "conversation", lambda clinic: Conversation.objects.filter(clinic=clinic), columns_of, by_itself=_written
+)
+NOTE: Final = Kind("enrolment note", lambda clinic: EnrolmentNote.objects.filter(clinic=clinic), columns_of)
+SOURCE: Final = Kind(
+    "patient source",
+    lambda clinic: PatientSource.objects.filter(clinic=clinic),
+    lambda row: columns_of(row, without=("reached", "whole_at", "next_at", "running_until")),
+)
+RUN: Final = Kind("sync run", lambda clinic: SyncRun.objects.filter(clinic=clinic), columns_of)
+URGENT_HELP: Final = Kind(
+    "list of words",
+    _clinics,
+    lambda row: (row.urgent_words, row.urgent_phone),
+    actions=("words for urgent help changed",),
+)
+
+_BY_ADDRESS: Final[dict[str, Kind[Any]]] = {  # Any: each is of another model
+    "/schedules/{id}": SCHEDULE,
+    "/messages/{id}": MESSAGE,
+    "/mcp/unknown/{id}": MESSAGE,
+    "/patients/{id}": PATIENT,
+    "/cohorts/{id}": COHORT,
+    "/inbox/{id}": CONVERSATION,
+    "/enrolment-notes/{id}": NOTE,
+    "/patient-sources/{id}": SOURCE,
+    "/sync-runs/{id}": RUN,
+    "/urgent-help": URGENT_HELP,
+}
+_BY_NAME: Final = {kind.name: kind for kind in _BY_ADDRESS.values()}
+
+
+def kind_at(path: str) -> Kind[Any] | None:  # Any: as above
+    """The kind of the object at this address, or of which it is a part or an act; None where there is none."""
+    found = (kind for address, kind in _BY_ADDRESS.items() if f"{path}/".startswith(f"{address}/"))
+    return next(found, None)
+
+
+def kind_called(name: str) -> Kind[Any] | None:  # Any: as above
+    """The kind of this name; None for a shape that is no object."""
+    return _BY_NAME.get(name)

@@ -1,0 +1,75 @@
+"""An object's version: a tag that changes with the object, a lock under which to compare it, and who changed it last.
+
+What belongs to each kind of object is said above this room (api/versions.py for programs, web/conflicts.py for forms).
+"""
+
+import datetime as dt
+import json
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.db.models import Model, QuerySet
+from django.utils.crypto import salted_hmac
+
+from companion.clinics.models import AuditEntry, Clinic
+
+_Row = TypeVar("_Row", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Who changed an object, when, and by which act ("schedule paused")."""
+
+    kind: str
+    name: str
+    at: dt.datetime
+    action: str
+
+
+class Stale(Exception):
+    """Somebody changed the object since the caller read it (HTTP 412). Nothing was stored."""
+
+    def __init__(self, what: str, last: Change | None) -> None:
+        self.last = last
+        whom = f"{last.name} changed it last, at {last.at:%Y-%m-%d %H:%M} UTC ({last.action})" if last else ""
+        super().__init__(f"This {what} was changed since you read it. {whom}{'. ' if whom else ''}Read it again first.")
+
+
+def tag_of(kind: str, facts: object) -> str:
+    """A strong entity tag of these facts. It is keyed, so that nobody can guess a text from its tag."""
+    written = json.dumps(facts, sort_keys=True, default=str)
+    return f'"{salted_hmac(f"companion.versions.{kind}", written, algorithm="sha256").hexdigest()[:32]}"'
+
+
+def columns_of(row: Model, *, without: Collection[str] = ()) -> dict[str, object]:
+    """The row's columns, less those that no person sees or changes."""
+    fields = row._meta.concrete_fields
+    return {field.attname: field.value_from_object(row) for field in fields if field.attname not in without}
+
+
+def hold(rows: QuerySet[_Row]) -> _Row | None:
+    """The first of these rows, locked until the transaction ends; None where there is none.
+
+    The lock makes changes take turns. It lets others refer to the row: the Planner goes on making Messages.
+    """
+    return rows.select_for_update(of=("self",), no_key=True).first()
+
+
+def changes(
+    clinic: Clinic,
+    subjects: Collection[uuid.UUID],
+    *,
+    actions: Collection[str] = (),
+    since: dt.datetime | None = None,
+    most: int = 1,
+) -> list[Change]:
+    """The newest changes of these rows in the audit trail, the newest first; only these `actions`, where there are any
+    named, and only what came at `since` or later."""
+    found = AuditEntry.objects.filter(clinic=clinic, subject_id__in=subjects)
+    if actions:
+        found = found.filter(action__in=actions)
+    if since:
+        found = found.filter(at__gte=since)
+    return [Change(one.actor_kind, one.actor_name, one.at, one.action) for one in found.order_by("-at", "-id")[:most]]
