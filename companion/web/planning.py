@@ -31,7 +31,7 @@ from companion.web.access import PageRequest, as_uuid, page
 from companion.web.planning_rule import MONTH_END, NTH, NTH_DAYS, REPEATS, WEEKDAYS
 from companion.web.planning_typed import Typed
 from companion.web.templatetags.words import plural
-from companion.web.upcoming import counted, upcoming
+from companion.web.upcoming import counted, together, upcoming
 
 MATCHES = 8
 """How many patients the picker shows for what was typed."""
@@ -220,7 +220,8 @@ def _preview(clinic: Clinic, typed: Typed, schedule: Schedule | None, now: dt.da
         return {"missing": [problem.message for problem in no.problems]}
     except Conflict as no:
         return {"missing": [str(no)]}
-    return {"preview": found, "buttons": draft.buttons}
+    lines = {"goes": together(found.occurrences), "gone": together(found.instead_of)}
+    return {"preview": found, "buttons": draft.buttons} | lines
 
 
 def _missing(typed: Typed) -> list[str]:

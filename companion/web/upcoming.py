@@ -1,6 +1,7 @@
 """The coming Occurrences of a Schedule, for people to choose from: to skip one, to change from one on."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from companion.planning import drafts
@@ -8,8 +9,18 @@ from companion.planning.changing import given_before
 from companion.planning.occurrences import Coming, next_few, times_of
 from companion.schedules.models import Schedule
 from companion.times import walls
+from companion.times.walls import Moved
 
 SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A wall time at which an Occurrence goes out in some zones; `moved` as for one of them."""
+
+    local: dt.datetime
+    moved: Moved | None
+    zones: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +36,15 @@ def upcoming(schedule: Schedule, *, now: dt.datetime, count: int = SHOWN) -> lis
     clinic, draft = schedule.clinic, drafts.of(schedule)
     zone = clinic.timezone if draft.timezone == drafts.PATIENT_ZONE else draft.timezone
     return next_few(draft, zone, times_of(clinic), after=now, count=count)
+
+
+def together(comings: Sequence[Coming]) -> list[Shared]:
+    """Occurrences at the same wall time as one line, in the order of these wall times."""
+    lines: dict[tuple[dt.datetime, str], Shared] = {}
+    for one in sorted(comings, key=lambda one: (one.local.replace(tzinfo=None), one.due_at)):
+        key = one.local.replace(tzinfo=None), one.moved or ""
+        lines.setdefault(key, Shared(one.local, one.moved, [])).zones.append(one.timezone)
+    return list(lines.values())
 
 
 def counted(schedule: Schedule, from_occurrence: str, *, now: dt.datetime) -> Counted | None:

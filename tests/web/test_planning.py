@@ -338,3 +338,17 @@ def test_an_edited_series_keeps_its_skipped_occurrences() -> None:
     assert draft.text == "Another text."
     assert draft.recurrence is not None
     assert [one.isoformat()[:16] for one in draft.recurrence.except_] == [second]
+
+
+def test_the_preview_says_a_wall_time_once_for_all_zones_that_share_it() -> None:
+    clinic = a_clinic()
+    people = [
+        a_patient(clinic, timezone=zone) for zone in ("Europe/Lisbon", "Africa/Cairo", "Asia/Tokyo", "Asia/Dubai")
+    ]
+
+    answer = signed_in(clinic).post(
+        "/scheduled-messages/new", typed(*people, zone="patient", repeat="daily", do="preview")
+    )
+
+    assert [len(line.zones) for line in answer.context["goes"]][:4] == [4, 4, 4, 4]
+    assert "Cairo, Dubai and 2 more" in words(answer)

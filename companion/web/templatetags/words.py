@@ -1,7 +1,7 @@
 """Times, counts and statuses in the words of the pages. It formats; it decides nothing."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from django import template
@@ -138,6 +138,15 @@ def theirs(message: Message) -> str:
 def town(zone: str) -> str:
     """ "Lisbon" of "Europe/Lisbon"."""
     return zone.rpartition("/")[2].replace("_", " ")
+
+
+@register.filter
+def towns(zones: Sequence[str]) -> str:
+    """ "Lisbon", "Lisbon and Cairo", or "Lisbon, Cairo and 5 more"."""
+    named = list(dict.fromkeys(town(zone) for zone in zones))
+    if len(named) <= 3:
+        return " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
+    return f"{', '.join(named[:2])} and {len(named) - 2} more"
 
 
 @register.simple_tag
