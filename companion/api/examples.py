@@ -223,7 +223,7 @@ SCHEDULE: Final[JsonObject] = {
     "review_on": None,
     "summary": (
         "Every day at 09:00, patient's local time, until 1 March 2027, "
-        "instead of on weekends or the clinic's closed days on the next working day"
+        "on the next working day instead of weekends or the clinic's closed days"
     ),
     "next": ["2026-12-01T09:00:00Z", "2026-12-02T09:00:00Z"],
     "created_by": _AUTHOR,

@@ -92,7 +92,10 @@ class _ScheduleFields(Body):
     ] = None
     when_avoided: Annotated[
         Literal["skip", "next", "previous"] | None,
-        Field(description="Left out on a day to avoid, or moved to the next or the previous working day."),
+        Field(
+            description="Left out on a day to avoid, or moved to the next or the previous working day, "
+            "which is neither a weekend, nor a public holiday, nor a closed day."
+        ),
     ] = None
     review_on: Annotated[Day | None, Field(description="When a person looks at a series without an end again.")] = None
 

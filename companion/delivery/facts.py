@@ -66,6 +66,8 @@ class Facts(Discreet, frozen=True, gc=False, forbid_unknown_fields=True):
     avoid_holidays: Flag
     avoid_closed_days: Flag
     when_avoided: str
+    day: dt.date | None
+    """The day that names its Occurrence, before anything moved it; None: it has none."""
     marked: Flag
     newer_is_due: Flag
     chat_last_at: dt.datetime | None

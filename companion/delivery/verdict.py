@@ -15,7 +15,7 @@ from companion.schedules.models import IfUnknown, Lane, Quiet, State, Status
 from companion.schedules.reasons import Reason
 from companion.times import walls
 from companion.times.quiet import QuietHours, quiet_until
-from companion.times.workdays import Avoid, Calendar, WhenAvoided, working_day
+from companion.times.workdays import Avoid, Calendar, WhenAvoided, kept_off, working_day
 
 MARKED_WAIT = dt.timedelta(milliseconds=250)
 """How long a Message waits for the Planner to work off a Mark on it before it is looked at again."""
@@ -153,7 +153,8 @@ def _after_quiet_hours(facts: Facts, now: dt.datetime, calendar: CalendarOf) -> 
     if end is None:
         return None
     if facts.avoid and not facts.by_hand:
-        end = on_a_working_day(end, facts.timezone, facts.avoid, WhenAvoided(facts.when_avoided), calendar())
+        avoid = kept_off(facts.day, facts.avoid, calendar()) if facts.day else facts.avoid
+        end = on_a_working_day(end, facts.timezone, avoid, WhenAvoided(facts.when_avoided), calendar())
     return Wait(end, restart=True) if end else End(Reason.TOO_LATE)
 
 

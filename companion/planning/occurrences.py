@@ -6,6 +6,7 @@ Pure but for its arguments: it knows neither patients nor a clock.
 import datetime as dt
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from itertools import islice
 
 from companion.clinics.clinics import calendar_of
@@ -15,7 +16,7 @@ from companion.schedules.models import Quiet
 from companion.times import recurrence, walls
 from companion.times.quiet import QuietHours, quiet_until
 from companion.times.walls import Moved
-from companion.times.workdays import FARTHEST, Calendar, WhenAvoided, is_avoided, working_day
+from companion.times.workdays import FARTHEST, Avoid, Calendar, WhenAvoided, is_avoided, kept_off, working_day
 
 # Daylight saving, a zone's skipped day and quiet hours together move an Occurrence by less than this, and later only.
 _FARTHEST_MOVE = dt.timedelta(days=2, hours=4)
@@ -55,19 +56,35 @@ class Coming:
 def coming(
     draft: Draft, zone: str, times: ClinicTimes, *, after: dt.datetime, until: dt.datetime | None = None
 ) -> Iterator[Coming]:
-    """The Occurrences due later than `after` and not later than `until`, about in the order of their due instants.
+    """The Occurrences due later than `after` and not later than `until`, in the order of their due instants.
 
-    Which these are depends on the Occurrence alone: windows that meet give each one once.
+    Each depends on its own wall time alone: windows that meet give each Occurrence once.
     """
+    # A moved Occurrence may be due later, or sooner, than those that follow it in the rule: it waits here for them.
+    found: list[tuple[dt.datetime, str, Coming]] = []
+    sooner = _reach(draft)[1] + _FARTHEST_MOVE
+    for wall, one in _in_window(draft, zone, times, after, until):
+        while found and found[0][0] < walls.place(wall, zone).at - sooner:
+            yield heappop(found)[2]
+        if one:
+            heappush(found, (one.due_at, one.occurrence, one))
+    while found:
+        yield heappop(found)[2]
+
+
+def _in_window(
+    draft: Draft, zone: str, times: ClinicTimes, after: dt.datetime, until: dt.datetime | None
+) -> Iterator[tuple[dt.datetime, Coming | None]]:
+    """The rule's wall times around this window, each with its Occurrence where that is due in the window."""
     later, sooner = _reach(draft)
     begin = _wall(after - _FARTHEST_MOVE - later, zone)
     end = _wall(until + dt.timedelta(hours=2) + sooner, zone) if until else None
     for wall in recurrence.occurrences(draft.starts_at, draft.recurrence, after=begin):
         if end and wall > end:
             return
-        found = placed(draft, wall, zone, times)
-        if found and found.due_at > after and (until is None or found.due_at <= until):
-            yield found
+        one = placed(draft, wall, zone, times)
+        inside = one and one.due_at > after and (until is None or one.due_at <= until)
+        yield wall, one if inside else None
 
 
 def gives(draft: Draft, occurrence: str) -> bool:
@@ -87,11 +104,8 @@ def next_few(
     without: Collection[str] = (),
 ) -> list[Coming]:
     """The next `count` Occurrences in the order of their due instants; `without` those of these names."""
-    # One day's more than asked for: a moved Occurrence may come out before its forerunner.
-    a_day = len(draft.recurrence.times) if draft.recurrence and draft.avoid else 1
     wanted = (one for one in coming(draft, zone, times, after=after) if one.occurrence not in without)
-    few = list(islice(wanted, count + max(a_day, 1)))
-    return sorted(few, key=lambda one: one.due_at)[:count]
+    return list(islice(wanted, count))
 
 
 def _reach(draft: Draft) -> tuple[dt.timedelta, dt.timedelta]:
@@ -114,27 +128,30 @@ def placed(draft: Draft, wall: dt.datetime, zone: str, times: ClinicTimes) -> Co
     if on != wall:
         moved = Moved.WORKING_DAY
     if draft.quiet_hours == Quiet.WAIT and (quiet_end := quiet_until(due_at, zone, times.quiet)):
-        awake = awake_on_a_working_day(draft, quiet_end, zone, times.calendar)
+        avoid = kept_off(wall.date(), draft.avoid, times.calendar)
+        awake = _awake_on_a_working_day(quiet_end, zone, avoid, draft.when_avoided, times.calendar)
         if awake is None:
             return None
         due_at, moved = awake, Moved.QUIET_HOURS
     return Coming(walls.wall_name(wall), zone, due_at, moved)
 
 
-def awake_on_a_working_day(draft: Draft, end: dt.datetime, zone: str, calendar: Calendar) -> dt.datetime | None:
+def _awake_on_a_working_day(
+    end: dt.datetime, zone: str, avoid: Avoid, when: WhenAvoided, calendar: Calendar
+) -> dt.datetime | None:
     """The end of quiet hours, or where that is on a day to avoid, the same time on the day it is moved to."""
     wall = walls.local(end, zone).replace(tzinfo=None, fold=0)
-    day = working_day(wall.date(), draft.avoid, draft.when_avoided, calendar)
+    day = working_day(wall.date(), avoid, when, calendar)
     if day is None or day == wall.date():
         return end if day else None
     return walls.place(dt.datetime.combine(day, wall.time()), zone).at
 
 
 def _on_a_working_day(draft: Draft, wall: dt.datetime, calendar: Calendar) -> dt.datetime | None:
-    """The wall time at which this Occurrence goes out; None where it is skipped, or another one stands there already.
+    """The wall time at which this Occurrence goes out; None where it is skipped, or another one goes out then already.
 
-    Of a rule's Occurrences that would come to one wall time (a Saturday's, a Sunday's and Monday's own), the one
-    nearest to it stays: the patient gets the message once.
+    Of a rule's Occurrences that would come to one wall time (Saturday's, Sunday's and Monday's own), the nearest
+    stays: the patient gets the message once.
     """
     if not is_avoided(wall.date(), draft.avoid, calendar):
         return wall
@@ -146,7 +163,8 @@ def _on_a_working_day(draft: Draft, wall: dt.datetime, calendar: Calendar) -> dt
     for other in recurrence.occurrences(draft.starts_at, draft.recurrence, after=first):
         if other > last:
             break
-        if other.time() == wall.time():
+        # An Occurrence in between that is not avoided (a Sunday's, of a holiday on Friday) goes out on its own day.
+        if other.time() == wall.time() and (other == on or is_avoided(other.date(), draft.avoid, calendar)):
             return None
     return on
 

@@ -196,7 +196,7 @@ def _days_off(avoid: Avoid, when_avoided: WhenAvoided) -> list[str]:
         return []
     if when_avoided is WhenAvoided.SKIP:
         return [f"not on {_listed(avoided, 'or')}"]
-    return [f"instead of on {_listed(avoided, 'or')} on the {when_avoided.value} working day"]
+    return [f"on the {when_avoided.value} working day instead of {_listed(avoided, 'or')}"]
 
 
 def _zone(timezone: str) -> str:

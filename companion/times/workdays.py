@@ -18,6 +18,8 @@ FARTHEST: Final = 14
 """Days by which an Occurrence is moved at most; where no working day is nearer, it is skipped."""
 _DAY: Final = timedelta(days=1)
 _SATURDAY_AND_SUNDAY: Final = frozenset((5, 6))
+_RULES: Final = "working days 2"
+"""Our own rules, counted on where plans that were made with older ones have to be made anew."""
 
 
 class WhenAvoided(StrEnum):
@@ -51,6 +53,8 @@ class Calendar:
 
 ANY_DAY: Final = Avoid()
 """No day is avoided."""
+DAYS_OFF: Final = Avoid(weekends=True, holidays=True, closed_days=True)
+"""Every day that is no working day."""
 
 
 def is_avoided(day: date, avoid: Avoid, calendar: Calendar) -> bool:
@@ -63,7 +67,10 @@ def is_avoided(day: date, avoid: Avoid, calendar: Calendar) -> bool:
 
 
 def working_day(day: date, avoid: Avoid, when: WhenAvoided, calendar: Calendar) -> date | None:
-    """The day itself or, where it is to be avoided, the day to which it is moved; None: it is skipped."""
+    """The day itself or, where it is to be avoided, the working day to which it moves; None: it is skipped.
+
+    A working day is neither weekend, nor public holiday, nor closed, whichever of the three days are to be avoided.
+    """
     if not is_avoided(day, avoid, calendar):
         return day
     if when is WhenAvoided.SKIP:
@@ -71,14 +78,19 @@ def working_day(day: date, avoid: Avoid, when: WhenAvoided, calendar: Calendar) 
     step = _DAY if when is WhenAvoided.NEXT else -_DAY
     for _ in range(FARTHEST):
         day += step
-        if not is_avoided(day, avoid, calendar):
+        if not is_avoided(day, DAYS_OFF, calendar):
             return day
     return None
 
 
+def kept_off(day: date, avoid: Avoid, calendar: Calendar) -> Avoid:
+    """The days that an Occurrence of this day keeps off: all days off once it is moved to a working day."""
+    return DAYS_OFF if is_avoided(day, avoid, calendar) else avoid
+
+
 def next_working_day(day: date, calendar: Calendar) -> date | None:
     """The first day after this one that is neither weekend, holiday nor closed; None within FARTHEST days."""
-    return working_day(day + _DAY, Avoid(True, True, True), WhenAvoided.NEXT, calendar)
+    return working_day(day + _DAY, DAYS_OFF, WhenAvoided.NEXT, calendar)
 
 
 def holiday_name(day: date, calendar: Calendar) -> str:
@@ -103,8 +115,8 @@ def region_names(country: str) -> Mapping[str, str]:
 
 @cache
 def releases() -> str:
-    """The releases of the time zones and holidays that plans are made with, as one short text."""
-    return f"tzdata {version('tzdata')}, holidays {version('holidays')}"
+    """The releases of time zones, holidays and our own rules that plans are made with, as one short text."""
+    return f"tzdata {version('tzdata')}, holidays {version('holidays')}, {_RULES}"
 
 
 @lru_cache(maxsize=512)

@@ -28,9 +28,9 @@ LATE = {
 }
 AVOID = {"weekends": "weekends", "holidays": "public holidays", "closed_days": "the clinic's closed days"}
 WHEN_AVOIDED = {
-    "skip": "is left out",
-    "next": "moves to the next working day",
-    "previous": "moves to the working day before",
+    "skip": "Skip it",
+    "next": "Move it to the next working day",
+    "previous": "Move it to the working day before",
 }
 OPENING = dt.time(8)
 """When a message for the next working day goes out."""

@@ -59,9 +59,19 @@ def test_a_schedule_that_avoids_weekends_says_so_and_shows_what_it_moves(clinic:
     preview = api.post("/schedules/preview", body).json
 
     assert made["avoid"] == {"weekends": True, "holidays": False, "closed_days": False}
-    assert made["summary"].endswith("instead of on weekends on the next working day")
+    assert made["summary"].endswith("on the next working day instead of weekends")
     first = preview["occurrences"][0]
     assert (first["local"], first["moved"]) == ("2035-12-03T09:00:00+01:00", "working_day")
+
+
+def test_christmas_moves_past_the_weekend_after_it(clinic: Clinic, api: Program) -> None:
+    Clinic.objects.filter(pk=clinic.pk).update(country="DE")
+    body = a_daily_schedule(a_patient(clinic), avoid={"holidays": True}, when_avoided="next")
+
+    # A Friday, before a holiday and a Sunday, none of which is avoided for being one.
+    once = api.post("/schedules/preview", body | {"starts_at": "2037-12-25T09:00", "recurrence": None}).json
+
+    assert [one["local"] for one in once["occurrences"]] == ["2037-12-28T09:00:00+01:00"]
 
 
 def test_what_is_no_kind_of_day_can_not_be_avoided(clinic: Clinic, api: Program) -> None:

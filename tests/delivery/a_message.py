@@ -48,6 +48,7 @@ READY = Facts(
     avoid_holidays=False,
     avoid_closed_days=False,
     when_avoided="skip",
+    day=dt.date(2026, 12, 1),
     marked=False,
     newer_is_due=False,
     chat_last_at=None,

@@ -95,6 +95,24 @@ def test_a_broadcast_waits_for_the_end_of_quiet_hours_and_late_counts_from_there
     assert verdict(broadcast, NIGHT) == Wait(MORNING, restart=True)
 
 
+@pytest.mark.parametrize(
+    ("day", "goes_on"),
+    [
+        (dt.date(2027, 5, 6), dt.datetime(2027, 5, 10, 6, tzinfo=dt.UTC)),  # Ascension Day's, on Monday
+        (dt.date(2027, 5, 7), dt.datetime(2027, 5, 8, 6, tzinfo=dt.UTC)),  # Friday's own, on Saturday
+    ],
+)
+def test_what_a_holiday_moved_to_friday_is_not_delayed_onto_saturday(day: dt.date, goes_on: dt.datetime) -> None:
+    friday_night = dt.datetime(2027, 5, 7, 21, tzinfo=dt.UTC)
+    late = ready(
+        day=day, avoid_holidays=True, when_avoided="next", quiet_hours=Quiet.WAIT, late_at=friday_night + SECOND
+    )
+
+    judged = verdicts.verdict(late, friday_night, chat_gap=SECOND, calendar=lambda: Calendar("DE"))
+
+    assert judged == Wait(goes_on, restart=True)
+
+
 def test_a_reminder_that_ignores_quiet_hours_goes_at_night() -> None:
     assert verdict(ready(late_at=NIGHT + SECOND), NIGHT) == Go()
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from holidays import country_holidays
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +17,7 @@ from companion.planning import drafts, edit, marks, planner
 from companion.planning.draft_fields import PATIENT_ZONE
 from companion.planning.drafts import Draft
 from companion.planning.edit import Planned
-from companion.planning.occurrences import ClinicTimes, Coming, coming
+from companion.planning.occurrences import ClinicTimes, Coming, coming, next_few
 from companion.schedules.models import IfUnknown, Lane, Message, Quiet, Status
 from companion.times.quiet import QuietHours
 from companion.times.rule import Frequency, Recurrence
@@ -24,6 +25,7 @@ from companion.times.walls import Moved
 from companion.times.workdays import Avoid, Calendar, WhenAvoided, is_avoided
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_patient
 from tests.planning.days import deliver, plan
+from tests.times.oracle import all_walls
 
 DAY = dt.timedelta(days=1)
 DAILY = Recurrence(Frequency.DAILY)
@@ -136,13 +138,110 @@ def test_a_last_day_that_is_a_sunday_moves_to_the_first_of_the_next_month() -> N
 
 def test_a_message_moved_onto_a_day_whose_clocks_change_keeps_its_wall_time() -> None:
     saturdays = Recurrence(Frequency.WEEKLY, weekdays=("sa",))
-    sunday_only = Avoid(closed_days=True)
-    draft = a_draft(saturdays, avoid=sunday_only, starts_at=dt.datetime(2027, 3, 27, 2, 30))  # noqa: DTZ001
-    own = times(closed=frozenset({dt.date(2027, 3, 27)}))
+    draft = a_draft(saturdays, starts_at=dt.datetime(2027, 3, 27, 2, 30))  # noqa: DTZ001  # a wall time
 
-    first = next(coming(draft, "Europe/Berlin", own, after=START))
+    # In Egypt the weekend is Friday and Saturday.
+    first = next(coming(draft, "Europe/Berlin", times("EG"), after=START))
 
     assert first.local.isoformat() == "2027-03-28T03:30:00+02:00"
+
+
+HOLIDAYS = Avoid(holidays=True)
+CLOSED = Avoid(closed_days=True)
+CHRISTMAS_EVE = frozenset({dt.date(2026, 12, 24)})
+
+
+@pytest.mark.parametrize(
+    ("avoid", "when", "named", "goes_out"),
+    [
+        (HOLIDAYS, WhenAvoided.NEXT, "2026-12-25", "2026-12-28"),  # a Friday, before a holiday and a Sunday
+        (HOLIDAYS, WhenAvoided.PREVIOUS, "2026-12-25", "2026-12-23"),  # the clinic is closed on the 24th
+        (CLOSED, WhenAvoided.NEXT, "2026-12-24", "2026-12-28"),
+        (Avoid(weekends=True), WhenAvoided.PREVIOUS, "2026-12-27", "2026-12-23"),
+        (HOLIDAYS, WhenAvoided.NEXT, "2027-01-01", "2027-01-04"),
+        (HOLIDAYS, WhenAvoided.PREVIOUS, "2027-03-29", "2027-03-25"),  # Easter Monday, Good Friday
+    ],
+)
+@pytest.mark.parametrize("rule", [None, Recurrence(Frequency.MONTHLY)])
+def test_what_moves_comes_to_a_working_day_whichever_day_made_it_move(
+    avoid: Avoid, when: WhenAvoided, named: str, goes_out: str, rule: Recurrence | None
+) -> None:
+    draft = a_draft(rule, avoid=avoid, when_avoided=when, starts_at=dt.datetime.fromisoformat(f"{named}T09:00"))
+
+    first = found(draft, 140, times(closed=CHRISTMAS_EVE))[0]
+
+    assert (first.occurrence, first.local.date().isoformat()) == (f"{named}T09:00", goes_out)
+
+
+def test_a_holiday_moved_past_a_sunday_of_the_series_loses_neither() -> None:
+    fridays_and_sundays = Recurrence(Frequency.WEEKLY, weekdays=("fr", "su"))
+
+    at_christmas = [one for one in found(a_draft(fridays_and_sundays, avoid=HOLIDAYS)) if one.occurrence > "2026-12-21"]
+
+    assert [(one.occurrence[:10], f"{one.local:%a %d}") for one in at_christmas[:3]] == [
+        ("2026-12-27", "Sun 27"),
+        ("2026-12-25", "Mon 28"),
+        ("2027-01-03", "Sun 03"),
+    ]
+
+
+def test_what_comes_next_is_told_in_order_also_where_a_moved_occurrence_is_overtaken() -> None:
+    thursday_to_sunday = Recurrence(Frequency.WEEKLY, weekdays=("th", "fr", "sa", "su"))
+    draft = a_draft(thursday_to_sunday, avoid=CLOSED, starts_at=dt.datetime(2026, 12, 24, 9))  # noqa: DTZ001
+
+    few = next_few(draft, "Europe/Berlin", times(closed=CHRISTMAS_EVE), after=START, count=2)
+
+    assert [one.local.date().day for one in few] == [25, 26]
+
+
+def test_what_was_moved_and_waits_for_the_end_of_quiet_hours_still_gets_a_working_day() -> None:
+    # Ascension Day is a Thursday: moved to Friday 23:00, the end of quiet hours would be on Saturday.
+    draft = a_draft(
+        None,
+        avoid=HOLIDAYS,
+        quiet_hours=Quiet.WAIT,
+        starts_at=dt.datetime(2027, 5, 6, 23),  # noqa: DTZ001  # a wall time
+    )
+
+    assert [f"{one.local:%a %H:%M}" for one in found(draft, 200)] == ["Mon 08:00"]
+
+
+@settings(max_examples=150)
+@given(
+    avoid=st.builds(Avoid, weekends=st.booleans(), holidays=st.booleans(), closed_days=st.booleans()),
+    when=st.sampled_from(list(WhenAvoided)),
+    weekdays=st.sets(st.sampled_from(["mo", "tu", "we", "th", "fr", "sa", "su"])),
+    closed=st.sets(st.integers(min_value=0, max_value=60), max_size=30),
+)
+def test_every_day_and_every_move_agree_with_counting_day_by_day(
+    avoid: Avoid, when: WhenAvoided, weekdays: set[str], closed: set[int]
+) -> None:
+    rule = Recurrence(Frequency.WEEKLY, weekdays=tuple(sorted(weekdays)))
+    own = times(closed=frozenset(START.date() + day * DAY for day in closed))
+
+    got = found(a_draft(rule, avoid=avoid, when_avoided=when), 60, own)
+
+    days = {wall.date() for wall in all_walls(dt.datetime(2026, 12, 1, 9), rule, 120)}  # noqa: DTZ001
+    counted = sorted(moved_by_counting(days, avoid, when, own).items())
+    expected = [(on, day) for on, day in counted if START.date() <= on < START.date() + 60 * DAY]
+    assert [(one.local.date(), dt.date.fromisoformat(one.occurrence[:10])) for one in got] == expected
+
+
+def moved_by_counting(days: set[dt.date], avoid: Avoid, when: WhenAvoided, own: ClinicTimes) -> dict[dt.date, dt.date]:
+    """By the day on which something goes out, the rule's nearest day that comes to it."""
+    public = country_holidays("DE")
+    closed = own.calendar.closed_days
+    found: dict[dt.date, dt.date] = {}
+    for day in sorted(days):
+        kinds = (day.weekday() >= 5, day in public, day in closed)
+        on: dt.date | None = day
+        if (avoid.weekends and kinds[0]) or (avoid.holidays and kinds[1]) or (avoid.closed_days and kinds[2]):
+            step = 1 if when is WhenAvoided.NEXT else -1
+            ways = [day + DAY * step * far for far in range(1, 15)] if when is not WhenAvoided.SKIP else []
+            on = next((one for one in ways if one.weekday() < 5 and one not in public and one not in closed), None)
+        if on and (on not in found or abs(on - day) < abs(on - found[on])):
+            found[on] = day
+    return found
 
 
 @settings(max_examples=60)

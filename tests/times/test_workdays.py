@@ -62,6 +62,21 @@ def test_christmas_in_germany_moves_to_the_monday_after_it() -> None:
     assert working_day(date(2026, 12, 25), ALL, WhenAvoided.NEXT, Calendar("DE")) == date(2026, 12, 28)
 
 
+@pytest.mark.parametrize(
+    ("avoid", "day", "when", "moved"),
+    [
+        (HOLIDAYS, date(2026, 12, 25), WhenAvoided.NEXT, date(2026, 12, 28)),
+        (HOLIDAYS, date(2026, 12, 25), WhenAvoided.PREVIOUS, date(2026, 12, 23)),
+        (WEEKENDS, date(2026, 12, 26), WhenAvoided.PREVIOUS, date(2026, 12, 23)),
+        (Avoid(closed_days=True), date(2026, 12, 24), WhenAvoided.NEXT, date(2026, 12, 28)),
+    ],
+)
+def test_a_working_day_is_none_of_the_three_whichever_of_them_made_it_move(
+    avoid: Avoid, day: date, when: WhenAvoided, moved: date
+) -> None:
+    assert working_day(day, avoid, when, Calendar("DE", "", frozenset({date(2026, 12, 24)}))) == moved
+
+
 def test_a_closed_week_is_jumped_over() -> None:
     week = frozenset(date(2026, 12, 28) + timedelta(days=day) for day in range(5))
 

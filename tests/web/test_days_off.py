@@ -91,6 +91,15 @@ def test_holidays_without_a_country_are_refused_with_what_to_do() -> None:
     assert "in which country the clinic is" in words(answer)
 
 
+def test_a_closed_christmas_eve_moves_past_christmas_and_the_weekend() -> None:
+    clinic = a_clinic(country="DE", closed_days=["2037-12-24"])
+    fields = typed(a_patient(clinic), date="2037-12-24", avoid=["closed_days"], when_avoided="next")
+
+    page = words(signed_in(clinic).post("/scheduled-messages/new/preview", fields))
+
+    assert "Mon 28 Dec 2037" in page, page
+
+
 def test_the_next_working_day_is_one_click() -> None:
     clinic = a_clinic()
     fields = typed(a_patient(clinic), do="next_working_day", time="17:30")
