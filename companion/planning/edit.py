@@ -16,6 +16,7 @@ from companion.clinics.refusals import Conflict
 from companion.planning import drafts, marks, planner, recipients, renaming
 from companion.planning.changing import Change, change_of, occurrence_of
 from companion.planning.drafts import REVIEW_AFTER, Draft
+from companion.planning.first_date import of_first_date
 from companion.planning.hands import of_hands
 from companion.planning.warnings import Warning, of_days, of_people
 from companion.schedules import buttons
@@ -42,7 +43,9 @@ def create(caller: Caller, draft: Draft, *, now: dt.datetime) -> Planned:
     with transaction.atomic():
         schedule = _new(caller, draft, now)
         audit.record(caller, "schedule created", "schedule", schedule.id, now=now)
-        warnings = of_people(caller.clinic, recipients.of_draft(caller.clinic, draft), now=now)
+        people = recipients.of_draft(caller.clinic, draft)
+        zone = recipients.zones(people, draft.timezone, caller.clinic.timezone)[0]
+        warnings = (*of_first_date(caller.clinic, draft, zone, now=now), *of_people(caller.clinic, people, now=now))
         small = recipients.of_schedule(schedule).order_by()[: marks.AT_ONCE + 1].count() <= marks.AT_ONCE
         planned = planner.plan_ahead(schedule.id, now=now) if small else 0
         ring()

@@ -16,6 +16,7 @@ from companion.patients.models import Patient
 from companion.planning import drafts, recipients, warnings
 from companion.planning.changing import Change, change_of
 from companion.planning.drafts import Draft
+from companion.planning.first_date import of_first_date
 from companion.planning.hands import of_hands
 from companion.planning.occurrences import Coming, coming, next_few, times_of
 from companion.planning.warnings import Warning
@@ -128,6 +129,7 @@ def _preview(clinic: Clinic, draft: Draft, spent: _Spent, now: dt.datetime, coun
     }
     first = [few[0] for few in by_zone.values() if few]
     found = [
+        *of_first_date(clinic, draft, zones[0], now=now),
         *warnings.of_times(clinic, draft, first, list(by_zone), now=now),
         *warnings.of_size(draft, people.order_by().count()),
         *warnings.of_people(clinic, people, now=now),

@@ -14,7 +14,7 @@ from companion.planning.drafts import REVIEW_AFTER, Draft, duration_text
 from companion.times.rule_json import to_json
 from companion.times.walls import local
 from companion.times.workdays import next_working_day
-from companion.web.planning_rule import WEEKDAYS, rule_of, with_rule, written
+from companion.web.planning_rule import rule_of, with_rule, written
 from companion.web.planning_typed import Typed
 
 KEPT = "kept"
@@ -63,7 +63,6 @@ def blank(clinic: Clinic, *, now: dt.datetime, patients: Sequence[str] = (), coh
         cohort=cohort,
         date=f"{there:%Y-%m-%d}",
         time=f"{there:%H:%M}",
-        weekdays=(list(WEEKDAYS)[there.weekday()],),
         review_on=f"{there.date() + REVIEW_AFTER:%Y-%m-%d}",
         zone="named",
         zone_name=clinic.timezone,

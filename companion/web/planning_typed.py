@@ -28,6 +28,8 @@ class Typed:
     weekdays: tuple[str, ...] = ()
     also_at: str = ""
     monthly_on: str = "day"
+    monthly_shown: str = ""
+    """The fields of the days of a month as the page showed them; empty: a person chose among them since."""
     month_days: str = ""
     month_end: str = "last_day"
     nth: str = "1"
@@ -51,6 +53,11 @@ class Typed:
     answer_within: str = ""
 
     @property
+    def monthly_fields(self) -> str:
+        """What the page shows of the days of a month, to tell afterwards what a person touched."""
+        return "|".join([self.monthly_on or "day", self.nth, self.nth_day, self.month_days.strip()])
+
+    @property
     def button_lines(self) -> list[tuple[str, str]]:
         """Each button with what a tap on it does, and some empty lines."""
         typed = [(text, again) for text, again in zip(self.button, self.again, strict=False) if text.strip()]
@@ -63,5 +70,18 @@ class Typed:
             one.name: tuple(post.getlist(one.name)) if one.name in _LISTS else post.get(one.name, "")
             for one in fields(cls)
         }
+        values["monthly_on"] = _touched(post)
         values["text"] = str(values["text"]).replace("\r\n", "\n")
         return cls(**values)  # type: ignore[arg-type]  # each field by its own name, as the line above builds them
+
+
+def _touched(post: QueryDict) -> str:
+    """Which days of the month are meant: touching the fields of a choice chooses it, also without script."""
+    chosen = post.get("monthly_on") or "day"
+    shown = post.get("monthly_shown", Typed().monthly_fields).split("|", maxsplit=3)
+    if len(shown) < 4 or chosen != shown[0]:
+        return chosen
+    _, nth, nth_day, days = shown
+    if (typed := post.get("month_days", "").strip()) and typed != days:
+        return "days"
+    return "weekday" if (post.get("nth", nth), post.get("nth_day", nth_day)) != (nth, nth_day) else chosen

@@ -135,3 +135,40 @@ def test_a_draft_is_saved_without_javascript(browser: Browser, live_server: Live
 
     expect(page.locator("#text")).to_have_value("Half a sentence")
     context.close()
+
+
+def test_the_date_leads_until_a_weekday_is_ticked(page: Page, live_server: LiveServer) -> None:
+    clinic = a_clinic()
+    a_patient(clinic)
+    sign_in(page, live_server.url, clinic)
+    page.goto(f"{live_server.url}/scheduled-messages/new")
+
+    page.get_by_label("Ana Silva").check()
+    page.locator("#text").fill("Take your tablet.")
+    page.locator("#repeat").select_option("weekly")
+    page.locator('[name="date"]').fill("2037-11-27")
+    expect(page.locator(".days-of-week .implied")).to_have_text("Fri")
+    expect(page.locator("#preview .instants li").first).to_contain_text("Fri 27 Nov 2037")
+
+    page.locator(".days-of-week").get_by_text("Thu").click()
+    expect(page.locator(".days-of-week .implied")).to_have_count(0)
+    expect(page.locator("#preview")).to_contain_text("27 Nov 2037 is a Friday; the first message is Thu 3 Dec 2037.")
+
+
+def test_touching_the_second_tuesday_chooses_it(page: Page, live_server: LiveServer) -> None:
+    clinic = a_clinic()
+    a_patient(clinic)
+    sign_in(page, live_server.url, clinic)
+    page.goto(f"{live_server.url}/scheduled-messages/new")
+
+    page.get_by_label("Ana Silva").check()
+    page.locator("#text").fill("Take your tablet.")
+    page.locator('[name="date"]').fill("2037-11-26")
+    page.locator("#repeat").select_option("monthly")
+    page.get_by_label("Which", exact=True).select_option("2")
+    page.get_by_label("Weekday", exact=True).select_option("tu")
+    expect(page.locator("#on-weekday")).to_be_checked()
+    expect(page.locator("#preview .instants li").first).to_contain_text("Tue 8 Dec 2037")
+
+    page.get_by_label("the same day of the month").check()
+    expect(page.locator("#preview .instants li").first).to_contain_text("Thu 26 Nov 2037")

@@ -208,6 +208,28 @@ for (const button of all("[data-put]")) {
   });
 }
 const plan = one("#plan");
+if (plan) {
+  // Every week, and none ticked: the weekday is that of the date.
+  const names = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+  const implied = () => {
+    const boxes = all('[name="weekdays"]', plan);
+    const date = one('[name="date"]', plan).valueAsDate;
+    const day = date && !boxes.some((box) => box.checked) ? (date.getUTCDay() + 6) % 7 : -1;
+    boxes.forEach((box, number) => box.closest("label").classList.toggle("implied", number === day));
+    one("#implied-day").textContent = day < 0 ? "" : `None ticked: on ${names[day]}, like the date.`;
+  };
+  plan.addEventListener("input", implied);
+  plan.addEventListener("change", implied);
+  implied();
+  // Touching the fields of a choice ("the second Tuesday") chooses it; what is chosen by its own button stays.
+  const choose = (event) => {
+    const { name } = event.target;
+    const value = { nth: "weekday", nth_day: "weekday", month_days: "days" }[name];
+    if (value) one(`[name="monthly_on"][value="${value}"]`, plan).checked = true;
+    if (value || name === "monthly_on") one('[name="monthly_shown"]', plan).value = "";
+  };
+  for (const kind of ["input", "change", "pointerdown"]) plan.addEventListener(kind, choose, true);
+}
 const since = one("#from_occurrence");
 if (since) {
   // The date is the one from which the change goes: the chosen Occurrence's, or else the series' own.

@@ -1,0 +1,50 @@
+"""A start date that the rule does not give: said before anything is planned, with the date of the first message."""
+
+import datetime as dt
+
+from companion.clinics.clinics import calendar_of
+from companion.clinics.models import Clinic
+from companion.planning.drafts import Draft
+from companion.planning.occurrences import coming, times_of
+from companion.planning.warnings import Warning
+from companion.times import recurrence, walls
+from companion.times.workdays import Avoid, Calendar, holiday_name, is_avoided
+
+_SECOND = dt.timedelta(seconds=1)
+
+
+def of_first_date(clinic: Clinic, draft: Draft, zone: str, *, now: dt.datetime) -> list[Warning]:
+    """Warns where nothing goes out on the start's date, though that is still to come: "27 Nov is a Friday; …"."""
+    day, today = draft.starts_at.date(), walls.local(now, zone).date()
+    if day < today or _goes_out_on(day, draft, calendar_of(clinic)):
+        return []
+    floor = now if draft.recurrence else now - draft.late_after
+    first = next(coming(draft, zone, times_of(clinic), after=floor), None)
+    if first is None or first.local.date() == day:
+        return []
+    why = _why_not(day, draft, calendar_of(clinic))
+    what = "the first message is" if draft.recurrence else "the message goes out on"
+    sentence = f"{_date(day, today)} {why}; {what} {first.local:%a} {_date(first.local.date(), today)}."
+    return [Warning(None, "first_on_another_date", sentence)]
+
+
+def _goes_out_on(day: dt.date, draft: Draft, calendar: Calendar) -> bool:
+    before = dt.datetime.combine(day, dt.time.min) - _SECOND
+    given = next(recurrence.occurrences(draft.starts_at, draft.recurrence, after=before), None)
+    return given is not None and given.date() == day and not is_avoided(day, draft.avoid, calendar)
+
+
+def _why_not(day: dt.date, draft: Draft, calendar: Calendar) -> str:
+    skipped = draft.recurrence.except_ if draft.recurrence else ()
+    if any((one.date() if isinstance(one, dt.datetime) else one) == day for one in skipped):
+        return "is skipped"
+    if draft.avoid.closed_days and is_avoided(day, Avoid(closed_days=True), calendar):
+        return "is a closed day"
+    if draft.avoid.holidays and (name := holiday_name(day, calendar)):
+        return f"is a public holiday ({name})"
+    return f"is a {day:%A}"
+
+
+def _date(day: dt.date, today: dt.date) -> str:
+    """ "3 Dec", with the year where it is another one than today's."""
+    return f"{day.day} {day:%b}" if day.year == today.year else f"{day.day} {day:%b %Y}"
