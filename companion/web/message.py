@@ -2,15 +2,18 @@
 
 import datetime as dt
 import uuid
+from typing import Final
 
 from django.contrib import messages as flash
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from companion.clinics.models import AuditEntry, Role
-from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
+from companion.clinics.versions import hold
 from companion.delivery import following
 from companion.listener.conversation import answers_of
 from companion.planning import acts, series
@@ -19,10 +22,16 @@ from companion.schedules.models import Message, Status
 from companion.schedules.reasons import Reason, sentence
 from companion.service.clock import database_now
 from companion.times.walls import parse_wall, place
+from companion.web import conflicts
 from companion.web.access import PageRequest, came_from, page
+from companion.web.conflicts import Clash, Fields, Value
 from companion.web.rows import by
 from companion.web.story import story
 from companion.web.templatetags.words import day, town
+
+EDITED: Final = {"text": "Text", "date": "Date", "time": "Time"}
+SEEN: Final = {"status": "Status"}
+"""What the forms show beside what they change."""
 
 
 def address(message_id: uuid.UUID) -> str:
@@ -105,8 +114,13 @@ def send_now(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
     if request.method == "GET":
         if message.status != Status.PENDING or queries.on_its_way(message):
             raise Conflict("It is no longer pending, so there is nothing to send now.")
-        return render(request, "web/message/send_now.html", _context(message, now))
-    acts.send_now(request.caller, message, now=now)
+        return _asked(request, "web/message/send_now.html", message, now)
+    with transaction.atomic():
+        clash = _clash(request, message, None, now)
+        if clash is None:
+            acts.send_now(request.caller, message, now=now)
+    if clash:
+        return _asked(request, "web/message/send_now.html", message, now, clash=clash)
     flash.success(request, f"The message to {_whom(message)} is being sent.")
     return redirect(address(message_id))
 
@@ -120,8 +134,14 @@ def retry(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
     if request.method == "GET":
         if message.status != Status.FAILED:
             raise Conflict("It has not failed, so there is nothing to retry.")
-        return render(request, "web/message/retry.html", _context(message, now))
-    acts.retry(request.caller, message, now=now, may_arrive_twice=request.POST.get("may_arrive_twice") == "yes")
+        return _asked(request, "web/message/retry.html", message, now)
+    twice = request.POST.get("may_arrive_twice") == "yes"
+    with transaction.atomic():
+        clash = _clash(request, message, None, now)
+        if clash is None:
+            acts.retry(request.caller, message, now=now, may_arrive_twice=twice)
+    if clash:
+        return _asked(request, "web/message/retry.html", message, now, clash=clash)
     flash.success(request, f"The message to {_whom(message)} is being tried again.")
     return redirect(address(message_id))
 
@@ -132,30 +152,83 @@ def edit(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
     """Another text or another time for this one message."""
     now = database_now()
     message = queries.message(request.caller.clinic, message_id)
-    there = timezone.localtime(message.due_at)
-    typed = {"text": wording.template_of(message), "date": f"{there:%Y-%m-%d}", "time": f"{there:%H:%M}"}
-    context = _context(message, now)
     if request.method == "GET":
         if message.status != Status.PENDING or queries.on_its_way(message):
             raise Conflict("Only a pending message can be edited.")
-        return render(request, "web/message/edit.html", context | {"typed": typed})
-    given = {name: request.POST.get(name, "").replace("\r\n", "\n") for name in typed}
+        return _edit_form(request, message, _held(message), now)
+    given: dict[str, Value] = {name: request.POST.get(name, "").replace("\r\n", "\n") for name in EDITED}
     try:
-        acts.edit(request.caller, message, now=now, new_text=_new(given, typed), send_at=_moved(given, typed, request))
+        with transaction.atomic():
+            clash = _clash(request, message, given, now)
+            if clash is None:
+                held = _held(message)
+                new_text, send_at = _new(given, held), _moved(given, held, request)
+                acts.edit(request.caller, message, now=now, new_text=new_text, send_at=send_at)
     except Refused as no:
-        errors = {problem.field: problem.message for problem in no.problems}
-        return render(request, "web/message/edit.html", context | {"typed": given, "errors": errors}, status=422)
+        return _edit_form(request, message, given, now, no=no)
+    if clash:
+        return _edit_form(request, message, clash.merged, now, clash=clash)
     flash.success(request, f"The message to {_whom(message)} was changed.")
     return redirect(address(message_id))
 
 
-def _new(given: dict[str, str], typed: dict[str, str]) -> str | None:
-    return given["text"] if given["text"] != typed["text"] else None
+def _asked(
+    request: PageRequest, template: str, message: Message, now: dt.datetime, *, clash: Clash | None = None
+) -> HttpResponse:
+    """The page that asks before it goes out; asked again where what it showed is no longer what would go."""
+    shown = clash.shown if clash else conflicts.written(_held(message), now=now)
+    context = _context(message, now) | {"shown": shown, "clash": clash}
+    return render(request, template, context, status=409 if clash else 200)
 
 
-def _moved(given: dict[str, str], typed: dict[str, str], request: PageRequest) -> dt.datetime | None:
+def _edit_form(
+    request: PageRequest,
+    message: Message,
+    typed: Fields,
+    now: dt.datetime,
+    *,
+    no: Refused | None = None,
+    clash: Clash | None = None,
+) -> HttpResponse:
+    more = {
+        "typed": typed,
+        "errors": {problem.field: problem.message for problem in no.problems} if no else {},
+        "clash": clash,
+        "shown": clash.shown if clash else conflicts.shown(request, _held(message), now=now),
+    }
+    status = 409 if clash else 422 if no else 200
+    return render(request, "web/message/edit.html", _context(message, now) | more, status=status)
+
+
+def _held(message: Message) -> dict[str, Value]:
+    """The message as its form shows it."""
+    there = timezone.localtime(message.due_at)
+    shown = {"text": wording.template_of(message), "date": f"{there:%Y-%m-%d}", "time": f"{there:%H:%M}"}
+    return {**shown, "status": message.get_status_display()}
+
+
+def _clash(request: PageRequest, message: Message, given: Fields | None, now: dt.datetime) -> Clash | None:
+    """What was changed of the message since the page was opened. Holds its row until the change is made.
+
+    Without anything `given` the page only asks: of another status the act itself speaks.
+    """
+    if hold(Message.objects.filter(clinic=message.clinic_id, pk=message.pk)) is None:
+        raise Unknown
+    message.refresh_from_db()
+    held = _held(message)
+    typed = {"status": held["status"]} if given is None else given
+    since = conflicts.changes_of(message.clinic, [message.pk, *([message.schedule_id] if message.schedule_id else [])])
+    carried, again_at = request.POST.get(conflicts.FIELD, ""), f"{address(message.pk)}/edit"
+    return conflicts.clash(carried, held, typed, EDITED | SEEN, since, again_at=again_at, now=now)
+
+
+def _new(given: Fields, held: Fields) -> str | None:
+    return str(given["text"]) if given["text"] != held["text"] else None
+
+
+def _moved(given: Fields, held: Fields, request: PageRequest) -> dt.datetime | None:
     """The new instant; None where nobody touched it, so that its seconds stay."""
-    if (given["date"], given["time"]) == (typed["date"], typed["time"]):
+    if (given["date"], given["time"]) == (held["date"], held["time"]):
         return None
     try:
         return place(parse_wall(f"{given['date']}T{given['time']}"), request.caller.clinic.timezone).at

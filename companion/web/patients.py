@@ -2,18 +2,19 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from babel import Locale
 from django.contrib import messages as flash
+from django.db import transaction
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Refused
+from companion.clinics.versions import hold
 from companion.patients import consent, directory, enrolment_notes, pausing
 from companion.patients import queries as patients
 from companion.patients.models import Patient, Verified
@@ -25,8 +26,9 @@ from companion.schedules import queries
 from companion.schedules.models import Schedule, State
 from companion.service.clock import database_now
 from companion.times.walls import local
-from companion.web import inbox
+from companion.web import conflicts, inbox
 from companion.web.access import PageRequest, page
+from companion.web.conflicts import Clash
 from companion.web.enrolling import MENDS, standing_of
 from companion.web.rows import rows
 from companion.web.templatetags.words import plural
@@ -48,6 +50,17 @@ FILTERS: Final = (
     (Why.LEFT.value, "Has left"),
 )
 FIELDS: Final = ("external_id", "name", "telegram_id", "birth_date", "phone", "caregiver", "timezone", "language")
+LABELS: Final = {
+    "external_id": "Your id",
+    "name": "Name",
+    "telegram_id": "Telegram ID",
+    "birth_date": "Birth date",
+    "phone": "Phone number",
+    "caregiver": "Caregiver",
+    "timezone": "Time zone",
+    "language": "Language",
+    "cohorts": "Cohorts",
+}
 LANGUAGES: Final = (
     "en",
     "de",
@@ -132,12 +145,16 @@ def change(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
     now = database_now()
     patient = patients.patient(request.caller.clinic, patient_id)
     if request.method == "GET":
-        held = {name: "" if (value := getattr(patient, name)) is None else str(value) for name in FIELDS}
-        return _form(request, held | {"cohorts": [cohort.name for cohort in patient.cohorts.all()]}, patient=patient)
+        return _form(request, _held(patient), patient=patient)
     try:
-        directory.change(request.caller, patient, _values(request.POST), now=now)
+        with transaction.atomic():
+            clash = _clash(request, patient, now)
+            if clash is None:
+                directory.change(request.caller, patient, _values(request.POST), now=now)
     except Refused as no:
         return _form(request, _typed(request.POST), patient=patient, no=no)
+    if clash:
+        return _form(request, clash.merged, patient=patient, clash=clash)
     moves = marks.work_off_of(request.caller.clinic, patient.id, now=now)
     moved = f" {plural(moves.messages, 'message')} moved." if moves and moves.messages else ""
     flash.success(request, f"{request.POST.get('name', patient.name)} was saved.{moved}")
@@ -225,27 +242,52 @@ def cohorts(request: PageRequest) -> HttpResponse:
     return redirect("/patients/cohorts")
 
 
+def _clash(request: PageRequest, patient: Patient, now: dt.datetime) -> Clash | None:
+    """What somebody else changed of the patient since this form was opened. Holds the row until the change is made."""
+    current = hold(Patient.objects.filter(clinic=request.caller.clinic, pk=patient.pk)) or patient
+    since = conflicts.changes_of(request.caller.clinic, [patient.pk])
+    carried, again_at = request.POST.get(conflicts.FIELD, ""), f"/patients/{patient.pk}/edit"
+    return conflicts.clash(carried, _held(current), _typed(request.POST), LABELS, since, again_at=again_at, now=now)
+
+
 def _form(
-    request: PageRequest, typed: Mapping[str, object], *, patient: Patient | None = None, no: Refused | None = None
+    request: PageRequest,
+    typed: conflicts.Fields,
+    *,
+    patient: Patient | None = None,
+    no: Refused | None = None,
+    clash: Clash | None = None,
 ) -> HttpResponse:
     held = patient.language if patient else request.caller.clinic.language
+    shown = conflicts.shown(request, _held(patient), now=database_now()) if patient else ""
     context = {
         "typed": typed,
+        "clash": clash,
+        "shown": clash.shown if clash else shown,
         "patient": patient,
         "errors": {problem.field.partition(".")[0]: problem.message for problem in no.problems} if no else {},
         "cohorts": patients.cohort_names(request.caller.clinic),
         "languages": [(code, _language(code)) for code in sorted({*LANGUAGES, held})],
     }
-    return render(request, "web/patients/form.html", context, status=422 if no else 200)
+    return render(request, "web/patients/form.html", context, status=409 if clash else 422 if no else 200)
 
 
-def _typed(post: QueryDict) -> dict[str, object]:
-    return {name: post.get(name, "") for name in FIELDS} | {"cohorts": post.getlist("cohorts")}
+def _held(patient: Patient) -> dict[str, conflicts.Value]:
+    """The patient as the form shows them."""
+    own: dict[str, conflicts.Value] = {
+        name: "" if (value := getattr(patient, name)) is None else str(value) for name in FIELDS
+    }
+    return own | {"cohorts": list(patient.cohorts.order_by("name").values_list("name", flat=True))}
+
+
+def _typed(post: QueryDict) -> dict[str, conflicts.Value]:
+    own: dict[str, conflicts.Value] = {name: post.get(name, "") for name in FIELDS}
+    return own | {"cohorts": post.getlist("cohorts")}
 
 
 def _values(post: QueryDict) -> dict[str, object]:
     """The form as the API's JSON: what is left empty is null where it may be."""
-    typed = _typed(post)
+    typed: dict[str, object] = dict(_typed(post))
     nullable = ("telegram_id", "birth_date", "phone", "caregiver")
     return typed | {name: typed[name] or None for name in nullable}
 

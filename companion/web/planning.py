@@ -11,6 +11,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
+from companion.clinics.access import Caller
 from companion.clinics.keys import new_id
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Refused
@@ -25,9 +26,11 @@ from companion.schedules.models import Schedule
 from companion.schedules.text import PLACEHOLDERS
 from companion.service.clock import database_now
 from companion.times.rule_json import to_json
-from companion.web import kept_drafts
+from companion.web import kept_drafts, planning_conflicts
 from companion.web import planning_form as form
 from companion.web.access import PageRequest, as_uuid, page
+from companion.web.conflicts import Clash
+from companion.web.planning_conflicts import Clashed
 from companion.web.planning_rule import MONTH_END, NTH, NTH_DAYS, REPEATS, WEEKDAYS
 from companion.web.planning_typed import Typed
 from companion.web.templatetags.words import plural
@@ -82,21 +85,20 @@ def change(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
     now = database_now()
     clinic = request.caller.clinic
     schedule = queries.schedule(clinic, schedule_id)
-    kept = _kept(schedule)
     if request.method == "GET":
         if "draft" in request.GET:
             return _draft(request, now, schedule=schedule)
-        return _form(request, form.of_draft(drafts.of(schedule), clinic, now=now), now, schedule=schedule)
+        return _form(request, planning_conflicts.opened(schedule, now=now), now, schedule=schedule)
     typed = _typed(request, now)
     if request.POST.get("do") in AGAIN:
         return _form(request, typed, now, schedule=schedule, with_preview=request.POST["do"] != "find")
     try:
-        draft = drafts.read(clinic, form.values(typed, kept=kept), now=now)
-        later = typed.from_occurrence or None
-        make = partial(edit.change, request.caller, schedule, draft, from_occurrence=later, now=now)
+        make = partial(_change, request.caller, schedule, typed, now=now)
         planned = kept_drafts.plan_once(request.caller, kept_drafts.key_of(request), typed, make, now=now)
     except Refused as no:
         return _form(request, typed, now, schedule=schedule, no=no)
+    except Clashed as found:
+        return _form(request, found.typed, now, schedule=queries.schedule(clinic, schedule_id), clash=found.clash)
     except kept_drafts.PlannedBefore as before:
         return _planned_before(request, typed, before, now, schedule=schedule)
     what = "series" if planned.schedule.recurrence else "message"
@@ -104,6 +106,13 @@ def change(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
     for warning in planned.warnings[:3]:
         flash.warning(request, warning.message)
     return redirect(f"/scheduled-messages/series/{planned.schedule.id}")
+
+
+def _change(caller: Caller, schedule: Schedule, typed: Typed, *, now: dt.datetime) -> edit.Planned:
+    """Changes the series as the form says. Raises Refused, and Clashed where somebody else changed it meanwhile."""
+    current = planning_conflicts.unless_changed(caller, schedule, typed, now=now)
+    draft = drafts.read(caller.clinic, form.values(typed, kept=_kept(current)), now=now)
+    return edit.change(caller, current, draft, from_occurrence=typed.from_occurrence or None, now=now)
 
 
 @require_POST
@@ -170,10 +179,12 @@ def _form(
     no: Refused | None = None,
     with_preview: bool = True,
     key: uuid.UUID | None = None,
+    clash: Clash | None = None,
 ) -> HttpResponse:
     clinic = request.caller.clinic
     context: dict[str, object] = {
         "now": now,
+        "clash": clash,
         "typed": typed,
         "draft": key or kept_drafts.key_of(request),
         "schedule": schedule,
@@ -198,7 +209,7 @@ def _form(
     }
     if with_preview:
         context |= _preview(clinic, typed, schedule, now)
-    return render(request, "web/planning/form.html", context, status=422 if no else 200)
+    return render(request, "web/planning/form.html", context, status=409 if clash else 422 if no else 200)
 
 
 def _with_own(choices: Mapping[str, str], *held: str) -> dict[str, str]:
@@ -236,21 +247,13 @@ def _missing(typed: Typed) -> list[str]:
 
 def _choices(clinic: Clinic, typed: Typed) -> list[Choice]:
     """The chosen ones first, then who matches what was typed."""
-    ids = [uuid.UUID(key) for key in typed.patients if _is_id(key)]
+    ids = [uuid.UUID(key) for key in typed.patients if form.is_id(key)]
     chosen = Patient.objects.filter(clinic=clinic, id__in=ids[:500]).order_by("name", "id")
     found = patients(clinic, q=typed.find).exclude(id__in=ids[:500]).order_by("name", "id")[:MATCHES]
     return [
         *(Choice(patient, True, unreachable_reason(patient, clinic) or "") for patient in chosen),
         *(Choice(patient, False, unreachable_reason(patient, clinic) or "") for patient in found),
     ]
-
-
-def _is_id(text: str) -> bool:
-    try:
-        uuid.UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _kept(schedule: Schedule) -> Mapping[str, object] | None:

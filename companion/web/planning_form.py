@@ -4,6 +4,7 @@ Whatever was typed comes back as it was typed, so that nothing is lost when some
 """
 
 import datetime as dt
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -171,3 +172,12 @@ def _part(name: str) -> str:
         "occurrence": "from",
     }
     return known.get(top, "more")
+
+
+def is_id(text: str) -> bool:
+    """Whether this can be a row's id."""
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True

@@ -51,6 +51,8 @@ class Typed:
     again: tuple[str, ...] = ()
     """Of each button in turn."""
     answer_within: str = ""
+    shown: str = ""
+    """Of a series that exists: what the form showed when it was opened (conflicts.py)."""
 
     @property
     def monthly_fields(self) -> str:

@@ -10,6 +10,7 @@ from functools import cache
 from babel import Locale
 from django.conf import settings
 from django.contrib import messages as flash
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
@@ -18,12 +19,15 @@ from companion.clinics import api_keys, bots, help, members
 from companion.clinics.clinics import change_clinic
 from companion.clinics.models import ApiKey, Bot, Clinic, Member, Role
 from companion.clinics.refusals import Refused, Unknown
+from companion.clinics.versions import hold
 from companion.planning import marks
 from companion.planning.replan import Moves
 from companion.sandbox.phone import make_bot
 from companion.service.clock import database_now
 from companion.times.workdays import region_names, regions_by_country
+from companion.web import conflicts
 from companion.web.access import PageRequest, page
+from companion.web.conflicts import Clash, Fields, Value, written
 from companion.web.templatetags.words import plural
 
 ROLE_WORDS = {
@@ -32,6 +36,18 @@ ROLE_WORDS = {
     Role.ADMIN: "also keeps members, keys and the bot",
 }
 
+LABELS = {
+    "name": "Name",
+    "timezone": "Time zone",
+    "quiet_from": "Quiet hours from",
+    "quiet_until": "Quiet hours until",
+    "country": "Country",
+    "region": "Region",
+    "closed_days": "Closed days",
+    "consent_required": "Only to patients who gave their consent",
+    "words": "Words",
+    "phone": "Number to call",
+}
 CLINIC_FIELDS = ("name", "timezone", "quiet_from", "quiet_until", "country", "region")
 
 
@@ -46,18 +62,25 @@ def index(request: PageRequest) -> HttpResponse:
 @page(Role.ADMIN)
 def change_defaults(request: PageRequest) -> HttpResponse:
     """Name, zone, quiet hours, consent."""
-    typed: dict[str, object] = {name: request.POST.get(name, "") for name in CLINIC_FIELDS}
+    typed: dict[str, Value] = {name: request.POST.get(name, "") for name in CLINIC_FIELDS}
     if "closed_days" in request.POST:
         typed["closed_days"] = request.POST["closed_days"].replace(",", " ").split()
-    typed["consent_required"] = request.POST.get("consent_required") == "yes"
+    typed["consent_required"] = request.POST.get("consent_required", "")
     now = database_now()
-    if typed["country"] != request.caller.clinic.country:
-        # What was chosen were the other country's regions.
-        typed["region"] = ""
     try:
-        clinic = change_clinic(request.caller, typed, now=now)
+        with transaction.atomic():
+            current = _current(request)
+            if typed["country"] != current.country:
+                # What was chosen were the other country's regions.
+                typed["region"] = ""
+            clash = _clash(request, _held(current), typed, "clinic", "clinic changed")
+            values = typed | {"consent_required": typed["consent_required"] == "yes"}
+            clinic = current if clash else change_clinic(request.caller, values, now=now)
     except Refused as no:
         return _page(request, {"typed": typed}, no=no, part="clinic")
+    if clash:
+        regions = region_names(str(clash.merged["country"]))
+        return _page(request, {"typed": clash.merged, "regions": regions}, clash=clash, part="clinic")
     moves = marks.work_off_of(clinic, clinic.id, now=now)
     flash.success(request, f"Saved. {_moved(moves)}")
     return redirect("/settings")
@@ -67,13 +90,32 @@ def change_defaults(request: PageRequest) -> HttpResponse:
 @page(Role.ADMIN)
 def change_help(request: PageRequest) -> HttpResponse:
     """The words that ask for urgent help, one a line, and whom to call."""
-    words, phone = request.POST.get("words", ""), request.POST.get("phone", "")
+    words, phone = request.POST.get("words", "").splitlines(), request.POST.get("phone", "")
+    typed: dict[str, Value] = {"words": [word.strip() for word in words if word.strip()], "phone": phone}
     try:
-        help.change(request.caller, words.splitlines(), phone, now=database_now())
+        with transaction.atomic():
+            clash = _clash(request, _help_of(_current(request)), typed, "help", "words for urgent help changed")
+            if clash is None:
+                help.change(request.caller, words, phone, now=database_now())
     except Refused as no:
-        return _page(request, {"help_words": words, "help_phone": phone}, no=no, part="help")
+        return _page(request, {"help": typed}, no=no, part="help")
+    if clash:
+        return _page(request, {"help": clash.merged}, clash=clash, part="help")
     flash.success(request, "Saved.")
     return redirect("/settings#help")
+
+
+def _current(request: PageRequest) -> Clinic:
+    """The clinic as it is now, held until the transaction ends."""
+    return hold(Clinic.objects.filter(pk=request.caller.clinic.pk)) or request.caller.clinic
+
+
+def _clash(request: PageRequest, held: Fields, typed: Fields, part: str, action: str) -> Clash | None:
+    """What another admin changed of this part of the page since it was opened."""
+    clinic = request.caller.clinic
+    since = conflicts.changes_of(clinic, [clinic.pk], action)
+    carried, again_at = request.POST.get(conflicts.FIELD, ""), f"/settings#{part}"
+    return conflicts.clash(carried, held, typed, LABELS, since, again_at=again_at, now=database_now())
 
 
 def _moved(moves: Moves | None) -> str:
@@ -160,23 +202,36 @@ def revoke_key(request: PageRequest, key_id: uuid.UUID) -> HttpResponse:
 
 
 def _page(
-    request: PageRequest, more: Mapping[str, object], *, no: Refused | None = None, part: str = ""
+    request: PageRequest,
+    more: Mapping[str, object],
+    *,
+    no: Refused | None = None,
+    clash: Clash | None = None,
+    part: str = "",
 ) -> HttpResponse:
-    clinic = request.caller.clinic
+    """The page. `part` is the form that `no` or `clash` is about; the others are shown as they are now."""
+    clinic, now = request.caller.clinic, database_now()
+    if clash:
+        clinic.refresh_from_db()
     context: dict[str, object] = {
         "typed": _held(clinic),
+        "help": _help_of(clinic),
+        "clash": clash,
+        "shown": {"clinic": written(_held(clinic), now=now), "help": written(_help_of(clinic), now=now)}
+        | ({part: clash.shown if clash else request.POST.get(conflicts.FIELD, "")} if part else {}),
+        "part": part,
         "bot": Bot.objects.filter(clinic=clinic).first(),
         "members": Member.objects.filter(clinic=clinic).select_related("user").order_by("user__username"),
         "keys": ApiKey.objects.filter(clinic=clinic).order_by("revoked_at", "name"),
         "roles": [(role.value, role.label, words) for role, words in ROLE_WORDS.items()],
         "errors": {f"{part}_{problem.field}": problem.message for problem in no.problems} if no else {},
-        "now": database_now(),
+        "now": now,
         "countries": _countries(),
-        "help_words": "\n".join(clinic.urgent_words),
-        "help_phone": clinic.urgent_phone,
         "regions": region_names(clinic.country),
     }
-    answer = render(request, "web/settings/page.html", context | dict(more), status=422 if no else 200)
+    answer = render(
+        request, "web/settings/page.html", context | dict(more), status=409 if clash else 422 if no else 200
+    )
     # A key or a link that is shown once isn't to be found by the browser's "back".
     answer["Cache-Control"] = "no-store"
     return answer
@@ -189,7 +244,7 @@ def _countries() -> list[tuple[str, str]]:
     return sorted(((code, names.get(code, code)) for code in regions_by_country()), key=lambda one: one[1])
 
 
-def _held(clinic: Clinic) -> dict[str, object]:
+def _held(clinic: Clinic) -> dict[str, Value]:
     return {
         "name": clinic.name,
         "timezone": clinic.timezone,
@@ -198,8 +253,12 @@ def _held(clinic: Clinic) -> dict[str, object]:
         "country": clinic.country,
         "region": clinic.region,
         "closed_days": clinic.closed_days,
-        "consent_required": clinic.consent_required,
+        "consent_required": "yes" if clinic.consent_required else "",
     }
+
+
+def _help_of(clinic: Clinic) -> dict[str, Value]:
+    return {"words": list(clinic.urgent_words), "phone": clinic.urgent_phone}
 
 
 def _member(request: PageRequest, member_id: uuid.UUID) -> Member:
