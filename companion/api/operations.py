@@ -161,7 +161,7 @@ def _answer(
     view: Callable[[], Result],
 ) -> StoredAnswer | HttpResponse:
     """The view's answer with its tag; a change is made only while the object is as the caller read it."""
-    if said.at is None and said.shows is None:
+    if wanted is None and said.shows is None:
         made = conditions.Tagged(view(), "")
     elif said.method == "GET":
         made = conditions.read(said.shows, caller_of(request).clinic, id, view)
