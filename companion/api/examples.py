@@ -105,6 +105,8 @@ CONVERSATION: Final[JsonObject] = {
             "by": None,
             "media": None,
             "map": None,
+            "edited_at": None,
+            "earlier": [],
         },
         {
             "at": "2026-12-01T09:04:10Z",
@@ -115,6 +117,8 @@ CONVERSATION: Final[JsonObject] = {
             "by": None,
             "media": None,
             "map": None,
+            "edited_at": None,
+            "earlier": [],
         },
         {
             "at": "2026-12-01T09:05:02Z",
@@ -132,6 +136,8 @@ CONVERSATION: Final[JsonObject] = {
                 "unavailable": None,
             },
             "map": None,
+            "edited_at": None,
+            "earlier": [],
         },
     ],
     "next": None,

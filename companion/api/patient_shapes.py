@@ -9,6 +9,7 @@ from companion.api.paging import MOST, ListParameters
 from companion.api.values import Body, Day, Instant, Line, QueryFlag, QueryNumber, Shape
 from companion.api.warning_shapes import WarningShape
 from companion.clinics.models import Clinic
+from companion.listener.conversation import Item
 from companion.listener.media import why_not
 from companion.listener.models import Media
 from companion.patients.models import Patient
@@ -161,17 +162,27 @@ class MediaShape(Shape):
     unavailable: Annotated[str | None, Field(description="Why it can't be had.")]
 
 
+class WordingShape(Shape):
+    """Words that the patient has replaced by editing the message."""
+
+    at: Instant
+    text: str
+    media: Annotated[MediaShape | None, Field(description="The file that came with them, if it was another one.")]
+
+
 class ConversationItem(Shape):
     """Something that was written, either way."""
 
     at: Instant
     direction: Literal["out", "in"]
-    text: str
+    text: Annotated[str, Field(description="As it was written; of an edited one, the newest wording.")]
     message: Annotated[uuid.UUID | None, Field(description="The Message that it is, or that it answers.")]
     kind: Literal["message", "text", "tap", "other"]
     by: Annotated[str | None, Field(description="Who wrote a single message or an answer.")]
     media: Annotated[MediaShape | None, Field(description="The file that came with it.")]
     map: Annotated[str | None, Field(description="Where a place that the patient sent lies on a map.")]
+    edited_at: Annotated[Instant | None, Field(description="When the patient last edited it.")]
+    earlier: Annotated[list[WordingShape], Field(description="Its wordings before it was edited, oldest first.")]
 
 
 class Conversation(Shape):
@@ -179,6 +190,25 @@ class Conversation(Shape):
 
     items: list[ConversationItem]
     next: str | None
+
+
+def item_shape(item: Item) -> ConversationItem:
+    """Something that was written, as the API shows it."""
+    return ConversationItem(
+        at=item.at,
+        direction=item.direction,
+        text=item.text,
+        message=item.message,
+        kind=item.kind,
+        by=item.by or None,
+        media=media_shape_of(item.media) if item.media else None,
+        map=item.map_link or None,
+        edited_at=item.edited_at,
+        earlier=[
+            WordingShape(at=one.at, text=one.text, media=media_shape_of(one.media) if one.media else None)
+            for one in item.earlier
+        ],
+    )
 
 
 def media_shape_of(file: Media) -> MediaShape:

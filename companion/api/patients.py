@@ -14,7 +14,6 @@ from companion.api.paging import cursor_of, read_cursor
 from companion.api.patient_shapes import (
     ChangedPatient,
     Conversation,
-    ConversationItem,
     ConversationParameters,
     EnrolmentShape,
     ImportRefusal,
@@ -24,7 +23,7 @@ from companion.api.patient_shapes import (
     PatientList,
     PatientParameters,
     PatientShape,
-    media_shape_of,
+    item_shape,
     shape_of,
 )
 from companion.api.values import NoBody
@@ -176,17 +175,4 @@ def read_conversation(request: HttpRequest, id: UUID, query: Query[ConversationP
     end = len(found) - seen
     shown = found[max(end - query.limit, 0) : max(end, 0)]
     before = cursor_of(_CONVERSATION, str(seen + query.limit)) if end > query.limit else None
-    items = [
-        ConversationItem(
-            at=item.at,
-            direction=item.direction,
-            text=item.text,
-            message=item.message,
-            kind=item.kind,
-            by=item.by or None,
-            media=media_shape_of(item.media) if item.media else None,
-            map=item.map_link or None,
-        )
-        for item in shown
-    ]
-    return Conversation(items=items, next=before)
+    return Conversation(items=[item_shape(item) for item in shown], next=before)

@@ -84,7 +84,7 @@ def call_instead(chat: Chat, patient: Patient | None) -> None:
     """To words that ask for urgent help: that nobody may be reading, and whom to call."""
     if patient is None or patient.consent != Consent.WITHDRAWN:
         language = patient.language if patient else chat.languages[0]
-        _send(chat, patient, f"{say(Word.CALL, language)} {chat.clinic.urgent_phone}")
+        send(chat, patient, f"{say(Word.CALL, language)} {chat.clinic.urgent_phone}")
 
 
 def read_tap(data: str) -> Tap | None:
@@ -162,10 +162,10 @@ def _say(
     to_opted_out: bool = False,
 ) -> None:
     text = say(word, language or (patient.language if patient else chat.languages[0]))
-    _send(chat, patient, text, buttons=buttons, to_opted_out=to_opted_out)
+    send(chat, patient, text, buttons=buttons, to_opted_out=to_opted_out)
 
 
-def _send(
+def send(
     chat: Chat,
     patient: Patient | None,
     text: str,
@@ -173,6 +173,7 @@ def _send(
     buttons: list[list[dict[str, str]]] | None = None,
     to_opted_out: bool = False,
 ) -> None:
+    """Queues an answer to the chat, unless the same one waits there already."""
     if _is_waiting(chat, patient, text):
         return
     answer(

@@ -3,7 +3,7 @@
 import datetime as dt
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -22,6 +22,15 @@ _MAP: Final = "https://www.openstreetmap.org/?mlat={latitude}&mlon={longitude}#m
 
 
 @dataclass(frozen=True, slots=True)
+class Wording:
+    """Words that a patient has replaced by editing the message; `at` is when they came."""
+
+    at: dt.datetime
+    text: str = field(repr=False)
+    media: Media | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One message (out) or Reply (in). `message` is the Message that was sent, or that the Reply answers."""
 
@@ -35,6 +44,10 @@ class Item:
     """The member or program that wrote it, where one did and no schedule."""
     media: Media | None = None
     """The file that came with it."""
+    edited_at: dt.datetime | None = None
+    """When the patient last edited it; `text` is the newest wording."""
+    earlier: tuple[Wording, ...] = ()
+    """The wordings before, oldest first."""
 
     @property
     def map_link(self) -> str:
@@ -68,13 +81,32 @@ def of_stranger(clinic: Clinic, telegram_id: int, *, limit: int) -> list[Item]:
 
 
 def _came(replies: QuerySet[Reply], limit: int) -> list[Item]:
-    newest = list(replies.order_by("-at")[:limit])
-    others = [reply.pk for reply in newest if reply.kind == ReplyKind.OTHER]
+    """A message that was edited stands where it was first written, in its newest wording."""
+    newest = list(replies.filter(corrects=None).order_by("-at")[:limit])
+    written = [reply for reply in newest if reply.kind != ReplyKind.TAP]
+    wordings = {reply.pk: [reply] for reply in newest}
+    for correction in Reply.objects.filter(corrects__in=written).order_by("at", "id") if written else ():
+        wordings[correction.corrects_id or correction.pk].append(correction)
+    others = [one.pk for several in wordings.values() for one in several if one.kind == ReplyKind.OTHER]
     files = {file.reply_id: file for file in Media.objects.filter(reply__in=others)} if others else {}
-    return [
-        Item(reply.at, "in", reply.text, reply.message_id, kind=reply.kind, media=files.get(reply.pk))
-        for reply in newest
-    ]
+    return [_item(several, files) for several in wordings.values()]
+
+
+def _item(wordings: list[Reply], files: Mapping[uuid.UUID, Media]) -> Item:
+    first, last = wordings[0], wordings[-1]
+    # A file comes anew only where it is another one: with a new caption alone the one before stays.
+    shown = next((one for one in reversed(wordings) if one.pk in files), last)
+    earlier = [Wording(one.at, one.text, None if one is shown else files.get(one.pk)) for one in wordings[:-1]]
+    return Item(
+        first.at,
+        "in",
+        last.text,
+        first.message_id,
+        kind=last.kind,
+        media=files.get(shown.pk),
+        edited_at=last.at if earlier else None,
+        earlier=tuple(earlier),
+    )
 
 
 def on_the_way(clinic: Clinic, patient: Patient | None, telegram_id: int | None, *, now: dt.datetime) -> list[Message]:

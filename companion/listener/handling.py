@@ -12,20 +12,17 @@ from typing import Final
 from django.db import transaction
 
 from companion.clinics.models import Bot, Clinic
-from companion.listener import asking, replies, tapping
+from companion.listener import asking, heard, stop_question, tapping
 from companion.listener.asking import Chat
-from companion.listener.heard import heard
 from companion.listener.updates import (
     Meaning,
     Membership,
     Nothing,
     Started,
-    Stopped,
     Tapped,
     Wrote,
     meaning,
 )
-from companion.listener.words import is_stop
 from companion.patients import consent
 from companion.patients.models import Trouble
 from companion.telegram.incoming import Incoming, Sender
@@ -64,7 +61,9 @@ def take(bot_id: uuid.UUID, incoming: Incoming, *, offset: int, now: dt.datetime
         return Taken(offset)
     acknowledgement = None
     with transaction.atomic():
-        clinic = Clinic.objects.get(bot=bot_id)
+        clinic = Clinic.objects.filter(bot=bot_id, bot__next_update_id=offset).first()
+        if clinic is None:
+            raise SomebodyWasFaster
         said = meaning(incoming, now=now)
         text = _handle(clinic, said, incoming.update_id, now=now)
         if isinstance(said, Tapped) and said.callback_id:
@@ -98,14 +97,14 @@ def _handle(clinic: Clinic, said: Meaning, update_id: int, *, now: dt.datetime) 
     match said:
         case Started(_, payload):
             asking.started(chat, payload)
-        case Stopped():
-            asking.stopped(chat, "patient: /stop")
-        case Wrote() if said.is_text and is_stop(said.text, chat.languages):
-            asking.stopped(chat, "patient: STOP")
+        case Wrote() if said.edited_at:
+            heard.corrected(chat, said, update_id)
         case Wrote():
-            heard(chat, replies.keep_text(chat, said, update_id), said.words)
+            heard.wrote(chat, said, update_id)
         case Tapped() if asked := asking.read_tap(said.data):
             return asking.answered(chat, asked)
+        case Tapped() if meant := stop_question.read_tap(said.data):
+            return stop_question.answered(chat, meant, said, update_id)
         case Tapped():
             return tapping.tapped(chat, said, update_id)
     return ""

@@ -1,34 +1,67 @@
-"""What follows from a patient's own words: what waits for an answer has one, staff sees them, whom to call is said."""
+"""What follows from a patient's own words: a STOP opts out, a question has its answer, staff reads, and whom to call is
+said.
+"""
+
+import datetime as dt
 
 from companion.delivery import following
-from companion.listener import asking, inbox
+from companion.listener import asking, inbox, replies, stop_question
 from companion.listener.asking import Chat
 from companion.listener.models import Reply, ReplyKind
+from companion.listener.open_question import awaited_by, question_open
+from companion.listener.stopping import Verdict, verdict
+from companion.listener.updates import Wrote
 from companion.listener.urgent import asks_for_help
-from companion.schedules.models import Message
 
 
-def heard(chat: Chat, reply: Reply, words: str) -> None:
-    """A text, or content that is none, was kept as this Reply; `words` are the patient's own in it.
-
-    Only a text answers a question: nobody can tell whether a photo or a sticker is an answer.
-    """
-    if reply.kind == ReplyKind.TEXT and (question := _answers(chat, reply)):
+def wrote(chat: Chat, said: Wrote, update_id: int) -> None:
+    """A text, or content that is none, came in."""
+    taken = _taken(chat, said, said.at)
+    reply = replies.keep_text(chat, said, update_id)
+    _stop_or_ask(chat, taken, "patient: STOP")
+    if taken is Verdict.STOP and said.is_text:
+        return
+    # Only a text answers a question: nobody can tell whether a photo or a sticker is an answer.
+    if reply.kind == ReplyKind.TEXT and (question := awaited_by(chat, reply)):
         following.answered(question, now=chat.now)
         inbox.answered(question, now=chat.now)
+    _to_staff(chat, reply, said.words)
+
+
+def corrected(chat: Chat, said: Wrote, update_id: int) -> None:
+    """A message was edited. Staff reads both wordings; no question is answered by it, and no STOP undone.
+
+    A correction of a message that never came in is taken as a message.
+    """
+    first = replies.first_wording(chat, said)
+    if first is None:
+        return wrote(chat, said, update_id)
+    if replies.says_already(first, said):
+        return None
+    taken = _taken(chat, said, first.at)
+    reply = replies.keep_correction(first, said, update_id)
+    _stop_or_ask(chat, taken, "patient: STOP, by editing a message")
+    return _to_staff(chat, reply, said.words)
+
+
+def _taken(chat: Chat, said: Wrote, written_at: dt.datetime) -> Verdict:
+    languages = {*chat.languages, chat.client_language}
+    taken = verdict(said.words, languages, question_open=True)
+    if taken is Verdict.ASK and not question_open(chat, written_at):
+        return verdict(said.words, languages, question_open=False)
+    return taken
+
+
+def _stop_or_ask(chat: Chat, taken: Verdict, source: str) -> None:
+    if taken in (Verdict.STOP, Verdict.STOP_AND_STAFF):
+        asking.stopped(chat, source)
+    elif taken is Verdict.ASK:
+        stop_question.ask(chat)
+
+
+def _to_staff(chat: Chat, reply: Reply, words: str) -> None:
+    """`words` are the patient's own in the Reply."""
     clinic = chat.clinic
     urgent = bool(clinic.urgent_phone) and asks_for_help(words, clinic.urgent_words)
     if inbox.came(reply, urgent=urgent, now=chat.now):
         asking.call_instead(chat, reply.patient)
-
-
-def _answers(chat: Chat, reply: Reply) -> list[Message]:
-    """What it answers: the Message that it names, else the last one to this patient that waits for an answer."""
-    message = reply.message
-    if message is None and reply.patient_id:
-        own = Message.objects.filter(clinic=chat.clinic, patient_id=reply.patient_id, answer_by__isnull=False)
-        message = own.order_by("-sent_at").first()
-    if message is None or message.version_id is None:
-        return []
-    locked = following.locked(Message.objects.filter(clinic=chat.clinic, pk=message.pk))
-    return following.one_question(locked) if locked else []

@@ -31,12 +31,16 @@ class Reply(models.Model):
     telegram_message_id = models.BigIntegerField(null=True)
     update_id = models.BigIntegerField()
     at = models.DateTimeField()
+    corrects = models.ForeignKey("self", models.PROTECT, null=True, related_name="corrections", db_index=False)
+    """The first wording of the message that was edited to this one; its earlier wordings stay."""
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["clinic", "update_id"], name="update_once_in_a_clinic")]
         indexes = [
             models.Index(fields=["clinic", "-at"], name="replies_by_time"),
             models.Index(fields=["patient", "at"], name="replies_of_a_patient"),
+            models.Index(fields=["telegram_id", "telegram_message_id"], name="replies_of_a_chat"),
+            models.Index(fields=["corrects"], condition=models.Q(corrects__isnull=False), name="replies_that_correct"),
         ]
 
     def __str__(self) -> str:

@@ -2,12 +2,19 @@
 
 import datetime as dt
 import uuid
+from typing import Final
+
+from django.db.models import Q
 
 from companion.listener import media
 from companion.listener.asking import Chat
-from companion.listener.models import Reply, ReplyKind
+from companion.listener.models import Media, Reply, ReplyKind
 from companion.listener.updates import Tapped, Wrote
 from companion.schedules.models import Follow, Lane, Message, Status
+
+ONE_BOT_FOR: Final = dt.timedelta(days=1)
+"""An edited message came in at most so long before Telegram's own date of it."""
+_PLACES: Final = ("location", "venue")
 
 
 def keep_text(chat: Chat, wrote: Wrote, update_id: int) -> Reply:
@@ -15,9 +22,58 @@ def keep_text(chat: Chat, wrote: Wrote, update_id: int) -> Reply:
     kind = ReplyKind.TEXT if wrote.is_text else ReplyKind.OTHER
     answered = _answered(chat, wrote.answers)
     reply = _keep(chat, kind, wrote.text, answered, wrote.message_id, update_id, wrote.at)
-    if wrote.content and wrote.content.file:
-        media.note(reply, wrote.content.kind, wrote.content.file)
+    _note_file(reply, wrote)
     return reply
+
+
+def first_wording(chat: Chat, said: Wrote) -> Reply | None:
+    """The Reply that is edited here; None where it never came in."""
+    if said.message_id is None:
+        return None
+    in_chat = Reply.objects.filter(
+        clinic=chat.clinic, telegram_id=chat.telegram_id, telegram_message_id=said.message_id, corrects=None
+    )
+    # A tap carries the number of our own message. Another bot, earlier on, has counted for itself.
+    own = in_chat.exclude(kind=ReplyKind.TAP).filter(at__gte=said.at - ONE_BOT_FOR)
+    return own.order_by("-at").first()
+
+
+def says_already(first: Reply, said: Wrote) -> bool:
+    """Whether nothing was changed that staff could see: Telegram reports other changes of a message, too.
+
+    A shared live location moves every few seconds, and stays where it was first.
+    """
+    newest = first.corrections.order_by("-at", "-id").first() or first
+    if said.content and said.content.kind in _PLACES and newest.text.startswith(f"[{said.content.kind}]"):
+        return True
+    return newest.text == said.text and not _brings_a_file(first, said)
+
+
+def keep_correction(first: Reply, said: Wrote, update_id: int) -> Reply:
+    """A later wording of this Reply, with the patient and the Message that it belongs to."""
+    brings_a_file = _brings_a_file(first, said)
+    reply = Reply.objects.create(
+        clinic_id=first.clinic_id,
+        patient_id=first.patient_id,
+        message_id=first.message_id,
+        kind=ReplyKind.TEXT if said.is_text else ReplyKind.OTHER,
+        text=said.text,
+        telegram_id=first.telegram_id,
+        telegram_message_id=first.telegram_message_id,
+        update_id=update_id,
+        at=said.edited_at or said.at,
+        corrects=first,
+    )
+    if brings_a_file:
+        _note_file(reply, said)
+    return reply
+
+
+def tapped_last(chat: Chat, message_id: int | None, label: str) -> bool:
+    """Whether the last tap under this message of ours was on the same button."""
+    own = Reply.objects.filter(clinic=chat.clinic, telegram_id=chat.telegram_id, telegram_message_id=message_id)
+    last = own.filter(kind=ReplyKind.TAP).order_by("-at", "-id").first()
+    return last is not None and last.text == label
 
 
 def keep_tap(chat: Chat, tapped: Tapped, update_id: int) -> Reply:
@@ -51,6 +107,18 @@ def _keep(
         update_id=update_id,
         at=at,
     )
+
+
+def _brings_a_file(first: Reply, said: Wrote) -> bool:
+    """Whether its file is another one than before."""
+    file = said.content.file if said.content else None
+    before = Media.objects.filter(Q(reply=first) | Q(reply__corrects=first)).order_by("-came_at").first()
+    return file is not None and (before is None or before.file_id != file.file_id)
+
+
+def _note_file(reply: Reply, said: Wrote) -> None:
+    if said.content and said.content.file:
+        media.note(reply, said.content.kind, said.content.file)
 
 
 def _answered(chat: Chat, message_id: int | None) -> Message | None:

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from companion.telegram.content import Content
-from companion.telegram.incoming import Incoming, MembershipIn, MessageIn, Sender, TapIn
+from companion.telegram.incoming import EDITED, Incoming, MembershipIn, MessageIn, Sender, TapIn
 from companion.telegram.limits import TEXT_UNITS
 
 _START: Final = re.compile(r"/?start(?:@\w+)?", re.IGNORECASE)
 _START_WITH: Final = re.compile(r"/start(?:@\w+)?\s+(\S.*)", re.IGNORECASE | re.DOTALL)
-_STOP: Final = re.compile(r"/stop(?:@\w+)?", re.IGNORECASE)
 _FRESH: Final = dt.timedelta(minutes=1)
 _KICKED: Final = "kicked"
 _MEMBER: Final = "member"
@@ -26,15 +25,11 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class Stopped:
-    """/stop. (STOP and its like are words of a language, and come as Wrote.)"""
-
-    sender: Sender
-
-
-@dataclass(frozen=True, slots=True)
 class Wrote:
-    """A text, or content that is none; `answers` is the message_id that it replies to."""
+    """A text, or content that is none; `answers` is the message_id that it replies to.
+
+    `edited_at`: when this wording took an earlier one's place; `at` is when the message was first written.
+    """
 
     sender: Sender
     text: str = field(repr=False)
@@ -46,6 +41,7 @@ class Wrote:
     message_id: int | None
     answers: int | None
     at: dt.datetime
+    edited_at: dt.datetime | None = None
 
     @property
     def is_text(self) -> bool:
@@ -77,7 +73,7 @@ class Nothing:
     """Not for us: a group's, a bot's, a service message ("pinned a message"), or a kind that we don't ask for."""
 
 
-Meaning = Started | Stopped | Wrote | Tapped | Membership | Nothing
+Meaning = Started | Wrote | Tapped | Membership | Nothing
 
 
 def meaning(incoming: Incoming, *, now: dt.datetime) -> Meaning:
@@ -94,15 +90,14 @@ def meaning(incoming: Incoming, *, now: dt.datetime) -> Meaning:
 
 def _of_message(message: MessageIn, *, now: dt.datetime) -> Meaning:
     text = _cut(message.text)
-    if _START.fullmatch(text.strip()):
+    edited = message.kind == EDITED
+    # Nobody presses Start by editing: least of all in place of a STOP.
+    if not edited and _START.fullmatch(text.strip()):
         return Started(message.sender, "")
-    if invited := _START_WITH.fullmatch(text.strip()):
+    if not edited and (invited := _START_WITH.fullmatch(text.strip())):
         return Started(message.sender, invited[1].strip())
-    if _STOP.fullmatch(text.strip()):
-        return Stopped(message.sender)
     if not message.text and message.content is None:
         return Nothing()
-    at = message.date or now
     return Wrote(
         message.sender,
         text if message.content is None else _cut(_in_words(message.content)),
@@ -110,9 +105,14 @@ def _of_message(message: MessageIn, *, now: dt.datetime) -> Meaning:
         content=message.content,
         message_id=message.message_id,
         answers=message.replied_to,
-        # Telegram counts whole seconds: a quick reply would seem to have come before the message that it answers.
-        at=now if now - at < _FRESH else at,
+        at=_instant(message.date, now),
+        edited_at=_instant(message.edited_at, now) if edited else None,
     )
+
+
+def _instant(told: dt.datetime | None, now: dt.datetime) -> dt.datetime:
+    # Telegram counts whole seconds: a quick reply would seem to have come before the message that it answers.
+    return told if told and now - told >= _FRESH else now
 
 
 def _in_words(content: Content) -> str:

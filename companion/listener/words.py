@@ -1,14 +1,12 @@
-"""What the listener itself says to patients, and the words by which they opt out. One entry a language.
+"""The texts that the listener itself sends to patients. One entry a language.
 
 Texts carry the placeholders of schedules/text.py, filled in when they are sent. Another language is one more entry in
-WORDS and STOP_WORDS; a test holds all entries complete.
+WORDS; a test holds all entries complete.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum, auto
 from typing import Final
-
-from companion.patients.names import search_term
 
 FALLBACK: Final = "en"
 
@@ -40,6 +38,12 @@ class Word(StrEnum):
     """Stands before a text that is sent again for want of an answer."""
     NOT_AGAIN = auto()
     """Shown over the chat where "Later" is tapped and nothing can come later."""
+    STOP_MEANT = auto()
+    """Asks whether a message that could be a STOP is one."""
+    STOP_BUTTON = auto()
+    GO_ON_BUTTON = auto()
+    GOES_ON = auto()
+    """Shown over the chat when the go-on button is tapped."""
 
 
 _ENGLISH: Final = {
@@ -64,6 +68,10 @@ _ENGLISH: Final = {
     Word.CALL: "Nobody watches this chat at all hours. {clinic} is told. If you need help now, please call:",
     Word.NO_ANSWER_YET: "We have no answer from you yet:",
     Word.NOT_AGAIN: "This message doesn't come again.",
+    Word.STOP_MEANT: "Did you mean that {clinic} is to send no more messages to this chat?",
+    Word.STOP_BUTTON: "Stop all messages",
+    Word.GO_ON_BUTTON: "Keep the messages",
+    Word.GOES_ON: "Messages keep coming.",
 }
 
 _GERMAN: Final = {
@@ -96,6 +104,10 @@ _GERMAN: Final = {
     ),
     Word.NO_ANSWER_YET: "Wir haben noch keine Antwort von Ihnen:",
     Word.NOT_AGAIN: "Diese Nachricht kommt nicht noch einmal.",
+    Word.STOP_MEANT: "Meinten Sie, dass {clinic} nichts mehr in diesen Chat schicken soll?",
+    Word.STOP_BUTTON: "Nachrichten beenden",
+    Word.GO_ON_BUTTON: "Nachrichten behalten",
+    Word.GOES_ON: "Die Nachrichten kommen weiter.",
 }
 
 _SPANISH: Final = {
@@ -125,6 +137,10 @@ _SPANISH: Final = {
     ),
     Word.NO_ANSWER_YET: "Todavía no tenemos su respuesta:",
     Word.NOT_AGAIN: "Este mensaje no vuelve a llegar.",
+    Word.STOP_MEANT: "¿Quiso decir que {clinic} no envíe más mensajes a este chat?",
+    Word.STOP_BUTTON: "No enviar más mensajes",
+    Word.GO_ON_BUTTON: "Seguir recibiéndolos",
+    Word.GOES_ON: "Los mensajes seguirán llegando.",
 }
 
 _PORTUGUESE: Final = {
@@ -154,6 +170,10 @@ _PORTUGUESE: Final = {
     ),
     Word.NO_ANSWER_YET: "Ainda não temos a sua resposta:",
     Word.NOT_AGAIN: "Esta mensagem não volta a chegar.",
+    Word.STOP_MEANT: "Quis dizer que {clinic} não deve enviar mais mensagens a este chat?",
+    Word.STOP_BUTTON: "Parar as mensagens",
+    Word.GO_ON_BUTTON: "Continuar a receber",
+    Word.GOES_ON: "As mensagens continuam a chegar.",
 }
 
 WORDS: Final[Mapping[str, Mapping[Word, str]]] = {
@@ -163,43 +183,10 @@ WORDS: Final[Mapping[str, Mapping[Word, str]]] = {
     "pt": _PORTUGUESE,
 }
 
-STOP_WORDS: Final[Mapping[str, frozenset[str]]] = {
-    "en": frozenset({"stop", "unsubscribe"}),
-    "de": frozenset({"stop", "stopp", "halt", "abmelden"}),
-    "es": frozenset({"stop", "alto", "parar", "baja"}),
-    "pt": frozenset({"stop", "parar", "pare", "sair"}),
-    # Languages that patients may have and that we don't speak yet: who opts out is understood all the same.
-    "ar": frozenset({"توقف", "أوقف", "قف"}),
-    "fr": frozenset({"stop", "arrêt", "arrêter", "arrêtez", "désabonner"}),
-    "hi": frozenset({"रोकें", "रोको", "बंद करें", "बंद करो"}),
-    "it": frozenset({"stop", "basta", "fermare", "disiscrivimi"}),
-    "nl": frozenset({"stop", "stoppen", "afmelden"}),
-    "pl": frozenset({"stop", "wypisz", "zatrzymaj"}),
-    "ro": frozenset({"stop", "opriți", "oprește", "dezabonare"}),
-    "ru": frozenset({"стоп", "остановить", "отписаться"}),
-    "sw": frozenset({"acha", "simama", "sitisha"}),
-    "tr": frozenset({"dur", "durdur", "durdurun"}),
-    "uk": frozenset({"стоп", "зупинити", "відписатися"}),
-    "vi": frozenset({"dừng", "dừng lại", "ngừng"}),
-    "zh": frozenset({"停", "停止", "退订", "退訂"}),
-}
-"""Whatever their case and accents. STOP itself counts in every language; words that could cancel a visit don't."""
-_FOLDED: Final = {language: frozenset(map(search_term, words)) for language, words in STOP_WORDS.items()}
-
 
 def say(word: Word, language: str) -> str:
     """The text in this language ("pt-BR" finds "pt"), in English where there is none."""
     return WORDS.get(_primary(language), WORDS[FALLBACK])[word]
-
-
-def is_stop(text: str, languages: Iterable[str]) -> bool:
-    """Whether the whole message is a word that opts out, in English or one of these languages.
-
-    "Should I stop?" is a question, and goes to the clinic's staff as any other message.
-    """
-    said = search_term(text.strip(" \n\t.!。！\"'“”„«»「」"))
-    known = {_primary(language) for language in languages} | {FALLBACK}
-    return any(said in _FOLDED.get(language, frozenset()) for language in known)
 
 
 def _primary(language: str) -> str:

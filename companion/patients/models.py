@@ -162,7 +162,7 @@ class ConsentChange(models.Model):
     at = models.DateTimeField()
     consent = models.CharField(max_length=16, choices=Consent)
     source = models.CharField(max_length=64)
-    """Who or what said so: "patient: /stop", "patient: agreed", "member: …", "import"."""
+    """Who or what said so: "patient: STOP", "patient: agreed", "member: …", "import"."""
     wording = models.CharField(max_length=32, blank=True)
     """The version of the words that the patient agreed to."""
 

@@ -66,6 +66,8 @@ def message(row: SandboxMessage) -> Json:
         "chat": private_chat(row.phone),
         "date": int(row.at.timestamp()),
     }
+    if row.edited_at:
+        payload["edit_date"] = int(row.edited_at.timestamp())
     payload |= _file(row.file) | ({"caption": row.text} if row.text else {}) if row.file else {"text": row.text}
     command = None if row.from_bot else _COMMAND.match(row.text)
     if command:

@@ -27,6 +27,7 @@ from companion.sandbox.models import (
     SandboxTap,
     State,
 )
+from companion.sandbox.rules import EDITABLE_FOR
 from companion.telegram.limits import TEXT_UNITS, is_start_payload, utf16_units
 
 FILE_MAX: Final = 25 * 2**20
@@ -89,10 +90,29 @@ def type_text(bot: SandboxBot, phone: Phone, text: str, now: datetime | None = N
     """The person writes to the bot. Raises NotPossible."""
     if phone.state in (State.NOT_STARTED, State.BLOCKED, State.DEACTIVATED):
         raise NotPossible("Nothing can be written here until Start is pressed.")
-    text = text.replace("\x00", "").strip()
-    if not text or utf16_units(text) > TEXT_UNITS:
-        raise NotPossible(f"A message has 1 to {TEXT_UNITS} characters.")
-    return _write(bot, phone, text, None, now or timezone.now())
+    return _write(bot, phone, _typed(text, TEXT_UNITS), None, now or timezone.now())
+
+
+def edit_text(
+    bot: SandboxBot, phone: Phone, message: SandboxMessage, text: str, now: datetime | None = None
+) -> SandboxMessage:
+    """The person changes the text, or the caption, of an own message. The same text changes nothing. NotPossible."""
+    if phone.state in (State.NOT_STARTED, State.BLOCKED, State.DEACTIVATED):
+        raise NotPossible("Nothing can be edited here until Start is pressed.")
+    now = now or timezone.now()
+    with transaction.atomic():
+        locked = SandboxBot.objects.select_for_update().get(pk=bot.pk)
+        edited = SandboxMessage.objects.select_related("bot", "phone", "file").get(pk=message.pk, bot=locked)
+        if edited.from_bot or edited.phone_id != phone.pk or edited.at <= now - EDITABLE_FOR:
+            raise NotPossible("Only an own message of the last 48 hours can be edited.")
+        text = _typed(text, CAPTION_MAX if edited.file_id else TEXT_UNITS)
+        if text == edited.text:
+            return edited
+        edited.text, edited.edited_at = text, now
+        edited.save(update_fields=["text", "edited_at"])
+        updates.queue(locked, "edited_message", payloads.message(edited), now)
+        locked.save(update_fields=["last_update_id"])
+    return edited
 
 
 def send_file(
@@ -165,6 +185,12 @@ def chat(bot: SandboxBot, phone: Phone, last: int = 200) -> list[SandboxMessage]
     return list(rows.order_by("-at", "-message_id")[:last])[::-1]
 
 
+def editable(bot: SandboxBot, phone: Phone, now: datetime, last: int = 20) -> list[SandboxMessage]:
+    """The person's own messages that can be edited still, the newest first."""
+    own = SandboxMessage.objects.filter(bot=bot, phone=phone, from_bot=False, at__gt=now - EDITABLE_FOR)
+    return list(own.exclude(text="").order_by("-at", "-message_id")[:last])
+
+
 def phones(bot: SandboxBot, most: int = 200) -> Sequence[Phone]:
     """The phones, those that the bot wrote with last first, then those that never did, newest first."""
     newest = Max("messages__at", filter=Q(messages__bot=bot))
@@ -197,6 +223,14 @@ def _seconds(ogg: bytes) -> int:
     if last < 0 or len(ogg) < last + 14:
         return 1
     return min(max(round(int.from_bytes(ogg[last + 6 : last + 14], "little") / 48_000), 1), 86_399)
+
+
+def _typed(text: str, most: int) -> str:
+    """As Telegram takes it. Raises NotPossible."""
+    text = text.replace("\x00", "").strip()
+    if not text or utf16_units(text) > most:
+        raise NotPossible(f"A message has 1 to {most} characters.")
+    return text
 
 
 def _free_id(rows: "QuerySet[SandboxBot] | QuerySet[Phone]", between: tuple[int, int], chance: random.Random) -> int:

@@ -21,6 +21,8 @@ CHAT_BURST: Final = 5
 """At most so many to one chat in any CHAT_WINDOW: one a second, and a short burst passes."""
 TAP_KEPT: Final = timedelta(seconds=60)
 """A callback query older than this can't be answered any more."""
+EDITABLE_FOR: Final = timedelta(hours=48)
+"""A person can change the text of a message for so long."""
 _TEXT_BYTES: Final = 1 << 15
 _BUTTONS: Final = 100
 _URL = re.compile(r"(https?|tg)://[^\s]+|[\w-]+(\.[\w-]+)+(/[^\s]*)?")

@@ -18,7 +18,7 @@ from companion.telegram.limits import UPDATES_KEPT_HOURS
 
 LOOK_SECONDS: Final = 1.0
 """A waiting poll looks at the table at least so often, for what other processes queue."""
-KNOWN_KINDS: Final = ("message", "callback_query", "my_chat_member")
+KNOWN_KINDS: Final = ("message", "edited_message", "callback_query", "my_chat_member")
 """The kinds of update that the Sandbox makes."""
 
 _queued = threading.Condition()

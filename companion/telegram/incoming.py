@@ -12,14 +12,15 @@ from companion.telegram.discreet import Discreet
 from companion.telegram.lenient import Part
 
 MESSAGE: Final = "message"
+EDITED: Final = "edited_message"
 TAP: Final = "callback_query"
 MEMBERSHIP: Final = "my_chat_member"
-ALLOWED_UPDATES: Final = [MESSAGE, TAP, MEMBERSHIP]
+ALLOWED_UPDATES: Final = [MESSAGE, EDITED, TAP, MEMBERSHIP]
 """All that we ask for; Telegram keeps the rest to itself."""
 _PRIVATE: Final = "private"
 _LARGEST_UPDATE_ID: Final = 2**62
 """Room for the offset behind it in the database."""
-_ENVELOPE: Final = frozenset({"message_id", "date", "chat", "from"})
+_ENVELOPE: Final = frozenset({"message_id", "date", "edit_date", "chat", "from"})
 
 
 class Sender(Discreet, frozen=True, gc=False):
@@ -43,6 +44,7 @@ class MessageIn(Discreet, frozen=True, gc=False):
     replied_to: int | None
     """The message_id that it replies to."""
     date: dt.datetime | None
+    edited_at: dt.datetime | None
 
 
 class TapIn(Discreet, frozen=True, gc=False):
@@ -93,6 +95,8 @@ def update_of(raw: object) -> Incoming | None:
 def _said(update: Part) -> MessageIn | TapIn | MembershipIn | None:
     if update.has(MESSAGE):
         return _message(update.part(MESSAGE), MESSAGE)
+    if update.has(EDITED):
+        return _message(update.part(EDITED), EDITED)
     if update.has(TAP):
         return _tap(update.part(TAP))
     if update.has(MEMBERSHIP):
@@ -119,6 +123,7 @@ def _message(message: Part, kind: str) -> MessageIn | None:
         message.whole("message_id"),
         message.part("reply_to_message").whole("message_id"),
         _instant(message.whole("date")),
+        _instant(message.whole("edit_date")),
     )
 
 

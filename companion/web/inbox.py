@@ -141,7 +141,7 @@ def _talk(request: PageRequest, shown: dict[str, object]) -> HttpResponse:
 
 
 def _stamp(said: list[Item], waiting: list[Message]) -> str:
-    lines = [(item.at, item.text) for item in said], [(one.pk, one.status) for one in waiting]
+    lines = [(item.at, item.text, item.edited_at) for item in said], [(one.pk, one.status) for one in waiting]
     return f"{crc32(repr(lines).encode()):08x}"
 
 

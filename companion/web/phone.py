@@ -58,13 +58,15 @@ def index(request: PageRequest, telegram_id: int | None = None) -> HttpResponse:
     shown = next((one for one in phones if telegram_id in (None, one.phone.telegram_id)), None)
     if telegram_id is not None and shown is None:
         raise Unknown
+    now = database_now()
     context = {
         "bot": bot,
         "phones": phones,
         "shown": shown,
         "chat": sandbox.chat(bot, shown.phone) if bot and shown else [],
+        "editable": sandbox.editable(bot, shown.phone, now) if bot and shown else [],
         "states": State.choices,
-        "now": database_now(),
+        "now": now,
     }
     template = {"chat": "web/sandbox/chat.html", "phones": "web/sandbox/phones.html"}.get(request.GET.get("part", ""))
     return render(request, template or "web/sandbox/page.html", context)
@@ -100,6 +102,10 @@ def _type(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:
     sandbox.type_text(bot, phone, request.POST.get("text", ""))
 
 
+def _edit(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:
+    sandbox.edit_text(bot, phone, _message(bot, phone, request.POST.get("message", "")), request.POST.get("text", ""))
+
+
 def _start(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:
     sandbox.press_start(bot, phone)
 
@@ -114,11 +120,16 @@ def _open_link(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:
 
 def _tap(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:
     number, _, data = request.POST.get("tap", "").partition(" ")
+    sandbox.tap(bot, _message(bot, phone, number), data)
+
+
+def _message(bot: SandboxBot, phone: Phone, number: str) -> SandboxMessage:
     known = SandboxMessage.objects.filter(bot=bot, phone=phone)
-    message = known.filter(message_id=int(number)).first() if number.isascii() and number.isdigit() else None
+    is_number = number.isascii() and number.isdigit() and len(number) < 19
+    message = known.filter(message_id=int(number)).first() if is_number else None
     if message is None:
         raise sandbox.NotPossible("This message is gone.")
-    sandbox.tap(bot, message, data)
+    return message
 
 
 def _state(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:
@@ -139,6 +150,7 @@ def _send_file(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:
 
 _DEEDS: dict[str, Callable[[PageRequest, SandboxBot, Phone], None]] = {
     "type": _type,
+    "edit": _edit,
     "start": _start,
     "link": _open_link,
     "tap": _tap,

@@ -64,7 +64,7 @@ async def test_only_the_updates_that_are_needed_are_asked_for() -> None:
         "offset": 5,
         "timeout": 0,
         "limit": 100,
-        "allowed_updates": ["message", "callback_query", "my_chat_member"],
+        "allowed_updates": ["message", "edited_message", "callback_query", "my_chat_member"],
     }
 
 

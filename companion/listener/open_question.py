@@ -1,0 +1,55 @@
+"""Finds the questions that a chat has yet to answer. It reads only, apart from the lock that an answer needs."""
+
+import datetime as dt
+from typing import Final
+
+from django.db.models import Q, QuerySet
+
+from companion.delivery import following
+from companion.listener.asking import Chat
+from companion.listener.models import Reply
+from companion.listener.stopping import has_question_mark
+from companion.schedules.models import Follow, Message, Status
+from companion.schedules.wording import template_of
+
+_BUTTONS_ASK_FOR: Final = dt.timedelta(days=7)
+_WORDS_ASK_FOR: Final = dt.timedelta(days=1)
+
+
+def awaited_by(chat: Chat, reply: Reply) -> list[Message]:
+    """The question that a Reply answers: the Message that it names, else the last one that waits for an answer."""
+    message = reply.message
+    if message is None and reply.patient_id:
+        own = Message.objects.filter(clinic=chat.clinic, patient_id=reply.patient_id, answer_by__isnull=False)
+        message = own.order_by("-sent_at").first()
+    if message is None or message.version_id is None:
+        return []
+    locked = following.locked(Message.objects.filter(clinic=chat.clinic, pk=message.pk))
+    return following.one_question(locked) if locked else []
+
+
+def question_open(chat: Chat, at: dt.datetime) -> bool:
+    """Whether a patient of the chat was asked something by `at` and had not answered it before.
+
+    By a Message that waits for an answer, by answer buttons, or by the words of the last one. What the listener itself
+    asks is no such question: the one of consent tells to send STOP.
+    """
+    asked = _asked_by_the_clinic(chat, at)
+    unanswered = asked.filter(Q(answered_at=None) | Q(answered_at__gte=at))
+    waits = Q(answer_by__isnull=False) | Q(answered_at__gte=at)
+    has_buttons = Q(version__buttons__isnull=False, sent_at__gt=at - _BUTTONS_ASK_FOR)
+    return unanswered.filter(waits | has_buttons).exists() or _words_ask(chat, asked, at)
+
+
+def _asked_by_the_clinic(chat: Chat, at: dt.datetime) -> QuerySet[Message]:
+    own = Message.objects.filter(clinic=chat.clinic, patient__in=chat.patients, status=Status.SENT, sent_at__lte=at)
+    listener_s = Q(version=None, created_by_kind="")
+    return own.exclude(listener_s).exclude(follow_kind=Follow.SHOWN)
+
+
+def _words_ask(chat: Chat, asked: QuerySet[Message], at: dt.datetime) -> bool:
+    last = asked.filter(sent_at__gt=at - _WORDS_ASK_FOR).select_related("version").order_by("-sent_at").first()
+    if last is None or not has_question_mark(template_of(last)):
+        return False
+    came = Reply.objects.filter(clinic=chat.clinic, telegram_id=chat.telegram_id)
+    return not came.filter(at__gte=last.sent_at, at__lt=at).exists()

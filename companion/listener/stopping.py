@@ -1,0 +1,168 @@
+"""Tells whether a patient's words are a STOP. Pure: a text in, a verdict out. What follows is handling.py's.
+
+A STOP is a word of stop_words.py that is the whole message, whatever decorates it; any other mention of stopping is for
+the clinic's staff.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from enum import Enum, auto
+from typing import Final
+
+from companion.listener.stop_words import (
+    ORDINARY_ELSEWHERE,
+    QUESTION_OPENINGS,
+    QUESTION_PARTS,
+    QUESTION_SIGNS,
+    STOP_WORDS,
+)
+
+
+class Verdict(Enum):
+    """How a text is to be taken."""
+
+    STOP = auto()
+    """The chat opts out."""
+    STOP_AND_STAFF = auto()
+    """The chat opts out, and staff reads the rest."""
+    ASK = auto()
+    """Nobody can know: staff reads it, and the chat is asked."""
+    WORDS = auto()
+    """Ordinary words, for staff."""
+
+
+class _Said(Enum):
+    """How sure it is that words opt out."""
+
+    CERTAIN = auto()
+    ORDINARY = auto()
+    """A word of the person's own language that is ordinary speech, too."""
+    NOTHING = auto()
+
+
+# An emoji may be made of ordinary characters: a digit in a keycap, a letter that is shown as a symbol.
+_EMOJI: Final = re.compile(r"[0-9#*]\ufe0f?\u20e3|\u2139|[^\w\s]\ufe0f|[\U0001f200-\U0001f2ff]|[™℠]")
+# Tatweel, variation selectors, the grapheme joiner and letters without a shape; format characters (Cf) go as well.
+_UNSEEN: Final = re.compile("[\u0640\u034f\u115f\u1160\u3164\uffa0\u180b-\u180d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+_COMMAND: Final = re.compile(r"/stop(?![^\W_])(?:@\w+)?(.*)", re.IGNORECASE | re.DOTALL)
+# As they are after NFKC, which makes "!" of "！" and of "‼".
+_ENDS: Final = re.compile("[.!?;。؟۔।॥։။።፧⸮‽՞❓❔❗❕\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
+_ASKS: Final = re.compile("[?؟፧⸮‽՞❓❔\u037e¿]")
+_GREEK: Final = re.compile("[\u0370-\u03ff\u1f00-\u1fff]")
+_LONG_DRAWN: Final = re.compile(r"(\w)\1{2,}")
+
+
+def verdict(text: str, languages: Iterable[str], *, question_open: bool) -> Verdict:
+    """Judges a whole message.
+
+    `languages` are those recorded for the patients of the chat and the one that their Telegram names: a word that is
+    ordinary speech elsewhere counts in these only. `question_open`: the chat has yet to answer something.
+    """
+    said = _readable(text)
+    if command := _COMMAND.fullmatch(said.strip()):
+        return Verdict.STOP_AND_STAFF if _bare(command[1]) else Verdict.STOP
+    first, rest = _first_sentence(said)
+    found = _stop_in(said, languages)
+    whole = found is not _Said.NOTHING
+    if not whole:
+        found = _stop_in(first, languages)
+    if found is _Said.NOTHING:
+        return Verdict.WORDS
+    if (found is _Said.ORDINARY and question_open) or _is_question(first, said if whole else rest, whole=whole):
+        return Verdict.ASK
+    return Verdict.STOP if whole else Verdict.STOP_AND_STAFF
+
+
+def has_question_mark(text: str) -> bool:
+    """Whether one of any script stands in it."""
+    return bool(_ASKS.search(_readable(text)))
+
+
+def _readable(text: str) -> str:
+    """Without what nobody sees and without emoji that hold ordinary characters; width and letter forms folded."""
+    # Greek's own question mark becomes a semicolon by folding.
+    marked = _EMOJI.sub(" ", text.replace("\u037e", "?"))
+    seen = "".join(char for char in _UNSEEN.sub("", marked) if unicodedata.category(char) not in ("Cf", "Cs"))
+    return _UNSEEN.sub("", unicodedata.normalize("NFKC", seen))
+
+
+def _first_sentence(said: str) -> tuple[str, str]:
+    """The first sentence with its mark, and all behind it."""
+    begins = next((at for at, char in enumerate(said) if char.isalnum()), len(said))
+    end = _ENDS.search(said, begins)
+    return (said[: end.end()], said[end.end() :]) if end else (said, "")
+
+
+def _is_question(first: str, rest: str, *, whole: bool) -> bool:
+    """Whether the STOP itself, or what stands behind it, asks something."""
+    if _ASKS.search(first) or _ASKS.search(rest):
+        return True
+    if whole:
+        return False
+    if rest.rstrip().endswith(";") or (";" in rest and _GREEK.search(rest)):
+        return True
+    return any(sign in rest for sign in QUESTION_SIGNS) or any(map(_asks, _ENDS.split(rest)))
+
+
+def _asks(sentence: str) -> bool:
+    words = _bare(sentence)
+    opens = any(f"{words} ".startswith(f"{opening} ") for opening in _OPENINGS)
+    return opens or any(f" {part} " in f" {words} " for part in _PARTS)
+
+
+def _stop_in(said: str, languages: Iterable[str]) -> _Said:
+    """Whether these words are STOP words and nothing else, once or several times."""
+    bare = _LONG_DRAWN.sub(r"\1", _joined(_bare(said)))
+    if not _ONLY_STOP_WORDS.fullmatch(bare):
+        return _Said.NOTHING
+    words = set(_STOP_WORD.findall(bare))
+    if not words <= ORDINARY_ELSEWHERE:
+        return _Said.CERTAIN
+    written = _LONG_DRAWN.sub(r"\1", _joined(_cased(said)))
+    if written != bare:
+        # Its accents tell it apart from other words ("dừng" from "dùng", to take) if they are the right ones.
+        return _Said.CERTAIN if set(written.split()) <= _WITH_ACCENTS else _Said.NOTHING
+    known = {_primary(language) for language in languages}
+    own = any(words & _FOLDED.get(language, frozenset()) for language in known)
+    return _Said.ORDINARY if own else _Said.NOTHING
+
+
+def _cased(text: str) -> str:
+    """The words alone, in small letters, with their accents."""
+    small = unicodedata.normalize("NFC", text.casefold())
+    return " ".join("".join(char if _is_letter(char) else " " for char in small).split())
+
+
+def _bare(text: str) -> str:
+    """The words alone, in small letters, without accents and without the vowel marks of Arabic and Hebrew."""
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    plain = "".join(char for char in decomposed if not unicodedata.combining(char))
+    return " ".join("".join(char if _is_letter(char) else " " for char in plain).split())
+
+
+def _is_letter(char: str) -> bool:
+    # Vowel signs, too: without them a Hindi word falls apart. Not the frames that go around a character (Me).
+    return char.isalnum() or unicodedata.category(char) in ("Mn", "Mc")
+
+
+def _joined(words: str) -> str:
+    """Spelled out ("S.T.O.P.") it is a word as well."""
+    letters = words.split()
+    return "".join(letters) if all(len(letter) == 1 for letter in letters) else words
+
+
+def _primary(language: str) -> str:
+    return language.replace("_", "-").partition("-")[0].lower()
+
+
+_FOLDED: Final = {language: frozenset(map(_bare, words)) for language, words in STOP_WORDS.items()}
+_WITH_ACCENTS: Final = frozenset(
+    token for words in STOP_WORDS.values() for word in words for token in _cased(word).split()
+)
+_OPENINGS: Final = frozenset(map(_bare, QUESTION_OPENINGS))
+_PARTS: Final = frozenset(map(_bare, QUESTION_PARTS))
+# The longest first, and no way back: a message of a thousand letters is read in one pass.
+_ALL: Final = "|".join(sorted(map(re.escape, frozenset().union(*_FOLDED.values())), key=len, reverse=True))
+_STOP_WORD: Final = re.compile(f"(?:{_ALL})")
+_ONLY_STOP_WORDS: Final = re.compile(f"(?:(?>{_ALL}) ?)++")
