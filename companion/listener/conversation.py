@@ -82,9 +82,9 @@ def of_stranger(clinic: Clinic, telegram_id: int, *, limit: int) -> list[Item]:
 
 def _came(replies: QuerySet[Reply], limit: int) -> list[Item]:
     """A message that was edited stands where it was first written, in its newest wording."""
-    newest = list(replies.filter(corrects=None).order_by("-at")[:limit])
-    written = [reply for reply in newest if reply.kind != ReplyKind.TAP]
-    wordings = {reply.pk: [reply] for reply in newest}
+    oldest_first = list(replies.filter(corrects=None).order_by("-at", "-id")[:limit])[::-1]
+    written = [reply for reply in oldest_first if reply.kind != ReplyKind.TAP]
+    wordings = {reply.pk: [reply] for reply in oldest_first}
     for correction in Reply.objects.filter(corrects__in=written).order_by("at", "id") if written else ():
         wordings[correction.corrects_id or correction.pk].append(correction)
     others = [one.pk for several in wordings.values() for one in several if one.kind == ReplyKind.OTHER]

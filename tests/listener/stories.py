@@ -41,6 +41,13 @@ def a_text(chat: int, text: str, /, **fields: object) -> dict[str, object]:
     return {"message": message | fields}
 
 
+def edited_to(came: dict[str, object], text: str, /, **fields: object) -> dict[str, object]:
+    """Somebody edits the text of a message that they wrote before, a minute ago."""
+    message = came["message"]
+    assert isinstance(message, dict)
+    return {"edited_message": message | {"text": text, "edit_date": int(NOW.timestamp())} | fields}
+
+
 def something_else(chat: int, /, **fields: object) -> dict[str, object]:
     """Somebody sends what is no text: a photo, a sticker, or only a service message comes of what was done."""
     content = a_text(chat, "", **fields)
