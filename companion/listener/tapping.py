@@ -12,11 +12,11 @@ from companion.listener.asking import Chat
 from companion.listener.models import Reply, ReplyKind
 from companion.listener.updates import Tapped
 from companion.listener.words import Word, say
+from companion.patients.languages import locale_of
 from companion.patients.models import Consent, Patient
 from companion.schedules import buttons
 from companion.schedules.buttons import Button
 from companion.schedules.models import Follow, Message, State
-from companion.schedules.text import locale_of
 from companion.times.walls import local
 
 AGAIN_WITHIN: Final = dt.timedelta(days=1)

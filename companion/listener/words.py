@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from enum import StrEnum, auto
 from typing import Final
 
+from companion.patients.languages import nearest
+
 FALLBACK: Final = "en"
 
 
@@ -186,8 +188,4 @@ WORDS: Final[Mapping[str, Mapping[Word, str]]] = {
 
 def say(word: Word, language: str) -> str:
     """The text in this language ("pt-BR" finds "pt"), in English where there is none."""
-    return WORDS.get(_primary(language), WORDS[FALLBACK])[word]
-
-
-def _primary(language: str) -> str:
-    return language.replace("_", "-").partition("-")[0].lower()
+    return WORDS[nearest(language, WORDS)][word]

@@ -146,6 +146,8 @@ def _store(caller: Caller, entries: Sequence[Entry], *, now: dt.datetime) -> Tak
         external_id = entry.given["external_id"]
         patient = existing.get(external_id)
         try:
+            if patient:
+                directory.refuse_a_lookalike(entry.given, patient)
             if entry.left:
                 plan = _leaving(patient, now=now)
             else:

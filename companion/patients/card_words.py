@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from babel import Locale
 from babel.dates import format_date
+
+from companion.patients.languages import fallbacks, locale_of, nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +45,13 @@ WORDS: Final[Mapping[str, CardWords]] = {
         "Válido uma vez, até {date}",
     ),
 }
-_FALLBACK: Final = "en"
 
 
 def card_words(language: str, *, clinic: str, born: dt.date | None, until: dt.date) -> CardWords:
     """The words with all that belongs in them; `born` is empty where no birth date is known."""
-    primary = language.partition("-")[0].lower()
-    tag = primary if primary in WORDS else _FALLBACK
-    words, locale = WORDS[tag], Locale.parse(language, sep="-") if tag == primary else Locale(_FALLBACK)
+    tag = nearest(language, WORDS)
+    # English words for want of others are followed by an English date.
+    words, locale = WORDS[tag], locale_of(language if tag in fallbacks(language)[:-1] else tag)
     return CardWords(
         how=words.how.format(clinic=clinic),
         born=words.born.format(date=format_date(born, "long", locale)) if born else "",

@@ -23,6 +23,7 @@ from companion.telegram.limits import PHONE_SENTENCE, is_phone_number
 
 COLUMNS: Final = (
     "external_id",
+    "external_id_written",
     "name",
     "search",
     "birth_date",
@@ -46,6 +47,7 @@ class PatientValues:
     """A patient's own fields, whole and checked, as they are to be."""
 
     external_id: str
+    external_id_written: str
     name: str
     telegram_id: int | None
     birth_date: dt.date | None
@@ -84,10 +86,14 @@ def completed(clinic: Clinic, given: Given, *, existing: Patient | None, cohorts
         "timezone": existing.timezone if existing else clinic.timezone,
         "language": existing.language if existing else clinic.language,
         "cohorts": cohorts,
+        "external_id_written": "",
     }
     if existing:
         base["external_id"], base["name"] = existing.external_id, existing.name
     whole = base | given
+    if existing and existing.external_id == whole["external_id"]:
+        # A file without the characters that nobody sees doesn't make the source's own spelling unknown.
+        whole["external_id_written"] = existing.external_id_written or whole["external_id_written"]
     missing = [
         Problem(field, "This is needed for a new patient.") for field in ("external_id", "name") if field not in whole
     ]
@@ -170,6 +176,7 @@ def put(patient: Patient, read: PatientValues, *, source: str, now: dt.datetime)
             patient.consent_before_stop = Consent.UNKNOWN
         patient.consent_asked_at, patient.trouble, patient.trouble_at = None, Trouble.NONE, None
     patient.external_id, patient.name = read.external_id, read.name
+    patient.external_id_written = read.external_id_written
     patient.search = search_key(read.name, read.external_id)
     patient.telegram_id, patient.caregiver = read.telegram_id, read.caregiver
     patient.birth_date, patient.phone = read.birth_date, read.phone
@@ -214,6 +221,14 @@ def refuse_a_bot(telegram_id: int | None, bots: frozenset[int]) -> None:
         raise Refused(Problem("telegram_id", TELEGRAM_ID_OF_OUR_BOT))
 
 
+def refuse_a_lookalike(given: Given, existing: Patient) -> None:
+    """Raises Refused where the id is the existing patient's only to the eye."""
+    written = given["external_id_written"]
+    if written not in ("", existing.external_id_written):
+        sentence = EXTERNAL_ID_LOOKS_TAKEN.format(external_id=existing.external_id)
+        raise Refused(Problem("external_id", sentence))
+
+
 def latest_date(now: dt.datetime) -> dt.date:
     """The date in the world's easternmost zone: a later birth date is wrong everywhere."""
     return (now + dt.timedelta(hours=14)).date()
@@ -227,6 +242,10 @@ TELEGRAM_ID_OF_OUR_BOT: Final = (
     "This is the number of your own bot. Enter the patient's Telegram ID, or invite the patient by a link to get it."
 )
 EXTERNAL_ID_TAKEN: Final = "Another patient has this id already."
+EXTERNAL_ID_LOOKS_TAKEN: Final = (
+    "This id differs from the known id {external_id} only by characters that nobody sees. Take them out of it, "
+    "or give the patient another id."
+)
 
 
 def _taken(clinic: Clinic, read: PatientValues, existing: Patient | None) -> list[Problem]:
@@ -237,7 +256,8 @@ def _taken(clinic: Clinic, read: PatientValues, existing: Patient | None) -> lis
     if read.telegram_id in own_bots(clinic):
         problems.append(Problem("telegram_id", TELEGRAM_ID_OF_OUR_BOT))
     if others.filter(external_id=read.external_id).exists():
-        problems.append(Problem("external_id", EXTERNAL_ID_TAKEN))
+        looks = EXTERNAL_ID_LOOKS_TAKEN.format(external_id=read.external_id)
+        problems.append(Problem("external_id", looks if read.external_id_written else EXTERNAL_ID_TAKEN))
     if read.telegram_id is not None and not read.caregiver:
         owner = others.filter(telegram_id=read.telegram_id, caregiver="").first()
         if owner:

@@ -7,13 +7,12 @@ import datetime as dt
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Final, TypedDict, cast
 
-from babel import Locale, UnknownLocaleError
-
 from companion.clinics.refusals import Problem, Refused
-from companion.telegram.limits import telegram_id_problem
+from companion.patients.characters import with_plain_spaces, without_invisible, without_strays
+from companion.patients.languages import canonical
+from companion.telegram.limits import SHORTENED_SENTENCE, is_shortened, telegram_id_problem
 from companion.times.walls import is_zone
 
 EARLIEST_BIRTH: Final = dt.date(1890, 1, 1)
@@ -21,7 +20,7 @@ COHORT_SEPARATOR: Final = "|"
 """Stands between cohorts in a cell of a CSV, and therefore in no cohort's name."""
 
 _LENGTHS: Final = {"external_id": 100, "name": 200, "phone": 50, "caregiver": 200, "cohort": 100}
-_LANGUAGE: Final = re.compile(r"(?!und|root)[A-Za-z]{2,3}([_-][A-Za-z0-9]+)*")
+_FRACTION_OR_SIGN: Final = re.compile(r"[.,+\s]")
 
 
 class Wrong(Exception):
@@ -32,6 +31,8 @@ class Given(TypedDict, total=False):
     """What was said, checked and in its own type; a field that was not said is not there."""
 
     external_id: str
+    external_id_written: str
+    """The id with the characters that nobody sees, where there are any; else empty."""
     name: str
     telegram_id: int | None
     birth_date: dt.date | None
@@ -60,62 +61,83 @@ def read_given(values: Mapping[str, object], *, today: dt.date) -> Given:
         problems.append(Problem("birth_date", "This birth date is still to come."))
     if problems:
         raise Refused(*problems)
+    if "external_id" in given:
+        given["external_id_written"] = _as_written(values["external_id"], given["external_id"])
     # Each reader of the table below gives its own field's type.
     return cast("Given", given)
 
 
 def read_cohort_name(value: object) -> str:
     """A cohort's name. Raises Wrong with a sentence for people."""
-    name = _text(value, "cohort", "Give the cohort a name.")
+    name = without_strays(_text(value, "cohort", "Give the cohort a name.")).strip()
     if COHORT_SEPARATOR in name:
         raise Wrong("A cohort's name can't hold a vertical bar, which stands between cohorts in a CSV.")
     return name
 
 
 def _text(value: object, field: str, missing: str) -> str:
-    """A text of one line, in one spelling of its characters. `missing` is the sentence for none; "" allows none."""
+    """A text of one line, in one spelling of its characters and with plain spaces.
+
+    `missing` is the sentence for none; "" allows none.
+    """
     if value is None:
         value = ""
     if not isinstance(value, str):
         raise Wrong("This must be a text.")
-    text = unicodedata.normalize("NFC", value).strip()
+    text = _normal(value)
     if any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in text):
         raise Wrong("This holds a line break or another control character. Write it in one line.")
-    if not text and missing:
+    if missing and not without_invisible(text).strip():
         raise Wrong(missing)
     if len(text) > _LENGTHS[field]:
         raise Wrong(f"This is longer than {_LENGTHS[field]} characters.")
     return text
 
 
+def _normal(value: str) -> str:
+    return with_plain_spaces(unicodedata.normalize("NFC", value)).strip()
+
+
 def _external_id(value: object) -> str:
-    return _text(value, "external_id", "Say by which id this patient is known to you.")
+    text = without_invisible(_text(value, "external_id", "Say by which id this patient is known to you.")).strip()
+    # "12E4" may be an id; a spreadsheet always writes a fraction or the sign.
+    if is_shortened(text) and _FRACTION_OR_SIGN.search(text):
+        raise Wrong(SHORTENED_SENTENCE)
+    return text
+
+
+def _as_written(value: object, read: object) -> str:
+    written = _normal(str(value))
+    return "" if written == read else written
 
 
 def _name(value: object) -> str:
-    return _text(value, "name", "Give the patient's name.")
+    return without_strays(_text(value, "name", "Give the patient's name.")).strip()
 
 
 def _phone(value: object) -> str:
-    phone = _text(value, "phone", "")
+    phone = without_invisible(_text(value, "phone", "")).strip()
+    if is_shortened(phone):
+        raise Wrong(SHORTENED_SENTENCE)
     if phone and not any(char.isdecimal() for char in phone):
         raise Wrong("A phone number has digits.")
     return phone
 
 
 def _caregiver(value: object) -> str:
-    return _text(value, "caregiver", "")
+    return without_strays(_text(value, "caregiver", "")).strip()
 
 
 def _telegram_id(value: object) -> int | None:
-    if value is None or (isinstance(value, str) and not value.strip()):
+    if value is None or (isinstance(value, str) and not without_invisible(value).strip()):
         return None
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise Wrong("A Telegram ID is a number of the digits 0 to 9, and nothing else.")
-    problem = telegram_id_problem(value)
+    number = without_invisible(value) if isinstance(value, str) else value
+    problem = telegram_id_problem(number)
     if problem:
         raise Wrong(problem)
-    return int(value)
+    return int(number)
 
 
 def _birth_date(value: object) -> dt.date | None:
@@ -144,21 +166,10 @@ def read_timezone(value: object) -> str:
 
 def read_language(value: object) -> str:
     """A BCP 47 tag in its usual spelling ("de", "pt-BR"). Raises Wrong with a sentence for people."""
-    tag = _canonical_language(value.strip()) if isinstance(value, str) else None
+    tag = canonical(value) if isinstance(value, str) else None
     if tag is None:
-        raise Wrong("This is no language that we know. Use a code like en, de or pt-BR.")
+        raise Wrong("This is no code of a language. Use a BCP 47 code like en, de or pt-BR.")
     return tag
-
-
-@lru_cache(maxsize=512)
-def _canonical_language(tag: str) -> str | None:
-    if len(tag) > 16 or not _LANGUAGE.fullmatch(tag):
-        return None
-    try:
-        locale = Locale.parse(tag.replace("_", "-"), sep="-")
-    except (UnknownLocaleError, ValueError):
-        return None
-    return "-".join(filter(None, (locale.language, locale.script, locale.territory)))
 
 
 def _cohorts(value: object) -> tuple[str, ...]:

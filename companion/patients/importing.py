@@ -129,7 +129,8 @@ def _distinct(
         if first == row.line:
             reads.append(Entry(row.line, given))
         else:
-            refused.append(RefusedRow(row.line, f"external_id: Line {first} has this id already."))
+            unseen = " The two differ only by characters that nobody sees." if given["external_id_written"] else ""
+            refused.append(RefusedRow(row.line, f"external_id: Line {first} has this id already.{unseen}"))
     return reads
 
 

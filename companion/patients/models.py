@@ -5,6 +5,7 @@ from django.db.models import F, Q
 
 from companion.clinics.keys import new_id
 from companion.clinics.models import Clinic
+from companion.patients.names import first_name
 from companion.patients.sources.models import PatientSource, SyncRun
 
 __all__ = [
@@ -70,6 +71,8 @@ class Patient(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="patients", db_index=False)
     external_id = models.CharField(max_length=100)
+    external_id_written = models.CharField(max_length=100, blank=True, default="", db_default="")
+    """The id as its source writes it, where characters that nobody sees were taken out of it; else empty."""
     name = models.CharField(max_length=200)
     search = models.CharField(max_length=320)
     """Name and external id, case folded and without accents: what `q` looks in (names.py)."""
@@ -79,7 +82,8 @@ class Patient(models.Model):
     caregiver = models.CharField(max_length=200, blank=True)
     """Whose phone is written to, where it is someone else's."""
     timezone = models.CharField(max_length=64)
-    language = models.CharField(max_length=16, default="en")
+    language = models.CharField(max_length=100, default="en")
+    """A BCP 47 tag (languages.py)."""
     consent = models.CharField(max_length=16, choices=Consent, default=Consent.UNKNOWN)
     consent_before_stop = models.CharField(max_length=16, choices=Consent, blank=True, default="")
     consent_asked_at = models.DateTimeField(null=True)
@@ -134,8 +138,8 @@ class Patient(models.Model):
 
     @property
     def first_name(self) -> str:
-        """The name up to its first space."""
-        return self.name.partition(" ")[0]
+        """How the patient is addressed."""
+        return first_name(self.name)
 
 
 class CohortMember(models.Model):

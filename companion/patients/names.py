@@ -1,12 +1,20 @@
-"""What a search for a patient looks in, and what it looks for: folded alike, so that "sao" finds "São Félix".
+"""Names: how somebody is addressed, and how they are folded for a search, so that "sao" finds "São Félix".
 
-Folding only. The queries stand in queries.py.
+Pure. The queries stand in queries.py.
 """
 
 import unicodedata
 
+from companion.patients.characters import without_invisible
+
 KEY_LENGTH = 320
 """Room of the column Patient.search."""
+
+
+def first_name(name: str) -> str:
+    """The name up to its first space, of whatever kind ("KRAUS, Anna" is addressed without the comma)."""
+    words = name.split()
+    return (words[0].rstrip(",，،") or words[0]) if words else ""
 
 
 def search_key(name: str, external_id: str) -> str:
@@ -20,7 +28,7 @@ def search_term(q: str) -> str:
 
 
 def _folded(text: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", text)
+    decomposed = unicodedata.normalize("NFKD", without_invisible(text))
     bare = "".join(char if _kept(char) else " " for char in decomposed if not unicodedata.combining(char))
     # Case folding can decompose once more ("İ"), hence a second pass over the accents.
     folded = unicodedata.normalize("NFKD", bare.casefold())

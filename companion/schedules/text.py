@@ -6,9 +6,10 @@ import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
 
-from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time
 
+from companion.patients.languages import locale_of
+from companion.patients.names import first_name
 from companion.telegram.limits import TEXT_UNITS, utf16_units
 from companion.times import walls
 
@@ -64,12 +65,12 @@ def fill(
     """What the patient reads. `at` is the instant of sending; date and time are in the patient's zone and language."""
     # The second matters to neither, so that the many of one minute share their words.
     minute = at.replace(second=0, microsecond=0)
-    first_name = patient_name.partition(" ")[0]
+    called = first_name(patient_name)
     words = []
     for piece, is_placeholder in _pieces(template):
         match piece if is_placeholder else "":
             case "first_name":
-                words.append(first_name)
+                words.append(called)
             case "name":
                 words.append(patient_name)
             case "clinic":
@@ -81,7 +82,7 @@ def fill(
             case _:
                 words.append(piece)
     body = "".join(words)
-    return f"For {first_name}: {body}" if caregiver else body
+    return f"For {called}: {body}" if caregiver else body
 
 
 @lru_cache(maxsize=64)  # many of a Schedule's Messages are filled in one after the other
@@ -106,15 +107,6 @@ def _date_words(at: dt.datetime, timezone: str, language: str) -> str:
 @lru_cache(maxsize=256)
 def _time_words(at: dt.datetime, timezone: str, language: str) -> str:
     return format_time(walls.local(at, timezone), "short", locale=locale_of(language))
-
-
-@lru_cache(maxsize=256)
-def locale_of(language: str) -> Locale:
-    """Babel's locale for a patient's language; English where it knows none."""
-    try:
-        return Locale.parse(language.replace("-", "_"))
-    except (UnknownLocaleError, ValueError):
-        return Locale("en")
 
 
 def _is_control(char: str) -> bool:

@@ -29,7 +29,7 @@ TELEGRAM_ID_MAX: Final = 2**TELEGRAM_ID_BITS - 1
 
 _START_PAYLOAD = re.compile(rf"[A-Za-z0-9_-]{{1,{START_PAYLOAD_CHARS}}}")
 _PHONE = re.compile(r"\+[0-9() ./-]+|0[0-9() ./-]+|\(?[0-9]+[() ./-][0-9() ./-]+")
-_ROUNDED = re.compile(r"[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+")
+_SHORTENED = re.compile(r"[+-]?[0-9]+([.,][0-9]*)?\s*[eE]\s*[+]?\s*[0-9]+")
 _BOT_TOKEN = re.compile(r"[0-9]{5,}:[A-Za-z0-9_-]{20,}")
 _LINK = re.compile(r"(https?://)?(t|telegram)\.me/", re.IGNORECASE)
 # int() of a longer one costs time that grows with its square, and none of them is an id.
@@ -70,6 +70,15 @@ def is_phone_number(telegram_id: int, phone: str) -> bool:
     return str(telegram_id) == re.sub(r"[^0-9]", "", phone).lstrip("0")
 
 
+def is_shortened(written: str) -> bool:
+    """Whether a spreadsheet has rounded this number ("9.87654E+11"), so that what it stood for is lost."""
+    return _SHORTENED.fullmatch(written.strip()) is not None
+
+
+SHORTENED_SENTENCE: Final = (
+    "A spreadsheet has shortened this number, so its last digits are lost. "
+    "Format the column as text, enter the whole numbers again, and export the file anew."
+)
 PHONE_SENTENCE: Final = (
     "This looks like a phone number. A Telegram ID is a different number, which Telegram gives each person; "
     "invite the patient by a link to get it."
@@ -89,11 +98,8 @@ def _not_a_number(written: str) -> str:
             "This is a bot's token, which is a secret, and messages go to persons only. Enter the person's own "
             "Telegram ID, or invite the patient by a link to get it."
         )
-    if _ROUNDED.fullmatch(written):
-        return (
-            "A spreadsheet has shortened this number, so its last digits are lost. "
-            "Format the column as text and enter the Telegram ID again."
-        )
+    if is_shortened(written):
+        return SHORTENED_SENTENCE
     if _PHONE.fullmatch(written):
         return PHONE_SENTENCE
     return "A Telegram ID is a number of the digits 0 to 9, and nothing else."

@@ -5,7 +5,6 @@ import uuid
 from dataclasses import dataclass
 from typing import Final
 
-from babel import Locale
 from django.contrib import messages as flash
 from django.db import transaction
 from django.http import HttpResponse, QueryDict
@@ -17,6 +16,7 @@ from companion.clinics.refusals import Refused
 from companion.clinics.versions import hold
 from companion.patients import consent, directory, enrolment_notes, pausing
 from companion.patients import queries as patients
+from companion.patients.languages import language_name
 from companion.patients.models import Patient, Verified
 from companion.patients.reach import SENTENCES, Why, telegram_check, why_unreachable
 from companion.planning import marks
@@ -172,7 +172,7 @@ def show(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
     patient = patients.patient(clinic, patient_id)
     of_patient = queries.messages(clinic, queries.MessageFilter(patient=patient.id))
     context = standing_of(patient, clinic) | {
-        "language": _language(patient.language),
+        "language": language_name(patient.language),
         "now": now,
         "coming": rows(
             queries.page(of_patient.filter(status="pending"), order="due_at", after=None, limit=5).items,
@@ -267,7 +267,7 @@ def _form(
         "patient": patient,
         "errors": {problem.field.partition(".")[0]: problem.message for problem in no.problems} if no else {},
         "cohorts": patients.cohort_names(request.caller.clinic),
-        "languages": [(code, _language(code)) for code in sorted({*LANGUAGES, held})],
+        "languages": [(code, language_name(code)) for code in sorted({*LANGUAGES, held})],
     }
     return render(request, "web/patients/form.html", context, status=409 if clash else 422 if no else 200)
 
@@ -290,7 +290,3 @@ def _values(post: QueryDict) -> dict[str, object]:
     typed: dict[str, object] = dict(_typed(post))
     nullable = ("telegram_id", "birth_date", "phone", "caregiver")
     return typed | {name: typed[name] or None for name in nullable}
-
-
-def _language(code: str) -> str:
-    return Locale.parse(code, sep="-").get_display_name("en") or code
