@@ -312,6 +312,7 @@ MESSAGE: Final[JsonObject] = {
             "note": "",
         }
     ],
+    "warnings": [],
 }
 MESSAGES: Final[JsonObject] = {"items": [_LISTED], "next": None}
 NEW_MESSAGE_ANSWER: Final[JsonObject] = {
@@ -326,6 +327,7 @@ NEW_MESSAGE_ANSWER: Final[JsonObject] = {
     "answered_at": None,
     "answer": None,
     "attempts": [],
+    "warnings": [],
 }
 INBOX_ITEM: Final[JsonObject] = {
     "id": "0192f0c4-2c3d-7a4b-8c5d-6e7f8091a255",

@@ -9,9 +9,11 @@ from pydantic import Field, StrictBool, StrictStr
 
 from companion.api.paging import ListParameters
 from companion.api.values import Body, Id, Instant, Line, Shape
+from companion.api.warning_shapes import WarningShape, warning_shapes
 from companion.listener.conversation import answers_of
 from companion.planning import series
-from companion.schedules.models import Attempt, Lane, Message
+from companion.planning.warnings import of_text
+from companion.schedules.models import Attempt, Lane, Message, Status
 from companion.schedules.queries import on_its_way
 from companion.schedules.reasons import sentence
 from companion.schedules.wording import template_of, texts_of, wont_arrive
@@ -130,6 +132,7 @@ class MessageDetail(MessageShape):
     """A Message with its attempts, the evidence."""
 
     attempts: list[AttemptShape]
+    warnings: Annotated[list[WarningShape], Field(description="What to know of the text of a pending one.")]
 
 
 class MessageList(Shape):
@@ -151,7 +154,9 @@ def shapes_of(messages: Sequence[Message]) -> list[MessageShape]:
 def detail_of(message: Message, attempts: Iterable[Attempt]) -> MessageDetail:
     """One, with its attempts."""
     values = _values(message, texts_of([message])[message.id], answers_of([message]).get(message.id))
-    return MessageDetail.model_validate({**values, "attempts": [_attempt(attempt) for attempt in attempts]})
+    warnings = of_text(template_of(message)) if message.status == Status.PENDING else ()
+    tried = [_attempt(attempt) for attempt in attempts]
+    return MessageDetail.model_validate({**values, "attempts": tried, "warnings": warning_shapes(warnings)})
 
 
 def _values(message: Message, text: str, answer: str | None) -> dict[str, object]:

@@ -67,6 +67,15 @@ def read_given(values: Mapping[str, object], *, today: dt.date) -> Given:
     return cast("Given", given)
 
 
+def wrong_in(field: str, value: object) -> str:
+    """Why this can't be the field's value, as a sentence for people; empty where it can."""
+    try:
+        _READERS.get(field, _no_such_field)(value)
+    except Wrong as wrong:
+        return str(wrong)
+    return ""
+
+
 def read_cohort_name(value: object) -> str:
     """A cohort's name. Raises Wrong with a sentence for people."""
     name = without_strays(_text(value, "cohort", "Give the cohort a name.")).strip()
@@ -168,7 +177,7 @@ def read_language(value: object) -> str:
     """A BCP 47 tag in its usual spelling ("de", "pt-BR"). Raises Wrong with a sentence for people."""
     tag = canonical(value) if isinstance(value, str) else None
     if tag is None:
-        raise Wrong("This is no code of a language. Use a BCP 47 code like en, de or pt-BR.")
+        raise Wrong("This is no language that we know. Use a code like en, de or pt-BR.")
     return tag
 
 

@@ -15,9 +15,10 @@ LONGEST: Final = 100
 """Characters of a tag; RFC 5646 (4.4.1) asks for room for 35."""
 
 _PRIVATE = r"x(-[a-z0-9]{1,8})+"
-# The grammar also sets codes of 4 to 8 letters aside. No language has one, while people do write "german".
+# The grammar also sets codes of 4 to 8 letters aside. No language has one, while people do write "german"; and "und"
+# says that the language is not known.
 _TAG: Final = re.compile(
-    r"[a-z]{2,3}(-[a-z]{3}){0,3}"
+    r"(?!und\b)[a-z]{2,3}(-[a-z]{3}){0,3}"
     r"(-[a-z]{4})?"
     r"(-([a-z]{2}|[0-9]{3}))?"
     r"(-([a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*"
@@ -33,7 +34,6 @@ _IRREGULAR: Final = {
 }
 _ALSO: Final = {"no": "nb", "nb": "no", "nn": "no", "iw": "he", "in": "id", "ji": "yi", "tl": "fil", "mo": "ro"}
 """Where a language has two codes, or is read by those who speak the other."""
-_UNDETERMINED: Final = "und"
 
 
 @lru_cache(maxsize=512)
@@ -100,7 +100,6 @@ def language_name(tag: str) -> str:
 
 def _locale(tag: str) -> Locale | None:
     try:
-        # Babel takes what has no language for American English.
-        return None if tag.startswith(_UNDETERMINED) else Locale.parse(tag, sep="-")
+        return Locale.parse(tag, sep="-")
     except (UnknownLocaleError, ValueError):
         return None

@@ -14,7 +14,8 @@ from companion.clinics.models import Role
 from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.delivery import lifecycle
 from companion.patients.pausing import is_paused, paused_words
-from companion.schedules import text
+from companion.planning import lengths
+from companion.schedules import text, wording
 from companion.schedules.models import Message, Quiet, Status
 from companion.schedules.reasons import Reason
 from companion.service.wake import ring
@@ -86,11 +87,14 @@ def edit(
     columns: dict[str, object] = {"by_hand": True}
     problems: list[Problem] = []
     if new_text is not None:
-        problems += [Problem("text", sentence) for sentence in problems_in(message, new_text)]
-        columns["text"] = new_text
+        columns["text"] = new_text = text.as_typed(new_text)
     if send_at is not None:
         problems += check_send_at(send_at, now, message.late_at - message.due_at)
         columns |= _due(message, send_at)
+    # Another day's date may be longer.
+    at = None if problems else send_at
+    template = wording.template_of(message) if new_text is None else new_text
+    problems += [Problem("text", sentence) for sentence in problems_in(message, template, at=at)]
     if problems:
         raise Refused(*problems)
     if not lifecycle.move(_only(caller, message), **columns):
@@ -98,21 +102,14 @@ def edit(
     return _done(caller, message, "message edited", now)
 
 
-def problems_in(message: Message, new_text: str) -> list[str]:
-    """What is wrong with this text for this Message's patient."""
-    if (problems := text.problems_of(new_text)) or message.patient is None:
+def problems_in(message: Message, new_text: str, *, at: dt.datetime | None = None) -> list[str]:
+    """What is wrong with this text for this Message's patient, sent when it is due or at another instant."""
+    if problems := text.problems_of(new_text):
         return problems
-    patient = message.patient
-    filled = text.fill(
-        new_text,
-        patient_name=patient.name,
-        clinic_name=message.clinic.name,
-        language=patient.language,
-        at=message.due_at,
-        timezone=patient.timezone,
-        caregiver=bool(patient.caregiver),
-    )
-    return [sentence] if (sentence := text.too_long(filled)) else []
+    reminds = message.schedule is not None and message.schedule.answer_within is not None
+    template = lengths.with_room(new_text, reminds=reminds)
+    sentence = text.too_long(wording.filled(message, at=at or message.due_at, template=template))
+    return [sentence] if sentence else []
 
 
 def check_send_at(send_at: dt.datetime, now: dt.datetime, late_after: dt.timedelta) -> list[Problem]:

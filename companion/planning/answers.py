@@ -14,6 +14,7 @@ from companion.patients.models import Consent, Patient
 from companion.patients.pausing import is_paused, paused_words
 from companion.planning import acts
 from companion.schedules.models import Lane, Message, Quiet
+from companion.schedules.text import as_typed
 from companion.service.wake import ring
 
 LATE_AFTER = dt.timedelta(hours=1)
@@ -74,6 +75,7 @@ def from_member(
         return before
     if patient and (why := why_not(patient, they_wrote=they_wrote, now=now)):
         raise Conflict(why)
+    text = as_typed(text)
     message = _leaving_at_once(
         now=now,
         clinic=caller.clinic,

@@ -60,6 +60,7 @@ class Reader:
         if not isinstance(value, str):
             self.wrong("text", "Write what the patient is to read.")
             return ""
+        value = texts.as_typed(value)
         for sentence in texts.problems_of(value):
             self.wrong("text", sentence)
         return value

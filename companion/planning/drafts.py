@@ -10,9 +10,9 @@ from companion.clinics.clinics import calendar_of
 from companion.clinics.models import Clinic
 from companion.clinics.refusals import Problem, Refused
 from companion.patients.models import Patient
+from companion.planning import lengths
 from companion.planning.draft_fields import MOST_PATIENTS, PATIENT_ZONE, Reader, duration, duration_text
 from companion.schedules import buttons
-from companion.schedules import text as texts
 from companion.schedules.buttons import Button
 from companion.schedules.models import IfUnknown, Lane, Quiet, Recipient, Schedule
 from companion.times import recurrence, rule_json, walls
@@ -37,8 +37,6 @@ __all__ = [
 _LATE_AFTER = {Lane.REMINDER: dt.timedelta(hours=1), Lane.BROADCAST: dt.timedelta(hours=12)}
 _QUIET = {Lane.REMINDER: Quiet.IGNORE, Lane.BROADCAST: Quiet.WAIT}
 _LANES = {"reminder": Lane.REMINDER, "broadcast": Lane.BROADCAST}
-ROOM_TO_REMIND = 120
-"""Characters that are kept free for the words before a text that is sent again for want of an answer."""
 REVIEW_AFTER = dt.timedelta(days=182)
 """After half a year a person looks at a series without an end again, unless another day is named."""
 _LOOKED_AT = 1000
@@ -171,9 +169,9 @@ def avoid_of(schedule: Schedule) -> Avoid:
 def _together(clinic: Clinic, draft: Draft, now: dt.datetime) -> list[Problem]:
     """What is wrong only when the fields are seen together."""
     problems = []
-    if sentence := _longest(clinic, draft, now):
-        problems.append(Problem("text", sentence))
     day = _first_working_day(clinic, draft)
+    if sentence := _too_long(clinic, draft, day):
+        problems.append(Problem("text", sentence))
     if next(recurrence.occurrences(draft.starts_at, draft.recurrence), None) is None:
         problems.append(Problem("recurrence", "This rule never comes true: no day fits it before its end."))
     elif day is None:
@@ -186,22 +184,17 @@ def _together(clinic: Clinic, draft: Draft, now: dt.datetime) -> list[Problem]:
     return problems
 
 
-def _longest(clinic: Clinic, draft: Draft, now: dt.datetime) -> str | None:
-    """Whether the text is too long for the recipient with the longest name."""
-    people = Patient.objects.filter(clinic=clinic)
-    people = people.filter(places__cohort_id=draft.cohort) if draft.cohort else people.filter(id__in=draft.patients)
-    longest = max(people.values_list("name", "language"), key=lambda row: len(row[0]), default=("", "en"))
-    filled = texts.fill(
-        # What reminds of an answer says so before the text.
-        "." * ROOM_TO_REMIND * bool(draft.answer_within) + draft.text,
-        patient_name=longest[0],
-        clinic_name=clinic.name,
-        language=longest[1],
-        at=now,
-        timezone="UTC",
-        caregiver=people.exclude(caregiver="").exists(),
-    )
-    return texts.too_long(filled)
+def _too_long(clinic: Clinic, draft: Draft, day: dt.date | None) -> str | None:
+    """Whether the text is too long for one of its recipients; `day` is the first on which it goes out."""
+    here = Patient.objects.filter(clinic=clinic, left_at=None)
+    people = here.filter(places__cohort_id=draft.cohort) if draft.cohort else here.filter(id__in=draft.patients)
+    wall = dt.datetime.combine(day or draft.starts_at.date(), draft.starts_at.time())
+
+    def once(zone: str) -> dt.datetime:
+        return walls.place(wall, zone if draft.timezone == PATIENT_ZONE else draft.timezone).at
+
+    text = lengths.with_room(draft.text, reminds=draft.answer_within is not None)
+    return lengths.too_long(clinic, text, people, None if draft.recurrence else once)
 
 
 def _first_working_day(clinic: Clinic, draft: Draft) -> dt.date | None:

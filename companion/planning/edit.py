@@ -18,7 +18,7 @@ from companion.planning.changing import Change, change_of, occurrence_of
 from companion.planning.drafts import REVIEW_AFTER, Draft
 from companion.planning.first_date import of_first_date
 from companion.planning.hands import of_hands
-from companion.planning.warnings import Warning, of_days, of_people
+from companion.planning.warnings import Warning, of_days, of_people, of_text
 from companion.schedules import buttons
 from companion.schedules.models import Message, Recipient, Schedule, State, Version
 from companion.service.wake import ring
@@ -45,7 +45,11 @@ def create(caller: Caller, draft: Draft, *, now: dt.datetime) -> Planned:
         audit.record(caller, "schedule created", "schedule", schedule.id, now=now)
         people = recipients.of_draft(caller.clinic, draft)
         zone = recipients.zones(people, draft.timezone, caller.clinic.timezone)[0]
-        warnings = (*of_first_date(caller.clinic, draft, zone, now=now), *of_people(caller.clinic, people, now=now))
+        warnings = (
+            *of_text(draft.text),
+            *of_first_date(caller.clinic, draft, zone, now=now),
+            *of_people(caller.clinic, people, now=now),
+        )
         small = recipients.of_schedule(schedule).order_by()[: marks.AT_ONCE + 1].count() <= marks.AT_ONCE
         planned = planner.plan_ahead(schedule.id, now=now) if small else 0
         ring()
@@ -63,7 +67,7 @@ def change(
         if locked.state in (State.CANCELLED, State.ENDED):
             raise Conflict(f"This schedule has {_over(locked)}. Plan a new one.")
         change = change_of(drafts.of(locked), draft, from_occurrence)
-        warnings = of_hands(locked, change, now=now)
+        warnings = (*of_text(change.draft.text), *of_hands(locked, change, now=now))
         if change.ended is not None:
             done = _split(caller, locked, change, change.ended, now)
         else:

@@ -129,6 +129,7 @@ def _preview(clinic: Clinic, draft: Draft, spent: _Spent, now: dt.datetime, coun
     }
     first = [few[0] for few in by_zone.values() if few]
     found = [
+        *warnings.of_text(draft.text),
         *of_first_date(clinic, draft, zones[0], now=now),
         *warnings.of_times(clinic, draft, first, list(by_zone), now=now),
         *warnings.of_size(draft, people.order_by().count()),

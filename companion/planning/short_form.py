@@ -12,6 +12,7 @@ from companion.patients.models import Patient
 from companion.patients.pausing import is_paused, paused_words
 from companion.planning import acts
 from companion.schedules.models import Lane, Message, Quiet
+from companion.schedules.text import as_typed
 from companion.service.wake import ring
 
 LATE_AFTER = dt.timedelta(hours=1)
@@ -21,7 +22,7 @@ LATE_AFTER = dt.timedelta(hours=1)
 def send_one(caller: Caller, patient: Patient, text: str, send_at: dt.datetime | None, *, now: dt.datetime) -> Message:
     """Plans the message; without `send_at` it goes at once, whatever the hour. Raises Refused for wrong values."""
     caller.needs(Role.PROVIDER)
-    due_at = send_at or now
+    text, due_at = as_typed(text), send_at or now
     problems = acts.check_send_at(due_at, now, LATE_AFTER)
     message = Message(
         clinic=caller.clinic,

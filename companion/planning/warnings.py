@@ -15,6 +15,7 @@ from companion.planning.day_changes import DayChanges
 from companion.planning.drafts import Draft
 from companion.planning.occurrences import Coming
 from companion.schedules.models import Lane, Quiet
+from companion.schedules.text import PLACEHOLDERS, literal_braces
 from companion.times import recurrence, walls
 from companion.times.quiet import QuietHours, quiet_until
 
@@ -98,6 +99,19 @@ def of_people(clinic: Clinic, people: QuerySet[Patient], *, now: dt.datetime) ->
             found += _each(people.filter(trouble.whose), trouble)
     found += _each(people.filter(paused_until__gt=now.date()), _PAUSE)
     return tuple(found)
+
+
+def of_text(text: str) -> tuple[Warning, ...]:
+    """The placeholders that patients would read as they stand, since they have two braces."""
+    return tuple(
+        Warning(
+            None,
+            "literal_braces",
+            f"{{{{{name}}}}} has two braces: patients read it as it stands. "
+            f"Write {{{name}}}, with one, for the {PLACEHOLDERS[name]}.",
+        )
+        for name in literal_braces(text)
+    )
 
 
 def of_times(

@@ -21,7 +21,20 @@ PLACEHOLDERS: Mapping[str, str] = {
     "time": "time of sending",
 }
 _KNOWN = f"Known are {', '.join(f'{{{name}}}' for name in PLACEHOLDERS)}; write {{{{ for a brace."
+_DOUBLED = re.compile(r"(?<!\{)\{\{\s*(\w+)\s*\}")
+_LONGEST_DATE, _LONGEST_TIME = 60, 30
+"""UTF-16 units; no language that we know comes near."""
 _PIECE = re.compile(r"\{\{|\{(\w*)\}|\{")
+
+
+def as_typed(text: str) -> str:
+    """The text with newlines as we keep them, whichever way the door that it came through writes them."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def literal_braces(template: str) -> list[str]:
+    """The placeholders that two braces make words to be read as they stand ("{{first_name}}")."""
+    return list(dict.fromkeys(name for name in _DOUBLED.findall(template) if name in PLACEHOLDERS))
 
 
 def problems_of(template: str) -> list[str]:
@@ -44,6 +57,18 @@ def too_long(filled: str) -> str | None:
         return None
     return (
         f"The text is {over} character{'' if over == 1 else 's'} too long once filled in: Telegram takes {TEXT_UNITS}."
+    )
+
+
+def most_units(template: str, *, clinic_name: str, name_characters: int) -> int:
+    """A length, in UTF-16 units, that the text never exceeds where no recipient's name has more characters."""
+    name = 2 * name_characters
+    lengths = {"clinic": utf16_units(clinic_name), "date": _LONGEST_DATE, "time": _LONGEST_TIME}
+    pieces = _pieces(template)
+    return (
+        name
+        + utf16_units("For : ")
+        + sum(lengths.get(piece, name) if is_placeholder else utf16_units(piece) for piece, is_placeholder in pieces)
     )
 
 
@@ -107,6 +132,15 @@ def _date_words(at: dt.datetime, timezone: str, language: str) -> str:
 @lru_cache(maxsize=256)
 def _time_words(at: dt.datetime, timezone: str, language: str) -> str:
     return format_time(walls.local(at, timezone), "short", locale=locale_of(language))
+
+
+@lru_cache(maxsize=512)
+def longest_instant(language: str) -> dt.datetime:
+    """An instant whose date and time, in UTC, take as many characters in this language as any."""
+    days = [dt.datetime(2028, month, 28, tzinfo=dt.UTC) for month in range(1, 13)]
+    day = max(days, key=lambda at: utf16_units(_date_words(at, "UTC", language)))
+    hours = [day + dt.timedelta(hours=hour, minutes=58) for hour in range(24)]
+    return max(hours, key=lambda at: utf16_units(_time_words(at, "UTC", language)))
 
 
 def _is_control(char: str) -> bool:

@@ -39,9 +39,9 @@ def text_of(message: Message) -> str:
     return texts_of([message])[message.id]
 
 
-def filled(message: Message, *, at: dt.datetime) -> str:
-    """The text as the patient would get it at this instant."""
-    template = template_of(message)
+def filled(message: Message, *, at: dt.datetime, template: str | None = None) -> str:
+    """The text (or another `template`) as the patient would get it at this instant."""
+    template = template_of(message) if template is None else template
     patient = message.patient
     return text.fill(
         template,

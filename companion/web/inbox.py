@@ -20,7 +20,9 @@ from companion.listener.models import Conversation
 from companion.patients import queries as patients
 from companion.patients.models import Patient
 from companion.planning.answers import why_not
+from companion.planning.warnings import of_text
 from companion.schedules.models import Message
+from companion.schedules.text import as_typed
 from companion.service.clock import database_now
 from companion.web import context
 from companion.web.access import PageRequest, as_uuid, came_from, page
@@ -117,7 +119,7 @@ def act(request: PageRequest, conversation_id: uuid.UUID, deed: str) -> HttpResp
 def answer(request: PageRequest, conversation_id: uuid.UUID) -> HttpResponse:
     """Write back. The form carries the answer's id, so that it goes out once however often it is pressed."""
     one = inbox.conversation(request.caller.clinic, conversation_id)
-    text = request.POST.get("text", "").replace("\r\n", "\n")
+    text = as_typed(request.POST.get("text", ""))
     key = as_uuid(request.POST.get("id", ""))
     try:
         inbox.answer(request.caller, one, text, now=database_now(), id=key)
@@ -125,6 +127,8 @@ def answer(request: PageRequest, conversation_id: uuid.UUID) -> HttpResponse:
         return _page(request, one, typed=text, wrong=[problem.message for problem in no.problems])
     except Conflict as no:
         return _page(request, one, typed=text, wrong=[str(no)])
+    for warning in of_text(text):
+        flash.warning(request, warning.message)
     return redirect(f"/inbox/{one.id}")
 
 

@@ -17,9 +17,11 @@ from companion.clinics.versions import hold
 from companion.delivery import following
 from companion.listener.conversation import answers_of
 from companion.planning import acts, series
+from companion.planning.warnings import of_text
 from companion.schedules import queries, wording
 from companion.schedules.models import Message, Status
 from companion.schedules.reasons import Reason, sentence
+from companion.schedules.text import as_typed
 from companion.service.clock import database_now
 from companion.times.walls import parse_wall, place
 from companion.web import conflicts
@@ -156,7 +158,7 @@ def edit(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
         if message.status != Status.PENDING or queries.on_its_way(message):
             raise Conflict("Only a pending message can be edited.")
         return _edit_form(request, message, _held(message), now)
-    given: dict[str, Value] = {name: request.POST.get(name, "").replace("\r\n", "\n") for name in EDITED}
+    given: dict[str, Value] = {name: as_typed(request.POST.get(name, "")) for name in EDITED}
     try:
         with transaction.atomic():
             clash = _clash(request, message, given, now)
@@ -169,6 +171,8 @@ def edit(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
     if clash:
         return _edit_form(request, message, clash.merged, now, clash=clash)
     flash.success(request, f"The message to {_whom(message)} was changed.")
+    for warning in of_text(str(given["text"])):
+        flash.warning(request, warning.message)
     return redirect(address(message_id))
 
 

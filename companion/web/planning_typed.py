@@ -6,6 +6,7 @@ from typing import Self
 from django.http import QueryDict
 
 from companion.schedules.buttons import MOST as MOST_BUTTONS
+from companion.schedules.text import as_typed
 
 FREE_BUTTONS = 3
 """Empty lines for more buttons that the form shows."""
@@ -73,7 +74,7 @@ class Typed:
             for one in fields(cls)
         }
         values["monthly_on"] = _touched(post)
-        values["text"] = str(values["text"]).replace("\r\n", "\n")
+        values["text"] = as_typed(str(values["text"]))
         return cls(**values)  # type: ignore[arg-type]  # each field by its own name, as the line above builds them
 
 

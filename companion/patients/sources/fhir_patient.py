@@ -8,10 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from companion.patients.sources.source import Found
+from companion.patients.sources.source import WITHOUT, Found
 from companion.telegram.limits import telegram_id_problem
-
-_WITHOUT: Final = "The patient was taken without it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ def read_patient(resource: _Object, *, identifier_system: str, telegram: Telegra
         "language": _language(resource),
         "telegram_id": "" if (problem := telegram_id_problem(number)) else number,
     }
-    trouble = f"telegram_id: {problem} {_WITHOUT}" if number and problem else ""
+    trouble = f"telegram_id: {problem} {WITHOUT}" if number and problem else ""
     values = {name: value for name, value in given.items() if value}
     return Found(place, values, left=left, changed=_updated(resource), trouble="" if left else trouble)
 

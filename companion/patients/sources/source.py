@@ -15,6 +15,9 @@ OVERLAP: Final = dt.timedelta(minutes=10)
 """Read again each time: a row may become visible later than the instant that stands in it."""
 
 
+WITHOUT: Final = "The patient was taken without it."
+
+
 class SourceDown(Exception):
     """It can't be read, or not whole. The message is for people and holds no address, password or patient's value."""
 

@@ -7,7 +7,7 @@ and may end at any of them; the next sync then begins where this one did, and wh
 import datetime as dt
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final
@@ -21,11 +21,11 @@ from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 from companion.clinics.sealed import CannotOpen
 from companion.patients import bulk, directory
 from companion.patients.bulk import Entry, Taken, reason_of
-from companion.patients.fields import read_given
+from companion.patients.fields import read_given, wrong_in
 from companion.patients.sources import keeping
 from companion.patients.sources.hold import Hold, free, take
 from companion.patients.sources.models import PatientSource, RunState, SyncRun
-from companion.patients.sources.source import Found, SourceDown, point_text, text_point
+from companion.patients.sources.source import WITHOUT, Found, SourceDown, point_text, text_point
 from companion.patients.sources.spool import Spool
 from companion.service.away import AWAY
 from companion.service.mishap import kind_and_place
@@ -36,6 +36,8 @@ WHOLE_EVERY: Final = dt.timedelta(days=1)
 REASONS: Final = 200
 """How many of the refused a report names, and how many of those who were added, changed or left."""
 _AGAIN: Final = "The next sync tries it again."
+_NOT_NEEDED: Final = ("language", "phone")
+"""A patient whose value of one of these can't be taken is taken without it: nobody goes without messages for that."""
 
 
 @dataclass(slots=True)
@@ -154,19 +156,28 @@ def _entries(batch: Sequence[Found], seen: set[str], tally: _Tally, now: dt.date
             tally.refuse(found.place, found.trouble)
             if not found.values:
                 continue
+        wrong = {} if found.left else _wrong_but_not_needed(found)
         try:
-            entry = _entry(number, found, seen, now)
+            entry = _entry(number, found, wrong, seen, now)
         except Refused as refusal:
             tally.refuse(found.place, reason_of(refusal))
             continue
+        for field_name, why in wrong.items():
+            tally.refuse(found.place, f"{field_name}: {why} {WITHOUT}")
         seen.add(entry.given["external_id"])
         entries.append(entry)
     return entries
 
 
-def _entry(number: int, found: Found, seen: set[str], now: dt.datetime) -> Entry:
+def _wrong_but_not_needed(found: Found) -> dict[str, str]:
+    """Why, by field."""
+    why = {name: wrong_in(name, found.values[name]) for name in _NOT_NEEDED if name in found.values}
+    return {name: sentence for name, sentence in why.items() if sentence}
+
+
+def _entry(number: int, found: Found, without: Collection[str], seen: set[str], now: dt.datetime) -> Entry:
     """Raises Refused."""
-    values = found.values
+    values = {name: value for name, value in found.values.items() if name not in without}
     if "external_id" not in values:
         raise Refused(Problem("external_id", "Say by which id this patient is known to you."))
     if found.left:

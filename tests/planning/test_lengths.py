@@ -1,0 +1,154 @@
+"""A text that is too long for one of its recipients, once filled in, is refused when it is planned."""
+
+import datetime as dt
+
+import pytest
+
+from companion.clinics.models import Role
+from companion.clinics.refusals import Refused
+from companion.planning import acts
+from companion.schedules.text import fill, longest_instant, most_units
+from companion.telegram.limits import TEXT_UNITS, utf16_units
+from tests.api.calls import a_program
+from tests.builders import NOW, a_caller, a_clinic, a_cohort, a_message, a_patient, a_schedule
+from tests.planning.plans import planned
+from tests.web.signed_in import signed_in, typed, words
+
+pytestmark = pytest.mark.django_db
+
+LONG_FIRST = "Wolfeschlegelsteinhausen"
+ONCE: dict[str, object] = {"recurrence": None}
+
+
+def a_text(placeholder: str, units: int) -> str:
+    """A text of so many units beside its placeholder."""
+    return "." * units + placeholder
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "placeholder", "units"),
+    [
+        # The longest name has not the longest first name.
+        (f"{LONG_FIRST} S", "Bo Maximilian Hubertus von und zu Guttenberg", "{first_name}", len(LONG_FIRST)),
+        # Telegram counts most emoji, and rare Han characters, as two.
+        ("😀😀😀😀😀😀😀", "Benjamin", "{name}", 14),
+        ("𠮷𠮷𠮷𠮷𠮷", "Benjamin", "{first_name}", 10),
+    ],
+)
+@pytest.mark.parametrize("rule", [None, {"frequency": "daily"}])
+def test_it_is_measured_for_each_recipient_as_telegram_measures_it(
+    name: str, other: str, placeholder: str, units: int, rule: object
+) -> None:
+    clinic = a_clinic()
+    people = [a_patient(clinic, name), a_patient(clinic, other)]
+
+    planned(clinic, *people, text=a_text(placeholder, TEXT_UNITS - units), recurrence=rule)
+    with pytest.raises(Refused) as refusal:
+        planned(clinic, *people, text=a_text(placeholder, TEXT_UNITS - units + 1), recurrence=rule)
+
+    assert [problem.field for problem in refusal.value.problems] == ["text"]
+    assert refusal.value.problems[0].message.startswith("The text is 1 character too long")
+
+
+def test_the_words_before_a_message_to_a_caregiver_count_for_that_patient_alone() -> None:
+    clinic = a_clinic()
+    child = a_patient(clinic, "Al Ek", caregiver="Eva Ek")
+    tall = a_patient(clinic, f"{LONG_FIRST} Ek")
+    fits = TEXT_UNITS - len("For Al: ")
+
+    planned(clinic, child, tall, text="." * fits)
+    with pytest.raises(Refused):
+        planned(clinic, child, tall, text="." * (fits + 1))
+
+
+def test_a_series_has_room_for_the_longest_date_in_each_recipient_s_language() -> None:
+    clinic = a_clinic()
+    people = [a_patient(clinic, language="en"), a_patient(clinic, language="de")]
+    fits = TEXT_UNITS - len("September 28, 2028")
+
+    planned(clinic, *people, text=a_text("{date}", fits))
+    with pytest.raises(Refused):
+        planned(clinic, *people, text=a_text("{date}", fits + 1))
+
+
+def test_what_goes_out_once_is_measured_with_its_own_date_in_each_zone() -> None:
+    clinic = a_clinic()
+    patient = a_patient(clinic, language="en")
+    fits = TEXT_UNITS - len("December 2, 2026")
+
+    planned(clinic, patient, text=a_text("{date}", fits), **ONCE)
+    with pytest.raises(Refused):
+        planned(clinic, patient, text=a_text("{date}", fits + 1), **ONCE)
+
+
+def test_a_cohort_s_patients_count_and_those_who_left_do_not() -> None:
+    clinic = a_clinic()
+    here, left = a_patient(clinic, "Bo"), a_patient(clinic, LONG_FIRST, left_at=NOW)
+    cohort = str(a_cohort(clinic, "", here, left).id)
+
+    planned(clinic, cohort=cohort, text=a_text("{name}", TEXT_UNITS - 2))
+    with pytest.raises(Refused):
+        planned(clinic, cohort=cohort, text=a_text("{name}", TEXT_UNITS - 1))
+
+
+def test_a_text_for_a_cohort_that_has_nobody_yet_fits_a_message_at_least() -> None:
+    clinic = a_clinic()
+    cohort = str(a_cohort(clinic).id)
+
+    planned(clinic, cohort=cohort, text="." * TEXT_UNITS)
+    with pytest.raises(Refused):
+        planned(clinic, cohort=cohort, text="." * (TEXT_UNITS + 1))
+
+
+def test_room_is_kept_for_a_reminder_of_an_answer_also_when_one_message_is_edited() -> None:
+    clinic = a_clinic()
+    patient = a_patient(clinic)
+    message = a_message(patient, a_schedule(clinic, patient, answer_within=dt.timedelta(hours=1)))
+    fits = TEXT_UNITS - 120
+
+    planned(clinic, patient, text="." * fits, answer_within="PT1H")
+    acts.edit(a_caller(clinic), message, now=NOW, new_text="." * fits)
+
+    with pytest.raises(Refused):
+        planned(clinic, patient, text="." * (fits + 1), answer_within="PT1H")
+    with pytest.raises(Refused):
+        acts.edit(a_caller(clinic), message, now=NOW, new_text="." * (fits + 1))
+
+
+def test_a_message_moved_to_a_day_with_a_longer_date_is_measured_anew() -> None:
+    clinic = a_clinic()
+    message = a_message(a_patient(clinic), text=a_text("{date}", TEXT_UNITS - len("December 2, 2026")))
+
+    with pytest.raises(Refused):
+        acts.edit(a_caller(clinic), message, now=NOW, send_at=NOW + dt.timedelta(days=15))
+
+
+@pytest.mark.parametrize("text", ["{name}" * 300, "{first_name} {date} {time} {clinic}", "{{name} {name}", "x"])
+@pytest.mark.parametrize("name", ["Ana", "😀" * 100, "A B", LONG_FIRST])
+@pytest.mark.parametrize("language", ["en", "de", "ta", "my", "vi", "ar", "x-private"])
+def test_the_bound_that_spares_filling_in_is_never_too_low(text: str, name: str, language: str) -> None:
+    filled = fill(
+        text,
+        patient_name=name,
+        clinic_name="Linden",
+        language=language,
+        at=longest_instant(language),
+        timezone="UTC",
+        caregiver=True,
+    )
+
+    assert utf16_units(filled) <= most_units(text, clinic_name="Linden", name_characters=len(name))
+
+
+def test_the_api_and_the_forms_refuse_it_beside_its_field() -> None:
+    clinic = a_clinic()
+    patient = a_patient(clinic, "😀😀")
+    text = a_text("{name}", TEXT_UNITS - 3)
+    client, program = signed_in(clinic), a_program(clinic, Role.PROVIDER)
+
+    answer = program.post("/messages", {"patient": str(patient.id), "text": text})
+    shown = client.post("/scheduled-messages/new", typed(patient, text=text))
+
+    assert (answer.status, answer.wrong_fields) == (422, ["text"])
+    assert shown.status_code == 422
+    assert "1 character too long once filled in" in words(shown)
