@@ -69,8 +69,6 @@ def test_any_well_formed_tag_is_kept_by_every_door(db: None, typed: str, kept: s
         "x",
         "dé",
         "a-DE",
-        "und",
-        "und-DE",
     ],
 )
 def test_what_can_be_no_tag_is_none(tag: str) -> None:
