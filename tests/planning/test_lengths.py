@@ -17,7 +17,6 @@ from tests.web.signed_in import signed_in, typed, words
 pytestmark = pytest.mark.django_db
 
 LONG_FIRST = "Wolfeschlegelsteinhausen"
-ONCE: dict[str, object] = {"recurrence": None}
 
 
 def a_text(placeholder: str, units: int) -> str:
@@ -76,9 +75,9 @@ def test_what_goes_out_once_is_measured_with_its_own_date_in_each_zone() -> None
     patient = a_patient(clinic, language="en")
     fits = TEXT_UNITS - len("December 2, 2026")
 
-    planned(clinic, patient, text=a_text("{date}", fits), **ONCE)
+    planned(clinic, patient, text=a_text("{date}", fits), recurrence=None)
     with pytest.raises(Refused):
-        planned(clinic, patient, text=a_text("{date}", fits + 1), **ONCE)
+        planned(clinic, patient, text=a_text("{date}", fits + 1), recurrence=None)
 
 
 def test_a_cohort_s_patients_count_and_those_who_left_do_not() -> None:
