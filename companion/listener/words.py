@@ -10,8 +10,6 @@ from typing import Final
 
 from companion.patients.languages import nearest
 
-FALLBACK: Final = "en"
-
 
 class Word(StrEnum):
     """What there is to say."""
