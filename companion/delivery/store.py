@@ -231,10 +231,18 @@ def plan(schedule: uuid.UUID, version: uuid.UUID, plans: Sequence[Planned], *, n
 
 
 def shift(schedule: uuid.UUID, version: uuid.UUID, shifts: Sequence[Shifted]) -> int:
-    """Moves Messages that are only planned, and gives them this wording. Returns how many moved."""
+    """Moves planned Messages whose times no person chose, and gives them this wording. Returns how many moved."""
     if not shifts:
         return 0
     return _change("shift", rows=sql.rows(shifts), schedule=sql.key(schedule), version=sql.key(version))
+
+
+def rename(old: uuid.UUID, new: uuid.UUID, names: Mapping[str, str]) -> int:
+    """Gives the Messages of the Schedule `old` the names that their Occurrences have in `new`. Returns how many."""
+    if not names:
+        return 0
+    rows = sql.rows([{"old": before, "new": after} for before, after in names.items()])
+    return _change("rename", rows=rows, old=sql.key(old), new=sql.key(new))
 
 
 def pending_instants(after: Mapping[uuid.UUID, dt.datetime]) -> dict[uuid.UUID, dt.datetime]:

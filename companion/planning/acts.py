@@ -133,7 +133,8 @@ def _only(caller: Caller, message: Message) -> QuerySet[Message]:
 
 
 def _due(message: Message, at: dt.datetime) -> dict[str, object]:
-    return {"due_at": at, "ready_at": at, "late_at": at + (message.late_at - message.due_at)}
+    late_at = at + (message.late_at - message.due_at)
+    return {"due_at": at, "ready_at": at, "late_at": late_at, "time_by_hand": True}
 
 
 def _done(caller: Caller, message: Message, action: str, now: dt.datetime) -> Message:

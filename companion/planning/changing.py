@@ -5,7 +5,7 @@ rows (edit.py), the Messages that are renamed (renaming.py).
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
@@ -13,8 +13,8 @@ from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.planning.drafts import Draft
 from companion.planning.occurrences import gives
 from companion.times import recurrence, walls
-from companion.times.retiming import is_given, matched, times_of_day
-from companion.times.rule import MAX_EXCEPTIONS, Recurrence, with_implied_day, without_exceptions
+from companion.times.retiming import Retiming, Times, matched
+from companion.times.rule import Recurrence, RuleError, with_implied_day, without_exceptions
 
 _DAY = dt.timedelta(days=1)
 _SECOND = dt.timedelta(seconds=1)
@@ -27,38 +27,46 @@ class Change:
     before: Draft
     draft: Draft
     """The series from now on or, in a split, the new series."""
-    ended: Recurrence | None
+    retiming: Retiming
+    ended: Recurrence | None = None
     """In a split: the rule with which the old series ends. None: the series changes as a whole."""
-    since: dt.datetime | None
+    since: dt.datetime | None = None
     """The wall time, by the old rule, of the first Occurrence that changes. None: all that are still to come."""
 
     def new_name(self, occurrence: str) -> str | None:
         """The name that an Occurrence of the old rule has from now on; None where it has no counterpart."""
-        wall = _renamed(walls.parse_wall(occurrence), self.before, self.draft)
+        wall = self.retiming.place_of(walls.parse_wall(occurrence))
         return walls.wall_name(wall) if wall else None
 
-    @property
-    def changes_places(self) -> bool:
-        """Whether a day now has another number of times, so that some of them have no counterpart."""
-        return len(_times(self.before)) != len(_times(self.draft))
+    def old_wall(self, occurrence: str) -> dt.datetime | None:
+        """The old wall time of an Occurrence of the new rule; None where it had no counterpart."""
+        return self.retiming.origin_of(walls.parse_wall(occurrence))
+
+
+@dataclass(frozen=True, slots=True)
+class _Begin:
+    """Where a new series begins, and the times of its first day that stand for what the old series has given."""
+
+    starts_at: dt.datetime
+    others: frozenset[dt.datetime] = frozenset()
 
 
 def change_of(before: Draft, asked: Draft, from_occurrence: str | None) -> Change:
     """What becomes of `before` when it is changed to `asked`, as a whole or from one Occurrence on.
 
-    Raises Refused where `from_occurrence` is no Occurrence of the series, Conflict where it has none to split at.
+    Raises Refused where `from_occurrence` is no Occurrence of the series or nothing would go out from it on, Conflict
+    where the series has none to split at.
     """
-    if from_occurrence is None:
-        return Change(before, _with_exceptions(before, asked, None), None, None)
-    since = occurrence_of(before, from_occurrence)
-    if before.recurrence is None:
+    since = occurrence_of(before, from_occurrence) if from_occurrence is not None else None
+    if since and before.recurrence is None:
         raise Conflict("A one-time schedule can't be split. Change it as a whole.")
-    given = given_before(before, since)
-    draft = _from_there(before, asked, since, given)
-    if not given:
-        # Nothing of the series lies before: all of it changes.
-        return Change(before, draft, None, since)
-    return Change(before, draft, _ending_before(before, before.recurrence, since, given), since)
+    try:
+        if since is None or before.recurrence is None:
+            retiming = Retiming(_times(before), _times(asked))
+            return Change(before, _with_exceptions(before, asked, retiming), retiming)
+        return _from_there(before, before.recurrence, asked, since)
+    except RuleError as problem:
+        raise Refused(Problem(problem.field, problem.message)) from None
 
 
 def occurrence_of(draft: Draft, name: str) -> dt.datetime:
@@ -80,21 +88,39 @@ def given_before(draft: Draft, wall: dt.datetime) -> int:
     return sum(1 for _ in takewhile(lambda one: one < wall, all_given))
 
 
-def _from_there(before: Draft, asked: Draft, since: dt.datetime, given: int) -> Draft:
+def _from_there(before: Draft, old: Recurrence, asked: Draft, since: dt.datetime) -> Change:
     """The new series: it begins with the chosen Occurrence, at its new time, and with nothing before it."""
-    draft = asked
-    rule, old = asked.recurrence, before.recurrence
-    begins_later = asked.starts_at != before.starts_at and asked.starts_at.date() > since.date()
-    if rule and old and not begins_later and with_implied_day(rule, since.date()) != rule:
-        # The day that a rule of the same frequency implied so far, else the day from which it goes.
-        same = rule.frequency is old.frequency and with_implied_day(old, since.date()) != old
-        draft = replace(draft, recurrence=with_implied_day(rule, before.starts_at.date() if same else since.date()))
-    if not begins_later:
+    later = asked.starts_at.date() > since.date()
+    draft = _with_its_day(before, old, asked, asked.starts_at if later else since)
+    if not later:
         draft = _at_its_new_time(before, draft)
-        draft = replace(draft, starts_at=_begin(before, draft, since))
-    if draft.recurrence and old and draft.recurrence.count and draft.recurrence.count == old.count:
-        draft = replace(draft, recurrence=replace(draft.recurrence, count=draft.recurrence.count - given))
-    return _with_exceptions(before, draft, since)
+    begin = _Begin(draft.starts_at) if later else _begin(before, draft, since)
+    draft = replace(draft, starts_at=begin.starts_at)
+    if (rule := draft.recurrence) and rule.count is not None:
+        given = given_before(before, since) if rule.count == old.count else 0
+        # The others are left out below, and an Occurrence that is left out counts.
+        draft = replace(draft, recurrence=replace(rule, count=rule.count - given + len(begin.others)))
+    retiming = Retiming(_times(before), _times(draft), since, begin.others)
+    draft = _with_exceptions(before, draft, retiming)
+    if next(recurrence.occurrences(draft.starts_at, draft.recurrence), None) is None:
+        raise Refused(Problem("recurrence", "Nothing would go out any more from the chosen occurrence on."))
+    if next(recurrence.occurrences(before.starts_at, old), since) == since:
+        # Nothing of the series lies before: all of it changes.
+        return Change(before, draft, retiming, None, since)
+    return Change(before, draft, retiming, _ending_before(before, old, since), since)
+
+
+def _with_its_day(before: Draft, old: Recurrence, asked: Draft, begin: dt.datetime) -> Draft:
+    """The draft with the day written down that its rule implies: unless a later start is chosen, the old rule's day.
+
+    The new series may begin on the last day of a month that is too short for the day that is meant.
+    """
+    rule = asked.recurrence
+    if rule is None:
+        return asked
+    implied = rule.frequency is old.frequency and with_implied_day(old, begin.date()) != old
+    same = implied and begin != asked.starts_at
+    return replace(asked, recurrence=with_implied_day(rule, before.starts_at.date() if same else begin.date()))
 
 
 def _at_its_new_time(before: Draft, draft: Draft) -> Draft:
@@ -106,72 +132,60 @@ def _at_its_new_time(before: Draft, draft: Draft) -> Draft:
     return replace(draft, recurrence=replace(rule, times=tuple(now if hour == was else hour for hour in rule.times)))
 
 
-def _begin(before: Draft, draft: Draft, since: dt.datetime) -> dt.datetime:
-    """The wall time with which the new series begins: the chosen Occurrence's new time on its day."""
-    new_times = _times(draft)
-    hour = matched(_times(before), new_times).get(since.time())
-    if hour is None:
-        # The chosen time of day is gone: with the next one of that day, else with the next day's first.
-        hour = next((one for one in new_times if one >= since.time()), None)
-    if hour is not None:
-        return dt.datetime.combine(since.date(), hour)
-    return dt.datetime.combine(since.date() + _DAY, new_times[0])
-
-
-def _with_exceptions(before: Draft, draft: Draft, since: dt.datetime | None) -> Draft:
-    """The draft whose exceptions have gone along to the new times of day. In a split, only those that lie in it."""
+def _begin(before: Draft, draft: Draft, since: dt.datetime) -> _Begin:
+    """The new series begins with the first of the Occurrences that change, at its new time."""
     rule = draft.recurrence
-    if rule is None or not rule.except_:
+    start = dt.datetime.combine(since.date(), dt.time.min if rule and rule.times else draft.starts_at.time())
+    uncounted = replace(without_exceptions(rule), count=None) if rule else None
+    old, new = _times(before).on(since.date()), Times(start, uncounted).on(since.date())
+    places = matched(old, new)
+    if changing := [places[one] for one in old if one >= since and one in places]:
+        first = min(changing)
+        return _Begin(first, frozenset(places[one] for one in old if one < since and places.get(one, first) > first))
+    # The day has no place for it any more: the new series begins with whatever comes next.
+    following = next(recurrence.occurrences(start, uncounted, after=since - _SECOND), None)
+    if following is None:
+        field = "recurrence" if rule else "starts_at"
+        raise Refused(Problem(field, "Nothing would go out any more from the chosen occurrence on."))
+    return _Begin(following)
+
+
+def _with_exceptions(before: Draft, draft: Draft, retiming: Retiming) -> Draft:
+    """The draft whose exceptions have gone along to the new times. In a split, only those that lie in it."""
+    rule = draft.recurrence
+    if rule is None or not (rule.except_ or retiming.others):
         return draft
-    moved = dict.fromkeys(_exception_moved(one, before, draft) for one in rule.except_)
-    first = draft.starts_at.date()
-    kept = tuple(one for one in moved if since is None or _date(one) >= first)
-    return replace(draft, recurrence=replace(rule, except_=kept))
+    moved = _exceptions(before, rule, retiming)
+    kept = [one for one in moved if retiming.since is None or _date(one) >= draft.starts_at.date()]
+    return replace(draft, recurrence=replace(rule, except_=tuple(dict.fromkeys((*kept, *sorted(retiming.others))))))
 
 
-def _exception_moved(one: dt.date | dt.datetime, before: Draft, draft: Draft) -> dt.date | dt.datetime:
-    if not isinstance(one, dt.datetime) or not is_given(one, before.starts_at, before.recurrence):
-        return one
-    return _renamed(one, before, draft) or one
+def _exceptions(before: Draft, rule: Recurrence, retiming: Retiming) -> Iterator[dt.date | dt.datetime]:
+    old = set(before.recurrence.except_) if before.recurrence else set()
+    for one in rule.except_:
+        if isinstance(one, dt.datetime) and one in old:
+            # An exception without a place says nothing now, but again when the old times come back.
+            yield retiming.place_of(one) or one
+        else:
+            yield one
 
 
-def _renamed(wall: dt.datetime, before: Draft, draft: Draft) -> dt.datetime | None:
-    hour = matched(_times(before), _times(draft)).get(wall.time())
-    if hour is None:
-        return None
-    new = dt.datetime.combine(wall.date(), hour)
-    # A day that the new rule doesn't have, or that lies before its start, keeps no Occurrence.
-    return new if is_given(new, draft.starts_at, draft.recurrence) else None
-
-
-def _ending_before(before: Draft, rule: Recurrence, since: dt.datetime, given: int) -> Recurrence:
+def _ending_before(before: Draft, rule: Recurrence, since: dt.datetime) -> Recurrence:
     """The old series' rule, which gives nothing from `since` on, in words that are true of it then."""
     rule = with_implied_day(rule, before.starts_at.date())
-    kept = tuple(one for one in rule.except_ if _comes_before(one, since))
-    if rule.count is not None:
-        return replace(rule, count=given, except_=kept)
-    midnight = dt.datetime.combine(since.date(), dt.time.min)
-    given_then = recurrence.occurrences(before.starts_at, without_exceptions(rule), after=midnight - _SECOND)
-    of_day = list(takewhile(lambda one: one.date() == since.date(), given_then))
-    if of_day[0] == since:
-        return replace(rule, until=since.date() - _DAY, except_=kept)
-    later = tuple(one for one in of_day if one >= since)
-    return replace(rule, until=since.date(), except_=(*kept, *later)[-MAX_EXCEPTIONS:])
+    rule = replace(rule, except_=tuple(one for one in rule.except_ if _comes_before(one, since)))
+    if rule.count is None and _times(before).on(since.date())[0] == since:
+        return replace(rule, until=since.date() - _DAY)
+    return replace(rule, count=given_before(before, since), until=None)
 
 
 def _comes_before(one: dt.date | dt.datetime, wall: dt.datetime) -> bool:
-    return one < wall if isinstance(one, dt.datetime) else one < wall.date()
+    return one < wall if isinstance(one, dt.datetime) else one <= wall.date()
 
 
 def _date(one: dt.date | dt.datetime) -> dt.date:
     return one.date() if isinstance(one, dt.datetime) else one
 
 
-def _times(draft: Draft) -> list[dt.time]:
-    return times_of_day(draft.starts_at, draft.recurrence)
-
-
-def names_changed(change: Change, names: Iterable[str]) -> Mapping[str, str]:
-    """Of these names of Occurrences, those that change, with their new names."""
-    found = {name: change.new_name(name) for name in names if name}
-    return {name: new for name, new in found.items() if new and new != name}
+def _times(draft: Draft) -> Times:
+    return Times(draft.starts_at, draft.recurrence)

@@ -20,7 +20,7 @@ from companion.planning.first_date import of_first_date
 from companion.planning.hands import of_hands
 from companion.planning.warnings import Warning, of_days, of_people, of_text
 from companion.schedules import buttons
-from companion.schedules.models import Message, Recipient, Schedule, State, Version
+from companion.schedules.models import Recipient, Schedule, State, Version
 from companion.service.wake import ring
 from companion.times import rule_json, walls
 from companion.times.rule import Recurrence
@@ -71,7 +71,7 @@ def change(
         if change.ended is not None:
             done = _split(caller, locked, change, change.ended, now)
         else:
-            renaming.rename(locked, change, now=now)
+            renaming.rename(locked, locked, change, now=now)
             _overwrite(locked, change.draft, now)
             renaming.keep_from_a_second_one_today(locked, change, now=now)
             done = _marked(caller, locked, "schedule changed", now)
@@ -206,11 +206,9 @@ def _split(caller: Caller, old: Schedule, change: Change, ended: Recurrence, now
     new = _new(caller, change.draft, now, split_from=old)
     # What the old series was, the new one is: planned as far, and paused where it is paused.
     new.state, new.resumed_at = old.state, old.resumed_at
-    new.planned_until = max(now, old.planned_until or now)
+    new.planned_until = max(filter(None, (new.planned_until, old.planned_until)))
     new.save(update_fields=["state", "resumed_at", "planned_until"])
-    since = walls.wall_name(change.since) if change.since else ""
-    Message.objects.filter(clinic=caller.clinic, schedule=old, occurrence__gte=since).update(schedule=new)
-    renaming.rename(new, change, now=now)
+    renaming.rename(old, new, change, now=now)
     renaming.keep_from_a_second_one_today(new, change, now=now)
     old.recurrence = rule_json.to_json(ended)
     old.review_on = None  # it has an end now

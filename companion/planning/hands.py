@@ -5,7 +5,7 @@ and these warnings name the days. Reads only.
 """
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from django.db.models import Q
 
@@ -21,27 +21,37 @@ _MOST = 1000
 
 def of_hands(schedule: Schedule, change: Change, *, now: dt.datetime) -> tuple[Warning, ...]:
     """The days from today on whose skips and hand edits no longer fit the number of times a day."""
-    if not change.changes_places:
-        return ()
     today = walls.local(now, schedule.clinic.timezone).date()
-    first = max(today, change.since.date()) if change.since else today
-    rule = change.before.recurrence
-    skipped = {one.date() if isinstance(one, dt.datetime) else one for one in rule.except_} if rule else set()
     found = []
-    if days := _listed(day for day in skipped if day >= first):
+    if days := _listed(day for day in _unsure(change, _skipped(change)) if day >= today):
         sentence = f"Somebody skipped {days}, and a day now has another number of times. Check these days."
         found.append(Warning(None, "skipped_before", sentence))
-    if days := _listed(day for day in _edited_days(schedule, now) if day >= first):
+    if days := _listed(day for day in _unsure(change, _touched(schedule, change, now)) if day >= today):
         sentence = f"Somebody changed messages of {days} by hand. They stay as they are, beside the new times."
         found.append(Warning(None, "hand_edited", sentence))
     return tuple(found)
 
 
-def _edited_days(schedule: Schedule, now: dt.datetime) -> set[dt.date]:
+def _unsure(change: Change, occurrences: Iterable[dt.datetime]) -> Iterator[dt.date]:
+    """The days of these Occurrences that have another number of times now, and no longer this time of day."""
+    for wall in occurrences:
+        old, new = change.retiming.day(wall.date())
+        if wall in old and wall not in new and len(old) != len(new):
+            yield wall.date()
+
+
+def _skipped(change: Change) -> Iterator[dt.datetime]:
+    rule = change.before.recurrence
+    return (one for one in rule.except_ if isinstance(one, dt.datetime)) if rule else iter(())
+
+
+def _touched(schedule: Schedule, change: Change, now: dt.datetime) -> list[dt.datetime]:
     by_hand = Q(status=Status.PENDING, by_hand=True) | Q(status=Status.CANCELLED, reason=Reason.BY_PERSON)
-    own = Message.objects.filter(by_hand, clinic_id=schedule.clinic_id, schedule=schedule, due_at__gte=now)
-    names = own.order_by().values_list("occurrence", flat=True).distinct()[:_MOST]
-    return {walls.parse_wall(name).date() for name in names if name}
+    own = Message.objects.filter(by_hand, clinic_id=schedule.clinic_id, schedule=schedule)
+    first = change.since or walls.local(now, schedule.clinic.timezone).replace(hour=0, minute=0, second=0, tzinfo=None)
+    coming = own.filter(occurrence__gte=walls.wall_name(first.replace(microsecond=0)))
+    names = coming.order_by().values_list("occurrence", flat=True).distinct()[:_MOST]
+    return [walls.parse_wall(name) for name in names]
 
 
 def _listed(days: Iterable[dt.date]) -> str:

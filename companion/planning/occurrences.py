@@ -22,6 +22,8 @@ from companion.times.workdays import FARTHEST, Avoid, Calendar, WhenAvoided, is_
 _FARTHEST_MOVE = dt.timedelta(days=2, hours=4)
 # Twice, since the end of quiet hours may lie on a day to avoid again.
 _TO_A_WORKING_DAY = dt.timedelta(days=2 * FARTHEST + 1)
+FARTHEST_MOVE = _FARTHEST_MOVE + _TO_A_WORKING_DAY
+"""An Occurrence whose wall time is longer ago than this is past in every zone, wherever it was moved."""
 _LAST = dt.datetime(2101, 1, 3, tzinfo=dt.UTC)
 
 

@@ -6,48 +6,45 @@ So what was sent, failed, cancelled or edited is never planned a second time. No
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Q, QuerySet
 
-from companion.delivery import lifecycle
+from companion.delivery import lifecycle, store
 from companion.planning import planner, recipients
-from companion.planning.changing import Change, names_changed
+from companion.planning.changing import Change
 from companion.planning.drafts import PATIENT_ZONE
-from companion.planning.occurrences import coming, placed, times_of
+from companion.planning.occurrences import FARTHEST_MOVE, coming, placed, times_of
 from companion.planning.writing import Plan, insert
 from companion.schedules.models import Message, Schedule, Status
 from companion.schedules.reasons import Reason
 from companion.times import walls
-from companion.times.recurrence import occurrences
 
-_WINDOW = dt.timedelta(days=3)
-"""What was due before that is past in every zone, whatever its Occurrence is called."""
-_MONTH = dt.timedelta(days=31)
+_MIGHT_HAVE_ARRIVED = (
+    Q(status=Status.SENT)
+    | Q(status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN)
+    | Q(status=Status.PENDING, open_attempt_id__isnull=False)
+)
 
 
-def rename(schedule: Schedule, change: Change, *, now: dt.datetime) -> None:
-    """Gives the Messages of this Schedule the names that their Occurrences have after the change.
+def rename(old: Schedule, new: Schedule, change: Change, *, now: dt.datetime) -> None:
+    """Gives Messages the names that their Occurrences have after the change, and in a split the new Schedule.
 
-    A Message whose text alone was edited by hand moves to the new time; a Message whose time was edited stays there.
+    Not those whose Occurrences are past in every zone, whatever they are called.
     """
-    recent = Message.objects.filter(clinic_id=schedule.clinic_id, schedule=schedule, due_at__gte=now - _WINDOW)
-    names = recent.order_by().values_list("occurrence", flat=True).distinct()
-    changed = names_changed(change, names)
-    if not changed:
-        return
-    moving = dict(_edited_in_words_only(schedule, change, changed, now))
-    follows = Message.objects.filter(
-        clinic_id=schedule.clinic_id, version__schedule=schedule, follows__isnull=False, due_at__gte=now - _WINDOW
-    )
-    for old, new in changed.items():
-        # Where a Message has that name already, whatever a person did to it, it keeps it.
-        there = Message.objects.filter(schedule=schedule, patient=OuterRef("patient"), occurrence=new)
-        recent.filter(~Exists(there), occurrence=old).update(occurrence=new)
-        follows.filter(occurrence=old).update(occurrence=new)
-    for message, due_at in moving.items():
-        columns = {"due_at": due_at, "ready_at": due_at, "late_at": due_at + schedule.late_after}
-        lifecycle.move(Message.objects.filter(pk=message), **columns)
+    first = change.since or (now - FARTHEST_MOVE).replace(tzinfo=None, microsecond=0)
+    coming = Q(clinic_id=old.clinic_id, occurrence__gte=walls.wall_name(first))
+    own = Message.objects.filter(coming, schedule=old)
+    names = {name: change.new_name(name) or name for name in _names(own)}
+    # In a split all of them go over.
+    store.rename(old.id, new.id, {was: name for was, name in names.items() if was != name or old != new})
+    follows = Message.objects.filter(coming, version__schedule=old, follows__isnull=False)
+    for was in _names(follows):
+        follows.filter(occurrence=was).update(occurrence=change.new_name(was) or was)
+
+
+def _names(messages: QuerySet[Message]) -> list[str]:
+    return list(messages.order_by().values_list("occurrence", flat=True).distinct())
 
 
 def keep_from_a_second_one_today(schedule: Schedule, change: Change, *, now: dt.datetime) -> None:
@@ -56,7 +53,7 @@ def keep_from_a_second_one_today(schedule: Schedule, change: Change, *, now: dt.
     An Occurrence that goes out on another day than its own (it waits for the end of quiet hours, or for a working day)
     may come to today in this way. Only a change of zone or of the rule's days may do that, with a warning.
     """
-    if change.before.timezone != change.draft.timezone or change.changes_places:
+    if change.before.timezone != change.draft.timezone:
         return
     people = recipients.of_schedule(schedule)
     for zone in recipients.zones(people, schedule.timezone, schedule.clinic.timezone):
@@ -72,53 +69,26 @@ def keep_from_a_second_one_today(schedule: Schedule, change: Change, *, now: dt.
         lifecycle.stop(lifecycle.only_planned(theirs), Reason.BY_PERSON, now=now)
 
 
-def _edited_in_words_only(
-    schedule: Schedule, change: Change, changed: Mapping[str, str], now: dt.datetime
-) -> Iterator[tuple[uuid.UUID, dt.datetime]]:
-    """The pending Messages that still stand where the old rule put them, each with its new instant in the future."""
-    times = times_of(schedule.clinic)
-    edited = Message.objects.filter(
-        lifecycle.NOT_BEGUN, clinic_id=schedule.clinic_id, schedule=schedule, by_hand=True, occurrence__in=changed
-    )
-    for message in edited.select_related("patient").defer("text"):
-        zone = message.patient.timezone if message.patient and schedule.timezone == PATIENT_ZONE else schedule.timezone
-        was = placed(change.before, walls.parse_wall(message.occurrence), zone, times)
-        will = placed(change.draft, walls.parse_wall(changed[message.occurrence]), zone, times)
-        if was and will and was.due_at == message.due_at and will.due_at > now:
-            yield message.id, will.due_at
-
-
 def _brought_to_today(schedule: Schedule, change: Change, zone: str, now: dt.datetime) -> Mapping[str, dt.datetime]:
     """The Occurrences that come today in this zone by their new time, and would have come on another day."""
     times = times_of(schedule.clinic)
     today = walls.local(now, zone).date()
     tomorrow = walls.place(dt.datetime.combine(today + dt.timedelta(days=1), dt.time.min), zone).at
-    name_before = {change.new_name(name): name for name in _names_around(change, now, zone)}
     found: dict[str, dt.datetime] = {}
     for one in coming(change.draft, zone, times, after=now, until=tomorrow):
-        name = name_before.get(one.occurrence)
-        was = placed(change.before, walls.parse_wall(name), zone, times) if name else None
+        wall = change.old_wall(one.occurrence)
+        was = placed(change.before, wall, zone, times) if wall else None
         if was and was.local.date() != today and one.local.date() == today:
             found[one.occurrence] = one.due_at
     return found
 
 
-def _names_around(change: Change, now: dt.datetime, zone: str) -> Iterator[str]:
-    """The old rule's Occurrences of about two months around today, by name."""
-    here = walls.local(now, zone).replace(tzinfo=None)
-    before = change.before
-    for wall in occurrences(before.starts_at, before.recurrence, after=here - _MONTH):
-        if wall > here + _MONTH:
-            return
-        yield walls.wall_name(wall)
-
-
 def _had_today(schedule: Schedule, zone: str, now: dt.datetime) -> list[uuid.UUID]:
-    """The patients who have had a Message of the series today, as the clocks in this zone have it."""
+    """The patients who have had, or may have had, a Message of the series today by the clocks of this zone."""
     midnight = walls.place(dt.datetime.combine(walls.local(now, zone).date(), dt.time.min), zone).at
     series = [one for one in (schedule.id, schedule.split_from_id) if one]
-    sent: QuerySet[Message] = Message.objects.filter(
-        clinic_id=schedule.clinic_id, schedule__in=series, status=Status.SENT, due_at__gte=midnight, due_at__lte=now
+    sent = Message.objects.filter(
+        _MIGHT_HAVE_ARRIVED, clinic_id=schedule.clinic_id, schedule__in=series, due_at__gte=midnight, due_at__lte=now
     )
     if schedule.timezone == PATIENT_ZONE:
         sent = sent.filter(patient__timezone=zone)

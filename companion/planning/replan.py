@@ -115,9 +115,10 @@ def _settle(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> M
     there = {_key(message): message for message in _there(schedule, reached, now)}
     back = _bring_back(schedule, there, wanted, now)
     ours = {key: message for key, message in there.items() if _is_planned(message, now) or key in back}
+    reworded = {key: message for key, message in there.items() if _is_only_reworded(message, now)}
     shifts = {
         message.id: due.due_at
-        for key, message in ours.items()
+        for key, message in (ours | reworded).items()
         if (due := wanted.get(key)) and _differs(schedule, version, message, due)
     }
     unwanted = ours.keys() - wanted.keys()
@@ -174,14 +175,24 @@ def _there(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> li
 
 
 def _is_planned(message: Message, now: dt.datetime) -> bool:
-    untouched = message.open_attempt_id is None and not message.by_hand and message.tries == 0
-    return message.status == Status.PENDING and untouched and message.due_at > now
+    return not message.by_hand and _waits(message, now)
+
+
+def _is_only_reworded(message: Message, now: dt.datetime) -> bool:
+    """Whether a person touched it, but not its time: then it still moves with the series."""
+    return message.by_hand and not message.time_by_hand and _waits(message, now)
+
+
+def _waits(message: Message, now: dt.datetime) -> bool:
+    untried = message.open_attempt_id is None and message.tries == 0
+    return message.status == Status.PENDING and untried and message.due_at > now
 
 
 def _differs(schedule: Schedule, version: Version, message: Message, due: Coming) -> bool:
     there = (message.due_at, message.late_at, message.version_id, message.lane, message.quiet_hours, message.if_unknown)
     late_at = due.due_at + schedule.late_after
-    return there != (due.due_at, late_at, version.id, schedule.lane, schedule.quiet_hours, schedule.if_unknown)
+    wording = message.version_id if message.by_hand else version.id
+    return there != (due.due_at, late_at, wording, schedule.lane, schedule.quiet_hours, schedule.if_unknown)
 
 
 def _drop(unwanted: list[Message], zones: dict[uuid.UUID, str], now: dt.datetime) -> int:

@@ -202,7 +202,9 @@ class Message(models.Model):
     telegram_id = models.BigIntegerField(null=True)
     """Of an answer to a chat that is no patient's; else the patient's own at the time of sending."""
     by_hand = models.BooleanField(default=False)
-    """A person edited, sent or retried this one: the Planner leaves it alone."""
+    """A person edited, sent or retried this one: the Planner neither removes nor rewords it."""
+    time_by_hand = models.BooleanField(default=False, db_default=False)
+    """A person chose its time, too: the Planner doesn't move it either."""
     answers_stop_or_start = models.BooleanField(default=False)
     """The one kind of message that passes a withdrawn consent."""
     follows = models.ForeignKey("self", models.PROTECT, null=True, related_name="followed_by", db_index=False)

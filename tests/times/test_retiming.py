@@ -1,62 +1,86 @@
-"""An Occurrence is its day and its place among that day's times: which old time becomes which new one."""
+"""Which Occurrence is which after a change of times: by its day and by its place among that day's times."""
 
 import datetime as dt
+from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companion.times.retiming import is_given, matched, times_of_day
-from companion.times.rule import Frequency, Recurrence, with_implied_day
-from companion.times.walls import parse_wall
+from companion.times.recurrence import Frequency, Recurrence, occurrences
+from companion.times.retiming import Retiming, Times, matched
+from companion.times.rule import with_implied_day
+from tests.times.strategies import minutes_of_day, rules, starts
 
-HOURS = st.lists(st.integers(0, 23).map(dt.time), unique=True, max_size=6)
-START = parse_wall("2026-12-01T09:00")
-NINE, NOON, EIGHT, SIX = dt.time(9), dt.time(12), dt.time(20), dt.time(6)
-
-
-def test_equal_times_match_first_and_the_rest_in_order() -> None:
-    assert matched([NINE, NOON, EIGHT], [SIX, NOON, EIGHT]) == {NOON: NOON, EIGHT: EIGHT, NINE: SIX}
+DAY = dt.date(2026, 12, 3)
+times_of_day = st.lists(minutes_of_day, max_size=5, unique=True).map(sorted)
 
 
-def test_a_time_without_a_counterpart_has_no_new_time() -> None:
-    assert matched([NINE, EIGHT], [SIX]) == {NINE: SIX}
+def at(*hours: str) -> list[dt.datetime]:
+    return [dt.datetime.combine(DAY, dt.time.fromisoformat(hour)) for hour in hours]
 
 
-@given(HOURS, HOURS)
-def test_no_two_times_become_one(old: list[dt.time], new: list[dt.time]) -> None:
-    found = matched(old, new)
+@pytest.mark.parametrize(
+    ("old", "new", "became"),
+    [
+        (["05:00"], ["06:00"], {"05:00": "06:00"}),
+        (["08:00", "20:00"], ["09:00", "21:00"], {"08:00": "09:00", "20:00": "21:00"}),
+        (["08:00", "20:00"], ["08:00", "14:00", "20:00"], {"08:00": "08:00", "20:00": "20:00"}),
+        (["08:00", "20:00"], ["20:00", "22:00"], {"20:00": "20:00", "08:00": "22:00"}),
+        (["08:00", "20:00"], ["09:00"], {"08:00": "09:00"}),
+        (["08:00"], [], {}),
+    ],
+)
+def test_equal_times_of_a_day_match_first_and_the_rest_in_order(
+    old: list[str], new: list[str], became: dict[str, str]
+) -> None:
+    found = {f"{before:%H:%M}": f"{after:%H:%M}" for before, after in matched(at(*old), at(*new)).items()}
 
-    assert len(set(found.values())) == len(found) == min(len(old), len(new))
-    assert set(found.values()) <= set(new)
-
-
-@given(HOURS, HOURS)
-def test_a_time_that_stays_is_never_given_another_ones_name(old: list[dt.time], new: list[dt.time]) -> None:
-    found = matched(old, new)
-
-    assert {hour: found[hour] for hour in set(old) & set(new)} == {hour: hour for hour in set(old) & set(new)}
-    # So that renaming in any order meets no name that is still in use.
-    assert not {after for before, after in found.items() if before != after} & set(old)
-
-
-@given(HOURS, HOURS)
-def test_what_is_left_keeps_its_order(old: list[dt.time], new: list[dt.time]) -> None:
-    moved = {before: after for before, after in matched(old, new).items() if before != after}
-
-    assert [moved[hour] for hour in sorted(moved)] == sorted(moved.values())
+    assert found == became
 
 
-def test_a_rule_without_times_has_its_start_s() -> None:
-    assert times_of_day(START, Recurrence(Frequency.DAILY)) == [NINE]
-    assert times_of_day(START, Recurrence(Frequency.DAILY, times=(EIGHT, SIX))) == [SIX, EIGHT]
+@given(times_of_day, times_of_day)
+def test_no_two_times_become_one_and_as_many_as_can_have_a_place(old: list[dt.time], new: list[dt.time]) -> None:
+    before, after = ([dt.datetime.combine(DAY, hour) for hour in hours] for hours in (old, new))
+
+    became = matched(before, after)
+
+    assert len(set(became.values())) == len(became) == min(len(old), len(new))
+    assert all(became[one] == one for one in set(before) & set(after))
+    moved = [became[one] for one in before if one in became and one not in after]
+    assert moved == sorted(moved)
+    # A new name is never the old one of another, so that renaming in one go meets nobody on the way.
+    assert {one for one in became.values() if became.get(one) != one}.isdisjoint(before)
 
 
-def test_an_exception_is_given_all_the_same() -> None:
+@given(st.data(), starts, minutes_of_day)
+def test_a_series_at_another_time_of_day_has_the_same_occurrences(
+    data: st.DataObject, start: dt.datetime, hour: dt.time
+) -> None:
+    rule = replace(data.draw(rules(start)), times=(), except_=())
+    moved = start.replace(hour=hour.hour, minute=hour.minute)
+    retiming = Retiming(Times(start, rule), Times(moved, rule))
+    first_ones = [wall for wall, _ in zip(occurrences(start, rule), range(20), strict=False)]
+
+    assert [retiming.place_of(wall) for wall in first_ones] == [
+        wall.replace(hour=hour.hour, minute=hour.minute) for wall in first_ones
+    ]
+
+
+def test_what_goes_out_once_is_the_same_occurrence_on_another_day() -> None:
+    old, new = dt.datetime(2026, 12, 3, 9), dt.datetime(2026, 12, 5, 10)  # noqa: DTZ001  (wall times)
+
+    assert Retiming(Times(old, None), Times(new, None)).place_of(old) == new
+
+
+def test_a_skipped_occurrence_still_has_its_place() -> None:
+    start = dt.datetime(2026, 12, 1, 5)  # noqa: DTZ001  (a wall time)
     rule = Recurrence(Frequency.DAILY, except_=(dt.date(2026, 12, 3),))
 
-    assert is_given(parse_wall("2026-12-03T09:00"), START, rule)
-    assert not is_given(parse_wall("2026-12-03T10:00"), START, rule)
-    assert not is_given(parse_wall("2026-11-30T09:00"), START, rule)
+    retiming = Retiming(Times(start, rule), Times(start.replace(hour=6), rule))
+
+    assert retiming.place_of(start.replace(day=3)) == start.replace(day=3, hour=6)
+    assert retiming.origin_of(start.replace(day=3, hour=6)) == start.replace(day=3)
 
 
 def test_the_day_that_a_start_implies_can_be_written_down() -> None:

@@ -229,14 +229,26 @@ FROM jsonb_to_recordset(%(rows)s::jsonb)
 JOIN schedules_schedule s ON s.id = %(schedule)s
 ON CONFLICT DO NOTHING;
 
--- shift: Messages that are only planned get new instants, and their Schedule's present wording
+-- shift: planned Messages whose times no person chose get new instants, and their Schedule's present wording
+-- A person's own words keep the version that they were written for.
 UPDATE schedules_message
-SET due_at = r.due_at, ready_at = r.due_at, late_at = r.late_at, version_id = %(version)s::uuid, lane = s.lane,
-    quiet_hours = s.quiet_hours, if_unknown = s.if_unknown
+SET due_at = r.due_at, ready_at = r.due_at, late_at = r.late_at, lane = s.lane, quiet_hours = s.quiet_hours,
+    if_unknown = s.if_unknown, version_id = CASE WHEN by_hand THEN version_id ELSE %(version)s::uuid END
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(id uuid, due_at timestamptz, late_at timestamptz)
 JOIN schedules_schedule s ON s.id = %(schedule)s
 WHERE schedules_message.id = r.id AND schedules_message.status = 'pending' AND schedules_message.tries = 0
-  AND schedules_message.open_attempt_id IS NULL AND NOT schedules_message.by_hand;
+  AND schedules_message.open_attempt_id IS NULL AND NOT schedules_message.time_by_hand;
+
+-- rename: Messages of one Schedule get the names that their Occurrences have in another one, or in itself
+-- Of two of a patient's that would get one name, the later one keeps its own: a name is there once.
+WITH r AS MATERIALIZED (SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(old text, new text))
+UPDATE schedules_message
+SET schedule_id = %(new)s::uuid, occurrence = (SELECT r.new FROM r WHERE r.old = schedules_message.occurrence)
+WHERE schedule_id = %(old)s::uuid AND occurrence IN (SELECT r.old FROM r) AND NOT EXISTS (
+    SELECT 1 FROM schedules_message taken
+    WHERE taken.schedule_id = %(new)s::uuid AND taken.patient_id = schedules_message.patient_id
+      AND taken.occurrence = (SELECT r.new FROM r WHERE r.old = schedules_message.occurrence)
+);
 
 -- pending_instants: for each Schedule the first instant after another one at which a Message is pending
 -- A Schedule may have 100,000 Messages at one instant: the index messages_of_a_schedule leads straight to the next.
