@@ -13,6 +13,7 @@ from companion.patients.models import Consent, Patient
 from companion.schedules.models import Status
 from tests.api.calls import PROBLEM, Json, Program
 from tests.builders import NOW, a_bot, a_cohort, a_message, a_patient
+from tests.listener.stories import a_text, comes_in, edited_to
 
 ANA: Final = {
     "external_id": "P-1001",
@@ -260,6 +261,19 @@ def test_a_conversation_is_told_oldest_first(clinic: Clinic, api: Program) -> No
         {"at": "2026-12-01T08:00:00Z", "direction": "out", "text": "How are you?", "message": str(sent.id)},
         {"at": "2026-12-01T08:05:00Z", "direction": "in", "text": "Fine", "message": None},
     ]
+
+
+def test_an_edited_message_is_told_with_its_earlier_wordings(clinic: Clinic, api: Program) -> None:
+    bot, patient = a_bot(clinic), a_patient(clinic)
+    first = a_text(patient.telegram_id or 0, "I took 2")
+    comes_in(bot, first)
+
+    comes_in(bot, edited_to(first, "I took 3"))
+
+    items = api.get(f"/patients/{patient.id}/conversation").json["items"]
+    at = "2026-12-01T08:00:00Z"
+    assert [(item["text"], item["kind"], item["edited_at"]) for item in items] == [("I took 3", "text", at)]
+    assert items[0]["earlier"] == [{"at": at, "text": "I took 2", "media": None}]
 
 
 def test_pages_of_a_conversation_go_back_in_time(clinic: Clinic, api: Program) -> None:

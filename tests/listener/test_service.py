@@ -126,6 +126,37 @@ def test_a_patient_enrols_by_the_link_and_agrees_by_a_tap(practice: Practice) ->
     assert (patient.telegram_id, patient.consent) == (phone.telegram_id, Consent.GIVEN)
 
 
+def test_an_edit_on_the_phone_is_heard_and_one_to_stop_is_a_stop(practice: Practice) -> None:
+    patient, phone = practice.a_reached_patient()
+
+    with a_listener(practice.url):
+        typed = phones.type_text(practice.sandbox, phone, "I took 2")
+        until(lambda: texts() == ["I took 2"])
+        phones.edit_text(practice.sandbox, phone, typed, "I took 3")
+        until(lambda: texts() == ["I took 2", "I took 3"])
+        phones.edit_text(practice.sandbox, phone, typed, "*STOP*")
+        until(lambda: Message.objects.filter(patient=patient).exists())
+
+    patient.refresh_from_db()
+    assert patient.consent == Consent.WITHDRAWN
+    assert texts() == ["I took 2", "I took 3", "*STOP*"]
+
+
+def test_a_word_that_could_be_a_stop_is_asked_about_and_answered_by_a_tap(practice: Practice) -> None:
+    patient, phone = practice.a_reached_patient()
+
+    with a_listener(practice.url):
+        phones.type_text(practice.sandbox, phone, "Stop. When is my visit?")
+        until(lambda: Message.objects.filter(patient=patient).exists())
+        question = delivered(practice, Message.objects.get(patient=patient))
+        phones.tap(practice.sandbox, question, question.buttons[0][0]["callback_data"])
+        until(lambda: SandboxTap.objects.filter(answered_at__isnull=False).exists())
+
+    patient.refresh_from_db()
+    assert patient.consent == Consent.WITHDRAWN
+    assert texts() == ["Stop. When is my visit?", "Stop all messages"]
+
+
 def test_what_was_written_while_no_listener_ran_is_worked_off_once(practice: Practice) -> None:
     _, phone = practice.a_reached_patient()
     phones.type_text(practice.sandbox, phone, "one")

@@ -1,12 +1,14 @@
 """What a person does with a phone, and what the bot gets to know of it, checked by aiogram's own models."""
 
 import random
+from datetime import timedelta
 
 import pytest
 from aiogram.types import ChatMemberBanned, ChatMemberMember, Update
+from django.utils import timezone
 
 from companion.sandbox import phone as phones
-from companion.sandbox.models import SandboxBot, SandboxMessage, SandboxUpdate, State
+from companion.sandbox.models import FileKind, SandboxBot, SandboxMessage, SandboxUpdate, State
 from companion.telegram.client import BotToken
 from companion.telegram.limits import telegram_id_problem
 from tests.sandbox.stories import a_bot, a_started_phone
@@ -131,6 +133,59 @@ def test_a_state_that_telegram_tells_nobody_makes_no_update() -> None:
     phones.set_state(bot, ana, State.DEACTIVATED)
 
     assert SandboxUpdate.objects.count() == before
+
+
+def test_an_edit_reaches_the_bot_with_the_number_of_the_message() -> None:
+    bot, _ = a_bot()
+    ana = a_started_phone(bot)
+    typed = phones.type_text(bot, ana, "I took 2")
+
+    phones.edit_text(bot, ana, typed, " I took 3 ")
+
+    edited = newest_update(bot).edited_message
+    assert edited is not None
+    assert (edited.message_id, edited.text, edited.date.timestamp()) == (
+        typed.message_id,
+        "I took 3",
+        int(typed.at.timestamp()),
+    )
+    assert edited.edit_date is not None
+    assert phones.chat(bot, ana)[-1].text == "I took 3"
+
+
+def test_an_edit_of_a_caption_keeps_the_photo() -> None:
+    bot, _ = a_bot()
+    ana = a_started_phone(bot)
+    photo = phones.send_file(bot, ana, FileKind.PHOTO, caption="my arm")
+
+    phones.edit_text(bot, ana, photo, "my left arm")
+
+    edited = newest_update(bot).edited_message
+    assert edited is not None
+    assert (edited.caption, bool(edited.photo)) == ("my left arm", True)
+
+
+def test_an_edit_that_changes_nothing_reaches_nobody() -> None:
+    bot, _ = a_bot()
+    ana = a_started_phone(bot)
+
+    phones.edit_text(bot, ana, phones.type_text(bot, ana, "Hello"), "Hello")
+
+    assert newest_update(bot).edited_message is None
+
+
+def test_only_an_own_message_of_the_last_two_days_can_be_edited() -> None:
+    bot, _ = a_bot()
+    ana, bo = a_started_phone(bot), a_started_phone(bot, "Bo")
+    of_ana, old = phones.type_text(bot, ana, "Hello"), phones.type_text(bot, ana, "Good morning")
+    SandboxMessage.objects.filter(pk=old.pk).update(at=timezone.now() - timedelta(hours=48, seconds=1))
+
+    for phone, message, text in ((bo, of_ana, "Bye"), (ana, old, "Good night"), (ana, of_ana, " ")):
+        with pytest.raises(phones.NotPossible):
+            phones.edit_text(bot, phone, message, text)
+
+    assert newest_update(bot).edited_message is None
+    assert [one.text for one in phones.editable(bot, ana, timezone.now())] == ["Hello", "/start"]
 
 
 def test_a_tap_reaches_the_bot_with_its_message() -> None:

@@ -10,7 +10,7 @@ from companion.listener.models import Conversation, Standing
 from companion.patients.models import Consent, Patient
 from companion.schedules.models import Message, Schedule
 from tests.builders import a_bot, a_clinic, a_patient
-from tests.listener.stories import a_question, a_text, comes_in, tap_on
+from tests.listener.stories import a_question, a_text, comes_in, edited_to, tap_on
 from tests.web.signed_in import nobody, signed_in, typed, words
 
 pytestmark = pytest.mark.django_db
@@ -40,6 +40,35 @@ def test_a_reply_is_counted_in_the_bar_and_stands_in_the_list(bot: Bot, ana: Pat
     assert "Ana Silva" in shown
     assert "Should I stop?" in shown
     assert "nobody I take it" in shown
+
+
+def test_an_edited_message_is_shown_with_both_wordings(bot: Bot, ana: Patient) -> None:
+    first = a_text(ana.telegram_id or 0, "I took 2")
+    comes_in(bot, first)
+    client = signed_in(bot.clinic)
+    one = Conversation.objects.get(patient=ana)
+    seen = re.findall(r"seen=([0-9a-f]{8})", client.get(f"/inbox/{one.id}").content.decode())[0]
+
+    comes_in(bot, edited_to(first, "I took <3>"))
+
+    for path in (f"/inbox/{one.id}?part=said&seen={seen}", f"/patients/{ana.id}"):
+        shown = words(client.get(path))
+        assert "I took <3>" in shown
+        assert "edited" in shown
+        assert "Before the edit I took 2" in shown
+    assert "I took <3>" in words(client.get("/inbox"))
+
+
+def test_who_read_the_old_wording_only_is_not_done(bot: Bot, ana: Patient) -> None:
+    first = a_text(ana.telegram_id or 0, "I took 2")
+    comes_in(bot, first)
+    one = Conversation.objects.get(patient=ana)
+
+    comes_in(bot, edited_to(first, "I took 3"))
+    signed_in(bot.clinic).post(f"/inbox/{one.id}/done", {"seen": str(one.last_reply_id)})
+
+    one.refresh_from_db()
+    assert one.standing == Standing.UNREAD
 
 
 def test_taking_answering_and_done(bot: Bot, ana: Patient) -> None:

@@ -51,6 +51,23 @@ def test_start_and_a_text_reach_the_bot() -> None:
     assert [one.text for one in sandbox.chat(bot, phone)] == ["/start", "Thank you"]
 
 
+def test_a_text_is_edited_on_the_phone() -> None:
+    clinic = a_clinic()
+    bot, phone = _a_phone(clinic)
+    client = signed_in(clinic)
+    client.post(f"/sandbox/{phone.telegram_id}/act", {"do": "start"})
+    client.post(f"/sandbox/{phone.telegram_id}/act", {"do": "type", "text": "I took 2"})
+    number = sandbox.chat(bot, phone)[-1].message_id
+
+    offered = words(client.get(f"/sandbox/{phone.telegram_id}"))
+    client.post(f"/sandbox/{phone.telegram_id}/act", {"do": "edit", "message": number, "text": "I took 3"})
+    client.post(f"/sandbox/{phone.telegram_id}/act", {"do": "edit", "message": "x", "text": "I took 4"})
+
+    assert "Edit a message" in offered
+    assert [one.text for one in sandbox.chat(bot, phone)] == ["/start", "I took 3"]
+    assert "I took 3 edited" in words(client.get(f"/sandbox/{phone.telegram_id}?part=chat"))
+
+
 def test_an_invitation_is_opened_on_a_phone() -> None:
     clinic = a_clinic()
     bot, phone = _a_phone(clinic)
