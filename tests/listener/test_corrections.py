@@ -129,6 +129,16 @@ def test_an_edit_of_a_message_that_never_came_is_a_reply_of_its_own(bot: Bot, an
     assert Conversation.objects.get(patient=ana).standing == Standing.UNREAD
 
 
+def test_an_edit_is_heard_whatever_cannot_be_read_beside_it(bot: Bot, ana: Patient) -> None:
+    first = a_text(CHAT, "Hello")
+    comes_in(bot, first)
+
+    comes_in(bot, edited_to(first, "STOP", edit_date="soon", date={}, entities=7, forward_origin=[]))
+
+    assert consent_of(ana) == Consent.WITHDRAWN
+    assert shown(ana) == [("STOP", ["Hello"])]
+
+
 def test_an_edit_to_stop_of_a_message_that_never_came_is_a_stop(bot: Bot, ana: Patient) -> None:
     comes_in(bot, edited_to(a_text(CHAT, "Hello"), "STOP"))
 
