@@ -279,6 +279,7 @@ MESSAGE_CHANGES: Final[JsonObject] = {"send_at": "2026-12-01T15:30:00Z"}
 RETRY: Final[JsonObject] = {"may_arrive_twice": True}
 _LISTED: Final[JsonObject] = {
     "id": _MESSAGE,
+    "planned": False,
     "schedule": _SCHEDULE,
     "occurrence": "2026-12-01T09:00",
     "patient": {"id": _ANA, "name": "Ana Silva"},
@@ -314,7 +315,7 @@ MESSAGE: Final[JsonObject] = {
     ],
     "warnings": [],
 }
-MESSAGES: Final[JsonObject] = {"items": [_LISTED], "next": None}
+MESSAGES: Final[JsonObject] = {"items": [_LISTED], "next": None, "complete": True}
 NEW_MESSAGE_ANSWER: Final[JsonObject] = {
     **_LISTED,
     "schedule": None,

@@ -12,6 +12,7 @@ from companion.api.values import Body, Id, Instant, Line, Shape
 from companion.api.warning_shapes import WarningShape, warning_shapes
 from companion.listener.conversation import answers_of
 from companion.planning import series
+from companion.planning.listing import Item
 from companion.planning.warnings import of_text
 from companion.schedules.models import Attempt, Lane, Message, Status
 from companion.schedules.queries import on_its_way
@@ -64,6 +65,10 @@ class MessageParameters(ListParameters):
     due_from: Annotated[Instant | None, Field(description="Due at this instant or later.")] = None
     due_to: Annotated[Instant | None, Field(description="Due before this instant.")] = None
     order: Literal["due_at", "-due_at"] = "due_at"
+    include: Annotated[
+        Literal["planned"] | None,
+        Field(description="Also what is planned for later and has no Message yet; `due_to` says up to when."),
+    ] = None
 
 
 class PatientName(Shape):
@@ -102,7 +107,10 @@ class MessageShape(Shape):
     """The delivery of one Occurrence to one patient, a single message, or an answer (which has no schedule)."""
 
     kind_of_object = "message"
-    id: uuid.UUID
+    id: Annotated[uuid.UUID | None, Field(description="null of what is only planned.")]
+    planned: Annotated[
+        bool, Field(description="Computed from its schedule: it becomes a Message two days before it is due.")
+    ]
     schedule: uuid.UUID | None
     occurrence: Annotated[str | None, Field(description="The nominal local wall time that names it in its series.")]
     patient: PatientName | None
@@ -131,6 +139,7 @@ class MessageShape(Shape):
 class MessageDetail(MessageShape):
     """A Message with its attempts, the evidence."""
 
+    id: uuid.UUID
     attempts: list[AttemptShape]
     warnings: Annotated[list[WarningShape], Field(description="What to know of the text of a pending one.")]
 
@@ -140,15 +149,26 @@ class MessageList(Shape):
 
     items: list[MessageShape]
     next: str | None
+    complete: Annotated[
+        bool,
+        Field(description="False where more is planned than was looked through: ask by schedule or patient for all."),
+    ] = True
 
 
 def shapes_of(messages: Sequence[Message]) -> list[MessageShape]:
     """Many at once, with one look at what was sent."""
+    return shapes_of_items([Item(message) for message in messages])
+
+
+def shapes_of_items(items: Sequence[Item]) -> list[MessageShape]:
+    """Messages with what is only planned between them."""
+    messages = [item.message for item in items]
     texts, answers = texts_of(messages), answers_of(messages)
-    return [
-        MessageShape.model_validate(_values(message, texts[message.id], answers.get(message.id)))
-        for message in messages
-    ]
+    found = []
+    for item in items:
+        values = _values(item.message, texts[item.message.id], answers.get(item.message.id))
+        found.append(MessageShape.model_validate(values | ({"id": None, "planned": True} if item.planned else {})))
+    return found
 
 
 def detail_of(message: Message, attempts: Iterable[Attempt]) -> MessageDetail:
@@ -163,6 +183,7 @@ def _values(message: Message, text: str, answer: str | None) -> dict[str, object
     patient = message.patient
     return {
         "id": message.id,
+        "planned": False,
         "schedule": message.schedule_id,
         "occurrence": message.occurrence or None,
         "patient": PatientName(id=patient.id, name=patient.name) if patient else None,

@@ -15,6 +15,7 @@ from companion.api.message_shapes import (
     RetryBody,
     detail_of,
     shapes_of,
+    shapes_of_items,
 )
 from companion.api.operations import JSON, Operation, act, caller_of, operation
 from companion.api.values import NoBody
@@ -22,7 +23,7 @@ from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Problem, Refused, Unknown
 from companion.patients import queries as patient_queries
 from companion.patients.models import Patient
-from companion.planning import acts, short_form
+from companion.planning import acts, listing, short_form
 from companion.schedules import queries
 from companion.schedules.models import Message
 from companion.schedules.queries import MessageFilter
@@ -72,8 +73,13 @@ def list_messages(request: HttpRequest, query: Query[MessageParameters]) -> Mess
         due_from=query.due_from,
         due_to=query.due_to,
     )
-    found = queries.messages(caller_of(request).clinic, wanted)
-    page = queries.page(found, order=query.order, after=query.cursor, limit=query.limit)
+    clinic = caller_of(request).clinic
+    if query.include == "planned":
+        if query.due_to is None:
+            raise Refused(Problem("due_to", "Say up to when: what is planned may go on for ever."))
+        both = listing.page(clinic, wanted, query.due_to, order=query.order, after=query.cursor, limit=query.limit)
+        return MessageList(items=shapes_of_items(both.items), next=both.next, complete=both.whole)
+    page = queries.page(queries.messages(clinic, wanted), order=query.order, after=query.cursor, limit=query.limit)
     return MessageList(items=shapes_of(page.items), next=page.next)
 
 

@@ -254,6 +254,19 @@ def pending_instants(after: Mapping[uuid.UUID, dt.datetime]) -> dict[uuid.UUID, 
     return {sql.as_uuid(schedule): sql.as_instant(due) for schedule, due in found if due}
 
 
+Named = tuple[uuid.UUID, uuid.UUID, str]
+"""A Schedule, a patient and the name of an Occurrence: the three that only one Message has."""
+
+
+def made(asked: Sequence[Named]) -> set[Named]:
+    """Those of which there is a Message, whatever became of it."""
+    if not asked:
+        return set()
+    rows = sql.rows([{"schedule": one, "patient": patient, "occurrence": name} for one, patient, name in asked])
+    found = _rows("made", rows=rows)
+    return {(sql.as_uuid(one), sql.as_uuid(patient), str(name)) for one, patient, name in found}
+
+
 def _ids(ids: Sequence[uuid.UUID]) -> str:
     return sql.rows([{"id": one} for one in ids])
 

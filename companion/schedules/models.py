@@ -255,6 +255,7 @@ class Message(models.Model):
             ),
             models.Index(fields=["patient", "due_at", "id"], name="messages_of_a_patient"),
             models.Index(fields=["schedule", "due_at", "id"], name="messages_of_a_schedule"),
+            models.Index(fields=["schedule", "occurrence"], name="messages_by_hand", condition=Q(by_hand=True)),
         ]
 
     def __str__(self) -> str:

@@ -16,10 +16,11 @@ from companion.clinics.models import Clinic
 from companion.patients.models import Patient
 from companion.planning import series
 from companion.planning.ahead import Ahead, ahead
+from companion.planning.beyond import to_be
 from companion.schedules import days as counting
 from companion.schedules import queries, wording
 from companion.schedules.days import Tally
-from companion.schedules.models import Message, Schedule, Status, Version
+from companion.schedules.models import Message, Schedule, Status
 from companion.times.walls import local
 from companion.times.workdays import Avoid, Calendar, holiday_name, is_avoided
 from companion.web import asked
@@ -203,7 +204,9 @@ def _lines(
     patients = Patient.objects.filter(clinic=clinic).in_bulk([one.patient for one in planned if one.patient])
     single = [one for one in planned if one.patient in patients]
     as_messages = [
-        _as_message(clinic, one, versions[one.schedule.id], patients[one.patient]) for one in single if one.patient
+        to_be(one.schedule, one.coming, versions[one.schedule.id], patients[one.patient])
+        for one in single
+        if one.patient
     ]
     found = [Line(row.message.due_at, _message(row), row, planned=False) for row in rows(messages, clinic, now=now)]
     found += [
@@ -222,19 +225,6 @@ def _lines(
     for line in sorted(found, key=lambda line: line.at):
         by_day[local(line.at, clinic.timezone).date()].append(line)
     return by_day
-
-
-def _as_message(clinic: Clinic, one: Ahead, version: Version, patient: Patient) -> Message:
-    """The Message that the Planner would make, which is never stored: the list's words are for Messages."""
-    return Message(
-        clinic=clinic,
-        schedule=one.schedule,
-        version=version,
-        patient=patient,
-        occurrence=one.coming.occurrence,
-        lane=one.schedule.lane,
-        due_at=one.coming.due_at,
-    )
 
 
 class _Words:

@@ -257,3 +257,12 @@ SELECT r.id, (
     WHERE m.schedule_id = r.id AND m.status = 'pending' AND m.due_at > r.after
     ORDER BY m.due_at LIMIT 1
 ) FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(id uuid, after timestamptz);
+
+-- made: of these Schedules, patients and Occurrences, those that have a Message, by the constraint's index
+SELECT m.schedule_id, m.patient_id, m.occurrence
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(schedule uuid, patient uuid, occurrence text)
+CROSS JOIN LATERAL (
+    SELECT schedule_id, patient_id, occurrence FROM schedules_message
+    WHERE schedule_id = r.schedule AND patient_id = r.patient AND occurrence = r.occurrence
+    LIMIT 1
+) AS m;

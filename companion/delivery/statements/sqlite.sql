@@ -296,3 +296,8 @@ SELECT r.value->>'$.id', (
       AND m.due_at > rtrim(replace(r.value->>'$.after', 'T', ' '), 'Z')
     ORDER BY m.due_at LIMIT 1
 ) FROM jsonb_each(:rows) AS r;
+
+-- made: of these Schedules, patients and Occurrences, those that have a Message, by the constraint's index
+SELECT m.schedule_id, m.patient_id, m.occurrence FROM jsonb_each(:rows) AS r
+CROSS JOIN schedules_message m ON m.schedule_id = r.value->>'$.schedule' AND m.patient_id = r.value->>'$.patient'
+    AND m.occurrence = r.value->>'$.occurrence';

@@ -1,0 +1,169 @@
+"""What is planned beyond the Messages that exist, patient by patient and in order: computed, never stored.
+
+Not here: which Schedules these are (yet_to_plan.py), and putting them between the Messages of a list (listing.py).
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from heapq import merge
+from itertools import chain, groupby, islice
+from typing import Final, NamedTuple
+
+from companion.delivery import store
+from companion.patients.models import Patient
+from companion.planning.occurrences import Coming
+from companion.planning.patients_of import PatientsOf
+from companion.planning.yet_to_plan import ToPlan
+from companion.schedules.models import Message, Schedule, Version
+
+NIL: Final = uuid.UUID(int=0)
+_TOGETHER: Final = 100
+"""Instants whose patients are looked up together."""
+_LONGEST: Final = dt.timedelta(days=366)
+_FEW, _MANY = 50, 2000
+"""So few instants in a stretch of time make the next stretch twice as long, so many half as long."""
+_INSTANT: Final = dt.timedelta(microseconds=1)
+
+
+class Place(NamedTuple):
+    """Where something stands in a list. A Message stands where it stood when it was only planned.
+
+    `id` tells apart what has no schedule; of a Schedule's it is NIL.
+    """
+
+    due_at: dt.datetime
+    schedule: uuid.UUID
+    patient: uuid.UUID
+    occurrence: str
+    id: uuid.UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Yet:
+    """An Occurrence that is yet to be planned for a patient, or, without one, for so many `patients` together."""
+
+    schedule: Schedule
+    coming: Coming
+    patient: uuid.UUID | None
+    patients: int = 1
+
+    @property
+    def place(self) -> Place:
+        """Its place in the list; several patients stand before the first of them."""
+        return Place(self.coming.due_at, self.schedule.id, self.patient or NIL, self.coming.occurrence, NIL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Firing:
+    """What comes of one Schedule at one instant: one Occurrence, or those of several zones."""
+
+    due_at: dt.datetime
+    schedule: Schedule
+    coming: list[Coming]
+    patients: int
+
+    @property
+    def key(self) -> tuple[dt.datetime, uuid.UUID]:
+        return self.due_at, self.schedule.id
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """Walks through what is yet to be planned, forward or `back`. More patients than `fold` at once are one step."""
+
+    plan: ToPlan
+    size: int
+    back: bool = False
+    fold: int | None = None
+
+    def first(self, since: dt.datetime, until: dt.datetime) -> dt.datetime | None:
+        """The first instant from `since` on and before `until` at which somebody gets something."""
+        firings = Beyond(self.plan, 1)._firings(since, until)
+        return next((firing.due_at for firing in firings), None)
+
+    def walk(self, since: dt.datetime, until: dt.datetime, after: Place | None) -> Iterator[Yet]:
+        """In order, what is due from `since` on and before `until`, and stands behind the place `after`."""
+        if after:
+            since, until = (since, min(until, after.due_at + _INSTANT)) if self.back else (max(since, after[0]), until)
+        patients = PatientsOf(self.plan, self.size, self.back)
+        firings = (one for one in self._firings(since, until) if not after or self._behind(one.key, after[:2]))
+        while together := list(islice(firings, _TOGETHER)):
+            patients.read_small([one.schedule for one in together if not self._folds(one)])
+            found = chain.from_iterable(self._of(firing, patients, after) for firing in together)
+            while few := list(islice(found, self.size)):
+                yield from _unmade(few)
+
+    def _firings(self, since: dt.datetime, until: dt.datetime) -> Iterator[_Firing]:
+        """Stretch by stretch, since a moved Occurrence comes before its forerunner, and a rule knows no way back."""
+        length = dt.timedelta(days=1)
+        while since < until:
+            if self.back:
+                begin, end = max(since, until - length), until
+                until = begin
+            else:
+                begin, end = since, min(until, since + length)
+                since = end
+            found = self._between(begin, end)
+            yield from reversed(found) if self.back else found
+            length = min(length * 2, _LONGEST) if len(found) < _FEW else length / 2 if len(found) > _MANY else length
+
+    def _between(self, since: dt.datetime, until: dt.datetime) -> list[_Firing]:
+        found = [
+            ((one.due_at, schedule.id), schedule, one, sum(left for _, left in getting))
+            for schedule in self.plan.due_before(until)
+            for zone in self.plan.zones(schedule)
+            for one in self.plan.coming(schedule, zone, since - _INSTANT, until - _INSTANT)
+            if (getting := self.plan.getting(schedule, one))
+        ]
+        found.sort(key=lambda row: row[0])
+        firings = []
+        for (due_at, _), together in groupby(found, key=lambda row: row[0]):
+            rows = list(together)
+            firings.append(_Firing(due_at, rows[0][1], [row[2] for row in rows], sum(row[3] for row in rows)))
+        return firings
+
+    def _of(self, firing: _Firing, patients: PatientsOf, after: Place | None) -> Iterator[Yet]:
+        """What a firing brings behind the place."""
+        here = after if after and after[:2] == firing.key else None
+        if self._folds(firing):
+            found: Iterator[Yet] = iter([Yet(firing.schedule, firing.coming[0], None, firing.patients)])
+        else:
+            first = here.patient if here else None
+            each = [
+                self._to(firing.schedule, one, patients.getting(firing.schedule, one, first)) for one in firing.coming
+            ]
+            found = merge(*each, key=lambda yet: yet.place, reverse=self.back)
+        return (yet for yet in found if not here or self._behind(yet.place, here, equal=False))
+
+    def _to(self, schedule: Schedule, one: Coming, patients: Iterator[uuid.UUID]) -> Iterator[Yet]:
+        return (Yet(schedule, one, patient) for patient in patients)
+
+    def _behind(self, one: tuple[object, ...], other: tuple[object, ...], *, equal: bool = True) -> bool:
+        if one == other:
+            return equal
+        return one < other if self.back else one > other
+
+    def _folds(self, firing: _Firing) -> bool:
+        return self.fold is not None and firing.patients > self.fold
+
+
+def to_be(schedule: Schedule, coming: Coming, version: Version, patient: Patient | None) -> Message:
+    """The Message that the Planner would make, which is never stored: the words of lists are for Messages."""
+    return Message(
+        clinic=schedule.clinic,
+        schedule=schedule,
+        version=version,
+        patient=patient,
+        occurrence=coming.occurrence,
+        lane=schedule.lane,
+        due_at=coming.due_at,
+        late_at=coming.due_at + schedule.late_after,
+    )
+
+
+def _unmade(few: Sequence[Yet]) -> list[Yet]:
+    """Those without a Message: what the Planner, or a person, has made meanwhile stands in the list as what it is."""
+    made = store.made([(yet.schedule.id, yet.patient, yet.coming.occurrence) for yet in few if yet.patient])
+    return [yet for yet in few if (yet.schedule.id, yet.patient, yet.coming.occurrence) not in made]

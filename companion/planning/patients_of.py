@@ -1,0 +1,79 @@
+"""The patients of Schedules that are yet to be planned, in the order of their ids, read a few at a time.
+
+Not here: when each gets what (beyond.py).
+"""
+
+import datetime as dt
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from django.db.models import Exists, OuterRef
+
+from companion.patients.models import CohortMember
+from companion.patients.pausing import pause_end
+from companion.planning.occurrences import Coming
+from companion.planning.yet_to_plan import ToPlan, zone_of
+from companion.schedules.models import Message, Recipient, Schedule
+
+SMALL: Final = 200
+"""Up to so many patients of a Schedule are read at once, together with those of others."""
+
+_Row = tuple[uuid.UUID, str, dt.date | None]
+"""A patient, their zone, their pause."""
+_COLUMNS: Final = ("patient", "patient__timezone", "patient__paused_until")
+
+
+@dataclass(slots=True)
+class PatientsOf:
+    """Reads whom Schedules reach, in batches of `size`; `back`: the last ids first."""
+
+    plan: ToPlan
+    size: int
+    back: bool
+    _small: dict[uuid.UUID, list[_Row]] = field(default_factory=dict)
+
+    def read_small(self, schedules: Sequence[Schedule]) -> None:
+        """Reads the patients of Schedules that have few: two queries, however many Schedules these are."""
+        new = [one for one in schedules if one.id not in self._small and self._is_small(one)]
+        if not new:
+            return
+        named = Recipient.objects.filter(self.plan.whom, schedule__in=[one.id for one in new])
+        members = CohortMember.objects.filter(self.plan.whom, cohort__in={one.cohort_id for one in new})
+        rows: dict[uuid.UUID, list[_Row]] = defaultdict(list)
+        for schedule, *row in named.order_by("patient").values_list("schedule", *_COLUMNS):
+            rows[schedule].append((row[0], row[1], row[2]))
+        for cohort, *row in members.order_by("patient").values_list("cohort", *_COLUMNS):
+            rows[cohort].append((row[0], row[1], row[2]))
+        self._small |= {one.id: rows[one.cohort_id or one.id] for one in new}
+
+    def getting(self, schedule: Schedule, one: Coming, first: uuid.UUID | None) -> Iterator[uuid.UUID]:
+        """The patients who get this Occurrence in its zone, from the patient `first` on."""
+        for patient, zone, paused in self._rows(schedule, one, first):
+            if zone_of(schedule, zone) == one.timezone and (not paused or one.due_at >= pause_end(paused, zone)):
+                yield patient
+
+    def _is_small(self, schedule: Schedule) -> bool:
+        return sum(group.count for group in self.plan.groups[schedule.id]) <= SMALL
+
+    def _rows(self, schedule: Schedule, one: Coming, first: uuid.UUID | None) -> Iterator[_Row]:
+        if schedule.id not in self._small:
+            return self._batches(schedule, one, first)
+        rows = self._small[schedule.id]
+        return iter(rows[::-1] if self.back else rows)
+
+    def _batches(self, schedule: Schedule, one: Coming, first: uuid.UUID | None) -> Iterator[_Row]:
+        """A large Schedule's, without those who have a Message of the Occurrence already: the Planner may be at it."""
+        model = CohortMember if schedule.cohort_id else Recipient
+        whose = {"cohort": schedule.cohort_id} if schedule.cohort_id else {"schedule": schedule.id}
+        in_zone = {"patient__timezone": one.timezone} if schedule.timezone != one.timezone else {}
+        made = Message.objects.filter(schedule=schedule.id, patient=OuterRef("patient"), occurrence=one.occurrence)
+        found = model._default_manager.filter(self.plan.whom, ~Exists(made), **whose, **in_zone)
+        found = found.order_by("-patient" if self.back else "patient")
+        way = "lt" if self.back else "gt"
+        begin = {f"patient__{way}e": first} if first else {}
+        while rows := list(found.filter(**begin).values_list(*_COLUMNS)[: self.size]):
+            yield from rows
+            begin = {f"patient__{way}": rows[-1][0]}

@@ -1,0 +1,187 @@
+"""Which Schedules will still plan Messages, and for whom: recipients by zone and pause, without what is made already.
+
+Not here: the instants at which they go out (ahead.py for groups, beyond.py patient by patient).
+"""
+
+import datetime as dt
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Final
+
+from django.db.models import Count, Q
+
+from companion.clinics.models import Clinic
+from companion.patients.models import CohortMember
+from companion.patients.pausing import pause_end
+from companion.planning import planner
+from companion.planning.drafts import PATIENT_ZONE, Draft
+from companion.planning.occurrences import FARTHEST_MOVE, ClinicTimes, Coming, coming, times_of
+from companion.schedules.models import Message, Recipient, Schedule, State, Status
+from companion.schedules.queries import MessageFilter, few_patients, of_many
+
+MEMBERS: Final = 2000
+"""So many members of a cohort are looked at for their zones and pauses; counts stop here."""
+FIRST_AFTER: Final = planner.HORIZON - dt.timedelta(hours=27)
+"""So long at least lies between the Planner's next look at a Schedule and what is due first after the Messages made.
+
+A horizon, but for a patient who has come meanwhile and in whose zone the day begins earlier.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Recipients of a Schedule who share a zone and a pause."""
+
+    timezone: str
+    paused_until: dt.date | None
+    count: int
+    patient: uuid.UUID | None
+    """One of them: the only one where `count` is 1."""
+
+    def gets(self, due_at: dt.datetime) -> bool:
+        """Whether their pause is over at that instant."""
+        return self.paused_until is None or due_at >= pause_end(self.paused_until, self.timezone)
+
+
+_Made = tuple[uuid.UUID, str, str, dt.date | None]
+"""A Schedule, the name of an Occurrence, a zone and a pause."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToPlan:
+    """Active Schedules with something to plan up to an instant, the soonest first, and the patients wanted of each."""
+
+    clinic: Clinic
+    schedules: list[Schedule]
+    whom: Q
+    """The condition on a row with a `patient`: in the clinic, not left, wanted."""
+    groups: Mapping[uuid.UUID, list[Group]]
+    made: Mapping[_Made, int]
+    """How many patients of a group have their Message of an Occurrence already, by a person's hand."""
+    whole: bool
+    """False where there are more Schedules, or zones of large cohorts, than were looked at."""
+    times: ClinicTimes
+    _drafts: dict[uuid.UUID, Draft] = field(default_factory=dict)
+
+    def due_before(self, instant: dt.datetime) -> list[Schedule]:
+        """The Schedules of which something may be due before this instant."""
+        return [one for one in self.schedules if one.next_plan_at and one.next_plan_at < instant - FIRST_AFTER]
+
+    def zones(self, schedule: Schedule) -> set[str]:
+        """The zones in which the Schedule goes out to the patients wanted."""
+        return {zone_of(schedule, group.timezone) for group in self.groups[schedule.id]}
+
+    def coming(self, schedule: Schedule, zone: str, since: dt.datetime, until: dt.datetime) -> Iterator[Coming]:
+        """A zone's Occurrences yet to be planned that are due later than `since` and not later than `until`.
+
+        They come about in the order of their due instants.
+        """
+        draft = self._drafts.get(schedule.id) or self._drafts.setdefault(schedule.id, planner.draft_of(schedule))
+        return coming(draft, zone, self.times, after=max(schedule.planned_until or since, since), until=until)
+
+    def getting(self, schedule: Schedule, one: Coming) -> list[tuple[Group, int]]:
+        """The groups that get this Occurrence, each with the number of its patients who have no Message of it yet."""
+        return [
+            (group, left)
+            for group in self.groups[schedule.id]
+            if one.timezone == zone_of(schedule, group.timezone)
+            and group.gets(one.due_at)
+            and (left := group.count - self._made_of(schedule, one, group)) > 0
+        ]
+
+    def _made_of(self, schedule: Schedule, one: Coming, group: Group) -> int:
+        return self.made.get((schedule.id, one.occurrence, group.timezone, group.paused_until), 0)
+
+
+def to_plan(clinic: Clinic, wanted: MessageFilter, *, until: dt.datetime, most: int) -> ToPlan:
+    """Up to `most` Schedules of which something may be due before `until`, as the filter says."""
+    few = few_patients(clinic, wanted)
+    whose = of_many(wanted) if few is None else Q(patient__in=few)
+    whom = whose & Q(clinic=clinic, patient__left_at=None)
+    found = [] if _planned_is_not(wanted) else _schedules(clinic, wanted, few, until, most + 1)
+    schedules = found[:most]
+    groups, all_zones = _groups(schedules, whom)
+    return ToPlan(
+        clinic=clinic,
+        schedules=[schedule for schedule in schedules if groups.get(schedule.id)],
+        whom=whom,
+        groups=groups,
+        made=_made(schedules, whom),
+        whole=len(found) <= most and all_zones,
+        times=times_of(clinic),
+    )
+
+
+def zone_of(schedule: Schedule, own: str) -> str:
+    """The zone in which the Schedule goes out to a patient with this zone."""
+    return own if schedule.timezone == PATIENT_ZONE else schedule.timezone
+
+
+def _planned_is_not(wanted: MessageFilter) -> bool:
+    """Whether the filter asks for something that nothing planned is: what is planned is pending."""
+    return wanted.status not in ("", Status.PENDING) or wanted.attention_since is not None
+
+
+def _schedules(
+    clinic: Clinic, wanted: MessageFilter, few: list[uuid.UUID] | None, until: dt.datetime, most: int
+) -> list[Schedule]:
+    """The active ones of which something may come, the soonest first."""
+    # Schedules with nothing until then aren't even read (index `schedules_to_come`).
+    found = Schedule.objects.filter(clinic=clinic, state=State.ACTIVE, next_plan_at__lt=until - FIRST_AFTER)
+    if wanted.schedule:
+        found = found.filter(pk=wanted.schedule)
+    if wanted.mine:
+        found = found.filter(created_by_name=wanted.mine)
+    found = found.select_related("clinic").order_by("next_plan_at")
+    if few is None:
+        return list(found[:most])
+    named = Recipient.objects.filter(clinic=clinic, patient__in=few).values("schedule")
+    cohorts = CohortMember.objects.filter(clinic=clinic, patient__in=few).values("cohort")
+    each = [list(found.filter(some)[:most]) for some in (Q(pk__in=named), Q(cohort__in=cohorts))]
+    return sorted(chain(*each), key=lambda one: one.next_plan_at or until)[:most]
+
+
+def _groups(schedules: Sequence[Schedule], whom: Q) -> tuple[Mapping[uuid.UUID, list[Group]], bool]:
+    """By Schedule, who gets it as things stand, and whether all zones of its recipients are among them."""
+    by_schedule: dict[uuid.UUID, list[Group]] = defaultdict(list)
+    named = Recipient.objects.filter(whom, schedule__in=[one for one in schedules if not one.cohort_id])
+    columns = ("schedule", "patient__timezone", "patient__paused_until")
+    counted = list(named.order_by().values_list(*columns).annotate(Count("pk")))
+    single = [schedule for schedule, _, _, count in counted if count == 1]
+    # Where a Schedule has two of one patient each, the row of the zone and the pause says whose it is.
+    of_single = {row[:3]: row[3] for row in named.filter(schedule__in=single).values_list(*columns, "patient")}
+    for schedule, zone, paused, count in counted:
+        by_schedule[schedule].append(Group(zone, paused, count, of_single.get((schedule, zone, paused))))
+    members = {cohort: _members(cohort, whom) for cohort in {one.cohort_id for one in schedules if one.cohort_id}}
+    by_schedule.update({one.id: members[one.cohort_id][0] for one in schedules if one.cohort_id})
+    in_own_zones = [one for one in schedules if one.cohort_id and one.timezone == PATIENT_ZONE]
+    return by_schedule, all(members[one.cohort_id][1] for one in in_own_zones if one.cohort_id)
+
+
+def _members(cohort: uuid.UUID, whom: Q) -> tuple[list[Group], bool]:
+    """A cohort's patients, and whether these are all; of a large one, the first of them stand for all."""
+    found = CohortMember.objects.filter(whom, cohort=cohort).order_by("patient")
+    columns = ("patient", "patient__timezone", "patient__paused_until")
+    rows = list(found.values_list(*columns)[: MEMBERS + 1])
+    by_group: dict[tuple[str, dt.date | None], list[uuid.UUID]] = defaultdict(list)
+    for patient, zone, paused in rows[:MEMBERS]:
+        by_group[zone, paused].append(patient)
+    groups = [Group(zone, paused, len(patients), patients[0]) for (zone, paused), patients in by_group.items()]
+    return groups, len(rows) <= MEMBERS
+
+
+def _made(schedules: Sequence[Schedule], whom: Q) -> Mapping[_Made, int]:
+    """How many Messages of Occurrences yet to be planned a person made already (index `messages_by_hand`)."""
+    planned = [one.planned_until for one in schedules if one.planned_until]
+    if not planned:
+        return {}
+    # A day more, since a name is a wall time: it may be behind or ahead of the instant.
+    first = f"{min(planned) - FARTHEST_MOVE - dt.timedelta(days=1):%Y-%m-%d}"
+    ids = [one.id for one in schedules]
+    found = Message.objects.filter(whom, schedule__in=ids, by_hand=True, occurrence__gte=first)
+    columns = ("schedule", "occurrence", "patient__timezone", "patient__paused_until")
+    counted = found.order_by().values_list(*columns).annotate(Count("pk"))
+    return Counter({(one, name, zone, paused): count for one, name, zone, paused, count in counted if one})
