@@ -95,6 +95,9 @@ def of_draft(draft: Draft, clinic: Clinic, *, now: dt.datetime) -> Typed:
     if draft.recurrence is None:
         return typed
     rule = to_json(draft.recurrence)
+    if rule["times"] == [typed.time]:
+        # One time of day, which is the start's own: the form's field for it says both.
+        rule["times"] = []
     asked = with_rule(typed, rule)
     return asked if rule_of(asked) == written(rule) else replace(typed, repeat=KEPT)
 

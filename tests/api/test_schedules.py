@@ -284,6 +284,55 @@ def test_this_and_following_splits_the_series(clinic: Clinic, api: Program) -> N
     assert (old["text"], old["next"]) == (before["text"], ["2035-12-01T08:00:00Z", "2035-12-02T08:00:00Z"])
 
 
+def test_the_preview_of_a_split_is_what_the_same_patch_saves(clinic: Clinic, api: Program) -> None:
+    made = planned(clinic, api, recurrence={"frequency": "daily", "count": 9})
+    change = {"from": "2035-12-04T09:00", "starts_at": "2035-12-01T10:00"}
+
+    preview = api.post(f"/schedules/{made['id']}/preview?count=20", change).json
+    after = api.patch(f"/schedules/{made['id']}", change).json
+
+    due = [one["due_at"] for one in preview["occurrences"]]
+    assert due == [f"2035-12-{day:02}T09:00:00Z" for day in range(4, 10)]
+    assert (after["next"], after["starts_at"], after["recurrence"]["count"]) == (due[:5], "2035-12-04T10:00", 6)
+    assert [one["due_at"] for one in preview["instead_of"]] == [f"2035-12-{day:02}T08:00:00Z" for day in range(4, 10)]
+    old = api.get(f"/schedules/{made['id']}").json
+    assert "3 times" in old["summary"]
+    assert old["next"] == [f"2035-12-0{day}T08:00:00Z" for day in (1, 2, 3)]
+
+
+def test_a_rule_that_names_no_exceptions_brings_nothing_back(clinic: Clinic, api: Program) -> None:
+    path = f"/schedules/{planned(clinic, api)['id']}"
+    api.post(f"{path}/skip", {"occurrence": "2035-12-02T09:00"})
+
+    retimed = api.patch(
+        path, {"recurrence": {"frequency": "daily", "times": ["07:00"]}, "starts_at": "2035-12-01T07:00"}
+    )
+    assert retimed.json["recurrence"]["except"] == ["2035-12-02T07:00"]
+
+    back = api.patch(path, {"recurrence": {"frequency": "daily", "times": ["07:00"], "except": []}})
+    assert back.json["next"][1] == "2035-12-02T06:00:00Z"
+
+
+def test_a_split_that_leaves_nothing_is_refused_and_changes_nothing(clinic: Clinic, api: Program) -> None:
+    made = planned(clinic, api)
+    change = {"from": "2035-12-05T09:00", "recurrence": {"frequency": "daily", "until": "2035-12-03"}}
+
+    answers = [
+        api.post(f"/schedules/{made['id']}/preview", change),
+        api.patch(f"/schedules/{made['id']}", change),
+    ]
+
+    assert [(one.status, one.wrong_fields) for one in answers] == [(422, ["recurrence"])] * 2
+    assert api.get(f"/schedules/{made['id']}").json["recurrence"] == made["recurrence"]
+
+
+@pytest.mark.parametrize("name", ["2035-12-05T10:00", "2034-12-05T09:00", "soon", ""])
+def test_a_split_from_what_is_no_occurrence_is_refused(clinic: Clinic, api: Program, name: str) -> None:
+    answer = api.patch(f"/schedules/{planned(clinic, api)['id']}", {"from": name, "text": "New"})
+
+    assert (answer.status, answer.wrong_fields) == (422, ["occurrence"])
+
+
 def test_a_pause_and_a_resume_answer_with_the_schedule_as_it_then_is(clinic: Clinic, api: Program) -> None:
     path = f"/schedules/{planned(clinic, api)['id']}"
 
