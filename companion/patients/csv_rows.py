@@ -1,21 +1,26 @@
 """Reads a CSV row by row, so that one broken row costs that row only, and says at which line of the file each stands.
 
-It knows delimiters, quotes, lines and encodings, and nothing of patients (importing.py does).
+It knows delimiters, quotes and lines, and nothing of patients (importing.py does) nor of encodings (csv_bytes.py).
 """
 
 import csv
+import io
+import re
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
+
+from companion.patients.csv_bytes import PlainBytes
 
 LINE_BYTES: Final = 64 * 1024
 """A longer line is no row of a directory: its file has no line ends where they belong."""
 LINES_OF_A_ROW: Final = 200
 """A quoted cell may hold line breaks; one that is still open after so many lines was never closed."""
 
-_BOM: Final = b"\xef\xbb\xbf"
-_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
+_DELIMITERS: Final = (",", ";", "\t")
+_SEP: Final = re.compile(r'"?sep=([^\w\s"]|\t)"?\1*', re.IGNORECASE)
+"""Excel's own first line, which names the delimiter (and is written back with empty cells behind it)."""
 
 
 class NotReadable(Exception):
@@ -54,10 +59,15 @@ class Lines:
     """The lines of a file that is open for reading bytes, with the number of the next; some can be given back."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file: Final = file
+        self._source: Final = PlainBytes(file)
+        self._file: Final = io.BufferedReader(self._source)
         self._back: Final[deque[bytes]] = deque()
         self.number = 1
-        self.bytes_read = 0
+
+    @property
+    def bytes_read(self) -> int:
+        """Of the file, as it is."""
+        return self._source.bytes_read
 
     def next(self) -> bytes:
         """The next line with its end; b"" after the last. A line over LINE_BYTES comes cut, its rest dropped."""
@@ -73,31 +83,43 @@ class Lines:
 
     def _read(self) -> bytes:
         line = self._file.readline(LINE_BYTES)
-        self.bytes_read += len(line)
         rest = line
         while len(rest) == LINE_BYTES and not rest.endswith(b"\n"):
             rest = self._file.readline(LINE_BYTES)
-            self.bytes_read += len(rest)
         return line
 
 
-def read_header(lines: Lines) -> Header:
-    """The first line. Raises NotReadable where it can't be one."""
+def read_header(lines: Lines, is_known: Callable[[str], bool]) -> Header:
+    """The first line, or the one after Excel's `sep=;`. Raises NotReadable where it can't be one.
+
+    The delimiter is the one by which most cells are names of columns that are known, and then most cells at all.
+    """
     start = lines.next()
-    if start.startswith(_UTF16):
-        raise NotReadable("This file is UTF-16. Save it as “CSV UTF-8”, then import it again.")
-    # Excel's BOM is a mark of the file, not a part of the first column's name.
-    lines.give_back([start.removeprefix(_BOM)])
-    text = start.decode(errors="replace")
-    delimiter = ";" if text.count(";") > text.count(",") else ","
+    named = _SEP.fullmatch(start.decode(errors="replace").rstrip("\r\n"))
+    if not named:
+        lines.give_back([start])
+    tried = {delimiter: _names(lines, delimiter) for delimiter in (named[1] if named else _DELIMITERS)}
+    delimiter = max(tried, key=lambda one: (sum(map(is_known, tried[one])), max(len(tried[one]), 1)))
     try:
-        cells = _cells(lines, delimiter)
+        names = tuple(cell.strip() for cell in _cells(lines, delimiter))
     except _Broken as broken:
         raise NotReadable(f"The first line names the columns, but it can't be read: {broken}") from None
-    names = tuple(cell.strip() for cell in cells)
     if not any(names):
         raise NotReadable("The file has no first line that names the columns.")
     return Header(names, delimiter)
+
+
+def _names(lines: Lines, delimiter: str) -> list[str]:
+    """The next row's cells by this delimiter; none where it can't be read so. The row will be the next one again."""
+    taken: list[bytes] = []
+    try:
+        return _cells(lines, delimiter, taken)
+    except _Broken:
+        # All but the first line were given back.
+        del taken[1:]
+        return []
+    finally:
+        lines.give_back(taken)
 
 
 def read_rows(lines: Lines, columns: Sequence[str], delimiter: str) -> Iterator[Row | BrokenRow]:
@@ -122,9 +144,12 @@ def read_rows(lines: Lines, columns: Sequence[str], delimiter: str) -> Iterator[
 _END: Final[list[str]] = []
 
 
-def _cells(lines: Lines, delimiter: str) -> list[str]:
-    """The next row's cells; _END after the last. Raises _Broken, and then only its first line is used up."""
-    taken: list[bytes] = []
+def _cells(lines: Lines, delimiter: str, taken: list[bytes] | None = None) -> list[str]:
+    """The next row's cells; _END after the last. Raises _Broken, and then only its first line is used up.
+
+    `taken` learns the lines that were read.
+    """
+    taken = [] if taken is None else taken
 
     def texts() -> Iterator[str]:
         while len(taken) < LINES_OF_A_ROW:

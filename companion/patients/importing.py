@@ -58,7 +58,7 @@ def import_csv(
     total = _size(file)
     lines = Lines(file)
     try:
-        header = csv_rows.read_header(lines)
+        header = header_of(lines)
     except NotReadable as why:
         raise Refused(Problem("file", str(why))) from None
     columns = columns_of(header)
@@ -86,6 +86,11 @@ def _size(file: BinaryIO) -> int:
 
 def _column(name: str) -> str:
     return name.strip().casefold().replace(" ", "_").replace("-", "_")
+
+
+def header_of(lines: Lines) -> Header:
+    """The line that names the columns. Raises NotReadable where there is none."""
+    return csv_rows.read_header(lines, lambda name: _column(name) in COLUMNS)
 
 
 def columns_of(header: Header) -> tuple[str, ...]:

@@ -85,6 +85,8 @@ async def search(request: web.Request) -> web.Response:
     links = [{"relation": "self", "url": str(request.url)}]
     if (page + 1) * PAGE < len(found) and fault != "forgets pages":
         host = "http://127.0.0.1:9/r4/Patient" if fault == "leads away" else str(request.url.with_query({}))
+        if fault == "shouts":
+            host = host.replace("http://", "HTTP://")
         links.append({"relation": "next", "url": f"{host}?page={page + 1}{'&_lastUpdated=' + since if since else ''}"})
     entries = [
         {"fullUrl": f"urn:uuid:{one.id}", "resource": json.loads(one.model_dump_json()), "search": {"mode": "match"}}

@@ -91,7 +91,7 @@ def test_a_patient_who_left_or_died_leaves(server: Server, gone: dict[str, objec
     assert list(Patient.objects.filter(left_at__isnull=False).values_list("external_id", flat=True)) == ["P-1"]
 
 
-@pytest.mark.parametrize("fault", ["breaks off", "half a page", "forgets pages", "leads away"])
+@pytest.mark.parametrize("fault", ["breaks off", "half a page", "leads away"])
 def test_a_server_that_half_answers_changes_nothing(server: Server, fault: str) -> None:
     clinic = a_clinic()
     server.has(*(a_resource(number) for number in range(1, 6)), fault=fault)
@@ -101,6 +101,52 @@ def test_a_server_that_half_answers_changes_nothing(server: Server, fault: str) 
     assert (run.state, numbers(run)) == (RunState.SOURCE_DOWN, (0, 0, 0, 0, 0))
     assert run.detail
     assert not Patient.objects.filter(clinic=clinic).exists()
+
+
+def test_a_total_that_is_not_kept_decides_nothing(server: Server) -> None:
+    clinic = a_clinic()
+    server.has(*(a_resource(number) for number in range(1, 6)), fault="forgets pages")
+
+    run = synced(clinic, server)
+
+    assert (run.state, numbers(run)) == (RunState.DONE, (2, 0, 0, 0, 0))
+
+
+def test_a_next_page_at_the_same_server_written_otherwise_is_followed(server: Server) -> None:
+    clinic = a_clinic()
+    server.has(*(a_resource(number) for number in range(1, 6)), fault="shouts")
+
+    run = synced(clinic, server)
+
+    assert numbers(run) == (5, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("base", "next_page", "same"),
+    [
+        ("https://fhir.example/r4", "https://fhir.example:443/r4/Patient?page=1", True),
+        ("https://fhir.example:443/r4", "https://FHIR.example/r4/Patient?page=1", True),
+        ("http://fhir.example/r4", "HTTP://fhir.example:80/r4/Patient?page=1", True),
+        ("https://fhir.example/r4", "Patient?page=1", True),
+        ("https://fhir.example/r4", "http://fhir.example/r4/Patient?page=1", False),
+        ("https://fhir.example/r4", "https://fhir.example:8443/r4/Patient?page=1", False),
+        ("https://fhir.example/r4", "https://fhir.example.evil/r4/Patient?page=1", False),
+        ("https://fhir.example/r4", "https://me@fhir.example/r4/Patient?page=1", False),
+        ("https://fhir.example/r4", "https://fhir.example:port/r4/Patient?page=1", False),
+        ("https://fhir.example/r4", "https://[fhir.example/r4", False),
+    ],
+)
+def test_which_next_page_is_the_same_server_s(base: str, next_page: str, same: bool) -> None:
+    current = f"{base}/Patient?_count=200"
+
+    def followed() -> str | None:
+        return fhir_source.next_page({"link": [{"relation": "next", "url": next_page}]}, current, base)
+
+    if same:
+        assert followed()
+    else:
+        with pytest.raises(SourceDown, match="another server"):
+            followed()
 
 
 def test_a_server_whose_answer_only_drips_is_cut_off(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ class CsvSource:
         try:
             with self._path.open("rb") as file:
                 lines = Lines(file)
-                header = csv_rows.read_header(lines)
+                header = importing.header_of(lines)
                 columns = importing.columns_of(header)
                 for row in csv_rows.read_rows(lines, columns, header.delimiter):
                     place = f"line {row.line}"

@@ -1,13 +1,18 @@
-"""One FHIR R4 Patient in our fields. Pure: a resource as parsed JSON in, what we have use for out.
+"""One FHIR Patient (R4, R5) in our fields. Pure: a resource as parsed JSON in, what we have use for out.
 
-Sources: hl7.org/fhir/R4/patient.html, datatypes.html (HumanName, ContactPoint, Identifier).
+Sources: hl7.org/fhir/R4/patient.html, datatypes.html (ContactPoint, Identifier). Names are fhir_names.py's,
+periods fhir_periods.py's.
 """
 
 import datetime as dt
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from companion.patients.languages import canonical
+from companion.patients.sources.fhir_names import name_of
+from companion.patients.sources.fhir_periods import is_current
 from companion.patients.sources.source import WITHOUT, Found
 from companion.telegram.limits import telegram_id_problem
 
@@ -25,28 +30,41 @@ DEFAULT_TELEGRAM: Final = TelegramAt("telegram:")
 _Object = Mapping[str, object]
 
 
-def read_patient(resource: _Object, *, identifier_system: str, telegram: TelegramAt) -> Found:
-    """What cannot be read is left out, or named as trouble where nothing can be done without it."""
+def read_patient(resource: _Object, *, identifier_system: str, telegram: TelegramAt, now: dt.datetime) -> Found:
+    """What cannot be read is left out, or named as trouble where nothing can be done without it.
+
+    Identifiers, names and telecoms count while their periods last; `now` is on the clocks by which dates are meant.
+    """
     own_id = str(resource.get("id", ""))
     place = f"Patient/{own_id}"
-    external_id = _identifier(resource, identifier_system) if identifier_system else own_id
+    gone = resource.get("active") is False or _is_dead(resource)
+    external_id = _identifier(resource, identifier_system, now, ended_too=gone) if identifier_system else own_id
     if not external_id:
-        return Found(
-            place, {}, changed=_updated(resource), trouble="It has no identifier of the system that you named."
-        )
-    left = resource.get("active") is False or _is_dead(resource)
-    number = _telegram(resource, telegram)
+        return Found(place, {}, changed=_updated(resource), trouble=_NO_IDENTIFIER)
+    left = gone or _is_replaced(resource)
+    telecoms = _objects(resource.get("telecom"))
+    current = _by_rank(_current(telecoms, now))
+    ended = [one for one in telecoms if one not in current]
+    number, problem = _telegram(current, telegram)
     given: dict[str, object] = {
         "external_id": external_id,
-        "name": _name(resource),
+        "name": name_of([one for one in _current(_objects(resource.get("name")), now) if one.get("use") != "maiden"]),
         "birth_date": _birth_date(resource),
-        "phone": _phone(resource),
+        "phone": _phone(current),
         "language": _language(resource),
-        "telegram_id": "" if (problem := telegram_id_problem(number)) else number,
+        "telegram_id": "" if problem else number,
     }
-    trouble = f"telegram_id: {problem} {WITHOUT}" if number and problem else ""
     values = {name: value for name, value in given.items() if value}
-    return Found(place, values, left=left, changed=_updated(resource), trouble="" if left else trouble)
+    # A number that the server says has ended is nobody's to write to, and is taken away here too.
+    if not number and any(_telegrams(ended, telegram)):
+        values["telegram_id"] = None
+    if "phone" not in values and _phone(ended):
+        values["phone"] = ""
+    trouble = f"telegram_id: {problem} {WITHOUT}" if problem and not left else ""
+    return Found(place, values, left=left, changed=_updated(resource), trouble=trouble)
+
+
+_NO_IDENTIFIER: Final = "It has no identifier of the system that you named that is in use now."
 
 
 def _objects(value: object) -> list[_Object]:
@@ -57,26 +75,20 @@ def _text(value: object) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-def _identifier(resource: _Object, system: str) -> str:
+def _identifier(resource: _Object, system: str, now: dt.datetime, *, ended_too: bool) -> str:
+    """The value of the system's identifier in use; of somebody who is gone also one that ended."""
     fitting = [one for one in _objects(resource.get("identifier")) if one.get("system") == system]
-    return next((_text(one.get("value")) for one in fitting if one.get("use") != "old"), "")
+    found = [*_current(fitting, now), *(fitting if ended_too else [])]
+    return next(filter(None, (_text(one.get("value")) for one in found)), "")
+
+
+def _is_replaced(resource: _Object) -> bool:
+    """Whether another record stands for this patient now."""
+    return any(one.get("type") == "replaced-by" for one in _objects(resource.get("link")))
 
 
 def _is_dead(resource: _Object) -> bool:
     return resource.get("deceasedBoolean") is True or bool(resource.get("deceasedDateTime"))
-
-
-def _name(resource: _Object) -> str:
-    """The name in use: its text, else given names and family name."""
-    names = [one for one in _objects(resource.get("name")) if one.get("use") not in ("old", "maiden")]
-    for use in ("official", "usual", None):
-        for one in names:
-            if use is None or one.get("use") == use:
-                given = one.get("given")
-                parts = [*(given if isinstance(given, list) else []), one.get("family")]
-                if found := _text(one.get("text")) or " ".join(filter(None, map(_text, parts))):
-                    return found
-    return ""
 
 
 def _birth_date(resource: _Object) -> str:
@@ -85,36 +97,49 @@ def _birth_date(resource: _Object) -> str:
     return born if len(born) == len("1980-12-24") else ""
 
 
-def _phone(resource: _Object) -> str:
-    points = [one for one in _current(resource) if one.get("system") == "phone"]
-    first = next((one for one in points if one.get("use") == "mobile"), next(iter(points), {}))
-    return _text(first.get("value"))
+def _phone(telecoms: Sequence[_Object]) -> str:
+    """The first of the best rank, a mobile one before others of that rank."""
+    points = [one for one in telecoms if one.get("system") == "phone" and _text(one.get("value"))]
+    points.sort(key=lambda one: (_rank(one), one.get("use") != "mobile"))
+    return _text(points[0].get("value")) if points else ""
 
 
 def _language(resource: _Object) -> str:
+    """The first code that can be one of a language, of the preferred language first; else whatever stands there."""
     spoken = _objects(resource.get("communication"))
     spoken.sort(key=lambda one: one.get("preferred") is not True)
-    for one in spoken:
-        concept = one.get("language")
-        for coding in _objects(concept.get("coding") if isinstance(concept, dict) else None):
-            if code := _text(coding.get("code")):
-                return code
-    return ""
+    concepts = [one.get("language") for one in spoken]
+    codings = [_objects(concept.get("coding")) for concept in concepts if isinstance(concept, dict)]
+    codes = [code for of_one in codings for coding in of_one if (code := _text(coding.get("code")))]
+    return next(filter(canonical, codes), codes[0] if codes else "")
 
 
-def _telegram(resource: _Object, at: TelegramAt) -> str:
-    """The Telegram ID, or whatever stands in its place; "" for none."""
-    for point in _current(resource):
+def _telegram(telecoms: Sequence[_Object], at: TelegramAt) -> tuple[str, str]:
+    """The Telegram ID, or else the first that stands in its place, and why that one can't be one."""
+    found = [(value, telegram_id_problem(value) or "") for value in _telegrams(telecoms, at)]
+    return next((one for one in found if not one[1]), found[0] if found else ("", ""))
+
+
+def _telegrams(telecoms: Sequence[_Object], at: TelegramAt) -> Iterator[str]:
+    for point in telecoms:
         value = _text(point.get("value"))
-        if any(extension.get("url") == at.mark for extension in _objects(point.get("extension"))):
-            return value
-        if value.startswith(at.mark):
-            return value.removeprefix(at.mark).strip()
-    return ""
+        is_marked = any(extension.get("url") == at.mark for extension in _objects(point.get("extension")))
+        if (is_marked or value.startswith(at.mark)) and (number := value.removeprefix(at.mark).strip()):
+            yield number
 
 
-def _current(resource: _Object) -> list[_Object]:
-    return [one for one in _objects(resource.get("telecom")) if one.get("use") != "old"]
+def _current(elements: Sequence[_Object], now: dt.datetime) -> list[_Object]:
+    return [one for one in elements if one.get("use") != "old" and is_current(one, now)]
+
+
+def _by_rank(telecoms: Sequence[_Object]) -> list[_Object]:
+    return sorted(telecoms, key=_rank)
+
+
+def _rank(telecom: _Object) -> float:
+    """1 is the most preferred; what has none comes last."""
+    rank = telecom.get("rank")
+    return rank if isinstance(rank, int) and not isinstance(rank, bool) and rank > 0 else math.inf
 
 
 def _updated(resource: _Object) -> dt.datetime | None:

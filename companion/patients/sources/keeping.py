@@ -24,6 +24,7 @@ from companion.patients.sources.fhir_source import FhirSource
 from companion.patients.sources.models import PatientSource, SourceKind
 from companion.patients.sources.source import Source
 from companion.patients.sources.sql_source import SqlSource
+from companion.times import walls
 
 HOURLY: Final = dt.timedelta(hours=1)
 SHORTEST: Final = dt.timedelta(minutes=5)
@@ -120,8 +121,8 @@ def is_working(row: PatientSource, *, now: dt.datetime) -> bool:
     return row.next_at <= now or (row.running_until is not None and row.running_until > now)
 
 
-def opened(row: PatientSource) -> Source:
-    """The source, ready to be read. Raises Refused where its settings are no longer right, and CannotOpen."""
+def opened(row: PatientSource, *, now: dt.datetime) -> Source:
+    """The source, ready to be read now. Raises Refused where its settings are no longer right, and CannotOpen."""
     values = json.loads(row.settings)
     match SourceKind(row.kind):
         case SourceKind.CSV:
@@ -129,7 +130,7 @@ def opened(row: PatientSource) -> Source:
         case SourceKind.SQL:
             return SqlSource(sql_source.read_settings(values["url"], values["mapping"]))
         case SourceKind.FHIR:
-            return FhirSource(fhir_source.read_settings(**values))
+            return FhirSource(fhir_source.read_settings(**values), now=walls.local(now, row.clinic.timezone))
 
 
 def _set(

@@ -101,7 +101,7 @@ def sync(clinic: Clinic, *, clock: Callable[[], dt.datetime], whole: bool = Fals
 def _work(row: PatientSource, run: SyncRun, clock: Callable[[], dt.datetime]) -> tuple[_Tally, str]:
     """What came of it, and up to where in the source's own time all is taken."""
     with closing(Spool()) as spool, Hold(row, run, clock) as hold:
-        source = keeping.opened(row)
+        source = keeping.opened(row, now=clock())
         found = source.read_all() if run.whole else source.read_changed_since(text_point(row.reached))
         spool.fill(hold.watch(found))
         tally = _store(row, spool, hold, clock)

@@ -1,0 +1,55 @@
+"""A CSV file's bytes as UTF-8 with line feeds, whichever way a spreadsheet wrote them. Reads chunk by chunk."""
+
+import codecs
+import io
+import re
+from typing import BinaryIO, Final
+
+_CHUNK: Final = 64 * 1024
+_BOM: Final = b"\xef\xbb\xbf"
+_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
+_UNREADABLE: Final = b"\xff"
+"""Stands in no UTF-8, so that a row with it is refused."""
+_LINE_END: Final = re.compile(rb"\r\n|\n|\r")
+
+
+class PlainBytes(io.RawIOBase):
+    """Drops a byte order mark, reads UTF-16 that begins with one, and lines of old Macs, which end by CR alone.
+
+    Where the first line ends otherwise, a CR within a line stays: there it is a mistake, not a line's end.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file: Final = file
+        self.bytes_read = 0
+        start = self._read()
+        self._utf16: Final = codecs.getincrementaldecoder("utf-16")("replace") if start.startswith(_UTF16) else None
+        self._ready = self._as_utf8(start).removeprefix(_BOM)
+        end = _LINE_END.search(self._ready)
+        self._is_old_mac: Final = end is not None and end.group() == b"\r"
+        self._ready = self._with_line_feeds(self._ready)
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # typeshed's Buffer can't be filled
+        """Fills the buffer as far as it goes; 0 at the end."""
+        while not self._ready and (chunk := self._read()):
+            self._ready = self._with_line_feeds(self._as_utf8(chunk))
+        length = min(len(buffer), len(self._ready))
+        buffer[:length], self._ready = self._ready[:length], self._ready[length:]
+        return length
+
+    def _read(self) -> bytes:
+        chunk = self._file.read(_CHUNK)
+        self.bytes_read += len(chunk)
+        return chunk
+
+    def _as_utf8(self, chunk: bytes) -> bytes:
+        if self._utf16 is None:
+            return chunk
+        return self._utf16.decode(chunk).encode().replace("\ufffd".encode(), _UNREADABLE)
+
+    def _with_line_feeds(self, chunk: bytes) -> bytes:
+        return chunk.replace(b"\r", b"\n") if self._is_old_mac else chunk

@@ -1,0 +1,72 @@
+"""FHIR's HumanName (hl7.org/fhir/R4/datatypes.html#HumanName) as the name by which we address somebody. Pure."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+_Object = Mapping[str, object]
+
+_COMMA: Final = re.compile(r"\s*[,，،]\s*")
+_TITLES: Final = frozenset(
+    {
+        *("mr", "mrs", "ms", "miss", "mx", "mister", "dr", "doctor", "prof", "professor", "sir", "madam", "rev", "drs"),
+        *("herr", "frau", "hr", "ddr", "dres", "dipl-ing", "señor", "señora", "señorita", "srta", "sra", "doña", "dña"),
+        *("dra", "profa", "monsieur", "madame", "mademoiselle", "mme", "mlle", "signor", "signora", "dott", "dottssa"),
+        *("dhr", "mevr"),
+    }
+)
+"""Without their dots, in small letters."""
+_TITLES_BY_DOT: Final = frozenset(
+    ("m", "d", "sr", "fr", "sig", "med", "dent", "vet", "mag", "ing", "univ", "habil", "h", "c", "hc", "st", "dn")
+)
+"""Titles only where a dot follows; without it they may be names."""
+_SUFFIXES: Final = frozenset(("jr", "sr", "ii", "iii", "iv", "md", "phd", "dds", "rn", "esq", "dvm", "jun"))
+
+
+def name_of(names: Sequence[_Object]) -> str:
+    """Given names and family name, of the first of these names that has any: the official one, the usual one, others.
+
+    Names that are not in use any more are not among them. Empty where none says anything.
+    """
+    order = {"official": 0, "usual": 1}
+    found = map(_name, sorted(names, key=lambda one: order.get(str(one.get("use")), 2)))
+    return next(filter(None, found), "")
+
+
+def _name(one: _Object) -> str:
+    """Its parts, since a text is written in any order; the text where the parts name nobody's own name."""
+    listed = one.get("given")
+    given = _own(" ".join(filter(None, map(_clean, listed if isinstance(listed, list) else []))))
+    family, text = _clean(one.get("family")), from_text(_clean(one.get("text")))
+    if given and (family or not text.startswith(given)):
+        return f"{given} {family}".strip()
+    return text or family
+
+
+def from_text(text: str) -> str:
+    """A name that was written in one piece ("KRAUS, Anna", "Mr. John Smith") with the given name first, no title."""
+    before, *behind = _COMMA.split(text.strip(" ,，،"))
+    suffixes = [part for part in behind if _is_suffix(part)]
+    given = [own for part in behind if not _is_suffix(part) and (own := _own(part))]
+    return " ".join(filter(None, [*given, _own(before), *suffixes]))
+
+
+def _clean(value: object) -> str:
+    return " ".join(value.split()).strip(" ,，،") if isinstance(value, str) else ""
+
+
+def _own(words: str) -> str:
+    """The words without the titles before them; empty where they are titles alone."""
+    left = words.split()
+    while left and _is_title(left[0]):
+        left.pop(0)
+    return " ".join(left)
+
+
+def _is_title(word: str) -> bool:
+    bare = word.casefold().replace(".", "")
+    return bare in _TITLES or ("." in word and bare in _TITLES_BY_DOT)
+
+
+def _is_suffix(words: str) -> bool:
+    return all(word.casefold().replace(".", "") in _SUFFIXES for word in words.split())

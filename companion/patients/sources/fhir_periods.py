@@ -1,0 +1,46 @@
+"""FHIR's Period (hl7.org/fhir/R4/datatypes.html#Period): whether what carries one is in use now. Pure."""
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from typing import Final
+
+_PARTIAL: Final = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
+
+
+def is_current(element: Mapping[str, object], now: dt.datetime) -> bool:
+    """Whether the element's period, if it has one, has begun and is not over.
+
+    `now` is on the clocks by which dates without a zone are meant. A bound that can't be read is none.
+    """
+    period = element.get("period")
+    if not isinstance(period, Mapping):
+        return True
+    start, end = _span(period.get("start"), now.tzinfo), _span(period.get("end"), now.tzinfo)
+    return (start is None or start[0] <= now) and (end is None or now < end[1])
+
+
+def _span(value: object, zone: dt.tzinfo | None) -> tuple[dt.datetime, dt.datetime] | None:
+    """The instants at which a dateTime begins and is over: "2024-05" is the whole month; an end is inclusive."""
+    written = value.strip() if isinstance(value, str) else ""
+    try:
+        if found := _PARTIAL.fullmatch(written):
+            year, month, day = (int(part) if part else None for part in found.groups())
+            first = dt.datetime(year or 0, month or 1, day or 1, tzinfo=zone)
+            return first, _after(first, month, day)
+        at = dt.datetime.fromisoformat(written)
+    except ValueError:
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=zone)
+    return at, at + dt.timedelta(seconds=1)
+
+
+def _after(first: dt.datetime, month: int | None, day: int | None) -> dt.datetime:
+    """When the day, the month or the year that begins with `first` is over; "9999" stands for ever."""
+    if first.year == dt.MAXYEAR:
+        return dt.datetime.max.replace(tzinfo=first.tzinfo)
+    if day:
+        return first + dt.timedelta(days=1)
+    if month:
+        return (first + dt.timedelta(days=31)).replace(day=1)
+    return first.replace(year=first.year + 1)
