@@ -330,6 +330,27 @@ NEW_MESSAGE_ANSWER: Final[JsonObject] = {
     "attempts": [],
     "warnings": [],
 }
+_PLANNED_ITEM: Final[JsonObject] = {
+    **_LISTED,
+    "id": None,
+    "planned": True,
+    "occurrence": "2026-12-24T09:00",
+    "status": "pending",
+    "due_at": "2026-12-24T09:00:00Z",
+    "sent_at": None,
+    "telegram_message_id": None,
+    "answered_at": None,
+    "answer": None,
+}
+OCCURRENCE: Final[JsonObject] = {
+    "schedule": _SCHEDULE,
+    "occurrence": "2026-12-24T09:00",
+    "skipped": False,
+    "items": [_PLANNED_ITEM],
+    "next": None,
+}
+DETACH: Final[JsonObject] = {"patient": _ANA}
+DETACHED: Final[JsonObject] = {**OCCURRENCE, "items": [{**_PLANNED_ITEM, "id": _MESSAGE, "planned": False}]}
 INBOX_ITEM: Final[JsonObject] = {
     "id": "0192f0c4-2c3d-7a4b-8c5d-6e7f8091a255",
     "patient": {"id": _ANA, "name": "Ana Silva"},

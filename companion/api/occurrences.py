@@ -1,0 +1,97 @@
+"""One Occurrence of a Schedule: read it, and make its Messages ahead of time so that they can be changed."""
+
+import uuid
+from typing import Annotated
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Body as InBody
+from ninja import Query, Router
+from pydantic import Field
+
+from companion.api import examples
+from companion.api.message_shapes import MessageShape, shapes_of_items
+from companion.api.operations import Operation, act, caller_of, operation
+from companion.api.paging import ListParameters, cursor_of, read_cursor
+from companion.api.values import Body, Id, Shape
+from companion.clinics.models import Role
+from companion.planning import detaching
+from companion.planning.detaching import Shown
+from companion.planning.listing import Item
+from companion.schedules import queries
+from companion.service.clock import database_now
+
+router = Router(tags=["schedules"])
+_ONE = "/schedules/{id}/occurrences/{occurrence}"
+_LIST = "occurrence"
+
+
+class OccurrenceParameters(ListParameters):
+    """Whose part of it."""
+
+    patient: Annotated[Id | None, Field(description="Only this patient's.")] = None
+
+
+class DetachWish(Body):
+    """Whose Messages are made."""
+
+    patient: Annotated[
+        Id | None, Field(description=f"Only this patient's; without one, all patients', {detaching.MOST} at most.")
+    ] = None
+
+
+DetachBody = Annotated[DetachWish | None, InBody()]
+"""It may be left out."""
+
+
+class OccurrenceShape(Shape):
+    """One firing of a Schedule, with a page of the patients whom it reaches."""
+
+    schedule: uuid.UUID
+    occurrence: str
+    skipped: bool
+    items: Annotated[list[MessageShape], Field(description="Each patient's message, or what will become it.")]
+    next: str | None
+
+
+@operation(
+    router,
+    Operation("GET", _ONE, Role.VIEWER, OccurrenceShape, examples.OCCURRENCE, query=OccurrenceParameters),
+)
+def read_occurrence(
+    request: HttpRequest, id: UUID, occurrence: str, query: Query[OccurrenceParameters]
+) -> OccurrenceShape:
+    """One occurrence of a schedule, patient by patient: their messages, and what is only planned."""
+    schedule = queries.schedule(caller_of(request).clinic, id)
+    after = UUID(read_cursor(_LIST, query.cursor)) if query.cursor else None
+    shown = detaching.show(schedule, occurrence, patient=query.patient, after=after, limit=query.limit)
+    return _shape(shown)
+
+
+@operation(
+    router,
+    act(
+        f"{_ONE}/detach",
+        OccurrenceShape,
+        examples.DETACHED,
+        body_example=examples.DETACH,
+        role=Role.PROVIDER,
+    ),
+)
+def detach_occurrence(request: HttpRequest, id: UUID, occurrence: str, body: DetachBody = None) -> OccurrenceShape:
+    """Make the messages of an occurrence now, so that they can be changed; they are never planned a second time."""
+    caller = caller_of(request)
+    schedule = queries.schedule(caller.clinic, id)
+    patient = body.patient if body else None
+    messages = detaching.detach(caller, schedule, occurrence, patient=patient, now=database_now())
+    return _shape(Shown(schedule, occurrence, False, [Item(message) for message in messages], None))
+
+
+def _shape(shown: Shown) -> OccurrenceShape:
+    return OccurrenceShape(
+        schedule=shown.schedule.id,
+        occurrence=shown.occurrence,
+        skipped=shown.skipped,
+        items=shapes_of_items(shown.items),
+        next=cursor_of(_LIST, str(shown.last)) if shown.last else None,
+    )

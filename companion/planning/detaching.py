@@ -1,0 +1,169 @@
+"""One Occurrence of a Schedule: what it is for each patient, and its Messages made ahead of time by a person's hand.
+
+`detach` makes them so that they can be changed: the Planner never plans such an Occurrence a second time. Not here: the
+Planner's own Messages (planner.py), what is listed of many Occurrences (listing.py).
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from django.db import transaction
+
+from companion.clinics import audit
+from companion.clinics.access import Caller
+from companion.clinics.models import Role
+from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
+from companion.delivery import lifecycle, store
+from companion.patients.models import Patient
+from companion.patients.pausing import is_paused, paused_words
+from companion.planning import planner, recipients
+from companion.planning.beyond import to_be
+from companion.planning.drafts import Draft
+from companion.planning.listing import Item
+from companion.planning.occurrences import Coming, gives, placed, times_of
+from companion.planning.writing import Plan, insert
+from companion.planning.yet_to_plan import zone_of
+from companion.schedules import queries
+from companion.schedules.models import Message, Schedule, State
+from companion.schedules.queries import MessageFilter
+from companion.service.wake import ring
+from companion.times import walls
+from companion.times.rule import without_exceptions
+
+MOST: Final = 200
+"""So many patients' Messages are made at once; of more, one patient's at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An Occurrence with a page of its patients: each one's Message, or what will become it."""
+
+    schedule: Schedule
+    occurrence: str
+    skipped: bool
+    items: list[Item]
+    last: uuid.UUID | None
+    """The last patient of the page, where more follow."""
+
+
+def show(
+    schedule: Schedule, occurrence: str, *, patient: uuid.UUID | None = None, after: uuid.UUID | None = None, limit: int
+) -> Shown:
+    """Reads it. Raises Unknown where the Schedule has no such Occurrence."""
+    draft = planner.draft_of(schedule)
+    skipped = _is_skipped(draft, occurrence)
+    people = recipients.expected(schedule, after=after).order_by("id")
+    found = list((people.filter(pk=patient) if patient else people)[: limit + 1])
+    if patient and not found:
+        found = list(Patient.objects.filter(clinic_id=schedule.clinic_id, pk=patient))
+    shown = found[:limit]
+    own = queries.messages(schedule.clinic, MessageFilter(schedule=schedule.id)).filter(occurrence=occurrence)
+    made = {message.patient_id: message for message in own.filter(patient__in=[one.id for one in shown])}
+    to_come = {} if skipped or schedule.state != State.ACTIVE else _to_come(schedule, draft, occurrence, shown)
+    version = planner.version_of(schedule)
+    items = [
+        Item(made[one.id]) if one.id in made else Item(to_be(schedule, to_come[one.id], version, one), planned=True)
+        for one in shown
+        if one.id in made or one.id in to_come
+    ]
+    return Shown(schedule, occurrence, skipped, items, shown[-1].id if len(found) > limit else None)
+
+
+@transaction.atomic
+def detach(
+    caller: Caller, schedule: Schedule, occurrence: str, *, patient: uuid.UUID | None = None, now: dt.datetime
+) -> list[Message]:
+    """Makes the Messages of an Occurrence that is still to be planned, of one patient or of all (up to MOST).
+
+    Raises Unknown where there is no such Occurrence, Refused for a patient whom it doesn't reach, and Conflict where it
+    is skipped, past, or has its Messages already.
+    """
+    caller.needs(Role.PROVIDER)
+    # The row lock makes two people, and a person and the Planner, take turns.
+    own = Schedule.objects.select_for_update(of=("self",)).select_related("clinic")
+    locked = own.get(clinic=caller.clinic, pk=schedule.pk)
+    draft = planner.draft_of(locked)
+    if _is_skipped(draft, occurrence):
+        raise Conflict("This occurrence is skipped. Take the skip back first.")
+    if locked.state != State.ACTIVE:
+        raise Conflict(f"This schedule is {State(locked.state).label.lower()}: it plans nothing that could be changed.")
+    people = _reached(locked, patient)
+    plans = _plans(locked, draft, occurrence, people, alone=patient is not None, now=now)
+    insert(locked, planner.version_of(locked).id, plans, now=now)
+    new = Message.objects.filter(
+        clinic=caller.clinic, schedule=locked, occurrence=occurrence, patient__in=[plan.patient for plan in plans]
+    )
+    lifecycle.move(new, by_hand=True)
+    messages = list(queries.messages(caller.clinic, MessageFilter(schedule=locked.id)).filter(pk__in=new.values("pk")))
+    for message in messages:
+        audit.record(caller, "message made to be changed", "message", message.pk, now=now)
+    ring()
+    return messages
+
+
+def _is_skipped(draft: Draft, occurrence: str) -> bool:
+    """Whether this Occurrence was taken out. Raises Unknown where the rule has none of this name."""
+    try:
+        if gives(draft, occurrence):
+            return False
+    except ValueError as problem:
+        raise Refused(Problem("occurrence", str(problem))) from None
+    rule = draft.recurrence
+    if rule and gives(replace(draft, recurrence=without_exceptions(rule)), occurrence):
+        return True
+    raise Unknown("This schedule has no such occurrence.")
+
+
+def _to_come(schedule: Schedule, draft: Draft, occurrence: str, people: Sequence[Patient]) -> dict[uuid.UUID, Coming]:
+    """By patient, the Occurrence as it is yet to be planned: after what is planned, not in a pause."""
+    times, wall = times_of(schedule.clinic), walls.parse_wall(occurrence)
+    zones = {zone_of(schedule, one.timezone) for one in people}
+    by_zone = {zone: placed(draft, wall, zone, times) for zone in zones}
+    return {
+        one.id: due
+        for one in people
+        if (due := by_zone[zone_of(schedule, one.timezone)])
+        and one.left_at is None
+        and not is_paused(one, due.due_at)
+        and (schedule.planned_until is None or due.due_at > schedule.planned_until)
+    }
+
+
+def _reached(schedule: Schedule, patient: uuid.UUID | None) -> list[Patient]:
+    reached = recipients.of_schedule(schedule).order_by("id")
+    found = list((reached.filter(pk=patient) if patient else reached)[: MOST + 1])
+    if patient and not found:
+        raise Refused(Problem("patient", "This schedule doesn't reach such a patient."))
+    if len(found) > MOST:
+        raise Conflict(f"It goes to more than {MOST} patients. Name the patient whose message you want to change.")
+    return found
+
+
+def _plans(
+    schedule: Schedule, draft: Draft, occurrence: str, people: Sequence[Patient], *, alone: bool, now: dt.datetime
+) -> list[Plan]:
+    """What is to be made; of one patient alone, Conflict says why nothing is."""
+    times, wall = times_of(schedule.clinic), walls.parse_wall(occurrence)
+    made = store.made([(schedule.id, one.id, occurrence) for one in people])
+    plans = []
+    why = "It reaches nobody as things stand."
+    for one in people:
+        due = placed(draft, wall, zone_of(schedule, one.timezone), times)
+        if (schedule.id, one.id, occurrence) in made:
+            why = "It has its message already: change that."
+        elif due is None:
+            why = "It isn't sent: its day is one to avoid."
+        elif due.due_at <= now:
+            why = "Its time is over."
+        elif is_paused(one, due.due_at):
+            why = (
+                f"The patient is {paused_words(one)} and gets nothing then." if alone else "Its patients are on pause."
+            )
+        else:
+            plans.append(Plan(one.id, occurrence, due.due_at))
+    if not plans:
+        raise Conflict(why)
+    return plans
