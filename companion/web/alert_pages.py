@@ -12,6 +12,7 @@ from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 from companion.panel import alerts, contacts, mailing
 from companion.panel.models import AlertWebhook, Notice
 from companion.service.clock import database_now
+from companion.web import conflicts
 from companion.web.access import PageRequest, page
 
 _SHOWN = 20
@@ -48,6 +49,15 @@ def hear(request: PageRequest) -> HttpResponse:
 def webhook(request: PageRequest) -> HttpResponse:
     """The clinic's own program that hears of alerts: its address, or its end."""
     now = database_now()
+    held = AlertWebhook.objects.filter(clinic=request.caller.clinic).first()
+    since = conflicts.changes_of(
+        request.caller.clinic, [request.caller.clinic.pk], "alerts' webhook set", "alerts' webhook removed"
+    )
+    try:
+        conflicts.refuse_if_changed(request, _version_of(held), "the webhook", since, now=now)
+    except Conflict as no:
+        flash.error(request, str(no))
+        return _page(request, {"typed_url": request.POST.get("url", "").strip()}, status=409)
     if request.POST.get("do") == "remove":
         contacts.remove_webhook(request.caller, now=now)
         flash.success(request, "Alerts go to no webhook any more.")
@@ -76,7 +86,14 @@ def test(request: PageRequest) -> HttpResponse:
     return redirect("/mcp/alerts")
 
 
-def _page(request: PageRequest, more: Mapping[str, object], *, no: Refused | None = None) -> HttpResponse:
+def _version_of(webhook: AlertWebhook | None) -> str:
+    """Tells one webhook from another, whose address is shown nowhere."""
+    return webhook.created_at.isoformat() if webhook else ""
+
+
+def _page(
+    request: PageRequest, more: Mapping[str, object], *, no: Refused | None = None, status: int = 200
+) -> HttpResponse:
     clinic, contact = request.caller.clinic, contacts.contact_of(request.caller)
     context: dict[str, object] = {
         "alerts": alerts.open_alerts(clinic),
@@ -84,12 +101,13 @@ def _page(request: PageRequest, more: Mapping[str, object], *, no: Refused | Non
         "typed_id": contact.telegram_id or "",
         "email": contacts.email_of(request.caller),
         "mail_possible": mailing.possible(),
-        "webhook": AlertWebhook.objects.filter(clinic=clinic).first(),
+        "webhook": (held := AlertWebhook.objects.filter(clinic=clinic).first()),
+        "webhook_shown": _version_of(held),
         "notices": Notice.objects.filter(clinic=clinic).order_by("-created_at", "-id")[:_SHOWN],
         "errors": {problem.field: problem.message for problem in no.problems} if no else {},
         "now": database_now(),
     }
-    answer = render(request, "web/control/alerts.html", context | dict(more), status=422 if no else 200)
+    answer = render(request, "web/control/alerts.html", context | dict(more), status=422 if no else status)
     # A secret that is shown once isn't to be found by the browser's "back".
     answer["Cache-Control"] = "no-store"
     return answer

@@ -15,6 +15,7 @@ from django.http import HttpRequest
 
 from companion.clinics import versions
 from companion.clinics.models import Clinic
+from companion.clinics.refusals import Conflict
 from companion.clinics.versions import Change
 
 Value = str | list[str]
@@ -103,6 +104,25 @@ def changes_of(clinic: Clinic, subjects: Collection[uuid.UUID], *actions: str) -
         return found or versions.changes(clinic, subjects, actions=actions)
 
     return since
+
+
+def refuse_if_changed(
+    request: HttpRequest,
+    held: str,
+    what: str,
+    changes_since: Callable[[dt.datetime], list[Change]],
+    *,
+    now: dt.datetime,
+) -> None:
+    """For a small form, of which nothing typed is lost: raises Conflict where it showed something else than `held`."""
+    carried = request.POST.get(FIELD)
+    if carried is None or carried == held:
+        return
+    newest = next(iter(changes_since(now)), None)
+    whom = f"{newest.name} changed" if newest else "Somebody changed"
+    raise Conflict(
+        f"{whom} {what} while this page was open. Nothing was done: look at how it is now, then do it again."
+    )
 
 
 def in_words(value: Value) -> str:

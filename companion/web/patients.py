@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from companion.clinics.models import Clinic, Role
-from companion.clinics.refusals import Refused
+from companion.clinics.refusals import Conflict, Refused
 from companion.clinics.versions import hold
 from companion.patients import consent, directory, enrolment_notes, pausing
 from companion.patients import queries as patients
@@ -186,6 +186,7 @@ def show(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
         ),
         "paused": pausing.paused_words(patient) if pausing.is_paused(patient, now) else "",
         "tomorrow": local(now, patient.timezone).date() + dt.timedelta(days=1),
+        "pause_shown": _pause_of(patient),
         "history": consent.history(patient),
         "series": _series(patient),
     }
@@ -208,7 +209,14 @@ def pause(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
     if request.POST.get("do") != "resume":
         values = {name: request.POST.get(name, "") for name in ("paused_until", "paused_reason")}
     try:
-        patient = pausing.change(request.caller, patient, values, now=now)
+        with transaction.atomic():
+            current = hold(Patient.objects.filter(clinic=request.caller.clinic, pk=patient.pk)) or patient
+            since = conflicts.changes_of(request.caller.clinic, [patient.pk])
+            conflicts.refuse_if_changed(request, _pause_of(current), "this pause", since, now=now)
+            patient = pausing.change(request.caller, current, values, now=now)
+    except Conflict as no:
+        flash.error(request, str(no))
+        return redirect(f"/patients/{patient_id}")
     except Refused as no:
         for problem in no.problems:
             flash.error(request, problem.message)
@@ -216,6 +224,11 @@ def pause(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
     moves = marks.work_off_of(request.caller.clinic, patient.id, now=now)
     flash.success(request, _paused(patient) + (f" {plural(moves.messages, 'message')} moved." if moves else ""))
     return redirect(f"/patients/{patient_id}")
+
+
+def _pause_of(patient: Patient) -> str:
+    """The pause that the page shows, to be told from another one."""
+    return patient.paused_until.isoformat() if patient.paused_until else ""
 
 
 def _paused(patient: Patient) -> str:

@@ -129,6 +129,9 @@ def _moved(moves: Moves | None) -> str:
 def bot(request: PageRequest) -> HttpResponse:
     """The token that BotFather gave, tried with Telegram first; in the Sandbox, a practice bot."""
     clinic, now = request.caller.clinic, database_now()
+    held = Bot.objects.filter(clinic=clinic).first()
+    since = conflicts.changes_of(clinic, [held.pk] if held else [])
+    conflicts.refuse_if_changed(request, str(held.telegram_id) if held else "", "the bot", since, now=now)
     try:
         if settings.SANDBOX_ON:
             username = f"{clinic.slug.replace('-', '_')}_practice_bot"[-32:]
@@ -172,7 +175,11 @@ def change_member(request: PageRequest, member_id: uuid.UUID) -> HttpResponse:
             members.remove_member(request.caller, member, now=now)
             flash.success(request, f"{member.user.email} is no longer a member.")
         case _:
-            members.change_role(request.caller, member, request.POST.get("role", ""), now=now)
+            with transaction.atomic():
+                current = hold(Member.objects.filter(clinic=request.caller.clinic, pk=member.pk)) or member
+                since = conflicts.changes_of(request.caller.clinic, [member.pk])
+                conflicts.refuse_if_changed(request, current.role, "this role", since, now=now)
+                members.change_role(request.caller, member, request.POST.get("role", ""), now=now)
             flash.success(request, f"The role of {member.user.email} was changed.")
     return redirect("/settings#members")
 

@@ -13,10 +13,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from companion.clinics.models import Clinic, Role
-from companion.clinics.refusals import Problem, Refused
+from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.patients.models import Patient
 from companion.patients.sources import keeping, sync
 from companion.service.clock import database_now
+from companion.web import conflicts
 from companion.web.access import PageRequest, page
 
 FIELDS: Final = ("url", "identifier_system", "telegram", "every_minutes")
@@ -65,6 +66,12 @@ def set_fhir(request: PageRequest) -> HttpResponse:
     """A FHIR server, instead of whatever was set before."""
     typed = {name: request.POST.get(name, "").strip() for name in FIELDS}
     try:
+        _refuse_if_exchanged(request)
+    except Conflict as no:
+        flash.error(request, str(no))
+        context = _context(request.caller.clinic) | {"typed": typed, "asks": True}
+        return render(request, "web/sources/page.html", context, status=409)
+    try:
         keeping.set_fhir(
             request.caller,
             typed["url"],
@@ -86,9 +93,18 @@ def set_fhir(request: PageRequest) -> HttpResponse:
 @page(Role.ADMIN)
 def remove(request: PageRequest) -> HttpResponse:
     """Fetch no more; patients who came stay."""
+    _refuse_if_exchanged(request)
     keeping.remove(request.caller, now=database_now())
     flash.success(request, "Patients are fetched no more. Those who came stay.")
     return redirect(_HERE)
+
+
+def _refuse_if_exchanged(request: PageRequest) -> None:
+    """Raises Conflict where the page showed another source than the one that is set now."""
+    clinic = request.caller.clinic
+    row = keeping.of_clinic(clinic)
+    since = conflicts.changes_of(clinic, [row.pk if row else clinic.pk])
+    conflicts.refuse_if_changed(request, str(row.pk) if row else "", "the source", since, now=database_now())
 
 
 def _minutes(text: str) -> dt.timedelta:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.test import Client
 
-from companion.clinics.models import Clinic, Role
+from companion.clinics.models import Clinic, Member, Role
 from companion.patients.models import Patient
 from tests.builders import a_clinic, a_member
 
@@ -24,6 +24,11 @@ def signed_in(clinic: Clinic, role: Role = Role.PROVIDER) -> Client:
     client = Client()
     client.force_login(a_member(clinic, role).user)
     return client
+
+
+def name_of(client: Client) -> str:
+    """As the audit trail names who is signed in."""
+    return Member.objects.get(user_id=client.session["_auth_user_id"]).user.email
 
 
 def words(answer: "Answer") -> str:

@@ -3,39 +3,19 @@
 import datetime as dt
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from companion.clinics.models import Clinic, Role
-from companion.patients.models import Patient
-from companion.planning import drafts
-from companion.schedules.models import Message, Schedule, Status
-from tests.builders import a_clinic, a_cohort, a_message, a_patient
+from companion.clinics.models import Bot, Clinic, Role
+from companion.panel.models import AlertWebhook
+from companion.patients.sources import keeping
+from companion.patients.sources.models import PatientSource
+from companion.schedules.models import Message, Status
+from tests.builders import a_bot, a_cohort, a_member, a_message, a_patient
 from tests.web.forms import form_in, opened, sent
-from tests.web.signed_in import signed_in, soon, typed, words
+from tests.web.signed_in import name_of, soon, words
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def clinic() -> Clinic:
-    return a_clinic()
-
-
-@pytest.fixture
-def rosa(clinic: Clinic) -> Client:
-    return signed_in(clinic, Role.ADMIN)
-
-
-@pytest.fixture
-def ben(clinic: Clinic) -> Client:
-    return signed_in(clinic, Role.ADMIN)
-
-
-def name_of(client: Client) -> str:
-    """As the audit trail names who is signed in."""
-    from companion.clinics.models import Member
-
-    return Member.objects.get(user_id=client.session["_auth_user_id"]).user.email
 
 
 # A patient.
@@ -108,13 +88,11 @@ def test_a_third_change_meanwhile_is_asked_about_again(clinic: Clinic, rosa: Cli
 def test_of_cohorts_each_one_put_in_or_taken_out_counts_alone(clinic: Clinic, rosa: Client, ben: Client) -> None:
     patient = a_patient(clinic)
     a_cohort(clinic, "Asthma", patient)
-    diabetes = a_cohort(clinic, "Diabetes")
+    a_cohort(clinic, "Diabetes")
     a_cohort(clinic, "Heart")
     path = f"/patients/{patient.id}/edit"
     mine = opened(rosa, path, "external_id")
-    ben.post("/patients/many", {"patient": [str(patient.id)], "do": "add", "cohort": str(diabetes.id)})
-    if "Diabetes" not in [one.name for one in patient.cohorts.all()]:
-        ben.post(path, sent(opened(ben, path, "external_id"), cohorts=["Asthma", "Diabetes"]))
+    ben.post(path, sent(opened(ben, path, "external_id"), cohorts=["Asthma", "Diabetes"]))
 
     asked = rosa.post(path, sent(mine, cohorts=["Heart"]))
     rosa.post(path, form_in(asked.content.decode(), "external_id"))
@@ -142,8 +120,6 @@ def test_what_was_refused_still_knows_what_it_showed_first(clinic: Clinic, rosa:
 
 
 def test_a_file_that_changed_the_patient_counts_as_somebody_else(clinic: Clinic, rosa: Client, ben: Client) -> None:
-    from django.core.files.uploadedfile import SimpleUploadedFile
-
     patient = a_patient(clinic, external_id="P-9")
     path = f"/patients/{patient.id}/edit"
     mine = opened(rosa, path, "external_id")
@@ -272,172 +248,77 @@ def test_another_text_than_the_page_asked_about_is_not_retried(clinic: Clinic, r
     assert (answer.status_code, stale.status) == (409, Status.FAILED)
 
 
-# A series.
+# Small forms, of which nothing typed is lost.
 
 
-def a_series(client: Client, clinic: Clinic, *patients: Patient, **fields: object) -> Schedule:
-    daily = {"repeat": "daily", "late_after": "PT1H", "quiet_hours": "ignore", "count": "10"} | fields
-    answer = client.post("/scheduled-messages/new", typed(*(patients or (a_patient(clinic),)), **daily))
-    assert answer.status_code == 302
-    return Schedule.objects.latest("id")
-
-
-def edit_of(schedule: Schedule) -> str:
-    return f"/scheduled-messages/series/{schedule.id}/edit"
-
-
-def test_a_series_form_that_was_open_meanwhile_says_who_changed_what_and_saves_nothing(
+def test_a_pause_that_somebody_else_began_meanwhile_is_not_written_over(
     clinic: Clinic, rosa: Client, ben: Client
 ) -> None:
-    series = a_series(rosa, clinic)
-    mine = opened(rosa, edit_of(series), "zone_name")
-    changed = ben.post(edit_of(series), sent(opened(ben, edit_of(series), "zone_name"), time="10:30"))
+    patient = a_patient(clinic)
+    page = f"/patients/{patient.id}"
+    mine, theirs = opened(rosa, page, "paused_until"), opened(ben, page, "paused_until")
+    today = dt.datetime.now(dt.UTC).date()
+    for client, form, days in ((ben, theirs, 9), (rosa, mine, 3)):
+        until = (today + dt.timedelta(days=days)).isoformat()
+        told = client.post(
+            f"{page}/pause", sent(form, paused_until=until, paused_reason="In hospital", do="pause"), follow=True
+        )
 
-    asked = rosa.post(edit_of(series), sent(mine, text="Two tablets."))
-
-    series.refresh_from_db()
-    assert (changed.status_code, asked.status_code) == (302, 409)
-    assert drafts.of(series).text == "Take your tablet, {first_name}."
-    assert series.starts_at.endswith("T10:30")
-    told = words(asked)
-    assert f"{name_of(ben)}" in told
-    assert "schedule changed" in told
-    assert "Time 09:00 10:30 not touched" in told
-    assert "Two tablets." in asked.content.decode()
+    patient.refresh_from_db()
+    assert patient.paused_until == today + dt.timedelta(days=9)
+    assert f"{name_of(ben)} changed this pause" in words(told)
 
 
-def test_saving_a_series_after_the_question_keeps_the_others_change(clinic: Clinic, rosa: Client, ben: Client) -> None:
-    series = a_series(rosa, clinic)
-    mine = opened(rosa, edit_of(series), "zone_name")
-    ben.post(edit_of(series), sent(opened(ben, edit_of(series), "zone_name"), time="10:30"))
-    asked = rosa.post(edit_of(series), sent(mine, text="Two tablets."))
+def test_a_role_that_another_admin_changed_meanwhile_is_not_put_back(clinic: Clinic, rosa: Client, ben: Client) -> None:
+    cem = a_member(clinic, Role.PROVIDER)
+    path = f"/settings/members/{cem.id}"
+    mine, theirs = opened(rosa, "/settings", "role", path), opened(ben, "/settings", "role", path)
+    ben.post(path, sent(theirs, role="viewer"))
 
-    saved = rosa.post(edit_of(series), form_in(asked.content.decode(), "zone_name"))
+    told = rosa.post(path, sent(mine, role="provider"), follow=True)
 
-    series.refresh_from_db()
-    assert saved.status_code == 302
-    assert drafts.of(series).text == "Two tablets."
-    assert series.starts_at.endswith("T10:30")
+    cem.refresh_from_db()
+    assert cem.role == Role.VIEWER
+    assert f"{name_of(ben)} changed this role" in words(told)
 
 
-@pytest.mark.parametrize(
-    ("theirs", "told"),
-    [
-        ({"text": "Ben's words"}, "Text Take your tablet, {first_name}. Ben's words"),
-        ({"repeat": "weekly", "weekdays": ["mo", "th"]}, "Repeat Every day Every week, Mon, Thu"),
-        ({"ends": "after", "count": "12"}, "12 times"),
-        ({"zone": "patient"}, "Time zone Europe/Berlin Each patient's own"),
-        ({"lane": "broadcast"}, "Priority reminder broadcast"),
-        ({"late_after": "PT4H"}, "How late is still good PT1H PT4H"),
-        ({"quiet_hours": "wait"}, "Quiet hours ignore wait"),
-        ({"if_unknown": "resend"}, "hold resend"),
-        ({"avoid": ["weekends"], "when_avoided": "next"}, "Days off empty weekends"),
-        ({"button": ["Taken"], "again": [""], "answer_within": "PT1H"}, "Answers empty Taken"),
-    ],
-    ids=lambda value: str(value)[:30],
-)
-def test_each_part_that_somebody_else_changed_is_shown_and_kept(
-    clinic: Clinic, rosa: Client, ben: Client, theirs: dict[str, str | list[str]], told: str
+def test_a_source_that_another_admin_set_meanwhile_is_neither_exchanged_nor_removed(
+    clinic: Clinic, rosa: Client, ben: Client
 ) -> None:
-    series = a_series(rosa, clinic)
-    before = drafts.values_of(drafts.of(series))
-    mine = opened(rosa, edit_of(series), "zone_name")
-    assert ben.post(edit_of(series), sent(opened(ben, edit_of(series), "zone_name"), **theirs)).status_code == 302
-    after = drafts.values_of(drafts.of(Schedule.objects.get(pk=series.pk)))
+    path = "/patients/sources/fhir"
+    mine = opened(rosa, "/patients/sources", "url")
+    ben.post(path, sent(opened(ben, "/patients/sources", "url"), url="https://ben.example"))
 
-    asked = rosa.post(edit_of(series), sent(mine, time="07:07"))
-    saved = rosa.post(edit_of(series), form_in(asked.content.decode(), "zone_name"))
+    answer = rosa.post(path, sent(mine, url="https://rosa.example"))
+    rosa.post("/patients/sources/remove", {"shown": ""})
 
-    final = drafts.values_of(drafts.of(Schedule.objects.get(pk=series.pk)))
-    assert (asked.status_code, saved.status_code) == (409, 302)
-    assert told in words(asked)
-    assert after != before
-    assert {key: final[key] for key in final if key != "starts_at"} == {
-        key: after[key] for key in after if key != "starts_at"
-    }
-    assert str(final["starts_at"]).endswith("T07:07")
+    source = PatientSource.objects.get(clinic=clinic)
+    assert keeping.place(source) == "https://ben.example"
+    assert answer.status_code == 409
+    assert f"{name_of(ben)} changed the source" in words(answer)
+    assert 'value="https://rosa.example"' in answer.content.decode()
 
 
-def test_of_recipients_each_one_put_in_or_taken_out_counts_alone(clinic: Clinic, rosa: Client, ben: Client) -> None:
-    ana, cem, dora = a_patient(clinic, "Ana"), a_patient(clinic, "Cem"), a_patient(clinic, "Dora")
-    series = a_series(rosa, clinic, ana)
-    mine = opened(rosa, edit_of(series), "zone_name")
-    ben.post(edit_of(series), sent(opened(ben, edit_of(series), "zone_name"), patients=[str(ana.id), str(cem.id)]))
+def test_a_webhook_that_another_admin_set_meanwhile_is_neither_exchanged_nor_removed(
+    clinic: Clinic, rosa: Client, ben: Client
+) -> None:
+    path = "/mcp/alerts/webhook"
+    mine = opened(rosa, "/mcp/alerts", "url")
+    ben.post(path, sent(opened(ben, "/mcp/alerts", "url"), url="https://93.184.216.34/ben"))
 
-    asked = rosa.post(edit_of(series), sent(mine, patients=[str(dora.id)]))
-    rosa.post(edit_of(series), form_in(asked.content.decode(), "zone_name"))
+    answer = rosa.post(path, sent(mine, url="https://93.184.216.34/rosa"))
+    rosa.post(path, sent(mine, do="remove"))
 
-    assert "Who gets it Ana Ana, Cem Dora" in words(asked)
-    assert {one.name for one in series.recipients.all()} == {"Cem", "Dora"}
-
-
-def test_a_day_that_somebody_skipped_or_a_pause_meanwhile_is_told(clinic: Clinic, rosa: Client, ben: Client) -> None:
-    series = a_series(rosa, clinic)
-    mine = opened(rosa, edit_of(series), "zone_name")
-    day = (dt.datetime.now(dt.UTC) + dt.timedelta(days=3)).date().isoformat()
-    ben.post(f"/scheduled-messages/series/{series.id}/skip", {"occurrence": f"{day}T09:00"})
-    ben.post(f"/scheduled-messages/series/{series.id}/pause")
-
-    asked = rosa.post(edit_of(series), sent(mine, text="Two tablets."))
-    rosa.post(edit_of(series), form_in(asked.content.decode(), "zone_name"))
-
-    series.refresh_from_db()
-    told = words(asked)
-    assert asked.status_code == 409
-    assert "occurrence skipped" in told
-    assert "schedule paused" in told
-    assert f"Left out empty {day}" in told
-    assert "State Active Paused" in told
-    assert (drafts.of(series).text, series.state) == ("Two tablets.", "paused")
-    assert series.recurrence
-    assert any(day in str(one) for one in series.recurrence["except"])
+    assert AlertWebhook.objects.get(clinic=clinic).url == "https://93.184.216.34/ben"
+    assert answer.status_code == 409
+    assert f"{name_of(ben)} changed the webhook" in words(answer)
 
 
-def test_a_split_over_a_changed_time_takes_the_new_time(clinic: Clinic, rosa: Client, ben: Client) -> None:
-    series = a_series(rosa, clinic)
-    mine = opened(rosa, edit_of(series), "zone_name")
-    ben.post(edit_of(series), sent(opened(ben, edit_of(series), "zone_name"), time="10:30"))
-    day = (dt.datetime.now(dt.UTC) + dt.timedelta(days=4)).date().isoformat()
+def test_a_bot_that_another_admin_connected_meanwhile_is_not_exchanged(clinic: Clinic, rosa: Client) -> None:
+    mine = opened(rosa, "/settings", "shown", "/settings/bot")
+    bot = a_bot(clinic)
 
-    asked = rosa.post(edit_of(series), sent(mine, text="Two tablets.", from_occurrence=f"{day}T10:30"))
-    saved = rosa.post(edit_of(series), form_in(asked.content.decode(), "zone_name"))
+    told = rosa.post("/settings/bot", sent(mine), follow=True)
 
-    new = Schedule.objects.get(split_from=series)
-    assert (asked.status_code, saved.status_code) == (409, 302)
-    assert new.starts_at == f"{day}T10:30"
-    assert drafts.of(new).text == "Two tablets."
-
-
-def test_a_kept_draft_remembers_what_its_form_showed(clinic: Clinic, rosa: Client, ben: Client) -> None:
-    series = a_series(rosa, clinic)
-    mine = sent(opened(rosa, edit_of(series), "zone_name"), text="Two tablets.")
-    rosa.post("/scheduled-messages/drafts", mine)
-    ben.post(edit_of(series), sent(opened(ben, edit_of(series), "zone_name"), time="10:30"))
-    draft = str(mine["draft"][0])  # type: ignore[index]  # as the page sends it
-
-    form = opened(rosa, f"{edit_of(series)}?draft={draft}", "zone_name")
-    asked = rosa.post(edit_of(series), form)
-
-    assert form["text"] == ["Two tablets."]
-    assert asked.status_code == 409
-    assert "Time 09:00 10:30" in words(asked)
-
-
-def test_a_look_at_the_preview_forgets_nothing(clinic: Clinic, rosa: Client, ben: Client) -> None:
-    series = a_series(rosa, clinic)
-    mine = opened(rosa, edit_of(series), "zone_name")
-    ben.post(edit_of(series), sent(opened(ben, edit_of(series), "zone_name"), time="10:30"))
-
-    looked = rosa.post(edit_of(series), sent(mine, text="Two tablets.", do="preview"))
-    asked = rosa.post(edit_of(series), form_in(looked.content.decode(), "zone_name"))
-
-    assert (looked.status_code, asked.status_code) == (200, 409)
-
-
-def test_a_series_that_nobody_else_touched_is_saved_at_once(clinic: Clinic, rosa: Client) -> None:
-    series = a_series(rosa, clinic)
-
-    answer = rosa.post(edit_of(series), sent(opened(rosa, edit_of(series), "zone_name"), text="Two tablets."))
-
-    assert answer.status_code == 302
-    assert drafts.of(Schedule.objects.get(pk=series.pk)).text == "Two tablets."
+    assert "the bot while this page was open" in words(told)
+    assert Bot.objects.get(clinic=clinic).telegram_id == bot.telegram_id
