@@ -23,7 +23,7 @@ from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Problem, Refused, Unknown
 from companion.patients import queries as patient_queries
 from companion.patients.models import Patient
-from companion.planning import acts, listing, short_form
+from companion.planning import acts, listing, short_form, taking_back
 from companion.schedules import queries
 from companion.schedules.models import Message
 from companion.schedules.queries import MessageFilter
@@ -116,6 +116,13 @@ def cancel_message(request: HttpRequest, id: UUID, body: NoBody = None) -> Messa
     """Don't send it."""
     caller = caller_of(request)
     return _detail(acts.cancel(caller, queries.message(caller.clinic, id), now=database_now()))
+
+
+@operation(router, _act("undo", {}))
+def undo_cancel(request: HttpRequest, id: UUID, body: NoBody = None) -> MessageDetail:
+    """Send it after all: takes a cancel back within ten seconds, while the message is still in time."""
+    caller = caller_of(request)
+    return _detail(taking_back.undo(caller, queries.message(caller.clinic, id), now=database_now()))
 
 
 @operation(router, _act("send-now", {}))

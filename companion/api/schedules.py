@@ -24,7 +24,7 @@ from companion.api.schedule_shapes import (
 from companion.api.values import NoBody
 from companion.clinics.models import Role
 from companion.patients import queries as patients
-from companion.planning import drafts, edit
+from companion.planning import drafts, edit, taking_back
 from companion.planning.preview import preview, preview_of_change
 from companion.schedules import queries
 from companion.schedules.models import Schedule
@@ -179,6 +179,27 @@ def cancel_schedule(request: HttpRequest, id: UUID, body: NoBody = None) -> Plan
     """End it for good: what is pending is not sent."""
     caller, now = caller_of(request), database_now()
     return planned_of(edit.cancel(caller, queries.schedule(caller.clinic, id), now=now), now=now)
+
+
+@operation(router, _act("undo", {}))
+def undo_cancel_schedule(request: HttpRequest, id: UUID, body: NoBody = None) -> PlannedSchedule:
+    """Go on as before: takes a cancel back within ten seconds, with the messages that it cancelled."""
+    caller, now = caller_of(request), database_now()
+    return planned_of(taking_back.undo_end(caller, queries.schedule(caller.clinic, id), now=now), now=now)
+
+
+@operation(router, _act("occurrences/{occurrence}/skip", {}))
+def skip_one_occurrence(request: HttpRequest, id: UUID, occurrence: str, body: NoBody = None) -> PlannedSchedule:
+    """Leave this Occurrence of a series out."""
+    caller, now = caller_of(request), database_now()
+    return planned_of(edit.skip(caller, queries.schedule(caller.clinic, id), occurrence, now=now), now=now)
+
+
+@operation(router, _act("occurrences/{occurrence}/unskip", {}))
+def unskip_occurrence(request: HttpRequest, id: UUID, occurrence: str, body: NoBody = None) -> PlannedSchedule:
+    """Send a skipped Occurrence after all, as long as it is in the future."""
+    caller, now = caller_of(request), database_now()
+    return planned_of(taking_back.unskip(caller, queries.schedule(caller.clinic, id), occurrence, now=now), now=now)
 
 
 @operation(router, _act("skip", examples.SKIP))

@@ -66,8 +66,7 @@ class Facts(Discreet, frozen=True, gc=False, forbid_unknown_fields=True):
     avoid_holidays: Flag
     avoid_closed_days: Flag
     when_avoided: str
-    day: dt.date | None
-    """The day that names its Occurrence, before anything moved it; None: it has none."""
+    occurrence: str
     marked: Flag
     newer_is_due: Flag
     chat_last_at: dt.datetime | None
@@ -93,6 +92,11 @@ class Facts(Discreet, frozen=True, gc=False, forbid_unknown_fields=True):
     def earlier_tries(self) -> int:
         """How many Attempts there were before the one that begins, or has begun, with these facts."""
         return self.tries - (1 if self.begun_by else 0)
+
+    @property
+    def day(self) -> dt.date | None:
+        """The day that names its Occurrence, before anything moved it; None: it has none."""
+        return dt.date.fromisoformat(self.occurrence[:10]) if self.occurrence else None
 
     @property
     def avoid(self) -> Avoid:

@@ -110,6 +110,19 @@ def come_back(messages: QuerySet[Message]) -> int:
     return gone.update(status=Status.PENDING, reason="", ended_at=None)
 
 
+def undo(messages: QuerySet[Message], reason: Reason, *, since: dt.datetime, now: dt.datetime) -> int:
+    """Makes Messages pending again that a person's act cancelled for this reason since then, and that are in time.
+
+    How many. The guard is the whole check: a Message that was undone, or whose time is over, is not among them.
+    """
+    # A reminder that the patient's answer made needless stays cancelled.
+    needless = Message.objects.filter(follows__answered_at__isnull=False)
+    cancelled = messages.filter(
+        status=Status.CANCELLED, reason=reason, ended_at__gte=since, late_at__gt=now, open_attempt_id__isnull=True
+    )
+    return cancelled.exclude(id__in=needless.values("id")).update(status=Status.PENDING, reason="", ended_at=None)
+
+
 def waiting(now: dt.datetime) -> Q:
     """Messages that may still go: the pending, and those of the future that wait for a patient who has left."""
     return Q(status=Status.PENDING) | Q(status=Status.CANCELLED, reason=Reason.PATIENT_LEFT, due_at__gt=now)

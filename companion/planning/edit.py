@@ -63,7 +63,7 @@ def change(
     """Changes a series: its whole future, or from one Occurrence on (the series splits). What was sent stays."""
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
-        locked = _locked(caller, schedule)
+        locked = hold(caller, schedule)
         if locked.state in (State.CANCELLED, State.ENDED):
             raise Conflict(f"This schedule has {_over(locked)}. Plan a new one.")
         change = change_of(drafts.of(locked), draft, from_occurrence)
@@ -74,7 +74,7 @@ def change(
             renaming.rename(locked, locked, change, now=now)
             _overwrite(locked, change.draft, now)
             renaming.keep_from_a_second_one_today(locked, change, now=now)
-            done = _marked(caller, locked, "schedule changed", now)
+            done = settle(caller, locked, "schedule changed", now)
         return replace(done, warnings=(*warnings, *done.warnings))
 
 
@@ -92,19 +92,20 @@ def cancel(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Planned:
     """Ends it for good: what is pending is cancelled as `schedule_ended`."""
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
-        locked = _locked(caller, schedule)
+        locked = hold(caller, schedule)
         if locked.state in (State.CANCELLED, State.ENDED):
             raise Conflict(f"This schedule has already {_over(locked)}.")
+        locked.cancelled_at, locked.cancelled_from = now, locked.state
         locked.state, locked.next_plan_at = State.CANCELLED, None
-        locked.save(update_fields=["state", "next_plan_at"])
-        return _marked(caller, locked, "schedule cancelled", now)
+        locked.save(update_fields=["state", "next_plan_at", "cancelled_at", "cancelled_from"])
+        return settle(caller, locked, "schedule cancelled", now)
 
 
 def skip(caller: Caller, schedule: Schedule, occurrence: str, *, now: dt.datetime) -> Planned:
     """Leaves one Occurrence of a series out."""
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
-        locked = _locked(caller, schedule)
+        locked = hold(caller, schedule)
         if locked.state not in (State.ACTIVE, State.PAUSED):
             raise Conflict(f"This schedule has {_over(locked)}: there is nothing left to skip.")
         draft = drafts.of(locked)
@@ -113,14 +114,14 @@ def skip(caller: Caller, schedule: Schedule, occurrence: str, *, now: dt.datetim
             raise Conflict("A one-time schedule has nothing to skip. Cancel it instead.")
         locked.recurrence = rule_json.to_json(replace(draft.recurrence, except_=(*draft.recurrence.except_, wall)))
         locked.save(update_fields=["recurrence"])
-        return _marked(caller, locked, "occurrence skipped", now)
+        return settle(caller, locked, "occurrence skipped", now)
 
 
 def reviewed(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Schedule:
     """Somebody looked at a series without an end: it goes on, and comes up again after REVIEW_AFTER."""
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
-        locked = _locked(caller, schedule)
+        locked = hold(caller, schedule)
         if locked.review_on is None or locked.state != State.ACTIVE:
             raise Conflict("Nobody asked to look at this schedule again.")
         locked.review_on = walls.local(now, locked.clinic.timezone).date() + REVIEW_AFTER
@@ -214,13 +215,13 @@ def _split(caller: Caller, old: Schedule, change: Change, ended: Recurrence, now
     old.review_on = None  # it has an end now
     old.next_plan_at = now if old.state == State.ACTIVE else None
     old.save(update_fields=["recurrence", "review_on", "next_plan_at"])
-    before = _marked(caller, old, "schedule split", now)
-    after = _marked(caller, new, "schedule created", now)
+    before = settle(caller, old, "schedule split", now)
+    after = settle(caller, new, "schedule created", now)
     return replace(after, messages=before.messages + after.messages, warnings=(*before.warnings, *after.warnings))
 
 
-def _locked(caller: Caller, schedule: Schedule) -> Schedule:
-    # The row lock makes editing and planning one Schedule take turns.
+def hold(caller: Caller, schedule: Schedule) -> Schedule:
+    """The Schedule with its row locked: editing and planning one take turns."""
     own = Schedule.objects.select_for_update(of=("self",)).select_related("clinic")
     return own.get(clinic=caller.clinic, pk=schedule.pk)
 
@@ -230,7 +231,7 @@ def _to_state(
 ) -> Planned:
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
-        locked = _locked(caller, schedule)
+        locked = hold(caller, schedule)
         if locked.state != expected:
             raise Conflict(f"This schedule is {State(locked.state).label.lower()}, not {expected.label.lower()}.")
         locked.state = state
@@ -240,10 +241,10 @@ def _to_state(
             locked.resumed_at = locked.next_plan_at = now
             locked.planned_until = max(now, locked.planned_until or now)
         locked.save(update_fields=["state", "resumed_at", "planned_until", "next_plan_at"])
-        return _marked(caller, locked, action, now)
+        return settle(caller, locked, action, now)
 
 
-def _marked(caller: Caller, schedule: Schedule, action: str, now: dt.datetime) -> Planned:
+def settle(caller: Caller, schedule: Schedule, action: str, now: dt.datetime) -> Planned:
     """Audits, leaves the Mark, and works it off at once where that is quick."""
     audit.record(caller, action, "schedule", schedule.id, now=now)
     mark = clinic_marks.leave(caller.clinic, MarkKind.SCHEDULE, schedule.id, now=now)

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from django.db.models import QuerySet
@@ -31,6 +31,12 @@ def of_draft(clinic: Clinic, draft: Draft) -> QuerySet[Patient]:
     """The patients whom a draft would reach as things stand."""
     here = Patient.objects.filter(clinic=clinic, left_at=None)
     return here.filter(places__cohort_id=draft.cohort) if draft.cohort else here.filter(id__in=draft.patients)
+
+
+def count_of(clinic: Clinic, patients: Sequence[uuid.UUID], cohort: uuid.UUID | None) -> int:
+    """How many patients these are as things stand: the members of the cohort, or those that are named."""
+    here = Patient.objects.filter(clinic=clinic, left_at=None).order_by()
+    return (here.filter(places__cohort_id=cohort) if cohort else here.filter(id__in=patients)).count()
 
 
 def of_schedule(schedule: Schedule, *, after: uuid.UUID | None = None) -> QuerySet[Patient]:

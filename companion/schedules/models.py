@@ -105,6 +105,9 @@ class Schedule(models.Model):
         default=WhenAvoided.SKIP.value,
         db_default=WhenAvoided.SKIP.value,
     )
+    cancelled_at = models.DateTimeField(null=True)
+    cancelled_from = models.CharField(max_length=16, blank=True, default="", db_default="")
+    """The state that it had when it was cancelled, to which taking that back returns."""
     review_on = models.DateField(null=True)
     """For a series without an end: the day on which a person looks at it again."""
     split_from = models.ForeignKey("self", models.PROTECT, null=True, related_name="split_into")

@@ -15,6 +15,7 @@ from companion.listener.models import Conversation
 from companion.panel import health
 from companion.panel.judge import Status
 from companion.service.clock import database_now
+from companion.web import undoing
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ def page(request: HttpRequest) -> dict[str, object]:
         # Asked for by whole pages only, so that a part that is fetched alone pays nothing for it.
         "banner": SimpleLazyObject(lambda: banner(caller)),
         "news": SimpleLazyObject(lambda: news(caller)),
+        "undo": SimpleLazyObject(lambda: undoing.offered(request, now=database_now())),
         "clinics": SimpleLazyObject(lambda: _clinics(request)),
         "now": getattr(request, "now", None) or SimpleLazyObject(database_now),
     }

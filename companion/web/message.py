@@ -24,7 +24,7 @@ from companion.schedules.reasons import Reason, sentence
 from companion.schedules.text import as_typed
 from companion.service.clock import database_now
 from companion.times.walls import parse_wall, place
-from companion.web import conflicts
+from companion.web import conflicts, undoing
 from companion.web.access import PageRequest, came_from, page
 from companion.web.conflicts import Clash, Fields, Value
 from companion.web.rows import by
@@ -102,7 +102,9 @@ def sentence_of_moment(message: Message, now: dt.datetime) -> str:
 def cancel(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
     """Don't send it."""
     message = queries.message(request.caller.clinic, message_id)
-    acts.cancel(request.caller, message, now=database_now())
+    now = database_now()
+    acts.cancel(request.caller, message, now=now)
+    undoing.offer(request, "messages", [message.id], now=now)
     flash.success(request, f"The message to {_whom(message)} won't be sent.")
     return redirect(came_from(request, address(message_id)))
 

@@ -24,7 +24,7 @@ from companion.schedules import queries
 from companion.schedules.models import Message, Status
 from companion.service.clock import database_now
 from companion.times.walls import local
-from companion.web import asked
+from companion.web import asked, undoing
 from companion.web.access import PageRequest, as_uuid, came_from, page
 from companion.web.causes import causes
 from companion.web.first_steps import first_steps
@@ -104,6 +104,8 @@ def many(request: PageRequest) -> HttpResponse:
         raise Unknown
     ticked = [as_uuid(key) for key in request.POST.getlist("id")[:AT_ONCE]]
     done = [act(request.caller, queries.message(request.caller.clinic, key), now) for key in ticked]
+    if request.POST["do"] == "cancel":
+        undoing.offer(request, "messages", [key for key, was in zip(ticked, done, strict=True) if was], now=now)
     word = "won't be sent" if request.POST["do"] == "cancel" else "will be tried again"
     flash.success(request, f"{plural(sum(done), 'message')} {word}.")
     if left := len(done) - sum(done):

@@ -21,6 +21,7 @@ from companion.patients.reach import unreachable_reason
 from companion.planning import drafts, edit, preview
 from companion.planning.next_instants import next_instants
 from companion.planning.planner import HORIZON
+from companion.planning.recipients import count_of as recipients_of
 from companion.schedules import queries
 from companion.schedules.models import Schedule
 from companion.schedules.text import PLACEHOLDERS
@@ -39,6 +40,8 @@ from companion.web.upcoming import counted, together, upcoming
 MATCHES = 8
 """How many patients the picker shows for what was typed."""
 NAMED = 20
+ASKED_ABOVE = 50
+"""More patients than these are asked about once more before anything is planned."""
 AGAIN = ("find", "preview", "next_working_day")
 """What is asked of the form itself: it comes back, and nothing is planned."""
 
@@ -68,6 +71,8 @@ def new(request: PageRequest) -> HttpResponse:
         return _form(request, typed, now, with_preview=request.POST["do"] != "find")
     try:
         draft = drafts.read(clinic, form.values(typed), now=now)
+        if _is_to_be_asked(request, typed):
+            return _form(request, typed, now, asks=True)
         create = partial(edit.create, request.caller, draft, now=now)
         planned = kept_drafts.plan_once(request.caller, kept_drafts.key_of(request), typed, create, now=now)
     except Refused as no:
@@ -93,6 +98,10 @@ def change(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
     if request.POST.get("do") in AGAIN:
         return _form(request, typed, now, schedule=schedule, with_preview=request.POST["do"] != "find")
     try:
+        if _is_to_be_asked(request, typed):
+            # Only a form that could be saved is asked about.
+            drafts.read(clinic, form.values(typed, kept=_kept(schedule)), now=now)
+            return _form(request, typed, now, schedule=schedule, asks=True)
         make = partial(_change, request.caller, schedule, typed, now=now)
         planned = kept_drafts.plan_once(request.caller, kept_drafts.key_of(request), typed, make, now=now)
     except Refused as no:
@@ -133,9 +142,8 @@ def look(request: PageRequest) -> HttpResponse:
     typed = Typed.from_post(request.POST)
     found = request.POST.get("schedule")
     schedule = queries.schedule(request.caller.clinic, as_uuid(found)) if found else None
-    return render(
-        request, "web/planning/preview.html", {"now": now} | _preview(request.caller.clinic, typed, schedule, now)
-    )
+    context = {"now": now, "schedule": schedule, "reached": _reached(request.caller.clinic, typed), "alone": True}
+    return render(request, "web/planning/preview.html", context | _preview(request.caller.clinic, typed, schedule, now))
 
 
 def _draft(request: PageRequest, now: dt.datetime, *, schedule: Schedule | None = None) -> HttpResponse:
@@ -180,7 +188,9 @@ def _form(
     with_preview: bool = True,
     key: uuid.UUID | None = None,
     clash: Clash | None = None,
+    asks: bool = False,
 ) -> HttpResponse:
+    """The form; with `asks` it asks once more whether so many patients are meant."""
     clinic = request.caller.clinic
     context: dict[str, object] = {
         "now": now,
@@ -188,6 +198,8 @@ def _form(
         "typed": typed,
         "draft": key or kept_drafts.key_of(request),
         "schedule": schedule,
+        "reached": _reached(clinic, typed),
+        "asks": asks,
         "upcoming": upcoming(schedule, now=now) if schedule and schedule.recurrence else [],
         "counted": counted(schedule, typed.from_occurrence, now=now) if schedule else None,
         "choices": _choices(clinic, typed),
@@ -254,6 +266,20 @@ def _choices(clinic: Clinic, typed: Typed) -> list[Choice]:
         *(Choice(patient, True, unreachable_reason(patient, clinic) or "") for patient in chosen),
         *(Choice(patient, False, unreachable_reason(patient, clinic) or "") for patient in found),
     ]
+
+
+def _reached(clinic: Clinic, typed: Typed) -> int:
+    """How many patients the form reaches as it stands."""
+    if typed.to == "cohort":
+        return recipients_of(clinic, [], uuid.UUID(typed.cohort)) if form.is_id(typed.cohort) else 0
+    return recipients_of(clinic, [uuid.UUID(key) for key in typed.patients if form.is_id(key)], None)
+
+
+def _is_to_be_asked(request: PageRequest, typed: Typed) -> bool:
+    """Whether so many are reached that a person has to confirm their number, and has not yet."""
+    reached = _reached(request.caller.clinic, typed)
+    confirmed = request.POST.get("confirmed", "")
+    return reached > ASKED_ABOVE and not (confirmed.isdecimal() and int(confirmed) >= reached)
 
 
 def _kept(schedule: Schedule) -> Mapping[str, object] | None:

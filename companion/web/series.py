@@ -12,18 +12,19 @@ from django.views.decorators.http import require_GET, require_POST
 
 from companion.clinics.models import AuditEntry, Role
 from companion.clinics.refusals import Unknown
-from companion.planning import drafts, edit
+from companion.planning import drafts, edit, taking_back
 from companion.planning import series as planned
 from companion.planning.next_instants import next_instants
 from companion.schedules import queries
 from companion.schedules.models import Schedule, State
 from companion.service.clock import database_now
 from companion.times.walls import local
+from companion.web import undoing
 from companion.web.access import PageRequest, page
 from companion.web.planning_form import length_words
 from companion.web.rows import author, rows
 from companion.web.templatetags.words import plural
-from companion.web.upcoming import upcoming
+from companion.web.upcoming import skipped, upcoming
 
 PAGE_SIZE = 30
 REVIEW = "review"
@@ -88,6 +89,7 @@ def show(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
         "author": author(schedule),
         "upcoming": upcoming(schedule, now=now) if schedule.state in (State.ACTIVE, State.PAUSED) else [],
         "next": next_instants(clinic, [schedule], now=now)[schedule.id],
+        "skipped": skipped(schedule, now=now),
         "progress": planned.progress(schedule, now=now),
         "named": schedule.recipients.order_by("name")[:20],
         "rows": rows(queries.page(latest, order="-due_at", after=None, limit=LATEST).items, clinic, now=now),
@@ -120,14 +122,22 @@ def _resume(request: PageRequest, schedule: Schedule, now: dt.datetime) -> str:
 
 def _cancel(request: PageRequest, schedule: Schedule, now: dt.datetime) -> str:
     done = edit.cancel(request.caller, schedule, now=now)
+    undoing.offer(request, "series", [schedule.id], now=now)
     if not schedule.recurrence:
         return "It won't be sent."
     return f"The series was cancelled; {plural(done.messages, 'pending message')} won't be sent."
 
 
 def _skip(request: PageRequest, schedule: Schedule, now: dt.datetime) -> str:
-    edit.skip(request.caller, schedule, request.POST.get("occurrence", ""), now=now)
+    occurrence = request.POST.get("occurrence", "")
+    edit.skip(request.caller, schedule, occurrence, now=now)
+    undoing.offer(request, "skip", [schedule.id], now=now, occurrence=occurrence)
     return "This occurrence is skipped."
+
+
+def _unskip(request: PageRequest, schedule: Schedule, now: dt.datetime) -> str:
+    taking_back.unskip(request.caller, schedule, request.POST.get("occurrence", ""), now=now)
+    return "This occurrence is sent after all."
 
 
 def _review(request: PageRequest, schedule: Schedule, now: dt.datetime) -> str:
@@ -140,5 +150,6 @@ _DEEDS: dict[str, Callable[[PageRequest, Schedule, dt.datetime], str]] = {
     "resume": _resume,
     "cancel": _cancel,
     "skip": _skip,
+    "unskip": _unskip,
     "reviewed": _review,
 }

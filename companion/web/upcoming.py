@@ -9,9 +9,11 @@ from companion.planning.changing import given_before
 from companion.planning.occurrences import Coming, next_few, times_of
 from companion.schedules.models import Schedule
 from companion.times import walls
+from companion.times.retiming import Times
 from companion.times.walls import Moved
 
 SHOWN = 5
+MOST_SKIPPED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +60,18 @@ def counted(schedule: Schedule, from_occurrence: str, *, now: dt.datetime) -> Co
         since = walls.parse_wall(from_occurrence)
     total = draft.recurrence.count
     return Counted(max(total - given_before(draft, since), 0), total)
+
+
+def skipped(schedule: Schedule, *, now: dt.datetime) -> list[dt.datetime]:
+    """The wall times from now on that a person took out of the series, the first MOST_SKIPPED of them."""
+    draft = drafts.of(schedule)
+    if draft.recurrence is None:
+        return []
+    zone = schedule.clinic.timezone if draft.timezone == drafts.PATIENT_ZONE else draft.timezone
+    times = Times(draft.starts_at, draft.recurrence)
+    taken_out: set[dt.datetime] = set()
+    for one in draft.recurrence.except_:
+        whole_day = not isinstance(one, dt.datetime)
+        of_the_day = times.on(one.date() if isinstance(one, dt.datetime) else one)
+        taken_out.update(wall for wall in of_the_day if whole_day or wall == one)
+    return sorted(wall for wall in taken_out if walls.place(wall, zone).at > now)[:MOST_SKIPPED]

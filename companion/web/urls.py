@@ -21,9 +21,11 @@ from companion.web import (
     series,
     settings_pages,
     sources,
+    undoing,
 )
 
 _messages = [
+    path("scheduled-messages/undo", undoing.undo),
     path("scheduled-messages", messages.index),
     path("scheduled-messages/many", messages.many),
     path("scheduled-messages/new", planning.new),
@@ -37,7 +39,7 @@ _messages = [
     path("scheduled-messages/series/<uuid:schedule_id>/edit", planning.change),
     *(
         path(f"scheduled-messages/series/<uuid:schedule_id>/{deed}", series.act, {"deed": deed})
-        for deed in ("pause", "resume", "cancel", "skip", "reviewed")
+        for deed in ("pause", "resume", "cancel", "skip", "unskip", "reviewed")
     ),
     path("scheduled-messages/<uuid:message_id>", message.show),
     path("scheduled-messages/<uuid:message_id>/cancel", message.cancel),

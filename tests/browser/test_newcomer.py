@@ -99,7 +99,7 @@ def test_the_newcomers_two_minutes(page: Page, product: Product, tmp_path: Path)
     page.locator("#text").fill("Good morning {first_name}, please take your tablet. {clinic}")
     page.get_by_label("Time", exact=True).fill(f"{dt.datetime.now(dt.UTC):%H:%M}")
     expect(page.locator("#preview .bubble")).to_have_text("Good morning Ana, please take your tablet. My clinic")
-    page.get_by_role("button", name="Plan message").last.click()
+    page.get_by_role("button", name="Plan for 1 patient").click()
     expect(page.get_by_text("Planned. 1 message is on the list.")).to_be_visible()
 
     # See it sent, without touching anything, and watch it on the phone.

@@ -1,12 +1,14 @@
 """Planning in a real browser: by keyboard alone, and without JavaScript."""
 
+import datetime as dt
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from companion.schedules.models import Message, Schedule
 from tests.browser.signed_in import sign_in
-from tests.builders import a_clinic, a_patient
+from tests.builders import a_clinic, a_cohort, a_message, a_patient
 from tests.support.services import eventually
 
 pytestmark = pytest.mark.browser
@@ -86,7 +88,7 @@ def test_a_series_is_planned_without_javascript(browser: Browser, live_server: L
     page.get_by_role("button", name="Show the preview").click()
     expect(page.locator("#preview")).to_contain_text("Take your tablet, Ana.")
     expect(page.locator("#preview .instants li")).to_have_count(5)
-    page.locator(".plan-go").get_by_role("button", name="Plan message").click()
+    page.locator(".plan-go").get_by_role("button", name="Plan for 1 patient").click()
 
     expect(page.get_by_role("heading", name="Every day at")).to_be_visible()
     assert Schedule.objects.count() == 1
@@ -115,7 +117,7 @@ def test_what_is_typed_is_kept_and_continued_from_the_list(page: Page, live_serv
 
     expect(page.locator("#text")).to_have_value("Half a sentence more")
     expect(page.get_by_label("Ana Silva")).to_be_checked()
-    page.get_by_role("button", name="Plan message").last.click()
+    page.get_by_role("button", name="Plan for 1 patient").last.click()
     expect(page.get_by_text("Planned. 1 message is on the list.")).to_be_visible()
     page.goto(f"{live_server.url}/scheduled-messages")
     expect(page.get_by_label("Your drafts")).to_have_count(0)
@@ -172,3 +174,43 @@ def test_touching_the_second_tuesday_chooses_it(page: Page, live_server: LiveSer
 
     page.get_by_label("the same day of the month").check()
     expect(page.locator("#preview .instants li").first).to_contain_text("Thu 26 Nov 2037")
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_more_than_fifty_are_asked_about_by_a_second_press(
+    browser: Browser, live_server: LiveServer, script: bool
+) -> None:
+    clinic = a_clinic()
+    everybody = a_cohort(clinic, "Everybody", *(a_patient(clinic, f"Patient {number}") for number in range(51)))
+    context = browser.new_context(java_script_enabled=script)
+    page = context.new_page()
+    sign_in(page, live_server.url, clinic)
+    page.goto(f"{live_server.url}/scheduled-messages/new?cohort={everybody.id}")
+
+    page.locator("#text").fill("We are closed tomorrow.")
+    page.locator(".plan-go").get_by_role("button", name="Plan for 51 patients").click()
+    expect(page.locator("#asks")).to_contain_text("This goes to 51 patients")
+    assert not Schedule.objects.exists()
+
+    page.locator(".plan-go").get_by_role("button", name="Plan for 51 patients").click()
+    expect(page.get_by_text("Planned. 51 messages are on the list.")).to_be_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_not_sending_is_taken_back_by_one_click(browser: Browser, live_server: LiveServer, script: bool) -> None:
+    clinic = a_clinic()
+    message = a_message(a_patient(clinic), due_at=dt.datetime.now(dt.UTC) + dt.timedelta(hours=2))
+    context = browser.new_context(java_script_enabled=script)
+    page = context.new_page()
+    sign_in(page, live_server.url, clinic)
+    page.goto(f"{live_server.url}/scheduled-messages/{message.id}")
+
+    page.get_by_role("button", name="Don't send").click()
+    expect(page.locator("#undo").get_by_role("status")).to_contain_text("take this back")
+    page.get_by_role("button", name="Undo").press("Enter")
+
+    expect(page.get_by_text("Taken back: 1 message will be sent after all.")).to_be_visible()
+    message.refresh_from_db()
+    assert message.status == "pending"
+    context.close()

@@ -105,7 +105,11 @@ def test_a_broadcast_waits_for_the_end_of_quiet_hours_and_late_counts_from_there
 def test_what_a_holiday_moved_to_friday_is_not_delayed_onto_saturday(day: dt.date, goes_on: dt.datetime) -> None:
     friday_night = dt.datetime(2027, 5, 7, 21, tzinfo=dt.UTC)
     late = ready(
-        day=day, avoid_holidays=True, when_avoided="next", quiet_hours=Quiet.WAIT, late_at=friday_night + SECOND
+        occurrence=f"{day}T09:00",
+        avoid_holidays=True,
+        when_avoided="next",
+        quiet_hours=Quiet.WAIT,
+        late_at=friday_night + SECOND,
     )
 
     judged = verdicts.verdict(late, friday_night, chat_gap=SECOND, calendar=lambda: Calendar("DE"))

@@ -78,7 +78,7 @@ SELECT coalesce(json_agg(facts), '[]')::text FROM (
         s.state AS schedule_state, (extract(epoch FROM s.answer_within) * 1000000)::bigint AS answer_microseconds,
         coalesce(s.avoid_weekends, false) AS avoid_weekends, coalesce(s.avoid_holidays, false) AS avoid_holidays,
         coalesce(s.avoid_closed_days, false) AS avoid_closed_days, coalesce(s.when_avoided, 'skip') AS when_avoided,
-        nullif(left(m.occurrence, 10), '') AS day,
+        m.occurrence,
         EXISTS (SELECT 1 FROM clinics_mark) AND EXISTS (
             SELECT 1 FROM clinics_mark k
             WHERE k.clinic_id = m.clinic_id AND k.subject_id IN (s.id, m.patient_id, s.cohort_id, m.clinic_id)

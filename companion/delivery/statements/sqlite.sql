@@ -75,7 +75,7 @@ SELECT json_group_array(json_object(
     'schedule_state', s.state, 'answer_microseconds', s.answer_within,
     'avoid_weekends', coalesce(s.avoid_weekends, 0), 'avoid_holidays', coalesce(s.avoid_holidays, 0),
     'avoid_closed_days', coalesce(s.avoid_closed_days, 0), 'when_avoided', coalesce(s.when_avoided, 'skip'),
-    'day', nullif(substr(m.occurrence, 1, 10), ''),
+    'occurrence', m.occurrence,
     'marked', EXISTS (SELECT 1 FROM clinics_mark) AND EXISTS (
         SELECT 1 FROM clinics_mark k
         WHERE k.clinic_id = m.clinic_id AND k.subject_id IN (s.id, m.patient_id, s.cohort_id, m.clinic_id)

@@ -17,7 +17,7 @@ from companion.panel.runbook import anchor, name_of
 from companion.patients.models import Consent
 from companion.patients.reach import SENTENCES, Why
 from companion.schedules.models import Message, State, Status
-from companion.times.walls import Moved, local, zone_names
+from companion.times.walls import Moved, local, wall_name, zone_names
 
 register = template.Library()
 
@@ -197,6 +197,12 @@ def wall(there: dt.datetime) -> str:
     """ "Thu 3 Dec 2026, 09:00", of an aware time as its own zone's clocks show it."""
     # Not by the date filter: that would move it to the clinic's zone.
     return f"{there:%a} {there.day} {there:%b %Y, %H:%M}"
+
+
+@register.filter
+def occurrence_name(there: dt.datetime) -> str:
+    """The name of the Occurrence at this wall time."""
+    return wall_name(there)
 
 
 @register.filter

@@ -198,6 +198,21 @@ for (const form of all("form[data-countdown]")) {
   });
 }
 
+// ---- What was just done can be taken back while the seconds count down
+const undo = one("#undo");
+if (undo) {
+  let left = Number(undo.dataset.seconds);
+  const tell = () => { one(".undo-left", undo).textContent = `${left} s`; };
+  tell();
+  const timer = setInterval(() => {
+    left -= 1;
+    if (left > 0) return tell();
+    clearInterval(timer);
+    return undo.remove();
+  }, 1000);
+  one("form", undo).addEventListener("submit", () => clearInterval(timer));
+}
+
 // ---- The planning form: placeholders go in at the cursor, the preview follows what is typed
 for (const button of all("[data-put]")) {
   button.addEventListener("click", () => {
@@ -277,7 +292,7 @@ if (plan) {
   });
 }
 // ---- Refused: the keyboard stands at what is to be mended
-(one("#wrong") || one('[aria-invalid="true"]'))?.focus();
+(one("#wrong") || one("#asks") || one('[aria-invalid="true"]'))?.focus();
 
 // ---- The phone's chat stays at its newest message
 const bottom = () => { for (const chat of all("[data-keep-bottom]")) chat.scrollTop = chat.scrollHeight; };

@@ -1,0 +1,125 @@
+"""Taking back: a message that was not to be sent, an Occurrence that was skipped, a series that was ended.
+
+The first and the last within UNDO_FOR; a skip as long as its Occurrence is in the future. The guarded updates are
+lifecycle.py's: a Message comes back only while it is still in time, and the last look decides as ever.
+"""
+
+import datetime as dt
+from dataclasses import replace
+
+from django.db import transaction
+
+from companion.clinics import audit
+from companion.clinics import marks as clinic_marks
+from companion.clinics.access import Caller
+from companion.clinics.models import MarkKind, Role
+from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.delivery import lifecycle
+from companion.planning import drafts, edit, marks
+from companion.planning.drafts import PATIENT_ZONE, Draft
+from companion.planning.edit import Planned
+from companion.schedules.models import Message, Schedule, State, Status
+from companion.schedules.reasons import Reason
+from companion.service.wake import ring
+from companion.times import rule_json, walls
+from companion.times.retiming import Times
+
+UNDO_FOR = dt.timedelta(seconds=10)
+"""How long a page offers to take an act back."""
+_CLICKS_WAY = dt.timedelta(seconds=5)
+"""How long a click in the last second may take to come here."""
+_LAST_ZONE = "Etc/GMT+12"
+"""Where a wall time of each patient's own zone comes last."""
+
+
+@transaction.atomic
+def undo(caller: Caller, message: Message, *, now: dt.datetime) -> Message:
+    """Sends a message after all that a person cancelled just now. Raises Conflict where it is too late for that."""
+    caller.needs(Role.PROVIDER)
+    own = Message.objects.filter(clinic=caller.clinic, pk=message.pk)
+    if not lifecycle.undo(own, Reason.BY_PERSON, since=now - UNDO_FOR - _CLICKS_WAY, now=now):
+        raise Conflict(_why_not(message))
+    audit.record(caller, "cancelling taken back", "message", message.pk, now=now)
+    if message.schedule_id and message.patient_id:
+        # What changed meanwhile (a skipped day, another time) holds for it too.
+        left = clinic_marks.leave(caller.clinic, MarkKind.PATIENT, message.patient_id, now=now)
+        marks.work_off([left], now=now)
+        if not own.filter(status=Status.PENDING).exists():
+            raise Conflict("Plans have changed meanwhile: this message is not among them any more.")
+    ring()
+    message.refresh_from_db()
+    return message
+
+
+def undo_end(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Planned:
+    """Goes on with a schedule that was ended just now, as it was. Raises Conflict where it is too late for that."""
+    caller.needs(Role.PROVIDER)
+    with transaction.atomic():
+        locked = edit.hold(caller, schedule)
+        if locked.state != State.CANCELLED:
+            raise Conflict(f"This schedule is {State(locked.state).label.lower()}: there is nothing to take back.")
+        ended_at = locked.cancelled_at
+        if ended_at is None or ended_at < now - UNDO_FOR - _CLICKS_WAY:
+            raise Conflict("It is too late to take this back: ten seconds are over. Plan a new one.")
+        locked.state, locked.cancelled_at = State(locked.cancelled_from), None
+        locked.next_plan_at = now if locked.state == State.ACTIVE else None
+        locked.save(update_fields=["state", "cancelled_at", "next_plan_at"])
+        ended = Message.objects.filter(clinic=caller.clinic, schedule=locked)
+        back = lifecycle.undo(ended, Reason.SCHEDULE_ENDED, since=ended_at, now=now)
+        done = edit.settle(caller, locked, "ending taken back", now)
+        return replace(done, messages=done.messages + back)
+
+
+def unskip(caller: Caller, schedule: Schedule, occurrence: str, *, now: dt.datetime) -> Planned:
+    """Sends a skipped Occurrence after all. Raises Refused where it is not skipped, Conflict where it is over."""
+    caller.needs(Role.PROVIDER)
+    with transaction.atomic():
+        locked = edit.hold(caller, schedule)
+        if locked.state not in (State.ACTIVE, State.PAUSED):
+            raise Conflict("This schedule is over: nothing of it is sent any more.")
+        draft = drafts.of(locked)
+        wall = _skipped(draft, occurrence)
+        zone = _LAST_ZONE if draft.timezone == PATIENT_ZONE else draft.timezone
+        if walls.place(wall, zone).at <= now:
+            raise Conflict("This occurrence is over: it can't be sent any more.")
+        locked.recurrence = _without(draft, wall)
+        locked.save(update_fields=["recurrence"])
+        # A message of today's stayed on record as failed when its day was skipped.
+        dropped = Message.objects.filter(clinic=caller.clinic, schedule=locked, occurrence=walls.wall_name(wall))
+        back = lifecycle.reopen(dropped.filter(reason=Reason.TOO_LATE, tries=0, by_hand=False, due_at__gt=now))
+        done = edit.settle(caller, locked, "skip taken back", now)
+        return replace(done, messages=done.messages + back)
+
+
+def _skipped(draft: Draft, occurrence: str) -> dt.datetime:
+    try:
+        wall = walls.parse_wall(occurrence)
+    except ValueError as problem:
+        raise Refused(Problem("occurrence", str(problem))) from None
+    skipped = draft.recurrence.except_ if draft.recurrence else ()
+    if wall not in Times(draft.starts_at, draft.recurrence).on(wall.date()):
+        raise Refused(Problem("occurrence", "The series has no occurrence at this time."))
+    if wall not in skipped and wall.date() not in skipped:
+        raise Refused(Problem("occurrence", "This occurrence is not skipped."))
+    return wall
+
+
+def _without(draft: Draft, wall: dt.datetime) -> dict[str, object] | None:
+    """The rule without this exception; of a whole day that is excepted, the other times stay excepted."""
+    rule = draft.recurrence
+    if rule is None:
+        return None
+    kept = [one for one in rule.except_ if one not in (wall, wall.date())]
+    if wall.date() in rule.except_:
+        of_the_day = Times(draft.starts_at, rule).on(wall.date())
+        kept += [one for one in of_the_day if one != wall and one not in kept]
+    return rule_json.to_json(replace(rule, except_=tuple(kept)))
+
+
+def _why_not(message: Message) -> str:
+    message.refresh_from_db()
+    if message.status != Status.CANCELLED:
+        return f"The message is {Status(message.status).label.lower()}: there is nothing to take back."
+    if message.reason != Reason.BY_PERSON:
+        return "Nobody cancelled this message by hand, so nobody can take that back."
+    return "It is too late to take this back: ten seconds, or the message's own time, are over."

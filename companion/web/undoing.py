@@ -1,0 +1,103 @@
+"""The bar that takes an act back: for ten seconds on whatever page comes next, by one click, without script too."""
+
+import datetime as dt
+import math
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from django.contrib import messages as flash
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
+
+from companion.clinics.access import Caller
+from companion.clinics.models import Role
+from companion.clinics.refusals import Conflict, Unknown
+from companion.planning import taking_back
+from companion.planning.taking_back import UNDO_FOR
+from companion.schedules import queries
+from companion.service.clock import database_now
+from companion.web.access import PageRequest, as_uuid, came_from, page
+from companion.web.templatetags.words import plural
+
+_SESSION = "undo"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An act that can still be taken back."""
+
+    kind: str
+    ids: list[str]
+    occurrence: str
+    seconds: int
+
+
+def offer(request: HttpRequest, kind: str, ids: Sequence[uuid.UUID], *, now: dt.datetime, occurrence: str = "") -> None:
+    """Offers to take back what was just done to these messages, or to this series."""
+    if ids:
+        until = (now + UNDO_FOR).isoformat()
+        request.session[_SESSION] = {
+            "kind": kind, "ids": [str(id) for id in ids], "occurrence": occurrence, "until": until,
+        }  # fmt: skip
+
+
+def offered(request: HttpRequest, *, now: dt.datetime) -> Offer | None:
+    """What the page may offer to take back; None once the time is over."""
+    held = request.session.get(_SESSION)
+    if not isinstance(held, dict):
+        return None
+    left = dt.datetime.fromisoformat(held["until"]) - now
+    if left <= dt.timedelta(0):
+        return None
+    return Offer(held["kind"], held["ids"], held["occurrence"], math.ceil(left.total_seconds()))
+
+
+@require_POST
+@page(Role.PROVIDER)
+def undo(request: PageRequest) -> HttpResponse:
+    """Takes back what the bar said."""
+    now = database_now()
+    take_back = _KINDS.get(request.POST.get("kind", ""))
+    if take_back is None:
+        raise Unknown
+    ids = [as_uuid(key) for key in request.POST.getlist("id")]
+    request.session.pop(_SESSION, None)
+    flash.success(request, take_back(request.caller, ids, request.POST.get("occurrence", ""), now))
+    return redirect(came_from(request, "/scheduled-messages"))
+
+
+def _messages(caller: Caller, ids: list[uuid.UUID], occurrence: str, now: dt.datetime) -> str:
+    done = 0
+    for id in ids:
+        message = queries.message(caller.clinic, id)
+        try:
+            taking_back.undo(caller, message, now=now)
+            done += 1
+        except Conflict:
+            if len(ids) == 1:
+                raise
+    if not done:
+        raise Conflict("It is too late to take this back: ten seconds are over.")
+    left = f" {plural(len(ids) - done, 'message')} could not be taken back any more." if done < len(ids) else ""
+    return f"Taken back: {plural(done, 'message')} will be sent after all.{left}"
+
+
+def _series(caller: Caller, ids: list[uuid.UUID], occurrence: str, now: dt.datetime) -> str:
+    for id in ids:
+        taking_back.undo_end(caller, queries.schedule(caller.clinic, id), now=now)
+    return "Taken back: it goes on as before."
+
+
+def _skip(caller: Caller, ids: list[uuid.UUID], occurrence: str, now: dt.datetime) -> str:
+    for id in ids:
+        taking_back.unskip(caller, queries.schedule(caller.clinic, id), occurrence, now=now)
+    return "Taken back: this occurrence is sent after all."
+
+
+_KINDS: dict[str, Callable[[Caller, list[uuid.UUID], str, dt.datetime], str]] = {
+    "messages": _messages,
+    "series": _series,
+    "skip": _skip,
+}
