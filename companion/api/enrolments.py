@@ -63,12 +63,12 @@ class NoteParameters(Parameters):
 
 
 class NoteShape(Shape):
-    """An enrolment that went wrong."""
+    """An enrolment that went wrong, or a chat to be confirmed."""
 
     kind_of_object = "enrolment note"
     id: uuid.UUID
     patient: Person
-    kind: Literal["used", "expired", "taken", "not_me"]
+    kind: Literal["used", "expired", "taken", "not_me", "exchanged", "given_on"]
     message: Annotated[str, Field(description="What happened and what to do.")]
     at: Instant
     times: int
@@ -146,7 +146,7 @@ def invite_patients(request: HttpRequest, body: NewEnrolments) -> CardList:
     ),
 )
 def list_notes(request: HttpRequest, query: Query[NoteParameters]) -> NoteList:
-    """Enrolments that went wrong, of which nobody has taken note yet."""
+    """Enrolments that went wrong and chats to be confirmed, of which nobody has taken note yet."""
     clinic = caller_of(request).clinic
     patient = queries.patient(clinic, query.patient) if query.patient else None
     return NoteList(items=[_note(note) for note in enrolment_notes.unseen(clinic, patient=patient)], next=None)

@@ -20,6 +20,7 @@ LINKS = {
     "patients_import": f"{ROOT}/patients/import",
     "cohorts": f"{ROOT}/cohorts",
     "enrolments": f"{ROOT}/enrolments",
+    "opt_outs": f"{ROOT}/opt-outs",
     "enrolment_notes": f"{ROOT}/enrolment-notes",
     "patient_pauses": f"{ROOT}/patient-pauses",
     "patient_sources": f"{ROOT}/patient-sources",

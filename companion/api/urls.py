@@ -12,6 +12,7 @@ from companion.api import (
     many_patients,
     messages,
     occurrences,
+    opt_outs,
     patients,
     schedules,
     sources,
@@ -48,6 +49,7 @@ for _router in (
     cohorts.router,
     sources.router,
     enrolments.router,
+    opt_outs.router,
     many_patients.router,
 ):
     api.add_router("/scheduler", _router)

@@ -20,6 +20,7 @@ from companion.clinics import bots, members
 from companion.clinics.models import Bot, Clinic, Member, Role
 from companion.clinics.refusals import Conflict, Refused
 from companion.clinics.sealed import CannotOpen
+from companion.patients import consent
 from companion.sandbox import phone
 
 FIRST_ADMIN: Final = "admin@clinic.example"
@@ -83,7 +84,9 @@ def first_bot(clinic: Clinic, *, now: dt.datetime) -> str:
         sandbox_bot(clinic, now=now)
         return ""
     token = settings.COMPANION.telegram_bot_token
-    return _real_bot(clinic, token.get_secret_value(), now=now) if token else ""
+    said = _real_bot(clinic, token.get_secret_value(), now=now) if token else ""
+    consent.follow_opt_outs(clinic, now=now)
+    return said
 
 
 def sandbox_bot(clinic: Clinic, *, now: dt.datetime) -> Bot:

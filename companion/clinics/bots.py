@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from companion.clinics import audit
+from companion.clinics import audit, opt_outs
 from companion.clinics.access import Caller
 from companion.clinics.members import command_line
 from companion.clinics.models import AuditEntry, Bot, Clinic, Closed, Reader, Role
@@ -65,7 +65,7 @@ def serving(*, sandbox: bool) -> QuerySet[Bot]:
 def connect(
     clinic: Clinic, token: str, username: str, *, sandbox: bool, now: dt.datetime, by: Caller | None = None
 ) -> Bot:
-    """Makes this the clinic's bot, in place of any that it had.
+    """Makes this the clinic's bot, in place of any that it had. Opt-outs of its clinic before hold here, too.
 
     `by` is the admin who does it (None: the command line). Raises Refused for a token that can't be one, Conflict where
     a guard forbids it or the bot serves another clinic, and NotAllowed.
@@ -78,7 +78,7 @@ def connect(
             # Of two at one moment, the second one finds the first one's bot.
             Clinic.objects.select_for_update(no_key=True).get(pk=clinic.pk)
             _guard(sandbox=sandbox)
-            bot = _put(clinic, read, username, sandbox=sandbox)
+            bot = _put(clinic, read, username, sandbox=sandbox, now=now)
             action = SANDBOX_BOT_CONNECTED if sandbox else REAL_BOT_CONNECTED
             audit.record(caller, action, "bot", bot.id, now=now)
             ring()
@@ -138,11 +138,15 @@ def _guard(*, sandbox: bool) -> None:
         raise Conflict(NO_REAL_BOT_HERE)
 
 
-def _put(clinic: Clinic, token: BotToken, username: str, *, sandbox: bool) -> Bot:
-    bot = Bot.objects.select_for_update().filter(clinic=clinic).first() or Bot(clinic=clinic)
+def _put(clinic: Clinic, token: BotToken, username: str, *, sandbox: bool, now: dt.datetime) -> Bot:
+    before = Bot.objects.select_for_update().filter(clinic=clinic).first()
+    bot = before or Bot(clinic=clinic)
     if bot.telegram_id != token.bot_id:
         # Each bot numbers its updates by itself.
         bot.next_update_id = 0
+        if before:
+            opt_outs.release(clinic, before.telegram_id, now=now)
+        opt_outs.bring_along(clinic, token.bot_id)
     bot.other_reader, bot.other_reader_since, bot.other_reader_at = Reader.NOBODY, None, None
     bot.telegram_id, bot.token, bot.username = token.bot_id, token.reveal(), username
     bot.sandbox = sandbox

@@ -93,6 +93,48 @@ class Bot(models.Model):
         return f"bot {self.telegram_id}"
 
 
+class FormerBot(models.Model):
+    """A bot that a Clinic had before its present one. Where it serves another Clinic next, opt_outs.py asks for it."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="former_bots", db_index=False)
+    telegram_id = models.BigIntegerField()
+    left_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["telegram_id", "clinic"], name="former_bot_once_in_a_clinic")]
+
+    def __str__(self) -> str:
+        return f"bot {self.telegram_id}"
+
+
+class OptOut(models.Model):
+    """A chat's STOP: nothing but the answer to its STOP or Start goes there, whoever it is for. opt_outs.py changes it.
+
+    It names no patient, so that it holds for whoever that chat is written to for, and stays when a patient goes.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="opt_outs", db_index=False)
+    chat = models.CharField(max_length=64)
+    """A keyed hash of the chat's Telegram ID: what the opt-out is known by for good."""
+    telegram_id = models.BigIntegerField(null=True)
+    """The chat's Telegram ID; None where the clinic doesn't know it, or doesn't any more."""
+    at = models.DateTimeField()
+    source = models.CharField(max_length=64)
+    """The words that said so: "patient: /stop"."""
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["clinic", "chat"], name="opt_out_once_of_a_chat"),
+            models.UniqueConstraint(fields=["clinic", "telegram_id"], name="opt_out_once_of_a_telegram_id"),
+        ]
+        indexes = [models.Index(fields=["clinic", "-at", "-id"], name="opt_outs_by_time")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
 class Member(models.Model):
     """A person who signs in, with a role in one clinic."""
 

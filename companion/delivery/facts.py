@@ -72,7 +72,8 @@ class Facts(Discreet, frozen=True, gc=False, forbid_unknown_fields=True):
     chat_last_at: dt.datetime | None
     """When the last Attempt to this chat began."""
     chat_opted_out: Flag
-    """Whether it goes to a chat by its own number, and all who are reached there have opted out."""
+    """Whether the chat that it goes to has opted out, whoever it is for; of a Message to a chat by the chat's own
+    number also whether all who are reached there have."""
     bot_refused: Flag
 
     @property

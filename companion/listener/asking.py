@@ -14,8 +14,9 @@ from companion.clinics.models import Clinic, Role
 from companion.listener.words import Word, say
 from companion.patients import consent, enrolment, enrolment_notes
 from companion.patients.enrolment import Turned
-from companion.patients.models import Consent, NoteKind, Patient
-from companion.planning.answers import answer
+from companion.patients.models import Consent, NoteKind, Patient, Withdrawal
+from companion.planning import farewells
+from companion.planning.answers import answer, silence
 from companion.schedules.models import Lane, Message, Status
 
 _AGREE: Final = "consent:yes:"
@@ -39,6 +40,14 @@ class Chat:
     """What the person's Telegram speaks: the best guess where nobody is known here."""
     patients: tuple[Patient, ...]
     now: dt.datetime
+    opted_out: bool = False
+    """Whether the chat has said STOP before this moment."""
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is said here, not even over the chat: everybody has opted out, and no question is open."""
+        gone = [one.consent == Consent.WITHDRAWN and one.withdrawal == Withdrawal.OWN for one in self.patients]
+        return self.opted_out or (bool(gone) and all(gone))
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -56,13 +65,18 @@ class Tap:
 
 
 def started(chat: Chat, payload: str) -> None:
-    """/start: links by an invitation, gives back the consent held before STOP, and asks where a question is open."""
+    """/start: links by an invitation and asks; without one, undoes a STOP, and asks where a question is open.
+
+    A Start with an invitation undoes a STOP by the yes to its question only.
+    """
     if payload:
         outcome = enrolment.redeem(chat.clinic, payload, chat.telegram_id, now=chat.now)
         if isinstance(outcome, Turned):
             return _tell(chat, _TURNED[outcome], to_opted_out=True)
-        if not outcome.again:
-            return _ask(chat, outcome.patient)
+        patient = outcome.patient
+        if not outcome.again or chat.opted_out or _is_to_be_asked(chat.clinic, patient):
+            return _ask(chat, patient)
+        return _tell(chat, Word.STARTED)
     patients = consent.restore(chat.clinic, chat.telegram_id, source="patient: /start", now=chat.now)
     unasked = [patient for patient in patients if _is_to_be_asked(chat.clinic, patient)]
     for patient in unasked:
@@ -75,8 +89,10 @@ def started(chat: Chat, payload: str) -> None:
 
 
 def stopped(chat: Chat, source: str) -> None:
-    """STOP: opts out every patient of the chat, and confirms it once."""
+    """STOP: the chat opts out, and every patient of it, and it is confirmed once."""
     consent.withdraw(chat.clinic, chat.telegram_id, source=source, now=chat.now)
+    if not chat.opted_out:
+        silence(chat.clinic, chat.telegram_id)
     _tell(chat, Word.STOPPED, to_opted_out=True)
 
 
@@ -102,51 +118,54 @@ def answered(chat: Chat, tap: Tap) -> str:
     """Takes the answer, while the question is open and this chat is the patient's; what to show over the chat."""
     patient = next((patient for patient in chat.patients if patient.id == tap.patient), None)
     language = chat.languages[0]
-    # Not even over the chat is anything said to who opted out.
-    silent = bool(chat.patients) and all(one.consent == Consent.WITHDRAWN for one in chat.patients)
     if patient is None or patient.consent_asked_at is None:
         agreed = patient is not None and patient.consent == Consent.GIVEN and tap.agrees
-        return "" if silent else say(Word.AGREED_BEFORE if agreed else Word.NOT_OPEN, language)
-    if tap.agrees and patient.consent == Consent.WITHDRAWN:
+        return "" if chat.silent else say(Word.AGREED_BEFORE if agreed else Word.NOT_OPEN, language)
+    if tap.agrees and not consent.may_agree(patient):
         # An older question than the STOP: only Start opens again.
         return ""
     if tap.agrees:
-        consent.give(patient, source="patient: agreed", wording=consent.WORDING, now=chat.now)
+        consent.agree(patient, chat.telegram_id, source="patient: agreed", now=chat.now)
+        farewells.say([patient.id], now=chat.now)
         _say(chat, patient, Word.AGREED)
         return ""
+    _not_me(chat, patient)
+    return ""
+
+
+def _not_me(chat: Chat, patient: Patient) -> None:
+    silent = chat.silent
     consent.unlink(patient, source="patient: not me", now=chat.now)
     listener = Caller(chat.clinic, "service", None, "listener", Role.PROVIDER)
     audit.record(listener, "enrolment answered: not me", "patient", patient.id, now=chat.now)
+    enrolment_notes.take_back(patient, NoteKind.EXCHANGED)
     enrolment_notes.tell(patient, NoteKind.NOT_ME, now=chat.now)
     # The chat is no longer this patient's, so the answer is nobody's.
     if not silent:
         _say(chat, None, Word.NOT_ME, language=patient.language)
-    return ""
 
 
 def _is_to_be_asked(clinic: Clinic, patient: Patient) -> bool:
-    if patient.consent != Consent.UNKNOWN:
-        return False
-    return patient.consent_asked_at is not None or clinic.consent_required
+    if patient.consent_asked_at is not None or patient.consent == Consent.WITHDRAWN:
+        return patient.consent != Consent.GIVEN
+    return clinic.consent_required and patient.consent == Consent.UNKNOWN
 
 
 def _ask(chat: Chat, patient: Patient) -> None:
-    if patient.consent_asked_at is None:
-        patient.consent_asked_at = chat.now
-        patient.save(update_fields=["consent_asked_at"])
+    consent.asked(patient, now=chat.now)
     language = patient.language
     buttons = [
         [{"text": say(Word.AGREE_BUTTON, language), "callback_data": f"{_AGREE}{patient.id.hex}"}],
         [{"text": say(Word.NOT_ME_BUTTON, language), "callback_data": f"{_NOT_ME}{patient.id.hex}"}],
     ]
-    _say(chat, patient, Word.QUESTION, buttons=buttons)
+    _say(chat, patient, Word.QUESTION, buttons=buttons, to_opted_out=True)
 
 
 def _tell(chat: Chat, word: Word, *, to_opted_out: bool = False) -> None:
     """One answer for the whole chat, however many patients are reached there.
 
-    `to_opted_out`: it answers STOP, or a Start that opened nothing, and so reaches an opted-out patient too. All else
-    that is said here waits for nobody: a STOP that overtakes it silences it.
+    `to_opted_out`: it answers STOP, or a Start that opened nothing yet, and so reaches an opted-out chat too. A STOP
+    that overtakes an answer silences it.
     """
     patient = chat.patients[0] if chat.patients else None
     _say(chat, patient, word, language=chat.languages[0], to_opted_out=to_opted_out)
@@ -174,7 +193,7 @@ def send(
     to_opted_out: bool = False,
 ) -> None:
     """Queues an answer to the chat, unless the same one waits there already."""
-    if _is_waiting(chat, patient, text):
+    if _is_waiting(chat, patient, text, to_opted_out=to_opted_out):
         return
     answer(
         chat.clinic,
@@ -187,7 +206,7 @@ def send(
     )
 
 
-def _is_waiting(chat: Chat, patient: Patient | None, text: str) -> bool:
+def _is_waiting(chat: Chat, patient: Patient | None, text: str, *, to_opted_out: bool) -> bool:
     """Whether the same answer is queued already: a chat that repeats itself a thousand times gets it once."""
     queued = Message.objects.filter(
         clinic=chat.clinic,
@@ -196,5 +215,6 @@ def _is_waiting(chat: Chat, patient: Patient | None, text: str) -> bool:
         lane__in=(Lane.ANSWER, Lane.STRANGER),
         status=Status.PENDING,
         open_attempt_id__isnull=True,
+        answers_stop_or_start=to_opted_out,
     )
     return any(message.text == text for message in queued.order_by("-created_at")[:20])

@@ -11,6 +11,7 @@ from typing import Final
 
 from django.db import transaction
 
+from companion.clinics import opt_outs
 from companion.clinics.models import Bot, Clinic
 from companion.listener import asking, heard, stop_question, tapping
 from companion.listener.asking import Chat
@@ -112,4 +113,5 @@ def _handle(clinic: Clinic, said: Meaning, update_id: int, *, now: dt.datetime) 
 
 def _chat(clinic: Clinic, sender: Sender, *, now: dt.datetime) -> Chat:
     patients = consent.of_chat(clinic, sender.telegram_id)
-    return Chat(clinic, sender.telegram_id, sender.language, tuple(patients), now)
+    opted_out = opt_outs.has_stopped(clinic, sender.telegram_id)
+    return Chat(clinic, sender.telegram_id, sender.language, tuple(patients), now, opted_out)

@@ -48,7 +48,7 @@ def tapped(chat: Chat, tap: Tapped, update_id: int) -> str:
     if before or refused:
         # Two answers to one question, or a wish that isn't granted: staff reads it.
         inbox.came(reply, urgent=False, now=chat.now)
-    if message.patient.consent == Consent.WITHDRAWN:
+    if chat.opted_out or message.patient.consent == Consent.WITHDRAWN:
         return ""
     if refused:
         return say(Word.NOT_AGAIN, message.patient.language)

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from django.db import transaction
 
-from companion.clinics import audit
+from companion.clinics import audit, opt_outs
 from companion.clinics.access import Caller
 from companion.clinics.keys import new_id
 from companion.clinics.models import Member, Role
@@ -16,13 +16,14 @@ from companion.panel import mailing, notices, webhook
 from companion.panel.models import AlertContact, AlertWebhook
 from companion.patients.models import Patient
 
+CHAT_STOPPED = "This chat said STOP to the clinic's bot, so no alert arrives there. Press Start in the chat first."
 _TEST = "This is a test from the Control Panel: alerts reach you this way."
 
 
 def hear(caller: Caller, telegram_id: int | None, *, by_email: bool, now: dt.datetime) -> None:
     """How the calling admin hears of alerts: under this Telegram ID, or (None) not by Telegram; by e-mail or not.
 
-    Raises Refused, and Conflict for a program.
+    Raises Refused, also for a chat that has opted out, and Conflict for a program.
     """
     caller.needs(Role.ADMIN)
     if caller.kind != "member" or caller.id is None:
@@ -31,6 +32,8 @@ def hear(caller: Caller, telegram_id: int | None, *, by_email: bool, now: dt.dat
         raise Refused(Problem("telegram_id", "A Telegram ID is a positive number; @userinfobot tells yours."))
     if telegram_id is not None and Patient.objects.filter(clinic=caller.clinic, telegram_id=telegram_id).exists():
         raise Refused(Problem("telegram_id", "This is a patient's Telegram ID. Alerts go to admins only."))
+    if opt_outs.has_stopped(caller.clinic, telegram_id):
+        raise Refused(Problem("telegram_id", CHAT_STOPPED))
     with transaction.atomic():
         AlertContact.objects.update_or_create(
             member_id=caller.id,
@@ -45,6 +48,11 @@ def contact_of(caller: Caller) -> AlertContact:
         return AlertContact(by_email=False)
     found = AlertContact.objects.filter(clinic=caller.clinic, member_id=caller.id).first()
     return found or AlertContact(by_email=True)
+
+
+def has_stopped(contact: AlertContact) -> bool:
+    """Whether alerts to this person's chat end at its own STOP."""
+    return contact.telegram_id is not None and opt_outs.has_stopped(contact.clinic, contact.telegram_id)
 
 
 def email_of(caller: Caller) -> str:
@@ -77,11 +85,13 @@ def remove_webhook(caller: Caller, *, now: dt.datetime) -> None:
 
 
 def test_telegram(caller: Caller, *, now: dt.datetime) -> None:
-    """Sends the calling admin a message, by the way that all take. Raises Conflict where no Telegram ID is known."""
+    """Sends the calling admin a message, by the way that all take. Raises Conflict where none can arrive."""
     caller.needs(Role.ADMIN)
     contact = contact_of(caller)
     if contact.telegram_id is None:
         raise Conflict("Give your own Telegram ID first.")
+    if opt_outs.has_stopped(caller.clinic, contact.telegram_id):
+        raise Conflict(CHAT_STOPPED)
     with transaction.atomic():
         words = "This is a test from the Control Panel: sending works."
         notices.by_telegram(caller.clinic, contact.telegram_id, words, now=now)

@@ -11,13 +11,13 @@ from typing import Final
 
 from django.db import IntegrityError, transaction
 
-from companion.clinics import audit, marks
+from companion.clinics import audit, marks, opt_outs
 from companion.clinics.access import Caller
 from companion.clinics.models import MarkKind
 from companion.clinics.refusals import Problem, Refused
-from companion.patients import directory
+from companion.patients import directory, former_chats
 from companion.patients.fields import Given
-from companion.patients.models import CohortMember, ConsentChange, Enrolment, Patient
+from companion.patients.models import CohortMember, Consent, ConsentChange, Enrolment, FormerChat, Patient
 from companion.service.wake import ring
 
 BATCH: Final = 200
@@ -101,6 +101,9 @@ class _Planned:
     what: str
     """What changes, in words."""
     marked: bool
+    left_chat: FormerChat | None = None
+    """The chat by which the patient was reached until now, where that is another one."""
+    new_chat: bool = False
 
     @property
     def added(self) -> bool:
@@ -139,6 +142,7 @@ def reason_of(refusal: Refused) -> str:
 def _store(caller: Caller, entries: Sequence[Entry], *, now: dt.datetime) -> Taken:
     """Compares the rows with what is there, and writes the differences. Called within a transaction."""
     existing, held, owners = _look_up(caller, entries)
+    stopped = _stopped(caller, entries, existing)
     enrolled, bots = _enrolled(caller, entries, existing), directory.own_bots(caller.clinic)
     planned: list[_Planned] = []
     refused: list[RefusedRow] = []
@@ -153,7 +157,7 @@ def _store(caller: Caller, entries: Sequence[Entry], *, now: dt.datetime) -> Tak
             else:
                 read = _without_telegram_id(entry) if patient and patient.id in enrolled else entry
                 directory.refuse_a_bot(read.given.get("telegram_id"), bots)
-                plan = _plan(caller, read, patient, held.get(external_id, frozenset()), owners, now=now)
+                plan = _plan(caller, read, patient, held.get(external_id, frozenset()), owners, stopped, now=now)
         except Refused as refusal:
             refused.append(RefusedRow(entry.line, reason_of(refusal)))
             continue
@@ -172,6 +176,12 @@ def _enrolled(caller: Caller, entries: Sequence[Entry], existing: Mapping[str, P
     linked = [existing[one].id for one in asked if one in existing and existing[one].telegram_id is not None]
     used = Enrolment.objects.filter(clinic=caller.clinic, patient__in=linked, used_at__isnull=False)
     return set(used.values_list("patient_id", flat=True))
+
+
+def _stopped(caller: Caller, entries: Sequence[Entry], existing: Mapping[str, Patient]) -> frozenset[int]:
+    """Those chats that have opted out, of all in which these patients are or will be reached."""
+    chats = {entry.given.get("telegram_id") for entry in entries} | {one.telegram_id for one in existing.values()}
+    return opt_outs.stopped_among(caller.clinic, [chat for chat in chats if chat is not None])
 
 
 def _without_telegram_id(entry: Entry) -> Entry:
@@ -214,28 +224,42 @@ def _plan(
     existing: Patient | None,
     held: frozenset[str],
     owners: dict[int, str],
+    stopped: frozenset[int],
     *,
     now: dt.datetime,
 ) -> _Planned | None:
-    """What this row changes; None for nothing. `owners` learns whose its Telegram ID now is. Raises Refused."""
+    """What this row changes; None for nothing. `owners` learns whose its Telegram ID now is. Raises Refused.
+
+    `stopped` are the chats that have opted out.
+    """
     values = directory.completed(caller.clinic, read.given, existing=existing, cohorts=tuple(held))
     _claim(values, existing, owners)
     patient = existing or Patient(clinic=caller.clinic, created_at=now)
     before = _columns_of(patient)
-    history = directory.put(patient, values, source=f"import by {directory.source_of(caller)}"[:64], now=now)
+    source = f"import by {directory.source_of(caller)}"[:64]
+    history = directory.put(patient, values, opted_out=values.telegram_id in stopped, source=source, now=now)
     patient.left_at = None
     cohorts = frozenset(values.cohorts)
     after = _columns_of(patient)
     if existing and before == after and cohorts == held:
         return None
-    moved = any(before[column] != after[column] for column in ("timezone", "left_at"))
+    moved = any(before[column] != after[column] for column in ("timezone", "left_at", "telegram_id"))
     return _Planned(
         patient,
         cohorts if cohorts != held else None,
         tuple(history),
         ADDED if existing is None else _changed(before, after, cohorts != held),
         marked=cohorts != held or (existing is not None and moved),
+        left_chat=_left_chat(patient, before, now),
+        new_chat=before["telegram_id"] != after["telegram_id"],
     )
+
+
+def _left_chat(patient: Patient, before: Mapping[str, object], now: dt.datetime) -> FormerChat | None:
+    chat, agreed = before["telegram_id"], before["consent"] == Consent.GIVEN
+    if not isinstance(chat, int) or chat == patient.telegram_id:
+        return None
+    return former_chats.left(patient, chat, agreed=agreed, now=now)
 
 
 def _changed(before: Mapping[str, object], after: Mapping[str, object], moved: bool) -> str:
@@ -272,6 +296,8 @@ def _write(caller: Caller, planned: Sequence[_Planned], *, now: dt.datetime) -> 
     ConsentChange.objects.bulk_create([change for plan in planned for change in plan.history])
     known = [plan.patient.id for plan in planned if not plan.added]
     audit.record_many(caller, "patient changed by an import", "patient", known, now=now)
+    former_chats.keep([plan.left_chat for plan in planned if plan.left_chat])
+    former_chats.tell_of_given([plan.patient for plan in planned if plan.new_chat], now=now)
     _place(caller, {plan.patient.id: plan.cohorts for plan in planned if plan.cohorts is not None}, now=now)
     if marked := [plan.patient.id for plan in planned if plan.marked]:
         marks.leave_many(clinic, MarkKind.PATIENT, marked, now=now)

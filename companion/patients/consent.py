@@ -9,65 +9,103 @@ from typing import Final
 
 from django.db import transaction
 
-from companion.clinics import audit
+from companion.clinics import audit, marks, opt_outs
 from companion.clinics.access import Caller
-from companion.clinics.models import Clinic, Role
+from companion.clinics.models import Clinic, MarkKind, OptOut, Role
 from companion.clinics.refusals import Conflict
+from companion.patients import chats, linking
 from companion.patients.directory import source_of
-from companion.patients.models import Consent, ConsentChange, Patient, Trouble
+from companion.patients.linking import COLUMNS
+from companion.patients.models import Consent, ConsentChange, Patient, Trouble, Withdrawal
 from companion.service.wake import ring
 
 WORDING: Final = "2026-1"
 """The version of the question (listener/words.py); to be raised whenever its meaning changes."""
 
-_COLUMNS: Final = (
-    "consent",
-    "consent_before_stop",
-    "consent_asked_at",
-    "telegram_id",
-    "trouble",
-    "trouble_at",
-)
-
 
 def of_chat(clinic: Clinic, telegram_id: int) -> list[Patient]:
     """The patients who are reached in this chat, locked; several where it is a caregiver's. Needs a transaction."""
-    found = Patient.objects.select_for_update().filter(clinic=clinic, telegram_id=telegram_id, left_at__isnull=True)
-    return list(found.order_by("id"))
+    return [patient for patient in _everybody(clinic, telegram_id) if patient.left_at is None]
 
 
 def withdraw(clinic: Clinic, telegram_id: int, *, source: str, now: dt.datetime) -> list[Patient]:
-    """STOP: every patient of the chat opts out, and keeps in mind which consent was held. All of them come back."""
+    """STOP: the chat opts out, and with it all its patients, who keep in mind which consent they held.
+
+    Those who are here come back; patients who have left opt out, too, since they may return.
+    """
     with transaction.atomic():
-        patients = of_chat(clinic, telegram_id)
+        patients = _everybody(clinic, telegram_id)
+        opt_outs.stop(clinic, telegram_id, source=source, now=now)
         for patient in patients:
             _withdraw(patient, source=source, now=now)
-    return patients
+    return [patient for patient in patients if patient.left_at is None]
 
 
 def restore(clinic: Clinic, telegram_id: int, *, source: str, now: dt.datetime) -> list[Patient]:
-    """Start: every patient of the chat has the consent back that was held before STOP. All of them come back."""
+    """Start: the chat's opt-out is over, and all its patients have the consent back that they held before STOP.
+
+    Who had withdrawn before an invitation stays so until its question is answered. Those who are here come back.
+    """
     with transaction.atomic():
-        patients = of_chat(clinic, telegram_id)
+        patients = _everybody(clinic, telegram_id)
+        opt_outs.lift(clinic, telegram_id)
         for patient in patients:
-            if patient.consent == Consent.WITHDRAWN:
+            if patient.consent == Consent.WITHDRAWN and patient.consent_before_stop != Consent.WITHDRAWN:
                 patient.consent = patient.consent_before_stop or Consent.UNKNOWN
-                patient.consent_before_stop = ""
+                patient.consent_before_stop, patient.withdrawal = "", Withdrawal.OWN
+                if patient.consent == Consent.GIVEN:
+                    patient.consent_asked_at = None
                 _save(patient, source=source, wording="", now=now)
-    return patients
+    return [patient for patient in patients if patient.left_at is None]
+
+
+def follow_opt_outs(clinic: Clinic, *, now: dt.datetime) -> None:
+    """Opts out the patients whose chats have, where many opt-outs came at once: with a bot from another clinic."""
+    chats_out = OptOut.objects.filter(clinic=clinic, telegram_id__isnull=False).values("telegram_id")
+    with transaction.atomic():
+        reached = Patient.objects.select_for_update().filter(clinic=clinic, telegram_id__in=chats_out)
+        for patient in reached.exclude(consent=Consent.WITHDRAWN).order_by("id"):
+            chats.follow_opt_out(patient)
+            _save(patient, source=chats.SOURCE, wording="", now=now)
+
+
+def asked(patient: Patient, *, now: dt.datetime) -> None:
+    """The question is put to the patient's chat, for the first time or anew; a yes then undoes a withdrawal."""
+    patient.consent_asked_at = patient.consent_asked_at or now
+    if patient.consent == Consent.WITHDRAWN:
+        patient.withdrawal = Withdrawal.BEFORE_QUESTION
+    patient.save(update_fields=COLUMNS)
+
+
+def may_agree(patient: Patient) -> bool:
+    """Whether a yes counts: not where the patient, or the chat, has opted out since the question was put."""
+    return patient.consent != Consent.WITHDRAWN or patient.withdrawal == Withdrawal.BEFORE_QUESTION
+
+
+def agree(patient: Patient, telegram_id: int, *, source: str, now: dt.datetime) -> None:
+    """Yes to the question, in this chat: consent is given, and an opt-out of the chat is over.
+
+    The chat's other patients stay opted out: the question named this one only.
+    """
+    with transaction.atomic():
+        clinic = patient.clinic
+        opt_outs.lift(clinic, telegram_id)
+        give(patient, source=source, wording=WORDING, now=now)
+        linking.confirm(patient, now=now)
 
 
 def give(patient: Patient, *, source: str, wording: str, now: dt.datetime) -> None:
     """The patient agreed, to the words of this version; an open question is answered by it."""
     patient.consent, patient.consent_before_stop, patient.consent_asked_at = Consent.GIVEN, "", None
+    patient.withdrawal = Withdrawal.OWN
     _save(patient, source=source, wording=wording, now=now)
 
 
 def unlink(patient: Patient, *, source: str, now: dt.datetime) -> None:
-    """The chat turned out to be somebody else's: the patient has no Telegram ID any more, nor a consent from it."""
-    patient.telegram_id, patient.consent_asked_at = None, None
-    patient.consent, patient.consent_before_stop = Consent.UNKNOWN, ""
-    patient.trouble, patient.trouble_at = Trouble.NONE, None
+    """The chat turned out to be somebody else's: the patient is reached as before the invitation, or not at all."""
+    before = linking.chat_before(patient)
+    opted_out = opt_outs.has_stopped(patient.clinic, before)
+    linking.take_back(patient, opted_out=opted_out, taken=linking.is_taken(patient, before))
     _save(patient, source=source, wording="", now=now)
 
 
@@ -80,13 +118,15 @@ def note(caller: Caller, patient: Patient, consent: Consent, *, now: dt.datetime
     with transaction.atomic():
         current = Patient.objects.select_for_update().get(clinic=caller.clinic, pk=patient.pk)
         if consent == Consent.WITHDRAWN:
-            _withdraw(current, source=source_of(caller), now=now)
+            _withdraw(current, source=source_of(caller), now=now, again=True)
         elif current.consent == Consent.WITHDRAWN:
             raise Conflict("The patient opted out. Only the patient can undo that, by pressing Start in the chat.")
         else:
             current.consent = consent
             if consent == Consent.GIVEN:
                 current.consent_asked_at = None
+                linking.confirm(current, now=now)
+                marks.leave(caller.clinic, MarkKind.PATIENT, current.id, now=now)
             _save(current, source=source_of(caller), wording="", now=now)
         audit.record(caller, f"consent noted: {consent.value}", "patient", current.id, now=now)
     return current
@@ -103,14 +143,27 @@ def mark_trouble(clinic: Clinic, telegram_id: int, trouble: Trouble, *, now: dt.
     patients.update(trouble=trouble, trouble_at=None if trouble == Trouble.NONE else now)
 
 
-def _withdraw(patient: Patient, *, source: str, now: dt.datetime) -> None:
-    if patient.consent != Consent.WITHDRAWN:
+def _everybody(clinic: Clinic, telegram_id: int) -> list[Patient]:
+    """The patients of this chat, locked, with those who have left. Needs a transaction."""
+    found = Patient.objects.select_for_update().filter(clinic=clinic, telegram_id=telegram_id)
+    return list(found.order_by("id"))
+
+
+def _withdraw(patient: Patient, *, source: str, now: dt.datetime, again: bool = False) -> None:
+    """In the patient's own word. `again`: a line of history also where the patient had opted out already."""
+    was_out = patient.consent == Consent.WITHDRAWN
+    if not was_out:
         patient.consent_before_stop, patient.consent = patient.consent, Consent.WITHDRAWN
+    if again or not was_out:
+        patient.withdrawal = Withdrawal.OWN
         _save(patient, source=source, wording="", now=now)
+    elif patient.withdrawal != Withdrawal.OWN:
+        patient.withdrawal = Withdrawal.OWN
+        patient.save(update_fields=COLUMNS)
 
 
 def _save(patient: Patient, *, source: str, wording: str, now: dt.datetime) -> None:
-    patient.save(update_fields=_COLUMNS)
+    patient.save(update_fields=COLUMNS)
     ConsentChange.objects.create(
         clinic_id=patient.clinic_id,
         patient=patient,

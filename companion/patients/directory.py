@@ -11,12 +11,13 @@ from typing import Final
 
 from django.db import IntegrityError, transaction
 
-from companion.clinics import audit, marks
+from companion.clinics import audit, marks, opt_outs
 from companion.clinics.access import Caller
 from companion.clinics.models import Bot, Clinic, MarkKind, Role
 from companion.clinics.refusals import Problem, Refused
+from companion.patients import chats, former_chats
 from companion.patients.fields import Given, Wrong, read_cohort_name, read_given
-from companion.patients.models import Cohort, CohortMember, Consent, ConsentChange, Patient, Trouble
+from companion.patients.models import Cohort, CohortMember, Consent, ConsentChange, Patient
 from companion.patients.names import search_key
 from companion.service.wake import ring
 from companion.telegram.limits import PHONE_SENTENCE, is_phone_number
@@ -34,6 +35,7 @@ COLUMNS: Final = (
     "language",
     "consent",
     "consent_before_stop",
+    "withdrawal",
     "consent_asked_at",
     "trouble",
     "trouble_at",
@@ -111,8 +113,10 @@ def add(caller: Caller, values: Mapping[str, object], *, now: dt.datetime) -> Pa
     with _unless_taken(), transaction.atomic():
         read = read_patient(caller.clinic, values, existing=None, now=now)
         patient = Patient(clinic=caller.clinic, created_at=now)
-        put(patient, read, source=source_of(caller), now=now)
+        changes = put(patient, read, opted_out=_opted_out(caller.clinic, read), source=source_of(caller), now=now)
         patient.save(force_insert=True)
+        ConsentChange.objects.bulk_create(changes)
+        former_chats.tell_of_given([patient], now=now)
         if read.cohorts:
             place(patient, cohorts_named(caller, read.cohorts, now=now))
             marks.leave(caller.clinic, MarkKind.PATIENT, patient.id, now=now)
@@ -127,15 +131,20 @@ def change(caller: Caller, patient: Patient, values: Mapping[str, object], *, no
     with _unless_taken(), transaction.atomic():
         current = Patient.objects.select_for_update().get(clinic=caller.clinic, pk=patient.pk)
         zone, held = current.timezone, set(current.cohorts.values_list("name", flat=True))
+        chat, agreed = current.telegram_id, current.consent == Consent.GIVEN
         read = read_patient(caller.clinic, values, existing=current, now=now)
-        changes = put(current, read, source=source_of(caller), now=now)
+        changes = put(current, read, opted_out=_opted_out(caller.clinic, read), source=source_of(caller), now=now)
         current.save(update_fields=COLUMNS)
         ConsentChange.objects.bulk_create(changes)
+        if other_chat := chat != current.telegram_id:
+            if chat is not None:
+                former_chats.keep([former_chats.left(current, chat, agreed=agreed, now=now)])
+            former_chats.tell_of_given([current], now=now)
         if moved := held ^ set(read.cohorts):
             place(current, cohorts_named(caller, read.cohorts, now=now))
             touched = Cohort.objects.filter(clinic=caller.clinic, name__in=moved).values_list("id", flat=True)
             audit.record_many(caller, "a patient's cohorts changed", "cohort", touched, now=now)
-        if zone != current.timezone or moved:
+        if zone != current.timezone or moved or other_chat:
             marks.leave(caller.clinic, MarkKind.PATIENT, current.id, now=now)
             ring()
         audit.record(caller, "patient changed", "patient", current.id, now=now)
@@ -157,31 +166,28 @@ def add_cohort(caller: Caller, name: str, *, now: dt.datetime) -> Cohort:
     return cohort
 
 
-def put(patient: Patient, read: PatientValues, *, source: str, now: dt.datetime) -> list[ConsentChange]:
+def put(
+    patient: Patient, read: PatientValues, *, opted_out: bool, source: str, now: dt.datetime
+) -> list[ConsentChange]:
     """Sets the columns, not yet saved, and says what that adds to the consent's history.
 
-    A consent was given in a chat: another Telegram ID sets `given` back to `unknown`, and forgets what was last known
-    of the old chat. A withdrawal stays.
+    `opted_out`: whether the chat of the Telegram ID in `read` has opted out.
     """
-    changes = []
+    before = patient.consent
     if patient.telegram_id != read.telegram_id:
-        if patient.consent == Consent.GIVEN:
-            patient.consent = Consent.UNKNOWN
-            changes.append(
-                ConsentChange(
-                    clinic_id=patient.clinic_id, patient=patient, at=now, consent=Consent.UNKNOWN, source=source
-                )
-            )
-        if patient.consent_before_stop == Consent.GIVEN:
-            patient.consent_before_stop = Consent.UNKNOWN
-        patient.consent_asked_at, patient.trouble, patient.trouble_at = None, Trouble.NONE, None
+        chats.leave(patient)
+    if opted_out:
+        chats.follow_opt_out(patient)
     patient.external_id, patient.name = read.external_id, read.name
     patient.external_id_written = read.external_id_written
     patient.search = search_key(read.name, read.external_id)
     patient.telegram_id, patient.caregiver = read.telegram_id, read.caregiver
     patient.birth_date, patient.phone = read.birth_date, read.phone
     patient.timezone, patient.language = read.timezone, read.language
-    return changes
+    if patient.consent == before:
+        return []
+    said = chats.SOURCE if patient.consent == Consent.WITHDRAWN else source
+    return [ConsentChange(clinic_id=patient.clinic_id, patient=patient, at=now, consent=patient.consent, source=said)]
 
 
 def place(patient: Patient, cohorts: Iterable[Cohort]) -> None:
@@ -263,6 +269,10 @@ def _taken(clinic: Clinic, read: PatientValues, existing: Patient | None) -> lis
         if owner:
             problems.append(Problem("telegram_id", TELEGRAM_ID_TAKEN.format(external_id=owner.external_id)))
     return problems
+
+
+def _opted_out(clinic: Clinic, read: PatientValues) -> bool:
+    return opt_outs.has_stopped(clinic, read.telegram_id)
 
 
 @contextmanager

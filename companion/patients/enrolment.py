@@ -19,9 +19,9 @@ from companion.clinics.access import Caller
 from companion.clinics.members import command_line
 from companion.clinics.models import Bot, Clinic, Role
 from companion.clinics.refusals import Conflict
-from companion.patients import enrolment_notes
+from companion.patients import enrolment_notes, linking
 from companion.patients.card_words import CardWords, card_words
-from companion.patients.models import Consent, ConsentChange, Enrolment, NoteKind, Patient, Trouble
+from companion.patients.models import ConsentChange, Enrolment, NoteKind, Patient
 from companion.times.walls import local
 
 _TOKEN_BYTES: Final = 32
@@ -110,7 +110,7 @@ def _card(clinic: Clinic, patient: Patient, link: str, expires_at: dt.datetime) 
 
 
 def redeem(clinic: Clinic, token: str, telegram_id: int, *, now: dt.datetime) -> Redeemed | Turned:
-    """Links the chat to the invited patient, whose consent is then unknown and asked for.
+    """Links the chat to the invited patient, whose consent is then asked for. A withdrawn one stays so until the yes.
 
     Of two who press Start at one moment one gets in. Works in the caller's transaction where there is one.
     """
@@ -126,7 +126,7 @@ def redeem(clinic: Clinic, token: str, telegram_id: int, *, now: dt.datetime) ->
             if patient.left_at is None:
                 enrolment_notes.tell(patient, NoteKind(turned.value), now=now)
             return turned
-        _link(patient, telegram_id, now=now)
+        _link(found, patient, telegram_id, now=now)
         # The other cards that were printed for this patient end with the one that was used.
         Enrolment.objects.filter(clinic=clinic, patient=patient, used_at__isnull=True).update(used_at=now)
     return Redeemed(patient, again=False)
@@ -137,29 +137,22 @@ def _turned(found: Enrolment, patient: Patient, telegram_id: int, now: dt.dateti
         return Turned.USED
     if now >= found.expires_at or patient.left_at is not None:
         return Turned.EXPIRED
-    if _taken(patient, telegram_id):
+    if linking.is_taken(patient, telegram_id):
         audit.record(command_line(patient.clinic), CHAT_TAKEN, "patient", patient.id, now=now)
         return Turned.TAKEN
     return None
 
 
-def _taken(patient: Patient, telegram_id: int) -> bool:
-    others = Patient.objects.filter(clinic_id=patient.clinic_id, telegram_id=telegram_id, caregiver="")
-    return not patient.caregiver and others.exclude(pk=patient.pk).exists()
-
-
-def _link(patient: Patient, telegram_id: int, *, now: dt.datetime) -> None:
-    changed = patient.consent != Consent.UNKNOWN
-    patient.telegram_id = telegram_id
-    patient.consent, patient.consent_before_stop, patient.consent_asked_at = Consent.UNKNOWN, "", now
-    patient.trouble, patient.trouble_at = Trouble.NONE, None
-    patient.save(
-        update_fields=["telegram_id", "consent", "consent_before_stop", "consent_asked_at", "trouble", "trouble_at"]
-    )
-    if changed:
+def _link(found: Enrolment, patient: Patient, telegram_id: int, *, now: dt.datetime) -> None:
+    exchanged = patient.telegram_id is not None and patient.telegram_id != telegram_id
+    before = linking.link(patient, telegram_id, now=now)
+    Enrolment.objects.filter(pk=found.pk).update(before=before)
+    if patient.consent != before["consent"]:
         ConsentChange.objects.create(
-            clinic_id=patient.clinic_id, patient=patient, at=now, consent=Consent.UNKNOWN, source=SOURCE
+            clinic_id=patient.clinic_id, patient=patient, at=now, consent=patient.consent, source=SOURCE
         )
+    if exchanged:
+        enrolment_notes.tell(patient, NoteKind.EXCHANGED, now=now)
     bot = Bot.objects.filter(clinic_id=patient.clinic_id).first()
     action = bots.ENROLLED_IN_SANDBOX if bot and bot.sandbox else "patient enrolled"
     audit.record(command_line(patient.clinic), action, "patient", patient.id, now=now)

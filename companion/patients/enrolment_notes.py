@@ -1,4 +1,4 @@
-"""Lines for the clinic about enrolments that went wrong: one for a patient and kind, until somebody has seen it."""
+"""Lines for the clinic about enrolments and chats to look at: one a patient and kind, until somebody has seen it."""
 
 import datetime as dt
 import uuid
@@ -25,6 +25,14 @@ SENTENCES: Final = {
     NoteKind.NOT_ME: (
         "Whoever opened {name}'s invitation said “That's not me”, and was unlinked. Hand {first_name} a new one."
     ),
+    NoteKind.EXCHANGED: (
+        "{name}'s invitation was opened in another chat than the one that {first_name} was reached in. "
+        "Confirm with {first_name} that the new chat is theirs."
+    ),
+    NoteKind.GIVEN_ON: (
+        "{name} has a Telegram ID now that was another patient's before. "
+        "Confirm with {first_name} that this chat is theirs, before health data goes to somebody else."
+    ),
 }
 
 
@@ -33,6 +41,11 @@ def tell(patient: Patient, kind: NoteKind, *, now: dt.datetime) -> None:
     unseen = EnrolmentNote.objects.filter(clinic_id=patient.clinic_id, patient=patient, kind=kind, seen_at__isnull=True)
     if not unseen.update(times=F("times") + 1, at=now):
         EnrolmentNote.objects.create(clinic_id=patient.clinic_id, patient=patient, kind=kind, at=now)
+
+
+def take_back(patient: Patient, kind: NoteKind) -> None:
+    """Takes the line away, since it turned out not to be so."""
+    EnrolmentNote.objects.filter(clinic_id=patient.clinic_id, patient=patient, kind=kind, seen_at__isnull=True).delete()
 
 
 def unseen(clinic: Clinic, *, patient: Patient | None = None, limit: int = 100) -> list[EnrolmentNote]:

@@ -15,12 +15,14 @@ __all__ = [
     "ConsentChange",
     "Enrolment",
     "EnrolmentNote",
+    "FormerChat",
     "NoteKind",
     "Patient",
     "PatientSource",
     "SyncRun",
     "Trouble",
     "Verified",
+    "Withdrawal",
 ]
 
 
@@ -30,6 +32,14 @@ class Consent(models.TextChoices):
     UNKNOWN = "unknown", "Not confirmed"
     GIVEN = "given", "Given"
     WITHDRAWN = "withdrawn", "Opted out"
+
+
+class Withdrawal(models.TextChoices):
+    """Of a withdrawn consent, whose word it follows and what undoes it besides the chat's own Start."""
+
+    OWN = "", "The patient's own word"
+    CHAT = "chat", "The chat had opted out before the patient was reached there; another chat undoes it"
+    BEFORE_QUESTION = "before_question", "The patient's own word, and asked again since; a yes undoes it"
 
 
 class Trouble(models.TextChoices):
@@ -86,6 +96,8 @@ class Patient(models.Model):
     """A BCP 47 tag (languages.py)."""
     consent = models.CharField(max_length=16, choices=Consent, default=Consent.UNKNOWN)
     consent_before_stop = models.CharField(max_length=16, choices=Consent, blank=True, default="")
+    """The consent that a Start gives back. Withdrawn: a Start gives nothing back, the question must be answered."""
+    withdrawal = models.CharField(max_length=16, choices=Withdrawal, blank=True, default="", db_default="")
     consent_asked_at = models.DateTimeField(null=True)
     """Set while an enrolment's question is unanswered: until then only answers go to this patient."""
     trouble = models.CharField(max_length=16, choices=Trouble, blank=True, default="")
@@ -187,6 +199,8 @@ class Enrolment(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
+    before = models.JSONField(null=True)
+    """How the patient was reached before, until the question is answered (enrolment.Before)."""
 
     class Meta:
         constraints = [
@@ -200,16 +214,18 @@ class Enrolment(models.Model):
 
 
 class NoteKind(models.TextChoices):
-    """What of an enrolment the clinic has to hear."""
+    """What of an enrolment, or of a patient's chat, the clinic has to hear."""
 
     USED = "used", "Used link"
     EXPIRED = "expired", "Expired link"
     TAKEN = "taken", "Somebody else's chat"
     NOT_ME = "not_me", "“That's not me”"
+    EXCHANGED = "exchanged", "Another chat than before"
+    GIVEN_ON = "given_on", "A chat that was another patient's"
 
 
 class EnrolmentNote(models.Model):
-    """A line for the clinic about an enrolment that went wrong, until somebody has seen it."""
+    """A line for the clinic about an enrolment or a chat that somebody has to look at, until somebody has."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="+", db_index=False)
@@ -232,6 +248,27 @@ class EnrolmentNote(models.Model):
         indexes = [
             models.Index(fields=["clinic", "-at"], condition=Q(seen_at__isnull=True), name="enrolment_notes_unseen")
         ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class FormerChat(models.Model):
+    """A chat by which a patient was reached before: to tell whom it was when it is given to another patient, and to
+    tell the chat that it gets no more. former_chats.py changes it."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="+", db_index=False)
+    patient = models.ForeignKey(Patient, models.CASCADE, related_name="former_chats", db_index=False)
+    telegram_id = models.BigIntegerField()
+    left_at = models.DateTimeField()
+    agreed = models.BooleanField(default=False)
+    """Whether the patient had agreed in that chat to be written to."""
+    to_be_told = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["patient", "telegram_id"], name="former_chat_once_of_a_patient")]
+        indexes = [models.Index(fields=["clinic", "telegram_id"], name="former_chats_by_telegram_id")]
 
     def __str__(self) -> str:
         return str(self.id)

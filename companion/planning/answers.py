@@ -6,10 +6,11 @@ import uuid
 
 from django.db import IntegrityError, transaction
 
-from companion.clinics import audit
+from companion.clinics import audit, opt_outs
 from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.delivery import lifecycle
 from companion.patients.models import Consent, Patient
 from companion.patients.pausing import is_paused, paused_words
 from companion.planning import acts
@@ -18,6 +19,7 @@ from companion.schedules.text import as_typed
 from companion.service.wake import ring
 
 LATE_AFTER = dt.timedelta(hours=1)
+CHAT_STOPPED = "This chat opted out with STOP: nothing can be sent. Pressing Start in the chat opens it again."
 
 
 def answer(
@@ -73,7 +75,7 @@ def from_member(
     caller.needs(Role.PROVIDER)
     if id and (before := Message.objects.filter(clinic=caller.clinic, patient=patient, pk=id).first()):
         return before
-    if patient and (why := why_not(patient, they_wrote=they_wrote, now=now)):
+    if why := why_not(caller.clinic, patient, telegram_id, they_wrote=they_wrote, now=now):
         raise Conflict(why)
     text = as_typed(text)
     message = _leaving_at_once(
@@ -112,14 +114,22 @@ def _lane(patient: Patient | None, *, they_wrote: bool) -> Lane:
     return Lane.ANSWER if they_wrote else Lane.REMINDER
 
 
-def why_not(patient: Patient, *, they_wrote: bool, now: dt.datetime) -> str:
-    """Why this patient can't be answered, and what to do; empty where they can."""
+def why_not(clinic: Clinic, patient: Patient | None, telegram_id: int, *, they_wrote: bool, now: dt.datetime) -> str:
+    """Why this patient, or the stranger in this chat, can't be answered, and what to do; empty where they can."""
+    if patient is None:
+        return CHAT_STOPPED if opt_outs.has_stopped(clinic, telegram_id) else ""
     if patient.left_at is not None:
         return "The patient has left the clinic's directory. Nothing can be sent."
-    if patient.consent == Consent.WITHDRAWN:
+    if patient.consent == Consent.WITHDRAWN or opt_outs.has_stopped(clinic, patient.telegram_id):
         return "The patient opted out with STOP: nothing can be sent. Reach them another way."
     if patient.telegram_id is None:
         return "No Telegram ID is known any more. Hand out an enrolment link, or reach them another way."
     if not they_wrote and is_paused(patient, now):
         return f"The patient is {paused_words(patient)}. End the pause on the patient's page first."
     return ""
+
+
+def silence(clinic: Clinic, telegram_id: int) -> None:
+    """A STOP came: what still waits to answer an earlier Start of this chat passes the opt-out no more."""
+    waiting = Message.objects.filter(clinic=clinic, telegram_id=telegram_id, lane__in=(Lane.ANSWER, Lane.STRANGER))
+    lifecycle.move(waiting.filter(answers_stop_or_start=True), answers_stop_or_start=False)

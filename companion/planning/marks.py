@@ -13,7 +13,7 @@ from django.db.models import Model, Q, QuerySet
 
 from companion.clinics.models import Clinic, Mark, MarkKind
 from companion.patients.models import CohortMember
-from companion.planning import recipients
+from companion.planning import farewells, recipients
 from companion.planning.planner import Turn
 from companion.planning.replan import Moves, replan
 from companion.schedules.models import Message, Recipient, Schedule, State, Status
@@ -47,6 +47,7 @@ def work_off(marks: Sequence[Mark], *, now: dt.datetime, turn: Turn = nullcontex
     with turn():
         if any(mark.kind == MarkKind.CLINIC for mark in marks):
             _look_again(marks[0].clinic, now)
+        farewells.say([mark.subject_id for mark in marks if mark.kind == MarkKind.PATIENT], now=now)
         Mark.objects.filter(clinic=marks[0].clinic, pk__in=[mark.pk for mark in marks]).delete()
     return moves
 

@@ -98,6 +98,7 @@ def _page(
     context: dict[str, object] = {
         "alerts": alerts.open_alerts(clinic),
         "contact": contact,
+        "stopped": contacts.CHAT_STOPPED if contacts.has_stopped(contact) else "",
         "typed_id": contact.telegram_id or "",
         "email": contacts.email_of(request.caller),
         "mail_possible": mailing.possible(),

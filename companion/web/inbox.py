@@ -189,9 +189,9 @@ def _page(request: PageRequest, one: Conversation, *, typed: str = "", wrong: li
         "own_address": request.user.get_username(),
         "members": list(members.values_list("user__username", flat=True)),
         "answer_id": new_id(),
-        "cannot": why_not(one.patient, they_wrote=one.last_reply is not None, now=database_now())
-        if one.patient
-        else "",
+        "cannot": why_not(
+            one.clinic, one.patient, one.telegram_id, they_wrote=one.last_reply is not None, now=database_now()
+        ),
         "typed": typed,
         "wrong": wrong or [],
     }

@@ -20,6 +20,7 @@ from companion.clinics.clinics import change_clinic
 from companion.clinics.models import ApiKey, Bot, Clinic, Member, Role
 from companion.clinics.refusals import Refused, Unknown
 from companion.clinics.versions import hold
+from companion.patients import consent
 from companion.planning import marks
 from companion.planning.replan import Moves
 from companion.sandbox.phone import make_bot
@@ -142,6 +143,7 @@ def bot(request: PageRequest) -> HttpResponse:
             bots.connect(clinic, token, username, sandbox=False, now=now, by=request.caller)
     except Refused as no:
         return _page(request, {}, no=no, part="bot")
+    consent.follow_opt_outs(clinic, now=now)
     flash.success(request, f"@{username} is connected.")
     return redirect("/settings#bot")
 

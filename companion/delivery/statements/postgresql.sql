@@ -93,7 +93,10 @@ SELECT coalesce(json_agg(facts), '[]')::text FROM (
             SELECT max(a.began_at) FROM schedules_attempt a
             WHERE a.telegram_id = coalesce(m.telegram_id, p.telegram_id) AND a.clinic_id = m.clinic_id
         ) AS chat_last_at,
-        CASE WHEN m.telegram_id IS NULL THEN false ELSE EXISTS (
+        EXISTS (
+            SELECT 1 FROM clinics_optout o
+            WHERE o.clinic_id = m.clinic_id AND o.telegram_id = coalesce(m.telegram_id, p.telegram_id)
+        ) OR CASE WHEN m.telegram_id IS NULL THEN false ELSE EXISTS (
             SELECT 1 FROM patients_patient w
             WHERE w.clinic_id = m.clinic_id AND w.telegram_id = m.telegram_id AND w.consent = 'withdrawn'
         ) AND NOT EXISTS (
@@ -214,7 +217,8 @@ WHERE lease_until < %(now)s AND open_attempt_id IS NOT NULL;
 UPDATE patients_patient SET trouble = r.trouble, trouble_at = r.at
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(message uuid, trouble text, at timestamptz)
 JOIN schedules_message m ON m.id = r.message
-WHERE patients_patient.id = m.patient_id AND patients_patient.trouble <> r.trouble;
+WHERE patients_patient.id = m.patient_id AND patients_patient.trouble <> r.trouble
+  AND patients_patient.telegram_id = coalesce(m.telegram_id, patients_patient.telegram_id);
 
 -- plan: makes the Messages of a Schedule that do not exist yet; the constraint one_message_per_occurrence keeps it so
 INSERT INTO schedules_message (

@@ -90,7 +90,10 @@ SELECT json_group_array(json_object(
         SELECT max(a.began_at) || 'Z' FROM schedules_attempt a
         WHERE a.telegram_id = coalesce(m.telegram_id, p.telegram_id) AND a.clinic_id = m.clinic_id
     ),
-    'chat_opted_out', CASE WHEN m.telegram_id IS NULL THEN 0 ELSE EXISTS (
+    'chat_opted_out', EXISTS (
+        SELECT 1 FROM clinics_optout o
+        WHERE o.clinic_id = m.clinic_id AND o.telegram_id = coalesce(m.telegram_id, p.telegram_id)
+    ) OR CASE WHEN m.telegram_id IS NULL THEN 0 ELSE EXISTS (
         SELECT 1 FROM patients_patient w
         WHERE w.clinic_id = m.clinic_id AND w.telegram_id = m.telegram_id AND w.consent = 'withdrawn'
     ) AND NOT EXISTS (
@@ -244,7 +247,8 @@ WITH r AS (
 )
 UPDATE patients_patient SET trouble = r.trouble, trouble_at = r.at
 FROM r CROSS JOIN schedules_message m ON m.id = r.message
-WHERE patients_patient.id = m.patient_id AND patients_patient.trouble <> r.trouble;
+WHERE patients_patient.id = m.patient_id AND patients_patient.trouble <> r.trouble
+  AND patients_patient.telegram_id = coalesce(m.telegram_id, patients_patient.telegram_id);
 
 -- plan: makes the Messages of a Schedule that do not exist yet; the constraint one_message_per_occurrence keeps it so
 INSERT INTO schedules_message (

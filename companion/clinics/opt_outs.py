@@ -1,0 +1,85 @@
+"""Opt-outs: the chats that have said STOP to a clinic's bot. Only a chat's own Start undoes one (patients/consent.py).
+
+An opt-out is known by a keyed hash of the chat's Telegram ID, so that it outlives the number. The number stands beside
+the hash while the clinic knows it, for the statement that finds the facts about a Message can't make hashes.
+"""
+
+import datetime as dt
+import hmac
+from collections.abc import Collection
+from functools import cache
+from typing import Final
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+from django.db.models import QuerySet
+
+from companion.clinics.models import Clinic, FormerBot, OptOut
+
+CAME_ALONG: Final = "bot: moved here"
+"""The source of an opt-out that was said in another clinic."""
+
+
+def stop(clinic: Clinic, telegram_id: int, *, source: str, now: dt.datetime) -> None:
+    """The chat opts out; the first STOP stays the one that counts."""
+    if not has_stopped(clinic, telegram_id):
+        row = OptOut(clinic=clinic, chat=chat_of(telegram_id), telegram_id=telegram_id, at=now, source=source)
+        # Another process may hear the same chat at this very moment.
+        OptOut.objects.bulk_create([row], ignore_conflicts=True)
+
+
+def lift(clinic: Clinic, telegram_id: int) -> None:
+    """The chat's own Start undoes its opt-out."""
+    OptOut.objects.filter(clinic=clinic, chat=chat_of(telegram_id)).delete()
+
+
+def has_stopped(clinic: Clinic, telegram_id: int | None) -> bool:
+    """Whether this chat has opted out."""
+    return telegram_id is not None and bool(stopped_among(clinic, [telegram_id]))
+
+
+def stopped_among(clinic: Clinic, telegram_ids: Collection[int]) -> frozenset[int]:
+    """Those of these chats that have opted out; a few hundred at a time.
+
+    An opt-out that has lost its number gets it back, since the clinic knows it again.
+    """
+    asked = {chat_of(telegram_id): telegram_id for telegram_id in telegram_ids}
+    found = list(OptOut.objects.filter(clinic=clinic, chat__in=asked))
+    for one in found:
+        if one.telegram_id is None:
+            OptOut.objects.filter(pk=one.pk).update(telegram_id=asked[one.chat])
+    return frozenset(asked[one.chat] for one in found)
+
+
+def newest_first(clinic: Clinic) -> QuerySet[OptOut]:
+    """All of the clinic's."""
+    return OptOut.objects.filter(clinic=clinic).order_by("-at", "-id")
+
+
+def release(clinic: Clinic, bot: int, *, now: dt.datetime) -> None:
+    """The clinic gives up this bot, by the bot's Telegram ID."""
+    FormerBot.objects.update_or_create(clinic=clinic, telegram_id=bot, defaults={"left_at": now})
+
+
+def bring_along(clinic: Clinic, bot: int) -> None:
+    """The bot, by its Telegram ID, serves this clinic now: who opted out in the clinic before has opted out here."""
+    before = FormerBot.objects.filter(telegram_id=bot).exclude(clinic=clinic).order_by("-left_at").first()
+    if before is None:
+        return
+    said = OptOut.objects.filter(clinic=before.clinic_id, at__lte=before.left_at)
+    rows = [
+        OptOut(clinic=clinic, chat=chat, telegram_id=telegram_id, at=at, source=CAME_ALONG)
+        for chat, telegram_id, at in said.values_list("chat", "telegram_id", "at")
+    ]
+    OptOut.objects.bulk_create(rows, batch_size=1000, ignore_conflicts=True)
+
+
+def chat_of(telegram_id: int) -> str:
+    """The keyed hash by which a chat is known; nobody without the secret key can try all numbers."""
+    return hmac.digest(_key(settings.SECRET_KEY), str(telegram_id).encode(), "sha256").hex()
+
+
+@cache
+def _key(secret_key: str) -> bytes:
+    return HKDF(SHA256(), 32, salt=None, info=b"companion opt-out").derive(secret_key.encode())

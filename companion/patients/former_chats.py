@@ -1,0 +1,51 @@
+"""The chats by which patients were reached before, kept whenever a patient's Telegram ID goes or changes.
+
+For two things: the clinic hears when such a chat is given to another patient, and the chat itself hears that it gets no
+more, which the room above does (planning/farewells.py), led by the patient's Mark.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Collection, Sequence
+
+from companion.patients import enrolment_notes
+from companion.patients.models import FormerChat, NoteKind, Patient
+
+
+def left(patient: Patient, telegram_id: int, *, agreed: bool, now: dt.datetime) -> FormerChat:
+    """The patient is reached in this chat no more. Not stored yet."""
+    return FormerChat(clinic_id=patient.clinic_id, patient=patient, telegram_id=telegram_id, agreed=agreed, left_at=now)
+
+
+def keep(chats: Sequence[FormerChat]) -> None:
+    """Stores them; a chat that a patient leaves for the second time is to be told again."""
+    FormerChat.objects.bulk_create(
+        chats,
+        update_conflicts=True,
+        unique_fields=["patient", "telegram_id"],
+        update_fields=["left_at", "agreed", "to_be_told"],
+    )
+
+
+def tell_of_given(patients: Collection[Patient], *, now: dt.datetime) -> None:
+    """Tells the clinic of those of these patients, all with a new chat, whose chat was another patient's before."""
+    owners: dict[int, set[uuid.UUID]] = {}
+    wanted = {one.telegram_id for one in patients if one.telegram_id}
+    clinics = {one.clinic_id for one in patients}
+    before = FormerChat.objects.filter(clinic__in=clinics, telegram_id__in=wanted)
+    for telegram_id, patient_id in before.values_list("telegram_id", "patient_id"):
+        owners.setdefault(telegram_id, set()).add(patient_id)
+    for one in patients:
+        if owners.get(one.telegram_id or 0, set()) - {one.pk}:
+            enrolment_notes.tell(one, NoteKind.GIVEN_ON, now=now)
+
+
+def to_be_told(patients: Collection[uuid.UUID]) -> list[FormerChat]:
+    """The chats of these patients, by id, that have yet to hear that they get no more."""
+    found = FormerChat.objects.filter(patient__in=patients, to_be_told=True)
+    return list(found.select_related("patient", "clinic").order_by("left_at", "id"))
+
+
+def told(chat: FormerChat) -> bool:
+    """Whether it is up to the caller to tell the chat: of two at one moment it is one."""
+    return FormerChat.objects.filter(pk=chat.pk, to_be_told=True).update(to_be_told=False) == 1
