@@ -85,7 +85,7 @@ def take_back(patient: Patient, *, opted_out: bool, taken: bool) -> None:
     if not noted:
         patient.consent, patient.consent_before_stop = before["consent"], before["consent_before_stop"]
         patient.withdrawal = before["withdrawal"]
-    if taken or before["telegram_id"] in (wrong, None):
+    if taken or before["telegram_id"] == wrong:
         chats.leave(patient)
         return
     _reach_as_before(patient, before)
