@@ -15,3 +15,9 @@ def bot() -> Bot:
 @pytest.fixture
 def ana(bot: Bot) -> Patient:
     return a_patient(bot.clinic)
+
+
+@pytest.fixture
+def other_bot() -> Bot:
+    """Another clinic's."""
+    return a_bot(a_clinic())

@@ -1,56 +1,65 @@
 """An opt-out for each chat in which a patient has said STOP: until now only the patients' own rows knew of it."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
+from django.db.models import Model
 
 from companion.clinics.opt_outs import chat_of
+from companion.service.online import OnlineMigration
 
 _TOGETHER = 500
 
 
-# The models of a migration's state have no types of their own.
-def _opt_outs(apps: StateApps, _: BaseDatabaseSchemaEditor) -> None:
-    opt_out = apps.get_model("clinics", "OptOut")
-    rows: list[Any] = []
-    for one in _said_stop(apps):
-        rows.append(one)
+def say_stop_for_chats(apps: StateApps, _: BaseDatabaseSchemaEditor) -> None:
+    """Makes the opt-outs; run a second time, it adds what is missing."""
+    opt_outs = apps.get_model("clinics", "OptOut")._default_manager
+    rows: list[Model] = []
+    for row in _said_stop(apps):
+        rows.append(row)
         if len(rows) == _TOGETHER:
-            opt_out._default_manager.bulk_create(rows, ignore_conflicts=True)
+            opt_outs.bulk_create(rows, ignore_conflicts=True)
             rows = []
-    opt_out._default_manager.bulk_create(rows, ignore_conflicts=True)
+    opt_outs.bulk_create(rows, ignore_conflicts=True)
+    for opt_out in opt_outs.filter(telegram_id__isnull=False).values("clinic_id", "telegram_id").iterator(_TOGETHER):
+        _follow(apps, **opt_out)
 
 
-def _said_stop(apps: StateApps) -> Iterator[Any]:
-    """A member's note is the patient's alone, as long as the chat still gets messages for somebody else.
+def _said_stop(apps: StateApps) -> Iterator[Model]:
+    """The rows.
 
-    Where nobody is left whom the chat gets messages for, it may have said STOP as well: that left no trace.
+    A note of the clinic's is the patient's alone while somebody else is written to in that chat. Where nobody is, the
+    chat may have said STOP as well, which left no trace after the note.
     """
-    patients = apps.get_model("patients", "Patient")._default_manager
     opt_out = apps.get_model("clinics", "OptOut")
+    patients = apps.get_model("patients", "Patient")._default_manager
+    history = apps.get_model("patients", "ConsentChange")._default_manager
     withdrawn = patients.filter(consent="withdrawn", telegram_id__isnull=False).order_by("id")
-    for patient in withdrawn.iterator(_TOGETHER):
-        said = patient.consent_history.filter(consent="withdrawn").order_by("-at", "-id").first()
-        in_chat = patients.filter(clinic=patient.clinic_id, telegram_id=patient.telegram_id, left_at__isnull=True)
-        noted = said is not None and not said.source.startswith("patient:")
-        if noted and in_chat.exclude(consent="withdrawn").exists():
+    columns = ("id", "clinic_id", "telegram_id", "created_at")
+    for patient, clinic, telegram_id, created_at in withdrawn.values_list(*columns).iterator(_TOGETHER):
+        lines = history.filter(patient=patient, consent="withdrawn").order_by("-at", "-id")
+        at, source = lines.values_list("at", "source").first() or (created_at, "patient: STOP")
+        in_chat = patients.filter(clinic=clinic, telegram_id=telegram_id, left_at__isnull=True)
+        if not source.startswith("patient:") and in_chat.exclude(consent="withdrawn").exists():
             continue
-        yield opt_out(
-            clinic_id=patient.clinic_id,
-            chat=chat_of(patient.telegram_id),
-            telegram_id=patient.telegram_id,
-            at=said.at if said else patient.created_at,
-            source=said.source if said else "patient: STOP",
-        )
+        chat = chat_of(telegram_id)
+        yield opt_out(clinic_id=clinic, chat=chat, telegram_id=telegram_id, at=at, source=source)
 
 
-class Migration(migrations.Migration):
+def _follow(apps: StateApps, clinic_id: object, telegram_id: int) -> None:
+    """Opts out those who came into the chat after its STOP, as consent.follow_opt_outs does."""
+    patients = apps.get_model("patients", "Patient")._default_manager
+    for held in ("given", "unknown"):
+        late = patients.filter(clinic=clinic_id, telegram_id=telegram_id, consent=held)
+        late.update(consent="withdrawn", consent_before_stop=held, withdrawal="chat")
+
+
+class Migration(OnlineMigration):
     dependencies = [
         ("clinics", "0005_opt_outs"),
         ("patients", "0006_opt_outs"),
     ]
 
-    operations = [migrations.RunPython(_opt_outs, elidable=False)]
+    operations = [migrations.RunPython(say_stop_for_chats)]
