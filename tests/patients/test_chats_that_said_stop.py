@@ -25,8 +25,7 @@ def migrate() -> None:
     """Twice, as after a kill."""
     migration = import_module("companion.patients.migrations.0007_chats_that_said_stop")
     for _ in range(2):
-        with connection.schema_editor(atomic=False) as editor:
-            migration.say_stop_for_chats(apps, editor)
+        migration.say_stop_for_chats(apps, connection.schema_editor())
 
 
 def who_stopped(patient: Patient, source: str = "patient: /stop") -> Patient:
