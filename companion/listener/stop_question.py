@@ -27,7 +27,7 @@ _ON_THE_BUTTON = {Meant.STOP: Word.STOP_BUTTON, Meant.GO_ON: Word.GO_ON_BUTTON}
 def ask(chat: Chat) -> None:
     """Asks, unless everybody in the chat has opted out already."""
     reached = [patient for patient in chat.patients if patient.consent != Consent.WITHDRAWN]
-    if chat.patients and not reached:
+    if chat.opted_out or (chat.patients and not reached):
         return
     patient = reached[0] if reached else None
     language = patient.language if patient else chat.languages[0]
@@ -43,12 +43,10 @@ def read_tap(data: str) -> Meant | None:
 def answered(chat: Chat, meant: Meant, tap: Tapped, update_id: int) -> str:
     """Takes the answer, and keeps it for staff; what to show over the chat. The same tap twice is one."""
     label = say(_ON_THE_BUTTON[meant], chat.languages[0])
-    silent = bool(chat.patients) and all(patient.consent == Consent.WITHDRAWN for patient in chat.patients)
     if not replies.tapped_last(chat, tap.message_id, label):
         replies.keep_tap(chat, replace(tap, label=label), update_id)
-    if silent:
-        return ""
     if meant is Meant.GO_ON:
-        return say(Word.GOES_ON, chat.languages[0])
-    asking.stopped(chat, "patient: STOP button")
+        return "" if chat.silent else say(Word.GOES_ON, chat.languages[0])
+    if not chat.opted_out:
+        asking.stopped(chat, "patient: STOP button")
     return ""
