@@ -227,6 +227,15 @@ def test_what_an_attempt_has_begun_is_found_by_its_id(clinic: Clinic) -> None:
     assert not plans_of(look).read_all_messages()
 
 
+def test_a_chats_opt_out_is_found_by_its_unique_index(clinic: Clinic) -> None:
+    plans = plans_of(lambda: store.facts([message.id for message in due(clinic)], now=NOW), "clinics_optout")
+
+    # SQLite names the index of a constraint by a number.
+    named = connection.vendor == "postgresql"
+    assert plans.all_by("opt_out_once_of_a_telegram_id" if named else "o USING COVERING INDEX")
+    assert named or plans.all_by("clinic_id=? AND telegram_id=?")
+
+
 def test_outcomes_are_written_to_messages_found_by_their_ids(clinic: Clinic) -> None:
     records = [Record(one.id, new_id(), NOW, AttemptOutcome.SENT, Status.SENT) for one in due(clinic)]
     laters = [Later(one.id, NOW) for one in due(clinic)]
