@@ -122,7 +122,7 @@ class OptOut(models.Model):
     """The chat's Telegram ID; None where the clinic doesn't know it, or doesn't any more."""
     at = models.DateTimeField()
     source = models.CharField(max_length=64)
-    """The words that said so: "patient: /stop"."""
+    """Who or what said so: "patient: STOP"."""
 
     class Meta:
         constraints = [

@@ -270,5 +270,5 @@ def test_programs_list_the_opt_outs_page_by_page_with_strangers_among_them(bot: 
         CHAT + 1: [],
         CHAT + 2: [],
     }
-    assert {item["source"] for item in items} == {"patient: /stop"}
+    assert {item["source"] for item in items} == {"patient: STOP"}
     assert viewer.get("/opt-outs?cursor=made-up").status == 422
