@@ -9,7 +9,7 @@ import companion.clinics.keys
 class Migration(migrations.Migration):
     dependencies = [
         ("clinics", "0005_opt_outs"),
-        ("patients", "0005_patient_indexes"),
+        ("patients", "0008_unseen_characters"),
     ]
 
     operations = [

@@ -59,7 +59,7 @@ def _follow(apps: StateApps, clinic_id: object, telegram_id: int) -> None:
 class Migration(OnlineMigration):
     dependencies = [
         ("clinics", "0005_opt_outs"),
-        ("patients", "0006_opt_outs"),
+        ("patients", "0009_opt_outs"),
     ]
 
     operations = [migrations.RunPython(say_stop_for_chats)]
