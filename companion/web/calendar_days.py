@@ -24,7 +24,7 @@ from companion.schedules.models import Message, Schedule, Status
 from companion.times.walls import local
 from companion.times.workdays import Avoid, Calendar, holiday_name, is_avoided
 from companion.web import asked
-from companion.web.rows import Row, one_line, rows
+from companion.web.rows import Row, one_line, planned_address, rows
 
 FULL_DAY: Final = dt.timedelta(days=1)
 
@@ -210,7 +210,7 @@ def _lines(
     ]
     found = [Line(row.message.due_at, _message(row), row, planned=False) for row in rows(messages, clinic, now=now)]
     found += [
-        Line(row.message.due_at, _series(one.schedule.id), row, planned=True)
+        Line(row.message.due_at, planned_address(row.message), row, planned=True)
         for one, row in zip(single, rows(as_messages, clinic, now=now), strict=True)
     ]
     found += [

@@ -18,8 +18,7 @@ from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Unknown
 from companion.panel import standing
 from companion.patients.queries import cohorts
-from companion.planning import acts
-from companion.planning.planner import HORIZON
+from companion.planning import acts, listing
 from companion.schedules import queries
 from companion.schedules.models import Message, Status
 from companion.service.clock import database_now
@@ -29,10 +28,15 @@ from companion.web.access import PageRequest, as_uuid, came_from, page
 from companion.web.causes import causes
 from companion.web.first_steps import first_steps
 from companion.web.kept_drafts import listed
-from companion.web.rows import OVERDUE_AFTER, Section, rows, sections
+from companion.web.rows import OVERDUE_AFTER, Group, Row, Section, mixed, rows, sections
 from companion.web.templatetags.words import capped, plural, tone
 
 PAGE_SIZE = 50
+FOLD = 10
+"""More patients than these who get something planned at one instant are one line."""
+PLANNED_FIRST = 5
+"""So much of what is planned stands above a search of all time."""
+LOOKED_AHEAD = dt.timedelta(days=366)
 AT_ONCE = 100
 """How many messages one press of a button changes."""
 
@@ -45,6 +49,8 @@ class Listed:
     more: str | None
     truncated: bool = False
     """More is coming that day than is shown."""
+    whole: bool = True
+    """Whether all that is planned was looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,8 @@ class Chip:
     count: str
     tone: str
     current: bool
+    hint: str = ""
+    """What is counted."""
 
 
 @require_GET
@@ -89,7 +97,6 @@ def index(request: PageRequest) -> HttpResponse:
             asked.CALENDAR, day=view.day.isoformat() if view.dated else "", standing="", reason=""
         ),
         "following": None if view.filtered else _following(clinic, view),
-        "beyond": asked.bounds(view.day, clinic)[1] > now + HORIZON,
     }
     return render(request, "web/messages/index.html", context)
 
@@ -135,13 +142,33 @@ def _listed(view: asked.View, caller: Caller, now: dt.datetime) -> Listed:
     if view.dated:
         since, until = asked.bounds(view.day, caller.clinic)
         wanted = replace(wanted, due_from=since, due_to=until)
+    if onward and not (view.standing or view.reason):
+        return _with_planned(wanted, caller.clinic, view.after, now)
     found = queries.messages(caller.clinic, wanted)
     if view.standing:
         found = standing.narrow(found, caller.clinic, standing.Standing(view.standing), now=now)
     if view.reason:
         found = found.filter(reason=view.reason)
     got = queries.page(found, order="due_at" if onward else "-due_at", after=view.after or None, limit=PAGE_SIZE)
-    return Listed(sections(rows(got.items, caller.clinic, now=now)), got.next)
+    lines = rows(got.items, caller.clinic, now=now)
+    if view.after or onward:
+        return Listed(sections(lines), got.next)
+    # A search of all time goes back from the last Message; what is planned next stands above it.
+    after_all = replace(wanted, due_from=now, status=wanted.status or Status.PENDING)
+    ahead = listing.page(caller.clinic, after_all, now + LOOKED_AHEAD, limit=PLANNED_FIRST, fold=FOLD)
+    planned = mixed([item for item in ahead.items if item.planned], caller.clinic, now=now)
+    return Listed([*_titled("Planned", planned), *sections(lines)], got.next, whole=ahead.whole)
+
+
+def _with_planned(wanted: queries.MessageFilter, clinic: Clinic, after: str, now: dt.datetime) -> Listed:
+    """What comes, with what is planned for later; undated, of a year."""
+    until = wanted.due_to or now + LOOKED_AHEAD
+    got = listing.page(clinic, wanted, until, after=after or None, limit=PAGE_SIZE, fold=FOLD)
+    return Listed(sections(mixed(got.items, clinic, now=now)), got.next, whole=got.whole)
+
+
+def _titled(title: Group, lines: list[Row]) -> list[Section]:
+    return [Section(title, lines)] if lines else []
 
 
 def _day(view: asked.View, clinic: Clinic, now: dt.datetime) -> Listed:
@@ -159,9 +186,10 @@ def _day(view: asked.View, clinic: Clinic, now: dt.datetime) -> Listed:
     if is_today:
         late = _due(clinic, None, line).filter(status=Status.PENDING)
         first = queries.page(late, order="due_at", after=None, limit=PAGE_SIZE).items
-    coming = queries.page(_due(clinic, line, end), order="due_at", after=None, limit=PAGE_SIZE)
-    lines = rows([*first, *coming.items, *earlier.items], clinic, now=now)
-    return Listed(sections(lines), earlier.next, truncated=coming.next is not None)
+    coming = listing.page(clinic, queries.MessageFilter(due_from=line), end, limit=PAGE_SIZE, fold=FOLD)
+    items = [*map(listing.Item, first), *coming.items, *map(listing.Item, earlier.items)]
+    lines = mixed(items, clinic, now=now)
+    return Listed(sections(lines), earlier.next, truncated=coming.next is not None, whole=coming.whole)
 
 
 def _due(clinic: Clinic, since: dt.datetime | None, until: dt.datetime) -> QuerySet[Message]:
@@ -179,8 +207,10 @@ def _named(view: asked.View) -> str:
 
 def _following(clinic: Clinic, view: asked.View) -> Message | None:
     """The first message after the day that is shown: what an empty day points to."""
-    after = queries.MessageFilter(status=Status.PENDING, due_from=asked.bounds(view.day, clinic)[1])
-    return queries.messages(clinic, after).order_by("due_at", "id").first()
+    end = asked.bounds(view.day, clinic)[1]
+    after = queries.MessageFilter(status=Status.PENDING, due_from=end)
+    found = listing.page(clinic, after, end + LOOKED_AHEAD, limit=1, fold=FOLD)
+    return found.items[0].message if found.items else None
 
 
 def _chips(view: asked.View, clinic: Clinic, now: dt.datetime) -> list[Chip]:
@@ -190,7 +220,8 @@ def _chips(view: asked.View, clinic: Clinic, now: dt.datetime) -> list[Chip]:
     def chip(label: str, count: int, tone: str, asked: dict[str, str], current: bool) -> Chip:
         kept_and_asked = {key: value for key, value in ({} if current else asked | kept).items() if value}
         address = f"/scheduled-messages?{urlencode(kept_and_asked)}" if kept_and_asked else "/scheduled-messages"
-        return Chip(address, label, capped(count), tone, current)
+        hint = "Messages that are made; what is planned for later is not counted" if label == "Pending" else ""
+        return Chip(address, label, capped(count), tone, current, hint)
 
     return [
         chip("Needs attention", counts.attention, "orange", {"attention": "1"}, view.attention),

@@ -19,7 +19,7 @@ from companion.patients import queries as patients
 from companion.patients.languages import language_name
 from companion.patients.models import Patient, Verified
 from companion.patients.reach import SENTENCES, Why, telegram_check, why_unreachable
-from companion.planning import marks
+from companion.planning import listing, marks
 from companion.planning import series as planned
 from companion.planning.warnings import of_days
 from companion.schedules import queries
@@ -30,10 +30,12 @@ from companion.web import conflicts, inbox
 from companion.web.access import PageRequest, page
 from companion.web.conflicts import Clash
 from companion.web.enrolling import MENDS, standing_of
-from companion.web.rows import rows
+from companion.web.rows import mixed, rows
 from companion.web.templatetags.words import plural
 
 PAGE_SIZE = 50
+AHEAD = dt.timedelta(days=731)
+"""So far ahead lies what is coming."""
 SERIES = 20
 """How many Schedules a patient's page names."""
 NOTES = 5
@@ -171,14 +173,11 @@ def show(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
     clinic = request.caller.clinic
     patient = patients.patient(clinic, patient_id)
     of_patient = queries.messages(clinic, queries.MessageFilter(patient=patient.id))
+    pending = queries.MessageFilter(patient=patient.id, status="pending")
     context = standing_of(patient, clinic) | {
         "language": language_name(patient.language),
         "now": now,
-        "coming": rows(
-            queries.page(of_patient.filter(status="pending"), order="due_at", after=None, limit=5).items,
-            clinic,
-            now=now,
-        ),
+        "coming": mixed(listing.page(clinic, pending, now + AHEAD, limit=5).items, clinic, now=now),
         "was": rows(
             queries.page(of_patient.exclude(status="pending"), order="-due_at", after=None, limit=10).items,
             clinic,

@@ -2,19 +2,21 @@
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+from uuid import NAMESPACE_URL, uuid5
 from zlib import crc32
 
 from companion.clinics.models import Clinic
 from companion.listener.conversation import answers_of
 from companion.planning import series
+from companion.planning.listing import Item
 from companion.schedules import queries
 from companion.schedules.models import Message, Schedule, Status
 from companion.schedules.reasons import Reason
-from companion.schedules.wording import texts_of, wont_arrive
+from companion.schedules.wording import template_of, texts_of, wont_arrive
 
-Group = Literal["Overdue", "Next", "Later", "Earlier"]
+Group = Literal["Overdue", "Next", "Later", "Planned", "Earlier"]
 OVERDUE_AFTER = dt.timedelta(seconds=30)
 NEXT_WITHIN = dt.timedelta(hours=1)
 SHOWN = 160
@@ -36,6 +38,12 @@ class Row:
     stamp: str
     answer: str
     """What the patient tapped; "in words" where they wrote instead."""
+    key: str
+    address: str
+    planned: bool = False
+    """It has no Message yet."""
+    patients: int = 1
+    """More than one where they are shown as one line; the Message then has no patient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +78,32 @@ def _row(message: Message, whole: str, tapped: str, clinic: Clinic, *, now: dt.d
         on_its_way=queries.on_its_way(message),
         stamp=_stamp(message, wont, text, answer),
         answer=answer,
+        key=str(message.id),
+        address=f"/scheduled-messages/{message.id}",
     )
+
+
+def mixed(items: Iterable[Item], clinic: Clinic, *, now: dt.datetime) -> list[Row]:
+    """The lines of Messages and of what is planned between them, in their order."""
+    found = list(items)
+    lines = rows([item.message for item in found], clinic, now=now)
+    return [_planned(line, item) if item.planned else line for line, item in zip(lines, found, strict=True)]
+
+
+def _planned(line: Row, item: Item) -> Row:
+    message = item.message
+    # The same line has the same key each time, though nothing is stored.
+    name = f"{message.schedule_id}{message.occurrence}{message.patient_id}{message.due_at}"
+    line = replace(line, planned=True, patients=item.patients, action="", key=str(uuid5(NAMESPACE_URL, name)))
+    if message.patient:
+        return replace(line, address=planned_address(message))
+    series_page = f"/scheduled-messages/series/{message.schedule_id}"
+    return replace(line, address=series_page, text=one_line(template_of(message)))
+
+
+def planned_address(message: Message) -> str:
+    """The page of an Occurrence that is planned for one patient."""
+    return f"/scheduled-messages/series/{message.schedule_id}/{message.occurrence}/{message.patient_id}"
 
 
 def _stamp(message: Message, wont: str, text: str, answer: str) -> str:

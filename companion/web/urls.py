@@ -14,6 +14,7 @@ from companion.web import (
     media,
     message,
     messages,
+    occurrence,
     patient_import,
     patients,
     phone,
@@ -41,6 +42,9 @@ _messages = [
         path(f"scheduled-messages/series/<uuid:schedule_id>/{deed}", series.act, {"deed": deed})
         for deed in ("pause", "resume", "cancel", "skip", "unskip", "reviewed")
     ),
+    path("scheduled-messages/series/<uuid:schedule_id>/<str:occurrence>/<uuid:patient_id>", occurrence.show),
+    path("scheduled-messages/series/<uuid:schedule_id>/<str:occurrence>/<uuid:patient_id>/edit", occurrence.edit),
+    path("scheduled-messages/series/<uuid:schedule_id>/<str:occurrence>/<uuid:patient_id>/cancel", occurrence.cancel),
     path("scheduled-messages/<uuid:message_id>", message.show),
     path("scheduled-messages/<uuid:message_id>/cancel", message.cancel),
     path("scheduled-messages/<uuid:message_id>/send-now", message.send_now),

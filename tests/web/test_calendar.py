@@ -82,15 +82,16 @@ def test_each_day_of_a_series_stands_there_once_as_a_message_or_as_planned() -> 
     assert kinds == {False, True}
 
 
-def test_what_is_planned_has_the_lists_words_and_leads_to_its_series() -> None:
+def test_what_is_planned_has_the_lists_words_and_leads_to_its_page() -> None:
     clinic = a_clinic()
-    series = planned(clinic, a_patient(clinic, consent=Consent.WITHDRAWN))
+    patient = a_patient(clinic, consent=Consent.WITHDRAWN)
+    series = planned(clinic, patient)
 
     answer = signed_in(clinic).get(CALENDAR, {"day": in_days(14).isoformat()})
 
     assert "09:00 Planned Ana Silva P-" in words(answer)
     assert "Take your tablet, Ana. Won't arrive: opted out" in words(answer)
-    assert f'href="/scheduled-messages/series/{series.id}"' in answer.content.decode()
+    assert f'href="/scheduled-messages/series/{series.id}/{in_days(14)}T09:00/{patient.id}"' in answer.content.decode()
 
 
 def test_a_single_message_in_ten_days_is_there_before_it_is_planned() -> None:
