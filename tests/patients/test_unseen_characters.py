@@ -1,9 +1,12 @@
 """What a spreadsheet does to numbers, and what nobody sees in ids and names, through every door."""
 
 import io
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from django.apps import apps
+from django.db import connection
 from django.test import Client
 
 from companion.clinics.models import Clinic, Role
@@ -175,3 +178,18 @@ def test_a_patient_is_saved_by_the_form_with_the_id_unchanged() -> None:
 
     patient.refresh_from_db()
     assert (patient.name, patient.external_id, patient.external_id_written) == ("Ana Lima", "P-1", "P-1\u200b")
+
+
+def test_an_update_cleans_the_ids_and_search_keys_that_are_there_but_makes_no_id_another_s() -> None:
+    clinic = a_clinic()
+    alone = a_patient(clinic, "Ana", external_id="P\u200b-1", search="an\u00ada p\u200b-1")
+    known = a_patient(clinic, "Bo", external_id="P-2")
+    twin = a_patient(clinic, "Cy", external_id="P-2\u200b")
+
+    import_module("companion.patients.migrations.0008_unseen_characters").clean(apps, connection.schema_editor())
+
+    for patient in (alone, known, twin):
+        patient.refresh_from_db()
+    assert (alone.external_id, alone.external_id_written, alone.search) == ("P-1", "P\u200b-1", "ana p-1")
+    assert (known.external_id, twin.external_id) == ("P-2", "P-2\u200b")
+    assert imported(clinic, "external_id,name\nP\u200b-1,Ana\n").unchanged == 1
