@@ -24,6 +24,7 @@ from companion.listener import handling
 from companion.panel import notices
 from companion.patients import bulk, consent, directory, enrolment
 from companion.patients.bulk import Entry
+from companion.patients.fields import read_given
 from companion.patients.importing import import_csv
 from companion.patients.models import Consent, Patient
 from companion.planning import answers, marks
@@ -134,7 +135,8 @@ class Walk:
 
     def take(self, *, left: bool) -> None:
         patient = self.a_patient()
-        entry = Entry(1, {"external_id": patient.external_id, "name": patient.name}, left=left)
+        given = read_given({"external_id": patient.external_id, "name": patient.name}, today=self.now.date())
+        entry = Entry(1, given, left=left)
         bulk.take(a_caller(self.bot.clinic), [entry], "", now=self.now)
 
     def add_child(self) -> None:
