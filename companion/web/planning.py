@@ -301,7 +301,7 @@ def _planned_words(planned: edit.Planned, now: dt.datetime) -> str:
     schedule = planned.schedule
     first = next(iter(next_instants(schedule.clinic, [schedule], now=now, count=1)[schedule.id]), None)
     if first and first > now + HORIZON:
-        return "Planned. Each message comes onto the list two days before it is due."
+        return "Planned. Each message is made two days before it is due."
     return "Planned, but as things stand nobody gets a message in the next two days."
 
 

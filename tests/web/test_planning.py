@@ -31,10 +31,10 @@ def test_what_goes_out_once_and_later_has_a_page_is_found_again_and_can_be_stopp
     planned = client.post("/scheduled-messages/new", typed(a_patient(clinic), date=day.isoformat()), follow=True)
     [schedule] = Schedule.objects.all()
 
-    assert "Each message comes onto the list two days before it is due." in words(planned)
+    assert "Each message is made two days before it is due." in words(planned)
     assert "Once, on" in words(planned)
     assert "Once, on" in words(client.get("/scheduled-messages/series?state=once"))
-    assert "What is planned for later" in words(client.get(f"/scheduled-messages?day={day.isoformat()}"))
+    assert "Ana Silva" in words(client.get(f"/scheduled-messages?day={day.isoformat()}"))
     stopped = words(client.post(f"/scheduled-messages/series/{schedule.id}/cancel", follow=True))
     assert "It won't be sent." in stopped
     assert "Nothing waits to go out once" in words(client.get("/scheduled-messages/series?state=once"))
