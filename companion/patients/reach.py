@@ -67,6 +67,12 @@ def unreachable_reason(patient: Patient, clinic: Clinic) -> str | None:
     return SENTENCES[why] if why else None
 
 
+def chat_trouble(patient: Patient) -> str:
+    """What Telegram last said against this chat, and what to do; empty for nothing. An answer is tried all the same."""
+    why = _TROUBLES.get(Trouble(patient.trouble))
+    return SENTENCES[why] if why else ""
+
+
 def unreachable(clinic: Clinic) -> Q:
     """The same rule as a query on patients."""
     rule = (

@@ -19,6 +19,7 @@ from companion.listener.conversation import Item, conversation, of_stranger, on_
 from companion.listener.models import Conversation
 from companion.patients import queries as patients
 from companion.patients.models import Patient
+from companion.patients.reach import chat_trouble
 from companion.planning.answers import why_not
 from companion.planning.warnings import of_text
 from companion.schedules.models import Message
@@ -123,6 +124,8 @@ def answer(request: PageRequest, conversation_id: uuid.UUID) -> HttpResponse:
     key = as_uuid(request.POST.get("id", ""))
     try:
         inbox.answer(request.caller, one, text, now=database_now(), id=key)
+        if one.patient and (trouble := chat_trouble(one.patient)):
+            flash.warning(request, f"The answer is tried once. It probably won't arrive: {trouble}")
     except Refused as no:
         return _page(request, one, typed=text, wrong=[problem.message for problem in no.problems])
     except Conflict as no:
@@ -192,6 +195,7 @@ def _page(request: PageRequest, one: Conversation, *, typed: str = "", wrong: li
         "cannot": why_not(
             one.clinic, one.patient, one.telegram_id, they_wrote=one.last_reply is not None, now=database_now()
         ),
+        "wont": chat_trouble(one.patient) if one.patient else "",
         "typed": typed,
         "wrong": wrong or [],
     }

@@ -2,6 +2,7 @@
 
 import html
 import re
+import uuid
 
 import pytest
 
@@ -266,3 +267,29 @@ def test_what_the_page_shows_already_is_not_sent_again(bot: Bot, ana: Patient) -
 
     assert len(again) == 2
     assert (before, after) == ([204, 204], [200, 200])
+
+
+def test_the_inbox_says_that_urgent_words_need_a_number(bot: Bot, ana: Patient) -> None:
+    Clinic.objects.filter(pk=bot.clinic_id).update(urgent_phone="")
+    one = wrote(bot, ana, "Where are you?")
+    said = "No urgent number is set"
+
+    for address in ("/inbox", f"/inbox/{one.id}"):
+        assert said in words(signed_in(bot.clinic).get(address))
+        assert 'href="/settings#help"' in signed_in(bot.clinic, Role.ADMIN).get(address).content.decode()
+
+    Clinic.objects.filter(pk=bot.clinic_id).update(urgent_phone="+49 30 1")
+    assert said not in words(signed_in(bot.clinic).get("/inbox"))
+
+
+def test_an_answer_to_a_patient_who_blocked_the_bot_is_no_success(bot: Bot, ana: Patient) -> None:
+    one = wrote(bot, ana, "Where are you?")
+    Patient.objects.filter(pk=ana.pk).update(trouble="blocked")
+    client = signed_in(bot.clinic)
+
+    before = words(client.get(f"/inbox/{one.id}"))
+    form = {"text": "Here.", "id": str(uuid.uuid4())}
+    after = words(client.post(f"/inbox/{one.id}/answer", form, follow=True))
+
+    assert "Probably won't arrive: Has blocked the bot." in before
+    assert "It probably won't arrive: Has blocked the bot." in after
