@@ -13,6 +13,7 @@ from companion.clinics import marks as clinic_marks
 from companion.clinics.access import Caller
 from companion.clinics.models import MarkKind, Role
 from companion.clinics.refusals import Conflict
+from companion.delivery import lifecycle
 from companion.planning import drafts, marks, planner, recipients, renaming
 from companion.planning.changing import Change, change_of, occurrence_of
 from companion.planning.drafts import REVIEW_AFTER, Draft
@@ -20,10 +21,14 @@ from companion.planning.first_date import of_first_date
 from companion.planning.hands import of_hands
 from companion.planning.warnings import Warning, of_days, of_people, of_text
 from companion.schedules import buttons
-from companion.schedules.models import Recipient, Schedule, State, Version
+from companion.schedules.models import Message, Recipient, Schedule, State, Version
+from companion.schedules.reasons import Reason
 from companion.service.wake import ring
 from companion.times import rule_json, walls
 from companion.times.rule import Recurrence
+
+SKIPPED = "occurrence skipped"
+"""What the audit trail calls a skip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,11 @@ def skip(caller: Caller, schedule: Schedule, occurrence: str, *, now: dt.datetim
             raise Conflict("A one-time schedule has nothing to skip. Cancel it instead.")
         locked.recurrence = rule_json.to_json(replace(draft.recurrence, except_=(*draft.recurrence.except_, wall)))
         locked.save(update_fields=["recurrence"])
-        return settle(caller, locked, "occurrence skipped", now)
+        # Replanning leaves alone what a person edited; whoever skips the Occurrence means that, too.
+        own = Message.objects.filter(clinic=caller.clinic, schedule=locked, occurrence=walls.wall_name(wall))
+        cancelled = lifecycle.stop(own.filter(by_hand=True), Reason.BY_PERSON, now=now)
+        done = settle(caller, locked, SKIPPED, now)
+        return replace(done, messages=done.messages + cancelled)
 
 
 def reviewed(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Schedule:

@@ -12,7 +12,7 @@ from django.db import transaction
 from companion.clinics import audit
 from companion.clinics import marks as clinic_marks
 from companion.clinics.access import Caller
-from companion.clinics.models import MarkKind, Role
+from companion.clinics.models import AuditEntry, MarkKind, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.delivery import lifecycle
 from companion.planning import drafts, edit, marks
@@ -87,6 +87,10 @@ def unskip(caller: Caller, schedule: Schedule, occurrence: str, *, now: dt.datet
         # A message of today's stayed on record as failed when its day was skipped.
         dropped = Message.objects.filter(clinic=caller.clinic, schedule=locked, occurrence=walls.wall_name(wall))
         back = lifecycle.reopen(dropped.filter(reason=Reason.TOO_LATE, tries=0, by_hand=False, due_at__gt=now))
+        # An edited Message was cancelled in the very instant of the skip; what a person cancelled by itself stays so.
+        skips = AuditEntry.objects.filter(clinic=caller.clinic, subject_id=locked.pk, action=edit.SKIPPED)
+        edited = dropped.filter(by_hand=True, ended_at__in=skips.values("at"))
+        back += lifecycle.undo(edited, Reason.BY_PERSON, since=locked.created_at, now=now)
         done = edit.settle(caller, locked, "skip taken back", now)
         return replace(done, messages=done.messages + back)
 

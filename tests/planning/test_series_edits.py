@@ -7,7 +7,7 @@ import pytest
 
 from companion.clinics.models import Bot, Clinic
 from companion.patients.models import Patient
-from companion.planning import acts, drafts, edit
+from companion.planning import acts, drafts, edit, taking_back
 from companion.planning.edit import Planned
 from companion.planning.series import summary
 from companion.schedules.models import Message, Schedule, State, Status
@@ -354,3 +354,33 @@ def test_what_is_on_the_wire_is_not_planned_a_second_time_at_the_new_time(
     deliver(bot, now=due + 6 * HOUR)
 
     assert Message.objects.filter(schedule=made, occurrence__startswith="2026-12-02").count() == 1
+
+
+def test_a_skip_takes_out_a_message_that_was_edited_by_hand_and_brings_it_back_as_it_was(
+    clinic: Clinic, ana: Patient
+) -> None:
+    made = planned(clinic, ana).schedule
+    nurse = a_caller(clinic)
+    acts.edit(nurse, message(made, "2026-12-03T09:00"), new_text="Take half a tablet.", now=NOW)
+
+    edit.skip(nurse, made, "2026-12-03T09:00", now=NOW + HOUR)
+    skipped = message(made, "2026-12-03T09:00")
+    assert (skipped.status, skipped.reason) == (Status.CANCELLED, Reason.BY_PERSON)
+
+    taking_back.unskip(nurse, made, "2026-12-03T09:00", now=NOW + 2 * HOUR)
+    back = message(made, "2026-12-03T09:00")
+    assert (back.status, back.text) == (Status.PENDING, "Take half a tablet.")
+
+
+def test_what_a_person_cancelled_before_the_skip_stays_cancelled_when_it_is_taken_back(
+    clinic: Clinic, ana: Patient
+) -> None:
+    made = planned(clinic, ana).schedule
+    nurse = a_caller(clinic)
+    acts.edit(nurse, message(made, "2026-12-03T09:00"), new_text="Take half a tablet.", now=NOW)
+    acts.cancel(nurse, message(made, "2026-12-03T09:00"), now=NOW)
+
+    edit.skip(nurse, made, "2026-12-03T09:00", now=NOW + HOUR)
+    taking_back.unskip(nurse, made, "2026-12-03T09:00", now=NOW + 2 * HOUR)
+
+    assert message(made, "2026-12-03T09:00").status == Status.CANCELLED
