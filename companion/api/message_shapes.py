@@ -13,11 +13,13 @@ from companion.api.warning_shapes import WarningShape, warning_shapes
 from companion.listener.conversation import answers_of
 from companion.planning import series
 from companion.planning.listing import Item
+from companion.planning.similar import of_similar_message
 from companion.planning.warnings import of_text
 from companion.schedules.models import Attempt, Lane, Message, Status
 from companion.schedules.queries import on_its_way
 from companion.schedules.reasons import sentence
 from companion.schedules.wording import template_of, texts_of, wont_arrive
+from companion.service.clock import database_now
 
 StatusName = Literal["pending", "sent", "failed", "cancelled"]
 
@@ -174,7 +176,9 @@ def shapes_of_items(items: Sequence[Item]) -> list[MessageShape]:
 def detail_of(message: Message, attempts: Iterable[Attempt]) -> MessageDetail:
     """One, with its attempts."""
     values = _values(message, texts_of([message])[message.id], answers_of([message]).get(message.id))
-    warnings = of_text(template_of(message)) if message.status == Status.PENDING else ()
+    pending = message.status == Status.PENDING
+    similar = of_similar_message(message, now=database_now()) if pending and message.schedule_id is None else []
+    warnings = (*(of_text(template_of(message)) if pending else ()), *similar)
     tried = [_attempt(attempt) for attempt in attempts]
     return MessageDetail.model_validate({**values, "attempts": tried, "warnings": warning_shapes(warnings)})
 

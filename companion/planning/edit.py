@@ -19,6 +19,8 @@ from companion.planning.changing import Change, change_of, occurrence_of
 from companion.planning.drafts import REVIEW_AFTER, Draft
 from companion.planning.first_date import of_first_date
 from companion.planning.hands import of_hands
+from companion.planning.occurrences import next_few, times_of
+from companion.planning.similar import LOOKED_AT, family, of_similar
 from companion.planning.warnings import Warning, of_days, of_people, of_text
 from companion.schedules import buttons
 from companion.schedules.models import Message, Recipient, Schedule, State, Version
@@ -27,6 +29,8 @@ from companion.service.wake import ring
 from companion.times import rule_json, walls
 from companion.times.rule import Recurrence
 
+SIMILAR_FIRST, SIMILAR_ZONES = 5, 40
+"""Of a plan so many Occurrences, in so many zones, are looked at for similar messages."""
 SKIPPED = "occurrence skipped"
 """What the audit trail calls a skip."""
 
@@ -54,6 +58,7 @@ def create(caller: Caller, draft: Draft, *, now: dt.datetime) -> Planned:
             *of_text(draft.text),
             *of_first_date(caller.clinic, draft, zone, now=now),
             *of_people(caller.clinic, people, now=now),
+            *_of_similar(schedule, draft, now),
         )
         small = recipients.of_schedule(schedule).order_by()[: marks.AT_ONCE + 1].count() <= marks.AT_ONCE
         planned = planner.plan_ahead(schedule.id, now=now) if small else 0
@@ -80,7 +85,8 @@ def change(
             _overwrite(locked, change.draft, now)
             renaming.keep_from_a_second_one_today(locked, change, now=now)
             done = settle(caller, locked, "schedule changed", now)
-        return replace(done, warnings=(*warnings, *done.warnings))
+        similar = _of_similar(done.schedule, change.draft, now)
+        return replace(done, warnings=(*warnings, *done.warnings, *similar))
 
 
 def pause(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Planned:
@@ -172,6 +178,17 @@ def _take_over(schedule: Schedule, draft: Draft) -> None:
     schedule.answer_within = draft.answer_within
     schedule.avoid_weekends, schedule.avoid_holidays = draft.avoid.weekends, draft.avoid.holidays
     schedule.avoid_closed_days, schedule.when_avoided = draft.avoid.closed_days, draft.when_avoided
+
+
+def _of_similar(schedule: Schedule, draft: Draft, now: dt.datetime) -> list[Warning]:
+    """The similar messages that its recipients get on the days of its first Occurrences."""
+    people = recipients.of_draft(schedule.clinic, draft)
+    times = times_of(schedule.clinic)
+    zones = recipients.zones(people, draft.timezone, schedule.clinic.timezone)[:SIMILAR_ZONES]
+    floor = now if draft.recurrence else now - draft.late_after
+    first = [one for zone in zones for one in next_few(draft, zone, times, after=floor, count=SIMILAR_FIRST)]
+    looked_at = people.order_by("name", "id")[:LOOKED_AT]
+    return of_similar(schedule.clinic, looked_at, draft, first, now=now, besides=family(schedule))
 
 
 def _overwrite(schedule: Schedule, draft: Draft, now: dt.datetime) -> None:

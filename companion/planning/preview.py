@@ -4,8 +4,9 @@ For a new Schedule, and for a change of one: then it shows what will be saved. S
 """
 
 import datetime as dt
+import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -19,6 +20,7 @@ from companion.planning.drafts import Draft
 from companion.planning.first_date import of_first_date
 from companion.planning.hands import of_hands
 from companion.planning.occurrences import Coming, coming, next_few, times_of
+from companion.planning.similar import LOOKED_AT, family, of_similar
 from companion.planning.warnings import Warning
 from companion.planning.year import Year, year_of
 from companion.schedules import text
@@ -72,7 +74,7 @@ def preview_of_change(
     Raises Refused and Conflict as the change itself does.
     """
     change = change_of(drafts.of(schedule), asked, from_occurrence)
-    found = _preview(schedule.clinic, change.draft, _spent(schedule, change, now), now, count)
+    found = _preview(schedule.clinic, change.draft, _spent(schedule, change, now), now, count, family(schedule))
     return replace(
         found,
         warnings=(*of_hands(schedule, change, now=now), *found.warnings),
@@ -118,7 +120,9 @@ def _spent(schedule: Schedule, change: Change, now: dt.datetime) -> _Spent:
     }
 
 
-def _preview(clinic: Clinic, draft: Draft, spent: _Spent, now: dt.datetime, count: int) -> Preview:
+def _preview(
+    clinic: Clinic, draft: Draft, spent: _Spent, now: dt.datetime, count: int, besides: Collection[uuid.UUID] = ()
+) -> Preview:
     people = recipients.of_draft(clinic, draft)
     zones = recipients.zones(people, draft.timezone, clinic.timezone)
     times = times_of(clinic)
@@ -128,16 +132,18 @@ def _preview(clinic: Clinic, draft: Draft, spent: _Spent, now: dt.datetime, coun
         for zone in zones[:SHOWN_ZONES]
     }
     first = [few[0] for few in by_zone.values() if few]
+    each = [one for few in by_zone.values() for one in few]
     found = [
         *warnings.of_text(draft.text),
         *of_first_date(clinic, draft, zones[0], now=now),
         *warnings.of_times(clinic, draft, first, list(by_zone), now=now),
+        *of_similar(clinic, people.order_by("name", "id")[:LOOKED_AT], draft, each, now=now, besides=besides),
         *warnings.of_size(draft, people.order_by().count()),
         *warnings.of_people(clinic, people, now=now),
     ]
     drawn = year_of(clinic, draft, now=now) if draft.recurrence else None
     texts = tuple(_text(clinic, draft, one, by_zone, now) for one in people.order_by("name", "id")[:SHOWN_TEXTS])
-    return Preview(tuple(one for few in by_zone.values() for one in few), texts, tuple(found), drawn)
+    return Preview(tuple(each), texts, tuple(found), drawn)
 
 
 def _text(

@@ -96,9 +96,14 @@ class ToPlan:
         return self.made.get((schedule.id, one.occurrence, group.timezone, group.paused_until), 0)
 
 
-def to_plan(clinic: Clinic, wanted: MessageFilter, *, until: dt.datetime, most: int) -> ToPlan:
-    """Up to `most` Schedules of which something may be due before `until`, as the filter says."""
-    few = few_patients(clinic, wanted)
+def to_plan(
+    clinic: Clinic, wanted: MessageFilter, *, until: dt.datetime, most: int, few: list[uuid.UUID] | None = None
+) -> ToPlan:
+    """Up to `most` Schedules of which something may be due before `until`, as the filter says.
+
+    `few`: just these patients of the clinic, whatever the filter says of patients.
+    """
+    few = few_patients(clinic, wanted) if few is None else few
     whose = of_many(wanted) if few is None else Q(patient__in=few)
     whom = whose & Q(clinic=clinic, patient__left_at=None)
     found = [] if _planned_is_not(wanted) else _schedules(clinic, wanted, few, until, most + 1)

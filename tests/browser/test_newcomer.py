@@ -110,7 +110,7 @@ def test_the_newcomers_two_minutes(page: Page, product: Product, tmp_path: Path)
 
     # The patient answers, and the answer stands in the conversation.
     page.get_by_label("Write as the patient").fill("Thank you, done")
-    page.get_by_label("Send").click()
+    page.get_by_role("button", name="Send", exact=True).click()
     page.goto(f"{address}/patients?q=ana")
     page.get_by_role("link", name="Ana Silva").click()
     patient = page.url

@@ -68,7 +68,7 @@ def _asked(clinic: Clinic, *patients: Patient) -> None:
 
 def _writes(page: Page, words: str) -> None:
     page.get_by_label("Write as the patient").fill(words)
-    page.get_by_label("Send").click()
+    page.get_by_role("button", name="Send", exact=True).click()
 
 
 def test_a_mother_s_phone_for_two_children_from_a_tap_to_stop(page: Page, practice: Practice) -> None:

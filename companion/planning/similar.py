@@ -1,0 +1,160 @@
+"""A plan that puts a second, similar message on a patient's day: the same text, or one within ten minutes.
+
+Looks at the first Occurrences of a plan and at its first patients, and reads only. One text at several times a day of
+one series is meant, and no surprise; two of these times within ten minutes are.
+"""
+
+import datetime as dt
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, islice
+
+from companion.clinics.models import Clinic
+from companion.patients.models import Patient
+from companion.planning.beyond import Beyond
+from companion.planning.drafts import PATIENT_ZONE, Draft
+from companion.planning.occurrences import Coming
+from companion.planning.warnings import NAMED, Warning
+from companion.planning.yet_to_plan import to_plan
+from companion.schedules.models import Message, Schedule, Status
+from companion.schedules.queries import MessageFilter
+from companion.schedules.wording import newest_versions, template_of
+from companion.times import walls
+
+WITHIN = dt.timedelta(minutes=10)
+LOOKED_AT = 200
+"""Patients of a plan who are looked at, the first by name."""
+_SCHEDULES, _OTHERS = 100, 2000
+"""Schedules, and Occurrences of theirs, that are looked at for what is yet to be planned."""
+_DAY = dt.timedelta(days=1)
+_Texts = Mapping[uuid.UUID, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Other:
+    """Another message of a patient: when, and its text before anything is filled in."""
+
+    due_at: dt.datetime
+    text: str
+
+
+def of_similar(
+    clinic: Clinic,
+    people: Collection[Patient],
+    draft: Draft,
+    first: Sequence[Coming],
+    *,
+    now: dt.datetime,
+    besides: Collection[uuid.UUID] = (),
+) -> list[Warning]:
+    """The patients who get a similar message on a day of the draft's first instants.
+
+    `besides`: the ids of the Schedules that are the draft's own series.
+    """
+    looked_at = sorted(people, key=lambda one: (one.name, one.id))[:LOOKED_AT]
+    due: dict[uuid.UUID, list[dt.datetime]] = {
+        one.id: [each.due_at for each in first if draft.timezone != PATIENT_ZONE or each.timezone == one.timezone]
+        for one in looked_at
+    }
+    return _warnings(clinic, looked_at, due, draft.text, now=now, besides=besides)
+
+
+def of_similar_message(message: Message, *, now: dt.datetime) -> list[Warning]:
+    """The same for a single message that is planned already."""
+    if message.patient is None or message.status != Status.PENDING:
+        return []
+    due = {message.patient.id: [message.due_at]}
+    own = [message.pk, *([message.schedule_id] if message.schedule_id else [])]
+    return _warnings(message.clinic, [message.patient], due, template_of(message), now=now, besides=own)
+
+
+def _warnings(
+    clinic: Clinic,
+    people: Sequence[Patient],
+    due: Mapping[uuid.UUID, list[dt.datetime]],
+    text: str,
+    *,
+    now: dt.datetime,
+    besides: Collection[uuid.UUID],
+) -> list[Warning]:
+    instants = [at for each in due.values() for at in each]
+    if not instants:
+        return []
+    others = _others(clinic, [one.id for one in people], min(instants) - _DAY, max(instants) + _DAY, now, besides)
+    found = [
+        Warning(one.id, "similar_same_day", sentence)
+        for one in people
+        if (sentence := _sentence(one, due[one.id], text.strip(), others.get(one.id, [])))
+    ]
+    named, more = found[:NAMED], len(found) - NAMED
+    if more > 0:
+        named.append(Warning(None, "similar_same_day", f"{more:,} more patients get a similar message the same day."))
+    return named
+
+
+def _sentence(patient: Patient, due: Sequence[dt.datetime], text: str, others: Sequence[_Other]) -> str | None:
+    for at in due:
+        there = walls.local(at, patient.timezone)
+        for other in others:
+            then = walls.local(other.due_at, patient.timezone)
+            if then.date() != there.date():
+                continue
+            if other.text == text:
+                return f"{patient.name} gets another message with the same text on {_day(then)}, at {then:%H:%M}."
+            if abs(other.due_at - at) <= WITHIN:
+                return f"{patient.name} gets another message within ten minutes on {_day(then)}, at {then:%H:%M}."
+    for earlier, later in combinations(sorted(due), 2):
+        if later - earlier <= WITHIN:
+            then = walls.local(later, patient.timezone)
+            return f"{patient.name} gets two of these within ten minutes on {_day(then)}, at {then:%H:%M}."
+    return None
+
+
+def _day(there: dt.datetime) -> str:
+    return f"{there.day} {there:%B}"
+
+
+def _others(
+    clinic: Clinic,
+    ids: Collection[uuid.UUID],
+    since: dt.datetime,
+    until: dt.datetime,
+    now: dt.datetime,
+    besides: Collection[uuid.UUID],
+) -> Mapping[uuid.UUID, list[_Other]]:
+    """By patient, the other messages of this span: those that exist, and those that are yet to be planned."""
+    found: dict[uuid.UUID, list[_Other]] = defaultdict(list)
+    there = Message.objects.filter(
+        patient__in=ids, due_at__gte=since, due_at__lt=until, status__in=(Status.PENDING, Status.SENT), follows=None
+    )
+    for message in there.exclude(pk__in=besides).select_related("version")[:_OTHERS]:
+        if message.patient_id and message.schedule_id not in besides:
+            found[message.patient_id].append(_Other(message.due_at, template_of(message).strip()))
+    for patient, other in _yet_to_come(clinic, ids, max(since, now), until, besides):
+        found[patient].append(other)
+    return found
+
+
+def _yet_to_come(
+    clinic: Clinic, ids: Collection[uuid.UUID], since: dt.datetime, until: dt.datetime, besides: Collection[uuid.UUID]
+) -> Iterator[tuple[uuid.UUID, _Other]]:
+    plan = to_plan(clinic, MessageFilter(), until=until, most=_SCHEDULES, few=list(ids))
+    plan.schedules[:] = [one for one in plan.schedules if one.id not in besides]
+    texts: _Texts = {
+        schedule: version.text.strip()
+        for schedule, version in newest_versions(clinic, [one.id for one in plan.schedules]).items()
+    }
+    for yet in islice(Beyond(plan, LOOKED_AT).walk(since, until, None), _OTHERS):
+        if yet.patient:
+            yield yet.patient, _Other(yet.coming.due_at, texts.get(yet.schedule.id, ""))
+
+
+def family(schedule: Schedule) -> list[uuid.UUID]:
+    """The ids of a series and of the parts that it was split from and into."""
+    parts = [schedule.pk, *([schedule.split_from_id] if schedule.split_from_id else [])]
+    return [
+        *parts,
+        *Schedule.objects.filter(clinic=schedule.clinic_id, split_from=schedule).values_list("pk", flat=True),
+    ]
