@@ -21,7 +21,13 @@ _numbers: Final = count(1)
 def a_clinic(**fields: object) -> Clinic:
     """A clinic with a slug of its own, in Berlin."""
     number = next(_numbers)
-    values = {"slug": f"clinic-{number}", "name": "Linden Clinic", "timezone": "Europe/Berlin", "created_at": NOW}
+    values = {
+        "slug": f"clinic-{number}",
+        "name": "Linden Clinic",
+        "timezone": "Europe/Berlin",
+        "set_up_at": NOW,
+        "created_at": NOW,
+    }
     return Clinic.objects.create(**values | fields)
 
 

@@ -11,10 +11,11 @@ from companion.api.paging import ListParameters
 from companion.api.values import Body, Id, Instant, Line, Shape
 from companion.api.warning_shapes import WarningShape, warning_shapes
 from companion.listener.conversation import answers_of
+from companion.patients.reach import chat_trouble
 from companion.planning import series
 from companion.planning.listing import Item
 from companion.planning.similar import of_similar_message
-from companion.planning.warnings import of_text
+from companion.planning.warnings import Warning, of_text
 from companion.schedules.models import Attempt, Lane, Message, Status
 from companion.schedules.queries import on_its_way
 from companion.schedules.reasons import sentence
@@ -178,9 +179,17 @@ def detail_of(message: Message, attempts: Iterable[Attempt]) -> MessageDetail:
     values = _values(message, texts_of([message])[message.id], answers_of([message]).get(message.id))
     pending = message.status == Status.PENDING
     similar = of_similar_message(message, now=database_now()) if pending and message.schedule_id is None else []
-    warnings = (*(of_text(template_of(message)) if pending else ()), *similar)
+    warnings = (*(of_text(template_of(message)) if pending else ()), *_of_chat(message), *similar)
     tried = [_attempt(attempt) for attempt in attempts]
     return MessageDetail.model_validate({**values, "attempts": tried, "warnings": warning_shapes(warnings)})
+
+
+def _of_chat(message: Message) -> list[Warning]:
+    """What Telegram last said against the patient's chat: a pending message probably won't arrive there."""
+    patient = message.patient
+    if message.status != Status.PENDING or patient is None or not (sentence := chat_trouble(patient)):
+        return []
+    return [Warning(patient.id, patient.trouble, f"Probably won't arrive: {sentence}")]
 
 
 def _values(message: Message, text: str, answer: str | None) -> dict[str, object]:

@@ -26,6 +26,8 @@ from companion.times.walls import wall_name, zone_info
 SLUG: Final = "demo"
 NAME: Final = "Linden Practice"
 ZONE: Final = "Europe/Berlin"
+COUNTRY: Final = "DE"
+URGENT_PHONE: Final = "+49 30 5550199"
 ADMIN: Final = "admin@demo.example"
 _SERVICES_START_IN: Final = dt.timedelta(seconds=20)
 """The first messages are due when there is somebody to send them: due now, they would all leave late."""
@@ -38,7 +40,16 @@ def demo_clinic(*, now: dt.datetime) -> Member:
     """
     with transaction.atomic():
         clinic, fresh = Clinic.objects.get_or_create(
-            slug=SLUG, defaults={"name": NAME, "timezone": ZONE, "demo": True, "created_at": now}
+            slug=SLUG,
+            defaults={
+                "name": NAME,
+                "timezone": ZONE,
+                "country": COUNTRY,
+                "urgent_phone": URGENT_PHONE,
+                "demo": True,
+                "set_up_at": now,
+                "created_at": now,
+            },
         )
         # First of all, since it refuses where a real bot was met.
         bot = phone.bot_of(prepare.sandbox_bot(clinic, now=now).token)

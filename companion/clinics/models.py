@@ -44,6 +44,8 @@ class Clinic(models.Model):
     """Filled with invented patients: no real bot may ever serve it."""
     sending_paused_at = models.DateTimeField(null=True)
     sending_paused_by = models.CharField(max_length=200, blank=True)
+    set_up_at = models.DateTimeField(null=True)
+    """When an admin gave its name, country, zone and urgent number; null: that is asked before anything is planned."""
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:

@@ -24,6 +24,13 @@ def first_steps(clinic: Clinic) -> list[Step]:
         return []
     return [
         Step(
+            "Say who you are",
+            "Your clinic's name, country and time zone, and the number for urgent help.",
+            "/settings/set-up",
+            "Set up the clinic",
+            clinic.set_up_at is not None,
+        ),
+        Step(
             "Connect a Telegram bot",
             "It is the one that writes to your patients.",
             "/settings#bot",

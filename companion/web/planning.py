@@ -34,6 +34,7 @@ from companion.web.conflicts import Clash
 from companion.web.planning_conflicts import Clashed
 from companion.web.planning_rule import MONTH_END, NTH, NTH_DAYS, REPEATS, WEEKDAYS
 from companion.web.planning_typed import Typed
+from companion.web.set_up import asked_first
 from companion.web.templatetags.words import plural
 from companion.web.upcoming import counted, together, upcoming
 
@@ -59,6 +60,8 @@ class Choice:
 @page(Role.PROVIDER)
 def new(request: PageRequest) -> HttpResponse:
     """The empty form, and what was typed into it."""
+    if first := asked_first(request):
+        return first
     now = database_now()
     clinic = request.caller.clinic
     if request.method == "GET":

@@ -235,7 +235,7 @@ def _page(
         "roles": [(role.value, role.label, words) for role, words in ROLE_WORDS.items()],
         "errors": {f"{part}_{problem.field}": problem.message for problem in no.problems} if no else {},
         "now": now,
-        "countries": _countries(),
+        "countries": countries(),
         "regions": region_names(clinic.country),
     }
     answer = render(
@@ -247,7 +247,7 @@ def _page(
 
 
 @cache
-def _countries() -> list[tuple[str, str]]:
+def countries() -> list[tuple[str, str]]:
     """Code and name, in the order of the names."""
     names = Locale("en").territories
     return sorted(((code, names.get(code, code)) for code in regions_by_country()), key=lambda one: one[1])

@@ -20,6 +20,7 @@ from companion.web import (
     phone,
     planning,
     series,
+    set_up,
     settings_pages,
     sources,
     undoing,
@@ -89,6 +90,7 @@ _inbox = [
 
 _settings = [
     path("settings/help", settings_pages.change_help),
+    path("settings/set-up", set_up.ask),
     path("settings", settings_pages.index),
     path("settings/clinic", settings_pages.change_defaults),
     path("settings/bot", settings_pages.bot),

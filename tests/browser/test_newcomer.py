@@ -81,7 +81,13 @@ def test_the_newcomers_two_minutes(page: Page, product: Product, tmp_path: Path)
     address = product.address
     page.goto(product.sign_in_link)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Three steps to your first message")).to_be_visible()
+    expect(page.get_by_role("heading", name="Four steps to your first message")).to_be_visible()
+
+    # Planning asks first who they are.
+    page.get_by_role("link", name="Set up the clinic").click()
+    page.get_by_label("Number for urgent help").fill("+49 30 123456")
+    page.get_by_role("button", name="Save and go on").click()
+    expect(page.get_by_text("Your clinic is set up")).to_be_visible()
 
     # Import the CSV: the wrong row is named, the others are in.
     file = tmp_path / "patients.csv"
