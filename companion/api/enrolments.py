@@ -146,7 +146,7 @@ def invite_patients(request: HttpRequest, body: NewEnrolments) -> CardList:
     ),
 )
 def list_notes(request: HttpRequest, query: Query[NoteParameters]) -> NoteList:
-    """Enrolments that went wrong and chats to be confirmed, of which nobody has taken note yet."""
+    """Lists enrolments that went wrong and chats to confirm that nobody has seen to yet."""
     clinic = caller_of(request).clinic
     patient = queries.patient(clinic, query.patient) if query.patient else None
     return NoteList(items=[_note(note) for note in enrolment_notes.unseen(clinic, patient=patient)], next=None)

@@ -185,7 +185,7 @@ def detail_of(message: Message, attempts: Iterable[Attempt]) -> MessageDetail:
 
 
 def _of_chat(message: Message) -> list[Warning]:
-    """What Telegram last said against the patient's chat: a pending message probably won't arrive there."""
+    """Warns of a patient's chat that Telegram last refused: a pending message probably won't arrive there."""
     patient = message.patient
     if message.status != Status.PENDING or patient is None or not (sentence := chat_trouble(patient)):
         return []

@@ -33,7 +33,7 @@ class OccurrenceParameters(ListParameters):
 
 
 class DetachWish(Body):
-    """Whose Messages are made."""
+    """The patient to make Messages for."""
 
     patient: Annotated[
         Id | None, Field(description=f"Only this patient's; without one, all patients', {detaching.MOST} at most.")

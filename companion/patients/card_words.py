@@ -50,7 +50,7 @@ WORDS: Final[Mapping[str, CardWords]] = {
 def card_words(language: str, *, clinic: str, born: dt.date | None, until: dt.date) -> CardWords:
     """The words with all that belongs in them; `born` is empty where no birth date is known."""
     tag = nearest(language, WORDS)
-    # English words for want of others are followed by an English date.
+    # Where there are only English words, the date is English, too.
     words, locale = WORDS[tag], locale_of(language if tag in fallbacks(language)[:-1] else tag)
     return CardWords(
         how=words.how.format(clinic=clinic),
