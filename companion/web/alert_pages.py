@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 
 from django.contrib import messages as flash
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from companion.clinics.models import Role
+from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
+from companion.clinics.versions import hold
 from companion.panel import alerts, contacts, mailing
-from companion.panel.models import AlertWebhook, Notice
+from companion.panel.models import AlertContact, AlertWebhook, Notice
 from companion.service.clock import database_now
 from companion.web import conflicts
 from companion.web.access import PageRequest, page
@@ -36,10 +38,20 @@ def hear(request: PageRequest) -> HttpResponse:
     """How the admin who asks hears of alerts."""
     typed = request.POST.get("telegram_id", "").strip()
     by_email = request.POST.get("by_email") == "yes"
+    now = database_now()
     try:
-        contacts.hear(request.caller, _telegram_id(typed), by_email=by_email, now=database_now())
+        with transaction.atomic():
+            _hold(request)
+            shown = _shown_contact(contacts.contact_of(request.caller))
+            whose = [request.caller.id] if request.caller.id else []
+            since = conflicts.changes_of(request.caller.clinic, whose, "alerts' addressee changed")
+            conflicts.refuse_if_changed(request, shown, "how you hear of alerts", since, now=now)
+            contacts.hear(request.caller, _telegram_id(typed), by_email=by_email, now=now)
+    except Conflict as no:
+        flash.error(request, str(no))
+        return _page(request, {"typed_id": typed, "by_email": by_email}, status=409)
     except Refused as no:
-        return _page(request, {"typed_id": typed}, no=no)
+        return _page(request, {"typed_id": typed, "by_email": by_email}, no=no)
     flash.success(request, "Saved.")
     return redirect("/mcp/alerts")
 
@@ -48,26 +60,31 @@ def hear(request: PageRequest) -> HttpResponse:
 @page(Role.ADMIN)
 def webhook(request: PageRequest) -> HttpResponse:
     """The clinic's own program that hears of alerts: its address, or its end."""
-    now = database_now()
-    held = AlertWebhook.objects.filter(clinic=request.caller.clinic).first()
-    since = conflicts.changes_of(
-        request.caller.clinic, [request.caller.clinic.pk], "alerts' webhook set", "alerts' webhook removed"
-    )
+    url, removes = request.POST.get("url", "").strip(), request.POST.get("do") == "remove"
     try:
-        conflicts.refuse_if_changed(request, _version_of(held), "the webhook", since, now=now)
+        with transaction.atomic():
+            secret = _changed_webhook(request, None if removes else url)
     except Conflict as no:
         flash.error(request, str(no))
-        return _page(request, {"typed_url": request.POST.get("url", "").strip()}, status=409)
-    if request.POST.get("do") == "remove":
-        contacts.remove_webhook(request.caller, now=now)
-        flash.success(request, "Alerts go to no webhook any more.")
-        return redirect("/mcp/alerts")
-    url = request.POST.get("url", "").strip()
-    try:
-        secret = contacts.set_webhook(request.caller, url, now=now)
+        return _page(request, {"typed_url": url}, status=409)
     except Refused as no:
         return _page(request, {"typed_url": url}, no=no)
+    if removes:
+        flash.success(request, "Alerts go to no webhook any more.")
+        return redirect("/mcp/alerts")
     return _page(request, {"secret": secret})
+
+
+def _changed_webhook(request: PageRequest, url: str | None) -> str:
+    """Sets the webhook's address, or (None) removes it; the new secret, or nothing. Needs a transaction."""
+    clinic, now = _hold(request), database_now()
+    held = AlertWebhook.objects.filter(clinic=clinic).first()
+    since = conflicts.changes_of(clinic, [clinic.pk], "alerts' webhook set", "alerts' webhook removed")
+    conflicts.refuse_if_changed(request, _version_of(held), "the webhook", since, now=now)
+    if url is None:
+        contacts.remove_webhook(request.caller, now=now)
+        return ""
+    return contacts.set_webhook(request.caller, url, now=now)
 
 
 @require_POST
@@ -86,6 +103,16 @@ def test(request: PageRequest) -> HttpResponse:
     return redirect("/mcp/alerts")
 
 
+def _hold(request: PageRequest) -> Clinic:
+    """The clinic, held until the transaction ends: two changes of its alerts take turns, also where there is no row."""
+    return hold(Clinic.objects.filter(pk=request.caller.clinic.pk)) or request.caller.clinic
+
+
+def _shown_contact(contact: AlertContact) -> str:
+    """Tells one way of hearing of alerts from another."""
+    return f"{contact.telegram_id or ''} {'by e-mail' if contact.by_email else ''}".strip()
+
+
 def _version_of(webhook: AlertWebhook | None) -> str:
     """Tells one webhook from another, whose address is shown nowhere."""
     return webhook.created_at.isoformat() if webhook else ""
@@ -98,6 +125,8 @@ def _page(
     context: dict[str, object] = {
         "alerts": alerts.open_alerts(clinic),
         "contact": contact,
+        "contact_shown": _shown_contact(contact),
+        "by_email": contact.by_email,
         "stopped": contacts.CHAT_STOPPED if contacts.has_stopped(contact) else "",
         "typed_id": contact.telegram_id or "",
         "email": contacts.email_of(request.caller),

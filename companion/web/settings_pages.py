@@ -130,22 +130,32 @@ def _moved(moves: Moves | None) -> str:
 def bot(request: PageRequest) -> HttpResponse:
     """The token that BotFather gave, tried with Telegram first; in the Sandbox, a practice bot."""
     clinic, now = request.caller.clinic, database_now()
-    held = Bot.objects.filter(clinic=clinic).first()
-    since = conflicts.changes_of(clinic, [held.pk] if held else [])
-    conflicts.refuse_if_changed(request, str(held.telegram_id) if held else "", "the bot", since, now=now)
     try:
         if settings.SANDBOX_ON:
             username = f"{clinic.slug.replace('-', '_')}_practice_bot"[-32:]
-            bots.connect(clinic, make_bot(clinic.name, username), username, sandbox=True, now=now, by=request.caller)
         else:
             token = request.POST.get("token", "").strip()
+            # Telegram is asked before anything is held: its answer may take seconds.
             username = bots.ask_username(token, api_url=settings.COMPANION.bot_api_url)
-            bots.connect(clinic, token, username, sandbox=False, now=now, by=request.caller)
+        with transaction.atomic():
+            _refuse_if_exchanged(request)
+            if settings.SANDBOX_ON:
+                token = make_bot(clinic.name, username)
+            bots.connect(clinic, token, username, sandbox=settings.SANDBOX_ON, now=now, by=request.caller)
     except Refused as no:
         return _page(request, {}, no=no, part="bot")
     consent.follow_opt_outs(clinic, now=now)
     flash.success(request, f"@{username} is connected.")
     return redirect("/settings#bot")
+
+
+def _refuse_if_exchanged(request: PageRequest) -> None:
+    """Raises Conflict where the page showed another bot than the clinic's bot now. Holds the clinic meanwhile."""
+    clinic = _current(request)
+    held = Bot.objects.filter(clinic=clinic).first()
+    since = conflicts.changes_of(clinic, [held.pk] if held else [])
+    told = str(held.telegram_id) if held else ""
+    conflicts.refuse_if_changed(request, told, "the bot", since, now=database_now())
 
 
 @require_POST

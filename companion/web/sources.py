@@ -8,12 +8,14 @@ import uuid
 from typing import Final
 
 from django.contrib import messages as flash
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.clinics.versions import hold
 from companion.patients.models import Patient
 from companion.patients.sources import keeping, sync
 from companion.service.clock import database_now
@@ -66,21 +68,21 @@ def set_fhir(request: PageRequest) -> HttpResponse:
     """A FHIR server, instead of whatever was set before."""
     typed = {name: request.POST.get(name, "").strip() for name in FIELDS}
     try:
-        _refuse_if_exchanged(request)
+        with transaction.atomic():
+            _refuse_if_exchanged(request)
+            keeping.set_fhir(
+                request.caller,
+                typed["url"],
+                request.POST.get("token", "").strip(),
+                identifier_system=typed["identifier_system"],
+                telegram=typed["telegram"],
+                every=_minutes(typed["every_minutes"]),
+                now=database_now(),
+            )
     except Conflict as no:
         flash.error(request, str(no))
         context = _context(request.caller.clinic) | {"typed": typed, "asks": True}
         return render(request, "web/sources/page.html", context, status=409)
-    try:
-        keeping.set_fhir(
-            request.caller,
-            typed["url"],
-            request.POST.get("token", "").strip(),
-            identifier_system=typed["identifier_system"],
-            telegram=typed["telegram"],
-            every=_minutes(typed["every_minutes"]),
-            now=database_now(),
-        )
     except Refused as no:
         errors = {problem.field: problem.message for problem in no.problems}
         context = _context(request.caller.clinic) | {"typed": typed, "errors": errors}
@@ -93,15 +95,18 @@ def set_fhir(request: PageRequest) -> HttpResponse:
 @page(Role.ADMIN)
 def remove(request: PageRequest) -> HttpResponse:
     """Fetch no more; patients who came stay."""
-    _refuse_if_exchanged(request)
-    keeping.remove(request.caller, now=database_now())
+    with transaction.atomic():
+        _refuse_if_exchanged(request)
+        keeping.remove(request.caller, now=database_now())
     flash.success(request, "Patients are fetched no more. Those who came stay.")
     return redirect(_HERE)
 
 
 def _refuse_if_exchanged(request: PageRequest) -> None:
-    """Raises Conflict where the page showed another source than the one that is set now."""
+    """Raises Conflict where the page showed another source than the clinic's source now. Holds the clinic meanwhile."""
     clinic = request.caller.clinic
+    # The clinic's row, not the source's: there may be no source yet.
+    hold(Clinic.objects.filter(pk=clinic.pk))
     row = keeping.of_clinic(clinic)
     since = conflicts.changes_of(clinic, [row.pk if row else clinic.pk])
     conflicts.refuse_if_changed(request, str(row.pk) if row else "", "the source", since, now=database_now())

@@ -1,13 +1,16 @@
 """An object's ETag: it changes with whatever people or Telegram change in the object."""
 
 import datetime as dt
+from itertools import pairwise
 
 import pytest
 
+from companion.clinics import opt_outs
+from companion.clinics.clinics import change_clinic
 from companion.clinics.models import Clinic, Role
 from companion.delivery import lifecycle
 from companion.patients import consent
-from companion.patients.models import Consent, Trouble
+from companion.patients.models import Consent, Patient, Trouble, Verified
 from companion.schedules.models import Message, Schedule
 from companion.schedules.reasons import Reason
 from tests.api.calls import Answer, Json, Program, a_daily_schedule, a_program
@@ -171,6 +174,32 @@ def test_what_a_patient_or_telegram_says_changes_the_patients_tag(clinic: Clinic
     tags.append(tag_at(api, f"/patients/{patient.id}"))
 
     assert len(set(tags)) == 3
+
+
+def test_whatever_changes_what_the_object_says_of_reaching_a_patient_changes_the_tag(
+    clinic: Clinic, api: Program
+) -> None:
+    patient = a_patient(clinic, consent=Consent.UNKNOWN)
+    path, chat = f"/patients/{patient.id}", patient.telegram_id
+    assert chat
+    shown = [api.get(path)]
+
+    Patient.objects.filter(pk=patient.pk).update(verified=Verified.FOUND, verified_id=chat)
+    shown.append(api.get(path))
+    change_clinic(a_caller(clinic, ADMIN), {"consent_required": True}, now=NOW)
+    shown.append(api.get(path))
+    consent.withdraw(clinic, chat, source="patient: STOP", now=NOW)
+    shown.append(api.get(path))
+    consent.restore(clinic, chat, source="patient: /start", now=NOW)
+    shown.append(api.get(path))
+    opt_outs.stop(clinic, chat, source=opt_outs.CAME_ALONG, now=NOW)
+    consent.follow_opt_outs(clinic, now=NOW)
+    shown.append(api.get(path))
+
+    told = [answer.json for answer in shown]
+    assert [one["telegram_id_check"] for one in told[:2]] == ["not_asked", "found"]
+    assert [one["unreachable_code"] for one in told[1:]] == [None, "no_consent", "opted_out", "no_consent", "opted_out"]
+    assert all(one.headers["ETag"] != next_.headers["ETag"] for one, next_ in pairwise(shown))
 
 
 def test_who_comes_into_a_cohort_by_any_door_changes_its_tag(clinic: Clinic, api: Program) -> None:

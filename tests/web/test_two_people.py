@@ -5,15 +5,17 @@ import datetime as dt
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from pytest_django import Settings
 
-from companion.clinics.models import Bot, Clinic, Role
-from companion.panel.models import AlertWebhook
+from companion.clinics.models import AuditEntry, Bot, Clinic, Role
+from companion.panel.models import AlertContact, AlertWebhook
 from companion.patients.sources import keeping
 from companion.patients.sources.models import PatientSource
 from companion.schedules.models import Message, Status
-from tests.builders import a_bot, a_cohort, a_member, a_message, a_patient
+from tests.api.moments import at_one_moment
+from tests.builders import a_bot, a_clinic, a_cohort, a_member, a_message, a_patient
 from tests.web.forms import form_in, opened, sent
-from tests.web.signed_in import name_of, soon, words
+from tests.web.signed_in import name_of, signed_in, soon, words
 
 pytestmark = pytest.mark.django_db
 
@@ -322,3 +324,55 @@ def test_a_bot_that_another_admin_connected_meanwhile_is_not_exchanged(clinic: C
 
     assert "the bot while this page was open" in words(told)
     assert Bot.objects.get(clinic=clinic).telegram_id == bot.telegram_id
+
+
+def test_how_an_admin_hears_of_alerts_is_not_put_back_by_another_tab(clinic: Clinic, rosa: Client) -> None:
+    path = "/mcp/alerts/me"
+    mine = opened(rosa, "/mcp/alerts", "telegram_id", path)
+    rosa.post(path, sent(opened(rosa, "/mcp/alerts", "telegram_id", path), telegram_id="7000000001"))
+
+    answer = rosa.post(path, sent(mine, telegram_id="7000000002", by_email=[]))
+    again = rosa.post(path, form_in(answer.content.decode(), "telegram_id", path))
+
+    contact = AlertContact.objects.get(clinic=clinic)
+    assert (answer.status_code, again.status_code) == (409, 302)
+    assert f"{name_of(rosa)} changed how you hear of alerts" in words(answer)
+    assert 'value="7000000002"' in answer.content.decode()
+    assert (contact.telegram_id, contact.by_email) == (7000000002, False)
+
+
+DONE = ("alerts' webhook set", "alerts' addressee changed", "patient source set: fhir", "sandbox bot connected")
+
+
+# Two at one moment: what is compared is held until it is changed.
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("stands_at", "path", "field", "values"),
+    [
+        ("/mcp/alerts", "/mcp/alerts/webhook", "url", [f"https://93.184.216.34/{one}" for one in range(4)]),
+        ("/mcp/alerts", "/mcp/alerts/me", "telegram_id", [f"700000000{one}" for one in range(4)]),
+        ("/patients/sources", "/patients/sources/fhir", "url", [f"https://fhir{one}.example" for one in range(4)]),
+        ("/settings", "/settings/bot", "shown", [""] * 4),
+    ],
+    ids=["webhook", "alert contact", "source", "bot"],
+)
+def test_of_several_who_save_one_small_form_at_one_moment_one_is_heard(
+    transactional_db: None, settings: Settings, stands_at: str, path: str, field: str, values: list[str]
+) -> None:
+    settings.SANDBOX_ON = True
+    client = signed_in(a_clinic(), Role.ADMIN)
+    form, typed = opened(client, stands_at, field, path), iter(values)
+
+    at_one_moment(len(values), lambda: saved(client, path, sent(form, **{field: next(typed)})))
+
+    [done] = AuditEntry.objects.values_list("action", flat=True)
+    assert done in DONE
+
+
+def saved(client: Client, path: str, form: dict[str, object]) -> int:
+    """From a browser of its own, as the same person."""
+    own = Client()
+    own.cookies = client.cookies
+    return own.post(path, form).status_code
