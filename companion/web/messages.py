@@ -62,8 +62,6 @@ class Chip:
     count: str
     tone: str
     current: bool
-    hint: str = ""
-    """What is counted."""
 
 
 @require_GET
@@ -220,8 +218,7 @@ def _chips(view: asked.View, clinic: Clinic, now: dt.datetime) -> list[Chip]:
     def chip(label: str, count: int, tone: str, asked: dict[str, str], current: bool) -> Chip:
         kept_and_asked = {key: value for key, value in ({} if current else asked | kept).items() if value}
         address = f"/scheduled-messages?{urlencode(kept_and_asked)}" if kept_and_asked else "/scheduled-messages"
-        hint = "Messages that are made; what is planned for later is not counted" if label == "Pending" else ""
-        return Chip(address, label, capped(count), tone, current, hint)
+        return Chip(address, label, capped(count), tone, current)
 
     return [
         chip("Needs attention", counts.attention, "orange", {"attention": "1"}, view.attention),

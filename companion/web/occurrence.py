@@ -22,7 +22,8 @@ from companion.schedules.text import as_typed
 from companion.service.clock import database_now
 from companion.times.walls import parse_wall, place
 from companion.web import message as messages
-from companion.web.access import PageRequest, page
+from companion.web import undoing
+from companion.web.access import PageRequest, came_from, page
 from companion.web.rows import author, planned_address
 
 
@@ -46,8 +47,9 @@ def cancel(request: PageRequest, schedule_id: uuid.UUID, occurrence: str, patien
     with transaction.atomic():
         (made,) = detaching.detach(request.caller, schedule, occurrence, patient=patient_id, now=now)
         acts.cancel(request.caller, made, now=now)
+    undoing.offer(request, "messages", [made.id], now=now)
     flash.success(request, "This one message won't be sent. The series goes on.")
-    return redirect(messages.address(made.id))
+    return redirect(came_from(request, messages.address(made.id)))
 
 
 @require_http_methods(["GET", "POST"])

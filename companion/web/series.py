@@ -20,7 +20,7 @@ from companion.schedules.models import Schedule, State
 from companion.service.clock import database_now
 from companion.times.walls import local
 from companion.web import undoing
-from companion.web.access import PageRequest, page
+from companion.web.access import PageRequest, came_from, page
 from companion.web.planning_form import length_words
 from companion.web.rows import author, rows
 from companion.web.templatetags.words import plural
@@ -107,7 +107,7 @@ def act(request: PageRequest, schedule_id: uuid.UUID, deed: str) -> HttpResponse
     now = database_now()
     schedule = queries.schedule(request.caller.clinic, schedule_id)
     flash.success(request, _DEEDS[deed](request, schedule, now))
-    return redirect(f"/scheduled-messages/series/{schedule.id}")
+    return redirect(came_from(request, f"/scheduled-messages/series/{schedule.id}"))
 
 
 def _pause(request: PageRequest, schedule: Schedule, now: dt.datetime) -> str:

@@ -56,6 +56,17 @@ def test_a_cause_stands_on_a_card_with_its_patient_and_number() -> None:
     assert "Ana Silva opted out: 3 messages won't arrive" in shown
 
 
+def test_it_is_said_in_words_what_the_numbers_count() -> None:
+    clinic = a_clinic_by_day()
+    for days in (0, 1, 30):
+        a_message(a_patient(clinic), due_at=soon(days * 24 * 60 + 5))
+
+    shown = words(signed_in(clinic).get("/scheduled-messages"))
+
+    assert "Pending 3" in shown
+    assert "These numbers count all messages that are made, of every day and patient; not what is planned" in shown
+
+
 def test_at_most_three_cards_are_shown() -> None:
     clinic = a_clinic_by_day()
     for number in range(5):

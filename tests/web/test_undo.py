@@ -123,6 +123,65 @@ def test_a_skip_is_taken_back_by_the_bar_and_later_on_the_series_page() -> None:
     assert (schedule.recurrence or {})["except"] == []
 
 
+def test_what_is_yet_to_be_planned_is_taken_back_where_it_was_put_away() -> None:
+    clinic = a_clinic()
+    client, patient = signed_in(clinic), a_patient(clinic)
+    client.post("/scheduled-messages/new", typed(patient, repeat="daily"))
+    schedule = Schedule.objects.get()
+    later = f"{(dt.datetime.now(dt.UTC) + dt.timedelta(days=9)).date()}T09:00"
+    list_of_day = f"/scheduled-messages?day={later[:10]}"
+
+    page = client.post(
+        f"/scheduled-messages/series/{schedule.id}/{later}/{patient.id}/cancel", {"next": list_of_day}, follow=True
+    )
+    message = Message.objects.get(occurrence=later)
+    was = message.status
+    answer = press_undo(client, page)
+
+    message.refresh_from_db()
+    assert page.redirect_chain == [(list_of_day, 302)]
+    assert (was, message.status) == (Status.CANCELLED, Status.PENDING)
+    assert "Taken back: 1 message will be sent after all." in words(answer)
+
+
+def test_a_skip_at_the_side_of_the_list_comes_back_to_the_list_and_can_be_taken_back_there() -> None:
+    clinic = a_clinic()
+    client = signed_in(clinic)
+    schedule = a_series(client, clinic)
+    later = f"{(dt.datetime.now(dt.UTC) + dt.timedelta(days=9)).date()}T09:00"
+    list_of_day = f"/scheduled-messages?day={later[:10]}"
+
+    page = client.post(
+        f"/scheduled-messages/series/{schedule.id}/skip", {"occurrence": later, "next": list_of_day}, follow=True
+    )
+    press_undo(client, page)
+
+    schedule.refresh_from_db()
+    assert page.redirect_chain == [(list_of_day, 302)]
+    assert (schedule.recurrence or {})["except"] == []
+
+
+@pytest.mark.parametrize("place", ["list", "message", "patient", "calendar", "series", "inbox"])
+def test_the_bar_stands_on_whatever_page_comes_next(place: str) -> None:
+    clinic = a_clinic()
+    client, (message,) = signed_in(clinic), pending(clinic)
+    series = a_series(client, clinic)
+    pages = {
+        "list": "/scheduled-messages",
+        "message": f"/scheduled-messages/{message.id}",
+        "patient": f"/patients/{message.patient_id}",
+        "calendar": "/scheduled-messages/calendar",
+        "series": f"/scheduled-messages/series/{series.id}",
+        "inbox": "/inbox",
+    }
+
+    page = client.post(f"/scheduled-messages/{message.id}/cancel", {"next": pages[place]}, follow=True)
+    press_undo(client, page)
+
+    message.refresh_from_db()
+    assert message.status == Status.PENDING
+
+
 def many(clinic: Clinic, count: int) -> str:
     return str(a_cohort(clinic, "Everybody", *(a_patient(clinic, f"Patient {number}") for number in range(count))).id)
 
