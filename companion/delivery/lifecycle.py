@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 from django.db.models import Q, QuerySet
 
-from companion.clinics.keys import new_id
 from companion.delivery import store
 from companion.delivery.store import Ended, Record
 from companion.delivery.verdict import after_unknown, ending
@@ -143,8 +142,3 @@ def prove(messages: QuerySet[Message], telegram_message_id: int, *, now: dt.date
 def status_of(reason: Reason) -> Status:
     """The status that a reason belongs to."""
     return Status.CANCELLED if reason in CANCELLING else Status.FAILED
-
-
-def fresh_attempt() -> uuid.UUID:
-    """The id that an Attempt will have, known before it is written, so that writing it may be repeated."""
-    return new_id()

@@ -9,15 +9,24 @@ from companion.delivery.facts import Facts, Keyboard
 from companion.schedules import buttons, text
 from companion.schedules.buttons import Button
 from companion.schedules.models import Version
+from companion.telegram.discreet import Discreet
 
 
-def text_of(facts: Facts, at: dt.datetime) -> str | None:
-    """The text as it leaves at this instant; None where there is none, or it is longer than Telegram takes."""
+class Payload(Discreet, frozen=True, gc=False):
+    """The text of a Message as the patient gets it, and the buttons under it."""
+
+    hidden = frozenset({"text", "buttons"})
+
+    text: str
+    buttons: Keyboard | None
+
+
+def payload_of(facts: Facts, at: dt.datetime) -> Payload | None:
+    """The payload that leaves at this instant; None where there is no text, or it is longer than Telegram takes."""
+    template, answers = _wording(facts.version) if facts.version else ("", ())
     if facts.own_text is not None:
         template = unseal(bytes.fromhex(facts.own_text), "schedules.Message.text")
-    elif facts.version is not None:
-        template = _wording(facts.version)[0]
-    else:
+    if not template:
         return None
     filled = text.fill(
         template,
@@ -28,20 +37,16 @@ def text_of(facts: Facts, at: dt.datetime) -> str | None:
         timezone=facts.timezone,
         caregiver=bool(facts.caregiver),
     )
-    return None if text.too_long(filled) else filled
-
-
-def keyboard_of(facts: Facts) -> Keyboard | None:
-    """The buttons under it: its own, or else its version's answers; None for none."""
-    if facts.buttons is not None or facts.version is None:
-        return facts.buttons
-    answers = _wording(facts.version)[1]
-    return buttons.keyboard(facts.message, answers) if answers else None
+    if text.too_long(filled):
+        return None
+    keyboard = facts.buttons
+    if keyboard is None and answers:
+        keyboard = buttons.keyboard(facts.message, answers)
+    return Payload(filled, keyboard)
 
 
 @lru_cache(maxsize=512)
 def _wording(version: uuid.UUID) -> tuple[str, tuple[Button, ...]]:
-    """A version's text and answer buttons."""
-    # A version is never changed once it is written, so it may be kept.
+    """A version's text and answer buttons. Kept, because a version never changes once it is written."""
     template, kept = Version.objects.values_list("text", "buttons").get(pk=version)
     return template, buttons.read(kept)

@@ -1,11 +1,11 @@
-"""The ledger: one thread, one database connection, one transaction for all that is queued, hence one fsync for many.
+"""The ledger: one thread with one database connection, which does all that is queued in one transaction.
 
-It writes down and reads; it decides nothing about rates, retries or the wire. Every entry may be carried out twice
-(the Attempt's id guards it), so that a transaction whose commit was cut off is simply repeated.
+Many entries thus share one fsync. The ledger decides nothing about rates, retries or the wire. An entry may run twice,
+because a transaction whose commit was cut off is simply repeated; the ids of Attempts guard each entry against that.
 """
 
 import asyncio
-import queue as queues
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -22,64 +22,65 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 _MOST_AT_ONCE = 500
-_BUSY, _GATHER = 0.005, 0.001
-"""Seconds: a patient entry that comes so soon after a transaction means load, and others may join it so long."""
+_UNDER_LOAD, _GATHER = 0.005, 0.001
+"""Seconds: an entry that comes this soon after a transaction means load; then an entry that may wait does so this long,
+for others to join it."""
 _PLANS_LAST = 1024
-"""Transactions: what was planned for an empty table would read it whole when it is none any more."""
+"""Transactions after which plans are made anew: a plan for a table that was empty would read a full table whole."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 
 
 class Entry(Generic[T]):
-    """One thing to be done in the next transaction, and the future that hears of it after the commit."""
+    """Work for the next transaction, and the future that gets its result after the commit."""
 
-    __slots__ = ("future", "loop", "patient", "work")
+    __slots__ = ("future", "loop", "may_wait", "work")
 
-    def __init__(self, work: Callable[[], T], loop: asyncio.AbstractEventLoop, *, patient: bool) -> None:
+    def __init__(self, work: Callable[[], T], loop: asyncio.AbstractEventLoop, *, may_wait: bool) -> None:
         self.work = work
         self.loop = loop
-        self.patient = patient
+        self.may_wait = may_wait
         self.future: asyncio.Future[T] = loop.create_future()
 
 
 class Ledger:
-    """Takes entries from the loop's tasks, carries them out in groups, and answers after each commit.
+    """Takes entries from the event loop's tasks, runs them in groups, and answers after each commit.
 
-    `turn` gives the process's turn at the database's one writer.
+    `turn` lets the writers of this process take turns, where the database has room for one writer only.
     """
 
     def __init__(self, turn: Callable[[], AbstractContextManager[object]]) -> None:
         self._turn = turn
-        self._entries: queues.SimpleQueue[Entry[object] | None] = queues.SimpleQueue()
+        self._entries: queue.SimpleQueue[Entry[object] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._transactions = 0
-        self._ended_at = 0.0
-        """When the last transaction ended, by the monotonic clock."""
+        self._last_ended = 0.0
+        """When the last transaction ended, on the monotonic clock."""
         self.trouble: str | None = None
-        """What keeps it from the database at present, in words; None: nothing."""
+        """Why the database can't be used at present, as a sentence; None: it can."""
 
     def start(self) -> None:
-        """Begins to work."""
+        """Starts the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Carries out what is queued, then ends."""
+        """Runs what is queued, then ends the thread."""
         self._entries.put(None)
         self._thread.join()
 
     async def do(self, work: Callable[[], T]) -> T:
-        """Carries `work` out in the next transaction; returns once that is committed.
+        """Runs `work` in the next transaction and returns its result once that is committed.
 
-        Raises what `work` raised, unless the database was away: then it is repeated until it succeeds.
+        Raises the error that `work` raised. Where the database is away, `work` is repeated until it succeeds.
         """
-        # Shielded: a task that is cancelled doesn't take back what may be committed already.
+        # Shielded, because a cancelled task can't take back what may be committed already.
         return await asyncio.shield(self.enqueue(work))
 
-    def enqueue(self, work: Callable[[], T], *, patient: bool = False) -> asyncio.Future[T]:
-        """As `do`, without waiting: entries are carried out in the order in which they came.
+    def enqueue(self, work: Callable[[], T], *, may_wait: bool = False) -> asyncio.Future[T]:
+        """Queues `work` as `do` does, without waiting. Entries run in the order in which they came.
 
-        `patient`: it makes room for others, which may join it for a moment under load.
+        `may_wait`: under load the entry may wait a moment, so that others share its transaction.
         """
-        entry = Entry(work, asyncio.get_running_loop(), patient=patient)
+        entry = Entry(work, asyncio.get_running_loop(), may_wait=may_wait)
         self._entries.put(entry)  # type: ignore[arg-type]  # the queue holds entries of every kind
         return entry.future
 
@@ -89,39 +90,40 @@ class Ledger:
         while not stopping:
             group, stopping = self._next_group()
             if group:
-                self._carry_out(group)
-                self._ended_at = time.monotonic()
+                self._run_until_done(group)
+                self._last_ended = time.monotonic()
         connection.close()
 
     def _next_group(self) -> tuple[list[Entry[object]], bool]:
-        """Waits for what is queued; whether the ledger is to stop after it."""
+        """Waits for entries and returns all that are queued, with whether the ledger is to stop after them."""
         group: list[Entry[object]] = []
         entry = self._entries.get()
         while entry is not None:
             group.append(entry)
             if len(group) == _MOST_AT_ONCE:
                 return group, False
-            may_wait = all(one.patient for one in group) and time.monotonic() - self._ended_at < _BUSY
+            wait = all(one.may_wait for one in group) and time.monotonic() - self._last_ended < _UNDER_LOAD
             try:
-                entry = self._entries.get(timeout=_GATHER) if may_wait else self._entries.get_nowait()
-            except queues.Empty:
+                entry = self._entries.get(timeout=_GATHER) if wait else self._entries.get_nowait()
+            except queue.Empty:
                 return group, False
         return group, True
 
-    def _carry_out(self, group: list[Entry[object]]) -> None:
+    def _run_until_done(self, group: list[Entry[object]]) -> None:
+        """Runs a group, again and again while the database is away."""
         pause = _FIRST_PAUSE
         while True:
             try:
                 results = self._in_one_transaction(group)
             except AWAY as error:
-                self._away(error)
+                self._lost_database(error)
                 time.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
-            except Exception as error:  # noqa: BLE001  (one entry's fault must reach its own future, not end the thread)
+            except Exception as error:  # noqa: BLE001  (an entry's error belongs to its future and must not end the thread)
                 self._one_by_one(group, error)
                 return
             else:
-                self._back()
+                self._has_database()
                 _answer([(entry, result, None) for entry, result in zip(group, results, strict=True)])
                 return
 
@@ -133,29 +135,30 @@ class Ledger:
             return [entry.work() for entry in group]
 
     def _one_by_one(self, group: list[Entry[object]], error: Exception) -> None:
+        """Runs the entries of a group that failed each by itself, so that only the faulty entry fails."""
         if len(group) == 1:
             log.error("an entry of the ledger failed", error=type(error).__name__)
             _answer([(group[0], None, error)])
             return
         for entry in group:
-            self._carry_out([entry])
+            self._run_until_done([entry])
 
-    def _away(self, error: DatabaseError | InterfaceError) -> None:
+    def _lost_database(self, error: DatabaseError | InterfaceError) -> None:
         connection.close()
         if self.trouble is None:
-            log.error("the database can't be reached; waiting for it", error=type(error).__name__)
+            log.error("the database can't be reached; the ledger waits for it", error=type(error).__name__)
         self.trouble = f"The database can't be used ({type(error).__name__}); sending waits for it."
 
-    def _back(self) -> None:
+    def _has_database(self) -> None:
         if self.trouble is not None:
             log.info("the database is back")
         self.trouble = None
 
 
 def _answer(answers: list[tuple[Entry[object], object, Exception | None]]) -> None:
-    """Tells the loop in one call: waking it costs more than all that it then does."""
+    """Gives all futures their results in one call to the loop, since waking the loop costs the most."""
 
-    def settle() -> None:
+    def resolve() -> None:
         for entry, result, error in answers:
             if entry.future.cancelled():
                 continue
@@ -164,7 +167,7 @@ def _answer(answers: list[tuple[Entry[object], object, Exception | None]]) -> No
             else:
                 entry.future.set_result(result)
 
-    # A loop that is gone (the process stops) has nobody left to tell; what was committed stays committed.
+    # The loop is closed where the process stops; then nobody waits, and what was committed stays committed.
     loop = answers[0][0].loop
     if not loop.is_closed():
-        loop.call_soon_threadsafe(settle)
+        loop.call_soon_threadsafe(resolve)

@@ -1,41 +1,24 @@
-"""Slot arithmetic: when a bot's next messages may leave so that its rate is never exceeded. Pure.
+"""The pace of a bot: how far apart its messages leave, so that it never exceeds its rate. Pure.
 
-Slots lie 30/29 of the plain interval apart: 30 a second allowed makes 29 sent, and the 31st of any second's window is
-34 ms away. A message may therefore leave up to LATENESS after its slot; later ones take a new slot.
+Slots lie 30/29 of the plain interval apart: of 30 allowed a second 29 are sent, and the 31st message of any second lies
+34 ms outside of it. A message may therefore leave up to LATENESS after its slot; a later message takes a new slot.
 """
 
 import datetime as dt
 
+from companion.delivery.begin import Limits
+
 LATENESS = 0.020
 """Seconds after its slot in which a message may still be written."""
-_SLACK = 30 / 29
 UNPACED = 1000.0
-"""Messages a second from which on no Bot API server counts so closely, and lateness doesn't matter."""
+"""Messages a second above which no Bot API server counts so closely, and lateness doesn't matter."""
+_SLACK = 30 / 29
 
 
-def gap(rate_per_second: float) -> dt.timedelta:
-    """The time between two slots."""
-    return dt.timedelta(seconds=_SLACK / rate_per_second)
+def limits(per_second: float, per_chat: float) -> Limits:
+    """The limits of a bot that may send so many messages a second, and so many to one chat.
 
-
-def chat_gap(rate_per_chat: float) -> dt.timedelta:
-    """The time between two messages to one chat, counted from the begin of one to the begin of the next."""
-    return dt.timedelta(seconds=1 / rate_per_chat + 2 * LATENESS)
-
-
-def slots(
-    next_slot: dt.datetime | None, *, now: dt.datetime, until: dt.datetime, rate: float, most: int
-) -> list[dt.datetime]:
-    """The free slots from `next_slot` on (from now, where it lies in the past) up to `until`, at most `most`."""
-    step = gap(rate)
-    first = now if next_slot is None else max(next_slot, now)
-    found: list[dt.datetime] = []
-    while first <= until and len(found) < most:
-        found.append(first)
-        first += step
-    return found
-
-
-def after(last: dt.datetime, rate: float) -> dt.datetime:
-    """The first slot that is free once `last` is taken."""
-    return last + gap(rate)
+    A chat's gap counts from the begin of one Attempt to the begin of the next.
+    """
+    gap = dt.timedelta(seconds=_SLACK / per_second)
+    return Limits(gap, dt.timedelta(seconds=1 / per_chat + 2 * LATENESS))

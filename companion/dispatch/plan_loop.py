@@ -1,4 +1,4 @@
-"""The Planner's thread in the dispatcher service: works off Marks, keeps the horizon, sleeps until the next is due."""
+"""The Planner's thread in the dispatcher service: works off Marks, plans ahead, and sleeps until more is due."""
 
 import datetime as dt
 import threading
@@ -16,13 +16,13 @@ from companion.service.clock import Clock
 from companion.service.mishap import kind_and_place
 
 log = structlog.get_logger(__name__)
-_PAUSE_AFTER_FAILURE = 1.0
-_PAUSE_AFTER_MISHAP = 5.0
+_PAUSE_WITHOUT_DATABASE = 1.0
+_PAUSE_AFTER_ERROR = 5.0
 _AT_ONCE = 100
 
 
 class PlanLoop:
-    """One thread, one connection. `on_planned` hears when new Messages may be due."""
+    """Plans in one thread with one connection. Calls `on_planned` when new Messages may be due."""
 
     def __init__(self, clock: Clock, turn: Turn, wake_seconds: float, on_planned: Callable[[], None]) -> None:
         self._clock, self._turn, self._wake_seconds, self._on_planned = clock, turn, wake_seconds, on_planned
@@ -30,20 +30,20 @@ class PlanLoop:
         self._stop = False
         self._knows_releases = False
         self.trouble: str | None = None
-        """What keeps it from planning all that is due, in words; None: nothing."""
-        self._mishap: str | None = None
+        """Why some plans can't be made at present, as a sentence; None: all can."""
+        self._error: str | None = None
         self._thread = threading.Thread(target=self._run, name="planner", daemon=True)
 
     def start(self) -> None:
-        """Begins to work."""
+        """Starts the thread."""
         self._thread.start()
 
     def ring(self) -> None:
-        """Plans may have changed: look at once."""
+        """Looks at once for what there is to plan."""
         self._ring.set()
 
     def stop(self) -> None:
-        """Ends after the batch at hand."""
+        """Ends the thread after the present batch."""
         self._stop = True
         self._ring.set()
         self._thread.join()
@@ -55,46 +55,46 @@ class PlanLoop:
             try:
                 pause = self._work()
             except AWAY as error:
-                # The database is away or busy: nothing is lost, the same work is found again.
+                # The database is away or busy. Nothing is lost: the next pass finds the same work.
                 log.warning("planning waits for the database", error=type(error).__name__)
                 connection.close()
-                pause = _PAUSE_AFTER_FAILURE
+                pause = _PAUSE_WITHOUT_DATABASE
             self._ring.wait(pause)
         connection.close()
 
     def _work(self) -> float:
-        """Does all that is due; returns the seconds until there is more."""
-        self._mishap = None
-        self._outlive(self._mark_what_releases_move)
-        self._outlive(self._work_off_marks)
+        """Plans all that is due; returns the seconds until more is."""
+        self._error = None
+        self._try(self._mark_plans_of_new_releases)
+        self._try(self._work_off_marks)
         for schedule_id in planner.due_for_planning(now=self._clock.now(), limit=_AT_ONCE):
             if self._stop:
                 return 0
-            self._outlive(partial(self._plan_ahead, schedule_id), schedule_id=str(schedule_id))
-        self.trouble = self._mishap
-        return _PAUSE_AFTER_MISHAP if self._mishap else self._until(planner.next_planning())
+            self._try(partial(self._plan_ahead, schedule_id), schedule_id=str(schedule_id))
+        self.trouble = self._error
+        return _PAUSE_AFTER_ERROR if self._error else self._until(planner.next_planning())
 
-    def _outlive(self, step: Callable[[], None], **which: str) -> None:
-        """Carries a step out. A mistake of ours in it is told of, and keeps nothing else from being planned."""
+    def _try(self, step: Callable[[], None], **labels: str) -> None:
+        """Runs a step. An error in it is logged and shown by health, and other plans go on being made."""
         try:
             step()
         except AWAY:
             raise
-        except Exception as error:  # noqa: BLE001  (it must not end all planning)
-            said = kind_and_place(error)
-            log.error("planning failed", **which, **said)  # noqa: TRY400
-            self._mishap = f"Planning fails ({said['error']} at {said['place']}). What is planned goes out."
+        except Exception as error:  # noqa: BLE001  (an error in one plan must not end all planning)
+            where = kind_and_place(error)
+            log.error("planning failed", **labels, **where)  # noqa: TRY400
+            self._error = f"Planning fails ({where['error']} at {where['place']}). What is planned goes out."
 
-    def _mark_what_releases_move(self) -> None:
+    def _mark_plans_of_new_releases(self) -> None:
         if not self._knows_releases:
             with self._turn():
                 releases.mark_what_they_move(now=self._clock.now())
             self._knows_releases = True
 
     def _work_off_marks(self) -> None:
-        while not self._stop and (found := marks.oldest()):
-            moves = marks.work_off(found, now=self._clock.now(), turn=self._turn)
-            log.info("plans changed", kind=found[0].kind, changes=len(found), messages=moves.messages)
+        while not self._stop and (oldest := marks.oldest()):
+            moves = marks.work_off(oldest, now=self._clock.now(), turn=self._turn)
+            log.info("plans changed", kind=oldest[0].kind, changes=len(oldest), messages=moves.messages)
             self._on_planned()
 
     def _plan_ahead(self, schedule_id: uuid.UUID) -> None:

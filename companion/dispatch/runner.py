@@ -1,4 +1,4 @@
-"""One bot's runner: begins what is due at the bot's rate, sees each Attempt through. One task per bot."""
+"""The runner of one bot: begins what is due at the bot's rate, and follows each Attempt to its end. One task a bot."""
 
 import asyncio
 import datetime as dt
@@ -9,23 +9,25 @@ from dataclasses import dataclass
 
 import structlog
 
+from companion.clinics.keys import new_id
 from companion.clinics.models import Closed
-from companion.delivery.lifecycle import fresh_attempt
+from companion.delivery import begin, closing
+from companion.delivery.begin import LOOKAHEAD, Begun, Done, Round
+from companion.delivery.closing import ASK_AGAIN, Closing
+from companion.delivery.results import Result
 from companion.delivery.store import Places
-from companion.dispatch import begin, settle
-from companion.dispatch.begin import LOOKAHEAD, Begun, Done, Round
-from companion.dispatch.conclude import ASK_AGAIN, Closing, Conclusion
-from companion.dispatch.house import Ending, House, Results
-from companion.dispatch.send import Line, deliver
+from companion.dispatch.result_queue import QueuedResult, ResultQueue
+from companion.dispatch.send import BotState, send
+from companion.dispatch.state import DispatcherState
 from companion.service.resting import rest
 from companion.telegram.client import BotToken, CallFailed
 
 log = structlog.get_logger(__name__)
 _EARLY = LOOKAHEAD - dt.timedelta(milliseconds=2)
 """How long before its slot an Attempt is begun, so that the commit is done when the slot comes."""
-_LOOK_AGAIN = 1.0
-"""Seconds after which the line is looked along from its beginning again: others put back what they could not send."""
-_ASK_SECONDS = 10.0
+_PLACES_LAST = 1.0
+"""Seconds after which each lane is read from its beginning again: others may have given Messages back."""
+_ANSWER_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +40,19 @@ class BotRow:
     closed_until: dt.datetime | None
     closed_why: str
     paused: bool
+    """Whether its clinic has paused all sending."""
 
 
 class Runner:
     """Sends one clinic's Messages through one bot."""
 
-    def __init__(self, house: House, bot: BotRow, results: Results) -> None:
-        self.house, self.bot, self.results = house, bot, results
-        self.line = Line(bot.token)
+    def __init__(self, dispatcher: DispatcherState, bot: BotRow, results: ResultQueue) -> None:
+        self.dispatcher, self.bot, self.results = dispatcher, bot, results
+        self.state = BotState(bot.token)
         self.ring = asyncio.Event()
         self.next_slot: dt.datetime | None = None
-        self._next_ready = house.clock.now()
-        """When there is more to begin, for all that is known."""
+        self._next_ready = dispatcher.clock.now()
+        """When the next Message is ready, as far as is known."""
         self._places: Places = {}
         self._places_end = 0.0
         """When the places are forgotten, on the monotonic clock."""
@@ -59,60 +62,58 @@ class Runner:
         """By the Attempt's id."""
         self._on_wire = 0
         self._open = 0
-        """Attempts that are begun and not yet written down as ended."""
+        """How many Attempts are begun and not yet written down as ended."""
 
     def refresh(self, bot: BotRow) -> None:
-        """Takes over what the Bot row says now."""
+        """Takes over the Bot row as it is now."""
         if bot.token != self.bot.token:
-            self.line = Line(bot.token)
+            self.state = BotState(bot.token)
         self.bot = bot
 
     def retire(self) -> None:
-        """The bot was taken away or exchanged: end as if the house stopped."""
+        """Ends this runner as if the process stopped: its bot was deleted or exchanged."""
         self._retired = True
         self.ring.set()
 
     def look(self) -> None:
-        """Something may be due: look again at once."""
+        """Looks for due Messages at once: there may be new ones."""
         self._rung = True
         self.ring.set()
 
     async def run(self) -> None:
-        """Works until the house stops; then finishes what is on the wire."""
-        while not (self.house.stopping.is_set() or self._retired):
+        """Works until the dispatcher stops, then finishes what is on the wire."""
+        while not (self.dispatcher.stopping.is_set() or self._retired):
             self.ring.clear()
             seconds = await self._step()
             if seconds > 0:
-                await rest(self.ring, min(seconds, self.house.wake_seconds))
+                await rest(self.ring, min(seconds, self.dispatcher.wake_seconds))
         while self._open:
             self.ring.clear()
             await self.ring.wait()
 
     async def _step(self) -> float:
-        """Does what there is to do; returns the seconds after which there may be more."""
-        now = self.house.clock.now()
-        if self.house.halted or self.house.clock_suspect or self.bot.paused:
-            return self.house.wake_seconds
-        if (closed := await self._closed(now)) > 0:
-            return closed
+        """Does all that can be done now; returns the seconds until there may be more."""
+        now = self.dispatcher.clock.now()
+        if self.dispatcher.halted or self.dispatcher.clock_suspect or self.bot.paused:
+            return self.dispatcher.wake_seconds
+        if (seconds := self._seconds_closed(now)) > 0:
+            return seconds
+        if self.bot.closed_why == Closed.UNAUTHORIZED:
+            return await self._ask_telegram_about_token()
         return await self._begin(now)
 
-    async def _closed(self, now: dt.datetime) -> float:
-        """Seconds for which the bot stays closed. A refused one is asked again when its time is over."""
+    def _seconds_closed(self, now: dt.datetime) -> float:
         until = self.bot.closed_until
-        if until is None or (until <= now and self.bot.closed_why != Closed.UNAUTHORIZED):
-            return 0
-        if until <= now:
-            return await self._ask_again()
-        return (until - now).total_seconds()
+        return (until - now).total_seconds() if until else 0
 
-    async def _ask_again(self) -> float:
+    async def _ask_telegram_about_token(self) -> float:
+        """Asks Telegram (getMe) whether it takes a refused token again; returns the seconds for which it does not."""
         try:
-            await self.house.client.call(self.line.token, "getMe", {}, timeout=_ASK_SECONDS)
+            await self.dispatcher.client.call(self.bot.token, "getMe", {}, timeout=_ANSWER_SECONDS)
         except CallFailed:
-            await self._close(Closing(self.house.clock.now() + ASK_AGAIN, Closed.UNAUTHORIZED))
+            await self._close(Closing(self.dispatcher.clock.now() + ASK_AGAIN, Closed.UNAUTHORIZED))
             return ASK_AGAIN.total_seconds()
-        await self.house.ledger.do(lambda: settle.reopen(self.bot.id, now=self.house.clock.now()))
+        await self.dispatcher.ledger.do(lambda: closing.reopen(self.bot.id, now=self.dispatcher.clock.now()))
         self.bot = _with_closing(self.bot, None)
         log.info("the bot's token is accepted again", bot=str(self.bot.id))
         return 0
@@ -120,61 +121,64 @@ class Runner:
     async def _begin(self, now: dt.datetime) -> float:
         """Begins what is due and has a slot; returns the seconds until the next may begin."""
         if self._rung:
-            # Before the look: whoever rings while it runs may have come too late for it.
+            # Before the round, since a ring that comes while it runs may be too late for it.
             self._rung, self._next_ready, self._places = False, now, {}
         if self._next_ready > now:
             return self._seconds_to(self._next_ready)
         if self.next_slot and self.next_slot - now > LOOKAHEAD:
             return self._seconds_to(self.next_slot - _EARLY)
-        # After a failure one message goes ahead to see whether the line holds.
-        at_once = 1 if self.line.failures else self._slots_at_once()
-        most = min(self.house.free_for(self._on_wire, self.ring), at_once, self.house.half)
+        # After a failure a single message goes ahead, to see whether Telegram can be reached.
+        at_once = 1 if self.state.failures else self._slots_at_once()
+        most = min(self.dispatcher.free_places(self._on_wire, self.ring), at_once, self.dispatcher.half)
         if most <= 0:
-            # A finished Attempt rings.
-            return self.house.wake_seconds
-        # Before the look, too: what ends while it runs may have to go again.
-        self._next_ready = now + dt.timedelta(seconds=self.house.wake_seconds)
-        self._take(most)
-        lease_end, one = self.house.lease_end(), self._round(most)
-        done = await self.house.ledger.do(lambda: begin.begin_round(one, now=self.house.clock.now()))
-        self._leave(most - len(done.begun))
+            # The end of an Attempt rings.
+            return self.dispatcher.wake_seconds
+        # Before the round, too: an Attempt that ends while it runs may have to be repeated.
+        self._next_ready = now + dt.timedelta(seconds=self.dispatcher.wake_seconds)
+        self._take_places(most)
+        lease_end, order = self.dispatcher.lease_end(), self._order(most)
+        done = await self.dispatcher.ledger.do(lambda: begin.begin_round(order, now=self.dispatcher.clock.now()))
+        self._give_places_back(most - len(done.begun))
         self._after(done, lease_end)
         return 0
 
-    def _round(self, most: int) -> Round:
+    def _order(self, most: int) -> Round:
         if time.monotonic() > self._places_end:
-            self._places, self._places_end = {}, time.monotonic() + _LOOK_AGAIN
-        attempts = [fresh_attempt() for _ in range(most)]
-        house, bot = self.house, self.bot
-        return Round(bot.id, bot.clinic, attempts, self._places, house.limits, house.lease_seconds)
+            self._places, self._places_end = {}, time.monotonic() + _PLACES_LAST
+        attempts = [new_id() for _ in range(most)]
+        bot, dispatcher = self.bot, self.dispatcher
+        return Round(bot.id, bot.clinic, attempts, self._places, dispatcher.limits, dispatcher.lease_seconds)
 
     def _after(self, done: Done, lease_end: float) -> None:
+        """Notes the result of a round, and sends what it has begun."""
         self.next_slot, self._places = done.next_slot, done.places
         self._ready_by(done.next_ready)
         if done.closed_why:
             self.bot = _with_closing(self.bot, Closing(done.closed_until or done.next_slot, Closed(done.closed_why)))
         for begun in done.begun:
             self._open += 1
-            # The loop itself keeps tasks only weakly.
-            self._sending[begun.attempt] = asyncio.create_task(self._see_through(begun, lease_end))
+            # Kept here, because the loop itself keeps tasks only weakly.
+            self._sending[begun.attempt] = asyncio.create_task(self._send(begun, lease_end))
 
-    async def _see_through(self, begun: Begun, lease_end: float) -> None:
+    async def _send(self, begun: Begun, lease_end: float) -> None:
         try:
-            conclusion = await deliver(self.house, self.line, begun, lease_end, self._new_slot)
+            result = await send(self.dispatcher, self.state, begun, lease_end, self._new_slot)
         except BaseException:
             self._open -= 1
-            self._one_less()
+            self._give_places_back(1)
+            self.ring.set()
             raise
         finally:
             del self._sending[begun.attempt]
-        self.results.add(Ending(conclusion, self._written))
-        # Whatever begins from now on is committed with it or later, so its place is free.
-        self._one_less()
+        self.results.add(QueuedResult(result, self._committed))
+        # An Attempt that begins from now on is committed together with this result or later, so the place is free.
+        self._give_places_back(1)
+        self.ring.set()
 
-    def _written(self, conclusion: Conclusion) -> None:
-        self._ready_by(conclusion.record.ready_at)
-        if conclusion.closing:
-            self._closed_for_now(conclusion.closing)
+    def _committed(self, result: Result) -> None:
+        self._ready_by(result.record.ready_at)
+        if result.closing:
+            self._note_closing(result.closing)
         self._open -= 1
         self.ring.set()
 
@@ -182,39 +186,35 @@ class Runner:
         if at is not None:
             self._next_ready = min(self._next_ready, at)
 
-    def _one_less(self) -> None:
-        self._leave(1)
-        self.ring.set()
-
-    def _take(self, places: int) -> None:
+    def _take_places(self, places: int) -> None:
         self._on_wire += places
-        self.house.on_wire += places
+        self.dispatcher.on_wire += places
 
-    def _leave(self, places: int) -> None:
+    def _give_places_back(self, places: int) -> None:
         self._on_wire -= places
-        self.house.leave(places)
+        self.dispatcher.give_back(places)
 
     async def _new_slot(self, begun: Begun) -> dt.datetime:
-        return await self.house.ledger.do(
-            lambda: begin.begin_later(begun, self.house.limits, now=self.house.clock.now())
+        return await self.dispatcher.ledger.do(
+            lambda: begin.begin_later(begun, self.dispatcher.limits, now=self.dispatcher.clock.now())
         )
 
-    async def _close(self, closing: Closing) -> None:
-        await self.house.ledger.do(lambda: settle.close(self.bot.id, closing))
-        self._closed_for_now(closing)
+    async def _close(self, until: Closing) -> None:
+        await self.dispatcher.ledger.do(lambda: closing.close(self.bot.id, until))
+        self._note_closing(until)
 
-    def _closed_for_now(self, closing: Closing) -> None:
-        self.bot = _with_closing(self.bot, closing)
-        log.warning("the bot is closed for now", bot=str(self.bot.id), why=closing.why.value)
+    def _note_closing(self, until: Closing) -> None:
+        self.bot = _with_closing(self.bot, until)
+        log.warning("the bot is closed for now", bot=str(self.bot.id), why=until.why.value)
 
     def _seconds_to(self, at: dt.datetime) -> float:
-        # A moment more than nothing: a timer that fires a hair early must not spin.
-        return max((at - self.house.clock.now()).total_seconds(), 0.0005)
+        # A moment more than nothing, so that a timer that fires a hair early does not spin.
+        return max((at - self.dispatcher.clock.now()).total_seconds(), 0.0005)
 
     def _slots_at_once(self) -> int:
-        return 1 + math.floor(LOOKAHEAD.total_seconds() * self.house.limits.per_second)
+        return 1 + math.floor(LOOKAHEAD.total_seconds() * self.dispatcher.rate_per_second)
 
 
-def _with_closing(bot: BotRow, closing: Closing | None) -> BotRow:
-    until, why = (closing.until, closing.why.value) if closing else (None, "")
-    return BotRow(bot.id, bot.clinic, bot.token, until, why, bot.paused)
+def _with_closing(bot: BotRow, until: Closing | None) -> BotRow:
+    at, why = (until.until, until.why.value) if until else (None, "")
+    return BotRow(bot.id, bot.clinic, bot.token, at, why, bot.paused)

@@ -1,4 +1,4 @@
-"""One Message on the wire: wait for its slot, write, read, say what came of it. It decides only its time-outs."""
+"""The sending of one Message: wait for its slot, write, read, return the result. Only time-outs are decided here."""
 
 import asyncio
 import datetime as dt
@@ -10,11 +10,11 @@ from functools import cache
 import structlog
 from prometheus_client import Counter, Histogram
 
+from companion.delivery.begin import Begun
+from companion.delivery.results import Result, never_left, result_of
 from companion.dispatch import pace
-from companion.dispatch.begin import Begun
-from companion.dispatch.clock_watch import suspicious
-from companion.dispatch.conclude import Conclusion, conclude, never_left
-from companion.dispatch.house import House
+from companion.dispatch.clock_watch import wrong_clock
+from companion.dispatch.state import DispatcherState
 from companion.schedules.models import Lane
 from companion.service import metrics
 from companion.telegram.client import HELD_BACK, BotToken
@@ -29,51 +29,52 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class Line:
-    """A bot as sending sees it."""
+class BotState:
+    """The state of a bot in this process."""
 
     token: BotToken
     failures: int = 0
-    """Requests that failed one after the other."""
-    date: dt.datetime | None = None
-    """The last answer's."""
+    """How many requests failed in a row."""
+    last_date: dt.datetime | None = None
+    """The Date of the last answer."""
 
 
-async def deliver(house: House, line: Line, begun: Begun, lease_end: float, new_slot: NewSlot) -> Conclusion:
-    """Sends a begun Attempt at its slot and returns what came of it. A missed slot is exchanged for a new one."""
+async def send(dispatcher: DispatcherState, bot: BotState, begun: Begun, lease_end: float, new_slot: NewSlot) -> Result:
+    """Sends a begun Attempt at its slot. An Attempt that missed its slot gets another from `new_slot`."""
     slot = begun.slot
     while True:
-        while (ahead := (slot - house.clock.now()).total_seconds()) > 0:  # noqa: ASYNC110  (time itself is waited for)
-            # A timer may fire a hair early; never early is a promise, so what is left is waited for again.
+        while (ahead := (slot - dispatcher.clock.now()).total_seconds()) > 0:  # noqa: ASYNC110  (a slot is an instant, no event)
+            # A loop, since a timer may fire a hair early, and no message may leave early.
             await asyncio.sleep(ahead)
-        left = lease_end - house.lease_margin - time.monotonic()
+        left = lease_end - dispatcher.lease_margin - time.monotonic()
         if left < _SHORTEST_REQUEST:
-            return never_left(begun, now=house.clock.now(), note="its lease was almost over")
-        outcome = await _request(house, line, begun, min(left, REQUEST_SECONDS), late_already=-ahead)
+            return never_left(begun, now=dispatcher.clock.now(), note="its lease was almost over")
+        outcome = await _request(dispatcher, bot, begun, min(left, REQUEST_SECONDS), late_already=-ahead)
         if outcome.note != HELD_BACK:
             break
         slot = await new_slot(begun)
-    now = house.clock.now()
-    conclusion = conclude(begun, outcome, now=now, failures=line.failures, dice=house.dice)
-    line.failures = line.failures + 1 if outcome.kind in (Kind.TRANSIENT, Kind.UNKNOWN) else 0
-    _tell(begun, outcome, now)
-    if outcome.server_date != line.date:
-        # A Date counts seconds: whatever else came within this one says the same.
-        line.date = outcome.server_date
-        house.clock_suspect = house.clock_suspect or suspicious(house, outcome.server_date) is not None
-    return conclusion
+    now = dispatcher.clock.now()
+    result = result_of(begun, outcome, now=now, failures=bot.failures, dice=dispatcher.dice)
+    bot.failures = bot.failures + 1 if outcome.kind in (Kind.TRANSIENT, Kind.UNKNOWN) else 0
+    _count(begun, outcome, now)
+    if outcome.server_date != bot.last_date:
+        # A Date counts whole seconds, so it is compared once a second.
+        bot.last_date = outcome.server_date
+        dispatcher.clock_suspect = dispatcher.clock_suspect or bool(wrong_clock(dispatcher, outcome.server_date))
+    return result
 
 
-def _request(house: House, line: Line, begun: Begun, seconds: float, late_already: float) -> Awaitable[Outcome]:
-    paced = house.limits.per_second <= pace.UNPACED
-    # From the slot on, not from now: what the event loop has lost already counts as lateness.
-    leave_by = time.monotonic() - late_already + pace.LATENESS if paced else None
+def _request(
+    dispatcher: DispatcherState, bot: BotState, begun: Begun, seconds: float, late_already: float
+) -> Awaitable[Outcome]:
+    # From the slot on, not from now: time that the event loop has lost counts as lateness.
+    leave_by = time.monotonic() - late_already + pace.LATENESS if dispatcher.paced else None
     if (edits := begun.facts.edits) is not None:
-        return house.client.replace_buttons(
-            line.token, begun.chat, edits, begun.buttons or [], timeout=seconds, leave_by=leave_by
+        return dispatcher.client.replace_buttons(
+            bot.token, begun.chat, edits, begun.buttons or [], timeout=seconds, leave_by=leave_by
         )
-    return house.client.send_message(
-        line.token,
+    return dispatcher.client.send_message(
+        bot.token,
         begun.chat,
         begun.text,
         timeout=seconds,
@@ -82,7 +83,8 @@ def _request(house: House, line: Line, begun: Begun, seconds: float, late_alread
     )
 
 
-def _tell(begun: Begun, outcome: Outcome, now: dt.datetime) -> None:
+def _count(begun: Begun, outcome: Outcome, now: dt.datetime) -> None:
+    """Counts the Attempt in the metrics, and logs an Attempt that did not end as sent."""
     _attempts(outcome.kind).inc()
     if outcome.kind is Kind.SENT:
         sent, lag = _sent_in(begun.facts.lane)
@@ -99,7 +101,7 @@ def _tell(begun: Begun, outcome: Outcome, now: dt.datetime) -> None:
     )
 
 
-# Finding a metric's child by its label costs more than counting.
+# Kept, because finding a metric by its label costs more than counting.
 @cache
 def _attempts(kind: Kind) -> Counter:
     return metrics.ATTEMPTS.labels(outcome=kind.value)

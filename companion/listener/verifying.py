@@ -14,7 +14,8 @@ from django.db import transaction
 from django.db.models import F
 
 from companion.clinics.models import Bot
-from companion.dispatch import begin, pace
+from companion.delivery import begin
+from companion.dispatch import pace
 from companion.listener.database import Database
 from companion.listener.poller import Listened
 from companion.patients import consent
@@ -75,8 +76,7 @@ def claim(bot_id: uuid.UUID) -> tuple[int, float] | None:
         found = unverified(bot)
         if found is None:
             return None
-        own = settings.COMPANION
-        limits = begin.Limits(own.rate_per_second, pace.chat_gap(own.rate_per_chat))
+        limits = pace.limits(settings.COMPANION.rate_per_second, settings.COMPANION.rate_per_chat)
         slot = begin.take_slot(bot_id, limits, now=now)
     return found, max((slot - now).total_seconds(), 0.0)
 

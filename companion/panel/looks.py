@@ -12,8 +12,8 @@ from django.conf import settings
 from companion.clinics import bots
 from companion.clinics.models import Bot, Closed
 from companion.clinics.sealed import CannotOpen
-from companion.dispatch import settle
-from companion.dispatch.conclude import ASK_AGAIN, Closing
+from companion.delivery import closing
+from companion.delivery.closing import ASK_AGAIN, Closing
 from companion.panel.models import BotLook
 from companion.service.clock import machine_now
 from companion.telegram.client import BotToken, CallFailed, Client
@@ -51,7 +51,7 @@ def keep(bot: Bot, said: Said, *, now: dt.datetime) -> None:
     accepted = isinstance(said.me, Answer)
     if isinstance(said.me, Outcome) and said.me.kind is Kind.UNAUTHORIZED:
         # The dispatcher asks again when this is over, and opens it once the token is taken.
-        settle.close(bot.pk, Closing(now + ASK_AGAIN, Closed.UNAUTHORIZED))
+        closing.close(bot.pk, Closing(now + ASK_AGAIN, Closed.UNAUTHORIZED))
     error = {} if isinstance(said.me, Answer) else {"last_error": words(said.me), "last_error_at": now}
     info = said.webhook.result if isinstance(said.webhook, Answer) else None
     pending = info.get("pending_update_count") if isinstance(info, dict) else None

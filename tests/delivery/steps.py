@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
+from companion.clinics.keys import new_id
 from companion.clinics.models import Clinic
 from companion.clinics.sealed import seal
 from companion.delivery import lifecycle, store
@@ -35,7 +36,7 @@ def begin(clinic: Clinic, *, now: dt.datetime) -> list[Step]:
     """Begins all that is ready."""
     with transaction.atomic():
         ready = store.next_in_line(clinic.id, {}, 10, now=now)
-        steps = [Step(message, lifecycle.fresh_attempt()) for message in ready]
+        steps = [Step(message, new_id()) for message in ready]
         sealed = seal("Take your tablet.", "schedules.Attempt.text").hex()
         begins = [Begin(one.message, one.attempt, now, sealed, 5_000_000_001) for one in steps]
         store.begin(begins, uuid.uuid4(), next_slot=now, lease_until=now + LEASE)

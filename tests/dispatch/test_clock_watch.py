@@ -10,9 +10,8 @@ import pytest
 
 from companion.clinics.models import Clinic
 from companion.dispatch import clock_watch
-from companion.dispatch.begin import Limits
-from companion.dispatch.house import House
 from companion.dispatch.ledger import Ledger
+from companion.dispatch.state import DispatcherState
 from companion.schedules.models import Message, Status
 from companion.schedules.reasons import Reason
 from companion.service.clock import Clock, machine_now
@@ -33,16 +32,24 @@ def telegram() -> Iterator[StandIn]:
 
 
 @asynccontextmanager
-async def a_house(telegram: StandIn, *, step: dt.timedelta) -> AsyncIterator[House]:
-    """A dispatcher's on PostgreSQL, whose clock is watched; the database server's clock has stepped by so much."""
+async def a_dispatcher(telegram: StandIn, *, step: dt.timedelta) -> AsyncIterator[DispatcherState]:
+    """A dispatcher on PostgreSQL whose clock is watched. The database server's clock has jumped by `step`."""
     async with Client(telegram.url, concurrency=10) as client:
-        clock, limits = Clock(machine_now()), Limits(per_second=30.0, chat_gap=dt.timedelta(seconds=1))
-        ledger = Ledger(nullcontext)
-        house = House(clock, ledger, client, limits, 10, 60.0, 60.0, machine_clock=False)
-        house.database_step = step
-        watching = asyncio.create_task(clock_watch.watch(house, lambda: TOKEN, lambda: None))
+        dispatcher = DispatcherState(
+            clock=Clock(machine_now()),
+            ledger=Ledger(nullcontext),
+            client=client,
+            rate_per_second=30.0,
+            rate_per_chat=1.0,
+            concurrency=10,
+            lease_seconds=60.0,
+            wake_seconds=60.0,
+            machine_clock=False,
+        )
+        dispatcher.database_step = step
+        watching = asyncio.create_task(clock_watch.keep_watch(dispatcher, lambda: TOKEN, lambda: None))
         try:
-            yield house
+            yield dispatcher
         finally:
             watching.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -55,22 +62,22 @@ async def becomes(condition: Callable[[], object]) -> None:
 
 @pytest.mark.parametrize("hours", [5, -5])
 async def test_a_database_server_whose_clock_jumps_is_not_followed(telegram: StandIn, hours: int) -> None:
-    async with a_house(telegram, step=hours * HOUR) as house:
-        await becomes(lambda: house.halted and "database server's clock differs" in house.halted)
-        assert abs(house.clock.now() - machine_now()) < SECOND
+    async with a_dispatcher(telegram, step=hours * HOUR) as dispatcher:
+        await becomes(lambda: dispatcher.halted and "database server's clock differs" in dispatcher.halted)
+        assert abs(dispatcher.clock.now() - machine_now()) < SECOND
 
-        house.database_step = dt.timedelta()
-        await becomes(lambda: not house.halted and not house.clock_suspect)
+        dispatcher.database_step = dt.timedelta()
+        await becomes(lambda: not dispatcher.halted and not dispatcher.clock_suspect)
 
-        assert abs(house.clock.now() - machine_now()) < SECOND
+        assert abs(dispatcher.clock.now() - machine_now()) < SECOND
 
 
 async def test_a_step_that_agrees_with_telegrams_date_is_taken_over(telegram: StandIn) -> None:
-    async with a_house(telegram, step=40 * SECOND) as house:
-        await becomes(lambda: not house.clock_suspect)
+    async with a_dispatcher(telegram, step=40 * SECOND) as dispatcher:
+        await becomes(lambda: not dispatcher.clock_suspect)
 
-        assert abs(house.clock.now() - machine_now() - 40 * SECOND) < SECOND
-        assert house.database_step == dt.timedelta()
+        assert abs(dispatcher.clock.now() - machine_now() - 40 * SECOND) < SECOND
+        assert dispatcher.database_step == dt.timedelta()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -16,10 +16,8 @@ SECOND = dt.timedelta(seconds=1)
 def test_no_second_sees_more_than_the_rate_however_late_each_is_within_its_lateness(
     rate: int, delays: list[float]
 ) -> None:
-    slot, left = NOW, []
-    for delay in delays:
-        left.append(slot + dt.timedelta(seconds=delay))
-        slot = pace.after(slot, rate)
+    gap = pace.limits(rate, per_chat=1).gap
+    left = [NOW + number * gap + dt.timedelta(seconds=delay) for number, delay in enumerate(delays)]
 
     most = max(sum(1 for one in left if first <= one < first + SECOND) for first in left)
 
@@ -27,19 +25,25 @@ def test_no_second_sees_more_than_the_rate_however_late_each_is_within_its_laten
 
 
 def test_a_bot_that_rested_may_send_at_once() -> None:
-    found = pace.slots(NOW - dt.timedelta(hours=1), now=NOW, until=NOW, rate=30, most=10)
+    free = pace.limits(30, 1).free_slots(NOW - dt.timedelta(hours=1), now=NOW, most=10)
 
-    assert found == [NOW]
+    assert free == [NOW]
 
 
 def test_no_slot_is_free_before_the_bots_next() -> None:
-    found = pace.slots(NOW + SECOND, now=NOW, until=NOW + SECOND / 2, rate=30, most=10)
+    free = pace.limits(30, 1).free_slots(NOW + SECOND, now=NOW, most=10)
 
-    assert found == []
+    assert free == []
 
 
 def test_slots_are_a_little_further_apart_than_the_rate_asks() -> None:
-    found = pace.slots(NOW, now=NOW, until=NOW + SECOND, rate=30, most=100)
+    gap = pace.limits(30, 1).gap
 
-    assert len(found) == 29
-    assert found[-1] - found[0] == 28 * pace.gap(30)
+    assert 28 * gap < SECOND <= 29 * gap
+
+
+def test_a_fast_bot_has_several_slots_at_once_but_no_more_than_it_is_asked_for() -> None:
+    limits = pace.limits(1000, 1)
+
+    assert len(limits.free_slots(None, now=NOW, most=100)) == 10
+    assert limits.free_slots(None, now=NOW, most=2) == [NOW, NOW + limits.gap]

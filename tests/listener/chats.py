@@ -12,7 +12,7 @@ from companion.schedules.models import Message, Status
 from companion.schedules.reasons import Reason
 from tests.api.calls import a_program
 from tests.builders import NOW, a_caller
-from tests.dispatch.rounds import begun
+from tests.delivery.rounds import begun
 from tests.listener.stories import CHAT, a_text, comes_in
 from tests.web.signed_in import signed_in
 

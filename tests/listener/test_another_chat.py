@@ -9,7 +9,7 @@ from companion.patients.models import Consent
 from companion.schedules.models import Message
 from tests.api.calls import a_program
 from tests.builders import NOW, a_patient
-from tests.dispatch.rounds import begun
+from tests.delivery.rounds import begun
 from tests.listener.chats import by_import, stops, works_off_marks
 from tests.listener.stories import CHAT, a_tap, a_text, button, comes_in, invited, told
 from tests.web.signed_in import signed_in, words

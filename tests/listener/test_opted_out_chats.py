@@ -24,7 +24,7 @@ from companion.schedules.models import Message, Status
 from companion.schedules.reasons import Reason
 from tests.api.calls import Program, a_program
 from tests.builders import NOW, a_caller, a_member, a_message, a_patient
-from tests.dispatch.rounds import begun
+from tests.delivery.rounds import begun
 from tests.listener.chats import DOORS, arrive, by_api, by_import, leaves, stops
 from tests.listener.stories import CHAT, a_text, comes_in, invited
 from tests.web.signed_in import signed_in

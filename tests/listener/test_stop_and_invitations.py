@@ -9,7 +9,7 @@ from companion.clinics.models import Bot
 from companion.patients import consent, enrolment
 from companion.patients.models import Consent, Patient
 from tests.builders import NOW, a_caller, a_message, a_patient
-from tests.dispatch.rounds import begun
+from tests.delivery.rounds import begun
 from tests.listener.chats import arrive, button_of, by_api, leaves, stops
 from tests.listener.stories import CHAT, a_tap, a_text, button, comes_in, invited, told
 

@@ -14,7 +14,7 @@ from companion.schedules.models import Message
 from companion.schedules.reasons import Reason
 from tests.api.calls import a_program
 from tests.builders import NOW, a_clinic, a_message, a_patient
-from tests.dispatch.rounds import begun
+from tests.delivery.rounds import begun
 from tests.web.signed_in import signed_in
 
 pytestmark = pytest.mark.django_db

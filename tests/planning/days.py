@@ -6,11 +6,11 @@ from django.db import transaction
 
 from companion.clinics.models import Bot
 from companion.delivery import lifecycle
+from companion.delivery.begin import Begun, begin_round
 from companion.delivery.store import Record
-from companion.dispatch.begin import Begun, begin_round
 from companion.planning import marks, planner
 from companion.schedules.models import AttemptOutcome, Message, Status
-from tests.dispatch.rounds import a_round
+from tests.delivery.rounds import a_round
 
 _MANY = 1000
 

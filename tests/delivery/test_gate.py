@@ -19,7 +19,7 @@ from companion.planning.short_form import send_one
 from companion.schedules.models import Follow, Message, Status
 from companion.schedules.reasons import Reason
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_message, a_patient, a_schedule
-from tests.dispatch.rounds import begun
+from tests.delivery.rounds import begun
 from tests.listener.stories import a_question, a_text, comes_in, tap_on
 from tests.listener.stories import answers as said_by
 

@@ -1,4 +1,4 @@
-"""What each Outcome of the wire means for the Message, the patient and the bot."""
+"""The result of each Outcome of the wire, for the Message, the patient and the bot."""
 
 import datetime as dt
 import random
@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from companion.clinics.models import Closed
-from companion.dispatch.begin import Begun
-from companion.dispatch.conclude import Conclusion, conclude
+from companion.delivery.begin import Begun
+from companion.delivery.results import Result, result_of
 from companion.patients.models import Trouble
 from companion.schedules.models import AttemptOutcome, IfUnknown, Status
 from companion.schedules.reasons import Reason
@@ -23,8 +23,8 @@ def a_begun(*, tries: int = 0, **facts: object) -> Begun:
     return Begun(uuid.UUID(int=4), uuid.UUID(int=3), found, 5_000_000_001, "Take your tablet.", None, NOW)
 
 
-def concluded(outcome: Outcome, failures: int = 0, tries: int = 0, **facts: object) -> Conclusion:
-    return conclude(a_begun(tries=tries, **facts), outcome, now=NOW, failures=failures, dice=random.Random(1))
+def result(outcome: Outcome, failures: int = 0, tries: int = 0, **facts: object) -> Result:
+    return result_of(a_begun(tries=tries, **facts), outcome, now=NOW, failures=failures, dice=random.Random(1))
 
 
 @pytest.mark.parametrize(
@@ -49,31 +49,31 @@ def concluded(outcome: Outcome, failures: int = 0, tries: int = 0, **facts: obje
 def test_an_outcome_decides_the_status_the_reason_and_the_patients_mark(
     outcome: Outcome, status: Status, reason: Reason | None, trouble: Trouble | None
 ) -> None:
-    found = concluded(outcome)
+    found = result(outcome)
 
     assert (found.record.status, found.record.reason, found.trouble) == (status, reason, trouble)
 
 
 def test_a_success_writes_nothing_about_a_patient_who_bore_no_mark() -> None:
-    assert concluded(Outcome(Kind.SENT, message_id=7), in_trouble=False).trouble is None
+    assert result(Outcome(Kind.SENT, message_id=7), in_trouble=False).trouble is None
 
 
 def test_too_many_requests_close_the_bot_for_as_long_as_telegram_says() -> None:
-    found = concluded(Outcome(Kind.TOO_MANY, retry_after=17))
+    found = result(Outcome(Kind.TOO_MANY, retry_after=17))
 
     assert found.closing is not None
     assert (found.closing.until, found.closing.why) == (NOW + dt.timedelta(seconds=17), Closed.RETRY_AFTER)
 
 
 def test_a_refused_token_closes_the_bot() -> None:
-    found = concluded(Outcome(Kind.UNAUTHORIZED))
+    found = result(Outcome(Kind.UNAUTHORIZED))
 
     assert found.closing is not None
     assert found.closing.why == Closed.UNAUTHORIZED
 
 
 def test_a_passing_fault_is_tried_again_later_each_time() -> None:
-    waits = [concluded(Outcome(Kind.TRANSIENT), tries=tries).record.ready_at for tries in range(0, 10, 3)]
+    waits = [result(Outcome(Kind.TRANSIENT), tries=tries).record.ready_at for tries in range(0, 10, 3)]
 
     assert waits == sorted(waits, key=lambda at: at or NOW)
     assert waits[0] is not None
@@ -81,20 +81,20 @@ def test_a_passing_fault_is_tried_again_later_each_time() -> None:
 
 
 def test_a_few_faults_in_a_row_open_the_circuit() -> None:
-    assert concluded(Outcome(Kind.TRANSIENT), failures=3).closing is None
-    found = concluded(Outcome(Kind.TRANSIENT), failures=4).closing
+    assert result(Outcome(Kind.TRANSIENT), failures=3).closing is None
+    found = result(Outcome(Kind.TRANSIENT), failures=4).closing
     assert found is not None
     assert found.why == Closed.CIRCUIT
 
 
 def test_a_server_that_takes_requests_and_answers_none_is_left_alone_after_a_few() -> None:
-    assert concluded(Outcome(Kind.UNKNOWN), failures=3).closing is None
-    assert concluded(Outcome(Kind.UNKNOWN), failures=4).closing is not None
+    assert result(Outcome(Kind.UNKNOWN), failures=3).closing is None
+    assert result(Outcome(Kind.UNKNOWN), failures=4).closing is not None
 
 
 def test_a_schedule_may_ask_for_one_resend_of_what_is_unknown() -> None:
-    first = concluded(Outcome(Kind.UNKNOWN), if_unknown=IfUnknown.RESEND)
-    second = concluded(Outcome(Kind.UNKNOWN), if_unknown=IfUnknown.RESEND, resends=1)
+    first = result(Outcome(Kind.UNKNOWN), if_unknown=IfUnknown.RESEND)
+    second = result(Outcome(Kind.UNKNOWN), if_unknown=IfUnknown.RESEND, resends=1)
 
     assert (first.record.status, second.record.status) == (Status.PENDING, Status.FAILED)
 
@@ -108,7 +108,7 @@ def test_what_a_patient_reads_and_is_called_shows_in_no_repr() -> None:
 
 
 def test_telegrams_words_are_kept_sealed() -> None:
-    found = concluded(Outcome(Kind.PERMANENT, reason="rejected", description="can't parse: Take your tablet"))
+    found = result(Outcome(Kind.PERMANENT, reason="rejected", description="can't parse: Take your tablet"))
 
     assert found.record.description is not None
     assert b"tablet" not in bytes.fromhex(found.record.description)

@@ -6,9 +6,9 @@ import pytest
 from django.db import transaction
 
 from companion.clinics.models import Bot
-from companion.dispatch.begin import begin_round
+from companion.delivery.begin import begin_round
 from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient
-from tests.dispatch.rounds import a_round, begun
+from tests.delivery.rounds import a_round, begun
 
 pytestmark = pytest.mark.django_db
 

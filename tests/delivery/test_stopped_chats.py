@@ -17,9 +17,8 @@ from django.db import transaction
 
 from companion.clinics.models import Bot
 from companion.clinics.refusals import Conflict, Refused
-from companion.dispatch.begin import begin_round
-from companion.dispatch.conclude import conclude
-from companion.dispatch.settle import settle
+from companion.delivery.begin import begin_round
+from companion.delivery.results import result_of, write_down
 from companion.listener import handling
 from companion.panel import notices
 from companion.patients import bulk, consent, directory, enrolment
@@ -31,7 +30,7 @@ from companion.planning import answers, marks
 from companion.planning.short_form import send_one
 from companion.telegram.client import BotToken, Client
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_patient
-from tests.dispatch.rounds import a_round
+from tests.delivery.rounds import a_round
 from tests.listener.stories import a_tap, a_text, incoming
 from tests.support.stand_in import StandIn, stand_in
 
@@ -172,13 +171,13 @@ class Walk:
             if not done.begun:
                 return
             before = len(self.server.arrivals)
-            conclusions = []
+            results = []
             for one in done.begun:
                 sent = self.client.send_message(BotToken(self.bot.token), one.chat, one.text, timeout=10)
                 outcome = self.loop.run_until_complete(sent)
-                conclusions.append(conclude(one, outcome, now=at, failures=0, dice=self.dice))
+                results.append(result_of(one, outcome, now=at, failures=0, dice=self.dice))
             with transaction.atomic():
-                settle(conclusions)
+                write_down(results)
             for arrival in self.server.arrivals[before:]:
                 self.reached += arrival.chat not in self.stopped
                 words = arrival.text.removeprefix("For Cid: ")

@@ -1,0 +1,245 @@
+"""The begin of Attempts: one round of a bot, inside one transaction of the ledger.
+
+Nothing here decides about a Message (verdict.py), makes its text (payload.py) or sends it (dispatch/send.py).
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+from companion.clinics.clinics import calendar_of
+from companion.clinics.models import Clinic, Closed
+from companion.clinics.sealed import seal
+from companion.delivery import lifecycle, store
+from companion.delivery.facts import Facts, Keyboard
+from companion.delivery.payload import payload_of
+from companion.delivery.store import Begin, Later, Place, Places
+from companion.delivery.verdict import End, Wait, verdicts
+from companion.schedules.reasons import Reason
+from companion.telegram.discreet import Discreet
+
+LOOKAHEAD = dt.timedelta(milliseconds=10)
+"""How far ahead a free slot may lie. Short, because a message that has begun must leave."""
+_BOT_IS_GONE = dt.timedelta(seconds=5)
+"""How long the runner of a deleted bot rests; meanwhile the service finds out and ends it."""
+_LOCKED_BY_OTHERS = dt.timedelta(milliseconds=50)
+"""How soon the next round looks again at a Message that is ready, but that somebody else has locked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """A bot's rate: the time between two of its slots, and between two messages to one chat."""
+
+    gap: dt.timedelta
+    chat_gap: dt.timedelta
+
+    def free_slots(self, next_slot: dt.datetime | None, *, now: dt.datetime, most: int) -> list[dt.datetime]:
+        """The slots from `next_slot` on (from now, where that is past) that begin now, at most `most`."""
+        slot = now if next_slot is None else max(next_slot, now)
+        free: list[dt.datetime] = []
+        while slot <= now + LOOKAHEAD and len(free) < most:
+            free.append(slot)
+            slot += self.gap
+        return free
+
+
+class Begun(Discreet, frozen=True, gc=False):
+    """An Attempt that is written down and must now leave at its slot."""
+
+    hidden = frozenset({"text", "buttons"})
+
+    bot: uuid.UUID
+    attempt: uuid.UUID
+    facts: Facts
+    chat: int
+    text: str
+    buttons: Keyboard | None
+    slot: dt.datetime
+
+    @property
+    def message(self) -> uuid.UUID:
+        """The Message's id."""
+        return self.facts.message
+
+
+@dataclass(slots=True)
+class Round:
+    """The order to begin what may go. The ledger may carry it out twice."""
+
+    bot: uuid.UUID
+    clinic: uuid.UUID
+    attempts: Sequence[uuid.UUID]
+    """The ids for its Attempts, as many as may begin. Made before, so that a second run finds what the first began."""
+    places: Places
+    limits: Limits
+    lease_seconds: float
+    again: bool = False
+    """Whether the round ran before, and its commit may or may not have succeeded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The result of a round."""
+
+    begun: tuple[Begun, ...]
+    next_slot: dt.datetime
+    places: Places
+    """Where in each lane the next round may start to look."""
+    next_ready: dt.datetime | None
+    """When the next Message is ready, as far as this round knows; None: no more is planned."""
+    closed_until: dt.datetime | None = None
+    closed_why: str = ""
+
+    @classmethod
+    def again(cls, begun: tuple[Begun, ...], now: dt.datetime) -> "Done":
+        """The first run was committed: these are its Attempts."""
+        return cls(begun, now, {}, now)
+
+    @classmethod
+    def gone(cls, now: dt.datetime) -> "Done":
+        """The bot was deleted: nothing begins, and its runner will soon be ended."""
+        return cls((), now, {}, now + _BOT_IS_GONE)
+
+    @classmethod
+    def closed(cls, now: dt.datetime, until: dt.datetime | None, why: str) -> "Done":
+        """The bot is closed: nothing begins until then."""
+        return cls((), now, {}, now, until, why)
+
+    @classmethod
+    def idle(cls, now: dt.datetime, next_slot: dt.datetime, places: Places) -> "Done":
+        """No slot is free: nothing begins before the next slot."""
+        return cls((), next_slot, places, now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """The Messages of a round, sorted by their verdicts."""
+
+    begun: list[Begun] = field(default_factory=list)
+    laters: list[Later] = field(default_factory=list)
+    ends: list[tuple[uuid.UUID, Reason]] = field(default_factory=list)
+
+
+def begin_round(order: Round, *, now: dt.datetime) -> Done:
+    """Begins the Messages that are first in line and may go, as many as the bot has free slots.
+
+    1. Lock the bot, so that only one round at a time takes its slots.
+    2. Count its free slots.
+    3. Look at the Messages that are first in line.
+    4. Judge each: it goes, it waits, or it ends.
+    5. Write all of it down.
+    """
+    if order.again and (begun := _begun_before(order, now)):
+        return Done.again(begun, now)
+    order.again = True
+
+    # 1
+    bot = store.lock_bot(order.bot)
+    if bot is None:
+        return Done.gone(now)
+    if bot.closed_why == Closed.UNAUTHORIZED or (bot.closed_until and bot.closed_until > now):
+        return Done.closed(now, bot.closed_until, bot.closed_why)
+
+    # 2
+    next_slot = bot.next_slot_at or now
+    free = order.limits.free_slots(next_slot, now=now, most=len(order.attempts))
+    if not free:
+        return Done.idle(now, next_slot, order.places)
+
+    # 3
+    in_line = store.next_in_line(order.clinic, order.places, len(free), now=now)
+    candidates = store.facts(in_line, now=now) if in_line else []
+
+    # 4
+    judged = _judge(order, candidates, free, now)
+
+    # 5
+    if judged.begun:
+        next_slot = judged.begun[-1].slot + order.limits.gap
+    _write_down(order, judged, next_slot, now)
+
+    if len(candidates) < len(free):
+        return Done(tuple(judged.begun), next_slot, {}, _next_ready(order.clinic, now, some=bool(candidates)))
+    places = order.places | {facts.lane: Place(facts.ready_at, facts.message) for facts in candidates}
+    return Done(tuple(judged.begun), next_slot, places, now)
+
+
+def begin_later(begun: Begun, limits: Limits, *, now: dt.datetime) -> dt.datetime:
+    """Gives an Attempt that missed its slot a new slot; the chat's gap counts from there."""
+    slot = take_slot(begun.bot, limits, now=now)
+    store.begin_later(begun.attempt, slot=slot)
+    return slot
+
+
+def take_slot(bot: uuid.UUID, limits: Limits, *, now: dt.datetime) -> dt.datetime:
+    """Takes one slot of the bot, for one call to Telegram."""
+    locked = store.lock_bot(bot)
+    slot = max((locked and locked.next_slot_at) or now, now)
+    store.take_slots(bot, next_slot=slot + limits.gap)
+    return slot
+
+
+def _begun_before(order: Round, now: dt.datetime) -> tuple[Begun, ...]:
+    """The Attempts that the first run of this round has committed; its connection was cut before it could tell."""
+    found = []
+    for facts in store.facts(store.begun_by(order.attempts), now=now):
+        if facts.begun_by and facts.chat_last_at:
+            # This Attempt is the newest of its chat, and began_at is its slot.
+            found.append(_begun(order.bot, facts.begun_by, facts.chat_last_at, facts))
+    return tuple(begun for begun in found if begun)
+
+
+def _judge(order: Round, candidates: Sequence[Facts], free: Sequence[dt.datetime], now: dt.datetime) -> _Judged:
+    judged = _Judged()
+    slots = iter(zip(order.attempts, free, strict=False))
+    calendar = cache(lambda: calendar_of(Clinic.objects.get(pk=order.clinic)))
+    found = verdicts(candidates, now, chat_gap=order.limits.chat_gap, calendar=calendar)
+    for facts, verdict in zip(candidates, found, strict=True):
+        if isinstance(verdict, End):
+            judged.ends.append((facts.message, verdict.reason))
+        elif isinstance(verdict, Wait):
+            judged.laters.append(_later(facts, verdict))
+        elif (begun := _begun(order.bot, *next(slots), facts)) is None:
+            judged.ends.append((facts.message, Reason.REJECTED))
+        else:
+            judged.begun.append(begun)
+    return judged
+
+
+def _write_down(order: Round, judged: _Judged, next_slot: dt.datetime, now: dt.datetime) -> None:
+    if judged.laters:
+        store.put_off(judged.laters)
+    if judged.ends:
+        lifecycle.end(judged.ends, now=now)
+    if judged.begun:
+        begins = [
+            Begin(one.message, one.attempt, one.slot, seal(one.text, "schedules.Attempt.text").hex(), one.chat)
+            for one in judged.begun
+        ]
+        lease_until = now + dt.timedelta(seconds=order.lease_seconds)
+        store.begin(begins, order.bot, next_slot=next_slot, lease_until=lease_until)
+
+
+def _next_ready(clinic: uuid.UUID, now: dt.datetime, *, some: bool) -> dt.datetime | None:
+    """When the next Message is ready. `some`: whether this round has found any Message."""
+    at = store.next_ready(clinic)
+    if at is None or at > now or some:
+        return at
+    return now + _LOCKED_BY_OTHERS
+
+
+def _begun(bot: uuid.UUID, attempt: uuid.UUID, slot: dt.datetime, facts: Facts) -> Begun | None:
+    """The Attempt with its payload; None where its text, filled in, is longer than Telegram takes."""
+    if facts.telegram_id is None:
+        raise ValueError("no verdict lets a Message go without a Telegram ID")
+    payload = payload_of(facts, slot)
+    if payload is None:
+        return None
+    return Begun(bot, attempt, facts, facts.telegram_id, payload.text, payload.buttons, slot)
+
+
+def _later(facts: Facts, wait: Wait) -> Later:
+    until = wait.until.astimezone(dt.UTC)
+    return Later(facts.message, until, until + (facts.late_at - facts.due_at) if wait.restart else None)
