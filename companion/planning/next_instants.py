@@ -11,19 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from django.db.models import F
-
 from companion.clinics.models import Clinic
 from companion.delivery import store
 from companion.patients.models import CohortMember
 from companion.patients.pausing import pause_end
 from companion.planning import planner, recipients
 from companion.planning.drafts import PATIENT_ZONE
-from companion.planning.occurrences import Coming, coming, times_of
+from companion.planning.occurrences import Coming, coming, first_name_after, times_of
 from companion.schedules.models import Message, Recipient, Schedule, State
 
-_AHEAD = 1000
-"""Messages that are planned beyond `planned_until`, by a person's hand: so many are looked at."""
 _LOOKED_AT = 100
 """Occurrences beyond `planned_until` that are looked at for those that somebody gets."""
 _Name = tuple[uuid.UUID, str]
@@ -51,7 +47,7 @@ def next_instants(
         return found
     planned = _pending(active, after=now, count=count)
     groups = _groups(clinic, active)
-    made = _made_ahead(clinic, active)
+    made = _made_ahead(active)
     for schedule in active:
         beyond = _beyond(clinic, schedule, groups[schedule.id], made, now=now, count=count)
         found[schedule.id] = sorted({*planned[schedule.id], *beyond})[:count]
@@ -107,12 +103,15 @@ def _groups(clinic: Clinic, schedules: Sequence[Schedule]) -> Mapping[uuid.UUID,
     return found
 
 
-def _made_ahead(clinic: Clinic, schedules: Sequence[Schedule]) -> set[_Name]:
-    """The Occurrences beyond `planned_until` of which there are Messages already: few, since the Planner makes none."""
-    ahead = Message.objects.filter(
-        clinic=clinic, schedule__in=[one.id for one in schedules], due_at__gt=F("schedule__planned_until")
-    )
-    return {(one, name) for one, name in ahead.order_by().values_list("schedule", "occurrence")[:_AHEAD] if one}
+def _made_ahead(schedules: Sequence[Schedule]) -> set[_Name]:
+    """The Occurrences of which a person made Messages ahead of the Planner, wherever their times were moved since."""
+    planned = [one.planned_until for one in schedules if one.planned_until]
+    if not planned:
+        return set()
+    ids = [one.id for one in schedules]
+    # Index `messages_by_hand`. The schedules stand for their clinic: were it named too, SQLite would go by the clinic.
+    ahead = Message.objects.filter(schedule__in=ids, by_hand=True, occurrence__gte=first_name_after(min(planned)))
+    return {(one, name) for one, name in ahead.order_by().values_list("schedule", "occurrence").distinct() if one}
 
 
 def _somebody_is_left(schedule: Schedule, one: Coming) -> bool:

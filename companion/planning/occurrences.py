@@ -89,6 +89,12 @@ def _in_window(
         yield wall, one if inside else None
 
 
+def first_name_after(instant: dt.datetime) -> str:
+    """A name not later than that of any Occurrence due after this instant, whatever its zone and wherever it moved."""
+    # A day more, since a name is a wall time: it may be behind or ahead of the instant.
+    return f"{instant - FARTHEST_MOVE - dt.timedelta(days=1):%Y-%m-%d}"
+
+
 def gives(draft: Draft, occurrence: str) -> bool:
     """Whether the rule has an Occurrence of this name, which is not among its exceptions."""
     wall = walls.parse_wall(occurrence)

@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from companion.delivery import lifecycle
 from companion.planning import planner, recipients
 from companion.planning.day_changes import DayChanges, Key, day_changes
-from companion.planning.occurrences import Coming, coming, gives, times_of
+from companion.planning.occurrences import Coming, coming, gives, placed, times_of
 from companion.planning.planner import Turn
 from companion.planning.recipients import Addressee
 from companion.planning.writing import Plan, insert, shift
@@ -102,7 +102,7 @@ def _take_out(messages: QuerySet[Message], now: dt.datetime) -> int:
 
 
 def _take_out_of_pauses(pending: QuerySet[Message], reached: list[Addressee], now: dt.datetime) -> int:
-    """Of whom is on pause nothing piles up, and nothing is held to have failed."""
+    """Removes what falls into a patient's pause, so that nothing piles up and nothing fails."""
     paused = [one for one in reached if one.paused_until and one.paused_until > now]
     return sum(_take_out(pending.filter(patient_id=one.patient, due_at__lt=one.paused_until), now) for one in paused)
 
@@ -115,11 +115,13 @@ def _settle(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> M
     there = {_key(message): message for message in _there(schedule, reached, now)}
     back = _bring_back(schedule, there, wanted, now)
     ours = {key: message for key, message in there.items() if _is_planned(message, now) or key in back}
-    reworded = {key: message for key, message in there.items() if _is_only_reworded(message, now)}
+    should = wanted | _of_persons(schedule, reached, there, now)
     shifts = {
         message.id: due.due_at
-        for key, message in (ours | reworded).items()
-        if (due := wanted.get(key)) and _differs(schedule, version, message, due)
+        for key, message in there.items()
+        if (key in ours or _is_only_reworded(message, now))
+        and (due := should.get(key))
+        and _differs(schedule, version, message, due)
     }
     unwanted = ours.keys() - wanted.keys()
     plans = [
@@ -151,12 +153,34 @@ def _bring_back(
     return back
 
 
+def _of_persons(
+    schedule: Schedule, reached: list[Addressee], there: Mapping[Key, Message], now: dt.datetime
+) -> dict[Key, Coming]:
+    """Where the rule now puts the Messages that a person changed but for their times.
+
+    They may lie beyond where the plan reaches, before the change or after it: nothing else is planned there.
+    """
+    draft, times, floor = planner.draft_of(schedule), times_of(schedule.clinic), _floor(schedule, now)
+    whom = {one.patient: one for one in reached}
+    found = {}
+    for (patient, name), message in there.items():
+        if _is_only_reworded(message, now) and gives(draft, name):
+            one = placed(draft, walls.parse_wall(name), whom[patient].timezone, times)
+            if one and one.due_at > floor and whom[patient].gets(one.due_at):
+                found[patient, name] = one
+    return found
+
+
+def _floor(schedule: Schedule, now: dt.datetime) -> dt.datetime:
+    """The instant after which the Schedule sends."""
+    return max(now, schedule.resumed_at or now)
+
+
 def _wanted(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> dict[Key, Coming]:
     """What should be pending: each future Occurrence up to where the plan reaches."""
     draft, times = planner.draft_of(schedule), times_of(schedule.clinic)
-    floor = max(now, schedule.resumed_at or now)
     by_zone = {
-        zone: list(coming(draft, zone, times, after=floor, until=schedule.planned_until))
+        zone: list(coming(draft, zone, times, after=_floor(schedule, now), until=schedule.planned_until))
         for zone in {one.timezone for one in reached}
     }
     return {

@@ -18,7 +18,7 @@ from companion.patients.models import CohortMember
 from companion.patients.pausing import pause_end
 from companion.planning import planner
 from companion.planning.drafts import PATIENT_ZONE, Draft
-from companion.planning.occurrences import FARTHEST_MOVE, ClinicTimes, Coming, coming, times_of
+from companion.planning.occurrences import ClinicTimes, Coming, coming, first_name_after, times_of
 from companion.schedules.models import Message, Recipient, Schedule, State, Status
 from companion.schedules.queries import MessageFilter, few_patients, of_many
 
@@ -105,7 +105,8 @@ def to_plan(
     """
     few = few_patients(clinic, wanted) if few is None else few
     whose = of_many(wanted) if few is None else Q(patient__in=few)
-    whom = whose & Q(clinic=clinic, patient__left_at=None)
+    theirs = whose & Q(patient__left_at=None)
+    whom = theirs & Q(clinic=clinic)
     found = [] if _planned_is_not(wanted) else _schedules(clinic, wanted, few, until, most + 1)
     schedules = found[:most]
     groups, all_zones = _groups(schedules, whom)
@@ -114,7 +115,7 @@ def to_plan(
         schedules=[schedule for schedule in schedules if groups.get(schedule.id)],
         whom=whom,
         groups=groups,
-        made=_made(schedules, whom),
+        made=_made(schedules, theirs),
         whole=len(found) <= most and all_zones,
         times=times_of(clinic),
     )
@@ -178,15 +179,18 @@ def _members(cohort: uuid.UUID, whom: Q) -> tuple[list[Group], bool]:
     return groups, len(rows) <= MEMBERS
 
 
-def _made(schedules: Sequence[Schedule], whom: Q) -> Mapping[_Made, int]:
-    """How many Messages of Occurrences yet to be planned a person made already (index `messages_by_hand`)."""
+def _made(schedules: Sequence[Schedule], theirs: Q) -> Mapping[_Made, int]:
+    """How many Messages of Occurrences yet to be planned a person made already (index `messages_by_hand`).
+
+    The schedules stand for their clinic: were it named too, SQLite would go through all that it ever planned.
+    """
     planned = [one.planned_until for one in schedules if one.planned_until]
     if not planned:
         return {}
-    # A day more, since a name is a wall time: it may be behind or ahead of the instant.
-    first = f"{min(planned) - FARTHEST_MOVE - dt.timedelta(days=1):%Y-%m-%d}"
     ids = [one.id for one in schedules]
-    found = Message.objects.filter(whom, schedule__in=ids, by_hand=True, occurrence__gte=first)
+    found = Message.objects.filter(
+        theirs, schedule__in=ids, by_hand=True, occurrence__gte=first_name_after(min(planned))
+    )
     columns = ("schedule", "occurrence", "patient__timezone", "patient__paused_until")
     counted = found.order_by().values_list(*columns).annotate(Count("pk"))
     return Counter({(one, name, zone, paused): count for one, name, zone, paused, count in counted if one})

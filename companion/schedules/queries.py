@@ -160,8 +160,12 @@ def schedules(clinic: Clinic, state: str = "") -> QuerySet[Schedule]:
 
 
 def once_to_come(clinic: Clinic) -> QuerySet[Schedule]:
-    """What goes out once and has not been made into Messages yet, the newest first."""
-    return schedules(clinic, State.ACTIVE).filter(recurrence__isnull=True, next_plan_at__isnull=False, messages=None)
+    """The Schedules that go out once, of which the Planner has made no Messages yet, the newest first.
+
+    A person may have made some of them ahead of time, to change them.
+    """
+    once = schedules(clinic, State.ACTIVE).filter(recurrence__isnull=True, next_plan_at__isnull=False)
+    return once.exclude(messages__by_hand=False)
 
 
 def schedules_for(patient: Patient) -> QuerySet[Schedule]:

@@ -173,3 +173,34 @@ def test_a_detached_message_stays_the_only_one_when_the_series_changes(
 
     of_day = Message.objects.filter(schedule=schedule, occurrence__startswith=at(now)[:10])
     assert [message.text for message in of_day] == ["By hand."]
+
+
+def test_a_detached_message_gets_the_series_new_time_unless_its_own_was_changed(
+    clinic: Clinic, api: Program, now: dt.datetime
+) -> None:
+    ana, ben = a_patient(clinic, "Ana"), a_patient(clinic, "Ben")
+    schedule = series(clinic, ana, ben, now=now, timezone="UTC")
+    of_ana, of_ben = detach(api, schedule, at(now)).json["items"]
+    noon = f"{at(now)[:10]}T12:00:00Z"
+    api.patch(f"/messages/{of_ana['id']}", {"text": "Half a tablet."})
+    api.patch(f"/messages/{of_ben['id']}", {"send_at": noon})
+
+    api.patch(f"/schedules/{schedule.id}", {"starts_at": f"{(now + DAY).date()}T16:00"})
+
+    found = [api.get(f"/messages/{one['id']}").json for one in (of_ana, of_ben)]
+    assert [one["due_at"] for one in found] == [f"{at(now)[:10]}T16:00:00Z", noon]
+    assert {one["occurrence"] for one in found} == {f"{at(now)[:10]}T16:00"}
+
+
+def test_next_does_not_name_the_old_instant_of_a_detached_message_that_was_moved(
+    clinic: Clinic, api: Program, now: dt.datetime
+) -> None:
+    schedule = series(clinic, a_patient(clinic), now=now, timezone="UTC")
+    (made,) = detach(api, schedule, at(now, 4)).json["items"]
+    sooner = (now + dt.timedelta(hours=3)).replace(microsecond=0).isoformat().replace("+00:00", "Z")
+
+    api.patch(f"/messages/{made['id']}", {"send_at": sooner})
+
+    coming = api.get(f"/schedules/{schedule.id}").json["next"]
+    assert sooner in coming
+    assert f"{at(now, 4)}:00Z" not in coming

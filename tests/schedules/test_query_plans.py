@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
 from companion.clinics.keys import new_id
-from companion.clinics.models import Clinic
+from companion.clinics.models import Clinic, OptOut
 from companion.clinics.sealed import seal
 from companion.delivery import lifecycle, store
 from companion.delivery.store import Begin, Later, Record
@@ -20,6 +20,7 @@ from companion.panel import standing, tally
 from companion.panel.standing import Standing
 from companion.patients.models import Patient
 from companion.planning import ahead
+from companion.planning.next_instants import next_instants
 from companion.schedules import days, queries
 from companion.schedules.models import Attempt, AttemptOutcome, Lane, Message, Recipient, Schedule, Status, Version
 from companion.schedules.queries import MessageFilter, Order
@@ -227,12 +228,27 @@ def test_what_an_attempt_has_begun_is_found_by_its_id(clinic: Clinic) -> None:
     assert not plans_of(look).read_all_messages()
 
 
-@pytest.mark.skipif(connection.vendor == "postgresql", reason="there a handful of opt-outs may be read whole")
+@pytest.mark.skipif(connection.vendor == "postgresql", reason="asked in PostgreSQL's words below")
 def test_a_chats_opt_out_is_found_by_its_unique_index(clinic: Clinic) -> None:
     plans = plans_of(lambda: store.facts([message.id for message in due(clinic)], now=NOW), "clinics_optout")
 
     assert plans.all_by("SEARCH o USING COVERING INDEX")
     assert plans.all_by("(clinic_id=? AND telegram_id=?)")
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="asked in SQLite's words above")
+def test_a_chats_opt_out_among_many_is_found_by_its_unique_index_on_postgresql(clinic: Clinic) -> None:
+    OptOut.objects.bulk_create(
+        OptOut(clinic=clinic, chat=f"{number:064x}", telegram_id=9_000_000_000 + number, at=NOW)
+        for number in range(_MESSAGES)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE clinics_optout")
+
+    plans = plans_of(lambda: store.facts([message.id for message in due(clinic)], now=NOW), "clinics_optout")
+
+    assert plans.all_by("Index Only Scan using opt_out_once_of_a_telegram_id")
+    assert plans.all_by("Index Cond: ((clinic_id = m.clinic_id) AND (telegram_id = ")
 
 
 def test_outcomes_are_written_to_messages_found_by_their_ids(clinic: Clinic) -> None:
@@ -327,6 +343,21 @@ def test_what_is_planned_beyond_goes_along_the_clinics_schedules_to_come(clinic:
 
     assert plans.all_by("schedules_to_come")
     assert not plans.sort()
+
+
+def test_what_a_person_made_ahead_is_found_by_its_own_index(clinic: Clinic) -> None:
+    schedules = list(Schedule.objects.filter(clinic=clinic).select_related("clinic"))
+    Schedule.objects.filter(clinic=clinic).update(next_plan_at=NOW + _DAY, planned_until=NOW + _DAY)
+    for schedule in schedules:
+        schedule.planned_until = NOW + _DAY
+
+    beyond = plans_of(
+        lambda: ahead.ahead(clinic, MessageFilter(), since=NOW, until=NOW + 30 * _DAY, now=NOW), '"by_hand"'
+    )
+    coming = plans_of(lambda: next_instants(clinic, schedules, now=NOW), '"by_hand"')
+
+    assert beyond.all_by("messages_by_hand")
+    assert coming.all_by("messages_by_hand")
 
 
 def test_the_list_of_a_patient_goes_by_the_patient(clinic: Clinic) -> None:

@@ -10,13 +10,14 @@ from companion.planning import drafts, edit, planner
 from companion.schedules.models import Message, Schedule, Status
 from tests.builders import a_caller, a_clinic, a_patient
 from tests.web.signed_in import signed_in, words
+from tests.web.test_series_forms import saved
 
 pytestmark = pytest.mark.django_db
 
 DAY = dt.timedelta(days=1)
 
 
-def series(clinic: Clinic, *patients: Patient) -> Schedule:
+def series(clinic: Clinic, *patients: Patient, **changes: object) -> Schedule:
     """A daily series at nine from tomorrow on."""
     now = dt.datetime.now(dt.UTC)
     asked: dict[str, object] = {
@@ -26,7 +27,7 @@ def series(clinic: Clinic, *patients: Patient) -> Schedule:
         "timezone": "Europe/Berlin",
         "recurrence": {"frequency": "daily"},
     }
-    return edit.create(a_caller(clinic), drafts.read(clinic, asked, now=now), now=now).schedule
+    return edit.create(a_caller(clinic), drafts.read(clinic, asked | changes, now=now), now=now).schedule
 
 
 def in_days(number: int) -> dt.date:
@@ -129,3 +130,30 @@ def test_one_patients_message_is_not_sent_and_never_planned_again() -> None:
 
     made = Message.objects.filter(schedule=schedule, occurrence=f"{in_days(14)}T09:00")
     assert {message.patient: message.status for message in made} == {ana: Status.CANCELLED, ben: Status.PENDING}
+
+
+def test_this_one_only_moves_along_when_the_form_changes_the_series_time() -> None:
+    clinic = a_clinic(timezone="UTC")
+    patient = a_patient(clinic)
+    schedule = series(clinic, patient, timezone="UTC")
+    client, address = signed_in(clinic), page_of(schedule, patient)
+    form = client.get(f"{address}/edit").context["typed"]
+    client.post(f"{address}/edit", form | {"text": "Two tablets today."})
+
+    saved(client, schedule, time="16:00")
+
+    message = Message.objects.get(schedule=schedule, occurrence=f"{in_days(14)}T16:00")
+    assert (message.text, f"{message.due_at:%H:%M}") == ("Two tablets today.", "16:00")
+
+
+def test_what_goes_out_once_stays_among_what_goes_out_later_when_one_message_of_it_is_changed() -> None:
+    clinic = a_clinic()
+    ana, ben = a_patient(clinic), a_patient(clinic, "Ben")
+    schedule = series(clinic, ana, ben, starts_at=f"{in_days(14)}T09:00", recurrence=None)
+    client, address = signed_in(clinic), page_of(schedule, ana)
+    form = client.get(f"{address}/edit").context["typed"]
+
+    client.post(f"{address}/edit", form | {"text": "Come fasting."})
+
+    listed = client.get("/scheduled-messages/series", {"state": "once"})
+    assert f"/scheduled-messages/series/{schedule.id}" in listed.content.decode()
