@@ -17,7 +17,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 ASIDE := env -u COMPANION_DATABASE_URL COMPANION_DATA_DIR=.venv/lint COMPANION_SECRET_KEY=lint \
 	DJANGO_SETTINGS_MODULE=companion.config.settings
 
-.PHONY: setup run test browser faults lint bench lock
+.PHONY: setup run test check quick format browser faults lint bench screenshots lock
 .DELETE_ON_ERROR:
 
 setup: .venv/.dev $(NODE_MODULES)
@@ -31,6 +31,17 @@ test: setup
 	$(MAKE) --jobs=2 --output-sync=target lint browser
 	COMPANION_TEST_DATABASE=postgresql $(PYTEST) -n 3 --dist worksteal -m "not browser"
 	COMPANION_TEST_DATABASE=sqlite $(PYTEST) -n 3 --dist worksteal -m "not browser"
+
+# Before each commit, in under a minute: lint, and the tests that need no database, no processes and no random examples.
+check: .venv/.dev
+	$(MAKE) --jobs=2 --output-sync=target lint quick
+
+quick: .venv/.dev
+	$(PYTEST) -m quick
+
+format: .venv/.dev
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
 
 # Playwright takes a whole process, hence beside lint, which takes another.
 browser: setup
@@ -51,6 +62,11 @@ faults: setup
 
 bench: .venv/.dev $(NODE_MODULES)
 	$(BIN)/python -m bench
+
+# Each main page with the demo's data, at 1280 and 390 pixels, into docs/images/.
+screenshots: setup
+	$(BIN)/python -m tests.support.chromium
+	$(BIN)/python -m tools.screenshots
 
 lock: .venv/.node
 	$(COMPILE) requirements/uv.in -o requirements/uv.txt

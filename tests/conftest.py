@@ -37,6 +37,7 @@ hypothesis.settings.register_profile("companion", deadline=None)
 hypothesis.settings.load_profile("companion")
 
 _DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "product_environment"}
+_FOLDERS_WITH_PROCESSES = {"browser", "cli", "faults", "journeys", "service"}
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -44,6 +45,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         if "browser" not in item.path.parts:
             raise pytest.UsageError(f"{item.nodeid} drives a browser: it belongs in tests/browser, or nobody runs it")
         item.add_marker("browser")
+    if _is_quick(item):
+        item.add_marker("quick")
 
 
 @pytest.hookimpl(trylast=True)
@@ -70,6 +73,12 @@ def _fixtures(item: pytest.Item) -> set[str]:
 
 def _touches_the_database(item: pytest.Item) -> bool:
     return item.get_closest_marker("django_db") is not None or not _DATABASE_FIXTURES.isdisjoint(_fixtures(item))
+
+
+def _is_quick(item: pytest.Item) -> bool:
+    """Whether `make check` runs this test: no database, no processes, no random examples."""
+    alone = not _touches_the_database(item) and _FOLDERS_WITH_PROCESSES.isdisjoint(item.path.parts)
+    return alone and not hypothesis.is_hypothesis_test(getattr(item, "obj", None))
 
 
 def _in_a_browser(item: pytest.Item) -> bool:

@@ -19,7 +19,8 @@ from companion.schedules.reasons import Reason
 from companion.service.wake import ring
 from tests.builders import a_bot, a_caller, a_clinic, a_message, a_patient
 from tests.support import session
-from tests.support.services import a_service, eventually, most_in_a_second, stop
+from tests.support.rates import most_in_a_second
+from tests.support.services import a_service, eventually, stop
 from tests.support.stand_in import Arrival, StandIn, refusal, stand_in
 
 pytestmark = pytest.mark.django_db(transaction=True)

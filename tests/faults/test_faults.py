@@ -21,7 +21,8 @@ from companion.schedules.models import Message, Status
 from companion.schedules.reasons import Reason
 from tests.faults.drains import ROUNDS, SEED, a_backlog, check, drained, fast
 from tests.support import session
-from tests.support.services import a_service, eventually, most_in_a_second
+from tests.support.rates import most_in_a_second
+from tests.support.services import a_service, eventually
 from tests.support.stand_in import Arrival, StandIn, refusal
 
 pytestmark = pytest.mark.django_db(transaction=True)

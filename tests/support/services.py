@@ -1,6 +1,5 @@
-"""Real `companion` processes for tests, and waiting for what they do."""
+"""Real `companion` processes for tests, and waiting for what they do. Knows no table of ours."""
 
-import datetime as dt
 import os
 import signal
 import subprocess
@@ -8,9 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-
-from companion.clinics.models import Clinic
-from companion.schedules.models import Attempt
 
 DEADLINE = 60.0 * max(1, int(os.environ.get("COMPANION_FAULT_ROUNDS", "3")) // 5)
 """Seconds after which a condition that a test waits for has failed: the machines are slow, and a message that meets
@@ -42,14 +38,3 @@ def eventually(condition: Callable[[], object], what: str = "the condition") -> 
         if time.monotonic() > until:
             raise AssertionError(f"{what} did not come true within {DEADLINE:.0f} s")
         time.sleep(0.02)
-
-
-def most_in_a_second(clinic: Clinic) -> int:
-    """The most Attempts of a clinic's bot in any second, by the slots that they were begun for.
-
-    By the evidence, not by arrival: on a loaded machine a stand-in that was not given a core for a second sees all that
-    came meanwhile at once. `make bench` measures what a server sees.
-    """
-    times = sorted(Attempt.objects.filter(clinic=clinic).values_list("began_at", flat=True))
-    second = dt.timedelta(seconds=1)
-    return max(sum(1 for one in times if first <= one < first + second) for first in times)
