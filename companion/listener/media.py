@@ -24,7 +24,7 @@ from companion.listener.models import Media, MediaPart, Reply
 from companion.service.file_answer import file_answer, file_name
 from companion.telegram.client import BotToken, Client
 from companion.telegram.content import FileIn
-from companion.telegram.files import NoFile, Why, fetch_file
+from companion.telegram.files import FileProblem, NoFile, fetch_file
 from companion.telegram.limits import FILE_BYTES
 
 PART_BYTES: Final = 2**20
@@ -43,10 +43,12 @@ class NotThere(Exception):
 
 
 _SENTENCES: Final = {
-    Why.TOO_LARGE: f"This file is larger than {_LARGEST} MB, more than a bot can fetch. Ask for a smaller one.",
-    Why.GONE: "Telegram doesn't have this file any more. Ask the patient to send it again.",
-    Why.REFUSED: "Telegram refuses the bot's token, so the file can't be fetched. Give the token anew in Settings.",
-    Why.AWAY: "Telegram doesn't answer, so the file can't be fetched just now. Try again in a minute.",
+    FileProblem.TOO_LARGE: f"This file is larger than {_LARGEST} MB, more than a bot can fetch. Ask for a smaller one.",
+    FileProblem.GONE: "Telegram doesn't have this file any more. Ask the patient to send it again.",
+    FileProblem.REFUSED: (
+        "Telegram refuses the bot's token, so the file can't be fetched. Give the token anew in Settings."
+    ),
+    FileProblem.NO_ANSWER: "Telegram doesn't answer, so the file can't be fetched just now. Try again in a minute.",
 }
 _DELETED: Final = "This file was deleted: files from patients are kept for {days} days."
 _OTHER_BOT: Final = "This file came to another bot, which this clinic no longer has. Ask the patient to send it again."
@@ -82,7 +84,7 @@ def why_not(media: Media) -> str:
     if media.dropped_at:
         return _DELETED.format(days=settings.COMPANION.media_days)
     if not media.kept_at and media.size and media.size > FILE_BYTES:
-        return _SENTENCES[Why.TOO_LARGE]
+        return _SENTENCES[FileProblem.TOO_LARGE]
     return ""
 
 
@@ -97,8 +99,8 @@ def fetched(media: Media, *, now: dt.datetime) -> Media:
         raise NotThere(_BUSY, later=True)
     try:
         body = asyncio.run(_from_telegram(token, media.file_id))
-    except NoFile as no:
-        raise NotThere(_SENTENCES[no.why], later=no.why is Why.AWAY) from None
+    except NoFile as error:
+        raise NotThere(_SENTENCES[error.problem], later=error.problem is FileProblem.NO_ANSWER) from None
     finally:
         _AT_ONCE.release()
     return _kept(media, body, now)

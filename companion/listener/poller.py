@@ -111,9 +111,9 @@ class Poller:
 
     async def _take(self, incoming: Incoming, offset: int) -> Taken:
         """Works one update off; one that fails is passed over with a line in the log. Raises SomebodyWasFaster."""
-        if incoming.aside:
+        if incoming.skipped:
             where = {"bot": str(self._bot.id), "update": incoming.update_id}
-            log.info("parts of an update were left aside", **where, parts=incoming.aside)
+            log.info("parts of an update could not be read", **where, parts=incoming.skipped)
         try:
             return await self._database.patiently(_take, self._bot.id, incoming, offset=offset, on_trouble=self._note)
         except SomebodyWasFaster:

@@ -78,7 +78,7 @@ Meaning = Started | Wrote | Tapped | Membership | Nothing
 
 def meaning(incoming: Incoming, *, now: dt.datetime) -> Meaning:
     """Tells an update's meaning. `now` stands in for Telegram's whole seconds where the update is fresh."""
-    match incoming.said:
+    match incoming.event:
         case MessageIn() as message:
             return _of_message(message, now=now)
         case TapIn() as tap:
@@ -117,7 +117,7 @@ def _instant(told: dt.datetime | None, now: dt.datetime) -> dt.datetime:
 
 def _in_words(content: Content) -> str:
     """As staff reads it: "[photo] my arm", "[voice] 0:07"."""
-    return " ".join(filter(None, (f"[{content.kind}]", content.told, content.caption)))
+    return " ".join(filter(None, (f"[{content.kind}]", content.summary, content.caption)))
 
 
 def _cut(text: str) -> str:

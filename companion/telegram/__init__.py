@@ -1,1 +1,1 @@
-"""The one door to Telegram's Bot API: what its answers mean, its limits, and a client. Knows no table and no Django."""
+"""The only way to Telegram's Bot API: a client, the meaning of its answers, and its limits. No tables, no Django."""

@@ -1,7 +1,8 @@
-"""Talks to the Bot API over HTTP for any number of bots, and says of every request what came of it.
+"""Call the Bot API over HTTP for any number of bots, and return an Outcome for every request.
 
-Whether a failed request left comes from our own writing of its body, never from guessing by the exception. It never
-retries, follows no redirect, knows no rate (dispatch paces), and lets no token or text into an exception or a log.
+The connection knows whether a failed request left, since it writes the request; the kind of exception would be a guess.
+The client never retries, follows no redirect, knows no rate (dispatch does), and puts no token and no text into an
+exception or a log.
 """
 
 import re
@@ -23,7 +24,7 @@ _TOKEN = re.compile(r"([0-9]{1,20}):[A-Za-z0-9_-]+")
 
 
 class BotToken:
-    """A bot's token, which shows itself as `123456:***` wherever it is printed. ValueError when it can't be one."""
+    """A bot's token, printed as `123456:***`. Raises ValueError for a text that can't be a token."""
 
     __slots__ = ("_secret", "bot_id")
 
@@ -35,7 +36,7 @@ class BotToken:
         self.bot_id: Final = int(match[1])
 
     def reveal(self) -> str:
-        """The token itself: for a request's URL and for the sealed field, nothing else."""
+        """Return the secret itself: only for a request's URL and for the sealed field."""
         return self._secret
 
     def __repr__(self) -> str:
@@ -49,7 +50,7 @@ class BotToken:
 
 
 class CallFailed(Exception):
-    """A call that Telegram refused, or that got no answer; `outcome` says which."""
+    """A call that Telegram refused, or that got no answer. `outcome` says which of the two."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome)
@@ -57,10 +58,10 @@ class CallFailed(Exception):
 
 
 class Client:
-    """One pool of connections to one Bot API server, for any number of bots: `async with Client(url) as client`.
+    """A pool of connections to a Bot API server, for any number of bots: `async with Client(url) as client`.
 
-    `api_url` is what stands before `/bot<token>/<method>`; ValueError when it isn't an http or https URL.
-    At most `concurrency` requests are under way at once; more wait for a connection, and nothing of theirs has left.
+    `api_url` is the part before `/bot<token>/<method>`. Raises ValueError where it isn't an http or https URL.
+    At most `concurrency` requests run at once. Further requests wait, and nothing of them leaves meanwhile.
     """
 
     def __init__(self, api_url: str, concurrency: int = 100) -> None:
@@ -92,9 +93,9 @@ class Client:
         protect: bool = False,
         leave_by: float | None = None,
     ) -> Outcome:
-        """Sends a plain text without link previews; `timeout` (seconds) covers everything from the first step on.
+        """Send a plain text without link previews, within `timeout` seconds from the start of this call.
 
-        The request doesn't leave once the time-out is over, nor after `leave_by` (an instant of `time.monotonic()`):
+        After the time-out or after `leave_by` (an instant of `time.monotonic()`) the request doesn't leave any more:
         the Outcome is then TRANSIENT with the note HELD_BACK.
         """
         params: dict[str, object] = {"chat_id": chat_id, "text": text, "link_preview_options": {"is_disabled": True}}
@@ -118,7 +119,7 @@ class Client:
         timeout: float,  # noqa: ASYNC109 - a request cancelled from outside couldn't say whether it left
         leave_by: float | None = None,
     ) -> Outcome:
-        """Puts other buttons (or none) under a message of the bot's; SENT also where they stand there already."""
+        """Put other buttons, or none, under a message of the bot. SENT also if it has these buttons already."""
         markup: dict[str, object] = {"inline_keyboard": rows}
         params: dict[str, object] = {"chat_id": chat_id, "message_id": message_id, "reply_markup": markup}
         try:
@@ -135,12 +136,12 @@ class Client:
         *,
         timeout: float,  # noqa: ASYNC109 - a request cancelled from outside couldn't say whether it left
     ) -> Answer:
-        """Any other method: Telegram's yes with its result. CallFailed when it said no, or nothing."""
+        """Call any other method and return its result. Raises CallFailed on a refusal, or without an answer."""
         try:
-            said = await self._post(token, method, params, timeout, None)
+            response = await self._post(token, method, params, timeout, None)
         except NoAnswer as failure:
             raise CallFailed(_outcome(failure)) from None
-        answer = answer_of(said.status, said.body, said.date)
+        answer = answer_of(response.status, response.body, response.date)
         if isinstance(answer, Outcome):
             raise CallFailed(answer)
         return answer
@@ -150,24 +151,25 @@ class Client:
         token: BotToken,
         path: str,
         *,
-        most: int,
+        max_bytes: int,
         timeout: float,  # noqa: ASYNC109 - as above
     ) -> HttpAnswer:
-        """The file at a path that getFile gave, at most `most` bytes of it. CallFailed where no answer came."""
+        """Fetch the file at a path that getFile gave, up to `max_bytes`. Raises CallFailed without an answer."""
         if self._pool is None:
             raise RuntimeError("The client is used outside its `async with`.")
         where = f"{self._url.path}/file/bot{token.reveal()}/{quote(path)}"
         lines = (f"GET {where} HTTP/1.1", f"Host: {self._url.netloc}", "User-Agent: companion", "", "")
         until = time.monotonic() + timeout
         try:
-            return await self._pool.exchange("\r\n".join(lines).encode(), until=until, leave_by=until, most=most)
+            request = "\r\n".join(lines).encode()
+            return await self._pool.exchange(request, until=until, leave_by=until, max_bytes=max_bytes)
         except NoAnswer as failure:
             raise CallFailed(_outcome(failure)) from None
 
     def _post(
         self, token: BotToken, method: str, params: dict[str, object], seconds: float, leave_by: float | None
     ) -> Awaitable[HttpAnswer]:
-        """The answer whose status came; NoAnswer when none did."""
+        """Return the HTTP answer. Raises NoAnswer where no status came."""
         if self._pool is None:
             raise RuntimeError("The client is used outside its `async with`.")
         until = time.monotonic() + seconds
@@ -176,7 +178,7 @@ class Client:
         return self._pool.exchange(request, until=until, leave_by=until if leave_by is None else leave_by)
 
     def _head(self, token: BotToken, method: str) -> bytes:
-        """All of a request's head but its length, which comes last."""
+        """Return a request's head up to its length, which comes last."""
         head = self._heads.get((token, method))
         if head is None:
             lines = (

@@ -1,7 +1,7 @@
-"""One HTTP/1.1 connection (RFC 9112) to a Bot API server: one request at a time, each with what came of it.
+"""An HTTP/1.1 connection (RFC 9112) to a Bot API server, for one request at a time.
 
-Ours and not a library's for one reason: only who writes to the connection can say whether a request left, and that is
-what "never twice" rests on. Reading answers is httptools' work. It opens no connection (pool.py does), repeats nothing.
+This code is ours for one reason: only the code that writes to the connection knows whether a request left, and "never
+twice" depends on this. httptools reads the answers. pool.py opens connections. Nothing here repeats a request.
 """
 
 import asyncio
@@ -13,11 +13,12 @@ import httptools
 from companion.telegram.discreet import Discreet
 
 ANSWER_BYTES: Final = 16 * 2**20
-"""A longer answer isn't read to its end, unless a file is asked for; the largest real ones are updates, far below."""
+"""The longest answer that is read to its end, unless a file is fetched. The largest real answers, updates, are far
+shorter."""
 
 
 class HttpAnswer(Discreet, frozen=True, gc=False):
-    """An answer whose status came: the body is empty where it was cut off, too long, or in an encoding of its own."""
+    """An answer whose status came. The body is empty if it was cut off, too long, or encoded."""
 
     hidden = frozenset({"body"})
 
@@ -26,12 +27,12 @@ class HttpAnswer(Discreet, frozen=True, gc=False):
     date: str | None
     """The Date header."""
     length: int = 0
-    """How many bytes of a body came, also where it was not kept."""
+    """The number of the body's bytes that came, also where the body was not kept."""
     whole: bool = True
 
 
 class NoAnswer(Exception):
-    """The request ended without an HTTP status. `left`: whether anything of it was handed to the connection."""
+    """The end of a request without an HTTP status. `left` says whether any of it was given to the connection."""
 
     def __init__(self, note: str, *, left: bool) -> None:
         super().__init__(note)
@@ -40,42 +41,42 @@ class NoAnswer(Exception):
 
 
 class Connection(asyncio.Protocol):
-    """A protocol for `loop.create_connection`. `free` says whether it can carry the next request."""
+    """An asyncio protocol for `loop.create_connection`."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._waiting: asyncio.Future[HttpAnswer] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._most = ANSWER_BYTES
+        self._max_bytes = ANSWER_BYTES
         self._keep = False
         self.idle_since = 0.0
-        """When its last answer was whole, by `time.monotonic()`."""
+        """The end of the last answer, by `time.monotonic()`."""
         self._begin_answer()
 
     @property
     def free(self) -> bool:
-        """Open, and nothing under way."""
+        """Whether the connection is open and can carry the next request."""
         return self._waiting is None and self._transport is not None and not self._transport.is_closing()
 
-    def exchange(self, request: bytes, until: float, most: int = ANSWER_BYTES) -> asyncio.Future[HttpAnswer]:
-        """Writes a whole request; its answer, which must be whole by `until` (`time.monotonic()`), or NoAnswer.
+    def exchange(self, request: bytes, until: float, max_bytes: int = ANSWER_BYTES) -> asyncio.Future[HttpAnswer]:
+        """Write a whole request. The future gets the answer, or NoAnswer if none came by `until` (`time.monotonic()`).
 
-        A body of more than `most` bytes isn't read to its end.
+        A body of more than `max_bytes` isn't read to its end.
 
-        Raises NoAnswer where nothing was written. Whoever stops waiting for the answer closes the connection.
+        Raises NoAnswer where nothing was written. A caller that stops waiting must close the connection.
         """
         if self._transport is None or not self.free:
             raise NoAnswer("cut before the request was written", left=False)
         loop = asyncio.get_running_loop()
         self._begin_answer()
-        self._waiting, self._most = loop.create_future(), most
+        self._waiting, self._max_bytes = loop.create_future(), max_bytes
         self._timer = loop.call_later(until - time.monotonic(), self._too_late)
         self._transport.write(request)
         return self._waiting
 
     def close(self) -> None:
-        """Gives the connection up at once."""
+        """Close the connection at once."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -88,12 +89,12 @@ class Connection(asyncio.Protocol):
     # asyncio's callbacks
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are none of asyncio's classes.
+        # uvloop's transports don't inherit from asyncio's classes.
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         if self._waiting is None:
-            # Nobody asked: whatever this is, the next answer wouldn't be its request's own.
+            # No request is open, so these bytes would be taken for the answer to the next request.
             self.close()
             return
         try:
@@ -111,8 +112,8 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         if self._whole:
-            # A second answer to one request: no later one could be told from it.
-            raise ValueError("nobody asked for this")
+            # After a second answer to one request, no later answer could be matched with its request.
+            raise ValueError("a second answer to one request")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         match name.lower():
@@ -128,7 +129,7 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, part: bytes) -> None:
         self._length += len(part)
-        if self._length > self._most:
+        if self._length > self._max_bytes:
             self._readable = False
             self._end("")
             return
@@ -136,7 +137,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if self._status < 200:
-            # An interim answer (RFC 9110, 15.2): the real one follows.
+            # An interim answer (RFC 9110, 15.2): the final answer follows.
             self._begin_answer()
             return
         self._keep = self._parser.should_keep_alive()

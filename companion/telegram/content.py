@@ -1,6 +1,6 @@
-"""Tells staff in a few words about a message that is no text: a sticker's emoji, a place, a voice note's length.
+"""Describe a message without text in a few words: a sticker's emoji, a place, the length of a voice note.
 
-A message of none of these kinds is a service message ("pinned a message"), or of a kind that is newer than this table.
+A message of none of these kinds is a service message ("pinned a message"), or its kind is newer than this table.
 """
 
 import math
@@ -11,7 +11,7 @@ from companion.telegram.discreet import Discreet
 from companion.telegram.lenient import Part
 from companion.telegram.limits import FILE_BYTES
 
-TELLS_APART: Final = " · "
+SEPARATOR: Final = " · "
 _DEEPEST: Final = 32
 _RICH: Final = "rich_message"
 _RICH_WORDS: Final = ("text", "summary", "caption", "credit", "expression", "alternative_text")
@@ -19,50 +19,53 @@ _RICH_LISTS: Final = ("blocks", "items", "cells")
 
 
 class FileIn(Discreet, frozen=True, gc=False):
-    """A file that can be fetched by its `file_id`, by the bot that it was sent to."""
+    """A file that was sent to a bot. Only that bot can fetch it, by its `file_id`."""
 
     hidden = frozenset({"file_id", "name"})
 
     file_id: str
     size: int | None
-    """In bytes, as far as Telegram says so."""
+    """Bytes; None if Telegram doesn't say."""
     name: str
 
 
 class Content(Discreet, frozen=True, gc=False):
-    """What was sent: its kind by the Bot API's own name, what can be told of it, and the person's words beside it."""
+    """The content of a message without text."""
 
-    hidden = frozenset({"told", "caption", "file"})
+    hidden = frozenset({"summary", "caption", "file"})
 
     kind: str
-    told: str
+    """The Bot API's name for this kind of content."""
+    summary: str
+    """A few words about the content, for staff."""
     caption: str
+    """The person's own words beside the content."""
     file: FileIn | None = None
 
 
 def content_of(message: Part) -> Content | None:
-    """The content of a message without text; None where it is a service message."""
+    """Return the content of a message without text; None for a service message."""
     caption = message.text("caption")
     if message.has(_RICH):
-        # Its words are the person's own, as a caption's are.
+        # A rich message holds the person's own words, as a caption does.
         return Content(_RICH, "", _rich_words(message.part(_RICH).raw("blocks"), "\n", 0) or caption)
-    for kind, tell in _TELL.items():
+    for kind, summarize in _SUMMARIES.items():
         if message.has(kind):
-            held = _largest(message.parts(kind)) if kind == "photo" else message.part(kind)
-            return Content(kind, tell(held), caption, _file(held))
+            part = _largest(message.parts(kind)) if kind == "photo" else message.part(kind)
+            return Content(kind, summarize(part), caption, _file(part))
     if newer := _newer_file(message):
         return Content(newer, "", caption, _file(message.part(newer)))
     return Content("unknown", "", caption) if caption else None
 
 
 def _largest(sizes: list[Part]) -> Part:
-    """The largest of a photo's sizes that can be fetched; the largest comes last."""
+    """Return the largest of a photo's sizes that a bot can fetch. Telegram lists them from small to large."""
     fetchable = [size for size in sizes if (size.whole("file_size") or 0) <= FILE_BYTES and size.text("file_id")]
     return fetchable[-1] if fetchable else Part(None)
 
 
 def _newer_file(message: Part) -> str:
-    """The name of a part that is unknown here and holds a file: a patient sent it, whatever it is."""
+    """Return the name of a part that is missing in the table and holds a file; "" if there is none."""
     return next((name for name in message.names() if _holds_file(message.raw(name))), "")
 
 
@@ -70,11 +73,11 @@ def _holds_file(value: object) -> bool:
     return isinstance(value, dict) and isinstance(value.get("file_id"), str)
 
 
-def _file(held: Part) -> FileIn | None:
-    if not (file_id := held.text("file_id")):
+def _file(part: Part) -> FileIn | None:
+    if not (file_id := part.text("file_id")):
         return None
-    size = held.whole("file_size")
-    return FileIn(file_id, size if size and size > 0 else None, held.text("file_name"))
+    size = part.whole("file_size")
+    return FileIn(file_id, size if size and size > 0 else None, part.text("file_name"))
 
 
 def _nothing(_: Part) -> str:
@@ -86,7 +89,7 @@ def _emoji(sticker: Part) -> str:
 
 
 def _length(part: Part) -> str:
-    """How long a recording is, as in 1:07."""
+    """Return the length of a recording, as in 1:07."""
     seconds = part.whole("duration")
     if seconds is None or not 0 <= seconds < 24 * 3600:
         return ""
@@ -95,16 +98,16 @@ def _length(part: Part) -> str:
 
 
 def _named(part: Part) -> str:
-    return _told(part.text("file_name"), _length(part) if part.has("duration") else "")
+    return _joined(part.text("file_name"), _length(part) if part.has("duration") else "")
 
 
 def _audio(audio: Part) -> str:
     title = " – ".join(filter(None, (audio.text("performer"), audio.text("title"))))
-    return _told(title or audio.text("file_name"), _length(audio))
+    return _joined(title or audio.text("file_name"), _length(audio))
 
 
-def _place(location: Part) -> str:
-    """Latitude and longitude in degrees."""
+def _coordinates(location: Part) -> str:
+    """Return latitude and longitude in degrees."""
     latitude, longitude = location.real("latitude"), location.real("longitude")
     if latitude is None or longitude is None or math.isnan(latitude) or math.isnan(longitude):
         return ""
@@ -114,12 +117,12 @@ def _place(location: Part) -> str:
 
 
 def _venue(venue: Part) -> str:
-    return _told(_place(venue.part("location")), venue.text("title"), venue.text("address"))
+    return _joined(_coordinates(venue.part("location")), venue.text("title"), venue.text("address"))
 
 
 def _contact(contact: Part) -> str:
     name = " ".join(filter(None, (contact.text("first_name"), contact.text("last_name"))))
-    return _told(name, contact.text("phone_number"))
+    return _joined(name, contact.text("phone_number"))
 
 
 def _dice(dice: Part) -> str:
@@ -128,11 +131,11 @@ def _dice(dice: Part) -> str:
 
 
 def _poll(poll: Part) -> str:
-    return _told(poll.text("question"), *(option.text("text") for option in poll.parts("options")))
+    return _joined(poll.text("question"), *(option.text("text") for option in poll.parts("options")))
 
 
 def _checklist(checklist: Part) -> str:
-    return _told(checklist.text("title"), *(task.text("text") for task in checklist.parts("tasks")))
+    return _joined(checklist.text("title"), *(task.text("text") for task in checklist.parts("tasks")))
 
 
 def _title(part: Part) -> str:
@@ -140,13 +143,13 @@ def _title(part: Part) -> str:
 
 
 def _rich_words(value: object, between: str, depth: int) -> str:
-    """The words of a rich text: a text, a list of texts, or an object with texts in it, as deep as it goes."""
+    """Return the words of a rich text, which is a text, a list, or an object with texts in it, nested in any way."""
     if depth > _DEEPEST:
         return ""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode().replace("\0", "")
     if isinstance(value, list):
-        return between.join(filter(None, (_rich_words(one, between, depth + 1) for one in value)))
+        return between.join(filter(None, (_rich_words(item, between, depth + 1) for item in value)))
     if not isinstance(value, dict):
         return ""
     words = [_rich_words(value.get(name), "", depth + 1) for name in _RICH_WORDS]
@@ -154,12 +157,12 @@ def _rich_words(value: object, between: str, depth: int) -> str:
     return "\n".join(filter(None, [*words, *blocks]))
 
 
-def _told(*parts: str) -> str:
-    return TELLS_APART.join(filter(None, parts))
+def _joined(*parts: str) -> str:
+    return SEPARATOR.join(filter(None, parts))
 
 
-# In this order: an animation comes with a document beside it, a venue with a location.
-_TELL: Final[dict[str, Callable[[Part], str]]] = {
+# The order matters: an animation comes with a document beside it, a venue with a location.
+_SUMMARIES: Final[dict[str, Callable[[Part], str]]] = {
     "animation": _named,
     "audio": _audio,
     "document": _named,
@@ -177,6 +180,6 @@ _TELL: Final[dict[str, Callable[[Part], str]]] = {
     "game": _title,
     "poll": _poll,
     "venue": _venue,
-    "location": _place,
+    "location": _coordinates,
     "invoice": _title,
 }

@@ -1,4 +1,4 @@
-"""Structs that may be logged whatever they hold: what is confidential doesn't show in their repr."""
+"""Structs that may always be logged: their repr leaves confidential fields out."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Discreet(msgspec.Struct, frozen=True, gc=False):
-    """Shows all its fields but those in `hidden`, on a terminal (rich's protocol) as in a log."""
+    """A struct that shows all its fields except those in `hidden`, in a log and on a terminal (rich's protocol)."""
 
     hidden: ClassVar[frozenset[str]] = frozenset()
 

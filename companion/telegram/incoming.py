@@ -1,7 +1,7 @@
-"""What a bot is told by getUpdates, read leniently into the few parts that we need.
+"""Read the answer to getUpdates leniently into the few parts that we need.
 
-Each part is read by itself: what is missing, of another type or unknown costs no other part. It decides nothing about
-what an update means (listener/updates.py does).
+Each part is read by itself, so that a missing, malformed or unknown part costs no other part. What an update means is
+decided in listener/updates.py.
 """
 
 import datetime as dt
@@ -16,39 +16,40 @@ EDITED: Final = "edited_message"
 TAP: Final = "callback_query"
 MEMBERSHIP: Final = "my_chat_member"
 ALLOWED_UPDATES: Final = [MESSAGE, EDITED, TAP, MEMBERSHIP]
-"""All that we ask for; Telegram keeps the rest to itself."""
+"""The kinds of update that we ask for. Telegram doesn't send any other kind."""
 _PRIVATE: Final = "private"
 _LARGEST_UPDATE_ID: Final = 2**62
-"""Room for the offset behind it in the database."""
+"""A larger number would leave no room in the database for the offset after it."""
 _ENVELOPE: Final = frozenset({"message_id", "date", "edit_date", "chat", "from"})
 
 
 class Sender(Discreet, frozen=True, gc=False):
-    """The private chat that an update came from; `language` is what the person's Telegram speaks, as far as it says."""
+    """The private chat that an update came from."""
 
     telegram_id: int
     language: str
+    """The language of the person's Telegram; "" if Telegram doesn't say."""
 
 
 class MessageIn(Discreet, frozen=True, gc=False):
-    """A message of a person in a private chat: its text, or else its content; neither in a service message."""
+    """A person's message in a private chat, with a text or a content. A service message has neither."""
 
     hidden = frozenset({"text", "content"})
 
     kind: str
-    """The kind of update that it came with."""
+    """The kind of the update: MESSAGE or EDITED."""
     sender: Sender
     text: str
     content: Content | None
     message_id: int | None
     replied_to: int | None
-    """The message_id that it replies to."""
+    """The message_id of the message that this message answers."""
     date: dt.datetime | None
     edited_at: dt.datetime | None
 
 
 class TapIn(Discreet, frozen=True, gc=False):
-    """A tap on a button in a private chat. `label` is what stands on the button."""
+    """A tap on a button in a private chat."""
 
     hidden = frozenset({"data", "label"})
 
@@ -56,43 +57,45 @@ class TapIn(Discreet, frozen=True, gc=False):
     id: str
     data: str
     label: str
+    """The text on the button."""
     message_id: int | None
 
 
 class MembershipIn(Discreet, frozen=True, gc=False):
-    """The bot's own standing in a private chat has become this."""
+    """A change of the bot's membership in a private chat: blocked, unblocked."""
 
     sender: Sender
     status: str
 
 
 class Incoming(Discreet, frozen=True, gc=False):
-    """One update, by its number. `said` is None where it is not for us: a group's, a bot's, or without what matters."""
+    """One update."""
 
     update_id: int
-    said: MessageIn | TapIn | MembershipIn | None
-    aside: tuple[str, ...] = ()
-    """Names of the parts that were left aside, for the log."""
+    event: MessageIn | TapIn | MembershipIn | None
+    """None for an update that is not for us: from a group or a bot, or without the parts that matter."""
+    skipped: tuple[str, ...] = ()
+    """Names of the parts that could not be read, for the log."""
 
 
 def updates_of(result: object) -> list[Incoming]:
-    """The updates of an answer to getUpdates, in their order. An entry without a number is left out."""
-    # What has no update_id can't be confirmed or named; the ids of the others lead past it.
+    """Return the updates of an answer to getUpdates, in their order, without those that have no number."""
+    # An update without an update_id can't be confirmed or named. Confirming a later update removes it.
     entries = result if isinstance(result, list) else []
     return sorted(filter(None, map(update_of, entries)), key=lambda incoming: incoming.update_id)
 
 
 def update_of(raw: object) -> Incoming | None:
-    """One update; None where it has no number."""
+    """Read one update; None if it has no number."""
     update = Part(raw)
     update_id = update.whole("update_id")
     if update_id is None or not 0 <= update_id < _LARGEST_UPDATE_ID:
         return None
-    said = _said(update)
-    return Incoming(update_id, said, tuple(dict.fromkeys(update.aside)))
+    event = _event(update)
+    return Incoming(update_id, event, tuple(dict.fromkeys(update.skipped)))
 
 
-def _said(update: Part) -> MessageIn | TapIn | MembershipIn | None:
+def _event(update: Part) -> MessageIn | TapIn | MembershipIn | None:
     if update.has(MESSAGE):
         return _message(update.part(MESSAGE), MESSAGE)
     if update.has(EDITED):
@@ -101,7 +104,7 @@ def _said(update: Part) -> MessageIn | TapIn | MembershipIn | None:
         return _tap(update.part(TAP))
     if update.has(MEMBERSHIP):
         return _membership(update.part(MEMBERSHIP))
-    update.aside.extend(name for name in update.names() if name != "update_id")
+    update.skipped.extend(name for name in update.names() if name != "update_id")
     return None
 
 
@@ -113,8 +116,8 @@ def _message(message: Part, kind: str) -> MessageIn | None:
     text = message.text("text")
     content = None if text else content_of(message)
     if not text and content is None:
-        # A service message, or a kind that is newer than this program: the log tells which.
-        message.aside.extend(f"{kind}.{name}" for name in message.names() if name not in _ENVELOPE)
+        # A service message, or a kind that is newer than this program: the log names its parts.
+        message.skipped.extend(f"{kind}.{name}" for name in message.names() if name not in _ENVELOPE)
     return MessageIn(
         kind,
         sender,
@@ -133,7 +136,7 @@ def _tap(query: Part) -> TapIn | None:
     if sender is None or not data:
         return None
     buttons = message.part("reply_markup").lists("inline_keyboard")
-    label = next((one.text("text") for one in buttons if one.text("callback_data") == data), "")
+    label = next((button.text("text") for button in buttons if button.text("callback_data") == data), "")
     return TapIn(sender, query.text("id"), data, label or data, message.whole("message_id"))
 
 
@@ -144,12 +147,12 @@ def _membership(changed: Part) -> MembershipIn | None:
 
 
 def _sender(chat: Part, person: Part) -> Sender | None:
-    """Whose private chat it is; None where it is another kind of chat."""
+    """Return the person of a private chat; None for another kind of chat."""
     chat_id = chat.whole("id")
     if chat_id is None:
-        # A person's private chat has the person's own number.
+        # A private chat has the same id as the person.
         chat_id = person.whole("id")
-    # Groups and channels have numbers below zero.
+    # Groups and channels have ids below zero.
     if chat_id is None or chat_id <= 0 or (chat.text("type") or _PRIVATE) != _PRIVATE:
         return None
     return Sender(chat_id, person.text("language_code"))

@@ -1,6 +1,6 @@
-"""Reads JSON that others wrote, as far as it can be read: one odd part never costs the parts beside it.
+"""Read JSON that others wrote, as far as possible: a malformed part never costs the parts beside it.
 
-It knows JSON only; which parts an update has stands in incoming.py.
+This module knows JSON only. The parts of an update stand in incoming.py.
 """
 
 import json
@@ -10,20 +10,20 @@ from typing import Final
 import msgspec
 
 DEEPEST: Final = 64
-"""Deeper nesting is cut off: Telegram nests far less, and a parser gives up somewhere."""
+"""The deepest nesting that is read. Telegram nests far less, and every parser has some limit."""
 LARGEST: Final = 2**63 - 1
-"""The largest number that a column of the database holds."""
+"""The largest number that fits into a column of the database."""
 _LONG_NUMBER: Final = 20
 _STRING_OR_BRACKET: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 _NAME: Final = re.compile(r"[a-z_]{1,64}")
 
 
 def read_json(body: bytes) -> object:
-    """The value; None where the body is no JSON at all."""
+    """Return the value; None if the body is no JSON at all."""
     try:
         return msgspec.json.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        # Half a surrogate pair, an endless number, a depth without end: the rest can be read all the same.
+        # Half a surrogate pair, a very long number, very deep nesting: the rest can still be read.
         return _slowly(body.decode("utf-8", "replace"))
 
 
@@ -35,7 +35,7 @@ def _slowly(text: str) -> object:
 
 
 def _shallow(text: str) -> str:
-    """The text with null for each list and object that lies deeper than DEEPEST."""
+    """Replace each list and object that lies deeper than DEEPEST with null."""
     kept: list[str] = []
     depth, done = 0, 0
     for token in _STRING_OR_BRACKET.finditer(text):
@@ -55,26 +55,26 @@ def _number(digits: str) -> int | float:
 
 
 class Part:
-    """A JSON object, asked for one part at a time. A part of another type counts as absent.
+    """A JSON object that is read part by part. A part of the wrong type counts as absent.
 
-    `aside` gathers the names (never the values) of the parts that were there and could not be read.
+    `skipped` collects the names, never the values, of parts that could not be read.
     """
 
-    def __init__(self, raw: object, name: str = "", aside: list[str] | None = None) -> None:
+    def __init__(self, raw: object, name: str = "", skipped: list[str] | None = None) -> None:
         self._raw: Final[dict[str, object]] = raw if isinstance(raw, dict) else {}
         self._name: Final = name
-        self.aside: Final[list[str]] = [] if aside is None else aside
+        self.skipped: Final[list[str]] = [] if skipped is None else skipped
 
     def has(self, name: str) -> bool:
-        """Whether there is a part of this name, of whatever type."""
+        """Whether there is a part of this name, of any type."""
         return self._raw.get(name) is not None
 
     def names(self) -> list[str]:
-        """The names of all parts, as far as they look like names."""
+        """Return the names of all parts that look like names."""
         return [name for name in self._raw if _NAME.fullmatch(name)]
 
     def text(self, name: str) -> str:
-        """A text without what UTF-8 and the database can't hold; "" where there is none."""
+        """Read a text, without characters that UTF-8 or the database can't hold; "" if there is none."""
         value = self._raw.get(name)
         if isinstance(value, str):
             # JSON can carry half of a surrogate pair.
@@ -83,7 +83,7 @@ class Part:
         return ""
 
     def whole(self, name: str) -> int | None:
-        """A whole number that the database can hold."""
+        """Read a whole number that fits into the database; None if there is none."""
         value = self._raw.get(name)
         if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST:
             return value
@@ -91,7 +91,7 @@ class Part:
         return None
 
     def real(self, name: str) -> float | None:
-        """A number."""
+        """Read a number; None if there is none."""
         value = self._raw.get(name)
         if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST:
             return float(value)
@@ -99,37 +99,37 @@ class Part:
         return None
 
     def is_true(self, name: str) -> bool:
-        """Whether it is there and true."""
+        """Whether the part is there and true."""
         value = self._raw.get(name)
         if not isinstance(value, bool):
             self._leave(name, value)
         return value is True
 
     def part(self, name: str) -> "Part":
-        """An object; one without parts where there is none."""
+        """Read an object; an empty Part if there is none."""
         value = self._raw.get(name)
         if not isinstance(value, dict):
             self._leave(name, value)
-        return Part(value, self._path(name), self.aside)
+        return Part(value, self._path(name), self.skipped)
 
     def parts(self, name: str) -> list["Part"]:
-        """The objects of a list."""
+        """Read the objects of a list."""
         value = self._raw.get(name)
         if not isinstance(value, list):
             self._leave(name, value)
             return []
-        return [Part(one, self._path(name), self.aside) for one in value if isinstance(one, dict)]
+        return [Part(item, self._path(name), self.skipped) for item in value if isinstance(item, dict)]
 
     def lists(self, name: str) -> list["Part"]:
-        """The objects of a list of lists."""
+        """Read the objects of a list of lists."""
         value = self._raw.get(name)
         rows = value if isinstance(value, list) else []
         if rows is not value:
             self._leave(name, value)
-        return [Part(one, self._path(name), self.aside) for row in rows if isinstance(row, list) for one in row]
+        return [Part(item, self._path(name), self.skipped) for row in rows if isinstance(row, list) for item in row]
 
     def raw(self, name: str) -> object:
-        """Whatever there is, for a part that is made of several types."""
+        """Return the value as it is, for a part that may have several types."""
         return self._raw.get(name)
 
     def _path(self, name: str) -> str:
@@ -137,4 +137,4 @@ class Part:
 
     def _leave(self, name: str, value: object) -> None:
         if value is not None:
-            self.aside.append(self._path(name))
+            self.skipped.append(self._path(name))

@@ -1,6 +1,6 @@
-"""The Bot API's figures that matter here, and what a Telegram ID can never be.
+"""The Bot API's limits, and a check of Telegram IDs.
 
-Figures and sentences only: nothing here talks to Telegram, and an ID that passes may still be nobody's.
+Nothing here calls Telegram: an ID that passes the check may still belong to nobody.
 Sources: Telegram's "Bot API" and "Bots FAQ" pages.
 """
 
@@ -16,9 +16,9 @@ START_PAYLOAD_CHARS: Final = 64
 FILE_BYTES: Final = 20 * 2**20
 """Largest file that a bot can fetch."""
 UPDATES_AT_ONCE: Final = 100
-"""Most updates that one getUpdates answers with."""
+"""Most updates in one answer to getUpdates."""
 UPDATES_KEPT_HOURS: Final = 24
-"""How long Telegram keeps an update that nobody fetched."""
+"""Telegram deletes an update that nobody has fetched for so long."""
 MESSAGES_PER_SECOND: Final = 30
 """Messages of one bot a second, over all chats."""
 MESSAGES_PER_CHAT: Final = 1
@@ -32,12 +32,12 @@ _PHONE = re.compile(r"\+[0-9() ./-]+|0[0-9() ./-]+|\(?[0-9]+[() ./-][0-9() ./-]+
 _SHORTENED = re.compile(r"[+-]?[0-9]+([.,][0-9]*)?\s*[eE]\s*[+]?\s*[0-9]+")
 _BOT_TOKEN = re.compile(r"[0-9]{5,}:[A-Za-z0-9_-]{20,}")
 _LINK = re.compile(r"(https?://)?(t|telegram)\.me/", re.IGNORECASE)
-# int() of a longer one costs time that grows with its square, and none of them is an id.
+# The time that int() takes grows with the square of the length, and no longer number is an id.
 _DIGITS_READ: Final = 40
 
 
 def utf16_units(text: str) -> int:
-    """The length of a text as Telegram counts it: in UTF-16 code units, so that most emoji count 2."""
+    """Return a text's length as Telegram counts it: in UTF-16 code units, so that most emoji count 2."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
@@ -47,9 +47,9 @@ def is_start_payload(payload: str) -> bool:
 
 
 def telegram_id_problem(value: int | str) -> str | None:
-    """Why this can't be a person's Telegram ID, as a sentence for people; None when it can.
+    """Return a sentence that says why this can't be a person's Telegram ID; None if it can be.
 
-    A text that passes is read by `int(value)`; spaces around it are allowed.
+    `int(value)` can read a text that passes. Spaces around the number are allowed.
     """
     written = str(value).strip() if isinstance(value, str) or abs(value) < 10**_DIGITS_READ else "9" * _DIGITS_READ
     if re.fullmatch(r"-?[0-9]+", written) is None:
@@ -66,12 +66,12 @@ def telegram_id_problem(value: int | str) -> str | None:
 
 
 def is_phone_number(telegram_id: int, phone: str) -> bool:
-    """Whether what was given as the Telegram ID is the person's phone number, written without its plus or zeros."""
+    """Whether the given Telegram ID is the person's phone number, written without its plus or zeros."""
     return str(telegram_id) == re.sub(r"[^0-9]", "", phone).lstrip("0")
 
 
 def is_shortened(written: str) -> bool:
-    """Whether a spreadsheet has rounded this number ("9.87654E+11"), so that what it stood for is lost."""
+    """Whether a spreadsheet has rounded this number ("9.87654E+11"), so that its last digits are lost."""
     return _SHORTENED.fullmatch(written.strip()) is not None
 
 

@@ -1,4 +1,4 @@
-"""Calls the Bot API's methods besides sendMessage. It decides nothing about what comes in (listener does)."""
+"""Call the Bot API's methods other than sendMessage. The listener decides what updates mean."""
 
 from typing import Final
 
@@ -10,35 +10,35 @@ from companion.telegram.limits import UPDATES_AT_ONCE
 from companion.telegram.outcomes import Answer, Kind, Outcome
 
 CALL_SECONDS: Final = 10.0
-"""Time-out of a plain call."""
+"""The time-out of a call that doesn't wait for updates."""
 
 
 class Me(Discreet, frozen=True, gc=False):
-    """A bot, as it knows itself."""
+    """A bot, as getMe describes it."""
 
     id: int
     username: str
 
 
 async def get_me(client: Client, token: BotToken) -> Me:
-    """The bot itself. CallFailed as `Client.call`."""
+    """Ask Telegram who this bot is. Raises CallFailed as `Client.call` does."""
     answer = await client.call(token, "getMe", {}, timeout=CALL_SECONDS)
-    said = Part(answer.result)
-    number = said.whole("id")
+    user = Part(answer.result)
+    number = user.whole("id")
     if number is None:
         raise _unreadable(answer, "a bot without a number")
-    return Me(number, said.text("username"))
+    return Me(number, user.text("username"))
 
 
 async def get_chat(client: Client, token: BotToken, chat_id: int) -> None:
-    """Asks whether Telegram lets this bot see a chat. CallFailed: PERMANENT where the bot knows no such chat."""
+    """Ask whether this bot knows a chat. Raises CallFailed, with a PERMANENT outcome where it doesn't."""
     await client.call(token, "getChat", {"chat_id": chat_id}, timeout=CALL_SECONDS)
 
 
 async def get_updates(client: Client, token: BotToken, offset: int, *, wait: int) -> list[Incoming]:
-    """Updates from `offset` on, in order; waits up to `wait` seconds for the first. All below `offset` are confirmed.
+    """Return the updates from `offset` on, in order, and confirm all before. Wait up to `wait` seconds for the first.
 
-    CallFailed with error_code 409 when another poller or a webhook has this bot.
+    Raises CallFailed with error_code 409 while another poller or a webhook reads this bot's updates.
     """
     params: dict[str, object] = {
         "offset": offset,
@@ -53,13 +53,13 @@ async def get_updates(client: Client, token: BotToken, offset: int, *, wait: int
 
 
 async def answer_callback(client: Client, token: BotToken, callback_query_id: str, text: str = "") -> None:
-    """Acknowledges a tap, with a short text shown over the chat. CallFailed: Telegram refuses old ones."""
+    """Acknowledge a tap, with a short text shown over the chat. Raises CallFailed; Telegram refuses old taps."""
     params: dict[str, object] = {"callback_query_id": callback_query_id, "text": text}
     await client.call(token, "answerCallbackQuery", params, timeout=CALL_SECONDS)
 
 
 async def delete_webhook(client: Client, token: BotToken) -> None:
-    """Makes getUpdates possible where a webhook was set; waiting updates stay. CallFailed as `Client.call`."""
+    """Remove the bot's webhook, so that getUpdates works. Waiting updates stay. Raises CallFailed."""
     await client.call(token, "deleteWebhook", {"drop_pending_updates": False}, timeout=CALL_SECONDS)
 
 

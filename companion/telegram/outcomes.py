@@ -1,6 +1,6 @@
-"""What came of a request to the Bot API: every answer, and every way to get none, becomes one typed Outcome.
+"""Turn every answer of the Bot API, and every way to get no answer, into one typed Outcome.
 
-One table decides, here. It doesn't talk to Telegram (client.py does) and doesn't decide what follows (dispatch does).
+This table alone decides what an answer means. client.py calls Telegram; delivery decides what follows from an Outcome.
 Wording of the errors: tdlib/telegram-bot-api's Client.cpp. The code decides first, then the description in lower case.
 """
 
@@ -16,20 +16,20 @@ from companion.telegram.lenient import read_json
 
 
 class Kind(StrEnum):
-    """What an Outcome means for the Message. The values are stored with Attempts."""
+    """The meaning of an Outcome for the Message. The values are stored with Attempts."""
 
     SENT = "sent"
-    """Telegram took it and gave it a message_id."""
+    """Telegram accepted the message and gave it a message_id."""
     TOO_MANY = "too_many"
-    """429: nothing was sent, and the whole bot has to wait."""
+    """429: nothing was sent, and all messages of the bot have to wait."""
     TRANSIENT = "transient"
-    """Nothing was sent, for a reason that passes: the request never left, or a server was out of order."""
+    """Nothing was sent, for a reason that passes: the request never left, or a server failed."""
     UNAUTHORIZED = "unauthorized"
-    """401 or 404: nothing was sent, the bot's token isn't accepted."""
+    """401 or 404: nothing was sent, since Telegram doesn't accept the bot's token."""
     PERMANENT = "permanent"
     """Nothing was sent, and the same request would fail again; `reason` says why."""
     UNKNOWN = "unknown"
-    """The request left, and no answer that can be read came back."""
+    """The request left, and no readable answer came back."""
 
 
 BLOCKED: Final = "blocked"
@@ -38,32 +38,32 @@ CHAT_NOT_FOUND: Final = "chat_not_found"
 REJECTED: Final = "rejected"
 
 RETRY_AFTER_MAX: Final = 86_400.0
-"""Seconds; a longer wait that Telegram asks for counts as this one, after which it is asked again."""
+"""The longest wait, in seconds, that is kept from an answer. After it Telegram is asked again."""
 
 
 class Outcome(Discreet, frozen=True, gc=False):
-    """What came of one request. Safe to log by its repr: the description, which may quote the text, isn't in it."""
+    """The result of one request. Its repr is safe to log: it leaves out the description, which may quote the text."""
 
     hidden = frozenset({"description"})
 
     kind: Kind
     message_id: int | None = None
     reason: str | None = None
-    """Of PERMANENT: blocked, deactivated, chat_not_found or rejected."""
+    """For PERMANENT: blocked, deactivated, chat_not_found or rejected."""
     retry_after: float | None = None
-    """Of TOO_MANY: seconds, above 0, at most RETRY_AFTER_MAX; None when the answer didn't say."""
+    """For TOO_MANY: seconds, above 0, at most RETRY_AFTER_MAX; None if the answer doesn't say."""
     error_code: int | None = None
-    """Telegram's own, or HTTP's status when no JSON came; None when there was no answer."""
+    """Telegram's error code, or the HTTP status if no JSON came; None without an answer."""
     description: str = ""
     """Telegram's words. They may quote the text: health data."""
     server_date: datetime | None = None
     """The answer's Date header."""
     note: str = ""
-    """How the request or its answer went wrong, in words of ours: safe to log and to show."""
+    """Our words for a failed request or an unreadable answer: safe to log and to show."""
 
 
 class Answer(Discreet, frozen=True, gc=False):
-    """Telegram's yes to any method, with its result as parsed JSON."""
+    """Telegram's positive answer to any method, with its result as parsed JSON."""
 
     hidden = frozenset({"result"})
 
@@ -71,7 +71,7 @@ class Answer(Discreet, frozen=True, gc=False):
     server_date: datetime | None = None
 
 
-# (error_code, words in the description, reason): the first that fits decides.
+# (error_code, words in the description, reason): the first matching row decides.
 _REFUSALS: Final = (
     (403, "blocked by the user", BLOCKED),
     (403, "user is deactivated", DEACTIVATED),
@@ -94,7 +94,7 @@ _RETRY_AFTER = re.compile(r"retry after ([0-9]{1,9})\b")
 
 
 def outcome_of_answer(status: int, body: bytes, date: str | None = None) -> Outcome:
-    """What an answer to sendMessage means: HTTP's status, the body as far as it came, and the Date header."""
+    """Judge an answer to sendMessage by its HTTP status, its body as far as it came, and its Date header."""
     answer = answer_of(status, body, date)
     if isinstance(answer, Outcome):
         return answer
@@ -105,7 +105,7 @@ def outcome_of_answer(status: int, body: bytes, date: str | None = None) -> Outc
 
 
 def outcome_of_edit(status: int, body: bytes, date: str | None, message_id: int) -> Outcome:
-    """What an answer to editMessageReplyMarkup of this message means: done before is done, too."""
+    """Judge an answer to editMessageReplyMarkup for this message. SENT also if nothing had to be changed."""
     outcome = outcome_of_answer(status, body, date)
     if outcome.kind is Kind.PERMANENT and "message is not modified" in outcome.description.lower():
         return Outcome(Kind.SENT, message_id=message_id, server_date=outcome.server_date)
@@ -113,7 +113,7 @@ def outcome_of_edit(status: int, body: bytes, date: str | None, message_id: int)
 
 
 def answer_of(status: int, body: bytes, date: str | None = None) -> Answer | Outcome:
-    """Any method's answer: its result, or the Outcome that tells why there is none."""
+    """Return any method's result, or the Outcome that says why there is none."""
     server_date = read_date(date)
     fields = _json_object(body)
     if fields.get("ok") is True and 200 <= status <= 299 and "result" in fields:
@@ -125,8 +125,8 @@ def answer_of(status: int, body: bytes, date: str | None = None) -> Answer | Out
 
 
 def _outcome_of_refusal(error_code: int, fields: dict[str, object], server_date: datetime | None) -> Outcome:
-    said = fields.get("description")
-    description = said if isinstance(said, str) else ""
+    value = fields.get("description")
+    description = value if isinstance(value, str) else ""
     parameters = fields.get("parameters")
     kind, reason, retry_after = Kind.PERMANENT, None, None
     if error_code == 429:
@@ -149,13 +149,13 @@ def _outcome_of_refusal(error_code: int, fields: dict[str, object], server_date:
 
 
 def _outcome_of_status(status: int, server_date: datetime | None) -> Outcome:
-    """No JSON of the Bot API came: a proxy's page, or an answer that was cut off. Only a 2xx may have meant yes."""
+    """Judge an answer without the Bot API's JSON: a proxy's page, or a cut-off body. Only a 2xx may have meant yes."""
     if status == 429:
         kind = Kind.TOO_MANY
     elif status in (401, 404):
         kind = Kind.UNAUTHORIZED
     elif 300 <= status <= 599:
-        # A refusal that isn't Telegram's says nothing about the Message: it may pass at the next try.
+        # This refusal isn't Telegram's, so it says nothing about the Message, and the next try may work.
         kind = Kind.TRANSIENT
     else:
         kind = Kind.UNKNOWN
@@ -173,8 +173,8 @@ def _reason(error_code: int, description: str, parameters: object) -> str:
 
 def _retry_after(parameters: object, description: str) -> float | None:
     seconds = parameters.get("retry_after") if isinstance(parameters, dict) else None
-    if seconds is None and (told := _RETRY_AFTER.search(description.lower())):
-        seconds = int(told[1])
+    if seconds is None and (match := _RETRY_AFTER.search(description.lower())):
+        seconds = int(match[1])
     # `not > 0` also holds for a NaN.
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
         return None
@@ -192,7 +192,7 @@ def _json_object(body: bytes) -> dict[str, object]:
 
 @lru_cache(maxsize=8)
 def read_date(header: str | None) -> datetime | None:
-    """A Date header as an aware instant; None when there is none or it can't be read."""
+    """Read a Date header as an aware instant; None if there is none or it can't be read."""
     if header is None:
         return None
     try:

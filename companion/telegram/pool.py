@@ -1,6 +1,6 @@
-"""Kept-alive connections to one Bot API server: at most so many, opened when needed, given up when they have idled.
+"""A pool of kept-alive connections to one Bot API server, opened when needed and closed after idling.
 
-It knows nothing of bots or methods; a request comes in as bytes.
+The pool knows nothing of bots or methods; a request is bytes.
 """
 
 import asyncio
@@ -16,84 +16,85 @@ import aiohappyeyeballs
 from companion.telegram.connection import ANSWER_BYTES, Connection, HttpAnswer, NoAnswer
 
 CONNECT_SECONDS: Final = 10.0
-"""The most that getting a connection may take: name, TCP and TLS; never more than the request's own time-out."""
+"""The time limit for getting a connection (name, TCP and TLS), never above the request's time-out."""
 KEEP_ALIVE_SECONDS: Final = 10.0
-"""An idle connection is given up after this: long before a server would, so that a request never meets its closing."""
+"""An idle connection is closed after this: long before a server closes it, so that no request is cut off by that."""
 ANSWER_SECONDS: Final = 0.05
-"""A request that would leave less than this for its answer doesn't leave: it could only become unknown."""
+"""The least time for an answer. With less a request doesn't leave, since its outcome could only be unknown."""
 HELD_BACK: Final = "held back: its time to leave was over"
-"""The note of a request that was kept from leaving, see `leave_by`."""
+"""The note of a request that was kept from leaving by `leave_by`."""
 
 
 class Pool:
-    """All connections to one server. To be used from one event loop, closed in the end."""
+    """All connections to one server. Use a pool in one event loop, and close it at the end."""
 
-    def __init__(self, url: SplitResult, most: int) -> None:
+    def __init__(self, url: SplitResult, max_connections: int) -> None:
         self._host: Final = url.hostname or ""
         self._port: Final = url.port or (443 if url.scheme == "https" else 80)
-        # Loading the system's certificates takes tens of milliseconds, so it is done once.
+        # Loading the system's certificates takes tens of milliseconds, so they are loaded once.
         self._tls: Final = ssl.create_default_context() if url.scheme == "https" else None
-        self._most: Final = most
-        # asyncio's Semaphore goes along all who wait at each turn.
+        self._max_connections: Final = max_connections
+        # asyncio's Semaphore walks along all waiting requests at each release.
         self._under_way = 0
         self._queue: Final[deque[asyncio.Future[None]]] = deque()
-        """Who waits for a place; each is handed that of one who leaves."""
+        """Requests that wait. A request that ends lets the first of them start."""
         self._idle: Final[list[Connection]] = []
         self._sweeping: asyncio.TimerHandle | None = None
 
-    async def exchange(self, request: bytes, *, until: float, leave_by: float, most: int = ANSWER_BYTES) -> HttpAnswer:
-        """Sends one request and returns its answer. `until` and `leave_by` are instants of `time.monotonic()`: when
-        all must be over, and after which the request doesn't leave any more (NoAnswer with HELD_BACK). `most`: how
-        many bytes of a body are read.
+    async def exchange(
+        self, request: bytes, *, until: float, leave_by: float, max_bytes: int = ANSWER_BYTES
+    ) -> HttpAnswer:
+        """Send one request and return its answer, of whose body at most `max_bytes` are read.
 
-        Raises NoAnswer.
+        `until` and `leave_by` are instants of `time.monotonic()`: the exchange ends by `until`, and after `leave_by`
+        the request doesn't leave any more. Raises NoAnswer.
         """
         connect_by = min(until, time.monotonic() + CONNECT_SECONDS)
-        if self._under_way < self._most:
+        if self._under_way < self._max_connections:
             self._under_way += 1
         else:
-            await self._a_place(connect_by)
+            await self._wait_in_queue(connect_by)
         try:
-            connection = self._kept() or await self._opened(connect_by)
+            connection = self._take_idle() or await self._open(connect_by)
             try:
                 if time.monotonic() > min(leave_by, until - ANSWER_SECONDS):
                     raise NoAnswer(HELD_BACK, left=False)
-                return await connection.exchange(request, until, most)
+                return await connection.exchange(request, until, max_bytes)
             finally:
-                self._keep(connection)
+                self._give_back(connection)
         finally:
-            self._leave()
+            self._let_next_start()
 
     def close(self) -> None:
-        """Closes what is idle; what is under way closes with its task."""
+        """Close the idle connections. The others are closed by the tasks that use them."""
         if self._sweeping:
             self._sweeping.cancel()
         for connection in self._idle:
             connection.close()
         self._idle.clear()
 
-    async def _a_place(self, until: float) -> None:
-        place = asyncio.get_running_loop().create_future()
-        self._queue.append(place)
+    async def _wait_in_queue(self, until: float) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        self._queue.append(turn)
         try:
             async with asyncio.timeout(until - time.monotonic()):
-                await place
+                await turn
         except BaseException as error:
-            if place.done() and not place.cancelled():
-                self._leave()
+            if turn.done() and not turn.cancelled():
+                self._let_next_start()
             if isinstance(error, TimeoutError):
                 raise NoAnswer("connect time-out", left=False) from None
             raise
 
-    def _leave(self) -> None:
+    def _let_next_start(self) -> None:
         while self._queue:
-            if not (place := self._queue.popleft()).done():
-                place.set_result(None)
+            if not (turn := self._queue.popleft()).done():
+                turn.set_result(None)
                 return
         self._under_way -= 1
 
-    def _kept(self) -> Connection | None:
-        """The connection that was used last, if any is fit."""
+    def _take_idle(self) -> Connection | None:
+        """Take the connection that was used last and can still be used, if there is any."""
         stale = time.monotonic() - KEEP_ALIVE_SECONDS
         while self._idle:
             connection = self._idle.pop()
@@ -102,9 +103,9 @@ class Pool:
             connection.close()
         return None
 
-    def _keep(self, connection: Connection) -> None:
+    def _give_back(self, connection: Connection) -> None:
         if not connection.free:
-            # Also where whoever waited was cancelled: the answer that may still come is nobody's.
+            # Also after a cancelled wait: an answer that still comes belongs to no request.
             connection.close()
             return
         self._idle.append(connection)
@@ -112,10 +113,10 @@ class Pool:
             self._sweeping = asyncio.get_running_loop().call_later(KEEP_ALIVE_SECONDS, self._sweep)
 
     def _sweep(self) -> None:
-        """Closes what nobody has needed for a while."""
+        """Close connections that have been idle for too long."""
         self._sweeping = None
         fresh = time.monotonic() - KEEP_ALIVE_SECONDS
-        kept = [one for one in self._idle if one.free and one.idle_since > fresh]
+        kept = [connection for connection in self._idle if connection.free and connection.idle_since > fresh]
         for connection in self._idle:
             if connection not in kept:
                 connection.close()
@@ -123,30 +124,30 @@ class Pool:
         if kept:
             self._sweeping = asyncio.get_running_loop().call_later(KEEP_ALIVE_SECONDS, self._sweep)
 
-    async def _opened(self, until: float) -> Connection:
+    async def _open(self, until: float) -> Connection:
         try:
             async with asyncio.timeout(until - time.monotonic()):
                 return await self._connect()
         except (OSError, ssl.SSLError) as error:
-            raise NoAnswer(_why(error), left=False) from None
+            raise NoAnswer(_words(error), left=False) from None
 
     async def _connect(self) -> Connection:
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-        # Where IPv6 is announced but leads nowhere, IPv4 is tried a moment later (RFC 8305).
-        plain = await aiohappyeyeballs.start_connection(found, happy_eyeballs_delay=0.25)
+        addresses = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+        # If IPv6 is announced but doesn't work, IPv4 is tried a moment later (RFC 8305).
+        tcp = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=0.25)
         try:
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             name = self._host if self._tls else None
-            _, connection = await loop.create_connection(Connection, sock=plain, ssl=self._tls, server_hostname=name)
+            _, connection = await loop.create_connection(Connection, sock=tcp, ssl=self._tls, server_hostname=name)
         except BaseException:
-            plain.close()
+            tcp.close()
             raise
         return connection
 
 
-def _why(error: Exception) -> str:
-    """How connecting failed, in words of ours."""
+def _words(error: Exception) -> str:
+    """Say in our words how connecting failed."""
     match error:
         case TimeoutError():
             return "connect time-out"

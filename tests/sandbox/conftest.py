@@ -1,4 +1,4 @@
-"""The Sandbox is on in its own tests, whatever the environment says."""
+"""Turn the Sandbox on in its tests, whatever the environment says."""
 
 import pytest
 from pytest_django import Settings

@@ -1,4 +1,4 @@
-"""What tests of the Sandbox start from: a bot, a phone, and calls over real HTTP."""
+"""A bot, a phone, and calls over real HTTP for the tests of the Sandbox."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from companion.telegram.outcomes import Outcome
 from tests.support.threads import in_thread
 
 T = TypeVar("T")
-Json = dict[str, Any]  # whatever a server answered: the tests say what it must be
+Json = dict[str, Any]  # any answer of a server: the tests say what it must be
 
 
 def a_bot(first_name: str = "Clinic") -> tuple[SandboxBot, str]:
@@ -41,7 +41,7 @@ def send(server_url: str, token: str, chat_id: int, text: str = "Good morning", 
 
 
 def with_client(server_url: str, act: Callable[[Client], Awaitable[T]]) -> T:
-    """Runs `act` with a Client. In a thread of its own, since Playwright may keep a loop in the tests' thread."""
+    """Run `act` with a Client, in another thread, since Playwright may keep a loop in the tests' thread."""
 
     async def run() -> T:
         async with Client(url_of(server_url)) as client:
@@ -58,7 +58,7 @@ def call(
     content_type: str = "application/json",
     query: str = "",
 ) -> tuple[int, Json]:
-    """A raw call: its HTTP status and the JSON of its answer."""
+    """Make a raw call; return its HTTP status and the JSON of the answer."""
     url = f"{url_of(server_url)}/bot{token}/{method}{query}"
     request = urllib.request.Request(url, data=body, headers={"Content-Type": content_type} if body else {})
     try:

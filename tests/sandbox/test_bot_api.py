@@ -1,4 +1,4 @@
-"""The Sandbox's Bot API over real HTTP: every method, every way to pass arguments, every state of a phone."""
+"""The Sandbox's Bot API over real HTTP: all methods, all ways to pass arguments, all states of a phone."""
 
 import json
 from datetime import timedelta
@@ -74,7 +74,7 @@ def test_a_slow_phone_has_the_message_before_the_answer_comes(live_server: LiveS
     assert phones.chat(bot, ana)[-1].text == "Good morning"
 
 
-def test_a_bot_is_no_chat_for_a_bot(live_server: LiveServer) -> None:
+def test_a_bot_can_t_write_to_a_bot(live_server: LiveServer) -> None:
     bot, token = a_bot()
 
     assert send(live_server.url, token, bot.telegram_id).reason == "chat_not_found"
@@ -103,7 +103,7 @@ def test_the_counter_and_the_rate_hold_when_all_write_at_once(live_server: LiveS
     _, token = a_bot()
     body = [json.dumps({"chat_id": 1000 + n, "text": "x"}).encode() for n in range(40)]
 
-    answers = at_once([partial(call, live_server.url, token, "sendMessage", one) for one in body])
+    answers = at_once([partial(call, live_server.url, token, "sendMessage", request) for request in body])
 
     sent = [answer["result"]["message_id"] for status, answer in answers if status == 200]
     assert {status for status, _ in answers} <= {200, 429}
@@ -145,7 +145,7 @@ def test_a_burst_to_one_chat_ends_in_429_with_the_time_to_wait(live_server: Live
     ids=["json", "json of strings", "form", "query", "query and json", "multipart"],
 )
 @pytest.mark.parametrize("method", ["sendMessage", "SENDMESSAGE"])
-def test_arguments_come_in_every_way_that_telegram_takes(
+def test_arguments_are_accepted_in_every_form_that_telegram_accepts(
     live_server: LiveServer, body: bytes | None, content_type: str, query: str, method: str
 ) -> None:
     _, token = a_bot()
@@ -217,7 +217,7 @@ def test_no_token_reaches_the_log(live_server: LiveServer, caplog: pytest.LogCap
     assert token.split(":")[1] not in caplog.text
 
 
-def test_a_bot_knows_itself_and_its_chats(live_server: LiveServer) -> None:
+def test_get_me_and_get_chat_describe_the_bot_and_a_chat(live_server: LiveServer) -> None:
     bot, token = a_bot()
     ana = a_started_phone(bot)
 
@@ -247,7 +247,7 @@ def test_asking_about_a_chat_makes_no_phone(live_server: LiveServer) -> None:
     assert not Phone.objects.exists()
 
 
-def test_a_tap_is_answered_once_it_has_come(live_server: LiveServer) -> None:
+def test_a_tap_can_be_answered_and_its_buttons_replaced(live_server: LiveServer) -> None:
     bot, token = a_bot()
     ana = a_started_phone(bot)
     markup: dict[str, object] = {"inline_keyboard": [[{"text": "Taken", "callback_data": "t:1"}]]}
@@ -263,7 +263,7 @@ def test_a_tap_is_answered_once_it_has_come(live_server: LiveServer) -> None:
 
     async def answer(client: Client) -> None:
         incoming = await methods.get_updates(client, BotToken(token), 0, wait=0)
-        tap = incoming[-1].said
+        tap = incoming[-1].event
         assert isinstance(tap, TapIn)
         await methods.answer_callback(client, BotToken(token), tap.id, "Noted")
         for _ in range(2):
@@ -275,8 +275,8 @@ def test_a_tap_is_answered_once_it_has_come(live_server: LiveServer) -> None:
     made.refresh_from_db()
     message.refresh_from_db()
     assert (made.answer, message.buttons) == ("Noted", shown)
-    # The second time nothing is left to do, which is as good.
-    assert [(one.kind, one.message_id) for one in outcomes] == [(Kind.SENT, message.message_id)] * 2
+    # The second call changes nothing and counts as sent, too.
+    assert [(outcome.kind, outcome.message_id) for outcome in outcomes] == [(Kind.SENT, message.message_id)] * 2
 
 
 @pytest.mark.parametrize("number", ["", "x", "77", "9" * 30])

@@ -1,4 +1,4 @@
-"""What the Sandbox refuses, in Telegram's words, and how fast it lets a bot write."""
+"""The Sandbox's refusals, in Telegram's words, and the rate at which a bot may write."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 
 
 def ago(*seconds: float) -> list[datetime]:
-    return [NOW - timedelta(seconds=one) for one in seconds]
+    return [NOW - timedelta(seconds=number) for number in seconds]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_buttons_that_telegram_would_refuse_are_refused(markup: object, words: s
     ("state", "reason"),
     [("not_started", "chat_not_found"), ("blocked", "blocked"), ("deactivated", "deactivated")],
 )
-def test_what_a_phones_state_forbids_is_what_the_client_understands(state: str, reason: str) -> None:
+def test_the_client_understands_the_refusal_of_each_state_of_a_phone(state: str, reason: str) -> None:
     with pytest.raises(Refused) as refused:
         check_may_write(state)
 
@@ -152,7 +152,7 @@ def test_what_a_phones_state_forbids_is_what_the_client_understands(state: str, 
 
 
 @pytest.mark.parametrize("state", ["normal", "slow", "unreachable"])
-def test_a_phone_that_is_there_may_be_written_to(state: str) -> None:
+def test_a_bot_may_write_to_a_phone_in_any_other_state(state: str) -> None:
     check_may_write(state)
 
 

@@ -1,4 +1,4 @@
-"""What a bot fetches from the Sandbox by getUpdates: kept until confirmed, by long polling, by one poller at a time."""
+"""getUpdates of the Sandbox: updates are kept until they are confirmed, long polling works, and one poller reads."""
 
 import time
 from datetime import timedelta
@@ -25,8 +25,8 @@ def test_updates_stay_until_they_are_confirmed(live_server: LiveServer) -> None:
     again = updates_of(live_server, token, first[1].update_id)
     none = updates_of(live_server, token, first[1].update_id + 1)
 
-    assert [text_in(one) for one in first] == ["/start", "Hello"]
-    assert ([text_in(one) for one in again], none) == (["Hello"], [])
+    assert [text_in(update) for update in first] == ["/start", "Hello"]
+    assert ([text_in(update) for update in again], none) == (["Hello"], [])
     assert not SandboxUpdate.objects.exists()
 
 
@@ -37,7 +37,7 @@ def test_a_negative_offset_keeps_only_the_newest(live_server: LiveServer) -> Non
 
     kept = updates_of(live_server, token, -1)
 
-    assert [text_in(one) for one in kept] == ["Hello"]
+    assert [text_in(update) for update in kept] == ["Hello"]
 
 
 def test_updates_older_than_a_day_are_gone(live_server: LiveServer) -> None:
@@ -89,7 +89,7 @@ def test_only_the_kinds_that_were_asked_for_are_delivered(live_server: LiveServe
 
     _, answer = call(live_server.url, token, "getUpdates")
 
-    kinds = [set(one) - {"update_id"} for one in answer["result"]]
+    kinds = [set(update) - {"update_id"} for update in answer["result"]]
     assert kinds == [{"my_chat_member"}]
 
 
@@ -106,7 +106,7 @@ def test_there_is_never_a_webhook(live_server: LiveServer) -> None:
 
 def updates_of(live_server: LiveServer, token: str, offset: int) -> list[Update]:
     _, answer = call(live_server.url, token, "getUpdates", query=f"?offset={offset}")
-    return [Update.model_validate(one) for one in answer["result"]]
+    return [Update.model_validate(update) for update in answer["result"]]
 
 
 def text_in(update: Update) -> str | None:

@@ -1,4 +1,4 @@
-"""The client is tested on both event loops: the dispatcher runs on uvloop, the panel's checks on asyncio's own."""
+"""Run the client's tests on both event loops: the dispatcher uses uvloop, the panel's checks use asyncio's."""
 
 import asyncio
 from collections.abc import Callable, Mapping

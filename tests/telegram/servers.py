@@ -1,4 +1,4 @@
-"""Small real HTTP servers that behave as badly as a test wants them to. Not a stand-in for Telegram (sandbox is)."""
+"""Small real HTTP servers that misbehave as a test wants. The stand-in for Telegram is the Sandbox."""
 
 import asyncio
 import ssl
@@ -18,14 +18,14 @@ Behave = Callable[["Connection"], Awaitable[None]]
 
 @dataclass
 class Connection:
-    """One accepted connection, as the server's side sees it."""
+    """An accepted connection, seen from the server."""
 
     server: "Server"
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
     async def read_request(self) -> bytes:
-        """The next request, whole; raises IncompleteReadError when the client has gone."""
+        """Read the next request. Raises IncompleteReadError when the client has gone."""
         head = await self.reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
         request = head + await self.reader.readexactly(length)
@@ -39,7 +39,7 @@ class Connection:
 
 @dataclass
 class Server:
-    """What the test looks at."""
+    """The server's address and what it has received."""
 
     url: str = ""
     connections: int = 0
@@ -48,7 +48,7 @@ class Server:
 
 @asynccontextmanager
 async def a_server(behave: Behave, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
-    """A server on a free port that does as `behave` says with each connection, and closes it after that."""
+    """Serve on a free port: `behave` handles each connection, which is then closed."""
     server = Server()
     tasks: set[asyncio.Task[None]] = set()
 
@@ -86,7 +86,7 @@ async def answers_everything(connection: Connection) -> None:
 
 
 def answers(body: bytes, status: str = "200 OK", *headers: str, length: int | None = None) -> Behave:
-    """One answer, then the connection is closed."""
+    """Answer one request, then close the connection."""
 
     async def behave(connection: Connection) -> None:
         await connection.read_request()
@@ -97,7 +97,7 @@ def answers(body: bytes, status: str = "200 OK", *headers: str, length: int | No
 
 
 def answers_raw(raw: bytes) -> Behave:
-    """These bytes for an answer, then the connection is closed."""
+    """Answer one request with these bytes, then close the connection."""
 
     async def behave(connection: Connection) -> None:
         await connection.read_request()
@@ -113,7 +113,7 @@ async def hangs(connection: Connection) -> None:
 
 
 def self_signed(folder: Path) -> ssl.SSLContext:
-    """TLS with a certificate that nobody has reason to trust."""
+    """Return TLS with a self-signed certificate, which no client trusts."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     began = datetime.now(UTC) - timedelta(days=1)

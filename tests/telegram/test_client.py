@@ -1,4 +1,4 @@
-"""What the client says of a request, against real servers that answer, refuse, cut, hang and lie."""
+"""The client's Outcomes, against real servers that answer, refuse, cut the line, hang and lie."""
 
 import asyncio
 import json
@@ -83,7 +83,7 @@ async def test_a_refused_connection_is_transient() -> None:
     assert outcome == Outcome(Kind.TRANSIENT, note="connection refused")
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_transient(tmp_path: Path) -> None:
+async def test_an_untrusted_certificate_is_transient(tmp_path: Path) -> None:
     async with a_server(answers_everything, self_signed(tmp_path)) as server:
         outcome = await send(server.url)
 
@@ -146,7 +146,7 @@ async def closes_after_a_byte(connection: Connection) -> None:
         "nothing",
     ],
 )
-async def test_what_left_and_got_no_readable_answer_is_unknown(behave: Behave, note: str) -> None:
+async def test_a_request_that_left_and_got_no_readable_answer_is_unknown(behave: Behave, note: str) -> None:
     outcome = await send_to(behave)
 
     assert (outcome.kind, outcome.note) == (Kind.UNKNOWN, note)
@@ -181,8 +181,8 @@ async def test_an_answer_without_a_length_ends_with_the_connection() -> None:
     assert (outcome.kind, outcome.message_id) == (Kind.SENT, 7)
 
 
-async def test_a_word_that_nobody_asked_for_is_no_answer_to_the_next_request() -> None:
-    said = asyncio.Event()
+async def test_a_second_answer_to_a_request_is_not_taken_for_the_next_answer() -> None:
+    answered_twice = asyncio.Event()
 
     async def talks_on(connection: Connection) -> None:
         await connection.read_request()
@@ -190,11 +190,11 @@ async def test_a_word_that_nobody_asked_for_is_no_answer_to_the_next_request() -
         await connection.writer.drain()
         connection.answer(YES.replace(b"7", b"8"))
         await connection.reader.read()
-        said.set()
+        answered_twice.set()
 
     async with a_server(talks_on) as server, Client(server.url) as client:
         await client.send_message(TOKEN, 42, TEXT, timeout=5)
-        await said.wait()
+        await answered_twice.wait()
         second = await client.send_message(TOKEN, 42, TEXT, timeout=5)
 
     assert (second.message_id, server.connections) == (7, 2)
@@ -339,7 +339,7 @@ def test_a_token_shows_only_its_bots_number() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["", "123456", f"x:{SECRET}", f"1:{SECRET}/../x", f"1:{SECRET} ", f"1:{SECRET}\n"])
-def test_what_cannot_be_a_token_is_refused_without_being_quoted(wrong: str) -> None:
+def test_an_impossible_token_is_refused_without_being_quoted(wrong: str) -> None:
     with pytest.raises(ValueError, match="A bot token looks like") as caught:
         BotToken(wrong)
 
@@ -349,6 +349,6 @@ def test_what_cannot_be_a_token_is_refused_without_being_quoted(wrong: str) -> N
 @pytest.mark.parametrize(
     "wrong", ["", "api.telegram.org", "ftp://x", "http://", "https://x?y=1", "https://a:b@x", "https://x/ y"]
 )
-def test_what_cannot_be_the_bot_apis_address_is_refused(wrong: str) -> None:
+def test_an_impossible_address_of_the_bot_api_is_refused(wrong: str) -> None:
     with pytest.raises(ValueError, match="address"):
         Client(wrong)

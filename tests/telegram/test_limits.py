@@ -1,4 +1,4 @@
-"""What Telegram's limits mean for a text and for an ID that somebody typed."""
+"""Telegram's limits for texts, and the check of a typed Telegram ID."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The typed methods: what they ask for, and what they make of what comes back."""
+"""The typed methods: their arguments, and how they read the answers."""
 
 import json
 
@@ -28,7 +28,7 @@ def yes(result: object) -> bytes:
     return json.dumps({"ok": True, "result": result}).encode()
 
 
-async def test_a_bot_tells_who_it_is() -> None:
+async def test_get_me_returns_the_bots_number_and_name() -> None:
     async with a_server(answers(yes(ME))) as server, Client(server.url) as client:
         me = await methods.get_me(client, TOKEN)
 
@@ -48,9 +48,9 @@ async def test_an_update_that_cannot_be_read_does_not_stop_the_others() -> None:
     async with a_server(answers(yes([MESSAGE, odd, "?", {}]))) as server, Client(server.url) as client:
         incoming = await methods.get_updates(client, TOKEN, 10, wait=0)
 
-    assert [one.update_id for one in incoming] == [10, 11]
-    odd_one, message = (one.said for one in incoming)
-    assert odd_one is None
+    assert [update.update_id for update in incoming] == [10, 11]
+    unreadable, message = (update.event for update in incoming)
+    assert unreadable is None
     assert isinstance(message, MessageIn)
     assert (message.text, message.sender.telegram_id) == ("/start abc", 42)
 
@@ -68,7 +68,7 @@ async def test_only_the_updates_that_are_needed_are_asked_for() -> None:
     }
 
 
-async def test_what_came_in_is_not_printed() -> None:
+async def test_the_text_of_an_update_is_not_printed() -> None:
     async with a_server(answers(yes([MESSAGE]))) as server, Client(server.url) as client:
         incoming = await methods.get_updates(client, TOKEN, 10, wait=0)
 

@@ -1,4 +1,4 @@
-"""The one table from an answer to its Outcome, row by row and with answers that no table foresees."""
+"""The table from an answer to its Outcome, row by row and with answers that no table foresees."""
 
 import json
 from datetime import UTC, datetime
@@ -13,8 +13,8 @@ HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></ht
 
 
 def refusal(error_code: int, description: str, **parameters: object) -> bytes:
-    said: dict[str, object] = {"ok": False, "error_code": error_code, "description": description}
-    return json.dumps(said | ({"parameters": parameters} if parameters else {})).encode()
+    fields: dict[str, object] = {"ok": False, "error_code": error_code, "description": description}
+    return json.dumps(fields | ({"parameters": parameters} if parameters else {})).encode()
 
 
 def test_a_yes_is_sent_with_its_message_id() -> None:
@@ -57,7 +57,7 @@ def test_a_yes_stays_a_yes_where_the_echoed_text_holds_half_a_surrogate_pair() -
         (413, "Request Entity Too Large", "rejected"),
     ],
 )
-def test_what_would_fail_again_is_permanent_with_its_reason(code: int, description: str, reason: str) -> None:
+def test_a_refusal_that_would_come_again_is_permanent_with_its_reason(code: int, description: str, reason: str) -> None:
     outcome = outcome_of_answer(code, refusal(code, description))
 
     assert outcome == Outcome(Kind.PERMANENT, reason=reason, error_code=code, description=description)
@@ -80,7 +80,7 @@ def test_a_server_out_of_order_is_transient(code: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "waits"),
+    ("retry_after", "waits"),
     [
         (7, 7.0),
         (0.5, 0.5),
@@ -95,8 +95,8 @@ def test_a_server_out_of_order_is_transient(code: int) -> None:
         ([7], None),
     ],
 )
-def test_too_many_waits_as_told_but_never_for_ever(told: object, waits: float | None) -> None:
-    outcome = outcome_of_answer(429, refusal(429, "Too Many Requests", retry_after=told))
+def test_too_many_waits_as_long_as_telegram_asks_but_never_for_ever(retry_after: object, waits: float | None) -> None:
+    outcome = outcome_of_answer(429, refusal(429, "Too Many Requests", retry_after=retry_after))
 
     assert (outcome.kind, outcome.retry_after) == (Kind.TOO_MANY, waits)
 
