@@ -5,7 +5,7 @@ rows (edit.py), the Messages that are renamed (renaming.py).
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
@@ -33,10 +33,11 @@ class Change:
     since: dt.datetime | None = None
     """The wall time, by the old rule, of the first Occurrence that changes. None: all that are still to come."""
 
-    def new_name(self, occurrence: str) -> str | None:
-        """The name that an Occurrence of the old rule has from now on; None where it has no counterpart."""
-        wall = self.retiming.place_of(walls.parse_wall(occurrence))
-        return walls.wall_name(wall) if wall else None
+    def new_names(self, occurrences: Iterable[str]) -> dict[str, str]:
+        """The names that these Occurrences have from now on; one without a counterpart keeps its own."""
+        by_name = {name: walls.parse_wall(name) for name in occurrences}
+        places = self.retiming.places(by_name.values())
+        return {name: walls.wall_name(places[wall]) for name, wall in by_name.items()}
 
     def old_wall(self, occurrence: str) -> dt.datetime | None:
         """The old wall time of an Occurrence of the new rule; None where it had no counterpart."""
@@ -161,13 +162,11 @@ def _with_exceptions(before: Draft, draft: Draft, retiming: Retiming) -> Draft:
 
 
 def _exceptions(before: Draft, rule: Recurrence, retiming: Retiming) -> Iterator[dt.date | dt.datetime]:
-    old = set(before.recurrence.except_) if before.recurrence else set()
+    old = before.recurrence.except_ if before.recurrence else ()
+    # An exception without a place says nothing now, but again when its day has a place for it.
+    places = retiming.places([one for one in old if isinstance(one, dt.datetime)])
     for one in rule.except_:
-        if isinstance(one, dt.datetime) and one in old:
-            # An exception without a place says nothing now, but again when the old times come back.
-            yield retiming.place_of(one) or one
-        else:
-            yield one
+        yield places.get(one, one) if isinstance(one, dt.datetime) else one
 
 
 def _ending_before(before: Draft, rule: Recurrence, since: dt.datetime) -> Recurrence:

@@ -1,11 +1,11 @@
 """Days on which a person skipped or changed something, and which a change of the times of day leaves to a person.
 
-Where a day has another number of times than before, not every Occurrence has a counterpart: what a person did stays,
-and these warnings name the days. Reads only.
+Where a day has another number of times than before, not every Occurrence has a counterpart, or a new one comes beside
+what a person did. That stays, and these warnings name the days. Reads only.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from django.db.models import Q
 
@@ -20,29 +20,32 @@ _MOST = 1000
 
 
 def of_hands(schedule: Schedule, change: Change, *, now: dt.datetime) -> tuple[Warning, ...]:
-    """The days from today on whose skips and hand edits no longer fit the number of times a day."""
+    """The days from today on that a person touched and that now have another number of times."""
     today = walls.local(now, schedule.clinic.timezone).date()
     found = []
     if days := _listed(day for day in _unsure(change, _skipped(change)) if day >= today):
         sentence = f"Somebody skipped {days}, and a day now has another number of times. Check these days."
         found.append(Warning(None, "skipped_before", sentence))
     if days := _listed(day for day in _unsure(change, _touched(schedule, change, now)) if day >= today):
-        sentence = f"Somebody changed messages of {days} by hand. They stay as they are, beside the new times."
+        sentence = (
+            f"Somebody changed messages of {days} by hand, and a day now has another number of times. Check them."
+        )
         found.append(Warning(None, "hand_edited", sentence))
     return tuple(found)
 
 
-def _unsure(change: Change, occurrences: Iterable[dt.datetime]) -> Iterator[dt.date]:
-    """The days of these Occurrences that have another number of times now, and no longer this time of day."""
-    for wall in occurrences:
+def _unsure(change: Change, occurrences: Sequence[dt.datetime]) -> Iterator[dt.date]:
+    """The days of these Occurrences that have another number of times now."""
+    for wall, place in change.retiming.places(occurrences).items():
         old, new = change.retiming.day(wall.date())
-        if wall in old and wall not in new and len(old) != len(new):
+        # What was left over before says nothing of the day, unless it finds a place again.
+        if len(old) != len(new) and (wall in old or place in new):
             yield wall.date()
 
 
-def _skipped(change: Change) -> Iterator[dt.datetime]:
+def _skipped(change: Change) -> list[dt.datetime]:
     rule = change.before.recurrence
-    return (one for one in rule.except_ if isinstance(one, dt.datetime)) if rule else iter(())
+    return [one for one in rule.except_ if isinstance(one, dt.datetime)] if rule else []
 
 
 def _touched(schedule: Schedule, change: Change, now: dt.datetime) -> list[dt.datetime]:

@@ -107,9 +107,11 @@ def _spent(schedule: Schedule, change: Change, now: dt.datetime) -> _Spent:
     columns = ("patient__timezone", "occurrence")
     fixed = None if change.draft.timezone == drafts.PATIENT_ZONE else change.draft.timezone
     had: Counter[tuple[str, str]] = Counter()
-    for zone, name, count in over.order_by().values_list(*columns).annotate(Count("patient", distinct=True)):
-        if name and (new := change.new_name(name)):
-            had[fixed or zone, new] += count
+    counted = list(over.order_by().values_list(*columns).annotate(Count("patient", distinct=True)))
+    names = change.new_names({name for _, name, _ in counted if name})
+    for zone, name, count in counted:
+        if name:
+            had[fixed or zone, names[name]] += count
     people = recipients.of_draft(schedule.clinic, change.draft).order_by()
     reached: Counter[str] = Counter()
     for zone, count in people.values_list("timezone").annotate(Count("pk")):

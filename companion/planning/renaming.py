@@ -8,7 +8,7 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Q, QuerySet, Value, When
 
 from companion.delivery import lifecycle, store
 from companion.planning import planner, recipients
@@ -35,12 +35,18 @@ def rename(old: Schedule, new: Schedule, change: Change, *, now: dt.datetime) ->
     first = change.since or (now - FARTHEST_MOVE).replace(tzinfo=None, microsecond=0)
     coming = Q(clinic_id=old.clinic_id, occurrence__gte=walls.wall_name(first))
     own = Message.objects.filter(coming, schedule=old)
-    names = {name: change.new_name(name) or name for name in _names(own)}
+    names = change.new_names(_names(own))
     # In a split all of them go over.
-    store.rename(old.id, new.id, {was: name for was, name in names.items() if was != name or old != new})
+    to_rename = {was: name for was, name in names.items() if was != name or old != new}
+    # Two that trade their names do so by way of a name that no Occurrence has.
+    aside = {was: f"~{was[1:]}" for was in to_rename if was in names.values() and names[was] != was}
+    store.rename(old.id, old.id, aside)
+    store.rename(old.id, new.id, {was: name for was, name in to_rename.items() if was not in aside})
+    store.rename(old.id, new.id, {aside[was]: names[was] for was in aside})
     follows = Message.objects.filter(coming, version__schedule=old, follows__isnull=False)
-    for was in _names(follows):
-        follows.filter(occurrence=was).update(occurrence=change.new_name(was) or was)
+    if theirs := change.new_names(_names(follows)):
+        renamed = [When(occurrence=was, then=Value(name)) for was, name in theirs.items()]
+        follows.update(occurrence=Case(*renamed, default="occurrence"))
 
 
 def _names(messages: QuerySet[Message]) -> list[str]:

@@ -3,11 +3,11 @@
 Pure. Not here: the rules of both series (planning/changing.py), the Messages that are renamed (planning/renaming.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from itertools import takewhile
+from itertools import groupby, takewhile
 
 from companion.times.recurrence import occurrences
 from companion.times.rule import Recurrence, without_exceptions
@@ -42,12 +42,32 @@ class Retiming:
         old = [wall for wall in self.old.on(day) if self.since is None or wall >= self.since]
         return old, [wall for wall in self.new.on(day) if wall not in self.others]
 
-    def place_of(self, wall: datetime) -> datetime | None:
-        """The new wall time of this Occurrence; None where its day has no place for it."""
+    def places(self, walls: Iterable[datetime]) -> dict[datetime, datetime]:
+        """What each of these wall times becomes; one for which its day has no place stays what it is.
+
+        They are times of the old rule, and times left over from rules before it.
+        """
         if self.old.rule is None and self.new.rule is None:
             # What goes out once is the same Occurrence on whatever day.
-            return self.new.starts_at if wall == self.old.starts_at else None
-        return _places(self, wall.date()).get(wall)
+            return {wall: self.new.starts_at if wall == self.old.starts_at else wall for wall in walls}
+        in_order = sorted(wall for wall in walls if self.since is None or wall >= self.since)
+        found: dict[datetime, datetime] = {}
+        for day, of_day in groupby(in_order, datetime.date):
+            found |= self._of_day(day, list(of_day))
+        return {wall: found.get(wall, wall) for wall in walls}
+
+    def _of_day(self, day: date, walls: Sequence[datetime]) -> dict[datetime, datetime]:
+        old, new = self.day(day)
+        places = _places(self, day)
+        left_over = [wall for wall in walls if wall not in old]
+        if not left_over:
+            return dict(places)
+        # A time left over takes a place that is new on its day, so that a skipped one stays skipped. Where another
+        # Occurrence has moved to its very time, it gives way, and is left over at that one's former time.
+        added = matched(left_over, [wall for wall in new if wall not in places.values()])
+        moved_to = {to: was for was, to in places.items()}
+        given_way = {wall: moved_to[wall] for wall in left_over if wall not in added and wall in moved_to}
+        return given_way | added | dict(places)
 
     def origin_of(self, wall: datetime) -> datetime | None:
         """The old wall time of the Occurrence that stands at this new one; None where it is a new Occurrence."""

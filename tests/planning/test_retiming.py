@@ -194,7 +194,7 @@ def test_a_skip_on_a_day_that_the_series_no_longer_has_is_named(clinic: Clinic) 
     assert [(one.code, "10 December 2026" in one.message) for one in after.warnings] == [("skipped_before", True)]
 
 
-def test_what_a_person_did_and_finds_its_place_again_needs_no_warning(clinic: Clinic) -> None:
+def test_a_skip_on_a_day_that_gets_one_time_more_stays_and_the_day_is_named(clinic: Clinic) -> None:
     series = a_series(clinic, recurrence=DAILY | {"times": ["09:00", "20:00"]})
     edit.skip(a_caller(clinic), series, "2026-12-04T20:00", now=NOW)
     series.refresh_from_db()
@@ -202,8 +202,71 @@ def test_what_a_person_did_and_finds_its_place_again_needs_no_warning(clinic: Cl
 
     after = changed(series, recurrence=DAILY | {"times": ["09:00", "14:00", "20:00"], "except": kept})
 
-    assert after.warnings == ()
-    assert (series.recurrence or {})["except"] == ["2026-12-04T20:00"]
+    assert [(one.code, "4 December 2026" in one.message) for one in after.warnings] == [("skipped_before", True)]
+    assert (after.schedule.recurrence or {})["except"] == ["2026-12-04T20:00"]
+
+
+@pytest.mark.parametrize(
+    ("times", "skipped", "then", "goes"),
+    [
+        # A time more on a day whose only one was skipped, beside the old time or instead of it.
+        (["09:00"], "09:00", ["09:00", "20:00"], ["20:00"]),
+        (["09:00"], "09:00", ["08:00", "20:00"], ["20:00"]),
+        # A time less, on a day of which the time that stays was skipped, or the one that goes.
+        (["09:00", "20:00"], "09:00", ["09:00"], []),
+        (["09:00", "20:00"], "20:00", ["09:00"], ["09:00"]),
+        (["09:00", "20:00"], "20:00", ["10:00"], ["10:00"]),
+    ],
+)
+@pytest.mark.parametrize("by", ["skip", "cancel"])
+def test_another_number_of_times_names_each_day_that_a_person_took_something_out_of(
+    clinic: Clinic, times: list[str], skipped: str, then: list[str], goes: list[str], by: str
+) -> None:
+    series = a_series(clinic, recurrence=DAILY | {"times": times})
+    name = f"2026-12-03T{skipped}"
+    if by == "skip":
+        edit.skip(a_caller(clinic), series, name, now=NOW)
+    else:
+        acts.cancel(a_caller(clinic), message(series, name), now=NOW)
+    series.refresh_from_db()
+
+    after = changed(series, recurrence=DAILY | {"times": then, "except": (series.recurrence or {})["except"]})
+    plan(now=NOW + DAY)
+
+    code = "skipped_before" if by == "skip" else "hand_edited"
+    assert [(one.code, "3 December 2026" in one.message) for one in after.warnings] == [(code, True)]
+    assert [one[11:] for one in occurrences(after.schedule) if one.startswith("2026-12-03")] == goes
+
+
+@pytest.mark.parametrize("by", ["skip", "cancel"])
+def test_what_was_skipped_at_an_hour_that_is_no_more_takes_nothing_out_that_comes_to_it(
+    clinic: Clinic, by: str
+) -> None:
+    series = a_series(clinic, recurrence=DAILY | {"times": ["09:00", "20:00"]})
+    if by == "skip":
+        edit.skip(a_caller(clinic), series, "2026-12-03T09:00", now=NOW)
+    else:
+        acts.cancel(a_caller(clinic), message(series, "2026-12-03T09:00"), now=NOW)
+
+    for times in (["20:00"], ["09:00"]):
+        series.refresh_from_db()
+        changed(series, recurrence=DAILY | {"times": times, "except": (series.recurrence or {})["except"]})
+    plan(now=NOW + DAY)
+
+    assert [one for one in occurrences(series) if one.startswith("2026-12-03")] == ["2026-12-03T09:00"]
+
+
+def test_a_days_second_one_that_was_skipped_stays_skipped_at_another_hour(clinic: Clinic) -> None:
+    series = a_series(clinic, recurrence=DAILY | {"times": ["09:00", "20:00"]})
+    edit.skip(a_caller(clinic), series, "2026-12-03T20:00", now=NOW)
+
+    for times in (["10:00"], ["10:00", "21:00"]):
+        series.refresh_from_db()
+        after = changed(series, recurrence=DAILY | {"times": times, "except": (series.recurrence or {})["except"]})
+    plan(now=NOW + DAY)
+
+    assert [one.code for one in after.warnings] == ["skipped_before"]
+    assert [one for one in occurrences(series) if one.startswith("2026-12-03")] == ["2026-12-03T10:00"]
 
 
 def test_the_same_times_back_again_leave_out_what_was_left_out(clinic: Clinic) -> None:

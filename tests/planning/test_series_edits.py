@@ -313,7 +313,8 @@ def test_where_a_day_has_another_number_of_times_the_days_that_a_person_touched_
         ),
         (
             "hand_edited",
-            "Somebody changed messages of 2 December 2026 by hand. They stay as they are, beside the new times.",
+            "Somebody changed messages of 2 December 2026 by hand, "
+            "and a day now has another number of times. Check them.",
         ),
     ]
     assert Message.objects.filter(schedule=made, by_hand=True, status=Status.PENDING).count() == 1

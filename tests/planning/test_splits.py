@@ -329,9 +329,8 @@ def test_both_parts_of_a_split_together_are_one_series(
     assert {(one.date() - start.date()).days % interval for one in new} == {0}
     assert new[0].date() >= wall.date()
     if len(before) == len(after):
-        place = found.new_name(wall_name(wall))
-        assert place is not None
-        assert wall_name(new[0]) <= place
+        name = wall_name(wall)
+        assert wall_name(new[0]) <= found.new_names([name])[name]
         assert new[0].date() == wall.date()
         assert count is None or len(kept) + len(new) == count
         on_the_day = [one for one in (*kept, *new) if one.date() == wall.date()]

@@ -53,6 +53,45 @@ def test_no_two_times_become_one_and_as_many_as_can_have_a_place(old: list[dt.ti
     assert {one for one in became.values() if became.get(one) != one}.isdisjoint(before)
 
 
+def daily(hours: list[str]) -> Times:
+    rule = Recurrence(Frequency.DAILY, times=tuple(dt.time.fromisoformat(hour) for hour in hours))
+    return Times(dt.datetime.combine(DAY, dt.time.fromisoformat(hours[0])), rule)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "left_over", "becomes"),
+    [
+        # The day's second time is back, at the same hour or at another one: what was left over is that again.
+        (["10:00"], ["10:00", "20:00"], "20:00", "20:00"),
+        (["10:00"], ["10:00", "21:00"], "20:00", "21:00"),
+        # Another Occurrence comes to its hour: it is none of the series, and stays so.
+        (["10:00"], ["20:00"], "20:00", "10:00"),
+        (["10:00"], ["11:00"], "20:00", "20:00"),
+        (["10:00", "12:00"], ["10:00", "20:00"], "20:00", "12:00"),
+    ],
+)
+def test_what_an_earlier_change_left_over_takes_a_new_place_or_gives_way(
+    old: list[str], new: list[str], left_over: str, becomes: str
+) -> None:
+    (wall,) = at(left_over)
+
+    assert Retiming(daily(old), daily(new)).places([wall]) == {wall: at(becomes)[0]}
+
+
+@given(times_of_day, times_of_day, times_of_day)
+def test_no_two_names_of_a_day_become_one(old: list[dt.time], new: list[dt.time], left_over: list[dt.time]) -> None:
+    before, after = (
+        Times(dt.datetime.combine(DAY, one[0]), Recurrence(Frequency.DAILY, times=tuple(one)))
+        for one in (old or [dt.time(9)], new or [dt.time(9)])
+    )
+    walls = {dt.datetime.combine(DAY, hour) for hour in (*old, *left_over)}
+
+    became = Retiming(before, after).places(walls)
+
+    assert set(became) == walls
+    assert len(set(became.values())) == len(walls)
+
+
 @given(st.data(), starts, minutes_of_day)
 def test_a_series_at_another_time_of_day_has_the_same_occurrences(
     data: st.DataObject, start: dt.datetime, hour: dt.time
@@ -62,15 +101,15 @@ def test_a_series_at_another_time_of_day_has_the_same_occurrences(
     retiming = Retiming(Times(start, rule), Times(moved, rule))
     first_ones = [wall for wall, _ in zip(occurrences(start, rule), range(20), strict=False)]
 
-    assert [retiming.place_of(wall) for wall in first_ones] == [
-        wall.replace(hour=hour.hour, minute=hour.minute) for wall in first_ones
-    ]
+    assert retiming.places(first_ones) == {
+        wall: wall.replace(hour=hour.hour, minute=hour.minute) for wall in first_ones
+    }
 
 
 def test_what_goes_out_once_is_the_same_occurrence_on_another_day() -> None:
     old, new = dt.datetime(2026, 12, 3, 9), dt.datetime(2026, 12, 5, 10)  # noqa: DTZ001  (wall times)
 
-    assert Retiming(Times(old, None), Times(new, None)).place_of(old) == new
+    assert Retiming(Times(old, None), Times(new, None)).places([old]) == {old: new}
 
 
 def test_a_skipped_occurrence_still_has_its_place() -> None:
@@ -79,7 +118,7 @@ def test_a_skipped_occurrence_still_has_its_place() -> None:
 
     retiming = Retiming(Times(start, rule), Times(start.replace(hour=6), rule))
 
-    assert retiming.place_of(start.replace(day=3)) == start.replace(day=3, hour=6)
+    assert retiming.places([start.replace(day=3)]) == {start.replace(day=3): start.replace(day=3, hour=6)}
     assert retiming.origin_of(start.replace(day=3, hour=6)) == start.replace(day=3)
 
 
