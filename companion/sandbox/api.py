@@ -1,7 +1,7 @@
-"""The Bot API over HTTP at `/sandbox/bot<token>/<method>`: arguments in, Telegram's JSON out. Methods are methods.py's.
-Files lie at `/sandbox/file/bot<token>/<path>`.
+"""Serve the Bot API over HTTP at `/sandbox/bot<token>/<method>` and files at `/sandbox/file/bot<token>/<path>`.
 
-Off (404) unless settings.SANDBOX_ON. The path holds a token: nothing here logs it.
+The methods stand in methods.py. Every address answers 404 unless settings.SANDBOX_ON. The path holds a token, so
+nothing here logs it.
 """
 
 import hashlib
@@ -23,13 +23,13 @@ _PROXY_PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Ba
 
 
 def token_hash(token: str) -> str:
-    """How a token is kept. It has 200 bits of chance in it, so a plain hash can't be reversed."""
+    """Hash a token for the database. A token has 200 random bits, so a plain hash can't be reversed."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 @csrf_exempt
 def bot_api(request: HttpRequest, token: str, method: str) -> HttpResponse:
-    """One call of a bot."""
+    """Answer a bot's call."""
     response: HttpResponse
     try:
         response = JsonResponse({"ok": True, "result": _result(request, token, method)})
@@ -39,14 +39,14 @@ def bot_api(request: HttpRequest, token: str, method: str) -> HttpResponse:
             response["Retry-After"] = str(refusal.retry_after)
     except OutOfOrder:
         response = HttpResponse(_PROXY_PAGE, status=502, content_type="text/html")
-    # Django logs the path of any answer from 400 on unless this is set, and the path holds the token.
-    response._has_been_logged = True  # type: ignore[attr-defined]  # Django's own mark, unknown to the stubs
+    # Without this, Django logs the path of every answer from 400 on, and the path holds the token.
+    response._has_been_logged = True  # type: ignore[attr-defined]  # Django's mark, unknown to the stubs
     return response
 
 
 @csrf_exempt
 def file(request: HttpRequest, token: str, path: str) -> HttpResponse:
-    """A file that a phone has sent, at the path that getFile told."""
+    """Serve a file that a phone has sent, at the path that getFile gave."""
     response: HttpResponse
     try:
         found = _file_at(_bot(request, token), path)
@@ -86,7 +86,7 @@ def _bot(request: HttpRequest, token: str) -> SandboxBot:
 
 
 def _arguments(request: HttpRequest) -> dict[str, str]:
-    """All arguments as text, as Telegram has them: of the query, then of the body, which may be a form or JSON."""
+    """Return all arguments as texts, from the query and from the body, which may be a form or JSON."""
     try:
         args = {**request.GET.dict(), **request.POST.dict()}
         if request.content_type == "application/json":
@@ -115,11 +115,11 @@ def _json_arguments(body: bytes) -> dict[str, str]:
 
 
 def _refusal(refusal: Refused) -> dict[str, object]:
-    said: dict[str, object] = {
+    fields: dict[str, object] = {
         "ok": False,
         "error_code": refusal.error_code,
         "description": refusal.description,
     }
     if refusal.retry_after is not None:
-        said["parameters"] = {"retry_after": refusal.retry_after}
-    return said
+        fields["parameters"] = {"retry_after": refusal.retry_after}
+    return fields

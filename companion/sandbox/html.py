@@ -1,4 +1,4 @@
-"""Telegram's HTML into the plain text that a phone shows. It checks tags as Telegram does and keeps no formatting."""
+"""Turn Telegram's HTML into the plain text that a phone shows. Tags are checked as by Telegram, then dropped."""
 
 import re
 from typing import Final
@@ -11,11 +11,11 @@ _PART = re.compile(r"<(?P<end>/?)(?P<tag>[^\s/>]*)(?P<rest>[^>]*)(?P<close>>?)|&
 
 
 class NotHtml(Exception):
-    """Why Telegram would refuse the text, in its words. It names tags, and so may quote the text."""
+    """Telegram would refuse the text. The message says why, in Telegram's words, and may quote the text."""
 
 
 def plain_of_html(html: str) -> str:
-    """The text without its tags. Raises NotHtml."""
+    """Return the text without its tags. Raises NotHtml."""
     plain: list[str] = []
     open_tags: list[str] = []
     done = 0
@@ -38,7 +38,7 @@ def plain_of_html(html: str) -> str:
 
 
 def _entity(written: str, name: str) -> str:
-    """The character that an entity names; what Telegram doesn't know stays as it was written."""
+    """Return the character that an entity names. An unknown entity stays as it was written."""
     if name in _ENTITIES:
         return _ENTITIES[name]
     number = re.fullmatch(r"#(?:x([0-9A-Fa-f]{1,6})|([0-9]{1,7}))", name)

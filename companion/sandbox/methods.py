@@ -1,4 +1,4 @@
-"""The Bot API's methods, each from its arguments to its result. HTTP is api.py's, the rules are rules.py's."""
+"""The Bot API's methods, each from its arguments to its result. HTTP stands in api.py, Telegram's rules in rules.py."""
 
 import json
 import time
@@ -14,11 +14,11 @@ from companion.sandbox.rules import Args, Refused, Rows, bad
 from companion.telegram.limits import FILE_BYTES, MESSAGES_PER_SECOND, UPDATES_AT_ONCE
 
 LONG_POLL_MAX: Final = 50
-"""Seconds that getUpdates waits at most."""
+"""The longest time, in seconds, that getUpdates waits."""
 
 
 class OutOfOrder(Exception):
-    """The phone is unreachable: the answer is a proxy's 502, not the Bot API's."""
+    """The phone is unreachable: the answer is the 502 page of a proxy, not the Bot API's JSON."""
 
 
 def send_message(bot: SandboxBot, args: Args, now: datetime) -> object:
@@ -41,7 +41,7 @@ def get_me(bot: SandboxBot, args: Args, now: datetime) -> object:
 
 def get_chat(bot: SandboxBot, args: Args, now: datetime) -> object:
     chat_id = rules.chat_id_of(args)
-    # Asking makes no phone, as sending would: a clinic's whole list is asked about in the background.
+    # Sending makes a phone, asking doesn't: the listener asks about a clinic's whole list in the background.
     phone = None if _is_bot(chat_id) else Phone.objects.filter(telegram_id=chat_id).first() or _unmade(chat_id)
     if phone is None or phone.state == State.NOT_STARTED:
         raise bad("chat not found")
@@ -81,8 +81,8 @@ def edit_message_reply_markup(bot: SandboxBot, args: Args, now: datetime) -> obj
         if not edited.from_bot:
             raise bad("message can't be edited")
         if edited.buttons == buttons:
-            what = "specified new message content and reply markup are exactly the same as a current content"
-            raise bad(f"message is not modified: {what} and reply markup of the message")
+            same = "specified new message content and reply markup are exactly the same as a current content"
+            raise bad(f"message is not modified: {same} and reply markup of the message")
         edited.buttons = buttons
         edited.save(update_fields=["buttons"])
     return payloads.message(edited)
@@ -121,11 +121,11 @@ METHODS: Final[dict[str, Callable[[SandboxBot, Args, datetime], object]]] = {
     "deletewebhook": delete_webhook,
     "getwebhookinfo": get_webhook_info,
 }
-"""By name in lower case: Telegram doesn't look at the case."""
+"""Methods by name in lower case, since Telegram ignores the case."""
 
 
 def _phone(chat_id: int) -> Phone | None:
-    """The phone of this id, None where it is a bot's. One that nobody made yet appears here, in state normal."""
+    """Return the phone with this id, made now if there is none; None where the id is a bot's."""
     if _is_bot(chat_id):
         return None
     return Phone.objects.get_or_create(telegram_id=chat_id, defaults={"first_name": _unmade(chat_id).first_name})[0]
@@ -136,13 +136,13 @@ def _is_bot(chat_id: int) -> bool:
 
 
 def _unmade(chat_id: int) -> Phone:
-    """The phone that would appear with this id."""
+    """Return the phone that sending to this id would make."""
     return Phone(telegram_id=chat_id, first_name=f"Phone {chat_id}")
 
 
 def _write(bot: SandboxBot, phone: Phone, text: str, buttons: Rows, protected: bool, now: datetime) -> SandboxMessage:
     with transaction.atomic():
-        # The bot's row is locked first: the rate is looked at and the number taken by one request at a time.
+        # The bot's row is locked first, so that one request at a time checks the rate and takes a number.
         locked = SandboxBot.objects.select_for_update().get(pk=bot.pk)
         sent = SandboxMessage.objects.filter(bot=locked, from_bot=True).order_by("-at").values_list("at", flat=True)
         of_bot = list(sent.filter(at__gt=now - rules.BOT_WINDOW)[:MESSAGES_PER_SECOND])
@@ -163,7 +163,7 @@ def _write(bot: SandboxBot, phone: Phone, text: str, buttons: Rows, protected: b
 
 
 def _keep_allowed_updates(bot: SandboxBot, args: Args) -> None:
-    """Telegram keeps the last list that was given; it filters what comes from then on."""
+    """Store the kinds of update that the bot asks for. As with Telegram, the last list filters later updates."""
     try:
         asked = json.loads(args.get("allowed_updates", "null"))
     except (ValueError, RecursionError):

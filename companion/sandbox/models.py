@@ -1,6 +1,6 @@
-"""What the Sandbox remembers: its bots, its phones, what they wrote to each other, and what a bot has yet to fetch.
+"""The Sandbox's tables: bots, phones, their messages, and updates that a bot has not fetched yet.
 
-Nothing here is a patient's or a clinic's; the product itself never reads these tables, it talks to the Sandbox by HTTP.
+No row here belongs to a patient or a clinic. The product never reads these tables: it calls the Sandbox over HTTP.
 """
 
 from typing import Final
@@ -8,11 +8,11 @@ from typing import Final
 from django.db import models
 
 DELAY_MAX: Final = 10
-"""Seconds; a slow phone answers later than this never."""
+"""The longest delay of a slow phone, in seconds."""
 
 
 class State(models.TextChoices):
-    """How a phone behaves towards every bot."""
+    """The behaviour of a phone towards every bot."""
 
     NORMAL = "normal", "Receives messages"
     NOT_STARTED = "not_started", "Has not pressed Start"
@@ -23,41 +23,41 @@ class State(models.TextChoices):
 
 
 class SandboxBot(models.Model):
-    """A bot. Its row is locked by whatever takes a number from one of its counters."""
+    """A bot. Code that takes a number from one of the counters locks the row."""
 
     telegram_id = models.BigIntegerField(unique=True)
     token_hash = models.CharField(max_length=64, unique=True)
-    """SHA-256 of the token, in hex; the token itself is known to its clinic only."""
+    """SHA-256 of the token, in hex. Only the clinic knows the token."""
     first_name = models.CharField(max_length=64)
     username = models.CharField(max_length=32)
     last_message_id = models.BigIntegerField(default=0)
-    """One counter for all that the bot sends and receives, in all chats, as Telegram has it."""
+    """The number of the newest message, sent or received, in any chat: Telegram, too, has one counter for a bot."""
     last_update_id = models.BigIntegerField()
     poll_number = models.BigIntegerField(default=0)
-    """Counts getUpdates; a poll that finds a newer number was ended by another poller."""
+    """The count of getUpdates calls. A waiting poll that sees a newer number was ended by another poller."""
     allowed_updates = models.JSONField(default=list)
-    """The kinds asked for last; empty means all."""
+    """The kinds that the bot asked for last; empty means all."""
 
     def __str__(self) -> str:
         return f"@{self.username}"
 
 
 class Phone(models.Model):
-    """A person's Telegram account, as a phone to look at. It may chat with several bots."""
+    """A person's Telegram account, shown as a phone. It may chat with several bots."""
 
     telegram_id = models.BigIntegerField(unique=True)
     first_name = models.CharField(max_length=64)
     language = models.CharField(max_length=16, default="en")
     state = models.CharField(max_length=16, choices=State, default=State.NORMAL)
     delay_seconds = models.FloatField(default=3)
-    """How late Telegram answers while the state is slow."""
+    """The delay of Telegram's answer while the state is slow."""
 
     def __str__(self) -> str:
         return str(self.telegram_id)
 
 
 class FileKind(models.TextChoices):
-    """As what a phone sends a file, in the Bot API's words."""
+    """The kinds of file that a phone can send, by the Bot API's names."""
 
     PHOTO = "photo", "Photo"
     VOICE = "voice", "Voice note"
@@ -74,14 +74,14 @@ class SandboxFile(models.Model):
     content = models.BinaryField()
     size = models.BigIntegerField()
     seconds = models.PositiveIntegerField(default=0)
-    """How long a voice note is."""
+    """The length of a voice note."""
 
     def __str__(self) -> str:
         return self.file_id
 
 
 class SandboxMessage(models.Model):
-    """One message in the chat of a bot and a phone. With a file, the text is its caption."""
+    """A message in the chat of a bot and a phone. If there is a file, the text is its caption."""
 
     bot = models.ForeignKey(SandboxBot, models.CASCADE, related_name="messages")
     phone = models.ForeignKey(Phone, models.CASCADE, related_name="messages")
@@ -108,21 +108,21 @@ class SandboxMessage(models.Model):
 
 
 class SandboxTap(models.Model):
-    """A button that was tapped: Telegram's callback query, to be answered once by its id."""
+    """A tap on a button: Telegram's callback query, which a bot answers once by its id."""
 
     message = models.ForeignKey(SandboxMessage, models.CASCADE, related_name="taps")
     data = models.CharField(max_length=64)
     at = models.DateTimeField()
     answered_at = models.DateTimeField(null=True)
     answer = models.CharField(max_length=200, blank=True)
-    """What the bot had shown over the chat."""
+    """The short text that the bot showed over the chat."""
 
     def __str__(self) -> str:
         return str(self.pk)
 
 
 class SandboxUpdate(models.Model):
-    """An update that the bot hasn't confirmed yet, in Telegram's own JSON."""
+    """An update that the bot hasn't confirmed yet, as Telegram's JSON."""
 
     bot = models.ForeignKey(SandboxBot, models.CASCADE, related_name="updates")
     update_id = models.BigIntegerField()

@@ -1,7 +1,4 @@
-"""The Sandbox's rows in the shapes of the Bot API's objects (core.telegram.org/bots/api).
-
-It reads and writes nothing.
-"""
+"""Build the Bot API's objects (core.telegram.org/bots/api) from the Sandbox's rows. No queries here."""
 
 import re
 from typing import Final
@@ -16,12 +13,12 @@ _COMMAND = re.compile(r"/[A-Za-z0-9_]{1,32}(@[A-Za-z0-9_]{3,32})?(?=\s|$)")
 
 
 def bot_user(bot: SandboxBot) -> Json:
-    """A bot as a User."""
+    """Return a bot as a User."""
     return {"id": bot.telegram_id, "is_bot": True, "first_name": bot.first_name, "username": bot.username}
 
 
 def me(bot: SandboxBot) -> Json:
-    """A bot as getMe shows it to itself."""
+    """Return a bot as getMe describes it."""
     return bot_user(bot) | {
         "can_join_groups": True,
         "can_read_all_group_messages": False,
@@ -32,7 +29,7 @@ def me(bot: SandboxBot) -> Json:
 
 
 def user(phone: Phone) -> Json:
-    """A phone's owner as a User."""
+    """Return a phone's owner as a User."""
     return {
         "id": phone.telegram_id,
         "is_bot": False,
@@ -42,12 +39,12 @@ def user(phone: Phone) -> Json:
 
 
 def private_chat(phone: Phone) -> Json:
-    """The Chat with a phone's owner; its id is the person's own."""
+    """Return the Chat with a phone's owner, which has the same id as the person."""
     return {"id": phone.telegram_id, "first_name": phone.first_name, "type": "private"}
 
 
 def full_chat(phone: Phone) -> Json:
-    """The ChatFullInfo that getChat answers with."""
+    """Return the ChatFullInfo of getChat's answer."""
     accepted = {
         "unlimited_gifts": True,
         "limited_gifts": True,
@@ -59,7 +56,7 @@ def full_chat(phone: Phone) -> Json:
 
 
 def message(row: SandboxMessage) -> Json:
-    """A Message; `row.bot` and `row.phone` are to be loaded."""
+    """Return a Message. The caller has loaded `row.bot` and `row.phone`."""
     payload: Json = {
         "message_id": row.message_id,
         "from": bot_user(row.bot) if row.from_bot else user(row.phone),
@@ -80,12 +77,12 @@ def message(row: SandboxMessage) -> Json:
 
 
 def file_path(file: SandboxFile) -> str:
-    """Where the file lies, behind the token: getFile's `file_path`."""
+    """Return getFile's `file_path`: the end of the file's address, after the token."""
     return f"{file.kind}s/file_{file.pk}"
 
 
 def file_found(file: SandboxFile) -> Json:
-    """A File, as getFile answers with."""
+    """Return the File of getFile's answer."""
     return _identity(file) | {"file_path": file_path(file)}
 
 
@@ -94,7 +91,7 @@ def _identity(file: SandboxFile) -> Json:
 
 
 def _file(file: SandboxFile) -> Json:
-    """The part of a Message that holds it."""
+    """Return the part of a Message that holds the file."""
     match file.kind:
         case FileKind.PHOTO:
             return {"photo": [_identity(file) | _PHOTO_SIZE]}
@@ -105,7 +102,7 @@ def _file(file: SandboxFile) -> Json:
 
 
 def callback_query(tap: SandboxTap) -> Json:
-    """A CallbackQuery; the tap's message is to be loaded with its bot and phone."""
+    """Return a CallbackQuery. The caller has loaded the tap's message with its bot and phone."""
     phone = tap.message.phone
     return {
         "id": str(tap.pk),
@@ -117,7 +114,7 @@ def callback_query(tap: SandboxTap) -> Json:
 
 
 def membership(bot: SandboxBot, phone: Phone, date: int, *, blocked: bool) -> Json:
-    """A ChatMemberUpdated: the person has blocked the bot, or unblocked it."""
+    """Return a ChatMemberUpdated: the person has blocked or unblocked the bot."""
     member: Json = {"user": bot_user(bot), "status": "member"}
     kicked: Json = {"user": bot_user(bot), "status": "kicked", "until_date": 0}
     return {

@@ -1,6 +1,6 @@
-"""What a person does with the Sandbox's phones: make one, press Start, type, tap, block. For the page and for tests.
+"""Act for a person on a Sandbox phone: press Start, type, tap, block. The page with the phones and the tests use this.
 
-Each change becomes the update that Telegram would send the bot. The bot's own calls are methods.py's.
+Each act makes the update that Telegram would send to the bot. A bot's calls stand in methods.py.
 """
 
 import random
@@ -31,23 +31,23 @@ from companion.sandbox.rules import EDITABLE_FOR
 from companion.telegram.limits import TEXT_UNITS, is_start_payload, utf16_units
 
 FILE_MAX: Final = 25 * 2**20
-"""More than a bot can fetch, so that this can be tried as well."""
+"""Larger than a bot can fetch, so that this case can be tried, too."""
 CAPTION_MAX: Final = 1024
 _HERE: Final = Path(__file__).parent
 _SAMPLES: Final = {FileKind.PHOTO: "photo.jpg", FileKind.VOICE: "voice.ogg"}
 _TOKEN_CHARS: Final = string.ascii_letters + string.digits + "_-"
 _CHANCE: Final = secrets.SystemRandom()
-# Where Telegram's newer ids lie: too large for 32 bits, as a real list has them.
+# Telegram's newer ids lie here: too large for 32 bits, as in a real list of patients.
 _BOT_IDS: Final = (7_000_000_000, 7_999_999_999)
 _PHONE_IDS: Final = (5_000_000_000, 6_999_999_999)
 
 
 class NotPossible(Exception):
-    """A person can't do this on the phone now; the text says why, for people."""
+    """A person can't do this on the phone now. The text says why, for people."""
 
 
 def make_bot(first_name: str, username: str, chance: random.Random = _CHANCE) -> str:
-    """A new bot's token, which is not kept. Numbers of messages and updates begin somewhere, as Telegram's do."""
+    """Make a bot and return its token, of which only a hash is kept. Its update numbers start at random."""
     telegram_id = _free_id(SandboxBot.objects.all(), _BOT_IDS, chance)
     token = f"{telegram_id}:{''.join(chance.choices(_TOKEN_CHARS, k=35))}"
     SandboxBot.objects.create(
@@ -61,12 +61,12 @@ def make_bot(first_name: str, username: str, chance: random.Random = _CHANCE) ->
 
 
 def bot_of(token: str) -> SandboxBot | None:
-    """The bot of this token, if the Sandbox has it."""
+    """Return the bot with this token; None if there is none."""
     return SandboxBot.objects.filter(token_hash=token_hash(token)).first()
 
 
 def new_phone(first_name: str, language: str = "en", chance: random.Random = _CHANCE) -> Phone:
-    """A phone with a fresh, plausible Telegram ID, whose owner has not pressed Start yet."""
+    """Make a phone with a new, plausible Telegram ID, whose owner has not pressed Start yet."""
     return Phone.objects.create(
         telegram_id=_free_id(Phone.objects.all(), _PHONE_IDS, chance),
         first_name=first_name[:64],
@@ -76,7 +76,7 @@ def new_phone(first_name: str, language: str = "en", chance: random.Random = _CH
 
 
 def press_start(bot: SandboxBot, phone: Phone, payload: str = "", now: datetime | None = None) -> SandboxMessage:
-    """Start, also by a link's `?start=` payload; it unblocks a blocked bot first. Raises NotPossible."""
+    """Press Start, or open a link with a `?start=` payload. Unblocks a blocked bot first. Raises NotPossible."""
     if payload and not is_start_payload(payload):
         raise NotPossible("A start link carries 1 to 64 characters of A-Z a-z 0-9 _ -.")
     if phone.state == State.DEACTIVATED:
@@ -87,7 +87,7 @@ def press_start(bot: SandboxBot, phone: Phone, payload: str = "", now: datetime 
 
 
 def type_text(bot: SandboxBot, phone: Phone, text: str, now: datetime | None = None) -> SandboxMessage:
-    """The person writes to the bot. Raises NotPossible."""
+    """Write to the bot. Raises NotPossible."""
     if phone.state in (State.NOT_STARTED, State.BLOCKED, State.DEACTIVATED):
         raise NotPossible("Nothing can be written here until Start is pressed.")
     return _write(bot, phone, _typed(text, TEXT_UNITS), None, now or timezone.now())
@@ -96,7 +96,7 @@ def type_text(bot: SandboxBot, phone: Phone, text: str, now: datetime | None = N
 def edit_text(
     bot: SandboxBot, phone: Phone, message: SandboxMessage, text: str, now: datetime | None = None
 ) -> SandboxMessage:
-    """The person changes the text, or the caption, of an own message. The same text changes nothing. NotPossible."""
+    """Change the text or caption of the person's message. The same text changes nothing. Raises NotPossible."""
     if phone.state in (State.NOT_STARTED, State.BLOCKED, State.DEACTIVATED):
         raise NotPossible("Nothing can be edited here until Start is pressed.")
     now = now or timezone.now()
@@ -104,7 +104,7 @@ def edit_text(
         locked = SandboxBot.objects.select_for_update().get(pk=bot.pk)
         edited = SandboxMessage.objects.select_related("bot", "phone", "file").get(pk=message.pk, bot=locked)
         if edited.from_bot or edited.phone_id != phone.pk or edited.at <= now - EDITABLE_FOR:
-            raise NotPossible("Only an own message of the last 48 hours can be edited.")
+            raise NotPossible("Only a message that you sent in the last 48 hours can be edited.")
         text = _typed(text, CAPTION_MAX if edited.file_id else TEXT_UNITS)
         if text == edited.text:
             return edited
@@ -124,7 +124,7 @@ def send_file(
     caption: str = "",
     now: datetime | None = None,
 ) -> SandboxMessage:
-    """The person sends a file to the bot; a photo or a voice note of ours where there is no content. NotPossible."""
+    """Send a file to the bot; without content a sample photo or voice note. Raises NotPossible."""
     if phone.state in (State.NOT_STARTED, State.BLOCKED, State.DEACTIVATED):
         raise NotPossible("Nothing can be sent here until Start is pressed.")
     content = content or _sample(kind)
@@ -143,7 +143,7 @@ def send_file(
 
 
 def tap(bot: SandboxBot, message: SandboxMessage, callback_data: str, now: datetime | None = None) -> SandboxTap:
-    """The person taps a button of a message. Raises NotPossible when it has no such button any more."""
+    """Tap a button of a message. Raises NotPossible if the message has no such button any more."""
     now = now or timezone.now()
     with transaction.atomic():
         locked = SandboxBot.objects.select_for_update().get(pk=bot.pk)
@@ -159,9 +159,9 @@ def tap(bot: SandboxBot, message: SandboxMessage, callback_data: str, now: datet
 def set_state(
     bot: SandboxBot, phone: Phone, state: State, delay_seconds: float = 3, now: datetime | None = None
 ) -> None:
-    """Makes the phone behave so towards every bot; this bot learns of a block or its end, as from Telegram.
+    """Set the phone's behaviour towards every bot. This bot gets an update about a block or its end.
 
-    `delay_seconds` is how late Telegram answers while slow; ValueError outside 0 to 10.
+    `delay_seconds` is the delay of Telegram's answer while slow. Raises ValueError outside 0 to 10.
     """
     if not 0 <= delay_seconds <= DELAY_MAX:
         raise ValueError(f"A phone answers 0 to {DELAY_MAX} seconds late.")
@@ -173,26 +173,26 @@ def set_state(
         phone.save(update_fields=["state", "delay_seconds"])
         was, blocked = before == State.BLOCKED, state == State.BLOCKED
         if was != blocked:
-            news = payloads.membership(locked, phone, int(now.timestamp()), blocked=blocked)
-            updates.queue(locked, "my_chat_member", news, now)
+            change = payloads.membership(locked, phone, int(now.timestamp()), blocked=blocked)
+            updates.queue(locked, "my_chat_member", change, now)
             locked.save(update_fields=["last_update_id"])
 
 
 def chat(bot: SandboxBot, phone: Phone, last: int = 200) -> list[SandboxMessage]:
-    """The newest messages of bot and phone, oldest first."""
+    """Return the newest messages of bot and phone, the oldest first."""
     rows = SandboxMessage.objects.filter(bot=bot, phone=phone).select_related("bot", "phone", "file")
     rows = rows.defer("file__content")
     return list(rows.order_by("-at", "-message_id")[:last])[::-1]
 
 
 def editable(bot: SandboxBot, phone: Phone, now: datetime, last: int = 20) -> list[SandboxMessage]:
-    """The person's own messages that can be edited still, the newest first."""
+    """Return the person's messages that can still be edited, the newest first."""
     own = SandboxMessage.objects.filter(bot=bot, phone=phone, from_bot=False, at__gt=now - EDITABLE_FOR)
     return list(own.exclude(text="").order_by("-at", "-message_id")[:last])
 
 
 def phones(bot: SandboxBot, most: int = 200) -> Sequence[Phone]:
-    """The phones, those that the bot wrote with last first, then those that never did, newest first."""
+    """Return the phones: first by their newest message with this bot, then those without any, the newest first."""
     newest = Max("messages__at", filter=Q(messages__bot=bot))
     return list(Phone.objects.annotate(wrote_at=newest).order_by(F("wrote_at").desc(nulls_last=True), "-pk")[:most])
 
@@ -218,7 +218,7 @@ def _sample(kind: FileKind) -> bytes:
 
 
 def _seconds(ogg: bytes) -> int:
-    """How long an Opus recording is: its last page counts samples at 48 kHz (RFC 7845, 4). 1 for all else."""
+    """Return the length of an Opus recording, from the last page's count of samples at 48 kHz (RFC 7845, 4); else 1."""
     last = ogg.rfind(b"OggS")
     if last < 0 or len(ogg) < last + 14:
         return 1
@@ -226,7 +226,7 @@ def _seconds(ogg: bytes) -> int:
 
 
 def _typed(text: str, most: int) -> str:
-    """As Telegram takes it. Raises NotPossible."""
+    """Return the text as Telegram would accept it. Raises NotPossible."""
     text = text.replace("\x00", "").strip()
     if not text or utf16_units(text) > most:
         raise NotPossible(f"A message has 1 to {most} characters.")

@@ -1,6 +1,6 @@
-"""What Telegram's servers refuse, in their own words: texts, buttons, chats, rates. Pure: it reads no table.
+"""Refuse texts, buttons, chats and rates as Telegram's servers do, in their words. Pure functions without queries.
 
-Wording and order: tdlib/telegram-bot-api's Client.cpp. Stricter in one place: only HTML is known as parse_mode.
+Wording and order follow Client.cpp of tdlib/telegram-bot-api. One rule is stricter: the only parse_mode is HTML.
 """
 
 import json
@@ -15,14 +15,14 @@ from companion.sandbox.models import State
 from companion.telegram.limits import CALLBACK_DATA_BYTES, MESSAGES_PER_SECOND, TELEGRAM_ID_MAX, TEXT_UNITS, utf16_units
 
 BOT_WINDOW: Final = timedelta(seconds=0.9)
-"""At most MESSAGES_PER_SECOND of a bot in any such time: the limit, with a tenth of a second for an uneven network."""
+"""A bot may send MESSAGES_PER_SECOND in any such time: Telegram's second, less a tenth for an uneven network."""
 CHAT_WINDOW: Final = timedelta(seconds=4.5)
 CHAT_BURST: Final = 5
-"""At most so many to one chat in any CHAT_WINDOW: one a second, and a short burst passes."""
+"""A bot may send this number of messages to one chat in any CHAT_WINDOW: one a second, or a short burst."""
 TAP_KEPT: Final = timedelta(seconds=60)
 """A callback query older than this can't be answered any more."""
 EDITABLE_FOR: Final = timedelta(hours=48)
-"""A person can change the text of a message for so long."""
+"""The time within which a person can change the text of a message."""
 _TEXT_BYTES: Final = 1 << 15
 _BUTTONS: Final = 100
 _URL = re.compile(r"(https?|tg)://[^\s]+|[\w-]+(\.[\w-]+)+(/[^\s]*)?")
@@ -34,7 +34,7 @@ Rows = list[list[dict[str, object]]]
 
 
 class Refused(Exception):
-    """The Bot API's no: its error_code, description and parameters."""
+    """A refusal by the Bot API, with its error_code, description and parameters."""
 
     def __init__(self, error_code: int, description: str, retry_after: int | None = None) -> None:
         super().__init__(error_code)
@@ -44,12 +44,12 @@ class Refused(Exception):
 
 
 def bad(words: str) -> Refused:
-    """A 400 in Telegram's manner."""
+    """Return a 400 in Telegram's words."""
     return Refused(400, f"Bad Request: {words}")
 
 
 def text_of(args: Args) -> str:
-    """The text as the phone shows it. Raises Refused."""
+    """Return the text as a phone shows it. Raises Refused."""
     text = args.get("text", "")
     if not text:
         raise bad("message text is empty")
@@ -74,7 +74,7 @@ def text_of(args: Args) -> str:
 
 
 def chat_id_of(args: Args) -> int:
-    """The chat's id, of a person. Raises Refused: for groups, channels and usernames too, since a bot here has none."""
+    """Return the id of a person's chat. Raises Refused, also for groups, channels and usernames."""
     written = args.get("chat_id", "")
     if not written:
         raise bad("chat_id is empty")
@@ -84,7 +84,7 @@ def chat_id_of(args: Args) -> int:
 
 
 def buttons_of(args: Args) -> Rows:
-    """The inline keyboard's rows; empty for none, and for the other kinds of markup. Raises Refused."""
+    """Return the rows of the inline keyboard; empty without one, or for another kind of markup. Raises Refused."""
     written = args.get("reply_markup", "")
     if not written:
         return []
@@ -130,7 +130,7 @@ def _button(button: object) -> dict[str, object]:
 
 
 def check_may_write(state: str) -> None:
-    """Whether a bot may write to a phone in this state. Raises Refused."""
+    """Raise Refused if a bot may not write to a phone in this state."""
     words = {
         State.NOT_STARTED: "bot can't initiate conversation with a user",
         State.BLOCKED: "bot was blocked by the user",
@@ -141,7 +141,7 @@ def check_may_write(state: str) -> None:
 
 
 def check_rate(of_bot: Sequence[datetime], of_chat: Sequence[datetime], now: datetime) -> None:
-    """Whether one more may go, by when the bot's and the chat's last ones went, newest first. Raises Refused, 429."""
+    """Raise Refused (429) if one more message is too many. The times of the last messages come newest first."""
     until_bot = _free_at(of_bot, MESSAGES_PER_SECOND, BOT_WINDOW, now)
     until_chat = _free_at(of_chat, CHAT_BURST, CHAT_WINDOW, now)
     wait = (max(until_bot, until_chat) - now).total_seconds()
@@ -151,12 +151,12 @@ def check_rate(of_bot: Sequence[datetime], of_chat: Sequence[datetime], now: dat
 
 
 def _free_at(newest_first: Sequence[datetime], most: int, window: timedelta, now: datetime) -> datetime:
-    """When the next may go: as soon as fewer than `most` lie in the window that ends then."""
+    """Return the instant at which the window that ends then holds fewer than `most` messages."""
     return newest_first[most - 1] + window if len(newest_first) >= most else now
 
 
 def whole_number(args: Args, name: str, default: int, low: int, high: int) -> int:
-    """A number as Telegram reads it: what can't be read is the default, what is out of range is the nearest in it."""
+    """Read a number as Telegram does: an unreadable number is the default, one out of range the nearest in range."""
     written = args.get(name, "").strip()
     if re.fullmatch(r"-?[0-9]{1,18}", written) is None:
         return default
@@ -164,7 +164,7 @@ def whole_number(args: Args, name: str, default: int, low: int, high: int) -> in
 
 
 def truth(args: Args, name: str) -> bool:
-    """A boolean as Telegram reads it."""
+    """Read a boolean as Telegram does."""
     return args.get(name, "").lower() in ("true", "yes", "1")
 
 

@@ -1,6 +1,7 @@
-"""What a bot has yet to fetch: queueing updates, and handing them out by long polling as getUpdates does.
+"""Queue updates for a bot, and hand them out by long polling as getUpdates does.
 
-A poll waits in its own thread; what queues in the same process wakes it at once, anything else within a second.
+A poll waits in its thread. An update that is queued in the same process wakes the poll at once, an update of another
+process within a second.
 """
 
 import threading
@@ -16,8 +17,8 @@ from companion.sandbox.payloads import Json
 from companion.sandbox.rules import Refused
 from companion.telegram.limits import UPDATES_KEPT_HOURS
 
-LOOK_SECONDS: Final = 1.0
-"""A waiting poll looks at the table at least so often, for what other processes queue."""
+READ_SECONDS: Final = 1.0
+"""A waiting poll reads the table at least this often, for updates from other processes."""
 KNOWN_KINDS: Final = ("message", "edited_message", "callback_query", "my_chat_member")
 """The kinds of update that the Sandbox makes."""
 
@@ -26,26 +27,26 @@ _queued_count = 0
 
 
 def queue(bot: SandboxBot, kind: str, content: Json, now: datetime) -> None:
-    """Queues an update, if the bot asked for its kind. `bot` is locked by the caller's transaction, which saves it."""
+    """Queue an update if the bot asked for its kind. The caller has locked `bot` and saves it in its transaction."""
     if bot.allowed_updates and kind not in bot.allowed_updates:
         return
     bot.last_update_id += 1
     payload = {"update_id": bot.last_update_id, kind: content}
     SandboxUpdate.objects.create(bot=bot, update_id=bot.last_update_id, payload=payload, at=now)
-    transaction.on_commit(_ring)
+    transaction.on_commit(_notify)
 
 
 def begin_poll(bot: SandboxBot) -> int:
-    """A new poll's number; it ends the poll that waits, which then answers 409."""
+    """Return a number for a new poll. A poll that still waits ends with 409."""
     with transaction.atomic():
         SandboxBot.objects.filter(pk=bot.pk).update(poll_number=F("poll_number") + 1)
         number = SandboxBot.objects.values_list("poll_number", flat=True).get(pk=bot.pk)
-    _ring()
+    _notify()
     return number
 
 
 def confirm(bot: SandboxBot, offset: int, now: datetime) -> None:
-    """Forgets what is below `offset` (all but the last -offset where it is negative), and what is older than a day."""
+    """Delete updates below `offset` and those older than a day. A negative `offset` keeps that many of the newest."""
     waiting = SandboxUpdate.objects.filter(bot=bot)
     waiting.filter(at__lt=now - timedelta(hours=UPDATES_KEPT_HOURS)).delete()
     if offset < 0:
@@ -56,7 +57,8 @@ def confirm(bot: SandboxBot, offset: int, now: datetime) -> None:
 
 
 def wait_for_updates(bot: SandboxBot, number: int, limit: int, seconds: float) -> list[Json]:
-    """The oldest updates, as soon as there are any, or none after `seconds`. Refused (409) when another poll began."""
+    """Return the oldest updates as soon as there are any, else none after `seconds`. Raises Refused (409) when another
+    poll has begun."""
     until = time.monotonic() + seconds
     while True:
         seen = _queued_count
@@ -69,18 +71,18 @@ def wait_for_updates(bot: SandboxBot, number: int, limit: int, seconds: float) -
         if updates or left <= 0:
             return updates
         with _queued:
-            # What was queued since `seen` has rung already and would not ring again.
+            # An update that was queued since `seen` has notified already and won't notify again.
             if _queued_count == seen:
-                _queued.wait(min(left, LOOK_SECONDS))
+                _queued.wait(min(left, READ_SECONDS))
 
 
 def pending(bot: SandboxBot) -> int:
-    """How many updates wait for the bot."""
+    """Count the updates that wait for the bot."""
     return SandboxUpdate.objects.filter(bot=bot).count()
 
 
-def _ring() -> None:
-    global _queued_count  # noqa: PLW0603  (what the waiting threads compare, under their condition's lock)
+def _notify() -> None:
+    global _queued_count  # noqa: PLW0603  (waiting threads compare this number, under their condition's lock)
     with _queued:
         _queued_count += 1
         _queued.notify_all()

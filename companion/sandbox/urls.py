@@ -1,4 +1,4 @@
-"""Where the Sandbox's Bot API answers. The page with the phones is the web's."""
+"""The addresses of the Sandbox's Bot API. The page with the phones belongs to web/."""
 
 from django.urls import re_path
 

@@ -1,4 +1,4 @@
-"""The Sandbox driven by clients that others wrote for Telegram: aiogram's Bot and python-telegram-bot's."""
+"""The Sandbox, used by clients that others wrote for Telegram: aiogram and python-telegram-bot."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -22,7 +22,7 @@ from tests.support.threads import in_thread
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def run(story: "Coroutine[Any, Any, None]") -> None:  # a coroutine's first two types are nobody's business
+def run(story: "Coroutine[Any, Any, None]") -> None:  # a coroutine's first two types don't matter here
     in_thread(lambda: asyncio.run(story))
 
 

@@ -1,4 +1,4 @@
-"""What a person does with a phone, and what the bot gets to know of it, checked by aiogram's own models."""
+"""A person's acts on a phone, and the updates that the bot gets, checked by aiogram's models."""
 
 import random
 from datetime import timedelta
@@ -20,7 +20,7 @@ def newest_update(bot: SandboxBot) -> Update:
     return Update.model_validate(SandboxUpdate.objects.filter(bot=bot).latest("update_id").payload)
 
 
-def test_a_new_bots_token_is_one_and_is_not_kept() -> None:
+def test_a_new_bots_token_is_valid_and_is_not_kept() -> None:
     token = phones.make_bot("Clinic", "clinic_bot", random.Random(7))
 
     bot = phones.bot_of(token)
@@ -60,14 +60,14 @@ def test_start_lets_the_bot_write() -> None:
 
 
 @pytest.mark.parametrize("payload", ["with space", "x" * 65, "ä"])
-def test_a_payload_that_no_link_carries_is_not_possible(payload: str) -> None:
+def test_a_payload_that_no_link_can_carry_is_refused(payload: str) -> None:
     bot, _ = a_bot()
 
     with pytest.raises(phones.NotPossible):
         phones.press_start(bot, phones.new_phone("Ana"), payload)
 
 
-def test_what_is_typed_reaches_the_bot() -> None:
+def test_a_typed_text_reaches_the_bot() -> None:
     bot, _ = a_bot()
     ana = a_started_phone(bot)
 
@@ -79,7 +79,7 @@ def test_what_is_typed_reaches_the_bot() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "  ", "x" * 4097])
-def test_what_a_phone_cannot_send_is_not_possible(text: str) -> None:
+def test_a_text_that_a_phone_cannot_send_is_refused(text: str) -> None:
     bot, _ = a_bot()
     ana = a_started_phone(bot)
 
@@ -125,7 +125,7 @@ def test_start_unblocks_and_the_bot_learns_of_both() -> None:
     assert started.message is not None
 
 
-def test_a_state_that_telegram_tells_nobody_makes_no_update() -> None:
+def test_a_change_that_telegram_reports_to_nobody_makes_no_update() -> None:
     bot, _ = a_bot()
     ana = a_started_phone(bot)
     before = SandboxUpdate.objects.count()
@@ -174,7 +174,7 @@ def test_an_edit_that_changes_nothing_reaches_nobody() -> None:
     assert newest_update(bot).edited_message is None
 
 
-def test_only_an_own_message_of_the_last_two_days_can_be_edited() -> None:
+def test_only_the_persons_messages_of_the_last_two_days_can_be_edited() -> None:
     bot, _ = a_bot()
     ana, bo = a_started_phone(bot), a_started_phone(bot, "Bo")
     of_ana, old = phones.type_text(bot, ana, "Hello"), phones.type_text(bot, ana, "Good morning")
@@ -185,7 +185,7 @@ def test_only_an_own_message_of_the_last_two_days_can_be_edited() -> None:
             phones.edit_text(bot, phone, message, text)
 
     assert newest_update(bot).edited_message is None
-    assert [one.text for one in phones.editable(bot, ana, timezone.now())] == ["Hello", "/start"]
+    assert [message.text for message in phones.editable(bot, ana, timezone.now())] == ["Hello", "/start"]
 
 
 def test_a_tap_reaches_the_bot_with_its_message() -> None:
