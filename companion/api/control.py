@@ -4,12 +4,12 @@ The rules stand in panel/actions.py and panel/contacts.py.
 """
 
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Router
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from companion.api import examples
 from companion.api.health import PanelShape
@@ -18,7 +18,7 @@ from companion.api.operations import JSON, Operation, act, caller_of, operation
 from companion.api.values import Body, Instant, NoBody, Shape
 from companion.clinics.models import Role
 from companion.panel import actions, contacts, status
-from companion.panel.actions import Decision
+from companion.panel.actions import Decision, Unknowns
 from companion.schedules import queries
 from companion.service.clock import database_now
 
@@ -46,6 +46,24 @@ class DecisionBody(Body):
         Decision,
         Field(description="resend: it may arrive twice; arrived: the patient says so; leave: it stays as it is."),
     ]
+
+
+class DecisionsBody(DecisionBody):
+    """What is decided about all messages of unknown outcome that every given part names; one part is needed."""
+
+    ids: Annotated[list[UUID] | None, Field(description="These messages.", max_length=actions.AT_ONCE)] = None
+    schedule: Annotated[UUID | None, Field(description="Those of this schedule.")] = None
+    due_from: Annotated[Instant | None, Field(alias="from", description="Those due at or after this instant.")] = None
+    due_to: Annotated[Instant | None, Field(alias="to", description="Those due at or before this instant.")] = None
+    held_by_restore: Annotated[
+        bool | None, Field(description="true: those that may have been sent before a restore; false: the others.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _names_some(self) -> Self:
+        if self.model_fields_set <= {"decision"}:
+            raise ValueError("Say which messages are meant: ids, schedule, from, to or held_by_restore.")
+        return self
 
 
 class TestBody(Body):
@@ -129,6 +147,25 @@ def list_unknown(request: HttpRequest) -> MessageList:
     """The newest hundred messages of a week of which nobody knows whether they arrived, and nobody decided."""
     found = actions.undecided(caller_of(request).clinic, now=database_now())[:_SHOWN]
     return MessageList(items=shapes_of(list(found)), next=None)
+
+
+@operation(
+    router,
+    Operation(
+        "POST",
+        "/mcp/unknown",
+        Role.ADMIN,
+        RetriedShape,
+        {"done": 12, "left": 0},
+        body_example={"from": "2026-12-01T08:00:00Z", "to": "2026-12-01T09:00:00Z", "decision": "arrived"},
+        media_type=JSON,
+    ),
+)
+def decide_many(request: HttpRequest, body: DecisionsBody) -> RetriedShape:
+    """Decide about many of them at once, up to 500, the newest first; each is written down by itself."""
+    which = Unknowns(body.ids, body.schedule, body.due_from, body.due_to, body.held_by_restore)
+    done = actions.decide_many(caller_of(request), which, body.decision, now=database_now())
+    return RetriedShape.model_validate(asdict(done))
 
 
 @operation(

@@ -206,7 +206,7 @@ def _values(message: Message, text: str, answer: str | None) -> dict[str, object
         "due_at": message.due_at,
         "sent_at": message.sent_at,
         "telegram_message_id": message.telegram_message_id,
-        "reason": ReasonShape(code=message.reason, message=sentence(message.reason)) if message.reason else None,
+        "reason": _reason(message),
         "lane": Lane(message.lane).label,
         "on_its_way": on_its_way(message),
         "wont_arrive": wont_arrive(message, message.clinic) or None,
@@ -218,6 +218,13 @@ def _values(message: Message, text: str, answer: str | None) -> dict[str, object
         "summary": series.summary(message.schedule) if message.schedule else None,
         "created_by": _author(message),
     }
+
+
+def _reason(message: Message) -> ReasonShape | None:
+    if not message.reason:
+        return None
+    words = sentence(message.reason, held_by_restore=message.held_by_restore)
+    return ReasonShape(code=message.reason, message=words)
 
 
 def _author(message: Message) -> Author | None:

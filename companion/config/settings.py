@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "companion.patients",
     "companion.schedules",
     "companion.listener",
+    "companion.restoring",
     "companion.panel",
     "companion.api",
     "companion.web",

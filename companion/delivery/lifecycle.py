@@ -15,7 +15,7 @@ from django.db.models import Q, QuerySet
 from companion.delivery import store
 from companion.delivery.store import Ended, Record
 from companion.delivery.verdict import after_unknown, ending
-from companion.schedules.models import AttemptOutcome, Message, Status
+from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
 from companion.schedules.reasons import Reason
 
 CANCELLING = frozenset({Reason.BY_PERSON, Reason.SCHEDULE_ENDED, Reason.PATIENT_LEFT})
@@ -94,10 +94,28 @@ def unplan(messages: QuerySet[Message]) -> int:
     return Message.objects.filter(id__in=list(locked.values_list("id", flat=True))).delete()[0]
 
 
+def hold(messages: QuerySet[Message], *, now: dt.datetime) -> int:
+    """Fails as unknown Messages that may have been sent before the database was restored. How many.
+
+    Also those on the wire when the copy was taken, whatever their Schedule wishes: a person decides.
+    """
+    held = messages.exclude(status__in=[Status.SENT, Status.CANCELLED])
+    attempts = Attempt.objects.filter(id__in=held.filter(open_attempt_id__isnull=False).values("open_attempt_id"))
+    attempts.update(ended_at=now, outcome=AttemptOutcome.UNKNOWN, note="the database was restored")
+    return held.update(
+        status=Status.FAILED,
+        reason=Reason.OUTCOME_UNKNOWN,
+        held_by_restore=True,
+        ended_at=now,
+        lease_until=None,
+        open_attempt_id=None,
+    )
+
+
 def reopen(messages: QuerySet[Message], **columns: object) -> int:
     """Makes failed Messages pending again: a person's retry."""
     failed = messages.filter(status=Status.FAILED, open_attempt_id__isnull=True)
-    return failed.update(status=Status.PENDING, reason="", ended_at=None, **columns)
+    return failed.update(status=Status.PENDING, reason="", held_by_restore=False, ended_at=None, **columns)
 
 
 def come_back(messages: QuerySet[Message]) -> int:

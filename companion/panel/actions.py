@@ -4,13 +4,15 @@ Each is audited. The changes of a Message's status stand in planning/acts.py.
 """
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from companion.clinics import audit, members
 from companion.clinics.access import Caller
@@ -48,6 +50,27 @@ class Loss:
 
     by: dt.datetime
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """How many were decided, and how many of those asked for are left, at most COUNTED_TO."""
+
+    done: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unknowns:
+    """Which of the messages of unknown outcome are meant: all that every given part names."""
+
+    ids: Sequence[UUID] | None = None
+    schedule: UUID | None = None
+    due_from: dt.datetime | None = None
+    due_to: dt.datetime | None = None
+    """Both ends belong to it."""
+    held_by_restore: bool | None = None
+    """True: only those held since the database was restored; False: only the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +147,12 @@ def retry_all(caller: Caller, reason: str, *, now: dt.datetime) -> Retried:
 
 
 def undecided(clinic: Clinic, *, now: dt.datetime) -> QuerySet[Message]:
-    """The messages of a week whose outcome is unknown and about which nobody decided, the newest first."""
+    """The messages that ended within a week as unknown and about which nobody decided, the newest first."""
     decided = AuditEntry.objects.filter(
         clinic=clinic, subject_id=OuterRef("pk"), at__gte=OuterRef("ended_at"), action__in=_DECIDED.values()
     )
     unknown = Message.objects.filter(
-        clinic=clinic, status=Status.FAILED, due_at__gte=now - LATELY, reason=Reason.OUTCOME_UNKNOWN
+        clinic=clinic, status=Status.FAILED, ended_at__gte=now - LATELY, reason=Reason.OUTCOME_UNKNOWN
     )
     return unknown.exclude(Exists(decided)).select_related("patient").order_by("-due_at", "-id")
 
@@ -139,16 +162,63 @@ def decide(caller: Caller, message: Message, decision: Decision, *, now: dt.date
 
     Its status stays what is proven: only Telegram's yes makes it sent.
     """
+    with _undecided_one(caller, message, now):
+        if decision is Decision.RESEND:
+            acts.retry(caller, message, now=now, may_arrive_twice=True)
+        else:
+            audit.record(caller, _DECIDED[decision], "message", message.pk, now=now)
+
+
+@contextmanager
+def _undecided_one(caller: Caller, message: Message, now: dt.datetime) -> Iterator[None]:
+    """A transaction that holds a message about which nobody decided. Raises Conflict where it is none."""
     caller.needs(Role.ADMIN)
     with transaction.atomic():
         # Locked: of two who decide at one moment, the second one sees what the first decided.
         Message.objects.select_for_update().filter(clinic=caller.clinic, pk=message.pk).first()
         if not undecided(caller.clinic, now=now).filter(pk=message.pk).exists():
             raise Conflict("Nothing is to be decided about this message any more: look at its page.")
-        if decision is Decision.RESEND:
-            acts.retry(caller, message, now=now, may_arrive_twice=True)
-        else:
-            audit.record(caller, _DECIDED[decision], "message", message.pk, now=now)
+        yield
+
+
+def undecided_of(clinic: Clinic, which: Unknowns, *, now: dt.datetime) -> QuerySet[Message]:
+    """The undecided messages that `which` names, the newest first."""
+    found = undecided(clinic, now=now)
+    if which.ids is not None:
+        found = found.filter(pk__in=which.ids)
+    if which.schedule is not None:
+        found = found.filter(Q(schedule=which.schedule) | Q(version__schedule=which.schedule))
+    if which.due_from is not None:
+        found = found.filter(due_at__gte=which.due_from)
+    if which.due_to is not None:
+        found = found.filter(due_at__lte=which.due_to)
+    if which.held_by_restore is not None:
+        found = found.filter(held_by_restore=which.held_by_restore)
+    return found
+
+
+def decide_many(caller: Caller, which: Unknowns, decision: Decision, *, now: dt.datetime) -> Decided:
+    """Decides about at most AT_ONCE of them, the newest first, each audited by itself.
+
+    What is sent again keeps its quiet hours, as in every bulk retry.
+    """
+    caller.needs(Role.ADMIN)
+    found = undecided_of(caller.clinic, which, now=now)
+    wanted = list(found[:AT_ONCE])
+    done = sum(_decided(caller, message, decision, now) for message in wanted)
+    return Decided(done, found.order_by()[:COUNTED_TO].count())
+
+
+def _decided(caller: Caller, message: Message, decision: Decision, now: dt.datetime) -> bool:
+    """One of many; False where somebody else decided meanwhile."""
+    try:
+        with _undecided_one(caller, message, now):
+            if decision is not Decision.RESEND:
+                audit.record(caller, _DECIDED[decision], "message", message.pk, now=now)
+                return True
+            return acts.retry_again(caller, message, now=now, may_arrive_twice=True)
+    except Conflict:
+        return False
 
 
 def _done(act: Callable[..., None], caller: Caller, now: dt.datetime) -> bool:

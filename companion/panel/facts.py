@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db.models import DateTimeField, OuterRef, QuerySet, Subquery
 
 from companion.clinics.models import Clinic, Mark
+from companion.restoring.holding import PAUSED_BY
 from companion.schedules.models import Attempt, Lane, Message, Status
 from companion.service.models import Heartbeat
 
@@ -33,6 +34,7 @@ _Row = tuple[
     _Moment,
     _Moment,
     str | None,
+    str,
 ]
 
 
@@ -59,6 +61,8 @@ class Sending:
     bot_of_other_mode: bool
     """It has a bot, which the Sandbox's being on or off keeps from sending."""
     paused: bool
+    restored: bool
+    """It is paused because the database was restored."""
     closed_why: str
     closed_until: dt.datetime | None
     reminder_since: dt.datetime | None
@@ -128,6 +132,7 @@ def clinics_query() -> QuerySet[Clinic, _Row]:
         "attempted_at",
         "marked_since",
         "bot__other_reader",
+        "sending_paused_by",
     )
 
 
@@ -138,6 +143,7 @@ def _clinics(*, sandbox: bool) -> tuple[Sending, ...]:
             has_bot=practice is sandbox,
             bot_of_other_mode=practice is (not sandbox),
             paused=paused_at is not None,
+            restored=paused_at is not None and paused_by == PAUSED_BY,
             closed_why=why or "",
             closed_until=until,
             reminder_since=reminder,
@@ -159,6 +165,7 @@ def _clinics(*, sandbox: bool) -> tuple[Sending, ...]:
             attempted_at,
             marked,
             reader,
+            paused_by,
         ) in clinics_query()
     )
 

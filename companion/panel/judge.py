@@ -43,6 +43,7 @@ class Cause(StrEnum):
     PANEL_UNWELL = "panel_unwell"
     OVERDUE = "overdue"
     PAUSED = "paused"
+    RESTORED = "restored"
     NO_BOT = "no_bot"
     BOT_OF_OTHER_MODE = "bot_of_other_mode"
     BOT_REFUSED = "bot_refused"
@@ -180,6 +181,12 @@ def _held_back(clinic: Sending, now: dt.datetime) -> Finding | None:
     if not clinic.has_bot:
         words = "Nothing is sent: no bot is connected. An admin connects one in Settings."
         return Finding("degraded", words, Cause.NO_BOT)
+    if clinic.restored:
+        words = (
+            "Sending is paused since the database was restored, so that nothing goes out twice. An admin decides in "
+            "the Control Panel about what may have been sent before, then resumes sending."
+        )
+        return Finding("degraded", words, Cause.RESTORED)
     if clinic.paused:
         words = "Sending is paused: messages wait and may become too late. An admin resumes it."
         return Finding("degraded", words, Cause.PAUSED)

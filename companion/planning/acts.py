@@ -63,10 +63,15 @@ def retry(caller: Caller, message: Message, *, now: dt.datetime, may_arrive_twic
 
 
 @transaction.atomic
-def retry_again(caller: Caller, message: Message, *, now: dt.datetime) -> bool:
-    """One of a bulk retry: keeps its quiet hours, and leaves alone what is unknown. Whether it was reopened."""
+def retry_again(caller: Caller, message: Message, *, now: dt.datetime, may_arrive_twice: bool = False) -> bool:
+    """Retries one of many and keeps its quiet hours. Whether it was reopened.
+
+    A Message whose outcome is unknown is left alone unless the caller accepts that it may arrive twice.
+    """
     caller.needs(Role.PROVIDER)
-    failed = _only(caller, message).exclude(reason=Reason.OUTCOME_UNKNOWN)
+    failed = _only(caller, message)
+    if not may_arrive_twice:
+        failed = failed.exclude(reason=Reason.OUTCOME_UNKNOWN)
     if not lifecycle.reopen(failed, **_due(message, now), by_hand=True):
         return False
     _done(caller, message, "message retried", now)

@@ -216,6 +216,8 @@ class Message(models.Model):
     answer_by = models.DateTimeField(null=True)
     """Set when it was sent, while an answer is waited for (listener/unanswered.py)."""
     answered_at = models.DateTimeField(null=True)
+    held_by_restore = models.BooleanField(default=False, db_default=False)
+    """Its outcome is unknown because the database was restored: it may have been sent before."""
     created_by_kind = models.CharField(max_length=16, blank=True, default="")
     created_by_name = models.CharField(max_length=200, blank=True, default="")
     created_at = models.DateTimeField()

@@ -1,5 +1,7 @@
 """Why a Message failed or was cancelled: the closed set of codes, and the one sentence for people that each has."""
 
+from typing import Final
+
 from django.db import models
 
 
@@ -60,6 +62,14 @@ SENTENCES: dict[Reason, str] = {
 }
 
 
-def sentence(code: str) -> str:
-    """What happened and what to do, for people. Raises ValueError for an unknown code."""
+BEFORE_A_RESTORE: Final = "It may have been sent before the restore. Ask the patient before you retry."
+
+
+def sentence(code: str, *, held_by_restore: bool = False) -> str:
+    """Say what happened and what to do. Raises ValueError for an unknown code.
+
+    `held_by_restore`: the outcome is unknown because the database was restored, not because a line was cut.
+    """
+    if held_by_restore and code == Reason.OUTCOME_UNKNOWN:
+        return BEFORE_A_RESTORE
     return SENTENCES[Reason(code)]

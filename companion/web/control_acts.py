@@ -1,23 +1,17 @@
 """What admins do on the Control Panel's pages: each deed has a page that says what it means, and a second press."""
 
-import uuid
-
 from django.contrib import messages as flash
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods
 
 from companion.clinics.models import Role
-from companion.clinics.refusals import Unknown
 from companion.panel import actions
-from companion.panel.actions import Decision
-from companion.schedules import queries
+from companion.panel.actions import Unknowns
 from companion.schedules.reasons import Reason, sentence
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, page
 from companion.web.templatetags.words import plural
-
-_SHOWN = 100
 
 
 @require_http_methods(["GET", "POST"])
@@ -53,7 +47,12 @@ def resume(request: PageRequest) -> HttpResponse:
             actions.resume(request.caller, now=now)
         flash.success(request, "Sending goes on.")
         return redirect("/mcp")
-    return render(request, "web/control/resume.html", {"elsewhere": [caller.clinic for caller in others]})
+    held = actions.undecided_of(request.caller.clinic, Unknowns(held_by_restore=True), now=now)
+    context = {
+        "elsewhere": [caller.clinic for caller in others],
+        "held": held.order_by()[: actions.COUNTED_TO].count(),
+    }
+    return render(request, "web/control/resume.html", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -76,26 +75,3 @@ def retry(request: PageRequest, reason: str) -> HttpResponse:
         "now": now,
     }
     return render(request, "web/control/retry.html", context)
-
-
-@require_GET
-@page(Role.ADMIN)
-def unknown(request: PageRequest) -> HttpResponse:
-    """The messages of which nobody knows whether they arrived, to be decided one by one."""
-    now = database_now()
-    found = actions.undecided(request.caller.clinic, now=now)[:_SHOWN]
-    return render(request, "web/control/unknown.html", {"found": found, "now": now})
-
-
-@require_http_methods(["GET", "POST"])
-@page(Role.ADMIN)
-def decide(request: PageRequest, message_id: uuid.UUID, decision: str) -> HttpResponse:
-    """Send it again, or write down why not."""
-    message = queries.message(request.caller.clinic, message_id)
-    if decision not in list(Decision):
-        raise Unknown
-    if request.method == "POST":
-        actions.decide(request.caller, message, Decision(decision), now=database_now())
-        flash.success(request, "It is being sent again." if decision == Decision.RESEND else "Noted.")
-        return redirect("/mcp/unknown")
-    return render(request, "web/control/decide.html", {"message": message, "decision": decision, "now": database_now()})

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from companion.web import alert_pages, control, control_acts
+from companion.web import alert_pages, control, control_acts, unknown
 
 urlpatterns = [
     path("pause", control_acts.pause),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("alerts/webhook", alert_pages.webhook),
     path("alerts/test", alert_pages.test),
     path("runbook", control.runbook),
-    path("unknown", control_acts.unknown),
-    path("unknown/<uuid:message_id>/<str:decision>", control_acts.decide),
+    path("unknown", unknown.index),
+    path("unknown/all/<str:decision>", unknown.decide_all),
+    path("unknown/<uuid:message_id>/<str:decision>", unknown.decide),
 ]

@@ -80,7 +80,7 @@ def _context(message: Message, now: dt.datetime) -> dict[str, object]:
 def _why(message: Message) -> str:
     if message.follows and message.reason == Reason.BY_PERSON and message.follows.answered_at:
         return "It was not needed any more: the patient had answered."
-    return sentence(message.reason) if message.reason else ""
+    return sentence(message.reason, held_by_restore=message.held_by_restore) if message.reason else ""
 
 
 def sentence_of_moment(message: Message, now: dt.datetime) -> str:

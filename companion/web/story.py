@@ -88,7 +88,8 @@ def _ended(message: Message, attempts: Sequence[Attempt]) -> list[Moment]:
         return []
     title = "Failed" if message.status == Status.FAILED else "Cancelled"
     tone: Tone = "red" if message.status == Status.FAILED else "secondary"
-    return [Moment(message.ended_at, title, sentence(message.reason), tone)]
+    why = sentence(message.reason, held_by_restore=message.held_by_restore)
+    return [Moment(message.ended_at, title, why, tone)]
 
 
 def _ahead(message: Message, now: dt.datetime) -> list[Moment]:

@@ -48,6 +48,7 @@ def test_five_minutes_overdue_while_others_are_tried_only_degrades() -> None:
 
 def test_a_pause_never_brings_health_down() -> None:
     assert verdict(sending(paused=True, reminder_since=ago(hours=2))) == "degraded"
+    assert verdict(sending(paused=True, restored=True, reminder_since=ago(hours=2))) == "degraded"
 
 
 def test_a_refused_bot_never_brings_health_down() -> None:

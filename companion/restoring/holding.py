@@ -1,0 +1,79 @@
+"""Holds everything back after a restore: nothing that may have been sent before is sent again.
+
+The database remembers nothing from the instant at which the copy was taken until the restore. All clinics are paused,
+and each Message that may have left in between fails as `outcome_unknown`, for a person to decide.
+"""
+
+import datetime as dt
+from typing import Final
+
+from django.db import transaction
+from django.db.models import Q
+
+from companion.clinics import audit
+from companion.clinics.members import command_line
+from companion.clinics.models import Clinic
+from companion.clinics.refusals import Problem, Refused
+from companion.delivery import lifecycle
+from companion.listener import unanswered
+from companion.planning import planner
+from companion.restoring.models import Restoration
+from companion.schedules.models import Message, Status
+from companion.schedules.reasons import Reason
+from companion.service.models import Heartbeat
+from companion.service.wake import ring
+
+PAUSED_BY: Final = "the restore"
+_AT_ONCE: Final = 100
+_ENDED_BY_TIME: Final = (Reason.TOO_LATE, Reason.SUPERSEDED, Reason.GAVE_UP, Reason.BOT_UNAUTHORIZED)
+"""What a dispatcher that ran on the restored database, before it was held, may have called a due Message."""
+
+
+def hold(*, taken_at: dt.datetime, now: dt.datetime) -> Restoration:
+    """Pauses every clinic and holds what may have left since `taken_at`.
+
+    May be done again: a second time holds what became due meanwhile. Raises Refused for an instant in the future.
+    """
+    if taken_at > now:
+        raise Refused(Problem("taken", "This instant is in the future. Give the one at which the copy was taken."))
+    # Committed first: a dispatcher that runs already begins nothing more.
+    _pause(now)
+    with transaction.atomic():
+        # Whoever beat when the copy was taken may be another host's service, or long gone.
+        Heartbeat.objects.filter(beat_at__lte=taken_at).delete()
+        _catch_up(now)
+        held = lifecycle.hold(Message.objects.filter(_may_have_left(taken_at, now)), now=now)
+        restoration = Restoration.objects.create(taken_at=taken_at, at=now, held=held)
+        for clinic in Clinic.objects.order_by("id"):
+            audit.record(command_line(clinic), "database restored", "restoration", restoration.pk, now=now)
+    return restoration
+
+
+def latest() -> Restoration | None:
+    """The newest restore of this database; None: it was never restored."""
+    return Restoration.objects.order_by("-at").first()
+
+
+def _pause(now: dt.datetime) -> None:
+    with transaction.atomic():
+        Clinic.objects.update(sending_paused_at=now, sending_paused_by=PAUSED_BY)
+        ring()
+
+
+def _catch_up(now: dt.datetime) -> None:
+    """Makes the Messages that were due by now: planned later, they would go out as if nothing had been sent."""
+    while schedules := planner.due_for_planning(now=now, limit=_AT_ONCE):
+        for schedule in schedules:
+            planner.plan_ahead(schedule, now=now)
+    while unanswered.work_off(now=now, limit=_AT_ONCE):
+        pass
+
+
+def _may_have_left(taken_at: dt.datetime, now: dt.datetime) -> Q:
+    """Messages that were due before the restore and whose end the copy doesn't know.
+
+    An instant of the database's own after `taken_at` was written after the restore.
+    """
+    due = Q(status=Status.PENDING) & (Q(ready_at__lte=now) | Q(open_attempt_id__isnull=False))
+    ended_since = Q(status=Status.FAILED, reason__in=_ENDED_BY_TIME, ended_at__gt=taken_at)
+    return due | ended_since
