@@ -1,4 +1,4 @@
-"""All addresses. Which page or call stands where is said in the rooms they belong to."""
+"""Collect the addresses of all rooms; each room names its own."""
 
 from django.urls import include, path
 
@@ -6,7 +6,5 @@ handler500 = "companion.web.trouble.server_error"
 urlpatterns = [
     path("", include("companion.api.urls")),
     path("", include("companion.sandbox.urls")),
-    path("mcp/", include("companion.web.control_urls")),
-    # The accounts' addresses stand there too, beside the pages that take allauth's place.
     path("", include("companion.web.urls")),
 ]

@@ -47,7 +47,7 @@ def page(role: Role = Role.VIEWER) -> Callable[[View[P]], Entry[P]]:
                 return _to_sign_in(request)
             caller = caller_of(request)
             if caller is None:
-                return render(request, "web/no_clinic.html", status=403)
+                return render(request, "account/no_clinic.html", status=403)
             ours = cast("PageRequest", request)
             ours.caller = caller
             with timezone.override(zone_info(caller.clinic.timezone)):
@@ -121,5 +121,5 @@ def _conflict(request: PageRequest, message: str) -> HttpResponse:
 
 
 def _say(request: PageRequest, status: int, title: str, message: str) -> HttpResponse:
-    template = "web/parts/said_no.html" if request.headers.get("HX-Request") else "web/said_no.html"
+    template = "parts/said_no.html" if request.headers.get("HX-Request") else "said_no.html"
     return render(request, template, {"title": title, "message": message, "status": status}, status=status)

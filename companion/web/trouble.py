@@ -20,7 +20,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
         "again": request.get_full_path() if request.method == "GET" else "/scheduled-messages",
         "practice": settings.SANDBOX_ON,
     }
-    response = HttpResponse(render_to_string("web/trouble.html", context), status=503 if away else 500)
+    response = HttpResponse(render_to_string("trouble.html", context), status=503 if away else 500)
     response["Cache-Control"] = "no-store"
     if away:
         response["Retry-After"] = str(AGAIN_SECONDS)

@@ -1,0 +1,68 @@
+"""Signing in and out: by e-mail and password (allauth's views, our look) or once by a link; and choosing a clinic."""
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.conf import settings
+from django.contrib import messages as flash
+from django.contrib.auth import login
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from companion.clinics.members import SESSION_CLINIC, redeem_link, user_of_link
+from companion.clinics.models import Clinic
+from companion.clinics.refusals import Unknown
+from companion.service.clock import database_now
+from companion.web.access import PageRequest, as_uuid, came_from, page
+
+
+class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
+    """allauth's own ways, but nobody makes an account alone: an admin adds members."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+    def add_message(self, request: HttpRequest, level: int, *_: object, **__: object) -> None:
+        """Says nothing: that one is signed in is plain from the page."""
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@sensitive_variables("token")
+def sign_in_by_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
+    """A one-time link. Looking at it changes nothing, so that a mail scanner's visit doesn't use it up."""
+    if request.method == "GET":
+        user = user_of_link(uid, token)
+        if user is None:
+            return render(request, "account/link_over.html", status=410)
+        return render(request, "account/link.html", {"email": user.get_username()})
+    user = redeem_link(uid, token, now=database_now())
+    if user is None:
+        return render(request, "account/link_over.html", status=410)
+    login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    if not user.has_usable_password():
+        flash.info(request, "To sign in without a link next time, set a password: in the menu at the top right.")
+    return redirect(settings.LOGIN_REDIRECT_URL)
+
+
+@require_GET
+def forgotten(request: HttpRequest) -> HttpResponse:
+    """No mail is sent from here: an admin hands out a new link."""
+    return render(request, "account/forgotten.html")
+
+
+def nowhere(request: HttpRequest) -> HttpResponse:
+    """Where allauth would have people change their address or confirm it by mail: that is an admin's to do."""
+    raise Http404
+
+
+@require_POST
+@page()
+def choose_clinic(request: PageRequest) -> HttpResponse:
+    """From now on, in this session, the pages are of this clinic."""
+    chosen = as_uuid(request.POST.get("clinic", ""))
+    if not Clinic.objects.filter(members__user__username=request.user.get_username(), id=chosen).exists():
+        raise Unknown
+    request.session[SESSION_CLINIC] = str(chosen)
+    return redirect(came_from(request, "/scheduled-messages"))

@@ -1,0 +1,14 @@
+"""Name the addresses of signing in and of choosing a clinic."""
+
+from django.urls import include, path, re_path
+
+from companion.web.account import pages
+
+urlpatterns = [
+    path("clinic", pages.choose_clinic, name="choose_clinic"),
+    path("sign-in/<str:uid>/<str:token>", pages.sign_in_by_link, name="sign_in_by_link"),
+    # allauth sends an e-mail for each of these; this product has no e-mail of its own to send.
+    path("accounts/password/reset/", pages.forgotten),
+    re_path(r"^accounts/(?:email|confirm-email|password/reset|login/code)/", pages.nowhere),
+    path("accounts/", include("allauth.account.urls")),
+]

@@ -1,0 +1,77 @@
+"""What admins do on the Control Panel's pages: each deed has a page that says what it means, and a second press."""
+
+from django.contrib import messages as flash
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from companion.clinics.models import Role
+from companion.panel import actions
+from companion.panel.actions import Unknowns
+from companion.schedules.reasons import Reason, sentence
+from companion.service.clock import database_now
+from companion.web.access import PageRequest, page
+from companion.web.templatetags.words import plural
+
+
+@require_http_methods(["GET", "POST"])
+@page(Role.ADMIN)
+def pause(request: PageRequest) -> HttpResponse:
+    """Pause sending, here or in all clinics of this admin: first what will be lost by when."""
+    now = database_now()
+    others = actions.administered(request.caller)
+    if request.method == "POST":
+        if request.POST.get("everywhere") == "yes":
+            actions.pause_each([request.caller, *others], now=now)
+        else:
+            actions.pause(request.caller, now=now)
+        flash.success(
+            request, "Sending is paused. Messages wait until somebody resumes it, or until they are too late."
+        )
+        return redirect("/mcp")
+    losses = actions.losses(request.caller.clinic, now=now)
+    elsewhere = [(caller.clinic, actions.losses(caller.clinic, now=now)) for caller in others]
+    return render(request, "control/pause.html", {"losses": losses, "elsewhere": elsewhere, "now": now})
+
+
+@require_http_methods(["GET", "POST"])
+@page(Role.ADMIN)
+def resume(request: PageRequest) -> HttpResponse:
+    """Resume sending, here or in all clinics of this admin."""
+    now = database_now()
+    others = [caller for caller in actions.administered(request.caller) if caller.clinic.sending_paused_at]
+    if request.method == "POST":
+        if request.POST.get("everywhere") == "yes":
+            actions.resume_each([request.caller, *others], now=now)
+        else:
+            actions.resume(request.caller, now=now)
+        flash.success(request, "Sending goes on.")
+        return redirect("/mcp")
+    held = actions.undecided_of(request.caller.clinic, Unknowns(held_by_restore=True), now=now)
+    context = {
+        "elsewhere": [caller.clinic for caller in others],
+        "held": held.order_by()[: actions.COUNTED_TO].count(),
+    }
+    return render(request, "control/resume.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@page(Role.ADMIN)
+def retry(request: PageRequest, reason: str) -> HttpResponse:
+    """Retry all that failed for one reason."""
+    now = database_now()
+    found = actions.retryable(request.caller.clinic, reason, now=now)
+    if request.method == "POST":
+        retried = actions.retry_all(request.caller, reason, now=now)
+        flash.success(request, f"{plural(retried.done, 'message')} will be tried again.")
+        if retried.left:
+            flash.warning(request, f"{plural(retried.left, 'message')} of this kind left: retry once more.")
+        return redirect("/mcp")
+    context = {
+        "label": Reason(reason).label,
+        "sentence": sentence(reason),
+        "count": found.order_by()[: actions.COUNTED_TO].count(),
+        "at_once": actions.AT_ONCE,
+        "now": now,
+    }
+    return render(request, "control/retry.html", context)

@@ -1,0 +1,151 @@
+"""`/mcp/alerts`: what is wrong now, who hears of it and how, and a test of each way."""
+
+from collections.abc import Mapping
+
+from django.contrib import messages as flash
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from companion.clinics.models import Clinic, Role
+from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
+from companion.clinics.versions import hold
+from companion.panel import alerts, contacts, mailing
+from companion.panel.models import AlertContact, AlertWebhook, Notice
+from companion.service.clock import database_now
+from companion.web import conflicts
+from companion.web.access import PageRequest, page
+
+_SHOWN = 20
+_TOOK = {
+    "telegram": "The test message is on its way to you.",
+    "email": "The mail server took the test e-mail.",
+    "webhook": "The webhook took the test.",
+}
+
+
+@require_GET
+@page(Role.ADMIN)
+def index(request: PageRequest) -> HttpResponse:
+    """All of it on one page."""
+    return _page(request, {})
+
+
+@require_POST
+@page(Role.ADMIN)
+def hear(request: PageRequest) -> HttpResponse:
+    """How the admin who asks hears of alerts."""
+    typed = request.POST.get("telegram_id", "").strip()
+    by_email = request.POST.get("by_email") == "yes"
+    now = database_now()
+    try:
+        with transaction.atomic():
+            _hold(request)
+            shown = _shown_contact(contacts.contact_of(request.caller))
+            whose = [request.caller.id] if request.caller.id else []
+            since = conflicts.changes_of(request.caller.clinic, whose, "alerts' addressee changed")
+            conflicts.refuse_if_changed(request, shown, "how you hear of alerts", since, now=now)
+            contacts.hear(request.caller, _telegram_id(typed), by_email=by_email, now=now)
+    except Conflict as no:
+        flash.error(request, str(no))
+        return _page(request, {"typed_id": typed, "by_email": by_email}, status=409)
+    except Refused as no:
+        return _page(request, {"typed_id": typed, "by_email": by_email}, no=no)
+    flash.success(request, "Saved.")
+    return redirect("/mcp/alerts")
+
+
+@require_POST
+@page(Role.ADMIN)
+def webhook(request: PageRequest) -> HttpResponse:
+    """The clinic's own program that hears of alerts: its address, or its end."""
+    url, removes = request.POST.get("url", "").strip(), request.POST.get("do") == "remove"
+    try:
+        with transaction.atomic():
+            secret = _changed_webhook(request, None if removes else url)
+    except Conflict as no:
+        flash.error(request, str(no))
+        return _page(request, {"typed_url": url}, status=409)
+    except Refused as no:
+        return _page(request, {"typed_url": url}, no=no)
+    if removes:
+        flash.success(request, "Alerts go to no webhook any more.")
+        return redirect("/mcp/alerts")
+    return _page(request, {"secret": secret})
+
+
+def _changed_webhook(request: PageRequest, url: str | None) -> str:
+    """Sets the webhook's address, or (None) removes it; the new secret, or nothing. Needs a transaction."""
+    clinic, now = _hold(request), database_now()
+    held = AlertWebhook.objects.filter(clinic=clinic).first()
+    since = conflicts.changes_of(clinic, [clinic.pk], "alerts' webhook set", "alerts' webhook removed")
+    conflicts.refuse_if_changed(request, _version_of(held), "the webhook", since, now=now)
+    if url is None:
+        contacts.remove_webhook(request.caller, now=now)
+        return ""
+    return contacts.set_webhook(request.caller, url, now=now)
+
+
+@require_POST
+@page(Role.ADMIN)
+def test(request: PageRequest) -> HttpResponse:
+    """One way, tried now."""
+    way = request.POST.get("way", "")
+    if way not in _TOOK:
+        raise Unknown
+    try:
+        contacts.TESTS[way](request.caller, now=database_now())
+    except Conflict as no:
+        flash.error(request, str(no))
+    else:
+        flash.success(request, _TOOK[way])
+    return redirect("/mcp/alerts")
+
+
+def _hold(request: PageRequest) -> Clinic:
+    """The clinic, held until the transaction ends: two changes of its alerts take turns, also where there is no row."""
+    return hold(Clinic.objects.filter(pk=request.caller.clinic.pk)) or request.caller.clinic
+
+
+def _shown_contact(contact: AlertContact) -> str:
+    """Tells one way of hearing of alerts from another."""
+    return f"{contact.telegram_id or ''} {'by e-mail' if contact.by_email else ''}".strip()
+
+
+def _version_of(webhook: AlertWebhook | None) -> str:
+    """Tells one webhook from another, whose address is shown nowhere."""
+    return webhook.created_at.isoformat() if webhook else ""
+
+
+def _page(
+    request: PageRequest, more: Mapping[str, object], *, no: Refused | None = None, status: int = 200
+) -> HttpResponse:
+    clinic, contact = request.caller.clinic, contacts.contact_of(request.caller)
+    context: dict[str, object] = {
+        "alerts": alerts.open_alerts(clinic),
+        "contact": contact,
+        "contact_shown": _shown_contact(contact),
+        "by_email": contact.by_email,
+        "stopped": contacts.CHAT_STOPPED if contacts.has_stopped(contact) else "",
+        "typed_id": contact.telegram_id or "",
+        "email": contacts.email_of(request.caller),
+        "mail_possible": mailing.possible(),
+        "webhook": (held := AlertWebhook.objects.filter(clinic=clinic).first()),
+        "webhook_shown": _version_of(held),
+        "notices": Notice.objects.filter(clinic=clinic).order_by("-created_at", "-id")[:_SHOWN],
+        "errors": {problem.field: problem.message for problem in no.problems} if no else {},
+        "now": database_now(),
+    }
+    answer = render(request, "control/alerts.html", context | dict(more), status=422 if no else status)
+    # A secret that is shown once isn't to be found by the browser's "back".
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+def _telegram_id(typed: str) -> int | None:
+    if not typed:
+        return None
+    if not typed.isascii() or not typed.isdigit() or len(typed) > 18:
+        raise Refused(Problem("telegram_id", "A Telegram ID is a positive number; @userinfobot tells yours."))
+    return int(typed)

@@ -1,0 +1,114 @@
+"""`/mcp/unknown`: the messages of which nobody knows whether they arrived, to be decided one by one or all at once."""
+
+import uuid
+
+from django import forms
+from django.contrib import messages as flash
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods
+
+from companion.clinics.models import Role
+from companion.clinics.refusals import Problem, Refused, Unknown
+from companion.panel import actions
+from companion.panel.actions import Decision, Unknowns
+from companion.schedules import queries
+from companion.service.clock import database_now
+from companion.web.access import PageRequest, page
+from companion.web.templatetags.words import plural
+
+_SHOWN = 100
+_CAUSES = [("", "Any cause"), ("restore", "A restore"), ("line", "A line that was cut")]
+
+
+def _moment() -> forms.DateTimeInput:
+    return forms.DateTimeInput(attrs={"type": "datetime-local", "class": "form-control"}, format="%Y-%m-%dT%H:%M")
+
+
+class Filter(forms.Form):
+    """Which of them: by when they were due (in the clinic's time zone), their schedule, and the cause."""
+
+    due_from = forms.DateTimeField(required=False, label="Meant for, from", widget=_moment())
+    due_to = forms.DateTimeField(required=False, label="to", widget=_moment())
+    cause = forms.ChoiceField(
+        required=False, choices=_CAUSES, label="Cause", widget=forms.Select(attrs={"class": "form-select"})
+    )
+    schedule = forms.UUIDField(required=False, widget=forms.HiddenInput())
+
+    def which(self) -> Unknowns:
+        """The messages that the filter names. Raises Refused for a value that can't be read."""
+        if not self.is_valid():
+            raise Refused(*(Problem(name, str(errors[0])) for name, errors in self.errors.items()))
+        asked = self.cleaned_data
+        held = {"restore": True, "line": False}.get(asked["cause"])
+        return Unknowns(None, asked["schedule"], asked["due_from"], asked["due_to"], held)
+
+
+@require_GET
+@page(Role.ADMIN)
+def index(request: PageRequest) -> HttpResponse:
+    """The list, with what is asked of all that it shows."""
+    now = database_now()
+    form = Filter(request.GET)
+    found = actions.undecided_of(request.caller.clinic, form.which(), now=now)
+    context = {
+        "found": found[:_SHOWN],
+        "count": found.order_by()[: actions.COUNTED_TO].count(),
+        "form": form,
+        "query": _query(request.GET),
+        "now": now,
+    }
+    return render(request, "control/unknown.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@page(Role.ADMIN)
+def decide_all(request: PageRequest, decision: str) -> HttpResponse:
+    """Decide about all that the list shows: first how many they are."""
+    now = database_now()
+    wish = _decision(decision)
+    which = Filter(request.GET).which()
+    back = f"/mcp/unknown?{_query(request.GET)}"
+    if request.method == "POST":
+        decided = actions.decide_many(request.caller, which, wish, now=now)
+        done = plural(decided.done, "message")
+        flash.success(request, f"{done} will be sent again." if wish is Decision.RESEND else f"Noted for {done}.")
+        if decided.left:
+            flash.warning(request, f"{plural(decided.left, 'message')} left: decide once more.")
+        return redirect(back)
+    found = actions.undecided_of(request.caller.clinic, which, now=now)
+    context = {
+        "count": found.order_by()[: actions.COUNTED_TO].count(),
+        "at_once": actions.AT_ONCE,
+        "decision": decision,
+        "back": back,
+    }
+    return render(request, "control/decide_all.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@page(Role.ADMIN)
+def decide(request: PageRequest, message_id: uuid.UUID, decision: str) -> HttpResponse:
+    """Send it again, or write down why not."""
+    message = queries.message(request.caller.clinic, message_id)
+    wish = _decision(decision)
+    if request.method == "POST":
+        actions.decide(request.caller, message, wish, now=database_now())
+        flash.success(request, "It is being sent again." if wish is Decision.RESEND else "Noted.")
+        return redirect("/mcp/unknown")
+    return render(request, "control/decide.html", {"message": message, "decision": decision, "now": database_now()})
+
+
+def _decision(word: str) -> Decision:
+    if word not in list(Decision):
+        raise Unknown
+    return Decision(word)
+
+
+def _query(given: QueryDict) -> str:
+    """The filter's own fields, for addresses."""
+    kept = QueryDict(mutable=True)
+    for name in Filter.base_fields:
+        if value := given.get(name):
+            kept[name] = str(value)
+    return kept.urlencode()

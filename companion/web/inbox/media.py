@@ -1,0 +1,38 @@
+"""Files that patients sent: fetched and shown when a member opens them. The rules stand in listener/media.py."""
+
+import uuid
+
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from companion.clinics.refusals import Conflict
+from companion.listener import media
+from companion.listener.media import NotThere
+from companion.service.clock import database_now
+from companion.web.access import PageRequest, page
+
+
+@require_GET
+@page()
+def show(request: PageRequest, media_id: uuid.UUID) -> HttpResponseBase:
+    """The file itself. Whoever may read the conversation may see it."""
+    try:
+        found = media.fetched(media.one(request.caller.clinic, media_id), now=database_now())
+    except NotThere as no:
+        raise Conflict(str(no)) from None
+    return media.answer(found, asked=request.headers.get("Range", ""))
+
+
+@require_GET
+@page()
+def opened(request: PageRequest, media_id: uuid.UUID) -> HttpResponse:
+    """The part of the conversation that shows the file, or says why it can't be shown."""
+    found = media.one(request.caller.clinic, media_id)
+    no, never = "", ""
+    try:
+        found = media.fetched(found, now=database_now())
+    except NotThere as why:
+        no, never = (str(why), "") if why.later else ("", str(why))
+    return render(request, "inbox/media.html", {"media": found, "no": no, "never": never})

@@ -1,0 +1,202 @@
+"""The inbox's pages: the list, one conversation with its answer, what every page shows of it. The rules:
+listener/inbox.py.
+"""
+
+import uuid
+from typing import Final
+from zlib import crc32
+
+from django.contrib import messages as flash
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from companion.clinics.keys import new_id
+from companion.clinics.models import Clinic, Member, Role
+from companion.clinics.refusals import Conflict, Refused
+from companion.listener import inbox
+from companion.listener.conversation import Item, conversation, of_stranger, on_the_way
+from companion.listener.models import Conversation
+from companion.patients import queries as patients
+from companion.patients.models import Patient
+from companion.patients.reach import chat_trouble
+from companion.planning.answers import why_not
+from companion.planning.warnings import of_text
+from companion.schedules.models import Message
+from companion.schedules.text import as_typed
+from companion.service.clock import database_now
+from companion.web import context
+from companion.web.access import PageRequest, as_uuid, came_from, page
+
+PAGE_SIZE: Final = 50
+SAID: Final = 50
+"""How much of a conversation is shown."""
+_VIEWS: Final[dict[inbox.View, tuple[str, str, str]]] = {
+    "unread": ("Unread", "mail", "Nothing is unread."),
+    "mine": ("Mine", "user", "You have no conversation."),
+    "taken": ("Taken", "users", "Nobody has a conversation."),
+    "done": ("Done", "check", "Nothing is done yet."),
+    "strangers": ("Strangers", "help", "No stranger has written."),
+}
+
+
+@require_GET
+@page()
+def index(request: PageRequest) -> HttpResponse:
+    """What asks for staff; urgent ones first."""
+    asked = request.GET.get("view", "")
+    which: inbox.View = next((view for view in inbox.VIEWS if view == asked), "unread")
+    begin = _begin(request.GET.get("from", ""))
+    found = list(inbox.view(request.caller.clinic, which, request.caller)[begin : begin + PAGE_SIZE + 1])
+    lines = sorted(found[:PAGE_SIZE], key=lambda one: one.urgent_at is None)
+    found_there = {
+        "which": which,
+        "views": [(view, label, symbol) for view, (label, symbol, _) in _VIEWS.items()],
+        "lines": lines,
+        "more": begin + PAGE_SIZE if len(found) > PAGE_SIZE else 0,
+        "nothing": _VIEWS[which][2],
+        "now": database_now(),
+    }
+    return render(request, "inbox/index.html", found_there)
+
+
+@require_GET
+@page()
+def show(request: PageRequest, conversation_id: uuid.UUID) -> HttpResponse:
+    """One conversation, and who has it; with `?part=said` what was said alone."""
+    one = inbox.conversation(request.caller.clinic, conversation_id)
+    inbox.looked_at(request.caller, one)
+    if request.GET.get("part") == "said":
+        return _talk(request, _said(one))
+    return _page(request, one)
+
+
+@require_GET
+@page()
+def said_of(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
+    """A patient's conversation alone, which the patient's page asks for again and again."""
+    patient = patients.patient(request.caller.clinic, patient_id)
+    return _talk(request, of_patient(request.caller.clinic, patient))
+
+
+@require_GET
+@page()
+def news(request: PageRequest) -> HttpResponse:
+    """How much waits and who asks for urgent help, for the page that is open; nothing where it shows that already."""
+    found = context.news(request.caller)
+    if request.GET.get("seen") == found.stamp:
+        return HttpResponse(status=204)
+    return render(request, "inbox/news.html", {"news": found})
+
+
+@require_POST
+@page(Role.PROVIDER)
+def act(request: PageRequest, conversation_id: uuid.UUID, deed: str) -> HttpResponse:
+    """Take it, give it to somebody or back, or be done with it."""
+    now = database_now()
+    one = inbox.conversation(request.caller.clinic, conversation_id)
+    here = f"/inbox/{one.id}"
+    try:
+        match deed:
+            case "take":
+                inbox.take(request.caller, one, now=now)
+            case "assign":
+                given = inbox.assign(request.caller, one, request.POST.get("member", ""), now=now)
+                flash.success(request, f"{given.holder_name} has it now.")
+            case "give-back":
+                inbox.give_back(request.caller, one, now=now)
+                return redirect("/inbox")
+            case _:
+                seen = request.POST.get("seen", "")
+                inbox.done(request.caller, one, now=now, seen=as_uuid(seen) if seen else None)
+                return redirect("/inbox")
+    except Conflict as no:
+        flash.error(request, str(no))
+    return redirect(came_from(request, here))
+
+
+@require_POST
+@page(Role.PROVIDER)
+def answer(request: PageRequest, conversation_id: uuid.UUID) -> HttpResponse:
+    """Write back. The form carries the answer's id, so that it goes out once however often it is pressed."""
+    one = inbox.conversation(request.caller.clinic, conversation_id)
+    text = as_typed(request.POST.get("text", ""))
+    key = as_uuid(request.POST.get("id", ""))
+    try:
+        inbox.answer(request.caller, one, text, now=database_now(), id=key)
+        if one.patient and (trouble := chat_trouble(one.patient)):
+            flash.warning(request, f"The answer is tried once. It probably won't arrive: {trouble}")
+    except Refused as no:
+        return _page(request, one, typed=text, wrong=[problem.message for problem in no.problems])
+    except Conflict as no:
+        return _page(request, one, typed=text, wrong=[str(no)])
+    for warning in of_text(text):
+        flash.warning(request, warning.message)
+    return redirect(f"/inbox/{one.id}")
+
+
+def _begin(text: str) -> int:
+    """Where a page begins; at the beginning for what is no small number."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0
+
+
+def _talk(request: PageRequest, shown: dict[str, object]) -> HttpResponse:
+    """What was said; nothing where the page shows it already, so that a reader's place in it stays."""
+    if request.GET.get("seen") == shown["stamp"]:
+        return HttpResponse(status=204)
+    return render(request, "inbox/said.html", shown)
+
+
+def _stamp(said: list[Item], waiting: list[Message]) -> str:
+    lines = [(item.at, item.text, item.edited_at) for item in said], [(one.pk, one.status) for one in waiting]
+    return f"{crc32(repr(lines).encode()):08x}"
+
+
+def of_patient(clinic: Clinic, patient: Patient) -> dict[str, object]:
+    """What was said with a patient, as the patient's page shows it."""
+    said = conversation(clinic, patient, limit=SAID)
+    waiting = on_the_way(clinic, patient, None, now=database_now())
+    return {
+        "patient": patient,
+        "said": said,
+        "on_the_way": waiting,
+        "stamp": _stamp(said, waiting),
+        "again_at": f"/patients/{patient.id}/said?",
+        "in_inbox": Conversation.objects.filter(clinic=clinic, patient=patient).first(),
+        "now": database_now(),
+    }
+
+
+def _said(one: Conversation) -> dict[str, object]:
+    said: list[Item] = (
+        conversation(one.clinic, one.patient, limit=SAID)
+        if one.patient
+        else of_stranger(one.clinic, one.telegram_id, limit=SAID)
+    )
+    chat = None if one.patient else one.telegram_id
+    waiting = on_the_way(one.clinic, one.patient, chat, now=database_now())
+    return {
+        "one": one,
+        "said": said,
+        "on_the_way": waiting,
+        "stamp": _stamp(said, waiting),
+        "again_at": f"/inbox/{one.id}?part=said&",
+        "now": database_now(),
+    }
+
+
+def _page(request: PageRequest, one: Conversation, *, typed: str = "", wrong: list[str] | None = None) -> HttpResponse:
+    members = Member.objects.filter(clinic=request.caller.clinic).order_by("user__username")
+    shown = _said(one) | {
+        "mine": one.holder_id is not None and one.holder_id == request.caller.id,
+        "own_address": request.user.get_username(),
+        "members": list(members.values_list("user__username", flat=True)),
+        "answer_id": new_id(),
+        "cannot": why_not(
+            one.clinic, one.patient, one.telegram_id, they_wrote=one.last_reply is not None, now=database_now()
+        ),
+        "wont": chat_trouble(one.patient) if one.patient else "",
+        "typed": typed,
+        "wrong": wrong or [],
+    }
+    return render(request, "inbox/page.html", shown, status=422 if wrong else 200)

@@ -1,0 +1,20 @@
+"""Name the addresses of the inbox: its list, each conversation and the files that patients sent."""
+
+from django.urls import path
+
+from companion.web.inbox.pages import media, pages
+
+_ACTS = {"take": "take", "assign": "assign", "give-back": "give_back", "done": "done"}
+
+urlpatterns = [
+    path("inbox", pages.index, name="inbox"),
+    path("inbox/news", pages.news, name="inbox_news"),
+    path("inbox/<uuid:conversation_id>", pages.show, name="conversation"),
+    path("inbox/<uuid:conversation_id>/answer", pages.answer, name="conversation_answer"),
+    *(
+        path(f"inbox/<uuid:conversation_id>/{act}", pages.act, {"deed": act}, name=f"conversation_{name}")
+        for act, name in _ACTS.items()
+    ),
+    path("media/<uuid:media_id>", media.show, name="media"),
+    path("media/<uuid:media_id>/opened", media.opened, name="media_opened"),
+]

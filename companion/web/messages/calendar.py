@@ -1,0 +1,103 @@
+"""`/scheduled-messages/calendar`: a week or a month of what went and what will go out."""
+
+import calendar
+import datetime as dt
+from dataclasses import dataclass, replace
+from typing import Final
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from companion.clinics.refusals import Problem, Refused
+from companion.patients.queries import cohorts
+from companion.schedules.models import Status
+from companion.service.clock import database_now
+from companion.times.walls import local
+from companion.web.messages.listing import filters as asked
+from companion.web.access import PageRequest, page
+from companion.web.messages.listing.calendar_days import Size, shown
+from companion.web.templatetags.words import tone
+
+WEEK, MONTH = "week", "month"
+SIZES: Final = {WEEK: Size(lines=10, groups=6), MONTH: Size(lines=4, groups=3)}
+_DAY: Final = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The days that are shown: whole weeks from Monday on. `first` and `last` bound what the title names."""
+
+    kind: str
+    first: dt.date
+    last: dt.date
+    dates: list[dt.date]
+
+    def title(self, today: dt.date) -> str:
+        """ "30 Nov – 6 Dec", "December 2026"; a week with its year where it isn't this one."""
+        if self.kind == MONTH:
+            return f"{self.first:%B %Y}"
+        dated = {self.first.year, self.last.year} != {today.year}
+        first, last = (f" {day:%b}{f' {day.year}' if dated else ''}" for day in (self.first, self.last))
+        return f"{self.first.day}{first if self.first.month != self.last.month else ''} – {self.last.day}{last}"
+
+    def address(self, view: asked.View, **more: str) -> str:
+        """The same span at another day, or the other one at the same day."""
+        return view.address(asked.CALENDAR, **{"span": self.kind} | more)
+
+
+@require_GET
+@page()
+def index(request: PageRequest) -> HttpResponse:
+    """The calendar of the clinic, in the clinic's own time."""
+    now = database_now()
+    clinic = request.caller.clinic
+    # A number of the Control Panel is a list over all time.
+    view = replace(asked.view(request.GET, clinic, now), standing="", reason="")
+    span = span_of(request.GET.get("span", WEEK), view.day)
+    today = local(now, clinic.timezone).date()
+    day = view.day.isoformat()
+    found = shown(request.caller, view, span.dates, SIZES[span.kind], now=now)
+    counts = found.counts(span.first, span.last)
+    context = {
+        "now": now,
+        "view": view,
+        "span": span,
+        "title": span.title(today),
+        "today": today,
+        "shown": found,
+        "here_now": span.first <= today <= span.last,
+        "before": span.address(view, day=(span.first - _DAY).isoformat()),
+        "to_today": span.address(view),
+        "after": span.address(view, day=(span.last + _DAY).isoformat()),
+        "spans": [(kind.capitalize(), span.address(view, span=kind, day=day), kind == span.kind) for kind in SIZES],
+        "statuses": [
+            (
+                status.label,
+                tone(status),
+                # Filtered by one status, those of the others weren't counted.
+                None if view.status not in ("", status) or view.attention else counts.get(status, 0),
+                span.address(view, day=day, attention="", status="" if view.status == status else status.value),
+                view.status == status,
+            )
+            for status in Status
+        ],
+        "clear": f"{asked.CALENDAR}?span={span.kind}&day={day}",
+        "to_list": view.address(asked.LIST, day="" if view.filtered or not view.dated else day),
+        "cohorts": cohorts(clinic),
+    }
+    return render(request, "messages/calendar.html", context)
+
+
+def span_of(kind: str, day: dt.date) -> Span:
+    """The week or the month in which the day lies. Raises Refused for any other kind."""
+    if kind not in SIZES:
+        raise Refused(Problem("span", "The calendar shows a week or a month. Choose one of them."))
+    if kind == WEEK:
+        first = day - day.weekday() * _DAY
+        dates = [first + number * _DAY for number in range(7)]
+        return Span(kind, first, dates[-1], dates)
+    weeks = calendar.Calendar().monthdatescalendar(day.year, day.month)
+    dates = [date for week in weeks for date in week]
+    first = day.replace(day=1)
+    return Span(kind, first, (first + 31 * _DAY).replace(day=1) - _DAY, dates)

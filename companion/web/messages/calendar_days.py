@@ -1,0 +1,296 @@
+"""The days of the calendar: what goes out on each, line by line, or where that is too much, by Schedule.
+
+Not here: which days are shown and how one gets to others (calendar.py).
+"""
+
+import datetime as dt
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from companion.clinics.access import Caller
+from companion.clinics.clinics import calendar_of
+from companion.clinics.models import Clinic
+from companion.patients.models import Patient
+from companion.planning import series
+from companion.planning.ahead import Ahead, ahead
+from companion.planning.beyond import to_be
+from companion.schedules import days as counting
+from companion.schedules import queries, wording
+from companion.schedules.days import Tally
+from companion.schedules.models import Message, Schedule, Status
+from companion.times.walls import local
+from companion.times.workdays import Avoid, Calendar, holiday_name, is_avoided
+from companion.web.messages.listing import filters as asked
+from companion.web.messages.listing.rows import Row, one_line, planned_address, rows
+
+FULL_DAY: Final = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that goes out: a Message, or what will become one (`planned`), for one patient or many."""
+
+    at: dt.datetime
+    address: str
+    row: Row | None
+    """Of a single patient's: its words, as the list has them."""
+    planned: bool
+    patients: int = 1
+    text: str = ""
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What comes from one Schedule on a day that has too much for single lines."""
+
+    address: str
+    text: str
+    rule: str
+    first: dt.datetime
+    last: dt.datetime
+    count: int
+    failed: int
+    planned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """So many of a day's Messages have this status."""
+
+    status: Status
+    count: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day: `lines`, or where it is folded, `shares` and the largest `groups`."""
+
+    date: dt.date
+    address: str
+    off: str
+    """Why the clinic rests: "Weekend", "Closed", a holiday's name."""
+    clocks: str
+    messages: int
+    planned: int
+    lines: Sequence[Line]
+    counts: Mapping[Status, int]
+    shares: Sequence[Share]
+    groups: Sequence[Group]
+    others: int
+    """Schedules beside those in `groups`."""
+    counted_to: dt.datetime | None
+    """The last one's instant, where there are more than are counted."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing goes out."""
+        return not (self.messages or self.planned)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much of a day is shown: so many lines or, where it is folded, so many Schedules."""
+
+    lines: int
+    groups: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The days, and whether all that is still to be planned is on them."""
+
+    days: list[Day]
+    whole: bool
+
+    def counts(self, first: dt.date, last: dt.date) -> Mapping[Status, int]:
+        """How many Messages of each status are due from the first to the last of these days."""
+        counted = Counter[Status]()
+        for day in self.days:
+            if first <= day.date <= last:
+                counted.update(day.counts)
+        return counted
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing goes out on any of them."""
+        return all(day.empty for day in self.days)
+
+
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """A day before it is put into words."""
+
+    date: dt.date
+    tallies: Sequence[Tally]
+    ahead: Sequence[Ahead]
+
+    @property
+    def messages(self) -> int:
+        return sum(tally.count for tally in self.tallies)
+
+    def folds(self, size: Size) -> bool:
+        return self.messages + len(self.ahead) > size.lines
+
+
+def shown(caller: Caller, view: asked.View, dates: Sequence[dt.date], size: Size, *, now: dt.datetime) -> Shown:
+    """These days of the caller's clinic, as the filters say."""
+    clinic, wanted = caller.clinic, asked.message_filter(view, caller, now)
+    bounds = [asked.bounds(date, clinic) for date in dates]
+    found = queries.messages(clinic, wanted)
+    outlook = ahead(clinic, wanted, since=bounds[0][0], until=bounds[-1][1], now=now)
+    by_day: dict[dt.date, list[Ahead]] = defaultdict(list)
+    for one in outlook.items:
+        by_day[local(one.coming.due_at, clinic.timezone).date()].append(one)
+    tallies = counting.tallies(found, bounds)
+    loads = [_Load(date, tally, by_day[date]) for date, tally in zip(dates, tallies, strict=True)]
+    single = [(bound, size.lines) for load, bound in zip(loads, bounds, strict=True) if not load.folds(size)]
+    lines = _lines(clinic, counting.earliest(found, single), [load for load in loads if not load.folds(size)], now)
+    words = _Words(clinic, [load for load in loads if load.folds(size)], size)
+    days_off = calendar_of(clinic)
+    return Shown(
+        [
+            _day(load, view, size, lines[load.date], words, _off(load.date, days_off), end - begin)
+            for load, (begin, end) in zip(loads, bounds, strict=True)
+        ],
+        outlook.whole,
+    )
+
+
+def _day(
+    load: _Load, view: asked.View, size: Size, lines: Sequence[Line], words: "_Words", off: str, length: dt.timedelta
+) -> Day:
+    date, folded = load.date.isoformat(), load.folds(size)
+    counts = Counter[Status]()
+    for tally in load.tallies:
+        counts[tally.status] += tally.count
+    return Day(
+        date=load.date,
+        address=view.address(asked.LIST, day=date),
+        off=off,
+        clocks="" if length == FULL_DAY else "Clocks go forward" if length < FULL_DAY else "Clocks go back",
+        messages=load.messages,
+        planned=sum(one.patients for one in load.ahead),
+        lines=lines,
+        counts=counts,
+        shares=[
+            Share(status, counts[status], view.address(asked.LIST, day=date, status=status.value))
+            for status in Status
+            if folded and counts[status]
+        ],
+        groups=words.groups(load.date, view) if folded else [],
+        others=words.others(load.date) if folded else 0,
+        counted_to=max(tally.last for tally in load.tallies) if load.messages >= counting.COUNTED_TO else None,
+    )
+
+
+def _off(date: dt.date, days_off: Calendar) -> str:
+    if date in days_off.closed_days:
+        return "Closed"
+    weekend = "Weekend" if is_avoided(date, Avoid(weekends=True), days_off) else ""
+    return holiday_name(date, days_off) or weekend
+
+
+def _lines(
+    clinic: Clinic, messages: Sequence[Message], loads: Iterable[_Load], now: dt.datetime
+) -> Mapping[dt.date, list[Line]]:
+    """By day, in the order of their instants."""
+    planned = [one for load in loads for one in load.ahead]
+    versions = wording.newest_versions(clinic, {one.schedule.id for one in planned})
+    patients = Patient.objects.filter(clinic=clinic).in_bulk([one.patient for one in planned if one.patient])
+    single = [one for one in planned if one.patient in patients]
+    as_messages = [
+        to_be(one.schedule, one.coming, versions[one.schedule.id], patients[one.patient])
+        for one in single
+        if one.patient
+    ]
+    found = [Line(row.message.due_at, _message(row), row, planned=False) for row in rows(messages, clinic, now=now)]
+    found += [
+        Line(row.message.due_at, planned_address(row.message), row, planned=True)
+        for one, row in zip(single, rows(as_messages, clinic, now=now), strict=True)
+    ]
+    found += [
+        Line(
+            one.coming.due_at, _series(one.schedule.id), None, True, one.patients,
+            one_line(versions[one.schedule.id].text), _rule(one.schedule),
+        )
+        for one in planned
+        if one.patient not in patients
+    ]  # fmt: skip
+    by_day: dict[dt.date, list[Line]] = defaultdict(list)
+    for line in sorted(found, key=lambda line: line.at):
+        by_day[local(line.at, clinic.timezone).date()].append(line)
+    return by_day
+
+
+class _Words:
+    """The Schedules of folded days by their texts and rules, looked up for all days at once."""
+
+    def __init__(self, clinic: Clinic, loads: Sequence[_Load], size: Size) -> None:
+        by_day = {load.date: _by_schedule(load) for load in loads}
+        self._largest = {date: list(found.items())[: size.groups] for date, found in by_day.items()}
+        self._others = {date: max(len(found) - size.groups, 0) for date, found in by_day.items()}
+        largest = {key for found in self._largest.values() for key, _ in found if key}
+        self._schedules = {one.id: one for one in queries.schedules(clinic).filter(pk__in=largest)}
+        self._versions = wording.newest_versions(clinic, largest)
+
+    def groups(self, date: dt.date, view: asked.View) -> list[Group]:
+        """A day's largest Schedules, in the order of their first instants."""
+        found = [self._group(key, counts, date, view) for key, counts in self._largest[date]]
+        return sorted(found, key=lambda group: group.first)
+
+    def others(self, date: dt.date) -> int:
+        """How many Schedules a day has beside these."""
+        return self._others[date]
+
+    def _group(self, key: uuid.UUID | None, counts: "_Counts", date: dt.date, view: asked.View) -> Group:
+        listed = view.address(asked.LIST, day=date.isoformat(), schedule=str(key or view.schedule))
+        only_planned = key is not None and counts.messages == 0
+        schedule = self._schedules.get(key) if key else None
+        return Group(
+            address=_series(key) if key and only_planned else listed,
+            text=one_line(self._versions[key].text) if key in self._versions else "Single messages and answers",
+            rule=_rule(schedule) if schedule else "",
+            first=min(counts.instants),
+            last=max(counts.instants),
+            count=counts.messages + counts.planned,
+            failed=counts.failed,
+            planned=only_planned,
+        )
+
+
+@dataclass(slots=True)
+class _Counts:
+    messages: int = 0
+    failed: int = 0
+    planned: int = 0
+    instants: list[dt.datetime] = field(default_factory=list)
+
+
+def _by_schedule(load: _Load) -> dict[uuid.UUID | None, _Counts]:
+    """What each Schedule brings to a day, the largest first."""
+    found: dict[uuid.UUID | None, _Counts] = defaultdict(_Counts)
+    for tally in load.tallies:
+        found[tally.schedule].messages += tally.count
+        found[tally.schedule].failed += tally.count if tally.status == Status.FAILED else 0
+        found[tally.schedule].instants += [tally.first, tally.last]
+    for one in load.ahead:
+        found[one.schedule.id].planned += one.patients
+        found[one.schedule.id].instants.append(one.coming.due_at)
+    return dict(sorted(found.items(), key=lambda item: -(item[1].messages + item[1].planned)))
+
+
+def _rule(schedule: Schedule) -> str:
+    return series.summary(schedule) if schedule.recurrence else ""
+
+
+def _message(row: Row) -> str:
+    return f"/scheduled-messages/{row.message.id}"
+
+
+def _series(schedule: uuid.UUID | None) -> str:
+    return f"/scheduled-messages/series/{schedule}"

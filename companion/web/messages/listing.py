@@ -1,0 +1,236 @@
+"""`/scheduled-messages`: the list, its live part, and what is done to many messages at once.
+
+One message's own page and actions stand in message.py.
+"""
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+from django.contrib import messages as flash
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from companion.clinics.access import Caller
+from companion.clinics.models import Clinic, Role
+from companion.clinics.refusals import Conflict, Unknown
+from companion.panel import standing
+from companion.patients.queries import cohorts
+from companion.planning import acts, listing
+from companion.schedules import queries
+from companion.schedules.models import Message, Status
+from companion.service.clock import database_now
+from companion.times.walls import local
+from companion.web import undoing
+from companion.web.messages.listing import filters as asked
+from companion.web.access import PageRequest, as_uuid, came_from, page
+from companion.web.messages.listing.cause_cards import causes
+from companion.web.messages.listing.first_steps import first_steps
+from companion.web.planning.pages.kept_drafts import listed
+from companion.web.messages.listing.rows import OVERDUE_AFTER, Group, Row, Section, mixed, rows, sections
+from companion.web.templatetags.words import capped, plural, tone
+
+PAGE_SIZE = 50
+FOLD = 10
+"""More patients than these who get something planned at one instant are one line."""
+PLANNED_FIRST = 5
+"""So much of what is planned stands above a search of all time."""
+LOOKED_AHEAD = dt.timedelta(days=366)
+AT_ONCE = 100
+"""How many messages one press of a button changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The lines of one view, and where the next page begins."""
+
+    sections: list[Section]
+    more: str | None
+    truncated: bool = False
+    """More is coming that day than is shown."""
+    whole: bool = True
+    """Whether all that is planned was looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A count that filters."""
+
+    address: str
+    label: str
+    count: str
+    tone: str
+    current: bool
+
+
+@require_GET
+@page()
+def index(request: PageRequest) -> HttpResponse:
+    """The list. Asked for by its own live part, only the rows."""
+    now = database_now()
+    clinic = request.caller.clinic
+    view = asked.view(request.GET, clinic, now)
+    found = _listed(view, request.caller, now)
+    context: dict[str, object] = {
+        "now": now,
+        "view": view,
+        "listed": found,
+        "more": view.address(asked.LIST, day=_named(view), after=found.more) if found.more else "",
+        "query": request.GET.urlencode(),
+    }
+    if request.GET.get("part") == "rows":
+        return render(request, "messages/rows.html", context)
+    context |= {
+        "chips": _chips(view, clinic, now),
+        "causes": [] if view.filtered else causes(clinic, now=now),
+        "steps": first_steps(clinic) if not view.filtered else None,
+        "drafts": [] if view.filtered or not request.caller.may(Role.PROVIDER) else listed(request.caller, now=now),
+        "cohorts": cohorts(clinic),
+        "today": local(now, clinic.timezone).date(),
+        "before": _on(view, view.day - dt.timedelta(days=1)),
+        "to_today": _on(view, local(now, clinic.timezone).date()) if view.filtered else asked.LIST,
+        "after": _on(view, view.day + dt.timedelta(days=1)),
+        "to_calendar": view.address(
+            asked.CALENDAR, day=view.day.isoformat() if view.dated else "", standing="", reason=""
+        ),
+        "following": None if view.filtered else _following(clinic, view),
+    }
+    return render(request, "messages/index.html", context)
+
+
+@require_POST
+@page(Role.PROVIDER)
+def many(request: PageRequest) -> HttpResponse:
+    """Don't send, or retry, each ticked message; what can't be done is said, and the rest is done."""
+    now = database_now()
+    act = {"cancel": _cancelled, "retry": _retried}.get(request.POST.get("do", ""))
+    if act is None:
+        raise Unknown
+    ticked = [as_uuid(key) for key in request.POST.getlist("id")[:AT_ONCE]]
+    done = [act(request.caller, queries.message(request.caller.clinic, key), now) for key in ticked]
+    if request.POST["do"] == "cancel":
+        undoing.offer(request, "messages", [key for key, was in zip(ticked, done, strict=True) if was], now=now)
+    word = "won't be sent" if request.POST["do"] == "cancel" else "will be tried again"
+    flash.success(request, f"{plural(sum(done), 'message')} {word}.")
+    if left := len(done) - sum(done):
+        flash.warning(
+            request, f"{plural(left, 'message')} left: on the way, over already, or to be decided one by one."
+        )
+    return redirect(came_from(request, "/scheduled-messages"))
+
+
+def _cancelled(caller: Caller, message: Message, now: dt.datetime) -> bool:
+    try:
+        acts.cancel(caller, message, now=now)
+    except Conflict:
+        return False
+    return True
+
+
+def _retried(caller: Caller, message: Message, now: dt.datetime) -> bool:
+    return acts.retry_again(caller, message, now=now)
+
+
+def _listed(view: asked.View, caller: Caller, now: dt.datetime) -> Listed:
+    if not view.filtered:
+        return _day(view, caller.clinic, now)
+    onward = view.dated or view.status == Status.PENDING
+    wanted = asked.message_filter(view, caller, now)
+    if view.dated:
+        since, until = asked.bounds(view.day, caller.clinic)
+        wanted = replace(wanted, due_from=since, due_to=until)
+    if onward and not (view.standing or view.reason):
+        return _with_planned(wanted, caller.clinic, view.after, now)
+    found = queries.messages(caller.clinic, wanted)
+    if view.standing:
+        found = standing.narrow(found, caller.clinic, standing.Standing(view.standing), now=now)
+    if view.reason:
+        found = found.filter(reason=view.reason)
+    got = queries.page(found, order="due_at" if onward else "-due_at", after=view.after or None, limit=PAGE_SIZE)
+    lines = rows(got.items, caller.clinic, now=now)
+    if view.after or onward:
+        return Listed(sections(lines), got.next)
+    # A search of all time goes back from the last Message; what is planned next stands above it.
+    after_all = replace(wanted, due_from=now, status=wanted.status or Status.PENDING)
+    ahead = listing.page(caller.clinic, after_all, now + LOOKED_AHEAD, limit=PLANNED_FIRST, fold=FOLD)
+    planned = mixed([item for item in ahead.items if item.planned], caller.clinic, now=now)
+    return Listed([*_titled("Planned", planned), *sections(lines)], got.next, whole=ahead.whole)
+
+
+def _with_planned(wanted: queries.MessageFilter, clinic: Clinic, after: str, now: dt.datetime) -> Listed:
+    """What comes, with what is planned for later; undated, of a year."""
+    until = wanted.due_to or now + LOOKED_AHEAD
+    got = listing.page(clinic, wanted, until, after=after or None, limit=PAGE_SIZE, fold=FOLD)
+    return Listed(sections(mixed(got.items, clinic, now=now)), got.next, whole=got.whole)
+
+
+def _titled(title: Group, lines: list[Row]) -> list[Section]:
+    return [Section(title, lines)] if lines else []
+
+
+def _day(view: asked.View, clinic: Clinic, now: dt.datetime) -> Listed:
+    """Overdue of any day first, then what comes that day, then what was earlier that day, latest first."""
+    start, end = asked.bounds(view.day, clinic)
+    line = min(max(start, now - OVERDUE_AFTER), end)
+    is_today = start <= now < end
+    was = _due(clinic, start, line)
+    # What is overdue stands above, but today only; on its own day it is one of the day's.
+    was = was.exclude(status=Status.PENDING) if is_today else was
+    earlier = queries.page(was, order="-due_at", after=view.after or None, limit=PAGE_SIZE)
+    if view.after:
+        return Listed(sections(rows(earlier.items, clinic, now=now)), earlier.next)
+    first: list[Message] = []
+    if is_today:
+        late = _due(clinic, None, line).filter(status=Status.PENDING)
+        first = queries.page(late, order="due_at", after=None, limit=PAGE_SIZE).items
+    coming = listing.page(clinic, queries.MessageFilter(due_from=line), end, limit=PAGE_SIZE, fold=FOLD)
+    items = [*map(listing.Item, first), *coming.items, *map(listing.Item, earlier.items)]
+    lines = mixed(items, clinic, now=now)
+    return Listed(sections(lines), earlier.next, truncated=coming.next is not None, whole=coming.whole)
+
+
+def _due(clinic: Clinic, since: dt.datetime | None, until: dt.datetime) -> QuerySet[Message]:
+    return queries.messages(clinic, queries.MessageFilter(due_from=since, due_to=until))
+
+
+def _on(view: asked.View, day: dt.date) -> str:
+    return view.address(asked.LIST, day=day.isoformat())
+
+
+def _named(view: asked.View) -> str:
+    """The day for an address, where the list is that day's."""
+    return view.day.isoformat() if view.dated or not view.filtered else ""
+
+
+def _following(clinic: Clinic, view: asked.View) -> Message | None:
+    """The first message after the day that is shown: what an empty day points to."""
+    end = asked.bounds(view.day, clinic)[1]
+    after = queries.MessageFilter(status=Status.PENDING, due_from=end)
+    found = listing.page(clinic, after, end + LOOKED_AHEAD, limit=1, fold=FOLD)
+    return found.items[0].message if found.items else None
+
+
+def _chips(view: asked.View, clinic: Clinic, now: dt.datetime) -> list[Chip]:
+    counts = queries.counts(clinic, now=now)
+    kept = {"q": view.q, "cohort": view.cohort, "mine": "1" if view.mine else ""}
+
+    def chip(label: str, count: int, tone: str, asked: dict[str, str], current: bool) -> Chip:
+        kept_and_asked = {key: value for key, value in ({} if current else asked | kept).items() if value}
+        address = f"/scheduled-messages?{urlencode(kept_and_asked)}" if kept_and_asked else "/scheduled-messages"
+        return Chip(address, label, capped(count), tone, current)
+
+    return [
+        chip("Needs attention", counts.attention, "orange", {"attention": "1"}, view.attention),
+        *(
+            chip(
+                status.label,
+                getattr(counts, status.value),
+                tone(status),
+                {"status": status.value},
+                view.status == status,
+            )
+            for status in Status
+        ),
+    ]

@@ -1,0 +1,246 @@
+"""One message: its page (and the side panel), and what a person does with it. The list is messages.py's."""
+
+import datetime as dt
+import uuid
+from typing import Final
+
+from django.contrib import messages as flash
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from companion.clinics.models import AuditEntry, Role
+from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
+from companion.clinics.versions import hold
+from companion.delivery import following
+from companion.listener.conversation import answers_of
+from companion.planning import acts, series
+from companion.planning.warnings import of_text
+from companion.schedules import queries, wording
+from companion.schedules.models import Message, Status
+from companion.schedules.reasons import Reason, sentence
+from companion.schedules.text import as_typed
+from companion.service.clock import database_now
+from companion.times.walls import parse_wall, place
+from companion.web import conflicts, undoing
+from companion.web.access import PageRequest, came_from, page
+from companion.web.conflicts import Clash, Fields, Value
+from companion.web.messages.listing.rows import by
+from companion.web.messages.listing.story import story
+from companion.web.templatetags.words import day, town
+
+EDITED: Final = {"text": "Text", "date": "Date", "time": "Time"}
+SEEN: Final = {"status": "Status"}
+"""What the forms show beside what they change."""
+
+
+def address(message_id: uuid.UUID) -> str:
+    """The page of a message."""
+    return f"/scheduled-messages/{message_id}"
+
+
+@require_GET
+@page()
+def show(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
+    """The whole page, or with `?part=panel` what the list shows at its side."""
+    now = database_now()
+    message = queries.message(request.caller.clinic, message_id)
+    part = request.GET.get("part")
+    template = {"panel": "messages/panel.html", "body": "messages/body.html"}.get(
+        part or "", "messages/page.html"
+    )
+    return render(request, template, _context(message, now) | {"panel": part == "panel"})
+
+
+def _context(message: Message, now: dt.datetime) -> dict[str, object]:
+    clinic = message.clinic
+    entries = AuditEntry.objects.filter(clinic=clinic, subject_id=message.id).order_by("at")
+    attempts = queries.attempts(message)
+    return {
+        "now": now,
+        "message": message,
+        "text": wording.text_of(message),
+        "wont": wording.wont_arrive(message, clinic),
+        "on_its_way": queries.on_its_way(message),
+        "reason": Reason(message.reason).label if message.reason else "",
+        "why": _why(message),
+        "by": by(message.created_by_kind, message.created_by_name)
+        or (by(message.schedule.created_by_kind, message.schedule.created_by_name) if message.schedule else ""),
+        "rule": series.summary(message.schedule) if message.schedule else "",
+        "story": story(message, attempts, list(entries), now=now),
+        "moment": sentence_of_moment(message, now),
+        "answer": answers_of([message]).get(message.id, ""),
+        "again": following.of(message),
+        "live": message.status == Status.PENDING and message.due_at < now + dt.timedelta(minutes=10),
+    }
+
+
+def _why(message: Message) -> str:
+    if message.follows and message.reason == Reason.BY_PERSON and message.follows.answered_at:
+        return "It was not needed any more: the patient had answered."
+    return sentence(message.reason, held_by_restore=message.held_by_restore) if message.reason else ""
+
+
+def sentence_of_moment(message: Message, now: dt.datetime) -> str:
+    """ "Meant for yesterday 08:00. It is 23:40 for Ana."; on the patient's clocks."""
+    patient = message.patient
+    if patient is None:
+        return ""
+    with timezone.override(patient.timezone):
+        meant, there = timezone.localtime(message.due_at), timezone.localtime(now)
+        meant_day = day(message.due_at, now)
+    meant_day = meant_day.lower() if meant_day in ("Today", "Yesterday", "Tomorrow") else meant_day
+    return (
+        f"Meant for {meant_day} {meant:%H:%M}. It is {there:%H:%M} for {patient.first_name} ({town(patient.timezone)})."
+    )
+
+
+@require_POST
+@page(Role.PROVIDER)
+def cancel(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
+    """Don't send it."""
+    message = queries.message(request.caller.clinic, message_id)
+    now = database_now()
+    acts.cancel(request.caller, message, now=now)
+    undoing.offer(request, "messages", [message.id], now=now)
+    flash.success(request, f"The message to {_whom(message)} won't be sent.")
+    return redirect(came_from(request, address(message_id)))
+
+
+@require_http_methods(["GET", "POST"])
+@page(Role.PROVIDER)
+def send_now(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
+    """First what it means; then, after the page's ten seconds, it goes."""
+    now = database_now()
+    message = queries.message(request.caller.clinic, message_id)
+    if request.method == "GET":
+        if message.status != Status.PENDING or queries.on_its_way(message):
+            raise Conflict("It is no longer pending, so there is nothing to send now.")
+        return _asked(request, "messages/send_now.html", message, now)
+    with transaction.atomic():
+        clash = _clash(request, message, None, now)
+        if clash is None:
+            acts.send_now(request.caller, message, now=now)
+    if clash:
+        return _asked(request, "messages/send_now.html", message, now, clash=clash)
+    flash.success(request, f"The message to {_whom(message)} is being sent.")
+    return redirect(address(message_id))
+
+
+@require_http_methods(["GET", "POST"])
+@page(Role.PROVIDER)
+def retry(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
+    """First what it means, and for an unknown outcome whether it may arrive twice; then it is tried again."""
+    now = database_now()
+    message = queries.message(request.caller.clinic, message_id)
+    if request.method == "GET":
+        if message.status != Status.FAILED:
+            raise Conflict("It has not failed, so there is nothing to retry.")
+        return _asked(request, "messages/retry.html", message, now)
+    twice = request.POST.get("may_arrive_twice") == "yes"
+    with transaction.atomic():
+        clash = _clash(request, message, None, now)
+        if clash is None:
+            acts.retry(request.caller, message, now=now, may_arrive_twice=twice)
+    if clash:
+        return _asked(request, "messages/retry.html", message, now, clash=clash)
+    flash.success(request, f"The message to {_whom(message)} is being tried again.")
+    return redirect(address(message_id))
+
+
+@require_http_methods(["GET", "POST"])
+@page(Role.PROVIDER)
+def edit(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
+    """Another text or another time for this one message."""
+    now = database_now()
+    message = queries.message(request.caller.clinic, message_id)
+    if request.method == "GET":
+        if message.status != Status.PENDING or queries.on_its_way(message):
+            raise Conflict("Only a pending message can be edited.")
+        return _edit_form(request, message, _held(message), now)
+    given: dict[str, Value] = {name: as_typed(request.POST.get(name, "")) for name in EDITED}
+    try:
+        with transaction.atomic():
+            clash = _clash(request, message, given, now)
+            if clash is None:
+                held = _held(message)
+                new_text, send_at = _new(given, held), _moved(given, held, request)
+                acts.edit(request.caller, message, now=now, new_text=new_text, send_at=send_at)
+    except Refused as no:
+        return _edit_form(request, message, given, now, no=no)
+    if clash:
+        return _edit_form(request, message, clash.merged, now, clash=clash)
+    flash.success(request, f"The message to {_whom(message)} was changed.")
+    for warning in of_text(str(given["text"])):
+        flash.warning(request, warning.message)
+    return redirect(address(message_id))
+
+
+def _asked(
+    request: PageRequest, template: str, message: Message, now: dt.datetime, *, clash: Clash | None = None
+) -> HttpResponse:
+    """The page that asks before it goes out; asked again where what it showed is no longer what would go."""
+    shown = clash.shown if clash else conflicts.written(_held(message), now=now)
+    context = _context(message, now) | {"shown": shown, "clash": clash}
+    return render(request, template, context, status=409 if clash else 200)
+
+
+def _edit_form(
+    request: PageRequest,
+    message: Message,
+    typed: Fields,
+    now: dt.datetime,
+    *,
+    no: Refused | None = None,
+    clash: Clash | None = None,
+) -> HttpResponse:
+    more = {
+        "typed": typed,
+        "errors": {problem.field: problem.message for problem in no.problems} if no else {},
+        "clash": clash,
+        "shown": clash.shown if clash else conflicts.shown(request, _held(message), now=now),
+    }
+    status = 409 if clash else 422 if no else 200
+    return render(request, "messages/edit.html", _context(message, now) | more, status=status)
+
+
+def _held(message: Message) -> dict[str, Value]:
+    """The message as its form shows it."""
+    there = timezone.localtime(message.due_at)
+    shown = {"text": wording.template_of(message), "date": f"{there:%Y-%m-%d}", "time": f"{there:%H:%M}"}
+    return {**shown, "status": message.get_status_display()}
+
+
+def _clash(request: PageRequest, message: Message, given: Fields | None, now: dt.datetime) -> Clash | None:
+    """What was changed of the message since the page was opened. Holds its row until the change is made.
+
+    Without anything `given` the page only asks: of another status the act itself speaks.
+    """
+    if hold(Message.objects.filter(clinic=message.clinic_id, pk=message.pk)) is None:
+        raise Unknown
+    message.refresh_from_db()
+    held = _held(message)
+    typed = {"status": held["status"]} if given is None else given
+    since = conflicts.changes_of(message.clinic, [message.pk, *([message.schedule_id] if message.schedule_id else [])])
+    carried, again_at = request.POST.get(conflicts.FIELD, ""), f"{address(message.pk)}/edit"
+    return conflicts.clash(carried, held, typed, EDITED | SEEN, since, again_at=again_at, now=now)
+
+
+def _new(given: Fields, held: Fields) -> str | None:
+    return str(given["text"]) if given["text"] != held["text"] else None
+
+
+def _moved(given: Fields, held: Fields, request: PageRequest) -> dt.datetime | None:
+    """The new instant; None where nobody touched it, so that its seconds stay."""
+    if (given["date"], given["time"]) == (held["date"], held["time"]):
+        return None
+    try:
+        return place(parse_wall(f"{given['date']}T{given['time']}"), request.caller.clinic.timezone).at
+    except ValueError:
+        raise Refused(Problem("send_at", "Choose a date and a time.")) from None
+
+
+def _whom(message: Message) -> str:
+    return message.patient.name if message.patient else "this chat"

@@ -1,0 +1,100 @@
+"""A Message's attempts and what people did with it, as a timeline in words. Pure: rows in, moments out."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from companion.clinics.models import AuditEntry
+from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
+from companion.schedules.reasons import sentence
+from companion.web.messages.listing.rows import by
+
+Tone = Literal["green", "red", "orange", "blue", "secondary"]
+_ACTS: dict[str, str] = {
+    "message planned": "planned it",
+    "message cancelled": "decided: don't send",
+    "message sent now": "chose to send it now",
+    "message retried": "asked to try it again",
+    "message edited": "edited it",
+}
+_TONES: dict[str, Tone] = {
+    AttemptOutcome.OPEN: "blue",
+    AttemptOutcome.SENT: "green",
+    AttemptOutcome.PERMANENT: "red",
+    AttemptOutcome.TOO_MANY: "orange",
+    AttemptOutcome.TRANSIENT: "orange",
+    AttemptOutcome.UNAUTHORIZED: "red",
+    AttemptOutcome.UNKNOWN: "orange",
+    AttemptOutcome.NEVER_LEFT: "secondary",
+}
+_WORDS: dict[str, str] = {
+    AttemptOutcome.OPEN: "On its way to Telegram.",
+    AttemptOutcome.SENT: "Sent to Telegram; whether it was read can't be known.",
+    AttemptOutcome.PERMANENT: "Telegram refused it.",
+    AttemptOutcome.TOO_MANY: "Telegram asked to wait. This counts as no try.",
+    AttemptOutcome.TRANSIENT: "Nothing left: Telegram could not be reached. It is tried again by itself.",
+    AttemptOutcome.UNAUTHORIZED: "Telegram refused the bot's token.",
+    AttemptOutcome.UNKNOWN: "The line was cut on the way: it may or may not have arrived.",
+    AttemptOutcome.NEVER_LEFT: "Given back before anything left.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One thing that happened, or is going to."""
+
+    at: dt.datetime
+    title: str
+    detail: str
+    tone: Tone
+
+
+def story(
+    message: Message, attempts: Sequence[Attempt], entries: Sequence[AuditEntry], *, now: dt.datetime
+) -> list[Moment]:
+    """From the planning to the end, or to what comes next."""
+    past = [
+        *_planned(message, entries),
+        *map(_of_entry, entries),
+        *map(_of_attempt, attempts),
+        *_ended(message, attempts),
+    ]
+    return [*sorted(past, key=lambda moment: moment.at), *_ahead(message, now)]
+
+
+def _planned(message: Message, entries: Sequence[AuditEntry]) -> list[Moment]:
+    if any(entry.action == "message planned" for entry in entries):
+        return []
+    who = by(message.created_by_kind, message.created_by_name)
+    return [Moment(message.created_at, f"{who} planned it" if who else "Planned by its schedule", "", "secondary")]
+
+
+def _of_entry(entry: AuditEntry) -> Moment:
+    who = by(entry.actor_kind, entry.actor_name)
+    return Moment(entry.at, f"{who} {_ACTS.get(entry.action, entry.action)}", "", "secondary")
+
+
+def _of_attempt(attempt: Attempt) -> Moment:
+    said = attempt.description or attempt.note
+    detail = f"{_WORDS[attempt.outcome]} ({said})" if said else _WORDS[attempt.outcome]
+    return Moment(attempt.ended_at or attempt.began_at, f"Attempt {attempt.number}", detail, _TONES[attempt.outcome])
+
+
+def _ended(message: Message, attempts: Sequence[Attempt]) -> list[Moment]:
+    """The end, where no attempt and no person's act tells it already."""
+    told = message.status == Status.SENT or message.reason == "by_person" or message.ended_at is None
+    if told or message.ended_at is None:
+        return []
+    title = "Failed" if message.status == Status.FAILED else "Cancelled"
+    tone: Tone = "red" if message.status == Status.FAILED else "secondary"
+    why = sentence(message.reason, held_by_restore=message.held_by_restore)
+    return [Moment(message.ended_at, title, why, tone)]
+
+
+def _ahead(message: Message, now: dt.datetime) -> list[Moment]:
+    if message.status != Status.PENDING or message.open_attempt_id:
+        return []
+    if message.tries and message.ready_at > now:
+        return [Moment(message.ready_at, "Next try", "", "blue")]
+    return [Moment(message.due_at, "Due", "", "blue")]

@@ -1,0 +1,46 @@
+"""Importing patients from a CSV file: the form, and the report row by row."""
+
+from typing import BinaryIO, Final, cast
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods
+
+from companion.clinics.models import Role
+from companion.clinics.refusals import Refused
+from companion.patients.importing import import_csv
+from companion.service.clock import database_now
+from companion.web.access import PageRequest, page
+
+COLUMNS: Final = (
+    ("external_id", "your own id of the patient", True),
+    ("name", "as you would write it", True),
+    ("telegram_id", "a number; may come later by an invitation", False),
+    ("birth_date", "1980-12-24", False),
+    ("phone", "to tell namesakes apart", False),
+    ("caregiver", "whose phone it is, if not the patient's", False),
+    ("timezone", "Europe/Berlin; your clinic's if empty", False),
+    ("language", "de", False),
+    ("cohorts", "Diabetes|Tuesday group", False),
+)
+SHOWN = 200
+"""How many refused rows the page lists."""
+
+
+@require_http_methods(["GET", "POST"])
+@page(Role.PROVIDER)
+def bring(request: PageRequest) -> HttpResponse:
+    """Takes the good rows and names the others by their line. The same file again changes nothing."""
+    context: dict[str, object] = {"columns": COLUMNS}
+    if request.method == "GET":
+        return render(request, "patients/import.html", context)
+    file = request.FILES.get("file")
+    if file is None:
+        return render(request, "patients/import.html", context | {"error": "Choose a file first."}, status=422)
+    try:
+        report = import_csv(request.caller, cast("BinaryIO", file.file), now=database_now())
+    except Refused as no:
+        return render(request, "patients/import.html", context | {"error": no.problems[0].message}, status=422)
+    refused = report.refused[:SHOWN]
+    context |= {"report": report, "refused": refused, "unlisted": len(report.refused) - len(refused)}
+    return render(request, "patients/import.html", context)

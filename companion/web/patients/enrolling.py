@@ -1,0 +1,117 @@
+"""Inviting patients: one with a QR code on the screen, many by cards to print; what went wrong; consent told to us."""
+
+import uuid
+from typing import Final
+
+from django.contrib import messages as flash
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from companion.clinics.models import Clinic, Role
+from companion.clinics.refusals import Conflict, Unknown
+from companion.patients import consent, enrolment, enrolment_notes
+from companion.patients import queries as patients
+from companion.patients.models import Consent, Patient
+from companion.patients.reach import Why, telegram_check, why_unreachable
+from companion.service.clock import database_now
+from companion.web.access import PageRequest, as_uuid, came_from, page
+
+MENDS: Final = {
+    Why.NO_TELEGRAM_ID: "Invite",
+    Why.NOT_ANSWERED: "Invite again",
+    Why.NO_CONSENT: "Invite",
+    Why.BLOCKED: "Invite again",
+    Why.DEACTIVATED: "Invite again",
+    Why.CHAT_NOT_FOUND: "Invite again",
+}
+"""What an invitation mends, and what its button says. Not an opt-out: that is the patient's alone to undo."""
+
+
+def standing_of(patient: Patient, clinic: Clinic) -> dict[str, object]:
+    """What reach.html shows: whether the patient can be reached, why not, what mends it, what went wrong."""
+    why = why_unreachable(patient, clinic)
+    return {
+        "patient": patient,
+        "why": why,
+        "mend": MENDS.get(why, "") if why else "",
+        "check": telegram_check(patient),
+        "notes": [(note, enrolment_notes.sentence(note)) for note in enrolment_notes.unseen(clinic, patient=patient)],
+    }
+
+
+@require_http_methods(["GET", "POST"])
+@page(Role.PROVIDER)
+def invite(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
+    """A one-time link and QR code; shown once, since only its hash is kept."""
+    patient = patients.patient(request.caller.clinic, patient_id)
+    context = standing_of(patient, request.caller.clinic)
+    if request.method == "POST":
+        try:
+            context["card"] = enrolment.invite_many(request.caller, [patient], now=database_now())[0]
+        except Conflict as why:
+            context["refused"] = str(why)
+    return _once(render(request, "patients/invite.html", context))
+
+
+@require_POST
+@page(Role.PROVIDER)
+def cards(request: PageRequest) -> HttpResponse:
+    """Cards to print: of the ticked patients, or of a cohort's who can't be reached, so many sheets at a time."""
+    clinic, asked = request.caller.clinic, request.POST
+    ticked = [as_uuid(key) for key in asked.getlist("id")[: enrolment.CARDS]]
+    cohort = None
+    if ticked:
+        people, more = patients.some(clinic, ticked), None
+    else:
+        cohort = patients.cohort(clinic, asked.get("cohort", ""))
+        found = patients.to_invite(clinic, str(cohort.id), everybody=asked.get("everybody") == "yes")
+        shown = patients.page(found, asked.get("after") or None, enrolment.CARDS)
+        people, more = shown.items, shown.next
+    context = {
+        "cards": enrolment.invite_many(request.caller, people, now=database_now()) if people else [],
+        "more": more,
+        "cohort": cohort,
+        "everybody": asked.get("everybody", ""),
+    }
+    return _once(render(request, "patients/cards.html", context))
+
+
+@require_GET
+@page()
+def reachable(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
+    """Whether the patient can be reached by now: the invitation's page asks, and turns green."""
+    patient = patients.patient(request.caller.clinic, patient_id)
+    context = standing_of(patient, request.caller.clinic) | {"ask": True}
+    return render(request, "patients/reach.html", context)
+
+
+@require_POST
+@page(Role.PROVIDER)
+def see_note(request: PageRequest, note_id: uuid.UUID) -> HttpResponse:
+    """Somebody takes care of an enrolment that went wrong."""
+    note = enrolment_notes.see(request.caller, note_id, now=database_now())
+    return redirect(came_from(request, f"/patients/{note.patient_id}"))
+
+
+@require_POST
+@page(Role.PROVIDER)
+def note_consent(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
+    """What the patient told us: agreed, or wants no messages."""
+    said = request.POST.get("consent", "")
+    if said not in (Consent.GIVEN, Consent.WITHDRAWN):
+        raise Unknown
+    patient = patients.patient(request.caller.clinic, patient_id)
+    try:
+        consent.note(request.caller, patient, Consent(said), now=database_now())
+    except Conflict as why:
+        flash.error(request, str(why))
+    else:
+        flash.success(request, "Noted, with your name and the time.")
+    return redirect(f"/patients/{patient_id}")
+
+
+def _once(answer: HttpResponse) -> HttpResponse:
+    """A link that works once isn't to be found by the browser's "back"."""
+    answer["Cache-Control"] = "no-store"
+    return answer

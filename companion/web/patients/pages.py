@@ -1,0 +1,305 @@
+"""Patients: their list, a page and a form for each. Inviting them is enrolling.py's, a file patient_import.py's."""
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+from typing import Final
+
+from django.contrib import messages as flash
+from django.db import transaction
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from companion.clinics.models import Clinic, Role
+from companion.clinics.refusals import Conflict, Refused
+from companion.clinics.versions import hold
+from companion.patients import consent, directory, enrolment_notes, pausing
+from companion.patients import queries as patients
+from companion.patients.languages import language_name
+from companion.patients.models import Patient, Verified
+from companion.patients.reach import SENTENCES, Why, telegram_check, why_unreachable
+from companion.planning import listing, marks
+from companion.planning import series as planned
+from companion.planning.warnings import of_days
+from companion.schedules import queries
+from companion.schedules.models import Schedule, State
+from companion.service.clock import database_now
+from companion.times.walls import local
+from companion.web import conflicts
+from companion.web.inbox.pages import pages as inbox
+from companion.web.access import PageRequest, page
+from companion.web.conflicts import Clash
+from companion.web.patients.pages.enrolling import MENDS, standing_of
+from companion.web.messages.listing.rows import mixed, rows
+from companion.web.templatetags.words import plural
+
+PAGE_SIZE = 50
+AHEAD = dt.timedelta(days=731)
+"""So far ahead lies what is coming."""
+SERIES = 20
+"""How many Schedules a patient's page names."""
+NOTES = 5
+"""How many enrolments that went wrong stand above the list."""
+FILTERS: Final = (
+    ("yes", "Can be reached"),
+    ("no", "Can't be reached"),
+    (Why.NO_TELEGRAM_ID.value, "No Telegram ID"),
+    (Why.BLOCKED.value, "Blocked the bot"),
+    (Why.OPTED_OUT.value, "Opted out"),
+    (Why.NOT_ANSWERED.value, "Hasn't answered yet"),
+    (Why.CHAT_NOT_FOUND.value, "Chat not found"),
+    (Why.DEACTIVATED.value, "Account deleted"),
+    (Why.LEFT.value, "Has left"),
+)
+FIELDS: Final = ("external_id", "name", "telegram_id", "birth_date", "phone", "caregiver", "timezone", "language")
+LABELS: Final = {
+    "external_id": "Your id",
+    "name": "Name",
+    "telegram_id": "Telegram ID",
+    "birth_date": "Birth date",
+    "phone": "Phone number",
+    "caregiver": "Caregiver",
+    "timezone": "Time zone",
+    "language": "Language",
+    "cohorts": "Cohorts",
+}
+LANGUAGES: Final = (
+    "en",
+    "de",
+    "es",
+    "fr",
+    "it",
+    "nl",
+    "pl",
+    "pt",
+    "ro",
+    "ru",
+    "tr",
+    "uk",
+    "ar",
+    "hi",
+    "sw",
+    "vi",
+    "zh",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the list: who, why they can't be reached, the button that mends it, a pause, Telegram's word."""
+
+    patient: Patient
+    trouble: str
+    mend: str
+    paused: str
+    check: Verified
+
+
+@require_GET
+@page()
+def index(request: PageRequest) -> HttpResponse:
+    """The list, by name; whether each can be reached stands beside it."""
+    clinic, now = request.caller.clinic, database_now()
+    asked = {name: request.GET.get(name, "") for name in ("q", "cohort", "reachable")}
+    reach = {"yes": True, "no": False}.get(asked["reachable"])
+    why = Why(asked["reachable"]) if asked["reachable"] in list(Why) else None
+    found = patients.patients(clinic, q=asked["q"], cohort=asked["cohort"], reachable=reach, why=why)
+    shown = patients.page(found, request.GET.get("after") or None, PAGE_SIZE)
+    context = {
+        "lines": [_line(patient, clinic, now) for patient in shown.items],
+        "more": shown.next,
+        "asked": asked,
+        "filtered": any(asked.values()),
+        "filters": FILTERS,
+        "cohorts": patients.cohort_names(clinic),
+        "notes": [(note, enrolment_notes.sentence(note)) for note in enrolment_notes.unseen(clinic, limit=NOTES)],
+        "tomorrow": local(now, clinic.timezone).date() + dt.timedelta(days=1),
+    }
+    return render(request, "patients/index.html", context)
+
+
+def _line(patient: Patient, clinic: Clinic, now: dt.datetime) -> Line:
+    why = why_unreachable(patient, clinic)
+    mend = MENDS.get(why, "") if why else ""
+    paused = pausing.paused_words(patient) if pausing.is_paused(patient, now) else ""
+    return Line(patient, SENTENCES[why] if why else "", mend, paused, telegram_check(patient))
+
+
+@require_http_methods(["GET", "POST"])
+@page(Role.PROVIDER)
+def new(request: PageRequest) -> HttpResponse:
+    """A patient typed in by hand."""
+    clinic = request.caller.clinic
+    if request.method == "GET":
+        return _form(request, {"timezone": clinic.timezone, "language": clinic.language, "cohorts": []})
+    try:
+        patient = directory.add(request.caller, _values(request.POST), now=database_now())
+    except Refused as no:
+        return _form(request, _typed(request.POST), no=no)
+    flash.success(request, f"{patient.name} was added.")
+    return redirect(f"/patients/{patient.id}")
+
+
+@require_http_methods(["GET", "POST"])
+@page(Role.PROVIDER)
+def change(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
+    """The same for a patient who is there already."""
+    now = database_now()
+    patient = patients.patient(request.caller.clinic, patient_id)
+    if request.method == "GET":
+        return _form(request, _held(patient), patient=patient)
+    try:
+        with transaction.atomic():
+            clash = _clash(request, patient, now)
+            if clash is None:
+                directory.change(request.caller, patient, _values(request.POST), now=now)
+    except Refused as no:
+        return _form(request, _typed(request.POST), patient=patient, no=no)
+    if clash:
+        return _form(request, clash.merged, patient=patient, clash=clash)
+    moves = marks.work_off_of(request.caller.clinic, patient.id, now=now)
+    moved = f" {plural(moves.messages, 'message')} moved." if moves and moves.messages else ""
+    flash.success(request, f"{request.POST.get('name', patient.name)} was saved.{moved}")
+    for warning in of_days(moves.days) if moves else ():
+        flash.warning(request, warning.message)
+    return redirect(f"/patients/{patient_id}")
+
+
+@require_GET
+@page()
+def show(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
+    """Who it is, whether we can reach them and what mends it, what was and will be sent, what came back."""
+    now = database_now()
+    clinic = request.caller.clinic
+    patient = patients.patient(clinic, patient_id)
+    of_patient = queries.messages(clinic, queries.MessageFilter(patient=patient.id))
+    pending = queries.MessageFilter(patient=patient.id, status="pending")
+    context = standing_of(patient, clinic) | {
+        "language": language_name(patient.language),
+        "now": now,
+        "coming": mixed(listing.page(clinic, pending, now + AHEAD, limit=5).items, clinic, now=now),
+        "was": rows(
+            queries.page(of_patient.exclude(status="pending"), order="-due_at", after=None, limit=10).items,
+            clinic,
+            now=now,
+        ),
+        "paused": pausing.paused_words(patient) if pausing.is_paused(patient, now) else "",
+        "tomorrow": local(now, patient.timezone).date() + dt.timedelta(days=1),
+        "pause_shown": _pause_of(patient),
+        "history": consent.history(patient),
+        "series": _series(patient),
+    }
+    return render(request, "patients/page.html", context | inbox.of_patient(clinic, patient))
+
+
+def _series(patient: Patient) -> list[tuple[Schedule, str]]:
+    """What runs for this patient, or waits to run again, with when it goes out."""
+    found = queries.schedules_for(patient).filter(state__in=(State.ACTIVE, State.PAUSED))
+    return [(schedule, planned.summary(schedule)) for schedule in found[:SERIES]]
+
+
+@require_POST
+@page(Role.PROVIDER)
+def pause(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
+    """On pause until a day, or back from it."""
+    now = database_now()
+    patient = patients.patient(request.caller.clinic, patient_id)
+    values: dict[str, object] = {"paused_until": None}
+    if request.POST.get("do") != "resume":
+        values = {name: request.POST.get(name, "") for name in ("paused_until", "paused_reason")}
+    try:
+        with transaction.atomic():
+            current = hold(Patient.objects.filter(clinic=request.caller.clinic, pk=patient.pk)) or patient
+            since = conflicts.changes_of(request.caller.clinic, [patient.pk])
+            conflicts.refuse_if_changed(request, _pause_of(current), "this pause", since, now=now)
+            patient = pausing.change(request.caller, current, values, now=now)
+    except Conflict as no:
+        flash.error(request, str(no))
+        return redirect(f"/patients/{patient_id}")
+    except Refused as no:
+        for problem in no.problems:
+            flash.error(request, problem.message)
+        return redirect(f"/patients/{patient_id}")
+    moves = marks.work_off_of(request.caller.clinic, patient.id, now=now)
+    flash.success(request, _paused(patient) + (f" {plural(moves.messages, 'message')} moved." if moves else ""))
+    return redirect(f"/patients/{patient_id}")
+
+
+def _pause_of(patient: Patient) -> str:
+    """The pause that the page shows, to be told from another one."""
+    return patient.paused_until.isoformat() if patient.paused_until else ""
+
+
+def _paused(patient: Patient) -> str:
+    if patient.paused_until is None:
+        return "The pause is over: messages go out again, from the next one in the future."
+    return f"{patient.name} is {pausing.paused_words(patient)}: nothing goes out, nothing piles up."
+
+
+@require_http_methods(["GET", "POST"])
+@page()
+def cohorts(request: PageRequest) -> HttpResponse:
+    """The cohorts with their sizes; a provider makes new ones."""
+    clinic = request.caller.clinic
+    context: dict[str, object] = {"cohorts": patients.cohorts(clinic)}
+    if request.method == "GET":
+        return render(request, "patients/cohorts.html", context)
+    name = request.POST.get("name", "")
+    try:
+        directory.add_cohort(request.caller, name, now=database_now())
+    except Refused as no:
+        context |= {"typed": name, "error": no.problems[0].message}
+        return render(request, "patients/cohorts.html", context, status=422)
+    flash.success(request, "The cohort was made. Put patients into it on their own pages, or by importing a file.")
+    return redirect("/patients/cohorts")
+
+
+def _clash(request: PageRequest, patient: Patient, now: dt.datetime) -> Clash | None:
+    """What somebody else changed of the patient since this form was opened. Holds the row until the change is made."""
+    current = hold(Patient.objects.filter(clinic=request.caller.clinic, pk=patient.pk)) or patient
+    since = conflicts.changes_of(request.caller.clinic, [patient.pk])
+    carried, again_at = request.POST.get(conflicts.FIELD, ""), f"/patients/{patient.pk}/edit"
+    return conflicts.clash(carried, _held(current), _typed(request.POST), LABELS, since, again_at=again_at, now=now)
+
+
+def _form(
+    request: PageRequest,
+    typed: conflicts.Fields,
+    *,
+    patient: Patient | None = None,
+    no: Refused | None = None,
+    clash: Clash | None = None,
+) -> HttpResponse:
+    held = patient.language if patient else request.caller.clinic.language
+    shown = conflicts.shown(request, _held(patient), now=database_now()) if patient else ""
+    context = {
+        "typed": typed,
+        "clash": clash,
+        "shown": clash.shown if clash else shown,
+        "patient": patient,
+        "errors": {problem.field.partition(".")[0]: problem.message for problem in no.problems} if no else {},
+        "cohorts": patients.cohort_names(request.caller.clinic),
+        "languages": [(code, language_name(code)) for code in sorted({*LANGUAGES, held})],
+    }
+    return render(request, "patients/form.html", context, status=409 if clash else 422 if no else 200)
+
+
+def _held(patient: Patient) -> dict[str, conflicts.Value]:
+    """The patient as the form shows them."""
+    own: dict[str, conflicts.Value] = {
+        name: "" if (value := getattr(patient, name)) is None else str(value) for name in FIELDS
+    }
+    return own | {"cohorts": list(patient.cohorts.order_by("name").values_list("name", flat=True))}
+
+
+def _typed(post: QueryDict) -> dict[str, conflicts.Value]:
+    own: dict[str, conflicts.Value] = {name: post.get(name, "") for name in FIELDS}
+    return own | {"cohorts": post.getlist("cohorts")}
+
+
+def _values(post: QueryDict) -> dict[str, object]:
+    """The form as the API's JSON: what is left empty is null where it may be."""
+    typed: dict[str, object] = dict(_typed(post))
+    nullable = ("telegram_id", "birth_date", "phone", "caregiver")
+    return typed | {name: typed[name] or None for name in nullable}

@@ -1,0 +1,132 @@
+"""`/patients/sources`: where the clinic's patients come from, what came of each sync, and a FHIR server to be set.
+
+Files and databases are set on the command line only (patients/sources/keeping.py says why).
+"""
+
+import datetime as dt
+import uuid
+from typing import Final
+
+from django.contrib import messages as flash
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from companion.clinics.models import Clinic, Role
+from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.clinics.versions import hold
+from companion.patients.models import Patient
+from companion.patients.sources import keeping, sync
+from companion.service.clock import database_now
+from companion.web import conflicts
+from companion.web.access import PageRequest, page
+
+FIELDS: Final = ("url", "identifier_system", "telegram", "every_minutes")
+SHOWN: Final = 15
+"""How many reports the page lists."""
+_HERE: Final = "/patients/sources"
+
+
+@require_GET
+@page()
+def index(request: PageRequest) -> HttpResponse:
+    """The source, its reports, and the form. Asked for by its own live part, only the source and the reports."""
+    template = "runs" if request.GET.get("part") == "runs" else "page"
+    return render(request, f"web/sources/{template}.html", _context(request.caller.clinic))
+
+
+@require_GET
+@page()
+def show(request: PageRequest, run_id: uuid.UUID) -> HttpResponse:
+    """One report: who was added, changed or left, and who was refused, and why."""
+    clinic = request.caller.clinic
+    run = sync.run_of(clinic, run_id)
+    touched = sync.touched(run)
+    known = Patient.objects.filter(clinic=clinic, external_id__in=[external_id for external_id, _ in touched])
+    by_id = {patient.external_id: patient for patient in known}
+    context = {
+        "run": run,
+        "touched": [(external_id, what, by_id.get(external_id)) for external_id, what in touched],
+        "unlisted": run.added + run.changed + run.left - len(touched),
+        "reasons": sync.reasons(run),
+    }
+    return render(request, "patients/source_run.html", context)
+
+
+@require_POST
+@page(Role.PROVIDER)
+def fetch(request: PageRequest) -> HttpResponse:
+    """Sync now: the listener service takes it up."""
+    keeping.ask_for_sync(request.caller, now=database_now())
+    return redirect(_HERE)
+
+
+@require_http_methods(["POST"])
+@page(Role.ADMIN)
+def set_fhir(request: PageRequest) -> HttpResponse:
+    """A FHIR server, instead of whatever was set before."""
+    typed = {name: request.POST.get(name, "").strip() for name in FIELDS}
+    try:
+        with transaction.atomic():
+            _refuse_if_exchanged(request)
+            keeping.set_fhir(
+                request.caller,
+                typed["url"],
+                request.POST.get("token", "").strip(),
+                identifier_system=typed["identifier_system"],
+                telegram=typed["telegram"],
+                every=_minutes(typed["every_minutes"]),
+                now=database_now(),
+            )
+    except Conflict as no:
+        flash.error(request, str(no))
+        context = _context(request.caller.clinic) | {"typed": typed, "asks": True}
+        return render(request, "patients/sources.html", context, status=409)
+    except Refused as no:
+        errors = {problem.field: problem.message for problem in no.problems}
+        context = _context(request.caller.clinic) | {"typed": typed, "errors": errors}
+        return render(request, "patients/sources.html", context, status=422)
+    flash.success(request, "The FHIR server is set. The first sync begins within seconds.")
+    return redirect(_HERE)
+
+
+@require_POST
+@page(Role.ADMIN)
+def remove(request: PageRequest) -> HttpResponse:
+    """Fetch no more; patients who came stay."""
+    with transaction.atomic():
+        _refuse_if_exchanged(request)
+        keeping.remove(request.caller, now=database_now())
+    flash.success(request, "Patients are fetched no more. Those who came stay.")
+    return redirect(_HERE)
+
+
+def _refuse_if_exchanged(request: PageRequest) -> None:
+    """Raises Conflict where the page showed another source than the clinic's source now. Holds the clinic meanwhile."""
+    clinic = request.caller.clinic
+    # The clinic's row, not the source's: there may be no source yet.
+    hold(Clinic.objects.filter(pk=clinic.pk))
+    row = keeping.of_clinic(clinic)
+    since = conflicts.changes_of(clinic, [row.pk if row else clinic.pk])
+    conflicts.refuse_if_changed(request, str(row.pk) if row else "", "the source", since, now=database_now())
+
+
+def _minutes(text: str) -> dt.timedelta:
+    if not (text.isascii() and text.isdigit() and len(text) <= 5):
+        raise Refused(Problem("every_minutes", "Write a number of minutes."))
+    return dt.timedelta(minutes=int(text))
+
+
+def _context(clinic: Clinic) -> dict[str, object]:
+    now = database_now()
+    row = keeping.of_clinic(clinic)
+    return {
+        "source": row,
+        "place": keeping.place(row) if row else "",
+        "every": int(row.every.total_seconds() // 60) if row else 0,
+        "working": row is not None and keeping.is_working(row, now=now),
+        "runs": sync.runs(clinic, limit=SHOWN),
+        "now": now,
+        "typed": {"every_minutes": "60"},
+    }

@@ -1,0 +1,28 @@
+"""Name the addresses of the patients: their list, the page of each, invitations, imports and sources."""
+
+from django.urls import path
+
+from companion.web.inbox.pages import pages as inbox
+from companion.web.patients.pages import csv_import, enrolling, pages, selection, sources
+
+urlpatterns = [
+    path("", pages.index, name="patients"),
+    path("/new", pages.new, name="patient_new"),
+    path("/import", csv_import.bring, name="patients_import"),
+    path("/cohorts", pages.cohorts, name="cohorts"),
+    path("/cards", enrolling.cards, name="invitation_cards"),
+    path("/many", selection.act, name="patients_selected"),
+    path("/notes/<uuid:note_id>/seen", enrolling.see_note, name="patient_note_seen"),
+    path("/sources", sources.index, name="sources"),
+    path("/sources/fhir", sources.set_fhir, name="source_fhir"),
+    path("/sources/sync", sources.fetch, name="source_sync"),
+    path("/sources/remove", sources.remove, name="source_remove"),
+    path("/sources/<uuid:run_id>", sources.show, name="source_run"),
+    path("/<uuid:patient_id>", pages.show, name="patient"),
+    path("/<uuid:patient_id>/edit", pages.change, name="patient_edit"),
+    path("/<uuid:patient_id>/pause", pages.pause, name="patient_pause"),
+    path("/<uuid:patient_id>/invite", enrolling.invite, name="patient_invite"),
+    path("/<uuid:patient_id>/reach", enrolling.reachable, name="patient_reach"),
+    path("/<uuid:patient_id>/consent", enrolling.note_consent, name="patient_consent"),
+    path("/<uuid:patient_id>/said", inbox.said_of, name="patient_said"),
+]

@@ -1,0 +1,193 @@
+"""The planning form of a series that two people edit: its fields as they are compared, shown and put together.
+
+A part of the form that belongs together (the rule, the answers) is one field here: nobody wants half a rule of each.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Final
+
+from companion.clinics.access import Caller
+from companion.clinics.models import Clinic
+from companion.clinics.refusals import Unknown
+from companion.clinics.versions import hold
+from companion.patients.models import Cohort, Patient
+from companion.planning import drafts
+from companion.schedules.models import Schedule
+from companion.times.rule_json import to_json
+from companion.web import conflicts
+from companion.web.planning.pages import form
+from companion.web.conflicts import Clash, Value
+from companion.web.planning.pages.rule import NTH, NTH_DAYS, REPEATS, WEEKDAYS
+from companion.web.planning.pages.typed import Typed
+
+LABELS: Final = {
+    "recipients": "Who gets it",
+    "text": "Text",
+    "date": "Date",
+    "time": "Time",
+    "zone": "Time zone",
+    "repeat": "Repeat",
+    "ends": "Until when",
+    "avoid": "Days off",
+    "answers": "Answers",
+    "late_after": "How late is still good",
+    "quiet_hours": "Quiet hours",
+    "if_unknown": "If nobody knows whether it arrived",
+    "lane": "Priority",
+    "left_out": "Left out",
+    "state": "State",
+}
+_PARTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "recipients": ("to", "patients", "cohort"),
+    "zone": ("zone", "zone_name"),
+    "repeat": (
+        *("repeat", "interval", "weekdays", "also_at", "monthly_on", "month_days", "month_end", "nth", "nth_day"),
+    ),
+    "ends": ("ends", "until", "count", "review_on"),
+    "avoid": ("avoid", "when_avoided"),
+    "answers": ("button", "again", "answer_within"),
+}
+"""The form's fields that make up a part, where it is more than the one of its own name."""
+_NOT_THE_SERIES: Final = ("find", "from_occurrence", "shown")
+"""The form's fields that say nothing of the series."""
+_ALONE: Final = tuple(
+    one.name
+    for one in fields(Typed)
+    if one.name not in _NOT_THE_SERIES and not any(one.name in names for names in _PARTS.values())
+)
+"""The form's fields that are each a part of their own, also those that nobody has thought of here."""
+
+
+class Clashed(Exception):
+    """Somebody else changed the series while this form was open: nothing was saved."""
+
+    def __init__(self, typed: Typed, clash: Clash) -> None:
+        super().__init__("somebody else changed the series while this form was open")
+        self.typed = typed
+        self.clash = clash
+
+
+def opened(schedule: Schedule, *, now: dt.datetime) -> Typed:
+    """The form of the series as editing opens it; it carries what it shows."""
+    typed = form.of_draft(drafts.of(schedule), schedule.clinic, now=now)
+    return replace(typed, shown=conflicts.written(_held(schedule, typed), now=now))
+
+
+def unless_changed(caller: Caller, schedule: Schedule, typed: Typed, *, now: dt.datetime) -> Schedule:
+    """The series as it is now, held until the transaction ends. Raises Clashed, and Unknown where it is gone.
+
+    Called within a transaction.
+    """
+    current = hold(Schedule.objects.filter(clinic=caller.clinic, pk=schedule.pk))
+    if current is None:
+        raise Unknown
+    theirs = form.of_draft(drafts.of(current), caller.clinic, now=now)
+    found = conflicts.clash(
+        typed.shown,
+        _held(current, theirs),
+        _fields(typed),
+        LABELS,
+        conflicts.changes_of(caller.clinic, [current.pk]),
+        again_at=f"/scheduled-messages/series/{current.pk}/edit",
+        now=now,
+        say=lambda name, value: _said(caller.clinic, name, value),
+    )
+    if found:
+        raise Clashed(_together(theirs, typed, found), found)
+    return current
+
+
+def _together(theirs: Typed, typed: Typed, found: Clash) -> Typed:
+    """The form as the series is now, with the parts that this person changed laid over it."""
+    own = {name: getattr(typed, name) for part in found.touched for name in _PARTS.get(part, (part,))}
+    if theirs.to == typed.to == "patients" and "recipients" in found.touched:
+        own["patients"] = tuple(found.merged["recipients"])
+    return replace(theirs, **own, from_occurrence=typed.from_occurrence, find=typed.find, shown=found.shown)
+
+
+def _held(schedule: Schedule, typed: Typed) -> dict[str, Value]:
+    """The series as its form shows it, with what the form shows and doesn't change."""
+    rule = drafts.rule_of(schedule)
+    told = to_json(rule) if rule else {}
+    excepted, state = told.get("except"), schedule.get_state_display()
+    held = _fields(typed) | {"left_out": [str(one) for one in excepted] if isinstance(excepted, list) else []}
+    if typed.repeat == form.KEPT:
+        # The form has no fields for this rule, hence no words either.
+        parts = {name: value for name, value in told.items() if value and name not in ("except", "until", "count")}
+        held["repeat"] = json.dumps(parts, sort_keys=True)
+    if schedule.review_on is None and typed.ends == "never":
+        # The day that the form offers then is today's, and nobody's change.
+        held["ends"] = ""
+    return held | {"state": state}
+
+
+def _fields(typed: Typed) -> dict[str, Value]:
+    alone: dict[str, Value] = {
+        name: list(value) if isinstance(value := getattr(typed, name), tuple) else value for name in _ALONE
+    }
+    answers = [f"{text} ({form.AGAIN.get(again, again)})" for text, again in typed.button_lines if text]
+    waits = [form.WITHIN.get(typed.answer_within, typed.answer_within)] if typed.answer_within else []
+    return alone | {
+        "recipients": list(typed.patients) if typed.to == "patients" else typed.cohort,
+        "zone": "Each patient's own" if typed.zone == "patient" else typed.zone_name,
+        "repeat": _repeat(typed),
+        "ends": _ends(typed),
+        "avoid": "; ".join([*typed.avoid, form.WHEN_AVOIDED.get(typed.when_avoided, "")]) if typed.avoid else "",
+        "answers": "; ".join([*answers, *waits]),
+    }
+
+
+def _repeat(typed: Typed) -> str:
+    """The rule in a few words; only what counts for this kind of rule."""
+    words = [REPEATS.get(typed.repeat, typed.repeat)]
+    if not typed.repeat:
+        return words[0]
+    if typed.interval.strip() not in ("", "1"):
+        words.append(f"each {typed.interval.strip()}")
+    if typed.repeat == "weekly":
+        words += [WEEKDAYS[day] for day in WEEKDAYS if day in typed.weekdays]
+    elif typed.repeat == "monthly":
+        words.append(_day_of_the_month(typed))
+    if also := typed.also_at.replace(",", " ").split():
+        words.append(f"also at {' '.join(sorted(also))}")
+    return ", ".join(words)
+
+
+def _day_of_the_month(typed: Typed) -> str:
+    match typed.monthly_on:
+        case "last":
+            return "on the last day"
+        case "weekday":
+            return f"on the {NTH.get(typed.nth, typed.nth)} {NTH_DAYS.get(typed.nth_day, typed.nth_day)}"
+        case "days":
+            days = "on the days " + " ".join(typed.month_days.replace(",", " ").split())
+        case _:
+            days = "on the same day"
+    return f"{days} (a missing day is left out)" if typed.month_end == "skip" else days
+
+
+def _ends(typed: Typed) -> str:
+    if not typed.repeat:
+        return ""
+    match typed.ends:
+        case "on":
+            return f"until {typed.until}"
+        case "after":
+            return f"{typed.count.strip()} times"
+        case _:
+            return f"no end, looked at again on {typed.review_on}"
+
+
+def _said(clinic: Clinic, name: str, value: Value) -> str:
+    """The field in words: recipients by their names."""
+    if name != "recipients":
+        return conflicts.in_words(value)
+    if isinstance(value, str):
+        found = Cohort.objects.filter(clinic=clinic, pk=value).first() if value else None
+        return f"Cohort {found.name}" if found else ""
+    ids = [one for one in value if form.is_id(one)]
+    names = list(Patient.objects.filter(clinic=clinic, pk__in=ids).order_by("name").values_list("name", flat=True)[:6])
+    return ", ".join(names[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")

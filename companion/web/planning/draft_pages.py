@@ -1,0 +1,45 @@
+"""Saving and discarding a draft of the planning form. The form itself is planning.py's."""
+
+import uuid
+
+from django.contrib import messages as flash
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from companion.clinics.models import Role
+from companion.schedules import queries
+from companion.service.clock import database_now
+from companion.web.planning.pages import kept_drafts
+from companion.web.access import PageRequest, as_uuid, page
+from companion.web.planning.pages.typed import Typed
+
+
+@require_POST
+@page(Role.PROVIDER)
+def save(request: PageRequest) -> HttpResponse:
+    """Saves the form. While one types it says so in the page; pressed as a button, it leads to the list.
+
+    `quietly` comes with what was typed last before the page was left: nobody sees the answer.
+    """
+    now = database_now()
+    found = request.POST.get("schedule")
+    series = queries.schedule(request.caller.clinic, as_uuid(found)).id if found else None
+    typed = Typed.from_post(request.POST)
+    kept = kept_drafts.save(request.caller, kept_drafts.key_of(request), typed, series=series, now=now)
+    if request.htmx or request.POST.get("quietly"):
+        return render(request, "planning/kept.html", {"kept": kept, "now": now})
+    if kept:
+        flash.success(request, "The draft is kept for 14 days, for you alone.")
+    else:
+        flash.warning(request, "There was nothing to keep.")
+    return redirect("/scheduled-messages")
+
+
+@require_POST
+@page(Role.PROVIDER)
+def discard(request: PageRequest, key: uuid.UUID) -> HttpResponse:
+    """Forgets the draft."""
+    kept_drafts.discard(request.caller, key)
+    flash.success(request, "The draft is discarded.")
+    return redirect("/scheduled-messages")

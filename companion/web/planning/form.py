@@ -1,0 +1,186 @@
+"""The planning form's fields, to and from the JSON of `POST /schedules`. It checks nothing: planning.drafts does.
+
+Whatever was typed comes back as it was typed, so that nothing is lost when something is refused.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from companion.clinics.clinics import calendar_of
+from companion.clinics.models import Clinic
+from companion.clinics.refusals import Problem
+from companion.planning.drafts import REVIEW_AFTER, Draft, duration_text
+from companion.times.rule_json import to_json
+from companion.times.walls import local
+from companion.times.workdays import next_working_day
+from companion.web.planning.pages.rule import rule_of, with_rule, written
+from companion.web.planning.pages.typed import Typed
+
+KEPT = "kept"
+"""A rule that this form has no fields for (made over the API): it stays as it is."""
+LATE = {
+    "PT15M": "15 minutes",
+    "PT1H": "1 hour",
+    "PT4H": "4 hours",
+    "PT12H": "12 hours",
+    "PT24H": "1 day",
+}
+AVOID = {"weekends": "weekends", "holidays": "public holidays", "closed_days": "the clinic's closed days"}
+WHEN_AVOIDED = {
+    "skip": "Skip it",
+    "next": "Move it to the next working day",
+    "previous": "Move it to the working day before",
+}
+OPENING = dt.time(8)
+"""When a message for the next working day goes out."""
+SOON = dt.timedelta(minutes=2)
+AGAIN = {
+    "": "is an answer",
+    "PT15M": "brings it again in 15 minutes",
+    "PT30M": "brings it again in 30 minutes",
+    "PT1H": "brings it again in 1 hour",
+    "PT2H": "brings it again in 2 hours",
+    "PT4H": "brings it again in 4 hours",
+}
+WITHIN = {
+    "": "Nobody waits for an answer",
+    "PT30M": "30 minutes after it was sent",
+    "PT1H": "1 hour after it was sent",
+    "PT2H": "2 hours after it was sent",
+    "PT4H": "4 hours after it was sent",
+    "PT12H": "12 hours after it was sent",
+    "PT24H": "1 day after it was sent",
+}
+
+
+def blank(clinic: Clinic, *, now: dt.datetime, patients: Sequence[str] = (), cohort: str = "") -> Typed:
+    """The form as it opens: to be sent in two minutes, once, in each patient's own time."""
+    there = local(now + SOON, clinic.timezone)
+    return Typed(
+        to="cohort" if cohort else "patients",
+        patients=tuple(patients),
+        cohort=cohort,
+        date=f"{there:%Y-%m-%d}",
+        time=f"{there:%H:%M}",
+        review_on=f"{there.date() + REVIEW_AFTER:%Y-%m-%d}",
+        zone="named",
+        zone_name=clinic.timezone,
+    )
+
+
+def of_draft(draft: Draft, clinic: Clinic, *, now: dt.datetime) -> Typed:
+    """The form as editing opens it."""
+    typed = Typed(
+        to="cohort" if draft.cohort else "patients",
+        patients=tuple(str(patient) for patient in draft.patients),
+        cohort=str(draft.cohort or ""),
+        text=draft.text,
+        date=f"{draft.starts_at:%Y-%m-%d}",
+        time=draft.starts_at.time().isoformat("seconds" if draft.starts_at.second else "minutes"),
+        zone="patient" if draft.timezone == "patient" else "named",
+        zone_name=clinic.timezone if draft.timezone == "patient" else draft.timezone,
+        lane=draft.lane.name.lower(),
+        late_after=duration_text(draft.late_after),
+        quiet_hours=str(draft.quiet_hours),
+        if_unknown=str(draft.if_unknown),
+        review_on=(draft.review_on or local(now, clinic.timezone).date() + REVIEW_AFTER).isoformat(),
+        avoid=tuple(name for name in AVOID if getattr(draft.avoid, name)),
+        when_avoided=str(draft.when_avoided),
+        button=tuple(one.text for one in draft.buttons),
+        again=tuple(duration_text(one.again_after) if one.again_after else "" for one in draft.buttons),
+        answer_within=duration_text(draft.answer_within) if draft.answer_within else "",
+    )
+    if draft.recurrence is None:
+        return typed
+    rule = to_json(draft.recurrence)
+    if rule["times"] == [typed.time]:
+        # One time of day, which is the start's own: the form's field for it says both.
+        rule["times"] = []
+    asked = with_rule(typed, rule)
+    return asked if rule_of(asked) == written(rule) else replace(typed, repeat=KEPT)
+
+
+def values(typed: Typed, *, kept: Mapping[str, object] | None = None) -> dict[str, object]:
+    """The JSON of `POST /schedules`. `kept` is the rule that an edited schedule has; its exceptions stay."""
+    found: dict[str, object] = {
+        "text": typed.text,
+        "starts_at": f"{typed.date}T{typed.time}" if typed.date and typed.time else "",
+        "timezone": "patient" if typed.zone == "patient" else typed.zone_name,
+        "lane": typed.lane,
+        "if_unknown": typed.if_unknown,
+        "avoid": dict.fromkeys(AVOID, False) | dict.fromkeys(typed.avoid, True),
+        "when_avoided": typed.when_avoided,
+        "buttons": [{"text": text, "again_after": again or None} for text, again in typed.button_lines if text] or None,
+        "answer_within": typed.answer_within or None,
+    }
+    found |= {"cohort": typed.cohort or None} if typed.to == "cohort" else {"patients": list(typed.patients)}
+    found |= {name: value for name in ("late_after", "quiet_hours") if (value := getattr(typed, name))}
+    rule = dict(kept) if typed.repeat == KEPT and kept is not None else rule_of(typed)
+    found["recurrence"] = rule
+    if rule is None:
+        return found
+    if kept and kept.get("except"):
+        rule["except"] = kept["except"]
+    if not rule.get("until") and not rule.get("count"):
+        found["review_on"] = typed.review_on
+    return found
+
+
+def length_words(within: dt.timedelta | None) -> str:
+    """ "2 hours after it was sent"; empty where nobody waits for an answer."""
+    if within is None:
+        return ""
+    written = duration_text(within)
+    return WITHIN.get(written, f"within {written}")
+
+
+def on_next_working_day(typed: Typed, clinic: Clinic, *, now: dt.datetime) -> Typed:
+    """The form with the date and time of the clinic's next opening; as it was where it is closed for a fortnight."""
+    day = next_working_day(local(now, clinic.timezone).date(), calendar_of(clinic))
+    return replace(typed, date=day.isoformat(), time=f"{OPENING:%H:%M}") if day else typed
+
+
+def from_its_date(typed: Typed) -> Typed:
+    """The form with the date from which a change goes, where it shows an earlier one: the series' old beginning."""
+    day = typed.from_occurrence[:10]
+    return replace(typed, date=day) if day and typed.date < day else typed
+
+
+def errors_by_part(problems: Sequence[Problem]) -> dict[str, list[str]]:
+    """The sentences beside the part of the form that each belongs to."""
+    found: dict[str, list[str]] = {}
+    for problem in problems:
+        found.setdefault(_part(problem.field), []).append(problem.message)
+    return found
+
+
+def _part(name: str) -> str:
+    top, _, below = name.partition(".")
+    if top in ("patients", "cohort"):
+        return "recipients"
+    if top == "recurrence":
+        return "ends" if below in ("until", "count") else "repeat"
+    known = {
+        "text": "text",
+        "starts_at": "when",
+        "timezone": "zone",
+        "review_on": "ends",
+        "avoid": "avoid",
+        "when_avoided": "avoid",
+        "buttons": "answers",
+        "answer_within": "answers",
+        "from": "from",
+        "occurrence": "from",
+    }
+    return known.get(top, "more")
+
+
+def is_id(text: str) -> bool:
+    """Whether this can be a row's id."""
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True

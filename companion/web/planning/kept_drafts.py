@@ -1,0 +1,143 @@
+"""Drafts of the planning form: saved while one types, for the one who types, and forgotten after two weeks.
+
+Each form has a key of its own, by which what is planned from it is planned once, however often its button is pressed.
+What the form's fields mean is planning_form.py's.
+"""
+
+import datetime as dt
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from companion.clinics.access import Caller
+from companion.clinics.keys import new_id
+from companion.clinics.refusals import Unknown
+from companion.planning.edit import Planned
+from companion.schedules.models import Schedule
+from companion.web.access import as_uuid
+from companion.web.models import Draft
+from companion.web.planning.pages.typed import Typed
+
+KEPT_FOR = dt.timedelta(days=14)
+LISTED = 5
+"""How many drafts the list page names, the newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A draft as the list page names it."""
+
+    key: uuid.UUID
+    saved_at: dt.datetime
+    series: uuid.UUID | None
+    text: str
+
+
+class PlannedBefore(Exception):
+    """Somebody pressed the button of this very form before. `same`: and nothing was changed in it since."""
+
+    def __init__(self, schedule: Schedule, *, same: bool) -> None:
+        super().__init__("this form was planned before")
+        self.schedule = schedule
+        self.same = same
+
+
+def key_of(request: HttpRequest) -> uuid.UUID:
+    """The key that the form came with, or that its address names; a new one for a new form."""
+    given = request.POST.get("draft") or request.GET.get("draft")
+    return as_uuid(given) if given else new_id()
+
+
+def save(caller: Caller, key: uuid.UUID, typed: Typed, *, series: uuid.UUID | None, now: dt.datetime) -> bool:
+    """Keeps the form as it stands; whether it is kept now: one that is over is not, nor one with nothing in it.
+
+    Raises Unknown for a key that is somebody else's.
+    """
+    forget_old(caller, now=now)
+    own = _own(caller).filter(id=key)
+    if not (typed.text.strip() or typed.patients or typed.cohort):
+        own.filter(planned__isnull=True).delete()
+        return False
+    if own.filter(planned__isnull=True).update(values=_written(typed), saved_at=now):
+        return True
+    draft, made = _made(caller, key, typed, series, now)
+    # Not made: saved twice at one moment, or planned while this was under way.
+    return made or draft.planned_id is None
+
+
+def opened(caller: Caller, key: uuid.UUID, *, series: uuid.UUID | None, now: dt.datetime) -> Typed | None:
+    """The form as it was saved. None: it was never saved, or is over."""
+    draft = _waiting(caller, now).filter(id=key).first()
+    return _read(draft.values) if draft and draft.schedule_id == series else None
+
+
+def discard(caller: Caller, key: uuid.UUID) -> None:
+    """Forgets it; one that isn't there any more is no error."""
+    _own(caller).filter(id=key, planned__isnull=True).delete()
+
+
+def listed(caller: Caller, *, now: dt.datetime) -> list[Listed]:
+    """The caller's own drafts, the newest first."""
+    drafts = _waiting(caller, now).order_by("-saved_at", "-id")[:LISTED]
+    return [Listed(one.id, one.saved_at, one.schedule_id, _read(one.values).text) for one in drafts]
+
+
+def plan_once(
+    caller: Caller, key: uuid.UUID, typed: Typed, plan: Callable[[], Planned], *, now: dt.datetime
+) -> Planned:
+    """What `plan` gives; the draft is over with it. Raises PlannedBefore, Unknown, and what `plan` raises."""
+    with transaction.atomic():
+        _made(caller, key, typed, None, now)
+        # Of two that are pressed at one moment, the second waits here for the first.
+        held = _own(caller).select_for_update(of=("self",)).select_related("planned").get(id=key)
+        if held.planned:
+            raise PlannedBefore(held.planned, same=_read(held.values) == typed)
+        planned = plan()
+        _own(caller).filter(id=key).update(planned=planned.schedule, values=_written(typed), saved_at=now)
+        return planned
+
+
+def forget_old(caller: Caller, *, now: dt.datetime) -> None:
+    """Deletes the clinic's drafts that nobody touched for KEPT_FOR."""
+    Draft.objects.filter(clinic=caller.clinic, saved_at__lt=now - KEPT_FOR).delete()
+
+
+def _own(caller: Caller) -> QuerySet[Draft]:
+    # The services alone act without an id, and they see no pages.
+    assert caller.id is not None
+    return Draft.objects.filter(clinic=caller.clinic, member_id=caller.id)
+
+
+def _waiting(caller: Caller, now: dt.datetime) -> QuerySet[Draft]:
+    return _own(caller).filter(planned__isnull=True, saved_at__gte=now - KEPT_FOR)
+
+
+def _made(
+    caller: Caller, key: uuid.UUID, typed: Typed, series: uuid.UUID | None, now: dt.datetime
+) -> tuple[Draft, bool]:
+    values = {"values": _written(typed), "schedule_id": series, "saved_at": now}
+    try:
+        return _own(caller).get_or_create(id=key, defaults={"clinic": caller.clinic, "member_id": caller.id} | values)
+    except IntegrityError:
+        # The key is there, but not as the caller's.
+        raise Unknown from None
+
+
+def _written(typed: Typed) -> str:
+    return json.dumps(asdict(typed))
+
+
+def _read(values: str) -> Typed:
+    """The form again. A field that it had in an older version, and has no more, is left out."""
+    kept: dict[str, str | list[str]] = json.loads(values)
+    known = {one.name for one in fields(Typed)}
+    return Typed(
+        **{  # type: ignore[arg-type]  # each field by its own name, as _written wrote them
+            name: tuple(value) if isinstance(value, list) else value for name, value in kept.items() if name in known
+        }
+    )

@@ -1,0 +1,95 @@
+"""The planning form's rule: what repeats when, to and from the JSON of a recurrence."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from companion.web.planning.pages.typed import Typed
+
+WEEKDAYS = {"mo": "Mon", "tu": "Tue", "we": "Wed", "th": "Thu", "fr": "Fri", "sa": "Sat", "su": "Sun"}
+ANY_WEEKDAY = "mo-fr"
+"""Stands for "the last weekday" and the like: of Monday to Friday together."""
+NTH_DAYS = WEEKDAYS | {ANY_WEEKDAY: "weekday (Mon to Fri)"}
+MONTH_END = {"last_day": "goes out on its last day", "skip": "is left out"}
+NTH = {"1": "first", "2": "second", "3": "third", "4": "fourth", "-1": "last"}
+REPEATS = {"": "Once", "daily": "Every day", "weekly": "Every week", "monthly": "Every month"}
+
+
+def rule_of(typed: Typed) -> dict[str, object] | None:
+    """What the form says, as the JSON of a recurrence; None for once."""
+    if typed.repeat not in ("daily", "weekly", "monthly"):
+        return None
+    rule: dict[str, object] = {"frequency": typed.repeat, "interval": _number(typed.interval)}
+    if typed.repeat == "weekly":
+        rule["weekdays"] = list(typed.weekdays)
+    elif typed.repeat == "monthly":
+        rule |= _days_of_the_month(typed)
+    if also := _listed(typed.also_at):
+        rule["times"] = sorted([typed.time, *also])
+    if typed.ends == "on":
+        rule["until"] = typed.until
+    elif typed.ends == "after":
+        rule["count"] = _number(typed.count)
+    return rule
+
+
+def _days_of_the_month(typed: Typed) -> dict[str, object]:
+    if typed.monthly_on == "last":
+        return {"month_days": [-1]}
+    if typed.monthly_on == "weekday" and typed.nth_day == ANY_WEEKDAY:
+        return {"weekdays": list(WEEKDAYS)[:5], "set_position": _number(typed.nth)}
+    if typed.monthly_on == "weekday":
+        return {"weekdays": [f"{typed.nth}{typed.nth_day}"]}
+    days = [_number(one) for one in _listed(typed.month_days)] if typed.monthly_on == "days" else []
+    end = {"month_end": typed.month_end} if typed.month_end not in ("", "last_day") else {}
+    return end | ({"month_days": days} if days else {})
+
+
+def with_rule(typed: Typed, rule: Mapping[str, object]) -> Typed:
+    """The form as it says this rule, as far as it can."""
+    until, count = rule.get("until"), rule.get("count")
+    typed = replace(
+        typed,
+        repeat=str(rule["frequency"]),
+        interval=str(rule["interval"]),
+        ends="on" if until else "after" if count else "never",
+        until=str(until or ""),
+        count=str(count or "10"),
+        also_at=", ".join(one for one in _texts(rule.get("times")) if one != typed.time),
+    )
+    if typed.repeat == "monthly":
+        return _with_days_of_the_month(typed, rule)
+    return replace(typed, weekdays=tuple(_texts(rule.get("weekdays"))))
+
+
+def _with_days_of_the_month(typed: Typed, rule: Mapping[str, object]) -> Typed:
+    weekdays, month_days = _texts(rule.get("weekdays")), _texts(rule.get("month_days"))
+    if rule.get("set_position") is not None and weekdays == list(WEEKDAYS)[:5]:
+        return replace(typed, monthly_on="weekday", nth=str(rule["set_position"]), nth_day=ANY_WEEKDAY)
+    if len(weekdays) == 1:
+        return replace(typed, monthly_on="weekday", nth=weekdays[0][:-2], nth_day=weekdays[0][-2:])
+    if month_days == ["-1"]:
+        return replace(typed, monthly_on="last")
+    typed = replace(typed, month_end=str(rule["month_end"]))
+    return replace(typed, monthly_on="days", month_days=", ".join(month_days)) if month_days else typed
+
+
+def written(rule: Mapping[str, object]) -> dict[str, object]:
+    """The rule with what it says only: without empty values, defaults, and the exceptions that stay anyway."""
+    quiet = {"month_end": "last_day", "except": rule.get("except")}
+    said = {key: value for key, value in rule.items() if value not in (None, [], "") and quiet.get(key) != value}
+    return said | ({"times": sorted(_texts(said["times"]))} if "times" in said else {})
+
+
+def _listed(text: str) -> list[str]:
+    """What stands between commas or spaces."""
+    return text.replace(",", " ").split()
+
+
+def _texts(values: object) -> list[str]:
+    return [str(value) for value in values] if isinstance(values, list) else []
+
+
+def _number(text: str) -> int | str:
+    """A whole number; what isn't one goes on as it was typed, to be refused with its field."""
+    digits = text.strip().removeprefix("-")
+    return int(text) if digits.isascii() and digits.isdigit() else text

@@ -1,0 +1,182 @@
+"""`/sandbox`: the practice phones, to look at and to answer from. Only with the Sandbox on.
+
+What the phones can do stands in companion/sandbox/phone.py; here is only what a person sees of it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Concatenate, ParamSpec
+from urllib.parse import parse_qs, urlsplit
+
+from django.conf import settings
+from django.contrib import messages as flash
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from companion.clinics.models import Bot, Clinic, Role
+from companion.clinics.refusals import Unknown
+from companion.patients.models import Patient
+from companion.sandbox import phone as sandbox
+from companion.sandbox.models import FileKind, Phone, SandboxBot, SandboxMessage, State
+from companion.service.clock import database_now
+from companion.web.access import PageRequest, page
+
+P = ParamSpec("P")
+Entry = Callable[Concatenate[PageRequest, P], HttpResponse]
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A phone, the patient whose it is as far as the clinic knows, and how its chat stands."""
+
+    phone: Phone
+    owner: str
+    state: str
+
+
+def in_the_sandbox(view: Entry[P]) -> Entry[P]:
+    """Where the Sandbox is off, there is no such page."""
+
+    @wraps(view)
+    def guarded(request: PageRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if not settings.SANDBOX_ON:
+            raise Unknown
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+@require_GET
+@page()
+@in_the_sandbox
+def index(request: PageRequest, telegram_id: int | None = None) -> HttpResponse:
+    """The phones, and one of them at hand; with `?part=chat` only what its screen shows."""
+    bot = _bot(request.caller.clinic)
+    phones = _owned(request.caller.clinic, bot)
+    shown = next((one for one in phones if telegram_id in (None, one.phone.telegram_id)), None)
+    if telegram_id is not None and shown is None:
+        raise Unknown
+    now = database_now()
+    context = {
+        "bot": bot,
+        "phones": phones,
+        "shown": shown,
+        "chat": sandbox.chat(bot, shown.phone) if bot and shown else [],
+        "editable": sandbox.editable(bot, shown.phone, now) if bot and shown else [],
+        "states": State.choices,
+        "now": now,
+    }
+    template = {"chat": "sandbox/chat.html", "phones": "sandbox/phones.html"}.get(request.GET.get("part", ""))
+    return render(request, template or "sandbox/page.html", context)
+
+
+@require_POST
+@page(Role.PROVIDER)
+@in_the_sandbox
+def new(request: PageRequest) -> HttpResponse:
+    """A fresh phone, as of somebody who opens an invitation for the first time."""
+    made = sandbox.new_phone(request.POST.get("first_name", "").replace("\0", "").strip() or "New phone")
+    return redirect(f"/sandbox/{made.telegram_id}")
+
+
+@require_POST
+@page(Role.PROVIDER)
+@in_the_sandbox
+def act(request: PageRequest, telegram_id: int) -> HttpResponse:
+    """What the person with the phone does: types, taps, presses Start, opens a link, changes how the phone behaves."""
+    bot = _bot(request.caller.clinic)
+    phone = Phone.objects.filter(telegram_id=telegram_id).first()
+    deed = _DEEDS.get(request.POST.get("do", ""))
+    if bot is None or phone is None or deed is None:
+        raise Unknown
+    try:
+        deed(request, bot, phone)
+    except sandbox.NotPossible as no:
+        flash.warning(request, str(no))
+    return redirect(f"/sandbox/{telegram_id}")
+
+
+def _type(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:
+    sandbox.type_text(bot, phone, request.POST.get("text", ""))
+
+
+def _edit(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:
+    sandbox.edit_text(bot, phone, _message(bot, phone, request.POST.get("message", "")), request.POST.get("text", ""))
+
+
+def _start(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:
+    sandbox.press_start(bot, phone)
+
+
+def _open_link(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:
+    link = request.POST.get("link", "").strip()
+    payload = parse_qs(urlsplit(link).query).get("start", [""])[0]
+    if not payload:
+        raise sandbox.NotPossible("This is no invitation: paste the whole link, with ?start= in it.")
+    sandbox.press_start(bot, phone, payload)
+
+
+def _tap(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:
+    number, _, data = request.POST.get("tap", "").partition(" ")
+    sandbox.tap(bot, _message(bot, phone, number), data)
+
+
+def _message(bot: SandboxBot, phone: Phone, number: str) -> SandboxMessage:
+    known = SandboxMessage.objects.filter(bot=bot, phone=phone)
+    is_number = number.isascii() and number.isdigit() and len(number) < 19
+    message = known.filter(message_id=int(number)).first() if is_number else None
+    if message is None:
+        raise sandbox.NotPossible("This message is gone.")
+    return message
+
+
+def _state(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:
+    state = request.POST.get("state", "")
+    if state not in State.values:
+        raise Unknown
+    sandbox.set_state(bot, phone, State(state))
+
+
+def _send_file(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:
+    kind = FileKind(request.POST["do"])
+    given = request.FILES.get("file")
+    if given and (given.size or 0) > sandbox.FILE_MAX:
+        raise sandbox.NotPossible(f"A practice phone sends files of up to {sandbox.FILE_MAX // 2**20} MB.")
+    content, name = (given.read(), given.name or "") if given else (b"", "")
+    sandbox.send_file(bot, phone, kind, content, name, request.POST.get("caption", ""))
+
+
+_DEEDS: dict[str, Callable[[PageRequest, SandboxBot, Phone], None]] = {
+    "type": _type,
+    "edit": _edit,
+    "start": _start,
+    "link": _open_link,
+    "tap": _tap,
+    **dict.fromkeys(FileKind.values, _send_file),
+    "state": _state,
+}
+
+
+def _bot(clinic: Clinic) -> SandboxBot | None:
+    bot = Bot.objects.filter(clinic=clinic, sandbox=True).first()
+    return sandbox.bot_of(bot.token) if bot else None
+
+
+def _owned(clinic: Clinic, bot: SandboxBot | None) -> list[Owned]:
+    """The phones by their owners' names: those of this clinic's patients, and those that are nobody's yet."""
+    phones = sandbox.phones(bot) if bot else []
+    ids = [phone.telegram_id for phone in phones]
+    people: dict[int | None, list[Patient]] = {}
+    for patient in Patient.objects.filter(clinic=clinic, telegram_id__in=ids).order_by("name"):
+        people.setdefault(patient.telegram_id, []).append(patient)
+    return [Owned(one, _owner(people.get(one.telegram_id, [])), State(one.state).label) for one in phones]
+
+
+def _owner(patients: list[Patient]) -> str:
+    """ "Ana Silva", or whose phone it is: "Jana Becker (for Ben, Mila)"; empty for nobody's."""
+    caregivers = dict.fromkeys(patient.caregiver for patient in patients if patient.caregiver)
+    own = [patient.name for patient in patients if not patient.caregiver]
+    cared_for = ", ".join(patient.first_name for patient in patients if patient.caregiver)
+    return ", ".join([*own, *([f"{', '.join(caregivers)} (for {cared_for})"] if caregivers else [])])

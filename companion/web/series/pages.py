@@ -1,0 +1,155 @@
+"""The Schedules that repeat: their list, and a page for each with pause, resume, skip and cancel."""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable
+
+from django.contrib import messages as flash
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from companion.clinics.models import AuditEntry, Role
+from companion.clinics.refusals import Unknown
+from companion.planning import drafts, edit, taking_back
+from companion.planning import series as planned
+from companion.planning.next_instants import next_instants
+from companion.schedules import queries
+from companion.schedules.models import Schedule, State
+from companion.service.clock import database_now
+from companion.times.walls import local
+from companion.web import undoing
+from companion.web.access import PageRequest, came_from, page
+from companion.web.planning.form import length_words
+from companion.web.messages.listing.rows import author, rows
+from companion.web.templatetags.words import plural
+from companion.web.series.pages.upcoming import skipped, upcoming
+
+PAGE_SIZE = 30
+REVIEW = "review"
+"""Stands for the series whose day to be looked at again has come."""
+ONCE = "once"
+"""Stands for what goes out once and is not on the list yet."""
+LATEST = 10
+
+
+@require_GET
+@page()
+def index(request: PageRequest) -> HttpResponse:
+    """The list: what runs, its rule, its author, and what comes next."""
+    now = database_now()
+    state = request.GET.get("state", "")
+    if state and state not in (*State.values, REVIEW, ONCE):
+        raise Unknown
+    today = local(now, request.caller.clinic.timezone).date()
+    found = queries.schedules(request.caller.clinic, state if state in State.values else "")
+    found = found.filter(recurrence__isnull=False) if state != ONCE else queries.once_to_come(request.caller.clinic)
+    review = queries.to_review(request.caller.clinic, today).filter(recurrence__isnull=False)
+    shown = Paginator(review if state == REVIEW else found, PAGE_SIZE).get_page(request.GET.get("page"))
+    coming = next_instants(request.caller.clinic, list(shown), now=now, count=1)
+    lines = [
+        {
+            "schedule": schedule,
+            "whom": _whom(schedule),
+            "review": schedule.state == State.ACTIVE and schedule.review_on is not None and schedule.review_on <= today,
+            "summary": planned.summary(schedule),
+            "text": drafts.of(schedule).text,
+            "author": author(schedule),
+            "next": next(iter(coming[schedule.id]), None),
+        }
+        for schedule in shown
+    ]
+    context = {"now": now, "lines": lines, "shown": shown, "state": state, "states": State.choices}
+    context |= {"review": REVIEW, "to_review": review.count(), "once": ONCE}
+    return render(request, "series/index.html", context)
+
+
+def _whom(schedule: Schedule) -> str:
+    """The patients it names: two of them, and how many more."""
+    names = list(schedule.recipients.order_by("name").values_list("name", flat=True)[:3])
+    return ", ".join(names) if len(names) < 3 else f"{names[0]}, {names[1]} and others"
+
+
+@require_GET
+@page()
+def show(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
+    """One series: what it says, to whom, when next, how far it is, and who made it."""
+    now = database_now()
+    clinic = request.caller.clinic
+    schedule = queries.schedule(clinic, schedule_id)
+    draft = drafts.of(schedule)
+    latest = queries.messages(clinic, queries.MessageFilter(schedule=schedule.id, due_to=now))
+    context = {
+        "now": now,
+        "schedule": schedule,
+        "draft": draft,
+        "answer_within": length_words(draft.answer_within),
+        "summary": planned.summary(schedule),
+        "author": author(schedule),
+        "upcoming": upcoming(schedule, now=now) if schedule.state in (State.ACTIVE, State.PAUSED) else [],
+        "next": next_instants(clinic, [schedule], now=now)[schedule.id],
+        "skipped": skipped(schedule, now=now),
+        "progress": planned.progress(schedule, now=now),
+        "named": schedule.recipients.order_by("name")[:20],
+        "rows": rows(queries.page(latest, order="-due_at", after=None, limit=LATEST).items, clinic, now=now),
+        "history": AuditEntry.objects.filter(clinic=clinic, subject_id=schedule.id).order_by("-at")[:20],
+        "review": queries.to_review(clinic, local(now, clinic.timezone).date()).filter(pk=schedule.pk).exists(),
+        "over": schedule.state in (State.ENDED, State.CANCELLED),
+    }
+    return render(request, "series/page.html", context)
+
+
+@require_POST
+@page(Role.PROVIDER)
+def act(request: PageRequest, schedule_id: uuid.UUID, deed: str) -> HttpResponse:
+    """Pause, resume or cancel it, or skip one occurrence."""
+    now = database_now()
+    schedule = queries.schedule(request.caller.clinic, schedule_id)
+    flash.success(request, _DEEDS[deed](request, schedule, now))
+    return redirect(came_from(request, f"/scheduled-messages/series/{schedule.id}"))
+
+
+def _pause(request: PageRequest, schedule: Schedule, now: dt.datetime) -> str:
+    done = edit.pause(request.caller, schedule, now=now)
+    return f"Paused. {plural(done.messages, 'pending message')} taken off the list; nothing piles up."
+
+
+def _resume(request: PageRequest, schedule: Schedule, now: dt.datetime) -> str:
+    done = edit.resume(request.caller, schedule, now=now)
+    return f"It goes on, from the next occurrence; {plural(done.messages, 'message')} planned."
+
+
+def _cancel(request: PageRequest, schedule: Schedule, now: dt.datetime) -> str:
+    done = edit.cancel(request.caller, schedule, now=now)
+    undoing.offer(request, "series", [schedule.id], now=now)
+    if not schedule.recurrence:
+        return "It won't be sent."
+    return f"The series was cancelled; {plural(done.messages, 'pending message')} won't be sent."
+
+
+def _skip(request: PageRequest, schedule: Schedule, now: dt.datetime) -> str:
+    occurrence = request.POST.get("occurrence", "")
+    edit.skip(request.caller, schedule, occurrence, now=now)
+    undoing.offer(request, "skip", [schedule.id], now=now, occurrence=occurrence)
+    return "This occurrence is skipped."
+
+
+def _unskip(request: PageRequest, schedule: Schedule, now: dt.datetime) -> str:
+    taking_back.unskip(request.caller, schedule, request.POST.get("occurrence", ""), now=now)
+    return "This occurrence is sent after all."
+
+
+def _review(request: PageRequest, schedule: Schedule, now: dt.datetime) -> str:
+    edit.reviewed(request.caller, schedule, now=now)
+    return "Looked at. It goes on, and comes up again in six months."
+
+
+_DEEDS: dict[str, Callable[[PageRequest, Schedule, dt.datetime], str]] = {
+    "pause": _pause,
+    "resume": _resume,
+    "cancel": _cancel,
+    "skip": _skip,
+    "unskip": _unskip,
+    "reviewed": _review,
+}

@@ -1,0 +1,287 @@
+"""`/settings`: the clinic's defaults, its bot, its members and API keys. Others see it, admins change it.
+
+Each part is a form of its own; what is checked, and how it is kept, stands in the room below (clinics).
+"""
+
+import uuid
+from collections.abc import Mapping
+from functools import cache
+
+from babel import Locale
+from django.conf import settings
+from django.contrib import messages as flash
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from companion.clinics import api_keys, bots, help, members
+from companion.clinics.clinics import change_clinic
+from companion.clinics.models import ApiKey, Bot, Clinic, Member, Role
+from companion.clinics.refusals import Refused, Unknown
+from companion.clinics.versions import hold
+from companion.patients import consent
+from companion.planning import marks
+from companion.planning.replan import Moves
+from companion.sandbox.phone import make_bot
+from companion.service.clock import database_now
+from companion.times.workdays import region_names, regions_by_country
+from companion.web import conflicts
+from companion.web.access import PageRequest, page
+from companion.web.conflicts import Clash, Fields, Value, written
+from companion.web.templatetags.words import plural
+
+ROLE_WORDS = {
+    Role.VIEWER: "sees everything, changes nothing",
+    Role.PROVIDER: "plans messages and keeps patients",
+    Role.ADMIN: "also keeps members, keys and the bot",
+}
+
+LABELS = {
+    "name": "Name",
+    "timezone": "Time zone",
+    "quiet_from": "Quiet hours from",
+    "quiet_until": "Quiet hours until",
+    "country": "Country",
+    "region": "Region",
+    "closed_days": "Closed days",
+    "consent_required": "Only to patients who gave their consent",
+    "words": "Words",
+    "phone": "Number to call",
+}
+CLINIC_FIELDS = ("name", "timezone", "quiet_from", "quiet_until", "country", "region")
+
+
+@require_GET
+@page()
+def index(request: PageRequest) -> HttpResponse:
+    """All of it on one page."""
+    return _page(request, {})
+
+
+@require_POST
+@page(Role.ADMIN)
+def change_defaults(request: PageRequest) -> HttpResponse:
+    """Name, zone, quiet hours, consent."""
+    typed: dict[str, Value] = {name: request.POST.get(name, "") for name in CLINIC_FIELDS}
+    if "closed_days" in request.POST:
+        typed["closed_days"] = request.POST["closed_days"].replace(",", " ").split()
+    typed["consent_required"] = request.POST.get("consent_required", "")
+    now = database_now()
+    try:
+        with transaction.atomic():
+            current = _current(request)
+            if typed["country"] != current.country:
+                # What was chosen were the other country's regions.
+                typed["region"] = ""
+            clash = _clash(request, _held(current), typed, "clinic", "clinic changed")
+            values = typed | {"consent_required": typed["consent_required"] == "yes"}
+            clinic = current if clash else change_clinic(request.caller, values, now=now)
+    except Refused as no:
+        return _page(request, {"typed": typed}, no=no, part="clinic")
+    if clash:
+        regions = region_names(str(clash.merged["country"]))
+        return _page(request, {"typed": clash.merged, "regions": regions}, clash=clash, part="clinic")
+    moves = marks.work_off_of(clinic, clinic.id, now=now)
+    flash.success(request, f"Saved. {_moved(moves)}")
+    return redirect("/settings")
+
+
+@require_POST
+@page(Role.ADMIN)
+def change_help(request: PageRequest) -> HttpResponse:
+    """The words that ask for urgent help, one a line, and whom to call."""
+    words, phone = request.POST.get("words", "").splitlines(), request.POST.get("phone", "")
+    typed: dict[str, Value] = {"words": [word.strip() for word in words if word.strip()], "phone": phone}
+    try:
+        with transaction.atomic():
+            clash = _clash(request, _help_of(_current(request)), typed, "help", "words for urgent help changed")
+            if clash is None:
+                help.change(request.caller, words, phone, now=database_now())
+    except Refused as no:
+        return _page(request, {"help": typed}, no=no, part="help")
+    if clash:
+        return _page(request, {"help": clash.merged}, clash=clash, part="help")
+    flash.success(request, "Saved.")
+    return redirect("/settings#help")
+
+
+def _current(request: PageRequest) -> Clinic:
+    """The clinic as it is now, held until the transaction ends."""
+    return hold(Clinic.objects.filter(pk=request.caller.clinic.pk)) or request.caller.clinic
+
+
+def _clash(request: PageRequest, held: Fields, typed: Fields, part: str, action: str) -> Clash | None:
+    """What another admin changed of this part of the page since it was opened."""
+    clinic = request.caller.clinic
+    since = conflicts.changes_of(clinic, [clinic.pk], action)
+    carried, again_at = request.POST.get(conflicts.FIELD, ""), f"/settings#{part}"
+    return conflicts.clash(carried, held, typed, LABELS, since, again_at=again_at, now=database_now())
+
+
+def _moved(moves: Moves | None) -> str:
+    if moves is None:
+        return "The Planner is moving pending messages to the new hours and days right now."
+    return f"{plural(moves.messages, 'pending message')} moved." if moves.messages else "No pending message moved."
+
+
+@require_POST
+@page(Role.ADMIN)
+def bot(request: PageRequest) -> HttpResponse:
+    """The token that BotFather gave, tried with Telegram first; in the Sandbox, a practice bot."""
+    clinic, now = request.caller.clinic, database_now()
+    try:
+        if settings.SANDBOX_ON:
+            username = f"{clinic.slug.replace('-', '_')}_practice_bot"[-32:]
+        else:
+            token = request.POST.get("token", "").strip()
+            # Telegram is asked before anything is held: its answer may take seconds.
+            username = bots.ask_username(token, api_url=settings.COMPANION.bot_api_url)
+        with transaction.atomic():
+            _refuse_if_exchanged(request)
+            if settings.SANDBOX_ON:
+                token = make_bot(clinic.name, username)
+            bots.connect(clinic, token, username, sandbox=settings.SANDBOX_ON, now=now, by=request.caller)
+    except Refused as no:
+        return _page(request, {}, no=no, part="bot")
+    consent.follow_opt_outs(clinic, now=now)
+    flash.success(request, f"@{username} is connected.")
+    return redirect("/settings#bot")
+
+
+def _refuse_if_exchanged(request: PageRequest) -> None:
+    """Raises Conflict where the page showed another bot than the clinic's bot now. Holds the clinic meanwhile."""
+    clinic = _current(request)
+    held = Bot.objects.filter(clinic=clinic).first()
+    since = conflicts.changes_of(clinic, [held.pk] if held else [])
+    told = str(held.telegram_id) if held else ""
+    conflicts.refuse_if_changed(request, told, "the bot", since, now=database_now())
+
+
+@require_POST
+@page(Role.ADMIN)
+def add_member(request: PageRequest) -> HttpResponse:
+    """A person, and the link by which they sign in for the first time."""
+    email, role = request.POST.get("email", ""), request.POST.get("role", "")
+    try:
+        member = members.add_member(request.caller.clinic, email, role, now=database_now(), by=request.caller)
+    except Refused as no:
+        return _page(request, {"email": email, "role": role}, no=no, part="member")
+    if members.is_elsewhere(member):
+        flash.success(request, f"{member.user.email} is a member now, and signs in as before.")
+        return redirect("/settings#members")
+    return _page(request, {"link": members.hand_out_link(request.caller, member), "link_of": member.user.email})
+
+
+@require_POST
+@page(Role.ADMIN)
+def change_member(request: PageRequest, member_id: uuid.UUID) -> HttpResponse:
+    """Another role, a fresh sign-in link, or the end of a membership."""
+    member = _member(request, member_id)
+    now = database_now()
+    match request.POST.get("do"):
+        case "link":
+            link = members.hand_out_link(request.caller, member)
+            return _page(request, {"link": link, "link_of": member.user.email})
+        case "remove":
+            members.remove_member(request.caller, member, now=now)
+            flash.success(request, f"{member.user.email} is no longer a member.")
+        case _:
+            with transaction.atomic():
+                current = hold(Member.objects.filter(clinic=request.caller.clinic, pk=member.pk)) or member
+                since = conflicts.changes_of(request.caller.clinic, [member.pk])
+                conflicts.refuse_if_changed(request, current.role, "this role", since, now=now)
+                members.change_role(request.caller, member, request.POST.get("role", ""), now=now)
+            flash.success(request, f"The role of {member.user.email} was changed.")
+    return redirect("/settings#members")
+
+
+@require_POST
+@page(Role.ADMIN)
+def add_key(request: PageRequest) -> HttpResponse:
+    """A key for a program, shown this once."""
+    name, role = request.POST.get("name", ""), request.POST.get("role", "")
+    try:
+        key, secret = api_keys.make_key(request.caller.clinic, name, role, now=database_now(), by=request.caller)
+    except Refused as no:
+        return _page(request, {"key_name": name, "role": role}, no=no, part="key")
+    return _page(request, {"secret": secret, "secret_of": key.name})
+
+
+@require_POST
+@page(Role.ADMIN)
+def revoke_key(request: PageRequest, key_id: uuid.UUID) -> HttpResponse:
+    """The program that uses it is locked out from now on."""
+    key = ApiKey.objects.filter(clinic=request.caller.clinic, pk=key_id).first()
+    if key is None:
+        raise Unknown
+    api_keys.revoke(request.caller, key, now=database_now())
+    flash.success(request, f"The key {key.name} was revoked.")
+    return redirect("/settings#keys")
+
+
+def _page(
+    request: PageRequest,
+    more: Mapping[str, object],
+    *,
+    no: Refused | None = None,
+    clash: Clash | None = None,
+    part: str = "",
+) -> HttpResponse:
+    """The page. `part` is the form that `no` or `clash` is about; the others are shown as they are now."""
+    clinic, now = request.caller.clinic, database_now()
+    if clash:
+        clinic.refresh_from_db()
+    context: dict[str, object] = {
+        "typed": _held(clinic),
+        "help": _help_of(clinic),
+        "clash": clash,
+        "shown": {"clinic": written(_held(clinic), now=now), "help": written(_help_of(clinic), now=now)}
+        | ({part: clash.shown if clash else request.POST.get(conflicts.FIELD, "")} if part else {}),
+        "part": part,
+        "bot": Bot.objects.filter(clinic=clinic).first(),
+        "members": Member.objects.filter(clinic=clinic).select_related("user").order_by("user__username"),
+        "keys": ApiKey.objects.filter(clinic=clinic).order_by("revoked_at", "name"),
+        "roles": [(role.value, role.label, words) for role, words in ROLE_WORDS.items()],
+        "errors": {f"{part}_{problem.field}": problem.message for problem in no.problems} if no else {},
+        "now": now,
+        "countries": countries(),
+        "regions": region_names(clinic.country),
+    }
+    answer = render(
+        request, "settings/page.html", context | dict(more), status=409 if clash else 422 if no else 200
+    )
+    # A key or a link that is shown once isn't to be found by the browser's "back".
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+@cache
+def countries() -> list[tuple[str, str]]:
+    """Code and name, in the order of the names."""
+    names = Locale("en").territories
+    return sorted(((code, names.get(code, code)) for code in regions_by_country()), key=lambda one: one[1])
+
+
+def _held(clinic: Clinic) -> dict[str, Value]:
+    return {
+        "name": clinic.name,
+        "timezone": clinic.timezone,
+        "quiet_from": f"{clinic.quiet_from:%H:%M}",
+        "quiet_until": f"{clinic.quiet_until:%H:%M}",
+        "country": clinic.country,
+        "region": clinic.region,
+        "closed_days": clinic.closed_days,
+        "consent_required": "yes" if clinic.consent_required else "",
+    }
+
+
+def _help_of(clinic: Clinic) -> dict[str, Value]:
+    return {"words": list(clinic.urgent_words), "phone": clinic.urgent_phone}
+
+
+def _member(request: PageRequest, member_id: uuid.UUID) -> Member:
+    found = Member.objects.filter(clinic=request.caller.clinic, pk=member_id).select_related("user").first()
+    if found is None:
+        raise Unknown
+    return found

@@ -1,0 +1,56 @@
+"""The first set-up page: a new clinic says its name, country, zone and urgent number before anything is planned."""
+
+from django.contrib import messages as flash
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from companion.clinics.models import Role
+from companion.clinics.refusals import Refused
+from companion.clinics.set_up import set_up
+from companion.planning import marks
+from companion.service.clock import database_now
+from companion.web.access import PageRequest, page
+from companion.web.settings.pages import countries
+
+ADDRESS = "/settings/set-up"
+FIELDS = ("name", "country", "timezone", "phone")
+
+
+def asked_first(request: PageRequest) -> HttpResponse | None:
+    """Where planning leads while the clinic has not been set up: an admin is asked, others hear who can do it."""
+    clinic = request.caller.clinic
+    if clinic.set_up_at is not None:
+        return None
+    if request.caller.role == Role.ADMIN:
+        return redirect(ADDRESS)
+    flash.warning(
+        request,
+        "This clinic is new. Before anything is planned, an admin has to give its name, country, time zone and urgent "
+        "number (Settings).",
+    )
+    return redirect("/scheduled-messages")
+
+
+@require_http_methods(["GET", "POST"])
+@page(Role.ADMIN)
+def ask(request: PageRequest) -> HttpResponse:
+    """Four questions on one page; the answers can be changed in Settings at any time."""
+    clinic, now = request.caller.clinic, database_now()
+    if request.method == "GET":
+        held = {"name": clinic.name, "country": clinic.country, "timezone": clinic.timezone}
+        return _page(request, held | {"phone": clinic.urgent_phone})
+    typed = {name: request.POST.get(name, "") for name in FIELDS}
+    try:
+        set_up(request.caller, **typed, now=now)
+    except Refused as no:
+        return _page(request, typed, no=no)
+    marks.work_off_of(clinic, clinic.id, now=now)
+    flash.success(request, "Thank you. Your clinic is set up; Settings has these answers and more.")
+    return redirect("/scheduled-messages")
+
+
+def _page(request: PageRequest, typed: dict[str, str], *, no: Refused | None = None) -> HttpResponse:
+    errors = {problem.field: problem.message for problem in no.problems} if no else {}
+    context = {"typed": typed, "errors": errors, "countries": countries()}
+    return render(request, "settings/set_up.html", context, status=422 if no else 200)
