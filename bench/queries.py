@@ -16,9 +16,8 @@ from companion.patients.models import Patient
 from companion.schedules import queries
 from companion.schedules.models import Message, Schedule, Status
 from companion.schedules.queries import MessageFilter
-from companion.web.messages.listing import filters as asked
-from companion.web.messages.listing import calendar
-from companion.web.messages.listing import calendar_days
+from companion.web.messages import calendar, calendar_days
+from companion.web.messages import filters as asked
 
 _TIMES = 9
 _LIMIT = 50

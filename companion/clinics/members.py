@@ -12,6 +12,7 @@ from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
+from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
@@ -121,7 +122,8 @@ def sign_in_link(member: Member) -> str:
     It ends with its use, with any other sign-in, with another membership, or after a day.
     """
     uid = urlsafe_base64_encode(force_bytes(member.user_id))
-    return f"{settings.COMPANION.public_url}/sign-in/{uid}/{_TOKENS.make_token(member.user)}"
+    path = reverse("sign_in_by_link", args=[uid, _TOKENS.make_token(member.user)])
+    return f"{settings.COMPANION.public_url}{path}"
 
 
 def user_of_link(uid: str, token: str) -> User | None:

@@ -113,8 +113,8 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = False
-LOGIN_URL = "/accounts/login/"
-LOGIN_REDIRECT_URL = "/scheduled-messages"
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "messages"
 ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
 
 _mail = COMPANION.mail_server

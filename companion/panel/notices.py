@@ -11,6 +11,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db.models import F
+from django.urls import reverse
 
 from companion.clinics.models import Clinic, Member, Role
 from companion.clinics.sealed import CannotOpen
@@ -93,9 +94,9 @@ def mail_of(clinic: Clinic, to: str, title: str, words: str, *, cause: str, name
     body = (
         f"{title}{words}\n\n"
         f"What it means and what to do: {link(cause)}\n"
-        f"The Control Panel: {settings.COMPANION.public_url}/mcp\n\n"
+        f"The Control Panel: {settings.COMPANION.public_url}{reverse('control_panel')}\n\n"
         f"You get this as an admin of {clinic.name}. You choose what you hear of at "
-        f"{settings.COMPANION.public_url}/mcp/alerts\n"
+        f"{settings.COMPANION.public_url}{reverse('alerts')}\n"
     )
     return Mail(to, f"{clinic.name}: {title}{first}", body, name.hex, thread.hex)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from django.conf import settings
+from django.urls import reverse
 
 FILE: Final = Path(__file__).resolve().parents[2] / "docs" / "runbook.md"
 URGENT: Final = "urgent_help"
@@ -50,7 +51,7 @@ def name_of(cause: str) -> str:
 
 def link(cause: str) -> str:
     """Where people read what an alert means and what to do."""
-    return f"{settings.COMPANION.public_url}/mcp/runbook#{anchor(name_of(cause))}"
+    return f"{settings.COMPANION.public_url}{reverse('runbook')}#{anchor(name_of(cause))}"
 
 
 @cache

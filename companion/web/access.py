@@ -13,6 +13,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
@@ -96,7 +97,7 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def _whole_page(request: HttpRequest) -> str:
-    return "/scheduled-messages" if request.method != "GET" else request.path
+    return reverse("messages") if request.method != "GET" else request.path
 
 
 def _said_no(request: PageRequest, no: NotAllowed | Unknown | Conflict | Refused) -> HttpResponse:

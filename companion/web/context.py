@@ -6,6 +6,7 @@ from zlib import crc32
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from companion.clinics.access import Caller
@@ -22,6 +23,8 @@ from companion.web import undoing
 class Place:
     """One entry of the bar."""
 
+    view: str
+    """The name of its page's address."""
     address: str
     label: str
     icon: str
@@ -85,13 +88,14 @@ def banner(caller: Caller) -> Banner:
 
 def _places(path: str) -> list[Place]:
     known = [
-        ("/scheduled-messages", "Scheduled messages", "calendar-time"),
-        ("/inbox", "Inbox", "inbox"),
-        ("/patients", "Patients", "users"),
-        ("/mcp", "Control Panel", "activity-heartbeat"),
-        ("/settings", "Settings", "settings"),
+        ("messages", "Scheduled messages", "calendar-time"),
+        ("inbox", "Inbox", "inbox"),
+        ("patients", "Patients", "users"),
+        ("control_panel", "Control Panel", "activity-heartbeat"),
+        ("settings", "Settings", "settings"),
     ]
-    return [Place(at, label, icon, path == at or path.startswith(f"{at}/")) for at, label, icon in known]
+    places = [(view, reverse(view), label, icon) for view, label, icon in known]
+    return [Place(view, at, label, icon, path == at or path.startswith(f"{at}/")) for view, at, label, icon in places]
 
 
 def _clinics(request: HttpRequest) -> list[tuple[uuid.UUID, str]]:

@@ -6,6 +6,7 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.urls import reverse
 
 from companion.service.away import AGAIN_SECONDS, is_away
 
@@ -17,7 +18,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
         "away": away,
         "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
         # What was sent is not sent again by looking.
-        "again": request.get_full_path() if request.method == "GET" else "/scheduled-messages",
+        "again": request.get_full_path() if request.method == "GET" else reverse("messages"),
         "practice": settings.SANDBOX_ON,
     }
     response = HttpResponse(render_to_string("trouble.html", context), status=503 if away else 500)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from django.contrib import messages as flash
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from companion.clinics.access import Caller
@@ -65,7 +66,7 @@ def undo(request: PageRequest) -> HttpResponse:
     ids = [as_uuid(key) for key in request.POST.getlist("id")]
     request.session.pop(_SESSION, None)
     flash.success(request, take_back(request.caller, ids, request.POST.get("occurrence", ""), now))
-    return redirect(came_from(request, "/scheduled-messages"))
+    return redirect(came_from(request, reverse("messages")))
 
 
 def _messages(caller: Caller, ids: list[uuid.UUID], occurrence: str, now: dt.datetime) -> str:

@@ -3,7 +3,7 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from companion.web.control.pages import pages as control
+from companion.web.control import pages as control
 
 # A folder's own addresses begin with a slash or are empty: APPEND_SLASH is off, and no page's address ends in one.
 urlpatterns = [

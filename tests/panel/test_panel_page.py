@@ -14,7 +14,7 @@ from companion.schedules.models import AttemptOutcome, Message, Status
 from companion.schedules.reasons import Reason
 from companion.telegram.outcomes import Answer, Outcome
 from companion.telegram.outcomes import Kind as OutcomeKind
-from companion.web.control.pages.chart import chart
+from companion.web.control.chart import chart
 from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient, a_sent_message, an_attempt
 from tests.panel.stories import ago
 from tests.web.signed_in import signed_in

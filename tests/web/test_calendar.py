@@ -12,7 +12,7 @@ from companion.patients.models import Consent, Patient
 from companion.planning import drafts, edit
 from companion.schedules.models import Message, Schedule, Status
 from companion.schedules.reasons import Reason
-from companion.web.messages.listing.calendar_days import Day, Line
+from companion.web.messages.calendar_days import Day, Line
 from tests.builders import a_caller, a_clinic, a_cohort, a_message, a_patient, a_schedule
 from tests.web.signed_in import nobody, signed_in, words
 

@@ -10,8 +10,8 @@ from companion.planning import drafts
 from companion.planning.drafts import Draft
 from companion.schedules.models import IfUnknown, Lane, Quiet
 from companion.times.rule_json import from_json, to_json
-from companion.web.planning.pages import form
-from companion.web.planning.pages.typed import Typed
+from companion.web.planning import form
+from companion.web.planning.typed import Typed
 from tests.builders import NOW
 
 CLINIC = Clinic(slug="linden", name="Linden Clinic", timezone="Europe/Berlin")

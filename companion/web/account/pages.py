@@ -6,6 +6,7 @@ from django.contrib import messages as flash
 from django.contrib.auth import login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -65,4 +66,4 @@ def choose_clinic(request: PageRequest) -> HttpResponse:
     if not Clinic.objects.filter(members__user__username=request.user.get_username(), id=chosen).exists():
         raise Unknown
     request.session[SESSION_CLINIC] = str(chosen)
-    return redirect(came_from(request, "/scheduled-messages"))
+    return redirect(came_from(request, reverse("messages")))

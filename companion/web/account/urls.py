@@ -8,7 +8,7 @@ urlpatterns = [
     path("clinic", pages.choose_clinic, name="choose_clinic"),
     path("sign-in/<str:uid>/<str:token>", pages.sign_in_by_link, name="sign_in_by_link"),
     # allauth sends an e-mail for each of these; this product has no e-mail of its own to send.
-    path("accounts/password/reset/", pages.forgotten),
+    path("accounts/password/reset/", pages.forgotten, name="password_forgotten"),
     re_path(r"^accounts/(?:email|confirm-email|password/reset|login/code)/", pages.nowhere),
     path("accounts/", include("allauth.account.urls")),
 ]

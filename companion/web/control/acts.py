@@ -28,7 +28,7 @@ def pause(request: PageRequest) -> HttpResponse:
         flash.success(
             request, "Sending is paused. Messages wait until somebody resumes it, or until they are too late."
         )
-        return redirect("/mcp")
+        return redirect("control_panel")
     losses = actions.losses(request.caller.clinic, now=now)
     elsewhere = [(caller.clinic, actions.losses(caller.clinic, now=now)) for caller in others]
     return render(request, "control/pause.html", {"losses": losses, "elsewhere": elsewhere, "now": now})
@@ -46,7 +46,7 @@ def resume(request: PageRequest) -> HttpResponse:
         else:
             actions.resume(request.caller, now=now)
         flash.success(request, "Sending goes on.")
-        return redirect("/mcp")
+        return redirect("control_panel")
     held = actions.undecided_of(request.caller.clinic, Unknowns(held_by_restore=True), now=now)
     context = {
         "elsewhere": [caller.clinic for caller in others],
@@ -66,7 +66,7 @@ def retry(request: PageRequest, reason: str) -> HttpResponse:
         flash.success(request, f"{plural(retried.done, 'message')} will be tried again.")
         if retried.left:
             flash.warning(request, f"{plural(retried.left, 'message')} of this kind left: retry once more.")
-        return redirect("/mcp")
+        return redirect("control_panel")
     context = {
         "label": Reason(reason).label,
         "sentence": sentence(reason),

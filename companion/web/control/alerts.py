@@ -53,7 +53,7 @@ def hear(request: PageRequest) -> HttpResponse:
     except Refused as no:
         return _page(request, {"typed_id": typed, "by_email": by_email}, no=no)
     flash.success(request, "Saved.")
-    return redirect("/mcp/alerts")
+    return redirect("alerts")
 
 
 @require_POST
@@ -71,7 +71,7 @@ def webhook(request: PageRequest) -> HttpResponse:
         return _page(request, {"typed_url": url}, no=no)
     if removes:
         flash.success(request, "Alerts go to no webhook any more.")
-        return redirect("/mcp/alerts")
+        return redirect("alerts")
     return _page(request, {"secret": secret})
 
 
@@ -100,7 +100,7 @@ def test(request: PageRequest) -> HttpResponse:
         flash.error(request, str(no))
     else:
         flash.success(request, _TOOK[way])
-    return redirect("/mcp/alerts")
+    return redirect("alerts")
 
 
 def _hold(request: PageRequest) -> Clinic:

@@ -10,7 +10,7 @@ from companion.panel import runbook as runbook_file
 from companion.panel.status import status
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, page
-from companion.web.control.pages.chart import chart
+from companion.web.control.chart import chart
 
 
 @require_GET

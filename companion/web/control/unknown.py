@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import messages as flash
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from companion.clinics.models import Role
@@ -68,7 +69,7 @@ def decide_all(request: PageRequest, decision: str) -> HttpResponse:
     now = database_now()
     wish = _decision(decision)
     which = Filter(request.GET).which()
-    back = f"/mcp/unknown?{_query(request.GET)}"
+    back = f"{reverse('unknown_outcomes')}?{_query(request.GET)}"
     if request.method == "POST":
         decided = actions.decide_many(request.caller, which, wish, now=now)
         done = plural(decided.done, "message")
@@ -95,7 +96,7 @@ def decide(request: PageRequest, message_id: uuid.UUID, decision: str) -> HttpRe
     if request.method == "POST":
         actions.decide(request.caller, message, wish, now=database_now())
         flash.success(request, "It is being sent again." if wish is Decision.RESEND else "Noted.")
-        return redirect("/mcp/unknown")
+        return redirect("unknown_outcomes")
     return render(request, "control/decide.html", {"message": message, "decision": decision, "now": database_now()})
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from companion.web.control.pages import acts, alerts, pages, unknown
+from companion.web.control import acts, alerts, pages, unknown
 
 urlpatterns = [
     path("", pages.panel, name="control_panel"),

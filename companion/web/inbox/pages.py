@@ -9,6 +9,7 @@ from zlib import crc32
 from django.contrib import messages as flash
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from companion.clinics.keys import new_id
@@ -95,7 +96,7 @@ def act(request: PageRequest, conversation_id: uuid.UUID, deed: str) -> HttpResp
     """Take it, give it to somebody or back, or be done with it."""
     now = database_now()
     one = inbox.conversation(request.caller.clinic, conversation_id)
-    here = f"/inbox/{one.id}"
+    here = reverse("conversation", args=[one.id])
     try:
         match deed:
             case "take":
@@ -105,11 +106,11 @@ def act(request: PageRequest, conversation_id: uuid.UUID, deed: str) -> HttpResp
                 flash.success(request, f"{given.holder_name} has it now.")
             case "give-back":
                 inbox.give_back(request.caller, one, now=now)
-                return redirect("/inbox")
+                return redirect("inbox")
             case _:
                 seen = request.POST.get("seen", "")
                 inbox.done(request.caller, one, now=now, seen=as_uuid(seen) if seen else None)
-                return redirect("/inbox")
+                return redirect("inbox")
     except Conflict as no:
         flash.error(request, str(no))
     return redirect(came_from(request, here))
@@ -132,7 +133,7 @@ def answer(request: PageRequest, conversation_id: uuid.UUID) -> HttpResponse:
         return _page(request, one, typed=text, wrong=[str(no)])
     for warning in of_text(text):
         flash.warning(request, warning.message)
-    return redirect(f"/inbox/{one.id}")
+    return redirect("conversation", one.id)
 
 
 def _begin(text: str) -> int:
@@ -161,7 +162,7 @@ def of_patient(clinic: Clinic, patient: Patient) -> dict[str, object]:
         "said": said,
         "on_the_way": waiting,
         "stamp": _stamp(said, waiting),
-        "again_at": f"/patients/{patient.id}/said?",
+        "again_at": f"{reverse('patient_said', args=[patient.id])}?",
         "in_inbox": Conversation.objects.filter(clinic=clinic, patient=patient).first(),
         "now": database_now(),
     }
@@ -180,7 +181,7 @@ def _said(one: Conversation) -> dict[str, object]:
         "said": said,
         "on_the_way": waiting,
         "stamp": _stamp(said, waiting),
-        "again_at": f"/inbox/{one.id}?part=said&",
+        "again_at": f"{reverse('conversation', args=[one.id])}?part=said&",
         "now": database_now(),
     }
 

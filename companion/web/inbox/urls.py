@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from companion.web.inbox.pages import media, pages
+from companion.web.inbox import media, pages
 
 _ACTS = {"take": "take", "assign": "assign", "give-back": "give_back", "done": "done"}
 

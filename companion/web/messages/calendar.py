@@ -7,6 +7,7 @@ from typing import Final
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from companion.clinics.refusals import Problem, Refused
@@ -14,9 +15,9 @@ from companion.patients.queries import cohorts
 from companion.schedules.models import Status
 from companion.service.clock import database_now
 from companion.times.walls import local
-from companion.web.messages.listing import filters as asked
 from companion.web.access import PageRequest, page
-from companion.web.messages.listing.calendar_days import Size, shown
+from companion.web.messages import filters as asked
+from companion.web.messages.calendar_days import Size, shown
 from companion.web.templatetags.words import tone
 
 WEEK, MONTH = "week", "month"
@@ -43,7 +44,7 @@ class Span:
 
     def address(self, view: asked.View, **more: str) -> str:
         """The same span at another day, or the other one at the same day."""
-        return view.address(asked.CALENDAR, **{"span": self.kind} | more)
+        return view.address(reverse("calendar"), **{"span": self.kind} | more)
 
 
 @require_GET
@@ -82,8 +83,8 @@ def index(request: PageRequest) -> HttpResponse:
             )
             for status in Status
         ],
-        "clear": f"{asked.CALENDAR}?span={span.kind}&day={day}",
-        "to_list": view.address(asked.LIST, day="" if view.filtered or not view.dated else day),
+        "clear": f"{reverse('calendar')}?span={span.kind}&day={day}",
+        "to_list": view.address(reverse("messages"), day="" if view.filtered or not view.dated else day),
         "cohorts": cohorts(clinic),
     }
     return render(request, "messages/calendar.html", context)

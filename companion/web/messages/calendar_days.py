@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from django.urls import reverse
+
 from companion.clinics.access import Caller
 from companion.clinics.clinics import calendar_of
 from companion.clinics.models import Clinic
@@ -23,8 +25,8 @@ from companion.schedules.days import Tally
 from companion.schedules.models import Message, Schedule, Status
 from companion.times.walls import local
 from companion.times.workdays import Avoid, Calendar, holiday_name, is_avoided
-from companion.web.messages.listing import filters as asked
-from companion.web.messages.listing.rows import Row, one_line, planned_address, rows
+from companion.web.messages import filters as asked
+from companion.web.messages.rows import Row, one_line, planned_address, rows
 
 FULL_DAY: Final = dt.timedelta(days=1)
 
@@ -170,7 +172,7 @@ def _day(
         counts[tally.status] += tally.count
     return Day(
         date=load.date,
-        address=view.address(asked.LIST, day=date),
+        address=view.address(reverse("messages"), day=date),
         off=off,
         clocks="" if length == FULL_DAY else "Clocks go forward" if length < FULL_DAY else "Clocks go back",
         messages=load.messages,
@@ -178,7 +180,7 @@ def _day(
         lines=lines,
         counts=counts,
         shares=[
-            Share(status, counts[status], view.address(asked.LIST, day=date, status=status.value))
+            Share(status, counts[status], view.address(reverse("messages"), day=date, status=status.value))
             for status in Status
             if folded and counts[status]
         ],
@@ -248,7 +250,7 @@ class _Words:
         return self._others[date]
 
     def _group(self, key: uuid.UUID | None, counts: "_Counts", date: dt.date, view: asked.View) -> Group:
-        listed = view.address(asked.LIST, day=date.isoformat(), schedule=str(key or view.schedule))
+        listed = view.address(reverse("messages"), day=date.isoformat(), schedule=str(key or view.schedule))
         only_planned = key is not None and counts.messages == 0
         schedule = self._schedules.get(key) if key else None
         return Group(
@@ -289,8 +291,8 @@ def _rule(schedule: Schedule) -> str:
 
 
 def _message(row: Row) -> str:
-    return f"/scheduled-messages/{row.message.id}"
+    return reverse("message", args=[row.message.id])
 
 
 def _series(schedule: uuid.UUID | None) -> str:
-    return f"/scheduled-messages/series/{schedule}"
+    return reverse("series", args=[schedule])

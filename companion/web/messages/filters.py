@@ -5,7 +5,6 @@ Not here: finding it (schedules/queries.py, schedules/days.py).
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Final
 from urllib.parse import urlencode
 
 from django.http import QueryDict
@@ -19,9 +18,6 @@ from companion.schedules.models import Status
 from companion.schedules.reasons import Reason
 from companion.times.walls import FIRST_YEAR, LAST_YEAR, local, place
 from companion.web.access import as_uuid
-
-LIST: Final = "/scheduled-messages"
-CALENDAR: Final = "/scheduled-messages/calendar"
 
 
 @dataclass(frozen=True, slots=True)

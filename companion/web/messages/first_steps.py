@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.urls import reverse
+
 from companion.clinics.models import Bot, Clinic
 from companion.patients.models import Patient
 from companion.schedules.models import Message, Schedule
@@ -26,23 +28,23 @@ def first_steps(clinic: Clinic) -> list[Step]:
         Step(
             "Say who you are",
             "Your clinic's name, country and time zone, and the number for urgent help.",
-            "/settings/set-up",
+            reverse("set_up"),
             "Set up the clinic",
             clinic.set_up_at is not None,
         ),
         Step(
             "Connect a Telegram bot",
             "It is the one that writes to your patients.",
-            "/settings#bot",
+            f"{reverse('settings')}#bot",
             "Connect a bot",
             Bot.objects.filter(clinic=clinic).exists(),
         ),
         Step(
             "Bring your patients",
             "From a CSV file, or one by one.",
-            "/patients/import",
+            reverse("patients_import"),
             "Import a file",
             Patient.objects.filter(clinic=clinic).exists(),
         ),
-        Step("Plan a message", "Once, or again and again.", "/scheduled-messages/new", "New message", False),
+        Step("Plan a message", "Once, or again and again.", reverse("planning"), "New message", False),
     ]

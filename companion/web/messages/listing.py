@@ -11,6 +11,7 @@ from django.contrib import messages as flash
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from companion.clinics.access import Caller
@@ -24,12 +25,12 @@ from companion.schedules.models import Message, Status
 from companion.service.clock import database_now
 from companion.times.walls import local
 from companion.web import undoing
-from companion.web.messages.listing import filters as asked
 from companion.web.access import PageRequest, as_uuid, came_from, page
-from companion.web.messages.listing.cause_cards import causes
-from companion.web.messages.listing.first_steps import first_steps
-from companion.web.planning.pages.kept_drafts import listed
-from companion.web.messages.listing.rows import OVERDUE_AFTER, Group, Row, Section, mixed, rows, sections
+from companion.web.messages import filters as asked
+from companion.web.messages.cause_cards import causes
+from companion.web.messages.first_steps import first_steps
+from companion.web.messages.rows import OVERDUE_AFTER, Group, Row, Section, mixed, rows, sections
+from companion.web.planning.kept_drafts import listed
 from companion.web.templatetags.words import capped, plural, tone
 
 PAGE_SIZE = 50
@@ -77,7 +78,7 @@ def index(request: PageRequest) -> HttpResponse:
         "now": now,
         "view": view,
         "listed": found,
-        "more": view.address(asked.LIST, day=_named(view), after=found.more) if found.more else "",
+        "more": view.address(reverse("messages"), day=_named(view), after=found.more) if found.more else "",
         "query": request.GET.urlencode(),
     }
     if request.GET.get("part") == "rows":
@@ -90,10 +91,10 @@ def index(request: PageRequest) -> HttpResponse:
         "cohorts": cohorts(clinic),
         "today": local(now, clinic.timezone).date(),
         "before": _on(view, view.day - dt.timedelta(days=1)),
-        "to_today": _on(view, local(now, clinic.timezone).date()) if view.filtered else asked.LIST,
+        "to_today": _on(view, local(now, clinic.timezone).date()) if view.filtered else reverse("messages"),
         "after": _on(view, view.day + dt.timedelta(days=1)),
         "to_calendar": view.address(
-            asked.CALENDAR, day=view.day.isoformat() if view.dated else "", standing="", reason=""
+            reverse("calendar"), day=view.day.isoformat() if view.dated else "", standing="", reason=""
         ),
         "following": None if view.filtered else _following(clinic, view),
     }
@@ -118,7 +119,7 @@ def many(request: PageRequest) -> HttpResponse:
         flash.warning(
             request, f"{plural(left, 'message')} left: on the way, over already, or to be decided one by one."
         )
-    return redirect(came_from(request, "/scheduled-messages"))
+    return redirect(came_from(request, reverse("messages")))
 
 
 def _cancelled(caller: Caller, message: Message, now: dt.datetime) -> bool:
@@ -196,7 +197,7 @@ def _due(clinic: Clinic, since: dt.datetime | None, until: dt.datetime) -> Query
 
 
 def _on(view: asked.View, day: dt.date) -> str:
-    return view.address(asked.LIST, day=day.isoformat())
+    return view.address(reverse("messages"), day=day.isoformat())
 
 
 def _named(view: asked.View) -> str:
@@ -218,8 +219,8 @@ def _chips(view: asked.View, clinic: Clinic, now: dt.datetime) -> list[Chip]:
 
     def chip(label: str, count: int, tone: str, asked: dict[str, str], current: bool) -> Chip:
         kept_and_asked = {key: value for key, value in ({} if current else asked | kept).items() if value}
-        address = f"/scheduled-messages?{urlencode(kept_and_asked)}" if kept_and_asked else "/scheduled-messages"
-        return Chip(address, label, capped(count), tone, current)
+        query = f"?{urlencode(kept_and_asked)}" if kept_and_asked else ""
+        return Chip(reverse("messages") + query, label, capped(count), tone, current)
 
     return [
         chip("Needs attention", counts.attention, "orange", {"attention": "1"}, view.attention),

@@ -21,10 +21,10 @@ from companion.schedules.models import Message
 from companion.schedules.text import as_typed
 from companion.service.clock import database_now
 from companion.times.walls import parse_wall, place
-from companion.web.messages.listing import page as messages
 from companion.web import undoing
 from companion.web.access import PageRequest, came_from, page
-from companion.web.messages.listing.rows import author, planned_address
+from companion.web.messages import page as messages
+from companion.web.messages.rows import author, planned_address
 
 
 @require_GET
@@ -35,7 +35,7 @@ def show(request: PageRequest, schedule_id: uuid.UUID, occurrence: str, patient_
     if isinstance(found, uuid.UUID):
         return redirect(messages.address(found))
     panel = request.GET.get("part") == "panel"
-    return render(request, f"web/occurrence/{'panel' if panel else 'page'}.html", _context(found))
+    return render(request, "messages/occurrence_panel.html" if panel else "messages/occurrence.html", _context(found))
 
 
 @require_POST

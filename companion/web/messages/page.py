@@ -8,6 +8,7 @@ from django.contrib import messages as flash
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -27,8 +28,8 @@ from companion.times.walls import parse_wall, place
 from companion.web import conflicts, undoing
 from companion.web.access import PageRequest, came_from, page
 from companion.web.conflicts import Clash, Fields, Value
-from companion.web.messages.listing.rows import by
-from companion.web.messages.listing.story import story
+from companion.web.messages.rows import by
+from companion.web.messages.story import story
 from companion.web.templatetags.words import day, town
 
 EDITED: Final = {"text": "Text", "date": "Date", "time": "Time"}
@@ -38,7 +39,7 @@ SEEN: Final = {"status": "Status"}
 
 def address(message_id: uuid.UUID) -> str:
     """The page of a message."""
-    return f"/scheduled-messages/{message_id}"
+    return reverse("message", args=[message_id])
 
 
 @require_GET
@@ -48,9 +49,7 @@ def show(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
     now = database_now()
     message = queries.message(request.caller.clinic, message_id)
     part = request.GET.get("part")
-    template = {"panel": "messages/panel.html", "body": "messages/body.html"}.get(
-        part or "", "messages/page.html"
-    )
+    template = {"panel": "messages/panel.html", "body": "messages/body.html"}.get(part or "", "messages/page.html")
     return render(request, template, _context(message, now) | {"panel": part == "panel"})
 
 

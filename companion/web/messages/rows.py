@@ -7,6 +7,8 @@ from typing import Literal
 from uuid import NAMESPACE_URL, uuid5
 from zlib import crc32
 
+from django.urls import reverse
+
 from companion.clinics.models import Clinic
 from companion.listener.conversation import answers_of
 from companion.planning import series
@@ -79,7 +81,7 @@ def _row(message: Message, whole: str, tapped: str, clinic: Clinic, *, now: dt.d
         stamp=_stamp(message, wont, text, answer),
         answer=answer,
         key=str(message.id),
-        address=f"/scheduled-messages/{message.id}",
+        address=reverse("message", args=[message.id]),
     )
 
 
@@ -97,13 +99,13 @@ def _planned(line: Row, item: Item) -> Row:
     line = replace(line, planned=True, patients=item.patients, action="", key=str(uuid5(NAMESPACE_URL, name)))
     if message.patient:
         return replace(line, address=planned_address(message))
-    series_page = f"/scheduled-messages/series/{message.schedule_id}"
+    series_page = reverse("series", args=[message.schedule_id])
     return replace(line, address=series_page, text=one_line(template_of(message)))
 
 
 def planned_address(message: Message) -> str:
     """The page of an Occurrence that is planned for one patient."""
-    return f"/scheduled-messages/series/{message.schedule_id}/{message.occurrence}/{message.patient_id}"
+    return reverse("occurrence", args=[message.schedule_id, message.occurrence, message.patient_id])
 
 
 def _stamp(message: Message, wont: str, text: str, answer: str) -> str:

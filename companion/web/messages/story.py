@@ -8,7 +8,7 @@ from typing import Literal
 from companion.clinics.models import AuditEntry
 from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
 from companion.schedules.reasons import sentence
-from companion.web.messages.listing.rows import by
+from companion.web.messages.rows import by
 
 Tone = Literal["green", "red", "orange", "blue", "secondary"]
 _ACTS: dict[str, str] = {

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from companion.web import undoing
-from companion.web.messages.listing import calendar, listing, occurrence, page
+from companion.web.messages import calendar, listing, occurrence, page
 
 _OCCURRENCE = "series/<uuid:schedule_id>/<str:occurrence>/<uuid:patient_id>"
 

@@ -6,6 +6,7 @@ from typing import Final
 from django.contrib import messages as flash
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from companion.clinics.models import Clinic, Role
@@ -91,7 +92,7 @@ def reachable(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
 def see_note(request: PageRequest, note_id: uuid.UUID) -> HttpResponse:
     """Somebody takes care of an enrolment that went wrong."""
     note = enrolment_notes.see(request.caller, note_id, now=database_now())
-    return redirect(came_from(request, f"/patients/{note.patient_id}"))
+    return redirect(came_from(request, reverse("patient", args=[note.patient_id])))
 
 
 @require_POST
@@ -108,7 +109,7 @@ def note_consent(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
         flash.error(request, str(why))
     else:
         flash.success(request, "Noted, with your name and the time.")
-    return redirect(f"/patients/{patient_id}")
+    return redirect("patient", patient_id)
 
 
 def _once(answer: HttpResponse) -> HttpResponse:

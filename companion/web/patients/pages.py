@@ -9,6 +9,7 @@ from django.contrib import messages as flash
 from django.db import transaction
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from companion.clinics.models import Clinic, Role
@@ -27,11 +28,11 @@ from companion.schedules.models import Schedule, State
 from companion.service.clock import database_now
 from companion.times.walls import local
 from companion.web import conflicts
-from companion.web.inbox.pages import pages as inbox
 from companion.web.access import PageRequest, page
 from companion.web.conflicts import Clash
-from companion.web.patients.pages.enrolling import MENDS, standing_of
-from companion.web.messages.listing.rows import mixed, rows
+from companion.web.inbox import pages as inbox
+from companion.web.messages.rows import mixed, rows
+from companion.web.patients.enrolling import MENDS, standing_of
 from companion.web.templatetags.words import plural
 
 PAGE_SIZE = 50
@@ -138,7 +139,7 @@ def new(request: PageRequest) -> HttpResponse:
     except Refused as no:
         return _form(request, _typed(request.POST), no=no)
     flash.success(request, f"{patient.name} was added.")
-    return redirect(f"/patients/{patient.id}")
+    return redirect("patient", patient.id)
 
 
 @require_http_methods(["GET", "POST"])
@@ -163,7 +164,7 @@ def change(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
     flash.success(request, f"{request.POST.get('name', patient.name)} was saved.{moved}")
     for warning in of_days(moves.days) if moves else ():
         flash.warning(request, warning.message)
-    return redirect(f"/patients/{patient_id}")
+    return redirect("patient", patient_id)
 
 
 @require_GET
@@ -216,14 +217,14 @@ def pause(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
             patient = pausing.change(request.caller, current, values, now=now)
     except Conflict as no:
         flash.error(request, str(no))
-        return redirect(f"/patients/{patient_id}")
+        return redirect("patient", patient_id)
     except Refused as no:
         for problem in no.problems:
             flash.error(request, problem.message)
-        return redirect(f"/patients/{patient_id}")
+        return redirect("patient", patient_id)
     moves = marks.work_off_of(request.caller.clinic, patient.id, now=now)
     flash.success(request, _paused(patient) + (f" {plural(moves.messages, 'message')} moved." if moves else ""))
-    return redirect(f"/patients/{patient_id}")
+    return redirect("patient", patient_id)
 
 
 def _pause_of(patient: Patient) -> str:
@@ -252,14 +253,14 @@ def cohorts(request: PageRequest) -> HttpResponse:
         context |= {"typed": name, "error": no.problems[0].message}
         return render(request, "patients/cohorts.html", context, status=422)
     flash.success(request, "The cohort was made. Put patients into it on their own pages, or by importing a file.")
-    return redirect("/patients/cohorts")
+    return redirect("cohorts")
 
 
 def _clash(request: PageRequest, patient: Patient, now: dt.datetime) -> Clash | None:
     """What somebody else changed of the patient since this form was opened. Holds the row until the change is made."""
     current = hold(Patient.objects.filter(clinic=request.caller.clinic, pk=patient.pk)) or patient
     since = conflicts.changes_of(request.caller.clinic, [patient.pk])
-    carried, again_at = request.POST.get(conflicts.FIELD, ""), f"/patients/{patient.pk}/edit"
+    carried, again_at = request.POST.get(conflicts.FIELD, ""), reverse("patient_edit", args=[patient.pk])
     return conflicts.clash(carried, _held(current), _typed(request.POST), LABELS, since, again_at=again_at, now=now)
 
 

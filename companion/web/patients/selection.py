@@ -7,6 +7,7 @@ from typing import Final
 from django.contrib import messages as flash
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from companion.clinics.models import Role
@@ -28,7 +29,7 @@ def act(request: PageRequest) -> HttpResponse:
     if deed is None:
         raise Unknown
     ticked = [as_uuid(key) for key in request.POST.getlist("id")[:AT_ONCE]]
-    back = redirect(came_from(request, "/patients"))
+    back = redirect(came_from(request, reverse("patients")))
     if not ticked:
         flash.warning(request, "Tick some patients first.")
         return back

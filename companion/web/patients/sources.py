@@ -25,15 +25,14 @@ from companion.web.access import PageRequest, page
 FIELDS: Final = ("url", "identifier_system", "telegram", "every_minutes")
 SHOWN: Final = 15
 """How many reports the page lists."""
-_HERE: Final = "/patients/sources"
 
 
 @require_GET
 @page()
 def index(request: PageRequest) -> HttpResponse:
     """The source, its reports, and the form. Asked for by its own live part, only the source and the reports."""
-    template = "runs" if request.GET.get("part") == "runs" else "page"
-    return render(request, f"web/sources/{template}.html", _context(request.caller.clinic))
+    template = "patients/source_runs.html" if request.GET.get("part") == "runs" else "patients/sources.html"
+    return render(request, template, _context(request.caller.clinic))
 
 
 @require_GET
@@ -59,7 +58,7 @@ def show(request: PageRequest, run_id: uuid.UUID) -> HttpResponse:
 def fetch(request: PageRequest) -> HttpResponse:
     """Sync now: the listener service takes it up."""
     keeping.ask_for_sync(request.caller, now=database_now())
-    return redirect(_HERE)
+    return redirect("sources")
 
 
 @require_http_methods(["POST"])
@@ -88,7 +87,7 @@ def set_fhir(request: PageRequest) -> HttpResponse:
         context = _context(request.caller.clinic) | {"typed": typed, "errors": errors}
         return render(request, "patients/sources.html", context, status=422)
     flash.success(request, "The FHIR server is set. The first sync begins within seconds.")
-    return redirect(_HERE)
+    return redirect("sources")
 
 
 @require_POST
@@ -99,7 +98,7 @@ def remove(request: PageRequest) -> HttpResponse:
         _refuse_if_exchanged(request)
         keeping.remove(request.caller, now=database_now())
     flash.success(request, "Patients are fetched no more. Those who came stay.")
-    return redirect(_HERE)
+    return redirect("sources")
 
 
 def _refuse_if_exchanged(request: PageRequest) -> None:

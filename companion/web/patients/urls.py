@@ -2,8 +2,8 @@
 
 from django.urls import path
 
-from companion.web.inbox.pages import pages as inbox
-from companion.web.patients.pages import csv_import, enrolling, pages, selection, sources
+from companion.web.inbox import pages as inbox
+from companion.web.patients import csv_import, enrolling, pages, selection, sources
 
 urlpatterns = [
     path("", pages.index, name="patients"),

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Final
 
+from django.urls import reverse
+
 from companion.clinics.access import Caller
 from companion.clinics.models import Clinic
 from companion.clinics.refusals import Unknown
@@ -18,10 +20,10 @@ from companion.planning import drafts
 from companion.schedules.models import Schedule
 from companion.times.rule_json import to_json
 from companion.web import conflicts
-from companion.web.planning.pages import form
 from companion.web.conflicts import Clash, Value
-from companion.web.planning.pages.rule import NTH, NTH_DAYS, REPEATS, WEEKDAYS
-from companion.web.planning.pages.typed import Typed
+from companion.web.planning import form
+from companion.web.planning.rule import NTH, NTH_DAYS, REPEATS, WEEKDAYS
+from companion.web.planning.typed import Typed
 
 LABELS: Final = {
     "recipients": "Who gets it",
@@ -91,7 +93,7 @@ def unless_changed(caller: Caller, schedule: Schedule, typed: Typed, *, now: dt.
         _fields(typed),
         LABELS,
         conflicts.changes_of(caller.clinic, [current.pk]),
-        again_at=f"/scheduled-messages/series/{current.pk}/edit",
+        again_at=reverse("series_edit", args=[current.pk]),
         now=now,
         say=lambda name, value: _said(caller.clinic, name, value),
     )

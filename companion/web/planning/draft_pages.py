@@ -10,9 +10,9 @@ from django.views.decorators.http import require_POST
 from companion.clinics.models import Role
 from companion.schedules import queries
 from companion.service.clock import database_now
-from companion.web.planning.pages import kept_drafts
 from companion.web.access import PageRequest, as_uuid, page
-from companion.web.planning.pages.typed import Typed
+from companion.web.planning import kept_drafts
+from companion.web.planning.typed import Typed
 
 
 @require_POST
@@ -33,7 +33,7 @@ def save(request: PageRequest) -> HttpResponse:
         flash.success(request, "The draft is kept for 14 days, for you alone.")
     else:
         flash.warning(request, "There was nothing to keep.")
-    return redirect("/scheduled-messages")
+    return redirect("messages")
 
 
 @require_POST
@@ -42,4 +42,4 @@ def discard(request: PageRequest, key: uuid.UUID) -> HttpResponse:
     """Forgets the draft."""
     kept_drafts.discard(request.caller, key)
     flash.success(request, "The draft is discarded.")
-    return redirect("/scheduled-messages")
+    return redirect("messages")

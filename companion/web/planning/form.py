@@ -15,8 +15,8 @@ from companion.planning.drafts import REVIEW_AFTER, Draft, duration_text
 from companion.times.rule_json import to_json
 from companion.times.walls import local
 from companion.times.workdays import next_working_day
-from companion.web.planning.pages.rule import rule_of, with_rule, written
-from companion.web.planning.pages.typed import Typed
+from companion.web.planning.rule import rule_of, with_rule, written
+from companion.web.planning.typed import Typed
 
 KEPT = "kept"
 """A rule that this form has no fields for (made over the API): it stays as it is."""

@@ -21,7 +21,7 @@ from companion.planning.edit import Planned
 from companion.schedules.models import Schedule
 from companion.web.access import as_uuid
 from companion.web.models import Draft
-from companion.web.planning.pages.typed import Typed
+from companion.web.planning.typed import Typed
 
 KEPT_FOR = dt.timedelta(days=14)
 LISTED = 5

@@ -9,6 +9,7 @@ from functools import partial
 from django.contrib import messages as flash
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from companion.clinics.access import Caller
@@ -27,17 +28,16 @@ from companion.schedules.models import Schedule
 from companion.schedules.text import PLACEHOLDERS
 from companion.service.clock import database_now
 from companion.times.rule_json import to_json
-from companion.web.planning.pages import kept_drafts
-from companion.web.planning.pages import conflicts as planning_conflicts
-from companion.web.planning.pages import form
 from companion.web.access import PageRequest, as_uuid, page
 from companion.web.conflicts import Clash
-from companion.web.planning.pages.conflicts import Clashed
-from companion.web.planning.pages.rule import MONTH_END, NTH, NTH_DAYS, REPEATS, WEEKDAYS
-from companion.web.planning.pages.typed import Typed
+from companion.web.planning import conflicts as planning_conflicts
+from companion.web.planning import form, kept_drafts
+from companion.web.planning.conflicts import Clashed
+from companion.web.planning.rule import MONTH_END, NTH, NTH_DAYS, REPEATS, WEEKDAYS
+from companion.web.planning.typed import Typed
+from companion.web.series.upcoming import counted, together, upcoming
 from companion.web.settings.set_up import asked_first
 from companion.web.templatetags.words import plural
-from companion.web.series.pages.upcoming import counted, together, upcoming
 
 MATCHES = 8
 """How many patients the picker shows for what was typed."""
@@ -118,7 +118,7 @@ def change(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
     flash.success(request, f"The {what} was changed; {plural(planned.messages, 'message')} on the list moved.")
     for warning in planned.warnings[:3]:
         flash.warning(request, warning.message)
-    return redirect(f"/scheduled-messages/series/{planned.schedule.id}")
+    return redirect("series", planned.schedule.id)
 
 
 def _change(caller: Caller, schedule: Schedule, typed: Typed, *, now: dt.datetime) -> edit.Planned:
@@ -133,9 +133,7 @@ def _change(caller: Caller, schedule: Schedule, typed: Typed, *, now: dt.datetim
 def recipients(request: PageRequest) -> HttpResponse:
     """The picker alone, while one types."""
     typed = Typed.from_post(request.POST)
-    return render(
-        request, "planning/choices.html", {"choices": _choices(request.caller.clinic, typed), "typed": typed}
-    )
+    return render(request, "planning/choices.html", {"choices": _choices(request.caller.clinic, typed), "typed": typed})
 
 
 @require_POST
@@ -156,7 +154,7 @@ def _draft(request: PageRequest, now: dt.datetime, *, schedule: Schedule | None 
     typed = kept_drafts.opened(request.caller, kept_drafts.key_of(request), series=of_series, now=now)
     if typed is None:
         flash.warning(request, "This draft is over: it was planned or discarded.")
-        return redirect("/scheduled-messages")
+        return redirect("messages")
     return _form(request, typed, now, schedule=schedule)
 
 
@@ -312,8 +310,6 @@ def _planned_words(planned: edit.Planned, now: dt.datetime) -> str:
 def _after(schedule: Schedule) -> str:
     """A single firing is best seen on the list, as it goes out; a series, and what is not there yet, on its page."""
     of_it = queries.messages(schedule.clinic, queries.MessageFilter(schedule=schedule.id))
-    return (
-        f"/scheduled-messages?schedule={schedule.id}"
-        if not schedule.recurrence and of_it.exists()
-        else f"/scheduled-messages/series/{schedule.id}"
-    )
+    if not schedule.recurrence and of_it.exists():
+        return f"{reverse('messages')}?schedule={schedule.id}"
+    return reverse("series", args=[schedule.id])

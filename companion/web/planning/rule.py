@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from companion.web.planning.pages.typed import Typed
+from companion.web.planning.typed import Typed
 
 WEEKDAYS = {"mo": "Mon", "tu": "Tue", "we": "Wed", "th": "Thu", "fr": "Fri", "sa": "Sat", "su": "Sun"}
 ANY_WEEKDAY = "mo-fr"

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from companion.web.planning.pages import draft_pages, pages
+from companion.web.planning import draft_pages, pages
 
 urlpatterns = [
     path("/new", pages.new, name="planning"),

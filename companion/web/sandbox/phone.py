@@ -78,7 +78,7 @@ def index(request: PageRequest, telegram_id: int | None = None) -> HttpResponse:
 def new(request: PageRequest) -> HttpResponse:
     """A fresh phone, as of somebody who opens an invitation for the first time."""
     made = sandbox.new_phone(request.POST.get("first_name", "").replace("\0", "").strip() or "New phone")
-    return redirect(f"/sandbox/{made.telegram_id}")
+    return redirect("phone", made.telegram_id)
 
 
 @require_POST
@@ -95,7 +95,7 @@ def act(request: PageRequest, telegram_id: int) -> HttpResponse:
         deed(request, bot, phone)
     except sandbox.NotPossible as no:
         flash.warning(request, str(no))
-    return redirect(f"/sandbox/{telegram_id}")
+    return redirect("phone", telegram_id)
 
 
 def _type(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:

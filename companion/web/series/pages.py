@@ -8,6 +8,7 @@ from django.contrib import messages as flash
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from companion.clinics.models import AuditEntry, Role
@@ -21,10 +22,10 @@ from companion.service.clock import database_now
 from companion.times.walls import local
 from companion.web import undoing
 from companion.web.access import PageRequest, came_from, page
+from companion.web.messages.rows import author, rows
 from companion.web.planning.form import length_words
-from companion.web.messages.listing.rows import author, rows
+from companion.web.series.upcoming import skipped, upcoming
 from companion.web.templatetags.words import plural
-from companion.web.series.pages.upcoming import skipped, upcoming
 
 PAGE_SIZE = 30
 REVIEW = "review"
@@ -107,7 +108,7 @@ def act(request: PageRequest, schedule_id: uuid.UUID, deed: str) -> HttpResponse
     now = database_now()
     schedule = queries.schedule(request.caller.clinic, schedule_id)
     flash.success(request, _DEEDS[deed](request, schedule, now))
-    return redirect(came_from(request, f"/scheduled-messages/series/{schedule.id}"))
+    return redirect(came_from(request, reverse("series", args=[schedule.id])))
 
 
 def _pause(request: PageRequest, schedule: Schedule, now: dt.datetime) -> str:

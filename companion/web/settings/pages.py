@@ -13,6 +13,7 @@ from django.contrib import messages as flash
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from companion.clinics import api_keys, bots, help, members
@@ -84,7 +85,7 @@ def change_defaults(request: PageRequest) -> HttpResponse:
         return _page(request, {"typed": clash.merged, "regions": regions}, clash=clash, part="clinic")
     moves = marks.work_off_of(clinic, clinic.id, now=now)
     flash.success(request, f"Saved. {_moved(moves)}")
-    return redirect("/settings")
+    return redirect("settings")
 
 
 @require_POST
@@ -103,7 +104,7 @@ def change_help(request: PageRequest) -> HttpResponse:
     if clash:
         return _page(request, {"help": clash.merged}, clash=clash, part="help")
     flash.success(request, "Saved.")
-    return redirect("/settings#help")
+    return redirect(f"{reverse('settings')}#help")
 
 
 def _current(request: PageRequest) -> Clinic:
@@ -115,7 +116,7 @@ def _clash(request: PageRequest, held: Fields, typed: Fields, part: str, action:
     """What another admin changed of this part of the page since it was opened."""
     clinic = request.caller.clinic
     since = conflicts.changes_of(clinic, [clinic.pk], action)
-    carried, again_at = request.POST.get(conflicts.FIELD, ""), f"/settings#{part}"
+    carried, again_at = request.POST.get(conflicts.FIELD, ""), f"{reverse('settings')}#{part}"
     return conflicts.clash(carried, held, typed, LABELS, since, again_at=again_at, now=database_now())
 
 
@@ -146,7 +147,7 @@ def bot(request: PageRequest) -> HttpResponse:
         return _page(request, {}, no=no, part="bot")
     consent.follow_opt_outs(clinic, now=now)
     flash.success(request, f"@{username} is connected.")
-    return redirect("/settings#bot")
+    return redirect(f"{reverse('settings')}#bot")
 
 
 def _refuse_if_exchanged(request: PageRequest) -> None:
@@ -169,7 +170,7 @@ def add_member(request: PageRequest) -> HttpResponse:
         return _page(request, {"email": email, "role": role}, no=no, part="member")
     if members.is_elsewhere(member):
         flash.success(request, f"{member.user.email} is a member now, and signs in as before.")
-        return redirect("/settings#members")
+        return redirect(f"{reverse('settings')}#members")
     return _page(request, {"link": members.hand_out_link(request.caller, member), "link_of": member.user.email})
 
 
@@ -193,7 +194,7 @@ def change_member(request: PageRequest, member_id: uuid.UUID) -> HttpResponse:
                 conflicts.refuse_if_changed(request, current.role, "this role", since, now=now)
                 members.change_role(request.caller, member, request.POST.get("role", ""), now=now)
             flash.success(request, f"The role of {member.user.email} was changed.")
-    return redirect("/settings#members")
+    return redirect(f"{reverse('settings')}#members")
 
 
 @require_POST
@@ -217,7 +218,7 @@ def revoke_key(request: PageRequest, key_id: uuid.UUID) -> HttpResponse:
         raise Unknown
     api_keys.revoke(request.caller, key, now=database_now())
     flash.success(request, f"The key {key.name} was revoked.")
-    return redirect("/settings#keys")
+    return redirect(f"{reverse('settings')}#keys")
 
 
 def _page(
@@ -248,9 +249,7 @@ def _page(
         "countries": countries(),
         "regions": region_names(clinic.country),
     }
-    answer = render(
-        request, "settings/page.html", context | dict(more), status=409 if clash else 422 if no else 200
-    )
+    answer = render(request, "settings/page.html", context | dict(more), status=409 if clash else 422 if no else 200)
     # A key or a link that is shown once isn't to be found by the browser's "back".
     answer["Cache-Control"] = "no-store"
     return answer

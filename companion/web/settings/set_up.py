@@ -13,7 +13,6 @@ from companion.service.clock import database_now
 from companion.web.access import PageRequest, page
 from companion.web.settings.pages import countries
 
-ADDRESS = "/settings/set-up"
 FIELDS = ("name", "country", "timezone", "phone")
 
 
@@ -23,13 +22,13 @@ def asked_first(request: PageRequest) -> HttpResponse | None:
     if clinic.set_up_at is not None:
         return None
     if request.caller.role == Role.ADMIN:
-        return redirect(ADDRESS)
+        return redirect("set_up")
     flash.warning(
         request,
         "This clinic is new. Before anything is planned, an admin has to give its name, country, time zone and urgent "
         "number (Settings).",
     )
-    return redirect("/scheduled-messages")
+    return redirect("messages")
 
 
 @require_http_methods(["GET", "POST"])
@@ -47,7 +46,7 @@ def ask(request: PageRequest) -> HttpResponse:
         return _page(request, typed, no=no)
     marks.work_off_of(clinic, clinic.id, now=now)
     flash.success(request, "Thank you. Your clinic is set up; Settings has these answers and more.")
-    return redirect("/scheduled-messages")
+    return redirect("messages")
 
 
 def _page(request: PageRequest, typed: dict[str, str], *, no: Refused | None = None) -> HttpResponse:

@@ -6,6 +6,7 @@ from functools import cache
 
 from django import template
 from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -274,7 +275,7 @@ def listed(value: object) -> list[object]:
 @register.filter
 def runbook(cause: str) -> str:
     """The address of the runbook's page on this alert or failure code."""
-    return f"/mcp/runbook#{anchor(name_of(cause))}"
+    return f"{reverse('runbook')}#{anchor(name_of(cause))}"
 
 
 @register.filter

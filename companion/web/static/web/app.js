@@ -279,7 +279,7 @@ if (plan) {
     if (later) {
       const typed = new FormData(plan);
       typed.append("quietly", "1");
-      navigator.sendBeacon("/scheduled-messages/drafts", typed);
+      navigator.sendBeacon(plan.dataset.drafts, typed);
     }
     settled();
   });
