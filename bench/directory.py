@@ -75,17 +75,17 @@ def bare(file: str) -> Figures:
             with transaction.atomic(), connection.cursor() as cursor:
                 patients: list[sql.Parameters] = []
                 places: list[sql.Parameters] = []
-                now = sql.instant(dt.datetime.now(dt.UTC))
+                now = sql.as_stored(dt.datetime.now(dt.UTC))
                 for external_id, name, telegram_id, born, phone, zone, language, names in batch:
-                    key = sql.key(new_id())
+                    key = sql.as_stored(new_id())
                     found = f"{name} {external_id}".casefold()
                     values = (external_id, name, found, phone, int(telegram_id), zone, language, born, now)
-                    patients.append((key, sql.key(clinic.id), *values))
+                    patients.append((key, sql.as_stored(clinic.id), *values))
                     for cohort in names.split("|"):
                         if cohort not in cohorts:
                             made = Cohort.objects.create(clinic=clinic, name=cohort, created_at=dt.datetime.now(dt.UTC))
-                            cohorts[cohort] = sql.key(made.id)
-                        places.append((sql.key(new_id()), sql.key(clinic.id), cohorts[cohort], key))
+                            cohorts[cohort] = sql.as_stored(made.id)
+                        places.append((sql.as_stored(new_id()), sql.as_stored(clinic.id), cohorts[cohort], key))
                 cursor.executemany(_INSERT, patients)
                 cursor.executemany(_PLACES, places)
     figures = {"seconds": time.perf_counter() - began, "grown_megabytes": _peak() - before}

@@ -10,6 +10,7 @@ from companion.schedules import buttons, text
 from companion.schedules.buttons import Button
 from companion.schedules.models import Version
 from companion.telegram.discreet import Discreet
+from companion.telegram.limits import TEXT_UNITS
 
 
 class Payload(Discreet, frozen=True, gc=False):
@@ -37,7 +38,8 @@ def payload_of(facts: Facts, at: dt.datetime) -> Payload | None:
         timezone=facts.timezone,
         caregiver=bool(facts.caregiver),
     )
-    if text.too_long(filled):
+    # A character takes two of Telegram's units at most, so that a short text needs no counting.
+    if 2 * len(filled) > TEXT_UNITS and text.too_long(filled):
         return None
     keyboard = facts.buttons
     if keyboard is None and answers:

@@ -12,6 +12,7 @@ from itertools import chain, groupby, islice
 from typing import Final, NamedTuple
 
 from companion.delivery import store
+from companion.delivery.store import OccurrenceOf
 from companion.patients.models import Patient
 from companion.planning.occurrences import Coming
 from companion.planning.patients_of import PatientsOf
@@ -165,5 +166,6 @@ def to_be(schedule: Schedule, coming: Coming, version: Version, patient: Patient
 
 def _unmade(few: Sequence[Yet]) -> list[Yet]:
     """Those without a Message: what the Planner, or a person, has made meanwhile stands in the list as what it is."""
-    made = store.made([(yet.schedule.id, yet.patient, yet.coming.occurrence) for yet in few if yet.patient])
-    return [yet for yet in few if (yet.schedule.id, yet.patient, yet.coming.occurrence) not in made]
+    occurrences = [OccurrenceOf(yet.schedule.id, yet.patient or NIL, yet.coming.occurrence) for yet in few]
+    made = store.made(occurrences)
+    return [yet for yet, occurrence in zip(few, occurrences, strict=True) if occurrence not in made]

@@ -17,6 +17,7 @@ from companion.clinics.access import Caller
 from companion.clinics.models import Role
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 from companion.delivery import lifecycle, store
+from companion.delivery.store import OccurrenceOf
 from companion.patients.models import Patient
 from companion.patients.pausing import is_paused, paused_words
 from companion.planning import planner, recipients
@@ -147,12 +148,12 @@ def _plans(
 ) -> list[Plan]:
     """What is to be made; of one patient alone, Conflict says why nothing is."""
     times, wall = times_of(schedule.clinic), walls.parse_wall(occurrence)
-    made = store.made([(schedule.id, one.id, occurrence) for one in people])
+    made = {one.patient for one in store.made([OccurrenceOf(schedule.id, one.id, occurrence) for one in people])}
     plans = []
     why = "It reaches nobody as things stand."
     for one in people:
         due = placed(draft, wall, zone_of(schedule, one.timezone), times)
-        if (schedule.id, one.id, occurrence) in made:
+        if one.id in made:
             why = "It has its message already: change that."
         elif due is None:
             why = "It isn't sent: its day is one to avoid."

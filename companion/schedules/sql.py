@@ -1,13 +1,13 @@
-"""Statements written as SQL: how they are executed, and the forms in which the two databases keep values.
+"""The execution of statements written as SQL, and the forms in which the two databases keep values.
 
-Lists of rows go in as one JSON parameter. Not here: the statements themselves (delivery/statements, days.py).
+The statements themselves stand in delivery/statements/ and in days.py.
 """
 
 import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import msgspec
 import psycopg
@@ -31,6 +31,8 @@ _ONLY_WHERE_ASKED = 2**31
 Row = tuple[object, ...]
 Parameters = Sequence[Any] | Mapping[str, Any]  # what a driver takes, which is more than one type can say
 
+T = TypeVar("T")
+
 # Without hyphens, as the ORM stores ids on SQLite; PostgreSQL takes both.
 _ENCODER = msgspec.json.Encoder(uuid_format="hex")
 
@@ -41,19 +43,17 @@ def is_postgresql() -> bool:
     return connection.vendor == "postgresql"
 
 
-def instant(at: dt.datetime) -> object:
-    """An aware instant as a parameter, in the form in which the ORM stores it."""
-    return connection.ops.adapt_datetimefield_value(at)
-
-
-def key(value: uuid.UUID | None) -> object:
-    """A UUID as a parameter, in the form in which the ORM stores it."""
-    return value if value is None or is_postgresql() else value.hex
-
-
-def rows(values: Sequence[object]) -> str:
-    """A list of rows as the JSON parameter: dicts, or msgspec's structs, with all instants in UTC."""
-    return _ENCODER.encode(values).decode()
+def as_stored(value: object) -> object:
+    """A value in the form in which the ORM stores it; a list of rows as JSON."""
+    match value:
+        case uuid.UUID():
+            return value if is_postgresql() else value.hex
+        case dt.datetime():
+            return connection.ops.adapt_datetimefield_value(value)
+        case list() | tuple():
+            return _ENCODER.encode(value).decode()
+        case _:
+            return value
 
 
 def as_instant(value: object) -> dt.datetime:
@@ -83,11 +83,37 @@ def run(statement: str, parameters: Parameters) -> list[Row]:
         return cursor.fetchall() if cursor.description else []
 
 
-def changed(statement: str, parameters: Parameters) -> int:
-    """Executes a statement. Returns how many rows it changed."""
+def read(statements: Sequence[str], row_type: type[T], /, **parameters: object) -> list[T]:
+    """Executes the one statement. Returns its rows, each bound to a struct by the names of the columns.
+
+    Parameters are given as Python's own values: instants, ids, and lists of rows (dicts or structs with all instants in
+    UTC), of which each list becomes one JSON parameter.
+    """
+    [statement] = statements
     with _cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return int(cursor.rowcount)
+        cursor.execute(statement, _adapted(parameters))
+        names = [column[0] for column in cursor.description]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return msgspec.convert(rows, list[row_type], strict=False)  # type: ignore[valid-type]  # the caller's struct
+
+
+def read_json(statements: Sequence[str], decoder: msgspec.json.Decoder[T], /, **parameters: object) -> T:
+    """Executes the one statement, whose result is one JSON value. Returns that value, read by the decoder."""
+    [statement] = statements
+    with _cursor() as cursor:
+        cursor.execute(statement, _adapted(parameters))
+        ((value,),) = cursor.fetchall()
+    return decoder.decode(value)
+
+
+def change(statements: Sequence[str], /, **parameters: object) -> int:
+    """Executes statements in their order. Returns how many rows the last of them changed."""
+    adapted, changed = _adapted(parameters), 0
+    with _cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement, adapted)
+            changed = int(cursor.rowcount)
+    return changed
 
 
 def go_by_indexes() -> None:
@@ -107,6 +133,10 @@ def plan_anew() -> None:
     """Makes this connection plan its prepared statements anew when they are next executed: tables grow meanwhile."""
     if is_postgresql():
         run("DISCARD PLANS", ())
+
+
+def _adapted(parameters: Mapping[str, object]) -> Parameters:
+    return {name: as_stored(value) for name, value in parameters.items()}
 
 
 def _cursor() -> CursorWrapper:

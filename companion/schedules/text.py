@@ -90,12 +90,11 @@ def fill(
     """What the patient reads. `at` is the instant of sending; date and time are in the patient's zone and language."""
     # The second matters to neither, so that the many of one minute share their words.
     minute = at.replace(second=0, microsecond=0)
-    called = first_name(patient_name)
     words = []
     for piece, is_placeholder in _pieces(template):
         match piece if is_placeholder else "":
             case "first_name":
-                words.append(called)
+                words.append(first_name(patient_name))
             case "name":
                 words.append(patient_name)
             case "clinic":
@@ -107,7 +106,7 @@ def fill(
             case _:
                 words.append(piece)
     body = "".join(words)
-    return f"For {called}: {body}" if caregiver else body
+    return f"For {first_name(patient_name)}: {body}" if caregiver else body
 
 
 @lru_cache(maxsize=64)  # many of a Schedule's Messages are filled in one after the other

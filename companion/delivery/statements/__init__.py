@@ -1,4 +1,4 @@
-"""The hot path's statements by name, whole, as they stand in postgresql.sql and sqlite.sql."""
+"""The statements of the hot path by name, as they stand in postgresql.sql and sqlite.sql."""
 
 import re
 from functools import cache
@@ -10,18 +10,14 @@ from companion.schedules import sql
 _HEAD: Final = re.compile(r"^-- (\w+): .+$", re.MULTILINE)
 
 
-def statement(name: str) -> tuple[str, ...]:
-    """The statements of this name for the database in use, in the order in which they run. Raises KeyError."""
-    return _read("postgresql" if sql.is_postgresql() else "sqlite")[name]
-
-
-def names(database: str) -> frozenset[str]:
-    """The names of all statements for "postgresql" or "sqlite"."""
-    return frozenset(_read(database))
+def for_this_database() -> dict[str, tuple[str, ...]]:
+    """The statements for the database in use, by name, each in the order in which its parts run."""
+    return read("postgresql" if sql.is_postgresql() else "sqlite")
 
 
 @cache
-def _read(database: str) -> dict[str, tuple[str, ...]]:
+def read(database: str) -> dict[str, tuple[str, ...]]:
+    """The statements for "postgresql" or "sqlite"."""
     _, *parts = _HEAD.split(files(__package__).joinpath(f"{database}.sql").read_text("utf-8"))
     return {name: _statements(text) for name, text in zip(parts[::2], parts[1::2], strict=True)}
 

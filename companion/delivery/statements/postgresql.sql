@@ -2,10 +2,10 @@
 -- A list of rows comes in as one JSON parameter, so that a statement's text and its plan are always the same; many
 -- rows of many columns go out as one JSON value. Statements decide nothing about a Message: verdict.py does.
 
--- lock_bot: the bot's next free slot, until when it is closed and why
+-- lock_bot: the bot's next free slot, until when it is closed, and why
 SELECT next_slot_at, closed_until, closed_why FROM clinics_bot WHERE id = %(bot)s FOR UPDATE;
 
--- take_slots: the bot's slots before this one are taken
+-- take_slots: takes the bot's slots before a given slot
 UPDATE clinics_bot SET next_slot_at = %(next_slot)s WHERE id = %(bot)s;
 
 -- next_in_line: the first Messages of a clinic that are ready and not begun, by lane and time
@@ -115,7 +115,7 @@ SELECT coalesce(json_agg(facts), '[]')::text FROM (
 ) AS facts;
 
 -- next_ready: when the first Message of a clinic that nobody has begun is ready; one look-up a lane
-SELECT min(ready_at) FROM (
+SELECT min(ready_at) AS ready_at FROM (
     SELECT (
         SELECT ready_at FROM schedules_message
         WHERE clinic_id = %(clinic)s AND lane = lanes.lane AND status = 'pending' AND open_attempt_id IS NULL
@@ -256,14 +256,14 @@ WHERE schedule_id = %(old)s::uuid AND occurrence IN (SELECT r.old FROM r) AND NO
 
 -- pending_instants: for each Schedule the first instant after another one at which a Message is pending
 -- A Schedule may have 100,000 Messages at one instant: the index messages_of_a_schedule leads straight to the next.
-SELECT r.id, (
+SELECT r.schedule, (
     SELECT m.due_at FROM schedules_message m
-    WHERE m.schedule_id = r.id AND m.status = 'pending' AND m.due_at > r.after
+    WHERE m.schedule_id = r.schedule AND m.status = 'pending' AND m.due_at > r.due_at
     ORDER BY m.due_at LIMIT 1
-) FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(id uuid, after timestamptz);
+) AS due_at FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(schedule uuid, due_at timestamptz);
 
 -- made: of these Schedules, patients and Occurrences, those that have a Message, by the constraint's index
-SELECT m.schedule_id, m.patient_id, m.occurrence
+SELECT m.schedule_id AS schedule, m.patient_id AS patient, m.occurrence
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(schedule uuid, patient uuid, occurrence text)
 CROSS JOIN LATERAL (
     SELECT schedule_id, patient_id, occurrence FROM schedules_message

@@ -5,10 +5,10 @@
 -- where SQLite must follow its order: it can't know how few rows JSON brings (sqlite.org, "Manual Control Of Query
 -- Plans"). Where a name has several statements, they run in their order.
 
--- lock_bot: the bot's next free slot, until when it is closed and why
-SELECT next_slot_at, closed_until, closed_why FROM clinics_bot WHERE id = :bot;
+-- lock_bot: the bot's next free slot, until when it is closed, and why
+SELECT next_slot_at || 'Z' AS next_slot_at, closed_until || 'Z' AS closed_until, closed_why FROM clinics_bot WHERE id = :bot;
 
--- take_slots: the bot's slots before this one are taken
+-- take_slots: takes the bot's slots before a given slot
 UPDATE clinics_bot SET next_slot_at = :next_slot WHERE id = :bot;
 
 -- next_in_line: the first Messages of a clinic that are ready and not begun, by lane and time
@@ -112,7 +112,7 @@ LEFT JOIN schedules_version v ON v.id = m.version_id
 LEFT JOIN schedules_schedule s ON s.id = coalesce(m.schedule_id, v.schedule_id);
 
 -- next_ready: when the first Message of a clinic that nobody has begun is ready; one look-up a lane
-SELECT min(ready_at) FROM (
+SELECT min(ready_at) || 'Z' AS ready_at FROM (
     SELECT (
         SELECT ready_at FROM schedules_message
         WHERE clinic_id = :clinic AND lane = lanes.lane AND status = 'pending' AND open_attempt_id IS NULL
@@ -294,14 +294,14 @@ WHERE schedule_id = :old AND occurrence IN (SELECT r.old FROM r) AND NOT EXISTS 
 
 -- pending_instants: for each Schedule the first instant after another one at which a Message is pending
 -- A Schedule may have 100,000 Messages at one instant: the index messages_of_a_schedule leads straight to the next.
-SELECT r.value->>'$.id', (
-    SELECT m.due_at FROM schedules_message m
-    WHERE m.schedule_id = r.value->>'$.id' AND m.status = 'pending'
-      AND m.due_at > rtrim(replace(r.value->>'$.after', 'T', ' '), 'Z')
+SELECT r.value->>'$.schedule' AS schedule, (
+    SELECT m.due_at || 'Z' FROM schedules_message m
+    WHERE m.schedule_id = r.value->>'$.schedule' AND m.status = 'pending'
+      AND m.due_at > rtrim(replace(r.value->>'$.due_at', 'T', ' '), 'Z')
     ORDER BY m.due_at LIMIT 1
-) FROM jsonb_each(:rows) AS r;
+) AS due_at FROM jsonb_each(:rows) AS r;
 
 -- made: of these Schedules, patients and Occurrences, those that have a Message, by the constraint's index
-SELECT m.schedule_id, m.patient_id, m.occurrence FROM jsonb_each(:rows) AS r
+SELECT m.schedule_id AS schedule, m.patient_id AS patient, m.occurrence FROM jsonb_each(:rows) AS r
 CROSS JOIN schedules_message m ON m.schedule_id = r.value->>'$.schedule' AND m.patient_id = r.value->>'$.patient'
     AND m.occurrence = r.value->>'$.occurrence';
