@@ -13,7 +13,7 @@ from companion.listener.conversation import Item
 from companion.listener.media import why_not
 from companion.listener.models import Media
 from companion.patients.models import Patient
-from companion.patients.reach import SENTENCES, Why, telegram_check, why_unreachable
+from companion.patients.reach import Why, obstacle_of, telegram_check
 
 
 class _PatientFields(Body):
@@ -226,7 +226,7 @@ def media_shape_of(file: Media) -> MediaShape:
 
 def shape_of(patient: Patient, clinic: Clinic) -> PatientShape:
     """A patient, with the cohorts by name."""
-    why = why_unreachable(patient, clinic)
+    obstacle = obstacle_of(patient, clinic)
     return PatientShape(
         id=patient.id,
         external_id=patient.external_id,
@@ -239,9 +239,9 @@ def shape_of(patient: Patient, clinic: Clinic) -> PatientShape:
         language=patient.language,
         cohorts=sorted(cohort.name for cohort in patient.cohorts.all()),
         consent=patient.consent,
-        reachable=why is None,
-        unreachable_reason=SENTENCES[why] if why else None,
-        unreachable_code=why,
+        reachable=obstacle is None,
+        unreachable_reason=obstacle.sentence if obstacle else None,
+        unreachable_code=obstacle.code if obstacle else None,
         telegram_id_check=telegram_check(patient).value or "not_asked",
         paused_until=patient.paused_until.isoformat() if patient.paused_until else None,
         paused_reason=patient.paused_reason or None,

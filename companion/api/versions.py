@@ -18,7 +18,7 @@ from companion.listener.conversation import answers_of
 from companion.listener.models import Conversation
 from companion.patients.models import Cohort, ConsentChange, EnrolmentNote, Patient, PatientSource, SyncRun
 from companion.patients.queries import cohorts
-from companion.patients.reach import telegram_check, why_unreachable
+from companion.patients.reach import obstacle_of, telegram_check
 from companion.schedules.models import Message, Schedule, Status
 
 _Row = TypeVar("_Row", bound=Model)
@@ -77,7 +77,8 @@ def _ended(row: Message) -> list[Change]:
 def _patient(row: Patient) -> object:
     names = sorted(row.cohorts.values_list("name", flat=True))
     # The object says whether the patient can be reached, which the clinic's settings decide too.
-    reached = why_unreachable(row, row.clinic), telegram_check(row)
+    obstacle = obstacle_of(row, row.clinic)
+    reached = obstacle.code if obstacle else None, telegram_check(row)
     return columns_of(row, without=("search", "verified", "verified_id")), names, reached
 
 

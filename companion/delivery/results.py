@@ -17,7 +17,7 @@ from companion.delivery.begin import Begun
 from companion.delivery.closing import ASK_AGAIN, Closing
 from companion.delivery.store import Marked, Record
 from companion.delivery.verdict import after_unknown
-from companion.patients.models import Trouble
+from companion.patients.reach import trouble_from
 from companion.schedules.models import AttemptOutcome, Status
 from companion.schedules.reasons import Reason
 from companion.telegram.outcomes import Kind, Outcome
@@ -25,20 +25,14 @@ from companion.telegram.outcomes import Kind, Outcome
 FIRST_RETRY, LONGEST_RETRY = 2.0, 300.0
 """Seconds before the second try, and the most between two; each waits about twice as long as the one before."""
 
-_TROUBLES = {
-    Reason.BLOCKED: Trouble.BLOCKED,
-    Reason.DEACTIVATED: Trouble.DEACTIVATED,
-    Reason.CHAT_NOT_FOUND: Trouble.CHAT_NOT_FOUND,
-}
-
 
 class Result(msgspec.Struct, frozen=True, gc=False):
     """All that is written down when an Attempt has ended."""
 
     bot: uuid.UUID
     record: Record
-    trouble: Trouble | None
-    """The patient's mark from now on; `Trouble.NONE` clears it, None leaves it."""
+    trouble: str | None
+    """The patient's mark from now on; empty clears it, None leaves it."""
     closing: Closing | None
     """Until when the bot is closed for all dispatchers; None: it stays open."""
 
@@ -57,11 +51,11 @@ def result_of(begun: Begun, outcome: Outcome, *, now: dt.datetime, failures: int
                 telegram_message_id=outcome.message_id,
                 answer_by=now + within if within else None,
             )
-            return Result(begun.bot, record, Trouble.NONE if begun.facts.in_trouble else None, None)
+            return Result(begun.bot, record, "" if begun.facts.in_trouble else None, None)
         case Kind.PERMANENT:
             reason = Reason(outcome.reason or Reason.REJECTED)
             record = _record(begun, outcome, now, AttemptOutcome.PERMANENT, Status.FAILED, reason)
-            return Result(begun.bot, record, _TROUBLES.get(reason), None)
+            return Result(begun.bot, record, trouble_from(reason), None)
         case Kind.TOO_MANY:
             until = now + dt.timedelta(seconds=outcome.retry_after or 1.0)
             record = _record(begun, outcome, now, AttemptOutcome.TOO_MANY, Status.PENDING, ready_at=until)

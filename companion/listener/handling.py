@@ -25,7 +25,7 @@ from companion.listener.updates import (
     meaning,
 )
 from companion.patients import consent
-from companion.patients.models import Trouble
+from companion.patients.reach import Why
 from companion.telegram.incoming import Incoming, Sender
 
 REPLAYED: Final = 100_000
@@ -89,12 +89,12 @@ def _handle(clinic: Clinic, said: Meaning, update_id: int, *, now: dt.datetime) 
         case Nothing():
             return ""
         case Membership(sender, blocked):
-            trouble = Trouble.BLOCKED if blocked else Trouble.NONE
+            trouble = Why.BLOCKED if blocked else None
             consent.mark_trouble(clinic, sender.telegram_id, trouble, now=now)
             return ""
     chat = _chat(clinic, said.sender, now=now)
     # Whoever writes or taps can be reached again.
-    consent.mark_trouble(clinic, chat.telegram_id, Trouble.NONE, now=now)
+    consent.mark_trouble(clinic, chat.telegram_id, None, now=now)
     match said:
         case Started(_, payload):
             asking.started(chat, payload)

@@ -19,7 +19,8 @@ from companion.dispatch import pace
 from companion.listener.database import Database
 from companion.listener.poller import Listened
 from companion.patients import consent
-from companion.patients.models import Patient, Trouble, Verified
+from companion.patients.models import Patient, Verified
+from companion.patients.reach import Why
 from companion.schedules.models import Message, Status
 from companion.service.clock import database_now
 from companion.telegram.client import CallFailed, Client
@@ -105,9 +106,9 @@ def note(bot_id: uuid.UUID, telegram_id: int, found: Verified) -> None:
     with transaction.atomic():
         chat = Patient.objects.filter(clinic=bot.clinic, telegram_id=telegram_id)
         if found == Verified.FOUND:
-            chat.filter(trouble=Trouble.CHAT_NOT_FOUND).update(trouble=Trouble.NONE, trouble_at=None)
+            chat.filter(trouble=Why.CHAT_NOT_FOUND).update(trouble="", trouble_at=None)
         else:
-            trouble = Trouble.BLOCKED if found == Verified.BLOCKED else Trouble.CHAT_NOT_FOUND
+            trouble = Why.BLOCKED if found == Verified.BLOCKED else Why.CHAT_NOT_FOUND
             consent.mark_trouble(bot.clinic, telegram_id, trouble, now=database_now())
         chat.update(verified=found, verified_id=telegram_id)
     log.info("a chat was verified", bot=str(bot_id), found=found.value)

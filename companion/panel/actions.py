@@ -18,7 +18,6 @@ from companion.clinics import audit, members
 from companion.clinics.access import Caller
 from companion.clinics.models import AuditEntry, Clinic, Member, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
-from companion.panel.standing import RETRYABLE
 from companion.planning import acts
 from companion.schedules.models import Message, Status
 from companion.schedules.reasons import Reason
@@ -129,8 +128,9 @@ def resume_each(callers: Sequence[Caller], *, now: dt.datetime) -> int:
 
 def retryable(clinic: Clinic, reason: str, *, now: dt.datetime) -> QuerySet[Message]:
     """The failed ones of this code that were due within a week. Raises Refused for a code that isn't retried so."""
-    if reason not in RETRYABLE:
-        raise Refused(Problem("reason", f"Only these can be retried all at once: {', '.join(sorted(RETRYABLE))}."))
+    retried = sorted(one.value for one in Reason if one.retry)
+    if reason not in retried:
+        raise Refused(Problem("reason", f"Only these can be retried all at once: {', '.join(retried)}."))
     return Message.objects.filter(clinic=clinic, status=Status.FAILED, due_at__gte=now - LATELY, reason=reason)
 
 

@@ -17,7 +17,8 @@ from companion.clinics.models import Bot, Clinic
 from companion.clinics.sealed import CannotOpen
 from companion.panel import checks_outside, facts, judge
 from companion.panel.check import CheckResult, Group, counted, failed, ok, warning
-from companion.patients.models import Patient, Trouble
+from companion.patients.models import Patient
+from companion.patients.reach import BY_CODE, REFUSED_BY_TELEGRAM, Why
 from companion.schedules.models import Message, Status
 from companion.service.clock import database_now
 from companion.service.heartbeat import fingerprint
@@ -110,17 +111,11 @@ def _sqlite(version: str) -> CheckResult:
 
 
 def telegram_ids(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
-    """Patients who have no Telegram ID, or one that Telegram doesn't take, while messages to them are planned."""
+    """Patients whom Telegram can't reach while messages to them are planned: a check for each obstacle."""
     here = Patient.objects.filter(left_at=None, **({"clinic": clinic} if clinic else {})).order_by()
     planned = here.filter(Exists(Message.objects.filter(patient=OuterRef("pk"), status=Status.PENDING)))
-    invite = "Hand out enrolment links (on each patient's page): a patient's own Start gives the ID."
-    missing = here.filter(telegram_id=None)
-    yield _people("Telegram ID missing", missing, planned.filter(telegram_id=None), invite)
-    wrong = {"trouble": Trouble.CHAT_NOT_FOUND}
-    yield _people("Telegram ID not known to Telegram", here.filter(**wrong), planned.filter(**wrong), invite)
-    gone = {"trouble__in": [Trouble.BLOCKED, Trouble.DEACTIVATED]}
-    advice = "Reach these patients another way; their pages say what happened."
-    yield _people("Bot blocked, or account deleted", here.filter(**gone), planned.filter(**gone), advice)
+    for obstacle in (BY_CODE[Why.NO_TELEGRAM_ID], *REFUSED_BY_TELEGRAM):
+        yield _people(obstacle.short, here.filter(obstacle.query), planned.filter(obstacle.query), obstacle.mend)
 
 
 def _people(name: str, all_of: QuerySet[Patient], waiting: QuerySet[Patient], advice: str) -> CheckResult:

@@ -12,24 +12,13 @@ from django.db.models import QuerySet
 from companion.clinics.models import Clinic
 from companion.panel.tally import LATEST_END, attempts_sent
 from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
-from companion.schedules.reasons import Reason, sentence
+from companion.schedules.reasons import Reason
 from companion.times.walls import local, place
 
 COUNTED_TO: Final = 10_000
 """Counts stop here; from there on a page says "10,000+"."""
 OVERDUE: Final = dt.timedelta(seconds=30)
 _DAY: Final = dt.timedelta(days=1)
-RETRYABLE: Final = frozenset(
-    {
-        Reason.NO_TELEGRAM_ID,
-        Reason.BLOCKED,
-        Reason.CHAT_NOT_FOUND,
-        Reason.BOT_UNAUTHORIZED,
-        Reason.GAVE_UP,
-        Reason.TOO_LATE,
-    }
-)
-"""Codes whose cause may be over. The others need a person's look at each message, or must not be sent again."""
 
 
 class Standing(StrEnum):
@@ -113,7 +102,7 @@ def failures(clinic: Clinic, *, now: dt.datetime, within: dt.timedelta = _DAY) -
     own = Message.objects.filter(clinic=clinic, status=Status.FAILED, ended_at__gte=now - within)
     counted = Counter(own.order_by("-ended_at").values_list("reason", flat=True)[:COUNTED_TO])
     return [
-        Failures(code, Reason(code).label, sentence(code), number, code in RETRYABLE)
+        Failures(code, Reason(code).short, Reason(code).sentence, number, Reason(code).retry)
         for code, number in counted.most_common()
     ]
 

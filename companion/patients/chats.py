@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from companion.patients.models import Consent, Patient, Trouble, Withdrawal
+from companion.patients.models import Consent, Patient, Withdrawal
 
 SOURCE: Final = "chat: had opted out"
 """How the consent's history names a withdrawal that came with the chat."""
@@ -20,7 +20,7 @@ def leave(patient: Patient) -> None:
     if patient.consent_before_stop:
         patient.consent_before_stop = Consent.UNKNOWN
     patient.withdrawal, patient.consent_asked_at = Withdrawal.OWN, None
-    patient.trouble, patient.trouble_at = Trouble.NONE, None
+    patient.trouble, patient.trouble_at = "", None
 
 
 def follow_opt_out(patient: Patient) -> None:

@@ -16,7 +16,8 @@ from companion.clinics.refusals import Conflict
 from companion.patients import chats, linking
 from companion.patients.directory import source_of
 from companion.patients.linking import COLUMNS
-from companion.patients.models import Consent, ConsentChange, Patient, Trouble, Withdrawal
+from companion.patients.models import Consent, ConsentChange, Patient, Withdrawal
+from companion.patients.reach import Why
 from companion.service.wake import ring
 
 WORDING: Final = "2026-1"
@@ -137,10 +138,11 @@ def history(patient: Patient) -> list[ConsentChange]:
     return list(ConsentChange.objects.filter(patient=patient).order_by("-at", "-id")[:100])
 
 
-def mark_trouble(clinic: Clinic, telegram_id: int, trouble: Trouble, *, now: dt.datetime) -> None:
-    """What Telegram says of a chat, noted with all its patients; NONE clears it."""
-    patients = Patient.objects.filter(clinic=clinic, telegram_id=telegram_id).exclude(trouble=trouble)
-    patients.update(trouble=trouble, trouble_at=None if trouble == Trouble.NONE else now)
+def mark_trouble(clinic: Clinic, telegram_id: int, trouble: Why | None, *, now: dt.datetime) -> None:
+    """Note Telegram's refusal of a chat with all its patients; None clears the mark."""
+    code = trouble.value if trouble else ""
+    patients = Patient.objects.filter(clinic=clinic, telegram_id=telegram_id).exclude(trouble=code)
+    patients.update(trouble=code, trouble_at=now if trouble else None)
 
 
 def _everybody(clinic: Clinic, telegram_id: int) -> list[Patient]:

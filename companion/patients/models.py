@@ -20,7 +20,6 @@ __all__ = [
     "Patient",
     "PatientSource",
     "SyncRun",
-    "Trouble",
     "Verified",
     "Withdrawal",
 ]
@@ -40,15 +39,6 @@ class Withdrawal(models.TextChoices):
     OWN = "", "The patient's own word"
     CHAT = "chat", "The chat had opted out before the patient was reached there; another chat undoes it"
     BEFORE_QUESTION = "before_question", "The patient's own word, and asked again since; a yes undoes it"
-
-
-class Trouble(models.TextChoices):
-    """What Telegram last said of a patient's chat: a mark, not a wall; a message that arrives clears it."""
-
-    NONE = "", "None"
-    BLOCKED = "blocked", "Blocked the bot"
-    DEACTIVATED = "deactivated", "Telegram account deleted"
-    CHAT_NOT_FOUND = "chat_not_found", "Never pressed Start, or a wrong Telegram ID"
 
 
 class Verified(models.TextChoices):
@@ -100,7 +90,9 @@ class Patient(models.Model):
     withdrawal = models.CharField(max_length=16, choices=Withdrawal, blank=True, default="", db_default="")
     consent_asked_at = models.DateTimeField(null=True)
     """Set while an enrolment's question is unanswered: until then only answers go to this patient."""
-    trouble = models.CharField(max_length=16, choices=Trouble, blank=True, default="")
+    trouble = models.CharField(max_length=24, blank=True, default="")
+    """Telegram's last refusal of this chat, as a code of patients/reach.py. A mark, not a wall: a message that arrives
+    clears it."""
     trouble_at = models.DateTimeField(null=True)
     verified = models.CharField(max_length=16, choices=Verified, blank=True, default="", db_default="")
     verified_id = models.BigIntegerField(null=True)

@@ -15,7 +15,7 @@ from companion.clinics.refusals import Problem, Refused, Unknown
 from companion.clinics.sealed import CannotOpen, seal, unseal
 from companion.patients.models import Cohort, CohortMember, Patient
 from companion.patients.names import search_term
-from companion.patients.reach import Why, hindered_by, mended_by_a_card, unreachable
+from companion.patients.reach import BY_CODE, Why, helped_by_an_invitation, unreachable
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -47,7 +47,7 @@ def patients(
     """
     found = Patient.objects.filter(clinic=clinic, left_at__isnull=why is not Why.LEFT)
     if why is not None:
-        found = found.filter(hindered_by(why))
+        found = found.filter(BY_CODE[why].query)
     for word in search_term(q).split():
         found = found.filter(search__contains=word)
     if cohort:
@@ -60,7 +60,7 @@ def patients(
 def to_invite(clinic: Clinic, cohort: str, *, everybody: bool = False) -> QuerySet[Patient]:
     """Who of a cohort (by id or name) gets a card: those who can't be reached and whom one mends, or everybody."""
     found = patients(clinic, cohort=cohort)
-    return found if everybody else found.filter(mended_by_a_card(clinic))
+    return found if everybody else found.filter(helped_by_an_invitation(clinic))
 
 
 def some(clinic: Clinic, ids: Collection[uuid.UUID]) -> list[Patient]:

@@ -1,122 +1,217 @@
-"""Why a patient can't be reached, and what to do: one rule, as a sentence for one patient and as a query for many.
+"""Why a patient can't be reached, and what mends it: one table, from which pages, warnings, checks and the API read.
 
-It tells people what to expect. Whether a due message may leave is decided at the time (delivery/verdict.py).
+The table tells people what to expect. Whether a due message may leave is decided at that time (delivery/verdict.py).
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import reduce
+from operator import or_
 from typing import Final
 
 from django.db.models import Q
 
 from companion.clinics.models import Clinic
-from companion.patients.models import Consent, Patient, Trouble, Verified
+from companion.patients.models import Consent, Patient, Verified
+from companion.telegram.outcomes import BLOCKED, CHAT_NOT_FOUND, DEACTIVATED
 
 
 class Why(StrEnum):
-    """What stands in the way. Where several do, the first of these is what people hear."""
+    """The codes of all obstacles, for programs."""
 
     LEFT = "left"
     NO_TELEGRAM_ID = "no_telegram_id"
     OPTED_OUT = "opted_out"
     NOT_ANSWERED = "not_answered"
     NO_CONSENT = "no_consent"
-    BLOCKED = "blocked"
-    DEACTIVATED = "deactivated"
-    CHAT_NOT_FOUND = "chat_not_found"
+    BLOCKED = BLOCKED
+    DEACTIVATED = DEACTIVATED
+    CHAT_NOT_FOUND = CHAT_NOT_FOUND
 
 
-SENTENCES: Final = {
-    Why.LEFT: "Has left the clinic's directory. Import the patient again if that is wrong.",
-    Why.NO_TELEGRAM_ID: "No Telegram ID is known. Hand out an enrolment link.",
-    Why.OPTED_OUT: "Opted out with STOP. Reach the patient another way; pressing Start in the chat opens it again.",
-    Why.NOT_ANSWERED: "Has not yet answered whether we may write. Ask the patient to tap “I agree” in the chat.",
-    Why.NO_CONSENT: "Has not agreed to be written to, which your clinic demands. Hand out an enrolment link.",
-    Why.BLOCKED: "Has blocked the bot. Ask the patient to unblock it in Telegram.",
-    Why.DEACTIVATED: "The Telegram account was deleted. Ask for the new one and hand out an enrolment link.",
-    Why.CHAT_NOT_FOUND: (
-        "Telegram knows no chat with this ID: it is wrong, or the patient never pressed Start. "
-        "Hand out an enrolment link."
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """One reason why a patient can't be reached, with all its words."""
+
+    code: Why
+    short: str
+    """For lists and filters."""
+    what: str
+    """Completes "The patient has …"."""
+    mend: str
+    """What to do, as a sentence."""
+    query: Q
+    """The patients who have this obstacle, whatever else keeps messages from them."""
+    concerns: Callable[[Patient], bool]
+    """The query's answer for one patient."""
+    invite: str = ""
+    """The button that opens an invitation; empty where an invitation doesn't help."""
+    retry: bool = False
+    """Whether a failed message may get through once the obstacle is mended."""
+    where_consent_is_required: bool = False
+    """Only such clinics know this obstacle."""
+    chat: Verified = Verified.NOT_ASKED
+    """What Telegram thereby says of the chat; NOT_ASKED: this obstacle isn't Telegram's."""
+
+    @property
+    def sentence(self) -> str:
+        """The reason and the way out."""
+        return f"The patient has {self.what}. {self.mend}"
+
+    @property
+    def past_sentence(self) -> str:
+        """The sentence for a message that failed."""
+        retry = " Then retry, if the message is still useful." if self.retry else ""
+        return f"The patient had {self.what} when this was due. {self.mend}{retry}"
+
+    def sentence_about(self, patient: Patient) -> str:
+        """The sentence for a warning that names the patient."""
+        return f"{patient.name} has {self.what}. {self.mend}"
+
+    def sentence_about_more(self, count: int) -> str:
+        """The sentence for the patients whom a warning no longer names."""
+        have = "has" if count == 1 else "have"
+        return f"{count:,} more {have} {self.what}. For each: {self.mend[:1].lower()}{self.mend[1:]}"
+
+
+def _refused(code: Why, short: str, what: str, mend: str, *, chat: Verified, retry: bool) -> Obstacle:
+    """Build an obstacle that Telegram reported about the patient's chat."""
+    return Obstacle(
+        code,
+        short,
+        what,
+        mend,
+        # The first condition is the index's own.
+        query=~Q(trouble="") & Q(trouble=code.value),
+        concerns=lambda patient: patient.trouble == code,
+        invite="Invite again",
+        retry=retry,
+        chat=chat,
+    )
+
+
+OBSTACLES: Final = (
+    Obstacle(
+        Why.LEFT,
+        "Has left",
+        "left the clinic's directory",
+        "Import the patient again if that is wrong.",
+        query=Q(left_at__isnull=False),
+        concerns=lambda patient: patient.left_at is not None,
     ),
-}
+    Obstacle(
+        Why.NO_TELEGRAM_ID,
+        "No Telegram ID",
+        "no Telegram ID",
+        "Hand out an enrolment link.",
+        query=Q(telegram_id__isnull=True),
+        concerns=lambda patient: patient.telegram_id is None,
+        invite="Invite",
+        retry=True,
+    ),
+    Obstacle(
+        Why.OPTED_OUT,
+        "Opted out",
+        "opted out",
+        "Reach them another way. Pressing Start in the chat lets messages through again.",
+        query=Q(consent=Consent.WITHDRAWN),
+        concerns=lambda patient: patient.consent == Consent.WITHDRAWN,
+    ),
+    Obstacle(
+        Why.NOT_ANSWERED,
+        "Hasn't answered yet",
+        "not yet answered whether the clinic may write",
+        "Ask them to tap “I agree” in the chat.",
+        query=Q(telegram_id__isnull=False, consent_asked_at__isnull=False),
+        concerns=lambda patient: patient.consent_asked_at is not None,
+        invite="Invite again",
+    ),
+    Obstacle(
+        Why.NO_CONSENT,
+        "No consent",
+        "not agreed to messages",
+        "Hand out an enrolment link.",
+        query=Q(telegram_id__isnull=False, consent=Consent.UNKNOWN),
+        concerns=lambda patient: patient.consent == Consent.UNKNOWN,
+        invite="Invite",
+        where_consent_is_required=True,
+    ),
+    _refused(
+        Why.BLOCKED,
+        "Patient blocked the bot",
+        "blocked the bot",
+        "Ask them to unblock it in Telegram.",
+        chat=Verified.BLOCKED,
+        retry=True,
+    ),
+    _refused(
+        Why.DEACTIVATED,
+        "Account deleted",
+        "deleted their Telegram account",
+        "Ask for the new account and hand out an enrolment link.",
+        chat=Verified.NOT_FOUND,
+        retry=False,
+    ),
+    _refused(
+        Why.CHAT_NOT_FOUND,
+        "Chat not found",
+        "no chat with the bot",
+        "The Telegram ID is wrong, or they never pressed Start. Hand out an enrolment link.",
+        chat=Verified.NOT_FOUND,
+        retry=True,
+    ),
+)
+"""Where a patient has several obstacles, people hear of the first one in this order."""
 
-_TROUBLES: Final = {
-    Trouble.BLOCKED: Why.BLOCKED,
-    Trouble.DEACTIVATED: Why.DEACTIVATED,
-    Trouble.CHAT_NOT_FOUND: Why.CHAT_NOT_FOUND,
-}
+BY_CODE: Final = {obstacle.code.value: obstacle for obstacle in OBSTACLES}
+REFUSED_BY_TELEGRAM: Final = tuple(obstacle for obstacle in OBSTACLES if obstacle.chat)
 
 
-def why_unreachable(patient: Patient, clinic: Clinic) -> Why | None:
-    """What stands in the way; None where the patient can be reached."""
-    if patient.left_at is not None:
-        return Why.LEFT
-    if patient.telegram_id is None:
-        return Why.NO_TELEGRAM_ID
-    if patient.consent == Consent.WITHDRAWN:
-        return Why.OPTED_OUT
-    if patient.consent_asked_at is not None:
-        return Why.NOT_ANSWERED
-    if clinic.consent_required and patient.consent != Consent.GIVEN:
-        return Why.NO_CONSENT
-    return _TROUBLES.get(Trouble(patient.trouble))
+def known_to(clinic: Clinic) -> list[Obstacle]:
+    """The obstacles that count in this clinic."""
+    return [one for one in OBSTACLES if clinic.consent_required or not one.where_consent_is_required]
+
+
+def obstacle_of(patient: Patient, clinic: Clinic) -> Obstacle | None:
+    """The patient's first obstacle; None where the patient can be reached."""
+    return next((one for one in known_to(clinic) if one.concerns(patient)), None)
 
 
 def unreachable_reason(patient: Patient, clinic: Clinic) -> str | None:
-    """The same as one sentence that says why and what to do."""
-    why = why_unreachable(patient, clinic)
-    return SENTENCES[why] if why else None
+    """A sentence that says why the patient can't be reached and what to do; None where the patient can be."""
+    obstacle = obstacle_of(patient, clinic)
+    return obstacle.sentence if obstacle else None
+
+
+def trouble_from(code: str) -> Why | None:
+    """The mark that Telegram's refusal leaves on a patient; None where it says nothing about the chat."""
+    obstacle = BY_CODE.get(code)
+    return obstacle.code if obstacle in REFUSED_BY_TELEGRAM else None
 
 
 def chat_trouble(patient: Patient) -> str:
-    """What Telegram last said against this chat, and what to do; empty for nothing. An answer is tried all the same."""
-    why = _TROUBLES.get(Trouble(patient.trouble))
-    return SENTENCES[why] if why else ""
+    """Telegram's last refusal of this chat, and what to do; empty for none. An answer is tried all the same."""
+    obstacle = BY_CODE.get(patient.trouble)
+    return obstacle.sentence if obstacle else ""
 
 
 def unreachable(clinic: Clinic) -> Q:
-    """The same rule as a query on patients."""
-    rule = (
-        Q(left_at__isnull=False)
-        | Q(telegram_id__isnull=True)
-        | Q(consent=Consent.WITHDRAWN)
-        | Q(consent_asked_at__isnull=False)
-        | ~Q(trouble=Trouble.NONE)
-    )
-    return rule | ~Q(consent=Consent.GIVEN) if clinic.consent_required else rule
+    """The clinic's patients who have any obstacle."""
+    return reduce(or_, (one.query for one in known_to(clinic)))
 
 
-def mended_by_a_card(clinic: Clinic) -> Q:
-    """Those whom an invitation brings back. Not who opted out: an invitation is no way around a STOP."""
-    return unreachable(clinic) & Q(left_at__isnull=True) & ~Q(consent=Consent.WITHDRAWN)
-
-
-def hindered_by(why: Why) -> Q:
-    """Patients with whom this stands in the way, whatever else does."""
-    match why:
-        case Why.LEFT:
-            return Q(left_at__isnull=False)
-        case Why.NO_TELEGRAM_ID:
-            return Q(telegram_id__isnull=True)
-        case Why.OPTED_OUT:
-            return Q(consent=Consent.WITHDRAWN)
-        case Why.NOT_ANSWERED:
-            return Q(telegram_id__isnull=False, consent_asked_at__isnull=False)
-        case Why.NO_CONSENT:
-            return Q(telegram_id__isnull=False, consent=Consent.UNKNOWN)
-        case Why.BLOCKED | Why.DEACTIVATED | Why.CHAT_NOT_FOUND:
-            # The first condition is the index's own.
-            return ~Q(trouble=Trouble.NONE) & Q(trouble=why.value)
+def helped_by_an_invitation(clinic: Clinic) -> Q:
+    """The patients whom an invitation makes reachable. It is no way around a STOP, so not those who opted out."""
+    beyond_help = reduce(or_, (one.query for one in known_to(clinic) if not one.invite))
+    return unreachable(clinic) & ~beyond_help
 
 
 def telegram_check(patient: Patient) -> Verified:
     """What Telegram last said of the patient's chat, asked in the background or by a message that went there."""
     if patient.telegram_id is None:
         return Verified.NOT_ASKED
-    match Trouble(patient.trouble):
-        case Trouble.BLOCKED:
-            return Verified.BLOCKED
-        case Trouble.DEACTIVATED | Trouble.CHAT_NOT_FOUND:
-            return Verified.NOT_FOUND
-        case Trouble.NONE:
-            # Where Telegram said no at first, a message has arrived since.
-            return Verified.FOUND if patient.verified_id == patient.telegram_id else Verified.NOT_ASKED
+    if obstacle := BY_CODE.get(patient.trouble):
+        return obstacle.chat
+    # Where Telegram said no at first, a message has arrived since.
+    return Verified.FOUND if patient.verified_id == patient.telegram_id else Verified.NOT_ASKED

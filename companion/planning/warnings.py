@@ -2,14 +2,15 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from companion.clinics.models import Clinic
-from companion.patients.models import Consent, Patient, Trouble
+from companion.patients import reach
+from companion.patients.models import Patient
 from companion.patients.pausing import paused_words
 from companion.planning.day_changes import DayChanges
 from companion.planning.drafts import Draft
@@ -35,69 +36,18 @@ class Warning:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Trouble:
-    """Why patients can't be reached: whom it concerns, the sentence for each, the one for the rest."""
-
-    code: str
-    whose: Q
-    one: str
-    more: str
-
-
-_TROUBLES = (
-    _Trouble(
-        "no_telegram_id",
-        Q(telegram_id=None),
-        "{name} has no Telegram ID yet. Hand out an enrolment link.",
-        "{count:,} more have no Telegram ID yet. Hand out enrolment links.",
-    ),
-    _Trouble(
-        "opted_out",
-        Q(consent=Consent.WITHDRAWN),
-        "{name} opted out: nothing is sent to them.",
-        "{count:,} more opted out: nothing is sent to them.",
-    ),
-    _Trouble(
-        "no_consent",
-        Q(consent=Consent.UNKNOWN),
-        "{name} has not confirmed consent, which this clinic demands.",
-        "{count:,} more have not confirmed consent, which this clinic demands.",
-    ),
-    _Trouble(
-        "blocked",
-        Q(trouble=Trouble.BLOCKED),
-        "{name} has blocked the bot. Ask them to unblock it.",
-        "{count:,} more have blocked the bot. Ask them to unblock it.",
-    ),
-    _Trouble(
-        "deactivated",
-        Q(trouble=Trouble.DEACTIVATED),
-        "{name} deleted their Telegram account.",
-        "{count:,} more deleted their Telegram accounts.",
-    ),
-    _Trouble(
-        "chat_not_found",
-        Q(trouble=Trouble.CHAT_NOT_FOUND),
-        "Telegram didn't know the chat of {name} last time. Hand out an enrolment link.",
-        "Telegram didn't know the chats of {count:,} more last time. Hand out enrolment links.",
-    ),
-)
-_PAUSE = _Trouble(
-    "paused",
-    Q(paused_until__isnull=False),
-    "{name} is {paused}: nothing goes out before that day.",
-    "{count:,} more are on pause: nothing goes out before that is over.",
-)
-
-
 def of_people(clinic: Clinic, people: QuerySet[Patient], *, now: dt.datetime) -> tuple[Warning, ...]:
-    """Who among the recipients can't be reached as things stand, and why."""
+    """The recipients who can't be reached as things stand, each with the reason, and those who are on pause."""
     found: list[Warning] = []
-    for trouble in _TROUBLES:
-        if trouble.code != "no_consent" or clinic.consent_required:
-            found += _each(people.filter(trouble.whose), trouble)
-    found += _each(people.filter(paused_until__gt=now.date()), _PAUSE)
+    for obstacle in reach.known_to(clinic):
+        these = people.filter(obstacle.query)
+        found += _each(
+            these,
+            obstacle.code.value,
+            one=obstacle.sentence_about,
+            more=obstacle.sentence_about_more,
+        )
+    found += _each(people.filter(paused_until__gt=now.date()), "paused", one=_paused, more=_paused_more)
     return tuple(found)
 
 
@@ -180,16 +130,23 @@ def _passed_today(draft: Draft, zone: str, now: dt.datetime) -> bool:
     return of_today is not None and of_today.date() == today.date() and walls.place(of_today, zone).at <= now
 
 
-def _each(people: QuerySet[Patient], trouble: _Trouble) -> list[Warning]:
+def _each(
+    people: QuerySet[Patient], code: str, *, one: Callable[[Patient], str], more: Callable[[int], str]
+) -> list[Warning]:
+    """A sentence about each of the first people, and one about the rest."""
     named = list(people.order_by("name", "id")[: NAMED + 1])
-    found = [
-        Warning(one.id, trouble.code, trouble.one.format(name=one.name, paused=paused_words(one)))
-        for one in named[:NAMED]
-    ]
+    found = [Warning(patient.id, code, one(patient)) for patient in named[:NAMED]]
     if len(named) > NAMED:
-        rest = people.order_by().count() - NAMED
-        found.append(Warning(None, trouble.code, trouble.more.format(count=rest)))
+        found.append(Warning(None, code, more(people.order_by().count() - NAMED)))
     return found
+
+
+def _paused(patient: Patient) -> str:
+    return f"{patient.name} is {paused_words(patient)}: nothing goes out before that day."
+
+
+def _paused_more(count: int) -> str:
+    return f"{count:,} more {'is' if count == 1 else 'are'} on pause: nothing goes out before the pause is over."
 
 
 def _listed(zones: list[str]) -> str:

@@ -12,7 +12,6 @@ from companion.clinics.keys import new_id
 from companion.clinics.models import Clinic
 from companion.clinics.sealed import SealedField
 from companion.patients.models import Cohort, Patient
-from companion.schedules.reasons import Reason
 from companion.times.workdays import WhenAvoided
 
 
@@ -192,7 +191,8 @@ class Message(models.Model):
     occurrence = models.CharField(max_length=19, blank=True, default="")
     lane = models.PositiveSmallIntegerField(choices=Lane)
     status = models.CharField(max_length=16, choices=Status, default=Status.PENDING)
-    reason = models.CharField(max_length=24, choices=Reason, blank=True, default="")
+    reason = models.CharField(max_length=24, blank=True, default="")
+    """A Reason's code; no choices here, so that a new code needs no migration."""
     due_at = models.DateTimeField()
     ready_at = models.DateTimeField()
     late_at = models.DateTimeField()

@@ -73,4 +73,4 @@ def wont_arrive(message: Message, clinic: Clinic) -> str:
 
 
 def _wont(reason: Reason) -> str:
-    return f"Won't arrive: {reason.label[0].lower()}{reason.label[1:]}"
+    return f"Won't arrive: {reason.short[0].lower()}{reason.short[1:]}"

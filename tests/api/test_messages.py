@@ -8,7 +8,7 @@ import pytest
 from companion.clinics.models import Clinic
 from companion.patients.models import Consent
 from companion.schedules.models import Message, Status
-from companion.schedules.reasons import Reason, sentence
+from companion.schedules.reasons import Reason
 from tests.api.calls import Json, Program
 from tests.builders import NOW, a_cohort, a_message, a_patient, a_schedule, an_attempt
 
@@ -142,7 +142,7 @@ def test_a_failed_message_says_what_happened_and_what_to_do(clinic: Clinic, api:
 
     reason = api.get(f"/messages/{message.id}").json["reason"]
 
-    assert reason == {"code": "blocked", "message": sentence("blocked")}
+    assert reason == {"code": "blocked", "message": Reason("blocked").sentence}
 
 
 def test_a_pending_message_that_can_not_arrive_says_so_before_its_time(clinic: Clinic, api: Program) -> None:

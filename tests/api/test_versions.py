@@ -10,7 +10,8 @@ from companion.clinics.clinics import change_clinic
 from companion.clinics.models import Clinic, Role
 from companion.delivery import lifecycle
 from companion.patients import consent
-from companion.patients.models import Consent, Patient, Trouble, Verified
+from companion.patients.models import Consent, Patient, Verified
+from companion.patients.reach import Why
 from companion.schedules.models import Message, Schedule
 from companion.schedules.reasons import Reason
 from tests.api.calls import Answer, Json, Program, a_daily_schedule, a_program
@@ -168,7 +169,7 @@ def test_what_a_patient_or_telegram_says_changes_the_patients_tag(clinic: Clinic
     assert patient.telegram_id
     tags = [tag_at(api, f"/patients/{patient.id}")]
 
-    consent.mark_trouble(clinic, patient.telegram_id, Trouble.BLOCKED, now=NOW)
+    consent.mark_trouble(clinic, patient.telegram_id, Why.BLOCKED, now=NOW)
     tags.append(tag_at(api, f"/patients/{patient.id}"))
     consent.note(a_caller(clinic), patient, Consent.WITHDRAWN, now=NOW)
     tags.append(tag_at(api, f"/patients/{patient.id}"))

@@ -138,7 +138,7 @@ def test_a_patient_enrols_by_the_qr_code_while_the_nurse_s_page_turns_green(page
     page.get_by_label("Your id").fill("P-9")
     page.get_by_label("Language").select_option("de")
     page.get_by_role("button", name="Save").click()
-    expect(page.locator(".reach-no")).to_contain_text("No Telegram ID is known.")
+    expect(page.locator(".reach-no")).to_contain_text("The patient has no Telegram ID.")
     page.get_by_role("link", name="Invite").click()
     page.get_by_role("button", name="Make an invitation").click()
     nurse = page.locator(".standing")
@@ -158,7 +158,7 @@ def test_a_patient_enrols_by_the_qr_code_while_the_nurse_s_page_turns_green(page
     question = phone.locator("#chat .in").last
     expect(question).to_contain_text("My clinic möchte Nachrichten für Beate in diesen Chat schicken", timeout=ARRIVES)
     expect(question).to_contain_text("nicht Ende-zu-Ende-verschlüsselt")
-    expect(nurse).to_contain_text("Has not yet answered whether we may write.")
+    expect(nurse).to_contain_text("has not yet answered whether the clinic may write.")
     phone.get_by_role("button", name="Einverstanden").click()
 
     expect(nurse.locator(".reach-yes")).to_contain_text("Can be reached.", timeout=ARRIVES)

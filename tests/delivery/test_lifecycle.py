@@ -13,7 +13,7 @@ from companion.delivery.store import Place
 from companion.patients.models import Consent
 from companion.planning import acts
 from companion.schedules.models import Attempt, AttemptOutcome, IfUnknown, Lane, Message, Status
-from companion.schedules.reasons import SENTENCES, Reason
+from companion.schedules.reasons import Reason
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_message, a_patient
 from tests.delivery import steps
 
@@ -329,7 +329,3 @@ def test_what_is_begun_at_the_moment_in_which_its_plan_goes_stays() -> None:
     planner.join()
 
     assert Message.objects.filter(pk=message.pk, open_attempt_id__isnull=False).exists()
-
-
-def test_each_reason_has_a_sentence_that_says_what_to_do() -> None:
-    assert set(SENTENCES) == set(Reason)

@@ -10,7 +10,7 @@ import pytest
 from companion.clinics.models import Closed
 from companion.delivery.begin import Begun
 from companion.delivery.results import Result, result_of
-from companion.patients.models import Trouble
+from companion.patients.reach import Why
 from companion.schedules.models import AttemptOutcome, IfUnknown, Status
 from companion.schedules.reasons import Reason
 from companion.telegram.outcomes import Kind, Outcome
@@ -30,14 +30,14 @@ def result(outcome: Outcome, failures: int = 0, tries: int = 0, **facts: object)
 @pytest.mark.parametrize(
     ("outcome", "status", "reason", "trouble"),
     [
-        (Outcome(Kind.SENT, message_id=7), Status.SENT, None, Trouble.NONE),
-        (Outcome(Kind.PERMANENT, reason="blocked"), Status.FAILED, Reason.BLOCKED, Trouble.BLOCKED),
-        (Outcome(Kind.PERMANENT, reason="deactivated"), Status.FAILED, Reason.DEACTIVATED, Trouble.DEACTIVATED),
+        (Outcome(Kind.SENT, message_id=7), Status.SENT, None, ""),
+        (Outcome(Kind.PERMANENT, reason="blocked"), Status.FAILED, Reason.BLOCKED, Why.BLOCKED),
+        (Outcome(Kind.PERMANENT, reason="deactivated"), Status.FAILED, Reason.DEACTIVATED, Why.DEACTIVATED),
         (
             Outcome(Kind.PERMANENT, reason="chat_not_found"),
             Status.FAILED,
             Reason.CHAT_NOT_FOUND,
-            Trouble.CHAT_NOT_FOUND,
+            Why.CHAT_NOT_FOUND,
         ),
         (Outcome(Kind.PERMANENT, reason="rejected"), Status.FAILED, Reason.REJECTED, None),
         (Outcome(Kind.UNKNOWN), Status.FAILED, Reason.OUTCOME_UNKNOWN, None),
@@ -47,7 +47,7 @@ def result(outcome: Outcome, failures: int = 0, tries: int = 0, **facts: object)
     ],
 )
 def test_an_outcome_decides_the_status_the_reason_and_the_patients_mark(
-    outcome: Outcome, status: Status, reason: Reason | None, trouble: Trouble | None
+    outcome: Outcome, status: Status, reason: Reason | None, trouble: str | None
 ) -> None:
     found = result(outcome)
 

@@ -12,7 +12,8 @@ from aiohttp import web
 from django.utils.timezone import now as present
 
 from companion.clinics.models import Bot, Clinic, Closed
-from companion.patients.models import Consent, Patient, Trouble
+from companion.patients.models import Consent, Patient
+from companion.patients.reach import Why
 from companion.planning import acts
 from companion.schedules.models import Attempt, AttemptOutcome, Lane, Message, Status
 from companion.schedules.reasons import Reason
@@ -125,14 +126,14 @@ def test_a_blocked_bot_marks_the_patient_and_a_later_success_clears_the_mark(
     message = due(patient)
     eventually(lambda: ended(message))
     patient.refresh_from_db()
-    assert (status(message)[1], patient.trouble) == (Reason.BLOCKED, Trouble.BLOCKED)
+    assert (status(message)[1], patient.trouble) == (Reason.BLOCKED, Why.BLOCKED)
 
     telegram.answer = None
     again = due(patient)
     eventually(lambda: ended(again))
 
     patient.refresh_from_db()
-    assert (status(again)[0], patient.trouble) == (Status.SENT, Trouble.NONE)
+    assert (status(again)[0], patient.trouble) == (Status.SENT, "")
 
 
 def test_a_passing_fault_is_tried_again_until_it_arrives(

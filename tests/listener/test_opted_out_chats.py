@@ -55,7 +55,7 @@ def test_a_third_child_added_to_a_chat_that_stopped_gets_nothing_there(bot: Bot,
     assert not leaves(bot, a_message(cid))
     shown = a_program(bot.clinic).get(f"/patients/{cid.id}").json
     assert (shown["reachable"], shown["unreachable_code"]) == (False, "opted_out")
-    assert "Opted out with STOP" in shown["unreachable_reason"]
+    assert "has opted out" in shown["unreachable_reason"]
 
 
 @pytest.mark.parametrize("door", DOORS)

@@ -4,7 +4,8 @@ import pytest
 
 from companion.clinics.models import Bot
 from companion.listener.models import Reply
-from companion.patients.models import Consent, Patient, Trouble
+from companion.patients.models import Consent, Patient
+from companion.patients.reach import Why
 from companion.schedules.models import Lane, Message
 from tests.builders import NOW, a_bot, a_clinic, a_patient
 from tests.listener.stories import (
@@ -141,7 +142,7 @@ def test_a_block_is_noted_and_its_end_clears_it(bot: Bot) -> None:
     comes_in(bot, a_block(CHAT, blocked=True))
 
     patient.refresh_from_db()
-    assert (patient.trouble, patient.trouble_at) == (Trouble.BLOCKED, NOW)
+    assert (patient.trouble, patient.trouble_at) == (Why.BLOCKED, NOW)
     comes_in(bot, a_block(CHAT, blocked=False))
     patient.refresh_from_db()
     assert (patient.trouble, patient.trouble_at) == ("", None)

@@ -14,7 +14,8 @@ from pytest_django import Settings
 from companion.clinics.models import Bot, Clinic, Reader
 from companion.panel import backups, checks_inside, checks_outside, diagnostics
 from companion.panel.check import CheckResult
-from companion.patients.models import Patient, Trouble
+from companion.patients.models import Patient
+from companion.patients.reach import Why
 from companion.service import health_port
 from companion.service.heartbeat import fingerprint
 from companion.service.models import Kind
@@ -123,9 +124,9 @@ def test_a_missing_migration_is_counted() -> None:
 
 @pytest.mark.parametrize(
     ("trouble", "name"),
-    [(Trouble.CHAT_NOT_FOUND, "Telegram ID not known"), (Trouble.BLOCKED, "Bot blocked")],
+    [(Why.CHAT_NOT_FOUND, "Chat not found"), (Why.BLOCKED, "Patient blocked the bot")],
 )
-def test_patients_whom_telegram_does_not_reach_are_counted(trouble: Trouble, name: str) -> None:
+def test_patients_whom_telegram_does_not_reach_are_counted(trouble: Why, name: str) -> None:
     clinic = a_clinic()
     a_message(a_patient(clinic, trouble=trouble))
 
@@ -313,9 +314,10 @@ def test_each_check_has_a_test_with_its_fault() -> None:
         "Database reachable",
         "Database writable",
         "Schema up to date",
-        "Telegram ID missing",
-        "Telegram ID not known to Telegram",
-        "Bot blocked, or account deleted",
+        "No Telegram ID",
+        "Patient blocked the bot",
+        "Account deleted",
+        "Chat not found",
         "Sandbox",
         "Secret key",
         "Secret key the same everywhere",

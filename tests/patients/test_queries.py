@@ -7,7 +7,7 @@ import pytest
 from companion.clinics.refusals import Refused, Unknown
 from companion.patients import queries
 from companion.patients.models import Consent, Patient, Verified
-from companion.patients.reach import Why, telegram_check, unreachable_reason, why_unreachable
+from companion.patients.reach import Why, obstacle_of, telegram_check, unreachable_reason
 from tests.builders import NOW, a_clinic, a_cohort, a_patient
 
 pytestmark = pytest.mark.django_db
@@ -116,13 +116,13 @@ def test_a_cursor_shows_no_name_and_can_t_be_made_up() -> None:
     [
         ({}, None),
         ({"consent": Consent.UNKNOWN}, None),
-        ({"left_at": NOW}, "Has left"),
-        ({"telegram_id": None}, "No Telegram ID"),
-        ({"consent": Consent.WITHDRAWN}, "Opted out"),
-        ({"consent": Consent.UNKNOWN, "consent_asked_at": NOW}, "Has not yet answered"),
-        ({"trouble": "blocked"}, "Has blocked the bot"),
-        ({"trouble": "deactivated"}, "account was deleted"),
-        ({"trouble": "chat_not_found"}, "knows no chat"),
+        ({"left_at": NOW}, "has left"),
+        ({"telegram_id": None}, "no Telegram ID"),
+        ({"consent": Consent.WITHDRAWN}, "opted out"),
+        ({"consent": Consent.UNKNOWN, "consent_asked_at": NOW}, "has not yet answered"),
+        ({"trouble": "blocked"}, "has blocked the bot"),
+        ({"trouble": "deactivated"}, "deleted their Telegram account"),
+        ({"trouble": "chat_not_found"}, "no chat with the bot"),
     ],
 )
 def test_the_sentence_and_the_query_agree_on_who_can_be_reached(fields: dict[str, object], words: str | None) -> None:
@@ -141,7 +141,7 @@ def test_where_the_clinic_demands_consent_an_unknown_one_can_t_be_reached() -> N
     clinic = a_clinic(consent_required=True)
     patient = a_patient(clinic, consent=Consent.UNKNOWN)
 
-    assert "Has not agreed" in str(unreachable_reason(patient, clinic))
+    assert "has not agreed" in str(unreachable_reason(patient, clinic))
     assert queries.patients(clinic, reachable=False).exists()
 
 
@@ -163,7 +163,9 @@ def test_who_can_t_be_reached_is_found_by_what_stands_in_the_way(why: Why, field
     hindered = a_patient(clinic, "Bo", **fields)
 
     assert list(queries.patients(clinic, why=why)) == [hindered]
-    assert why_unreachable(hindered, clinic) is why
+    obstacle = obstacle_of(hindered, clinic)
+    assert obstacle
+    assert obstacle.code is why
 
 
 @pytest.mark.parametrize(

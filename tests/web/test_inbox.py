@@ -291,5 +291,5 @@ def test_an_answer_to_a_patient_who_blocked_the_bot_is_no_success(bot: Bot, ana:
     form = {"text": "Here.", "id": str(uuid.uuid4())}
     after = words(client.post(f"/inbox/{one.id}/answer", form, follow=True))
 
-    assert "Probably won't arrive: Has blocked the bot." in before
-    assert "It probably won't arrive: Has blocked the bot." in after
+    assert "Probably won't arrive: The patient has blocked the bot." in before
+    assert "It probably won't arrive: The patient has blocked the bot." in after

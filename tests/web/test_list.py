@@ -53,7 +53,7 @@ def test_a_cause_stands_on_a_card_with_its_patient_and_number() -> None:
 
     shown = words(signed_in(clinic).get("/scheduled-messages"))
 
-    assert "Ana Silva opted out: 3 messages won't arrive" in shown
+    assert "Ana Silva has opted out: 3 messages won't arrive" in shown
 
 
 def test_it_is_said_in_words_what_the_numbers_count() -> None:

@@ -91,7 +91,7 @@ def test_why_a_patient_can_not_be_reached_is_said_with_what_mends_it() -> None:
 
     shown = words(signed_in(clinic).get(f"/patients/{patient.id}"))
 
-    assert "Can't be reached. No Telegram ID is known." in shown
+    assert "Can't be reached. The patient has no Telegram ID." in shown
     assert "Invite" in shown
 
 

@@ -257,7 +257,7 @@ def test_the_preview_warns_of_who_can_not_be_reached() -> None:
 
     shown = words(signed_in(clinic).post("/scheduled-messages/new/preview", typed(a_patient(clinic, telegram_id=None))))
 
-    assert "Ana Silva has no Telegram ID yet" in shown
+    assert "Ana Silva has no Telegram ID" in shown
 
 
 def test_many_who_can_not_be_reached_are_named_up_to_twenty_and_then_counted() -> None:
@@ -266,8 +266,8 @@ def test_many_who_can_not_be_reached_are_named_up_to_twenty_and_then_counted() -
 
     shown = words(signed_in(clinic).post("/scheduled-messages/new/preview", typed(*many)))
 
-    assert "Patient 19 has no Telegram ID yet. Hand out an enrolment link." in shown
-    assert "2 more have no Telegram ID yet. Hand out enrolment links." in shown
+    assert "Patient 19 has no Telegram ID. Hand out an enrolment link." in shown
+    assert "2 more have no Telegram ID. For each: hand out an enrolment link." in shown
 
 
 def test_an_unfinished_form_is_previewed_without_alarm() -> None:

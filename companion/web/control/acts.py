@@ -68,8 +68,8 @@ def retry(request: PageRequest, reason: str) -> HttpResponse:
             flash.warning(request, f"{plural(retried.left, 'message')} of this kind left: retry once more.")
         return redirect("control_panel")
     context = {
-        "label": Reason(reason).label,
-        "sentence": sentence(reason),
+        "label": Reason(reason).short,
+        "sentence": Reason(reason).sentence,
         "count": found.order_by()[: actions.COUNTED_TO].count(),
         "at_once": actions.AT_ONCE,
         "now": now,

@@ -48,7 +48,7 @@ class View:
     def words(self) -> str:
         """What the list holds, where the Control Panel led here."""
         held = standing.WORDS[standing.Standing(self.standing)] if self.standing else ""
-        return ", ".join(filter(None, [held, Reason(self.reason).label if self.reason else ""]))
+        return ", ".join(filter(None, [held, Reason(self.reason).short if self.reason else ""]))
 
     @property
     def kept(self) -> dict[str, str]:
@@ -78,7 +78,7 @@ def view(asked: QueryDict, clinic: Clinic, now: dt.datetime) -> View:
     if status and status not in Status.values:
         raise Unknown
     stands, reason = asked.get("standing", ""), asked.get("reason", "")
-    if (stands and stands not in list(standing.Standing)) or (reason and reason not in Reason.values):
+    if (stands and stands not in list(standing.Standing)) or (reason and reason not in list(Reason)):
         raise Unknown
     return View(
         status=status,

@@ -63,7 +63,7 @@ def _context(message: Message, now: dt.datetime) -> dict[str, object]:
         "text": wording.text_of(message),
         "wont": wording.wont_arrive(message, clinic),
         "on_its_way": queries.on_its_way(message),
-        "reason": Reason(message.reason).label if message.reason else "",
+        "reason": Reason(message.reason).short if message.reason else "",
         "why": _why(message),
         "by": by(message.created_by_kind, message.created_by_name)
         or (by(message.schedule.created_by_kind, message.schedule.created_by_name) if message.schedule else ""),

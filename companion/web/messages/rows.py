@@ -73,7 +73,7 @@ def _row(message: Message, whole: str, tapped: str, clinic: Clinic, *, now: dt.d
         text=text,
         rule=series.summary(message.schedule) if message.schedule and message.schedule.recurrence else "",
         wont=wont,
-        why=Reason(message.reason).label if message.reason else "",
+        why=Reason(message.reason).short if message.reason else "",
         by=by(message.created_by_kind, message.created_by_name)
         or (author(message.schedule) if message.schedule else ""),
         action=_action(message),

@@ -1,7 +1,6 @@
 """Inviting patients: one with a QR code on the screen, many by cards to print; what went wrong; consent told to us."""
 
 import uuid
-from typing import Final
 
 from django.contrib import messages as flash
 from django.http import HttpResponse
@@ -14,28 +13,16 @@ from companion.clinics.refusals import Conflict, Unknown
 from companion.patients import consent, enrolment, enrolment_notes
 from companion.patients import queries as patients
 from companion.patients.models import Consent, Patient
-from companion.patients.reach import Why, telegram_check, why_unreachable
+from companion.patients.reach import obstacle_of, telegram_check
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, as_uuid, came_from, page
-
-MENDS: Final = {
-    Why.NO_TELEGRAM_ID: "Invite",
-    Why.NOT_ANSWERED: "Invite again",
-    Why.NO_CONSENT: "Invite",
-    Why.BLOCKED: "Invite again",
-    Why.DEACTIVATED: "Invite again",
-    Why.CHAT_NOT_FOUND: "Invite again",
-}
-"""What an invitation mends, and what its button says. Not an opt-out: that is the patient's alone to undo."""
 
 
 def standing_of(patient: Patient, clinic: Clinic) -> dict[str, object]:
     """What reach.html shows: whether the patient can be reached, why not, what mends it, what went wrong."""
-    why = why_unreachable(patient, clinic)
     return {
         "patient": patient,
-        "why": why,
-        "mend": MENDS.get(why, "") if why else "",
+        "obstacle": obstacle_of(patient, clinic),
         "check": telegram_check(patient),
         "notes": [(note, enrolment_notes.sentence(note)) for note in enrolment_notes.unseen(clinic, patient=patient)],
     }

@@ -19,7 +19,7 @@ from companion.patients import consent, directory, enrolment_notes, pausing
 from companion.patients import queries as patients
 from companion.patients.languages import language_name
 from companion.patients.models import Patient, Verified
-from companion.patients.reach import SENTENCES, Why, telegram_check, why_unreachable
+from companion.patients.reach import Why, known_to, obstacle_of, telegram_check
 from companion.planning import listing, marks
 from companion.planning import series as planned
 from companion.planning.warnings import of_days
@@ -32,7 +32,7 @@ from companion.web.access import PageRequest, page
 from companion.web.conflicts import Clash
 from companion.web.inbox import pages as inbox
 from companion.web.messages.rows import mixed, rows
-from companion.web.patients.enrolling import MENDS, standing_of
+from companion.web.patients.enrolling import standing_of
 from companion.web.templatetags.words import plural
 
 PAGE_SIZE = 50
@@ -42,17 +42,6 @@ SERIES = 20
 """How many Schedules a patient's page names."""
 NOTES = 5
 """How many enrolments that went wrong stand above the list."""
-FILTERS: Final = (
-    ("yes", "Can be reached"),
-    ("no", "Can't be reached"),
-    (Why.NO_TELEGRAM_ID.value, "No Telegram ID"),
-    (Why.BLOCKED.value, "Blocked the bot"),
-    (Why.OPTED_OUT.value, "Opted out"),
-    (Why.NOT_ANSWERED.value, "Hasn't answered yet"),
-    (Why.CHAT_NOT_FOUND.value, "Chat not found"),
-    (Why.DEACTIVATED.value, "Account deleted"),
-    (Why.LEFT.value, "Has left"),
-)
 FIELDS: Final = ("external_id", "name", "telegram_id", "birth_date", "phone", "caregiver", "timezone", "language")
 LABELS: Final = {
     "external_id": "Your id",
@@ -112,7 +101,7 @@ def index(request: PageRequest) -> HttpResponse:
         "more": shown.next,
         "asked": asked,
         "filtered": any(asked.values()),
-        "filters": FILTERS,
+        "filters": _filters(clinic),
         "cohorts": patients.cohort_names(clinic),
         "notes": [(note, enrolment_notes.sentence(note)) for note in enrolment_notes.unseen(clinic, limit=NOTES)],
         "tomorrow": local(now, clinic.timezone).date() + dt.timedelta(days=1),
@@ -121,10 +110,21 @@ def index(request: PageRequest) -> HttpResponse:
 
 
 def _line(patient: Patient, clinic: Clinic, now: dt.datetime) -> Line:
-    why = why_unreachable(patient, clinic)
-    mend = MENDS.get(why, "") if why else ""
+    obstacle = obstacle_of(patient, clinic)
     paused = pausing.paused_words(patient) if pausing.is_paused(patient, now) else ""
-    return Line(patient, SENTENCES[why] if why else "", mend, paused, telegram_check(patient))
+    return Line(
+        patient,
+        trouble=obstacle.sentence if obstacle else "",
+        mend=obstacle.invite if obstacle else "",
+        paused=paused,
+        check=telegram_check(patient),
+    )
+
+
+def _filters(clinic: Clinic) -> list[tuple[str, str]]:
+    """Ways to narrow the list by who can be reached, each with its name."""
+    obstacles = [(one.code.value, one.short) for one in known_to(clinic)]
+    return [("yes", "Can be reached"), ("no", "Can't be reached"), *obstacles]
 
 
 @require_http_methods(["GET", "POST"])

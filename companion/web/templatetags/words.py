@@ -16,7 +16,6 @@ from companion.listener.models import Media
 from companion.panel.judge import age
 from companion.panel.runbook import anchor, name_of
 from companion.patients.models import Consent
-from companion.patients.reach import SENTENCES, Why
 from companion.schedules.models import Message, State, Status
 from companion.times.walls import Moved, local, wall_name, zone_names
 
@@ -287,12 +286,6 @@ def code_marks(words: str) -> SafeString:
         "{}",
         ((format_html("<code>{}</code>", piece) if place % 2 else piece,) for place, piece in enumerate(pieces)),
     )
-
-
-@register.filter
-def why_sentence(why: Why) -> str:
-    """Why a patient can't be reached, and what to do."""
-    return SENTENCES[why]
 
 
 @register.filter
