@@ -20,7 +20,7 @@ from companion.planning.taking_back import UNDO_FOR
 from companion.schedules import queries
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, as_uuid, came_from, page
-from companion.web.templatetags.words import plural
+from companion.web.templatetags.counts import plural
 
 _SESSION = "undo"
 

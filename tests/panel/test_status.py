@@ -101,7 +101,7 @@ def test_patients_without_telegram_ids_are_named_where_messages_wait_for_them() 
     a_patient(clinic, telegram_id=None)
     a_message(a_patient(clinic, telegram_id=None))
 
-    check = check_named(clinic, "Telegram ID missing")
+    check = check_named(clinic, "No Telegram ID")
 
     assert (check.result, check.value) == ("warning", "2 patients, messages wait for 1")
 
@@ -110,7 +110,7 @@ def test_patients_without_telegram_ids_are_no_trouble_while_nothing_is_planned_f
     clinic = a_clinic()
     a_patient(clinic, telegram_id=None)
 
-    assert check_named(clinic, "Telegram ID missing").result == "ok"
+    assert check_named(clinic, "No Telegram ID").result == "ok"
 
 
 def test_a_service_that_is_not_there_fails_and_says_how_to_start_it() -> None:

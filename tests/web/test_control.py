@@ -46,7 +46,7 @@ def test_the_control_panel_counts_nothing_of_another_clinic() -> None:
 
 def test_the_checks_name_no_other_clinics_patients() -> None:
     troubled, ours = _a_troubled_clinic(), a_clinic()
-    name = "Telegram ID missing"
+    name = "No Telegram ID"
 
     def missing(clinic: Clinic) -> str:
         answer = signed_in(clinic, Role.ADMIN).post("/mcp/checks")

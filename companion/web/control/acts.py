@@ -8,10 +8,10 @@ from django.views.decorators.http import require_http_methods
 from companion.clinics.models import Role
 from companion.panel import actions
 from companion.panel.actions import Unknowns
-from companion.schedules.reasons import Reason, sentence
+from companion.schedules.reasons import Reason
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, page
-from companion.web.templatetags.words import plural
+from companion.web.templatetags.counts import plural
 
 
 @require_http_methods(["GET", "POST"])

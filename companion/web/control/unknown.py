@@ -16,7 +16,7 @@ from companion.panel.actions import Decision, Unknowns
 from companion.schedules import queries
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, page
-from companion.web.templatetags.words import plural
+from companion.web.templatetags.counts import plural
 
 _SHOWN = 100
 _CAUSES = [("", "Any cause"), ("restore", "A restore"), ("line", "A line that was cut")]

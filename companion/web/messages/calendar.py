@@ -2,6 +2,7 @@
 
 import calendar
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -16,9 +17,11 @@ from companion.schedules.models import Status
 from companion.service.clock import database_now
 from companion.times.walls import local
 from companion.web.access import PageRequest, page
+from companion.web.chips import Chip
 from companion.web.messages import filters as asked
 from companion.web.messages.calendar_days import Size, shown
-from companion.web.templatetags.words import tone
+from companion.web.templatetags.counts import capped
+from companion.web.templatetags.tones import tone
 
 WEEK, MONTH = "week", "month"
 SIZES: Final = {WEEK: Size(lines=10, groups=6), MONTH: Size(lines=4, groups=3)}
@@ -72,22 +75,25 @@ def index(request: PageRequest) -> HttpResponse:
         "to_today": span.address(view),
         "after": span.address(view, day=(span.last + _DAY).isoformat()),
         "spans": [(kind.capitalize(), span.address(view, span=kind, day=day), kind == span.kind) for kind in SIZES],
-        "statuses": [
-            (
-                status.label,
-                tone(status),
-                # Filtered by one status, those of the others weren't counted.
-                None if view.status not in ("", status) or view.attention else counts.get(status, 0),
-                span.address(view, day=day, attention="", status="" if view.status == status else status.value),
-                view.status == status,
-            )
-            for status in Status
-        ],
+        "chips": [_chip(status, view, span, counts) for status in Status],
         "clear": f"{reverse('calendar')}?span={span.kind}&day={day}",
         "to_list": view.address(reverse("messages"), day="" if view.filtered or not view.dated else day),
         "cohorts": cohorts(clinic),
     }
     return render(request, "messages/calendar.html", context)
+
+
+def _chip(status: Status, view: asked.View, span: Span, counts: Mapping[Status, int]) -> Chip:
+    current = view.status == status
+    # Filtered by one status, the messages of the others weren't counted.
+    uncounted = view.status not in ("", status) or view.attention
+    return Chip(
+        status.label,
+        span.address(view, day=view.day.isoformat(), attention="", status="" if current else status.value),
+        current,
+        tone(status),
+        "" if uncounted else capped(counts.get(status, 0)),
+    )
 
 
 def span_of(kind: str, day: dt.date) -> Span:

@@ -11,7 +11,7 @@ from companion.patients.models import Patient
 from companion.patients.reach import Obstacle, Why, obstacle_of, unreachable
 from companion.schedules.models import Message, Status
 from companion.schedules.reasons import Reason
-from companion.web.templatetags.words import decapitalised
+from companion.web.templatetags.counts import decapitalised
 
 MOST = 3
 LOOKED_AT = 500

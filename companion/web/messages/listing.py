@@ -26,12 +26,14 @@ from companion.service.clock import database_now
 from companion.times.walls import local
 from companion.web import undoing
 from companion.web.access import PageRequest, as_uuid, came_from, page
+from companion.web.chips import Chip
 from companion.web.messages import filters as asked
 from companion.web.messages.cause_cards import causes
 from companion.web.messages.first_steps import first_steps
 from companion.web.messages.rows import OVERDUE_AFTER, Group, Row, Section, mixed, rows, sections
 from companion.web.planning.kept_drafts import listed
-from companion.web.templatetags.words import capped, plural, tone
+from companion.web.templatetags.counts import capped, plural
+from companion.web.templatetags.tones import tone
 
 PAGE_SIZE = 50
 FOLD = 10
@@ -53,17 +55,6 @@ class Listed:
     """More is coming that day than is shown."""
     whole: bool = True
     """Whether all that is planned was looked at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """A count that filters."""
-
-    address: str
-    label: str
-    count: str
-    tone: str
-    current: bool
 
 
 @require_GET
@@ -220,7 +211,7 @@ def _chips(view: asked.View, clinic: Clinic, now: dt.datetime) -> list[Chip]:
     def chip(label: str, count: int, tone: str, asked: dict[str, str], current: bool) -> Chip:
         kept_and_asked = {key: value for key, value in ({} if current else asked | kept).items() if value}
         query = f"?{urlencode(kept_and_asked)}" if kept_and_asked else ""
-        return Chip(reverse("messages") + query, label, capped(count), tone, current)
+        return Chip(label, reverse("messages") + query, current, tone, capped(count))
 
     return [
         chip("Needs attention", counts.attention, "orange", {"attention": "1"}, view.attention),

@@ -30,7 +30,7 @@ from companion.web.access import PageRequest, came_from, page
 from companion.web.conflicts import Clash, Fields, Value
 from companion.web.messages.rows import by
 from companion.web.messages.story import story
-from companion.web.templatetags.words import day, town
+from companion.web.templatetags.times import day, town
 
 EDITED: Final = {"text": "Text", "date": "Date", "time": "Time"}
 SEEN: Final = {"status": "Status"}

@@ -33,7 +33,7 @@ from companion.web.conflicts import Clash
 from companion.web.inbox import pages as inbox
 from companion.web.messages.rows import mixed, rows
 from companion.web.patients.enrolling import standing_of
-from companion.web.templatetags.words import plural
+from companion.web.templatetags.counts import plural
 
 PAGE_SIZE = 50
 AHEAD = dt.timedelta(days=731)

@@ -16,7 +16,7 @@ from companion.patients import many, queries
 from companion.patients.models import Patient
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, as_uuid, came_from, page
-from companion.web.templatetags.words import plural
+from companion.web.templatetags.counts import plural
 
 AT_ONCE: Final = 200
 

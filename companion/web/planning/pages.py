@@ -37,7 +37,7 @@ from companion.web.planning.rule import MONTH_END, NTH, NTH_DAYS, REPEATS, WEEKD
 from companion.web.planning.typed import Typed
 from companion.web.series.upcoming import counted, together, upcoming
 from companion.web.settings.set_up import asked_first
-from companion.web.templatetags.words import plural
+from companion.web.templatetags.counts import plural
 
 MATCHES = 8
 """How many patients the picker shows for what was typed."""

@@ -22,10 +22,11 @@ from companion.service.clock import database_now
 from companion.times.walls import local
 from companion.web import undoing
 from companion.web.access import PageRequest, came_from, page
+from companion.web.chips import Chip
 from companion.web.messages.rows import author, rows
 from companion.web.planning.form import length_words
 from companion.web.series.upcoming import skipped, upcoming
-from companion.web.templatetags.words import plural
+from companion.web.templatetags.counts import plural
 
 PAGE_SIZE = 30
 REVIEW = "review"
@@ -61,9 +62,18 @@ def index(request: PageRequest) -> HttpResponse:
         }
         for schedule in shown
     ]
-    context = {"now": now, "lines": lines, "shown": shown, "state": state, "states": State.choices}
-    context |= {"review": REVIEW, "to_review": review.count(), "once": ONCE}
+    chips = _chips(state, review.count())
+    context = {"now": now, "lines": lines, "shown": shown, "state": state, "once": ONCE, "chips": chips}
     return render(request, "series/index.html", context)
+
+
+def _chips(state: str, to_review: int) -> list[Chip]:
+    choices = [("", "All"), *State.choices, (ONCE, "Once, later")]
+    path = reverse("series_list")
+    chips = [Chip(str(label), f"{path}?state={value}" if value else path, state == value) for value, label in choices]
+    if to_review or state == REVIEW:
+        chips.append(Chip("To review", f"{path}?state={REVIEW}", state == REVIEW, count=str(to_review)))
+    return chips
 
 
 def _whom(schedule: Schedule) -> str:

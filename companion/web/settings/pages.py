@@ -30,7 +30,7 @@ from companion.times.workdays import region_names, regions_by_country
 from companion.web import conflicts
 from companion.web.access import PageRequest, page
 from companion.web.conflicts import Clash, Fields, Value, written
-from companion.web.templatetags.words import plural
+from companion.web.templatetags.counts import plural
 
 ROLE_WORDS = {
     Role.VIEWER: "sees everything, changes nothing",

@@ -1,0 +1,31 @@
+"""Files that patients sent: what opening one does, or why it can't be opened."""
+
+from django import template
+from django.template.defaultfilters import filesizeformat
+
+from companion.listener.media import why_not
+from companion.listener.models import Media
+
+register = template.Library()
+
+_FILE_DEEDS = {
+    "photo": "Show the photo",
+    "sticker": "Show the sticker",
+    "voice": "Play the voice note",
+    "audio": "Play the recording",
+    "video": "Play the video",
+    "video_note": "Play the video note",
+}
+
+
+@register.filter
+def file_wont(file: Media) -> str:
+    """Why a patient's file can't be opened, as far as that is known."""
+    return why_not(file)
+
+
+@register.filter
+def file_deed(file: Media) -> str:
+    """What opening a patient's file does: "Show the photo (1.2 MB)"."""
+    deed = _FILE_DEEDS.get(file.kind) or f"Open the {file.kind.replace('_', ' ')}"
+    return f"{deed} ({filesizeformat(file.size)})" if file.size else deed

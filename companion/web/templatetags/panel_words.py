@@ -1,0 +1,89 @@
+"""The words of the Control Panel."""
+
+import datetime as dt
+from collections.abc import Mapping
+
+from django import template
+from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from companion.panel.judge import age
+from companion.panel.runbook import anchor, name_of
+from companion.web.templatetags.times import exactly
+
+register = template.Library()
+
+SOURCES = {
+    "direct": "the dispatcher itself",
+    "mcp": "the Control Panel's status",
+    "database": "what the database shows",
+}
+FACTS = {
+    "engine": "Kind",
+    "version": "Version",
+    "latency_ms": "Latency",
+    "size_bytes": "Size",
+    "migrations": "Migrations",
+    "bot": "Bot",
+    "sandbox": "Practice bot",
+    "closed_why": "Sends nothing",
+    "accepted": "Token accepted",
+    "asked_at": "Asked",
+    "updates_by": "Updates by",
+    "other_reader": "Reads its messages, too",
+    "other_reader_since": "Since",
+    "pending_updates": "Updates waiting",
+    "last_answer_at": "Last answer",
+    "last_error": "Last error",
+    "last_error_at": "Last error at",
+    "disk_free_bytes": "Disk free",
+    "disk_total_bytes": "Disk in all",
+    "clock_against_telegram_seconds": "Clock against Telegram",
+    "backup_age_seconds": "Newest backup",
+}
+"""The Control Panel's small facts, in the words of its page."""
+
+
+@register.filter
+def source_words(layer: str) -> str:
+    """Which layer of the health chain this is, inside a sentence."""
+    return SOURCES[layer]
+
+
+@register.filter
+def facts(values: Mapping[str, object]) -> list[tuple[str, str]]:
+    """The Control Panel's small facts, each under its name; what isn't known is left out."""
+    return [(FACTS[key], _value(key, value)) for key, value in values.items() if key in FACTS and value is not None]
+
+
+def _value(key: str, value: object) -> str:
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if key.endswith("_bytes"):
+        return filesizeformat(str(value))
+    if key.endswith("_at"):
+        return exactly(dt.datetime.fromisoformat(str(value)))
+    if key == "backup_age_seconds":
+        return f"{age(dt.timedelta(seconds=float(str(value))))} old"
+    if key.endswith("_seconds"):
+        return f"{float(str(value)):+.1f} s"
+    return f"{value} ms" if key.endswith("_ms") else str(value)
+
+
+@register.filter
+def runbook(cause: str) -> str:
+    """The address of the runbook's page on this alert or failure code."""
+    return f"{reverse('runbook')}#{anchor(name_of(cause))}"
+
+
+@register.filter
+def code_marks(words: str) -> SafeString:
+    """What stands between `backticks` as code."""
+    pieces = words.split("`")
+    return format_html_join(
+        "",
+        "{}",
+        ((format_html("<code>{}</code>", piece) if place % 2 else piece,) for place, piece in enumerate(pieces)),
+    )

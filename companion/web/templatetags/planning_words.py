@@ -1,0 +1,39 @@
+"""The words of the planning form and its preview."""
+
+from django import template
+
+from companion.times.walls import Moved
+
+register = template.Library()
+
+MOVED = {
+    Moved.DST_GAP: "later: the clocks skip this time",
+    Moved.DST_FOLD: "the first of two: the clocks go back",
+    Moved.QUIET_HOURS: "after quiet hours",
+    Moved.MONTH_END: "last day of a shorter month",
+    Moved.WORKING_DAY: "moved to a working day",
+}
+PARTS = {
+    "recipients": "who gets it",
+    "text": "the text",
+    "when": "the date and time",
+    "repeat": "how it repeats",
+    "ends": "its end",
+    "zone": "the time zone",
+    "avoid": "the days off",
+    "answers": "the answers",
+    "more": "how late is still good",
+    "from": "which ones change",
+}
+
+
+@register.filter
+def moved_words(moved: str) -> str:
+    """Why a preview's time isn't the rule's own."""
+    return MOVED[Moved(moved)]
+
+
+@register.filter
+def part_name(part: str) -> str:
+    """A part of the planning form, inside a sentence."""
+    return PARTS[part]

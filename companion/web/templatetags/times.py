@@ -1,0 +1,124 @@
+"""Instants, days and lengths of time, as the pages write them."""
+
+import datetime as dt
+from collections.abc import Sequence
+from functools import cache
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from companion.schedules.models import Message
+from companion.times.walls import local, wall_name, zone_names
+
+register = template.Library()
+
+
+@register.filter
+def when(at: dt.datetime, now: dt.datetime) -> str:
+    """ "Today 09:00", "Thu 3 Dec 09:00", with the year where it isn't this one; on the clinic's clocks."""
+    return f"{day(at, now)} {timezone.localtime(at):%H:%M}"
+
+
+@register.filter
+def day(at: dt.datetime, now: dt.datetime) -> str:
+    """ "Today", "Tomorrow", "Yesterday", "Thu 3 Dec"; on the clinic's clocks."""
+    there, today = timezone.localtime(at).date(), timezone.localtime(now).date()
+    near = {0: "Today", 1: "Tomorrow", -1: "Yesterday"}.get((there - today).days)
+    if near:
+        return near
+    shown = f"{there:%a} {there.day} {there:%b}"
+    return shown if there.year == today.year else f"{shown} {there.year}"
+
+
+@register.filter
+def day_name(there: dt.date, now: dt.datetime) -> str:
+    """ "today", "tomorrow", "on Thu 3 Dec", inside a sentence."""
+    noon = timezone.make_aware(dt.datetime.combine(there, dt.time(12)))
+    named = day(noon, now)
+    return named.lower() if named in ("Today", "Tomorrow", "Yesterday") else f"on {named}"
+
+
+@register.filter
+def saved(at: dt.datetime, now: dt.datetime) -> str:
+    """ "10:42" on the same day, else "Thu 3 Dec 10:42"; inside a sentence, on the clinic's clocks."""
+    named = when(at, now)
+    return named.removeprefix("Today ").replace("Yesterday", "yesterday")
+
+
+@register.filter
+def exactly(at: dt.datetime) -> str:
+    """ "Thu 3 Dec 2026, 09:00:04"; on the clinic's clocks."""
+    there = timezone.localtime(at)
+    return f"{there:%a} {there.day} {there:%b %Y, %H:%M:%S}"
+
+
+@register.filter
+def theirs(message: Message) -> str:
+    """The patient's own time, where their clocks show another one than the clinic's; else nothing."""
+    patient = message.patient
+    if patient is None:
+        return ""
+    there, here = local(message.due_at, patient.timezone), timezone.localtime(message.due_at)
+    if there.utcoffset() == here.utcoffset():
+        return ""
+    days = {0: "", 1: "next day ", -1: "day before "}[(there.date() - here.date()).days]
+    return f"{days}{there:%H:%M} {town(patient.timezone)}"
+
+
+@register.filter
+def town(zone: str) -> str:
+    """ "Lisbon" of "Europe/Lisbon"."""
+    return zone.rpartition("/")[2].replace("_", " ")
+
+
+@register.filter
+def towns(zones: Sequence[str]) -> str:
+    """ "Lisbon", "Lisbon and Cairo", or "Lisbon, Cairo and 5 more"."""
+    named = list(dict.fromkeys(town(zone) for zone in zones))
+    if len(named) <= 3:
+        return " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
+    return f"{', '.join(named[:2])} and {len(named) - 2} more"
+
+
+@register.simple_tag
+@cache
+def zone_options() -> SafeString:
+    """All time zones to choose from; the same six hundred on every form."""
+    return format_html_join("", '<option value="{}">', ((zone,) for zone in zone_names()))
+
+
+@register.filter
+def ago(at: dt.datetime, now: dt.datetime) -> str:
+    """ "just now", "12 s ago", "5 min ago", "3 h ago", "2 days ago"."""
+    seconds = int((now - at).total_seconds())
+    if seconds < 1:
+        return "just now"
+    for limit, unit, word in ((90, 1, "s"), (5400, 60, "min"), (172_800, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds // unit} {word} ago"
+    return f"{seconds // 86_400} days ago"
+
+
+@register.filter
+def wall(there: dt.datetime) -> str:
+    """ "Thu 3 Dec 2026, 09:00", of an aware time as its own zone's clocks show it."""
+    # Not by the date filter: that would move it to the clinic's zone.
+    return f"{there:%a} {there.day} {there:%b %Y, %H:%M}"
+
+
+@register.filter
+def occurrence_name(there: dt.datetime) -> str:
+    """The name of the Occurrence at this wall time."""
+    return wall_name(there)
+
+
+@register.filter
+def seconds(length: float | None) -> str:
+    """ "40 ms", "1.2 s", "5 min"; a dash for none."""
+    if length is None:
+        return "–"
+    if length < 1:
+        return f"{length * 1000:.0f} ms"
+    return f"{length:.1f} s" if length < 90 else f"{length / 60:.0f} min"
