@@ -14,14 +14,10 @@ from companion.clinics.access import Caller
 from companion.clinics.models import MarkKind, Role
 from companion.clinics.refusals import Conflict
 from companion.delivery import lifecycle
-from companion.planning import drafts, marks, planner, recipients, renaming
+from companion.planning import drafts, marks, planner, recipients, renaming, to_know
 from companion.planning.changing import Change, change_of, occurrence_of
 from companion.planning.drafts import REVIEW_AFTER, Draft
-from companion.planning.first_date import of_first_date
-from companion.planning.hands import of_hands
-from companion.planning.occurrences import next_few, times_of
-from companion.planning.similar import LOOKED_AT, family, of_similar
-from companion.planning.warnings import Warning, of_days, of_people, of_text
+from companion.planning.warnings import Warning, of_days
 from companion.schedules import buttons
 from companion.schedules.models import Message, Recipient, Schedule, State, Version
 from companion.schedules.reasons import Reason
@@ -29,8 +25,6 @@ from companion.service.wake import ring
 from companion.times import rule_json, walls
 from companion.times.rule import Recurrence
 
-SIMILAR_FIRST, SIMILAR_ZONES = 5, 40
-"""Of a plan so many Occurrences, in so many zones, are looked at for similar messages."""
 SKIPPED = "occurrence skipped"
 """What the audit trail calls a skip."""
 
@@ -50,16 +44,9 @@ def create(caller: Caller, draft: Draft, *, now: dt.datetime) -> Planned:
     """Makes a Schedule. The first horizon of one for up to 1,000 patients is planned when this returns."""
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
+        warnings = to_know.of_new(caller.clinic, draft, now=now)
         schedule = _new(caller, draft, now)
         audit.record(caller, "schedule created", "schedule", schedule.id, now=now)
-        people = recipients.of_draft(caller.clinic, draft)
-        zone = recipients.zones(people, draft.timezone, caller.clinic.timezone)[0]
-        warnings = (
-            *of_text(draft.text),
-            *of_first_date(caller.clinic, draft, zone, now=now),
-            *of_people(caller.clinic, people, now=now),
-            *_of_similar(schedule, draft, now),
-        )
         small = recipients.of_schedule(schedule).order_by()[: marks.AT_ONCE + 1].count() <= marks.AT_ONCE
         planned = planner.plan_ahead(schedule.id, now=now) if small else 0
         ring()
@@ -77,7 +64,7 @@ def change(
         if locked.state in (State.CANCELLED, State.ENDED):
             raise Conflict(f"This schedule has {_over(locked)}. Plan a new one.")
         change = change_of(drafts.of(locked), draft, from_occurrence)
-        warnings = (*of_text(change.draft.text), *of_hands(locked, change, now=now))
+        known = to_know.of_change(locked, change, now=now)
         if change.ended is not None:
             done = _split(caller, locked, change, change.ended, now)
         else:
@@ -85,8 +72,7 @@ def change(
             _overwrite(locked, change.draft, now)
             renaming.keep_from_a_second_one_today(locked, change, now=now)
             done = settle(caller, locked, "schedule changed", now)
-        similar = _of_similar(done.schedule, change.draft, now)
-        return replace(done, warnings=(*warnings, *done.warnings, *similar))
+        return replace(done, warnings=(*done.warnings, *known))
 
 
 def pause(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Planned:
@@ -178,17 +164,6 @@ def _take_over(schedule: Schedule, draft: Draft) -> None:
     schedule.answer_within = draft.answer_within
     schedule.avoid_weekends, schedule.avoid_holidays = draft.avoid.weekends, draft.avoid.holidays
     schedule.avoid_closed_days, schedule.when_avoided = draft.avoid.closed_days, draft.when_avoided
-
-
-def _of_similar(schedule: Schedule, draft: Draft, now: dt.datetime) -> list[Warning]:
-    """The similar messages that its recipients get on the days of its first Occurrences."""
-    people = recipients.of_draft(schedule.clinic, draft)
-    times = times_of(schedule.clinic)
-    zones = recipients.zones(people, draft.timezone, schedule.clinic.timezone)[:SIMILAR_ZONES]
-    floor = now if draft.recurrence else now - draft.late_after
-    first = [one for zone in zones for one in next_few(draft, zone, times, after=floor, count=SIMILAR_FIRST)]
-    looked_at = people.order_by("name", "id")[:LOOKED_AT]
-    return of_similar(schedule.clinic, looked_at, draft, first, now=now, besides=family(schedule))
 
 
 def _overwrite(schedule: Schedule, draft: Draft, now: dt.datetime) -> None:

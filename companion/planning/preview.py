@@ -4,32 +4,24 @@ For a new Schedule, and for a change of one: then it shows what will be saved. S
 """
 
 import datetime as dt
-import uuid
-from collections import Counter
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from django.db.models import Count
-
 from companion.clinics.models import Clinic
 from companion.patients.models import Patient
-from companion.planning import drafts, recipients, warnings
+from companion.planning import drafts, foresight, recipients, to_know
 from companion.planning.changing import Change, change_of
 from companion.planning.drafts import Draft
-from companion.planning.first_date import of_first_date
-from companion.planning.hands import of_hands
 from companion.planning.occurrences import Coming, coming, next_few, times_of
-from companion.planning.similar import LOOKED_AT, family, of_similar
-from companion.planning.warnings import Warning
+from companion.planning.to_know import Spent
+from companion.planning.warnings import Warning, of_days
 from companion.planning.year import Year, year_of
 from companion.schedules import text
-from companion.schedules.models import Message, Schedule, Status
+from companion.schedules.models import Schedule
 from companion.times import walls
 
 SHOWN_TEXTS = 20
-SHOWN_ZONES = 40
-_RECENT = dt.timedelta(days=3)
+SHOWN_ZONES = to_know.ZONES
 _MOST_MOVED = dt.timedelta(days=15)
 """An Occurrence goes out at most so long before its own time (on a working day before it)."""
 
@@ -57,13 +49,9 @@ class Preview:
     """Of a change: the next instants that go away."""
 
 
-_Spent = Mapping[str, frozenset[str]]
-"""By zone, the names of Occurrences that nobody there gets any more."""
-
-
 def preview(clinic: Clinic, draft: Draft, *, now: dt.datetime, count: int = 5) -> Preview:
     """The next `count` instants of each zone among the recipients, and what to know of them."""
-    return _preview(clinic, draft, {}, now, count)
+    return _preview(clinic, draft, {}, to_know.of_new(clinic, draft, now=now), now, count)
 
 
 def preview_of_change(
@@ -74,10 +62,11 @@ def preview_of_change(
     Raises Refused and Conflict as the change itself does.
     """
     change = change_of(drafts.of(schedule), asked, from_occurrence)
-    found = _preview(schedule.clinic, change.draft, _spent(schedule, change, now), now, count, family(schedule))
+    days = of_days(foresight.days_of(schedule, change, now=now))
+    known = (*days, *to_know.of_change(schedule, change, now=now))
+    found = _preview(schedule.clinic, change.draft, to_know.spent(schedule, change, now=now), known, now, count)
     return replace(
         found,
-        warnings=(*of_hands(schedule, change, now=now), *found.warnings),
         since=change.draft.starts_at if change.since else None,
         instead_of=_instead_of(schedule.clinic, change, found.occurrences, now, count),
     )
@@ -99,53 +88,20 @@ def _instead_of(
     return tuple(found)
 
 
-def _spent(schedule: Schedule, change: Change, now: dt.datetime) -> _Spent:
-    """The Occurrences, by their new names, that all recipients of a zone have had, or will not get."""
-    over = Message.objects.filter(
-        clinic_id=schedule.clinic_id, schedule=schedule, due_at__gte=now - _RECENT, patient__left_at=None
-    ).exclude(status=Status.PENDING)
-    columns = ("patient__timezone", "occurrence")
-    fixed = None if change.draft.timezone == drafts.PATIENT_ZONE else change.draft.timezone
-    had: Counter[tuple[str, str]] = Counter()
-    counted = list(over.order_by().values_list(*columns).annotate(Count("patient", distinct=True)))
-    names = change.new_names({name for _, name, _ in counted if name})
-    for zone, name, count in counted:
-        if name:
-            had[fixed or zone, names[name]] += count
-    people = recipients.of_draft(schedule.clinic, change.draft).order_by()
-    reached: Counter[str] = Counter()
-    for zone, count in people.values_list("timezone").annotate(Count("pk")):
-        reached[fixed or zone] += count
-    return {
-        zone: frozenset(name for (there, name), count in had.items() if there == zone and count >= reached[zone])
-        for zone in reached
-    }
-
-
 def _preview(
-    clinic: Clinic, draft: Draft, spent: _Spent, now: dt.datetime, count: int, besides: Collection[uuid.UUID] = ()
+    clinic: Clinic, draft: Draft, spent: Spent, known: tuple[Warning, ...], now: dt.datetime, count: int
 ) -> Preview:
     people = recipients.of_draft(clinic, draft)
-    zones = recipients.zones(people, draft.timezone, clinic.timezone)
-    times = times_of(clinic)
-    floor = now if draft.recurrence else now - draft.late_after
+    zones = recipients.zones(people, draft.timezone, clinic.timezone)[:SHOWN_ZONES]
+    times, floor = times_of(clinic), to_know.floor_of(draft, now)
     by_zone = {
         zone: next_few(draft, zone, times, after=floor, count=count, without=spent.get(zone, frozenset()))
-        for zone in zones[:SHOWN_ZONES]
+        for zone in zones
     }
-    first = [few[0] for few in by_zone.values() if few]
-    each = [one for few in by_zone.values() for one in few]
-    found = [
-        *warnings.of_text(draft.text),
-        *of_first_date(clinic, draft, zones[0], now=now),
-        *warnings.of_times(clinic, draft, first, list(by_zone), now=now),
-        *of_similar(clinic, people.order_by("name", "id")[:LOOKED_AT], draft, each, now=now, besides=besides),
-        *warnings.of_size(draft, people.order_by().count()),
-        *warnings.of_people(clinic, people, now=now),
-    ]
+    each = tuple(one for few in by_zone.values() for one in few)
     drawn = year_of(clinic, draft, now=now) if draft.recurrence else None
     texts = tuple(_text(clinic, draft, one, by_zone, now) for one in people.order_by("name", "id")[:SHOWN_TEXTS])
-    return Preview(tuple(each), texts, tuple(found), drawn)
+    return Preview(each, texts, known, drawn)
 
 
 def _text(

@@ -6,7 +6,7 @@ So what was sent, failed, cancelled or edited is never planned a second time. No
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from django.db.models import Case, Q, QuerySet, Value, When
 
@@ -32,10 +32,7 @@ def rename(old: Schedule, new: Schedule, change: Change, *, now: dt.datetime) ->
 
     Not those whose Occurrences are past in every zone, whatever they are called.
     """
-    first = change.since or (now - FARTHEST_MOVE).replace(tzinfo=None, microsecond=0)
-    coming = Q(clinic_id=old.clinic_id, occurrence__gte=walls.wall_name(first))
-    own = Message.objects.filter(coming, schedule=old)
-    names = change.new_names(_names(own))
+    names = new_names(old, change, now=now)
     # In a split all of them go over.
     to_rename = {was: name for was, name in names.items() if was != name or old != new}
     # Two that trade their names do so by way of a name that no Occurrence has.
@@ -43,10 +40,20 @@ def rename(old: Schedule, new: Schedule, change: Change, *, now: dt.datetime) ->
     store.rename(old.id, old.id, aside)
     store.rename(old.id, new.id, {was: name for was, name in to_rename.items() if was not in aside})
     store.rename(old.id, new.id, {aside[was]: names[was] for was in aside})
-    follows = Message.objects.filter(coming, version__schedule=old, follows__isnull=False)
+    follows = Message.objects.filter(_coming(old, change, now), version__schedule=old, follows__isnull=False)
     if theirs := change.new_names(_names(follows)):
         renamed = [When(occurrence=was, then=Value(name)) for was, name in theirs.items()]
         follows.update(occurrence=Case(*renamed, default="occurrence"))
+
+
+def new_names(old: Schedule, change: Change, *, now: dt.datetime) -> dict[str, str]:
+    """By their present names, those that the Occurrences with Messages will have, but for what is past everywhere."""
+    return change.new_names(_names(Message.objects.filter(_coming(old, change, now), schedule=old)))
+
+
+def _coming(old: Schedule, change: Change, now: dt.datetime) -> Q:
+    first = change.since or (now - FARTHEST_MOVE).replace(tzinfo=None, microsecond=0)
+    return Q(clinic_id=old.clinic_id, occurrence__gte=walls.wall_name(first))
 
 
 def _names(messages: QuerySet[Message]) -> list[str]:
@@ -59,20 +66,26 @@ def keep_from_a_second_one_today(schedule: Schedule, change: Change, *, now: dt.
     An Occurrence that goes out on another day than its own (it waits for the end of quiet hours, or for a working day)
     may come to today in this way. Only a change of zone or of the rule's days may do that, with a warning.
     """
-    if change.before.timezone != change.draft.timezone:
-        return
-    people = recipients.of_schedule(schedule)
-    for zone in recipients.zones(people, schedule.timezone, schedule.clinic.timezone):
-        brought = _brought_to_today(schedule, change, zone, now)
-        if not brought:
-            continue
-        had = _had_today(schedule, zone, now)
-        plans = [Plan(patient, name, due_at) for name, due_at in brought.items() for patient in had]
+    series = [one for one in (schedule.id, schedule.split_from_id) if one]
+    for patients, brought in second_ones_today(schedule, series, change, now=now):
+        plans = [Plan(patient, name, due_at) for name, due_at in brought.items() for patient in patients]
         insert(schedule, planner.version_of(schedule).id, plans, now=now)
         theirs = Message.objects.filter(
-            clinic_id=schedule.clinic_id, schedule=schedule, occurrence__in=brought, patient__in=had
+            clinic_id=schedule.clinic_id, schedule=schedule, occurrence__in=brought, patient__in=patients
         )
         lifecycle.stop(lifecycle.only_planned(theirs), Reason.BY_PERSON, now=now)
+
+
+def second_ones_today(
+    schedule: Schedule, series: Sequence[uuid.UUID], change: Change, *, now: dt.datetime
+) -> Iterator[tuple[list[uuid.UUID], Mapping[str, dt.datetime]]]:
+    """Patients who had one of these series today, with what the change would bring them today, by Occurrence."""
+    if change.before.timezone != change.draft.timezone:
+        return
+    people = recipients.of_draft(schedule.clinic, change.draft)
+    for zone in recipients.zones(people, change.draft.timezone, schedule.clinic.timezone):
+        if brought := _brought_to_today(schedule, change, zone, now):
+            yield _had_today(schedule, series, zone, now), brought
 
 
 def _brought_to_today(schedule: Schedule, change: Change, zone: str, now: dt.datetime) -> Mapping[str, dt.datetime]:
@@ -89,10 +102,9 @@ def _brought_to_today(schedule: Schedule, change: Change, zone: str, now: dt.dat
     return found
 
 
-def _had_today(schedule: Schedule, zone: str, now: dt.datetime) -> list[uuid.UUID]:
-    """The patients who have had, or may have had, a Message of the series today by the clocks of this zone."""
+def _had_today(schedule: Schedule, series: Sequence[uuid.UUID], zone: str, now: dt.datetime) -> list[uuid.UUID]:
+    """The patients who have had, or may have had, a Message of these series today by the clocks of this zone."""
     midnight = walls.place(dt.datetime.combine(walls.local(now, zone).date(), dt.time.min), zone).at
-    series = [one for one in (schedule.id, schedule.split_from_id) if one]
     sent = Message.objects.filter(
         _MIGHT_HAVE_ARRIVED, clinic_id=schedule.clinic_id, schedule__in=series, due_at__gte=midnight, due_at__lte=now
     )

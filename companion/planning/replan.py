@@ -16,6 +16,7 @@ from django.db.models import QuerySet
 from companion.delivery import lifecycle
 from companion.planning import planner, recipients
 from companion.planning.day_changes import DayChanges, Key, day_changes
+from companion.planning.drafts import Draft
 from companion.planning.occurrences import Coming, coming, gives, placed, times_of
 from companion.planning.planner import Turn
 from companion.planning.recipients import Addressee
@@ -111,10 +112,10 @@ def _settle(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> M
     """One batch of patients: what is there is held against what should be, and the difference carried out."""
     version = planner.version_of(schedule)
     zones = {one.patient: one.timezone for one in reached}
-    wanted = _wanted(schedule, reached, now)
-    there = {_key(message): message for message in _there(schedule, reached, now)}
+    wanted = wanted_of(planner.draft_of(schedule), schedule, reached, now)
+    there = {key_of(message): message for message in there_of(schedule, reached, now)}
     back = _bring_back(schedule, there, wanted, now)
-    ours = {key: message for key, message in there.items() if _is_planned(message, now) or key in back}
+    ours = {key: message for key, message in there.items() if is_planned(message, now) or key in back}
     should = wanted | _of_persons(schedule, reached, there, now)
     shifts = {
         message.id: due.due_at
@@ -176,9 +177,9 @@ def _floor(schedule: Schedule, now: dt.datetime) -> dt.datetime:
     return max(now, schedule.resumed_at or now)
 
 
-def _wanted(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> dict[Key, Coming]:
-    """What should be pending: each future Occurrence up to where the plan reaches."""
-    draft, times = planner.draft_of(schedule), times_of(schedule.clinic)
+def wanted_of(draft: Draft, schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> dict[Key, Coming]:
+    """What should be pending by this draft's rule: each future Occurrence up to where the Schedule's plan reaches."""
+    times = times_of(schedule.clinic)
     by_zone = {
         zone: list(coming(draft, zone, times, after=_floor(schedule, now), until=schedule.planned_until))
         for zone in {one.timezone for one in reached}
@@ -188,7 +189,8 @@ def _wanted(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> d
     }
 
 
-def _there(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> list[Message]:
+def there_of(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> list[Message]:
+    """The Schedule's Messages of these patients, but for those that were due long ago."""
     of_these = Message.objects.filter(
         clinic_id=schedule.clinic_id,
         schedule=schedule,
@@ -198,7 +200,8 @@ def _there(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> li
     return list(of_these.defer("text", "buttons"))
 
 
-def _is_planned(message: Message, now: dt.datetime) -> bool:
+def is_planned(message: Message, now: dt.datetime) -> bool:
+    """Whether it is nothing but a plan of the future."""
     return not message.by_hand and _waits(message, now)
 
 
@@ -227,7 +230,8 @@ def _drop(unwanted: list[Message], zones: dict[uuid.UUID, str], now: dt.datetime
     return kept + lifecycle.unplan(others)
 
 
-def _key(message: Message) -> Key:
+def key_of(message: Message) -> Key:
+    """The patient and the Occurrence of a Schedule's Message."""
     if message.patient_id is None:
         raise ValueError("a Schedule's Message has a patient")
     return message.patient_id, message.occurrence

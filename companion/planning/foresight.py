@@ -1,0 +1,73 @@
+"""The days that a change of a series will leave without a message, or with a second one: worked out, not carried out.
+
+It holds the same things against each other as replanning does (replan.py), with the Messages under the names that they
+will have (renaming.py). Reads only.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import replace
+
+from companion.planning import recipients, renaming, replan
+from companion.planning.changing import Change
+from companion.planning.day_changes import DayChanges, Key, day_changes
+from companion.planning.drafts import Draft
+from companion.planning.marks import AT_ONCE
+from companion.planning.recipients import Addressee
+from companion.schedules.models import Message, Schedule, State, Status
+
+
+def days_of(schedule: Schedule, change: Change, *, now: dt.datetime) -> DayChanges:
+    """The days, where the change will be worked off at once; none of a larger one, as in the change's own answer."""
+    days = DayChanges()
+    if schedule.state != State.ACTIVE or not schedule.planned_until:
+        return days
+    names = renaming.new_names(schedule, change, now=now)
+    if change.ended is not None:
+        before = replace(change.before, recurrence=change.ended)
+        reached = _reached(schedule, before)
+        there = {key: one for key, one in _there(schedule, reached, now).items() if key[1] not in names}
+        days.add(_days(schedule, before, reached, there, now))
+    reached = _reached(schedule, change.draft)
+    there = _renamed(_there(schedule, reached, now), names, whole=change.ended is None)
+    _without_second_ones(there, schedule, change, now)
+    days.add(_days(schedule, change.draft, reached, there, now))
+    return days
+
+
+def _reached(schedule: Schedule, draft: Draft) -> list[Addressee]:
+    people = recipients.of_draft(schedule.clinic, draft)
+    found = recipients.addressees(people, draft.timezone, AT_ONCE + 1)
+    return found if len(found) <= AT_ONCE else []
+
+
+def _there(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> dict[Key, Message]:
+    return {replan.key_of(message): message for message in replan.there_of(schedule, reached, now)}
+
+
+def _renamed(there: Mapping[Key, Message], names: Mapping[str, str], *, whole: bool) -> dict[Key, Message]:
+    """The Messages by their new names; in a split, only those that go over to the new series."""
+    return {
+        (patient, names.get(name, name)): message
+        for (patient, name), message in there.items()
+        if whole or name in names
+    }
+
+
+def _without_second_ones(there: dict[Key, Message], schedule: Schedule, change: Change, now: dt.datetime) -> None:
+    """Notes as cancelled what the change would bring to today for patients who have had one today."""
+    series = [schedule.id] if change.ended or not schedule.split_from_id else [schedule.id, schedule.split_from_id]
+    for patients, brought in renaming.second_ones_today(schedule, series, change, now=now):
+        for key in ((patient, name) for patient in patients for name in brought):
+            if key not in there or replan.is_planned(there[key], now):
+                due_at = there[key].due_at if key in there else brought[key[1]]
+                there[key] = Message(patient_id=key[0], occurrence=key[1], due_at=due_at, status=Status.CANCELLED)
+
+
+def _days(
+    schedule: Schedule, draft: Draft, reached: list[Addressee], there: Mapping[Key, Message], now: dt.datetime
+) -> DayChanges:
+    wanted = replan.wanted_of(draft, schedule, reached, now)
+    planned = {key for key, message in there.items() if replan.is_planned(message, now)}
+    zones = {one.patient: one.timezone for one in reached}
+    return day_changes(there, wanted, planned - wanted.keys(), zones, now)

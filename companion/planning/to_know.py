@@ -1,0 +1,92 @@
+"""What to know of a plan or of a change: one list of warnings for its preview and for the answer when it is made.
+
+The warnings themselves stand in warnings.py, hands.py, first_date.py and similar.py. Reads only.
+"""
+
+import datetime as dt
+import uuid
+from collections import Counter
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from django.db.models import Count
+
+from companion.clinics.models import Clinic
+from companion.planning import drafts, recipients, warnings
+from companion.planning.changing import Change
+from companion.planning.drafts import Draft
+from companion.planning.first_date import of_first_date
+from companion.planning.hands import of_hands
+from companion.planning.occurrences import next_few, times_of
+from companion.planning.similar import LOOKED_AT, family, of_similar
+from companion.planning.warnings import Warning
+from companion.schedules.models import Message, Schedule, Status
+
+FIRST: Final = 5
+"""So many Occurrences of each zone are looked at."""
+ZONES: Final = 40
+_RECENT = dt.timedelta(days=3)
+
+Spent = Mapping[str, frozenset[str]]
+"""By zone, the names of Occurrences that nobody there gets any more."""
+
+
+def of_new(clinic: Clinic, draft: Draft, *, now: dt.datetime) -> tuple[Warning, ...]:
+    """What to know of a Schedule that is still to be made."""
+    return _of_draft(clinic, draft, {}, (), now)
+
+
+def of_change(schedule: Schedule, change: Change, *, now: dt.datetime) -> tuple[Warning, ...]:
+    """What to know of a change, but for the days that it leaves empty or makes fuller (foresight.py)."""
+    known = _of_draft(schedule.clinic, change.draft, spent(schedule, change, now=now), family(schedule), now)
+    return (*of_hands(schedule, change, now=now), *known)
+
+
+def floor_of(draft: Draft, now: dt.datetime) -> dt.datetime:
+    """The instant after which a Schedule that is made now sends: one that goes out once may be a little late."""
+    return now if draft.recurrence else now - draft.late_after
+
+
+def spent(schedule: Schedule, change: Change, *, now: dt.datetime) -> Spent:
+    """The Occurrences, by their new names, that all recipients of a zone have had, or will not get."""
+    over = Message.objects.filter(
+        clinic_id=schedule.clinic_id, schedule=schedule, due_at__gte=now - _RECENT, patient__left_at=None
+    ).exclude(status=Status.PENDING)
+    columns = ("patient__timezone", "occurrence")
+    fixed = None if change.draft.timezone == drafts.PATIENT_ZONE else change.draft.timezone
+    had: Counter[tuple[str, str]] = Counter()
+    counted = list(over.order_by().values_list(*columns).annotate(Count("patient", distinct=True)))
+    names = change.new_names({name for _, name, _ in counted if name})
+    for zone, name, count in counted:
+        if name:
+            had[fixed or zone, names[name]] += count
+    people = recipients.of_draft(schedule.clinic, change.draft).order_by()
+    reached: Counter[str] = Counter()
+    for zone, count in people.values_list("timezone").annotate(Count("pk")):
+        reached[fixed or zone] += count
+    return {
+        zone: frozenset(name for (there, name), count in had.items() if there == zone and count >= reached[zone])
+        for zone in reached
+    }
+
+
+def _of_draft(
+    clinic: Clinic, draft: Draft, gone: Spent, besides: Collection[uuid.UUID], now: dt.datetime
+) -> tuple[Warning, ...]:
+    people = recipients.of_draft(clinic, draft)
+    zones = recipients.zones(people, draft.timezone, clinic.timezone)
+    times, floor = times_of(clinic), floor_of(draft, now)
+    by_zone = {
+        zone: next_few(draft, zone, times, after=floor, count=FIRST, without=gone.get(zone, frozenset()))
+        for zone in zones[:ZONES]
+    }
+    first = [few[0] for few in by_zone.values() if few]
+    each = [one for few in by_zone.values() for one in few]
+    return (
+        *warnings.of_text(draft.text),
+        *of_first_date(clinic, draft, zones[0], now=now),
+        *warnings.of_times(clinic, draft, first, list(by_zone), now=now),
+        *of_similar(clinic, people.order_by("name", "id")[:LOOKED_AT], draft, each, now=now, besides=besides),
+        *warnings.of_size(draft, people.order_by().count()),
+        *warnings.of_people(clinic, people, now=now),
+    )
