@@ -5,6 +5,7 @@ Exit status 0: well, 1: warnings, 2: something is down. What is checked stands i
 
 import json
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +27,7 @@ def doctor(as_json: bool) -> None:
     """Check everything and say what to do. Exit status 0: well, 1: warnings, 2: something is down."""
     try:
         ready()
+        _check_drill()
     except click.ClickException as wrong:
         # Nothing can run with a wrong setting, so this is not click's status 1.
         wrong.show()
@@ -39,6 +41,18 @@ def doctor(as_json: bool) -> None:
     else:
         _print_words(report, checks)
     sys.exit(exit_status(report, checks))
+
+
+def _check_drill() -> None:
+    """Raises click.ClickException where the checks would call outside for a drill's database."""
+    from django.db import Error
+
+    from companion.cli import prepare
+    from companion.cli.refusals import said_plainly
+
+    with suppress(Error), said_plainly():
+        # Where the database is away, or lacks tables, the checks say so themselves.
+        prepare.check_drill()
 
 
 def exit_status(report: "HealthReport", checks: "list[CheckResult]") -> int:

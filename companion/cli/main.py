@@ -11,11 +11,11 @@ from companion.cli.doctor import doctor
 from companion.cli.patients import patients
 from companion.cli.people import key, member
 from companion.cli.ready import ready_with_tables
-from companion.cli.restoring import restored, resume
+from companion.cli.restoring import backup, restore, restored, resume
 from companion.cli.services import dispatcher, listener, migrate, web
 from companion.cli.up import up
 
-_NEED_DJANGO = ("member", "key", "patients", "restored", "resume")
+_NEED_DJANGO = ("member", "key", "patients", "backup", "restored", "resume")
 """These leave it to us; the others get ready themselves, some of them after a look at their options."""
 
 
@@ -31,7 +31,21 @@ def main(context: click.Context) -> None:
         ready_with_tables()
 
 
-for command in (up, web, dispatcher, listener, migrate, doctor, member, key, patients, restored, resume):
+for command in (
+    up,
+    web,
+    dispatcher,
+    listener,
+    migrate,
+    doctor,
+    member,
+    key,
+    patients,
+    backup,
+    restore,
+    restored,
+    resume,
+):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -21,7 +21,9 @@ from companion.clinics.models import Bot, Clinic, Member, Role
 from companion.clinics.refusals import Conflict, Refused
 from companion.clinics.sealed import CannotOpen
 from companion.patients import consent
+from companion.restoring import holding
 from companion.sandbox import phone
+from companion.service import drill
 
 FIRST_ADMIN: Final = "admin@clinic.example"
 """Signs in by link, so no mail is ever sent there; `companion member add` adds people by their own addresses."""
@@ -35,6 +37,10 @@ _NOT_BOTH: Final = (
 _OTHER_KEY: Final = (
     "This data was sealed with another COMPANION_SECRET_KEY: texts and the bot's token can't be read. "
     "Give back the key that it was stored with (unset, it is the file secret_key in the data folder)."
+)
+_DRILLS_DATABASE: Final = (
+    "This database was restored for a drill, and its patients are real. Set COMPANION_DRILL=1 to look at it, "
+    "or name another database to work with."
 )
 SANDBOX_BOT_NAME: Final = "Practice bot"
 
@@ -54,6 +60,7 @@ def unapplied() -> int:
 
 def check_start() -> None:
     """Raises Conflict where this data and these settings must not come together."""
+    check_drill()
     if settings.SANDBOX_ON and settings.COMPANION.telegram_bot_token:
         raise Conflict(_NOT_BOTH)
     bots.check_start(sandbox=settings.SANDBOX_ON)
@@ -62,6 +69,12 @@ def check_start() -> None:
         list(Bot.objects.all())
     except CannotOpen:
         raise Conflict(_OTHER_KEY) from None
+
+
+def check_drill() -> None:
+    """Raises Conflict where a drill's database is used without COMPANION_DRILL=1: real patients could be reached."""
+    if not settings.DRILL and holding.is_drill():
+        raise Conflict(_DRILLS_DATABASE)
 
 
 def first_admin(clinic: Clinic, *, now: dt.datetime, email: str = FIRST_ADMIN) -> tuple[Member, bool]:
@@ -80,6 +93,8 @@ def first_bot(clinic: Clinic, *, now: dt.datetime) -> str:
     Refused for a token that can't be one.
     """
     check_start()
+    if settings.DRILL:
+        return drill.WORDS
     if settings.SANDBOX_ON:
         sandbox_bot(clinic, now=now)
         return ""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from companion.cli.refusals import said_plainly
+
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
@@ -26,6 +28,7 @@ _EXPECTED: Final = {
     "email_from": "be an e-mail address",
     "webhook_private_networks": "be 1 or 0",
     "fhir_private_networks": "be 1 or 0",
+    "drill": "be 1 or 0",
     "log": "be text or json",
 }
 
@@ -69,6 +72,8 @@ def ready_with_tables() -> None:
     if behind:
         lacking = "1 migration" if behind == 1 else f"{behind} migrations"
         raise click.ClickException(f"The database lacks {lacking}. Run `companion migrate` first.")
+    with said_plainly():
+        prepare.check_drill()
 
 
 DATABASE_GONE: Final = "The database can't be reached. See that it runs, and that COMPANION_DATABASE_URL is right."

@@ -1,11 +1,63 @@
-"""`companion restored` and `companion resume`: what comes after a database was replaced by an older copy."""
+"""`companion backup`, `restore`, `restored` and `resume`: a copy of the database, and what comes after it was used."""
 
 import datetime as dt
+from pathlib import Path
 
 import click
 
 from companion.cli.people import CLINIC_HELP
+from companion.cli.ready import DATABASE_GONE, ready
 from companion.cli.refusals import said_plainly
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_KEY_APART = (
+    "The secret key is not in it, and without that key its texts can't be read: keep COMPANION_SECRET_KEY, or the file "
+    "secret_key in the data folder, somewhere else."
+)
+
+
+@click.command()
+@click.argument("file", type=_FILE)
+@click.option("--recipient", "recipients", multiple=True, help="Encrypt to this age key (age1…); may be given again.")
+def backup(file: Path, recipients: tuple[str, ...]) -> None:
+    """Make a backup in FILE while the services work, encrypted, and read it back.
+
+    Without --recipient it is encrypted to COMPANION_BACKUP_PASSPHRASE.
+    """
+    from companion.restoring import backup as backups
+    from companion.restoring.sealing import Lock
+
+    with said_plainly():
+        made = backups.make(file, Lock(recipients, _passphrase()))
+    taken = made.manifest.taken_at.isoformat(timespec="seconds")
+    click.echo(f"{made.file}: {made.size / 2**20:.1f} MB, as of {taken}, read back and whole.")
+    click.echo(_KEY_APART, err=True)
+
+
+@click.command()
+@click.argument("file", type=_FILE)
+@click.option("--identity", type=_FILE, help="The file of the age key that it was encrypted to.")
+@click.option("--drill", is_flag=True, help="Only to try it: this database never reaches anybody (COMPANION_DRILL=1).")
+def restore(file: Path, identity: Path | None, drill: bool) -> None:
+    """Restore the backup in FILE into an empty database, and hold what may have been sent since.
+
+    Without --identity it is opened with COMPANION_BACKUP_PASSPHRASE.
+    """
+    ready()
+    from django.db import OperationalError
+
+    from companion.restoring import restore as restores
+    from companion.restoring.sealing import Key
+
+    try:
+        with said_plainly():
+            restoration = restores.restore(file, Key(identity, _passphrase()), drill=drill)
+    except OperationalError:
+        raise click.ClickException(DATABASE_GONE) from None
+    if drill:
+        click.echo("Restored as a drill. Start services on it with COMPANION_DRILL=1: nothing of it reaches anybody.")
+        return
+    click.echo(f"Restored as of {restoration.taken_at.isoformat(timespec='seconds')}. {held_words(restoration.held)}")
 
 
 @click.command()
@@ -63,3 +115,10 @@ def read_instant(text: str) -> dt.datetime:
             "Write an instant with its offset from UTC, like 2026-12-01T08:00:00Z.", param_hint="--taken"
         )
     return at
+
+
+def _passphrase() -> str:
+    from django.conf import settings
+
+    given = settings.COMPANION.backup_passphrase
+    return given.get_secret_value() if given else ""

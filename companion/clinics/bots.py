@@ -17,6 +17,7 @@ from companion.clinics.access import Caller
 from companion.clinics.members import command_line
 from companion.clinics.models import AuditEntry, Bot, Clinic, Closed, Reader, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.service import drill
 from companion.service.wake import ring
 from companion.telegram.client import BotToken, CallFailed, Client
 from companion.telegram.methods import get_me
@@ -58,7 +59,12 @@ def check_start(*, sandbox: bool) -> None:
 
 
 def serving(*, sandbox: bool) -> QuerySet[Bot]:
-    """The bots that may send and listen now: with the Sandbox on those of the Sandbox, else the real ones."""
+    """The bots that may send and listen now: with the Sandbox on those of the Sandbox, else the real ones.
+
+    In a drill there is none.
+    """
+    if drill.is_on():
+        return Bot.objects.none()
     return Bot.objects.filter(sandbox=sandbox)
 
 
@@ -110,7 +116,12 @@ def read_token(token: str) -> BotToken:
 
 
 def ask_username(token: str, *, api_url: str) -> str:
-    """The bot's own username, by asking Telegram (getMe, up to 10 seconds). Raises Refused with what went wrong."""
+    """The bot's own username, by asking Telegram (getMe, up to 10 seconds). Raises Refused with what went wrong.
+
+    Raises Conflict in a drill.
+    """
+    if drill.is_on():
+        raise Conflict(drill.NOT_IN_A_DRILL)
     read = read_token(token)
 
     async def asked() -> str:

@@ -58,6 +58,10 @@ class Environment(BaseSettings):
     """How many days a photo, voice note or document of a patient's can be looked at; then it is deleted."""
     backup_dir: Path | None = None
     """Where somebody else leaves backups: their age is watched, nothing else."""
+    backup_passphrase: SecretStr | None = None
+    """Encrypts backups, and opens them, where no age key is given."""
+    drill: bool = False
+    """Whether this is a drill: a restored copy is tried, and nothing reaches anybody."""
     log: Literal["json", "text"] = "text"
 
     @field_validator("base_url", "telegram_api_url")

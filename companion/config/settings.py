@@ -18,6 +18,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 COMPANION = Environment()
 DATA_DIR = COMPANION.data_dir.resolve()
 SANDBOX_ON = COMPANION.sandbox
+DRILL = COMPANION.drill
 SECRET_KEY = COMPANION.secret_key.get_secret_value() if COMPANION.secret_key else kept_secret_key(DATA_DIR)
 DEBUG = False
 
@@ -122,6 +123,7 @@ EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
 EMAIL_USE_SSL, EMAIL_USE_TLS = _mail.tls_at_once, _mail.starttls
 EMAIL_TIMEOUT = 5
+EMAIL_BACKEND = f"django.core.mail.backends.{'dummy' if DRILL else 'smtp'}.EmailBackend"
 DEFAULT_FROM_EMAIL = COMPANION.mail_from
 
 LANGUAGE_CODE = "en"

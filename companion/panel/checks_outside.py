@@ -9,12 +9,14 @@ from typing import Final
 
 from django.conf import settings
 
+from companion.clinics import bots
 from companion.clinics.models import Bot, Clinic, Reader
 from companion.clinics.sealed import CannotOpen
 from companion.panel import backups, facts, judge, looks
 from companion.panel.check import CheckResult, Group, failed, ok, warning
 from companion.panel.direct import NoAnswer, ask
 from companion.panel.facts import Beat
+from companion.service import drill
 from companion.service.models import Kind
 from companion.telegram.client import BotToken, Client
 from companion.telegram.outcomes import Answer, Outcome
@@ -81,7 +83,10 @@ def _between_services(beats: tuple[Beat, ...], now: dt.datetime) -> Iterator[Che
 
 def _telegram(clinic: Clinic | None) -> Iterator[CheckResult]:
     """Telegram reachable, each bot's token valid, and this machine's clock against Telegram's."""
-    connected = Bot.objects.filter(sandbox=settings.SANDBOX_ON, **({"clinic": clinic} if clinic else {}))
+    if drill.is_on():
+        yield ok(Group.NETWORK, "Telegram", "not asked: this is a drill")
+        return
+    connected = bots.serving(sandbox=settings.SANDBOX_ON).filter(**({"clinic": clinic} if clinic else {}))
     try:
         rows = list(connected.select_related("clinic").order_by("id"))
     except CannotOpen:

@@ -5,7 +5,7 @@ Nothing here opens a bot's token or a text: health must answer with a wrong SECR
 
 import datetime as dt
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.conf import settings
 from django.db.models import DateTimeField, OuterRef, QuerySet, Subquery
@@ -13,6 +13,7 @@ from django.db.models import DateTimeField, OuterRef, QuerySet, Subquery
 from companion.clinics.models import Clinic, Mark
 from companion.restoring.holding import PAUSED_BY
 from companion.schedules.models import Attempt, Lane, Message, Status
+from companion.service import drill
 from companion.service.models import Heartbeat
 
 ALIVE_FOR = dt.timedelta(seconds=15)
@@ -80,16 +81,18 @@ class Facts:
 
     beats: tuple[Beat, ...]
     clinics: tuple[Sending, ...]
+    drill: bool = False
+    """Whether the services run in a drill."""
 
     def of(self, clinic: uuid.UUID | None) -> "Facts":
         """What of it this clinic's people may know; None: whoever runs the server knows all."""
-        return Facts(self.beats, tuple(one for one in self.clinics if clinic in (None, one.clinic)))
+        return replace(self, clinics=tuple(one for one in self.clinics if clinic in (None, one.clinic)))
 
 
 def read(*, now: dt.datetime) -> Facts:
     """Raises django.db.Error where the database can't be asked."""
     processes = beats(now=now)
-    return Facts(processes, _clinics(sandbox=sandbox_of(processes, now=now)))
+    return Facts(processes, _clinics(sandbox=sandbox_of(processes, now=now)), drill.is_on())
 
 
 def sandbox_of(processes: tuple[Beat, ...], *, now: dt.datetime) -> bool:

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from companion.clinics.models import Closed, Reader
 from companion.panel.facts import ALIVE_FOR, Beat, Facts, Sending
+from companion.service import drill
 from companion.service.models import Kind
 
 Status = Literal["ok", "degraded", "down"]
@@ -44,6 +45,7 @@ class Cause(StrEnum):
     OVERDUE = "overdue"
     PAUSED = "paused"
     RESTORED = "restored"
+    DRILL = "drill"
     NO_BOT = "no_bot"
     BOT_OF_OTHER_MODE = "bot_of_other_mode"
     BOT_REFUSED = "bot_refused"
@@ -96,6 +98,9 @@ def alive(beat: Beat, *, now: dt.datetime) -> bool:
 
 def findings(facts: Facts, *, now: dt.datetime) -> list[Finding]:
     """All that is wrong, the worst first."""
+    if facts.drill:
+        # Nothing is sent, so nothing is late.
+        return [Finding("degraded", drill.WORDS, Cause.DRILL), *_of_services(facts, now)]
     found = [*_of_services(facts, now), *_of_clinics(facts, now), *_of_clocks(facts, now)]
     # The same in several clinics is said once.
     unique = list(dict.fromkeys(found))

@@ -29,7 +29,7 @@ _ENDED_BY_TIME: Final = (Reason.TOO_LATE, Reason.SUPERSEDED, Reason.GAVE_UP, Rea
 """What a dispatcher that ran on the restored database, before it was held, may have called a due Message."""
 
 
-def hold(*, taken_at: dt.datetime, now: dt.datetime) -> Restoration:
+def hold(*, taken_at: dt.datetime, now: dt.datetime, drill: bool = False) -> Restoration:
     """Pauses every clinic and holds what may have left since `taken_at`.
 
     May be done again: a second time holds what became due meanwhile. Raises Refused for an instant in the future.
@@ -43,7 +43,7 @@ def hold(*, taken_at: dt.datetime, now: dt.datetime) -> Restoration:
         Heartbeat.objects.filter(beat_at__lte=taken_at).delete()
         _catch_up(now)
         held = lifecycle.hold(Message.objects.filter(_may_have_left(taken_at, now)), now=now)
-        restoration = Restoration.objects.create(taken_at=taken_at, at=now, held=held)
+        restoration = Restoration.objects.create(taken_at=taken_at, at=now, held=held, drill=drill)
         for clinic in Clinic.objects.order_by("id"):
             audit.record(command_line(clinic), "database restored", "restoration", restoration.pk, now=now)
     return restoration
@@ -52,6 +52,11 @@ def hold(*, taken_at: dt.datetime, now: dt.datetime) -> Restoration:
 def latest() -> Restoration | None:
     """The newest restore of this database; None: it was never restored."""
     return Restoration.objects.order_by("-at").first()
+
+
+def is_drill() -> bool:
+    """Whether this database was restored for a drill: it must never reach anybody."""
+    return Restoration.objects.filter(drill=True).exists()
 
 
 def _pause(now: dt.datetime) -> None:

@@ -12,6 +12,8 @@ class Restoration(models.Model):
     taken_at = models.DateTimeField()
     """When the copy was taken: the database knows nothing of what happened from then until `at`."""
     at = models.DateTimeField()
+    drill = models.BooleanField(default=False, db_default=False)
+    """The database is a drill's: it is looked at and tried, and reaches nobody, ever."""
     held = models.PositiveIntegerField()
     """How many Messages were held since they may have been sent before."""
 

@@ -43,7 +43,7 @@ def page(request: HttpRequest) -> dict[str, object]:
     """The context of every page. Without a signed-in caller only what the sign-in page needs."""
     caller: Caller | None = getattr(request, "caller", None)
     if caller is None:
-        return {"practice": settings.SANDBOX_ON}
+        return {"practice": settings.SANDBOX_ON, "drill": settings.DRILL}
     return {
         "caller": caller,
         "clinic": caller.clinic,
@@ -51,6 +51,7 @@ def page(request: HttpRequest) -> dict[str, object]:
         "is_admin": caller.may(Role.ADMIN),
         "places": _places(request.path),
         "practice": settings.SANDBOX_ON,
+        "drill": settings.DRILL,
         # Asked for by whole pages only, so that a part that is fetched alone pays nothing for it.
         "banner": SimpleLazyObject(lambda: banner(caller)),
         "news": SimpleLazyObject(lambda: news(caller)),

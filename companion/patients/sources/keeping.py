@@ -24,6 +24,7 @@ from companion.patients.sources.fhir_source import FhirSource
 from companion.patients.sources.models import PatientSource, SourceKind
 from companion.patients.sources.source import Source
 from companion.patients.sources.sql_source import SqlSource
+from companion.service import drill
 from companion.times import walls
 
 HOURLY: Final = dt.timedelta(hours=1)
@@ -122,7 +123,12 @@ def is_working(row: PatientSource, *, now: dt.datetime) -> bool:
 
 
 def opened(row: PatientSource, *, now: dt.datetime) -> Source:
-    """The source, ready to be read now. Raises Refused where its settings are no longer right, and CannotOpen."""
+    """The source, ready to be read now. Raises Refused where its settings are no longer right, and CannotOpen.
+
+    Raises Conflict in a drill.
+    """
+    if drill.is_on():
+        raise Conflict(drill.NOT_IN_A_DRILL)
     values = json.loads(row.settings)
     match SourceKind(row.kind):
         case SourceKind.CSV:

@@ -27,6 +27,7 @@ from companion.patients.sources.hold import Hold, free, take
 from companion.patients.sources.models import PatientSource, RunState, SyncRun
 from companion.patients.sources.source import WITHOUT, Found, SourceDown, point_text, text_point
 from companion.patients.sources.spool import Spool
+from companion.service import drill
 from companion.service.away import AWAY
 from companion.service.mishap import kind_and_place
 
@@ -64,6 +65,8 @@ class _Tally:
 
 def due(*, now: dt.datetime) -> list[PatientSource]:
     """The sources whose time has come and that nobody holds."""
+    if drill.is_on():
+        return []
     waiting = PatientSource.objects.filter(free(now), next_at__lte=now)
     return list(waiting.select_related("clinic").order_by("next_at")[:20])
 

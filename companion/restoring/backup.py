@@ -1,0 +1,142 @@
+"""A backup: one encrypted file with all that the database knows at one moment, made while the services work.
+
+In it are the tables and a manifest that says what they are. The secret key, without which texts and tokens can't be
+read, is never in it.
+"""
+
+import datetime as dt
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
+
+import msgspec
+from django.conf import settings
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+
+from companion.clinics.refusals import Conflict
+from companion.restoring import sealing, tables
+from companion.restoring.sealing import Key, Lock
+from companion.service.clock import database_now
+from companion.service.heartbeat import fingerprint
+
+_MANIFEST: Final = "manifest.json"
+_FORMAT: Final = 1
+_OTHER_KEY: Final = (
+    "The backup was made with another COMPANION_SECRET_KEY, so nobody could read its texts and tokens. Give back the "
+    "key that was kept apart from it (the file secret_key in the data folder, where COMPANION_SECRET_KEY is unset)."
+)
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What a backup is of."""
+
+    format: int
+    taken_at: dt.datetime
+    """Everything until then is in it."""
+    database: str
+    """sqlite or postgresql."""
+    migrations: list[tuple[str, str]]
+    """The newest of each app: the schema that its tables have."""
+    key: str
+    """Tells one secret key from another, and nothing else about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A backup that was made and read back."""
+
+    file: Path
+    size: int
+    manifest: Manifest
+
+
+def make(file: Path, lock: Lock) -> Made:
+    """Makes a backup in this file, which mustn't be there yet. Raises Refused and Conflict, and keeps no half of it."""
+    sealing.check(lock)
+    if file.exists():
+        raise Conflict(f"{file.name} is there already. Give the backup another name.")
+    # Beside it, so that giving it its name is one step.
+    half = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with _aside() as folder:
+            plain = folder / "backup.zip"
+            manifest = _write(plain, folder)
+            sealing.seal(plain, half, lock)
+        _keep(half, file)
+    except OSError as wrong:
+        raise Conflict(f"The backup can't be written ({wrong.strerror}). Look at the folder and its disk.") from None
+    finally:
+        half.unlink(missing_ok=True)
+    return Made(file, file.stat().st_size, manifest)
+
+
+@contextmanager
+def opened(file: Path, key: Key) -> Iterator[tuple[Manifest, ZipFile, Path]]:
+    """A backup's manifest and content, and a folder for its parts. Raises Conflict where it doesn't fit here."""
+    try:
+        with _aside() as folder:
+            plain = folder / "backup.zip"
+            sealing.unseal(file, plain, key)
+            with ZipFile(plain) as archive:
+                manifest = msgspec.json.decode(archive.read(_MANIFEST), type=Manifest)
+                _fits(manifest)
+                yield manifest, archive, folder
+    except OSError as wrong:
+        raise Conflict(f"The backup can't be read ({wrong.strerror}). Look at the file and the data folder.") from None
+    except (BadZipFile, KeyError, msgspec.DecodeError):
+        raise Conflict("This file is no backup of AI Companion Scheduler.") from None
+
+
+def _write(plain: Path, folder: Path) -> Manifest:
+    # Read before the moment that the tables show: rather too early than too late.
+    taken_at = database_now()
+    leaves = MigrationLoader(connection).graph.leaf_nodes()
+    manifest = Manifest(_FORMAT, taken_at, connection.vendor, sorted(leaves), fingerprint())
+    with ZipFile(plain, "w", ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr(_MANIFEST, json.dumps(msgspec.to_builtins(manifest)))
+        tables.write(archive, folder)
+    return manifest
+
+
+def _fits(manifest: Manifest) -> None:
+    if manifest.format != _FORMAT:
+        raise Conflict("The backup was made by a newer version. Install that one to restore it.")
+    if manifest.database != connection.vendor:
+        raise Conflict(
+            f"The backup is of {_NAMES[manifest.database]}, and COMPANION_DATABASE_URL means "
+            f"{_NAMES[connection.vendor]}."
+        )
+    if manifest.key != fingerprint():
+        raise Conflict(_OTHER_KEY)
+
+
+_NAMES: Final = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+
+
+@contextmanager
+def _aside() -> Iterator[Path]:
+    """A folder that only the owner reads, removed at the end: what lies in it is not encrypted."""
+    settings.DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with TemporaryDirectory(dir=settings.DATA_DIR, prefix=".backup-") as name:
+        yield Path(name)
+
+
+def _keep(half: Path, file: Path) -> None:
+    """Puts the whole file in its place, durably."""
+    half.chmod(0o600)
+    with half.open("rb") as written:
+        os.fsync(written.fileno())
+    # Unlike a rename it never takes the place of another file.
+    file.hardlink_to(half)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,28 @@
+"""Restoring a backup into an empty database: loaded, brought up to date, and held (holding.py)."""
+
+import datetime as dt
+from pathlib import Path
+
+from django.core.management import call_command
+from django.db import connection
+
+from companion.restoring import backup, holding, tables
+from companion.restoring.models import Restoration
+from companion.restoring.sealing import Key
+from companion.service.clock import database_now
+
+
+def restore(file: Path, key: Key, *, drill: bool = False) -> Restoration:
+    """Restores it. Raises Conflict and Refused, and has then changed nothing, or left every clinic paused."""
+    with backup.opened(file, key) as (manifest, archive, folder):
+        now = database_now()
+        tables.read(archive, folder, manifest.migrations, paused=(_written(now), holding.PAUSED_BY))
+        call_command("migrate", verbosity=0, interactive=False)
+        return holding.hold(taken_at=manifest.taken_at, now=now, drill=drill)
+
+
+def _written(now: dt.datetime) -> str:
+    """The instant as the database's own column takes it."""
+    if connection.vendor == "postgresql":
+        return now.isoformat()
+    return now.astimezone(dt.UTC).replace(tzinfo=None).isoformat(" ")

@@ -1,0 +1,53 @@
+"""Places for databases of their own beside the test's: where a backup is restored to, and commands on them."""
+
+import subprocess
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from tests.cli.running import a_command
+from tests.support import session
+
+PASSPHRASE = "correct horse battery staple"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A database with a data folder: the settings that name them, and the folder that commands run in."""
+
+    environment: dict[str, str]
+    folder: Path
+
+    def tried(self, *words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+        """A command on it, whatever comes of it; `settings` are without their prefix, in small letters."""
+        given = {f"COMPANION_{name.upper()}": value for name, value in settings.items()}
+        return a_command(*words, environment=self.environment | given, folder=self.folder)
+
+    def run(self, *words: str, **settings: str) -> str:
+        """A command on it, which must succeed; what it printed."""
+        done = self.tried(*words, **settings)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+def the_tests_own(environment: dict[str, str], folder: Path) -> Place:
+    """The test's database, which the test itself reads and writes."""
+    return Place(environment | {"COMPANION_BACKUP_PASSPHRASE": PASSPHRASE}, folder)
+
+
+def an_empty_one(environment: dict[str, str], folder: Path) -> Place:
+    """A new database without tables, with the test's secret key."""
+    own = environment | {
+        "COMPANION_BACKUP_PASSPHRASE": PASSPHRASE,
+        "COMPANION_DATA_DIR": str(folder / uuid.uuid4().hex),
+    }
+    if session.on_postgresql():
+        url = environment["COMPANION_DATABASE_URL"]
+        name = f"restored_{uuid.uuid4().hex}"
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        path, _, query = url.partition("?")
+        own["COMPANION_DATABASE_URL"] = f"{path.rpartition('/')[0]}/{name}?{query}"
+    return Place(own, folder)

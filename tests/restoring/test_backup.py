@@ -1,0 +1,155 @@
+"""`companion backup` and `companion restore`, as they are typed, on both databases."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pyrage
+import pytest
+
+from companion.clinics import opt_outs
+from companion.schedules.models import Message
+from companion.service.clock import database_now
+from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient, a_sent_message
+from tests.restoring.places import PASSPHRASE, an_empty_one, the_tests_own
+
+LONG_AGO = NOW.replace(year=2025)
+TEXT = "Your results are here."
+
+
+def test_a_backup_brings_everything_back_held_and_paused(product_environment: dict[str, str], tmp_path: Path) -> None:
+    clinic = a_clinic()
+    a_bot(clinic)
+    patient = a_patient(clinic, name="Ana Müller\t\\N 'x'")
+    a_message(patient, due_at=LONG_AGO)
+    a_message(patient, due_at=database_now().replace(year=2099))
+    a_sent_message(patient, at=LONG_AGO)
+    opt_outs.stop(clinic, 4711, source="patient: STOP", now=LONG_AGO)
+    file = tmp_path / "backup.age"
+
+    said = the_tests_own(product_environment, tmp_path).run("backup", str(file))
+    place = an_empty_one(product_environment, tmp_path)
+    restored = place.run("restore", str(file))
+    key = place.run("key", "add", "look", "--role", "admin", "--clinic", clinic.slug).strip()
+
+    assert "read back and whole" in said
+    assert "1 message was held since it may have been sent before the restore" in restored
+    assert key
+    assert "Sending goes on." in place.run("resume")
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_a_restored_database_reads_the_same_texts_and_statuses(
+    product_environment: dict[str, str], tmp_path: Path
+) -> None:
+    clinic = a_clinic()
+    a_message(a_patient(clinic), due_at=database_now().replace(year=2099), text=TEXT)
+    file = tmp_path / "backup.age"
+    the_tests_own(product_environment, tmp_path).run("backup", str(file))
+    place = an_empty_one(product_environment, tmp_path)
+    place.run("restore", str(file))
+
+    # A backup of the restored one can be restored in turn, so all of it is there.
+    again = tmp_path / "again.age"
+    place.run("backup", str(again))
+    health = json.loads(place.tried("doctor", "--json").stdout)
+
+    assert Message.objects.count() == 1
+    assert again.stat().st_size > 0
+    assert any(check["name"].startswith("Secret key") and check["result"] == "ok" for check in health["checks"])
+
+
+def test_neither_the_secret_key_nor_any_word_stands_in_the_file_in_the_clear(
+    product_environment: dict[str, str], tmp_path: Path
+) -> None:
+    a_patient(a_clinic(), name="Zebedee Quill")
+    file = tmp_path / "backup.age"
+
+    the_tests_own(product_environment, tmp_path).run("backup", str(file))
+    plain = pyrage.passphrase.decrypt(file.read_bytes(), PASSPHRASE)
+
+    assert b"Zebedee" not in file.read_bytes()
+    assert product_environment["COMPANION_SECRET_KEY"].encode() not in plain
+    assert [path.name for path in tmp_path.iterdir()] == ["backup.age"]
+
+
+def test_a_backup_for_an_age_key_is_opened_by_that_key_alone(
+    product_environment: dict[str, str], tmp_path: Path
+) -> None:
+    a_clinic()
+    identity, file = pyrage.x25519.Identity.generate(), tmp_path / "backup.age"
+    key_file, other = tmp_path / "key.txt", tmp_path / "other.txt"
+    key_file.write_text(f"# created for the clinic\n{identity}\n")
+    other.write_text(f"{pyrage.x25519.Identity.generate()}\n")
+
+    the_tests_own(product_environment, tmp_path).run("backup", str(file), "--recipient", str(identity.to_public()))
+    place = an_empty_one(product_environment, tmp_path)
+    wrong = [place.tried("restore", str(file)), place.tried("restore", str(file), "--identity", str(other))]
+
+    assert all("can't be opened" in done.stderr and "Traceback" not in done.stderr for done in wrong)
+    assert "Restored as of" in place.run("restore", str(file), "--identity", str(key_file))
+
+
+def refused(done: "subprocess.CompletedProcess[str]") -> str:
+    assert done.returncode == 1, done.stdout
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_a_restore_is_refused_into_a_database_that_holds_anything(
+    product_environment: dict[str, str], tmp_path: Path
+) -> None:
+    clinic, file = a_clinic(), tmp_path / "backup.age"
+    own = the_tests_own(product_environment, tmp_path)
+    own.run("backup", str(file))
+
+    assert "isn't empty" in refused(own.tried("restore", str(file)))
+    clinic.refresh_from_db()
+    assert clinic.sending_paused_at is None
+
+
+def test_a_restore_with_another_secret_key_is_refused_before_anything_is_written(
+    product_environment: dict[str, str], tmp_path: Path
+) -> None:
+    a_clinic()
+    file = tmp_path / "backup.age"
+    the_tests_own(product_environment, tmp_path).run("backup", str(file))
+    place = an_empty_one(product_environment, tmp_path)
+
+    assert "COMPANION_SECRET_KEY" in refused(place.tried("restore", str(file), secret_key="another"))
+    assert "Restored as of" in place.run("restore", str(file))
+
+
+def test_nothing_is_backed_up_in_the_clear_or_over_another_file(
+    product_environment: dict[str, str], tmp_path: Path
+) -> None:
+    own, file = the_tests_own(product_environment, tmp_path), tmp_path / "there.age"
+    file.write_text("precious")
+
+    assert "never written in the clear" in refused(own.tried("backup", str(tmp_path / "a"), backup_passphrase=""))
+    assert "is there already" in refused(own.tried("backup", str(file)))
+    assert "age1" in refused(own.tried("backup", str(tmp_path / "b"), "--recipient", "ssh-rsa AAAA"))
+    assert "can't be written" in refused(own.tried("backup", str(tmp_path / "no" / "folder")))
+    assert file.read_text() == "precious"
+    assert [path.name for path in tmp_path.iterdir()] == ["there.age"]
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "nothing of ours"])
+def test_a_damaged_file_changes_nothing(damage: str, product_environment: dict[str, str], tmp_path: Path) -> None:
+    a_clinic()
+    file = tmp_path / "backup.age"
+    the_tests_own(product_environment, tmp_path).run("backup", str(file))
+    whole = file.read_bytes()
+    file.write_bytes(
+        {
+            "cut": whole[: len(whole) // 2],
+            "changed": whole[:-40] + bytes(byte ^ 1 for byte in whole[-40:]),
+            "nothing of ours": pyrage.passphrase.encrypt(b"a letter", PASSPHRASE),
+        }[damage]
+    )
+    place = an_empty_one(product_environment, tmp_path)
+
+    refused(place.tried("restore", str(file)))
+
+    file.write_bytes(whole)
+    assert "Restored as of" in place.run("restore", str(file))
