@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Collection, Sequence
 
 from companion.patients import enrolment_notes
-from companion.patients.models import FormerChat, NoteKind, Patient
+from companion.patients.models import Consent, Enrolment, FormerChat, NoteKind, Patient
 
 
 def left(patient: Patient, telegram_id: int, *, agreed: bool, now: dt.datetime) -> FormerChat:
@@ -18,13 +18,35 @@ def left(patient: Patient, telegram_id: int, *, agreed: bool, now: dt.datetime) 
 
 
 def keep(chats: Sequence[FormerChat]) -> None:
-    """Stores them; a chat that a patient leaves for the second time is to be told again."""
-    FormerChat.objects.bulk_create(
-        chats,
-        update_conflicts=True,
-        unique_fields=["patient", "telegram_id"],
-        update_fields=["left_at", "agreed", "to_be_told"],
-    )
+    """Stores them; a chat that a patient leaves for the second time is to be told again.
+
+    A chat with an open question goes together with the chat before its invitation, which would hear of no yes any more.
+    """
+    while chats:
+        FormerChat.objects.bulk_create(
+            chats,
+            update_conflicts=True,
+            unique_fields=["patient", "telegram_id"],
+            update_fields=["left_at", "agreed", "to_be_told"],
+        )
+        chats = _before_invitations(chats)
+
+
+def _before_invitations(chats: Sequence[FormerChat]) -> list[FormerChat]:
+    """The chats that invitations, opened in these chats and not answered yet, took the place of; ends their question."""
+    asked = Enrolment.objects.filter(patient__in=[one.patient_id for one in chats], before__isnull=False)
+    opened = {(one.patient_id, one.before["chat"]): one for one in asked.order_by("used_at", "id")}
+    found = []
+    for chat in chats:
+        invitation = opened.get((chat.patient_id, chat.telegram_id))
+        if invitation is None:
+            continue
+        before = invitation.before
+        Enrolment.objects.filter(pk=invitation.pk).update(before=None)
+        if before["telegram_id"] not in (None, chat.patient.telegram_id):
+            agreed = before["consent"] == Consent.GIVEN
+            found.append(left(chat.patient, before["telegram_id"], agreed=agreed, now=chat.left_at))
+    return found
 
 
 def tell_of_given(patients: Collection[Patient], *, now: dt.datetime) -> None:

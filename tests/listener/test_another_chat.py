@@ -1,17 +1,23 @@
 """A chat in which a patient is reached no more hears so, and the clinic confirms the new one."""
 
+from pathlib import Path
+
 import pytest
 
-from companion.clinics.models import Bot
+from companion.clinics import opt_outs
+from companion.clinics.models import Bot, Role
 from companion.delivery import store
 from companion.delivery.store import Marked
-from companion.patients.models import Consent
+from companion.patients import enrolment
+from companion.patients.models import Consent, Patient
+from companion.patients.sources import keeping
 from companion.schedules.models import Message
 from tests.api.calls import a_program
-from tests.builders import NOW, a_patient
+from tests.builders import NOW, a_caller, a_patient
 from tests.delivery.rounds import begun
-from tests.listener.chats import by_import, stops, works_off_marks
+from tests.listener.chats import button_of, by_import, stops, works_off_marks
 from tests.listener.stories import CHAT, a_tap, a_text, button, comes_in, invited, told
+from tests.patients.hospital import synced
 from tests.web.signed_in import signed_in, words
 
 pytestmark = pytest.mark.django_db
@@ -44,21 +50,93 @@ def test_not_me_tells_the_old_chat_nothing_and_leaves_one_line_for_the_clinic(bo
     assert told(bot) == [("not_me", ana)]
 
 
-@pytest.mark.parametrize("door", ["API", "form", "import"])
-def test_whichever_door_changes_the_id_the_old_chat_is_told_once(bot: Bot, door: str) -> None:
-    ana = a_patient(bot.clinic, telegram_id=CHAT, external_id="P-1")
+def gives_another_id(bot: Bot, ana: Patient, door: str, telegram_id: int, folder: Path) -> None:
+    """Ana's Telegram ID becomes another one by this door."""
+    values = {"external_id": ana.external_id, "name": "Ana Silva", "telegram_id": telegram_id}
     if door == "API":
-        a_program(bot.clinic).patch(f"/patients/{ana.id}", {"telegram_id": CHAT + 1})
+        assert a_program(bot.clinic).patch(f"/patients/{ana.id}", {"telegram_id": telegram_id}).status == 200
     elif door == "form":
-        typed = {"external_id": "P-1", "name": "Ana Silva", "telegram_id": CHAT + 1}
-        typed |= {"timezone": "Europe/Berlin", "language": "en"}
+        typed = values | {"timezone": "Europe/Berlin", "language": "en"}
         assert signed_in(bot.clinic).post(f"/patients/{ana.id}/edit", typed).status_code == 302
+    elif door == "import":
+        by_import(bot, values)
     else:
-        by_import(bot, {"external_id": "P-1", "name": "Ana Silva", "telegram_id": CHAT + 1})
+        file = folder / "patients.csv"
+        file.write_text("\n".join(",".join(map(str, row)) for row in (values.keys(), values.values())))
+        keeping.set_csv(a_caller(bot.clinic, Role.ADMIN), file, now=NOW)
+        assert synced(bot.clinic).changed == 1
     works_off_marks()
     works_off_marks()
 
+
+@pytest.mark.parametrize("door", ["API", "form", "import", "sync"])
+def test_whichever_door_changes_the_id_the_old_chat_is_told_once(bot: Bot, door: str, tmp_path: Path) -> None:
+    ana = a_patient(bot.clinic, telegram_id=CHAT, external_id="P-1")
+
+    gives_another_id(bot, ana, door, CHAT + 1, tmp_path)
+
     assert farewells(bot) == [(CHAT, "pending")]
+
+
+@pytest.mark.parametrize("door", ["API", "form", "import", "sync"])
+def test_a_known_patient_s_id_that_was_another_s_is_to_be_confirmed(bot: Bot, door: str, tmp_path: Path) -> None:
+    ben = a_patient(bot.clinic, "Ben Costa", telegram_id=CHAT + 1)
+    a_program(bot.clinic).patch(f"/patients/{ben.id}", {"telegram_id": None})
+    ana = a_patient(bot.clinic, telegram_id=CHAT, external_id="P-1")
+
+    gives_another_id(bot, ana, door, CHAT + 1, tmp_path)
+
+    assert told(bot) == [("given_on", ana)]
+    assert (CHAT, "pending") in farewells(bot)
+
+
+@pytest.mark.parametrize("door", ["API", "form", "import", "sync"])
+def test_opt_outs_stay_whichever_door_changes_the_id(bot: Bot, door: str, tmp_path: Path) -> None:
+    ana = a_patient(bot.clinic, telegram_id=CHAT, external_id="P-1")
+    stops(bot, CHAT)
+    stops(bot, CHAT + 1)
+
+    gives_another_id(bot, ana, door, CHAT + 1, tmp_path)
+
+    ana.refresh_from_db()
+    assert (ana.telegram_id, ana.consent) == (CHAT + 1, Consent.WITHDRAWN)
+    assert all(opt_outs.has_stopped(bot.clinic, chat) for chat in (CHAT, CHAT + 1))
+    assert farewells(bot) == []
+
+
+@pytest.mark.parametrize("door", ["API", "form", "import"])
+def test_an_id_changed_by_hand_under_an_open_question_tells_the_chat_before_the_invitation(
+    bot: Bot, door: str, tmp_path: Path
+) -> None:
+    ana, start = invited(bot, telegram_id=CHAT + 1, consent=Consent.GIVEN)
+    comes_in(bot, a_text(CHAT, start))
+
+    gives_another_id(bot, ana, door, CHAT + 2, tmp_path)
+
+    assert farewells(bot) == [(CHAT + 1, "pending")]
+    comes_in(bot, a_tap(CHAT, button_of(ana, "no")))
+    ana.refresh_from_db()
+    assert ana.telegram_id == CHAT + 2
+
+
+def test_a_chat_to_which_the_clinic_returns_is_not_told_that_it_gets_no_more(bot: Bot, tmp_path: Path) -> None:
+    ana, start = invited(bot, telegram_id=CHAT + 1, consent=Consent.GIVEN)
+    comes_in(bot, a_text(CHAT, start))
+
+    gives_another_id(bot, ana, "API", CHAT + 1, tmp_path)
+
+    assert farewells(bot) == []
+
+
+def test_two_invitations_in_a_row_tell_the_chat_that_was_reached_before_both(bot: Bot) -> None:
+    ana, start = invited(bot, telegram_id=CHAT + 1, consent=Consent.GIVEN)
+    comes_in(bot, a_text(CHAT, start))
+    second = enrolment.invite(a_caller(bot.clinic), ana, now=NOW).link.partition("?start=")[2]
+    comes_in(bot, a_text(CHAT + 2, f"/start {second}"))
+
+    comes_in(bot, a_tap(CHAT + 2, button_of(ana, "yes")))
+
+    assert (CHAT + 1, "pending") in farewells(bot)
 
 
 def test_a_chat_that_opted_out_is_not_told(bot: Bot) -> None:
