@@ -168,6 +168,7 @@ class WordingShape(Shape):
     at: Instant
     text: str
     media: Annotated[MediaShape | None, Field(description="The file that came with them, if it was another one.")]
+    map: Annotated[str | None, Field(description="Where a live location was on a map, before it moved.")]
 
 
 class ConversationItem(Shape):
@@ -205,7 +206,12 @@ def item_shape(item: Item) -> ConversationItem:
         map=item.map_link or None,
         edited_at=item.edited_at,
         earlier=[
-            WordingShape(at=one.at, text=one.text, media=media_shape_of(one.media) if one.media else None)
+            WordingShape(
+                at=one.at,
+                text=one.text,
+                media=media_shape_of(one.media) if one.media else None,
+                map=one.map_link or None,
+            )
             for one in item.earlier
         ],
     )

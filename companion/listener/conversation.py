@@ -28,6 +28,8 @@ class Wording:
     at: dt.datetime
     text: str = field(repr=False)
     media: Media | None = None
+    map_link: str = ""
+    """Where a place lies on a map that the patient's live location has left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,7 @@ class Item:
     @property
     def map_link(self) -> str:
         """Where a place that a patient sent lies on a map; empty for all else."""
-        place = _PLACE.match(self.text) if self.kind == ReplyKind.OTHER else None
-        return _MAP.format(latitude=place[1], longitude=place[2]) if place else ""
+        return _map_link(self.kind, self.text)
 
 
 def conversation(clinic: Clinic, patient: Patient, *, limit: int) -> list[Item]:
@@ -96,7 +97,10 @@ def _item(wordings: list[Reply], files: Mapping[uuid.UUID, Media]) -> Item:
     first, last = wordings[0], wordings[-1]
     # A file comes anew only where it is another one: with a new caption alone the one before stays.
     shown = next((one for one in reversed(wordings) if one.pk in files), last)
-    earlier = [Wording(one.at, one.text, None if one is shown else files.get(one.pk)) for one in wordings[:-1]]
+    earlier = [
+        Wording(one.at, one.text, None if one is shown else files.get(one.pk), _map_link(one.kind, one.text))
+        for one in wordings[:-1]
+    ]
     return Item(
         first.at,
         "in",
@@ -107,6 +111,11 @@ def _item(wordings: list[Reply], files: Mapping[uuid.UUID, Media]) -> Item:
         edited_at=last.at if earlier else None,
         earlier=tuple(earlier),
     )
+
+
+def _map_link(kind: str, text: str) -> str:
+    place = _PLACE.match(text) if kind == ReplyKind.OTHER else None
+    return _MAP.format(latitude=place[1], longitude=place[2]) if place else ""
 
 
 def on_the_way(clinic: Clinic, patient: Patient | None, telegram_id: int | None, *, now: dt.datetime) -> list[Message]:

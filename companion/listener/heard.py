@@ -36,7 +36,7 @@ def corrected(chat: Chat, said: Wrote, update_id: int) -> None:
     first = replies.first_wording(chat, said)
     if first is None:
         return wrote(chat, said, update_id)
-    if replies.says_already(first, said):
+    if replies.says_already(first, said) or replies.moved(first, said, update_id):
         return None
     taken = _taken(chat, said, first.at)
     reply = replies.keep_correction(first, said, update_id)

@@ -39,14 +39,29 @@ def first_wording(chat: Chat, said: Wrote) -> Reply | None:
 
 
 def says_already(first: Reply, said: Wrote) -> bool:
-    """Whether nothing was changed that staff could see: Telegram reports other changes of a message, too.
+    """Whether nothing was changed that staff could see: Telegram reports other changes of a message, too."""
+    return _newest(first).text == said.text and not _brings_a_file(first, said)
 
-    A shared live location moves every few seconds, and stays where it was first.
+
+def moved(first: Reply, said: Wrote, update_id: int) -> bool:
+    """Whether it is a live location that moves; keeps its latest place beside its first one.
+
+    It moves every few seconds, so the latest place is one Reply, which moves along.
     """
-    newest = first.corrections.order_by("-at", "-id").first() or first
-    if said.content and said.content.kind in _PLACES and newest.text.startswith(f"[{said.content.kind}]"):
+    if said.content is None or said.content.kind not in _PLACES:
+        return False
+    newest = _newest(first)
+    if not newest.text.startswith(f"[{said.content.kind}]"):
+        return False
+    if not said.content.told:
+        # A place that can't be read says nothing of where it is now.
         return True
-    return newest.text == said.text and not _brings_a_file(first, said)
+    if newest is first:
+        keep_correction(first, said, update_id)
+    else:
+        newest.text, newest.at, newest.update_id = said.text, said.edited_at or said.at, update_id
+        newest.save(update_fields=["text", "at", "update_id"])
+    return True
 
 
 def keep_correction(first: Reply, said: Wrote, update_id: int) -> Reply:
@@ -107,6 +122,11 @@ def _keep(
         update_id=update_id,
         at=at,
     )
+
+
+def _newest(first: Reply) -> Reply:
+    """The latest wording of this Reply."""
+    return first.corrections.order_by("-at", "-id").first() or first
 
 
 def _brings_a_file(first: Reply, said: Wrote) -> bool:

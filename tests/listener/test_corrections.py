@@ -1,5 +1,7 @@
 """Messages that a patient edits: both wordings are kept, staff reads them, and an edit to STOP is a STOP."""
 
+import datetime as dt
+
 import pytest
 
 from companion.clinics.models import Bot
@@ -7,6 +9,7 @@ from companion.listener import handling
 from companion.listener.conversation import conversation, of_stranger
 from companion.listener.models import Conversation, Reply, ReplyKind, Standing
 from companion.patients.models import Consent, Patient
+from tests.api.calls import a_program
 from tests.builders import NOW, a_bot, a_clinic, a_patient
 from tests.listener.stories import (
     CHAT,
@@ -19,6 +22,7 @@ from tests.listener.stories import (
     said,
     something_else,
 )
+from tests.web.signed_in import signed_in, words
 
 pytestmark = pytest.mark.django_db
 PHOTO = [{"file_id": "first", "file_unique_id": "u", "width": 1, "height": 1}]
@@ -201,16 +205,45 @@ def test_a_new_caption_and_another_photo_are_corrections(bot: Bot, ana: Patient)
     assert [one.media.file_id if one.media else "" for one in item.earlier] == ["first", ""]
 
 
-def test_a_live_location_that_moves_does_not_call_staff_again_and_again(bot: Bot, ana: Patient) -> None:
+def test_a_live_location_is_shown_where_it_is_and_where_it_was_first(bot: Bot, ana: Patient) -> None:
     place = {"latitude": 38.7, "longitude": -9.1, "live_period": 900}
     first = something_else(CHAT, location=place)
     comes_in(bot, first)
-    moved = first["message"]
-    assert isinstance(moved, dict)
+    came = first["message"]
+    assert isinstance(came, dict)
 
-    comes_in(bot, {"edited_message": moved | {"location": place | {"latitude": 38.8}}})
+    for seconds, latitude in ((10, 38.8), (20, 38.9), (30, 39.0)):
+        moved = {"location": place | {"latitude": latitude}, "edit_date": int(NOW.timestamp()) - 300 + seconds}
+        comes_in(bot, {"edited_message": came | {"date": int(NOW.timestamp()) - 300} | moved})
+    comes_in(bot, {"edited_message": came | {"location": {"latitude": "north"}}})
 
+    (item,) = conversation(bot.clinic, ana, limit=5)
+    assert item.text == "[location] 39.000000, -9.100000"
+    assert "mlat=39.000000" in item.map_link
+    assert [(one.text, one.map_link.partition("?")[2][:14]) for one in item.earlier] == [
+        ("[location] 38.700000, -9.100000", "mlat=38.700000")
+    ]
+    assert item.edited_at == NOW - dt.timedelta(seconds=270)
+    # However long it moves, two places are kept, and staff is called once.
+    assert Reply.objects.count() == 2
     assert Conversation.objects.get(patient=ana).unread == 1
+
+
+def test_a_moved_live_location_is_shown_on_the_page_and_over_the_api(bot: Bot, ana: Patient) -> None:
+    place = {"latitude": 38.7, "longitude": -9.1, "live_period": 900}
+    first = something_else(CHAT, location=place)
+    comes_in(bot, first)
+    came = first["message"]
+    assert isinstance(came, dict)
+
+    comes_in(bot, {"edited_message": came | {"location": place | {"latitude": 39.5}}})
+
+    page = signed_in(bot.clinic).get(f"/inbox/{Conversation.objects.get().id}")
+    (item,) = a_program(bot.clinic).get(f"/patients/{ana.id}/conversation").json["items"]
+    assert "[location] 39.500000, -9.100000 Show it on a map" in words(page)
+    assert "Where it was first [location] 38.700000, -9.100000 Show it on a map" in words(page)
+    assert "mlat=39.500000" in item["map"]
+    assert "mlat=38.700000" in item["earlier"][0]["map"]
 
 
 def test_a_stranger_s_correction_stands_in_the_stranger_s_conversation(bot: Bot) -> None:
