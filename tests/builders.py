@@ -7,7 +7,7 @@ from typing import Final
 
 from companion.clinics.access import Caller
 from companion.clinics.models import Bot, Clinic, Member, Role
-from companion.listener.models import Conversation
+from companion.listener.models import Conversation, Media, Reply, ReplyKind
 from companion.patients.models import Cohort, CohortMember, Consent, Patient
 from companion.patients.names import search_key
 from companion.schedules.models import Attempt, AttemptOutcome, Lane, Message, Recipient, Schedule, Status, Version
@@ -96,6 +96,15 @@ def a_conversation(patient: Patient, **fields: object) -> Conversation:
     """The patient's, as it stands when something came in that nobody has read."""
     values = {"telegram_id": patient.telegram_id or 0, "since": NOW, "unread": 1}
     return Conversation.objects.create(clinic_id=patient.clinic_id, patient=patient, **values | fields)
+
+
+def a_kept_photo(patient: Patient, **fields: object) -> Media:
+    """A photo from the patient, which somebody has opened; it is empty."""
+    came: dict[str, object] = {"kind": ReplyKind.OTHER, "text": "[photo]", "update_id": next(_numbers), "at": NOW}
+    came |= {"patient": patient, "telegram_id": patient.telegram_id or 0}
+    values = {"kind": "photo", "name": "", "size": 0, "bot": 1, "type": "image/png", "came_at": NOW, "kept_at": NOW}
+    reply = Reply.objects.create(clinic_id=patient.clinic_id, **came)
+    return Media.objects.create(clinic_id=patient.clinic_id, reply=reply, **values | fields)
 
 
 def a_message(patient: Patient, schedule: Schedule | None = None, **fields: object) -> Message:

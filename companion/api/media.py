@@ -1,27 +1,61 @@
-"""`GET /api/scheduler/media/{id}`: a file that a patient sent. The rules stand in listener/media.py."""
+"""`GET /media/{id}`: a file that a patient sent, the one answer that is no JSON. The rules stand in listener/media.py."""
 
+from typing import Final
 from uuid import UUID
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.views.decorators.http import require_GET
-from ninja.errors import AuthenticationError, HttpError
+from ninja import Router
 
-from companion.api.auth import caller_of
-from companion.api.problems import answer_to, problem
-from companion.clinics.refusals import Unknown
+from companion.api.auth import Needs
+from companion.api.operations import SECURITY, caller_of, refuse_unknown_parameters
+from companion.api.problems import ProblemShape, problem
+from companion.clinics.models import Role
 from companion.listener import media
+from companion.listener.file_types import SUFFIXES
 from companion.listener.media import NotThere
 from companion.service.clock import database_now
 
+router = Router(tags=["patients"])
+_ERRORS: Final = (401, 403, 404, 409, 422, 503)
+_BYTES: Final = {mime: {"schema": {"type": "string", "format": "binary"}} for mime in SUFFIXES}
+_RANGE: Final = {
+    "in": "header",
+    "name": "Range",
+    "required": False,
+    "description": "A part of the file (RFC 9110, section 14); anything but one range of bytes gives the whole file.",
+    "schema": {"type": "string"},
+    "example": "bytes=0-1023",
+}
 
-@require_GET
+
+@router.api_operation(
+    ["GET", "HEAD"],
+    "/media/{id}",
+    auth=Needs(Role.VIEWER),
+    response=dict.fromkeys(_ERRORS, ProblemShape),
+    summary="A file that a patient sent",
+    description=(
+        "The file itself, of the type that its bytes show: a photo, a voice note, a document. 409 where it can't be "
+        "had, 503 where it may work in a moment. A conversation's `media.link` leads here."
+    ),
+    operation_id="read_media",
+    openapi_extra={
+        "responses": {
+            200: {"description": "The file", "content": _BYTES},
+            206: {"description": "The part that Range asked for", "content": _BYTES},
+            416: {"description": "Range asks for nothing of the file"},
+        },
+        "parameters": [_RANGE],
+        "security": SECURITY,
+        "x-role": Role.VIEWER.value,
+    },
+)
 def read_media(request: HttpRequest, id: UUID) -> HttpResponseBase:
-    """The file itself, for every role. 409 where it can't be had, 503 where it may work in a moment."""
+    """Answers with the file, fetched from Telegram unless it is kept already."""
+    refuse_unknown_parameters(request, set())
     try:
         found = media.fetched(media.one(caller_of(request).clinic, id), now=database_now())
-    except (AuthenticationError, HttpError, Unknown) as no:
-        return answer_to(no)
     except NotThere as no:
         answer = problem(503 if no.later else 409, str(no))
         if no.later:

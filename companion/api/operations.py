@@ -110,7 +110,7 @@ def operation(
     ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
         @wraps(view)
         def run(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-            _refuse_unknown_parameters(request, said)
+            refuse_unknown_parameters(request, said.parameters)
             wanted = conditions.wanted_of(request) if said.takes_if_match else None
             id = cast(uuid.UUID | None, kwargs.get("id"))
 
@@ -146,9 +146,9 @@ def caller_of(request: HttpRequest) -> Caller:
     return cast(Caller, request.auth)  # type: ignore[attr-defined]  # ninja puts there what Needs returns
 
 
-def _refuse_unknown_parameters(request: HttpRequest, said: Operation) -> None:
-    """A filter that is misspelt must not answer with everything."""
-    unknown = sorted(set(request.GET) - said.parameters)
+def refuse_unknown_parameters(request: HttpRequest, known: set[str]) -> None:
+    """Raises Refused for others: a filter that is misspelt must not answer with everything."""
+    unknown = sorted(set(request.GET) - known)
     if unknown:
         raise Refused(*(Problem(name, "There is no such parameter.") for name in unknown))
 
@@ -204,7 +204,7 @@ def _documented(said: Operation) -> dict[str, object]:
     if said.body_example is not None:
         extra["requestBody"] = {"content": {said.media_type: {"example": said.body_example}}}
     if said.role is not None:
-        extra["security"] = [{"key": []}, {"session": []}]
+        extra["security"] = SECURITY
         extra["x-role"] = said.role.value
     headers = [_IDEMPOTENCY_KEY] * said.creates + [_IF_MATCH] * said.takes_if_match
     if headers:
@@ -212,6 +212,8 @@ def _documented(said: Operation) -> dict[str, object]:
     return extra
 
 
+SECURITY = [{"key": []}, {"session": []}]
+"""Either way in will do."""
 _IDEMPOTENCY_KEY = {
     "in": "header",
     "name": idempotency.HEADER,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated
 
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
-from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.http.response import HttpResponseBase
 from ninja import NinjaAPI
@@ -201,6 +201,8 @@ def _without_body(response: HttpResponseBase) -> HttpResponseBase:
         length = len(response.content)
         response.content = b""
         response["Content-Length"] = str(length)
+    elif isinstance(response, StreamingHttpResponse):
+        response.streaming_content = iter(())
     return response
 
 

@@ -10,6 +10,7 @@ from companion.api import (
     inbox,
     index,
     many_patients,
+    media,
     messages,
     occurrences,
     opt_outs,
@@ -19,7 +20,6 @@ from companion.api import (
 )
 from companion.api.auth import Needs
 from companion.api.docs import ReferencePage
-from companion.api.media import read_media
 from companion.api.metrics import alive, metrics, ready
 from companion.api.openapi import SchedulerAPI
 from companion.api.problems import add_handlers
@@ -51,14 +51,13 @@ for _router in (
     enrolments.router,
     opt_outs.router,
     many_patients.router,
+    media.router,
 ):
     api.add_router("/scheduler", _router)
 api.add_router("", health.router)
 api.add_router("", control.router)
 
 urlpatterns = [
-    # Not in the description of the API: its answer is no JSON.
-    path("api/scheduler/media/<uuid:id>", read_media),
     path("api/", api.urls),
     path("metrics", metrics),
     path("healthz", alive),

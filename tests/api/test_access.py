@@ -14,7 +14,7 @@ from companion.patients.sources.models import PatientSource, SourceKind, SyncRun
 from companion.schedules.models import Status
 from companion.schedules.reasons import Reason
 from tests.api.calls import NOBODY, PROBLEM, Program, a_program
-from tests.builders import a_clinic, a_cohort, a_conversation, a_member, a_message, a_patient, a_schedule
+from tests.builders import a_clinic, a_cohort, a_conversation, a_kept_photo, a_member, a_message, a_patient, a_schedule
 
 
 def signed_in(clinic: Clinic, role: Role = Role.PROVIDER, *, csrf: bool = True) -> Client:
@@ -155,6 +155,7 @@ def test_no_call_with_an_id_reaches_another_clinic(clinic: Clinic, now: dt.datet
             clinic=clinic, kind=SourceKind.CSV, settings="{}", every=dt.timedelta(hours=1), next_at=now, created_at=now
         ).id,
         "unknown": a_message(patient, status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN).id,
+        "media": a_kept_photo(patient).id,
     }
     stranger = a_program(a_clinic(), Role.ADMIN)
 

@@ -273,7 +273,7 @@ def test_an_edited_message_is_told_with_its_earlier_wordings(clinic: Clinic, api
     items = api.get(f"/patients/{patient.id}/conversation").json["items"]
     at = "2026-12-01T08:00:00Z"
     assert [(item["text"], item["kind"], item["edited_at"]) for item in items] == [("I took 3", "text", at)]
-    assert items[0]["earlier"] == [{"at": at, "text": "I took 2", "media": None}]
+    assert items[0]["earlier"] == [{"at": at, "text": "I took 2", "media": None, "map": None}]
 
 
 def test_pages_of_a_conversation_go_back_in_time(clinic: Clinic, api: Program) -> None:

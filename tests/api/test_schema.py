@@ -22,7 +22,7 @@ from companion.patients.sources.models import SyncRun
 from companion.schedules.models import Status
 from companion.schedules.reasons import Reason
 from tests.api.calls import Program, a_program
-from tests.builders import NOW, a_caller, a_cohort, a_conversation, a_message, a_patient, a_schedule
+from tests.builders import NOW, a_caller, a_cohort, a_conversation, a_kept_photo, a_message, a_patient, a_schedule
 
 # Not fetched by a request: while tests are still collected there is no database to open.
 everything = schemathesis.openapi.from_dict(json.loads(json.dumps(api.get_openapi_schema())))
@@ -63,6 +63,7 @@ def known(clinic: Clinic) -> dict[str, str]:
         "patient-sources": str(keeping.set_fhir(a_caller(clinic, Role.ADMIN), "https://a.example", "", now=NOW).id),
         "sync-runs": str(SyncRun.objects.create(clinic=clinic, kind="fhir", whole=True, began_at=NOW, reasons="[]").id),
         "inbox": str(a_conversation(patient).id),
+        "media": str(a_kept_photo(patient).id),
     }
 
 

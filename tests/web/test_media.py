@@ -325,6 +325,18 @@ def test_the_api_s_conversation_leads_to_the_file(practice: Practice) -> None:
     assert after["type"] == "image/jpeg"
 
 
+def test_a_program_may_ask_for_the_head_or_a_part_of_a_file_alone(practice: Practice) -> None:
+    file = practice.sends(FileKind.DOCUMENT, b"0123456789", "data.bin")
+    key = {"Authorization": f"Bearer {a_program(practice.clinic, Role.VIEWER).key}"}
+    client, path = Client(headers=key), f"/api/scheduler/media/{file.id}"
+
+    head, part = client.head(path), client.get(path, headers={"Range": "bytes=2-4"})
+
+    assert (head.status_code, head["Content-Length"], head.getvalue()) == (200, "10", b"")
+    assert (part.status_code, part.getvalue()) == (206, b"234")
+    assert client.get(f"{path}?size=1").status_code == 422
+
+
 def test_the_api_says_why_there_is_no_file(practice: Practice) -> None:
     file = practice.sends(FileKind.PHOTO)
     program = a_program(practice.clinic, Role.VIEWER)
