@@ -177,7 +177,7 @@ def read_language(value: object) -> str:
     """A BCP 47 tag in its usual spelling ("de", "pt-BR"). Raises Wrong with a sentence for people."""
     tag = canonical(value) if isinstance(value, str) else None
     if tag is None:
-        raise Wrong("This is no language that we know. Use a code like en, de or pt-BR.")
+        raise Wrong("This is no language code. Write one like en, pt-BR or hmn (ISO 639), not the language's name.")
     return tag
 
 

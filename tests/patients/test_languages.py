@@ -17,6 +17,7 @@ from companion.schedules.text import fill
 from tests.api.calls import a_program
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_patient
 from tests.patients.hospital import numbers
+from tests.web.forms import form_in, opened, sent
 from tests.web.signed_in import signed_in, words
 
 TAGS = [
@@ -132,8 +133,36 @@ def test_the_form_of_a_patient_keeps_a_language_that_is_in_no_list(db: None) -> 
     client.post(f"/patients/{patient.id}/edit", form)
 
     patient.refresh_from_db()
-    assert '<option value="hmn" selected>Hmong</option>' in shown
+    assert form_in(shown, "language")["language"] == ["hmn"]
+    assert "“hmn” is Hmong" in shown
     assert patient.language == "hmn"
+
+
+@pytest.mark.parametrize(("typed", "kept"), TAGS)
+def test_any_tag_is_typed_into_the_form_of_a_patient(db: None, typed: str, kept: str) -> None:
+    clinic = a_clinic()
+    patient, client = a_patient(clinic), signed_in(clinic)
+    path = f"/patients/{patient.id}/edit"
+
+    answer = client.post(path, sent(opened(client, path, "language"), language=typed))
+
+    patient.refresh_from_db()
+    assert (answer.status_code, patient.language) == (302, kept)
+
+
+@pytest.mark.parametrize("typed", ["german", "", "de_", "e", "und", "de DE", "中文"])
+def test_what_is_no_tag_is_said_beside_the_field_and_stays_typed(db: None, typed: str) -> None:
+    clinic = a_clinic()
+    patient, client = a_patient(clinic, language="de"), signed_in(clinic)
+    path = f"/patients/{patient.id}/edit"
+
+    answer = client.post(path, sent(opened(client, path, "language"), language=typed))
+
+    patient.refresh_from_db()
+    shown = answer.content.decode()
+    assert (answer.status_code, patient.language) == (422, "de")
+    assert '<div class="wrong" id="language-wrong">This is no language code.' in shown
+    assert form_in(shown, "language")["language"] == [typed]
 
 
 def test_the_bot_speaks_the_nearest_language_it_knows() -> None:

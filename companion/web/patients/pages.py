@@ -282,6 +282,7 @@ def _form(
         "errors": {problem.field.partition(".")[0]: problem.message for problem in no.problems} if no else {},
         "cohorts": patients.cohort_names(request.caller.clinic),
         "languages": [(code, language_name(code)) for code in sorted({*LANGUAGES, held})],
+        "language_hint": f"Choose one, or type any code, like pt-BR or hmn. “{held}” is {language_name(held)}.",
     }
     return render(request, "patients/form.html", context, status=409 if clash else 422 if no else 200)
 
