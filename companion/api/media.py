@@ -1,4 +1,4 @@
-"""`GET /media/{id}`: a file that a patient sent, the one answer that is no JSON. The rules stand in listener/media.py."""
+"""`GET /media/{id}`: a file that a patient sent, the one answer that is no JSON. listener/media.py has the rules."""
 
 from typing import Final
 from uuid import UUID

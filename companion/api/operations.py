@@ -212,7 +212,7 @@ def _documented(said: Operation) -> dict[str, object]:
     return extra
 
 
-SECURITY = [{"key": []}, {"session": []}]
+SECURITY: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
 """Either way in will do."""
 _IDEMPOTENCY_KEY = {
     "in": "header",

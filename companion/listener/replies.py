@@ -53,7 +53,7 @@ def moved(first: Reply, said: Wrote, update_id: int) -> bool:
     newest = _newest(first)
     if not newest.text.startswith(f"[{said.content.kind}]"):
         return False
-    if not said.content.told:
+    if not said.content.summary:
         # A place that can't be read says nothing of where it is now.
         return True
     if newest is first:

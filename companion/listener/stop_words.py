@@ -26,6 +26,12 @@ STOP_WORDS: Final[Mapping[str, frozenset[str]]] = {
     "uk": frozenset({"стоп", "зупинити", "відписатися"}),
     "vi": frozenset({"dừng", "dừng lại", "ngừng", "ngưng"}),
     "zh": frozenset({"停", "停止", "退订", "退訂"}),
+    # Any other language may be recorded, too; these are the word STOP itself in its script, or what phones use for it.
+    "el": frozenset({"στοπ"}),
+    "he": frozenset({"סטופ"}),
+    "ja": frozenset({"ストップ", "配信停止"}),
+    "ko": frozenset({"스톱", "수신거부"}),
+    "th": frozenset({"สต็อป"}),
 }
 """Whatever their case and accents. Words that could cancel a visit are not among them."""
 

@@ -50,6 +50,8 @@ _COMMAND: Final = re.compile(r"/stop(?![^\W_])(?:@\w+)?(.*)", re.IGNORECASE | re
 _ENDS: Final = re.compile("[.!?;。؟۔।॥։။።፧⸮‽՞❓❔❗❕\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
 _ASKS: Final = re.compile("[?؟፧⸮‽՞❓❔\u037e¿]")
 _GREEK: Final = re.compile("[\u0370-\u03ff\u1f00-\u1fff]")
+# Letters in white on a black circle or square, which NFKC leaves as they are.
+_FRAMED: Final = {first + place: 0x41 + place for first in (0x1F150, 0x1F170) for place in range(26)}
 _LONG_DRAWN: Final = re.compile(r"(\w)\1{2,}")
 
 
@@ -82,7 +84,7 @@ def has_question_mark(text: str) -> bool:
 def _readable(text: str) -> str:
     """Without what nobody sees and without emoji that hold ordinary characters; width and letter forms folded."""
     # Greek's own question mark becomes a semicolon by folding.
-    marked = _EMOJI.sub(" ", text.replace("\u037e", "?"))
+    marked = _EMOJI.sub(" ", text.replace("\u037e", "?").translate(_FRAMED))
     seen = "".join(char for char in _UNSEEN.sub("", marked) if unicodedata.category(char) not in ("Cf", "Cs"))
     return _UNSEEN.sub("", unicodedata.normalize("NFKC", seen))
 
@@ -113,7 +115,8 @@ def _asks(sentence: str) -> bool:
 
 def _stop_in(said: str, languages: Iterable[str]) -> _Said:
     """Whether these words are STOP words and nothing else, once or several times."""
-    bare = _LONG_DRAWN.sub(r"\1", _joined(_bare(said)))
+    # A Turkish keyboard writes "unsubscrıbe".
+    bare = _LONG_DRAWN.sub(r"\1", _joined(_bare(said))).replace("ı", "i")
     if not _ONLY_STOP_WORDS.fullmatch(bare):
         return _Said.NOTHING
     words = set(_STOP_WORD.findall(bare))

@@ -33,16 +33,19 @@ def keep(chats: Sequence[FormerChat]) -> None:
 
 
 def _before_invitations(chats: Sequence[FormerChat]) -> list[FormerChat]:
-    """The chats that invitations, opened in these chats and not answered yet, took the place of; ends their question."""
+    """The chats in place of which these were linked by invitations whose question is open; ends that question."""
     asked = Enrolment.objects.filter(patient__in=[one.patient_id for one in chats], before__isnull=False)
-    opened = {(one.patient_id, one.before["chat"]): one for one in asked.order_by("used_at", "id")}
+    opened = {
+        (one.patient_id, one.before["chat"]): (one.pk, one.before)
+        for one in asked.order_by("used_at", "id")
+        if one.before
+    }
     found = []
     for chat in chats:
-        invitation = opened.get((chat.patient_id, chat.telegram_id))
-        if invitation is None:
+        if (chat.patient_id, chat.telegram_id) not in opened:
             continue
-        before = invitation.before
-        Enrolment.objects.filter(pk=invitation.pk).update(before=None)
+        invitation, before = opened[chat.patient_id, chat.telegram_id]
+        Enrolment.objects.filter(pk=invitation).update(before=None)
         if before["telegram_id"] not in (None, chat.patient.telegram_id):
             agreed = before["consent"] == Consent.GIVEN
             found.append(left(chat.patient, before["telegram_id"], agreed=agreed, now=chat.left_at))

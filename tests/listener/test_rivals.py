@@ -14,7 +14,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from companion.clinics import bots
 from companion.clinics.models import Bot, Clinic, Reader, Role
-from companion.listener import rivals
+from companion.listener import poller, rivals
 from companion.panel import alerts, facts, health, judge
 from companion.panel.judge import Cause
 from companion.sandbox import phone as phones
@@ -71,7 +71,7 @@ def test_a_second_poller_is_seen_everywhere_and_forgotten_once_it_is_gone(
 
     with a_listener(live_server.url, calm=SOON):
         with another_program(f"{live_server.url}/sandbox/bot{token}"):
-            until(lambda: Cause.OTHER_READER in causes(clinic))
+            until(lambda: Cause.OTHER_READER in causes(clinic), seconds=60)
 
             said = causes(clinic)[Cause.OTHER_READER]
             assert said.startswith("degraded: Another program reads this bot's messages")
@@ -84,7 +84,9 @@ def test_a_second_poller_is_seen_everywhere_and_forgotten_once_it_is_gone(
             assert "companion_bot_other_reader 1.0" in program.call("GET", "/metrics").text
         # The first poll after the calm is the first to succeed undisturbed; an update ends it at once.
         phone = phones.new_phone("Ana")
-        until(lambda: _writes(sandbox, phone) and Cause.OTHER_READER not in causes(clinic), seconds=40)
+        # After many conflicts the listener waits up to one and a half times its longest wait before it polls again.
+        longest = poller.LONGEST_WAIT * 1.5 + 30
+        until(lambda: _writes(sandbox, phone) and Cause.OTHER_READER not in causes(clinic), seconds=longest)
 
     assert "companion_bot_other_reader 0.0" in program.call("GET", "/metrics").text
 

@@ -102,13 +102,33 @@ def taken(text: str, *languages: str, asked: bool = False) -> Verdict:
         ("pt-BR", "Sair"),
         ("it", "Basta!!!"),
         ("en", "unsubscribe"),
+        ("en", "ＳＴＯＰ！"),
+        ("en", "𝓢𝓽𝓸𝓹"),
+        ("en", "🆂🆃🅾🅿"),
+        ("en", "🅢🅣🅞🅟"),
+        ("en", "🅂🅃🄾🄿 🙏"),
+        ("en", "S̶T̶O̶P̶"),
+        ("en", "S T O P !"),
+        ("en", "\u202eSTOP\u202c"),
+        ("en", "\u2067STOP\u2069 🙏🏽"),
+        ("en", "> stop"),
+        ("tr", "DURDUR"),
+        ("tr", "unsubscrıbe"),
+        ("sw", "SİTİSHA"),
+        ("el", "ΣΤΟΠ!"),
+        ("he", "סטופ."),
+        ("ja", "ストップ。"),
+        ("ja", "ｽﾄｯﾌﾟ"),
+        ("ko", "스톱"),
+        ("ko", "수신거부"),
+        ("th", "สต็อป"),
     ],
 )
 def test_a_stop_is_one_however_it_is_written(language: str, text: str) -> None:
     assert taken(text, language) is STOP
 
 
-@pytest.mark.parametrize("language", [*WORDS, *LANGUAGES])
+@pytest.mark.parametrize("language", [*WORDS, *LANGUAGES, *STOP_WORDS])
 def test_every_language_that_a_patient_may_have_has_words_to_opt_out_with(language: str) -> None:
     assert STOP_WORDS[language]
     for word in STOP_WORDS[language]:
