@@ -1,6 +1,6 @@
-"""Facts: all that is known about a Message when it may go. What decides about it, and what its text is made of.
+"""The facts about a Message: all that its verdict and its text depend on.
 
-Nothing is judged here (verdict.py) and nothing is read (store.py).
+The facts are read by store.py and judged by verdict.py.
 """
 
 import datetime as dt
@@ -13,7 +13,7 @@ from companion.telegram.discreet import Discreet
 from companion.times.workdays import Avoid
 
 Flag = bool | int
-"""A truth as JSON: SQLite writes numbers."""
+"""True or false as JSON; SQLite writes 1 or 0."""
 Keyboard = list[list[dict[str, str]]]
 
 
@@ -34,11 +34,11 @@ class Facts(Discreet, frozen=True, gc=False, forbid_unknown_fields=True):
     by_hand: Flag
     answers_stop_or_start: Flag
     begun_by: uuid.UUID | None
-    """The Attempt that has put it on the wire already."""
+    """The Attempt that has put the Message on the wire already; None: it is not begun."""
     follow_kind: str
     telegram_message_id: int | None
     own_text: str | None
-    """Its own text, sealed, hexadecimal; None: its version has the text."""
+    """The Message's own text, sealed, hexadecimal; None: its version has the text."""
     version: uuid.UUID | None
     buttons: Keyboard | None
     telegram_id: int | None
@@ -56,9 +56,9 @@ class Facts(Discreet, frozen=True, gc=False, forbid_unknown_fields=True):
     consent_asked: Flag
     patient_left: Flag
     paused_until: dt.date | None
-    """The day with which the patient's pause ends."""
+    """The day on which the patient's pause ends."""
     in_trouble: Flag
-    """Whether the patient bears a mark, which a success clears."""
+    """Whether the patient's chat is marked as out of reach, which a sent Message clears."""
     schedule_state: str | None
     answer_microseconds: int | None
     """The Schedule's `answer_within`."""
@@ -72,31 +72,33 @@ class Facts(Discreet, frozen=True, gc=False, forbid_unknown_fields=True):
     chat_last_at: dt.datetime | None
     """When the last Attempt to this chat began."""
     chat_opted_out: Flag
-    """Whether the chat that it goes to has opted out, whoever it is for; of a Message to a chat by the chat's own
-    number also whether all who are reached there have."""
+    """Whether the chat has opted out, whichever patient the Message is for.
+
+    Of a Message addressed to the chat itself: also whether all its patients have opted out.
+    """
     bot_refused: Flag
 
     @property
     def edits(self) -> int | None:
-        """The message_id of the message whose buttons this one replaces; None: it is sent anew."""
+        """The message_id of the sent message whose buttons are replaced; None: a new message is sent."""
         return self.telegram_message_id if self.follow_kind == Follow.SHOWN else None
 
     @property
     def answer_within(self) -> dt.timedelta | None:
-        """How long an answer to it is waited for."""
-        # A reminder of an unanswered question asks for no answer of its own.
+        """How long the clinic waits for an answer; None: it expects none."""
+        # A reminder repeats its question and waits for no answer of its own.
         if self.answer_microseconds is None or self.follow_kind in (Follow.SHOWN, Follow.REMINDER):
             return None
         return dt.timedelta(microseconds=self.answer_microseconds)
 
     @property
     def earlier_tries(self) -> int:
-        """How many Attempts there were before the one that begins, or has begun, with these facts."""
+        """How many Attempts came before the Attempt that these facts are for."""
         return self.tries - (1 if self.begun_by else 0)
 
     @property
     def day(self) -> dt.date | None:
-        """The day that names its Occurrence, before anything moved it; None: it has none."""
+        """The day in the name of its Occurrence, before anything moved it; None: it has no Occurrence."""
         return dt.date.fromisoformat(self.occurrence[:10]) if self.occurrence else None
 
     @property
@@ -106,7 +108,7 @@ class Facts(Discreet, frozen=True, gc=False, forbid_unknown_fields=True):
 
 
 class Lapsed(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """A Message whose Attempt's lease ran out, with what its Schedule wishes for an unknown outcome."""
+    """A Message whose Attempt's lease ran out, and whether it is resent when its outcome is unknown."""
 
     message: uuid.UUID
     attempt: uuid.UUID

@@ -1,6 +1,6 @@
-"""What follows a Message that asks for an answer: the answer noted, the Message once more, its buttons replaced.
+"""Follow-ups of a Message that asks for an answer: note the answer, say the Message again, replace its buttons.
 
-A reminder is the same question as the Message that it reminds of; what comes later by the patient's wish is a new one.
+A reminder repeats the question of its Message. A Message that the patient asked to get later asks a new question.
 """
 
 import datetime as dt
@@ -16,30 +16,32 @@ from companion.schedules.wording import template_of
 from companion.service.wake import ring
 
 SHOWN_LATE_AFTER = dt.timedelta(days=1)
-"""For so long it is tried to replace the buttons."""
+"""How long the dispatcher tries to replace the buttons."""
 
 
 def locked(messages: QuerySet[Message]) -> Message | None:
-    """The Message, locked: of two answers at one moment the second one sees the first."""
+    """The Message, locked, so that of two answers at the same moment the second sees the first."""
     return messages.select_for_update(of=("self",)).select_related("version__schedule", "patient").first()
 
 
 def one_question(message: Message) -> list[Message]:
-    """The Message and what reminded of it: an answer to either answers both."""
+    """The Message and its reminder: an answer to either answers both."""
     first = message.follows_id if message.follow_kind == Follow.REMINDER else message.pk
     same = Q(pk=first) | Q(follows=first, follow_kind=Follow.REMINDER)
     return list(Message.objects.filter(same, clinic_id=message.clinic_id))
 
 
 def of(message: Message) -> list[Message]:
-    """What said it again, or is to."""
+    """The Messages that say this Message again, sent or planned."""
     own = Message.objects.filter(clinic_id=message.clinic_id, follows=message)
     return list(own.exclude(follow_kind=Follow.SHOWN).order_by("due_at"))
 
 
 def answered(question: list[Message], *, now: dt.datetime) -> list[Message]:
-    """Nobody waits for an answer any more, and nothing that was to ask for it again goes out. All that it answers:
-    what was asked for later, too, where the answer is another one by now."""
+    """Ends the wait for an answer and stops what would ask again. Returns all Messages that the answer answers.
+
+    These include Messages that the patient asked to get later, since a later answer may replace that wish.
+    """
     ids = [message.pk for message in question]
     later = list(Message.objects.filter(follows__in=ids, follow_kind=Follow.LATER))
     answered = Message.objects.filter(pk__in=[*ids, *(message.pk for message in later)])
@@ -49,9 +51,9 @@ def answered(question: list[Message], *, now: dt.datetime) -> list[Message]:
 
 
 def say_again(message: Message, kind: Follow, *, due_at: dt.datetime, now: dt.datetime, before: str = "") -> bool:
-    """Plans it once more for `due_at`, after the words `before`; False where that was done already.
+    """Plans the Message once more for `due_at`, after the words `before`; False where that was done already.
 
-    It is the clinic's message, so that all that holds for its schedule holds for it, too.
+    The new Message keeps the wording's Schedule, so that the same rules hold for it.
     """
     if message.version is None or Message.objects.filter(follows=message, follow_kind=kind).exists():
         return False
@@ -79,7 +81,7 @@ def say_again(message: Message, kind: Follow, *, due_at: dt.datetime, now: dt.da
 
 
 def show_answer(message: Message, telegram_id: int, words: str, *, now: dt.datetime) -> None:
-    """Has the buttons under it replaced by the answer, by the way that all takes; one that waits shows the newest."""
+    """Queues a Message that replaces the buttons by the answer. If such a Message waits, it gets the newest answer."""
     if message.telegram_message_id is None:
         return
     rows = buttons.answer_shown(message.pk, words)
@@ -97,7 +99,7 @@ def show_answer(message: Message, telegram_id: int, words: str, *, now: dt.datet
         ready_at=now,
         late_at=now + SHOWN_LATE_AFTER,
         quiet_hours=Quiet.IGNORE,
-        # To say it a second time changes nothing.
+        # To replace the buttons twice changes nothing.
         if_unknown=IfUnknown.RESEND,
         text=as_it_stands(words),
         buttons=rows,

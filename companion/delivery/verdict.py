@@ -1,7 +1,7 @@
-"""The verdict on a Message: it goes, it waits until an instant, or it ends for a reason. Pure: facts and `now` come in.
+"""The verdict on a Message: it goes, it waits until an instant, or it ends for a reason. Pure.
 
-Every decision of the engine stands here, and nowhere in SQL. Not here: what became of what was sent (conclude.py, in
-dispatch/), and how results are written down (lifecycle.py).
+Every decision on whether a Message goes stands here, and none in SQL. results.py has the table of Outcomes, and
+lifecycle.py writes changes of status.
 """
 
 import datetime as dt
@@ -18,25 +18,26 @@ from companion.times.quiet import QuietHours, quiet_until
 from companion.times.workdays import Avoid, Calendar, WhenAvoided, kept_off, working_day
 
 MARKED_WAIT = dt.timedelta(milliseconds=250)
-"""How long a Message waits for the Planner to work off a Mark on it before it is looked at again."""
+"""How long a Message with a Mark on it waits for the Planner before it is judged again."""
 QUESTION_WAIT = dt.timedelta(seconds=15)
-"""How long a Message waits for the answer to the consent question before it is looked at again."""
+"""How long a Message waits for the answer to the consent question before it is judged again."""
 PAUSED_WAIT = dt.timedelta(seconds=10)
+"""How long a Message waits during a pause before it is judged again, since a person may end the pause."""
 STRANGER_GAP = dt.timedelta(minutes=1)
-"""Between two answers to a chat that nobody knows."""
+"""The time between two answers to a chat that belongs to no patient."""
 
 CalendarOf = Callable[[], Calendar]
-"""Reads the clinic's days off; called only where they matter."""
+"""Reads the clinic's days off; called only where a verdict depends on them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """Send it."""
+    """Send the Message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Not before `until`. After quiet hours lateness counts anew: `late_at` moves along where `restart` says so."""
+    """Send the Message no earlier than `until`. `restart`: its time until it is too late counts from there."""
 
     until: dt.datetime
     restart: bool = False
@@ -44,7 +45,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """It will never go: failed, or for `patient_left` and `schedule_ended` cancelled."""
+    """Never send the Message: it fails, or is cancelled, as the reason says."""
 
     reason: Reason
 
@@ -56,31 +57,28 @@ _GO = Go()
 def verdicts(
     candidates: Sequence[Facts], now: dt.datetime, *, chat_gap: dt.timedelta, calendar: CalendarOf
 ) -> list[Verdict]:
-    """The verdicts on the Messages of one round, of which each chat gets one at most."""
+    """The verdicts on the Messages of one round, in which each chat gets at most one Message."""
     found: list[Verdict] = []
     chats: set[int | None] = set()
-    for one in candidates:
-        judged = verdict(one, now, chat_gap=chat_gap, calendar=calendar)
-        if isinstance(judged, Go) and one.telegram_id in chats:
+    for facts in candidates:
+        judged = verdict(facts, now, chat_gap=chat_gap, calendar=calendar)
+        if isinstance(judged, Go) and facts.telegram_id in chats:
             judged = Wait(now + chat_gap)
         if isinstance(judged, Go):
-            chats.add(one.telegram_id)
+            chats.add(facts.telegram_id)
         found.append(judged)
     return found
 
 
 def verdict(facts: Facts, now: dt.datetime, *, chat_gap: dt.timedelta, calendar: CalendarOf) -> Verdict:
-    """Whether this Message goes now.
-
-    `chat_gap`: the time between the begins of two messages to one chat.
-    """
+    """The verdict on one Message. `chat_gap`: the time between the begins of two messages to one chat."""
     if (reason := ending(facts, now)) is not None:
         return End(reason)
     return _wait(facts, now, chat_gap, calendar) or _GO
 
 
 def ending(facts: Facts, now: dt.datetime) -> Reason | None:
-    """Why this Message will never go; None: it still may. The reasons come in the order that helps people most."""
+    """The reason why this Message will never go; None: it still may. The reason that helps people most comes first."""
     if facts.patient_left:
         return Reason.PATIENT_LEFT
     if facts.schedule_state == State.CANCELLED and not facts.by_hand:
@@ -97,14 +95,14 @@ def ending(facts: Facts, now: dt.datetime) -> Reason | None:
 
 
 def after_unknown(if_unknown: str, resends: int) -> tuple[Status, Reason | None]:
-    """The status of a Message whose request left and whose answer never came, with the reason of a failed one."""
+    """The next status, and the reason if it fails, of a Message whose request left and whose answer never came."""
     if if_unknown == IfUnknown.RESEND and resends == 0:
         return Status.PENDING, None
     return Status.FAILED, Reason.OUTCOME_UNKNOWN
 
 
 def _too_late(facts: Facts) -> Reason:
-    """Why a Message could not leave within its `late_after`."""
+    """The reason why a Message could not leave within its `late_after`."""
     if facts.bot_refused:
         return Reason.BOT_UNAUTHORIZED
     if facts.tries:
@@ -126,7 +124,7 @@ def _consent_wall(facts: Facts) -> Reason | None:
 
 
 def _wait(facts: Facts, now: dt.datetime, chat_gap: dt.timedelta, calendar: CalendarOf) -> Wait | End | None:
-    """How long the Message waits; None: not at all. End where the end of quiet hours lies on a day that is left out."""
+    """The wait of a Message that may still go; None: none. End where quiet hours end on a day that is left out."""
     if facts.ready_at > now:
         return Wait(facts.ready_at)
     if facts.marked:
@@ -135,7 +133,6 @@ def _wait(facts: Facts, now: dt.datetime, chat_gap: dt.timedelta, calendar: Cale
         return Wait(now + PAUSED_WAIT)
     is_answer = facts.lane == Lane.ANSWER
     if facts.paused_until and not is_answer and (end := pause_end(facts.paused_until, facts.timezone)) > now:
-        # Looked at again and again, since a person may end the pause before.
         return Wait(min(end, now + PAUSED_WAIT))
     if facts.consent_asked and facts.consent == Consent.UNKNOWN and not is_answer:
         return Wait(now + QUESTION_WAIT)
@@ -148,7 +145,7 @@ def _wait(facts: Facts, now: dt.datetime, chat_gap: dt.timedelta, calendar: Cale
 
 
 def _after_quiet_hours(facts: Facts, now: dt.datetime, calendar: CalendarOf) -> Wait | End | None:
-    """The wait for the end of quiet hours, on a day that the Schedule does not avoid; None outside of quiet hours."""
+    """The wait for the end of quiet hours, on a day that the Schedule does not avoid; None outside quiet hours."""
     end = quiet_until(now, facts.timezone, QuietHours(facts.quiet_from, facts.quiet_until))
     if end is None:
         return None
@@ -161,9 +158,9 @@ def _after_quiet_hours(facts: Facts, now: dt.datetime, calendar: CalendarOf) -> 
 def on_a_working_day(
     end: dt.datetime, zone: str, avoid: Avoid, when: WhenAvoided, calendar: Calendar
 ) -> dt.datetime | None:
-    """The end of quiet hours that delay a Message; where that day is avoided, its wall time on the next working day.
+    """The end of quiet hours or, where its day is avoided, the same wall time on the next working day.
 
-    None where the Message is left out: its Schedule skips such days, or moves to the day before, which is over.
+    None where the Message is left out: its Schedule skips such days, or moves to the day before, which is past.
     """
     wall = walls.local(end, zone).replace(tzinfo=None, fold=0)
     day = working_day(wall.date(), avoid, when, calendar)
