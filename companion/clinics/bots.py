@@ -161,6 +161,6 @@ def _put(clinic: Clinic, token: BotToken, username: str, *, sandbox: bool, now: 
     bot.other_reader, bot.other_reader_since, bot.other_reader_at = Reader.NOBODY, None, None
     bot.telegram_id, bot.token, bot.username = token.bot_id, token.reveal(), username
     bot.sandbox = sandbox
-    bot.closed_until, bot.closed_why, bot.failures_in_a_row = None, Closed.NOT_CLOSED, 0
+    bot.closed_until, bot.closed_why = None, Closed.NOT_CLOSED
     bot.save()
     return bot

@@ -82,7 +82,6 @@ class Bot(models.Model):
     next_slot_at = models.DateTimeField(null=True)
     closed_until = models.DateTimeField(null=True)
     closed_why = models.CharField(max_length=16, choices=Closed, blank=True, default="")
-    failures_in_a_row = models.PositiveIntegerField(default=0)
     last_answer_at = models.DateTimeField(null=True)
     next_update_id = models.BigIntegerField(default=0)
     """The listener's offset: all updates below it are worked off."""

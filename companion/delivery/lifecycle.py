@@ -1,9 +1,9 @@
-"""Every change of a Message's status, each one guarded UPDATE. Zero rows changed means that someone was faster. And the
-one way in which Messages are deleted (`unplan`).
+"""Every change of a Message's status, each one guarded UPDATE, and the one way to delete Messages (`unplan`).
 
-Who changes what: the Dispatcher ends what it began (`record`), what nobody can know (`rescue`), what is too late
-(`expire`) and what a verdict ended (`end`); people's acts (planning/acts.py) and the Planner go through `move`.
-All run inside the caller's transaction. DESIGN.md, A Message's Life.
+Zero rows changed means that someone was faster. The Dispatcher records the results of Attempts (`record`), closes
+lapsed Attempts (`rescue`), and ends Messages that are too late (`expire`) or that a verdict ends (`end`). People's acts
+(planning/acts.py) and the Planner go through `move`. All run inside the caller's transaction. DESIGN.md, A Message's
+Life.
 """
 
 import datetime as dt
@@ -21,15 +21,30 @@ from companion.schedules.reasons import Reason
 CANCELLING = frozenset({Reason.BY_PERSON, Reason.SCHEDULE_ENDED, Reason.PATIENT_LEFT})
 """Reasons of `cancelled`; all others are reasons of `failed`."""
 
-NOT_BEGUN = Q(status=Status.PENDING, open_attempt_id__isnull=True)
-"""What people and the Planner may still touch. From the begin of an Attempt on, a Message is left alone.
+OFF_THE_WIRE = Q(open_attempt_id__isnull=True)
+"""Messages without an open Attempt. Only the Dispatcher changes a Message that has one.
+
+In SQL: open_attempt_id IS NULL.
+"""
+NOT_BEGUN = OFF_THE_WIRE & Q(status=Status.PENDING)
+"""Messages that people and the Planner may still change.
 
 In SQL: status = 'pending' AND open_attempt_id IS NULL.
 """
-ONLY_PLANNED = NOT_BEGUN & Q(by_hand=False, tries=0)
-"""What is nothing but a plan: no Attempt was begun, and no person had a hand in it.
+ON_THE_WIRE = ~OFF_THE_WIRE & Q(status=Status.PENDING)
+"""Messages with an open Attempt, which may arrive at any moment.
 
-In SQL: status = 'pending' AND open_attempt_id IS NULL AND NOT by_hand AND tries = 0.
+In SQL: status = 'pending' AND open_attempt_id IS NOT NULL.
+"""
+UNTOUCHED = Q(tries=0, by_hand=False)
+"""Messages for which no Attempt was ever begun, and which no person has changed.
+
+In SQL: tries = 0 AND NOT by_hand.
+"""
+ONLY_PLANNED = NOT_BEGUN & UNTOUCHED
+"""Messages that are nothing but a plan.
+
+In SQL: status = 'pending' AND open_attempt_id IS NULL AND tries = 0 AND NOT by_hand.
 """
 
 
@@ -41,19 +56,21 @@ def record(records: Sequence[Record]) -> None:
 
 def end(ends: Sequence[tuple[uuid.UUID, Reason]], *, now: dt.datetime) -> None:
     """Ends Messages that will never go, each for its reason."""
+    if not ends:
+        return
     store.end([Ended(message, reason, status_of(reason)) for message, reason in ends], now=now)
 
 
 def rescue(*, now: dt.datetime) -> int:
     """Closes as unknown the Attempts whose lease ran out, and ends or resends their Messages. Returns how many."""
     records = []
-    for one in store.lapsed(now=now):
-        status, reason = after_unknown(one.if_unknown, one.resends)
+    for lapsed in store.lapsed(now=now):
+        status, reason = after_unknown(lapsed.if_unknown, lapsed.resends)
         at = now.astimezone(dt.UTC)
         records.append(
             Record(
-                one.message,
-                one.attempt,
+                lapsed.message,
+                lapsed.attempt,
                 at,
                 AttemptOutcome.UNKNOWN,
                 status,
@@ -66,36 +83,46 @@ def rescue(*, now: dt.datetime) -> int:
 
 
 def expire(*, now: dt.datetime, limit: int) -> int:
-    """Ends, at most `limit` at a time, what nobody has begun and could not leave within its `late_after`."""
+    """Ends Messages that could not leave within their `late_after`, at most `limit` at a time. Returns how many."""
     late = store.facts(store.too_late(limit, now=now), now=now)
-    end([(one.message, reason) for one in late if (reason := ending(one, now))], now=now)
+    end([(facts.message, reason) for facts in late if (reason := ending(facts, now))], now=now)
     return len(late)
 
 
 def move(messages: QuerySet[Message], **columns: object) -> int:
-    """Changes columns of Messages that nobody has begun."""
+    """Changes columns of Messages that are not begun. Returns how many changed."""
     return messages.filter(NOT_BEGUN).update(**columns)
 
 
 def stop(messages: QuerySet[Message], reason: Reason, *, now: dt.datetime) -> int:
-    """Fails or cancels, as the reason says, Messages that nobody has begun."""
+    """Fails or cancels, as the reason says, Messages that are not begun. Returns how many."""
     return move(messages, status=status_of(reason), reason=reason, ended_at=now)
 
 
+def is_only_planned(message: Message) -> bool:
+    """Whether this Message is nothing but a plan: ONLY_PLANNED for a row that was read."""
+    return is_untried(message) and not message.by_hand
+
+
+def is_untried(message: Message) -> bool:
+    """Whether this Message is pending, and no Attempt was ever begun."""
+    return message.status == Status.PENDING and message.open_attempt_id is None and message.tries == 0
+
+
 def only_planned(messages: QuerySet[Message]) -> QuerySet[Message]:
-    """Those of these Messages that are nothing but a plan."""
+    """The Messages among these that are nothing but a plan."""
     return messages.filter(ONLY_PLANNED)
 
 
 def unplan(messages: QuerySet[Message]) -> int:
-    """Deletes those that are only planned; how many."""
-    # Locked first: what a Dispatcher has just begun is then none of them, and it begins none of these any more.
+    """Deletes the Messages among these that are only planned. Returns how many."""
+    # Locked first, so that no Dispatcher begins a Message between the look and the deletion.
     locked = only_planned(messages).select_for_update(of=("self",)).order_by("id")
     return Message.objects.filter(id__in=list(locked.values_list("id", flat=True))).delete()[0]
 
 
 def hold(messages: QuerySet[Message], *, now: dt.datetime) -> int:
-    """Fails as unknown Messages that may have been sent before the database was restored. How many.
+    """Fails as unknown Messages that may have been sent before the database was restored. Returns how many.
 
     Also those on the wire when the copy was taken, whatever their Schedule wishes: a person decides.
     """
@@ -113,29 +140,29 @@ def hold(messages: QuerySet[Message], *, now: dt.datetime) -> int:
 
 
 def reopen(messages: QuerySet[Message], **columns: object) -> int:
-    """Makes failed Messages pending again: a person's retry."""
-    failed = messages.filter(status=Status.FAILED, open_attempt_id__isnull=True)
+    """Makes failed Messages pending again: a person's retry. Returns how many."""
+    failed = messages.filter(OFF_THE_WIRE, status=Status.FAILED)
     return failed.update(status=Status.PENDING, reason="", held_by_restore=False, ended_at=None, **columns)
 
 
 def come_back(messages: QuerySet[Message]) -> int:
-    """Makes Messages pending again that were cancelled because their patient had left. How many.
+    """Makes Messages pending again that were cancelled because their patient had left. Returns how many.
 
     The guard asks for that reason: a Message that a person cancelled, or that ended with its series, stays cancelled.
     """
-    gone = messages.filter(status=Status.CANCELLED, reason=Reason.PATIENT_LEFT, open_attempt_id__isnull=True)
+    gone = messages.filter(OFF_THE_WIRE, status=Status.CANCELLED, reason=Reason.PATIENT_LEFT)
     return gone.update(status=Status.PENDING, reason="", ended_at=None)
 
 
 def undo(messages: QuerySet[Message], reason: Reason, *, since: dt.datetime, now: dt.datetime) -> int:
     """Makes Messages pending again that a person's act cancelled for this reason since then, and that are in time.
 
-    How many. The guard is the whole check: a Message that was undone, or whose time is over, is not among them.
+    Returns how many. The guard is the whole check: it leaves out Messages that were undone before or are too late.
     """
     # A reminder that the patient's answer made needless stays cancelled.
     needless = Message.objects.filter(follows__answered_at__isnull=False)
     cancelled = messages.filter(
-        status=Status.CANCELLED, reason=reason, ended_at__gte=since, late_at__gt=now, open_attempt_id__isnull=True
+        OFF_THE_WIRE, status=Status.CANCELLED, reason=reason, ended_at__gte=since, late_at__gt=now
     )
     return cancelled.exclude(id__in=needless.values("id")).update(status=Status.PENDING, reason="", ended_at=None)
 
@@ -146,9 +173,9 @@ def waiting(now: dt.datetime) -> Q:
 
 
 def prove(messages: QuerySet[Message], telegram_message_id: int, *, now: dt.datetime) -> int:
-    """Closes as sent what the patient's own tap shows to have arrived; a retry that waits then never begins."""
+    """Ends as sent Messages that have arrived, as the patient's own tap shows; a retry that waits never begins."""
     doubted = Q(status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN) | Q(status=Status.PENDING, tries__gt=0)
-    return messages.filter(doubted, open_attempt_id__isnull=True).update(
+    return messages.filter(OFF_THE_WIRE, doubted).update(
         status=Status.SENT,
         reason="",
         telegram_message_id=telegram_message_id,

@@ -11,13 +11,14 @@ from typing import Final
 from companion.clinics import audit
 from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Role
+from companion.delivery import lifecycle
 from companion.listener.words import Word, say
 from companion.patients import consent, enrolment, enrolment_notes
 from companion.patients.enrolment import Turned
 from companion.patients.models import Consent, NoteKind, Patient, Withdrawal
 from companion.planning import farewells
 from companion.planning.answers import answer, silence
-from companion.schedules.models import Lane, Message, Status
+from companion.schedules.models import Lane, Message
 
 _AGREE: Final = "consent:yes:"
 _NOT_ME: Final = "consent:no:"
@@ -209,12 +210,11 @@ def send(
 def _is_waiting(chat: Chat, patient: Patient | None, text: str, *, to_opted_out: bool) -> bool:
     """Whether the same answer is queued already: a chat that repeats itself a thousand times gets it once."""
     queued = Message.objects.filter(
+        lifecycle.NOT_BEGUN,
         clinic=chat.clinic,
         patient=patient,
         telegram_id=chat.telegram_id,
         lane__in=(Lane.ANSWER, Lane.STRANGER),
-        status=Status.PENDING,
-        open_attempt_id__isnull=True,
         answers_stop_or_start=to_opted_out,
     )
     return any(message.text == text for message in queued.order_by("-created_at")[:20])

@@ -20,10 +20,10 @@ from companion.clinics.models import AuditEntry, Clinic, Member, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.planning import acts
 from companion.schedules.models import Message, Status
+from companion.schedules.queries import COUNTED_TO
 from companion.schedules.reasons import Reason
 from companion.service.wake import ring
 
-COUNTED_TO: Final = 1000
 AT_ONCE: Final = 500
 """How many one press retries; the answer says how many are left."""
 _CHUNK: Final = 50

@@ -11,13 +11,13 @@ from typing import Final, Literal
 
 from companion.clinics.models import Closed, Reader
 from companion.panel.facts import ALIVE_FOR, Beat, Facts, Sending
+from companion.schedules.queries import OVERDUE_AFTER
 from companion.service import drill
 from companion.service.models import Kind
 
 Status = Literal["ok", "degraded", "down"]
 _ORDER: Final[tuple[Status, ...]] = ("ok", "degraded", "down")
 
-OVERDUE: Final = dt.timedelta(seconds=30)
 STUCK: Final = dt.timedelta(minutes=5)
 MARK_TOO_OLD: Final = dt.timedelta(seconds=30)
 
@@ -112,10 +112,10 @@ def overdue_since(clinic: Sending, *, now: dt.datetime) -> dt.datetime | None:
 
     What queues for the rate of a bot that is sending doesn't count, except for reminders.
     """
-    sending = clinic.attempted_at is not None and now - clinic.attempted_at < OVERDUE
+    sending = clinic.attempted_at is not None and now - clinic.attempted_at < OVERDUE_AFTER
     waiting = [clinic.reminder_since, None if sending else clinic.other_since]
     since = min((at for at in waiting if at is not None), default=None)
-    return since if since is not None and now - since >= OVERDUE else None
+    return since if since is not None and now - since >= OVERDUE_AFTER else None
 
 
 def age(length: dt.timedelta) -> str:

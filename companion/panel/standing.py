@@ -12,12 +12,12 @@ from django.db.models import QuerySet
 from companion.clinics.models import Clinic
 from companion.panel.tally import LATEST_END, attempts_sent
 from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
+from companion.schedules.queries import OVERDUE_AFTER
 from companion.schedules.reasons import Reason
 from companion.times.walls import local, place
 
 COUNTED_TO: Final = 10_000
 """Counts stop here; from there on a page says "10,000+"."""
-OVERDUE: Final = dt.timedelta(seconds=30)
 _DAY: Final = dt.timedelta(days=1)
 
 
@@ -63,7 +63,7 @@ def narrow(found: QuerySet[Message], clinic: Clinic, standing: Standing, *, now:
         case Standing.DUE:
             return found.filter(status=Status.PENDING, due_at__lte=now, ready_at__lte=now)
         case Standing.OVERDUE:
-            return found.filter(status=Status.PENDING, due_at__lte=now, ready_at__lte=now - OVERDUE)
+            return found.filter(status=Status.PENDING, due_at__lte=now, ready_at__lte=now - OVERDUE_AFTER)
         case Standing.NEXT_HOUR:
             return found.filter(status=Status.PENDING, due_at__gt=now, due_at__lte=now + dt.timedelta(hours=1))
         case Standing.ON_WIRE:

@@ -15,7 +15,7 @@ from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.delivery import lifecycle
 from companion.patients.pausing import is_paused, paused_words
 from companion.planning import lengths
-from companion.schedules import text, wording
+from companion.schedules import queries, text, wording
 from companion.schedules.models import Message, Quiet, Status
 from companion.schedules.reasons import Reason
 from companion.service.wake import ring
@@ -151,6 +151,6 @@ def _done(caller: Caller, message: Message, action: str, now: dt.datetime) -> Me
 
 def _too_late_for(message: Message, wish: str) -> str:
     message.refresh_from_db()
-    if message.status == Status.PENDING and message.open_attempt_id:
+    if queries.on_its_way(message):
         return f"The message is on its way to Telegram: it can no longer be {wish}."
     return f"The message is {Status(message.status).label.lower()}: it can't be {wish}."

@@ -21,9 +21,7 @@ from companion.schedules.reasons import Reason
 from companion.times import walls
 
 _MIGHT_HAVE_ARRIVED = (
-    Q(status=Status.SENT)
-    | Q(status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN)
-    | Q(status=Status.PENDING, open_attempt_id__isnull=False)
+    Q(status=Status.SENT) | Q(status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN) | lifecycle.ON_THE_WIRE
 )
 
 

@@ -201,18 +201,14 @@ def there_of(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> 
 
 
 def is_planned(message: Message, now: dt.datetime) -> bool:
-    """Whether it is nothing but a plan of the future."""
-    return not message.by_hand and _waits(message, now)
+    """Whether this Message is nothing but a plan of the future."""
+    return lifecycle.is_only_planned(message) and message.due_at > now
 
 
 def _is_only_reworded(message: Message, now: dt.datetime) -> bool:
     """Whether a person touched it, but not its time: then it still moves with the series."""
-    return message.by_hand and not message.time_by_hand and _waits(message, now)
-
-
-def _waits(message: Message, now: dt.datetime) -> bool:
-    untried = message.open_attempt_id is None and message.tries == 0
-    return message.status == Status.PENDING and untried and message.due_at > now
+    by_hand = message.by_hand and not message.time_by_hand
+    return by_hand and lifecycle.is_untried(message) and message.due_at > now
 
 
 def _differs(schedule: Schedule, version: Version, message: Message, due: Coming) -> bool:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from companion.planning import planner, recipients
 from companion.schedules.models import Message, Schedule, State
+from companion.schedules.queries import COUNTED_TO
 from companion.times import summary as sentences
 from companion.times import walls
-
-COUNTED_TO = 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ def unskip(caller: Caller, schedule: Schedule, occurrence: str, *, now: dt.datet
         locked.save(update_fields=["recurrence"])
         # A message of today's stayed on record as failed when its day was skipped.
         dropped = Message.objects.filter(clinic=caller.clinic, schedule=locked, occurrence=walls.wall_name(wall))
-        back = lifecycle.reopen(dropped.filter(reason=Reason.TOO_LATE, tries=0, by_hand=False, due_at__gt=now))
+        back = lifecycle.reopen(dropped.filter(lifecycle.UNTOUCHED, reason=Reason.TOO_LATE, due_at__gt=now))
         # An edited Message was cancelled in the very instant of the skip; what a person cancelled by itself stays so.
         skips = AuditEntry.objects.filter(clinic=caller.clinic, subject_id=locked.pk, action=edit.SKIPPED)
         edited = dropped.filter(by_hand=True, ended_at__in=skips.values("at"))

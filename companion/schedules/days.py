@@ -7,16 +7,13 @@ import datetime as dt
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from django.core.exceptions import EmptyResultSet
 from django.db.models import QuerySet
 
 from companion.schedules import sql
 from companion.schedules.models import Message, Status
-
-COUNTED_TO: Final = 1000
-"""A day's Messages are counted up to here, the earliest first; from there on a page says "1,000+"."""
+from companion.schedules.queries import COUNTED_TO
 
 Bounds = tuple[dt.datetime, dt.datetime]
 """The instants at which a day begins and ends."""

@@ -23,6 +23,8 @@ from companion.schedules.models import Attempt, Follow, Message, Recipient, Sche
 
 COUNTED_TO = 1000
 """Counts stop here; from there on a page says "1,000+"."""
+OVERDUE_AFTER = dt.timedelta(seconds=30)
+"""A pending message is overdue when it has been ready for this long."""
 _FEW_PATIENTS = 200
 ATTENTION = dt.timedelta(days=7)
 """A failed message needs attention for this long."""

@@ -35,12 +35,12 @@ def test_a_bot_is_connected_and_its_token_lies_sealed() -> None:
 def test_another_bot_takes_the_first_one_s_place_and_begins_its_updates_anew() -> None:
     clinic = a_clinic()
     bots.connect(clinic, TOKEN, "linden_bot", sandbox=False, now=NOW)
-    Bot.objects.update(next_update_id=77, closed_why="unauthorized", closed_until=NOW, failures_in_a_row=3)
+    Bot.objects.update(next_update_id=77, closed_why="unauthorized", closed_until=NOW)
 
     bot = bots.connect(clinic, OTHER, "other_bot", sandbox=False, now=NOW)
 
     assert Bot.objects.count() == 1
-    assert (bot.next_update_id, bot.closed_why, bot.closed_until, bot.failures_in_a_row) == (0, "", None, 0)
+    assert (bot.next_update_id, bot.closed_why, bot.closed_until) == (0, "", None)
 
 
 def test_a_new_token_of_the_same_bot_keeps_its_updates() -> None:

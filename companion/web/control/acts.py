@@ -8,6 +8,7 @@ from django.views.decorators.http import require_http_methods
 from companion.clinics.models import Role
 from companion.panel import actions
 from companion.panel.actions import Unknowns
+from companion.schedules import queries
 from companion.schedules.reasons import Reason
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, page
@@ -50,7 +51,7 @@ def resume(request: PageRequest) -> HttpResponse:
     held = actions.undecided_of(request.caller.clinic, Unknowns(held_by_restore=True), now=now)
     context = {
         "elsewhere": [caller.clinic for caller in others],
-        "held": held.order_by()[: actions.COUNTED_TO].count(),
+        "held": held.order_by()[: queries.COUNTED_TO].count(),
     }
     return render(request, "control/resume.html", context)
 
@@ -70,7 +71,7 @@ def retry(request: PageRequest, reason: str) -> HttpResponse:
     context = {
         "label": Reason(reason).short,
         "sentence": Reason(reason).sentence,
-        "count": found.order_by()[: actions.COUNTED_TO].count(),
+        "count": found.order_by()[: queries.COUNTED_TO].count(),
         "at_once": actions.AT_ONCE,
         "now": now,
     }

@@ -54,7 +54,7 @@ def index(request: PageRequest) -> HttpResponse:
     found = actions.undecided_of(request.caller.clinic, form.which(), now=now)
     context = {
         "found": found[:_SHOWN],
-        "count": found.order_by()[: actions.COUNTED_TO].count(),
+        "count": found.order_by()[: queries.COUNTED_TO].count(),
         "form": form,
         "query": _query(request.GET),
         "now": now,
@@ -79,7 +79,7 @@ def decide_all(request: PageRequest, decision: str) -> HttpResponse:
         return redirect(back)
     found = actions.undecided_of(request.caller.clinic, which, now=now)
     context = {
-        "count": found.order_by()[: actions.COUNTED_TO].count(),
+        "count": found.order_by()[: queries.COUNTED_TO].count(),
         "at_once": actions.AT_ONCE,
         "decision": decision,
         "back": back,

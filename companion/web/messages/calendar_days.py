@@ -186,7 +186,7 @@ def _day(
         ],
         groups=words.groups(load.date, view) if folded else [],
         others=words.others(load.date) if folded else 0,
-        counted_to=max(tally.last for tally in load.tallies) if load.messages >= counting.COUNTED_TO else None,
+        counted_to=max(tally.last for tally in load.tallies) if load.messages >= queries.COUNTED_TO else None,
     )
 
 

@@ -30,7 +30,7 @@ from companion.web.chips import Chip
 from companion.web.messages import filters as asked
 from companion.web.messages.cause_cards import causes
 from companion.web.messages.first_steps import first_steps
-from companion.web.messages.rows import OVERDUE_AFTER, Group, Row, Section, mixed, rows, sections
+from companion.web.messages.rows import Group, Row, Section, mixed, rows, sections
 from companion.web.planning.kept_drafts import listed
 from companion.web.templatetags.counts import capped, plural
 from companion.web.templatetags.tones import tone
@@ -165,7 +165,7 @@ def _titled(title: Group, lines: list[Row]) -> list[Section]:
 def _day(view: asked.View, clinic: Clinic, now: dt.datetime) -> Listed:
     """Overdue of any day first, then what comes that day, then what was earlier that day, latest first."""
     start, end = asked.bounds(view.day, clinic)
-    line = min(max(start, now - OVERDUE_AFTER), end)
+    line = min(max(start, now - queries.OVERDUE_AFTER), end)
     is_today = start <= now < end
     was = _due(clinic, start, line)
     # What is overdue stands above, but today only; on its own day it is one of the day's.

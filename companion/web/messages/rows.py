@@ -15,11 +15,11 @@ from companion.planning import series
 from companion.planning.listing import Item
 from companion.schedules import queries
 from companion.schedules.models import Message, Schedule, Status
+from companion.schedules.queries import OVERDUE_AFTER
 from companion.schedules.reasons import Reason
 from companion.schedules.wording import template_of, texts_of, wont_arrive
 
 Group = Literal["Overdue", "Next", "Later", "Planned", "Earlier"]
-OVERDUE_AFTER = dt.timedelta(seconds=30)
 NEXT_WITHIN = dt.timedelta(hours=1)
 SHOWN = 160
 

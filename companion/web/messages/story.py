@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from companion.clinics.models import AuditEntry
+from companion.schedules import queries
 from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
 from companion.schedules.reasons import sentence
 from companion.web.messages.rows import by
@@ -93,7 +94,7 @@ def _ended(message: Message, attempts: Sequence[Attempt]) -> list[Moment]:
 
 
 def _ahead(message: Message, now: dt.datetime) -> list[Moment]:
-    if message.status != Status.PENDING or message.open_attempt_id:
+    if message.status != Status.PENDING or queries.on_its_way(message):
         return []
     if message.tries and message.ready_at > now:
         return [Moment(message.ready_at, "Next try", "", "blue")]
