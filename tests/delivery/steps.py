@@ -26,7 +26,7 @@ class Step:
 
 
 def in_line(clinic: Clinic, *, now: dt.datetime, places: Places | None = None, most: int = 10) -> list[uuid.UUID]:
-    """The Messages that a look finds, in the order in which they go."""
+    """The Messages that are ready and not begun, in the order in which they go."""
     with transaction.atomic():
         found = store.facts(store.next_in_line(clinic.id, places or {}, most, now=now), now=now)
         return [one.message for one in found]
@@ -54,22 +54,22 @@ def record(
 
 
 def sent(begun: Step, *, now: dt.datetime) -> None:
-    """Telegram said yes."""
+    """Writes down that Telegram said yes."""
     record(begun, AttemptOutcome.SENT, Status.SENT, now=now)
 
 
 def rescue(*, now: dt.datetime) -> None:
-    """What was begun and whose lease is over is ended."""
+    """Closes the Attempts whose lease ran out."""
     with transaction.atomic():
         lifecycle.rescue(now=now)
 
 
 def expire(*, now: dt.datetime) -> int:
-    """What is too late fails."""
+    """Ends the Messages that are too late."""
     with transaction.atomic():
         return lifecycle.expire(now=now, limit=100)
 
 
 def fresh(message: Message) -> Message:
-    """The row as it is now."""
+    """The Message as it is now in the database."""
     return Message.objects.get(pk=message.pk)

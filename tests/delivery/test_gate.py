@@ -1,4 +1,4 @@
-"""The one gate: whatever path a message takes, nothing begins for a patient who opted out but the answer to their STOP.
+"""The one gate: on every path, a patient who opted out gets nothing but the answer to their STOP.
 
 Each message is begun as the dispatcher does it, in the transaction after which a byte may leave.
 """
@@ -38,12 +38,12 @@ def ana(bot: Bot) -> Patient:
 
 
 def opted_out(ana: Patient) -> None:
-    """By a word that came while all of it was waiting already."""
+    """Withdraws consent while the messages wait already."""
     Patient.objects.filter(pk=ana.pk).update(consent=Consent.WITHDRAWN)
 
 
 def an_alert_to_the_same_chat(bot: Bot, ana: Patient) -> None:
-    """An admin's own Telegram ID became a patient's afterwards."""
+    """An alert to an admin's Telegram ID that later became a patient's."""
     assert ana.telegram_id
     notices.by_telegram(bot.clinic, ana.telegram_id, "Sending is overdue.", now=NOW)
 

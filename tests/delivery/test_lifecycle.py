@@ -57,7 +57,7 @@ def test_a_reminder_is_in_line_before_older_broadcasts() -> None:
     assert found[1] in {one.id for one in broadcasts}
 
 
-def test_whoever_stands_at_a_place_sees_what_is_from_there_on() -> None:
+def test_a_look_from_a_place_on_finds_that_message_and_all_after_it() -> None:
     clinic = a_clinic()
     messages = [a_message(a_patient(clinic), due_at=NOW - SECOND) for _ in range(4)]
     whole = steps.in_line(clinic, now=NOW)

@@ -1,4 +1,4 @@
-"""The verdict, case by case."""
+"""The verdict on a Message, case by case."""
 
 import datetime as dt
 
@@ -22,7 +22,7 @@ MORNING = (NOW + dt.timedelta(days=1)).replace(hour=7)
 
 
 def ready(**change: object) -> Facts:
-    """As `READY`, but for this."""
+    """READY with these changes."""
     return msgspec.structs.replace(READY, **change)
 
 
@@ -67,7 +67,7 @@ def test_a_message_that_will_never_go_ends_with_its_reason(change: dict[str, obj
         {"has_patient": False, "consent": "", "lane": Lane.STRANGER},
     ],
 )
-def test_what_may_pass_passes(change: dict[str, object]) -> None:
+def test_a_message_that_no_wall_concerns_goes(change: dict[str, object]) -> None:
     assert verdict(ready(**change), NOW) == Go()
 
 
@@ -127,7 +127,7 @@ def test_a_chat_gets_no_second_message_within_its_second() -> None:
     assert verdict(ready(chat_last_at=last), NOW) == Wait(last + SECOND)
 
 
-def test_a_message_to_a_patient_on_pause_waits_and_is_looked_at_again() -> None:
+def test_a_message_to_a_patient_on_pause_waits_and_is_judged_again() -> None:
     paused = ready(paused_until=NOW.date() + dt.timedelta(days=2), by_hand=True)
 
     assert verdict(paused, NOW) == Wait(NOW + dt.timedelta(seconds=10))
