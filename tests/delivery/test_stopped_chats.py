@@ -47,7 +47,7 @@ STEPS: Final = 30
 
 @dataclass
 class Walk:
-    """One history, with what a chat's person would say of it: which chats have stopped, and who was asked since."""
+    """One random history, with the chats that have said STOP, and the patients who were asked for consent since."""
 
     bot: Bot
     server: StandIn
@@ -61,7 +61,7 @@ class Walk:
     reached: int = 0
 
     def step(self) -> str:
-        """Something happens, then everybody is written to, and all that may leaves."""
+        """Takes one random act, writes to all patients, and sends what may leave."""
         self.now += dt.timedelta(minutes=5)
         act = self.dice.choice(ACTS)
         getattr(self, act)()
@@ -101,7 +101,7 @@ class Walk:
             self.note_questions(chat)
 
     def note_questions(self, chat: int) -> None:
-        """Whoever is asked something there now was asked after the chat's last STOP."""
+        """Notes the patients whose question is open in the chat now, hence asked after its last STOP."""
         asked = Patient.objects.filter(telegram_id=chat, consent_asked_at__isnull=False, left_at=None)
         self.asked_since |= {(chat, patient) for patient in asked}
 
@@ -114,7 +114,7 @@ class Walk:
             self.stopped.discard(chat)
 
     def bring(self) -> None:
-        """An import that gives, or takes, a chat."""
+        """Imports a patient with another chat."""
         patient = self.a_patient()
         row = f"{patient.external_id},{patient.name},{self.a_chat()}"
         file = io.BytesIO(f"external_id,name,telegram_id\n{row}\n".encode())
@@ -163,7 +163,7 @@ class Walk:
             answers.from_member(caller, None, self.a_chat(), "An answer.", they_wrote=True, now=self.now)
 
     def round(self) -> None:
-        """Until nothing leaves: one chat gets one message in a round."""
+        """Runs rounds until nothing leaves, since one chat gets one message a round."""
         for minute in range(20):
             at = self.now + dt.timedelta(seconds=2 * minute)
             with transaction.atomic():

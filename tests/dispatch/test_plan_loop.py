@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @contextmanager
 def a_planner() -> Iterator[PlanLoop]:
-    """It works until the end of the block."""
+    """A planner that works until the end of the block."""
     planner = PlanLoop(Clock(NOW, wall=lambda: NOW, monotonic=lambda: 0.0), nullcontext, 60.0, lambda: None)
     planner.start()
     try:

@@ -9,8 +9,8 @@ SELECT next_slot_at, closed_until, closed_why FROM clinics_bot WHERE id = %(bot)
 UPDATE clinics_bot SET next_slot_at = %(next_slot)s WHERE id = %(bot)s;
 
 -- next_in_line: the first Messages of a clinic that are ready and not begun, by lane and time
--- Each lane is read along its own part of the index messages_in_line, from its place on. Rows that others hold, such as
--- a person who edits one, are left out.
+-- Each lane is read along its own part of the index messages_in_line, from its place on. Rows that others have locked,
+-- such as a person who edits the Message, are left out.
 WITH line AS MATERIALIZED (
     SELECT id FROM (
         SELECT * FROM (
@@ -60,8 +60,8 @@ ORDER BY late_at LIMIT %(most)s
 FOR UPDATE SKIP LOCKED;
 
 -- facts: all that decides about these Messages, and that their texts are made of
--- A Message that follows another one belongs to the Schedule of its wording, and is superseded also by what was sent
--- since. The coalesce makes the planner ask for the patient's own few Messages. There is seldom any Mark at all.
+-- A Message that follows another Message belongs to the Schedule of its wording, and a newer Message supersedes it also
+-- once that was sent. The coalesce makes the planner ask for the patient's own few Messages. Marks are rare: the first EXISTS mostly spares the second.
 SELECT coalesce(json_agg(facts), '[]')::text FROM (
     SELECT
         m.id AS message, m.lane, m.due_at, m.ready_at, m.late_at, m.quiet_hours, m.if_unknown, m.tries, m.resends,
@@ -193,8 +193,8 @@ WHERE schedules_message.id = r.message AND schedules_message.status = 'pending'
   AND schedules_message.open_attempt_id IS NULL;
 
 -- lapsed: Attempts whose lease ran out, with what their Schedules wish for an unknown outcome
--- A lease is in no index. What is begun stands first in its lane's line; were it behind a thousand others, it would be
--- found when it is too late for it.
+-- A lease is in no index. A begun Message stands among the first of its lane; if a thousand others stand before it, it
+-- is found once it is too late.
 SELECT coalesce(json_agg(DISTINCT jsonb_build_object(
     'message', id, 'attempt', open_attempt_id, 'if_unknown', if_unknown, 'resends', resends
 )), '[]')::text
@@ -234,7 +234,7 @@ JOIN schedules_schedule s ON s.id = %(schedule)s
 ON CONFLICT DO NOTHING;
 
 -- shift: planned Messages whose times no person chose get new instants, and their Schedule's present wording
--- A person's own words keep the version that they were written for.
+-- A Message with a person's own words keeps the version for which they were written.
 UPDATE schedules_message
 SET due_at = r.due_at, ready_at = r.due_at, late_at = r.late_at, lane = s.lane, quiet_hours = s.quiet_hours,
     if_unknown = s.if_unknown, version_id = CASE WHEN by_hand THEN version_id ELSE %(version)s::uuid END
@@ -244,7 +244,7 @@ WHERE schedules_message.id = r.id AND schedules_message.status = 'pending' AND s
   AND schedules_message.open_attempt_id IS NULL AND NOT schedules_message.time_by_hand;
 
 -- rename: Messages of one Schedule get the names that their Occurrences have in another one, or in itself
--- Of two of a patient's that would get one name, the later one keeps its own: a name is there once.
+-- Where two Messages of a patient would get the same name, the later keeps its old name, since each name is unique.
 WITH r AS MATERIALIZED (SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(old text, new text))
 UPDATE schedules_message
 SET schedule_id = %(new)s::uuid, occurrence = (SELECT r.new FROM r WHERE r.old = schedules_message.occurrence)

@@ -55,8 +55,8 @@ WHERE late_at <= :now AND status = 'pending' AND open_attempt_id IS NULL
 ORDER BY late_at LIMIT :most;
 
 -- facts: all that decides about these Messages, and that their texts are made of
--- A Message that follows another one belongs to the Schedule of its wording, and is superseded also by what was sent
--- since. The coalesce makes SQLite ask for the patient's own few Messages. There is seldom any Mark at all.
+-- A Message that follows another Message belongs to the Schedule of its wording, and a newer Message supersedes it also
+-- once that was sent. The coalesce makes SQLite ask for the patient's own few Messages. Marks are rare: the first EXISTS mostly spares the second.
 SELECT json_group_array(json_object(
     'message', m.id, 'lane', m.lane, 'due_at', m.due_at || 'Z', 'ready_at', m.ready_at || 'Z',
     'late_at', m.late_at || 'Z', 'quiet_hours', m.quiet_hours, 'if_unknown', m.if_unknown, 'tries', m.tries,
@@ -208,8 +208,8 @@ WHERE schedules_message.id = r.value->>'$.message' AND schedules_message.status 
   AND schedules_message.open_attempt_id IS NULL;
 
 -- lapsed: Attempts whose lease ran out, with what their Schedules wish for an unknown outcome
--- A lease is in no index. What is begun stands first in its lane's line; were it behind a thousand others, it would be
--- found when it is too late for it. A subquery in a join can't go by the rows before it, hence subqueries as values.
+-- A lease is in no index. A begun Message stands among the first of its lane; if a thousand others stand before it, it
+-- is found once it is too late. A subquery in a join can't go by the rows before it, hence subqueries as values.
 SELECT json_group_array(json(found)) FROM (
     SELECT DISTINCT one.value AS found
     FROM (
@@ -268,7 +268,7 @@ WHERE true
 ON CONFLICT DO NOTHING;
 
 -- shift: planned Messages whose times no person chose get new instants, and their Schedule's present wording
--- A person's own words keep the version that they were written for.
+-- A Message with a person's own words keeps the version for which they were written.
 WITH r AS (
     SELECT value->>'$.id' AS id, rtrim(replace(value->>'$.due_at', 'T', ' '), 'Z') AS due_at,
            rtrim(replace(value->>'$.late_at', 'T', ' '), 'Z') AS late_at
@@ -282,7 +282,7 @@ WHERE schedules_message.id = r.id AND schedules_message.status = 'pending' AND s
   AND schedules_message.open_attempt_id IS NULL AND NOT schedules_message.time_by_hand;
 
 -- rename: Messages of one Schedule get the names that their Occurrences have in another one, or in itself
--- Of two of a patient's that would get one name, the later one keeps its own: a name is there once.
+-- Where two Messages of a patient would get the same name, the later keeps its old name, since each name is unique.
 WITH r AS (SELECT value->>'$.old' AS old, value->>'$.new' AS new FROM jsonb_each(:rows))
 UPDATE schedules_message
 SET schedule_id = :new, occurrence = (SELECT r.new FROM r WHERE r.old = schedules_message.occurrence)
