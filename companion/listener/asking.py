@@ -1,6 +1,6 @@
-"""What a chat is asked and told: Start, STOP, and the question of consent with its two buttons.
+"""Answer Start and STOP, ask for consent by two buttons, and take the answer.
 
-Each answer is a Message in the lane `answer`; the words stand in words.py.
+Each answer is a Message in the lane `answer`. The texts stand in words.py.
 """
 
 import datetime as dt
@@ -33,42 +33,45 @@ _TURNED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A private chat at one moment, with the patients who are reached there (locked)."""
+    """A private chat at one moment, with the patients who are reached there. Their rows are locked."""
 
     clinic: Clinic
     telegram_id: int
     client_language: str
-    """What the person's Telegram speaks: the best guess where nobody is known here."""
+    """The language of the person's Telegram: the best guess if no patient is known here."""
     patients: tuple[Patient, ...]
     now: dt.datetime
     opted_out: bool = False
-    """Whether the chat has said STOP before this moment."""
+    """Whether the chat has sent STOP before this moment."""
 
     @property
     def silent(self) -> bool:
-        """Whether nothing is said here, not even over the chat: everybody has opted out, and no question is open."""
-        gone = [one.consent == Consent.WITHDRAWN and one.withdrawal == Withdrawal.OWN for one in self.patients]
-        return self.opted_out or (bool(gone) and all(gone))
+        """Whether nothing is sent or shown here: the chat or all of its patients have opted out."""
+        opted_out = [
+            patient.consent == Consent.WITHDRAWN and patient.withdrawal == Withdrawal.OWN for patient in self.patients
+        ]
+        return self.opted_out or (bool(opted_out) and all(opted_out))
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Those that are spoken here."""
+        """The languages of the patients in this chat, else the best guess."""
         known = tuple(patient.language for patient in self.patients)
         return known or (self.client_language or self.clinic.language,)
 
 
 @dataclass(frozen=True, slots=True)
 class Tap:
-    """An answer to the question of consent, about this patient."""
+    """A patient's answer to the question of consent."""
 
     patient: uuid.UUID
     agrees: bool
 
 
 def started(chat: Chat, payload: str) -> None:
-    """/start: links by an invitation and asks; without one, undoes a STOP, and asks where a question is open.
+    """Handle /start. With an invitation: link the patient and ask for consent. Without: undo a STOP, and ask again if a
+    question is open.
 
-    A Start with an invitation undoes a STOP by the yes to its question only.
+    After a Start with an invitation, only the yes to its question undoes a STOP.
     """
     if payload:
         outcome = enrolment.redeem(chat.clinic, payload, chat.telegram_id, now=chat.now)
@@ -90,7 +93,7 @@ def started(chat: Chat, payload: str) -> None:
 
 
 def stopped(chat: Chat, source: str) -> None:
-    """STOP: the chat opts out, and every patient of it, and it is confirmed once."""
+    """Handle STOP: opt out the chat and all of its patients, and confirm it once."""
     consent.withdraw(chat.clinic, chat.telegram_id, source=source, now=chat.now)
     if not chat.opted_out:
         silence(chat.clinic, chat.telegram_id)
@@ -98,14 +101,14 @@ def stopped(chat: Chat, source: str) -> None:
 
 
 def call_instead(chat: Chat, patient: Patient | None) -> None:
-    """To words that ask for urgent help: that nobody may be reading, and whom to call."""
+    """Answer words that ask for urgent help: nobody may be reading, please call this number."""
     if patient is None or patient.consent != Consent.WITHDRAWN:
         language = patient.language if patient else chat.languages[0]
         send(chat, patient, f"{say(Word.CALL, language)} {chat.clinic.urgent_phone}")
 
 
 def read_tap(data: str) -> Tap | None:
-    """The answer that a button's data stands for; None where it is another button's."""
+    """Read the answer from a button's data; None for other buttons."""
     for prefix in (_AGREE, _NOT_ME):
         if data.startswith(prefix):
             try:
@@ -116,14 +119,14 @@ def read_tap(data: str) -> Tap | None:
 
 
 def answered(chat: Chat, tap: Tap) -> str:
-    """Takes the answer, while the question is open and this chat is the patient's; what to show over the chat."""
+    """Take the answer if the question is open and the patient belongs to this chat. Return the text to show over it."""
     patient = next((patient for patient in chat.patients if patient.id == tap.patient), None)
     language = chat.languages[0]
     if patient is None or patient.consent_asked_at is None:
         agreed = patient is not None and patient.consent == Consent.GIVEN and tap.agrees
         return "" if chat.silent else say(Word.AGREED_BEFORE if agreed else Word.NOT_OPEN, language)
     if tap.agrees and not consent.may_agree(patient):
-        # An older question than the STOP: only Start opens again.
+        # The question is older than the STOP: only Start opens the chat again.
         return ""
     if tap.agrees:
         consent.agree(patient, chat.telegram_id, source="patient: agreed", now=chat.now)
@@ -141,7 +144,7 @@ def _not_me(chat: Chat, patient: Patient) -> None:
     audit.record(listener, "enrolment answered: not me", "patient", patient.id, now=chat.now)
     enrolment_notes.take_back(patient, NoteKind.EXCHANGED)
     enrolment_notes.tell(patient, NoteKind.NOT_ME, now=chat.now)
-    # The chat is no longer this patient's, so the answer is nobody's.
+    # The patient no longer belongs to this chat, so the answer carries no patient.
     if not silent:
         _say(chat, None, Word.NOT_ME, language=patient.language)
 
@@ -163,10 +166,10 @@ def _ask(chat: Chat, patient: Patient) -> None:
 
 
 def _tell(chat: Chat, word: Word, *, to_opted_out: bool = False) -> None:
-    """One answer for the whole chat, however many patients are reached there.
+    """Send one answer to the whole chat, however many patients are reached there.
 
-    `to_opted_out`: it answers STOP, or a Start that opened nothing yet, and so reaches an opted-out chat too. A STOP
-    that overtakes an answer silences it.
+    `to_opted_out`: the answer also goes to a chat that has opted out, since it answers STOP, or a Start that opened
+    nothing yet.
     """
     patient = chat.patients[0] if chat.patients else None
     _say(chat, patient, word, language=chat.languages[0], to_opted_out=to_opted_out)
@@ -193,7 +196,7 @@ def send(
     buttons: list[list[dict[str, str]]] | None = None,
     to_opted_out: bool = False,
 ) -> None:
-    """Queues an answer to the chat, unless the same one waits there already."""
+    """Queue an answer to the chat, unless the same answer waits there already."""
     if _is_waiting(chat, patient, text, to_opted_out=to_opted_out):
         return
     answer(
@@ -208,7 +211,7 @@ def send(
 
 
 def _is_waiting(chat: Chat, patient: Patient | None, text: str, *, to_opted_out: bool) -> bool:
-    """Whether the same answer is queued already: a chat that repeats itself a thousand times gets it once."""
+    """Whether the same answer is queued already: a chat that sends one thing a thousand times gets one answer."""
     queued = Message.objects.filter(
         lifecycle.NOT_BEGUN,
         clinic=chat.clinic,

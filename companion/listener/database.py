@@ -1,4 +1,4 @@
-"""The listener's way to the database: one thread with one connection, which outlives the database's absence."""
+"""Run the listener's database work in one thread with one connection, and retry while the database is away."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,13 +18,13 @@ _T = TypeVar("_T")
 
 
 class Database:
-    """One thread: what comes in is worked off in turn, so that no flood takes more than its share of the database."""
+    """A thread that does one piece of work after the other, so that a flood of updates can't overload the database."""
 
     def __init__(self) -> None:
         self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix="listener-database")
 
     async def do(self, work: Callable[..., _T], *args: object, **named: object) -> _T:
-        """What `work` comes to. Raises what it raises."""
+        """Run `work` and return its result. Raises the exceptions of `work`."""
         return await asyncio.get_running_loop().run_in_executor(
             self._thread, lambda: _with_connection(work, args, named)
         )
@@ -32,7 +32,7 @@ class Database:
     async def patiently(
         self, work: Callable[..., _T], *args: object, on_trouble: Callable[[str], None], **named: object
     ) -> _T:
-        """The same, again and again while the database is away; `on_trouble` hears of it, and "" when it is back."""
+        """Run `work`, again and again while the database is away. `on_trouble` gets a sentence, and "" at the end."""
         away = False
         while True:
             try:
@@ -49,12 +49,12 @@ class Database:
                 return done
 
     def close(self) -> None:
-        """Ends the thread after what it has at hand, and closes its connection."""
+        """End the thread after its current work, and close its connection."""
         self._thread.submit(connections.close_all)
         self._thread.shutdown(wait=True)
 
 
 def _with_connection(work: Callable[..., _T], args: tuple[object, ...], named: dict[str, object]) -> _T:
-    # Drops a connection that an earlier error has shown to be dead.
+    # Closes a connection that has shown to be dead by an earlier error.
     close_old_connections()
     return work(*args, **named)

@@ -1,6 +1,6 @@
-"""Tells a file's type by its first bytes, whatever its name or sender says. Pure.
+"""Tell a file's type by its first bytes, not by its name or its sender. Pure functions.
 
-Only types that a browser shows or plays without running anything are known; all else is a download.
+The table has only types that a browser shows or plays without running anything. All other files are downloads.
 """
 
 from typing import Final
@@ -32,7 +32,7 @@ _AUDIO_BRANDS: Final = (b"M4A ", b"M4B ")
 
 
 def type_of(begin: bytes) -> str:
-    """The MIME type of a file that begins so (16 bytes are enough)."""
+    """Return the MIME type of a file that begins with these bytes (16 are enough)."""
     for magic, mime in _MAGIC:
         if begin.startswith(magic):
             return mime
@@ -46,7 +46,7 @@ def type_of(begin: bytes) -> str:
 
 
 def _is_mpeg_audio(begin: bytes) -> bool:
-    """A frame of MPEG layer III (ISO/IEC 11172-3, 2.4.1.3): sync, version, layer, and no reserved rate."""
+    """Whether a frame of MPEG layer III begins here (ISO/IEC 11172-3, 2.4.1.3): sync, version, layer and rate."""
     if len(begin) < 4 or begin[0] != 0xFF or begin[1] & 0xE6 != 0xE2:
         return False
     return begin[1] & 0x18 != 0x08 and begin[2] & 0xF0 not in (0x00, 0xF0) and begin[2] & 0x0C != 0x0C

@@ -1,7 +1,7 @@
-"""The inbox: which Conversations ask for staff, and who has each. What comes in opens them; members take, close them.
+"""The inbox: Conversations that need staff, and the member to whom each is assigned.
 
-Each change is one guarded UPDATE or is made under the row's lock; zero rows means that somebody was faster, and says
-so.
+A new message opens a Conversation; members take it and close it. Each change is one guarded UPDATE, or is made under
+the row's lock. Zero changed rows mean that somebody was faster, and the Conflict says so.
 """
 
 import datetime as dt
@@ -23,47 +23,47 @@ from companion.schedules.models import Message
 View = Literal["unread", "mine", "taken", "done", "strangers"]
 VIEWS: Final[tuple[View, ...]] = get_args(View)
 COUNTED_TO: Final = 100
-"""Counts stop here; from there on a page says "99+"."""
+"""Counting stops here; a page then shows "99+"."""
 
 
-_HELD: Final = Q(standing=Standing.TAKEN, holder__isnull=False)
-_NOBODY_S: Final = Q(standing=Standing.UNREAD) | Q(standing=Standing.TAKEN, holder=None)
-"""Also what a member had who is none any more."""
+_ASSIGNED: Final = Q(standing=Standing.TAKEN, holder__isnull=False)
+_UNASSIGNED: Final = Q(standing=Standing.UNREAD) | Q(standing=Standing.TAKEN, holder=None)
+"""Also Conversations of a former member."""
 
 
 def view(clinic: Clinic, which: View, caller: Caller) -> QuerySet[Conversation]:
-    """The clinic's Conversations that stand there, the longest waiting first; those that are done, the newest first."""
+    """Return the clinic's Conversations in this view, the longest waiting first; done ones come newest first."""
     own = Conversation.objects.filter(clinic=clinic).select_related("patient", "holder", "last_reply", "unanswered")
     match which:
         case "unread":
-            found = own.filter(_NOBODY_S, patient__isnull=False)
+            found = own.filter(_UNASSIGNED, patient__isnull=False)
         case "mine":
-            found = own.filter(_HELD, holder_id=_member_id(caller))
+            found = own.filter(_ASSIGNED, holder_id=_member_id(caller))
         case "taken":
-            found = own.filter(_HELD)
+            found = own.filter(_ASSIGNED)
         case "done":
             return own.filter(standing=Standing.DONE).order_by("-since", "-id")
         case "strangers":
-            found = own.filter(_NOBODY_S, patient__isnull=True)
+            found = own.filter(_UNASSIGNED, patient__isnull=True)
     return found.order_by("since", "id")
 
 
 def urgent(clinic: Clinic) -> list[Conversation]:
-    """Patients whose words ask for urgent help and whom nobody has taken, the longest waiting first."""
+    """Return unassigned Conversations of patients whose words ask for urgent help, the longest waiting first."""
     own = Conversation.objects.filter(clinic=clinic, urgent_at__isnull=False, patient__isnull=False)
     return list(own.select_related("patient").order_by("urgent_at")[:COUNTED_TO])
 
 
 def waiting(caller: Caller) -> int:
-    """How many ask for the caller: what nobody has, and what came anew of the caller's own; at most COUNTED_TO."""
-    nobody_s = _NOBODY_S & Q(patient__isnull=False)
-    own_news = _HELD & Q(holder_id=_member_id(caller), unread__gt=0)
+    """Count the unassigned Conversations and the caller's own with new messages, each up to COUNTED_TO."""
+    unassigned = _UNASSIGNED & Q(patient__isnull=False)
+    callers_news = _ASSIGNED & Q(holder_id=_member_id(caller), unread__gt=0)
     own = Conversation.objects.filter(clinic=caller.clinic)
-    return sum(own.filter(one).order_by()[:COUNTED_TO].count() for one in (nobody_s, own_news))
+    return sum(own.filter(which).order_by()[:COUNTED_TO].count() for which in (unassigned, callers_news))
 
 
 def conversation(clinic: Clinic, conversation_id: uuid.UUID) -> Conversation:
-    """One of the clinic's. Raises Unknown."""
+    """Return a Conversation of the clinic. Raises Unknown."""
     found = Conversation.objects.filter(clinic=clinic, pk=conversation_id)
     one = found.select_related("patient", "holder", "last_reply", "unanswered").first()
     if one is None:
@@ -72,9 +72,10 @@ def conversation(clinic: Clinic, conversation_id: uuid.UUID) -> Conversation:
 
 
 def came(reply: Reply, *, urgent: bool, now: dt.datetime) -> bool:
-    """Something came in that staff is to read. A word for urgent help goes to whoever takes it, whoever had it before.
+    """Show a Reply to staff: a done Conversation opens again, an assigned one stays assigned.
 
-    What is done opens again; what somebody has stays theirs. Whether it raised an alert that was not there already.
+    Words that ask for urgent help take the assignment away, so that everybody sees them. Return whether they raised a
+    new alert.
     """
     one = _locked(reply.clinic, reply.patient_id, reply.telegram_id, now)
     one.telegram_id, one.last_reply = reply.telegram_id, reply
@@ -89,7 +90,7 @@ def came(reply: Reply, *, urgent: bool, now: dt.datetime) -> bool:
 
 
 def unanswered(message: Message, telegram_id: int, *, now: dt.datetime) -> None:
-    """No answer to this Message came in time: shown to staff."""
+    """Show staff that no answer to this Message came in time."""
     one = _locked(message.clinic, message.patient_id, telegram_id, now)
     one.unanswered = message
     if one.standing == Standing.DONE:
@@ -98,7 +99,7 @@ def unanswered(message: Message, telegram_id: int, *, now: dt.datetime) -> None:
 
 
 def answered(question: list[Message], *, now: dt.datetime) -> None:
-    """The answer came after all; what asked for staff for want of it only is done by itself."""
+    """Note that the answer came after all. A Conversation that was open only for the missing answer is done."""
     if not question:
         return
     own = Conversation.objects.select_for_update().filter(clinic=question[0].clinic_id, unanswered__in=question)
@@ -111,16 +112,16 @@ def answered(question: list[Message], *, now: dt.datetime) -> None:
 
 @transaction.atomic
 def take(caller: Caller, one: Conversation, *, now: dt.datetime) -> Conversation:
-    """The caller has it now, or had it already. Raises Conflict where somebody else was faster, and NotAllowed."""
+    """Assign the Conversation to the caller. Raises Conflict if somebody else was faster, and NotAllowed."""
     member = _member(caller)
-    if _only(caller, one).filter(_HELD, holder=member).exists():
+    if _only(caller, one).filter(_ASSIGNED, holder=member).exists():
         return conversation(caller.clinic, one.pk)
     return _give_to(caller, one, member, now, only_if_free=True)
 
 
 @transaction.atomic
 def assign(caller: Caller, one: Conversation, email: str, *, now: dt.datetime) -> Conversation:
-    """The member of this address has it now, whoever had it. Raises Refused where that is nobody, and NotAllowed."""
+    """Assign the Conversation to the member with this address. Raises Refused if there is none, and NotAllowed."""
     caller.needs(Role.PROVIDER)
     found = member_called(caller.clinic, email)
     if found is None:
@@ -130,16 +131,16 @@ def assign(caller: Caller, one: Conversation, email: str, *, now: dt.datetime) -
 
 @transaction.atomic
 def give_back(caller: Caller, one: Conversation, *, now: dt.datetime) -> Conversation:
-    """Nobody has it any more, and it waits. Raises Conflict unless somebody had it."""
+    """Unassign the Conversation, so that it waits again. Raises Conflict unless it was assigned."""
     taken = _only(caller, one).filter(standing=Standing.TAKEN)
     return _moved(caller, one, taken, Standing.UNREAD, "conversation given back", now, unread=F("unread"))
 
 
 @transaction.atomic
 def done(caller: Caller, one: Conversation, *, now: dt.datetime, seen: uuid.UUID | None = None) -> Conversation:
-    """Nothing is left to do, until something comes in again. `seen`: the newest Reply that the caller has read.
+    """Close the Conversation until the next message. `seen` is the newest Reply that the caller has read.
 
-    Raises Conflict where words ask for urgent help, and where something newer came in.
+    Raises Conflict if its words ask for urgent help, or if a newer Reply has come.
     """
     caller.needs(Role.PROVIDER)
     if one.urgent_at:
@@ -152,30 +153,30 @@ def done(caller: Caller, one: Conversation, *, now: dt.datetime, seen: uuid.UUID
 
 @transaction.atomic
 def answer(caller: Caller, one: Conversation, text: str, *, now: dt.datetime, id: uuid.UUID | None = None) -> Message:
-    """Writes back; whom nobody had, the caller has by it. Raises as `answers.from_member`."""
+    """Write back, and assign an unassigned Conversation to the caller. Raises as `answers.from_member`."""
     they_wrote = one.last_reply is not None
     own = _only(caller, one)
-    # Locked first: of one answer pressed twice at one moment, the second press finds the first one's Message.
+    # Locked first: if a member presses twice at one moment, the second press meets the Message of the first.
     own.select_for_update().first()
     sent = answers.from_member(caller, one.patient, one.telegram_id, text, they_wrote=they_wrote, now=now, id=id)
-    if not own.filter(_HELD).update(unread=0) and (member := _member_or_none(caller)):
+    if not own.filter(_ASSIGNED).update(unread=0) and (member := _member_or_none(caller)):
         _give_to(caller, one, member, now, only_if_free=False)
     return sent
 
 
 def looked_at(caller: Caller, one: Conversation) -> None:
-    """The one who has it has read what came."""
+    """Mark the Conversation as read, if it is assigned to the caller."""
     own = _only(caller, one).filter(standing=Standing.TAKEN, holder_id=_member_id(caller), unread__gt=0)
     own.update(unread=0)
 
 
 def _locked(clinic: Clinic, patient: uuid.UUID | None, telegram_id: int, now: dt.datetime) -> Conversation:
-    """The Conversation of this patient, or of the stranger in this chat; made where there is none. In a transaction."""
+    """Lock the Conversation of this patient, or of the stranger in this chat, in a transaction. Make a missing one."""
     whose = {"patient_id": patient} if patient else {"patient": None, "telegram_id": telegram_id}
     own = Conversation.objects.select_for_update().filter(clinic=clinic, **whose)
     found = own.first()
     if found is None:
-        # Done, as it would be had nothing ever come; whoever comes here opens it.
+        # Done at first; the caller opens it.
         Conversation.objects.bulk_create(
             [Conversation(clinic=clinic, **{"telegram_id": telegram_id} | whose, standing=Standing.DONE, since=now)],
             ignore_conflicts=True,
@@ -194,7 +195,7 @@ def _give_to(
     caller.needs(Role.PROVIDER)
     own = _only(caller, one)
     if only_if_free:
-        own = own.exclude(_HELD)
+        own = own.exclude(_ASSIGNED)
     name = member.user.get_full_name() or member.user.email
     moved = own.update(standing=Standing.TAKEN, since=now, holder=member, holder_name=name, urgent_at=None, unread=0)
     if not moved:

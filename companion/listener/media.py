@@ -1,7 +1,7 @@
-"""Files that patients sent: noted when they come, fetched from Telegram when staff opens them, deleted after a while.
+"""Patients' files: noted when they come, fetched from Telegram when staff opens them, deleted after some months.
 
-The bytes lie sealed in the database, so that every web process finds them; each piece is written by itself, so that
-no large file holds up what is sent. Who may open them is the web's and the API's to ask.
+The bytes are stored sealed in the database, so that every web process has them. Each piece is written by itself, so
+that a large file holds up no message. The web and the API check who may open a file.
 """
 
 import asyncio
@@ -29,13 +29,13 @@ from companion.telegram.limits import FILE_BYTES
 
 PART_BYTES: Final = 2**20
 _AT_ONCE: Final = threading.BoundedSemaphore(3)
-"""Downloads of one process: few enough that its threads go on to serve pages."""
+"""The limit of downloads in a process: its other threads go on to serve pages."""
 _QUEUE_SECONDS: Final = 5.0
 _LARGEST: Final = FILE_BYTES // 2**20
 
 
 class NotThere(Exception):
-    """The file can't be shown; the text says why and what to do. `later`: it may work in a moment."""
+    """The file can't be shown. The text says why and what to do. `later`: a new try may work soon."""
 
     def __init__(self, sentence: str, *, later: bool = False) -> None:
         super().__init__(sentence)
@@ -46,18 +46,18 @@ _SENTENCES: Final = {
     FileProblem.TOO_LARGE: f"This file is larger than {_LARGEST} MB, more than a bot can fetch. Ask for a smaller one.",
     FileProblem.GONE: "Telegram doesn't have this file any more. Ask the patient to send it again.",
     FileProblem.REFUSED: (
-        "Telegram refuses the bot's token, so the file can't be fetched. Give the token anew in Settings."
+        "Telegram refuses the bot's token, so the file can't be fetched. Enter a valid token in Settings."
     ),
     FileProblem.NO_ANSWER: "Telegram doesn't answer, so the file can't be fetched just now. Try again in a minute.",
 }
 _DELETED: Final = "This file was deleted: files from patients are kept for {days} days."
 _OTHER_BOT: Final = "This file came to another bot, which this clinic no longer has. Ask the patient to send it again."
-_SHUT: Final = "The bot's token can't be opened, so the file can't be fetched. Give back the secret key of before."
+_SHUT: Final = "The bot's token can't be decrypted, so the file can't be fetched. Restore the former secret key."
 _BUSY: Final = "Other files are being fetched just now. Try again in a moment."
 
 
 def note(reply: Reply, kind: str, file: FileIn) -> None:
-    """Notes a file that came with this Reply, so that it can be fetched."""
+    """Note a file that came with this Reply, so that it can be fetched later."""
     bot = Bot.objects.values_list("telegram_id", flat=True).get(clinic=reply.clinic)
     Media.objects.create(
         clinic=reply.clinic,
@@ -72,7 +72,7 @@ def note(reply: Reply, kind: str, file: FileIn) -> None:
 
 
 def one(clinic: Clinic, media_id: uuid.UUID) -> Media:
-    """One of the clinic's. Raises Unknown."""
+    """Return a file of the clinic. Raises Unknown."""
     found = Media.objects.filter(clinic=clinic, pk=media_id).first()
     if found is None:
         raise Unknown("There is no such file in this clinic.")
@@ -80,7 +80,7 @@ def one(clinic: Clinic, media_id: uuid.UUID) -> Media:
 
 
 def why_not(media: Media) -> str:
-    """Why it can't be opened, as far as that is known without asking Telegram; else nothing."""
+    """Return the reason why the file can't be opened, if it is known without asking Telegram; else ""."""
     if media.dropped_at:
         return _DELETED.format(days=settings.COMPANION.media_days)
     if not media.kept_at and media.size and media.size > FILE_BYTES:
@@ -89,7 +89,7 @@ def why_not(media: Media) -> str:
 
 
 def fetched(media: Media, *, now: dt.datetime) -> Media:
-    """The file, fetched from Telegram unless it is kept already. Raises NotThere."""
+    """Fetch the file from Telegram, unless it is stored already. Raises NotThere."""
     if why := why_not(media):
         raise NotThere(why)
     if media.kept_at:
@@ -107,28 +107,28 @@ def fetched(media: Media, *, now: dt.datetime) -> Media:
 
 
 def read(media: Media, begin: int, end: int) -> Iterator[bytes]:
-    """The bytes of a kept file from `begin` up to `end`, piece by piece."""
+    """Yield the bytes of a stored file from `begin` up to `end`, piece by piece."""
     for number in range(begin // PART_BYTES, -(-end // PART_BYTES)):
         sealed = MediaPart.objects.values_list("content", flat=True).filter(media=media, number=number).first()
         if sealed is None:
-            # Its days were over meanwhile.
+            # Deleted meanwhile.
             return
         start = number * PART_BYTES
         yield unseal_bytes(sealed, _purpose(media, number))[max(begin - start, 0) : end - start]
 
 
 def answer(media: Media, *, asked: str) -> HttpResponseBase:
-    """A kept file for a browser or a program; `asked` is the request's Range header."""
+    """Answer with a stored file. `asked` is the request's Range header."""
     name = file_name(media.name, f"{media.kind}-{media.came_at:%Y-%m-%d}", SUFFIXES[media.type])
     return file_answer(partial(read, media), media.size or 0, media.type, name, asked=asked)
 
 
 def drop_old(*, now: dt.datetime, limit: int = 20) -> int:
-    """Deletes files whose days are over, the oldest first; how many. The Reply and what it tells of them stay."""
+    """Delete files whose days are over, the oldest first, and return their number. The Reply and its words stay."""
     before = now - dt.timedelta(days=settings.COMPANION.media_days)
     old = Media.objects.filter(dropped_at__isnull=True, came_at__lt=before).order_by("came_at")
     ids = list(old.values_list("pk", flat=True)[:limit])
-    # First, so that nobody fetches them again meanwhile.
+    # Before the pieces go, so that nobody fetches the files again meanwhile.
     Media.objects.filter(pk__in=ids).update(dropped_at=now, kept_at=None, file_id="", name="")
     MediaPart.objects.filter(media__in=ids).delete()
     return len(ids)
@@ -151,7 +151,7 @@ async def _from_telegram(token: BotToken, file_id: str) -> bytes:
 
 
 def _kept(media: Media, body: bytes, now: dt.datetime) -> Media:
-    """Writes it piece by piece. Two who open one file at once write the same."""
+    """Write the file piece by piece. Two people who open it at the same time write the same pieces."""
     for number in range(-(-len(body) // PART_BYTES)):
         piece = body[number * PART_BYTES : (number + 1) * PART_BYTES]
         part = MediaPart(media=media, number=number, content=seal_bytes(piece, _purpose(media, number)))
@@ -166,5 +166,5 @@ def _kept(media: Media, body: bytes, now: dt.datetime) -> Media:
 
 
 def _purpose(media: Media, number: int) -> str:
-    # So that no piece opens in another's place.
+    # A piece must not open in the place of another one.
     return f"listener.MediaPart.content {media.pk} {number}"

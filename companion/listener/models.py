@@ -1,4 +1,4 @@
-"""What came in from Telegram: a Reply for each message or tap of a patient."""
+"""The tables of what comes in from Telegram: a Reply for each message or tap, its file, and the inbox."""
 
 from django.db import models
 
@@ -10,7 +10,7 @@ from companion.schedules.models import Message
 
 
 class ReplyKind(models.TextChoices):
-    """What the patient did."""
+    """The kinds of Reply."""
 
     TEXT = "text", "Wrote"
     TAP = "tap", "Tapped"
@@ -18,13 +18,13 @@ class ReplyKind(models.TextChoices):
 
 
 class Reply(models.Model):
-    """What a patient (or a stranger, then without a patient) wrote or tapped back."""
+    """A message or tap of a patient, or of a stranger (then without a patient)."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="replies")
     patient = models.ForeignKey(Patient, models.PROTECT, null=True, related_name="replies")
     message = models.ForeignKey(Message, models.PROTECT, null=True, related_name="replies")
-    """What it answers, where Telegram says so."""
+    """The Message that this Reply answers, if Telegram says so."""
     kind = models.CharField(max_length=8, choices=ReplyKind)
     text = SealedField("listener.Reply.text")
     telegram_id = models.BigIntegerField()
@@ -32,7 +32,7 @@ class Reply(models.Model):
     update_id = models.BigIntegerField()
     at = models.DateTimeField()
     corrects = models.ForeignKey("self", models.PROTECT, null=True, related_name="corrections", db_index=False)
-    """The first wording of the message that was edited to this one; its earlier wordings stay."""
+    """The first wording, if this Reply is a later wording of an edited message. Earlier wordings stay."""
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["clinic", "update_id"], name="update_once_in_a_clinic")]
@@ -48,25 +48,25 @@ class Reply(models.Model):
 
 
 class Media(models.Model):
-    """A file that came with a Reply. Its bytes are fetched when somebody opens it, and deleted after a while.
+    """A file that came with a Reply. Its bytes are fetched when somebody opens it, and deleted after some months.
 
-    listener/media.py changes it.
+    Only listener/media.py changes these rows.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="media", db_index=False)
     reply = models.OneToOneField(Reply, models.CASCADE, related_name="media")
     kind = models.CharField(max_length=64)
-    """As the Bot API calls it: photo, voice…"""
+    """The Bot API's name: photo, voice…"""
     name = SealedField("listener.Media.name")
     """The file's name on the patient's side; mostly empty."""
     size = models.BigIntegerField(null=True)
-    """In bytes, as Telegram says; or as it is, once the file is kept."""
+    """Bytes: by Telegram's word, and counted once the file is stored."""
     bot = models.BigIntegerField()
-    """The bot's own Telegram ID: no other bot can fetch the file."""
+    """The bot's Telegram ID: no other bot can fetch the file."""
     file_id = models.TextField()
     type = models.CharField(max_length=32, blank=True, default="")
-    """The MIME type that the bytes themselves show, once the file is kept."""
+    """The MIME type by the bytes, once the file is stored."""
     came_at = models.DateTimeField()
     kept_at = models.DateTimeField(null=True)
     dropped_at = models.DateTimeField(null=True)
@@ -83,7 +83,7 @@ class Media(models.Model):
 
 
 class MediaPart(models.Model):
-    """A piece of a kept file, sealed by itself, so that no statement and no answer carries a whole large file."""
+    """A piece of a stored file, sealed by itself, so that no statement and no answer carries a whole large file."""
 
     media = models.ForeignKey(Media, models.CASCADE, related_name="parts", db_index=False)
     number = models.PositiveSmallIntegerField()
@@ -97,7 +97,7 @@ class MediaPart(models.Model):
 
 
 class Standing(models.TextChoices):
-    """Where a Conversation stands in the inbox."""
+    """The states of a Conversation in the inbox."""
 
     UNREAD = "unread", "Unread"
     TAKEN = "taken", "Taken"
@@ -105,27 +105,27 @@ class Standing(models.TextChoices):
 
 
 class Conversation(models.Model):
-    """A patient's (or a stranger's) conversation as the inbox keeps it: whether it asks for staff, and who has it.
+    """A patient's or a stranger's conversation in the inbox: whether it needs staff, and to whom it is assigned.
 
-    There is one for whoever wrote or did not answer; inbox.py changes it. `unread` counts what came since somebody of
-    the clinic last looked after it; `urgent_at` stands from a word that asks for urgent help until somebody takes it.
+    A patient who wrote, or did not answer, has one. Only inbox.py changes these rows. `unread` counts the Replies since
+    staff last looked. `urgent_at` is set by words that ask for urgent help, until a member takes the conversation.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="conversations", db_index=False)
     patient = models.ForeignKey(Patient, models.PROTECT, null=True, related_name="conversations", db_index=False)
     telegram_id = models.BigIntegerField()
-    """The chat that the newest came from, or was sent to."""
+    """The chat of the newest message."""
     standing = models.CharField(max_length=8, choices=Standing, default=Standing.UNREAD)
     holder = models.ForeignKey(Member, models.SET_NULL, null=True, related_name="conversations")
     holder_name = models.CharField(max_length=200, blank=True, default="")
     since = models.DateTimeField()
-    """When it came to where it stands."""
+    """The time of the last change of `standing`."""
     unread = models.PositiveIntegerField(default=0)
     last_reply = models.ForeignKey(Reply, models.PROTECT, null=True, related_name="+", db_index=False)
     urgent_at = models.DateTimeField(null=True)
     unanswered = models.ForeignKey(Message, models.PROTECT, null=True, related_name="+")
-    """The newest Message that was not answered in time, until it is or somebody is done with it."""
+    """The newest Message without an answer in time, until an answer comes or the conversation is done."""
 
     class Meta:
         constraints = [
@@ -155,5 +155,5 @@ class Conversation(models.Model):
 
     @property
     def held(self) -> bool:
-        """Whether somebody has it who is still a member."""
+        """Whether the conversation is assigned to somebody who is still a member."""
         return self.standing == Standing.TAKEN and self.holder_id is not None

@@ -1,4 +1,4 @@
-"""Finds the questions that a chat has yet to answer. It reads only, apart from the lock that an answer needs."""
+"""Find the questions that a chat has not answered yet. Queries only, and the lock that an answer needs."""
 
 import datetime as dt
 from typing import Final
@@ -17,7 +17,7 @@ _WORDS_ASK_FOR: Final = dt.timedelta(days=1)
 
 
 def awaited_by(chat: Chat, reply: Reply) -> list[Message]:
-    """The question that a Reply answers: the Message that it names, else the last one that waits for an answer."""
+    """Return the question that a Reply answers: the Message that it names, else the last that waits for an answer."""
     message = reply.message
     if message is None and reply.patient_id:
         own = Message.objects.filter(clinic=chat.clinic, patient_id=reply.patient_id, answer_by__isnull=False)
@@ -29,10 +29,10 @@ def awaited_by(chat: Chat, reply: Reply) -> list[Message]:
 
 
 def question_open(chat: Chat, at: dt.datetime) -> bool:
-    """Whether a patient of the chat was asked something by `at` and had not answered it before.
+    """Whether the clinic had asked a patient of the chat something before `at`, and no answer had come by then.
 
-    By a Message that waits for an answer, by answer buttons, or by the words of the last one. What the listener itself
-    asks is no such question: the one of consent tells to send STOP.
+    A Message that waits for an answer is a question; so are answer buttons, and a question mark in the last Message.
+    The listener's own questions don't count: that of consent tells the patient to send STOP.
     """
     asked = _asked_by_the_clinic(chat, at)
     unanswered = asked.filter(Q(answered_at=None) | Q(answered_at__gte=at))

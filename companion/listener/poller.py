@@ -1,7 +1,7 @@
-"""One bot's updates: fetched by long polling, worked off in their order, whatever Telegram or the network does.
+"""Fetch a bot's updates by long polling and handle them in their order, whatever Telegram or the network does.
 
-Telegram lets one poller in for each bot; where another process polls the same one, both say so (rivals.py) and take
-turns, and the offset in the database keeps what they do once.
+Telegram allows one poller for each bot. If another process polls the same bot, both report it (rivals.py) and take
+turns, and the offset in the database makes sure that each update is handled once.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from companion.clinics.models import Bot, Reader
 from companion.clinics.sealed import CannotOpen
 from companion.listener import handling, rivals
 from companion.listener.database import Database
-from companion.listener.handling import Acknowledgement, SomebodyWasFaster, Taken
+from companion.listener.handling import Acknowledgement, Handled, SomebodyWasFaster
 from companion.service.clock import database_now
 from companion.service.mishap import kind_and_place
 from companion.telegram.client import BotToken, CallFailed, Client
@@ -29,34 +29,34 @@ from companion.telegram.outcomes import Kind, Outcome
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS: Final = 25
-"""How long Telegram holds a poll open when nothing comes in."""
+"""The time for which Telegram holds a poll open while nothing comes in."""
 FIRST_WAIT: Final = 0.5
 LONGEST_WAIT: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Listened:
-    """A bot that is listened for."""
+class PolledBot:
+    """A bot whose updates are fetched."""
 
     id: uuid.UUID
     token: BotToken = field(repr=False)
 
 
-def listened(sandbox: bool) -> tuple[set[Listened], set[uuid.UUID]]:
-    """The bots that may be listened for now, and those whose token can't be opened."""
-    found, shut = set(), set()
+def bots_to_poll(sandbox: bool) -> tuple[set[PolledBot], set[uuid.UUID]]:
+    """Return the bots whose updates may be fetched, and the ids of those whose token can't be decrypted."""
+    polled, unreadable = set(), set()
     for row in bots.serving(sandbox=sandbox).defer("token").order_by("id"):
         try:
-            found.add(Listened(row.id, BotToken(row.token)))
+            polled.add(PolledBot(row.id, BotToken(row.token)))
         except (CannotOpen, ValueError):
-            shut.add(row.id)
-    return found, shut
+            unreadable.add(row.id)
+    return polled, unreadable
 
 
 class Poller:
-    """Fetches and works off one bot's updates, until it is cancelled."""
+    """Fetches and handles the updates of a bot, until it is cancelled."""
 
-    def __init__(self, client: Client, database: Database, bot: Listened, calm: dt.timedelta = rivals.CALM) -> None:
+    def __init__(self, client: Client, database: Database, bot: PolledBot, calm: dt.timedelta = rivals.CALM) -> None:
         self._client: Final = client
         self._database: Final = database
         self._bot: Final = bot
@@ -64,14 +64,14 @@ class Poller:
         self._wait = FIRST_WAIT
         self._calm: Final = calm
         self._alone = False
-        """Whether nobody else is noted to take the bot's updates, as far as this poller knows."""
+        """Whether, as far as this poller knows, no other reader of the bot's updates is noted."""
         self.trouble = ""
-        """What is wrong, for people; empty while all is well."""
-        self.taken = 0
-        """Updates worked off."""
+        """A sentence about what is wrong; empty while all is well."""
+        self.handled = 0
+        """The number of updates handled."""
 
     async def run(self) -> None:
-        """Never returns."""
+        """Run until cancelled."""
         while True:
             offset = await self._database.patiently(_offset, self._bot.id, on_trouble=self._note)
             try:
@@ -90,58 +90,60 @@ class Poller:
                 self._alone = await self._database.patiently(
                     _undisturbed, self._bot.id, self._calm, on_trouble=self._note
                 )
-            reached = await self._work_off(updates, offset)
+            reached = await self._handle_all(updates, offset)
             if updates and reached == offset:
-                # Somebody else took them, or they all came before: a server that repeats itself is not asked in a rush.
+                # Another process handled them, or all had come before. Without a pause a server that repeats itself
+                # would be asked in a rush.
                 await asyncio.sleep(FIRST_WAIT)
 
-    async def _work_off(self, updates: list[Incoming], offset: int) -> int:
-        """Works them off in their order; the offset that is reached."""
+    async def _handle_all(self, updates: list[Incoming], offset: int) -> int:
+        """Handle updates in their order, and return the new offset."""
         for incoming in updates:
             try:
-                taken = await self._take(incoming, offset)
+                handled = await self._handle(incoming, offset)
             except SomebodyWasFaster:
-                # Another process has these updates; the next poll begins where it left off.
+                # Another process handles these updates. The next poll begins after them.
                 return offset
-            self.taken += taken.next_update_id != offset
-            offset = taken.next_update_id
-            if taken.acknowledgement:
-                self._acknowledge(taken.acknowledgement)
+            self.handled += handled.next_update_id != offset
+            offset = handled.next_update_id
+            if handled.acknowledgement:
+                self._acknowledge(handled.acknowledgement)
         return offset
 
-    async def _take(self, incoming: Incoming, offset: int) -> Taken:
-        """Works one update off; one that fails is passed over with a line in the log. Raises SomebodyWasFaster."""
+    async def _handle(self, incoming: Incoming, offset: int) -> Handled:
+        """Handle one update. Log and skip an update that fails. Raises SomebodyWasFaster."""
         if incoming.skipped:
             where = {"bot": str(self._bot.id), "update": incoming.update_id}
             log.info("parts of an update could not be read", **where, parts=incoming.skipped)
         try:
-            return await self._database.patiently(_take, self._bot.id, incoming, offset=offset, on_trouble=self._note)
+            return await self._database.patiently(_handle, self._bot.id, incoming, offset=offset, on_trouble=self._note)
         except SomebodyWasFaster:
             raise
-        except Exception as error:  # noqa: BLE001 (one update that trips us must never silence the STOP after it)
-            said = kind_and_place(error)
-            log.error("an update was passed over", bot=str(self._bot.id), update=incoming.update_id, **said)  # noqa: TRY400
+        except Exception as error:  # noqa: BLE001 (an update that fails must never hide the STOP after it)
+            mistake = kind_and_place(error)
+            where = {"bot": str(self._bot.id), "update": incoming.update_id}
+            log.error("an update was skipped", **where, **mistake)  # noqa: TRY400 (a traceback could hold a text)
         return await self._database.patiently(
-            handling.pass_over, self._bot.id, incoming.update_id, offset=offset, on_trouble=self._note
+            handling.skip, self._bot.id, incoming.update_id, offset=offset, on_trouble=self._note
         )
 
     def _acknowledge(self, tap: Acknowledgement) -> None:
-        """In the background: a slow answer of Telegram's holds no update up."""
+        """Acknowledge a tap in the background, so that a slow answer of Telegram holds up no update."""
         task = asyncio.create_task(_answer_tap(self._client, self._bot, tap))
         self._acknowledging.add(task)
         task.add_done_callback(self._acknowledging.discard)
 
     async def _wait_after(self, outcome: Outcome) -> None:
-        """Waits as long as this failure asks for, longer each time."""
+        """Wait as long as this failure asks for, and longer each time."""
         words = _words(outcome)
         if words != self.trouble:
-            # Once for a trouble, not once for each try.
+            # Logged once for a trouble, not for each try.
             why = outcome.note or outcome.error_code
             log.warning("updates can't be fetched", bot=str(self._bot.id), outcome=outcome.kind.value, why=why)
         self._note(words)
         seconds = outcome.retry_after or self._wait
         self._wait = min(self._wait * 2, LONGEST_WAIT)
-        # Two pollers that met must not meet again.
+        # A random wait keeps two pollers from colliding again and again.
         await asyncio.sleep(seconds * random.uniform(1, 1.5))  # noqa: S311 (no secret depends on it)
 
     def _note(self, trouble: str) -> None:
@@ -160,15 +162,15 @@ def _undisturbed(bot_id: uuid.UUID, calm: dt.timedelta) -> bool:
     return rivals.undisturbed(bot_id, now=database_now(), calm=calm)
 
 
-def _take(bot_id: uuid.UUID, incoming: Incoming, *, offset: int) -> Taken:
-    return handling.take(bot_id, incoming, offset=offset, now=database_now())
+def _handle(bot_id: uuid.UUID, incoming: Incoming, *, offset: int) -> Handled:
+    return handling.handle(bot_id, incoming, offset=offset, now=database_now())
 
 
-async def _answer_tap(client: Client, bot: Listened, tap: Acknowledgement) -> None:
+async def _answer_tap(client: Client, bot: PolledBot, tap: Acknowledgement) -> None:
     try:
         await answer_callback(client, bot.token, tap.callback_id, tap.text)
     except CallFailed as failure:
-        # Telegram refuses those that are some seconds old; what the tap meant is kept already.
+        # Telegram refuses taps that are some seconds old. The tap itself is stored already.
         log.info("a tap could not be acknowledged", bot=str(bot.id), outcome=failure.outcome.kind.value)
 
 
@@ -176,5 +178,5 @@ def _words(outcome: Outcome) -> str:
     if rivals.reader_of(outcome):
         return "Another program fetches this bot's updates, or a webhook is set. Only one can: end the other one."
     if outcome.kind is Kind.UNAUTHORIZED:
-        return "Telegram refuses the bot's token. Give it anew in Settings."
+        return "Telegram refuses the bot's token. Enter a valid token in Settings."
     return f"Updates can't be fetched ({outcome.note or outcome.error_code or outcome.kind.value}); trying again."

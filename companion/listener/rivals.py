@@ -1,8 +1,8 @@
-"""Notes on the Bot's row that somebody else takes the bot's updates, so that every process can say so.
+"""Note on the Bot's row that another reader gets the bot's updates, so that every process can report it.
 
-Telegram answers getUpdates with 409 then. The updates that the other one takes never come here: a STOP among them is
-lost. Two pollers take turns, so that one poll which succeeds proves little: the note stays until none has been
-disturbed for a while.
+Telegram then answers getUpdates with 409. The updates that the other reader gets never come here: a STOP among them is
+lost. Two pollers take turns, so a poll that succeeds proves little, and the note stays until no poll has been refused
+for a while.
 """
 
 import datetime as dt
@@ -16,26 +16,29 @@ from companion.clinics.models import Bot, Reader
 from companion.telegram.outcomes import Outcome
 
 CALM: Final = dt.timedelta(seconds=60)
-"""Longer than a poller waits after its 409."""
+"""The time without a 409 after which the note goes: longer than a poller waits after a 409."""
 CONFLICT: Final = 409
 _WEBHOOK: Final = "webhook"
 
 
 def reader_of(outcome: Outcome) -> Reader | None:
-    """Who takes the updates, as a failed getUpdates tells; None where it failed for another reason."""
+    """Return the other reader by a failed getUpdates; None if it failed for another reason."""
     if outcome.error_code != CONFLICT:
         return None
     return Reader.WEBHOOK if _WEBHOOK in outcome.description.lower() else Reader.PROGRAM
 
 
 def met(bot_id: uuid.UUID, reader: Reader, *, now: dt.datetime) -> None:
-    """A poll was refused since this one takes the updates."""
+    """Note that a poll was refused because of this reader."""
     since = Coalesce(F("other_reader_since"), now)
     Bot.objects.filter(pk=bot_id).update(other_reader=reader, other_reader_since=since, other_reader_at=now)
 
 
 def undisturbed(bot_id: uuid.UUID, *, now: dt.datetime, calm: dt.timedelta = CALM) -> bool:
-    """A poll succeeded; whether nobody else takes the updates now. No poll succeeds while a webhook is set."""
+    """Note that a poll succeeded. Return whether there is no other reader any more.
+
+    No poll succeeds while a webhook is set, so that note goes at once.
+    """
     noted = Bot.objects.filter(pk=bot_id).exclude(other_reader=Reader.NOBODY)
     over = noted.filter(other_reader=Reader.WEBHOOK) | noted.filter(other_reader_at__lte=now - calm)
     over.update(other_reader=Reader.NOBODY, other_reader_since=None, other_reader_at=None)

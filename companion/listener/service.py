@@ -1,6 +1,6 @@
-"""The listener service: fetches updates for each bot and has them worked off, one after the other.
+"""The listener service: run a poller for each bot, and the tasks that serve all bots, until the process stops.
 
-It starts, keeps going and stops cleanly; what an update means and what follows stands in updates.py and handling.py.
+updates.py says what an update means, handling.py what follows from it.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ from django.db import connection
 
 from companion.listener import rivals
 from companion.listener.database import Database
-from companion.listener.media_house import MediaHouse
-from companion.listener.poller import Listened, Poller, listened
+from companion.listener.media_cleanup import MediaCleanup
+from companion.listener.poller import PolledBot, Poller, bots_to_poll
 from companion.listener.sync_loop import SyncLoop
 from companion.listener.unanswered import Unanswered
 from companion.listener.verifying import Verifier
@@ -28,14 +28,14 @@ from companion.telegram.client import Client
 
 log = structlog.get_logger(__name__)
 BOTS_SECONDS: Final = 2.0
-"""How soon a bot that was connected, exchanged or taken away is noticed."""
-_SHUT: Final = (
-    "A bot's token can't be opened, so nobody hears its patients: give back the COMPANION_SECRET_KEY of before."
+"""The time within which a new, changed or removed bot is noticed."""
+_UNREADABLE: Final = (
+    "A bot's token can't be decrypted, so its patients' messages are not read: restore the former COMPANION_SECRET_KEY."
 )
 
 
 def run() -> None:
-    """Runs until SIGTERM or SIGINT."""
+    """Run until SIGTERM or SIGINT."""
     asyncio.run(_run())
 
 
@@ -51,7 +51,7 @@ async def _run() -> None:
     heart = Heart("listener", state=service.state, health_url=lambda: port.url)
     heart.start()
     syncs.start()
-    log.info("the listener works", database=connection.vendor, api=settings.COMPANION.bot_api_url)
+    log.info("the listener has started", database=connection.vendor, api=settings.COMPANION.bot_api_url)
     try:
         await service.serve(stop)
     finally:
@@ -62,22 +62,22 @@ async def _run() -> None:
 
 
 class Service:
-    """All pollers of one process."""
+    """All pollers of a process."""
 
     def __init__(self, api_url: str, *, sandbox: bool, calm: dt.timedelta = rivals.CALM) -> None:
         self._api_url: Final = api_url
         self._sandbox: Final = sandbox
         self._calm: Final = calm
-        self._pollers: Final[dict[Listened, tuple[Poller, asyncio.Task[None]]]] = {}
-        self._verifiers: Final[dict[Listened, asyncio.Task[None]]] = {}
+        self._pollers: Final[dict[PolledBot, tuple[Poller, asyncio.Task[None]]]] = {}
+        self._verifiers: Final[dict[PolledBot, asyncio.Task[None]]] = {}
         self._chores: list[asyncio.Task[None]] = []
         """Tasks that serve all bots."""
-        self._shut: set[uuid.UUID] = set()
-        """Bots whose token can't be opened."""
+        self._unreadable: set[uuid.UUID] = set()
+        """Bots whose token can't be decrypted."""
         self._trouble = ""
 
     async def serve(self, stop: asyncio.Event) -> None:
-        """Listens for all bots until `stop` is set. An update at hand is finished, or begun anew by the next start."""
+        """Fetch updates for all bots until `stop` is set. The next start handles an update that was interrupted."""
         database = Database()
         try:
             async with Client(self._api_url) as client:
@@ -86,32 +86,32 @@ class Service:
             database.close()
 
     def health(self, syncing: str = "") -> dict[str, object]:
-        """What GET /health answers; `syncing` is what is wrong with that, if anything."""
-        # Asked by another thread: the list is taken at once, the loop may add to the pollers meanwhile.
-        shut = _SHUT if self._shut else ""
-        troubles = [*(poller.trouble for poller, _ in list(self._pollers.values())), shut, syncing]
+        """Return the answer to GET /health. `syncing` is the trouble of the syncs, if there is any."""
+        # Another thread calls this, so the pollers are copied first: the loop may add one meanwhile.
+        unreadable = _UNREADABLE if self._unreadable else ""
+        troubles = [*(poller.trouble for poller, _ in list(self._pollers.values())), unreadable, syncing]
         detail = self._trouble or "; ".join(filter(None, troubles))
         return {"status": "degraded" if detail else "ok", "detail": detail, **self.state()}
 
     def state(self) -> dict[str, object]:
-        """Small numbers for the heartbeat."""
+        """Return numbers for the heartbeat."""
         pollers = [poller for poller, _ in list(self._pollers.values())]
         return {
             "bots": len(pollers),
             "troubled": sum(bool(poller.trouble) for poller in pollers),
-            "taken": sum(poller.taken for poller in pollers),
+            "taken": sum(poller.handled for poller in pollers),
         }
 
     async def _keep_pollers(self, client: Client, database: Database, stop: asyncio.Event) -> None:
-        """Keeps one poller for each bot; a bot with a new token is another one."""
-        self._chores = [asyncio.create_task(chore(database).run()) for chore in (Unanswered, MediaHouse)]
+        """Keep one poller for each bot. A bot with a new token counts as a new bot."""
+        self._chores = [asyncio.create_task(chore(database).run()) for chore in (Unanswered, MediaCleanup)]
         try:
             while not stop.is_set():
-                bots, shut = await database.patiently(listened, self._sandbox, on_trouble=self._note)
-                if shut - self._shut:
+                bots, unreadable = await database.patiently(bots_to_poll, self._sandbox, on_trouble=self._note)
+                if unreadable - self._unreadable:
                     # Once for a bot, not every two seconds.
-                    log.error("bots' tokens can't be opened", bots=sorted(map(str, shut - self._shut)))
-                self._shut = shut
+                    log.error("bots' tokens can't be decrypted", bots=sorted(map(str, unreadable - self._unreadable)))
+                self._unreadable = unreadable
                 for gone in self._pollers.keys() - bots:
                     await _end(self._pollers.pop(gone)[1])
                     await _end(self._verifiers.pop(gone))
@@ -121,7 +121,7 @@ class Service:
                     self._verifiers[bot] = asyncio.create_task(Verifier(client, database, bot).run())
                 for task in self._tasks():
                     if task.done():
-                        # A task ends by a mistake of ours only: the process goes down with it and is started anew.
+                        # Only an error of ours ends a task: its exception ends the process, which is started again.
                         task.result()
                 await rest(stop, BOTS_SECONDS)
         finally:

@@ -1,7 +1,7 @@
-"""Asks a chat whether its words were meant as a STOP, by two buttons, and takes the answer.
+"""Ask a chat by two buttons whether its words were meant as a STOP, and take the answer.
 
-The buttons work however late they are tapped: to stop is the patient's own word at any time. To go on changes nothing,
-and so never undoes a STOP.
+The buttons work at any time: a patient may always stop the messages. Going on changes nothing, so it never undoes a
+STOP.
 """
 
 from dataclasses import replace
@@ -25,7 +25,7 @@ _ON_THE_BUTTON = {Meant.STOP: Word.STOP_BUTTON, Meant.GO_ON: Word.GO_ON_BUTTON}
 
 
 def ask(chat: Chat) -> None:
-    """Asks, unless everybody in the chat has opted out already."""
+    """Ask, unless all patients of the chat have opted out already."""
     reached = [patient for patient in chat.patients if patient.consent != Consent.WITHDRAWN]
     if chat.opted_out or (chat.patients and not reached):
         return
@@ -36,12 +36,12 @@ def ask(chat: Chat) -> None:
 
 
 def read_tap(data: str) -> Meant | None:
-    """Which of the two buttons was tapped; None where it is another one."""
+    """Return which of the two buttons was tapped; None for any other button."""
     return Meant(data) if data in list(Meant) else None
 
 
 def answered(chat: Chat, meant: Meant, tap: Tapped, update_id: int) -> str:
-    """Takes the answer, and keeps it for staff; what to show over the chat. The same tap twice is one."""
+    """Take the answer and store it for staff, a repeated tap once. Return the text to show over the chat."""
     label = say(_ON_THE_BUTTON[meant], chat.languages[0])
     if not replies.tapped_last(chat, tap.message_id, label):
         replies.keep_tap(chat, replace(tap, label=label), update_id)

@@ -1,7 +1,7 @@
-"""The timer of the directory: reads each clinic's source of patients when its time has come, in threads of its own.
+"""The timer of the patients' sources: read each clinic's source when its time has come, each sync in a thread.
 
-In the listener service, since that, too, only takes in; beside its database thread, since a sync may take minutes and a
-patient's STOP must not wait for it. Each sync has a thread: a source that hangs keeps no other clinic's waiting.
+The listener runs it, apart from its database thread, since a sync may take minutes and a patient's STOP must not wait.
+A source that hangs keeps no other clinic waiting.
 """
 
 import datetime as dt
@@ -22,13 +22,13 @@ from companion.service.mishap import kind_and_place
 
 log = structlog.get_logger(__name__)
 LOOK_SECONDS: Final = 5.0
-"""How soon a sync that somebody asked for is taken up."""
+"""The time within which a sync that somebody asked for begins."""
 AT_ONCE: Final = 3
-"""So few that writing for them leaves the database to what patients write."""
+"""The limit of syncs at once, so that they leave the database free for patients' messages."""
 
 
 class SyncLoop:
-    """One thread that looks, and one for each sync under way."""
+    """A thread that starts the syncs, and one thread for each running sync."""
 
     def __init__(self, every: float = LOOK_SECONDS, clock: Callable[[], dt.datetime] = database_now) -> None:
         self._every: Final = every
@@ -38,14 +38,14 @@ class SyncLoop:
         self._under_way: dict[uuid.UUID, threading.Thread] = {}
         """By source."""
         self.trouble = ""
-        """What is wrong, for people; empty while all is well."""
+        """A sentence about what is wrong; empty while all is well."""
 
     def start(self) -> None:
-        """Begins to look."""
+        """Start the timer's thread."""
         self._thread.start()
 
     def stop(self, seconds: float = 5.0) -> None:
-        """Ends; a sync that is under way longer is left, and the next start's takes its work up."""
+        """Stop. A sync that runs longer than `seconds` is abandoned, and continued after the next start."""
         until = time.monotonic() + seconds
         self._stop.set()
         for thread in (self._thread, *self._under_way.values()):
@@ -53,11 +53,11 @@ class SyncLoop:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self.trouble = _outlived(self._look)
+            self.trouble = _survive(self._start_due)
             self._stop.wait(self._every)
         connection.close()
 
-    def _look(self) -> None:
+    def _start_due(self) -> None:
         close_old_connections()
         self._under_way = {source: thread for source, thread in self._under_way.items() if thread.is_alive()}
         for row in sync.due(now=self._clock()):
@@ -67,17 +67,17 @@ class SyncLoop:
                 thread.start()
 
     def _sync(self, clinic: Clinic) -> None:
-        _outlived(lambda: sync.sync(clinic, clock=self._clock))
+        _survive(lambda: sync.sync(clinic, clock=self._clock))
         connection.close()
 
 
-def _outlived(work: Callable[[], object]) -> str:
-    """Empty, or what went wrong, the database's absence too: it is said, and the next look tries again."""
+def _survive(work: Callable[[], object]) -> str:
+    """Run `work` and return a sentence about its failure, or "". The next round tries again."""
     try:
         work()
     except Conflict as why:
         log.info("a sync was left out", why=str(why))
-    except Exception as error:  # noqa: BLE001 (a thread that dies of one mistake would end all syncs, and tell nobody)
+    except Exception as error:  # noqa: BLE001 (a thread that dies of an error would silently end all syncs)
         log.error("syncing failed and is tried again", **kind_and_place(error))  # noqa: TRY400
         connection.close()
         return f"Patients are not synced for now ({type(error).__name__}); trying again."

@@ -1,4 +1,4 @@
-"""A tap on an answer button: kept, shown in place of the buttons, and with "Later" the Message planned once more."""
+"""Handle a tap on an answer button: store it, show it in place of the buttons, and plan a "Later"."""
 
 import datetime as dt
 from typing import Final
@@ -20,11 +20,11 @@ from companion.schedules.models import Follow, Message, State
 from companion.times.walls import local
 
 AGAIN_WITHIN: Final = dt.timedelta(days=1)
-"""What was sent longer ago than this doesn't come once more."""
+"""A Message that was sent longer ago than this isn't planned again by "Later"."""
 
 
 def tapped(chat: Chat, tap: Tapped, update_id: int) -> str:
-    """Takes a tap; what to show over the chat, mostly nothing. The same tap twice is one."""
+    """Handle a tap; a repeated tap changes nothing. Return the text to show over the chat, mostly none."""
     data = buttons.read_data(tap.data)
     message = following.locked(_of_chat(chat).filter(pk=data.message)) if data else None
     if data is None or message is None or message.version is None or message.patient is None:
@@ -34,7 +34,7 @@ def tapped(chat: Chat, tap: Tapped, update_id: int) -> str:
     if data.index is None or data.index >= len(offered):
         return ""
     if tap.message_id:
-        # The tap shows what the line may have kept from us.
+        # The tap proves that the Message arrived, even if Telegram's answer never came.
         lifecycle.prove(_of_chat(chat).filter(pk=message.pk), tap.message_id, now=chat.now)
     question = following.one_question(message)
     before = Reply.objects.filter(clinic=chat.clinic, message__in=question, kind=ReplyKind.TAP).order_by("-at").first()
@@ -46,15 +46,15 @@ def tapped(chat: Chat, tap: Tapped, update_id: int) -> str:
     inbox.answered(question, now=chat.now)
     refused = button.again_after is not None and not _may_come_again(message, before, chat.now)
     if before or refused:
-        # Two answers to one question, or a wish that isn't granted: staff reads it.
+        # Two answers to one question, or a "Later" that can't be granted: staff reads it.
         inbox.came(reply, urgent=False, now=chat.now)
     if chat.opted_out or message.patient.consent == Consent.WITHDRAWN:
         return ""
     if refused:
         return say(Word.NOT_AGAIN, message.patient.language)
     words = _asked_again(message, message.patient, button, chat.now)
-    for one in answered:
-        following.show_answer(one, chat.telegram_id, words, now=chat.now)
+    for answered_message in answered:
+        following.show_answer(answered_message, chat.telegram_id, words, now=chat.now)
     return ""
 
 
@@ -69,7 +69,7 @@ def _may_come_again(message: Message, before: Reply | None, now: dt.datetime) ->
 
 
 def _asked_again(message: Message, patient: Patient, button: Button, now: dt.datetime) -> str:
-    """Plans it once more where the button says so; the words that stand in place of the buttons."""
+    """Plan the Message again if the button says so. Return the words that take the buttons' place."""
     if button.again_after is None:
         return f"✓ {button.text}"
     again_at = now + button.again_after

@@ -1,8 +1,8 @@
-"""Messages to which no answer came in time: one reminder for each, and the patient shown to staff.
+"""Remind a patient once if no answer came in time, and show the patient to staff.
 
-The instant stands with the Message (`answer_by`), set when it was sent; an index holds only those that wait. Several
-listeners may work at it: taking the instant away is the guarded UPDATE that lets one of them do the rest, in the same
-transaction, so that no crash reminds twice or tells nobody.
+`Message.answer_by` is set when the Message is sent, and an index holds only Messages that wait. Several listeners may
+do this work: the guarded UPDATE that clears `answer_by` lets only one of them go on, in the same transaction, so that
+no crash reminds a patient twice or hides the patient from staff.
 """
 
 import asyncio
@@ -27,17 +27,17 @@ from companion.service.mishap import kind_and_place
 log = structlog.get_logger(__name__)
 EVERY_SECONDS: Final = 5.0
 AT_ONCE: Final = 20
-"""Worked off in one turn: what patients write doesn't wait for a thousand of these."""
+"""The limit of Messages in one turn, so that patients' messages don't wait for a thousand of these."""
 
 
 class Unanswered:
-    """Works off what was not answered, until it is cancelled."""
+    """Looks for Messages without an answer, until it is cancelled."""
 
     def __init__(self, database: Database) -> None:
         self._database: Final = database
 
     async def run(self) -> None:
-        """Never returns."""
+        """Run until cancelled."""
         while True:
             done = await self._database.patiently(_work_off, on_trouble=_quietly)
             if done < AT_ONCE:
@@ -45,24 +45,24 @@ class Unanswered:
 
 
 def work_off(*, now: dt.datetime, limit: int = AT_ONCE) -> int:
-    """Works off those whose time is over, the longest waiting first; how many there were."""
+    """Handle Messages whose time for an answer is over, the longest waiting first, and return their number."""
     waiting = Message.objects.filter(answer_by__lte=now).order_by("answer_by")
-    found = list(waiting.values_list("id", flat=True)[:limit])
-    for message_id in found:
+    over = list(waiting.values_list("id", flat=True)[:limit])
+    for message_id in over:
         try:
             with transaction.atomic():
                 _work_off_one(message_id, now)
         except AWAY:
             raise
-        except Exception as error:  # noqa: BLE001 (one that trips us must keep neither the others back nor a STOP)
-            log.error("a reminder of no answer was left out", message=str(message_id), **kind_and_place(error))  # noqa: TRY400
+        except Exception as error:  # noqa: BLE001 (a Message that fails must hold back neither the others nor a STOP)
+            log.error("a reminder after no answer failed", message=str(message_id), **kind_and_place(error))  # noqa: TRY400
             with transaction.atomic():
                 _only_show(message_id, now)
-    return len(found)
+    return len(over)
 
 
 def _only_show(message_id: uuid.UUID, now: dt.datetime) -> None:
-    """To staff, without a look at what it says."""
+    """Show the patient to staff without reading the Message's text."""
     message = Message.objects.filter(pk=message_id).select_related("clinic", "patient").defer("text").get()
     Message.objects.filter(pk=message_id).update(answer_by=None)
     if message.patient:
@@ -86,7 +86,7 @@ def _work_off_one(message_id: uuid.UUID, now: dt.datetime) -> None:
 
 
 def _may_remind(message: Message, patient: Patient, schedule: Schedule, since: dt.datetime, now: dt.datetime) -> bool:
-    """Not long after its time, not within a pause, and not once a newer one of the series has come."""
+    """Whether a reminder still helps: not too late, not in a pause, and before the next Message of the series."""
     if now - since >= schedule.late_after or schedule.state == State.PAUSED or is_paused(patient, now):
         return False
     newer = Message.objects.filter(schedule=schedule, patient=patient, occurrence__gt=message.occurrence)
@@ -98,4 +98,4 @@ def _work_off() -> int:
 
 
 def _quietly(_: str) -> None:
-    """The pollers tell of the same database."""
+    """Report nothing: the pollers report the same database."""

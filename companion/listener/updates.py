@@ -1,4 +1,4 @@
-"""Reads from an update what a person meant by it. Pure: it decides nothing about patients (handling.py does)."""
+"""Read the meaning of an update. Pure functions: handling.py decides what follows for patients."""
 
 import datetime as dt
 import re
@@ -18,7 +18,7 @@ _MEMBER: Final = "member"
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """/start, with the payload of an invitation's link or without."""
+    """/start, with or without the payload of an invitation's link."""
 
     sender: Sender
     payload: str = field(repr=False)
@@ -26,32 +26,33 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Wrote:
-    """A text, or content that is none; `answers` is the message_id that it replies to.
+    """A text, or content without text.
 
-    `edited_at`: when this wording took an earlier one's place; `at` is when the message was first written.
+    `at` is the time of the first wording, `edited_at` the time of this one if the message was edited.
     """
 
     sender: Sender
     text: str = field(repr=False)
-    """The text, or "[photo] my arm": the kind of content, and what can be told of it."""
+    """The text, or "[photo] my arm": the kind of content and a few words about it."""
     words: str = field(repr=False)
-    """The person's own words in it: the text, or a caption."""
+    """The person's own words: the text, or a caption."""
     content: Content | None
-    """None: a text."""
+    """None for a text."""
     message_id: int | None
     answers: int | None
+    """The message_id of the message that this one replies to."""
     at: dt.datetime
     edited_at: dt.datetime | None = None
 
     @property
     def is_text(self) -> bool:
-        """Whether it is a text and nothing else."""
+        """Whether the message is a text and nothing else."""
         return self.content is None
 
 
 @dataclass(frozen=True, slots=True)
 class Tapped:
-    """A button of the message `message_id`, by its data and by what it says."""
+    """A tap on a button of the message `message_id`, with the button's data and text."""
 
     sender: Sender
     callback_id: str
@@ -62,7 +63,7 @@ class Tapped:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """The person has blocked the bot, or opened it again."""
+    """The person has blocked the bot, or unblocked it."""
 
     sender: Sender
     blocked: bool
@@ -70,14 +71,14 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """Not for us: a group's, a bot's, a service message ("pinned a message"), or a kind that we don't ask for."""
+    """An update that is not for us: from a group or a bot, a service message, or a kind that we don't ask for."""
 
 
 Meaning = Started | Wrote | Tapped | Membership | Nothing
 
 
 def meaning(incoming: Incoming, *, now: dt.datetime) -> Meaning:
-    """Tells an update's meaning. `now` stands in for Telegram's whole seconds where the update is fresh."""
+    """Return the meaning of an update. For a fresh update `now` replaces Telegram's time in whole seconds."""
     match incoming.event:
         case MessageIn() as message:
             return _of_message(message, now=now)
@@ -91,7 +92,7 @@ def meaning(incoming: Incoming, *, now: dt.datetime) -> Meaning:
 def _of_message(message: MessageIn, *, now: dt.datetime) -> Meaning:
     text = _cut(message.text)
     edited = message.kind == EDITED
-    # Nobody presses Start by editing: least of all in place of a STOP.
+    # An edit is never a Start: it might take the place of a STOP.
     if not edited and _START.fullmatch(text.strip()):
         return Started(message.sender, "")
     if not edited and (invited := _START_WITH.fullmatch(text.strip())):
@@ -110,16 +111,16 @@ def _of_message(message: MessageIn, *, now: dt.datetime) -> Meaning:
     )
 
 
-def _instant(told: dt.datetime | None, now: dt.datetime) -> dt.datetime:
+def _instant(date: dt.datetime | None, now: dt.datetime) -> dt.datetime:
     # Telegram counts whole seconds: a quick reply would seem to have come before the message that it answers.
-    return told if told and now - told >= _FRESH else now
+    return date if date and now - date >= _FRESH else now
 
 
 def _in_words(content: Content) -> str:
-    """As staff reads it: "[photo] my arm", "[voice] 0:07"."""
+    """Return the words that staff reads: "[photo] my arm", "[voice] 0:07"."""
     return " ".join(filter(None, (f"[{content.kind}]", content.summary, content.caption)))
 
 
 def _cut(text: str) -> str:
-    # Telegram's own limit; a caption with what is told of its file may be longer.
+    # Telegram's limit for a text. A caption together with the words about its file may be longer.
     return text[:TEXT_UNITS]

@@ -1,6 +1,6 @@
-"""Asks Telegram in the background whether it knows the chats of Telegram IDs that came from outside (getChat).
+"""Ask Telegram in the background whether the bot knows the chats of imported Telegram IDs (getChat).
 
-Gently: one at a time, a few a minute, only while no message waits, in a slot of the bot's own rate. It sends nothing.
+One chat at a time, a few a minute, only while no message waits, and in a slot of the bot's rate. Nothing is sent.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from companion.clinics.models import Bot
 from companion.delivery import begin
 from companion.dispatch import pace
 from companion.listener.database import Database
-from companion.listener.poller import Listened
+from companion.listener.poller import PolledBot
 from companion.patients import consent
 from companion.patients.models import Patient, Verified
 from companion.patients.reach import Why
@@ -33,22 +33,22 @@ AFTER_TROUBLE: Final = 300.0
 
 
 class Verifier:
-    """One bot's verifying, until it is cancelled."""
+    """Verifies the Telegram IDs of a bot's clinic, until it is cancelled."""
 
-    def __init__(self, client: Client, database: Database, bot: Listened, every: float = EVERY_SECONDS) -> None:
+    def __init__(self, client: Client, database: Database, bot: PolledBot, every: float = EVERY_SECONDS) -> None:
         self._client: Final = client
         self._database: Final = database
         self._bot: Final = bot
         self._every: Final = every
 
     async def run(self) -> None:
-        """Never returns."""
+        """Run until cancelled."""
         while True:
             wait = await self._one()
             await asyncio.sleep(wait or self._every)
 
     async def _one(self) -> float | None:
-        """Verifies one Telegram ID, where there is one; seconds to wait where Telegram is in trouble."""
+        """Verify one Telegram ID, if there is any. Return the seconds to wait if Telegram is in trouble."""
         asked = await self._database.patiently(claim, self._bot.id, on_trouble=_quietly)
         if asked is None:
             return None
@@ -68,7 +68,7 @@ class Verifier:
 
 
 def claim(bot_id: uuid.UUID) -> tuple[int, float] | None:
-    """The next Telegram ID to be asked about, and the seconds until its slot; None while messages wait or none is."""
+    """Return the next Telegram ID to verify and the seconds until its slot; None if there is none, or messages wait."""
     now = database_now()
     with transaction.atomic():
         bot = Bot.objects.select_for_update().filter(pk=bot_id).first()
@@ -83,7 +83,7 @@ def claim(bot_id: uuid.UUID) -> tuple[int, float] | None:
 
 
 def unverified(bot: Bot) -> int | None:
-    """A Telegram ID of the bot's clinic that Telegram has not been asked about: new ones first, then exchanged ones."""
+    """Return a Telegram ID of the bot's clinic that is not verified yet: new ones first, then changed ones."""
     here = Patient.objects.filter(clinic_id=bot.clinic_id, left_at__isnull=True, telegram_id__isnull=False)
     new = here.filter(verified_id__isnull=True).order_by("id")
     exchanged = here.filter(verified_id__isnull=False).exclude(verified_id=F("telegram_id"))
@@ -92,14 +92,14 @@ def unverified(bot: Bot) -> int | None:
 
 
 def verdict(outcome: Outcome) -> Verified | None:
-    """What a no to getChat says of the chat; None where it says nothing of it."""
+    """Judge a failed getChat; None if it says nothing about the chat."""
     if outcome.kind is not Kind.PERMANENT:
         return None
     return Verified.BLOCKED if outcome.reason == BLOCKED else Verified.NOT_FOUND
 
 
 def note(bot_id: uuid.UUID, telegram_id: int, found: Verified) -> None:
-    """With all patients of the chat; what a message has shown since of a chat that is found stays."""
+    """Store the result for all patients of the chat. Trouble that a message has met since stays if the chat exists."""
     bot = Bot.objects.select_related("clinic").filter(pk=bot_id).first()
     if bot is None:
         return
@@ -120,4 +120,4 @@ def _messages_wait(bot: Bot, now: dt.datetime) -> bool:
 
 
 def _quietly(_: str) -> None:
-    """The poller tells of the same database."""
+    """Report nothing: the pollers report the same database."""

@@ -1,7 +1,7 @@
-"""The texts that the listener itself sends to patients. One entry a language.
+"""The texts that the listener sends to patients, with an entry for each language.
 
-Texts carry the placeholders of schedules/text.py, filled in when they are sent. Another language is one more entry in
-WORDS; a test holds all entries complete.
+The placeholders of schedules/text.py are filled in when a text is sent. To add a language, add an entry to WORDS; a
+test checks that it is complete.
 """
 
 from collections.abc import Mapping
@@ -12,34 +12,34 @@ from companion.patients.languages import nearest
 
 
 class Word(StrEnum):
-    """What there is to say."""
+    """The names of the texts."""
 
     QUESTION = auto()
-    """Asks for consent; whoever changes its meaning raises patients.consent.WORDING."""
+    """Asks for consent. Raise patients.consent.WORDING when its meaning changes."""
     AGREE_BUTTON = auto()
     NOT_ME_BUTTON = auto()
     AGREED = auto()
     AGREED_BEFORE = auto()
-    """Shown over the chat when a question that has its answer is answered again."""
+    """Shown over the chat when an answered question is answered again."""
     NOT_OPEN = auto()
-    """Shown over the chat when a question is tapped that is no longer open."""
+    """Shown over the chat after a tap on a question that is no longer open."""
     NOT_ME = auto()
     STARTED = auto()
     STOPPED = auto()
     NOT_KNOWN = auto()
-    """To a chat of nobody we know."""
+    """Sent to a chat that belongs to no patient."""
     LINK_UNKNOWN = auto()
     LINK_USED = auto()
     LINK_EXPIRED = auto()
     LINK_TAKEN = auto()
     CALL = auto()
-    """To words that ask for urgent help; the clinic's number follows."""
+    """Answers words that ask for urgent help; the clinic's number follows."""
     NO_ANSWER_YET = auto()
-    """Stands before a text that is sent again for want of an answer."""
+    """Stands before a text that is sent again because no answer came."""
     NOT_AGAIN = auto()
-    """Shown over the chat where "Later" is tapped and nothing can come later."""
+    """Shown over the chat after a tap on "Later" when nothing can come later."""
     STOP_MEANT = auto()
-    """Asks whether a message that could be a STOP is one."""
+    """Asks whether a message was meant as a STOP."""
     STOP_BUTTON = auto()
     GO_ON_BUTTON = auto()
     GOES_ON = auto()

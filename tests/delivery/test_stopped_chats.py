@@ -74,7 +74,7 @@ class Walk:
     def says(self, content: dict[str, object]) -> None:
         self.bot.refresh_from_db()
         update = incoming(content, self.bot.next_update_id or 500)
-        handling.take(self.bot.id, update, offset=self.bot.next_update_id, now=self.now)
+        handling.handle(self.bot.id, update, offset=self.bot.next_update_id, now=self.now)
 
     def stop(self) -> None:
         chat = self.a_chat()

@@ -6,7 +6,7 @@ from typing import Final
 
 from companion.clinics.models import Bot
 from companion.listener import handling
-from companion.listener.handling import Taken
+from companion.listener.handling import Handled
 from companion.patients import enrolment, enrolment_notes
 from companion.patients.models import Consent, Patient
 from companion.schedules import buttons
@@ -124,11 +124,11 @@ def incoming(content: dict[str, object], update_id: int) -> Incoming:
     return found
 
 
-def comes_in(bot: Bot, content: dict[str, object]) -> Taken:
+def comes_in(bot: Bot, content: dict[str, object]) -> Handled:
     """The next update of this bot, worked off."""
     bot.refresh_from_db()
     update_id = bot.next_update_id or 500
-    return handling.take(bot.id, incoming(content, update_id), offset=bot.next_update_id, now=NOW)
+    return handling.handle(bot.id, incoming(content, update_id), offset=bot.next_update_id, now=NOW)
 
 
 def answers(bot: Bot) -> list[Message]:

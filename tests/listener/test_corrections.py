@@ -154,8 +154,8 @@ def test_an_edit_that_comes_twice_is_kept_once(bot: Bot, ana: Patient) -> None:
     comes_in(bot, first)
     edit = edited_to(first, "I took 3")
     update = incoming(edit, 501)
-    handling.take(bot.id, update, offset=501, now=NOW)
-    handling.take(bot.id, update, offset=502, now=NOW)
+    handling.handle(bot.id, update, offset=501, now=NOW)
+    handling.handle(bot.id, update, offset=502, now=NOW)
 
     comes_in(bot, edit)
 

@@ -110,9 +110,9 @@ def test_another_clinic_s_patient_of_the_same_chat_is_left_alone(bot: Bot) -> No
 
 def test_an_update_that_comes_twice_is_handled_once(bot: Bot) -> None:
     update = incoming(a_text(CHAT, "Hello"), 500)
-    handling.take(bot.id, update, offset=0, now=NOW)
+    handling.handle(bot.id, update, offset=0, now=NOW)
 
-    taken = handling.take(bot.id, update, offset=501, now=NOW)
+    taken = handling.handle(bot.id, update, offset=501, now=NOW)
 
     assert taken.next_update_id == 501
     assert Reply.objects.count() == 1
@@ -120,10 +120,10 @@ def test_an_update_that_comes_twice_is_handled_once(bot: Bot) -> None:
 
 def test_of_two_processes_one_handles_an_update_and_the_other_keeps_nothing(bot: Bot) -> None:
     update = incoming(a_text(CHAT, "Hello"), 500)
-    handling.take(bot.id, update, offset=0, now=NOW)
+    handling.handle(bot.id, update, offset=0, now=NOW)
 
     with pytest.raises(SomebodyWasFaster):
-        handling.take(bot.id, incoming(a_text(CHAT, "STOP"), 500), offset=0, now=NOW)
+        handling.handle(bot.id, incoming(a_text(CHAT, "STOP"), 500), offset=0, now=NOW)
 
     assert Reply.objects.count() == 1
     assert not answers(bot)
@@ -132,14 +132,14 @@ def test_of_two_processes_one_handles_an_update_and_the_other_keeps_nothing(bot:
 def test_updates_that_begin_anew_at_a_low_number_are_handled(bot: Bot) -> None:
     Bot.objects.update(next_update_id=900_000_000)
 
-    handling.take(bot.id, incoming(a_text(CHAT, "Hello"), 17), offset=900_000_000, now=NOW)
+    handling.handle(bot.id, incoming(a_text(CHAT, "Hello"), 17), offset=900_000_000, now=NOW)
 
     bot.refresh_from_db()
     assert (bot.next_update_id, Reply.objects.count()) == (18, 1)
 
 
 def test_an_update_that_can_t_be_read_is_passed_over(bot: Bot) -> None:
-    taken = handling.take(bot.id, Incoming(500, None), offset=0, now=NOW)
+    taken = handling.handle(bot.id, Incoming(500, None), offset=0, now=NOW)
 
     bot.refresh_from_db()
     assert taken.next_update_id == bot.next_update_id == 501

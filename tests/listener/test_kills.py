@@ -86,7 +86,7 @@ def _replayed(bot: Bot, updates: list[tuple[int, dict[str, object]]]) -> None:
     for update_id, content in updates:
         bot.refresh_from_db()
         try:
-            handling.take(bot.id, incoming(content, update_id), offset=bot.next_update_id, now=NOW)
+            handling.handle(bot.id, incoming(content, update_id), offset=bot.next_update_id, now=NOW)
         except SomebodyWasFaster:
             continue
 

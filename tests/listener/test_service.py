@@ -237,7 +237,7 @@ def test_a_refused_token_is_said_in_words(practice: Practice) -> None:
     with a_listener(practice.url) as service:
         until(lambda: service.health()["status"] == "degraded")
 
-    assert service.health()["detail"] == "Telegram refuses the bot's token. Give it anew in Settings."
+    assert service.health()["detail"] == "Telegram refuses the bot's token. Enter a valid token in Settings."
 
 
 def test_another_program_that_fetches_the_updates_is_said_in_words(practice: Practice) -> None:

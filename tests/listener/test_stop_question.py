@@ -88,7 +88,7 @@ def test_the_second_time_the_word_is_a_stop_since_the_question_has_its_answer(bo
     offset = bot.next_update_id
 
     again = a_text(CHAT, "ALTO", date=int(later.timestamp()))
-    handling.take(bot.id, incoming(again, offset), offset=offset, now=later)
+    handling.handle(bot.id, incoming(again, offset), offset=offset, now=later)
 
     assert consent_of(rosa) == Consent.WITHDRAWN
 

@@ -10,7 +10,7 @@ from companion.clinics import bots
 from companion.clinics.models import Bot
 from companion.listener import verifying
 from companion.listener.database import Database
-from companion.listener.poller import Listened
+from companion.listener.poller import PolledBot
 from companion.patients.models import Patient, Verified
 from companion.patients.reach import Why
 from companion.sandbox import phone as phones
@@ -38,7 +38,7 @@ def test_the_sandbox_is_asked_and_found_and_not_found_are_marked(live_server: Li
         database = Database()
         async with Client(f"{live_server.url}/sandbox") as client:
             task = asyncio.create_task(
-                verifying.Verifier(client, database, Listened(bot.id, BotToken(token)), every=0.01).run()
+                verifying.Verifier(client, database, PolledBot(bot.id, BotToken(token)), every=0.01).run()
             )
             waiting = True
             while waiting:

@@ -45,7 +45,7 @@ class Practice:
         self.bot.refresh_from_db()
         incoming = update_of(SandboxUpdate.objects.latest("update_id").payload)
         assert incoming
-        handling.take(self.bot.id, incoming, offset=self.bot.next_update_id, now=NOW)
+        handling.handle(self.bot.id, incoming, offset=self.bot.next_update_id, now=NOW)
         return Media.objects.latest("id")
 
     def page(self) -> str:
@@ -368,7 +368,7 @@ def test_a_place_has_a_link_to_a_map(practice: Practice) -> None:
     update["message"]["location"] = {"latitude": 52.52, "longitude": -13.405}
     incoming = update_of(update)
     assert incoming
-    handling.take(practice.bot.id, incoming, offset=0, now=NOW)
+    handling.handle(practice.bot.id, incoming, offset=0, now=NOW)
     link = "https://www.openstreetmap.org/?mlat=52.520000&mlon=-13.405000#map=17/52.520000/-13.405000"
 
     page = practice.page().replace("&amp;", "&")

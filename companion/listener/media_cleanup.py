@@ -1,4 +1,4 @@
-"""Deletes patients' files whose days are over, once an hour, a few at a time. Which those are: media.py."""
+"""Delete patients' files whose days are over, once an hour, a few at a time. media.py finds them."""
 
 import asyncio
 from typing import Final
@@ -12,17 +12,17 @@ from companion.service.clock import database_now
 log = structlog.get_logger(__name__)
 EVERY_SECONDS: Final = 3600.0
 AT_ONCE: Final = 20
-"""Few enough that a patient's words don't wait for them."""
+"""The limit of files in one turn, so that patients' messages don't wait."""
 
 
-class MediaHouse:
-    """Keeps house of patients' files, until it is cancelled."""
+class MediaCleanup:
+    """Deletes old files, until it is cancelled."""
 
     def __init__(self, database: Database) -> None:
         self._database: Final = database
 
     async def run(self) -> None:
-        """Never returns."""
+        """Run until cancelled."""
         while True:
             dropped = await self._database.patiently(_drop, on_trouble=_quietly)
             if dropped:
@@ -35,4 +35,4 @@ def _drop() -> int:
 
 
 def _quietly(_: str) -> None:
-    """The poller tells of the same database."""
+    """Report nothing: the pollers report the same database."""
