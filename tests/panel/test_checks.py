@@ -233,7 +233,7 @@ def test_a_missing_telegram_id_is_counted_where_messages_wait() -> None:
     clinic = a_clinic()
     a_message(a_patient(clinic, telegram_id=None))
 
-    assert check("Telegram ID missing", clinic).result == "warning"
+    assert check("No Telegram ID", clinic).result == "warning"
 
 
 def test_settings_of_the_command_that_differ_from_the_services_are_warned_of() -> None:
