@@ -35,7 +35,10 @@ def run(grounds: Grounds, *, quick: bool) -> None:
         (name, f"{one.rate:,.0f}/s", table.ratio(one.rate, bare.rate), _micros(one.cpu), table.ratio(one.cpu, bare.cpu))
         for name, one in best.items()
     ]
-    note = "Each Attempt is committed durably before its request leaves, and closed after the answer."
+    note = (
+        "Each Attempt is committed durably before its request leaves, and closed after the answer; so is its line in "
+        "the Journal. The Journal's cost is the ratio of both dispatchers."
+    )
     title = f"Drain: {count:,} due messages, 100 in flight, best of {rounds}"
     table.show(title, ("", "messages", "of bare aiohttp", "own processor time", "of bare"), rows, note)
 
@@ -47,6 +50,8 @@ def _round(grounds: Grounds, server: Telegram, count: int) -> Iterator[tuple[str
     for kind in KINDS:
         with grounds.fresh(kind) as database:
             yield f"dispatcher, {kind}", _drain(database, server, count)
+        with grounds.fresh(kind) as database:
+            yield f"without its Journal, {kind}", _drain(database, server, count, journal=False)
     # They are slow, and a rate is a rate.
     few = count // 10
     for kind, which in ((SQLITE, "apscheduler"), (POSTGRESQL, "procrastinate")):
@@ -57,9 +62,9 @@ def _round(grounds: Grounds, server: Telegram, count: int) -> Iterator[tuple[str
             yield f"{which}, {kind}", _Figures(few / elapsed, cpu / few)
 
 
-def _drain(database: Database, server: Telegram, count: int) -> _Figures:
+def _drain(database: Database, server: Telegram, count: int, *, journal: bool = True) -> _Figures:
     inside.call(database, "bench.rows:due", count=count, first=time.time() + 86_400)
-    with service.dispatcher(database, server.url, **_UNLIMITED) as process:
+    with service.dispatcher(database, server.url, journal=journal, **_UNLIMITED) as process:
         before = process.cpu_seconds()
         inside.call(database, "bench.rows:bring_forward")
         server.wait_for(count, 120)

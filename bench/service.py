@@ -12,6 +12,10 @@ from pathlib import Path
 from bench.grounds import Database
 
 _START_SECONDS = 60.0
+_WITHOUT_JOURNAL = (
+    "from companion.cli.ready import ready; ready(); from companion.dispatch import service; service.run()"
+)
+"""As the command does, but for the Journal, which has no switch: so its cost can be seen."""
 _ALIVE = "SELECT count(*) FROM service_heartbeat WHERE kind = 'dispatcher'"
 
 
@@ -36,10 +40,11 @@ class Dispatcher:
 
 
 @contextmanager
-def dispatcher(database: Database, api_url: str, **settings: object) -> Iterator[Dispatcher]:
+def dispatcher(database: Database, api_url: str, *, journal: bool = True, **settings: object) -> Iterator[Dispatcher]:
     """Starts one, waits for its heartbeat, and ends it. Raises RuntimeError with its last words where it fails."""
     environment = database.environment(telegram_api_url=api_url, **settings)
-    command = [sys.executable, "-m", "companion.cli.main", "dispatcher"]
+    how = ["-m", "companion.cli.main", "dispatcher"] if journal else ["-c", _WITHOUT_JOURNAL]
+    command = [sys.executable, *how]
     beats = _beats(database)
     words = database.folder / f"dispatcher-{beats}.log"
     started = time.monotonic()

@@ -29,6 +29,7 @@ _EXPECTED: Final = {
     "webhook_private_networks": "be 1 or 0",
     "fhir_private_networks": "be 1 or 0",
     "drill": "be 1 or 0",
+    "journal_days": "be a whole number from 1 to 3650",
     "log": "be text or json",
 }
 

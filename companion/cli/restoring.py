@@ -10,6 +10,13 @@ from companion.cli.ready import DATABASE_GONE, ready
 from companion.cli.refusals import said_plainly
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_JOURNALS = click.option(
+    "--journal",
+    "journals",
+    multiple=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A Journal's folder; give each host's. Without it COMPANION_JOURNAL_DIR is read.",
+)
 _KEY_APART = (
     "The secret key is not in it, and without that key its texts can't be read: keep COMPANION_SECRET_KEY, or the file "
     "secret_key in the data folder, somewhere else."
@@ -37,8 +44,9 @@ def backup(file: Path, recipients: tuple[str, ...]) -> None:
 @click.command()
 @click.argument("file", type=_FILE)
 @click.option("--identity", type=_FILE, help="The file of the age key that it was encrypted to.")
+@_JOURNALS
 @click.option("--drill", is_flag=True, help="Only to try it: this database never reaches anybody (COMPANION_DRILL=1).")
-def restore(file: Path, identity: Path | None, drill: bool) -> None:
+def restore(file: Path, identity: Path | None, journals: tuple[Path, ...], drill: bool) -> None:
     """Restore the backup in FILE into an empty database, and hold what may have been sent since.
 
     Without --identity it is opened with COMPANION_BACKUP_PASSPHRASE.
@@ -51,7 +59,8 @@ def restore(file: Path, identity: Path | None, drill: bool) -> None:
 
     try:
         with said_plainly():
-            restoration = restores.restore(file, Key(identity, _passphrase()), drill=drill)
+            key = Key(identity, _passphrase())
+            restoration = restores.restore(file, key, drill=drill, journals=_folders(journals))
     except OperationalError:
         raise click.ClickException(DATABASE_GONE) from None
     if drill:
@@ -62,7 +71,8 @@ def restore(file: Path, identity: Path | None, drill: bool) -> None:
 
 @click.command()
 @click.option("--taken", required=True, help="When the copy was taken, with its offset: 2026-12-01T09:00:00+01:00.")
-def restored(taken: str) -> None:
+@_JOURNALS
+def restored(taken: str, journals: tuple[Path, ...]) -> None:
     """Hold everything back after a restore by other means (a snapshot, pg_basebackup, point-in-time recovery).
 
     Run it before the services start. Sending is paused; what may have left after the copy was taken is held.
@@ -71,7 +81,7 @@ def restored(taken: str) -> None:
     from companion.service.clock import database_now
 
     with said_plainly():
-        restoration = holding.hold(taken_at=read_instant(taken), now=database_now())
+        restoration = holding.hold(taken_at=read_instant(taken), now=database_now(), journals=_folders(journals))
     click.echo(held_words(restoration.held))
 
 
@@ -122,3 +132,9 @@ def _passphrase() -> str:
 
     given = settings.COMPANION.backup_passphrase
     return given.get_secret_value() if given else ""
+
+
+def _folders(given: tuple[Path, ...]) -> tuple[Path, ...]:
+    from django.conf import settings
+
+    return given or (settings.JOURNAL_DIR,)

@@ -3,6 +3,8 @@
 What a service does stands in its own room; here it is started, watched over, and stopped cleanly.
 """
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -54,7 +56,7 @@ def dispatcher() -> None:
     from companion.service.process import AlreadyRunning
 
     try:
-        with watching():
+        with _journal("dispatcher"), watching():
             service.run()
     except AlreadyRunning:
         raise click.ClickException(
@@ -69,7 +71,7 @@ def listener() -> None:
     from companion.listener import service
     from companion.panel.watch import watching
 
-    with watching():
+    with _journal("listener"), watching():
         service.run()
 
 
@@ -135,6 +137,46 @@ def _start() -> None:
     with said_plainly():
         prepare.check_start()
     connection.close()
+
+
+@contextmanager
+def _journal(kind: str) -> Iterator[None]:
+    """Keeps this service's Journal. Raises click.ClickException where it can't be begun."""
+    from django.conf import settings
+
+    from companion.journal import writing
+
+    if settings.DRILL:
+        # Nothing leaves and nothing comes in.
+        yield
+        return
+    with ExitStack() as kept:
+        try:
+            _notice_an_older_database()
+            kept.enter_context(writing.keeping(settings.JOURNAL_DIR, kind, settings.COMPANION.journal_days))
+        except OSError as wrong:
+            raise click.ClickException(
+                f"The Journal can't be written ({wrong.strerror}). Name another folder in COMPANION_JOURNAL_DIR."
+            ) from None
+        yield
+
+
+def _notice_an_older_database() -> None:
+    """Holds everything where the Journal is ahead of the database. Raises OSError where the Journal can't be read."""
+    from django.conf import settings
+    from django.db import connection
+
+    from companion.restoring import noticing
+    from companion.service.clock import database_now
+
+    noticed = noticing.look(settings.JOURNAL_DIR, now=database_now())
+    connection.close()
+    if noticed:
+        click.echo(
+            "This database is older than what its Journal knows, as after a restore. Sending is paused in all clinics; "
+            f"held are {noticed.held} messages that may have been sent. An admin decides about them and goes on.",
+            err=True,
+        )
 
 
 def _web_health() -> dict[str, object]:

@@ -16,6 +16,8 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from companion.clinics.models import Clinic, FormerBot, OptOut
+from companion.journal import writing
+from companion.journal.entries import Heard
 
 CAME_ALONG: Final = "bot: moved here"
 """The source of an opt-out that was said in another clinic."""
@@ -27,11 +29,14 @@ def stop(clinic: Clinic, telegram_id: int, *, source: str, now: dt.datetime) -> 
         row = OptOut(clinic=clinic, chat=chat_of(telegram_id), telegram_id=telegram_id, at=now, source=source)
         # Another process may hear the same chat at this very moment.
         OptOut.objects.bulk_create([row], ignore_conflicts=True)
+        writing.note(Heard(now, clinic.pk, telegram_id, "stop"))
 
 
-def lift(clinic: Clinic, telegram_id: int) -> None:
+def lift(clinic: Clinic, telegram_id: int, *, now: dt.datetime) -> None:
     """The chat's own Start undoes its opt-out."""
-    OptOut.objects.filter(clinic=clinic, chat=chat_of(telegram_id)).delete()
+    lifted, _ = OptOut.objects.filter(clinic=clinic, chat=chat_of(telegram_id)).delete()
+    if lifted:
+        writing.note(Heard(now, clinic.pk, telegram_id, "start"))
 
 
 def has_stopped(clinic: Clinic, telegram_id: int | None) -> bool:

@@ -58,6 +58,10 @@ class Environment(BaseSettings):
     """How many days a photo, voice note or document of a patient's can be looked at; then it is deleted."""
     backup_dir: Path | None = None
     """Where somebody else leaves backups: their age is watched, nothing else."""
+    journal_dir: Path | None = None
+    """Where this host's services keep their Journal. Unset: the folder `journal` in the data folder."""
+    journal_days: int = Field(default=35, ge=1, le=3650)
+    """How many days the Journal's files are kept: longer than the oldest backup that may be restored."""
     backup_passphrase: SecretStr | None = None
     """Encrypts backups, and opens them, where no age key is given."""
     drill: bool = False

@@ -19,6 +19,7 @@ COMPANION = Environment()
 DATA_DIR = COMPANION.data_dir.resolve()
 SANDBOX_ON = COMPANION.sandbox
 DRILL = COMPANION.drill
+JOURNAL_DIR = COMPANION.journal_dir.resolve() if COMPANION.journal_dir else DATA_DIR / "journal"
 SECRET_KEY = COMPANION.secret_key.get_secret_value() if COMPANION.secret_key else kept_secret_key(DATA_DIR)
 DEBUG = False
 

@@ -17,6 +17,7 @@ from companion.delivery.facts import Facts, Keyboard
 from companion.delivery.payload import payload_of
 from companion.delivery.store import Begin, Later, Place, Places
 from companion.delivery.verdict import End, Wait, verdicts
+from companion.journal import entries, writing
 from companion.schedules.reasons import Reason
 from companion.telegram.discreet import Discreet
 
@@ -218,8 +219,24 @@ def _write_down(order: Round, judged: _Judged, next_slot: dt.datetime, now: dt.d
             Begin(one.message, one.attempt, one.slot, seal(one.text, "schedules.Attempt.text").hex(), one.chat)
             for one in judged.begun
         ]
+        for one in judged.begun:
+            writing.note(_journal_entry(order, one))
         lease_until = now + dt.timedelta(seconds=order.lease_seconds)
         store.begin(begins, order.bot, next_slot=next_slot, lease_until=lease_until)
+
+
+def _journal_entry(order: Round, begun: Begun) -> entries.Begun:
+    facts = begun.facts
+    return entries.Begun(
+        begun.slot,
+        begun.attempt,
+        facts.message,
+        order.clinic,
+        begun.chat,
+        facts.schedule,
+        facts.patient,
+        facts.occurrence,
+    )
 
 
 def _next_ready(clinic: uuid.UUID, now: dt.datetime, *, some: bool) -> dt.datetime | None:

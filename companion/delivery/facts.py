@@ -23,6 +23,9 @@ class Facts(Discreet, frozen=True, gc=False, forbid_unknown_fields=True):
     hidden = frozenset({"own_text", "buttons", "patient_name"})
 
     message: uuid.UUID
+    schedule: uuid.UUID | None
+    """The Schedule whose Occurrence it is; None where it says another Message again."""
+    patient: uuid.UUID | None
     lane: int
     due_at: dt.datetime
     ready_at: dt.datetime

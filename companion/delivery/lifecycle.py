@@ -8,9 +8,9 @@ Life.
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 
 from companion.delivery import store
 from companion.delivery.store import Ended, Record
@@ -134,6 +134,30 @@ def hold(messages: QuerySet[Message], *, now: dt.datetime) -> int:
         reason=Reason.OUTCOME_UNKNOWN,
         held_by_restore=True,
         ended_at=now,
+        lease_until=None,
+        open_attempt_id=None,
+    )
+
+
+def bring_back(message: Message, attempt: uuid.UUID, evidence: Mapping[str, object], *, at: dt.datetime) -> None:
+    """Ends as sent what a Journal shows to have been sent before the database was restored.
+
+    `evidence` is its Attempt, as far as the Journal knows it.
+    """
+    known = Attempt.objects.filter(pk=attempt, message=message).update(
+        **{name: value for name, value in evidence.items() if name != "text"}
+    )
+    if not known:
+        number = 1 + (Attempt.objects.filter(message=message).aggregate(last=Max("number"))["last"] or 0)
+        Attempt.objects.create(id=attempt, clinic_id=message.clinic_id, message=message, number=number, **evidence)
+        Message.objects.filter(pk=message.pk).update(tries=number)
+    Message.objects.filter(pk=message.pk).exclude(status__in=[Status.SENT, Status.CANCELLED]).update(
+        status=Status.SENT,
+        reason="",
+        held_by_restore=False,
+        telegram_message_id=evidence["telegram_message_id"],
+        sent_at=at,
+        ended_at=at,
         lease_until=None,
         open_attempt_id=None,
     )

@@ -17,6 +17,7 @@ from companion.delivery.begin import Begun
 from companion.delivery.closing import ASK_AGAIN, Closing
 from companion.delivery.store import Marked, Record
 from companion.delivery.verdict import after_unknown
+from companion.journal import entries, writing
 from companion.patients.reach import trouble_from
 from companion.schedules.models import AttemptOutcome, Status
 from companion.schedules.reasons import Reason
@@ -84,6 +85,9 @@ def never_left(begun: Begun, *, now: dt.datetime, note: str) -> Result:
 def write_down(results: Sequence[Result]) -> None:
     """Closes the Attempts, ends their Messages or gives them back, and marks patients and bots."""
     lifecycle.record([result.record for result in results])
+    for result in results:
+        ended = result.record
+        writing.note(entries.Ended(ended.at, ended.attempt, ended.outcome, ended.telegram_message_id))
     marks = [
         Marked(result.record.message, result.trouble, result.record.at)
         for result in results

@@ -15,6 +15,8 @@ from typing import Generic, TypeVar
 import structlog
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
+from companion.journal import writing
+from companion.journal.writing import JournalGone
 from companion.schedules import sql
 from companion.service.away import AWAY
 
@@ -115,8 +117,8 @@ class Ledger:
         while True:
             try:
                 results = self._in_one_transaction(group)
-            except AWAY as error:
-                self._lost_database(error)
+            except (*AWAY, JournalGone) as error:
+                self._lost(error)
                 time.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
             except Exception as error:  # noqa: BLE001  (an entry's error belongs to its future and must not end the thread)
@@ -132,7 +134,12 @@ class Ledger:
         with self._turn(), transaction.atomic():
             if self._transactions.bit_count() == 1 or self._transactions % _PLANS_LAST == 0:
                 sql.plan_anew()
-            return [entry.work() for entry in group]
+            # A transaction that is repeated notes everything again.
+            writing.forget()
+            done = [entry.work() for entry in group]
+            # Before the commit, so that nothing leaves that the Journal doesn't know.
+            writing.sync()
+            return done
 
     def _one_by_one(self, group: list[Entry[object]], error: Exception) -> None:
         """Runs the entries of a group that failed each by itself, so that only the faulty entry fails."""
@@ -143,11 +150,12 @@ class Ledger:
         for entry in group:
             self._run_until_done([entry])
 
-    def _lost_database(self, error: DatabaseError | InterfaceError) -> None:
+    def _lost(self, error: DatabaseError | InterfaceError | JournalGone) -> None:
         connection.close()
+        what = "Journal can't be written" if isinstance(error, JournalGone) else "database can't be used"
         if self.trouble is None:
-            log.error("the database can't be reached; the ledger waits for it", error=type(error).__name__)
-        self.trouble = f"The database can't be used ({type(error).__name__}); sending waits for it."
+            log.error("the ledger waits", why=what, error=type(error).__name__)
+        self.trouble = f"The {what} ({type(error).__name__}); sending waits for it."
 
     def _has_database(self) -> None:
         if self.trouble is not None:

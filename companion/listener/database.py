@@ -8,10 +8,12 @@ from typing import Final, ParamSpec, TypeVar
 import structlog
 from django.db import close_old_connections, connections
 
+from companion.journal.writing import JournalGone
 from companion.service.away import AWAY
 
 log = structlog.get_logger(__name__)
 AGAIN_SECONDS: Final = 1.0
+_JOURNAL_GONE: Final = "The Journal can't be written: whoever runs the server looks at its disk."
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -32,16 +34,19 @@ class Database:
     async def patiently(
         self, work: Callable[..., _T], *args: object, on_trouble: Callable[[str], None], **named: object
     ) -> _T:
-        """Run `work`, again and again while the database is away. `on_trouble` gets a sentence, and "" at the end."""
+        """Run `work`, again and again while the database is away or the Journal can't be written.
+
+        `on_trouble` gets a sentence, and "" at the end.
+        """
         away = False
         while True:
             try:
                 done = await self.do(work, *args, **named)
-            except AWAY as error:
+            except (*AWAY, JournalGone) as error:
                 if not away:
-                    log.warning("the database does not answer", error=type(error).__name__)
+                    log.warning("the listener waits", error=type(error).__name__)
                 away = True
-                on_trouble("The database does not answer.")
+                on_trouble(_JOURNAL_GONE if isinstance(error, JournalGone) else "The database does not answer.")
                 await asyncio.sleep(AGAIN_SECONDS)
             else:
                 if away:

@@ -13,6 +13,8 @@ from django.db import transaction
 
 from companion.clinics import opt_outs
 from companion.clinics.models import Bot, Clinic
+from companion.journal import writing
+from companion.journal.entries import Updated
 from companion.listener import asking, heard, stop_question, tapping
 from companion.listener.asking import Chat
 from companion.listener.updates import (
@@ -73,6 +75,9 @@ def handle(bot_id: uuid.UUID, incoming: Incoming, *, offset: int, now: dt.dateti
         moved = Bot.objects.filter(pk=bot_id, next_update_id=offset).update(next_update_id=incoming.update_id + 1)
         if not moved:
             raise SomebodyWasFaster
+        # Before the commit: a STOP that is handled is never forgotten, whatever becomes of the database.
+        writing.sync()
+    writing.note(Updated(now, bot_id, incoming.update_id + 1))
     return Handled(incoming.update_id + 1, acknowledgement)
 
 

@@ -5,6 +5,8 @@ and each Message that may have left in between fails as `outcome_unknown`, for a
 """
 
 import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from django.db import transaction
@@ -17,6 +19,7 @@ from companion.clinics.refusals import Problem, Refused
 from companion.delivery import lifecycle
 from companion.listener import unanswered
 from companion.planning import planner
+from companion.restoring import replaying
 from companion.restoring.models import Restoration
 from companion.schedules.models import Message, Status
 from companion.schedules.reasons import Reason
@@ -29,8 +32,10 @@ _ENDED_BY_TIME: Final = (Reason.TOO_LATE, Reason.SUPERSEDED, Reason.GAVE_UP, Rea
 """What a dispatcher that ran on the restored database, before it was held, may have called a due Message."""
 
 
-def hold(*, taken_at: dt.datetime, now: dt.datetime, drill: bool = False) -> Restoration:
-    """Pauses every clinic and holds what may have left since `taken_at`.
+def hold(*, taken_at: dt.datetime, now: dt.datetime, drill: bool = False, journals: Sequence[Path] = ()) -> Restoration:
+    """Pauses every clinic and holds what may have left since `taken_at`, as far as no Journal knows better.
+
+    `journals` are the folders of all hosts' Journals that have survived.
 
     May be done again: a second time holds what became due meanwhile. Raises Refused for an instant in the future.
     """
@@ -39,10 +44,13 @@ def hold(*, taken_at: dt.datetime, now: dt.datetime, drill: bool = False) -> Res
     # Committed first: a dispatcher that runs already begins nothing more.
     _pause(now)
     with transaction.atomic():
+        known = replaying.read(journals, named=replaying.writers(), taken_at=taken_at)
         # Whoever beat when the copy was taken may be another host's service, or long gone.
         Heartbeat.objects.filter(beat_at__lte=taken_at).delete()
         _catch_up(now)
-        held = lifecycle.hold(Message.objects.filter(_may_have_left(taken_at, now)), now=now)
+        unknown = Q(pk__in=replaying.replay(known))
+        may_have_left = _left_open(now) if known.complete else _due_or_ended(taken_at, now)
+        held = lifecycle.hold(Message.objects.filter(unknown | may_have_left), now=now)
         restoration = Restoration.objects.create(taken_at=taken_at, at=now, held=held, drill=drill)
         for clinic in Clinic.objects.order_by("id"):
             audit.record(command_line(clinic), "database restored", "restoration", restoration.pk, now=now)
@@ -74,7 +82,16 @@ def _catch_up(now: dt.datetime) -> None:
         pass
 
 
-def _may_have_left(taken_at: dt.datetime, now: dt.datetime) -> Q:
+def _left_open(now: dt.datetime) -> Q:
+    """Messages that were on the wire when the copy was taken, and those that repeat another one.
+
+    What repeats another Message was made anew just now, and has another id in the Journal.
+    """
+    repeated = Q(follows__isnull=False, ready_at__lte=now)
+    return Q(status=Status.PENDING) & (Q(open_attempt_id__isnull=False) | repeated)
+
+
+def _due_or_ended(taken_at: dt.datetime, now: dt.datetime) -> Q:
     """Messages that were due before the restore and whose end the copy doesn't know.
 
     An instant of the database's own after `taken_at` was written after the restore.

@@ -1,6 +1,7 @@
 """Restoring a backup into an empty database: loaded, brought up to date, and held (holding.py)."""
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 
 from django.core.management import call_command
@@ -12,13 +13,13 @@ from companion.restoring.sealing import Key
 from companion.service.clock import database_now
 
 
-def restore(file: Path, key: Key, *, drill: bool = False) -> Restoration:
+def restore(file: Path, key: Key, *, drill: bool = False, journals: Sequence[Path] = ()) -> Restoration:
     """Restores it. Raises Conflict and Refused, and has then changed nothing, or left every clinic paused."""
     with backup.opened(file, key) as (manifest, archive, folder):
         now = database_now()
         tables.read(archive, folder, manifest.migrations, paused=(_written(now), holding.PAUSED_BY))
         call_command("migrate", verbosity=0, interactive=False)
-        return holding.hold(taken_at=manifest.taken_at, now=now, drill=drill)
+        return holding.hold(taken_at=manifest.taken_at, now=now, drill=drill, journals=journals)
 
 
 def _written(now: dt.datetime) -> str:

@@ -14,13 +14,15 @@ from django.db import Error, close_old_connections, connection, transaction
 from django.utils.crypto import salted_hmac
 from uuid_utils.compat import uuid7
 
+from companion.journal.writing import folder_id
 from companion.service.clock import database_now
-from companion.service.models import Heartbeat
+from companion.service.models import Heartbeat, Kind
 
 log = structlog.stdlib.get_logger(__name__)
 BEAT_SECONDS: Final = 5.0
 _FORGET_AFTER: Final = dt.timedelta(days=1)
 _STOP_SECONDS: Final = 5.0
+_LIVING: Final = dt.timedelta(minutes=1)
 
 
 class Heart:
@@ -79,7 +81,7 @@ class Heart:
     def _beat(self) -> None:
         now = database_now()
         self._started_at = self._started_at or now
-        state = self._state() | {"key": fingerprint()}
+        state = self._state() | {"key": fingerprint()} | ({"journal": kept} if (kept := folder_id()) else {})
         says = {"beat_at": now, "health_url": self._health_url(), "state": state}
         with transaction.atomic():
             # Missing at the first beat, and after somebody restored a backup.
@@ -98,6 +100,12 @@ class Heart:
 
     def _remove(self) -> None:
         Heartbeat.objects.filter(id=self._id).delete()
+
+
+def journals(*, now: dt.datetime) -> list[str]:
+    """The folders of the Journals that living dispatchers and listeners keep; an empty id: somebody keeps none."""
+    living = Heartbeat.objects.filter(kind__in=[Kind.DISPATCHER, Kind.LISTENER], beat_at__gt=now - _LIVING)
+    return sorted({str(state.get("journal") or "") for state in living.values_list("state", flat=True)})
 
 
 def fingerprint() -> str:

@@ -10,6 +10,8 @@ from tests.builders import NOW
 
 READY = Facts(
     message=uuid.UUID(int=1),
+    schedule=uuid.UUID(int=2),
+    patient=uuid.UUID(int=3),
     lane=Lane.REMINDER,
     due_at=NOW,
     ready_at=NOW,

@@ -42,8 +42,15 @@ class StandIn:
     """Whether the bot's updates go to a webhook, so that nobody may poll."""
     ahead: float = 0.0
     """By how many seconds its Date is ahead of this machine's clock."""
+    incoming: list[dict[str, object]] = field(default_factory=list)
+    """Updates that it still keeps."""
+    forgets: bool = True
+    """Whether it drops updates that were confirmed, as Telegram may do at once."""
+    confirmed: int = 0
+    """Where the last poll began: all updates before were confirmed."""
     _counts: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     _message_id: int = 0
+    _update_id: int = 1000
 
     def chats(self) -> list[int]:
         """To whom something arrived, in the order of arrival."""
@@ -66,7 +73,7 @@ class StandIn:
             url = "https://elsewhere.example/hook" if self.webhook else ""
             return web.json_response({"ok": True, "result": {"url": url, "pending_update_count": 0}})
         if method == "getUpdates":
-            return await self._updates()
+            return await self._updates((await request.json()).get("offset", 0))
         if method != "sendMessage":
             return web.json_response({"ok": True, "result": {"id": 1, "is_bot": True, "first_name": "Stand-in"}})
         body = await request.json()
@@ -75,13 +82,36 @@ class StandIn:
         self.arrivals.append(arrival)
         return await self.answer(arrival) if self.answer else self.yes(arrival)
 
-    async def _updates(self) -> web.Response:
+    def hear(self, chat: int, text: str) -> int:
+        """Somebody writes to the bot; the update's id."""
+        self._update_id += 1
+        sender = {"id": chat, "is_bot": False, "first_name": "Someone", "language_code": "en"}
+        message = {
+            "message_id": 1_000_000 + self._update_id,
+            "date": int(time.time()),
+            "chat": {"id": chat, "type": "private", "first_name": "Someone"},
+            "from": sender,
+            "text": text,
+        }
+        self.incoming.append({"update_id": self._update_id, "message": message})
+        return self._update_id
+
+    def is_confirmed(self, update_id: int) -> bool:
+        """Whether the last poll has confirmed this update."""
+        return update_id < self.confirmed
+
+    async def _updates(self, offset: int) -> web.Response:
         if self.webhook:
             words = "can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
             return refusal(409, f"Conflict: {words}")
-        # A long poll that nothing comes to.
-        await asyncio.sleep(0.2)
-        return web.json_response({"ok": True, "result": []})
+        self.confirmed = offset
+        asked = [update for update in self.incoming if int(str(update["update_id"])) >= offset]
+        if self.forgets:
+            self.incoming = asked
+        if not asked:
+            # A long poll that nothing comes to.
+            await asyncio.sleep(0.2)
+        return web.json_response({"ok": True, "result": asked[:100]})
 
     def yes(self, arrival: Arrival) -> web.Response:
         """Telegram's yes."""

@@ -64,7 +64,7 @@ FOR UPDATE SKIP LOCKED;
 -- once that was sent. The coalesce makes the planner ask for the patient's own few Messages. Marks are rare: the first EXISTS mostly spares the second.
 SELECT coalesce(json_agg(facts), '[]')::text FROM (
     SELECT
-        m.id AS message, m.lane, m.due_at, m.ready_at, m.late_at, m.quiet_hours, m.if_unknown, m.tries, m.resends,
+        m.id AS message, m.schedule_id AS schedule, m.patient_id AS patient, m.lane, m.due_at, m.ready_at, m.late_at, m.quiet_hours, m.if_unknown, m.tries, m.resends,
         m.by_hand, m.answers_stop_or_start, m.open_attempt_id AS begun_by, m.follow_kind, m.telegram_message_id,
         encode(m.text, 'hex') AS own_text, m.version_id AS version, m.buttons,
         coalesce(m.telegram_id, p.telegram_id) AS telegram_id,

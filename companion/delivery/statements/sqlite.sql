@@ -58,7 +58,7 @@ ORDER BY late_at LIMIT :most;
 -- A Message that follows another Message belongs to the Schedule of its wording, and a newer Message supersedes it also
 -- once that was sent. The coalesce makes SQLite ask for the patient's own few Messages. Marks are rare: the first EXISTS mostly spares the second.
 SELECT json_group_array(json_object(
-    'message', m.id, 'lane', m.lane, 'due_at', m.due_at || 'Z', 'ready_at', m.ready_at || 'Z',
+    'message', m.id, 'schedule', m.schedule_id, 'patient', m.patient_id, 'lane', m.lane, 'due_at', m.due_at || 'Z', 'ready_at', m.ready_at || 'Z',
     'late_at', m.late_at || 'Z', 'quiet_hours', m.quiet_hours, 'if_unknown', m.if_unknown, 'tries', m.tries,
     'resends', m.resends, 'by_hand', m.by_hand, 'answers_stop_or_start', m.answers_stop_or_start,
     'begun_by', m.open_attempt_id, 'follow_kind', m.follow_kind, 'telegram_message_id', m.telegram_message_id,

@@ -1,0 +1,85 @@
+"""The Journal's entries: what left and what came in, by ids and instants. Never a text, a name or a token.
+
+Tagged by `kind`, one entry a line; a line's checksum goes on from that of the line before it.
+"""
+
+import datetime as dt
+import uuid
+import zlib
+from typing import Final, Literal
+
+import msgspec
+
+
+class Begun(msgspec.Struct, frozen=True, tag="begun", tag_field="kind", gc=False):
+    """An Attempt was begun; its request may have left from here on."""
+
+    at: dt.datetime
+    attempt: uuid.UUID
+    message: uuid.UUID
+    clinic: uuid.UUID
+    chat: int
+    schedule: uuid.UUID | None = None
+    patient: uuid.UUID | None = None
+    occurrence: str = ""
+
+
+class Ended(msgspec.Struct, frozen=True, tag="ended", tag_field="kind", gc=False):
+    """An Attempt ended, with its outcome (schedules' AttemptOutcome)."""
+
+    at: dt.datetime
+    attempt: uuid.UUID
+    outcome: str
+    telegram_message_id: int | None = None
+
+
+class Heard(msgspec.Struct, frozen=True, tag="heard", tag_field="kind", gc=False):
+    """A chat said STOP, or took it back by its own Start."""
+
+    at: dt.datetime
+    clinic: uuid.UUID
+    chat: int
+    what: Literal["stop", "start"]
+
+
+class Updated(msgspec.Struct, frozen=True, tag="updated", tag_field="kind", gc=False):
+    """A bot's updates were worked off, and confirmed to Telegram, up to this one."""
+
+    at: dt.datetime
+    bot: uuid.UUID
+    next_update_id: int
+
+
+class Peers(msgspec.Struct, frozen=True, tag="peers", tag_field="kind", gc=False):
+    """The journals that the services of this installation wrote to at that moment."""
+
+    at: dt.datetime
+    folders: list[str]
+
+
+Entry = Begun | Ended | Heard | Updated | Peers
+_encoder: Final = msgspec.json.Encoder()
+_decoder: Final = msgspec.json.Decoder(Entry)
+
+
+def line_of(entry: Entry, before: int) -> tuple[bytes, int]:
+    """The entry's line and its checksum; `before` is that of the line before it."""
+    body = _encoder.encode(entry)
+    checksum = zlib.crc32(body, before)
+    return b"%08x %b\n" % (checksum, body), checksum
+
+
+def entries_in(content: bytes) -> tuple[list[Entry], bool]:
+    """The entries of a file up to the first line that isn't whole, and whether every line is."""
+    found: list[Entry] = []
+    checksum = 0
+    for line in content.splitlines(keepends=True):
+        said, _, body = line.removesuffix(b"\n").partition(b" ")
+        checksum = zlib.crc32(body, checksum)
+        if not line.endswith(b"\n") or said != b"%08x" % checksum:
+            return found, False
+        try:
+            found.append(_decoder.decode(body))
+        except msgspec.DecodeError:
+            return found, False
+    return found, True

@@ -1,0 +1,141 @@
+"""A journal's folder, on a path of its own: its id, the list of its files, the files, and their removal when old.
+
+The list names every file that was ever begun here, so that a file that is missing is noticed.
+"""
+
+import datetime as dt
+import fcntl
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from companion.journal.entries import Entry, entries_in
+
+_ID: Final = "journal.id"
+_LIST: Final = "files.list"
+_SUFFIX: Final = ".journal"
+_CLOCKS_APART: Final = dt.timedelta(days=1)
+"""Entries go by the one clock, a file's time by its own machine's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """All that a folder holds; `whole`: nothing that was written since the asked instant is missing or damaged."""
+
+    id: str
+    whole: bool
+    entries: list[Entry] = field(default_factory=list)
+
+
+def opened(folder: Path) -> str:
+    """The folder's id, made with the folder at first use. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder / _ID
+    if not path.exists():
+        fresh = folder / f".{uuid.uuid4().hex}"
+        _write(fresh, uuid.uuid4().hex.encode())
+        try:
+            # Of several services that start at once one makes it.
+            path.hardlink_to(fresh)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+        sync_folder(folder)
+    return path.read_text().strip()
+
+
+def new_file(folder: Path, name: str) -> int:
+    """A new file for one writer, listed first. Returns its descriptor. Raises OSError."""
+    with _list(folder) as listing:
+        os.write(listing, f"{name}{_SUFFIX}\n".encode())
+        os.fsync(listing)
+        file = os.open(folder / f"{name}{_SUFFIX}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        sync_folder(folder)
+    return file
+
+
+def prune(folder: Path, *, before: dt.datetime) -> int:
+    """Removes files that nobody has written to since then, and notes that it did. How many."""
+    removed = 0
+    with _list(folder) as listing:
+        for path in sorted(folder.glob(f"*{_SUFFIX}")):
+            written = written_at(path)
+            if written < before:
+                os.write(listing, f"-{path.name} {written.isoformat()}\n".encode())
+                os.fsync(listing)
+                path.unlink()
+                removed += 1
+    return removed
+
+
+def read(folder: Path, *, since: dt.datetime) -> Contents | None:
+    """What the folder holds; None where it is no journal's."""
+    try:
+        own = (folder / _ID).read_text().strip()
+        lines = (folder / _LIST).read_text().splitlines()
+    except OSError:
+        return None
+    begun = {line for line in lines if line and not line.startswith("-")}
+    whole = True
+    entries: list[Entry] = []
+    for line in lines:
+        if line.startswith("-"):
+            name, _, until = line[1:].partition(" ")
+            begun.discard(name)
+            whole &= dt.datetime.fromisoformat(until) < since
+    for name in sorted(begun):
+        try:
+            if written_at(folder / name) < since - _CLOCKS_APART:
+                continue
+            found, undamaged = entries_in((folder / name).read_bytes())
+        except OSError:
+            found, undamaged = [], False
+        entries += found
+        whole &= undamaged
+    return Contents(own, whole, sorted(entries, key=lambda entry: entry.at))
+
+
+def newest(folder: Path, count: int) -> list[Entry]:
+    """The entries of the files that were begun last, as far as they can be read."""
+    names = sorted((path.name for path in folder.glob(f"*{_SUFFIX}")), reverse=True)[:count]
+    found = [entry for name in names for entry in entries_in((folder / name).read_bytes())[0]]
+    return sorted(found, key=lambda entry: entry.at)
+
+
+def written_at(file: Path) -> dt.datetime:
+    """When somebody last wrote to it."""
+    return dt.datetime.fromtimestamp(file.stat().st_mtime, dt.UTC)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in it durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(descriptor, content)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _list(folder: Path) -> Iterator[int]:
+    """The list of files, for one process at a time."""
+    descriptor = os.open(folder / _LIST, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)

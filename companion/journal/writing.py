@@ -1,0 +1,137 @@
+"""This process's Journal: what a dispatcher or a listener has done, written down beside the database.
+
+`note` keeps entries in memory and `sync` makes them durable, so that one fsync serves a whole transaction. A process
+that has opened no Journal (the web, a command) notes nothing.
+"""
+
+import datetime as dt
+import os
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from companion.journal import folder as folders
+from companion.journal.entries import Entry, line_of
+
+
+class JournalGone(Exception):
+    """The Journal can't be written: nothing may leave until it can."""
+
+
+class Journal:
+    """One process's writer: a file of its own, and a new one each day, so that old ones can be removed whole."""
+
+    def __init__(self, folder: Path, kind: str, days: int) -> None:
+        self._folder, self._kind, self._days = folder, kind, days
+        self._lock = threading.Lock()
+        self._waiting: list[Entry] = []
+        self._file: int | None = None
+        self._day = dt.date.min
+        self._checksum = 0
+        self.id = ""
+        """The folder's."""
+
+    def open(self) -> None:
+        """Begins a file. Raises OSError where the folder can't be written."""
+        self.id = folders.opened(self._folder)
+        self._turn_page(dt.datetime.now(dt.UTC))
+
+    def note(self, entry: Entry) -> None:
+        """Takes an entry in; `sync` writes it."""
+        with self._lock:
+            self._waiting.append(entry)
+
+    def forget(self) -> None:
+        """Drops what was noted and not written: a transaction begins anew and notes it again."""
+        with self._lock:
+            self._waiting.clear()
+
+    def sync(self) -> None:
+        """Makes all noted entries durable. Raises JournalGone where they can't be."""
+        with self._lock:
+            if not self._waiting:
+                return
+            try:
+                self._write()
+            except OSError as error:
+                # What may be written by half ends this file; the next try begins another.
+                self._close()
+                raise JournalGone(error.strerror) from error
+            self._waiting.clear()
+
+    def close(self) -> None:
+        """Ends the file."""
+        with self._lock:
+            self._close()
+
+    def _write(self) -> None:
+        now = dt.datetime.now(dt.UTC)
+        if self._file is None or now.date() != self._day:
+            self._turn_page(now)
+        if self._file is None:
+            raise OSError("no file")
+        checksum, lines = self._checksum, []
+        for entry in self._waiting:
+            line, checksum = line_of(entry, checksum)
+            lines.append(line)
+        data = b"".join(lines)
+        if os.write(self._file, data) != len(data):
+            raise OSError("no space")
+        os.fdatasync(self._file)
+        self._checksum = checksum
+
+    def _turn_page(self, now: dt.datetime) -> None:
+        self._close()
+        name = f"{now:%Y%m%dT%H%M%S}-{self._kind}-{uuid.uuid4().hex[:12]}"
+        self._file = folders.new_file(self._folder, name)
+        self._day, self._checksum = now.date(), 0
+        folders.prune(self._folder, before=now - dt.timedelta(days=self._days))
+
+    def _close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+_own: Final[list[Journal]] = []
+
+
+@contextmanager
+def keeping(folder: Path, kind: str, days: int) -> Iterator[Journal]:
+    """Keeps this process's Journal until the block ends. Raises OSError where it can't be begun."""
+    journal = Journal(folder, kind, days)
+    journal.open()
+    _own.append(journal)
+    try:
+        yield journal
+    finally:
+        _own.remove(journal)
+        with suppress(JournalGone):
+            journal.sync()
+        journal.close()
+
+
+def note(entry: Entry) -> None:
+    """Takes an entry in, where this process keeps a Journal."""
+    for journal in _own:
+        journal.note(entry)
+
+
+def forget() -> None:
+    """Drops what was noted and not written."""
+    for journal in _own:
+        journal.forget()
+
+
+def sync() -> None:
+    """Makes all that was noted durable. Raises JournalGone."""
+    for journal in _own:
+        journal.sync()
+
+
+def folder_id() -> str:
+    """The id of the folder that this process writes to; empty: to none."""
+    return next((journal.id for journal in _own), "")

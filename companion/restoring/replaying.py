@@ -1,0 +1,102 @@
+"""What the Journals say happened after a copy was taken, and its return into the restored database.
+
+The services that beat when the copy was taken name their Journals, and each Journal names those that came later. Only
+where all of them are there, whole and readable, nothing else can have happened.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from companion.clinics.models import Clinic
+from companion.delivery import lifecycle
+from companion.journal import folder
+from companion.journal.entries import Begun, Ended, Entry, Heard, Peers
+from companion.patients import consent
+from companion.schedules.models import Attempt, AttemptOutcome, Message
+from companion.service.models import Heartbeat, Kind
+
+_BEFORE: Final = dt.timedelta(minutes=10)
+"""What was begun so long before the copy was taken may have ended after it."""
+_SOURCE: Final = {"stop": "journal: STOP", "start": "journal: Start"}
+_TEXT_LOST: Final = "(Sent before the database was restored; its words are not kept in the Journal.)"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the Journals say. `complete`: nothing happened besides."""
+
+    complete: bool
+    entries: list[Entry] = field(default_factory=list)
+
+
+def writers() -> list[str]:
+    """The folders of the Journals that the copy names; an empty id: a service that kept none."""
+    beats = Heartbeat.objects.filter(kind__in=[Kind.DISPATCHER, Kind.LISTENER])
+    return sorted({str(state.get("journal") or "") for state in beats.values_list("state", flat=True)})
+
+
+def read(folders: Sequence[Path], *, named: Sequence[str], taken_at: dt.datetime) -> Known:
+    """Reads the Journals in these folders. What they say is true, whichever they are; what they don't say counts only
+    where all are there that the copy, or another Journal, names."""
+    since = taken_at - _BEFORE
+    there = {found.id: found for path in folders if (found := folder.read(path, since=since))}
+    entries = [entry for found in there.values() for entry in found.entries if entry.at >= since]
+    wanted = set(named).union(*(entry.folders for entry in entries if isinstance(entry, Peers)))
+    complete = bool(named) and all(one in there and there[one].whole for one in wanted)
+    return Known(complete, sorted(entries, key=lambda entry: entry.at))
+
+
+def replay(known: Known) -> set[uuid.UUID]:
+    """Brings back each STOP and Start, and what Telegram took. Returns the Messages of which nobody knows.
+
+    Needs a transaction.
+    """
+    for entry in known.entries:
+        if isinstance(entry, Heard) and (clinic := Clinic.objects.filter(pk=entry.clinic).first()):
+            act = consent.withdraw if entry.what == "stop" else consent.restore
+            act(clinic, entry.chat, source=_SOURCE[entry.what], now=entry.at)
+    ends: dict[uuid.UUID, Ended] = {}
+    for entry in known.entries:
+        if isinstance(entry, Ended) and (entry.attempt not in ends or entry.outcome == AttemptOutcome.SENT):
+            ends[entry.attempt] = entry
+    begins = {entry.attempt: entry for entry in known.entries if isinstance(entry, Begun)}
+    unknown = (_bring_back(begun, ends.get(begun.attempt)) for begun in begins.values())
+    return {message for message in unknown if message is not None}
+
+
+def _bring_back(begun: Begun, end: Ended | None) -> uuid.UUID | None:
+    """One Attempt. Returns its Message where nobody knows whether it arrived."""
+    attempt = Attempt.objects.filter(pk=begun.attempt).first()
+    if attempt and attempt.outcome not in (AttemptOutcome.OPEN, AttemptOutcome.UNKNOWN):
+        return None
+    message = _message_of(begun)
+    if message is None:
+        return None
+    if end is None or end.outcome == AttemptOutcome.UNKNOWN:
+        return message.pk
+    if end.outcome == AttemptOutcome.SENT:
+        lifecycle.bring_back(message, begun.attempt, _attempt(begun, end), at=end.at)
+    return None
+
+
+def _message_of(begun: Begun) -> Message | None:
+    """The Message, or what the restored plans have in its place."""
+    if (found := Message.objects.filter(pk=begun.message, clinic=begun.clinic).first()) or begun.schedule is None:
+        return found
+    same = Message.objects.filter(clinic=begun.clinic, schedule=begun.schedule, patient=begun.patient)
+    return same.filter(occurrence=begun.occurrence).first()
+
+
+def _attempt(begun: Begun, end: Ended) -> dict[str, object]:
+    return {
+        "began_at": begun.at,
+        "ended_at": end.at,
+        "outcome": AttemptOutcome.SENT,
+        "text": _TEXT_LOST,
+        "telegram_id": begun.chat,
+        "telegram_message_id": end.telegram_message_id,
+    }
