@@ -1,4 +1,4 @@
-"""A patient's conversation: what we sent and what came back, in one line of time. It reads only."""
+"""A patient's conversation: our messages and the patient's replies in order of time. Queries only."""
 
 import datetime as dt
 import re
@@ -16,51 +16,51 @@ from companion.schedules.models import Follow, Lane, Message, Status
 from companion.schedules.wording import texts_of
 
 ON_THE_WAY_FOR: Final = dt.timedelta(hours=1)
-# As telegram/content.py tells of a place. The brackets are ours: no patient's words begin a Reply of this kind.
+# The form that telegram/content.py gives a place. A patient's words can't imitate it: they never begin such a Reply.
 _PLACE: Final = re.compile(r"\[(?:location|venue)\] (-?\d+\.\d+), (-?\d+\.\d+)")
 _MAP: Final = "https://www.openstreetmap.org/?mlat={latitude}&mlon={longitude}#map=17/{latitude}/{longitude}"
 
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """Words that a patient has replaced by editing the message; `at` is when they came."""
+    """An earlier wording of a message that the patient edited. `at` is the time at which it came."""
 
     at: dt.datetime
     text: str = field(repr=False)
     media: Media | None = None
     map_link: str = ""
-    """Where a place lies on a map that the patient's live location has left."""
+    """A link to a map with an earlier place of the patient's live location."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One message (out) or Reply (in). `message` is the Message that was sent, or that the Reply answers."""
+    """A message (out) or a Reply (in). `message` is the Message that was sent, or that the Reply answers."""
 
     at: dt.datetime
     direction: Literal["out", "in"]
     text: str = field(repr=False)
     message: uuid.UUID | None
     kind: str = "message"
-    """A message of ours, or what a Reply is: text, tap, other."""
+    """message for ours; the kind of a Reply: text, tap, other."""
     by: str = ""
-    """The member or program that wrote it, where one did and no schedule."""
+    """The member or program that wrote the message; "" if a schedule did."""
     media: Media | None = None
-    """The file that came with it."""
+    """The file that came with the Reply."""
     edited_at: dt.datetime | None = None
-    """When the patient last edited it; `text` is the newest wording."""
+    """The time of the patient's last edit; `text` is the newest wording."""
     earlier: tuple[Wording, ...] = ()
-    """The wordings before, oldest first."""
+    """The earlier wordings, the oldest first."""
 
     @property
     def map_link(self) -> str:
-        """Where a place that a patient sent lies on a map; empty for all else."""
+        """Return a link to a map with the place that the patient sent; "" for other messages."""
         return _map_link(self.kind, self.text)
 
 
 def conversation(clinic: Clinic, patient: Patient, *, limit: int) -> list[Item]:
-    """The newest `limit` items, oldest first. What waits or failed was not said, and is not among them."""
+    """Return the newest `limit` items, the oldest first. Messages that wait or failed are left out."""
     sent = Message.objects.filter(clinic=clinic, patient=patient, status=Status.SENT).exclude(follow_kind=Follow.SHOWN)
-    # By the due instant, which messages_of_a_patient is sorted by; what was sent late is put in its place below.
+    # Sorted by the due instant, as the index messages_of_a_patient is. Messages that were sent late move below.
     newest = list(sent.select_related("clinic", "patient", "version").order_by("-due_at", "-id")[:limit])
     texts = texts_of(newest)
     out = [
@@ -72,7 +72,7 @@ def conversation(clinic: Clinic, patient: Patient, *, limit: int) -> list[Item]:
 
 
 def of_stranger(clinic: Clinic, telegram_id: int, *, limit: int) -> list[Item]:
-    """The same of a chat that is nobody's."""
+    """Return the newest items of a chat that belongs to no patient, the oldest first."""
     chat = Message.objects.filter(clinic=clinic, patient=None, telegram_id=telegram_id, lane=Lane.STRANGER)
     sent = chat.filter(status=Status.SENT).select_related("clinic").order_by("-due_at", "-id")[:limit]
     texts = texts_of(list(sent))
@@ -82,7 +82,7 @@ def of_stranger(clinic: Clinic, telegram_id: int, *, limit: int) -> list[Item]:
 
 
 def _came(replies: QuerySet[Reply], limit: int) -> list[Item]:
-    """A message that was edited stands where it was first written, in its newest wording."""
+    """Return the Replies as items. An edited message stands at the time of its first wording, in its newest one."""
     oldest_first = list(replies.filter(corrects=None).order_by("-at", "-id")[:limit])[::-1]
     written = [reply for reply in oldest_first if reply.kind != ReplyKind.TAP]
     wordings = {reply.pk: [reply] for reply in oldest_first}
@@ -95,7 +95,7 @@ def _came(replies: QuerySet[Reply], limit: int) -> list[Item]:
 
 def _item(wordings: list[Reply], files: Mapping[uuid.UUID, Media]) -> Item:
     first, last = wordings[0], wordings[-1]
-    # A file comes anew only where it is another one: with a new caption alone the one before stays.
+    # An edit has a file only if the file changed. After a new caption alone the earlier file stays.
     shown = next((one for one in reversed(wordings) if one.pk in files), last)
     earlier = [
         Wording(one.at, one.text, None if one is shown else files.get(one.pk), _map_link(one.kind, one.text))
@@ -119,7 +119,7 @@ def _map_link(kind: str, text: str) -> str:
 
 
 def on_the_way(clinic: Clinic, patient: Patient | None, telegram_id: int | None, *, now: dt.datetime) -> list[Message]:
-    """Members' answers of the last hour that are yet to be sent, or that failed."""
+    """Return members' answers of the last hour that wait or failed."""
     lanes = (Lane.ANSWER, Lane.STRANGER)
     lately = Message.objects.filter(clinic=clinic, patient=patient, lane__in=lanes, due_at__gt=now - ON_THE_WAY_FOR)
     if patient is None:
@@ -129,7 +129,7 @@ def on_the_way(clinic: Clinic, patient: Patient | None, telegram_id: int | None,
 
 
 def answers_of(messages: Sequence[Message]) -> dict[uuid.UUID, str]:
-    """By id of those of one clinic that were answered by a button, what stood on the button tapped last."""
+    """Return the text of the button that was tapped last, by Message id, for Messages of one clinic."""
     answered = [message.pk for message in messages if message.answered_at]
     if not answered:
         return {}

@@ -1,6 +1,4 @@
-"""What follows from a patient's own words: a STOP opts out, a question has its answer, staff reads, and whom to call is
-said.
-"""
+"""Handle a patient's words: opt out after a STOP, note an answer, show them to staff, and name the number to call."""
 
 import datetime as dt
 
@@ -15,13 +13,13 @@ from companion.listener.urgent import asks_for_help
 
 
 def wrote(chat: Chat, said: Wrote, update_id: int) -> None:
-    """A text, or content that is none, came in."""
+    """Handle a text, or content without text."""
     taken = _taken(chat, said, said.at)
     reply = replies.keep_text(chat, said, update_id)
     _stop_or_ask(chat, taken, "patient: STOP")
     if taken is Verdict.STOP and said.is_text:
         return
-    # Only a text answers a question: nobody can tell whether a photo or a sticker is an answer.
+    # Only a text answers a question: nobody can know whether a photo or a sticker is meant as an answer.
     if reply.kind == ReplyKind.TEXT and (question := awaited_by(chat, reply)):
         following.answered(question, now=chat.now)
         inbox.answered(question, now=chat.now)
@@ -29,9 +27,9 @@ def wrote(chat: Chat, said: Wrote, update_id: int) -> None:
 
 
 def corrected(chat: Chat, said: Wrote, update_id: int) -> None:
-    """A message was edited. Staff reads both wordings; no question is answered by it, and no STOP undone.
+    """Handle an edited message: staff reads both wordings. An edit answers no question and undoes no STOP.
 
-    A correction of a message that never came in is taken as a message.
+    A correction of a message that never came in is handled as a new message.
     """
     first = replies.first_wording(chat, said)
     if first is None:
@@ -60,7 +58,7 @@ def _stop_or_ask(chat: Chat, taken: Verdict, source: str) -> None:
 
 
 def _to_staff(chat: Chat, reply: Reply, words: str) -> None:
-    """`words` are the patient's own in the Reply."""
+    """Show the Reply to staff. `words` are the patient's own words in it."""
     clinic = chat.clinic
     urgent = bool(clinic.urgent_phone) and asks_for_help(words, clinic.urgent_words)
     if inbox.came(reply, urgent=urgent, now=chat.now):

@@ -1,4 +1,4 @@
-"""Keeping what a patient wrote or tapped as a Reply, with the patient and the Message that it belongs to."""
+"""Store a patient's message or tap as a Reply, with its patient and the Message that it answers."""
 
 import datetime as dt
 import uuid
@@ -13,12 +13,12 @@ from companion.listener.updates import Tapped, Wrote
 from companion.schedules.models import Follow, Lane, Message, Status
 
 ONE_BOT_FOR: Final = dt.timedelta(days=1)
-"""An edited message came in at most so long before Telegram's own date of it."""
+"""The first wording of an edited message came in at most this long before Telegram's date of the message."""
 _PLACES: Final = ("location", "venue")
 
 
 def keep_text(chat: Chat, wrote: Wrote, update_id: int) -> Reply:
-    """A text, or what is told of content that is none, with a note of its file."""
+    """Store a text, or a few words about content without text, and note its file."""
     kind = ReplyKind.TEXT if wrote.is_text else ReplyKind.OTHER
     answered = _answered(chat, wrote.answers)
     reply = _keep(chat, kind, wrote.text, answered, wrote.message_id, update_id, wrote.at)
@@ -27,24 +27,25 @@ def keep_text(chat: Chat, wrote: Wrote, update_id: int) -> Reply:
 
 
 def first_wording(chat: Chat, said: Wrote) -> Reply | None:
-    """The Reply that is edited here; None where it never came in."""
+    """Return the first wording of an edited message; None if it never came in."""
     if said.message_id is None:
         return None
     in_chat = Reply.objects.filter(
         clinic=chat.clinic, telegram_id=chat.telegram_id, telegram_message_id=said.message_id, corrects=None
     )
-    # A tap carries the number of our own message. Another bot, earlier on, has counted for itself.
+    # A tap carries the number of our message, so taps are left out. An earlier bot had numbers of its own, so old
+    # Replies are left out.
     own = in_chat.exclude(kind=ReplyKind.TAP).filter(at__gte=said.at - ONE_BOT_FOR)
     return own.order_by("-at").first()
 
 
 def says_already(first: Reply, said: Wrote) -> bool:
-    """Whether nothing was changed that staff could see: Telegram reports other changes of a message, too."""
+    """Whether the edit changed nothing that staff could see: Telegram also reports other changes of a message."""
     return _newest(first).text == said.text and not _brings_a_file(first, said)
 
 
 def moved(first: Reply, said: Wrote, update_id: int) -> bool:
-    """Whether it is a live location that moves; keeps its latest place beside its first one.
+    """Store the latest place of a live location that moves, beside its first place. Return whether it is one.
 
     It moves every few seconds, so the latest place is one Reply, which moves along.
     """
@@ -54,7 +55,7 @@ def moved(first: Reply, said: Wrote, update_id: int) -> bool:
     if not newest.text.startswith(f"[{said.content.kind}]"):
         return False
     if not said.content.summary:
-        # A place that can't be read says nothing of where it is now.
+        # An unreadable place doesn't say where the patient is now.
         return True
     if newest is first:
         keep_correction(first, said, update_id)
@@ -65,7 +66,7 @@ def moved(first: Reply, said: Wrote, update_id: int) -> bool:
 
 
 def keep_correction(first: Reply, said: Wrote, update_id: int) -> Reply:
-    """A later wording of this Reply, with the patient and the Message that it belongs to."""
+    """Store a later wording of this Reply, with the same patient and Message."""
     brings_a_file = _brings_a_file(first, said)
     reply = Reply.objects.create(
         clinic_id=first.clinic_id,
@@ -92,13 +93,13 @@ def tapped_last(chat: Chat, message_id: int | None, label: str) -> bool:
 
 
 def keep_tap(chat: Chat, tapped: Tapped, update_id: int) -> Reply:
-    """A tap on a button, in the button's words."""
+    """Store a tap on a button, in the button's words."""
     answered = _answered(chat, tapped.message_id)
     return _keep(chat, ReplyKind.TAP, tapped.label, answered, tapped.message_id, update_id, chat.now)
 
 
 def keep_answer(chat: Chat, message: Message, label: str, message_id: int | None, update_id: int) -> Reply:
-    """A tap on an answer button of this Message."""
+    """Store a tap on an answer button of this Message."""
     return _keep(chat, ReplyKind.TAP, label, message, message_id, update_id, chat.now)
 
 
@@ -125,12 +126,12 @@ def _keep(
 
 
 def _newest(first: Reply) -> Reply:
-    """The latest wording of this Reply."""
+    """Return the latest wording of this Reply."""
     return first.corrections.order_by("-at", "-id").first() or first
 
 
 def _brings_a_file(first: Reply, said: Wrote) -> bool:
-    """Whether its file is another one than before."""
+    """Whether the edit brings another file than before."""
     file = said.content.file if said.content else None
     before = Media.objects.filter(Q(reply=first) | Q(reply__corrects=first)).order_by("-came_at").first()
     return file is not None and (before is None or before.file_id != file.file_id)
@@ -142,7 +143,7 @@ def _note_file(reply: Reply, said: Wrote) -> None:
 
 
 def _answered(chat: Chat, message_id: int | None) -> Message | None:
-    """Which of our Messages to this chat's patients it is an answer to, where Telegram says so."""
+    """Return the Message to a patient of this chat that is answered, if Telegram names its number."""
     if message_id is None:
         return None
     ours = Message.objects.filter(clinic=chat.clinic, patient__in=chat.patients, telegram_message_id=message_id)
@@ -150,10 +151,10 @@ def _answered(chat: Chat, message_id: int | None) -> Message | None:
 
 
 def _written_to_last(chat: Chat) -> uuid.UUID | None:
-    """Whose a reply is that names no message: on a caregiver's phone the patient's whom we wrote to last."""
+    """Return the patient for a reply that names no message: on a caregiver's phone, the patient last written to."""
     if len(chat.patients) <= 1:
         return chat.patients[0].id if chat.patients else None
-    # Answers don't count: they go to whoever wrote.
+    # Answers don't count: they go to the person who wrote.
     sent = Message.objects.filter(clinic=chat.clinic, patient__in=chat.patients, status=Status.SENT)
     last = sent.exclude(lane=Lane.ANSWER).order_by("-sent_at").first()
     return last.patient_id if last else chat.patients[0].id

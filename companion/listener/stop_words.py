@@ -1,4 +1,4 @@
-"""The words by which patients opt out, in every language that we know, and what tells a question. Tables only.
+"""Tables of the words by which patients opt out, and of the words that make a question.
 
 stopping.py reads them. Another language is one more entry in STOP_WORDS; a test asks for one for each language that a
 patient may have.
@@ -12,7 +12,7 @@ STOP_WORDS: Final[Mapping[str, frozenset[str]]] = {
     "de": frozenset({"stop", "stopp", "halt", "abmelden"}),
     "es": frozenset({"stop", "alto", "parar", "baja"}),
     "pt": frozenset({"stop", "parar", "pare", "sair"}),
-    # Languages that patients may have and that we don't speak yet: who opts out is understood all the same.
+    # Languages in which we have no texts yet. A patient who opts out in them is understood nevertheless.
     "ar": frozenset({"توقف", "أوقف", "قف", "ستوب"}),
     "fr": frozenset({"stop", "arrêt", "arrêter", "arrêtez", "désabonner"}),
     "hi": frozenset({"रोकें", "रोको", "बंद करें", "बंद करो", "स्टॉप"}),
@@ -33,7 +33,7 @@ STOP_WORDS: Final[Mapping[str, frozenset[str]]] = {
     "ko": frozenset({"스톱", "수신거부"}),
     "th": frozenset({"สต็อป"}),
 }
-"""Whatever their case and accents. Words that could cancel a visit are not among them."""
+"""Case and accents don't matter. Words that could cancel a visit are left out."""
 
 ORDINARY_ELSEWHERE: Final = frozenset(
     {
@@ -49,7 +49,7 @@ ORDINARY_ELSEWHERE: Final = frozenset(
         "dung lai",  # without its accents: "to use again" in Vietnamese itself
     }
 )
-"""STOP words, without accents, that people say and mean something else by."""
+"""STOP words, without accents, that also have another meaning in ordinary speech."""
 
 _VERBS: Final = ("can", "could", "do", "does", "did", "is", "are", "will", "would", "should", "may", "must")
 _WHO: Final = ("i", "you", "we", "they", "he", "she", "it", "my", "the", "there", "this", "that")
@@ -74,13 +74,13 @@ QUESTION_OPENINGS: Final[frozenset[str]] = frozenset(
     | {"коли", "де", "чому", "хто", "як", "скільки", "чи"}
     | {"khi nào", "tại sao", "bao giờ", "mấy giờ"}
 )
-"""Words that a question begins with, in all languages together: many people leave the mark out."""
+"""Words with which a question begins, in all languages together: many people leave out the mark."""
 
 QUESTION_PARTS: Final[frozenset[str]] = frozenset(
     {"क्या", "कब", "कहाँ", "कैसे", "कौन", "क्यों", "ли", "mı", "mü", "mısınız", "musunuz", "mıyım", "lini", "wapi"}
     | {"khi nào", "ở đâu", "mấy giờ", "phải không", "được không"}
 )
-"""Words that make a question wherever they stand in it."""
+"""Words that make a question at any place in a sentence."""
 
 QUESTION_SIGNS: Final = (
     "吗",
@@ -97,4 +97,4 @@ QUESTION_SIGNS: Final = (
     "怎么",
     "怎麼",
 )
-"""Chinese has no spaces between words."""
+"""Parts of Chinese questions. Chinese has no spaces between words."""

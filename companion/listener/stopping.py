@@ -1,4 +1,4 @@
-"""Tells whether a patient's words are a STOP. Pure: a text in, a verdict out. What follows is handling.py's.
+"""Tell a STOP from ordinary words. Pure functions: heard.py decides what follows.
 
 A STOP is a word of stop_words.py that is the whole message, whatever decorates it; any other mention of stopping is for
 the clinic's staff.
@@ -20,7 +20,7 @@ from companion.listener.stop_words import (
 
 
 class Verdict(Enum):
-    """How a text is to be taken."""
+    """The meaning of a message."""
 
     STOP = auto()
     """The chat opts out."""
@@ -33,7 +33,7 @@ class Verdict(Enum):
 
 
 class _Said(Enum):
-    """How sure it is that words opt out."""
+    """The certainty with which words opt out."""
 
     CERTAIN = auto()
     ORDINARY = auto()
@@ -43,10 +43,10 @@ class _Said(Enum):
 
 # An emoji may be made of ordinary characters: a digit in a keycap, a letter that is shown as a symbol.
 _EMOJI: Final = re.compile(r"[0-9#*]\ufe0f?\u20e3|\u2139|[^\w\s]\ufe0f|[\U0001f200-\U0001f2ff]|[™℠]")
-# Tatweel, variation selectors, the grapheme joiner and letters without a shape; format characters (Cf) go as well.
+# Tatweel, variation selectors, the grapheme joiner and letters without a shape. Format characters (Cf) go, too.
 _UNSEEN: Final = re.compile("[\u0640\u034f\u115f\u1160\u3164\uffa0\u180b-\u180d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _COMMAND: Final = re.compile(r"/stop(?![^\W_])(?:@\w+)?(.*)", re.IGNORECASE | re.DOTALL)
-# As they are after NFKC, which makes "!" of "！" and of "‼".
+# The marks after NFKC, which turns "！" and "‼" into "!".
 _ENDS: Final = re.compile("[.!?;。؟۔।॥։။።፧⸮‽՞❓❔❗❕\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
 _ASKS: Final = re.compile("[?؟፧⸮‽՞❓❔\u037e¿]")
 _GREEK: Final = re.compile("[\u0370-\u03ff\u1f00-\u1fff]")
@@ -56,7 +56,7 @@ _LONG_DRAWN: Final = re.compile(r"(\w)\1{2,}")
 
 
 def verdict(text: str, languages: Iterable[str], *, question_open: bool) -> Verdict:
-    """Judges a whole message.
+    """Judge a whole message.
 
     `languages` are those recorded for the patients of the chat and the one that their Telegram names: a word that is
     ordinary speech elsewhere counts in these only. `question_open`: the chat has yet to answer something.
@@ -77,27 +77,27 @@ def verdict(text: str, languages: Iterable[str], *, question_open: bool) -> Verd
 
 
 def has_question_mark(text: str) -> bool:
-    """Whether one of any script stands in it."""
+    """Whether the text has a question mark of any script."""
     return bool(_ASKS.search(_readable(text)))
 
 
 def _readable(text: str) -> str:
-    """Without what nobody sees and without emoji that hold ordinary characters; width and letter forms folded."""
-    # Greek's own question mark becomes a semicolon by folding.
+    """Remove invisible characters and emoji that hold ordinary characters, and fold width and letter forms."""
+    # Folding would turn the Greek question mark into a semicolon.
     marked = _EMOJI.sub(" ", text.replace("\u037e", "?").translate(_FRAMED))
     seen = "".join(char for char in _UNSEEN.sub("", marked) if unicodedata.category(char) not in ("Cf", "Cs"))
     return _UNSEEN.sub("", unicodedata.normalize("NFKC", seen))
 
 
 def _first_sentence(said: str) -> tuple[str, str]:
-    """The first sentence with its mark, and all behind it."""
+    """Split a text into its first sentence, with its mark, and the rest."""
     begins = next((at for at, char in enumerate(said) if char.isalnum()), len(said))
     end = _ENDS.search(said, begins)
     return (said[: end.end()], said[end.end() :]) if end else (said, "")
 
 
 def _is_question(first: str, rest: str, *, whole: bool) -> bool:
-    """Whether the STOP itself, or what stands behind it, asks something."""
+    """Whether the STOP, or the text after it, asks something."""
     if _ASKS.search(first) or _ASKS.search(rest):
         return True
     if whole:
@@ -124,7 +124,7 @@ def _stop_in(said: str, languages: Iterable[str]) -> _Said:
         return _Said.CERTAIN
     written = _LONG_DRAWN.sub(r"\1", _joined(_cased(said)))
     if written != bare:
-        # Its accents tell it apart from other words ("dừng" from "dùng", to take) if they are the right ones.
+        # The right accents make it a STOP word; other accents make another word ("dừng": stop, "dùng": to take).
         return _Said.CERTAIN if set(written.split()) <= _WITH_ACCENTS else _Said.NOTHING
     known = {_primary(language) for language in languages}
     own = any(words & _FOLDED.get(language, frozenset()) for language in known)
@@ -132,25 +132,25 @@ def _stop_in(said: str, languages: Iterable[str]) -> _Said:
 
 
 def _cased(text: str) -> str:
-    """The words alone, in small letters, with their accents."""
+    """Return only the words, in small letters, with their accents."""
     small = unicodedata.normalize("NFC", text.casefold())
     return " ".join("".join(char if _is_letter(char) else " " for char in small).split())
 
 
 def _bare(text: str) -> str:
-    """The words alone, in small letters, without accents and without the vowel marks of Arabic and Hebrew."""
+    """Return only the words, in small letters, without accents and without the vowel marks of Arabic and Hebrew."""
     decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     plain = "".join(char for char in decomposed if not unicodedata.combining(char))
     return " ".join("".join(char if _is_letter(char) else " " for char in plain).split())
 
 
 def _is_letter(char: str) -> bool:
-    # Vowel signs, too: without them a Hindi word falls apart. Not the frames that go around a character (Me).
+    # Vowel signs count as letters: without them a Hindi word falls apart. Frames around a character (Me) don't.
     return char.isalnum() or unicodedata.category(char) in ("Mn", "Mc")
 
 
 def _joined(words: str) -> str:
-    """Spelled out ("S.T.O.P.") it is a word as well."""
+    """Join letters that are spelled out ("S.T.O.P.") to a word."""
     letters = words.split()
     return "".join(letters) if all(len(letter) == 1 for letter in letters) else words
 
@@ -165,7 +165,7 @@ _WITH_ACCENTS: Final = frozenset(
 )
 _OPENINGS: Final = frozenset(map(_bare, QUESTION_OPENINGS))
 _PARTS: Final = frozenset(map(_bare, QUESTION_PARTS))
-# The longest first, and no way back: a message of a thousand letters is read in one pass.
+# The longest word first, without backtracking, so that a message of a thousand letters is read in one pass.
 _ALL: Final = "|".join(sorted(map(re.escape, frozenset().union(*_FOLDED.values())), key=len, reverse=True))
 _STOP_WORD: Final = re.compile(f"(?:{_ALL})")
 _ONLY_STOP_WORDS: Final = re.compile(f"(?:(?>{_ALL}) ?)++")

@@ -1,4 +1,4 @@
-"""Chats that say STOP, doors by which patients come into them, and whether a byte leaves for them."""
+"""Chats that sent STOP, the ways in which patients come into them, and whether a message leaves for them."""
 
 import datetime as dt
 import io
@@ -18,7 +18,7 @@ from tests.web.signed_in import signed_in
 
 
 def leaves(bot: Bot, message: Message) -> bool:
-    """Whether a byte of this Message goes out; else it ends as opted out."""
+    """Whether this Message leaves; else it ends as opted out."""
     began = message.pk in [one.message for one in begun(bot, NOW + dt.timedelta(minutes=10)).begun]
     message.refresh_from_db()
     assert began or (message.status, message.reason) == (Status.FAILED, Reason.OPTED_OUT)
@@ -26,14 +26,14 @@ def leaves(bot: Bot, message: Message) -> bool:
 
 
 def arrive(bot: Bot) -> None:
-    """All that waits is sent."""
+    """Send all waiting Messages."""
     begun(bot)
     waiting = Message.objects.filter(clinic=bot.clinic, status=Status.PENDING)
     waiting.update(status=Status.SENT, sent_at=NOW, ended_at=NOW, open_attempt_id=None, lease_until=None)
 
 
 def stops(bot: Bot, chat: int = CHAT) -> None:
-    """The chat says STOP, and is told so."""
+    """Send STOP from the chat, and the confirmation to it."""
     comes_in(bot, a_text(chat, "STOP"))
     arrive(bot)
 
@@ -56,11 +56,11 @@ DOORS: dict[str, Callable[[Bot, dict[str, object]], None]] = {"API": by_api, "fo
 
 
 def button_of(patient: Patient, answer: str) -> str:
-    """The data of a button of the question about this patient."""
+    """Return the data of a button of the question about this patient."""
     return f"consent:{answer}:{patient.id.hex}"
 
 
 def works_off_marks() -> None:
-    """As the Planner does."""
+    """Work Marks off, as the Planner does."""
     while found := marks.oldest():
         marks.work_off(found, now=NOW)

@@ -1,4 +1,4 @@
-"""Whom most stories of the listener are about: a clinic's bot, and Ana, who is reached by it."""
+"""A clinic's bot, and Ana, its patient, for the listener's tests."""
 
 import pytest
 
@@ -19,5 +19,5 @@ def ana(bot: Bot) -> Patient:
 
 @pytest.fixture
 def other_bot() -> Bot:
-    """Another clinic's."""
+    """A bot of another clinic."""
     return a_bot(a_clinic())

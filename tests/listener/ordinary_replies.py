@@ -237,4 +237,4 @@ ORDINARY_ELSEWHERE: Final = (
     ("tr", "sair"),
     ("id", "baja"),
 )
-"""Words that are a STOP in another language only: (the language that is spoken, the word)."""
+"""Words that are a STOP in another language only: (the patient's language, the word)."""

@@ -1,4 +1,4 @@
-"""Updates as Telegram sends them, for telling what a patient did, and what the bot has to say to it."""
+"""Updates as Telegram sends them, for the acts of a patient, and the bot's answers."""
 
 import datetime as dt
 from itertools import count
@@ -30,7 +30,7 @@ def private(chat: int) -> dict[str, object]:
 
 
 def a_text(chat: int, text: str, /, **fields: object) -> dict[str, object]:
-    """Somebody writes."""
+    """Return the update for a text."""
     message = {
         "message_id": next(_numbers),
         "date": int(NOW.timestamp()),
@@ -42,14 +42,14 @@ def a_text(chat: int, text: str, /, **fields: object) -> dict[str, object]:
 
 
 def edited_to(came: dict[str, object], text: str, /, **fields: object) -> dict[str, object]:
-    """Somebody edits the text of a message that they wrote before, a minute ago."""
+    """Return the update for an edit of a message that was written a minute ago."""
     message = came["message"]
     assert isinstance(message, dict)
     return {"edited_message": message | {"text": text, "edit_date": int(NOW.timestamp())} | fields}
 
 
 def something_else(chat: int, /, **fields: object) -> dict[str, object]:
-    """Somebody sends what is no text: a photo, a sticker, or only a service message comes of what was done."""
+    """Return the update for a message without text: a photo, a sticker, a service message."""
     content = a_text(chat, "", **fields)
     message = content["message"]
     assert isinstance(message, dict)
@@ -58,7 +58,7 @@ def something_else(chat: int, /, **fields: object) -> dict[str, object]:
 
 
 def our_message(chat: int, message_id: int, *buttons: tuple[str, str]) -> dict[str, object]:
-    """A message of the bot's in that chat, with buttons of (text, data)."""
+    """Return a message of the bot in that chat, with buttons of (text, data)."""
     rows = [[{"text": text, "callback_data": data}] for text, data in buttons]
     return {
         "message_id": message_id,
@@ -71,7 +71,7 @@ def our_message(chat: int, message_id: int, *buttons: tuple[str, str]) -> dict[s
 
 
 def a_tap(chat: int, data: str, label: str = "Button", message_id: int = 1) -> dict[str, object]:
-    """Somebody taps a button of that message."""
+    """Return the update for a tap on a button of that message."""
     message = our_message(chat, message_id, (label, data))
     tap = {"id": str(next(_numbers)), "from": person(chat), "chat_instance": "1", "data": data, "message": message}
     return {"callback_query": tap}
@@ -99,12 +99,12 @@ def tap_on(message: Message, number: int, chat: int = 0) -> dict[str, object]:
 
 
 def following(message: Message, kind: Follow) -> list[Message]:
-    """What follows it in this way."""
+    """Return the Messages of this kind that follow a Message."""
     return list(Message.objects.filter(follows=message, follow_kind=kind))
 
 
 def a_block(chat: int, *, blocked: bool) -> dict[str, object]:
-    """Somebody blocks the bot, or opens it again."""
+    """Return the update for a block of the bot, or for its end."""
     bot = {"id": 700, "is_bot": True, "first_name": "Linden"}
     kicked: dict[str, object] = {"user": bot, "status": "kicked", "until_date": 0}
     member: dict[str, object] = {"user": bot, "status": "member"}
@@ -125,19 +125,19 @@ def incoming(content: dict[str, object], update_id: int) -> Incoming:
 
 
 def comes_in(bot: Bot, content: dict[str, object]) -> Handled:
-    """The next update of this bot, worked off."""
+    """Handle the next update of this bot."""
     bot.refresh_from_db()
     update_id = bot.next_update_id or 500
     return handling.handle(bot.id, incoming(content, update_id), offset=bot.next_update_id, now=NOW)
 
 
 def answers(bot: Bot) -> list[Message]:
-    """What the bot has to say, oldest first."""
+    """Return the bot's answers, the oldest first."""
     return list(Message.objects.filter(clinic=bot.clinic, schedule=None).order_by("id"))
 
 
 def said(bot: Bot) -> list[str]:
-    """The first words of each."""
+    """Return the first words of each answer."""
     return [" ".join((message.text or "").split()[:3]) for message in answers(bot)]
 
 
@@ -164,5 +164,5 @@ def button(bot: Bot, number: int) -> str:
 
 
 def told(bot: Bot) -> list[tuple[str, Patient]]:
-    """What the clinic hears of enrolments that went wrong."""
+    """Return the notes about failed enrolments."""
     return [(note.kind, note.patient) for note in enrolment_notes.unseen(bot.clinic)]

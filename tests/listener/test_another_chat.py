@@ -1,4 +1,4 @@
-"""A chat in which a patient is reached no more hears so, and the clinic confirms the new one."""
+"""A patient moves to another chat: the former chat is told, and the clinic confirms the new one."""
 
 from pathlib import Path
 

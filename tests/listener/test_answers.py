@@ -1,4 +1,4 @@
-"""Answer buttons: what a tap does, once, and what it can't do."""
+"""Answer buttons: a tap counts once, and some taps change nothing."""
 
 import datetime as dt
 

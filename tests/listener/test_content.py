@@ -1,4 +1,4 @@
-"""Messages that are no text: staff is told of what a patient sent, and service messages are nobody's reply."""
+"""Messages without text: staff sees what a patient sent, and service messages are no replies."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""Start by an invitation, the question of consent and what is answered to it, in the chat."""
+"""Start by an invitation, the question of consent, and the answers to it."""
 
 import pytest
 

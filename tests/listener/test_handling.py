@@ -1,4 +1,4 @@
-"""A patient's words and taps, kept with whom and what they belong to; each update once, in one transaction."""
+"""A patient's words and taps are stored with their patient and Message, each update once, in one transaction."""
 
 import pytest
 

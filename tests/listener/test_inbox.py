@@ -1,4 +1,4 @@
-"""The inbox: what asks for staff, who has it, and answering from there."""
+"""The inbox: Conversations that need staff, their assignment, and answers from there."""
 
 import uuid
 

@@ -82,7 +82,7 @@ def _at_least(replies: QuerySet[Reply], number: int) -> bool:
 
 
 def _replayed(bot: Bot, updates: list[tuple[int, dict[str, object]]]) -> None:
-    """Telegram gives them in this order; each is taken as a poller does, from where the offset stands."""
+    """Handle updates in Telegram's order, each from the current offset, as a poller does."""
     for update_id, content in updates:
         bot.refresh_from_db()
         try:

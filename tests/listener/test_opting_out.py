@@ -1,4 +1,4 @@
-"""STOP, Start after it, and who blocks the bot: what each means for the consent and for what is answered."""
+"""STOP, Start after a STOP, and a block of the bot: the consent and the answer after each."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Another program reads the bot's messages: every process says so, what it costs and what to do, until it is over."""
+"""Another program reads the bot's messages: every process reports it, with what to do, until it is over."""
 
 import datetime as dt
 import json
@@ -32,7 +32,7 @@ SOON = dt.timedelta(seconds=1)
 
 
 def causes(clinic: Clinic) -> dict[str, str]:
-    """What health finds wrong with this clinic, in words."""
+    """Return the sentences of health about this clinic."""
     health.forget()
     found = health.check(now=database_now(), clinic=clinic).findings
     return {one.cause: f"{one.status}: {one.words}" for one in found}
@@ -40,7 +40,7 @@ def causes(clinic: Clinic) -> dict[str, str]:
 
 @contextmanager
 def another_program(url: str) -> Iterator[None]:
-    """Polls the same bot, again and again, as any other bot's library does."""
+    """Poll the same bot again and again, as a bot library does."""
     over = threading.Event()
 
     def poll() -> None:

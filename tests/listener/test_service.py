@@ -85,7 +85,7 @@ def a_listener(
 
 
 def until(condition: Callable[[], bool], seconds: float = 15) -> None:
-    """Waits for it, and fails where it doesn't come."""
+    """Wait for the condition, and fail if it doesn't come true."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come to that"
@@ -97,7 +97,7 @@ def texts() -> list[str]:
 
 
 def delivered(practice: Practice, message: Message) -> SandboxMessage:
-    """What the dispatcher would do: the message arrives on the phone."""
+    """Send the message to the phone, as the dispatcher would."""
     chat, text = message.telegram_id, message.text
     assert chat
     assert text

@@ -1,4 +1,4 @@
-"""STOP as it stands in an update (a caption, a thread, an answer, an edit), and where a STOP is nobody's word here."""
+"""STOP in any part of an update (a caption, a thread, an answer, an edit), and words that look like STOP but aren't."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
