@@ -78,6 +78,8 @@ class Run:
         """Restores into this place, goes on there, and waits until nothing is pending. What the restore said."""
         said = place.run("restore", str(self.file), *(word for path in journals for word in ("--journal", str(path))))
         environment = environment_of(place, self.telegram)
+        # The restored listener has yet to poll.
+        self.telegram.confirmed = 0
         with a_service("dispatcher", environment), a_service("listener", environment):
             if not self.telegram.forgets:
                 kept = self.stops.values()
