@@ -74,7 +74,8 @@ class _ScheduleFields(Body):
     cohort: Id | None = None
     recurrence: RecurrenceShape | None = None
     late_after: Annotated[
-        StrictStr | None, Field(description="How late is still good, like PT1H. By lane: PT1H, or PT12H.")
+        StrictStr | None,
+        Field(description="How late the message may be sent at most, like PT1H. By lane: PT1H, or PT12H."),
     ] = None
     quiet_hours: Annotated[Literal["wait", "ignore"] | None, Field(description="By lane: ignore, or wait.")] = None
     if_unknown: Literal["hold", "resend"] | None = None

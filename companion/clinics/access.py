@@ -10,7 +10,7 @@ _ORDER = [Role.VIEWER, Role.PROVIDER, Role.ADMIN]
 
 
 class NotAllowed(Exception):
-    """The caller's role is too small; the message is for people."""
+    """The caller's role doesn't allow this; the message is for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,4 @@ class Caller:
     def needs(self, needed: Role) -> None:
         """Raises NotAllowed unless the caller's role includes `needed`."""
         if not self.may(needed):
-            raise NotAllowed(
-                f"This needs the role {needed.value}; yours is {self.role.value}. Ask an admin of your clinic."
-            )
+            raise NotAllowed(f"You need the {needed.label} role for this. Ask an admin of your clinic.")

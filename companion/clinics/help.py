@@ -26,7 +26,7 @@ def change(caller: Caller, words: object, phone: object, *, now: dt.datetime) ->
     read, number = _words(words, problems), _phone(phone, problems)
     if read and not number and not problems:
         problems.append(
-            Problem("phone", "Give the number to call first: whoever asks for help is told that nobody may be reading.")
+            Problem("phone", "Enter the number to call first: patients who ask for help are told to call it.")
         )
     if problems:
         raise Refused(*problems)

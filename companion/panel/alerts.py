@@ -27,7 +27,9 @@ AGAIN: Final = dt.timedelta(minutes=30)
 SPIKE: Final = 20
 """So many failures for one reason within an hour are told of."""
 SPIKE_OVER: Final = dt.timedelta(hours=1)
-_URGENT_WORDS: Final = "A patient's words ask for urgent help, and nobody has taken it. Open the inbox and take it."
+_URGENT_WORDS: Final = (
+    "A patient asked for urgent help, and the conversation is not assigned. Open the inbox and assign it to yourself."
+)
 _SAME: Final = {Cause.DISPATCHER_NO_ANSWER: Cause.DISPATCHER_MISSING}
 """A dispatcher that died doesn't answer at first, and is known to be gone 15 s later."""
 

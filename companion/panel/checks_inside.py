@@ -105,7 +105,7 @@ def _sqlite_version() -> CheckResult:
 
 def _sqlite(version: str) -> CheckResult:
     if tuple(int(part) for part in version.split(".")) < _WAL_RESET_FIXED:
-        advice = "This SQLite can damage a database that is written to by several processes. Install pysqlite3 anew."
+        advice = "This SQLite can damage a database that is written to by several processes. Reinstall pysqlite3."
         return failed(Group.DATABASE, "SQLite's version", version, advice)
     return ok(Group.DATABASE, "SQLite's version", version)
 
@@ -188,7 +188,7 @@ def _zones(clinic: Clinic | None) -> CheckResult:
     used = Patient.objects.filter(left_at=None, **own).order_by().values_list("timezone", flat=True).distinct()
     unknown = sorted(zone for zone in used[:_COUNTED_TO] if not is_zone(zone))
     if not is_zone("Europe/Berlin") or unknown:
-        advice = "Install the package tzdata anew; a zone that it doesn't know is to be changed with its patients."
+        advice = "Reinstall the package tzdata. If it still doesn't know a zone, change the zone of those patients."
         return failed(Group.CONFIGURATION, "Time zones", f"unknown: {', '.join(unknown) or 'all'}", advice)
     return ok(Group.CONFIGURATION, "Time zones", "all known")
 

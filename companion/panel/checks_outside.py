@@ -121,7 +121,7 @@ def _bot(answer: _Said) -> CheckResult:
     if isinstance(answer.said, Answer):
         return ok(Group.NETWORK, name, f"@{answer.bot.username}" if answer.bot.username else "token valid")
     if answer.said.kind is OutcomeKind.UNAUTHORIZED:
-        advice = "Its token is not valid (any more). An admin gives it anew in Settings; @BotFather has it."
+        advice = "The token is no longer valid. An admin enters a new token in Settings; @BotFather gives it."
         return failed(Group.NETWORK, name, "refused", advice)
     why = answer.said.note or f"HTTP {answer.said.error_code}"
     advice = f"Telegram can't be reached at {settings.COMPANION.bot_api_url}. See the connection, DNS and firewall."

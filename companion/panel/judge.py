@@ -196,7 +196,7 @@ def _held_back(clinic: Sending, now: dt.datetime) -> Finding | None:
         words = "Sending is paused: messages wait and may become too late. An admin resumes it."
         return Finding("degraded", words, Cause.PAUSED)
     if clinic.closed_why == Closed.UNAUTHORIZED:
-        words = "Telegram refuses the bot's token: messages wait. An admin gives the token anew in Settings."
+        words = "Telegram refuses the bot's token: messages wait. An admin enters the token again in Settings."
         return Finding("degraded", words, Cause.BOT_REFUSED)
     if clinic.closed_why == Closed.CIRCUIT and clinic.closed_until and clinic.closed_until > now:
         words = (

@@ -173,5 +173,5 @@ def _cells(lines: Lines, delimiter: str, taken: list[bytes] | None = None) -> li
 
 def _why_not_csv(taken: Sequence[bytes]) -> str:
     if len(taken) == 1 and b"\r" in taken[0][:-2]:
-        return "This line holds a carriage return. Save the file anew as CSV."
+        return "This line holds a carriage return. Save the file as CSV again."
     return "The quotation marks of this row don't match: one is missing, or stands inside a cell without being doubled."

@@ -91,7 +91,7 @@ def of_size(draft: Draft, recipients: int) -> list[Warning]:
     seconds = recipients / (settings.COMPANION.rate_per_second * _RATE_USED)
     takes = f"Sending to {recipients:,} patients takes about {_duration(seconds)}"
     if seconds >= draft.late_after.total_seconds():
-        return [Warning(None, "takes_too_long", f"{takes}, longer than late is still good: the rest would fail.")]
+        return [Warning(None, "takes_too_long", f"{takes}, longer than messages may be late: the rest would fail.")]
     if draft.lane == Lane.BROADCAST and seconds >= _WORTH_SAYING:
         return [Warning(None, "takes", f"{takes}. Reminders go before it.")]
     return []

@@ -103,13 +103,15 @@ def _whole_page(request: HttpRequest) -> str:
 def _said_no(request: PageRequest, no: NotAllowed | Unknown | Conflict | Refused) -> HttpResponse:
     match no:
         case NotAllowed():
-            return _say(request, 403, "This isn't yours to do", str(no))
+            return _say(request, 403, "You may not do this", str(no))
         case Unknown():
-            return _say(request, 404, "There is nothing here", "It was removed, or the address is mistyped.")
+            return _say(request, 404, "There is nothing here", "The page was removed, or the address is mistyped.")
         case Conflict():
             return _conflict(request, str(no))
         case Refused():
-            return _say(request, 422, "That can't be taken", " ".join(problem.message for problem in no.problems))
+            return _say(
+                request, 422, "Please check what you entered", " ".join(problem.message for problem in no.problems)
+            )
 
 
 def _conflict(request: PageRequest, message: str) -> HttpResponse:
@@ -118,7 +120,7 @@ def _conflict(request: PageRequest, message: str) -> HttpResponse:
         messages.error(request, message)
         # Else to where the bar leads in this room ("/settings/members/…": to Settings).
         return redirect(came_from(request, f"/{request.path.split('/')[1]}"))
-    return _say(request, 409, "Not possible any more", message)
+    return _say(request, 409, "No longer possible", message)
 
 
 def _say(request: PageRequest, status: int, title: str, message: str) -> HttpResponse:

@@ -140,7 +140,7 @@ def test_a_patient_enrols_by_the_qr_code_while_the_nurse_s_page_turns_green(page
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".reach-no")).to_contain_text("The patient has no Telegram ID.")
     page.get_by_role("link", name="Invite").click()
-    page.get_by_role("button", name="Make an invitation").click()
+    page.get_by_role("button", name="Create an invitation").click()
     nurse = page.locator(".standing")
 
     # The patient's own phone reads the code from the screen.
@@ -150,8 +150,8 @@ def test_a_patient_enrols_by_the_qr_code_while_the_nurse_s_page_turns_green(page
     phone = page.context.new_page()
     phone.goto(f"{product.address}/sandbox")
     phone.get_by_label("A new phone").fill("Beate")
-    phone.get_by_role("button", name="Take it out").click()
-    phone.get_by_label("Open an invitation on it").fill(scanned.text)
+    phone.get_by_role("button", name="Add phone").click()
+    phone.get_by_label("Open an invitation on this phone").fill(scanned.text)
     phone.get_by_role("button", name="Open").click()
 
     # Asked in her language; until she answers, the nurse sees that, and nothing else goes.

@@ -52,7 +52,7 @@ def except_() -> object:
 def test_it_opens_says_what_it_is_and_closes(at_the_side: Page) -> None:
     page = at_the_side
     expect(page.locator("#panel")).to_contain_text("Planned")
-    expect(page.locator("#panel")).to_contain_text("It becomes a message two days before it is due.")
+    expect(page.locator("#panel")).to_contain_text("It becomes a message two days before its time.")
 
     page.keyboard.press("Escape")
 

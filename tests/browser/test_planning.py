@@ -105,7 +105,7 @@ def test_what_is_typed_is_kept_and_continued_from_the_list(page: Page, live_serv
     page.locator("#text").fill("Half a sentence")
     expect(page.locator("#kept")).to_contain_text("Draft saved")
     page.locator("#text").press_sequentially(" more")
-    page.get_by_role("link", name="Leave without planning").click()
+    page.get_by_role("link", name="Leave (draft is kept)").click()
     page.wait_for_url("**/scheduled-messages")
 
     def whole() -> bool:

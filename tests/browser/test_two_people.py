@@ -60,7 +60,7 @@ def test_who_saves_second_is_told_who_changed_what_and_when_and_is_asked(
     expect(page.locator('[name="time"]')).to_have_value("07:30")
     assert drafts.of(Schedule.objects.get()).text != "Two tablets, please."
 
-    clash.get_by_role("button", name="Save my changes over it").press("Enter")
+    clash.get_by_role("button", name="Save my changes").press("Enter")
 
     page.wait_for_url(f"**/series/{series.id}")
     saved = Schedule.objects.get()
@@ -76,7 +76,7 @@ def test_who_saves_second_can_leave_it_as_it_is_now(
     changes_the_time(browser, live_server, series)
     page.locator(".plan-go button").first.click()
 
-    page.get_by_role("link", name="Leave mine, keep it as it is now").press("Enter")
+    page.get_by_role("link", name="Discard my changes").press("Enter")
 
     expect(page.locator("#clash")).to_have_count(0)
     expect(page.locator('[name="time"]')).to_have_value("07:30")

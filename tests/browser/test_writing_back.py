@@ -102,7 +102,7 @@ def test_a_mother_s_phone_for_two_children_from_a_tap_to_stop(page: Page, practi
 
     # The nurse takes it, answers, and the answer is on the phone.
     page.get_by_role("link", name="Read it").click()
-    page.get_by_role("button", name="I take it").last.click()
+    page.get_by_role("button", name="Assign to me").last.click()
     expect(page.locator("#urgent")).to_be_hidden()
     page.get_by_label("Your answer").fill("Call an ambulance now: 112.")
     page.get_by_role("button", name="Send answer").click()

@@ -282,7 +282,7 @@ def test_what_the_calendar_can_not_show_is_said_in_words(asked: str) -> None:
     answer = signed_in(a_clinic()).get(f"{CALENDAR}?{asked}")
 
     assert answer.status_code == 422
-    assert "That can't be taken" in words(answer)
+    assert "Please check what you entered" in words(answer)
 
 
 def test_a_month_asks_the_database_no_more_than_a_day_would(

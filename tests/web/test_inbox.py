@@ -40,7 +40,7 @@ def test_a_reply_is_counted_in_the_bar_and_stands_in_the_list(bot: Bot, ana: Pat
     assert "Inbox 1 unread" in shown
     assert "Ana Silva" in shown
     assert "Should I stop?" in shown
-    assert "nobody I take it" in shown
+    assert "unassigned Assign to me" in shown
 
 
 def test_an_edited_message_is_shown_with_both_wordings(bot: Bot, ana: Patient) -> None:
@@ -158,7 +158,7 @@ def test_every_view_says_when_it_is_empty(bot: Bot, view: str) -> None:
     answer = signed_in(bot.clinic).get(f"/inbox?view={view}&from=x")
 
     assert answer.status_code == 200
-    assert "What patients write back comes here." in words(answer)
+    assert "Replies from patients appear here." in words(answer)
 
 
 def test_another_clinic_s_conversation_is_not_there(bot: Bot, ana: Patient) -> None:

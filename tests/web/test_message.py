@@ -20,7 +20,7 @@ def test_a_sent_message_never_claims_to_be_read() -> None:
 
     shown = words(signed_in(clinic).get(f"/scheduled-messages/{message.id}"))
 
-    assert "Sent to Telegram; whether it was read can't be known." in shown
+    assert "Sent to Telegram. Telegram doesn't say whether it was read." in shown
     assert "elivered" not in shown
 
 
@@ -41,7 +41,7 @@ def test_the_attempts_are_told_in_words() -> None:
 
     shown = words(signed_in(clinic).get(f"/scheduled-messages/{message.id}"))
 
-    assert "Nothing left: Telegram could not be reached. It is tried again by itself. (connection refused)" in shown
+    assert "Not sent: Telegram didn't answer. Sending is tried again automatically. (connection refused)" in shown
     assert "Next try" in shown
 
 

@@ -165,7 +165,7 @@ def test_ticked_patients_come_into_a_cohort_and_out_of_it_and_on_pause() -> None
     assert in_it == {ana, bo}
     assert "2 patients taken out of Heart." in out
     assert not cohort.patients.exists()
-    assert "2 patients put on pause." in paused
+    assert "2 patients paused." in paused
     assert set(Patient.objects.values_list("paused_reason", flat=True)) == {"Summer break"}
     assert Mark.objects.filter(clinic=clinic).values("subject_id").distinct().count() == 2
 

@@ -37,7 +37,7 @@ def test_what_goes_out_once_and_later_has_a_page_is_found_again_and_can_be_stopp
     assert "Ana Silva" in words(client.get(f"/scheduled-messages?day={day.isoformat()}"))
     stopped = words(client.post(f"/scheduled-messages/series/{schedule.id}/cancel", follow=True))
     assert "It won't be sent." in stopped
-    assert "Nothing waits to go out once" in words(client.get("/scheduled-messages/series?state=once"))
+    assert "No single messages are planned" in words(client.get("/scheduled-messages/series?state=once"))
 
 
 def test_who_is_on_pause_gets_nothing_and_the_page_does_not_say_otherwise() -> None:

@@ -69,7 +69,7 @@ def test_saving_a_series_after_the_question_keeps_the_others_change(clinic: Clin
         ({"ends": "after", "count": "12"}, "12 times"),
         ({"zone": "patient"}, "Time zone Europe/Berlin Each patient's own"),
         ({"lane": "broadcast"}, "Priority reminder broadcast"),
-        ({"late_after": "PT4H"}, "How late is still good PT1H PT4H"),
+        ({"late_after": "PT4H"}, "Latest time to send PT1H PT4H"),
         ({"quiet_hours": "wait"}, "Quiet hours ignore wait"),
         ({"if_unknown": "resend"}, "hold resend"),
         ({"avoid": ["weekends"], "when_avoided": "next"}, "Days off empty weekends"),

@@ -46,7 +46,7 @@ def resume(request: PageRequest) -> HttpResponse:
             actions.resume_each([request.caller, *others], now=now)
         else:
             actions.resume(request.caller, now=now)
-        flash.success(request, "Sending goes on.")
+        flash.success(request, "Sending is resumed.")
         return redirect("control_panel")
     held = actions.undecided_of(request.caller.clinic, Unknowns(held_by_restore=True), now=now)
     context = {

@@ -70,7 +70,7 @@ def webhook(request: PageRequest) -> HttpResponse:
     except Refused as no:
         return _page(request, {"typed_url": url}, no=no)
     if removes:
-        flash.success(request, "Alerts go to no webhook any more.")
+        flash.success(request, "Alerts no longer go to a webhook.")
         return redirect("alerts")
     return _page(request, {"secret": secret})
 

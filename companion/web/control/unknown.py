@@ -95,7 +95,7 @@ def decide(request: PageRequest, message_id: uuid.UUID, decision: str) -> HttpRe
     wish = _decision(decision)
     if request.method == "POST":
         actions.decide(request.caller, message, wish, now=database_now())
-        flash.success(request, "It is being sent again." if wish is Decision.RESEND else "Noted.")
+        flash.success(request, "The message is being sent again." if wish is Decision.RESEND else "Noted.")
         return redirect("unknown_outcomes")
     return render(request, "control/decide.html", {"message": message, "decision": decision, "now": database_now()})
 

@@ -103,7 +103,7 @@ def act(request: PageRequest, conversation_id: uuid.UUID, deed: str) -> HttpResp
                 inbox.take(request.caller, one, now=now)
             case "assign":
                 given = inbox.assign(request.caller, one, request.POST.get("member", ""), now=now)
-                flash.success(request, f"{given.holder_name} has it now.")
+                flash.success(request, f"Assigned to {given.holder_name}.")
             case "give-back":
                 inbox.give_back(request.caller, one, now=now)
                 return redirect("inbox")

@@ -108,7 +108,7 @@ def many(request: PageRequest) -> HttpResponse:
     flash.success(request, f"{plural(sum(done), 'message')} {word}.")
     if left := len(done) - sum(done):
         flash.warning(
-            request, f"{plural(left, 'message')} left: on the way, over already, or to be decided one by one."
+            request, f"{plural(left, 'message')} unchanged: on the way, finished, or to be decided individually."
         )
     return redirect(came_from(request, reverse("messages")))
 

@@ -116,7 +116,7 @@ def send_now(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
     message = queries.message(request.caller.clinic, message_id)
     if request.method == "GET":
         if message.status != Status.PENDING or queries.on_its_way(message):
-            raise Conflict("It is no longer pending, so there is nothing to send now.")
+            raise Conflict("This message is no longer pending, so it can't be sent now.")
         return _asked(request, "messages/send_now.html", message, now)
     with transaction.atomic():
         clash = _clash(request, message, None, now)
@@ -136,7 +136,7 @@ def retry(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
     message = queries.message(request.caller.clinic, message_id)
     if request.method == "GET":
         if message.status != Status.FAILED:
-            raise Conflict("It has not failed, so there is nothing to retry.")
+            raise Conflict("This message has not failed, so it can't be retried.")
         return _asked(request, "messages/retry.html", message, now)
     twice = request.POST.get("may_arrive_twice") == "yes"
     with transaction.atomic():

@@ -31,13 +31,13 @@ _TONES: dict[str, Tone] = {
 }
 _WORDS: dict[str, str] = {
     AttemptOutcome.OPEN: "On its way to Telegram.",
-    AttemptOutcome.SENT: "Sent to Telegram; whether it was read can't be known.",
+    AttemptOutcome.SENT: "Sent to Telegram. Telegram doesn't say whether it was read.",
     AttemptOutcome.PERMANENT: "Telegram refused it.",
-    AttemptOutcome.TOO_MANY: "Telegram asked to wait. This counts as no try.",
-    AttemptOutcome.TRANSIENT: "Nothing left: Telegram could not be reached. It is tried again by itself.",
+    AttemptOutcome.TOO_MANY: "Telegram asked to wait. This doesn't count as an attempt.",
+    AttemptOutcome.TRANSIENT: "Not sent: Telegram didn't answer. Sending is tried again automatically.",
     AttemptOutcome.UNAUTHORIZED: "Telegram refused the bot's token.",
-    AttemptOutcome.UNKNOWN: "The line was cut on the way: it may or may not have arrived.",
-    AttemptOutcome.NEVER_LEFT: "Given back before anything left.",
+    AttemptOutcome.UNKNOWN: "The connection broke: the message may or may not have arrived.",
+    AttemptOutcome.NEVER_LEFT: "Not sent: its time to leave had passed. Sending is tried again.",
 }
 
 

@@ -95,7 +95,7 @@ def note_consent(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
     except Conflict as why:
         flash.error(request, str(why))
     else:
-        flash.success(request, "Noted, with your name and the time.")
+        flash.success(request, "Recorded with your name and the time.")
     return redirect("patient", patient_id)
 
 

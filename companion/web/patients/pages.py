@@ -235,7 +235,7 @@ def _pause_of(patient: Patient) -> str:
 def _paused(patient: Patient) -> str:
     if patient.paused_until is None:
         return "The pause is over: messages go out again, from the next one in the future."
-    return f"{patient.name} is {pausing.paused_words(patient)}: nothing goes out, nothing piles up."
+    return f"{patient.name} is {pausing.paused_words(patient)}: no messages are sent, and missed messages aren't sent later."
 
 
 @require_http_methods(["GET", "POST"])
@@ -252,7 +252,7 @@ def cohorts(request: PageRequest) -> HttpResponse:
     except Refused as no:
         context |= {"typed": name, "error": no.problems[0].message}
         return render(request, "patients/cohorts.html", context, status=422)
-    flash.success(request, "The cohort was made. Put patients into it on their own pages, or by importing a file.")
+    flash.success(request, "The cohort was created. Add patients on their own pages, or import a file.")
     return redirect("cohorts")
 
 

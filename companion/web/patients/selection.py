@@ -40,26 +40,28 @@ def act(request: PageRequest) -> HttpResponse:
 def _add(request: PageRequest, people: Sequence[Patient]) -> None:
     cohort = queries.cohort(request.caller.clinic, request.POST.get("cohort", ""))
     moved = many.add_to_cohort(request.caller, cohort, people, now=database_now())
-    flash.success(request, f"{plural(moved, 'patient')} added to {cohort.name}. Their messages follow by themselves.")
+    flash.success(
+        request, f"{plural(moved, 'patient')} added to {cohort.name}. Their messages are planned automatically."
+    )
 
 
 def _remove(request: PageRequest, people: Sequence[Patient]) -> None:
     cohort = queries.cohort(request.caller.clinic, request.POST.get("cohort", ""))
     moved = many.remove_from_cohort(request.caller, cohort, people, now=database_now())
-    flash.success(request, f"{plural(moved, 'patient')} taken out of {cohort.name}. Its messages to them go, too.")
+    flash.success(request, f"{plural(moved, 'patient')} removed from {cohort.name}. They no longer get its messages.")
 
 
 def _pause(request: PageRequest, people: Sequence[Patient]) -> None:
     try:
         until = dt.date.fromisoformat(request.POST.get("paused_until", ""))
     except ValueError:
-        flash.error(request, "Say until when they are on pause.")
+        flash.error(request, "Choose the day on which messages start again.")
         return
     left = many.pause(request.caller, people, until, request.POST.get("paused_reason", ""), now=database_now())
     if len(left) < len(people):
-        flash.success(request, f"{plural(len(people) - len(left), 'patient')} put on pause.")
+        flash.success(request, f"{plural(len(people) - len(left), 'patient')} paused.")
     for sentence in dict.fromkeys(problem.message for one in left for problem in one.why.problems):
-        flash.error(request, f"{plural(len(left), 'patient')} not put on pause. {sentence}")
+        flash.error(request, f"{plural(len(left), 'patient')} not paused. {sentence}")
 
 
 _DEEDS: Final[dict[str, Callable[[PageRequest, Sequence[Patient]], None]]] = {

@@ -97,7 +97,7 @@ def remove(request: PageRequest) -> HttpResponse:
     with transaction.atomic():
         _refuse_if_exchanged(request)
         keeping.remove(request.caller, now=database_now())
-    flash.success(request, "Patients are fetched no more. Those who came stay.")
+    flash.success(request, "Patients are no longer fetched. Patients who were imported stay.")
     return redirect("sources")
 
 

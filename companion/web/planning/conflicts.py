@@ -35,9 +35,9 @@ LABELS: Final = {
     "ends": "Until when",
     "avoid": "Days off",
     "answers": "Answers",
-    "late_after": "How late is still good",
+    "late_after": "Latest time to send",
     "quiet_hours": "Quiet hours",
-    "if_unknown": "If nobody knows whether it arrived",
+    "if_unknown": "If delivery is uncertain",
     "lane": "Priority",
     "left_out": "Left out",
     "state": "State",
@@ -168,7 +168,7 @@ def _day_of_the_month(typed: Typed) -> str:
             days = "on the days " + " ".join(typed.month_days.replace(",", " ").split())
         case _:
             days = "on the same day"
-    return f"{days} (a missing day is left out)" if typed.month_end == "skip" else days
+    return f"{days} (skipped in shorter months)" if typed.month_end == "skip" else days
 
 
 def _ends(typed: Typed) -> str:
@@ -180,7 +180,7 @@ def _ends(typed: Typed) -> str:
         case "after":
             return f"{typed.count.strip()} times"
         case _:
-            return f"no end, looked at again on {typed.review_on}"
+            return f"no end, review on {typed.review_on}"
 
 
 def _said(clinic: Clinic, name: str, value: Value) -> str:

@@ -30,9 +30,9 @@ def save(request: PageRequest) -> HttpResponse:
     if request.htmx or request.POST.get("quietly"):
         return render(request, "planning/kept.html", {"kept": kept, "now": now})
     if kept:
-        flash.success(request, "The draft is kept for 14 days, for you alone.")
+        flash.success(request, "The draft is saved for 14 days. Only you can see it.")
     else:
-        flash.warning(request, "There was nothing to keep.")
+        flash.warning(request, "There was nothing to save.")
     return redirect("messages")
 
 

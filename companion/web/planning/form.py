@@ -38,14 +38,14 @@ OPENING = dt.time(8)
 SOON = dt.timedelta(minutes=2)
 AGAIN = {
     "": "is an answer",
-    "PT15M": "brings it again in 15 minutes",
-    "PT30M": "brings it again in 30 minutes",
-    "PT1H": "brings it again in 1 hour",
-    "PT2H": "brings it again in 2 hours",
-    "PT4H": "brings it again in 4 hours",
+    "PT15M": "asks again after 15 minutes",
+    "PT30M": "asks again after 30 minutes",
+    "PT1H": "asks again after 1 hour",
+    "PT2H": "asks again after 2 hours",
+    "PT4H": "asks again after 4 hours",
 }
 WITHIN = {
-    "": "Nobody waits for an answer",
+    "": "Don't wait for an answer",
     "PT30M": "30 minutes after it was sent",
     "PT1H": "1 hour after it was sent",
     "PT2H": "2 hours after it was sent",

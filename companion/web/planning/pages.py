@@ -114,8 +114,9 @@ def change(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
         return _form(request, found.typed, now, schedule=queries.schedule(clinic, schedule_id), clash=found.clash)
     except kept_drafts.PlannedBefore as before:
         return _planned_before(request, typed, before, now, schedule=schedule)
-    what = "series" if planned.schedule.recurrence else "message"
-    flash.success(request, f"The {what} was changed; {plural(planned.messages, 'message')} on the list moved.")
+    what = "Series" if planned.schedule.recurrence else "Message"
+    moved = f" {plural(planned.messages, 'message')} moved." if planned.messages else ""
+    flash.success(request, f"{what} changed.{moved}")
     for warning in planned.warnings[:3]:
         flash.warning(request, warning.message)
     return redirect("series", planned.schedule.id)
@@ -153,7 +154,7 @@ def _draft(request: PageRequest, now: dt.datetime, *, schedule: Schedule | None 
     of_series = schedule.id if schedule else None
     typed = kept_drafts.opened(request.caller, kept_drafts.key_of(request), series=of_series, now=now)
     if typed is None:
-        flash.warning(request, "This draft is over: it was planned or discarded.")
+        flash.warning(request, "This draft was already planned or discarded.")
         return redirect("messages")
     return _form(request, typed, now, schedule=schedule)
 

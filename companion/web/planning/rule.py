@@ -9,7 +9,7 @@ WEEKDAYS = {"mo": "Mon", "tu": "Tue", "we": "Wed", "th": "Thu", "fr": "Fri", "sa
 ANY_WEEKDAY = "mo-fr"
 """Stands for "the last weekday" and the like: of Monday to Friday together."""
 NTH_DAYS = WEEKDAYS | {ANY_WEEKDAY: "weekday (Mon to Fri)"}
-MONTH_END = {"last_day": "goes out on its last day", "skip": "is left out"}
+MONTH_END = {"last_day": "send on its last day", "skip": "skip that month"}
 NTH = {"1": "first", "2": "second", "3": "third", "4": "fourth", "-1": "last"}
 REPEATS = {"": "Once", "daily": "Every day", "weekly": "Every week", "monthly": "Every month"}
 

@@ -123,19 +123,19 @@ def act(request: PageRequest, schedule_id: uuid.UUID, deed: str) -> HttpResponse
 
 def _pause(request: PageRequest, schedule: Schedule, now: dt.datetime) -> str:
     done = edit.pause(request.caller, schedule, now=now)
-    return f"Paused. {plural(done.messages, 'pending message')} taken off the list; nothing piles up."
+    return f"Paused. {plural(done.messages, 'pending message')} withdrawn. Missed messages aren't sent later."
 
 
 def _resume(request: PageRequest, schedule: Schedule, now: dt.datetime) -> str:
     done = edit.resume(request.caller, schedule, now=now)
-    return f"It goes on, from the next occurrence; {plural(done.messages, 'message')} planned."
+    return f"Resumed from the next occurrence; {plural(done.messages, 'message')} planned."
 
 
 def _cancel(request: PageRequest, schedule: Schedule, now: dt.datetime) -> str:
     done = edit.cancel(request.caller, schedule, now=now)
     undoing.offer(request, "series", [schedule.id], now=now)
     if not schedule.recurrence:
-        return "It won't be sent."
+        return "The message won't be sent."
     return f"The series was cancelled; {plural(done.messages, 'pending message')} won't be sent."
 
 
@@ -148,12 +148,12 @@ def _skip(request: PageRequest, schedule: Schedule, now: dt.datetime) -> str:
 
 def _unskip(request: PageRequest, schedule: Schedule, now: dt.datetime) -> str:
     taking_back.unskip(request.caller, schedule, request.POST.get("occurrence", ""), now=now)
-    return "This occurrence is sent after all."
+    return "This occurrence is no longer skipped."
 
 
 def _review(request: PageRequest, schedule: Schedule, now: dt.datetime) -> str:
     edit.reviewed(request.caller, schedule, now=now)
-    return "Looked at. It goes on, and comes up again in six months."
+    return "Reviewed. The series continues; the next review is in six months."
 
 
 _DEEDS: dict[str, Callable[[PageRequest, Schedule, dt.datetime], str]] = {

@@ -46,7 +46,7 @@ LABELS = {
     "country": "Country",
     "region": "Region",
     "closed_days": "Closed days",
-    "consent_required": "Only to patients who gave their consent",
+    "consent_required": "Require consent",
     "words": "Words",
     "phone": "Number to call",
 }

@@ -22,7 +22,7 @@ PARTS = {
     "zone": "the time zone",
     "avoid": "the days off",
     "answers": "the answers",
-    "more": "how late is still good",
+    "more": "the latest time to send",
     "from": "which ones change",
 }
 
