@@ -235,7 +235,7 @@ def _pause_of(patient: Patient) -> str:
 def _paused(patient: Patient) -> str:
     if patient.paused_until is None:
         return "The pause is over: messages go out again, from the next one in the future."
-    return f"{patient.name} is {pausing.paused_words(patient)}: no messages are sent, and missed messages aren't sent later."
+    return f"{patient.name} is {pausing.paused_words(patient)}. Missed messages aren't sent later."
 
 
 @require_http_methods(["GET", "POST"])
