@@ -46,11 +46,7 @@ _SENTENCES: Final = {
     FileProblem.TOO_LARGE: f"This file is larger than {_LARGEST} MB, more than a bot can fetch. Ask for a smaller one.",
     FileProblem.GONE: "Telegram doesn't have this file any more. Ask the patient to send it again.",
     FileProblem.REFUSED: (
-<<<<<<< HEAD
         "Telegram refuses the bot's token, so the file can't be fetched. Enter a valid token in Settings."
-=======
-        "Telegram refuses the bot's token, so the file can't be fetched. Enter the token again in Settings."
->>>>>>> 7f3b7b7 (Say the pages in the words of the clinic)
     ),
     FileProblem.NO_ANSWER: "Telegram doesn't answer, so the file can't be fetched just now. Try again in a minute.",
 }

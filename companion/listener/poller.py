@@ -178,9 +178,5 @@ def _words(outcome: Outcome) -> str:
     if rivals.reader_of(outcome):
         return "Another program fetches this bot's updates, or a webhook is set. Only one can: end the other one."
     if outcome.kind is Kind.UNAUTHORIZED:
-<<<<<<< HEAD
         return "Telegram refuses the bot's token. Enter a valid token in Settings."
-=======
-        return "Telegram refuses the bot's token. Enter the token again in Settings."
->>>>>>> 7f3b7b7 (Say the pages in the words of the clinic)
     return f"Updates can't be fetched ({outcome.note or outcome.error_code or outcome.kind.value}); trying again."

@@ -54,7 +54,7 @@ def test_a_viewer_writes_nothing(clinic: Clinic, program: Callable[[Role], Progr
     answer = program(Role.VIEWER).post("/cohorts", {"name": "Diabetes"})
 
     assert (answer.status, answer.media_type) == (403, PROBLEM)
-    assert "provider" in answer.json["detail"]
+    assert "Provider" in answer.json["detail"]
     assert not clinic.cohorts.exists()
 
 

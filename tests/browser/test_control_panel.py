@@ -38,7 +38,7 @@ def test_the_banner_turns_within_ten_seconds_of_the_dispatchers_death_and_turns_
 
         stop(dispatcher, signal.SIGKILL)
         expect(banner).to_contain_text("No dispatcher answers at its own address", timeout=10_000)
-        expect(page.locator("#numbers")).to_contain_text(re.compile("Told by: the Control Panel"), timeout=10_000)
+        expect(page.locator("#numbers")).to_contain_text(re.compile("Source: the Control Panel"), timeout=10_000)
 
         services.enter_context(a_service("dispatcher", environment))
         expect(banner).to_contain_text("Sending normally", timeout=_STARTS)

@@ -149,7 +149,7 @@ def test_a_patient_enrols_by_the_qr_code_while_the_nurse_s_page_turns_green(page
     assert scanned.text == page.get_by_label("Link, for this patient only").input_value()
     phone = page.context.new_page()
     phone.goto(f"{product.address}/sandbox")
-    phone.get_by_label("A new phone").fill("Beate")
+    phone.get_by_label("New phone").fill("Beate")
     phone.get_by_role("button", name="Add phone").click()
     phone.get_by_label("Open an invitation on this phone").fill(scanned.text)
     phone.get_by_role("button", name="Open").click()

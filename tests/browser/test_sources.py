@@ -82,7 +82,7 @@ def test_a_second_sync_of_a_sql_and_a_fhir_directory_changes_nothing_and_what_ch
         page.get_by_label("Base address").fill(server.url)
         page.get_by_label("Bearer token").fill(TOKEN)
         page.get_by_label("Identifier system").fill("urn:mrn")
-        page.get_by_role("button", name="Set it").click()
+        page.get_by_role("button", name="Save").click()
         assert newest(page, 4) == counted(added=1, changed=2)
         sync_now(page)
         assert newest(page, 5) == counted(as_before=1)

@@ -55,7 +55,7 @@ def test_who_saves_second_is_told_who_changed_what_and_when_and_is_asked(
     clash = page.locator("#clash")
     expect(clash).to_contain_text("Nothing of yours is saved yet.")
     expect(clash.locator("li")).to_have_text(re.compile(rf"{re.escape(ben)}, \d+ \w+ \d\d:\d\d: schedule changed"))
-    expect(clash.locator("tbody tr")).to_have_text(re.compile(r"Time\s*06:00\s*07:30\s*not touched"))
+    expect(clash.locator("tbody tr")).to_have_text(re.compile(r"Time\s*06:00\s*07:30\s*unchanged by you"))
     expect(page.locator('[name="text"]')).to_have_value("Two tablets, please.")
     expect(page.locator('[name="time"]')).to_have_value("07:30")
     assert drafts.of(Schedule.objects.get()).text != "Two tablets, please."

@@ -97,11 +97,11 @@ def test_a_mother_s_phone_for_two_children_from_a_tap_to_stop(page: Page, practi
     _asked(clinic, ben)
     expect(phone.locator(".phone-chat")).to_contain_text("For Ben:", timeout=_ARRIVES)
     _writes(phone, "He has chest pain")
-    expect(page.locator("#urgent")).to_contain_text("Ben Silva wrote words that ask for urgent help", timeout=_ARRIVES)
+    expect(page.locator("#urgent")).to_contain_text("Ben Silva asked for urgent help", timeout=_ARRIVES)
     expect(phone.locator(".phone-chat")).to_contain_text("please call: +49 30 112112", timeout=_ARRIVES)
 
     # The nurse takes it, answers, and the answer is on the phone.
-    page.get_by_role("link", name="Read it").click()
+    page.get_by_role("link", name="Read the message").click()
     page.get_by_role("button", name="Assign to me").last.click()
     expect(page.locator("#urgent")).to_be_hidden()
     page.get_by_label("Your answer").fill("Call an ambulance now: 112.")

@@ -237,11 +237,7 @@ def test_a_refused_token_is_said_in_words(practice: Practice) -> None:
     with a_listener(practice.url) as service:
         until(lambda: service.health()["status"] == "degraded")
 
-<<<<<<< HEAD
     assert service.health()["detail"] == "Telegram refuses the bot's token. Enter a valid token in Settings."
-=======
-    assert service.health()["detail"] == "Telegram refuses the bot's token. Enter the token again in Settings."
->>>>>>> 7f3b7b7 (Say the pages in the words of the clinic)
 
 
 def test_another_program_that_fetches_the_updates_is_said_in_words(practice: Practice) -> None:

@@ -217,5 +217,5 @@ def test_a_cry_for_help_is_told_without_a_name_and_the_next_one_again() -> None:
     rounds(clinic, wrong(), first=NOW + SETTLED, last=NOW + 3 * SETTLED)
 
     assert [words for words in told() if "Ana" in words or "Ben" in words] == []
-    assert [words[:37] for words in told()] == ["A patient's words ask for urgent help"] * 2
+    assert [words[:36] for words in told()] == ["A patient asked for urgent help, and"] * 2
     assert {runbook.name_of(alert.cause) for alert in Alert.objects.all()} == {"urgent_help"}

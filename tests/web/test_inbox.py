@@ -85,7 +85,7 @@ def test_taking_answering_and_done(bot: Bot, ana: Patient) -> None:
     client.post(f"/inbox/{one.id}/done", {"seen": str(one.last_reply_id)})
 
     one.refresh_from_db()
-    assert "has it." in words(page)
+    assert "Assigned to" in words(page)
     assert "Answer on its way: “No, go on as before.”" in answered
     assert Message.objects.filter(patient=ana).count() == 1
     assert one.standing == Standing.DONE
@@ -132,7 +132,7 @@ def test_who_opted_out_gets_no_form_but_the_reason(bot: Bot, ana: Patient) -> No
 def test_every_page_shows_who_asks_for_help_until_somebody_takes_it(bot: Bot, ana: Patient) -> None:
     one = wrote(bot, ana, "Help!")
     client = signed_in(bot.clinic)
-    strip = "Ana Silva wrote words that ask for urgent help"
+    strip = "Ana Silva asked for urgent help"
 
     before = [words(client.get(page)) for page in ("/scheduled-messages", "/patients", "/inbox", "/inbox/news")]
     client.post(f"/inbox/{one.id}/take")
@@ -248,7 +248,7 @@ def test_the_words_for_help_are_kept_once_there_is_a_number() -> None:
 
     clinic.refresh_from_db()
     assert refused.status_code == 422
-    assert "Give the number to call first" in words(refused)
+    assert "Enter the number to call first" in words(refused)
     assert "chest pain" in refused.content.decode()
     assert (clinic.urgent_words, clinic.urgent_phone) == (["help", "chest pain"], "+49 30 1")
     assert signed_in(clinic).post("/settings/help", {"words": ""}).status_code == 403

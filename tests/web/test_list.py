@@ -64,7 +64,7 @@ def test_it_is_said_in_words_what_the_numbers_count() -> None:
     shown = words(signed_in(clinic).get("/scheduled-messages"))
 
     assert "Pending 3" in shown
-    assert "These numbers count all messages that are made, of every day and patient; not what is planned" in shown
+    assert "These numbers count the messages of all days and patients up to two days ahead" in shown
 
 
 def test_at_most_three_cards_are_shown() -> None:
@@ -216,7 +216,7 @@ def test_ticked_messages_are_cancelled_and_what_is_over_is_left() -> None:
     shown = _post_many(signed_in(clinic), "cancel", pending, sent)
 
     assert "1 message won't be sent." in shown
-    assert "1 message left" in shown
+    assert "1 message unchanged" in shown
     assert Message.objects.get(pk=pending.pk).status == Status.CANCELLED
 
 

@@ -82,7 +82,7 @@ def test_sending_now_first_says_what_it_means_for_the_patient() -> None:
     shown = words(signed_in(clinic).get(f"/scheduled-messages/{message.id}/send-now"))
 
     assert "for Ana (Kathmandu). Send now?" in shown
-    assert "Keep" in shown
+    assert "Don't send now" in shown
 
 
 def test_sending_now_makes_it_due_at_once() -> None:

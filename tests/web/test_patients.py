@@ -163,7 +163,7 @@ def test_ticked_patients_come_into_a_cohort_and_out_of_it_and_on_pause() -> None
 
     assert added["Location"] == "/patients?q=a"
     assert in_it == {ana, bo}
-    assert "2 patients taken out of Heart." in out
+    assert "2 patients removed from Heart." in out
     assert not cohort.patients.exists()
     assert "2 patients paused." in paused
     assert set(Patient.objects.values_list("paused_reason", flat=True)) == {"Summer break"}
@@ -176,7 +176,7 @@ def test_a_pause_of_many_without_a_day_or_a_reason_is_refused_in_words() -> None
     client = signed_in(clinic)
     post = {"do": "pause", "id": str(patient.id)}
 
-    assert "Say until when" in words(client.post("/patients/many", post, follow=True))
+    assert "Choose the day on which messages start again" in words(client.post("/patients/many", post, follow=True))
     in_a_week = (dt.datetime.now(dt.UTC) + dt.timedelta(days=7)).date().isoformat()
     assert "Say why" in words(client.post("/patients/many", post | {"paused_until": in_a_week}, follow=True))
 

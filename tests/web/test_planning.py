@@ -36,7 +36,7 @@ def test_what_goes_out_once_and_later_has_a_page_is_found_again_and_can_be_stopp
     assert "Once, on" in words(client.get("/scheduled-messages/series?state=once"))
     assert "Ana Silva" in words(client.get(f"/scheduled-messages?day={day.isoformat()}"))
     stopped = words(client.post(f"/scheduled-messages/series/{schedule.id}/cancel", follow=True))
-    assert "It won't be sent." in stopped
+    assert "The message won't be sent." in stopped
     assert "No single messages are planned" in words(client.get("/scheduled-messages/series?state=once"))
 
 

@@ -41,7 +41,7 @@ def test_while_the_database_is_away_each_page_says_so_and_when_to_try_again(clie
 
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert "The database can't be used just now" in words(answer)
-    assert "messages wait for it" in words(answer)
+    assert "Messages wait" in words(answer)
 
 
 def test_what_nobody_foresaw_is_told_with_the_id_that_the_log_has(client: Client) -> None:

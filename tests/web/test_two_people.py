@@ -39,7 +39,7 @@ def test_a_patients_form_that_was_open_meanwhile_says_who_changed_what_and_saves
     assert (patient.name, patient.phone) == ("Ana Silva", "222222")
     assert name_of(ben) in told
     assert "patient changed" in told
-    assert "Phone number 111111 222222 not touched" in told
+    assert "Phone number 111111 222222 unchanged by you" in told
     assert 'value="Ana Souza"' in answer.content.decode()
 
 
@@ -150,7 +150,7 @@ def test_settings_that_another_admin_changed_are_not_put_back(clinic: Clinic, ro
     assert before == ("Linden Clinic", "22:30")
     assert (clinic.name, f"{clinic.quiet_from:%H:%M}") == ("Elm Clinic", "22:30")
     assert name_of(ben) in words(asked)
-    assert "Quiet hours from 21:00 22:30 not touched" in words(asked)
+    assert "Quiet hours from 21:00 22:30 unchanged by you" in words(asked)
 
 
 def test_of_closed_days_each_one_counts_alone(clinic: Clinic, rosa: Client, ben: Client) -> None:
@@ -202,7 +202,7 @@ def test_a_text_that_somebody_else_wrote_is_not_put_back_by_another_time(
 
     message.refresh_from_db()
     assert (asked.status_code, kept) == (409, ("Ben's words", False))
-    assert "Text Old words Ben's words not touched" in words(asked)
+    assert "Text Old words Ben's words unchanged by you" in words(asked)
     assert f"{name_of(ben)}" in words(asked)
     assert message.text == "Ben's words"
 

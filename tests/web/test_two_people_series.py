@@ -43,7 +43,7 @@ def test_a_series_form_that_was_open_meanwhile_says_who_changed_what_and_saves_n
     told = words(asked)
     assert f"{name_of(ben)}" in told
     assert "schedule changed" in told
-    assert "Time 09:00 10:30 not touched" in told
+    assert "Time 09:00 10:30 unchanged by you" in told
     assert "Two tablets." in asked.content.decode()
 
 
