@@ -45,8 +45,8 @@ class Lane(models.IntegerChoices):
 class Quiet(models.TextChoices):
     """What a message does in the clinic's quiet hours."""
 
-    WAIT = "wait", "Wait until they end"
-    IGNORE = "ignore", "Send anyway"
+    WAIT = "wait", "Wait for their end"
+    IGNORE = "ignore", "Go out all the same"
 
 
 class IfUnknown(models.TextChoices):
@@ -72,7 +72,7 @@ class AttemptOutcome(models.TextChoices):
     SENT = "sent", "Telegram took it"
     PERMANENT = "permanent", "Telegram refused it"
     TOO_MANY = "too_many", "Telegram asked to wait"
-    TRANSIENT = "transient", "Not sent; to be tried again"
+    TRANSIENT = "transient", "Nothing left; to be tried again"
     UNAUTHORIZED = "unauthorized", "Telegram refused the bot's token"
     UNKNOWN = "unknown", "It may or may not have arrived"
     NEVER_LEFT = "never_left", "Given back before anything left"
