@@ -16,7 +16,7 @@ from django.conf import settings as django_settings
 from django.core.servers.basehttp import WSGIServer
 from django.db import connections
 
-from tests.support import chromium, session
+from tests.support import chromium, session, static_files
 
 if django_settings.configured:
     raise pytest.UsageError("Settings are loaded already, perhaps on data of your own: unset DJANGO_SETTINGS_MODULE")
@@ -28,6 +28,7 @@ with contextlib.chdir(session.prepare()):
     os.environ["DJANGO_SETTINGS_MODULE"] = "companion.config.settings"
     django.setup()
     del os.environ["DJANGO_SETTINGS_MODULE"]
+django_settings.MIDDLEWARE = static_files.instead(django_settings.MIDDLEWARE)
 
 # Of more connections at once than its server lets wait, Linux resets some when the machine is slow.
 WSGIServer.request_queue_size = 100
