@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Router
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from companion.api import examples
 from companion.api.health import PanelShape
@@ -56,7 +56,7 @@ class DecisionsBody(DecisionBody):
     due_from: Annotated[Instant | None, Field(alias="from", description="Those due at or after this instant.")] = None
     due_to: Annotated[Instant | None, Field(alias="to", description="Those due at or before this instant.")] = None
     held_by_restore: Annotated[
-        bool | None, Field(description="true: those that may have been sent before a restore; false: the others.")
+        StrictBool | None, Field(description="true: those that may have been sent before a restore; false: the others.")
     ] = None
 
     @model_validator(mode="after")

@@ -207,7 +207,7 @@ def test_not_sending_is_taken_back_by_one_click(browser: Browser, live_server: L
     page.goto(f"{live_server.url}/scheduled-messages/{message.id}")
 
     page.get_by_role("button", name="Don't send").click()
-    expect(page.locator("#undo").get_by_role("status")).to_contain_text("take this back")
+    expect(page.locator("#undo").get_by_role("status")).to_contain_text("undo this")
     page.get_by_role("button", name="Undo").press("Enter")
 
     expect(page.get_by_text("Taken back: 1 message will be sent after all.")).to_be_visible()
