@@ -61,7 +61,8 @@ class DecisionsBody(DecisionBody):
 
     @model_validator(mode="after")
     def _names_some(self) -> Self:
-        if self.model_fields_set <= {"decision"}:
+        # A part that is null names nothing: a program's missing value must not decide about all messages.
+        if all(part is None for part in (self.ids, self.schedule, self.due_from, self.due_to, self.held_by_restore)):
             raise ValueError("Say which messages are meant: ids, schedule, from, to or held_by_restore.")
         return self
 

@@ -77,7 +77,16 @@ def test_only_the_named_ids_of_the_callers_own_clinic_are_decided() -> None:
     assert decided(other) == set()
 
 
-@pytest.mark.parametrize("body", [{"decision": "leave"}, {"ids": []}, {"ids": [], "decision": "perhaps"}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"decision": "leave"},
+        {"decision": "leave", "ids": None, "schedule": None},
+        {"decision": "leave", "held_by_restore": 0},
+        {"ids": []},
+        {"ids": [], "decision": "perhaps"},
+    ],
+)
 def test_a_call_that_names_no_messages_or_no_decision_is_refused(body: dict[str, object]) -> None:
     assert a_program(a_clinic(), Role.ADMIN).post("/api/mcp/unknown", body).status == 422
 
