@@ -28,6 +28,9 @@ with contextlib.chdir(session.prepare()):
     os.environ["DJANGO_SETTINGS_MODULE"] = "companion.config.settings"
     django.setup()
     del os.environ["DJANGO_SETTINGS_MODULE"]
+if session.on_postgresql():
+    # A slow machine may think for long inside a test's transaction. Product processes keep their shorter limit.
+    connections["default"].settings_dict["OPTIONS"]["options"] = "-c idle_in_transaction_session_timeout=60s"
 django_settings.MIDDLEWARE = static_files.instead(django_settings.MIDDLEWARE)
 
 # Of more connections at once than its server lets wait, Linux resets some when the machine is slow.
