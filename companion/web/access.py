@@ -1,6 +1,6 @@
-"""Who looks at a page and what the page may do for them: the one place where pages ask for a sign-in and a role.
+"""Access to pages: every page asks here for a sign-in and a role.
 
-It also turns the rooms' ways of saying no into pages. It decides no role: that is `Caller.needs`.
+This module also turns the refusals of other rooms into pages. `Caller.needs` decides about roles, not this module.
 """
 
 import uuid
@@ -28,7 +28,7 @@ P = ParamSpec("P")
 
 
 class PageRequest(HttpRequest):
-    """A request behind the sign-in, with who makes it."""
+    """A request from a signed-in member."""
 
     caller: Caller
     htmx: HtmxDetails
@@ -39,7 +39,10 @@ Entry = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 def page(role: Role = Role.VIEWER) -> Callable[[View[P]], Entry[P]]:
-    """Give the view `request.caller`, within the clinic's time zone, to members with at least this role only."""
+    """Let only members with at least this role see the page, and show times in the clinic's time zone.
+
+    The view finds the member in `request.caller`.
+    """
 
     def decorate(view: View[P]) -> Entry[P]:
         @wraps(view)
@@ -64,7 +67,9 @@ def page(role: Role = Role.VIEWER) -> Callable[[View[P]], Entry[P]]:
 
 
 def caller_of(request: HttpRequest) -> Caller | None:
-    """The signed-in member in the clinic chosen in this session, else in their first; None without any clinic."""
+    """Return the signed-in member in the clinic chosen in this session, else in their first clinic; None without a
+    clinic.
+    """
     if not request.user.is_authenticated:
         return None
     member = chosen_member(request.user, request.session.get(SESSION_CLINIC))
@@ -72,7 +77,7 @@ def caller_of(request: HttpRequest) -> Caller | None:
 
 
 def as_uuid(text: str) -> uuid.UUID:
-    """An id from an address or a form. Raises Unknown for what can't be one."""
+    """Read an id from an address or a form. Raises Unknown for a text that can't be an id."""
     try:
         return uuid.UUID(text)
     except ValueError:
@@ -80,16 +85,16 @@ def as_uuid(text: str) -> uuid.UUID:
 
 
 def came_from(request: HttpRequest, otherwise: str) -> str:
-    """The page of ours that asked for this, from the form's `next`; never another site's address."""
+    """Return the page that sent the form, from the form's `next`; never an address of another site."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
     safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
-    # A path only: redirect() takes other words for names of views.
+    # Only a path: redirect() would take other words as names of views.
     return wanted if safe and wanted.startswith("/") else otherwise
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
     if request.headers.get("HX-Request"):
-        # A part of a page can't show the sign-in form: the whole page has to go there.
+        # A part of a page can't show the sign-in form, so the whole page goes there.
         answer = HttpResponse(status=204)
         answer["HX-Redirect"] = redirect_to_login(_whole_page(request)).url
         return answer
@@ -115,10 +120,10 @@ def _said_no(request: PageRequest, no: NotAllowed | Unknown | Conflict | Refused
 
 
 def _conflict(request: PageRequest, message: str) -> HttpResponse:
-    """Someone was faster: say so, and show how it stands now."""
+    """Tell that another person was faster, and show the present state."""
     if request.method == "POST" and not request.headers.get("HX-Request"):
         messages.error(request, message)
-        # Else to where the bar leads in this room ("/settings/members/…": to Settings).
+        # Without `next`, go to the section's first page ("/settings/members/…" goes to Settings).
         return redirect(came_from(request, f"/{request.path.split('/')[1]}"))
     return _say(request, 409, "No longer possible", message)
 

@@ -11,6 +11,6 @@ class Chip:
     address: str
     current: bool
     tone: str = ""
-    """The colour of its dot; empty: no dot."""
+    """The colour of the chip's dot; empty: no dot."""
     count: str = ""
-    """The count in words ("1,000+"); empty where nothing was counted."""
+    """The count in words ("1,000+"); empty if nothing was counted."""

@@ -1,7 +1,8 @@
-"""Two people at one form: what somebody changed while the form was open, and the two put together.
+"""Two people at one form: find the other person's changes, and merge both.
 
-A form carries what it showed when it was opened (`shown`). What differs from it now, somebody else changed; what was
-typed otherwise, this person changed. Which row is held meanwhile, and what is saved, the form's own view says.
+A form carries the values that it showed when it was opened (`shown`). Where these differ from the stored values,
+another person made a change; where they differ from the typed values, this person made a change. The form's own view
+locks the row and saves.
 """
 
 import datetime as dt
@@ -20,18 +21,18 @@ from companion.clinics.versions import Change
 
 Value = str | list[str]
 Fields = Mapping[str, Value]
-"""A form's fields as it shows them. Of a list the order says nothing."""
+"""A form's fields as the form shows them. The order within a list doesn't matter."""
 
 FIELD: Final = "shown"
 _NAMED: Final = 5
-"""How many changes are named, the newest first."""
+"""How many changes are named, newest first."""
 _ON_THE_WAY: Final = dt.timedelta(minutes=1)
-"""A change that was begun before the form was opened may have been stored after it."""
+"""A change that began before the form was opened may be stored after the opening."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A field that somebody else changed. `yours` is None where this person left it alone."""
+    """A field that another person changed. `yours` is None if this person didn't touch the field."""
 
     label: str
     before: str
@@ -41,25 +42,27 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """What somebody else changed in an open form. `merged` is how it is now, under what this person changed."""
+    """Another person's changes to an open form. `merged` holds the present values with this person's changes on
+    top.
+    """
 
     lines: list[Line]
     changes: list[Change]
     touched: frozenset[str]
     merged: dict[str, Value]
     shown: str
-    """What the form carries when it asks."""
+    """The value of the hidden field in the form that asks."""
     again_at: str
-    """Where the form opens as it is now."""
+    """The address that opens the form with the present values."""
 
 
 def shown(request: HttpRequest, fields: Fields, *, now: dt.datetime) -> str:
-    """What the form's hidden field carries: as it came with the request, or these fields of a form that opens now."""
+    """Build the form's hidden field: the value from the request, or these fields if the form opens now."""
     return request.POST.get(FIELD) or written(fields, now=now)
 
 
 def written(fields: Fields, *, now: dt.datetime) -> str:
-    """The fields and the moment at which they are shown."""
+    """Write down the fields and the moment at which they are shown."""
     return json.dumps({"at": now.isoformat(), "fields": dict(fields)})
 
 
@@ -74,9 +77,9 @@ def clash(
     now: dt.datetime,
     say: Callable[[str, Value], str] = lambda _, value: in_words(value),
 ) -> Clash | None:
-    """What somebody else changed since the form showed `carried`, where `held` is how it is now and `typed` came back.
+    """Find another person's changes since the form showed `carried`, given the present values and the typed values.
 
-    None where nothing changed, where both made the same of it, and for a form that carries nothing.
+    Returns None if nothing changed, if both people made the same change, or if the form carries no values.
     """
     before, since = _read(carried)
     others = [name for name in held if name in before and not _same(before[name], held[name])]
@@ -97,7 +100,7 @@ def clash(
 
 
 def changes_of(clinic: Clinic, subjects: Collection[uuid.UUID], *actions: str) -> Callable[[dt.datetime], list[Change]]:
-    """Who changed these rows since an instant; where that is not written down, who did last."""
+    """List who changed these rows since an instant; if nobody is recorded, name the last person who did."""
 
     def since(opened: dt.datetime) -> list[Change]:
         found = versions.changes(clinic, subjects, actions=actions, since=opened - _ON_THE_WAY, most=_NAMED)
@@ -114,7 +117,7 @@ def refuse_if_changed(
     *,
     now: dt.datetime,
 ) -> None:
-    """For a small form, of which nothing typed is lost: raises Conflict where it showed something else than `held`."""
+    """Raise Conflict if a small form showed other values than `held`. Such a form has no typed text to lose."""
     carried = request.POST.get(FIELD)
     if carried is None or carried == held:
         return
@@ -126,12 +129,12 @@ def refuse_if_changed(
 
 
 def in_words(value: Value) -> str:
-    """A field's value as it is read."""
+    """Write a field's value for people."""
     return value if isinstance(value, str) else ", ".join(value)
 
 
 def _read(carried: str) -> tuple[dict[str, Value], dt.datetime | None]:
-    """The fields that a form showed, and when; nothing for a form that carries none of it."""
+    """Read the shown fields and their moment; nothing if the form carries none."""
     try:
         told = json.loads(carried)
         return {str(name): _value(value) for name, value in told["fields"].items()}, dt.datetime.fromisoformat(
@@ -154,7 +157,7 @@ def _compared(value: Value) -> Value:
 
 
 def _merged(before: Value, held: Value, typed: Value) -> Value:
-    """This person's value; of a list, what this person put in and took out, done to the list as it is now."""
+    """Return this person's value; for a list, add and remove this person's items in the present list."""
     if isinstance(before, str) or isinstance(held, str) or isinstance(typed, str):
         return typed
     kept = [one for one in held if one in typed or one not in before]

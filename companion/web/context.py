@@ -1,4 +1,4 @@
-"""What every page shows around itself: the clinic, where one can go, whether sending works, and the practice strip."""
+"""The frame of every page: the clinic, the navigation, whether sending works, and the practice strip."""
 
 import uuid
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ from companion.web import undoing
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One entry of the bar."""
+    """An entry of the navigation bar."""
 
     view: str
-    """The name of its page's address."""
+    """The name of the page's address."""
     address: str
     label: str
     icon: str
@@ -40,7 +40,9 @@ class Banner:
 
 
 def page(request: HttpRequest) -> dict[str, object]:
-    """The context of every page. Without a signed-in caller only what the sign-in page needs."""
+    """Build the context of every page. Without a signed-in caller, give only the values that the sign-in page
+    needs.
+    """
     caller: Caller | None = getattr(request, "caller", None)
     if caller is None:
         return {"practice": settings.SANDBOX_ON, "drill": settings.DRILL}
@@ -52,7 +54,7 @@ def page(request: HttpRequest) -> dict[str, object]:
         "places": _places(request.path),
         "practice": settings.SANDBOX_ON,
         "drill": settings.DRILL,
-        # Asked for by whole pages only, so that a part that is fetched alone pays nothing for it.
+        # Lazy, so that a part of a page, which doesn't show these three, pays for no query.
         "banner": SimpleLazyObject(lambda: banner(caller)),
         "news": SimpleLazyObject(lambda: news(caller)),
         "undo": SimpleLazyObject(lambda: undoing.offered(request, now=database_now())),
@@ -63,16 +65,16 @@ def page(request: HttpRequest) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What the inbox has for the caller: how much waits (as it is shown), and who asks for urgent help."""
+    """The inbox in short: how many conversations wait (in words), and who asks for urgent help."""
 
     waiting: str
     urgent: list[Conversation]
     stamp: str
-    """Changes whenever what is shown does, so that a page that polls is only changed then."""
+    """A mark of the shown values, so that polling changes the page only when they change."""
 
 
 def news(caller: Caller) -> News:
-    """How the inbox stands for the caller."""
+    """Summarise the inbox for the caller."""
     count = inbox.waiting(caller)
     shown = f"{inbox.COUNTED_TO - 1}+" if count >= inbox.COUNTED_TO else str(count or "")
     urgent = inbox.urgent(caller.clinic)
@@ -81,7 +83,7 @@ def news(caller: Caller) -> News:
 
 
 def banner(caller: Caller) -> Banner:
-    """How sending stands for the caller's clinic, in the words of the Control Panel."""
+    """Say how sending works for the caller's clinic, in the words of the Control Panel."""
     now = database_now()
     report = health.check(now=now, clinic=caller.clinic)
     return Banner(report.status, health.sentence(report, now=now))

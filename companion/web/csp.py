@@ -1,6 +1,6 @@
-"""The Content-Security-Policy of our pages: everything comes from ourselves, nothing is inline.
+"""The Content-Security-Policy of our pages: everything comes from this server, nothing is inline.
 
-The API's answers are left alone: its reference page brings its own policy.
+Answers of the API are left alone: its reference page has another policy.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 POLICY = "; ".join(
     [
         "default-src 'self'",
-        "img-src 'self' data:",  # Tabler's CSS draws small signs with data: images
+        "img-src 'self' data:",  # Tabler's CSS draws small icons with data: images
         "object-src 'none'",
         "base-uri 'none'",
         "form-action 'self'",
@@ -22,7 +22,7 @@ POLICY = "; ".join(
 def content_security_policy(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware: adds the header to every page."""
+    """Add the header to every page (middleware)."""
 
     def add(request: HttpRequest) -> HttpResponse:
         answer = get_response(request)

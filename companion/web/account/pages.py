@@ -1,4 +1,4 @@
-"""Signing in and out: by e-mail and password (allauth's views, our look) or once by a link; and choosing a clinic."""
+"""Signing in and out, by password (allauth's views, our templates) or by a one-time link; and choosing a clinic."""
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.conf import settings
@@ -19,20 +19,20 @@ from companion.web.access import PageRequest, as_uuid, came_from, page
 
 
 class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
-    """allauth's own ways, but nobody makes an account alone: an admin adds members."""
+    """Allauth's adapter without sign-up: only an admin adds members."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
     def add_message(self, request: HttpRequest, level: int, *_: object, **__: object) -> None:
-        """Says nothing: that one is signed in is plain from the page."""
+        """Show no message, because every page shows that the member is signed in."""
 
 
 @never_cache
 @require_http_methods(["GET", "POST"])
 @sensitive_variables("token")
 def sign_in_by_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
-    """A one-time link. Looking at it changes nothing, so that a mail scanner's visit doesn't use it up."""
+    """Sign in by a one-time link. Opening the link changes nothing, so that a mail scanner doesn't use it up."""
     if request.method == "GET":
         user = user_of_link(uid, token)
         if user is None:
@@ -49,19 +49,19 @@ def sign_in_by_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
 
 @require_GET
 def forgotten(request: HttpRequest) -> HttpResponse:
-    """No mail is sent from here: an admin hands out a new link."""
+    """Explain how to get a new link. The product sends no mail: an admin hands out the link."""
     return render(request, "account/forgotten.html")
 
 
 def nowhere(request: HttpRequest) -> HttpResponse:
-    """Where allauth would have people change their address or confirm it by mail: that is an admin's to do."""
+    """Refuse to change or confirm an e-mail address: only an admin may do that."""
     raise Http404
 
 
 @require_POST
 @page()
 def choose_clinic(request: PageRequest) -> HttpResponse:
-    """From now on, in this session, the pages are of this clinic."""
+    """Show this clinic's pages for the rest of the session."""
     chosen = as_uuid(request.POST.get("clinic", ""))
     if not Clinic.objects.filter(members__user__username=request.user.get_username(), id=chosen).exists():
         raise Unknown

@@ -7,7 +7,7 @@ from companion.web.account import pages
 urlpatterns = [
     path("clinic", pages.choose_clinic, name="choose_clinic"),
     path("sign-in/<str:uid>/<str:token>", pages.sign_in_by_link, name="sign_in_by_link"),
-    # allauth sends an e-mail for each of these; this product has no e-mail of its own to send.
+    # allauth would send an e-mail from each of these pages, and accounts here work without e-mail.
     path("accounts/password/reset/", pages.forgotten, name="password_forgotten"),
     re_path(r"^accounts/(?:email|confirm-email|password/reset|login/code)/", pages.nowhere),
     path("accounts/", include("allauth.account.urls")),

@@ -1,4 +1,4 @@
-"""What admins do on the Control Panel's pages: each deed has a page that says what it means, and a second press."""
+"""Acts of admins on the Control Panel. Each act has a page that explains its effect and asks for confirmation."""
 
 from django.contrib import messages as flash
 from django.http import HttpResponse
@@ -18,7 +18,9 @@ from companion.web.templatetags.counts import plural
 @require_http_methods(["GET", "POST"])
 @page(Role.ADMIN)
 def pause(request: PageRequest) -> HttpResponse:
-    """Pause sending, here or in all clinics of this admin: first what will be lost by when."""
+    """Pause sending, here or in all clinics of this admin. The page first shows the messages that would be lost,
+    and when.
+    """
     now = database_now()
     others = actions.administered(request.caller)
     if request.method == "POST":
@@ -59,7 +61,7 @@ def resume(request: PageRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @page(Role.ADMIN)
 def retry(request: PageRequest, reason: str) -> HttpResponse:
-    """Retry all that failed for one reason."""
+    """Retry all messages that failed for one reason."""
     now = database_now()
     found = actions.retryable(request.caller.clinic, reason, now=now)
     if request.method == "POST":

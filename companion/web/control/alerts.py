@@ -1,4 +1,4 @@
-"""`/mcp/alerts`: what is wrong now, who hears of it and how, and a test of each way."""
+"""`/mcp/alerts`: present problems, who gets alerts and how, and a test of each way."""
 
 from collections.abc import Mapping
 
@@ -28,14 +28,14 @@ _TOOK = {
 @require_GET
 @page(Role.ADMIN)
 def index(request: PageRequest) -> HttpResponse:
-    """All of it on one page."""
+    """Show the whole page."""
     return _page(request, {})
 
 
 @require_POST
 @page(Role.ADMIN)
 def hear(request: PageRequest) -> HttpResponse:
-    """How the admin who asks hears of alerts."""
+    """Save how this admin gets alerts."""
     typed = request.POST.get("telegram_id", "").strip()
     by_email = request.POST.get("by_email") == "yes"
     now = database_now()
@@ -59,7 +59,7 @@ def hear(request: PageRequest) -> HttpResponse:
 @require_POST
 @page(Role.ADMIN)
 def webhook(request: PageRequest) -> HttpResponse:
-    """The clinic's own program that hears of alerts: its address, or its end."""
+    """Set or remove the address of the clinic's program that receives alerts."""
     url, removes = request.POST.get("url", "").strip(), request.POST.get("do") == "remove"
     try:
         with transaction.atomic():
@@ -76,7 +76,7 @@ def webhook(request: PageRequest) -> HttpResponse:
 
 
 def _changed_webhook(request: PageRequest, url: str | None) -> str:
-    """Sets the webhook's address, or (None) removes it; the new secret, or nothing. Needs a transaction."""
+    """Set the webhook's address and return a new secret, or (None) remove it. Needs a transaction."""
     clinic, now = _hold(request), database_now()
     held = AlertWebhook.objects.filter(clinic=clinic).first()
     since = conflicts.changes_of(clinic, [clinic.pk], "alerts' webhook set", "alerts' webhook removed")
@@ -90,7 +90,7 @@ def _changed_webhook(request: PageRequest, url: str | None) -> str:
 @require_POST
 @page(Role.ADMIN)
 def test(request: PageRequest) -> HttpResponse:
-    """One way, tried now."""
+    """Test one way of alerting now."""
     way = request.POST.get("way", "")
     if way not in _TOOK:
         raise Unknown
@@ -104,17 +104,19 @@ def test(request: PageRequest) -> HttpResponse:
 
 
 def _hold(request: PageRequest) -> Clinic:
-    """The clinic, held until the transaction ends: two changes of its alerts take turns, also where there is no row."""
+    """Lock the clinic until the transaction ends, so that two changes of its alerts take turns even without a
+    webhook row.
+    """
     return hold(Clinic.objects.filter(pk=request.caller.clinic.pk)) or request.caller.clinic
 
 
 def _shown_contact(contact: AlertContact) -> str:
-    """Tells one way of hearing of alerts from another."""
+    """Identify this way of getting alerts, to notice a change."""
     return f"{contact.telegram_id or ''} {'by e-mail' if contact.by_email else ''}".strip()
 
 
 def _version_of(webhook: AlertWebhook | None) -> str:
-    """Tells one webhook from another, whose address is shown nowhere."""
+    """Identify a webhook whose address no page shows, to notice a change."""
     return webhook.created_at.isoformat() if webhook else ""
 
 
@@ -138,7 +140,7 @@ def _page(
         "now": database_now(),
     }
     answer = render(request, "control/alerts.html", context | dict(more), status=422 if no else status)
-    # A secret that is shown once isn't to be found by the browser's "back".
+    # The secret is shown once, so the browser's "back" must not bring it back.
     answer["Cache-Control"] = "no-store"
     return answer
 

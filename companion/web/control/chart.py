@@ -1,4 +1,4 @@
-"""Bars as numbers that an inline SVG draws: sent at the bottom, failed on top of it. It counts nothing."""
+"""Bars as numbers for an inline SVG: sent at the bottom, failed on top. Nothing is counted here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from companion.panel.charts import Bar
 _WIDTH: Final = 600
 _FLOOR: Final = 120
 _LEAST: Final = 3
-"""What failed once is seen beside thousands that were sent."""
+"""The least height of a failure, so that it stays visible beside thousands of sent messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One bar; lengths are the drawing's own."""
+    """One bar, with lengths in the drawing's units."""
 
     x: int
     width: int
@@ -27,21 +27,21 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A drawing with its words for those who can't see it."""
+    """A drawing, with its words for people who can't see it."""
 
     title: str
     summary: str
     columns: tuple[Column, ...]
     labels: tuple[str, str, str]
-    """Of the first, the middle and the last column."""
+    """The names of the first, the middle and the last column."""
     most: int
-    """What the top of the drawing stands for."""
+    """The number at the top of the drawing."""
     width: int = _WIDTH
     height: int = _FLOOR
 
 
 def chart(title: str, bars: Sequence[Bar]) -> Chart:
-    """The drawing of at least one bar, the highest of which reaches the top."""
+    """Draw at least one bar; the highest bar reaches the top."""
     most = max(bar.sent + bar.failed for bar in bars)
     sent, failed = sum(bar.sent for bar in bars), sum(bar.failed for bar in bars)
     summary = f"{sent:,} sent, {failed:,} failed" if most else "Nothing was sent, none failed"

@@ -1,4 +1,6 @@
-"""`/mcp`, the Management Control Panel: whether sending works, by which evidence, and what to mend. And the banner."""
+"""`/mcp`, the Management Control Panel: whether sending works, the evidence, and what to repair. Also the health
+banner.
+"""
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -16,14 +18,14 @@ from companion.web.control.chart import chart
 @require_GET
 @page()
 def banner(request: PageRequest) -> HttpResponse:
-    """The health banner alone, which each page asks for again and again."""
+    """Show the health banner alone, which each page asks for repeatedly."""
     return render(request, "parts/banner.html")
 
 
 @require_GET
 @page()
 def panel(request: PageRequest) -> HttpResponse:
-    """The page; with `?part=numbers` its live part."""
+    """Show the page; with `?part=numbers` only its live part."""
     now = database_now()
     report = health.check(now=now, clinic=request.caller.clinic)
     context = {
@@ -44,7 +46,7 @@ def panel(request: PageRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @page(Role.ADMIN)
 def checks(request: PageRequest) -> HttpResponse:
-    """The diagnostics, run when asked for: each check's result, its measured value, and what to do."""
+    """Run the diagnostics when asked, and show each check's result, its measured value and what to do."""
     context = (
         {"results": diagnostics.run(request.caller.clinic, now=database_now())} if request.method == "POST" else {}
     )
@@ -54,5 +56,5 @@ def checks(request: PageRequest) -> HttpResponse:
 @require_GET
 @page()
 def runbook(request: PageRequest) -> HttpResponse:
-    """What each alert and failure code means, what the patient experiences, what to check and what to do."""
+    """Show what each alert and failure code means, what patients notice, what to check and what to do."""
     return render(request, "control/runbook.html", {"chapters": runbook_file.chapters()})

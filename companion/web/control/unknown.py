@@ -1,4 +1,4 @@
-"""`/mcp/unknown`: the messages of which nobody knows whether they arrived, to be decided one by one or all at once."""
+"""`/mcp/unknown`: messages with an unknown outcome, for staff to decide one by one or all at once."""
 
 import uuid
 
@@ -27,7 +27,7 @@ def _moment() -> forms.DateTimeInput:
 
 
 class Filter(forms.Form):
-    """Which of them: by when they were due (in the clinic's time zone), their schedule, and the cause."""
+    """A filter of these messages: the days when they were due (clinic time), their schedule, and the cause."""
 
     due_from = forms.DateTimeField(required=False, label="Meant for, from", widget=_moment())
     due_to = forms.DateTimeField(required=False, label="to", widget=_moment())
@@ -37,7 +37,7 @@ class Filter(forms.Form):
     schedule = forms.UUIDField(required=False, widget=forms.HiddenInput())
 
     def which(self) -> Unknowns:
-        """The messages that the filter names. Raises Refused for a value that can't be read."""
+        """Select the messages that match the filter. Raises Refused for a value that can't be read."""
         if not self.is_valid():
             raise Refused(*(Problem(name, str(errors[0])) for name, errors in self.errors.items()))
         asked = self.cleaned_data
@@ -48,7 +48,7 @@ class Filter(forms.Form):
 @require_GET
 @page(Role.ADMIN)
 def index(request: PageRequest) -> HttpResponse:
-    """The list, with what is asked of all that it shows."""
+    """Show the list, with the question about all messages in the list."""
     now = database_now()
     form = Filter(request.GET)
     found = actions.undecided_of(request.caller.clinic, form.which(), now=now)
@@ -65,7 +65,7 @@ def index(request: PageRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @page(Role.ADMIN)
 def decide_all(request: PageRequest, decision: str) -> HttpResponse:
-    """Decide about all that the list shows: first how many they are."""
+    """Decide about all listed messages; the first press shows how many there are."""
     now = database_now()
     wish = _decision(decision)
     which = Filter(request.GET).which()
@@ -90,7 +90,7 @@ def decide_all(request: PageRequest, decision: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @page(Role.ADMIN)
 def decide(request: PageRequest, message_id: uuid.UUID, decision: str) -> HttpResponse:
-    """Send it again, or write down why not."""
+    """Send a message again, or write down why not."""
     message = queries.message(request.caller.clinic, message_id)
     wish = _decision(decision)
     if request.method == "POST":
@@ -107,7 +107,7 @@ def _decision(word: str) -> Decision:
 
 
 def _query(given: QueryDict) -> str:
-    """The filter's own fields, for addresses."""
+    """Write the filter's fields for addresses."""
     kept = QueryDict(mutable=True)
     for name in Filter.base_fields:
         if value := given.get(name):

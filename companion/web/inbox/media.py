@@ -1,4 +1,4 @@
-"""Files that patients sent: fetched and shown when a member opens them. The rules stand in listener/media.py."""
+"""Patients' files: fetch and show a file when a member opens it. The rules are in listener/media.py."""
 
 import uuid
 
@@ -17,7 +17,7 @@ from companion.web.access import PageRequest, page
 @require_GET
 @page()
 def show(request: PageRequest, media_id: uuid.UUID) -> HttpResponseBase:
-    """The file itself. Whoever may read the conversation may see it."""
+    """Send the file itself to anybody who may read the conversation."""
     try:
         found = media.fetched(media.one(request.caller.clinic, media_id), now=database_now())
     except NotThere as no:
@@ -28,7 +28,7 @@ def show(request: PageRequest, media_id: uuid.UUID) -> HttpResponseBase:
 @require_GET
 @page()
 def opened(request: PageRequest, media_id: uuid.UUID) -> HttpResponse:
-    """The part of the conversation that shows the file, or says why it can't be shown."""
+    """Show the file within the conversation, or explain why it can't be shown."""
     found = media.one(request.caller.clinic, media_id)
     no, never = "", ""
     try:

@@ -1,5 +1,6 @@
-"""The inbox's pages: the list, one conversation with its answer, what every page shows of it. The rules:
-listener/inbox.py.
+"""Pages of the inbox: the list, a conversation with its answer form, and the part on every page.
+
+The rules are in listener/inbox.py.
 """
 
 import uuid
@@ -44,7 +45,7 @@ _VIEWS: Final[dict[inbox.View, tuple[str, str, str]]] = {
 @require_GET
 @page()
 def index(request: PageRequest) -> HttpResponse:
-    """What asks for staff; urgent ones first."""
+    """List the conversations that need staff, urgent ones first."""
     asked = request.GET.get("view", "")
     which: inbox.View = next((view for view in inbox.VIEWS if view == asked), "unread")
     begin = _begin(request.GET.get("from", ""))
@@ -64,7 +65,7 @@ def index(request: PageRequest) -> HttpResponse:
 @require_GET
 @page()
 def show(request: PageRequest, conversation_id: uuid.UUID) -> HttpResponse:
-    """One conversation, and who has it; with `?part=said` what was said alone."""
+    """Show one conversation and its assignee; with `?part=said` only the messages."""
     one = inbox.conversation(request.caller.clinic, conversation_id)
     inbox.looked_at(request.caller, one)
     if request.GET.get("part") == "said":
@@ -75,7 +76,7 @@ def show(request: PageRequest, conversation_id: uuid.UUID) -> HttpResponse:
 @require_GET
 @page()
 def said_of(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
-    """A patient's conversation alone, which the patient's page asks for again and again."""
+    """Show a patient's conversation alone, which the patient's page asks for repeatedly."""
     patient = patients.patient(request.caller.clinic, patient_id)
     return _talk(request, of_patient(request.caller.clinic, patient))
 
@@ -83,7 +84,9 @@ def said_of(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
 @require_GET
 @page()
 def news(request: PageRequest) -> HttpResponse:
-    """How much waits and who asks for urgent help, for the page that is open; nothing where it shows that already."""
+    """Show the number of waiting conversations and urgent calls; answer with nothing if the page shows them
+    already.
+    """
     found = context.news(request.caller)
     if request.GET.get("seen") == found.stamp:
         return HttpResponse(status=204)
@@ -93,7 +96,7 @@ def news(request: PageRequest) -> HttpResponse:
 @require_POST
 @page(Role.PROVIDER)
 def act(request: PageRequest, conversation_id: uuid.UUID, deed: str) -> HttpResponse:
-    """Take it, give it to somebody or back, or be done with it."""
+    """Assign the conversation, unassign it, or mark it as done."""
     now = database_now()
     one = inbox.conversation(request.caller.clinic, conversation_id)
     here = reverse("conversation", args=[one.id])
@@ -119,7 +122,9 @@ def act(request: PageRequest, conversation_id: uuid.UUID, deed: str) -> HttpResp
 @require_POST
 @page(Role.PROVIDER)
 def answer(request: PageRequest, conversation_id: uuid.UUID) -> HttpResponse:
-    """Write back. The form carries the answer's id, so that it goes out once however often it is pressed."""
+    """Write back. The form carries the answer's id, so that the answer goes out once however often staff press the
+    button.
+    """
     one = inbox.conversation(request.caller.clinic, conversation_id)
     text = as_typed(request.POST.get("text", ""))
     key = as_uuid(request.POST.get("id", ""))
@@ -137,12 +142,12 @@ def answer(request: PageRequest, conversation_id: uuid.UUID) -> HttpResponse:
 
 
 def _begin(text: str) -> int:
-    """Where a page begins; at the beginning for what is no small number."""
+    """Read where a page begins; start at the beginning if the value isn't a small number."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0
 
 
 def _talk(request: PageRequest, shown: dict[str, object]) -> HttpResponse:
-    """What was said; nothing where the page shows it already, so that a reader's place in it stays."""
+    """Show the messages, or nothing if the page shows them already, so that the reader keeps their place."""
     if request.GET.get("seen") == shown["stamp"]:
         return HttpResponse(status=204)
     return render(request, "inbox/said.html", shown)
@@ -154,7 +159,7 @@ def _stamp(said: list[Item], waiting: list[Message]) -> str:
 
 
 def of_patient(clinic: Clinic, patient: Patient) -> dict[str, object]:
-    """What was said with a patient, as the patient's page shows it."""
+    """Build the conversation for the patient's page."""
     said = conversation(clinic, patient, limit=SAID)
     waiting = on_the_way(clinic, patient, None, now=database_now())
     return {
