@@ -1,4 +1,4 @@
-"""What the pages keep for a member between two visits: drafts of the planning form. Nothing that is planned is here."""
+"""Drafts of the planning form, kept for a member between two visits. Plans are not stored here."""
 
 from django.db import models
 
@@ -9,10 +9,10 @@ from companion.schedules.models import Schedule
 
 
 class Draft(models.Model):
-    """One planning form as it stood when it was last saved, for the member who typed it and nobody else.
+    """A planning form as it was last saved, for the member who typed it and nobody else.
 
-    `schedule` is the series that it changes (none: a new message). `planned` is what came of it: the form is then over,
-    and is remembered only so that it is not planned a second time.
+    `schedule` is the series that the form changes (none: a new message). `planned` is the resulting schedule: the
+    form is then over, and is remembered only so that a second press plans nothing.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id)

@@ -1,4 +1,4 @@
-"""`/scheduled-messages/calendar`: a week or a month of what went and what will go out."""
+"""`/scheduled-messages/calendar`: the messages of a week or a month, past and future."""
 
 import calendar
 import datetime as dt
@@ -30,7 +30,7 @@ _DAY: Final = dt.timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The days that are shown: whole weeks from Monday on. `first` and `last` bound what the title names."""
+    """The shown days: whole weeks from Monday on. `first` and `last` are the bounds of the title's week or month."""
 
     kind: str
     first: dt.date
@@ -38,7 +38,7 @@ class Span:
     dates: list[dt.date]
 
     def title(self, today: dt.date) -> str:
-        """ "30 Nov – 6 Dec", "December 2026"; a week with its year where it isn't this one."""
+        """Name the span: "30 Nov – 6 Dec", "December 2026"; a week of another year with the year."""
         if self.kind == MONTH:
             return f"{self.first:%B %Y}"
         dated = {self.first.year, self.last.year} != {today.year}
@@ -46,17 +46,17 @@ class Span:
         return f"{self.first.day}{first if self.first.month != self.last.month else ''} – {self.last.day}{last}"
 
     def address(self, view: asked.View, **more: str) -> str:
-        """The same span at another day, or the other one at the same day."""
+        """Return the address of the same span at another day, or of the other span at the same day."""
         return view.address(reverse("calendar"), **{"span": self.kind} | more)
 
 
 @require_GET
 @page()
 def index(request: PageRequest) -> HttpResponse:
-    """The calendar of the clinic, in the clinic's own time."""
+    """Show the clinic's calendar, in the clinic's time."""
     now = database_now()
     clinic = request.caller.clinic
-    # A number of the Control Panel is a list over all time.
+    # A number of the Control Panel is a list over all time, which a calendar can't show.
     view = replace(asked.view(request.GET, clinic, now), standing="", reason="")
     span = span_of(request.GET.get("span", WEEK), view.day)
     today = local(now, clinic.timezone).date()
@@ -85,7 +85,7 @@ def index(request: PageRequest) -> HttpResponse:
 
 def _chip(status: Status, view: asked.View, span: Span, counts: Mapping[Status, int]) -> Chip:
     current = view.status == status
-    # Filtered by one status, the messages of the others weren't counted.
+    # With a filter by status, the messages of the other statuses weren't counted.
     uncounted = view.status not in ("", status) or view.attention
     return Chip(
         status.label,
@@ -97,7 +97,7 @@ def _chip(status: Status, view: asked.View, span: Span, counts: Mapping[Status, 
 
 
 def span_of(kind: str, day: dt.date) -> Span:
-    """The week or the month in which the day lies. Raises Refused for any other kind."""
+    """Return the week or the month around the day. Raises Refused for any other kind of span."""
     if kind not in SIZES:
         raise Refused(Problem("span", "The calendar shows a week or a month. Choose one of them."))
     if kind == WEEK:

@@ -1,6 +1,6 @@
-"""The days of the calendar: what goes out on each, line by line, or where that is too much, by Schedule.
+"""The days of the calendar: each day's messages line by line, or, if there are too many, by Schedule.
 
-Not here: which days are shown and how one gets to others (calendar.py).
+Not here: which days are shown and the links to other days (calendar.py).
 """
 
 import datetime as dt
@@ -33,12 +33,12 @@ FULL_DAY: Final = dt.timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing that goes out: a Message, or what will become one (`planned`), for one patient or many."""
+    """A Message or a planned Occurrence (`planned`), for a single patient or for many."""
 
     at: dt.datetime
     address: str
     row: Row | None
-    """Of a single patient's: its words, as the list has them."""
+    """The line's words as the list shows them; only for a single patient."""
     planned: bool
     patients: int = 1
     text: str = ""
@@ -47,7 +47,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What comes from one Schedule on a day that has too much for single lines."""
+    """A Schedule's messages on a day with too many messages for single lines."""
 
     address: str
     text: str
@@ -61,7 +61,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """So many of a day's Messages have this status."""
+    """The number of a day's Messages with this status."""
 
     status: Status
     count: int
@@ -70,12 +70,12 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day: `lines`, or where it is folded, `shares` and the largest `groups`."""
+    """A day: `lines`, or, if the day is folded, `shares` and the largest `groups`."""
 
     date: dt.date
     address: str
     off: str
-    """Why the clinic rests: "Weekend", "Closed", a holiday's name."""
+    """The reason why the clinic is closed: "Weekend", "Closed", a holiday's name."""
     clocks: str
     messages: int
     planned: int
@@ -84,19 +84,19 @@ class Day:
     shares: Sequence[Share]
     groups: Sequence[Group]
     others: int
-    """Schedules beside those in `groups`."""
+    """The number of Schedules without a place in `groups`."""
     counted_to: dt.datetime | None
-    """The last one's instant, where there are more than are counted."""
+    """The instant of the last counted message, if there are more than are counted."""
 
     @property
     def empty(self) -> bool:
-        """Whether nothing goes out."""
+        """Say whether the day has no messages."""
         return not (self.messages or self.planned)
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much of a day is shown: so many lines or, where it is folded, so many Schedules."""
+    """The most lines of a day or, if the day is folded, the most Schedules."""
 
     lines: int
     groups: int
@@ -104,13 +104,13 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The days, and whether all that is still to be planned is on them."""
+    """The days, and whether they hold all planned Occurrences (`whole`)."""
 
     days: list[Day]
     whole: bool
 
     def counts(self, first: dt.date, last: dt.date) -> Mapping[Status, int]:
-        """How many Messages of each status are due from the first to the last of these days."""
+        """Count the Messages of each status that are due from the first to the last of these days."""
         counted = Counter[Status]()
         for day in self.days:
             if first <= day.date <= last:
@@ -119,13 +119,13 @@ class Shown:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing goes out on any of them."""
+        """Say whether none of the days has a message."""
         return all(day.empty for day in self.days)
 
 
 @dataclass(frozen=True, slots=True)
 class _Load:
-    """A day before it is put into words."""
+    """A day's messages and Occurrences, before they become words."""
 
     date: dt.date
     tallies: Sequence[Tally]
@@ -140,7 +140,7 @@ class _Load:
 
 
 def shown(caller: Caller, view: asked.View, dates: Sequence[dt.date], size: Size, *, now: dt.datetime) -> Shown:
-    """These days of the caller's clinic, as the filters say."""
+    """Build these days of the caller's clinic, as the filters ask."""
     clinic, wanted = caller.clinic, asked.message_filter(view, caller, now)
     bounds = [asked.bounds(date, clinic) for date in dates]
     found = queries.messages(clinic, wanted)
@@ -200,7 +200,7 @@ def _off(date: dt.date, days_off: Calendar) -> str:
 def _lines(
     clinic: Clinic, messages: Sequence[Message], loads: Iterable[_Load], now: dt.datetime
 ) -> Mapping[dt.date, list[Line]]:
-    """By day, in the order of their instants."""
+    """Sort the lines into days, in the order of their instants."""
     planned = [one for load in loads for one in load.ahead]
     versions = wording.newest_versions(clinic, {one.schedule.id for one in planned})
     patients = Patient.objects.filter(clinic=clinic).in_bulk([one.patient for one in planned if one.patient])
@@ -230,7 +230,7 @@ def _lines(
 
 
 class _Words:
-    """The Schedules of folded days by their texts and rules, looked up for all days at once."""
+    """Texts and rules for the Schedules of folded days, read once for all days."""
 
     def __init__(self, clinic: Clinic, loads: Sequence[_Load], size: Size) -> None:
         by_day = {load.date: _by_schedule(load) for load in loads}
@@ -241,12 +241,12 @@ class _Words:
         self._versions = wording.newest_versions(clinic, largest)
 
     def groups(self, date: dt.date, view: asked.View) -> list[Group]:
-        """A day's largest Schedules, in the order of their first instants."""
+        """Name a day's largest Schedules, in the order of their first instants."""
         found = [self._group(key, counts, date, view) for key, counts in self._largest[date]]
         return sorted(found, key=lambda group: group.first)
 
     def others(self, date: dt.date) -> int:
-        """How many Schedules a day has beside these."""
+        """Count a day's Schedules that `groups` leaves out."""
         return self._others[date]
 
     def _group(self, key: uuid.UUID | None, counts: "_Counts", date: dt.date, view: asked.View) -> Group:
@@ -274,7 +274,7 @@ class _Counts:
 
 
 def _by_schedule(load: _Load) -> dict[uuid.UUID | None, _Counts]:
-    """What each Schedule brings to a day, the largest first."""
+    """Group a day's messages by Schedule, the largest first."""
     found: dict[uuid.UUID | None, _Counts] = defaultdict(_Counts)
     for tally in load.tallies:
         found[tally.schedule].messages += tally.count

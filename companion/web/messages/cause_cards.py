@@ -1,4 +1,4 @@
-"""The cause cards: whose messages won't arrive, or didn't, and why; at most three, each with what mends it."""
+"""Cause cards: patients whose messages failed or will fail, with the reason and the remedy; at most three cards."""
 
 import datetime as dt
 import uuid
@@ -15,14 +15,14 @@ from companion.web.templatetags.counts import decapitalised
 
 MOST = 3
 LOOKED_AT = 500
-"""How many rows are looked at: the cards name causes, they don't count a million rows."""
+"""The most rows that are read. The cards name causes; counting a million rows would be too slow."""
 AHEAD = dt.timedelta(hours=48)
 BACK = dt.timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One card: "Ana Silva opted out: 3 messages won't arrive", why, and the page that mends it."""
+    """A card: "Ana Silva opted out: 3 messages won't arrive", the reason, and the page with the remedy."""
 
     patient: Patient
     title: str
@@ -31,7 +31,7 @@ class Cause:
 
 
 def causes(clinic: Clinic, *, now: dt.datetime) -> list[Cause]:
-    """What is coming and won't arrive first, then what failed in the last day for another reason."""
+    """List causes of coming failures first, then other causes of failures within the last day."""
     coming = _wont_arrive(clinic, now=now)
     if len(coming) >= MOST:
         return coming

@@ -1,6 +1,6 @@
-"""What an address of the list or of the calendar asks for: the same words, read in one place.
+"""Filters in an address of the list or the calendar: both pages read them here.
 
-Not here: finding it (schedules/queries.py, schedules/days.py).
+Not here: the queries (schedules/queries.py, schedules/days.py).
 """
 
 import datetime as dt
@@ -22,7 +22,7 @@ from companion.web.access import as_uuid
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the address asks for: a day's messages (the default), or all that match a filter."""
+    """An address's wish: a day's messages (the default), or all messages that match a filter."""
 
     status: str
     attention: bool
@@ -33,26 +33,26 @@ class View:
     mine: bool
     day: dt.date
     dated: bool
-    """Whether the day was named; else it is today."""
+    """Whether the address names the day; without a name it is today."""
     after: str
     standing: str = ""
-    """What a number of the Control Panel counts: its list."""
+    """The Control Panel's number that led here; the page lists its messages."""
     reason: str = ""
 
     @property
     def filtered(self) -> bool:
-        """Whether the list holds what matches, over all time unless a day is named, instead of a day."""
+        """Say whether the list shows the filter's matches (over all time, unless a day is named) instead of a day."""
         return bool(self.kept)
 
     @property
     def words(self) -> str:
-        """What the list holds, where the Control Panel led here."""
+        """Describe the list for a reader who comes from the Control Panel."""
         held = standing.WORDS[standing.Standing(self.standing)] if self.standing else ""
         return ", ".join(filter(None, [held, Reason(self.reason).short if self.reason else ""]))
 
     @property
     def kept(self) -> dict[str, str]:
-        """The filters alone, as they stand in an address."""
+        """Write the filters alone, as they stand in an address."""
         filters = {
             "status": self.status,
             "attention": "1" if self.attention else "",
@@ -67,13 +67,13 @@ class View:
         return {name: value for name, value in filters.items() if value}
 
     def address(self, path: str, **more: str) -> str:
-        """A page's address with the filters, these put in or, where empty, taken out."""
+        """Build a page's address with the filters; these are added, or removed if empty."""
         query = urlencode({name: value for name, value in (self.kept | more).items() if value})
         return f"{path}?{query}" if query else path
 
 
 def view(asked: QueryDict, clinic: Clinic, now: dt.datetime) -> View:
-    """Reads an address. Raises Refused for a day that there isn't, Unknown for a filter that there isn't."""
+    """Read an address. Raises Refused for a day that doesn't exist, Unknown for an unknown filter."""
     status = asked.get("status", "")
     if status and status not in Status.values:
         raise Unknown
@@ -109,7 +109,7 @@ def _day(text: str) -> dt.date | None:
 
 
 def message_filter(view: View, caller: Caller, now: dt.datetime) -> queries.MessageFilter:
-    """The same for the database, over all time. Raises Unknown for what can't be an id."""
+    """Build the database's filter, over all time. Raises Unknown for a text that can't be an id."""
     return queries.MessageFilter(
         status=view.status,
         attention_since=now - queries.ATTENTION if view.attention else None,
@@ -122,6 +122,6 @@ def message_filter(view: View, caller: Caller, now: dt.datetime) -> queries.Mess
 
 
 def bounds(day: dt.date, clinic: Clinic) -> tuple[dt.datetime, dt.datetime]:
-    """The instants between which the clinic's clocks show this day."""
+    """Return the instants between which the clinic's clocks show this day."""
     midnight = dt.datetime.combine(day, dt.time())
     return place(midnight, clinic.timezone).at, place(midnight + dt.timedelta(days=1), clinic.timezone).at

@@ -1,4 +1,4 @@
-"""The checklist of a clinic that hasn't sent anything yet. Gone for good once the first message was planned."""
+"""First steps: a checklist for a clinic that has sent nothing yet. The first planned message removes it for good."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from companion.schedules.models import Message, Schedule
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do first."""
+    """A step of the checklist."""
 
     title: str
     detail: str
@@ -21,7 +21,7 @@ class Step:
 
 
 def first_steps(clinic: Clinic) -> list[Step]:
-    """What is left until the first message; empty from then on."""
+    """List the remaining steps before the first message; none after that message."""
     if Message.objects.filter(clinic=clinic).exists() or Schedule.objects.filter(clinic=clinic).exists():
         return []
     return [

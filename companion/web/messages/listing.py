@@ -1,6 +1,6 @@
-"""`/scheduled-messages`: the list, its live part, and what is done to many messages at once.
+"""`/scheduled-messages`: the list, its live part, and acts on many messages at once.
 
-One message's own page and actions stand in message.py.
+A single message's page and acts are in page.py.
 """
 
 import datetime as dt
@@ -37,30 +37,30 @@ from companion.web.templatetags.tones import tone
 
 PAGE_SIZE = 50
 FOLD = 10
-"""More patients than these who get something planned at one instant are one line."""
+"""Show an instant's Occurrences in a single line if they are for more patients than this."""
 PLANNED_FIRST = 5
-"""So much of what is planned stands above a search of all time."""
+"""The most planned Occurrences above a search of all time."""
 LOOKED_AHEAD = dt.timedelta(days=366)
 AT_ONCE = 100
-"""How many messages one press of a button changes."""
+"""The most messages that a press of a button changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The lines of one view, and where the next page begins."""
+    """The lines of a view, and the beginning of the next page."""
 
     sections: list[Section]
     more: str | None
     truncated: bool = False
-    """More is coming that day than is shown."""
+    """Whether the day has more messages than are shown."""
     whole: bool = True
-    """Whether all that is planned was looked at."""
+    """Whether all planned Occurrences were read."""
 
 
 @require_GET
 @page()
 def index(request: PageRequest) -> HttpResponse:
-    """The list. Asked for by its own live part, only the rows."""
+    """Show the list; for its live part only the rows."""
     now = database_now()
     clinic = request.caller.clinic
     view = asked.view(request.GET, clinic, now)
@@ -95,7 +95,9 @@ def index(request: PageRequest) -> HttpResponse:
 @require_POST
 @page(Role.PROVIDER)
 def many(request: PageRequest) -> HttpResponse:
-    """Don't send, or retry, each ticked message; what can't be done is said, and the rest is done."""
+    """Cancel or retry each ticked message. The page names the messages that can't be changed; the rest are
+    changed.
+    """
     now = database_now()
     act = {"cancel": _cancelled, "retry": _retried}.get(request.POST.get("do", ""))
     if act is None:
@@ -144,7 +146,7 @@ def _listed(view: asked.View, caller: Caller, now: dt.datetime) -> Listed:
     lines = rows(got.items, caller.clinic, now=now)
     if view.after or onward:
         return Listed(sections(lines), got.next)
-    # A search of all time goes back from the last Message; what is planned next stands above it.
+    # A search of all time runs backwards from the last Message; the next planned Occurrences stand above.
     after_all = replace(wanted, due_from=now, status=wanted.status or Status.PENDING)
     ahead = listing.page(caller.clinic, after_all, now + LOOKED_AHEAD, limit=PLANNED_FIRST, fold=FOLD)
     planned = mixed([item for item in ahead.items if item.planned], caller.clinic, now=now)
@@ -152,7 +154,7 @@ def _listed(view: asked.View, caller: Caller, now: dt.datetime) -> Listed:
 
 
 def _with_planned(wanted: queries.MessageFilter, clinic: Clinic, after: str, now: dt.datetime) -> Listed:
-    """What comes, with what is planned for later; undated, of a year."""
+    """Add planned Occurrences to the Messages; without a day, those of a year."""
     until = wanted.due_to or now + LOOKED_AHEAD
     got = listing.page(clinic, wanted, until, after=after or None, limit=PAGE_SIZE, fold=FOLD)
     return Listed(sections(mixed(got.items, clinic, now=now)), got.next, whole=got.whole)
@@ -163,12 +165,12 @@ def _titled(title: Group, lines: list[Row]) -> list[Section]:
 
 
 def _day(view: asked.View, clinic: Clinic, now: dt.datetime) -> Listed:
-    """Overdue of any day first, then what comes that day, then what was earlier that day, latest first."""
+    """List overdue messages of any day first, then the day's coming messages, then earlier messages, latest first."""
     start, end = asked.bounds(view.day, clinic)
     line = min(max(start, now - queries.OVERDUE_AFTER), end)
     is_today = start <= now < end
     was = _due(clinic, start, line)
-    # What is overdue stands above, but today only; on its own day it is one of the day's.
+    # Today's list shows overdue messages on top; another day's list shows them at their time.
     was = was.exclude(status=Status.PENDING) if is_today else was
     earlier = queries.page(was, order="-due_at", after=view.after or None, limit=PAGE_SIZE)
     if view.after:
@@ -192,12 +194,12 @@ def _on(view: asked.View, day: dt.date) -> str:
 
 
 def _named(view: asked.View) -> str:
-    """The day for an address, where the list is that day's."""
+    """Write the day for an address, if the list shows a day."""
     return view.day.isoformat() if view.dated or not view.filtered else ""
 
 
 def _following(clinic: Clinic, view: asked.View) -> Message | None:
-    """The first message after the day that is shown: what an empty day points to."""
+    """Find the first message after the shown day, to which an empty day points."""
     end = asked.bounds(view.day, clinic)[1]
     after = queries.MessageFilter(status=Status.PENDING, due_from=end)
     found = listing.page(clinic, after, end + LOOKED_AHEAD, limit=1, fold=FOLD)

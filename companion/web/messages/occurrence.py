@@ -1,6 +1,6 @@
-"""One Occurrence that is yet to be planned, for one patient: its page and panel, and changing it for this patient only.
+"""A planned Occurrence for a single patient: its page and panel, and changing it for this patient only.
 
-Not here: a Message that is there already (message.py), skipping an Occurrence for everybody (series.py).
+Not here: Messages (page.py), skipping an Occurrence for all patients (series/pages.py).
 """
 
 import uuid
@@ -30,7 +30,9 @@ from companion.web.messages.rows import author, planned_address
 @require_GET
 @page()
 def show(request: PageRequest, schedule_id: uuid.UUID, occurrence: str, patient_id: uuid.UUID) -> HttpResponse:
-    """The page, or with `?part=panel` what the list shows at its side; the Message's own where there is one now."""
+    """Show the page, or with `?part=panel` the list's side panel; lead to the Message if there is a Message by
+    now.
+    """
     found = _planned(request, schedule_id, occurrence, patient_id)
     if isinstance(found, uuid.UUID):
         return redirect(messages.address(found))
@@ -41,7 +43,7 @@ def show(request: PageRequest, schedule_id: uuid.UUID, occurrence: str, patient_
 @require_POST
 @page(Role.PROVIDER)
 def cancel(request: PageRequest, schedule_id: uuid.UUID, occurrence: str, patient_id: uuid.UUID) -> HttpResponse:
-    """Don't send this one to this patient."""
+    """Cancel the Occurrence for this patient."""
     now = database_now()
     schedule = queries.schedule(request.caller.clinic, schedule_id)
     with transaction.atomic():
@@ -55,7 +57,7 @@ def cancel(request: PageRequest, schedule_id: uuid.UUID, occurrence: str, patien
 @require_http_methods(["GET", "POST"])
 @page(Role.PROVIDER)
 def edit(request: PageRequest, schedule_id: uuid.UUID, occurrence: str, patient_id: uuid.UUID) -> HttpResponse:
-    """Another text or time for this one only: saving makes it a Message with a person's hand on it."""
+    """Change the text or time for this patient only: saving makes a Message that counts as edited."""
     now = database_now()
     found = _planned(request, schedule_id, occurrence, patient_id)
     if isinstance(found, uuid.UUID):
@@ -83,7 +85,7 @@ def edit(request: PageRequest, schedule_id: uuid.UUID, occurrence: str, patient_
 def _planned(
     request: PageRequest, schedule_id: uuid.UUID, occurrence: str, patient_id: uuid.UUID
 ) -> Message | uuid.UUID:
-    """The Message that it will become, or the id of the Message that it is. Raises Unknown, Conflict if skipped."""
+    """Find the planned Message, or the id of the existing Message. Raises Unknown, and Conflict if it was skipped."""
     schedule = queries.schedule(request.caller.clinic, schedule_id)
     shown = detaching.show(schedule, occurrence, patient=patient_id, limit=1)
     if shown.skipped and not shown.items:

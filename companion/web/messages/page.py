@@ -1,4 +1,4 @@
-"""One message: its page (and the side panel), and what a person does with it. The list is messages.py's."""
+"""A single message: its page, its side panel, and acts on it. The list is in listing.py."""
 
 import datetime as dt
 import uuid
@@ -34,18 +34,18 @@ from companion.web.templatetags.times import day, town
 
 EDITED: Final = {"text": "Text", "date": "Date", "time": "Time"}
 SEEN: Final = {"status": "Status"}
-"""What the forms show beside what they change."""
+"""The message's facts that the forms show beside the editable fields."""
 
 
 def address(message_id: uuid.UUID) -> str:
-    """The page of a message."""
+    """Return the address of the message's page."""
     return reverse("message", args=[message_id])
 
 
 @require_GET
 @page()
 def show(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
-    """The whole page, or with `?part=panel` what the list shows at its side."""
+    """Show the whole page, or with `?part=panel` the list's side panel."""
     now = database_now()
     message = queries.message(request.caller.clinic, message_id)
     part = request.GET.get("part")
@@ -83,7 +83,9 @@ def _why(message: Message) -> str:
 
 
 def sentence_of_moment(message: Message, now: dt.datetime) -> str:
-    """ "Meant for yesterday 08:00. It is 23:40 for Ana."; on the patient's clocks."""
+    """Compare the planned time with now on the patient's clocks: "Meant for yesterday 08:00. It is 23:40 for
+    Ana.".
+    """
     patient = message.patient
     if patient is None:
         return ""
@@ -99,7 +101,7 @@ def sentence_of_moment(message: Message, now: dt.datetime) -> str:
 @require_POST
 @page(Role.PROVIDER)
 def cancel(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
-    """Don't send it."""
+    """Cancel the message."""
     message = queries.message(request.caller.clinic, message_id)
     now = database_now()
     acts.cancel(request.caller, message, now=now)
@@ -111,7 +113,7 @@ def cancel(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @page(Role.PROVIDER)
 def send_now(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
-    """First what it means; then, after the page's ten seconds, it goes."""
+    """Explain the effect, then send the message after the page's ten seconds."""
     now = database_now()
     message = queries.message(request.caller.clinic, message_id)
     if request.method == "GET":
@@ -131,7 +133,7 @@ def send_now(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @page(Role.PROVIDER)
 def retry(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
-    """First what it means, and for an unknown outcome whether it may arrive twice; then it is tried again."""
+    """Explain the effect (for an unknown outcome also that the message may arrive twice), then retry."""
     now = database_now()
     message = queries.message(request.caller.clinic, message_id)
     if request.method == "GET":
@@ -152,7 +154,7 @@ def retry(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @page(Role.PROVIDER)
 def edit(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
-    """Another text or another time for this one message."""
+    """Change the text or the time of this message."""
     now = database_now()
     message = queries.message(request.caller.clinic, message_id)
     if request.method == "GET":
@@ -180,7 +182,7 @@ def edit(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
 def _asked(
     request: PageRequest, template: str, message: Message, now: dt.datetime, *, clash: Clash | None = None
 ) -> HttpResponse:
-    """The page that asks before it goes out; asked again where what it showed is no longer what would go."""
+    """Ask before the message goes out; ask again if the page showed something else than would go out now."""
     shown = clash.shown if clash else conflicts.written(_held(message), now=now)
     context = _context(message, now) | {"shown": shown, "clash": clash}
     return render(request, template, context, status=409 if clash else 200)
@@ -206,16 +208,16 @@ def _edit_form(
 
 
 def _held(message: Message) -> dict[str, Value]:
-    """The message as its form shows it."""
+    """Read the message's values as its form shows them."""
     there = timezone.localtime(message.due_at)
     shown = {"text": wording.template_of(message), "date": f"{there:%Y-%m-%d}", "time": f"{there:%H:%M}"}
     return {**shown, "status": message.get_status_display()}
 
 
 def _clash(request: PageRequest, message: Message, given: Fields | None, now: dt.datetime) -> Clash | None:
-    """What was changed of the message since the page was opened. Holds its row until the change is made.
+    """Find changes to the message since the page was opened, and lock its row until the act is done.
 
-    Without anything `given` the page only asks: of another status the act itself speaks.
+    Without `given` the page only asks; a message with another status is refused by the act itself.
     """
     if hold(Message.objects.filter(clinic=message.clinic_id, pk=message.pk)) is None:
         raise Unknown
@@ -232,7 +234,7 @@ def _new(given: Fields, held: Fields) -> str | None:
 
 
 def _moved(given: Fields, held: Fields, request: PageRequest) -> dt.datetime | None:
-    """The new instant; None where nobody touched it, so that its seconds stay."""
+    """Return the new instant, or None if nobody changed the field, so that the old instant keeps its seconds."""
     if (given["date"], given["time"]) == (held["date"], held["time"]):
         return None
     try:

@@ -1,4 +1,4 @@
-"""A Message as a line of a list: its words, its group, and what may be done with it."""
+"""A Message as a line of a list: its words, its group, and its possible acts."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ SHOWN = 160
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line. `stamp` changes whenever what the line shows does, so that a live list knows which lines are news."""
+    """A line. `stamp` changes with the shown values, so that a live list finds the lines that changed."""
 
     message: Message
     group: Group
@@ -39,25 +39,25 @@ class Row:
     on_its_way: bool
     stamp: str
     answer: str
-    """What the patient tapped; "in words" where they wrote instead."""
+    """The tapped answer; "in words" if the patient wrote a reply instead."""
     key: str
     address: str
     planned: bool = False
-    """It has no Message yet."""
+    """Whether there is no Message yet."""
     patients: int = 1
-    """More than one where they are shown as one line; the Message then has no patient."""
+    """The number of patients; with more than one, the Message has no patient."""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Lines under one heading."""
+    """Lines under a heading."""
 
     title: Group
     rows: list[Row]
 
 
 def rows(messages: Iterable[Message], clinic: Clinic, *, now: dt.datetime) -> list[Row]:
-    """The lines of these Messages, in their order."""
+    """Build the lines of these Messages, in their order."""
     found = list(messages)
     texts, answers = texts_of(found), answers_of(found)
     return [_row(message, texts[message.id], answers.get(message.id, ""), clinic, now=now) for message in found]
@@ -86,7 +86,7 @@ def _row(message: Message, whole: str, tapped: str, clinic: Clinic, *, now: dt.d
 
 
 def mixed(items: Iterable[Item], clinic: Clinic, *, now: dt.datetime) -> list[Row]:
-    """The lines of Messages and of what is planned between them, in their order."""
+    """Build the lines of Messages and of planned Occurrences between them, in their order."""
     found = list(items)
     lines = rows([item.message for item in found], clinic, now=now)
     return [_planned(line, item) if item.planned else line for line, item in zip(lines, found, strict=True)]
@@ -94,7 +94,7 @@ def mixed(items: Iterable[Item], clinic: Clinic, *, now: dt.datetime) -> list[Ro
 
 def _planned(line: Row, item: Item) -> Row:
     message = item.message
-    # The same line has the same key each time, though nothing is stored.
+    # A line needs the same key each time, although nothing is stored.
     name = f"{message.schedule_id}{message.occurrence}{message.patient_id}{message.due_at}"
     line = replace(line, planned=True, patients=item.patients, action="", key=str(uuid5(NAMESPACE_URL, name)))
     if message.patient:
@@ -104,7 +104,7 @@ def _planned(line: Row, item: Item) -> Row:
 
 
 def planned_address(message: Message) -> str:
-    """The page of an Occurrence that is planned for one patient."""
+    """Return the page's address of an Occurrence that is planned for a single patient."""
     return reverse("occurrence", args=[message.schedule_id, message.occurrence, message.patient_id])
 
 
@@ -114,13 +114,13 @@ def _stamp(message: Message, wont: str, text: str, answer: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The first words of a text, as a line shows them."""
+    """Shorten a text to its first words for a line."""
     line = " ".join(text.split())
     return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
 
 
 def sections(lines: Iterable[Row]) -> list[Section]:
-    """The lines under their headings, each heading once for each run of its lines."""
+    """Put lines under headings; each run of lines with the same group gets its heading once."""
     found: list[Section] = []
     for line in lines:
         if not found or found[-1].title != line.group:
@@ -130,19 +130,19 @@ def sections(lines: Iterable[Row]) -> list[Section]:
 
 
 def group(message: Message, *, now: dt.datetime) -> Group:
-    """Where a Message stands in the day."""
+    """Say in which part of the day's list a Message stands."""
     if message.due_at < now - OVERDUE_AFTER:
         return "Overdue" if message.status == Status.PENDING else "Earlier"
     return "Next" if message.due_at < now + NEXT_WITHIN else "Later"
 
 
 def author(schedule: Schedule) -> str:
-    """Who made a Schedule, for people."""
+    """Name the author of a Schedule."""
     return by(schedule.created_by_kind, schedule.created_by_name)
 
 
 def by(kind: str, name: str) -> str:
-    """A member by name; a program by its key's."""
+    """Name a member by the name, a program by its key's name."""
     return f"API key {name}" if kind == "key" else name
 
 

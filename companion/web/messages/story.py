@@ -1,4 +1,4 @@
-"""A Message's attempts and what people did with it, as a timeline in words. Pure: rows in, moments out."""
+"""A Message's history: attempts and people's acts as a timeline in words. Pure: rows in, moments out."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ _WORDS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One thing that happened, or is going to."""
+    """An event of the past or of the future."""
 
     at: dt.datetime
     title: str
@@ -54,7 +54,7 @@ class Moment:
 def story(
     message: Message, attempts: Sequence[Attempt], entries: Sequence[AuditEntry], *, now: dt.datetime
 ) -> list[Moment]:
-    """From the planning to the end, or to what comes next."""
+    """Tell the history from the planning to the end, or to the next step."""
     past = [
         *_planned(message, entries),
         *map(_of_entry, entries),
@@ -83,7 +83,7 @@ def _of_attempt(attempt: Attempt) -> Moment:
 
 
 def _ended(message: Message, attempts: Sequence[Attempt]) -> list[Moment]:
-    """The end, where no attempt and no person's act tells it already."""
+    """Tell the end, unless an attempt or a person's act tells it already."""
     told = message.status == Status.SENT or message.reason == "by_person" or message.ended_at is None
     if told or message.ended_at is None:
         return []

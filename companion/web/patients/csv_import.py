@@ -1,4 +1,4 @@
-"""Importing patients from a CSV file: the form, and the report row by row."""
+"""CSV import of patients: the form, and the report row by row."""
 
 from typing import BinaryIO, Final, cast
 
@@ -30,7 +30,7 @@ SHOWN = 200
 @require_http_methods(["GET", "POST"])
 @page(Role.PROVIDER)
 def bring(request: PageRequest) -> HttpResponse:
-    """Takes the good rows and names the others by their line. The same file again changes nothing."""
+    """Import the valid rows and name the others by line. Importing the same file again changes nothing."""
     context: dict[str, object] = {"columns": COLUMNS}
     if request.method == "GET":
         return render(request, "patients/import.html", context)

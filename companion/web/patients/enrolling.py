@@ -1,4 +1,4 @@
-"""Inviting patients: one with a QR code on the screen, many by cards to print; what went wrong; consent told to us."""
+"""Invitations by QR code or printed cards, failed enrolments, and consent that staff note."""
 
 import uuid
 
@@ -19,7 +19,9 @@ from companion.web.access import PageRequest, as_uuid, came_from, page
 
 
 def standing_of(patient: Patient, clinic: Clinic) -> dict[str, object]:
-    """What reach.html shows: whether the patient can be reached, why not, what mends it, what went wrong."""
+    """Build the context of reach.html: whether the patient can be reached, why not, the remedy, and failed
+    enrolments.
+    """
     return {
         "patient": patient,
         "obstacle": obstacle_of(patient, clinic),
@@ -31,7 +33,7 @@ def standing_of(patient: Patient, clinic: Clinic) -> dict[str, object]:
 @require_http_methods(["GET", "POST"])
 @page(Role.PROVIDER)
 def invite(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
-    """A one-time link and QR code; shown once, since only its hash is kept."""
+    """Show a one-time link and QR code. They are shown once, since only the link's hash is stored."""
     patient = patients.patient(request.caller.clinic, patient_id)
     context = standing_of(patient, request.caller.clinic)
     if request.method == "POST":
@@ -45,7 +47,7 @@ def invite(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @page(Role.PROVIDER)
 def cards(request: PageRequest) -> HttpResponse:
-    """Cards to print: of the ticked patients, or of a cohort's who can't be reached, so many sheets at a time."""
+    """Print cards for the ticked patients, or for a cohort's unreachable patients, in batches of limited size."""
     clinic, asked = request.caller.clinic, request.POST
     ticked = [as_uuid(key) for key in asked.getlist("id")[: enrolment.CARDS]]
     cohort = None
@@ -68,7 +70,7 @@ def cards(request: PageRequest) -> HttpResponse:
 @require_GET
 @page()
 def reachable(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
-    """Whether the patient can be reached by now: the invitation's page asks, and turns green."""
+    """Say whether the patient can be reached by now. The invitation's page asks, and turns green."""
     patient = patients.patient(request.caller.clinic, patient_id)
     context = standing_of(patient, request.caller.clinic) | {"ask": True}
     return render(request, "patients/reach.html", context)
@@ -77,7 +79,7 @@ def reachable(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @page(Role.PROVIDER)
 def see_note(request: PageRequest, note_id: uuid.UUID) -> HttpResponse:
-    """Somebody takes care of an enrolment that went wrong."""
+    """Mark a failed enrolment as handled."""
     note = enrolment_notes.see(request.caller, note_id, now=database_now())
     return redirect(came_from(request, reverse("patient", args=[note.patient_id])))
 
@@ -85,7 +87,7 @@ def see_note(request: PageRequest, note_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @page(Role.PROVIDER)
 def note_consent(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
-    """What the patient told us: agreed, or wants no messages."""
+    """Note the patient's word: consent, or no messages."""
     said = request.POST.get("consent", "")
     if said not in (Consent.GIVEN, Consent.WITHDRAWN):
         raise Unknown
@@ -100,6 +102,6 @@ def note_consent(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
 
 
 def _once(answer: HttpResponse) -> HttpResponse:
-    """A link that works once isn't to be found by the browser's "back"."""
+    """Keep a one-time link out of the browser's history, so that "back" doesn't show it."""
     answer["Cache-Control"] = "no-store"
     return answer

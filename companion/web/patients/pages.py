@@ -1,4 +1,4 @@
-"""Patients: their list, a page and a form for each. Inviting them is enrolling.py's, a file patient_import.py's."""
+"""Patients: their list, and a page and a form for each. Invitations are in enrolling.py, files in csv_import.py."""
 
 import datetime as dt
 import uuid
@@ -37,11 +37,11 @@ from companion.web.templatetags.counts import plural
 
 PAGE_SIZE = 50
 AHEAD = dt.timedelta(days=731)
-"""So far ahead lies what is coming."""
+"""How far ahead coming messages are shown."""
 SERIES = 20
 """How many Schedules a patient's page names."""
 NOTES = 5
-"""How many enrolments that went wrong stand above the list."""
+"""How many failed enrolments stand above the list."""
 FIELDS: Final = ("external_id", "name", "telegram_id", "birth_date", "phone", "caregiver", "timezone", "language")
 LABELS: Final = {
     "external_id": "Your id",
@@ -77,7 +77,9 @@ LANGUAGES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the list: who, why they can't be reached, the button that mends it, a pause, Telegram's word."""
+    """A line of the list: the patient, why they can't be reached, the button with the remedy, a pause, Telegram's
+    refusal.
+    """
 
     patient: Patient
     trouble: str
@@ -89,7 +91,7 @@ class Line:
 @require_GET
 @page()
 def index(request: PageRequest) -> HttpResponse:
-    """The list, by name; whether each can be reached stands beside it."""
+    """List the patients by name, each with whether they can be reached."""
     clinic, now = request.caller.clinic, database_now()
     asked = {name: request.GET.get(name, "") for name in ("q", "cohort", "reachable")}
     reach = {"yes": True, "no": False}.get(asked["reachable"])
@@ -122,7 +124,7 @@ def _line(patient: Patient, clinic: Clinic, now: dt.datetime) -> Line:
 
 
 def _filters(clinic: Clinic) -> list[tuple[str, str]]:
-    """Ways to narrow the list by who can be reached, each with its name."""
+    """List the filters by reachability, each with its name."""
     obstacles = [(one.code.value, one.short) for one in known_to(clinic)]
     return [("yes", "Can be reached"), ("no", "Can't be reached"), *obstacles]
 
@@ -130,7 +132,7 @@ def _filters(clinic: Clinic) -> list[tuple[str, str]]:
 @require_http_methods(["GET", "POST"])
 @page(Role.PROVIDER)
 def new(request: PageRequest) -> HttpResponse:
-    """A patient typed in by hand."""
+    """Add a patient by hand."""
     clinic = request.caller.clinic
     if request.method == "GET":
         return _form(request, {"timezone": clinic.timezone, "language": clinic.language, "cohorts": []})
@@ -145,7 +147,7 @@ def new(request: PageRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @page(Role.PROVIDER)
 def change(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
-    """The same for a patient who is there already."""
+    """Change a patient."""
     now = database_now()
     patient = patients.patient(request.caller.clinic, patient_id)
     if request.method == "GET":
@@ -170,7 +172,7 @@ def change(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
 @require_GET
 @page()
 def show(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
-    """Who it is, whether we can reach them and what mends it, what was and will be sent, what came back."""
+    """Show the patient, whether they can be reached, the remedy, past and coming messages, and replies."""
     now = database_now()
     clinic = request.caller.clinic
     patient = patients.patient(clinic, patient_id)
@@ -195,7 +197,7 @@ def show(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
 
 
 def _series(patient: Patient) -> list[tuple[Schedule, str]]:
-    """What runs for this patient, or waits to run again, with when it goes out."""
+    """List the patient's running and paused series, with their next instants."""
     found = queries.schedules_for(patient).filter(state__in=(State.ACTIVE, State.PAUSED))
     return [(schedule, planned.summary(schedule)) for schedule in found[:SERIES]]
 
@@ -203,7 +205,7 @@ def _series(patient: Patient) -> list[tuple[Schedule, str]]:
 @require_POST
 @page(Role.PROVIDER)
 def pause(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
-    """On pause until a day, or back from it."""
+    """Pause the patient's messages until a day, or end the pause."""
     now = database_now()
     patient = patients.patient(request.caller.clinic, patient_id)
     values: dict[str, object] = {"paused_until": None}
@@ -228,7 +230,7 @@ def pause(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
 
 
 def _pause_of(patient: Patient) -> str:
-    """The pause that the page shows, to be told from another one."""
+    """Identify the pause that the page shows, to notice another pause."""
     return patient.paused_until.isoformat() if patient.paused_until else ""
 
 
@@ -241,7 +243,7 @@ def _paused(patient: Patient) -> str:
 @require_http_methods(["GET", "POST"])
 @page()
 def cohorts(request: PageRequest) -> HttpResponse:
-    """The cohorts with their sizes; a provider makes new ones."""
+    """List the cohorts with their sizes; a provider creates new cohorts here."""
     clinic = request.caller.clinic
     context: dict[str, object] = {"cohorts": patients.cohorts(clinic)}
     if request.method == "GET":
@@ -257,7 +259,9 @@ def cohorts(request: PageRequest) -> HttpResponse:
 
 
 def _clash(request: PageRequest, patient: Patient, now: dt.datetime) -> Clash | None:
-    """What somebody else changed of the patient since this form was opened. Holds the row until the change is made."""
+    """Find another person's changes to the patient since this form was opened, and lock the row until the change
+    is made.
+    """
     current = hold(Patient.objects.filter(clinic=request.caller.clinic, pk=patient.pk)) or patient
     since = conflicts.changes_of(request.caller.clinic, [patient.pk])
     carried, again_at = request.POST.get(conflicts.FIELD, ""), reverse("patient_edit", args=[patient.pk])
@@ -288,7 +292,7 @@ def _form(
 
 
 def _held(patient: Patient) -> dict[str, conflicts.Value]:
-    """The patient as the form shows them."""
+    """Read the patient's values as the form shows them."""
     own: dict[str, conflicts.Value] = {
         name: "" if (value := getattr(patient, name)) is None else str(value) for name in FIELDS
     }
@@ -301,7 +305,7 @@ def _typed(post: QueryDict) -> dict[str, conflicts.Value]:
 
 
 def _values(post: QueryDict) -> dict[str, object]:
-    """The form as the API's JSON: what is left empty is null where it may be."""
+    """Write the form as the API's JSON; empty fields that may be null become null."""
     typed: dict[str, object] = dict(_typed(post))
     nullable = ("telegram_id", "birth_date", "phone", "caregiver")
     return typed | {name: typed[name] or None for name in nullable}

@@ -1,4 +1,4 @@
-"""What is done to the ticked patients of the list: into a cohort, out of it, on pause. Cards are enrolling.py's."""
+"""Acts on the ticked patients of the list: into a cohort, out of a cohort, on pause. Cards are in enrolling.py."""
 
 import datetime as dt
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ AT_ONCE: Final = 200
 @require_POST
 @page(Role.PROVIDER)
 def act(request: PageRequest) -> HttpResponse:
-    """Does it to all of them, and comes back to the list as it was."""
+    """Do the act for all of them, and return to the same list."""
     deed = _DEEDS.get(request.POST.get("do", ""))
     if deed is None:
         raise Unknown

@@ -1,6 +1,6 @@
-"""`/patients/sources`: where the clinic's patients come from, what came of each sync, and a FHIR server to be set.
+"""`/patients/sources`: the clinic's source of patients, the reports of its syncs, and the form for a FHIR server.
 
-Files and databases are set on the command line only (patients/sources/keeping.py says why).
+Only the command line sets files and databases (patients/sources/keeping.py explains why).
 """
 
 import datetime as dt
@@ -30,7 +30,7 @@ SHOWN: Final = 15
 @require_GET
 @page()
 def index(request: PageRequest) -> HttpResponse:
-    """The source, its reports, and the form. Asked for by its own live part, only the source and the reports."""
+    """Show the source, its reports and the form; for the live part only the source and the reports."""
     template = "patients/source_runs.html" if request.GET.get("part") == "runs" else "patients/sources.html"
     return render(request, template, _context(request.caller.clinic))
 
@@ -38,7 +38,7 @@ def index(request: PageRequest) -> HttpResponse:
 @require_GET
 @page()
 def show(request: PageRequest, run_id: uuid.UUID) -> HttpResponse:
-    """One report: who was added, changed or left, and who was refused, and why."""
+    """Show a report: patients who were added, changed or left, and refused rows with the reason."""
     clinic = request.caller.clinic
     run = sync.run_of(clinic, run_id)
     touched = sync.touched(run)
@@ -56,7 +56,7 @@ def show(request: PageRequest, run_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @page(Role.PROVIDER)
 def fetch(request: PageRequest) -> HttpResponse:
-    """Sync now: the listener service takes it up."""
+    """Ask for a sync now; the listener service runs the sync."""
     keeping.ask_for_sync(request.caller, now=database_now())
     return redirect("sources")
 
@@ -64,7 +64,7 @@ def fetch(request: PageRequest) -> HttpResponse:
 @require_http_methods(["POST"])
 @page(Role.ADMIN)
 def set_fhir(request: PageRequest) -> HttpResponse:
-    """A FHIR server, instead of whatever was set before."""
+    """Set a FHIR server in place of the present source."""
     typed = {name: request.POST.get(name, "").strip() for name in FIELDS}
     try:
         with transaction.atomic():
@@ -93,7 +93,7 @@ def set_fhir(request: PageRequest) -> HttpResponse:
 @require_POST
 @page(Role.ADMIN)
 def remove(request: PageRequest) -> HttpResponse:
-    """Fetch no more; patients who came stay."""
+    """Remove the source; its patients stay."""
     with transaction.atomic():
         _refuse_if_exchanged(request)
         keeping.remove(request.caller, now=database_now())
@@ -102,9 +102,9 @@ def remove(request: PageRequest) -> HttpResponse:
 
 
 def _refuse_if_exchanged(request: PageRequest) -> None:
-    """Raises Conflict where the page showed another source than the clinic's source now. Holds the clinic meanwhile."""
+    """Raise Conflict if the page showed another source than the present source. Locks the clinic meanwhile."""
     clinic = request.caller.clinic
-    # The clinic's row, not the source's: there may be no source yet.
+    # Lock the clinic's row rather than the source's: there may be no source yet.
     hold(Clinic.objects.filter(pk=clinic.pk))
     row = keeping.of_clinic(clinic)
     since = conflicts.changes_of(clinic, [row.pk if row else clinic.pk])

@@ -1,6 +1,7 @@
-"""The planning form of a series that two people edit: its fields as they are compared, shown and put together.
+"""Two people editing a series: the planning form's fields as they are compared, shown and merged.
 
-A part of the form that belongs together (the rule, the answers) is one field here: nobody wants half a rule of each.
+Fields that belong together (the rule, the answers) count as a single field here: half a rule of each person makes no
+sense.
 """
 
 import datetime as dt
@@ -52,15 +53,15 @@ _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "avoid": ("avoid", "when_avoided"),
     "answers": ("button", "again", "answer_within"),
 }
-"""The form's fields that make up a part, where it is more than the one of its own name."""
+"""The form's fields of each part that has more fields than the field of the same name."""
 _NOT_THE_SERIES: Final = ("find", "from_occurrence", "shown")
-"""The form's fields that say nothing of the series."""
+"""Fields of the form that don't describe the series."""
 _ALONE: Final = tuple(
     one.name
     for one in fields(Typed)
     if one.name not in _NOT_THE_SERIES and not any(one.name in names for names in _PARTS.values())
 )
-"""The form's fields that are each a part of their own, also those that nobody has thought of here."""
+"""Fields that are each a separate part; a new field of the form becomes a part by itself."""
 
 
 class Clashed(Exception):
@@ -73,15 +74,16 @@ class Clashed(Exception):
 
 
 def opened(schedule: Schedule, *, now: dt.datetime) -> Typed:
-    """The form of the series as editing opens it; it carries what it shows."""
+    """Build the form that edits the series; the form carries the values that it shows."""
     typed = form.of_draft(drafts.of(schedule), schedule.clinic, now=now)
     return replace(typed, shown=conflicts.written(_held(schedule, typed), now=now))
 
 
 def unless_changed(caller: Caller, schedule: Schedule, typed: Typed, *, now: dt.datetime) -> Schedule:
-    """The series as it is now, held until the transaction ends. Raises Clashed, and Unknown where it is gone.
+    """Return the present series, locked until the transaction ends. Raises Clashed, and Unknown if the series is
+    gone.
 
-    Called within a transaction.
+    Call within a transaction.
     """
     current = hold(Schedule.objects.filter(clinic=caller.clinic, pk=schedule.pk))
     if current is None:
@@ -103,7 +105,7 @@ def unless_changed(caller: Caller, schedule: Schedule, typed: Typed, *, now: dt.
 
 
 def _together(theirs: Typed, typed: Typed, found: Clash) -> Typed:
-    """The form as the series is now, with the parts that this person changed laid over it."""
+    """Build the form from the present series, with this person's changes on top."""
     own = {name: getattr(typed, name) for part in found.touched for name in _PARTS.get(part, (part,))}
     if theirs.to == typed.to == "patients" and "recipients" in found.touched:
         own["patients"] = tuple(found.merged["recipients"])
@@ -111,17 +113,17 @@ def _together(theirs: Typed, typed: Typed, found: Clash) -> Typed:
 
 
 def _held(schedule: Schedule, typed: Typed) -> dict[str, Value]:
-    """The series as its form shows it, with what the form shows and doesn't change."""
+    """Read the series as its form shows it, with the facts that the form shows but doesn't change."""
     rule = drafts.rule_of(schedule)
     told = to_json(rule) if rule else {}
     excepted, state = told.get("except"), schedule.get_state_display()
     held = _fields(typed) | {"left_out": [str(one) for one in excepted] if isinstance(excepted, list) else []}
     if typed.repeat == form.KEPT:
-        # The form has no fields for this rule, hence no words either.
+        # The form has no fields for this rule, so there are no words either.
         parts = {name: value for name, value in told.items() if value and name not in ("except", "until", "count")}
         held["repeat"] = json.dumps(parts, sort_keys=True)
     if schedule.review_on is None and typed.ends == "never":
-        # The day that the form offers then is today's, and nobody's change.
+        # The form then offers today's date, which is nobody's change.
         held["ends"] = ""
     return held | {"state": state}
 
@@ -143,7 +145,7 @@ def _fields(typed: Typed) -> dict[str, Value]:
 
 
 def _repeat(typed: Typed) -> str:
-    """The rule in a few words; only what counts for this kind of rule."""
+    """Write the rule in a few words, with only the fields that matter for this kind of rule."""
     words = [REPEATS.get(typed.repeat, typed.repeat)]
     if not typed.repeat:
         return words[0]
@@ -184,7 +186,7 @@ def _ends(typed: Typed) -> str:
 
 
 def _said(clinic: Clinic, name: str, value: Value) -> str:
-    """The field in words: recipients by their names."""
+    """Write the field in words, with recipients by their names."""
     if name != "recipients":
         return conflicts.in_words(value)
     if isinstance(value, str):

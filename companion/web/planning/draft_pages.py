@@ -1,4 +1,4 @@
-"""Saving and discarding a draft of the planning form. The form itself is planning.py's."""
+"""Saving and discarding a draft of the planning form. The form itself is in pages.py."""
 
 import uuid
 
@@ -18,9 +18,9 @@ from companion.web.planning.typed import Typed
 @require_POST
 @page(Role.PROVIDER)
 def save(request: PageRequest) -> HttpResponse:
-    """Saves the form. While one types it says so in the page; pressed as a button, it leads to the list.
+    """Save the form. While the member types, the page shows the result; the button leads to the list.
 
-    `quietly` comes with what was typed last before the page was left: nobody sees the answer.
+    The page sends `quietly` with the last typed values when the member leaves the page: nobody sees the answer.
     """
     now = database_now()
     found = request.POST.get("schedule")
@@ -39,7 +39,7 @@ def save(request: PageRequest) -> HttpResponse:
 @require_POST
 @page(Role.PROVIDER)
 def discard(request: PageRequest, key: uuid.UUID) -> HttpResponse:
-    """Forgets the draft."""
+    """Forget the draft."""
     kept_drafts.discard(request.caller, key)
     flash.success(request, "The draft is discarded.")
     return redirect("messages")

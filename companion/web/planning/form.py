@@ -1,6 +1,7 @@
-"""The planning form's fields, to and from the JSON of `POST /schedules`. It checks nothing: planning.drafts does.
+"""The planning form's fields, to and from the JSON of `POST /schedules`. planning.drafts checks them, not this
+module.
 
-Whatever was typed comes back as it was typed, so that nothing is lost when something is refused.
+Typed values come back unchanged, so that a refusal loses nothing.
 """
 
 import datetime as dt
@@ -19,7 +20,7 @@ from companion.web.planning.rule import rule_of, with_rule, written
 from companion.web.planning.typed import Typed
 
 KEPT = "kept"
-"""A rule that this form has no fields for (made over the API): it stays as it is."""
+"""Stands for a rule that this form has no fields for (made over the API): the rule stays unchanged."""
 LATE = {
     "PT15M": "15 minutes",
     "PT1H": "1 hour",
@@ -34,7 +35,7 @@ WHEN_AVOIDED = {
     "previous": "Move it to the working day before",
 }
 OPENING = dt.time(8)
-"""When a message for the next working day goes out."""
+"""The time of day for a message that is sent on the next working day."""
 SOON = dt.timedelta(minutes=2)
 AGAIN = {
     "": "is an answer",
@@ -56,7 +57,7 @@ WITHIN = {
 
 
 def blank(clinic: Clinic, *, now: dt.datetime, patients: Sequence[str] = (), cohort: str = "") -> Typed:
-    """The form as it opens: to be sent in two minutes, once, in each patient's own time."""
+    """Build the empty form: in two minutes, once, in each patient's own time."""
     there = local(now + SOON, clinic.timezone)
     return Typed(
         to="cohort" if cohort else "patients",
@@ -71,7 +72,7 @@ def blank(clinic: Clinic, *, now: dt.datetime, patients: Sequence[str] = (), coh
 
 
 def of_draft(draft: Draft, clinic: Clinic, *, now: dt.datetime) -> Typed:
-    """The form as editing opens it."""
+    """Build the form that edits a schedule."""
     typed = Typed(
         to="cohort" if draft.cohort else "patients",
         patients=tuple(str(patient) for patient in draft.patients),
@@ -96,14 +97,14 @@ def of_draft(draft: Draft, clinic: Clinic, *, now: dt.datetime) -> Typed:
         return typed
     rule = to_json(draft.recurrence)
     if rule["times"] == [typed.time]:
-        # One time of day, which is the start's own: the form's field for it says both.
+        # A single time of day is the start's time, and the form has a field for both.
         rule["times"] = []
     asked = with_rule(typed, rule)
     return asked if rule_of(asked) == written(rule) else replace(typed, repeat=KEPT)
 
 
 def values(typed: Typed, *, kept: Mapping[str, object] | None = None) -> dict[str, object]:
-    """The JSON of `POST /schedules`. `kept` is the rule that an edited schedule has; its exceptions stay."""
+    """Write the JSON of `POST /schedules`. `kept` is an edited schedule's rule, whose exceptions stay."""
     found: dict[str, object] = {
         "text": typed.text,
         "starts_at": f"{typed.date}T{typed.time}" if typed.date and typed.time else "",
@@ -129,7 +130,7 @@ def values(typed: Typed, *, kept: Mapping[str, object] | None = None) -> dict[st
 
 
 def length_words(within: dt.timedelta | None) -> str:
-    """ "2 hours after it was sent"; empty where nobody waits for an answer."""
+    """Write a length of time: "2 hours after it was sent"; empty if nobody waits for an answer."""
     if within is None:
         return ""
     written = duration_text(within)
@@ -137,19 +138,21 @@ def length_words(within: dt.timedelta | None) -> str:
 
 
 def on_next_working_day(typed: Typed, clinic: Clinic, *, now: dt.datetime) -> Typed:
-    """The form with the date and time of the clinic's next opening; as it was where it is closed for a fortnight."""
+    """Set the form's date and time to the clinic's next opening; leave the form unchanged if the clinic is closed
+    for a fortnight.
+    """
     day = next_working_day(local(now, clinic.timezone).date(), calendar_of(clinic))
     return replace(typed, date=day.isoformat(), time=f"{OPENING:%H:%M}") if day else typed
 
 
 def from_its_date(typed: Typed) -> Typed:
-    """The form with the date from which a change goes, where it shows an earlier one: the series' old beginning."""
+    """Set the form's date to the day from which a change applies, if the form shows the series' older beginning."""
     day = typed.from_occurrence[:10]
     return replace(typed, date=day) if day and typed.date < day else typed
 
 
 def errors_by_part(problems: Sequence[Problem]) -> dict[str, list[str]]:
-    """The sentences beside the part of the form that each belongs to."""
+    """Sort the error sentences by the part of the form where each is shown."""
     found: dict[str, list[str]] = {}
     for problem in problems:
         found.setdefault(_part(problem.field), []).append(problem.message)
@@ -178,7 +181,7 @@ def _part(name: str) -> str:
 
 
 def is_id(text: str) -> bool:
-    """Whether this can be a row's id."""
+    """Say whether this text can be a row's id."""
     try:
         uuid.UUID(text)
     except ValueError:

@@ -1,7 +1,6 @@
-"""Drafts of the planning form: saved while one types, for the one who types, and forgotten after two weeks.
+"""Drafts of the planning form: saved while a member types, visible to that member only, forgotten after two weeks.
 
-Each form has a key of its own, by which what is planned from it is planned once, however often its button is pressed.
-What the form's fields mean is planning_form.py's.
+Each form has a key, so that pressing its button twice plans only once. The meaning of the fields is in form.py.
 """
 
 import datetime as dt
@@ -25,7 +24,7 @@ from companion.web.planning.typed import Typed
 
 KEPT_FOR = dt.timedelta(days=14)
 LISTED = 5
-"""How many drafts the list page names, the newest first."""
+"""How many drafts the list page names, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class Listed:
 
 
 class PlannedBefore(Exception):
-    """Somebody pressed the button of this very form before. `same`: and nothing was changed in it since."""
+    """Refusal of a form that was already planned. `same`: the form hasn't changed since."""
 
     def __init__(self, schedule: Schedule, *, same: bool) -> None:
         super().__init__("this form was planned before")
@@ -48,15 +47,15 @@ class PlannedBefore(Exception):
 
 
 def key_of(request: HttpRequest) -> uuid.UUID:
-    """The key that the form came with, or that its address names; a new one for a new form."""
+    """Return the key from the form or from its address; a new key for a new form."""
     given = request.POST.get("draft") or request.GET.get("draft")
     return as_uuid(given) if given else new_id()
 
 
 def save(caller: Caller, key: uuid.UUID, typed: Typed, *, series: uuid.UUID | None, now: dt.datetime) -> bool:
-    """Keeps the form as it stands; whether it is kept now: one that is over is not, nor one with nothing in it.
+    """Save the form, and say whether it was kept: a planned form or an empty form is not kept.
 
-    Raises Unknown for a key that is somebody else's.
+    Raises Unknown for another member's key.
     """
     forget_old(caller, now=now)
     own = _own(caller).filter(id=key)
@@ -66,23 +65,23 @@ def save(caller: Caller, key: uuid.UUID, typed: Typed, *, series: uuid.UUID | No
     if own.filter(planned__isnull=True).update(values=_written(typed), saved_at=now):
         return True
     draft, made = _made(caller, key, typed, series, now)
-    # Not made: saved twice at one moment, or planned while this was under way.
+    # No row: another request saved the form at this moment, or planned it meanwhile.
     return made or draft.planned_id is None
 
 
 def opened(caller: Caller, key: uuid.UUID, *, series: uuid.UUID | None, now: dt.datetime) -> Typed | None:
-    """The form as it was saved. None: it was never saved, or is over."""
+    """Return the form as saved. None: the form was never saved, or is planned."""
     draft = _waiting(caller, now).filter(id=key).first()
     return _read(draft.values) if draft and draft.schedule_id == series else None
 
 
 def discard(caller: Caller, key: uuid.UUID) -> None:
-    """Forgets it; one that isn't there any more is no error."""
+    """Forget the draft; a draft that is gone already is no error."""
     _own(caller).filter(id=key, planned__isnull=True).delete()
 
 
 def listed(caller: Caller, *, now: dt.datetime) -> list[Listed]:
-    """The caller's own drafts, the newest first."""
+    """List the caller's drafts, newest first."""
     drafts = _waiting(caller, now).order_by("-saved_at", "-id")[:LISTED]
     return [Listed(one.id, one.saved_at, one.schedule_id, _read(one.values).text) for one in drafts]
 
@@ -90,10 +89,10 @@ def listed(caller: Caller, *, now: dt.datetime) -> list[Listed]:
 def plan_once(
     caller: Caller, key: uuid.UUID, typed: Typed, plan: Callable[[], Planned], *, now: dt.datetime
 ) -> Planned:
-    """What `plan` gives; the draft is over with it. Raises PlannedBefore, Unknown, and what `plan` raises."""
+    """Return the result of `plan`, and finish the draft. Raises PlannedBefore, Unknown, and the errors of `plan`."""
     with transaction.atomic():
         _made(caller, key, typed, None, now)
-        # Of two that are pressed at one moment, the second waits here for the first.
+        # If the button was pressed twice at the same moment, the second request waits here for the first.
         held = _own(caller).select_for_update(of=("self",)).select_related("planned").get(id=key)
         if held.planned:
             raise PlannedBefore(held.planned, same=_read(held.values) == typed)
@@ -103,12 +102,12 @@ def plan_once(
 
 
 def forget_old(caller: Caller, *, now: dt.datetime) -> None:
-    """Deletes the clinic's drafts that nobody touched for KEPT_FOR."""
+    """Delete the clinic's drafts that nobody touched for KEPT_FOR."""
     Draft.objects.filter(clinic=caller.clinic, saved_at__lt=now - KEPT_FOR).delete()
 
 
 def _own(caller: Caller) -> QuerySet[Draft]:
-    # The services alone act without an id, and they see no pages.
+    # Only the services act without an id, and they see no pages.
     assert caller.id is not None
     return Draft.objects.filter(clinic=caller.clinic, member_id=caller.id)
 
@@ -124,7 +123,7 @@ def _made(
     try:
         return _own(caller).get_or_create(id=key, defaults={"clinic": caller.clinic, "member_id": caller.id} | values)
     except IntegrityError:
-        # The key is there, but not as the caller's.
+        # The key exists, but belongs to another caller.
         raise Unknown from None
 
 
@@ -133,7 +132,7 @@ def _written(typed: Typed) -> str:
 
 
 def _read(values: str) -> Typed:
-    """The form again. A field that it had in an older version, and has no more, is left out."""
+    """Read the saved form. Fields that an older version had are left out."""
     kept: dict[str, str | list[str]] = json.loads(values)
     known = {one.name for one in fields(Typed)}
     return Typed(

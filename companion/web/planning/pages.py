@@ -1,4 +1,4 @@
-"""Planning a message, once or again and again, and editing a series: the form, its picker and its preview."""
+"""Planning a message, once or repeatedly, and editing a series: the form, its picker and its preview."""
 
 import datetime as dt
 import uuid
@@ -40,17 +40,17 @@ from companion.web.settings.set_up import asked_first
 from companion.web.templatetags.counts import plural
 
 MATCHES = 8
-"""How many patients the picker shows for what was typed."""
+"""How many matching patients the picker shows."""
 NAMED = 20
 ASKED_ABOVE = 50
-"""More patients than these are asked about once more before anything is planned."""
+"""With more patients than this, the page asks for confirmation before it plans anything."""
 AGAIN = ("find", "preview", "next_working_day")
-"""What is asked of the form itself: it comes back, and nothing is planned."""
+"""Buttons that only change the form: the page shows the form again and plans nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A patient in the picker, with what tells namesakes apart and what stands in the way."""
+    """A patient in the picker, with facts that tell namesakes apart and the obstacles to reaching the patient."""
 
     patient: Patient
     chosen: bool
@@ -60,7 +60,7 @@ class Choice:
 @require_http_methods(["GET", "POST"])
 @page(Role.PROVIDER)
 def new(request: PageRequest) -> HttpResponse:
-    """The empty form, and what was typed into it."""
+    """Show the empty form, and plan the submitted form."""
     if first := asked_first(request):
         return first
     now = database_now()
@@ -90,7 +90,7 @@ def new(request: PageRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @page(Role.PROVIDER)
 def change(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
-    """The form of a series that exists: its whole future, or from one occurrence on."""
+    """Edit a series: all of its future, or from an occurrence on."""
     now = database_now()
     clinic = request.caller.clinic
     schedule = queries.schedule(clinic, schedule_id)
@@ -103,7 +103,7 @@ def change(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
         return _form(request, typed, now, schedule=schedule, with_preview=request.POST["do"] != "find")
     try:
         if _is_to_be_asked(request, typed):
-            # Only a form that could be saved is asked about.
+            # Ask only about a form that could be saved.
             drafts.read(clinic, form.values(typed, kept=_kept(schedule)), now=now)
             return _form(request, typed, now, schedule=schedule, asks=True)
         make = partial(_change, request.caller, schedule, typed, now=now)
@@ -123,7 +123,9 @@ def change(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
 
 
 def _change(caller: Caller, schedule: Schedule, typed: Typed, *, now: dt.datetime) -> edit.Planned:
-    """Changes the series as the form says. Raises Refused, and Clashed where somebody else changed it meanwhile."""
+    """Change the series as the form asks. Raises Refused, and Clashed if somebody else changed the series
+    meanwhile.
+    """
     current = planning_conflicts.unless_changed(caller, schedule, typed, now=now)
     draft = drafts.read(caller.clinic, form.values(typed, kept=_kept(current)), now=now)
     return edit.change(caller, current, draft, from_occurrence=typed.from_occurrence or None, now=now)
@@ -132,7 +134,7 @@ def _change(caller: Caller, schedule: Schedule, typed: Typed, *, now: dt.datetim
 @require_POST
 @page(Role.PROVIDER)
 def recipients(request: PageRequest) -> HttpResponse:
-    """The picker alone, while one types."""
+    """Show the picker alone, while the member types."""
     typed = Typed.from_post(request.POST)
     return render(request, "planning/choices.html", {"choices": _choices(request.caller.clinic, typed), "typed": typed})
 
@@ -140,7 +142,7 @@ def recipients(request: PageRequest) -> HttpResponse:
 @require_POST
 @page(Role.PROVIDER)
 def look(request: PageRequest) -> HttpResponse:
-    """The preview alone, while one types."""
+    """Show the preview alone, while the member types."""
     now = database_now()
     typed = Typed.from_post(request.POST)
     found = request.POST.get("schedule")
@@ -150,7 +152,7 @@ def look(request: PageRequest) -> HttpResponse:
 
 
 def _draft(request: PageRequest, now: dt.datetime, *, schedule: Schedule | None = None) -> HttpResponse:
-    """The form as the draft in the address kept it."""
+    """Return the form of the draft that the address names."""
     of_series = schedule.id if schedule else None
     typed = kept_drafts.opened(request.caller, kept_drafts.key_of(request), series=of_series, now=now)
     if typed is None:
@@ -167,7 +169,7 @@ def _planned_before(
     *,
     schedule: Schedule | None = None,
 ) -> HttpResponse:
-    """Pressed twice, the button has done its work. With something changed since, it asks whether that is meant."""
+    """Lead to the plan that the first press made. If the form has changed since, ask whether to plan again."""
     if before.same:
         return redirect(_after(before.schedule))
     flash.warning(request, "This form was planned before. Press the button again to plan it once more as it is now.")
@@ -193,7 +195,7 @@ def _form(
     clash: Clash | None = None,
     asks: bool = False,
 ) -> HttpResponse:
-    """The form; with `asks` it asks once more whether so many patients are meant."""
+    """Show the form; with `asks` the form asks whether so many patients are meant."""
     clinic = request.caller.clinic
     context: dict[str, object] = {
         "now": now,
@@ -228,12 +230,12 @@ def _form(
 
 
 def _with_own(choices: Mapping[str, str], *held: str) -> dict[str, str]:
-    """The choices, and what is held that is none of them (made over the API)."""
+    """Add the present value to the choices if it isn't among them (made over the API)."""
     return {**choices, **{one: one for one in held if one not in choices}}
 
 
 def _preview(clinic: Clinic, typed: Typed, schedule: Schedule | None, now: dt.datetime) -> dict[str, object]:
-    """What would be saved; while something is missing, what that is, without alarm."""
+    """Preview the plan; while something is missing, say calmly what is missing."""
     if missing := _missing(typed):
         return {"missing": missing}
     try:
@@ -261,7 +263,7 @@ def _missing(typed: Typed) -> list[str]:
 
 
 def _choices(clinic: Clinic, typed: Typed) -> list[Choice]:
-    """The chosen ones first, then who matches what was typed."""
+    """List the chosen patients first, then the patients who match the typed text."""
     ids = [uuid.UUID(key) for key in typed.patients if form.is_id(key)]
     chosen = Patient.objects.filter(clinic=clinic, id__in=ids[:500]).order_by("name", "id")
     found = patients(clinic, q=typed.find).exclude(id__in=ids[:500]).order_by("name", "id")[:MATCHES]
@@ -272,14 +274,14 @@ def _choices(clinic: Clinic, typed: Typed) -> list[Choice]:
 
 
 def _reached(clinic: Clinic, typed: Typed) -> int:
-    """How many patients the form reaches as it stands."""
+    """Count the patients whom the form reaches as it stands."""
     if typed.to == "cohort":
         return recipients_of(clinic, [], uuid.UUID(typed.cohort)) if form.is_id(typed.cohort) else 0
     return recipients_of(clinic, [uuid.UUID(key) for key in typed.patients if form.is_id(key)], None)
 
 
 def _is_to_be_asked(request: PageRequest, typed: Typed) -> bool:
-    """Whether so many are reached that a person has to confirm their number, and has not yet."""
+    """Say whether a person still has to confirm the number of patients."""
     reached = _reached(request.caller.clinic, typed)
     confirmed = request.POST.get("confirmed", "")
     return reached > ASKED_ABOVE and not (confirmed.isdecimal() and int(confirmed) >= reached)
@@ -309,7 +311,7 @@ def _planned_words(planned: edit.Planned, now: dt.datetime) -> str:
 
 
 def _after(schedule: Schedule) -> str:
-    """A single firing is best seen on the list, as it goes out; a series, and what is not there yet, on its page."""
+    """Return the next page: the list for a single message that is on it, the series' page for all else."""
     of_it = queries.messages(schedule.clinic, queries.MessageFilter(schedule=schedule.id))
     if not schedule.recurrence and of_it.exists():
         return f"{reverse('messages')}?schedule={schedule.id}"
