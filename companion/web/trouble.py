@@ -1,4 +1,4 @@
-"""The page for what nobody foresaw, and for a database that is away. It needs neither a database nor a caller."""
+"""The page for unexpected errors and for an unreachable database. The page needs neither a database nor a caller."""
 
 import sys
 

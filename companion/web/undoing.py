@@ -36,7 +36,7 @@ class Offer:
 
 
 def offer(request: HttpRequest, kind: str, ids: Sequence[uuid.UUID], *, now: dt.datetime, occurrence: str = "") -> None:
-    """Offers to take back what was just done to these messages, or to this series."""
+    """Offer to undo the last act on these messages, or on this series."""
     if ids:
         until = (now + UNDO_FOR).isoformat()
         request.session[_SESSION] = {
@@ -45,7 +45,7 @@ def offer(request: HttpRequest, kind: str, ids: Sequence[uuid.UUID], *, now: dt.
 
 
 def offered(request: HttpRequest, *, now: dt.datetime) -> Offer | None:
-    """What the page may offer to take back; None once the time is over."""
+    """Return the act that the page may offer to undo; None once the time is over."""
     held = request.session.get(_SESSION)
     if not isinstance(held, dict):
         return None
@@ -58,7 +58,7 @@ def offered(request: HttpRequest, *, now: dt.datetime) -> Offer | None:
 @require_POST
 @page(Role.PROVIDER)
 def undo(request: PageRequest) -> HttpResponse:
-    """Takes back what the bar said."""
+    """Undo the act that the bar names."""
     now = database_now()
     take_back = _KINDS.get(request.POST.get("kind", ""))
     if take_back is None:

@@ -52,7 +52,7 @@ def in_the_sandbox(view: Entry[P]) -> Entry[P]:
 @page()
 @in_the_sandbox
 def index(request: PageRequest, telegram_id: int | None = None) -> HttpResponse:
-    """The phones, and one of them at hand; with `?part=chat` only what its screen shows."""
+    """Show the phones, and the chosen phone; with `?part=chat` only its screen."""
     bot = _bot(request.caller.clinic)
     phones = _owned(request.caller.clinic, bot)
     shown = next((one for one in phones if telegram_id in (None, one.phone.telegram_id)), None)

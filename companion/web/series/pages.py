@@ -77,7 +77,7 @@ def _chips(state: str, to_review: int) -> list[Chip]:
 
 
 def _whom(schedule: Schedule) -> str:
-    """The patients it names: two of them, and how many more."""
+    """Name two of the series' patients, and count the others."""
     names = list(schedule.recipients.order_by("name").values_list("name", flat=True)[:3])
     return ", ".join(names) if len(names) < 3 else f"{names[0]}, {names[1]} and others"
 
@@ -85,7 +85,7 @@ def _whom(schedule: Schedule) -> str:
 @require_GET
 @page()
 def show(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
-    """One series: what it says, to whom, when next, how far it is, and who made it."""
+    """Show a series: its text, patients, next instant, progress and author."""
     now = database_now()
     clinic = request.caller.clinic
     schedule = queries.schedule(clinic, schedule_id)

@@ -1,4 +1,4 @@
-"""The coming Occurrences of a Schedule, for people to choose from: to skip one, to change from one on."""
+"""The coming Occurrences of a Schedule, for people to choose from: to skip an Occurrence, or to change the rest."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -34,14 +34,14 @@ class Counted:
 
 
 def upcoming(schedule: Schedule, *, now: dt.datetime, count: int = SHOWN) -> list[Coming]:
-    """The next Occurrences in the Schedule's own zone; for "patient", as the clinic's clocks see them."""
+    """List the next Occurrences in the Schedule's zone; for "patient", as the clinic's clocks show them."""
     clinic, draft = schedule.clinic, drafts.of(schedule)
     zone = clinic.timezone if draft.timezone == drafts.PATIENT_ZONE else draft.timezone
     return next_few(draft, zone, times_of(clinic), after=now, count=count)
 
 
 def together(comings: Sequence[Coming]) -> list[Shared]:
-    """Occurrences at the same wall time as one line, in the order of these wall times."""
+    """Join Occurrences at the same wall time into a line, in the order of these wall times."""
     lines: dict[tuple[dt.datetime, str], Shared] = {}
     for one in sorted(comings, key=lambda one: (one.local.replace(tzinfo=None), one.due_at)):
         key = one.local.replace(tzinfo=None), one.moved or ""

@@ -56,7 +56,7 @@ CLINIC_FIELDS = ("name", "timezone", "quiet_from", "quiet_until", "country", "re
 @require_GET
 @page()
 def index(request: PageRequest) -> HttpResponse:
-    """All of it on one page."""
+    """Show the whole page."""
     return _page(request, {})
 
 
@@ -151,7 +151,7 @@ def bot(request: PageRequest) -> HttpResponse:
 
 
 def _refuse_if_exchanged(request: PageRequest) -> None:
-    """Raises Conflict where the page showed another bot than the clinic's bot now. Holds the clinic meanwhile."""
+    """Raise Conflict if the page showed another bot than the present bot. Locks the clinic meanwhile."""
     clinic = _current(request)
     held = Bot.objects.filter(clinic=clinic).first()
     since = conflicts.changes_of(clinic, [held.pk] if held else [])
