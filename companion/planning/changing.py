@@ -1,7 +1,7 @@
-"""A change of a Schedule, worked out before it is made: what the series becomes, and what its Occurrences are called.
+"""A change of a series' timing, worked out before it is made: the new timing, and the new names of its Occurrences.
 
-One function for the edit and for its preview. Pure but for its arguments: it reads and stores nothing. Not here: the
-rows (edit.py), the Messages that are renamed (renaming.py).
+The edit and its preview share it. Pure: it reads and stores nothing. Not here: the rows (edit.py), and the Messages
+that are renamed (renaming.py).
 """
 
 import datetime as dt
@@ -12,6 +12,7 @@ from itertools import takewhile
 from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.planning.drafts import Draft
 from companion.planning.occurrences import gives
+from companion.planning.timing import Timing
 from companion.times import recurrence, walls
 from companion.times.retiming import Retiming, Times, matched
 from companion.times.rule import Recurrence, RuleError, with_implied_day, without_exceptions
@@ -22,7 +23,7 @@ _SECOND = dt.timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a change comes to."""
+    """A change of a series: the draft before, the draft from now on, and the new names of Occurrences."""
 
     before: Draft
     draft: Draft
@@ -53,66 +54,70 @@ class _Begin:
 
 
 def change_of(before: Draft, asked: Draft, from_occurrence: str | None) -> Change:
-    """What becomes of `before` when it is changed to `asked`, as a whole or from one Occurrence on.
+    """Change `before` to `asked`, as a whole or from one Occurrence on.
 
     Raises Refused where `from_occurrence` is no Occurrence of the series or nothing would go out from it on, Conflict
     where the series has none to split at.
     """
-    since = occurrence_of(before, from_occurrence) if from_occurrence is not None else None
-    if since and before.recurrence is None:
+    since = occurrence_of(before.timing, from_occurrence) if from_occurrence is not None else None
+    old = before.timing.recurrence
+    if since and old is None:
         raise Conflict("A one-time schedule can't be split. Change it as a whole.")
     try:
-        if since is None or before.recurrence is None:
-            retiming = Retiming(_times(before), _times(asked))
-            return Change(before, _with_exceptions(before, asked, retiming), retiming)
-        return _from_there(before, before.recurrence, asked, since)
+        if since is None or old is None:
+            retiming = Retiming(_times(before.timing), _times(asked.timing))
+            timing = _with_exceptions(before.timing, asked.timing, retiming)
+            return Change(before, replace(asked, timing=timing), retiming)
+        return _from_there(before, old, asked, since)
     except RuleError as problem:
         raise Refused(Problem(problem.field, problem.message)) from None
 
 
-def occurrence_of(draft: Draft, name: str) -> dt.datetime:
+def occurrence_of(timing: Timing, name: str) -> dt.datetime:
     """The wall time of this Occurrence. Raises Refused where the series has no such Occurrence."""
     try:
         wall = walls.parse_wall(name)
     except ValueError as problem:
         raise Refused(Problem("occurrence", str(problem))) from None
-    if not gives(draft, name):
+    if not gives(timing, name):
         raise Refused(Problem("occurrence", "The series has no occurrence at this time."))
     return wall
 
 
-def given_before(draft: Draft, wall: dt.datetime) -> int:
+def given_before(timing: Timing, wall: dt.datetime) -> int:
     """How many Occurrences the rule gives before this wall time, counted before exceptions."""
-    if draft.recurrence is None:
-        return int(draft.starts_at < wall)
-    all_given = recurrence.occurrences(draft.starts_at, without_exceptions(draft.recurrence))
+    if timing.recurrence is None:
+        return int(timing.starts_at < wall)
+    all_given = recurrence.occurrences(timing.starts_at, without_exceptions(timing.recurrence))
     return sum(1 for _ in takewhile(lambda one: one < wall, all_given))
 
 
 def _from_there(before: Draft, old: Recurrence, asked: Draft, since: dt.datetime) -> Change:
     """The new series: it begins with the chosen Occurrence, at its new time, and with nothing before it."""
-    later = asked.starts_at.date() > since.date()
-    draft = _with_its_day(before, old, asked, asked.starts_at if later else since)
+    was = before.timing
+    later = asked.timing.starts_at.date() > since.date()
+    timing = _with_its_day(was, old, asked.timing, asked.timing.starts_at if later else since)
     if not later:
-        draft = _at_its_new_time(before, draft)
-    begin = _Begin(draft.starts_at) if later else _begin(before, draft, since)
-    draft = replace(draft, starts_at=begin.starts_at)
-    if (rule := draft.recurrence) and rule.count is not None:
-        given = given_before(before, since) if rule.count == old.count else 0
+        timing = _at_its_new_time(was, timing)
+    begin = _Begin(timing.starts_at) if later else _begin(was, timing, since)
+    timing = replace(timing, starts_at=begin.starts_at)
+    if (rule := timing.recurrence) and rule.count is not None:
+        given = given_before(was, since) if rule.count == old.count else 0
         # The others are left out below, and an Occurrence that is left out counts.
-        draft = replace(draft, recurrence=replace(rule, count=rule.count - given + len(begin.others)))
-    retiming = Retiming(_times(before), _times(draft), since, begin.others)
-    draft = _with_exceptions(before, draft, retiming)
-    if next(recurrence.occurrences(draft.starts_at, draft.recurrence), None) is None:
+        timing = replace(timing, recurrence=replace(rule, count=rule.count - given + len(begin.others)))
+    retiming = Retiming(_times(was), _times(timing), since, begin.others)
+    timing = _with_exceptions(was, timing, retiming)
+    if next(recurrence.occurrences(timing.starts_at, timing.recurrence), None) is None:
         raise Refused(Problem("recurrence", "Nothing would go out any more from the chosen occurrence on."))
-    if next(recurrence.occurrences(before.starts_at, old), since) == since:
+    draft = replace(asked, timing=timing)
+    if next(recurrence.occurrences(was.starts_at, old), since) == since:
         # Nothing of the series lies before: all of it changes.
         return Change(before, draft, retiming, None, since)
-    return Change(before, draft, retiming, _ending_before(before, old, since), since)
+    return Change(before, draft, retiming, _ending_before(was, old, since), since)
 
 
-def _with_its_day(before: Draft, old: Recurrence, asked: Draft, begin: dt.datetime) -> Draft:
-    """The draft with the day written down that its rule implies: unless a later start is chosen, the old rule's day.
+def _with_its_day(before: Timing, old: Recurrence, asked: Timing, begin: dt.datetime) -> Timing:
+    """The timing with the day written down that its rule implies: unless a later start is chosen, the old rule's day.
 
     The new series may begin on the last day of a month that is too short for the day that is meant.
     """
@@ -124,19 +129,19 @@ def _with_its_day(before: Draft, old: Recurrence, asked: Draft, begin: dt.dateti
     return replace(asked, recurrence=with_implied_day(rule, before.starts_at.date() if same else begin.date()))
 
 
-def _at_its_new_time(before: Draft, draft: Draft) -> Draft:
-    """The draft with the start's new time of day among its times, where these were left as they are."""
-    rule, old = draft.recurrence, before.recurrence
-    was, now = before.starts_at.time(), draft.starts_at.time()
+def _at_its_new_time(before: Timing, timing: Timing) -> Timing:
+    """The timing with the start's new time of day among its times, where these were left as they are."""
+    rule, old = timing.recurrence, before.recurrence
+    was, now = before.starts_at.time(), timing.starts_at.time()
     if rule is None or old is None or was == now or rule.times != old.times or was not in rule.times:
-        return draft
-    return replace(draft, recurrence=replace(rule, times=tuple(now if hour == was else hour for hour in rule.times)))
+        return timing
+    return replace(timing, recurrence=replace(rule, times=tuple(now if hour == was else hour for hour in rule.times)))
 
 
-def _begin(before: Draft, draft: Draft, since: dt.datetime) -> _Begin:
+def _begin(before: Timing, timing: Timing, since: dt.datetime) -> _Begin:
     """The new series begins with the first of the Occurrences that change, at its new time."""
-    rule = draft.recurrence
-    start = dt.datetime.combine(since.date(), dt.time.min if rule and rule.times else draft.starts_at.time())
+    rule = timing.recurrence
+    start = dt.datetime.combine(since.date(), dt.time.min if rule and rule.times else timing.starts_at.time())
     uncounted = replace(without_exceptions(rule), count=None) if rule else None
     old, new = _times(before).on(since.date()), Times(start, uncounted).on(since.date())
     places = matched(old, new)
@@ -151,17 +156,17 @@ def _begin(before: Draft, draft: Draft, since: dt.datetime) -> _Begin:
     return _Begin(following)
 
 
-def _with_exceptions(before: Draft, draft: Draft, retiming: Retiming) -> Draft:
-    """The draft whose exceptions have gone along to the new times. In a split, only those that lie in it."""
-    rule = draft.recurrence
+def _with_exceptions(before: Timing, timing: Timing, retiming: Retiming) -> Timing:
+    """The timing whose exceptions have gone along to the new times. In a split, only those that lie in it."""
+    rule = timing.recurrence
     if rule is None or not (rule.except_ or retiming.others):
-        return draft
+        return timing
     moved = _exceptions(before, rule, retiming)
-    kept = [one for one in moved if retiming.since is None or _date(one) >= draft.starts_at.date()]
-    return replace(draft, recurrence=replace(rule, except_=tuple(dict.fromkeys((*kept, *sorted(retiming.others))))))
+    kept = [one for one in moved if retiming.since is None or _date(one) >= timing.starts_at.date()]
+    return replace(timing, recurrence=replace(rule, except_=tuple(dict.fromkeys((*kept, *sorted(retiming.others))))))
 
 
-def _exceptions(before: Draft, rule: Recurrence, retiming: Retiming) -> Iterator[dt.date | dt.datetime]:
+def _exceptions(before: Timing, rule: Recurrence, retiming: Retiming) -> Iterator[dt.date | dt.datetime]:
     old = before.recurrence.except_ if before.recurrence else ()
     # An exception without a place says nothing now, but again when its day has a place for it.
     places = retiming.places([one for one in old if isinstance(one, dt.datetime)])
@@ -169,7 +174,7 @@ def _exceptions(before: Draft, rule: Recurrence, retiming: Retiming) -> Iterator
         yield places.get(one, one) if isinstance(one, dt.datetime) else one
 
 
-def _ending_before(before: Draft, rule: Recurrence, since: dt.datetime) -> Recurrence:
+def _ending_before(before: Timing, rule: Recurrence, since: dt.datetime) -> Recurrence:
     """The old series' rule, which gives nothing from `since` on, in words that are true of it then."""
     rule = with_implied_day(rule, before.starts_at.date())
     rule = replace(rule, except_=tuple(one for one in rule.except_ if _comes_before(one, since)))
@@ -186,5 +191,5 @@ def _date(one: dt.date | dt.datetime) -> dt.date:
     return one.date() if isinstance(one, dt.datetime) else one
 
 
-def _times(draft: Draft) -> Times:
-    return Times(draft.starts_at, draft.recurrence)
+def _times(timing: Timing) -> Times:
+    return Times(timing.starts_at, timing.recurrence)

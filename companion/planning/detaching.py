@@ -22,9 +22,9 @@ from companion.patients.models import Patient
 from companion.patients.pausing import is_paused, paused_words
 from companion.planning import planner, recipients
 from companion.planning.beyond import to_be
-from companion.planning.drafts import Draft
 from companion.planning.listing import Item
 from companion.planning.occurrences import Coming, gives, placed, times_of
+from companion.planning.timing import Timing, timing_of
 from companion.planning.writing import Plan, insert
 from companion.planning.yet_to_plan import zone_of
 from companion.schedules import queries
@@ -54,8 +54,8 @@ def show(
     schedule: Schedule, occurrence: str, *, patient: uuid.UUID | None = None, after: uuid.UUID | None = None, limit: int
 ) -> Shown:
     """Reads it. Raises Unknown where the Schedule has no such Occurrence."""
-    draft = planner.draft_of(schedule)
-    skipped = _is_skipped(draft, occurrence)
+    timing = timing_of(schedule)
+    skipped = _is_skipped(timing, occurrence)
     people = recipients.expected(schedule, after=after).order_by("id")
     found = list((people.filter(pk=patient) if patient else people)[: limit + 1])
     if patient and not found:
@@ -63,7 +63,7 @@ def show(
     shown = found[:limit]
     own = queries.messages(schedule.clinic, MessageFilter(schedule=schedule.id)).filter(occurrence=occurrence)
     made = {message.patient_id: message for message in own.filter(patient__in=[one.id for one in shown])}
-    to_come = {} if skipped or schedule.state != State.ACTIVE else _to_come(schedule, draft, occurrence, shown)
+    to_come = {} if skipped or schedule.state != State.ACTIVE else _to_come(schedule, timing, occurrence, shown)
     version = planner.version_of(schedule)
     items = [
         Item(made[one.id]) if one.id in made else Item(to_be(schedule, to_come[one.id], version, one), planned=True)
@@ -86,13 +86,13 @@ def detach(
     # The row lock makes two people, and a person and the Planner, take turns.
     own = Schedule.objects.select_for_update(of=("self",)).select_related("clinic")
     locked = own.get(clinic=caller.clinic, pk=schedule.pk)
-    draft = planner.draft_of(locked)
-    if _is_skipped(draft, occurrence):
+    timing = timing_of(locked)
+    if _is_skipped(timing, occurrence):
         raise Conflict("This occurrence is skipped. Take the skip back first.")
     if locked.state != State.ACTIVE:
         raise Conflict(f"This schedule is {State(locked.state).label.lower()}: it plans nothing that could be changed.")
     people = _reached(locked, patient)
-    plans = _plans(locked, draft, occurrence, people, alone=patient is not None, now=now)
+    plans = _plans(locked, timing, occurrence, people, alone=patient is not None, now=now)
     insert(locked, planner.version_of(locked).id, plans, now=now)
     new = Message.objects.filter(
         clinic=caller.clinic, schedule=locked, occurrence=occurrence, patient__in=[plan.patient for plan in plans]
@@ -105,24 +105,24 @@ def detach(
     return messages
 
 
-def _is_skipped(draft: Draft, occurrence: str) -> bool:
+def _is_skipped(timing: Timing, occurrence: str) -> bool:
     """Whether this Occurrence was taken out. Raises Unknown where the rule has none of this name."""
     try:
-        if gives(draft, occurrence):
+        if gives(timing, occurrence):
             return False
     except ValueError as problem:
         raise Refused(Problem("occurrence", str(problem))) from None
-    rule = draft.recurrence
-    if rule and gives(replace(draft, recurrence=without_exceptions(rule)), occurrence):
+    rule = timing.recurrence
+    if rule and gives(replace(timing, recurrence=without_exceptions(rule)), occurrence):
         return True
     raise Unknown("This schedule has no such occurrence.")
 
 
-def _to_come(schedule: Schedule, draft: Draft, occurrence: str, people: Sequence[Patient]) -> dict[uuid.UUID, Coming]:
+def _to_come(schedule: Schedule, timing: Timing, occurrence: str, people: Sequence[Patient]) -> dict[uuid.UUID, Coming]:
     """By patient, the Occurrence as it is yet to be planned: after what is planned, not in a pause."""
     times, wall = times_of(schedule.clinic), walls.parse_wall(occurrence)
     zones = {zone_of(schedule, one.timezone) for one in people}
-    by_zone = {zone: placed(draft, wall, zone, times) for zone in zones}
+    by_zone = {zone: placed(timing, wall, zone, times) for zone in zones}
     return {
         one.id: due
         for one in people
@@ -144,7 +144,7 @@ def _reached(schedule: Schedule, patient: uuid.UUID | None) -> list[Patient]:
 
 
 def _plans(
-    schedule: Schedule, draft: Draft, occurrence: str, people: Sequence[Patient], *, alone: bool, now: dt.datetime
+    schedule: Schedule, timing: Timing, occurrence: str, people: Sequence[Patient], *, alone: bool, now: dt.datetime
 ) -> list[Plan]:
     """What is to be made; of one patient alone, Conflict says why nothing is."""
     times, wall = times_of(schedule.clinic), walls.parse_wall(occurrence)
@@ -152,7 +152,7 @@ def _plans(
     plans = []
     why = "It reaches nobody as things stand."
     for one in people:
-        due = placed(draft, wall, zone_of(schedule, one.timezone), times)
+        due = placed(timing, wall, zone_of(schedule, one.timezone), times)
         if one.id in made:
             why = "It has its message already: change that."
         elif due is None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from companion.clinics.models import Clinic
 from companion.clinics.refusals import Problem
 from companion.patients.models import Cohort, Patient
+from companion.planning.timing import PATIENT_ZONE
 from companion.schedules import buttons
 from companion.schedules import text as texts
 from companion.schedules.buttons import Button
@@ -15,8 +16,6 @@ from companion.times import rule_json, walls
 from companion.times.rule import Recurrence, RuleError
 from companion.times.workdays import ANY_DAY, Avoid
 
-PATIENT_ZONE = "patient"
-"""Stands for "each patient's own zone" where a zone's name is asked for."""
 SHORTEST_LATE_AFTER = dt.timedelta(minutes=1)
 LONGEST_LATE_AFTER = dt.timedelta(days=7)
 SHORTEST_ANSWER, LONGEST_ANSWER = dt.timedelta(minutes=5), dt.timedelta(days=7)
@@ -29,34 +28,47 @@ _DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\
 _AVOID = ("weekends", "holidays", "closed_days")
 
 
-class Reader:
-    """Reads one field after the other and collects what is wrong, so that people hear of everything at once.
+class FieldReader:
+    """Reads one field after the other and collects all problems, so that people hear of them at once.
 
     Each method answers with a value that can be worked with, also where it noted a problem.
     """
 
-    def __init__(self, clinic: Clinic, values: Mapping[str, object], problems: list[Problem]) -> None:
-        self.clinic, self.values, self.problems = clinic, values, problems
+    def __init__(self, clinic: Clinic, values: Mapping[str, object]) -> None:
+        self.clinic, self._values = clinic, values
+        self._known: set[str] = set()
+        self._problems: list[Problem] = []
+
+    @property
+    def problems(self) -> list[Problem]:
+        """All that is wrong so far. A field that nobody has read is unknown: ask after the last one."""
+        unknown = [Problem(name, "There is no such field.") for name in self._values if name not in self._known]
+        return unknown + self._problems
+
+    def value(self, field: str) -> object:
+        """The value as it came; None where the field is missing."""
+        self._known.add(field)
+        return self._values.get(field)
 
     def wrong(self, field: str, message: str) -> None:
-        self.problems.append(Problem(field, message))
+        self._problems.append(Problem(field, message))
 
     def choice(self, field: str, choices: tuple[str, ...]) -> str:
-        value = self.values.get(field) or choices[0]
+        value = self.value(field) or choices[0]
         if isinstance(value, str) and value in choices:
             return value
         self.wrong(field, f"Choose one of {', '.join(dict.fromkeys(choices))}.")
         return choices[0]
 
     def string(self, field: str, missing: str) -> str:
-        value = self.values.get(field)
+        value = self.value(field)
         if isinstance(value, str) and value.strip():
             return value
         self.wrong(field, missing)
         return ""
 
     def text(self) -> str:
-        value = self.values.get("text")
+        value = self.value("text")
         if not isinstance(value, str):
             self.wrong("text", "Write what the patient is to read.")
             return ""
@@ -66,8 +78,8 @@ class Reader:
         return value
 
     def patients(self) -> tuple[uuid.UUID, ...]:
-        asked = self.values.get("patients")
-        if asked is None or (asked == [] and self.values.get("cohort")):
+        asked = self.value("patients")
+        if asked is None or (asked == [] and self.value("cohort")):
             return ()
         if not isinstance(asked, list) or not asked:
             self.wrong("patients", "Choose at least one patient, or a cohort.")
@@ -87,12 +99,12 @@ class Reader:
         return tuple(one for one in wanted if one in known)
 
     def cohort(self) -> uuid.UUID | None:
-        asked = self.values.get("cohort")
+        asked = self.value("cohort")
         if asked is None:
-            if self.values.get("patients") is None:
+            if self.value("patients") is None:
                 self.wrong("patients", "Choose at least one patient, or a cohort.")
             return None
-        if self.values.get("patients"):
+        if self.value("patients"):
             self.wrong("cohort", "Choose patients or a cohort, not both.")
         wanted = as_id(asked)
         if wanted is None or not Cohort.objects.filter(clinic=self.clinic, id=wanted).exists():
@@ -103,7 +115,7 @@ class Reader:
         try:
             return walls.parse_wall(self.string("starts_at", "Say when it starts, like 2026-12-01T09:00."))
         except ValueError as problem:
-            if self.values.get("starts_at"):
+            if self.value("starts_at"):
                 self.wrong("starts_at", str(problem))
             return dt.datetime(2000, 1, 1)  # noqa: DTZ001  (a wall time, and only until the problem is told)
 
@@ -114,7 +126,7 @@ class Reader:
         return zone
 
     def recurrence(self) -> Recurrence | None:
-        asked = self.values.get("recurrence")
+        asked = self.value("recurrence")
         if asked is None:
             return None
         if not isinstance(asked, dict):
@@ -127,7 +139,7 @@ class Reader:
             return None
 
     def late_after(self, default: dt.timedelta) -> dt.timedelta:
-        asked = self.values.get("late_after")
+        asked = self.value("late_after")
         if asked is None:
             return default
         try:
@@ -140,11 +152,11 @@ class Reader:
         return length
 
     def answer_within(self) -> dt.timedelta | None:
-        asked = self.values.get("answer_within")
+        asked = self.value("answer_within")
         return self._length("answer_within", asked, SHORTEST_ANSWER, LONGEST_ANSWER) if asked is not None else None
 
     def buttons(self) -> tuple[Button, ...]:
-        asked = self.values.get("buttons")
+        asked = self.value("buttons")
         if asked is None:
             return ()
         if not isinstance(asked, list) or len(asked) > buttons.MOST:
@@ -178,7 +190,7 @@ class Reader:
         return length
 
     def avoid(self) -> Avoid:
-        asked = self.values.get("avoid")
+        asked = self.value("avoid")
         if asked is None:
             return ANY_DAY
         if not isinstance(asked, dict):
@@ -195,7 +207,7 @@ class Reader:
         return found
 
     def review_on(self) -> dt.date | None:
-        asked = self.values.get("review_on")
+        asked = self.value("review_on")
         if asked is None:
             return None
         if asked == "":

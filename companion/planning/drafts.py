@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 
@@ -11,26 +11,27 @@ from companion.clinics.models import Clinic
 from companion.clinics.refusals import Problem, Refused
 from companion.patients.models import Patient
 from companion.planning import lengths
-from companion.planning.draft_fields import MOST_PATIENTS, PATIENT_ZONE, Reader, duration, duration_text
-from companion.schedules import buttons
+from companion.planning.draft_fields import MOST_PATIENTS, FieldReader, duration, duration_text
+from companion.planning.timing import PATIENT_ZONE, Timing, rule_of, set_timing, timing_of
+from companion.schedules import buttons, wording
 from companion.schedules.buttons import Button
-from companion.schedules.models import IfUnknown, Lane, Quiet, Recipient, Schedule
+from companion.schedules.models import IfUnknown, Lane, Quiet, Recipient, Schedule, Version
 from companion.times import recurrence, rule_json, walls
-from companion.times.rule import Recurrence
-from companion.times.workdays import ANY_DAY, Avoid, WhenAvoided, working_day
+from companion.times.workdays import WhenAvoided, working_day
 
 __all__ = [
     "MOST_PATIENTS",
     "PATIENT_ZONE",
     "REVIEW_AFTER",
     "Draft",
-    "avoid_of",
     "buttons_json",
     "duration",
     "duration_text",
     "of",
+    "of_many",
     "read",
     "rule_of",
+    "set_columns",
     "values_of",
 ]
 
@@ -41,108 +42,124 @@ REVIEW_AFTER = dt.timedelta(days=182)
 """After half a year a person looks at a series without an end again, unless another day is named."""
 _LOOKED_AT = 1000
 """Occurrences looked at for one that may go out."""
-FIELDS = frozenset(
-    {"patients", "cohort", "text", "starts_at", "timezone", "recurrence", "late_after", "quiet_hours", "if_unknown"}
-    | {"lane", "review_on", "avoid", "when_avoided", "buttons", "answer_within"}
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A Schedule that can be taken. Either `patients` or `cohort`; `starts_at` is a naive wall time in `timezone`."""
+    """All that a Schedule asks for. It names either `patients` or a `cohort`."""
 
     text: str
     patients: tuple[uuid.UUID, ...]
     cohort: uuid.UUID | None
-    starts_at: dt.datetime
-    timezone: str
-    recurrence: Recurrence | None
+    timing: Timing
     late_after: dt.timedelta
-    quiet_hours: Quiet
     if_unknown: IfUnknown
     lane: Lane
     review_on: dt.date | None
-    avoid: Avoid = ANY_DAY
-    when_avoided: WhenAvoided = WhenAvoided.SKIP
     buttons: tuple[Button, ...] = ()
     answer_within: dt.timedelta | None = None
 
 
 def read(clinic: Clinic, values: Mapping[str, object], *, now: dt.datetime) -> Draft:
     """Checks the JSON body of `POST /schedules` (DESIGN.md). Raises Refused with every wrong field at once."""
-    problems = [Problem(name, "There is no such field.") for name in values if name not in FIELDS]
-    reader = Reader(clinic, values, problems)
+    reader = FieldReader(clinic, values)
     lane = _LANES[reader.choice("lane", tuple(_LANES))]
     cohort = reader.cohort()
     draft = Draft(
         text=reader.text(),
         patients=reader.patients(),
         cohort=cohort,
-        starts_at=reader.starts_at(),
-        timezone=reader.timezone(),
-        recurrence=reader.recurrence(),
+        timing=_timing(reader, lane),
         late_after=reader.late_after(_LATE_AFTER[lane]),
-        quiet_hours=Quiet(reader.choice("quiet_hours", (_QUIET[lane].value, *Quiet.values))),
         if_unknown=IfUnknown(reader.choice("if_unknown", tuple(IfUnknown.values))),
         lane=lane,
         review_on=reader.review_on(),
-        avoid=reader.avoid(),
-        when_avoided=WhenAvoided(reader.choice("when_avoided", tuple(WhenAvoided))),
         buttons=reader.buttons(),
         answer_within=reader.answer_within(),
     )
-    if draft.review_on is None and draft.recurrence and draft.recurrence.is_endless:
-        begins = max(draft.starts_at.date(), walls.local(now, clinic.timezone).date())
+    rule = draft.timing.recurrence
+    if draft.review_on is None and rule and rule.is_endless:
+        begins = max(draft.timing.starts_at.date(), walls.local(now, clinic.timezone).date())
         draft = replace(draft, review_on=begins + REVIEW_AFTER)
-    if not problems:
-        problems += _together(clinic, draft, now)
+    problems = reader.problems or _together(clinic, draft, now)
     if problems:
         raise Refused(*problems)
     return draft
 
 
+def _timing(reader: FieldReader, lane: Lane) -> Timing:
+    return Timing(
+        starts_at=reader.starts_at(),
+        timezone=reader.timezone(),
+        recurrence=reader.recurrence(),
+        quiet_hours=Quiet(reader.choice("quiet_hours", (_QUIET[lane].value, *Quiet.values))),
+        avoid=reader.avoid(),
+        when_avoided=WhenAvoided(reader.choice("when_avoided", tuple(WhenAvoided))),
+    )
+
+
 def of(schedule: Schedule) -> Draft:
     """The Schedule as it was asked for: what an edit starts from."""
     newest = schedule.versions.order_by("-number").first()
-    # Who has left the clinic gets nothing more of it, and must not stand in the way of an edit.
-    named = Recipient.objects.filter(clinic_id=schedule.clinic_id, schedule=schedule, patient__left_at=None).order_by(
-        "id"
-    )
+    # A patient who has left the clinic gets nothing more, and must not stand in the way of an edit.
+    named = Recipient.objects.filter(clinic_id=schedule.clinic_id, schedule=schedule, patient__left_at=None)
+    return _of_rows(schedule, newest, named.order_by("id").values_list("patient_id", flat=True))
+
+
+def of_many(clinic: Clinic, schedules: Sequence[Schedule]) -> dict[uuid.UUID, Draft]:
+    """The Schedules of a clinic by their ids, in two queries, also with the patients who have left since."""
+    ids = [schedule.id for schedule in schedules]
+    newest = wording.newest_versions(clinic, ids)
+    named: dict[uuid.UUID, list[uuid.UUID]] = {}
+    recipients = Recipient.objects.filter(clinic=clinic, schedule_id__in=ids).order_by("id")
+    for schedule_id, patient_id in recipients.values_list("schedule_id", "patient_id"):
+        named.setdefault(schedule_id, []).append(patient_id)
+    return {one.id: _of_rows(one, newest.get(one.id), named.get(one.id, ())) for one in schedules}
+
+
+def _of_rows(schedule: Schedule, newest: Version | None, patients: Iterable[uuid.UUID]) -> Draft:
     return Draft(
         text=newest.text if newest else "",
-        patients=tuple(named.values_list("patient_id", flat=True)),
+        patients=tuple(patients),
         cohort=schedule.cohort_id,
-        starts_at=walls.parse_wall(schedule.starts_at),
-        timezone=schedule.timezone,
-        recurrence=rule_of(schedule),
+        timing=timing_of(schedule),
         late_after=schedule.late_after,
-        quiet_hours=Quiet(schedule.quiet_hours),
         if_unknown=IfUnknown(schedule.if_unknown),
         lane=Lane(schedule.lane),
         review_on=schedule.review_on,
-        avoid=avoid_of(schedule),
-        when_avoided=WhenAvoided(schedule.when_avoided),
         buttons=buttons.read(newest.buttons) if newest else (),
         answer_within=schedule.answer_within,
     )
 
 
+def set_columns(schedule: Schedule, draft: Draft) -> None:
+    """Write the draft into the Schedule's columns, without saving the row. Its text and patients are other rows."""
+    set_timing(schedule, draft.timing)
+    schedule.cohort_id = draft.cohort
+    schedule.late_after = draft.late_after
+    schedule.if_unknown = draft.if_unknown
+    schedule.lane = draft.lane
+    schedule.review_on = draft.review_on
+    schedule.answer_within = draft.answer_within
+
+
 def values_of(draft: Draft) -> dict[str, object]:
     """The draft as the JSON that `read` takes: a PATCH is this, overlaid with what changes."""
+    timing = draft.timing
     return {
         "text": draft.text,
         "patients": [str(patient) for patient in draft.patients] if not draft.cohort else None,
         "cohort": str(draft.cohort) if draft.cohort else None,
-        "starts_at": walls.wall_name(draft.starts_at),
-        "timezone": draft.timezone,
-        "recurrence": rule_json.to_json(draft.recurrence) if draft.recurrence else None,
+        "starts_at": walls.wall_name(timing.starts_at),
+        "timezone": timing.timezone,
+        "recurrence": rule_json.to_json(timing.recurrence) if timing.recurrence else None,
         "late_after": duration_text(draft.late_after),
-        "quiet_hours": draft.quiet_hours.value,
+        "quiet_hours": timing.quiet_hours.value,
         "if_unknown": draft.if_unknown.value,
         "lane": Lane(draft.lane).label,
         "review_on": draft.review_on.isoformat() if draft.review_on else None,
-        "avoid": asdict(draft.avoid),
-        "when_avoided": draft.when_avoided.value,
+        "avoid": asdict(timing.avoid),
+        "when_avoided": timing.when_avoided.value,
         "buttons": buttons_json(draft.buttons),
         "answer_within": duration_text(draft.answer_within) if draft.answer_within else None,
     }
@@ -156,30 +173,20 @@ def buttons_json(of: tuple[Button, ...]) -> list[dict[str, str | None]] | None:
     return rows or None
 
 
-def rule_of(schedule: Schedule) -> Recurrence | None:
-    """The Schedule's rule, None for a one-time one."""
-    return rule_json.from_json(schedule.recurrence) if schedule.recurrence else None
-
-
-def avoid_of(schedule: Schedule) -> Avoid:
-    """The days that the Schedule avoids."""
-    return Avoid(schedule.avoid_weekends, schedule.avoid_holidays, schedule.avoid_closed_days)
-
-
 def _together(clinic: Clinic, draft: Draft, now: dt.datetime) -> list[Problem]:
     """What is wrong only when the fields are seen together."""
-    problems = []
-    day = _first_working_day(clinic, draft)
+    problems, timing = [], draft.timing
+    day = _first_working_day(clinic, timing)
     if sentence := _too_long(clinic, draft, day):
         problems.append(Problem("text", sentence))
-    if next(recurrence.occurrences(draft.starts_at, draft.recurrence), None) is None:
+    if next(recurrence.occurrences(timing.starts_at, timing.recurrence), None) is None:
         problems.append(Problem("recurrence", "This rule never comes true: no day fits it before its end."))
     elif day is None:
         problems.append(Problem("avoid", "It would never go out: each of its days is one to avoid."))
-    elif draft.recurrence is None:
+    elif timing.recurrence is None:
         # The zone in which this wall time comes last decides: while it isn't too late there, somebody gets it.
-        zone = "Etc/GMT+12" if draft.timezone == PATIENT_ZONE else draft.timezone
-        if walls.place(dt.datetime.combine(day, draft.starts_at.time()), zone).at + draft.late_after <= now:
+        zone = "Etc/GMT+12" if timing.timezone == PATIENT_ZONE else timing.timezone
+        if walls.place(dt.datetime.combine(day, timing.starts_at.time()), zone).at + draft.late_after <= now:
             problems.append(Problem("starts_at", "This time is over. Choose one in the future."))
     return problems
 
@@ -188,19 +195,20 @@ def _too_long(clinic: Clinic, draft: Draft, day: dt.date | None) -> str | None:
     """Whether the text is too long for one of its recipients; `day` is the first on which it goes out."""
     here = Patient.objects.filter(clinic=clinic, left_at=None)
     people = here.filter(places__cohort_id=draft.cohort) if draft.cohort else here.filter(id__in=draft.patients)
-    wall = dt.datetime.combine(day or draft.starts_at.date(), draft.starts_at.time())
+    timing = draft.timing
+    wall = dt.datetime.combine(day or timing.starts_at.date(), timing.starts_at.time())
 
     def once(zone: str) -> dt.datetime:
-        return walls.place(wall, zone if draft.timezone == PATIENT_ZONE else draft.timezone).at
+        return walls.place(wall, zone if timing.timezone == PATIENT_ZONE else timing.timezone).at
 
     text = lengths.with_room(draft.text, reminds=draft.answer_within is not None)
-    return lengths.too_long(clinic, text, people, None if draft.recurrence else once)
+    return lengths.too_long(clinic, text, people, None if timing.recurrence else once)
 
 
-def _first_working_day(clinic: Clinic, draft: Draft) -> dt.date | None:
+def _first_working_day(clinic: Clinic, timing: Timing) -> dt.date | None:
     """The first day on which it goes out; None where none of its first days is, or moves to, one not to avoid."""
     calendar = calendar_of(clinic)
-    for wall in islice(recurrence.occurrences(draft.starts_at, draft.recurrence), _LOOKED_AT):
-        if day := working_day(wall.date(), draft.avoid, draft.when_avoided, calendar):
+    for wall in islice(recurrence.occurrences(timing.starts_at, timing.recurrence), _LOOKED_AT):
+        if day := working_day(wall.date(), timing.avoid, timing.when_avoided, calendar):
             return day
     return None

@@ -17,6 +17,7 @@ from companion.delivery import lifecycle
 from companion.planning import drafts, marks, planner, recipients, renaming, to_know
 from companion.planning.changing import Change, change_of, occurrence_of
 from companion.planning.drafts import REVIEW_AFTER, Draft
+from companion.planning.timing import timing_of
 from companion.planning.warnings import Warning, of_days
 from companion.schedules import buttons
 from companion.schedules.models import Message, Recipient, Schedule, State, Version
@@ -105,11 +106,11 @@ def skip(caller: Caller, schedule: Schedule, occurrence: str, *, now: dt.datetim
         locked = hold(caller, schedule)
         if locked.state not in (State.ACTIVE, State.PAUSED):
             raise Conflict(f"This schedule has {_over(locked)}: there is nothing left to skip.")
-        draft = drafts.of(locked)
-        wall = occurrence_of(draft, occurrence)
-        if draft.recurrence is None:
+        timing = timing_of(locked)
+        wall = occurrence_of(timing, occurrence)
+        if timing.recurrence is None:
             raise Conflict("A one-time schedule has nothing to skip. Cancel it instead.")
-        locked.recurrence = rule_json.to_json(replace(draft.recurrence, except_=(*draft.recurrence.except_, wall)))
+        locked.recurrence = rule_json.to_json(replace(timing.recurrence, except_=(*timing.recurrence.except_, wall)))
         locked.save(update_fields=["recurrence"])
         # Replanning leaves alone what a person edited; whoever skips the Occurrence means that, too.
         own = Message.objects.filter(clinic=caller.clinic, schedule=locked, occurrence=walls.wall_name(wall))
@@ -133,7 +134,7 @@ def reviewed(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Schedul
 
 def _new(caller: Caller, draft: Draft, now: dt.datetime, split_from: Schedule | None = None) -> Schedule:
     # A one-time start in the past is still good within its late_after; a series begins with its next Occurrence.
-    floor = now if draft.recurrence else now - draft.late_after
+    floor = now if draft.timing.recurrence else now - draft.late_after
     schedule = Schedule(
         clinic=caller.clinic,
         created_by_kind=caller.kind,
@@ -144,30 +145,15 @@ def _new(caller: Caller, draft: Draft, now: dt.datetime, split_from: Schedule | 
         planned_until=floor,
         next_plan_at=now,
     )
-    _take_over(schedule, draft)
+    drafts.set_columns(schedule, draft)
     schedule.save(force_insert=True)
     _name_recipients(schedule, draft)
     _word(schedule, draft, now)
     return schedule
 
 
-def _take_over(schedule: Schedule, draft: Draft) -> None:
-    schedule.starts_at = walls.wall_name(draft.starts_at)
-    schedule.timezone = draft.timezone
-    schedule.recurrence = rule_json.to_json(draft.recurrence) if draft.recurrence else None
-    schedule.cohort_id = draft.cohort
-    schedule.late_after = draft.late_after
-    schedule.quiet_hours = draft.quiet_hours
-    schedule.if_unknown = draft.if_unknown
-    schedule.lane = draft.lane
-    schedule.review_on = draft.review_on
-    schedule.answer_within = draft.answer_within
-    schedule.avoid_weekends, schedule.avoid_holidays = draft.avoid.weekends, draft.avoid.holidays
-    schedule.avoid_closed_days, schedule.when_avoided = draft.avoid.closed_days, draft.when_avoided
-
-
 def _overwrite(schedule: Schedule, draft: Draft, now: dt.datetime) -> None:
-    _take_over(schedule, draft)
+    drafts.set_columns(schedule, draft)
     if schedule.state == State.ACTIVE:
         schedule.next_plan_at = now
     schedule.save()

@@ -6,6 +6,7 @@ from companion.clinics.clinics import calendar_of
 from companion.clinics.models import Clinic
 from companion.planning.drafts import Draft
 from companion.planning.occurrences import coming, times_of
+from companion.planning.timing import Timing
 from companion.planning.warnings import Warning
 from companion.times import recurrence, walls
 from companion.times.workdays import Avoid, Calendar, holiday_name, is_avoided
@@ -15,32 +16,33 @@ _SECOND = dt.timedelta(seconds=1)
 
 def of_first_date(clinic: Clinic, draft: Draft, zone: str, *, now: dt.datetime) -> list[Warning]:
     """Warns where nothing goes out on the start's date, though that is still to come: "27 Nov is a Friday; …"."""
-    day, today = draft.starts_at.date(), walls.local(now, zone).date()
-    if day < today or _goes_out_on(day, draft, calendar_of(clinic)):
+    timing = draft.timing
+    day, today = timing.starts_at.date(), walls.local(now, zone).date()
+    if day < today or _goes_out_on(day, timing, calendar_of(clinic)):
         return []
-    floor = now if draft.recurrence else now - draft.late_after
-    first = next(coming(draft, zone, times_of(clinic), after=floor), None)
+    floor = now if timing.recurrence else now - draft.late_after
+    first = next(coming(timing, zone, times_of(clinic), after=floor), None)
     if first is None or first.local.date() == day:
         return []
-    why = _why_not(day, draft, calendar_of(clinic))
-    what = "the first message is" if draft.recurrence else "the message goes out on"
+    why = _why_not(day, timing, calendar_of(clinic))
+    what = "the first message is" if timing.recurrence else "the message goes out on"
     sentence = f"{_date(day, today)} {why}; {what} {first.local:%a} {_date(first.local.date(), today)}."
     return [Warning(None, "first_on_another_date", sentence)]
 
 
-def _goes_out_on(day: dt.date, draft: Draft, calendar: Calendar) -> bool:
+def _goes_out_on(day: dt.date, timing: Timing, calendar: Calendar) -> bool:
     before = dt.datetime.combine(day, dt.time.min) - _SECOND
-    given = next(recurrence.occurrences(draft.starts_at, draft.recurrence, after=before), None)
-    return given is not None and given.date() == day and not is_avoided(day, draft.avoid, calendar)
+    given = next(recurrence.occurrences(timing.starts_at, timing.recurrence, after=before), None)
+    return given is not None and given.date() == day and not is_avoided(day, timing.avoid, calendar)
 
 
-def _why_not(day: dt.date, draft: Draft, calendar: Calendar) -> str:
-    skipped = draft.recurrence.except_ if draft.recurrence else ()
+def _why_not(day: dt.date, timing: Timing, calendar: Calendar) -> str:
+    skipped = timing.recurrence.except_ if timing.recurrence else ()
     if any((one.date() if isinstance(one, dt.datetime) else one) == day for one in skipped):
         return "is skipped"
-    if draft.avoid.closed_days and is_avoided(day, Avoid(closed_days=True), calendar):
+    if timing.avoid.closed_days and is_avoided(day, Avoid(closed_days=True), calendar):
         return "is a closed day"
-    if draft.avoid.holidays and (name := holiday_name(day, calendar)):
+    if timing.avoid.holidays and (name := holiday_name(day, calendar)):
         return f"is a public holiday ({name})"
     return f"is a {day:%A}"
 

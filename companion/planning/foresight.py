@@ -14,6 +14,7 @@ from companion.planning.day_changes import DayChanges, Key, day_changes
 from companion.planning.drafts import Draft
 from companion.planning.marks import AT_ONCE
 from companion.planning.recipients import Addressee
+from companion.planning.timing import Timing
 from companion.schedules.models import Message, Schedule, State, Status
 
 
@@ -24,20 +25,20 @@ def days_of(schedule: Schedule, change: Change, *, now: dt.datetime) -> DayChang
         return days
     names = renaming.new_names(schedule, change, now=now)
     if change.ended is not None:
-        before = replace(change.before, recurrence=change.ended)
+        before = replace(change.before, timing=replace(change.before.timing, recurrence=change.ended))
         reached = _reached(schedule, before)
         there = {key: one for key, one in _there(schedule, reached, now).items() if key[1] not in names}
-        days.add(_days(schedule, before, reached, there, now))
+        days.add(_days(schedule, before.timing, reached, there, now))
     reached = _reached(schedule, change.draft)
     there = _renamed(_there(schedule, reached, now), names, whole=change.ended is None)
     _without_second_ones(there, schedule, change, now)
-    days.add(_days(schedule, change.draft, reached, there, now))
+    days.add(_days(schedule, change.draft.timing, reached, there, now))
     return days
 
 
 def _reached(schedule: Schedule, draft: Draft) -> list[Addressee]:
     people = recipients.of_draft(schedule.clinic, draft)
-    found = recipients.addressees(people, draft.timezone, AT_ONCE + 1)
+    found = recipients.addressees(people, draft.timing.timezone, AT_ONCE + 1)
     return found if len(found) <= AT_ONCE else []
 
 
@@ -65,9 +66,9 @@ def _without_second_ones(there: dict[Key, Message], schedule: Schedule, change: 
 
 
 def _days(
-    schedule: Schedule, draft: Draft, reached: list[Addressee], there: Mapping[Key, Message], now: dt.datetime
+    schedule: Schedule, timing: Timing, reached: list[Addressee], there: Mapping[Key, Message], now: dt.datetime
 ) -> DayChanges:
-    wanted = replan.wanted_of(draft, schedule, reached, now)
+    wanted = replan.wanted_of(timing, schedule, reached, now)
     planned = {key for key, message in there.items() if replan.is_planned(message, now)}
     zones = {one.patient: one.timezone for one in reached}
     return day_changes(there, wanted, planned - wanted.keys(), zones, now)

@@ -44,7 +44,7 @@ def _unsure(change: Change, occurrences: Sequence[dt.datetime]) -> Iterator[dt.d
 
 
 def _skipped(change: Change) -> list[dt.datetime]:
-    rule = change.before.recurrence
+    rule = change.before.timing.recurrence
     return [one for one in rule.except_ if isinstance(one, dt.datetime)] if rule else []
 
 

@@ -15,9 +15,9 @@ from companion.clinics.models import Clinic
 from companion.delivery import store
 from companion.patients.models import CohortMember
 from companion.patients.pausing import pause_end
-from companion.planning import planner, recipients
-from companion.planning.drafts import PATIENT_ZONE
+from companion.planning import recipients
 from companion.planning.occurrences import Coming, coming, first_name_after, times_of
+from companion.planning.timing import PATIENT_ZONE, timing_of
 from companion.schedules.models import Message, Recipient, Schedule, State
 
 _LOOKED_AT = 100
@@ -69,7 +69,7 @@ def _beyond(
     clinic: Clinic, schedule: Schedule, groups: set[_Group], made: set[_Name], *, now: dt.datetime, count: int
 ) -> set[dt.datetime]:
     """The first instants after `planned_until` at which somebody gets a Message that is yet to be planned."""
-    draft, times = planner.draft_of(schedule), times_of(clinic)
+    timing, times = timing_of(schedule), times_of(clinic)
     after = max(now, schedule.planned_until or now)
     by_zone: dict[str, list[_Group]] = defaultdict(list)
     for group in groups:
@@ -78,12 +78,12 @@ def _beyond(
     for zone, here in by_zone.items():
         due = (
             one.due_at
-            for one in islice(coming(draft, zone, times, after=after), _LOOKED_AT)
+            for one in islice(coming(timing, zone, times, after=after), _LOOKED_AT)
             if any(group.gets(one.due_at) for group in here)
             and ((schedule.id, one.occurrence) not in made or _somebody_is_left(schedule, one))
         )
         # A day's Occurrences more than asked for: an Occurrence that was moved may come out before its forerunner.
-        found.update(islice(due, count + len(draft.recurrence.times if draft.recurrence else ()) + 1))
+        found.update(islice(due, count + len(timing.recurrence.times if timing.recurrence else ()) + 1))
     return found
 
 

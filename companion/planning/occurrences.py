@@ -11,7 +11,7 @@ from itertools import islice
 
 from companion.clinics.clinics import calendar_of
 from companion.clinics.models import Clinic
-from companion.planning.drafts import Draft
+from companion.planning.timing import Timing
 from companion.schedules.models import Quiet
 from companion.times import recurrence, walls
 from companion.times.quiet import QuietHours, quiet_until
@@ -56,7 +56,7 @@ class Coming:
 
 
 def coming(
-    draft: Draft, zone: str, times: ClinicTimes, *, after: dt.datetime, until: dt.datetime | None = None
+    timing: Timing, zone: str, times: ClinicTimes, *, after: dt.datetime, until: dt.datetime | None = None
 ) -> Iterator[Coming]:
     """The Occurrences due later than `after` and not later than `until`, in the order of their due instants.
 
@@ -64,8 +64,8 @@ def coming(
     """
     # A moved Occurrence may be due later, or sooner, than those that follow it in the rule: it waits here for them.
     found: list[tuple[dt.datetime, str, Coming]] = []
-    sooner = _reach(draft)[1] + _FARTHEST_MOVE
-    for wall, one in _in_window(draft, zone, times, after, until):
+    sooner = _reach(timing)[1] + _FARTHEST_MOVE
+    for wall, one in _in_window(timing, zone, times, after, until):
         while found and found[0][0] < walls.place(wall, zone).at - sooner:
             yield heappop(found)[2]
         if one:
@@ -75,16 +75,16 @@ def coming(
 
 
 def _in_window(
-    draft: Draft, zone: str, times: ClinicTimes, after: dt.datetime, until: dt.datetime | None
+    timing: Timing, zone: str, times: ClinicTimes, after: dt.datetime, until: dt.datetime | None
 ) -> Iterator[tuple[dt.datetime, Coming | None]]:
     """The rule's wall times around this window, each with its Occurrence where that is due in the window."""
-    later, sooner = _reach(draft)
+    later, sooner = _reach(timing)
     begin = _wall(after - _FARTHEST_MOVE - later, zone)
     end = _wall(until + dt.timedelta(hours=2) + sooner, zone) if until else None
-    for wall in recurrence.occurrences(draft.starts_at, draft.recurrence, after=begin):
+    for wall in recurrence.occurrences(timing.starts_at, timing.recurrence, after=begin):
         if end and wall > end:
             return
-        one = placed(draft, wall, zone, times)
+        one = placed(timing, wall, zone, times)
         inside = one and one.due_at > after and (until is None or one.due_at <= until)
         yield wall, one if inside else None
 
@@ -95,15 +95,15 @@ def first_name_after(instant: dt.datetime) -> str:
     return f"{instant - FARTHEST_MOVE - dt.timedelta(days=1):%Y-%m-%d}"
 
 
-def gives(draft: Draft, occurrence: str) -> bool:
+def gives(timing: Timing, occurrence: str) -> bool:
     """Whether the rule has an Occurrence of this name, which is not among its exceptions."""
     wall = walls.parse_wall(occurrence)
     just_before = wall - dt.timedelta(seconds=1)
-    return next(recurrence.occurrences(draft.starts_at, draft.recurrence, after=just_before), None) == wall
+    return next(recurrence.occurrences(timing.starts_at, timing.recurrence, after=just_before), None) == wall
 
 
 def next_few(
-    draft: Draft,
+    timing: Timing,
     zone: str,
     times: ClinicTimes,
     *,
@@ -112,32 +112,32 @@ def next_few(
     without: Collection[str] = (),
 ) -> list[Coming]:
     """The next `count` Occurrences in the order of their due instants; `without` those of these names."""
-    wanted = (one for one in coming(draft, zone, times, after=after) if one.occurrence not in without)
+    wanted = (one for one in coming(timing, zone, times, after=after) if one.occurrence not in without)
     return list(islice(wanted, count))
 
 
-def _reach(draft: Draft) -> tuple[dt.timedelta, dt.timedelta]:
+def _reach(timing: Timing) -> tuple[dt.timedelta, dt.timedelta]:
     """How far an Occurrence may be moved to a later and to an earlier working day."""
     none = dt.timedelta()
-    if not draft.avoid or draft.when_avoided is WhenAvoided.SKIP:
+    if not timing.avoid or timing.when_avoided is WhenAvoided.SKIP:
         return none, none
-    return (_TO_A_WORKING_DAY, none) if draft.when_avoided is WhenAvoided.NEXT else (none, _TO_A_WORKING_DAY)
+    return (_TO_A_WORKING_DAY, none) if timing.when_avoided is WhenAvoided.NEXT else (none, _TO_A_WORKING_DAY)
 
 
-def placed(draft: Draft, wall: dt.datetime, zone: str, times: ClinicTimes) -> Coming | None:
+def placed(timing: Timing, wall: dt.datetime, zone: str, times: ClinicTimes) -> Coming | None:
     """The Occurrence with this nominal wall time in a zone; None where it is left out."""
-    on = _on_a_working_day(draft, wall, times.calendar) if draft.avoid else wall
+    on = _on_a_working_day(timing, wall, times.calendar) if timing.avoid else wall
     if on is None:
         return None
     placed = walls.place(on, zone)
     due_at, moved = placed.at, placed.moved
-    if moved is None and recurrence.was_moved_to_month_end(wall, draft.starts_at, draft.recurrence):
+    if moved is None and recurrence.was_moved_to_month_end(wall, timing.starts_at, timing.recurrence):
         moved = Moved.MONTH_END
     if on != wall:
         moved = Moved.WORKING_DAY
-    if draft.quiet_hours == Quiet.WAIT and (quiet_end := quiet_until(due_at, zone, times.quiet)):
-        avoid = kept_off(wall.date(), draft.avoid, times.calendar)
-        awake = _awake_on_a_working_day(quiet_end, zone, avoid, draft.when_avoided, times.calendar)
+    if timing.quiet_hours == Quiet.WAIT and (quiet_end := quiet_until(due_at, zone, times.quiet)):
+        avoid = kept_off(wall.date(), timing.avoid, times.calendar)
+        awake = _awake_on_a_working_day(quiet_end, zone, avoid, timing.when_avoided, times.calendar)
         if awake is None:
             return None
         due_at, moved = awake, Moved.QUIET_HOURS
@@ -155,24 +155,24 @@ def _awake_on_a_working_day(
     return walls.place(dt.datetime.combine(day, wall.time()), zone).at
 
 
-def _on_a_working_day(draft: Draft, wall: dt.datetime, calendar: Calendar) -> dt.datetime | None:
+def _on_a_working_day(timing: Timing, wall: dt.datetime, calendar: Calendar) -> dt.datetime | None:
     """The wall time at which this Occurrence goes out; None where it is skipped, or another one goes out then already.
 
     Of a rule's Occurrences that would come to one wall time (Saturday's, Sunday's and Monday's own), the nearest
     stays: the patient gets the message once.
     """
-    if not is_avoided(wall.date(), draft.avoid, calendar):
+    if not is_avoided(wall.date(), timing.avoid, calendar):
         return wall
-    day = working_day(wall.date(), draft.avoid, draft.when_avoided, calendar)
+    day = working_day(wall.date(), timing.avoid, timing.when_avoided, calendar)
     if day is None:
         return None
     on = dt.datetime.combine(day, wall.time())
     first, last = (wall, on) if on > wall else (on - dt.timedelta(seconds=1), wall - dt.timedelta(seconds=1))
-    for other in recurrence.occurrences(draft.starts_at, draft.recurrence, after=first):
+    for other in recurrence.occurrences(timing.starts_at, timing.recurrence, after=first):
         if other > last:
             break
         # An Occurrence in between that is not avoided (a Sunday's, of a holiday on Friday) goes out on its own day.
-        if other.time() == wall.time() and (other == on or is_avoided(other.date(), draft.avoid, calendar)):
+        if other.time() == wall.time() and (other == on or is_avoided(other.date(), timing.avoid, calendar)):
             return None
     return on
 

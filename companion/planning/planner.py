@@ -13,13 +13,11 @@ from django.db.models import QuerySet
 
 from companion.delivery import lifecycle
 from companion.patients.models import Patient
-from companion.planning import drafts, recipients
-from companion.planning.drafts import Draft
+from companion.planning import recipients
 from companion.planning.occurrences import Coming, coming, times_of
+from companion.planning.timing import timing_of
 from companion.planning.writing import Plan, insert
-from companion.schedules.models import IfUnknown, Lane, Message, Quiet, Schedule, State, Version
-from companion.times import walls
-from companion.times.workdays import WhenAvoided
+from companion.schedules.models import Message, Schedule, State, Version
 
 Turn = Callable[[], AbstractContextManager[object]]
 HORIZON = dt.timedelta(hours=48)
@@ -86,37 +84,17 @@ def _locked(schedule_id: uuid.UUID) -> Schedule | None:
 
 
 def _plan_batch(schedule: Schedule, batch: list[recipients.Addressee], until: dt.datetime, now: dt.datetime) -> int:
-    draft = draft_of(schedule)
-    times = times_of(schedule.clinic)
+    timing, times = timing_of(schedule), times_of(schedule.clinic)
     floor = schedule.planned_until or now
     by_zone: dict[str, list[Coming]] = {}
     plans = []
     for one in batch:
         if one.timezone not in by_zone:
-            by_zone[one.timezone] = list(coming(draft, one.timezone, times, after=floor, until=until))
+            by_zone[one.timezone] = list(coming(timing, one.timezone, times, after=floor, until=until))
         plans += [
             Plan(one.patient, due.occurrence, due.due_at) for due in by_zone[one.timezone] if one.gets(due.due_at)
         ]
     return insert(schedule, version_of(schedule).id, plans, now=now)
-
-
-def draft_of(schedule: Schedule) -> Draft:
-    """The Schedule's times and rules without its recipients and text, which planning looks up for itself."""
-    return Draft(
-        text="",
-        patients=(),
-        cohort=schedule.cohort_id,
-        starts_at=walls.parse_wall(schedule.starts_at),
-        timezone=schedule.timezone,
-        recurrence=drafts.rule_of(schedule),
-        late_after=schedule.late_after,
-        quiet_hours=Quiet(schedule.quiet_hours),
-        if_unknown=IfUnknown(schedule.if_unknown),
-        lane=Lane(schedule.lane),
-        review_on=schedule.review_on,
-        avoid=drafts.avoid_of(schedule),
-        when_avoided=WhenAvoided(schedule.when_avoided),
-    )
 
 
 def _planned(schedule: Schedule, people: QuerySet[Patient], until: dt.datetime, now: dt.datetime) -> None:
@@ -125,14 +103,14 @@ def _planned(schedule: Schedule, people: QuerySet[Patient], until: dt.datetime, 
     It ends when nothing comes any more and nothing waits: a clock that is wrong ends nothing that is still to go, and
     a patient who has left may come back before the last Message is due.
     """
-    draft, times = draft_of(schedule), times_of(schedule.clinic)
+    timing, times = timing_of(schedule), times_of(schedule.clinic)
     zones = recipients.zones(people, schedule.timezone, schedule.clinic.timezone)
-    beyond = [one for zone in zones if (one := next(coming(draft, zone, times, after=until), None))]
+    beyond = [one for zone in zones if (one := next(coming(timing, zone, times, after=until), None))]
     schedule.planned_until = until
     if beyond:
         schedule.next_plan_at = min(one.due_at for one in beyond) - HORIZON
     else:
-        still = [one.due_at for zone in zones for one in coming(draft, zone, times, after=now, until=until)]
+        still = [one.due_at for zone in zones for one in coming(timing, zone, times, after=now, until=until)]
         waits = Message.objects.filter(clinic_id=schedule.clinic_id, schedule=schedule).filter(lifecycle.waiting(now))
         if still:
             schedule.next_plan_at = max(still) + min(schedule.late_after, _OVER_AFTER)

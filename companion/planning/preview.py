@@ -67,7 +67,7 @@ def preview_of_change(
     found = _preview(schedule.clinic, change.draft, to_know.spent(schedule, change, now=now), known, now, count)
     return replace(
         found,
-        since=change.draft.starts_at if change.since else None,
+        since=change.draft.timing.starts_at if change.since else None,
         instead_of=_instead_of(schedule.clinic, change, found.occurrences, now, count),
     )
 
@@ -82,7 +82,7 @@ def _instead_of(
     for zone in dict.fromkeys(one.timezone for one in will):
         # An Occurrence before the chosen one stays with the old series.
         after = max(now, walls.place(change.since, zone).at - _MOST_MOVED) if change.since else now
-        coming_then = coming(change.before, zone, times, after=after)
+        coming_then = coming(change.before.timing, zone, times, after=after)
         goes = (one for one in coming_then if change.since is None or walls.parse_wall(one.occurrence) >= change.since)
         found += [one for one in islice(goes, count) if (zone, one.due_at) not in instants]
     return tuple(found)
@@ -92,14 +92,14 @@ def _preview(
     clinic: Clinic, draft: Draft, spent: Spent, known: tuple[Warning, ...], now: dt.datetime, count: int
 ) -> Preview:
     people = recipients.of_draft(clinic, draft)
-    zones = recipients.zones(people, draft.timezone, clinic.timezone)[:SHOWN_ZONES]
+    zones = recipients.zones(people, draft.timing.timezone, clinic.timezone)[:SHOWN_ZONES]
     times, floor = times_of(clinic), to_know.floor_of(draft, now)
     by_zone = {
-        zone: next_few(draft, zone, times, after=floor, count=count, without=spent.get(zone, frozenset()))
+        zone: next_few(draft.timing, zone, times, after=floor, count=count, without=spent.get(zone, frozenset()))
         for zone in zones
     }
     each = tuple(one for few in by_zone.values() for one in few)
-    drawn = year_of(clinic, draft, now=now) if draft.recurrence else None
+    drawn = year_of(clinic, draft, now=now) if draft.timing.recurrence else None
     texts = tuple(_text(clinic, draft, one, by_zone, now) for one in people.order_by("name", "id")[:SHOWN_TEXTS])
     return Preview(each, texts, known, drawn)
 

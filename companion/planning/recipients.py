@@ -10,7 +10,8 @@ from django.db.models import QuerySet
 from companion.clinics.models import Clinic
 from companion.patients.models import Patient
 from companion.patients.pausing import pause_end
-from companion.planning.drafts import PATIENT_ZONE, Draft
+from companion.planning.drafts import Draft
+from companion.planning.timing import PATIENT_ZONE
 from companion.schedules.models import Schedule
 
 

@@ -13,8 +13,8 @@ from django.db.models import Case, Q, QuerySet, Value, When
 from companion.delivery import lifecycle, store
 from companion.planning import planner, recipients
 from companion.planning.changing import Change
-from companion.planning.drafts import PATIENT_ZONE
 from companion.planning.occurrences import FARTHEST_MOVE, coming, placed, times_of
+from companion.planning.timing import PATIENT_ZONE
 from companion.planning.writing import Plan, insert
 from companion.schedules.models import Message, Schedule, Status
 from companion.schedules.reasons import Reason
@@ -78,10 +78,10 @@ def second_ones_today(
     schedule: Schedule, series: Sequence[uuid.UUID], change: Change, *, now: dt.datetime
 ) -> Iterator[tuple[list[uuid.UUID], Mapping[str, dt.datetime]]]:
     """Patients who had one of these series today, with what the change would bring them today, by Occurrence."""
-    if change.before.timezone != change.draft.timezone:
+    if change.before.timing.timezone != change.draft.timing.timezone:
         return
     people = recipients.of_draft(schedule.clinic, change.draft)
-    for zone in recipients.zones(people, change.draft.timezone, schedule.clinic.timezone):
+    for zone in recipients.zones(people, change.draft.timing.timezone, schedule.clinic.timezone):
         if brought := _brought_to_today(schedule, change, zone, now):
             yield _had_today(schedule, series, zone, now), brought
 
@@ -92,9 +92,9 @@ def _brought_to_today(schedule: Schedule, change: Change, zone: str, now: dt.dat
     today = walls.local(now, zone).date()
     tomorrow = walls.place(dt.datetime.combine(today + dt.timedelta(days=1), dt.time.min), zone).at
     found: dict[str, dt.datetime] = {}
-    for one in coming(change.draft, zone, times, after=now, until=tomorrow):
+    for one in coming(change.draft.timing, zone, times, after=now, until=tomorrow):
         wall = change.old_wall(one.occurrence)
-        was = placed(change.before, wall, zone, times) if wall else None
+        was = placed(change.before.timing, wall, zone, times) if wall else None
         if was and was.local.date() != today and one.local.date() == today:
             found[one.occurrence] = one.due_at
     return found

@@ -16,10 +16,10 @@ from django.db.models import QuerySet
 from companion.delivery import lifecycle
 from companion.planning import planner, recipients
 from companion.planning.day_changes import DayChanges, Key, day_changes
-from companion.planning.drafts import Draft
 from companion.planning.occurrences import Coming, coming, gives, placed, times_of
 from companion.planning.planner import Turn
 from companion.planning.recipients import Addressee
+from companion.planning.timing import Timing, timing_of
 from companion.planning.writing import Plan, insert, shift
 from companion.schedules.models import Message, Schedule, State, Status, Version
 from companion.schedules.reasons import Reason
@@ -112,7 +112,7 @@ def _settle(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> M
     """One batch of patients: what is there is held against what should be, and the difference carried out."""
     version = planner.version_of(schedule)
     zones = {one.patient: one.timezone for one in reached}
-    wanted = wanted_of(planner.draft_of(schedule), schedule, reached, now)
+    wanted = wanted_of(timing_of(schedule), schedule, reached, now)
     there = {key_of(message): message for message in there_of(schedule, reached, now)}
     back = _bring_back(schedule, there, wanted, now)
     ours = {key: message for key, message in there.items() if is_planned(message, now) or key in back}
@@ -140,13 +140,13 @@ def _bring_back(
     schedule: Schedule, there: Mapping[Key, Message], wanted: Mapping[Key, Coming], now: dt.datetime
 ) -> set[Key]:
     """Gives patients who are back the Messages of the future that were cancelled when they left."""
-    draft = planner.draft_of(schedule)
+    timing = timing_of(schedule)
     back = {
         key
         for key, message in there.items()
         if message.reason == Reason.PATIENT_LEFT
         # A Message with a person's hand on it keeps its own time, as long as the series still has its Occurrence.
-        and ((message.due_at > now and gives(draft, key[1])) if message.by_hand else key in wanted)
+        and ((message.due_at > now and gives(timing, key[1])) if message.by_hand else key in wanted)
     }
     lifecycle.come_back(Message.objects.filter(id__in=[there[key].id for key in back]))
     for key in back:
@@ -161,12 +161,12 @@ def _of_persons(
 
     They may lie beyond where the plan reaches, before the change or after it: nothing else is planned there.
     """
-    draft, times, floor = planner.draft_of(schedule), times_of(schedule.clinic), _floor(schedule, now)
+    timing, times, floor = timing_of(schedule), times_of(schedule.clinic), _floor(schedule, now)
     whom = {one.patient: one for one in reached}
     found = {}
     for (patient, name), message in there.items():
-        if _is_only_reworded(message, now) and gives(draft, name):
-            one = placed(draft, walls.parse_wall(name), whom[patient].timezone, times)
+        if _is_only_reworded(message, now) and gives(timing, name):
+            one = placed(timing, walls.parse_wall(name), whom[patient].timezone, times)
             if one and one.due_at > floor and whom[patient].gets(one.due_at):
                 found[patient, name] = one
     return found
@@ -177,11 +177,11 @@ def _floor(schedule: Schedule, now: dt.datetime) -> dt.datetime:
     return max(now, schedule.resumed_at or now)
 
 
-def wanted_of(draft: Draft, schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> dict[Key, Coming]:
-    """What should be pending by this draft's rule: each future Occurrence up to where the Schedule's plan reaches."""
+def wanted_of(timing: Timing, schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> dict[Key, Coming]:
+    """What should be pending by this timing: each future Occurrence up to where the Schedule's plan reaches."""
     times = times_of(schedule.clinic)
     by_zone = {
-        zone: list(coming(draft, zone, times, after=_floor(schedule, now), until=schedule.planned_until))
+        zone: list(coming(timing, zone, times, after=_floor(schedule, now), until=schedule.planned_until))
         for zone in {one.timezone for one in reached}
     }
     return {

@@ -3,7 +3,8 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from companion.planning import planner, recipients
+from companion.planning import recipients
+from companion.planning.timing import timing_of
 from companion.schedules.models import Message, Schedule, State
 from companion.schedules.queries import COUNTED_TO
 from companion.times import summary as sentences
@@ -21,8 +22,8 @@ class Progress:
 
 def summary(schedule: Schedule) -> str:
     """When it goes out, in one sentence."""
-    draft = planner.draft_of(schedule)
-    return sentences.summary(draft.starts_at, draft.recurrence, draft.timezone, draft.avoid, draft.when_avoided)
+    timing = timing_of(schedule)
+    return sentences.summary(timing.starts_at, timing.recurrence, timing.timezone, timing.avoid, timing.when_avoided)
 
 
 def progress(schedule: Schedule, *, now: dt.datetime) -> Progress:

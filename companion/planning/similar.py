@@ -14,8 +14,9 @@ from itertools import combinations, islice
 from companion.clinics.models import Clinic
 from companion.patients.models import Patient
 from companion.planning.beyond import Beyond
-from companion.planning.drafts import PATIENT_ZONE, Draft
+from companion.planning.drafts import Draft
 from companion.planning.occurrences import Coming
+from companion.planning.timing import PATIENT_ZONE
 from companion.planning.warnings import NAMED, Warning
 from companion.planning.yet_to_plan import to_plan
 from companion.schedules.models import Message, Schedule, Status
@@ -54,9 +55,9 @@ def of_similar(
     `besides`: the ids of the Schedules that are the draft's own series.
     """
     looked_at = sorted(people, key=lambda one: (one.name, one.id))[:LOOKED_AT]
+    own_zone = draft.timing.timezone == PATIENT_ZONE
     due: dict[uuid.UUID, list[dt.datetime]] = {
-        one.id: [each.due_at for each in first if draft.timezone != PATIENT_ZONE or each.timezone == one.timezone]
-        for one in looked_at
+        one.id: [each.due_at for each in first if not own_zone or each.timezone == one.timezone] for one in looked_at
     }
     return _warnings(clinic, looked_at, due, draft.text, now=now, besides=besides)
 

@@ -15,9 +15,9 @@ from companion.clinics.access import Caller
 from companion.clinics.models import AuditEntry, MarkKind, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.delivery import lifecycle
-from companion.planning import drafts, edit, marks
-from companion.planning.drafts import PATIENT_ZONE, Draft
+from companion.planning import edit, marks
 from companion.planning.edit import Planned
+from companion.planning.timing import PATIENT_ZONE, Timing, timing_of
 from companion.schedules.models import Message, Schedule, State, Status
 from companion.schedules.reasons import Reason
 from companion.service.wake import ring
@@ -77,12 +77,12 @@ def unskip(caller: Caller, schedule: Schedule, occurrence: str, *, now: dt.datet
         locked = edit.hold(caller, schedule)
         if locked.state not in (State.ACTIVE, State.PAUSED):
             raise Conflict("This schedule is over: nothing of it is sent any more.")
-        draft = drafts.of(locked)
-        wall = _skipped(draft, occurrence)
-        zone = _LAST_ZONE if draft.timezone == PATIENT_ZONE else draft.timezone
+        timing = timing_of(locked)
+        wall = _skipped(timing, occurrence)
+        zone = _LAST_ZONE if timing.timezone == PATIENT_ZONE else timing.timezone
         if walls.place(wall, zone).at <= now:
             raise Conflict("This occurrence is over: it can't be sent any more.")
-        locked.recurrence = _without(draft, wall)
+        locked.recurrence = _without(timing, wall)
         locked.save(update_fields=["recurrence"])
         # A message of today's stayed on record as failed when its day was skipped.
         dropped = Message.objects.filter(clinic=caller.clinic, schedule=locked, occurrence=walls.wall_name(wall))
@@ -95,27 +95,27 @@ def unskip(caller: Caller, schedule: Schedule, occurrence: str, *, now: dt.datet
         return replace(done, messages=done.messages + back)
 
 
-def _skipped(draft: Draft, occurrence: str) -> dt.datetime:
+def _skipped(timing: Timing, occurrence: str) -> dt.datetime:
     try:
         wall = walls.parse_wall(occurrence)
     except ValueError as problem:
         raise Refused(Problem("occurrence", str(problem))) from None
-    skipped = draft.recurrence.except_ if draft.recurrence else ()
-    if wall not in Times(draft.starts_at, draft.recurrence).on(wall.date()):
+    skipped = timing.recurrence.except_ if timing.recurrence else ()
+    if wall not in Times(timing.starts_at, timing.recurrence).on(wall.date()):
         raise Refused(Problem("occurrence", "The series has no occurrence at this time."))
     if wall not in skipped and wall.date() not in skipped:
         raise Refused(Problem("occurrence", "This occurrence is not skipped."))
     return wall
 
 
-def _without(draft: Draft, wall: dt.datetime) -> dict[str, object] | None:
+def _without(timing: Timing, wall: dt.datetime) -> dict[str, object] | None:
     """The rule without this exception; of a whole day that is excepted, the other times stay excepted."""
-    rule = draft.recurrence
+    rule = timing.recurrence
     if rule is None:
         return None
     kept = [one for one in rule.except_ if one not in (wall, wall.date())]
     if wall.date() in rule.except_:
-        of_the_day = Times(draft.starts_at, rule).on(wall.date())
+        of_the_day = Times(timing.starts_at, rule).on(wall.date())
         kept += [one for one in of_the_day if one != wall and one not in kept]
     return rule_json.to_json(replace(rule, except_=tuple(kept)))
 

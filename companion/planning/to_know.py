@@ -12,13 +12,14 @@ from typing import Final
 from django.db.models import Count
 
 from companion.clinics.models import Clinic
-from companion.planning import drafts, recipients, warnings
+from companion.planning import recipients, warnings
 from companion.planning.changing import Change
 from companion.planning.drafts import Draft
 from companion.planning.first_date import of_first_date
 from companion.planning.hands import of_hands
 from companion.planning.occurrences import next_few, times_of
 from companion.planning.similar import LOOKED_AT, family, of_similar
+from companion.planning.timing import PATIENT_ZONE
 from companion.planning.warnings import Warning
 from companion.schedules.models import Message, Schedule, Status
 
@@ -44,7 +45,7 @@ def of_change(schedule: Schedule, change: Change, *, now: dt.datetime) -> tuple[
 
 def floor_of(draft: Draft, now: dt.datetime) -> dt.datetime:
     """The instant after which a Schedule that is made now sends: one that goes out once may be a little late."""
-    return now if draft.recurrence else now - draft.late_after
+    return now if draft.timing.recurrence else now - draft.late_after
 
 
 def spent(schedule: Schedule, change: Change, *, now: dt.datetime) -> Spent:
@@ -53,7 +54,8 @@ def spent(schedule: Schedule, change: Change, *, now: dt.datetime) -> Spent:
         clinic_id=schedule.clinic_id, schedule=schedule, due_at__gte=now - _RECENT, patient__left_at=None
     ).exclude(status=Status.PENDING)
     columns = ("patient__timezone", "occurrence")
-    fixed = None if change.draft.timezone == drafts.PATIENT_ZONE else change.draft.timezone
+    timezone = change.draft.timing.timezone
+    fixed = None if timezone == PATIENT_ZONE else timezone
     had: Counter[tuple[str, str]] = Counter()
     counted = list(over.order_by().values_list(*columns).annotate(Count("patient", distinct=True)))
     names = change.new_names({name for _, name, _ in counted if name})
@@ -74,10 +76,10 @@ def _of_draft(
     clinic: Clinic, draft: Draft, gone: Spent, besides: Collection[uuid.UUID], now: dt.datetime
 ) -> tuple[Warning, ...]:
     people = recipients.of_draft(clinic, draft)
-    zones = recipients.zones(people, draft.timezone, clinic.timezone)
+    zones = recipients.zones(people, draft.timing.timezone, clinic.timezone)
     times, floor = times_of(clinic), floor_of(draft, now)
     by_zone = {
-        zone: next_few(draft, zone, times, after=floor, count=FIRST, without=gone.get(zone, frozenset()))
+        zone: next_few(draft.timing, zone, times, after=floor, count=FIRST, without=gone.get(zone, frozenset()))
         for zone in zones[:ZONES]
     }
     first = [few[0] for few in by_zone.values() if few]

@@ -15,6 +15,7 @@ from companion.patients.pausing import paused_words
 from companion.planning.day_changes import DayChanges
 from companion.planning.drafts import Draft
 from companion.planning.occurrences import Coming
+from companion.planning.timing import Timing
 from companion.schedules.models import Lane, Quiet
 from companion.schedules.text import PLACEHOLDERS, literal_braces
 from companion.times import recurrence, walls
@@ -72,12 +73,13 @@ def of_times(
     passed = sorted(set(zones) - {one.timezone for one in first})
     if passed:
         found.append(Warning(None, "passed", f"In {_listed(passed)} this time has already passed."))
-    today = sorted({one.timezone for one in first if draft.recurrence and _passed_today(draft, one.timezone, now)})
+    first_zones = {one.timezone for one in first} if draft.timing.recurrence else set()
+    today = sorted(zone for zone in first_zones if _passed_today(draft.timing, zone, now))
     if today:
         sentence = f"In {_listed(today)} today's time has already passed: it begins with the next one there."
         found.append(Warning(None, "passed", sentence))
     quiet = QuietHours(clinic.quiet_from, clinic.quiet_until)
-    if draft.quiet_hours == Quiet.IGNORE:
+    if draft.timing.quiet_hours == Quiet.IGNORE:
         loud = sorted({one.timezone for one in first if quiet_until(one.due_at, one.timezone, quiet)})
         if loud:
             hours = f"{clinic.quiet_from:%H:%M} to {clinic.quiet_until:%H:%M}"
@@ -123,10 +125,10 @@ def _duration(seconds: float) -> str:
     return f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
-def _passed_today(draft: Draft, zone: str, now: dt.datetime) -> bool:
+def _passed_today(timing: Timing, zone: str, now: dt.datetime) -> bool:
     today = walls.local(now, zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     last_night = today - dt.timedelta(microseconds=1)
-    of_today = next(recurrence.occurrences(draft.starts_at, draft.recurrence, after=last_night), None)
+    of_today = next(recurrence.occurrences(timing.starts_at, timing.recurrence, after=last_night), None)
     return of_today is not None and of_today.date() == today.date() and walls.place(of_today, zone).at <= now
 
 

@@ -48,12 +48,12 @@ class Year:
 
 def year_of(clinic: Clinic, draft: Draft, *, now: dt.datetime) -> Year:
     """The months ahead, as the first of the recipients' zones sees them."""
-    zone = recipients.zones(recipients.of_draft(clinic, draft), draft.timezone, clinic.timezone)[0]
+    zone = recipients.zones(recipients.of_draft(clinic, draft), draft.timing.timezone, clinic.timezone)[0]
     today = walls.local(now, zone).date()
     firsts = [_first(today, ahead) for ahead in range(13)]
     end = walls.place(dt.datetime.combine(firsts[-1], dt.time()), zone).at
     found: dict[dt.date, bool] = {}
-    for one in islice(coming(draft, zone, times_of(clinic), after=now, until=end), MOST):
+    for one in islice(coming(draft.timing, zone, times_of(clinic), after=now, until=end), MOST):
         day = one.local.date()
         found[day] = found.get(day, False) or one.moved in (Moved.WORKING_DAY, Moved.MONTH_END)
     return Year(zone, tuple(_month(first, found) for first in firsts[:-1]))

@@ -17,8 +17,8 @@ from companion.clinics.models import Clinic
 from companion.patients.models import CohortMember
 from companion.patients.pausing import pause_end
 from companion.planning import planner
-from companion.planning.drafts import PATIENT_ZONE, Draft
 from companion.planning.occurrences import ClinicTimes, Coming, coming, first_name_after, times_of
+from companion.planning.timing import PATIENT_ZONE, Timing, timing_of
 from companion.schedules.models import Message, Recipient, Schedule, State, Status
 from companion.schedules.queries import MessageFilter, few_patients, of_many
 
@@ -64,7 +64,7 @@ class ToPlan:
     whole: bool
     """False where there are more Schedules, or zones of large cohorts, than were looked at."""
     times: ClinicTimes
-    _drafts: dict[uuid.UUID, Draft] = field(default_factory=dict)
+    _timings: dict[uuid.UUID, Timing] = field(default_factory=dict)
 
     def due_before(self, instant: dt.datetime) -> list[Schedule]:
         """The Schedules of which something may be due before this instant."""
@@ -79,8 +79,8 @@ class ToPlan:
 
         They come about in the order of their due instants.
         """
-        draft = self._drafts.get(schedule.id) or self._drafts.setdefault(schedule.id, planner.draft_of(schedule))
-        return coming(draft, zone, self.times, after=max(schedule.planned_until or since, since), until=until)
+        timing = self._timings.get(schedule.id) or self._timings.setdefault(schedule.id, timing_of(schedule))
+        return coming(timing, zone, self.times, after=max(schedule.planned_until or since, since), until=until)
 
     def getting(self, schedule: Schedule, one: Coming) -> list[tuple[Group, int]]:
         """The groups that get this Occurrence, each with the number of its patients who have no Message of it yet."""

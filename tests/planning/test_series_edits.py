@@ -196,7 +196,7 @@ def test_the_last_day_stays_the_last_day_over_a_split(
 
 def _walls(schedule: Schedule, count: int) -> list[dt.datetime]:
     draft = drafts.of(schedule)
-    return list(islice(recurrence.occurrences(draft.starts_at, draft.recurrence), count))
+    return list(islice(recurrence.occurrences(draft.timing.starts_at, draft.timing.recurrence), count))
 
 
 @pytest.mark.parametrize("how", ["starts_at", "times"])

@@ -20,6 +20,7 @@ from companion.clinics.refusals import Conflict, Refused
 from companion.planning import acts, detaching, drafts, edit, taking_back
 from companion.planning.occurrences import gives
 from companion.planning.preview import preview_of_change
+from companion.planning.timing import timing_of
 from companion.schedules.models import Message, Schedule, State, Status
 from companion.schedules.reasons import Reason
 from companion.times import walls
@@ -89,7 +90,7 @@ class Story:
 
     def _change(self, schedule: Schedule, act: str, hours: list[int], times: tuple[dt.datetime, ...]) -> None:
         name = walls.wall_name(times[0]) if times and act.endswith("from a day on") else ""
-        since = name if name and gives(drafts.of(schedule), name) else None
+        since = name if name and gives(timing_of(schedule), name) else None
         draft = drafts.read(self.clinic, asked(schedule, act, hours), now=self.now)
         days = [self.today(schedule) + number * DAY for number in range(-2, 30)]
         before = {day: self.number(day) for day in days}
@@ -119,7 +120,7 @@ class Story:
     def _touch(self, schedule: Schedule, act: str, wall: dt.datetime) -> None:
         nurse, name = a_caller(self.clinic), walls.wall_name(wall)
         message = Message.objects.filter(schedule=schedule, occurrence=name).first()
-        gone = not gives(drafts.of(schedule), name) or (message and message.reason == Reason.BY_PERSON)
+        gone = not gives(timing_of(schedule), name) or (message and message.reason == Reason.BY_PERSON)
         if walls.place(wall, schedule.timezone).at <= self.now or (message and message.status == Status.SENT):
             return
         if act == "skip":
@@ -133,7 +134,7 @@ class Story:
                 change_one(self.clinic, act, message, now=self.now)
         message = Message.objects.filter(schedule=schedule, occurrence=name).first()
         schedule.refresh_from_db()
-        now_gone = not gives(drafts.of(schedule), name) or (message and message.reason == Reason.BY_PERSON)
+        now_gone = not gives(timing_of(schedule), name) or (message and message.reason == Reason.BY_PERSON)
         self.taken_out[wall.date()] += bool(now_gone) - bool(gone)
 
     def today(self, schedule: Schedule) -> dt.date:
@@ -154,7 +155,7 @@ class Story:
             walls.wall_name(wall)
             for one in self.series
             for wall in times_of(one).on(day)
-            if gives(drafts.of(one), walls.wall_name(wall))
+            if gives(timing_of(one), walls.wall_name(wall))
         }
         return names - set(self.messages(day).filter(reason=Reason.BY_PERSON).values_list("occurrence", flat=True))
 

@@ -14,7 +14,8 @@ from companion.clinics.refusals import Refused
 from companion.planning import acts, drafts, edit, planner, series
 from companion.planning.changing import change_of
 from companion.planning.drafts import Draft
-from companion.schedules.models import Message, Schedule, State, Status
+from companion.planning.timing import Timing
+from companion.schedules.models import IfUnknown, Lane, Message, Schedule, State, Status
 from companion.schedules.reasons import Reason
 from companion.times import recurrence
 from companion.times.rule import Frequency, Recurrence
@@ -22,7 +23,7 @@ from companion.times.walls import wall_name
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_patient
 from tests.planning.days import plan, run
 from tests.planning.plans import DAILY, changed, occurrences, planned
-from tests.planning.test_working_days import a_draft
+from tests.planning.test_working_days import a_timing
 from tests.times.strategies import minutes_of_day
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +43,7 @@ def walls(schedule: Schedule, most: int = 30) -> list[str]:
     """All wall times that the series has as it now is."""
     schedule.refresh_from_db()
     draft = drafts.of(schedule)
-    found = recurrence.occurrences(draft.starts_at, draft.recurrence)
+    found = recurrence.occurrences(draft.timing.starts_at, draft.timing.recurrence)
     return [wall_name(wall) for wall, _ in zip(found, range(most), strict=False)]
 
 
@@ -312,19 +313,19 @@ def test_both_parts_of_a_split_together_are_one_series(
 ) -> None:
     start = dt.datetime.combine(dt.date(2026, 12, 1), before[0])
     old = Recurrence(Frequency.DAILY, interval=interval, times=tuple(before), count=count)
-    draft = a_draft(old, starts_at=start)
-    wall = _nth(draft, chosen)
-    wish = a_draft(
+    timing = a_timing(old, starts_at=start)
+    wall = _nth(timing, chosen)
+    wish = a_timing(
         Recurrence(Frequency.DAILY, interval=interval, times=tuple(after), count=count),
         starts_at=dt.datetime.combine(start, after[0]),
     )
 
-    found = change_of(draft, wish, wall_name(wall))
+    found = change_of(_draft(timing), _draft(wish), wall_name(wall))
 
     assert found.ended is not None
     kept = list(recurrence.occurrences(start, found.ended))
-    assert kept == [one for one in _some(draft, 60) if one < wall]
-    new = _some(found.draft, 60)
+    assert kept == [one for one in _some(timing, 60) if one < wall]
+    new = _some(found.draft.timing, 60)
     # On the same days, and on no day more than either series has.
     assert {(one.date() - start.date()).days % interval for one in new} == {0}
     assert new[0].date() >= wall.date()
@@ -337,10 +338,23 @@ def test_both_parts_of_a_split_together_are_one_series(
         assert len(on_the_day) == len(before) or count is not None
 
 
-def _nth(draft: Draft, number: int) -> dt.datetime:
-    return _some(draft, number + 1)[number]
+def _nth(timing: Timing, number: int) -> dt.datetime:
+    return _some(timing, number + 1)[number]
 
 
-def _some(draft: Draft, most: int) -> list[dt.datetime]:
-    found = recurrence.occurrences(draft.starts_at, draft.recurrence)
+def _some(timing: Timing, most: int) -> list[dt.datetime]:
+    found = recurrence.occurrences(timing.starts_at, timing.recurrence)
     return [wall for wall, _ in zip(found, range(most), strict=False)]
+
+
+def _draft(timing: Timing) -> Draft:
+    return Draft(
+        text="Come by.",
+        patients=(),
+        cohort=None,
+        timing=timing,
+        late_after=dt.timedelta(hours=1),
+        if_unknown=IfUnknown.HOLD,
+        lane=Lane.REMINDER,
+        review_on=None,
+    )

@@ -14,11 +14,10 @@ from companion.clinics.clinics import change_clinic
 from companion.clinics.models import Clinic, Mark, Role
 from companion.clinics.refusals import Refused
 from companion.planning import drafts, edit, marks, planner
-from companion.planning.draft_fields import PATIENT_ZONE
-from companion.planning.drafts import Draft
 from companion.planning.edit import Planned
 from companion.planning.occurrences import ClinicTimes, Coming, coming, next_few
-from companion.schedules.models import IfUnknown, Lane, Message, Quiet, Status
+from companion.planning.timing import PATIENT_ZONE, Timing
+from companion.schedules.models import Message, Quiet, Status
 from companion.times.quiet import QuietHours
 from companion.times.rule import Frequency, Recurrence
 from companion.times.walls import Moved
@@ -34,37 +33,30 @@ YEAR_END = frozenset(dt.date(2026, 12, 21) + day * DAY for day in range(14))
 START = dt.datetime(2026, 12, 1, tzinfo=dt.UTC)
 
 
-def a_draft(rule: Recurrence | None = DAILY, **changes: Any) -> Draft:
-    draft = Draft(
-        text="Come by.",
-        patients=(),
-        cohort=None,
+def a_timing(rule: Recurrence | None = DAILY, **changes: Any) -> Timing:
+    timing = Timing(
         starts_at=dt.datetime(2026, 12, 1, 9),  # noqa: DTZ001  # a wall time
         timezone=PATIENT_ZONE,
         recurrence=rule,
-        late_after=dt.timedelta(hours=1),
         quiet_hours=Quiet.IGNORE,
-        if_unknown=IfUnknown.HOLD,
-        lane=Lane.REMINDER,
-        review_on=None,
         avoid=ALL,
         when_avoided=WhenAvoided.NEXT,
     )
-    return replace(draft, **changes)
+    return replace(timing, **changes)
 
 
 def times(country: str = "DE", closed: frozenset[dt.date] = frozenset()) -> ClinicTimes:
     return ClinicTimes(QuietHours(dt.time(21), dt.time(8)), Calendar(country, "", closed))
 
 
-def found(draft: Draft, days: int = 40, own: ClinicTimes | None = None) -> list[Coming]:
-    return list(coming(draft, "Europe/Berlin", own or times(), after=START, until=START + days * DAY))
+def found(timing: Timing, days: int = 40, own: ClinicTimes | None = None) -> list[Coming]:
+    return list(coming(timing, "Europe/Berlin", own or times(), after=START, until=START + days * DAY))
 
 
 def test_a_moved_occurrence_keeps_its_name() -> None:
     weekly = Recurrence(Frequency.WEEKLY, weekdays=("sa",))
 
-    first = found(a_draft(weekly))[0]
+    first = found(a_timing(weekly))[0]
 
     assert (first.occurrence, first.local.date(), first.moved) == (
         "2026-12-05T09:00",
@@ -77,13 +69,13 @@ def test_a_moved_occurrence_keeps_its_name() -> None:
 def test_nothing_goes_out_on_a_day_to_avoid(when: WhenAvoided) -> None:
     own = times(closed=YEAR_END)
 
-    walls = [one.local for one in found(a_draft(when_avoided=when), 60, own)]
+    walls = [one.local for one in found(a_timing(when_avoided=when), 60, own)]
 
     assert [wall for wall in walls if is_avoided(wall.date(), ALL, own.calendar)] == []
 
 
 def test_a_daily_series_gives_one_message_on_monday_and_not_three() -> None:
-    instants = [one.due_at for one in found(a_draft())]
+    instants = [one.due_at for one in found(a_timing())]
 
     assert len(instants) == len(set(instants))
 
@@ -91,13 +83,13 @@ def test_a_daily_series_gives_one_message_on_monday_and_not_three() -> None:
 def test_two_days_off_that_move_to_one_working_day_give_one_message() -> None:
     weekend = Recurrence(Frequency.WEEKLY, weekdays=("sa", "su"))
 
-    assert [one.occurrence for one in found(a_draft(weekend), 7)] == ["2026-12-06T09:00"]
+    assert [one.occurrence for one in found(a_timing(weekend), 7)] == ["2026-12-06T09:00"]
 
 
 def test_each_of_several_times_a_day_is_moved() -> None:
     saturdays = Recurrence(Frequency.WEEKLY, weekdays=("sa",), times=(dt.time(8), dt.time(14)))
 
-    locals_ = [f"{one.local:%a %H:%M}" for one in found(a_draft(saturdays), 7)]
+    locals_ = [f"{one.local:%a %H:%M}" for one in found(a_timing(saturdays), 7)]
 
     assert locals_ == ["Mon 08:00", "Mon 14:00"]
 
@@ -105,7 +97,7 @@ def test_each_of_several_times_a_day_is_moved() -> None:
 def test_a_fortnight_closed_is_moved_over_and_longer_is_skipped() -> None:
     monthly = Recurrence(Frequency.MONTHLY, month_days=(21, 20))
 
-    moved = [one.local.date() for one in found(a_draft(monthly), 45, times(closed=YEAR_END))]
+    moved = [one.local.date() for one in found(a_timing(monthly), 45, times(closed=YEAR_END))]
 
     assert moved == [dt.date(2027, 1, 4)]
 
@@ -118,30 +110,30 @@ def test_what_waits_for_the_end_of_a_fridays_quiet_hours_does_not_go_out_on_satu
     when: WhenAvoided, goes_out: list[str]
 ) -> None:
     fridays = Recurrence(Frequency.WEEKLY, weekdays=("fr",))
-    draft = a_draft(
+    timing = a_timing(
         fridays,
         starts_at=dt.datetime(2026, 12, 1, 23),  # noqa: DTZ001  # a wall time
         quiet_hours=Quiet.WAIT,
         when_avoided=when,
     )
 
-    assert [f"{one.local:%a %H:%M}" for one in found(draft, 7)] == goes_out
+    assert [f"{one.local:%a %H:%M}" for one in found(timing, 7)] == goes_out
 
 
 def test_a_last_day_that_is_a_sunday_moves_to_the_first_of_the_next_month() -> None:
     monthly = Recurrence(Frequency.MONTHLY, month_days=(31,))
 
-    moved = {one.occurrence[:10]: one.local.date().isoformat() for one in found(a_draft(monthly), 100)}
+    moved = {one.occurrence[:10]: one.local.date().isoformat() for one in found(a_timing(monthly), 100)}
 
     assert (moved["2027-01-31"], moved["2027-02-28"]) == ("2027-02-01", "2027-03-01")
 
 
 def test_a_message_moved_onto_a_day_whose_clocks_change_keeps_its_wall_time() -> None:
     saturdays = Recurrence(Frequency.WEEKLY, weekdays=("sa",))
-    draft = a_draft(saturdays, starts_at=dt.datetime(2027, 3, 27, 2, 30))  # noqa: DTZ001  # a wall time
+    timing = a_timing(saturdays, starts_at=dt.datetime(2027, 3, 27, 2, 30))  # noqa: DTZ001  # a wall time
 
     # In Egypt the weekend is Friday and Saturday.
-    first = next(coming(draft, "Europe/Berlin", times("EG"), after=START))
+    first = next(coming(timing, "Europe/Berlin", times("EG"), after=START))
 
     assert first.local.isoformat() == "2027-03-28T03:30:00+02:00"
 
@@ -166,9 +158,9 @@ CHRISTMAS_EVE = frozenset({dt.date(2026, 12, 24)})
 def test_what_moves_comes_to_a_working_day_whichever_day_made_it_move(
     avoid: Avoid, when: WhenAvoided, named: str, goes_out: str, rule: Recurrence | None
 ) -> None:
-    draft = a_draft(rule, avoid=avoid, when_avoided=when, starts_at=dt.datetime.fromisoformat(f"{named}T09:00"))
+    timing = a_timing(rule, avoid=avoid, when_avoided=when, starts_at=dt.datetime.fromisoformat(f"{named}T09:00"))
 
-    first = found(draft, 140, times(closed=CHRISTMAS_EVE))[0]
+    first = found(timing, 140, times(closed=CHRISTMAS_EVE))[0]
 
     assert (first.occurrence, first.local.date().isoformat()) == (f"{named}T09:00", goes_out)
 
@@ -176,7 +168,9 @@ def test_what_moves_comes_to_a_working_day_whichever_day_made_it_move(
 def test_a_holiday_moved_past_a_sunday_of_the_series_loses_neither() -> None:
     fridays_and_sundays = Recurrence(Frequency.WEEKLY, weekdays=("fr", "su"))
 
-    at_christmas = [one for one in found(a_draft(fridays_and_sundays, avoid=HOLIDAYS)) if one.occurrence > "2026-12-21"]
+    at_christmas = [
+        one for one in found(a_timing(fridays_and_sundays, avoid=HOLIDAYS)) if one.occurrence > "2026-12-21"
+    ]
 
     assert [(one.occurrence[:10], f"{one.local:%a %d}") for one in at_christmas[:3]] == [
         ("2026-12-27", "Sun 27"),
@@ -187,23 +181,23 @@ def test_a_holiday_moved_past_a_sunday_of_the_series_loses_neither() -> None:
 
 def test_what_comes_next_is_told_in_order_also_where_a_moved_occurrence_is_overtaken() -> None:
     thursday_to_sunday = Recurrence(Frequency.WEEKLY, weekdays=("th", "fr", "sa", "su"))
-    draft = a_draft(thursday_to_sunday, avoid=CLOSED, starts_at=dt.datetime(2026, 12, 24, 9))  # noqa: DTZ001
+    timing = a_timing(thursday_to_sunday, avoid=CLOSED, starts_at=dt.datetime(2026, 12, 24, 9))  # noqa: DTZ001
 
-    few = next_few(draft, "Europe/Berlin", times(closed=CHRISTMAS_EVE), after=START, count=2)
+    few = next_few(timing, "Europe/Berlin", times(closed=CHRISTMAS_EVE), after=START, count=2)
 
     assert [one.local.date().day for one in few] == [25, 26]
 
 
 def test_what_was_moved_and_waits_for_the_end_of_quiet_hours_still_gets_a_working_day() -> None:
     # Ascension Day is a Thursday: moved to Friday 23:00, the end of quiet hours would be on Saturday.
-    draft = a_draft(
+    timing = a_timing(
         None,
         avoid=HOLIDAYS,
         quiet_hours=Quiet.WAIT,
         starts_at=dt.datetime(2027, 5, 6, 23),  # noqa: DTZ001  # a wall time
     )
 
-    assert [f"{one.local:%a %H:%M}" for one in found(draft, 200)] == ["Mon 08:00"]
+    assert [f"{one.local:%a %H:%M}" for one in found(timing, 200)] == ["Mon 08:00"]
 
 
 @settings(max_examples=150)
@@ -219,7 +213,7 @@ def test_every_day_and_every_move_agree_with_counting_day_by_day(
     rule = Recurrence(Frequency.WEEKLY, weekdays=tuple(sorted(weekdays)))
     own = times(closed=frozenset(START.date() + day * DAY for day in closed))
 
-    got = found(a_draft(rule, avoid=avoid, when_avoided=when), 60, own)
+    got = found(a_timing(rule, avoid=avoid, when_avoided=when), 60, own)
 
     days = {wall.date() for wall in all_walls(dt.datetime(2026, 12, 1, 9), rule, 120)}  # noqa: DTZ001
     counted = sorted(moved_by_counting(days, avoid, when, own).items())
@@ -266,17 +260,17 @@ def test_planning_in_any_windows_gives_the_same_as_planning_at_once(
     rule = Recurrence(
         Frequency.WEEKLY, weekdays=tuple(sorted(weekdays)), times=tuple(dt.time(hour) for hour in sorted(hours))
     )
-    draft = a_draft(rule, when_avoided=when, quiet_hours=quiet)
+    timing = a_timing(rule, when_avoided=when, quiet_hours=quiet)
     own = times(closed=frozenset(START.date() + day * DAY for day in closed))
     edges = [START, *sorted(START + dt.timedelta(hours=cut) for cut in cuts), START + 70 * DAY]
 
     parts = [
-        list(coming(draft, zone, own, after=begin, until=end))
+        list(coming(timing, zone, own, after=begin, until=end))
         for begin, end in itertools.pairwise(edges)
         if end > begin
     ]
 
-    whole = list(coming(draft, zone, own, after=edges[0], until=edges[-1]))
+    whole = list(coming(timing, zone, own, after=edges[0], until=edges[-1]))
     assert sorted(one.occurrence for part in parts for one in part) == sorted(one.occurrence for one in whole)
     assert len({one.occurrence for one in whole}) == len(whole)
     assert [one for one in whole if is_avoided(one.local.date(), ALL, own.calendar)] == []

@@ -336,8 +336,8 @@ def test_an_edited_series_keeps_its_skipped_occurrences() -> None:
     series.refresh_from_db()
     draft = drafts.of(series)
     assert draft.text == "Another text."
-    assert draft.recurrence is not None
-    assert [one.isoformat()[:16] for one in draft.recurrence.except_] == [second]
+    assert draft.timing.recurrence is not None
+    assert [one.isoformat()[:16] for one in draft.timing.recurrence.except_] == [second]
 
 
 def test_the_preview_says_a_wall_time_once_for_all_zones_that_share_it() -> None:

@@ -8,6 +8,7 @@ import pytest
 from companion.clinics.models import Clinic
 from companion.planning import drafts
 from companion.planning.drafts import Draft
+from companion.planning.timing import Timing
 from companion.schedules.models import IfUnknown, Lane, Quiet
 from companion.times.rule_json import from_json, to_json
 from companion.web.planning import form
@@ -23,11 +24,13 @@ def _draft(rule: dict[str, object] | None) -> Draft:
         text="Take your tablet.",
         patients=(uuid.UUID(int=7),),
         cohort=None,
-        starts_at=dt.datetime(2026, 12, 1, 9, 0),  # noqa: DTZ001  (a wall time)
-        timezone="patient",
-        recurrence=from_json(rule) if rule else None,
+        timing=Timing(
+            starts_at=dt.datetime(2026, 12, 1, 9, 0),  # noqa: DTZ001  (a wall time)
+            timezone="patient",
+            recurrence=from_json(rule) if rule else None,
+            quiet_hours=Quiet.WAIT,
+        ),
         late_after=dt.timedelta(minutes=90),
-        quiet_hours=Quiet.WAIT,
         if_unknown=IfUnknown.RESEND,
         lane=Lane.BROADCAST,
         review_on=dt.date(2027, 5, 1) if endless else None,
@@ -57,14 +60,14 @@ RULES: list[dict[str, object] | None] = [
 @pytest.mark.parametrize("rule", RULES)
 def test_a_schedule_opened_for_editing_and_saved_untouched_stays_the_same(rule: dict[str, object] | None) -> None:
     draft = _draft(rule)
-    kept = to_json(draft.recurrence) if draft.recurrence else None
+    kept = to_json(draft.timing.recurrence) if draft.timing.recurrence else None
 
     said = form.values(form.of_draft(draft, CLINIC, now=NOW), kept=kept)
 
     whole = drafts.values_of(draft)
     asked = said.pop("recurrence")
     assert isinstance(asked, dict | None)
-    assert (from_json(asked) if asked else None) == draft.recurrence
+    assert (from_json(asked) if asked else None) == draft.timing.recurrence
     assert said == {name: whole[name] for name in said}
 
 

@@ -18,31 +18,15 @@ from companion.clinics.refusals import Unknown
 from companion.clinics.versions import hold
 from companion.patients.models import Cohort, Patient
 from companion.planning import drafts
+from companion.planning.timing import rule_of
 from companion.schedules.models import Schedule
 from companion.times.rule_json import to_json
 from companion.web import conflicts
 from companion.web.conflicts import Clash, Value
 from companion.web.planning import form
 from companion.web.planning.rule import NTH, NTH_DAYS, REPEATS, WEEKDAYS
-from companion.web.planning.typed import Typed
+from companion.web.planning.typed import LABELS, Typed
 
-LABELS: Final = {
-    "recipients": "Who gets it",
-    "text": "Text",
-    "date": "Date",
-    "time": "Time",
-    "zone": "Time zone",
-    "repeat": "Repeat",
-    "ends": "Until when",
-    "avoid": "Days off",
-    "answers": "Answers",
-    "late_after": "Latest time to send",
-    "quiet_hours": "Quiet hours",
-    "if_unknown": "If delivery is uncertain",
-    "lane": "Priority",
-    "left_out": "Left out",
-    "state": "State",
-}
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "recipients": ("to", "patients", "cohort"),
     "zone": ("zone", "zone_name"),
@@ -114,7 +98,7 @@ def _together(theirs: Typed, typed: Typed, found: Clash) -> Typed:
 
 def _held(schedule: Schedule, typed: Typed) -> dict[str, Value]:
     """Read the series as its form shows it, with the facts that the form shows but doesn't change."""
-    rule = drafts.rule_of(schedule)
+    rule = rule_of(schedule)
     told = to_json(rule) if rule else {}
     excepted, state = told.get("except"), schedule.get_state_display()
     held = _fields(typed) | {"left_out": [str(one) for one in excepted] if isinstance(excepted, list) else []}

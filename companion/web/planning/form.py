@@ -73,29 +73,30 @@ def blank(clinic: Clinic, *, now: dt.datetime, patients: Sequence[str] = (), coh
 
 def of_draft(draft: Draft, clinic: Clinic, *, now: dt.datetime) -> Typed:
     """Build the form that edits a schedule."""
+    timing = draft.timing
     typed = Typed(
         to="cohort" if draft.cohort else "patients",
         patients=tuple(str(patient) for patient in draft.patients),
         cohort=str(draft.cohort or ""),
         text=draft.text,
-        date=f"{draft.starts_at:%Y-%m-%d}",
-        time=draft.starts_at.time().isoformat("seconds" if draft.starts_at.second else "minutes"),
-        zone="patient" if draft.timezone == "patient" else "named",
-        zone_name=clinic.timezone if draft.timezone == "patient" else draft.timezone,
+        date=f"{timing.starts_at:%Y-%m-%d}",
+        time=timing.starts_at.time().isoformat("seconds" if timing.starts_at.second else "minutes"),
+        zone="patient" if timing.timezone == "patient" else "named",
+        zone_name=clinic.timezone if timing.timezone == "patient" else timing.timezone,
         lane=draft.lane.name.lower(),
         late_after=duration_text(draft.late_after),
-        quiet_hours=str(draft.quiet_hours),
+        quiet_hours=str(timing.quiet_hours),
         if_unknown=str(draft.if_unknown),
         review_on=(draft.review_on or local(now, clinic.timezone).date() + REVIEW_AFTER).isoformat(),
-        avoid=tuple(name for name in AVOID if getattr(draft.avoid, name)),
-        when_avoided=str(draft.when_avoided),
+        avoid=tuple(name for name in AVOID if getattr(timing.avoid, name)),
+        when_avoided=str(timing.when_avoided),
         button=tuple(one.text for one in draft.buttons),
         again=tuple(duration_text(one.again_after) if one.again_after else "" for one in draft.buttons),
         answer_within=duration_text(draft.answer_within) if draft.answer_within else "",
     )
-    if draft.recurrence is None:
+    if timing.recurrence is None:
         return typed
-    rule = to_json(draft.recurrence)
+    rule = to_json(timing.recurrence)
     if rule["times"] == [typed.time]:
         # A single time of day is the start's time, and the form has a field for both.
         rule["times"] = []

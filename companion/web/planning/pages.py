@@ -23,6 +23,7 @@ from companion.planning import drafts, edit, preview
 from companion.planning.next_instants import next_instants
 from companion.planning.planner import HORIZON
 from companion.planning.recipients import count_of as recipients_of
+from companion.planning.timing import rule_of
 from companion.schedules import queries
 from companion.schedules.models import Schedule
 from companion.schedules.text import PLACEHOLDERS
@@ -288,7 +289,7 @@ def _is_to_be_asked(request: PageRequest, typed: Typed) -> bool:
 
 
 def _kept(schedule: Schedule) -> Mapping[str, object] | None:
-    rule = drafts.rule_of(schedule)
+    rule = rule_of(schedule)
     return to_json(rule) if rule else None
 
 

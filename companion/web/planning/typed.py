@@ -1,7 +1,7 @@
 """The planning form's fields as they stand, each as text. What they mean is not here."""
 
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Final, Self
 
 from django.http import QueryDict
 
@@ -11,6 +11,26 @@ from companion.schedules.text import as_typed
 FREE_BUTTONS = 3
 """Empty lines for more buttons that the form shows."""
 _LISTS = ("patients", "weekdays", "avoid", "button", "again")
+
+
+LABELS: Final = {
+    "recipients": "Who gets it",
+    "text": "Text",
+    "date": "Date",
+    "time": "Time",
+    "zone": "Time zone",
+    "repeat": "Repeat",
+    "ends": "Until when",
+    "avoid": "Days off",
+    "answers": "Answers",
+    "late_after": "Latest time to send",
+    "quiet_hours": "Quiet hours",
+    "if_unknown": "If delivery is uncertain",
+    "lane": "Priority",
+    "left_out": "Left out",
+    "state": "State",
+}
+"""The names of the form's parts for people; the parts of several fields stand in planning_conflicts.py."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from companion.planning import drafts
 from companion.planning.changing import given_before
 from companion.planning.occurrences import Coming, next_few, times_of
+from companion.planning.timing import PATIENT_ZONE, timing_of
 from companion.schedules.models import Schedule
 from companion.times import walls
 from companion.times.retiming import Times
@@ -35,9 +35,9 @@ class Counted:
 
 def upcoming(schedule: Schedule, *, now: dt.datetime, count: int = SHOWN) -> list[Coming]:
     """List the next Occurrences in the Schedule's zone; for "patient", as the clinic's clocks show them."""
-    clinic, draft = schedule.clinic, drafts.of(schedule)
-    zone = clinic.timezone if draft.timezone == drafts.PATIENT_ZONE else draft.timezone
-    return next_few(draft, zone, times_of(clinic), after=now, count=count)
+    clinic, timing = schedule.clinic, timing_of(schedule)
+    zone = clinic.timezone if timing.timezone == PATIENT_ZONE else timing.timezone
+    return next_few(timing, zone, times_of(clinic), after=now, count=count)
 
 
 def together(comings: Sequence[Coming]) -> list[Shared]:
@@ -51,26 +51,26 @@ def together(comings: Sequence[Coming]) -> list[Shared]:
 
 def counted(schedule: Schedule, from_occurrence: str, *, now: dt.datetime) -> Counted | None:
     """What is left of a series that ends after a number of times: from this Occurrence on, else from now on."""
-    draft = drafts.of(schedule)
-    if draft.recurrence is None or draft.recurrence.count is None:
+    timing = timing_of(schedule)
+    if timing.recurrence is None or timing.recurrence.count is None:
         return None
-    zone = schedule.clinic.timezone if draft.timezone == drafts.PATIENT_ZONE else draft.timezone
+    zone = schedule.clinic.timezone if timing.timezone == PATIENT_ZONE else timing.timezone
     since = walls.local(now, zone).replace(tzinfo=None, fold=0)
     if from_occurrence in {one.occurrence for one in upcoming(schedule, now=now)}:
         since = walls.parse_wall(from_occurrence)
-    total = draft.recurrence.count
-    return Counted(max(total - given_before(draft, since), 0), total)
+    total = timing.recurrence.count
+    return Counted(max(total - given_before(timing, since), 0), total)
 
 
 def skipped(schedule: Schedule, *, now: dt.datetime) -> list[dt.datetime]:
     """The wall times from now on that a person took out of the series, the first MOST_SKIPPED of them."""
-    draft = drafts.of(schedule)
-    if draft.recurrence is None:
+    timing = timing_of(schedule)
+    if timing.recurrence is None:
         return []
-    zone = schedule.clinic.timezone if draft.timezone == drafts.PATIENT_ZONE else draft.timezone
-    times = Times(draft.starts_at, draft.recurrence)
+    zone = schedule.clinic.timezone if timing.timezone == PATIENT_ZONE else timing.timezone
+    times = Times(timing.starts_at, timing.recurrence)
     taken_out: set[dt.datetime] = set()
-    for one in draft.recurrence.except_:
+    for one in timing.recurrence.except_:
         whole_day = not isinstance(one, dt.datetime)
         of_the_day = times.on(one.date() if isinstance(one, dt.datetime) else one)
         taken_out.update(wall for wall in of_the_day if whole_day or wall == one)
