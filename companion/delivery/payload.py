@@ -9,6 +9,7 @@ from companion.delivery.facts import Facts, Keyboard
 from companion.schedules import buttons, text
 from companion.schedules.buttons import Button
 from companion.schedules.models import Version
+from companion.schedules.text import Reader
 from companion.telegram.discreet import Discreet
 from companion.telegram.limits import TEXT_UNITS
 
@@ -29,15 +30,8 @@ def payload_of(facts: Facts, at: dt.datetime) -> Payload | None:
         template = unseal(bytes.fromhex(facts.own_text), "schedules.Message.text")
     if not template:
         return None
-    filled = text.fill(
-        template,
-        patient_name=facts.patient_name,
-        clinic_name=facts.clinic_name,
-        language=facts.language,
-        at=at,
-        timezone=facts.timezone,
-        caregiver=bool(facts.caregiver),
-    )
+    reader = Reader(facts.patient_name, facts.clinic_name, facts.language, facts.timezone, bool(facts.caregiver))
+    filled = text.fill(template, reader, at)
     # A character takes two of Telegram's units at most, so that a short text needs no counting.
     if 2 * len(filled) > TEXT_UNITS and text.too_long(filled):
         return None

@@ -13,6 +13,7 @@ from django.db.models.functions import Length
 from companion.clinics.models import Clinic
 from companion.patients.models import Patient
 from companion.schedules import text as texts
+from companion.schedules.text import Reader
 from companion.telegram.limits import TEXT_UNITS, utf16_units
 
 ROOM_TO_REMIND: Final = 120
@@ -39,12 +40,8 @@ def too_long(
         (
             texts.fill(
                 template,
-                patient_name=name,
-                clinic_name=clinic.name,
-                language=language,
-                at=at(zone) if at else texts.longest_instant(language),
-                timezone=zone if at else "UTC",
-                caregiver=bool(caregiver),
+                Reader(name, clinic.name, language, zone if at else "UTC", bool(caregiver)),
+                at(zone) if at else texts.longest_instant(language),
             )
             for name, language, zone, caregiver in rows.iterator(chunk_size=2000)
         ),
@@ -56,13 +53,6 @@ def too_long(
 
 def _to_nobody(clinic: Clinic, template: str) -> str | None:
     """As too_long, for a cohort that has nobody yet: the text with the shortest words for all that it names."""
-    nobody = texts.fill(
-        template,
-        patient_name="",
-        clinic_name=clinic.name,
-        language=clinic.language,
-        at=dt.datetime(2026, 5, 1, tzinfo=dt.UTC),
-        timezone="UTC",
-        caregiver=False,
-    )
-    return texts.too_long(nobody)
+    nobody = Reader("", clinic.name, clinic.language, "UTC")
+    filled = texts.fill(template, nobody, dt.datetime(2026, 5, 1, tzinfo=dt.UTC))
+    return texts.too_long(filled)

@@ -108,13 +108,5 @@ def _text(
     clinic: Clinic, draft: Draft, patient: Patient, by_zone: dict[str, list[Coming]], now: dt.datetime
 ) -> PatientText:
     few = by_zone.get(patient.timezone) or next(iter(by_zone.values()), [])
-    filled = text.fill(
-        draft.text,
-        patient_name=patient.name,
-        clinic_name=clinic.name,
-        language=patient.language,
-        at=few[0].due_at if few else now,
-        timezone=patient.timezone,
-        caregiver=bool(patient.caregiver),
-    )
-    return PatientText(patient, filled)
+    at = few[0].due_at if few else now
+    return PatientText(patient, text.fill(draft.text, text.reader_of(patient, clinic), at))

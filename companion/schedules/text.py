@@ -4,11 +4,15 @@ import datetime as dt
 import re
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from babel.dates import format_date, format_time
 
+from companion.clinics.models import Clinic
 from companion.patients.languages import locale_of
+from companion.patients.models import Patient
 from companion.patients.names import first_name
 from companion.telegram.limits import TEXT_UNITS, utf16_units
 from companion.times import walls
@@ -77,49 +81,66 @@ def as_it_stands(words: str) -> str:
     return words.replace("{", "{{")
 
 
-def fill(
-    template: str,
-    *,
-    patient_name: str,
-    clinic_name: str,
-    language: str,
-    at: dt.datetime,
-    timezone: str,
-    caregiver: bool,
-) -> str:
-    """What the patient reads. `at` is the instant of sending; date and time are in the patient's zone and language."""
-    # The second matters to neither, so that the many of one minute share their words.
+class _Piece(NamedTuple):
+    """A piece of a text: its words or, for a placeholder, the placeholder's name."""
+
+    words: str
+    is_placeholder: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """The reader of a text: the names, the language and the zone that fill its placeholders."""
+
+    name: str
+    clinic: str
+    language: str
+    timezone: str
+    caregiver: bool = False
+    """Whether somebody else's phone is written to."""
+
+
+def reader_of(patient: Patient | None, clinic: Clinic) -> Reader:
+    """The patient as a reader. A chat without a patient reads in the clinic's language and zone."""
+    if patient is None:
+        return Reader("", clinic.name, clinic.language, clinic.timezone)
+    return Reader(patient.name, clinic.name, patient.language, patient.timezone, bool(patient.caregiver))
+
+
+def fill(template: str, reader: Reader, at: dt.datetime) -> str:
+    """Fill the placeholders for this reader. `at` is the instant of sending, for the date and the time."""
+    # Neither shows seconds: the many texts of one minute share their words.
     minute = at.replace(second=0, microsecond=0)
     words = []
     for piece, is_placeholder in _pieces(template):
         match piece if is_placeholder else "":
             case "first_name":
-                words.append(first_name(patient_name))
+                words.append(first_name(reader.name))
             case "name":
-                words.append(patient_name)
+                words.append(reader.name)
             case "clinic":
-                words.append(clinic_name)
+                words.append(reader.clinic)
             case "date":
-                words.append(_date_words(minute, timezone, language))
+                words.append(_date_words(minute, reader.timezone, reader.language))
             case "time":
-                words.append(_time_words(minute, timezone, language))
+                words.append(_time_words(minute, reader.timezone, reader.language))
             case _:
                 words.append(piece)
     body = "".join(words)
-    return f"For {first_name(patient_name)}: {body}" if caregiver else body
+    return f"For {first_name(reader.name)}: {body}" if reader.caregiver else body
 
 
 @lru_cache(maxsize=64)  # many of a Schedule's Messages are filled in one after the other
-def _pieces(template: str) -> tuple[tuple[str, bool], ...]:
-    """A text cut at its placeholders: what stands there, or a placeholder's name, and which of the two it is."""
-    pieces: list[tuple[str, bool]] = []
+def _pieces(template: str) -> tuple[_Piece, ...]:
+    """The text cut at its placeholders."""
+    pieces: list[_Piece] = []
     behind = 0
     for found in _PIECE.finditer(template):
-        pieces.append((template[behind : found.start()], False))
+        pieces.append(_Piece(template[behind : found.start()]))
         is_placeholder = found.group(1) in PLACEHOLDERS
-        pieces.append((found.group(1), True) if is_placeholder else (found.group().replace("{{", "{"), False))
+        pieces.append(_Piece(found.group(1), True) if is_placeholder else _Piece(found.group().replace("{{", "{")))
         behind = found.end()
-    pieces.append((template[behind:], False))
+    pieces.append(_Piece(template[behind:]))
     return tuple(pieces)
 
 

@@ -42,16 +42,7 @@ def text_of(message: Message) -> str:
 def filled(message: Message, *, at: dt.datetime, template: str | None = None) -> str:
     """The text (or another `template`) as the patient would get it at this instant."""
     template = template_of(message) if template is None else template
-    patient = message.patient
-    return text.fill(
-        template,
-        patient_name=patient.name if patient else "",
-        clinic_name=message.clinic.name,
-        language=patient.language if patient else message.clinic.language,
-        at=at,
-        timezone=patient.timezone if patient else message.clinic.timezone,
-        caregiver=bool(patient and patient.caregiver),
-    )
+    return text.fill(template, text.reader_of(message.patient, message.clinic), at)
 
 
 def wont_arrive(message: Message, clinic: Clinic) -> str:

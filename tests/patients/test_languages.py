@@ -13,7 +13,7 @@ from companion.patients.importing import import_csv
 from companion.patients.languages import canonical, fallbacks, language_name, locale_of
 from companion.patients.models import Patient
 from companion.patients.sources import keeping, sync
-from companion.schedules.text import fill
+from companion.schedules.text import Reader, fill
 from tests.api.calls import a_program
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_patient
 from tests.patients.hospital import numbers
@@ -103,7 +103,7 @@ def test_texts_are_looked_for_along_the_tag_and_then_in_english(tag: str, order:
     ],
 )
 def test_dates_are_written_in_the_nearest_language_that_has_them(language: str, date: str) -> None:
-    filled = fill("{date}", patient_name="", clinic_name="", language=language, at=NOW, timezone="UTC", caregiver=False)
+    filled = fill("{date}", Reader("", "", language, "UTC"), NOW)
 
     assert filled == date
 

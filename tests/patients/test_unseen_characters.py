@@ -14,7 +14,7 @@ from companion.patients.importing import Report, import_csv
 from companion.patients.models import Patient
 from companion.patients.queries import patients
 from companion.patients.sources import keeping, sync
-from companion.schedules.text import fill
+from companion.schedules.text import Reader, fill
 from tests.api.calls import a_program
 from tests.builders import NOW, a_caller, a_clinic, a_patient
 from tests.patients.hospital import numbers
@@ -136,15 +136,7 @@ def test_a_name_that_was_stored_with_a_no_break_space_is_addressed_and_found() -
     clinic = a_clinic()
     patient = a_patient(clinic, "Ana\u00a0Silva")
 
-    greeting = fill(
-        "Hello {first_name}!",
-        patient_name=patient.name,
-        clinic_name="",
-        language="en",
-        at=NOW,
-        timezone="UTC",
-        caregiver=False,
-    )
+    greeting = fill("Hello {first_name}!", Reader(patient.name, "", "en", "UTC"), NOW)
 
     assert greeting == "Hello Ana!"
     assert [list(patients(clinic, q=q)) for q in ("ana silva", "ana\u00a0silva")] == [[patient]] * 2

@@ -7,7 +7,7 @@ import pytest
 from companion.clinics.models import Role
 from companion.clinics.refusals import Refused
 from companion.planning import acts
-from companion.schedules.text import fill, longest_instant, most_units
+from companion.schedules.text import Reader, fill, longest_instant, most_units
 from companion.telegram.limits import TEXT_UNITS, utf16_units
 from tests.api.calls import a_program
 from tests.builders import NOW, a_caller, a_clinic, a_cohort, a_message, a_patient, a_schedule
@@ -126,15 +126,7 @@ def test_a_message_moved_to_a_day_with_a_longer_date_is_measured_anew() -> None:
 @pytest.mark.parametrize("name", ["Ana", "😀" * 100, "A B", LONG_FIRST])
 @pytest.mark.parametrize("language", ["en", "de", "ta", "my", "vi", "ar", "x-private"])
 def test_the_bound_that_spares_filling_in_is_never_too_low(text: str, name: str, language: str) -> None:
-    filled = fill(
-        text,
-        patient_name=name,
-        clinic_name="Linden",
-        language=language,
-        at=longest_instant(language),
-        timezone="UTC",
-        caregiver=True,
-    )
+    filled = fill(text, Reader(name, "Linden", language, "UTC", caregiver=True), longest_instant(language))
 
     assert utf16_units(filled) <= most_units(text, clinic_name="Linden", name_characters=len(name))
 

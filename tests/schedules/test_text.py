@@ -2,20 +2,12 @@
 
 import pytest
 
-from companion.schedules.text import fill, problems_of, too_long
+from companion.schedules.text import Reader, fill, problems_of, too_long
 from tests.builders import NOW
 
 
 def filled(template: str, *, name: str = "Ana Silva", language: str = "en", caregiver: bool = False) -> str:
-    return fill(
-        template,
-        patient_name=name,
-        clinic_name="Linden Clinic",
-        language=language,
-        at=NOW,
-        timezone="America/Sao_Paulo",
-        caregiver=caregiver,
-    )
+    return fill(template, Reader(name, "Linden Clinic", language, "America/Sao_Paulo", caregiver), NOW)
 
 
 @pytest.mark.parametrize(
