@@ -13,7 +13,8 @@ from pydantic import Field, StrictBool, model_validator
 
 from companion.api import examples
 from companion.api.health import PanelShape
-from companion.api.message_shapes import MessageDetail, MessageList, detail_of, shapes_of
+from companion.api.message_answers import detail_of, shapes_of
+from companion.api.message_shapes import MessageDetail, MessageList
 from companion.api.operations import JSON, Operation, act, caller_of, operation
 from companion.api.values import Body, Instant, NoBody, Shape
 from companion.clinics.models import Role
@@ -177,8 +178,9 @@ def decide_unknown(request: HttpRequest, id: UUID, body: DecisionBody) -> Messag
     """Send it again, or write down why not; only Telegram's own yes makes it sent."""
     caller = caller_of(request)
     message = queries.message(caller.clinic, id)
-    actions.decide(caller, message, body.decision, now=database_now())
-    return detail_of(message, queries.attempts(message))
+    now = database_now()
+    actions.decide(caller, message, body.decision, now=now)
+    return detail_of(message, queries.attempts(message), now=now)
 
 
 @operation(router, act("/mcp/test", TestShape, {"way": "webhook"}, body_example={"way": "webhook"}, role=Role.ADMIN))

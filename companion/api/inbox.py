@@ -22,7 +22,8 @@ from companion.api.inbox_shapes import (
     item_of,
     items_of,
 )
-from companion.api.message_shapes import MessageDetail, detail_of
+from companion.api.message_answers import detail_of
+from companion.api.message_shapes import MessageDetail
 from companion.api.operations import JSON, Operation, act, caller_of, operation
 from companion.api.paging import cursor_of, read_cursor
 from companion.api.values import NoBody
@@ -114,8 +115,9 @@ def finish_conversation(request: HttpRequest, id: UUID, body: DoneBody = None) -
 def answer_conversation(request: HttpRequest, id: UUID, body: AnswerWish) -> MessageDetail:
     """Write back, at once; refused where the patient opted out."""
     caller = caller_of(request)
-    sent = inbox.answer(caller, inbox.conversation(caller.clinic, id), body.text, now=database_now())
-    return detail_of(queries.message(caller.clinic, sent.pk), [])
+    now = database_now()
+    sent = inbox.answer(caller, inbox.conversation(caller.clinic, id), body.text, now=now)
+    return detail_of(queries.message(caller.clinic, sent.pk), [], now=now)
 
 
 @operation(router, Operation("GET", "/urgent-help", Role.VIEWER, HelpShape, examples.URGENT_HELP))

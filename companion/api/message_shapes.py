@@ -1,7 +1,6 @@
-"""What programs send and read of a Message. How one comes about stands in messages.py."""
+"""The shapes of a Message that programs send and read. They fetch nothing: message_answers.py fills them."""
 
 import uuid
-from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 
 from ninja import Body as InBody
@@ -9,18 +8,7 @@ from pydantic import Field, StrictBool, StrictStr
 
 from companion.api.paging import ListParameters
 from companion.api.values import Body, Id, Instant, Line, Shape
-from companion.api.warning_shapes import WarningShape, warning_shapes
-from companion.listener.conversation import answers_of
-from companion.patients.reach import chat_trouble
-from companion.planning import series
-from companion.planning.listing import Item
-from companion.planning.similar import of_similar_message
-from companion.planning.warnings import Warning, of_text
-from companion.schedules.models import Attempt, Lane, Message, Status
-from companion.schedules.queries import on_its_way
-from companion.schedules.reasons import sentence
-from companion.schedules.wording import template_of, texts_of, wont_arrive
-from companion.service.clock import database_now
+from companion.api.warning_shapes import WarningShape
 
 StatusName = Literal["pending", "sent", "failed", "cancelled"]
 
@@ -156,90 +144,3 @@ class MessageList(Shape):
         bool,
         Field(description="False where more is planned than was looked through: ask by schedule or patient for all."),
     ] = True
-
-
-def shapes_of(messages: Sequence[Message]) -> list[MessageShape]:
-    """Many at once, with one look at what was sent."""
-    return shapes_of_items([Item(message) for message in messages])
-
-
-def shapes_of_items(items: Sequence[Item]) -> list[MessageShape]:
-    """Messages with what is only planned between them."""
-    messages = [item.message for item in items]
-    texts, answers = texts_of(messages), answers_of(messages)
-    found = []
-    for item in items:
-        values = _values(item.message, texts[item.message.id], answers.get(item.message.id))
-        found.append(MessageShape.model_validate(values | ({"id": None, "planned": True} if item.planned else {})))
-    return found
-
-
-def detail_of(message: Message, attempts: Iterable[Attempt]) -> MessageDetail:
-    """One, with its attempts."""
-    values = _values(message, texts_of([message])[message.id], answers_of([message]).get(message.id))
-    pending = message.status == Status.PENDING
-    similar = of_similar_message(message, now=database_now()) if pending and message.schedule_id is None else []
-    warnings = (*(of_text(template_of(message)) if pending else ()), *_of_chat(message), *similar)
-    tried = [_attempt(attempt) for attempt in attempts]
-    return MessageDetail.model_validate({**values, "attempts": tried, "warnings": warning_shapes(warnings)})
-
-
-def _of_chat(message: Message) -> list[Warning]:
-    """Warns of a patient's chat that Telegram last refused: a pending message probably won't arrive there."""
-    patient = message.patient
-    if message.status != Status.PENDING or patient is None or not (sentence := chat_trouble(patient)):
-        return []
-    return [Warning(patient.id, patient.trouble, f"Probably won't arrive: {sentence}")]
-
-
-def _values(message: Message, text: str, answer: str | None) -> dict[str, object]:
-    patient = message.patient
-    return {
-        "id": message.id,
-        "planned": False,
-        "schedule": message.schedule_id,
-        "occurrence": message.occurrence or None,
-        "patient": PatientName(id=patient.id, name=patient.name) if patient else None,
-        "text": text,
-        "template": template_of(message),
-        "status": message.status,
-        "due_at": message.due_at,
-        "sent_at": message.sent_at,
-        "telegram_message_id": message.telegram_message_id,
-        "reason": _reason(message),
-        "lane": Lane(message.lane).label,
-        "on_its_way": on_its_way(message),
-        "wont_arrive": wont_arrive(message, message.clinic) or None,
-        "answered_at": message.answered_at,
-        "answer": answer,
-        "answer_by": message.answer_by,
-        "follows": message.follows_id,
-        "follow_kind": message.follow_kind or None,
-        "summary": series.summary(message.schedule) if message.schedule else None,
-        "created_by": _author(message),
-    }
-
-
-def _reason(message: Message) -> ReasonShape | None:
-    if not message.reason:
-        return None
-    words = sentence(message.reason, held_by_restore=message.held_by_restore)
-    return ReasonShape(code=message.reason, message=words)
-
-
-def _author(message: Message) -> Author | None:
-    planned = message.schedule
-    if planned:
-        return Author(kind=planned.created_by_kind, name=planned.created_by_name)
-    return Author(kind=message.created_by_kind, name=message.created_by_name) if message.created_by_kind else None
-
-
-def _attempt(attempt: Attempt) -> AttemptShape:
-    return AttemptShape(
-        number=attempt.number,
-        began_at=attempt.began_at,
-        ended_at=attempt.ended_at,
-        outcome=attempt.outcome or None,
-        error_code=attempt.error_code,
-        note=attempt.note,
-    )

@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from ninja import Query, Router
 
 from companion.api import examples
+from companion.api.message_answers import detail_of, shapes_of, shapes_of_items
 from companion.api.message_shapes import (
     MessageChanges,
     MessageDetail,
@@ -13,9 +14,6 @@ from companion.api.message_shapes import (
     MessageParameters,
     NewMessage,
     RetryBody,
-    detail_of,
-    shapes_of,
-    shapes_of_items,
 )
 from companion.api.operations import JSON, Operation, act, caller_of, operation
 from companion.api.values import NoBody
@@ -142,7 +140,7 @@ def retry_message(request: HttpRequest, id: UUID, body: RetryBody = None) -> Mes
 
 
 def _detail(message: Message) -> MessageDetail:
-    return detail_of(message, queries.attempts(message))
+    return detail_of(message, queries.attempts(message), now=database_now())
 
 
 def _patient(clinic: Clinic, id: UUID) -> Patient:

@@ -10,7 +10,8 @@ from ninja import Query, Router
 from pydantic import Field
 
 from companion.api import examples
-from companion.api.message_shapes import MessageShape, shapes_of_items
+from companion.api.message_answers import shapes_of_items
+from companion.api.message_shapes import MessageShape
 from companion.api.operations import Operation, act, caller_of, operation
 from companion.api.paging import ListParameters, cursor_of, read_cursor
 from companion.api.values import Body, Id, Shape

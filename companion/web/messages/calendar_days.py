@@ -210,10 +210,10 @@ def _lines(
         for one in single
         if one.patient
     ]
-    found = [Line(row.message.due_at, _message(row), row, planned=False) for row in rows(messages, clinic, now=now)]
+    found = [Line(row.message.due_at, _message(row), row, planned=False) for row in rows(messages, now=now)]
     found += [
         Line(row.message.due_at, planned_address(row.message), row, planned=True)
-        for one, row in zip(single, rows(as_messages, clinic, now=now), strict=True)
+        for one, row in zip(single, rows(as_messages, now=now), strict=True)
     ]
     found += [
         Line(

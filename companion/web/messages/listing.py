@@ -143,13 +143,13 @@ def _listed(view: asked.View, caller: Caller, now: dt.datetime) -> Listed:
     if view.reason:
         found = found.filter(reason=view.reason)
     got = queries.page(found, order="due_at" if onward else "-due_at", after=view.after or None, limit=PAGE_SIZE)
-    lines = rows(got.items, caller.clinic, now=now)
+    lines = rows(got.items, now=now)
     if view.after or onward:
         return Listed(sections(lines), got.next)
     # A search of all time runs backwards from the last Message; the next planned Occurrences stand above.
     after_all = replace(wanted, due_from=now, status=wanted.status or Status.PENDING)
     ahead = listing.page(caller.clinic, after_all, now + LOOKED_AHEAD, limit=PLANNED_FIRST, fold=FOLD)
-    planned = mixed([item for item in ahead.items if item.planned], caller.clinic, now=now)
+    planned = mixed([item for item in ahead.items if item.planned], now=now)
     return Listed([*_titled("Planned", planned), *sections(lines)], got.next, whole=ahead.whole)
 
 
@@ -157,7 +157,7 @@ def _with_planned(wanted: queries.MessageFilter, clinic: Clinic, after: str, now
     """Add planned Occurrences to the Messages; without a day, those of a year."""
     until = wanted.due_to or now + LOOKED_AHEAD
     got = listing.page(clinic, wanted, until, after=after or None, limit=PAGE_SIZE, fold=FOLD)
-    return Listed(sections(mixed(got.items, clinic, now=now)), got.next, whole=got.whole)
+    return Listed(sections(mixed(got.items, now=now)), got.next, whole=got.whole)
 
 
 def _titled(title: Group, lines: list[Row]) -> list[Section]:
@@ -174,14 +174,14 @@ def _day(view: asked.View, clinic: Clinic, now: dt.datetime) -> Listed:
     was = was.exclude(status=Status.PENDING) if is_today else was
     earlier = queries.page(was, order="-due_at", after=view.after or None, limit=PAGE_SIZE)
     if view.after:
-        return Listed(sections(rows(earlier.items, clinic, now=now)), earlier.next)
+        return Listed(sections(rows(earlier.items, now=now)), earlier.next)
     first: list[Message] = []
     if is_today:
         late = _due(clinic, None, line).filter(status=Status.PENDING)
         first = queries.page(late, order="due_at", after=None, limit=PAGE_SIZE).items
     coming = listing.page(clinic, queries.MessageFilter(due_from=line), end, limit=PAGE_SIZE, fold=FOLD)
     items = [*map(listing.Item, first), *coming.items, *map(listing.Item, earlier.items)]
-    lines = mixed(items, clinic, now=now)
+    lines = mixed(items, now=now)
     return Listed(sections(lines), earlier.next, truncated=coming.next is not None, whole=coming.whole)
 
 

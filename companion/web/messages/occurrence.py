@@ -15,7 +15,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from companion.clinics.models import Role
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
-from companion.planning import acts, detaching, series
+from companion.listener.shown import shown
+from companion.planning import acts, detaching
 from companion.schedules import queries, wording
 from companion.schedules.models import Message
 from companion.schedules.text import as_typed
@@ -24,7 +25,7 @@ from companion.times.walls import parse_wall, place
 from companion.web import undoing
 from companion.web.access import PageRequest, came_from, page
 from companion.web.messages import page as messages
-from companion.web.messages.rows import author, planned_address
+from companion.web.messages.rows import planned_address
 
 
 @require_GET
@@ -97,16 +98,14 @@ def _planned(
 
 
 def _context(found: Message) -> dict[str, object]:
-    schedule = queries.schedule(found.clinic, found.schedule_id) if found.schedule_id else None
-    if schedule is None:
-        raise Unknown
+    (one,) = shown([found])
     return {
         "message": found,
         "address": planned_address(found),
-        "text": wording.text_of(found),
-        "wont": wording.wont_arrive(found, found.clinic),
-        "rule": series.summary(schedule),
-        "by": author(schedule),
+        "text": one.text,
+        "wont": one.wont_arrive,
+        "rule": one.rule,
+        "by": one.author.words if one.author else "",
     }
 
 

@@ -16,19 +16,18 @@ from companion.clinics.models import AuditEntry, Role
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 from companion.clinics.versions import hold
 from companion.delivery import following
-from companion.listener.conversation import answers_of
-from companion.planning import acts, series
+from companion.listener.shown import ShownMessage, shown
+from companion.planning import acts
 from companion.planning.warnings import of_text
 from companion.schedules import queries, wording
 from companion.schedules.models import Message, Status
-from companion.schedules.reasons import Reason, sentence
+from companion.schedules.reasons import Reason
 from companion.schedules.text import as_typed
 from companion.service.clock import database_now
 from companion.times.walls import parse_wall, place
 from companion.web import conflicts, undoing
 from companion.web.access import PageRequest, came_from, page
 from companion.web.conflicts import Clash, Fields, Value
-from companion.web.messages.rows import by
 from companion.web.messages.story import story
 from companion.web.templatetags.times import day, town
 
@@ -54,32 +53,32 @@ def show(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
 
 
 def _context(message: Message, now: dt.datetime) -> dict[str, object]:
-    clinic = message.clinic
-    entries = AuditEntry.objects.filter(clinic=clinic, subject_id=message.id).order_by("at")
+    (one,) = shown([message])
+    entries = AuditEntry.objects.filter(clinic=message.clinic, subject_id=message.id).order_by("at")
     attempts = queries.attempts(message)
     return {
         "now": now,
         "message": message,
-        "text": wording.text_of(message),
-        "wont": wording.wont_arrive(message, clinic),
-        "on_its_way": queries.on_its_way(message),
-        "reason": Reason(message.reason).short if message.reason else "",
-        "why": _why(message),
-        "by": by(message.created_by_kind, message.created_by_name)
-        or (by(message.schedule.created_by_kind, message.schedule.created_by_name) if message.schedule else ""),
-        "rule": series.summary(message.schedule) if message.schedule else "",
+        "text": one.text,
+        "wont": one.wont_arrive,
+        "on_its_way": one.on_its_way,
+        "reason": one.reason.short if one.reason else "",
+        "why": _why(one),
+        "by": one.author.words if one.author else "",
+        "rule": one.rule,
         "story": story(message, attempts, list(entries), now=now),
         "moment": sentence_of_moment(message, now),
-        "answer": answers_of([message]).get(message.id, ""),
+        "answer": one.tapped,
         "again": following.of(message),
         "live": message.status == Status.PENDING and message.due_at < now + dt.timedelta(minutes=10),
     }
 
 
-def _why(message: Message) -> str:
-    if message.follows and message.reason == Reason.BY_PERSON and message.follows.answered_at:
+def _why(one: ShownMessage) -> str:
+    followed = one.message.follows
+    if followed and one.reason == Reason.BY_PERSON and followed.answered_at:
         return "It was not needed any more: the patient had answered."
-    return sentence(message.reason, held_by_restore=message.held_by_restore) if message.reason else ""
+    return one.why
 
 
 def sentence_of_moment(message: Message, now: dt.datetime) -> str:

@@ -9,15 +9,12 @@ from zlib import crc32
 
 from django.urls import reverse
 
-from companion.clinics.models import Clinic
-from companion.listener.conversation import answers_of
-from companion.planning import series
+from companion.listener.shown import ShownMessage, author_of, shown
 from companion.planning.listing import Item
-from companion.schedules import queries
 from companion.schedules.models import Message, Schedule, Status
 from companion.schedules.queries import OVERDUE_AFTER
 from companion.schedules.reasons import Reason
-from companion.schedules.wording import template_of, texts_of, wont_arrive
+from companion.schedules.wording import template_of
 
 Group = Literal["Overdue", "Next", "Later", "Planned", "Earlier"]
 NEXT_WITHIN = dt.timedelta(hours=1)
@@ -56,39 +53,34 @@ class Section:
     rows: list[Row]
 
 
-def rows(messages: Iterable[Message], clinic: Clinic, *, now: dt.datetime) -> list[Row]:
+def rows(messages: Iterable[Message], *, now: dt.datetime) -> list[Row]:
     """Build the lines of these Messages, in their order."""
-    found = list(messages)
-    texts, answers = texts_of(found), answers_of(found)
-    return [_row(message, texts[message.id], answers.get(message.id, ""), clinic, now=now) for message in found]
+    return [_row(one, now=now) for one in shown(messages)]
 
 
-def _row(message: Message, whole: str, tapped: str, clinic: Clinic, *, now: dt.datetime) -> Row:
-    text = one_line(whole)
-    wont = wont_arrive(message, clinic)
-    answer = tapped or ("in words" if message.answered_at else "")
+def _row(one: ShownMessage, *, now: dt.datetime) -> Row:
+    message, text = one.message, one_line(one.text)
     return Row(
         message=message,
         group=group(message, now=now),
         text=text,
-        rule=series.summary(message.schedule) if message.schedule and message.schedule.recurrence else "",
-        wont=wont,
-        why=Reason(message.reason).short if message.reason else "",
-        by=by(message.created_by_kind, message.created_by_name)
-        or (author(message.schedule) if message.schedule else ""),
-        action=_action(message),
-        on_its_way=queries.on_its_way(message),
-        stamp=_stamp(message, wont, text, answer),
-        answer=answer,
+        rule=one.rule if message.schedule and message.schedule.recurrence else "",
+        wont=one.wont_arrive,
+        why=one.reason.short if one.reason else "",
+        by=one.author.words if one.author else "",
+        action=_action(one),
+        on_its_way=one.on_its_way,
+        stamp=_stamp(one, text),
+        answer=one.answer,
         key=str(message.id),
         address=reverse("message", args=[message.id]),
     )
 
 
-def mixed(items: Iterable[Item], clinic: Clinic, *, now: dt.datetime) -> list[Row]:
+def mixed(items: Iterable[Item], *, now: dt.datetime) -> list[Row]:
     """Build the lines of Messages and of planned Occurrences between them, in their order."""
     found = list(items)
-    lines = rows([item.message for item in found], clinic, now=now)
+    lines = rows([item.message for item in found], now=now)
     return [_planned(line, item) if item.planned else line for line, item in zip(lines, found, strict=True)]
 
 
@@ -108,9 +100,10 @@ def planned_address(message: Message) -> str:
     return reverse("occurrence", args=[message.schedule_id, message.occurrence, message.patient_id])
 
 
-def _stamp(message: Message, wont: str, text: str, answer: str) -> str:
-    begun, said = message.open_attempt_id or "", crc32(f"{text}{answer}".encode())
-    return f"{message.status}|{begun}|{message.reason}|{message.due_at.timestamp()}|{wont}|{said}"
+def _stamp(one: ShownMessage, text: str) -> str:
+    message, words = one.message, crc32(f"{text}{one.answer}".encode())
+    begun = message.open_attempt_id or ""
+    return f"{message.status}|{begun}|{message.reason}|{message.due_at.timestamp()}|{one.wont_arrive}|{words}"
 
 
 def one_line(text: str) -> str:
@@ -138,17 +131,14 @@ def group(message: Message, *, now: dt.datetime) -> Group:
 
 def author(schedule: Schedule) -> str:
     """Name the author of a Schedule."""
-    return by(schedule.created_by_kind, schedule.created_by_name)
+    made_by = author_of(schedule)
+    return made_by.words if made_by else ""
 
 
-def by(kind: str, name: str) -> str:
-    """Name a member by the name, a program by its key's name."""
-    return f"API key {name}" if kind == "key" else name
-
-
-def _action(message: Message) -> Literal["cancel", "retry", "invite", ""]:
+def _action(one: ShownMessage) -> Literal["cancel", "retry", "invite", ""]:
+    message = one.message
     if message.status == Status.PENDING:
-        return "" if queries.on_its_way(message) else "cancel"
+        return "" if one.on_its_way else "cancel"
     if message.status != Status.FAILED:
         return ""
     mute = message.patient is not None and message.patient.telegram_id is None

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from companion.clinics.models import AuditEntry
+from companion.listener.shown import Author
 from companion.schedules import queries
 from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
 from companion.schedules.reasons import sentence
-from companion.web.messages.rows import by
 
 Tone = Literal["green", "red", "orange", "blue", "secondary"]
 _ACTS: dict[str, str] = {
@@ -67,12 +67,12 @@ def story(
 def _planned(message: Message, entries: Sequence[AuditEntry]) -> list[Moment]:
     if any(entry.action == "message planned" for entry in entries):
         return []
-    who = by(message.created_by_kind, message.created_by_name)
+    who = Author(message.created_by_kind, message.created_by_name).words
     return [Moment(message.created_at, f"{who} planned it" if who else "Planned by its schedule", "", "secondary")]
 
 
 def _of_entry(entry: AuditEntry) -> Moment:
-    who = by(entry.actor_kind, entry.actor_name)
+    who = Author(entry.actor_kind, entry.actor_name).words
     return Moment(entry.at, f"{who} {_ACTS.get(entry.action, entry.action)}", "", "secondary")
 
 

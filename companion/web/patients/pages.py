@@ -181,10 +181,9 @@ def show(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
     context = standing_of(patient, clinic) | {
         "language": language_name(patient.language),
         "now": now,
-        "coming": mixed(listing.page(clinic, pending, now + AHEAD, limit=5).items, clinic, now=now),
+        "coming": mixed(listing.page(clinic, pending, now + AHEAD, limit=5).items, now=now),
         "was": rows(
             queries.page(of_patient.exclude(status="pending"), order="-due_at", after=None, limit=10).items,
-            clinic,
             now=now,
         ),
         "paused": pausing.paused_words(patient) if pausing.is_paused(patient, now) else "",

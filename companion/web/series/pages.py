@@ -103,7 +103,7 @@ def show(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
         "skipped": skipped(schedule, now=now),
         "progress": planned.progress(schedule, now=now),
         "named": schedule.recipients.order_by("name")[:20],
-        "rows": rows(queries.page(latest, order="-due_at", after=None, limit=LATEST).items, clinic, now=now),
+        "rows": rows(queries.page(latest, order="-due_at", after=None, limit=LATEST).items, now=now),
         "history": AuditEntry.objects.filter(clinic=clinic, subject_id=schedule.id).order_by("-at")[:20],
         "review": queries.to_review(clinic, local(now, clinic.timezone).date()).filter(pk=schedule.pk).exists(),
         "over": schedule.state in (State.ENDED, State.CANCELLED),
