@@ -14,6 +14,7 @@ from companion.cli.refusals import said_plainly
 
 if TYPE_CHECKING:
     from companion.patients.sources.models import SyncRun
+    from companion.patients.sources.sync import Refusal
 
 _CLINIC = click.option("--clinic", "slug", help=CLINIC_HELP)
 _EVERY = click.option("--every", "minutes", type=int, default=60, show_default=True, help="Minutes between two syncs.")
@@ -130,7 +131,7 @@ def sync(whole: bool, slug: str | None) -> None:
     _tell(run, syncing.reasons(run))
 
 
-def _tell(run: "SyncRun", reasons: list[tuple[str, str]]) -> None:
+def _tell(run: "SyncRun", reasons: "list[Refusal]") -> None:
     numbers = f"{run.added} added, {run.changed} changed, {run.left} left, {run.unchanged} unchanged"
     click.echo(f"{numbers}, {run.refused} refused")
     for place, reason in reasons:

@@ -6,7 +6,7 @@ One chat at a time, a few a minute, only while no message waits, and in a slot o
 import asyncio
 import datetime as dt
 import uuid
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 from django.conf import settings
@@ -67,8 +67,15 @@ class Verifier:
         return None
 
 
-def claim(bot_id: uuid.UUID) -> tuple[int, float] | None:
-    """Return the next Telegram ID to verify and the seconds until its slot; None if there is none, or messages wait."""
+class Claim(NamedTuple):
+    """The next Telegram ID to verify, and the seconds until its slot."""
+
+    telegram_id: int
+    seconds: float
+
+
+def claim(bot_id: uuid.UUID) -> Claim | None:
+    """Claim the next Telegram ID and a slot for it; None while messages wait, or where no ID is left."""
     now = database_now()
     with transaction.atomic():
         bot = Bot.objects.select_for_update().filter(pk=bot_id).first()
@@ -79,7 +86,7 @@ def claim(bot_id: uuid.UUID) -> tuple[int, float] | None:
             return None
         limits = pace.limits(settings.COMPANION.rate_per_second, settings.COMPANION.rate_per_chat)
         slot = begin.take_slot(bot_id, limits, now=now)
-    return found, max((slot - now).total_seconds(), 0.0)
+    return Claim(found, max((slot - now).total_seconds(), 0.0))
 
 
 def unverified(bot: Bot) -> int | None:

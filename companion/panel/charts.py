@@ -5,7 +5,7 @@ Past hours come from the tally, a few rows an hour; the newest, not counted yet,
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.db.models import QuerySet
 
@@ -29,36 +29,47 @@ class Bar:
     failed: int
 
 
+class _Counts(NamedTuple):
+    """The messages that ended in one hour or day."""
+
+    sent: int = 0
+    failed: int = 0
+
+    def plus(self, other: "_Counts") -> "_Counts":
+        """The sum of both."""
+        return _Counts(self.sent + other.sent, self.failed + other.failed)
+
+
 def last_24_hours(clinic: Clinic, *, now: dt.datetime) -> list[Bar]:
     """An hour each, the newest, which still runs, last."""
     first = tally.hour_of(now) - 23 * _HOUR
     counts = _hours(clinic, first, now)
     hours = [first + number * _HOUR for number in range(24)]
-    return [Bar(f"{local(hour, clinic.timezone):%H:%M}", *counts.get(hour, (0, 0))) for hour in hours]
+    return [Bar(f"{local(hour, clinic.timezone):%H:%M}", *counts.get(hour, _Counts())) for hour in hours]
 
 
 def last_30_days(clinic: Clinic, *, now: dt.datetime) -> list[Bar]:
     """A day each, today last. An hour counts for the day in which it begins."""
     today = local(now, clinic.timezone).date()
-    days = {today - dt.timedelta(days=back): (0, 0) for back in range(29, -1, -1)}
-    for hour, (sent, failed) in _hours(clinic, tally.hour_of(now - dt.timedelta(days=31)), now).items():
+    days = {today - dt.timedelta(days=back): _Counts() for back in range(29, -1, -1)}
+    for hour, counts in _hours(clinic, tally.hour_of(now - dt.timedelta(days=31)), now).items():
         there = local(hour, clinic.timezone).date()
         if there in days:
-            days[there] = (days[there][0] + sent, days[there][1] + failed)
-    return [Bar(f"{there:%a} {there.day} {there:%b}", sent, failed) for there, (sent, failed) in days.items()]
+            days[there] = days[there].plus(counts)
+    return [Bar(f"{there:%a} {there.day} {there:%b}", *counts) for there, counts in days.items()]
 
 
-def _hours(clinic: Clinic, since: dt.datetime, now: dt.datetime) -> dict[dt.datetime, tuple[int, int]]:
+def _hours(clinic: Clinic, since: dt.datetime, now: dt.datetime) -> dict[dt.datetime, _Counts]:
     """By hour: how many were sent, and how many failed."""
-    counts: dict[dt.datetime, tuple[int, int]] = {}
+    counts: dict[dt.datetime, _Counts] = {}
     for hour, what, count in HourCount.objects.filter(clinic=clinic, hour__gte=since).values_list(
         "hour", "what", "count"
     ):
-        sent, failed = counts.get(hour, (0, 0))
-        counts[hour] = (sent + count, failed) if what == tally.SENT else (sent, failed + count)
+        more = _Counts(sent=count) if what == tally.SENT else _Counts(failed=count)
+        counts[hour] = counts.get(hour, _Counts()).plus(more)
     live = max(tally.counted_until(clinic, now=now), tally.hour_of(now) - (_LIVE_HOURS - 1) * _HOUR)
     while live <= now:
-        counts[live] = (_count(tally.attempts_sent(clinic, live, live + _HOUR)), _count(_failed(clinic, live)))
+        counts[live] = _Counts(_count(tally.attempts_sent(clinic, live, live + _HOUR)), _count(_failed(clinic, live)))
         live += _HOUR
     return counts
 

@@ -8,7 +8,7 @@ import datetime as dt
 import threading
 import time
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
 from django.db import Error, connection
@@ -70,6 +70,14 @@ _lock = threading.Lock()
 _seen: list[_Seen] = []
 _addresses: list[str] = []
 """Where dispatchers answered last, for the time when the database, which knows that, is gone."""
+
+
+class _Read(NamedTuple):
+    """The moment and the facts, or `trouble`: why there are none."""
+
+    at: dt.datetime
+    facts: Facts | None
+    trouble: str = ""
 
 
 def check(*, now: dt.datetime, clinic: Clinic | None = None) -> HealthReport:
@@ -153,14 +161,13 @@ def _is_fresh(seen: _Seen, now: dt.datetime | None) -> bool:
     return dt.timedelta() <= now - seen.at < KEPT_FOR
 
 
-def _read(now: dt.datetime | None) -> tuple[dt.datetime, Facts | None, str]:
-    """The moment and the facts, or why there are none."""
+def _read(now: dt.datetime | None) -> _Read:
     try:
         with database_within(_DATABASE_SECONDS):
             at = now or database_now()
-            return at, facts.read(now=at), ""
+            return _Read(at, facts.read(now=at))
     except Error:
-        return now or machine_now(), None, _trouble()
+        return _Read(now or machine_now(), None, _trouble())
 
 
 def _trouble() -> str:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.conf import settings
 from django.urls import reverse
@@ -16,12 +16,19 @@ _HEADING: Final = re.compile(r"^(#{2,3}) (.+)$", re.MULTILINE)
 _PART: Final = re.compile(r"\*\*(?P<label>[^*]+)\.\*\*\s+(?P<words>.*)", re.DOTALL)
 
 
+class Part(NamedTuple):
+    """A paragraph with its label ("What it means")."""
+
+    label: str
+    words: str
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One alert or code: its name, and its parts ("What it means", …) with the words of each."""
 
     name: str
-    parts: tuple[tuple[str, str], ...]
+    parts: tuple[Part, ...]
 
     @property
     def anchor(self) -> str:
@@ -74,6 +81,6 @@ def read(text: str) -> list[Chapter]:
     return [Chapter(title, tuple(pages)) for title, pages in found]
 
 
-def _parts(text: str) -> tuple[tuple[str, str], ...]:
+def _parts(text: str) -> tuple[Part, ...]:
     paragraphs = (_PART.fullmatch(" ".join(one.split())) for one in text.strip().split("\n\n"))
-    return tuple((one["label"], one["words"]) for one in paragraphs if one)
+    return tuple(Part(one["label"], one["words"]) for one in paragraphs if one)

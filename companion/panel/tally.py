@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.db import transaction
 from django.db.models import Count, Max, QuerySet
@@ -22,6 +22,14 @@ _LONGEST: Final = dt.timedelta(minutes=10)
 """An Attempt that ends by an answer is one request of seconds; the rest is for a clock that was put right meanwhile.
 What a process that was frozen for longer learns when it wakes is written down, and in no count."""
 _HOUR: Final = dt.timedelta(hours=1)
+
+
+class _Ended(NamedTuple):
+    """The messages of one hour that were sent (SENT) or failed (the reason)."""
+
+    hour: dt.datetime
+    what: str
+    messages: int
 
 
 def hour_of(at: dt.datetime) -> dt.datetime:
@@ -64,10 +72,10 @@ def attempts_sent(clinic: Clinic, since: dt.datetime, until: dt.datetime | None 
     return attempts_ended(clinic, since, until).filter(outcome=AttemptOutcome.SENT)
 
 
-def _ended(clinic: Clinic, since: dt.datetime, until: dt.datetime) -> Iterable[tuple[dt.datetime, str, int]]:
+def _ended(clinic: Clinic, since: dt.datetime, until: dt.datetime) -> Iterable[_Ended]:
     sent = attempts_sent(clinic, since, until).annotate(hour=TruncHour("ended_at", tzinfo=dt.UTC))
     for hour, count in sent.order_by().values_list("hour").annotate(count=Count("id")):
-        yield hour, SENT, count
+        yield _Ended(hour, SENT, count)
     # By messages_failed_by_end.
     failed = Message.objects.filter(
         clinic=clinic,
@@ -75,4 +83,5 @@ def _ended(clinic: Clinic, since: dt.datetime, until: dt.datetime) -> Iterable[t
         ended_at__gte=since,
         ended_at__lt=until,
     ).annotate(hour=TruncHour("ended_at", tzinfo=dt.UTC))
-    yield from failed.order_by().values_list("hour", "reason").annotate(count=Count("id"))
+    for hour, reason, count in failed.order_by().values_list("hour", "reason").annotate(count=Count("id")):
+        yield _Ended(hour, reason, count)

@@ -7,7 +7,7 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.db import IntegrityError, transaction
 
@@ -198,10 +198,16 @@ def _leaving(patient: Patient | None, *, now: dt.datetime) -> _Planned | None:
     return _Planned(patient, None, (), LEFT, marked=True)
 
 
-def _look_up(
-    caller: Caller, entries: Sequence[Entry]
-) -> tuple[dict[str, Patient], dict[str, frozenset[str]], dict[int, str]]:
-    """By external id the patients there are, locked, and their cohorts; and whose each Telegram ID is."""
+class _Rows(NamedTuple):
+    """The rows that a batch meets: patients and their cohorts by external id, and by Telegram ID whose it is."""
+
+    existing: dict[str, Patient]
+    cohorts: dict[str, frozenset[str]]
+    owners: dict[int, str]
+
+
+def _look_up(caller: Caller, entries: Sequence[Entry]) -> _Rows:
+    """Look up the rows of these entries, and lock the patients."""
     clinic = caller.clinic
     ids = [entry.given["external_id"] for entry in entries]
     found = Patient.objects.select_for_update().filter(clinic=clinic, external_id__in=ids).order_by("id")
@@ -215,7 +221,7 @@ def _look_up(
     owners = {
         telegram_id: owner for telegram_id, owner in owned.values_list("telegram_id", "external_id") if telegram_id
     }
-    return existing, {key: frozenset(names) for key, names in held.items()}, owners
+    return _Rows(existing, {key: frozenset(names) for key, names in held.items()}, owners)
 
 
 def _plan(

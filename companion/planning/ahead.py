@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from heapq import merge
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from companion.clinics.models import Clinic
 from companion.planning.occurrences import Coming
-from companion.planning.yet_to_plan import MEMBERS, Group, ToPlan, to_plan
+from companion.planning.yet_to_plan import MEMBERS, Getting, ToPlan, to_plan
 from companion.schedules.models import Schedule
 from companion.schedules.queries import MessageFilter
 
@@ -44,7 +44,12 @@ class Outlook:
     whole: bool
 
 
-_Found = tuple[Schedule, Coming, list[tuple[Group, int]]]
+class _Found(NamedTuple):
+    """An Occurrence of a Schedule, and the groups that get it."""
+
+    schedule: Schedule
+    coming: Coming
+    getting: list[Getting]
 
 
 def ahead(
@@ -57,7 +62,7 @@ def ahead(
     begin, end = max(since, now) - _INSTANT, until - _INSTANT
     each = [_of(plan, schedule, begin, end) for schedule in plan.schedules]
     # Merged by their instants, so that where there are too many the latest are left out, whosever they are.
-    soonest = list(islice(merge(*each, key=lambda one: one[1].due_at), OCCURRENCES + 1))
+    soonest = list(islice(merge(*each, key=lambda one: one.coming.due_at), OCCURRENCES + 1))
     return Outlook(_together(soonest[:OCCURRENCES]), plan.whole and len(soonest) <= OCCURRENCES)
 
 
@@ -65,17 +70,28 @@ def _of(plan: ToPlan, schedule: Schedule, since: dt.datetime, until: dt.datetime
     """One Schedule's Occurrences, all zones together."""
     zones = [plan.coming(schedule, zone, since, until) for zone in sorted(plan.zones(schedule))]
     for one in merge(*zones, key=lambda one: one.due_at):
-        yield schedule, one, plan.getting(schedule, one)
+        yield _Found(schedule, one, plan.getting(schedule, one))
 
 
 def _together(found: Sequence[_Found]) -> list[Ahead]:
     """Zones whose clocks show the same instant are one."""
     by_instant: dict[tuple[uuid.UUID, dt.datetime, str], _Found] = {}
     for schedule, one, getting in found:
-        entry = by_instant.setdefault((schedule.id, one.due_at, one.occurrence), (schedule, one, []))
-        entry[2].extend(getting)
+        entry = by_instant.setdefault((schedule.id, one.due_at, one.occurrence), _Found(schedule, one, []))
+        entry.getting.extend(getting)
     return [
-        Ahead(schedule, one, min(count, MEMBERS), getting[0][0].patient if count == getting[0][0].count == 1 else None)
+        Ahead(
+            schedule,
+            one,
+            min(count, MEMBERS),
+            getting[0].group.patient if count == getting[0].group.count == 1 else None,
+        )
         for schedule, one, getting in by_instant.values()
         if (count := sum(left for _, left in getting))
     ]
+
+
+def _only(getting: Sequence[Getting]) -> uuid.UUID | None:
+    """The one patient of these groups, where they have no other."""
+    first = getting[0].group
+    return first.patient if first.count == 1 else None

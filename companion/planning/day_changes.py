@@ -7,13 +7,18 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from companion.planning.occurrences import Coming
 from companion.schedules.models import Message, Status
 from companion.times import walls
 
-Key = tuple[uuid.UUID, str]
-"""A patient and the name of an Occurrence: both together say which Message is meant."""
+
+class Key(NamedTuple):
+    """A patient and the name of an Occurrence. They name a Message of a Schedule."""
+
+    patient: uuid.UUID
+    occurrence: str
 
 
 @dataclass(slots=True)
@@ -51,23 +56,23 @@ def day_changes(
 
     today = {patient: day(patient, now) for patient in zones}
     spent = {key for key, message in there.items() if message.status != Status.PENDING}
-    coming = {(key[0], day(key[0], due.due_at)) for key, due in wanted.items() if key not in spent}
+    coming = {(key.patient, day(key.patient, due.due_at)) for key, due in wanted.items() if key not in spent}
     sent = {(p, day(p, m.due_at)): o[:10] for (p, o), m in there.items() if m.status == Status.SENT}
 
     found = DayChanges()
-    for patient, occurrence in unwanted:
-        on = day(patient, there[patient, occurrence].due_at)
+    for key in unwanted:
+        patient, on = key.patient, day(key.patient, there[key].due_at)
         if on == today[patient] and (patient, on) not in coming:
             found.none_today.add(patient)
     for key, due in sorted(wanted.items(), key=lambda item: item[1].due_at, reverse=True):
-        patient, on = key[0], day(key[0], due.due_at)
+        patient, on = key.patient, day(key.patient, due.due_at)
         if key in spent:
             if there[key].status == Status.SENT and (patient, on) not in coming and (patient, on) not in sent:
                 found.none_on[patient] = on
         elif on == today[patient] and (patient, on) in sent:
             # A day's second time is no surprise, but for a Message that the change makes or brings from another day.
             made = key not in there
-            moved = not made and day(patient, there[key].due_at) != on and sent[patient, on] != key[1][:10]
+            moved = not made and day(patient, there[key].due_at) != on and sent[patient, on] != key.occurrence[:10]
             if made or moved:
                 found.again_today.add(patient)
     return found

@@ -27,7 +27,7 @@ def days_of(schedule: Schedule, change: Change, *, now: dt.datetime) -> DayChang
     if change.ended is not None:
         before = replace(change.before, timing=replace(change.before.timing, recurrence=change.ended))
         reached = _reached(schedule, before)
-        there = {key: one for key, one in _there(schedule, reached, now).items() if key[1] not in names}
+        there = {key: one for key, one in _there(schedule, reached, now).items() if key.occurrence not in names}
         days.add(_days(schedule, before.timing, reached, there, now))
     reached = _reached(schedule, change.draft)
     there = _renamed(_there(schedule, reached, now), names, whole=change.ended is None)
@@ -49,20 +49,22 @@ def _there(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> di
 def _renamed(there: Mapping[Key, Message], names: Mapping[str, str], *, whole: bool) -> dict[Key, Message]:
     """The Messages by their new names; in a split, only those that go over to the new series."""
     return {
-        (patient, names.get(name, name)): message
-        for (patient, name), message in there.items()
-        if whole or name in names
+        Key(key.patient, names.get(key.occurrence, key.occurrence)): message
+        for key, message in there.items()
+        if whole or key.occurrence in names
     }
 
 
 def _without_second_ones(there: dict[Key, Message], schedule: Schedule, change: Change, now: dt.datetime) -> None:
     """Notes as cancelled what the change would bring to today for patients who have had one today."""
     series = [schedule.id] if change.ended or not schedule.split_from_id else [schedule.id, schedule.split_from_id]
-    for patients, brought in renaming.second_ones_today(schedule, series, change, now=now):
-        for key in ((patient, name) for patient in patients for name in brought):
+    for second in renaming.second_ones_today(schedule, series, change, now=now):
+        for key in (Key(patient, name) for patient in second.patients for name in second.brought):
             if key not in there or replan.is_planned(there[key], now):
-                due_at = there[key].due_at if key in there else brought[key[1]]
-                there[key] = Message(patient_id=key[0], occurrence=key[1], due_at=due_at, status=Status.CANCELLED)
+                due_at = there[key].due_at if key in there else second.brought[key.occurrence]
+                there[key] = Message(
+                    patient_id=key.patient, occurrence=key.occurrence, due_at=due_at, status=Status.CANCELLED
+                )
 
 
 def _days(

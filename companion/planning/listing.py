@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import merge
 from itertools import chain, islice
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 from django.db.models import Q, QuerySet, UUIDField, Value
@@ -52,7 +52,6 @@ class Page:
     whole: bool
 
 
-_Row = tuple[Place, Message | Yet]
 _Aware = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 
 
@@ -69,6 +68,13 @@ class _Cursor(msgspec.Struct, frozen=True, array_like=True):
     @property
     def place(self) -> Place:
         return Place(self.due_at, self.schedule, self.patient, self.occurrence, self.id)
+
+
+class _Row(NamedTuple):
+    """A Message, or an Occurrence that is yet to be planned, at its place in the list."""
+
+    place: Place
+    found: Message | Yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,7 @@ class _Stored:
         elif after and not self.back:
             return
         for message in self._first(found, "due_at", "id"):
-            yield Place(message.due_at, NIL, NIL, "", message.id), message
+            yield _Row(Place(message.due_at, NIL, NIL, "", message.id), message)
 
     def from_seam(self, after: Place | None) -> Iterator[_Row]:
         """Those from the seam on that stand behind the place."""
@@ -107,7 +113,7 @@ class _Stored:
         for message in self._first(found, *columns):
             own = NIL if message.schedule_id else message.id
             schedule, patient = message.schedule_id or NIL, message.patient_id or NIL
-            yield Place(message.due_at, schedule, patient, message.occurrence, own), message
+            yield _Row(Place(message.due_at, schedule, patient, message.occurrence, own), message)
 
     def _first(self, found: QuerySet[Message], *columns: str) -> QuerySet[Message]:
         return found.order_by(*(f"-{column}" if self.back else column for column in columns))[: self.limit]
@@ -142,13 +148,13 @@ def page(
     cursor = _read(after) if after else None
     seam, place = (cursor.seam, cursor.place) if cursor else (beyond.first(since, until) or until, None)
     stored = _Stored(queries.messages(clinic, replace(wanted, due_to=until)), seam, back, limit + 1)
-    planned: Iterator[_Row] = ((yet.place, yet) for yet in beyond.walk(max(since, seam), until, place))
-    mixed = merge(stored.from_seam(place), planned, key=lambda row: row[0], reverse=back)
+    planned: Iterator[_Row] = (_Row(yet.place, yet) for yet in beyond.walk(max(since, seam), until, place))
+    mixed = merge(stored.from_seam(place), planned, key=lambda row: row.place, reverse=back)
     first = stored.before_seam(place)
     both = chain(mixed, first) if back else chain(first, mixed)
     rows = list(islice(both, limit + 1))
-    more = _written(seam, rows[limit - 1][0]) if len(rows) > limit else None
-    return Page(_items(clinic, [row[1] for row in rows[:limit]]), more, plan.whole)
+    more = _written(seam, rows[limit - 1].place) if len(rows) > limit else None
+    return Page(_items(clinic, [row.found for row in rows[:limit]]), more, plan.whole)
 
 
 def _since(plan: ToPlan, wanted: MessageFilter, until: dt.datetime) -> dt.datetime:

@@ -7,7 +7,7 @@ import datetime as dt
 import uuid
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from django.db.models import Model, Q, QuerySet
 
@@ -121,8 +121,15 @@ def _planned(clinic: Clinic) -> QuerySet[Schedule]:
     return Schedule.objects.filter(clinic=clinic, state__in=_PLANNED_STATES, planned_until__isnull=False)
 
 
-def _pairs(clinic: Clinic, patients: list[uuid.UUID]) -> set[tuple[uuid.UUID, uuid.UUID]]:
-    """(Schedule, patient): those that name a patient or a cohort of theirs, and those with a Message pending."""
+class _Pair(NamedTuple):
+    """A Schedule, and a patient whom it may reach."""
+
+    schedule: uuid.UUID
+    patient: uuid.UUID
+
+
+def _pairs(clinic: Clinic, patients: list[uuid.UUID]) -> set[_Pair]:
+    """The Schedules that name these patients or a cohort of theirs, or have a Message pending for them."""
     active = {"schedule__state": State.ACTIVE, "schedule__planned_until__isnull": False}
     named = Recipient.objects.filter(clinic=clinic, patient_id__in=patients, **active)
     places = CohortMember.objects.filter(
@@ -139,4 +146,4 @@ def _pairs(clinic: Clinic, patients: list[uuid.UUID]) -> set[tuple[uuid.UUID, uu
         *places.values_list("cohort__schedules", "patient_id"),
         *pending.values_list("schedule_id", "patient_id").distinct(),
     )
-    return {(schedule, patient) for schedule, patient in rows if schedule and patient}
+    return {_Pair(schedule, patient) for schedule, patient in rows if schedule and patient}

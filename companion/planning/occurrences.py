@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import islice
+from typing import NamedTuple
 
 from companion.clinics.clinics import calendar_of
 from companion.clinics.models import Clinic
@@ -55,6 +56,13 @@ class Coming:
         return walls.local(self.due_at, self.timezone)
 
 
+class _Step(NamedTuple):
+    """A wall time of the rule, with its Occurrence where that is due in the window."""
+
+    wall: dt.datetime
+    coming: Coming | None
+
+
 def coming(
     timing: Timing, zone: str, times: ClinicTimes, *, after: dt.datetime, until: dt.datetime | None = None
 ) -> Iterator[Coming]:
@@ -76,7 +84,7 @@ def coming(
 
 def _in_window(
     timing: Timing, zone: str, times: ClinicTimes, after: dt.datetime, until: dt.datetime | None
-) -> Iterator[tuple[dt.datetime, Coming | None]]:
+) -> Iterator[_Step]:
     """The rule's wall times around this window, each with its Occurrence where that is due in the window."""
     later, sooner = _reach(timing)
     begin = _wall(after - _FARTHEST_MOVE - later, zone)
@@ -86,7 +94,7 @@ def _in_window(
             return
         one = placed(timing, wall, zone, times)
         inside = one and one.due_at > after and (until is None or one.due_at <= until)
-        yield wall, one if inside else None
+        yield _Step(wall, one if inside else None)
 
 
 def first_name_after(instant: dt.datetime) -> str:

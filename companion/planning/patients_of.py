@@ -8,7 +8,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.db.models import Exists, OuterRef
 
@@ -21,9 +21,15 @@ from companion.schedules.models import Message, Recipient, Schedule
 SMALL: Final = 200
 """Up to so many patients of a Schedule are read at once, together with those of others."""
 
-_Row = tuple[uuid.UUID, str, dt.date | None]
-"""A patient, their zone, their pause."""
 _COLUMNS: Final = ("patient", "patient__timezone", "patient__paused_until")
+
+
+class _Row(NamedTuple):
+    """A patient, their zone, their pause."""
+
+    patient: uuid.UUID
+    timezone: str
+    paused_until: dt.date | None
 
 
 @dataclass(slots=True)
@@ -44,9 +50,9 @@ class PatientsOf:
         members = CohortMember.objects.filter(self.plan.whom, cohort__in={one.cohort_id for one in new})
         rows: dict[uuid.UUID, list[_Row]] = defaultdict(list)
         for schedule, *row in named.order_by("patient").values_list("schedule", *_COLUMNS):
-            rows[schedule].append((row[0], row[1], row[2]))
+            rows[schedule].append(_Row(*row))
         for cohort, *row in members.order_by("patient").values_list("cohort", *_COLUMNS):
-            rows[cohort].append((row[0], row[1], row[2]))
+            rows[cohort].append(_Row(*row))
         self._small |= {one.id: rows[one.cohort_id or one.id] for one in new}
 
     def getting(self, schedule: Schedule, one: Coming, first: uuid.UUID | None) -> Iterator[uuid.UUID]:

@@ -7,6 +7,7 @@ So what was sent, failed, cancelled or edited is never planned a second time. No
 import datetime as dt
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from django.db.models import Case, Q, QuerySet, Value, When
 
@@ -74,16 +75,24 @@ def keep_from_a_second_one_today(schedule: Schedule, change: Change, *, now: dt.
         lifecycle.stop(lifecycle.only_planned(theirs), Reason.BY_PERSON, now=now)
 
 
+class SecondOnes(NamedTuple):
+    """Patients of a zone who had a message of the series today, and the Occurrences that would come today, too."""
+
+    patients: list[uuid.UUID]
+    brought: Mapping[str, dt.datetime]
+    """The due instants, by the names of the Occurrences."""
+
+
 def second_ones_today(
     schedule: Schedule, series: Sequence[uuid.UUID], change: Change, *, now: dt.datetime
-) -> Iterator[tuple[list[uuid.UUID], Mapping[str, dt.datetime]]]:
+) -> Iterator[SecondOnes]:
     """Patients who had one of these series today, with what the change would bring them today, by Occurrence."""
     if change.before.timing.timezone != change.draft.timing.timezone:
         return
     people = recipients.of_draft(schedule.clinic, change.draft)
     for zone in recipients.zones(people, change.draft.timing.timezone, schedule.clinic.timezone):
         if brought := _brought_to_today(schedule, change, zone, now):
-            yield _had_today(schedule, series, zone, now), brought
+            yield SecondOnes(_had_today(schedule, series, zone, now), brought)
 
 
 def _brought_to_today(schedule: Schedule, change: Change, zone: str, now: dt.datetime) -> Mapping[str, dt.datetime]:

@@ -125,9 +125,7 @@ def _settle(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> M
         and _differs(schedule, version, message, due)
     }
     unwanted = ours.keys() - wanted.keys()
-    plans = [
-        Plan(patient, name, wanted[patient, name].due_at) for patient, name in sorted(wanted.keys() - there.keys())
-    ]
+    plans = [Plan(key.patient, key.occurrence, wanted[key].due_at) for key in sorted(wanted.keys() - there.keys())]
     return Moves(
         planned=len(back) + insert(schedule, version.id, plans, now=now),
         moved=shift(schedule, version.id, shifts),
@@ -146,7 +144,7 @@ def _bring_back(
         for key, message in there.items()
         if message.reason == Reason.PATIENT_LEFT
         # A Message with a person's hand on it keeps its own time, as long as the series still has its Occurrence.
-        and ((message.due_at > now and gives(timing, key[1])) if message.by_hand else key in wanted)
+        and ((message.due_at > now and gives(timing, key.occurrence)) if message.by_hand else key in wanted)
     }
     lifecycle.come_back(Message.objects.filter(id__in=[there[key].id for key in back]))
     for key in back:
@@ -164,11 +162,12 @@ def _of_persons(
     timing, times, floor = timing_of(schedule), times_of(schedule.clinic), _floor(schedule, now)
     whom = {one.patient: one for one in reached}
     found = {}
-    for (patient, name), message in there.items():
-        if _is_only_reworded(message, now) and gives(timing, name):
-            one = placed(timing, walls.parse_wall(name), whom[patient].timezone, times)
-            if one and one.due_at > floor and whom[patient].gets(one.due_at):
-                found[patient, name] = one
+    for key, message in there.items():
+        if _is_only_reworded(message, now) and gives(timing, key.occurrence):
+            to = whom[key.patient]
+            one = placed(timing, walls.parse_wall(key.occurrence), to.timezone, times)
+            if one and one.due_at > floor and to.gets(one.due_at):
+                found[key] = one
     return found
 
 
@@ -185,7 +184,10 @@ def wanted_of(timing: Timing, schedule: Schedule, reached: list[Addressee], now:
         for zone in {one.timezone for one in reached}
     }
     return {
-        (one.patient, due.occurrence): due for one in reached for due in by_zone[one.timezone] if one.gets(due.due_at)
+        Key(one.patient, due.occurrence): due
+        for one in reached
+        for due in by_zone[one.timezone]
+        if one.gets(due.due_at)
     }
 
 
@@ -230,7 +232,7 @@ def key_of(message: Message) -> Key:
     """The patient and the Occurrence of a Schedule's Message."""
     if message.patient_id is None:
         raise ValueError("a Schedule's Message has a patient")
-    return message.patient_id, message.occurrence
+    return Key(message.patient_id, message.occurrence)
 
 
 def _same_day(zones: dict[uuid.UUID, str], patient: uuid.UUID | None, at: dt.datetime, now: dt.datetime) -> bool:

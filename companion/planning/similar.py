@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
+from typing import NamedTuple
 
 from companion.clinics.models import Clinic
 from companion.patients.models import Patient
@@ -138,9 +139,16 @@ def _others(
     return found
 
 
+class _OfPatient(NamedTuple):
+    """A message that a patient is yet to get."""
+
+    patient: uuid.UUID
+    other: _Other
+
+
 def _yet_to_come(
     clinic: Clinic, ids: Collection[uuid.UUID], since: dt.datetime, until: dt.datetime, besides: Collection[uuid.UUID]
-) -> Iterator[tuple[uuid.UUID, _Other]]:
+) -> Iterator[_OfPatient]:
     plan = to_plan(clinic, MessageFilter(), until=until, most=_SCHEDULES, few=list(ids))
     plan.schedules[:] = [one for one in plan.schedules if one.id not in besides]
     texts: _Texts = {
@@ -149,7 +157,7 @@ def _yet_to_come(
     }
     for yet in islice(Beyond(plan, LOOKED_AT).walk(since, until, None), _OTHERS):
         if yet.patient:
-            yield yet.patient, _Other(yet.coming.due_at, texts.get(yet.schedule.id, ""))
+            yield _OfPatient(yet.patient, _Other(yet.coming.due_at, texts.get(yet.schedule.id, "")))
 
 
 def family(schedule: Schedule) -> list[uuid.UUID]:

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.db.models import Count, Q
 
@@ -46,8 +46,23 @@ class Group:
         return self.paused_until is None or due_at >= pause_end(self.paused_until, self.timezone)
 
 
-_Made = tuple[uuid.UUID, str, str, dt.date | None]
+class _Made(NamedTuple):
+    """An Occurrence of a Schedule, for the patients of one zone and pause."""
+
+    schedule: uuid.UUID
+    occurrence: str
+    timezone: str
+    paused_until: dt.date | None
+
+
 """A Schedule, the name of an Occurrence, a zone and a pause."""
+
+
+class Getting(NamedTuple):
+    """A group that gets an Occurrence, and how many of its patients have no Message of it yet."""
+
+    group: Group
+    left: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +97,10 @@ class ToPlan:
         timing = self._timings.get(schedule.id) or self._timings.setdefault(schedule.id, timing_of(schedule))
         return coming(timing, zone, self.times, after=max(schedule.planned_until or since, since), until=until)
 
-    def getting(self, schedule: Schedule, one: Coming) -> list[tuple[Group, int]]:
+    def getting(self, schedule: Schedule, one: Coming) -> list[Getting]:
         """The groups that get this Occurrence, each with the number of its patients who have no Message of it yet."""
         return [
-            (group, left)
+            Getting(group, left)
             for group in self.groups[schedule.id]
             if one.timezone == zone_of(schedule, group.timezone)
             and group.gets(one.due_at)
@@ -93,7 +108,7 @@ class ToPlan:
         ]
 
     def _made_of(self, schedule: Schedule, one: Coming, group: Group) -> int:
-        return self.made.get((schedule.id, one.occurrence, group.timezone, group.paused_until), 0)
+        return self.made.get(_Made(schedule.id, one.occurrence, group.timezone, group.paused_until), 0)
 
 
 def to_plan(
@@ -193,4 +208,4 @@ def _made(schedules: Sequence[Schedule], theirs: Q) -> Mapping[_Made, int]:
     )
     columns = ("schedule", "occurrence", "patient__timezone", "patient__paused_until")
     counted = found.order_by().values_list(*columns).annotate(Count("pk"))
-    return Counter({(one, name, zone, paused): count for one, name, zone, paused, count in counted if one})
+    return Counter({_Made(one, name, zone, paused): count for one, name, zone, paused, count in counted if one})

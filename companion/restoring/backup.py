@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Final, NamedTuple
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 import msgspec
@@ -77,9 +77,17 @@ def make(file: Path, lock: Lock) -> Made:
     return Made(file, file.stat().st_size, manifest)
 
 
+class Opened(NamedTuple):
+    """An opened backup: its manifest, its content, and a folder for its parts."""
+
+    manifest: Manifest
+    archive: ZipFile
+    folder: Path
+
+
 @contextmanager
-def opened(file: Path, key: Key) -> Iterator[tuple[Manifest, ZipFile, Path]]:
-    """A backup's manifest and content, and a folder for its parts. Raises Conflict where it doesn't fit here."""
+def opened(file: Path, key: Key) -> Iterator[Opened]:
+    """Open a backup. Raises Conflict where it doesn't fit here."""
     try:
         with _aside() as folder:
             plain = folder / "backup.zip"
@@ -87,7 +95,7 @@ def opened(file: Path, key: Key) -> Iterator[tuple[Manifest, ZipFile, Path]]:
             with ZipFile(plain) as archive:
                 manifest = msgspec.json.decode(archive.read(_MANIFEST), type=Manifest)
                 _fits(manifest)
-                yield manifest, archive, folder
+                yield Opened(manifest, archive, folder)
     except OSError as wrong:
         raise Conflict(f"The backup can't be read ({wrong.strerror}). Look at the file and the data folder.") from None
     except (BadZipFile, KeyError, msgspec.DecodeError):

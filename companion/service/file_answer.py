@@ -5,7 +5,7 @@ A browser may ask for a part of it (RFC 9110, 14), as some players do before the
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -47,16 +47,23 @@ def file_name(given: str, otherwise: str, suffix: str) -> str:
     return name if name.lower().endswith(suffix) else f"{name}{suffix}"
 
 
-def _part(asked: str, length: int) -> tuple[int, int] | None:
-    """From where to where (exclusive); the whole where nothing readable is asked for, None where it lies outside."""
+class _Part(NamedTuple):
+    """A part of a file, from `begin` up to and without `end`."""
+
+    begin: int
+    end: int
+
+
+def _part(asked: str, length: int) -> _Part | None:
+    """The part that is asked for; the whole where nothing readable is, None where it lies outside."""
     found = _RANGE.fullmatch(asked.strip())
     if found is None or not (found[1] or found[2]):
-        return 0, length
+        return _Part(0, length)
     if not found[1]:
         # The last so many bytes.
-        return (max(length - int(found[2]), 0), length) if int(found[2]) and length else None
+        return _Part(max(length - int(found[2]), 0), length) if int(found[2]) and length else None
     begin = int(found[1])
     end = min(int(found[2]) + 1, length) if found[2] else length
     if found[2] and int(found[2]) < begin:
-        return 0, length
-    return (begin, end) if begin < length else None
+        return _Part(0, length)
+    return _Part(begin, end) if begin < length else None

@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
+from typing import NamedTuple
 from zlib import crc32
 
 from django.conf import settings
@@ -101,6 +102,13 @@ def _places(path: str) -> list[Place]:
     return [Place(view, at, label, icon, path == at or path.startswith(f"{at}/")) for view, at, label, icon in places]
 
 
-def _clinics(request: HttpRequest) -> list[tuple[uuid.UUID, str]]:
+class _Mine(NamedTuple):
+    """A clinic of the signed-in person."""
+
+    id: uuid.UUID
+    name: str
+
+
+def _clinics(request: HttpRequest) -> list[_Mine]:
     mine = Clinic.objects.filter(members__user__username=request.user.get_username()).order_by("name")
-    return list(mine.values_list("id", "name"))
+    return [_Mine(id, name) for id, name in mine.values_list("id", "name")]

@@ -3,7 +3,7 @@
 import datetime as dt
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 _PARTIAL: Final = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 
@@ -17,22 +17,29 @@ def is_current(element: Mapping[str, object], now: dt.datetime) -> bool:
     if not isinstance(period, Mapping):
         return True
     start, end = _span(period.get("start"), now.tzinfo), _span(period.get("end"), now.tzinfo)
-    return (start is None or start[0] <= now) and (end is None or now < end[1])
+    return (start is None or start.begins <= now) and (end is None or now < end.over)
 
 
-def _span(value: object, zone: dt.tzinfo | None) -> tuple[dt.datetime, dt.datetime] | None:
-    """The instants at which a dateTime begins and is over: "2024-05" is the whole month; an end is inclusive."""
+class _Span(NamedTuple):
+    """The instants at which a period begins and is over."""
+
+    begins: dt.datetime
+    over: dt.datetime
+
+
+def _span(value: object, zone: dt.tzinfo | None) -> _Span | None:
+    """The span of a FHIR dateTime: "2024-05" is the whole month; an end is inclusive."""
     written = value.strip() if isinstance(value, str) else ""
     try:
         if found := _PARTIAL.fullmatch(written):
             year, month, day = (int(part) if part else None for part in found.groups())
             first = dt.datetime(year or 0, month or 1, day or 1, tzinfo=zone)
-            return first, _after(first, month, day)
+            return _Span(first, _after(first, month, day))
         at = dt.datetime.fromisoformat(written)
     except ValueError:
         return None
     at = at if at.tzinfo else at.replace(tzinfo=zone)
-    return at, at + dt.timedelta(seconds=1)
+    return _Span(at, at + dt.timedelta(seconds=1))
 
 
 def _after(first: dt.datetime, month: int | None, day: int | None) -> dt.datetime:

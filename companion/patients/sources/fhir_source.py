@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Final, TypeGuard
+from typing import Final, NamedTuple, TypeGuard
 
 from django.conf import settings
 
@@ -79,12 +79,20 @@ def _parted(url: str) -> urllib.parse.SplitResult:
     return parts if fits else nothing
 
 
-def _server(url: str) -> tuple[str, str | None, int | None] | None:
-    """Scheme, host and port, however they are written; None for what can't be an address of a server."""
+class _Server(NamedTuple):
+    """A server, however its address is written."""
+
+    scheme: str
+    host: str
+    port: int | None
+
+
+def _server(url: str) -> _Server | None:
+    """The server of an address; None where the text can't be an address of a server."""
     parts = _parted(url)
     if parts.username is not None or not parts.hostname:
         return None
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return _Server(parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme))
 
 
 def _may_be_reached(ip: addresses.Address) -> bool:

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 from django.db import transaction
@@ -125,14 +125,28 @@ def run_of(clinic: Clinic, id: uuid.UUID) -> SyncRun:
     return found
 
 
-def reasons(run: SyncRun) -> list[tuple[str, str]]:
-    """Of the refused the first, each with its place in the source and why."""
-    return [(place, reason) for place, reason in json.loads(run.reasons)]
+class Refusal(NamedTuple):
+    """A refused row: its place in the source, and the reason."""
+
+    place: str
+    reason: str
 
 
-def touched(run: SyncRun) -> list[tuple[str, str]]:
-    """Of those who were added, changed or left the first, each by the external id with what changed."""
-    return [(external_id, what) for external_id, what in json.loads(run.touched or "[]")]
+class Touched(NamedTuple):
+    """A patient whom a sync touched, and what changed."""
+
+    external_id: str
+    what: str
+
+
+def reasons(run: SyncRun) -> list[Refusal]:
+    """The first refused rows."""
+    return [Refusal(place, reason) for place, reason in json.loads(run.reasons)]
+
+
+def touched(run: SyncRun) -> list[Touched]:
+    """The first patients who were added, changed or left."""
+    return [Touched(external_id, what) for external_id, what in json.loads(run.touched or "[]")]
 
 
 def _store(row: PatientSource, spool: Spool, hold: Hold, clock: Callable[[], dt.datetime]) -> _Tally:

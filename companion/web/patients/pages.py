@@ -3,7 +3,7 @@
 import datetime as dt
 import uuid
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.contrib import messages as flash
 from django.db import transaction
@@ -123,10 +123,17 @@ def _line(patient: Patient, clinic: Clinic, now: dt.datetime) -> Line:
     )
 
 
-def _filters(clinic: Clinic) -> list[tuple[str, str]]:
+class _Filter(NamedTuple):
     """List the filters by reachability, each with its name."""
-    obstacles = [(one.code.value, one.short) for one in known_to(clinic)]
-    return [("yes", "Can be reached"), ("no", "Can't be reached"), *obstacles]
+
+    code: str
+    label: str
+
+
+def _filters(clinic: Clinic) -> list[_Filter]:
+    """Ways to narrow the list by who can be reached."""
+    obstacles = [_Filter(one.code.value, one.short) for one in known_to(clinic)]
+    return [_Filter("yes", "Can be reached"), _Filter("no", "Can't be reached"), *obstacles]
 
 
 @require_http_methods(["GET", "POST"])
@@ -195,10 +202,17 @@ def show(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
     return render(request, "patients/page.html", context | inbox.of_patient(clinic, patient))
 
 
-def _series(patient: Patient) -> list[tuple[Schedule, str]]:
+class _Running(NamedTuple):
     """List the patient's running and paused series, with their next instants."""
+
+    schedule: Schedule
+    summary: str
+
+
+def _series(patient: Patient) -> list[_Running]:
+    """The schedules that reach this patient, active or paused."""
     found = queries.schedules_for(patient).filter(state__in=(State.ACTIVE, State.PAUSED))
-    return [(schedule, planned.summary(schedule)) for schedule in found[:SERIES]]
+    return [_Running(schedule, planned.summary(schedule)) for schedule in found[:SERIES]]
 
 
 @require_POST

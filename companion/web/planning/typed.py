@@ -1,7 +1,7 @@
 """The planning form's fields as they stand, each as text. What they mean is not here."""
 
 from dataclasses import dataclass, fields
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from django.http import QueryDict
 
@@ -31,6 +31,13 @@ LABELS: Final = {
     "state": "State",
 }
 """The names of the form's parts for people; the parts of several fields stand in planning_conflicts.py."""
+
+
+class ButtonLine(NamedTuple):
+    """A button's words, and after how long a tap brings the message again; empty: the tap is an answer."""
+
+    text: str
+    again: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +88,10 @@ class Typed:
         return "|".join([self.monthly_on or "day", self.nth, self.nth_day, self.month_days.strip()])
 
     @property
-    def button_lines(self) -> list[tuple[str, str]]:
+    def button_lines(self) -> list[ButtonLine]:
         """Each button with what a tap on it does, and some empty lines."""
-        typed = [(text, again) for text, again in zip(self.button, self.again, strict=False) if text.strip()]
-        return (typed + [("", "")] * FREE_BUTTONS)[: max(MOST_BUTTONS, len(typed))]
+        typed = [ButtonLine(text, again) for text, again in zip(self.button, self.again, strict=False) if text.strip()]
+        return (typed + [ButtonLine("", "")] * FREE_BUTTONS)[: max(MOST_BUTTONS, len(typed))]
 
     @classmethod
     def from_post(cls, post: QueryDict) -> Self:

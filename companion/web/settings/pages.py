@@ -6,6 +6,7 @@ Each part is a form of its own; what is checked, and how it is kept, stands in t
 import uuid
 from collections.abc import Mapping
 from functools import cache
+from typing import NamedTuple
 
 from babel import Locale
 from django.conf import settings
@@ -255,11 +256,18 @@ def _page(
     return answer
 
 
+class Country(NamedTuple):
+    """A country's two letters, and its name."""
+
+    code: str
+    name: str
+
+
 @cache
-def countries() -> list[tuple[str, str]]:
-    """Code and name, in the order of the names."""
+def countries() -> list[Country]:
+    """The countries whose holidays are known, in the order of their names."""
     names = Locale("en").territories
-    return sorted(((code, names.get(code, code)) for code in regions_by_country()), key=lambda one: one[1])
+    return sorted((Country(code, names.get(code, code)) for code in regions_by_country()), key=lambda one: one.name)
 
 
 def _held(clinic: Clinic) -> dict[str, Value]:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from django import template
 from django.template.defaultfilters import filesizeformat
@@ -52,10 +53,17 @@ def source_words(layer: str) -> str:
     return SOURCES[layer]
 
 
+class Fact(NamedTuple):
+    """A fact under its name."""
+
+    name: str
+    value: str
+
+
 @register.filter
-def facts(values: Mapping[str, object]) -> list[tuple[str, str]]:
+def facts(values: Mapping[str, object]) -> list[Fact]:
     """The Control Panel's small facts, each under its name; what isn't known is left out."""
-    return [(FACTS[key], _value(key, value)) for key, value in values.items() if key in FACTS and value is not None]
+    return [Fact(FACTS[key], _value(key, value)) for key, value in values.items() if key in FACTS and value is not None]
 
 
 def _value(key: str, value: object) -> str:
