@@ -20,6 +20,7 @@ from companion.patients.models import Cohort, ConsentChange, EnrolmentNote, Pati
 from companion.patients.queries import cohorts
 from companion.patients.reach import obstacle_of, telegram_check
 from companion.schedules.models import Message, Schedule, Status
+from companion.schedules.wording import newest_version
 
 _Row = TypeVar("_Row", bound=Model)
 
@@ -57,7 +58,7 @@ def _schedule(row: Schedule) -> object:
     return (
         columns_of(row, without=("planned_until", "next_plan_at")),
         sorted(str(patient) for patient in row.recipient_rows.values_list("patient_id", flat=True)),
-        row.versions.order_by("-number").values_list("id", flat=True).first(),
+        newest_version(row).id,
     )
 
 

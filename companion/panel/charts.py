@@ -12,10 +12,10 @@ from django.db.models import QuerySet
 from companion.clinics.models import Clinic
 from companion.panel import tally
 from companion.panel.models import HourCount
+from companion.panel.standing import COUNTED_TO
 from companion.schedules.models import Attempt, Message, Status
 from companion.times.walls import local
 
-COUNTED_TO: Final = 10_000
 _LIVE_HOURS: Final = 3
 _HOUR: Final = dt.timedelta(hours=1)
 

@@ -20,13 +20,13 @@ from companion.panel.check import CheckResult, Group, counted, failed, ok, warni
 from companion.patients.models import Patient
 from companion.patients.reach import BY_CODE, REFUSED_BY_TELEGRAM, Why
 from companion.schedules.models import Message, Status
+from companion.schedules.queries import COUNTED_TO
 from companion.service.clock import database_now
 from companion.service.heartbeat import fingerprint
 from companion.service.models import Heartbeat, Kind
 from companion.telegram.limits import MESSAGES_PER_SECOND
 from companion.times.walls import is_zone
 
-_COUNTED_TO: Final = 1000
 _WAL_RESET_FIXED: Final = (3, 51, 3)
 """sqlite.org, "The WAL Reset Bug": versions before this one may corrupt a database in WAL mode."""
 
@@ -119,7 +119,7 @@ def telegram_ids(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckRe
 
 
 def _people(name: str, all_of: QuerySet[Patient], waiting: QuerySet[Patient], advice: str) -> CheckResult:
-    count, planned = all_of[:_COUNTED_TO].count(), waiting[:_COUNTED_TO].count()
+    count, planned = all_of[:COUNTED_TO].count(), waiting[:COUNTED_TO].count()
     they = counted(count, "patient")
     if not planned:
         return ok(Group.TELEGRAM_IDS, name, f"{they}, no message waits for them" if count else "nobody")
@@ -186,7 +186,7 @@ def _rate(living: Sequence[facts.Beat]) -> CheckResult:
 def _zones(clinic: Clinic | None) -> CheckResult:
     own = {"clinic": clinic} if clinic else {}
     used = Patient.objects.filter(left_at=None, **own).order_by().values_list("timezone", flat=True).distinct()
-    unknown = sorted(zone for zone in used[:_COUNTED_TO] if not is_zone(zone))
+    unknown = sorted(zone for zone in used[:COUNTED_TO] if not is_zone(zone))
     if not is_zone("Europe/Berlin") or unknown:
         advice = "Reinstall the package tzdata. If it still doesn't know a zone, change the zone of those patients."
         return failed(Group.CONFIGURATION, "Time zones", f"unknown: {', '.join(unknown) or 'all'}", advice)

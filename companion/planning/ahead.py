@@ -84,7 +84,7 @@ def _together(found: Sequence[_Found]) -> list[Ahead]:
             schedule,
             one,
             min(count, MEMBERS),
-            getting[0].group.patient if count == getting[0].group.count == 1 else None,
+            _only(getting) if count == 1 else None,
         )
         for schedule, one, getting in by_instant.values()
         if (count := sum(left for _, left in getting))

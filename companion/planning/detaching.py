@@ -20,7 +20,7 @@ from companion.delivery import lifecycle, store
 from companion.delivery.store import OccurrenceOf
 from companion.patients.models import Patient
 from companion.patients.pausing import is_paused, paused_words
-from companion.planning import planner, recipients
+from companion.planning import recipients
 from companion.planning.beyond import to_be
 from companion.planning.listing import Item
 from companion.planning.occurrences import Coming, gives, placed, times_of
@@ -30,6 +30,7 @@ from companion.planning.yet_to_plan import zone_of
 from companion.schedules import queries
 from companion.schedules.models import Message, Schedule, State
 from companion.schedules.queries import MessageFilter
+from companion.schedules.wording import newest_version
 from companion.service.wake import ring
 from companion.times import walls
 from companion.times.rule import without_exceptions
@@ -64,7 +65,7 @@ def show(
     own = queries.messages(schedule.clinic, MessageFilter(schedule=schedule.id)).filter(occurrence=occurrence)
     made = {message.patient_id: message for message in own.filter(patient__in=[one.id for one in shown])}
     to_come = {} if skipped or schedule.state != State.ACTIVE else _to_come(schedule, timing, occurrence, shown)
-    version = planner.version_of(schedule)
+    version = newest_version(schedule)
     items = [
         Item(made[one.id]) if one.id in made else Item(to_be(schedule, to_come[one.id], version, one), planned=True)
         for one in shown
@@ -93,7 +94,7 @@ def detach(
         raise Conflict(f"This schedule is {State(locked.state).label.lower()}: it plans nothing that could be changed.")
     people = _reached(locked, patient)
     plans = _plans(locked, timing, occurrence, people, alone=patient is not None, now=now)
-    insert(locked, planner.version_of(locked).id, plans, now=now)
+    insert(locked, newest_version(locked).id, plans, now=now)
     new = Message.objects.filter(
         clinic=caller.clinic, schedule=locked, occurrence=occurrence, patient__in=[plan.patient for plan in plans]
     )

@@ -100,10 +100,11 @@ def _timing(reader: FieldReader, lane: Lane) -> Timing:
 
 def of(schedule: Schedule) -> Draft:
     """The Schedule as it was asked for: what an edit starts from."""
-    newest = schedule.versions.order_by("-number").first()
     # A patient who has left the clinic gets nothing more, and must not stand in the way of an edit.
     named = Recipient.objects.filter(clinic_id=schedule.clinic_id, schedule=schedule, patient__left_at=None)
-    return _of_rows(schedule, newest, named.order_by("id").values_list("patient_id", flat=True))
+    return _of_rows(
+        schedule, wording.newest_version(schedule), named.order_by("id").values_list("patient_id", flat=True)
+    )
 
 
 def of_many(clinic: Clinic, schedules: Sequence[Schedule]) -> dict[uuid.UUID, Draft]:

@@ -22,6 +22,7 @@ from companion.planning.warnings import Warning, of_days
 from companion.schedules import buttons
 from companion.schedules.models import Message, Recipient, Schedule, State, Version
 from companion.schedules.reasons import Reason
+from companion.schedules.wording import newest_version
 from companion.service.wake import ring
 from companion.times import rule_json, walls
 from companion.times.rule import Recurrence
@@ -158,7 +159,7 @@ def _overwrite(schedule: Schedule, draft: Draft, now: dt.datetime) -> None:
         schedule.next_plan_at = now
     schedule.save()
     _name_recipients(schedule, draft)
-    version = planner.version_of(schedule)
+    version = newest_version(schedule)
     if (version.text, buttons.read(version.buttons)) != (draft.text, draft.buttons):
         _word(schedule, draft, now)
 

@@ -17,7 +17,8 @@ from companion.planning import recipients
 from companion.planning.occurrences import Coming, coming, times_of
 from companion.planning.timing import timing_of
 from companion.planning.writing import Plan, insert
-from companion.schedules.models import Message, Schedule, State, Version
+from companion.schedules.models import Message, Schedule, State
+from companion.schedules.wording import newest_version
 
 Turn = Callable[[], AbstractContextManager[object]]
 HORIZON = dt.timedelta(hours=48)
@@ -72,11 +73,6 @@ def plan_ahead(
             on_batch(count)
 
 
-def version_of(schedule: Schedule) -> Version:
-    """The Schedule's present wording."""
-    return schedule.versions.latest("number")
-
-
 def _locked(schedule_id: uuid.UUID) -> Schedule | None:
     # The row lock makes planning and editing one Schedule take turns.
     found = Schedule.objects.select_for_update(of=("self",)).select_related("clinic").filter(pk=schedule_id)
@@ -94,7 +90,7 @@ def _plan_batch(schedule: Schedule, batch: list[recipients.Addressee], until: dt
         plans += [
             Plan(one.patient, due.occurrence, due.due_at) for due in by_zone[one.timezone] if one.gets(due.due_at)
         ]
-    return insert(schedule, version_of(schedule).id, plans, now=now)
+    return insert(schedule, newest_version(schedule).id, plans, now=now)
 
 
 def _planned(schedule: Schedule, people: QuerySet[Patient], until: dt.datetime, now: dt.datetime) -> None:

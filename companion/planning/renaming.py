@@ -12,13 +12,14 @@ from typing import NamedTuple
 from django.db.models import Case, Q, QuerySet, Value, When
 
 from companion.delivery import lifecycle, store
-from companion.planning import planner, recipients
+from companion.planning import recipients
 from companion.planning.changing import Change
 from companion.planning.occurrences import FARTHEST_MOVE, coming, placed, times_of
 from companion.planning.timing import PATIENT_ZONE
 from companion.planning.writing import Plan, insert
 from companion.schedules.models import Message, Schedule, Status
 from companion.schedules.reasons import Reason
+from companion.schedules.wording import newest_version
 from companion.times import walls
 
 _MIGHT_HAVE_ARRIVED = (
@@ -68,7 +69,7 @@ def keep_from_a_second_one_today(schedule: Schedule, change: Change, *, now: dt.
     series = [one for one in (schedule.id, schedule.split_from_id) if one]
     for patients, brought in second_ones_today(schedule, series, change, now=now):
         plans = [Plan(patient, name, due_at) for name, due_at in brought.items() for patient in patients]
-        insert(schedule, planner.version_of(schedule).id, plans, now=now)
+        insert(schedule, newest_version(schedule).id, plans, now=now)
         theirs = Message.objects.filter(
             clinic_id=schedule.clinic_id, schedule=schedule, occurrence__in=brought, patient__in=patients
         )

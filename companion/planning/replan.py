@@ -23,6 +23,7 @@ from companion.planning.timing import Timing, timing_of
 from companion.planning.writing import Plan, insert, shift
 from companion.schedules.models import Message, Schedule, State, Status, Version
 from companion.schedules.reasons import Reason
+from companion.schedules.wording import newest_version
 from companion.times import walls
 
 
@@ -110,7 +111,7 @@ def _take_out_of_pauses(pending: QuerySet[Message], reached: list[Addressee], no
 
 def _settle(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> Moves:
     """One batch of patients: what is there is held against what should be, and the difference carried out."""
-    version = planner.version_of(schedule)
+    version = newest_version(schedule)
     zones = {one.patient: one.timezone for one in reached}
     wanted = wanted_of(timing_of(schedule), schedule, reached, now)
     there = {key_of(message): message for message in there_of(schedule, reached, now)}

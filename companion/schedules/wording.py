@@ -8,7 +8,7 @@ from companion.clinics.models import Clinic
 from companion.patients.models import Consent
 from companion.patients.pausing import is_paused, paused_words
 from companion.schedules import text
-from companion.schedules.models import Attempt, Message, State, Status, Version
+from companion.schedules.models import Attempt, Message, Schedule, State, Status, Version
 from companion.schedules.reasons import Reason
 
 
@@ -17,6 +17,11 @@ def template_of(message: Message) -> str:
     if message.text is not None:
         return message.text
     return message.version.text if message.version else ""
+
+
+def newest_version(schedule: Schedule) -> Version:
+    """The Schedule's present wording."""
+    return schedule.versions.latest("number")
 
 
 def newest_versions(clinic: Clinic, schedules: Collection[uuid.UUID]) -> dict[uuid.UUID, Version]:

@@ -2,13 +2,13 @@
 
 from django import template
 
-register = template.Library()
+from companion.schedules.queries import COUNTED_TO
 
-CAP = 1000
+register = template.Library()
 
 
 @register.filter
-def capped(count: int, cap: int = CAP) -> str:
+def capped(count: int, cap: int = COUNTED_TO) -> str:
     """A count that is counted up to `cap` only: "1,000+" from there."""
     return f"{cap:,}+" if count >= cap else f"{count:,}"
 
