@@ -35,14 +35,14 @@ class Change:
     """The wall time, by the old rule, of the first Occurrence that changes. None: all that are still to come."""
 
     def new_names(self, occurrences: Iterable[str]) -> dict[str, str]:
-        """The names that these Occurrences have from now on; one without a counterpart keeps its own."""
+        """The new names of these Occurrences. An Occurrence without a counterpart keeps its name."""
         by_name = {name: walls.parse_wall(name) for name in occurrences}
-        places = self.retiming.places(by_name.values())
-        return {name: walls.wall_name(places[wall]) for name, wall in by_name.items()}
+        new = self.retiming.new_walls(by_name.values())
+        return {name: walls.wall_name(new[wall]) for name, wall in by_name.items()}
 
     def old_wall(self, occurrence: str) -> dt.datetime | None:
         """The old wall time of an Occurrence of the new rule; None where it had no counterpart."""
-        return self.retiming.origin_of(walls.parse_wall(occurrence))
+        return self.retiming.old_wall(walls.parse_wall(occurrence))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +168,10 @@ def _with_exceptions(before: Timing, timing: Timing, retiming: Retiming) -> Timi
 
 def _exceptions(before: Timing, rule: Recurrence, retiming: Retiming) -> Iterator[dt.date | dt.datetime]:
     old = before.recurrence.except_ if before.recurrence else ()
-    # An exception without a place says nothing now, but again when its day has a place for it.
-    places = retiming.places([one for one in old if isinstance(one, dt.datetime)])
+    # An exception without a match has no effect now. It has again when its day has a match for it.
+    moved = retiming.new_walls([one for one in old if isinstance(one, dt.datetime)])
     for one in rule.except_:
-        yield places.get(one, one) if isinstance(one, dt.datetime) else one
+        yield moved.get(one, one) if isinstance(one, dt.datetime) else one
 
 
 def _ending_before(before: Timing, rule: Recurrence, since: dt.datetime) -> Recurrence:

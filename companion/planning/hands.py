@@ -36,10 +36,10 @@ def of_hands(schedule: Schedule, change: Change, *, now: dt.datetime) -> tuple[W
 
 def _unsure(change: Change, occurrences: Sequence[dt.datetime]) -> Iterator[dt.date]:
     """The days of these Occurrences that have another number of times now."""
-    for wall, place in change.retiming.places(occurrences).items():
+    for wall, new_wall in change.retiming.new_walls(occurrences).items():
         old, new = change.retiming.day(wall.date())
-        # What was left over before says nothing of the day, unless it finds a place again.
-        if len(old) != len(new) and (wall in old or place in new):
+        # A time left over from an earlier rule says nothing of the day, unless it matches a time again.
+        if len(old) != len(new) and (wall in old or new_wall in new):
             yield wall.date()
 
 

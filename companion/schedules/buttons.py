@@ -1,6 +1,6 @@
-"""Answer buttons: how they are written down with a wording, how they stand under a message, what a tap's data says.
+"""Answer buttons: their form in the database, the keyboard under a message, and the data of a tap.
 
-Pure. A button's data names its Message, so that a tap finds it also where Telegram's number for it never came back.
+Pure. A button's data names its Message. So a tap finds the Message also where Telegram's answer to it was lost.
 """
 
 import datetime as dt
@@ -15,15 +15,15 @@ Rows = list[list[dict[str, str]]]
 
 MOST: Final = 6
 LONGEST: Final = 40
-"""Characters of a button's words: about what a phone shows whole."""
+"""Characters of a button's words: a phone shows about so many."""
 _BESIDE: Final = 18
-"""Words up to this long leave room for a second button in the row."""
+"""Characters of words that leave room for a second button in the row."""
 _DATA: Final = re.compile(r"answer:([0-9a-f]{32}):([0-9]?)")
 
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """One answer. `again_after`: a tap on it asks for the message once more, so much later."""
+    """An answer. With `again_after`, a tap asks for the message once more, so much later."""
 
     text: str = field(repr=False)
     again_after: dt.timedelta | None = None
@@ -31,14 +31,14 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class TapData:
-    """Which Message's button it is; `index` is None of the one that only shows the answer."""
+    """The Message of a button, and the button's index; None for a button that only shows the answer."""
 
     message: uuid.UUID
     index: int | None
 
 
 def written(buttons: Sequence[Button]) -> str | None:
-    """As a Version keeps them."""
+    """Write buttons in the form that a Version keeps."""
     if not buttons:
         return None
     rows = [[one.text, one.again_after.total_seconds() if one.again_after else None] for one in buttons]
@@ -46,7 +46,7 @@ def written(buttons: Sequence[Button]) -> str | None:
 
 
 def read(kept: str | None) -> tuple[Button, ...]:
-    """What `written` wrote."""
+    """Read buttons in the form that `written` gives."""
     rows = json.loads(kept) if kept else []
     return tuple(Button(text, dt.timedelta(seconds=again) if again else None) for text, again in rows)
 
@@ -59,11 +59,11 @@ def keyboard(message: uuid.UUID, buttons: Sequence[Button]) -> Rows:
 
 
 def answer_shown(message: uuid.UUID, words: str) -> Rows:
-    """What stands in place of the buttons once one was tapped."""
+    """The keyboard that replaces the buttons after a tap: it shows the answer."""
     return [[{"text": words, "callback_data": f"answer:{message.hex}:"}]]
 
 
 def read_data(data: str) -> TapData | None:
-    """What a tap's data says; None where it is another button's."""
+    """Read the data of a tap; None for any other button."""
     found = _DATA.fullmatch(data)
     return TapData(uuid.UUID(hex=found[1]), int(found[2]) if found[2] else None) if found else None

@@ -1,6 +1,6 @@
-"""How many Messages fall on each of some days, and which: for the calendar. Reads only.
+"""The Messages of each day, counted or listed, for the calendar. Reads only.
 
-One statement asks about all the days, each on its own and up to a cap, so that its cost doesn't grow with a clinic.
+A single statement asks about all days. It stops at a cap on each day, so that its cost doesn't grow with a clinic.
 """
 
 import datetime as dt
@@ -20,8 +20,8 @@ Bounds = tuple[dt.datetime, dt.datetime]
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
-    """So many of a day's Messages have this status and come from this Schedule (None: single ones and answers)."""
+class DayCount:
+    """The number of a day's Messages with this status and Schedule (None: single messages and answers)."""
 
     schedule: uuid.UUID | None
     status: Status
@@ -30,16 +30,16 @@ class Tally:
     last: dt.datetime
 
 
-def tallies(found: QuerySet[Message], days: Sequence[Bounds]) -> list[list[Tally]]:
-    """Of the Messages found, those of each day by schedule and status, counted up to COUNTED_TO a day."""
-    counted: list[list[Tally]] = [[] for _ in days]
+def counts_of(found: QuerySet[Message], days: Sequence[Bounds]) -> list[list[DayCount]]:
+    """Count these Messages for each day, by schedule and status, up to COUNTED_TO a day."""
+    counted: list[list[DayCount]] = [[] for _ in days]
     inner, parameters = _each_day(found, [(day, COUNTED_TO) for day in days], "schedule_id", "status", "due_at")
     if inner:
         by = "day, schedule_id, status"
         statement = f"SELECT {by}, COUNT(*), MIN(due_at), MAX(due_at) FROM ({inner}) AS days GROUP BY {by}"  # noqa: S608  (the ORM's own text)
         for day, schedule, status, count, first, last in sql.run(statement, parameters):
             counted[sql.as_int(day)].append(
-                Tally(
+                DayCount(
                     None if schedule is None else sql.as_uuid(schedule),
                     Status(str(status)),
                     sql.as_int(count),
@@ -51,7 +51,7 @@ def tallies(found: QuerySet[Message], days: Sequence[Bounds]) -> list[list[Tally
 
 
 def earliest(found: QuerySet[Message], days: Sequence[tuple[Bounds, int]]) -> list[Message]:
-    """Of the Messages found, each day's earliest, up to the number that stands beside the day; in their order."""
+    """The earliest of these Messages on each day, up to the number beside the day, in their order."""
     inner, parameters = _each_day(found, days, "id")
     if not inner:
         return []
@@ -62,7 +62,7 @@ def earliest(found: QuerySet[Message], days: Sequence[tuple[Bounds, int]]) -> li
 def _each_day(
     found: QuerySet[Message], days: Sequence[tuple[Bounds, int]], *columns: str
 ) -> tuple[str, tuple[object, ...]]:
-    """The days' own statements, each stopping at its number, as one; empty where nothing can be found."""
+    """A statement that joins those of the days, each with its limit; empty where no Message can match."""
     pieces: list[str] = []
     parameters: tuple[object, ...] = ()
     for number, ((begin, end), most) in enumerate(days):

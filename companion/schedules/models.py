@@ -1,6 +1,6 @@
-"""What is to be sent (Schedule), each delivery of it (Message) and each try at one (Attempt).
+"""Plans (Schedule), the delivery of each Occurrence to each patient (Message), and each try to deliver (Attempt).
 
-The columns' rules stand here; every change of a Message's status stands in delivery/lifecycle.py and nowhere else.
+Here are the rules of the columns. Only delivery/lifecycle.py changes the status of a Message.
 """
 
 import datetime as dt
@@ -34,7 +34,7 @@ class Status(models.TextChoices):
 
 
 class Lane(models.IntegerChoices):
-    """Which goes first: the smaller number."""
+    """The order of sending: the smaller number goes first."""
 
     ANSWER = 0, "answer"
     REMINDER = 1, "reminder"
@@ -43,21 +43,21 @@ class Lane(models.IntegerChoices):
 
 
 class Quiet(models.TextChoices):
-    """What a message does in the clinic's quiet hours."""
+    """The behaviour of a message in the clinic's quiet hours."""
 
     WAIT = "wait", "Wait for their end"
     IGNORE = "ignore", "Go out all the same"
 
 
 class IfUnknown(models.TextChoices):
-    """What becomes of a message of which nobody can know whether it arrived."""
+    """The treatment of a message where nobody can know whether it arrived."""
 
     HOLD = "hold", "Don't send it again"
     RESEND = "resend", "Send it again, once"
 
 
 class Follow(models.TextChoices):
-    """Why a Message follows another one; each comes at most once to one Message."""
+    """Why a Message follows another Message. Each kind follows a Message at most once."""
 
     NONE = "", "It doesn't"
     LATER = "later", "The patient asked for it later"
@@ -66,7 +66,7 @@ class Follow(models.TextChoices):
 
 
 class AttemptOutcome(models.TextChoices):
-    """What came of one try; empty while it is on the wire."""
+    """The result of a try; empty while the request is on the wire."""
 
     OPEN = "", "On the wire"
     SENT = "sent", "Telegram took it"
@@ -79,14 +79,14 @@ class AttemptOutcome(models.TextChoices):
 
 
 class Schedule(models.Model):
-    """What is to be sent, to whom, when. Times are local wall times ("2026-12-01T09:00") in `timezone`."""
+    """A plan: a text, its recipients and its times. Times are wall times ("2026-12-01T09:00") in `timezone`."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="schedules", db_index=False)
     state = models.CharField(max_length=16, choices=State, default=State.ACTIVE)
     starts_at = models.CharField(max_length=19)
     timezone = models.CharField(max_length=64)
-    """An IANA name, or "patient" for each patient's own."""
+    """An IANA name, or "patient" for the zone of each patient."""
     recurrence = models.JSONField(null=True)
     cohort = models.ForeignKey(Cohort, models.PROTECT, null=True, related_name="schedules")
     late_after = models.DurationField(default=dt.timedelta(hours=1))
@@ -94,7 +94,7 @@ class Schedule(models.Model):
     if_unknown = models.CharField(max_length=8, choices=IfUnknown, default=IfUnknown.HOLD)
     lane = models.PositiveSmallIntegerField(choices=Lane, default=Lane.REMINDER)
     answer_within = models.DurationField(null=True)
-    """So long after a Message was sent staff hears that no answer came; null: nobody waits for one."""
+    """So long after sending, staff hears that no answer came; null: nobody waits for an answer."""
     avoid_weekends = models.BooleanField(default=False, db_default=False)
     avoid_holidays = models.BooleanField(default=False, db_default=False)
     avoid_closed_days = models.BooleanField(default=False, db_default=False)
@@ -106,9 +106,9 @@ class Schedule(models.Model):
     )
     cancelled_at = models.DateTimeField(null=True)
     cancelled_from = models.CharField(max_length=16, blank=True, default="", db_default="")
-    """The state that it had when it was cancelled, to which taking that back returns."""
+    """The state before it was cancelled. Taking the cancel back returns to this state."""
     review_on = models.DateField(null=True)
-    """For a series without an end: the day on which a person looks at it again."""
+    """The day on which a person looks again at a series without an end."""
     split_from = models.ForeignKey("self", models.PROTECT, null=True, related_name="split_into")
     created_by_kind = models.CharField(max_length=16)
     created_by_name = models.CharField(max_length=200)
@@ -119,7 +119,7 @@ class Schedule(models.Model):
     planned_until = models.DateTimeField(null=True)
     """Every occurrence up to this instant has its Messages."""
     next_plan_at = models.DateTimeField(null=True)
-    """When the Planner must look again; null: never."""
+    """The instant at which the Planner looks at this Schedule again; null: never."""
     recipients = models.ManyToManyField(Patient, through="Recipient", related_name="schedules")
 
     class Meta:
@@ -156,7 +156,7 @@ class Recipient(models.Model):
 
 
 class Version(models.Model):
-    """One wording of a Schedule. A text lives here once, however many Messages carry it."""
+    """A wording of a Schedule. Its text stands here once, however many Messages carry it."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="+", db_index=False)
@@ -164,7 +164,7 @@ class Version(models.Model):
     number = models.PositiveIntegerField()
     text = SealedField("schedules.Version.text")
     buttons = SealedField("schedules.Version.buttons", null=True)
-    """The answer buttons, as buttons.py writes them down; null: none."""
+    """The answer buttons in the form of buttons.py; null: none."""
     created_at = models.DateTimeField()
 
     class Meta:
@@ -177,10 +177,10 @@ class Version(models.Model):
 class Message(models.Model):
     """The delivery of one Occurrence to one Patient, a single message of the short form, or an answer.
 
-    `due_at` is the promise that people see; `ready_at` is when the next try may begin (later than due_at after a
-    transient failure); at `late_at` it is too late. A lease is a Dispatcher's hold on a pending row, from the begin of
-    an Attempt to its end: `open_attempt_id` is its token, `lease_until` its end. They are in no index, so that
-    PostgreSQL changes none when they change (its "heap-only tuples", for which the table's pages leave room).
+    `due_at` is the promise that people see. The next try may begin at `ready_at`, which is later than `due_at` after a
+    transient failure. From `late_at` on it is too late. A lease is a Dispatcher's hold on a pending row, from the begin
+    of an Attempt to its end: `open_attempt_id` is its token, `lease_until` its end. No index holds these columns, so
+    that PostgreSQL updates no index with them (its "heap-only tuples", for which the table's pages leave room).
     """
 
     id = models.UUIDField(primary_key=True, default=new_id)
@@ -199,22 +199,22 @@ class Message(models.Model):
     quiet_hours = models.CharField(max_length=8, choices=Quiet, default=Quiet.IGNORE)
     if_unknown = models.CharField(max_length=8, choices=IfUnknown, default=IfUnknown.HOLD)
     text = SealedField("schedules.Message.text", null=True)
-    """Its own words: of an answer, a short form, or where a person edited this one; else the version's."""
+    """The text of an answer, of a single message, or of a message that a person edited; null: the version's."""
     buttons = models.JSONField(null=True)
-    """Telegram's inline keyboard: rows of {text, callback_data}. Of a schedule's Message: the version's."""
+    """Telegram's inline keyboard: rows of {text, callback_data}. A schedule's Message has the version's buttons."""
     telegram_id = models.BigIntegerField(null=True)
-    """Of an answer to a chat that is no patient's; else the patient's own at the time of sending."""
+    """The chat of an answer to a stranger; null: the patient's chat at the time of sending."""
     by_hand = models.BooleanField(default=False)
-    """A person edited, sent or retried this one: the Planner neither removes nor rewords it."""
+    """Whether a person edited, sent or retried it. The Planner then neither removes nor rewords it."""
     time_by_hand = models.BooleanField(default=False, db_default=False)
-    """A person chose its time, too: the Planner doesn't move it either."""
+    """Whether a person chose its time. The Planner then doesn't move it."""
     answers_stop_or_start = models.BooleanField(default=False)
-    """The one kind of message that passes a withdrawn consent."""
+    """Whether it answers a STOP or Start: only such a message passes a withdrawn consent."""
     follows = models.ForeignKey("self", models.PROTECT, null=True, related_name="followed_by", db_index=False)
-    """The one that this one says again, or whose buttons it replaces; `schedule` is then null, `version` says whose."""
+    """The Message that this Message repeats, or whose buttons it replaces. `schedule` is then null; see `version`."""
     follow_kind = models.CharField(max_length=8, choices=Follow, blank=True, default="", db_default="")
     answer_by = models.DateTimeField(null=True)
-    """Set when it was sent, while an answer is waited for (listener/unanswered.py)."""
+    """The instant until which an answer is waited for; set with the sending (listener/unanswered.py)."""
     answered_at = models.DateTimeField(null=True)
     held_by_restore = models.BooleanField(default=False, db_default=False)
     """Its outcome is unknown because the database was restored: it may have been sent before."""
@@ -268,15 +268,15 @@ class Message(models.Model):
 
 
 class Attempt(models.Model):
-    """One try to deliver a Message: committed before its request leaves, closed after the answer. The evidence.
+    """A try to deliver a Message: committed before its request leaves, closed after the answer. The evidence.
 
-    What closing it changes is in no index, so that PostgreSQL changes none then, as with a Message's lease.
+    No index holds the columns that closing changes, so that PostgreSQL updates no index then.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id)
-    # No constraints: the one statement that writes Attempts takes both from the Message's locked row
-    # (delivery/store.py), and only what was never begun is deleted (delivery/lifecycle.py). PostgreSQL would lock both
-    # rows once more for each Attempt.
+    # Without database constraints, since PostgreSQL would lock both rows once more for each Attempt. The only statement
+    # that writes Attempts takes both ids from the locked row of the Message (delivery/store.py), and only a Message
+    # without an Attempt is ever deleted (delivery/lifecycle.py).
     clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     message = models.ForeignKey(Message, models.PROTECT, related_name="attempts", db_index=False, db_constraint=False)
     number = models.PositiveIntegerField()
@@ -288,9 +288,9 @@ class Attempt(models.Model):
     telegram_message_id = models.BigIntegerField(null=True)
     error_code = models.IntegerField(null=True)
     note = models.CharField(max_length=100, blank=True, default="")
-    """How the connection failed, in words of ours."""
+    """How the connection failed, in our words."""
     description = SealedField("schedules.Attempt.description", null=True)
-    """Telegram's words, sealed since they may quote the text."""
+    """Telegram's description of an error, sealed since it may quote the text."""
 
     class Meta:
         constraints = [

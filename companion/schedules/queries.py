@@ -1,7 +1,7 @@
-"""Reading Messages and Schedules for pages and the API. Every query starts from the clinic; none changes anything.
+"""Queries for Messages and Schedules on pages and in the API. Each starts from the clinic, and none changes a row.
 
-Flat at a million rows: keyset pages on an index, counts that stop at a thousand, and a search that goes by the
-patients found (few: by `messages_of_a_patient`; many: along `messages_by_due`, where matches come soon).
+They stay fast at a million rows: pages by keyset on an index, counts that stop at a thousand, and a search by the
+patients whom it matches (few: by `messages_of_a_patient`; many: along `messages_by_due`, where matches come soon).
 """
 
 import base64
@@ -36,7 +36,7 @@ Order = Literal["due_at", "-due_at"]
 
 @dataclass(frozen=True, slots=True)
 class MessageFilter:
-    """Which Messages; what is left empty doesn't narrow."""
+    """A filter for Messages. An empty field leaves all of them in."""
 
     status: str = ""
     patient: uuid.UUID | None = None
@@ -46,14 +46,14 @@ class MessageFilter:
     due_from: dt.datetime | None = None
     due_to: dt.datetime | None = None
     attention_since: dt.datetime | None = None
-    """Only what failed and was due since then."""
+    """Only failed messages that were due since then."""
     mine: str = ""
     """The name of the member or key who planned it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of Messages and the cursor of the next, None on the last."""
+    """A page of Messages, and the cursor of the next page; None on the last page."""
 
     items: list[Message]
     next: str | None
@@ -61,7 +61,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many there are, each at most COUNTED_TO."""
+    """The number of Messages in each group, at most COUNTED_TO."""
 
     attention: int
     pending: int
@@ -72,9 +72,9 @@ class Counts:
 
 def messages(clinic: Clinic, wanted: MessageFilter) -> QuerySet[Message]:
     """The clinic's Messages that the filter lets through, with patient, schedule and version at hand; unordered."""
-    # The clinic comes by a query of its own: joined, SQLite would start from it and sort everything.
+    # A separate query reads the clinic: with a join, SQLite would start from the clinic and sort all its Messages.
     few = few_patients(clinic, wanted)
-    # Few patients stand for their clinic: were it named too, SQLite would go through all that it ever planned.
+    # A few patients imply their clinic. With the clinic named, too, SQLite would read all its Messages.
     own = Message.objects.filter(clinic=clinic) if few is None else Message.objects.filter(patient_id__in=few)
     said = (own.filter(of_many(wanted)) if few is None else own).exclude(follow_kind=Follow.SHOWN)
     found = said.select_related("patient", "schedule", "version").prefetch_related("clinic")
@@ -96,15 +96,15 @@ def messages(clinic: Clinic, wanted: MessageFilter) -> QuerySet[Message]:
 
 def _of_status(status: str) -> Q | Func:
     """The condition that a Message has this status."""
-    # SQLite takes a range of two ends for so narrow that any index will do, and went through all of a day to find what
-    # failed in it. Told that few have this status (sqlite.org, "unlikely(X)"), it goes by the index of both.
+    # SQLite thinks that a range with two ends is narrow, and read all Messages of a day to find the failed ones.
+    # "unlikely(X)" tells it that few have this status (sqlite.org), so that it uses the index on both columns.
     if sql.is_postgresql():
         return Q(status=status)
     return Func(Exact(F("status"), status), function="unlikely", output_field=BooleanField())
 
 
 def few_patients(clinic: Clinic, wanted: MessageFilter) -> list[uuid.UUID] | None:
-    """Those of the clinic whom patient, cohort and `q` name, where they are few; None: they are many, or everybody."""
+    """The patients whom the filter names by patient, cohort or `q`, where they are few; None for many or all."""
     words = search_term(wanted.q).split()
     if not (words or wanted.patient or wanted.cohort):
         return None
@@ -116,7 +116,7 @@ def few_patients(clinic: Clinic, wanted: MessageFilter) -> list[uuid.UUID] | Non
 
 
 def page(found: QuerySet[Message], *, order: Order, after: str | None, limit: int) -> Page:
-    """A page in the order of (due_at, id). Raises Refused for a cursor that is none of ours."""
+    """A page in the order of (due_at, id). Raises Refused for an invalid cursor."""
     back = order.startswith("-")
     if after:
         due_at, last = _read_cursor(after)
@@ -164,7 +164,7 @@ def schedules(clinic: Clinic, state: str = "") -> QuerySet[Schedule]:
 
 
 def once_to_come(clinic: Clinic) -> QuerySet[Schedule]:
-    """The Schedules that go out once, of which the Planner has made no Messages yet, the newest first.
+    """The one-time Schedules without Messages of the Planner so far, newest first.
 
     A person may have made some of them ahead of time, to change them.
     """
@@ -173,14 +173,14 @@ def once_to_come(clinic: Clinic) -> QuerySet[Schedule]:
 
 
 def schedules_for(patient: Patient) -> QuerySet[Schedule]:
-    """The Schedules that write to this patient, by name or by a cohort, newest first; those that are over as well."""
+    """The Schedules that write to this patient, by name or by a cohort, newest first, also when they are over."""
     named = Recipient.objects.filter(patient=patient).values("schedule")
     cohorts = CohortMember.objects.filter(patient=patient).values("cohort")
     return schedules(patient.clinic).filter(Q(pk__in=named) | Q(cohort__in=cohorts))
 
 
 def to_review(clinic: Clinic, today: dt.date) -> QuerySet[Schedule]:
-    """The active ones whose day to be looked at again has come, the longest waiting first."""
+    """The active Schedules that a person must look at again by today, the longest waiting first."""
     return schedules(clinic, State.ACTIVE).filter(review_on__lte=today).order_by("review_on", "id")
 
 
@@ -199,15 +199,15 @@ def _attention(since: dt.datetime) -> Q:
 
 
 def _capped(found: QuerySet[Message]) -> int:
-    # In the index's order, so that SQLite doesn't rather begin with all that there ever was.
+    # In the order of the index: otherwise SQLite reads all Messages first.
     return found.order_by("due_at", "id")[:COUNTED_TO].count()
 
 
 def of_many(wanted: MessageFilter) -> Q:
-    """The condition on a row with a `patient` that it is one of the many whom cohort and `q` name."""
+    """The condition on a row with a `patient` that the filter's cohort and `q` name this patient."""
     condition = Q(*(Q(patient__search__contains=word) for word in search_term(wanted.q).split()))
     if wanted.cohort:
-        # No join: SQLite would begin with all of the cohort, and sort what it finds.
+        # Not a join: SQLite would begin with the whole cohort, and sort its Messages.
         condition &= Q(Exists(CohortMember.objects.filter(cohort=wanted.cohort, patient=OuterRef("patient_id"))))
     return condition
 

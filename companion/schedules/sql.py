@@ -26,10 +26,10 @@ _BY_INDEXES = " ".join(
     )
 )
 _ONLY_WHERE_ASKED = 2**31
-"""A value for psycopg's `prepare_threshold`: None, Django's own, would forbid preparing even where it is asked for."""
+"""A value for psycopg's `prepare_threshold`. Django's None would forbid preparing also where we ask for it."""
 
 Row = tuple[object, ...]
-Parameters = Sequence[Any] | Mapping[str, Any]  # what a driver takes, which is more than one type can say
+Parameters = Sequence[Any] | Mapping[str, Any]  # drivers take values of many types
 
 T = TypeVar("T")
 
@@ -146,9 +146,9 @@ def _cursor() -> CursorWrapper:
 
 
 class _Converted(SQLiteCursorWrapper):
-    """A cursor that keeps converted statements: Django's searches each anew, which takes longer than some take to run.
+    """A cursor that keeps converted statements. Django converts them each time, which may take longer than a run.
 
-    A statement with named parameters is SQLite's own already.
+    A statement with named parameters has SQLite's form already.
     """
 
     def convert_query(self, query: str, *, param_names: list[str] | None = None) -> str:
@@ -161,7 +161,7 @@ def _converted(query: str) -> str:
 
 
 class _Prepared(psycopg.Cursor[Row]):
-    """A cursor whose statements are planned once; Django's own writes the values into the text, planned each time."""
+    """A cursor whose statements are planned once. Django's cursor has them planned for each set of values."""
 
     def execute(
         self, query: Query, params: Params | None = None, *, prepare: bool | None = None, binary: bool | None = None

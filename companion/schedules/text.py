@@ -27,22 +27,22 @@ PLACEHOLDERS: Mapping[str, str] = {
 _KNOWN = f"Known are {', '.join(f'{{{name}}}' for name in PLACEHOLDERS)}; write {{{{ for a brace."
 _DOUBLED = re.compile(r"(?<!\{)\{\{\s*(\w+)\s*\}")
 _LONGEST_DATE, _LONGEST_TIME = 60, 30
-"""UTF-16 units; no language that we know comes near."""
+"""UTF-16 units. No known language comes near."""
 _PIECE = re.compile(r"\{\{|\{(\w*)\}|\{")
 
 
 def as_typed(text: str) -> str:
-    """The text with newlines as we keep them, whichever way the door that it came through writes them."""
+    """The text with each line end as a plain newline. Browsers and files write line ends in other ways."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def literal_braces(template: str) -> list[str]:
-    """The placeholders that two braces make words to be read as they stand ("{{first_name}}")."""
+    """The placeholders in two braces, which patients read as they stand ("{{first_name}}")."""
     return list(dict.fromkeys(name for name in _DOUBLED.findall(template) if name in PLACEHOLDERS))
 
 
 def problems_of(template: str) -> list[str]:
-    """What is wrong with a text as typed, each a sentence that names the place. Empty: it can be taken."""
+    """The problems of a text as typed, each in a sentence that names the line and the character."""
     if not template.strip():
         return ["Write what the patient is to read."]
     found = [_stray_character(template, i) for i, char in enumerate(template) if _is_control(char)]
@@ -50,12 +50,12 @@ def problems_of(template: str) -> list[str]:
         if piece.group() == "{{" or piece.group(1) in PLACEHOLDERS:
             continue
         shown = piece.group() if piece.group(1) else template[piece.start() : piece.start() + 12]
-        found.append(f"{_place(template, piece.start())}: {shown} is no placeholder. {_KNOWN}")
+        found.append(f"{_position(template, piece.start())}: {shown} is no placeholder. {_KNOWN}")
     return found
 
 
 def too_long(filled: str) -> str | None:
-    """The sentence for a filled-in text over Telegram's limit (Bot API, sendMessage), else None."""
+    """A sentence where a filled-in text is over Telegram's limit (Bot API, sendMessage), else None."""
     over = utf16_units(filled) - TEXT_UNITS
     if over <= 0:
         return None
@@ -65,7 +65,7 @@ def too_long(filled: str) -> str | None:
 
 
 def most_units(template: str, *, clinic_name: str, name_characters: int) -> int:
-    """A length, in UTF-16 units, that the text never exceeds where no recipient's name has more characters."""
+    """An upper bound for the filled-in text in UTF-16 units, where no name is longer than `name_characters`."""
     name = 2 * name_characters
     lengths = {"clinic": utf16_units(clinic_name), "date": _LONGEST_DATE, "time": _LONGEST_TIME}
     pieces = _pieces(template)
@@ -77,7 +77,7 @@ def most_units(template: str, *, clinic_name: str, name_characters: int) -> int:
 
 
 def as_it_stands(words: str) -> str:
-    """The template of words that hold no placeholder, whatever braces stand in them."""
+    """A template that shows these words unchanged, also where they hold braces."""
     return words.replace("{", "{{")
 
 
@@ -130,7 +130,7 @@ def fill(template: str, reader: Reader, at: dt.datetime) -> str:
     return f"For {first_name(reader.name)}: {body}" if reader.caregiver else body
 
 
-@lru_cache(maxsize=64)  # many of a Schedule's Messages are filled in one after the other
+@lru_cache(maxsize=64)  # a Schedule's many Messages share their template
 def _pieces(template: str) -> tuple[_Piece, ...]:
     """The text cut at its placeholders."""
     pieces: list[_Piece] = []
@@ -156,7 +156,7 @@ def _time_words(at: dt.datetime, timezone: str, language: str) -> str:
 
 @lru_cache(maxsize=512)
 def longest_instant(language: str) -> dt.datetime:
-    """An instant whose date and time, in UTC, take as many characters in this language as any."""
+    """An instant whose date and time, in UTC, have the most characters in this language."""
     days = [dt.datetime(2028, month, 28, tzinfo=dt.UTC) for month in range(1, 13)]
     day = max(days, key=lambda at: utf16_units(_date_words(at, "UTC", language)))
     hours = [day + dt.timedelta(hours=hour, minutes=58) for hour in range(24)]
@@ -169,10 +169,10 @@ def _is_control(char: str) -> bool:
 
 
 def _stray_character(template: str, index: int) -> str:
-    return f"{_place(template, index)}: there is a control character (U+{ord(template[index]):04X}). Remove it."
+    return f"{_position(template, index)}: there is a control character (U+{ord(template[index]):04X}). Remove it."
 
 
-def _place(template: str, index: int) -> str:
+def _position(template: str, index: int) -> str:
     line = template.count("\n", 0, index) + 1
     column = index - template.rfind("\n", 0, index)
     return f"Line {line}, character {column}"

@@ -1,4 +1,4 @@
-"""The words of a Message: its text as the patient gets it, and why a pending one won't arrive. Reads only."""
+"""The words of a Message: the text that the patient gets, and why a pending Message won't arrive. Reads only."""
 
 import datetime as dt
 import uuid
@@ -13,7 +13,7 @@ from companion.schedules.reasons import Reason
 
 
 def template_of(message: Message) -> str:
-    """The text with its placeholders: what an edit starts from."""
+    """The text with its placeholders, which an edit starts from."""
     if message.text is not None:
         return message.text
     return message.version.text if message.version else ""
@@ -25,13 +25,13 @@ def newest_version(schedule: Schedule) -> Version:
 
 
 def newest_versions(clinic: Clinic, schedules: Collection[uuid.UUID]) -> dict[uuid.UUID, Version]:
-    """By Schedule, its present wording."""
+    """The present wording of each Schedule."""
     found = Version.objects.filter(clinic=clinic, schedule__in=schedules).order_by("number")
     return {version.schedule_id: version for version in found}
 
 
 def texts_of(messages: Sequence[Message]) -> dict[uuid.UUID, str]:
-    """By id, what each patient got, where an Attempt holds it; else what they would get at the due instant."""
+    """The text of each Message: as the patient got it, or would get it at the due instant."""
     left = [message.id for message in messages if message.status == Status.SENT or message.open_attempt_id]
     clinics = {message.clinic_id for message in messages}
     attempts = Attempt.objects.filter(clinic_id__in=clinics, message_id__in=left).order_by("number") if left else []
@@ -40,7 +40,7 @@ def texts_of(messages: Sequence[Message]) -> dict[uuid.UUID, str]:
 
 
 def text_of(message: Message) -> str:
-    """The same for one Message."""
+    """The text of this Message, as `texts_of` gives it."""
     return texts_of([message])[message.id]
 
 

@@ -1,6 +1,6 @@
 """Quiet hours: whether an instant lies in them on a patient's clock, and when they end.
 
-Not here: what a Message does then (wait or go); its Schedule says so.
+Not here: whether a Message waits for their end. Its Schedule decides.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,10 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """Each day from `start` until just before `end`, over midnight where `end` is the smaller; equal: none at all."""
+    """The hours of each day from `start` until just before `end`.
+
+    They go over midnight where `end` is the smaller time. There are none where both are equal.
+    """
 
     start: time
     end: time
@@ -23,22 +26,22 @@ class QuietHours:
 def quiet_until(at: datetime, zone: str, quiet: QuietHours) -> datetime | None:
     """The instant (UTC) at which the quiet hours around `at` end; None outside of them.
 
-    They begin when the zone's clock first reaches `start`, and end when it then first reaches `end`: where the clock
-    goes back in between, they neither end nor begin twice. What this answers never lies in quiet hours itself.
+    They begin when the zone's clock first reaches `start`, and end when the clock then first reaches `end`. Where the
+    clock goes back in between, they neither end nor begin twice. The answer never lies in quiet hours itself.
     """
     if quiet.start == quiet.end:
         return None
     end = _end_around(at, zone, quiet)
     if end is None:
         return None
-    # Where a zone skips a whole day, one night's quiet hours may begin at the instant at which another's end.
+    # Where a zone skips a whole day, quiet hours may end at the very instant at which the next night's begin.
     return quiet_until(end, zone, quiet) or end
 
 
 def _end_around(at: datetime, zone: str, quiet: QuietHours) -> datetime | None:
     today = local(at, zone).date()
     over_midnight = _DAY if quiet.end < quiet.start else timedelta()
-    # Tomorrow's too: a clock that went back over midnight has been there before.
+    # Tomorrow counts, too: a clock that went back over midnight has shown that day before.
     for day in (today - _DAY, today, today + _DAY):
         if _reached(day, quiet.start, zone) <= at:
             end = _reached(day + over_midnight, quiet.end, zone)
@@ -47,14 +50,14 @@ def _end_around(at: datetime, zone: str, quiet: QuietHours) -> datetime | None:
     return None
 
 
-@lru_cache(maxsize=4096)  # asked at each last look, by many patients of few zones
+@lru_cache(maxsize=4096)  # every begin of an Attempt asks, for many patients of few zones
 def _reached(day: date, hour: time, zone: str) -> datetime:
     """The first instant (UTC, to the second) at which the zone's clock shows this wall time or has jumped over it."""
     wall = datetime.combine(day, hour)
     placed = place(wall, zone)
     if placed.moved is not Moved.DST_GAP:
         return placed.at
-    # The clock jumped at some instant in the gap's length before; zoneinfo doesn't tell which, so halve until found.
+    # The clock jumped at most the gap's length before this instant. zoneinfo doesn't say when, so search by halves.
     late = placed.at
     early = late - (placed.wall - wall)
     while late - early > timedelta(seconds=1):

@@ -1,6 +1,6 @@
-"""The Occurrences of a rule: naive wall times, one after another, from the rule's start on. The room's front door.
+"""The Occurrences of a rule: naive wall times in their order, from the rule's start on.
 
-Not here: the instants of these wall times in a zone (walls.py), and what quiet hours make of them (quiet.py).
+Not here: the instants of these wall times in a zone (walls.py), and the quiet hours that may move them (quiet.py).
 """
 
 from calendar import monthrange
@@ -32,18 +32,18 @@ _UNCOUNTED: Final = 10**12  # more than any rule can give until then
 
 @dataclass(frozen=True, slots=True)
 class _Periods:
-    """A rule's periods (days, weeks, months that it touches), numbered from the one of its start; days as ordinals."""
+    """The days, weeks or months of a rule, numbered from the period of its start. Days are ordinals."""
 
-    number: Callable[[int], int]  # of the last period that begins on or before this day
+    number: Callable[[int], int]  # the number of the last period that begins on or before this day
     begin: Callable[[int], int]
     days: Callable[[int], Sequence[int]]
-    always: int | None  # how many days every period has, where that is so
+    always: int | None  # how many days each period has, where all have the same number
 
 
 def occurrences(starts_at: datetime, rule: Recurrence | None, *, after: datetime | None = None) -> Iterator[datetime]:
-    """The naive wall times that `rule` gives, ascending, each once, from `starts_at` on and later than `after`.
+    """The naive wall times of `rule`, in order and each once, from `starts_at` on and later than `after`.
 
-    Just `starts_at` where the rule is None. They end with the rule, at the latest with the year 2100.
+    A rule of None gives `starts_at` alone. The wall times end with the rule, at the latest with the year 2100.
     Raises ValueError for an aware `starts_at`.
     """
     if starts_at.tzinfo is not None:
@@ -55,7 +55,7 @@ def occurrences(starts_at: datetime, rule: Recurrence | None, *, after: datetime
     times = sorted(set(rule.times)) or [starts_at.time()]
     dropped = frozenset(rule.except_)
     for wall in _given(starts_at, rule, times, after):
-        # A datetime never equals a date, so one set holds both kinds of exceptions.
+        # A datetime never equals a date: the set can hold both kinds of exceptions.
         if (after is None or wall > after) and wall not in dropped and wall.date() not in dropped:
             yield wall
 
@@ -71,7 +71,7 @@ def was_moved_to_month_end(wall: datetime, starts_at: datetime, rule: Recurrence
 
 
 def _given(starts_at: datetime, rule: Recurrence, times: list[time], after: datetime | None) -> Iterator[datetime]:
-    """What the rule gives before exceptions. Of what isn't later than `after`, most is counted and left out."""
+    """The wall times of the rule before exceptions. Most of those up to `after` are counted without being computed."""
     periods = _PERIODS[rule.frequency](starts_at.date(), rule)
     first = starts_at.toordinal()
     last = min(rule.until.toordinal(), _LAST_DAY) if rule.until else _LAST_DAY
@@ -92,7 +92,7 @@ def _given(starts_at: datetime, rule: Recurrence, times: list[time], after: date
             left -= len(hours)
         number += 1
         if number == 1 and target > 1 and periods.always is not None:
-            # Only the first period can be cut short by the start: from here on, whole periods are one multiplication.
+            # The start can cut short the first period alone. A multiplication counts all others.
             left -= (target - 1) * periods.always * len(times)
             number = target
 
@@ -158,7 +158,7 @@ def _month_days(start: date, rule: Recurrence) -> tuple[int, ...]:
 
 
 def _days_of_numbers(month_days: Sequence[int], length: int, month_end: MonthEnd) -> set[int]:
-    """A day counted from the end that the month doesn't have is always skipped: no other day comes near to it."""
+    """The days of a month with these numbers. A number from the end that the month is too short for is skipped."""
     days = {day if day > 0 else length + 1 + day for day in month_days}
     if month_end is MonthEnd.LAST_DAY:
         days = {min(day, length) for day in days}
@@ -174,7 +174,10 @@ def _days_of_weekdays(weekdays: Sequence[tuple[int | None, int]], weekday_of_fir
 
 
 def _picked(days: Sequence[int], position: int | None) -> Sequence[int]:
-    """The day at this position, from 1 or, from the end, from -1; none where there is none so far; all without one."""
+    """The day at this position (1 is the first, -1 the last), or none where there is no such position.
+
+    Without a position: all days.
+    """
     if position is None:
         return days
     if abs(position) > len(days):

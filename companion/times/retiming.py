@@ -1,4 +1,4 @@
-"""Which Occurrence is which when the times of a series change: by its day, and by its place among that day's times.
+"""Matching of old and new Occurrences when the times of a series change: by day, and by position within the day.
 
 Pure. Not here: the rules of both series (planning/changing.py), the Messages that are renamed (planning/renaming.py).
 """
@@ -29,8 +29,11 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Retiming:
-    """Old times and new ones. In a split, `since` is the first old one that changes, and `others` are the new times
-    whose places belong to what the old series keeps of that day."""
+    """Old times and new times.
+
+    In a split, `since` is the first old wall time that changes. `others` are the new wall times of that day that match
+    the times which the old series keeps.
+    """
 
     old: Times
     new: Times
@@ -38,17 +41,17 @@ class Retiming:
     others: frozenset[datetime] = frozenset()
 
     def day(self, day: date) -> tuple[Sequence[datetime], Sequence[datetime]]:
-        """The times of one day that change, and what they become."""
+        """The old wall times of a day that change, and the new wall times of that day."""
         old = [wall for wall in self.old.on(day) if self.since is None or wall >= self.since]
         return old, [wall for wall in self.new.on(day) if wall not in self.others]
 
-    def places(self, walls: Iterable[datetime]) -> dict[datetime, datetime]:
-        """What each of these wall times becomes; one for which its day has no place stays what it is.
+    def new_walls(self, walls: Iterable[datetime]) -> dict[datetime, datetime]:
+        """The new wall time of each of these Occurrences. It stays the same where its day has no match.
 
-        They are times of the old rule, and times left over from rules before it.
+        Some of them are times of the old rule, others are left over from earlier rules.
         """
         if self.old.rule is None and self.new.rule is None:
-            # What goes out once is the same Occurrence on whatever day.
+            # A one-time message stays the same Occurrence, whatever its day.
             return {wall: self.new.starts_at if wall == self.old.starts_at else wall for wall in walls}
         in_order = sorted(wall for wall in walls if self.since is None or wall >= self.since)
         found: dict[datetime, datetime] = {}
@@ -58,33 +61,33 @@ class Retiming:
 
     def _of_day(self, day: date, walls: Sequence[datetime]) -> dict[datetime, datetime]:
         old, new = self.day(day)
-        places = _places(self, day)
+        new_of = _new_of(self, day)
         left_over = [wall for wall in walls if wall not in old]
         if not left_over:
-            return dict(places)
-        # A time left over takes a place that is new on its day, so that a skipped one stays skipped. Where another
-        # Occurrence has moved to its very time, it gives way, and is left over at that one's former time.
-        added = matched(left_over, [wall for wall in new if wall not in places.values()])
-        moved_to = {to: was for was, to in places.items()}
+            return dict(new_of)
+        # A time left over takes a new time of its day, so that a skipped Occurrence stays skipped. Where another
+        # Occurrence has moved to this very time, the time left over becomes that Occurrence's old time.
+        added = matched(left_over, [wall for wall in new if wall not in new_of.values()])
+        moved_to = {to: was for was, to in new_of.items()}
         given_way = {wall: moved_to[wall] for wall in left_over if wall not in added and wall in moved_to}
-        return given_way | added | dict(places)
+        return given_way | added | dict(new_of)
 
-    def origin_of(self, wall: datetime) -> datetime | None:
-        """The old wall time of the Occurrence that stands at this new one; None where it is a new Occurrence."""
+    def old_wall(self, wall: datetime) -> datetime | None:
+        """The old wall time of the Occurrence at this new wall time; None for a new Occurrence."""
         if self.old.rule is None and self.new.rule is None:
             return self.old.starts_at if wall == self.new.starts_at else None
-        return next((old for old, new in _places(self, wall.date()).items() if new == wall), None)
+        return next((old for old, new in _new_of(self, wall.date()).items() if new == wall), None)
 
 
 def matched(old: Sequence[datetime], new: Sequence[datetime]) -> dict[datetime, datetime]:
-    """What each time of a day becomes: equal ones match first, what is left matches in order."""
+    """The new time of each old time of a day: equal times match first, the others match in order."""
     same = set(old) & set(new)
     left = zip((wall for wall in old if wall not in same), (wall for wall in new if wall not in same), strict=False)
     return {wall: wall for wall in same} | dict(left)
 
 
 @lru_cache(maxsize=256)
-def _places(retiming: Retiming, day: date) -> Mapping[datetime, datetime]:
+def _new_of(retiming: Retiming, day: date) -> Mapping[datetime, datetime]:
     return matched(*retiming.day(day))
 
 

@@ -1,4 +1,4 @@
-"""A Recurrence as a value that cannot be wrong: what it may say is checked where it is made.
+"""A Recurrence as a value that cannot be wrong: its parts are checked when it is made.
 
 Not here: its JSON shape (rule_json.py), the wall times that it gives (recurrence.py), its sentence (summary.py).
 """
@@ -29,14 +29,14 @@ class Frequency(StrEnum):
 
 
 class MonthEnd(StrEnum):
-    """What becomes of a day like the 31st in a month that is too short for it."""
+    """The treatment of a day like the 31st in a month that is too short for it."""
 
     LAST_DAY = "last_day"
     SKIP = "skip"
 
 
 class RuleError(ValueError):
-    """A rule that cannot be taken: the field as the API names it, and a sentence for people."""
+    """A rule that is refused: the field as the API names it, and a sentence for people."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -46,12 +46,12 @@ class RuleError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Recurrence:
-    """An RFC 5545 rule (section 3.3.10), in local wall time. Raises RuleError when made with values that cannot be.
+    """An RFC 5545 rule (section 3.3.10), in local wall time. Raises RuleError for impossible values.
 
-    Weekdays are "mo" to "su", in a monthly rule also "2tu" or "-1fr"; both weekdays and month days: days that are both.
-    `set_position` picks one of the days that the rule gives in one period, from 1 or, from the end, from -1.
-    No times: the start's own. A date in `except_` drops its day, a wall time one Occurrence. `until` is included.
-    `count` counts what the rule gives from its start on, before exceptions. With both, the earlier end counts.
+    Weekdays are "mo" to "su", in a monthly rule also "2tu" or "-1fr". With weekdays and month days, a day must be both.
+    `set_position` picks a single day of each period: 1 is the first, -1 the last. Without times, the start's time of
+    day counts. A date in `except_` drops a whole day, a wall time drops a single Occurrence. `until` is included.
+    `count` counts the Occurrences from the start on, before exceptions. With both, the earlier end counts.
     """
 
     frequency: Frequency

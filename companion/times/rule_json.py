@@ -84,7 +84,7 @@ def _maybe(value: Mapping[str, object], key: str, read: Callable[[object, str], 
 
 
 def _several(value: Mapping[str, object], key: str, read: Callable[[object, str], _Item]) -> tuple[_Item, ...]:
-    """A list, as it was written; what stands in it twice is kept once."""
+    """A list in its order, with duplicates left out."""
     items = value.get(key, [])
     if not isinstance(items, list | tuple):
         raise wrong(key, "Write a list.")

@@ -86,7 +86,7 @@ def _monthly(starts_at: datetime, rule: Recurrence) -> str:
         return f"On {_monthly_weekdays(rule)} {of_month}"
     days = _listed(_month_days(month_days, rule.month_end))
     condition = f", if it is {_listed(_monthly_kinds(rule), 'or')}," if rule.weekdays else ""
-    # The year is one without a 29 February; every other length of a month is the same in all years.
+    # 1901 has no 29 February. All other months have the same length in all years.
     shortest = monthrange(1901, starts_at.month)[1] if rule.interval % 12 == 0 else 28
     short = _short_months(month_days, rule.month_end) if max(month_days) > shortest else ""
     if rule.set_position is None:
@@ -138,7 +138,7 @@ def _on_weekdays(wanted: Sequence[int]) -> str:
 
 
 def _kinds(wanted: Sequence[int], each: str) -> list[str]:
-    """One word for a group of weekdays where there is one ("weekday"), else the names one by one."""
+    """The word for a group of weekdays ("weekday"), or the name of each day where no word fits."""
     group = _GROUPS.get(frozenset(wanted))
     return [each + group] if group else [each + _WEEKDAY_NAMES[day] for day in wanted]
 
@@ -217,7 +217,7 @@ def _listed(words: Sequence[str], conjunction: str = "and") -> str:
 
 
 def _nth(interval: int) -> str:
-    """What stands between "every" and its noun."""
+    """The word between "every" and its noun."""
     return "" if interval == 1 else f"{_ordinal_word(interval)} "
 
 

@@ -1,6 +1,6 @@
 """Wall times and instants: where a local wall time lies in a time zone, and the names of both.
 
-Not here: which wall times a rule gives (recurrence.py), and what quiet hours make of them (quiet.py).
+Not here: which wall times a rule gives (recurrence.py), and the quiet hours that may move them (quiet.py).
 """
 
 import re
@@ -25,7 +25,7 @@ _WALL = re.compile(r"(\d{4})-\d{2}-\d{2}T(?:[01]\d|2[0-3]):\d{2}(?::\d{2})?", re
 
 
 class Moved(StrEnum):
-    """Why a Message goes out at another wall time than the one its Occurrence is named by."""
+    """Why a Message goes out at another wall time than its Occurrence's name says."""
 
     DST_GAP = "dst_gap"
     DST_FOLD = "dst_fold"
@@ -36,7 +36,7 @@ class Moved(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A wall time found in a zone: the naive wall time that its clocks show then, and the instant in UTC."""
+    """A wall time placed in a zone: the naive wall time that the zone's clocks show, and the instant in UTC."""
 
     wall: datetime
     at: datetime
@@ -47,7 +47,7 @@ class Placed:
 def zone_names() -> Sequence[str]:
     """All IANA names of the tzdata package, sorted."""
     names = set((files("tzdata") / "zones").read_text(encoding="ascii").split())
-    # IANA's own sign for "no zone was chosen"; as a patient's zone it would pass for UTC in silence.
+    # IANA's sign for "no zone was chosen". A patient with this zone would silently get UTC.
     names.discard("Factory")
     return tuple(sorted(names))
 
@@ -71,10 +71,11 @@ def zone_info(name: str) -> ZoneInfo:
 
 
 def place(wall: datetime, zone: str) -> Placed:
-    """Find a naive wall time in a zone.
+    """Place a naive wall time in a zone.
 
-    A wall time that the zone's clocks skip is found that much later (02:30 at 03:30, `dst_gap`), also where they skip
-    a whole day; one that they show twice is found the first time (`dst_fold`). Raises ValueError for an aware `wall`.
+    A wall time that the zone's clocks skip moves later by the length of the gap (02:30 to 03:30, `dst_gap`), also where
+    they skip a whole day. A wall time that they show twice means the first time (`dst_fold`).
+    Raises ValueError for an aware `wall`.
     """
     if wall.tzinfo is not None:
         raise ValueError("A wall time carries no offset.")
@@ -89,7 +90,7 @@ def place(wall: datetime, zone: str) -> Placed:
 def local(at: datetime, zone: str) -> datetime:
     """The instant on a zone's clocks, aware. Raises ValueError for a naive `at`."""
     if at.tzinfo is None:
-        # astimezone() would take it for the time of this machine.
+        # astimezone() would read a naive time as this machine's.
         raise ValueError("An instant carries an offset.")
     return at.astimezone(zone_info(zone))
 
@@ -110,7 +111,7 @@ def parse_wall(text: str) -> datetime:
 def wall_name(wall: datetime) -> str:
     """The name of the Occurrence at this naive wall time: "2026-12-01T09:00", with seconds only where they aren't 0.
 
-    Raises ValueError for what such a name cannot say: an offset, or parts of a second.
+    Raises ValueError for an offset or a fraction of a second, which no name can hold.
     """
     if wall.tzinfo is not None or wall.microsecond:
         raise ValueError("An Occurrence is named by a wall time of whole seconds without an offset.")

@@ -1,6 +1,6 @@
 """Working days: which days a Schedule avoids, and on which day it goes out instead.
 
-Not here: the instant on that day (walls.py), and which Schedule avoids what; public holidays come from `holidays`.
+Not here: the instant on that day (walls.py). Public holidays come from the package `holidays`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from holidays import HolidayBase
 
 FARTHEST: Final = 14
-"""Days by which an Occurrence is moved at most; where no working day is nearer, it is skipped."""
+"""An Occurrence moves by at most so many days. Where no working day is that near, it is skipped."""
 _DAY: Final = timedelta(days=1)
 _SATURDAY_AND_SUNDAY: Final = frozenset((5, 6))
 _RULES: Final = "working days 2"
-"""Our own rules, counted on where plans that were made with older ones have to be made anew."""
+"""The version of the rules in this file. Count it up where a change has to remake the plans of older rules."""
 
 
 class WhenAvoided(StrEnum):
-    """What becomes of an Occurrence on a day to avoid."""
+    """The treatment of an Occurrence on a day to avoid."""
 
     SKIP = "skip"
     NEXT = "next"
@@ -32,7 +32,7 @@ class WhenAvoided(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Avoid:
-    """Which days a Schedule avoids."""
+    """The kinds of days that a Schedule avoids."""
 
     weekends: bool = False
     holidays: bool = False
@@ -44,7 +44,7 @@ class Avoid:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """A clinic's days off: its country (ISO 3166-1) and region, both "" where not said, and its own closed days."""
+    """A clinic's days off: its country (ISO 3166-1) and region, both "" where unknown, and its closed days."""
 
     country: str = ""
     region: str = ""
@@ -54,11 +54,11 @@ class Calendar:
 ANY_DAY: Final = Avoid()
 """No day is avoided."""
 DAYS_OFF: Final = Avoid(weekends=True, holidays=True, closed_days=True)
-"""Every day that is no working day."""
+"""All days but working days."""
 
 
 def is_avoided(day: date, avoid: Avoid, calendar: Calendar) -> bool:
-    """Whether this is a day to avoid. The weekend is the country's own; without a country, Saturday and Sunday."""
+    """Whether this is a day to avoid. The weekend is that of the country; without a country, Saturday and Sunday."""
     return (
         (avoid.closed_days and day in calendar.closed_days)
         or (avoid.weekends and day.weekday() in _weekend(calendar.country))
@@ -94,7 +94,7 @@ def next_working_day(day: date, calendar: Calendar) -> date | None:
 
 
 def holiday_name(day: date, calendar: Calendar) -> str:
-    """What the public holiday on this day is called, in English where that is known; empty where it is none."""
+    """The name of the public holiday on this day, in English where that is known; empty for any other day."""
     return str(_public(calendar.country, calendar.region).get(day, "")) if calendar.country else ""
 
 
@@ -115,7 +115,7 @@ def region_names(country: str) -> Mapping[str, str]:
 
 @cache
 def releases() -> str:
-    """The releases of time zones, holidays and our own rules that plans are made with, as one short text."""
+    """The releases of time zones, holidays and our rules that plans depend on, as a short text."""
     return f"tzdata {version('tzdata')}, holidays {version('holidays')}, {_RULES}"
 
 
@@ -124,7 +124,7 @@ def _public(country: str, region: str) -> "HolidayBase":
     # Importing it takes a third of a second, which commands that ask for no holiday need not spend.
     from holidays import country_holidays
 
-    # Unsaid, the language of their names would be the machine's.
+    # Without a language, the names would be in the machine's.
     return country_holidays(country, subdiv=region or None, language="en_US")
 
 

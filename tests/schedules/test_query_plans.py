@@ -316,7 +316,7 @@ def test_a_week_of_the_calendar_goes_by_its_index_day_by_day(clinic: Clinic, wan
     week = [(NOW + day * _DAY, NOW + (day + 1) * _DAY) for day in range(7)]
     found = queries.messages(clinic, wanted)
 
-    counted = plans_of(lambda: days.tallies(found, week))
+    counted = plans_of(lambda: days.counts_of(found, week))
     shown = plans_of(lambda: days.earliest(found, [(day, 10) for day in week]))
 
     assert [text.count(index) for text in counted.texts] == [7]
@@ -329,7 +329,7 @@ def test_a_schedules_days_in_the_calendar_go_by_the_schedule(clinic: Clinic) -> 
     schedule = Schedule.objects.filter(clinic=clinic)[0].id
     found = queries.messages(clinic, MessageFilter(schedule=schedule))
 
-    plans = plans_of(lambda: days.tallies(found, [(NOW, NOW + _DAY)]))
+    plans = plans_of(lambda: days.counts_of(found, [(NOW, NOW + _DAY)]))
 
     assert plans.all_by("messages_of_a_schedule")
     assert not plans.read_all_messages()

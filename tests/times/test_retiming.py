@@ -75,7 +75,7 @@ def test_what_an_earlier_change_left_over_takes_a_new_place_or_gives_way(
 ) -> None:
     (wall,) = at(left_over)
 
-    assert Retiming(daily(old), daily(new)).places([wall]) == {wall: at(becomes)[0]}
+    assert Retiming(daily(old), daily(new)).new_walls([wall]) == {wall: at(becomes)[0]}
 
 
 @given(times_of_day, times_of_day, times_of_day)
@@ -86,7 +86,7 @@ def test_no_two_names_of_a_day_become_one(old: list[dt.time], new: list[dt.time]
     )
     walls = {dt.datetime.combine(DAY, hour) for hour in (*old, *left_over)}
 
-    became = Retiming(before, after).places(walls)
+    became = Retiming(before, after).new_walls(walls)
 
     assert set(became) == walls
     assert len(set(became.values())) == len(walls)
@@ -101,7 +101,7 @@ def test_a_series_at_another_time_of_day_has_the_same_occurrences(
     retiming = Retiming(Times(start, rule), Times(moved, rule))
     first_ones = [wall for wall, _ in zip(occurrences(start, rule), range(20), strict=False)]
 
-    assert retiming.places(first_ones) == {
+    assert retiming.new_walls(first_ones) == {
         wall: wall.replace(hour=hour.hour, minute=hour.minute) for wall in first_ones
     }
 
@@ -109,7 +109,7 @@ def test_a_series_at_another_time_of_day_has_the_same_occurrences(
 def test_what_goes_out_once_is_the_same_occurrence_on_another_day() -> None:
     old, new = dt.datetime(2026, 12, 3, 9), dt.datetime(2026, 12, 5, 10)  # noqa: DTZ001  (wall times)
 
-    assert Retiming(Times(old, None), Times(new, None)).places([old]) == {old: new}
+    assert Retiming(Times(old, None), Times(new, None)).new_walls([old]) == {old: new}
 
 
 def test_a_skipped_occurrence_still_has_its_place() -> None:
@@ -118,8 +118,8 @@ def test_a_skipped_occurrence_still_has_its_place() -> None:
 
     retiming = Retiming(Times(start, rule), Times(start.replace(hour=6), rule))
 
-    assert retiming.places([start.replace(day=3)]) == {start.replace(day=3): start.replace(day=3, hour=6)}
-    assert retiming.origin_of(start.replace(day=3, hour=6)) == start.replace(day=3)
+    assert retiming.new_walls([start.replace(day=3)]) == {start.replace(day=3): start.replace(day=3, hour=6)}
+    assert retiming.old_wall(start.replace(day=3, hour=6)) == start.replace(day=3)
 
 
 def test_the_day_that_a_start_implies_can_be_written_down() -> None:

@@ -21,7 +21,7 @@ from companion.planning.ahead import Ahead, ahead
 from companion.planning.beyond import to_be
 from companion.schedules import days as counting
 from companion.schedules import queries, wording
-from companion.schedules.days import Tally
+from companion.schedules.days import DayCount
 from companion.schedules.models import Message, Schedule, Status
 from companion.times.walls import local
 from companion.times.workdays import Avoid, Calendar, holiday_name, is_avoided
@@ -128,7 +128,7 @@ class _Load:
     """A day's messages and Occurrences, before they become words."""
 
     date: dt.date
-    tallies: Sequence[Tally]
+    tallies: Sequence[DayCount]
     ahead: Sequence[Ahead]
 
     @property
@@ -148,7 +148,7 @@ def shown(caller: Caller, view: asked.View, dates: Sequence[dt.date], size: Size
     by_day: dict[dt.date, list[Ahead]] = defaultdict(list)
     for one in outlook.items:
         by_day[local(one.coming.due_at, clinic.timezone).date()].append(one)
-    tallies = counting.tallies(found, bounds)
+    tallies = counting.counts_of(found, bounds)
     loads = [_Load(date, tally, by_day[date]) for date, tally in zip(dates, tallies, strict=True)]
     single = [(bound, size.lines) for load, bound in zip(loads, bounds, strict=True) if not load.folds(size)]
     lines = _lines(clinic, counting.earliest(found, single), [load for load in loads if not load.folds(size)], now)
