@@ -30,7 +30,7 @@ LABELS: Final = {
     "left_out": "Left out",
     "state": "State",
 }
-"""The names of the form's parts for people; the parts of several fields stand in planning_conflicts.py."""
+"""The names of the form's parts for people; the parts of several fields stand in conflicts.py."""
 
 
 class ButtonLine(NamedTuple):
