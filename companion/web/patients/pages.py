@@ -124,14 +124,14 @@ def _line(patient: Patient, clinic: Clinic, now: dt.datetime) -> Line:
 
 
 class _Filter(NamedTuple):
-    """List the filters by reachability, each with its name."""
+    """A way to narrow the list: its code in the address, and its name."""
 
     code: str
     label: str
 
 
 def _filters(clinic: Clinic) -> list[_Filter]:
-    """Ways to narrow the list by who can be reached."""
+    """List the filters by reachability, each with its name."""
     obstacles = [_Filter(one.code.value, one.short) for one in known_to(clinic)]
     return [_Filter("yes", "Can be reached"), _Filter("no", "Can't be reached"), *obstacles]
 
@@ -203,14 +203,14 @@ def show(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
 
 
 class _Running(NamedTuple):
-    """List the patient's running and paused series, with their next instants."""
+    """A schedule, and in one sentence when it goes out."""
 
     schedule: Schedule
     summary: str
 
 
 def _series(patient: Patient) -> list[_Running]:
-    """The schedules that reach this patient, active or paused."""
+    """List the patient's running and paused series, with their next instants."""
     found = queries.schedules_for(patient).filter(state__in=(State.ACTIVE, State.PAUSED))
     return [_Running(schedule, planned.summary(schedule)) for schedule in found[:SERIES]]
 
