@@ -11,11 +11,11 @@ from django.db import connection, transaction
 
 from bench.inside import Figures
 from companion.clinics.access import Caller
-from companion.clinics.keys import new_id
+from companion.clinics.ids import new_id
 from companion.clinics.models import Clinic, Role
 from companion.patients.importing import import_csv
 from companion.patients.models import Cohort, CohortMember, Patient
-from companion.patients.sources import keeping, sync
+from companion.patients.sources import configuration, sync
 from companion.schedules import sql
 
 _INSERT = """
@@ -54,7 +54,9 @@ def fetch(file: str, added: int) -> Figures:
     """Syncs with this SQLite database; raises RuntimeError unless so many patients were new."""
     clinic = Clinic.objects.get()
     now = dt.datetime.now(dt.UTC)
-    keeping.set_sql(Caller(clinic, "member", clinic.id, "Bench", Role.ADMIN), f"sqlite:///{file}", _MAPPING, now=now)
+    configuration.set_sql(
+        Caller(clinic, "member", clinic.id, "Bench", Role.ADMIN), f"sqlite:///{file}", _MAPPING, now=now
+    )
     before, began = _peak(), time.perf_counter()
     run = sync.sync(clinic, clock=lambda: dt.datetime.now(dt.UTC))
     seconds = time.perf_counter() - began

@@ -13,7 +13,7 @@ from companion.cli import prepare
 from companion.clinics.clinics import first_clinic
 from companion.clinics.models import Bot, Clinic
 from companion.clinics.sealed import seal
-from companion.panel import tally
+from companion.panel import hour_counts
 from companion.patients.models import Consent, Patient
 from companion.schedules.models import Lane, Message, Schedule, State, Status, Version
 from companion.service.wake import ring
@@ -85,7 +85,7 @@ def fill(pending: int) -> None:
         )  # fmt: skip
         _run(_ATTEMPTS, seal("Dear Ana, please take your tablet now.", "schedules.Attempt.text"))
     # As the Control Panel would have done hour by hour, while all this happened.
-    tally.count_up(Clinic.objects.get(), now=_now())
+    hour_counts.count_past_hours(Clinic.objects.get(), now=_now())
     analysed()
 
 

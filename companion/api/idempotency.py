@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 
 from companion.api.models import IdempotentCall
 from companion.clinics.access import Caller
-from companion.clinics.keys import new_id
+from companion.clinics.ids import new_id
 from companion.clinics.refusals import Conflict, Problem, Refused
 
 HEADER = "Idempotency-Key"

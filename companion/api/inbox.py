@@ -27,7 +27,7 @@ from companion.api.message_shapes import MessageDetail
 from companion.api.operations import JSON, Operation, act, caller_of, operation
 from companion.api.paging import cursor_of, read_cursor
 from companion.api.values import NoBody
-from companion.clinics import help
+from companion.clinics import urgent_words
 from companion.clinics.models import Clinic, Role
 from companion.listener import inbox
 from companion.schedules import queries
@@ -143,7 +143,7 @@ def change_urgent_help(request: HttpRequest, body: HelpChanges) -> HelpShape:
     caller = caller_of(request)
     held: dict[str, object] = {"words": caller.clinic.urgent_words, "phone": caller.clinic.urgent_phone}
     wanted = held | body.given()
-    return _help(help.change(caller, wanted["words"] or [], wanted["phone"], now=database_now()))
+    return _help(urgent_words.change(caller, wanted["words"] or [], wanted["phone"], now=database_now()))
 
 
 def _help(clinic: Clinic) -> HelpShape:

@@ -9,7 +9,7 @@ from pydantic import Field, StrictStr
 from companion.api.message_shapes import PatientName
 from companion.api.paging import ListParameters
 from companion.api.values import Body, Id, Instant, Line, QueryFlag, Shape
-from companion.clinics.help import LONGEST_WORD, MOST_WORDS
+from companion.clinics.urgent_words import LONGEST_WORD, MOST_WORDS
 from companion.listener.inbox import View
 from companion.listener.models import Conversation
 

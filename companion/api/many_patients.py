@@ -16,7 +16,7 @@ from companion.api.patient_shapes import CohortShape
 from companion.api.values import Body, Day, Id, Shape
 from companion.clinics.models import Role
 from companion.clinics.refusals import Problem, Refused
-from companion.patients import many, queries
+from companion.patients import group_acts, queries
 from companion.service.clock import database_now
 
 router = Router(tags=["patients"])
@@ -25,14 +25,14 @@ router = Router(tags=["patients"])
 class Places(Body):
     """Who comes into a cohort and who leaves it; the others stay."""
 
-    add: Annotated[list[Id], Field(max_length=many.MOST)] = []
-    remove: Annotated[list[Id], Field(max_length=many.MOST)] = []
+    add: Annotated[list[Id], Field(max_length=group_acts.MOST)] = []
+    remove: Annotated[list[Id], Field(max_length=group_acts.MOST)] = []
 
 
 class NewPauses(Body):
     """Who is put on pause, and until when."""
 
-    patients: Annotated[list[Id], Field(min_length=1, max_length=many.MOST)]
+    patients: Annotated[list[Id], Field(min_length=1, max_length=group_acts.MOST)]
     paused_until: Annotated[Day, Field(description="Nothing goes out before this day begins on the patient's clock.")]
     paused_reason: StrictStr
 
@@ -69,8 +69,8 @@ def place_patients(request: HttpRequest, id: UUID, body: Places) -> CohortShape:
     clinic = caller.clinic
     with transaction.atomic():
         cohort = queries.cohort(clinic, id)
-        many.add_to_cohort(caller, cohort, queries.some(clinic, body.add), now=now)
-        many.remove_from_cohort(caller, cohort, queries.some(clinic, body.remove), now=now)
+        group_acts.add_to_cohort(caller, cohort, queries.some(clinic, body.add), now=now)
+        group_acts.remove_from_cohort(caller, cohort, queries.some(clinic, body.remove), now=now)
     counted = queries.cohort(clinic, id)
     return CohortShape(id=counted.id, name=counted.name, size=counted.size)
 
@@ -96,7 +96,7 @@ def pause_patients(request: HttpRequest, body: NewPauses) -> Pauses:
     except ValueError:
         raise Refused(Problem("paused_until", "Write the date like 2027-03-03.")) from None
     people = queries.some(caller.clinic, body.patients)
-    left = many.pause(caller, people, until, body.paused_reason, now=database_now())
+    left = group_acts.pause(caller, people, until, body.paused_reason, now=database_now())
     refused = [
         PauseRefusal(patient=one.patient.id, message=" ".join(problem.message for problem in one.why.problems))
         for one in left

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from companion.clinics.keys import new_id
+from companion.clinics.ids import new_id
 from companion.clinics.models import Clinic
 from companion.clinics.sealed import SealedField
 

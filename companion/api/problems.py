@@ -22,8 +22,8 @@ from companion.api.values import Instant, Shape, write_instant
 from companion.clinics.access import NotAllowed
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 from companion.clinics.versions import Stale
-from companion.service.away import AGAIN_SECONDS, is_away
-from companion.service.mishap import kind_and_place
+from companion.service.error_place import kind_and_place
+from companion.service.outages import AGAIN_SECONDS, is_outage
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -179,7 +179,7 @@ def _invalid(error: ValidationError) -> HttpResponse:
 def _unexpected(error: object) -> HttpResponse:
     if isinstance(error, Exception):
         log.error("unexpected %(error)s at %(place)s", kind_and_place(error))
-    if not is_away(error):
+    if not is_outage(error):
         return problem(500)
     response = problem(503)
     response["Retry-After"] = str(AGAIN_SECONDS)

@@ -1,6 +1,6 @@
 """Where patients come from: the clinic's source, a FHIR server to be set, and the report of each sync.
 
-A CSV file or a database is set on the command line only; patients/sources/keeping.py says why.
+A CSV file or a database is set on the command line only; patients/sources/configuration.py says why.
 """
 
 import datetime as dt
@@ -17,7 +17,7 @@ from companion.api.operations import JSON, Operation, act, caller_of, operation
 from companion.api.paging import ListParameters, Parameters, cursor_of, read_cursor
 from companion.api.values import Body, Instant, NoBody, Shape, Whole
 from companion.clinics.models import Role
-from companion.patients.sources import keeping, sync
+from companion.patients.sources import configuration, sync
 from companion.patients.sources.fhir_source import LONGEST
 from companion.patients.sources.models import PatientSource, SyncRun
 from companion.service.clock import database_now
@@ -124,14 +124,14 @@ class SourceList(Shape):
 )
 def list_sources(request: HttpRequest) -> SourceList:
     """Where the clinic's patients come from."""
-    row = keeping.of_clinic(caller_of(request).clinic)
+    row = configuration.of_clinic(caller_of(request).clinic)
     return SourceList(items=[_source(row)] if row else [], next=None)
 
 
 @operation(router, Operation("GET", _ONE, Role.VIEWER, SourceShape, examples.PATIENT_SOURCE))
 def read_source(request: HttpRequest, id: UUID) -> SourceShape:
     """One source."""
-    return _source(keeping.named(caller_of(request).clinic, id))
+    return _source(configuration.named(caller_of(request).clinic, id))
 
 
 @operation(
@@ -149,7 +149,7 @@ def read_source(request: HttpRequest, id: UUID) -> SourceShape:
 )
 def set_source(request: HttpRequest, body: NewSource) -> SourceShape:
     """Set a FHIR server as the clinic's source, instead of what was set before."""
-    row = keeping.set_fhir(
+    row = configuration.set_fhir(
         caller_of(request),
         body.url,
         body.token,
@@ -165,16 +165,16 @@ def set_source(request: HttpRequest, body: NewSource) -> SourceShape:
 def sync_source(request: HttpRequest, id: UUID, body: NoBody = None) -> SourceShape:
     """Sync now: the listener service takes it up within seconds."""
     caller = caller_of(request)
-    keeping.named(caller.clinic, id)
-    return _source(keeping.ask_for_sync(caller, now=database_now()))
+    configuration.named(caller.clinic, id)
+    return _source(configuration.ask_for_sync(caller, now=database_now()))
 
 
 @operation(router, act(f"{_ONE}/remove", SourceList, examples.NO_PATIENT_SOURCES, body_example={}, role=Role.ADMIN))
 def remove_source(request: HttpRequest, id: UUID, body: NoBody = None) -> SourceList:
     """Fetch no more; patients who came stay."""
     caller = caller_of(request)
-    keeping.named(caller.clinic, id)
-    keeping.remove(caller, now=database_now(), id=id)
+    configuration.named(caller.clinic, id)
+    configuration.remove(caller, now=database_now(), id=id)
     return SourceList(items=[], next=None)
 
 
@@ -202,10 +202,10 @@ def _source(row: PatientSource) -> SourceShape:
     return SourceShape(
         id=row.id,
         kind=row.kind,
-        place=keeping.place(row),
+        place=configuration.place(row),
         every_minutes=int(row.every.total_seconds() // 60),
         next_at=row.next_at,
-        working=keeping.is_working(row, now=database_now()),
+        working=configuration.is_working(row, now=database_now()),
     )
 
 

@@ -52,11 +52,11 @@ def dispatcher() -> None:
     """Send what is due, and plan ahead."""
     _start()
     from companion.dispatch import service
-    from companion.panel.watch import watching
+    from companion.panel.monitor import monitoring
     from companion.service.process import AlreadyRunning
 
     try:
-        with _journal("dispatcher"), watching():
+        with _journal("dispatcher"), monitoring():
             service.run()
     except AlreadyRunning:
         raise click.ClickException(
@@ -69,9 +69,9 @@ def listener() -> None:
     """Read what patients write back."""
     _start()
     from companion.listener import service
-    from companion.panel.watch import watching
+    from companion.panel.monitor import monitoring
 
-    with _journal("listener"), watching():
+    with _journal("listener"), monitoring():
         service.run()
 
 
@@ -83,7 +83,7 @@ def web() -> None:
     from django.core.wsgi import get_wsgi_application
     from waitress.server import create_server
 
-    from companion.panel.watch import watching
+    from companion.panel.monitor import monitoring
     from companion.service import health_port, process
     from companion.service.heartbeat import Heart
 
@@ -104,7 +104,7 @@ def web() -> None:
     heart = Heart("web", state=lambda: {"sandbox": settings.SANDBOX_ON}, health_url=lambda: port.url)
     heart.start()
     try:
-        with watching():
+        with monitoring():
             _serve_until(stop, server)
     finally:
         heart.stop()

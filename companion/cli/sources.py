@@ -33,12 +33,12 @@ def csv(file: Path, slug: str | None, minutes: int) -> None:
     """A CSV FILE that another program writes anew. Columns as for an import; `left` says who has left."""
     from companion.clinics import clinics
     from companion.clinics.members import command_line
-    from companion.patients.sources import keeping
+    from companion.patients.sources import configuration
     from companion.service.clock import database_now
 
     with said_plainly():
         caller = command_line(clinics.the_clinic(slug))
-        keeping.set_csv(caller, file, every=dt.timedelta(minutes=minutes), now=database_now())
+        configuration.set_csv(caller, file, every=dt.timedelta(minutes=minutes), now=database_now())
     click.echo(_SET)
 
 
@@ -60,14 +60,14 @@ def sql(mapping: Path, slug: str | None, minutes: int) -> None:
     """
     from companion.clinics import clinics
     from companion.clinics.members import command_line
-    from companion.patients.sources import keeping
+    from companion.patients.sources import configuration
     from companion.service.clock import database_now
 
     with said_plainly():
         caller = command_line(clinics.the_clinic(slug))
         url = click.prompt("The database's URL", hide_input=True, err=True)
         text = mapping.read_text(encoding="utf-8")
-        keeping.set_sql(caller, url.strip(), text, every=dt.timedelta(minutes=minutes), now=database_now())
+        configuration.set_sql(caller, url.strip(), text, every=dt.timedelta(minutes=minutes), now=database_now())
     click.echo(_SET)
 
 
@@ -81,13 +81,13 @@ def fhir(url: str, identifier_system: str, telegram: str, slug: str | None, minu
     """A FHIR R4 server by its base URL; asks for its bearer token (empty: none)."""
     from companion.clinics import clinics
     from companion.clinics.members import command_line
-    from companion.patients.sources import keeping
+    from companion.patients.sources import configuration
     from companion.service.clock import database_now
 
     with said_plainly():
         caller = command_line(clinics.the_clinic(slug))
         token = click.prompt("Bearer token", hide_input=True, default="", show_default=False, err=True)
-        keeping.set_fhir(
+        configuration.set_fhir(
             caller,
             url,
             token.strip(),
@@ -106,11 +106,11 @@ def no_source(slug: str | None) -> None:
     """Fetch no more. Patients who came stay."""
     from companion.clinics import clinics
     from companion.clinics.members import command_line
-    from companion.patients.sources import keeping
+    from companion.patients.sources import configuration
     from companion.service.clock import database_now
 
     with said_plainly():
-        keeping.remove(command_line(clinics.the_clinic(slug)), now=database_now())
+        configuration.remove(command_line(clinics.the_clinic(slug)), now=database_now())
     click.echo("No source is set any more.")
 
 

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from companion.clinics.keys import new_id
+from companion.clinics.ids import new_id
 from companion.clinics.sealed import SealedField
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from django.db import transaction
 
-from companion.clinics import help
+from companion.clinics import urgent_words
 from companion.clinics.access import Caller
 from companion.clinics.clinics import change_clinic
 from companion.clinics.models import Clinic, Role
@@ -23,7 +23,7 @@ def set_up(caller: Caller, *, name: str, country: str, timezone: str, phone: str
     with transaction.atomic():
         problems = [
             *_problems_of(lambda: change_clinic(caller, values, now=now)),
-            *_problems_of(lambda: help.change(caller, words, phone, now=now)),
+            *_problems_of(lambda: urgent_words.change(caller, words, phone, now=now)),
         ]
         if problems:
             raise Refused(*problems)

@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from companion.service.mishap import kind_and_place
+from companion.service.error_place import kind_and_place
 
 _SECRETS: Final = (
     # A bot's token, also as a part of an address.

@@ -18,7 +18,7 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 from companion.journal import writing
 from companion.journal.writing import JournalGone
 from companion.schedules import sql
-from companion.service.away import AWAY
+from companion.service.outages import OUTAGES
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -117,7 +117,7 @@ class Ledger:
         while True:
             try:
                 results = self._in_one_transaction(group)
-            except (*AWAY, JournalGone) as error:
+            except (*OUTAGES, JournalGone) as error:
                 self._lost(error)
                 time.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)

@@ -11,9 +11,9 @@ from django.db import close_old_connections, connection
 
 from companion.planning import marks, planner, releases
 from companion.planning.planner import Turn
-from companion.service.away import AWAY
 from companion.service.clock import Clock
-from companion.service.mishap import kind_and_place
+from companion.service.error_place import kind_and_place
+from companion.service.outages import OUTAGES
 
 log = structlog.get_logger(__name__)
 _PAUSE_WITHOUT_DATABASE = 1.0
@@ -54,7 +54,7 @@ class PlanLoop:
             close_old_connections()
             try:
                 pause = self._work()
-            except AWAY as error:
+            except OUTAGES as error:
                 # The database is away or busy. Nothing is lost: the next pass finds the same work.
                 log.warning("planning waits for the database", error=type(error).__name__)
                 connection.close()
@@ -78,7 +78,7 @@ class PlanLoop:
         """Runs a step. An error in it is logged and shown by health, and other plans go on being made."""
         try:
             step()
-        except AWAY:
+        except OUTAGES:
             raise
         except Exception as error:  # noqa: BLE001  (an error in one plan must not end all planning)
             where = kind_and_place(error)

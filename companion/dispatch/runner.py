@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from companion.clinics.keys import new_id
+from companion.clinics.ids import new_id
 from companion.clinics.models import Closed
 from companion.delivery import begin, closing
 from companion.delivery.begin import LOOKAHEAD, Begun, Done, Round

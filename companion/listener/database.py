@@ -9,7 +9,7 @@ import structlog
 from django.db import close_old_connections, connections
 
 from companion.journal.writing import JournalGone
-from companion.service.away import AWAY
+from companion.service.outages import OUTAGES
 
 log = structlog.get_logger(__name__)
 AGAIN_SECONDS: Final = 1.0
@@ -42,7 +42,7 @@ class Database:
         while True:
             try:
                 done = await self.do(work, *args, **named)
-            except (*AWAY, JournalGone) as error:
+            except (*OUTAGES, JournalGone) as error:
                 if not away:
                     log.warning("the listener waits", error=type(error).__name__)
                 away = True

@@ -20,7 +20,7 @@ from companion.listener import handling, rivals
 from companion.listener.database import Database
 from companion.listener.handling import Acknowledgement, Handled, SomebodyWasFaster
 from companion.service.clock import database_now
-from companion.service.mishap import kind_and_place
+from companion.service.error_place import kind_and_place
 from companion.telegram.client import BotToken, CallFailed, Client
 from companion.telegram.incoming import Incoming
 from companion.telegram.methods import answer_callback, get_updates

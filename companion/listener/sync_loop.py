@@ -18,7 +18,7 @@ from companion.clinics.models import Clinic
 from companion.clinics.refusals import Conflict
 from companion.patients.sources import sync
 from companion.service.clock import database_now
-from companion.service.mishap import kind_and_place
+from companion.service.error_place import kind_and_place
 
 log = structlog.get_logger(__name__)
 LOOK_SECONDS: Final = 5.0

@@ -20,9 +20,9 @@ from companion.listener.words import Word, say
 from companion.patients.models import Consent, Patient
 from companion.patients.pausing import is_paused
 from companion.schedules.models import Follow, Message, Schedule, State, Status
-from companion.service.away import AWAY
 from companion.service.clock import database_now
-from companion.service.mishap import kind_and_place
+from companion.service.error_place import kind_and_place
+from companion.service.outages import OUTAGES
 
 log = structlog.get_logger(__name__)
 EVERY_SECONDS: Final = 5.0
@@ -52,7 +52,7 @@ def work_off(*, now: dt.datetime, limit: int = AT_ONCE) -> int:
         try:
             with transaction.atomic():
                 _work_off_one(message_id, now)
-        except AWAY:
+        except OUTAGES:
             raise
         except Exception as error:  # noqa: BLE001 (a Message that fails must hold back neither the others nor a STOP)
             log.error("a reminder after no answer failed", message=str(message_id), **kind_and_place(error))  # noqa: TRY400

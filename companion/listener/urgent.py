@@ -1,6 +1,6 @@
 """Recognise words that ask for urgent help: whole words of the clinic's list. Pure functions.
 
-The answer to such words names a number to call, so the list needs a number (clinics/help.py).
+The answer to such words names a number to call, so the list needs a number (clinics/urgent_words.py).
 """
 
 import re

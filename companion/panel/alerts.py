@@ -13,7 +13,7 @@ from django.db.models import Q
 
 from companion.clinics.models import Clinic
 from companion.listener import inbox
-from companion.panel import health, notices, standing
+from companion.panel import health, message_counts, notices
 from companion.panel.judge import Cause, Finding, Status
 from companion.panel.models import Alert
 from companion.panel.runbook import URGENT
@@ -84,7 +84,7 @@ def _spikes(clinic: Clinic, now: dt.datetime) -> list[Wrong]:
             "degraded",
             f"{one.count} messages failed within an hour: {one.label}. {one.sentence}",
         )
-        for one in standing.failures(clinic, now=now, within=SPIKE_OVER)
+        for one in message_counts.failures(clinic, now=now, within=SPIKE_OVER)
         if one.count >= SPIKE
     ]
 

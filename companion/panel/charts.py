@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from django.db.models import QuerySet
 
 from companion.clinics.models import Clinic
-from companion.panel import tally
+from companion.panel import hour_counts
 from companion.panel.models import HourCount
 from companion.panel.standing import COUNTED_TO
 from companion.schedules.models import Attempt, Message, Status
@@ -42,7 +42,7 @@ class _Counts(NamedTuple):
 
 def last_24_hours(clinic: Clinic, *, now: dt.datetime) -> list[Bar]:
     """An hour each, the newest, which still runs, last."""
-    first = tally.hour_of(now) - 23 * _HOUR
+    first = hour_counts.hour_of(now) - 23 * _HOUR
     counts = _hours(clinic, first, now)
     hours = [first + number * _HOUR for number in range(24)]
     return [Bar(f"{local(hour, clinic.timezone):%H:%M}", *counts.get(hour, _Counts())) for hour in hours]
@@ -52,7 +52,7 @@ def last_30_days(clinic: Clinic, *, now: dt.datetime) -> list[Bar]:
     """A day each, today last. An hour counts for the day in which it begins."""
     today = local(now, clinic.timezone).date()
     days = {today - dt.timedelta(days=back): _Counts() for back in range(29, -1, -1)}
-    for hour, counts in _hours(clinic, tally.hour_of(now - dt.timedelta(days=31)), now).items():
+    for hour, counts in _hours(clinic, hour_counts.hour_of(now - dt.timedelta(days=31)), now).items():
         there = local(hour, clinic.timezone).date()
         if there in days:
             days[there] = days[there].plus(counts)
@@ -65,11 +65,11 @@ def _hours(clinic: Clinic, since: dt.datetime, now: dt.datetime) -> dict[dt.date
     for hour, what, count in HourCount.objects.filter(clinic=clinic, hour__gte=since).values_list(
         "hour", "what", "count"
     ):
-        more = _Counts(sent=count) if what == tally.SENT else _Counts(failed=count)
+        more = _Counts(sent=count) if what == hour_counts.SENT else _Counts(failed=count)
         counts[hour] = counts.get(hour, _Counts()).plus(more)
-    live = max(tally.counted_until(clinic, now=now), tally.hour_of(now) - (_LIVE_HOURS - 1) * _HOUR)
+    live = max(hour_counts.counted_until(clinic, now=now), hour_counts.hour_of(now) - (_LIVE_HOURS - 1) * _HOUR)
     while live <= now:
-        counts[live] = _Counts(_count(tally.attempts_sent(clinic, live, live + _HOUR)), _count(_failed(clinic, live)))
+        counts[live] = _Counts(_count(hour_counts.attempts_sent(clinic, live, live + _HOUR)), _count(_failed(clinic, live)))
         live += _HOUR
     return counts
 

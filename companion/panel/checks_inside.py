@@ -72,7 +72,7 @@ def database(_clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResul
 
 
 def _writable(now: dt.datetime) -> CheckResult:
-    from companion.clinics.keys import new_id
+    from companion.clinics.ids import new_id
 
     began = time.perf_counter()
     try:

@@ -12,7 +12,7 @@ from django.conf import settings
 from companion.clinics import bots
 from companion.clinics.models import Bot, Clinic, Reader
 from companion.clinics.sealed import CannotOpen
-from companion.panel import backups, facts, judge, looks
+from companion.panel import backups, bot_checks, facts, judge
 from companion.panel.check import CheckResult, Group, failed, ok, warning
 from companion.panel.direct import NoAnswer, ask
 from companion.panel.facts import Beat
@@ -112,8 +112,8 @@ async def _ask_all(rows: list[Bot]) -> list[_Said]:
 
 
 async def _ask(client: Client, bot: Bot) -> _Said:
-    said = await looks.ask(client, BotToken(bot.token))
-    return _Said(bot, said.me, said.at, looks.webhook_of(said))
+    said = await bot_checks.ask(client, BotToken(bot.token))
+    return _Said(bot, said.me, said.at, bot_checks.webhook_of(said))
 
 
 def _bot(answer: _Said) -> CheckResult:

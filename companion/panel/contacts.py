@@ -9,7 +9,7 @@ from django.db import transaction
 
 from companion.clinics import audit, opt_outs
 from companion.clinics.access import Caller
-from companion.clinics.keys import new_id
+from companion.clinics.ids import new_id
 from companion.clinics.models import Member, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.panel import mailing, notices, webhook

@@ -20,7 +20,7 @@ from companion.panel.facts import Beat, Facts
 from companion.panel.judge import Cause, Finding, Status, age, worst
 from companion.service.clock import database_now, machine_now
 from companion.service.models import Kind
-from companion.service.patience import database_within
+from companion.service.timeouts import database_within
 
 Source = Literal["direct", "mcp", "database"]
 KEPT_FOR: Final = dt.timedelta(seconds=2)

@@ -5,13 +5,13 @@ No text, name or token of anybody's.
 
 from django.db import models
 
-from companion.clinics.keys import new_id
+from companion.clinics.ids import new_id
 from companion.clinics.models import Clinic, Member
 from companion.clinics.sealed import SealedField
 
 
 class HourCount(models.Model):
-    """How many Messages of a clinic ended in one past hour, counted once (tally.py), so that charts cost the same."""
+    """The number of a clinic's Messages that ended in one past hour, counted once for the charts (hour_counts.py)."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="hour_counts", db_index=False)
@@ -29,7 +29,7 @@ class HourCount(models.Model):
 
 
 class BotLook(models.Model):
-    """What Telegram said when it was last asked about a clinic's bot (looks.py)."""
+    """What Telegram said when it was last asked about a clinic's bot (bot_checks.py)."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.OneToOneField(Clinic, models.CASCADE, related_name="bot_look")

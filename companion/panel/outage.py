@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from companion.clinics.keys import new_id
+from companion.clinics.ids import new_id
 from companion.clinics.models import Clinic
 from companion.clinics.sealed import CannotOpen
 from companion.panel import judge, mailing, notices, webhook

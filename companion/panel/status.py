@@ -12,10 +12,10 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.models import QuerySet
 
 from companion.clinics.models import Bot, Clinic
-from companion.panel import backups, facts, health, judge, standing
+from companion.panel import backups, facts, health, judge, message_counts
+from companion.panel.hour_counts import attempts_ended, attempts_sent
+from companion.panel.message_counts import COUNTED_TO, Measure
 from companion.panel.models import BotLook
-from companion.panel.standing import COUNTED_TO, Standing
-from companion.panel.tally import attempts_ended, attempts_sent
 from companion.patients.models import Patient
 from companion.patients.reach import unreachable
 from companion.schedules.models import Attempt, Message, Status
@@ -82,7 +82,7 @@ class PanelStatus:
     messages: MessageNumbers
     delivery_lag_seconds: Lag
     rate: Rate
-    failures: tuple[standing.Failures, ...]
+    failures: tuple[message_counts.Failures, ...]
     unreachable_patients: int
     database: _Values
     telegram: _Values
@@ -98,7 +98,7 @@ def status(clinic: Clinic, *, now: dt.datetime) -> PanelStatus:
         messages=_messages(clinic, now),
         delivery_lag_seconds=_lag(clinic, now),
         rate=_rate(clinic, now),
-        failures=tuple(standing.failures(clinic, now=now)),
+        failures=tuple(message_counts.failures(clinic, now=now)),
         unreachable_patients=_unreachable(clinic),
         database=_database(),
         telegram=_telegram(clinic),
@@ -126,12 +126,12 @@ def _leases(beat: facts.Beat) -> int | None:
 
 def _messages(clinic: Clinic, now: dt.datetime) -> MessageNumbers:
     pending = Message.objects.filter(clinic=clinic, status=Status.PENDING)
-    overdue = standing.narrow(pending, clinic, Standing.OVERDUE, now=now)
+    overdue = message_counts.narrow(pending, clinic, Measure.OVERDUE, now=now)
     since = overdue.order_by("ready_at").values_list("ready_at", flat=True).first()
     return MessageNumbers(
         pending=_capped(pending),
         oldest_overdue_seconds=(now - since).total_seconds() if since else None,
-        **{name.value: standing.count(clinic, name, now=now) for name in Standing},
+        **{name.value: message_counts.count(clinic, name, now=now) for name in Measure},
     )
 
 

@@ -18,7 +18,7 @@ from django.conf import settings
 from companion.clinics.refusals import Problem, Refused
 from companion.service import drill
 from companion.service.addresses import Address, NoWay, connected, on_the_internet
-from companion.service.patience import cut_off_after
+from companion.service.timeouts import cut_off_after
 
 SIGNATURE: Final = "X-Companion-Signature"
 _SECONDS: Final = 5.0

@@ -15,10 +15,10 @@ from companion.clinics import audit
 from companion.clinics.access import Caller
 from companion.clinics.models import Role
 from companion.clinics.refusals import Problem, Refused
-from companion.patients import bulk, csv_rows, directory
-from companion.patients.bulk import BATCH, Entry, RefusedRow, Taken, reason_of
+from companion.patients import csv_rows, directory, upsert
 from companion.patients.csv_rows import BrokenRow, Header, Lines, NotReadable, Row
 from companion.patients.fields import COHORT_SEPARATOR, Given, read_given
+from companion.patients.upsert import BATCH, Entry, RefusedRow, Taken, reason_of
 
 COLUMNS: Final = (
     "external_id",
@@ -66,7 +66,7 @@ def import_csv(
     seen: dict[str, int] = {}
     rows = csv_rows.read_rows(lines, columns, header.delimiter)
     for batch in _batches(rows):
-        taken = bulk.take(caller, _distinct(batch, seen, report.refused, now=now), AGAIN, now=now)
+        taken = upsert.take(caller, _distinct(batch, seen, report.refused, now=now), AGAIN, now=now)
         report = _sum(report, taken)
         if progress:
             progress(lines.bytes_read, total)

@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import F, Q
 
-from companion.clinics.keys import new_id
+from companion.clinics.ids import new_id
 from companion.clinics.models import Clinic
 from companion.patients.names import first_name
 from companion.patients.sources.models import PatientSource, SyncRun

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from companion.clinics.keys import new_id
+from companion.clinics.ids import new_id
 from companion.delivery import store
 from companion.delivery.store import Planned, Shifted
 from companion.schedules.models import Schedule

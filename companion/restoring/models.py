@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from companion.clinics.keys import new_id
+from companion.clinics.ids import new_id
 
 
 class Restoration(models.Model):

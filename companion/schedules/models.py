@@ -8,7 +8,7 @@ import datetime as dt
 from django.db import models
 from django.db.models import Q
 
-from companion.clinics.keys import new_id
+from companion.clinics.ids import new_id
 from companion.clinics.models import Clinic
 from companion.clinics.sealed import SealedField
 from companion.patients.models import Cohort, Patient

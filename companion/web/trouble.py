@@ -8,12 +8,12 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from companion.service.away import AGAIN_SECONDS, is_away
+from companion.service.outages import AGAIN_SECONDS, is_outage
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500; 503 where trying again later helps."""
-    away = is_away(sys.exception())
+    away = is_outage(sys.exception())
     context = {
         "away": away,
         "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),

@@ -15,9 +15,9 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from companion.api.urls import api
 from companion.clinics.models import Clinic, Role
-from companion.patients.many import MOST
+from companion.patients.group_acts import MOST
 from companion.patients.models import EnrolmentNote, NoteKind
-from companion.patients.sources import keeping
+from companion.patients.sources import configuration
 from companion.patients.sources.models import SyncRun
 from companion.schedules.models import Status
 from companion.schedules.reasons import Reason
@@ -60,7 +60,9 @@ def known(clinic: Clinic) -> dict[str, str]:
         "enrolment-notes": str(
             EnrolmentNote.objects.create(clinic=clinic, patient=patient, kind=NoteKind.USED, at=NOW).id
         ),
-        "patient-sources": str(keeping.set_fhir(a_caller(clinic, Role.ADMIN), "https://a.example", "", now=NOW).id),
+        "patient-sources": str(
+            configuration.set_fhir(a_caller(clinic, Role.ADMIN), "https://a.example", "", now=NOW).id
+        ),
         "sync-runs": str(SyncRun.objects.create(clinic=clinic, kind="fhir", whole=True, began_at=NOW, reasons="[]").id),
         "inbox": str(a_conversation(patient).id),
         "media": str(a_kept_photo(patient).id),

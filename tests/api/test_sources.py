@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from companion.clinics.models import Clinic, Role
-from companion.patients.sources import keeping, sync
+from companion.patients.sources import configuration, sync
 from companion.service.clock import database_now
 from tests.api.calls import Program, a_program
 from tests.builders import NOW, a_caller, a_clinic
@@ -19,7 +19,7 @@ def synced(clinic: Clinic, tmp_path: Path) -> Clinic:
     """A clinic that was synced with a file twice, one of whose rows is wrong."""
     file = tmp_path / "patients.csv"
     file.write_text("external_id,name,telegram_id\nP-1,Ana,\nP-2,Bo,-7\n")
-    keeping.set_csv(a_caller(clinic, Role.ADMIN), file, now=NOW)
+    configuration.set_csv(a_caller(clinic, Role.ADMIN), file, now=NOW)
     for _ in range(2):
         sync.sync(clinic, clock=database_now)
     return clinic

@@ -10,7 +10,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from companion.clinics.models import Role
 from companion.listener.sync_loop import SyncLoop
-from companion.patients.sources import keeping
+from companion.patients.sources import configuration
 from companion.service.clock import machine_now
 from tests.browser.signed_in import sign_in
 from tests.builders import a_caller, a_clinic
@@ -62,7 +62,7 @@ def test_a_second_sync_of_a_sql_and_a_fhir_directory_changes_nothing_and_what_ch
     people.execute("CREATE TABLE people (mrn TEXT, full_name TEXT, updated TEXT)")
     people.execute("INSERT INTO people VALUES ('P-1', 'Ana Silva', '2026-11-01'), ('P-2', 'Bo Berg', '2026-11-02')")
     url = f"sqlite:///{tmp_path / 'hospital.sqlite3'}"
-    keeping.set_sql(a_caller(clinic, Role.ADMIN), url, MAPPING, now=machine_now())
+    configuration.set_sql(a_caller(clinic, Role.ADMIN), url, MAPPING, now=machine_now())
     sign_in(page, live_server.url, clinic, Role.ADMIN)
 
     page.goto(f"{live_server.url}/patients/sources")

@@ -4,7 +4,7 @@ import datetime as dt
 
 from django.db import transaction
 
-from companion.clinics.keys import new_id
+from companion.clinics.ids import new_id
 from companion.clinics.models import Bot
 from companion.delivery.begin import Done, Limits, Round, begin_round
 from tests.builders import NOW

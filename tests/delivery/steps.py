@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from companion.clinics.keys import new_id
+from companion.clinics.ids import new_id
 from companion.clinics.models import Clinic
 from companion.clinics.sealed import seal
 from companion.delivery import lifecycle, store

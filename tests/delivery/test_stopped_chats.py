@@ -21,11 +21,11 @@ from companion.delivery.begin import begin_round
 from companion.delivery.results import result_of, write_down
 from companion.listener import handling
 from companion.panel import notices
-from companion.patients import bulk, consent, directory, enrolment
-from companion.patients.bulk import Entry
+from companion.patients import consent, directory, enrolment, upsert
 from companion.patients.fields import read_given
 from companion.patients.importing import import_csv
 from companion.patients.models import Consent, Patient
+from companion.patients.upsert import Entry
 from companion.planning import answers, marks
 from companion.planning.short_form import send_one
 from companion.telegram.client import BotToken, Client
@@ -136,7 +136,7 @@ class Walk:
         patient = self.a_patient()
         given = read_given({"external_id": patient.external_id, "name": patient.name}, today=self.now.date())
         entry = Entry(1, given, left=left)
-        bulk.take(a_caller(self.bot.clinic), [entry], "", now=self.now)
+        upsert.take(a_caller(self.bot.clinic), [entry], "", now=self.now)
 
     def add_child(self) -> None:
         if Patient.objects.count() < 6:

@@ -10,7 +10,7 @@ from companion.delivery import store
 from companion.delivery.store import Marked
 from companion.patients import enrolment
 from companion.patients.models import Consent, Patient
-from companion.patients.sources import keeping
+from companion.patients.sources import configuration
 from companion.schedules.models import Message
 from tests.api.calls import a_program
 from tests.builders import NOW, a_caller, a_patient
@@ -63,7 +63,7 @@ def gives_another_id(bot: Bot, ana: Patient, door: str, telegram_id: int, folder
     else:
         file = folder / "patients.csv"
         file.write_text("\n".join(",".join(map(str, row)) for row in (values.keys(), values.values())))
-        keeping.set_csv(a_caller(bot.clinic, Role.ADMIN), file, now=NOW)
+        configuration.set_csv(a_caller(bot.clinic, Role.ADMIN), file, now=NOW)
         assert synced(bot.clinic).changed == 1
     works_off_marks()
     works_off_marks()

@@ -14,10 +14,10 @@ from companion.clinics.refusals import Conflict, Refused
 from companion.listener import inbox
 from companion.panel import contacts, notices
 from companion.panel.models import AlertContact
-from companion.patients import bulk, directory
-from companion.patients.bulk import Entry
+from companion.patients import directory, upsert
 from companion.patients.fields import read_given
 from companion.patients.models import Consent, Patient
+from companion.patients.upsert import Entry
 from companion.planning import answers
 from companion.planning.short_form import send_one
 from companion.schedules.models import Message, Status
@@ -133,7 +133,7 @@ def test_an_answer_to_a_stranger_that_waits_when_the_stop_comes_does_not_leave(b
 
 def test_who_said_stop_while_marked_as_left_is_still_opted_out_when_back(bot: Bot) -> None:
     ana = a_patient(bot.clinic, telegram_id=CHAT, external_id="P-1")
-    bulk.take(
+    upsert.take(
         a_caller(bot.clinic), [Entry(1, read_given({"external_id": "P-1"}, today=NOW.date()), left=True)], "", now=NOW
     )
     stops(bot)

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from companion.clinics.models import Role
-from companion.panel import looks
+from companion.panel import bot_checks
 from companion.schedules.models import Status
 from companion.schedules.reasons import Reason
 from companion.service.clock import database_now
@@ -36,7 +36,7 @@ def shown() -> dict[str, float]:
     """The samples of a clinic with a bot that was asked about, one message due and one failed, by name and labels."""
     clinic, now = a_clinic(), database_now()
     bot = a_bot(clinic, sandbox=django_settings.SANDBOX_ON)
-    looks.keep(bot, looks.Said(Answer({}, now), Answer({"url": ""}, now), 20.0, now), now=now)
+    bot_checks.keep(bot, bot_checks.Said(Answer({}, now), Answer({"url": ""}, now), 20.0, now), now=now)
     patient = a_patient(clinic)
     a_message(patient, due_at=now)
     a_message(patient, due_at=now, status=Status.FAILED, reason=Reason.BLOCKED, ended_at=now)

@@ -6,9 +6,9 @@ import pytest
 from django.conf import settings
 
 from companion.clinics.models import Clinic, Role
-from companion.panel import alerts, charts, health, looks, standing, status, tally
+from companion.panel import alerts, bot_checks, charts, health, hour_counts, message_counts, status
+from companion.panel.message_counts import Measure
 from companion.panel.models import BotLook, HourCount
-from companion.panel.standing import Standing
 from companion.patients.models import Patient
 from companion.schedules.models import AttemptOutcome, Message, Status
 from companion.schedules.reasons import Reason
@@ -33,8 +33,8 @@ def failed(patient: Patient, *, at: dt.datetime, reason: Reason = Reason.TOO_LAT
     return a_message(patient, due_at=at, status=Status.FAILED, reason=reason, ended_at=at)
 
 
-def behind(clinic: Clinic, name: Standing) -> int:
-    return standing.narrow(Message.objects.filter(clinic=clinic), clinic, name, now=NOW).count()
+def behind(clinic: Clinic, name: Measure) -> int:
+    return message_counts.narrow(Message.objects.filter(clinic=clinic), clinic, name, now=NOW).count()
 
 
 def test_each_number_is_as_long_as_the_list_behind_it() -> None:
@@ -48,14 +48,14 @@ def test_each_number_is_as_long_as_the_list_behind_it() -> None:
 
     numbers = status.status(patient.clinic, now=NOW).messages
 
-    shown = {name: getattr(numbers, name.value) for name in Standing}
-    assert shown == {name: behind(patient.clinic, name) for name in Standing}
+    shown = {name: getattr(numbers, name.value) for name in Measure}
+    assert shown == {name: behind(patient.clinic, name) for name in Measure}
     assert (numbers.sent_today, numbers.sent_24h, numbers.next_hour, numbers.overdue) == (2, 3, 1, 1)
 
 
 def test_what_was_begun_before_midnight_and_sent_after_it_was_sent_today() -> None:
     clinic = a_clinic()
-    midnight = standing.midnight(clinic, now=NOW)
+    midnight = message_counts.midnight(clinic, now=NOW)
     a_sent_message(a_patient(clinic), at=midnight + SECOND, due_at=midnight - SECOND)
 
     assert status.status(clinic, now=NOW).messages.sent_today == 1
@@ -70,7 +70,7 @@ def test_what_was_begun_and_has_its_lease_is_on_the_wire() -> None:
 
     numbers = status.status(patient.clinic, now=NOW).messages
 
-    assert (numbers.on_wire, behind(patient.clinic, Standing.ON_WIRE)) == (1, 1)
+    assert (numbers.on_wire, behind(patient.clinic, Measure.ON_WIRE)) == (1, 1)
 
 
 def test_an_hour_is_counted_once_however_many_count() -> None:
@@ -78,8 +78,8 @@ def test_an_hour_is_counted_once_however_many_count() -> None:
     a_sent_message(patient, at=ago(hours=2))
     failed(patient, at=ago(hours=2))
 
-    tally.count_up(patient.clinic, now=NOW)
-    tally.count_up(patient.clinic, now=NOW + dt.timedelta(minutes=30))
+    hour_counts.count_past_hours(patient.clinic, now=NOW)
+    hour_counts.count_past_hours(patient.clinic, now=NOW + dt.timedelta(minutes=30))
 
     counted = HourCount.objects.exclude(count=0).values_list("what", "count")
     assert sorted(counted) == [("sent", 1), ("too_late", 1)]
@@ -88,15 +88,15 @@ def test_an_hour_is_counted_once_however_many_count() -> None:
 def test_an_hour_in_which_nothing_happened_is_not_counted_again() -> None:
     clinic = a_clinic()
 
-    tally.count_up(clinic, now=NOW + dt.timedelta(minutes=5))
+    hour_counts.count_past_hours(clinic, now=NOW + dt.timedelta(minutes=5))
 
-    assert tally.counted_until(clinic, now=NOW) == NOW
+    assert hour_counts.counted_until(clinic, now=NOW) == NOW
 
 
 def test_the_chart_joins_what_was_counted_and_what_happens_now() -> None:
     patient = a_patient(a_clinic())
     a_sent_message(patient, at=ago(hours=5))
-    tally.count_up(patient.clinic, now=NOW + dt.timedelta(minutes=5))
+    hour_counts.count_past_hours(patient.clinic, now=NOW + dt.timedelta(minutes=5))
     a_sent_message(patient, at=NOW + dt.timedelta(minutes=6))
     failed(patient, at=NOW + dt.timedelta(minutes=6))
 
@@ -109,7 +109,7 @@ def test_the_chart_joins_what_was_counted_and_what_happens_now() -> None:
 def test_days_begin_at_the_clinics_own_midnight() -> None:
     patient = a_patient(a_clinic())
     a_sent_message(patient, at=dt.datetime(2026, 11, 29, 23, 30, tzinfo=dt.UTC))
-    tally.count_up(patient.clinic, now=NOW)
+    hour_counts.count_past_hours(patient.clinic, now=NOW)
 
     bars = charts.last_30_days(patient.clinic, now=NOW)
 
@@ -129,7 +129,7 @@ def test_failures_are_grouped_by_code_with_what_to_do() -> None:
         failed(patient, at=ago(hours=1), reason=Reason.BLOCKED)
     failed(patient, at=ago(hours=1))
 
-    found = standing.failures(patient.clinic, now=NOW)
+    found = message_counts.failures(patient.clinic, now=NOW)
 
     assert [(one.code, one.count) for one in found] == [("blocked", 2), ("too_late", 1)]
     assert "unblock" in found[0].sentence
@@ -158,9 +158,9 @@ def test_what_telegram_said_of_the_bot_is_shown_and_its_error_stays() -> None:
     clinic = a_clinic()
     bot = a_bot(clinic, sandbox=settings.SANDBOX_ON)
     no = Outcome(OutcomeKind.UNAUTHORIZED, error_code=401)
-    looks.keep(bot, looks.Said(no, no, 3.0, ago(seconds=60)), now=ago(seconds=60))
-    yes = looks.Said(Answer({}, NOW), Answer({"url": "https://a.example/", "pending_update_count": 4}), 12.0, NOW)
-    looks.keep(bot, yes, now=NOW)
+    bot_checks.keep(bot, bot_checks.Said(no, no, 3.0, ago(seconds=60)), now=ago(seconds=60))
+    yes = bot_checks.Said(Answer({}, NOW), Answer({"url": "https://a.example/", "pending_update_count": 4}), 12.0, NOW)
+    bot_checks.keep(bot, yes, now=NOW)
 
     panel = status.status(clinic, now=NOW)
 
@@ -174,8 +174,8 @@ def test_a_bot_that_was_just_asked_about_is_left_in_peace() -> None:
     a_bot(clinic, sandbox=settings.SANDBOX_ON)
 
     # Nothing serves the Sandbox in this test, so its address refuses.
-    looks.look_at_bots(now=NOW)
-    looks.look_at_bots(now=NOW + dt.timedelta(seconds=10))
+    bot_checks.check_bots(now=NOW)
+    bot_checks.check_bots(now=NOW + dt.timedelta(seconds=10))
 
     look = BotLook.objects.get()
     assert (look.at, look.accepted, look.last_error) == (NOW, False, "connection refused")
@@ -186,6 +186,6 @@ def test_a_token_that_was_revoked_is_known_before_a_message_needs_it() -> None:
     bot = a_bot(clinic, sandbox=settings.SANDBOX_ON)
     no = Outcome(OutcomeKind.UNAUTHORIZED, error_code=401)
 
-    looks.keep(bot, looks.Said(no, no, 3.0, NOW), now=NOW)
+    bot_checks.keep(bot, bot_checks.Said(no, no, 3.0, NOW), now=NOW)
 
     assert "bot_refused" in [wrong.cause for wrong in alerts.all_wrong(clinic, now=NOW)]

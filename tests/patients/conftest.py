@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from companion.clinics.models import Clinic, Role
-from companion.patients.sources import keeping
+from companion.patients.sources import configuration
 from tests.builders import NOW, a_caller, a_clinic
 from tests.patients.hospital import MAPPING, Hospital, a_hospital
 
@@ -21,5 +21,5 @@ def hospital(transactional_db: None, tmp_path: Path) -> Iterator[Hospital]:
 def clinic(hospital: Hospital) -> Clinic:
     """Its patients come from the hospital's database."""
     clinic = a_clinic()
-    keeping.set_sql(a_caller(clinic, Role.ADMIN), hospital.url, MAPPING, now=NOW)
+    configuration.set_sql(a_caller(clinic, Role.ADMIN), hospital.url, MAPPING, now=NOW)
     return clinic

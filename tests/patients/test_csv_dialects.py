@@ -8,7 +8,7 @@ import pytest
 from companion.clinics.models import Role
 from companion.patients.importing import Report, import_csv
 from companion.patients.models import Patient
-from companion.patients.sources import keeping, sync
+from companion.patients.sources import configuration, sync
 from tests.api.calls import a_program
 from tests.api.test_patients import upload
 from tests.builders import NOW, a_caller, a_clinic
@@ -102,7 +102,7 @@ def test_the_api_the_form_and_a_sync_read_it_too(tmp_path: Path) -> None:
     shown.name = "patients.csv"
     file = tmp_path / "patients.csv"
     file.write_bytes(FILE.encode("utf-16"))
-    keeping.set_csv(a_caller(clinics[2], Role.ADMIN), file, now=NOW)
+    configuration.set_csv(a_caller(clinics[2], Role.ADMIN), file, now=NOW)
 
     status, _, answer = upload(a_program(clinics[0], Role.PROVIDER), FILE.encode("utf-16"))
     page = signed_in(clinics[1]).post("/patients/import", {"file": shown})

@@ -6,7 +6,7 @@ import pytest
 
 from companion.clinics.models import Clinic, Role
 from companion.patients.models import Consent, Patient
-from companion.patients.sources import keeping, sync
+from companion.patients.sources import configuration, sync
 from companion.patients.sources.fhir_names import name_of
 from companion.patients.sources.models import SyncRun
 from tests.builders import NOW, a_caller, a_clinic, a_patient
@@ -28,7 +28,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def synced(server: Server, clinic: Clinic, **fields: object) -> SyncRun:
     """One whole sync of a server with one patient, P-1."""
     server.has(a_resource(1, **fields))
-    keeping.set_fhir(
+    configuration.set_fhir(
         a_caller(clinic, Role.ADMIN), server.url, TOKEN, identifier_system="urn:mrn", now=NOW, anywhere=True
     )
     return sync.sync(clinic, clock=lambda: NOW, whole=True)

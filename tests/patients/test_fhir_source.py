@@ -8,7 +8,7 @@ from pytest_django import Settings
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Refused
 from companion.patients.models import Patient
-from companion.patients.sources import fhir_source, keeping, sync
+from companion.patients.sources import configuration, fhir_source, sync
 from companion.patients.sources.models import RunState, SyncRun
 from companion.patients.sources.source import SourceDown
 from tests.builders import NOW, a_caller, a_clinic
@@ -33,9 +33,9 @@ def server(started: Server) -> Server:
 
 
 def synced(clinic: Clinic, server: Server, token: str = TOKEN) -> SyncRun:
-    if keeping.of_clinic(clinic) is None:
+    if configuration.of_clinic(clinic) is None:
         caller = a_caller(clinic, Role.ADMIN)
-        keeping.set_fhir(caller, server.url, token, identifier_system="urn:mrn", now=NOW, anywhere=True)
+        configuration.set_fhir(caller, server.url, token, identifier_system="urn:mrn", now=NOW, anywhere=True)
     return sync.sync(clinic, clock=lambda: NOW)
 
 
@@ -163,7 +163,7 @@ def test_a_server_whose_answer_only_drips_is_cut_off(server: Server, monkeypatch
 )
 def test_an_address_that_can_t_be_one_is_refused(url: str) -> None:
     with pytest.raises(Refused):
-        keeping.set_fhir(a_caller(a_clinic(), Role.ADMIN), url, "", now=NOW)
+        configuration.set_fhir(a_caller(a_clinic(), Role.ADMIN), url, "", now=NOW)
 
 
 def test_a_refused_token_is_said_and_shown_nowhere(server: Server) -> None:
@@ -191,7 +191,7 @@ def test_a_token_never_travels_unencrypted_to_another_machine() -> None:
     caller = a_caller(a_clinic(), Role.ADMIN)
 
     with pytest.raises(Refused):
-        keeping.set_fhir(caller, "http://fhir.hospital.example/r4", "secret", now=NOW)
+        configuration.set_fhir(caller, "http://fhir.hospital.example/r4", "secret", now=NOW)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "169.254.169.254", "[::ffff:10.0.0.1]", "192.168.0.1"])
@@ -201,7 +201,7 @@ def test_an_admin_s_server_in_a_private_network_is_not_even_asked(
     settings.SANDBOX_ON = False
     clinic = a_clinic()
     port = server.url.rpartition(":")[2]
-    keeping.set_fhir(a_caller(clinic, Role.ADMIN), f"http://{host}:{port}", "", now=NOW)
+    configuration.set_fhir(a_caller(clinic, Role.ADMIN), f"http://{host}:{port}", "", now=NOW)
 
     run = sync.sync(clinic, clock=lambda: NOW)
 
@@ -217,7 +217,7 @@ def test_an_admin_s_server_in_a_private_network_is_asked_where_whoever_runs_this
     settings.COMPANION = settings.COMPANION.model_copy(update={"fhir_private_networks": True})
     clinic = a_clinic()
     server.has(a_resource(1))
-    keeping.set_fhir(a_caller(clinic, Role.ADMIN), server.url, TOKEN, now=NOW)
+    configuration.set_fhir(a_caller(clinic, Role.ADMIN), server.url, TOKEN, now=NOW)
 
     assert numbers(sync.sync(clinic, clock=lambda: NOW)) == (1, 0, 0, 0, 0)
 

@@ -7,9 +7,9 @@ import pytest
 from companion.clinics.access import Caller, NotAllowed
 from companion.clinics.models import AuditEntry, Mark, Role
 from companion.clinics.refusals import Refused
-from companion.patients.bulk import RefusedRow
 from companion.patients.importing import Report, import_csv
 from companion.patients.models import Cohort, Consent, ConsentChange, Patient
+from companion.patients.upsert import RefusedRow
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_cohort, a_patient
 
 pytestmark = pytest.mark.django_db

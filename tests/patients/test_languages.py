@@ -12,7 +12,7 @@ from companion.patients import enrolment
 from companion.patients.importing import import_csv
 from companion.patients.languages import canonical, fallbacks, language_name, locale_of
 from companion.patients.models import Patient
-from companion.patients.sources import keeping, sync
+from companion.patients.sources import configuration, sync
 from companion.schedules.text import Reader, fill
 from tests.api.calls import a_program
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_patient
@@ -175,7 +175,7 @@ def test_a_sync_takes_a_patient_without_a_language_or_phone_that_can_not_be_one(
     clinic: Clinic = a_clinic(language="de")
     file = tmp_path / "patients.csv"
     file.write_text("external_id,name,language,phone\nP-1,Ana,german,1\nP-2,Bo,hmn,1.7E+11\n")
-    keeping.set_csv(a_caller(clinic, Role.ADMIN), file, now=NOW)
+    configuration.set_csv(a_caller(clinic, Role.ADMIN), file, now=NOW)
 
     run = sync.sync(clinic, clock=lambda: NOW)
 

@@ -13,7 +13,7 @@ from companion.clinics.models import Clinic, Mark, Role
 from companion.clinics.refusals import Refused
 from companion.patients import consent, enrolment
 from companion.patients.models import Consent, Patient
-from companion.patients.sources import keeping, sql_source, sync
+from companion.patients.sources import configuration, sql_source, sync
 from companion.patients.sources.models import RunState
 from companion.planning import marks
 from companion.schedules.models import Status
@@ -130,7 +130,7 @@ def test_a_strange_value_costs_its_own_row_alone(clinic: Clinic, strange: str, t
         database.execute("CREATE TABLE people (mrn, full_name, telegram)")
         database.execute(f"INSERT INTO people VALUES ('P-1', 'Ana', {strange}), ('P-2', 'Bo', 5000000001)")
     mapping = 'table = "people"\n[columns]\nexternal_id = "mrn"\nname = "full_name"\ntelegram_id = "telegram"\n'
-    keeping.set_sql(a_caller(clinic, Role.ADMIN), f"sqlite:///{file}", mapping, now=NOW)
+    configuration.set_sql(a_caller(clinic, Role.ADMIN), f"sqlite:///{file}", mapping, now=NOW)
 
     run = synced(clinic)
 
@@ -140,7 +140,7 @@ def test_a_strange_value_costs_its_own_row_alone(clinic: Clinic, strange: str, t
 def test_a_database_that_is_away_changes_nothing_and_its_password_is_said_nowhere(clinic: Clinic) -> None:
     patient = a_patient(clinic)
     url = "postgresql+psycopg://reader:s3cret@127.0.0.1:9/hospital"
-    keeping.set_sql(a_caller(clinic, Role.ADMIN), url, MAPPING, now=NOW)
+    configuration.set_sql(a_caller(clinic, Role.ADMIN), url, MAPPING, now=NOW)
 
     run = synced(clinic)
 
@@ -171,7 +171,7 @@ def test_a_database_that_breaks_off_midway_changes_nothing_and_nobody_leaves(
     least = "CASE WHEN mrn = 'P-3' THEN -9223372036854775807 - 1 ELSE 1 END"
     query = f"SELECT mrn AS id, 'New name' AS n, abs({least}) AS t FROM people ORDER BY mrn"
     mapping = f'query = "{query}"\n[columns]\nexternal_id = "id"\nname = "n"\nphone = "t"\n'
-    keeping.set_sql(a_caller(clinic, Role.ADMIN), hospital.url, mapping, now=NOW)
+    configuration.set_sql(a_caller(clinic, Role.ADMIN), hospital.url, mapping, now=NOW)
 
     run = synced(clinic)
 
@@ -183,7 +183,7 @@ def test_a_database_that_breaks_off_midway_changes_nothing_and_nobody_leaves(
 def test_a_sqlite_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     clinic = a_clinic()
     file = tmp_path / "mistyped.sqlite3"
-    keeping.set_sql(a_caller(clinic, Role.ADMIN), f"sqlite:///{file}", MAPPING, now=NOW)
+    configuration.set_sql(a_caller(clinic, Role.ADMIN), f"sqlite:///{file}", MAPPING, now=NOW)
 
     assert synced(clinic).state == RunState.SOURCE_DOWN
     assert not file.exists()
@@ -206,7 +206,9 @@ def test_consent_and_pauses_are_ours_whatever_the_source_says(clinic: Clinic, ho
 def test_a_query_is_a_source_too(clinic: Clinic, hospital: Hospital) -> None:
     hospital.admits("P-1", "Ana")
     mapping = 'query = "SELECT mrn AS id, full_name AS n FROM people WHERE discharged IS NULL;"\n[columns]\n'
-    keeping.set_sql(a_caller(clinic, Role.ADMIN), hospital.url, mapping + 'external_id = "id"\nname = "n"\n', now=NOW)
+    configuration.set_sql(
+        a_caller(clinic, Role.ADMIN), hospital.url, mapping + 'external_id = "id"\nname = "n"\n', now=NOW
+    )
 
     assert [numbers(synced(clinic)), numbers(synced(clinic))] == [(1, 0, 0, 0, 0), (0, 0, 1, 0, 0)]
 
@@ -224,12 +226,12 @@ def test_a_query_is_a_source_too(clinic: Clinic, hospital: Hospital) -> None:
 )
 def test_a_mapping_that_can_t_be_right_is_refused(mapping: str) -> None:
     with pytest.raises(Refused):
-        keeping.set_sql(a_caller(a_clinic(), Role.ADMIN), "sqlite://", mapping, now=NOW)
+        configuration.set_sql(a_caller(a_clinic(), Role.ADMIN), "sqlite://", mapping, now=NOW)
 
 
 def test_only_an_admin_sets_a_source() -> None:
     with pytest.raises(NotAllowed):
-        keeping.set_sql(a_caller(a_clinic()), "sqlite://", MAPPING, now=NOW)
+        configuration.set_sql(a_caller(a_clinic()), "sqlite://", MAPPING, now=NOW)
 
 
 def test_the_settings_lie_sealed(clinic: Clinic) -> None:
@@ -256,7 +258,7 @@ def test_a_file_is_a_source_and_its_column_left_is_heeded(tmp_path: Path) -> Non
     clinic = a_clinic()
     file = tmp_path / "patients.csv"
     file.write_text("external_id,name,cohorts,left\nP-1,Ana,Heart,\nP-2,Bo,,\n")
-    keeping.set_csv(a_caller(clinic, Role.ADMIN), file, now=NOW)
+    configuration.set_csv(a_caller(clinic, Role.ADMIN), file, now=NOW)
     first = synced(clinic)
     file.write_text("external_id,name,cohorts,left\nP-1,Ana,Heart,yes\nP-2,,,\n")
 
@@ -269,7 +271,7 @@ def test_a_row_that_says_nothing_of_ours_is_named(tmp_path: Path) -> None:
     clinic = a_clinic()
     file = tmp_path / "patients.csv"
     file.write_text("external_id,name,ward\n,,Heart\nP-1,Ana,Heart\n")
-    keeping.set_csv(a_caller(clinic, Role.ADMIN), file, now=NOW)
+    configuration.set_csv(a_caller(clinic, Role.ADMIN), file, now=NOW)
 
     run = synced(clinic)
 
@@ -282,7 +284,7 @@ def test_a_file_that_is_gone_changes_nothing(tmp_path: Path) -> None:
     a_cohort(clinic, "Heart", a_patient(clinic))
     file = tmp_path / "patients.csv"
     file.write_text("external_id,name\n")
-    keeping.set_csv(a_caller(clinic, Role.ADMIN), file, now=NOW)
+    configuration.set_csv(a_caller(clinic, Role.ADMIN), file, now=NOW)
     file.unlink()
 
     run = synced(clinic)

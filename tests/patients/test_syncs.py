@@ -16,7 +16,7 @@ from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict
 from companion.listener.sync_loop import SyncLoop
 from companion.patients.models import Patient
-from companion.patients.sources import hold, keeping, sync
+from companion.patients.sources import configuration, hold, sync
 from companion.patients.sources.models import PatientSource, RunState, SyncRun
 from companion.patients.sources.source import Found, SourceDown
 from companion.patients.sources.spool import Spool
@@ -50,7 +50,7 @@ def test_a_sync_killed_midway_is_noted_and_the_next_one_ends_its_work(
     clinic = a_clinic()
     file, many = tmp_path / "patients.csv", 3000
     file.write_text("external_id,name\n" + "".join(f"P-{number},Patient {number}\n" for number in range(many)))
-    keeping.set_csv(a_caller(clinic, Role.ADMIN), file, now=NOW)
+    configuration.set_csv(a_caller(clinic, Role.ADMIN), file, now=NOW)
     command = [sys.executable, "-m", "companion.cli.main", "patients", "sync"]
     with subprocess.Popen(command, env=product_environment, cwd=tmp_path, stderr=subprocess.DEVNULL) as process:
         eventually(lambda: Patient.objects.filter(clinic=clinic).exists(), "the first batch")
@@ -97,7 +97,7 @@ def test_a_source_set_twice_at_one_moment_is_set(hospital: Hospital) -> None:
     clinic = a_clinic()
     admin = a_caller(clinic, Role.ADMIN)
 
-    at_once([lambda: keeping.set_sql(admin, hospital.url, MAPPING, now=NOW)] * 2)
+    at_once([lambda: configuration.set_sql(admin, hospital.url, MAPPING, now=NOW)] * 2)
 
     assert PatientSource.objects.filter(clinic=clinic).count() == 1
 
@@ -173,7 +173,7 @@ def test_a_source_that_hangs_keeps_no_other_clinic_s_waiting(clinic: Clinic, hos
     hanging = a_clinic()
     with socket.create_server(("127.0.0.1", 0)) as mute:
         url = f"http://127.0.0.1:{mute.getsockname()[1]}"
-        keeping.set_fhir(a_caller(hanging, Role.ADMIN), url, "", now=NOW - dt.timedelta(hours=1), anywhere=True)
+        configuration.set_fhir(a_caller(hanging, Role.ADMIN), url, "", now=NOW - dt.timedelta(hours=1), anywhere=True)
         timer = SyncLoop(clock=lambda: NOW)
 
         timer.start()

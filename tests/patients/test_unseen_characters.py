@@ -13,7 +13,7 @@ from companion.clinics.models import Clinic, Role
 from companion.patients.importing import Report, import_csv
 from companion.patients.models import Patient
 from companion.patients.queries import patients
-from companion.patients.sources import keeping, sync
+from companion.patients.sources import configuration, sync
 from companion.schedules.text import Reader, fill
 from tests.api.calls import a_program
 from tests.builders import NOW, a_caller, a_clinic, a_patient
@@ -77,7 +77,7 @@ def test_an_id_that_differs_from_a_known_one_by_unseen_characters_only_is_refuse
     twin = f"P{unseen}-1"
     file = tmp_path / "patients.csv"
     file.write_text(f"external_id,name\n{twin},Bo\n")
-    keeping.set_csv(a_caller(clinic, Role.ADMIN), file, now=NOW)
+    configuration.set_csv(a_caller(clinic, Role.ADMIN), file, now=NOW)
 
     report = imported(clinic, f"external_id,name\nP-0,Cy\n{twin},Bo\n")
     answer = a_program(clinic, Role.PROVIDER).post("/patients", {"external_id": twin, "name": "Bo"})

@@ -9,7 +9,7 @@ import pytest
 from companion.clinics.models import Bot, Clinic, Role
 from companion.patients import directory
 from companion.patients.models import Patient
-from companion.patients.sources import keeping, sync
+from companion.patients.sources import configuration, sync
 from companion.planning import acts, edit
 from companion.schedules.models import Message, Schedule, State, Status, Version
 from companion.schedules.reasons import Reason
@@ -42,7 +42,7 @@ def source_says(clinic: Clinic, tmp_path: Path) -> Source:
         file.write_text(
             f"external_id,name,telegram_id,timezone,left\nP-1,Ana,5000000001,{zone},{'yes' if left else ''}\n"
         )
-        keeping.set_csv(a_caller(clinic, Role.ADMIN), file, now=now)
+        configuration.set_csv(a_caller(clinic, Role.ADMIN), file, now=now)
         sync.sync(clinic, clock=lambda: now, whole=True)
         plan(now=now)
 

@@ -15,7 +15,7 @@ from companion.clinics.models import Role
 from companion.clinics.refusals import Conflict
 from companion.panel import mailing, webhook
 from companion.panel.mailing import Mail
-from companion.patients.sources import keeping, sync
+from companion.patients.sources import configuration, sync
 from companion.patients.sources.models import PatientSource
 from companion.service.clock import database_now
 from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient
@@ -97,7 +97,7 @@ def test_no_source_of_patients_is_read_in_a_drill(settings: Settings, tmp_path: 
 
     assert sync.due(now=NOW) == []
     with pytest.raises(Conflict, match="drill"):
-        keeping.opened(source, now=NOW)
+        configuration.opened(source, now=NOW)
 
 
 def test_neither_a_mail_nor_a_webhook_leaves_in_a_drill(settings: Settings) -> None:

@@ -10,14 +10,14 @@ import pytest
 from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
-from companion.clinics.keys import new_id
+from companion.clinics.ids import new_id
 from companion.clinics.models import Clinic, OptOut
 from companion.clinics.sealed import seal
 from companion.delivery import lifecycle, store
 from companion.delivery.store import Begin, Later, Record
 from companion.listener import unanswered
-from companion.panel import standing, tally
-from companion.panel.standing import Standing
+from companion.panel import hour_counts, message_counts
+from companion.panel.message_counts import Measure
 from companion.patients.models import Patient
 from companion.planning import ahead
 from companion.planning.next_instants import next_instants
@@ -409,14 +409,16 @@ def test_each_count_stops_in_an_index(clinic: Clinic) -> None:
 
 
 def test_the_charts_sent_messages_go_by_the_index_of_attempts_begins(clinic: Clinic) -> None:
-    assert plans_of(lambda: tally.count_up(clinic, now=NOW), "schedules_attempt").all_by("attempts_by_begin")
+    assert plans_of(lambda: hour_counts.count_past_hours(clinic, now=NOW), "schedules_attempt").all_by(
+        "attempts_by_begin"
+    )
 
 
 def test_the_control_panels_failures_go_by_the_index_of_what_failed(clinic: Clinic) -> None:
     def count() -> None:
-        standing.failures(clinic, now=NOW)
-        standing.count(clinic, Standing.FAILED_24H, now=NOW)
-        tally.count_up(clinic, now=NOW)
+        message_counts.failures(clinic, now=NOW)
+        message_counts.count(clinic, Measure.FAILED_24H, now=NOW)
+        hour_counts.count_past_hours(clinic, now=NOW)
 
     plans = plans_of(count)
 

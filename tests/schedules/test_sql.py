@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection
 
-from companion.clinics.keys import new_id
+from companion.clinics.ids import new_id
 from companion.delivery import store
 from companion.schedules import sql
 from tests.support.threads import in_thread

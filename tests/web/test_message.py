@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from companion.clinics.keys import new_id
+from companion.clinics.ids import new_id
 from companion.schedules.models import AttemptOutcome, Message, Status
 from companion.schedules.reasons import Reason
 from tests.builders import a_clinic, a_message, a_patient, an_attempt

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from companion.clinics.models import Clinic, Role
-from companion.patients.sources import keeping, sync
+from companion.patients.sources import configuration, sync
 from companion.patients.sources.models import PatientSource, SyncRun
 from companion.service.clock import database_now
 from tests.builders import NOW, a_caller, a_clinic
@@ -18,7 +18,7 @@ FHIR = {"url": "https://fhir.hospital.example/r4", "token": "s3cret", "every_min
 def a_file_source(clinic: Clinic, folder: Path, rows: str) -> None:
     file = folder / "patients.csv"
     file.write_text(f"external_id,name,telegram_id\n{rows}")
-    keeping.set_csv(a_caller(clinic, Role.ADMIN), file, now=NOW)
+    configuration.set_csv(a_caller(clinic, Role.ADMIN), file, now=NOW)
 
 
 def test_what_each_sync_did_is_listed_and_told_in_full(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from companion.clinics.models import AuditEntry, Bot, Clinic, Role
 from companion.panel.models import AlertContact, AlertWebhook
-from companion.patients.sources import keeping
+from companion.patients.sources import configuration
 from companion.patients.sources.models import PatientSource
 from companion.schedules.models import Message, Status
 from tests.api.moments import at_one_moment
@@ -295,7 +295,7 @@ def test_a_source_that_another_admin_set_meanwhile_is_neither_exchanged_nor_remo
     rosa.post("/patients/sources/remove", {"shown": ""})
 
     source = PatientSource.objects.get(clinic=clinic)
-    assert keeping.place(source) == "https://ben.example"
+    assert configuration.place(source) == "https://ben.example"
     assert answer.status_code == 409
     assert f"{name_of(ben)} changed the source" in words(answer)
     assert 'value="https://rosa.example"' in answer.content.decode()

@@ -6,7 +6,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import companion.clinics.keys
+import companion.clinics.ids
 import companion.clinics.sealed
 
 
@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Clinic",
             fields=[
-                ("id", models.UUIDField(default=companion.clinics.keys.new_id, primary_key=True, serialize=False)),
+                ("id", models.UUIDField(default=companion.clinics.ids.new_id, primary_key=True, serialize=False)),
                 ("slug", models.SlugField(unique=True)),
                 ("name", models.CharField(max_length=100)),
                 ("timezone", models.CharField(default="UTC", max_length=64)),
@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Bot",
             fields=[
-                ("id", models.UUIDField(default=companion.clinics.keys.new_id, primary_key=True, serialize=False)),
+                ("id", models.UUIDField(default=companion.clinics.ids.new_id, primary_key=True, serialize=False)),
                 ("token", companion.clinics.sealed.SealedField(purpose="clinics.Bot.token")),
                 ("telegram_id", models.BigIntegerField(unique=True)),
                 ("username", models.CharField(blank=True, max_length=64)),
@@ -73,7 +73,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="AuditEntry",
             fields=[
-                ("id", models.UUIDField(default=companion.clinics.keys.new_id, primary_key=True, serialize=False)),
+                ("id", models.UUIDField(default=companion.clinics.ids.new_id, primary_key=True, serialize=False)),
                 ("at", models.DateTimeField()),
                 ("actor_kind", models.CharField(max_length=16)),
                 ("actor_name", models.CharField(max_length=200)),
@@ -97,7 +97,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ApiKey",
             fields=[
-                ("id", models.UUIDField(default=companion.clinics.keys.new_id, primary_key=True, serialize=False)),
+                ("id", models.UUIDField(default=companion.clinics.ids.new_id, primary_key=True, serialize=False)),
                 ("name", models.CharField(max_length=100)),
                 (
                     "role",
@@ -129,7 +129,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Mark",
             fields=[
-                ("id", models.UUIDField(default=companion.clinics.keys.new_id, primary_key=True, serialize=False)),
+                ("id", models.UUIDField(default=companion.clinics.ids.new_id, primary_key=True, serialize=False)),
                 (
                     "kind",
                     models.CharField(
@@ -167,7 +167,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Member",
             fields=[
-                ("id", models.UUIDField(default=companion.clinics.keys.new_id, primary_key=True, serialize=False)),
+                ("id", models.UUIDField(default=companion.clinics.ids.new_id, primary_key=True, serialize=False)),
                 (
                     "role",
                     models.CharField(

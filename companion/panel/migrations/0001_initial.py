@@ -3,7 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-import companion.clinics.keys
+import companion.clinics.ids
 
 
 class Migration(migrations.Migration):
@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="BotLook",
             fields=[
-                ("id", models.UUIDField(default=companion.clinics.keys.new_id, primary_key=True, serialize=False)),
+                ("id", models.UUIDField(default=companion.clinics.ids.new_id, primary_key=True, serialize=False)),
                 ("at", models.DateTimeField()),
                 ("accepted", models.BooleanField()),
                 ("latency_ms", models.FloatField(null=True)),
@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="HourCount",
             fields=[
-                ("id", models.UUIDField(default=companion.clinics.keys.new_id, primary_key=True, serialize=False)),
+                ("id", models.UUIDField(default=companion.clinics.ids.new_id, primary_key=True, serialize=False)),
                 ("hour", models.DateTimeField()),
                 ("what", models.CharField(max_length=24)),
                 ("count", models.PositiveIntegerField()),

@@ -3,7 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-import companion.clinics.keys
+import companion.clinics.ids
 
 
 class Migration(migrations.Migration):
@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="AlertContact",
             fields=[
-                ("id", models.UUIDField(default=companion.clinics.keys.new_id, primary_key=True, serialize=False)),
+                ("id", models.UUIDField(default=companion.clinics.ids.new_id, primary_key=True, serialize=False)),
                 ("telegram_id", models.BigIntegerField()),
                 (
                     "clinic",
@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Alert",
             fields=[
-                ("id", models.UUIDField(default=companion.clinics.keys.new_id, primary_key=True, serialize=False)),
+                ("id", models.UUIDField(default=companion.clinics.ids.new_id, primary_key=True, serialize=False)),
                 ("cause", models.CharField(max_length=32)),
                 ("words", models.CharField(max_length=500)),
                 ("opened_at", models.DateTimeField()),

@@ -3,7 +3,7 @@ from django.apps.registry import Apps
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-import companion.clinics.keys
+import companion.clinics.ids
 import companion.clinics.sealed
 
 
@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="AlertWebhook",
             fields=[
-                ("id", models.UUIDField(default=companion.clinics.keys.new_id, primary_key=True, serialize=False)),
+                ("id", models.UUIDField(default=companion.clinics.ids.new_id, primary_key=True, serialize=False)),
                 ("url", companion.clinics.sealed.SealedField(purpose="panel.AlertWebhook.url")),
                 ("secret", companion.clinics.sealed.SealedField(purpose="panel.AlertWebhook.secret")),
                 ("created_at", models.DateTimeField()),
@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Notice",
             fields=[
-                ("id", models.UUIDField(default=companion.clinics.keys.new_id, primary_key=True, serialize=False)),
+                ("id", models.UUIDField(default=companion.clinics.ids.new_id, primary_key=True, serialize=False)),
                 ("event", models.CharField(max_length=16)),
                 ("way", models.CharField(max_length=8)),
                 ("address", models.CharField(blank=True, max_length=254)),

@@ -3,7 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-import companion.clinics.keys
+import companion.clinics.ids
 import companion.clinics.sealed
 
 
@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="PatientSource",
             fields=[
-                ("id", models.UUIDField(default=companion.clinics.keys.new_id, primary_key=True, serialize=False)),
+                ("id", models.UUIDField(default=companion.clinics.ids.new_id, primary_key=True, serialize=False)),
                 (
                     "kind",
                     models.CharField(
@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="SyncRun",
             fields=[
-                ("id", models.UUIDField(default=companion.clinics.keys.new_id, primary_key=True, serialize=False)),
+                ("id", models.UUIDField(default=companion.clinics.ids.new_id, primary_key=True, serialize=False)),
                 (
                     "kind",
                     models.CharField(

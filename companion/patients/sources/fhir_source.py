@@ -21,7 +21,7 @@ from companion.clinics.refusals import Problem, Refused
 from companion.patients.sources.fhir_patient import DEFAULT_TELEGRAM, TelegramAt, read_patient
 from companion.patients.sources.source import OVERLAP, Found, Point, SourceDown
 from companion.service import addresses
-from companion.service.patience import cut_off_after
+from companion.service.timeouts import cut_off_after
 
 LONGEST: Final[Mapping[str, int]] = {"url": 500, "token": 4000, "identifier_system": 500, "telegram": 500}
 PAGE_SIZE: Final = 200

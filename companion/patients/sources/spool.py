@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Final, cast
 
 from companion.clinics.sealed import seal, unseal
-from companion.patients.bulk import BATCH
 from companion.patients.sources.source import Found, Point, SourceDown, later
+from companion.patients.upsert import BATCH
 
 _PURPOSE: Final = "patients.sources.spool"
 _LENGTH: Final = struct.Struct(">I")

@@ -19,17 +19,17 @@ from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 from companion.clinics.sealed import CannotOpen
-from companion.patients import bulk, directory
-from companion.patients.bulk import Entry, Taken, reason_of
+from companion.patients import directory, upsert
 from companion.patients.fields import read_given, wrong_in
-from companion.patients.sources import keeping
+from companion.patients.sources import configuration
 from companion.patients.sources.hold import Hold, free, take
 from companion.patients.sources.models import PatientSource, RunState, SyncRun
 from companion.patients.sources.source import WITHOUT, Found, SourceDown, point_text, text_point
 from companion.patients.sources.spool import Spool
+from companion.patients.upsert import Entry, Taken, reason_of
 from companion.service import drill
-from companion.service.away import AWAY
-from companion.service.mishap import kind_and_place
+from companion.service.error_place import kind_and_place
+from companion.service.outages import OUTAGES
 
 log = structlog.get_logger(__name__)
 WHOLE_EVERY: Final = dt.timedelta(days=1)
@@ -91,7 +91,7 @@ def sync(clinic: Clinic, *, clock: Callable[[], dt.datetime], whole: bool = Fals
     except Conflict:
         _end(row, run, RunState.ENDED, _Tally(), now=clock())
         raise
-    except AWAY:
+    except OUTAGES:
         # Our own database, not the source: whoever called waits for it.
         raise
     except Exception as error:  # noqa: BLE001 (one clinic's strange data must not end the syncs, and STOPs, of all)
@@ -104,7 +104,7 @@ def sync(clinic: Clinic, *, clock: Callable[[], dt.datetime], whole: bool = Fals
 def _work(row: PatientSource, run: SyncRun, clock: Callable[[], dt.datetime]) -> tuple[_Tally, str]:
     """What came of it, and up to where in the source's own time all is taken."""
     with closing(Spool()) as spool, Hold(row, run, clock) as hold:
-        source = keeping.opened(row, now=clock())
+        source = configuration.opened(row, now=clock())
         found = source.read_all() if run.whole else source.read_changed_since(text_point(row.reached))
         spool.fill(hold.watch(found))
         tally = _store(row, spool, hold, clock)
@@ -158,7 +158,7 @@ def _store(row: PatientSource, spool: Spool, hold: Hold, clock: Callable[[], dt.
         hold.renew()
         now = clock()
         entries = _entries(batch, seen, tally, now)
-        taken = bulk.take(caller, entries, _AGAIN, now=now)
+        taken = upsert.take(caller, entries, _AGAIN, now=now)
         for refused in taken.refused:
             tally.refuse(batch[refused.line].place, refused.reason)
         tally.take(taken)

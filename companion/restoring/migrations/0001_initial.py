@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-import companion.clinics.keys
+import companion.clinics.ids
 
 
 class Migration(migrations.Migration):
@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Restoration",
             fields=[
-                ("id", models.UUIDField(default=companion.clinics.keys.new_id, primary_key=True, serialize=False)),
+                ("id", models.UUIDField(default=companion.clinics.ids.new_id, primary_key=True, serialize=False)),
                 ("taken_at", models.DateTimeField()),
                 ("at", models.DateTimeField()),
                 ("held", models.PositiveIntegerField()),

@@ -5,7 +5,7 @@ import datetime
 import django.db.models.deletion
 from django.db import migrations, models
 
-import companion.clinics.keys
+import companion.clinics.ids
 import companion.clinics.sealed
 
 
@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Recipient",
             fields=[
-                ("id", models.UUIDField(default=companion.clinics.keys.new_id, primary_key=True, serialize=False)),
+                ("id", models.UUIDField(default=companion.clinics.ids.new_id, primary_key=True, serialize=False)),
                 (
                     "clinic",
                     models.ForeignKey(
@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Schedule",
             fields=[
-                ("id", models.UUIDField(default=companion.clinics.keys.new_id, primary_key=True, serialize=False)),
+                ("id", models.UUIDField(default=companion.clinics.ids.new_id, primary_key=True, serialize=False)),
                 (
                     "state",
                     models.CharField(
@@ -141,7 +141,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Version",
             fields=[
-                ("id", models.UUIDField(default=companion.clinics.keys.new_id, primary_key=True, serialize=False)),
+                ("id", models.UUIDField(default=companion.clinics.ids.new_id, primary_key=True, serialize=False)),
                 ("number", models.PositiveIntegerField()),
                 ("text", companion.clinics.sealed.SealedField(purpose="schedules.Version.text")),
                 ("created_at", models.DateTimeField()),
@@ -168,7 +168,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Message",
             fields=[
-                ("id", models.UUIDField(default=companion.clinics.keys.new_id, primary_key=True, serialize=False)),
+                ("id", models.UUIDField(default=companion.clinics.ids.new_id, primary_key=True, serialize=False)),
                 ("occurrence", models.CharField(blank=True, default="", max_length=19)),
                 (
                     "lane",
@@ -293,7 +293,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Attempt",
             fields=[
-                ("id", models.UUIDField(default=companion.clinics.keys.new_id, primary_key=True, serialize=False)),
+                ("id", models.UUIDField(default=companion.clinics.ids.new_id, primary_key=True, serialize=False)),
                 ("number", models.PositiveIntegerField()),
                 ("began_at", models.DateTimeField()),
                 ("ended_at", models.DateTimeField(null=True)),

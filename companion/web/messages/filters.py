@@ -12,7 +12,7 @@ from django.http import QueryDict
 from companion.clinics.access import Caller
 from companion.clinics.models import Clinic
 from companion.clinics.refusals import Problem, Refused, Unknown
-from companion.panel import standing
+from companion.panel import message_counts
 from companion.schedules import queries
 from companion.schedules.models import Status
 from companion.schedules.reasons import Reason
@@ -47,7 +47,7 @@ class View:
     @property
     def words(self) -> str:
         """Describe the list for a reader who comes from the Control Panel."""
-        held = standing.WORDS[standing.Standing(self.standing)] if self.standing else ""
+        held = message_counts.WORDS[message_counts.Measure(self.standing)] if self.standing else ""
         return ", ".join(filter(None, [held, Reason(self.reason).short if self.reason else ""]))
 
     @property
@@ -78,7 +78,7 @@ def view(asked: QueryDict, clinic: Clinic, now: dt.datetime) -> View:
     if status and status not in Status.values:
         raise Unknown
     stands, reason = asked.get("standing", ""), asked.get("reason", "")
-    if (stands and stands not in list(standing.Standing)) or (reason and reason not in list(Reason)):
+    if (stands and stands not in list(message_counts.Measure)) or (reason and reason not in list(Reason)):
         raise Unknown
     return View(
         status=status,

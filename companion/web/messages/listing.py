@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Unknown
-from companion.panel import standing
+from companion.panel import message_counts
 from companion.patients.queries import cohorts
 from companion.planning import acts, listing
 from companion.schedules import queries
@@ -139,7 +139,7 @@ def _listed(view: asked.View, caller: Caller, now: dt.datetime) -> Listed:
         return _with_planned(wanted, caller.clinic, view.after, now)
     found = queries.messages(caller.clinic, wanted)
     if view.standing:
-        found = standing.narrow(found, caller.clinic, standing.Standing(view.standing), now=now)
+        found = message_counts.narrow(found, caller.clinic, message_counts.Measure(view.standing), now=now)
     if view.reason:
         found = found.filter(reason=view.reason)
     got = queries.page(found, order="due_at" if onward else "-due_at", after=view.after or None, limit=PAGE_SIZE)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from companion.clinics.models import Role
 from companion.clinics.refusals import Unknown
-from companion.patients import many, queries
+from companion.patients import group_acts, queries
 from companion.patients.models import Patient
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, as_uuid, came_from, page
@@ -39,7 +39,7 @@ def act(request: PageRequest) -> HttpResponse:
 
 def _add(request: PageRequest, people: Sequence[Patient]) -> None:
     cohort = queries.cohort(request.caller.clinic, request.POST.get("cohort", ""))
-    moved = many.add_to_cohort(request.caller, cohort, people, now=database_now())
+    moved = group_acts.add_to_cohort(request.caller, cohort, people, now=database_now())
     flash.success(
         request, f"{plural(moved, 'patient')} added to {cohort.name}. Their messages are planned automatically."
     )
@@ -47,7 +47,7 @@ def _add(request: PageRequest, people: Sequence[Patient]) -> None:
 
 def _remove(request: PageRequest, people: Sequence[Patient]) -> None:
     cohort = queries.cohort(request.caller.clinic, request.POST.get("cohort", ""))
-    moved = many.remove_from_cohort(request.caller, cohort, people, now=database_now())
+    moved = group_acts.remove_from_cohort(request.caller, cohort, people, now=database_now())
     flash.success(request, f"{plural(moved, 'patient')} removed from {cohort.name}. They no longer get its messages.")
 
 
@@ -57,7 +57,7 @@ def _pause(request: PageRequest, people: Sequence[Patient]) -> None:
     except ValueError:
         flash.error(request, "Choose the day on which messages start again.")
         return
-    left = many.pause(request.caller, people, until, request.POST.get("paused_reason", ""), now=database_now())
+    left = group_acts.pause(request.caller, people, until, request.POST.get("paused_reason", ""), now=database_now())
     if len(left) < len(people):
         flash.success(request, f"{plural(len(people) - len(left), 'patient')} paused.")
     for sentence in dict.fromkeys(problem.message for one in left for problem in one.why.problems):

@@ -1,6 +1,6 @@
 """`/patients/sources`: the clinic's source of patients, the reports of its syncs, and the form for a FHIR server.
 
-Only the command line sets files and databases (patients/sources/keeping.py explains why).
+Only the command line sets files and databases (patients/sources/configuration.py explains why).
 """
 
 import datetime as dt
@@ -17,7 +17,7 @@ from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.clinics.versions import hold
 from companion.patients.models import Patient
-from companion.patients.sources import keeping, sync
+from companion.patients.sources import configuration, sync
 from companion.service.clock import database_now
 from companion.web import conflicts
 from companion.web.access import PageRequest, page
@@ -57,7 +57,7 @@ def show(request: PageRequest, run_id: uuid.UUID) -> HttpResponse:
 @page(Role.PROVIDER)
 def fetch(request: PageRequest) -> HttpResponse:
     """Ask for a sync now; the listener service runs the sync."""
-    keeping.ask_for_sync(request.caller, now=database_now())
+    configuration.ask_for_sync(request.caller, now=database_now())
     return redirect("sources")
 
 
@@ -69,7 +69,7 @@ def set_fhir(request: PageRequest) -> HttpResponse:
     try:
         with transaction.atomic():
             _refuse_if_exchanged(request)
-            keeping.set_fhir(
+            configuration.set_fhir(
                 request.caller,
                 typed["url"],
                 request.POST.get("token", "").strip(),
@@ -96,7 +96,7 @@ def remove(request: PageRequest) -> HttpResponse:
     """Remove the source; its patients stay."""
     with transaction.atomic():
         _refuse_if_exchanged(request)
-        keeping.remove(request.caller, now=database_now())
+        configuration.remove(request.caller, now=database_now())
     flash.success(request, "Patients are no longer fetched. Patients who were imported stay.")
     return redirect("sources")
 
@@ -106,7 +106,7 @@ def _refuse_if_exchanged(request: PageRequest) -> None:
     clinic = request.caller.clinic
     # Lock the clinic's row rather than the source's: there may be no source yet.
     hold(Clinic.objects.filter(pk=clinic.pk))
-    row = keeping.of_clinic(clinic)
+    row = configuration.of_clinic(clinic)
     since = conflicts.changes_of(clinic, [row.pk if row else clinic.pk])
     conflicts.refuse_if_changed(request, str(row.pk) if row else "", "the source", since, now=database_now())
 
@@ -119,12 +119,12 @@ def _minutes(text: str) -> dt.timedelta:
 
 def _context(clinic: Clinic) -> dict[str, object]:
     now = database_now()
-    row = keeping.of_clinic(clinic)
+    row = configuration.of_clinic(clinic)
     return {
         "source": row,
-        "place": keeping.place(row) if row else "",
+        "place": configuration.place(row) if row else "",
         "every": int(row.every.total_seconds() // 60) if row else 0,
-        "working": row is not None and keeping.is_working(row, now=now),
+        "working": row is not None and configuration.is_working(row, now=now),
         "runs": sync.runs(clinic, limit=SHOWN),
         "now": now,
         "typed": {"every_minutes": "60"},

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from companion.clinics.access import Caller
-from companion.clinics.keys import new_id
+from companion.clinics.ids import new_id
 from companion.clinics.refusals import Unknown
 from companion.planning.edit import Planned
 from companion.schedules.models import Schedule

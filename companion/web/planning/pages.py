@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from companion.clinics.access import Caller
-from companion.clinics.keys import new_id
+from companion.clinics.ids import new_id
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Refused
 from companion.patients.models import Patient

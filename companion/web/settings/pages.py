@@ -17,7 +17,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from companion.clinics import api_keys, bots, help, members
+from companion.clinics import api_keys, bots, members, urgent_words
 from companion.clinics.clinics import change_clinic
 from companion.clinics.models import ApiKey, Bot, Clinic, Member, Role
 from companion.clinics.refusals import Refused, Unknown
@@ -99,7 +99,7 @@ def change_help(request: PageRequest) -> HttpResponse:
         with transaction.atomic():
             clash = _clash(request, _help_of(_current(request)), typed, "help", "words for urgent help changed")
             if clash is None:
-                help.change(request.caller, words, phone, now=database_now())
+                urgent_words.change(request.caller, words, phone, now=database_now())
     except Refused as no:
         return _page(request, {"help": typed}, no=no, part="help")
     if clash:

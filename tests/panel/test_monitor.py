@@ -5,7 +5,7 @@ import json
 import pytest
 
 from companion.clinics.models import Role
-from companion.panel import contacts, notices, watch
+from companion.panel import contacts, monitor, notices
 from companion.panel.models import Alert, AlertWebhook, Notice
 from companion.schedules.models import Message, Status
 from companion.schedules.reasons import Reason
@@ -23,7 +23,7 @@ def test_a_clinic_whose_rows_cannot_be_understood_keeps_no_other_clinic_s_alerts
     # As a newer version may have written it, before somebody went back to this one.
     Message.objects.update(reason="of_tomorrow")
 
-    watch.look()
+    monitor.check_once()
 
     assert set(Alert.objects.values_list("clinic", flat=True)) == {other.id}
 

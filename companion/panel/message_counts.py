@@ -1,4 +1,4 @@
-"""How Messages stand at a moment: the same words for the Control Panel's numbers and for the lists behind them."""
+"""Counts of Messages (due, overdue, sent today …) for the Control Panel, with the lists behind the numbers."""
 
 import datetime as dt
 from collections import Counter
@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from companion.clinics.models import Clinic
-from companion.panel.tally import LATEST_END, attempts_sent
+from companion.panel.hour_counts import LATEST_END, attempts_sent
 from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
 from companion.schedules.queries import OVERDUE_AFTER
 from companion.schedules.reasons import Reason
@@ -21,8 +21,8 @@ COUNTED_TO: Final = 10_000
 _DAY: Final = dt.timedelta(days=1)
 
 
-class Standing(StrEnum):
-    """What a number counts, as its list's address names it."""
+class Measure(StrEnum):
+    """A count of the Control Panel, named as in the address of its list."""
 
     DUE = "due"
     OVERDUE = "overdue"
@@ -35,14 +35,14 @@ class Standing(StrEnum):
 
 
 WORDS: Final = {
-    Standing.DUE: "Due now",
-    Standing.OVERDUE: "Overdue",
-    Standing.NEXT_HOUR: "Due within the next hour",
-    Standing.ON_WIRE: "On the wire",
-    Standing.SENT_TODAY: "Sent today",
-    Standing.FAILED_TODAY: "Failed today",
-    Standing.SENT_24H: "Sent within 24 hours",
-    Standing.FAILED_24H: "Failed within 24 hours",
+    Measure.DUE: "Due now",
+    Measure.OVERDUE: "Overdue",
+    Measure.NEXT_HOUR: "Due within the next hour",
+    Measure.ON_WIRE: "On the wire",
+    Measure.SENT_TODAY: "Sent today",
+    Measure.FAILED_TODAY: "Failed today",
+    Measure.SENT_24H: "Sent within 24 hours",
+    Measure.FAILED_24H: "Failed within 24 hours",
 }
 
 
@@ -57,37 +57,37 @@ class Failures:
     retryable: bool = False
 
 
-def narrow(found: QuerySet[Message], clinic: Clinic, standing: Standing, *, now: dt.datetime) -> QuerySet[Message]:
-    """Those of the clinic's Messages that stand so."""
-    match standing:
-        case Standing.DUE:
+def narrow(found: QuerySet[Message], clinic: Clinic, measure: Measure, *, now: dt.datetime) -> QuerySet[Message]:
+    """The clinic's Messages that this measure counts."""
+    match measure:
+        case Measure.DUE:
             return found.filter(status=Status.PENDING, due_at__lte=now, ready_at__lte=now)
-        case Standing.OVERDUE:
+        case Measure.OVERDUE:
             return found.filter(status=Status.PENDING, due_at__lte=now, ready_at__lte=now - OVERDUE_AFTER)
-        case Standing.NEXT_HOUR:
+        case Measure.NEXT_HOUR:
             return found.filter(status=Status.PENDING, due_at__gt=now, due_at__lte=now + dt.timedelta(hours=1))
-        case Standing.ON_WIRE:
+        case Measure.ON_WIRE:
             return found.filter(open_attempt_id__isnull=False, id__in=_on_wire(clinic, now).values("message"))
-        case Standing.SENT_TODAY | Standing.SENT_24H:
-            since = _since(clinic, standing, now)
+        case Measure.SENT_TODAY | Measure.SENT_24H:
+            since = _since(clinic, measure, now)
             return found.filter(status=Status.SENT, due_at__gte=since - LATEST_END, sent_at__gte=since)
-        case Standing.FAILED_TODAY | Standing.FAILED_24H:
+        case Measure.FAILED_TODAY | Measure.FAILED_24H:
             # By messages_failed_by_end.
-            return found.filter(status=Status.FAILED, ended_at__gte=_since(clinic, standing, now))
+            return found.filter(status=Status.FAILED, ended_at__gte=_since(clinic, measure, now))
 
 
-def count(clinic: Clinic, standing: Standing, *, now: dt.datetime) -> int:
-    """How many stand so, at most COUNTED_TO."""
-    return _counted(clinic, standing, now).order_by()[:COUNTED_TO].count()
+def count(clinic: Clinic, measure: Measure, *, now: dt.datetime) -> int:
+    """The number of these Messages, at most COUNTED_TO."""
+    return _counted(clinic, measure, now).order_by()[:COUNTED_TO].count()
 
 
-def _counted(clinic: Clinic, standing: Standing, now: dt.datetime) -> QuerySet[Message] | QuerySet[Attempt]:
+def _counted(clinic: Clinic, measure: Measure, now: dt.datetime) -> QuerySet[Message] | QuerySet[Attempt]:
     """Messages, or one Attempt of each where no index leads to the Messages."""
-    if standing == Standing.ON_WIRE:
+    if measure == Measure.ON_WIRE:
         return _on_wire(clinic, now)
-    if standing in (Standing.SENT_TODAY, Standing.SENT_24H):
-        return attempts_sent(clinic, _since(clinic, standing, now))
-    return narrow(Message.objects.filter(clinic=clinic), clinic, standing, now=now)
+    if measure in (Measure.SENT_TODAY, Measure.SENT_24H):
+        return attempts_sent(clinic, _since(clinic, measure, now))
+    return narrow(Message.objects.filter(clinic=clinic), clinic, measure, now=now)
 
 
 def _on_wire(clinic: Clinic, now: dt.datetime) -> QuerySet[Attempt]:
@@ -112,6 +112,6 @@ def midnight(clinic: Clinic, *, now: dt.datetime) -> dt.datetime:
     return place(dt.datetime.combine(local(now, clinic.timezone).date(), dt.time()), clinic.timezone).at
 
 
-def _since(clinic: Clinic, standing: Standing, now: dt.datetime) -> dt.datetime:
-    today = standing in (Standing.SENT_TODAY, Standing.FAILED_TODAY)
+def _since(clinic: Clinic, measure: Measure, now: dt.datetime) -> dt.datetime:
+    today = measure in (Measure.SENT_TODAY, Measure.FAILED_TODAY)
     return midnight(clinic, now=now) if today else now - _DAY

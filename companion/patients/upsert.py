@@ -1,6 +1,6 @@
-"""Storing many patients at once: compares what is given with what is there, and writes the differences, batch by batch.
+"""Inserts and updates of many patients: compares the given rows with the stored ones and writes the differences.
 
-Where they come from (a CSV, a source) and whether each value is right in itself is the business of who calls.
+The caller reads the rows (from a CSV file or a source) and checks each value.
 """
 
 import datetime as dt
@@ -21,7 +21,7 @@ from companion.patients.models import CohortMember, Consent, ConsentChange, Enro
 from companion.service.wake import ring
 
 BATCH: Final = 200
-"""Rows in one transaction: few enough that nobody else waits for the database for more than a moment."""
+"""Rows in one transaction: few enough that others wait for the database for a moment only."""
 
 
 ADDED: Final = "added"
@@ -61,7 +61,7 @@ class RefusedRow:
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """A patient who is no longer as before; `what` says in words what changed: "added", "left", "name, cohorts"."""
+    """A changed patient; `what` names the change: "added", "left", "name, cohorts"."""
 
     external_id: str
     what: str
@@ -69,7 +69,7 @@ class Touched:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What came of each entry. `left` are those who were here before and are now known to have left."""
+    """The number of rows by result. `left` counts patients who have newly left."""
 
     added: int = 0
     changed: int = 0
@@ -79,7 +79,7 @@ class Taken:
     touched: list[Touched] = field(default_factory=list)
 
     def plus(self, other: "Taken") -> "Taken":
-        """Both together."""
+        """The sum of both."""
         return Taken(
             self.added + other.added,
             self.changed + other.changed,
@@ -92,17 +92,17 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
-    """What the database is to be told of one row."""
+    """The changes to be written for one row."""
 
     patient: Patient
     cohorts: frozenset[str] | None
-    """The cohorts to be in, where they change."""
+    """The new cohorts; None: unchanged."""
     history: tuple[ConsentChange, ...]
     what: str
-    """What changes, in words."""
+    """The change in words."""
     marked: bool
     left_chat: FormerChat | None = None
-    """The chat by which the patient was reached until now, where that is another one."""
+    """The former chat, if the patient has a new one."""
     new_chat: bool = False
 
     @property

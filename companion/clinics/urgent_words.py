@@ -1,4 +1,4 @@
-"""Urgent help: the clinic's words by which a patient asks for it, and the number that is then told to them."""
+"""The clinic's words for urgent help, and the number that a patient who writes one of them is given."""
 
 import datetime as dt
 import re
@@ -17,9 +17,9 @@ _NUMBER: Final = re.compile(r"\+?[0-9][0-9 ()/.-]{1,38}")
 
 
 def change(caller: Caller, words: object, phone: object, *, now: dt.datetime) -> Clinic:
-    """The caller's clinic with this list (empty: nothing is looked for) and this number to call.
+    """Set the words to watch for (an empty list turns watching off) and the number to call.
 
-    Raises Refused with every wrong field: a list needs a number, since patients are told whom to call. NotAllowed.
+    Raises Refused with every wrong field (a list needs a number, since patients are given it), and NotAllowed.
     """
     caller.needs(Role.ADMIN)
     problems: list[Problem] = []

@@ -1,4 +1,4 @@
-"""UUIDs of version 7 (RFC 9562): they sort by time of making, so that new rows land at an index's end."""
+"""UUIDs of version 7 (RFC 9562): they sort by creation time, so that new rows land at the end of an index."""
 
 import uuid
 

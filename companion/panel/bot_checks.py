@@ -1,4 +1,4 @@
-"""Asks Telegram about each bot now and then and keeps what it said, so that no page waits for Telegram."""
+"""Checks of each bot at Telegram every 30 seconds, with stored results, so that no page waits for Telegram."""
 
 import asyncio
 import datetime as dt
@@ -26,7 +26,7 @@ _SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What came back, how long that took, and when, by this machine's clock."""
+    """Telegram's two answers about a bot, the time that they took, and the instant by this machine's clock."""
 
     me: Answer | Outcome
     webhook: Answer | Outcome
@@ -34,8 +34,8 @@ class Said:
     at: dt.datetime
 
 
-def look_at_bots(*, now: dt.datetime) -> None:
-    """Asks about the bots that nobody asked about lately; takes up to some seconds. Not for a loop's own thread."""
+def check_bots(*, now: dt.datetime) -> None:
+    """Check the bots whose last check is old. Takes up to some seconds, so it must not run in an event loop."""
     lately = BotLook.objects.filter(at__gt=now - EVERY).values("clinic")
     due = bots.serving(sandbox=settings.SANDBOX_ON).exclude(clinic__in=lately).defer("token").order_by("id")
     tokens = [(bot, token) for bot in due if (token := _token(bot))]
@@ -47,10 +47,10 @@ def look_at_bots(*, now: dt.datetime) -> None:
 
 
 def keep(bot: Bot, said: Said, *, now: dt.datetime) -> None:
-    """Writes down what Telegram said. A bot whose token it refuses is closed before a message has to find that out."""
+    """Store Telegram's answers. A bot whose token is refused is closed before a message is tried."""
     accepted = isinstance(said.me, Answer)
     if isinstance(said.me, Outcome) and said.me.kind is Kind.UNAUTHORIZED:
-        # The dispatcher asks again when this is over, and opens it once the token is taken.
+        # The dispatcher asks again after that, and opens the bot once its token is accepted.
         closing.close(bot.pk, Closing(now + ASK_AGAIN, Closed.UNAUTHORIZED))
     error = {} if isinstance(said.me, Answer) else {"last_error": words(said.me), "last_error_at": now}
     info = said.webhook.result if isinstance(said.webhook, Answer) else None
@@ -76,7 +76,7 @@ def webhook_of(said: Said) -> bool | None:
 
 
 def words(outcome: Outcome) -> str:
-    """Why Telegram didn't take the bot, without any word of Telegram's."""
+    """Why the check failed, in our own words."""
     if outcome.kind is Kind.UNAUTHORIZED:
         return "the token was refused"
     return (outcome.note or f"HTTP {outcome.error_code}")[:100]

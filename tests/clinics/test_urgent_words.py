@@ -2,7 +2,7 @@
 
 import pytest
 
-from companion.clinics import help
+from companion.clinics import urgent_words
 from companion.clinics.access import NotAllowed
 from companion.clinics.models import Role
 from companion.clinics.refusals import Refused
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 def test_words_are_kept_once_each_with_their_number() -> None:
     admin = a_caller(a_clinic(), Role.ADMIN)
 
-    clinic = help.change(admin, [" chest   pain", "help", "help", " "], "+49 (30) 123-456", now=NOW)
+    clinic = urgent_words.change(admin, [" chest   pain", "help", "help", " "], "+49 (30) 123-456", now=NOW)
 
     assert (clinic.urgent_words, clinic.urgent_phone) == (["chest pain", "help"], "+49 (30) 123-456")
 
@@ -39,7 +39,7 @@ def test_what_can_t_be_is_refused(words: object, phone: object, field: str) -> N
     clinic = a_clinic()
 
     with pytest.raises(Refused) as refused:
-        help.change(a_caller(clinic, Role.ADMIN), words, phone, now=NOW)
+        urgent_words.change(a_caller(clinic, Role.ADMIN), words, phone, now=NOW)
 
     clinic.refresh_from_db()
     assert [problem.field for problem in refused.value.problems] == [field]
@@ -47,9 +47,9 @@ def test_what_can_t_be_is_refused(words: object, phone: object, field: str) -> N
 
 
 def test_an_empty_list_needs_no_number() -> None:
-    assert help.change(a_caller(a_clinic(), Role.ADMIN), [], "", now=NOW).urgent_words == []
+    assert urgent_words.change(a_caller(a_clinic(), Role.ADMIN), [], "", now=NOW).urgent_words == []
 
 
 def test_only_admins_change_it() -> None:
     with pytest.raises(NotAllowed):
-        help.change(a_caller(a_clinic()), [], "", now=NOW)
+        urgent_words.change(a_caller(a_clinic()), [], "", now=NOW)

@@ -1,4 +1,4 @@
-"""Counts what ended in each past hour, once, for the charts. What happens in this hour is counted live (charts.py)."""
+"""Counts of the messages that ended in each past hour, stored for the charts; charts.py counts the current hour."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ KEPT: Final = dt.timedelta(days=31)
 LATEST_END: Final = dt.timedelta(days=8)
 """A message ends within its late_after, seven days at most, of its due instant."""
 _SETTLED: Final = dt.timedelta(minutes=1)
-"""An hour is counted so long after its end: what ended in it is committed by then."""
+"""The wait before an hour is counted: all that ended in it is committed by then."""
 _LONGEST: Final = dt.timedelta(minutes=10)
 """An Attempt that ends by an answer is one request of seconds; the rest is for a clock that was put right meanwhile.
 What a process that was frozen for longer learns when it wakes is written down, and in no count."""
@@ -33,19 +33,19 @@ class _Ended(NamedTuple):
 
 
 def hour_of(at: dt.datetime) -> dt.datetime:
-    """The whole hour of UTC in which this is."""
+    """The hour in UTC that contains this instant."""
     return at.astimezone(dt.UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def counted_until(clinic: Clinic, *, now: dt.datetime) -> dt.datetime:
-    """Up to here the past hours are counted; a month ago where none is."""
+    """The instant up to which the hours are counted; a month ago if none is."""
     last: dt.datetime | None = HourCount.objects.filter(clinic=clinic).aggregate(last=Max("hour"))["last"]
     oldest = hour_of(now - KEPT)
     return max(last + _HOUR, oldest) if last else oldest
 
 
-def count_up(clinic: Clinic, *, now: dt.datetime) -> None:
-    """Counts the hours that ended since the last time. Several processes may do so at once: one of them is kept."""
+def count_past_hours(clinic: Clinic, *, now: dt.datetime) -> None:
+    """Count the hours that ended since the last count. Several processes may do so at once: one result is kept."""
     since, until = counted_until(clinic, now=now), hour_of(now - _SETTLED)
     if since >= until:
         return

@@ -1,4 +1,4 @@
-"""What is done to many patients at once: into a cohort, out of it, on pause. One transaction, one Mark for each."""
+"""Acts on many patients at once: add them to a cohort, remove them, pause them. One transaction, one Mark each."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -16,18 +16,18 @@ from companion.patients.models import Cohort, CohortMember, Patient
 from companion.service.wake import ring
 
 MOST: Final = 500
-"""Patients at once."""
+"""The largest number of patients in one act."""
 
 
 def add_to_cohort(caller: Caller, cohort: Cohort, patients: Sequence[Patient], *, now: dt.datetime) -> int:
-    """How many were not in it before. Raises NotAllowed for a viewer."""
+    """Add the patients and return how many are new in the cohort. Raises NotAllowed for a viewer."""
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
         wanted = {patient.id for patient in _in_turn(caller, patients)}
         held = set(cohort.places.filter(patient__in=wanted).values_list("patient_id", flat=True))
         moved = wanted - held
         CohortMember.objects.bulk_create(
-            # Who is put into it at this very moment by somebody else too is in it once.
+            # A patient whom somebody else adds at the same moment is added once.
             [CohortMember(clinic=caller.clinic, cohort=cohort, patient_id=patient) for patient in moved],
             ignore_conflicts=True,
         )
@@ -36,7 +36,7 @@ def add_to_cohort(caller: Caller, cohort: Cohort, patients: Sequence[Patient], *
 
 
 def remove_from_cohort(caller: Caller, cohort: Cohort, patients: Sequence[Patient], *, now: dt.datetime) -> int:
-    """How many were in it before. Raises NotAllowed for a viewer."""
+    """Remove the patients and return how many were in the cohort. Raises NotAllowed for a viewer."""
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
         places = cohort.places.filter(patient__in=_in_turn(caller, patients))
@@ -48,7 +48,7 @@ def remove_from_cohort(caller: Caller, cohort: Cohort, patients: Sequence[Patien
 
 @dataclass(frozen=True, slots=True)
 class NotPaused:
-    """A patient for whom the day can't be taken (it is over there already), and why."""
+    """A patient for whom the day was refused (it has already passed in the patient's zone), and why."""
 
     patient: Patient
     why: Refused
@@ -57,7 +57,7 @@ class NotPaused:
 def pause(
     caller: Caller, patients: Sequence[Patient], until: dt.date, reason: str, *, now: dt.datetime
 ) -> list[NotPaused]:
-    """Puts each on pause as pausing.pause does; the others' refusals come back. Raises NotAllowed for a viewer."""
+    """Pause each patient as pausing.pause does, and return the refusals. Raises NotAllowed for a viewer."""
     left = []
     for patient in patients:
         try:
@@ -68,9 +68,9 @@ def pause(
 
 
 def _in_turn(caller: Caller, patients: Sequence[Patient]) -> list[Patient]:
-    """The same patients, locked, so that whoever changes one's cohorts on the patient's own form comes before or after.
+    """Lock the patients, so that a change of cohorts on a patient's form comes before or after.
 
-    In the order of their ids, as every door locks several.
+    The locks are taken in the order of the ids, as everywhere.
     """
     ids = [patient.pk for patient in patients]
     rows = Patient.objects.select_for_update(no_key=True).filter(clinic=caller.clinic, pk__in=ids)

@@ -1,7 +1,7 @@
-"""The Control Panel's own thread in each service: asks about bots, tells alerts, counts past hours.
+"""The Control Panel's thread in each service: asks about bots, raises alerts, counts past hours.
 
-It decides nothing about a Message. Two of them, or many, don't disturb each other, and any one of them is enough: what
-is broken must not be what tells of it.
+It decides nothing about a Message. Each service runs this thread, so that one broken service cannot silence the
+alerts; several threads do not disturb each other.
 """
 
 import itertools
@@ -16,12 +16,12 @@ from django.conf import settings
 from django.db import Error, close_old_connections, connection
 
 from companion.clinics.models import Clinic
-from companion.panel import alerts, looks, notices, tally
+from companion.panel import alerts, bot_checks, hour_counts, notices
 from companion.panel.outage import Outage
 from companion.service import drill
 from companion.service.clock import database_now, machine_now
-from companion.service.mishap import kind_and_place
-from companion.service.patience import database_within
+from companion.service.error_place import kind_and_place
+from companion.service.timeouts import database_within
 
 log = structlog.stdlib.get_logger(__name__)
 _EVERY_SECONDS: Final = 10.0
@@ -29,17 +29,17 @@ _STOP_SECONDS: Final = 2.0
 _DATABASE_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 60.0
 _ROUNDS_REMEMBERED: Final = 6
-"""Who hears of an outage is looked up once a minute."""
+"""The recipients of an outage alert are read once a minute."""
 
 
 @contextmanager
-def watching() -> Iterator[None]:
+def monitoring() -> Iterator[None]:
     """Looks every ten seconds until the block ends, through outages of the database too. In a drill nobody is told."""
     if drill.is_on():
         yield
         return
     stop = threading.Event()
-    thread = threading.Thread(target=_run, args=(stop,), name="watch", daemon=True)
+    thread = threading.Thread(target=_run, args=(stop,), name="monitor", daemon=True)
     thread.start()
     try:
         yield
@@ -48,29 +48,29 @@ def watching() -> Iterator[None]:
         thread.join(_STOP_SECONDS)
 
 
-def look() -> None:
-    """Looks at everything once. Raises django.db.Error where the database can't be asked."""
+def check_once() -> None:
+    """Run all checks once. Raises django.db.Error while the database can't be used."""
     now = database_now()
-    _apart(lambda: looks.look_at_bots(now=now))
+    _apart(lambda: bot_checks.check_bots(now=now))
     for clinic in Clinic.objects.order_by("id"):
         _apart(partial(alerts.look, clinic, now=now))
-        _apart(partial(tally.count_up, clinic, now=now))
+        _apart(partial(hour_counts.count_past_hours, clinic, now=now))
 
 
 def _apart(work: Callable[[], None]) -> None:
-    """What trips us in one part, or one clinic, must keep no other from being told. Raises django.db.Error."""
+    """Keep a mistake in one part, or one clinic, from stopping the others. Raises django.db.Error."""
     try:
         work()
     except Error:
         raise
-    except Exception as error:  # noqa: BLE001 (as said above; the thread would end, and with it all alerts)
-        log.error("the control panel's watch left something out", **kind_and_place(error))  # noqa: TRY400
+    except Exception as error:  # noqa: BLE001 (else the thread would end, and with it all alerts)
+        log.error("the control panel's monitor left something out", **kind_and_place(error))  # noqa: TRY400
 
 
 def _run(stop: threading.Event) -> None:
     in_trouble, outage = False, Outage(settings.DATA_DIR)
     rounds = itertools.count()
-    # Not at once: what just starts has better to do.
+    # Waits first: a service that has just started has other work to do.
     while not stop.wait(_EVERY_SECONDS):
         well = _try(lambda: _round(outage, next(rounds)), quiet=in_trouble)
         if not well:
@@ -85,7 +85,7 @@ def _round(outage: Outage, number: int) -> None:
         if number % _ROUNDS_REMEMBERED == 0:
             _apart(outage.remember)
     with database_within(_LOOK_SECONDS):
-        look()
+        check_once()
     # Only now: on SQLite the clock is read without the database.
     outage.over(machine_now())
     _apart(lambda: notices.deliver(now=database_now()))
@@ -97,7 +97,7 @@ def _try(work: Callable[[], None], *, quiet: bool) -> bool:
         work()
     except Error as error:
         if not quiet:
-            log.warning("the control panel's watch waits for the database", error=type(error).__name__)
+            log.warning("the control panel's monitor waits for the database", error=type(error).__name__)
         connection.close()
         return False
     return True

@@ -1,4 +1,4 @@
-"""Which source a clinic has: setting it, taking it away, asking for a sync, and opening it to be read.
+"""A clinic's source of patients: set it, remove it, ask for a sync, open it for reading.
 
 Files and databases are named on the command line only: who may is the machine's own; a clinic's admin on a page is not,
 and could name our own tables, where other clinics' patients stand.
@@ -33,14 +33,14 @@ LONGEST: Final = dt.timedelta(days=7)
 
 
 def set_csv(caller: Caller, path: Path, *, now: dt.datetime, every: dt.timedelta = HOURLY) -> PatientSource:
-    """A file that another program writes anew. Raises Refused where it isn't there, and NotAllowed."""
+    """Set a CSV file that another program rewrites. Raises Refused if the file is missing, and NotAllowed."""
     if not path.is_file():
         raise Refused(Problem("path", "There is no such file."))
     return _set(caller, SourceKind.CSV, {"path": str(path.resolve())}, every=every, now=now)
 
 
 def set_sql(caller: Caller, url: str, mapping: str, *, now: dt.datetime, every: dt.timedelta = HOURLY) -> PatientSource:
-    """A database by SQLAlchemy's URL, and the mapping file's text (TOML). Raises Refused, and NotAllowed."""
+    """Set a database by its SQLAlchemy URL, with the text of its TOML mapping. Raises Refused, and NotAllowed."""
     try:
         read = tomllib.loads(mapping)
     except tomllib.TOMLDecodeError as error:
@@ -69,7 +69,7 @@ def set_fhir(
 
 
 def remove(caller: Caller, *, now: dt.datetime, id: uuid.UUID | None = None) -> None:
-    """Patients who came from it stay, and so do the reports. `id`: only if the source is still this one.
+    """Remove the source; its patients and reports stay. `id`: only if the source is still the one with this id.
 
     Raises NotAllowed, and Conflict where there is none.
     """
@@ -83,7 +83,7 @@ def remove(caller: Caller, *, now: dt.datetime, id: uuid.UUID | None = None) -> 
 
 
 def ask_for_sync(caller: Caller, *, now: dt.datetime) -> PatientSource:
-    """The listener service takes it up within seconds. Raises Conflict where there is no source, and NotAllowed."""
+    """Ask the listener service for a sync within seconds. Raises Conflict if there is no source, and NotAllowed."""
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
         if not PatientSource.objects.filter(clinic=caller.clinic).update(next_at=now):
@@ -106,7 +106,7 @@ def named(clinic: Clinic, id: uuid.UUID) -> PatientSource:
 
 
 def place(row: PatientSource) -> str:
-    """Where it is, for people: no password, no token, no folder."""
+    """The source's address for people, without password, token or folder."""
     values = json.loads(row.settings)
     match SourceKind(row.kind):
         case SourceKind.CSV:

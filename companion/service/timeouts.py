@@ -1,4 +1,4 @@
-"""How long one waits at a socket, all in all: whoever drips an answer, or never gives one, is cut off."""
+"""Limits on the whole time spent at a socket: a peer that answers too slowly, or never, is cut off."""
 
 import os
 import socket
@@ -11,8 +11,8 @@ from django.db import connection
 
 @contextmanager
 def cut_off_after(seconds: float, fileno: int) -> Iterator[None]:
-    """Shuts the socket down unless the block ends in time; who waits at it then gets an error or an end of file."""
-    # A descriptor of its own: the number may belong to something else by then.
+    """Shut the socket down unless the block ends in time; a reader of it then gets an error or an end of file."""
+    # A duplicate: the number itself may belong to another file by then.
     own = socket.socket(fileno=os.dup(fileno))
 
     def cut() -> None:
@@ -31,10 +31,9 @@ def cut_off_after(seconds: float, fileno: int) -> Iterator[None]:
 
 @contextmanager
 def database_within(seconds: float) -> Iterator[None]:
-    """What the database doesn't answer in time fails in the block, with django.db.Error, and so does what comes after.
+    """Fail the block's queries with django.db.Error once the time is over.
 
-    A frozen server, or a network that swallows everything, would else be waited for until TCP gives up. For SQLite
-    nothing is waited for in this way.
+    Without this limit, a frozen server or a silent network blocks until TCP gives up. SQLite needs no such limit.
     """
     if connection.vendor != "postgresql":
         yield
