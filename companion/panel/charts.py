@@ -11,8 +11,8 @@ from django.db.models import QuerySet
 
 from companion.clinics.models import Clinic
 from companion.panel import hour_counts
+from companion.panel.message_counts import COUNTED_TO
 from companion.panel.models import HourCount
-from companion.panel.standing import COUNTED_TO
 from companion.schedules.models import Attempt, Message, Status
 from companion.times.walls import local
 
@@ -69,7 +69,9 @@ def _hours(clinic: Clinic, since: dt.datetime, now: dt.datetime) -> dict[dt.date
         counts[hour] = counts.get(hour, _Counts()).plus(more)
     live = max(hour_counts.counted_until(clinic, now=now), hour_counts.hour_of(now) - (_LIVE_HOURS - 1) * _HOUR)
     while live <= now:
-        counts[live] = _Counts(_count(hour_counts.attempts_sent(clinic, live, live + _HOUR)), _count(_failed(clinic, live)))
+        counts[live] = _Counts(
+            _count(hour_counts.attempts_sent(clinic, live, live + _HOUR)), _count(_failed(clinic, live))
+        )
         live += _HOUR
     return counts
 
