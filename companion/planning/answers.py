@@ -91,14 +91,19 @@ def from_member(
     )
     if problems := acts.problems_in(message, text):
         raise Refused(*(Problem("text", sentence) for sentence in problems))
+    _insert(message)
+    audit.record(caller, "answered from the inbox", "message", message.pk, now=now)
+    ring()
+    return message
+
+
+def _insert(message: Message) -> None:
+    """Saves a new Message. Raises Conflict where its id is taken already."""
     try:
         with transaction.atomic():
             message.save(force_insert=True)
     except IntegrityError:
         raise Conflict("This form was used for another answer. Open the conversation again.") from None
-    audit.record(caller, "answered from the inbox", "message", message.pk, now=now)
-    ring()
-    return message
 
 
 def _leaving_at_once(*, now: dt.datetime, **fields: object) -> Message:

@@ -218,9 +218,7 @@ def _form(
         "avoid_names": form.AVOID,
         "when_avoided_names": form.WHEN_AVOIDED,
         "repeats": REPEATS | ({form.KEPT: "As it is"} if typed.repeat == form.KEPT else {}),
-        "lates": form.LATE
-        if typed.late_after in form.LATE or not typed.late_after
-        else form.LATE | {typed.late_after: typed.late_after},
+        "lates": _with_own(form.LATE, typed.late_after),
         "agains": _with_own(form.AGAIN, *typed.again),
         "withins": _with_own(form.WITHIN, typed.answer_within),
         "errors": form.errors_by_part(no.problems) if no else {},
@@ -232,7 +230,7 @@ def _form(
 
 def _with_own(choices: Mapping[str, str], *held: str) -> dict[str, str]:
     """Add the present value to the choices if it isn't among them (made over the API)."""
-    return {**choices, **{one: one for one in held if one not in choices}}
+    return {**choices, **{one: one for one in held if one and one not in choices}}
 
 
 def _preview(clinic: Clinic, typed: Typed, schedule: Schedule | None, now: dt.datetime) -> dict[str, object]:
