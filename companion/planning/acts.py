@@ -14,11 +14,12 @@ from companion.clinics.models import Role
 from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.delivery import lifecycle
 from companion.patients.pausing import is_paused, paused_words
-from companion.planning import lengths
+from companion.planning import lengths, occurrences
 from companion.schedules import queries, text, wording
 from companion.schedules.models import Message, Quiet, Status
 from companion.schedules.reasons import Reason
 from companion.service.wake import ring
+from companion.times.quiet import quiet_until
 
 LAST_INSTANT = dt.datetime(2101, 1, 1, tzinfo=dt.UTC)
 
@@ -108,13 +109,20 @@ def edit(
 
 
 def problems_in(message: Message, new_text: str, *, at: dt.datetime | None = None) -> list[str]:
-    """What is wrong with this text for this Message's patient, sent when it is due or at another instant."""
+    """Say what is wrong with this text for this Message's patient, due when it now is or at another instant."""
     if problems := text.problems_of(new_text):
         return problems
     reminds = message.schedule is not None and message.schedule.answer_within is not None
     template = lengths.with_room(new_text, reminds=reminds)
-    sentence = text.too_long(wording.filled(message, at=at or message.due_at, template=template))
+    sentence = text.too_long(wording.filled(message, at=_awake(message, at or message.due_at), template=template))
     return [sentence] if sentence else []
+
+
+def _awake(message: Message, at: dt.datetime) -> dt.datetime:
+    """Return the end of quiet hours where the Message waits for it, else the instant itself."""
+    if message.quiet_hours != Quiet.WAIT or message.patient is None:
+        return at
+    return quiet_until(at, message.patient.timezone, occurrences.times_of(message.clinic).quiet) or at
 
 
 def check_send_at(send_at: dt.datetime, now: dt.datetime, late_after: dt.timedelta) -> list[Problem]:

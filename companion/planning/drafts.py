@@ -2,21 +2,23 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from itertools import islice
 
 from companion.clinics.clinics import calendar_of
 from companion.clinics.models import Clinic
 from companion.clinics.refusals import Problem, Refused
 from companion.patients.models import Patient
-from companion.planning import lengths
+from companion.planning import lengths, occurrences
 from companion.planning.draft_fields import MOST_PATIENTS, FieldReader, duration, duration_text
 from companion.planning.timing import PATIENT_ZONE, Timing, rule_of, set_timing, timing_of
 from companion.schedules import buttons, wording
 from companion.schedules.buttons import Button
 from companion.schedules.models import IfUnknown, Lane, Quiet, Recipient, Schedule, Version
 from companion.times import recurrence, rule_json, walls
+from companion.times.quiet import quiet_until
 from companion.times.workdays import WhenAvoided, working_day
 
 __all__ = [
@@ -178,7 +180,7 @@ def _together(clinic: Clinic, draft: Draft, now: dt.datetime) -> list[Problem]:
     """What is wrong only when the fields are seen together."""
     problems, timing = [], draft.timing
     day = _first_working_day(clinic, timing)
-    if sentence := _too_long(clinic, draft, day):
+    if sentence := _too_long(clinic, draft):
         problems.append(Problem("text", sentence))
     if next(recurrence.occurrences(timing.starts_at, timing.recurrence), None) is None:
         problems.append(Problem("recurrence", "This rule never comes true: no day fits it before its end."))
@@ -192,18 +194,28 @@ def _together(clinic: Clinic, draft: Draft, now: dt.datetime) -> list[Problem]:
     return problems
 
 
-def _too_long(clinic: Clinic, draft: Draft, day: dt.date | None) -> str | None:
-    """Whether the text is too long for one of its recipients; `day` is the first on which it goes out."""
+def _too_long(clinic: Clinic, draft: Draft) -> str | None:
+    """Return the sentence where the text is too long for one of its recipients, else None."""
     here = Patient.objects.filter(clinic=clinic, left_at=None)
     people = here.filter(places__cohort_id=draft.cohort) if draft.cohort else here.filter(id__in=draft.patients)
-    timing = draft.timing
-    wall = dt.datetime.combine(day or timing.starts_at.date(), timing.starts_at.time())
-
-    def once(zone: str) -> dt.datetime:
-        return walls.place(wall, zone if timing.timezone == PATIENT_ZONE else timing.timezone).at
-
     text = lengths.with_room(draft.text, reminds=draft.answer_within is not None)
-    return lengths.too_long(clinic, text, people, None if timing.recurrence else once)
+    return lengths.too_long(clinic, text, people, None if draft.timing.recurrence else _sent_at(clinic, draft.timing))
+
+
+def _sent_at(clinic: Clinic, timing: Timing) -> Callable[[str], dt.datetime]:
+    """Return a function that tells when a one-time Schedule leaves in a zone, after working days and quiet hours."""
+    times = occurrences.times_of(clinic)
+
+    @cache
+    def sent_at(zone: str) -> dt.datetime:
+        planned_in = zone if timing.timezone == PATIENT_ZONE else timing.timezone
+        one = occurrences.placed(timing, timing.starts_at, planned_in, times)
+        at = one.due_at if one else walls.place(timing.starts_at, planned_in).at
+        # The last look waits for the end of quiet hours on the patient's own clock.
+        end = quiet_until(at, zone, times.quiet) if timing.quiet_hours == Quiet.WAIT else None
+        return end or at
+
+    return sent_at
 
 
 def _first_working_day(clinic: Clinic, timing: Timing) -> dt.date | None:

@@ -1,6 +1,7 @@
 """A text that is too long for one of its recipients, once filled in, is refused when it is planned."""
 
 import datetime as dt
+from typing import Any
 
 import pytest
 
@@ -78,6 +79,65 @@ def test_what_goes_out_once_is_measured_with_its_own_date_in_each_zone() -> None
     planned(clinic, patient, text=a_text("{date}", fits), recurrence=None)
     with pytest.raises(Refused):
         planned(clinic, patient, text=a_text("{date}", fits + 1), recurrence=None)
+
+
+@pytest.mark.parametrize(
+    ("starts_at", "zone", "moves"),
+    [
+        ("2026-12-09T22:30", "patient", {"quiet_hours": "wait"}),
+        # 14:30 in Berlin is 22:30 in Tokyo.
+        ("2026-12-09T14:30", "Europe/Berlin", {"quiet_hours": "wait"}),
+        # From Saturday, 5 December over the closed 7th to 9th.
+        ("2026-12-05T10:00", "patient", {"avoid": {"weekends": True, "closed_days": True}, "when_avoided": "next"}),
+        # Both: late on Sunday, the 6th.
+        (
+            "2026-12-06T22:30",
+            "patient",
+            {"avoid": {"closed_days": True}, "when_avoided": "next", "quiet_hours": "wait"},
+        ),
+    ],
+)
+def test_what_goes_out_once_is_measured_with_the_date_on_which_it_really_leaves(
+    starts_at: str, zone: str, moves: dict[str, object]
+) -> None:
+    clinic = a_clinic(closed_days=["2026-12-07", "2026-12-08", "2026-12-09"])
+    patient = a_patient(clinic, language="en", timezone="Asia/Tokyo")
+    fits = TEXT_UNITS - len("December 10, 2026")
+    once: dict[str, Any] = {"starts_at": starts_at, "timezone": zone, "recurrence": None, **moves}
+
+    planned(clinic, patient, text=a_text("{date}", fits), **once)
+    with pytest.raises(Refused) as refusal:
+        planned(clinic, patient, text=a_text("{date}", fits + 1), **once)
+
+    assert [problem.field for problem in refusal.value.problems] == ["text"]
+
+
+def test_a_message_that_waits_for_the_end_of_quiet_hours_is_measured_with_the_next_day_s_date() -> None:
+    clinic = a_clinic()
+    message = a_message(
+        a_patient(clinic), text=a_text("{date}", TEXT_UNITS - len("December 9, 2026")), quiet_hours="wait"
+    )
+
+    acts.edit(a_caller(clinic), message, now=NOW, send_at=dt.datetime(2026, 12, 9, 12, tzinfo=dt.UTC))
+    with pytest.raises(Refused):
+        acts.edit(a_caller(clinic), message, now=NOW, send_at=dt.datetime(2026, 12, 9, 22, tzinfo=dt.UTC))
+
+
+def test_the_api_and_the_form_foresee_a_longer_date_after_quiet_hours() -> None:
+    clinic = a_clinic()
+    patient = a_patient(clinic, language="en")
+    text = a_text("{date}", TEXT_UNITS - len("December 9, 2090"))
+    client, program = signed_in(clinic), a_program(clinic, Role.PROVIDER)
+    body = {"patients": [str(patient.id)], "text": text, "starts_at": "2090-12-09T22:30", "timezone": "patient"}
+    form = typed(patient, text=text, date="2090-12-09", time="22:30")
+
+    answer = program.post("/schedules", {**body, "quiet_hours": "wait"})
+    shown = client.post("/scheduled-messages/new", {**form, "quiet_hours": "wait"})
+
+    assert (answer.status, answer.wrong_fields) == (422, ["text"])
+    assert shown.status_code == 422
+    assert "1 character too long once filled in" in words(shown)
+    assert program.post("/schedules", {**body, "quiet_hours": "ignore"}).status == 201
 
 
 def test_a_cohort_s_patients_count_and_those_who_left_do_not() -> None:
