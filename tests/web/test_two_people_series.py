@@ -7,8 +7,9 @@ from django.test import Client
 
 from companion.clinics.models import Clinic
 from companion.patients.models import Patient
-from companion.planning import drafts
-from companion.schedules.models import Schedule
+from companion.planning import drafts, planner
+from companion.schedules import wording
+from companion.schedules.models import Message, Schedule
 from tests.builders import a_patient
 from tests.web.forms import form_in, opened, sent
 from tests.web.signed_in import name_of, typed, words
@@ -182,3 +183,62 @@ def test_a_series_that_nobody_else_touched_is_saved_at_once(clinic: Clinic, rosa
 
     assert answer.status_code == 302
     assert drafts.of(Schedule.objects.get(pk=series.pk)).text == "Two tablets."
+
+
+# One planned message of a series, which is no Message yet.
+
+
+def planned_edit_of(series: Schedule, patient: Patient) -> str:
+    day = (dt.datetime.now(dt.UTC) + dt.timedelta(days=7)).date()
+    return f"/scheduled-messages/series/{series.id}/{day}T09:00/{patient.id}/edit"
+
+
+def a_daily_dose(client: Client, clinic: Clinic, patient: Patient) -> Schedule:
+    return a_series(client, clinic, patient, zone_name="UTC")
+
+
+def test_an_open_form_of_one_planned_message_puts_no_old_text_of_the_series_back(
+    clinic: Clinic, rosa: Client, ben: Client
+) -> None:
+    patient = a_patient(clinic)
+    series = a_daily_dose(rosa, clinic, patient)
+    path = planned_edit_of(series, patient)
+    mine = opened(rosa, path, "text")
+    ben.post(edit_of(series), sent(opened(ben, edit_of(series), "zone_name"), text="Two tablets."))
+
+    asked = rosa.post(path, sent(mine, time="16:00"))
+    made_before = Message.objects.filter(schedule=series, time_by_hand=True).exists()
+    saved = rosa.post(path, form_in(asked.content.decode(), "text"))
+
+    message = Message.objects.get(schedule=series, time_by_hand=True)
+    assert (asked.status_code, made_before, saved.status_code) == (409, False, 302)
+    assert name_of(ben) in words(asked)
+    assert wording.template_of(message) == "Two tablets."
+    assert message.text is None
+
+
+def test_a_planned_message_that_becomes_a_message_while_its_form_is_open_takes_what_was_typed(
+    clinic: Clinic, rosa: Client
+) -> None:
+    patient = a_patient(clinic)
+    series = a_daily_dose(rosa, clinic, patient)
+    path = planned_edit_of(series, patient)
+    mine = opened(rosa, path, "text")
+    planner.plan_ahead(series.id, now=dt.datetime.now(dt.UTC) + dt.timedelta(days=6))
+    day = (dt.datetime.now(dt.UTC) + dt.timedelta(days=7)).date()
+    message = Message.objects.get(schedule=series, occurrence=f"{day}T09:00")
+
+    answer = rosa.post(path, sent(mine, text="Two tablets today."))
+
+    message.refresh_from_db()
+    assert answer["Location"] == f"/scheduled-messages/{message.id}"
+    assert (message.text, message.by_hand) == ("Two tablets today.", True)
+
+
+def test_a_double_brace_in_one_planned_message_warns_as_in_any_message(clinic: Clinic, rosa: Client) -> None:
+    patient = a_patient(clinic)
+    path = planned_edit_of(a_daily_dose(rosa, clinic, patient), patient)
+
+    answer = rosa.post(path, sent(opened(rosa, path, "text"), text="Hello {{first_name}}."))
+
+    assert "{{first_name}} has two braces" in words(rosa.get(answer["Location"]))

@@ -9,21 +9,24 @@ from datetime import datetime
 from django.contrib import messages as flash
 from django.db import transaction
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
-from django.utils import timezone
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from companion.clinics.models import Role
-from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
+from companion.clinics.refusals import Conflict, Refused, Unknown
+from companion.clinics.versions import hold
 from companion.listener.shown import shown
 from companion.planning import acts, detaching
-from companion.schedules import queries, wording
-from companion.schedules.models import Message
-from companion.schedules.text import as_typed
+from companion.planning.warnings import of_text
+from companion.schedules import queries
+from companion.schedules.models import Message, Schedule
 from companion.service.clock import database_now
-from companion.times.walls import parse_wall, place
-from companion.web import undoing
+from companion.web import conflicts, undoing
 from companion.web.access import PageRequest, came_from, page
+from companion.web.conflicts import Clash, Fields
+from companion.web.messages import edited
 from companion.web.messages import page as messages
 from companion.web.messages.rows import planned_address
 
@@ -34,9 +37,9 @@ def show(request: PageRequest, schedule_id: uuid.UUID, occurrence: str, patient_
     """Show the page, or with `?part=panel` the list's side panel; lead to the Message if there is a Message by
     now.
     """
-    found = _planned(request, schedule_id, occurrence, patient_id)
+    found = _planned(queries.schedule(request.caller.clinic, schedule_id), occurrence, patient_id)
     if isinstance(found, uuid.UUID):
-        return redirect(messages.address(found))
+        return redirect("message", found)
     panel = request.GET.get("part") == "panel"
     return render(request, "messages/occurrence_panel.html" if panel else "messages/occurrence.html", _context(found))
 
@@ -57,37 +60,60 @@ def cancel(request: PageRequest, schedule_id: uuid.UUID, occurrence: str, patien
 
 @require_http_methods(["GET", "POST"])
 @page(Role.PROVIDER)
-def edit(request: PageRequest, schedule_id: uuid.UUID, occurrence: str, patient_id: uuid.UUID) -> HttpResponse:
+def edit(request: PageRequest, schedule_id: uuid.UUID, occurrence: str, patient_id: uuid.UUID) -> HttpResponseBase:
     """Change the text or time for this patient only: saving makes a Message that counts as edited."""
-    now = database_now()
-    found = _planned(request, schedule_id, occurrence, patient_id)
-    if isinstance(found, uuid.UUID):
-        return redirect(f"{messages.address(found)}/edit")
-    there = timezone.localtime(found.due_at)
-    held = {"text": wording.template_of(found), "date": f"{there:%Y-%m-%d}", "time": f"{there:%H:%M}"}
+    clinic, now = request.caller.clinic, database_now()
     if request.method == "GET":
-        return render(request, "messages/occurrence_edit.html", _context(found) | {"typed": held})
-    given = {name: as_typed(request.POST.get(name, "")) for name in held}
+        found = _planned(queries.schedule(clinic, schedule_id), occurrence, patient_id)
+        if isinstance(found, uuid.UUID):
+            return redirect("message_edit", found)
+        return _form(request, found, edited.held(found), now=now)
+    with transaction.atomic():
+        schedule = hold(Schedule.objects.filter(clinic=clinic, pk=schedule_id))
+        if schedule is None:
+            raise Unknown
+        found = _planned(schedule, occurrence, patient_id)
+        # If the Planner made the Message while the form was open, the typed values are for this Message.
+        return messages.edit(request, found) if isinstance(found, uuid.UUID) else _save(request, schedule, found, now)
+
+
+def _save(request: PageRequest, schedule: Schedule, found: Message, now: datetime) -> HttpResponse:
+    """Make the Message as the form says, unless somebody changed the plan since the form was opened."""
+    given, held = edited.typed(request.POST), edited.held(found)
+    carried, since = request.POST.get(conflicts.FIELD, ""), conflicts.changes_of(schedule.clinic, [schedule.pk])
+    again_at = reverse("occurrence_edit", args=[schedule.pk, found.occurrence, found.patient_id])
+    clash = conflicts.clash(carried, held, given, edited.LABELS, since, again_at=again_at, now=now)
+    if clash:
+        return _form(request, found, clash.merged, now=now, clash=clash)
     try:
-        send_at = _moved(given, held, request)
         with transaction.atomic():
-            schedule = queries.schedule(request.caller.clinic, schedule_id)
-            (made,) = detaching.detach(request.caller, schedule, occurrence, patient=patient_id, now=now)
-            new_text = given["text"] if given["text"] != held["text"] else None
-            acts.edit(request.caller, made, now=now, new_text=new_text, send_at=send_at)
+            (made,) = detaching.detach(request.caller, schedule, found.occurrence, patient=found.patient_id, now=now)
+            send_at = edited.new_instant(given, held, schedule.clinic)
+            acts.edit(request.caller, made, now=now, new_text=edited.new_text(given, held), send_at=send_at)
     except Refused as no:
-        errors = {problem.field: problem.message for problem in no.problems}
-        context = _context(found) | {"typed": given, "errors": errors}
-        return render(request, "messages/occurrence_edit.html", context, status=422)
+        return _form(request, found, given, now=now, no=no)
     flash.success(request, "This one message was changed. The series goes on as it is.")
-    return redirect(messages.address(made.id))
+    for warning in of_text(str(given["text"])):
+        flash.warning(request, warning.message)
+    return redirect("message", made.pk)
 
 
-def _planned(
-    request: PageRequest, schedule_id: uuid.UUID, occurrence: str, patient_id: uuid.UUID
-) -> Message | uuid.UUID:
+def _form(
+    request: PageRequest,
+    found: Message,
+    typed: Fields,
+    *,
+    now: datetime,
+    no: Refused | None = None,
+    clash: Clash | None = None,
+) -> HttpResponse:
+    shown = clash.shown if clash else conflicts.shown(request, edited.held(found), now=now)
+    context = _context(found) | {"typed": typed, "errors": edited.errors(no), "clash": clash, "shown": shown}
+    return render(request, "messages/occurrence_edit.html", context, status=409 if clash else 422 if no else 200)
+
+
+def _planned(schedule: Schedule, occurrence: str, patient_id: uuid.UUID) -> Message | uuid.UUID:
     """Find the planned Message, or the id of the existing Message. Raises Unknown, and Conflict if it was skipped."""
-    schedule = queries.schedule(request.caller.clinic, schedule_id)
     shown = detaching.show(schedule, occurrence, patient=patient_id, limit=1)
     if shown.skipped and not shown.items:
         raise Conflict("This occurrence is skipped: nobody gets it.")
@@ -107,12 +133,3 @@ def _context(found: Message) -> dict[str, object]:
         "rule": one.rule,
         "by": one.author.words if one.author else "",
     }
-
-
-def _moved(given: dict[str, str], held: dict[str, str], request: PageRequest) -> datetime | None:
-    if (given["date"], given["time"]) == (held["date"], held["time"]):
-        return None
-    try:
-        return place(parse_wall(f"{given['date']}T{given['time']}"), request.caller.clinic.timezone).at
-    except ValueError:
-        raise Refused(Problem("send_at", "Choose a date and a time.")) from None

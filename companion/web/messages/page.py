@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Callable
 from typing import Final
 
 from django.contrib import messages as flash
@@ -13,25 +14,23 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from companion.clinics.models import AuditEntry, Role
-from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
+from companion.clinics.refusals import Conflict, Refused, Unknown
 from companion.clinics.versions import hold
 from companion.delivery import following
 from companion.listener.shown import ShownMessage, shown
 from companion.planning import acts
 from companion.planning.warnings import of_text
-from companion.schedules import queries, wording
+from companion.schedules import queries
 from companion.schedules.models import Message, Status
 from companion.schedules.reasons import Reason
-from companion.schedules.text import as_typed
 from companion.service.clock import database_now
-from companion.times.walls import parse_wall, place
 from companion.web import conflicts, undoing
 from companion.web.access import PageRequest, came_from, page
 from companion.web.conflicts import Clash, Fields, Value
+from companion.web.messages import edited
 from companion.web.messages.story import story
 from companion.web.templatetags.times import day, town
 
-EDITED: Final = {"text": "Text", "date": "Date", "time": "Time"}
 SEEN: Final = {"status": "Status"}
 """The message's facts that the forms show beside the editable fields."""
 
@@ -115,18 +114,14 @@ def send_now(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
     """Explain the effect, then send the message after the page's ten seconds."""
     now = database_now()
     message = queries.message(request.caller.clinic, message_id)
-    if request.method == "GET":
-        if message.status != Status.PENDING or queries.on_its_way(message):
-            raise Conflict("This message is no longer pending, so it can't be sent now.")
-        return _asked(request, "messages/send_now.html", message, now)
-    with transaction.atomic():
-        clash = _clash(request, message, None, now)
-        if clash is None:
-            acts.send_now(request.caller, message, now=now)
-    if clash:
-        return _asked(request, "messages/send_now.html", message, now, clash=clash)
-    flash.success(request, f"The message to {_whom(message)} is being sent.")
-    return redirect(address(message_id))
+    if request.method == "GET" and not _is_open(message):
+        raise Conflict("This message is no longer pending, so it can't be sent now.")
+
+    def send() -> str:
+        acts.send_now(request.caller, message, now=now)
+        return f"The message to {_whom(message)} is being sent."
+
+    return _confirmed(request, "messages/send_now.html", message, send, now=now)
 
 
 @require_http_methods(["GET", "POST"])
@@ -135,19 +130,15 @@ def retry(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
     """Explain the effect (for an unknown outcome also that the message may arrive twice), then retry."""
     now = database_now()
     message = queries.message(request.caller.clinic, message_id)
-    if request.method == "GET":
-        if message.status != Status.FAILED:
-            raise Conflict("This message has not failed, so it can't be retried.")
-        return _asked(request, "messages/retry.html", message, now)
-    twice = request.POST.get("may_arrive_twice") == "yes"
-    with transaction.atomic():
-        clash = _clash(request, message, None, now)
-        if clash is None:
-            acts.retry(request.caller, message, now=now, may_arrive_twice=twice)
-    if clash:
-        return _asked(request, "messages/retry.html", message, now, clash=clash)
-    flash.success(request, f"The message to {_whom(message)} is being tried again.")
-    return redirect(address(message_id))
+    if request.method == "GET" and message.status != Status.FAILED:
+        raise Conflict("This message has not failed, so it can't be retried.")
+
+    def send_again() -> str:
+        twice = request.POST.get("may_arrive_twice") == "yes"
+        acts.retry(request.caller, message, now=now, may_arrive_twice=twice)
+        return f"The message to {_whom(message)} is being tried again."
+
+    return _confirmed(request, "messages/retry.html", message, send_again, now=now)
 
 
 @require_http_methods(["GET", "POST"])
@@ -157,16 +148,17 @@ def edit(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
     now = database_now()
     message = queries.message(request.caller.clinic, message_id)
     if request.method == "GET":
-        if message.status != Status.PENDING or queries.on_its_way(message):
+        if not _is_open(message):
             raise Conflict("Only a pending message can be edited.")
-        return _edit_form(request, message, _held(message), now)
-    given: dict[str, Value] = {name: as_typed(request.POST.get(name, "")) for name in EDITED}
+        return _edit_form(request, message, edited.held(message), now)
+    given = edited.typed(request.POST)
     try:
         with transaction.atomic():
             clash = _clash(request, message, given, now)
             if clash is None:
-                held = _held(message)
-                new_text, send_at = _new(given, held), _moved(given, held, request)
+                held = edited.held(message)
+                new_text = edited.new_text(given, held)
+                send_at = edited.new_instant(given, held, request.caller.clinic)
                 acts.edit(request.caller, message, now=now, new_text=new_text, send_at=send_at)
     except Refused as no:
         return _edit_form(request, message, given, now, no=no)
@@ -178,10 +170,26 @@ def edit(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
     return redirect(address(message_id))
 
 
-def _asked(
-    request: PageRequest, template: str, message: Message, now: dt.datetime, *, clash: Clash | None = None
+def _is_open(message: Message) -> bool:
+    """Say whether a person can still change the message."""
+    return message.status == Status.PENDING and not queries.on_its_way(message)
+
+
+def _confirmed(
+    request: PageRequest, template: str, message: Message, act: Callable[[], str], *, now: dt.datetime
 ) -> HttpResponse:
-    """Ask before the message goes out; ask again if the page showed something else than would go out now."""
+    """Ask before the message goes out, then do the act, which says what it did.
+
+    Ask again if the page showed something else than would go out now.
+    """
+    clash = None
+    if request.method == "POST":
+        with transaction.atomic():
+            clash = _clash(request, message, None, now)
+            done = act() if clash is None else ""
+        if clash is None:
+            flash.success(request, done)
+            return redirect(address(message.pk))
     shown = clash.shown if clash else conflicts.written(_held(message), now=now)
     context = _context(message, now) | {"shown": shown, "clash": clash}
     return render(request, template, context, status=409 if clash else 200)
@@ -198,7 +206,7 @@ def _edit_form(
 ) -> HttpResponse:
     more = {
         "typed": typed,
-        "errors": {problem.field: problem.message for problem in no.problems} if no else {},
+        "errors": edited.errors(no),
         "clash": clash,
         "shown": clash.shown if clash else conflicts.shown(request, _held(message), now=now),
     }
@@ -207,10 +215,8 @@ def _edit_form(
 
 
 def _held(message: Message) -> dict[str, Value]:
-    """Read the message's values as its form shows them."""
-    there = timezone.localtime(message.due_at)
-    shown = {"text": wording.template_of(message), "date": f"{there:%Y-%m-%d}", "time": f"{there:%H:%M}"}
-    return {**shown, "status": message.get_status_display()}
+    """Read the message's values as its forms show them."""
+    return {**edited.held(message), "status": message.get_status_display()}
 
 
 def _clash(request: PageRequest, message: Message, given: Fields | None, now: dt.datetime) -> Clash | None:
@@ -224,22 +230,8 @@ def _clash(request: PageRequest, message: Message, given: Fields | None, now: dt
     held = _held(message)
     typed = {"status": held["status"]} if given is None else given
     since = conflicts.changes_of(message.clinic, [message.pk, *([message.schedule_id] if message.schedule_id else [])])
-    carried, again_at = request.POST.get(conflicts.FIELD, ""), f"{address(message.pk)}/edit"
-    return conflicts.clash(carried, held, typed, EDITED | SEEN, since, again_at=again_at, now=now)
-
-
-def _new(given: Fields, held: Fields) -> str | None:
-    return str(given["text"]) if given["text"] != held["text"] else None
-
-
-def _moved(given: Fields, held: Fields, request: PageRequest) -> dt.datetime | None:
-    """Return the new instant, or None if nobody changed the field, so that the old instant keeps its seconds."""
-    if (given["date"], given["time"]) == (held["date"], held["time"]):
-        return None
-    try:
-        return place(parse_wall(f"{given['date']}T{given['time']}"), request.caller.clinic.timezone).at
-    except ValueError:
-        raise Refused(Problem("send_at", "Choose a date and a time.")) from None
+    carried, again_at = request.POST.get(conflicts.FIELD, ""), reverse("message_edit", args=[message.pk])
+    return conflicts.clash(carried, held, typed, edited.LABELS | SEEN, since, again_at=again_at, now=now)
 
 
 def _whom(message: Message) -> str:
