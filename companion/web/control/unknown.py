@@ -40,9 +40,9 @@ class Filter(forms.Form):
         """Select the messages that match the filter. Raises Refused for a value that can't be read."""
         if not self.is_valid():
             raise Refused(*(Problem(name, str(errors[0])) for name, errors in self.errors.items()))
-        asked = self.cleaned_data
-        held = {"restore": True, "line": False}.get(asked["cause"])
-        return Unknowns(None, asked["schedule"], asked["due_from"], asked["due_to"], held)
+        cleaned = self.cleaned_data
+        held = {"restore": True, "line": False}.get(cleaned["cause"])
+        return Unknowns(None, cleaned["schedule"], cleaned["due_from"], cleaned["due_to"], held)
 
 
 @require_GET

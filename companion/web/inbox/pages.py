@@ -46,8 +46,8 @@ _VIEWS: Final[dict[inbox.View, tuple[str, str, str]]] = {
 @page()
 def index(request: PageRequest) -> HttpResponse:
     """List the conversations that need staff, urgent ones first."""
-    asked = request.GET.get("view", "")
-    which: inbox.View = next((view for view in inbox.VIEWS if view == asked), "unread")
+    wanted = request.GET.get("view", "")
+    which: inbox.View = next((view for view in inbox.VIEWS if view == wanted), "unread")
     begin = _begin(request.GET.get("from", ""))
     found = list(inbox.view(request.caller.clinic, which, request.caller)[begin : begin + PAGE_SIZE + 1])
     lines = sorted(found[:PAGE_SIZE], key=lambda one: one.urgent_at is None)
@@ -95,13 +95,13 @@ def news(request: PageRequest) -> HttpResponse:
 
 @require_POST
 @page(Role.PROVIDER)
-def act(request: PageRequest, conversation_id: uuid.UUID, deed: str) -> HttpResponse:
+def act(request: PageRequest, conversation_id: uuid.UUID, action: str) -> HttpResponse:
     """Assign the conversation, unassign it, or mark it as done."""
     now = database_now()
     one = inbox.conversation(request.caller.clinic, conversation_id)
     here = reverse("conversation", args=[one.id])
     try:
-        match deed:
+        match action:
             case "take":
                 inbox.take(request.caller, one, now=now)
             case "assign":

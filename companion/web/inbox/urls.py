@@ -4,7 +4,7 @@ from django.urls import path
 
 from companion.web.inbox import media, pages
 
-_ACTS = {"take": "take", "assign": "assign", "give-back": "give_back", "done": "done"}
+_ACTIONS = {"take": "take", "assign": "assign", "give-back": "give_back", "done": "done"}
 
 urlpatterns = [
     path("inbox", pages.index, name="inbox"),
@@ -12,8 +12,8 @@ urlpatterns = [
     path("inbox/<uuid:conversation_id>", pages.show, name="conversation"),
     path("inbox/<uuid:conversation_id>/answer", pages.answer, name="conversation_answer"),
     *(
-        path(f"inbox/<uuid:conversation_id>/{act}", pages.act, {"deed": act}, name=f"conversation_{name}")
-        for act, name in _ACTS.items()
+        path(f"inbox/<uuid:conversation_id>/{action}", pages.act, {"action": action}, name=f"conversation_{name}")
+        for action, name in _ACTIONS.items()
     ),
     path("media/<uuid:media_id>", media.show, name="media"),
     path("media/<uuid:media_id>/opened", media.opened, name="media_opened"),

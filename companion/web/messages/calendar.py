@@ -18,7 +18,7 @@ from companion.service.clock import database_now
 from companion.times.walls import local
 from companion.web.access import PageRequest, page
 from companion.web.chips import Chip
-from companion.web.messages import filters as asked
+from companion.web.messages import filters
 from companion.web.messages.calendar_days import Size, shown
 from companion.web.templatetags.counts import capped
 from companion.web.templatetags.tones import tone
@@ -45,7 +45,7 @@ class Span:
         first, last = (f" {day:%b}{f' {day.year}' if dated else ''}" for day in (self.first, self.last))
         return f"{self.first.day}{first if self.first.month != self.last.month else ''} – {self.last.day}{last}"
 
-    def address(self, view: asked.View, **more: str) -> str:
+    def address(self, view: filters.View, **more: str) -> str:
         """Return the address of the same span at another day, or of the other span at the same day."""
         return view.address(reverse("calendar"), **{"span": self.kind} | more)
 
@@ -57,7 +57,7 @@ def index(request: PageRequest) -> HttpResponse:
     now = database_now()
     clinic = request.caller.clinic
     # A number of the Control Panel is a list over all time, which a calendar can't show.
-    view = replace(asked.view(request.GET, clinic, now), standing="", reason="")
+    view = replace(filters.view(request.GET, clinic, now), standing="", reason="")
     span = span_of(request.GET.get("span", WEEK), view.day)
     today = local(now, clinic.timezone).date()
     day = view.day.isoformat()
@@ -83,7 +83,7 @@ def index(request: PageRequest) -> HttpResponse:
     return render(request, "messages/calendar.html", context)
 
 
-def _chip(status: Status, view: asked.View, span: Span, counts: Mapping[Status, int]) -> Chip:
+def _chip(status: Status, view: filters.View, span: Span, counts: Mapping[Status, int]) -> Chip:
     current = view.status == status
     # With a filter by status, the messages of the other statuses weren't counted.
     uncounted = view.status not in ("", status) or view.attention

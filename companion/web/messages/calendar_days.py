@@ -25,7 +25,7 @@ from companion.schedules.days import DayCount
 from companion.schedules.models import Message, Schedule, Status
 from companion.times.walls import local
 from companion.times.workdays import Avoid, Calendar, holiday_name, is_avoided
-from companion.web.messages import filters as asked
+from companion.web.messages import filters
 from companion.web.messages.rows import Row, one_line, planned_address, rows
 
 FULL_DAY: Final = dt.timedelta(days=1)
@@ -139,10 +139,10 @@ class _Load:
         return self.messages + len(self.ahead) > size.lines
 
 
-def shown(caller: Caller, view: asked.View, dates: Sequence[dt.date], size: Size, *, now: dt.datetime) -> Shown:
+def shown(caller: Caller, view: filters.View, dates: Sequence[dt.date], size: Size, *, now: dt.datetime) -> Shown:
     """Build these days of the caller's clinic, as the filters ask."""
-    clinic, wanted = caller.clinic, asked.message_filter(view, caller, now)
-    bounds = [asked.bounds(date, clinic) for date in dates]
+    clinic, wanted = caller.clinic, filters.message_filter(view, caller, now)
+    bounds = [filters.bounds(date, clinic) for date in dates]
     found = queries.messages(clinic, wanted)
     outlook = ahead(clinic, wanted, since=bounds[0][0], until=bounds[-1][1], now=now)
     by_day: dict[dt.date, list[Ahead]] = defaultdict(list)
@@ -164,7 +164,7 @@ def shown(caller: Caller, view: asked.View, dates: Sequence[dt.date], size: Size
 
 
 def _day(
-    load: _Load, view: asked.View, size: Size, lines: Sequence[Line], words: "_Words", off: str, length: dt.timedelta
+    load: _Load, view: filters.View, size: Size, lines: Sequence[Line], words: "_Words", off: str, length: dt.timedelta
 ) -> Day:
     date, folded = load.date.isoformat(), load.folds(size)
     counts = Counter[Status]()
@@ -240,7 +240,7 @@ class _Words:
         self._schedules = {one.id: one for one in queries.schedules(clinic).filter(pk__in=largest)}
         self._versions = wording.newest_versions(clinic, largest)
 
-    def groups(self, date: dt.date, view: asked.View) -> list[Group]:
+    def groups(self, date: dt.date, view: filters.View) -> list[Group]:
         """Name a day's largest Schedules, in the order of their first instants."""
         found = [self._group(key, counts, date, view) for key, counts in self._largest[date]]
         return sorted(found, key=lambda group: group.first)
@@ -249,7 +249,7 @@ class _Words:
         """Count a day's Schedules that `groups` leaves out."""
         return self._others[date]
 
-    def _group(self, key: uuid.UUID | None, counts: "_Counts", date: dt.date, view: asked.View) -> Group:
+    def _group(self, key: uuid.UUID | None, counts: "_Counts", date: dt.date, view: filters.View) -> Group:
         listed = view.address(reverse("messages"), day=date.isoformat(), schedule=str(key or view.schedule))
         only_planned = key is not None and counts.messages == 0
         schedule = self._schedules.get(key) if key else None

@@ -72,25 +72,25 @@ class View:
         return f"{path}?{query}" if query else path
 
 
-def view(asked: QueryDict, clinic: Clinic, now: dt.datetime) -> View:
+def view(query: QueryDict, clinic: Clinic, now: dt.datetime) -> View:
     """Read an address. Raises Refused for a day that doesn't exist, Unknown for an unknown filter."""
-    status = asked.get("status", "")
+    status = query.get("status", "")
     if status and status not in Status.values:
         raise Unknown
-    stands, reason = asked.get("standing", ""), asked.get("reason", "")
+    stands, reason = query.get("standing", ""), query.get("reason", "")
     if (stands and stands not in list(message_counts.Measure)) or (reason and reason not in list(Reason)):
         raise Unknown
     return View(
         status=status,
-        attention=bool(asked.get("attention")),
-        q=asked.get("q", "").strip(),
-        cohort=asked.get("cohort", ""),
-        patient=asked.get("patient", ""),
-        schedule=asked.get("schedule", ""),
-        mine=bool(asked.get("mine")),
-        day=_day(asked.get("day", "")) or local(now, clinic.timezone).date(),
-        dated=bool(asked.get("day")),
-        after=asked.get("after", ""),
+        attention=bool(query.get("attention")),
+        q=query.get("q", "").strip(),
+        cohort=query.get("cohort", ""),
+        patient=query.get("patient", ""),
+        schedule=query.get("schedule", ""),
+        mine=bool(query.get("mine")),
+        day=_day(query.get("day", "")) or local(now, clinic.timezone).date(),
+        dated=bool(query.get("day")),
+        after=query.get("after", ""),
         standing=stands,
         reason=reason,
     )

@@ -27,7 +27,7 @@ from companion.times.walls import local
 from companion.web import undoing
 from companion.web.access import PageRequest, as_uuid, came_from, page
 from companion.web.chips import Chip
-from companion.web.messages import filters as asked
+from companion.web.messages import filters
 from companion.web.messages.cause_cards import causes
 from companion.web.messages.first_steps import first_steps
 from companion.web.messages.rows import Group, Row, Section, mixed, rows, sections
@@ -63,7 +63,7 @@ def index(request: PageRequest) -> HttpResponse:
     """Show the list; for its live part only the rows."""
     now = database_now()
     clinic = request.caller.clinic
-    view = asked.view(request.GET, clinic, now)
+    view = filters.view(request.GET, clinic, now)
     found = _listed(view, request.caller, now)
     context: dict[str, object] = {
         "now": now,
@@ -127,13 +127,13 @@ def _retried(caller: Caller, message: Message, now: dt.datetime) -> bool:
     return acts.retry_again(caller, message, now=now)
 
 
-def _listed(view: asked.View, caller: Caller, now: dt.datetime) -> Listed:
+def _listed(view: filters.View, caller: Caller, now: dt.datetime) -> Listed:
     if not view.filtered:
         return _day(view, caller.clinic, now)
     onward = view.dated or view.status == Status.PENDING
-    wanted = asked.message_filter(view, caller, now)
+    wanted = filters.message_filter(view, caller, now)
     if view.dated:
-        since, until = asked.bounds(view.day, caller.clinic)
+        since, until = filters.bounds(view.day, caller.clinic)
         wanted = replace(wanted, due_from=since, due_to=until)
     if onward and not (view.standing or view.reason):
         return _with_planned(wanted, caller.clinic, view.after, now)
@@ -164,9 +164,9 @@ def _titled(title: Group, lines: list[Row]) -> list[Section]:
     return [Section(title, lines)] if lines else []
 
 
-def _day(view: asked.View, clinic: Clinic, now: dt.datetime) -> Listed:
+def _day(view: filters.View, clinic: Clinic, now: dt.datetime) -> Listed:
     """List overdue messages of any day first, then the day's coming messages, then earlier messages, latest first."""
-    start, end = asked.bounds(view.day, clinic)
+    start, end = filters.bounds(view.day, clinic)
     line = min(max(start, now - queries.OVERDUE_AFTER), end)
     is_today = start <= now < end
     was = _due(clinic, start, line)
@@ -189,30 +189,30 @@ def _due(clinic: Clinic, since: dt.datetime | None, until: dt.datetime) -> Query
     return queries.messages(clinic, queries.MessageFilter(due_from=since, due_to=until))
 
 
-def _on(view: asked.View, day: dt.date) -> str:
+def _on(view: filters.View, day: dt.date) -> str:
     return view.address(reverse("messages"), day=day.isoformat())
 
 
-def _named(view: asked.View) -> str:
+def _named(view: filters.View) -> str:
     """Write the day for an address, if the list shows a day."""
     return view.day.isoformat() if view.dated or not view.filtered else ""
 
 
-def _following(clinic: Clinic, view: asked.View) -> Message | None:
+def _following(clinic: Clinic, view: filters.View) -> Message | None:
     """Find the first message after the shown day, to which an empty day points."""
-    end = asked.bounds(view.day, clinic)[1]
+    end = filters.bounds(view.day, clinic)[1]
     after = queries.MessageFilter(status=Status.PENDING, due_from=end)
     found = listing.page(clinic, after, end + LOOKED_AHEAD, limit=1, fold=FOLD)
     return found.items[0].message if found.items else None
 
 
-def _chips(view: asked.View, clinic: Clinic, now: dt.datetime) -> list[Chip]:
+def _chips(view: filters.View, clinic: Clinic, now: dt.datetime) -> list[Chip]:
     counts = queries.counts(clinic, now=now)
     kept = {"q": view.q, "cohort": view.cohort, "mine": "1" if view.mine else ""}
 
-    def chip(label: str, count: int, tone: str, asked: dict[str, str], current: bool) -> Chip:
-        kept_and_asked = {key: value for key, value in ({} if current else asked | kept).items() if value}
-        query = f"?{urlencode(kept_and_asked)}" if kept_and_asked else ""
+    def chip(label: str, count: int, tone: str, added: dict[str, str], current: bool) -> Chip:
+        chosen = {key: value for key, value in ({} if current else added | kept).items() if value}
+        query = f"?{urlencode(chosen)}" if chosen else ""
         return Chip(label, reverse("messages") + query, current, tone, capped(count))
 
     return [

@@ -18,7 +18,7 @@ from companion.service.clock import database_now
 from companion.web.access import PageRequest, as_uuid, came_from, page
 
 
-def standing_of(patient: Patient, clinic: Clinic) -> dict[str, object]:
+def reach_context(patient: Patient, clinic: Clinic) -> dict[str, object]:
     """Build the context of reach.html: whether the patient can be reached, why not, the remedy, and failed
     enrolments.
     """
@@ -35,7 +35,7 @@ def standing_of(patient: Patient, clinic: Clinic) -> dict[str, object]:
 def invite(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
     """Show a one-time link and QR code. They are shown once, since only the link's hash is stored."""
     patient = patients.patient(request.caller.clinic, patient_id)
-    context = standing_of(patient, request.caller.clinic)
+    context = reach_context(patient, request.caller.clinic)
     if request.method == "POST":
         try:
             context["card"] = enrolment.invite_many(request.caller, [patient], now=database_now())[0]
@@ -48,21 +48,21 @@ def invite(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
 @page(Role.PROVIDER)
 def cards(request: PageRequest) -> HttpResponse:
     """Print cards for the ticked patients, or for a cohort's unreachable patients, in batches of limited size."""
-    clinic, asked = request.caller.clinic, request.POST
-    ticked = [as_uuid(key) for key in asked.getlist("id")[: enrolment.CARDS]]
+    clinic, post = request.caller.clinic, request.POST
+    ticked = [as_uuid(key) for key in post.getlist("id")[: enrolment.CARDS]]
     cohort = None
     if ticked:
         people, more = patients.some(clinic, ticked), None
     else:
-        cohort = patients.cohort(clinic, asked.get("cohort", ""))
-        found = patients.to_invite(clinic, str(cohort.id), everybody=asked.get("everybody") == "yes")
-        shown = patients.page(found, asked.get("after") or None, enrolment.CARDS)
+        cohort = patients.cohort(clinic, post.get("cohort", ""))
+        found = patients.to_invite(clinic, str(cohort.id), everybody=post.get("everybody") == "yes")
+        shown = patients.page(found, post.get("after") or None, enrolment.CARDS)
         people, more = shown.items, shown.next
     context = {
         "cards": enrolment.invite_many(request.caller, people, now=database_now()) if people else [],
         "more": more,
         "cohort": cohort,
-        "everybody": asked.get("everybody", ""),
+        "everybody": post.get("everybody", ""),
     }
     return _once(render(request, "patients/cards.html", context))
 
@@ -72,7 +72,7 @@ def cards(request: PageRequest) -> HttpResponse:
 def reachable(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
     """Say whether the patient can be reached by now. The invitation's page asks, and turns green."""
     patient = patients.patient(request.caller.clinic, patient_id)
-    context = standing_of(patient, request.caller.clinic) | {"ask": True}
+    context = reach_context(patient, request.caller.clinic) | {"ask": True}
     return render(request, "patients/reach.html", context)
 
 

@@ -32,7 +32,7 @@ from companion.web.access import PageRequest, page
 from companion.web.conflicts import Clash
 from companion.web.inbox import pages as inbox
 from companion.web.messages.rows import mixed, rows
-from companion.web.patients.enrolling import standing_of
+from companion.web.patients.enrolling import reach_context
 from companion.web.templatetags.counts import plural
 
 PAGE_SIZE = 50
@@ -93,16 +93,16 @@ class Line:
 def index(request: PageRequest) -> HttpResponse:
     """List the patients by name, each with whether they can be reached."""
     clinic, now = request.caller.clinic, database_now()
-    asked = {name: request.GET.get(name, "") for name in ("q", "cohort", "reachable")}
-    reach = {"yes": True, "no": False}.get(asked["reachable"])
-    why = Why(asked["reachable"]) if asked["reachable"] in list(Why) else None
-    found = patients.patients(clinic, q=asked["q"], cohort=asked["cohort"], reachable=reach, why=why)
+    query = {name: request.GET.get(name, "") for name in ("q", "cohort", "reachable")}
+    reach = {"yes": True, "no": False}.get(query["reachable"])
+    why = Why(query["reachable"]) if query["reachable"] in list(Why) else None
+    found = patients.patients(clinic, q=query["q"], cohort=query["cohort"], reachable=reach, why=why)
     shown = patients.page(found, request.GET.get("after") or None, PAGE_SIZE)
     context = {
         "lines": [_line(patient, clinic, now) for patient in shown.items],
         "more": shown.next,
-        "asked": asked,
-        "filtered": any(asked.values()),
+        "query": query,
+        "filtered": any(query.values()),
         "filters": _filters(clinic),
         "cohorts": patients.cohort_names(clinic),
         "notes": [(note, enrolment_notes.sentence(note)) for note in enrolment_notes.unseen(clinic, limit=NOTES)],
@@ -185,7 +185,7 @@ def show(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
     patient = patients.patient(clinic, patient_id)
     of_patient = queries.messages(clinic, queries.MessageFilter(patient=patient.id))
     pending = queries.MessageFilter(patient=patient.id, status="pending")
-    context = standing_of(patient, clinic) | {
+    context = reach_context(patient, clinic) | {
         "language": language_name(patient.language),
         "now": now,
         "coming": mixed(listing.page(clinic, pending, now + AHEAD, limit=5).items, now=now),

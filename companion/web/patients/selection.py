@@ -25,15 +25,15 @@ AT_ONCE: Final = 200
 @page(Role.PROVIDER)
 def act(request: PageRequest) -> HttpResponse:
     """Do the act for all of them, and return to the same list."""
-    deed = _DEEDS.get(request.POST.get("do", ""))
-    if deed is None:
+    action = _ACTIONS.get(request.POST.get("do", ""))
+    if action is None:
         raise Unknown
     ticked = [as_uuid(key) for key in request.POST.getlist("id")[:AT_ONCE]]
     back = redirect(came_from(request, reverse("patients")))
     if not ticked:
         flash.warning(request, "Tick some patients first.")
         return back
-    deed(request, queries.some(request.caller.clinic, ticked))
+    action(request, queries.some(request.caller.clinic, ticked))
     return back
 
 
@@ -64,7 +64,7 @@ def _pause(request: PageRequest, people: Sequence[Patient]) -> None:
         flash.error(request, f"{plural(len(left), 'patient')} not paused. {sentence}")
 
 
-_DEEDS: Final[dict[str, Callable[[PageRequest, Sequence[Patient]], None]]] = {
+_ACTIONS: Final[dict[str, Callable[[PageRequest, Sequence[Patient]], None]]] = {
     "add": _add,
     "remove": _remove,
     "pause": _pause,

@@ -100,8 +100,8 @@ def of_draft(draft: Draft, clinic: Clinic, *, now: dt.datetime) -> Typed:
     if rule["times"] == [typed.time]:
         # A single time of day is the start's time, and the form has a field for both.
         rule["times"] = []
-    asked = with_rule(typed, rule)
-    return asked if rule_of(asked) == written(rule) else replace(typed, repeat=KEPT)
+    shown = with_rule(typed, rule)
+    return shown if rule_of(shown) == written(rule) else replace(typed, repeat=KEPT)
 
 
 def values(typed: Typed, *, kept: Mapping[str, object] | None = None) -> dict[str, object]:

@@ -37,7 +37,7 @@ from companion.web.planning.conflicts import Clashed
 from companion.web.planning.rule import MONTH_END, NTH, NTH_DAYS, REPEATS, WEEKDAYS
 from companion.web.planning.typed import Typed
 from companion.web.series.upcoming import counted, together, upcoming
-from companion.web.settings.set_up import asked_first
+from companion.web.settings.set_up import set_up_first
 from companion.web.templatetags.counts import plural
 
 MATCHES = 8
@@ -62,7 +62,7 @@ class Choice:
 @page(Role.PROVIDER)
 def new(request: PageRequest) -> HttpResponse:
     """Show the empty form, and plan the submitted form."""
-    if first := asked_first(request):
+    if first := set_up_first(request):
         return first
     now = database_now()
     clinic = request.caller.clinic
@@ -76,7 +76,7 @@ def new(request: PageRequest) -> HttpResponse:
         return _form(request, typed, now, with_preview=request.POST["do"] != "find")
     try:
         draft = drafts.read(clinic, form.values(typed), now=now)
-        if _is_to_be_asked(request, typed):
+        if _needs_confirmation(request, typed):
             return _form(request, typed, now, asks=True)
         create = partial(edit.create, request.caller, draft, now=now)
         planned = kept_drafts.plan_once(request.caller, kept_drafts.key_of(request), typed, create, now=now)
@@ -103,7 +103,7 @@ def change(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
     if request.POST.get("do") in AGAIN:
         return _form(request, typed, now, schedule=schedule, with_preview=request.POST["do"] != "find")
     try:
-        if _is_to_be_asked(request, typed):
+        if _needs_confirmation(request, typed):
             # Ask only about a form that could be saved.
             drafts.read(clinic, form.values(typed, kept=_kept(schedule)), now=now)
             return _form(request, typed, now, schedule=schedule, asks=True)
@@ -279,7 +279,7 @@ def _reached(clinic: Clinic, typed: Typed) -> int:
     return recipients_of(clinic, [uuid.UUID(key) for key in typed.patients if form.is_id(key)], None)
 
 
-def _is_to_be_asked(request: PageRequest, typed: Typed) -> bool:
+def _needs_confirmation(request: PageRequest, typed: Typed) -> bool:
     """Say whether a person still has to confirm the number of patients."""
     reached = _reached(request.caller.clinic, typed)
     confirmed = request.POST.get("confirmed", "")

@@ -88,11 +88,11 @@ def act(request: PageRequest, telegram_id: int) -> HttpResponse:
     """What the person with the phone does: types, taps, presses Start, opens a link, changes how the phone behaves."""
     bot = _bot(request.caller.clinic)
     phone = Phone.objects.filter(telegram_id=telegram_id).first()
-    deed = _DEEDS.get(request.POST.get("do", ""))
-    if bot is None or phone is None or deed is None:
+    action = _ACTIONS.get(request.POST.get("do", ""))
+    if bot is None or phone is None or action is None:
         raise Unknown
     try:
-        deed(request, bot, phone)
+        action(request, bot, phone)
     except sandbox.NotPossible as no:
         flash.warning(request, str(no))
     return redirect("phone", telegram_id)
@@ -148,7 +148,7 @@ def _send_file(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:
     sandbox.send_file(bot, phone, kind, content, name, request.POST.get("caption", ""))
 
 
-_DEEDS: dict[str, Callable[[PageRequest, SandboxBot, Phone], None]] = {
+_ACTIONS: dict[str, Callable[[PageRequest, SandboxBot, Phone], None]] = {
     "type": _type,
     "edit": _edit,
     "start": _start,

@@ -113,11 +113,11 @@ def show(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
 
 @require_POST
 @page(Role.PROVIDER)
-def act(request: PageRequest, schedule_id: uuid.UUID, deed: str) -> HttpResponse:
+def act(request: PageRequest, schedule_id: uuid.UUID, action: str) -> HttpResponse:
     """Pause, resume or cancel it, or skip one occurrence."""
     now = database_now()
     schedule = queries.schedule(request.caller.clinic, schedule_id)
-    flash.success(request, _DEEDS[deed](request, schedule, now))
+    flash.success(request, _ACTIONS[action](request, schedule, now))
     return redirect(came_from(request, reverse("series", args=[schedule.id])))
 
 
@@ -156,7 +156,7 @@ def _review(request: PageRequest, schedule: Schedule, now: dt.datetime) -> str:
     return "Reviewed. The series continues; the next review is in six months."
 
 
-_DEEDS: dict[str, Callable[[PageRequest, Schedule, dt.datetime], str]] = {
+_ACTIONS: dict[str, Callable[[PageRequest, Schedule, dt.datetime], str]] = {
     "pause": _pause,
     "resume": _resume,
     "cancel": _cancel,

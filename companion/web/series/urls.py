@@ -4,10 +4,13 @@ from django.urls import path
 
 from companion.web.series import pages
 
-_ACTS = ("pause", "resume", "cancel", "skip", "unskip", "reviewed")
+_ACTIONS = ("pause", "resume", "cancel", "skip", "unskip", "reviewed")
 
 urlpatterns = [
     path("/series", pages.index, name="series_list"),
     path("/series/<uuid:schedule_id>", pages.show, name="series"),
-    *(path(f"/series/<uuid:schedule_id>/{act}", pages.act, {"deed": act}, name=f"series_{act}") for act in _ACTS),
+    *(
+        path(f"/series/<uuid:schedule_id>/{action}", pages.act, {"action": action}, name=f"series_{action}")
+        for action in _ACTIONS
+    ),
 ]

@@ -16,7 +16,7 @@ from companion.web.settings.pages import countries
 FIELDS = ("name", "country", "timezone", "phone")
 
 
-def asked_first(request: PageRequest) -> HttpResponse | None:
+def set_up_first(request: PageRequest) -> HttpResponse | None:
     """Where planning leads while the clinic has not been set up: an admin is asked, others hear who can do it."""
     clinic = request.caller.clinic
     if clinic.set_up_at is not None:

@@ -8,7 +8,7 @@ from companion.listener.models import Media
 
 register = template.Library()
 
-_FILE_DEEDS = {
+_LABELS = {
     "photo": "Show the photo",
     "sticker": "Show the sticker",
     "voice": "Play the voice note",
@@ -19,13 +19,13 @@ _FILE_DEEDS = {
 
 
 @register.filter
-def file_wont(file: Media) -> str:
+def file_obstacle(file: Media) -> str:
     """Why a patient's file can't be opened, as far as that is known."""
     return why_not(file)
 
 
 @register.filter
-def file_deed(file: Media) -> str:
+def file_label(file: Media) -> str:
     """What opening a patient's file does: "Show the photo (1.2 MB)"."""
-    deed = _FILE_DEEDS.get(file.kind) or f"Open the {file.kind.replace('_', ' ')}"
-    return f"{deed} ({filesizeformat(file.size)})" if file.size else deed
+    label = _LABELS.get(file.kind) or f"Open the {file.kind.replace('_', ' ')}"
+    return f"{label} ({filesizeformat(file.size)})" if file.size else label
