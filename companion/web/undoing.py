@@ -1,4 +1,4 @@
-"""The bar that takes an act back: for ten seconds on whatever page comes next, by one click, without script too."""
+"""The bar that undoes an act: it stands on the next page for ten seconds, and works without script."""
 
 import datetime as dt
 import math
@@ -27,7 +27,7 @@ _SESSION = "undo"
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An act that can still be taken back."""
+    """An act that can still be undone."""
 
     kind: str
     ids: list[str]
@@ -58,7 +58,7 @@ def offered(request: HttpRequest, *, now: dt.datetime) -> Offer | None:
 @require_POST
 @page(Role.PROVIDER)
 def undo(request: PageRequest) -> HttpResponse:
-    """Undo the act that the bar names."""
+    """Undo the act of the bar."""
     now = database_now()
     take_back = _KINDS.get(request.POST.get("kind", ""))
     if take_back is None:

@@ -1,4 +1,4 @@
-"""A Message as a line of a list: its words, its group, and its possible acts."""
+"""A Message as a row of a list: its words, its group, and the act that the row offers."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ SHOWN = 160
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line. `stamp` changes with the shown values, so that a live list finds the lines that changed."""
+    """A row. `stamp` changes with the shown values, so that a live list finds the rows that changed."""
 
     message: Message
     group: Group
@@ -47,14 +47,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Lines under a heading."""
+    """Rows under a heading."""
 
     title: Group
     rows: list[Row]
 
 
 def rows(messages: Iterable[Message], *, now: dt.datetime) -> list[Row]:
-    """Build the lines of these Messages, in their order."""
+    """Build the rows of these Messages, in their order."""
     return [_row(one, now=now) for one in shown(messages)]
 
 
@@ -78,7 +78,7 @@ def _row(one: ShownMessage, *, now: dt.datetime) -> Row:
 
 
 def mixed(items: Iterable[Item], *, now: dt.datetime) -> list[Row]:
-    """Build the lines of Messages and of planned Occurrences between them, in their order."""
+    """Build the rows of Messages and of the planned Occurrences between them, in their order."""
     found = list(items)
     lines = rows([item.message for item in found], now=now)
     return [_planned(line, item) if item.planned else line for line, item in zip(lines, found, strict=True)]
@@ -86,7 +86,7 @@ def mixed(items: Iterable[Item], *, now: dt.datetime) -> list[Row]:
 
 def _planned(line: Row, item: Item) -> Row:
     message = item.message
-    # A line needs the same key each time, although nothing is stored.
+    # A row needs the same key each time, although nothing is stored.
     name = f"{message.schedule_id}{message.occurrence}{message.patient_id}{message.due_at}"
     line = replace(line, planned=True, patients=item.patients, action="", key=str(uuid5(NAMESPACE_URL, name)))
     if message.patient:
@@ -107,13 +107,13 @@ def _stamp(one: ShownMessage, text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Shorten a text to its first words for a line."""
+    """Shorten a text so that it fits into a row."""
     line = " ".join(text.split())
     return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
 
 
 def sections(lines: Iterable[Row]) -> list[Section]:
-    """Put lines under headings; each run of lines with the same group gets its heading once."""
+    """Put rows under headings; each run of rows with the same group gets its heading once."""
     found: list[Section] = []
     for line in lines:
         if not found or found[-1].title != line.group:

@@ -77,8 +77,8 @@ LANGUAGES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the list: the patient, why they can't be reached, the button with the remedy, a pause, Telegram's
-    refusal.
+    """A row of the list: the patient, why they can't be reached, the name of the button that helps, their pause,
+    and whether Telegram confirmed the chat.
     """
 
     patient: Patient

@@ -1,4 +1,6 @@
-"""Acts on the ticked patients of the list: into a cohort, out of a cohort, on pause. Cards are in enrolling.py."""
+"""Acts on the ticked patients of the list: add to a cohort, remove from a cohort, pause. Cards are in
+enrolling.py.
+"""
 
 import datetime as dt
 from collections.abc import Callable, Sequence
@@ -24,7 +26,7 @@ AT_ONCE: Final = 200
 @require_POST
 @page(Role.PROVIDER)
 def act(request: PageRequest) -> HttpResponse:
-    """Do the act for all of them, and return to the same list."""
+    """Do the chosen act for all ticked patients, and return to the list."""
     action = _ACTIONS.get(request.POST.get("do", ""))
     if action is None:
         raise Unknown

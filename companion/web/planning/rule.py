@@ -1,4 +1,4 @@
-"""The planning form's rule: what repeats when, to and from the JSON of a recurrence."""
+"""The planning form's fields for the rule, to and from the JSON of a recurrence."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,7 +7,7 @@ from companion.web.planning.typed import Typed
 
 WEEKDAYS = {"mo": "Mon", "tu": "Tue", "we": "Wed", "th": "Thu", "fr": "Fri", "sa": "Sat", "su": "Sun"}
 ANY_WEEKDAY = "mo-fr"
-"""Stands for "the last weekday" and the like: of Monday to Friday together."""
+"""Stands for Monday to Friday together, as in "the last weekday"."""
 NTH_DAYS = WEEKDAYS | {ANY_WEEKDAY: "weekday (Mon to Fri)"}
 MONTH_END = {"last_day": "send on its last day", "skip": "skip that month"}
 NTH = {"1": "first", "2": "second", "3": "third", "4": "fourth", "-1": "last"}
@@ -15,7 +15,7 @@ REPEATS = {"": "Once", "daily": "Every day", "weekly": "Every week", "monthly": 
 
 
 def rule_of(typed: Typed) -> dict[str, object] | None:
-    """What the form says, as the JSON of a recurrence; None for once."""
+    """Read the form's rule as the JSON of a recurrence; None for a message that is sent once."""
     if typed.repeat not in ("daily", "weekly", "monthly"):
         return None
     rule: dict[str, object] = {"frequency": typed.repeat, "interval": _number(typed.interval)}
@@ -45,7 +45,9 @@ def _days_of_the_month(typed: Typed) -> dict[str, object]:
 
 
 def with_rule(typed: Typed, rule: Mapping[str, object]) -> Typed:
-    """The form as it says this rule, as far as it can."""
+    """Fill the form's fields from this rule. The form has no fields for some rules; the caller compares
+    afterwards.
+    """
     until, count = rule.get("until"), rule.get("count")
     typed = replace(
         typed,
@@ -74,14 +76,16 @@ def _with_days_of_the_month(typed: Typed, rule: Mapping[str, object]) -> Typed:
 
 
 def written(rule: Mapping[str, object]) -> dict[str, object]:
-    """The rule with what it says only: without empty values, defaults, and the exceptions that stay anyway."""
+    """Return only the parts of the rule that say something: no empty values, no defaults, no exceptions (they stay
+    anyway).
+    """
     quiet = {"month_end": "last_day", "except": rule.get("except")}
     said = {key: value for key, value in rule.items() if value not in (None, [], "") and quiet.get(key) != value}
     return said | ({"times": sorted(_texts(said["times"]))} if "times" in said else {})
 
 
 def _listed(text: str) -> list[str]:
-    """What stands between commas or spaces."""
+    """Split a text at commas and spaces."""
     return text.replace(",", " ").split()
 
 
@@ -90,6 +94,6 @@ def _texts(values: object) -> list[str]:
 
 
 def _number(text: str) -> int | str:
-    """A whole number; what isn't one goes on as it was typed, to be refused with its field."""
+    """Read a whole number. Any other text is returned as typed, so that the refusal names its field."""
     digits = text.strip().removeprefix("-")
     return int(text) if digits.isascii() and digits.isdigit() else text

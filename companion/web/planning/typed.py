@@ -1,4 +1,4 @@
-"""The planning form's fields as they stand, each as text. What they mean is not here."""
+"""The planning form's fields, each as the text in it. Their meaning is not here (form.py, rule.py)."""
 
 from dataclasses import dataclass, fields
 from typing import Final, NamedTuple, Self
@@ -9,7 +9,7 @@ from companion.schedules.buttons import MOST as MOST_BUTTONS
 from companion.schedules.text import as_typed
 
 FREE_BUTTONS = 3
-"""Empty lines for more buttons that the form shows."""
+"""The number of empty lines for more buttons."""
 _LISTS = ("patients", "weekdays", "avoid", "button", "again")
 
 
@@ -30,11 +30,13 @@ LABELS: Final = {
     "left_out": "Left out",
     "state": "State",
 }
-"""The names of the form's parts for people; the parts of several fields stand in conflicts.py."""
+"""The names of the form's parts for people. Parts with several fields are listed in conflicts.py."""
 
 
 class ButtonLine(NamedTuple):
-    """A button's words, and after how long a tap brings the message again; empty: the tap is an answer."""
+    """A button: its words, and after how long a tap brings the message again. With an empty time, the tap is an
+    answer.
+    """
 
     text: str
     again: str
@@ -42,7 +44,7 @@ class ButtonLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """The form as it stands, each field as text."""
+    """The planning form, each field as the text in it."""
 
     to: str = "patients"
     patients: tuple[str, ...] = ()
@@ -57,7 +59,7 @@ class Typed:
     also_at: str = ""
     monthly_on: str = "day"
     monthly_shown: str = ""
-    """The fields of the days of a month as the page showed them; empty: a person chose among them since."""
+    """The fields for the days of a month as the page showed them; empty if a person has chosen among them since."""
     month_days: str = ""
     month_end: str = "last_day"
     nth: str = "1"
@@ -77,25 +79,27 @@ class Typed:
     from_occurrence: str = ""
     button: tuple[str, ...] = ()
     again: tuple[str, ...] = ()
-    """Of each button in turn."""
+    """The times to ask again, in the order of the buttons."""
     answer_within: str = ""
     shown: str = ""
-    """Of a series that exists: what the form showed when it was opened (conflicts.py)."""
+    """The values that the form showed when it was opened, if it edits a series (conflicts.py)."""
 
     @property
     def monthly_fields(self) -> str:
-        """What the page shows of the days of a month, to tell afterwards what a person touched."""
+        """Write the fields for the days of a month as shown, so that the next request tells which of them a person
+        touched.
+        """
         return "|".join([self.monthly_on or "day", self.nth, self.nth_day, self.month_days.strip()])
 
     @property
     def button_lines(self) -> list[ButtonLine]:
-        """Each button with what a tap on it does, and some empty lines."""
+        """List the buttons, each with the effect of a tap, and some empty lines."""
         typed = [ButtonLine(text, again) for text, again in zip(self.button, self.again, strict=False) if text.strip()]
         return (typed + [ButtonLine("", "")] * FREE_BUTTONS)[: max(MOST_BUTTONS, len(typed))]
 
     @classmethod
     def from_post(cls, post: QueryDict) -> Self:
-        """What came with the request; a field that didn't come is as empty as one left empty."""
+        """Read the form from the request. A missing field counts as empty."""
         values: dict[str, str | tuple[str, ...]] = {
             one.name: tuple(post.getlist(one.name)) if one.name in _LISTS else post.get(one.name, "")
             for one in fields(cls)
@@ -106,7 +110,7 @@ class Typed:
 
 
 def _touched(post: QueryDict) -> str:
-    """Which days of the month are meant: touching the fields of a choice chooses it, also without script."""
+    """Find the chosen kind of days of the month. Touching a choice's fields chooses it, even without script."""
     chosen = post.get("monthly_on") or "day"
     shown = post.get("monthly_shown", Typed().monthly_fields).split("|", maxsplit=3)
     if len(shown) < 4 or chosen != shown[0]:

@@ -1,6 +1,6 @@
-"""`/sandbox`: the practice phones, to look at and to answer from. Only with the Sandbox on.
+"""`/sandbox`: the practice phones, to look at and to answer from. These pages exist only if the Sandbox is on.
 
-What the phones can do stands in companion/sandbox/phone.py; here is only what a person sees of it.
+The phones' abilities are in companion/sandbox/phone.py.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ Entry = Callable[Concatenate[PageRequest, P], HttpResponse]
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """A phone, the patient whose it is as far as the clinic knows, and how its chat stands."""
+    """A phone, its owner's name (empty if no patient of the clinic owns the phone), and the state of its chat."""
 
     phone: Phone
     owner: str
@@ -37,7 +37,7 @@ class Owned:
 
 
 def in_the_sandbox(view: Entry[P]) -> Entry[P]:
-    """Where the Sandbox is off, there is no such page."""
+    """Hide the view if the Sandbox is off."""
 
     @wraps(view)
     def guarded(request: PageRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -76,7 +76,7 @@ def index(request: PageRequest, telegram_id: int | None = None) -> HttpResponse:
 @page(Role.PROVIDER)
 @in_the_sandbox
 def new(request: PageRequest) -> HttpResponse:
-    """A fresh phone, as of somebody who opens an invitation for the first time."""
+    """Add a phone, as if its owner opened an invitation for the first time."""
     made = sandbox.new_phone(request.POST.get("first_name", "").replace("\0", "").strip() or "New phone")
     return redirect("phone", made.telegram_id)
 
@@ -85,7 +85,7 @@ def new(request: PageRequest) -> HttpResponse:
 @page(Role.PROVIDER)
 @in_the_sandbox
 def act(request: PageRequest, telegram_id: int) -> HttpResponse:
-    """What the person with the phone does: types, taps, presses Start, opens a link, changes how the phone behaves."""
+    """Do what the phone's owner does: type, tap, press Start, open a link, change how the phone behaves."""
     bot = _bot(request.caller.clinic)
     phone = Phone.objects.filter(telegram_id=telegram_id).first()
     action = _ACTIONS.get(request.POST.get("do", ""))
@@ -165,7 +165,7 @@ def _bot(clinic: Clinic) -> SandboxBot | None:
 
 
 def _owned(clinic: Clinic, bot: SandboxBot | None) -> list[Owned]:
-    """The phones by their owners' names: those of this clinic's patients, and those that are nobody's yet."""
+    """List the phones by their owners' names: phones of this clinic's patients, and phones without an owner."""
     phones = sandbox.phones(bot) if bot else []
     ids = [phone.telegram_id for phone in phones]
     people: dict[int | None, list[Patient]] = {}
@@ -175,7 +175,9 @@ def _owned(clinic: Clinic, bot: SandboxBot | None) -> list[Owned]:
 
 
 def _owner(patients: list[Patient]) -> str:
-    """ "Ana Silva", or whose phone it is: "Jana Becker (for Ben, Mila)"; empty for nobody's."""
+    """Name the phone's owner: "Ana Silva", or "Jana Becker (for Ben, Mila)" for a caregiver; empty without an
+    owner.
+    """
     caregivers = dict.fromkeys(patient.caregiver for patient in patients if patient.caregiver)
     own = [patient.name for patient in patients if not patient.caregiver]
     cared_for = ", ".join(patient.first_name for patient in patients if patient.caregiver)

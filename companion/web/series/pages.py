@@ -1,4 +1,4 @@
-"""The Schedules that repeat: their list, and a page for each with pause, resume, skip and cancel."""
+"""Schedules that repeat: their list, and a page for each with pause, resume, skip and cancel."""
 
 import datetime as dt
 import uuid
@@ -30,16 +30,16 @@ from companion.web.templatetags.counts import plural
 
 PAGE_SIZE = 30
 REVIEW = "review"
-"""Stands for the series whose day to be looked at again has come."""
+"""The filter for series that a person should review by now."""
 ONCE = "once"
-"""Stands for what goes out once and is not on the list yet."""
+"""The filter for messages that are sent once and are not on the list yet."""
 LATEST = 10
 
 
 @require_GET
 @page()
 def index(request: PageRequest) -> HttpResponse:
-    """The list: what runs, its rule, its author, and what comes next."""
+    """List the series, each with its state, rule, author and next instant."""
     now = database_now()
     state = request.GET.get("state", "")
     if state and state not in (*State.values, REVIEW, ONCE):
@@ -114,7 +114,7 @@ def show(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @page(Role.PROVIDER)
 def act(request: PageRequest, schedule_id: uuid.UUID, action: str) -> HttpResponse:
-    """Pause, resume or cancel it, or skip one occurrence."""
+    """Pause, resume or cancel the series, skip an occurrence or take a skip back, or mark the series as reviewed."""
     now = database_now()
     schedule = queries.schedule(request.caller.clinic, schedule_id)
     flash.success(request, _ACTIONS[action](request, schedule, now))

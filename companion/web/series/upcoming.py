@@ -18,7 +18,7 @@ MOST_SKIPPED = 20
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """A wall time at which an Occurrence goes out in some zones; `moved` as for one of them."""
+    """A wall time at which an Occurrence goes out in these zones. `moved` is equal in all of them."""
 
     local: dt.datetime
     moved: Moved | None
@@ -50,7 +50,7 @@ def together(comings: Sequence[Coming]) -> list[Shared]:
 
 
 def counted(schedule: Schedule, from_occurrence: str, *, now: dt.datetime) -> Counted | None:
-    """What is left of a series that ends after a number of times: from this Occurrence on, else from now on."""
+    """Count what is left of a series that ends after a number of times: from this Occurrence on, or from now on."""
     timing = timing_of(schedule)
     if timing.recurrence is None or timing.recurrence.count is None:
         return None
@@ -63,7 +63,7 @@ def counted(schedule: Schedule, from_occurrence: str, *, now: dt.datetime) -> Co
 
 
 def skipped(schedule: Schedule, *, now: dt.datetime) -> list[dt.datetime]:
-    """The wall times from now on that a person took out of the series, the first MOST_SKIPPED of them."""
+    """List the coming wall times that a person took out of the series, at most MOST_SKIPPED."""
     timing = timing_of(schedule)
     if timing.recurrence is None:
         return []

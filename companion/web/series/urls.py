@@ -1,4 +1,4 @@
-"""Name the addresses of the series: their list, and the page of each with what can be done to it."""
+"""Name the addresses of the series: their list, and each series' page and acts."""
 
 from django.urls import path
 

@@ -1,6 +1,6 @@
-"""`/settings`: the clinic's defaults, its bot, its members and API keys. Others see it, admins change it.
+"""`/settings`: the clinic's defaults, its bot, its members and API keys. Everybody sees them, admins change them.
 
-Each part is a form of its own; what is checked, and how it is kept, stands in the room below (clinics).
+Each part is a separate form. The checks and the storing are in the room below (clinics).
 """
 
 import uuid
@@ -64,7 +64,7 @@ def index(request: PageRequest) -> HttpResponse:
 @require_POST
 @page(Role.ADMIN)
 def change_defaults(request: PageRequest) -> HttpResponse:
-    """Name, zone, quiet hours, consent."""
+    """Change the clinic's name, zone, quiet hours, days off, and whether it requires consent."""
     typed: dict[str, Value] = {name: request.POST.get(name, "") for name in CLINIC_FIELDS}
     if "closed_days" in request.POST:
         typed["closed_days"] = request.POST["closed_days"].replace(",", " ").split()
@@ -74,7 +74,7 @@ def change_defaults(request: PageRequest) -> HttpResponse:
         with transaction.atomic():
             current = _current(request)
             if typed["country"] != current.country:
-                # What was chosen were the other country's regions.
+                # The chosen region belongs to the country of before.
                 typed["region"] = ""
             clash = _clash(request, _held(current), typed, "clinic", "clinic changed")
             values = typed | {"consent_required": typed["consent_required"] == "yes"}
@@ -92,7 +92,7 @@ def change_defaults(request: PageRequest) -> HttpResponse:
 @require_POST
 @page(Role.ADMIN)
 def change_help(request: PageRequest) -> HttpResponse:
-    """The words that ask for urgent help, one a line, and whom to call."""
+    """Change the words that ask for urgent help, a word per line, and the number to call."""
     words, phone = request.POST.get("words", "").splitlines(), request.POST.get("phone", "")
     typed: dict[str, Value] = {"words": [word.strip() for word in words if word.strip()], "phone": phone}
     try:
@@ -109,12 +109,12 @@ def change_help(request: PageRequest) -> HttpResponse:
 
 
 def _current(request: PageRequest) -> Clinic:
-    """The clinic as it is now, held until the transaction ends."""
+    """Read the clinic's present row, and lock the row until the transaction ends."""
     return hold(Clinic.objects.filter(pk=request.caller.clinic.pk)) or request.caller.clinic
 
 
 def _clash(request: PageRequest, held: Fields, typed: Fields, part: str, action: str) -> Clash | None:
-    """What another admin changed of this part of the page since it was opened."""
+    """Find another admin's changes to this part of the page since it was opened."""
     clinic = request.caller.clinic
     since = conflicts.changes_of(clinic, [clinic.pk], action)
     carried, again_at = request.POST.get(conflicts.FIELD, ""), f"{reverse('settings')}#{part}"
@@ -130,14 +130,14 @@ def _moved(moves: Moves | None) -> str:
 @require_POST
 @page(Role.ADMIN)
 def bot(request: PageRequest) -> HttpResponse:
-    """The token that BotFather gave, tried with Telegram first; in the Sandbox, a practice bot."""
+    """Connect the bot whose token BotFather gave, after asking Telegram; in the Sandbox, connect a practice bot."""
     clinic, now = request.caller.clinic, database_now()
     try:
         if settings.SANDBOX_ON:
             username = f"{clinic.slug.replace('-', '_')}_practice_bot"[-32:]
         else:
             token = request.POST.get("token", "").strip()
-            # Telegram is asked before anything is held: its answer may take seconds.
+            # Ask Telegram before locking anything: its answer may take seconds.
             username = bots.ask_username(token, api_url=settings.COMPANION.bot_api_url)
         with transaction.atomic():
             _refuse_if_exchanged(request)
@@ -163,7 +163,7 @@ def _refuse_if_exchanged(request: PageRequest) -> None:
 @require_POST
 @page(Role.ADMIN)
 def add_member(request: PageRequest) -> HttpResponse:
-    """A person, and the link by which they sign in for the first time."""
+    """Add a person, and show the link for their first sign-in."""
     email, role = request.POST.get("email", ""), request.POST.get("role", "")
     try:
         member = members.add_member(request.caller.clinic, email, role, now=database_now(), by=request.caller)
@@ -178,7 +178,7 @@ def add_member(request: PageRequest) -> HttpResponse:
 @require_POST
 @page(Role.ADMIN)
 def change_member(request: PageRequest, member_id: uuid.UUID) -> HttpResponse:
-    """Another role, a fresh sign-in link, or the end of a membership."""
+    """Change a member's role, show a new sign-in link, or remove the member."""
     member = _member(request, member_id)
     now = database_now()
     match request.POST.get("do"):
@@ -201,7 +201,7 @@ def change_member(request: PageRequest, member_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @page(Role.ADMIN)
 def add_key(request: PageRequest) -> HttpResponse:
-    """A key for a program, shown this once."""
+    """Create a key for a program. The key is shown only in this answer."""
     name, role = request.POST.get("name", ""), request.POST.get("role", "")
     try:
         key, secret = api_keys.make_key(request.caller.clinic, name, role, now=database_now(), by=request.caller)
@@ -213,7 +213,7 @@ def add_key(request: PageRequest) -> HttpResponse:
 @require_POST
 @page(Role.ADMIN)
 def revoke_key(request: PageRequest, key_id: uuid.UUID) -> HttpResponse:
-    """The program that uses it is locked out from now on."""
+    """Revoke a program's key; the program is locked out at once."""
     key = ApiKey.objects.filter(clinic=request.caller.clinic, pk=key_id).first()
     if key is None:
         raise Unknown
@@ -230,7 +230,7 @@ def _page(
     clash: Clash | None = None,
     part: str = "",
 ) -> HttpResponse:
-    """The page. `part` is the form that `no` or `clash` is about; the others are shown as they are now."""
+    """Show the page. `part` names the form that `no` or `clash` is about; the other forms show the present values."""
     clinic, now = request.caller.clinic, database_now()
     if clash:
         clinic.refresh_from_db()
@@ -251,13 +251,13 @@ def _page(
         "regions": region_names(clinic.country),
     }
     answer = render(request, "settings/page.html", context | dict(more), status=409 if clash else 422 if no else 200)
-    # A key or a link that is shown once isn't to be found by the browser's "back".
+    # The page may show a key or a link once, so the browser's "back" must not bring it back.
     answer["Cache-Control"] = "no-store"
     return answer
 
 
 class Country(NamedTuple):
-    """A country's two letters, and its name."""
+    """A country: its two letters and its name."""
 
     code: str
     name: str
@@ -265,7 +265,7 @@ class Country(NamedTuple):
 
 @cache
 def countries() -> list[Country]:
-    """The countries whose holidays are known, in the order of their names."""
+    """List the countries whose holidays are known, by name."""
     names = Locale("en").territories
     return sorted((Country(code, names.get(code, code)) for code in regions_by_country()), key=lambda one: one.name)
 

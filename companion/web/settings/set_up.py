@@ -1,4 +1,4 @@
-"""The first set-up page: a new clinic says its name, country, zone and urgent number before anything is planned."""
+"""The first set-up page: a new clinic gives its name, country, zone and urgent number before it plans anything."""
 
 from django.contrib import messages as flash
 from django.http import HttpResponse
@@ -17,7 +17,9 @@ FIELDS = ("name", "country", "timezone", "phone")
 
 
 def set_up_first(request: PageRequest) -> HttpResponse | None:
-    """Where planning leads while the clinic has not been set up: an admin is asked, others hear who can do it."""
+    """Return the page to see before planning if the clinic isn't set up: the questions for an admin, a hint for
+    others.
+    """
     clinic = request.caller.clinic
     if clinic.set_up_at is not None:
         return None
@@ -34,7 +36,7 @@ def set_up_first(request: PageRequest) -> HttpResponse | None:
 @require_http_methods(["GET", "POST"])
 @page(Role.ADMIN)
 def ask(request: PageRequest) -> HttpResponse:
-    """Four questions on one page; the answers can be changed in Settings at any time."""
+    """Ask four questions on one page. Settings can change the answers at any time."""
     clinic, now = request.caller.clinic, database_now()
     if request.method == "GET":
         held = {"name": clinic.name, "country": clinic.country, "timezone": clinic.timezone}

@@ -9,23 +9,23 @@ register = template.Library()
 
 @register.filter
 def capped(count: int, cap: int = COUNTED_TO) -> str:
-    """A count that is counted up to `cap` only: "1,000+" from there."""
+    """Write a count that stops at `cap`: "1,000+"."""
     return f"{cap:,}+" if count >= cap else f"{count:,}"
 
 
 @register.filter
 def plural(count: int, word: str) -> str:
-    """ "1 message", "3 messages"."""
+    """Write a count with its noun: "1 message", "3 messages"."""
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
 @register.filter
 def decapitalised(words: str) -> str:
-    """ "no Telegram ID", of "No Telegram ID": inside a sentence."""
+    """Begin with a small letter, for use inside a sentence: "no Telegram ID"."""
     return words[:1].lower() + words[1:]
 
 
 @register.filter
 def listed(value: object) -> list[object]:
-    """A list of it, or of nothing where there is none."""
+    """Return the value in a list; an empty list for an empty value."""
     return [value] if value else []

@@ -1,4 +1,4 @@
-"""Files that patients sent: what opening one does, or why it can't be opened."""
+"""Files that patients sent: the words of the button that opens a file, or why the file can't be opened."""
 
 from django import template
 from django.template.defaultfilters import filesizeformat
@@ -20,12 +20,12 @@ _LABELS = {
 
 @register.filter
 def file_obstacle(file: Media) -> str:
-    """Why a patient's file can't be opened, as far as that is known."""
+    """Say why a patient's file can't be opened, if that is known."""
     return why_not(file)
 
 
 @register.filter
 def file_label(file: Media) -> str:
-    """What opening a patient's file does: "Show the photo (1.2 MB)"."""
+    """Name the button that opens a patient's file: "Show the photo (1.2 MB)"."""
     label = _LABELS.get(file.kind) or f"Open the {file.kind.replace('_', ' ')}"
     return f"{label} ({filesizeformat(file.size)})" if file.size else label

@@ -1,6 +1,6 @@
-"""`{% icon "clock" %}`: one of Tabler's icons, inline, from the SVG sprite that npm brought.
+"""`{% icon "clock" %}`: puts an icon of Tabler into the page, from the SVG sprite that npm installed.
 
-The sprite as a whole is over two megabytes; a page carries only the icons that it shows.
+The whole sprite is over two megabytes; a page carries only the icons that it shows.
 """
 
 import re
@@ -19,7 +19,9 @@ _FRAME = '<path stroke="none" d="M0 0h24v24H0z" fill="none" />'
 
 @register.simple_tag
 def icon(name: str, css: str = "") -> SafeString:
-    """The outline icon of this name, hidden from screen readers: a text stands beside it. KeyError: no such icon."""
+    """Draw the icon of this name, hidden from screen readers because a text stands beside it. Raises KeyError for
+    an unknown name.
+    """
     return format_html(
         '<svg class="icon {}" width="24" height="24" viewBox="0 0 24 24" fill="none" stroke="currentColor"'
         ' stroke-width="2" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">{}</svg>',

@@ -1,4 +1,4 @@
-"""The words for a message's end."""
+"""Words for a message's end."""
 
 from django import template
 
@@ -9,5 +9,5 @@ register = template.Library()
 
 @register.filter
 def reason_words(code: str) -> str:
-    """Two or three words for the reason why a message failed."""
+    """Write the reason why a message failed in two or three words."""
     return Reason(code).short

@@ -1,4 +1,4 @@
-"""The words of the Control Panel."""
+"""Words of the Control Panel."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -44,17 +44,17 @@ FACTS = {
     "clock_against_telegram_seconds": "Clock against Telegram",
     "backup_age_seconds": "Newest backup",
 }
-"""The Control Panel's small facts, in the words of its page."""
+"""The names of the Control Panel's small facts."""
 
 
 @register.filter
 def source_words(layer: str) -> str:
-    """Which layer of the health chain this is, inside a sentence."""
+    """Name this layer of the health chain, for use inside a sentence."""
     return SOURCES[layer]
 
 
 class Fact(NamedTuple):
-    """A fact under its name."""
+    """A small fact with its name."""
 
     name: str
     value: str
@@ -62,7 +62,7 @@ class Fact(NamedTuple):
 
 @register.filter
 def facts(values: Mapping[str, object]) -> list[Fact]:
-    """The Control Panel's small facts, each under its name; what isn't known is left out."""
+    """Name the Control Panel's small facts; unknown facts are left out."""
     return [Fact(FACTS[key], _value(key, value)) for key, value in values.items() if key in FACTS and value is not None]
 
 
@@ -82,13 +82,13 @@ def _value(key: str, value: object) -> str:
 
 @register.filter
 def runbook(cause: str) -> str:
-    """The address of the runbook's page on this alert or failure code."""
+    """Return the address of the runbook's part about this alert or failure code."""
     return f"{reverse('runbook')}#{anchor(name_of(cause))}"
 
 
 @register.filter
 def code_marks(words: str) -> SafeString:
-    """What stands between `backticks` as code."""
+    """Show text between `backticks` as code."""
     pieces = words.split("`")
     return format_html_join(
         "",

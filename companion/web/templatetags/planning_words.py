@@ -1,4 +1,4 @@
-"""The words of the planning form and its preview."""
+"""Words of the planning form and its preview."""
 
 from django import template
 
@@ -29,11 +29,11 @@ PARTS = {
 
 @register.filter
 def moved_words(moved: str) -> str:
-    """Why a preview's time isn't the rule's own."""
+    """Say why a preview's time differs from the rule's time."""
     return MOVED[Moved(moved)]
 
 
 @register.filter
 def part_name(part: str) -> str:
-    """A part of the planning form, inside a sentence."""
+    """Name a part of the planning form, for use inside a sentence."""
     return PARTS[part]

@@ -1,4 +1,4 @@
-"""Instants, days and lengths of time, as the pages write them."""
+"""Instants, days and lengths of time as words, on the clinic's clocks unless a docstring names other clocks."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ register = template.Library()
 
 @register.filter
 def when(at: dt.datetime, now: dt.datetime) -> str:
-    """ "Today 09:00", "Thu 3 Dec 09:00", with the year where it isn't this one; on the clinic's clocks."""
+    """Write an instant: "Today 09:00", "Thu 3 Dec 09:00"; with the year if it is another year."""
     return f"{day(at, now)} {timezone.localtime(at):%H:%M}"
 
 
 @register.filter
 def day(at: dt.datetime, now: dt.datetime) -> str:
-    """ "Today", "Tomorrow", "Yesterday", "Thu 3 Dec"; on the clinic's clocks."""
+    """Write a day: "Today", "Tomorrow", "Yesterday", "Thu 3 Dec"."""
     there, today = timezone.localtime(at).date(), timezone.localtime(now).date()
     near = {0: "Today", 1: "Tomorrow", -1: "Yesterday"}.get((there - today).days)
     if near:
@@ -34,7 +34,7 @@ def day(at: dt.datetime, now: dt.datetime) -> str:
 
 @register.filter
 def day_name(there: dt.date, now: dt.datetime) -> str:
-    """ "today", "tomorrow", "on Thu 3 Dec", inside a sentence."""
+    """Write a day for use inside a sentence: "today", "tomorrow", "on Thu 3 Dec"."""
     noon = timezone.make_aware(dt.datetime.combine(there, dt.time(12)))
     named = day(noon, now)
     return named.lower() if named in ("Today", "Tomorrow", "Yesterday") else f"on {named}"
@@ -42,21 +42,21 @@ def day_name(there: dt.date, now: dt.datetime) -> str:
 
 @register.filter
 def saved(at: dt.datetime, now: dt.datetime) -> str:
-    """ "10:42" on the same day, else "Thu 3 Dec 10:42"; inside a sentence, on the clinic's clocks."""
+    """Write an instant for use inside a sentence: "10:42" on the same day, else "Thu 3 Dec 10:42"."""
     named = when(at, now)
     return named.removeprefix("Today ").replace("Yesterday", "yesterday")
 
 
 @register.filter
 def exactly(at: dt.datetime) -> str:
-    """ "Thu 3 Dec 2026, 09:00:04"; on the clinic's clocks."""
+    """Write an instant to the second: "Thu 3 Dec 2026, 09:00:04"."""
     there = timezone.localtime(at)
     return f"{there:%a} {there.day} {there:%b %Y, %H:%M:%S}"
 
 
 @register.filter
 def theirs(message: Message) -> str:
-    """The patient's own time, where their clocks show another one than the clinic's; else nothing."""
+    """Write the patient's own time if their clocks differ from the clinic's; else nothing."""
     patient = message.patient
     if patient is None:
         return ""
@@ -69,13 +69,13 @@ def theirs(message: Message) -> str:
 
 @register.filter
 def town(zone: str) -> str:
-    """ "Lisbon" of "Europe/Lisbon"."""
+    """Name a zone by its town: "Lisbon" for "Europe/Lisbon"."""
     return zone.rpartition("/")[2].replace("_", " ")
 
 
 @register.filter
 def towns(zones: Sequence[str]) -> str:
-    """ "Lisbon", "Lisbon and Cairo", or "Lisbon, Cairo and 5 more"."""
+    """Name several zones by their towns: "Lisbon and Cairo", or "Lisbon, Cairo and 5 more"."""
     named = list(dict.fromkeys(town(zone) for zone in zones))
     if len(named) <= 3:
         return " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
@@ -85,13 +85,13 @@ def towns(zones: Sequence[str]) -> str:
 @register.simple_tag
 @cache
 def zone_options() -> SafeString:
-    """All time zones to choose from; the same six hundred on every form."""
+    """List all time zones as options. Every form has the same six hundred, so they are built once."""
     return format_html_join("", '<option value="{}">', ((zone,) for zone in zone_names()))
 
 
 @register.filter
 def ago(at: dt.datetime, now: dt.datetime) -> str:
-    """ "just now", "12 s ago", "5 min ago", "3 h ago", "2 days ago"."""
+    """Write how long ago an instant was: "just now", "12 s ago", "5 min ago", "3 h ago", "2 days ago"."""
     seconds = int((now - at).total_seconds())
     if seconds < 1:
         return "just now"
@@ -103,20 +103,20 @@ def ago(at: dt.datetime, now: dt.datetime) -> str:
 
 @register.filter
 def wall(there: dt.datetime) -> str:
-    """ "Thu 3 Dec 2026, 09:00", of an aware time as its own zone's clocks show it."""
-    # Not by the date filter: that would move it to the clinic's zone.
+    """Write a time as its own zone's clocks show it: "Thu 3 Dec 2026, 09:00"."""
+    # Django's date filter would convert the time to the clinic's zone.
     return f"{there:%a} {there.day} {there:%b %Y, %H:%M}"
 
 
 @register.filter
 def occurrence_name(there: dt.datetime) -> str:
-    """The name of the Occurrence at this wall time."""
+    """Return the name of the Occurrence at this wall time."""
     return wall_name(there)
 
 
 @register.filter
 def seconds(length: float | None) -> str:
-    """ "40 ms", "1.2 s", "5 min"; a dash for none."""
+    """Write a number of seconds: "40 ms", "1.2 s", "5 min"; a dash for None."""
     if length is None:
         return "–"
     if length < 1:

@@ -1,4 +1,4 @@
-"""The colour that goes with a status; the word always stands beside it."""
+"""Colours of statuses. The status's word always stands beside its colour."""
 
 from django import template
 
@@ -13,23 +13,23 @@ TONES = {Status.PENDING: "blue", Status.SENT: "green", Status.FAILED: "red", Sta
 
 @register.filter
 def tone(status: str) -> str:
-    """The colour that goes with a Message's status; the word always stands beside it."""
+    """Return the colour of a Message's status."""
     return TONES[Status(status)]
 
 
 @register.filter
 def state_tone(state: str) -> str:
-    """The colour that goes with a Schedule's state; the word always stands beside it."""
+    """Return the colour of a Schedule's state."""
     return STATES[State(state)]
 
 
 @register.filter
 def layer_tone(status: str) -> str:
-    """The colour of a layer's own answer."""
+    """Return the colour of a health layer's status."""
     return "green" if status == "ok" else "red" if status in ("down", "failed") else "orange"
 
 
 @register.filter
 def consent_tone(consent: str) -> str:
-    """The colour of a line of a consent's history."""
+    """Return the colour of an entry in a patient's consent history."""
     return {Consent.GIVEN: "green", Consent.WITHDRAWN: "red"}.get(Consent(consent), "secondary")
