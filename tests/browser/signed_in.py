@@ -1,4 +1,4 @@
-"""A member in front of a real browser."""
+"""A signed-in member at a real browser."""
 
 from playwright.sync_api import Page
 
@@ -8,7 +8,7 @@ from tests.builders import a_member
 
 
 def sign_in(page: Page, address: str, clinic: Clinic, role: Role = Role.PROVIDER) -> None:
-    """Signs a new member of this clinic in by their one-time link; they then see the list."""
+    """Sign a new member of this clinic in by their one-time link, and wait for the list."""
     link = sign_in_link(a_member(clinic, role))
     page.goto(address + "/sign-in/" + link.partition("/sign-in/")[2])
     page.get_by_role("button", name="Sign in").click()

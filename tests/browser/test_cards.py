@@ -1,4 +1,4 @@
-"""Cards to hand out, as they come out of the printer."""
+"""Cards with invitations, as they come out of the printer."""
 
 import io
 import re

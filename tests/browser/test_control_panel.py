@@ -1,4 +1,4 @@
-"""The Control Panel in a real browser, on real services: what people see when the dispatcher dies and comes back."""
+"""The Control Panel in a real browser, on real services: what people see when the dispatcher dies and returns."""
 
 import re
 import signal
@@ -15,7 +15,7 @@ from tests.support.services import a_service, eventually, stop
 
 pytestmark = pytest.mark.browser
 _STARTS = 40_000
-"""Milliseconds in which a service is up, on a slow machine."""
+"""The most milliseconds that a service needs to start on a slow machine."""
 
 
 def test_the_banner_turns_within_ten_seconds_of_the_dispatchers_death_and_turns_back(

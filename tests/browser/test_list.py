@@ -1,4 +1,4 @@
-"""The list in a real browser: at a desk and on a phone, for who may act and who may not."""
+"""The list in a real browser: on a desktop and on a phone, for providers and for viewers."""
 
 import datetime as dt
 

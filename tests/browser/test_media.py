@@ -1,4 +1,6 @@
-"""A photo and a voice note from a phone, opened by a member in a real browser under the pages' own policy."""
+"""A photo and a voice note from a phone: a member opens them in a real browser, under the pages' own security
+policy.
+"""
 
 import pytest
 from playwright.sync_api import Page, expect

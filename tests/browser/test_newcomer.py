@@ -1,5 +1,6 @@
-"""The real product from an empty folder on: a list is imported, a message planned and seen on the phone; a patient
-enrols by the QR code."""
+"""The real product from an empty folder on: a person imports patients, plans a message and sees it on the phone; a
+patient enrols by the QR code.
+"""
 
 import datetime as dt
 import io
@@ -28,12 +29,12 @@ P-2,Jonas Weber,5100000002,1946-03-12,Europe/Berlin,de
 P-3,Chidi Okafor,@chidi,1955-06-15,Africa/Lagos,en
 """
 ARRIVES = 15_000
-"""Milliseconds; a message due at once is there long before."""
+"""Milliseconds; a message that is due at once arrives long before."""
 
 
 @dataclass(frozen=True)
 class Product:
-    """Everything, started for the first time in an empty folder: the first link that signs in, and its environment."""
+    """The product, started for the first time in an empty folder: the first sign-in link, and its environment."""
 
     sign_in_link: str
     environment: dict[str, str]
@@ -43,7 +44,7 @@ class Product:
         return self.sign_in_link.partition("/sign-in/")[0]
 
     def another_link(self) -> str:
-        """A sign-in link of one more admin, by the command that operators have."""
+        """Make a sign-in link for another admin by the operators' command."""
         command = [
             sys.executable,
             "-m",
@@ -59,7 +60,7 @@ class Product:
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """`companion up` with the Sandbox on; the tests of this file use it one after the other."""
+    """Run `companion up` with the Sandbox on. The tests of this file use it one after the other."""
     folder = tmp_path_factory.mktemp("product")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -83,13 +84,13 @@ def test_the_newcomers_two_minutes(page: Page, product: Product, tmp_path: Path)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Four steps to your first message")).to_be_visible()
 
-    # Planning asks first who they are.
+    # Planning first asks for the clinic's name and country.
     page.get_by_role("link", name="Set up the clinic").click()
     page.get_by_label("Number for urgent help").fill("+49 30 123456")
     page.get_by_role("button", name="Save and go on").click()
     expect(page.get_by_text("Your clinic is set up")).to_be_visible()
 
-    # Import the CSV: the wrong row is named, the others are in.
+    # Import the CSV: the page names the wrong row, and imports the others.
     file = tmp_path / "patients.csv"
     file.write_text(PATIENTS, encoding="utf-8")
     page.get_by_role("link", name="Import a file").click()
@@ -98,7 +99,7 @@ def test_the_newcomers_two_minutes(page: Page, product: Product, tmp_path: Path)
     expect(page.locator(".tally")).to_contain_text("2added")
     expect(page.get_by_role("row", name="4 ")).to_be_visible()
 
-    # Plan, for this very minute.
+    # Plan a message for this very minute.
     page.locator(".buttons").get_by_role("link", name="New message").click()
     page.locator("#find").fill("ana")
     page.get_by_label("Ana Silva").check()
@@ -108,7 +109,7 @@ def test_the_newcomers_two_minutes(page: Page, product: Product, tmp_path: Path)
     page.get_by_role("button", name="Plan for 1 patient").click()
     expect(page.get_by_text("Planned. 1 message is on the list.")).to_be_visible()
 
-    # See it sent, without touching anything, and watch it on the phone.
+    # Wait until the page shows the message as sent, then look at the phone.
     page.goto(page.url)
     expect(page.locator(".line .badge")).to_have_text("Sent", timeout=ARRIVES)
     page.get_by_role("link", name="Open the phones").click()
@@ -154,7 +155,8 @@ def test_a_patient_enrols_by_the_qr_code_while_the_nurse_s_page_turns_green(page
     phone.get_by_label("Open an invitation on this phone").fill(scanned.text)
     phone.get_by_role("button", name="Open").click()
 
-    # Asked in her language; until she answers, the nurse sees that, and nothing else goes.
+    # The bot asks in her language. Until she answers, the nurse sees the open question, and no other message goes
+    # out.
     question = phone.locator("#chat .in").last
     expect(question).to_contain_text("My clinic möchte Nachrichten für Beate in diesen Chat schicken", timeout=ARRIVES)
     expect(question).to_contain_text("nicht Ende-zu-Ende-verschlüsselt")

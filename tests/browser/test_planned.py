@@ -1,4 +1,4 @@
-"""What is planned beyond the Messages, at the side of the list: looked at and changed by the keyboard alone."""
+"""A planned Occurrence in the list's side panel, opened and changed by the keyboard alone."""
 
 import datetime as dt
 
@@ -16,13 +16,13 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def day() -> dt.date:
-    """Far beyond what is planned as Messages."""
+    """Return a day so far ahead that no Message exists yet."""
     return (dt.datetime.now(dt.UTC) + dt.timedelta(days=9)).date()
 
 
 @pytest.fixture
 def at_the_side(page: Page, live_server: LiveServer, day: dt.date) -> Page:
-    """The list of that day, with Ana's planned message opened at its side by the keyboard."""
+    """Open that day's list, and Ana's planned message in the side panel, by the keyboard."""
     clinic = a_clinic(timezone="UTC")
     now = dt.datetime.now(dt.UTC)
     starts = f"{now - dt.timedelta(days=3):%Y-%m-%d}T09:00"
@@ -36,7 +36,7 @@ def at_the_side(page: Page, live_server: LiveServer, day: dt.date) -> Page:
 
 
 def to(page: Page, name: str) -> None:
-    """Goes on by Tab until this button or link of the panel has the focus."""
+    """Press Tab until this button or link of the panel has the focus."""
     wanted = page.locator("#panel .message").get_by_text(name, exact=True)
     for _ in range(12):
         page.keyboard.press("Tab")

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 
 def _tab_to(page: Page, wanted: str, most: int = 60) -> None:
-    """Presses Tab until what matches `wanted` has the focus."""
+    """Press Tab until the `wanted` element has the focus."""
     for _ in range(most):
         if page.evaluate("wanted => document.activeElement.matches(wanted)", wanted):
             return

@@ -1,4 +1,4 @@
-"""Editing a series in a real browser: the preview is the preview of what will be saved."""
+"""Editing a series in a real browser: the preview shows what will be saved."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""Where patients come from, in a real browser: a SQL and a FHIR directory, each synced again and again by the timer."""
+"""Sources of patients in a real browser: a SQL and a FHIR directory; the timer syncs each again and again."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ COLUMNS = ("added", "changed", "left", "as before", "refused")
 
 @pytest.fixture
 def timer(transactional_db: None) -> Iterator[None]:
-    """The listener service's timer, which looks more often than in earnest."""
+    """The listener service's timer, with shorter pauses than in production."""
     loop = SyncLoop(every=0.1)
     loop.start()
     yield
@@ -38,7 +38,7 @@ def timer(transactional_db: None) -> Iterator[None]:
 
 
 def newest(page: Page, number: int) -> dict[str, str]:
-    """What the newest of so many syncs came to, once the page shows it as done, by itself."""
+    """Wait until the page, without a reload, shows the newest of this many syncs as done, and return its result."""
     lines = page.locator(".list-runs .line")
     expect(lines).to_have_count(number)
     expect(lines.first).to_contain_text("Done")

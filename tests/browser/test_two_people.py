@@ -1,4 +1,4 @@
-"""Two people edit one series in two browsers: who saves second is shown what changed, and is asked."""
+"""Two people edit a series in two browsers: the second to save sees the changes, and is asked."""
 
 import datetime as dt
 import re
@@ -30,7 +30,7 @@ def series(clinic: Clinic) -> Schedule:
 
 
 def changes_the_time(browser: Browser, live_server: LiveServer, series: Schedule) -> None:
-    """Somebody else, in a browser of their own, opens the series and saves another time of day."""
+    """Open the series as another person in another browser, and save another time of day."""
     other = browser.new_context().new_page()
     sign_in(other, live_server.url, series.clinic)
     other.goto(f"{live_server.url}/scheduled-messages/series/{series.id}/edit")

@@ -1,4 +1,4 @@
-"""What patients write back, on real services: the phones' taps and words, and the nurse's pages that show them live."""
+"""Patients' replies on real services: taps and words on their phones, and the nurse's pages that show them live."""
 
 import socket
 from collections.abc import Iterator
@@ -22,12 +22,12 @@ from tests.support.services import a_service, eventually
 
 pytestmark = pytest.mark.browser
 _ARRIVES = 25_000
-"""Milliseconds in which a message comes or a page shows what came, on a slow machine."""
+"""The most milliseconds until a message arrives or a page shows a reply, on a slow machine."""
 
 
 @dataclass(frozen=True)
 class Practice:
-    """A clinic whose services all run, at this address."""
+    """A clinic whose services all run, and their address."""
 
     clinic: Clinic
     address: str
@@ -54,7 +54,7 @@ def _answers(port: int) -> bool:
 
 
 def _asked(clinic: Clinic, *patients: Patient) -> None:
-    """A reminder with buttons that is due now."""
+    """Plan a reminder with buttons that is due now."""
     now = database_now()
     asked = {
         "patients": [str(patient.id) for patient in patients],
@@ -85,7 +85,7 @@ def test_a_mother_s_phone_for_two_children_from_a_tap_to_stop(page: Page, practi
     page.goto(f"{address}/patients/{ana.id}")
     _asked(clinic, ana)
 
-    # The reminder says for whom it is; the nurse's page, which stays open, shows the tap by itself.
+    # The reminder names the patient, and the nurse's open page shows the tap without a reload.
     expect(phone.locator(".phone-chat")).to_contain_text("For Ana: Please take your tablet, Ana.", timeout=_ARRIVES)
     expect(page.locator(".chat .out")).to_contain_text("Please take your tablet, Ana.", timeout=_ARRIVES)
     phone.get_by_role("button", name="Taken").click()
@@ -93,14 +93,14 @@ def test_a_mother_s_phone_for_two_children_from_a_tap_to_stop(page: Page, practi
     expect(phone.get_by_role("button", name="✓ Taken")).to_be_visible(timeout=_ARRIVES)
     expect(phone.get_by_role("button", name="Later")).to_have_count(0)
 
-    # What she writes belongs to the child that was written to last.
+    # Her words belong to the child who was written to last.
     _asked(clinic, ben)
     expect(phone.locator(".phone-chat")).to_contain_text("For Ben:", timeout=_ARRIVES)
     _writes(phone, "He has chest pain")
     expect(page.locator("#urgent")).to_contain_text("Ben Silva asked for urgent help", timeout=_ARRIVES)
     expect(phone.locator(".phone-chat")).to_contain_text("please call: +49 30 112112", timeout=_ARRIVES)
 
-    # The nurse takes it, answers, and the answer is on the phone.
+    # The nurse assigns the conversation to herself and answers; the answer arrives on the phone.
     page.get_by_role("link", name="Read the message").click()
     page.get_by_role("button", name="Assign to me").last.click()
     expect(page.locator("#urgent")).to_be_hidden()

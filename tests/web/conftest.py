@@ -1,4 +1,4 @@
-"""What the pages' tests share: a clinic and two people who work in it at the same time."""
+"""Fixtures of the pages' tests: a clinic, and two people who work in it at the same time."""
 
 import pytest
 from django.test import Client

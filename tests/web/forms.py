@@ -1,4 +1,4 @@
-"""A page's form as a browser sends it: every field with what the page put into it, under what a person typed."""
+"""A page's form as a browser sends it: every field with the page's value, or with a person's new value."""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -8,14 +8,14 @@ from django.test import Client
 
 @dataclass
 class Form:
-    """A form's address, where it names one, and its fields."""
+    """A form's address (empty if it names none) and its fields."""
 
     action: str
     fields: dict[str, list[str]] = field(default_factory=dict)
 
 
 class _Reader(HTMLParser):
-    """Collects the forms of a page."""
+    """Collect the forms of a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class _Reader(HTMLParser):
         if tag == "form":
             self._open = None
         elif tag == "select":
-            # A browser chooses the first one where the page chooses none.
+            # Without a chosen option, a browser sends the first.
             self._put(self._select, (self._chosen or self._options or [""])[0])
         elif tag == "textarea":
             self._text = ""
@@ -59,7 +59,7 @@ class _Reader(HTMLParser):
 
 
 def form_in(page: str, field: str, action: str = "") -> dict[str, list[str]]:
-    """The fields of the page's form that has this field (and this address)."""
+    """Read the page's form that has this field (and this address)."""
     reader = _Reader()
     reader.feed(page)
     found = [one for one in reader.forms if field in one.fields and (not action or one.action == action)]
@@ -68,10 +68,10 @@ def form_in(page: str, field: str, action: str = "") -> dict[str, list[str]]:
 
 
 def opened(client: Client, path: str, field: str, action: str = "") -> dict[str, list[str]]:
-    """The form as somebody opens it."""
+    """Open the page, and read its form."""
     return form_in(client.get(path).content.decode(), field, action)
 
 
 def sent(fields: dict[str, list[str]], **typed: str | list[str]) -> dict[str, object]:
-    """What is sent when these fields are typed anew; an empty list leaves a field out."""
+    """Build the request's fields: a person types some anew; an empty list leaves a field out."""
     return {**fields, **typed}

@@ -1,4 +1,4 @@
-"""A member's browser without the browser: Django's client, signed in; and what a page says, without its markup."""
+"""A signed-in member's browser (Django's test client), and the words of a page without its markup."""
 
 import datetime as dt
 import html
@@ -20,34 +20,34 @@ if TYPE_CHECKING:
 
 
 def signed_in(clinic: Clinic, role: Role = Role.PROVIDER) -> Client:
-    """Somebody of this clinic, signed in."""
+    """Sign in a new member of this clinic."""
     client = Client()
     client.force_login(a_member(clinic, role).user)
     return client
 
 
 def name_of(client: Client) -> str:
-    """As the audit trail names who is signed in."""
+    """Name the signed-in member as the audit trail does."""
     return Member.objects.get(user_id=client.session["_auth_user_id"]).user.email
 
 
 def words(answer: "Answer") -> str:
-    """What a person reads of the page."""
+    """Read the page's words as a person does."""
     body = re.sub(r"<(script|style|svg|head).*?</\1>", " ", answer.content.decode(), flags=re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
 
 def a_clinic_by_day() -> Clinic:
-    """Where it is about noon now, so that what is soon is today, whenever the tests run."""
+    """Make a clinic whose clocks show about noon now, so that a coming message is today's, whenever the tests run."""
     ahead = 12 - dt.datetime.now(dt.UTC).hour
-    # Their signs are the other way round than everybody's.
+    # The signs of these zones' names are reversed: Etc/GMT-3 is east of Greenwich.
     return a_clinic(timezone=f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT")
 
 
 def soon(minutes: float = 10) -> dt.datetime:
-    """An instant from now, in whole seconds; the pages' clock is the database's.
+    """Return an instant from now, in whole seconds, because the pages' clock is the database's.
 
-    Within the hour it is still today in Berlin, where `a_clinic` is: shortly before midnight what is soon moves closer.
+    An instant within the hour is still today in Berlin, where `a_clinic` is: shortly before midnight it moves closer.
     """
     now = dt.datetime.now(dt.UTC)
     midnight = dt.datetime.combine(now.astimezone(_BERLIN).date() + dt.timedelta(days=1), dt.time(), _BERLIN)
@@ -57,7 +57,7 @@ def soon(minutes: float = 10) -> dt.datetime:
 
 
 def typed(*patients: Patient, **fields: object) -> dict[str, object]:
-    """The planning form as a browser sends it, tomorrow at nine, once."""
+    """Fill the planning form as a browser sends it: tomorrow at nine, once."""
     tomorrow = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).date()
     return {
         "to": "patients",
@@ -77,5 +77,5 @@ def typed(*patients: Patient, **fields: object) -> dict[str, object]:
 
 
 def nobody() -> uuid.UUID:
-    """An id that no row has."""
+    """Return an id that no row has."""
     return uuid.uuid4()

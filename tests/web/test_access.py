@@ -1,4 +1,4 @@
-"""Who sees which page, and how a page says no."""
+"""Roles and pages: each page's required role, and its words when it refuses."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -103,14 +103,14 @@ def test_no_address_with_an_id_opens_anything_of_another_clinic() -> None:
             answers[f"POST {route}"] = client.post(address, {"text": "Hello", "role": "admin"}).status_code
 
     assert len(answers) > 50
-    # A draft that isn't one's own is as good as gone.
+    # Another member's draft looks like a draft that is gone.
     opened = {asked for asked, status in answers.items() if status not in (404, 405)}
     assert opened == {"POST /scheduled-messages/drafts/<uuid:key>/discard"}
     assert _rows_of(theirs) == before
 
 
 def _routes(above: str, patterns: Iterable[URLPattern | URLResolver]) -> Iterator[str]:
-    """The pages' addresses, as they are written down."""
+    """Read the pages' addresses from the URL configuration."""
     for pattern in patterns:
         route = above + str(pattern.pattern)
         if isinstance(pattern, URLResolver):

@@ -1,4 +1,4 @@
-"""The calendar: what goes out on each day, planned or still to be planned, and how one gets to another day."""
+"""The calendar: each day's Messages and planned Occurrences, and the ways to another day."""
 
 import datetime as dt
 from collections import Counter
@@ -25,7 +25,7 @@ LONG_AGO = dt.datetime(2026, 6, 3, 8, 0, tzinfo=dt.UTC)
 
 
 def planned(clinic: Clinic, *patients: Patient, **values: object) -> Schedule:
-    """A series, daily at nine from tomorrow on unless said otherwise, planned as the form does it."""
+    """Plan a series as the form does: daily at nine from tomorrow on, unless the test names another rule."""
     now = dt.datetime.now(dt.UTC)
     asked = {
         "text": "Take your tablet, {first_name}.",
@@ -38,7 +38,7 @@ def planned(clinic: Clinic, *patients: Patient, **values: object) -> Schedule:
 
 
 def days(client: Client, **asked: str) -> dict[dt.date, Day]:
-    """The days that the page shows."""
+    """Read the days that the page shows."""
     answer = client.get(CALENDAR, asked)
     assert answer.status_code == 200
     return {day.date: day for day in answer.context["shown"].days}

@@ -1,4 +1,4 @@
-"""Drafts: what was typed is kept on the server for its author, and one form is planned once."""
+"""Drafts: the server keeps a member's typed values for that member, and a form is planned only once."""
 
 import datetime as dt
 import uuid

@@ -1,4 +1,6 @@
-"""The form plans what a person sees: the date leads, and a date that the rule doesn't give is said before planning."""
+"""The form plans what it shows: the date leads, and the form names a date that the rule doesn't give before
+planning.
+"""
 
 import datetime as dt
 
@@ -16,7 +18,7 @@ FRIDAY = "2037-11-27"
 
 
 def as_shown(client: Client) -> dict[str, object]:
-    """What the empty form would send of its rule, had a person touched nothing."""
+    """Fill the rule's fields as an untouched empty form sends them."""
     opened = client.get("/scheduled-messages/new").context["typed"]
     return {
         "weekdays": list(opened.weekdays),
@@ -66,7 +68,7 @@ def test_touching_the_days_of_the_month_chooses_them() -> None:
 
 
 def test_what_is_chosen_after_touching_stays_chosen() -> None:
-    # The page shows the second Tuesday as chosen; then the day of the month is chosen by its button.
+    # The page shows the second Tuesday as chosen; then a person chooses the day of the month by its button.
     fields = {"monthly_shown": "weekday|2|tu|", "monthly_on": "day", "nth": "2", "nth_day": "tu"}
 
     schedule = planned(a_clinic(), date=FRIDAY, repeat="monthly", **fields)

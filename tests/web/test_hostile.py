@@ -1,4 +1,4 @@
-"""Whatever stands in an address or a form, a page answers; it never breaks."""
+"""Hostile addresses and forms: any value gets a page as its answer, and never an error 500."""
 
 import uuid
 
@@ -80,7 +80,7 @@ def test_no_value_breaks_the_alerts_forms(client: Client, value: str) -> None:
 
 @pytest.mark.parametrize("value", WRONG, ids=range(len(WRONG)))
 def test_no_value_breaks_the_planning_form(client: Client, value: str) -> None:
-    # A lone half of a surrogate pair can't be sent; what comes instead is as wrong.
+    # No browser can send a lone half of a surrogate pair; the bytes that it sends instead are just as wrong.
     wrong = value.encode("utf-8", "replace").decode()
     for name in [*typed(), "cohort", "find", "weekdays", "until", "count", "review_on", "late_after", "quiet_hours"]:
         values = typed() | {"repeat": "weekly", "ends": "on" if name == "until" else "after"} | {name: wrong}

@@ -1,4 +1,4 @@
-"""The list of messages: what stands where, what needs attention, and many at once."""
+"""The list of messages: the place of each message, what needs attention, and acts on many messages."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""Files that patients sent: fetched from the Sandbox over real HTTP when a member or a program opens them."""
+"""Files that patients sent, fetched from the Sandbox over real HTTP when a member or a program opens them."""
 
 import datetime as dt
 import re
@@ -40,7 +40,7 @@ class Practice:
     phone: Phone
 
     def sends(self, kind: FileKind, content: bytes = b"", name: str = "", caption: str = "") -> Media:
-        """Ana sends it, and the listener takes it in."""
+        """Send a file from Ana's phone, and let the listener read it."""
         phones.send_file(self.sandbox, self.phone, kind, content, name, caption)
         self.bot.refresh_from_db()
         incoming = update_of(SandboxUpdate.objects.latest("update_id").payload)
@@ -49,7 +49,7 @@ class Practice:
         return Media.objects.latest("id")
 
     def page(self) -> str:
-        """The conversation, as a provider's browser gets it."""
+        """Open the conversation in a provider's browser."""
         answer = signed_in(self.clinic).get(f"/inbox/{Conversation.objects.get().id}")
         return answer.content.decode()
 
@@ -70,7 +70,7 @@ def practice(live_server: LiveServer, settings: Settings) -> Practice:
 
 
 def opened(clinic: Clinic, file: Media, role: Role = Role.VIEWER) -> str:
-    """The file's part of the conversation, once a member has pressed on it."""
+    """Press the file's button, and return that part of the conversation."""
     answer = signed_in(clinic, role).get(f"/media/{file.id}/opened", headers={"HX-Request": "true"})
     assert answer.status_code == 200
     return answer.content.decode()

@@ -1,4 +1,4 @@
-"""One message's page, and what a person does with it."""
+"""A message's page, and a person's acts on the message."""
 
 import datetime as dt
 

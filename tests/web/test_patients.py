@@ -1,4 +1,4 @@
-"""The pages of the patients: bring them, find them, mend what stands in the way."""
+"""The pages of the patients: add them, find them, and repair what keeps a message from them."""
 
 import datetime as dt
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""What is planned beyond the Messages on the pages: in the list of its day, in the search, on the patient's page."""
+"""Planned Occurrences without a Message on the pages: in their day's list, in the search, on the patient's page."""
 
 import datetime as dt
 
@@ -18,7 +18,7 @@ DAY = dt.timedelta(days=1)
 
 
 def series(clinic: Clinic, *patients: Patient, **changes: object) -> Schedule:
-    """A daily series at nine from tomorrow on."""
+    """Plan a daily series at nine from tomorrow on."""
     now = dt.datetime.now(dt.UTC)
     asked: dict[str, object] = {
         "text": "Take your tablet, {first_name}.",

@@ -1,4 +1,4 @@
-"""Planning by the form: nothing typed is lost, and what is planned is what was shown."""
+"""Planning by the form: the form loses nothing that a person typed, and plans what it showed."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""The form's fields and the API's JSON say the same, in both directions."""
+"""The planning form's fields and the API's JSON hold the same values, in both directions."""
 
 import datetime as dt
 import uuid
@@ -50,7 +50,7 @@ RULES: list[dict[str, object] | None] = [
     {"frequency": "monthly", "month_days": [1, 15]},
     {"frequency": "monthly", "weekdays": ["mo", "tu", "we", "th", "fr"], "set_position": -1},
     {"frequency": "monthly", "month_days": [31], "month_end": "skip"},
-    # what the form has no fields for stays as it is
+    # The form has no fields for these values, so they stay.
     {"frequency": "daily", "times": ["08:00", "14:00"]},
     {"frequency": "weekly", "weekdays": ["mo", "we", "fr"], "set_position": -1},
     {"frequency": "monthly", "weekdays": ["2tu", "4tu"]},

@@ -1,4 +1,4 @@
-"""Editing a series by the real form, sent back as it opened but for what a person changes in it."""
+"""Editing a series by the real form, sent as it was opened with a few fields changed."""
 
 import datetime as dt
 from dataclasses import asdict
@@ -18,7 +18,7 @@ DAY = dt.timedelta(days=1)
 
 
 def a_series(begun_days_ago: int = 3, time: str = "05:00", **fields: Any) -> Schedule:
-    """Daily at five, UTC, begun some days ago."""
+    """Plan a series, daily at five (UTC), that began some days ago."""
     clinic = a_clinic(timezone="UTC")
     now = dt.datetime.now(dt.UTC)
     starts_at = f"{day(-begun_days_ago)}T{time}"
@@ -33,7 +33,7 @@ def day(ahead: int) -> str:
 
 
 def opened(client: Client, series: Schedule) -> dict[str, Any]:
-    """The fields of the edit form as a browser would send them back."""
+    """Read the edit form's fields as a browser would send them."""
     page = client.get(f"/scheduled-messages/series/{series.id}/edit")
     return asdict(page.context["typed"]) | {"schedule": str(series.id), "draft": str(page.context["draft"])}
 
@@ -60,7 +60,7 @@ def test_a_series_changed_from_a_day_on_goes_once_on_each_day() -> None:
 
 
 def test_the_form_says_how_many_are_left_and_keeps_them() -> None:
-    # Seven days of twelve are over tomorrow at five, whatever the time is now.
+    # Tomorrow at five, seven of twelve days are over, whatever the time is now.
     old = a_series(begun_days_ago=6, recurrence=DAILY | {"count": 12})
     client = signed_in(old.clinic)
     since = f"{day(1)}T05:00"

@@ -1,4 +1,4 @@
-"""Settings: what is shown once is shown once, and nobody locks the clinic out of itself."""
+"""Settings: a secret is shown only once, and no admin can lock the whole clinic out."""
 
 import datetime as dt
 
@@ -69,7 +69,7 @@ def test_the_last_admin_stays() -> None:
     answer = client.post(f"/settings/members/{admin.id}", {"do": "remove"}, follow=True)
 
     assert "last admin" in words(answer)
-    # Where it was pressed, not among the messages.
+    # The page returns to the part whose button was pressed, not to the messages.
     assert answer.request["PATH_INFO"] == "/settings"
     assert Member.objects.filter(pk=admin.pk).exists()
 

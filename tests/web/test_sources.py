@@ -1,4 +1,4 @@
-"""The page of the sources: what is set, what came of each sync, and a FHIR server set by an admin."""
+"""The page of the sources: the present source, each sync's report, and setting a FHIR server."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is seen while the database is away, and when something breaks that nobody foresaw: words, everywhere."""
+"""Pages while the database is unreachable and after an unexpected error: each says in words what happened."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 @contextmanager
 def no_database(error: Exception) -> Iterator[None]:
-    """Every statement ends in this error."""
+    """Make every SQL statement fail with this error."""
 
     def fail(*_: object) -> NoReturn:
         raise error

@@ -1,4 +1,6 @@
-"""Two people have one form open: nothing old is put back, it says who changed what, keeps what was typed, and asks."""
+"""Two people have the same form open: the form puts nothing old back, says who changed what, keeps the typed
+values, and asks.
+"""
 
 import datetime as dt
 
@@ -183,7 +185,7 @@ def test_one_part_of_the_settings_is_no_conflict_with_another_part(clinic: Clini
     assert rosa.post("/settings/clinic", sent(mine, name="Elm Clinic")).status_code == 302
 
 
-# A single message.
+# A message.
 
 
 def test_a_text_that_somebody_else_wrote_is_not_put_back_by_another_time(
@@ -250,7 +252,7 @@ def test_another_text_than_the_page_asked_about_is_not_retried(clinic: Clinic, r
     assert (answer.status_code, stale.status) == (409, Status.FAILED)
 
 
-# Small forms, of which nothing typed is lost.
+# Small forms, in which no typed text can be lost.
 
 
 def test_a_pause_that_somebody_else_began_meanwhile_is_not_written_over(
@@ -344,7 +346,7 @@ def test_how_an_admin_hears_of_alerts_is_not_put_back_by_another_tab(clinic: Cli
 DONE = ("alerts' webhook set", "alerts' addressee changed", "patient source set: fhir", "sandbox bot connected")
 
 
-# Two at one moment: what is compared is held until it is changed.
+# Two requests at the same moment: the row stays locked from the comparison to the change.
 
 
 @pytest.mark.django_db(transaction=True)
@@ -372,7 +374,7 @@ def test_of_several_who_save_one_small_form_at_one_moment_one_is_heard(
 
 
 def saved(client: Client, path: str, form: dict[str, object]) -> int:
-    """From a browser of its own, as the same person."""
+    """Send the form from another browser as the same person."""
     own = Client()
     own.cookies = client.cookies
     return own.post(path, form).status_code

@@ -1,4 +1,4 @@
-"""Two people have the form of one series open: nothing old is put back; it says who changed what, and asks."""
+"""Two people have a series' form open: the form puts nothing old back, says who changed what, and asks."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""What was just done can be taken back on the next page, and how many are reached is said and asked."""
+"""An act can be undone on the next page, and the form says and asks how many patients it reaches."""
 
 import datetime as dt
 import re
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 
 def press_undo(client: Client, page: "Answer") -> "Answer":
-    """Presses the bar's button as it stands on the page."""
+    """Press the bar's button on this page."""
     bar = page.content.decode().partition('id="undo"')[2].partition("</form>")[0]
     fields: dict[str, list[str]] = {}
     for name, value in re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', bar):
