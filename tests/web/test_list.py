@@ -64,7 +64,7 @@ def test_it_is_said_in_words_what_the_numbers_count() -> None:
     shown = words(signed_in(clinic).get("/scheduled-messages"))
 
     assert "Pending 3" in shown
-    assert "These numbers count the messages of all days and patients up to two days ahead" in shown
+    assert "A planned occurrence is counted once it is a message, two days before it is due." in shown
 
 
 def test_at_most_three_cards_are_shown() -> None:
