@@ -1,7 +1,9 @@
 """Places for databases of their own beside the test's: where a backup is restored to, and commands on them."""
 
+import sqlite3
 import subprocess
 import uuid
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +32,17 @@ class Place:
         done = self.tried(*words, **settings)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def value(self, query: str) -> object:
+        """The one value that a query on its database gives."""
+        if session.on_postgresql():
+            with psycopg.connect(self.environment["COMPANION_DATABASE_URL"]) as connection:
+                [[found]] = connection.execute(query).fetchall()  # type: ignore[call-overload]  # a test's own words
+                return found
+        path = Path(self.environment["COMPANION_DATA_DIR"]) / "companion.sqlite3"
+        with closing(sqlite3.connect(path)) as file:
+            [[found]] = file.execute(query).fetchall()
+            return found
 
 
 def the_tests_own(environment: dict[str, str], folder: Path) -> Place:

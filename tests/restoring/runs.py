@@ -3,14 +3,12 @@
 import datetime as dt
 import os
 import random
-import sqlite3
 import time
 from collections import Counter
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psycopg
 from django.utils.timezone import now as present
 
 from companion.clinics.access import Caller
@@ -20,7 +18,6 @@ from companion.planning import acts
 from companion.schedules.models import Message
 from tests.builders import a_caller, a_message, a_patient
 from tests.restoring.places import Place
-from tests.support import session
 from tests.support.services import a_service, eventually
 from tests.support.stand_in import StandIn
 
@@ -140,12 +137,6 @@ def number_of(text: str) -> int:
     return int(words[1]) if words[0] == "Message" else -1
 
 
-def pending(place: Place) -> int:
+def pending(place: Place) -> object:
     """How many Messages of a place's database still wait."""
-    query = "SELECT count(*) FROM schedules_message WHERE status = 'pending'"
-    if session.on_postgresql():
-        with psycopg.connect(place.environment["COMPANION_DATABASE_URL"]) as connection:
-            return int(connection.execute(query).fetchall()[0][0])
-    path = Path(place.environment["COMPANION_DATA_DIR"]) / "companion.sqlite3"
-    with closing(sqlite3.connect(path)) as file:
-        return int(file.execute(query).fetchone()[0])
+    return place.value("SELECT count(*) FROM schedules_message WHERE status = 'pending'")

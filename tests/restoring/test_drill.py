@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from tests.support.stand_in import stand_in
 from tests.web.signed_in import signed_in, words
 
 SERVICES = ("dispatcher", "listener", "web")
+_BEATEN_AGAIN = "SELECT count(*) FROM service_heartbeat WHERE beat_at > started_at"
 
 
 @pytest.fixture
@@ -57,8 +57,8 @@ def test_the_services_of_a_drill_call_nobody_and_say_what_it_is(a_drill: Place) 
         a_drill.run("resume", drill="1")
         processes = [services.enter_context(a_service(name, environment)) for name in SERVICES[:2]]
         eventually(lambda: _alive(a_drill) >= set(SERVICES[:2]), "both services")
-        # As long as a listener would take to poll, and a dispatcher to send, several times.
-        time.sleep(1)
+        # A service's second beat comes after all that it does at its start: by then a listener has polled.
+        eventually(lambda: a_drill.value(_BEATEN_AGAIN) == len(SERVICES[:2]), "a second beat of both")
         told = a_drill.tried("doctor", "--json", drill="1", telegram_api_url=telegram.url).stdout
         ends = [stop(process) for process in processes]
 

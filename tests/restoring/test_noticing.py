@@ -1,6 +1,9 @@
 """A database that is older than what it once knew is noticed at the next start, with real processes."""
 
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from companion.clinics.models import Bot, Clinic
 from companion.restoring.models import Restoration
@@ -10,6 +13,17 @@ from tests.builders import a_bot, a_clinic
 from tests.faults.drains import a_backlog, drained, fast
 from tests.support.services import a_service, eventually, stop
 from tests.support.stand_in import StandIn, stand_in
+
+
+@pytest.fixture
+def telegram() -> Iterator[StandIn]:
+    with stand_in() as running:
+        yield running
+
+
+@pytest.fixture
+def environment(product_environment: dict[str, str], telegram: StandIn, tmp_path: Path) -> dict[str, str]:
+    return fast(product_environment, telegram) | {"COMPANION_JOURNAL_DIR": str(tmp_path)}
 
 
 def worked(environment: dict[str, str], clinic: Clinic, *services: str) -> None:
@@ -39,69 +53,59 @@ def a_sent_backlog(environment: dict[str, str], telegram: StandIn) -> Clinic:
 
 
 def test_an_older_database_is_paused_at_the_start_and_sends_nothing_twice(
-    product_environment: dict[str, str], tmp_path: Path
+    environment: dict[str, str], telegram: StandIn
 ) -> None:
-    with stand_in() as telegram:
-        environment = fast(product_environment, telegram) | {"COMPANION_JOURNAL_DIR": str(tmp_path)}
-        clinic = a_sent_backlog(environment, telegram)
-        made_older()
+    clinic = a_sent_backlog(environment, telegram)
+    made_older()
 
-        with a_service("dispatcher", environment) as process:
-            eventually(Restoration.objects.exists, "the older database noticed")
-            eventually(Heartbeat.objects.filter(kind="dispatcher").exists, "the dispatcher at work")
-            assert stop(process) == 0
+    with a_service("dispatcher", environment) as process:
+        eventually(Restoration.objects.exists, "the older database noticed")
+        eventually(Heartbeat.objects.filter(kind="dispatcher").exists, "the dispatcher at work")
+        assert stop(process) == 0
 
     clinic.refresh_from_db()
     assert clinic.sending_paused_at is not None
     assert len(telegram.arrivals) == 5
-    # Whoever started it learns from the Journal that all of them were taken.
+    # The Journal tells that Telegram took all of them.
     assert set(Message.objects.values_list("status", flat=True)) == {Status.SENT}
 
 
-def test_what_was_noticed_and_acknowledged_is_not_noticed_again(
-    product_environment: dict[str, str], tmp_path: Path
-) -> None:
-    with stand_in() as telegram:
-        environment = fast(product_environment, telegram) | {"COMPANION_JOURNAL_DIR": str(tmp_path)}
-        clinic = a_sent_backlog(environment, telegram)
-        made_older()
-        clinic.sending_paused_at = clinic.created_at
-        worked(environment, clinic, "dispatcher")
-        Clinic.objects.update(sending_paused_at=None, sending_paused_by="")
+def test_what_was_noticed_and_acknowledged_is_not_noticed_again(environment: dict[str, str], telegram: StandIn) -> None:
+    clinic = a_sent_backlog(environment, telegram)
+    made_older()
+    clinic.sending_paused_at = clinic.created_at
+    worked(environment, clinic, "dispatcher")
+    Clinic.objects.update(sending_paused_at=None, sending_paused_by="")
 
-        worked(environment, Clinic.objects.get(), "dispatcher")
+    worked(environment, Clinic.objects.get(), "dispatcher")
 
     assert Restoration.objects.count() == 1
     assert Clinic.objects.get().sending_paused_at is None
 
 
 def test_updates_that_were_confirmed_and_are_unknown_are_noticed(
-    product_environment: dict[str, str], tmp_path: Path
+    environment: dict[str, str], telegram: StandIn
 ) -> None:
-    with stand_in() as telegram:
-        environment = fast(product_environment, telegram) | {"COMPANION_JOURNAL_DIR": str(tmp_path)}
-        clinic = a_clinic()
-        bot = a_bot(clinic, next_update_id=1001)
-        with a_service("listener", environment) as process:
-            for text in ("Hello", "Thank you"):
-                update = telegram.hear(4711, text)
-                eventually(lambda: telegram.is_confirmed(update), "the update worked off")  # noqa: B023  (waited for here)
-            assert stop(process) == 0
-        Bot.objects.filter(pk=bot.pk).update(next_update_id=1001)
+    clinic = a_clinic()
+    bot = a_bot(clinic, next_update_id=1001)
+    with a_service("listener", environment) as process:
+        for text in ("Hello", "Thank you"):
+            update = telegram.hear(4711, text)
+            eventually(lambda: telegram.is_confirmed(update), "the update worked off")  # noqa: B023  (waited for here)
+        assert stop(process) == 0
+    Bot.objects.filter(pk=bot.pk).update(next_update_id=1001)
 
-        with a_service("listener", environment) as process:
-            eventually(Restoration.objects.exists, "the older database noticed")
-            stop(process)
+    with a_service("listener", environment) as process:
+        eventually(Restoration.objects.exists, "the older database noticed")
+        stop(process)
 
     clinic.refresh_from_db()
     assert clinic.sending_paused_at is not None
 
 
-def test_a_database_that_knows_all_starts_without_a_word(product_environment: dict[str, str], tmp_path: Path) -> None:
-    with stand_in() as telegram:
-        environment = fast(product_environment, telegram) | {"COMPANION_JOURNAL_DIR": str(tmp_path)}
-        clinic = a_sent_backlog(environment, telegram)
+def test_a_database_that_knows_all_starts_without_a_word(environment: dict[str, str], telegram: StandIn) -> None:
+    clinic = a_sent_backlog(environment, telegram)
 
-        worked(environment, clinic, "listener", "dispatcher")
+    worked(environment, clinic, "listener", "dispatcher")
 
     assert not Restoration.objects.exists()
