@@ -1,4 +1,4 @@
-"""`companion backup`, `restore`, `restored` and `resume`: a copy of the database, and what comes after it was used."""
+"""`companion backup`, `restore`, `restored` and `resume`: copies of the database, and the way on after a restore."""
 
 import datetime as dt
 from pathlib import Path
@@ -104,7 +104,7 @@ def resume(slug: str | None) -> None:
 
 
 def held_words(held: int) -> str:
-    """What a restore has left to be done, for people."""
+    """The sentences that tell people what to do after a restore."""
     if not held:
         return "Sending is paused. An admin lets it go on: `companion resume`, or the Control Panel."
     held_back = "1 message was held since it" if held == 1 else f"{held} messages were held since they"

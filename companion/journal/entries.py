@@ -1,6 +1,6 @@
-"""The Journal's entries: what left and what came in, by ids and instants. Never a text, a name or a token.
+"""The Journal's entries: sent Messages, STOPs and updates, by ids and instants. Never a text, a name or a token.
 
-Tagged by `kind`, one entry a line; a line's checksum goes on from that of the line before it.
+Each entry is a line of JSON with its `kind`. A line's checksum continues the checksum of the line before it.
 """
 
 import datetime as dt
@@ -12,7 +12,7 @@ import msgspec
 
 
 class Begun(msgspec.Struct, frozen=True, tag="begun", tag_field="kind", gc=False):
-    """An Attempt was begun; its request may have left from here on."""
+    """An Attempt was begun: its request may leave at any moment."""
 
     at: dt.datetime
     attempt: uuid.UUID
@@ -34,7 +34,7 @@ class Ended(msgspec.Struct, frozen=True, tag="ended", tag_field="kind", gc=False
 
 
 class Heard(msgspec.Struct, frozen=True, tag="heard", tag_field="kind", gc=False):
-    """A chat said STOP, or took it back by its own Start."""
+    """A chat said STOP, or took its STOP back by Start."""
 
     at: dt.datetime
     clinic: uuid.UUID
@@ -43,7 +43,7 @@ class Heard(msgspec.Struct, frozen=True, tag="heard", tag_field="kind", gc=False
 
 
 class Updated(msgspec.Struct, frozen=True, tag="updated", tag_field="kind", gc=False):
-    """A bot's updates were worked off, and confirmed to Telegram, up to this one."""
+    """A bot's updates before this one were worked off and confirmed to Telegram."""
 
     at: dt.datetime
     bot: uuid.UUID
@@ -51,7 +51,7 @@ class Updated(msgspec.Struct, frozen=True, tag="updated", tag_field="kind", gc=F
 
 
 class Peers(msgspec.Struct, frozen=True, tag="peers", tag_field="kind", gc=False):
-    """The journals that the services of this installation wrote to at that moment."""
+    """The Journals, by their ids, that the services of this installation wrote to at that moment."""
 
     at: dt.datetime
     folders: list[str]
@@ -63,14 +63,14 @@ _decoder: Final = msgspec.json.Decoder(Entry)
 
 
 def line_of(entry: Entry, before: int) -> tuple[bytes, int]:
-    """The entry's line and its checksum; `before` is that of the line before it."""
+    """The entry's line, and its checksum. `before` is the checksum of the line before it."""
     body = _encoder.encode(entry)
     checksum = zlib.crc32(body, before)
     return b"%08x %b\n" % (checksum, body), checksum
 
 
 def entries_in(content: bytes) -> tuple[list[Entry], bool]:
-    """The entries of a file up to the first line that isn't whole, and whether every line is."""
+    """The entries of a file up to the first damaged line, and whether the whole file is undamaged."""
     found: list[Entry] = []
     checksum = 0
     for line in content.splitlines(keepends=True):

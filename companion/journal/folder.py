@@ -1,6 +1,6 @@
-"""A journal's folder, on a path of its own: its id, the list of its files, the files, and their removal when old.
+"""The folder of a Journal: its id, the list of its files, the files, and the removal of old files.
 
-The list names every file that was ever begun here, so that a file that is missing is noticed.
+The list names every file that was ever begun here, so that a missing file is noticed.
 """
 
 import datetime as dt
@@ -19,12 +19,12 @@ _ID: Final = "journal.id"
 _LIST: Final = "files.list"
 _SUFFIX: Final = ".journal"
 _CLOCKS_APART: Final = dt.timedelta(days=1)
-"""Entries go by the one clock, a file's time by its own machine's."""
+"""How far the clock of a file's machine may differ from the clock of the entries."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """All that a folder holds; `whole`: nothing that was written since the asked instant is missing or damaged."""
+    """The content of a folder. `whole`: no entry since the given instant is missing or damaged."""
 
     id: str
     whole: bool
@@ -32,14 +32,14 @@ class Contents:
 
 
 def opened(folder: Path) -> str:
-    """The folder's id, made with the folder at first use. Raises OSError."""
+    """The folder's id. The first call makes the folder and the id. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / _ID
     if not path.exists():
         fresh = folder / f".{uuid.uuid4().hex}"
         _write(fresh, uuid.uuid4().hex.encode())
         try:
-            # Of several services that start at once one makes it.
+            # Several services may start at once: the first one's id counts.
             path.hardlink_to(fresh)
         except FileExistsError:
             pass
@@ -50,7 +50,7 @@ def opened(folder: Path) -> str:
 
 
 def new_file(folder: Path, name: str) -> int:
-    """A new file for one writer, listed first. Returns its descriptor. Raises OSError."""
+    """Begins a file for one writer and puts it into the list first. Returns its descriptor. Raises OSError."""
     with _list(folder) as listing:
         os.write(listing, f"{name}{_SUFFIX}\n".encode())
         os.fsync(listing)
@@ -60,7 +60,7 @@ def new_file(folder: Path, name: str) -> int:
 
 
 def prune(folder: Path, *, before: dt.datetime) -> int:
-    """Removes files that nobody has written to since then, and notes that it did. How many."""
+    """Removes files that nobody has written to since then, and notes it in the list. Returns how many."""
     removed = 0
     with _list(folder) as listing:
         for path in sorted(folder.glob(f"*{_SUFFIX}")):
@@ -74,7 +74,7 @@ def prune(folder: Path, *, before: dt.datetime) -> int:
 
 
 def read(folder: Path, *, since: dt.datetime) -> Contents | None:
-    """What the folder holds; None where it is no journal's."""
+    """The content of a Journal's folder; None if the folder holds no Journal."""
     try:
         own = (folder / _ID).read_text().strip()
         lines = (folder / _LIST).read_text().splitlines()
@@ -108,12 +108,12 @@ def newest(folder: Path, count: int) -> list[Entry]:
 
 
 def written_at(file: Path) -> dt.datetime:
-    """When somebody last wrote to it."""
+    """When the file was last written to."""
     return dt.datetime.fromtimestamp(file.stat().st_mtime, dt.UTC)
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes the names in it durable."""
+    """Makes the names of a folder's files durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

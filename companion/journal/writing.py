@@ -1,4 +1,4 @@
-"""This process's Journal: what a dispatcher or a listener has done, written down beside the database.
+"""The Journal of this process: what a dispatcher or a listener has done, kept apart from the database.
 
 `note` keeps entries in memory and `sync` makes them durable, so that one fsync serves a whole transaction. A process
 that has opened no Journal (the web, a command) notes nothing.
@@ -32,7 +32,7 @@ class Journal:
         self._day = dt.date.min
         self._checksum = 0
         self.id = ""
-        """The folder's."""
+        """The id of its folder."""
 
     def open(self) -> None:
         """Begins a file. Raises OSError where the folder can't be written."""
@@ -40,24 +40,24 @@ class Journal:
         self._turn_page(dt.datetime.now(dt.UTC))
 
     def note(self, entry: Entry) -> None:
-        """Takes an entry in; `sync` writes it."""
+        """Keeps an entry in memory; `sync` writes it."""
         with self._lock:
             self._waiting.append(entry)
 
     def forget(self) -> None:
-        """Drops what was noted and not written: a transaction begins anew and notes it again."""
+        """Drops the noted entries that are not written: a transaction that begins anew notes them again."""
         with self._lock:
             self._waiting.clear()
 
     def sync(self) -> None:
-        """Makes all noted entries durable. Raises JournalGone where they can't be."""
+        """Makes all noted entries durable. Raises JournalGone if the disk refuses them."""
         with self._lock:
             if not self._waiting:
                 return
             try:
                 self._write()
             except OSError as error:
-                # What may be written by half ends this file; the next try begins another.
+                # The last line may be incomplete, so it ends this file; the next try begins another file.
                 self._close()
                 raise JournalGone(error.strerror) from error
             self._waiting.clear()
@@ -101,7 +101,7 @@ _own: Final[list[Journal]] = []
 
 @contextmanager
 def keeping(folder: Path, kind: str, days: int) -> Iterator[Journal]:
-    """Keeps this process's Journal until the block ends. Raises OSError where it can't be begun."""
+    """Keeps this process's Journal until the block ends. Raises OSError if no file can be begun."""
     journal = Journal(folder, kind, days)
     journal.open()
     _own.append(journal)
@@ -115,23 +115,23 @@ def keeping(folder: Path, kind: str, days: int) -> Iterator[Journal]:
 
 
 def note(entry: Entry) -> None:
-    """Takes an entry in, where this process keeps a Journal."""
+    """Keeps an entry in memory, if this process has a Journal."""
     for journal in _own:
         journal.note(entry)
 
 
 def forget() -> None:
-    """Drops what was noted and not written."""
+    """Drops the noted entries that are not written."""
     for journal in _own:
         journal.forget()
 
 
 def sync() -> None:
-    """Makes all that was noted durable. Raises JournalGone."""
+    """Makes all noted entries durable. Raises JournalGone."""
     for journal in _own:
         journal.sync()
 
 
 def folder_id() -> str:
-    """The id of the folder that this process writes to; empty: to none."""
+    """The id of the folder that this process writes to; empty if it has no Journal."""
     return next((journal.id for journal in _own), "")

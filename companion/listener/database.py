@@ -13,7 +13,7 @@ from companion.service.outages import OUTAGES
 
 log = structlog.get_logger(__name__)
 AGAIN_SECONDS: Final = 1.0
-_JOURNAL_GONE: Final = "The Journal can't be written: whoever runs the server looks at its disk."
+_JOURNAL_GONE: Final = "The Journal can't be written. Look at the disk that COMPANION_JOURNAL_DIR is on."
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

@@ -1,7 +1,7 @@
-"""A backup: one encrypted file with all that the database knows at one moment, made while the services work.
+"""Backups: one encrypted file with the database's whole content at one moment, made while the services work.
 
-In it are the tables and a manifest that says what they are. The secret key, without which texts and tokens can't be
-read, is never in it.
+The file holds the tables and a manifest that describes them. It never holds the secret key, without which nobody can
+read texts and tokens.
 """
 
 import datetime as dt
@@ -35,17 +35,17 @@ _OTHER_KEY: Final = (
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What a backup is of."""
+    """The description of a backup, inside it."""
 
     format: int
     taken_at: dt.datetime
-    """Everything until then is in it."""
+    """All changes before this instant are in the backup."""
     database: str
     """sqlite or postgresql."""
     migrations: list[tuple[str, str]]
-    """The newest of each app: the schema that its tables have."""
+    """The newest migration of each app."""
     key: str
-    """Tells one secret key from another, and nothing else about it."""
+    """The secret key's fingerprint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +58,11 @@ class Made:
 
 
 def make(file: Path, lock: Lock) -> Made:
-    """Makes a backup in this file, which mustn't be there yet. Raises Refused and Conflict, and keeps no half of it."""
+    """Makes a backup in a new file. Raises Refused and Conflict, and then leaves no file behind."""
     sealing.check(lock)
     if file.exists():
         raise Conflict(f"{file.name} is there already. Give the backup another name.")
-    # Beside it, so that giving it its name is one step.
+    # In the same folder, so that one step gives the whole file its name.
     half = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         with _aside() as folder:
@@ -87,7 +87,7 @@ class Opened(NamedTuple):
 
 @contextmanager
 def opened(file: Path, key: Key) -> Iterator[Opened]:
-    """Open a backup. Raises Conflict where it doesn't fit here."""
+    """Opens a backup. Raises Conflict if it can't be restored here."""
     try:
         with _aside() as folder:
             plain = folder / "backup.zip"
@@ -103,7 +103,7 @@ def opened(file: Path, key: Key) -> Iterator[Opened]:
 
 
 def _write(plain: Path, folder: Path) -> Manifest:
-    # Read before the moment that the tables show: rather too early than too late.
+    # Read before the tables are: an instant that is too late would leave a sent Message out.
     taken_at = database_now()
     leaves = MigrationLoader(connection).graph.leaf_nodes()
     manifest = Manifest(_FORMAT, taken_at, connection.vendor, sorted(leaves), fingerprint())
@@ -130,7 +130,7 @@ _NAMES: Final = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 @contextmanager
 def _aside() -> Iterator[Path]:
-    """A folder that only the owner reads, removed at the end: what lies in it is not encrypted."""
+    """A folder that only the owner can read, for unencrypted data, and removed at the end."""
     settings.DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
     with TemporaryDirectory(dir=settings.DATA_DIR, prefix=".backup-") as name:
         yield Path(name)

@@ -29,15 +29,14 @@ from companion.service.wake import ring
 PAUSED_BY: Final = "the restore"
 _AT_ONCE: Final = 100
 _ENDED_BY_TIME: Final = (Reason.TOO_LATE, Reason.SUPERSEDED, Reason.GAVE_UP, Reason.BOT_UNAUTHORIZED)
-"""What a dispatcher that ran on the restored database, before it was held, may have called a due Message."""
+"""Reasons that a dispatcher may have written if it ran on the restored database before the hold."""
 
 
 def hold(*, taken_at: dt.datetime, now: dt.datetime, drill: bool = False, journals: Sequence[Path] = ()) -> Restoration:
-    """Pauses every clinic and holds what may have left since `taken_at`, as far as no Journal knows better.
+    """Pauses every clinic and holds each Message that may have left since `taken_at`, unless a Journal knows its end.
 
-    `journals` are the folders of all hosts' Journals that have survived.
-
-    May be done again: a second time holds what became due meanwhile. Raises Refused for an instant in the future.
+    `journals` are the folders of all hosts' Journals that have survived. A second call holds what became due
+    meanwhile. Raises Refused for an instant in the future.
     """
     if taken_at > now:
         raise Refused(Problem("taken", "This instant is in the future. Give the one at which the copy was taken."))
@@ -45,7 +44,7 @@ def hold(*, taken_at: dt.datetime, now: dt.datetime, drill: bool = False, journa
     _pause(now)
     with transaction.atomic():
         known = replaying.read(journals, named=replaying.writers(), taken_at=taken_at)
-        # Whoever beat when the copy was taken may be another host's service, or long gone.
+        # The services that ran when the copy was taken may have run on another host, or have ended long ago.
         Heartbeat.objects.filter(beat_at__lte=taken_at).delete()
         _catch_up(now)
         unknown = Q(pk__in=replaying.replay(known))
@@ -74,7 +73,7 @@ def _pause(now: dt.datetime) -> None:
 
 
 def _catch_up(now: dt.datetime) -> None:
-    """Makes the Messages that were due by now: planned later, they would go out as if nothing had been sent."""
+    """Makes the Messages that are due by now, so that the restore can hold them: the Planner would send them."""
     while schedules := planner.due_for_planning(now=now, limit=_AT_ONCE):
         for schedule in schedules:
             planner.plan_ahead(schedule, now=now)
@@ -83,18 +82,18 @@ def _catch_up(now: dt.datetime) -> None:
 
 
 def _left_open(now: dt.datetime) -> Q:
-    """Messages that were on the wire when the copy was taken, and those that repeat another one.
+    """Messages that were on the wire when the copy was taken, and Messages that repeat another Message.
 
-    What repeats another Message was made anew just now, and has another id in the Journal.
+    The restore has just made the latter anew, so the Journal has them by other ids.
     """
     repeated = Q(follows__isnull=False, ready_at__lte=now)
     return Q(status=Status.PENDING) & (Q(open_attempt_id__isnull=False) | repeated)
 
 
 def _due_or_ended(taken_at: dt.datetime, now: dt.datetime) -> Q:
-    """Messages that were due before the restore and whose end the copy doesn't know.
+    """Messages that may have been sent: due by now and still pending, or on the wire when the copy was taken.
 
-    An instant of the database's own after `taken_at` was written after the restore.
+    Also Messages that a dispatcher has failed for lack of time since the restore: their end is after `taken_at`.
     """
     due = Q(status=Status.PENDING) & (Q(ready_at__lte=now) | Q(open_attempt_id__isnull=False))
     ended_since = Q(status=Status.FAILED, reason__in=_ENDED_BY_TIME, ended_at__gt=taken_at)

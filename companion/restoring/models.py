@@ -1,4 +1,4 @@
-"""The Restoration: a note that this database was once replaced by an older copy of itself."""
+"""The Restoration: a note that an older copy has replaced this database."""
 
 from django.db import models
 
@@ -10,12 +10,12 @@ class Restoration(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id)
     taken_at = models.DateTimeField()
-    """When the copy was taken: the database knows nothing of what happened from then until `at`."""
+    """When the copy was taken. The database doesn't know what happened from then until `at`."""
     at = models.DateTimeField()
     drill = models.BooleanField(default=False, db_default=False)
-    """The database is a drill's: it is looked at and tried, and reaches nobody, ever."""
+    """Whether the database was restored for a drill; then it never reaches anybody."""
     held = models.PositiveIntegerField()
-    """How many Messages were held since they may have been sent before."""
+    """How many Messages were held because they may have been sent before the restore."""
 
     class Meta:
         indexes = [models.Index(fields=["-at"], name="restorations_by_time")]

@@ -1,7 +1,7 @@
-"""Notices by itself that this database is older than what it once knew: its own Journal is ahead of it.
+"""Notices that this database is an older copy of itself, since its Journal knows more than the database does.
 
-Looked at before each start of a dispatcher or a listener. Then everything is held, as after a restore that was told,
-until an admin goes on.
+Each dispatcher and each listener looks before it starts. An older copy is held at once, as by `companion restored`,
+until an admin lets sending go on.
 """
 
 import datetime as dt
@@ -18,12 +18,12 @@ from companion.restoring.models import Restoration
 from companion.schedules.models import Attempt
 
 _FILES: Final = 6
-"""The newest ones, of several services."""
+"""How many of the newest files are read: several services write to one folder."""
 _AT_ONCE: Final = 500
 
 
 def look(path: Path, *, now: dt.datetime) -> Restoration | None:
-    """Holds everything where the Journal in this folder is ahead of the database; None where it isn't."""
+    """Holds everything if the Journal in this folder is ahead of the database; returns None if it isn't."""
     before = holding.latest()
     entries = [entry for entry in folder.newest(path, _FILES) if before is None or entry.at > before.at]
     ahead = [*_lost_attempts(entries), *_lost_updates(entries)]
@@ -33,9 +33,9 @@ def look(path: Path, *, now: dt.datetime) -> Restoration | None:
 
 
 def _lost_attempts(entries: Sequence[Entry]) -> list[dt.datetime]:
-    """When Attempts were begun that ended and that the database doesn't have.
+    """When each Attempt began that has ended and that the database doesn't have.
 
-    An Attempt is written down before its request leaves, and never deleted.
+    The database has every Attempt before its request leaves, and never deletes one.
     """
     ours = set(Clinic.objects.values_list("id", flat=True))
     begun = {entry.attempt: entry.at for entry in entries if isinstance(entry, Begun) and entry.clinic in ours}
@@ -49,8 +49,8 @@ def _lost_attempts(entries: Sequence[Entry]) -> list[dt.datetime]:
 
 
 def _lost_updates(entries: Sequence[Entry]) -> list[dt.datetime]:
-    """When updates were confirmed to Telegram that the database thinks are still to come."""
+    """When updates were confirmed to Telegram that this database still waits for."""
     reached = dict(Bot.objects.filter(next_update_id__gt=0).values_list("id", "next_update_id"))
     told = [entry for entry in entries if isinstance(entry, Updated) and entry.bot in reached]
-    # Further ahead it is another numbering: of another bot, or after a quiet week.
+    # A number further ahead belongs to another bot, or Telegram began anew after a quiet week.
     return [entry.at for entry in told if 0 < entry.next_update_id - reached[entry.bot] <= REPLAYED]

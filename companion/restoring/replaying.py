@@ -1,7 +1,7 @@
-"""What the Journals say happened after a copy was taken, and its return into the restored database.
+"""Reads the Journals, and writes what happened after the copy was taken into the restored database.
 
-The services that beat when the copy was taken name their Journals, and each Journal names those that came later. Only
-where all of them are there, whole and readable, nothing else can have happened.
+The services that ran when the copy was taken name their Journals, and each Journal names those that began later. Only
+if all of them are there and whole, nothing else can have happened.
 """
 
 import datetime as dt
@@ -20,28 +20,31 @@ from companion.schedules.models import Attempt, AttemptOutcome, Message
 from companion.service.models import Heartbeat, Kind
 
 _BEFORE: Final = dt.timedelta(minutes=10)
-"""What was begun so long before the copy was taken may have ended after it."""
+"""How far before the copy the reading begins: an Attempt begun earlier had ended when the copy was taken."""
 _SOURCE: Final = {"stop": "journal: STOP", "start": "journal: Start"}
 _TEXT_LOST: Final = "(Sent before the database was restored; its words are not kept in the Journal.)"
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the Journals say. `complete`: nothing happened besides."""
+    """The entries of the Journals. `complete`: nothing else has happened."""
 
     complete: bool
     entries: list[Entry] = field(default_factory=list)
 
 
 def writers() -> list[str]:
-    """The folders of the Journals that the copy names; an empty id: a service that kept none."""
+    """The ids of the Journals that the copy names; an empty id stands for a service that kept none."""
     beats = Heartbeat.objects.filter(kind__in=[Kind.DISPATCHER, Kind.LISTENER])
     return sorted({str(state.get("journal") or "") for state in beats.values_list("state", flat=True)})
 
 
 def read(folders: Sequence[Path], *, named: Sequence[str], taken_at: dt.datetime) -> Known:
-    """Reads the Journals in these folders. What they say is true, whichever they are; what they don't say counts only
-    where all are there that the copy, or another Journal, names."""
+    """Reads the Journals in these folders.
+
+    Each entry is true, whichever Journal it stands in. What no entry tells of has not happened only if every Journal
+    that the copy or another Journal names is there and whole.
+    """
     since = taken_at - _BEFORE
     there = {found.id: found for path in folders if (found := folder.read(path, since=since))}
     entries = [entry for found in there.values() for entry in found.entries if entry.at >= since]
@@ -51,9 +54,9 @@ def read(folders: Sequence[Path], *, named: Sequence[str], taken_at: dt.datetime
 
 
 def replay(known: Known) -> set[uuid.UUID]:
-    """Brings back each STOP and Start, and what Telegram took. Returns the Messages of which nobody knows.
+    """Writes each STOP and Start, and each Message that was sent, into the restored database.
 
-    Needs a transaction.
+    Returns the Messages that may or may not have arrived. Needs a transaction.
     """
     for entry in known.entries:
         if isinstance(entry, Heard) and (clinic := Clinic.objects.filter(pk=entry.clinic).first()):
@@ -69,7 +72,7 @@ def replay(known: Known) -> set[uuid.UUID]:
 
 
 def _bring_back(begun: Begun, end: Ended | None) -> uuid.UUID | None:
-    """One Attempt. Returns its Message where nobody knows whether it arrived."""
+    """Writes one Attempt down. Returns its Message if nobody knows whether it arrived."""
     attempt = Attempt.objects.filter(pk=begun.attempt).first()
     if attempt and attempt.outcome not in (AttemptOutcome.OPEN, AttemptOutcome.UNKNOWN):
         return None
@@ -84,7 +87,7 @@ def _bring_back(begun: Begun, end: Ended | None) -> uuid.UUID | None:
 
 
 def _message_of(begun: Begun) -> Message | None:
-    """The Message, or what the restored plans have in its place."""
+    """The Message, or the Message that the restored plans have for the same Occurrence."""
     if (found := Message.objects.filter(pk=begun.message, clinic=begun.clinic).first()) or begun.schedule is None:
         return found
     same = Message.objects.filter(clinic=begun.clinic, schedule=begun.schedule, patient=begun.patient)

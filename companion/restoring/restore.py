@@ -1,4 +1,4 @@
-"""Restoring a backup into an empty database: loaded, brought up to date, and held (holding.py)."""
+"""Restores a backup into an empty database: loads it, brings it up to date, and holds it (holding.py)."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from companion.service.clock import database_now
 
 
 def restore(file: Path, key: Key, *, drill: bool = False, journals: Sequence[Path] = ()) -> Restoration:
-    """Restores it. Raises Conflict and Refused, and has then changed nothing, or left every clinic paused."""
+    """Restores the backup. Raises Conflict and Refused; then nothing has changed, or every clinic stays paused."""
     with backup.opened(file, key) as (manifest, archive, folder):
         now = database_now()
         tables.read(archive, folder, manifest.migrations, paused=(_written(now), holding.PAUSED_BY))
@@ -23,7 +23,7 @@ def restore(file: Path, key: Key, *, drill: bool = False, journals: Sequence[Pat
 
 
 def _written(now: dt.datetime) -> str:
-    """The instant as the database's own column takes it."""
+    """The instant in the form in which the database stores it."""
     if connection.vendor == "postgresql":
         return now.isoformat()
     return now.astimezone(dt.UTC).replace(tzinfo=None).isoformat(" ")

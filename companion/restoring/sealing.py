@@ -29,7 +29,7 @@ _CANT_OPEN: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """Who can open a backup: whoever holds a recipient's key, or, without recipients, knows the passphrase."""
+    """The lock of a backup. A recipient's age key opens it or, without recipients, the passphrase."""
 
     recipients: Sequence[str] = ()
     passphrase: str = field(default="", repr=False)
@@ -37,23 +37,23 @@ class Lock:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Opens a backup: an age identity's file, or the passphrase."""
+    """The key to a backup: the file of an age identity, or the passphrase."""
 
     identity: Path | None = None
     passphrase: str = field(default="", repr=False)
 
 
 def check(lock: Lock) -> None:
-    """Raises Refused where nobody could open the backup, or a recipient is no age key."""
+    """Raises Refused if nobody could open the backup, or a recipient is no age key."""
     if not lock.recipients and not lock.passphrase:
         raise Refused(Problem("recipient", _NEITHER))
     _recipients(lock)
 
 
 def seal(plain: Path, sealed: Path, lock: Lock) -> None:
-    """Encrypts `plain` into `sealed` and reads it back. Raises Conflict where what is read differs."""
+    """Encrypts `plain` into `sealed` and reads it back. Raises Conflict if the two differ."""
     if lock.recipients:
-        # A key of this run alone, made to read the file back and then forgotten: the recipient's own is elsewhere.
+        # The recipient keeps the recipient's key elsewhere, so a second key, which is then forgotten, reads the file back.
         own = pyrage.x25519.Identity.generate()
         with plain.open("rb") as reader, sealed.open("wb") as writer:
             pyrage.encrypt_io(reader, writer, [*_recipients(lock), own.to_public()])
@@ -88,7 +88,7 @@ def digest(file: Path) -> str:
 
 
 class _Digest(io.BufferedIOBase):
-    """Takes what is written to it and keeps its digest alone."""
+    """A file that keeps only the digest of the data written to it."""
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()

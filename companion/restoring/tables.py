@@ -1,7 +1,7 @@
-"""Takes a database's whole content out of it while others work on it, and puts it into an empty one.
+"""Writes a database's whole content into an archive while others work on it, and reads it into an empty database.
 
-SQLite is copied whole. PostgreSQL's tables go by its own COPY, in one transaction that sees one moment, so that no tool
-of the server's version is needed.
+SQLite's file is copied whole. PostgreSQL's tables go by COPY, in one transaction that sees one moment, so that no
+client tool of the server's version is needed.
 """
 
 import json
@@ -24,7 +24,7 @@ _MIGRATIONS: Final = "django_migrations"
 
 
 def write(archive: ZipFile, folder: Path) -> None:
-    """Writes all of it, as it is at one moment. `folder` is for a copy that is removed with it."""
+    """Writes all tables, as they are at one moment. `folder` is a temporary folder for SQLite's copy."""
     if connection.vendor == "postgresql":
         _write_tables(archive)
         return
@@ -44,9 +44,9 @@ def write(archive: ZipFile, folder: Path) -> None:
 
 
 def read(archive: ZipFile, folder: Path, migrations: list[tuple[str, str]], *, paused: tuple[str, str]) -> None:
-    """Puts all of it into an empty database, with every clinic paused (since when, by whom) from its first moment on.
+    """Fills an empty database. `paused` (since when, by whom): every clinic is paused from the first moment on.
 
-    Raises Conflict where the database isn't empty, or this version doesn't know the backup's tables.
+    Raises Conflict if the database isn't empty, or this version doesn't know the backup's tables.
     """
     if connection.introspection.table_names():
         raise Conflict(
@@ -111,7 +111,7 @@ def _read_sqlite(archive: ZipFile, folder: Path, paused: tuple[str, str]) -> Non
         source.backup(connection.connection)
     finally:
         source.close()
-    # What it had seen of the empty file is over.
+    # This connection still remembers the empty file.
     connection.close()
 
 
