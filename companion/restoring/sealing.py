@@ -53,7 +53,7 @@ def check(lock: Lock) -> None:
 def seal(plain: Path, sealed: Path, lock: Lock) -> None:
     """Encrypts `plain` into `sealed` and reads it back. Raises Conflict if the two differ."""
     if lock.recipients:
-        # The recipient keeps the recipient's key elsewhere, so a second key, which is then forgotten, reads the file back.
+        # Nobody has the recipient's own key here, so a second key reads the file back, and is then forgotten.
         own = pyrage.x25519.Identity.generate()
         with plain.open("rb") as reader, sealed.open("wb") as writer:
             pyrage.encrypt_io(reader, writer, [*_recipients(lock), own.to_public()])

@@ -37,7 +37,7 @@ class Place:
         """The one value that a query on its database gives."""
         if session.on_postgresql():
             with psycopg.connect(self.environment["COMPANION_DATABASE_URL"]) as connection:
-                [[found]] = connection.execute(query).fetchall()  # type: ignore[call-overload]  # a test's own words
+                [[found]] = connection.execute(query).fetchall()
                 return found
         path = Path(self.environment["COMPANION_DATA_DIR"]) / "companion.sqlite3"
         with closing(sqlite3.connect(path)) as file:
