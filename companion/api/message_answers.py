@@ -13,10 +13,9 @@ from companion.api.message_shapes import (
 )
 from companion.api.warning_shapes import warning_shapes
 from companion.listener.shown import ShownMessage, shown
-from companion.patients.reach import chat_trouble
 from companion.planning.listing import Item
 from companion.planning.similar import of_similar_message
-from companion.planning.warnings import Warning, of_text
+from companion.planning.warnings import Warning, of_arrival, of_text
 from companion.schedules.models import Attempt, Lane, Message, Status
 
 
@@ -43,17 +42,10 @@ def detail_of(message: Message, attempts: Iterable[Attempt], *, now: dt.datetime
 
 
 def _warnings(one: ShownMessage, now: dt.datetime) -> list[Warning]:
-    """The warnings of a pending Message: of its text, its chat, and of similar messages on its day."""
+    """List the warnings of a pending Message: its text, whether it will arrive, and similar messages on its day."""
     similar = of_similar_message(one.message, now=now) if one.message.schedule_id is None else []
-    return [*of_text(one.template), *_of_chat(one.message), *similar]
-
-
-def _of_chat(message: Message) -> list[Warning]:
-    """Warns of a patient's chat that Telegram last refused: a pending message probably won't arrive there."""
-    patient = message.patient
-    if patient is None or not (trouble := chat_trouble(patient)):
-        return []
-    return [Warning(patient.id, patient.trouble, f"Probably won't arrive: {trouble}")]
+    arrival = of_arrival(one.message.clinic, one.message.patient)
+    return [*of_text(one.template), *arrival, *similar]
 
 
 def _values(one: ShownMessage) -> dict[str, object]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db.models import QuerySet
 
-from companion.clinics.models import Clinic
+from companion.clinics.models import Bot, Clinic, Closed
 from companion.patients import reach
 from companion.patients.models import Patient
 from companion.patients.pausing import paused_words
@@ -17,6 +17,7 @@ from companion.planning.drafts import Draft
 from companion.planning.occurrences import Coming
 from companion.planning.timing import Timing
 from companion.schedules.models import Lane, Quiet
+from companion.schedules.reasons import Reason
 from companion.schedules.text import PLACEHOLDERS, literal_braces
 from companion.times import recurrence, walls
 from companion.times.quiet import QuietHours, quiet_until
@@ -26,6 +27,14 @@ NAMED = 20
 _RATE_USED = 29 / 30
 """How much of a bot's rate is used (dispatch/pace.py)."""
 _WORTH_SAYING = 60.0
+_SENDING_PAUSED = (
+    "Sending is paused: nothing leaves until an admin resumes it on the Control Panel. A message that waits too long "
+    "is not sent."
+)
+_BOT_REFUSED = (
+    "Telegram refuses the bot's token: nothing leaves until an admin enters the token again in Settings. A message "
+    "that waits too long is not sent."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,21 @@ def of_people(clinic: Clinic, people: QuerySet[Patient], *, now: dt.datetime) ->
         )
     found += _each(people.filter(paused_until__gt=now.date()), "paused", one=_paused, more=_paused_more)
     return tuple(found)
+
+
+def of_arrival(clinic: Clinic, patient: Patient | None) -> list[Warning]:
+    """Warn that a waiting message may not arrive: sending is paused, or Telegram refuses the bot or the chat.
+
+    `patient` None: a stranger's chat, of which no refusal is kept.
+    """
+    found = []
+    if clinic.sending_paused_at is not None:
+        found.append(Warning(None, "sending_paused", _SENDING_PAUSED))
+    if Bot.objects.filter(clinic=clinic, closed_why=Closed.UNAUTHORIZED).exists():
+        found.append(Warning(None, Reason.BOT_UNAUTHORIZED, _BOT_REFUSED))
+    if patient and (trouble := reach.chat_trouble(patient)):
+        found.append(Warning(patient.id, patient.trouble, f"Probably won't arrive: {trouble}"))
+    return found
 
 
 def of_text(text: str) -> tuple[Warning, ...]:

@@ -3,14 +3,16 @@
 import html
 import re
 import uuid
+from collections.abc import Callable
 
 import pytest
 
-from companion.clinics.models import Bot, Clinic, Role
+from companion.clinics.models import Bot, Clinic, Closed, Role
 from companion.listener.models import Conversation, Standing
 from companion.patients.models import Consent, Patient
 from companion.schedules.models import Message, Schedule
-from tests.builders import a_bot, a_clinic, a_patient
+from tests.api.calls import a_program
+from tests.builders import NOW, a_bot, a_clinic, a_patient
 from tests.listener.stories import a_question, a_text, comes_in, edited_to, tap_on
 from tests.web.signed_in import nobody, signed_in, typed, words
 
@@ -292,4 +294,74 @@ def test_an_answer_to_a_patient_who_blocked_the_bot_is_no_success(bot: Bot, ana:
     after = words(client.post(f"/inbox/{one.id}/answer", form, follow=True))
 
     assert "Probably won't arrive: The patient has blocked the bot." in before
-    assert "It probably won't arrive: The patient has blocked the bot." in after
+    assert "Your answer is waiting. Probably won't arrive: The patient has blocked the bot." in after
+    assert "on its way" not in after
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ({"trouble": "deactivated"}, "Probably won't arrive: The patient has deleted their Telegram account."),
+        ({"trouble": "chat_not_found"}, "Probably won't arrive: The patient has no chat with the bot."),
+        ({"consent": Consent.WITHDRAWN}, "The patient opted out with STOP: nothing can be sent."),
+        ({"left_at": NOW}, "The patient has left the clinic's directory."),
+        ({"telegram_id": None}, "No Telegram ID is known any more."),
+    ],
+)
+def test_a_waiting_answer_that_will_not_arrive_is_never_shown_as_on_its_way(
+    bot: Bot, ana: Patient, state: dict[str, object], sentence: str
+) -> None:
+    one = wrote(bot, ana, "Where are you?")
+    client = signed_in(bot.clinic)
+    client.post(f"/inbox/{one.id}/answer", {"text": "Here.", "id": str(uuid.uuid4())})
+
+    Patient.objects.filter(pk=ana.pk).update(**state)
+
+    for address in (
+        f"/inbox/{one.id}",
+        f"/inbox/{one.id}?part=said",
+        f"/patients/{ana.id}",
+        f"/patients/{ana.id}/said",
+    ):
+        shown = words(client.get(address))
+        assert f"Your answer is waiting. {sentence}" in shown
+        assert "on its way" not in shown
+
+
+@pytest.mark.parametrize(
+    ("stop", "sentence"),
+    [
+        (lambda bot: Clinic.objects.filter(pk=bot.clinic_id).update(sending_paused_at=NOW), "Sending is paused"),
+        (lambda bot: Bot.objects.filter(pk=bot.pk).update(closed_why=Closed.UNAUTHORIZED), "Telegram refuses the bot"),
+    ],
+)
+def test_an_answer_that_waits_for_the_clinic_is_no_success(
+    bot: Bot, ana: Patient, stop: Callable[[Bot], int], sentence: str
+) -> None:
+    one = wrote(bot, ana, "Where are you?")
+    stop(bot)
+    client, program = signed_in(bot.clinic), a_program(bot.clinic, Role.PROVIDER)
+
+    before = words(client.get(f"/inbox/{one.id}"))
+    after = words(client.post(f"/inbox/{one.id}/answer", {"text": "Here.", "id": str(uuid.uuid4())}, follow=True))
+    over_the_api = program.post(f"/inbox/{one.id}/answer", {"text": "Here."})
+
+    assert sentence in before
+    assert f"Your answer is waiting. {sentence}" in after
+    assert "on its way" not in after
+    assert over_the_api.json["warnings"][0]["message"].startswith(sentence)
+
+
+def test_an_answer_to_a_stranger_that_is_too_long_is_refused_and_stays_typed(bot: Bot) -> None:
+    comes_in(bot, a_text(5_900_000_001, "Do you have room?"))
+    one = Conversation.objects.get(patient=None)
+    text = "a" * 4_097
+
+    page = signed_in(bot.clinic).post(f"/inbox/{one.id}/answer", {"text": text, "id": str(uuid.uuid4())})
+    over_the_api = a_program(bot.clinic, Role.PROVIDER).post(f"/inbox/{one.id}/answer", {"text": text})
+
+    assert page.status_code == 422
+    assert text in page.content.decode()
+    assert "1 character too long" in words(page)
+    assert (over_the_api.status, over_the_api.wrong_fields) == (422, ["text"])
+    assert not Message.objects.filter(created_by_kind__in=("member", "key")).exists()

@@ -3,6 +3,7 @@
 The rules are in listener/inbox.py.
 """
 
+import datetime as dt
 import uuid
 from typing import Final
 from zlib import crc32
@@ -21,9 +22,8 @@ from companion.listener.conversation import Item, conversation, of_stranger, on_
 from companion.listener.models import Conversation
 from companion.patients import queries as patients
 from companion.patients.models import Patient
-from companion.patients.reach import chat_trouble
 from companion.planning.answers import why_not
-from companion.planning.warnings import of_text
+from companion.planning.warnings import of_arrival, of_text
 from companion.schedules.models import Message
 from companion.schedules.text import as_typed
 from companion.service.clock import database_now
@@ -130,13 +130,11 @@ def answer(request: PageRequest, conversation_id: uuid.UUID) -> HttpResponse:
     key = as_uuid(request.POST.get("id", ""))
     try:
         inbox.answer(request.caller, one, text, now=database_now(), id=key)
-        if one.patient and (trouble := chat_trouble(one.patient)):
-            flash.warning(request, f"The answer is tried once. It probably won't arrive: {trouble}")
     except Refused as no:
         return _page(request, one, typed=text, wrong=[problem.message for problem in no.problems])
     except Conflict as no:
         return _page(request, one, typed=text, wrong=[str(no)])
-    for warning in of_text(text):
+    for warning in [*of_arrival(one.clinic, one.patient), *of_text(text)]:
         flash.warning(request, warning.message)
     return redirect("conversation", one.id)
 
@@ -153,24 +151,33 @@ def _talk(request: PageRequest, shown: dict[str, object]) -> HttpResponse:
     return render(request, "inbox/said.html", shown)
 
 
-def _stamp(said: list[Item], waiting: list[Message]) -> str:
-    lines = [(item.at, item.text, item.edited_at) for item in said], [(one.pk, one.status) for one in waiting]
+def _stamp(said: list[Item], waiting: list[Message], doubt: str) -> str:
+    lines = [(item.at, item.text, item.edited_at) for item in said], [(one.pk, one.status) for one in waiting], doubt
     return f"{crc32(repr(lines).encode()):08x}"
 
 
 def of_patient(clinic: Clinic, patient: Patient) -> dict[str, object]:
     """Build the conversation for the patient's page."""
     said = conversation(clinic, patient, limit=SAID)
-    waiting = on_the_way(clinic, patient, None, now=database_now())
+    now = database_now()
+    waiting, doubt = on_the_way(clinic, patient, None, now=now), _doubt(clinic, patient, None, now)
     return {
         "patient": patient,
         "said": said,
         "on_the_way": waiting,
-        "stamp": _stamp(said, waiting),
+        "doubt": doubt,
+        "stamp": _stamp(said, waiting, doubt),
         "again_at": f"{reverse('patient_said', args=[patient.id])}?",
         "in_inbox": Conversation.objects.filter(clinic=clinic, patient=patient).first(),
-        "now": database_now(),
+        "now": now,
     }
+
+
+def _doubt(clinic: Clinic, patient: Patient | None, telegram_id: int | None, now: dt.datetime) -> str:
+    """Say why an answer that waits won't arrive, or may not; empty if nothing stands in its way."""
+    if cannot := why_not(clinic, patient, telegram_id or 0, they_wrote=True, now=now):
+        return cannot
+    return " ".join(warning.message for warning in of_arrival(clinic, patient))
 
 
 def _said(one: Conversation) -> dict[str, object]:
@@ -179,15 +186,16 @@ def _said(one: Conversation) -> dict[str, object]:
         if one.patient
         else of_stranger(one.clinic, one.telegram_id, limit=SAID)
     )
-    chat = None if one.patient else one.telegram_id
-    waiting = on_the_way(one.clinic, one.patient, chat, now=database_now())
+    chat, now = None if one.patient else one.telegram_id, database_now()
+    waiting, doubt = on_the_way(one.clinic, one.patient, chat, now=now), _doubt(one.clinic, one.patient, chat, now)
     return {
         "one": one,
         "said": said,
         "on_the_way": waiting,
-        "stamp": _stamp(said, waiting),
+        "doubt": doubt,
+        "stamp": _stamp(said, waiting, doubt),
         "again_at": f"{reverse('conversation', args=[one.id])}?part=said&",
-        "now": database_now(),
+        "now": now,
     }
 
 
@@ -201,7 +209,7 @@ def _page(request: PageRequest, one: Conversation, *, typed: str = "", wrong: li
         "cannot": why_not(
             one.clinic, one.patient, one.telegram_id, they_wrote=one.last_reply is not None, now=database_now()
         ),
-        "wont": chat_trouble(one.patient) if one.patient else "",
+        "warnings": of_arrival(one.clinic, one.patient),
         "typed": typed,
         "wrong": wrong or [],
     }
