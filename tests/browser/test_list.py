@@ -181,6 +181,16 @@ def test_on_a_phone_nothing_has_to_be_moved_sideways(page: Page, live_server: Li
     assert too_wide == {}
 
 
+def test_on_a_phone_the_members_menu_stands_at_the_right_edge(page: Page, live_server: LiveServer) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+
+    sign_in(page, live_server.url, a_clinic(name="Elm"))
+
+    menu = page.locator(".me").bounding_box()
+    assert menu
+    assert menu["x"] + menu["width"] > 360
+
+
 def test_on_a_phone_a_tap_opens_the_whole_page(page: Page, live_server: LiveServer) -> None:
     clinic = a_clinic()
     message = a_message(a_patient(clinic), due_at=soon())
