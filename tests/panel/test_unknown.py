@@ -130,7 +130,7 @@ def test_the_page_lists_a_cause_and_decides_about_all_that_it_shows() -> None:
     answer = admin.post("/mcp/unknown/all/leave?cause=restore")
 
     assert "It may have been sent before the restore" in listed
-    assert "1 message is meant" in asked
+    assert "1 message matches." in asked
     assert answer["Location"] == "/mcp/unknown?cause=restore"
     assert decided(clinic) == {held.pk}
     assert cut.pk not in decided(clinic)

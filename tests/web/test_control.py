@@ -1,11 +1,13 @@
 """The Management Control Panel's pages: a clinic's people see their own clinic's numbers and nobody else's."""
 
+import datetime as dt
 from collections.abc import Iterator
 
 import pytest
 
 from companion.clinics.models import Clinic, Role
 from companion.panel import health
+from companion.web.templatetags.times import day_name, when_inside
 from tests.builders import a_bot, a_clinic, a_message, a_patient
 from tests.web.signed_in import signed_in, soon, words
 
@@ -55,3 +57,19 @@ def test_the_checks_name_no_other_clinics_patients() -> None:
 
     assert missing(troubled) == "3 patients, messages wait for 3"
     assert missing(ours) == "nobody"
+
+
+def test_a_near_day_inside_a_sentence_begins_with_a_small_letter_and_a_weekday_with_its_capital() -> None:
+    now = dt.datetime(2026, 11, 26, 12, tzinfo=dt.UTC)
+
+    inside = [when_inside(now + dt.timedelta(days=days), now) for days in (-1, 0, 1, 7)]
+
+    assert inside == ["yesterday 12:00", "today 12:00", "tomorrow 12:00", "Thu 3 Dec 12:00"]
+    assert day_name(now.date() + dt.timedelta(days=7), now) == "on Thu 3 Dec"
+
+
+def test_nothing_is_asked_about_unknown_messages_that_are_all_decided() -> None:
+    asked = words(signed_in(a_clinic(), Role.ADMIN).get("/mcp/unknown/all/resend"))
+
+    assert "No message matches any more." in asked
+    assert "One press takes" not in asked

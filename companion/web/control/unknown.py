@@ -19,7 +19,7 @@ from companion.web.access import PageRequest, page
 from companion.web.templatetags.counts import plural
 
 _SHOWN = 100
-_CAUSES = [("", "Any cause"), ("restore", "A restore"), ("line", "A line that was cut")]
+_CAUSES = [("", "Any cause"), ("restore", "A restore"), ("line", "A connection that broke")]
 
 
 def _moment() -> forms.DateTimeInput:

@@ -29,7 +29,7 @@ from companion.web.access import PageRequest, came_from, page
 from companion.web.conflicts import Clash, Fields, Value
 from companion.web.messages import edited
 from companion.web.messages.story import story
-from companion.web.templatetags.times import day, town
+from companion.web.templatetags.times import town, when_inside
 
 SEEN: Final = {"status": "Status"}
 """The message's facts that the forms show beside the editable fields."""
@@ -88,12 +88,8 @@ def sentence_of_moment(message: Message, now: dt.datetime) -> str:
     if patient is None:
         return ""
     with timezone.override(patient.timezone):
-        meant, there = timezone.localtime(message.due_at), timezone.localtime(now)
-        meant_day = day(message.due_at, now)
-    meant_day = meant_day.lower() if meant_day in ("Today", "Yesterday", "Tomorrow") else meant_day
-    return (
-        f"Meant for {meant_day} {meant:%H:%M}. It is {there:%H:%M} for {patient.first_name} ({town(patient.timezone)})."
-    )
+        meant, there = when_inside(message.due_at, now), timezone.localtime(now)
+    return f"Meant for {meant}. It is {there:%H:%M} for {patient.first_name} ({town(patient.timezone)})."
 
 
 @require_POST

@@ -11,8 +11,11 @@ from django.utils.safestring import SafeString
 
 from companion.schedules.models import Message
 from companion.times.walls import local, wall_name, zone_names
+from companion.web.templatetags.counts import decapitalised
 
 register = template.Library()
+
+_NEAR = {0: "Today", 1: "Tomorrow", -1: "Yesterday"}
 
 
 @register.filter
@@ -22,10 +25,16 @@ def when(at: dt.datetime, now: dt.datetime) -> str:
 
 
 @register.filter
+def when_inside(at: dt.datetime, now: dt.datetime) -> str:
+    """Write an instant for use inside a sentence: "today 09:00", "Thu 3 Dec 09:00"."""
+    return _inside(when(at, now))
+
+
+@register.filter
 def day(at: dt.datetime, now: dt.datetime) -> str:
     """Write a day: "Today", "Tomorrow", "Yesterday", "Thu 3 Dec"."""
     there, today = timezone.localtime(at).date(), timezone.localtime(now).date()
-    near = {0: "Today", 1: "Tomorrow", -1: "Yesterday"}.get((there - today).days)
+    near = _NEAR.get((there - today).days)
     if near:
         return near
     shown = f"{there:%a} {there.day} {there:%b}"
@@ -37,14 +46,18 @@ def day_name(there: dt.date, now: dt.datetime) -> str:
     """Write a day for use inside a sentence: "today", "tomorrow", "on Thu 3 Dec"."""
     noon = timezone.make_aware(dt.datetime.combine(there, dt.time(12)))
     named = day(noon, now)
-    return named.lower() if named in ("Today", "Tomorrow", "Yesterday") else f"on {named}"
+    return _inside(named) if named in _NEAR.values() else f"on {named}"
 
 
 @register.filter
 def saved(at: dt.datetime, now: dt.datetime) -> str:
     """Write an instant for use inside a sentence: "10:42" on the same day, else "Thu 3 Dec 10:42"."""
-    named = when(at, now)
-    return named.removeprefix("Today ").replace("Yesterday", "yesterday")
+    return _inside(when(at, now).removeprefix("Today "))
+
+
+def _inside(words: str) -> str:
+    """Begin the name of a near day with a small letter; a weekday keeps its capital inside a sentence, too."""
+    return decapitalised(words) if words.split()[0] in _NEAR.values() else words
 
 
 @register.filter
