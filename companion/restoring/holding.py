@@ -47,7 +47,7 @@ def hold(*, taken_at: dt.datetime, now: dt.datetime, drill: bool = False, journa
         # The services that ran when the copy was taken may have run on another host, or have ended long ago.
         Heartbeat.objects.filter(beat_at__lte=taken_at).delete()
         _catch_up(now)
-        unknown = Q(pk__in=replaying.replay(known))
+        unknown = Q(pk__in=replaying.replay(known, taken_at=taken_at))
         may_have_left = _left_open(now) if known.complete else _due_or_ended(taken_at, now)
         held = lifecycle.hold(Message.objects.filter(unknown | may_have_left), now=now)
         restoration = Restoration.objects.create(taken_at=taken_at, at=now, held=held, drill=drill)

@@ -16,7 +16,7 @@ from companion.delivery import lifecycle
 from companion.journal import folder
 from companion.journal.entries import Begun, Ended, Entry, Heard, Peers
 from companion.patients import consent
-from companion.schedules.models import Attempt, AttemptOutcome, Message
+from companion.schedules.models import Attempt, AttemptOutcome, Message, Schedule
 from companion.service.models import Heartbeat, Kind
 
 _BEFORE: Final = dt.timedelta(minutes=10)
@@ -53,37 +53,48 @@ def read(folders: Sequence[Path], *, named: Sequence[str], taken_at: dt.datetime
     return Known(complete, sorted(entries, key=lambda entry: entry.at))
 
 
-def replay(known: Known) -> set[uuid.UUID]:
+def replay(known: Known, *, taken_at: dt.datetime) -> set[uuid.UUID]:
     """Writes each STOP and Start, and each Message that was sent, into the restored database.
 
     Returns the Messages that may or may not have arrived. Needs a transaction.
     """
-    for entry in known.entries:
-        if isinstance(entry, Heard) and (clinic := Clinic.objects.filter(pk=entry.clinic).first()):
-            act = consent.withdraw if entry.what == "stop" else consent.restore
-            act(clinic, entry.chat, source=_SOURCE[entry.what], now=entry.at)
+    for word in _heard(known.entries, taken_at):
+        if clinic := Clinic.objects.filter(pk=word.clinic).first():
+            act = consent.withdraw if word.what == "stop" else consent.restore
+            act(clinic, word.chat, source=_SOURCE[word.what], now=word.at)
     ends: dict[uuid.UUID, Ended] = {}
     for entry in known.entries:
         if isinstance(entry, Ended) and (entry.attempt not in ends or entry.outcome == AttemptOutcome.SENT):
             ends[entry.attempt] = entry
     begins = {entry.attempt: entry for entry in known.entries if isinstance(entry, Begun)}
-    unknown = (_bring_back(begun, ends.get(begun.attempt)) for begun in begins.values())
-    return {message for message in unknown if message is not None}
+    return set().union(*(_bring_back(begun, ends.get(begun.attempt)) for begun in begins.values()))
 
 
-def _bring_back(begun: Begun, end: Ended | None) -> uuid.UUID | None:
-    """Writes one Attempt down. Returns its Message if nobody knows whether it arrived."""
+def _heard(entries: Sequence[Entry], taken_at: dt.datetime) -> list[Heard]:
+    """The STOPs and Starts that the copy lacks, or may lack.
+
+    A Start from before the copy is left out: the copy may hold a withdrawal that a member noted after that Start.
+    """
+    heard = [entry for entry in entries if isinstance(entry, Heard)]
+    last_before = {(entry.clinic, entry.chat): entry for entry in heard if entry.at < taken_at}
+    stops = [entry for entry in last_before.values() if entry.what == "stop"]
+    return stops + [entry for entry in heard if entry.at >= taken_at]
+
+
+def _bring_back(begun: Begun, end: Ended | None) -> set[uuid.UUID]:
+    """Writes one Attempt down. Returns the Messages of which nobody can know any more whether they arrived."""
     attempt = Attempt.objects.filter(pk=begun.attempt).first()
     if attempt and attempt.outcome not in (AttemptOutcome.OPEN, AttemptOutcome.UNKNOWN):
-        return None
+        return set()
+    if end is not None and end.outcome not in (AttemptOutcome.SENT, AttemptOutcome.UNKNOWN):
+        return set()
     message = _message_of(begun)
     if message is None:
-        return None
+        return _of_that_day(begun)
     if end is None or end.outcome == AttemptOutcome.UNKNOWN:
-        return message.pk
-    if end.outcome == AttemptOutcome.SENT:
-        lifecycle.bring_back(message, begun.attempt, _attempt(begun, end), at=end.at)
-    return None
+        return {message.pk}
+    lifecycle.bring_back(message, begun.attempt, _attempt(begun, end), at=end.at)
+    return set()
 
 
 def _message_of(begun: Begun) -> Message | None:
@@ -92,6 +103,21 @@ def _message_of(begun: Begun) -> Message | None:
         return found
     same = Message.objects.filter(clinic=begun.clinic, schedule=begun.schedule, patient=begun.patient)
     return same.filter(occurrence=begun.occurrence).first()
+
+
+def _of_that_day(begun: Begun) -> set[uuid.UUID]:
+    """The patient's planned Messages of the day of an Occurrence that the copy doesn't have.
+
+    Somebody changed the series' time after the copy was taken, or split the series: the restored plans have the same
+    dose by another name, or in the series before the split. Where the copy lacks the series, any series counts.
+    """
+    if begun.schedule is None:
+        return set()
+    day = begun.occurrence.partition("T")[0]
+    planned = Message.objects.filter(clinic=begun.clinic, patient=begun.patient, occurrence__startswith=day)
+    if Schedule.objects.filter(pk=begun.schedule).exists():
+        planned = planned.filter(schedule=begun.schedule)
+    return set(planned.filter(lifecycle.ONLY_PLANNED, schedule__isnull=False).values_list("pk", flat=True))
 
 
 def _attempt(begun: Begun, end: Ended) -> dict[str, object]:
