@@ -44,6 +44,12 @@ class Place:
             [[found]] = file.execute(query).fetchall()
             return found
 
+    def tables(self) -> object:
+        """How many tables its database has."""
+        if session.on_postgresql():
+            return self.value("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+        return self.value("SELECT count(*) FROM sqlite_master WHERE type = 'table'")
+
 
 def the_tests_own(environment: dict[str, str], folder: Path) -> Place:
     """The test's database, which the test itself reads and writes."""

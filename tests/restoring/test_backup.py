@@ -8,6 +8,8 @@ import pyrage
 import pytest
 
 from companion.clinics import opt_outs
+from companion.restoring import backup
+from companion.restoring.sealing import Lock
 from companion.schedules.models import Message
 from companion.service.clock import database_now
 from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient, a_sent_message
@@ -137,19 +139,19 @@ def test_nothing_is_backed_up_in_the_clear_or_over_another_file(
 @pytest.mark.parametrize("damage", ["cut", "changed", "nothing of ours"])
 def test_a_damaged_file_changes_nothing(damage: str, product_environment: dict[str, str], tmp_path: Path) -> None:
     a_clinic()
-    file = tmp_path / "backup.age"
-    the_tests_own(product_environment, tmp_path).run("backup", str(file))
+    identity, file, key_file = pyrage.x25519.Identity.generate(), tmp_path / "backup.age", tmp_path / "key.txt"
+    key_file.write_text(str(identity))
+    backup.make(file, Lock(recipients=[str(identity.to_public())]))
     whole = file.read_bytes()
     file.write_bytes(
         {
             "cut": whole[: len(whole) // 2],
             "changed": whole[:-40] + bytes(byte ^ 1 for byte in whole[-40:]),
-            "nothing of ours": pyrage.passphrase.encrypt(b"a letter", PASSPHRASE),
+            "nothing of ours": pyrage.encrypt(b"a letter", [identity.to_public()]),
         }[damage]
     )
     place = an_empty_one(product_environment, tmp_path)
 
-    refused(place.tried("restore", str(file)))
+    refused(place.tried("restore", str(file), "--identity", str(key_file)))
 
-    file.write_bytes(whole)
-    assert "Restored as of" in place.run("restore", str(file))
+    assert place.tables() == 0
