@@ -13,9 +13,10 @@ from companion.cli.people import key, member
 from companion.cli.ready import ready_with_tables
 from companion.cli.restoring import backup, restore, restored, resume
 from companion.cli.services import dispatcher, listener, migrate, web
+from companion.cli.unknown import unknown
 from companion.cli.up import up
 
-_NEED_DJANGO = ("member", "key", "patients", "backup", "restored", "resume")
+_NEED_DJANGO = ("member", "key", "patients", "backup", "restored", "resume", "unknown")
 """These leave it to us; the others get ready themselves, some of them after a look at their options."""
 
 
@@ -45,6 +46,7 @@ for command in (
     restore,
     restored,
     resume,
+    unknown,
 ):
     main.add_command(command)
 

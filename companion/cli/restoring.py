@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from companion.cli.instants import INSTANT
 from companion.cli.people import CLINIC_HELP
 from companion.cli.ready import DATABASE_GONE, ready
 from companion.cli.refusals import said_plainly
@@ -70,9 +71,11 @@ def restore(file: Path, identity: Path | None, journals: tuple[Path, ...], drill
 
 
 @click.command()
-@click.option("--taken", required=True, help="When the copy was taken, with its offset: 2026-12-01T09:00:00+01:00.")
+@click.option(
+    "--taken", required=True, type=INSTANT, help="When the copy was taken, with its offset: 2026-12-01T09:00:00+01:00."
+)
 @_JOURNALS
-def restored(taken: str, journals: tuple[Path, ...]) -> None:
+def restored(taken: dt.datetime, journals: tuple[Path, ...]) -> None:
     """Hold everything back after a restore by other means (a snapshot, pg_basebackup, point-in-time recovery).
 
     Run it before the services start. Sending is paused; what may have left after the copy was taken is held.
@@ -81,7 +84,7 @@ def restored(taken: str, journals: tuple[Path, ...]) -> None:
     from companion.service.clock import database_now
 
     with said_plainly():
-        restoration = holding.hold(taken_at=read_instant(taken), now=database_now(), journals=_folders(journals))
+        restoration = holding.hold(taken_at=taken, now=database_now(), journals=_folders(journals))
     click.echo(held_words(restoration.held))
 
 
@@ -110,21 +113,8 @@ def held_words(held: int) -> str:
     held_back = "1 message was held since it" if held == 1 else f"{held} messages were held since they"
     return (
         f"Sending is paused. {held_back} may have been sent before the restore. Decide in the Control Panel, under "
-        f"Outcome unknown, then go on: `companion resume`, or the Control Panel."
+        f"Outcome unknown, or with `companion unknown decide`, then go on: `companion resume`, or the Control Panel."
     )
-
-
-def read_instant(text: str) -> dt.datetime:
-    """An instant with its offset from UTC. Raises click.BadParameter."""
-    try:
-        at = dt.datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise click.BadParameter(
-            "Write an instant with its offset from UTC, like 2026-12-01T08:00:00Z.", param_hint="--taken"
-        )
-    return at
 
 
 def _passphrase() -> str:

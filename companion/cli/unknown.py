@@ -1,0 +1,98 @@
+"""`companion unknown`: the messages of which nobody knows whether they arrived, and a decision about many of them."""
+
+import datetime as dt
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Concatenate, ParamSpec
+from uuid import UUID
+
+import click
+
+from companion.cli.instants import INSTANT
+from companion.cli.people import CLINIC_HELP
+from companion.cli.refusals import said_plainly
+
+if TYPE_CHECKING:
+    from companion.panel.actions import Unknowns
+
+P = ParamSpec("P")
+_CAUSES = {"restore": True, "line": False}
+
+
+@click.group()
+def unknown() -> None:
+    """Messages that may or may not have arrived: list them, and decide about many at once."""
+
+
+def _selection(command: Callable[Concatenate["Unknowns", P], None]) -> Callable[..., None]:
+    """Give a command the options that name messages, as one value."""
+
+    @click.option("--id", "ids", multiple=True, type=click.UUID, help="This message; may be given again.")
+    @click.option("--schedule", type=click.UUID, help="Those of this schedule.")
+    @click.option("--from", "due_from", type=INSTANT, help="Those due at or after this instant.")
+    @click.option("--to", "due_to", type=INSTANT, help="Those due at or before this instant.")
+    @click.option(
+        "--cause", type=click.Choice(list(_CAUSES)), help="Those that a restore held, or those whose line was cut."
+    )
+    @wraps(command)
+    def selecting(
+        ids: tuple[UUID, ...],
+        schedule: UUID | None,
+        due_from: dt.datetime | None,
+        due_to: dt.datetime | None,
+        cause: str | None,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> None:
+        from companion.panel.actions import Unknowns
+
+        held = _CAUSES[cause] if cause else None
+        command(Unknowns(ids or None, schedule, due_from, due_to, held), *args, **kwargs)
+
+    return selecting
+
+
+@unknown.command("list")
+@click.option("--clinic", "slug", help=CLINIC_HELP)
+@_selection
+def list_unknown(which: "Unknowns", slug: str | None) -> None:
+    """List them, the newest first: id, due instant, schedule, cause. Without options: all."""
+    from companion.clinics import clinics
+    from companion.panel import actions
+    from companion.service.clock import database_now
+
+    with said_plainly():
+        found = actions.undecided_of(clinics.the_clinic(slug), which, now=database_now())
+    for message in found.iterator():
+        due = message.due_at.isoformat(timespec="seconds")
+        cause = "restore" if message.held_by_restore else "line"
+        click.echo(f"{message.pk} {due} {message.schedule_id or '-'} {cause}")
+
+
+@unknown.command("decide")
+@click.argument("decision", type=click.Choice(["resend", "arrived", "leave"]))
+@click.option("--clinic", "slug", help=CLINIC_HELP)
+@_selection
+def decide(which: "Unknowns", decision: str, slug: str | None) -> None:
+    """Decide about all messages that match every given option; at least one option is needed.
+
+    resend: they go again, and may arrive twice. arrived: the patients say so. leave: they stay as they are.
+    """
+    from companion.clinics import clinics, members
+    from companion.panel import actions
+    from companion.panel.actions import Decision, Unknowns
+    from companion.service.clock import database_now
+
+    if which == Unknowns():
+        raise click.UsageError("Say which messages are meant: --id, --schedule, --from, --to or --cause.")
+    total = 0
+    with said_plainly():
+        caller = members.command_line(clinics.the_clinic(slug))
+        while True:
+            decided = actions.decide_many(caller, which, Decision(decision), now=database_now())
+            total += decided.done
+            if not decided.done or not decided.left:
+                break
+    click.echo(f"Decided about {total} {'message' if total == 1 else 'messages'}: {decision}.")
+    if decided.left:
+        raise click.ClickException(f"{decided.left} can't be decided so. List them, and look at their pages.")

@@ -1,0 +1,124 @@
+"""`companion unknown`: messages of unknown outcome, listed and decided from a terminal, each audited by itself."""
+
+import datetime as dt
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from companion.clinics.models import AuditEntry, Clinic
+from companion.schedules.models import Message, Status
+from companion.schedules.reasons import Reason
+from companion.service.clock import database_now
+from tests.builders import a_clinic, a_message, a_patient
+from tests.cli.running import a_command
+
+
+def unknown(clinic: Clinic, *, due_at: dt.datetime, held_by_restore: bool = False) -> Message:
+    return a_message(
+        a_patient(clinic),
+        due_at=due_at,
+        status=Status.FAILED,
+        reason=Reason.OUTCOME_UNKNOWN,
+        ended_at=due_at,
+        held_by_restore=held_by_restore,
+    )
+
+
+def decided(clinic: Clinic) -> set[object]:
+    entries = AuditEntry.objects.filter(clinic=clinic, action__startswith="unknown message")
+    return set(entries.values_list("subject_id", flat=True))
+
+
+class Terminal:
+    """A terminal of this product's."""
+
+    def __init__(self, environment: dict[str, str], folder: Path) -> None:
+        self._environment, self._folder = environment, folder
+
+    def __call__(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        done = a_command("unknown", *words, environment=self._environment, folder=self._folder)
+        assert "Traceback" not in done.stderr
+        return done
+
+
+@pytest.fixture
+def terminal(product_environment: dict[str, str], tmp_path: Path) -> Terminal:
+    return Terminal(product_environment, tmp_path)
+
+
+@pytest.fixture
+def at(product_environment: dict[str, str]) -> dt.datetime:
+    return database_now().replace(microsecond=0) - dt.timedelta(hours=2)
+
+
+def test_all_that_a_restore_held_is_listed_and_decided_and_nothing_else(terminal: Terminal, at: dt.datetime) -> None:
+    clinic = a_clinic()
+    held = [unknown(clinic, due_at=at, held_by_restore=True) for _ in range(2)]
+    cut = unknown(clinic, due_at=at)
+
+    listed = terminal("list", "--cause", "restore").stdout.splitlines()
+    done = terminal("decide", "arrived", "--cause", "restore")
+    left = terminal("list").stdout.splitlines()
+
+    assert {line.split()[0] for line in listed} == {str(message.pk) for message in held}
+    assert done.stdout == "Decided about 2 messages: arrived.\n"
+    assert decided(clinic) == {message.pk for message in held}
+    assert [line.split()[0] for line in left] == [str(cut.pk)]
+
+
+def test_a_span_of_time_is_decided_with_its_ends(terminal: Terminal, at: dt.datetime) -> None:
+    clinic = a_clinic()
+    inside = [unknown(clinic, due_at=at), unknown(clinic, due_at=at + dt.timedelta(minutes=30))]
+    unknown(clinic, due_at=at + dt.timedelta(minutes=31))
+
+    terminal("decide", "leave", "--from", at.isoformat(), "--to", (at + dt.timedelta(minutes=30)).isoformat())
+
+    assert decided(clinic) == {message.pk for message in inside}
+
+
+def test_a_message_that_is_to_go_again_waits_to_be_sent(terminal: Terminal, at: dt.datetime) -> None:
+    message, other = (unknown(clinic, due_at=at) for clinic in [a_clinic(slug="one")] * 2)
+
+    done = terminal("decide", "resend", "--id", str(message.pk), "--clinic", "one")
+
+    message.refresh_from_db()
+    other.refresh_from_db()
+    assert done.stdout == "Decided about 1 message: resend.\n"
+    assert (message.status, other.status) == (Status.PENDING, Status.FAILED)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("leave",),
+        ("perhaps", "--cause", "restore"),
+        ("leave", "--from", "yesterday"),
+        ("leave", "--from", "2026-12-01T08:00:00"),
+        ("leave", "--schedule", "7"),
+        ("leave", "--cause", "restore", "--clinic", "nowhere"),
+    ],
+)
+def test_a_call_that_names_no_messages_or_no_decision_changes_nothing(
+    words: tuple[str, ...], terminal: Terminal, at: dt.datetime
+) -> None:
+    clinic = a_clinic()
+    unknown(clinic, due_at=at, held_by_restore=True)
+
+    done = terminal("decide", *words)
+
+    assert done.returncode != 0
+    assert done.stderr
+    assert decided(clinic) == set()
+
+
+def test_another_clinics_messages_are_neither_listed_nor_decided(terminal: Terminal, at: dt.datetime) -> None:
+    a_clinic(slug="ours")
+    theirs = a_clinic(slug="theirs")
+    message = unknown(theirs, due_at=at)
+
+    listed = terminal("list", "--clinic", "ours")
+    terminal("decide", "leave", "--id", str(message.pk), "--clinic", "ours")
+
+    assert listed.stdout == ""
+    assert decided(theirs) == set()
