@@ -1,4 +1,4 @@
-"""Tables of the words by which patients opt out, and of the words that make a question.
+"""Tables of the words by which patients opt out, of "please", and of the words that make a question.
 
 stopping.py reads them. Another language is one more entry in STOP_WORDS; a test asks for one for each language that a
 patient may have.
@@ -50,6 +50,27 @@ ORDINARY_ELSEWHERE: Final = frozenset(
     }
 )
 """STOP words, without accents, that also have another meaning in ordinary speech."""
+
+PLEASE_WORDS: Final[frozenset[str]] = frozenset(
+    {"please", "pls", "plz", "kindly", "bitte", "por favor", "porfavor", "porfa", "por gentileza", "se faz favor"}
+    | {"من فضلك", "رجاء", "رجاءً", "أرجوك", "لو سمحت", "s'il vous plaît", "s'il te plaît", "svp", "stp", "कृपया"}
+    | {"per favore", "per piacere", "alstublieft", "alsjeblieft", "aub", "proszę", "vă rog", "te rog"}
+    | {"пожалуйста", "будь ласка", "прошу", "tafadhali", "lütfen", "làm ơn", "vui lòng", "xin vui lòng"}
+    | {"παρακαλώ", "בבקשה", "お願いします", "どうか", "제발", "กรุณา"}
+)
+"""Words for "please" in all languages together."""
+
+PLEASE_SIGNS: Final = ("请", "請")
+"""The Chinese "please", which has no space behind it."""
+
+STOP_SIGNS: Final = ("🛑", "⛔")
+
+LOOK_ALIKES: Final = (
+    # Latin, Greek, Cyrillic; a dot where the alphabet has no such letter.
+    *("aαа", "bβв", "c·с", "eεе", "hηн", "iιі", "j·ј", "kκк", "mμм", "nν·", "oοо", "pρр", "s·ѕ", "sσ·", "tτт"),
+    *("xχх", "yυу", "zζ·", "·πп", "·γг", "·φф"),
+)
+"""Letters that look alike as small letters or as capitals."""
 
 _VERBS: Final = ("can", "could", "do", "does", "did", "is", "are", "will", "would", "should", "may", "must")
 _WHO: Final = ("i", "you", "we", "they", "he", "she", "it", "my", "the", "there", "this", "that")

@@ -1,7 +1,7 @@
 """Tell a STOP from ordinary words. Pure functions: heard.py decides what follows.
 
 A STOP is a word of stop_words.py that is the whole message, whatever decorates it; any other mention of stopping is for
-the clinic's staff.
+the clinic's staff. The chat is asked about a probable STOP: "please stop", or a stop sign alone.
 """
 
 import re
@@ -11,10 +11,14 @@ from enum import Enum, auto
 from typing import Final
 
 from companion.listener.stop_words import (
+    LOOK_ALIKES,
     ORDINARY_ELSEWHERE,
+    PLEASE_SIGNS,
+    PLEASE_WORDS,
     QUESTION_OPENINGS,
     QUESTION_PARTS,
     QUESTION_SIGNS,
+    STOP_SIGNS,
     STOP_WORDS,
 )
 
@@ -45,6 +49,7 @@ class _Said(Enum):
 _EMOJI: Final = re.compile(r"[0-9#*]\ufe0f?\u20e3|\u2139|[^\w\s]\ufe0f|[\U0001f200-\U0001f2ff]|[™℠]")
 # Tatweel, variation selectors, the grapheme joiner and letters without a shape. Format characters (Cf) go, too.
 _UNSEEN: Final = re.compile("[\u0640\u034f\u115f\u1160\u3164\uffa0\u180b-\u180d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+_WORD: Final = re.compile(r"\w+")
 _COMMAND: Final = re.compile(r"/stop(?![^\W_])(?:@\w+)?(.*)", re.IGNORECASE | re.DOTALL)
 # The marks after NFKC, which turns "！" and "‼" into "!".
 _ENDS: Final = re.compile("[.!?;。؟۔।॥։။።፧⸮‽՞❓❔❗❕\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
@@ -53,6 +58,12 @@ _GREEK: Final = re.compile("[\u0370-\u03ff\u1f00-\u1fff]")
 # Letters in white on a black circle or square, which NFKC leaves as they are.
 _FRAMED: Final = {first + place: 0x41 + place for first in (0x1F150, 0x1F170) for place in range(26)}
 _LONG_DRAWN: Final = re.compile(r"(\w)\1{2,}")
+# In the order of LOOK_ALIKES.
+_ALPHABETS: Final = tuple(map(re.compile, ("[a-z\xdf-\u024f]", "[\u0370-\u03ff]", "[\u0400-\u052f]")))
+_TO_ALPHABET: Final = tuple(
+    {ord(letter): row[place] for row in LOOK_ALIKES if row[place] != "·" for letter in row if letter != "·"}
+    for place in range(len(_ALPHABETS))
+)
 
 
 def verdict(text: str, languages: Iterable[str], *, question_open: bool) -> Verdict:
@@ -70,7 +81,8 @@ def verdict(text: str, languages: Iterable[str], *, question_open: bool) -> Verd
     if not whole:
         found = _stop_in(first, languages)
     if found is _Said.NOTHING:
-        return Verdict.WORDS
+        probable = _is_stop_sign(text, said) or _asks_politely(said) or _asks_politely(first)
+        return Verdict.ASK if probable else Verdict.WORDS
     if (found is _Said.ORDINARY and question_open) or _is_question(first, said if whole else rest, whole=whole):
         return Verdict.ASK
     return Verdict.STOP if whole else Verdict.STOP_AND_STAFF
@@ -82,11 +94,24 @@ def has_question_mark(text: str) -> bool:
 
 
 def _readable(text: str) -> str:
-    """Remove invisible characters and emoji that hold ordinary characters, and fold width and letter forms."""
+    """Remove invisible characters and emoji that hold ordinary characters; fold width, letter forms and look-alikes."""
     # Folding would turn the Greek question mark into a semicolon.
     marked = _EMOJI.sub(" ", text.replace("\u037e", "?").translate(_FRAMED))
     seen = "".join(char for char in _UNSEEN.sub("", marked) if unicodedata.category(char) not in ("Cf", "Cs"))
-    return _UNSEEN.sub("", unicodedata.normalize("NFKC", seen))
+    folded = _UNSEEN.sub("", unicodedata.normalize("NFKC", seen))
+    return _WORD.sub(lambda word: _in_one_alphabet(word[0]), folded)
+
+
+def _in_one_alphabet(word: str) -> str:
+    """Write a word that mixes alphabets with the letters of one of them, if each letter looks like one of those."""
+    small = word.casefold()
+    if sum(bool(alphabet.search(small)) for alphabet in _ALPHABETS) < 2:
+        return word
+    for here, letters in zip(_ALPHABETS, _TO_ALPHABET, strict=True):
+        folded = small.translate(letters)
+        if not any(other.search(folded) for other in _ALPHABETS if other is not here):
+            return folded
+    return word
 
 
 def _first_sentence(said: str) -> tuple[str, str]:
@@ -131,6 +156,18 @@ def _stop_in(said: str, languages: Iterable[str]) -> _Said:
     return _Said.ORDINARY if own else _Said.NOTHING
 
 
+def _is_stop_sign(text: str, said: str) -> bool:
+    """Whether the message is a stop sign without words."""
+    return not _bare(said) and any(sign in text for sign in STOP_SIGNS)
+
+
+def _asks_politely(said: str) -> bool:
+    """Whether these words are STOP words with a "please", of whatever language."""
+    written = " " + _LONG_DRAWN.sub(r"\1", _cased(said)) + " "
+    without = _PLEASE.sub(" ", written)
+    return without != written and _stop_in(without, STOP_WORDS) is not _Said.NOTHING
+
+
 def _cased(text: str) -> str:
     """Return only the words, in small letters, with their accents."""
     small = unicodedata.normalize("NFC", text.casefold())
@@ -162,6 +199,11 @@ def _primary(language: str) -> str:
 _FOLDED: Final = {language: frozenset(map(_bare, words)) for language, words in STOP_WORDS.items()}
 _WITH_ACCENTS: Final = frozenset(
     token for words in STOP_WORDS.values() for word in words for token in _cased(word).split()
+)
+_PLEASE: Final = re.compile(
+    "|".join(
+        [*PLEASE_SIGNS, *(f"(?<= ){re.escape(form(word))}(?= )" for word in PLEASE_WORDS for form in (_cased, _bare))]
+    )
 )
 _OPENINGS: Final = frozenset(map(_bare, QUESTION_OPENINGS))
 _PARTS: Final = frozenset(map(_bare, QUESTION_PARTS))

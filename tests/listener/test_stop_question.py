@@ -154,8 +154,8 @@ def test_what_stands_behind_the_command_is_read_by_staff(bot: Bot, ana: Patient)
     assert Conversation.objects.get(patient=ana).standing == Standing.UNREAD
 
 
-@pytest.mark.parametrize("text", ["Stop. When is my visit?", "STOP?"])
-def test_a_stop_with_a_question_goes_to_staff_and_is_asked_about(bot: Bot, ana: Patient, text: str) -> None:
+@pytest.mark.parametrize("text", ["Stop. When is my visit?", "STOP?", "please stop", "Stop please!", "🛑"])
+def test_a_probable_stop_goes_to_staff_and_is_asked_about(bot: Bot, ana: Patient, text: str) -> None:
     comes_in(bot, a_text(ana.telegram_id or 0, text))
 
     assert consent_of(ana) == Consent.GIVEN

@@ -178,7 +178,6 @@ def test_the_word_that_a_text_tells_to_send_is_a_stop(language: str) -> None:
         ("en", "Stop, thank you", ORDINARY_WORDS),
         ("en", "Thank you. Stop.", ORDINARY_WORDS),
         ("en", "/stopwatch", ORDINARY_WORDS),
-        ("en", "🛑", ORDINARY_WORDS),
         ("en", "", ORDINARY_WORDS),
         ("en", "stop" * 100 + " just kidding", ORDINARY_WORDS),
     ],
@@ -187,6 +186,73 @@ def test_a_stop_with_more_behind_it_is_read_by_staff_and_asked_about_where_it_as
     language: str, text: str, expected: Verdict
 ) -> None:
     assert taken(text, language) is expected
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "🛑"),
+        ("en", "🛑🛑🛑 !!"),
+        ("de", "🛑\ufe0f🙏🏽"),
+        ("en", "⛔️"),
+        ("en", "please stop"),
+        ("en", "Stop please."),
+        ("en", "PLEEEASE STOOOP!!!"),
+        ("en", "Stop, pls 🙏"),
+        ("en", "please stop stop please"),
+        ("en", "Please unsubscribe"),
+        ("en", "Please stop. I moved away"),
+        ("en", "Please. Stop."),
+        ("de", "bitte stopp"),
+        ("de", "Stopp bitte?"),
+        ("en", "Bitte abmelden!"),
+        ("es", "Por favor, alto"),
+        ("pt", "por favor pare"),
+        ("en", "POR FAVOR PARE"),
+        ("fr", "Arrêtez, s’il vous plaît"),
+        ("fr", "stop s'il te plait"),
+        ("it", "basta per favore"),
+        ("pl", "Prosze, stop"),
+        ("ro", "vă rog opriți"),
+        ("ru", "Стоп, пожалуйста"),
+        ("uk", "будь ласка, зупинити"),
+        ("tr", "lütfen durdur"),
+        ("sw", "tafadhali acha"),
+        ("vi", "vui lòng dừng lại"),
+        ("zh", "请停止"),
+        ("hi", "कृपया बंद करें"),
+        ("ar", "رجاء توقف"),
+        ("el", "στοπ παρακαλώ"),
+    ],
+)
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_stop_sign_alone_and_a_polite_stop_are_asked_about(language: str, text: str, asked: bool) -> None:
+    assert taken(text, language, asked=asked) is ASK
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SТOP",  # a Cyrillic Т
+        "STОР!",  # Cyrillic О and Р
+        "sτoρ",  # Greek tau and rho
+        "ΣTOP",  # a Greek sigma
+        "/stоp",  # a Cyrillic о
+        "unsubsсribe",  # a Cyrillic с
+        "CTOП",  # a Latin C, T and O
+        "CTOΠ",  # a Latin C, T and O, and a Greek pi
+        "STOП",  # a Cyrillic П
+        "ΣΤOΠ",  # a Latin O
+        "STОP stop",  # one of two words mixes alphabets
+    ],
+)
+def test_a_stop_with_letters_of_another_alphabet_that_look_alike_is_one(text: str) -> None:
+    assert taken(text) is STOP
+
+
+@pytest.mark.parametrize("text", ["сок", "СОР", "топ", "ρο", "STOПKA", "5 мг и 10mg", "Vitamin-С"])
+def test_letters_that_look_alike_make_no_stop_of_other_words(text: str) -> None:
+    assert taken(text) is ORDINARY_WORDS
 
 
 @pytest.mark.parametrize(("language", "word"), [("es", "baja"), ("es", "Alto."), ("tr", "dur"), ("de", "Halt"),
