@@ -16,7 +16,7 @@ from companion.api.health import PanelShape
 from companion.api.message_answers import detail_of, shapes_of
 from companion.api.message_shapes import MessageDetail, MessageList
 from companion.api.operations import JSON, Operation, act, caller_of, operation
-from companion.api.values import Body, Instant, NoBody, Shape
+from companion.api.values import NOT_NULL, Body, Id, Instant, NoBody, Shape
 from companion.clinics.models import Role
 from companion.panel import actions, contacts, status
 from companion.panel.actions import Decision, Unknowns
@@ -50,20 +50,30 @@ class DecisionBody(Body):
 
 
 class DecisionsBody(DecisionBody):
-    """What is decided about all messages of unknown outcome that every given part names; one part is needed."""
+    """A decision about many messages of unknown outcome.
 
-    ids: Annotated[list[UUID] | None, Field(description="These messages.", max_length=actions.AT_ONCE)] = None
-    schedule: Annotated[UUID | None, Field(description="Those of this schedule.")] = None
-    due_from: Annotated[Instant | None, Field(alias="from", description="Those due at or after this instant.")] = None
-    due_to: Annotated[Instant | None, Field(alias="to", description="Those due at or before this instant.")] = None
+    Name at least one of the fields beside `decision`. The decision is for the messages that match all of them.
+    """
+
+    ids: Annotated[list[Id] | None, Field(description="Only these messages.", max_length=actions.AT_ONCE), NOT_NULL] = (
+        None
+    )
+    schedule: Annotated[Id | None, Field(description="Only messages of this schedule."), NOT_NULL] = None
+    due_from: Annotated[
+        Instant | None, Field(alias="from", description="Only messages due at this instant or later."), NOT_NULL
+    ] = None
+    due_to: Annotated[
+        Instant | None, Field(alias="to", description="Only messages due at this instant or earlier."), NOT_NULL
+    ] = None
     held_by_restore: Annotated[
-        StrictBool | None, Field(description="true: those that may have been sent before a restore; false: the others.")
+        StrictBool | None,
+        Field(description="true: only messages that may have been sent before a restore; false: only the others."),
+        NOT_NULL,
     ] = None
 
     @model_validator(mode="after")
     def _names_some(self) -> Self:
-        # A part that is null names nothing: a program's missing value must not decide about all messages.
-        if all(part is None for part in (self.ids, self.schedule, self.due_from, self.due_to, self.held_by_restore)):
+        if self.model_fields_set <= {"decision"}:
             raise ValueError("Say which messages are meant: ids, schedule, from, to or held_by_restore.")
         return self
 

@@ -143,7 +143,7 @@ def change_urgent_help(request: HttpRequest, body: HelpChanges) -> HelpShape:
     caller = caller_of(request)
     held: dict[str, object] = {"words": caller.clinic.urgent_words, "phone": caller.clinic.urgent_phone}
     wanted = held | body.given()
-    return _help(urgent_words.change(caller, wanted["words"] or [], wanted["phone"], now=database_now()))
+    return _help(urgent_words.change(caller, wanted["words"], wanted["phone"], now=database_now()))
 
 
 def _help(clinic: Clinic) -> HelpShape:

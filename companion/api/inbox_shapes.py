@@ -8,7 +8,7 @@ from pydantic import Field, StrictStr
 
 from companion.api.message_shapes import PatientName
 from companion.api.paging import ListParameters
-from companion.api.values import Body, Id, Instant, Line, QueryFlag, Shape
+from companion.api.values import NOT_NULL, Body, Id, Instant, Line, QueryFlag, Shape
 from companion.clinics.urgent_words import LONGEST_WORD, MOST_WORDS
 from companion.listener.inbox import View
 from companion.listener.models import Conversation
@@ -71,7 +71,11 @@ class AssignWish(Body):
 class DoneWish(Body):
     """That nothing is left to do."""
 
-    seen: Annotated[Id | None, Field(description="The newest reply that was read: a newer one keeps it open.")] = None
+    seen: Annotated[
+        Id | None,
+        Field(description="The newest reply that was read; the conversation stays open if a newer one has come in."),
+        NOT_NULL,
+    ] = None
 
 
 class AnswerWish(Body):
@@ -92,7 +96,12 @@ class HelpChanges(Body):
     """What is to change; what is left out stays."""
 
     words: Annotated[
-        list[StrictStr] | None, Field(max_length=MOST_WORDS, description=f"Each at most {LONGEST_WORD} characters.")
+        list[StrictStr] | None,
+        Field(
+            max_length=MOST_WORDS,
+            description=f"Each has at most {LONGEST_WORD} characters. An empty list looks for no words.",
+        ),
+        NOT_NULL,
     ] = None
     phone: Annotated[StrictStr | None, Field(description="Needed before there can be words.")] = None
 

@@ -14,7 +14,7 @@ from companion.api.message_answers import shapes_of_items
 from companion.api.message_shapes import MessageShape
 from companion.api.operations import Operation, act, caller_of, operation
 from companion.api.paging import ListParameters, cursor_of, read_cursor
-from companion.api.values import Body, Id, Shape
+from companion.api.values import NOT_NULL, Body, Id, Shape
 from companion.clinics.models import Role
 from companion.planning import detaching
 from companion.planning.detaching import Shown
@@ -37,7 +37,11 @@ class DetachWish(Body):
     """The patient to make Messages for."""
 
     patient: Annotated[
-        Id | None, Field(description=f"Only this patient's; without one, all patients', {detaching.MOST} at most.")
+        Id | None,
+        Field(
+            description=f"Only this patient's messages. If left out: those of all patients, {detaching.MOST} at most."
+        ),
+        NOT_NULL,
     ] = None
 
 

@@ -7,7 +7,7 @@ from pydantic import Field, StrictBool, StrictStr, WithJsonSchema
 
 from companion.api.message_shapes import Author
 from companion.api.paging import ListParameters, Parameters
-from companion.api.values import Body, Day, Id, Instant, Line, QueryFlag, QueryNumber, Shape, Whole
+from companion.api.values import NOT_NULL, Body, Day, Id, Instant, Line, QueryFlag, QueryNumber, Shape, Whole
 from companion.api.warning_shapes import WarningShape
 from companion.planning import drafts
 from companion.schedules.buttons import LONGEST as LONGEST_BUTTON
@@ -116,7 +116,13 @@ class ScheduleChanges(_ScheduleFields):
     starts_at: WallTime | None = None
     timezone: Annotated[Line | None, Field(max_length=64)] = None
     from_: Annotated[
-        WallTime | None, Field(alias="from", description="This Occurrence and those that follow; the series splits.")
+        WallTime | None,
+        Field(
+            alias="from",
+            description="Change this Occurrence and those that follow: the series splits. "
+            "If left out: the whole series, from now on.",
+        ),
+        NOT_NULL,
     ] = Field(default=None, alias="from")
 
 

@@ -6,7 +6,7 @@ They check shapes only. What a value means is checked in the rooms below, once f
 import datetime as dt
 import re
 import uuid
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 from ninja import Body as InBody
 from pydantic import (
@@ -15,11 +15,15 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     PlainSerializer,
     StrictInt,
     StrictStr,
     WithJsonSchema,
 )
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 from companion.times.walls import LAST_YEAR
 
@@ -105,6 +109,26 @@ def empty_is_absent(value: object) -> object:
     return None if value == "" else value
 
 
+def _refuse_null(value: object) -> object:
+    if value is None:
+        raise ValueError("Give a value, or leave this field out. null is refused, so that it can't stand for all.")
+    return value
+
+
+class _NotNull:
+    """Refuses null in an optional field. Place it last in the field's `Annotated`."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(_refuse_null, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        shown = handler(schema)
+        [value] = [choice for choice in shown.pop("anyOf") if choice != {"type": "null"}]
+        return {**shown, **value}
+
+
+NOT_NULL: Final = _NotNull()
+"""For a field that narrows a call when it is sent: a program's missing value, sent as null, must not widen the call."""
 Instant = Annotated[
     dt.datetime,
     BeforeValidator(read_instant),
