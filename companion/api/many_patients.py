@@ -1,4 +1,4 @@
-"""What is done to many patients at once: into a cohort and out of it, on pause."""
+"""Acts on many patients at once: put them into a cohort, take them out, pause their messages."""
 
 import datetime as dt
 import uuid
@@ -16,36 +16,38 @@ from companion.api.patient_shapes import CohortShape
 from companion.api.values import Body, Day, Id, Shape
 from companion.clinics.models import Role
 from companion.clinics.refusals import Problem, Refused
-from companion.patients import group_acts, queries
+from companion.patients import group_acts, pausing, queries
 from companion.service.clock import database_now
 
 router = Router(tags=["patients"])
 
 
 class Places(Body):
-    """Who comes into a cohort and who leaves it; the others stay."""
+    """The patients to put into a cohort and to take out of it. All others stay."""
 
     add: Annotated[list[Id], Field(max_length=group_acts.MOST)] = []
     remove: Annotated[list[Id], Field(max_length=group_acts.MOST)] = []
 
 
 class NewPauses(Body):
-    """Who is put on pause, and until when."""
+    """The patients whose messages are to be paused, and until when."""
 
     patients: Annotated[list[Id], Field(min_length=1, max_length=group_acts.MOST)]
-    paused_until: Annotated[Day, Field(description="Nothing goes out before this day begins on the patient's clock.")]
+    paused_until: Annotated[
+        Day, Field(description="No message goes out before this day begins in the patient's time zone.")
+    ]
     paused_reason: StrictStr
 
 
 class PauseRefusal(Shape):
-    """A patient for whom the day or the reason can't be taken."""
+    """A patient whose messages were not paused, and why."""
 
     patient: uuid.UUID
     message: str
 
 
 class Pauses(Shape):
-    """How many are on pause now, and who is not."""
+    """The number of patients whose messages are now paused, and those who were refused."""
 
     paused: int
     refused: list[PauseRefusal]
@@ -64,7 +66,7 @@ class Pauses(Shape):
     ),
 )
 def place_patients(request: HttpRequest, id: UUID, body: Places) -> CohortShape:
-    """Put patients into a cohort, and take others out of it."""
+    """Put patients into a cohort and take others out of it."""
     caller, now = caller_of(request), database_now()
     clinic = caller.clinic
     with transaction.atomic():
@@ -89,12 +91,14 @@ def place_patients(request: HttpRequest, id: UUID, body: Places) -> CohortShape:
     ),
 )
 def pause_patients(request: HttpRequest, body: NewPauses) -> Pauses:
-    """Put many patients on pause."""
+    """Pause the messages of many patients."""
     caller = caller_of(request)
     try:
         until = dt.date.fromisoformat(body.paused_until)
     except ValueError:
         raise Refused(Problem("paused_until", "Write the date like 2027-03-03.")) from None
+    if wrong := pausing.reason_problems(body.paused_reason):
+        raise Refused(*wrong)
     people = queries.some(caller.clinic, body.patients)
     left = group_acts.pause(caller, people, until, body.paused_reason, now=database_now())
     refused = [

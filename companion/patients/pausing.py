@@ -29,12 +29,18 @@ def pause(caller: Caller, patient: Patient, until: dt.date, reason: str, *, now:
         problems = []
         if not today < until <= today + LONGEST:
             problems.append(Problem("paused_until", "Choose a day from tomorrow on, within two years."))
-        if not reason.strip() or len(reason) > _REASON_LENGTH or not reason.isprintable():
-            problems.append(Problem("paused_reason", f"Say why, in one line of at most {_REASON_LENGTH} characters."))
+        problems += reason_problems(reason)
         if problems:
             raise Refused(*problems)
         current.paused_until, current.paused_reason = until, reason.strip()
         return _saved(caller, current, "patient paused", now)
+
+
+def reason_problems(reason: str) -> list[Problem]:
+    """The problems of a reason for a pause."""
+    if reason.strip() and len(reason) <= _REASON_LENGTH and reason.isprintable():
+        return []
+    return [Problem("paused_reason", f"Say why, in one line of at most {_REASON_LENGTH} characters.")]
 
 
 def resume(caller: Caller, patient: Patient, *, now: dt.datetime) -> Patient:

@@ -2,6 +2,8 @@
 
 import datetime as dt
 
+import pytest
+
 from companion.clinics.models import Clinic
 from companion.patients import enrolment_notes
 from companion.patients.models import Consent, NoteKind, Patient
@@ -82,3 +84,17 @@ def test_many_are_put_on_pause_and_who_is_not_is_named(clinic: Clinic, api: Prog
     assert (done["paused"], over["paused"], over["refused"][0]["patient"]) == (1, 0, str(ana.id))
     assert Patient.objects.get().paused_reason == "In hospital"
     assert api.post("/patient-pauses", body | {"paused_until": "soon"}).wrong_fields == ["paused_until"]
+
+
+@pytest.mark.parametrize("reason", ["", " ", "a\0b", "\ud800", "two\nlines", "x" * 201])
+def test_a_reason_that_no_pause_can_have_is_refused_for_all_at_once(clinic: Clinic, api: Program, reason: str) -> None:
+    patient = a_patient(clinic)
+    in_a_week = (dt.datetime.now(dt.UTC) + dt.timedelta(days=7)).date().isoformat()
+
+    answer = api.post(
+        "/patient-pauses",
+        {"patients": [str(patient.id)], "paused_until": in_a_week, "paused_reason": reason},
+    )
+
+    assert (answer.status, answer.wrong_fields) == (422, ["paused_reason"])
+    assert Patient.objects.get().paused_until is None
