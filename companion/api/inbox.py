@@ -1,4 +1,4 @@
-"""The inbox: which conversations ask for staff, who has them, answering. The rules stand in listener/inbox.py."""
+"""The inbox: conversations that wait for staff, their assignment, answers. The rules stand in listener/inbox.py."""
 
 import datetime as dt
 from typing import Annotated
@@ -10,6 +10,7 @@ from ninja import Body as InBody
 from ninja import Query, Router
 
 from companion.api import examples
+from companion.api.inbox_answers import item_of, items_of
 from companion.api.inbox_shapes import (
     AnswerWish,
     AssignWish,
@@ -19,8 +20,6 @@ from companion.api.inbox_shapes import (
     InboxItem,
     InboxList,
     InboxParameters,
-    item_of,
-    items_of,
 )
 from companion.api.message_answers import detail_of
 from companion.api.message_shapes import MessageDetail
@@ -37,7 +36,7 @@ router = Router(tags=["inbox"])
 _ONE = "/inbox/{id}"
 _LIST = "inbox"
 DoneBody = Annotated[DoneWish | None, InBody()]
-"""It may be left out."""
+"""The body may be left out."""
 
 
 def _act(path: str, body_example: object) -> Operation:
@@ -46,7 +45,7 @@ def _act(path: str, body_example: object) -> Operation:
 
 @operation(router, Operation("GET", "/inbox", Role.VIEWER, InboxList, examples.INBOX, query=InboxParameters))
 def list_inbox(request: HttpRequest, query: Query[InboxParameters]) -> InboxList:
-    """List the conversations that ask for staff, or that somebody has, or that are done."""
+    """List conversations: those that wait for staff, those that are assigned, or those that are done."""
     caller = caller_of(request)
     found = inbox.view(caller.clinic, query.view, caller)
     if query.urgent is not None:
@@ -65,34 +64,34 @@ def list_inbox(request: HttpRequest, query: Query[InboxParameters]) -> InboxList
 
 @operation(router, Operation("GET", _ONE, Role.VIEWER, InboxItem, examples.INBOX_ITEM))
 def read_inbox_item(request: HttpRequest, id: UUID) -> InboxItem:
-    """One conversation as the inbox keeps it; what was said is at the patient's own conversation."""
+    """Read one conversation's place in the inbox. `GET /patients/{id}/conversation` has its messages."""
     return item_of(inbox.conversation(caller_of(request).clinic, id))
 
 
 @operation(router, _act("take", {}))
 def take_conversation(request: HttpRequest, id: UUID, body: NoBody = None) -> InboxItem:
-    """Have it from now on; refused where another member was faster."""
+    """Assign a conversation to yourself. Refused if another member was faster."""
     caller = caller_of(request)
     return item_of(inbox.take(caller, inbox.conversation(caller.clinic, id), now=database_now()))
 
 
 @operation(router, _act("assign", {"member": "rosa@clinic.example"}))
 def assign_conversation(request: HttpRequest, id: UUID, body: AssignWish) -> InboxItem:
-    """Give it to a member, whoever has it now."""
+    """Assign a conversation to a member, whoever has it now."""
     caller = caller_of(request)
     return item_of(inbox.assign(caller, inbox.conversation(caller.clinic, id), body.member, now=database_now()))
 
 
 @operation(router, _act("give-back", {}))
 def give_conversation_back(request: HttpRequest, id: UUID, body: NoBody = None) -> InboxItem:
-    """Let somebody else have it: it waits again."""
+    """Unassign a conversation: it waits for staff again."""
     caller = caller_of(request)
     return item_of(inbox.give_back(caller, inbox.conversation(caller.clinic, id), now=database_now()))
 
 
 @operation(router, _act("done", {}))
 def finish_conversation(request: HttpRequest, id: UUID, body: DoneBody = None) -> InboxItem:
-    """Nothing is left to do; it opens again with the next reply."""
+    """Mark a conversation as done. The patient's next reply opens it again."""
     caller = caller_of(request)
     seen = body.seen if body else None
     return item_of(inbox.done(caller, inbox.conversation(caller.clinic, id), now=database_now(), seen=seen))
@@ -113,7 +112,7 @@ def finish_conversation(request: HttpRequest, id: UUID, body: DoneBody = None) -
     ),
 )
 def answer_conversation(request: HttpRequest, id: UUID, body: AnswerWish) -> MessageDetail:
-    """Write back, at once; refused where the patient opted out."""
+    """Send an answer at once. Refused if the patient has opted out."""
     caller = caller_of(request)
     now = database_now()
     sent = inbox.answer(caller, inbox.conversation(caller.clinic, id), body.text, now=now)
@@ -122,7 +121,7 @@ def answer_conversation(request: HttpRequest, id: UUID, body: AnswerWish) -> Mes
 
 @operation(router, Operation("GET", "/urgent-help", Role.VIEWER, HelpShape, examples.URGENT_HELP))
 def read_urgent_help(request: HttpRequest) -> HelpShape:
-    """By which words patients ask for urgent help, and whom they are told to call."""
+    """Read the words by which patients ask for urgent help, and the number that they are told to call."""
     return _help(caller_of(request).clinic)
 
 
@@ -139,7 +138,7 @@ def read_urgent_help(request: HttpRequest) -> HelpShape:
     ),
 )
 def change_urgent_help(request: HttpRequest, body: HelpChanges) -> HelpShape:
-    """Change the words, the number or both; words need a number."""
+    """Change the words for urgent help, the number to call, or both. Words need a number."""
     caller = caller_of(request)
     held: dict[str, object] = {"words": caller.clinic.urgent_words, "phone": caller.clinic.urgent_phone}
     wanted = held | body.given()

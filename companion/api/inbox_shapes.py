@@ -1,7 +1,6 @@
-"""What programs send and read of the inbox and of urgent help. What may be done stands in listener/inbox.py."""
+"""The shapes of the inbox and of urgent help that programs send and read. inbox_answers.py fills them."""
 
 import uuid
-from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, StrictStr
@@ -11,27 +10,29 @@ from companion.api.paging import ListParameters
 from companion.api.values import NOT_NULL, Body, Id, Instant, Line, QueryFlag, Shape
 from companion.clinics.urgent_words import LONGEST_WORD, MOST_WORDS
 from companion.listener.inbox import View
-from companion.listener.models import Conversation
 
 
 class InboxParameters(ListParameters):
-    """Which conversations."""
+    """The filter for conversations."""
 
     view: Annotated[
-        View, Field(description="unread: nobody has it; mine; taken: somebody has it; done; strangers: nobody's chat.")
+        View, Field(description="unread: unassigned; mine; taken: assigned; done; strangers: of no patient.")
     ] = "unread"
-    urgent: Annotated[QueryFlag | None, Field(description="Only those whose words ask for urgent help.")] = None
+    urgent: Annotated[
+        QueryFlag | None,
+        Field(description="true: only conversations that ask for urgent help; false: only the others."),
+    ] = None
 
 
 class Holder(Shape):
-    """Which member has it."""
+    """The member to whom a conversation is assigned."""
 
     id: uuid.UUID | None
     name: str
 
 
 class LastReply(Shape):
-    """What came in last."""
+    """The newest reply of a conversation."""
 
     id: uuid.UUID
     at: Instant
@@ -40,7 +41,7 @@ class LastReply(Shape):
 
 
 class InboxItem(Shape):
-    """A patient's (or a stranger's) conversation as the inbox keeps it."""
+    """A conversation with a patient or a stranger, as the inbox shows it."""
 
     kind_of_object = "conversation"
     id: uuid.UUID
@@ -48,28 +49,31 @@ class InboxItem(Shape):
     telegram_id: int
     standing: Literal["unread", "taken", "done"]
     holder: Holder | None
-    since: Annotated[Instant, Field(description="When it came to where it stands.")]
-    unread: Annotated[int, Field(description="How much came since somebody looked after it.")]
-    urgent_at: Annotated[Instant | None, Field(description="Since when words ask for urgent help and nobody took it.")]
-    unanswered: Annotated[uuid.UUID | None, Field(description="The message that was not answered in time.")]
+    since: Annotated[Instant, Field(description="Since when it has this standing.")]
+    unread: Annotated[int, Field(description="The number of replies that nobody has handled.")]
+    urgent_at: Annotated[
+        Instant | None,
+        Field(description="Since when the patient has asked for urgent help and no member has taken the conversation."),
+    ]
+    unanswered: Annotated[uuid.UUID | None, Field(description="The message that the patient did not answer in time.")]
     last: LastReply | None
 
 
 class InboxList(Shape):
-    """A page of the inbox, the longest waiting first; what is done, the newest first."""
+    """A page of the inbox: the longest waiting first. Conversations that are done: the newest first."""
 
     items: list[InboxItem]
     next: str | None
 
 
 class AssignWish(Body):
-    """Who is to have it."""
+    """The member who is to answer the conversation."""
 
     member: Annotated[Line, Field(min_length=1, description="A member's e-mail address.")]
 
 
 class DoneWish(Body):
-    """That nothing is left to do."""
+    """The end of a conversation, with the newest reply that the caller has read."""
 
     seen: Annotated[
         Id | None,
@@ -79,13 +83,13 @@ class DoneWish(Body):
 
 
 class AnswerWish(Body):
-    """What is written back."""
+    """An answer to the patient."""
 
     text: Annotated[StrictStr, Field(min_length=1, description="As in POST /messages.")]
 
 
 class HelpShape(Shape):
-    """By which words a patient asks for urgent help, and whom they are then told to call."""
+    """The words by which patients ask for urgent help, and the number that they are told to call."""
 
     kind_of_object = "list of words"
     words: list[str]
@@ -93,7 +97,7 @@ class HelpShape(Shape):
 
 
 class HelpChanges(Body):
-    """What is to change; what is left out stays."""
+    """Changes to the words and the number. A field that is left out stays as it is."""
 
     words: Annotated[
         list[StrictStr] | None,
@@ -103,26 +107,4 @@ class HelpChanges(Body):
         ),
         NOT_NULL,
     ] = None
-    phone: Annotated[StrictStr | None, Field(description="Needed before there can be words.")] = None
-
-
-def items_of(conversations: Sequence[Conversation]) -> list[InboxItem]:
-    """Many at once."""
-    return [item_of(one) for one in conversations]
-
-
-def item_of(one: Conversation) -> InboxItem:
-    """One of the inbox."""
-    last = one.last_reply
-    return InboxItem(
-        id=one.id,
-        patient=PatientName(id=one.patient.id, name=one.patient.name) if one.patient else None,
-        telegram_id=one.telegram_id,
-        standing=one.standing,
-        holder=Holder(id=one.holder_id, name=one.holder_name) if one.held else None,
-        since=one.since,
-        unread=one.unread,
-        urgent_at=one.urgent_at,
-        unanswered=one.unanswered_id,
-        last=LastReply(id=last.id, at=last.at, kind=last.kind, text=last.text) if last else None,
-    )
+    phone: Annotated[StrictStr | None, Field(description="The number to call. It is needed if there are words.")] = None

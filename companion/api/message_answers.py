@@ -1,4 +1,4 @@
-"""A Message as programs read it: the shapes of message_shapes.py, filled from what people see (listener/shown.py)."""
+"""Messages in the shapes of message_shapes.py, filled from listener/shown.py."""
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
@@ -20,12 +20,12 @@ from companion.schedules.models import Attempt, Lane, Message, Status
 
 
 def shapes_of(messages: Sequence[Message]) -> list[MessageShape]:
-    """The Messages of a list."""
+    """The shapes of the Messages of a list."""
     return [MessageShape.model_validate(_values(one)) for one in shown(messages)]
 
 
 def shapes_of_items(items: Sequence[Item]) -> list[MessageShape]:
-    """The Messages of a list, with the planned ones between them."""
+    """The shapes of the Messages of a list and of the planned ones between them."""
     found = zip(items, shown(item.message for item in items), strict=True)
     return [
         MessageShape.model_validate(_values(one) | ({"id": None, "planned": True} if item.planned else {}))

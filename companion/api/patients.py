@@ -1,4 +1,4 @@
-"""Patients: the directory, import, enrolment, conversation. What is done stands in patients/ and listener/."""
+"""Patients: the directory, import, invitations, conversations. The rules stand in patients/ and listener/."""
 
 from collections.abc import Callable
 from typing import BinaryIO, cast
@@ -11,6 +11,7 @@ from ninja.files import UploadedFile
 from companion.api import examples
 from companion.api.operations import JSON, MULTIPART, Operation, caller_of, operation
 from companion.api.paging import cursor_of, read_cursor
+from companion.api.patient_answers import conversation_item_of, patient_of
 from companion.api.patient_shapes import (
     ChangedPatient,
     Conversation,
@@ -23,8 +24,6 @@ from companion.api.patient_shapes import (
     PatientList,
     PatientParameters,
     PatientShape,
-    item_shape,
-    shape_of,
 )
 from companion.api.values import NoBody
 from companion.api.warning_shapes import warning_shapes
@@ -58,7 +57,7 @@ _CONVERSATION = "conversation"
 def add_patient(request: HttpRequest, body: NewPatient) -> PatientShape:
     """Add a patient."""
     caller = caller_of(request)
-    return shape_of(directory.add(caller, body.given(), now=database_now()), caller.clinic)
+    return patient_of(directory.add(caller, body.given(), now=database_now()), caller.clinic)
 
 
 @operation(
@@ -73,7 +72,7 @@ def add_patient(request: HttpRequest, body: NewPatient) -> PatientShape:
     ),
 )
 def import_patients(request: HttpRequest, file: File[UploadedFile]) -> ImportReport:
-    """Import a CSV of patients; a row with a wrong value is refused whole and named by its line."""
+    """Import patients from a CSV file. A row with a wrong value is refused as a whole; the report names its line."""
     report = import_csv(caller_of(request), cast(BinaryIO, file), now=database_now())
     return ImportReport(
         added=report.added,
@@ -94,14 +93,14 @@ def list_patients(request: HttpRequest, query: Query[PatientParameters]) -> Pati
         clinic, q=query.q, cohort=query.cohort, reachable=query.reachable, why=query.unreachable_code
     )
     page = queries.page(found, query.cursor, query.limit)
-    return PatientList(items=[shape_of(patient, clinic) for patient in page.items], next=page.next)
+    return PatientList(items=[patient_of(patient, clinic) for patient in page.items], next=page.next)
 
 
 @operation(router, Operation("GET", _ONE, Role.VIEWER, PatientShape, examples.PATIENT))
 def read_patient(request: HttpRequest, id: UUID) -> PatientShape:
-    """One patient."""
+    """Read one patient."""
     clinic = caller_of(request).clinic
-    return shape_of(queries.patient(clinic, id), clinic)
+    return patient_of(queries.patient(clinic, id), clinic)
 
 
 @operation(
@@ -117,7 +116,7 @@ def read_patient(request: HttpRequest, id: UUID) -> PatientShape:
     ),
 )
 def change_patient(request: HttpRequest, id: UUID, body: PatientChanges) -> Callable[[], ChangedPatient]:
-    """Change a patient, or put the patient on pause; a new Telegram ID sets consent `given` back to `unknown`."""
+    """Change a patient, or pause the patient's messages. A new Telegram ID sets consent `given` back to `unknown`."""
     caller, now = caller_of(request), database_now()
     values = body.given()
     pause: dict[str, object] = {name: values.pop(name) for name in ("paused_until", "paused_reason") if name in values}
@@ -126,10 +125,10 @@ def change_patient(request: HttpRequest, id: UUID, body: PatientChanges) -> Call
         patient = directory.change(caller, patient, values, now=now)
     if pause:
         patient = pausing.change(caller, patient, pause, now=now)
-    shape = dict(shape_of(patient, caller.clinic))
+    shape = dict(patient_of(patient, caller.clinic))
 
     def answer() -> ChangedPatient:
-        # Once the patient's row is free again: the Planner locks schedules first, then patients.
+        # This runs after the commit, when the patient's row is unlocked: the Planner locks schedules before patients.
         moves = marks.work_off_of(caller.clinic, id, now=now)
         return ChangedPatient(
             **shape,
@@ -155,7 +154,7 @@ def change_patient(request: HttpRequest, id: UUID, body: PatientChanges) -> Call
     ),
 )
 def invite_patient(request: HttpRequest, id: UUID, body: NoBody = None) -> EnrolmentShape:
-    """Make a one-time invitation by which the patient's own Start sets Telegram ID and consent."""
+    """Make a one-time invitation. The patient's own Start then sets the Telegram ID and the consent."""
     caller = caller_of(request)
     made = enrolment.invite(caller, queries.patient(caller.clinic, id), now=database_now())
     return EnrolmentShape(link=made.link, qr_svg=made.qr_svg, expires_at=made.expires_at)
@@ -168,11 +167,11 @@ def invite_patient(request: HttpRequest, id: UUID, body: NoBody = None) -> Enrol
     ),
 )
 def read_conversation(request: HttpRequest, id: UUID, query: Query[ConversationParameters]) -> Conversation:
-    """What went back and forth with a patient: the newest items, oldest first; `next` leads to those before them."""
+    """Read a conversation with a patient: the newest messages, oldest first. `next` leads to earlier messages."""
     clinic = caller_of(request).clinic
     seen = int(read_cursor(_CONVERSATION, query.cursor)) if query.cursor else 0
     found = conversation(clinic, queries.patient(clinic, id), limit=seen + query.limit + 1)
     end = len(found) - seen
     shown = found[max(end - query.limit, 0) : max(end, 0)]
     before = cursor_of(_CONVERSATION, str(seen + query.limit)) if end > query.limit else None
-    return Conversation(items=[item_shape(item) for item in shown], next=before)
+    return Conversation(items=[conversation_item_of(item) for item in shown], next=before)

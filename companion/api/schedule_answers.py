@@ -1,4 +1,4 @@
-"""A Schedule as programs read it, made out of the rows and of what planning says of them."""
+"""Schedules in the shapes of schedule_shapes.py, filled from the tables and from planning/."""
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
@@ -30,14 +30,14 @@ _NEXT = 5
 
 
 def shapes_of(clinic: Clinic, schedules: Sequence[Schedule], *, now: dt.datetime) -> list[ScheduleShape]:
-    """Many Schedules at once. Their texts and recipients are two queries, however many they are."""
+    """The shapes of many Schedules, with two queries for all texts and recipients."""
     held = drafts.of_many(clinic, schedules)
     coming = next_instants(clinic, schedules, now=now, count=_NEXT)
     return [_shape(schedule, held[schedule.id], coming[schedule.id]) for schedule in schedules]
 
 
 def planned_of(planned: Planned, *, now: dt.datetime) -> PlannedSchedule:
-    """The Schedule as it then is, and what came of the act."""
+    """The shape of a Schedule after a change."""
     shape = shapes_of(planned.schedule.clinic, [planned.schedule], now=now)[0]
     return PlannedSchedule.model_validate(
         {
@@ -50,7 +50,7 @@ def planned_of(planned: Planned, *, now: dt.datetime) -> PlannedSchedule:
 
 
 def preview_of(preview: Preview) -> PreviewShape:
-    """What a Schedule would do."""
+    """The shape of a preview."""
     return PreviewShape(
         occurrences=_comings(preview.occurrences),
         texts=[PatientText(patient=one.patient.id, text=one.text) for one in preview.texts],
@@ -60,7 +60,7 @@ def preview_of(preview: Preview) -> PreviewShape:
 
 
 def change_preview_of(preview: Preview) -> ChangePreviewShape:
-    """What a change of a Schedule would do."""
+    """The shape of a change's preview."""
     return ChangePreviewShape(
         **dict(preview_of(preview)),
         since=walls.wall_name(preview.since) if preview.since else None,
@@ -81,7 +81,7 @@ def _year(year: Year) -> YearShape:
 
 
 def _shape(schedule: Schedule, draft: Draft, coming: list[dt.datetime]) -> ScheduleShape:
-    """The fields that a program gave, with those that only the Schedule itself has."""
+    """The fields that a program gave, and those that only a stored Schedule has."""
     return ScheduleShape.model_validate(
         {
             **drafts.values_of(draft),
