@@ -1,6 +1,6 @@
-"""Who is calling: an API key or a session, and whether the role is enough. Nothing here creates either.
+"""Authentication: an API key or a session, and the role that an operation needs. Nothing here creates either.
 
-A session counts only with Django's CSRF token on unsafe methods; a key that is wrong never falls back to a session.
+A session needs Django's CSRF token for unsafe methods. A wrong key never falls back to a session.
 """
 
 from django.http import HttpRequest
@@ -25,9 +25,9 @@ SECURITY_SCHEMES = {
 
 
 class Needs:
-    """Ninja's door of one operation: lets in whom the role allows, and leaves the Caller in `request.auth`.
+    """Ninja's authentication of one operation: checks the caller's role and leaves the Caller in `request.auth`.
 
-    Also refuses a body of another media type than the operation takes, before anything reads it.
+    It also refuses a body of a wrong media type, before anything reads the body.
     """
 
     csrf = True  # tells ninja's reference page to send the token
@@ -44,7 +44,7 @@ class Needs:
 
 
 def caller_of(request: HttpRequest) -> Caller:
-    """The key's or the session's Caller. Raises AuthenticationError (401), or HttpError 403 without a CSRF token."""
+    """The Caller of a key or a session. Raises AuthenticationError (401), or HttpError 403 without a CSRF token."""
     header = request.headers.get("Authorization", "")
     caller = _caller_by_key(header) if header else _caller_by_session(request)
     if caller is None:
@@ -75,6 +75,6 @@ def _check_media_type(request: HttpRequest, media_type: str) -> None:
     if not media_type or (request.content_type == media_type):
         return
     if not request.META.get("CONTENT_LENGTH") or request.META["CONTENT_LENGTH"] == "0":
-        # No body at all: what is missing is said field by field.
+        # An empty body passes: its reader then names each missing field.
         return
     raise HttpError(415, f"Send the body as {media_type}.")

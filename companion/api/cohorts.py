@@ -1,4 +1,4 @@
-"""Cohorts: named sets of patients. Who is in one is said with each patient."""
+"""Cohorts: named sets of patients. A patient's own fields name the patient's cohorts."""
 
 from uuid import UUID
 
@@ -38,7 +38,7 @@ def add_cohort(request: HttpRequest, body: NewCohort) -> CohortShape:
 
 @operation(router, Operation("GET", "/cohorts/{id}", Role.VIEWER, CohortShape, examples.COHORT))
 def read_cohort(request: HttpRequest, id: UUID) -> CohortShape:
-    """One cohort with its size; whom it holds: `GET /patients?cohort=`."""
+    """Read one cohort with its size. `GET /patients?cohort=` lists its patients."""
     found = queries.cohort(caller_of(request).clinic, id)
     return CohortShape(id=found.id, name=found.name, size=found.size)
 
@@ -52,6 +52,6 @@ def list_cohorts(request: HttpRequest, query: Query[ListParameters]) -> CohortLi
     rows = list(found[: query.limit + 1])
     items = rows[: query.limit]
     after = cursor_of(_LIST, items[-1].name) if len(rows) > query.limit else None
-    # `size` is the query's own column, of which the model's type knows nothing.
+    # The query computes `size`; the model's type doesn't have it.
     shapes = [CohortShape(id=one.id, name=one.name, size=vars(one)["size"]) for one in items]
     return CohortList(items=shapes, next=after)

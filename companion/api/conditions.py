@@ -1,6 +1,6 @@
-"""`If-Match` (RFC 9110, section 13.1.1): the one place that compares what a caller read with what there is.
+"""`If-Match` (RFC 9110, section 13.1.1): compares the tag that a caller read with the object's present tag.
 
-A change is compared and made in one transaction, under the object's lock, so that nothing can come between the two.
+One transaction compares and changes, under the object's lock, so that no other change comes between the two.
 """
 
 import re
@@ -21,7 +21,7 @@ from companion.clinics.versions import Stale
 HEADER: Final = "If-Match"
 _TAG: Final = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 PATTERN: Final = rf"(\*|({_TAG})([ \t]*,[ \t]*{_TAG})*)"
-"""What the description promises to take. Empty places in the list are taken as well, as the RFC asks."""
+"""The header in the description. We also accept empty places in the list, as the RFC asks."""
 _LIST: Final = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*[ \t,]*")
 _ONE: Final = re.compile(_TAG)
 _Row = TypeVar("_Row", bound=Model)
@@ -31,14 +31,14 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class Tagged(Generic[Answer]):
-    """An answer with the ETag of the object that it shows; empty where it shows none."""
+    """An answer with the ETag of the object that it shows; empty if it shows none."""
 
     answer: Answer
     tag: str
 
 
 def wanted_of(request: HttpRequest) -> frozenset[str] | None:
-    """The tags that the caller accepts; None where any will do. Raises HttpError 400 for what is no list of tags.
+    """The tags that the caller accepts, or None for any tag. Raises HttpError 400 if the header can't be read.
 
     A weak tag (`W/"…"`) is kept as it is: it equals none of ours, which are strong.
     """
@@ -51,8 +51,8 @@ def wanted_of(request: HttpRequest) -> frozenset[str] | None:
 
 
 def read(kind: Kind[_Row] | None, clinic: Clinic, id: uuid.UUID | None, view: Callable[[], Answer]) -> Tagged[Answer]:
-    """What `view` shows of the object, with its tag."""
-    # The tag comes first: had somebody changed the object in between, it is too old and is refused, not too new.
+    """The answer of `view`, with the tag of the object that it shows."""
+    # The tag is read first: after a change in between it is too old, so that the caller's next change is refused.
     tag = _tag(kind, clinic, id)
     return Tagged(view(), tag)
 
@@ -65,17 +65,17 @@ def change(
     id: uuid.UUID | None,
     view: Callable[[], Answer],
 ) -> Tagged[Answer]:
-    """What `view` makes of the object (`at`), only while it is as the caller read it, with the tag of what it shows.
+    """Run `view`, which changes the object (`at`), if the object still has a tag that the caller accepts.
 
-    `wanted` are the tags that the caller accepts, None for any. Raises Stale. An object that isn't there is left to
-    `view`, which says so.
+    `wanted` holds the accepted tags, None for any. Raises Stale if the object has another tag. If the object doesn't
+    exist, `view` raises its own error. The answer carries the tag of the object that it shows.
     """
     with transaction.atomic():
         row = at.find(clinic, id, lock=True) if at else None
         if at and row and wanted is not None and at.tag(row) not in wanted:
             raise Stale(at.name, at.last_change(clinic, row))
         answer = view()
-        # Of what was made just now, the answer alone knows the id.
+        # Only the answer has the id of an object that was made just now.
         return Tagged(answer, _tag(shown, clinic, getattr(answer, "id", id)))
 
 

@@ -1,4 +1,4 @@
-"""What admins do to sending as a whole: pause, resume, retry all of one code, decide what is unknown, try alerts.
+"""Sending as a whole, for admins: pause, resume, retry, decide about unknown outcomes, test alerts.
 
 The rules stand in panel/actions.py and panel/contacts.py.
 """
@@ -28,24 +28,26 @@ _SHOWN = 100
 
 
 class LossShape(Shape):
-    """How many messages fail unless sending is resumed by then (counted to 1,000)."""
+    """The number of messages that fail unless sending is resumed by this instant, counted to 1,000."""
 
     by: Instant
     count: int
 
 
 class LossesShape(Shape):
-    """What a pause costs, by how long it lasts."""
+    """The cost of a pause, by its length."""
 
     losses: list[LossShape]
 
 
 class DecisionBody(Body):
-    """What is decided about a message of which nobody knows whether it arrived."""
+    """A decision about a message that may or may not have arrived."""
 
     decision: Annotated[
         Decision,
-        Field(description="resend: it may arrive twice; arrived: the patient says so; leave: it stays as it is."),
+        Field(
+            description="resend: send again (may arrive twice); arrived: the patient confirmed it; leave: no change."
+        ),
     ]
 
 
@@ -79,25 +81,25 @@ class DecisionsBody(DecisionBody):
 
 
 class TestBody(Body):
-    """Which way of alerts is tried."""
+    """The way of telling alerts that is to be tried."""
 
     way: Literal["telegram", "email", "webhook"]
 
 
 class TestShape(Shape):
-    """The way that took the test."""
+    """The way of telling alerts that accepted the test."""
 
     way: Literal["telegram", "email", "webhook"]
 
 
 class RetryShape(Shape):
-    """Which failed messages are tried again."""
+    """The reason for which messages failed that are to be tried again."""
 
-    reason: Annotated[str, Field(description="A reason code, of those that may be retried all at once.")]
+    reason: Annotated[str, Field(description="A reason code. Some reasons don't allow a retry of all messages.")]
 
 
 class RetriedShape(Shape):
-    """How many are tried again, and how many of the code are left (counted to 1,000)."""
+    """The number of messages that are done, and of those that are left (counted to 1,000)."""
 
     done: int
     left: int
@@ -118,21 +120,21 @@ def _panel(request: HttpRequest) -> PanelShape:
     ),
 )
 def foresee_losses(request: HttpRequest) -> LossesShape:
-    """What would fail if sending were paused now and resumed by then."""
+    """Count the messages that would fail if sending were paused now, by how long the pause lasts."""
     found = actions.losses(caller_of(request).clinic, now=database_now())
     return LossesShape.model_validate({"losses": [asdict(loss) for loss in found]})
 
 
 @operation(router, act("/mcp/pause", PanelShape, examples.PANEL, body_example={}, role=Role.ADMIN))
 def pause_sending(request: HttpRequest, body: NoBody = None) -> PanelShape:
-    """Hold all of the clinic's messages back; what becomes too late meanwhile fails."""
+    """Hold back all of the clinic's messages. A message that becomes too late during the pause fails."""
     actions.pause(caller_of(request), now=database_now())
     return _panel(request)
 
 
 @operation(router, act("/mcp/resume", PanelShape, examples.PANEL, body_example={}, role=Role.ADMIN))
 def resume_sending(request: HttpRequest, body: NoBody = None) -> PanelShape:
-    """Let the clinic's messages go again."""
+    """Let the clinic's messages go out again."""
     actions.resume(caller_of(request), now=database_now())
     return _panel(request)
 
@@ -150,13 +152,13 @@ def resume_sending(request: HttpRequest, body: NoBody = None) -> PanelShape:
     ),
 )
 def retry_all(request: HttpRequest, body: RetryShape) -> RetriedShape:
-    """Try the failed messages of one reason code again, those due within a week, up to 500 at once."""
+    """Try all messages again that failed within the last week for one reason, at most 500 in one call."""
     return RetriedShape.model_validate(asdict(actions.retry_all(caller_of(request), body.reason, now=database_now())))
 
 
 @operation(router, Operation("GET", "/mcp/unknown", Role.VIEWER, MessageList, examples.MESSAGES))
 def list_unknown(request: HttpRequest) -> MessageList:
-    """The newest hundred messages of a week of which nobody knows whether they arrived, and nobody decided."""
+    """List the newest 100 messages of the last week whose outcome is unknown and about which nobody has decided."""
     found = actions.undecided(caller_of(request).clinic, now=database_now())[:_SHOWN]
     return MessageList(items=shapes_of(list(found)), next=None)
 
@@ -174,7 +176,10 @@ def list_unknown(request: HttpRequest) -> MessageList:
     ),
 )
 def decide_many(request: HttpRequest, body: DecisionsBody) -> RetriedShape:
-    """Decide about many of them at once, up to 500, the newest first; each is written down by itself."""
+    """Decide about many messages of unknown outcome: at most 500 in one call, the newest first.
+
+    The audit trail names each message.
+    """
     which = Unknowns(body.ids, body.schedule, body.due_from, body.due_to, body.held_by_restore)
     done = actions.decide_many(caller_of(request), which, body.decision, now=database_now())
     return RetriedShape.model_validate(asdict(done))
@@ -185,7 +190,10 @@ def decide_many(request: HttpRequest, body: DecisionsBody) -> RetriedShape:
     act("/mcp/unknown/{id}", MessageDetail, examples.MESSAGE, body_example={"decision": "arrived"}, role=Role.ADMIN),
 )
 def decide_unknown(request: HttpRequest, id: UUID, body: DecisionBody) -> MessageDetail:
-    """Send it again, or write down why not; only Telegram's own yes makes it sent."""
+    """Decide about one message of unknown outcome: send it again, or note why not.
+
+    No decision marks a message as sent; only Telegram's own confirmation does.
+    """
     caller = caller_of(request)
     message = queries.message(caller.clinic, id)
     now = database_now()
@@ -195,6 +203,6 @@ def decide_unknown(request: HttpRequest, id: UUID, body: DecisionBody) -> Messag
 
 @operation(router, act("/mcp/test", TestShape, {"way": "webhook"}, body_example={"way": "webhook"}, role=Role.ADMIN))
 def send_test(request: HttpRequest, body: TestBody) -> TestShape:
-    """Try one way of alerts: a message or an e-mail to the calling person, or a call of the clinic's webhook."""
+    """Try one way of telling alerts: a message or an e-mail to the caller, or a call of the clinic's webhook."""
     contacts.TESTS[body.way](caller_of(request), now=database_now())
     return TestShape(way=body.way)

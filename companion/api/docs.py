@@ -1,4 +1,4 @@
-"""The reference page: Swagger UI from ninja's own files. It asks no stranger's server for anything."""
+"""The reference page: Swagger UI from ninja's own files. It loads nothing from other servers."""
 
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
@@ -17,7 +17,7 @@ POLICY = "; ".join(
 
 
 class ReferencePage(Swagger):
-    """Swagger UI behind a policy of its own, and without the validator's badge, which swagger.io would serve."""
+    """Swagger UI with its own content policy, and without the badge that swagger.io would serve."""
 
     def __init__(self) -> None:
         super().__init__(settings={"validatorUrl": None, "persistAuthorization": False})

@@ -1,4 +1,4 @@
-"""Enrolment and consent: invitations for one patient or many, what went wrong with them, and the consent's history."""
+"""Enrolment and consent: invitations, notes about failed invitations, and the history of a patient's consent."""
 
 import uuid
 from typing import Annotated, Literal
@@ -24,17 +24,19 @@ router = Router(tags=["patients"])
 
 
 class NewEnrolments(Body):
-    """Whom to invite: these patients, or a cohort's who can't be reached and whom an invitation brings back."""
+    """The patients to invite: either these, or those of a cohort whom we can't reach until they are invited."""
 
     patients: Annotated[list[Id] | None, Field(max_length=CARDS)] = None
-    cohort: Annotated[StrictStr | None, Field(max_length=200, description="Its id or name.")] = None
-    everybody: Annotated[StrictBool, Field(description="Of the cohort: also who can be reached.")] = False
+    cohort: Annotated[StrictStr | None, Field(max_length=200, description="The cohort's id or name.")] = None
+    everybody: Annotated[
+        StrictBool, Field(description="true: also invite those patients of the cohort whom we can reach already.")
+    ] = False
     limit: Annotated[Whole, Field(ge=1, le=CARDS)] = CARDS
-    cursor: Annotated[StrictStr | None, Field(max_length=2000, description="The `next` of the answer before.")] = None
+    cursor: Annotated[StrictStr | None, Field(max_length=2000, description="The `next` of the previous answer.")] = None
 
 
 class Person(Shape):
-    """A patient, told apart from namesakes."""
+    """A patient, with what tells namesakes apart."""
 
     id: uuid.UUID
     external_id: str
@@ -43,27 +45,27 @@ class Person(Shape):
 
 
 class CardShape(EnrolmentShape):
-    """A one-time invitation of one patient, with its sentence in the patient's language."""
+    """A one-time invitation for one patient, with an explanation in the patient's language."""
 
     patient: Person
     sentence: str
 
 
 class CardList(Shape):
-    """Invitations by the patients' names; `next` leads to the cohort's others."""
+    """Invitations, in the order of the patients' names. `next` leads to the rest of the cohort."""
 
     items: list[CardShape]
     next: str | None
 
 
 class NoteParameters(Parameters):
-    """Whose."""
+    """The filter for notes."""
 
     patient: Annotated[Line | None, Field(max_length=100, description="A patient's id.")] = None
 
 
 class NoteShape(Shape):
-    """An enrolment that went wrong, or a chat to be confirmed."""
+    """A note about an invitation that failed, or about a chat that staff should confirm."""
 
     kind_of_object = "enrolment note"
     id: uuid.UUID
@@ -77,30 +79,30 @@ class NoteShape(Shape):
 
 
 class NoteList(Shape):
-    """What nobody has seen yet, the newest first; a hundred at most."""
+    """The notes that nobody has marked as seen, the newest first, at most 100."""
 
     items: list[NoteShape]
     next: str | None
 
 
 class ConsentShape(Shape):
-    """One line of a consent's history."""
+    """One change of a patient's consent."""
 
     at: Instant
     consent: Literal["unknown", "given", "withdrawn"]
     source: str
-    wording: Annotated[str | None, Field(description="The version of the words that the patient agreed to.")]
+    wording: Annotated[str | None, Field(description="The version of the wording to which the patient agreed.")]
 
 
 class ConsentHistory(Shape):
-    """A consent's history, the newest first; a hundred lines at most."""
+    """The changes of a patient's consent, the newest first, at most 100."""
 
     items: list[ConsentShape]
     next: str | None
 
 
 class NewConsent(Body):
-    """What the patient told a member of the clinic."""
+    """The consent that a patient gave or withdrew in a talk with staff."""
 
     consent: Literal["given", "withdrawn"]
 
@@ -146,7 +148,7 @@ def invite_patients(request: HttpRequest, body: NewEnrolments) -> CardList:
     ),
 )
 def list_notes(request: HttpRequest, query: Query[NoteParameters]) -> NoteList:
-    """Lists enrolments that went wrong and chats to confirm that nobody has seen to yet."""
+    """List the notes that nobody has marked as seen: failed invitations, and chats to be confirmed."""
     clinic = caller_of(request).clinic
     patient = queries.patient(clinic, query.patient) if query.patient else None
     return NoteList(items=[_note(note) for note in enrolment_notes.unseen(clinic, patient=patient)], next=None)
@@ -159,13 +161,13 @@ def list_notes(request: HttpRequest, query: Query[NoteParameters]) -> NoteList:
     ),
 )
 def see_note(request: HttpRequest, id: UUID, body: NoBody = None) -> NoteShape:
-    """Somebody takes care of it; it is listed no more."""
+    """Mark a note as seen. The list no longer shows it."""
     return _note(enrolment_notes.see(caller_of(request), id, now=database_now()))
 
 
 @operation(router, Operation("GET", "/patients/{id}/consent", Role.VIEWER, ConsentHistory, examples.CONSENT))
 def read_consent(request: HttpRequest, id: UUID) -> ConsentHistory:
-    """What the patient's consent was, since when, and who or what said so."""
+    """Read the history of a patient's consent: each change, when it was made, and by whom."""
     return _history(queries.patient(caller_of(request).clinic, id))
 
 
@@ -183,7 +185,7 @@ def read_consent(request: HttpRequest, id: UUID) -> ConsentHistory:
     ),
 )
 def note_consent(request: HttpRequest, id: UUID, body: NewConsent) -> ConsentHistory:
-    """Note what the patient said elsewhere; an opt-out is undone by the patient's own Start only."""
+    """Note a consent that the patient gave or withdrew elsewhere. Only the patient's Start undoes an opt-out."""
     caller = caller_of(request)
     patient = queries.patient(caller.clinic, id)
     return _history(consent.note(caller, patient, Consent(body.consent), now=database_now()))

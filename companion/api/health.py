@@ -1,4 +1,4 @@
-"""Health for whoever watches, and the Control Panel's numbers and checks. What they mean stands in panel/."""
+"""Health for monitors, and the Control Panel's numbers and checks. Their meaning stands in panel/."""
 
 from dataclasses import asdict
 from typing import Annotated, Literal
@@ -18,7 +18,7 @@ router = Router(tags=["health"])
 
 
 class LayerShape(Shape):
-    """One layer of the health chain."""
+    """One layer of the health check."""
 
     layer: str
     status: str
@@ -26,13 +26,13 @@ class LayerShape(Shape):
 
 
 class HealthShape(Shape):
-    """Whether sending works, and by which layer that is known."""
+    """Whether sending works, and the layer that says so."""
 
     status: Literal["ok", "degraded", "down"]
     source: Literal["direct", "mcp", "database"]
     checked_at: Instant
     layers: list[LayerShape]
-    detail: Annotated[str, Field(description="What is wrong and who should do what; empty where all is well.")]
+    detail: Annotated[str, Field(description="What is wrong, and who should do what; empty if all is well.")]
 
 
 class ServiceShape(Shape):
@@ -44,11 +44,11 @@ class ServiceShape(Shape):
     state: str
     last_beat_at: Instant
     started_at: Instant
-    leases: Annotated[int | None, Field(description="Messages that a dispatcher holds.")] = None
+    leases: Annotated[int | None, Field(description="The number of messages that the dispatcher is sending.")] = None
 
 
 class MessageNumbers(Shape):
-    """How many messages stand where, each counted to 10,000."""
+    """The number of messages in each state, each counted to 10,000."""
 
     pending: int
     due: int
@@ -63,31 +63,31 @@ class MessageNumbers(Shape):
 
 
 class LagShape(Shape):
-    """How late messages left, over the last day; null where none did."""
+    """The lateness of the messages that left within the last day; null if none did."""
 
     p50: float | None
     p99: float | None
 
 
 class RateShape(Shape):
-    """How much of the bot's rate was used over the last ten seconds."""
+    """The share of the bot's rate that the last ten seconds used."""
 
     per_second: float = 0
     limit: float = 0
 
 
 class FailuresShape(Shape):
-    """The failures of 24 hours with one reason code, and what to do."""
+    """The failures of the last 24 hours for one reason, and what to do."""
 
     code: str
     label: str
     sentence: str
     count: int
-    retryable: Annotated[bool, Field(description="Whether POST /mcp/retry takes this code.")]
+    retryable: Annotated[bool, Field(description="true: POST /mcp/retry accepts this code.")]
 
 
 class PanelShape(Shape):
-    """The Control Panel's own numbers."""
+    """The Control Panel's numbers."""
 
     status: Literal["ok", "degraded", "down"]
     services: list[ServiceShape]
@@ -102,7 +102,7 @@ class PanelShape(Shape):
 
 
 class CheckShape(Shape):
-    """What one check found, and what to do."""
+    """The finding of one check, and what to do."""
 
     name: str
     group: str
@@ -123,7 +123,7 @@ class DiagnosticsShape(Shape):
     Operation("GET", "/scheduler/health", None, HealthShape, examples.HEALTH, refuses=frozenset({503})),
 )
 def read_health(request: HttpRequest) -> HttpResponse:
-    """Whether sending works; 503 when it is down. No sign-in."""
+    """Tell whether sending works, without a sign-in. Answers 503 when it is down."""
     report = HealthShape.model_validate(asdict(health.check_now()))
     code = 503 if report.status == "down" else 200
     response = HttpResponse(report.model_dump_json(), status=code, content_type=JSON)
@@ -133,7 +133,7 @@ def read_health(request: HttpRequest) -> HttpResponse:
 
 @operation(router, Operation("GET", "/mcp/status", Role.VIEWER, PanelShape, examples.PANEL))
 def read_panel(request: HttpRequest) -> PanelShape:
-    """The Management Control Panel's numbers for this clinic."""
+    """Read the Management Control Panel's numbers for this clinic."""
     return PanelShape.model_validate(asdict(status.status(caller_of(request).clinic, now=database_now())))
 
 
@@ -150,7 +150,7 @@ def read_panel(request: HttpRequest) -> PanelShape:
     ),
 )
 def run_diagnostics(request: HttpRequest, body: NoBody = None) -> DiagnosticsShape:
-    """Run all checks now; each says what it found and what to do."""
+    """Run all checks now. Each says what it found and what to do."""
     now = database_now()
     return DiagnosticsShape.model_validate(
         {"checked_at": now, "checks": [asdict(check) for check in diagnostics.run(caller_of(request).clinic, now=now)]}

@@ -1,8 +1,8 @@
-"""`Idempotency-Key` on creating POSTs: the same call a second time gets the first answer and creates nothing.
+"""`Idempotency-Key` on creating POSTs: a repeated call gets the first answer and creates nothing.
 
-A claim is committed first, so that a call beside it sees that one runs. Then what is created and the answer are one
-transaction, so that a crash leaves either both or only a claim, which the next call takes over. What was refused
-created nothing, so its key stays free: a corrected body may use it.
+A claim is committed first, so that a parallel call sees that another one runs. One transaction then stores the new
+object and the answer, so that a crash leaves both or only a claim, which the next call takes over. A refused call
+created nothing, so its key stays free for the corrected body.
 """
 
 import datetime as dt
@@ -39,10 +39,10 @@ class StoredAnswer:
 def once(
     caller: Caller, key: str, call: str, body: object, create: Callable[[], StoredAnswer], *, now: dt.datetime
 ) -> StoredAnswer:
-    """Runs `create`, or gives the answer of the first call with this key.
+    """Run `create`, or return the answer of the first call with this key.
 
-    `call` is the operation's method and address. Raises Refused where the key was used for another call or body,
-    Conflict while the first still runs, and whatever `create` raises.
+    `call` is the operation's method and address. Raises Refused if the key was used for another call or body,
+    Conflict while the first call still runs, and whatever `create` raises.
     """
     key = _checked(key)
     digest = digest_of(call, body)
@@ -56,7 +56,7 @@ def once(
 
 
 def digest_of(call: str, body: object) -> str:
-    """What tells two calls apart; the order of a body's fields doesn't."""
+    """A digest that tells two calls apart. The order of a body's fields makes no difference."""
     return hashlib.sha256(json.dumps([call, body], sort_keys=True).encode()).hexdigest()
 
 
@@ -67,7 +67,7 @@ def _checked(key: str) -> str:
 
 
 def _claim(caller: Caller, key: str, digest: str, now: dt.datetime) -> IdempotentCall:
-    """The row of this key: ours to run, or an ended one. Raises Conflict while another call holds it."""
+    """The row of this key: ours to run, or an ended call. Raises Conflict while another call holds it."""
     fresh = IdempotentCall(
         clinic=caller.clinic, owner_id=caller.id or caller.clinic.id, key=key, request_hash=digest, created_at=now
     )
@@ -82,14 +82,14 @@ def _claim(caller: Caller, key: str, digest: str, now: dt.datetime) -> Idempoten
 def _claimed_before(fresh: IdempotentCall, now: dt.datetime) -> IdempotentCall:
     mine = IdempotentCall.objects.filter(clinic=fresh.clinic, owner_id=fresh.owner_id, key=fresh.key)
     with transaction.atomic():
-        # A call that runs holds its row locked (see _run), however long it takes; a refused one has let go of its key.
+        # A running call holds the lock of its row (see _run), however long it takes; a refused call has freed its key.
         found = mine.select_for_update(skip_locked=True).first()
         if found is None:
             raise Conflict(_RUNNING)
         if found.status is None and found.request_hash == fresh.request_hash:
             if found.created_at > now - TAKEN_OVER:
                 raise Conflict(_RUNNING)
-            # Its process died. A new id fences it off, should it be alive after all and about to lock its row.
+            # Its process died. A new id shuts it out, in case it is alive after all and about to lock its row.
             mine.filter(id=found.id).delete()
             fresh.id = new_id()
             fresh.save(force_insert=True)
@@ -103,7 +103,7 @@ def _run(claim: IdempotentCall, create: Callable[[], StoredAnswer]) -> StoredAns
     try:
         with transaction.atomic():
             if not ours.select_for_update().exists():
-                # Somebody took over while this process stood still.
+                # Another call took over while this process was stopped.
                 raise Conflict(_RUNNING)
             answer = create()
             ours.update(status=answer.status, answer=answer.text, tag=answer.tag)

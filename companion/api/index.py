@@ -1,4 +1,4 @@
-"""The API's own front door: links to all of it, for people and programs that were given one address."""
+"""The API's entry page: links to all resources, for people and programs that know one address only."""
 
 from django.http import HttpRequest
 from ninja import Router
@@ -33,7 +33,7 @@ LINKS = {
 
 
 class Index(Shape):
-    """Where what is."""
+    """The API's name and the addresses of its resources."""
 
     name: str
     links: dict[str, str]
@@ -41,5 +41,5 @@ class Index(Shape):
 
 @operation(router, Operation("GET", "", None, Index, examples.INDEX))
 def read_index(request: HttpRequest) -> Index:
-    """Links to all of the API."""
+    """Link to all resources of the API."""
     return Index(name="AI Companion Scheduler", links=LINKS)

@@ -1,4 +1,4 @@
-"""`GET /media/{id}`: a file that a patient sent, the one answer that is no JSON. listener/media.py has the rules."""
+"""`GET /media/{id}`: a file that a patient sent, the only answer that isn't JSON. listener/media.py has the rules."""
 
 from typing import Final
 from uuid import UUID
@@ -52,7 +52,7 @@ _RANGE: Final = {
     },
 )
 def read_media(request: HttpRequest, id: UUID) -> HttpResponseBase:
-    """Answers with the file, fetched from Telegram unless it is kept already."""
+    """Read a file that a patient sent. It is fetched from Telegram unless it is kept already."""
     refuse_unknown_parameters(request, set())
     try:
         found = media.fetched(media.one(caller_of(request).clinic, id), now=database_now())

@@ -14,99 +14,102 @@ StatusName = Literal["pending", "sent", "failed", "cancelled"]
 
 
 class NewMessage(Body):
-    """The short form: one text to one patient."""
+    """One text to one patient."""
 
     patient: Id
     text: Annotated[
         StrictStr,
         Field(
-            min_length=1, description="Plain text with {first_name}, {name}, {clinic}, {date}, {time}; {{ is a brace."
+            min_length=1,
+            description="Plain text with {first_name}, {name}, {clinic}, {date} and {time}. Write {{ for a brace.",
         ),
     ]
-    send_at: Annotated[Instant | None, Field(description="Absent: at once, quiet hours ignored.")] = None
+    send_at: Annotated[Instant | None, Field(description="If left out: at once, even in quiet hours.")] = None
 
 
 class MessageChanges(Body):
-    """What may change while a Message is pending; what is left out stays."""
+    """Changes to a pending message. A field that is left out stays as it is."""
 
     text: Annotated[StrictStr | None, Field(min_length=1)] = None
     send_at: Instant | None = None
 
 
 class RetryWish(Body):
-    """How a failed Message is to be tried again."""
+    """The conditions of a retry."""
 
     may_arrive_twice: Annotated[
-        StrictBool, Field(description="Needed where it may have arrived already (outcome_unknown).")
+        StrictBool, Field(description="Must be true for a message that may have arrived already (outcome_unknown).")
     ] = False
 
 
 RetryBody = Annotated[RetryWish | None, InBody()]
-"""It may be left out."""
+"""The body may be left out."""
 
 
 class MessageParameters(ListParameters):
-    """Which Messages."""
+    """The filter for messages."""
 
     status: StatusName | None = None
     patient: Id | None = None
     schedule: Id | None = None
     cohort: Id | None = None
-    q: Annotated[Line, Field(max_length=200, description="Looks in patients' names and external ids.")] = ""
+    q: Annotated[Line, Field(max_length=200, description="Search in patients' names and external ids.")] = ""
     due_from: Annotated[Instant | None, Field(description="Due at this instant or later.")] = None
     due_to: Annotated[Instant | None, Field(description="Due before this instant.")] = None
     order: Literal["due_at", "-due_at"] = "due_at"
     include: Annotated[
         Literal["planned"] | None,
-        Field(description="Also what is planned for later and has no Message yet; `due_to` says up to when."),
+        Field(description="planned: also list messages that are only planned as yet, up to `due_to`."),
     ] = None
 
 
 class PatientName(Shape):
-    """Whom a Message is for."""
+    """The patient to whom a message goes."""
 
     id: uuid.UUID
     name: str
 
 
 class ReasonShape(Shape):
-    """Why a Message failed or was cancelled: the code for programs, and what happened and what to do for people."""
+    """The reason why a message failed or was cancelled: a code for programs, and a sentence that says what to do."""
 
     code: str
     message: str
 
 
 class Author(Shape):
-    """Who planned it."""
+    """The person or program that made the plan."""
 
     kind: str
     name: str
 
 
 class AttemptShape(Shape):
-    """One try to deliver."""
+    """One try to deliver a message."""
 
     number: int
     began_at: Instant
     ended_at: Instant | None
-    outcome: Annotated[str | None, Field(description="null while it is on the wire.")]
+    outcome: Annotated[str | None, Field(description="null: no answer from Telegram yet.")]
     error_code: int | None
     note: str
 
 
 class MessageShape(Shape):
-    """The delivery of one Occurrence to one patient, a single message, or an answer (which has no schedule)."""
+    """A message to one patient: of a series, a single message, or an answer (which has no schedule)."""
 
     kind_of_object = "message"
-    id: Annotated[uuid.UUID | None, Field(description="null of what is only planned.")]
+    id: Annotated[uuid.UUID | None, Field(description="null: the message is only planned.")]
     planned: Annotated[
-        bool, Field(description="Computed from its schedule: it becomes a Message two days before it is due.")
+        bool, Field(description="true: computed from the schedule. It gets an id two days before it is due.")
     ]
     schedule: uuid.UUID | None
-    occurrence: Annotated[str | None, Field(description="The nominal local wall time that names it in its series.")]
+    occurrence: Annotated[
+        str | None, Field(description="The nominal local wall time, which names the message in its series.")
+    ]
     patient: PatientName | None
-    text: Annotated[str, Field(description="As the patient gets it, or got it.")]
-    template: Annotated[str, Field(description="With its placeholders: what an edit starts from.")]
+    text: Annotated[str, Field(description="The text as the patient reads it.")]
+    template: Annotated[str, Field(description="The text with its placeholders; start an edit from it.")]
     status: StatusName
     due_at: Instant
     sent_at: Instant | None
@@ -114,33 +117,33 @@ class MessageShape(Shape):
     reason: ReasonShape | None
     lane: str
     on_its_way: bool
-    wont_arrive: Annotated[str | None, Field(description="Why a pending one can't arrive as things stand.")]
-    answered_at: Annotated[Instant | None, Field(description="When the patient answered it first.")]
+    wont_arrive: Annotated[str | None, Field(description="Why a pending message can't arrive at present.")]
+    answered_at: Annotated[Instant | None, Field(description="When the patient first answered.")]
     answer: Annotated[str | None, Field(description="The answer button that was tapped last.")]
-    answer_by: Annotated[Instant | None, Field(description="Until when an answer is waited for.")]
-    follows: Annotated[uuid.UUID | None, Field(description="The message that this one says again.")]
+    answer_by: Annotated[Instant | None, Field(description="The end of the time in which an answer is expected.")]
+    follows: Annotated[uuid.UUID | None, Field(description="The earlier message that this one repeats.")]
     follow_kind: Annotated[
         Literal["later", "reminder"] | None,
-        Field(description="The patient asked for it later, or no answer came in time."),
+        Field(description="later: the patient asked for it again; reminder: no answer came in time."),
     ]
-    summary: Annotated[str | None, Field(description="When its schedule goes out, in one sentence.")]
+    summary: Annotated[str | None, Field(description="The times of its schedule, in one sentence.")]
     created_by: Author | None
 
 
 class MessageDetail(MessageShape):
-    """A Message with its attempts, the evidence."""
+    """A message with the attempts to deliver it."""
 
     id: uuid.UUID
     attempts: list[AttemptShape]
-    warnings: Annotated[list[WarningShape], Field(description="What to know of the text of a pending one.")]
+    warnings: Annotated[list[WarningShape], Field(description="Warnings about a pending message.")]
 
 
 class MessageList(Shape):
-    """A page of Messages."""
+    """A page of messages."""
 
     items: list[MessageShape]
     next: str | None
     complete: Annotated[
         bool,
-        Field(description="False where more is planned than was looked through: ask by schedule or patient for all."),
+        Field(description="false: some planned messages are missing. Filter by schedule or patient to get all."),
     ] = True

@@ -1,4 +1,4 @@
-"""Messages: plan a single one, look them up, change one while it is pending. What may be done stands in schedules/."""
+"""Messages: plan a single one, find them, change one while it is pending. The rules stand in planning/."""
 
 from uuid import UUID
 
@@ -83,7 +83,7 @@ def list_messages(request: HttpRequest, query: Query[MessageParameters]) -> Mess
 
 @operation(router, Operation("GET", _ONE, Role.VIEWER, MessageDetail, examples.MESSAGE))
 def read_message(request: HttpRequest, id: UUID) -> MessageDetail:
-    """One message with its attempts."""
+    """Read one message with its attempts."""
     return _detail(queries.message(caller_of(request).clinic, id))
 
 
@@ -111,28 +111,28 @@ def change_message(request: HttpRequest, id: UUID, body: MessageChanges) -> Mess
 
 @operation(router, _act("cancel", {}))
 def cancel_message(request: HttpRequest, id: UUID, body: NoBody = None) -> MessageDetail:
-    """Don't send it."""
+    """Cancel a pending message."""
     caller = caller_of(request)
     return _detail(acts.cancel(caller, queries.message(caller.clinic, id), now=database_now()))
 
 
 @operation(router, _act("undo", {}))
 def undo_cancel(request: HttpRequest, id: UUID, body: NoBody = None) -> MessageDetail:
-    """Send it after all: takes a cancel back within ten seconds, while the message is still in time."""
+    """Take a cancel back within ten seconds: the message goes out, if it is still in time."""
     caller = caller_of(request)
     return _detail(taking_back.undo(caller, queries.message(caller.clinic, id), now=database_now()))
 
 
 @operation(router, _act("send-now", {}))
 def send_message_now(request: HttpRequest, id: UUID, body: NoBody = None) -> MessageDetail:
-    """Send a pending message at once, in quiet hours too."""
+    """Send a pending message at once, even in quiet hours."""
     caller = caller_of(request)
     return _detail(acts.send_now(caller, queries.message(caller.clinic, id), now=database_now()))
 
 
 @operation(router, _act("retry", examples.RETRY))
 def retry_message(request: HttpRequest, id: UUID, body: RetryBody = None) -> MessageDetail:
-    """Try a failed message again, at once."""
+    """Try a failed message again at once."""
     caller = caller_of(request)
     message = queries.message(caller.clinic, id)
     twice = body is not None and body.may_arrive_twice

@@ -1,4 +1,4 @@
-"""`GET /metrics` of the web: Prometheus' numbers of this process and of the key's clinic; and the web's own probes."""
+"""`GET /metrics` of the web process, with the numbers of the key's clinic, and the web's own probes."""
 
 from django.db import Error, connection
 from django.db.migrations.loader import MigrationLoader
@@ -17,7 +17,7 @@ from companion.service.metrics import REGISTRY
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """The numbers; a role as small as viewer's is enough."""
+    """The metrics. Every role may read them."""
     try:
         caller = caller_of(request)
     except AuthenticationError:
@@ -31,13 +31,13 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def alive(request: HttpRequest) -> HttpResponse:
-    """`GET /healthz`: this process answers. It asks nobody else, so that no outage of theirs gets it restarted."""
+    """`GET /healthz`: this process answers. It asks no other part, so that their outages don't get it restarted."""
     return _plain("alive", 200)
 
 
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:
-    """`GET /readyz`: it can serve, since the database answers and has all tables; else 503."""
+    """`GET /readyz`: the database answers and has all its tables; else 503."""
     try:
         loader = MigrationLoader(connection)
     except Error:

@@ -1,4 +1,4 @@
-"""What the API remembers of a caller: the answer to a creating POST, so that a repeat of it gets the same one."""
+"""Answers to creating POSTs, kept so that a repeated call gets the same answer."""
 
 from django.db import models
 
@@ -18,7 +18,7 @@ class IdempotentCall(models.Model):
     status = models.PositiveSmallIntegerField(null=True)
     answer = SealedField("api.IdempotentCall.answer", null=True)
     tag = models.CharField(max_length=64, blank=True, default="", db_default="")
-    """The answer's ETag; empty where it has none."""
+    """The ETag of the answer; empty if there is none."""
     created_at = models.DateTimeField()
 
     class Meta:

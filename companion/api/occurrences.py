@@ -28,13 +28,13 @@ _LIST = "occurrence"
 
 
 class OccurrenceParameters(ListParameters):
-    """Whose part of it."""
+    """The filter for the patients of an occurrence."""
 
-    patient: Annotated[Id | None, Field(description="Only this patient's.")] = None
+    patient: Annotated[Id | None, Field(description="Only this patient.")] = None
 
 
 class DetachWish(Body):
-    """The patient to make Messages for."""
+    """The patient whose message is to be made."""
 
     patient: Annotated[
         Id | None,
@@ -46,16 +46,16 @@ class DetachWish(Body):
 
 
 DetachBody = Annotated[DetachWish | None, InBody()]
-"""It may be left out."""
+"""The body may be left out."""
 
 
 class OccurrenceShape(Shape):
-    """One firing of a Schedule, with a page of the patients whom it reaches."""
+    """One occurrence of a schedule, with a page of its patients."""
 
     schedule: uuid.UUID
     occurrence: str
     skipped: bool
-    items: Annotated[list[MessageShape], Field(description="Each patient's message, or what will become it.")]
+    items: Annotated[list[MessageShape], Field(description="Each patient's message, or the planned message.")]
     next: str | None
 
 
@@ -66,7 +66,7 @@ class OccurrenceShape(Shape):
 def read_occurrence(
     request: HttpRequest, id: UUID, occurrence: str, query: Query[OccurrenceParameters]
 ) -> OccurrenceShape:
-    """One occurrence of a schedule, patient by patient: their messages, and what is only planned."""
+    """Read one occurrence of a schedule, patient by patient: the messages that exist and those that are planned."""
     schedule = queries.schedule(caller_of(request).clinic, id)
     after = UUID(read_cursor(_LIST, query.cursor)) if query.cursor else None
     shown = detaching.show(schedule, occurrence, patient=query.patient, after=after, limit=query.limit)
@@ -84,7 +84,7 @@ def read_occurrence(
     ),
 )
 def detach_occurrence(request: HttpRequest, id: UUID, occurrence: str, body: DetachBody = None) -> OccurrenceShape:
-    """Make the messages of an occurrence now, so that they can be changed; they are never planned a second time."""
+    """Make the messages of an occurrence now, so that they can be changed. The Planner then leaves them alone."""
     caller = caller_of(request)
     schedule = queries.schedule(caller.clinic, id)
     patient = body.patient if body else None

@@ -1,4 +1,4 @@
-"""The API's description (OpenAPI 3.1): ninja's, with what it can't say of problems, security and HEAD."""
+"""The API's description (OpenAPI 3.1): ninja's, corrected for problems, security and HEAD."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -14,12 +14,12 @@ _JSON = "application/json"
 
 
 class SchedulerAPI(NinjaAPI):
-    """Ninja's API whose description is made once and put right."""
+    """Ninja's API with a corrected description, made once."""
 
     def get_openapi_schema(
         self, *, path_prefix: str | None = None, path_params: dict[str, object] | None = None
     ) -> OpenAPISchema:
-        """The description; the same one for every caller."""
+        """The description, equal for every caller."""
         return self._described
 
     @cached_property
@@ -28,7 +28,7 @@ class SchedulerAPI(NinjaAPI):
         schema["components"]["securitySchemes"] = SECURITY_SCHEMES
         schema.pop("servers")
         for path in schema["paths"].values():
-            # Every GET answers HEAD as well, which needs no telling (RFC 9110, section 9.3.2).
+            # Every GET also answers HEAD (RFC 9110, section 9.3.2), so the description leaves HEAD out.
             path.pop("head", None)
         for told in _operations(schema):
             _put_problems_right(told)
@@ -48,7 +48,7 @@ def _put_problems_right(told: dict[str, Any]) -> None:  # Any: as above
 
 
 def _put_parameters_right(told: dict[str, Any]) -> None:  # Any: as above
-    """What stands after a question mark may be left empty, but it is never null."""
+    """Describe that a query parameter may be left empty but is never null."""
     for parameter in told["parameters"]:
         if parameter["in"] != "query":
             continue

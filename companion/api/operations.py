@@ -1,6 +1,6 @@
-"""How an operation is declared: its role, its body, its answers and examples in one call, read by ninja and OpenAPI.
+"""The declaration of an operation: its role, body, answers and examples in one call, for ninja and for OpenAPI.
 
-What the operation does stands in the routers.
+The routers say what an operation does.
 """
 
 import uuid
@@ -27,7 +27,7 @@ from companion.service.clock import database_now
 
 P = ParamSpec("P")
 Result = BaseModel | HttpResponse | Callable[[], BaseModel]
-"""What a view returns. A function is called once the change is committed: it works off what may lock other rows."""
+"""A view's result. A function is called after the commit, since it may lock other rows."""
 Method = Literal["GET", "POST", "PATCH"]
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
@@ -35,10 +35,10 @@ MULTIPART = "multipart/form-data"
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What is said of an operation beside its code.
+    """The declaration of an operation.
 
     `role` None: open to everybody. `creates`: takes an Idempotency-Key and answers 201 with a Location. `refuses`:
-    the error statuses beyond those that follow from the rest.
+    error statuses beyond those that follow from the rest.
     """
 
     method: Method
@@ -55,12 +55,12 @@ class Operation:
 
     @property
     def at(self) -> Kind[Any] | None:  # Any: each kind is of another model
-        """The kind of object that the address names."""
+        """The kind of the object that the address names."""
         return kind_at(self.path)
 
     @property
     def shows(self) -> Kind[Any] | None:  # Any: as above
-        """The kind of object that the answer shows, with its ETag."""
+        """The kind of the object that the answer shows, with its ETag."""
         return kind_called(self.answer.kind_of_object) if issubclass(self.answer, Shape) else None
 
     @property
@@ -69,7 +69,7 @@ class Operation:
 
     @property
     def parameters(self) -> set[str]:
-        """The names that may stand after the question mark."""
+        """The names of the query parameters."""
         fields = self.query.model_fields if self.query else {}
         return {described.alias or name for name, described in fields.items()}
 
@@ -79,7 +79,7 @@ class Operation:
 
     @property
     def errors(self) -> list[int]:
-        """Every error status that it may answer with."""
+        """Every error status with which it may answer."""
         found = {422} | self.refuses
         if self.role is not None:
             found |= {401, 403}
@@ -95,7 +95,7 @@ class Operation:
 
 
 def act(path: str, answer: type[BaseModel], example: object, *, body_example: object, role: Role) -> Operation:
-    """What somebody does to a thing that is there: refused (409) where its state forbids it."""
+    """Declare an action on an existing object. It is refused (409) if the object's state forbids it."""
     refuses = frozenset({409})
     return Operation("POST", path, role, answer, example, body_example=body_example, media_type=JSON, refuses=refuses)
 
@@ -103,7 +103,7 @@ def act(path: str, answer: type[BaseModel], example: object, *, body_example: ob
 def operation(
     router: Router, said: Operation
 ) -> Callable[[Callable[Concatenate[HttpRequest, P], Result]], Callable[Concatenate[HttpRequest, P], HttpResponse]]:
-    """Adds the decorated function to the router: it takes what was asked and returns the answer's shape."""
+    """Decorate a function that takes the request and returns the answer's shape, and add it to the router."""
 
     def register(
         view: Callable[Concatenate[HttpRequest, P], Result],
@@ -142,12 +142,12 @@ def operation(
 
 
 def caller_of(request: HttpRequest) -> Caller:
-    """Who calls an operation that needs a role."""
+    """The caller of an operation that needs a role."""
     return cast(Caller, request.auth)  # type: ignore[attr-defined]  # ninja puts there what Needs returns
 
 
 def refuse_unknown_parameters(request: HttpRequest, known: set[str]) -> None:
-    """Raises Refused for others: a filter that is misspelt must not answer with everything."""
+    """Raise Refused for an unknown parameter: a misspelt filter must not answer with everything."""
     unknown = sorted(set(request.GET) - known)
     if unknown:
         raise Refused(*(Problem(name, "There is no such parameter.") for name in unknown))
@@ -213,7 +213,7 @@ def _documented(said: Operation) -> dict[str, object]:
 
 
 SECURITY: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
-"""Either way in will do."""
+"""A key or a session."""
 _IDEMPOTENCY_KEY = {
     "in": "header",
     "name": idempotency.HEADER,

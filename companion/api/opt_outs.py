@@ -1,4 +1,4 @@
-"""Opt-outs: which chats have said STOP. Only a chat's own Start undoes one, so that there is nothing to change here."""
+"""Opt-outs: the chats that have said STOP. Nothing is changed here: only a chat's own Start undoes an opt-out."""
 
 import datetime as dt
 import uuid
@@ -23,22 +23,25 @@ _LIST = "opt-outs"
 
 
 class StoppedPatient(Shape):
-    """A patient who is reached in that chat."""
+    """A patient who is reached in this chat."""
 
     id: uuid.UUID
     name: str
 
 
 class OptOutShape(Shape):
-    """A chat that has opted out: nothing goes there, whoever it is for."""
+    """A chat that has opted out. It gets no messages for any patient."""
 
     id: uuid.UUID
     telegram_id: Annotated[
-        int | None, Field(description="Null where this clinic does not know, or no longer knows, whose chat it is.")
+        int | None, Field(description="null: this clinic does not know, or no longer knows, whose chat it is.")
     ]
     at: Instant
-    source: Annotated[str, Field(description="Who or what said so.")]
-    patients: Annotated[list[StoppedPatient], Field(description="None where the chat is a stranger's.")]
+    source: Annotated[str, Field(description="Who or what opted the chat out.")]
+    patients: Annotated[
+        list[StoppedPatient],
+        Field(description="The patients who are reached in this chat; empty: the chat is a stranger's."),
+    ]
 
 
 class OptOutList(Shape):
@@ -50,7 +53,7 @@ class OptOutList(Shape):
 
 @operation(router, Operation("GET", "/opt-outs", Role.VIEWER, OptOutList, examples.OPT_OUTS, query=ListParameters))
 def list_opt_outs(request: HttpRequest, query: Query[ListParameters]) -> OptOutList:
-    """List the chats that have said STOP; pressing Start in the chat takes one off."""
+    """List the chats that have said STOP. Pressing Start in a chat removes it from the list."""
     clinic = caller_of(request).clinic
     found = opt_outs.newest_first(clinic)
     if query.cursor:
@@ -71,7 +74,7 @@ def _shapes(clinic: Clinic, items: Sequence[OptOut]) -> list[OptOutShape]:
 
 
 def _shape(one: OptOut, patients: list[StoppedPatient]) -> OptOutShape:
-    # Whose number came along with a bot is another clinic's to know, unless the chat is reached from here as well.
+    # An opt-out that came along with a bot may be a stranger's to this clinic. Then its number is not shown.
     known = one.source != opt_outs.CAME_ALONG or patients
     return OptOutShape(
         id=one.id, telegram_id=one.telegram_id if known else None, at=one.at, source=one.source, patients=patients

@@ -1,6 +1,6 @@
-"""Lists page by page: the parameters that each takes, and cursors that nobody can make up.
+"""Lists page by page: the parameters of every list, and cursors that callers can't make up.
 
-A cursor is sealed, since it may hold a name and addresses are logged by whatever stands before us.
+A cursor is sealed, since it may hold a name, and a proxy may log addresses.
 """
 
 import base64
@@ -18,7 +18,7 @@ _PURPOSE = "api.paging."
 
 
 class Parameters(BaseModel):
-    """What may stand after the question mark. `?status=` says as much as no `status` at all."""
+    """The query parameters of a call. An empty one (`?status=`) counts as absent."""
 
     @model_validator(mode="before")
     @classmethod
@@ -27,19 +27,19 @@ class Parameters(BaseModel):
 
 
 class ListParameters(Parameters):
-    """Of every list."""
+    """The query parameters of every list."""
 
-    limit: Annotated[QueryNumber, Field(ge=1, le=MOST, description="How many at most.")] = 50
-    cursor: Annotated[Line | None, Field(max_length=2000, description="The `next` of the page before.")] = None
+    limit: Annotated[QueryNumber, Field(ge=1, le=MOST, description="The largest number of items on a page.")] = 50
+    cursor: Annotated[Line | None, Field(max_length=2000, description="The `next` of the previous page.")] = None
 
 
 def cursor_of(list_name: str, last: str) -> str:
-    """The cursor behind the row that sorts by `last`."""
+    """The cursor for the page after the row that sorts by `last`."""
     return base64.urlsafe_b64encode(seal(last, _PURPOSE + list_name)).decode().rstrip("=")
 
 
 def read_cursor(list_name: str, cursor: str) -> str:
-    """What `cursor_of` was given. Raises Refused for what it never gave out for this list."""
+    """The value that `cursor_of` was given. Raises Refused for a cursor that it never made for this list."""
     try:
         sealed = base64.b64decode(cursor.encode() + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         return unseal(sealed, _PURPOSE + list_name)

@@ -1,6 +1,6 @@
-"""Every error under /api as RFC 9457 `application/problem+json`: of our rooms, of Django, and of nobody's fault.
+"""Every error under /api as RFC 9457 `application/problem+json`, whether our rooms, Django or ninja raised it.
 
-What went wrong unexpectedly is logged by its type and place only: an exception's own words may quote a patient.
+An unexpected error is logged by its type and place only: its own words may quote a patient.
 """
 
 import http
@@ -47,8 +47,8 @@ _DETAILS = {
 class FieldProblem(Shape):
     """One wrong value."""
 
-    field: str = Field(description="The field as the API names it, like recurrence.weekdays.")
-    message: str = Field(description="A sentence for people.")
+    field: str = Field(description="The field's name in the API, like recurrence.weekdays.")
+    message: str = Field(description="A sentence for people: what is wrong and what to do.")
 
 
 class ProblemShape(Shape):
@@ -62,24 +62,24 @@ class ProblemShape(Shape):
 
 
 class ChangerShape(Shape):
-    """Who changed it."""
+    """The person, program or service that made the change."""
 
     kind: str
     name: str
 
 
 class StaleShape(ProblemShape):
-    """The object was changed since the caller read it (412): who changed it last, and when, as far as is known."""
+    """The answer 412: somebody changed the object after the caller had read it."""
 
     changed_by: ChangerShape | None
     changed_at: Instant | None
-    change: Annotated[str | None, Field(description="What was done, like schedule paused.")]
+    change: Annotated[str | None, Field(description="The change, like schedule paused.")]
 
 
 def problem(
     status: int, detail: str = "", errors: Iterable[Problem] = (), more: Mapping[str, object] | None = None
 ) -> HttpResponse:
-    """The answer for an error; without a detail, the sentence of its status. `more` are members of its own."""
+    """The answer for an error, with the status's own sentence if `detail` is empty. `more` holds further members."""
     body: dict[str, object] = {
         "type": "about:blank",
         "title": _title(status),
@@ -113,7 +113,7 @@ def _stale(error: Stale) -> HttpResponse:
 
 
 def problem_pages(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Middleware: a body that is too large never gets in, and every error page under /api is a problem."""
+    """Middleware that refuses bodies that are too large and turns every error page under /api into a problem."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if request.path != "/api" and not request.path.startswith("/api/"):
@@ -132,14 +132,14 @@ def problem_pages(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Ca
 
 
 def add_handlers(api: NinjaAPI) -> None:
-    """Tells ninja how each exception is answered."""
-    # The last three are those for which ninja brings handlers of its own, which would go first.
+    """Tell ninja to answer every exception with `answer_to`."""
+    # Ninja has handlers of its own for the last three, which would be called first.
     for kind in (Exception, ValidationError, HttpError, Http404):
         api.add_exception_handler(kind, lambda _, error: answer_to(error))
 
 
 def answer_to(error: object) -> HttpResponse:
-    """The problem that an exception becomes."""
+    """The problem with which an exception is answered."""
     match error:
         case ValidationError():
             return _invalid(error)
@@ -148,7 +148,7 @@ def answer_to(error: object) -> HttpResponse:
         case AuthenticationError():
             return problem(401)
         case HttpError():
-            # ninja says of whatever a parser of ours said that it couldn't parse.
+            # Ninja wraps the error of our parser in one that only says "Cannot parse request body".
             said = error.__cause__ if isinstance(error.__cause__, HttpError) else error
             return problem(said.status_code, said.message)
         case NotAllowed():
@@ -171,7 +171,7 @@ def answer_to(error: object) -> HttpResponse:
 
 def _invalid(error: ValidationError) -> HttpResponse:
     if any(found["loc"][:1] == ("path",) for found in error.errors):
-        # An id that can't be one belongs to nothing.
+        # No object has an id that isn't a UUID.
         return problem(404)
     return refused(problems_of(error.errors))
 
@@ -196,7 +196,7 @@ def _as_problem(response: HttpResponseBase) -> HttpResponse:
 
 
 def _without_body(response: HttpResponseBase) -> HttpResponseBase:
-    # RFC 9110, section 9.3.2: HEAD is GET without the content, its length may be told.
+    # RFC 9110, section 9.3.2: HEAD is GET without the content; it may carry the content's length.
     if isinstance(response, HttpResponse):
         length = len(response.content)
         response.content = b""
@@ -219,5 +219,5 @@ def _title(status: int) -> str:
 
 
 def _sendable(text: str) -> str:
-    """The text without halves of surrogate pairs, which no UTF-8 can carry; a field's name may come from outside."""
+    """The text without halves of surrogate pairs, which UTF-8 can't carry. A field's name may come from outside."""
     return text[:500].encode(errors="replace").decode()

@@ -1,4 +1,4 @@
-"""How a JSON body is read: strictly, and so that no bytes whatever can make it raise anything but "malformed"."""
+"""Strict reading of a JSON body: no bytes whatever raise anything but "malformed"."""
 
 import json
 from typing import NoReturn, cast
@@ -16,7 +16,7 @@ class StrictParser(Parser):
 
 
 def read_json(body: bytes) -> object:
-    """The JSON value. Raises HttpError 400 for what is none (RFC 8259), or is nested too deeply to be meant."""
+    """The JSON value. Raises HttpError 400 if it isn't JSON (RFC 8259), or is nested too deeply."""
     try:
         return json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError) as malformed:

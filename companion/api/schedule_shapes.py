@@ -1,4 +1,4 @@
-"""What programs send and read of a Schedule. Which values can be taken is said in planning/drafts.py."""
+"""The shapes of a Schedule that programs send and read. planning/drafts.py checks the values."""
 
 import uuid
 from typing import Annotated, Literal
@@ -20,36 +20,43 @@ WallTime = Annotated[
     StrictStr,
     WithJsonSchema({"type": "string", "pattern": _WALL}),
 ]
-"""A local wall time, read by the room below."""
+"""A local wall time. planning/ reads it."""
 StateName = Literal["active", "paused", "ended", "cancelled"]
 MAX_PREVIEW = 400
 
 
 class RecurrenceShape(Body):
-    """An RFC 5545 rule in local wall time."""
+    """A rule after RFC 5545, in local wall time."""
 
     frequency: Literal["daily", "weekly", "monthly"]
     interval: Annotated[Whole, Field(ge=1, le=MAX_INTERVAL)] = 1
     weekdays: Annotated[
-        list[StrictStr], Field(max_length=100, description="mo to su; in a monthly rule also like 2tu or -1fr.")
+        list[StrictStr],
+        Field(
+            max_length=100,
+            description="mo to su; in a monthly rule also 2tu (the second Tuesday) or -1fr (the last Friday).",
+        ),
     ] = Field(default_factory=list)
-    month_days: Annotated[list[Whole], Field(max_length=100, description="1 to 31, or from the end -1 to -31.")] = (
-        Field(default_factory=list)
-    )
+    month_days: Annotated[
+        list[Whole], Field(max_length=100, description="1 to 31, or -1 to -31 counted from the month's end.")
+    ] = Field(default_factory=list)
     month_end: Literal["last_day", "skip"] = "last_day"
     set_position: Whole | None = None
-    times: Annotated[list[StrictStr], Field(max_length=MAX_TIMES, description="Like 08:00.")] = Field(
+    times: Annotated[list[StrictStr], Field(max_length=MAX_TIMES, description="Times of day, like 08:00.")] = Field(
         default_factory=list
     )
     except_: Annotated[
-        list[StrictStr], Field(alias="except", max_length=MAX_EXCEPTIONS, description="Dates, or wall times.")
+        list[StrictStr],
+        Field(
+            alias="except", max_length=MAX_EXCEPTIONS, description="Dates or wall times to leave out, like 2026-12-25."
+        ),
     ] = Field(default_factory=list, alias="except")
-    until: Annotated[Day | None, Field(description="Local, inclusive.")] = None
+    until: Annotated[Day | None, Field(description="The last local date, inclusive.")] = None
     count: Annotated[Whole | None, Field(ge=1, le=MAX_COUNT)] = None
 
 
 class AvoidShape(Body):
-    """Which days are avoided: the weekends and public holidays of the clinic's country and region, its closed days."""
+    """The days to avoid: the weekends and public holidays of the clinic's country and region, and its closed days."""
 
     weekends: StrictBool = False
     holidays: StrictBool = False
@@ -57,60 +64,66 @@ class AvoidShape(Body):
 
 
 class ButtonShape(Body):
-    """An answer button."""
+    """An answer button under the message."""
 
     text: Annotated[StrictStr, Field(min_length=1, max_length=LONGEST_BUTTON)]
     again_after: Annotated[
-        StrictStr | None, Field(description="A tap asks for the message once more, so much later: PT5M to PT24H.")
+        StrictStr | None, Field(description="After a tap, send the message once more this much later: PT5M to PT24H.")
     ] = None
 
 
 class _ScheduleFields(Body):
-    """What a Schedule may be given beside what it needs."""
+    """The optional fields of a schedule."""
 
     patients: Annotated[
-        list[Id] | None, Field(max_length=drafts.MOST_PATIENTS, description="Either these or a cohort.")
+        list[Id] | None,
+        Field(max_length=drafts.MOST_PATIENTS, description="The recipients; give either patients or a cohort."),
     ] = None
     cohort: Id | None = None
     recurrence: RecurrenceShape | None = None
     late_after: Annotated[
         StrictStr | None,
-        Field(description="How late the message may be sent at most, like PT1H. By lane: PT1H, or PT12H."),
+        Field(description="Send at most this late. Default: PT1H in the lane reminder, PT12H in the lane broadcast."),
     ] = None
-    quiet_hours: Annotated[Literal["wait", "ignore"] | None, Field(description="By lane: ignore, or wait.")] = None
+    quiet_hours: Annotated[
+        Literal["wait", "ignore"] | None,
+        Field(description="Default: ignore in the lane reminder, wait in the lane broadcast."),
+    ] = None
     if_unknown: Literal["hold", "resend"] | None = None
     lane: Literal["reminder", "broadcast"] | None = None
     avoid: AvoidShape | None = None
     buttons: Annotated[
-        list[ButtonShape] | None, Field(max_length=MOST_BUTTONS, description="Answers that stand under the text.")
+        list[ButtonShape] | None, Field(max_length=MOST_BUTTONS, description="Answer buttons under the text.")
     ] = None
     answer_within: Annotated[
         StrictStr | None,
         Field(
-            description="Without an answer so long after it was sent (PT5M to P7D), one reminder goes out and the "
-            "patient comes into the inbox."
+            description="Wait this long for an answer (PT5M to P7D). If none comes, one reminder goes out and the "
+            "conversation is shown in the inbox."
         ),
     ] = None
     when_avoided: Annotated[
         Literal["skip", "next", "previous"] | None,
         Field(
-            description="Left out on a day to avoid, or moved to the next or the previous working day, "
+            description="On a day to avoid: skip the message, or move it to the next or the previous working day, "
             "which is neither a weekend, nor a public holiday, nor a closed day."
         ),
     ] = None
-    review_on: Annotated[Day | None, Field(description="When a person looks at a series without an end again.")] = None
+    review_on: Annotated[
+        Day | None, Field(description="The day on which a person reviews a series without an end.")
+    ] = None
 
 
 class NewSchedule(_ScheduleFields):
-    """What is to be sent, to whom, when."""
+    """A schedule to plan: the text, the recipients, and the times."""
 
-    text: Annotated[StrictStr, Field(min_length=1, description="As in POST /messages.")]
+    text: Annotated[StrictStr, Field(min_length=1, description="Plain text with placeholders, as in POST /messages.")]
     starts_at: WallTime
     timezone: Annotated[Line, Field(max_length=64, description='An IANA name, or "patient" for each patient\'s own.')]
 
 
 class ScheduleChanges(_ScheduleFields):
-    """What is to change; what is left out stays."""
+    """Changes to a schedule. A field that is left out stays as it is; null sets an optional field to its default."""
 
     text: Annotated[StrictStr | None, Field(min_length=1)] = None
     starts_at: WallTime | None = None
@@ -127,29 +140,34 @@ class ScheduleChanges(_ScheduleFields):
 
 
 class SkipWish(Body):
-    """Which Occurrence is left out."""
+    """The occurrence to skip."""
 
     occurrence: WallTime
 
 
 class ScheduleParameters(ListParameters):
-    """Which Schedules."""
+    """The filter for schedules."""
 
     state: StateName | None = None
-    patient: Annotated[Id | None, Field(description="Only those that write to this patient, by name or cohort.")] = None
+    patient: Annotated[
+        Id | None, Field(description="Only schedules for this patient, or for a cohort with this patient.")
+    ] = None
     review: Annotated[
-        QueryFlag | None, Field(description="Only those without an end whose day to be looked at again has come.")
+        QueryFlag | None,
+        Field(description="true: only series without an end that are due for review; false: only the others."),
     ] = None
 
 
 class PreviewParameters(Parameters):
-    """How much to look ahead."""
+    """The length of a preview."""
 
-    count: Annotated[QueryNumber, Field(ge=1, le=MAX_PREVIEW, description="How many instants for each time zone.")] = 5
+    count: Annotated[
+        QueryNumber, Field(ge=1, le=MAX_PREVIEW, description="The number of instants in each time zone.")
+    ] = 5
 
 
 class ScheduleShape(Shape):
-    """What is to be sent, to whom, when."""
+    """A schedule: the text, the recipients, and the times."""
 
     kind_of_object = "schedule"
     id: uuid.UUID
@@ -170,16 +188,16 @@ class ScheduleShape(Shape):
     buttons: list[ButtonShape] | None
     answer_within: str | None
     summary: str
-    next: Annotated[list[Instant], Field(description="The next instants, five at most.")]
+    next: Annotated[list[Instant], Field(description="The next instants, at most five.")]
     created_by: Author
     created_at: Instant
 
 
 class PlannedSchedule(ScheduleShape):
-    """A Schedule as it is after an act, with what came of it."""
+    """A schedule after a change, with the effect on its messages."""
 
-    messages: Annotated[int, Field(description="How many messages were planned, moved or dropped by now.")]
-    complete: Annotated[bool, Field(description="False while the Planner is still at it.")]
+    messages: Annotated[int, Field(description="The number of messages that were planned, moved or removed.")]
+    complete: Annotated[bool, Field(description="false: the Planner is still working on this change.")]
     warnings: list[WarningShape]
 
 
@@ -191,40 +209,45 @@ class ScheduleList(Shape):
 
 
 class ComingShape(Shape):
-    """One instant to come."""
+    """An instant at which messages will go out."""
 
     timezone: str
     due_at: Instant
-    local: Annotated[str, Field(description="The same on the zone's clocks, with their offset.")]
+    local: Annotated[str, Field(description="The same instant in this time zone, with its offset.")]
     moved: Annotated[
         Moved | None,
-        Field(description="Why it is not at its nominal time."),
+        Field(description="Why the message goes out at another time than its nominal one."),
     ]
 
 
 class PatientText(Shape):
-    """The text as one patient gets it."""
+    """The text as one patient will read it."""
 
     patient: uuid.UUID
     text: str
 
 
 class YearDay(Shape):
-    """A day on which it goes out."""
+    """A day on which messages will go out."""
 
     date: str
-    moved: Annotated[bool, Field(description="From its own day, to a working day or the month's last.")]
+    moved: Annotated[
+        bool,
+        Field(
+            description="true: moved to this day, because its own day is to be avoided or the month has no such day."
+        ),
+    ]
 
 
 class YearShape(Shape):
-    """The year at a glance: this month and the eleven after it."""
+    """The days of this month and the next eleven on which messages will go out."""
 
-    timezone: Annotated[str, Field(description="The zone whose days these are: the first among the recipients'.")]
+    timezone: Annotated[str, Field(description="The time zone of these days: the first of the recipients' zones.")]
     days: list[YearDay]
 
 
 class PreviewShape(Shape):
-    """What a Schedule would do."""
+    """The effect of planning a schedule."""
 
     occurrences: list[ComingShape]
     texts: list[PatientText]
@@ -233,7 +256,7 @@ class PreviewShape(Shape):
 
 
 class ChangePreviewShape(PreviewShape):
-    """What a change of a Schedule would do."""
+    """The effect of changing a schedule."""
 
-    since: Annotated[str | None, Field(description="The wall time with which the new series of a split begins.")]
-    instead_of: Annotated[list[ComingShape], Field(description="The next instants that go away.")]
+    since: Annotated[str | None, Field(description="The wall time at which the new series of a split begins.")]
+    instead_of: Annotated[list[ComingShape], Field(description="The next instants at which messages no longer go out.")]

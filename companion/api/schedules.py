@@ -1,4 +1,4 @@
-"""Schedules: plan, preview, change, pause, resume, cancel, skip. What each means stands in planning/."""
+"""Schedules: plan, preview, change, pause, resume, cancel, skip. The rules stand in planning/."""
 
 from uuid import UUID
 
@@ -55,7 +55,7 @@ def _act(path: str, body_example: object) -> Operation:
     ),
 )
 def create_schedule(request: HttpRequest, body: NewSchedule) -> PlannedSchedule:
-    """Plan a message once, or again and again."""
+    """Plan a message that goes out once or repeatedly."""
     caller, now = caller_of(request), database_now()
     draft = drafts.read(caller.clinic, body.given(), now=now)
     return planned_of(edit.create(caller, draft, now=now), now=now)
@@ -75,7 +75,7 @@ def create_schedule(request: HttpRequest, body: NewSchedule) -> PlannedSchedule:
     ),
 )
 def preview_schedule(request: HttpRequest, body: NewSchedule, query: Query[PreviewParameters]) -> PreviewShape:
-    """See what a schedule would do: the next instants, the texts, the warnings. Stores nothing."""
+    """Preview a schedule: the next instants, the texts, the warnings. Nothing is stored."""
     clinic, now = caller_of(request).clinic, database_now()
     return preview_of(preview(clinic, drafts.read(clinic, body.given(), now=now), now=now, count=query.count))
 
@@ -96,7 +96,7 @@ def preview_schedule(request: HttpRequest, body: NewSchedule, query: Query[Previ
 def preview_change(
     request: HttpRequest, id: UUID, body: ScheduleChanges, query: Query[PreviewParameters]
 ) -> ChangePreviewShape:
-    """See what the same PATCH would do: what will go from then on, what goes away, the warnings. Stores nothing."""
+    """Preview a change: what goes out afterwards, what no longer does, the warnings. Nothing is stored."""
     clinic, now = caller_of(request).clinic, database_now()
     schedule = queries.schedule(clinic, id)
     draft = drafts.read(clinic, _overlaid(schedule, body), now=now)
@@ -134,7 +134,7 @@ def list_schedules(request: HttpRequest, query: Query[ScheduleParameters]) -> Sc
 
 @operation(router, Operation("GET", _ONE, Role.VIEWER, ScheduleShape, examples.SCHEDULE))
 def read_schedule(request: HttpRequest, id: UUID) -> ScheduleShape:
-    """One schedule."""
+    """Read one schedule."""
     clinic = caller_of(request).clinic
     return shapes_of(clinic, [queries.schedule(clinic, id)], now=database_now())[0]
 
@@ -153,7 +153,7 @@ def read_schedule(request: HttpRequest, id: UUID) -> ScheduleShape:
     ),
 )
 def change_schedule(request: HttpRequest, id: UUID, body: ScheduleChanges) -> PlannedSchedule:
-    """Change a schedule: its whole future, or with `from` this Occurrence and those that follow."""
+    """Change a schedule: the whole series from now on or, with `from`, one occurrence and those that follow."""
     caller, now = caller_of(request), database_now()
     schedule = queries.schedule(caller.clinic, id)
     draft = drafts.read(caller.clinic, _overlaid(schedule, body), now=now)
@@ -162,55 +162,55 @@ def change_schedule(request: HttpRequest, id: UUID, body: ScheduleChanges) -> Pl
 
 @operation(router, _act("pause", {}))
 def pause_schedule(request: HttpRequest, id: UUID, body: NoBody = None) -> PlannedSchedule:
-    """Pause it: nothing is sent and nothing piles up."""
+    """Pause a schedule. Messages that are missed during the pause aren't sent later."""
     caller, now = caller_of(request), database_now()
     return planned_of(edit.pause(caller, queries.schedule(caller.clinic, id), now=now), now=now)
 
 
 @operation(router, _act("resume", {}))
 def resume_schedule(request: HttpRequest, id: UUID, body: NoBody = None) -> PlannedSchedule:
-    """Go on with the next Occurrence in the future."""
+    """Resume a paused schedule with its next occurrence."""
     caller, now = caller_of(request), database_now()
     return planned_of(edit.resume(caller, queries.schedule(caller.clinic, id), now=now), now=now)
 
 
 @operation(router, _act("cancel", {}))
 def cancel_schedule(request: HttpRequest, id: UUID, body: NoBody = None) -> PlannedSchedule:
-    """End it for good: what is pending is not sent."""
+    """End a schedule for good. Its pending messages are cancelled."""
     caller, now = caller_of(request), database_now()
     return planned_of(edit.cancel(caller, queries.schedule(caller.clinic, id), now=now), now=now)
 
 
 @operation(router, _act("undo", {}))
 def undo_cancel_schedule(request: HttpRequest, id: UUID, body: NoBody = None) -> PlannedSchedule:
-    """Go on as before: takes a cancel back within ten seconds, with the messages that it cancelled."""
+    """Take a cancel back within ten seconds, together with the messages that it cancelled."""
     caller, now = caller_of(request), database_now()
     return planned_of(taking_back.undo_end(caller, queries.schedule(caller.clinic, id), now=now), now=now)
 
 
 @operation(router, _act("occurrences/{occurrence}/skip", {}))
 def skip_one_occurrence(request: HttpRequest, id: UUID, occurrence: str, body: NoBody = None) -> PlannedSchedule:
-    """Leave this Occurrence of a series out."""
+    """Skip one occurrence of a series."""
     caller, now = caller_of(request), database_now()
     return planned_of(edit.skip(caller, queries.schedule(caller.clinic, id), occurrence, now=now), now=now)
 
 
 @operation(router, _act("occurrences/{occurrence}/unskip", {}))
 def unskip_occurrence(request: HttpRequest, id: UUID, occurrence: str, body: NoBody = None) -> PlannedSchedule:
-    """Send a skipped Occurrence after all, as long as it is in the future."""
+    """Take the skip of an occurrence back, while the occurrence is in the future."""
     caller, now = caller_of(request), database_now()
     return planned_of(taking_back.unskip(caller, queries.schedule(caller.clinic, id), occurrence, now=now), now=now)
 
 
 @operation(router, _act("skip", examples.SKIP))
 def skip_occurrence(request: HttpRequest, id: UUID, body: SkipWish) -> PlannedSchedule:
-    """Leave one Occurrence of a series out."""
+    """Skip one occurrence of a series."""
     caller, now = caller_of(request), database_now()
     return planned_of(edit.skip(caller, queries.schedule(caller.clinic, id), body.occurrence, now=now), now=now)
 
 
 def _overlaid(schedule: Schedule, body: ScheduleChanges) -> dict[str, object]:
-    """The Schedule as it was asked for, with what changes laid over it."""
+    """The fields of the Schedule, with the changes of the body in their place."""
     changes = body.given()
     changes.pop("from", None)
     if changes.get("patients") is not None:
@@ -220,6 +220,6 @@ def _overlaid(schedule: Schedule, body: ScheduleChanges) -> dict[str, object]:
     held = drafts.values_of(drafts.of(schedule))
     rule, was = changes.get("recurrence"), held["recurrence"]
     if isinstance(rule, dict) and isinstance(was, dict):
-        # What a person took out stays out, unless the change itself names the exceptions.
+        # Skipped occurrences stay skipped, unless the change names the exceptions itself.
         changes["recurrence"] = {"except": was["except"]} | rule
     return held | changes

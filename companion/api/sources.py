@@ -1,6 +1,6 @@
-"""Where patients come from: the clinic's source, a FHIR server to be set, and the report of each sync.
+"""Patient sources: the clinic's source, a FHIR server to set, and the report of each sync.
 
-A CSV file or a database is set on the command line only; patients/sources/configuration.py says why.
+Only the command line sets a CSV file or a database; patients/sources/configuration.py says why.
 """
 
 import datetime as dt
@@ -29,28 +29,30 @@ Kind = Literal["csv", "sql", "fhir"]
 
 
 class NewSource(Body):
-    """A FHIR R4 server, which takes the place of the source that is set."""
+    """A FHIR R4 server. It replaces the source that is set."""
 
     kind: Literal["fhir"]
-    url: Annotated[StrictStr, Field(max_length=LONGEST["url"], description="Its base address.")]
+    url: Annotated[StrictStr, Field(max_length=LONGEST["url"], description="The server's base address.")]
     token: Annotated[
-        StrictStr, Field(max_length=LONGEST["token"], description="Bearer token; it is never shown again.")
+        StrictStr, Field(max_length=LONGEST["token"], description="The bearer token. It is never shown again.")
     ] = ""
     identifier_system: Annotated[
         StrictStr,
         Field(
             max_length=LONGEST["identifier_system"],
-            description="Which identifier is the external id; empty: the resource's own.",
+            description="The system of the identifier that is the external id; empty: the resource's own id.",
         ),
     ] = ""
     telegram: Annotated[
         StrictStr,
         Field(
             max_length=LONGEST["telegram"],
-            description="The extension, or the value's beginning, that marks Telegram.",
+            description="The extension, or the prefix of a telecom's value, that marks a Telegram ID.",
         ),
     ] = ""
-    every_minutes: Annotated[Whole, Field(description="From one sync to the next: 5 minutes to 7 days.")] = 60
+    every_minutes: Annotated[
+        Whole, Field(description="The minutes from one sync to the next: 5 to 10080 (7 days).")
+    ] = 60
 
 
 class RunShape(Shape):
@@ -60,7 +62,7 @@ class RunShape(Shape):
     id: uuid.UUID
     kind: Kind
     state: Literal["running", "done", "source_down", "ended"]
-    whole: Annotated[bool, Field(description="Whether all was read, or only what changed.")]
+    whole: Annotated[bool, Field(description="true: all patients were read; false: only those that changed.")]
     began_at: Instant
     ended_at: Instant | None
     added: int
@@ -68,39 +70,39 @@ class RunShape(Shape):
     unchanged: int
     left: int
     refused: int
-    detail: Annotated[str, Field(description="Why it came to nothing.")]
+    detail: Annotated[str, Field(description="Why the sync failed; empty if it did not.")]
 
 
 class Touched(Shape):
-    """A patient who was added, changed or left."""
+    """A patient whom the sync added, changed or marked as left."""
 
     external_id: str
     what: str
 
 
 class Refusal(Shape):
-    """One that was not taken, or not whole."""
+    """A record that the sync refused, in whole or in part."""
 
     place: str
     reason: str
 
 
 class RunDetail(RunShape):
-    """The report with the first 200 of each."""
+    """The report of one sync, with its first 200 touched patients and its first 200 refusals."""
 
     touched: list[Touched]
     refusals: list[Refusal]
 
 
 class RunList(Shape):
-    """Reports, the newest first."""
+    """A page of reports, the newest first."""
 
     items: list[RunShape]
     next: str | None
 
 
 class SourceShape(Shape):
-    """Where patients come from."""
+    """A patient source."""
 
     kind_of_object = "patient source"
     id: uuid.UUID
@@ -108,11 +110,11 @@ class SourceShape(Shape):
     place: str
     every_minutes: int
     next_at: Instant
-    working: Annotated[bool, Field(description="A sync is under way or about to be.")]
+    working: Annotated[bool, Field(description="true: a sync is running or about to run.")]
 
 
 class SourceList(Shape):
-    """The clinic's sources: one at most."""
+    """The clinic's patient sources: at most one."""
 
     items: list[SourceShape]
     next: str | None
@@ -123,14 +125,14 @@ class SourceList(Shape):
     Operation("GET", "/patient-sources", Role.VIEWER, SourceList, examples.PATIENT_SOURCES, query=Parameters),
 )
 def list_sources(request: HttpRequest) -> SourceList:
-    """Where the clinic's patients come from."""
+    """List the clinic's patient sources."""
     row = configuration.of_clinic(caller_of(request).clinic)
     return SourceList(items=[_source(row)] if row else [], next=None)
 
 
 @operation(router, Operation("GET", _ONE, Role.VIEWER, SourceShape, examples.PATIENT_SOURCE))
 def read_source(request: HttpRequest, id: UUID) -> SourceShape:
-    """One source."""
+    """Read one patient source."""
     return _source(configuration.named(caller_of(request).clinic, id))
 
 
@@ -148,7 +150,7 @@ def read_source(request: HttpRequest, id: UUID) -> SourceShape:
     ),
 )
 def set_source(request: HttpRequest, body: NewSource) -> SourceShape:
-    """Set a FHIR server as the clinic's source, instead of what was set before."""
+    """Set a FHIR server as the clinic's patient source. It replaces the earlier one."""
     row = configuration.set_fhir(
         caller_of(request),
         body.url,
@@ -163,7 +165,7 @@ def set_source(request: HttpRequest, body: NewSource) -> SourceShape:
 
 @operation(router, act(f"{_ONE}/sync", SourceShape, examples.PATIENT_SOURCE, body_example={}, role=Role.PROVIDER))
 def sync_source(request: HttpRequest, id: UUID, body: NoBody = None) -> SourceShape:
-    """Sync now: the listener service takes it up within seconds."""
+    """Start a sync. The listener service begins it within seconds."""
     caller = caller_of(request)
     configuration.named(caller.clinic, id)
     return _source(configuration.ask_for_sync(caller, now=database_now()))
@@ -171,7 +173,7 @@ def sync_source(request: HttpRequest, id: UUID, body: NoBody = None) -> SourceSh
 
 @operation(router, act(f"{_ONE}/remove", SourceList, examples.NO_PATIENT_SOURCES, body_example={}, role=Role.ADMIN))
 def remove_source(request: HttpRequest, id: UUID, body: NoBody = None) -> SourceList:
-    """Fetch no more; patients who came stay."""
+    """Remove a patient source. Its patients stay."""
     caller = caller_of(request)
     configuration.named(caller.clinic, id)
     configuration.remove(caller, now=database_now(), id=id)
@@ -180,7 +182,7 @@ def remove_source(request: HttpRequest, id: UUID, body: NoBody = None) -> Source
 
 @operation(router, Operation("GET", "/sync-runs", Role.VIEWER, RunList, examples.SYNC_RUNS, query=ListParameters))
 def list_runs(request: HttpRequest, query: Query[ListParameters]) -> RunList:
-    """Reports of syncs, the newest first; the last 200 are kept."""
+    """List the reports of syncs, the newest first. The last 200 are kept."""
     after = int(read_cursor(_RUNS, query.cursor)) if query.cursor else 0
     found = sync.runs(caller_of(request).clinic, after=after, limit=query.limit + 1)
     more = cursor_of(_RUNS, str(after + query.limit)) if len(found) > query.limit else None
@@ -189,7 +191,7 @@ def list_runs(request: HttpRequest, query: Query[ListParameters]) -> RunList:
 
 @operation(router, Operation("GET", "/sync-runs/{id}", Role.VIEWER, RunDetail, examples.SYNC_RUN))
 def read_run(request: HttpRequest, id: UUID) -> RunDetail:
-    """One report, with who was added, changed, left or refused, and why."""
+    """Read one report, with the patients who were added, changed, marked as left or refused, and why."""
     run = sync.run_of(caller_of(request).clinic, id)
     return RunDetail(
         **_run(run),

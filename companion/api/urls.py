@@ -1,4 +1,4 @@
-"""Where the API answers. Included at the root: its own paths are whole."""
+"""The API's addresses. They are included at the root, so each path is complete."""
 
 from django.urls import path
 
@@ -34,7 +34,7 @@ api = SchedulerAPI(
     docs_url="/scheduler/docs",
     docs=ReferencePage(),
     parser=StrictParser(),
-    # What declares no role of its own is for admins only.
+    # An operation that declares no role is for admins only.
     auth=[Needs(Role.ADMIN)],
     urls_namespace="api",
 )

@@ -1,4 +1,4 @@
-"""What pydantic found wrong, in our words: each finding as a Problem with the field as the API names it."""
+"""Pydantic's findings in our words: each as a Problem that names the field as the API does."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -15,7 +15,7 @@ def problems_of(findings: Iterable[Finding]) -> list[Problem]:
 def _field(finding: Finding) -> str:
     location = finding["loc"]
     parts = list(location) if isinstance(location, tuple) else []
-    # The first part says where it stood (query, body, ...); in a body the second is the parameter's name in Python.
+    # The first part is the place (query, body, …); in a body the second is the name of the parameter in Python.
     named = parts[2:] if parts[:1] == ["body"] else parts[1:]
     return ".".join(str(part) for part in named) or str(parts[0] if parts else "body")
 
@@ -25,7 +25,7 @@ def _message(finding: Finding) -> str:
     values = context if isinstance(context, Mapping) else {}
     kind = str(finding["type"])
     if kind.startswith("too_") and values.get("field_type") == "Value":
-        # Text: where a check of ours comes before the length's, pydantic no longer says so. Lists it names.
+        # pydantic calls a text a "Value" where a check of ours runs before the check of its length.
         kind = "string_" + kind
     for beginning, words in _WORDS.items():
         if kind.startswith(beginning):

@@ -34,17 +34,17 @@ _WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 
 
 class Body(BaseModel):
-    """A body that programs send. A field that it doesn't have is refused, not overlooked."""
+    """A body that programs send. An unknown field is refused, not ignored."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=False)
 
     def given(self) -> dict[str, object]:
-        """The fields that were sent, by the API's names: what was left out is not in it."""
+        """The fields that were sent, by the API's names."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 class Shape(BaseModel):
-    """A shape that programs read. `kind_of_object`: which kind of object it shows (versions.py); empty: no object."""
+    """A shape that programs read. `kind_of_object` is the kind of object that it shows (versions.py); empty: none."""
 
     kind_of_object: ClassVar[str] = ""
     model_config = ConfigDict(populate_by_name=True)
@@ -70,7 +70,7 @@ def read_instant(value: object) -> object:
 
 
 def write_instant(at: dt.datetime) -> str:
-    """RFC 3339 in UTC with a Z; parts of a second only where there are any."""
+    """RFC 3339 in UTC with a Z, with parts of a second only if there are any."""
     return at.astimezone(dt.UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
@@ -105,7 +105,7 @@ def _read_query_flag(value: object) -> object:
 
 
 def empty_is_absent(value: object) -> object:
-    """`?status=` says as much as no `status` at all."""
+    """Read an empty parameter (`?status=`) as an absent one."""
     return None if value == "" else value
 
 
@@ -139,7 +139,7 @@ Id = Annotated[uuid.UUID, BeforeValidator(_read_id), WithJsonSchema({"type": "st
 Line = Annotated[StrictStr, AfterValidator(_no_control)]
 """Text of one line, without control characters."""
 Day = Annotated[StrictStr, WithJsonSchema({"type": "string", "format": "date"})]
-"""A date like 2026-12-25, read by the room below."""
+"""A date like 2026-12-25. The rooms below read it."""
 QueryNumber = Annotated[int, BeforeValidator(_read_query_number)]
 QueryFlag = Annotated[bool, BeforeValidator(_read_query_flag)]
 Whole = Annotated[StrictInt, Field(ge=-(2**53), le=2**53)]
@@ -147,8 +147,8 @@ Whole = Annotated[StrictInt, Field(ge=-(2**53), le=2**53)]
 
 
 class Nothing(Body):
-    """An action's body: it has no fields, so that what somebody hoped to say with one is refused, not overlooked."""
+    """The body of an action: an object without fields. A field in it is refused, not ignored."""
 
 
 NoBody = Annotated[Nothing | None, InBody()]
-"""It may be left out."""
+"""The body may be left out."""

@@ -1,7 +1,7 @@
-"""The kinds of objects that have an ETag: what belongs to each one's version, and who changed it last.
+"""The kinds of objects that have an ETag, the facts that each tag covers, and the last change of each object.
 
-The tag covers what people and Telegram set. It leaves out what is worked out for the moment of the answer (a schedule's
-`next`, a message's `on_its_way`), so that a program's tag lasts until somebody changes something.
+A tag covers what people and Telegram set. It leaves out values that are computed for one answer (a schedule's `next`,
+a message's `on_its_way`), so that a program's tag lasts until somebody changes something.
 """
 
 import uuid
@@ -27,29 +27,29 @@ _Row = TypeVar("_Row", bound=Model)
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[_Row]):
-    """A kind of object. `rows` are the clinic's own; `facts` is all that its tag changes with."""
+    """A kind of object. `rows` selects the clinic's own; the tag changes with `facts`."""
 
     name: str
     rows: Callable[[Clinic], QuerySet[_Row]]
     facts: Callable[[_Row], object]
     subjects: Callable[[_Row], list[uuid.UUID]] = lambda row: [row.pk]
     actions: tuple[str, ...] = ()
-    """Which acts in the audit trail change it; empty: all that name one of its subjects."""
+    """The acts in the audit trail that change the object; empty: every act that names one of its subjects."""
     by_itself: Callable[[_Row], list[Change]] = lambda _: []
-    """Changes that no audit trail tells of: a patient's word, what came of sending."""
+    """Changes that the audit trail doesn't have: a patient's word, the outcome of sending."""
 
     def find(self, clinic: Clinic, id: uuid.UUID | None, *, lock: bool = False) -> _Row | None:
-        """The clinic's object of this id (None: the clinic's only one); None where there is none."""
+        """The clinic's object with this id (None: the clinic's only one), or None if it doesn't exist."""
         rows = self.rows(clinic)
         wanted = rows.filter(pk=id) if id else rows
         return versions.hold(wanted) if lock else wanted.first()
 
     def tag(self, row: _Row) -> str:
-        """The object's ETag as it stands."""
+        """The object's present ETag."""
         return versions.tag_of(self.name, [str(row.pk), self.facts(row)])
 
     def last_change(self, clinic: Clinic, row: _Row) -> Change | None:
-        """Who changed it last, as far as it was written down."""
+        """The last change that was recorded, or None."""
         found = [*versions.changes(clinic, self.subjects(row), actions=self.actions), *self.by_itself(row)]
         return max(found, key=lambda one: one.at, default=None)
 
@@ -77,7 +77,7 @@ def _ended(row: Message) -> list[Change]:
 
 def _patient(row: Patient) -> object:
     names = sorted(row.cohorts.values_list("name", flat=True))
-    # The object says whether the patient can be reached, which the clinic's settings decide too.
+    # Whether the patient can be reached depends on the clinic's settings too.
     obstacle = obstacle_of(row, row.clinic)
     reached = obstacle.code if obstacle else None, telegram_check(row)
     return columns_of(row, without=("search", "verified", "verified_id")), names, reached
@@ -93,7 +93,7 @@ def _consent_said(row: Patient) -> list[Change]:
 
 def _cohort(row: Cohort) -> object:
     places = row.places.order_by("id").values_list("patient_id", flat=True)
-    # `size` is the query's own column, of which the model's type knows nothing.
+    # The query computes `size`; the model's type doesn't have it.
     return columns_of(row), vars(row)["size"], [str(patient) for patient in places]
 
 
@@ -151,11 +151,11 @@ _BY_NAME: Final = {kind.name: kind for kind in _BY_ADDRESS.values()}
 
 
 def kind_at(path: str) -> Kind[Any] | None:  # Any: as above
-    """The kind of the object at this address, or of which it is a part or an act; None where there is none."""
+    """The kind of the object at this address, also of its parts and actions; None if there is none."""
     found = (kind for address, kind in _BY_ADDRESS.items() if f"{path}/".startswith(f"{address}/"))
     return next(found, None)
 
 
 def kind_called(name: str) -> Kind[Any] | None:  # Any: as above
-    """The kind of this name; None for a shape that is no object."""
+    """The kind with this name; None for a shape that shows no object."""
     return _BY_NAME.get(name)

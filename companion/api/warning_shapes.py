@@ -1,4 +1,4 @@
-"""Warnings as programs read them: of plans, and of changes to what plans are made of."""
+"""Warnings about plans and changes, in the shape that programs read."""
 
 import uuid
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from companion.planning.warnings import Warning
 
 
 class WarningShape(Shape):
-    """What to know, though it is no error."""
+    """A warning: the call succeeds, but a person should know this."""
 
     patient: uuid.UUID | None
     code: str
@@ -16,5 +16,5 @@ class WarningShape(Shape):
 
 
 def warning_shapes(warnings: Iterable[Warning]) -> list[WarningShape]:
-    """Planning's warnings in the form in which programs read them."""
+    """The shapes of planning's warnings."""
     return [WarningShape(patient=one.patient, code=one.code, message=one.message) for one in warnings]
