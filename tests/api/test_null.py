@@ -15,8 +15,9 @@ from tests.builders import a_conversation, a_message, a_patient
 def test_unknown_outcomes_are_not_decided_where_one_of_the_selectors_is_null(
     clinic: Clinic, now: dt.datetime, field: str
 ) -> None:
-    ended = {"status": Status.FAILED, "reason": Reason.OUTCOME_UNKNOWN, "due_at": now, "ended_at": now}
-    message = a_message(a_patient(clinic), **ended)
+    message = a_message(
+        a_patient(clinic), status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN, due_at=now, ended_at=now
+    )
     selectors = {"ids": [str(message.id)], "from": "2026-01-01T00:00:00Z", field: None}
 
     admin = a_program(clinic, Role.ADMIN)
