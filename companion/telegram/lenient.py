@@ -23,8 +23,8 @@ def read_json(body: bytes) -> object:
     try:
         return msgspec.json.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        # Half a surrogate pair, a very long number, very deep nesting: the rest can still be read.
-        return _slowly(body.decode("utf-8", "replace"))
+        # Half a surrogate pair, a very long number, very deep nesting, a byte order mark: the rest can still be read.
+        return _slowly(body.decode("utf-8-sig", "replace"))
 
 
 def _slowly(text: str) -> object:

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 
 from companion.clinics.models import Bot, Clinic
 from companion.listener.models import Conversation, Reply, ReplyKind, Standing
-from companion.patients.models import Patient
+from companion.patients.models import Consent, Patient
 from companion.schedules.models import Message
 from tests.builders import NOW
 from tests.listener.stories import a_question, a_text, answers, comes_in, our_message, something_else
@@ -112,6 +112,27 @@ def test_a_service_message_is_no_reply_and_ends_no_waiting(
     assert not Conversation.objects.exists()
     assert not answers(bot)
     assert waits(question)
+
+
+def test_an_edited_service_message_is_no_reply_either(bot: Bot, ana: Patient, question: Message) -> None:
+    assert ana.telegram_id
+    pinned = something_else(ana.telegram_id, pinned_message={"message_id": 77, "text": "STOP"})["message"]
+    assert isinstance(pinned, dict)
+
+    comes_in(bot, {"edited_message": pinned | {"edit_date": pinned["date"]}})
+
+    assert not Reply.objects.exists()
+    assert waits(question)
+    ana.refresh_from_db()
+    assert ana.consent == Consent.GIVEN
+
+
+def test_a_service_message_reaches_no_staff_when_a_stranger_causes_it(bot: Bot) -> None:
+    comes_in(bot, something_else(5_900_000_077, message_auto_delete_timer_changed={"message_auto_delete_time": 86_400}))
+
+    assert not Reply.objects.exists()
+    assert not Conversation.objects.exists()
+    assert not Message.objects.exists()
 
 
 def test_a_pinned_stop_is_no_stop(bot: Bot, ana: Patient) -> None:

@@ -185,6 +185,31 @@ def test_an_edited_answer_of_an_ordinary_word_is_asked_about(bot: Bot) -> None:
     assert said(bot) == ["¿Quiso decir que"]
 
 
+@pytest.mark.parametrize("text", ["please stop", "🛑"])
+def test_an_edit_to_a_probable_stop_is_asked_about_and_read_by_staff(bot: Bot, ana: Patient, text: str) -> None:
+    first = a_text(CHAT, "hello")
+    comes_in(bot, first)
+    Conversation.objects.update(standing=Standing.DONE, unread=0)
+
+    comes_in(bot, edited_to(first, text))
+
+    assert consent_of(ana) == Consent.GIVEN
+    assert said(bot) == ["Did you mean"]
+    assert Conversation.objects.get(patient=ana).standing == Standing.UNREAD
+
+
+def test_an_edit_in_a_chat_that_has_another_patient_by_now_stays_with_the_first(bot: Bot, ana: Patient) -> None:
+    first = a_text(CHAT, "I took 2")
+    comes_in(bot, first)
+    Patient.objects.filter(pk=ana.pk).update(telegram_id=None)
+    rosa = a_patient(bot.clinic, "Rosa", telegram_id=CHAT)
+
+    comes_in(bot, edited_to(first, "I took 3"))
+
+    assert shown(ana) == [("I took 3", ["I took 2"])]
+    assert shown(rosa) == []
+
+
 def test_a_new_caption_and_another_photo_are_corrections(bot: Bot, ana: Patient) -> None:
     first = something_else(CHAT, photo=PHOTO, caption="my arm")
     comes_in(bot, first)

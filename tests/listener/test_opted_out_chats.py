@@ -26,7 +26,8 @@ from tests.api.calls import Program, a_program
 from tests.builders import NOW, a_caller, a_member, a_message, a_patient
 from tests.delivery.rounds import begun
 from tests.listener.chats import DOORS, arrive, by_api, by_import, leaves, stops
-from tests.listener.stories import CHAT, a_text, comes_in, invited
+from tests.listener.stories import CHAT, a_tap, a_text, comes_in, edited_to, invited
+from tests.listener.stories import answers as answers_to
 from tests.web.signed_in import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +68,30 @@ def test_a_stranger_who_stopped_and_is_then_added_as_a_patient_gets_nothing(bot:
     ana = Patient.objects.get(external_id="P-1")
     assert not leaves(bot, a_message(ana))
     assert ana.consent_history.get().source == "chat: had opted out"
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_stranger_who_edits_a_message_to_stop_stops_the_chat_for_later_patients(bot: Bot, door: str) -> None:
+    first = a_text(CHAT, "hello")
+    comes_in(bot, first)
+    comes_in(bot, edited_to(first, "STOP"))
+
+    DOORS[door](bot, {"external_id": "P-1", "name": "Ana Silva", "telegram_id": CHAT})
+
+    assert not leaves(bot, a_message(Patient.objects.get(external_id="P-1")))
+
+
+def test_a_stranger_who_taps_stop_after_a_polite_stop_stops_the_chat_for_later_patients(bot: Bot) -> None:
+    comes_in(bot, a_text(CHAT, "please stop"))
+    question = answers_to(bot)[-1]
+    assert question.buttons
+    assert not OptOut.objects.exists()
+    stop = question.buttons[0][0]
+
+    comes_in(bot, a_tap(CHAT, stop["callback_data"], stop["text"], message_id=90))
+
+    by_api(bot, {"external_id": "P-1", "name": "Ana Silva", "telegram_id": CHAT})
+    assert not leaves(bot, a_message(Patient.objects.get(external_id="P-1")))
 
 
 def test_an_id_that_moves_to_another_patient_takes_its_stop_along_and_the_clinic_is_told(bot: Bot) -> None:

@@ -166,3 +166,25 @@ def test_a_new_token_begins_without_the_old_note(settings: Settings) -> None:
     bots.connect(clinic, f"123456789:{'B' * 35}", "x", sandbox=True, now=NOW)
 
     assert noted(bot) == ("", None)
+
+
+def test_a_program_that_follows_a_webhook_is_the_same_trouble_and_needs_its_minute(bot: Bot) -> None:
+    rivals.met(bot.id, Reader.WEBHOOK, now=after(0))
+    rivals.met(bot.id, Reader.PROGRAM, now=after(30))
+
+    assert noted(bot) == ("program", NOW)
+    assert not rivals.undisturbed(bot.id, now=after(60))
+    assert rivals.undisturbed(bot.id, now=after(90))
+
+
+def test_a_bot_that_moves_to_another_clinic_begins_without_the_old_note(settings: Settings) -> None:
+    settings.SANDBOX_ON = True
+    token = f"123456789:{'A' * 35}"
+    first, second = a_clinic(), a_clinic()
+    bot = bots.connect(first, token, "x", sandbox=True, now=NOW)
+    rivals.met(bot.id, Reader.PROGRAM, now=NOW)
+    bots.connect(first, f"987654321:{'B' * 35}", "y", sandbox=True, now=NOW)
+
+    moved = bots.connect(second, token, "x", sandbox=True, now=NOW)
+
+    assert noted(moved) == ("", None)

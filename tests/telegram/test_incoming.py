@@ -184,6 +184,14 @@ def test_an_odd_value_costs_nothing_of_the_batch(odd: bytes) -> None:
     assert texts == ["one", TEXT["text"]]
 
 
+def test_a_byte_order_mark_before_the_answer_costs_no_text() -> None:
+    body = on_the_wire([{"update_id": 11, "message": TEXT}])
+
+    texts = [incoming.event.text for incoming in read(b"\xef\xbb\xbf" + body) if isinstance(incoming.event, MessageIn)]
+
+    assert texts == [TEXT["text"]]
+
+
 @pytest.mark.parametrize("number", [True, -1, 2**62, 10**30, "12", 1.5, None])
 def test_an_update_with_an_impossible_number_is_left_out(number: object) -> None:
     updates = read(on_the_wire([{"update_id": number}, {"update_id": 11}]))

@@ -285,6 +285,18 @@ def test_another_bot_can_t_fetch_what_came_to_the_one_before(practice: Practice)
     assert "<audio" in opened(practice.clinic, kept)
 
 
+def test_a_stranger_s_file_can_be_opened_and_is_deleted_as_any_other(practice: Practice) -> None:
+    Patient.objects.update(telegram_id=None)
+    file = practice.sends(FileKind.PHOTO)
+
+    assert f"/media/{file.id}/opened" in practice.page()
+    assert f'<img src="/media/{file.id}"' in opened(practice.clinic, file)
+
+    Media.objects.update(came_at=NOW - dt.timedelta(days=10_000))
+    assert media.drop_old(now=NOW) == 1
+    assert not MediaPart.objects.exists()
+
+
 def test_a_refused_token_is_said_so(practice: Practice) -> None:
     file = practice.sends(FileKind.PHOTO)
     SandboxBot.objects.update(token_hash="x")
