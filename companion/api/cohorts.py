@@ -5,7 +5,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Query, Router
 
-from companion.api import examples
+from companion.api.examples import cohorts as examples
 from companion.api.operations import JSON, Operation, caller_of, operation
 from companion.api.paging import ListParameters, cursor_of, read_cursor
 from companion.api.patient_shapes import CohortList, CohortShape, NewCohort

@@ -11,7 +11,8 @@ from django.http import HttpRequest
 from ninja import Router
 from pydantic import Field, StrictBool, model_validator
 
-from companion.api import examples
+from companion.api.examples.messages import MESSAGE, MESSAGES
+from companion.api.examples.panel import PANEL
 from companion.api.health import PanelShape
 from companion.api.message_answers import detail_of, shapes_of
 from companion.api.message_shapes import MessageDetail, MessageList
@@ -125,14 +126,14 @@ def foresee_losses(request: HttpRequest) -> LossesShape:
     return LossesShape.model_validate({"losses": [asdict(loss) for loss in found]})
 
 
-@operation(router, act("/mcp/pause", PanelShape, examples.PANEL, body_example={}, role=Role.ADMIN))
+@operation(router, act("/mcp/pause", PanelShape, PANEL, body_example={}, role=Role.ADMIN))
 def pause_sending(request: HttpRequest, body: NoBody = None) -> PanelShape:
     """Hold back all of the clinic's messages. A message that becomes too late during the pause fails."""
     actions.pause(caller_of(request), now=database_now())
     return _panel(request)
 
 
-@operation(router, act("/mcp/resume", PanelShape, examples.PANEL, body_example={}, role=Role.ADMIN))
+@operation(router, act("/mcp/resume", PanelShape, PANEL, body_example={}, role=Role.ADMIN))
 def resume_sending(request: HttpRequest, body: NoBody = None) -> PanelShape:
     """Let the clinic's messages go out again."""
     actions.resume(caller_of(request), now=database_now())
@@ -156,7 +157,7 @@ def retry_all(request: HttpRequest, body: RetryShape) -> RetriedShape:
     return RetriedShape.model_validate(asdict(actions.retry_all(caller_of(request), body.reason, now=database_now())))
 
 
-@operation(router, Operation("GET", "/mcp/unknown", Role.VIEWER, MessageList, examples.MESSAGES))
+@operation(router, Operation("GET", "/mcp/unknown", Role.VIEWER, MessageList, MESSAGES))
 def list_unknown(request: HttpRequest) -> MessageList:
     """List the newest 100 messages of the last week whose outcome is unknown and about which nobody has decided."""
     found = actions.undecided(caller_of(request).clinic, now=database_now())[:_SHOWN]
@@ -187,7 +188,7 @@ def decide_many(request: HttpRequest, body: DecisionsBody) -> RetriedShape:
 
 @operation(
     router,
-    act("/mcp/unknown/{id}", MessageDetail, examples.MESSAGE, body_example={"decision": "arrived"}, role=Role.ADMIN),
+    act("/mcp/unknown/{id}", MessageDetail, MESSAGE, body_example={"decision": "arrived"}, role=Role.ADMIN),
 )
 def decide_unknown(request: HttpRequest, id: UUID, body: DecisionBody) -> MessageDetail:
     """Decide about one message of unknown outcome: send it again, or note why not.

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Query, Router
 from pydantic import Field, StrictBool, StrictStr
 
-from companion.api import examples
+from companion.api.examples import enrolment as examples
 from companion.api.operations import JSON, Operation, caller_of, operation
 from companion.api.paging import Parameters
 from companion.api.patient_shapes import EnrolmentShape

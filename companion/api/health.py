@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from pydantic import Field, JsonValue
 
-from companion.api import examples
+from companion.api.examples import panel as examples
 from companion.api.operations import JSON, Operation, caller_of, operation
 from companion.api.values import Instant, NoBody, Shape
 from companion.clinics.models import Role

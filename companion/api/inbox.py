@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from ninja import Body as InBody
 from ninja import Query, Router
 
-from companion.api import examples
+from companion.api.examples import inbox as examples
 from companion.api.inbox_answers import item_of, items_of
 from companion.api.inbox_shapes import (
     AnswerWish,

@@ -3,11 +3,11 @@
 from django.http import HttpRequest
 from ninja import Router
 
-from companion.api import examples
 from companion.api.operations import Operation, operation
 from companion.api.values import Shape
 
 router = Router(tags=["index"])
+NAME = "AI Companion Scheduler"
 ROOT = "/api/scheduler"
 LINKS = {
     "openapi": f"{ROOT}/openapi.json",
@@ -39,7 +39,7 @@ class Index(Shape):
     links: dict[str, str]
 
 
-@operation(router, Operation("GET", "", None, Index, examples.INDEX))
+@operation(router, Operation("GET", "", None, Index, {"name": NAME, "links": LINKS}))
 def read_index(request: HttpRequest) -> Index:
     """Link to all resources of the API."""
-    return Index(name="AI Companion Scheduler", links=LINKS)
+    return Index(name=NAME, links=LINKS)

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from ninja import Router
 from pydantic import Field, StrictStr
 
-from companion.api import examples
+from companion.api.examples import cohorts as examples
 from companion.api.operations import JSON, Operation, caller_of, operation
 from companion.api.patient_shapes import CohortShape
 from companion.api.values import Body, Day, Id, Shape

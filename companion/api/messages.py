@@ -5,7 +5,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Query, Router
 
-from companion.api import examples
+from companion.api.examples import messages as examples
 from companion.api.message_answers import detail_of, shapes_of, shapes_of_items
 from companion.api.message_shapes import (
     MessageChanges,

@@ -9,7 +9,7 @@ from ninja import Body as InBody
 from ninja import Query, Router
 from pydantic import Field
 
-from companion.api import examples
+from companion.api.examples import messages as examples
 from companion.api.message_answers import shapes_of_items
 from companion.api.message_shapes import MessageShape
 from companion.api.operations import Operation, act, caller_of, operation

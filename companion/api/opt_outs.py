@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from ninja import Query, Router
 from pydantic import Field
 
-from companion.api import examples
+from companion.api.examples import opt_outs as examples
 from companion.api.operations import Operation, caller_of, operation
 from companion.api.paging import ListParameters, cursor_of, read_cursor
 from companion.api.values import Instant, Shape

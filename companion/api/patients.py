@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import File, Query, Router
 from ninja.files import UploadedFile
 
-from companion.api import examples
+from companion.api.examples import patients as examples
 from companion.api.operations import JSON, MULTIPART, Operation, caller_of, operation
 from companion.api.paging import cursor_of, read_cursor
 from companion.api.patient_answers import conversation_item_of, patient_of

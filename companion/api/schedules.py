@@ -5,7 +5,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Query, Router
 
-from companion.api import examples
+from companion.api.examples import schedules as examples
 from companion.api.operations import JSON, Operation, act, caller_of, operation
 from companion.api.paging import cursor_of, read_cursor
 from companion.api.schedule_answers import change_preview_of, planned_of, preview_of, shapes_of

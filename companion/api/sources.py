@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from ninja import Query, Router
 from pydantic import Field, StrictStr
 
-from companion.api import examples
+from companion.api.examples import sources as examples
 from companion.api.operations import JSON, Operation, act, caller_of, operation
 from companion.api.paging import ListParameters, Parameters, cursor_of, read_cursor
 from companion.api.values import Body, Instant, NoBody, Shape, Whole
