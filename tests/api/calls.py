@@ -1,4 +1,4 @@
-"""A program that calls the API with a key, over Django's test client; and the bodies that tests begin with."""
+"""A program that calls the API with a key through Django's test client, and the bodies that tests start from."""
 
 import datetime as dt
 import json
@@ -16,7 +16,7 @@ ROOT: Final = "/api/scheduler"
 PROBLEM: Final = "application/problem+json"
 _numbers: Final = count(1)
 
-Json = Any  # what a test reads out of an answer, key by key
+Json = Any  # a test reads it key by key
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Program:
-    """Calls with a key; paths are told from ROOT on, whole ones begin with /api or /metrics."""
+    """A program with a key. Paths begin below ROOT; whole paths begin with /api or /metrics."""
 
     key: str
 
@@ -57,7 +57,7 @@ class Program:
         key: str | None = None,
         if_match: str | None = None,
     ) -> Answer:
-        """`key` is the Idempotency-Key."""
+        """Call the API. `key` is the Idempotency-Key."""
         content = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         headers |= {} if key is None else {"Idempotency-Key": key}
@@ -96,7 +96,7 @@ NOBODY: Final = Program("")
 
 
 def a_daily_schedule(patient: Patient, **fields: Json) -> dict[str, Json]:
-    """The body of a schedule that begins years from now."""
+    """The body of a daily schedule that begins years from now."""
     values = {
         "patients": [str(patient.id)],
         "text": "Good morning {first_name}.",

@@ -1,4 +1,4 @@
-"""What the API's tests share: a clinic, and programs that call in its name."""
+"""Fixtures for the API's tests: a clinic, and programs that call in its name."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -17,7 +17,7 @@ def clinic(db: None) -> Clinic:
 
 @pytest.fixture
 def now() -> dt.datetime:
-    """The machine's time: the API asks its clock itself."""
+    """The machine's time, since the API asks its own clock."""
     return dt.datetime.now(dt.UTC)
 
 

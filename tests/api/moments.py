@@ -1,4 +1,4 @@
-"""Calls that begin at one moment, each in a thread with a connection of its own."""
+"""Calls that begin at one moment, each in a thread with its own database connection."""
 
 import threading
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from django.db import connection
 
 
 def at_one_moment(times: int, call: Callable[[], int]) -> list[int]:
-    """What each of the calls gave."""
+    """The results of the calls."""
     together, results = threading.Barrier(times), list[int]()
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""Who may call: keys, sessions with their CSRF token, roles, and the wall between clinics."""
+"""Access to the API: keys, sessions with their CSRF token, roles, and the wall between clinics."""
 
 import datetime as dt
 from collections.abc import Callable

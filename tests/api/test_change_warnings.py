@@ -1,4 +1,4 @@
-"""A change warns of the same in its preview as in its answer: who gets none today, who gets one more, and all else."""
+"""The warnings of a change: its preview and its answer show the same ones."""
 
 import datetime as dt
 
@@ -18,7 +18,7 @@ THRICE = {"frequency": "daily", "times": ["16:00", "18:00", "20:00"]}
 
 
 def a_series(**values: Json) -> Schedule:
-    """Today at four in the afternoon and then daily, made in the morning of a clinic where it is noon now."""
+    """A daily series from 16:00 today on, made in the morning; it is noon in the clinic."""
     clinic = a_clinic_by_day()
     now = dt.datetime.now(dt.UTC) - dt.timedelta(hours=2)
     today = (now + dt.timedelta(hours=14 - dt.datetime.now(dt.UTC).hour)).date()

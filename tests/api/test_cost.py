@@ -1,4 +1,4 @@
-"""What a list costs does not grow with the rows on its page."""
+"""The number of a list's queries does not grow with the rows on its page."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Inviting many, what went wrong, consent's history, and many patients at once, as programs see them."""
+"""Invitations, notes about failed ones, consent, and acts on many patients, as programs see them."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""Health, the Control Panel's numbers, the metrics and the API's front door."""
+"""Health, the Control Panel's numbers, the metrics and the API's entry page."""
 
 from collections.abc import Callable
 
@@ -66,7 +66,7 @@ def test_the_front_door_links_to_all_of_it_and_every_link_leads_somewhere(api: P
 
     statuses = {name: api.get(link).status for name, link in links.items()}
 
-    # Those that take POST only say so.
+    # Links that accept only POST answer 405.
     assert {name for name, status in statuses.items() if status == 405} == {
         "schedules_preview",
         "patients_import",

@@ -28,7 +28,7 @@ def test_the_same_call_again_gets_the_first_answer(api: Program) -> None:
 def test_the_same_call_again_creates_nothing(clinic: Clinic, api: Program) -> None:
     body = {"patient": str(a_patient(clinic).id), "text": "Hello"}
     first = api.post("/messages", body, key="k")
-    # Another order of the fields is no other body.
+    # The order of the fields makes no difference.
     second = api.post("/messages", dict(reversed(body.items())), key="k")
 
     assert second.json == first.json
@@ -142,7 +142,7 @@ def test_ten_calls_at_one_moment_create_once(request: pytest.FixtureRequest) -> 
 
 
 class Made:
-    """Stands for what is created; counts how often."""
+    """A stand-in for a new object. It counts how often it was made."""
 
     def __init__(self) -> None:
         self.times = 0
@@ -153,7 +153,7 @@ class Made:
 
 
 def digest() -> str:
-    """Of the call that these tests make."""
+    """The digest of the call that these tests make."""
     return idempotency.digest_of("POST /x", {})
 
 

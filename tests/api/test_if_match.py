@@ -1,4 +1,4 @@
-"""`If-Match`: a program never writes over what somebody changed since it read the object."""
+"""`If-Match`: a program never overwrites a change that it hasn't read."""
 
 import datetime as dt
 from collections.abc import Callable, Iterator
@@ -155,7 +155,7 @@ def test_the_words_for_urgent_help_are_not_written_over(clinic: Clinic) -> None:
     admin = a_program(clinic, ADMIN)
     tag = tag_at(admin, "/urgent-help")
     admin.patch("/urgent-help", {"words": ["help"], "phone": "112"})
-    # A change of other settings is none of theirs.
+    # Changes of other settings don't count.
     change_clinic(a_caller(clinic, ADMIN), {"name": "Elm Clinic"}, now=dt.datetime.now(dt.UTC))
 
     answer = admin.patch("/urgent-help", {"words": ["emergency"]}, if_match=tag)
@@ -221,7 +221,7 @@ def test_without_the_header_all_is_as_it_was(clinic: Clinic, api: Program, sched
     assert api.patch(schedule, {"text": "Mine"}).json["text"] == "Mine"
 
 
-# Two at one moment.
+# Two calls at one moment.
 
 
 @pytest.mark.django_db(transaction=True)

@@ -166,7 +166,7 @@ def test_an_answered_message_says_what_was_tapped_and_later_what_it_follows(
     spoken = api.get(f"/patients/{ana.id}/conversation").json["items"]
 
     assert (read["answer"], bool(read["answered_at"]), read["follows"]) == ("Later", True, None)
-    # What only shows the answer in the chat is no message of its own.
+    # The note in the chat that shows the tapped answer is not a message in the list.
     assert [(one["follow_kind"], one["follows"]) for one in listed] == [(None, None), ("later", str(question.id))]
     assert [(item["direction"], item["kind"], item["text"]) for item in spoken] == [
         ("out", "message", "Take your tablet."),

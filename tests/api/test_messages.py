@@ -117,7 +117,7 @@ def test_messages_are_found_by_when_they_are_due(clinic: Clinic, api: Program) -
     patient = a_patient(clinic)
     early, middle, late = (a_message(patient, due_at=due(hours)) for hours in (0, 1, 2))
 
-    # The plus sign of an offset arrives as a space where a client forgot to escape it.
+    # The plus sign of an offset arrives as a space if a client doesn't escape it.
     assert found(api, "due_from=2026-12-01T10:00:00+01:00") == [str(middle.id), str(late.id)]
     assert found(api, "due_from=2026-12-01T08:00:00Z&due_to=2026-12-01T09:00:00Z") == [str(early.id)]
 

@@ -1,4 +1,4 @@
-"""One Occurrence of a Schedule through the API: read, and made ahead of time to be changed (`detach`)."""
+"""One Occurrence of a Schedule through the API: read it, and make its Messages early to change them (`detach`)."""
 
 import datetime as dt
 import uuid
@@ -17,7 +17,7 @@ DAY: Final = dt.timedelta(days=1)
 
 
 def series(clinic: Clinic, *patients: Patient, now: dt.datetime, **values: Json) -> Schedule:
-    """A daily series at nine from tomorrow on, in the patients' own zones."""
+    """A daily series at 09:00 from tomorrow on, in each patient's own zone."""
     asked = {
         "text": "Take your tablet, {first_name}.",
         "patients": [str(patient.id) for patient in patients],
@@ -29,7 +29,7 @@ def series(clinic: Clinic, *patients: Patient, now: dt.datetime, **values: Json)
 
 
 def at(now: dt.datetime, days: int = 6) -> str:
-    """The name of the Occurrence in so many days."""
+    """The name of the Occurrence in this number of days."""
     return f"{(now + days * DAY).date()}T09:00"
 
 

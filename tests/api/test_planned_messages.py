@@ -1,4 +1,4 @@
-"""`GET /messages?include=planned`: what is planned beyond the Messages that exist, in one list with them."""
+"""`GET /messages?include=planned`: one list of the Messages that exist and of those that are planned for later."""
 
 import datetime as dt
 from typing import Final
@@ -20,7 +20,7 @@ Told = tuple[str, str]
 
 
 def planned(clinic: Clinic, *patients: Patient, now: dt.datetime, **values: Json) -> Schedule:
-    """A daily series at nine from tomorrow on, in the patients' own zones, unless said otherwise."""
+    """A daily series at 09:00 from tomorrow on, in each patient's own zone. `values` may change it."""
     asked = {
         "text": "Take your tablet, {first_name}.",
         "starts_at": f"{(now + DAY).date()}T09:00",
@@ -38,7 +38,7 @@ def address(until: dt.datetime, **asked: object) -> str:
 
 
 def told(items: list[Json]) -> list[Told]:
-    """Each item by its instant and its patient."""
+    """The instant and the patient of each item."""
     return [(item["due_at"], item["patient"]["name"]) for item in items]
 
 

@@ -1,4 +1,4 @@
-"""Every error under /api is a problem (RFC 9457), whatever was sent; nothing that is sent makes it a 500."""
+"""Errors under /api: each is a problem (RFC 9457), and no request causes a 500."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The whole description, tried with values that fit it and values that don't: no 5xx, no answer outside of it."""
+"""The whole description, tried with fitting and other values: no 5xx, and only described answers."""
 
 import json
 import uuid
@@ -24,14 +24,14 @@ from companion.schedules.reasons import Reason
 from tests.api.calls import Program, a_program
 from tests.builders import NOW, a_caller, a_cohort, a_conversation, a_kept_photo, a_message, a_patient, a_schedule
 
-# Not fetched by a request: while tests are still collected there is no database to open.
+# Read without a request: there is no database yet while tests are collected.
 everything = schemathesis.openapi.from_dict(json.loads(json.dumps(api.get_openapi_schema())))
 everything.app = get_wsgi_application()
 
 
 @pytest.fixture
 def one_connection(db: None) -> Iterator[None]:
-    """Requests in this thread keep the test's own connection open, as under Django's test client."""
+    """Keep the test's own database connection open between requests, as Django's test client does."""
     signals = (request_started, request_finished)
     for signal in signals:
         signal.disconnect(close_old_connections)
@@ -47,7 +47,7 @@ def admin(clinic: Clinic) -> Program:
 
 @pytest.fixture
 def known(clinic: Clinic) -> dict[str, str]:
-    """Rows that are there, by the kind that an address names."""
+    """The ids of existing rows, by the kind that an address names."""
     patient = a_patient(clinic)
     schedule = a_schedule(clinic, patient, starts_at="2035-12-02T09:00", recurrence={"frequency": "daily"})
     return {
@@ -82,11 +82,11 @@ def test_no_request_is_answered_outside_the_description(
     case: schemathesis.Case[Any], one_connection: None, admin: Program, known: dict[str, str]
 ) -> None:
     # An empty parameter is an absent one, as `allowEmptyValue` says; schemathesis takes it for a wrong one.
-    # So is one without a value, which doesn't reach the wire at all.
+    # A parameter without a value isn't sent at all.
     assume(not any(value in ("", None) or value == [] for value in case.query.values()))
     _point_to_rows_that_are_there(case, known)
 
-    # What a room below refuses is 422 though the shape was right, hence the one check that is left out.
+    # The rooms below refuse some values of the right shape (422), so this one check is left out.
     case.call_and_validate(headers={"Authorization": f"Bearer {admin.key}"}, excluded_checks=[positive_data_acceptance])
 
 
@@ -100,7 +100,7 @@ def _point_to_rows_that_are_there(case: schemathesis.Case[Any], known: dict[str,
     if _is_id(case.body.get("cohort")):
         case.body["cohort"] = known["cohort"]
     patients = case.body.get("patients")
-    # A list that is too long stays as wrong as it is.
+    # A list that is too long stays too long.
     if isinstance(patients, list) and 0 < len(patients) <= MOST and all(_is_id(one) for one in patients):
         case.body["patients"] = [known["patients"]]
 

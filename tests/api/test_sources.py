@@ -1,4 +1,4 @@
-"""Sources of patients as programs see them."""
+"""Patient sources as programs see them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ FHIR = {"kind": "fhir", "url": "https://fhir.hospital.example/r4", "token": "s3c
 
 @pytest.fixture
 def synced(clinic: Clinic, tmp_path: Path) -> Clinic:
-    """A clinic that was synced with a file twice, one of whose rows is wrong."""
+    """A clinic after two syncs with a file that has one wrong row."""
     file = tmp_path / "patients.csv"
     file.write_text("external_id,name,telegram_id\nP-1,Ana,\nP-2,Bo,-7\n")
     configuration.set_csv(a_caller(clinic, Role.ADMIN), file, now=NOW)

@@ -1,4 +1,4 @@
-"""Taking back over the API: cancels within ten seconds, skips as long as they are ahead."""
+"""Undo through the API: cancels within ten seconds, skips while they are in the future."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""An object's ETag: it changes with whatever people or Telegram change in the object."""
+"""The ETag of an object: it changes with every change that people or Telegram make."""
 
 import datetime as dt
 from itertools import pairwise
@@ -21,7 +21,7 @@ from tests.builders import NOW, a_bot, a_caller, a_cohort, a_conversation, a_mes
 ADMIN = Role.ADMIN
 
 
-# What has a tag.
+# Objects that have a tag.
 
 
 def test_each_object_has_a_strong_tag_of_its_own(clinic: Clinic, schedule: str) -> None:
@@ -89,7 +89,7 @@ def test_a_repeated_call_with_an_idempotency_key_gets_the_tag_of_the_first_answe
     assert again.headers["ETag"] == first.headers["ETag"] != tag_at(api, cohort)
 
 
-# What changes a tag.
+# Changes that change a tag.
 
 
 @pytest.mark.parametrize(
@@ -211,13 +211,13 @@ def test_who_comes_into_a_cohort_by_any_door_changes_its_tag(clinic: Clinic, api
 
     api.post(f"{path}/patients", {"add": [str(ana.id)]})
     tags.append(tag_at(api, path))
-    # As many as before, but somebody else.
+    # The cohort has as many patients as before, but another one.
     api.post(f"{path}/patients", {"add": [str(ben.id)], "remove": [str(ana.id)]})
     tags.append(tag_at(api, path))
     api.patch(f"/patients/{ben.id}", {"cohorts": []})
     tags.append(tag_at(api, path))
 
-    # Empty again, the cohort is as it was at first.
+    # The cohort is empty again, as at first.
     assert tags[3] == tags[0]
     assert len(set(tags)) == 3
 

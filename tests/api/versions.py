@@ -1,4 +1,4 @@
-"""Objects with their tags."""
+"""Objects that have an ETag."""
 
 import datetime as dt
 

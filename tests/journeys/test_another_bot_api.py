@@ -1,4 +1,4 @@
-"""The main job through the API alone, delivered to a Bot API server that others wrote (npm: telegram-test-api)."""
+"""The main path through the API alone, delivered to another project's Bot API server (npm: telegram-test-api)."""
 
 import json
 import os

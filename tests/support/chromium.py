@@ -1,6 +1,6 @@
-"""The Chromium that browser tests drive: the machine's, else Playwright's own.
+"""The Chromium of the browser tests: the machine's, else Playwright's own.
 
-Run as a module it gets one where there is none. Not for pages: tests take pytest-playwright's `page`.
+Run as a module it installs one if there is none. Tests don't use it for pages: they take pytest-playwright's `page`.
 """
 
 import os
@@ -23,9 +23,9 @@ _QUIET = (
 
 
 def find() -> Path | None:
-    """`COMPANION_CHROMIUM`, else the machine's by its usual names, else what Playwright has installed.
+    """Find Chromium: `COMPANION_CHROMIUM`, else the machine's by its usual names, else Playwright's.
 
-    Raises FileNotFoundError if `COMPANION_CHROMIUM` names no file: whoever sets it wants that one and no other.
+    Raises FileNotFoundError if `COMPANION_CHROMIUM` names no file: no other Chromium replaces it.
     """
     if chosen := os.environ.get("COMPANION_CHROMIUM"):
         if not Path(chosen).is_file():
@@ -38,7 +38,7 @@ def find() -> Path | None:
 
 
 def launch_args() -> dict[str, str | list[str]]:
-    """What Playwright's launch() gets. Chromium's own sandbox doesn't run as root."""
+    """The arguments of Playwright's launch(). Chromium's own sandbox doesn't run as root."""
     executable = find()
     if executable is None:
         raise FileNotFoundError("There is no Chromium here: python -m tests.support.chromium gets one")
@@ -53,7 +53,7 @@ def _playwrights_own() -> Path | None:
 
 
 def _get_one() -> Path | None:
-    """Playwright's own where it can be had, else Debian's where we may install."""
+    """Install Playwright's Chromium if it can be downloaded, else Debian's if we may install packages."""
     _say("No Chromium here. Trying Playwright's own.")
     if subprocess.call([sys.executable, "-m", "playwright", "install", "chromium"]) == 0 and (found := find()):
         return found

@@ -1,4 +1,4 @@
-"""A door before PostgreSQL's socket, which a test can shut (the server is gone) or freeze (nothing passes)."""
+"""A proxy in front of PostgreSQL's socket. A test can shut it (no server) or freeze it (no data passes)."""
 
 import shutil
 import socket
@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass(slots=True)
 class Door:
-    """`url`: the database's address through this door."""
+    """The proxy. `url` is the database's address through it."""
 
     url: str
     _target: str
@@ -22,11 +22,11 @@ class Door:
     _open: list[socket.socket] = field(default_factory=list)
 
     def freeze(self) -> None:
-        """From now on nothing comes through, and nobody is told."""
+        """Stop passing data, without closing any connection."""
         self._passing.clear()
 
     def shut(self) -> None:
-        """All connections end, and new ones do at once."""
+        """End all connections, and each new one at once."""
         self._gone = True
         self._passing.set()
         for end in self._open:
@@ -34,12 +34,12 @@ class Door:
                 end.shutdown(socket.SHUT_RDWR)
 
     def reopen(self) -> None:
-        """As if nothing had been."""
+        """Pass data again."""
         self._gone = False
         self._passing.set()
 
     def serve(self, listening: socket.socket) -> None:
-        """Takes connections until the listening socket is closed."""
+        """Accept connections until the listening socket is closed."""
         with suppress(OSError):
             while True:
                 near, _ = listening.accept()
@@ -64,9 +64,9 @@ class Door:
 
 @contextmanager
 def a_door_before(database_url: str) -> Iterator[Door]:
-    """For a URL that names its socket's folder by ?host=."""
+    """A proxy for a URL that names its socket's folder by ?host=."""
     parts = urlsplit(database_url)
-    # Not pytest's folders: a socket's path may be 107 bytes long.
+    # Pytest's folders have long paths; a socket's path may have only 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="door-"))
     name = ".s.PGSQL.5432"
     door = Door(parts._replace(query=f"host={folder}").geturl(), f"{parse_qs(parts.query)['host'][0]}/{name}")

@@ -1,4 +1,4 @@
-"""The rate at which messages left, by the Attempts in the database."""
+"""The rate at which messages left, measured by the Attempts in the database."""
 
 import datetime as dt
 
@@ -7,10 +7,10 @@ from companion.schedules.models import Attempt
 
 
 def most_in_a_second(clinic: Clinic) -> int:
-    """The most Attempts of a clinic's bot in any second, by the slots that they were begun for.
+    """The largest number of Attempts of a clinic's bot in any second, by their slots.
 
-    By the evidence, not by arrival: on a loaded machine a stand-in that was not given a core for a second sees all that
-    came meanwhile at once. `make bench` measures what a server sees.
+    Arrival times would mislead: a stand-in that gets no CPU for a second on a loaded machine sees all messages of
+    that second at once. `make bench` measures the rate at a server.
     """
     times = sorted(Attempt.objects.filter(clinic=clinic).values_list("began_at", flat=True))
     second = dt.timedelta(seconds=1)

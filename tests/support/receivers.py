@@ -1,4 +1,4 @@
-"""A mail server and a program with a webhook, of the tests' own, on real sockets; each keeps what it got."""
+"""A mail server and a web server for webhooks, on real sockets. Each keeps what it received."""
 
 import email
 import socketserver
@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 @dataclass(slots=True)
 class MailBox:
-    """What arrived; `refuses` is what every recipient is told instead of yes."""
+    """The mails that arrived. `refuses` is the answer to every recipient, if set."""
 
     url: str = ""
     mails: list[Message] = field(default_factory=list)
@@ -21,7 +21,7 @@ class MailBox:
 
 @dataclass(slots=True)
 class Hook:
-    """What was posted: headers and body. `status` is what it answers."""
+    """The posted headers and body. `status` is the answer."""
 
     url: str = ""
     posts: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Hook:
 
 @contextmanager
 def a_mail_server() -> Iterator[MailBox]:
-    """An SMTP server without encryption, which takes any mail."""
+    """An SMTP server without encryption that accepts any mail."""
     box = MailBox()
 
     class Session(socketserver.StreamRequestHandler):
@@ -62,7 +62,7 @@ def a_mail_server() -> Iterator[MailBox]:
 
 @contextmanager
 def a_program() -> Iterator[Hook]:
-    """A web server that takes any POST."""
+    """A web server that accepts any POST."""
     hook = Hook()
 
     class Handler(BaseHTTPRequestHandler):
@@ -75,7 +75,7 @@ def a_program() -> Iterator[Hook]:
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
-            """Says nothing."""
+            """Log nothing."""
 
     with _served(HTTPServer(("127.0.0.1", 0), Handler)) as port:
         hook.url = f"http://127.0.0.1:{port}/alerts"

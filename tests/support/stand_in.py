@@ -1,6 +1,6 @@
-"""A Bot API server of the tests' own that answers at once, does as told, and keeps a ledger of what arrived.
+"""A Bot API server for tests that answers at once, behaves as told, and records what arrived.
 
-The Sandbox plays Telegram for people; this plays it for the dispatcher's promises: hangs, cut lines, 429, 5xx.
+The Sandbox plays Telegram for people. This server tests the dispatcher's promises: hangs, cut lines, 429, 5xx.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ Handler = Callable[["Arrival"], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A sendMessage that was read whole: when (time.time()), to which chat, what, and the how-manieth to that chat."""
+    """A complete sendMessage: its time (time.time()), chat and text, and its number among those of the chat."""
 
     at: float
     chat: int
@@ -30,34 +30,34 @@ class Arrival:
 
 @dataclass(slots=True)
 class StandIn:
-    """What the test sees and says. `answer` decides what each sendMessage gets; without it, yes."""
+    """The server as a test sees it. `answer` decides the answer to each sendMessage; the default is yes."""
 
     url: str = ""
     arrivals: list[Arrival] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
-    """Names of the other methods that were called."""
+    """The names of the other methods that were called."""
     answer: Handler | None = None
     authorized: bool = True
     webhook: bool = False
     """Whether the bot's updates go to a webhook, so that nobody may poll."""
     ahead: float = 0.0
-    """By how many seconds its Date is ahead of this machine's clock."""
+    """The seconds by which its Date is ahead of this machine's clock."""
     incoming: list[dict[str, object]] = field(default_factory=list)
-    """Updates that it still keeps."""
+    """The updates that it still keeps."""
     forgets: bool = True
     """Whether it drops updates that were confirmed, as Telegram may do at once."""
     confirmed: int = 0
-    """Where the last poll began: all updates before were confirmed."""
+    """The offset of the last poll: all earlier updates are confirmed."""
     _counts: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     _message_id: int = 0
     _update_id: int = 1000
 
     def chats(self) -> list[int]:
-        """To whom something arrived, in the order of arrival."""
+        """The chats to which something arrived, in the order of arrival."""
         return [arrival.chat for arrival in self.arrivals]
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """One call of the Bot API."""
+        """Answer one call of the Bot API."""
         response = await self._answer(request)
         if self.ahead:
             response.headers["Date"] = formatdate(time.time() + self.ahead, usegmt=True)
@@ -83,7 +83,7 @@ class StandIn:
         return await self.answer(arrival) if self.answer else self.yes(arrival)
 
     def hear(self, chat: int, text: str) -> int:
-        """Somebody writes to the bot; the update's id."""
+        """Let somebody write to the bot, and return the update's id."""
         self._update_id += 1
         sender = {"id": chat, "is_bot": False, "first_name": "Someone", "language_code": "en"}
         message = {
@@ -109,12 +109,12 @@ class StandIn:
         if self.forgets:
             self.incoming = asked
         if not asked:
-            # A long poll that nothing comes to.
+            # A long poll without an update.
             await asyncio.sleep(0.2)
         return web.json_response({"ok": True, "result": asked[:100]})
 
     def yes(self, arrival: Arrival) -> web.Response:
-        """Telegram's yes."""
+        """Telegram's answer to a call that succeeds."""
         self._message_id += 1
         chat = {"id": arrival.chat, "type": "private", "first_name": "Someone"}
         result = {"message_id": self._message_id, "date": int(arrival.at), "chat": chat, "text": arrival.text}
@@ -122,7 +122,7 @@ class StandIn:
 
 
 def refusal(code: int, description: str, **parameters: object) -> web.Response:
-    """Telegram's no."""
+    """Telegram's answer to a call that fails."""
     body: dict[str, object] = {"ok": False, "error_code": code, "description": description}
     if parameters:
         body["parameters"] = parameters
@@ -131,7 +131,7 @@ def refusal(code: int, description: str, **parameters: object) -> web.Response:
 
 @contextmanager
 def stand_in() -> Iterator[StandIn]:
-    """Serves on a free port in a thread of its own."""
+    """Serve on a free port in a thread of its own."""
     server = StandIn()
     started = threading.Event()
     loop = asyncio.new_event_loop()
@@ -147,7 +147,7 @@ def stand_in() -> Iterator[StandIn]:
         server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         started.set()
         await stopping.wait()
-        # What hangs on purpose hangs no longer.
+        # Answers that hang on purpose end now.
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
         await runner.cleanup()

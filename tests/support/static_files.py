@@ -1,7 +1,7 @@
-"""WhiteNoise for tests: serves what the product's serves, and looks for the files once in each process.
+"""WhiteNoise for tests: serves the product's files, but looks for them only once in each process.
 
-Each of Django's test clients builds all middleware anew, and WhiteNoise then looks at a thousand files: a third of a
-page test's work.
+Each of Django's test clients builds all middleware anew. WhiteNoise would then look at a thousand files, which is a
+third of the time of a page test.
 """
 
 from typing import Any, ClassVar, Final
@@ -13,7 +13,7 @@ IN_TESTS: Final = f"{__name__}.FoundOnce"
 
 
 class FoundOnce(WhiteNoiseMiddleware):  # type: ignore[misc]  # WhiteNoise has no types
-    """Shares the files that the first instance found with all later ones."""
+    """WhiteNoise that shares the files that its first instance found."""
 
     files: dict[str, Any]  # also without types
     found: ClassVar[dict[str, Any]] = {}
@@ -26,6 +26,6 @@ class FoundOnce(WhiteNoiseMiddleware):  # type: ignore[misc]  # WhiteNoise has n
 
 
 def instead(middleware: list[str]) -> list[str]:
-    """The product's middleware with FoundOnce at WhiteNoise's place."""
+    """The product's middleware with FoundOnce in place of WhiteNoise."""
     assert PRODUCT in middleware
     return [IN_TESTS if name == PRODUCT else name for name in middleware]

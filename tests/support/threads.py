@@ -1,4 +1,4 @@
-"""Acts in threads of their own, each with a database connection of its own: what two requests at once are."""
+"""Acts in threads, each with its own database connection, as two requests at the same time have."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,12 +10,12 @@ T = TypeVar("T")
 
 
 def in_thread(act: Callable[[], T]) -> T:
-    """What it comes to in another thread."""
+    """The result of the act in another thread."""
     return at_once([act])[0]
 
 
 def at_once(acts: list[Callable[[], T]]) -> list[T]:
-    """Runs all of them at the same time. Raises what the first one that failed raises."""
+    """Run all acts at the same time. Raises the first error."""
     with ThreadPoolExecutor(len(acts)) as pool:
         return [future.result() for future in [pool.submit(_closing_connections, act) for act in acts]]
 
