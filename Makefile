@@ -29,8 +29,8 @@ run: .venv/.run $(NODE_MODULES)
 test: setup
 	$(BIN)/python -m tests.support.chromium
 	$(MAKE) --jobs=2 --output-sync=target lint browser
-	COMPANION_TEST_DATABASE=postgresql $(PYTEST) -n 3 --dist worksteal -m "not browser"
-	COMPANION_TEST_DATABASE=sqlite $(PYTEST) -n 3 --dist worksteal -m "not browser"
+	COMPANION_TEST_DATABASE=postgresql $(PYTEST) -n 3 --dist worksteal --share -m "not browser"
+	COMPANION_TEST_DATABASE=sqlite $(PYTEST) -n 3 --dist worksteal --share -m "not browser"
 
 # Before each commit, in under a minute: lint, and the tests that need no database, no processes and no random examples.
 check: .venv/.dev

@@ -16,7 +16,7 @@ from django.conf import settings as django_settings
 from django.core.servers.basehttp import WSGIServer
 from django.db import connections
 
-from tests.support import chromium, session, static_files
+from tests.support import chromium, session, shares, static_files
 
 if django_settings.configured:
     raise pytest.UsageError("Settings are loaded already, perhaps on data of your own: unset DJANGO_SETTINGS_MODULE")
@@ -40,12 +40,15 @@ WSGIServer.request_queue_size = 100
 hypothesis.settings.register_profile("companion", deadline=None)
 hypothesis.settings.load_profile("companion")
 
-_DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "product_environment"}
 _FOLDERS_WITH_PROCESSES = {"browser", "cli", "faults", "journeys", "service"}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--share", action="store_true", help="run only this database's share (tests/support/shares.py)")
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
-    if "page" in _fixtures(item):
+    if "page" in shares.fixtures_of(item):
         if "browser" not in item.path.parts:
             raise pytest.UsageError(f"{item.nodeid} drives a browser: it belongs in tests/browser, or nobody runs it")
         item.add_marker("browser")
@@ -57,10 +60,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     # Playwright keeps an event loop running in this thread from its first test on; others' own loops come before.
     items.sort(key=_in_a_browser)
-    if session.on_postgresql():
-        others = [item for item in items if not _touches_the_database(item)]
-        config.hook.pytest_deselected(items=others)
-        items[:] = [item for item in items if _touches_the_database(item)]
+    if config.getoption("share"):
+        config.hook.pytest_deselected(items=[item for item in items if not shares.belongs_here(item)])
+        items[:] = [item for item in items if shares.belongs_here(item)]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -71,17 +73,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
-def _fixtures(item: pytest.Item) -> set[str]:
-    return set(getattr(item, "fixturenames", ()))
-
-
-def _touches_the_database(item: pytest.Item) -> bool:
-    return item.get_closest_marker("django_db") is not None or not _DATABASE_FIXTURES.isdisjoint(_fixtures(item))
-
-
 def _is_quick(item: pytest.Item) -> bool:
     """Whether `make check` runs this test: no database, no processes, no random examples."""
-    alone = not _touches_the_database(item) and _FOLDERS_WITH_PROCESSES.isdisjoint(item.path.parts)
+    alone = not shares.touches_the_database(item) and _FOLDERS_WITH_PROCESSES.isdisjoint(item.path.parts)
     return alone and not hypothesis.is_hypothesis_test(getattr(item, "obj", None))
 
 

@@ -1,0 +1,44 @@
+"""The share of each database in `make test` (`--share`): what both databases need not both run runs on one.
+
+- A test that touches no database runs on SQLite's side.
+- A test of a page, or of a call of the API, that stays in one transaction uses plain queries of Django's: pages run on
+  SQLite and calls on PostgreSQL, and both go through the same rooms below.
+- All other tests run on both: the rooms below with their own SQL, and whatever commits, since commits, locks and
+  processes are where databases differ.
+"""
+
+from typing import Final
+
+import pytest
+
+from tests.support import session
+
+_DATABASE: Final = frozenset({"db", "transactional_db", "live_server", "product_environment"})
+_COMMITS: Final = _DATABASE - {"db"}
+_ON_POSTGRESQL: Final = {"web": False, "api": True}
+"""By folder, the one database for tests without commits."""
+
+
+def touches_the_database(item: pytest.Item) -> bool:
+    """Whether the test reads or writes rows."""
+    return item.get_closest_marker("django_db") is not None or not _DATABASE.isdisjoint(fixtures_of(item))
+
+
+def belongs_here(item: pytest.Item) -> bool:
+    """Whether this run's database is one of the test's own."""
+    if not touches_the_database(item):
+        return not session.on_postgresql()
+    folder = next((part for part in item.path.parts if part in _ON_POSTGRESQL), "")
+    if not folder or _commits(item):
+        return True
+    return session.on_postgresql() == _ON_POSTGRESQL[folder]
+
+
+def fixtures_of(item: pytest.Item) -> set[str]:
+    """The names of all fixtures that the test uses."""
+    return set(getattr(item, "fixturenames", ()))
+
+
+def _commits(item: pytest.Item) -> bool:
+    marker = item.get_closest_marker("django_db")
+    return bool(marker and marker.kwargs.get("transaction")) or not _COMMITS.isdisjoint(fixtures_of(item))
