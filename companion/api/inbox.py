@@ -65,28 +65,28 @@ def list_inbox(request: HttpRequest, query: Query[InboxParameters]) -> InboxList
 @operation(router, Operation("GET", _ONE, Role.VIEWER, InboxItem, examples.INBOX_ITEM))
 def read_inbox_item(request: HttpRequest, id: UUID) -> InboxItem:
     """Read one conversation's place in the inbox. `GET /patients/{id}/conversation` has its messages."""
-    return item_of(inbox.conversation(caller_of(request).clinic, id))
+    return item_of(inbox.find(caller_of(request).clinic, id))
 
 
 @operation(router, _act("take", {}))
 def take_conversation(request: HttpRequest, id: UUID, body: NoBody = None) -> InboxItem:
     """Assign a conversation to yourself. Refused if another member was faster."""
     caller = caller_of(request)
-    return item_of(inbox.take(caller, inbox.conversation(caller.clinic, id), now=database_now()))
+    return item_of(inbox.take(caller, inbox.find(caller.clinic, id), now=database_now()))
 
 
 @operation(router, _act("assign", {"member": "rosa@clinic.example"}))
 def assign_conversation(request: HttpRequest, id: UUID, body: AssignWish) -> InboxItem:
     """Assign a conversation to a member, whoever has it now."""
     caller = caller_of(request)
-    return item_of(inbox.assign(caller, inbox.conversation(caller.clinic, id), body.member, now=database_now()))
+    return item_of(inbox.assign(caller, inbox.find(caller.clinic, id), body.member, now=database_now()))
 
 
 @operation(router, _act("give-back", {}))
 def give_conversation_back(request: HttpRequest, id: UUID, body: NoBody = None) -> InboxItem:
     """Unassign a conversation: it waits for staff again."""
     caller = caller_of(request)
-    return item_of(inbox.give_back(caller, inbox.conversation(caller.clinic, id), now=database_now()))
+    return item_of(inbox.give_back(caller, inbox.find(caller.clinic, id), now=database_now()))
 
 
 @operation(router, _act("done", {}))
@@ -94,7 +94,7 @@ def finish_conversation(request: HttpRequest, id: UUID, body: DoneBody = None) -
     """Mark a conversation as done. The patient's next reply opens it again."""
     caller = caller_of(request)
     seen = body.seen if body else None
-    return item_of(inbox.done(caller, inbox.conversation(caller.clinic, id), now=database_now(), seen=seen))
+    return item_of(inbox.done(caller, inbox.find(caller.clinic, id), now=database_now(), seen=seen))
 
 
 @operation(
@@ -115,7 +115,7 @@ def answer_conversation(request: HttpRequest, id: UUID, body: AnswerWish) -> Mes
     """Send an answer at once. Refused if the patient has opted out."""
     caller = caller_of(request)
     now = database_now()
-    sent = inbox.answer(caller, inbox.conversation(caller.clinic, id), body.text, now=now)
+    sent = inbox.answer(caller, inbox.find(caller.clinic, id), body.text, now=now)
     return detail_of(queries.message(caller.clinic, sent.pk), [], now=now)
 
 

@@ -13,7 +13,7 @@ from companion.api.problems import ProblemShape, problem
 from companion.clinics.models import Role
 from companion.listener import media
 from companion.listener.file_types import SUFFIXES
-from companion.listener.media import NotThere
+from companion.listener.media import FileUnavailable
 from companion.service.clock import database_now
 
 router = Router(tags=["patients"])
@@ -55,8 +55,8 @@ def read_media(request: HttpRequest, id: UUID) -> HttpResponseBase:
     """Read a file that a patient sent. It is fetched from Telegram unless it is kept already."""
     refuse_unknown_parameters(request, set())
     try:
-        found = media.fetched(media.one(caller_of(request).clinic, id), now=database_now())
-    except NotThere as no:
+        found = media.fetched(media.find(caller_of(request).clinic, id), now=database_now())
+    except FileUnavailable as no:
         answer = problem(503 if no.later else 409, str(no))
         if no.later:
             answer["Retry-After"] = "30"

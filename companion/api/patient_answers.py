@@ -3,7 +3,7 @@
 from companion.api.patient_shapes import ConversationItem, MediaShape, PatientShape, WordingShape
 from companion.clinics.models import Clinic
 from companion.listener.conversation import Item
-from companion.listener.media import why_not
+from companion.listener.media import obstacle
 from companion.listener.models import Media
 from companion.patients.models import Patient
 from companion.patients.reach import obstacle_of, telegram_check
@@ -35,7 +35,7 @@ def conversation_item_of(item: Item) -> ConversationItem:
 
 def media_of(file: Media) -> MediaShape:
     """The shape of a file, with its address if the file is available."""
-    why = why_not(file)
+    why = obstacle(file)
     return MediaShape(
         id=file.id,
         kind=file.kind,

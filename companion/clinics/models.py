@@ -86,7 +86,7 @@ class Bot(models.Model):
     next_update_id = models.BigIntegerField(default=0)
     """The listener's offset: all updates below it are worked off."""
     other_reader = models.CharField(max_length=16, choices=Reader, blank=True, default="", db_default="")
-    """The listener notes it (listener/rivals.py), with when Telegram first and last said so."""
+    """The listener notes it (listener/other_readers.py), with when Telegram first and last said so."""
     other_reader_since = models.DateTimeField(null=True)
     other_reader_at = models.DateTimeField(null=True)
 

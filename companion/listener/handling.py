@@ -15,8 +15,8 @@ from companion.clinics import opt_outs
 from companion.clinics.models import Bot, Clinic
 from companion.journal import writing
 from companion.journal.entries import Updated
-from companion.listener import asking, heard, stop_question, tapping
-from companion.listener.asking import Chat
+from companion.listener import patient_messages, start_and_stop, stop_question, tapping
+from companion.listener.chat import Chat
 from companion.listener.updates import (
     Meaning,
     Membership,
@@ -102,13 +102,13 @@ def _act(clinic: Clinic, meant: Meaning, update_id: int, *, now: dt.datetime) ->
     consent.mark_trouble(clinic, chat.telegram_id, None, now=now)
     match meant:
         case Started(_, payload):
-            asking.started(chat, payload)
+            start_and_stop.started(chat, payload)
         case Wrote() if meant.edited_at:
-            heard.corrected(chat, meant, update_id)
+            patient_messages.corrected(chat, meant, update_id)
         case Wrote():
-            heard.wrote(chat, meant, update_id)
-        case Tapped() if consent_tap := asking.read_tap(meant.data):
-            return asking.answered(chat, consent_tap)
+            patient_messages.wrote(chat, meant, update_id)
+        case Tapped() if consent_tap := start_and_stop.read_tap(meant.data):
+            return start_and_stop.answered(chat, consent_tap)
         case Tapped() if stop_tap := stop_question.read_tap(meant.data):
             return stop_question.answered(chat, stop_tap, meant, update_id)
         case Tapped():

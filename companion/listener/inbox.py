@@ -62,13 +62,13 @@ def waiting(caller: Caller) -> int:
     return sum(own.filter(which).order_by()[:COUNTED_TO].count() for which in (unassigned, callers_news))
 
 
-def conversation(clinic: Clinic, conversation_id: uuid.UUID) -> Conversation:
+def find(clinic: Clinic, conversation_id: uuid.UUID) -> Conversation:
     """Return a Conversation of the clinic. Raises Unknown."""
     found = Conversation.objects.filter(clinic=clinic, pk=conversation_id)
-    one = found.select_related("patient", "holder", "last_reply", "unanswered").first()
-    if one is None:
+    conversation = found.select_related("patient", "holder", "last_reply", "unanswered").first()
+    if conversation is None:
         raise Unknown("There is no such conversation in this clinic.")
-    return one
+    return conversation
 
 
 def came(reply: Reply, *, urgent: bool, now: dt.datetime) -> bool:
@@ -77,25 +77,25 @@ def came(reply: Reply, *, urgent: bool, now: dt.datetime) -> bool:
     Words that ask for urgent help take the assignment away, so that everybody sees them. Return whether they raised a
     new alert.
     """
-    one = _locked(reply.clinic, reply.patient_id, reply.telegram_id, now)
-    one.telegram_id, one.last_reply = reply.telegram_id, reply
-    one.unread += 1
-    raised = urgent and one.urgent_at is None
+    conversation = _locked(reply.clinic, reply.patient_id, reply.telegram_id, now)
+    conversation.telegram_id, conversation.last_reply = reply.telegram_id, reply
+    conversation.unread += 1
+    raised = urgent and conversation.urgent_at is None
     if raised:
-        one.urgent_at = now
-    if one.standing == Standing.DONE or raised:
-        _stand(one, Standing.UNREAD, now)
-    one.save()
+        conversation.urgent_at = now
+    if conversation.standing == Standing.DONE or raised:
+        _stand(conversation, Standing.UNREAD, now)
+    conversation.save()
     return raised
 
 
 def unanswered(message: Message, telegram_id: int, *, now: dt.datetime) -> None:
     """Show staff that no answer to this Message came in time."""
-    one = _locked(message.clinic, message.patient_id, telegram_id, now)
-    one.unanswered = message
-    if one.standing == Standing.DONE:
-        _stand(one, Standing.UNREAD, now)
-    one.save()
+    conversation = _locked(message.clinic, message.patient_id, telegram_id, now)
+    conversation.unanswered = message
+    if conversation.standing == Standing.DONE:
+        _stand(conversation, Standing.UNREAD, now)
+    conversation.save()
 
 
 def answered(question: list[Message], *, now: dt.datetime) -> None:
@@ -103,70 +103,78 @@ def answered(question: list[Message], *, now: dt.datetime) -> None:
     if not question:
         return
     own = Conversation.objects.select_for_update().filter(clinic=question[0].clinic_id, unanswered__in=question)
-    for one in own:
-        one.unanswered = None
-        if one.standing == Standing.UNREAD and not one.unread and not one.urgent_at:
-            _stand(one, Standing.DONE, now)
-        one.save()
+    for conversation in own:
+        conversation.unanswered = None
+        if conversation.standing == Standing.UNREAD and not conversation.unread and not conversation.urgent_at:
+            _stand(conversation, Standing.DONE, now)
+        conversation.save()
 
 
 @transaction.atomic
-def take(caller: Caller, one: Conversation, *, now: dt.datetime) -> Conversation:
+def take(caller: Caller, conversation: Conversation, *, now: dt.datetime) -> Conversation:
     """Assign the Conversation to the caller. Raises Conflict if somebody else was faster, and NotAllowed."""
     member = _member(caller)
-    if _only(caller, one).filter(_ASSIGNED, holder=member).exists():
-        return conversation(caller.clinic, one.pk)
-    return _give_to(caller, one, member, now, only_if_free=True)
+    if _only(caller, conversation).filter(_ASSIGNED, holder=member).exists():
+        return find(caller.clinic, conversation.pk)
+    return _give_to(caller, conversation, member, now, only_if_free=True)
 
 
 @transaction.atomic
-def assign(caller: Caller, one: Conversation, email: str, *, now: dt.datetime) -> Conversation:
+def assign(caller: Caller, conversation: Conversation, email: str, *, now: dt.datetime) -> Conversation:
     """Assign the Conversation to the member with this address. Raises Refused if there is none, and NotAllowed."""
     caller.needs(Role.PROVIDER)
     found = member_called(caller.clinic, email)
     if found is None:
         raise Refused(Problem("member", "There is no such member in this clinic."))
-    return _give_to(caller, one, found, now, only_if_free=False)
+    return _give_to(caller, conversation, found, now, only_if_free=False)
 
 
 @transaction.atomic
-def give_back(caller: Caller, one: Conversation, *, now: dt.datetime) -> Conversation:
+def give_back(caller: Caller, conversation: Conversation, *, now: dt.datetime) -> Conversation:
     """Unassign the Conversation, so that it waits again. Raises Conflict unless it was assigned."""
-    taken = _only(caller, one).filter(standing=Standing.TAKEN)
-    return _moved(caller, one, taken, Standing.UNREAD, "conversation given back", now, unread=F("unread"))
+    taken = _only(caller, conversation).filter(standing=Standing.TAKEN)
+    return _moved(caller, conversation, taken, Standing.UNREAD, "conversation given back", now, unread=F("unread"))
 
 
 @transaction.atomic
-def done(caller: Caller, one: Conversation, *, now: dt.datetime, seen: uuid.UUID | None = None) -> Conversation:
+def done(
+    caller: Caller, conversation: Conversation, *, now: dt.datetime, seen: uuid.UUID | None = None
+) -> Conversation:
     """Close the Conversation until the next message. `seen` is the newest Reply that the caller has read.
 
     Raises Conflict if its words ask for urgent help, or if a newer Reply has come.
     """
     caller.needs(Role.PROVIDER)
-    if one.urgent_at:
+    if conversation.urgent_at:
         raise Conflict("These words ask for urgent help. Take it first, so that everybody sees who looks after it.")
     open_ones = (
-        _only(caller, one).exclude(standing=Standing.DONE).filter(urgent_at=None, last_reply=seen or one.last_reply)
+        _only(caller, conversation)
+        .exclude(standing=Standing.DONE)
+        .filter(urgent_at=None, last_reply=seen or conversation.last_reply)
     )
-    return _moved(caller, one, open_ones, Standing.DONE, "conversation done", now, unread=0)
+    return _moved(caller, conversation, open_ones, Standing.DONE, "conversation done", now, unread=0)
 
 
 @transaction.atomic
-def answer(caller: Caller, one: Conversation, text: str, *, now: dt.datetime, id: uuid.UUID | None = None) -> Message:
+def answer(
+    caller: Caller, conversation: Conversation, text: str, *, now: dt.datetime, id: uuid.UUID | None = None
+) -> Message:
     """Write back, and assign an unassigned Conversation to the caller. Raises as `answers.from_member`."""
-    they_wrote = one.last_reply is not None
-    own = _only(caller, one)
+    they_wrote = conversation.last_reply is not None
+    own = _only(caller, conversation)
     # Locked first: if a member presses twice at one moment, the second press meets the Message of the first.
     own.select_for_update().first()
-    sent = answers.from_member(caller, one.patient, one.telegram_id, text, they_wrote=they_wrote, now=now, id=id)
+    sent = answers.from_member(
+        caller, conversation.patient, conversation.telegram_id, text, they_wrote=they_wrote, now=now, id=id
+    )
     if not own.filter(_ASSIGNED).update(unread=0) and (member := _member_or_none(caller)):
-        _give_to(caller, one, member, now, only_if_free=False)
+        _give_to(caller, conversation, member, now, only_if_free=False)
     return sent
 
 
-def looked_at(caller: Caller, one: Conversation) -> None:
+def looked_at(caller: Caller, conversation: Conversation) -> None:
     """Mark the Conversation as read, if it is assigned to the caller."""
-    own = _only(caller, one).filter(standing=Standing.TAKEN, holder_id=_member_id(caller), unread__gt=0)
+    own = _only(caller, conversation).filter(standing=Standing.TAKEN, holder_id=_member_id(caller), unread__gt=0)
     own.update(unread=0)
 
 
@@ -185,27 +193,27 @@ def _locked(clinic: Clinic, patient: uuid.UUID | None, telegram_id: int, now: dt
     return found
 
 
-def _stand(one: Conversation, standing: Standing, now: dt.datetime) -> None:
-    one.standing, one.since, one.holder, one.holder_name = standing, now, None, ""
+def _stand(conversation: Conversation, standing: Standing, now: dt.datetime) -> None:
+    conversation.standing, conversation.since, conversation.holder, conversation.holder_name = standing, now, None, ""
 
 
 def _give_to(
-    caller: Caller, one: Conversation, member: Member, now: dt.datetime, *, only_if_free: bool
+    caller: Caller, conversation: Conversation, member: Member, now: dt.datetime, *, only_if_free: bool
 ) -> Conversation:
     caller.needs(Role.PROVIDER)
-    own = _only(caller, one)
+    own = _only(caller, conversation)
     if only_if_free:
         own = own.exclude(_ASSIGNED)
     name = member.user.get_full_name() or member.user.email
     moved = own.update(standing=Standing.TAKEN, since=now, holder=member, holder_name=name, urgent_at=None, unread=0)
     if not moved:
-        raise Conflict(_held(one))
-    return _after(caller, one, "conversation taken", now)
+        raise Conflict(_held(conversation))
+    return _after(caller, conversation, "conversation taken", now)
 
 
 def _moved(
     caller: Caller,
-    one: Conversation,
+    conversation: Conversation,
     rows: QuerySet[Conversation],
     standing: Standing,
     action: str,
@@ -216,26 +224,26 @@ def _moved(
     caller.needs(Role.PROVIDER)
     cleared = {"unanswered": None} if standing == Standing.DONE else {}
     if not rows.update(standing=standing, since=now, holder=None, holder_name="", unread=unread, **cleared):
-        raise Conflict(_held(one))
-    return _after(caller, one, action, now)
+        raise Conflict(_held(conversation))
+    return _after(caller, conversation, action, now)
 
 
-def _after(caller: Caller, one: Conversation, action: str, now: dt.datetime) -> Conversation:
-    audit.record(caller, action, "conversation", one.pk, now=now)
-    return conversation(caller.clinic, one.pk)
+def _after(caller: Caller, conversation: Conversation, action: str, now: dt.datetime) -> Conversation:
+    audit.record(caller, action, "conversation", conversation.pk, now=now)
+    return find(caller.clinic, conversation.pk)
 
 
-def _held(one: Conversation) -> str:
-    one.refresh_from_db()
-    if one.standing == Standing.TAKEN:
-        return f"{one.holder_name} has it already."
-    if one.standing == Standing.DONE:
+def _held(conversation: Conversation) -> str:
+    conversation.refresh_from_db()
+    if conversation.standing == Standing.TAKEN:
+        return f"{conversation.holder_name} has it already."
+    if conversation.standing == Standing.DONE:
         return "It is done already."
     return "Something came in meanwhile. Look at it again."
 
 
-def _only(caller: Caller, one: Conversation) -> QuerySet[Conversation]:
-    return Conversation.objects.filter(clinic=caller.clinic, pk=one.pk)
+def _only(caller: Caller, conversation: Conversation) -> QuerySet[Conversation]:
+    return Conversation.objects.filter(clinic=caller.clinic, pk=conversation.pk)
 
 
 def _member_id(caller: Caller) -> uuid.UUID | None:

@@ -34,7 +34,7 @@ _QUEUE_SECONDS: Final = 5.0
 _LARGEST: Final = FILE_BYTES // 2**20
 
 
-class NotThere(Exception):
+class FileUnavailable(Exception):
     """The file can't be shown. The text says why and what to do. `later`: a new try may work soon."""
 
     def __init__(self, sentence: str, *, later: bool = False) -> None:
@@ -71,7 +71,7 @@ def note(reply: Reply, kind: str, file: FileIn) -> None:
     )
 
 
-def one(clinic: Clinic, media_id: uuid.UUID) -> Media:
+def find(clinic: Clinic, media_id: uuid.UUID) -> Media:
     """Return a file of the clinic. Raises Unknown."""
     found = Media.objects.filter(clinic=clinic, pk=media_id).first()
     if found is None:
@@ -79,7 +79,7 @@ def one(clinic: Clinic, media_id: uuid.UUID) -> Media:
     return found
 
 
-def why_not(media: Media) -> str:
+def obstacle(media: Media) -> str:
     """Return the reason why the file can't be opened, if it is known without asking Telegram; else ""."""
     if media.dropped_at:
         return _DELETED.format(days=settings.COMPANION.media_days)
@@ -89,18 +89,18 @@ def why_not(media: Media) -> str:
 
 
 def fetched(media: Media, *, now: dt.datetime) -> Media:
-    """Fetch the file from Telegram, unless it is stored already. Raises NotThere."""
-    if why := why_not(media):
-        raise NotThere(why)
+    """Fetch the file from Telegram, unless it is stored already. Raises FileUnavailable."""
+    if why := obstacle(media):
+        raise FileUnavailable(why)
     if media.kept_at:
         return media
     token = _token(media)
     if not _AT_ONCE.acquire(timeout=_QUEUE_SECONDS):
-        raise NotThere(_BUSY, later=True)
+        raise FileUnavailable(_BUSY, later=True)
     try:
         body = asyncio.run(_from_telegram(token, media.file_id))
     except NoFile as error:
-        raise NotThere(_SENTENCES[error.problem], later=error.problem is FileProblem.NO_ANSWER) from None
+        raise FileUnavailable(_SENTENCES[error.problem], later=error.problem is FileProblem.NO_ANSWER) from None
     finally:
         _AT_ONCE.release()
     return _kept(media, body, now)
@@ -138,11 +138,11 @@ def _token(media: Media) -> BotToken:
     own = bots.serving(sandbox=settings.SANDBOX_ON).filter(clinic=media.clinic_id, telegram_id=media.bot)
     bot = own.defer("token").first()
     if bot is None:
-        raise NotThere(_OTHER_BOT)
+        raise FileUnavailable(_OTHER_BOT)
     try:
         return BotToken(bot.token)
     except (CannotOpen, ValueError):
-        raise NotThere(_SHUT) from None
+        raise FileUnavailable(_SHUT) from None
 
 
 async def _from_telegram(token: BotToken, file_id: str) -> bytes:
@@ -161,7 +161,7 @@ def _kept(media: Media, body: bytes, now: dt.datetime) -> Media:
     media.refresh_from_db()
     if media.dropped_at:
         media.parts.all().delete()
-        raise NotThere(why_not(media))
+        raise FileUnavailable(obstacle(media))
     return media
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from django.db.models import Q, QuerySet
 
 from companion.delivery import following
-from companion.listener.asking import Chat
+from companion.listener.chat import Chat
 from companion.listener.models import Reply
 from companion.listener.stopping import has_question_mark
 from companion.schedules.models import Follow, Message, Status

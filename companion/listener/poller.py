@@ -1,7 +1,7 @@
 """Fetch a bot's updates by long polling and handle them in their order, whatever Telegram or the network does.
 
-Telegram allows one poller for each bot. If another process polls the same bot, both report it (rivals.py) and take
-turns, and the offset in the database makes sure that each update is handled once.
+Telegram allows one poller for each bot. If another process polls the same bot, both report it (other_readers.py) and
+take turns, and the offset in the database makes sure that each update is handled once.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import structlog
 from companion.clinics import bots
 from companion.clinics.models import Bot, Reader
 from companion.clinics.sealed import CannotOpen
-from companion.listener import handling, rivals
+from companion.listener import handling, other_readers
 from companion.listener.database import Database
 from companion.listener.handling import Acknowledgement, Handled, SomebodyWasFaster
 from companion.service.clock import database_now
@@ -56,7 +56,9 @@ def bots_to_poll(sandbox: bool) -> tuple[set[PolledBot], set[uuid.UUID]]:
 class Poller:
     """Fetches and handles the updates of a bot, until it is cancelled."""
 
-    def __init__(self, client: Client, database: Database, bot: PolledBot, calm: dt.timedelta = rivals.CALM) -> None:
+    def __init__(
+        self, client: Client, database: Database, bot: PolledBot, calm: dt.timedelta = other_readers.CALM
+    ) -> None:
         self._client: Final = client
         self._database: Final = database
         self._bot: Final = bot
@@ -77,7 +79,7 @@ class Poller:
             try:
                 updates = await get_updates(self._client, self._bot.token, offset, wait=POLL_SECONDS)
             except CallFailed as failure:
-                if reader := rivals.reader_of(failure.outcome):
+                if reader := other_readers.reader_of(failure.outcome):
                     await self._database.patiently(_met, self._bot.id, reader, on_trouble=self._note)
                     self._alone = False
                 await self._wait_after(failure.outcome)
@@ -155,11 +157,11 @@ def _offset(bot_id: uuid.UUID) -> int:
 
 
 def _met(bot_id: uuid.UUID, reader: Reader) -> None:
-    rivals.met(bot_id, reader, now=database_now())
+    other_readers.met(bot_id, reader, now=database_now())
 
 
 def _undisturbed(bot_id: uuid.UUID, calm: dt.timedelta) -> bool:
-    return rivals.undisturbed(bot_id, now=database_now(), calm=calm)
+    return other_readers.undisturbed(bot_id, now=database_now(), calm=calm)
 
 
 def _handle(bot_id: uuid.UUID, incoming: Incoming, *, offset: int) -> Handled:
@@ -175,7 +177,7 @@ async def _answer_tap(client: Client, bot: PolledBot, tap: Acknowledgement) -> N
 
 
 def _words(outcome: Outcome) -> str:
-    if rivals.reader_of(outcome):
+    if other_readers.reader_of(outcome):
         return "Another program fetches this bot's updates, or a webhook is set. Only one can: end the other one."
     if outcome.kind is Kind.UNAUTHORIZED:
         return "Telegram refuses the bot's token. Enter a valid token in Settings."

@@ -7,7 +7,7 @@ from typing import Final
 from django.db.models import Q
 
 from companion.listener import media
-from companion.listener.asking import Chat
+from companion.listener.chat import Chat
 from companion.listener.models import Media, Reply, ReplyKind
 from companion.listener.updates import Tapped, Wrote
 from companion.schedules.models import Follow, Lane, Message, Status

@@ -14,7 +14,7 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from companion.listener import rivals
+from companion.listener import other_readers
 from companion.listener.database import Database
 from companion.listener.media_cleanup import MediaCleanup
 from companion.listener.poller import PolledBot, Poller, bots_to_poll
@@ -64,7 +64,7 @@ async def _run() -> None:
 class Service:
     """All pollers of a process."""
 
-    def __init__(self, api_url: str, *, sandbox: bool, calm: dt.timedelta = rivals.CALM) -> None:
+    def __init__(self, api_url: str, *, sandbox: bool, calm: dt.timedelta = other_readers.CALM) -> None:
         self._api_url: Final = api_url
         self._sandbox: Final = sandbox
         self._calm: Final = calm

@@ -7,8 +7,8 @@ STOP.
 from dataclasses import replace
 from enum import StrEnum
 
-from companion.listener import asking, replies
-from companion.listener.asking import Chat
+from companion.listener import replies, start_and_stop
+from companion.listener.chat import Chat
 from companion.listener.updates import Tapped
 from companion.listener.words import Word, say
 from companion.patients.models import Consent
@@ -32,7 +32,7 @@ def ask(chat: Chat) -> None:
     patient = reached[0] if reached else None
     language = patient.language if patient else chat.languages[0]
     buttons = [[{"text": say(word, language), "callback_data": meant.value}] for meant, word in _ON_THE_BUTTON.items()]
-    asking.send(chat, patient, say(Word.STOP_MEANT, language), buttons=buttons)
+    start_and_stop.send(chat, patient, say(Word.STOP_MEANT, language), buttons=buttons)
 
 
 def read_tap(data: str) -> Meant | None:
@@ -48,5 +48,5 @@ def answered(chat: Chat, meant: Meant, tap: Tapped, update_id: int) -> str:
     if meant is Meant.GO_ON:
         return "" if chat.silent else say(Word.GOES_ON, chat.languages[0])
     if not chat.opted_out:
-        asking.stopped(chat, "patient: STOP button")
+        start_and_stop.stopped(chat, "patient: STOP button")
     return ""

@@ -1,4 +1,4 @@
-"""Tell a STOP from ordinary words. Pure functions: heard.py decides what follows.
+"""Tell a STOP from ordinary words. Pure functions: patient_messages.py decides what follows.
 
 A STOP is a word of stop_words.py that is the whole message, whatever decorates it; any other mention of stopping is for
 the clinic's staff. The chat is asked about a probable STOP: "please stop", or a stop sign alone.

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from companion.delivery import following, lifecycle
 from companion.listener import inbox, replies
-from companion.listener.asking import Chat
+from companion.listener.chat import Chat
 from companion.listener.models import Reply, ReplyKind
 from companion.listener.updates import Tapped
 from companion.listener.words import Word, say

@@ -1,5 +1,7 @@
-"""Answers: what the listener, staff from the inbox, or an alert has to say to a chat at once. Nothing is sent here: an
-answer is a Message like any other."""
+"""Queue answers to a chat, from the listener, from staff in the inbox, or from an alert, to leave at once.
+
+Nothing is sent here: an answer is a Message like any other.
+"""
 
 import datetime as dt
 import uuid
@@ -33,11 +35,11 @@ def answer(
     buttons: list[list[dict[str, str]]] | None = None,
     stop_or_start: bool = False,
 ) -> Message:
-    """Queues an answer in the caller's transaction, to leave at once.
+    """Queue an answer in the caller's transaction, to leave at once.
 
-    `text` has placeholders like any. `lane` None: a stranger's where no patient is. `stop_or_start`: it answers the
-    patient's own STOP or Start, the one thing that a withdrawn consent lets pass. `buttons` are Telegram's rows of
-    {text, callback_data}.
+    `text` may hold placeholders. `lane` None: the lane for strangers if there is no patient, else the lane for answers.
+    `stop_or_start`: the text answers the patient's own STOP or Start, so that it also goes to a chat that has opted
+    out. `buttons` are Telegram's rows of {text, callback_data}.
     """
     if lane is None:
         lane = Lane.ANSWER if patient else Lane.STRANGER
@@ -66,16 +68,16 @@ def from_member(
     now: dt.datetime,
     id: uuid.UUID | None = None,
 ) -> Message:
-    """Queues what a member writes back, to leave at once; the same `id` a second time is the same Message.
+    """Queue a member's answer, to leave at once. A second call with the same `id` returns the Message of the first.
 
-    `patient` None: a stranger, by `telegram_id`. `they_wrote`: it answers something, and so goes first and passes a
-    pause. Raises Refused for the text, and Conflict where the patient must not, or can't, be written to, or the `id`
-    is another Message's.
+    `patient` None: a stranger, by `telegram_id`. `they_wrote`: the patient wrote first, so the answer leaves before
+    other messages and also during a pause. Raises Refused for the text, and Conflict if the patient can't or must not
+    be written to, or if the `id` belongs to another Message.
     """
     caller.needs(Role.PROVIDER)
     if id and (before := Message.objects.filter(clinic=caller.clinic, patient=patient, pk=id).first()):
         return before
-    if why := why_not(caller.clinic, patient, telegram_id, they_wrote=they_wrote, now=now):
+    if why := answer_obstacle(caller.clinic, patient, telegram_id, they_wrote=they_wrote, now=now):
         raise Conflict(why)
     text = as_typed(text)
     message = _leaving_at_once(
@@ -98,7 +100,7 @@ def from_member(
 
 
 def _insert(message: Message) -> None:
-    """Saves a new Message. Raises Conflict where its id is taken already."""
+    """Save a new Message. Raises Conflict if its id is taken already."""
     try:
         with transaction.atomic():
             message.save(force_insert=True)
@@ -107,7 +109,7 @@ def _insert(message: Message) -> None:
 
 
 def _leaving_at_once(*, now: dt.datetime, **fields: object) -> Message:
-    """Not stored yet."""
+    """Build a Message that leaves at once; the caller saves it."""
     return Message(
         due_at=now, ready_at=now, late_at=now + LATE_AFTER, quiet_hours=Quiet.IGNORE, created_at=now, **fields
     )
@@ -119,7 +121,9 @@ def _lane(patient: Patient | None, *, they_wrote: bool) -> Lane:
     return Lane.ANSWER if they_wrote else Lane.REMINDER
 
 
-def why_not(clinic: Clinic, patient: Patient | None, telegram_id: int, *, they_wrote: bool, now: dt.datetime) -> str:
+def answer_obstacle(
+    clinic: Clinic, patient: Patient | None, telegram_id: int, *, they_wrote: bool, now: dt.datetime
+) -> str:
     """Why this patient, or the stranger in this chat, can't be answered, and what to do; empty where they can."""
     if patient is None:
         return CHAT_STOPPED if opt_outs.has_stopped(clinic, telegram_id) else ""
@@ -135,6 +139,6 @@ def why_not(clinic: Clinic, patient: Patient | None, telegram_id: int, *, they_w
 
 
 def silence(clinic: Clinic, telegram_id: int) -> None:
-    """A STOP came: what still waits to answer an earlier Start of this chat passes the opt-out no more."""
+    """Let the opt-out also hold back answers to an earlier Start of this chat that still wait."""
     waiting = Message.objects.filter(clinic=clinic, telegram_id=telegram_id, lane__in=(Lane.ANSWER, Lane.STRANGER))
     lifecycle.move(waiting.filter(answers_stop_or_start=True), answers_stop_or_start=False)

@@ -148,7 +148,7 @@ def test_nobody_is_answered_who_must_not_or_can_t_be_written_to(
     Patient.objects.filter(pk=ana.pk).update(**change)
 
     with pytest.raises(Conflict, match=words):
-        inbox.answer(nora, inbox.conversation(bot.clinic, one.pk), "Hello", now=NOW)
+        inbox.answer(nora, inbox.find(bot.clinic, one.pk), "Hello", now=NOW)
 
     assert not Message.objects.filter(patient=ana).exists()
 
@@ -280,7 +280,7 @@ def test_what_a_member_had_who_is_none_any_more_is_its_who_answers(
     one = inbox.take(nora, wrote(bot, ana), now=NOW)
     Member.objects.filter(user__email="nora@clinic.example").delete()
 
-    inbox.answer(eva, inbox.conversation(bot.clinic, one.pk), "Please come in.", now=NOW)
+    inbox.answer(eva, inbox.find(bot.clinic, one.pk), "Please come in.", now=NOW)
 
     one.refresh_from_db()
     assert one.holder_name == "eva@clinic.example"

@@ -17,7 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from companion.clinics import bots
 from companion.clinics.models import Bot
-from companion.listener import rivals
+from companion.listener import other_readers
 from companion.listener.models import Reply
 from companion.listener.service import Service
 from companion.patients import enrolment
@@ -61,7 +61,7 @@ def practice(live_server: LiveServer, settings: Settings) -> Practice:
 
 @contextmanager
 def a_listener(
-    url: str, *, path: str = "/sandbox", sandbox: bool = True, calm: dt.timedelta = rivals.CALM
+    url: str, *, path: str = "/sandbox", sandbox: bool = True, calm: dt.timedelta = other_readers.CALM
 ) -> Iterator[Service]:
     """A listener at work in a thread of its own, stopped cleanly at the end."""
     service = Service(f"{url}{path}", sandbox=sandbox, calm=calm)

@@ -48,7 +48,7 @@ def test_a_newline_is_a_newline_in_every_form() -> None:
 
     assert Version.objects.get().text == KEPT
     assert {one.text for one in Message.objects.filter(schedule=None)} == {KEPT}
-    assert inbox.conversation(clinic, one.id)
+    assert inbox.find(clinic, one.id)
 
 
 def test_doubled_braces_warn_in_the_preview_and_in_each_answer() -> None:

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET
 
 from companion.clinics.refusals import Conflict
 from companion.listener import media
-from companion.listener.media import NotThere
+from companion.listener.media import FileUnavailable
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, page
 
@@ -19,8 +19,8 @@ from companion.web.access import PageRequest, page
 def show(request: PageRequest, media_id: uuid.UUID) -> HttpResponseBase:
     """Send the file itself to anybody who may read the conversation."""
     try:
-        found = media.fetched(media.one(request.caller.clinic, media_id), now=database_now())
-    except NotThere as no:
+        found = media.fetched(media.find(request.caller.clinic, media_id), now=database_now())
+    except FileUnavailable as no:
         raise Conflict(str(no)) from None
     return media.answer(found, asked=request.headers.get("Range", ""))
 
@@ -29,10 +29,10 @@ def show(request: PageRequest, media_id: uuid.UUID) -> HttpResponseBase:
 @page()
 def opened(request: PageRequest, media_id: uuid.UUID) -> HttpResponse:
     """Show the file within the conversation, or explain why it can't be shown."""
-    found = media.one(request.caller.clinic, media_id)
+    found = media.find(request.caller.clinic, media_id)
     no, never = "", ""
     try:
         found = media.fetched(found, now=database_now())
-    except NotThere as why:
+    except FileUnavailable as why:
         no, never = (str(why), "") if why.later else ("", str(why))
     return render(request, "inbox/media.html", {"media": found, "no": no, "never": never})

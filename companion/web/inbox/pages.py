@@ -22,7 +22,7 @@ from companion.listener.conversation import Item, conversation, of_stranger, on_
 from companion.listener.models import Conversation
 from companion.patients import queries as patients
 from companion.patients.models import Patient
-from companion.planning.answers import why_not
+from companion.planning.answers import answer_obstacle
 from companion.planning.warnings import of_arrival, of_text
 from companion.schedules.models import Message
 from companion.schedules.text import as_typed
@@ -66,7 +66,7 @@ def index(request: PageRequest) -> HttpResponse:
 @page()
 def show(request: PageRequest, conversation_id: uuid.UUID) -> HttpResponse:
     """Show one conversation and its assignee; with `?part=said` only the messages."""
-    one = inbox.conversation(request.caller.clinic, conversation_id)
+    one = inbox.find(request.caller.clinic, conversation_id)
     inbox.looked_at(request.caller, one)
     if request.GET.get("part") == "said":
         return _talk(request, _said(one))
@@ -98,7 +98,7 @@ def news(request: PageRequest) -> HttpResponse:
 def act(request: PageRequest, conversation_id: uuid.UUID, action: str) -> HttpResponse:
     """Assign the conversation, unassign it, or mark it as done."""
     now = database_now()
-    one = inbox.conversation(request.caller.clinic, conversation_id)
+    one = inbox.find(request.caller.clinic, conversation_id)
     here = reverse("conversation", args=[one.id])
     try:
         match action:
@@ -125,7 +125,7 @@ def answer(request: PageRequest, conversation_id: uuid.UUID) -> HttpResponse:
     """Write back. The form carries the answer's id, so that the answer goes out once however often staff press the
     button.
     """
-    one = inbox.conversation(request.caller.clinic, conversation_id)
+    one = inbox.find(request.caller.clinic, conversation_id)
     text = as_typed(request.POST.get("text", ""))
     key = as_uuid(request.POST.get("id", ""))
     try:
@@ -175,7 +175,7 @@ def of_patient(clinic: Clinic, patient: Patient) -> dict[str, object]:
 
 def _doubt(clinic: Clinic, patient: Patient | None, telegram_id: int | None, now: dt.datetime) -> str:
     """Say why an answer that waits won't arrive, or may not; empty if nothing stands in its way."""
-    if cannot := why_not(clinic, patient, telegram_id or 0, they_wrote=True, now=now):
+    if cannot := answer_obstacle(clinic, patient, telegram_id or 0, they_wrote=True, now=now):
         return cannot
     return " ".join(warning.message for warning in of_arrival(clinic, patient))
 
@@ -206,7 +206,7 @@ def _page(request: PageRequest, one: Conversation, *, typed: str = "", wrong: li
         "own_address": request.user.get_username(),
         "members": list(members.values_list("user__username", flat=True)),
         "answer_id": new_id(),
-        "cannot": why_not(
+        "cannot": answer_obstacle(
             one.clinic, one.patient, one.telegram_id, they_wrote=one.last_reply is not None, now=database_now()
         ),
         "warnings": of_arrival(one.clinic, one.patient),

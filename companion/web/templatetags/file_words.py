@@ -3,7 +3,7 @@
 from django import template
 from django.template.defaultfilters import filesizeformat
 
-from companion.listener.media import why_not
+from companion.listener.media import obstacle
 from companion.listener.models import Media
 
 register = template.Library()
@@ -21,7 +21,7 @@ _LABELS = {
 @register.filter
 def file_obstacle(file: Media) -> str:
     """Say why a patient's file can't be opened, if that is known."""
-    return why_not(file)
+    return obstacle(file)
 
 
 @register.filter

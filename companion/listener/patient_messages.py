@@ -3,8 +3,8 @@
 import datetime as dt
 
 from companion.delivery import following
-from companion.listener import asking, inbox, replies, stop_question
-from companion.listener.asking import Chat
+from companion.listener import inbox, replies, start_and_stop, stop_question
+from companion.listener.chat import Chat
 from companion.listener.models import Reply, ReplyKind
 from companion.listener.open_question import awaited_by, question_open
 from companion.listener.stopping import Verdict, verdict
@@ -52,7 +52,7 @@ def _taken(chat: Chat, said: Wrote, written_at: dt.datetime) -> Verdict:
 
 def _stop_or_ask(chat: Chat, taken: Verdict, source: str) -> None:
     if taken in (Verdict.STOP, Verdict.STOP_AND_STAFF):
-        asking.stopped(chat, source)
+        start_and_stop.stopped(chat, source)
     elif taken is Verdict.ASK:
         stop_question.ask(chat)
 
@@ -62,4 +62,4 @@ def _to_staff(chat: Chat, reply: Reply, words: str) -> None:
     clinic = chat.clinic
     urgent = bool(clinic.urgent_phone) and asks_for_help(words, clinic.urgent_words)
     if inbox.came(reply, urgent=urgent, now=chat.now):
-        asking.call_instead(chat, reply.patient)
+        start_and_stop.call_instead(chat, reply.patient)

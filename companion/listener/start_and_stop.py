@@ -3,7 +3,6 @@
 Each answer is a Message in the lane `answer`. The texts stand in words.py.
 """
 
-import datetime as dt
 import uuid
 from dataclasses import dataclass
 from typing import Final
@@ -12,10 +11,11 @@ from companion.clinics import audit
 from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Role
 from companion.delivery import lifecycle
+from companion.listener.chat import Chat
 from companion.listener.words import Word, say
 from companion.patients import consent, enrolment, enrolment_notes
 from companion.patients.enrolment import Turned
-from companion.patients.models import Consent, NoteKind, Patient, Withdrawal
+from companion.patients.models import Consent, NoteKind, Patient
 from companion.planning import farewells
 from companion.planning.answers import answer, silence
 from companion.schedules.models import Lane, Message
@@ -29,34 +29,6 @@ _TURNED: Final = {
     Turned.EXPIRED: Word.LINK_EXPIRED,
     Turned.TAKEN: Word.LINK_TAKEN,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Chat:
-    """A private chat at one moment, with the patients who are reached there. Their rows are locked."""
-
-    clinic: Clinic
-    telegram_id: int
-    client_language: str
-    """The language of the person's Telegram: the best guess if no patient is known here."""
-    patients: tuple[Patient, ...]
-    now: dt.datetime
-    opted_out: bool = False
-    """Whether the chat has sent STOP before this moment."""
-
-    @property
-    def silent(self) -> bool:
-        """Whether nothing is sent or shown here: the chat or all of its patients have opted out."""
-        opted_out = [
-            patient.consent == Consent.WITHDRAWN and patient.withdrawal == Withdrawal.OWN for patient in self.patients
-        ]
-        return self.opted_out or (bool(opted_out) and all(opted_out))
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        """The languages of the patients in this chat, else the best guess."""
-        known = tuple(patient.language for patient in self.patients)
-        return known or (self.client_language or self.clinic.language,)
 
 
 @dataclass(frozen=True, slots=True)
