@@ -69,6 +69,8 @@ def place_patients(request: HttpRequest, id: UUID, body: Places) -> CohortShape:
     """Put patients into a cohort and take others out of it."""
     caller, now = caller_of(request), database_now()
     clinic = caller.clinic
+    if set(body.add) & set(body.remove):
+        raise Refused(Problem("remove", "Name each patient in one of the two lists: to add or to remove."))
     with transaction.atomic():
         cohort = queries.cohort(clinic, id)
         group_acts.add_to_cohort(caller, cohort, queries.some(clinic, body.add), now=now)

@@ -73,6 +73,16 @@ def test_patients_come_into_a_cohort_and_out_of_it(clinic: Clinic, api: Program)
     assert list(cohort.patients.all()) == [ana]
 
 
+def test_a_patient_is_not_put_into_a_cohort_and_taken_out_of_it_in_one_call(clinic: Clinic, api: Program) -> None:
+    patient = a_patient(clinic)
+    cohort = a_cohort(clinic, "Heart", patient)
+
+    answer = api.post(f"/cohorts/{cohort.id}/patients", {"add": [str(patient.id)], "remove": [str(patient.id)]})
+
+    assert (answer.status, answer.wrong_fields) == (422, ["remove"])
+    assert list(cohort.patients.all()) == [patient]
+
+
 def test_many_are_put_on_pause_and_who_is_not_is_named(clinic: Clinic, api: Program) -> None:
     ana = a_patient(clinic)
     body = {"patients": [str(ana.id)], "paused_reason": "In hospital"}
