@@ -16,11 +16,19 @@ class StrictParser(Parser):
 
 
 def read_json(body: bytes) -> object:
-    """The JSON value. Raises HttpError 400 if it isn't JSON (RFC 8259), or is nested too deeply."""
+    """The JSON value. Raises HttpError 400 if it is no JSON (RFC 8259), nested too deeply, or has a field twice."""
     try:
-        return json.loads(body, parse_constant=_no_constant)
+        return json.loads(body, parse_constant=_no_constant, object_pairs_hook=_object)
     except (ValueError, RecursionError) as malformed:
         raise HttpError(400, "The body is not JSON.") from malformed
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        # Python would take the last value: a message could go to another patient than the caller meant.
+        raise HttpError(400, "A field occurs twice in one object of the body. Send each field once.")
+    return values
 
 
 def _no_constant(_: str) -> NoReturn:

@@ -45,6 +45,14 @@ def test_malformed_json_is_a_problem(api: Program, raw: bytes) -> None:
     assert answer.json["detail"] == "The body is not JSON."
 
 
+@pytest.mark.parametrize("raw", [b'{"patient": "a", "patient": "b"}', b'{"text": "a", "x": {"text": 1, "text": 1}}'])
+def test_a_field_that_occurs_twice_is_a_problem(api: Program, raw: bytes) -> None:
+    answer = api.call("POST", "/messages", raw=raw)
+
+    assert_problem(answer, 400)
+    assert "twice" in answer.json["detail"]
+
+
 @pytest.mark.parametrize("raw", [b"null", b"[]", b"1", b'"text"', b"", b'{"patient": 1e999}'])
 def test_json_of_another_shape_is_refused(api: Program, raw: bytes) -> None:
     assert_problem(api.call("POST", "/messages", raw=raw), 422)
