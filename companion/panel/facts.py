@@ -63,7 +63,7 @@ class Sending:
     """It has a bot, which the Sandbox's being on or off keeps from sending."""
     paused: bool
     restored: bool
-    """It is paused because the database was restored."""
+    """Sending is paused because the database was restored."""
     closed_why: str
     closed_until: dt.datetime | None
     reminder_since: dt.datetime | None

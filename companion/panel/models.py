@@ -29,7 +29,7 @@ class HourCount(models.Model):
 
 
 class BotLook(models.Model):
-    """What Telegram said when it was last asked about a clinic's bot (bot_checks.py)."""
+    """Telegram's latest answers about a clinic's bot (bot_checks.py)."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.OneToOneField(Clinic, models.CASCADE, related_name="bot_look")
@@ -37,7 +37,7 @@ class BotLook(models.Model):
     accepted = models.BooleanField()
     latency_ms = models.FloatField(null=True)
     webhook = models.BooleanField(null=True)
-    """Whether one is set, which keeps the listener from polling; null: not known."""
+    """Whether a webhook is set, which keeps the listener from polling; null: not known."""
     pending_updates = models.IntegerField(null=True)
     skew_seconds = models.FloatField(null=True)
     """This machine's clock less Telegram's Date."""

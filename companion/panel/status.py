@@ -202,7 +202,7 @@ def _telegram(clinic: Clinic) -> _Values:
 
 
 def _looked(look: BotLook | None) -> _Values:
-    """What Telegram said when the dispatcher or the listener last asked about the bot."""
+    """Telegram's latest answers about the bot, as the dispatcher or the listener asked for them."""
     if look is None:
         return {}
     return {

@@ -1,4 +1,4 @@
-"""What stands on a printed invitation, in the patient's language. Another language is one more entry in WORDS."""
+"""The words of a printed invitation, in the patient's language. To add a language, add an entry to WORDS."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -12,7 +12,9 @@ from companion.patients.languages import fallbacks, locale_of, nearest
 
 @dataclass(frozen=True, slots=True)
 class CardWords:
-    """`how` is the one sentence that the patient needs, with {clinic}; the others go before a date."""
+    """The words of one language. `how` tells the patient what to do and contains {clinic}; the others stand before
+    a date.
+    """
 
     how: str
     born: str
@@ -48,9 +50,9 @@ WORDS: Final[Mapping[str, CardWords]] = {
 
 
 def card_words(language: str, *, clinic: str, born: dt.date | None, until: dt.date) -> CardWords:
-    """The words with all that belongs in them; `born` is empty where no birth date is known."""
+    """The words, filled in; `born` is empty if no birth date is known."""
     tag = nearest(language, WORDS)
-    # Where there are only English words, the date is English, too.
+    # If only the English words exist, the date is in English too.
     words, locale = WORDS[tag], locale_of(language if tag in fallbacks(language)[:-1] else tag)
     return CardWords(
         how=words.how.format(clinic=clinic),

@@ -1,4 +1,4 @@
-"""Characters that look like others, or like nothing: which are spaces, which are seen by nobody. Pure."""
+"""Characters that look like a space or that nobody can see. Pure functions."""
 
 import re
 from typing import Final
@@ -13,19 +13,19 @@ _NO_PART_OF_A_NAME: Final = re.compile(
     "[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u2800\ufeff\ufff0-\ufffb\U000e0000-\U000e007f]"
 )
 _SPACE: Final = re.compile(r"[^\S\r\n\t\v\f\x1c-\x1f\x85\u2028\u2029]")
-"""All of Unicode's spaces, but for what ends a line or a cell."""
+"""All of Unicode's spaces, except those that end a line or a cell."""
 
 
 def without_invisible(text: str) -> str:
-    """The text without the characters that nobody sees."""
+    """Remove the characters that nobody can see."""
     return _INVISIBLE.sub("", text)
 
 
 def without_strays(name: str) -> str:
-    """The name without the invisible characters that belong to no name."""
+    """Remove the invisible characters that belong in no name."""
     return _NO_PART_OF_A_NAME.sub("", name)
 
 
 def with_plain_spaces(text: str) -> str:
-    """The text with a plain space for each of Unicode's."""
+    """Replace each of Unicode's spaces by a plain space."""
     return _SPACE.sub(" ", text)

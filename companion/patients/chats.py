@@ -1,17 +1,18 @@
-"""A patient's consent when the chat changes by which the patient is reached. Sets columns; whoever calls saves them."""
+"""Changes to a patient's consent when the patient gets another chat. Sets columns; the caller saves them."""
 
 from typing import Final
 
 from companion.patients.models import Consent, Patient, Withdrawal
 
 SOURCE: Final = "chat: had opted out"
-"""How the consent's history names a withdrawal that came with the chat."""
+"""Marks, in the consent's history, a withdrawal that came with the chat."""
 
 
 def leave(patient: Patient) -> None:
-    """The patient is reached elsewhere from now on: what was agreed, asked and found out in the old chat is over.
+    """Forget what was agreed, asked and found out in the old chat, because the patient is reached elsewhere from now
+    on.
 
-    So is an opt-out that came with the chat. A withdrawal in the patient's own word stays.
+    An opt-out that came with the chat ends too. A withdrawal that the patient expressed stays.
     """
     if patient.withdrawal == Withdrawal.CHAT:
         patient.consent, patient.consent_before_stop = patient.consent_before_stop or Consent.UNKNOWN, ""
@@ -24,7 +25,9 @@ def leave(patient: Patient) -> None:
 
 
 def follow_opt_out(patient: Patient) -> None:
-    """The patient's chat has opted out, so the patient has, until that chat presses Start or another chat is known."""
+    """Opt the patient out because the chat has opted out, until that chat presses Start or the patient gets
+    another chat.
+    """
     if patient.consent != Consent.WITHDRAWN:
         patient.consent_before_stop, patient.consent = patient.consent, Consent.WITHDRAWN
         patient.withdrawal = Withdrawal.CHAT

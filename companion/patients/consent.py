@@ -1,7 +1,7 @@
-"""Consent: asking for it, giving, withdrawing and restoring it, each with a line of history.
+"""Consent: ask for it, give, withdraw and restore it, each with an entry in the history.
 
-The patient's own word comes through the listener; a member may note what was said elsewhere. What consent lets pass is
-decided at the time of sending (delivery/verdict.py).
+The patient's own decision comes through the listener; a member may note a decision that the patient told the clinic.
+Whether consent allows a message is decided when the message is sent (delivery/verdict.py).
 """
 
 import datetime as dt
@@ -21,18 +21,20 @@ from companion.patients.reach import Why
 from companion.service.wake import ring
 
 WORDING: Final = "2026-1"
-"""The version of the question (listener/words.py); to be raised whenever its meaning changes."""
+"""The version of the question (listener/words.py); raise it whenever the meaning of the question changes."""
 
 
 def of_chat(clinic: Clinic, telegram_id: int) -> list[Patient]:
-    """The patients who are reached in this chat, locked; several where it is a caregiver's. Needs a transaction."""
+    """Lock and return the patients who are reached in this chat, several for a caregiver's chat. Needs a
+    transaction.
+    """
     return [patient for patient in _everybody(clinic, telegram_id) if patient.left_at is None]
 
 
 def withdraw(clinic: Clinic, telegram_id: int, *, source: str, now: dt.datetime) -> list[Patient]:
-    """STOP: the chat opts out, and with it all its patients, who keep in mind which consent they held.
+    """Opt out the chat after a STOP, and with it all its patients; each row remembers the consent before.
 
-    Those who are here come back; patients who have left opt out, too, since they may return.
+    Returns the patients who are still in the directory. Patients who have left opt out too, since they may return.
     """
     with transaction.atomic():
         patients = _everybody(clinic, telegram_id)
@@ -43,9 +45,10 @@ def withdraw(clinic: Clinic, telegram_id: int, *, source: str, now: dt.datetime)
 
 
 def restore(clinic: Clinic, telegram_id: int, *, source: str, now: dt.datetime) -> list[Patient]:
-    """Start: the chat's opt-out is over, and all its patients have the consent back that they held before STOP.
+    """End the chat's opt-out after a Start, and give all its patients the consent back that they had before the STOP.
 
-    Who had withdrawn before an invitation stays so until its question is answered. Those who are here come back.
+    A patient who had withdrawn before an invitation stays withdrawn until its question is answered. Returns the
+    patients who are still in the directory.
     """
     with transaction.atomic():
         patients = _everybody(clinic, telegram_id)
@@ -61,7 +64,9 @@ def restore(clinic: Clinic, telegram_id: int, *, source: str, now: dt.datetime) 
 
 
 def follow_opt_outs(clinic: Clinic, *, now: dt.datetime) -> None:
-    """Opts out the patients whose chats have, where many opt-outs came at once: with a bot from another clinic."""
+    """Opt out the patients whose chats have opted out, after many opt-outs came at once with a bot from another
+    clinic.
+    """
     chats_out = OptOut.objects.filter(clinic=clinic, telegram_id__isnull=False).values("telegram_id")
     with transaction.atomic():
         reached = Patient.objects.select_for_update().filter(clinic=clinic, telegram_id__in=chats_out)
@@ -71,7 +76,9 @@ def follow_opt_outs(clinic: Clinic, *, now: dt.datetime) -> None:
 
 
 def asked(patient: Patient, *, now: dt.datetime) -> None:
-    """The question is put to the patient's chat, for the first time or anew; a yes then undoes a withdrawal."""
+    """Note that the patient's chat is asked for consent, for the first time or again; a yes then undoes a
+    withdrawal.
+    """
     patient.consent_asked_at = patient.consent_asked_at or now
     if patient.consent == Consent.WITHDRAWN:
         patient.withdrawal = Withdrawal.BEFORE_QUESTION
@@ -79,14 +86,14 @@ def asked(patient: Patient, *, now: dt.datetime) -> None:
 
 
 def may_agree(patient: Patient) -> bool:
-    """Whether a yes counts: not where the patient, or the chat, has opted out since the question was put."""
+    """Whether a yes counts: the patient and the chat have not opted out since the question was asked."""
     return patient.consent != Consent.WITHDRAWN or patient.withdrawal == Withdrawal.BEFORE_QUESTION
 
 
 def agree(patient: Patient, telegram_id: int, *, source: str, now: dt.datetime) -> None:
-    """Yes to the question, in this chat: consent is given, and an opt-out of the chat is over.
+    """Give consent after a yes in this chat, and end the chat's opt-out.
 
-    The chat's other patients stay opted out: the question named this one only.
+    The chat's other patients stay opted out, because the question named only this patient.
     """
     with transaction.atomic():
         clinic = patient.clinic
@@ -96,14 +103,16 @@ def agree(patient: Patient, telegram_id: int, *, source: str, now: dt.datetime) 
 
 
 def give(patient: Patient, *, source: str, wording: str, now: dt.datetime) -> None:
-    """The patient agreed, to the words of this version; an open question is answered by it."""
+    """Record that the patient agreed to the words of this version; this answers an open question."""
     patient.consent, patient.consent_before_stop, patient.consent_asked_at = Consent.GIVEN, "", None
     patient.withdrawal = Withdrawal.OWN
     _save(patient, source=source, wording=wording, now=now)
 
 
 def unlink(patient: Patient, *, source: str, now: dt.datetime) -> None:
-    """The chat turned out to be somebody else's: the patient is reached as before the invitation, or not at all."""
+    """Unlink a chat that turned out to be somebody else's: restore how the patient was reached before the
+    invitation.
+    """
     before = linking.chat_before(patient)
     opted_out = opt_outs.has_stopped(patient.clinic, before)
     linking.take_back(patient, opted_out=opted_out, taken=linking.is_taken(patient, before))
@@ -111,9 +120,9 @@ def unlink(patient: Patient, *, source: str, now: dt.datetime) -> None:
 
 
 def note(caller: Caller, patient: Patient, consent: Consent, *, now: dt.datetime) -> Patient:
-    """What the patient told a member: given or withdrawn.
+    """Record the decision that the patient told a member: given or withdrawn.
 
-    Raises Conflict where the patient opted out, which only the patient's own Start undoes, and NotAllowed.
+    Raises Conflict if the patient opted out (only the patient's own Start undoes that), and NotAllowed.
     """
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
@@ -134,25 +143,27 @@ def note(caller: Caller, patient: Patient, consent: Consent, *, now: dt.datetime
 
 
 def history(patient: Patient) -> list[ConsentChange]:
-    """What the consent was, the newest first; a hundred lines at most."""
+    """The consent's history, the newest entry first, at most a hundred entries."""
     return list(ConsentChange.objects.filter(patient=patient).order_by("-at", "-id")[:100])
 
 
 def mark_trouble(clinic: Clinic, telegram_id: int, trouble: Why | None, *, now: dt.datetime) -> None:
-    """Note Telegram's refusal of a chat with all its patients; None clears the mark."""
+    """Record Telegram's refusal of a chat on all its patients; None clears it."""
     code = trouble.value if trouble else ""
     patients = Patient.objects.filter(clinic=clinic, telegram_id=telegram_id).exclude(trouble=code)
     patients.update(trouble=code, trouble_at=now if trouble else None)
 
 
 def _everybody(clinic: Clinic, telegram_id: int) -> list[Patient]:
-    """The patients of this chat, locked, with those who have left. Needs a transaction."""
+    """Lock and return the patients of this chat, including those who have left. Needs a transaction."""
     found = Patient.objects.select_for_update().filter(clinic=clinic, telegram_id=telegram_id)
     return list(found.order_by("id"))
 
 
 def _withdraw(patient: Patient, *, source: str, now: dt.datetime, again: bool = False) -> None:
-    """In the patient's own word. `again`: a line of history also where the patient had opted out already."""
+    """Withdraw consent by the patient's own decision. `again`: add a history entry even if the patient had opted
+    out.
+    """
     was_out = patient.consent == Consent.WITHDRAWN
     if not was_out:
         patient.consent_before_stop, patient.consent = patient.consent, Consent.WITHDRAWN

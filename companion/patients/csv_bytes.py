@@ -1,4 +1,4 @@
-"""A CSV file's bytes as UTF-8 with line feeds, whichever way a spreadsheet wrote them. Reads chunk by chunk."""
+"""Converts a CSV file's bytes, as spreadsheets write them, to UTF-8 with line feeds, chunk by chunk."""
 
 import codecs
 import io
@@ -9,14 +9,14 @@ _CHUNK: Final = 64 * 1024
 _BOM: Final = b"\xef\xbb\xbf"
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 _UNREADABLE: Final = b"\xff"
-"""Stands in no UTF-8, so that a row with it is refused."""
+"""A byte that no UTF-8 text contains, so that a row with it is refused."""
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
 
 
 class PlainBytes(io.RawIOBase):
-    """Drops a byte order mark, reads UTF-16 that begins with one, and lines of old Macs, which end by CR alone.
+    """A stream that drops the byte order mark, decodes UTF-16, and reads old Macs' lines, which end with CR alone.
 
-    Where the first line ends otherwise, a CR within a line stays: there it is a mistake, not a line's end.
+    If the first line ends otherwise, a CR within a line stays, because there it is a mistake and not a line end.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -30,11 +30,11 @@ class PlainBytes(io.RawIOBase):
         self._ready = self._with_line_feeds(self._ready)
 
     def readable(self) -> bool:
-        """It is."""
+        """Whether the stream can be read: always."""
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # typeshed's Buffer can't be filled
-        """Fills the buffer as far as it goes; 0 at the end."""
+        """Fill the buffer as far as possible and return the number of bytes; 0 at the end."""
         while not self._ready and (chunk := self._read()):
             self._ready = self._with_line_feeds(self._as_utf8(chunk))
         length = min(len(buffer), len(self._ready))

@@ -1,6 +1,6 @@
-"""Reads a CSV row by row, so that one broken row costs that row only, and says at which line of the file each stands.
+"""Reads a CSV row by row, so that a broken row costs only that row, and numbers each row by its line in the file.
 
-It knows delimiters, quotes and lines, and nothing of patients (importing.py does) nor of encodings (csv_bytes.py).
+Knows delimiters, quotes and lines. Patients are importing.py's task, encodings csv_bytes.py's.
 """
 
 import csv
@@ -14,13 +14,13 @@ from typing import BinaryIO, Final
 from companion.patients.csv_bytes import PlainBytes
 
 LINE_BYTES: Final = 64 * 1024
-"""A longer line is no row of a directory: its file has no line ends where they belong."""
+"""The longest line of a plausible row. A longer line means that the file's line ends are wrong."""
 LINES_OF_A_ROW: Final = 200
-"""A quoted cell may hold line breaks; one that is still open after so many lines was never closed."""
+"""The most lines of a quoted cell. If the cell is still open after that, its quote was never closed."""
 
 _DELIMITERS: Final = (",", ";", "\t")
 _SEP: Final = re.compile(r'"?sep=([^\w\s"]|\t)"?\1*', re.IGNORECASE)
-"""Excel's own first line, which names the delimiter (and is written back with empty cells behind it)."""
+"""Excel's own first line, which names the delimiter. Excel writes it back with empty cells behind it."""
 
 
 class NotReadable(Exception):
@@ -29,7 +29,7 @@ class NotReadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The columns' names, as the file writes them, and what stands between cells."""
+    """The columns' names as the file writes them, and the delimiter."""
 
     columns: tuple[str, ...]
     delimiter: str
@@ -37,7 +37,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row's cells by the column they stand in; `line` is the first of its lines in the file."""
+    """A row's cells by column; `line` is the row's first line in the file."""
 
     line: int
     cells: Mapping[str, str] = field(repr=False)
@@ -45,18 +45,18 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class BrokenRow:
-    """A row that can't be taken apart, and why, for people."""
+    """A row that can't be parsed, and the reason for people."""
 
     line: int
     reason: str
 
 
 class _Broken(Exception):
-    """Why the row at hand can't be read."""
+    """The reason why the current row can't be read."""
 
 
 class Lines:
-    """The lines of a file that is open for reading bytes, with the number of the next; some can be given back."""
+    """The lines of a file opened for reading bytes, with the number of the next line. Lines can be given back."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._source: Final = PlainBytes(file)
@@ -66,18 +66,20 @@ class Lines:
 
     @property
     def bytes_read(self) -> int:
-        """Of the file, as it is."""
+        """The number of bytes read from the file."""
         return self._source.bytes_read
 
     def next(self) -> bytes:
-        """The next line with its end; b"" after the last. A line over LINE_BYTES comes cut, its rest dropped."""
+        """The next line with its line end; b"" after the last line. A line over LINE_BYTES is cut and its rest
+        dropped.
+        """
         line = self._back.popleft() if self._back else self._read()
         if line:
             self.number += 1
         return line
 
     def give_back(self, lines: Sequence[bytes]) -> None:
-        """The last lines taken will be the next ones again."""
+        """Give back the last lines taken, so that they come again."""
         self._back.extendleft(reversed(lines))
         self.number -= len(lines)
 
@@ -90,9 +92,10 @@ class Lines:
 
 
 def read_header(lines: Lines, is_known: Callable[[str], bool]) -> Header:
-    """The first line, or the one after Excel's `sep=;`. Raises NotReadable where it can't be one.
+    """Read the header from the first line, or from the line after Excel's `sep=;`. Raises NotReadable if it can't be
+    a header.
 
-    The delimiter is the one by which most cells are names of columns that are known, and then most cells at all.
+    Chooses the delimiter that gives the most known column names, and among equals the most cells.
     """
     start = lines.next()
     named = _SEP.fullmatch(start.decode(errors="replace").rstrip("\r\n"))
@@ -110,12 +113,12 @@ def read_header(lines: Lines, is_known: Callable[[str], bool]) -> Header:
 
 
 def _names(lines: Lines, delimiter: str) -> list[str]:
-    """The next row's cells by this delimiter; none where it can't be read so. The row will be the next one again."""
+    """The next row's cells by this delimiter; none if they can't be read. The row is given back."""
     taken: list[bytes] = []
     try:
         return _cells(lines, delimiter, taken)
     except _Broken:
-        # All but the first line were given back.
+        # All lines but the first were given back already.
         del taken[1:]
         return []
     finally:
@@ -123,7 +126,7 @@ def _names(lines: Lines, delimiter: str) -> list[str]:
 
 
 def read_rows(lines: Lines, columns: Sequence[str], delimiter: str) -> Iterator[Row | BrokenRow]:
-    """All rows after the header, one at a time; empty ones are passed over. `columns` name the cells in order."""
+    """Yield all rows after the header, without empty rows. `columns` names the cells in order."""
     while True:
         line = lines.number
         try:
@@ -145,9 +148,9 @@ _END: Final[list[str]] = []
 
 
 def _cells(lines: Lines, delimiter: str, taken: list[bytes] | None = None) -> list[str]:
-    """The next row's cells; _END after the last. Raises _Broken, and then only its first line is used up.
+    """The next row's cells; _END after the last row. Raises _Broken after using up the first line only.
 
-    `taken` learns the lines that were read.
+    Appends the lines that were read to `taken`.
     """
     taken = [] if taken is None else taken
 

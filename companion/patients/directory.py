@@ -1,6 +1,6 @@
-"""Adding and changing one patient, and making cohorts. Many at once come by importing.py, through the same checks.
+"""Add and change one patient, and make cohorts. Imports of many patients (importing.py) use the same checks.
 
-What a change means for plans is left as a Mark for the Planner; nothing is planned here.
+A change that matters for plans leaves a Mark for the Planner; nothing is planned here.
 """
 
 import datetime as dt
@@ -46,7 +46,7 @@ COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class PatientValues:
-    """A patient's own fields, whole and checked, as they are to be."""
+    """A patient's own fields, complete and checked."""
 
     external_id: str
     external_id_written: str
@@ -63,9 +63,9 @@ class PatientValues:
 def read_patient(
     clinic: Clinic, values: Mapping[str, object], *, existing: Patient | None, now: dt.datetime
 ) -> PatientValues:
-    """The values as they came, checked, with what `existing` has (or the clinic's defaults) where they say nothing.
+    """Check the values. Fields that they leave out come from `existing`, or from the clinic's defaults.
 
-    Raises Refused with every wrong field, also where another patient has the external id or the Telegram ID already.
+    Raises Refused with every wrong field, also if another patient has the external id or the Telegram ID.
     """
     held = tuple(existing.cohorts.order_by("name").values_list("name", flat=True)) if existing else ()
     read = completed(clinic, read_given(values, today=latest_date(now)), existing=existing, cohorts=held)
@@ -76,9 +76,9 @@ def read_patient(
 
 
 def completed(clinic: Clinic, given: Given, *, existing: Patient | None, cohorts: tuple[str, ...]) -> PatientValues:
-    """What was given, completed from `existing` (whose cohorts are `cohorts`) or from the clinic's defaults.
+    """Complete the given values from `existing` (whose cohorts are `cohorts`) or from the clinic's defaults.
 
-    Raises Refused where a new patient lacks what is needed.
+    Raises Refused if a new patient lacks a required field.
     """
     base: Given = {
         "telegram_id": existing.telegram_id if existing else None,
@@ -94,7 +94,7 @@ def completed(clinic: Clinic, given: Given, *, existing: Patient | None, cohorts
         base["external_id"], base["name"] = existing.external_id, existing.name
     whole = base | given
     if existing and existing.external_id == whole["external_id"]:
-        # A file without the characters that nobody sees doesn't make the source's own spelling unknown.
+        # A file without the invisible characters must not erase the source's own spelling of the id.
         whole["external_id_written"] = existing.external_id_written or whole["external_id_written"]
     missing = [
         Problem(field, "This is needed for a new patient.") for field in ("external_id", "name") if field not in whole
@@ -108,7 +108,7 @@ def completed(clinic: Clinic, given: Given, *, existing: Patient | None, cohorts
 
 
 def add(caller: Caller, values: Mapping[str, object], *, now: dt.datetime) -> Patient:
-    """A new patient. Raises Refused, and NotAllowed for a viewer."""
+    """Add a new patient. Raises Refused, and NotAllowed for a viewer."""
     caller.needs(Role.PROVIDER)
     with _unless_taken(), transaction.atomic():
         read = read_patient(caller.clinic, values, existing=None, now=now)
@@ -126,7 +126,7 @@ def add(caller: Caller, values: Mapping[str, object], *, now: dt.datetime) -> Pa
 
 
 def change(caller: Caller, patient: Patient, values: Mapping[str, object], *, now: dt.datetime) -> Patient:
-    """The patient with these values changed; what is not named stays. Raises Refused, and NotAllowed for a viewer."""
+    """Change the named fields of the patient; all others stay. Raises Refused, and NotAllowed for a viewer."""
     caller.needs(Role.PROVIDER)
     with _unless_taken(), transaction.atomic():
         current = Patient.objects.select_for_update().get(clinic=caller.clinic, pk=patient.pk)
@@ -152,7 +152,9 @@ def change(caller: Caller, patient: Patient, values: Mapping[str, object], *, no
 
 
 def add_cohort(caller: Caller, name: str, *, now: dt.datetime) -> Cohort:
-    """A new, empty cohort. Raises Refused, also where the clinic has one of this name, and NotAllowed for a viewer."""
+    """Add an empty cohort. Raises Refused, also if the clinic has a cohort of this name, and NotAllowed for a
+    viewer.
+    """
     caller.needs(Role.PROVIDER)
     try:
         read = read_cohort_name(name)
@@ -169,7 +171,7 @@ def add_cohort(caller: Caller, name: str, *, now: dt.datetime) -> Cohort:
 def put(
     patient: Patient, read: PatientValues, *, opted_out: bool, source: str, now: dt.datetime
 ) -> list[ConsentChange]:
-    """Sets the columns, not yet saved, and says what that adds to the consent's history.
+    """Set the columns without saving, and return the entries for the consent's history.
 
     `opted_out`: whether the chat of the Telegram ID in `read` has opted out.
     """
@@ -191,7 +193,7 @@ def put(
 
 
 def place(patient: Patient, cohorts: Iterable[Cohort]) -> None:
-    """Makes these the patient's cohorts, and no others."""
+    """Put the patient into exactly these cohorts."""
     wanted = {cohort.id for cohort in cohorts}
     held = set(patient.places.values_list("cohort_id", flat=True))
     patient.places.filter(cohort_id__in=held - wanted).delete()
@@ -201,7 +203,7 @@ def place(patient: Patient, cohorts: Iterable[Cohort]) -> None:
 
 
 def cohorts_named(caller: Caller, names: Iterable[str], *, now: dt.datetime) -> list[Cohort]:
-    """The clinic's cohorts of these names; those that it doesn't have yet are made."""
+    """The clinic's cohorts of these names; missing cohorts are made."""
     wanted = set(names)
     known = set(Cohort.objects.filter(clinic=caller.clinic, name__in=wanted).values_list("name", flat=True))
     for name in sorted(wanted - known):
@@ -212,23 +214,23 @@ def cohorts_named(caller: Caller, names: Iterable[str], *, now: dt.datetime) -> 
 
 
 def source_of(caller: Caller) -> str:
-    """How the consent's history names who changed a patient."""
+    """The name of the person or program that changed a patient, for the consent's history."""
     return f"{caller.kind}: {caller.name}"[:64]
 
 
 def own_bots(clinic: Clinic) -> frozenset[int]:
-    """The Telegram IDs of the clinic's own bots: no patient can have one."""
+    """The Telegram IDs of the clinic's own bots. No patient can have such an ID."""
     return frozenset(Bot.objects.filter(clinic=clinic).values_list("telegram_id", flat=True))
 
 
 def refuse_a_bot(telegram_id: int | None, bots: frozenset[int]) -> None:
-    """Raises Refused where this is the ID of one of these bots."""
+    """Raise Refused if this is the ID of one of these bots."""
     if telegram_id in bots:
         raise Refused(Problem("telegram_id", TELEGRAM_ID_OF_OUR_BOT))
 
 
 def refuse_a_lookalike(given: Given, existing: Patient) -> None:
-    """Raises Refused where the id is the existing patient's only to the eye."""
+    """Raise Refused if the id looks like the existing patient's id but differs from it."""
     written = given["external_id_written"]
     if written not in ("", existing.external_id_written):
         sentence = EXTERNAL_ID_LOOKS_TAKEN.format(external_id=existing.external_id)
@@ -236,7 +238,7 @@ def refuse_a_lookalike(given: Given, existing: Patient) -> None:
 
 
 def latest_date(now: dt.datetime) -> dt.date:
-    """The date in the world's easternmost zone: a later birth date is wrong everywhere."""
+    """Today's date in the world's easternmost zone. A later birth date is wrong everywhere."""
     return (now + dt.timedelta(hours=14)).date()
 
 
@@ -277,7 +279,7 @@ def _opted_out(clinic: Clinic, read: PatientValues) -> bool:
 
 @contextmanager
 def _unless_taken() -> Iterator[None]:
-    """Two doors may take one id at the same moment; the database lets one in, and the other hears why."""
+    """If two requests claim an id at the same moment, the database accepts one; the other gets the reason."""
     try:
         yield
     except IntegrityError as error:

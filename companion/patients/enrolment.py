@@ -1,6 +1,7 @@
-"""Enrolment: a one-time link by which a patient's own Start links the chat. Asking for consent then is the listener's.
+"""Enrolment: a one-time link by which the patient's own Start links the chat. The listener then asks for consent.
 
-Only the token's hash is kept; who has the link is the patient, so it goes nowhere but to the one who asked for it.
+Only the token's hash is stored. Whoever has the link counts as the patient, so only the member who asked for it gets
+it.
 """
 
 import datetime as dt
@@ -25,9 +26,9 @@ from companion.patients.models import ConsentChange, Enrolment, NoteKind, Patien
 from companion.times.walls import local
 
 _TOKEN_BYTES: Final = 32
-"""43 characters of those that a start link may carry (64 at most), of 256 random bits: useless to guess."""
+"""A token of 43 characters that a start link may carry (at most 64), with 256 random bits, so nobody can guess it."""
 CARDS: Final = 200
-"""Most cards at once: 25 sheets."""
+"""The most cards at once: 25 sheets."""
 VALID_FOR: Final = dt.timedelta(days=7)
 SOURCE: Final = "patient: /start by invitation"
 CHAT_TAKEN: Final = "enrolment refused: the chat is another patient's"
@@ -35,7 +36,7 @@ CHAT_TAKEN: Final = "enrolment refused: the chat is another patient's"
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """The link, the same as a QR code (an SVG element to stand in a page), and when they end."""
+    """The link, its QR code (an SVG element for a page), and the instant at which both expire."""
 
     link: str = field(repr=False)
     qr_svg: str = field(repr=False)
@@ -44,7 +45,7 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """An invitation to be handed out, with what is printed on it in the patient's language."""
+    """An invitation to be handed out, with the words printed on it in the patient's language."""
 
     patient: Patient
     invitation: Invitation
@@ -52,33 +53,37 @@ class Card:
 
 
 class Turned(StrEnum):
-    """Why a Start by invitation links nobody."""
+    """The reasons why a Start by invitation links nobody."""
 
     UNKNOWN = "unknown"
-    """No invitation of this clinic."""
+    """The clinic has no such invitation."""
     USED = "used"
     EXPIRED = "expired"
     TAKEN = "taken"
-    """The chat is another patient's, and neither is reached on a caregiver's phone."""
+    """The chat belongs to another patient, and neither patient has a caregiver."""
 
 
 @dataclass(frozen=True, slots=True)
 class Redeemed:
-    """The chat is the patient's now. `again`: it was already, by the same invitation."""
+    """The chat is the patient's now. `again`: it was already, by this invitation."""
 
     patient: Patient
     again: bool
 
 
 def invite(caller: Caller, patient: Patient, *, now: dt.datetime) -> Invitation:
-    """A new invitation; earlier ones stay good until one is used. Raises Conflict without a bot, and NotAllowed."""
+    """Make an invitation; earlier ones stay valid until one is used. Raises Conflict without a bot, and
+    NotAllowed.
+    """
     if patient.left_at is not None:
         raise Conflict("This patient has left the clinic's directory.")
     return invite_many(caller, [patient], now=now)[0].invitation
 
 
 def invite_many(caller: Caller, patients: Sequence[Patient], *, now: dt.datetime) -> list[Card]:
-    """A new invitation for each, in their order; those who left get none. Raises Conflict without a bot, NotAllowed."""
+    """Make an invitation for each patient, in order, without those who left. Raises Conflict without a bot, and
+    NotAllowed.
+    """
     caller.needs(Role.PROVIDER)
     bot = Bot.objects.filter(clinic=caller.clinic).first()
     if bot is None or not bot.username:
@@ -102,7 +107,7 @@ def invite_many(caller: Caller, patients: Sequence[Patient], *, now: dt.datetime
 
 def _card(clinic: Clinic, patient: Patient, link: str, expires_at: dt.datetime) -> Card:
     code = segno.make(link, error="m", micro=False)
-    # Without a size of its own it is as large as the place where it stands, on paper too, and never cut off.
+    # Without a size of its own, the code fills the space around it, on paper too, and is never cut off.
     svg = code.svg_inline(omitsize=True, dark="#000", light="#fff", svgclass=None, lineclass=None)
     until = local(expires_at, patient.timezone).date()
     words = card_words(patient.language, clinic=clinic.name, born=patient.birth_date, until=until)
@@ -110,9 +115,9 @@ def _card(clinic: Clinic, patient: Patient, link: str, expires_at: dt.datetime) 
 
 
 def redeem(clinic: Clinic, token: str, telegram_id: int, *, now: dt.datetime) -> Redeemed | Turned:
-    """Links the chat to the invited patient, whose consent is then asked for. A withdrawn one stays so until the yes.
+    """Link the chat to the invited patient and open the question of consent. A withdrawal stays until the yes.
 
-    Of two who press Start at one moment one gets in. Works in the caller's transaction where there is one.
+    If two chats press Start at the same moment, one is linked. Joins the caller's transaction if there is one.
     """
     with transaction.atomic():
         found = Enrolment.objects.select_for_update().filter(clinic=clinic, token_hash=_hash(token)).first()
@@ -127,7 +132,7 @@ def redeem(clinic: Clinic, token: str, telegram_id: int, *, now: dt.datetime) ->
                 enrolment_notes.tell(patient, NoteKind(turned.value), now=now)
             return turned
         _link(found, patient, telegram_id, now=now)
-        # The other cards that were printed for this patient end with the one that was used.
+        # The first use ends the other cards that were printed for this patient.
         Enrolment.objects.filter(clinic=clinic, patient=patient, used_at__isnull=True).update(used_at=now)
     return Redeemed(patient, again=False)
 

@@ -1,4 +1,6 @@
-"""Lines for the clinic about enrolments and chats to look at: one a patient and kind, until somebody has seen it."""
+"""Notes that ask the clinic to look at an enrolment or a chat: one for each patient and kind, until a member sees
+it.
+"""
 
 import datetime as dt
 import uuid
@@ -37,19 +39,19 @@ SENTENCES: Final = {
 
 
 def tell(patient: Patient, kind: NoteKind, *, now: dt.datetime) -> None:
-    """Adds the line, or counts it once more: whoever presses a link a thousand times makes one line."""
+    """Add the note, or raise its count: a link that is pressed a thousand times makes one note."""
     unseen = EnrolmentNote.objects.filter(clinic_id=patient.clinic_id, patient=patient, kind=kind, seen_at__isnull=True)
     if not unseen.update(times=F("times") + 1, at=now):
         EnrolmentNote.objects.create(clinic_id=patient.clinic_id, patient=patient, kind=kind, at=now)
 
 
 def take_back(patient: Patient, kind: NoteKind) -> None:
-    """Takes the line away, since it turned out not to be so."""
+    """Remove the note, since it turned out to be wrong."""
     EnrolmentNote.objects.filter(clinic_id=patient.clinic_id, patient=patient, kind=kind, seen_at__isnull=True).delete()
 
 
 def unseen(clinic: Clinic, *, patient: Patient | None = None, limit: int = 100) -> list[EnrolmentNote]:
-    """What nobody has seen yet, the newest first."""
+    """The unseen notes, the newest first."""
     found = EnrolmentNote.objects.filter(clinic=clinic, seen_at__isnull=True).select_related("patient")
     if patient:
         found = found.filter(patient=patient)
@@ -57,13 +59,13 @@ def unseen(clinic: Clinic, *, patient: Patient | None = None, limit: int = 100) 
 
 
 def sentence(note: EnrolmentNote) -> str:
-    """What happened and what to do."""
+    """The event and what to do."""
     patient = note.patient
     return SENTENCES[NoteKind(note.kind)].format(name=patient.name, first_name=patient.first_name)
 
 
 def see(caller: Caller, id: uuid.UUID, *, now: dt.datetime) -> EnrolmentNote:
-    """Somebody takes care of it; done twice, the first one stays named. Raises Unknown, and NotAllowed for a viewer."""
+    """Mark the note as seen; the first member who did so stays named. Raises Unknown, and NotAllowed for a viewer."""
     caller.needs(Role.PROVIDER)
     found = EnrolmentNote.objects.filter(clinic=caller.clinic, pk=id)
     if found.filter(seen_at__isnull=True).update(seen_at=now, seen_by=caller.name[:64]):

@@ -1,6 +1,7 @@
-"""Checks what is said of a patient, field by field, whichever door it comes through (page, API, CSV).
+"""Check a patient's values field by field, for every door (page, API, CSV).
 
-Pure: no database, hence nothing here about who else has the same id. Every wrong field is named, not only the first.
+Pure functions without a database, so other patients' ids are not checked here. Every wrong field is named, not only
+the first.
 """
 
 import datetime as dt
@@ -17,22 +18,22 @@ from companion.times.walls import is_zone
 
 EARLIEST_BIRTH: Final = dt.date(1890, 1, 1)
 COHORT_SEPARATOR: Final = "|"
-"""Stands between cohorts in a cell of a CSV, and therefore in no cohort's name."""
+"""Separates cohorts in a CSV cell, so no cohort's name contains it."""
 
 _LENGTHS: Final = {"external_id": 100, "name": 200, "phone": 50, "caregiver": 200, "cohort": 100}
 _FRACTION_OR_SIGN: Final = re.compile(r"[.,+\s]")
 
 
 class Wrong(Exception):
-    """A value that can't be taken; the message is a sentence for people."""
+    """A value that is refused; the message is a sentence for people."""
 
 
 class Given(TypedDict, total=False):
-    """What was said, checked and in its own type; a field that was not said is not there."""
+    """The given values, checked and in their types; fields that were not given are missing."""
 
     external_id: str
     external_id_written: str
-    """The id with the characters that nobody sees, where there are any; else empty."""
+    """The id with its invisible characters, if it has any; else empty."""
     name: str
     telegram_id: int | None
     birth_date: dt.date | None
@@ -44,10 +45,9 @@ class Given(TypedDict, total=False):
 
 
 def read_given(values: Mapping[str, object], *, today: dt.date) -> Given:
-    """The values as they came (texts from a form or a CSV, JSON from the API), checked.
+    """Check the values as they came (texts from a form or a CSV, JSON from the API).
 
-    `today` is a date no zone has left behind yet: what lies after it can't be a birth date. Raises Refused with every
-    wrong field.
+    `today` is the latest date in any zone: a birth date after it is wrong. Raises Refused with every wrong field.
     """
     given: dict[str, object] = {}
     problems = []
@@ -63,12 +63,12 @@ def read_given(values: Mapping[str, object], *, today: dt.date) -> Given:
         raise Refused(*problems)
     if "external_id" in given:
         given["external_id_written"] = _as_written(values["external_id"], given["external_id"])
-    # Each reader of the table below gives its own field's type.
+    # Each reader in the table below returns its own field's type.
     return cast("Given", given)
 
 
 def wrong_in(field: str, value: object) -> str:
-    """Why this can't be the field's value, as a sentence for people; empty where it can."""
+    """A sentence for people that says why the value is refused; empty if it is right."""
     try:
         _READERS.get(field, _no_such_field)(value)
     except Wrong as wrong:
@@ -77,7 +77,7 @@ def wrong_in(field: str, value: object) -> str:
 
 
 def read_cohort_name(value: object) -> str:
-    """A cohort's name. Raises Wrong with a sentence for people."""
+    """Read a cohort's name. Raises Wrong with a sentence for people."""
     name = without_strays(_text(value, "cohort", "Give the cohort a name.")).strip()
     if COHORT_SEPARATOR in name:
         raise Wrong("A cohort's name can't hold a vertical bar, which stands between cohorts in a CSV.")
@@ -85,9 +85,9 @@ def read_cohort_name(value: object) -> str:
 
 
 def _text(value: object, field: str, missing: str) -> str:
-    """A text of one line, in one spelling of its characters and with plain spaces.
+    """A text of one line in Unicode's normal form, with plain spaces.
 
-    `missing` is the sentence for none; "" allows none.
+    `missing` is the sentence for an empty text; "" allows an empty text.
     """
     if value is None:
         value = ""
@@ -167,14 +167,14 @@ def _birth_date(value: object) -> dt.date | None:
 
 
 def read_timezone(value: object) -> str:
-    """An IANA name. Raises Wrong with a sentence for people."""
+    """Read an IANA zone name. Raises Wrong with a sentence for people."""
     if not isinstance(value, str) or not is_zone(value.strip()):
         raise Wrong("This is no time zone that we know. Use an IANA name, like Europe/Berlin.")
     return value.strip()
 
 
 def read_language(value: object) -> str:
-    """A BCP 47 tag in its usual spelling ("de", "pt-BR"). Raises Wrong with a sentence for people."""
+    """Read a BCP 47 tag and return its usual spelling ("de", "pt-BR"). Raises Wrong with a sentence for people."""
     tag = canonical(value) if isinstance(value, str) else None
     if tag is None:
         raise Wrong("This is no language code. Write one like en, pt-BR or hmn (ISO 639), not the language's name.")
@@ -202,4 +202,4 @@ _READERS: Final[Mapping[str, Callable[[object], object]]] = {
     "language": read_language,
     "cohorts": _cohorts,
 }
-"""How each field is read; there are no others."""
+"""The reader of each field; there are no other fields."""

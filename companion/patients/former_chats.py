@@ -1,7 +1,8 @@
-"""The chats by which patients were reached before, kept whenever a patient's Telegram ID goes or changes.
+"""The chats by which patients were reached before. A chat is kept whenever a patient's Telegram ID is removed or
+changed.
 
-For two things: the clinic hears when such a chat is given to another patient, and the chat itself hears that it gets no
-more, which the room above does (planning/farewells.py), led by the patient's Mark.
+They have two uses: the clinic is told when such a chat is given to another patient, and the chat itself is told that
+it gets no more messages (planning/farewells.py, called through the patient's Mark).
 """
 
 import datetime as dt
@@ -13,14 +14,15 @@ from companion.patients.models import Consent, Enrolment, FormerChat, NoteKind, 
 
 
 def left(patient: Patient, telegram_id: int, *, agreed: bool, now: dt.datetime) -> FormerChat:
-    """The patient is reached in this chat no more. Not stored yet."""
+    """Make the row for a chat that the patient leaves. Not stored yet."""
     return FormerChat(clinic_id=patient.clinic_id, patient=patient, telegram_id=telegram_id, agreed=agreed, left_at=now)
 
 
 def keep(chats: Sequence[FormerChat]) -> None:
-    """Stores them; a chat that a patient leaves for the second time is to be told again.
+    """Store the chats. A chat that a patient leaves for the second time is told again.
 
-    A chat with an open question goes together with the chat before its invitation, which would hear of no yes any more.
+    If the chat's question is still open, the chat before its invitation is stored too: no yes will come that would
+    tell it.
     """
     while chats:
         FormerChat.objects.bulk_create(
@@ -33,7 +35,7 @@ def keep(chats: Sequence[FormerChat]) -> None:
 
 
 def _before_invitations(chats: Sequence[FormerChat]) -> list[FormerChat]:
-    """The chats in place of which these were linked by invitations whose question is open; ends that question."""
+    """End the open questions of these chats, and return the chats that the patients had before the invitations."""
     asked = Enrolment.objects.filter(patient__in=[one.patient_id for one in chats], before__isnull=False)
     opened = {
         (one.patient_id, one.before["chat"]): (one.pk, one.before)
@@ -53,7 +55,7 @@ def _before_invitations(chats: Sequence[FormerChat]) -> list[FormerChat]:
 
 
 def tell_of_given(patients: Collection[Patient], *, now: dt.datetime) -> None:
-    """Tells the clinic of those of these patients, all with a new chat, whose chat was another patient's before."""
+    """Tell the clinic which of these patients, who all got a new chat, got a chat that was another patient's."""
     owners: dict[int, set[uuid.UUID]] = {}
     wanted = {one.telegram_id for one in patients if one.telegram_id}
     clinics = {one.clinic_id for one in patients}
@@ -66,11 +68,11 @@ def tell_of_given(patients: Collection[Patient], *, now: dt.datetime) -> None:
 
 
 def to_be_told(patients: Collection[uuid.UUID]) -> list[FormerChat]:
-    """The chats of these patients, by id, that have yet to hear that they get no more."""
+    """The chats of these patients, by id, that have not yet been told that they get no more messages."""
     found = FormerChat.objects.filter(patient__in=patients, to_be_told=True)
     return list(found.select_related("patient", "clinic").order_by("left_at", "id"))
 
 
 def told(chat: FormerChat) -> bool:
-    """Whether it is up to the caller to tell the chat: of two at one moment it is one."""
+    """Mark the chat as told, and return whether this caller must tell it: of two callers at once, one must."""
     return FormerChat.objects.filter(pk=chat.pk, to_be_told=True).update(to_be_told=False) == 1

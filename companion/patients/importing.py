@@ -1,6 +1,6 @@
-"""Many patients at once out of a CSV, with a report that names every row. A bad row never stops the good ones.
+"""Import many patients from a CSV, and report every row. A bad row never stops the good ones.
 
-DESIGN.md, `POST /patients/import`, says what the columns mean; directory.py and fields.py check them.
+DESIGN.md, `POST /patients/import`, explains the columns; directory.py and fields.py check the values.
 """
 
 import datetime as dt
@@ -37,7 +37,7 @@ AGAIN: Final = "Import the file again."
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of each row. `ignored` are the columns that we have no use for."""
+    """The result of each row. `ignored` holds the columns that we don't use."""
 
     added: int
     changed: int
@@ -49,10 +49,10 @@ class Report:
 def import_csv(
     caller: Caller, file: BinaryIO, *, now: dt.datetime, progress: Callable[[int, int], None] | None = None
 ) -> Report:
-    """Takes all rows that are right, in batches, each in its own transaction.
+    """Import all valid rows in batches, each in its own transaction.
 
-    `progress` hears how many bytes of how many are worked off (0 where the file can't say). Raises Refused where the
-    file as a whole can't be read, and NotAllowed for a viewer.
+    `progress` gets the number of bytes read and the total (0 if the file can't tell). Raises Refused if the whole
+    file can't be read, and NotAllowed for a viewer.
     """
     caller.needs(Role.PROVIDER)
     total = _size(file)
@@ -89,12 +89,12 @@ def _column(name: str) -> str:
 
 
 def header_of(lines: Lines) -> Header:
-    """The line that names the columns. Raises NotReadable where there is none."""
+    """Find the line that names the columns. Raises NotReadable if there is none."""
     return csv_rows.read_header(lines, lambda name: _column(name) in COLUMNS)
 
 
 def columns_of(header: Header) -> tuple[str, ...]:
-    """The columns by our names. Raises Refused where one is missing or stands there twice."""
+    """The columns by our names. Raises Refused if a column is missing or appears twice."""
     columns = tuple(_column(name) for name in header.columns)
     missing = [name for name in NEEDED if name not in columns]
     if missing:
@@ -119,7 +119,7 @@ def _batches(rows: Iterator[Row | BrokenRow]) -> Iterator[list[Row | BrokenRow]]
 def _distinct(
     batch: Sequence[Row | BrokenRow], seen: dict[str, int], refused: list[RefusedRow], *, now: dt.datetime
 ) -> list[Entry]:
-    """The rows that are right in themselves; the others are added to `refused`. `seen` knows each id's first line."""
+    """The rows that are valid by themselves; the others go to `refused`. `seen` knows the first line of each id."""
     reads = []
     for row in batch:
         if isinstance(row, BrokenRow):
@@ -140,7 +140,7 @@ def _distinct(
 
 
 def given_of(row: Row, *, today: dt.date) -> Given:
-    """A row's values; an empty cell says nothing. Raises Refused."""
+    """A row's values; an empty cell counts as not given. Raises Refused."""
     values: dict[str, object] = {}
     for column in COLUMNS:
         cell = row.cells.get(column, "").strip()

@@ -1,6 +1,6 @@
-"""Languages as BCP 47 names them (RFC 5646), and in which order texts are looked for (RFC 4647, lookup).
+"""Languages by their BCP 47 tags (RFC 5646), and the order in which texts are looked up (RFC 4647, lookup).
 
-Pure. A tag is kept whether or not we have texts in it; only a tag that can't be one is refused.
+Pure functions. A tag is kept even if we have no texts in it; only a malformed tag is refused.
 """
 
 import re
@@ -12,7 +12,7 @@ from babel import Locale, UnknownLocaleError
 
 ENGLISH: Final = "en"
 LONGEST: Final = 100
-"""Characters of a tag; RFC 5646 (4.4.1) asks for room for 35."""
+"""The longest tag; RFC 5646 (4.4.1) asks for room for 35 characters."""
 
 _PRIVATE = r"x(-[a-z0-9]{1,8})+"
 # The grammar also sets codes of 4 to 8 letters aside. No language has one, while people do write "german"; and "und"
@@ -33,12 +33,12 @@ _IRREGULAR: Final = {
     )
 }
 _ALSO: Final = {"no": "nb", "nb": "no", "nn": "no", "iw": "he", "in": "id", "ji": "yi", "tl": "fil", "mo": "ro"}
-"""Where a language has two codes, or is read by those who speak the other."""
+"""Languages with two codes, and languages whose speakers read another one."""
 
 
 @lru_cache(maxsize=512)
 def canonical(tag: str) -> str | None:
-    """The tag in its usual case ("pt_br" is "pt-BR"); None where it can't be a tag."""
+    """The tag in its usual case ("pt_br" becomes "pt-BR"); None if it is malformed."""
     small = tag.strip().replace("_", "-").lower()
     if small in _IRREGULAR:
         return _IRREGULAR[small]
@@ -48,7 +48,9 @@ def canonical(tag: str) -> str | None:
 
 
 def _cased(parts: list[str]) -> list[str]:
-    """RFC 5646, 2.1.1: regions in capitals and scripts with one, but in what follows a single letter."""
+    """Apply the case rules of RFC 5646, 2.1.1: regions in capitals, scripts with one capital, extensions in small
+    letters.
+    """
     single = next((index for index, part in enumerate(parts) if len(part) == 1), len(parts))
     plain = [parts[0], *(_subtag_cased(part) for part in parts[1:single])] if single else []
     return plain + parts[single:]
@@ -62,7 +64,7 @@ def _subtag_cased(part: str) -> str:
 
 @lru_cache(maxsize=512)
 def fallbacks(tag: str) -> tuple[str, ...]:
-    """The tags to look for texts in, the nearest first: "zh-Hant-TW", "zh-Hant", "zh", and English at last."""
+    """The tags in which to look for texts, the nearest first: "zh-Hant-TW", "zh-Hant", "zh", and English last."""
     parts = (canonical(tag) or ENGLISH).split("-")
     found = []
     while parts:
@@ -75,13 +77,13 @@ def fallbacks(tag: str) -> tuple[str, ...]:
 
 
 def nearest(tag: str, known: Collection[str]) -> str:
-    """Which of the known languages somebody of this one reads; English where it is none of them."""
+    """The known language that a speaker of this language reads best; English if there is none."""
     return next((one for one in fallbacks(tag) if one in known), ENGLISH)
 
 
 @lru_cache(maxsize=512)
 def locale_of(tag: str) -> Locale:
-    """Babel's locale by which dates and times are written for this language; English's where it has none."""
+    """Babel's locale for dates and times in this language; the English one if Babel has none."""
     for one in fallbacks(tag):
         if found := _locale(one):
             return found
@@ -89,7 +91,7 @@ def locale_of(tag: str) -> Locale:
 
 
 def language_name(tag: str) -> str:
-    """The language's English name; the tag itself where it has none that we know."""
+    """The language's English name; the tag itself if we know no name."""
     locale = _locale(tag)
     if locale and (name := locale.get_display_name(ENGLISH)):
         return name

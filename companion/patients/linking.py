@@ -1,4 +1,4 @@
-"""A patient linked to the chat in which an invitation was opened, and taken back should that chat say "That's not me".
+"""Link a patient to the chat in which an invitation was opened, and undo this if the chat says "That's not me".
 
 Until the question is answered, the invitation remembers how the patient was reached before.
 """
@@ -18,11 +18,11 @@ COLUMNS: Final = (
     "trouble",
     "trouble_at",
 )
-"""The columns that this module, and consent.py, may change."""
+"""The columns that this module and consent.py may change."""
 
 
 class Before(TypedDict):
-    """How a patient was reached before an invitation; `chat` is the one that it was opened in."""
+    """How a patient was reached before an invitation; `chat` is the chat in which the invitation was opened."""
 
     chat: int
     telegram_id: int | None
@@ -35,7 +35,9 @@ class Before(TypedDict):
 
 
 def link(patient: Patient, telegram_id: int, *, now: dt.datetime) -> Before:
-    """Links and saves. How it was before comes back; consent is asked for, and a withdrawn one stays until the yes."""
+    """Link the chat, save, and return the state before. Consent must be asked for; a withdrawal stays until the
+    yes.
+    """
     before = Before(
         chat=telegram_id,
         telegram_id=patient.telegram_id,
@@ -51,14 +53,14 @@ def link(patient: Patient, telegram_id: int, *, now: dt.datetime) -> Before:
     if patient.consent == Consent.WITHDRAWN:
         patient.withdrawal = Withdrawal.BEFORE_QUESTION
         if before["telegram_id"] != telegram_id:
-            # A Start in a chat that may be anybody's must not undo it.
+            # The chat may be a stranger's, so a Start there must not undo the withdrawal.
             patient.consent_before_stop = Consent.WITHDRAWN
     patient.save(update_fields=COLUMNS)
     return before
 
 
 def confirm(patient: Patient, *, now: dt.datetime) -> None:
-    """The chat said yes: the one before, where it was another, is the patient's no more."""
+    """Accept the chat's yes: a different chat before it is no longer the patient's."""
     row, before = _open(patient)
     if row and before:
         Enrolment.objects.filter(pk=row.pk).update(before=None)
@@ -69,10 +71,10 @@ def confirm(patient: Patient, *, now: dt.datetime) -> None:
 
 
 def take_back(patient: Patient, *, opted_out: bool, taken: bool) -> None:
-    """The chat is not the patient's: all is as it was before the invitation, not yet saved.
+    """Undo the invitation, because the chat is not the patient's. Sets columns without saving.
 
-    `opted_out`, `taken`: whether the chat before has opted out by now, or is another patient's. Without an invitation
-    to take back, or where it was opened in the very chat of before, the patient has no chat any more.
+    `opted_out`, `taken`: whether the chat before has opted out meanwhile, or belongs to another patient. The patient
+    ends without a chat if there is no invitation to undo, or if it was opened in the very chat of before.
     """
     row, before = _open(patient)
     noted = row is not None and _noted_since(patient, row)
@@ -100,13 +102,13 @@ def chat_before(patient: Patient) -> int | None:
 
 
 def is_taken(patient: Patient, telegram_id: int | None) -> bool:
-    """Whether the chat is another patient's, and neither is reached on a caregiver's phone."""
+    """Whether the chat belongs to another patient, and neither of them has a caregiver."""
     others = Patient.objects.filter(clinic_id=patient.clinic_id, telegram_id=telegram_id, caregiver="")
     return telegram_id is not None and not patient.caregiver and others.exclude(pk=patient.pk).exists()
 
 
 def _open(patient: Patient) -> tuple[Enrolment | None, Before | None]:
-    """The invitation by which this chat was linked, with how it was before; none once the question was answered."""
+    """The invitation that linked this chat, with the state before; None once the question was answered."""
     own = Enrolment.objects.filter(patient=patient, before__isnull=False)
     row = own.order_by("-used_at", "-id").first()
     before: Before | None = row.before if row else None
@@ -122,7 +124,9 @@ def _reach_as_before(patient: Patient, before: Before) -> None:
 
 
 def _noted_since(patient: Patient, row: Enrolment) -> bool:
-    """Whether the patient has told the clinic meanwhile to write no more: no tap in another's chat undoes that."""
+    """Whether the patient has told the clinic meanwhile to stop writing. A tap in somebody else's chat can't undo
+    that.
+    """
     since = ConsentChange.objects.filter(patient=patient, at__gte=row.used_at, consent=Consent.WITHDRAWN)
     return since.exclude(source__startswith="patient:").exists()
 

@@ -1,4 +1,4 @@
-"""Why a patient can't be reached, and what mends it: one table, from which pages, warnings, checks and the API read.
+"""The reasons why a patient can't be reached, and their remedies: one table for pages, warnings, checks and the API.
 
 The table tells people what to expect. Whether a due message may leave is decided at that time (delivery/verdict.py).
 """
@@ -40,23 +40,23 @@ class Obstacle:
     what: str
     """Completes "The patient has …"."""
     mend: str
-    """What to do, as a sentence."""
+    """A sentence that tells staff how to remove the obstacle."""
     query: Q
-    """The patients who have this obstacle, whatever else keeps messages from them."""
+    """Matches the patients who have this obstacle, even if they also have others."""
     concerns: Callable[[Patient], bool]
-    """The query's answer for one patient."""
+    """Whether one patient has this obstacle; agrees with the query."""
     invite: str = ""
     """The button that opens an invitation; empty where an invitation doesn't help."""
     retry: bool = False
     """Whether a failed message may get through once the obstacle is mended."""
     where_consent_is_required: bool = False
-    """Only such clinics know this obstacle."""
+    """Whether only clinics that require consent have this obstacle."""
     chat: Verified = Verified.NOT_ASKED
-    """What Telegram thereby says of the chat; NOT_ASKED: this obstacle isn't Telegram's."""
+    """The state of the chat that Telegram reported; NOT_ASKED where the obstacle has nothing to do with Telegram."""
 
     @property
     def sentence(self) -> str:
-        """The reason and the way out."""
+        """The reason and what to do."""
         return f"The patient has {self.what}. {self.mend}"
 
     @property
@@ -82,7 +82,7 @@ def _refused(code: Why, short: str, what: str, mend: str, *, chat: Verified, ret
         short,
         what,
         mend,
-        # The first condition is the index's own.
+        # The first condition is the condition of the index.
         query=~Q(trouble="") & Q(trouble=code.value),
         concerns=lambda patient: patient.trouble == code,
         invite="Invite again",
@@ -162,36 +162,38 @@ OBSTACLES: Final = (
         retry=True,
     ),
 )
-"""Where a patient has several obstacles, people hear of the first one in this order."""
+"""In order: a patient with several obstacles is shown the first of them."""
 
 BY_CODE: Final = {obstacle.code.value: obstacle for obstacle in OBSTACLES}
 REFUSED_BY_TELEGRAM: Final = tuple(obstacle for obstacle in OBSTACLES if obstacle.chat)
 
 
 def known_to(clinic: Clinic) -> list[Obstacle]:
-    """The obstacles that count in this clinic."""
+    """The obstacles that exist in this clinic."""
     return [one for one in OBSTACLES if clinic.consent_required or not one.where_consent_is_required]
 
 
 def obstacle_of(patient: Patient, clinic: Clinic) -> Obstacle | None:
-    """The patient's first obstacle; None where the patient can be reached."""
+    """The patient's first obstacle; None if the patient can be reached."""
     return next((one for one in known_to(clinic) if one.concerns(patient)), None)
 
 
 def unreachable_reason(patient: Patient, clinic: Clinic) -> str | None:
-    """A sentence that says why the patient can't be reached and what to do; None where the patient can be."""
+    """A sentence that says why the patient can't be reached and what to do; None if the patient can be reached."""
     obstacle = obstacle_of(patient, clinic)
     return obstacle.sentence if obstacle else None
 
 
 def trouble_from(code: str) -> Why | None:
-    """The mark that Telegram's refusal leaves on a patient; None where it says nothing about the chat."""
+    """The obstacle to record on a patient after this refusal; None if the refusal says nothing about the chat."""
     obstacle = BY_CODE.get(code)
     return obstacle.code if obstacle in REFUSED_BY_TELEGRAM else None
 
 
 def chat_trouble(patient: Patient) -> str:
-    """Telegram's last refusal of this chat, and what to do; empty for none. An answer is tried all the same."""
+    """Telegram's last refusal of this chat and what to do; empty if there was none. An answer is sent all the
+    same.
+    """
     obstacle = BY_CODE.get(patient.trouble)
     return obstacle.sentence if obstacle else ""
 
@@ -202,16 +204,18 @@ def unreachable(clinic: Clinic) -> Q:
 
 
 def helped_by_an_invitation(clinic: Clinic) -> Q:
-    """The patients whom an invitation makes reachable. It is no way around a STOP, so not those who opted out."""
+    """The patients whom an invitation makes reachable. Patients who opted out are not among them: only their own
+    Start counts.
+    """
     beyond_help = reduce(or_, (one.query for one in known_to(clinic) if not one.invite))
     return unreachable(clinic) & ~beyond_help
 
 
 def telegram_check(patient: Patient) -> Verified:
-    """What Telegram last said of the patient's chat, asked in the background or by a message that went there."""
+    """Telegram's last word about the patient's chat: from a background check, or from a message sent there."""
     if patient.telegram_id is None:
         return Verified.NOT_ASKED
     if obstacle := BY_CODE.get(patient.trouble):
         return obstacle.chat
-    # Where Telegram said no at first, a message has arrived since.
+    # If Telegram refused the chat at first, a message has arrived since.
     return Verified.FOUND if patient.verified_id == patient.telegram_id else Verified.NOT_ASKED
