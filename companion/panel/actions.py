@@ -1,6 +1,7 @@
-"""What admins do from the Control Panel: pause and resume sending, retry all of one code, decide what is unknown.
+"""Admins' acts in the Control Panel: pause and resume sending, retry all failures of one code, decide unknown
+outcomes.
 
-Each is audited. The changes of a Message's status stand in planning/acts.py.
+Each act is audited. The changes of a Message's status stand in planning/acts.py.
 """
 
 import datetime as dt
@@ -25,15 +26,15 @@ from companion.schedules.reasons import Reason
 from companion.service.wake import ring
 
 AT_ONCE: Final = 500
-"""How many one press retries; the answer says how many are left."""
+"""The most messages that one press retries; the answer says how many are left."""
 _CHUNK: Final = 50
-"""So many in one transaction: on SQLite the dispatcher waits meanwhile."""
+"""Messages in one transaction: on SQLite the dispatcher waits meanwhile."""
 LATELY: Final = dt.timedelta(days=7)
 _HORIZONS: Final = (1, 4, 12, 24)
 
 
 class Decision(StrEnum):
-    """What a person decides about a message of which nobody knows whether it arrived."""
+    """A person's decision about a message of which nobody knows whether it arrived."""
 
     RESEND = "resend"
     ARRIVED = "arrived"
@@ -45,7 +46,7 @@ _DECIDED: Final = {Decision.ARRIVED: "unknown message: arrived", Decision.LEAVE:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """How many messages fail unless sending is resumed by `by`, at most COUNTED_TO."""
+    """The number of messages that fail unless sending is resumed by `by`, at most COUNTED_TO."""
 
     by: dt.datetime
     count: int
@@ -53,7 +54,7 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """How many were decided, and how many of those asked for are left, at most COUNTED_TO."""
+    """The number of decided messages, and of those still undecided, at most COUNTED_TO."""
 
     done: int
     left: int
@@ -61,32 +62,32 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Unknowns:
-    """Which of the messages of unknown outcome are meant: all that every given part names."""
+    """A selection of messages of unknown outcome: those that match every given part."""
 
     ids: Sequence[UUID] | None = None
     schedule: UUID | None = None
     due_from: dt.datetime | None = None
     due_to: dt.datetime | None = None
-    """Both ends belong to it."""
+    """Both ends are included."""
     held_by_restore: bool | None = None
-    """True: only those held since the database was restored; False: only the others."""
+    """True: only messages held since the database was restored; False: only the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """How many were made pending again, and how many of the code are left, at most COUNTED_TO."""
+    """The number of messages made pending again, and of those of the code that are left, at most COUNTED_TO."""
 
     done: int
     left: int
 
 
 def losses(clinic: Clinic, *, now: dt.datetime) -> list[Loss]:
-    """What a pause costs, by how long it lasts: those that become too late within each span."""
+    """The cost of a pause by its length: the messages that become too late within each span."""
     return [Loss(by, _lost(clinic, by)) for by in (now + dt.timedelta(hours=hours) for hours in _HORIZONS)]
 
 
 def pause(caller: Caller, *, now: dt.datetime) -> None:
-    """Holds all of the clinic's messages back. Raises Conflict where somebody did so before."""
+    """Hold back all of the clinic's messages. Raises Conflict if sending is paused already."""
     caller.needs(Role.ADMIN)
     own = Clinic.objects.filter(pk=caller.clinic.pk, sending_paused_at=None)
     with transaction.atomic():
@@ -97,7 +98,7 @@ def pause(caller: Caller, *, now: dt.datetime) -> None:
 
 
 def resume(caller: Caller, *, now: dt.datetime) -> None:
-    """Lets them go again. Raises Conflict where sending isn't paused."""
+    """Let the clinic's messages go again. Raises Conflict if sending isn't paused."""
     caller.needs(Role.ADMIN)
     own = Clinic.objects.filter(pk=caller.clinic.pk, sending_paused_at__isnull=False)
     with transaction.atomic():
@@ -108,7 +109,7 @@ def resume(caller: Caller, *, now: dt.datetime) -> None:
 
 
 def administered(caller: Caller) -> list[Caller]:
-    """The same person as admin of their other clinics, in the order of the clinics' names."""
+    """The same person as admin of each of their clinics, in the order of the clinics' names."""
     if caller.kind != "member" or caller.id is None:
         return []
     same = Member.objects.filter(user__memberships=caller.id, role=Role.ADMIN).exclude(pk=caller.id)
@@ -117,17 +118,19 @@ def administered(caller: Caller) -> list[Caller]:
 
 
 def pause_each(callers: Sequence[Caller], *, now: dt.datetime) -> int:
-    """Holds back the messages of all these clinics; how many weren't paused before."""
+    """Hold back the messages of all these clinics, and return how many were not paused before."""
     return sum(_done(pause, caller, now) for caller in callers)
 
 
 def resume_each(callers: Sequence[Caller], *, now: dt.datetime) -> int:
-    """Lets the messages of all these clinics go again; how many were paused."""
+    """Let the messages of all these clinics go again, and return how many were paused."""
     return sum(_done(resume, caller, now) for caller in callers)
 
 
 def retryable(clinic: Clinic, reason: str, *, now: dt.datetime) -> QuerySet[Message]:
-    """The failed ones of this code that were due within a week. Raises Refused for a code that isn't retried so."""
+    """The failed messages of this code that were due within a week. Raises Refused for a code that can't be
+    retried in bulk.
+    """
     retried = sorted(one.value for one in Reason if one.retry)
     if reason not in retried:
         raise Refused(Problem("reason", f"Only these can be retried all at once: {', '.join(retried)}."))
@@ -135,7 +138,7 @@ def retryable(clinic: Clinic, reason: str, *, now: dt.datetime) -> QuerySet[Mess
 
 
 def retry_all(caller: Caller, reason: str, *, now: dt.datetime) -> Retried:
-    """Tries the failed ones of one code again, at most AT_ONCE, the newest first. Quiet hours and lateness hold."""
+    """Retry at most AT_ONCE failed messages of one code, the newest first. Quiet hours and lateness still count."""
     caller.needs(Role.ADMIN)
     found = retryable(caller.clinic, reason, now=now)
     wanted = list(found.select_related("clinic", "patient").order_by("-due_at", "-id")[:AT_ONCE])
@@ -147,7 +150,7 @@ def retry_all(caller: Caller, reason: str, *, now: dt.datetime) -> Retried:
 
 
 def undecided(clinic: Clinic, *, now: dt.datetime) -> QuerySet[Message]:
-    """The messages that ended within a week as unknown and about which nobody decided, the newest first."""
+    """The messages that ended within a week as unknown and still need a decision, the newest first."""
     decided = AuditEntry.objects.filter(
         clinic=clinic, subject_id=OuterRef("pk"), at__gte=OuterRef("ended_at"), action__in=_DECIDED.values()
     )
@@ -158,9 +161,10 @@ def undecided(clinic: Clinic, *, now: dt.datetime) -> QuerySet[Message]:
 
 
 def decide(caller: Caller, message: Message, decision: Decision, *, now: dt.datetime) -> None:
-    """Sends it again, though it may arrive twice, or writes down why not. Raises Conflict where it isn't unknown.
+    """Send the message again, though it may arrive twice, or note why not. Raises Conflict if its outcome is not
+    unknown.
 
-    Its status stays what is proven: only Telegram's yes makes it sent.
+    The status stays as proven: only Telegram's yes makes a message sent.
     """
     with _undecided_one(caller, message, now):
         if decision is Decision.RESEND:
@@ -171,10 +175,12 @@ def decide(caller: Caller, message: Message, decision: Decision, *, now: dt.date
 
 @contextmanager
 def _undecided_one(caller: Caller, message: Message, now: dt.datetime) -> Iterator[None]:
-    """A transaction that holds a message about which nobody decided. Raises Conflict where it is none."""
+    """Open a transaction with an undecided message, locked. Raises Conflict if the message is decided or not
+    unknown.
+    """
     caller.needs(Role.ADMIN)
     with transaction.atomic():
-        # Locked: of two who decide at one moment, the second one sees what the first decided.
+        # Locked: of two people who decide at the same moment, the second one sees the first decision.
         Message.objects.select_for_update().filter(clinic=caller.clinic, pk=message.pk).first()
         if not undecided(caller.clinic, now=now).filter(pk=message.pk).exists():
             raise Conflict("Nothing is to be decided about this message any more: look at its page.")
@@ -182,7 +188,7 @@ def _undecided_one(caller: Caller, message: Message, now: dt.datetime) -> Iterat
 
 
 def undecided_of(clinic: Clinic, which: Unknowns, *, now: dt.datetime) -> QuerySet[Message]:
-    """The undecided messages that `which` names, the newest first."""
+    """The undecided messages that `which` selects, the newest first."""
     found = undecided(clinic, now=now)
     if which.ids is not None:
         found = found.filter(pk__in=which.ids)
@@ -198,9 +204,9 @@ def undecided_of(clinic: Clinic, which: Unknowns, *, now: dt.datetime) -> QueryS
 
 
 def decide_many(caller: Caller, which: Unknowns, decision: Decision, *, now: dt.datetime) -> Decided:
-    """Decides about at most AT_ONCE of them, the newest first, each audited by itself.
+    """Decide at most AT_ONCE of the messages, the newest first, each with its own audit entry.
 
-    What is sent again keeps its quiet hours, as in every bulk retry.
+    Messages that are sent again keep their quiet hours, as in every bulk retry.
     """
     caller.needs(Role.ADMIN)
     found = undecided_of(caller.clinic, which, now=now)
@@ -210,7 +216,7 @@ def decide_many(caller: Caller, which: Unknowns, decision: Decision, *, now: dt.
 
 
 def _decided(caller: Caller, message: Message, decision: Decision, now: dt.datetime) -> bool:
-    """One of many; False where somebody else decided meanwhile."""
+    """Decide one of many; False if somebody else decided it meanwhile."""
     try:
         with _undecided_one(caller, message, now):
             if decision is not Decision.RESEND:

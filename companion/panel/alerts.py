@@ -1,6 +1,6 @@
-"""What admins are told of: that something is wrong with their clinic's sending, once for a cause, and that it is over.
+"""Alerts: tell a clinic's admins once for each cause that something is wrong with sending, and once that it is over.
 
-What is wrong is judge.py's to say, how people hear of it notices.py's.
+judge.py finds what is wrong; notices.py tells people.
 """
 
 import datetime as dt
@@ -19,24 +19,24 @@ from companion.panel.models import Alert
 from companion.panel.runbook import URGENT
 
 SETTLED: Final = dt.timedelta(seconds=20)
-"""What is over sooner is told to nobody."""
+"""Trouble that is over sooner is told to nobody."""
 CALM: Final = dt.timedelta(minutes=2)
-"""Nothing is over before it was not seen for so long: what comes and goes is one alert."""
+"""Trouble counts as over once it was absent for so long, so that a cause that comes and goes makes one alert."""
 AGAIN: Final = dt.timedelta(minutes=30)
-"""The same cause is told anew at the earliest so long after it was told last."""
+"""The shortest time after which the same cause is told again."""
 SPIKE: Final = 20
-"""So many failures for one reason within an hour are told of."""
+"""The number of failures for one reason within an hour that makes an alert."""
 SPIKE_OVER: Final = dt.timedelta(hours=1)
 _URGENT_WORDS: Final = (
     "A patient asked for urgent help, and the conversation is not assigned. Open the inbox and assign it to yourself."
 )
 _SAME: Final = {Cause.DISPATCHER_NO_ANSWER: Cause.DISPATCHER_MISSING}
-"""A dispatcher that died doesn't answer at first, and is known to be gone 15 s later."""
+"""A dead dispatcher first gives no answer, and counts as gone only 15 s later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """One thing that is wrong: its name, how badly, and what happened and what to do."""
+    """Something that is wrong: its name, its severity, and words that say what happened and what to do."""
 
     cause: str
     status: Status
@@ -44,12 +44,12 @@ class Wrong:
 
 
 def all_wrong(clinic: Clinic, *, now: dt.datetime) -> list[Wrong]:
-    """All that this clinic's admins should hear of, each cause once."""
+    """Everything that this clinic's admins should hear of, each cause once."""
     return [*by_cause(health.check(now=now, clinic=clinic).findings), *_spikes(clinic, now), *_urgent(clinic)]
 
 
 def by_cause(findings: tuple[Finding, ...]) -> list[Wrong]:
-    """Of findings in their order, the worst first, the first of each cause."""
+    """The first finding of each cause, from findings that begin with the worst."""
     found: dict[str, Wrong] = {}
     for one in findings:
         cause = _SAME.get(one.cause, one.cause).value
@@ -58,7 +58,7 @@ def by_cause(findings: tuple[Finding, ...]) -> list[Wrong]:
 
 
 def step(clinic: Clinic, found: list[Wrong], *, now: dt.datetime) -> None:
-    """Opens, tells and closes the clinic's alerts. Several processes may do so at once: each thing is told once."""
+    """Open, tell and close the clinic's alerts. Several processes may do so at once: each thing is told once."""
     for wrong in found:
         with transaction.atomic():
             _see(clinic, wrong, now)
@@ -68,12 +68,12 @@ def step(clinic: Clinic, found: list[Wrong], *, now: dt.datetime) -> None:
 
 
 def look(clinic: Clinic, *, now: dt.datetime) -> None:
-    """One round for one clinic."""
+    """Run one round for one clinic."""
     step(clinic, all_wrong(clinic, now=now), now=now)
 
 
 def open_alerts(clinic: Clinic) -> list[Alert]:
-    """What is wrong now, the newest first."""
+    """The open alerts, the newest first."""
     return list(Alert.objects.filter(clinic=clinic, closed_at=None).order_by("-opened_at"))
 
 
@@ -90,9 +90,10 @@ def _spikes(clinic: Clinic, now: dt.datetime) -> list[Wrong]:
 
 
 def _urgent(clinic: Clinic) -> list[Wrong]:
-    """Words for urgent help that nobody has taken: whoever has no page open hears of them, too. It names nobody.
+    """Patients' words for urgent help that no member has taken over, for admins who have no page open. Names no
+    patient.
 
-    Each cry is a cause of its own: that somebody took one of them a minute ago must not keep the next one quiet.
+    Each call for help is a cause of its own: one that a member took over a minute ago must not silence the next one.
     """
     return [
         Wrong(f"{URGENT}:{crc32(f'{one.pk} {one.urgent_at}'.encode()):08x}", "degraded", _URGENT_WORDS)
@@ -110,7 +111,9 @@ def _see(clinic: Clinic, wrong: Wrong, now: dt.datetime) -> None:
 
 
 def _tell(clinic: Clinic, alert: Alert, now: dt.datetime) -> None:
-    """Says that it is there, that it got worse, or that it is over. Guarded, so that one of several processes does."""
+    """Tell that the trouble is there, got worse or is over. A guarded UPDATE lets only one of several processes do
+    so.
+    """
     own = Alert.objects.filter(pk=alert.pk, closed_at=None, told_status=alert.told_status)
     if now - alert.seen_at >= CALM:
         if own.filter(seen_at=alert.seen_at).update(closed_at=now) and alert.told_status:
@@ -125,6 +128,8 @@ def _tell(clinic: Clinic, alert: Alert, now: dt.datetime) -> None:
 
 
 def _told_lately(clinic: Clinic, alert: Alert, now: dt.datetime) -> bool:
-    """What comes and goes is told now and then only; but "degraded", told lately, doesn't keep "down" back."""
+    """Whether this was told lately, so that trouble that comes and goes stays quiet. A recent "degraded" never
+    silences "down".
+    """
     as_bad = Q(told_at__gt=now - AGAIN, told_status__in=[alert.status, "down"])
     return Alert.objects.filter(as_bad, clinic=clinic, cause=alert.cause).exists()

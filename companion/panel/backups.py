@@ -1,4 +1,4 @@
-"""How old the newest backup is, where somebody said where backups lie. It makes none, and opens none."""
+"""The age of the newest backup, if the setting says where backups lie. Makes and opens no backup."""
 
 import datetime as dt
 from pathlib import Path
@@ -12,16 +12,17 @@ _ADVICE: Final = "Look at the job that makes backups, and at its disk (docs/oper
 
 
 def newest(folder: Path) -> dt.datetime | None:
-    """When the newest one was written; None where there is none. Raises OSError where the folder can't be read.
+    """The instant at which the newest backup was written; None if there is none. Raises OSError if the folder can't
+    be read.
 
-    An empty file is none: a backup that failed leaves one.
+    An empty file does not count: a failed backup leaves one.
     """
     looks = [path.stat() for path in folder.iterdir() if not path.name.startswith(".")]
     return max((dt.datetime.fromtimestamp(one.st_mtime, dt.UTC) for one in looks if one.st_size), default=None)
 
 
 def age_seconds(folder: Path | None, *, now: dt.datetime) -> float | None:
-    """The newest one's age; None where none is known."""
+    """The age of the newest backup; None if unknown."""
     try:
         at = newest(folder) if folder else None
     except OSError:
@@ -30,7 +31,7 @@ def age_seconds(folder: Path | None, *, now: dt.datetime) -> float | None:
 
 
 def check(folder: Path | None, *, now: dt.datetime) -> CheckResult:
-    """Whether there is one of yesterday, where it is known where they are."""
+    """Check that a backup of the last day exists, if the folder of backups is known."""
     name = "Backups"
     if folder is None:
         return ok(Group.MACHINE, name, "not known where they are: COMPANION_BACKUP_DIR is not set")

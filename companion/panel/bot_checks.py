@@ -50,7 +50,7 @@ def keep(bot: Bot, said: Said, *, now: dt.datetime) -> None:
     """Store Telegram's answers. A bot whose token is refused is closed before a message is tried."""
     accepted = isinstance(said.me, Answer)
     if isinstance(said.me, Outcome) and said.me.kind is Kind.UNAUTHORIZED:
-        # The dispatcher asks again after that, and opens the bot once its token is accepted.
+        # The dispatcher asks again after that time, and opens the bot once its token is accepted.
         closing.close(bot.pk, Closing(now + ASK_AGAIN, Closed.UNAUTHORIZED))
     error = {} if isinstance(said.me, Answer) else {"last_error": words(said.me), "last_error_at": now}
     info = said.webhook.result if isinstance(said.webhook, Answer) else None
@@ -70,20 +70,20 @@ def keep(bot: Bot, said: Said, *, now: dt.datetime) -> None:
 
 
 def webhook_of(said: Said) -> bool | None:
-    """Whether a webhook is set, which keeps the listener from polling; None: not known."""
+    """Whether a webhook is set, which keeps the listener from polling; None: unknown."""
     info = said.webhook.result if isinstance(said.webhook, Answer) else None
     return bool(info["url"]) if isinstance(info, dict) and "url" in info else None
 
 
 def words(outcome: Outcome) -> str:
-    """Why the check failed, in our own words."""
+    """The reason why the check failed, in our own words."""
     if outcome.kind is Kind.UNAUTHORIZED:
         return "the token was refused"
     return (outcome.note or f"HTTP {outcome.error_code}")[:100]
 
 
 async def ask(client: Client, token: BotToken) -> Said:
-    """getMe and getWebhookInfo."""
+    """Ask Telegram by getMe and getWebhookInfo."""
     began = time.perf_counter()
     me = await _call(client, token, "getMe")
     took, at = (time.perf_counter() - began) * 1000, machine_now()

@@ -1,6 +1,6 @@
-"""What the charts show: how many messages were sent and failed in each of the last 24 hours and 30 days.
+"""The charts' numbers: messages sent and failed in each of the last 24 hours and the last 30 days.
 
-Past hours come from the tally, a few rows an hour; the newest, not counted yet, are counted here up to a limit.
+Past hours come from stored counts, a few rows an hour. The newest hours are counted here, up to a limit.
 """
 
 import datetime as dt
@@ -22,7 +22,7 @@ _HOUR: Final = dt.timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One hour or day on the clinic's clocks, and what ended in it."""
+    """The messages that ended in one hour or day on the clinic's clocks."""
 
     label: str
     sent: int
@@ -36,12 +36,12 @@ class _Counts(NamedTuple):
     failed: int = 0
 
     def plus(self, other: "_Counts") -> "_Counts":
-        """The sum of both."""
+        """Add both."""
         return _Counts(self.sent + other.sent, self.failed + other.failed)
 
 
 def last_24_hours(clinic: Clinic, *, now: dt.datetime) -> list[Bar]:
-    """An hour each, the newest, which still runs, last."""
+    """The last 24 hours; the last one is the current hour."""
     first = hour_counts.hour_of(now) - 23 * _HOUR
     counts = _hours(clinic, first, now)
     hours = [first + number * _HOUR for number in range(24)]
@@ -49,7 +49,7 @@ def last_24_hours(clinic: Clinic, *, now: dt.datetime) -> list[Bar]:
 
 
 def last_30_days(clinic: Clinic, *, now: dt.datetime) -> list[Bar]:
-    """A day each, today last. An hour counts for the day in which it begins."""
+    """The last 30 days; the last one is today. An hour counts for the day in which it begins."""
     today = local(now, clinic.timezone).date()
     days = {today - dt.timedelta(days=back): _Counts() for back in range(29, -1, -1)}
     for hour, counts in _hours(clinic, hour_counts.hour_of(now - dt.timedelta(days=31)), now).items():
@@ -60,7 +60,7 @@ def last_30_days(clinic: Clinic, *, now: dt.datetime) -> list[Bar]:
 
 
 def _hours(clinic: Clinic, since: dt.datetime, now: dt.datetime) -> dict[dt.datetime, _Counts]:
-    """By hour: how many were sent, and how many failed."""
+    """The sent and the failed messages of each hour."""
     counts: dict[dt.datetime, _Counts] = {}
     for hour, what, count in HourCount.objects.filter(clinic=clinic, hour__gte=since).values_list(
         "hour", "what", "count"
@@ -77,7 +77,7 @@ def _hours(clinic: Clinic, since: dt.datetime, now: dt.datetime) -> dict[dt.date
 
 
 def _failed(clinic: Clinic, hour: dt.datetime) -> QuerySet[Message]:
-    # By messages_failed_by_end.
+    # Uses the index messages_failed_by_end.
     return Message.objects.filter(clinic=clinic, status=Status.FAILED, ended_at__gte=hour, ended_at__lt=hour + _HOUR)
 
 

@@ -1,4 +1,4 @@
-"""What a check of the diagnostics gives back. The checks themselves stand beside."""
+"""The result of a diagnostic check. The checks stand in the files beside."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ Result = Literal["ok", "warning", "failed"]
 
 
 class Group(StrEnum):
-    """The groups, in the order in which trouble is looked for."""
+    """The groups of checks, in the order of troubleshooting."""
 
     SERVICES = "Services"
     DATABASE = "Database"
@@ -20,7 +20,7 @@ class Group(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One check: what it is about, what was measured, and what to do ("" where it is well)."""
+    """One check's result: its subject, the measured value, and what to do ("" if all is well)."""
 
     name: str
     group: str
@@ -30,20 +30,20 @@ class CheckResult:
 
 
 def ok(group: Group, name: str, value: str) -> CheckResult:
-    """It is well."""
+    """Report that all is well."""
     return CheckResult(name, group.value, "ok", value, "")
 
 
 def warning(group: Group, name: str, value: str, advice: str) -> CheckResult:
-    """It works, and somebody should look at it."""
+    """Report something that works but needs a look."""
     return CheckResult(name, group.value, "warning", value, advice)
 
 
 def failed(group: Group, name: str, value: str, advice: str) -> CheckResult:
-    """It doesn't work."""
+    """Report something that doesn't work."""
     return CheckResult(name, group.value, "failed", value, advice)
 
 
 def counted(count: int, word: str) -> str:
-    """ "1 patient", "3 patients"."""
+    """A count with its noun: "1 patient", "3 patients"."""
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

@@ -1,4 +1,4 @@
-"""Checks of alerts: whether anybody would hear of one, and whether the mail server takes e-mails."""
+"""Checks of alerts: whether anybody would hear of an alert, and whether the mail server takes e-mails."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _ADVICE = (
 
 
 def alerts(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
-    """By which ways alerts leave; each clinic needs one that needs neither dispatcher nor bot."""
+    """Check the ways of alerts: each clinic needs one that works without dispatcher and bot."""
     clinics = Clinic.objects.filter(pk=clinic.pk) if clinic else Clinic.objects.all()
     hooked = AlertWebhook.objects.filter(clinic__in=clinics).count()
     deaf = 0 if mailing.possible() else clinics.count() - hooked
@@ -32,7 +32,7 @@ def alerts(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
 
 
 def mail_server(_clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
-    """Whether the mail server lets us in, where one is set."""
+    """Check that the mail server accepts our sign-in, if one is set."""
     if not mailing.possible():
         return
     name, host = "Mail server", settings.EMAIL_HOST

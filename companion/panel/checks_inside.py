@@ -1,4 +1,4 @@
-"""Checks of what is ours: services, database, patients' Telegram IDs, settings. Nothing here leaves this machine."""
+"""Checks of our own parts: services, database, patients' Telegram IDs, settings. Nothing here leaves this machine."""
 
 import datetime as dt
 import stat
@@ -32,7 +32,7 @@ _WAL_RESET_FIXED: Final = (3, 51, 3)
 
 
 def services(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
-    """Each kind of service, and what its silence or its sending means."""
+    """Check each kind of service, and say what follows from its silence or from its words."""
     read = facts.read(now=now).of(clinic.id if clinic else None)
     for kind in Kind:
         own = [beat for beat in read.beats if beat.kind == kind]
@@ -53,7 +53,7 @@ def services(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult
 
 
 def database(_clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
-    """Reachable, writable, of the right schema, with the clock that it should have."""
+    """Check that the database is reachable and writable, with the right schema and clock."""
     began = time.perf_counter()
     try:
         read_at = database_now()
@@ -111,7 +111,7 @@ def _sqlite(version: str) -> CheckResult:
 
 
 def telegram_ids(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
-    """Patients whom Telegram can't reach while messages to them are planned: a check for each obstacle."""
+    """Count, for each obstacle, the patients whom Telegram can't reach although messages to them are planned."""
     here = Patient.objects.filter(left_at=None, **({"clinic": clinic} if clinic else {})).order_by()
     planned = here.filter(Exists(Message.objects.filter(patient=OuterRef("pk"), status=Status.PENDING)))
     for obstacle in (BY_CODE[Why.NO_TELEGRAM_ID], *REFUSED_BY_TELEGRAM):
@@ -127,7 +127,7 @@ def _people(name: str, all_of: QuerySet[Patient], waiting: QuerySet[Patient], ad
 
 
 def configuration(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
-    """Settings that don't fit together, keys that don't open, files that others may read."""
+    """Find settings that contradict each other, keys that don't open, and files that others may read."""
     yield _sandbox(facts.sandbox_of(facts.beats(now=now), now=now))
     yield _secret_key()
     living = [beat for beat in facts.beats(now=now) if judge.alive(beat, now=now)]
@@ -160,7 +160,7 @@ def _secret_key() -> CheckResult:
 
 
 def _same_key(living: Sequence[facts.Beat]) -> CheckResult:
-    """Each service writes its key's fingerprint with its heartbeat."""
+    """Compare the keys of all services by the fingerprints in their heartbeats."""
     name = "Secret key the same everywhere"
     other = sorted({beat.host for beat in living if beat.state.get("key") not in (None, fingerprint())})
     if other:
@@ -170,7 +170,9 @@ def _same_key(living: Sequence[facts.Beat]) -> CheckResult:
 
 
 def _rate(living: Sequence[facts.Beat]) -> CheckResult:
-    """Dispatchers that pace one bot by different rates, or faster than Telegram allows without paid broadcasts."""
+    """Find dispatchers that send for one bot at different rates, or faster than Telegram allows without paid
+    broadcasts.
+    """
     said = {beat.state.get("rate_per_second") for beat in living} - {None}
     rates = sorted(rate for rate in said | {settings.COMPANION.rate_per_second} if isinstance(rate, int | float))
     value = " and ".join(f"{rate:g} a second" for rate in rates)
@@ -218,7 +220,7 @@ def _file_modes() -> Iterator[CheckResult]:
 
 
 def _open(path: Path) -> bool:
-    """Whether others than its owner may read the file: its own mode, and its folder's where that keeps them out."""
+    """Whether users other than the owner may read the file, by its own mode and its folder's."""
     try:
         mode, around = path.stat().st_mode, path.resolve().parent.stat().st_mode
     except OSError:

@@ -1,4 +1,4 @@
-"""Checks of what lies around: the way between services, Telegram, this machine's disk and clock."""
+"""Checks of our surroundings: the network between services, Telegram, this machine's disk and clock."""
 
 import asyncio
 import datetime as dt
@@ -25,7 +25,7 @@ from companion.telegram.outcomes import Kind as OutcomeKind
 SAME_SETTINGS: Final = "Run this command with the COMPANION_ variables that the services have."
 _TELEGRAM_SECONDS: Final = 5.0
 _CLOCK_OFF: Final = dt.timedelta(minutes=2)
-"""From here on the dispatcher stops sending (DESIGN, "A Message's life")."""
+"""Beyond this difference the dispatcher stops sending (DESIGN, "A Message's life")."""
 _CLOCK_UNEASY: Final = dt.timedelta(seconds=5)
 _LITTLE: Final = 1024**3
 _NEXT_TO_NONE: Final = 100 * 1024**2
@@ -45,17 +45,17 @@ _READ_BY: Final = {
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What Telegram said to one bot's getMe, and when that came, by this machine's clock."""
+    """Telegram's answer to one bot's getMe, and the instant of the answer by this machine's clock."""
 
     bot: Bot
     said: Answer | Outcome
     at: dt.datetime
     webhook: bool | None = None
-    """Whether one is set; None: not known."""
+    """Whether a webhook is set; None: unknown."""
 
 
 def network(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
-    """The way between services, and to Telegram."""
+    """Check the network between services, and to Telegram."""
     beats = facts.beats(now=now)
     yield from _between_services(beats, now)
     if facts.sandbox_of(beats, now=now) == settings.SANDBOX_ON:
@@ -65,7 +65,7 @@ def network(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]
 
 
 def _between_services(beats: tuple[Beat, ...], now: dt.datetime) -> Iterator[CheckResult]:
-    """Whether each living service answers at its own address from here."""
+    """Check that each living service answers at its own address from here."""
     for beat in (beat for beat in beats if judge.alive(beat, now=now)):
         name = f"{Kind(beat.kind).label} answers on {beat.host}"
         said = ask(f"{beat.health_url.rstrip('/')}/health", seconds=_TELEGRAM_SECONDS)
@@ -82,7 +82,7 @@ def _between_services(beats: tuple[Beat, ...], now: dt.datetime) -> Iterator[Che
 
 
 def _telegram(clinic: Clinic | None) -> Iterator[CheckResult]:
-    """Telegram reachable, each bot's token valid, and this machine's clock against Telegram's."""
+    """Check that Telegram is reachable, each bot's token valid, and this machine's clock right."""
     if drill.is_on():
         yield ok(Group.NETWORK, "Telegram", "not asked: this is a drill")
         return
@@ -148,7 +148,7 @@ def _clock(answer: _Said) -> CheckResult:
 
 
 def machine(*, now: dt.datetime) -> Iterator[CheckResult]:
-    """The disk that holds the data folder, and the backups."""
+    """Check the disk of the data folder, and the backups."""
     folder = next(path for path in (settings.DATA_DIR, *settings.DATA_DIR.parents) if path.exists())
     yield _disk(shutil.disk_usage(folder).free)
     yield backups.check(settings.COMPANION.backup_dir, now=now)

@@ -1,4 +1,6 @@
-"""Who hears of a clinic's alerts and how, as its admins say, and a test of each way. What is told: alerts.py."""
+"""The ways by which a clinic's admins hear of alerts, as they chose, and a test of each way. alerts.py says what
+is told.
+"""
 
 import datetime as dt
 import secrets
@@ -21,7 +23,7 @@ _TEST = "This is a test from the Control Panel: alerts reach you this way."
 
 
 def hear(caller: Caller, telegram_id: int | None, *, by_email: bool, now: dt.datetime) -> None:
-    """How the calling admin hears of alerts: under this Telegram ID, or (None) not by Telegram; by e-mail or not.
+    """Set how the calling admin hears of alerts: at this Telegram ID or (None) not by Telegram; by e-mail or not.
 
     Raises Refused, also for a chat that has opted out, and Conflict for a program.
     """
@@ -43,7 +45,7 @@ def hear(caller: Caller, telegram_id: int | None, *, by_email: bool, now: dt.dat
 
 
 def contact_of(caller: Caller) -> AlertContact:
-    """How the caller hears of alerts; where they never said so, by e-mail only."""
+    """How the caller hears of alerts; by e-mail only if they never chose."""
     if caller.kind != "member" or caller.id is None:
         return AlertContact(by_email=False)
     found = AlertContact.objects.filter(clinic=caller.clinic, member_id=caller.id).first()
@@ -51,12 +53,12 @@ def contact_of(caller: Caller) -> AlertContact:
 
 
 def has_stopped(contact: AlertContact) -> bool:
-    """Whether alerts to this person's chat end at its own STOP."""
+    """Whether this person's chat gets no alerts because it sent STOP."""
     return contact.telegram_id is not None and opt_outs.has_stopped(contact.clinic, contact.telegram_id)
 
 
 def email_of(caller: Caller) -> str:
-    """The address that the calling person signs in with; empty for a program."""
+    """The address with which the calling person signs in; empty for a program."""
     if caller.kind != "member" or caller.id is None:
         return ""
     member = Member.objects.filter(clinic=caller.clinic, pk=caller.id).select_related("user").first()
@@ -64,7 +66,7 @@ def email_of(caller: Caller) -> str:
 
 
 def set_webhook(caller: Caller, url: str, *, now: dt.datetime) -> str:
-    """From now on alerts go there too; the secret that signs them, which is told this once. Raises Refused."""
+    """Send alerts to this webhook too, and return the secret that signs them, shown only now. Raises Refused."""
     caller.needs(Role.ADMIN)
     webhook.check(url)
     secret = secrets.token_urlsafe(32)
@@ -77,7 +79,7 @@ def set_webhook(caller: Caller, url: str, *, now: dt.datetime) -> str:
 
 
 def remove_webhook(caller: Caller, *, now: dt.datetime) -> None:
-    """Alerts go there no more."""
+    """Remove the webhook."""
     caller.needs(Role.ADMIN)
     with transaction.atomic():
         AlertWebhook.objects.filter(clinic=caller.clinic).delete()
@@ -85,7 +87,7 @@ def remove_webhook(caller: Caller, *, now: dt.datetime) -> None:
 
 
 def test_telegram(caller: Caller, *, now: dt.datetime) -> None:
-    """Sends the calling admin a message, by the way that all take. Raises Conflict where none can arrive."""
+    """Send the calling admin a message in the usual way. Raises Conflict if none can arrive."""
     caller.needs(Role.ADMIN)
     contact = contact_of(caller)
     if contact.telegram_id is None:
@@ -99,7 +101,7 @@ def test_telegram(caller: Caller, *, now: dt.datetime) -> None:
 
 
 def test_email(caller: Caller, *, now: dt.datetime) -> None:
-    """Sends the calling admin an e-mail; takes seconds. Raises Conflict with why it couldn't."""
+    """Send the calling admin an e-mail; takes seconds. Raises Conflict with the reason if this fails."""
     caller.needs(Role.ADMIN)
     address = email_of(caller)
     if not mailing.possible() or not address:
@@ -110,7 +112,7 @@ def test_email(caller: Caller, *, now: dt.datetime) -> None:
 
 
 def test_webhook(caller: Caller, *, now: dt.datetime) -> None:
-    """Calls the clinic's webhook; takes seconds. Raises Conflict with why it didn't work."""
+    """Call the clinic's webhook; takes seconds. Raises Conflict with the reason if this fails."""
     caller.needs(Role.ADMIN)
     hook = AlertWebhook.objects.filter(clinic=caller.clinic).first()
     if hook is None:
@@ -131,4 +133,4 @@ class _Test(Protocol):
 
 
 TESTS: Final[Mapping[str, _Test]] = {"telegram": test_telegram, "email": test_email, "webhook": test_webhook}
-"""By way: what tries it."""
+"""The test of each way."""

@@ -1,4 +1,5 @@
-"""All checks of the Control Panel and of `companion doctor`: what was measured, and what to do where it isn't well.
+"""All checks of the Control Panel and of `companion doctor`: the measured values, and what to do if something is
+wrong.
 
 The first four groups are the steps of troubleshooting: services, database, Telegram IDs, network. The checks
 themselves stand in checks_inside.py, checks_outside.py and checks_alerts.py.
@@ -26,7 +27,7 @@ _INSIDE = (
 
 
 def run(clinic: Clinic | None = None, *, now: dt.datetime) -> list[CheckResult]:
-    """Runs all checks, on one clinic's bot and patients or on everybody's; takes seconds where something is down."""
+    """Run all checks, on one clinic's bot and patients or on all clinics'; takes seconds if something is down."""
     results: list[CheckResult] = []
     for group, check in _INSIDE:
         results += _safely(group, partial(check, clinic, now=now))
@@ -38,7 +39,7 @@ def run(clinic: Clinic | None = None, *, now: dt.datetime) -> list[CheckResult]:
 
 
 def _safely(group: Group, check: Callable[[], Iterable[CheckResult]]) -> list[CheckResult]:
-    """What the check found, as far as it came before the database left it alone."""
+    """The results of a check, up to the point at which the database failed."""
     results: list[CheckResult] = []
     try:
         results.extend(check())

@@ -1,4 +1,4 @@
-"""Asks a service at its own address how it is. A short question over HTTP that never raises and never waits long."""
+"""Ask a service at its own address for its health: a short HTTP request that never raises and never waits long."""
 
 import http.client
 import json
@@ -7,13 +7,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 SECONDS: Final = 1.0
-"""A service that is well answers within milliseconds."""
+"""A healthy service answers within milliseconds."""
 _MOST_BYTES: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a service says of itself: its status ("ok", "degraded", "down") and, where not ok, why."""
+    """A service's report on itself: its status ("ok", "degraded", "down") and, unless ok, the reason."""
 
     status: str
     detail: str
@@ -21,7 +21,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """Why there was none, in words of ours."""
+    """The reason why no answer came, in our own words."""
 
     why: str
 
@@ -32,7 +32,7 @@ def ask(url: str, *, seconds: float = SECONDS) -> Answer | NoAnswer:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return NoAnswer("no address is known")
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    # http.client, since urllib would go by a proxy that the environment may name.
+    # Not urllib, which would use a proxy that the environment may name.
     connection = kind(parts.hostname, parts.port, timeout=seconds)
     try:
         connection.request("GET", parts.path or "/", headers={"Accept": "application/json"})

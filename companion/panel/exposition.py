@@ -1,6 +1,6 @@
-"""What the database counts of one clinic as Prometheus' numbers. A process's own numbers are service/metrics.py's.
+"""One clinic's numbers from the database, for Prometheus. A process's own numbers stand in service/metrics.py.
 
-No label holds what a patient, a clinic or a bot could be known by. An API key sees its own clinic's numbers.
+No label identifies a patient, a clinic or a bot. An API key sees only its own clinic's numbers.
 """
 
 from collections.abc import Iterator
@@ -17,13 +17,13 @@ _HEALTH: Final = ("ok", "degraded", "down")
 
 
 class ClinicNumbers(Collector):
-    """One clinic's numbers at one moment, for a registry of that moment's own."""
+    """One clinic's numbers at one moment, for a registry made for that moment."""
 
     def __init__(self, clinic: Clinic, status: PanelStatus) -> None:
         self._clinic, self._status = clinic, status
 
     def collect(self) -> Iterator[Metric]:
-        """All of them; what isn't known is left out."""
+        """Collect all numbers; unknown ones are left out."""
         status, messages = self._status, self._status.messages
         yield _gauge("messages_pending", "Messages that are still to leave, counted to 10,000.", messages.pending)
         yield _gauge("messages_due", "Messages that are ready to leave now, counted to 10,000.", messages.due)

@@ -1,6 +1,6 @@
-"""What the database says of the services and of sending, in a few flat queries. It judges nothing (judge.py does).
+"""The database's facts about services and sending, read in a few queries of constant cost. judge.py judges them.
 
-Nothing here opens a bot's token or a text: health must answer with a wrong SECRET_KEY too.
+Nothing here opens a bot's token or a text, because health must answer even with a wrong SECRET_KEY.
 """
 
 import datetime as dt
@@ -17,7 +17,7 @@ from companion.service import drill
 from companion.service.models import Heartbeat
 
 ALIVE_FOR = dt.timedelta(seconds=15)
-"""A process that gave no sign of life for longer is not alive; services beat every 5 s."""
+"""A process whose last heartbeat is older counts as dead; services beat every 5 s."""
 _REMEMBERED = dt.timedelta(days=1)
 
 
@@ -41,7 +41,7 @@ _Row = tuple[
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """A process's newest proof of life."""
+    """The newest heartbeat of a process."""
 
     kind: str
     host: str
@@ -55,12 +55,16 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """How one clinic's sending stands. `reminder_since` and `other_since`: since when the oldest of them is ready."""
+    """The state of one clinic's sending. `reminder_since` and `other_since`: the instant at which the oldest of
+    them was ready.
+    """
 
     clinic: uuid.UUID
     has_bot: bool
     bot_of_other_mode: bool
-    """It has a bot, which the Sandbox's being on or off keeps from sending."""
+    """The clinic has a bot that can't send because it belongs to the Sandbox while the Sandbox is off, or the
+    reverse.
+    """
     paused: bool
     restored: bool
     """Sending is paused because the database was restored."""
@@ -69,15 +73,15 @@ class Sending:
     reminder_since: dt.datetime | None
     other_since: dt.datetime | None
     attempted_at: dt.datetime | None
-    """When the newest Attempt ended."""
+    """The instant at which the newest Attempt ended."""
     marked_since: dt.datetime | None
     other_reader: str
-    """Who else takes the bot's updates (clinics' Reader); empty: nobody."""
+    """The other program that takes the bot's updates (clinics' Reader); empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All of it, as read at one moment."""
+    """All facts, read at one moment."""
 
     beats: tuple[Beat, ...]
     clinics: tuple[Sending, ...]
@@ -85,18 +89,18 @@ class Facts:
     """Whether the services run in a drill."""
 
     def of(self, clinic: uuid.UUID | None) -> "Facts":
-        """What of it this clinic's people may know; None: whoever runs the server knows all."""
+        """The part that this clinic's people may know; None: all, for whoever runs the server."""
         return replace(self, clinics=tuple(one for one in self.clinics if clinic in (None, one.clinic)))
 
 
 def read(*, now: dt.datetime) -> Facts:
-    """Raises django.db.Error where the database can't be asked."""
+    """Read all facts. Raises django.db.Error if the database can't be asked."""
     processes = beats(now=now)
     return Facts(processes, _clinics(sandbox=sandbox_of(processes, now=now)), drill.is_on())
 
 
 def sandbox_of(processes: tuple[Beat, ...], *, now: dt.datetime) -> bool:
-    """Whether the services run with the Sandbox on. A command may have been given other settings than they have."""
+    """Whether the services run with the Sandbox on. A command may have other settings than the services."""
     for beat in processes:
         said = beat.state.get("sandbox")
         if isinstance(said, bool) and now - beat.beat_at <= ALIVE_FOR:
@@ -105,7 +109,7 @@ def sandbox_of(processes: tuple[Beat, ...], *, now: dt.datetime) -> bool:
 
 
 def beats(*, now: dt.datetime) -> tuple[Beat, ...]:
-    """The processes that gave a sign of life within a day, the newest first."""
+    """The processes with a heartbeat within a day, the newest first."""
     rows = Heartbeat.objects.filter(beat_at__gt=now - _REMEMBERED).order_by("-beat_at", "-id")
     return tuple(
         Beat(row.kind, row.host, row.pid, row.version, row.health_url, row.started_at, row.beat_at, dict(row.state))
@@ -114,7 +118,9 @@ def beats(*, now: dt.datetime) -> tuple[Beat, ...]:
 
 
 def clinics_query() -> QuerySet[Clinic, _Row]:
-    """One look into an index for each clinic and lane, so that it costs the same however many messages wait."""
+    """One index look-up for each clinic and lane, so that the cost does not depend on the number of waiting
+    messages.
+    """
     return Clinic.objects.annotate(
         answer_since=_first(_pending(Lane.ANSWER), "ready_at"),
         reminder_since=_first(_pending(Lane.REMINDER), "ready_at"),
@@ -178,7 +184,7 @@ def _pending(lane: Lane) -> QuerySet[Message]:
 
 
 def _newest_ends() -> QuerySet[Attempt, dt.datetime | None]:
-    # By attempts_by_begin: their ends are in no index, and follow within seconds.
+    # Uses the index attempts_by_begin: ends have no index, and follow their begins within seconds.
     ended = Attempt.objects.filter(clinic=OuterRef("pk"), ended_at__isnull=False)
     return ended.order_by("-began_at").values_list("ended_at", flat=True)
 

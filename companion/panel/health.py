@@ -1,7 +1,7 @@
-"""Whether sending works, by three layers of which each can stand in for the one before. For pages, API and commands.
+"""Health: whether sending works, for pages, API and commands. Three layers, each of which can replace the one before:
 
-(1) direct: the dispatcher's own answer; (2) mcp: the Control Panel in the web service; (3) database: heartbeats, what
-is overdue, what was tried. The rules are judge.py's; the facts come from facts.py and direct.py.
+(1) direct: the dispatcher's own answer; (2) mcp: the Control Panel in the web service; (3) database: heartbeats,
+overdue messages, recent Attempts. judge.py has the rules; the facts come from facts.py and direct.py.
 """
 
 import datetime as dt
@@ -24,16 +24,16 @@ from companion.service.timeouts import database_within
 
 Source = Literal["direct", "mcp", "database"]
 KEPT_FOR: Final = dt.timedelta(seconds=2)
-"""Pages ask all the time; within this they get the same answer."""
+"""Pages ask all the time; within this time they get the same answer."""
 _DATABASE_SECONDS: Final = 3.0
 _MOST_ASKED: Final = 3
 _PANEL_SECONDS: Final = 5.0
-"""The Control Panel itself asks the dispatchers before it answers."""
+"""Longer than the others, because the Control Panel itself asks the dispatchers before it answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What one layer says: "ok", "degraded", "down", or "no answer", and why."""
+    """One layer's status ("ok", "degraded", "down" or "no answer") and the reason."""
 
     layer: Source
     status: str
@@ -42,7 +42,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """The answer; `source` is the first layer that answered. `detail` is the one thing that people should hear."""
+    """The result; `source` is the first layer that answered, `detail` the most important sentence for people."""
 
     status: Status
     source: Source
@@ -50,30 +50,30 @@ class HealthReport:
     layers: tuple[Layer, ...]
     detail: str = ""
     findings: tuple[Finding, ...] = ()
-    """All that is wrong, by cause, the worst first."""
+    """Everything that is wrong, one finding for each cause, the worst first."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What was found out at one moment, before it is judged for anybody."""
+    """The observations of one moment, not yet judged for anybody."""
 
     at: dt.datetime
     direct: Answer | NoAnswer
     facts: Facts | None
-    """None where the database can't be asked; `trouble` then says why, for people."""
+    """None if the database can't be asked; then `trouble` says why, for people."""
     trouble: str = ""
     looked: float = 0.0
-    """When the look ended, on the monotonic clock."""
+    """The end of the observation, on the monotonic clock."""
 
 
 _lock = threading.Lock()
 _seen: list[_Seen] = []
 _addresses: list[str] = []
-"""Where dispatchers answered last, for the time when the database, which knows that, is gone."""
+"""The dispatchers' last known addresses, for the time when the database, which stores them, is gone."""
 
 
 class _Read(NamedTuple):
-    """The moment and the facts, or `trouble`: why there are none."""
+    """The moment and the facts, or in `trouble` the reason why there are no facts."""
 
     at: dt.datetime
     facts: Facts | None
@@ -81,20 +81,20 @@ class _Read(NamedTuple):
 
 
 def check(*, now: dt.datetime, clinic: Clinic | None = None) -> HealthReport:
-    """How sending stands, for all clinics or as one clinic's people should see it. Never raises.
+    """The state of sending, for all clinics or as one clinic's people may see it. Never raises.
 
-    To be called in the web service, which is the second layer itself.
+    For the web service only, which is the second layer itself.
     """
     return _from_within(_look(now), clinic)
 
 
 def check_from_outside(*, now: dt.datetime) -> HealthReport:
-    """The same, asked by a command: the Control Panel is another process, and is asked by HTTP at its own address."""
+    """The state of sending, for a command: it asks the Control Panel, which is another process, over HTTP."""
     return _from_without(_look(now))
 
 
 def check_now(*, clinic: Clinic | None = None) -> HealthReport:
-    """`check` at this moment, by the one clock; by this machine's where the database can't be asked."""
+    """`check` at this moment by the database's clock, or by this machine's if the database can't be asked."""
     return _from_within(_look(None), clinic)
 
 
@@ -123,7 +123,7 @@ def _from_without(seen: _Seen) -> HealthReport:
 
 
 def sentence(report: HealthReport, *, now: dt.datetime | None = None) -> str:
-    """The banner's words: "Sending normally, checked 12 s ago", or what is wrong and who should do what."""
+    """The banner's words: "Sending normally, checked 12 s ago", or what is wrong and who must do what."""
     if report.status != "ok":
         return report.detail
     since = now - report.checked_at if now else dt.timedelta()
@@ -131,7 +131,7 @@ def sentence(report: HealthReport, *, now: dt.datetime | None = None) -> str:
 
 
 def forget() -> None:
-    """The next check looks anew."""
+    """Forget the last observation, so that the next check observes again."""
     with _lock:
         _seen.clear()
 
@@ -142,8 +142,8 @@ _NO_ADDRESS: Final = "no address is known"
 
 
 def _look(now: dt.datetime | None) -> _Seen:
-    """What is found out at this moment, or (None) now."""
-    # Held while looking: of many who ask at once, one looks and the others get what it found.
+    """Observe at this moment, or (None) now."""
+    # The lock is held meanwhile: of many callers at once, one observes and the others share the result.
     with _lock:
         if _seen and _is_fresh(_seen[0], now):
             return _seen[0]
@@ -171,7 +171,7 @@ def _read(now: dt.datetime | None) -> _Read:
 
 
 def _trouble() -> str:
-    """Why there are no facts. Whom it couldn't even connect to it doesn't try once more."""
+    """The reason why there are no facts. If no connection was possible, the database is not asked again."""
     if connection.connection is None:
         return judge.DATABASE_GONE
     try:
@@ -187,7 +187,7 @@ def _urls(beats: tuple[Beat, ...], kind: Kind) -> list[str]:
 
 
 def _ask_first(urls: list[str], seconds: float | None) -> Answer | NoAnswer:
-    """The first answer that comes; the newest beat's process is asked first."""
+    """The first answer that comes; the process with the newest heartbeat is asked first."""
     said: Answer | NoAnswer = NoAnswer(_NO_ADDRESS)
     for url in urls:
         said = ask(url) if seconds is None else ask(url, seconds=seconds)
@@ -231,7 +231,9 @@ def _nothing(layer: Source, seen: _Seen) -> Layer:
 
 
 def _report(at: dt.datetime, layers: tuple[Layer, ...], found: list[Finding]) -> HealthReport:
-    """A layer that doesn't answer above the one that does, or one that says that it isn't well, is a finding too."""
+    """Build the report. A silent layer above the one that answered, or a layer that reports trouble, is a finding
+    too.
+    """
     answered = [layer for layer in layers if layer.status != "no answer"]
     source = answered[0].layer if answered else "database"
     own = [
@@ -241,11 +243,11 @@ def _report(at: dt.datetime, layers: tuple[Layer, ...], found: list[Finding]) ->
     own += [
         Finding(_status(layer.status), layer.detail, _UNWELL[layer.layer])
         for layer in answered
-        # What the database shows is among `found`, and so is what the Control Panel knows from there.
+        # `found` already holds the database's findings, and the Control Panel's findings that come from the database.
         if layer.status != "ok" and (layer.layer == "direct" or (layer.layer == "mcp" and not found))
     ]
     status = worst(one.status for one in [*found, *own])
-    # What the database shows says more than that somebody doesn't answer.
+    # The database's findings say more than the silence of a service.
     _, detail = _verdict(found or sorted(own, key=lambda one: one.status != status)[:1])
     return HealthReport(status, source, at, layers, detail, (*found, *own))
 

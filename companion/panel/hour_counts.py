@@ -17,10 +17,11 @@ KEPT: Final = dt.timedelta(days=31)
 LATEST_END: Final = dt.timedelta(days=8)
 """A message ends within its late_after, seven days at most, of its due instant."""
 _SETTLED: Final = dt.timedelta(minutes=1)
-"""The wait before an hour is counted: all that ended in it is committed by then."""
+"""The wait before an hour is counted: by then every message that ended in it is committed."""
 _LONGEST: Final = dt.timedelta(minutes=10)
-"""An Attempt that ends by an answer is one request of seconds; the rest is for a clock that was put right meanwhile.
-What a process that was frozen for longer learns when it wakes is written down, and in no count."""
+"""An Attempt that ends by an answer takes seconds; the rest allows for a clock that was set right meanwhile. If a
+process was frozen for longer, the results that it then stores are in no count.
+"""
 _HOUR: Final = dt.timedelta(hours=1)
 
 
@@ -54,7 +55,7 @@ def count_past_hours(clinic: Clinic, *, now: dt.datetime) -> None:
         for hour, what, number in _ended(clinic, since, until)
     ]
     if not any(row.hour == until - _HOUR and row.what == SENT for row in rows):
-        # An hour in which nothing was sent is counted too: this row says so.
+        # An hour in which nothing was sent is counted too; this row marks it as counted.
         rows.append(HourCount(clinic=clinic, hour=until - _HOUR, what=SENT, count=0))
     with transaction.atomic():
         HourCount.objects.bulk_create(rows, ignore_conflicts=True)
@@ -62,13 +63,17 @@ def count_past_hours(clinic: Clinic, *, now: dt.datetime) -> None:
 
 
 def attempts_ended(clinic: Clinic, since: dt.datetime, until: dt.datetime | None = None) -> QuerySet[Attempt]:
-    """The clinic's Attempts that ended from then on, or in between. By attempts_by_begin: ends are in no index."""
+    """The clinic's Attempts that ended from then on, or within the span. By the index attempts_by_begin: ends have
+    no index.
+    """
     found = Attempt.objects.filter(clinic=clinic, began_at__gte=since - _LONGEST, ended_at__gte=since)
     return found if until is None else found.filter(began_at__lt=until + _LONGEST, ended_at__lt=until)
 
 
 def attempts_sent(clinic: Clinic, since: dt.datetime, until: dt.datetime | None = None) -> QuerySet[Attempt]:
-    """Those of `attempts_ended` that Telegram took: one for each Message sent, to which no index leads by that time."""
+    """The Attempts of `attempts_ended` that Telegram accepted: one for each sent Message, because no index finds
+    sent Messages by that time.
+    """
     return attempts_ended(clinic, since, until).filter(outcome=AttemptOutcome.SENT)
 
 
@@ -76,7 +81,7 @@ def _ended(clinic: Clinic, since: dt.datetime, until: dt.datetime) -> Iterable[_
     sent = attempts_sent(clinic, since, until).annotate(hour=TruncHour("ended_at", tzinfo=dt.UTC))
     for hour, count in sent.order_by().values_list("hour").annotate(count=Count("id")):
         yield _Ended(hour, SENT, count)
-    # By messages_failed_by_end.
+    # Uses the index messages_failed_by_end.
     failed = Message.objects.filter(
         clinic=clinic,
         status=Status.FAILED,

@@ -1,6 +1,6 @@
-"""What is wrong, given the facts: DESIGN's rules of health ("Health"), pure, and each finding in words for people.
+"""The rules of health (DESIGN, "Health") as pure functions: facts in, findings in words for people out.
 
-A finding's words say what happened and who should do what. They name no clinic, no patient and no text.
+A finding says what happened and who must do what. It names no clinic, no patient and no text.
 """
 
 import datetime as dt
@@ -31,7 +31,7 @@ NOT_MIGRATED: Final = (
 
 
 class Cause(StrEnum):
-    """What can be wrong, by the name that alerts and the runbook (docs/runbook.md) know it by."""
+    """The possible causes, by the names that alerts and the runbook (docs/runbook.md) use."""
 
     DATABASE_GONE = "database_gone"
     NOT_MIGRATED = "not_migrated"
@@ -79,7 +79,7 @@ _START: Final = "Whoever runs the server: start it again (`companion up` starts 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong: how badly, its words, and its name, which stays while the words' numbers change."""
+    """One thing that is wrong: severity, words, and a name that stays while the numbers in the words change."""
 
     status: Status
     words: str
@@ -87,30 +87,30 @@ class Finding:
 
 
 def worst(statuses: Iterable[Status]) -> Status:
-    """The worst of them; "ok" of none."""
+    """The worst status; "ok" if there is none."""
     return max(statuses, key=_ORDER.index, default="ok")
 
 
 def alive(beat: Beat, *, now: dt.datetime) -> bool:
-    """Whether the process gave a sign of life within 15 s."""
+    """Whether the process gave a heartbeat within 15 s."""
     return now - beat.beat_at <= ALIVE_FOR
 
 
 def findings(facts: Facts, *, now: dt.datetime) -> list[Finding]:
-    """All that is wrong, the worst first."""
+    """All findings, the worst first."""
     if facts.drill:
-        # Nothing is sent, so nothing is late.
+        # Nothing is sent in a drill, so nothing is late.
         return [Finding("degraded", drill.WORDS, Cause.DRILL), *_of_services(facts, now)]
     found = [*_of_services(facts, now), *_of_clinics(facts, now), *_of_clocks(facts, now)]
-    # The same in several clinics is said once.
+    # A finding that several clinics share is said once.
     unique = list(dict.fromkeys(found))
     return sorted(unique, key=lambda one: -_ORDER.index(one.status))
 
 
 def overdue_since(clinic: Sending, *, now: dt.datetime) -> dt.datetime | None:
-    """Since when a message should have left that counts as overdue; None where none does.
+    """The instant since which the oldest overdue message should have left; None if none is overdue.
 
-    What queues for the rate of a bot that is sending doesn't count, except for reminders.
+    Messages that queue for the rate of a sending bot don't count, except for reminders.
     """
     sending = clinic.attempted_at is not None and now - clinic.attempted_at < OVERDUE_AFTER
     waiting = [clinic.reminder_since, None if sending else clinic.other_since]
@@ -165,7 +165,9 @@ def _of_clinics(facts: Facts, now: dt.datetime) -> Iterator[Finding]:
 
 
 def _of_clocks(facts: Facts, now: dt.datetime) -> Iterator[Finding]:
-    """A dispatcher that doesn't trust its clock. Without any bot it has nothing to compare it with, nor to send."""
+    """Find a dispatcher that doesn't trust its clock. Without any bot it has nothing to compare the clock with,
+    and nothing to send.
+    """
     if not any(clinic.has_bot for clinic in facts.clinics):
         return
     for beat in facts.beats:
@@ -176,7 +178,7 @@ def _of_clocks(facts: Facts, now: dt.datetime) -> Iterator[Finding]:
 
 
 def _held_back(clinic: Sending, now: dt.datetime) -> Finding | None:
-    """Why this clinic's messages wait, where that is known; None where nothing holds them back."""
+    """The known reason why this clinic's messages wait; None if nothing holds them back."""
     if clinic.bot_of_other_mode:
         words = (
             "Nothing is sent: the bot that is connected doesn't fit COMPANION_SANDBOX (a practice bot sends only where "

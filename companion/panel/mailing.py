@@ -1,4 +1,4 @@
-"""One e-mail that tells an admin of an alert, by the mail server that COMPANION_SMTP_URL names."""
+"""Send an e-mail about an alert to an admin, by the mail server that COMPANION_SMTP_URL names."""
 
 import smtplib
 import ssl
@@ -17,7 +17,7 @@ _SUBJECT: Final = 120
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """What is sent to whom. `name` tells it from all others, `thread` joins what belongs together."""
+    """An e-mail and its recipient. `name` identifies it, `thread` joins e-mails about the same alert."""
 
     to: str
     subject: str
@@ -27,12 +27,14 @@ class Mail:
 
 
 def possible() -> bool:
-    """Whether a mail server is known."""
+    """Whether a mail server is set."""
     return settings.COMPANION.smtp_url is not None
 
 
 def send(mail: Mail) -> str:
-    """Hands it to the mail server; takes seconds. Empty, or why it couldn't, without any word of the server's."""
+    """Hand the e-mail to the mail server; takes seconds. Returns "" or the reason for the failure, without the
+    server's own words.
+    """
     if drill.is_on():
         return _DRILL
     subject = " ".join(mail.subject.split())
@@ -41,7 +43,7 @@ def send(mail: Mail) -> str:
         mail.body,
         to=[mail.to],
         headers={
-            # The same at a second try, so that a mail program shows it once.
+            # The same id at a second try, so that a mail program shows the e-mail once.
             "Message-ID": f"<{mail.name}@companion.invalid>",
             "References": f"<{mail.thread}@companion.invalid>",
             "Auto-Submitted": "auto-generated",
@@ -55,7 +57,7 @@ def send(mail: Mail) -> str:
 
 
 def try_out() -> str:
-    """Signs in to the mail server and sends nothing. Empty, or why it couldn't."""
+    """Sign in to the mail server without sending anything. Returns "" or the reason for the failure."""
     if drill.is_on():
         return _DRILL
     server = get_connection()

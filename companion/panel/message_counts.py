@@ -17,7 +17,7 @@ from companion.schedules.reasons import Reason
 from companion.times.walls import local, place
 
 COUNTED_TO: Final = 10_000
-"""Counts stop here; from there on a page says "10,000+"."""
+"""Counts stop at this number; then a page says "10,000+"."""
 _DAY: Final = dt.timedelta(days=1)
 
 
@@ -48,7 +48,7 @@ WORDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """How many failed within 24 hours for one reason, at most COUNTED_TO over all reasons."""
+    """The failures within 24 hours for one reason, at most COUNTED_TO over all reasons."""
 
     code: str
     label: str
@@ -72,7 +72,7 @@ def narrow(found: QuerySet[Message], clinic: Clinic, measure: Measure, *, now: d
             since = _since(clinic, measure, now)
             return found.filter(status=Status.SENT, due_at__gte=since - LATEST_END, sent_at__gte=since)
         case Measure.FAILED_TODAY | Measure.FAILED_24H:
-            # By messages_failed_by_end.
+            # Uses the index messages_failed_by_end.
             return found.filter(status=Status.FAILED, ended_at__gte=_since(clinic, measure, now))
 
 
@@ -82,7 +82,7 @@ def count(clinic: Clinic, measure: Measure, *, now: dt.datetime) -> int:
 
 
 def _counted(clinic: Clinic, measure: Measure, now: dt.datetime) -> QuerySet[Message] | QuerySet[Attempt]:
-    """Messages, or one Attempt of each where no index leads to the Messages."""
+    """The Messages, or one Attempt of each if no index leads to the Messages."""
     if measure == Measure.ON_WIRE:
         return _on_wire(clinic, now)
     if measure in (Measure.SENT_TODAY, Measure.SENT_24H):
@@ -91,14 +91,14 @@ def _counted(clinic: Clinic, measure: Measure, now: dt.datetime) -> QuerySet[Mes
 
 
 def _on_wire(clinic: Clinic, now: dt.datetime) -> QuerySet[Attempt]:
-    # By attempts_by_begin: a lease begins with its Attempt.
+    # By the index attempts_by_begin: a lease begins with its Attempt.
     lease = dt.timedelta(seconds=settings.COMPANION.lease_seconds)
     return Attempt.objects.filter(clinic=clinic, began_at__gte=now - lease, outcome=AttemptOutcome.OPEN)
 
 
 def failures(clinic: Clinic, *, now: dt.datetime, within: dt.timedelta = _DAY) -> list[Failures]:
     """The failures of the last 24 hours, or less, by code, the most frequent first."""
-    # By messages_failed_by_end, which holds the reason too.
+    # By the index messages_failed_by_end, which holds the reason too.
     own = Message.objects.filter(clinic=clinic, status=Status.FAILED, ended_at__gte=now - within)
     counted = Counter(own.order_by("-ended_at").values_list("reason", flat=True)[:COUNTED_TO])
     return [
@@ -108,7 +108,7 @@ def failures(clinic: Clinic, *, now: dt.datetime, within: dt.timedelta = _DAY) -
 
 
 def midnight(clinic: Clinic, *, now: dt.datetime) -> dt.datetime:
-    """When today began on the clinic's clocks."""
+    """The instant at which today began on the clinic's clocks."""
     return place(dt.datetime.combine(local(now, clinic.timezone).date(), dt.time()), clinic.timezone).at
 
 

@@ -1,6 +1,6 @@
-"""What the Control Panel keeps: counts of past hours, what Telegram said of each bot, alerts and who hears of them.
+"""The Control Panel's tables: counts of past hours, checks of each bot, alerts, and the people who hear of them.
 
-No text, name or token of anybody's.
+No row holds a text, a name or a token.
 """
 
 from django.db import models
@@ -16,9 +16,9 @@ class HourCount(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="hour_counts", db_index=False)
     hour = models.DateTimeField()
-    """Its beginning, a whole hour of UTC."""
+    """The beginning of the hour, a whole hour of UTC."""
     what = models.CharField(max_length=24)
-    """ "sent", or the reason code of those that failed."""
+    """"sent", or the reason code of the failed ones."""
     count = models.PositiveIntegerField()
 
     class Meta:
@@ -42,7 +42,7 @@ class BotLook(models.Model):
     skew_seconds = models.FloatField(null=True)
     """This machine's clock less Telegram's Date."""
     last_error = models.CharField(max_length=100, blank=True)
-    """The last refusal or failure, in words of ours; kept after it is over."""
+    """The last refusal or failure, in our own words; kept after the trouble is over."""
     last_error_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
@@ -50,7 +50,7 @@ class BotLook(models.Model):
 
 
 class Alert(models.Model):
-    """Something that was wrong with a clinic's sending, from when it was seen until it was over (alerts.py)."""
+    """Something that was wrong with a clinic's sending, from the first sight to the end (alerts.py)."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="alerts", db_index=False)
@@ -58,12 +58,12 @@ class Alert(models.Model):
     words = models.CharField(max_length=500)
     opened_at = models.DateTimeField()
     seen_at = models.DateTimeField()
-    """When it was last seen."""
+    """The last time at which the trouble was seen."""
     status = models.CharField(max_length=8, default="degraded", db_default="degraded")
-    """The worst that it came to: "degraded" or "down"."""
+    """The worst status so far: "degraded" or "down"."""
     told_at = models.DateTimeField(null=True)
     told_status = models.CharField(max_length=8, blank=True, default="", db_default="")
-    """What it was told as; empty: not told."""
+    """The status that people were told; empty: nobody was told."""
     closed_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -79,29 +79,29 @@ class Alert(models.Model):
 
 
 class AlertContact(models.Model):
-    """How an admin hears of alerts, where they said so: without such a row by e-mail only."""
+    """An admin's choice of how to hear of alerts. Without such a row alerts come by e-mail only."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="alert_contacts")
     member = models.OneToOneField(Member, models.CASCADE, related_name="alert_contact")
     telegram_id = models.BigIntegerField(null=True)
-    """As they gave it themselves; null: not by Telegram."""
+    """The ID that the admin entered; null: not by Telegram."""
     by_email = models.BooleanField(default=True, db_default=True)
-    """To the address that they sign in with."""
+    """To the address with which the admin signs in."""
 
     def __str__(self) -> str:
         return str(self.id)
 
 
 class AlertWebhook(models.Model):
-    """The program of a clinic's own that hears of its alerts."""
+    """A clinic's own program that gets its alerts."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.OneToOneField(Clinic, models.CASCADE, related_name="alert_webhook")
     url = SealedField("panel.AlertWebhook.url")
-    """Sealed: such an address often holds a secret."""
+    """Sealed, because such an address often holds a secret."""
     secret = SealedField("panel.AlertWebhook.secret")
-    """Signs what is sent (webhook.py)."""
+    """Signs each call (webhook.py)."""
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:
@@ -109,7 +109,7 @@ class AlertWebhook(models.Model):
 
 
 class Notice(models.Model):
-    """One e-mail or webhook call that tells of an alert: written with the alert, sent by whichever service is there."""
+    """An e-mail or webhook call about an alert: written together with the alert, sent by any service."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="notices", db_index=False)
@@ -119,15 +119,15 @@ class Notice(models.Model):
     way = models.CharField(max_length=8)
     """ "email" or "webhook"."""
     address = models.CharField(max_length=254, blank=True)
-    """Whom an e-mail goes to; empty for the webhook."""
+    """The recipient of an e-mail; empty for the webhook."""
     words = models.CharField(max_length=500)
     created_at = models.DateTimeField()
     tries = models.PositiveSmallIntegerField(default=0)
     next_try_at = models.DateTimeField(null=True)
-    """Null: it was sent, or given up."""
+    """Null: the notice was sent, or given up."""
     sent_at = models.DateTimeField(null=True)
     error = models.CharField(max_length=100, blank=True, default="")
-    """Why the last try failed, in words of ours."""
+    """The reason why the last try failed, in our own words."""
 
     class Meta:
         indexes = [

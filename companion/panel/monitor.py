@@ -29,12 +29,12 @@ _STOP_SECONDS: Final = 2.0
 _DATABASE_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 60.0
 _ROUNDS_REMEMBERED: Final = 6
-"""The recipients of an outage alert are read once a minute."""
+"""The recipients of an outage alert are read again after this time."""
 
 
 @contextmanager
 def monitoring() -> Iterator[None]:
-    """Looks every ten seconds until the block ends, through outages of the database too. In a drill nobody is told."""
+    """Check every ten seconds until the block ends, even while the database is gone. In a drill nobody is told."""
     if drill.is_on():
         yield
         return
@@ -70,7 +70,7 @@ def _apart(work: Callable[[], None]) -> None:
 def _run(stop: threading.Event) -> None:
     in_trouble, outage = False, Outage(settings.DATA_DIR)
     rounds = itertools.count()
-    # Waits first: a service that has just started has other work to do.
+    # Wait first: a service that has just started has other work to do.
     while not stop.wait(_EVERY_SECONDS):
         well = _try(lambda: _round(outage, next(rounds)), quiet=in_trouble)
         if not well:
@@ -86,7 +86,7 @@ def _round(outage: Outage, number: int) -> None:
             _apart(outage.remember)
     with database_within(_LOOK_SECONDS):
         check_once()
-    # Only now: on SQLite the clock is read without the database.
+    # Not before: on SQLite the clock is read without the database, so it shows no outage.
     outage.over(machine_now())
     _apart(lambda: notices.deliver(now=database_now()))
 

@@ -1,7 +1,7 @@
-"""Tells people of an alert: by Telegram as a Message, by e-mail and webhook as Notices that any service sends.
+"""Tell people of an alert: by Telegram as a Message, by e-mail and webhook as Notices that any service sends.
 
-E-mail and webhook need neither the dispatcher nor the bot: they go out from whichever process looks next. A Notice is
-tried again until it was taken, so that a process killed between sending and noting may repeat one, under the same id.
+E-mail and webhook need neither the dispatcher nor the bot: whichever process looks next sends them. A Notice is tried
+until it is accepted. A process killed between sending and noting this makes it go out twice, under the same id.
 """
 
 import datetime as dt
@@ -25,7 +25,7 @@ from companion.schedules.models import Lane
 from companion.schedules.text import as_it_stands
 
 PAUSES: Final = tuple(dt.timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
-"""Before each further try; then it is given up."""
+"""The waits before each further try; then the Notice is given up."""
 KEPT: Final = dt.timedelta(days=30)
 WORDS: Final = 500
 _AT_ONCE: Final = 20
@@ -36,13 +36,15 @@ _OF_ALL: Final = {
     Cause.WEB_MISSING,
     Cause.CLOCK_OFF,
 }
-"""What is wrong with the services, and so with every clinic at once."""
+"""Causes that lie with the services, and so concern every clinic at once."""
 _ELSEWHERE: Final = dt.timedelta(minutes=5)
 TITLES: Final = {"opened": "", "worse": "Worse: ", "recovered": "Recovered: "}
 
 
 def tell(clinic: Clinic, alert: Alert, event: str, *, now: dt.datetime) -> None:
-    """In the caller's transaction: to the clinic's admins by Telegram and e-mail, as each wants, and to its webhook."""
+    """Tell the clinic's admins by Telegram and e-mail, as each chose, and its webhook. Runs in the caller's
+    transaction.
+    """
     Notice.objects.filter(clinic=clinic, created_at__lt=now - KEPT).delete()
     words = f"{TITLES[event]}{alert.words}"
     hearing = AlertContact.objects.filter(clinic=clinic, member__role=Role.ADMIN, telegram_id__isnull=False)
@@ -67,12 +69,14 @@ def tell(clinic: Clinic, alert: Alert, event: str, *, now: dt.datetime) -> None:
 
 
 def by_telegram(clinic: Clinic, telegram_id: int, words: str, *, now: dt.datetime) -> None:
-    """A Message to an admin, which goes the way that all go, and first: an admin is no stranger."""
+    """Plan a Message to an admin. It goes the usual way, and early: an admin is no stranger."""
     answer(clinic, telegram_id=telegram_id, patient=None, lane=Lane.ANSWER, text=as_it_stands(words), now=now)
 
 
 def deliver(*, now: dt.datetime) -> None:
-    """Sends what is to be sent; takes seconds for each that hangs. Several processes may do so at once."""
+    """Send the Notices that are ready; takes seconds for each server that hangs. Several processes may do so at
+    once.
+    """
     due = Notice.objects.filter(next_try_at__lte=now).select_related("clinic", "alert").order_by("next_try_at", "id")
     for notice in due[:_AT_ONCE]:
         if _claim(notice, now):
@@ -82,14 +86,14 @@ def deliver(*, now: dt.datetime) -> None:
 
 
 def addresses(clinic: Clinic) -> list[str]:
-    """The admins' own, but for those who want no e-mail."""
+    """The admins' e-mail addresses, without those who want no e-mail."""
     silent = AlertContact.objects.filter(clinic=clinic, by_email=False).values("member")
     admins = Member.objects.filter(clinic=clinic, role=Role.ADMIN, user__is_active=True).exclude(pk__in=silent)
     return sorted({address for address in admins.values_list("user__email", flat=True) if address})
 
 
 def mail_of(clinic: Clinic, to: str, title: str, words: str, *, cause: str, name: uuid.UUID, thread: uuid.UUID) -> Mail:
-    """The e-mail that says so, with where to read on."""
+    """The e-mail about the alert, with a link to the runbook."""
     first = words.partition(". ")[0].rstrip(".")
     body = (
         f"{title}{words}\n\n"
@@ -104,7 +108,7 @@ def mail_of(clinic: Clinic, to: str, title: str, words: str, *, cause: str, name
 def body_of(
     clinic: Clinic, event: str, words: str, *, cause: str, status: str, name: uuid.UUID, at: dt.datetime
 ) -> bytes:
-    """What a webhook gets. It names the clinic and no patient."""
+    """The body of a webhook call. Names the clinic, but no patient."""
     said = {
         "id": str(name),
         "event": event,
@@ -119,7 +123,9 @@ def body_of(
 
 
 def _not_told_elsewhere(clinic: Clinic, alert: Alert, event: str, now: dt.datetime) -> list[str]:
-    """Whom an e-mail goes to. Who is admin of several clinics hears once of what concerns all of them."""
+    """The e-mail addresses still to be told. An admin of several clinics hears once of trouble that concerns all
+    of them.
+    """
     if not mailing.possible():
         return []
     told = Notice.objects.filter(event=event, alert__cause=alert.cause, created_at__gt=now - _ELSEWHERE)
@@ -128,14 +134,14 @@ def _not_told_elsewhere(clinic: Clinic, alert: Alert, event: str, now: dt.dateti
 
 
 def _claim(notice: Notice, now: dt.datetime) -> bool:
-    """Takes this try, and says when the next one is, should this process die meanwhile."""
+    """Claim this try, and set the instant of the next one in case this process dies meanwhile."""
     pause = PAUSES[notice.tries] if notice.tries < len(PAUSES) else None
     own = Notice.objects.filter(pk=notice.pk, tries=notice.tries, next_try_at__isnull=False)
     return own.update(tries=F("tries") + 1, next_try_at=now + pause if pause else None) == 1
 
 
 def _send(notice: Notice, now: dt.datetime) -> str:
-    """Empty, or why it couldn't be sent."""
+    """Send the notice. Returns "" or the reason for the failure."""
     cause, clinic = notice.alert.cause, notice.clinic
     if notice.way == "email":
         title = TITLES[notice.event]

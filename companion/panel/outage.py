@@ -1,6 +1,6 @@
-"""Tells that the database is gone: by what is remembered of who hears of alerts, since nothing can be read any more.
+"""Tell admins that the database is gone. Uses a remembered list of admins, since nothing can be read then.
 
-No row can guard then that it is told once, so a lock in the data folder does: one process of each host tells.
+No row can ensure that people are told once, so a lock in the data folder does: one process on each host tells.
 """
 
 import datetime as dt
@@ -21,28 +21,28 @@ from companion.service.process import AlreadyRunning, hold_lock
 
 log = structlog.stdlib.get_logger(__name__)
 PATIENCE: Final = dt.timedelta(minutes=1)
-"""A restart of the database is over sooner, and told to nobody."""
+"""A restart of the database takes less than this, and is told to nobody."""
 _TRIES: Final = 5
 _CAUSE: Final = judge.Cause.DATABASE_GONE.value
 _Way = Callable[[str, dt.datetime], str]
-"""Tells an event; empty, or why it couldn't."""
+"""Tells an event; returns "" or the reason for the failure."""
 
 
 @dataclass(slots=True)
 class Outage:
-    """One process's memory of who hears, and of the outage that it is in."""
+    """One process's memory of the recipients, and of the current outage."""
 
     folder: Path
     _ways: list[_Way] = field(default_factory=list)
     _since: dt.datetime | None = None
     _waiting: list[_Way] | None = None
-    """Whom it wasn't told yet; None: nothing was told."""
+    """The recipients who were not told yet; None: the outage was told to nobody."""
     _told: list[_Way] = field(default_factory=list)
     _tries: int = 0
     _held: ExitStack = field(default_factory=ExitStack)
 
     def remember(self) -> None:
-        """Who hears of alerts, to be called while all is well. Raises django.db.Error."""
+        """Remember who hears of alerts; call it while all is well. Raises django.db.Error."""
         ways: list[_Way] = []
         for clinic in Clinic.objects.order_by("id"):
             if mailing.possible():
@@ -56,7 +56,7 @@ class Outage:
         self._ways = ways
 
     def lasts(self, now: dt.datetime) -> None:
-        """The database is gone, still. Takes seconds for each way that hangs."""
+        """Note that the database is still gone, and tell people in time. Takes seconds for each server that hangs."""
         self._since = self._since or now
         if now - self._since < PATIENCE or not self._ways:
             return
@@ -73,7 +73,7 @@ class Outage:
             self._waiting = left
 
     def over(self, now: dt.datetime) -> None:
-        """The database answers again: who was told hears that too."""
+        """Note that the database answers again, and tell those who were told of the outage."""
         _still_to_tell(self._told, "recovered", now)
         self._since, self._waiting, self._told = None, None, []
         self._held.close()

@@ -1,4 +1,6 @@
-"""The runbook (docs/runbook.md), a page for each alert and failure code, read into its parts for the Control Panel."""
+"""The runbook (docs/runbook.md), a page for each alert and failure code, split into its parts for the Control
+Panel.
+"""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from django.urls import reverse
 
 FILE: Final = Path(__file__).resolve().parents[2] / "docs" / "runbook.md"
 URGENT: Final = "urgent_help"
-"""The cause of an alert when a patient's words ask for urgent help; a mark of the very cry follows."""
+"""The alert's cause when a patient's words ask for urgent help; a mark of that one call for help follows."""
 _HEADING: Final = re.compile(r"^(#{2,3}) (.+)$", re.MULTILINE)
 _PART: Final = re.compile(r"\*\*(?P<label>[^*]+)\.\*\*\s+(?P<words>.*)", re.DOTALL)
 
@@ -32,7 +34,7 @@ class Page:
 
     @property
     def anchor(self) -> str:
-        """By which an address leads to it, here and where the file itself is shown."""
+        """The anchor of the page, here and wherever the file itself is shown."""
         return anchor(self.name)
 
 
@@ -45,30 +47,30 @@ class Chapter:
 
 
 def anchor(name: str) -> str:
-    """The anchor that Markdown's usual readers give a heading."""
+    """The anchor that common Markdown viewers give to a heading."""
     return re.sub(r"[^a-z0-9_ -]", "", name.lower()).replace(" ", "-")
 
 
 def name_of(cause: str) -> str:
-    """The page's name for an alert's cause: failures have the name of their code, cries for help share one."""
+    """The page's name for an alert's cause: a failure's code; one page for all calls for help."""
     if cause.startswith(f"{URGENT}:"):
         return URGENT
     return f"failed {cause.removeprefix('failed:')}" if cause.startswith("failed:") else cause
 
 
 def link(cause: str) -> str:
-    """Where people read what an alert means and what to do."""
+    """The address of the page that explains an alert."""
     return f"{settings.COMPANION.public_url}{reverse('runbook')}#{anchor(name_of(cause))}"
 
 
 @cache
 def chapters() -> tuple[Chapter, ...]:
-    """All of it. Raises OSError where the file is not installed."""
+    """All chapters. Raises OSError if the file is not installed."""
     return tuple(read(FILE.read_text()))
 
 
 def read(text: str) -> list[Chapter]:
-    """The chapters (##) of a text and their pages (###)."""
+    """Split a text into its chapters (##) and their pages (###)."""
     found: list[tuple[str, list[Page]]] = []
     headings = list(_HEADING.finditer(text))
     ends = [heading.start() for heading in headings[1:]] + [len(text)]

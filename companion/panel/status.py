@@ -1,4 +1,4 @@
-"""The Management Control Panel's own numbers for one clinic. Flat at a million messages: each count has a limit."""
+"""The Control Panel's numbers for one clinic. Fast even with a million messages, because each count has a limit."""
 
 import datetime as dt
 import shutil
@@ -24,12 +24,12 @@ _DAY: Final = dt.timedelta(days=1)
 _RATE_OVER: Final = dt.timedelta(seconds=10)
 _Values = dict[str, str | int | float | bool | None]
 _LAGS: Final = 1000
-"""The lag is measured on so many of the newest."""
+"""The lag is measured on at most so many of the newest messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceLine:
-    """One process. `state` is "alive", or "silent" where it gave no sign of life within 15 s."""
+    """One process. `state` is "alive", or "silent" if its last heartbeat is older than 15 s."""
 
     kind: str
     host: str
@@ -38,12 +38,12 @@ class ServiceLine:
     last_beat_at: dt.datetime
     started_at: dt.datetime
     leases: int | None
-    """Messages that it holds, on the wire or waiting for their slot; None of what isn't a dispatcher."""
+    """The messages that the dispatcher holds, on the wire or waiting for their slot; None for other services."""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageNumbers:
-    """How many there are, each at most COUNTED_TO. `due`: ready to leave now; `overdue`: for 30 s or longer."""
+    """Counts, each at most COUNTED_TO. `due`: ready to leave now; `overdue`: for 30 s or longer."""
 
     pending: int
     due: int
@@ -59,7 +59,7 @@ class MessageNumbers:
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """Seconds from a message's due instant to Telegram's yes, among the newest thousand of the last day."""
+    """Seconds from a message's due instant to Telegram's yes, over the newest thousand messages of the last day."""
 
     p50: float | None
     p99: float | None
@@ -67,7 +67,7 @@ class Lag:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Messages a second that the bot's Attempts took over the last ten seconds, and its limit."""
+    """The bot's Attempts a second over the last ten seconds, and the limit."""
 
     per_second: float
     limit: float
@@ -75,7 +75,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class PanelStatus:
-    """DESIGN's Panel."""
+    """The Panel's shape, as DESIGN.md fixes it."""
 
     status: judge.Status
     services: tuple[ServiceLine, ...]
@@ -90,7 +90,7 @@ class PanelStatus:
 
 
 def status(clinic: Clinic, *, now: dt.datetime) -> PanelStatus:
-    """The numbers as they are now. Raises django.db.Error where the database can't be asked."""
+    """The numbers as of now. Raises django.db.Error if the database can't be asked."""
     report = health.check(now=now, clinic=clinic)
     return PanelStatus(
         status=report.status,
@@ -107,7 +107,7 @@ def status(clinic: Clinic, *, now: dt.datetime) -> PanelStatus:
 
 
 def _services(now: dt.datetime) -> tuple[ServiceLine, ...]:
-    """The living first; of what is gone the newest of its kind and host, where nothing took its place there."""
+    """The living processes first; then, for each kind and host without a living one, the newest dead one."""
     beats = facts.beats(now=now)
     living = [beat for beat in beats if judge.alive(beat, now=now)]
     newest = {(beat.kind, beat.host): beat for beat in reversed(beats)}
@@ -154,7 +154,7 @@ def _lag(clinic: Clinic, now: dt.datetime) -> Lag:
 
 
 def _share(lags: list[float], share: float) -> float | None:
-    """The smallest that `share` of them don't exceed; None of none."""
+    """The smallest value that at least `share` of the values don't exceed; None if there are no values."""
     return round(lags[min(int(len(lags) * share), len(lags) - 1)], 3) if lags else None
 
 
@@ -185,7 +185,7 @@ def _migrations() -> str:
 
 
 def _telegram(clinic: Clinic) -> _Values:
-    # Not the token: nothing here needs it opened.
+    # Without the token, since nothing here needs it opened.
     bot = Bot.objects.filter(clinic=clinic).defer("token").first()
     if bot is None:
         return {"bot": None, "ok": False, "sandbox": settings.SANDBOX_ON, "closed_why": None, "last_answer_at": None}

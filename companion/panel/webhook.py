@@ -1,6 +1,6 @@
-"""One signed POST to a clinic's own program, which may be anywhere on the internet but nowhere else.
+"""Send one signed POST to a clinic's own program, anywhere on the public internet.
 
-A clinic's admin writes the address, so it must not lead into the network of whoever runs the server
+A clinic's admin writes the address, so it must not lead into the private network of whoever runs the server
 (service/addresses.py). Redirects are not followed.
 """
 
@@ -28,7 +28,7 @@ _PORTS: Final = {"https": 443, "http": 80}
 
 
 def check(url: str) -> None:
-    """Raises Refused where no webhook may have this address, as far as it can be told by its looks."""
+    """Raise Refused if this address can't be a webhook's, as far as the text of the address shows."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -45,13 +45,15 @@ def check(url: str) -> None:
 
 
 def signature(secret: str, body: bytes, *, at: int) -> str:
-    """What the header says: when (seconds since 1970), and the HMAC-SHA256 of "<when>.<body>" by the shared secret."""
+    """The signature header: the time (seconds since 1970), and the HMAC-SHA256 of "<time>.<body>" by the shared
+    secret.
+    """
     digest = hmac.new(secret.encode(), str(at).encode() + b"." + body, hashlib.sha256).hexdigest()
     return f"t={at},v1={digest}"
 
 
 def post(url: str, secret: str, body: bytes, *, at: int) -> str:
-    """Sends it; takes seconds. Empty where the other side said 2xx, else why not, in words of ours."""
+    """Send the call; takes seconds. Returns "" if the other side answered 2xx, else the reason, in our own words."""
     if drill.is_on():
         return "this is a drill, which calls nobody"
     parts = urlsplit(url)
@@ -81,7 +83,7 @@ def post(url: str, secret: str, body: bytes, *, at: int) -> str:
 
 
 def _ask(own: socket.socket, parts: SplitResult, target: str, body: bytes, headers: dict[str, str]) -> int:
-    """The status of the answer; what else it says nobody needs."""
+    """The status of the answer; nobody needs the rest."""
     host = parts.hostname or ""
     if parts.scheme == "https":
         own = ssl.create_default_context().wrap_socket(own, server_hostname=host)
@@ -95,7 +97,7 @@ def _ask(own: socket.socket, parts: SplitResult, target: str, body: bytes, heade
 
 
 def _judge(*, secure: bool) -> Callable[[Address], bool]:
-    """Which addresses a webhook may go to."""
+    """The rule for the addresses to which a webhook may go."""
 
     def may_be_reached(ip: Address) -> bool:
         if on_the_internet(ip):
@@ -106,7 +108,7 @@ def _judge(*, secure: bool) -> Callable[[Address], bool]:
 
 
 def _without_https() -> bool:
-    """Where plain http may be tried at all; where it may lead to is judged by the address."""
+    """Where plain http may be tried at all; the address that is then found is judged too."""
     return settings.SANDBOX_ON or settings.COMPANION.webhook_private_networks
 
 
