@@ -1,6 +1,6 @@
-"""`companion up --demo`: a clinic with invented patients to try everything on. A second start adds nothing.
+"""`companion up --demo`: a clinic with invented patients for trying the product. A second start adds nothing.
 
-All comes in by the doors that people use: the CSV import, the planning form's checks, the Sandbox's phones.
+Everything comes in by the doors that people use: the CSV import, the planning form's checks, the Sandbox's phones.
 """
 
 import csv
@@ -30,13 +30,13 @@ COUNTRY: Final = "DE"
 URGENT_PHONE: Final = "+49 30 5550199"
 ADMIN: Final = "admin@demo.example"
 _SERVICES_START_IN: Final = dt.timedelta(seconds=20)
-"""The first messages are due when there is somebody to send them: due now, they would all leave late."""
+"""The first messages are due when the dispatcher runs; if they were due now, they would all leave late."""
 
 
 def demo_clinic(*, now: dt.datetime) -> Member:
-    """The demo clinic's admin; the clinic and all in it are made where they aren't there yet.
+    """Return the demo clinic's admin, and make the clinic and its contents if they are missing.
 
-    Raises Conflict where this data has met a real bot.
+    Raises Conflict if this data has met a real bot.
     """
     with transaction.atomic():
         clinic, fresh = Clinic.objects.get_or_create(
@@ -51,7 +51,7 @@ def demo_clinic(*, now: dt.datetime) -> Member:
                 "created_at": now,
             },
         )
-        # First of all, since it refuses where a real bot was met.
+        # This comes first, because it refuses if a real bot was met.
         bot = phone.bot_of(prepare.sandbox_bot(clinic, now=now).token)
         admin, _ = prepare.first_admin(clinic, now=now, email=ADMIN)
         if fresh and bot:

@@ -1,6 +1,6 @@
-"""The people of the demo clinic, all invented: their directory, what is planned for them, what was written so far.
+"""The invented people of the demo clinic: their directory, their plans, and their replies so far.
 
-Values only; demo.py brings them in by the same doors as anybody's.
+Values only; demo.py brings them in by the usual doors.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,9 @@ from companion.sandbox.models import State
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A row of the directory. `phone_of` shares another person's phone; without `telegram` no Telegram ID is known."""
+    """A row of the directory. `phone_of` shares another person's phone; without `telegram` no Telegram ID is
+    known.
+    """
 
     external_id: str
     name: str
@@ -72,19 +74,19 @@ PEOPLE: Final = (
 )
 
 AGREED: Final = ("LP-001", "LP-003", "LP-004", "LP-009", "LP-011", "LP-023", "LP-024")
-"""They told a member that they may be written to."""
+"""Patients who told a member that the clinic may write to them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A running schedule: `values` are the body of `POST /schedules` but for recipients and start."""
+    """A running schedule: `values` are the body of `POST /schedules` without recipients and start."""
 
     cohort: str
     starts_in_days: int
     time: str
     values: dict[str, object]
     people: tuple[str, ...] = ()
-    """By external id, instead of the cohort."""
+    """External ids, instead of the cohort."""
     paused: bool = False
 
 
@@ -171,10 +173,10 @@ WRITTEN: Final = (
     ("LP-007", "Leila, please call the practice when you can."),
     ("LP-012", "Kwame, your doctor's letter is ready."),
 )
-"""Sent right after the first start, so that there is a history, with what went wrong in it."""
+"""Messages sent right after the first start, so that there is a history, with some failures."""
 
 REPLIES: Final = (
     ("LP-001", "Thank you, that is good news!"),
     ("LP-009", "Can my daughter collect them?"),
 )
-"""Typed on the patients' phones."""
+"""Replies typed on the patients' phones."""

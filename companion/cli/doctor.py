@@ -1,6 +1,6 @@
-"""`companion doctor`: all checks in words, with what to do; the settings in force, secrets masked.
+"""`companion doctor`: all checks in words, with what to do, and the settings in force, with secrets masked.
 
-Exit status 0: well, 1: warnings, 2: something is down. What is checked stands in panel/diagnostics.py.
+Exit status 0: all is well, 1: warnings, 2: something is down. panel/diagnostics.py holds the checks.
 """
 
 import json
@@ -29,7 +29,7 @@ def doctor(as_json: bool) -> None:
         ready()
         _check_drill()
     except click.ClickException as wrong:
-        # Nothing can run with a wrong setting, so this is not click's status 1.
+        # Nothing can run with a wrong setting, so the exit status is 2 and not click's 1.
         wrong.show()
         sys.exit(2)
     from companion.panel import diagnostics, health
@@ -44,19 +44,19 @@ def doctor(as_json: bool) -> None:
 
 
 def _check_drill() -> None:
-    """Raises click.ClickException where the checks would call outside for a drill's database."""
+    """Raise click.ClickException if the checks would call outside for a drill's database."""
     from django.db import Error
 
     from companion.cli import prepare
     from companion.cli.refusals import said_plainly
 
     with suppress(Error), said_plainly():
-        # Where the database is away, or lacks tables, the checks say so themselves.
+        # If the database is away or lacks tables, the checks report this themselves.
         prepare.check_drill()
 
 
 def exit_status(report: "HealthReport", checks: "list[CheckResult]") -> int:
-    """2 where something is down or failed, 1 where something is to be looked at, else 0."""
+    """The exit status: 2 if something is down or failed, 1 if something needs a look, else 0."""
     results = {check.result for check in checks}
     if report.status == "down" or "failed" in results:
         return 2

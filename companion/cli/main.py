@@ -1,6 +1,6 @@
-"""The command `companion` and its parts. What each part does stands in the file of its name.
+"""The command `companion` and its parts; each part stands in the file of its name.
 
-Nothing of Django is loaded here or by importing the parts: `companion --help` answers at once.
+This file and its imports don't load Django, so that `companion --help` answers at once.
 """
 
 import sys
@@ -17,7 +17,9 @@ from companion.cli.unknown import unknown
 from companion.cli.up import up
 
 _NEED_DJANGO = ("member", "key", "patients", "backup", "restored", "resume", "unknown")
-"""These leave it to us; the others get ready themselves, some of them after a look at their options."""
+"""main() loads Django for these commands; the others do so themselves, some of them after they have read their
+options.
+"""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,6 +1,6 @@
 """`companion member` and `companion key`: people who sign in, and keys for programs.
 
-What alone a script may want (the link, the key) goes to standard output; the words around it to standard error.
+The link or the key, which a script may need, goes to standard output alone; the words around it go to standard error.
 """
 
 import click

@@ -1,6 +1,6 @@
-"""What must be there before services start: the schema, the first clinic with its admin, its bot. Starts nothing.
+"""Prepare the start of services: the schema, the first clinic with its admin, its bot. Starts nothing.
 
-Everything here may be done again at each start; what is there already stays as it is.
+Each step may run at every start, and leaves what exists as it is.
 """
 
 import datetime as dt
@@ -26,9 +26,9 @@ from companion.sandbox import phone
 from companion.service import drill
 
 FIRST_ADMIN: Final = "admin@clinic.example"
-"""Signs in by link, so no mail is ever sent there; `companion member add` adds people by their own addresses."""
+"""Signs in by link, so no e-mail is ever sent there; `companion member add` adds people by their own addresses."""
 _MIGRATE_LOCK: Final = 7_263_415
-"""Any number, the same in every process: PostgreSQL's advisory lock for whoever migrates."""
+"""An arbitrary number, the same in every process: PostgreSQL's advisory lock for migrations."""
 _LOOK_SECONDS: Final = 0.2
 _NOT_BOTH: Final = (
     "The Sandbox is on and COMPANION_TELEGRAM_BOT_TOKEN is set. Unset COMPANION_SANDBOX to send by the real bot, "
@@ -46,39 +46,39 @@ SANDBOX_BOT_NAME: Final = "Practice bot"
 
 
 def migrate() -> None:
-    """Brings the schema up to date; of several that do so at once, one works and the others wait."""
+    """Bring the schema up to date. If several processes do so at once, one works and the others wait."""
     settings.DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _one_at_a_time():
         call_command("migrate", verbosity=0, interactive=False)
 
 
 def unapplied() -> int:
-    """How many migrations the database still lacks."""
+    """The number of migrations that the database still lacks."""
     executor = MigrationExecutor(connection)
     return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 def check_start() -> None:
-    """Raises Conflict where this data and these settings must not come together."""
+    """Raise Conflict if this data must not be used with these settings."""
     check_drill()
     if settings.SANDBOX_ON and settings.COMPANION.telegram_bot_token:
         raise Conflict(_NOT_BOTH)
     bots.check_start(sandbox=settings.SANDBOX_ON)
     try:
-        # Read for the sake of opening its token.
+        # Read only to open its token.
         list(Bot.objects.all())
     except CannotOpen:
         raise Conflict(_OTHER_KEY) from None
 
 
 def check_drill() -> None:
-    """Raises Conflict where a drill's database is used without COMPANION_DRILL=1: real patients could be reached."""
+    """Raise Conflict if a drill's database is used without COMPANION_DRILL=1: real patients could be reached."""
     if not settings.DRILL and holding.is_drill():
         raise Conflict(_DRILLS_DATABASE)
 
 
 def first_admin(clinic: Clinic, *, now: dt.datetime, email: str = FIRST_ADMIN) -> tuple[Member, bool]:
-    """The clinic's first admin, and whether there was none and this one was made."""
+    """The clinic's first admin, and whether this call made the admin."""
     found = Member.objects.filter(clinic=clinic, role=Role.ADMIN, user__is_active=True).select_related("user", "clinic")
     admin = found.order_by("created_at", "id").first()
     if admin:
@@ -87,10 +87,10 @@ def first_admin(clinic: Clinic, *, now: dt.datetime, email: str = FIRST_ADMIN) -
 
 
 def first_bot(clinic: Clinic, *, now: dt.datetime) -> str:
-    """Connects the first clinic's bot: the Sandbox's where that is on, else the environment's, else none.
+    """Connect the first clinic's bot: the Sandbox's if the Sandbox is on, else the environment's, else none.
 
-    Returns a sentence for people where something is to be known, else "". Raises Conflict where a guard forbids it and
-    Refused for a token that can't be one.
+    Returns a sentence for people if there is something to know, else "". Raises Conflict if a guard forbids it and
+    Refused for a malformed token.
     """
     check_start()
     if settings.DRILL:
@@ -105,7 +105,7 @@ def first_bot(clinic: Clinic, *, now: dt.datetime) -> str:
 
 
 def sandbox_bot(clinic: Clinic, *, now: dt.datetime) -> Bot:
-    """The clinic's bot in the Sandbox, made where it has none there. Raises Conflict where a real bot was met."""
+    """The clinic's bot in the Sandbox, made if missing. Raises Conflict if a real bot was met."""
     bot = Bot.objects.filter(clinic=clinic).first()
     if bot and bot.sandbox and phone.bot_of(bot.token):
         return bot
@@ -125,7 +125,7 @@ def _real_bot(clinic: Clinic, token: str, *, now: dt.datetime) -> str:
     except Refused as refusal:
         why = " ".join(problem.message for problem in refusal.problems)
         if bot and bot.token != read.reveal():
-            # What serves the clinic now isn't given up for one that may never work.
+            # The clinic's present bot isn't given up for a bot that may never work.
             return f"The bot of COMPANION_TELEGRAM_BOT_TOKEN is not connected; the one before stays. {why}"
         bots.first_bot_from_environment(clinic, token, "", sandbox=False, now=now)
         return f"The bot of COMPANION_TELEGRAM_BOT_TOKEN is connected but could not be tried. {why}"

@@ -1,6 +1,6 @@
-"""Gets Django ready for a command. A wrong setting becomes one plain sentence that names its variable.
+"""Load Django for a command. A wrong setting becomes one plain sentence that names its variable.
 
-It never shows the value that was given: it may be a secret.
+The sentence never shows the value, which may be a secret.
 """
 
 import os
@@ -35,11 +35,11 @@ _EXPECTED: Final = {
 
 
 def ready() -> None:
-    """Loads the settings and Django's apps. Raises click.ClickException where a setting is wrong."""
+    """Load the settings and Django's apps. Raises click.ClickException if a setting is wrong."""
     # All files that we make hold patients' data or secrets.
     os.umask(0o077)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "companion.config.settings")
-    # Imported here: `companion --help` needs none of it.
+    # Imported here, because `companion --help` needs none of it.
     import django
     from django.conf import settings
     from pydantic import ValidationError
@@ -49,7 +49,7 @@ def ready() -> None:
     except ValidationError as wrong:
         raise click.ClickException(sentences(wrong)) from None
     except ValueError as wrong:
-        # Environment's own sentence about the database's URL, which doesn't quote it; urlsplit's would.
+        # Environment's own sentence about the database's URL does not quote the URL; urlsplit's would.
         said = str(wrong)
         raise click.ClickException(said if said.startswith("COMPANION_") else _BAD_URL) from None
     except OSError as wrong:
@@ -60,7 +60,9 @@ def ready() -> None:
 
 
 def ready_with_tables() -> None:
-    """The same, and the database is there with its tables. Raises click.ClickException with what to do."""
+    """Load Django, and check that the database answers and has its tables. Raises click.ClickException with what
+    to do.
+    """
     ready()
     from django.db import OperationalError
 
@@ -85,7 +87,7 @@ _BAD_URL: Final = (
 
 
 def sentences(wrong: "ValidationError") -> str:
-    """What is to be set otherwise, a line for each variable."""
+    """The wrong settings, a line for each variable."""
     return "\n".join(_sentence(str(error["loc"][0])) for error in wrong.errors(include_input=False))
 
 

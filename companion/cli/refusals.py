@@ -1,4 +1,4 @@
-"""Turns a room's no into one plain line on a terminal, with exit status 1 and no traceback."""
+"""Turn a refusal into one plain line on a terminal, with exit status 1 and no traceback."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import click
 
 @contextmanager
 def said_plainly() -> Iterator[None]:
-    """Around what a command does: Refused, Conflict and Unknown become the sentence that they carry."""
+    """Wrap a command's work: Refused, Conflict and Unknown become their sentences."""
     from companion.clinics.refusals import Conflict, Refused, Unknown
 
     try:

@@ -1,4 +1,4 @@
-"""`companion backup`, `restore`, `restored` and `resume`: copies of the database, and the way on after a restore."""
+"""`companion backup`, `restore`, `restored` and `resume`: copies of the database, and the steps after a restore."""
 
 import datetime as dt
 from pathlib import Path

@@ -1,6 +1,7 @@
-"""`companion web`, `dispatcher`, `listener` and `migrate`: a process each, for systemd, containers and `companion up`.
+"""`companion web`, `dispatcher`, `listener` and `migrate`: a process each, for systemd, containers and `companion
+up`.
 
-What a service does stands in its own room; here it is started, watched over, and stopped cleanly.
+The service's work stands in its own room. This file starts the service, watches it and stops it cleanly.
 """
 
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _THREADS: Final = 16
 _CONNECTIONS: Final = 1000
 _BODY_BYTES: Final = 100 * 2**20
-"""Far above what any request may be, so that the product's own refusal is the one that is read."""
+"""Far above any allowed request, so that people see the product's own refusal and not the server's."""
 _STOP_SECONDS: Final = 20
 
 
@@ -96,7 +97,7 @@ def web() -> None:
         connection_limit=_CONNECTIONS,
         asyncore_use_poll=True,
         max_request_body_size=_BODY_BYTES,
-        # The address that people see decides, not a header that anybody could send.
+        # The configured address decides, not a header that anybody could send.
         url_scheme=own.public_url.partition(":")[0],
         ident=None,
     )
@@ -112,7 +113,7 @@ def web() -> None:
 
 
 def listening(host: str, port: int) -> "socket.socket":
-    """An open socket for the pages. Raises click.ClickException where the address can't be had."""
+    """An open socket for the pages. Raises click.ClickException if the address is taken or unknown."""
     import socket
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -126,7 +127,7 @@ def listening(host: str, port: int) -> "socket.socket":
 
 
 def _start() -> None:
-    """What each service checks first. Raises click.ClickException with what to do."""
+    """Run the checks that each service needs first. Raises click.ClickException with what to do."""
     ready_with_tables()
     from django.db import connection
 
@@ -141,13 +142,13 @@ def _start() -> None:
 
 @contextmanager
 def _journal(kind: str) -> Iterator[None]:
-    """Keeps this service's Journal. Raises click.ClickException where it can't be begun."""
+    """Keep this service's Journal. Raises click.ClickException if the Journal can't be begun."""
     from django.conf import settings
 
     from companion.journal import writing
 
     if settings.DRILL:
-        # Nothing leaves and nothing comes in.
+        # In a drill nothing leaves and nothing comes in.
         yield
         return
     with ExitStack() as kept:
@@ -162,7 +163,7 @@ def _journal(kind: str) -> Iterator[None]:
 
 
 def _notice_an_older_database() -> None:
-    """Holds everything where the Journal is ahead of the database. Raises OSError where the Journal can't be read."""
+    """Hold everything if the Journal is ahead of the database. Raises OSError if the Journal can't be read."""
     from django.conf import settings
     from django.db import connection
 
@@ -180,7 +181,7 @@ def _notice_an_older_database() -> None:
 
 
 def _web_health() -> dict[str, object]:
-    """How sending stands, as the Control Panel in this process sees it."""
+    """The state of sending, by the Control Panel in this process."""
     from django.db import connection
 
     from companion.panel import health
@@ -193,12 +194,12 @@ def _web_health() -> dict[str, object]:
 
 
 def _serve_until(stop: "threading.Event", server: "TcpWSGIServer") -> None:
-    """Answers until `stop`; then takes no new connections and finishes the requests at hand."""
+    """Answer until `stop`; then accept no new connections and finish the running requests."""
     import threading
 
     threading.Thread(target=server.run, name="web", daemon=True).start()
     stop.wait()
-    # In the server's own thread, which is the one that uses the socket.
+    # In the server's own thread, the only one that may use the socket.
     server.trigger.pull_trigger(lambda: _stop_accepting(server))
     _end_long_polls()
     server.task_dispatcher.shutdown(timeout=_STOP_SECONDS)
@@ -210,7 +211,7 @@ def _stop_accepting(server: "TcpWSGIServer") -> None:
 
 
 def _end_long_polls() -> None:
-    """A poll of the Sandbox's getUpdates would hold the stop up for as long as it waits: a newer poll ends it."""
+    """End the running getUpdates of the Sandbox by a newer one, so that they don't delay the stop."""
     from django.conf import settings
     from django.db import Error, connection
 

@@ -1,6 +1,6 @@
-"""`companion patients source` and `sync`: where patients come from, and fetching them now.
+"""`companion patients source` and `sync`: set the source of the patients, and fetch them now.
 
-Passwords and tokens are asked for, never taken as an option: other users of the machine see options.
+Passwords and tokens are asked for and never taken as an option, because other users of the machine see options.
 """
 
 import datetime as dt

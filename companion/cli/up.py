@@ -1,6 +1,6 @@
 """`companion up`: everything on this machine with one command, and nothing left running when it ends.
 
-It prepares, then watches over `companion web`, `dispatcher` and `listener`, each a process of its own.
+Prepares the data, then supervises `companion web`, `dispatcher` and `listener`, each a process of its own.
 """
 
 import datetime as dt
@@ -26,12 +26,12 @@ _LOOK_SECONDS: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """What people are told: a link that signs in once, where one is due, and what else is to be known."""
+    """The words for people: a sign-in link, if one is needed, and other things to know."""
 
     link: str
     note: str
     at: dt.datetime
-    """From here on the services are started."""
+    """The instant at which the services were started."""
 
 
 @click.command()
@@ -61,7 +61,7 @@ def up(demo: bool) -> None:
 
 
 def _alone() -> AbstractContextManager[None]:
-    """On SQLite one `up` works on a data folder. Raises AlreadyRunning."""
+    """Let only one `up` work on a data folder with SQLite. Raises AlreadyRunning."""
     from django.conf import settings
     from django.db import connection
 
@@ -74,7 +74,9 @@ def _alone() -> AbstractContextManager[None]:
 
 
 def _prepare(*, demo: bool) -> _Prepared:
-    """Schema, clinic, admin, bot. Raises click.ClickException where something forbids the start."""
+    """Prepare the schema, the clinic, its admin and its bot. Raises click.ClickException if something forbids the
+    start.
+    """
     from django.conf import settings
     from django.db import OperationalError
 
@@ -86,7 +88,7 @@ def _prepare(*, demo: bool) -> _Prepared:
 
     if settings.COMPANION.port == 0:
         raise click.ClickException("COMPANION_PORT must be a port of your choice here: links carry it.")
-    # Asked for and given back: a child that can't have it would try again and again.
+    # The address is taken and released, because a child that can't have it would try again and again.
     listening(settings.COMPANION.host, settings.COMPANION.port).close()
     try:
         with said_plainly():
@@ -101,12 +103,12 @@ def _prepare(*, demo: bool) -> _Prepared:
         raise click.ClickException(DATABASE_GONE) from None
     if demo_admin:
         return _Prepared(sign_in_link(demo_admin), note, now)
-    # Not each time: whoever collects this output (a service manager's journal) would hold a way in.
+    # Not at each start: a log that collects this output (a service manager's journal) would hold a way to sign in.
     return _Prepared(sign_in_link(admin) if made or sys.stdout.isatty() else "", note, now)
 
 
 def _commands() -> dict[str, list[str]]:
-    """The children's commands by their names. A fixed health port is the first one's; the others take the next."""
+    """The children's commands by name. A fixed health port is the first child's; the others take the next ones."""
     from django.conf import settings
 
     base = settings.COMPANION.health_port
@@ -120,7 +122,7 @@ def _commands() -> dict[str, list[str]]:
 
 
 def _tell(prepared: _Prepared, stop: threading.Event) -> None:
-    """Says where it is, once the pages answer and the services have given a sign of life."""
+    """Print the address once the pages answer and the services have beaten."""
     from django.conf import settings
 
     if prepared.note:
@@ -143,7 +145,7 @@ def _tell(prepared: _Prepared, stop: threading.Event) -> None:
 
 
 def _wait_for(true: Callable[[], bool], stop: threading.Event, *, seconds: float = _WAIT_SECONDS) -> bool:
-    """Whether it came true in time; also where `stop` came first, which ends the wait."""
+    """Wait until the condition is true or `stop` comes; False only if the time ran out."""
     until = time.monotonic() + seconds
     while not true():
         if time.monotonic() > until:
@@ -154,7 +156,7 @@ def _wait_for(true: Callable[[], bool], stop: threading.Event, *, seconds: float
 
 
 def _beating(since: dt.datetime) -> bool:
-    """Whether each service has beaten since then, so that the first page doesn't say that one is missing."""
+    """Whether each service has beaten since then, so that the first page doesn't report a missing service."""
     import socket
 
     from django.db import Error, connection
@@ -171,7 +173,7 @@ def _beating(since: dt.datetime) -> bool:
 
 
 def _answers(host: str, port: int) -> bool:
-    """Whether the pages answer, whatever they say."""
+    """Whether the pages answer at all, with any status."""
     import http.client
 
     everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  (compared with, not bound to)

@@ -1,7 +1,7 @@
-"""Everything that can be set from outside, read once and typed. It decides no behaviour of its own.
+"""All settings from outside, read once and typed. Decides no behaviour.
 
-The names and defaults are DESIGN's ("Environment"); each may also stand in a `.env` file beside the checkout's
-pyproject.toml (COMPANION_ENV_FILE names another).
+The names and defaults are DESIGN's ("Environment"). Each setting may also stand in a `.env` file beside the
+checkout's pyproject.toml (COMPANION_ENV_FILE names another file).
 """
 
 import os
@@ -17,14 +17,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 ROOT = _PACKAGE.parent if (_PACKAGE.parent / "pyproject.toml").exists() else Path.cwd()
-"""The checkout, so that the command finds its settings and data from any folder; else the working folder."""
+"""The checkout, so that the command finds its settings and data from any folder; without a checkout, the working
+folder.
+"""
 _ENV_FILE = os.environ.get("COMPANION_ENV_FILE", ROOT / ".env")
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  (compared with, not bound to)
 Positive = Annotated[float, Field(gt=0)]
 
 
 class Environment(BaseSettings):
-    """The effective settings; a wrong value stops the start with the variable named."""
+    """The effective settings. A wrong value stops the start with a sentence that names the variable."""
 
     model_config = SettingsConfigDict(
         env_prefix="COMPANION_", env_file=_ENV_FILE, extra="ignore", env_ignore_empty=True
@@ -32,13 +34,13 @@ class Environment(BaseSettings):
 
     data_dir: Path = ROOT / "data"
     database_url: SecretStr | None = None
-    """A libpq URI; it may hold a password, hence secret. Unset: SQLite in the data folder."""
+    """A libpq URI. Secret, because it may hold a password. Unset: SQLite in the data folder."""
     secret_key: SecretStr | None = None
     base_url: str = ""
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     telegram_api_url: str = ""
-    """Unset: the Sandbox where it is on, else Telegram's own."""
+    """Unset: the Sandbox if it is on, else Telegram's own address."""
     telegram_bot_token: SecretStr | None = None
     sandbox: bool = False
     rate_per_second: Positive = 30
@@ -48,24 +50,26 @@ class Environment(BaseSettings):
     wake_seconds: float = Field(default=60, ge=0.1)
     health_port: int = Field(default=0, ge=0, le=65535)
     smtp_url: SecretStr | None = None
-    """Where alerts' e-mails are handed in; it may hold a password, hence secret. Unset: no e-mail is sent."""
+    """The mail server for alerts. Secret, because the address may hold a password. Unset: no e-mail is sent."""
     email_from: str = ""
     webhook_private_networks: bool = False
-    """Whether alerts' webhooks may go to addresses that the internet doesn't reach, and there without https."""
+    """Whether alerts' webhooks may go to private networks, and there without https."""
     fhir_private_networks: bool = False
-    """Whether a FHIR server that an admin sets on a page may lie where the internet doesn't reach."""
+    """Whether a FHIR server that an admin sets on a page may lie in a private network."""
     media_days: int = Field(default=90, ge=1, le=36_500)
-    """How many days a photo, voice note or document of a patient's can be looked at; then it is deleted."""
+    """The days for which a patient's photo, voice note or document can be opened; then it is deleted."""
     backup_dir: Path | None = None
-    """Where somebody else leaves backups: their age is watched, nothing else."""
+    """The folder in which another program leaves backups. Only their age is watched."""
     journal_dir: Path | None = None
-    """Where this host's services keep their Journal. Unset: the folder `journal` in the data folder."""
+    """The folder of this host's Journals. Unset: the folder `journal` in the data folder."""
     journal_days: int = Field(default=35, ge=1, le=3650)
-    """How many days the Journal's files are kept: longer than the oldest backup that may be restored."""
+    """The days for which the Journal's files are kept: longer than the age of the oldest backup that may be
+    restored.
+    """
     backup_passphrase: SecretStr | None = None
-    """Encrypts backups, and opens them, where no age key is given."""
+    """Encrypts and opens backups if no age key is given."""
     drill: bool = False
-    """Whether this is a drill: a restored copy is tried, and nothing reaches anybody."""
+    """Whether this is a drill: a restored copy is tried, and nobody is reached."""
     log: Literal["json", "text"] = "text"
 
     @field_validator("base_url", "telegram_api_url")
@@ -91,29 +95,31 @@ class Environment(BaseSettings):
 
     @property
     def public_url(self) -> str:
-        """Where people reach the pages, without a slash at the end."""
+        """The address of the pages for people, without a slash at the end."""
         return self.base_url or f"http://{_in_url(self.host)}:{self.port}"
 
     @property
     def mail_server(self) -> "MailServer":
-        """Where alerts' e-mails go; one without a host where none is set."""
+        """The mail server for alerts; one without a host if none is set."""
         return smtp(self.smtp_url.get_secret_value()) if self.smtp_url else MailServer()
 
     @property
     def mail_from(self) -> str:
-        """Who alerts' e-mails are from."""
+        """The sender of alerts' e-mails."""
         return self.email_from or f"companion@{urlsplit(self.public_url).hostname}"
 
     @property
     def allowed_hosts(self) -> list[str]:
-        """The names under which pages answer; bound to all interfaces without a BASE_URL, any name is as good."""
+        """The host names under which pages answer. Bound to all interfaces and without a BASE_URL, any name is
+        accepted.
+        """
         if not self.base_url and self.host in _EVERYWHERE:
             return ["*"]
         return [urlsplit(self.public_url).hostname or self.host, "127.0.0.1", "localhost", "[::1]"]
 
     @property
     def bot_api_url(self) -> str:
-        """Where bots call to: what was set, else the Sandbox where it is on, else Telegram."""
+        """The Bot API's address: the set one, else the Sandbox if it is on, else Telegram."""
         if self.telegram_api_url:
             return self.telegram_api_url
         here = "127.0.0.1" if self.host in _EVERYWHERE else _in_url(self.host)
@@ -132,7 +138,7 @@ def kept_secret_key(data_dir: Path) -> str:
     if not path.exists():
         fresh.touch(mode=0o600)
         fresh.write_text(secrets.token_urlsafe(64))
-        # Two services may start at once: a hard link is made by one of them only, and never shows half a key.
+        # Two services may start at once. Only one of them can make a hard link, and a link never shows half a key.
         try:
             path.hardlink_to(fresh)
         except FileExistsError:
@@ -143,9 +149,9 @@ def kept_secret_key(data_dir: Path) -> str:
 
 
 def postgresql(url: str) -> dict[str, object]:
-    """Django's settings for a libpq URI (RFC 3986; PostgreSQL manual 34.1.1.2), a socket by `?host=` too.
+    """Django's settings for a libpq URI (RFC 3986; PostgreSQL manual 34.1.1.2), also with a socket by `?host=`.
 
-    Raises ValueError where it is not a PostgreSQL URI; the message never quotes the URL.
+    Raises ValueError if the URI is not PostgreSQL's; the message never quotes it.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("postgresql", "postgres"):
@@ -158,12 +164,12 @@ def postgresql(url: str) -> dict[str, object]:
         "PASSWORD": unquote(parts.password or "") or options.pop("password", ""),
         "HOST": options.pop("host", "") or unquote(parts.hostname or ""),
         "PORT": str(parts.port or options.pop("port", "")),
-        # Without it a cut network would keep a page, or health, waiting for minutes.
-        # And a process that is frozen within a transaction must not keep all others from its rows.
+        # Without this, a cut network would keep a page, or health, waiting for minutes.
+        # A process that is frozen within a transaction must not keep all others from its rows.
         "OPTIONS": {
             "connect_timeout": "5",
             "options": "-c idle_in_transaction_session_timeout=10s",
-            # The same for a network that is cut while somebody waits for an answer, or for the next request.
+            # The limits for a network that is cut while a process waits for an answer, or for the next request.
             "tcp_user_timeout": "15000",
             "keepalives_idle": "10",
             "keepalives_interval": "5",
@@ -176,7 +182,9 @@ def postgresql(url: str) -> dict[str, object]:
 
 
 def sqlite(path: Path) -> dict[str, object]:
-    """Django's settings for the SQLite file: WAL, durable commits, and writers that queue instead of failing."""
+    """Django's settings for the SQLite file: WAL, durable commits, and writers that wait in line instead of
+    failing.
+    """
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(path),
@@ -191,7 +199,7 @@ def sqlite(path: Path) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """Where e-mails are handed in; without a host, nowhere."""
+    """The server that takes our e-mails; without a host there is none."""
 
     host: str = ""
     port: int = 0
@@ -202,10 +210,10 @@ class MailServer:
 
 
 def smtp(url: str) -> MailServer:
-    """smtp:// (STARTTLS, port 587), smtps:// (TLS from the start, port 465), and smtp://…?tls=no for one on this
-    machine or in a network that one trusts.
+    """Parse smtp:// (STARTTLS, port 587), smtps:// (TLS from the start, port 465), and smtp://…?tls=no for a server
+    on this machine or in a trusted network.
 
-    Raises ValueError where it is no such address; the message never quotes it.
+    Raises ValueError for any other address; the message never quotes it.
     """
     parts = urlsplit(url)
     asked = dict(parse_qsl(parts.query))

@@ -1,6 +1,7 @@
-"""How logs look: one line an event, JSON or readable, the same for our own lines and for those of the libraries.
+"""The form of the logs: one line for each event, as JSON or readable, for our own lines and for libraries' lines.
 
-It takes secrets out at the rim, as the last net; texts, names and tokens are kept out at their source.
+Removes secrets from each line as a last safety net. Texts, names and tokens must not reach a log line in the first
+place.
 """
 
 import logging
@@ -18,13 +19,13 @@ from companion.service.error_place import kind_and_place
 _SECRETS: Final = (
     # A bot's token, also as a part of an address.
     (re.compile(r"\d{5,}(?::|%3[Aa])[A-Za-z0-9_-]{30,}"), "[bot token]"),
-    # What stands between :// and @ in an address may be a database's password.
+    # The part of an address between :// and @ may be a database's password.
     (re.compile(r"(?<=://)[^/@\s\"]*(?=@)"), "[secret]"),
 )
 _QUOTED_VALUES: Final = (
     # PostgreSQL's DETAIL quotes whole rows; it ends where the next part of a traceback begins.
     (re.compile(r"DETAIL: .*?(?=\n\n|\nTraceback|\Z)", re.DOTALL), "DETAIL: [left out]"),
-    # pydantic quotes what it was given.
+    # pydantic quotes the value that it got.
     (re.compile(r"input_value=.*?(?=, input_type=)", re.DOTALL), "input_value=[left out]"),
 )
 _QUIET: Final = {
@@ -34,18 +35,18 @@ _QUIET: Final = {
     "httpcore": logging.WARNING,
     "httpx": logging.WARNING,
 }
-"""Loggers whose lines hold addresses (and so tokens), or that talk too much."""
+"""Loggers whose lines hold addresses (and so tokens), or that write too many lines."""
 
 
 def redact(line: str) -> str:
-    """The line with everything that looks like a bot's token or an address's password taken out."""
+    """Remove everything from the line that looks like a bot's token or an address's password."""
     for pattern, stand_in in _SECRETS:
         line = pattern.sub(stand_in, line)
     return line
 
 
 def logging_settings(*, json: bool) -> dict[str, object]:
-    """What `configure` takes: everything from INFO on, to standard error, by one formatter."""
+    """The settings for `configure`: everything from INFO on, to standard error, by one formatter."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -60,7 +61,7 @@ def logging_settings(*, json: bool) -> dict[str, object]:
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["without_paths"]}},
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {
-            # Django's own set-up gives this one handlers of its own; here all go by the root's.
+            # Django would give this logger handlers of its own; here all lines go through the root's handler.
             "django": {"handlers": [], "level": "INFO", "propagate": True},
             **{name: {"handlers": [], "level": level, "propagate": True} for name, level in _QUIET.items()},
         },
@@ -68,7 +69,7 @@ def logging_settings(*, json: bool) -> dict[str, object]:
 
 
 def configure(settings: Mapping[str, object]) -> None:
-    """Django calls this with LOGGING (see LOGGING_CONFIG); structlog and the standard library go the same way then."""
+    """Configure structlog and the standard library alike. Django calls this with LOGGING (see LOGGING_CONFIG)."""
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -82,10 +83,10 @@ def configure(settings: Mapping[str, object]) -> None:
 
 
 class _WithoutPaths(logging.Filter):
-    """Django's own lines about a request name its path, which may hold a token: they name its route instead.
+    """Replace the request's path, which may hold a token, by its route in Django's own log lines.
 
-    Of what went wrong they say the kind and the place: an exception's words may quote a patient, and while the database
-    is away each open page would log a whole traceback every few seconds.
+    Of an error only its kind and place are logged: its message may quote a patient, and while the database is away
+    each open page would log a whole traceback every few seconds.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -102,7 +103,7 @@ class _WithoutPaths(logging.Filter):
 
 
 def _without_path(arg: object, path: str, route: str) -> object:
-    """Another address than the request's own, say where it came from, may hold as much."""
+    """Other addresses in the line, such as the referrer, may hold a token as well."""
     if arg == path:
         return route
     return "[left out]" if isinstance(arg, str) and "/" in arg else arg

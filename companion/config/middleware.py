@@ -1,6 +1,6 @@
-"""The access log: one line a request, with its id, its route and its time. It changes no answer but by a header.
+"""The access log: one line for each request, with its id, its route and its time. Adds one header to the answer.
 
-The route, not the path: paths hold tokens, and query strings what people search for.
+The route is logged instead of the path: paths hold tokens, and query strings hold what people search for.
 """
 
 import re
@@ -17,14 +17,15 @@ logger = structlog.stdlib.get_logger("companion.access")
 
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _TALKATIVE: Final = ("health", "metrics", "static", "banner", "news", "(?P<method>[^/]+)/?$")
-"""Ends of routes that are asked all day, by machines, open pages and our services (of the Sandbox): they are logged for
-debugging only, unless they fail."""
+"""Endings of routes that machines, open pages and our own services (in the Sandbox) call all day: they are logged
+for debugging only, unless they fail.
+"""
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
 
 
 def access_log(get_response: Answer) -> Answer:
-    """Middleware: binds `request_id` for every line that is logged meanwhile, and answers it as X-Request-ID."""
+    """Bind `request_id` to every line logged during the request, and answer it as X-Request-ID."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         request_id = _request_id(request.headers.get("X-Request-ID", ""))

@@ -1,4 +1,4 @@
-"""Django's settings, in order: environment, apps, web, database, accounts, words. Nothing here has logic of its own."""
+"""Django's settings, in order: environment, apps, web, database, accounts, words. Holds no logic."""
 
 import sys
 
@@ -34,7 +34,7 @@ INSTALLED_APPS = [
     "companion.panel",
     "companion.api",
     "companion.web",
-    "ninja",  # serves its reference page's own files, so that no page asks a stranger's server for them
+    "ninja",  # serves its reference page's own files, so that no page asks another company's server for them
     "allauth",
     "allauth.account",
     "django_htmx",
@@ -133,7 +133,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 
 STATIC_URL = "/static/"
-# Nothing is collected: WhiteNoise serves each file from where its package lies, and warns of a root that isn't there.
+# Nothing is collected: WhiteNoise serves each file from its package, and would warn of a missing root.
 STATIC_ROOT = None
 NODE_MODULES = PACKAGE.parent / "node_modules"
 STATICFILES_DIRS = [

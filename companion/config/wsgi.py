@@ -1,4 +1,4 @@
-"""The WSGI application, for `companion web` and for any other server of it."""
+"""The WSGI application, for `companion web` and for any other WSGI server."""
 
 import os
 

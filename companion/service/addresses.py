@@ -1,7 +1,7 @@
-"""Where a clinic's admin may lead this server by an address typed into a page: the internet, not the server's network.
+"""Keep addresses that a clinic's admin types within the public internet, out of the server's own network.
 
-Names are looked up here, each address is judged, and the one that was judged is connected to: a second look at the
-name might give another.
+A name is looked up here, each address is judged, and the connection goes to the judged address: a second look-up of
+the name might give another address.
 """
 
 import ipaddress
@@ -15,11 +15,11 @@ _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 
 
 class NoWay(Exception):
-    """Why nothing may be connected to, in words for people."""
+    """The reason why a connection is not allowed, in words for people."""
 
 
 def connected(host: str, port: int, may_be_reached: Callable[[Address], bool], *, seconds: float) -> socket.socket:
-    """Connected to an address that was judged. Raises NoWay, and OSError where nothing answers."""
+    """Connect to an address after judging it. Raises NoWay, and OSError if nothing answers."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
@@ -37,9 +37,9 @@ def connected(host: str, port: int, may_be_reached: Callable[[Address], bool], *
 
 
 def on_the_internet(ip: Address) -> bool:
-    """Whether it is an address that everybody reaches, whatever it is wrapped in."""
+    """Whether the address belongs to the public internet, even if it is wrapped in an IPv6 address."""
     if isinstance(ip, ipaddress.IPv6Address):
-        # What carries an IPv4 address within leads to that one.
+        # An IPv6 address that contains an IPv4 address leads to the latter.
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo or [None])[0]
         if inner is not None:
             return on_the_internet(inner)

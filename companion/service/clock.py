@@ -1,6 +1,6 @@
-"""The one clock that judges due instants and leases: the database server's on PostgreSQL, the machine's on SQLite.
+"""The one clock for due instants and leases: the database server's on PostgreSQL, the machine's on SQLite.
 
-Reading it is all that happens here; what follows from a clock that steps is decided by the dispatcher.
+This module only reads the clock. The dispatcher decides what follows when the clock steps.
 """
 
 import datetime as dt
@@ -17,17 +17,19 @@ _SLEW: Final = dt.timedelta(milliseconds=5)
 
 
 def machine_now() -> dt.datetime:
-    """This machine's wall clock, aware, in UTC."""
+    """The time by this machine's wall clock, with the zone UTC."""
     return dt.datetime.now(dt.UTC)
 
 
 def database_now(using: str = "default") -> dt.datetime:
-    """The one clock, read now, aware, in UTC. Raises django.db.Error where the database can't be asked."""
+    """The time by the one clock, read now, with the zone UTC. Raises django.db.Error if the database can't be
+    asked.
+    """
     connection = connections[using]
     if connection.vendor != "postgresql":
         return machine_now()
     with connection.cursor() as cursor:
-        # now() would be the beginning of the transaction.
+        # now() would give the beginning of the transaction.
         cursor.execute("SELECT clock_timestamp()")
         (now,) = cursor.fetchone()
     if not isinstance(now, dt.datetime):
@@ -36,9 +38,10 @@ def database_now(using: str = "default") -> dt.datetime:
 
 
 class Clock:
-    """The one clock without asking the database each time: a base, moved on by the monotonic clock.
+    """A copy of the one clock that need not ask the database each time: a base, carried on by the monotonic clock.
 
-    `base` is the one clock's time at this moment (without one: the machine's). Any thread may ask, one may rebase.
+    `base` is the one clock's time at this moment (without it, the machine's). Any thread may read, only one may
+    rebase.
     """
 
     def __init__(
@@ -49,37 +52,38 @@ class Clock:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._wall, self._monotonic = wall, monotonic
-        # Each attribute is exchanged whole, so that no reader sees half of a change.
+        # Each attribute is replaced as a whole, so that no reader sees half of a change.
         self._zero = (base or wall()) - self._since_boot()
         self._wall_zero = wall() - self._since_boot()
 
     def now(self) -> dt.datetime:
-        """The one clock's time, aware, in UTC; a wall clock that steps meanwhile doesn't move it."""
+        """The one clock's time, with the zone UTC; steps of the wall clock don't move it."""
         return self._zero + self._since_boot()
 
     def rebase(self, now: dt.datetime) -> None:
-        """Takes over the one clock's time, just read.
+        """Adopt the one clock's time, just read.
 
-        Answers come with an uneven delay of milliseconds. So a difference below a second is taken over by at most
-        5 ms at a time: sends that are paced by this clock must not bunch.
+        Answers arrive with an uneven delay of milliseconds. So a difference below a second is adopted by at most 5 ms
+        at a time: sends that are paced by this clock must not bunch.
         """
         shift = now - self._since_boot() - self._zero
         if abs(shift) < _UNEVEN:
             shift = max(-_SLEW, min(shift, _SLEW))
         self._zero += shift
         if abs(self.stepped()) <= STEP:
-            # Drift is no step: what was small until now doesn't add up over months.
+            # Drift is no step: small differences must not add up over months.
             self.accept_step()
 
     def stepped(self) -> dt.timedelta:
-        """How far the machine's wall clock has moved against its monotonic clock; more than STEP stays until accepted.
+        """The machine's wall clock less its monotonic clock since the last acceptance; more than STEP stays until
+        accepted.
 
-        To be asked before each rebase where the machine's clock is the one clock.
+        Call it before each rebase if the machine's clock is the one clock.
         """
         return self._wall() - self._since_boot() - self._wall_zero
 
     def accept_step(self) -> None:
-        """The machine's wall clock is right as it now is: steps count from here on."""
+        """Accept the machine's wall clock as right; steps count from here on."""
         self._wall_zero = self._wall() - self._since_boot()
 
     def _since_boot(self) -> dt.timedelta:

@@ -1,6 +1,6 @@
-"""A drill: a restored copy of real data is looked at and tried, and reaches nobody.
+"""A drill: people try a restored copy of real data, and no patient is reached.
 
-Whatever would call an outside address asks here first: Telegram, e-mail, webhooks, sources of patients.
+Code that would call an outside address (Telegram, e-mail, webhooks, sources of patients) asks here first.
 """
 
 from typing import Final

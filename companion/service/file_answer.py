@@ -1,6 +1,6 @@
-"""Answers with a stranger's file in a way that lets no browser run anything of it. It knows no table.
+"""Answer with a stranger's file so that no browser executes any of it. Knows no table.
 
-A browser may ask for a part of it (RFC 9110, 14), as some players do before they play.
+A browser may ask for a part (RFC 9110, 14), as some players do before they play.
 """
 
 import re
@@ -15,12 +15,12 @@ Read = Callable[[int, int], Iterator[bytes]]
 
 _SHOWN: Final = ("image/", "audio/", "video/")
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
-# What could hide a file's true ending, or name another folder: controls, separators, direction marks.
+# Characters that could hide a file's true ending or name another folder: controls, separators, direction marks.
 _NOT_IN_A_NAME: Final = re.compile(r"[\x00-\x1f\x7f-\x9f/\\\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 def file_answer(read: Read, length: int, mime: str, name: str, *, asked: str = "") -> HttpResponseBase:
-    """A file of `length` bytes, of a type that its bytes have shown; `asked` is the request's Range header."""
+    """A file of `length` bytes, of the type that its bytes show; `asked` is the request's Range header."""
     part = _part(asked, length)
     if part is None:
         answer: HttpResponseBase = HttpResponse(status=416)
@@ -42,25 +42,25 @@ def file_answer(read: Read, length: int, mime: str, name: str, *, asked: str = "
 
 
 def file_name(given: str, otherwise: str, suffix: str) -> str:
-    """A name to save a file by, which ends in the suffix of its true type."""
+    """A file name for saving, with the suffix of the file's true type."""
     name = _NOT_IN_A_NAME.sub("", given).strip(" .")[-100:] or otherwise
     return name if name.lower().endswith(suffix) else f"{name}{suffix}"
 
 
 class _Part(NamedTuple):
-    """A part of a file, from `begin` up to and without `end`."""
+    """A part of a file, from `begin` up to but without `end`."""
 
     begin: int
     end: int
 
 
 def _part(asked: str, length: int) -> _Part | None:
-    """The part that is asked for; the whole where nothing readable is, None where it lies outside."""
+    """The requested part; the whole file if the header can't be read, None if the part lies outside the file."""
     found = _RANGE.fullmatch(asked.strip())
     if found is None or not (found[1] or found[2]):
         return _Part(0, length)
     if not found[1]:
-        # The last so many bytes.
+        # A suffix range: the last bytes of the file.
         return _Part(max(length - int(found[2]), 0), length) if int(found[2]) and length else None
     begin = int(found[1])
     end = min(int(found[2]) + 1, length) if found[2] else length

@@ -1,4 +1,4 @@
-"""A service's own GET /health and GET /metrics, for those who watch it. The web's pages and API are elsewhere."""
+"""A service's own GET /health and GET /metrics, for monitoring. The web service's pages and API are elsewhere."""
 
 import json
 import socket
@@ -27,15 +27,15 @@ class HealthPort:
     """An open health port."""
 
     url: str
-    """Without a slash at the end."""
+    """Ends without a slash."""
     close: Callable[[], None]
-    """Stops answering, and returns once the port is free."""
+    """Stop answering, and return once the port is free."""
 
 
 def serve(health: Health, *, host: str, port: int) -> HealthPort:
-    """Answers from threads of its own until closed; port 0 takes a free one. Raises OSError if the port can't be had.
+    """Answer in threads of its own until closed; port 0 takes any free port. Raises OSError if the port is taken.
 
-    `health` is asked at each GET /health, in such a thread; a `status` of "down" answers 503.
+    `health` is called at each GET /health, in such a thread; a `status` of "down" answers 503.
     """
     server = _Server((host, port), health)
     thread = threading.Thread(
@@ -62,13 +62,13 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
-        # Not HTTPServer's own, which asks the name service for a name of the host, and may wait long for it.
+        # Not HTTPServer's own method, which looks up the host's name and may wait long for it.
         TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
     def handle_error(self, request: object, client_address: object) -> None:
         if isinstance(sys.exception(), ConnectionError):
-            # Who asked has not waited for the answer.
+            # The client did not wait for the answer.
             return
         log.exception("the health port failed to answer")
 
@@ -100,10 +100,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Says nothing: whoever watches asks all day."""
+        """Log nothing, because monitoring asks all day."""
 
 
 def _url(host: str, port: int) -> str:
-    # Bound to all addresses: the host's name is the one that others may know it by.
+    # The port is bound to all addresses, so give the host's name, by which others may know it.
     name = socket.gethostname() if host in _EVERYWHERE else host
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"

@@ -1,4 +1,4 @@
-"""Beats: a thread that writes this process's Heartbeat, whatever else the process is busy with. It judges nobody."""
+"""A thread that writes this process's Heartbeat, however busy the process is. The panel judges the heartbeats."""
 
 import datetime as dt
 import os
@@ -26,9 +26,9 @@ _LIVING: Final = dt.timedelta(minutes=1)
 
 
 class Heart:
-    """Writes one Heartbeat every 5 s from `start` on, also through outages of the database; `stop` removes it.
+    """Write a Heartbeat every 5 s from `start` on, even through outages of the database; `stop` removes it.
 
-    `state` and `health_url` are asked at each beat, in the heart's own thread.
+    `state` and `health_url` are called at each beat, in the heart's own thread.
     """
 
     def __init__(
@@ -47,11 +47,11 @@ class Heart:
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Beats at once and from then on."""
+        """Beat at once and from then on."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Removes the Heartbeat; returns after five seconds where the database doesn't answer."""
+        """Remove the Heartbeat; return after at most five seconds if the database doesn't answer."""
         self._stop.set()
         self._thread.join(_STOP_SECONDS)
 
@@ -84,7 +84,7 @@ class Heart:
         state = self._state() | {"key": fingerprint()} | ({"journal": kept} if (kept := folder_id()) else {})
         says = {"beat_at": now, "health_url": self._health_url(), "state": state}
         with transaction.atomic():
-            # Missing at the first beat, and after somebody restored a backup.
+            # The row is missing at the first beat, and after a restore of the database.
             if not Heartbeat.objects.filter(id=self._id).update(**says):
                 Heartbeat.objects.create(**self._who(), started_at=self._started_at, **says)
             Heartbeat.objects.filter(beat_at__lt=now - _FORGET_AFTER).delete()
@@ -103,13 +103,15 @@ class Heart:
 
 
 def journals(*, now: dt.datetime) -> list[str]:
-    """The folders of the Journals that living dispatchers and listeners keep; an empty id: somebody keeps none."""
+    """The folders of living dispatchers' and listeners' Journals; an empty id stands for a service without a
+    Journal.
+    """
     living = Heartbeat.objects.filter(kind__in=[Kind.DISPATCHER, Kind.LISTENER], beat_at__gt=now - _LIVING)
     return sorted({str(state.get("journal") or "") for state in living.values_list("state", flat=True)})
 
 
 def fingerprint() -> str:
-    """What tells one SECRET_KEY from another, and nothing else about it."""
+    """A fingerprint that distinguishes SECRET_KEYs and reveals nothing else about them."""
     return salted_hmac("companion.service.fingerprint", "", algorithm="sha256").hexdigest()[:12]
 
 

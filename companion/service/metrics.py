@@ -1,6 +1,7 @@
-"""This process's numbers for Prometheus, by its naming conventions. Counted where things happen, shown by others.
+"""This process's numbers for Prometheus, named by its conventions. Each is counted where it happens; health_port.py
+shows them.
 
-No label ever holds what a patient, a clinic or a bot could be known by.
+No label identifies a patient, a clinic or a bot.
 """
 
 from typing import Final
@@ -20,7 +21,7 @@ DELIVERY_LAG: Final = Histogram(
     "companion_delivery_lag_seconds",
     "From a Message's due instant to Telegram's yes.",
     ["lane"],
-    # Fine around the promise (a second), coarse where only "far too late" matters.
+    # Fine steps around the promise (a second), coarse ones where a delay is only "far too late".
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600),
     registry=REGISTRY,
 )

@@ -12,13 +12,13 @@ class Kind(models.TextChoices):
 
 
 class Heartbeat(models.Model):
-    """One running process. Its row goes when the process stops cleanly, and else after a day without a beat.
+    """One running process. A clean stop removes the row; otherwise it goes after a day without a beat.
 
-    It belongs to no clinic: a process serves them all.
+    The row belongs to no clinic, because a process serves all clinics.
     """
 
     id = models.UUIDField(primary_key=True)
-    """UUIDv7, made by the process when it starts."""
+    """A UUIDv7 that the process makes when it starts."""
     kind = models.CharField(max_length=16, choices=Kind)
     host = models.CharField(max_length=255)
     pid = models.IntegerField()
@@ -26,9 +26,9 @@ class Heartbeat(models.Model):
     started_at = models.DateTimeField()
     beat_at = models.DateTimeField()
     health_url = models.CharField(max_length=300)
-    """Where its own /health and /metrics are, without a slash at the end."""
+    """The base address of the process's /health and /metrics, without a slash at the end."""
     state = models.JSONField(default=dict)
-    """What the process says of itself: small numbers and words, never a text, a name or a token."""
+    """The process's report on itself: small numbers and words, never a text, a name or a token."""
 
     class Meta:
         constraints = [

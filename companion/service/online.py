@@ -1,8 +1,8 @@
-"""Changes of tables that are in use: what migrations make them by, so that nobody waits to write meanwhile.
+"""Operations for migrations of tables in use, so that nobody who writes has to wait.
 
-Indexes on PostgreSQL by CREATE INDEX CONCURRENTLY and its like; on SQLite, where one writes at a time anyway, as ever.
-Such a migration is an OnlineMigration and holds nothing else. It may be run again after it was killed: half an index
-is made anew, a whole one stays. Not for a table that the same migration makes.
+On PostgreSQL, indexes are made by CREATE INDEX CONCURRENTLY and the like; on SQLite, where only one process writes at
+a time, in the plain way. Such a migration is an OnlineMigration and holds nothing else. After a kill it may run
+again: a half-made index is made anew, a complete one stays. Not for a table that the same migration makes.
 """
 
 import time
@@ -20,21 +20,23 @@ from django.db.models import Model
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 _WAIT_MILLISECONDS: Final = 200
-"""Less than PostgreSQL's deadlock_timeout, so that where it and a dispatcher wait for each other, this one yields."""
+"""Less than PostgreSQL's deadlock_timeout: when the migration and a dispatcher wait for each other, the migration
+yields.
+"""
 _TRIES, _LET_OTHERS_PASS = 600, 0.3
-"""Seconds, the second."""
+"""The number of tries, and the seconds between them."""
 
 
 class OnlineMigration(Migration):
-    """On PostgreSQL each operation by itself, since an index can't be made online within a transaction.
+    """On PostgreSQL, run each operation by itself, since an index can't be made online within a transaction.
 
-    On SQLite all in one transaction: many a change copies its table there and drops the old one, and what is written
-    in between, or a kill, would lose rows.
+    On SQLite, run all in one transaction: many changes copy a table and drop the old one, and rows written meanwhile,
+    or a kill, would lose data.
     """
 
     @property
     def atomic(self) -> bool:  # type: ignore[override]  # which database it is, is known only when it runs
-        """Whether all is one transaction."""
+        """Whether all operations run in one transaction."""
         return connection.vendor != "postgresql"
 
 
@@ -54,7 +56,7 @@ class AddIndexOnline(AddIndex):
 
 
 class AddUniqueOnline(AddConstraint):
-    """AddConstraint, for a unique one with a condition (which is an index), without that lock."""
+    """AddConstraint without that lock, for a unique constraint with a condition (which is an index)."""
 
     atomic = False
 
@@ -69,7 +71,7 @@ class AddUniqueOnline(AddConstraint):
 
 
 class AddCheckOnline(AddConstraint):
-    """AddConstraint, for one that checks rows: those that are there are read without keeping anybody from writing."""
+    """AddConstraint for a check: existing rows are verified while everybody may write."""
 
     atomic = False
 
@@ -81,14 +83,14 @@ class AddCheckOnline(AddConstraint):
             return
         model = to_state.apps.get_model(app_label, self.model_name)
         table, name = schema_editor.quote_name(model._meta.db_table), schema_editor.quote_name(self.constraint.name)
-        # One that was killed before the second step is made anew.
+        # A migration that was killed before the second step left the constraint; make it anew.
         schema_editor.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}", params=None)
         schema_editor.execute(f"{self.constraint.create_sql(model, schema_editor)} NOT VALID", params=None)
         schema_editor.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}", params=None)
 
 
 class RemoveIndexOnline(RemoveIndex):
-    """RemoveIndex without waiting for, or holding up, whoever works on the table."""
+    """RemoveIndex without waiting for running transactions, and without making others wait."""
 
     atomic = False
 
@@ -102,10 +104,10 @@ class RemoveIndexOnline(RemoveIndex):
 
 
 class AlterFieldOnline(AlterField):
-    """AlterField, for what touches no row, such as dropping a foreign key's constraint.
+    """AlterField for changes that touch no row, such as dropping a foreign key's constraint.
 
-    It needs its tables to itself for a moment. It asks for that moment again and again, and hardly waits for it, since
-    all who come after would wait behind it.
+    Needs its tables to itself for a moment. It asks for this moment again and again and hardly waits, because all
+    later transactions would wait behind it.
     """
 
     atomic = False
@@ -128,8 +130,9 @@ class AlterFieldOnline(AlterField):
 
 
 class LeaveRoom(Operation):
-    """On PostgreSQL, new pages of the model's table are filled by half: a row whose unindexed columns change then stays
-    in its page, and no index hears of it (PostgreSQL, "Heap-Only Tuples"). What is written already stays as it is."""
+    """On PostgreSQL, fill new pages of the model's table only by half. Then a row whose unindexed columns change
+    stays in its page, and no index changes (PostgreSQL, "Heap-Only Tuples"). Existing pages stay as they are.
+    """
 
     reversible = False
 
@@ -137,7 +140,7 @@ class LeaveRoom(Operation):
         self.model_name = model_name
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        """The models don't know of it."""
+        """Do nothing: the models don't know of this."""
 
     def database_forwards(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
@@ -148,7 +151,7 @@ class LeaveRoom(Operation):
 
 
 def _altered(schema_editor: BaseDatabaseSchemaEditor, tables: Sequence[str], alter: Callable[[], None]) -> bool:
-    """False where somebody works on the tables at this moment."""
+    """Make the change; False if somebody works on the tables at this moment."""
     names = ", ".join(schema_editor.quote_name(one) for one in tables)
     try:
         with transaction.atomic(using=schema_editor.connection.alias):
@@ -177,7 +180,9 @@ def _drop(schema_editor: BaseDatabaseSchemaEditor, name: str) -> None:
 
 
 def _is_whole(schema_editor: BaseDatabaseSchemaEditor, name: str) -> bool | None:
-    """Whether PostgreSQL may use the index of this name; None where there is none. A killed one is left invalid."""
+    """Whether PostgreSQL may use the index of this name; None if it doesn't exist. A killed build leaves it
+    invalid.
+    """
     with schema_editor.connection.cursor() as cursor:
         cursor.execute(
             "SELECT indisvalid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid "

@@ -1,4 +1,4 @@
-"""What each service's process does: stop when it is told to, and be the only one where there must be only one."""
+"""The common duties of each service's process: stop when told to, and hold a lock where only one may run."""
 
 import fcntl
 import os
@@ -19,7 +19,7 @@ class AlreadyRunning(Exception):
 def stop_signal() -> threading.Event:
     """An event that the first SIGTERM or SIGINT sets; the second one ends the process at once.
 
-    To be called once, by the main thread. Raises ValueError elsewhere.
+    Call it once, in the main thread. Raises ValueError elsewhere.
     """
     stop = threading.Event()
     told, tell = os.pipe()
@@ -42,11 +42,12 @@ def stop_signal() -> threading.Event:
 
 @contextmanager
 def hold_lock(path: Path) -> Iterator[None]:
-    """Holds the operating system's lock on this file, made if missing. It goes with the process, even by kill -9.
+    """Hold the operating system's lock on this file, made if missing. The lock ends with the process, even after kill
+    -9.
 
-    Raises AlreadyRunning where another holds it.
+    Raises AlreadyRunning if another process holds it.
     """
-    # Never removed: who opened it before and who makes it anew would then hold locks on two different files.
+    # The file is never removed: otherwise two processes could lock an old and a new file of the same name.
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:

@@ -1,7 +1,7 @@
-"""Keeps children running: starts them, restarts what dies, stops all together. What they do is not its business.
+"""Keep child processes running: start them, restart those that die, stop all together. Knows nothing of their work.
 
-A child ends when its parent ends, even by kill -9: it holds the reading end of a pipe that only the parent can write
-to, and sees its end.
+A child ends when its parent ends, even after kill -9: the child holds the reading end of a pipe to which only the
+parent can write, and sees the end of file.
 """
 
 import os
@@ -19,12 +19,12 @@ import structlog
 log = structlog.stdlib.get_logger(__name__)
 PARENT_PIPE: Final = "COMPANION_PARENT_PIPE"
 GRACE_SECONDS: Final = 35.0
-"""What a child is given to stop: longer than the longest request to Telegram."""
+"""The time that a child gets to stop: longer than the longest request to Telegram."""
 _LOOK_SECONDS: Final = 0.1
 _SHORTEST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
 _WELL_AFTER: Final = 60.0
-"""A child that ran this long was well: its next end is its first."""
+"""A child that ran this long was well, so its next end counts as its first."""
 
 
 def supervise(
@@ -34,7 +34,7 @@ def supervise(
     stop: threading.Event,
     grace_seconds: float = GRACE_SECONDS,
 ) -> int:
-    """Runs the commands, by name, until `stop`; each writes to this process's own output.
+    """Run the commands, by name, until `stop`; each writes to this process's own output.
 
     Returns the exit code: 0, or 1 if a child had to be killed.
     """
@@ -50,14 +50,14 @@ def supervise(
 
 
 def end_with_parent(*, grace_seconds: float = GRACE_SECONDS) -> None:
-    """To be called by a child when it starts: once its parent is gone it gets SIGTERM, and later is ended.
+    """Make this child process end with its parent: it gets SIGTERM once the parent is gone, and is killed later.
 
-    Does nothing in a process that `supervise` did not start.
+    Call it when the child starts. Does nothing in a process that `supervise` did not start.
     """
     pipe = os.environ.pop(PARENT_PIPE, None)
     if pipe is None:
         return
-    # Nor do this process's own children need it.
+    # This process's own children don't need the variable either.
     os.set_inheritable(int(pipe), False)
 
     def wait() -> None:
@@ -84,7 +84,7 @@ class _Child:
     pause: float = _SHORTEST_PAUSE
 
     def look(self, now: float) -> None:
-        """Notices its end, and starts it when it is time."""
+        """Notice the process's end, and start it again when it is time."""
         if self.process is not None and self.process.poll() is not None:
             self._ended(self.process.returncode, now)
         if self.process is None and now >= self.start_at:
@@ -107,7 +107,7 @@ class _Child:
 
 @contextmanager
 def _parent_pipe() -> Iterator[int]:
-    """The reading end, for children; the writing end stays here, and closes when this process ends."""
+    """Make the pipe: the reading end for children, the writing end for this process, closed when it ends."""
     reading, writing = os.pipe()
     try:
         yield reading
@@ -117,7 +117,7 @@ def _parent_pipe() -> Iterator[int]:
 
 
 def _stop_all(children: list[_Child], grace_seconds: float) -> list[str]:
-    """SIGTERM to all, then the time to stop, then SIGKILL; returns the names of the killed."""
+    """Send SIGTERM to all, wait, then SIGKILL; return the names of the killed."""
     running = [(child.name, child.process) for child in children if child.process is not None]
     for _, process in running:
         process.terminate()

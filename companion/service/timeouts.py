@@ -12,7 +12,7 @@ from django.db import connection
 @contextmanager
 def cut_off_after(seconds: float, fileno: int) -> Iterator[None]:
     """Shut the socket down unless the block ends in time; a reader of it then gets an error or an end of file."""
-    # A duplicate: the number itself may belong to another file by then.
+    # The socket is duplicated, because its number may belong to another file by then.
     own = socket.socket(fileno=os.dup(fileno))
 
     def cut() -> None:

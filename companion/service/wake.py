@@ -1,7 +1,7 @@
-"""Wakes sleeping dispatchers at once when there is something to do. A ring that is lost costs time, nothing else.
+"""Wake sleeping dispatchers at once when there is something to do. A lost ring costs time, nothing else.
 
-PostgreSQL carries it by NOTIFY. SQLite has no such thing: there it is a byte in a FIFO in the data folder, which,
-unlike a socket's, may have a path of any length. One reader gets a byte, and on SQLite there is one dispatcher.
+On PostgreSQL the ring is a NOTIFY. On SQLite it is a byte in a FIFO in the data folder; unlike a socket, a FIFO may
+have a path of any length. Only one reader gets the byte, and on SQLite there is only one dispatcher.
 """
 
 import asyncio
@@ -21,23 +21,25 @@ from django.db import connection, transaction
 log = structlog.stdlib.get_logger(__name__)
 _CHANNEL: Final = "companion_wake"
 _PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
-"""Seconds before the next try to connect; the last one stays."""
+"""The seconds before each further try to connect; the last value repeats."""
 _KEEPALIVE: Final = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
-"""Without these a connection that a firewall forgot would be waited at for hours."""
+"""Without these settings, a connection that a firewall has dropped would be waited at for hours."""
 
 
 def ring() -> None:
-    """Wakes the dispatchers: when the transaction commits, or now outside of one; not if it is rolled back."""
+    """Wake the dispatchers when the transaction commits, or now if there is none; not at all after a rollback."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_notify(%s, '')", [_CHANNEL])
     else:
-        # Robust: what was committed is committed, though the FIFO be broken.
+        # Errors are ignored: the data is committed, even if the FIFO is broken.
         transaction.on_commit(_write_to_fifo, robust=True)
 
 
 async def listen(on_ring: Callable[[], None]) -> None:
-    """Calls `on_ring` in this loop at each ring, and once whenever rings may have been missed. Runs until cancelled."""
+    """Call `on_ring` in this loop at each ring, and once whenever rings may have been missed. Runs until
+    cancelled.
+    """
     if connection.vendor == "postgresql":
         await _listen_to_notify(on_ring)
     else:
@@ -52,12 +54,12 @@ def _write_to_fifo() -> None:
     try:
         fifo = os.open(_fifo(), os.O_WRONLY | os.O_NONBLOCK)
     except OSError as error:
-        # No FIFO or no reader (ENXIO): no dispatcher runs, and one that starts looks by itself.
+        # No FIFO or no reader (ENXIO): no dispatcher runs, and a dispatcher that starts looks for work anyway.
         if error.errno in (errno.ENOENT, errno.ENXIO):
             return
         raise
     try:
-        # Full of rings already: it will wake.
+        # The FIFO is full of rings, so the dispatcher will wake.
         with suppress(BlockingIOError):
             os.write(fifo, b"!")
     finally:
@@ -71,7 +73,7 @@ async def _listen_to_fifo(on_ring: Callable[[], None]) -> None:
     if not stat.S_ISFIFO(path.stat().st_mode):
         raise FileExistsError(f"{path.name} in the data folder should be a FIFO")
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    # With a writer of our own the reader never sees an end of file, which would wake it without end.
+    # This process also holds a writing end, so that the reader never sees an end of file and wakes without end.
     writer = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
     loop = asyncio.get_running_loop()
 
@@ -109,6 +111,6 @@ async def _listen_to_notify(on_ring: Callable[[], None]) -> None:
 
 async def _connect() -> psycopg.AsyncConnection[psycopg.rows.TupleRow]:
     parameters = connection.get_connection_params()
-    # Django's own, for connections that aren't asynchronous.
+    # Django's own waiting, for connections that aren't asynchronous.
     del parameters["cursor_factory"], parameters["context"]
     return await psycopg.AsyncConnection.connect(**{**_KEEPALIVE, **parameters}, autocommit=True)
