@@ -44,7 +44,9 @@ def detail_of(message: Message, attempts: Iterable[Attempt], *, now: dt.datetime
 def _warnings(one: ShownMessage, now: dt.datetime) -> list[Warning]:
     """List the warnings of a pending Message: its text, whether it will arrive, and similar messages on its day."""
     similar = of_similar_message(one.message, now=now) if one.message.schedule_id is None else []
-    arrival = of_arrival(one.message.clinic, one.message.patient)
+    # The answer to a STOP reaches a patient who has opted out.
+    patient = None if one.message.answers_stop_or_start else one.message.patient
+    arrival = of_arrival(one.message.clinic, patient)
     return [*of_text(one.template), *arrival, *similar]
 
 

@@ -166,6 +166,10 @@ OBSTACLES: Final = (
 
 BY_CODE: Final = {obstacle.code.value: obstacle for obstacle in OBSTACLES}
 REFUSED_BY_TELEGRAM: Final = tuple(obstacle for obstacle in OBSTACLES if obstacle.chat)
+_TO_ANSWERS: Final = (
+    *(BY_CODE[code] for code in (Why.LEFT, Why.NO_TELEGRAM_ID, Why.OPTED_OUT)),
+    *REFUSED_BY_TELEGRAM,
+)
 
 
 def known_to(clinic: Clinic) -> list[Obstacle]:
@@ -190,12 +194,12 @@ def trouble_from(code: str) -> Why | None:
     return obstacle.code if obstacle in REFUSED_BY_TELEGRAM else None
 
 
-def chat_trouble(patient: Patient) -> str:
-    """Telegram's last refusal of this chat and what to do; empty if there was none. An answer is sent all the
-    same.
+def obstacle_to_answers(patient: Patient) -> Obstacle | None:
+    """Return the first obstacle that also keeps an answer to the patient's own words from them; None if there is none.
+
+    Missing consent is no such obstacle: a patient who writes may be answered.
     """
-    obstacle = BY_CODE.get(patient.trouble)
-    return obstacle.sentence if obstacle else ""
+    return next((obstacle for obstacle in _TO_ANSWERS if obstacle.concerns(patient)), None)
 
 
 def unreachable(clinic: Clinic) -> Q:

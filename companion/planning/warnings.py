@@ -62,7 +62,7 @@ def of_people(clinic: Clinic, people: QuerySet[Patient], *, now: dt.datetime) ->
 
 
 def of_arrival(clinic: Clinic, patient: Patient | None) -> list[Warning]:
-    """Warn that a waiting message may not arrive: sending is paused, or Telegram refuses the bot or the chat.
+    """Warn that a waiting message may not arrive: sending is paused, the bot is refused, or the patient is unreachable.
 
     `patient` None: a stranger's chat, of which no refusal is kept.
     """
@@ -71,8 +71,8 @@ def of_arrival(clinic: Clinic, patient: Patient | None) -> list[Warning]:
         found.append(Warning(None, "sending_paused", _SENDING_PAUSED))
     if Bot.objects.filter(clinic=clinic, closed_why=Closed.UNAUTHORIZED).exists():
         found.append(Warning(None, Reason.BOT_UNAUTHORIZED, _BOT_REFUSED))
-    if patient and (trouble := reach.chat_trouble(patient)):
-        found.append(Warning(patient.id, patient.trouble, f"Probably won't arrive: {trouble}"))
+    if patient and (obstacle := reach.obstacle_to_answers(patient)):
+        found.append(Warning(patient.id, obstacle.code, f"Probably won't arrive: {obstacle.sentence}"))
     return found
 
 

@@ -329,6 +329,51 @@ def test_a_waiting_answer_that_will_not_arrive_is_never_shown_as_on_its_way(
 
 
 @pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        ({"trouble": "blocked"}, "blocked"),
+        ({"trouble": "deactivated"}, "deactivated"),
+        ({"trouble": "chat_not_found"}, "chat_not_found"),
+        ({"consent": Consent.WITHDRAWN}, "opted_out"),
+        ({"left_at": NOW}, "left"),
+        ({"telegram_id": None}, "no_telegram_id"),
+    ],
+)
+def test_a_waiting_answer_that_will_not_arrive_warns_over_the_api(
+    bot: Bot, ana: Patient, state: dict[str, object], code: str
+) -> None:
+    one = wrote(bot, ana, "Where are you?")
+    program = a_program(bot.clinic, Role.PROVIDER)
+    sent = program.post(f"/inbox/{one.id}/answer", {"text": "Here."})
+    assert (sent.status, sent.json["warnings"]) == (201, [])
+
+    Patient.objects.filter(pk=ana.pk).update(**state)
+
+    shown = program.get(f"/messages/{sent.json['id']}").json
+    assert (shown["status"], [warning["code"] for warning in shown["warnings"]]) == ("pending", [code])
+
+
+@pytest.mark.parametrize(
+    "state", [{"consent": Consent.WITHDRAWN}, {"left_at": NOW}, {"telegram_id": None}], ids=["stopped", "left", "no ID"]
+)
+def test_an_answer_to_who_cannot_be_reached_any_more_is_refused_over_the_api(
+    bot: Bot, ana: Patient, state: dict[str, object]
+) -> None:
+    one = wrote(bot, ana, "Where are you?")
+    Patient.objects.filter(pk=ana.pk).update(**state)
+
+    assert a_program(bot.clinic, Role.PROVIDER).post(f"/inbox/{one.id}/answer", {"text": "Here."}).status == 409
+    assert not Message.objects.filter(text="Here.").exists()
+
+
+def test_the_waiting_confirmation_of_a_stop_carries_no_warning(bot: Bot, ana: Patient) -> None:
+    comes_in(bot, a_text(ana.telegram_id or 0, "STOP"))
+
+    program = a_program(bot.clinic, Role.PROVIDER)
+    assert program.get(f"/messages/{Message.objects.get().id}").json["warnings"] == []
+
+
+@pytest.mark.parametrize(
     ("stop", "sentence"),
     [
         (lambda bot: Clinic.objects.filter(pk=bot.clinic_id).update(sending_paused_at=NOW), "Sending is paused"),
