@@ -11,6 +11,8 @@ from companion.schedules.models import Status
 from tests.api.calls import Program
 from tests.builders import NOW, a_cohort, a_conversation, a_message, a_patient, a_schedule
 
+pytestmark = pytest.mark.both_databases
+
 
 def a_row_of_patients(clinic: Clinic) -> None:
     a_cohort(clinic, "", a_patient(clinic))

@@ -79,6 +79,7 @@ def test_a_program_can_have_nothing_itself(api: Program, bot: Bot, ana: Patient)
     assert api.post(f"/inbox/{the_one(api)['id']}/give-back").status == 409
 
 
+@pytest.mark.both_databases
 def test_the_inbox_comes_page_by_page(api: Program, bot: Bot, clinic: Clinic) -> None:
     patients = [a_patient(clinic, f"Ana {number}") for number in range(5)]
     for patient in patients:

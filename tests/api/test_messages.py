@@ -86,6 +86,7 @@ def found(api: Program, query: str) -> list[str]:
     return [item["id"] for item in api.get(f"/messages?{query}").json["items"]]
 
 
+@pytest.mark.both_databases
 def test_messages_are_listed_in_the_order_they_are_due(clinic: Clinic, api: Program) -> None:
     patient = a_patient(clinic)
     late, soon = a_message(patient, due_at=due(2)), a_message(patient, due_at=due(1))
@@ -127,6 +128,7 @@ def test_a_filter_that_makes_no_sense_is_refused_and_named(api: Program, query: 
     assert api.get(f"/messages?{query}").wrong_fields == [query.partition("=")[0]]
 
 
+@pytest.mark.both_databases
 def test_pages_of_messages_hold_each_once_in_order(clinic: Clinic, api: Program) -> None:
     patient = a_patient(clinic)
     # Three are due at the same instant: a page may end between them.

@@ -140,12 +140,14 @@ def test_patients_are_found_by_whether_they_can_be_reached(
     assert names(api.get(f"/patients?reachable={reachable}").json) == found
 
 
+@pytest.mark.both_databases
 def test_pages_of_patients_hold_each_once(clinic: Clinic, api: Program) -> None:
     wanted = [str(a_patient(clinic, name).id) for name in ("Ana", "Ana", "Ben", "Carla", "Dora")]
 
     assert ids(api.pages("/patients?limit=2")) == wanted
 
 
+@pytest.mark.both_databases
 def test_pages_of_cohorts_hold_each_once(clinic: Clinic, api: Program) -> None:
     wanted = [str(a_cohort(clinic, name).id) for name in ("A", "B", "C", "D", "E")]
 
@@ -276,6 +278,7 @@ def test_an_edited_message_is_told_with_its_earlier_wordings(clinic: Clinic, api
     assert items[0]["earlier"] == [{"at": at, "text": "I took 2", "media": None, "map": None}]
 
 
+@pytest.mark.both_databases
 def test_pages_of_a_conversation_go_back_in_time(clinic: Clinic, api: Program) -> None:
     patient = a_patient(clinic)
     for number in range(5):

@@ -82,6 +82,7 @@ def test_up_to_when_is_needed_and_named(api: Program, query: str, field: str) ->
     assert (answer.status, answer.wrong_fields) == (422, [field])
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("order", ["due_at", "-due_at"])
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 50])
 def test_pages_hold_each_message_and_each_plan_once_and_in_order(
@@ -101,6 +102,7 @@ def test_pages_hold_each_message_and_each_plan_once_and_in_order(
     assert all(len(page) == limit for page in pages[:-1])
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("order", ["due_at", "-due_at"])
 def test_no_item_is_lost_or_repeated_while_the_planner_makes_messages_between_two_pages(
     clinic: Clinic, api: Program, now: dt.datetime, order: str
@@ -123,6 +125,7 @@ def test_no_item_is_lost_or_repeated_while_the_planner_makes_messages_between_tw
     assert [item["due_at"] for item in items] == sorted((i["due_at"] for i in items), reverse=order.startswith("-"))
 
 
+@pytest.mark.both_databases
 def test_the_filters_mean_the_same_for_what_is_planned(clinic: Clinic, api: Program, now: dt.datetime) -> None:
     ana, ben = a_patient(clinic, "Ana Silva", external_id="A-77"), a_patient(clinic, "Ben")
     cohort = a_cohort(clinic, "Diabetes", ana)
@@ -223,6 +226,7 @@ def test_a_cursor_that_is_none_of_this_lists_is_refused(api: Program, now: dt.da
     assert api.get(address(now + DAY, cursor=cursor)).wrong_fields == ["cursor"]
 
 
+@pytest.mark.both_databases
 def test_the_end_of_time_is_reached_page_by_page(clinic: Clinic, api: Program, now: dt.datetime) -> None:
     ana = a_patient(clinic)
     planned(clinic, ana, now=now, recurrence={"frequency": "monthly", "interval": 1000})
@@ -234,6 +238,7 @@ def test_the_end_of_time_is_reached_page_by_page(clinic: Clinic, api: Program, n
     assert told(first["items"]) == told(back["items"])[::-1]
 
 
+@pytest.mark.both_databases
 def test_more_plans_ask_the_database_no_more(
     clinic: Clinic, api: Program, now: dt.datetime, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:

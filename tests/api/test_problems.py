@@ -10,6 +10,8 @@ from companion.clinics.models import Clinic
 from tests.api.calls import NOBODY, PROBLEM, Answer, Program
 from tests.builders import a_patient
 
+pytestmark = pytest.mark.both_databases
+
 
 def assert_problem(answer: Answer, status: int) -> None:
     assert (answer.status, answer.media_type) == (status, PROBLEM)

@@ -236,6 +236,7 @@ def test_a_preview_of_too_many_is_refused(clinic: Clinic, api: Program, count: s
     assert (answer.status, answer.wrong_fields) == (422, ["count"])
 
 
+@pytest.mark.both_databases
 def test_schedules_are_listed_newest_first_page_by_page(clinic: Clinic, api: Program) -> None:
     wanted = [planned(clinic, api)["id"] for _ in range(3)]
 

@@ -46,6 +46,7 @@ def test_no_provider_sets_a_source_and_no_program_a_file_or_database(program: Ca
     assert program(Role.ADMIN).post("/patient-sources", FHIR | {"url": "x"}).wrong_fields == ["url"]
 
 
+@pytest.mark.both_databases
 def test_the_reports_come_newest_first_and_page_by_page(synced: Clinic, api: Program) -> None:
     pages = api.pages("/sync-runs?limit=1")
 

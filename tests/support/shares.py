@@ -3,6 +3,8 @@
 - A test that touches no database runs on SQLite's side.
 - A test of a page, or of a call of the API, that stays in one transaction uses plain queries of Django's: pages run on
   SQLite and calls on PostgreSQL, and both go through the same rooms below.
+- A test that is marked `both_databases`, or whose file is, runs on both: its answer depends on the database. Such are
+  searches, orders, the pages of a list, values that a database may refuse, errors, and numbers of statements.
 - All other tests run on both: the rooms below with their own SQL, and whatever commits, since commits, locks and
   processes are where databases differ.
 """
@@ -29,7 +31,7 @@ def belongs_here(item: pytest.Item) -> bool:
     if not touches_the_database(item):
         return not session.on_postgresql()
     folder = next((part for part in item.path.parts if part in _ON_POSTGRESQL), "")
-    if not folder or _commits(item):
+    if not folder or _commits(item) or item.get_closest_marker("both_databases"):
         return True
     return session.on_postgresql() == _ON_POSTGRESQL[folder]
 

@@ -16,7 +16,7 @@ from companion.web.messages.calendar_days import Day, Line
 from tests.builders import a_caller, a_clinic, a_cohort, a_message, a_patient, a_schedule
 from tests.web.signed_in import nobody, signed_in, words
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 CALENDAR = "/scheduled-messages/calendar"
 DAY = dt.timedelta(days=1)

@@ -81,6 +81,7 @@ def test_the_same_person_in_another_clinic_does_not_see_it() -> None:
     assert client.get(f"{NEW}?draft={draft.id}").status_code == 302
 
 
+@pytest.mark.both_databases
 def test_a_draft_lies_sealed_in_the_database() -> None:
     clinic = a_clinic()
     _saved(signed_in(clinic), clinic, text="Your results are here")

@@ -11,7 +11,7 @@ from companion.schedules.models import Schedule
 from tests.builders import a_clinic, a_conversation, a_message, a_patient
 from tests.web.signed_in import signed_in, soon, typed
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 ADDRESSES = [
     "/scheduled-messages?day=9999-12-31",

@@ -13,7 +13,7 @@ from companion.schedules.reasons import Reason
 from tests.builders import a_bot, a_clinic, a_cohort, a_message, a_patient
 from tests.web.signed_in import a_clinic_by_day, signed_in, soon, words
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 def _order(shown: str, *pieces: str) -> bool:

@@ -61,6 +61,7 @@ def test_many_patients_of_one_instant_are_one_line() -> None:
     assert f'href="/scheduled-messages/series/{schedule.id}"' in answer.content.decode()
 
 
+@pytest.mark.both_databases
 def test_the_search_and_the_patients_page_show_what_is_planned_next() -> None:
     clinic = a_clinic()
     patient = a_patient(clinic)
