@@ -17,7 +17,7 @@ TAKEN, LATER = 0, 1
 
 
 def taps() -> list[str]:
-    """What was tapped, as it is kept."""
+    """Return the texts of the taps that were kept."""
     return [reply.text for reply in Reply.objects.filter(kind=ReplyKind.TAP).order_by("update_id")]
 
 

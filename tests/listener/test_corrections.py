@@ -39,7 +39,7 @@ def ana(bot: Bot) -> Patient:
 
 
 def shown(patient: Patient) -> list[tuple[str, list[str]]]:
-    """What came in, as the conversation shows it: the newest wording and those before it."""
+    """Return the patient's messages as the conversation shows them: the newest wording and the earlier ones."""
     items = conversation(patient.clinic, patient, limit=50)
     return [(item.text, [one.text for one in item.earlier]) for item in items if item.direction == "in"]
 

@@ -46,7 +46,7 @@ def asked(bot: Bot) -> Message:
 
 
 def tap(bot: Bot, number: int) -> str:
-    """What is shown over the chat when this button is tapped."""
+    """Tap this button, and return the text that is shown over the chat."""
     question = next(one for one in answers(bot) if one.buttons and "meant" in one.buttons[0][0]["callback_data"])
     assert question.buttons
     button = question.buttons[number][0]
