@@ -1,4 +1,4 @@
-"""Who is calling and what the caller may do: the one place where roles are enforced, for pages and programs alike."""
+"""The caller and the caller's rights: the one place that enforces roles, for pages and programs alike."""
 
 import uuid
 from dataclasses import dataclass
@@ -28,6 +28,6 @@ class Caller:
         return _ORDER.index(self.role) >= _ORDER.index(needed)
 
     def needs(self, needed: Role) -> None:
-        """Raises NotAllowed unless the caller's role includes `needed`."""
+        """Raise NotAllowed unless the caller's role includes `needed`."""
         if not self.may(needed):
             raise NotAllowed(f"You need the {needed.label} role for this. Ask an admin of your clinic.")

@@ -1,4 +1,4 @@
-"""API keys: making one, finding whose it is, revoking it. The key itself is shown once; only its hash is kept."""
+"""API keys: make a key, find its owner, revoke it. The key itself is shown once; only its hash is stored."""
 
 import datetime as dt
 import hashlib
@@ -15,19 +15,19 @@ from companion.clinics.models import ApiKey, Clinic, Role
 from companion.clinics.refusals import Problem, Refused
 
 PREFIX: Final = "ack_"
-"""By it a key is known for what it is where it has leaked to."""
+"""The prefix by which people recognise a leaked key."""
 _NOTED_EVERY: Final = dt.timedelta(minutes=1)
 
 
 def make_key(clinic: Clinic, name: str, role: str, *, now: dt.datetime, by: Caller | None = None) -> tuple[ApiKey, str]:
-    """A new key and its secret, which can't be shown again. `by` is the admin who makes it (None: the command line).
+    """Make a key and its secret, which can't be shown again. `by` is the admin who makes it (None: the command line).
 
-    Raises Refused, also where a key of this name is or was there, and NotAllowed.
+    Raises Refused, also if the name was ever used for a key, and NotAllowed.
     """
     caller = by or command_line(clinic)
     caller.needs(Role.ADMIN)
     read, wanted = _name(name), read_role(role)
-    # 256 random bits: a plain hash of them is as good as a slow one.
+    # For 256 random bits a plain hash is as good as a slow one.
     secret = PREFIX + secrets.token_urlsafe(32)
     try:
         with transaction.atomic():
@@ -41,8 +41,10 @@ def make_key(clinic: Clinic, name: str, role: str, *, now: dt.datetime, by: Call
 
 
 def caller_of_key(secret: str, *, now: dt.datetime) -> Caller | None:
-    """Whose key this is; None where it is nobody's or was revoked. Its use is noted, at most once a minute."""
-    # The surrogates of a header that was no UTF-8 have no bytes of their own.
+    """The caller to whom the key belongs; None if it is unknown or revoked. Its use is noted at most once a
+    minute.
+    """
+    # The surrogates of a header that was not UTF-8 can't be encoded.
     if not secret.isascii():
         return None
     key = ApiKey.objects.select_related("clinic").filter(secret_hash=_hash(secret), revoked_at__isnull=True).first()
@@ -55,7 +57,9 @@ def caller_of_key(secret: str, *, now: dt.datetime) -> Caller | None:
 
 
 def revoke(caller: Caller, key: ApiKey, *, now: dt.datetime) -> None:
-    """Ends the key at once and for good; its name stays taken, since old acts carry it. Raises NotAllowed."""
+    """End the key at once and for good; its name stays taken, because old audit entries carry it. Raises
+    NotAllowed.
+    """
     caller.needs(Role.ADMIN)
     with transaction.atomic():
         if ApiKey.objects.filter(clinic=caller.clinic, pk=key.pk, revoked_at__isnull=True).update(revoked_at=now):

@@ -1,4 +1,4 @@
-"""The audit trail: one line for each act of a person or a program. It records; it decides nothing."""
+"""The audit trail: one entry for each act of a person or a program. Records acts, decides nothing."""
 
 import datetime as dt
 import uuid
@@ -9,14 +9,14 @@ from companion.clinics.models import AuditEntry
 
 
 def record(caller: Caller, action: str, subject_kind: str, subject_id: uuid.UUID | None, *, now: dt.datetime) -> None:
-    """Writes down, in the caller's transaction, that `action` ("message cancelled") was done to that row."""
+    """Record in the caller's transaction that `action` ("message cancelled") was done to this row."""
     _entry(caller, action, subject_kind, subject_id, now).save(force_insert=True)
 
 
 def record_many(
     caller: Caller, action: str, subject_kind: str, subject_ids: Iterable[uuid.UUID], *, now: dt.datetime
 ) -> None:
-    """Writes the same down for many rows at once."""
+    """Record one action for many rows at once."""
     entries = [_entry(caller, action, subject_kind, subject_id, now) for subject_id in subject_ids]
     AuditEntry.objects.bulk_create(entries, batch_size=1000)
 

@@ -26,7 +26,9 @@ from companion.telegram.outcomes import Kind
 REAL_BOT_CONNECTED: Final = "real bot connected"
 SANDBOX_BOT_CONNECTED: Final = "sandbox bot connected"
 ENROLLED_IN_SANDBOX: Final = "patient enrolled in the sandbox"
-"""Audit trail: a phone of the Sandbox, whose Telegram ID is invented, became a patient's (patients/enrolment.py)."""
+"""An audit entry: a phone of the Sandbox, whose Telegram ID is invented, became a patient's
+(patients/enrolment.py).
+"""
 
 NO_SANDBOX_HERE: Final = (
     "This data has met a real bot, so the Sandbox stays off here: a real message could be marked as sent. "
@@ -53,7 +55,7 @@ def holds_invented_ids() -> bool:
 
 
 def check_start(*, sandbox: bool) -> None:
-    """To be called before any service starts. Raises Conflict where the Sandbox is on and must not be."""
+    """Raise Conflict if the Sandbox is on although it must not be. Call it before any service starts."""
     if sandbox and has_met_a_real_bot():
         raise Conflict(NO_SANDBOX_HERE)
 
@@ -71,17 +73,18 @@ def serving(*, sandbox: bool) -> QuerySet[Bot]:
 def connect(
     clinic: Clinic, token: str, username: str, *, sandbox: bool, now: dt.datetime, by: Caller | None = None
 ) -> Bot:
-    """Makes this the clinic's bot, in place of any that it had. Opt-outs of its clinic before hold here, too.
+    """Connect the bot to the clinic, in place of any earlier one. Opt-outs from the bot's former clinic hold here
+    too.
 
-    `by` is the admin who does it (None: the command line). Raises Refused for a token that can't be one, Conflict where
-    a guard forbids it or the bot serves another clinic, and NotAllowed.
+    `by` is the admin who does it (None: the command line). Raises Refused for a malformed token, Conflict if a guard
+    forbids it or the bot serves another clinic, and NotAllowed.
     """
     caller = by or command_line(clinic)
     caller.needs(Role.ADMIN)
     read = read_token(token)
     try:
         with transaction.atomic():
-            # Of two at one moment, the second one finds the first one's bot.
+            # Of two connections at the same moment, the second one finds the first one's bot.
             Clinic.objects.select_for_update(no_key=True).get(pk=clinic.pk)
             _guard(sandbox=sandbox)
             bot = _put(clinic, read, username, sandbox=sandbox, now=now)
@@ -96,9 +99,9 @@ def connect(
 
 
 def first_bot_from_environment(clinic: Clinic, token: str, username: str, *, sandbox: bool, now: dt.datetime) -> Bot:
-    """The bot that COMPANION_TELEGRAM_BOT_TOKEN (or the Sandbox) names for the first clinic; every start calls this.
+    """Connect the bot of COMPANION_TELEGRAM_BOT_TOKEN (or the Sandbox) to the first clinic. Every start calls this.
 
-    Nothing changes where it is connected already. Raises as `connect`.
+    Changes nothing if the bot is connected already. Raises the errors of `connect`.
     """
     bot = Bot.objects.filter(clinic=clinic).first()
     if bot and bot.token == read_token(token).reveal() and bot.sandbox == sandbox:
@@ -108,7 +111,7 @@ def first_bot_from_environment(clinic: Clinic, token: str, username: str, *, san
 
 
 def read_token(token: str) -> BotToken:
-    """A token that shows itself nowhere. Raises Refused."""
+    """Read a token into a value that never shows it. Raises Refused."""
     try:
         return BotToken(token.strip())
     except ValueError as wrong:
@@ -116,7 +119,7 @@ def read_token(token: str) -> BotToken:
 
 
 def ask_username(token: str, *, api_url: str) -> str:
-    """The bot's own username, by asking Telegram (getMe, up to 10 seconds). Raises Refused with what went wrong.
+    """Ask Telegram for the bot's username (getMe, up to 10 seconds). Raises Refused with the reason for a failure.
 
     Raises Conflict in a drill.
     """
@@ -153,7 +156,7 @@ def _put(clinic: Clinic, token: BotToken, username: str, *, sandbox: bool, now: 
     before = Bot.objects.select_for_update().filter(clinic=clinic).first()
     bot = before or Bot(clinic=clinic)
     if bot.telegram_id != token.bot_id:
-        # Each bot numbers its updates by itself.
+        # Each bot numbers its updates by itself, so the offset starts anew.
         bot.next_update_id = 0
         if before:
             opt_outs.release(clinic, before.telegram_id, now=now)

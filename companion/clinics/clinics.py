@@ -1,4 +1,4 @@
-"""The clinics themselves: the first one, finding one by its slug, and changing what holds for all its patients."""
+"""The clinics: make the first one, find one by its slug, and change the settings for all its patients."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -20,11 +20,11 @@ FIRST_NAME: Final = "My clinic"
 
 
 def first_clinic(*, now: dt.datetime) -> Clinic:
-    """The clinic that was made first; where there is none yet, it is made."""
+    """The oldest clinic; made if there is none yet."""
     first = Clinic.objects.order_by("created_at", "id").first()
     if first:
         return first
-    # Two processes may come here at once; the slug lets one make it.
+    # If two processes come here at once, the slug lets only one make the clinic.
     return Clinic.objects.get_or_create(slug=FIRST_SLUG, defaults={"name": FIRST_NAME, "created_at": now})[0]
 
 
@@ -75,7 +75,7 @@ def calendar_of(clinic: Clinic) -> Calendar:
 
 
 def _times(clinic: Clinic) -> tuple[object, ...]:
-    """All that plans depend on."""
+    """Every setting on which plans depend."""
     return (clinic.timezone, clinic.quiet_from, clinic.quiet_until, calendar_of(clinic))
 
 

@@ -1,6 +1,6 @@
-"""People: adding a Member, changing or ending a membership, and the one-time link by which a person signs in.
+"""People: add a Member, change or end a membership, and make the one-time link by which a person signs in.
 
-Sessions and passwords are Django's and allauth's business; the pages of it stand in web.
+Django and allauth handle sessions and passwords; their pages stand in web.
 """
 
 import datetime as dt
@@ -22,21 +22,22 @@ from companion.clinics.models import Clinic, Member, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
 
 SESSION_CLINIC: Final = "clinic"
-"""The session's key for the id of the clinic that a member of several has chosen."""
+"""The session's key for the clinic that a member of several clinics has chosen."""
 _EMAIL_LENGTH: Final = 150
 """What Django's column for a user's name holds."""
 
 
 class _SignInTokens(PasswordResetTokenGenerator):
-    """Tokens that end with the next sign-in, to the microsecond, with another membership, or after
-    PASSWORD_RESET_TIMEOUT."""
+    """Tokens that end with the next sign-in (to the microsecond), with a new membership, or after
+    PASSWORD_RESET_TIMEOUT.
+    """
 
     key_salt = "companion.clinics.members.sign_in"
 
     def _make_hash_value(self, user: User, timestamp: int) -> str:
-        # Django's own cuts the last sign-in to whole seconds: a link made within that second would live on.
+        # Django cuts the last sign-in to whole seconds, so a link made within that second would stay valid.
         last = user.last_login.isoformat() if user.last_login else ""
-        # Who made it for one clinic's member must not come by it into another clinic that takes the person in since.
+        # A link made for one clinic's member must not lead into a clinic that the person joined later.
         clinics = sorted(str(clinic) for clinic in Member.objects.filter(user=user).values_list("clinic", flat=True))
         return f"{super()._make_hash_value(user, timestamp)}{last}{clinics}"
 
@@ -45,10 +46,10 @@ _TOKENS: Final = _SignInTokens()
 
 
 def add_member(clinic: Clinic, email: str, role: str, *, now: dt.datetime, by: Caller | None = None) -> Member:
-    """The person of this e-mail address as a Member with this role; one who is a Member already gets the role.
+    """Make the person of this e-mail address a Member with this role; an existing Member gets the role.
 
-    `by` is the admin who does it (None: the command line). Raises Refused, Conflict where the last admin would lose
-    the role, and NotAllowed.
+    `by` is the admin who does it (None: the command line). Raises Refused, Conflict if the last admin would lose the
+    role, and NotAllowed.
     """
     caller = by or command_line(clinic)
     caller.needs(Role.ADMIN)
@@ -77,7 +78,7 @@ def member_called(clinic: Clinic, email: str) -> Member | None:
 
 
 def change_role(caller: Caller, member: Member, role: str, *, now: dt.datetime) -> Member:
-    """The Member with another role. Raises Conflict for the last admin, Refused, and NotAllowed."""
+    """Give the Member another role. Raises Conflict for the last admin, Refused, and NotAllowed."""
     caller.needs(Role.ADMIN)
     wanted = read_role(role)
     with transaction.atomic():
@@ -91,7 +92,7 @@ def change_role(caller: Caller, member: Member, role: str, *, now: dt.datetime) 
 
 
 def remove_member(caller: Caller, member: Member, *, now: dt.datetime) -> None:
-    """Ends the membership; the person's account and other clinics stay. Raises Conflict for the last admin."""
+    """End the membership; the person's account and other clinics stay. Raises Conflict for the last admin."""
     caller.needs(Role.ADMIN)
     with transaction.atomic():
         current = _one_of(caller.clinic, member)
@@ -101,12 +102,14 @@ def remove_member(caller: Caller, member: Member, *, now: dt.datetime) -> None:
 
 
 def is_elsewhere(member: Member) -> bool:
-    """Whether this person is a member of another clinic, too: no admin of one alone may make a link for them."""
+    """Whether the person belongs to another clinic too: then no admin of one clinic may make a sign-in link for
+    them.
+    """
     return Member.objects.filter(user=member.user_id).exclude(clinic=member.clinic_id).exists()
 
 
 def hand_out_link(caller: Caller, member: Member) -> str:
-    """The same as `sign_in_link`, for an admin on a page. Raises Conflict for who is in another clinic, too."""
+    """Make a sign-in link for an admin's page. Raises Conflict if the person belongs to another clinic too."""
     caller.needs(Role.ADMIN)
     if is_elsewhere(member):
         raise Conflict(
@@ -117,9 +120,9 @@ def hand_out_link(caller: Caller, member: Member) -> str:
 
 
 def sign_in_link(member: Member) -> str:
-    """A link that signs this person in once, into all of their clinics, for whoever runs the server to hand out.
+    """Make a link that signs the person in once, into all of their clinics. Whoever runs the server hands it out.
 
-    It ends with its use, with any other sign-in, with another membership, or after a day.
+    The link ends with its use, with any other sign-in, with a new membership, or after a day.
     """
     uid = urlsafe_base64_encode(force_bytes(member.user_id))
     path = reverse("sign_in_by_link", args=[uid, _TOKENS.make_token(member.user)])
@@ -127,7 +130,7 @@ def sign_in_link(member: Member) -> str:
 
 
 def user_of_link(uid: str, token: str) -> User | None:
-    """Whose link this is, while it is good. It stays good: a page may ask before it signs in."""
+    """The user of a valid link. The link stays valid, so that a page can ask before it signs the user in."""
     try:
         key = int(urlsafe_base64_decode(uid))
         user = User.objects.filter(pk=key, is_active=True).first()
@@ -137,7 +140,9 @@ def user_of_link(uid: str, token: str) -> User | None:
 
 
 def redeem_link(uid: str, token: str, *, now: dt.datetime) -> User | None:
-    """The same, and ends the link: of two who use it at one moment, one gets the user."""
+    """Sign-in by a link: return its user and end the link. If two use it at the same moment, only one gets the
+    user.
+    """
     user = user_of_link(uid, token)
     if user is None:
         return None
@@ -147,7 +152,7 @@ def redeem_link(uid: str, token: str, *, now: dt.datetime) -> User | None:
 
 
 def chosen_member(user: User, chosen: object) -> Member | None:
-    """The person's membership in the clinic chosen in their session, else in the first one; None: in no clinic."""
+    """The person's membership in the clinic chosen in their session, else in the first clinic; None without any."""
     memberships = list(Member.objects.filter(user=user).select_related("clinic", "user").order_by("created_at", "id"))
     return next(
         (member for member in memberships if str(member.clinic_id) == str(chosen)), next(iter(memberships), None)
@@ -155,13 +160,13 @@ def chosen_member(user: User, chosen: object) -> Member | None:
 
 
 def caller_of_member(member: Member) -> Caller:
-    """The Member as the one who acts."""
+    """The Member as a caller."""
     name = member.user.get_full_name() or member.user.email
     return Caller(member.clinic, "member", member.id, name, Role(member.role))
 
 
 def command_line(clinic: Clinic) -> Caller:
-    """Who acts when a command does: whoever may run commands on this machine may do everything."""
+    """The caller for a command: whoever may run commands on this machine may do everything."""
     return Caller(clinic, "service", None, "command line", Role.ADMIN)
 
 

@@ -1,4 +1,4 @@
-"""The tenant: a Clinic with its Bot, Members, API keys and audit trail. Who may do what stands in access.py."""
+"""The tenant: a Clinic with its Bot, Members, API keys and audit trail. access.py says who may do what."""
 
 import datetime as dt
 
@@ -29,23 +29,25 @@ class Clinic(models.Model):
     quiet_from = models.TimeField(default=dt.time(21))
     quiet_until = models.TimeField(default=dt.time(8))
     country = models.CharField(max_length=2, blank=True, default="", db_default="")
-    """ISO 3166-1: whose weekends and public holidays count as days off; empty: no holidays are known."""
+    """ISO 3166-1: the country whose weekends and public holidays are days off; empty: no holidays are known."""
     region = models.CharField(max_length=32, blank=True, default="", db_default="")
     closed_days = models.JSONField(default=list, db_default=[])
     """The clinic's own days off, as ISO dates."""
     planned_with = models.CharField(max_length=64, blank=True, default="", db_default="")
-    """The releases of time zones and holidays that its plans were made with (times/workdays.py)."""
+    """The versions of the time zone and holiday data with which its plans were made (times/workdays.py)."""
     consent_required = models.BooleanField(default=False)
     urgent_words = models.JSONField(default=list, db_default=[])
-    """Words by which a patient asks for urgent help; none are looked for without a number to call."""
+    """Words by which a patient asks for urgent help; ignored while there is no number to call."""
     urgent_phone = models.CharField(max_length=40, blank=True, default="", db_default="")
-    """Whom a patient is to call then, as it is told to them."""
+    """The number that such a patient is told to call."""
     demo = models.BooleanField(default=False)
-    """Filled with invented patients: no real bot may ever serve it."""
+    """The clinic holds invented patients, so no real bot may ever serve it."""
     sending_paused_at = models.DateTimeField(null=True)
     sending_paused_by = models.CharField(max_length=200, blank=True)
     set_up_at = models.DateTimeField(null=True)
-    """When an admin gave its name, country, zone and urgent number; null: that is asked before anything is planned."""
+    """The time at which an admin gave its name, country, zone and urgent number; null: the pages ask before
+    anything is planned.
+    """
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:
@@ -53,7 +55,7 @@ class Clinic(models.Model):
 
 
 class Closed(models.TextChoices):
-    """Why a Bot sends nothing for now."""
+    """The reasons why a Bot sends nothing for now."""
 
     NOT_CLOSED = "", "open"
     RETRY_AFTER = "retry_after", "Telegram asked us to wait"
@@ -62,7 +64,7 @@ class Closed(models.TextChoices):
 
 
 class Reader(models.TextChoices):
-    """Who else takes a Bot's updates, so that the listener doesn't get them."""
+    """The other programs that can take a Bot's updates, so that the listener doesn't get them."""
 
     NOBODY = "", "Nobody"
     PROGRAM = "program", "Another program"
@@ -76,7 +78,7 @@ class Bot(models.Model):
     clinic = models.OneToOneField(Clinic, models.CASCADE, related_name="bot")
     token = SealedField("clinics.Bot.token")
     telegram_id = models.BigIntegerField(unique=True)
-    """The number before the colon of its token: one bot belongs to one clinic."""
+    """The number before the colon of its token. One bot belongs to one clinic."""
     username = models.CharField(max_length=64, blank=True)
     sandbox = models.BooleanField(default=False)
     next_slot_at = models.DateTimeField(null=True)
@@ -84,7 +86,7 @@ class Bot(models.Model):
     closed_why = models.CharField(max_length=16, choices=Closed, blank=True, default="")
     last_answer_at = models.DateTimeField(null=True)
     next_update_id = models.BigIntegerField(default=0)
-    """The listener's offset: all updates below it are worked off."""
+    """The listener's offset: all updates below it are handled."""
     other_reader = models.CharField(max_length=16, choices=Reader, blank=True, default="", db_default="")
     """The listener notes it (listener/other_readers.py), with when Telegram first and last said so."""
     other_reader_since = models.DateTimeField(null=True)
@@ -95,7 +97,7 @@ class Bot(models.Model):
 
 
 class FormerBot(models.Model):
-    """A bot that a Clinic had before its present one. Where it serves another Clinic next, opt_outs.py asks for it."""
+    """A bot that a Clinic had before its present one. opt_outs.py looks for it when another Clinic connects it."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="former_bots", db_index=False)
@@ -110,20 +112,21 @@ class FormerBot(models.Model):
 
 
 class OptOut(models.Model):
-    """A chat's STOP: nothing but the answer to its STOP or Start goes there, whoever it is for. opt_outs.py changes it.
+    """A chat's STOP: only the answer to its STOP or Start goes there, whatever patient it is for. Changed by
+    opt_outs.py.
 
-    It names no patient, so that it holds for whoever that chat is written to for, and stays when a patient goes.
+    The row names no patient, so it holds for every patient of that chat, and stays when a patient goes.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="opt_outs", db_index=False)
     chat = models.CharField(max_length=64)
-    """A keyed hash of the chat's Telegram ID: what the opt-out is known by for good."""
+    """A keyed hash of the chat's Telegram ID: the opt-out's permanent key."""
     telegram_id = models.BigIntegerField(null=True)
-    """The chat's Telegram ID; None where the clinic doesn't know it, or doesn't any more."""
+    """The chat's Telegram ID; None if the clinic doesn't know it."""
     at = models.DateTimeField()
     source = models.CharField(max_length=64)
-    """Who or what said so: "patient: STOP"."""
+    """The origin of the opt-out: "patient: STOP"."""
 
     class Meta:
         constraints = [
@@ -156,7 +159,7 @@ class Member(models.Model):
 
 
 class ApiKey(models.Model):
-    """A program's way in. Only the hash is kept; the key itself is shown once."""
+    """A program's access. Only the hash is stored; the key itself is shown once."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="api_keys")
@@ -178,7 +181,7 @@ class ApiKey(models.Model):
 
 
 class AuditEntry(models.Model):
-    """Who did what to which row, and when. Never holds a text, a name or a token."""
+    """The record of one act: who, when, what, and to which row. Never holds a text, a name or a token."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="audit_entries")
@@ -200,7 +203,7 @@ class AuditEntry(models.Model):
 
 
 class MarkKind(models.TextChoices):
-    """Whose change it is that a Mark tells of."""
+    """The kinds of rows that a Mark can be about."""
 
     SCHEDULE = "schedule", "A schedule"
     PATIENT = "patient", "A patient"
@@ -209,9 +212,9 @@ class MarkKind(models.TextChoices):
 
 
 class Mark(models.Model):
-    """A note that plans may have changed, written in the transaction of the change, worked off by the Planner.
+    """A note that plans may have changed, written in the transaction of the change. The Planner works it off.
 
-    `subject_id` is the row that changed. It is no foreign key: the rooms that own those rows lie above this one.
+    `subject_id` is the row that changed. It is no foreign key, because the rooms with those rows lie above this one.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id)

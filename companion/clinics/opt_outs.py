@@ -1,7 +1,8 @@
-"""Opt-outs: the chats that have said STOP to a clinic's bot. Only a chat's own Start undoes one (patients/consent.py).
+"""Opt-outs: the chats that have said STOP to a clinic's bot. Only the chat's own Start undoes one
+(patients/consent.py).
 
-An opt-out is known by a keyed hash of the chat's Telegram ID, so that it outlives the number. The number stands beside
-the hash while the clinic knows it, for the statement that finds the facts about a Message can't make hashes.
+The key is a keyed hash of the chat's Telegram ID, so that an opt-out survives the number. The number stands beside
+the hash while the clinic knows it, because the statement that finds the facts about a Message can't make hashes.
 """
 
 import datetime as dt
@@ -20,20 +21,20 @@ from companion.journal import writing
 from companion.journal.entries import Heard
 
 CAME_ALONG: Final = "bot: moved here"
-"""The source of an opt-out that was said in another clinic."""
+"""The source of an opt-out that came from another clinic."""
 
 
 def stop(clinic: Clinic, telegram_id: int, *, source: str, now: dt.datetime) -> None:
-    """The chat opts out; the first STOP stays the one that counts."""
+    """Opt the chat out; a second STOP changes nothing."""
     if not has_stopped(clinic, telegram_id):
         row = OptOut(clinic=clinic, chat=chat_of(telegram_id), telegram_id=telegram_id, at=now, source=source)
-        # Another process may hear the same chat at this very moment.
+        # Another process may handle a STOP of this chat at the same moment.
         OptOut.objects.bulk_create([row], ignore_conflicts=True)
         writing.note(Heard(now, clinic.pk, telegram_id, "stop"))
 
 
 def lift(clinic: Clinic, telegram_id: int, *, now: dt.datetime) -> None:
-    """The chat's own Start undoes its opt-out."""
+    """Undo the chat's opt-out, after its own Start."""
     lifted, _ = OptOut.objects.filter(clinic=clinic, chat=chat_of(telegram_id)).delete()
     if lifted:
         writing.note(Heard(now, clinic.pk, telegram_id, "start"))
@@ -45,7 +46,7 @@ def has_stopped(clinic: Clinic, telegram_id: int | None) -> bool:
 
 
 def stopped_among(clinic: Clinic, telegram_ids: Collection[int]) -> frozenset[int]:
-    """Those of these chats that have opted out; a few hundred at a time.
+    """The chats among these that have opted out; for at most a few hundred chats.
 
     An opt-out that has lost its number gets it back, since the clinic knows it again.
     """
@@ -58,17 +59,17 @@ def stopped_among(clinic: Clinic, telegram_ids: Collection[int]) -> frozenset[in
 
 
 def newest_first(clinic: Clinic) -> QuerySet[OptOut]:
-    """All of the clinic's."""
+    """All opt-outs of the clinic, the newest first."""
     return OptOut.objects.filter(clinic=clinic).order_by("-at", "-id")
 
 
 def release(clinic: Clinic, bot: int, *, now: dt.datetime) -> None:
-    """The clinic gives up this bot, by the bot's Telegram ID."""
+    """Note that the clinic gives up this bot, by the bot's Telegram ID."""
     FormerBot.objects.update_or_create(clinic=clinic, telegram_id=bot, defaults={"left_at": now})
 
 
 def bring_along(clinic: Clinic, bot: int) -> None:
-    """The bot, by its Telegram ID, serves this clinic now: who opted out in the clinic before has opted out here."""
+    """Copy the opt-outs of the bot's former clinic to the clinic that connects it now, by the bot's Telegram ID."""
     before = FormerBot.objects.filter(telegram_id=bot).exclude(clinic=clinic).order_by("-left_at").first()
     if before is None:
         return
@@ -81,7 +82,7 @@ def bring_along(clinic: Clinic, bot: int) -> None:
 
 
 def chat_of(telegram_id: int) -> str:
-    """The keyed hash by which a chat is known; nobody without the secret key can try all numbers."""
+    """The keyed hash of a chat; without the secret key nobody can try all numbers."""
     return hmac.digest(_key(settings.SECRET_KEY), str(telegram_id).encode(), "sha256").hex()
 
 

@@ -1,4 +1,6 @@
-"""How a room says no: a value is wrong, or the state forbids it. Pages and the API turn these into words and codes."""
+"""The ways in which a room refuses: a value is wrong, or the state forbids it. Pages and the API turn them into
+words.
+"""
 
 from dataclasses import dataclass
 
@@ -12,7 +14,9 @@ class Problem:
 
 
 class Refused(Exception):
-    """Values that can't be taken (HTTP 422). Nothing was stored. Its text names fields only, never what was given."""
+    """Values that are refused (HTTP 422). Nothing was stored. The error's text names the fields and never their
+    values.
+    """
 
     def __init__(self, *problems: Problem) -> None:
         self.problems = problems
@@ -20,8 +24,8 @@ class Refused(Exception):
 
 
 class Conflict(Exception):
-    """The state forbids it (HTTP 409); the message is for people and says what to do."""
+    """A refusal because of the state (HTTP 409); the message is for people and says what to do."""
 
 
 class Unknown(Exception):
-    """No such row in this clinic (HTTP 404)."""
+    """The clinic has no such row (HTTP 404)."""

@@ -1,6 +1,6 @@
-"""The one field in which texts, replies and bot tokens are stored: authenticated encryption (AES-256-GCM).
+"""The field for texts, replies and bot tokens: authenticated encryption (AES-256-GCM).
 
-The key is derived from SECRET_KEY. What is sealed for one column opens in no other.
+The key is derived from SECRET_KEY. A value sealed for one column can't be opened in another.
 """
 
 import os
@@ -34,23 +34,23 @@ def _context(purpose: str) -> bytes:
 
 
 def seal(text: str, purpose: str) -> bytes:
-    """The text as bytes that only `unseal` with the same purpose can read."""
+    """Encrypt the text to bytes that only `unseal` with the same purpose can read."""
     return seal_bytes(text.encode(), purpose)
 
 
 def seal_bytes(data: bytes, purpose: str) -> bytes:
-    """Bytes that only `unseal_bytes` with the same purpose can read."""
+    """Encrypt to bytes that only `unseal_bytes` with the same purpose can read."""
     nonce = os.urandom(_NONCE_BYTES)
     return _VERSION + nonce + _cipher(settings.SECRET_KEY).encrypt(nonce, data, _context(purpose))
 
 
 def unseal(stored: bytes | memoryview, purpose: str) -> str:
-    """The text again. Raises CannotOpen, which never quotes anything."""
+    """Decrypt the text. Raises CannotOpen, which never quotes anything."""
     return unseal_bytes(stored, purpose).decode()
 
 
 def unseal_bytes(stored: bytes | memoryview, purpose: str) -> bytes:
-    """The bytes again. Raises CannotOpen, which never quotes anything."""
+    """Decrypt the bytes. Raises CannotOpen, which never quotes anything."""
     data = bytes(stored)
     nonce, body = data[1 : 1 + _NONCE_BYTES], data[1 + _NONCE_BYTES :]
     try:
@@ -77,9 +77,9 @@ else:
 
 
 class SealedField(_Bytes[_Set, _Get]):
-    """A text that lies sealed in the database and reads as text in Python. It can't be searched or compared.
+    """A text that is stored sealed and reads as text in Python. It can't be searched or compared.
 
-    `purpose` names the column ("schedules.Attempt.text"); raw SQL seals with the same.
+    `purpose` names the column ("schedules.Attempt.text"); raw SQL seals with the same purpose.
     """
 
     def __init__(self, purpose: str, **options: object) -> None:

@@ -13,7 +13,7 @@ from companion.clinics.refusals import Problem, Refused
 
 
 def set_up(caller: Caller, *, name: str, country: str, timezone: str, phone: str, now: dt.datetime) -> Clinic:
-    """Stores the answers. The number may be left out; urgent words are looked for only where there is one.
+    """Store the answers. The number may be left out; then urgent words are not looked for.
 
     Raises Refused with every wrong field (name, country, timezone, phone), and NotAllowed.
     """

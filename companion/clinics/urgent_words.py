@@ -1,4 +1,4 @@
-"""The clinic's words for urgent help, and the number that a patient who writes one of them is given."""
+"""The clinic's words for urgent help, and the number given to a patient who writes one of them."""
 
 import datetime as dt
 import re

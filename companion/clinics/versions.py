@@ -1,6 +1,6 @@
-"""An object's version: a tag that changes with the object, a lock under which to compare it, and who changed it last.
+"""The version of an object: a tag that changes with the object, a lock for comparing it, and its last editor.
 
-What belongs to each kind of object is said above this room (api/versions.py for programs, web/conflicts.py for forms).
+Rooms above say which rows belong to an object (api/versions.py for programs, web/conflicts.py for forms).
 """
 
 import datetime as dt
@@ -44,7 +44,7 @@ def tag_of(kind: str, facts: object) -> str:
 
 
 def columns_of(row: Model, *, without: Collection[str] = ()) -> dict[str, object]:
-    """The row's columns, less those that no person sees or changes."""
+    """The row's columns, except those that no person sees or changes."""
     fields = row._meta.concrete_fields
     return {field.attname: field.value_from_object(row) for field in fields if field.attname not in without}
 

@@ -1,4 +1,4 @@
-"""Patients, the Cohorts they are in, their consent and its history, and Enrolments. What may be done stands beside."""
+"""Patients, Cohorts, consent and its history, and Enrolments. The files beside hold the acts."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -26,7 +26,9 @@ __all__ = [
 
 
 class Consent(models.TextChoices):
-    """Whether a patient agreed to be written to. `withdrawn` is a wall; `unknown` is one where the clinic says so."""
+    """A patient's agreement to get messages. `withdrawn` stops them; `unknown` does too if the clinic requires
+    consent.
+    """
 
     UNKNOWN = "unknown", "Not confirmed"
     GIVEN = "given", "Given"
@@ -34,7 +36,7 @@ class Consent(models.TextChoices):
 
 
 class Withdrawal(models.TextChoices):
-    """Of a withdrawn consent, whose word it follows and what undoes it besides the chat's own Start."""
+    """The origin of a withdrawal, which decides what undoes it besides the chat's own Start."""
 
     OWN = "", "The patient's own word"
     CHAT = "chat", "The chat had opted out before the patient was reached there; another chat undoes it"
@@ -42,7 +44,7 @@ class Withdrawal(models.TextChoices):
 
 
 class Verified(models.TextChoices):
-    """What Telegram knew of a patient's chat when it was asked in the background (getChat)."""
+    """Telegram's answer to the background check of a patient's chat (getChat)."""
 
     NOT_ASKED = "", "Not verified yet"
     FOUND = "found", "Known to the bot"
@@ -66,40 +68,41 @@ class Cohort(models.Model):
 
 
 class Patient(models.Model):
-    """Whom we write to."""
+    """A person to whom the clinic writes."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="patients", db_index=False)
     external_id = models.CharField(max_length=100)
     external_id_written = models.CharField(max_length=100, blank=True, default="", db_default="")
-    """The id as its source writes it, where characters that nobody sees were taken out of it; else empty."""
+    """The id as its source writes it, if invisible characters were removed from it; else empty."""
     name = models.CharField(max_length=200)
     search = models.CharField(max_length=320)
-    """Name and external id, case folded and without accents: what `q` looks in (names.py)."""
+    """Name and external id, case folded and without accents, for the search by `q` (names.py)."""
     birth_date = models.DateField(null=True)
     phone = models.CharField(max_length=50, blank=True)
     telegram_id = models.BigIntegerField(null=True)
     caregiver = models.CharField(max_length=200, blank=True)
-    """Whose phone is written to, where it is someone else's."""
+    """The name of the person whose phone gets the messages, if that is not the patient."""
     timezone = models.CharField(max_length=64)
     language = models.CharField(max_length=100, default="en")
     """A BCP 47 tag (languages.py)."""
     consent = models.CharField(max_length=16, choices=Consent, default=Consent.UNKNOWN)
     consent_before_stop = models.CharField(max_length=16, choices=Consent, blank=True, default="")
-    """The consent that a Start gives back. Withdrawn: a Start gives nothing back, the question must be answered."""
+    """The consent that a Start restores. Withdrawn: a Start restores nothing, the question must be answered."""
     withdrawal = models.CharField(max_length=16, choices=Withdrawal, blank=True, default="", db_default="")
     consent_asked_at = models.DateTimeField(null=True)
     """Set while an enrolment's question is unanswered: until then only answers go to this patient."""
     trouble = models.CharField(max_length=24, blank=True, default="")
-    """Telegram's last refusal of this chat, as a code of patients/reach.py. A mark, not a wall: a message that arrives
-    clears it."""
+    """Telegram's last refusal of this chat, as a code of patients/reach.py. Messages are still tried; one that
+    arrives clears it.
+    """
     trouble_at = models.DateTimeField(null=True)
     verified = models.CharField(max_length=16, choices=Verified, blank=True, default="", db_default="")
     verified_id = models.BigIntegerField(null=True)
-    """The Telegram ID that `verified` is about; another one is yet to be asked about."""
+    """The Telegram ID that `verified` is about; a newer ID has not been checked yet."""
     left_at = models.DateTimeField(null=True)
     paused_until = models.DateField(null=True)
-    """The day, on the patient's own clock, from which messages go out again; until then none does but answers."""
+    """The day, on the patient's own clock, from which messages go out again; until then only answers do."""
     paused_reason = models.CharField(max_length=200, blank=True, default="", db_default="")
     created_at = models.DateTimeField()
     cohorts = models.ManyToManyField(Cohort, through="CohortMember", related_name="patients")
@@ -142,7 +145,7 @@ class Patient(models.Model):
 
     @property
     def first_name(self) -> str:
-        """How the patient is addressed."""
+        """The name by which messages address the patient."""
         return first_name(self.name)
 
 
@@ -162,7 +165,7 @@ class CohortMember(models.Model):
 
 
 class ConsentChange(models.Model):
-    """One line of a patient's consent history."""
+    """One entry of a patient's consent history."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="+", db_index=False)
@@ -170,9 +173,9 @@ class ConsentChange(models.Model):
     at = models.DateTimeField()
     consent = models.CharField(max_length=16, choices=Consent)
     source = models.CharField(max_length=64)
-    """Who or what said so: "patient: STOP", "patient: agreed", "member: …", "import"."""
+    """The origin of the change: "patient: STOP", "patient: agreed", "member: …", "import"."""
     wording = models.CharField(max_length=32, blank=True)
-    """The version of the words that the patient agreed to."""
+    """The version of the question that the patient agreed to."""
 
     class Meta:
         indexes = [models.Index(fields=["patient", "at"], name="consent_history_by_time")]
@@ -192,7 +195,7 @@ class Enrolment(models.Model):
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
     before = models.JSONField(null=True)
-    """How the patient was reached before, until the question is answered (enrolment.Before)."""
+    """How the patient was reached before, until the question is answered (linking.Before)."""
 
     class Meta:
         constraints = [
@@ -206,7 +209,7 @@ class Enrolment(models.Model):
 
 
 class NoteKind(models.TextChoices):
-    """What of an enrolment, or of a patient's chat, the clinic has to hear."""
+    """The kinds of events that the clinic must look at."""
 
     USED = "used", "Used link"
     EXPIRED = "expired", "Expired link"
@@ -217,14 +220,14 @@ class NoteKind(models.TextChoices):
 
 
 class EnrolmentNote(models.Model):
-    """A line for the clinic about an enrolment or a chat that somebody has to look at, until somebody has."""
+    """A note about an enrolment or a chat, shown until a member has seen it."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="+", db_index=False)
     patient = models.ForeignKey(Patient, models.CASCADE, related_name="enrolment_notes")
     kind = models.CharField(max_length=16, choices=NoteKind)
     at = models.DateTimeField()
-    """When it last happened."""
+    """The last time at which it happened."""
     times = models.PositiveIntegerField(default=1)
     seen_at = models.DateTimeField(null=True)
     seen_by = models.CharField(max_length=64, blank=True, default="")
@@ -246,8 +249,9 @@ class EnrolmentNote(models.Model):
 
 
 class FormerChat(models.Model):
-    """A chat by which a patient was reached before: to tell whom it was when it is given to another patient, and to
-    tell the chat that it gets no more. former_chats.py changes it."""
+    """A chat by which a patient was reached before: to recognise it when it is given to another patient, and to
+    tell it that it gets no more messages. Changed by former_chats.py.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="+", db_index=False)
@@ -255,7 +259,7 @@ class FormerChat(models.Model):
     telegram_id = models.BigIntegerField()
     left_at = models.DateTimeField()
     agreed = models.BooleanField(default=False)
-    """Whether the patient had agreed in that chat to be written to."""
+    """Whether the patient had agreed to messages in that chat."""
     to_be_told = models.BooleanField(default=True)
 
     class Meta:

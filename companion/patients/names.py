@@ -1,6 +1,6 @@
-"""Names: how somebody is addressed, and how they are folded for a search, so that "sao" finds "São Félix".
+"""Names: how a patient is addressed, and how names are folded for a search, so that "sao" finds "São Félix".
 
-Pure. The queries stand in queries.py.
+Pure functions. The queries stand in queries.py.
 """
 
 import unicodedata
@@ -8,22 +8,22 @@ import unicodedata
 from companion.patients.characters import without_invisible
 
 KEY_LENGTH = 320
-"""Room of the column Patient.search."""
+"""The length of the column Patient.search."""
 
 
 def first_name(name: str) -> str:
-    """The name up to its first space, of whatever kind ("KRAUS, Anna" is addressed without the comma)."""
+    """The name up to its first space of any kind ("KRAUS, Anna" is addressed without the comma)."""
     words = name.split()
     return (words[0].rstrip(",，،") or words[0]) if words else ""
 
 
 def search_key(name: str, external_id: str) -> str:
-    """What is stored beside a patient for `q` to look in: name and external id, folded."""
+    """The stored search key of a patient: name and external id, folded."""
     return _folded(f"{name} {external_id}")[:KEY_LENGTH]
 
 
 def search_term(q: str) -> str:
-    """What a person typed, folded as the stored key is; empty where there is nothing to look for."""
+    """A typed search term, folded like the stored key; empty if nothing is left."""
     return _folded(q)[:KEY_LENGTH].rstrip()
 
 
@@ -36,5 +36,5 @@ def _folded(text: str) -> str:
 
 
 def _kept(char: str) -> bool:
-    # Control characters and lone surrogates can't be stored by every database, and nobody looks for them.
+    # Not every database can store control characters and lone surrogates, and nobody searches for them.
     return unicodedata.category(char) not in ("Cc", "Cs")

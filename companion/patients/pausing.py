@@ -1,6 +1,6 @@
-"""A patient on pause ("in hospital until 3 March"): until that day begins on the patient's clock nothing goes out.
+"""A patient's pause ("in hospital until 3 March"): no message goes out until that day begins on the patient's clock.
 
-Not here: taking planned Messages out (planning/replan.py, by the Mark) and holding back the rest (delivery/verdict.py).
+Not here: removing planned Messages (planning/replan.py, by the Mark) and holding back the rest (delivery/verdict.py).
 """
 
 import datetime as dt
@@ -21,7 +21,7 @@ _REASON_LENGTH = 200
 
 
 def pause(caller: Caller, patient: Patient, until: dt.date, reason: str, *, now: dt.datetime) -> Patient:
-    """Nothing goes out to this patient before `until`; from then on all goes on by itself. Raises Refused."""
+    """Pause the patient until the day `until`; then sending goes on by itself. Raises Refused."""
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
         current = _locked(caller, patient)
@@ -44,7 +44,7 @@ def reason_problems(reason: str) -> list[Problem]:
 
 
 def resume(caller: Caller, patient: Patient, *, now: dt.datetime) -> Patient:
-    """Ends the pause; what it swallowed is not made up for. Raises Conflict where there is none."""
+    """End the pause; messages that it skipped are not made up for. Raises Conflict if there is no pause."""
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
         current = _locked(caller, patient)
@@ -55,7 +55,9 @@ def resume(caller: Caller, patient: Patient, *, now: dt.datetime) -> Patient:
 
 
 def change(caller: Caller, patient: Patient, values: Mapping[str, object], *, now: dt.datetime) -> Patient:
-    """The same by the API's fields: `paused_until` (a date, or null to resume) and `paused_reason`. Raises Refused."""
+    """Pause or resume by the API's fields: `paused_until` (a date, or null to resume) and `paused_reason`. Raises
+    Refused.
+    """
     until, reason = values.get("paused_until", patient.paused_until), values.get("paused_reason", patient.paused_reason)
     if until is None:
         if reason and "paused_reason" in values:
@@ -74,12 +76,12 @@ def pause_end(until: dt.date, timezone: str) -> dt.datetime:
 
 
 def is_paused(patient: Patient, at: dt.datetime) -> bool:
-    """Whether nothing goes out to this patient at that instant."""
+    """Whether the patient is on pause at that instant."""
     return patient.paused_until is not None and at < pause_end(patient.paused_until, patient.timezone)
 
 
 def paused_words(patient: Patient) -> str:
-    """ "on pause until 3 March 2027 (in hospital)", inside a sentence."""
+    """The pause inside a sentence: "on pause until 3 March 2027 (in hospital)"."""
     until = patient.paused_until
     return f"on pause until {until.day} {until:%B %Y} ({patient.paused_reason})" if until else ""
 

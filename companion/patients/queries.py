@@ -1,4 +1,4 @@
-"""Looking patients and cohorts up, always within one clinic. Nothing here changes a row."""
+"""Find patients and cohorts, always within one clinic. Nothing here changes a row."""
 
 import base64
 import binascii
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
         size: int
 
     SizedCohort = WithAnnotations[Cohort, _Size]
-    """A Cohort with how many patients are in it."""
+    """A Cohort with the number of its patients."""
 
 _CURSOR = "patients.queries.cursor"
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some patients, in order of their names, and the cursor of those after them (None: these are the last)."""
+    """Some patients in order of their names, and the cursor for the patients after them (None: no more)."""
 
     items: list[Patient]
     next: str | None
@@ -40,10 +40,10 @@ class Page:
 def patients(
     clinic: Clinic, *, q: str = "", cohort: str = "", reachable: bool | None = None, why: Why | None = None
 ) -> QuerySet[Patient]:
-    """The clinic's patients, unordered, their cohorts prefetched; those who left only where `why` asks for them.
+    """The clinic's patients, unordered, with their cohorts; those who left only if `why` asks for them.
 
-    `q` looks for each of its words in names and external ids; `cohort` is an id or a name, and one that isn't there
-    has nobody in it; `why` is what stands in the way of reaching them.
+    `q` looks for each of its words in names and external ids. `cohort` is an id or a name; an unknown cohort is
+    empty. `why` is the obstacle to reaching them.
     """
     found = Patient.objects.filter(clinic=clinic, left_at__isnull=why is not Why.LEFT)
     if why is not None:
@@ -58,13 +58,13 @@ def patients(
 
 
 def to_invite(clinic: Clinic, cohort: str, *, everybody: bool = False) -> QuerySet[Patient]:
-    """Who of a cohort (by id or name) gets a card: those who can't be reached and whom one mends, or everybody."""
+    """The patients of a cohort (by id or name) who get an invitation card: those whom one makes reachable, or all."""
     found = patients(clinic, cohort=cohort)
     return found if everybody else found.filter(helped_by_an_invitation(clinic))
 
 
 def some(clinic: Clinic, ids: Collection[uuid.UUID]) -> list[Patient]:
-    """The clinic's patients of these ids who have not left, by name. Raises Unknown where one is not there."""
+    """The clinic's patients with these ids who have not left, by name. Raises Unknown if one is missing."""
     found = list(Patient.objects.filter(clinic=clinic, pk__in=ids, left_at__isnull=True).order_by("name", "id"))
     if len(found) != len(set(ids)):
         raise Unknown("One of these patients is not there any more.")
@@ -72,10 +72,10 @@ def some(clinic: Clinic, ids: Collection[uuid.UUID]) -> list[Patient]:
 
 
 def page(queryset: QuerySet[Patient], after: str | None, limit: int) -> Page:
-    """The next `limit` patients by name, after a cursor. Raises Refused for a cursor that isn't one of ours."""
+    """The next `limit` patients by name, after a cursor. Raises Refused for a cursor that we didn't make."""
     if after is not None:
         name, last = _opened(after)
-        # The first condition is what the index patients_by_name_searched can start from.
+        # The index patients_by_name_searched can start from the first condition.
         queryset = queryset.filter(name__gte=name).filter(Q(name__gt=name) | Q(id__gt=last))
     found = list(queryset.order_by("name", "id")[: limit + 1])
     items = found[:limit]
@@ -83,7 +83,7 @@ def page(queryset: QuerySet[Patient], after: str | None, limit: int) -> Page:
 
 
 def patient(clinic: Clinic, id: uuid.UUID | str) -> Patient:
-    """The clinic's patient of this id, also one who has left. Raises Unknown."""
+    """The clinic's patient with this id, even if the patient has left. Raises Unknown."""
     wanted = _uuid(id)
     found = Patient.objects.filter(clinic=clinic, pk=wanted).first() if wanted else None
     if found is None:
@@ -92,7 +92,7 @@ def patient(clinic: Clinic, id: uuid.UUID | str) -> Patient:
 
 
 def cohort(clinic: Clinic, id_or_name: uuid.UUID | str) -> "SizedCohort":
-    """The clinic's cohort of this id or name, with its size. Raises Unknown."""
+    """The clinic's cohort with this id or name, with its size. Raises Unknown."""
     found = _with_size(_cohorts_called(clinic, id_or_name), clinic).first()
     if found is None:
         raise Unknown("There is no such cohort.")
@@ -100,17 +100,17 @@ def cohort(clinic: Clinic, id_or_name: uuid.UUID | str) -> "SizedCohort":
 
 
 def cohorts(clinic: Clinic) -> "QuerySet[SizedCohort]":
-    """The clinic's cohorts by name, each with its `size`: how many patients are in it who have not left."""
+    """The clinic's cohorts by name, each with its `size`: its patients who have not left."""
     return _with_size(cohort_names(clinic), clinic).order_by("name")
 
 
 def cohort_names(clinic: Clinic) -> QuerySet[Cohort]:
-    """The clinic's cohorts by name, uncounted: to choose from."""
+    """The clinic's cohorts by name, without counts, for a choice."""
     return Cohort.objects.filter(clinic=clinic).order_by("name")
 
 
 def _with_size(found: QuerySet[Cohort], clinic: Clinic) -> "QuerySet[SizedCohort]":
-    """All that are in it, less those of them who left, who are few: looking each patient up would take a second."""
+    """All members of the cohort less those who left, who are few: looking up each patient would take a second."""
     left = Patient.objects.filter(clinic=clinic, left_at__isnull=False).values("pk")
     places = CohortMember.objects.filter(cohort=OuterRef("pk"))
     return found.annotate(size=_counted(places) - _counted(places.filter(patient__in=left)))
@@ -140,7 +140,7 @@ def _uuid(value: uuid.UUID | str) -> uuid.UUID | None:
 
 
 def _cursor(last: Patient) -> str:
-    # Sealed: a name would otherwise stand in an address, and addresses are logged by whatever stands before us.
+    # Sealed, because a name would otherwise stand in an address, and proxies log addresses.
     return base64.urlsafe_b64encode(seal(f"{last.id}{last.name}", _CURSOR)).decode().rstrip("=")
 
 

@@ -1,4 +1,4 @@
-"""Where patients come from: one small interface (source.py) and three that speak it (CSV, SQL, FHIR R4).
+"""Sources of patients: one small interface (source.py) and three implementations (CSV, SQL, FHIR R4).
 
-sync.py reads one and stores what changed; settings.py keeps which source a clinic has. Nothing here knows a page.
+sync.py reads a source and stores the changes; configuration.py keeps each clinic's choice. No page is known here.
 """

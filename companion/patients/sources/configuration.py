@@ -1,7 +1,7 @@
 """A clinic's source of patients: set it, remove it, ask for a sync, open it for reading.
 
-Files and databases are named on the command line only: who may is the machine's own; a clinic's admin on a page is not,
-and could name our own tables, where other clinics' patients stand.
+Only the command line names files and databases, because only people with access to the machine may. An admin on a
+page could name our own tables, which hold other clinics' patients.
 """
 
 import datetime as dt
@@ -60,8 +60,9 @@ def set_fhir(
     every: dt.timedelta = HOURLY,
     anywhere: bool = False,
 ) -> PatientSource:
-    """A FHIR R4 server; in a private network only where whoever runs this server says `anywhere`. Raises Refused, and
-    NotAllowed."""
+    """Set a FHIR R4 server. Private networks need the server operator's consent, `anywhere`. Raises Refused, and
+    NotAllowed.
+    """
     fhir_source.read_settings(url, token, identifier_system, telegram, anywhere)
     values: dict[str, object] = {"url": url, "token": token, "identifier_system": identifier_system}
     values |= {"telegram": telegram, "anywhere": anywhere}
@@ -118,12 +119,12 @@ def place(row: PatientSource) -> str:
 
 
 def is_working(row: PatientSource, *, now: dt.datetime) -> bool:
-    """Whether a sync is under way, or was asked for and is about to be."""
+    """Whether a sync is running, or was asked for and is about to start."""
     return row.next_at <= now or (row.running_until is not None and row.running_until > now)
 
 
 def opened(row: PatientSource, *, now: dt.datetime) -> Source:
-    """The source, ready to be read now. Raises Refused where its settings are no longer right, and CannotOpen.
+    """Open the source for reading. Raises Refused if its settings are no longer right, and CannotOpen.
 
     Raises Conflict in a drill.
     """

@@ -1,4 +1,4 @@
-"""A CSV file on this machine as a source, read as an import reads it. It can't tell what changed: it is read whole."""
+"""A CSV file on this machine as a source, read like an import. It can't tell changes, so it is always read whole."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,11 +11,11 @@ from companion.patients.fields import COHORT_SEPARATOR
 from companion.patients.sources.source import Found, Point, SourceDown
 
 _LEFT: Final = "left"
-"""A further column: anything in it means that the patient has left or died."""
+"""An additional column: any value in it means that the patient has left or died."""
 
 
 class CsvSource:
-    """Another program writes the file anew; each sync takes it as it then is."""
+    """A file that another program rewrites; each sync reads the file as it is then."""
 
     def __init__(self, path: Path) -> None:
         self._path: Final = path
@@ -41,7 +41,7 @@ class CsvSource:
             raise SourceDown(refusal.problems[0].message) from None
 
     def read_changed_since(self, point: Point) -> Iterator[Found]:
-        """The same: a file doesn't say what changed."""
+        """Every row, since a file doesn't tell what changed."""
         return self.read_all()
 
 
@@ -54,5 +54,5 @@ def _values(cells: Mapping[str, str]) -> dict[str, object]:
 
 
 def split_cohorts(cell: str) -> list[str]:
-    """The cohorts that stand in one cell."""
+    """Split a cell into cohorts."""
     return [name.strip() for name in cell.split(COHORT_SEPARATOR) if name.strip()]

@@ -1,7 +1,7 @@
-"""A sync's hold on its source: renewed while the sync goes on, and free within a minute of its process's death.
+"""A sync's hold on its source: renewed while the sync runs, and free within a minute of its process's death.
 
-The run's row is the token: whoever takes a source over whose hold ran out ends the run that held it, and from then on
-the one before renews, stores and ends nothing any more, should it only have been asleep.
+The report's row is the token. A sync that takes over an expired hold ends the report of the sync that held it. If
+that sync was only asleep, it can't renew, store or end anything from then on.
 """
 
 import datetime as dt
@@ -19,12 +19,12 @@ from companion.patients.sources.models import PatientSource, RunState, SyncRun
 
 log = structlog.get_logger(__name__)
 HOLD: Final = dt.timedelta(minutes=1)
-"""How long a source is held without being renewed."""
+"""The time for which a source is held without renewal."""
 RENEWED_EVERY: Final = 15.0
 STUCK: Final = 600.0
-"""Seconds without a row from the source; then it is held no more, so that another process may try."""
+"""The longest silence of a source in seconds; then the hold ends, so that another process may try."""
 KEPT: Final = 200
-"""Reports of a clinic that are kept."""
+"""The number of a clinic's reports that are kept."""
 _T = TypeVar("_T")
 
 
@@ -34,10 +34,10 @@ def free(now: dt.datetime) -> Q:
 
 
 def take(row: PatientSource, *, whole: bool, now: dt.datetime) -> SyncRun:
-    """The report of a sync that begins, and the source held by it. Raises Conflict where another one holds it."""
+    """Hold the source and return the report of the new sync. Raises Conflict if another sync holds the source."""
     with transaction.atomic():
         if not PatientSource.objects.filter(free(now), pk=row.pk).update(running_until=now + HOLD):
-            # Zero rows: somebody was faster.
+            # Zero rows: another process was faster.
             raise Conflict("A sync is under way already.")
         runs_here = SyncRun.objects.filter(clinic=row.clinic)
         runs_here.filter(state=RunState.RUNNING).update(state=RunState.ENDED, ended_at=now)
@@ -47,7 +47,9 @@ def take(row: PatientSource, *, whole: bool, now: dt.datetime) -> SyncRun:
 
 
 class Hold:
-    """Renews while its block lasts, in a thread of its own: a source may be silent for minutes and yet answer."""
+    """Renew the hold while the block lasts, in a thread of its own: a source may be silent for minutes and still
+    answer.
+    """
 
     def __init__(
         self,
@@ -73,13 +75,13 @@ class Hold:
         self._thread.join()
 
     def watch(self, found: Iterable[_T]) -> Iterator[_T]:
-        """The same; whatever comes shows that the source isn't stuck."""
+        """Pass the rows through; each row shows that the source isn't stuck."""
         for one in found:
             self._came = time.monotonic()
             yield one
 
     def renew(self) -> None:
-        """Raises Conflict where the source was exchanged, or another sync has taken it over."""
+        """Renew the hold. Raises Conflict if the source was replaced, or another sync has taken it over."""
         self._came = time.monotonic()
         if not self._renewed():
             raise Conflict("The source was taken away or exchanged meanwhile.")

@@ -1,4 +1,6 @@
-"""Which source a clinic's patients come from, and what came of each sync. Settings lie sealed: they hold passwords."""
+"""The tables of a clinic's source of patients and of the syncs' reports. Settings lie sealed, since they hold
+passwords.
+"""
 
 from django.db import models
 
@@ -8,7 +10,7 @@ from companion.clinics.sealed import SealedField
 
 
 class SourceKind(models.TextChoices):
-    """What a source is."""
+    """The kinds of sources."""
 
     CSV = "csv", "CSV file"
     SQL = "sql", "Database (SQL)"
@@ -16,7 +18,7 @@ class SourceKind(models.TextChoices):
 
 
 class RunState(models.TextChoices):
-    """How a sync stands."""
+    """The states of a sync."""
 
     RUNNING = "running", "Under way"
     DONE = "done", "Done"
@@ -31,15 +33,15 @@ class PatientSource(models.Model):
     clinic = models.OneToOneField(Clinic, models.CASCADE, related_name="patient_source")
     kind = models.CharField(max_length=8, choices=SourceKind)
     settings = SealedField("patients.PatientSource.settings")
-    """JSON, as settings.py reads it."""
+    """JSON, as configuration.py reads it."""
     every = models.DurationField()
     reached = models.CharField(max_length=100, blank=True, default="")
-    """Up to where in the source's own time all is taken (source.py, Point); empty: nothing yet."""
+    """The point in the source's own time up to which all is read (source.py, Point); empty: nothing yet."""
     whole_at = models.DateTimeField(null=True)
-    """When all was last read, not only what changed."""
+    """The last time at which everything was read, not only changes."""
     next_at = models.DateTimeField()
     running_until = models.DateTimeField(null=True)
-    """A sync holds the source until then."""
+    """The end of a running sync's hold on the source."""
     created_at = models.DateTimeField()
 
     class Meta:
@@ -65,11 +67,11 @@ class SyncRun(models.Model):
     left = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0)
     detail = models.CharField(max_length=300, blank=True, default="")
-    """Why it came to nothing, for people."""
+    """The reason for a failure, for people."""
     reasons = SealedField("patients.SyncRun.reasons")
-    """JSON: the first refused ones, as [place, reason]; they name patients' ids."""
+    """JSON: the first refused rows, as [place, reason]; they name patients' ids."""
     touched = SealedField("patients.SyncRun.touched", null=True)
-    """JSON: the first ones added, changed and left, as [external id, what changed]."""
+    """JSON: the first patients added, changed and left, as [external id, changes]."""
 
     class Meta:
         indexes = [models.Index(fields=["clinic", "-began_at"], name="sync_runs_by_time")]

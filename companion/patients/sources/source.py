@@ -1,6 +1,6 @@
-"""What a source of patients is: it can be read whole, or for what changed since a point of its own time.
+"""The interface of a source of patients: read it whole, or read what changed since a point of its own time.
 
-It yields values as they stand there; fields.py judges them. It writes nothing, here or there.
+Yields values unchecked; fields.py checks them. Writes nothing, neither here nor there.
 """
 
 import datetime as dt
@@ -9,47 +9,49 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 Point = dt.datetime | int | str
-"""How far a source was read, in the kind of value by which it says when a row changed."""
+"""The point up to which a source was read, in the type of value by which the source dates its changes."""
 
 OVERLAP: Final = dt.timedelta(minutes=10)
-"""Read again each time: a row may become visible later than the instant that stands in it."""
+"""A span that is read again each time, because a row may become visible later than the instant in it."""
 
 
 WITHOUT: Final = "The patient was taken without it."
 
 
 class SourceDown(Exception):
-    """It can't be read, or not whole. The message is for people and holds no address, password or patient's value."""
+    """The source can't be read, or not whole. The message is for people and holds no address, password or
+    patient's value.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One patient as the source has them; `place` says where, for the report."""
+    """One patient in the source; `place` tells people where, for the report."""
 
     place: str
     values: Mapping[str, object] = field(repr=False)
-    """By our fields' names; what the source leaves empty is not there."""
+    """Values by our fields' names; fields that are empty in the source are missing."""
     left: bool = False
-    """Has left, or died."""
+    """The patient has left or died."""
     changed: Point | None = None
     trouble: str = field(default="", repr=False)
-    """Why this one can't be taken, or (with `values`) what of it can't: a sentence for people."""
+    """A sentence for people: why the patient is refused, or (with `values`) which value is."""
 
 
 class Source(Protocol):
-    """A source that is ready to be read. Both raise SourceDown, also midway."""
+    """A source that is ready to be read. Both methods may raise SourceDown, even after some rows."""
 
     def read_all(self) -> Iterator[Found]:
         """Every patient there."""
         ...
 
     def read_changed_since(self, point: Point) -> Iterator[Found]:
-        """Those that changed at `point` or later; every one, where the source can't tell."""
+        """The patients that changed at `point` or later; every patient if the source can't tell."""
         ...
 
 
 def point_text(point: Point) -> str:
-    """The point as it is kept."""
+    """The point as stored text."""
     match point:
         case dt.datetime():
             return f"t{point.isoformat()}"
@@ -60,7 +62,7 @@ def point_text(point: Point) -> str:
 
 
 def text_point(text: str) -> Point:
-    """The point that was kept."""
+    """The point from stored text."""
     kind, value = text[0], text[1:]
     if kind == "t":
         return dt.datetime.fromisoformat(value)
@@ -68,7 +70,7 @@ def text_point(text: str) -> Point:
 
 
 def later(one: Point | None, other: Point | None) -> Point | None:
-    """The later of two points. Raises SourceDown where they are of two kinds."""
+    """The later of two points. Raises SourceDown if their types differ."""
     if one is None or other is None:
         return other if one is None else one
     match one, other:

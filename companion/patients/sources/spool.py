@@ -1,6 +1,6 @@
-"""What a source gave, kept until all of it is there: only then may any of it be stored.
+"""A store for a source's rows until all have arrived: only then may any of them be stored as patients.
 
-In a file without a name, that ends with the process, and sealed: it is a list of patients.
+A sealed file without a name, which vanishes with the process, because it is a list of patients.
 """
 
 import datetime as dt
@@ -18,11 +18,11 @@ from companion.patients.upsert import BATCH
 _PURPOSE: Final = "patients.sources.spool"
 _LENGTH: Final = struct.Struct(">I")
 MOST_BYTES: Final = 2 * 2**30
-"""Millions of patients; a source that goes on for ever must not fill the disk, which all clinics share."""
+"""Room for millions of patients; an endless source must not fill the disk, which all clinics share."""
 
 
 class Spool:
-    """Fill it once, then read it batch by batch; `reached` is the latest point in it."""
+    """Fill it once, then read it in batches; `reached` is the latest point in it."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes: Final = most_bytes
@@ -30,7 +30,7 @@ class Spool:
         self.reached: Point | None = None
 
     def fill(self, found: Iterable[Found]) -> None:
-        """Takes all. Raises SourceDown as the source does, and where it gives too much."""
+        """Take all rows. Raises SourceDown when the source does, and when there are too many rows."""
         batch: list[Found] = []
         for one in found:
             self.reached = later(self.reached, one.changed)
@@ -41,7 +41,7 @@ class Spool:
         self._put(batch)
 
     def batches(self) -> Iterator[list[Found]]:
-        """All that was taken, in its order."""
+        """All rows in their order."""
         self._file.seek(0, os.SEEK_SET)
         while head := self._file.read(_LENGTH.size):
             (length,) = _LENGTH.unpack(head)
@@ -49,7 +49,7 @@ class Spool:
             yield [Found(place, values, left=left, trouble=trouble) for place, values, left, trouble in rows]
 
     def close(self) -> None:
-        """The file is gone with this."""
+        """Delete the file."""
         self._file.close()
 
     def _put(self, batch: list[Found]) -> None:
@@ -61,5 +61,5 @@ class Spool:
 
 
 def _plain(value: object) -> object:
-    """A date as ISO text; of what no field can be made (bytes, floats) something that fields.py refuses."""
+    """A date as ISO text. Values that no field can hold (bytes, floats) become something that fields.py refuses."""
     return value.isoformat() if isinstance(value, dt.date) else {}
