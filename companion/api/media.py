@@ -8,7 +8,7 @@ from django.http.response import HttpResponseBase
 from ninja import Router
 
 from companion.api.auth import Needs
-from companion.api.operations import SECURITY, caller_of, refuse_unknown_parameters
+from companion.api.operations import SECURITY, caller_of, check_parameters
 from companion.api.problems import ProblemShape, problem
 from companion.clinics.models import Role
 from companion.listener import media
@@ -23,7 +23,7 @@ _RANGE: Final = {
     "in": "header",
     "name": "Range",
     "required": False,
-    "description": "A part of the file (RFC 9110, section 14); anything but one range of bytes gives the whole file.",
+    "description": "One range of bytes (RFC 9110, section 14). Any other range gets the whole file.",
     "schema": {"type": "string"},
     "example": "bytes=0-1023",
 }
@@ -36,15 +36,15 @@ _RANGE: Final = {
     response=dict.fromkeys(_ERRORS, ProblemShape),
     summary="A file that a patient sent",
     description=(
-        "The file itself, of the type that its bytes show: a photo, a voice note, a document. 409 where it can't be "
-        "had, 503 where it may work in a moment. A conversation's `media.link` leads here."
+        "The file itself, of the type that its bytes show: a photo, a voice note, a document. 409: it is no longer "
+        "available; 503: try again in a moment. A conversation's `media.link` leads here."
     ),
     operation_id="read_media",
     openapi_extra={
         "responses": {
             200: {"description": "The file", "content": _BYTES},
-            206: {"description": "The part that Range asked for", "content": _BYTES},
-            416: {"description": "Range asks for nothing of the file"},
+            206: {"description": "The requested part of the file", "content": _BYTES},
+            416: {"description": "The range lies outside the file"},
         },
         "parameters": [_RANGE],
         "security": SECURITY,
@@ -53,7 +53,7 @@ _RANGE: Final = {
 )
 def read_media(request: HttpRequest, id: UUID) -> HttpResponseBase:
     """Read a file that a patient sent. It is fetched from Telegram unless it is kept already."""
-    refuse_unknown_parameters(request, set())
+    check_parameters(request, set())
     try:
         found = media.fetched(media.find(caller_of(request).clinic, id), now=database_now())
     except FileUnavailable as no:

@@ -110,7 +110,7 @@ def operation(
     ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
         @wraps(view)
         def run(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-            refuse_unknown_parameters(request, said.parameters)
+            check_parameters(request, said.parameters)
             wanted = conditions.wanted_of(request) if said.takes_if_match else None
             id = cast(uuid.UUID | None, kwargs.get("id"))
 
@@ -130,7 +130,7 @@ def operation(
             said.path,
             auth=Needs(said.role, said.media_type) if said.role is not None else None,
             response=answers | ({412: StaleShape} if said.takes_if_match else {}),
-            summary=(view.__doc__ or "").strip().splitlines()[0].rstrip("."),
+            summary=(view.__doc__ or "").splitlines()[0].partition(". ")[0].rstrip("."),
             description=" ".join((view.__doc__ or "").split()),
             operation_id=view.__name__,
             by_alias=True,
@@ -146,11 +146,16 @@ def caller_of(request: HttpRequest) -> Caller:
     return cast(Caller, request.auth)  # type: ignore[attr-defined]  # ninja puts there what Needs returns
 
 
-def refuse_unknown_parameters(request: HttpRequest, known: set[str]) -> None:
-    """Raise Refused for an unknown parameter: a misspelt filter must not answer with everything."""
-    unknown = sorted(set(request.GET) - known)
-    if unknown:
-        raise Refused(*(Problem(name, "There is no such parameter.") for name in unknown))
+def check_parameters(request: HttpRequest, known: set[str]) -> None:
+    """Raise Refused for an unknown or repeated parameter: no filter may be ignored."""
+    problems = [Problem(name, "There is no such parameter.") for name in sorted(set(request.GET) - known)]
+    problems += [
+        Problem(name, "Send this parameter once.")
+        for name, values in request.GET.lists()
+        if name in known and values[1:]
+    ]
+    if problems:
+        raise Refused(*problems)
 
 
 def _answer(
@@ -218,7 +223,7 @@ _IDEMPOTENCY_KEY = {
     "in": "header",
     "name": idempotency.HEADER,
     "required": False,
-    "description": "The same key with the same body gives the first answer again, for 24 hours, and creates nothing.",
+    "description": "For 24 hours a repeated call with the same key and body gets the first answer and creates nothing.",
     "schema": {"type": "string", "pattern": f"^{idempotency.KEY_PATTERN}$"},
     "example": "0192f0c1-7b7e-7c3a-9d55-2f6d1c0a8e11",
 }
@@ -226,7 +231,7 @@ _IF_MATCH = {
     "in": "header",
     "name": conditions.HEADER,
     "required": False,
-    "description": "The ETag that you read, or several, or *. Somebody changed the object since: 412, and who it was.",
+    "description": "The ETag that you read, or several, or *. If somebody changed the object since: 412 with the name.",
     "schema": {"type": "string", "pattern": f"^{conditions.PATTERN}$"},
     "example": '"5f2b1c0e9d8a47360b1c2d3e4f5a6b7c"',
 }

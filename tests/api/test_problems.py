@@ -95,6 +95,13 @@ def test_a_parameter_that_is_misspelt_is_refused_and_not_overlooked(api: Program
     assert (answer.status, answer.wrong_fields) == (422, ["statsu"])
 
 
+@pytest.mark.parametrize("query", ["q=ana&q=ben", "reachable=true&reachable=", "limit=1&limit=2"])
+def test_a_parameter_that_is_repeated_is_refused_and_not_overlooked(api: Program, query: str) -> None:
+    answer = api.get(f"/patients?{query}")
+
+    assert (answer.status, answer.wrong_fields) == (422, [query.partition("=")[0]])
+
+
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
