@@ -1,11 +1,11 @@
-// What makes the pages quicker. Everything works without it: plain forms and links stand below each of these.
+// Makes the pages quicker. Everything works without script, too, by plain forms and links.
 "use strict";
 
 const one = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const POLL = 10_000;
 
-// ---- On a phone the filters wait behind their button
+// ---- On a phone, the filters are hidden behind a button
 const sheet = one(".sheet");
 if (sheet && matchMedia("(max-width: 767px)").matches) sheet.open = false;
 
@@ -29,7 +29,7 @@ async function openPanel(link) {
   cameFrom = link;
   panel.innerHTML = await answer.text();
   for (const form of all("form", panel)) {
-    // What is done in the panel comes back to the list as it was.
+    // An act in the panel returns to the same list.
     const next = document.createElement("input");
     Object.assign(next, { type: "hidden", name: "next", value: location.pathname + location.search });
     form.append(next);
@@ -70,7 +70,7 @@ document.addEventListener("keydown", (event) => {
   } else closePanel();
 });
 
-// ---- The calendar by keys: what a link names in `data-key`, unless something is being typed or a key is held down
+// ---- Keys of the calendar: press the link with this `data-key`, unless a person types or holds a key down
 document.addEventListener("keydown", (event) => {
   const held = event.altKey || event.ctrlKey || event.metaKey || event.shiftKey;
   if (held || event.repeat || event.target.closest("input, select, textarea, .panel")) return;
@@ -78,7 +78,7 @@ document.addEventListener("keydown", (event) => {
   one(`[data-key="${CSS.escape(key)}"]`)?.click();
 });
 
-// ---- Many at once: how many are ticked
+// ---- Acts on many rows: count the ticked rows
 document.addEventListener("change", (event) => {
   if (!event.target.matches(".tick input")) return;
   if (event.target.matches("[data-tick-all]")) {
@@ -92,7 +92,7 @@ document.addEventListener("change", (event) => {
 
 for (const box of all("[data-tick-all]")) box.hidden = false;
 
-// ---- The live list: a line that changed is exchanged where it stands; what is new or gone is announced, not moved
+// ---- The live list: replace a changed row in its place; announce new and removed rows without moving others
 const live = one("[data-live]");
 let waiting = null;
 
@@ -138,7 +138,7 @@ function announce(news) {
 }
 if (live) setInterval(() => look().catch(() => {}), POLL);
 
-// ---- Offline: say from when the page is, and don't pretend that buttons work
+// ---- Offline: say how old the page is, and disable its buttons
 let seen = new Date();
 function network(connected, why = "No connection.") {
   const strip = one("#offline");
@@ -164,7 +164,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (!one("#offline").hidden) network(true);
 });
 
-// ---- Sending at once counts down first; the server hears of it afterwards
+// ---- "Send now" counts down first, and only then asks the server
 for (const form of all("form[data-countdown]")) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -198,7 +198,7 @@ for (const form of all("form[data-countdown]")) {
   });
 }
 
-// ---- What was just done can be taken back while the seconds count down
+// ---- The bar that undoes the last act counts down, then disappears
 const undo = one("#undo");
 if (undo) {
   let left = Number(undo.dataset.seconds);
@@ -213,7 +213,7 @@ if (undo) {
   one("form", undo).addEventListener("submit", () => clearInterval(timer));
 }
 
-// ---- The planning form: placeholders go in at the cursor, the preview follows what is typed
+// ---- The planning form: insert placeholders at the cursor, and keep the preview up to date
 for (const button of all("[data-put]")) {
   button.addEventListener("click", () => {
     const field = document.getElementById(button.closest("[data-for]").dataset.for);
@@ -224,7 +224,7 @@ for (const button of all("[data-put]")) {
 }
 const plan = one("#plan");
 if (plan) {
-  // Every week, and none ticked: the weekday is that of the date.
+  // A weekly rule without a ticked weekday uses the date's weekday.
   const names = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
   const implied = () => {
     const boxes = all('[name="weekdays"]', plan);
@@ -236,7 +236,7 @@ if (plan) {
   plan.addEventListener("input", implied);
   plan.addEventListener("change", implied);
   implied();
-  // Touching the fields of a choice ("the second Tuesday") chooses it; what is chosen by its own button stays.
+  // Touching a choice's fields ("the second Tuesday") chooses it, unless a person chose by a button since.
   const choose = (event) => {
     const { name } = event.target;
     const value = { nth: "weekday", nth_day: "weekday", month_days: "days" }[name];
@@ -247,7 +247,7 @@ if (plan) {
 }
 const since = one("#from_occurrence");
 if (since) {
-  // The date is the one from which the change goes: the chosen Occurrence's, or else the series' own.
+  // Show the date from which the change applies: the chosen Occurrence's date, or else the series' first date.
   const date = one('[name="date"]');
   const first = date.value;
   since.addEventListener("change", () => { date.value = since.value ? since.value.slice(0, 10) : first; });
@@ -275,7 +275,7 @@ if (plan) {
   plan.addEventListener("change", follow);
   plan.addEventListener("submit", settled);
   addEventListener("pagehide", () => {
-    // Left within the second: what was typed last is kept all the same.
+    // If the member leaves within that second, save the last typed values as well.
     if (later) {
       const typed = new FormData(plan);
       typed.append("quietly", "1");
@@ -284,23 +284,23 @@ if (plan) {
     settled();
   });
   one("#find").addEventListener("keydown", (event) => {
-    // Enter in the search takes the first match instead of planning something unfinished.
+    // Enter in the search chooses the first match, and doesn't submit the unfinished form.
     if (event.key !== "Enter") return;
     event.preventDefault();
     const first = one("#choices input:not(:checked)");
     if (first) first.click();
   });
 }
-// ---- Refused: the keyboard stands at what is to be mended
+// ---- After a refusal, focus the field to correct
 (one("#wrong") || one("#asks") || one('[aria-invalid="true"]'))?.focus();
 
-// ---- The phone's chat stays at its newest message
+// ---- Keep a chat scrolled to its newest message
 const bottom = () => { for (const chat of all("[data-keep-bottom]")) chat.scrollTop = chat.scrollHeight; };
 bottom();
 document.addEventListener("htmx:afterSwap", bottom);
 
-// ---- A link or a key that is shown once is ready to be copied
+// ---- Select a one-time link or key, ready to be copied
 for (const field of all("[data-select]")) field.addEventListener("focus", () => field.select());
 
-// ---- Cards to hand out go to the printer
+// ---- Print the cards to hand out
 for (const button of all("[data-print]")) button.addEventListener("click", () => print());
