@@ -15,11 +15,11 @@ _TITLES: Final = frozenset(
         *("dhr", "mevr"),
     }
 )
-"""Without their dots, in small letters."""
+"""Compared without their dots, in small letters."""
 _TITLES_BY_DOT: Final = frozenset(
     ("m", "d", "sr", "fr", "sig", "med", "dent", "vet", "mag", "ing", "univ", "habil", "h", "c", "hc", "st", "dn")
 )
-"""Titles only where a dot follows; without it they may be names."""
+"""Titles only if a dot follows; without a dot they may be names."""
 _SUFFIXES: Final = frozenset(("jr", "sr", "ii", "iii", "iv", "md", "phd", "dds", "rn", "esq", "dvm", "jun"))
 
 
@@ -34,7 +34,7 @@ def name_of(names: Sequence[_Object]) -> str:
 
 
 def _name(one: _Object) -> str:
-    """Its parts, since a text is written in any order; the text where the parts name nobody's own name."""
+    """The name from its parts, since a text may have any order; from the text if the parts hold only titles."""
     listed = one.get("given")
     given = _own(" ".join(filter(None, map(_clean, listed if isinstance(listed, list) else []))))
     family, text = _clean(one.get("family")), from_text(_clean(one.get("text")))
@@ -44,7 +44,7 @@ def _name(one: _Object) -> str:
 
 
 def from_text(text: str) -> str:
-    """A name that was written in one piece ("KRAUS, Anna", "Mr. John Smith") with the given name first, no title."""
+    """Read a name written in one piece ("KRAUS, Anna", "Mr. John Smith"): given name first, no title."""
     before, *behind = _COMMA.split(text.strip(" ,，،"))
     suffixes = [part for part in behind if _is_suffix(part)]
     given = [own for part in behind if not _is_suffix(part) and (own := _own(part))]
@@ -56,7 +56,7 @@ def _clean(value: object) -> str:
 
 
 def _own(words: str) -> str:
-    """The words without the titles before them; empty where they are titles alone."""
+    """The words without the titles before them; empty if all are titles."""
     left = words.split()
     while left and _is_title(left[0]):
         left.pop(0)

@@ -76,14 +76,14 @@ def _text(value: object) -> str:
 
 
 def _identifier(resource: _Object, system: str, now: dt.datetime, *, ended_too: bool) -> str:
-    """The value of the system's identifier in use; of somebody who is gone also one that ended."""
+    """The system's identifier in use; for a patient who has left also an ended one."""
     fitting = [one for one in _objects(resource.get("identifier")) if one.get("system") == system]
     found = [*_current(fitting, now), *(fitting if ended_too else [])]
     return next(filter(None, (_text(one.get("value")) for one in found)), "")
 
 
 def _is_replaced(resource: _Object) -> bool:
-    """Whether another record stands for this patient now."""
+    """Whether another record has replaced this patient's record."""
     return any(one.get("type") == "replaced-by" for one in _objects(resource.get("link")))
 
 
@@ -98,7 +98,7 @@ def _birth_date(resource: _Object) -> str:
 
 
 def _phone(telecoms: Sequence[_Object]) -> str:
-    """The first of the best rank, a mobile one before others of that rank."""
+    """The phone of the best rank; a mobile phone before others of the same rank."""
     points = [one for one in telecoms if one.get("system") == "phone" and _text(one.get("value"))]
     points.sort(key=lambda one: (_rank(one), one.get("use") != "mobile"))
     return _text(points[0].get("value")) if points else ""
@@ -115,7 +115,7 @@ def _language(resource: _Object) -> str:
 
 
 def _telegram(telecoms: Sequence[_Object], at: TelegramAt) -> tuple[str, str]:
-    """The Telegram ID, or else the first that stands in its place, and why that one can't be one."""
+    """The Telegram ID, or else the first value in its place with the reason why it can't be an ID."""
     found = [(value, telegram_id_problem(value) or "") for value in _telegrams(telecoms, at)]
     return next((one for one in found if not one[1]), found[0] if found else ("", ""))
 
@@ -137,7 +137,7 @@ def _by_rank(telecoms: Sequence[_Object]) -> list[_Object]:
 
 
 def _rank(telecom: _Object) -> float:
-    """1 is the most preferred; what has none comes last."""
+    """The rank of a contact: 1 is preferred most; a contact without a rank comes last."""
     rank = telecom.get("rank")
     return rank if isinstance(rank, int) and not isinstance(rank, bool) and rank > 0 else math.inf
 

@@ -21,7 +21,7 @@ def is_current(element: Mapping[str, object], now: dt.datetime) -> bool:
 
 
 class _Span(NamedTuple):
-    """The instants at which a period begins and is over."""
+    """The instants at which a period begins and ends."""
 
     begins: dt.datetime
     over: dt.datetime
@@ -43,7 +43,7 @@ def _span(value: object, zone: dt.tzinfo | None) -> _Span | None:
 
 
 def _after(first: dt.datetime, month: int | None, day: int | None) -> dt.datetime:
-    """When the day, the month or the year that begins with `first` is over; "9999" stands for ever."""
+    """The end of the day, month or year that begins with `first`; "9999" never ends."""
     if first.year == dt.MAXYEAR:
         return dt.datetime.max.replace(tzinfo=first.tzinfo)
     if day:

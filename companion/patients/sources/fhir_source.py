@@ -27,12 +27,12 @@ LONGEST: Final[Mapping[str, int]] = {"url": 500, "token": 4000, "identifier_syst
 PAGE_SIZE: Final = 200
 SECONDS: Final = 30.0
 ALTOGETHER: Final = 120.0
-"""For a page, whatever drips."""
+"""The limit for one page, even if it arrives drop by drop."""
 READING: Final = 3600.0
-"""For all pages: one server's slowness keeps others' syncs waiting at last."""
+"""The limit for all pages, because one slow server keeps other clinics' syncs waiting."""
 PAGE_BYTES: Final = 32 * 2**20
 PAGES: Final = 100_000
-"""More than that is a server whose pages have no end."""
+"""More pages than this mean that the server's pages never end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +42,16 @@ class FhirSettings:
     url: str
     token: str = field(default="", repr=False)
     identifier_system: str = ""
-    """Which identifier is our external id; empty: the resource's own id."""
+    """The system of the identifier that is our external id; empty: the resource's own id."""
     telegram: TelegramAt = DEFAULT_TELEGRAM
     anywhere: bool = True
-    """Set by whoever runs the server, who may name any machine; else by a clinic's admin, who may not."""
+    """Set only by whoever runs the server, who may name any machine; a clinic's admin may not."""
 
 
 def read_settings(
     url: str, token: str, identifier_system: str = "", telegram: str = "", anywhere: bool = True
 ) -> FhirSettings:
-    """Raises Refused with what is wrong. A token needs https, but to this machine itself."""
+    """Check the settings. Raises Refused with what is wrong. A token needs https, except on this machine itself."""
     given = {"url": url, "token": token, "identifier_system": identifier_system, "telegram": telegram}
     if long := [name for name, value in given.items() if len(value) > LONGEST[name]]:
         raise Refused(*(Problem(name, f"At most {LONGEST[name]:,} characters.") for name in long))
@@ -69,7 +69,7 @@ def read_settings(
 
 
 def _parted(url: str) -> urllib.parse.SplitResult:
-    """The parts of an address; empty ones where it can't be one."""
+    """The parts of an address; empty parts if it is malformed."""
     nothing = urllib.parse.SplitResult("", "", "", "", "")
     try:
         parts = urllib.parse.urlsplit(url)
@@ -88,7 +88,7 @@ class _Server(NamedTuple):
 
 
 def _server(url: str) -> _Server | None:
-    """The server of an address; None where the text can't be an address of a server."""
+    """The server of an address; None if the text can't be an address of a server."""
     parts = _parted(url)
     if parts.username is not None or not parts.hostname:
         return None
@@ -154,7 +154,7 @@ def next_page(bundle: Mapping[str, object], current: str, base: str) -> str | No
 
 
 class FhirSource:
-    """One reading follows the pages to the last. `now` decides which periods last, on the clinic's clocks."""
+    """A reading that follows the pages to the last. `now` decides which periods last, on the clinic's clocks."""
 
     def __init__(self, own: FhirSettings, seconds: float = READING, now: dt.datetime | None = None) -> None:
         self._settings: Final = own
@@ -166,7 +166,7 @@ class FhirSource:
         return self._pages({})
 
     def read_changed_since(self, point: Point) -> Iterator[Found]:
-        """Those whose meta.lastUpdated is not before the point."""
+        """The Patients whose meta.lastUpdated is not before the point."""
         if not isinstance(point, dt.datetime):
             return self._pages({})
         since = (point - OVERLAP).astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -215,7 +215,7 @@ class FhirSource:
         return bundle
 
     def _asked(self, url: str) -> tuple[int, bytes]:
-        """The status and the body. Redirects are not followed: they would take the token along."""
+        """Ask for the status and the body. Redirects are not followed, because they would take the token along."""
         headers = {"Accept": "application/fhir+json", "User-Agent": "companion"}
         if self._settings.token:
             headers["Authorization"] = f"Bearer {self._settings.token}"

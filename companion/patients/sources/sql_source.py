@@ -25,7 +25,7 @@ from companion.patients.sources.source import OVERLAP, Found, Point, SourceDown
 _AT_ONCE: Final = 500
 _DOWN: Final = "The patient database could not be read whole ({error}). Nothing was changed."
 _STAYS: Final = {"", "0", "f", "false", "n", "no"}
-"""What in the column `left` means that the patient has not."""
+"""Values of the column `left` that mean that the patient has not left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class SqlSettings:
 
 
 def read_settings(url: str, mapping: Mapping[str, object]) -> SqlSettings:
-    """Raises Refused with what is wrong in the address or the mapping."""
+    """Check the settings. Raises Refused with what is wrong in the address or the mapping."""
     try:
         sa.make_url(url).get_dialect()
     except (ArgumentError, NoSuchModuleError):
@@ -72,7 +72,7 @@ def place(url: str) -> str:
 
 
 class SqlSource:
-    """One reading opens one connection and closes it."""
+    """A reading opens one connection and closes it."""
 
     def __init__(self, settings: SqlSettings) -> None:
         self._settings: Final = settings
@@ -82,7 +82,7 @@ class SqlSource:
         return self._read(None)
 
     def read_changed_since(self, point: Point) -> Iterator[Found]:
-        """Those whose `changed_at` is not before the point; every row where none is named."""
+        """The rows whose `changed_at` is not before the point; every row if no such column is named."""
         if isinstance(point, dt.datetime):
             point -= OVERLAP
         return self._read(point if self._settings.changed_at else None)
@@ -128,7 +128,7 @@ def open_read_only(url: str) -> Iterator[sa.Connection]:
     """One connection that refuses to write, rolled back at its end. Raises what SQLAlchemy raises."""
     engine = sa.create_engine(url, poolclass=sa.NullPool, hide_parameters=True)
     if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").is_file():
-        # SQLite would make an empty one.
+        # SQLite would create an empty file.
         raise FileNotFoundError(errno.ENOENT, "no such database")
     with engine.connect() as connection:
         match engine.dialect.name:
@@ -148,7 +148,7 @@ def open_read_only(url: str) -> Iterator[sa.Connection]:
 
 
 def _value(field_name: str, value: object) -> object:
-    """A column's value in a form that fields.py reads; "" where it says nothing."""
+    """A column's value in a form that fields.py reads; "" for no value."""
     match value:
         case None:
             return ""
