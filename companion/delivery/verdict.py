@@ -13,9 +13,8 @@ from companion.patients.models import Consent
 from companion.patients.pausing import pause_end
 from companion.schedules.models import IfUnknown, Lane, Quiet, State, Status
 from companion.schedules.reasons import Reason
-from companion.times import walls
 from companion.times.quiet import QuietHours, quiet_until
-from companion.times.workdays import Avoid, Calendar, WhenAvoided, kept_off, working_day
+from companion.times.workdays import Calendar, WhenAvoided, kept_off, moved_to_working_day
 
 MARKED_WAIT = dt.timedelta(milliseconds=250)
 """How long a Message with a Mark on it waits for the Planner before it is judged again."""
@@ -149,21 +148,9 @@ def _after_quiet_hours(facts: Facts, now: dt.datetime, calendar: CalendarOf) -> 
     end = quiet_until(now, facts.timezone, QuietHours(facts.quiet_from, facts.quiet_until))
     if end is None:
         return None
-    if facts.avoid and not facts.by_hand:
-        avoid = kept_off(facts.day, facts.avoid, calendar()) if facts.day else facts.avoid
-        end = on_a_working_day(end, facts.timezone, avoid, WhenAvoided(facts.when_avoided), calendar())
-    return Wait(end, restart=True) if end else End(Reason.TOO_LATE)
-
-
-def on_a_working_day(
-    end: dt.datetime, zone: str, avoid: Avoid, when: WhenAvoided, calendar: Calendar
-) -> dt.datetime | None:
-    """The end of quiet hours or, where its day is avoided, the same wall time on the next working day.
-
-    None where the Message is left out: its Schedule skips such days, or moves to the day before, which is past.
-    """
-    wall = walls.local(end, zone).replace(tzinfo=None, fold=0)
-    day = working_day(wall.date(), avoid, when, calendar)
-    if day is None or day < wall.date():
-        return None
-    return end if day == wall.date() else walls.place(dt.datetime.combine(day, wall.time()), zone).at
+    if not facts.avoid or facts.by_hand:
+        return Wait(end, restart=True)
+    avoid = kept_off(facts.day, facts.avoid, calendar()) if facts.day else facts.avoid
+    moved = moved_to_working_day(end, facts.timezone, avoid, WhenAvoided(facts.when_avoided), calendar())
+    # A Schedule that skips such days leaves the Message out. One that moves to the day before is too late for that.
+    return Wait(moved, restart=True) if moved and moved >= end else End(Reason.TOO_LATE)

@@ -19,7 +19,7 @@ from companion.schedules.buttons import Button
 from companion.schedules.models import IfUnknown, Lane, Quiet, Recipient, Schedule, Version
 from companion.times import recurrence, rule_json, walls
 from companion.times.quiet import quiet_until
-from companion.times.workdays import WhenAvoided, working_day
+from companion.times.workdays import WhenAvoided, kept_off, moved_to_working_day, working_day
 
 __all__ = [
     "MOST_PATIENTS",
@@ -211,9 +211,12 @@ def _sent_at(clinic: Clinic, timing: Timing) -> Callable[[str], dt.datetime]:
         planned_in = zone if timing.timezone == PATIENT_ZONE else timing.timezone
         one = occurrences.placed(timing, timing.starts_at, planned_in, times)
         at = one.due_at if one else walls.place(timing.starts_at, planned_in).at
-        # The last look waits for the end of quiet hours on the patient's own clock.
+        # The verdict waits for the end of quiet hours on the patient's own clock, and there again for a working day.
         end = quiet_until(at, zone, times.quiet) if timing.quiet_hours == Quiet.WAIT else None
-        return end or at
+        if end is None:
+            return at
+        avoid = kept_off(timing.starts_at.date(), timing.avoid, times.calendar)
+        return moved_to_working_day(end, zone, avoid, timing.when_avoided, times.calendar) or end
 
     return sent_at
 

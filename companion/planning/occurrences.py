@@ -17,7 +17,15 @@ from companion.schedules.models import Quiet
 from companion.times import recurrence, walls
 from companion.times.quiet import QuietHours, quiet_until
 from companion.times.walls import Moved
-from companion.times.workdays import FARTHEST, Avoid, Calendar, WhenAvoided, is_avoided, kept_off, working_day
+from companion.times.workdays import (
+    FARTHEST,
+    Calendar,
+    WhenAvoided,
+    is_avoided,
+    kept_off,
+    moved_to_working_day,
+    working_day,
+)
 
 # Daylight saving, a zone's skipped day and quiet hours together move an Occurrence by less than this, and later only.
 _FARTHEST_MOVE = dt.timedelta(days=2, hours=4)
@@ -145,22 +153,11 @@ def placed(timing: Timing, wall: dt.datetime, zone: str, times: ClinicTimes) -> 
         moved = Moved.WORKING_DAY
     if timing.quiet_hours == Quiet.WAIT and (quiet_end := quiet_until(due_at, zone, times.quiet)):
         avoid = kept_off(wall.date(), timing.avoid, times.calendar)
-        awake = _awake_on_a_working_day(quiet_end, zone, avoid, timing.when_avoided, times.calendar)
+        awake = moved_to_working_day(quiet_end, zone, avoid, timing.when_avoided, times.calendar)
         if awake is None:
             return None
         due_at, moved = awake, Moved.QUIET_HOURS
     return Coming(walls.wall_name(wall), zone, due_at, moved)
-
-
-def _awake_on_a_working_day(
-    end: dt.datetime, zone: str, avoid: Avoid, when: WhenAvoided, calendar: Calendar
-) -> dt.datetime | None:
-    """The end of quiet hours, or where that is on a day to avoid, the same time on the day it is moved to."""
-    wall = walls.local(end, zone).replace(tzinfo=None, fold=0)
-    day = working_day(wall.date(), avoid, when, calendar)
-    if day is None or day == wall.date():
-        return end if day else None
-    return walls.place(dt.datetime.combine(day, wall.time()), zone).at
 
 
 def _on_a_working_day(timing: Timing, wall: dt.datetime, calendar: Calendar) -> dt.datetime | None:

@@ -1,15 +1,17 @@
 """Working days: which days a Schedule avoids, and on which day it goes out instead.
 
-Not here: the instant on that day (walls.py). Public holidays come from the package `holidays`.
+Not here: days on which the clocks change (walls.py). Public holidays come from the package `holidays`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cache, lru_cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
+
+from companion.times.walls import local, place
 
 if TYPE_CHECKING:
     from holidays import HolidayBase
@@ -86,6 +88,20 @@ def working_day(day: date, avoid: Avoid, when: WhenAvoided, calendar: Calendar) 
 def kept_off(day: date, avoid: Avoid, calendar: Calendar) -> Avoid:
     """The days that an Occurrence of this day keeps off: all days off once it is moved to a working day."""
     return DAYS_OFF if is_avoided(day, avoid, calendar) else avoid
+
+
+def moved_to_working_day(
+    at: datetime, zone: str, avoid: Avoid, when: WhenAvoided, calendar: Calendar
+) -> datetime | None:
+    """The instant itself or, where the zone's clocks show a day to avoid, their same time on the working day.
+
+    None: it is skipped.
+    """
+    wall = local(at, zone).replace(tzinfo=None, fold=0)
+    day = working_day(wall.date(), avoid, when, calendar)
+    if day is None or day == wall.date():
+        return at if day else None
+    return place(datetime.combine(day, wall.time()), zone).at
 
 
 def next_working_day(day: date, calendar: Calendar) -> date | None:

@@ -112,6 +112,20 @@ def test_what_goes_out_once_is_measured_with_the_date_on_which_it_really_leaves(
     assert [problem.field for problem in refusal.value.problems] == ["text"]
 
 
+@pytest.mark.parametrize("avoid", [{"closed_days": True}, {"weekends": True, "closed_days": True}])
+def test_quiet_hours_that_end_on_an_avoided_day_of_the_patient_s_own_are_foreseen(avoid: dict[str, bool]) -> None:
+    # 15:30 on Tuesday in Berlin is 23:30 in Tokyo: quiet hours end there on the closed Wednesday, the 9th.
+    clinic = a_clinic(closed_days=["2026-12-09"])
+    patient = a_patient(clinic, language="en", timezone="Asia/Tokyo")
+    once: dict[str, Any] = {"starts_at": "2026-12-08T15:30", "timezone": "Europe/Berlin", "recurrence": None}
+    once |= {"quiet_hours": "wait", "avoid": avoid, "when_avoided": "next"}
+    fits = TEXT_UNITS - len("December 10, 2026")
+
+    planned(clinic, patient, text=a_text("{date}", fits), **once)
+    with pytest.raises(Refused):
+        planned(clinic, patient, text=a_text("{date}", fits + 1), **once)
+
+
 def test_a_message_that_waits_for_the_end_of_quiet_hours_is_measured_with_the_next_day_s_date() -> None:
     clinic = a_clinic()
     message = a_message(
