@@ -23,7 +23,7 @@ from companion.planning.yet_to_plan import to_plan
 from companion.schedules.models import Message, Schedule, Status
 from companion.schedules.queries import MessageFilter
 from companion.schedules.wording import newest_versions, template_of
-from companion.times import walls
+from companion.times import clocks, walls
 
 WITHIN = dt.timedelta(minutes=10)
 LOOKED_AT = 200
@@ -64,7 +64,7 @@ def of_similar(
 
 
 def of_similar_message(message: Message, *, now: dt.datetime) -> list[Warning]:
-    """The same for a single message that is planned already."""
+    """The similar messages of the patient's day around a single message that is planned already."""
     if message.patient is None or message.status != Status.PENDING:
         return []
     due = {message.patient.id: [message.due_at]}
@@ -88,7 +88,7 @@ def _warnings(
     found = [
         Warning(one.id, "similar_same_day", sentence)
         for one in people
-        if (sentence := _sentence(one, due[one.id], text.strip(), others.get(one.id, [])))
+        if (sentence := _sentence(clinic, one, due[one.id], text.strip(), others.get(one.id, [])))
     ]
     named, more = found[:NAMED], len(found) - NAMED
     if more > 0:
@@ -96,26 +96,25 @@ def _warnings(
     return named
 
 
-def _sentence(patient: Patient, due: Sequence[dt.datetime], text: str, others: Sequence[_Other]) -> str | None:
+def _sentence(
+    clinic: Clinic, patient: Patient, due: Sequence[dt.datetime], text: str, others: Sequence[_Other]
+) -> str | None:
+    def told(at: dt.datetime) -> str:
+        return clocks.day_and_time(walls.local(at, clinic.timezone), patient.timezone)
+
     for at in due:
-        there = walls.local(at, patient.timezone)
+        day = walls.local(at, patient.timezone).date()
         for other in others:
-            then = walls.local(other.due_at, patient.timezone)
-            if then.date() != there.date():
+            if walls.local(other.due_at, patient.timezone).date() != day:
                 continue
             if other.text == text:
-                return f"{patient.name} gets another message with the same text on {_day(then)}, at {then:%H:%M}."
+                return f"{patient.name} gets another message with the same text on {told(other.due_at)}."
             if abs(other.due_at - at) <= WITHIN:
-                return f"{patient.name} gets another message within ten minutes on {_day(then)}, at {then:%H:%M}."
+                return f"{patient.name} gets another message within ten minutes on {told(other.due_at)}."
     for earlier, later in combinations(sorted(due), 2):
         if later - earlier <= WITHIN:
-            then = walls.local(later, patient.timezone)
-            return f"{patient.name} gets two of these within ten minutes on {_day(then)}, at {then:%H:%M}."
+            return f"{patient.name} gets two of these within ten minutes on {told(later)}."
     return None
-
-
-def _day(there: dt.datetime) -> str:
-    return f"{there.day} {there:%B}"
 
 
 def _others(
@@ -161,7 +160,7 @@ def _yet_to_come(
 
 
 def family(schedule: Schedule) -> list[uuid.UUID]:
-    """The ids of a series and of the parts that it was split from and into."""
+    """The ids of a series, of the series that it was split from, and of those that were split from it."""
     parts = [schedule.pk, *([schedule.split_from_id] if schedule.split_from_id else [])]
     return [
         *parts,

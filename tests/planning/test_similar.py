@@ -63,6 +63,27 @@ def test_a_similar_plan_of_the_same_day_warns_in_the_preview_and_in_the_answer(
 
 
 @pytest.mark.parametrize(
+    ("zone", "first", "second", "told"),
+    [
+        ("Europe/Lisbon", "22:26", "22:28", "26 November, at 23:26 (22:26 Lisbon)."),
+        ("Asia/Kolkata", "02:00", "02:09", "25 November, at 21:30 (next day 02:00 Kolkata)."),
+        ("America/New_York", "20:00", "20:10", "27 November, at 02:00 (day before 20:00 New York)."),
+        # Another zone whose clocks show the same time.
+        ("Europe/Paris", "22:26", "22:28", "26 November, at 22:26."),
+    ],
+)
+def test_the_time_is_told_on_the_clinic_s_clock_and_on_the_patient_s_where_it_differs(
+    clinic: Clinic, api: Program, zone: str, first: str, second: str, told: str
+) -> None:
+    eva = a_patient(clinic, "Eva Ek", timezone=zone)
+    api.post("/schedules", body(eva, day="2095-11-26", at=first))
+
+    warned = similar(api.post("/schedules/preview", body(eva, day="2095-11-26", at=second, text="Take B.")).json)
+
+    assert warned == [f"Eva Ek gets another message within ten minutes on {told}"]
+
+
+@pytest.mark.parametrize(
     "second",
     [
         {"at": "20:00", "text": "Take B."},
@@ -100,6 +121,15 @@ def test_several_times_a_day_of_one_series_are_meant_but_not_within_ten_minutes(
     assert similar(api.post("/schedules/preview", body(ana, recurrence=daily)).json) == []
     [sentence] = similar(api.post("/schedules/preview", body(ana, recurrence=close)).json)
     assert "gets two of these within ten minutes" in sentence
+
+
+def test_two_times_of_one_series_are_told_on_both_clocks(clinic: Clinic, api: Program) -> None:
+    close = {"frequency": "daily", "times": ["08:00", "08:05"]}
+    eva = a_patient(clinic, "Eva Ek", timezone="Europe/Lisbon")
+
+    [sentence] = similar(api.post("/schedules/preview", body(eva, recurrence=close)).json)
+
+    assert sentence.endswith(", at 09:05 (08:05 Lisbon).")
 
 
 def test_a_series_is_not_similar_to_itself_when_it_changes_or_splits(ana: Patient, api: Program) -> None:

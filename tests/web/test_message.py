@@ -154,3 +154,15 @@ def test_the_panel_is_the_message_without_the_page() -> None:
 
     assert b"<html" not in answer.content
     assert "Ana Silva" in words(answer)
+
+
+def test_a_page_tells_the_patient_s_time_across_the_date_line() -> None:
+    clinic = a_clinic(timezone="Pacific/Pago_Pago")
+    patient = a_patient(clinic, timezone="Pacific/Kiritimati")
+    # 23:30 on the 9th at the clinic, half past midnight on the 11th for the patient.
+    message = a_message(patient, due_at=dt.datetime(2090, 12, 10, 10, 30, tzinfo=dt.UTC))
+
+    shown = signed_in(clinic).get(f"/scheduled-messages/{message.id}")
+
+    assert shown.status_code == 200
+    assert "two days later 00:30 Kiritimati" in words(shown)

@@ -10,10 +10,13 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from companion.schedules.models import Message
-from companion.times.walls import local, wall_name, zone_names
+from companion.times import clocks
+from companion.times.clocks import town
+from companion.times.walls import wall_name, zone_names
 from companion.web.templatetags.counts import decapitalised
 
 register = template.Library()
+register.filter(town)
 
 _NEAR = {0: "Today", 1: "Tomorrow", -1: "Yesterday"}
 
@@ -71,19 +74,7 @@ def exactly(at: dt.datetime) -> str:
 def theirs(message: Message) -> str:
     """Write the patient's own time if their clocks differ from the clinic's; else nothing."""
     patient = message.patient
-    if patient is None:
-        return ""
-    there, here = local(message.due_at, patient.timezone), timezone.localtime(message.due_at)
-    if there.utcoffset() == here.utcoffset():
-        return ""
-    days = {0: "", 1: "next day ", -1: "day before "}[(there.date() - here.date()).days]
-    return f"{days}{there:%H:%M} {town(patient.timezone)}"
-
-
-@register.filter
-def town(zone: str) -> str:
-    """Name a zone by its town: "Lisbon" for "Europe/Lisbon"."""
-    return zone.rpartition("/")[2].replace("_", " ")
+    return clocks.time_there(timezone.localtime(message.due_at), patient.timezone) if patient else ""
 
 
 @register.filter
