@@ -24,12 +24,13 @@ from companion.schedules import queries
 from companion.schedules.models import Message, Status
 from companion.schedules.reasons import Reason
 from companion.service.clock import database_now
+from companion.times.clocks import town
 from companion.web import conflicts, undoing
 from companion.web.access import PageRequest, came_from, page
 from companion.web.conflicts import Clash, Fields, Value
 from companion.web.messages import edited
 from companion.web.messages.story import story
-from companion.web.templatetags.times import town, when_inside
+from companion.web.templatetags.times import when_inside
 
 SEEN: Final = {"status": "Status"}
 """The message's facts that the forms show beside the editable fields."""
