@@ -3,6 +3,9 @@
 A session needs Django's CSRF token for unsafe methods. A wrong key never falls back to a session.
 """
 
+from typing import Final
+
+from django.conf import settings
 from django.http import HttpRequest
 from ninja.errors import AuthenticationError, HttpError
 from ninja.utils import check_csrf
@@ -13,12 +16,15 @@ from companion.clinics.members import SESSION_CLINIC, caller_of_member, chosen_m
 from companion.clinics.models import Role
 from companion.service.clock import database_now
 
+IMPORT_PATH: Final = "/api/scheduler/patients/import"
+BODY_BYTES: Final = 2 * 1024 * 1024
+IMPORT_BYTES: Final = 50 * 1024 * 1024
 SECURITY_SCHEMES = {
     "key": {"type": "http", "scheme": "bearer", "description": "An API key: `companion key add NAME --role provider`."},
     "session": {
         "type": "apiKey",
         "in": "cookie",
-        "name": "sessionid",
+        "name": settings.SESSION_COOKIE_NAME,
         "description": "A signed-in member's session; unsafe methods need the header X-CSRFToken as well.",
     },
 }
@@ -27,7 +33,8 @@ SECURITY_SCHEMES = {
 class Needs:
     """Ninja's authentication of one operation: checks the caller's role and leaves the Caller in `request.auth`.
 
-    It also refuses a body of a wrong media type, before anything reads the body.
+    It then refuses a body that is too large or of a wrong media type, before anything reads the body. A stranger learns
+    nothing of either.
     """
 
     csrf = True  # tells ninja's reference page to send the token
@@ -39,6 +46,7 @@ class Needs:
     def __call__(self, request: HttpRequest) -> Caller:
         caller = caller_of(request)
         caller.needs(self.role)
+        _check_length(request)
         _check_media_type(request, self.media_type)
         return caller
 
@@ -69,6 +77,14 @@ def _caller_by_session(request: HttpRequest) -> Caller | None:
     if check_csrf(request) is not None:
         raise HttpError(403, "The CSRF token is missing or wrong: send it in the header X-CSRFToken.")
     return caller_of_member(member)
+
+
+def _check_length(request: HttpRequest) -> None:
+    limit = IMPORT_BYTES if request.path == IMPORT_PATH else BODY_BYTES
+    # The server has read the whole body by now, also one that came in chunks, and tells its length.
+    told = str(request.META.get("CONTENT_LENGTH") or "0")
+    if told.isascii() and told.isdigit() and int(told) > limit:
+        raise HttpError(413, f"The body is too large: {limit // (1024 * 1024)} MB are taken here.")
 
 
 def _check_media_type(request: HttpRequest, media_type: str) -> None:

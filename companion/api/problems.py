@@ -27,9 +27,6 @@ from companion.service.outages import AGAIN_SECONDS, is_outage
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
-IMPORT_PATH = "/api/scheduler/patients/import"
-BODY_BYTES = 2 * 1024 * 1024
-IMPORT_BYTES = 50 * 1024 * 1024
 _MOST_ERRORS = 100
 
 _DETAILS = {
@@ -113,14 +110,11 @@ def _stale(error: Stale) -> HttpResponse:
 
 
 def problem_pages(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Middleware that refuses bodies that are too large and turns every error page under /api into a problem."""
+    """Middleware that turns every error page under /api into a problem."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if request.path != "/api" and not request.path.startswith("/api/"):
             return get_response(request)
-        limit = IMPORT_BYTES if request.path == IMPORT_PATH else BODY_BYTES
-        if _length(request) > limit:
-            return problem(413, f"The body is too large: {limit // (1024 * 1024)} MB are taken here.")
         response = get_response(request)
         if response.status_code >= 400 and not response.get("Content-Type", "").startswith(
             (MEDIA_TYPE, "application/json")
@@ -204,11 +198,6 @@ def _without_body(response: HttpResponseBase) -> HttpResponseBase:
     elif isinstance(response, StreamingHttpResponse):
         response.streaming_content = iter(())
     return response
-
-
-def _length(request: HttpRequest) -> int:
-    told = str(request.META.get("CONTENT_LENGTH") or "0")
-    return int(told) if told.isascii() and told.isdigit() else 0
 
 
 def _title(status: int) -> str:

@@ -26,6 +26,7 @@ _EXPECTED: Final = {
     "wake_seconds": "be a number of seconds, at least 0.1",
     "smtp_url": "be an address like smtp://user:password@mail.example:587, with %-escapes in the password",
     "email_from": "be an e-mail address",
+    "security_contact": "begin with mailto:, https:// or tel:",
     "webhook_private_networks": "be 1 or 0",
     "fhir_private_networks": "be 1 or 0",
     "drill": "be 1 or 0",

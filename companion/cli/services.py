@@ -23,6 +23,8 @@ _THREADS: Final = 16
 _CONNECTIONS: Final = 1000
 _BODY_BYTES: Final = 100 * 2**20
 """Far above any allowed request, so that people see the product's own refusal and not the server's."""
+_HEADER_BYTES: Final = 16 * 2**10
+"""Bytes of a request's headers. Python's own reader of cookies takes seconds for a long one (CVE-2024-7592)."""
 _STOP_SECONDS: Final = 20
 
 
@@ -96,6 +98,7 @@ def web() -> None:
         threads=_THREADS,
         connection_limit=_CONNECTIONS,
         asyncore_use_poll=True,
+        max_request_header_size=_HEADER_BYTES,
         max_request_body_size=_BODY_BYTES,
         # The configured address decides, not a header that anybody could send.
         url_scheme=own.public_url.partition(":")[0],

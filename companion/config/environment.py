@@ -52,6 +52,8 @@ class Environment(BaseSettings):
     smtp_url: SecretStr | None = None
     """The mail server for alerts. Secret, because the address may hold a password. Unset: no e-mail is sent."""
     email_from: str = ""
+    security_contact: str = ""
+    """The address in /.well-known/security.txt: mailto:, https: or tel:. Unset: security@ the pages' host."""
     webhook_private_networks: bool = False
     """Whether alerts' webhooks may go to private networks, and there without https."""
     fhir_private_networks: bool = False
@@ -92,6 +94,18 @@ class Environment(BaseSettings):
         if value and not re.fullmatch(r"[^@\s<>,;]+@[^@\s<>,;]+", value):
             raise ValueError("no e-mail address")
         return value
+
+    @field_validator("security_contact")
+    @classmethod
+    def _a_contact(cls, value: str) -> str:
+        if value and not re.fullmatch(r"(mailto:[^@\s]+@[^@\s]+|https://\S+|tel:[+\d().-]+)", value):
+            raise ValueError("no mailto:, https: or tel: address")
+        return value
+
+    @property
+    def security_contact_uri(self) -> str:
+        """The set contact, else the mailbox that RFC 2142 names for security."""
+        return self.security_contact or f"mailto:security@{urlsplit(self.public_url).hostname}"
 
     @property
     def public_url(self) -> str:

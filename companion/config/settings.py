@@ -52,7 +52,7 @@ MIDDLEWARE = [
     "companion.config.middleware.access_log",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "companion.web.csp.content_security_policy",
+    "companion.web.answer_headers.answer_headers",
     "companion.api.problems.problem_pages",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -90,8 +90,16 @@ ALLOWED_HOSTS = COMPANION.allowed_hosts
 CSRF_TRUSTED_ORIGINS = [COMPANION.base_url] if COMPANION.base_url else []
 _https = COMPANION.base_url.startswith("https://")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
+SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if _https else 0
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+# A browser takes a cookie with this prefix only over https, for this host alone and for all its paths.
+_cookie_prefix = "__Host-" if _https else ""
+SESSION_COOKIE_NAME = f"{_cookie_prefix}sessionid"
+CSRF_COOKIE_NAME = f"{_cookie_prefix}csrftoken"
 SESSION_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "companion.web.trouble.stale_form"
+# In the session's row: a patient's name in a sentence must not stand in a cookie.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 SECURE_REFERRER_POLICY = "same-origin"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024

@@ -4,6 +4,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from companion.web.control import pages as control
+from companion.web.security_txt import security_txt
 
 # A folder's own addresses begin with a slash or are empty: APPEND_SLASH is off, and no page's address ends in one.
 urlpatterns = [
@@ -16,6 +17,7 @@ urlpatterns = [
     path("banner", control.banner, name="banner"),
     path("settings", include("companion.web.settings.urls")),
     path("sandbox", include("companion.web.sandbox.urls")),
+    path(".well-known/security.txt", security_txt, name="security_txt"),
     path("", include("companion.web.inbox.urls")),
     path("", include("companion.web.account.urls")),
 ]

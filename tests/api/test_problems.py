@@ -68,6 +68,12 @@ def test_a_body_that_is_too_large_never_gets_in(api: Program) -> None:
     assert_problem(api.call("POST", "/cohorts", raw=b" " * (2 * 1024 * 1024 + 1)), 413)
 
 
+def test_a_stranger_with_a_body_that_is_too_large_is_asked_to_sign_in() -> None:
+    answer = Client().post("/api/scheduler/cohorts", b" " * (2 * 1024 * 1024 + 1), "application/json")
+
+    assert answer.status_code == 401
+
+
 def test_an_unknown_field_is_refused_and_named(api: Program) -> None:
     answer = api.post("/cohorts", {"name": "Diabetes", "colour": "red"})
 

@@ -1,11 +1,10 @@
 """Roles and pages: each page's required role, and its words when it refuses."""
 
 import re
-from collections.abc import Iterable, Iterator
 
 import pytest
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import get_resolver
 
 from companion.clinics.api_keys import make_key
 from companion.clinics.models import ApiKey, Clinic, Member, Role
@@ -14,6 +13,7 @@ from companion.patients.models import EnrolmentNote, NoteKind, Patient
 from companion.patients.sources.models import SourceKind, SyncRun
 from companion.schedules.models import Message, Schedule, Status
 from tests.builders import NOW, a_clinic, a_conversation, a_member, a_message, a_patient, a_schedule
+from tests.web.routes import routes
 from tests.web.signed_in import a_clinic_by_day, nobody, signed_in, soon, words
 
 pytestmark = pytest.mark.django_db
@@ -96,7 +96,9 @@ def test_no_address_with_an_id_opens_anything_of_another_clinic() -> None:
     client, before = signed_in(ours, Role.ADMIN), _rows_of(theirs)
 
     answers = {}
-    for route in _routes("", get_resolver().url_patterns):
+    for route in routes(get_resolver().url_patterns):
+        if route.startswith("/api/"):
+            continue
         if found := re.search(r"<uuid:(\w+)>", route):
             address = re.sub(r"<str:\w+>", "arrived", route.replace(found.group(), str(ids.get(found[1], nobody()))))
             answers[f"GET {route}"] = client.get(address).status_code
@@ -107,16 +109,6 @@ def test_no_address_with_an_id_opens_anything_of_another_clinic() -> None:
     opened = {asked for asked, status in answers.items() if status not in (404, 405)}
     assert opened == {"POST /scheduled-messages/drafts/<uuid:key>/discard"}
     assert _rows_of(theirs) == before
-
-
-def _routes(above: str, patterns: Iterable[URLPattern | URLResolver]) -> Iterator[str]:
-    """Read the pages' addresses from the URL configuration."""
-    for pattern in patterns:
-        route = above + str(pattern.pattern)
-        if isinstance(pattern, URLResolver):
-            yield from _routes(route, pattern.url_patterns)
-        elif not route.startswith("api/"):
-            yield "/" + route
 
 
 def _rows_of(clinic: Clinic) -> list[object]:

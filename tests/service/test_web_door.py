@@ -1,0 +1,63 @@
+"""The web service's own door at an https address: cookies, HSTS, and requests that no page may see."""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+
+import pytest
+
+from tests.support.services import a_service, eventually
+
+HOST = "companion.clinic.example"
+
+
+@pytest.fixture
+def web(product_environment: dict[str, str]) -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+    own = {"COMPANION_PORT": str(port), "COMPANION_BASE_URL": f"https://{HOST}"}
+    with a_service("web", product_environment | own):
+        eventually(lambda: answers(port), "the web service")
+        yield port
+
+
+def answers(port: int) -> bool:
+    with contextlib.suppress(OSError, HTTPException):
+        return get(port, "/accounts/login/").status == 200
+    return False
+
+
+def get(port: int, path: str, headers: dict[str, str] | None = None) -> HTTPResponse:
+    connection = HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("GET", path, headers={"Host": HOST, "X-Forwarded-Proto": "https"} | (headers or {}))
+    return connection.getresponse()
+
+
+def status_of(port: int, raw: bytes) -> int:
+    """The status with which the server answers these bytes."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
+        line.sendall(raw)
+        return int(line.recv(64).split()[1])
+
+
+def test_the_door_keeps_its_rules(web: int) -> None:
+    """One process for all, because its start takes longer than the requests."""
+    page = get(web, "/accounts/login/")
+    cookie = page.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-csrftoken=")
+    assert "Secure" in cookie
+    assert "Path=/;" in cookie
+    assert "Domain" not in cookie
+    assert page.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert page.headers["Cache-Control"].count("no-store") == 1
+
+    assert get(web, "/accounts/login/", {"Cookie": "a=" + "x" * 15_000}).status == 200
+    assert get(web, "/accounts/login/", {"Cookie": "a=" + '"\\' * 60_000}).status == 431
+
+    post = b"POST /accounts/login/ HTTP/1.1\r\nHost: companion.clinic.example\r\n"
+    twice = b"chunked\r\nTransfer-Encoding: gzip"
+    for wrong in (b"xchunked", b"chunked, identity", b"identity", twice, b"\x0bchunked"):
+        assert status_of(web, post + b"Transfer-Encoding: " + wrong + b"\r\n\r\n0\r\n\r\n") in (400, 501), wrong
+    assert status_of(web, post + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc") == 400
+    assert status_of(web, post + b"Content-Length: +3\r\n\r\nabc") == 400

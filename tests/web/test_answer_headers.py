@@ -1,0 +1,74 @@
+"""The headers of every answer, and the pages for addresses and forms that lead nowhere."""
+
+import re
+
+import pytest
+from django.contrib.messages import get_messages
+from django.test import Client
+from django.urls import get_resolver
+
+from companion.clinics.models import Role
+from tests.builders import a_clinic, a_message, a_patient
+from tests.web.routes import routes
+from tests.web.signed_in import nobody, signed_in, soon, words
+
+pytestmark = pytest.mark.django_db
+
+
+def test_no_browser_and_no_proxy_may_store_any_answer() -> None:
+    client = signed_in(a_clinic(), Role.ADMIN)
+    client.raise_request_exception = False
+
+    stored = {}
+    for route in routes(get_resolver().url_patterns):
+        address = re.sub(r"<str:\w+>", "arrived", re.sub(r"<uuid:\w+>", str(nobody()), route))
+        stored[address] = client.get(address)["Cache-Control"]
+
+    assert len(stored) > 80
+    assert {address: said for address, said in stored.items() if "no-store" not in said} == {}
+
+
+def test_an_address_that_leads_nowhere_is_told_in_our_own_words() -> None:
+    answer = Client().get("/no/such/page")
+
+    assert answer.status_code == 404
+    assert "There is nothing here" in words(answer)
+    assert "/no/such/page" not in answer.content.decode()
+    assert answer["Content-Security-Policy"].startswith("default-src 'self'")
+
+
+def test_a_form_from_before_the_sign_in_is_told_what_to_do() -> None:
+    client = Client(enforce_csrf_checks=True)
+
+    answer = client.post("/accounts/login/", {"login": "nurse@clinic.example", "password": "a secret"})
+
+    assert answer.status_code == 403
+    assert "This form is out of date" in words(answer)
+
+
+def test_a_form_that_is_too_large_is_told_so() -> None:
+    answer = signed_in(a_clinic()).post("/scheduled-messages/new", {"text": "x" * (2 * 1024 * 1024 + 1)})
+
+    assert answer.status_code == 400
+    assert "Nothing was changed." in words(answer)
+
+
+def test_a_sentence_for_the_next_page_is_kept_out_of_cookies() -> None:
+    clinic = a_clinic()
+    client = signed_in(clinic)
+    message = a_message(a_patient(clinic, name="Ana Silva"), due_at=soon())
+    client.post(f"/scheduled-messages/{message.id}/cancel")
+
+    answer = client.post(f"/scheduled-messages/{message.id}/cancel")
+
+    assert list(get_messages(answer.wsgi_request)) != []
+    assert set(client.cookies) <= {"sessionid", "csrftoken"}
+
+
+def test_a_finder_of_a_weakness_reads_to_whom_to_write() -> None:
+    answer = Client().get("/.well-known/security.txt")
+
+    lines = dict(line.split(": ", 1) for line in answer.content.decode().splitlines())
+    assert answer["Content-Type"] == "text/plain; charset=utf-8"
+    assert lines["Contact"] == "mailto:security@127.0.0.1"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT00:00:00Z", lines["Expires"])
