@@ -17,7 +17,7 @@ from django.conf import settings
 
 from companion.clinics.refusals import Problem, Refused
 from companion.service import drill
-from companion.service.addresses import Address, NoWay, connected, on_the_internet
+from companion.service.addresses import Address, NoWay, Reach, connected, near_by, reach
 from companion.service.timeouts import cut_off_after
 
 SIGNATURE: Final = "X-Companion-Signature"
@@ -100,9 +100,9 @@ def _judge(*, secure: bool) -> Callable[[Address], bool]:
     """The rule for the addresses to which a webhook may go."""
 
     def may_be_reached(ip: Address) -> bool:
-        if on_the_internet(ip):
+        if reach(ip) is Reach.INTERNET:
             return secure
-        return settings.COMPANION.webhook_private_networks or (settings.SANDBOX_ON and ip.is_loopback)
+        return near_by(ip, private_networks=settings.COMPANION.webhook_private_networks)
 
     return may_be_reached
 

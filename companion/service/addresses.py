@@ -6,12 +6,58 @@ the name might give another address.
 
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from enum import Enum, auto
 from typing import Final
 
+from django.conf import settings
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _MOST_ADDRESSES: Final = 3
-_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+
+
+class Reach(Enum):
+    """The kind of network in which an address lies."""
+
+    INTERNET = auto()
+    PRIVATE = auto()
+    """A network of the operator's own."""
+    THIS_MACHINE = auto()
+    NOWHERE = auto()
+    """No server that a clinic may name: a cloud's metadata, the local link, multicast, tunnels, reserved ranges."""
+
+
+def _networks(*named: str) -> tuple[Network, ...]:
+    return tuple(map(ipaddress.ip_network, named))
+
+
+# Lists of our own, since Python's `is_global` differs from version to version and has been wrong (CVE-2024-4032).
+# Sources: IANA's registries of special-purpose IPv4 and IPv6 addresses (of 2026-11-27), and the clouds' manuals.
+_METADATA: Final = _networks("168.63.129.16", "100.100.100.200", "fd00:ec2::/32", "fd20:ce::254")
+_THIS_MACHINE: Final = _networks("127.0.0.0/8", "::1")
+_PRIVATE: Final = _networks("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+_NOWHERE: Final = _networks(
+    "0.0.0.0/8",
+    "169.254.0.0/16",
+    "192.0.0.0/24",
+    "192.0.2.0/24",
+    "192.88.99.0/24",
+    "198.18.0.0/15",
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+    "224.0.0.0/3",
+    # Within 2000::/3, outside of which IPv6 has no addresses of the internet: Teredo and others, examples, 6to4.
+    "2001::/23",
+    "2001:db8::/32",
+    "2002::/16",
+    "3fff::/20",
+)
+_INTERNET_V6: Final = ipaddress.IPv6Network("2000::/3")
+_IPV4_WITHIN: Final = _networks("::ffff:0:0/96", "64:ff9b::/96")
+"""Addresses that lead to the IPv4 address in their last 32 bits: mapped ones, and those of a NAT64."""
+_ISATAP: Final = (0x00005EFE, 0x02005EFE)
+"""Bits 64 to 95 of an IPv6 address that a tunnel of the host sends to the IPv4 address behind them."""
 
 
 class NoWay(Exception):
@@ -25,7 +71,8 @@ def connected(host: str, port: int, may_be_reached: Callable[[Address], bool], *
     except (socket.gaierror, UnicodeError) as error:
         raise NoWay("its name is not known") from error
     addresses = list(dict.fromkeys(str(one[4][0]) for one in found))[:_MOST_ADDRESSES]
-    if not all(may_be_reached(ipaddress.ip_address(address)) for address in addresses):
+    # An IPv6 address may name an interface of this machine: "fe80::1%eth0".
+    if not all(may_be_reached(ipaddress.ip_address(address.partition("%")[0])) for address in addresses):
         raise NoWay("its address lies in a network that may not be reached")
     failure = OSError()
     for address in addresses:
@@ -36,13 +83,33 @@ def connected(host: str, port: int, may_be_reached: Callable[[Address], bool], *
     raise failure
 
 
-def on_the_internet(ip: Address) -> bool:
-    """Whether the address belongs to the public internet, even if it is wrapped in an IPv6 address."""
+def reach(ip: Address) -> Reach:
+    """Judge in which kind of network the address lies."""
     if isinstance(ip, ipaddress.IPv6Address):
-        # An IPv6 address that contains an IPv4 address leads to the latter.
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo or [None])[0]
-        if inner is not None:
-            return on_the_internet(inner)
-        if ip in _NAT64:
-            return on_the_internet(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+        last = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if _within(ip, _IPV4_WITHIN):
+            return reach(last)
+        if int(ip) >> 32 & 0xFFFFFFFF in _ISATAP:
+            return Reach.NOWHERE
+    if _within(ip, _METADATA) or _within(ip, _NOWHERE):
+        return Reach.NOWHERE
+    if _within(ip, _THIS_MACHINE):
+        return Reach.THIS_MACHINE
+    if _within(ip, _PRIVATE):
+        return Reach.PRIVATE
+    return Reach.INTERNET if isinstance(ip, ipaddress.IPv4Address) or ip in _INTERNET_V6 else Reach.NOWHERE
+
+
+def near_by(ip: Address, *, private_networks: bool) -> bool:
+    """Whether the address lies outside the internet and may be reached all the same.
+
+    `private_networks`: the operator allows them. In the Sandbox the machine itself may be reached.
+    """
+    found = reach(ip)
+    if found is Reach.THIS_MACHINE:
+        return private_networks or settings.SANDBOX_ON
+    return found is Reach.PRIVATE and private_networks
+
+
+def _within(ip: Address, networks: Iterable[Network]) -> bool:
+    return any(ip in network for network in networks if network.version == ip.version)

@@ -96,9 +96,9 @@ def _server(url: str) -> _Server | None:
 
 
 def _may_be_reached(ip: addresses.Address) -> bool:
-    if addresses.on_the_internet(ip):
+    if addresses.reach(ip) is addresses.Reach.INTERNET:
         return True
-    return settings.COMPANION.fhir_private_networks or (settings.SANDBOX_ON and ip.is_loopback)
+    return addresses.near_by(ip, private_networks=settings.COMPANION.fhir_private_networks)
 
 
 def _judged(connection: HTTPConnection) -> socket.socket:
