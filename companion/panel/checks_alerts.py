@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from django.conf import settings
 
 from companion.clinics.models import Clinic
-from companion.panel import mailing
 from companion.panel.check import CheckResult, Group, failed, ok, warning
 from companion.panel.models import AlertContact, AlertWebhook
+from companion.service import mailing
 
 _ADVICE = (
     "Set COMPANION_SMTP_URL, so that admins hear by e-mail, or give a webhook under Control Panel, Alerts. Telegram "

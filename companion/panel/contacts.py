@@ -14,9 +14,10 @@ from companion.clinics.access import Caller
 from companion.clinics.ids import new_id
 from companion.clinics.models import Member, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
-from companion.panel import mailing, notices, webhook
+from companion.panel import notices, webhook
 from companion.panel.models import AlertContact, AlertWebhook
 from companion.patients.models import Patient
+from companion.service import mailing
 
 CHAT_STOPPED = "This chat said STOP to the clinic's bot, so no alert arrives there. Press Start in the chat first."
 _TEST = "This is a test from the Control Panel: alerts reach you this way."

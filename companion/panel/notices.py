@@ -15,14 +15,15 @@ from django.urls import reverse
 
 from companion.clinics.models import Clinic, Member, Role
 from companion.clinics.sealed import CannotOpen
-from companion.panel import mailing, webhook
+from companion.panel import webhook
 from companion.panel.judge import Cause
-from companion.panel.mailing import Mail
 from companion.panel.models import Alert, AlertContact, AlertWebhook, Notice
 from companion.panel.runbook import link
 from companion.planning.answers import answer
 from companion.schedules.models import Lane
 from companion.schedules.text import as_it_stands
+from companion.service import mailing
+from companion.service.mailing import Mail
 
 PAUSES: Final = tuple(dt.timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
 """The waits before each further try; then the Notice is given up."""

@@ -15,8 +15,9 @@ import structlog
 from companion.clinics.ids import new_id
 from companion.clinics.models import Clinic
 from companion.clinics.sealed import CannotOpen
-from companion.panel import judge, mailing, notices, webhook
+from companion.panel import judge, notices, webhook
 from companion.panel.models import AlertWebhook
+from companion.service import mailing
 from companion.service.process import AlreadyRunning, hold_lock
 
 log = structlog.stdlib.get_logger(__name__)

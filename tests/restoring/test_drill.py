@@ -12,11 +12,12 @@ from pytest_django import Settings
 from companion.clinics import bots
 from companion.clinics.models import Role
 from companion.clinics.refusals import Conflict
-from companion.panel import mailing, webhook
-from companion.panel.mailing import Mail
+from companion.panel import webhook
 from companion.patients.sources import configuration, sync
 from companion.patients.sources.models import PatientSource
+from companion.service import mailing
 from companion.service.clock import database_now
+from companion.service.mailing import Mail
 from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient
 from tests.restoring.places import Place, an_empty_one, the_tests_own
 from tests.support.receivers import a_mail_server, a_program

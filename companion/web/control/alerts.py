@@ -11,8 +11,9 @@ from django.views.decorators.http import require_GET, require_POST
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 from companion.clinics.versions import hold
-from companion.panel import alerts, contacts, mailing
+from companion.panel import alerts, contacts
 from companion.panel.models import AlertContact, AlertWebhook, Notice
+from companion.service import mailing
 from companion.service.clock import database_now
 from companion.web import conflicts
 from companion.web.access import PageRequest, page

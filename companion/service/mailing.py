@@ -1,4 +1,4 @@
-"""Send an e-mail about an alert to an admin, by the mail server that COMPANION_SMTP_URL names."""
+"""Send an e-mail by the mail server that COMPANION_SMTP_URL names."""
 
 import smtplib
 import ssl
