@@ -6,13 +6,13 @@ Each step may run at every start, and leaves what exists as it is.
 import datetime as dt
 import fcntl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.backends.utils import CursorWrapper
 from django.db.migrations.executor import MigrationExecutor
 
@@ -43,6 +43,27 @@ _DRILLS_DATABASE: Final = (
     "or name another database to work with."
 )
 SANDBOX_BOT_NAME: Final = "Practice bot"
+
+
+def wait_for_database(seconds: float, *, on_wait: Callable[[], None]) -> None:
+    """Return once the database answers. Calls `on_wait` once if it doesn't answer at first.
+
+    Raises OperationalError when the time is over.
+    """
+    until = time.monotonic() + seconds
+    waiting = False
+    while True:
+        try:
+            connection.ensure_connection()
+        except OperationalError:
+            if time.monotonic() >= until:
+                raise
+        else:
+            return
+        if not waiting:
+            on_wait()
+        waiting = True
+        time.sleep(_LOOK_SECONDS)
 
 
 def migrate() -> None:

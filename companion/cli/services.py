@@ -26,10 +26,20 @@ _BODY_BYTES: Final = 100 * 2**20
 _HEADER_BYTES: Final = 16 * 2**10
 """Bytes of a request's headers. Python's own reader of cookies takes seconds for a long one (CVE-2024-7592)."""
 _STOP_SECONDS: Final = 20
+_PORTS: Final = {"dispatcher": 0, "listener": 1, "web": 2}
+"""Each service's distance from COMPANION_HEALTH_PORT on a host that they share."""
 
 
 @click.command()
-def migrate() -> None:
+@click.option(
+    "--wait",
+    "seconds",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="Try for so many seconds while the database is not there yet; inf: without end.",
+)
+def migrate(seconds: float) -> None:
     """Bring the database's schema up to date, and make the first clinic where there is none."""
     ready()
     from django.db import OperationalError
@@ -40,6 +50,7 @@ def migrate() -> None:
 
     try:
         with said_plainly():
+            prepare.wait_for_database(seconds, on_wait=_say_that_migrate_waits)
             prepare.migrate()
             now = database_now()
             note = prepare.first_bot(first_clinic(now=now), now=now)
@@ -50,8 +61,17 @@ def migrate() -> None:
     click.echo("The database is up to date.")
 
 
+_share_host = click.option(
+    "--share-host",
+    is_flag=True,
+    help="Services of this host share their settings: the dispatcher takes COMPANION_HEALTH_PORT, the listener the "
+    "next port, the web the one after that.",
+)
+
+
 @click.command()
-def dispatcher() -> None:
+@_share_host
+def dispatcher(share_host: bool) -> None:
     """Send what is due, and plan ahead."""
     _start()
     from companion.dispatch import service
@@ -59,8 +79,8 @@ def dispatcher() -> None:
     from companion.service.process import AlreadyRunning
 
     try:
-        with _journal("dispatcher"), monitoring():
-            service.run()
+        with _port_said_plainly(), _journal("dispatcher"), monitoring():
+            service.run(_health_port("dispatcher", share_host=share_host))
     except AlreadyRunning:
         raise click.ClickException(
             "A dispatcher works on this data folder already, and SQLite carries one only. For more, use PostgreSQL."
@@ -68,18 +88,20 @@ def dispatcher() -> None:
 
 
 @click.command()
-def listener() -> None:
+@_share_host
+def listener(share_host: bool) -> None:
     """Read what patients write back."""
     _start()
     from companion.listener import service
     from companion.panel.monitor import monitoring
 
-    with _journal("listener"), monitoring():
-        service.run()
+    with _port_said_plainly(), _journal("listener"), monitoring():
+        service.run(_health_port("listener", share_host=share_host))
 
 
 @click.command()
-def web() -> None:
+@_share_host
+def web(share_host: bool) -> None:
     """Serve the pages and the API on COMPANION_HOST and COMPANION_PORT."""
     _start()
     from django.conf import settings
@@ -104,8 +126,14 @@ def web() -> None:
         url_scheme=own.public_url.partition(":")[0],
         ident=None,
     )
-    port = health_port.serve(_web_health, host=own.host, port=own.health_port)
-    heart = Heart("web", state=lambda: {"sandbox": settings.SANDBOX_ON}, health_url=lambda: port.url)
+    with _port_said_plainly():
+        port = health_port.serve(_web_health, host=own.host, port=_health_port("web", share_host=share_host))
+    heart = Heart(
+        "web",
+        state=lambda: {"sandbox": settings.SANDBOX_ON},
+        health_url=lambda: port.url,
+        in_main_loop=server.trigger.pull_trigger,
+    )
     heart.start()
     try:
         with monitoring():
@@ -127,6 +155,29 @@ def listening(host: str, port: int) -> "socket.socket":
             f"Port {port} on {host} can't be had ({error.strerror}). Stop what uses it, or choose another by "
             f"COMPANION_PORT."
         ) from None
+
+
+def _health_port(kind: str, *, share_host: bool) -> int:
+    """The port for this service's health and metrics."""
+    from django.conf import settings
+
+    first: int = settings.COMPANION.health_port
+    return first + _PORTS[kind] if first and share_host else first
+
+
+@contextmanager
+def _port_said_plainly() -> Iterator[None]:
+    """Turn a health port that can't be had into a sentence. Raises click.ClickException."""
+    from companion.service.health_port import PortTaken
+
+    try:
+        yield
+    except PortTaken as taken:
+        raise click.ClickException(str(taken)) from None
+
+
+def _say_that_migrate_waits() -> None:
+    click.echo(f"{DATABASE_GONE} Trying again until it answers; Ctrl+C ends this.", err=True)
 
 
 def _start() -> None:

@@ -108,17 +108,8 @@ def _prepare(*, demo: bool) -> _Prepared:
 
 
 def _commands() -> dict[str, list[str]]:
-    """The children's commands by name. A fixed health port is the first child's; the others take the next ones."""
-    from django.conf import settings
-
-    base = settings.COMPANION.health_port
-    return {
-        name: [
-            *(["env", f"COMPANION_HEALTH_PORT={base + number}"] if base else []),
-            *(sys.executable, "-m", "companion.cli.main", name),
-        ]
-        for number, name in enumerate(_CHILDREN)
-    }
+    """The children's commands by name."""
+    return {name: [sys.executable, "-m", "companion.cli.main", name, "--share-host"] for name in _CHILDREN}
 
 
 def _tell(prepared: _Prepared, stop: threading.Event) -> None:

@@ -36,13 +36,15 @@ _BOTS_SECONDS = 5.0
 _EXPIRE_AT_ONCE = 500
 
 
-def run() -> None:
-    """Runs until SIGTERM or SIGINT. On SQLite a second dispatcher is refused (AlreadyRunning)."""
+def run(port: int) -> None:
+    """Runs until SIGTERM or SIGINT, with health and metrics on this port. Raises PortTaken, and on SQLite
+    AlreadyRunning for a second dispatcher.
+    """
     lock: AbstractContextManager[object] = nullcontext()
     if connection.vendor != "postgresql":
         lock = process.hold_lock(settings.DATA_DIR / "dispatcher.lock")
     with lock:
-        uvloop.run(Service().run())
+        uvloop.run(Service().run(port))
 
 
 class Service:
@@ -73,13 +75,15 @@ class Service:
         self._knows_bots = False
         self._peers: list[str] = []
 
-    async def run(self) -> None:
+    async def run(self, at: int) -> None:
         """Starts all parts, waits for the signal to stop, and stops them in the order in which nothing is lost."""
         self._loop = loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self.shared.stopping.set)
-        port = health_port.serve(self.health, host=settings.COMPANION.host, port=settings.COMPANION.health_port)
-        heart = Heart("dispatcher", state=self.state, health_url=lambda: port.url)
+        port = health_port.serve(self.health, host=settings.COMPANION.host, port=at)
+        heart = Heart(
+            "dispatcher", state=self.state, health_url=lambda: port.url, in_main_loop=loop.call_soon_threadsafe
+        )
         self.ledger.start()
         self.planner.start()
         heart.start()

@@ -34,21 +34,19 @@ _UNREADABLE: Final = (
 )
 
 
-def run() -> None:
-    """Run until SIGTERM or SIGINT."""
-    asyncio.run(_run())
+def run(port: int) -> None:
+    """Run until SIGTERM or SIGINT, with health and metrics on this port. Raises PortTaken."""
+    asyncio.run(_run(port))
 
 
-async def _run() -> None:
-    stop = asyncio.Event()
+async def _run(at: int) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+        loop.add_signal_handler(name, stop.set)
     service = Service(settings.COMPANION.bot_api_url, sandbox=settings.SANDBOX_ON)
     syncs = SyncLoop()
-    port = health_port.serve(
-        lambda: service.health(syncs.trouble), host=settings.COMPANION.host, port=settings.COMPANION.health_port
-    )
-    heart = Heart("listener", state=service.state, health_url=lambda: port.url)
+    port = health_port.serve(lambda: service.health(syncs.trouble), host=settings.COMPANION.host, port=at)
+    heart = Heart("listener", state=service.state, health_url=lambda: port.url, in_main_loop=loop.call_soon_threadsafe)
     heart.start()
     syncs.start()
     log.info("the listener has started", database=connection.vendor, api=settings.COMPANION.bot_api_url)

@@ -22,6 +22,10 @@ _EVERYWHERE: Final = ("", "0.0.0.0", "::")  # noqa: S104  (compared with, not bo
 Health = Callable[[], dict[str, object]]
 
 
+class PortTaken(Exception):
+    """Another program has the port, or the address isn't this machine's. The message tells people what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class HealthPort:
     """An open health port."""
@@ -33,11 +37,17 @@ class HealthPort:
 
 
 def serve(health: Health, *, host: str, port: int) -> HealthPort:
-    """Answer in threads of its own until closed; port 0 takes any free port. Raises OSError if the port is taken.
+    """Answer in threads of its own until closed; port 0 takes any free port. Raises PortTaken.
 
     `health` is called at each GET /health, in such a thread; a `status` of "down" answers 503.
     """
-    server = _Server((host, port), health)
+    try:
+        server = _Server((host, port), health)
+    except OSError as error:
+        raise PortTaken(
+            f"Port {port} on {host}, for health and metrics, can't be had ({error.strerror}). Stop what uses it, or "
+            f"choose another by COMPANION_HEALTH_PORT. Services of one host that share it need `--share-host`."
+        ) from None
     thread = threading.Thread(
         target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="health-port", daemon=True
     )

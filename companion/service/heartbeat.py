@@ -1,4 +1,6 @@
-"""A thread that writes this process's Heartbeat, however busy the process is. The panel judges the heartbeats."""
+"""A thread that writes this process's Heartbeat, however busy the process is, and tells whoever started the process
+that it lives. The panel judges the heartbeats.
+"""
 
 import datetime as dt
 import os
@@ -15,6 +17,7 @@ from django.utils.crypto import salted_hmac
 from uuid_utils.compat import uuid7
 
 from companion.journal.writing import folder_id
+from companion.service import watchdog
 from companion.service.clock import database_now
 from companion.service.models import Heartbeat, Kind
 
@@ -22,13 +25,15 @@ log = structlog.stdlib.get_logger(__name__)
 BEAT_SECONDS: Final = 5.0
 _FORGET_AFTER: Final = dt.timedelta(days=1)
 _STOP_SECONDS: Final = 5.0
+_TURN_SECONDS: Final = 1.0
 _LIVING: Final = dt.timedelta(minutes=1)
 
 
 class Heart:
     """Write a Heartbeat every 5 s from `start` on, even through outages of the database; `stop` removes it.
 
-    `state` and `health_url` are called at each beat, in the heart's own thread.
+    `state` and `health_url` are called at each beat, in the heart's own thread. `in_main_loop` has the service's main
+    loop call a function: a process whose loop no longer turns hangs, and whoever started it isn't told that it lives.
     """
 
     def __init__(
@@ -37,12 +42,16 @@ class Heart:
         *,
         state: Callable[[], dict[str, object]],
         health_url: Callable[[], str],
+        in_main_loop: Callable[[Callable[[], None]], object],
         seconds: float = BEAT_SECONDS,
     ) -> None:
         self._kind, self._state, self._health_url, self._seconds = kind, state, health_url, seconds
         self._id: uuid.UUID = uuid7()
         self._started_at: dt.datetime | None = None
         self._in_trouble = False
+        self._in_main_loop = in_main_loop
+        self._turned = threading.Event()
+        self._asked = self._was_ready = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -59,10 +68,23 @@ class Heart:
         try:
             while not self._stop.is_set():
                 self._try(self._beat)
+                self._tell_life()
                 self._stop.wait(self._seconds)
             self._try(self._remove)
         finally:
             connection.close()
+
+    def _tell_life(self) -> None:
+        """Tell whoever started this process that it lives, if its main loop has turned. An outage of the database is
+        no hang.
+        """
+        if not self._asked:
+            self._in_main_loop(self._turned.set)
+            self._asked = True
+        if self._turned.wait(_TURN_SECONDS):
+            self._turned.clear()
+            watchdog.tell(*([] if self._was_ready else [watchdog.READY]), watchdog.ALIVE)
+            self._asked, self._was_ready = False, True
 
     def _try(self, write: Callable[[], None]) -> None:
         close_old_connections()

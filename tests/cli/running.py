@@ -67,7 +67,8 @@ class Up:
         """The services' processes, by their names."""
         ps = ["ps", "-o", "pid=,args=", "--ppid", str(self.process.pid)]
         lines = subprocess.run(ps, capture_output=True, text=True, check=False).stdout.splitlines()
-        return {line.split()[-1]: int(line.split()[0]) for line in lines}
+        # Each line ends in the service's name and an option.
+        return {line.split()[-2]: int(line.split()[0]) for line in lines}
 
     def end(self) -> None:
         """Kills what is left of it."""

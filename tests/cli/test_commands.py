@@ -1,5 +1,7 @@
 """What the commands say when something keeps them from working: one sentence, an exit status, no traceback."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,9 @@ from companion.panel.health import HealthReport
 from companion.panel.judge import Status
 from tests.builders import NOW
 from tests.cli.running import a_command, own_environment
+from tests.support import session
+from tests.support.database_proxy import a_door_before
+from tests.support.services import DEADLINE
 
 
 def a_report(status: Status) -> HealthReport:
@@ -80,3 +85,27 @@ def test_migrate_makes_the_first_clinic_and_may_be_run_again(tmp_path: Path) -> 
 
     assert (first.returncode, again.returncode) == (0, 0)
     assert added.stdout.startswith("http://127.0.0.1:8000/sign-in/")
+
+
+def test_migrate_gives_up_in_a_sentence_when_its_time_is_over(tmp_path: Path) -> None:
+    environment = own_environment(tmp_path, database_url="postgresql://me@127.0.0.1:1/companion")
+
+    done = a_command("migrate", "--wait", "0", environment=environment, folder=tmp_path)
+
+    assert done.returncode == 1
+    assert "The database can't be reached" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not session.on_postgresql(), reason="a database that is not there yet")
+def test_migrate_waits_for_a_database_that_is_not_there_yet(product_environment: dict[str, str]) -> None:
+    with a_door_before(product_environment["COMPANION_DATABASE_URL"]) as door:
+        door.shut()
+        command = [sys.executable, "-m", "companion.cli.main", "migrate", "--wait", "inf"]
+        environment = {**product_environment, "COMPANION_DATABASE_URL": door.url}
+        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as migrating:
+            assert migrating.stderr is not None
+            assert "Trying again" in migrating.stderr.readline()
+            door.reopen()
+
+            assert migrating.wait(DEADLINE) == 0

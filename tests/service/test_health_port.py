@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from companion.service.health_port import HealthPort, serve
+from companion.service.health_port import HealthPort, PortTaken, serve
 
 
 @contextmanager
@@ -68,7 +68,7 @@ def test_the_port_is_free_once_closed() -> None:
 
 
 def test_a_taken_port_is_said_when_it_starts() -> None:
-    with a_port({}) as port, pytest.raises(OSError, match="in use"):
+    with a_port({}) as port, pytest.raises(PortTaken, match="COMPANION_HEALTH_PORT"):
         serve(dict, host="127.0.0.1", port=urlsplit(port.url).port or 0)
 
 

@@ -3,8 +3,9 @@
 import datetime as dt
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -12,14 +13,30 @@ from django.db import connection
 from companion.service.clock import database_now
 from companion.service.heartbeat import Heart, fingerprint
 from companion.service.models import Heartbeat
+from companion.service.watchdog import SOCKET, Ear
 from tests.service.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+def turns(call: Callable[[], None]) -> None:
+    """A main loop that turns."""
+    call()
+
+
+def hangs(_call: Callable[[], None]) -> None:
+    """A main loop that calls nothing any more."""
+
+
 @contextmanager
-def a_beating_heart(*, seconds: float = 0.05) -> Iterator[Heart]:
-    heart = Heart("dispatcher", state=lambda: {"on_wire": 3}, health_url=lambda: "http://127.0.0.1:9", seconds=seconds)
+def a_beating_heart(*, seconds: float = 0.05, loop: Callable[[Callable[[], None]], object] = turns) -> Iterator[Heart]:
+    heart = Heart(
+        "dispatcher",
+        state=lambda: {"on_wire": 3},
+        health_url=lambda: "http://127.0.0.1:9",
+        in_main_loop=loop,
+        seconds=seconds,
+    )
     heart.start()
     try:
         yield heart
@@ -76,6 +93,36 @@ def test_an_outage_of_the_database_does_not_stop_the_heart() -> None:
         until(lambda: Heartbeat.objects.filter(beat_at__gt=began).exists(), "a beat after the outage")
 
         assert Heartbeat.objects.get().id == before.id
+
+
+def test_whoever_started_the_process_hears_that_it_lives_even_during_an_outage(ear: Ear) -> None:
+    with a_beating_heart():
+        until(ear.heard, "the first word")
+        with _table_out_of_order():
+            until(ear.heard, "a word that was on its way")
+            until(ear.heard, "a word during the outage")
+
+
+def test_a_process_whose_main_loop_hangs_is_not_said_to_live(ear: Ear) -> None:
+    with a_beating_heart(loop=hangs):
+        first = a_beat()
+        until(lambda: Heartbeat.objects.get().beat_at > first.beat_at, "a second beat")
+
+        assert not ear.heard()
+
+
+@pytest.fixture
+def ear(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ear]:
+    """Whoever started this process, as systemd does."""
+    listening = Ear(a_short_path(tmp_path_factory))
+    monkeypatch.setenv(SOCKET, str(listening.path))
+    yield listening
+    listening.close()
+
+
+def a_short_path(factory: pytest.TempPathFactory) -> Path:
+    # A socket's path may have only 107 bytes.
+    return factory.mktemp("ear") / "socket"
 
 
 def _row_of(beat_at: dt.datetime) -> Heartbeat:

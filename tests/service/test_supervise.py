@@ -32,6 +32,17 @@ with Path(sys.argv[1]).open("a") as notes:
     print("started", os.getpid(), file=notes, flush=True)
 time.sleep(600)
 """
+A_TALKING_CHILD = """
+import os, sys, time
+from pathlib import Path
+from companion.service import watchdog
+with Path(sys.argv[1]).open("a") as notes:
+    print("started", os.getpid(), file=notes, flush=True)
+for word in range({words}):
+    watchdog.tell(watchdog.ALIVE)
+    time.sleep(0.05)
+time.sleep(600)
+"""
 A_PARENT = """
 import os, sys, threading
 from companion.service.supervise import supervise
@@ -63,13 +74,17 @@ class Notes:
 
 
 @contextmanager
-def supervised(commands: dict[str, list[str]], *, grace_seconds: float = 20) -> Iterator[Callable[[], int]]:
+def supervised(
+    commands: dict[str, list[str]], *, grace_seconds: float = 20, silence_seconds: float = 60
+) -> Iterator[Callable[[], int]]:
     """Supervision in a thread; gives a function that stops it and returns its exit code."""
     stop = threading.Event()
     codes: list[int] = []
 
     def run() -> None:
-        codes.append(supervise(commands, env=os.environ, stop=stop, grace_seconds=grace_seconds))
+        codes.append(
+            supervise(commands, env=os.environ, stop=stop, grace_seconds=grace_seconds, silence_seconds=silence_seconds)
+        )
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -115,6 +130,21 @@ def test_a_child_that_does_not_stop_is_killed_in_the_end(tmp_path: Path) -> None
         assert end() == 1
 
     assert not is_alive(stubborn.started[0])
+
+
+def test_a_child_that_falls_silent_is_started_again_and_one_that_speaks_or_never_spoke_is_not(tmp_path: Path) -> None:
+    hanging, talking, mute = (Notes(tmp_path / name) for name in ("hanging", "talking", "mute"))
+    commands = {
+        "hanging": hanging.command(A_TALKING_CHILD.format(words=1)),
+        "talking": talking.command(A_TALKING_CHILD.format(words=10_000)),
+        "mute": mute.command(),
+    }
+
+    with supervised(commands, grace_seconds=0.1, silence_seconds=2):
+        until(lambda: len(hanging.started) == 2, "the hanging child's second life")
+
+        assert not is_alive(hanging.started[0])
+        assert (len(talking.started), len(mute.started)) == (1, 1)
 
 
 def test_children_stop_cleanly_when_their_parent_is_killed(tmp_path: Path) -> None:

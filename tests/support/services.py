@@ -14,9 +14,9 @@ four faults in a row waits up to 30 s for its next try."""
 
 
 @contextmanager
-def a_service(name: str, environment: Mapping[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+def a_service(name: str, environment: Mapping[str, str], *options: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Run `companion <name>` until the block ends, and then kill what is still alive."""
-    process = subprocess.Popen([sys.executable, "-m", "companion.cli.main", name], env=dict(environment))
+    process = subprocess.Popen([sys.executable, "-m", "companion.cli.main", name, *options], env=dict(environment))
     try:
         yield process
     finally:
