@@ -50,7 +50,7 @@ def a_member(clinic: Clinic, role: Role = Role.PROVIDER, email: str = "") -> Mem
 
     address = email or f"member-{next(_numbers)}@clinic.example"
     user = User.objects.create_user(username=address, email=address)
-    return Member.objects.create(clinic=clinic, user=user, role=role, created_at=NOW)
+    return Member.objects.create(clinic=clinic, user=user, role=role, created_at=NOW, joined_at=NOW)
 
 
 def a_cohort(clinic: Clinic, name: str = "", *patients: Patient) -> Cohort:

@@ -22,14 +22,16 @@ def member() -> None:
 @click.option("--clinic", "slug", help=CLINIC_HELP)
 def add_member(email: str, role: str, slug: str | None) -> None:
     """Add a person (or change the role of one) and print a one-time sign-in link."""
-    from companion.clinics import clinics, members
+    from companion.clinics import clinics, members, sign_in_links
     from companion.service.clock import database_now
 
     with said_plainly():
         clinic = clinics.the_clinic(slug)
-        added = members.add_member(clinic, email, role, now=database_now())
+        now = database_now()
+        added = members.add_member(clinic, email, role, now=now)
+        link = sign_in_links.operators_link(added, now=now)
     click.echo(f"{added.user.email} is {added.role} of {clinic.name}. This link signs in once, within a day:", err=True)
-    click.echo(members.sign_in_link(added))
+    click.echo(link)
 
 
 @click.group()

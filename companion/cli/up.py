@@ -83,7 +83,7 @@ def _prepare(*, demo: bool) -> _Prepared:
     from companion.cli import prepare
     from companion.cli.demo import demo_clinic
     from companion.clinics.clinics import first_clinic
-    from companion.clinics.members import sign_in_link
+    from companion.clinics.sign_in_links import operators_link
     from companion.service.clock import database_now
 
     if settings.COMPANION.port == 0:
@@ -102,9 +102,9 @@ def _prepare(*, demo: bool) -> _Prepared:
     except OperationalError:
         raise click.ClickException(DATABASE_GONE) from None
     if demo_admin:
-        return _Prepared(sign_in_link(demo_admin), note, now)
+        return _Prepared(operators_link(demo_admin, now=now), note, now)
     # Not at each start: a log that collects this output (a service manager's journal) would hold a way to sign in.
-    return _Prepared(sign_in_link(admin) if made or sys.stdout.isatty() else "", note, now)
+    return _Prepared(operators_link(admin, now=now) if made or sys.stdout.isatty() else "", note, now)
 
 
 def _commands() -> dict[str, list[str]]:

@@ -1,22 +1,18 @@
-"""People: add a Member, change or end a membership, and make the one-time link by which a person signs in.
+"""People: invite a Member, change or end a membership, find the membership of a signed-in person.
 
-Django and allauth handle sessions and passwords; their pages stand in web.
+A membership begins when the person accepts it by a link (sign_in_links.py), never by being signed in. Django and
+allauth handle sessions and passwords; their pages stand in web.
 """
 
 import datetime as dt
 from typing import Final
 
-from django.conf import settings
 from django.contrib.auth.models import User
-from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
-from django.urls import reverse
-from django.utils.encoding import force_bytes
-from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
-from companion.clinics import audit
+from companion.clinics import account_mail, audit
 from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Member, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
@@ -27,26 +23,8 @@ _EMAIL_LENGTH: Final = 150
 """What Django's column for a user's name holds."""
 
 
-class _SignInTokens(PasswordResetTokenGenerator):
-    """Tokens that end with the next sign-in (to the microsecond), with a new membership, or after
-    PASSWORD_RESET_TIMEOUT.
-    """
-
-    key_salt = "companion.clinics.members.sign_in"
-
-    def _make_hash_value(self, user: User, timestamp: int) -> str:
-        # Django cuts the last sign-in to whole seconds, so a link made within that second would stay valid.
-        last = user.last_login.isoformat() if user.last_login else ""
-        # A link made for one clinic's member must not lead into a clinic that the person joined later.
-        clinics = sorted(str(clinic) for clinic in Member.objects.filter(user=user).values_list("clinic", flat=True))
-        return f"{super()._make_hash_value(user, timestamp)}{last}{clinics}"
-
-
-_TOKENS: Final = _SignInTokens()
-
-
 def add_member(clinic: Clinic, email: str, role: str, *, now: dt.datetime, by: Caller | None = None) -> Member:
-    """Make the person of this e-mail address a Member with this role; an existing Member gets the role.
+    """Invite the person of this e-mail address as a Member with this role; an existing Member gets the role.
 
     `by` is the admin who does it (None: the command line). Raises Refused, Conflict if the last admin would lose the
     role, and NotAllowed.
@@ -63,7 +41,7 @@ def add_member(clinic: Clinic, email: str, role: str, *, now: dt.datetime, by: C
             clinic=clinic, user=user, defaults={"role": wanted, "created_at": now}
         )
         if added:
-            audit.record(caller, "member added", "member", member.id, now=now)
+            audit.record(caller, "member invited", "member", member.id, now=now)
         elif member.role != wanted:
             member = change_role(caller, member, wanted, now=now)
     return member
@@ -88,6 +66,7 @@ def change_role(caller: Caller, member: Member, role: str, *, now: dt.datetime) 
         current.role = wanted
         current.save(update_fields=["role"])
         audit.record(caller, f"member's role changed to {wanted.value}", "member", current.id, now=now)
+        account_mail.changed(current, f"Your role in {caller.clinic.name} is now {wanted.value}.")
     return current
 
 
@@ -98,62 +77,19 @@ def remove_member(caller: Caller, member: Member, *, now: dt.datetime) -> None:
         current = _one_of(caller.clinic, member)
         _keep_an_admin(caller.clinic, current)
         audit.record(caller, "member removed", "member", current.id, now=now)
+        account_mail.changed(current, f"You are no longer a member of {caller.clinic.name}.")
         current.delete()
 
 
 def is_elsewhere(member: Member) -> bool:
-    """Whether the person belongs to another clinic too: then no admin of one clinic may make a sign-in link for
-    them.
-    """
+    """Whether the person belongs to another clinic or is invited there: then no admin of one clinic may see a link."""
     return Member.objects.filter(user=member.user_id).exclude(clinic=member.clinic_id).exists()
-
-
-def hand_out_link(caller: Caller, member: Member) -> str:
-    """Make a sign-in link for an admin's page. Raises Conflict if the person belongs to another clinic too."""
-    caller.needs(Role.ADMIN)
-    if is_elsewhere(member):
-        raise Conflict(
-            f"{member.user.email} is a member in another clinic, too, which a link would open as well. They sign in as "
-            f"they do there; else whoever runs the server makes a link: `companion member add`."
-        )
-    return sign_in_link(member)
-
-
-def sign_in_link(member: Member) -> str:
-    """Make a link that signs the person in once, into all of their clinics. Whoever runs the server hands it out.
-
-    The link ends with its use, with any other sign-in, with a new membership, or after a day.
-    """
-    uid = urlsafe_base64_encode(force_bytes(member.user_id))
-    path = reverse("sign_in_by_link", args=[uid, _TOKENS.make_token(member.user)])
-    return f"{settings.COMPANION.public_url}{path}"
-
-
-def user_of_link(uid: str, token: str) -> User | None:
-    """The user of a valid link. The link stays valid, so that a page can ask before it signs the user in."""
-    try:
-        key = int(urlsafe_base64_decode(uid))
-        user = User.objects.filter(pk=key, is_active=True).first()
-    except (ValueError, OverflowError):
-        return None
-    return user if user and _TOKENS.check_token(user, token) else None
-
-
-def redeem_link(uid: str, token: str, *, now: dt.datetime) -> User | None:
-    """Sign-in by a link: return its user and end the link. If two use it at the same moment, only one gets the
-    user.
-    """
-    user = user_of_link(uid, token)
-    if user is None:
-        return None
-    before = User.objects.filter(pk=user.pk, last_login=user.last_login)
-    # Zero rows: somebody was faster, and the link is used.
-    return user if before.update(last_login=now) else None
 
 
 def chosen_member(user: User, chosen: object) -> Member | None:
     """The person's membership in the clinic chosen in their session, else in the first clinic; None without any."""
-    memberships = list(Member.objects.filter(user=user).select_related("clinic", "user").order_by("created_at", "id"))
+    mine = Member.objects.filter(user=user, joined_at__isnull=False).select_related("clinic", "user")
+    memberships = list(mine.order_by("created_at", "id"))
     return next(
         (member for member in memberships if str(member.clinic_id) == str(chosen)), next(iter(memberships), None)
     )
@@ -190,7 +126,8 @@ def _email(email: str) -> str:
 
 def _one_of(clinic: Clinic, member: Member) -> Member:
     # All admins are locked in one order, so that two admins can't take the role from each other at one moment.
-    members = Member.objects.select_for_update().filter(clinic=clinic).order_by("id")
+    members = Member.objects.select_for_update(of=("self",)).filter(clinic=clinic)
+    members = members.select_related("user", "clinic").order_by("id")
     for current in members:
         if current.pk == member.pk:
             return current
@@ -198,6 +135,6 @@ def _one_of(clinic: Clinic, member: Member) -> Member:
 
 
 def _keep_an_admin(clinic: Clinic, leaving: Member) -> None:
-    others = Member.objects.filter(clinic=clinic, role=Role.ADMIN).exclude(pk=leaving.pk)
-    if leaving.role == Role.ADMIN and not others.exists():
+    others = Member.objects.filter(clinic=clinic, role=Role.ADMIN, joined_at__isnull=False).exclude(pk=leaving.pk)
+    if leaving.role == Role.ADMIN and leaving.joined_at and not others.exists():
         raise Conflict("This is the clinic's last admin. Make somebody else an admin first.")

@@ -147,6 +147,8 @@ class Member(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=16, choices=Role)
     created_at = models.DateTimeField()
+    joined_at = models.DateTimeField(null=True)
+    """The time at which the person accepted the invitation; null: the membership opens nothing yet."""
 
     class Meta:
         constraints = [

@@ -260,5 +260,5 @@ def _member(caller: Caller) -> Member:
 
 def _member_or_none(caller: Caller) -> Member | None:
     member = _member_id(caller)
-    own = Member.objects.filter(clinic=caller.clinic).select_related("user")
+    own = Member.objects.filter(clinic=caller.clinic, joined_at__isnull=False).select_related("user")
     return own.filter(pk=member).first() if member else None

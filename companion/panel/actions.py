@@ -112,7 +112,9 @@ def administered(caller: Caller) -> list[Caller]:
     """The same person as admin of each of their clinics, in the order of the clinics' names."""
     if caller.kind != "member" or caller.id is None:
         return []
-    same = Member.objects.filter(user__memberships=caller.id, role=Role.ADMIN).exclude(pk=caller.id)
+    same = Member.objects.filter(user__memberships=caller.id, role=Role.ADMIN, joined_at__isnull=False).exclude(
+        pk=caller.id
+    )
     ordered = same.select_related("clinic", "user").order_by("clinic__name", "id")
     return [members.caller_of_member(member) for member in ordered]
 

@@ -89,7 +89,9 @@ def deliver(*, now: dt.datetime) -> None:
 def addresses(clinic: Clinic) -> list[str]:
     """The admins' e-mail addresses, without those who want no e-mail."""
     silent = AlertContact.objects.filter(clinic=clinic, by_email=False).values("member")
-    admins = Member.objects.filter(clinic=clinic, role=Role.ADMIN, user__is_active=True).exclude(pk__in=silent)
+    admins = Member.objects.filter(
+        clinic=clinic, role=Role.ADMIN, user__is_active=True, joined_at__isnull=False
+    ).exclude(pk__in=silent)
     return sorted({address for address in admins.values_list("user__email", flat=True) if address})
 
 

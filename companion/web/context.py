@@ -110,5 +110,7 @@ class _Mine(NamedTuple):
 
 
 def _clinics(request: HttpRequest) -> list[_Mine]:
-    mine = Clinic.objects.filter(members__user__username=request.user.get_username()).order_by("name")
+    mine = Clinic.objects.filter(
+        members__user__username=request.user.get_username(), members__joined_at__isnull=False
+    ).order_by("name")
     return [_Mine(id, name) for id, name in mine.values_list("id", "name")]

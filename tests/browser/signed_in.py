@@ -2,14 +2,14 @@
 
 from playwright.sync_api import Page
 
-from companion.clinics.members import sign_in_link
 from companion.clinics.models import Clinic, Role
-from tests.builders import a_member
+from companion.clinics.sign_in_links import operators_link
+from tests.builders import NOW, a_member
 
 
 def sign_in(page: Page, address: str, clinic: Clinic, role: Role = Role.PROVIDER) -> None:
     """Sign a new member of this clinic in by their one-time link, and wait for the list."""
-    link = sign_in_link(a_member(clinic, role))
+    link = operators_link(a_member(clinic, role), now=NOW)
     page.goto(address + "/sign-in/" + link.partition("/sign-in/")[2])
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/scheduled-messages")

@@ -1,4 +1,4 @@
-"""Members, their one-time links, and API keys."""
+"""Members and API keys."""
 
 import datetime as dt
 import re
@@ -13,11 +13,6 @@ from companion.clinics.refusals import Conflict, Refused
 from tests.builders import NOW, a_caller, a_clinic, a_member
 
 pytestmark = pytest.mark.django_db
-
-
-def parts_of(link: str) -> tuple[str, str]:
-    uid, _, token = link.partition("/sign-in/")[2].partition("/")
-    return uid, token
 
 
 def test_a_member_is_added_once_and_then_changes_role() -> None:
@@ -62,49 +57,6 @@ def test_only_an_admin_adds_members() -> None:
 
     with pytest.raises(NotAllowed):
         members.add_member(clinic, "n@c.example", "viewer", now=NOW, by=a_caller(clinic, Role.PROVIDER))
-
-
-def test_a_sign_in_link_works_once() -> None:
-    member = a_member(a_clinic())
-    uid, token = parts_of(members.sign_in_link(member))
-
-    assert members.user_of_link(uid, token) == member.user
-    assert members.redeem_link(uid, token, now=NOW) == member.user
-    assert members.redeem_link(uid, token, now=NOW) is None
-
-
-def test_a_link_ends_when_the_person_becomes_a_member_of_another_clinic() -> None:
-    member = members.add_member(a_clinic(), "nora@clinic.example", "provider", now=NOW)
-    uid, token = parts_of(members.sign_in_link(member))
-
-    members.add_member(a_clinic(), "nora@clinic.example", "admin", now=NOW)
-
-    assert members.user_of_link(uid, token) is None
-
-
-def test_any_sign_in_ends_all_links_also_within_one_second() -> None:
-    member = a_member(a_clinic())
-    User.objects.filter(pk=member.user_id).update(last_login=NOW)
-    member.user.refresh_from_db()
-    uid, token = parts_of(members.sign_in_link(member))
-
-    User.objects.filter(pk=member.user_id).update(last_login=NOW + dt.timedelta(milliseconds=1))
-
-    assert members.user_of_link(uid, token) is None
-
-
-@pytest.mark.parametrize(("uid", "token"), [("", ""), ("MQ", "x"), ("é", "a-b"), ("A" * 99, "x-y"), ("LTE", "x-y")])
-def test_a_made_up_link_is_nobody_s(uid: str, token: str) -> None:
-    assert members.redeem_link(uid, token, now=NOW) is None
-
-
-def test_a_person_who_was_shut_out_gets_in_by_no_link() -> None:
-    member = a_member(a_clinic())
-    uid, token = parts_of(members.sign_in_link(member))
-
-    User.objects.filter(pk=member.user_id).update(is_active=False)
-
-    assert members.user_of_link(uid, token) is None
 
 
 def test_a_key_is_shown_once_and_only_its_hash_is_kept() -> None:

@@ -228,7 +228,7 @@ def test_a_reminder_goes_before_a_broadcast_that_waits(
     broadcasts = [due(a_patient(clinic), lane=Lane.BROADCAST) for _ in range(60)]
     with a_service("dispatcher", environment):
         eventually(lambda: len(telegram.arrivals) >= 5)
-        reminder = due(a_patient(clinic))
+        reminder = due(a_patient(clinic), **_in_an_hour())
         acts.send_now(a_caller(clinic), reminder, now=present())
         eventually(lambda: ended(reminder))
         before = len(telegram.arrivals)

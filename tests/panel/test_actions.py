@@ -160,7 +160,7 @@ def test_an_admin_of_several_clinics_pauses_and_resumes_them_all_with_one_press_
     admin = a_member(a_clinic(name="Linden"), Role.ADMIN)
     others = [a_clinic(name="Birch"), a_clinic(name="Oak")]
     for other, role in zip(others, (Role.ADMIN, Role.PROVIDER), strict=True):
-        Member.objects.create(clinic=other, user=admin.user, role=role, created_at=NOW)
+        Member.objects.create(clinic=other, user=admin.user, role=role, created_at=NOW, joined_at=NOW)
     browser = Client()
     browser.force_login(admin.user)
     asked = words(browser.get("/mcp/pause"))

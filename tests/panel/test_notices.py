@@ -81,7 +81,7 @@ def test_when_it_is_over_an_email_of_the_same_thread_says_so(mailbox: MailBox) -
 
 def test_an_admin_of_two_clinics_hears_once_that_the_dispatcher_is_gone(mailbox: MailBox) -> None:
     admin, other = a_member(a_clinic(), Role.ADMIN), a_clinic()
-    Member.objects.create(clinic=other, user=admin.user, role=Role.ADMIN, created_at=NOW)
+    Member.objects.create(clinic=other, user=admin.user, role=Role.ADMIN, created_at=NOW, joined_at=NOW)
     own = [Wrong("paused", "degraded", "Sending is paused.")]
 
     for clinic in (admin.clinic, other):

@@ -4,16 +4,16 @@ import pytest
 from django.core import mail
 from django.test import Client
 
-from companion.clinics.members import sign_in_link
 from companion.clinics.models import Member, Role
-from tests.builders import a_clinic, a_member
-from tests.web.signed_in import signed_in, words
+from companion.clinics.sign_in_links import operators_link
+from tests.builders import NOW, a_clinic, a_member
+from tests.web.signed_in import nobody, signed_in, words
 
 pytestmark = pytest.mark.django_db
 
 
 def _path(member: Member) -> str:
-    return "/sign-in/" + sign_in_link(member).partition("/sign-in/")[2]
+    return "/sign-in/" + operators_link(member, now=NOW).partition("/sign-in/")[2]
 
 
 def test_a_link_signs_in_when_its_button_is_pressed() -> None:
@@ -44,7 +44,7 @@ def test_a_link_works_once() -> None:
 
 
 def test_a_made_up_link_is_over() -> None:
-    assert Client().get("/sign-in/MQ/abc-def").status_code == 410
+    assert Client().get(f"/sign-in/{nobody()}/abc-def").status_code == 410
 
 
 def test_who_came_by_link_sets_a_password_and_signs_in_with_it() -> None:

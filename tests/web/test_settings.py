@@ -49,8 +49,8 @@ def test_an_admin_gets_no_link_into_another_clinic() -> None:
     asked = admin.post(f"/settings/members/{member.id}", {"do": "link"}, follow=True)
 
     assert "/sign-in/" not in added.content.decode() + asked.content.decode()
-    assert "signs in as before" in words(added)
-    assert "in another clinic" in words(asked)
+    assert "companion member add" in words(added)
+    assert "another clinic" in words(asked)
 
 
 def test_what_is_no_address_is_refused_beside_the_field() -> None:

@@ -1,5 +1,7 @@
 """Signing in and out, by password (allauth's views, our templates) or by a one-time link; and choosing a clinic."""
 
+import uuid
+
 from allauth.account.adapter import DefaultAccountAdapter
 from django.conf import settings
 from django.contrib import messages as flash
@@ -11,9 +13,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from companion.clinics.members import SESSION_CLINIC, redeem_link, user_of_link
-from companion.clinics.models import Clinic
+from companion.clinics.members import SESSION_CLINIC
+from companion.clinics.models import Member
 from companion.clinics.refusals import Unknown
+from companion.clinics.sign_in_links import member_of_link, redeem_link
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, as_uuid, came_from, page
 
@@ -31,18 +34,19 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no 
 @never_cache
 @require_http_methods(["GET", "POST"])
 @sensitive_variables("token")
-def sign_in_by_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
+def sign_in_by_link(request: HttpRequest, key: uuid.UUID, token: str) -> HttpResponse:
     """Sign in by a one-time link. Opening the link changes nothing, so that a mail scanner doesn't use it up."""
     if request.method == "GET":
-        user = user_of_link(uid, token)
-        if user is None:
+        member = member_of_link(key, token)
+        if member is None:
             return render(request, "account/link_over.html", status=410)
-        return render(request, "account/link.html", {"email": user.get_username()})
-    user = redeem_link(uid, token, now=database_now())
-    if user is None:
+        return render(request, "account/link.html", {"member": member})
+    member = redeem_link(key, token, now=database_now())
+    if member is None:
         return render(request, "account/link_over.html", status=410)
-    login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
-    if not user.has_usable_password():
+    login(request, member.user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    request.session[SESSION_CLINIC] = str(member.clinic_id)
+    if not member.user.has_usable_password():
         flash.info(request, "To sign in without a link next time, set a password: in the menu at the top right.")
     return redirect(settings.LOGIN_REDIRECT_URL)
 
@@ -63,7 +67,9 @@ def nowhere(request: HttpRequest) -> HttpResponse:
 def choose_clinic(request: PageRequest) -> HttpResponse:
     """Show this clinic's pages for the rest of the session."""
     chosen = as_uuid(request.POST.get("clinic", ""))
-    if not Clinic.objects.filter(members__user__username=request.user.get_username(), id=chosen).exists():
+    if not Member.objects.filter(
+        user__username=request.user.get_username(), clinic=chosen, joined_at__isnull=False
+    ).exists():
         raise Unknown
     request.session[SESSION_CLINIC] = str(chosen)
     return redirect(came_from(request, reverse("messages")))

@@ -6,7 +6,7 @@ from companion.web.account import pages
 
 urlpatterns = [
     path("clinic", pages.choose_clinic, name="choose_clinic"),
-    path("sign-in/<str:uid>/<str:token>", pages.sign_in_by_link, name="sign_in_by_link"),
+    path("sign-in/<uuid:key>/<str:token>", pages.sign_in_by_link, name="sign_in_by_link"),
     # allauth would send an e-mail from each of these pages, and accounts here work without e-mail.
     path("accounts/password/reset/", pages.forgotten, name="password_forgotten"),
     re_path(r"^accounts/(?:email|confirm-email|password/reset|login/code)/", pages.nowhere),

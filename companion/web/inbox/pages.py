@@ -200,7 +200,7 @@ def _said(one: Conversation) -> dict[str, object]:
 
 
 def _page(request: PageRequest, one: Conversation, *, typed: str = "", wrong: list[str] | None = None) -> HttpResponse:
-    members = Member.objects.filter(clinic=request.caller.clinic).order_by("user__username")
+    members = Member.objects.filter(clinic=request.caller.clinic, joined_at__isnull=False).order_by("user__username")
     shown = _said(one) | {
         "mine": one.holder_id is not None and one.holder_id == request.caller.id,
         "own_address": request.user.get_username(),

@@ -17,7 +17,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from companion.clinics import api_keys, bots, members, urgent_words
+from companion.clinics import api_keys, bots, members, sign_in_links, urgent_words
 from companion.clinics.clinics import change_clinic
 from companion.clinics.models import ApiKey, Bot, Clinic, Member, Role
 from companion.clinics.refusals import Refused, Unknown
@@ -169,10 +169,10 @@ def add_member(request: PageRequest) -> HttpResponse:
         member = members.add_member(request.caller.clinic, email, role, now=database_now(), by=request.caller)
     except Refused as no:
         return _page(request, {"email": email, "role": role}, no=no, part="member")
-    if members.is_elsewhere(member):
-        flash.success(request, f"{member.user.email} is a member now, and signs in as before.")
+    if member.joined_at:
+        flash.success(request, f"{member.user.email} is a member.")
         return redirect(f"{reverse('settings')}#members")
-    return _page(request, {"link": members.hand_out_link(request.caller, member), "link_of": member.user.email})
+    return _handed_out(request, member)
 
 
 @require_POST
@@ -183,8 +183,7 @@ def change_member(request: PageRequest, member_id: uuid.UUID) -> HttpResponse:
     now = database_now()
     match request.POST.get("do"):
         case "link":
-            link = members.hand_out_link(request.caller, member)
-            return _page(request, {"link": link, "link_of": member.user.email})
+            return _handed_out(request, member)
         case "remove":
             members.remove_member(request.caller, member, now=now)
             flash.success(request, f"{member.user.email} is no longer a member.")
@@ -195,6 +194,15 @@ def change_member(request: PageRequest, member_id: uuid.UUID) -> HttpResponse:
                 conflicts.refuse_if_changed(request, current.role, "this role", since, now=now)
                 members.change_role(request.caller, member, request.POST.get("role", ""), now=now)
             flash.success(request, f"The role of {member.user.email} was changed.")
+    return redirect(f"{reverse('settings')}#members")
+
+
+def _handed_out(request: PageRequest, member: Member) -> HttpResponse:
+    """Show the new sign-in link, or say that it was mailed."""
+    link = sign_in_links.hand_out_link(request.caller, member, now=database_now())
+    if link:
+        return _page(request, {"link": link, "link_of": member.user.email})
+    flash.success(request, f"A sign-in link was sent to {member.user.email}.")
     return redirect(f"{reverse('settings')}#members")
 
 

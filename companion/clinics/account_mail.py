@@ -1,0 +1,69 @@
+"""E-mails to a person about their own account, where a mail server is set. Sent after the commit.
+
+A failure is logged and stops nothing: the audit trail has the act in any case.
+"""
+
+import datetime as dt
+
+import structlog
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from companion.clinics.ids import new_id
+from companion.clinics.models import Member
+from companion.service import mailing
+from companion.service.mailing import Mail
+
+log = structlog.stdlib.get_logger(__name__)
+_NOT_YOU = "If this was not you, tell an admin of your clinic."
+
+
+def invitation(member: Member, link: str) -> None:
+    """Send the link by which the person accepts the membership, or signs in."""
+    clinic = member.clinic.name
+    if member.joined_at is None:
+        subject = f"{clinic} invites you"
+        opening = f"You are invited to {clinic} on AI Companion Scheduler, as {member.role}."
+    else:
+        subject = f"Your sign-in link for {clinic}"
+        opening = f"An admin of {clinic} asked for a sign-in link for you."
+    _tell(
+        member.user,
+        subject,
+        f"{opening}\n\nThis link signs you in once, within a day:\n{link}\n\n"
+        "Accepting an invitation ends your password and all your sessions, if you have any.\n"
+        "You then set a new password.\n\n"
+        "If you don't know the clinic, do nothing.\n",
+    )
+
+
+def link_used(member: Member, *, now: dt.datetime) -> None:
+    """Tell of a sign-in by link."""
+    _tell(
+        member.user,
+        "Somebody signed in with your link",
+        f"A sign-in link of your account was used at {now:%H:%M UTC on %Y-%m-%d}, for {member.clinic.name}.\n\n"
+        f"{_NOT_YOU}\n",
+    )
+
+
+def changed(member: Member, change: str) -> None:
+    """Tell of a change of the membership: "Your role in Linden is now viewer." """
+    _tell(member.user, f"Your account at {member.clinic.name}", f"{change}\n\n{_NOT_YOU}\n")
+
+
+def password_changed(user: User) -> None:
+    """Tell that the password was set or changed."""
+    _tell(user, "Your password was changed", f"The password of your account was set or changed.\n\n{_NOT_YOU}\n")
+
+
+def _tell(user: User, subject: str, body: str) -> None:
+    if mailing.possible():
+        name = str(new_id())
+        mail = Mail(to=user.email, subject=subject, body=body, name=name, thread=name)
+        transaction.on_commit(lambda: _send(mail))
+
+
+def _send(mail: Mail) -> None:
+    if problem := mailing.send(mail):
+        log.warning("an e-mail about an account was not sent", why=problem)

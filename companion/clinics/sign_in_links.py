@@ -1,0 +1,106 @@
+"""One-time links: a person accepts a membership and signs in by it. Only the mailbox or the operator gets a link.
+
+An admin sees a link on a page only while the account can open nothing else: it has no password and no other clinic.
+"""
+
+import datetime as dt
+import uuid
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
+from django.db import transaction
+from django.urls import reverse
+
+from companion.clinics import account_mail, audit
+from companion.clinics.access import Caller
+from companion.clinics.members import caller_of_member, command_line, is_elsewhere
+from companion.clinics.models import Member, Role
+from companion.clinics.refusals import Conflict
+from companion.service import mailing
+
+
+class _Tokens(PasswordResetTokenGenerator):
+    """Tokens for one membership. A token ends with the person's next sign-in (to the microsecond), with a new password
+    or membership, or after PASSWORD_RESET_TIMEOUT.
+    """
+
+    key_salt = "companion.clinics.sign_in_links"
+
+    def __init__(self, member: Member) -> None:
+        super().__init__()
+        self.member = member
+
+    def _make_hash_value(self, user: User, timestamp: int) -> str:
+        # Django cuts the last sign-in to whole seconds, so a link made within that second would stay valid.
+        last = user.last_login.isoformat() if user.last_login else ""
+        # A link made for one clinic's member must not lead into a clinic that the person joined later.
+        clinics = sorted(str(clinic) for clinic in Member.objects.filter(user=user).values_list("clinic", flat=True))
+        return f"{super()._make_hash_value(user, timestamp)}{last}{clinics}{self.member.pk}"
+
+
+def operators_link(member: Member, *, now: dt.datetime) -> str:
+    """Make the link that the operator's command prints. It leads into all clinics of the person."""
+    audit.record(command_line(member.clinic), "sign-in link made", "member", member.id, now=now)
+    return _link(member)
+
+
+def hand_out_link(caller: Caller, member: Member, *, now: dt.datetime) -> str:
+    """Make a link at an admin's request. Returns the link if the admin may see it, and "" if it was mailed.
+
+    Raises Conflict if the admin may not see it and no mail server is set, and NotAllowed.
+    """
+    caller.needs(Role.ADMIN)
+    open_to_see = not member.user.has_usable_password() and not is_elsewhere(member)
+    if not open_to_see and not mailing.possible():
+        raise Conflict(
+            f"{member.user.email} has a password or another clinic, so only they may get a link, and no mail server is "
+            f"set that could send it. Whoever runs the server makes a link: `companion member add`."
+        )
+    with transaction.atomic():
+        audit.record(caller, "sign-in link made", "member", member.id, now=now)
+        if open_to_see:
+            return _link(member)
+        account_mail.invitation(member, _link(member))
+    return ""
+
+
+def member_of_link(key: uuid.UUID, token: str) -> Member | None:
+    """Find the membership of a valid link. The link stays valid, so that a page can ask first."""
+    member = Member.objects.filter(pk=key, user__is_active=True).select_related("user", "clinic").first()
+    return member if member and _Tokens(member).check_token(member.user, token) else None
+
+
+def redeem_link(key: uuid.UUID, token: str, *, now: dt.datetime) -> Member | None:
+    """Accept the membership, end the link, and return the Member to sign in. If two use the link, one gets it.
+
+    An invited person's password and sessions end: somebody else may have made the account.
+    """
+    member = member_of_link(key, token)
+    if member is None:
+        return None
+    user = member.user
+    with transaction.atomic():
+        # Zero rows: somebody was faster, and the link is used.
+        if not User.objects.filter(pk=user.pk, last_login=user.last_login).update(last_login=now):
+            return None
+        user.last_login = now
+        if member.joined_at is None:
+            _join(member, now=now)
+        audit.record(caller_of_member(member), "sign-in link used", "member", member.id, now=now)
+        account_mail.link_used(member, now=now)
+    return member
+
+
+def _join(member: Member, *, now: dt.datetime) -> None:
+    # With the password, all sessions end, since each carries a hash of it.
+    member.user.set_unusable_password()
+    member.user.save(update_fields=["password"])
+    Member.objects.filter(pk=member.pk, joined_at=None).update(joined_at=now)
+    member.joined_at = now
+    audit.record(caller_of_member(member), "membership accepted", "member", member.id, now=now)
+
+
+def _link(member: Member) -> str:
+    path = reverse("sign_in_by_link", args=[member.pk, _Tokens(member).make_token(member.user)])
+    return f"{settings.COMPANION.public_url}{path}"
