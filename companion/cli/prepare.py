@@ -42,6 +42,10 @@ _DRILLS_DATABASE: Final = (
     "This database was restored for a drill, and its patients are real. Set COMPANION_DRILL=1 to look at it, "
     "or name another database to work with."
 )
+_NO_DRILLS_DATABASE: Final = (
+    "COMPANION_DRILL=1 is set, and this database is not a drill's. Unset it to work here. To try a copy that was "
+    "restored by other means, first run `companion restored --drill --taken …` on the copy, with COMPANION_DRILL unset."
+)
 SANDBOX_BOT_NAME: Final = "Practice bot"
 
 
@@ -93,9 +97,9 @@ def check_start() -> None:
 
 
 def check_drill() -> None:
-    """Raise Conflict if a drill's database is used without COMPANION_DRILL=1: real patients could be reached."""
-    if not settings.DRILL and holding.is_drill():
-        raise Conflict(_DRILLS_DATABASE)
+    """Raise Conflict if COMPANION_DRILL and the database disagree: real patients could be reached, or forgotten."""
+    if holding.is_drill() != settings.DRILL:
+        raise Conflict(_NO_DRILLS_DATABASE if settings.DRILL else _DRILLS_DATABASE)
 
 
 def first_admin(clinic: Clinic, *, now: dt.datetime, email: str = FIRST_ADMIN) -> tuple[Member, bool]:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,6 +10,9 @@ from companion.cli.instants import INSTANT
 from companion.cli.people import CLINIC_HELP
 from companion.cli.ready import DATABASE_GONE, ready
 from companion.cli.refusals import said_plainly
+
+if TYPE_CHECKING:
+    from companion.restoring.models import Restoration
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _JOURNALS = click.option(
@@ -21,6 +25,12 @@ _JOURNALS = click.option(
 _KEY_APART = (
     "The secret key is not in it, and without that key its texts can't be read: keep COMPANION_SECRET_KEY, or the file "
     "secret_key in the data folder, somewhere else."
+)
+
+_DRILL = "Restored as a drill. Start services on it with COMPANION_DRILL=1: nothing of it reaches anybody."
+_FORGOT_EARLY = (
+    "Not all Journals are there and whole, so messages that staff sent early after the copy was taken go again at "
+    "their planned time: ask your staff, and cancel these messages first."
 )
 
 
@@ -65,9 +75,9 @@ def restore(file: Path, identity: Path | None, journals: tuple[Path, ...], drill
     except OperationalError:
         raise click.ClickException(DATABASE_GONE) from None
     if drill:
-        click.echo("Restored as a drill. Start services on it with COMPANION_DRILL=1: nothing of it reaches anybody.")
+        click.echo(_DRILL)
         return
-    click.echo(f"Restored as of {restoration.taken_at.isoformat(timespec='seconds')}. {held_words(restoration.held)}")
+    click.echo(f"Restored as of {restoration.taken_at.isoformat(timespec='seconds')}. {_words(restoration)}")
 
 
 @click.command()
@@ -75,17 +85,21 @@ def restore(file: Path, identity: Path | None, journals: tuple[Path, ...], drill
     "--taken", required=True, type=INSTANT, help="When the copy was taken, with its offset: 2026-12-01T09:00:00+01:00."
 )
 @_JOURNALS
-def restored(taken: dt.datetime, journals: tuple[Path, ...]) -> None:
+@click.option("--drill", is_flag=True, help="Only to try it: this copy never reaches anybody (COMPANION_DRILL=1).")
+def restored(taken: dt.datetime, journals: tuple[Path, ...], drill: bool) -> None:
     """Hold everything back after a restore by other means (a snapshot, pg_basebackup, point-in-time recovery).
 
-    Run it before the services start. Sending is paused; what may have left after the copy was taken is held.
+    Run it before the services start. Sending is paused; what may have left after the copy was taken is held. Give
+    --journal only for a folder that the restore has not put back: a snapshot's own Journal is as old as the snapshot.
     """
     from companion.restoring import holding
     from companion.service.clock import database_now
 
     with said_plainly():
-        restoration = holding.hold(taken_at=taken, now=database_now(), journals=_folders(journals))
-    click.echo(held_words(restoration.held))
+        restoration = holding.hold(
+            taken_at=taken, now=database_now(), drill=drill, journals=_folders(journals), survived=bool(journals)
+        )
+    click.echo(_DRILL if drill else _words(restoration))
 
 
 @click.command()
@@ -106,8 +120,13 @@ def resume(slug: str | None) -> None:
     click.echo("Sending goes on." if resumed == 1 else f"Sending goes on in {resumed} clinics.")
 
 
-def held_words(held: int) -> str:
+def _words(restoration: "Restoration") -> str:
     """The sentences that tell people what to do after a restore."""
+    return held_words(restoration.held) + ("" if restoration.all_known else f" {_FORGOT_EARLY}")
+
+
+def held_words(held: int) -> str:
+    """The sentences that tell people what to do about the held messages."""
     if not held:
         return "Sending is paused. An admin lets it go on: `companion resume`, or the Control Panel."
     held_back = "1 message was held since it" if held == 1 else f"{held} messages were held since they"

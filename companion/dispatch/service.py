@@ -22,9 +22,7 @@ from companion.dispatch.plan_loop import PlanLoop
 from companion.dispatch.result_queue import ResultQueue
 from companion.dispatch.runner import BotRow, Runner
 from companion.dispatch.state import DispatcherState
-from companion.journal import writing
-from companion.journal.entries import Peers
-from companion.service import health_port, heartbeat, process, wake
+from companion.service import health_port, process, wake
 from companion.service.clock import STEP, Clock, database_now
 from companion.service.heartbeat import Heart
 from companion.service.resting import rest
@@ -73,7 +71,6 @@ class Service:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._bots_changed = asyncio.Event()
         self._knows_bots = False
-        self._peers: list[str] = []
 
     async def run(self, at: int) -> None:
         """Starts all parts, waits for the signal to stop, and stops them in the order in which nothing is lost."""
@@ -172,7 +169,6 @@ class Service:
         """Closes Attempts whose lease ran out, fails Messages that are too late, and keeps the clock right."""
         while True:
             rescued, expired = await self.ledger.do(self._sweep_once)
-            self._peers = await self.ledger.do(self._note_peers)
             if rescued or expired:
                 log.warning("messages ended without an answer", outcome_unknown=rescued, too_late=expired)
             if rescued:
@@ -185,14 +181,6 @@ class Service:
         now = self.clock.now()
         rescued = lifecycle.rescue(now=now)
         return rescued, 0 if self._clock_is_doubted() else lifecycle.expire(now=now, limit=_EXPIRE_AT_ONCE)
-
-    def _note_peers(self) -> list[str]:
-        """Names in the Journal whose Journals there are, so that a restore misses none that began later."""
-        now = self.clock.now()
-        found = heartbeat.journals(now=now)
-        if found != self._peers:
-            writing.note(Peers(now, found))
-        return found
 
     def _rebase_clock(self) -> None:
         """Takes over the one clock's time, unless that has jumped: then clock_watch decides."""

@@ -51,7 +51,10 @@ class Updated(msgspec.Struct, frozen=True, tag="updated", tag_field="kind", gc=F
 
 
 class Peers(msgspec.Struct, frozen=True, tag="peers", tag_field="kind", gc=False):
-    """The Journals, by their ids, that the services of this installation wrote to at that moment."""
+    """A service is at work, and these are the Journals, by their ids, of all services that were at work.
+
+    Each service writes it at its start, whenever the list changes, and every minute.
+    """
 
     at: dt.datetime
     folders: list[str]

@@ -8,7 +8,7 @@ import datetime as dt
 import os
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -54,27 +54,35 @@ class Journal:
         with self._lock:
             if not self._waiting:
                 return
-            try:
-                self._write()
-            except OSError as error:
-                # The last line may be incomplete, so it ends this file; the next try begins another file.
-                self._close()
-                raise JournalGone(error.strerror) from error
+            self._write(self._waiting)
             self._waiting.clear()
+
+    def write(self, entry: Entry) -> None:
+        """Makes this entry durable at once, and no other entry. Raises JournalGone if the disk refuses it."""
+        with self._lock:
+            self._write([entry])
 
     def close(self) -> None:
         """Ends the file."""
         with self._lock:
             self._close()
 
-    def _write(self) -> None:
+    def _write(self, entries: Sequence[Entry]) -> None:
+        try:
+            self._append(entries)
+        except OSError as error:
+            # The last line may be incomplete, so it ends this file; the next try begins another file.
+            self._close()
+            raise JournalGone(error.strerror) from error
+
+    def _append(self, entries: Sequence[Entry]) -> None:
         now = dt.datetime.now(dt.UTC)
         if self._file is None or now.date() != self._day:
             self._turn_page(now)
         if self._file is None:
             raise OSError("no file")
         checksum, lines = self._checksum, []
-        for entry in self._waiting:
+        for entry in entries:
             line, checksum = line_of(entry, checksum)
             lines.append(line)
         data = b"".join(lines)
@@ -130,6 +138,12 @@ def sync() -> None:
     """Makes all noted entries durable. Raises JournalGone."""
     for journal in _own:
         journal.sync()
+
+
+def write(entry: Entry) -> None:
+    """Makes one entry durable at once, whatever else is noted. Raises JournalGone."""
+    for journal in _own:
+        journal.write(entry)
 
 
 def folder_id() -> str:

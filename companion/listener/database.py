@@ -13,7 +13,9 @@ from companion.service.outages import OUTAGES
 
 log = structlog.get_logger(__name__)
 AGAIN_SECONDS: Final = 1.0
-_JOURNAL_GONE: Final = "The Journal can't be written. Look at the disk that COMPANION_JOURNAL_DIR is on."
+_JOURNAL_GONE: Final = (
+    "The Journal can't be written. Check the disk with the folder of COMPANION_JOURNAL_DIR: space and rights."
+)
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

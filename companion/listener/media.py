@@ -21,6 +21,7 @@ from companion.clinics.refusals import Unknown
 from companion.clinics.sealed import CannotOpen, seal_bytes, unseal_bytes
 from companion.listener.file_types import SUFFIXES, type_of
 from companion.listener.models import Media, MediaPart, Reply
+from companion.service import drill
 from companion.service.file_answer import file_answer, file_name
 from companion.telegram.client import BotToken, Client
 from companion.telegram.content import FileIn
@@ -94,6 +95,8 @@ def fetched(media: Media, *, now: dt.datetime) -> Media:
         raise FileUnavailable(why)
     if media.kept_at:
         return media
+    if drill.is_on():
+        raise FileUnavailable(drill.NOT_IN_A_DRILL)
     token = _token(media)
     if not _AT_ONCE.acquire(timeout=_QUEUE_SECONDS):
         raise FileUnavailable(_BUSY, later=True)

@@ -32,25 +32,34 @@ _ENDED_BY_TIME: Final = (Reason.TOO_LATE, Reason.SUPERSEDED, Reason.GAVE_UP, Rea
 """Reasons that a dispatcher may have written if it ran on the restored database before the hold."""
 
 
-def hold(*, taken_at: dt.datetime, now: dt.datetime, drill: bool = False, journals: Sequence[Path] = ()) -> Restoration:
+def hold(
+    *,
+    taken_at: dt.datetime,
+    now: dt.datetime,
+    drill: bool = False,
+    journals: Sequence[Path] = (),
+    survived: bool = True,
+) -> Restoration:
     """Pauses every clinic and holds each Message that may have left since `taken_at`, unless a Journal knows its end.
 
-    `journals` are the folders of all hosts' Journals that have survived. A second call holds what became due
-    meanwhile. Raises Refused for an instant in the future.
+    `journals` are the folders of all hosts' Journals. `survived`: nothing has put an older copy of these folders back,
+    so what they don't tell of did not happen. A second call holds what became due meanwhile. Raises Refused for an
+    instant in the future.
     """
     if taken_at > now:
         raise Refused(Problem("taken", "This instant is in the future. Give the one at which the copy was taken."))
     # Committed first: a dispatcher that runs already begins nothing more.
     _pause(now)
     with transaction.atomic():
-        known = replaying.read(journals, named=replaying.writers(), taken_at=taken_at)
+        known = replaying.read(journals, writers=replaying.writers(taken_at), taken_at=taken_at)
+        complete = known.complete and survived
         # The services that ran when the copy was taken may have run on another host, or have ended long ago.
         Heartbeat.objects.filter(beat_at__lte=taken_at).delete()
         _catch_up(now)
         unknown = Q(pk__in=replaying.replay(known, taken_at=taken_at))
-        may_have_left = _left_open(now) if known.complete else _due_or_ended(taken_at, now)
+        may_have_left = _left_open(now) if complete else _due_or_ended(taken_at, now)
         held = lifecycle.hold(Message.objects.filter(unknown | may_have_left), now=now)
-        restoration = Restoration.objects.create(taken_at=taken_at, at=now, held=held, drill=drill)
+        restoration = Restoration.objects.create(taken_at=taken_at, at=now, held=held, drill=drill, all_known=complete)
         for clinic in Clinic.objects.order_by("id"):
             audit.record(command_line(clinic), "database restored", "restoration", restoration.pk, now=now)
     return restoration
@@ -59,6 +68,12 @@ def hold(*, taken_at: dt.datetime, now: dt.datetime, drill: bool = False, journa
 def latest() -> Restoration | None:
     """The newest restore of this database; None: it was never restored."""
     return Restoration.objects.order_by("-at").first()
+
+
+def forgot_early(clinic: Clinic) -> bool:
+    """Whether this clinic waits since a restore that can't know which Messages were sent early."""
+    newest = latest()
+    return clinic.sending_paused_by == PAUSED_BY and newest is not None and not newest.all_known
 
 
 def is_drill() -> bool:
@@ -82,18 +97,18 @@ def _catch_up(now: dt.datetime) -> None:
 
 
 def _left_open(now: dt.datetime) -> Q:
-    """Messages that were on the wire when the copy was taken, and Messages that repeat another Message.
+    """Messages that were on the wire when the copy was taken, and reminders of unanswered questions.
 
-    The restore has just made the latter anew, so the Journal has them by other ids.
+    The restore has just made these reminders, so the Journal knows them by other ids.
     """
     repeated = Q(follows__isnull=False, ready_at__lte=now)
     return Q(status=Status.PENDING) & (Q(open_attempt_id__isnull=False) | repeated)
 
 
 def _due_or_ended(taken_at: dt.datetime, now: dt.datetime) -> Q:
-    """Messages that may have been sent: due by now and still pending, or on the wire when the copy was taken.
+    """Messages that may have been sent: pending and due by now, or on the wire when the copy was taken.
 
-    Also Messages that a dispatcher has failed for lack of time since the restore: their end is after `taken_at`.
+    Includes Messages that a dispatcher has failed as too late on the restored database, after `taken_at`.
     """
     due = Q(status=Status.PENDING) & (Q(ready_at__lte=now) | Q(open_attempt_id__isnull=False))
     ended_since = Q(status=Status.FAILED, reason__in=_ENDED_BY_TIME, ended_at__gt=taken_at)

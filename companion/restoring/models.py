@@ -14,6 +14,8 @@ class Restoration(models.Model):
     at = models.DateTimeField()
     drill = models.BooleanField(default=False, db_default=False)
     """Whether the database was restored for a drill; then it never reaches anybody."""
+    all_known = models.BooleanField(default=False, db_default=False)
+    """Whether the Journals told of everything that had left. Otherwise a Message that was sent early goes again."""
     held = models.PositiveIntegerField()
     """How many Messages were held because they may have been sent before the restore."""
 

@@ -29,7 +29,8 @@ def look(path: Path, *, now: dt.datetime) -> Restoration | None:
     ahead = [*_lost_attempts(entries), *_lost_updates(entries)]
     if not ahead:
         return None
-    return holding.hold(taken_at=min([*ahead, now]), now=now, journals=[path])
+    # Nobody said how the older database came here: the same way may have put back an older Journal, only less old.
+    return holding.hold(taken_at=min([*ahead, now]), now=now, journals=[path], survived=False)
 
 
 def _lost_attempts(entries: Sequence[Entry]) -> list[dt.datetime]:

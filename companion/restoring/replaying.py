@@ -1,7 +1,7 @@
 """Reads the Journals, and writes what happened after the copy was taken into the restored database.
 
-The services that ran when the copy was taken name their Journals, and each Journal names those that began later. Only
-if all of them are there and whole, nothing else can have happened.
+The services that ran when the copy was taken name their Journals, and each Journal names the Journals that began later.
+Only if all of these Journals are there and whole can nothing else have happened.
 """
 
 import datetime as dt
@@ -15,12 +15,15 @@ from companion.clinics.models import Clinic
 from companion.delivery import lifecycle
 from companion.journal import folder
 from companion.journal.entries import Begun, Ended, Entry, Heard, Peers
+from companion.journal.folder import Contents
 from companion.patients import consent
 from companion.schedules.models import Attempt, AttemptOutcome, Message, Schedule
 from companion.service.models import Heartbeat, Kind
 
 _BEFORE: Final = dt.timedelta(minutes=10)
 """How far before the copy the reading begins: an Attempt begun earlier had ended when the copy was taken."""
+_ALIVE: Final = dt.timedelta(minutes=1)
+"""How long before the copy a service that was alive then has written its last Heartbeat, at most."""
 _SOURCE: Final = {"stop": "journal: STOP", "start": "journal: Start"}
 _TEXT_LOST: Final = "(Sent before the database was restored; its words are not kept in the Journal.)"
 
@@ -33,28 +36,45 @@ class Known:
     entries: list[Entry] = field(default_factory=list)
 
 
-def writers() -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Writers:
     """The ids of the Journals that the copy names; an empty id stands for a service that kept none."""
+
+    named: frozenset[str]
+    at_work: frozenset[str]
+    """The Journals of the services that were alive when the copy was taken."""
+
+
+def writers(taken_at: dt.datetime) -> Writers:
+    """The writers that the copy's heartbeats name."""
     beats = Heartbeat.objects.filter(kind__in=[Kind.DISPATCHER, Kind.LISTENER])
-    return sorted({str(state.get("journal") or "") for state in beats.values_list("state", flat=True)})
+    found = [(beat.beat_at, str(beat.state.get("journal") or "")) for beat in beats]
+    at_work = frozenset(journal for at, journal in found if at > taken_at - _ALIVE)
+    return Writers(frozenset(journal for _, journal in found), at_work)
 
 
-def read(folders: Sequence[Path], *, named: Sequence[str], taken_at: dt.datetime) -> Known:
+def read(folders: Sequence[Path], *, writers: Writers, taken_at: dt.datetime) -> Known:
     """Reads the Journals in these folders.
 
     Each entry is true, whichever Journal it stands in. What no entry tells of has not happened only if every Journal
-    that the copy or another Journal names is there and whole.
+    that the copy or another Journal names is there and whole. A Journal of a service that was at work must also go on
+    after the copy: otherwise the folder itself is an old copy, as in a snapshot of the whole machine.
     """
     since = taken_at - _BEFORE
     there = {found.id: found for path in folders if (found := folder.read(path, since=since))}
     entries = [entry for found in there.values() for entry in found.entries if entry.at >= since]
-    wanted = set(named).union(*(entry.folders for entry in entries if isinstance(entry, Peers)))
-    complete = bool(named) and all(one in there and there[one].whole for one in wanted)
+    wanted = writers.named.union(*(entry.folders for entry in entries if isinstance(entry, Peers)))
+    complete = bool(writers.named) and all(one in there and there[one].whole for one in wanted)
+    complete = complete and all(_goes_on(there[one], taken_at) for one in writers.at_work)
     return Known(complete, sorted(entries, key=lambda entry: entry.at))
 
 
+def _goes_on(journal: Contents, taken_at: dt.datetime) -> bool:
+    return bool(journal.entries) and journal.entries[-1].at >= taken_at
+
+
 def replay(known: Known, *, taken_at: dt.datetime) -> set[uuid.UUID]:
-    """Writes each STOP and Start, and each Message that was sent, into the restored database.
+    """Writes each STOP, each Start and each sent Message of the Journals into the restored database.
 
     Returns the Messages that may or may not have arrived. Needs a transaction.
     """
@@ -82,7 +102,7 @@ def _heard(entries: Sequence[Entry], taken_at: dt.datetime) -> list[Heard]:
 
 
 def _bring_back(begun: Begun, end: Ended | None) -> set[uuid.UUID]:
-    """Writes one Attempt down. Returns the Messages of which nobody can know any more whether they arrived."""
+    """Writes one Attempt into the database. Returns the Messages that may or may not have arrived."""
     attempt = Attempt.objects.filter(pk=begun.attempt).first()
     if attempt and attempt.outcome not in (AttemptOutcome.OPEN, AttemptOutcome.UNKNOWN):
         return set()
@@ -108,8 +128,8 @@ def _message_of(begun: Begun) -> Message | None:
 def _of_that_day(begun: Begun) -> set[uuid.UUID]:
     """The patient's planned Messages of the day of an Occurrence that the copy doesn't have.
 
-    Somebody changed the series' time after the copy was taken, or split the series: the restored plans have the same
-    dose by another name, or in the series before the split. Where the copy lacks the series, any series counts.
+    Somebody changed the series' time after the copy was taken, or split the series. So the restored plans hold the
+    same dose at another time, or in the series before the split. If the copy lacks the series, all series count.
     """
     if begun.schedule is None:
         return set()

@@ -16,7 +16,9 @@ from django.db import Error, close_old_connections, connection, transaction
 from django.utils.crypto import salted_hmac
 from uuid_utils.compat import uuid7
 
-from companion.journal.writing import folder_id
+from companion.journal import writing
+from companion.journal.entries import Peers
+from companion.journal.writing import JournalGone
 from companion.service import watchdog
 from companion.service.clock import database_now
 from companion.service.models import Heartbeat, Kind
@@ -27,6 +29,7 @@ _FORGET_AFTER: Final = dt.timedelta(days=1)
 _STOP_SECONDS: Final = 5.0
 _TURN_SECONDS: Final = 1.0
 _LIVING: Final = dt.timedelta(minutes=1)
+_SIGN_AGAIN: Final = dt.timedelta(minutes=1)
 
 
 class Heart:
@@ -52,6 +55,7 @@ class Heart:
         self._in_main_loop = in_main_loop
         self._turned = threading.Event()
         self._asked = self._was_ready = False
+        self._signed: tuple[dt.datetime, list[str]] = dt.datetime.min.replace(tzinfo=dt.UTC), []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -103,13 +107,31 @@ class Heart:
     def _beat(self) -> None:
         now = database_now()
         self._started_at = self._started_at or now
-        state = self._state() | {"key": fingerprint()} | ({"journal": kept} if (kept := folder_id()) else {})
+        kept = writing.folder_id()
+        state = self._state() | {"key": fingerprint()} | ({"journal": kept} if kept else {})
         says = {"beat_at": now, "health_url": self._health_url(), "state": state}
         with transaction.atomic():
             # The row is missing at the first beat, and after a restore of the database.
             if not Heartbeat.objects.filter(id=self._id).update(**says):
                 Heartbeat.objects.create(**self._who(), started_at=self._started_at, **says)
             Heartbeat.objects.filter(beat_at__lt=now - _FORGET_AFTER).delete()
+        if kept:
+            self._sign(now)
+
+    def _sign(self, now: dt.datetime) -> None:
+        """Write into the Journal that this process is at work, and which Journals the others write.
+
+        So a restore misses no Journal that began after the backup, and sees that a Journal goes on after it.
+        """
+        found = journals(now=now)
+        if found == self._signed[1] and now - self._signed[0] < _SIGN_AGAIN:
+            return
+        try:
+            writing.write(Peers(now, found))
+        except JournalGone:
+            # Health says so already: nothing is sent meanwhile. The next beat tries again.
+            return
+        self._signed = now, found
 
     def _who(self) -> dict[str, object]:
         return {

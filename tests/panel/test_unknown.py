@@ -77,6 +77,45 @@ def test_only_the_named_ids_of_the_callers_own_clinic_are_decided() -> None:
     assert decided(other) == set()
 
 
+def test_an_empty_list_of_ids_decides_nothing() -> None:
+    clinic = a_clinic()
+    unknown(clinic)
+
+    answer = a_program(clinic, Role.ADMIN).post("/api/mcp/unknown", {"ids": [], "decision": "leave"})
+
+    assert (answer.status, answer.json) == (200, {"done": 0, "left": 0})
+    assert decided(clinic) == set()
+
+
+def test_what_was_decided_once_is_not_decided_again() -> None:
+    clinic = a_clinic()
+    message = unknown(clinic, held_by_restore=True)
+    program, held = a_program(clinic, Role.ADMIN), {"held_by_restore": True}
+
+    program.post("/api/mcp/unknown", {**held, "decision": "arrived"})
+    answer = program.post("/api/mcp/unknown", {**held, "decision": "resend"})
+    page = signed_in(clinic, Role.ADMIN).post("/mcp/unknown/all/resend?cause=restore")
+
+    message.refresh_from_db()
+    assert answer.json == {"done": 0, "left": 0}
+    assert page.status_code == 302
+    assert message.status == Status.FAILED
+    assert AuditEntry.objects.filter(clinic=clinic, subject_id=message.pk).count() == 1
+
+
+def test_the_page_decides_about_a_span_and_a_schedule_of_its_own_clinic_alone() -> None:
+    clinic, other = a_clinic(), a_clinic()
+    unknown(clinic)
+    unknown(other)
+    theirs = a_schedule(other, a_patient(other))
+
+    admin = signed_in(clinic, Role.ADMIN)
+    admin.post(f"/mcp/unknown/all/leave?schedule={theirs.pk}")
+    admin.post("/mcp/unknown/all/leave?due_from=2020-01-01T00:00&due_to=2020-01-02T00:00")
+
+    assert decided(clinic) == decided(other) == set()
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -38,6 +38,7 @@ class Run:
     stops: dict[int, int] = field(default_factory=dict)
     """By chat, the id of its STOP's update."""
     since_backup: float = 0.0
+    edited: int = 0
 
     def __post_init__(self) -> None:
         self.caller: Caller = a_caller(self.clinic, Role.PROVIDER)
@@ -120,6 +121,7 @@ class Run:
         except Conflict:
             # It has gone already.
             return
+        self.edited += 1
 
 
 def environment_of(place: Place, telegram: StandIn) -> dict[str, str]:

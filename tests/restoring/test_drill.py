@@ -52,6 +52,33 @@ def test_without_the_variable_every_service_and_command_is_refused_on_a_drills_d
         assert "Traceback" not in done.stderr, command
 
 
+def test_with_the_variable_every_service_and_command_is_refused_on_a_real_database(
+    product_environment: dict[str, str], tmp_path: Path
+) -> None:
+    a_bot(a_clinic())
+    real = the_tests_own(product_environment, tmp_path)
+
+    for command in (*SERVICES, "up", "doctor"):
+        done = real.tried(*command.split(), drill="1")
+
+        assert done.returncode in (1, 2), command
+        assert "is not a drill's" in done.stderr, command
+        assert "Traceback" not in done.stderr, command
+
+
+def test_a_copy_restored_by_other_means_is_marked_as_a_drill(
+    product_environment: dict[str, str], tmp_path: Path
+) -> None:
+    a_clinic()
+    copy = the_tests_own(product_environment, tmp_path)
+
+    said = copy.run("restored", "--drill", "--taken", "2026-01-01T00:00:00Z")
+
+    assert "COMPANION_DRILL=1" in said
+    assert "COMPANION_DRILL=1" in copy.tried("dispatcher").stderr
+    assert "not a drill's" not in copy.tried("doctor", drill="1").stderr
+
+
 def test_the_services_of_a_drill_call_nobody_and_say_what_it_is(a_drill: Place) -> None:
     with stand_in() as telegram, ExitStack() as services:
         environment = a_drill.environment | {"COMPANION_DRILL": "1", "COMPANION_TELEGRAM_API_URL": telegram.url}

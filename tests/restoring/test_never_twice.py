@@ -40,6 +40,8 @@ def test_a_restore_at_a_random_moment_sends_nothing_twice(
 
     run.check()
     assert unknown > 0
+    assert run.stops
+    assert run.edited > 0
     held = int((re.search(r"(\d+) messages? w", said) or ["0", "0"])[1])
     if journal != "torn":
         # From the Journal, or from Telegram, which still keeps the updates.

@@ -16,8 +16,8 @@ from companion.patients.models import Consent, Patient
 from companion.restoring import holding
 from companion.schedules.models import AttemptOutcome, Message, Schedule, Status
 from companion.schedules.reasons import Reason
-from companion.service.models import Heartbeat, Kind
 from tests.builders import NOW, a_caller, a_clinic, a_message, a_patient, a_schedule
+from tests.restoring import writers
 
 pytestmark = pytest.mark.django_db
 
@@ -39,20 +39,8 @@ def a_journal(path: Path, *entries: Entry) -> str:
     return journal.id
 
 
-def a_writer(journal: str) -> None:
-    """A dispatcher that the copy has seen alive, with the Journal that it wrote to."""
-    state = {"journal": journal} if journal else {}
-    Heartbeat.objects.create(
-        id=uuid.uuid4(),
-        kind=Kind.DISPATCHER,
-        host="one",
-        pid=1,
-        version="1",
-        started_at=TAKEN,
-        beat_at=TAKEN,
-        health_url="",
-        state=state,
-    )
+def a_writer(journal: str, *, at: dt.datetime = TAKEN) -> None:
+    writers.a_writer(journal, at=at)
 
 
 def attempted(
@@ -119,6 +107,75 @@ def test_a_journal_that_began_after_the_copy_leaves_what_it_does_not_tell_of_hel
     holding.hold(taken_at=TAKEN, now=NOW, journals=[tmp_path])
 
     assert (outcome(sent), outcome(other)) == (SENT_ONCE, HELD)
+
+
+def test_a_torn_journal_is_believed_up_to_the_tear_and_everything_else_is_held(tmp_path: Path) -> None:
+    sent, other = two_due(a_clinic())
+    assert sent.patient
+    a_writer(a_journal(tmp_path, *attempted(sent.patient, message=sent), Peers(SENT, [])))
+    (file,) = tmp_path.glob("*.journal")
+    file.write_bytes(file.read_bytes()[:-3])
+    os.utime(file, (NOW.timestamp(), NOW.timestamp()))
+
+    holding.hold(taken_at=TAKEN, now=NOW, journals=[tmp_path])
+
+    assert (outcome(sent), outcome(other)) == (SENT_ONCE, HELD)
+
+
+@pytest.mark.parametrize("missing", ["file", "folder"])
+def test_without_the_journal_everything_is_held(missing: str, tmp_path: Path) -> None:
+    sent, other = two_due(a_clinic())
+    assert sent.patient
+    a_writer(a_journal(tmp_path, *attempted(sent.patient, message=sent)))
+    for file in tmp_path.glob("*.journal" if missing == "file" else "*"):
+        file.unlink()
+
+    holding.hold(taken_at=TAKEN, now=NOW, journals=[tmp_path])
+
+    assert (outcome(sent), outcome(other)) == (HELD, HELD)
+
+
+def test_one_of_two_hosts_journals_is_not_enough(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    sent, other = two_due(a_clinic())
+    assert sent.patient
+    a_writer(a_journal(first, *attempted(sent.patient, message=sent)))
+    a_writer(a_journal(second, Peers(SENT, [])))
+
+    holding.hold(taken_at=TAKEN, now=NOW, journals=[first])
+
+    assert (outcome(sent), outcome(other)) == (SENT_ONCE, HELD)
+
+
+def test_a_copy_that_names_no_writer_leaves_the_rest_held(tmp_path: Path) -> None:
+    sent, other = two_due(a_clinic())
+    assert sent.patient
+    a_journal(tmp_path, *attempted(sent.patient, message=sent))
+
+    holding.hold(taken_at=TAKEN, now=NOW, journals=[tmp_path])
+
+    assert (outcome(sent), outcome(other)) == (SENT_ONCE, HELD)
+
+
+def test_a_journal_that_ends_before_the_copy_is_an_old_copy_itself_and_leaves_all_held(tmp_path: Path) -> None:
+    message, other = two_due(a_clinic())
+    a_writer(a_journal(tmp_path, Peers(TAKEN - dt.timedelta(seconds=1), [])))
+
+    holding.hold(taken_at=TAKEN, now=NOW, journals=[tmp_path])
+
+    assert (outcome(message), outcome(other)) == (HELD, HELD)
+
+
+def test_a_whole_journal_of_a_writer_that_had_ended_before_the_copy_holds_nothing(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    sent, other = two_due(a_clinic())
+    assert sent.patient
+    a_writer(a_journal(first, *attempted(sent.patient, message=sent)))
+    a_writer(a_journal(second), at=TAKEN - dt.timedelta(hours=2))
+
+    holding.hold(taken_at=TAKEN, now=NOW, journals=[first, second])
+
+    assert (outcome(sent), outcome(other)) == (SENT_ONCE, WAITS)
 
 
 def test_a_host_that_joined_after_the_copy_and_whose_journal_is_missing_leaves_the_rest_held(tmp_path: Path) -> None:

@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
+from companion.journal import folder, writing
+from companion.journal.entries import Peers
 from companion.service.clock import database_now
 from companion.service.heartbeat import Heart, fingerprint
 from companion.service.models import Heartbeat
 from companion.service.watchdog import SOCKET, Ear
 from tests.service.waiting import until
 
+LONG_AGO = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -146,3 +149,38 @@ def _table_out_of_order() -> Iterator[None]:
             yield
         finally:
             cursor.execute("ALTER TABLE service_away RENAME TO service_heartbeat")
+
+
+def signs_in(path: Path) -> list[Peers]:
+    found = folder.read(path, since=LONG_AGO)
+    return [entry for entry in found.entries if isinstance(entry, Peers)] if found else []
+
+
+def test_a_service_with_nothing_to_do_writes_into_its_journal_that_it_is_at_work(tmp_path: Path) -> None:
+    with writing.keeping(tmp_path, "listener", 35) as journal, a_beating_heart():
+        first = a_beat()
+        until(lambda: Heartbeat.objects.get().beat_at > first.beat_at, "the next beat")
+
+        until(lambda: bool(signs_in(tmp_path)), "the service's sign")
+
+    assert [sign.folders for sign in signs_in(tmp_path)] == [[journal.id]]
+
+
+def test_a_journal_that_begins_on_another_host_is_named_in_this_one_at_the_next_beat(tmp_path: Path) -> None:
+    with writing.keeping(tmp_path, "listener", 35) as journal, a_beating_heart():
+        a_beat()
+        Heartbeat.objects.create(
+            id=uuid.uuid4(),
+            kind="dispatcher",
+            host="other",
+            pid=1,
+            version="1",
+            started_at=database_now(),
+            beat_at=database_now(),
+            health_url="",
+            state={"journal": "other"},
+        )
+
+        until(lambda: any("other" in sign.folders for sign in signs_in(tmp_path)), "the other host's Journal")
+
+    assert signs_in(tmp_path)[-1].folders == sorted([journal.id, "other"])

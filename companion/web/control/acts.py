@@ -8,6 +8,7 @@ from django.views.decorators.http import require_http_methods
 from companion.clinics.models import Role
 from companion.panel import actions
 from companion.panel.actions import Unknowns
+from companion.restoring import holding
 from companion.schedules import queries
 from companion.schedules.reasons import Reason
 from companion.service.clock import database_now
@@ -54,6 +55,7 @@ def resume(request: PageRequest) -> HttpResponse:
     context = {
         "elsewhere": [caller.clinic for caller in others],
         "held": held.order_by()[: queries.COUNTED_TO].count(),
+        "forgot_early": holding.forgot_early(request.caller.clinic),
     }
     return render(request, "control/resume.html", context)
 

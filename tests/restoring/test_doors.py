@@ -1,0 +1,96 @@
+"""The doors through which a byte can leave to an outside address, and where each of them is shut in a drill.
+
+A new door fails the first test until it stands in this list, with a test that shows it shut.
+"""
+
+import ast
+from pathlib import Path
+from typing import Final
+
+import pytest
+from pytest_django import Settings
+
+import companion
+from companion.listener import media
+from companion.listener.media import FileUnavailable
+from companion.listener.models import Media
+from tests.builders import NOW, a_bot, a_clinic
+from tests.support.stand_in import stand_in
+
+_ROOT: Final = Path(companion.__file__).parent
+_OPENERS: Final = {
+    "aiohappyeyeballs",
+    "companion.telegram.client.Client",
+    "companion.service.addresses.connected",
+    "companion.service.addresses",
+    "django.core.mail",
+    "ftplib",
+    "http.client",
+    "requests",
+    "smtplib",
+    "socket.create_connection",
+    "sqlalchemy",
+    "telnetlib",
+    "urllib.request",
+}
+"""Whatever opens a connection, by its full name."""
+_SHUT: Final = {
+    "clinics/bots.py": "ask_username refuses",
+    "dispatch/service.py": "bots.serving names no bot",
+    "listener/service.py": "bots.serving names no bot",
+    "listener/media.py": "fetched refuses",
+    "panel/bot_checks.py": "runs in the monitor, which does not start",
+    "panel/checks_outside.py": "asks no bot",
+    "service/mailing.py": "send refuses",
+    "panel/webhook.py": "post refuses",
+    "patients/sources/fhir_source.py": "configuration.opened refuses",
+    "patients/sources/sql_source.py": "configuration.opened refuses",
+}
+"""The doors to outside addresses, each with what shuts it."""
+_PARTS: Final = {"service/addresses.py", "telegram/pool.py"}
+"""Parts of these doors, which open nothing by themselves."""
+_INSIDE: Final = {"cli/up.py", "panel/direct.py"}
+"""Ask only this installation's own services."""
+
+
+def openers_in(path: Path) -> set[str]:
+    """The openers that a module imports or names."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            found.add(f"{node.value.id}.{node.attr}")
+    return {name for name in found if name in _OPENERS or name.partition(".")[0] in _OPENERS}
+
+
+def makes_a_client(path: Path) -> bool:
+    """Whether a module makes a client of Telegram, and doesn't only name its type."""
+    calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    return any(isinstance(call, ast.Name) and call.id == "Client" for call in calls)
+
+
+def is_a_door(path: Path) -> bool:
+    openers = openers_in(path)
+    return bool(openers - {"companion.telegram.client.Client"}) or (bool(openers) and makes_a_client(path))
+
+
+def test_every_door_to_the_outside_is_known_and_shut_in_a_drill() -> None:
+    doors = {str(path.relative_to(_ROOT)) for path in _ROOT.rglob("*.py") if is_a_door(path)}
+
+    assert doors == _SHUT.keys() | _PARTS | _INSIDE
+
+
+@pytest.mark.django_db
+def test_no_file_is_fetched_from_telegram_in_a_drill(settings: Settings) -> None:
+    clinic = a_clinic()
+    bot = a_bot(clinic)
+    file = Media(clinic=clinic, kind="photo", bot=bot.telegram_id, file_id="1", came_at=NOW)
+    settings.DRILL = True
+
+    with stand_in() as telegram, pytest.raises(FileUnavailable, match="drill"):
+        media.fetched(file, now=NOW)
+
+    assert telegram.asked == []
