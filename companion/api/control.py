@@ -140,6 +140,13 @@ def resume_sending(request: HttpRequest, body: NoBody = None) -> PanelShape:
     return _panel(request)
 
 
+@operation(router, act("/mcp/acknowledge", PanelShape, PANEL, body_example={}, role=Role.ADMIN))
+def acknowledge_losses(request: HttpRequest, body: NoBody = None) -> PanelShape:
+    """Stop reporting the services that have gone without a goodbye while others of their kind work on."""
+    actions.acknowledge_losses(caller_of(request), now=database_now())
+    return _panel(request)
+
+
 @operation(
     router,
     Operation(

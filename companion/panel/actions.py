@@ -1,5 +1,5 @@
 """Admins' acts in the Control Panel: pause and resume sending, retry all failures of one code, decide unknown
-outcomes.
+outcomes, acknowledge lost services.
 
 Each act is audited. The changes of a Message's status stand in planning/acts.py.
 """
@@ -19,10 +19,13 @@ from companion.clinics import audit, members
 from companion.clinics.access import Caller
 from companion.clinics.models import AuditEntry, Clinic, Member, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.panel import facts, health, judge
+from companion.panel.models import Alert
 from companion.planning import acts
 from companion.schedules.models import Message, Status
 from companion.schedules.queries import COUNTED_TO
 from companion.schedules.reasons import Reason
+from companion.service.models import Heartbeat
 from companion.service.wake import ring
 
 AT_ONCE: Final = 500
@@ -106,6 +109,26 @@ def resume(caller: Caller, *, now: dt.datetime) -> None:
             raise Conflict("Sending isn't paused.")
         audit.record(caller, "sending resumed", "clinic", caller.clinic.pk, now=now)
         ring()
+
+
+def acknowledge_losses(caller: Caller, *, now: dt.datetime) -> None:
+    """Report the services no longer that have gone while others of their kind work on. Raises Conflict if there are
+    none.
+
+    Services belong to no clinic, so this holds for all clinics. A service that comes back is noticed again.
+    """
+    caller.needs(Role.ADMIN)
+    beats = facts.beats(now=now)
+    lost = [kind for kind in judge.LOST if judge.gone(beats, kind, now=now)]
+    lost = [kind for kind in lost if any(beat.kind == kind and judge.alive(beat, now=now) for beat in beats)]
+    if not lost:
+        raise Conflict("No service is missing.")
+    with transaction.atomic():
+        Heartbeat.objects.filter(kind__in=lost, beat_at__lt=now - facts.ALIVE_FOR).delete()
+        causes = [judge.LOST[kind][0] for kind in lost]
+        Alert.objects.filter(closed_at=None, cause__in=causes).update(closed_at=now)
+        audit.record(caller, "lost services acknowledged", "clinic", caller.clinic.pk, now=now)
+    health.forget()
 
 
 def administered(caller: Caller) -> list[Caller]:

@@ -13,7 +13,7 @@ from django.db.models import Q
 
 from companion.clinics.models import Clinic
 from companion.listener import inbox
-from companion.panel import health, message_counts, notices
+from companion.panel import facts, health, judge, message_counts, notices
 from companion.panel.judge import Cause, Finding, Status
 from companion.panel.models import Alert
 from companion.panel.runbook import URGENT
@@ -22,6 +22,8 @@ SETTLED: Final = dt.timedelta(seconds=20)
 """Trouble that is over sooner is told to nobody."""
 CALM: Final = dt.timedelta(minutes=2)
 """Trouble counts as over once it was absent for so long, so that a cause that comes and goes makes one alert."""
+UNBROKEN: Final = dt.timedelta(seconds=30)
+"""Services look every ten seconds. Trouble that nobody has seen for so long begins anew when it is seen again."""
 AGAIN: Final = dt.timedelta(minutes=30)
 """The shortest time after which the same cause is told again."""
 SPIKE: Final = 20
@@ -58,18 +60,31 @@ def by_cause(findings: tuple[Finding, ...]) -> list[Wrong]:
 
 
 def step(clinic: Clinic, found: list[Wrong], *, now: dt.datetime) -> None:
-    """Open, tell and close the clinic's alerts. Several processes may do so at once: each thing is told once."""
+    """Open, tell and close the clinic's alerts. Several processes may do so at once: each thing is told once.
+
+    Only what is found now is told as trouble.
+    """
     for wrong in found:
         with transaction.atomic():
             _see(clinic, wrong, now)
+    present = {wrong.cause for wrong in found}
     for alert in Alert.objects.filter(clinic=clinic, closed_at=None):
         with transaction.atomic():
-            _tell(clinic, alert, now)
+            if alert.cause in present:
+                _tell(clinic, alert, now)
+            elif now - alert.seen_at >= CALM:
+                _close(clinic, alert, now)
 
 
 def look(clinic: Clinic, *, now: dt.datetime) -> None:
-    """Run one round for one clinic."""
-    step(clinic, all_wrong(clinic, now=now), now=now)
+    """Run one round for one clinic. Trouble that is about to be told is looked at once more."""
+    found = all_wrong(clinic, now=now)
+    opened = {alert.cause: alert for alert in open_alerts(clinic)}
+    if any(wrong.cause in opened and _is_due(opened[wrong.cause], wrong.status, now) for wrong in found):
+        health.forget()
+        still = {wrong.cause for wrong in all_wrong(clinic, now=now)}
+        found = [wrong for wrong in found if wrong.cause in still]
+    step(clinic, found, now=now)
 
 
 def open_alerts(clinic: Clinic) -> list[Alert]:
@@ -104,27 +119,45 @@ def _urgent(clinic: Clinic) -> list[Wrong]:
 def _see(clinic: Clinic, wrong: Wrong, now: dt.datetime) -> None:
     words = wrong.words[: notices.WORDS]
     seen = Alert.objects.filter(clinic=clinic, cause=wrong.cause, closed_at=None)
+    # Nobody looked meanwhile (the database was away, say), or it was over: it has yet to last.
+    seen.filter(told_status="", seen_at__lt=now - UNBROKEN).update(opened_at=now)
     worse = {"status": "down"} if wrong.status == "down" else {}
     if not seen.update(seen_at=now, words=words, **worse):
         opened = Alert(clinic=clinic, cause=wrong.cause, words=words, status=wrong.status, opened_at=now, seen_at=now)
         Alert.objects.bulk_create([opened], ignore_conflicts=True)
 
 
+def _is_due(alert: Alert, status: Status, now: dt.datetime) -> bool:
+    """Whether people are to be told of this trouble: for the first time, or that it got worse."""
+    if alert.told_status:
+        return status == "down" != alert.told_status
+    return now - alert.opened_at >= SETTLED
+
+
 def _tell(clinic: Clinic, alert: Alert, now: dt.datetime) -> None:
-    """Tell that the trouble is there, got worse or is over. A guarded UPDATE lets only one of several processes do
+    """Tell that the trouble is there, or that it got worse. A guarded UPDATE lets only one of several processes do
     so.
     """
-    own = Alert.objects.filter(pk=alert.pk, closed_at=None, told_status=alert.told_status)
-    if now - alert.seen_at >= CALM:
-        if own.filter(seen_at=alert.seen_at).update(closed_at=now) and alert.told_status:
-            notices.tell(clinic, alert, "recovered", now=now)
-    elif alert.told_status in (alert.status, "down") or now - alert.opened_at < SETTLED:
+    if not _is_due(alert, "down" if alert.status == "down" else "degraded", now):
         return
-    elif alert.told_status:
-        if own.update(told_status=alert.status, told_at=now):
-            notices.tell(clinic, alert, "worse", now=now)
-    elif not _told_lately(clinic, alert, now) and own.update(told_status=alert.status, told_at=now):
-        notices.tell(clinic, alert, "opened", now=now)
+    if not alert.told_status and _told_lately(clinic, alert, now):
+        return
+    own = Alert.objects.filter(pk=alert.pk, closed_at=None, told_status=alert.told_status)
+    if own.update(told_status=alert.status, told_at=now):
+        notices.tell(clinic, alert, "worse" if alert.told_status else "opened", now=now)
+
+
+def _close(clinic: Clinic, alert: Alert, now: dt.datetime) -> None:
+    """Close an alert whose trouble is over, and tell whoever was told of the trouble."""
+    own = Alert.objects.filter(pk=alert.pk, closed_at=None, told_status=alert.told_status, seen_at=alert.seen_at)
+    if own.update(closed_at=now) and alert.told_status and not _only_lapsed(alert, now):
+        notices.tell(clinic, alert, "recovered", now=now)
+
+
+def _only_lapsed(alert: Alert, now: dt.datetime) -> bool:
+    """Whether a lost service is merely no longer reported: it has not come back."""
+    kind = next((kind for kind, (cause, _) in judge.LOST.items() if cause == alert.cause), None)
+    return kind is not None and bool(judge.gone(facts.beats(now=now), kind, now=now))
 
 
 def _told_lately(clinic: Clinic, alert: Alert, now: dt.datetime) -> bool:

@@ -20,6 +20,8 @@ _ORDER: Final[tuple[Status, ...]] = ("ok", "degraded", "down")
 
 STUCK: Final = dt.timedelta(minutes=5)
 MARK_TOO_OLD: Final = dt.timedelta(seconds=30)
+LOSS_REPORTED: Final = dt.timedelta(hours=1)
+"""One of several services that has gone is reported for so long, unless an admin acknowledges it earlier."""
 
 DATABASE_GONE: Final = (
     "The database can't be reached, so nothing is planned or sent. Whoever runs the server: see that the database runs "
@@ -38,6 +40,9 @@ class Cause(StrEnum):
     DISPATCHER_MISSING = "dispatcher_missing"
     LISTENER_MISSING = "listener_missing"
     WEB_MISSING = "web_missing"
+    DISPATCHER_LOST = "dispatcher_lost"
+    LISTENER_LOST = "listener_lost"
+    WEB_LOST = "web_lost"
     DISPATCHER_NO_ANSWER = "dispatcher_no_answer"
     DISPATCHER_UNWELL = "dispatcher_unwell"
     PANEL_NO_ANSWER = "panel_no_answer"
@@ -63,6 +68,12 @@ _NOT_RUNNING: Final = {
     Kind.LISTENER: (Cause.LISTENER_MISSING, "The listener is not running: nobody reads replies, STOP and enrolments."),
     Kind.WEB: (Cause.WEB_MISSING, "The web service gives no sign of life."),
 }
+LOST: Final = {
+    Kind.DISPATCHER: (Cause.DISPATCHER_LOST, "dispatcher"),
+    Kind.LISTENER: (Cause.LISTENER_LOST, "listener"),
+    Kind.WEB: (Cause.WEB_LOST, "web service"),
+}
+"""The cause for each kind of service of which one has gone while others work on, and the kind's name."""
 _OTHER_READER: Final = {
     Reader.PROGRAM: (
         "Another program reads this bot's messages: patients' STOPs and replies may be lost. Whoever runs the server: "
@@ -94,6 +105,25 @@ def worst(statuses: Iterable[Status]) -> Status:
 def alive(beat: Beat, *, now: dt.datetime) -> bool:
     """Whether the process gave a heartbeat within 15 s."""
     return now - beat.beat_at <= ALIVE_FOR
+
+
+def gone(beats: Iterable[Beat], kind: Kind, *, now: dt.datetime) -> list[Beat]:
+    """The processes of this kind that fell silent without a goodbye, and that no later process has replaced.
+
+    A clean stop removes the heartbeat. A process that starts after another's last sign of life replaces it.
+    """
+    own = [beat for beat in beats if beat.kind == kind]
+    starts = sorted(beat.started_at for beat in own)
+    lost = []
+    for beat in sorted(own, key=lambda one: one.beat_at):
+        if alive(beat, now=now):
+            continue
+        replaced = next((at for at in starts if at > beat.beat_at), None)
+        if replaced is None:
+            lost.append(beat)
+        else:
+            starts.remove(replaced)
+    return lost
 
 
 def findings(facts: Facts, *, now: dt.datetime) -> list[Finding]:
@@ -136,6 +166,20 @@ def _of_services(facts: Facts, now: dt.datetime) -> Iterator[Finding]:
             last = f" Its last sign of life was {age(now - own[0].beat_at)} ago." if own else ""
             cause, words = _NOT_RUNNING[kind]
             yield Finding("degraded", f"{words}{last} {_START}", cause)
+        elif lost := [beat for beat in gone(own, kind, now=now) if now - beat.beat_at <= LOSS_REPORTED]:
+            yield _lost(kind, lost, now)
+
+
+def _lost(kind: Kind, lost: list[Beat], now: dt.datetime) -> Finding:
+    cause, name = LOST[kind]
+    hosts = ", ".join(sorted({beat.host for beat in lost}))
+    since = age(now - lost[-1].beat_at)
+    who = f"A {name} has" if len(lost) == 1 else f"{len(lost)} {name}s have"
+    words = (
+        f"{who} gone without a clean stop (on {hosts}), {since} ago; others of this kind work on. Whoever runs the "
+        f"server: start it again and look into its log, or an admin acknowledges the loss under Control Panel, Alerts."
+    )
+    return Finding("degraded", words, cause)
 
 
 def _of_clinics(facts: Facts, now: dt.datetime) -> Iterator[Finding]:

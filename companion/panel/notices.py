@@ -35,6 +35,9 @@ _OF_ALL: Final = {
     Cause.DISPATCHER_UNWELL,
     Cause.LISTENER_MISSING,
     Cause.WEB_MISSING,
+    Cause.DISPATCHER_LOST,
+    Cause.LISTENER_LOST,
+    Cause.WEB_LOST,
     Cause.CLOCK_OFF,
 }
 """Causes that lie with the services, and so concern every clinic at once."""

@@ -19,7 +19,16 @@ def ago(**length: float) -> dt.datetime:
 
 def beat(kind: Kind, *, seconds: float = 2, **state: object) -> Beat:
     """A process whose last sign of life was so many seconds ago."""
-    return Beat(kind.value, "host", 1, "0.1.0", "http://127.0.0.1:1/", ago(hours=1), ago(seconds=seconds), state)
+    return Beat(
+        kind.value,
+        "host",
+        1,
+        "0.1.0",
+        "http://127.0.0.1:1/",
+        ago(hours=2, seconds=seconds),
+        ago(seconds=seconds),
+        state,
+    )
 
 
 def all_alive() -> tuple[Beat, ...]:
@@ -75,7 +84,7 @@ def a_heartbeat(kind: Kind, *, seconds: float = 2, health_url: str = "http://127
         host="host",
         pid=1,
         version="0.1.0",
-        started_at=ago(hours=1),
+        started_at=ago(hours=2, seconds=seconds),
         beat_at=ago(seconds=seconds),
         health_url=health_url,
         state=state,

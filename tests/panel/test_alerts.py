@@ -12,7 +12,11 @@ from companion.panel.judge import Cause, Finding
 from companion.panel.models import Alert, AlertContact
 from companion.schedules.models import Lane, Message, Status
 from companion.schedules.reasons import Reason
+from companion.service.clock import database_now
+from companion.service.models import Heartbeat, Kind
+from tests.api.calls import a_program
 from tests.builders import NOW, a_bot, a_clinic, a_conversation, a_member, a_message, a_patient
+from tests.panel.stories import a_heartbeat
 from tests.web.signed_in import signed_in, words
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +71,83 @@ def test_what_is_over_at_once_is_told_to_nobody() -> None:
     rounds(clinic, [], first=NOW + CALM, last=NOW + CALM + SETTLED)
 
     assert told() == []
+
+
+def test_what_is_over_by_the_time_of_telling_is_not_told() -> None:
+    clinic = a_clinic()
+    an_admin_who_hears(clinic)
+
+    alerts.step(clinic, BROKEN, now=NOW)
+    rounds(clinic, [], first=NOW + dt.timedelta(seconds=10), last=NOW + CALM + SETTLED)
+
+    assert told() == []
+
+
+def test_what_was_seen_before_an_outage_of_the_database_and_after_has_yet_to_last() -> None:
+    clinic = a_clinic()
+    an_admin_who_hears(clinic)
+    back = NOW + dt.timedelta(seconds=55)
+    alerts.step(clinic, BROKEN, now=NOW)
+
+    alerts.step(clinic, BROKEN, now=back)
+    assert told() == []
+    rounds(clinic, BROKEN, first=back, last=back + SETTLED)
+
+    assert len(told()) == 1
+
+
+def test_a_cause_is_looked_at_once_more_before_it_is_told() -> None:
+    clinic = a_clinic(sending_paused_at=NOW)
+    a_bot(clinic)
+    an_admin_who_hears(clinic)
+    for seconds in (0, 10, 19):
+        alerts.look(clinic, now=NOW + dt.timedelta(seconds=seconds))
+
+    # The look of a second ago still says that sending is paused.
+    Clinic.objects.update(sending_paused_at=None)
+    alerts.look(clinic, now=NOW + SETTLED)
+
+    assert [text for text in told() if "paused" in text] == []
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_lost_service_is_told_to_be_back_only_if_it_is(replaced: bool) -> None:
+    clinic = a_clinic()
+    an_admin_who_hears(clinic)
+    lost = [Wrong("dispatcher_lost", "degraded", "A dispatcher has gone.")]
+    a_heartbeat(Kind.DISPATCHER, seconds=4000)
+    rounds(clinic, lost, first=NOW, last=NOW + SETTLED)
+
+    if replaced:
+        a_heartbeat(Kind.DISPATCHER)
+        Heartbeat.objects.filter(beat_at__gt=NOW - SETTLED).update(started_at=NOW, beat_at=NOW + SETTLED + CALM)
+    rounds(clinic, [], first=NOW + SETTLED, last=NOW + SETTLED + CALM)
+
+    assert [text.startswith("Recovered:") for text in told()] == [False] + [True] * replaced
+    assert alerts.open_alerts(clinic) == []
+
+
+@pytest.mark.parametrize("door", ["page", "api"])
+def test_an_acknowledged_loss_is_reported_no_longer(door: str) -> None:
+    clinic = a_clinic()
+    now = database_now()
+    for seconds in (NOW - now).total_seconds() + 2, (NOW - now).total_seconds() + 60:
+        a_heartbeat(Kind.LISTENER, seconds=seconds)
+    assert "listener_lost" in [one.cause for one in alerts.all_wrong(clinic, now=now)]
+    Alert.objects.create(clinic=clinic, cause="listener_lost", words="Gone.", opened_at=now, seen_at=now)
+
+    if door == "page":
+        browser = signed_in(clinic, Role.ADMIN)
+        assert "Acknowledge the missing services" in words(browser.get("/mcp/alerts"))
+        browser.post("/mcp/acknowledge")
+    else:
+        program = a_program(clinic, Role.ADMIN)
+        assert program.post("/api/mcp/acknowledge", {}).status == 200
+        assert program.post("/api/mcp/acknowledge", {}).status == 409
+
+    assert "listener_lost" not in [one.cause for one in alerts.all_wrong(clinic, now=database_now())]
+    assert (alerts.open_alerts(clinic), told()) == ([], [])
+    assert AuditEntry.objects.filter(clinic=clinic, action="lost services acknowledged").exists()
 
 
 def test_what_was_told_is_told_to_be_over() -> None:

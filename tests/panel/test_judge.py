@@ -1,5 +1,7 @@
 """DESIGN's rules of health, on values."""
 
+from dataclasses import replace
+
 import pytest
 
 from companion.clinics.models import Closed
@@ -76,10 +78,33 @@ def test_a_service_that_was_silent_for_over_fifteen_seconds_is_not_alive(kind: K
     assert judge.worst(one.status for one in judge.findings(facts(beats=beats), now=NOW)) == "degraded"
 
 
-def test_of_two_dispatchers_one_may_die() -> None:
-    beats = (*all_alive(), beat(Kind.DISPATCHER, seconds=60))
+@pytest.mark.parametrize("kind", list(Kind))
+def test_one_of_several_that_has_gone_without_a_goodbye_degrades_for_an_hour(kind: Kind) -> None:
+    def found(minutes: float) -> list[judge.Finding]:
+        return judge.findings(facts(beats=(*all_alive(), beat(kind, seconds=minutes * 60))), now=NOW)
 
-    assert judge.findings(facts(beats=beats), now=NOW) == []
+    assert [(one.status, one.cause) for one in found(1)] == [("degraded", f"{kind}_lost")]
+    assert "(on host), 59 min ago" in found(59.9)[0].words
+    assert found(60.1) == []
+
+
+def test_a_process_that_started_after_the_lost_one_takes_its_place_and_one_that_ran_before_does_not() -> None:
+    lost = [beat(Kind.DISPATCHER, seconds=seconds) for seconds in (120, 300)]
+    started = replace(beat(Kind.DISPATCHER), started_at=ago(seconds=100))
+    before = beat(Kind.DISPATCHER)
+
+    assert judge.gone([*lost, before], Kind.DISPATCHER, now=NOW) == [lost[1], lost[0]]
+    assert len(judge.gone([*lost, before, started], Kind.DISPATCHER, now=NOW)) == 1
+    assert judge.gone([lost[0], before, started], Kind.DISPATCHER, now=NOW) == []
+
+
+def test_a_chain_of_crashes_and_restarts_is_no_loss() -> None:
+    first = beat(Kind.WEB, seconds=300)
+    second = replace(beat(Kind.WEB, seconds=100), started_at=ago(seconds=290))
+    third = replace(beat(Kind.WEB), started_at=ago(seconds=95))
+
+    assert judge.gone([first, second, third], Kind.WEB, now=NOW) == []
+    assert judge.gone([first, second], Kind.WEB, now=NOW) == [second]
 
 
 def test_a_clock_that_is_off_degrades_and_says_what_stopped() -> None:

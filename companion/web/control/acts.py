@@ -3,7 +3,7 @@
 from django.contrib import messages as flash
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from companion.clinics.models import Role
 from companion.panel import actions
@@ -80,3 +80,12 @@ def retry(request: PageRequest, reason: str) -> HttpResponse:
         "now": now,
     }
     return render(request, "control/retry.html", context)
+
+
+@require_POST
+@page(Role.ADMIN)
+def acknowledge(request: PageRequest) -> HttpResponse:
+    """Stop reporting the services that have gone while others of their kind work on."""
+    actions.acknowledge_losses(request.caller, now=database_now())
+    flash.success(request, "Acknowledged. We alert you again if another service goes missing.")
+    return redirect("alerts")

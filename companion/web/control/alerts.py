@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 from companion.clinics.versions import hold
-from companion.panel import alerts, contacts
+from companion.panel import alerts, contacts, judge
 from companion.panel.models import AlertContact, AlertWebhook, Notice
 from companion.service import mailing
 from companion.service.clock import database_now
@@ -125,8 +125,10 @@ def _page(
     request: PageRequest, more: Mapping[str, object], *, no: Refused | None = None, status: int = 200
 ) -> HttpResponse:
     clinic, contact = request.caller.clinic, contacts.contact_of(request.caller)
+    opened = alerts.open_alerts(clinic)
     context: dict[str, object] = {
-        "alerts": alerts.open_alerts(clinic),
+        "alerts": opened,
+        "lost": {alert.cause for alert in opened} & {cause.value for cause, _ in judge.LOST.values()},
         "contact": contact,
         "contact_shown": _shown_contact(contact),
         "by_email": contact.by_email,
