@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from companion.journal.entries import Entry, entries_in
+from companion.journal.entries import Entry, Peers, entries_in
 
 _ID: Final = "journal.id"
 _LIST: Final = "files.list"
@@ -101,9 +101,17 @@ def read(folder: Path, *, since: dt.datetime) -> Contents | None:
 
 
 def newest(folder: Path, count: int) -> list[Entry]:
-    """The entries of the files that were begun last, as far as they can be read."""
-    names = sorted((path.name for path in folder.glob(f"*{_SUFFIX}")), reverse=True)[:count]
-    found = [entry for name in names for entry in entries_in((folder / name).read_bytes())[0]]
+    """The entries of the files that were begun last, as far as they can be read.
+
+    Files that only say that a service is at work don't count: a service that starts again and again begins many.
+    """
+    found: list[Entry] = []
+    for path in sorted(folder.glob(f"*{_SUFFIX}"), reverse=True):
+        told = [entry for entry in entries_in(path.read_bytes())[0] if not isinstance(entry, Peers)]
+        found += told
+        count -= bool(told)
+        if not count:
+            break
     return sorted(found, key=lambda entry: entry.at)
 
 

@@ -111,6 +111,14 @@ def test_old_files_are_removed_whole_and_count_only_against_older_copies(tmp_pat
     assert not read(tmp_path, old - dt.timedelta(days=1)).whole
 
 
+def test_the_newest_entries_are_found_behind_a_service_that_started_again_and_again(tmp_path: Path) -> None:
+    written(tmp_path, "dispatcher", ENTRIES[:3])
+    for _ in range(8):
+        written(tmp_path, "listener", ENTRIES[3:])
+
+    assert folder.newest(tmp_path, 2) == ENTRIES[:3]
+
+
 def test_a_folder_without_a_journal_is_none(tmp_path: Path) -> None:
     assert folder.read(tmp_path, since=NOW) is None
     assert folder.read(tmp_path / "nowhere", since=NOW) is None
