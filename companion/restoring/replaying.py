@@ -61,16 +61,19 @@ def read(folders: Sequence[Path], *, writers: Writers, taken_at: dt.datetime) ->
     after the copy: otherwise the folder itself is an old copy, as in a snapshot of the whole machine.
     """
     since = taken_at - _BEFORE
-    there = {found.id: found for path in folders if (found := folder.read(path, since=since))}
-    entries = [entry for found in there.values() for entry in found.entries if entry.at >= since]
+    # Of two copies of one folder, the copy that ends later replaces the other.
+    found = [contents for path in folders if (contents := folder.read(path, since=since))]
+    there = {contents.id: contents for contents in sorted(found, key=_end)}
+    entries = [entry for contents in there.values() for entry in contents.entries if entry.at >= since]
     wanted = writers.named.union(*(entry.folders for entry in entries if isinstance(entry, Peers)))
     complete = bool(writers.named) and all(one in there and there[one].whole for one in wanted)
-    complete = complete and all(_goes_on(there[one], taken_at) for one in writers.at_work)
+    complete = complete and all(_end(there[one]) >= taken_at for one in writers.at_work)
     return Known(complete, sorted(entries, key=lambda entry: entry.at))
 
 
-def _goes_on(journal: Contents, taken_at: dt.datetime) -> bool:
-    return bool(journal.entries) and journal.entries[-1].at >= taken_at
+def _end(journal: Contents) -> dt.datetime:
+    """The instant of a Journal's last entry."""
+    return journal.entries[-1].at if journal.entries else dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 def replay(known: Known, *, taken_at: dt.datetime) -> set[uuid.UUID]:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import shutil
 import uuid
 from pathlib import Path
 from typing import Literal
@@ -145,6 +146,20 @@ def test_one_of_two_hosts_journals_is_not_enough(tmp_path: Path) -> None:
     holding.hold(taken_at=TAKEN, now=NOW, journals=[first])
 
     assert (outcome(sent), outcome(other)) == (SENT_ONCE, HELD)
+
+
+@pytest.mark.parametrize("first", ["old", "new"])
+def test_of_two_copies_of_one_journal_the_longer_one_counts(first: str, tmp_path: Path) -> None:
+    new, old = tmp_path / "new", tmp_path / "old"
+    sent, _ = two_due(a_clinic())
+    assert sent.patient
+    a_journal(new, Peers(TAKEN, []))
+    shutil.copytree(new, old)
+    a_writer(a_journal(new, *attempted(sent.patient, message=sent)))
+
+    holding.hold(taken_at=TAKEN, now=NOW, journals=[old, new] if first == "old" else [new, old])
+
+    assert outcome(sent) == SENT_ONCE
 
 
 def test_a_copy_that_names_no_writer_leaves_the_rest_held(tmp_path: Path) -> None:
