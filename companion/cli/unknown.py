@@ -1,4 +1,4 @@
-"""`companion unknown`: the messages of which nobody knows whether they arrived, and a decision about many of them."""
+"""`companion unknown`: list messages that may or may not have arrived, and decide about many at once."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -25,14 +25,14 @@ def unknown() -> None:
 
 
 def _selection(command: Callable[Concatenate["Unknowns", P], None]) -> Callable[..., None]:
-    """Give a command the options that name messages, as one value."""
+    """Add the options that select messages to a command, which gets them as one argument."""
 
     @click.option("--id", "ids", multiple=True, type=click.UUID, help="This message; may be given again.")
-    @click.option("--schedule", type=click.UUID, help="Those of this schedule.")
-    @click.option("--from", "due_from", type=INSTANT, help="Those due at or after this instant.")
-    @click.option("--to", "due_to", type=INSTANT, help="Those due at or before this instant.")
+    @click.option("--schedule", type=click.UUID, help="Messages of this schedule.")
+    @click.option("--from", "due_from", type=INSTANT, help="Messages due at this instant or later.")
+    @click.option("--to", "due_to", type=INSTANT, help="Messages due at this instant or earlier.")
     @click.option(
-        "--cause", type=click.Choice(list(_CAUSES)), help="Those that a restore held, or those whose line was cut."
+        "--cause", type=click.Choice(list(_CAUSES)), help="Messages that a restore held, or whose connection broke."
     )
     @wraps(command)
     def selecting(
@@ -56,7 +56,7 @@ def _selection(command: Callable[Concatenate["Unknowns", P], None]) -> Callable[
 @click.option("--clinic", "slug", help=CLINIC_HELP)
 @_selection
 def list_unknown(which: "Unknowns", slug: str | None) -> None:
-    """List them, the newest first: id, due instant, schedule, cause. Without options: all."""
+    """List the undecided messages, the newest first: id, due instant, schedule, cause. Without options: all."""
     from companion.clinics import clinics
     from companion.panel import actions
     from companion.service.clock import database_now
@@ -76,7 +76,8 @@ def list_unknown(which: "Unknowns", slug: str | None) -> None:
 def decide(which: "Unknowns", decision: str, slug: str | None) -> None:
     """Decide about all messages that match every given option; at least one option is needed.
 
-    resend: they go again, and may arrive twice. arrived: the patients say so. leave: they stay as they are.
+    resend: send the messages again; they may arrive twice. arrived: the patients say that they got them. leave: send
+    nothing.
     """
     from companion.clinics import clinics, members
     from companion.panel import actions
@@ -95,4 +96,6 @@ def decide(which: "Unknowns", decision: str, slug: str | None) -> None:
                 break
     click.echo(f"Decided about {total} {'message' if total == 1 else 'messages'}: {decision}.")
     if decided.left:
-        raise click.ClickException(f"{decided.left} can't be decided so. List them, and look at their pages.")
+        raise click.ClickException(
+            f"This decision is not possible for {decided.left} of them. List them, and look at their pages."
+        )
