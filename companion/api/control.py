@@ -19,8 +19,9 @@ from companion.api.message_shapes import MessageDetail, MessageList
 from companion.api.operations import JSON, Operation, act, caller_of, operation
 from companion.api.values import NOT_NULL, Body, Id, Instant, NoBody, Shape
 from companion.clinics.models import Role
-from companion.panel import actions, contacts, status
+from companion.panel import actions, contacts, maintenance, status
 from companion.panel.actions import Decision, Unknowns
+from companion.panel.models import Maintenance
 from companion.schedules import queries
 from companion.service.clock import database_now
 
@@ -106,6 +107,36 @@ class RetriedShape(Shape):
     left: int
 
 
+class MaintenanceBody(Body):
+    """A window in which no alert is told."""
+
+    until: Annotated[Instant, Field(description="Its end, at most seven days from now.")]
+    reason: Annotated[str, Field(description="A line for the other admins.", max_length=maintenance.REASON)] = ""
+
+
+class MaintenanceShape(Shape):
+    """A maintenance window."""
+
+    began_at: Instant
+    until: Instant
+    reason: str
+    begun_by: str
+
+
+_MAINTENANCE = {
+    "began_at": "2026-12-01T20:00:00Z",
+    "until": "2026-12-01T22:00:00Z",
+    "reason": "A new disk",
+    "begun_by": "Nora Lindt",
+}
+
+
+def _window(window: Maintenance) -> MaintenanceShape:
+    return MaintenanceShape(
+        began_at=window.began_at, until=window.until, reason=window.reason, begun_by=window.begun_by
+    )
+
+
 def _panel(request: HttpRequest) -> PanelShape:
     return PanelShape.model_validate(asdict(status.status(caller_of(request).clinic, now=database_now())))
 
@@ -138,6 +169,27 @@ def resume_sending(request: HttpRequest, body: NoBody = None) -> PanelShape:
     """Let the clinic's messages go out again."""
     actions.resume(caller_of(request), now=database_now())
     return _panel(request)
+
+
+@operation(
+    router,
+    act(
+        "/mcp/maintenance",
+        MaintenanceShape,
+        _MAINTENANCE,
+        body_example={"until": "2026-12-01T22:00:00Z", "reason": "A new disk"},
+        role=Role.ADMIN,
+    ),
+)
+def begin_maintenance(request: HttpRequest, body: MaintenanceBody) -> MaintenanceShape:
+    """Open a window in which no alert is told, or change the open one. Calls for urgent help are told all the same."""
+    return _window(maintenance.begin(caller_of(request), body.until, body.reason, now=database_now()))
+
+
+@operation(router, act("/mcp/maintenance/end", MaintenanceShape, _MAINTENANCE, body_example={}, role=Role.ADMIN))
+def end_maintenance(request: HttpRequest, body: NoBody = None) -> MaintenanceShape:
+    """End the maintenance window now."""
+    return _window(maintenance.end(caller_of(request), now=database_now()))
 
 
 @operation(router, act("/mcp/acknowledge", PanelShape, PANEL, body_example={}, role=Role.ADMIN))

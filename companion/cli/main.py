@@ -8,6 +8,7 @@ import sys
 import click
 
 from companion.cli.doctor import doctor
+from companion.cli.maintenance import maintenance
 from companion.cli.patients import patients
 from companion.cli.people import key, member
 from companion.cli.ready import ready_with_tables
@@ -16,7 +17,7 @@ from companion.cli.services import dispatcher, listener, migrate, web
 from companion.cli.unknown import unknown
 from companion.cli.up import up
 
-_NEED_DJANGO = ("member", "key", "patients", "backup", "restored", "resume", "unknown")
+_NEED_DJANGO = ("member", "key", "patients", "backup", "restored", "resume", "unknown", "maintenance")
 """main() loads Django for these commands; the others do so themselves, some of them after they have read their
 options.
 """
@@ -49,6 +50,7 @@ for command in (
     restored,
     resume,
     unknown,
+    maintenance,
 ):
     main.add_command(command)
 

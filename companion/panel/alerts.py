@@ -13,7 +13,7 @@ from django.db.models import Q
 
 from companion.clinics.models import Clinic
 from companion.listener import inbox
-from companion.panel import facts, health, judge, message_counts, notices
+from companion.panel import facts, health, judge, maintenance, message_counts, notices
 from companion.panel.judge import Cause, Finding, Status
 from companion.panel.models import Alert
 from companion.panel.runbook import URGENT
@@ -62,15 +62,20 @@ def by_cause(findings: tuple[Finding, ...]) -> list[Wrong]:
 def step(clinic: Clinic, found: list[Wrong], *, now: dt.datetime) -> None:
     """Open, tell and close the clinic's alerts. Several processes may do so at once: each thing is told once.
 
-    Only what is found now is told as trouble.
+    Only what is found now is told as trouble, and during maintenance nothing but calls for help.
     """
     for wrong in found:
         with transaction.atomic():
             _see(clinic, wrong, now)
     present = {wrong.cause for wrong in found}
+    quiet = maintenance.current(clinic, now=now) is not None
     for alert in Alert.objects.filter(clinic=clinic, closed_at=None):
         with transaction.atomic():
-            if alert.cause in present:
+            if quiet and not alert.cause.startswith(URGENT):
+                # What was told stays open: that it is over is told when the window has ended.
+                if not alert.told_status and now - alert.seen_at >= CALM:
+                    _close(clinic, alert, now)
+            elif alert.cause in present:
                 _tell(clinic, alert, now)
             elif now - alert.seen_at >= CALM:
                 _close(clinic, alert, now)

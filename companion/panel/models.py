@@ -1,6 +1,6 @@
 """The Control Panel's tables: counts of past hours, checks of each bot, alerts, and the people who hear of them.
 
-No row holds a text, a name or a token.
+No row holds a message's text, a patient's name or a token.
 """
 
 from django.db import models
@@ -76,6 +76,21 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cause} {self.opened_at}"
+
+
+class Maintenance(models.Model):
+    """A window in which a clinic's admins are told of no alert (maintenance.py)."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="maintenance")
+    began_at = models.DateTimeField()
+    until = models.DateTimeField()
+    reason = models.CharField(max_length=200, blank=True)
+    """An admin's own words."""
+    begun_by = models.CharField(max_length=200)
+
+    def __str__(self) -> str:
+        return f"until {self.until}"
 
 
 class AlertContact(models.Model):

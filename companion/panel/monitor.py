@@ -4,7 +4,6 @@ It decides nothing about a Message. Each service runs this thread, so that one b
 alerts; several threads do not disturb each other.
 """
 
-import itertools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,8 +27,6 @@ _EVERY_SECONDS: Final = 10.0
 _STOP_SECONDS: Final = 2.0
 _DATABASE_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 60.0
-_ROUNDS_REMEMBERED: Final = 6
-"""The recipients of an outage alert are read again after this time."""
 
 
 @contextmanager
@@ -69,21 +66,19 @@ def _apart(work: Callable[[], None]) -> None:
 
 def _run(stop: threading.Event) -> None:
     in_trouble, outage = False, Outage(settings.DATA_DIR)
-    rounds = itertools.count()
     # Wait first: a service that has just started has other work to do.
     while not stop.wait(_EVERY_SECONDS):
-        well = _try(lambda: _round(outage, next(rounds)), quiet=in_trouble)
+        well = _try(lambda: _round(outage), quiet=in_trouble)
         if not well:
             outage.lasts(machine_now())
         in_trouble = not well
     connection.close()
 
 
-def _round(outage: Outage, number: int) -> None:
+def _round(outage: Outage) -> None:
     with database_within(_DATABASE_SECONDS):
-        database_now()
-        if number % _ROUNDS_REMEMBERED == 0:
-            _apart(outage.remember)
+        now = database_now()
+        _apart(partial(outage.remember, now=now))
     with database_within(_LOOK_SECONDS):
         check_once()
     # Not before: on SQLite the clock is read without the database, so it shows no outage.

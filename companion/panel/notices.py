@@ -10,15 +10,15 @@ import uuid
 from typing import Final
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, Q
 from django.urls import reverse
 
 from companion.clinics.models import Clinic, Member, Role
 from companion.clinics.sealed import CannotOpen
 from companion.panel import webhook
 from companion.panel.judge import Cause
-from companion.panel.models import Alert, AlertContact, AlertWebhook, Notice
-from companion.panel.runbook import link
+from companion.panel.models import Alert, AlertContact, AlertWebhook, Maintenance, Notice
+from companion.panel.runbook import URGENT, link
 from companion.planning.answers import answer
 from companion.schedules.models import Lane
 from companion.schedules.text import as_it_stands
@@ -81,7 +81,9 @@ def deliver(*, now: dt.datetime) -> None:
     """Send the Notices that are ready; takes seconds for each server that hangs. Several processes may do so at
     once.
     """
-    due = Notice.objects.filter(next_try_at__lte=now).select_related("clinic", "alert").order_by("next_try_at", "id")
+    quiet = Q(clinic__in=Maintenance.objects.filter(until__gt=now).values("clinic"))
+    due = Notice.objects.filter(next_try_at__lte=now).exclude(quiet & ~Q(alert__cause__startswith=URGENT))
+    due = due.select_related("clinic", "alert").order_by("next_try_at", "id")
     for notice in due[:_AT_ONCE]:
         if _claim(notice, now):
             error = _send(notice, now)

@@ -5,7 +5,7 @@ No row can ensure that people are told once, so a lock in the data folder does: 
 
 import datetime as dt
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -15,7 +15,7 @@ import structlog
 from companion.clinics.ids import new_id
 from companion.clinics.models import Clinic
 from companion.clinics.sealed import CannotOpen
-from companion.panel import judge, notices, webhook
+from companion.panel import judge, maintenance, notices, webhook
 from companion.panel.models import AlertWebhook
 from companion.service import mailing
 from companion.service.process import AlreadyRunning, hold_lock
@@ -34,7 +34,8 @@ class Outage:
     """One process's memory of the recipients, and of the current outage."""
 
     folder: Path
-    _ways: list[_Way] = field(default_factory=list)
+    _ways: list[tuple[_Way, dt.datetime | None]] = field(default_factory=list)
+    """Each way with the end of the clinic's maintenance window, if one is open."""
     _since: dt.datetime | None = None
     _waiting: list[_Way] | None = None
     """The recipients who were not told yet; None: the outage was told to nobody."""
@@ -42,31 +43,32 @@ class Outage:
     _tries: int = 0
     _held: ExitStack = field(default_factory=ExitStack)
 
-    def remember(self) -> None:
+    def remember(self, *, now: dt.datetime) -> None:
         """Remember who hears of alerts; call it while all is well. Raises django.db.Error."""
-        ways: list[_Way] = []
+        found: list[tuple[_Way, dt.datetime | None]] = []
         for clinic in Clinic.objects.order_by("id"):
+            ways: list[_Way] = []
+            window = maintenance.current(clinic, now=now)
             if mailing.possible():
                 ways += [_by_email(clinic, address) for address in notices.addresses(clinic)]
-            try:
-                hook = AlertWebhook.objects.filter(clinic=clinic).first()
-            except CannotOpen:
-                continue
-            if hook:
-                ways.append(_by_webhook(clinic, hook))
-        self._ways = ways
+            with suppress(CannotOpen):
+                if hook := AlertWebhook.objects.filter(clinic=clinic).first():
+                    ways.append(_by_webhook(clinic, hook))
+            found += [(way, window.until if window else None) for way in ways]
+        self._ways = found
 
     def lasts(self, now: dt.datetime) -> None:
         """Note that the database is still gone, and tell people in time. Takes seconds for each server that hangs."""
         self._since = self._since or now
-        if now - self._since < PATIENCE or not self._ways:
+        ways = [way for way, quiet_until in self._ways if quiet_until is None or quiet_until <= now]
+        if now - self._since < PATIENCE or not ways:
             return
         if self._waiting is None:
             try:
                 self._held.enter_context(hold_lock(self.folder / "outage.lock"))
             except (AlreadyRunning, OSError):
                 return
-            self._waiting, self._tries = self._ways, 0
+            self._waiting, self._tries = ways, 0
         if self._waiting and self._tries < _TRIES:
             self._tries += 1
             left = _still_to_tell(self._waiting, "opened", now)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from companion.clinics.models import Role
-from companion.panel import contacts
+from companion.clinics.models import Clinic, Role
+from companion.panel import contacts, maintenance
 from companion.panel.outage import PATIENCE, Outage
 from tests.builders import NOW, a_caller, a_clinic
 from tests.support.receivers import Hook, a_program
@@ -25,7 +25,7 @@ def hook() -> Iterator[Hook]:
 
 def a_watch(folder: Path) -> Outage:
     watch = Outage(folder)
-    watch.remember()
+    watch.remember(now=NOW)
     return watch
 
 
@@ -78,7 +78,7 @@ def test_who_was_not_told_of_it_hears_no_recovery(hook: Hook, tmp_path: Path) ->
     lasts(watch, 30)
     hook.status = 204
 
-    watch.remember()
+    watch.remember(now=NOW)
     watch.over(NOW + dt.timedelta(minutes=31))
 
     assert "recovered" not in events(hook)
@@ -90,3 +90,14 @@ def test_who_could_not_be_told_is_tried_again_a_few_times(hook: Hook, tmp_path: 
     lasts(a_watch(tmp_path), 30)
 
     assert len(hook.posts) == 5
+
+
+def test_during_maintenance_an_outage_is_told_only_after_the_window(hook: Hook, tmp_path: Path) -> None:
+    maintenance.begin(a_caller(Clinic.objects.get(), Role.ADMIN), NOW + dt.timedelta(minutes=20), "", now=NOW)
+    watch = a_watch(tmp_path)
+
+    lasts(watch, 19)
+    assert events(hook) == []
+    lasts(watch, 21)
+
+    assert events(hook) == ["opened"]

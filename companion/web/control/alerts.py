@@ -1,5 +1,6 @@
 """`/mcp/alerts`: present problems, who gets alerts and how, and a test of each way."""
 
+import datetime as dt
 from collections.abc import Mapping
 
 from django.contrib import messages as flash
@@ -11,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 from companion.clinics.versions import hold
-from companion.panel import alerts, contacts, judge
+from companion.panel import alerts, contacts, judge, maintenance
 from companion.panel.models import AlertContact, AlertWebhook, Notice
 from companion.service import mailing
 from companion.service.clock import database_now
@@ -19,6 +20,7 @@ from companion.web import conflicts
 from companion.web.access import PageRequest, page
 
 _SHOWN = 20
+_HOURS = ("1", "2", "4", "8", "24")
 _TOOK = {
     "telegram": "The test message is on its way to you.",
     "email": "The mail server took the test e-mail.",
@@ -104,6 +106,26 @@ def test(request: PageRequest) -> HttpResponse:
     return redirect("alerts")
 
 
+@require_POST
+@page(Role.ADMIN)
+def maintain(request: PageRequest) -> HttpResponse:
+    """Begin a maintenance window for a number of hours, or end it."""
+    now = database_now()
+    try:
+        if request.POST.get("do") == "end":
+            maintenance.end(request.caller, now=now)
+            flash.success(request, "Maintenance has ended. Alerts are told again.")
+        else:
+            until = now + _hours(request.POST.get("hours", ""))
+            maintenance.begin(request.caller, until, request.POST.get("reason", ""), now=now)
+            flash.success(request, "Maintenance has begun. Within ten seconds no alert is told any more.")
+    except Refused as no:
+        return _page(request, {"typed_reason": request.POST.get("reason", "")}, no=no)
+    except Conflict as no:
+        flash.error(request, str(no))
+    return redirect("alerts")
+
+
 def _hold(request: PageRequest) -> Clinic:
     """Lock the clinic until the transaction ends, so that two changes of its alerts take turns even without a
     webhook row.
@@ -129,6 +151,8 @@ def _page(
     context: dict[str, object] = {
         "alerts": opened,
         "lost": {alert.cause for alert in opened} & {cause.value for cause, _ in judge.LOST.values()},
+        "maintenance": maintenance.current(clinic, now=database_now()),
+        "hours": _HOURS,
         "contact": contact,
         "contact_shown": _shown_contact(contact),
         "by_email": contact.by_email,
@@ -146,6 +170,12 @@ def _page(
     # The secret is shown once, so the browser's "back" must not bring it back.
     answer["Cache-Control"] = "no-store"
     return answer
+
+
+def _hours(typed: str) -> dt.timedelta:
+    if typed not in _HOURS:
+        raise Refused(Problem("hours", "Choose how long it lasts."))
+    return dt.timedelta(hours=int(typed))
 
 
 def _telegram_id(typed: str) -> int | None:

@@ -1,0 +1,53 @@
+"""Maintenance windows: times with an end in which a clinic's admins are told of no alert, except of calls for help.
+
+alerts.py asks here before it tells. What is still wrong when the window ends is told then.
+"""
+
+import datetime as dt
+from typing import Final
+
+from django.db import transaction
+
+from companion.clinics import audit
+from companion.clinics.access import Caller
+from companion.clinics.models import Clinic, Role
+from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.clinics.versions import hold
+from companion.panel.models import Maintenance
+
+LONGEST: Final = dt.timedelta(days=7)
+REASON: Final = 200
+
+
+def current(clinic: Clinic, *, now: dt.datetime) -> Maintenance | None:
+    """The clinic's open window."""
+    return Maintenance.objects.filter(clinic=clinic, until__gt=now).first()
+
+
+def begin(caller: Caller, until: dt.datetime, reason: str, *, now: dt.datetime) -> Maintenance:
+    """Open a window until this instant, or give the open one another end and reason. Raises Refused."""
+    caller.needs(Role.ADMIN)
+    if not now < until <= now + LONGEST:
+        raise Refused(Problem("until", "The end must lie ahead, at most seven days from now."))
+    reason = reason.strip()
+    if len(reason) > REASON or not reason.isprintable():
+        raise Refused(Problem("reason", f"Give the reason in one line of at most {REASON} characters."))
+    with transaction.atomic():
+        hold(Clinic.objects.filter(pk=caller.clinic.pk))
+        window = current(caller.clinic, now=now) or Maintenance(clinic=caller.clinic, began_at=now)
+        window.until, window.reason, window.begun_by = until, reason, caller.name
+        window.save()
+        audit.record(caller, "maintenance begun", "clinic", caller.clinic.pk, now=now)
+    return window
+
+
+def end(caller: Caller, *, now: dt.datetime) -> Maintenance:
+    """End the open window now. Raises Conflict if there is none."""
+    caller.needs(Role.ADMIN)
+    with transaction.atomic():
+        window = current(caller.clinic, now=now)
+        if window is None or not Maintenance.objects.filter(pk=window.pk, until__gt=now).update(until=now):
+            raise Conflict("No maintenance is going on.")
+        window.until = now
+        audit.record(caller, "maintenance ended", "clinic", caller.clinic.pk, now=now)
+    return window
