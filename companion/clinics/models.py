@@ -60,6 +60,7 @@ class Closed(models.TextChoices):
     NOT_CLOSED = "", "open"
     RETRY_AFTER = "retry_after", "Telegram asked us to wait"
     CIRCUIT = "circuit", "Telegram can't be reached"
+    HANGING = "hanging", "Telegram takes requests and doesn't answer"
     UNAUTHORIZED = "unauthorized", "Telegram refuses the bot's token"
 
 

@@ -15,7 +15,7 @@ from companion.clinics.sealed import seal
 from companion.delivery import lifecycle, store
 from companion.delivery.facts import Facts, Keyboard
 from companion.delivery.payload import payload_of
-from companion.delivery.store import Begin, Later, Place, Places
+from companion.delivery.store import Begin, Later, LockedBot, Place, Places
 from companion.delivery.verdict import End, Wait, verdicts
 from companion.journal import entries, writing
 from companion.schedules.reasons import Reason
@@ -76,6 +76,8 @@ class Round:
     places: Places
     limits: Limits
     lease_seconds: float
+    ahead: bool = False
+    """Whether this one message goes ahead, though the bot is still closed because it hung."""
     again: bool = False
     """Whether the round ran before, and its commit may or may not have succeeded."""
 
@@ -140,7 +142,7 @@ def begin_round(order: Round, *, now: dt.datetime) -> Done:
     bot = store.lock_bot(order.bot)
     if bot is None:
         return Done.gone(now)
-    if bot.closed_why == Closed.UNAUTHORIZED or (bot.closed_until and bot.closed_until > now):
+    if _is_closed(bot, order, now):
         return Done.closed(now, bot.closed_until, bot.closed_why)
 
     # 2
@@ -190,6 +192,12 @@ def _begun_before(order: Round, now: dt.datetime) -> tuple[Begun, ...]:
             # This Attempt is the newest of its chat, and began_at is its slot.
             found.append(_begun(order.bot, facts.begun_by, facts.chat_last_at, facts))
     return tuple(begun for begun in found if begun)
+
+
+def _is_closed(bot: LockedBot, order: Round, now: dt.datetime) -> bool:
+    if bot.closed_why == Closed.HANGING:
+        return not order.ahead
+    return bot.closed_why == Closed.UNAUTHORIZED or bool(bot.closed_until and bot.closed_until > now)
 
 
 def _judge(order: Round, candidates: Sequence[Facts], free: Sequence[dt.datetime], now: dt.datetime) -> _Judged:

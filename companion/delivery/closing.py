@@ -12,6 +12,10 @@ ASK_AGAIN = dt.timedelta(seconds=10)
 FAILURES_TO_CLOSE = 5
 """How many requests must fail in a row to close the bot."""
 LONGEST_CLOSED = 15.0
+PROBE_LASTS = dt.timedelta(seconds=10)
+"""How long a dispatcher that probes a hanging bot keeps the others from probing it, unless it is done before."""
+NEXT_PROBE = dt.timedelta(seconds=1)
+"""How long after a probe without an answer the next may follow."""
 
 
 class Closing(msgspec.Struct, frozen=True, gc=False):
@@ -37,6 +41,28 @@ def close(bot: uuid.UUID, closing: Closing) -> None:
     rows.update(closed_until=closing.until, closed_why=closing.why)
 
 
-def reopen(bot: uuid.UUID, *, now: dt.datetime) -> None:
-    """Opens a bot whose token Telegram has accepted again."""
-    Bot.objects.filter(pk=bot).update(closed_until=None, closed_why=Closed.NOT_CLOSED, last_answer_at=now)
+def hanging(now: dt.datetime) -> Closing:
+    """Closes the bot until a probe is answered; the first probe may follow at once."""
+    return Closing(now, Closed.HANGING)
+
+
+def take_probe(bot: uuid.UUID, *, now: dt.datetime) -> Bot | None:
+    """Takes the next probe of a hanging bot for this dispatcher.
+
+    Returns None if it is taken; else the bot as it is: it hangs no longer, or another dispatcher probes it.
+    """
+    free = Bot.objects.filter(pk=bot, closed_why=Closed.HANGING, closed_until__lte=now)
+    if free.update(closed_until=now + PROBE_LASTS):
+        return None
+    return Bot.objects.filter(pk=bot).defer("token").first()
+
+
+def probe_failed(bot: uuid.UUID, *, now: dt.datetime) -> None:
+    """Lets the next probe follow soon."""
+    Bot.objects.filter(pk=bot, closed_why=Closed.HANGING).update(closed_until=now + NEXT_PROBE)
+
+
+def reopen(bot: uuid.UUID, why: Closed, *, now: dt.datetime) -> None:
+    """Opens a bot that was closed for this reason, and answers again."""
+    closed = Bot.objects.filter(pk=bot, closed_why=why)
+    closed.update(closed_until=None, closed_why=Closed.NOT_CLOSED, last_answer_at=now)

@@ -71,8 +71,8 @@ def result_of(begun: Begun, outcome: Outcome, *, now: dt.datetime, failures: int
         case Kind.UNKNOWN:
             status, reason_or_none = after_unknown(begun.facts.if_unknown, begun.facts.resends)
             record = _record(begun, outcome, now, AttemptOutcome.UNKNOWN, status, reason_or_none, ready_at=now)
-            # Close here too: a server that takes requests and answers none would make message after message unknown.
-            return Result(begun.bot, record, None, closing.after_failures(failures + 1, now))
+            # A server that takes requests and answers none would make message after message unknown.
+            return Result(begun.bot, record, None, closing.hanging(now))
 
 
 def never_left(begun: Begun, *, now: dt.datetime, note: str) -> Result:

@@ -16,11 +16,14 @@ from companion.delivery.begin import LOOKAHEAD, Begun, Done, Round
 from companion.delivery.closing import ASK_AGAIN, Closing
 from companion.delivery.results import Result
 from companion.delivery.store import Places
+from companion.dispatch.answer_times import AT_MOST
 from companion.dispatch.result_queue import QueuedResult, ResultQueue
 from companion.dispatch.send import BotState, send
 from companion.dispatch.state import DispatcherState
+from companion.schedules.models import AttemptOutcome
 from companion.service.resting import rest
 from companion.telegram.client import BotToken, CallFailed
+from companion.telegram.outcomes import Kind
 
 log = structlog.get_logger(__name__)
 _EARLY = LOOKAHEAD - dt.timedelta(milliseconds=2)
@@ -28,6 +31,9 @@ _EARLY = LOOKAHEAD - dt.timedelta(milliseconds=2)
 _PLACES_LAST = 1.0
 """Seconds after which each lane is read from its beginning again: others may have given Messages back."""
 _ANSWER_SECONDS = 10.0
+_OTHERS_PROBE = 0.25
+"""Seconds after which a closed bot that hung is looked at again."""
+_ANSWERED = frozenset({AttemptOutcome.SENT, AttemptOutcome.PERMANENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ class Runner:
         """Takes over the Bot row as it is now."""
         if bot.token != self.bot.token:
             self.state = BotState(bot.token)
-        self.bot = bot
+        self._adopt(bot)
 
     def retire(self) -> None:
         """Ends this runner as if the process stopped: its bot was deleted or exchanged."""
@@ -84,7 +90,7 @@ class Runner:
         """Works until the dispatcher stops, then finishes what is on the wire."""
         while not (self.dispatcher.stopping.is_set() or self._retired):
             self.ring.clear()
-            seconds = await self._step()
+            seconds = min(await self._step(), self.state.answers.late_at() - time.monotonic())
             if seconds > 0:
                 await rest(self.ring, min(seconds, self.dispatcher.wake_seconds))
         while self._open:
@@ -96,6 +102,11 @@ class Runner:
         now = self.dispatcher.clock.now()
         if self.dispatcher.halted or self.dispatcher.clock_suspect or self.bot.paused:
             return self.dispatcher.wake_seconds
+        if self.bot.closed_why == Closed.HANGING:
+            return await self._probe()
+        if self.state.answers.late_at() <= time.monotonic():
+            await self._close(closing.hanging(now))
+            return 0
         if (seconds := self._seconds_closed(now)) > 0:
             return seconds
         if self.bot.closed_why == Closed.UNAUTHORIZED:
@@ -113,10 +124,51 @@ class Runner:
         except CallFailed:
             await self._close(Closing(self.dispatcher.clock.now() + ASK_AGAIN, Closed.UNAUTHORIZED))
             return ASK_AGAIN.total_seconds()
-        await self.dispatcher.ledger.do(lambda: closing.reopen(self.bot.id, now=self.dispatcher.clock.now()))
-        self.bot = _with_closing(self.bot, None)
+        await self._reopen(Closed.UNAUTHORIZED)
         log.info("the bot's token is accepted again", bot=str(self.bot.id))
         return 0
+
+    async def _probe(self) -> float:
+        """Asks a bot that hung (getMe, which can't become unknown); if it answers, lets one message go ahead.
+
+        Returns the seconds until the next look. One dispatcher probes at a time.
+        """
+        now = self.dispatcher.clock.now
+        bot = await self.dispatcher.ledger.do(lambda: closing.take_probe(self.bot.id, now=now()))
+        if bot is not None:
+            closed = Closing(bot.closed_until or now(), Closed(bot.closed_why)) if bot.closed_why else None
+            self._adopt(_with_closing(self.bot, closed))
+            return _OTHERS_PROBE if bot.closed_why == Closed.HANGING else 0
+        try:
+            await self.dispatcher.client.call(self.bot.token, "getMe", {}, timeout=AT_MOST)
+        except CallFailed as failed:
+            if failed.outcome.kind in (Kind.TRANSIENT, Kind.UNKNOWN):
+                await self.dispatcher.ledger.do(lambda: closing.probe_failed(self.bot.id, now=now()))
+                return _OTHERS_PROBE
+        await self._send_ahead()
+        return _OTHERS_PROBE
+
+    async def _send_ahead(self) -> None:
+        """Sends one message through a bot that hung. Its answer opens the bot (in `_send`)."""
+        self.state.answers.start_afresh(time.monotonic())
+        self._take_places(1)
+        lease_end, order = self.dispatcher.lease_end(), self._order(1, ahead=True)
+        done = await self.dispatcher.ledger.do(lambda: begin.begin_round(order, now=self.dispatcher.clock.now()))
+        self._give_places_back(1 - len(done.begun))
+        self._after(done, lease_end)
+        if not done.begun:
+            # No message is ready that could go ahead.
+            await self._reopen(Closed.HANGING)
+
+    async def _reopen(self, why: Closed) -> None:
+        await self.dispatcher.ledger.do(lambda: closing.reopen(self.bot.id, why, now=self.dispatcher.clock.now()))
+        self._adopt(_with_closing(self.bot, None))
+
+    def _adopt(self, bot: BotRow) -> None:
+        """Takes over the row. What was open while the bot hung tells nothing about it once it answers."""
+        if Closed.HANGING in (self.bot.closed_why, bot.closed_why):
+            self.state.answers.start_afresh(time.monotonic())
+        self.bot = bot
 
     async def _begin(self, now: dt.datetime) -> float:
         """Begins what is due and has a slot; returns the seconds until the next may begin."""
@@ -142,19 +194,20 @@ class Runner:
         self._after(done, lease_end)
         return 0
 
-    def _order(self, most: int) -> Round:
+    def _order(self, most: int, *, ahead: bool = False) -> Round:
         if time.monotonic() > self._places_end:
             self._places, self._places_end = {}, time.monotonic() + _PLACES_LAST
         attempts = [new_id() for _ in range(most)]
         bot, dispatcher = self.bot, self.dispatcher
-        return Round(bot.id, bot.clinic, attempts, self._places, dispatcher.limits, dispatcher.lease_seconds)
+        places, limits = self._places, dispatcher.limits
+        return Round(bot.id, bot.clinic, attempts, places, limits, dispatcher.lease_seconds, ahead=ahead)
 
     def _after(self, done: Done, lease_end: float) -> None:
         """Notes the result of a round, and sends what it has begun."""
         self.next_slot, self._places = done.next_slot, done.places
         self._ready_by(done.next_ready)
         if done.closed_why:
-            self.bot = _with_closing(self.bot, Closing(done.closed_until or done.next_slot, Closed(done.closed_why)))
+            self._adopt(_with_closing(self.bot, Closing(done.closed_until or done.next_slot, Closed(done.closed_why))))
         for begun in done.begun:
             self._open += 1
             # Kept here, because the loop itself keeps tasks only weakly.
@@ -171,6 +224,8 @@ class Runner:
         finally:
             del self._sending[begun.attempt]
         self.results.add(QueuedResult(result, self._committed))
+        if self.bot.closed_why == Closed.HANGING and result.record.outcome in _ANSWERED:
+            await self._reopen(Closed.HANGING)
         # An Attempt that begins from now on is committed together with this result or later, so the place is free.
         self._give_places_back(1)
         self.ring.set()
@@ -204,7 +259,7 @@ class Runner:
         self._note_closing(until)
 
     def _note_closing(self, until: Closing) -> None:
-        self.bot = _with_closing(self.bot, until)
+        self._adopt(_with_closing(self.bot, until))
         log.warning("the bot is closed for now", bot=str(self.bot.id), why=until.why.value)
 
     def _seconds_to(self, at: dt.datetime) -> float:

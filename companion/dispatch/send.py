@@ -4,15 +4,17 @@ import asyncio
 import datetime as dt
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
+import msgspec
 import structlog
 from prometheus_client import Counter, Histogram
 
 from companion.delivery.begin import Begun
 from companion.delivery.results import Result, never_left, result_of
 from companion.dispatch import pace
+from companion.dispatch.answer_times import AnswerTimes
 from companion.dispatch.clock_watch import wrong_clock
 from companion.dispatch.state import DispatcherState
 from companion.schedules.models import Lane
@@ -35,6 +37,7 @@ class BotState:
     token: BotToken
     failures: int = 0
     """How many requests failed in a row."""
+    answers: AnswerTimes = field(default_factory=AnswerTimes)
     last_date: dt.datetime | None = None
     """The Date of the last answer."""
 
@@ -49,12 +52,18 @@ async def send(dispatcher: DispatcherState, bot: BotState, begun: Begun, lease_e
         left = lease_end - dispatcher.lease_margin - time.monotonic()
         if left < _SHORTEST_REQUEST:
             return never_left(begun, now=dispatcher.clock.now(), note="its lease was almost over")
+        bot.answers.asked(begun.attempt, time.monotonic())
         outcome = await _request(dispatcher, bot, begun, min(left, REQUEST_SECONDS), late_already=-ahead)
+        answered = outcome.kind not in (Kind.TRANSIENT, Kind.UNKNOWN)
+        news = bot.answers.ended(begun.attempt, time.monotonic(), answered=answered)
         if outcome.note != HELD_BACK:
             break
         slot = await new_slot(begun)
     now = dispatcher.clock.now()
     result = result_of(begun, outcome, now=now, failures=bot.failures, dice=dispatcher.dice)
+    if outcome.kind is Kind.UNKNOWN and not news:
+        # It hung with others before the bot was found to answer again.
+        result = msgspec.structs.replace(result, closing=None)
     bot.failures = bot.failures + 1 if outcome.kind in (Kind.TRANSIENT, Kind.UNKNOWN) else 0
     _count(begun, outcome, now)
     if outcome.server_date != bot.last_date:

@@ -244,6 +244,11 @@ def _held_back(clinic: Sending, now: dt.datetime) -> Finding | None:
     if clinic.closed_why == Closed.UNAUTHORIZED:
         words = "Telegram refuses the bot's token: messages wait. An admin enters the token again in Settings."
         return Finding("degraded", words, Cause.BOT_REFUSED)
+    if clinic.closed_why == Closed.HANGING:
+        words = (
+            "Telegram takes messages and doesn't answer: new ones wait, and leave without your doing once it answers."
+        )
+        return Finding("degraded", words, Cause.TELEGRAM_AWAY)
     if clinic.closed_why == Closed.CIRCUIT and clinic.closed_until and clinic.closed_until > now:
         words = (
             "Telegram can't be reached: messages wait and are tried again without your doing. "

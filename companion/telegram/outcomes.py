@@ -149,12 +149,15 @@ def _outcome_of_refusal(error_code: int, fields: dict[str, object], server_date:
 
 
 def _outcome_of_status(status: int, server_date: datetime | None) -> Outcome:
-    """Judge an answer without the Bot API's JSON: a proxy's page, or a cut-off body. Only a 2xx may have meant yes."""
+    """Judge an answer without the Bot API's JSON: a proxy's page, or a cut-off body.
+
+    A 2xx may have meant yes. A 5xx of a proxy says that the proxy got no answer, not that Telegram did nothing.
+    """
     if status == 429:
         kind = Kind.TOO_MANY
     elif status in (401, 404):
         kind = Kind.UNAUTHORIZED
-    elif 300 <= status <= 599:
+    elif 300 <= status <= 499:
         # This refusal isn't Telegram's, so it says nothing about the Message, and the next try may work.
         kind = Kind.TRANSIENT
     else:

@@ -87,9 +87,11 @@ def test_a_few_faults_in_a_row_open_the_circuit() -> None:
     assert found.why == Closed.CIRCUIT
 
 
-def test_a_server_that_takes_requests_and_answers_none_is_left_alone_after_a_few() -> None:
-    assert result(Outcome(Kind.UNKNOWN), failures=3).closing is None
-    assert result(Outcome(Kind.UNKNOWN), failures=4).closing is not None
+def test_after_one_unknown_outcome_the_bot_is_probed_before_anything_new_begins() -> None:
+    found = result(Outcome(Kind.UNKNOWN)).closing
+
+    assert found is not None
+    assert (found.why, found.until) == (Closed.HANGING, NOW)
 
 
 def test_a_schedule_may_ask_for_one_resend_of_what_is_unknown() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from typing import Literal
 
 from aiohttp import web
 
@@ -37,6 +38,8 @@ class StandIn:
     asked: list[str] = field(default_factory=list)
     """The names of the other methods that were called."""
     answer: Handler | None = None
+    silent: Literal["", "hangs", "closes"] = ""
+    """How it answers no call at all: it holds the line, or closes it once it has read the call."""
     authorized: bool = True
     webhook: bool = False
     """Whether the bot's updates go to a webhook, so that nobody may poll."""
@@ -59,6 +62,10 @@ class StandIn:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one call of the Bot API."""
         response = await self._answer(request)
+        if self.silent == "closes" and request.transport:
+            request.transport.close()
+        elif self.silent:
+            await asyncio.Event().wait()
         if self.ahead:
             response.headers["Date"] = formatdate(time.time() + self.ahead, usegmt=True)
         return response

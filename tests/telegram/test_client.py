@@ -152,9 +152,14 @@ async def test_a_request_that_left_and_got_no_readable_answer_is_unknown(behave:
     assert (outcome.kind, outcome.note) == (Kind.UNKNOWN, note)
 
 
-@pytest.mark.parametrize("status", ["502 Bad Gateway", "403 Forbidden", "400 Bad Request"])
+@pytest.mark.parametrize("status", ["403 Forbidden", "400 Bad Request"])
 async def test_half_a_refusal_is_still_a_refusal(status: str) -> None:
     assert (await send_to(answers(b"<html>", status, length=500))).kind is Kind.TRANSIENT
+
+
+@pytest.mark.parametrize("status", ["502 Bad Gateway", "504 Gateway Timeout", "500 Internal Server Error"])
+async def test_a_proxys_page_instead_of_telegrams_answer_proves_nothing(status: str) -> None:
+    assert (await send_to(answers(b"<html>", status))).kind is Kind.UNKNOWN
 
 
 async def test_a_refusal_keeps_telegrams_words() -> None:

@@ -121,9 +121,9 @@ def test_too_many_that_says_no_time_has_none() -> None:
         (404, Kind.UNAUTHORIZED),
         (407, Kind.TRANSIENT),
         (429, Kind.TOO_MANY),
-        (500, Kind.TRANSIENT),
-        (502, Kind.TRANSIENT),
-        (504, Kind.TRANSIENT),
+        (500, Kind.UNKNOWN),
+        (502, Kind.UNKNOWN),
+        (504, Kind.UNKNOWN),
     ],
 )
 @pytest.mark.parametrize("body", [HTML, b"", b'{"ok":tru', b"[1]", b'"ok"', b"null", b"\xff\xfe", b"[" * 100_000])
@@ -157,7 +157,7 @@ def test_a_200_that_says_neither_yes_nor_no_is_unknown(body: bytes) -> None:
 
 
 def test_a_yes_under_a_servers_error_is_not_believed() -> None:
-    assert outcome_of_answer(502, b'{"ok":true,"result":{"message_id":42}}').kind is Kind.TRANSIENT
+    assert outcome_of_answer(502, b'{"ok":true,"result":{"message_id":42}}').kind is Kind.UNKNOWN
 
 
 def test_a_description_of_the_wrong_type_is_left_out() -> None:

@@ -1,0 +1,47 @@
+"""A Telegram that takes requests and answers none: few messages become unknown, and all others leave afterwards."""
+
+from contextlib import ExitStack
+from typing import Literal
+
+import pytest
+
+from companion.clinics.models import Bot, Clinic
+from companion.schedules.models import Attempt, Message
+from companion.schedules.reasons import Reason
+from tests.faults.drains import a_backlog, check, drained, fast
+from tests.support import session
+from tests.support.services import a_service, eventually
+from tests.support.stand_in import StandIn
+
+pytestmark = pytest.mark.django_db(transaction=True)
+BACKLOG = 150
+MOST_UNKNOWN = {"hangs": 62, "closes": 12}
+"""At 29 a second, an answer is late after two seconds at most; a closed line is seen at once."""
+
+
+@pytest.mark.parametrize("silent", ["hangs", "closes"])
+def test_a_telegram_that_answers_nothing_makes_few_unknown(
+    product_environment: dict[str, str], clinic: Clinic, telegram: StandIn, silent: Literal["hangs", "closes"]
+) -> None:
+    a_backlog(clinic, BACKLOG)
+    environment = fast(product_environment, telegram) | {"COMPANION_RATE_PER_SECOND": "30"}
+    with ExitStack() as services:
+        for _ in range(3 if session.on_postgresql() else 1):
+            services.enter_context(a_service("dispatcher", environment))
+        eventually(lambda: len(telegram.arrivals) >= 30)
+
+        telegram.silent = silent
+        eventually(lambda: unknown(clinic) and not Attempt.objects.filter(clinic=clinic, outcome="").exists())
+        probes = len(telegram.asked)
+        eventually(lambda: len(telegram.asked) > probes)
+        telegram.silent = ""
+        drained(clinic)
+
+    toll = check(clinic, telegram)
+    assert toll.unknown == toll.failed <= MOST_UNKNOWN[silent]
+    assert toll.sent == BACKLOG - toll.unknown
+    assert Bot.objects.get(clinic=clinic).closed_why == ""
+
+
+def unknown(clinic: Clinic) -> int:
+    return Message.objects.filter(clinic=clinic, reason=Reason.OUTCOME_UNKNOWN).count()
