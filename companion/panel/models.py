@@ -123,6 +123,24 @@ class AlertWebhook(models.Model):
         return str(self.id)
 
 
+class OutsideHeartbeat(models.Model):
+    """The watcher that hears once a minute that a clinic's sending works (outside_heartbeat.py)."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.OneToOneField(Clinic, models.CASCADE, related_name="outside_heartbeat")
+    url = SealedField("panel.OutsideHeartbeat.url")
+    """Sealed, because such an address holds a secret."""
+    created_at = models.DateTimeField()
+    next_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+    """The last time that the watcher took a heartbeat."""
+    error = models.CharField(max_length=100, blank=True, default="")
+    """The reason why the last try failed, in our own words."""
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
 class Notice(models.Model):
     """An e-mail or webhook call about an alert: written together with the alert, sent by any service."""
 

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import Error, close_old_connections, connection
 
 from companion.clinics.models import Clinic
-from companion.panel import alerts, bot_checks, hour_counts, notices
+from companion.panel import alerts, bot_checks, hour_counts, notices, outside_heartbeat
 from companion.panel.outage import Outage
 from companion.service import drill
 from companion.service.clock import database_now, machine_now
@@ -84,6 +84,7 @@ def _round(outage: Outage) -> None:
     # Not before: on SQLite the clock is read without the database, so it shows no outage.
     outage.over(machine_now())
     _apart(lambda: notices.deliver(now=database_now()))
+    _apart(lambda: outside_heartbeat.send_due(now=database_now()))
 
 
 def _try(work: Callable[[], None], *, quiet: bool) -> bool:

@@ -1,4 +1,4 @@
-"""Send one signed POST to a clinic's own program, anywhere on the public internet.
+"""Send one signed POST, or a plain GET, to a clinic's own program, anywhere on the public internet.
 
 A clinic's admin writes the address, so it must not lead into the private network of whoever runs the server
 (service/addresses.py). Redirects are not followed.
@@ -54,15 +54,19 @@ def signature(secret: str, body: bytes, *, at: int) -> str:
 
 def post(url: str, secret: str, body: bytes, *, at: int) -> str:
     """Send the call; takes seconds. Returns "" if the other side answered 2xx, else the reason, in our own words."""
+    return _call("POST", url, body, {"Content-Type": "application/json", SIGNATURE: signature(secret, body, at=at)})
+
+
+def get(url: str) -> str:
+    """Ask for the address; takes seconds. Returns "" if the other side answered 2xx, else the reason."""
+    return _call("GET", url, None, {})
+
+
+def _call(method: str, url: str, body: bytes | None, more: dict[str, str]) -> str:
     if drill.is_on():
         return "this is a drill, which calls nobody"
     parts = urlsplit(url)
-    headers = {
-        "Host": parts.netloc,
-        "Content-Type": "application/json",
-        "User-Agent": "AI-Companion-Scheduler",
-        SIGNATURE: signature(secret, body, at=at),
-    }
+    headers = {"Host": parts.netloc, "User-Agent": "AI-Companion-Scheduler", **more}
     target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
     try:
         with (
@@ -74,7 +78,7 @@ def post(url: str, secret: str, body: bytes, *, at: int) -> str:
             ) as own,
             cut_off_after(_ALTOGETHER, own.fileno()),
         ):
-            status = _ask(own, parts, target, body, headers)
+            status = _ask(own, parts, method, target, body, headers)
     except NoWay as no:
         return str(no)
     except (OSError, http.client.HTTPException) as error:
@@ -82,7 +86,9 @@ def post(url: str, secret: str, body: bytes, *, at: int) -> str:
     return "" if 200 <= status < 300 else f"it answered {status}"
 
 
-def _ask(own: socket.socket, parts: SplitResult, target: str, body: bytes, headers: dict[str, str]) -> int:
+def _ask(
+    own: socket.socket, parts: SplitResult, method: str, target: str, body: bytes | None, headers: dict[str, str]
+) -> int:
     """The status of the answer; nobody needs the rest."""
     host = parts.hostname or ""
     if parts.scheme == "https":
@@ -90,7 +96,7 @@ def _ask(own: socket.socket, parts: SplitResult, target: str, body: bytes, heade
     connection = http.client.HTTPConnection(host)
     connection.sock = own
     try:
-        connection.request("POST", target, body, headers)
+        connection.request(method, target, body, headers)
         return connection.getresponse().status
     finally:
         connection.close()

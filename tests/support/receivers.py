@@ -25,6 +25,8 @@ class Hook:
 
     url: str = ""
     posts: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    gets: list[str] = field(default_factory=list)
+    """The paths that were asked for."""
     status: int = 204
     location: str = ""
 
@@ -72,6 +74,11 @@ def a_program() -> Iterator[Hook]:
             self.send_response(hook.status)
             if hook.location:
                 self.send_header("Location", hook.location)
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            hook.gets.append(self.path)
+            self.send_response(hook.status)
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:

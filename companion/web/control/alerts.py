@@ -12,8 +12,8 @@ from django.views.decorators.http import require_GET, require_POST
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 from companion.clinics.versions import hold
-from companion.panel import alerts, contacts, judge, maintenance
-from companion.panel.models import AlertContact, AlertWebhook, Notice
+from companion.panel import alerts, contacts, judge, maintenance, outside_heartbeat
+from companion.panel.models import AlertContact, AlertWebhook, Notice, OutsideHeartbeat
 from companion.service import mailing
 from companion.service.clock import database_now
 from companion.web import conflicts
@@ -108,6 +108,23 @@ def test(request: PageRequest) -> HttpResponse:
 
 @require_POST
 @page(Role.ADMIN)
+def heartbeat(request: PageRequest) -> HttpResponse:
+    """Set or remove the address of the watcher that hears the clinic's heartbeat."""
+    now, url = database_now(), request.POST.get("heartbeat_url", "").strip()
+    if request.POST.get("do") == "remove":
+        outside_heartbeat.remove(request.caller, now=now)
+        flash.success(request, "The watcher gets no heartbeat any more.")
+        return redirect("alerts")
+    try:
+        outside_heartbeat.set_url(request.caller, url, now=now)
+    except Refused as no:
+        return _page(request, {"typed_heartbeat": url}, no=no)
+    flash.success(request, "Saved. The first heartbeat goes out within ten seconds.")
+    return redirect("alerts")
+
+
+@require_POST
+@page(Role.ADMIN)
 def maintain(request: PageRequest) -> HttpResponse:
     """Begin a maintenance window for a number of hours, or end it."""
     now = database_now()
@@ -153,6 +170,7 @@ def _page(
         "lost": {alert.cause for alert in opened} & {cause.value for cause, _ in judge.LOST.values()},
         "maintenance": maintenance.current(clinic, now=database_now()),
         "hours": _HOURS,
+        "heartbeat": OutsideHeartbeat.objects.filter(clinic=clinic).defer("url").first(),
         "contact": contact,
         "contact_shown": _shown_contact(contact),
         "by_email": contact.by_email,

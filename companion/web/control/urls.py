@@ -14,6 +14,7 @@ urlpatterns = [
     path("/alerts/me", alerts.hear, name="alerts_me"),
     path("/alerts/webhook", alerts.webhook, name="alerts_webhook"),
     path("/alerts/test", alerts.test, name="alerts_test"),
+    path("/alerts/heartbeat", alerts.heartbeat, name="alerts_heartbeat"),
     path("/maintenance", alerts.maintain, name="maintenance"),
     path("/acknowledge", acts.acknowledge, name="acknowledge_losses"),
     path("/runbook", pages.runbook, name="runbook"),

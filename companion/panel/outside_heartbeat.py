@@ -1,0 +1,73 @@
+"""A heartbeat by HTTP to a watcher of the clinic's choice, which raises the alarm when the heartbeat stays away.
+
+The watcher (healthchecks.io, Uptime Kuma, Sentry Crons) gets a plain GET once a minute while sending works. Any service
+sends it, so that a heartbeat stays away only if sending doesn't work or nobody is left to say so.
+"""
+
+import datetime as dt
+from typing import Final
+
+from django.db import transaction
+
+from companion.clinics import audit
+from companion.clinics.access import Caller
+from companion.clinics.models import Clinic, Role
+from companion.clinics.refusals import Problem, Refused
+from companion.clinics.sealed import CannotOpen
+from companion.panel import health, maintenance, webhook
+from companion.panel.judge import Cause
+from companion.panel.models import OutsideHeartbeat
+
+EVERY: Final = dt.timedelta(minutes=1)
+_STOPS: Final = {Cause.DISPATCHER_MISSING, Cause.LISTENER_MISSING}
+"""Causes that stop the heartbeat, though health is only degraded."""
+
+
+def set_url(caller: Caller, url: str, *, now: dt.datetime) -> None:
+    """Send the clinic's heartbeat to this address. Raises Refused."""
+    caller.needs(Role.ADMIN)
+    try:
+        webhook.check(url)
+    except Refused as no:
+        raise Refused(*(Problem("heartbeat_url", problem.message) for problem in no.problems)) from None
+    with transaction.atomic():
+        fresh = {"url": url, "created_at": now, "next_at": now, "sent_at": None, "error": ""}
+        OutsideHeartbeat.objects.update_or_create(clinic=caller.clinic, defaults=fresh)
+        audit.record(caller, "outside heartbeat set", "clinic", caller.clinic.pk, now=now)
+
+
+def remove(caller: Caller, *, now: dt.datetime) -> None:
+    """Send no heartbeat any more."""
+    caller.needs(Role.ADMIN)
+    with transaction.atomic():
+        OutsideHeartbeat.objects.filter(clinic=caller.clinic).delete()
+        audit.record(caller, "outside heartbeat removed", "clinic", caller.clinic.pk, now=now)
+
+
+def send_due(*, now: dt.datetime) -> None:
+    """Send the heartbeats that are due; takes seconds for each watcher that hangs. Several processes may do so at
+    once.
+    """
+    due = OutsideHeartbeat.objects.filter(next_at__lte=now).defer("url").select_related("clinic")
+    for row in due.order_by("next_at"):
+        own = OutsideHeartbeat.objects.filter(pk=row.pk)
+        if _works(row.clinic, now) and own.filter(next_at=row.next_at).update(next_at=now + EVERY):
+            error = _send(row)
+            own.update(**({"error": error} if error else {"error": "", "sent_at": now}))
+
+
+def _works(clinic: Clinic, now: dt.datetime) -> bool:
+    """Whether this clinic's sending works. Maintenance is known, and no reason for an alarm."""
+    if maintenance.current(clinic, now=now):
+        return True
+    report = health.check(now=now, clinic=clinic)
+    return report.status != "down" and not any(one.cause in _STOPS for one in report.findings)
+
+
+def _send(row: OutsideHeartbeat) -> str:
+    """Call the watcher. Returns "" or the reason for the failure."""
+    try:
+        # The address is read here: of another clinic's row a key that doesn't fit must not keep this one back.
+        return webhook.get(row.url)
+    except CannotOpen:
+        return "its address can't be opened: give back the COMPANION_SECRET_KEY of before"
