@@ -91,6 +91,21 @@ def test_a_second_poller_is_seen_everywhere_and_forgotten_once_it_is_gone(
     assert "companion_bot_other_reader 0.0" in program.call("GET", "/metrics").text
 
 
+def test_two_installations_that_read_one_bot_both_say_so(live_server: LiveServer, settings: Settings) -> None:
+    settings.SANDBOX_ON = True
+    bots.connect(a_clinic(), phones.make_bot("Linden", "linden_bot"), "linden_bot", sandbox=True, now=NOW)
+    saw: set[int] = set()
+
+    with a_listener(live_server.url) as ours, a_listener(live_server.url) as theirs:
+
+        def both_saw() -> bool:
+            both = enumerate((ours, theirs))
+            saw.update(number for number, one in both if "Another program" in str(one.health()["detail"]))
+            return len(saw) == 2
+
+        until(both_saw)
+
+
 def _writes(sandbox: SandboxBot, phone: Phone) -> bool:
     if not SandboxUpdate.objects.exists():
         phones.press_start(sandbox, phone)
