@@ -50,7 +50,7 @@ def _check_drill() -> None:
     from companion.cli import prepare
     from companion.cli.refusals import said_plainly
 
-    with suppress(Error), said_plainly():
+    with said_plainly(), suppress(Error):
         # If the database is away or lacks tables, the checks report this themselves.
         prepare.check_drill()
 

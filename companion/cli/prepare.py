@@ -172,8 +172,11 @@ def _one_at_a_time() -> Iterator[None]:
             while not _is_ours(cursor):
                 time.sleep(_LOOK_SECONDS)
             try:
+                # Services don't wait long for a lock. A migration does: it would have to begin again.
+                cursor.execute("SET lock_timeout = 0")
                 yield
             finally:
+                cursor.execute("RESET lock_timeout")
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [_MIGRATE_LOCK])
         return
     with (settings.DATA_DIR / "migrate.lock").open("w") as lock:

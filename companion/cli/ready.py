@@ -65,22 +65,20 @@ def ready_with_tables() -> None:
     to do.
     """
     ready()
-    from django.db import OperationalError
+    with said_plainly():
+        check_tables()
 
+
+def check_tables() -> None:
+    """Raise click.ClickException if the database lacks tables, and Conflict if it belongs to a drill."""
     from companion.cli import prepare
 
-    try:
-        behind = prepare.unapplied()
-    except OperationalError:
-        raise click.ClickException(DATABASE_GONE) from None
-    if behind:
+    if behind := prepare.unapplied():
         lacking = "1 migration" if behind == 1 else f"{behind} migrations"
         raise click.ClickException(f"The database lacks {lacking}. Run `companion migrate` first.")
-    with said_plainly():
-        prepare.check_drill()
+    prepare.check_drill()
 
 
-DATABASE_GONE: Final = "The database can't be reached. See that it runs, and that COMPANION_DATABASE_URL is right."
 _BAD_URL: Final = (
     "COMPANION_DATABASE_URL can't be read. Write it like postgresql://user:password@host:5432/companion, "
     "with %-escapes for special characters in the password."

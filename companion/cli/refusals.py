@@ -8,8 +8,11 @@ import click
 
 @contextmanager
 def said_plainly() -> Iterator[None]:
-    """Wrap a command's work: Refused, Conflict and Unknown become their sentences."""
+    """Wrap a command's work: Refused, Conflict, Unknown and an outage of the database become their sentences."""
+    from django.db import Error
+
     from companion.clinics.refusals import Conflict, Refused, Unknown
+    from companion.service.outages import trouble_of
 
     try:
         yield
@@ -18,3 +21,7 @@ def said_plainly() -> Iterator[None]:
         raise click.ClickException("\n".join(lines)) from None
     except (Conflict, Unknown) as no:
         raise click.ClickException(str(no)) from None
+    except Error as error:
+        if trouble := trouble_of(error):
+            raise click.ClickException(trouble.sentences) from None
+        raise

@@ -8,7 +8,7 @@ import click
 
 from companion.cli.instants import INSTANT
 from companion.cli.people import CLINIC_HELP
-from companion.cli.ready import DATABASE_GONE, ready
+from companion.cli.ready import ready
 from companion.cli.refusals import said_plainly
 
 if TYPE_CHECKING:
@@ -63,17 +63,12 @@ def restore(file: Path, identity: Path | None, journals: tuple[Path, ...], drill
     Without --identity it is opened with COMPANION_BACKUP_PASSPHRASE.
     """
     ready()
-    from django.db import OperationalError
-
     from companion.restoring import restore as restores
     from companion.restoring.sealing import Key
 
-    try:
-        with said_plainly():
-            key = Key(identity, _passphrase())
-            restoration = restores.restore(file, key, drill=drill, journals=_folders(journals))
-    except OperationalError:
-        raise click.ClickException(DATABASE_GONE) from None
+    with said_plainly():
+        key = Key(identity, _passphrase())
+        restoration = restores.restore(file, key, drill=drill, journals=_folders(journals))
     if drill:
         click.echo(_DRILL)
         return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from companion.cli.ready import DATABASE_GONE, ready, ready_with_tables
+from companion.cli.ready import check_tables, ready
 from companion.cli.refusals import said_plainly
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ _BODY_BYTES: Final = 100 * 2**20
 """Far above any allowed request, so that people see the product's own refusal and not the server's."""
 _HEADER_BYTES: Final = 16 * 2**10
 """Bytes of a request's headers. Python's own reader of cookies takes seconds for a long one (CVE-2024-7592)."""
-_STOP_SECONDS: Final = 20
+_STOP_SECONDS: Final = 15
+_POLLS_SECONDS: Final = 3
 _PORTS: Final = {"dispatcher": 0, "listener": 1, "web": 2}
 """Each service's distance from COMPANION_HEALTH_PORT on a host that they share."""
 
@@ -42,20 +43,15 @@ _PORTS: Final = {"dispatcher": 0, "listener": 1, "web": 2}
 def migrate(seconds: float) -> None:
     """Bring the database's schema up to date, and make the first clinic where there is none."""
     ready()
-    from django.db import OperationalError
-
     from companion.cli import prepare
     from companion.clinics.clinics import first_clinic
     from companion.service.clock import database_now
 
-    try:
-        with said_plainly():
-            prepare.wait_for_database(seconds, on_wait=_say_that_migrate_waits)
-            prepare.migrate()
-            now = database_now()
-            note = prepare.first_bot(first_clinic(now=now), now=now)
-    except OperationalError:
-        raise click.ClickException(DATABASE_GONE) from None
+    with said_plainly():
+        prepare.wait_for_database(seconds, on_wait=_say_that_migrate_waits)
+        prepare.migrate()
+        now = database_now()
+        note = prepare.first_bot(first_clinic(now=now), now=now)
     if note:
         click.echo(note, err=True)
     click.echo("The database is up to date.")
@@ -177,20 +173,26 @@ def _port_said_plainly() -> Iterator[None]:
 
 
 def _say_that_migrate_waits() -> None:
-    click.echo(f"{DATABASE_GONE} Trying again until it answers; Ctrl+C ends this.", err=True)
+    from companion.service.outages import Trouble
+
+    click.echo(f"{Trouble.GONE.sentences} Trying again until it answers; Ctrl+C ends this.", err=True)
 
 
 def _start() -> None:
-    """Run the checks that each service needs first. Raises click.ClickException with what to do."""
-    ready_with_tables()
+    """Run the checks that each service needs first, once the database answers. Raises click.ClickException with
+    what to do.
+    """
+    ready()
     from django.db import connection
 
     from companion.cli import prepare
+    from companion.service.outages import patiently
     from companion.service.supervise import end_with_parent
 
     end_with_parent()
     with said_plainly():
-        prepare.check_start()
+        patiently(check_tables)
+        patiently(prepare.check_start)
     connection.close()
 
 
@@ -223,8 +225,9 @@ def _notice_an_older_database() -> None:
 
     from companion.restoring import noticing
     from companion.service.clock import database_now
+    from companion.service.outages import patiently
 
-    noticed = noticing.look(settings.JOURNAL_DIR, now=database_now())
+    noticed = patiently(lambda: noticing.look(settings.JOURNAL_DIR, now=database_now()))
     connection.close()
     if noticed:
         click.echo(
@@ -271,12 +274,14 @@ def _end_long_polls() -> None:
 
     from companion.sandbox import updates
     from companion.sandbox.models import SandboxBot
+    from companion.service.timeouts import database_within
 
     if not settings.SANDBOX_ON:
         return
     try:
-        for bot in SandboxBot.objects.all():
-            updates.begin_poll(bot)
+        with database_within(_POLLS_SECONDS):
+            for bot in SandboxBot.objects.all():
+                updates.begin_poll(bot)
     except Error as error:
         click.echo(f"Stopping without the database ({type(error).__name__}).", err=True)
     finally:

@@ -15,7 +15,7 @@ from typing import Final
 
 import click
 
-from companion.cli.ready import DATABASE_GONE, ready
+from companion.cli.ready import ready
 from companion.cli.refusals import said_plainly
 from companion.cli.services import listening
 
@@ -78,7 +78,6 @@ def _prepare(*, demo: bool) -> _Prepared:
     start.
     """
     from django.conf import settings
-    from django.db import OperationalError
 
     from companion.cli import prepare
     from companion.cli.demo import demo_clinic
@@ -90,17 +89,14 @@ def _prepare(*, demo: bool) -> _Prepared:
         raise click.ClickException("COMPANION_PORT must be a port of your choice here: links carry it.")
     # The address is taken and released, because a child that can't have it would try again and again.
     listening(settings.COMPANION.host, settings.COMPANION.port).close()
-    try:
-        with said_plainly():
-            prepare.migrate()
-            now = database_now()
-            prepare.check_start()
-            demo_admin = demo_clinic(now=now) if demo else None
-            clinic = first_clinic(now=now)
-            note = prepare.first_bot(clinic, now=now)
-            admin, made = prepare.first_admin(clinic, now=now)
-    except OperationalError:
-        raise click.ClickException(DATABASE_GONE) from None
+    with said_plainly():
+        prepare.migrate()
+        now = database_now()
+        prepare.check_start()
+        demo_admin = demo_clinic(now=now) if demo else None
+        clinic = first_clinic(now=now)
+        note = prepare.first_bot(clinic, now=now)
+        admin, made = prepare.first_admin(clinic, now=now)
     if demo_admin:
         return _Prepared(operators_link(demo_admin, now=now), note, now)
     # Not at each start: a log that collects this output (a service manager's journal) would hold a way to sign in.

@@ -179,10 +179,11 @@ def postgresql(url: str) -> dict[str, object]:
         "HOST": options.pop("host", "") or unquote(parts.hostname or ""),
         "PORT": str(parts.port or options.pop("port", "")),
         # Without this, a cut network would keep a page, or health, waiting for minutes.
-        # A process that is frozen within a transaction must not keep all others from its rows.
+        # A process that is frozen within a transaction must not keep all others from its rows, and who waits for a
+        # lock says so instead of hanging.
         "OPTIONS": {
             "connect_timeout": "5",
-            "options": "-c idle_in_transaction_session_timeout=10s",
+            "options": "-c idle_in_transaction_session_timeout=10s -c lock_timeout=5s",
             # The limits for a network that is cut while a process waits for an answer, or for the next request.
             "tcp_user_timeout": "15000",
             "keepalives_idle": "10",

@@ -13,12 +13,11 @@ from contextlib import AbstractContextManager
 from typing import Generic, TypeVar
 
 import structlog
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import connection, transaction
 
 from companion.journal import writing
-from companion.journal.writing import JournalGone
 from companion.schedules import sql
-from companion.service.outages import OUTAGES
+from companion.service.outages import NO_ANSWER, Hindrance
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -30,6 +29,8 @@ for others to join it."""
 _PLANS_LAST = 1024
 """Transactions after which plans are made anew: a plan for a table that was empty would read a full table whole."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
+_STUCK = 10.0
+"""Seconds after which a try without an answer shows that the database hangs: longer than any wait for a lock."""
 
 
 class Entry(Generic[T]):
@@ -57,17 +58,27 @@ class Ledger:
         self._transactions = 0
         self._last_ended = 0.0
         """When the last transaction ended, on the monotonic clock."""
-        self.trouble: str | None = None
-        """Why the database can't be used at present, as a sentence; None: it can."""
+        self._hindered: Hindrance | None = None
+        self._busy_since: float | None = None
+        """When the present try began, on the monotonic clock; None: the ledger has nothing to do."""
 
     def start(self) -> None:
         """Starts the thread."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Runs what is queued, then ends the thread."""
+    def hindered(self) -> Hindrance | None:
+        """Why nothing can be written down at present; None: it can."""
+        since = self._busy_since
+        stuck = since is not None and time.monotonic() - since > _STUCK
+        return self._hindered or (NO_ANSWER if stuck else None)
+
+    def stop(self, seconds: float | None = None) -> None:
+        """Runs what is queued, then ends the thread. Gives up after so many seconds: the database may be away."""
         self._entries.put(None)
-        self._thread.join()
+        self._thread.join(seconds)
+        if self._thread.is_alive():
+            hindered = self.hindered()
+            log.error("the ledger stops before all is written down", why=hindered.clause if hindered else "much to do")
 
     async def do(self, work: Callable[[], T]) -> T:
         """Runs `work` in the next transaction and returns its result once that is committed.
@@ -115,17 +126,19 @@ class Ledger:
         """Runs a group, again and again while the database is away."""
         pause = _FIRST_PAUSE
         while True:
+            self._busy_since = time.monotonic()
             try:
                 results = self._in_one_transaction(group)
-            except (*OUTAGES, JournalGone) as error:
-                self._lost(error)
+            except Exception as error:  # noqa: BLE001  (an entry's error belongs to its future and must not end the thread)
+                hindered = Hindrance.of(error)
+                if hindered is None:
+                    self._one_by_one(group, error)
+                    return
+                self._wait_because(hindered, error)
                 time.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
-            except Exception as error:  # noqa: BLE001  (an entry's error belongs to its future and must not end the thread)
-                self._one_by_one(group, error)
-                return
             else:
-                self._has_database()
+                self._works()
                 _answer([(entry, result, None) for entry, result in zip(group, results, strict=True)])
                 return
 
@@ -150,17 +163,16 @@ class Ledger:
         for entry in group:
             self._run_until_done([entry])
 
-    def _lost(self, error: DatabaseError | InterfaceError | JournalGone) -> None:
+    def _wait_because(self, hindered: Hindrance, error: Exception) -> None:
         connection.close()
-        what = "Journal can't be written" if isinstance(error, JournalGone) else "database can't be used"
-        if self.trouble is None:
-            log.error("the ledger waits", why=what, error=type(error).__name__)
-        self.trouble = f"The {what} ({type(error).__name__}); sending waits for it."
+        if hindered != self._hindered:
+            log.error("the ledger waits", why=hindered.clause, error=type(error).__name__)
+        self._hindered = hindered
 
-    def _has_database(self) -> None:
-        if self.trouble is not None:
-            log.info("the database is back")
-        self.trouble = None
+    def _works(self) -> None:
+        if self._hindered:
+            log.info("the ledger works again")
+        self._hindered = self._busy_since = None
 
 
 def _answer(answers: list[tuple[Entry[object], object, Exception | None]]) -> None:

@@ -13,7 +13,7 @@ from companion.planning import marks, planner, releases
 from companion.planning.planner import Turn
 from companion.service.clock import Clock
 from companion.service.error_place import kind_and_place
-from companion.service.outages import OUTAGES
+from companion.service.outages import Hindrance, is_outage
 
 log = structlog.get_logger(__name__)
 _PAUSE_WITHOUT_DATABASE = 1.0
@@ -32,6 +32,8 @@ class PlanLoop:
         self.trouble: str | None = None
         """Why some plans can't be made at present, as a sentence; None: all can."""
         self._error: str | None = None
+        self._waits = False
+        """Whether the log has said that planning waits for the database."""
         self._thread = threading.Thread(target=self._run, name="planner", daemon=True)
 
     def start(self) -> None:
@@ -42,25 +44,42 @@ class PlanLoop:
         """Looks at once for what there is to plan."""
         self._ring.set()
 
-    def stop(self) -> None:
-        """Ends the thread after the present batch."""
+    def stop(self, seconds: float | None = None) -> None:
+        """Ends the thread after the present batch. Stops waiting for the thread after so many seconds: a
+        batch that is cut off is not committed, and the next start plans it.
+        """
         self._stop = True
         self._ring.set()
-        self._thread.join()
+        self._thread.join(seconds)
 
     def _run(self) -> None:
         while not self._stop:
             self._ring.clear()
             close_old_connections()
-            try:
-                pause = self._work()
-            except OUTAGES as error:
-                # The database is away or busy. Nothing is lost: the next pass finds the same work.
-                log.warning("planning waits for the database", error=type(error).__name__)
-                connection.close()
-                pause = _PAUSE_WITHOUT_DATABASE
-            self._ring.wait(pause)
+            self._ring.wait(self._pass())
         connection.close()
+
+    def _pass(self) -> float:
+        """Plans all that is due; returns the seconds until the next pass. Nothing is lost by an error: the next pass
+        finds the same work.
+        """
+        try:
+            pause = self._work()
+        except Exception as error:  # noqa: BLE001  (a thread that dies would silently end all planning)
+            return self._wait_because(error)
+        self._waits = False
+        return pause
+
+    def _wait_because(self, error: Exception) -> float:
+        connection.close()
+        if hindered := Hindrance.of(error):
+            if not self._waits:
+                log.warning("planning waits", why=hindered.clause, error=type(error).__name__)
+            self._waits = True
+            return _PAUSE_WITHOUT_DATABASE
+        self._note_failure(error)
+        self.trouble = self._error
+        return _PAUSE_AFTER_ERROR
 
     def _work(self) -> float:
         """Plans all that is due; returns the seconds until more is."""
@@ -78,12 +97,16 @@ class PlanLoop:
         """Runs a step. An error in it is logged and shown by health, and other plans go on being made."""
         try:
             step()
-        except OUTAGES:
-            raise
-        except Exception as error:  # noqa: BLE001  (an error in one plan must not end all planning)
-            where = kind_and_place(error)
-            log.error("planning failed", **labels, **where)  # noqa: TRY400
-            self._error = f"Planning fails ({where['error']} at {where['place']}). What is planned goes out."
+        except Exception as error:
+            if is_outage(error):
+                raise
+            # An error in one plan must not end all planning.
+            self._note_failure(error, **labels)
+
+    def _note_failure(self, error: Exception, **labels: str) -> None:
+        where = kind_and_place(error)
+        log.error("planning failed", **labels, **where)
+        self._error = f"Planning fails ({where['error']} at {where['place']}). What is planned goes out."
 
     def _mark_plans_of_new_releases(self) -> None:
         if not self._knows_releases:

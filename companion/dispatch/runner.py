@@ -86,6 +86,11 @@ class Runner:
         self._rung = True
         self.ring.set()
 
+    @property
+    def has_open(self) -> bool:
+        """Whether an Attempt is begun and not yet written down as ended."""
+        return self._open > 0
+
     async def run(self) -> None:
         """Works until the dispatcher stops, then finishes what is on the wire."""
         while not (self.dispatcher.stopping.is_set() or self._retired):

@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import signal
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -25,6 +26,7 @@ from companion.dispatch.state import DispatcherState
 from companion.service import health_port, process, wake
 from companion.service.clock import STEP, Clock, database_now
 from companion.service.heartbeat import Heart
+from companion.service.outages import patiently
 from companion.service.resting import rest
 from companion.telegram.client import BotToken, Client
 
@@ -32,6 +34,12 @@ log = structlog.get_logger(__name__)
 _SWEEP_SECONDS = 2.0
 _BOTS_SECONDS = 5.0
 _EXPIRE_AT_ONCE = 500
+_RUNNERS_SECONDS = 20.0
+"""A stop waits this long for the answers on the wire to be written down; with all the rest it stays below
+supervise.GRACE_SECONDS. Without a database they stay unwritten, and end as outcome_unknown.
+"""
+_LOOK_SECONDS = 0.5
+_THREAD_SECONDS = 2.0
 
 
 def run(port: int) -> None:
@@ -51,7 +59,7 @@ class Service:
     def __init__(self) -> None:
         wanted = settings.COMPANION
         turn = _turn()
-        self.clock = Clock(base=database_now())
+        self.clock = Clock(base=patiently(database_now))
         self.ledger = Ledger(turn)
         self.shared = DispatcherState(
             clock=self.clock,
@@ -71,6 +79,7 @@ class Service:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._bots_changed = asyncio.Event()
         self._knows_bots = False
+        self._heart: Heart | None = None
 
     async def run(self, at: int) -> None:
         """Starts all parts, waits for the signal to stop, and stops them in the order in which nothing is lost."""
@@ -78,7 +87,7 @@ class Service:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self.shared.stopping.set)
         port = health_port.serve(self.health, host=settings.COMPANION.host, port=at)
-        heart = Heart(
+        self._heart = heart = Heart(
             "dispatcher", state=self.state, health_url=lambda: port.url, in_main_loop=loop.call_soon_threadsafe
         )
         self.ledger.start()
@@ -89,9 +98,8 @@ class Service:
             async with self.shared.client:
                 await self._work()
         finally:
-            await asyncio.to_thread(self.planner.stop)
-            await asyncio.to_thread(self.ledger.stop)
-            await asyncio.to_thread(heart.stop)
+            await asyncio.to_thread(self.planner.stop, _THREAD_SECONDS)
+            await asyncio.gather(asyncio.to_thread(self.ledger.stop, _THREAD_SECONDS), asyncio.to_thread(heart.stop))
             await asyncio.to_thread(port.close)
             log.info("the dispatcher has stopped")
 
@@ -107,13 +115,24 @@ class Service:
             await self.shared.stopping.wait()
             # Each runner ends by itself, once its Attempts on the wire are written down.
             self._ring()
-            await asyncio.gather(*(task for _, task in self.runners.values()))
-            for task in helpers:
+            await self._finish_what_is_open()
+            for task in (*helpers, *(task for _, task in self.runners.values())):
                 task.cancel()
+
+    async def _finish_what_is_open(self) -> None:
+        """Waits for the runners, but not for a database that is away: what stays open ends as outcome_unknown."""
+        until = time.monotonic() + _RUNNERS_SECONDS
+        working = {task for _, task in self.runners.values()}
+        while working and time.monotonic() < until:
+            _, working = await asyncio.wait(working, timeout=_LOOK_SECONDS)
+            if self.ledger.hindered() and not any(runner.has_open for runner, _ in self.runners.values()):
+                return
 
     def health(self) -> dict[str, object]:
         """The answer to GET /health."""
-        trouble = self.ledger.trouble or self.shared.halted or self.planner.trouble
+        if hindered := self.ledger.hindered() or (self._heart and self._heart.hindered()):
+            return hindered.health("dispatcher") | self.state()
+        trouble = self.shared.halted or self.planner.trouble
         return {"status": "degraded" if trouble else "ok", "detail": trouble, **self.state()}
 
     def state(self) -> dict[str, object]:

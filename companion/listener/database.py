@@ -1,21 +1,24 @@
 """Run the listener's database work in one thread with one connection, and retry while the database is away."""
 
 import asyncio
+import queue
+import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 from typing import Final, ParamSpec, TypeVar
 
 import structlog
 from django.db import close_old_connections, connections
 
-from companion.journal.writing import JournalGone
-from companion.service.outages import OUTAGES
+from companion.service.outages import NO_ANSWER, Hindrance
 
 log = structlog.get_logger(__name__)
 AGAIN_SECONDS: Final = 1.0
-_JOURNAL_GONE: Final = (
-    "The Journal can't be written. Check the disk with the folder of COMPANION_JOURNAL_DIR: space and rights."
-)
+_STUCK: Final = 10.0
+"""Seconds after which work without an end shows that the database hangs: longer than any wait for a lock."""
+_CLOSE_SECONDS: Final = 5.0
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -25,43 +28,68 @@ class Database:
     """A thread that does one piece of work after the other, so that a flood of updates can't overload the database."""
 
     def __init__(self) -> None:
-        self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix="listener-database")
+        self._waiting: Final[queue.SimpleQueue[Callable[[], None] | None]] = queue.SimpleQueue()
+        self._hindrances: Final[dict[object, Hindrance]] = {}
+        """Of each piece of work that is tried again, its latest hindrance."""
+        self._busy_since: float | None = None
+        # Not an executor: Python waits for an executor's threads before it ends, and the database may never answer.
+        self._thread: Final = threading.Thread(target=self._run, name="listener-database", daemon=True)
+        self._thread.start()
 
     async def do(self, work: Callable[..., _T], *args: object, **named: object) -> _T:
         """Run `work` and return its result. Raises the exceptions of `work`."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self._thread, lambda: _with_connection(work, args, named)
-        )
+        future: Future[_T] = Future()
+        self._waiting.put(partial(_fulfil, future, partial(work, *args, **named)))
+        return await asyncio.wrap_future(future)
 
-    async def patiently(
-        self, work: Callable[..., _T], *args: object, on_trouble: Callable[[str], None], **named: object
-    ) -> _T:
-        """Run `work`, again and again while the database is away or the Journal can't be written.
+    async def patiently(self, work: Callable[..., _T], *args: object, **named: object) -> _T:
+        """Run `work`, again and again while the database is away or the Journal can't be written."""
+        piece = object()
+        try:
+            while True:
+                try:
+                    return await self.do(work, *args, **named)
+                except Exception as error:
+                    hindered = Hindrance.of(error)
+                    if hindered is None:
+                        raise
+                    if not self._hindrances:
+                        log.warning("the listener waits", why=hindered.clause, error=type(error).__name__)
+                    self._hindrances[piece] = hindered
+                    await asyncio.sleep(AGAIN_SECONDS)
+        finally:
+            if self._hindrances.pop(piece, None) and not self._hindrances:
+                log.info("the listener works again")
 
-        `on_trouble` gets a sentence, and "" at the end.
-        """
-        away = False
-        while True:
-            try:
-                done = await self.do(work, *args, **named)
-            except (*OUTAGES, JournalGone) as error:
-                if not away:
-                    log.warning("the listener waits", error=type(error).__name__)
-                away = True
-                on_trouble(_JOURNAL_GONE if isinstance(error, JournalGone) else "The database does not answer.")
-                await asyncio.sleep(AGAIN_SECONDS)
-            else:
-                if away:
-                    on_trouble("")
-                return done
+    def hindered(self) -> Hindrance | None:
+        """Why work waits at present; None: no work waits."""
+        since = self._busy_since
+        stuck = since is not None and time.monotonic() - since > _STUCK
+        return next(iter([*self._hindrances.values()]), NO_ANSWER if stuck else None)
 
     def close(self) -> None:
-        """End the thread after its current work, and close its connection."""
-        self._thread.submit(connections.close_all)
-        self._thread.shutdown(wait=True)
+        """End the thread after its current work, and close its connection. A database that doesn't answer is not
+        waited for: the next start does the work again.
+        """
+        self._waiting.put(None)
+        self._thread.join(_CLOSE_SECONDS)
+
+    def _run(self) -> None:
+        while piece := self._waiting.get():
+            self._busy_since = time.monotonic()
+            # Closes a connection that has shown to be dead by an earlier error.
+            close_old_connections()
+            piece()
+            self._busy_since = None
+        connections.close_all()
 
 
-def _with_connection(work: Callable[..., _T], args: tuple[object, ...], named: dict[str, object]) -> _T:
-    # Closes a connection that has shown to be dead by an earlier error.
-    close_old_connections()
-    return work(*args, **named)
+def _fulfil(future: Future[_T], work: Callable[[], _T]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = work()
+    except BaseException as error:  # noqa: BLE001 (the error belongs to the waiting task and must not end the thread)
+        future.set_exception(error)
+    else:
+        future.set_result(result)

@@ -24,7 +24,7 @@ class MediaCleanup:
     async def run(self) -> None:
         """Run until cancelled."""
         while True:
-            dropped = await self._database.patiently(_drop, on_trouble=_quietly)
+            dropped = await self._database.patiently(_drop)
             if dropped:
                 log.info("files from patients were deleted", count=dropped)
             await asyncio.sleep(0 if dropped == AT_ONCE else EVERY_SECONDS)
@@ -32,7 +32,3 @@ class MediaCleanup:
 
 def _drop() -> int:
     return media.drop_old(now=database_now(), limit=AT_ONCE)
-
-
-def _quietly(_: str) -> None:
-    """Report nothing: the pollers report the same database."""

@@ -75,12 +75,12 @@ class Poller:
     async def run(self) -> None:
         """Run until cancelled."""
         while True:
-            offset = await self._database.patiently(_offset, self._bot.id, on_trouble=self._note)
+            offset = await self._database.patiently(_offset, self._bot.id)
             try:
                 updates = await get_updates(self._client, self._bot.token, offset, wait=POLL_SECONDS)
             except CallFailed as failure:
                 if reader := other_readers.reader_of(failure.outcome):
-                    await self._database.patiently(_met, self._bot.id, reader, on_trouble=self._note)
+                    await self._database.patiently(_met, self._bot.id, reader)
                     self._alone = False
                 await self._wait_after(failure.outcome)
                 continue
@@ -89,9 +89,7 @@ class Poller:
             self._wait = FIRST_WAIT
             self._note("")
             if not self._alone:
-                self._alone = await self._database.patiently(
-                    _undisturbed, self._bot.id, self._calm, on_trouble=self._note
-                )
+                self._alone = await self._database.patiently(_undisturbed, self._bot.id, self._calm)
             reached = await self._handle_all(updates, offset)
             if updates and reached == offset:
                 # Another process handled them, or all had come before. Without a pause a server that repeats itself
@@ -118,16 +116,14 @@ class Poller:
             where = {"bot": str(self._bot.id), "update": incoming.update_id}
             log.info("parts of an update could not be read", **where, parts=incoming.skipped)
         try:
-            return await self._database.patiently(_handle, self._bot.id, incoming, offset=offset, on_trouble=self._note)
+            return await self._database.patiently(_handle, self._bot.id, incoming, offset=offset)
         except SomebodyWasFaster:
             raise
         except Exception as error:  # noqa: BLE001 (an update that fails must never hide the STOP after it)
             mistake = kind_and_place(error)
             where = {"bot": str(self._bot.id), "update": incoming.update_id}
             log.error("an update was skipped", **where, **mistake)  # noqa: TRY400 (a traceback could hold a text)
-        return await self._database.patiently(
-            handling.skip, self._bot.id, incoming.update_id, offset=offset, on_trouble=self._note
-        )
+        return await self._database.patiently(handling.skip, self._bot.id, incoming.update_id, offset=offset)
 
     def _acknowledge(self, tap: Acknowledgement) -> None:
         """Acknowledge a tap in the background, so that a slow answer of Telegram holds up no update."""

@@ -23,6 +23,7 @@ from companion.listener.unanswered import Unanswered
 from companion.listener.verifying import Verifier
 from companion.service import health_port
 from companion.service.heartbeat import Heart
+from companion.service.outages import Hindrance
 from companion.service.resting import rest
 from companion.telegram.client import Client
 
@@ -45,16 +46,18 @@ async def _run(at: int) -> None:
         loop.add_signal_handler(name, stop.set)
     service = Service(settings.COMPANION.bot_api_url, sandbox=settings.SANDBOX_ON)
     syncs = SyncLoop()
-    port = health_port.serve(lambda: service.health(syncs.trouble), host=settings.COMPANION.host, port=at)
     heart = Heart("listener", state=service.state, health_url=lambda: port.url, in_main_loop=loop.call_soon_threadsafe)
+    port = health_port.serve(
+        lambda: service.health(syncs.trouble, heart.hindered()), host=settings.COMPANION.host, port=at
+    )
     heart.start()
     syncs.start()
     log.info("the listener has started", database=connection.vendor, api=settings.COMPANION.bot_api_url)
     try:
         await service.serve(stop)
     finally:
-        await asyncio.to_thread(syncs.stop)
-        await asyncio.to_thread(heart.stop)
+        # At once, since each may wait some seconds for a database that is away.
+        await asyncio.gather(asyncio.to_thread(syncs.stop), asyncio.to_thread(heart.stop))
         port.close()
         log.info("the listener has stopped")
 
@@ -72,23 +75,26 @@ class Service:
         """Tasks that serve all bots."""
         self._unreadable: set[uuid.UUID] = set()
         """Bots whose token can't be decrypted."""
-        self._trouble = ""
+        self._database: Database | None = None
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Fetch updates for all bots until `stop` is set. The next start handles an update that was interrupted."""
-        database = Database()
+        self._database = database = Database()
         try:
             async with Client(self._api_url) as client:
                 await self._keep_pollers(client, database, stop)
         finally:
-            database.close()
+            await asyncio.to_thread(database.close)
 
-    def health(self, syncing: str = "") -> dict[str, object]:
-        """Return the answer to GET /health. `syncing` is the trouble of the syncs, if there is any."""
+    def health(self, syncing: str = "", beating: Hindrance | None = None) -> dict[str, object]:
+        """Return the answer to GET /health, with the trouble of the syncs and of the heart, if there is any."""
         # Another thread calls this, so the pollers are copied first: the loop may add one meanwhile.
         unreadable = _UNREADABLE if self._unreadable else ""
+        hindered = (self._database and self._database.hindered()) or beating
+        if hindered:
+            return hindered.health("listener") | self.state()
         troubles = [*(poller.trouble for poller, _ in list(self._pollers.values())), unreadable, syncing]
-        detail = self._trouble or "; ".join(filter(None, troubles))
+        detail = "; ".join(filter(None, troubles))
         return {"status": "degraded" if detail else "ok", "detail": detail, **self.state()}
 
     def state(self) -> dict[str, object]:
@@ -105,7 +111,7 @@ class Service:
         self._chores = [asyncio.create_task(chore(database).run()) for chore in (Unanswered, MediaCleanup)]
         try:
             while not stop.is_set():
-                bots, unreadable = await database.patiently(bots_to_poll, self._sandbox, on_trouble=self._note)
+                bots, unreadable = await database.patiently(bots_to_poll, self._sandbox)
                 if unreadable - self._unreadable:
                     # Once for a bot, not every two seconds.
                     log.error("bots' tokens can't be decrypted", bots=sorted(map(str, unreadable - self._unreadable)))
@@ -128,9 +134,6 @@ class Service:
 
     def _tasks(self) -> list[asyncio.Task[None]]:
         return [*self._chores, *(task for _, task in self._pollers.values()), *self._verifiers.values()]
-
-    def _note(self, trouble: str) -> None:
-        self._trouble = trouble
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -22,7 +22,7 @@ from companion.patients.pausing import is_paused
 from companion.schedules.models import Follow, Message, Schedule, State, Status
 from companion.service.clock import database_now
 from companion.service.error_place import kind_and_place
-from companion.service.outages import OUTAGES
+from companion.service.outages import Hindrance
 
 log = structlog.get_logger(__name__)
 EVERY_SECONDS: Final = 5.0
@@ -39,7 +39,7 @@ class Unanswered:
     async def run(self) -> None:
         """Run until cancelled."""
         while True:
-            done = await self._database.patiently(_work_off, on_trouble=_quietly)
+            done = await self._database.patiently(_work_off)
             if done < AT_ONCE:
                 await asyncio.sleep(EVERY_SECONDS)
 
@@ -52,9 +52,10 @@ def work_off(*, now: dt.datetime, limit: int = AT_ONCE) -> int:
         try:
             with transaction.atomic():
                 _work_off_one(message_id, now)
-        except OUTAGES:
-            raise
-        except Exception as error:  # noqa: BLE001 (a Message that fails must hold back neither the others nor a STOP)
+        except Exception as error:
+            if Hindrance.of(error):
+                raise
+            # A Message that fails must hold back neither the others nor a STOP.
             log.error("a reminder after no answer failed", message=str(message_id), **kind_and_place(error))  # noqa: TRY400
             with transaction.atomic():
                 _only_show(message_id, now)
@@ -95,7 +96,3 @@ def _may_remind(message: Message, patient: Patient, schedule: Schedule, since: d
 
 def _work_off() -> int:
     return work_off(now=database_now())
-
-
-def _quietly(_: str) -> None:
-    """Report nothing: the pollers report the same database."""

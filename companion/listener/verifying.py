@@ -49,7 +49,7 @@ class Verifier:
 
     async def _one(self) -> float | None:
         """Verify one Telegram ID, if there is any. Return the seconds to wait if Telegram is in trouble."""
-        asked = await self._database.patiently(claim, self._bot.id, on_trouble=_quietly)
+        asked = await self._database.patiently(claim, self._bot.id)
         if asked is None:
             return None
         telegram_id, wait = asked
@@ -63,7 +63,7 @@ class Verifier:
                 return failure.outcome.retry_after or AFTER_TROUBLE
         else:
             found = Verified.FOUND
-        await self._database.patiently(note, self._bot.id, telegram_id, found, on_trouble=_quietly)
+        await self._database.patiently(note, self._bot.id, telegram_id, found)
         return None
 
 
@@ -124,7 +124,3 @@ def note(bot_id: uuid.UUID, telegram_id: int, found: Verified) -> None:
 def _messages_wait(bot: Bot, now: dt.datetime) -> bool:
     waiting = Message.objects.filter(clinic_id=bot.clinic_id, status=Status.PENDING, due_at__lte=now)
     return waiting.exists()
-
-
-def _quietly(_: str) -> None:
-    """Report nothing: the pollers report the same database."""

@@ -22,12 +22,15 @@ from companion.journal.writing import JournalGone
 from companion.service import watchdog
 from companion.service.clock import database_now
 from companion.service.models import Heartbeat, Kind
+from companion.service.outages import Hindrance
+from companion.service.timeouts import database_within
 
 log = structlog.stdlib.get_logger(__name__)
 BEAT_SECONDS: Final = 5.0
 _FORGET_AFTER: Final = dt.timedelta(days=1)
 _STOP_SECONDS: Final = 5.0
 _TURN_SECONDS: Final = 1.0
+_WRITE_SECONDS: Final = 4.0
 _LIVING: Final = dt.timedelta(minutes=1)
 _SIGN_AGAIN: Final = dt.timedelta(minutes=1)
 
@@ -51,11 +54,11 @@ class Heart:
         self._kind, self._state, self._health_url, self._seconds = kind, state, health_url, seconds
         self._id: uuid.UUID = uuid7()
         self._started_at: dt.datetime | None = None
-        self._in_trouble = False
         self._in_main_loop = in_main_loop
         self._turned = threading.Event()
         self._asked = self._was_ready = False
         self._signed: tuple[dt.datetime, list[str]] = dt.datetime.min.replace(tzinfo=dt.UTC), []
+        self._hindered: Hindrance | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -67,6 +70,10 @@ class Heart:
         """Remove the Heartbeat; return after at most five seconds if the database doesn't answer."""
         self._stop.set()
         self._thread.join(_STOP_SECONDS)
+
+    def hindered(self) -> Hindrance | None:
+        """Why this process can't write its Heartbeat; None: it can."""
+        return self._hindered
 
     def _run(self) -> None:
         try:
@@ -93,16 +100,18 @@ class Heart:
     def _try(self, write: Callable[[], None]) -> None:
         close_old_connections()
         try:
-            write()
+            with database_within(_WRITE_SECONDS):
+                write()
         except Error as error:
-            if not self._in_trouble:
-                log.warning("no heartbeat: the database can't be written", error=type(error).__name__)
-            self._in_trouble = True
+            hindered = Hindrance.of(error) or Hindrance("the database refuses the heartbeat", None)
+            if hindered != self._hindered:
+                log.warning("no heartbeat", why=hindered.clause, error=type(error).__name__)
+            self._hindered = hindered
             connection.close()
         else:
-            if self._in_trouble:
+            if self._hindered:
                 log.info("the heart beats again")
-            self._in_trouble = False
+            self._hindered = None
 
     def _beat(self) -> None:
         now = database_now()

@@ -18,6 +18,8 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
+from companion.service.outages import is_outage
+
 log = structlog.stdlib.get_logger(__name__)
 _CHANNEL: Final = "companion_wake"
 _PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -102,7 +104,10 @@ async def _listen_to_notify(on_ring: Callable[[], None]) -> None:
                 on_ring()
                 async for _ in listening.notifies():
                     on_ring()
-        except psycopg.OperationalError as error:
+        except psycopg.Error as error:
+            # A standby refuses LISTEN, for example. Messages leave at their times all the same.
+            if not is_outage(error):
+                raise
             if failures == 0:
                 log.warning("rings can't be heard, connecting again", error=type(error).__name__)
         await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])

@@ -29,7 +29,7 @@ from companion.patients.sources.spool import Spool
 from companion.patients.upsert import Entry, Taken, reason_of
 from companion.service import drill
 from companion.service.error_place import kind_and_place
-from companion.service.outages import OUTAGES
+from companion.service.outages import is_outage
 
 log = structlog.get_logger(__name__)
 WHOLE_EVERY: Final = dt.timedelta(days=1)
@@ -91,10 +91,11 @@ def sync(clinic: Clinic, *, clock: Callable[[], dt.datetime], whole: bool = Fals
     except Conflict:
         _end(row, run, RunState.ENDED, _Tally(), now=clock())
         raise
-    except OUTAGES:
-        # Our own database, not the source: whoever called waits for it.
-        raise
-    except Exception as error:  # noqa: BLE001 (one clinic's strange data must not end the syncs, and STOPs, of all)
+    except Exception as error:
+        if is_outage(error):
+            # Our own database, not the source: whoever called waits for it.
+            raise
+        # One clinic's strange data must not end the syncs, and STOPs, of all.
         log.error("a sync failed", run=str(run.id), **kind_and_place(error))  # noqa: TRY400
         detail = f"The source gave something that can't be read ({type(error).__name__})."
         return _end(row, run, RunState.ENDED, _Tally(), detail=detail, now=clock())
