@@ -8,14 +8,14 @@ import click
 
 from bench.grounds import grounds
 
-NAMES: Final = ("drain", "lag", "rate", "pages", "importing", "syncing", "planning", "idle")
+NAMES: Final = ("drain", "lag", "rate", "hang", "pages", "importing", "syncing", "planning", "idle")
 
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(NAMES), metavar="[NAME]...")
 @click.option("--quick", is_flag=True, help="Smaller figures, in about two minutes.")
 def main(names: tuple[str, ...], *, quick: bool) -> None:
-    """Measure the product by NAME (drain, lag, rate, pages, importing, syncing, planning, idle), or all of it.
+    """Measure the product by NAME (drain, lag, rate, hang, pages, importing, syncing, planning, idle), or all of it.
 
     Figures of one run lie side by side; compare their ratios, not those of two machines.
     """

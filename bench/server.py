@@ -32,6 +32,10 @@ class Telegram:
         """When (Unix time) what arrived for which chat, in that order; forgotten from then on."""
         return [(at, chat) for at, chat in json.loads(self._get("/take"))]
 
+    def be_silent(self, how: str) -> None:
+        """Answers no call of the Bot API from now on: "hang" holds the line, "close" closes it, "no" answers again."""
+        self._get(f"/silence/{how}")
+
     def wait_for(self, count: int, seconds: float) -> None:
         """Waits until so many have arrived. Raises TimeoutError."""
         until = time.monotonic() + seconds
@@ -61,6 +65,8 @@ class _Connection(asyncio.Protocol):
     """One kept-alive connection: request after request, each answered as soon as it is whole."""
 
     arrivals: list[tuple[float, int]] = []
+    silence = "no"
+    """Of all connections."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if not isinstance(transport, asyncio.Transport):
@@ -78,7 +84,11 @@ class _Connection(asyncio.Protocol):
                 return
             path = self.buffer.split(b" ", 2)[1]
             body, self.buffer = self.buffer[end + 4 : end + 4 + length], self.buffer[end + 4 + length :]
-            self.transport.write(_response(self._answer(path, body)))
+            answer = _response(self._answer(path, body))
+            if self.silence == "no" or not path.startswith(b"/bot"):
+                self.transport.write(answer)
+            elif self.silence == "close":
+                self.transport.close()
 
     def _answer(self, path: bytes, body: bytes) -> bytes:
         if path == b"/count":
@@ -87,6 +97,9 @@ class _Connection(asyncio.Protocol):
             taken = json.dumps(self.arrivals).encode()
             self.arrivals.clear()
             return taken
+        if path.startswith(b"/silence/"):
+            _Connection.silence = path.rpartition(b"/")[2].decode()
+            return b"true"
         if not path.endswith(b"/sendMessage"):
             return json.dumps({"ok": True, "result": _ME}).encode()
         now = time.time()

@@ -19,6 +19,10 @@ from companion.clinics.refusals import Conflict, Problem, Refused
 
 SESSION_CLINIC: Final = "clinic"
 """The session's key for the clinic that a member of several clinics has chosen."""
+_INVITED: Final = "member invited"
+_ROLE_CHANGED: Final = {role: f"member's role changed to {role.value}" for role in Role}
+ROLE_ACTIONS: Final = (_INVITED, *_ROLE_CHANGED.values())
+"""The audit trail's words for what gives a Member a role."""
 _EMAIL_LENGTH: Final = 150
 """What Django's column for a user's name holds."""
 
@@ -41,7 +45,7 @@ def add_member(clinic: Clinic, email: str, role: str, *, now: dt.datetime, by: C
             clinic=clinic, user=user, defaults={"role": wanted, "created_at": now}
         )
         if added:
-            audit.record(caller, "member invited", "member", member.id, now=now)
+            audit.record(caller, _INVITED, "member", member.id, now=now)
         elif member.role != wanted:
             member = change_role(caller, member, wanted, now=now)
     return member
@@ -65,7 +69,7 @@ def change_role(caller: Caller, member: Member, role: str, *, now: dt.datetime) 
             _keep_an_admin(caller.clinic, current)
         current.role = wanted
         current.save(update_fields=["role"])
-        audit.record(caller, f"member's role changed to {wanted.value}", "member", current.id, now=now)
+        audit.record(caller, _ROLE_CHANGED[wanted], "member", current.id, now=now)
         account_mail.changed(current, f"Your role in {caller.clinic.name} is now {wanted.value}.")
     return current
 

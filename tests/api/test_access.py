@@ -14,7 +14,17 @@ from companion.patients.sources.models import PatientSource, SourceKind, SyncRun
 from companion.schedules.models import Status
 from companion.schedules.reasons import Reason
 from tests.api.calls import NOBODY, PROBLEM, Program, a_program
-from tests.builders import a_clinic, a_cohort, a_conversation, a_kept_photo, a_member, a_message, a_patient, a_schedule
+from tests.builders import (
+    NOW,
+    a_clinic,
+    a_cohort,
+    a_conversation,
+    a_kept_photo,
+    a_member,
+    a_message,
+    a_patient,
+    a_schedule,
+)
 
 
 def signed_in(clinic: Clinic, role: Role = Role.PROVIDER, *, csrf: bool = True) -> Client:
@@ -101,7 +111,7 @@ def test_a_person_who_is_in_no_clinic_is_refused(clinic: Clinic) -> None:
 def test_a_member_of_two_clinics_works_in_the_chosen_one(clinic: Clinic) -> None:
     other = a_clinic()
     member = a_member(clinic)
-    other.members.create(user=member.user, role=Role.PROVIDER, created_at=member.created_at)
+    other.members.create(user=member.user, role=Role.PROVIDER, created_at=NOW, joined_at=NOW)
     a_patient(other, name="Theirs")
     client = Client()
     client.force_login(member.user, backend="allauth.account.auth_backends.AuthenticationBackend")

@@ -369,7 +369,7 @@ def test_of_several_who_save_one_small_form_at_one_moment_one_is_heard(
 
     at_one_moment(len(values), lambda: saved(client, path, sent(form, **{field: next(typed)})))
 
-    [done] = AuditEntry.objects.values_list("action", flat=True)
+    [done] = AuditEntry.objects.exclude(action="signed in").values_list("action", flat=True)
     assert done in DONE
 
 

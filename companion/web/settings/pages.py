@@ -190,7 +190,7 @@ def change_member(request: PageRequest, member_id: uuid.UUID) -> HttpResponse:
         case _:
             with transaction.atomic():
                 current = hold(Member.objects.filter(clinic=request.caller.clinic, pk=member.pk)) or member
-                since = conflicts.changes_of(request.caller.clinic, [member.pk])
+                since = conflicts.changes_of(request.caller.clinic, [member.pk], *members.ROLE_ACTIONS)
                 conflicts.refuse_if_changed(request, current.role, "this role", since, now=now)
                 members.change_role(request.caller, member, request.POST.get("role", ""), now=now)
             flash.success(request, f"The role of {member.user.email} was changed.")
