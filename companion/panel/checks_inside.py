@@ -24,6 +24,7 @@ from companion.schedules.queries import COUNTED_TO
 from companion.service.clock import database_now
 from companion.service.heartbeat import fingerprint
 from companion.service.models import Heartbeat, Kind
+from companion.service.outages import Trouble, trouble_of
 from companion.telegram.limits import MESSAGES_PER_SECOND
 from companion.times.walls import is_zone
 
@@ -60,8 +61,8 @@ def database(_clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResul
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except Error as error:
-        advice = "See that the database runs, and that COMPANION_DATABASE_URL is right."
-        yield failed(Group.DATABASE, "Database reachable", type(error).__name__, advice)
+        trouble = trouble_of(error) or Trouble.GONE
+        yield failed(Group.DATABASE, "Database reachable", trouble.clause, trouble.advice)
         return
     took = (time.perf_counter() - began) * 1000
     yield ok(Group.DATABASE, "Database reachable", f"{connection.display_name}, {took:.1f} ms")
@@ -82,6 +83,8 @@ def _writable(now: dt.datetime) -> CheckResult:
             )
             transaction.set_rollback(True)
     except Error as error:
+        if trouble := trouble_of(error):
+            return failed(Group.DATABASE, "Database writable", trouble.clause, trouble.advice)
         advice = "See that the disk isn't full and that this user may write to the database (and its folder)."
         return failed(Group.DATABASE, "Database writable", type(error).__name__, advice)
     return ok(Group.DATABASE, "Database writable", f"{(time.perf_counter() - began) * 1000:.1f} ms")

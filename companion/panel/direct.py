@@ -17,6 +17,8 @@ class Answer:
 
     status: str
     detail: str
+    cause: str = ""
+    """The name of the cause, if the service knows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class NoAnswer:
     """The reason why no answer came, in our own words."""
 
     why: str
+    silent: bool = False
+    """Something took the connection and gave no answer in time."""
 
 
 def ask(url: str, *, seconds: float = SECONDS) -> Answer | NoAnswer:
@@ -39,7 +43,7 @@ def ask(url: str, *, seconds: float = SECONDS) -> Answer | NoAnswer:
         response = connection.getresponse()
         return _read(response.status, response.read(_MOST_BYTES))
     except TimeoutError:
-        return NoAnswer(f"no answer within {seconds:g} s")
+        return NoAnswer(f"no answer within {seconds:g} s", silent=True)
     except ConnectionRefusedError:
         return NoAnswer("nothing listens there")
     except (OSError, http.client.HTTPException, ValueError):
@@ -56,5 +60,5 @@ def _read(code: int, body: bytes) -> Answer | NoAnswer:
     status = said.get("status") if isinstance(said, dict) else None
     if status not in ("ok", "degraded", "down"):
         return NoAnswer(f"an answer that can't be read (HTTP {code})")
-    detail = said.get("detail")
-    return Answer(status, detail if isinstance(detail, str) else "")
+    detail, cause = said.get("detail"), said.get("cause")
+    return Answer(status, detail if isinstance(detail, str) else "", cause if isinstance(cause, str) else "")

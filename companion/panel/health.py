@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
-from django.db import Error, connection
+from django.db import Error
 
 from companion.clinics.models import Clinic
 from companion.panel import facts, judge
@@ -20,6 +20,7 @@ from companion.panel.facts import Beat, Facts
 from companion.panel.judge import Cause, Finding, Status, age, worst
 from companion.service.clock import database_now, machine_now
 from companion.service.models import Kind
+from companion.service.outages import trouble_of
 from companion.service.timeouts import database_within
 
 Source = Literal["direct", "mcp", "database"]
@@ -60,8 +61,10 @@ class _Seen:
     at: dt.datetime
     direct: Answer | NoAnswer
     facts: Facts | None
-    """None if the database can't be asked; then `trouble` says why, for people."""
-    trouble: str = ""
+    """None if the database can't be asked; then `trouble` says why."""
+    trouble: Finding | None = None
+    listener: Answer | NoAnswer | None = None
+    """The listener's own answer. It is asked only if its heartbeat is missing."""
     looked: float = 0.0
     """The end of the observation, on the monotonic clock."""
 
@@ -77,7 +80,7 @@ class _Read(NamedTuple):
 
     at: dt.datetime
     facts: Facts | None
-    trouble: str = ""
+    trouble: Finding | None = None
 
 
 def check(*, now: dt.datetime, clinic: Clinic | None = None) -> HealthReport:
@@ -111,7 +114,7 @@ def _from_within(seen: _Seen, clinic: Clinic | None) -> HealthReport:
         Layer("mcp", status, "Asked within the web service.") if seen.facts else _nothing("mcp", seen),
         _database_layer(seen, status, detail),
     )
-    return _report(seen.at, layers, found)
+    return _report(seen, layers, found)
 
 
 def _from_without(seen: _Seen) -> HealthReport:
@@ -119,7 +122,7 @@ def _from_without(seen: _Seen) -> HealthReport:
     status, detail = _verdict(found)
     panel = _ask_first(_urls(seen.facts.beats, Kind.WEB), _PANEL_SECONDS) if seen.facts else NoAnswer(_NO_ADDRESS)
     layers = (_direct_layer(seen.direct), _panel_layer(panel), _database_layer(seen, status, detail))
-    return _report(seen.at, layers, found)
+    return _report(seen, layers, found)
 
 
 def sentence(report: HealthReport, *, now: dt.datetime | None = None) -> str:
@@ -150,7 +153,9 @@ def _look(now: dt.datetime | None) -> _Seen:
         at, read, trouble = _read(now)
         if read:
             _addresses[:] = _urls(read.beats, Kind.DISPATCHER)
-        seen = _Seen(at, _ask_first(_addresses, None), read, trouble, time.monotonic())
+        silent = read and not any(beat.kind == Kind.LISTENER and judge.alive(beat, now=at) for beat in read.beats)
+        listener = _ask_first(_urls(read.beats, Kind.LISTENER), None) if read and silent else None
+        seen = _Seen(at, _ask_first(_addresses, None), read, trouble, listener, time.monotonic())
         _seen[:] = [seen]
         return seen
 
@@ -166,20 +171,10 @@ def _read(now: dt.datetime | None) -> _Read:
         with database_within(_DATABASE_SECONDS):
             at = now or database_now()
             return _Read(at, facts.read(now=at))
-    except Error:
-        return _Read(now or machine_now(), None, _trouble())
-
-
-def _trouble() -> str:
-    """The reason why there are no facts. If no connection was possible, the database is not asked again."""
-    if connection.connection is None:
-        return judge.DATABASE_GONE
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except Error:
-        return judge.DATABASE_GONE
-    return judge.NOT_MIGRATED
+    except Error as error:
+        trouble = trouble_of(error)
+        lacking = Finding("down", judge.NOT_MIGRATED, Cause.NOT_MIGRATED)
+        return _Read(now or machine_now(), None, judge.no_database(trouble) if trouble else lacking)
 
 
 def _urls(beats: tuple[Beat, ...], kind: Kind) -> list[str]:
@@ -198,9 +193,9 @@ def _ask_first(urls: list[str], seconds: float | None) -> Answer | NoAnswer:
 
 def _findings(seen: _Seen, clinic: UUID | None) -> list[Finding]:
     if seen.facts is None:
-        cause = Cause.DATABASE_GONE if seen.trouble == judge.DATABASE_GONE else Cause.NOT_MIGRATED
-        return [Finding("down", seen.trouble, cause)]
-    return judge.findings(seen.facts.of(clinic), now=seen.at)
+        return [seen.trouble] if seen.trouble else []
+    told = {Kind.DISPATCHER: seen.direct} | ({Kind.LISTENER: seen.listener} if seen.listener else {})
+    return judge.findings(seen.facts.of(clinic), now=seen.at, told=told)
 
 
 def _verdict(found: list[Finding]) -> tuple[Status, str]:
@@ -227,10 +222,10 @@ def _database_layer(seen: _Seen, status: Status, detail: str) -> Layer:
 
 
 def _nothing(layer: Source, seen: _Seen) -> Layer:
-    return Layer(layer, "no answer", seen.trouble)
+    return Layer(layer, "no answer", seen.trouble.words if seen.trouble else "")
 
 
-def _report(at: dt.datetime, layers: tuple[Layer, ...], found: list[Finding]) -> HealthReport:
+def _report(seen: _Seen, layers: tuple[Layer, ...], found: list[Finding]) -> HealthReport:
     """Build the report. A silent layer above the one that answered, or a layer that reports trouble, is a finding
     too.
     """
@@ -240,16 +235,19 @@ def _report(at: dt.datetime, layers: tuple[Layer, ...], found: list[Finding]) ->
         Finding("degraded", layer.detail, _NO_ANSWER[layer.layer])
         for layer in layers[: layers.index(answered[0]) if answered else 0]
     ]
+    said = {one.words for one in found}
     own += [
-        Finding(_status(layer.status), layer.detail, _UNWELL[layer.layer])
+        Finding(_status(layer.status), layer.detail, _cause(layer, seen))
         for layer in answered
         # `found` already holds the database's findings, and the Control Panel's findings that come from the database.
-        if layer.status != "ok" and (layer.layer == "direct" or (layer.layer == "mcp" and not found))
+        if layer.status != "ok"
+        and layer.detail not in said
+        and (layer.layer == "direct" or (layer.layer == "mcp" and not found))
     ]
     status = worst(one.status for one in [*found, *own])
     # The database's findings say more than the silence of a service.
     _, detail = _verdict(found or sorted(own, key=lambda one: one.status != status)[:1])
-    return HealthReport(status, source, at, layers, detail, (*found, *own))
+    return HealthReport(status, source, seen.at, layers, detail, (*found, *own))
 
 
 _NO_ANSWER: Final[dict[Source, Cause]] = {
@@ -257,6 +255,11 @@ _NO_ANSWER: Final[dict[Source, Cause]] = {
     "mcp": Cause.PANEL_NO_ANSWER,
 }
 _UNWELL: Final[dict[Source, Cause]] = {"direct": Cause.DISPATCHER_UNWELL, "mcp": Cause.PANEL_UNWELL}
+
+
+def _cause(layer: Layer, seen: _Seen) -> Cause:
+    known = judge.cause_of(seen.direct) if layer.layer == "direct" and isinstance(seen.direct, Answer) else None
+    return known or _UNWELL[layer.layer]
 
 
 def _status(said: str) -> Status:

@@ -4,16 +4,18 @@ A finding says what happened and who must do what. It names no clinic, no patien
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
 
 from companion.clinics.models import Closed, Reader
+from companion.panel.direct import Answer, NoAnswer
 from companion.panel.facts import ALIVE_FOR, Beat, Facts, Sending
 from companion.schedules.queries import OVERDUE_AFTER
 from companion.service import drill
 from companion.service.models import Kind
+from companion.service.outages import Trouble
 
 Status = Literal["ok", "degraded", "down"]
 _ORDER: Final[tuple[Status, ...]] = ("ok", "degraded", "down")
@@ -23,10 +25,6 @@ MARK_TOO_OLD: Final = dt.timedelta(seconds=30)
 LOSS_REPORTED: Final = dt.timedelta(hours=1)
 """One of several services that has gone is reported for so long, unless an admin acknowledges it earlier."""
 
-DATABASE_GONE: Final = (
-    "The database can't be reached, so nothing is planned or sent. Whoever runs the server: see that the database runs "
-    "and that COMPANION_DATABASE_URL is right."
-)
 NOT_MIGRATED: Final = (
     "The database lacks tables, so nothing is planned or sent. Whoever runs the server: run `companion migrate`."
 )
@@ -36,6 +34,13 @@ class Cause(StrEnum):
     """The possible causes, by the names that alerts and the runbook (docs/runbook.md) use."""
 
     DATABASE_GONE = "database_gone"
+    DATABASE_READ_ONLY = "database_read_only"
+    DATABASE_LOCKED = "database_locked"
+    DATABASE_CONNECTIONS = "database_connections"
+    DATABASE_LOGIN = "database_login"
+    DATABASE_CERTIFICATE = "database_certificate"
+    DATABASE_POOLER = "database_pooler"
+    DATABASE_DISK_FULL = "database_disk_full"
     NOT_MIGRATED = "not_migrated"
     DISPATCHER_MISSING = "dispatcher_missing"
     LISTENER_MISSING = "listener_missing"
@@ -43,6 +48,9 @@ class Cause(StrEnum):
     DISPATCHER_LOST = "dispatcher_lost"
     LISTENER_LOST = "listener_lost"
     WEB_LOST = "web_lost"
+    DISPATCHER_HANGS = "dispatcher_hangs"
+    LISTENER_HANGS = "listener_hangs"
+    LISTENER_UNWELL = "listener_unwell"
     DISPATCHER_NO_ANSWER = "dispatcher_no_answer"
     DISPATCHER_UNWELL = "dispatcher_unwell"
     PANEL_NO_ANSWER = "panel_no_answer"
@@ -68,6 +76,17 @@ _NOT_RUNNING: Final = {
     Kind.LISTENER: (Cause.LISTENER_MISSING, "The listener is not running: nobody reads replies, STOP and enrolments."),
     Kind.WEB: (Cause.WEB_MISSING, "The web service gives no sign of life."),
 }
+_HANGS: Final = {
+    Kind.DISPATCHER: (
+        Cause.DISPATCHER_HANGS,
+        "The dispatcher hangs: its process is there and answers nothing. Messages wait and may become too late.",
+    ),
+    Kind.LISTENER: (
+        Cause.LISTENER_HANGS,
+        "The listener hangs: its process is there and answers nothing. Nobody reads replies, STOP and enrolments.",
+    ),
+}
+_UNWELL: Final = {Kind.DISPATCHER: Cause.DISPATCHER_UNWELL, Kind.LISTENER: Cause.LISTENER_UNWELL}
 LOST: Final = {
     Kind.DISPATCHER: (Cause.DISPATCHER_LOST, "dispatcher"),
     Kind.LISTENER: (Cause.LISTENER_LOST, "listener"),
@@ -126,12 +145,19 @@ def gone(beats: Iterable[Beat], kind: Kind, *, now: dt.datetime) -> list[Beat]:
     return lost
 
 
-def findings(facts: Facts, *, now: dt.datetime) -> list[Finding]:
-    """All findings, the worst first."""
+def no_database(trouble: Trouble) -> Finding:
+    """The finding while the database can't be asked."""
+    clause = trouble.clause
+    words = f"{clause[0].upper()}{clause[1:]}, so nothing is planned or sent. Whoever runs the server: {trouble.advice}"
+    return Finding("down", words, Cause(trouble))
+
+
+def findings(facts: Facts, *, now: dt.datetime, told: Mapping[Kind, Answer | NoAnswer] | None = None) -> list[Finding]:
+    """All findings, the worst first. `told`: what the services say themselves, which goes before a stale heartbeat."""
     if facts.drill:
         # Nothing is sent in a drill, so nothing is late.
-        return [Finding("degraded", drill.WORDS, Cause.DRILL), *_of_services(facts, now)]
-    found = [*_of_services(facts, now), *_of_clinics(facts, now), *_of_clocks(facts, now)]
+        return [Finding("degraded", drill.WORDS, Cause.DRILL), *_of_services(facts, now, told or {})]
+    found = [*_of_services(facts, now, told or {}), *_of_clinics(facts, now), *_of_clocks(facts, now)]
     # A finding that several clinics share is said once.
     unique = list(dict.fromkeys(found))
     return sorted(unique, key=lambda one: -_ORDER.index(one.status))
@@ -158,16 +184,36 @@ def age(length: dt.timedelta) -> str:
     return f"{seconds // 3600} h" if seconds < 172_800 else f"{seconds // 86_400} days"
 
 
-def _of_services(facts: Facts, now: dt.datetime) -> Iterator[Finding]:
+def _of_services(facts: Facts, now: dt.datetime, told: Mapping[Kind, Answer | NoAnswer]) -> Iterator[Finding]:
     for kind in (Kind.DISPATCHER, Kind.LISTENER, Kind.WEB):
         own = [beat for beat in facts.beats if beat.kind == kind]
         living = [beat for beat in own if alive(beat, now=now)]
-        if not living:
+        if not living and (heard := _heard(kind, told.get(kind))):
+            yield heard
+        elif not living:
             last = f" Its last sign of life was {age(now - own[0].beat_at)} ago." if own else ""
             cause, words = _NOT_RUNNING[kind]
             yield Finding("degraded", f"{words}{last} {_START}", cause)
         elif lost := [beat for beat in gone(own, kind, now=now) if now - beat.beat_at <= LOSS_REPORTED]:
             yield _lost(kind, lost, now)
+
+
+def _heard(kind: Kind, said: Answer | NoAnswer | None) -> Finding | None:
+    """What a service without a fresh heartbeat says of itself, or that it hangs; None if it isn't there."""
+    if kind not in _HANGS or said is None:
+        return None
+    if isinstance(said, Answer):
+        words = said.detail or f"The {kind.value} runs, but its heartbeat doesn't reach the database."
+        return Finding("degraded", words, cause_of(said) or _UNWELL[kind])
+    if not said.silent:
+        return None
+    cause, words = _HANGS[kind]
+    return Finding("degraded", f"{words} {_START}", cause)
+
+
+def cause_of(said: Answer) -> Cause | None:
+    """The cause that a service names itself, if we know it."""
+    return Cause(said.cause) if said.cause in list(Cause) else None
 
 
 def _lost(kind: Kind, lost: list[Beat], now: dt.datetime) -> Finding:

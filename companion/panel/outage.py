@@ -18,13 +18,15 @@ from companion.clinics.sealed import CannotOpen
 from companion.panel import judge, maintenance, notices, webhook
 from companion.panel.models import AlertWebhook
 from companion.service import mailing
+from companion.service.outages import Trouble
 from companion.service.process import AlreadyRunning, hold_lock
 
 log = structlog.stdlib.get_logger(__name__)
 PATIENCE: Final = dt.timedelta(minutes=1)
 """A restart of the database takes less than this, and is told to nobody."""
 _TRIES: Final = 5
-_CAUSE: Final = judge.Cause.DATABASE_GONE.value
+_GONE: Final = judge.no_database(Trouble.GONE)
+_CAUSE: Final = _GONE.cause.value
 _Way = Callable[[str, dt.datetime], str]
 """Tells an event; returns "" or the reason for the failure."""
 
@@ -95,7 +97,7 @@ def _by_email(clinic: Clinic, address: str) -> _Way:
     thread = new_id()
 
     def tell(event: str, _now: dt.datetime) -> str:
-        title, words = notices.TITLES[event], judge.DATABASE_GONE
+        title, words = notices.TITLES[event], _GONE.words
         return mailing.send(notices.mail_of(clinic, address, title, words, cause=_CAUSE, name=new_id(), thread=thread))
 
     return tell
@@ -104,7 +106,7 @@ def _by_email(clinic: Clinic, address: str) -> _Way:
 def _by_webhook(clinic: Clinic, hook: AlertWebhook) -> _Way:
     def tell(event: str, now: dt.datetime) -> str:
         status = "ok" if event == "recovered" else "down"
-        body = notices.body_of(clinic, event, judge.DATABASE_GONE, cause=_CAUSE, status=status, name=new_id(), at=now)
+        body = notices.body_of(clinic, event, _GONE.words, cause=_CAUSE, status=status, name=new_id(), at=now)
         return webhook.post(hook.url, hook.secret, body, at=int(now.timestamp()))
 
     return tell

@@ -146,7 +146,7 @@ _BY_WORDS: Final = (
             "no such database",
         ),
     ),
-    (Trouble.READ_ONLY, ("session is read-only", "hot standby mode")),
+    (Trouble.READ_ONLY, ("session is read-only", "hot standby mode", "readonly database")),
     (Trouble.DISK_FULL, ("no space left on device",)),
     (
         Trouble.POOLER,

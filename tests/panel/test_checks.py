@@ -213,7 +213,7 @@ def test_a_database_that_may_not_be_written_fails() -> None:
     with connection.execute_wrapper(_refuse_inserts):
         found = checks_inside._writable(NOW)
 
-    assert (found.result, found.value) == ("failed", "OperationalError")
+    assert (found.result, found.value) == ("failed", "the database is read-only")
 
 
 def test_a_database_that_does_not_answer_fails_and_leaves_the_rest_alone() -> None:

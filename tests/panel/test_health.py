@@ -1,13 +1,16 @@
 """Health by its three layers, on a real database and with services that really answer over HTTP."""
 
 import datetime as dt
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, ProgrammingError, connection
 
 from companion.panel import facts, health
+from companion.panel.judge import Cause
 from companion.schedules.models import Lane
 from companion.service import health_port
 from companion.service.models import Kind
@@ -161,3 +164,65 @@ def test_the_oldest_waiting_message_is_found_by_its_index() -> None:
     plan = facts.clinics_query().explain()
 
     assert plan.count("messages_in_line") == len(Lane)
+
+
+def test_a_dispatcher_that_runs_and_cannot_write_is_not_said_to_be_missing() -> None:
+    others_alive()
+    words = "The dispatcher runs, but can't write: the database is read-only. It goes on by itself once it can."
+    port = health_port.serve(
+        lambda: {"status": "degraded", "detail": words, "cause": "database_read_only"}, host="127.0.0.1", port=0
+    )
+    a_heartbeat(Kind.DISPATCHER, seconds=60, health_url=port.url)
+    try:
+        report = health.check(now=NOW)
+    finally:
+        port.close()
+
+    assert report.status == "degraded"
+    assert health.sentence(report) == words
+    assert [one.cause for one in report.findings] == [Cause.DATABASE_READ_ONLY]
+
+
+def test_a_listener_that_takes_the_call_and_answers_nothing_hangs() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, a_dispatcher():
+        a_heartbeat(Kind.WEB)
+        a_heartbeat(Kind.LISTENER, seconds=60, health_url=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        report = health.check(now=NOW)
+
+    assert [one.cause for one in report.findings] == [Cause.LISTENER_HANGS]
+    assert "The listener hangs" in health.sentence(report)
+
+
+def test_a_service_whose_address_nobody_answers_at_is_not_running() -> None:
+    with a_dispatcher():
+        a_heartbeat(Kind.WEB)
+        a_heartbeat(Kind.LISTENER, seconds=60)
+        report = health.check(now=NOW)
+
+    assert [one.cause for one in report.findings] == [Cause.LISTENER_MISSING]
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "words"),
+    [
+        (OperationalError("FATAL: sorry, too many clients already"), "database_connections", "no more connections"),
+        (
+            OperationalError('FATAL: password authentication failed for user "ana"'),
+            "database_login",
+            "refuses our login",
+        ),
+        (OperationalError("SSL error: certificate verify failed"), "database_certificate", "encrypted connection"),
+        (OperationalError("connection refused"), "database_gone", "can't be reached"),
+        (ProgrammingError("relation does not exist"), "not_migrated", "companion migrate"),
+    ],
+)
+def test_the_troubles_of_a_database_are_told_apart(error: Exception, cause: str, words: str) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise error
+
+    with connection.execute_wrapper(fail):
+        report = health.check(now=NOW)
+
+    assert (report.status, [one.cause for one in report.findings][:1]) == ("down", [cause])
+    assert words in health.sentence(report)
+    assert "ana" not in health.sentence(report)
