@@ -104,6 +104,7 @@ def a_lock(table: str) -> Iterator[None]:
         (f"ALTER ROLE {USER} CONNECTION LIMIT 0", f"ALTER ROLE {USER} CONNECTION LIMIT -1", "no more connections"),
         (f"ALTER ROLE {USER} NOLOGIN", f"ALTER ROLE {USER} LOGIN", "the database refuses our login"),
     ],
+    ids=["read-only", "connections", "login"],
 )
 def test_a_database_that_refuses_ends_no_service_and_costs_no_message(
     product_environment: dict[str, str], clinic: Clinic, telegram: StandIn, change: str, undo: str, words: str
