@@ -239,7 +239,7 @@ def _held(conversation: Conversation) -> str:
         return f"{conversation.holder_name} has it already."
     if conversation.standing == Standing.DONE:
         return "It is done already."
-    return "Something came in meanwhile. Look at it again."
+    return "A new message came in meanwhile. Read it, then try again."
 
 
 def _only(caller: Caller, conversation: Conversation) -> QuerySet[Conversation]:

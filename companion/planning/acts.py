@@ -1,6 +1,6 @@
-"""What people do with one Message: don't send it, send it now, retry it, edit it. Each is audited and rings.
+"""Act on one Message: cancel it, send it now, retry it, edit it. Each act is audited and rings.
 
-The guarded updates are lifecycle.py's; here are the rules and the words for whoever comes too late.
+The guarded updates are lifecycle.py's; here are the rules, and the words for a person who comes too late.
 """
 
 import datetime as dt
@@ -126,7 +126,7 @@ def _awake(message: Message, at: dt.datetime) -> dt.datetime:
 
 
 def check_send_at(send_at: dt.datetime, now: dt.datetime, late_after: dt.timedelta) -> list[Problem]:
-    """What is wrong with an instant to send at. It may lie as far in the past as late is still good."""
+    """Check an instant to send at. It may lie in the past by `late_after` at most."""
     if send_at.tzinfo is None:
         return [Problem("send_at", "Give the time with its offset from UTC, as in 2026-12-01T09:00:00+01:00.")]
     if send_at >= LAST_INSTANT:

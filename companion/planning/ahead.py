@@ -1,4 +1,4 @@
-"""What active Schedules will send beyond what is planned so far: computed, as the Planner would, and not stored.
+"""Compute what active Schedules will send after the Messages that exist, as the Planner would; store nothing.
 
 Messages exist up to the horizon only (planner.py). Here for groups of patients, as the calendar draws it. Not here: the
 same patient by patient (beyond.py); one Schedule's own year (year.py).
@@ -38,7 +38,7 @@ class Ahead:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What comes, in its order, and whether that is all of it."""
+    """Groups that will be sent, in order, and whether these are all."""
 
     items: list[Ahead]
     whole: bool
@@ -55,7 +55,7 @@ class _Found(NamedTuple):
 def ahead(
     clinic: Clinic, wanted: MessageFilter, *, since: dt.datetime, until: dt.datetime, now: dt.datetime
 ) -> Outlook:
-    """What comes at or after `since` (and `now`) and before `until` and has no Message yet, as the filter says."""
+    """Compute the filtered groups from `since` (and `now`) until before `until` that have no Message yet."""
     if until <= now:
         return Outlook([], True)
     plan = to_plan(clinic, wanted, until=until, most=SCHEDULES)

@@ -1,4 +1,4 @@
-"""What is planned beyond the Messages that exist, patient by patient and in order: computed, never stored.
+"""Compute the plan after the Messages that exist, patient by patient and in order; store nothing.
 
 Not here: which Schedules these are (yet_to_plan.py), and putting them between the Messages of a list (listing.py).
 """
@@ -29,7 +29,7 @@ _INSTANT: Final = dt.timedelta(microseconds=1)
 
 
 class Place(NamedTuple):
-    """Where something stands in a list. A Message stands where it stood when it was only planned.
+    """Position of a row in a list. A Message keeps the position that it had when it was only planned.
 
     `id` tells apart what has no schedule; of a Schedule's it is NIL.
     """
@@ -58,7 +58,7 @@ class Yet:
 
 @dataclass(frozen=True, slots=True)
 class _Firing:
-    """What comes of one Schedule at one instant: one Occurrence, or those of several zones."""
+    """Occurrences of one Schedule at one instant: a single Occurrence, or those of several zones."""
 
     due_at: dt.datetime
     schedule: Schedule
@@ -126,7 +126,7 @@ class Beyond:
         return firings
 
     def _of(self, firing: _Firing, patients: PatientsOf, after: Place | None) -> Iterator[Yet]:
-        """What a firing brings behind the place."""
+        """List the rows of a firing after the position."""
         here = after if after and after[:2] == firing.key else None
         if self._folds(firing):
             found: Iterator[Yet] = iter([Yet(firing.schedule, firing.coming[0], None, firing.patients)])
@@ -165,7 +165,7 @@ def to_be(schedule: Schedule, coming: Coming, version: Version, patient: Patient
 
 
 def _unmade(few: Sequence[Yet]) -> list[Yet]:
-    """Those without a Message: what the Planner, or a person, has made meanwhile stands in the list as what it is."""
+    """Leave out rows that the Planner or a person has made into Messages meanwhile: the list shows those Messages."""
     occurrences = [OccurrenceOf(yet.schedule.id, yet.patient or NIL, yet.coming.occurrence) for yet in few]
     made = store.made(occurrences)
     return [yet for yet, occurrence in zip(few, occurrences, strict=True) if occurrence not in made]

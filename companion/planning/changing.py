@@ -47,7 +47,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class _Begin:
-    """Where a new series begins, and the times of its first day that stand for what the old series has given."""
+    """Start of a new series, and the times of its first day that the old series has already served."""
 
     starts_at: dt.datetime
     others: frozenset[dt.datetime] = frozenset()

@@ -147,7 +147,7 @@ def _reached(schedule: Schedule, patient: uuid.UUID | None) -> list[Patient]:
 def _plans(
     schedule: Schedule, timing: Timing, occurrence: str, people: Sequence[Patient], *, alone: bool, now: dt.datetime
 ) -> list[Plan]:
-    """What is to be made; of one patient alone, Conflict says why nothing is."""
+    """List the Messages to make. For a single patient, raise Conflict with the reason if there is none."""
     times, wall = times_of(schedule.clinic), walls.parse_wall(occurrence)
     made = {one.patient for one in store.made([OccurrenceOf(schedule.id, one.id, occurrence) for one in people])}
     plans = []

@@ -41,7 +41,7 @@ class FieldReader:
 
     @property
     def problems(self) -> list[Problem]:
-        """All that is wrong so far. A field that nobody has read is unknown: ask after the last one."""
+        """List the errors so far. A field that was not read yet counts as unknown: call this after the last field."""
         unknown = [Problem(name, "There is no such field.") for name in self._values if name not in self._known]
         return unknown + self._problems
 
@@ -211,7 +211,7 @@ class FieldReader:
         if asked is None:
             return None
         if asked == "":
-            self.wrong("review_on", "It has no end: say when somebody is to look at it again.")
+            self.wrong("review_on", "This series has no end: choose a date to review it.")
             return None
         try:
             return dt.date.fromisoformat(asked if isinstance(asked, str) else "")

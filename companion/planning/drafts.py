@@ -48,7 +48,7 @@ _LOOKED_AT = 1000
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """All that a Schedule asks for. It names either `patients` or a `cohort`."""
+    """Values that describe a Schedule. A draft names either `patients` or a `cohort`."""
 
     text: str
     patients: tuple[uuid.UUID, ...]
@@ -177,7 +177,7 @@ def buttons_json(of: tuple[Button, ...]) -> list[dict[str, str | None]] | None:
 
 
 def _together(clinic: Clinic, draft: Draft, now: dt.datetime) -> list[Problem]:
-    """What is wrong only when the fields are seen together."""
+    """List the errors that only show when fields are compared."""
     problems, timing = [], draft.timing
     day = _first_working_day(clinic, timing)
     if sentence := _too_long(clinic, draft):

@@ -1,4 +1,4 @@
-"""What people do with a Schedule: make it, change it (all of it, or this and following), pause, resume, skip, cancel.
+"""Act on a Schedule: create it, change it (whole, or this and following), pause, resume, skip, cancel.
 
 Each is one transaction that leaves a Mark; a small one is worked off right after it, a large one by the Planner.
 """
@@ -33,7 +33,7 @@ SKIPPED = "occurrence skipped"
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What came of it: the Schedule as it now is, how many Messages that touched so far, and what to know."""
+    """Result of an act: the Schedule as it is now, the number of Messages changed so far, and warnings."""
 
     schedule: Schedule
     messages: int
@@ -78,7 +78,7 @@ def change(
 
 
 def pause(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Planned:
-    """Nothing is sent and nothing piles up until it is resumed."""
+    """Stop sending until the Schedule is resumed. Messages missed meanwhile aren't sent later."""
     return _to_state(caller, schedule, State.ACTIVE, State.PAUSED, "schedule paused", now)
 
 

@@ -87,7 +87,7 @@ class _Stored:
     limit: int
 
     def before_seam(self, after: Place | None) -> Iterator[_Row]:
-        """Those before the seam that stand behind the place."""
+        """List the rows before the seam that follow the position."""
         found = self.found.filter(due_at__lt=self.seam)
         if after and after.due_at < self.seam:
             found = found.filter(self._behind({"due_at": after.due_at, "id": after.id}))
@@ -97,7 +97,7 @@ class _Stored:
             yield _Row(Place(message.due_at, NIL, NIL, "", message.id), message)
 
     def from_seam(self, after: Place | None) -> Iterator[_Row]:
-        """Those from the seam on that stand behind the place."""
+        """List the rows from the seam on that follow the position."""
         nil = Value(NIL, output_field=UUIDField())
         found = self.found.filter(due_at__gte=self.seam).annotate(
             schedule_or_nil=Coalesce("schedule_id", nil), patient_or_nil=Coalesce("patient_id", nil)

@@ -58,7 +58,7 @@ def work_off_if_small(mark: Mark, *, now: dt.datetime) -> Moves | None:
 
 
 def work_off_of(clinic: Clinic, subject_id: uuid.UUID, *, now: dt.datetime) -> Moves | None:
-    """The same for the Marks that a change of this row (a patient, the clinic) has just left; no moves without any."""
+    """Work off the Marks that a change of this row (a patient, the clinic) has just left; None: there were none."""
     left = list(Mark.objects.filter(clinic=clinic, subject_id=subject_id).select_related("clinic"))
     if not left:
         return Moves()
@@ -84,7 +84,7 @@ def _at_most(rows: QuerySet[_Row], most: int) -> bool:
 
 
 def _look_again(clinic: Clinic, now: dt.datetime) -> None:
-    """What was to be planned next was told by the old days off: another day may come before it."""
+    """Look again for the next Occurrence: with other days off, an earlier day may come first."""
     avoiding = Q(avoid_weekends=True) | Q(avoid_holidays=True) | Q(avoid_closed_days=True)
     waiting = Schedule.objects.filter(avoiding, clinic=clinic, state=State.ACTIVE, planned_until__isnull=False)
     waiting.update(next_plan_at=now)

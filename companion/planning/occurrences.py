@@ -38,7 +38,7 @@ _LAST = dt.datetime(2101, 1, 3, tzinfo=dt.UTC)
 
 @dataclass(frozen=True, slots=True)
 class ClinicTimes:
-    """What a clinic's own hours and days do to Occurrences."""
+    """Quiet hours and days off of a clinic, which move Occurrences."""
 
     quiet: QuietHours
     calendar: Calendar

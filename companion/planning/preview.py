@@ -1,4 +1,4 @@
-"""What would happen: the next instants in each zone, the text as each patient gets it, the year at a glance, warnings.
+"""Preview a draft: the next instants in each zone, the text for each patient, the year at a glance, warnings.
 
 For a new Schedule, and for a change of one: then it shows what will be saved. Stores nothing.
 """
@@ -36,7 +36,7 @@ class PatientText:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What the draft comes to."""
+    """Preview of a draft."""
 
     occurrences: tuple[Coming, ...]
     texts: tuple[PatientText, ...]

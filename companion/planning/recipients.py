@@ -1,4 +1,4 @@
-"""Who gets a Schedule: the patients named, or those in its cohort at the moment of planning."""
+"""Recipients of a Schedule: the named patients, or those in its cohort at the moment of planning."""
 
 import datetime as dt
 import uuid
@@ -72,7 +72,7 @@ def addressees(people: QuerySet[Patient], timezone: str, most: int) -> list[Addr
 
 
 def batches(schedule: Schedule, size: int) -> Iterator[list[Addressee]]:
-    """Whom a Schedule reaches in batches, in the order of their ids, read afresh batch by batch."""
+    """Yield a Schedule's recipients in batches, ordered by id. Each batch is read when it is needed."""
     last: uuid.UUID | None = None
     while batch := addressees(of_schedule(schedule, after=last), schedule.timezone, size):
         yield batch

@@ -29,7 +29,7 @@ from companion.times import walls
 
 @dataclass(slots=True)
 class Moves:
-    """What a change did to plans."""
+    """Numbers of Messages that a change moved, made and dropped."""
 
     planned: int = 0
     moved: int = 0
@@ -63,7 +63,7 @@ def replan(
 
 
 def _everybody(schedule_id: uuid.UUID) -> Iterable[list[uuid.UUID]]:
-    """Whoever the Schedule reaches, then whoever still has a pending Message of it without being reached."""
+    """Yield the Schedule's recipients, then other patients who still have a pending Message of it."""
     schedule = Schedule.objects.get(pk=schedule_id)
     reached = recipients.of_schedule(schedule)
     for batch in recipients.batches(schedule, planner.BATCH):
@@ -98,19 +98,19 @@ def _replan_batch(schedule_id: uuid.UUID, ids: list[uuid.UUID], now: dt.datetime
 
 
 def _take_out(messages: QuerySet[Message], now: dt.datetime) -> int:
-    """Whom a Schedule no longer reaches gets nothing of it; a patient who left is told of, the rest is no history."""
+    """Cancel the Messages of patients who left, and delete the rest: a mere plan is no history."""
     left = lifecycle.stop(messages.filter(patient__left_at__isnull=False), Reason.PATIENT_LEFT, now=now)
     return left + lifecycle.unplan(messages)
 
 
 def _take_out_of_pauses(pending: QuerySet[Message], reached: list[Addressee], now: dt.datetime) -> int:
-    """Removes what falls into a patient's pause, so that nothing piles up and nothing fails."""
+    """Remove Messages that fall into a patient's pause, so that they are neither sent later nor counted as failed."""
     paused = [one for one in reached if one.paused_until and one.paused_until > now]
     return sum(_take_out(pending.filter(patient_id=one.patient, due_at__lt=one.paused_until), now) for one in paused)
 
 
 def _settle(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> Moves:
-    """One batch of patients: what is there is held against what should be, and the difference carried out."""
+    """Compare one batch's Messages with the Schedule's plan, and make, move or remove what differs."""
     version = newest_version(schedule)
     zones = {one.patient: one.timezone for one in reached}
     wanted = wanted_of(timing_of(schedule), schedule, reached, now)
@@ -156,7 +156,7 @@ def _bring_back(
 def _of_persons(
     schedule: Schedule, reached: list[Addressee], there: Mapping[Key, Message], now: dt.datetime
 ) -> dict[Key, Coming]:
-    """Where the rule now puts the Messages that a person changed but for their times.
+    """Compute new instants for Messages of which a person changed something other than the time.
 
     They may lie beyond where the plan reaches, before the change or after it: nothing else is planned there.
     """
@@ -178,7 +178,7 @@ def _floor(schedule: Schedule, now: dt.datetime) -> dt.datetime:
 
 
 def wanted_of(timing: Timing, schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> dict[Key, Coming]:
-    """What should be pending by this timing: each future Occurrence up to where the Schedule's plan reaches."""
+    """Compute the Messages that should be pending: each future Occurrence until the end of the Schedule's plan."""
     times = times_of(schedule.clinic)
     by_zone = {
         zone: list(coming(timing, zone, times, after=_floor(schedule, now), until=schedule.planned_until))

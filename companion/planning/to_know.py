@@ -1,4 +1,4 @@
-"""What to know of a plan or of a change: one list of warnings for its preview and for the answer when it is made.
+"""Collect the warnings about a plan or a change: the preview and the final answer show the same list.
 
 The warnings themselves stand in warnings.py, hands.py, first_date.py and similar.py. Reads only.
 """
@@ -33,12 +33,12 @@ Spent = Mapping[str, frozenset[str]]
 
 
 def of_new(clinic: Clinic, draft: Draft, *, now: dt.datetime) -> tuple[Warning, ...]:
-    """What to know of a Schedule that is still to be made."""
+    """Collect the warnings about a new Schedule."""
     return _of_draft(clinic, draft, {}, (), now)
 
 
 def of_change(schedule: Schedule, change: Change, *, now: dt.datetime) -> tuple[Warning, ...]:
-    """What to know of a change, but for the days that it leaves empty or makes fuller (foresight.py)."""
+    """Collect the warnings about a change, without those about emptier or fuller days (foresight.py)."""
     known = _of_draft(schedule.clinic, change.draft, spent(schedule, change, now=now), family(schedule), now)
     return (*of_hands(schedule, change, now=now), *known)
 

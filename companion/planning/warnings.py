@@ -1,4 +1,4 @@
-"""What to know before and after planning: warnings with a code and a sentence. They never stop anything."""
+"""Warnings before and after planning, each with a code and a sentence. A warning never stops anything."""
 
 import datetime as dt
 import uuid
@@ -92,7 +92,7 @@ def of_text(text: str) -> tuple[Warning, ...]:
 def of_times(
     clinic: Clinic, draft: Draft, first: Sequence[Coming], zones: list[str], *, now: dt.datetime
 ) -> list[Warning]:
-    """What is odd about the first instants: a time that has passed already, quiet hours that are ignored."""
+    """Warn about the first instants: a time that has passed already, quiet hours that are ignored."""
     found = []
     passed = sorted(set(zones) - {one.timezone for one in first})
     if passed:

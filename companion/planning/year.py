@@ -42,7 +42,7 @@ class Year:
 
     @property
     def days(self) -> list[Day]:
-        """Those on which it goes out."""
+        """List the days on which the Schedule sends."""
         return [day for month in self.months for week in month.weeks for day in week if day and day.on]
 
 

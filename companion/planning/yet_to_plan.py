@@ -1,4 +1,4 @@
-"""Which Schedules will still plan Messages, and for whom: recipients by zone and pause, without what is made already.
+"""Find the Schedules that will still plan Messages, with their recipients by zone and pause.
 
 Not here: the instants at which they go out (ahead.py for groups, beyond.py patient by patient).
 """

@@ -50,7 +50,7 @@ class Quiet(models.TextChoices):
 
 
 class IfUnknown(models.TextChoices):
-    """The treatment of a message where nobody can know whether it arrived."""
+    """The treatment of a message whose delivery is uncertain."""
 
     HOLD = "hold", "Don't send it again"
     RESEND = "resend", "Send it again, once"
@@ -94,7 +94,7 @@ class Schedule(models.Model):
     if_unknown = models.CharField(max_length=8, choices=IfUnknown, default=IfUnknown.HOLD)
     lane = models.PositiveSmallIntegerField(choices=Lane, default=Lane.REMINDER)
     answer_within = models.DurationField(null=True)
-    """So long after sending, staff hears that no answer came; null: nobody waits for an answer."""
+    """Staff is told after this time that no answer came; null: don't wait for an answer."""
     avoid_weekends = models.BooleanField(default=False, db_default=False)
     avoid_holidays = models.BooleanField(default=False, db_default=False)
     avoid_closed_days = models.BooleanField(default=False, db_default=False)

@@ -100,7 +100,7 @@ def test_what_came_meanwhile_is_not_done(bot: Bot, ana: Patient) -> None:
 
     shown = words(client.post(f"/inbox/{one.id}/done", {"seen": str(one.last_reply_id)}, follow=True))
 
-    assert "Something came in meanwhile. Look at it again." in shown
+    assert "A new message came in meanwhile. Read it, then try again." in shown
 
 
 def test_somebody_else_s_can_be_given_on_and_taken_over(bot: Bot, ana: Patient) -> None:
