@@ -46,7 +46,7 @@ def day_changes(
     zones: Mapping[uuid.UUID, str],
     now: dt.datetime,
 ) -> DayChanges:
-    """Compares the Messages that there were (`there`) with those that there will be (`wanted` without the spent).
+    """Compares the Messages that there were (`there`) with those that there will be (`wanted` without the finished).
 
     `unwanted`: the Messages that the change takes out. Days are those of the patients' `zones`.
     """
@@ -55,8 +55,8 @@ def day_changes(
         return walls.local(at, zones[patient]).date()
 
     today = {patient: day(patient, now) for patient in zones}
-    spent = {key for key, message in there.items() if message.status != Status.PENDING}
-    coming = {(key.patient, day(key.patient, due.due_at)) for key, due in wanted.items() if key not in spent}
+    finished = {key for key, message in there.items() if message.status != Status.PENDING}
+    coming = {(key.patient, day(key.patient, due.due_at)) for key, due in wanted.items() if key not in finished}
     sent = {(p, day(p, m.due_at)): o[:10] for (p, o), m in there.items() if m.status == Status.SENT}
 
     found = DayChanges()
@@ -66,7 +66,7 @@ def day_changes(
             found.none_today.add(patient)
     for key, due in sorted(wanted.items(), key=lambda item: item[1].due_at, reverse=True):
         patient, on = key.patient, day(key.patient, due.due_at)
-        if key in spent:
+        if key in finished:
             if there[key].status == Status.SENT and (patient, on) not in coming and (patient, on) not in sent:
                 found.none_on[patient] = on
         elif on == today[patient] and (patient, on) in sent:

@@ -14,7 +14,7 @@ from companion.clinics.access import Caller
 from companion.clinics.models import MarkKind, Role
 from companion.clinics.refusals import Conflict
 from companion.delivery import lifecycle
-from companion.planning import drafts, marks, planner, recipients, renaming, to_know
+from companion.planning import drafts, marks, plan_warnings, planner, recipients, renaming
 from companion.planning.changing import Change, change_of, occurrence_of
 from companion.planning.drafts import REVIEW_AFTER, Draft
 from companion.planning.timing import timing_of
@@ -46,7 +46,7 @@ def create(caller: Caller, draft: Draft, *, now: dt.datetime) -> Planned:
     """Makes a Schedule. The first horizon of one for up to 1,000 patients is planned when this returns."""
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
-        warnings = to_know.of_new(caller.clinic, draft, now=now)
+        warnings = plan_warnings.of_new(caller.clinic, draft, now=now)
         schedule = _new(caller, draft, now)
         audit.record(caller, "schedule created", "schedule", schedule.id, now=now)
         small = recipients.of_schedule(schedule).order_by()[: marks.AT_ONCE + 1].count() <= marks.AT_ONCE
@@ -66,14 +66,14 @@ def change(
         if locked.state in (State.CANCELLED, State.ENDED):
             raise Conflict(f"This schedule has {_over(locked)}. Plan a new one.")
         change = change_of(drafts.of(locked), draft, from_occurrence)
-        known = to_know.of_change(locked, change, now=now)
+        known = plan_warnings.of_change(locked, change, now=now)
         if change.ended is not None:
             done = _split(caller, locked, change, change.ended, now)
         else:
             renaming.rename(locked, locked, change, now=now)
             _overwrite(locked, change.draft, now)
             renaming.keep_from_a_second_one_today(locked, change, now=now)
-            done = settle(caller, locked, "schedule changed", now)
+            done = audit_and_replan(caller, locked, "schedule changed", now)
         return replace(done, warnings=(*done.warnings, *known))
 
 
@@ -97,7 +97,7 @@ def cancel(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Planned:
         locked.cancelled_at, locked.cancelled_from = now, locked.state
         locked.state, locked.next_plan_at = State.CANCELLED, None
         locked.save(update_fields=["state", "next_plan_at", "cancelled_at", "cancelled_from"])
-        return settle(caller, locked, "schedule cancelled", now)
+        return audit_and_replan(caller, locked, "schedule cancelled", now)
 
 
 def skip(caller: Caller, schedule: Schedule, occurrence: str, *, now: dt.datetime) -> Planned:
@@ -116,7 +116,7 @@ def skip(caller: Caller, schedule: Schedule, occurrence: str, *, now: dt.datetim
         # Replanning leaves alone what a person edited; whoever skips the Occurrence means that, too.
         own = Message.objects.filter(clinic=caller.clinic, schedule=locked, occurrence=walls.wall_name(wall))
         cancelled = lifecycle.stop(own.filter(by_hand=True), Reason.BY_PERSON, now=now)
-        done = settle(caller, locked, SKIPPED, now)
+        done = audit_and_replan(caller, locked, SKIPPED, now)
         return replace(done, messages=done.messages + cancelled)
 
 
@@ -203,8 +203,8 @@ def _split(caller: Caller, old: Schedule, change: Change, ended: Recurrence, now
     old.review_on = None  # it has an end now
     old.next_plan_at = now if old.state == State.ACTIVE else None
     old.save(update_fields=["recurrence", "review_on", "next_plan_at"])
-    before = settle(caller, old, "schedule split", now)
-    after = settle(caller, new, "schedule created", now)
+    before = audit_and_replan(caller, old, "schedule split", now)
+    after = audit_and_replan(caller, new, "schedule created", now)
     return replace(after, messages=before.messages + after.messages, warnings=(*before.warnings, *after.warnings))
 
 
@@ -229,11 +229,11 @@ def _to_state(
             locked.resumed_at = locked.next_plan_at = now
             locked.planned_until = max(now, locked.planned_until or now)
         locked.save(update_fields=["state", "resumed_at", "planned_until", "next_plan_at"])
-        return settle(caller, locked, action, now)
+        return audit_and_replan(caller, locked, action, now)
 
 
-def settle(caller: Caller, schedule: Schedule, action: str, now: dt.datetime) -> Planned:
-    """Audits, leaves the Mark, and works it off at once where that is quick."""
+def audit_and_replan(caller: Caller, schedule: Schedule, action: str, now: dt.datetime) -> Planned:
+    """Audit the act, leave the Mark, and work it off at once where that is quick."""
     audit.record(caller, action, "schedule", schedule.id, now=now)
     mark = clinic_marks.leave(caller.clinic, MarkKind.SCHEDULE, schedule.id, now=now)
     moves = marks.work_off_if_small(mark, now=now)

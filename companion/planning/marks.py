@@ -58,7 +58,7 @@ def work_off_if_small(mark: Mark, *, now: dt.datetime) -> Moves | None:
 
 
 def work_off_of(clinic: Clinic, subject_id: uuid.UUID, *, now: dt.datetime) -> Moves | None:
-    """Work off the Marks that a change of this row (a patient, the clinic) has just left; None: there were none."""
+    """Work off the Marks that a change of this row (a patient, the clinic) left; None: the Planner will, later."""
     left = list(Mark.objects.filter(clinic=clinic, subject_id=subject_id).select_related("clinic"))
     if not left:
         return Moves()

@@ -9,11 +9,11 @@ from itertools import islice
 
 from companion.clinics.models import Clinic
 from companion.patients.models import Patient
-from companion.planning import drafts, foresight, recipients, to_know
+from companion.planning import drafts, foresight, plan_warnings, recipients
 from companion.planning.changing import Change, change_of
 from companion.planning.drafts import Draft
 from companion.planning.occurrences import Coming, coming, next_few, times_of
-from companion.planning.to_know import Spent
+from companion.planning.plan_warnings import Finished
 from companion.planning.warnings import Warning, of_days
 from companion.planning.year import Year, year_of
 from companion.schedules import text
@@ -21,7 +21,7 @@ from companion.schedules.models import Schedule
 from companion.times import walls
 
 SHOWN_TEXTS = 20
-SHOWN_ZONES = to_know.ZONES
+SHOWN_ZONES = plan_warnings.ZONES
 _MOST_MOVED = dt.timedelta(days=15)
 """An Occurrence goes out at most so long before its own time (on a working day before it)."""
 
@@ -51,7 +51,7 @@ class Preview:
 
 def preview(clinic: Clinic, draft: Draft, *, now: dt.datetime, count: int = 5) -> Preview:
     """The next `count` instants of each zone among the recipients, and what to know of them."""
-    return _preview(clinic, draft, {}, to_know.of_new(clinic, draft, now=now), now, count)
+    return _preview(clinic, draft, {}, plan_warnings.of_new(clinic, draft, now=now), now, count)
 
 
 def preview_of_change(
@@ -63,8 +63,9 @@ def preview_of_change(
     """
     change = change_of(drafts.of(schedule), asked, from_occurrence)
     days = of_days(foresight.days_of(schedule, change, now=now))
-    known = (*days, *to_know.of_change(schedule, change, now=now))
-    found = _preview(schedule.clinic, change.draft, to_know.spent(schedule, change, now=now), known, now, count)
+    known = (*days, *plan_warnings.of_change(schedule, change, now=now))
+    finished = plan_warnings.finished_occurrences(schedule, change, now=now)
+    found = _preview(schedule.clinic, change.draft, finished, known, now, count)
     return replace(
         found,
         since=change.draft.timing.starts_at if change.since else None,
@@ -89,13 +90,13 @@ def _instead_of(
 
 
 def _preview(
-    clinic: Clinic, draft: Draft, spent: Spent, known: tuple[Warning, ...], now: dt.datetime, count: int
+    clinic: Clinic, draft: Draft, finished: Finished, known: tuple[Warning, ...], now: dt.datetime, count: int
 ) -> Preview:
     people = recipients.of_draft(clinic, draft)
     zones = recipients.zones(people, draft.timing.timezone, clinic.timezone)[:SHOWN_ZONES]
-    times, floor = times_of(clinic), to_know.floor_of(draft, now)
+    times, floor = times_of(clinic), plan_warnings.floor_of(draft, now)
     by_zone = {
-        zone: next_few(draft.timing, zone, times, after=floor, count=count, without=spent.get(zone, frozenset()))
+        zone: next_few(draft.timing, zone, times, after=floor, count=count, without=finished.get(zone, frozenset()))
         for zone in zones
     }
     each = tuple(one for few in by_zone.values() for one in few)

@@ -93,7 +93,7 @@ def _replan_batch(schedule_id: uuid.UUID, ids: list[uuid.UUID], now: dt.datetime
         moves.dropped += _take_out(pending.exclude(patient_id__in=gone), now)
     elif schedule.state == State.ACTIVE and schedule.planned_until:
         moves.dropped += _take_out_of_pauses(pending, reached, now)
-        moves.add(_settle(schedule, reached, now))
+        moves.add(_replan_reached(schedule, reached, now))
     return moves
 
 
@@ -109,7 +109,7 @@ def _take_out_of_pauses(pending: QuerySet[Message], reached: list[Addressee], no
     return sum(_take_out(pending.filter(patient_id=one.patient, due_at__lt=one.paused_until), now) for one in paused)
 
 
-def _settle(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> Moves:
+def _replan_reached(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> Moves:
     """Compare one batch's Messages with the Schedule's plan, and make, move or remove what differs."""
     version = newest_version(schedule)
     zones = {one.patient: one.timezone for one in reached}

@@ -66,7 +66,7 @@ def undo_end(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Planned
         locked.save(update_fields=["state", "cancelled_at", "next_plan_at"])
         ended = Message.objects.filter(clinic=caller.clinic, schedule=locked)
         back = lifecycle.undo(ended, Reason.SCHEDULE_ENDED, since=ended_at, now=now)
-        done = edit.settle(caller, locked, "ending taken back", now)
+        done = edit.audit_and_replan(caller, locked, "ending taken back", now)
         return replace(done, messages=done.messages + back)
 
 
@@ -91,7 +91,7 @@ def unskip(caller: Caller, schedule: Schedule, occurrence: str, *, now: dt.datet
         skips = AuditEntry.objects.filter(clinic=caller.clinic, subject_id=locked.pk, action=edit.SKIPPED)
         edited = dropped.filter(by_hand=True, ended_at__in=skips.values("at"))
         back += lifecycle.undo(edited, Reason.BY_PERSON, since=locked.created_at, now=now)
-        done = edit.settle(caller, locked, "skip taken back", now)
+        done = edit.audit_and_replan(caller, locked, "skip taken back", now)
         return replace(done, messages=done.messages + back)
 
 

@@ -1,6 +1,6 @@
 """Collect the warnings about a plan or a change: the preview and the final answer show the same list.
 
-The warnings themselves stand in warnings.py, hands.py, first_date.py and similar.py. Reads only.
+The warnings themselves stand in warnings.py, hand_edits.py, first_date.py and similar.py. Reads only.
 """
 
 import datetime as dt
@@ -16,7 +16,7 @@ from companion.planning import recipients, warnings
 from companion.planning.changing import Change
 from companion.planning.drafts import Draft
 from companion.planning.first_date import of_first_date
-from companion.planning.hands import of_hands
+from companion.planning.hand_edits import of_hand_edits
 from companion.planning.occurrences import next_few, times_of
 from companion.planning.similar import LOOKED_AT, family, of_similar
 from companion.planning.timing import PATIENT_ZONE
@@ -28,7 +28,7 @@ FIRST: Final = 5
 ZONES: Final = 40
 _RECENT = dt.timedelta(days=3)
 
-Spent = Mapping[str, frozenset[str]]
+Finished = Mapping[str, frozenset[str]]
 """By zone, the names of Occurrences that nobody there gets any more."""
 
 
@@ -39,8 +39,9 @@ def of_new(clinic: Clinic, draft: Draft, *, now: dt.datetime) -> tuple[Warning, 
 
 def of_change(schedule: Schedule, change: Change, *, now: dt.datetime) -> tuple[Warning, ...]:
     """Collect the warnings about a change, without those about emptier or fuller days (foresight.py)."""
-    known = _of_draft(schedule.clinic, change.draft, spent(schedule, change, now=now), family(schedule), now)
-    return (*of_hands(schedule, change, now=now), *known)
+    finished = finished_occurrences(schedule, change, now=now)
+    known = _of_draft(schedule.clinic, change.draft, finished, family(schedule), now)
+    return (*of_hand_edits(schedule, change, now=now), *known)
 
 
 def floor_of(draft: Draft, now: dt.datetime) -> dt.datetime:
@@ -48,7 +49,7 @@ def floor_of(draft: Draft, now: dt.datetime) -> dt.datetime:
     return now if draft.timing.recurrence else now - draft.late_after
 
 
-def spent(schedule: Schedule, change: Change, *, now: dt.datetime) -> Spent:
+def finished_occurrences(schedule: Schedule, change: Change, *, now: dt.datetime) -> Finished:
     """The Occurrences, by their new names, that all recipients of a zone have had, or will not get."""
     over = Message.objects.filter(
         clinic_id=schedule.clinic_id, schedule=schedule, due_at__gte=now - _RECENT, patient__left_at=None
@@ -73,7 +74,7 @@ def spent(schedule: Schedule, change: Change, *, now: dt.datetime) -> Spent:
 
 
 def _of_draft(
-    clinic: Clinic, draft: Draft, gone: Spent, besides: Collection[uuid.UUID], now: dt.datetime
+    clinic: Clinic, draft: Draft, gone: Finished, besides: Collection[uuid.UUID], now: dt.datetime
 ) -> tuple[Warning, ...]:
     people = recipients.of_draft(clinic, draft)
     zones = recipients.zones(people, draft.timing.timezone, clinic.timezone)

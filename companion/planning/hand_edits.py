@@ -19,7 +19,7 @@ _NAMED = 5
 _MOST = 1000
 
 
-def of_hands(schedule: Schedule, change: Change, *, now: dt.datetime) -> tuple[Warning, ...]:
+def of_hand_edits(schedule: Schedule, change: Change, *, now: dt.datetime) -> tuple[Warning, ...]:
     """The days from today on that a person touched and that now have another number of times."""
     today = walls.local(now, schedule.clinic.timezone).date()
     found = []
