@@ -1,4 +1,4 @@
-"""Which words opt out: STOP as people write it, in every language that we know, and nothing else."""
+"""Words that opt out: STOP as people write it, in every language that we know, and nothing else."""
 
 import pytest
 from hypothesis import given

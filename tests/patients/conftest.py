@@ -1,4 +1,4 @@
-"""What the tests of sources start from."""
+"""Fixtures for the tests of sources."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -73,7 +73,7 @@ def _on_postgresql() -> Iterator[Hospital]:
 
 
 def numbers(run: SyncRun) -> tuple[int, int, int, int, int]:
-    """What came of it: added, changed, unchanged, left, refused."""
+    """The result of a sync: added, changed, unchanged, left, refused."""
     return run.added, run.changed, run.unchanged, run.left, run.refused
 
 

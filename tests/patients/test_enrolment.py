@@ -31,7 +31,7 @@ def an_unreached_patient(**fields: object) -> Patient:
 
 
 def told(patient: Patient) -> list[tuple[str, int]]:
-    """What the clinic hears of this patient's enrolments."""
+    """List what the clinic is told of this patient's enrolments."""
     return sorted((note.kind, note.times) for note in enrolment_notes.unseen(patient.clinic, patient=patient))
 
 

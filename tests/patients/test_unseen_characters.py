@@ -1,4 +1,4 @@
-"""What a spreadsheet does to numbers, and what nobody sees in ids and names, through every door."""
+"""Numbers that a spreadsheet has changed, and invisible characters in ids and names, through every door."""
 
 import io
 from importlib import import_module

@@ -124,7 +124,7 @@ PLANS = (
 
 
 def promised(patient: Patient, zones: Callable[[dt.datetime], str]) -> Iterator[Promise]:
-    """All that this patient is to get in the year; `zones` says which zone the patient has at an instant."""
+    """List everything that this patient should get in the year; `zones` gives the patient's zone at an instant."""
     for plan in PLANS:
         for zone in {plan.zone} if plan.zone else {zones(START), zones(START + YEAR * DAY)}:
             for number in range(YEAR + 2):

@@ -1,4 +1,4 @@
-"""What a person took out, wrote or moved stays so when the times of a series change: the ways to lose it."""
+"""A person's skips, texts and moves survive when the times of a series change: the ways to lose them."""
 
 import datetime as dt
 from typing import Any

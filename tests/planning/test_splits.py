@@ -1,4 +1,4 @@
-"""This and following: the new series begins with the chosen Occurrence at its new time, and nothing is lost or doubled.
+"""Changing "this and following": the new series begins at its new time, and nothing is lost or doubled.
 
 The values are those that were seen to send a dose twice, or to lose the last ones.
 """

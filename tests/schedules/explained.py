@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 @dataclass(frozen=True, slots=True)
 class Plans:
-    """What the planner says of each statement that touches Messages, one text each."""
+    """The database planner's explanation of each statement that touches Messages, one text each."""
 
     texts: tuple[str, ...]
 

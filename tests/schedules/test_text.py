@@ -1,4 +1,4 @@
-"""What is typed, and what the patient reads."""
+"""A text as it is typed, and as the patient reads it."""
 
 import pytest
 
