@@ -108,6 +108,25 @@ def test_a_time_of_day_that_a_program_named_is_the_forms_own_field() -> None:
     assert {one[10:] for one in of(series) if one > f"{day(1)}"} == {"T06:00"}
 
 
+def test_the_last_day_of_the_month_stays_the_last_day_when_the_form_splits_the_series() -> None:
+    clinic = a_clinic(timezone="UTC")
+    old = planned(
+        clinic,
+        a_patient(clinic),
+        now=dt.datetime(2095, 1, 1, tzinfo=dt.UTC),
+        starts_at="2095-01-31T09:00",
+        timezone="UTC",
+        recurrence={"frequency": "monthly"},
+    ).schedule
+
+    saved(signed_in(clinic), old, from_occurrence="2095-02-28T09:00", time="10:00")
+
+    [new] = Schedule.objects.exclude(pk=old.pk)
+    old.refresh_from_db()
+    assert new.starts_at == "2095-02-28T10:00"
+    assert [(rule.recurrence or {})["month_days"] for rule in (old, new)] == [[31], [31]]
+
+
 def test_the_forms_preview_of_a_split_is_what_is_saved() -> None:
     old = a_series()
     client = signed_in(old.clinic)
