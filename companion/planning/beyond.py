@@ -42,7 +42,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Yet:
+class PlannedMessage:
     """An Occurrence that is yet to be planned for a patient, or, without one, for so many `patients` together."""
 
     schedule: Schedule
@@ -84,7 +84,7 @@ class Beyond:
         firings = Beyond(self.plan, 1)._firings(since, until)
         return next((firing.due_at for firing in firings), None)
 
-    def walk(self, since: dt.datetime, until: dt.datetime, after: Place | None) -> Iterator[Yet]:
+    def walk(self, since: dt.datetime, until: dt.datetime, after: Place | None) -> Iterator[PlannedMessage]:
         """In order, what is due from `since` on and before `until`, and stands behind the place `after`."""
         if after:
             since, until = (since, min(until, after.due_at + _INSTANT)) if self.back else (max(since, after[0]), until)
@@ -125,11 +125,13 @@ class Beyond:
             firings.append(_Firing(due_at, rows[0][1], [row[2] for row in rows], sum(row[3] for row in rows)))
         return firings
 
-    def _of(self, firing: _Firing, patients: PatientsOf, after: Place | None) -> Iterator[Yet]:
+    def _of(self, firing: _Firing, patients: PatientsOf, after: Place | None) -> Iterator[PlannedMessage]:
         """List the rows of a firing after the position."""
         here = after if after and after[:2] == firing.key else None
         if self._folds(firing):
-            found: Iterator[Yet] = iter([Yet(firing.schedule, firing.coming[0], None, firing.patients)])
+            found: Iterator[PlannedMessage] = iter(
+                [PlannedMessage(firing.schedule, firing.coming[0], None, firing.patients)]
+            )
         else:
             first = here.patient if here else None
             each = [
@@ -138,8 +140,8 @@ class Beyond:
             found = merge(*each, key=lambda yet: yet.place, reverse=self.back)
         return (yet for yet in found if not here or self._behind(yet.place, here, equal=False))
 
-    def _to(self, schedule: Schedule, one: Coming, patients: Iterator[uuid.UUID]) -> Iterator[Yet]:
-        return (Yet(schedule, one, patient) for patient in patients)
+    def _to(self, schedule: Schedule, one: Coming, patients: Iterator[uuid.UUID]) -> Iterator[PlannedMessage]:
+        return (PlannedMessage(schedule, one, patient) for patient in patients)
 
     def _behind(self, one: tuple[object, ...], other: tuple[object, ...], *, equal: bool = True) -> bool:
         if one == other:
@@ -164,7 +166,7 @@ def to_be(schedule: Schedule, coming: Coming, version: Version, patient: Patient
     )
 
 
-def _unmade(few: Sequence[Yet]) -> list[Yet]:
+def _unmade(few: Sequence[PlannedMessage]) -> list[PlannedMessage]:
     """Leave out rows that the Planner or a person has made into Messages meanwhile: the list shows those Messages."""
     occurrences = [OccurrenceOf(yet.schedule.id, yet.patient or NIL, yet.coming.occurrence) for yet in few]
     made = store.made(occurrences)

@@ -22,7 +22,7 @@ from django.db.models.functions import Coalesce
 from companion.clinics.models import Clinic
 from companion.clinics.refusals import Problem, Refused
 from companion.patients.models import Patient
-from companion.planning.beyond import NIL, Beyond, Place, Yet, to_be
+from companion.planning.beyond import NIL, Beyond, Place, PlannedMessage, to_be
 from companion.planning.yet_to_plan import ToPlan, to_plan
 from companion.schedules import queries, wording
 from companion.schedules.models import Message
@@ -74,7 +74,7 @@ class _Row(NamedTuple):
     """A Message, or an Occurrence that is yet to be planned, at its place in the list."""
 
     place: Place
-    found: Message | Yet
+    found: Message | PlannedMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +163,8 @@ def _since(plan: ToPlan, wanted: MessageFilter, until: dt.datetime) -> dt.dateti
     return max(wanted.due_from, planned) if wanted.due_from else planned
 
 
-def _items(clinic: Clinic, rows: Sequence[Message | Yet]) -> list[Item]:
-    yets = [row for row in rows if isinstance(row, Yet)]
+def _items(clinic: Clinic, rows: Sequence[Message | PlannedMessage]) -> list[Item]:
+    yets = [row for row in rows if isinstance(row, PlannedMessage)]
     versions = wording.newest_versions(clinic, {yet.schedule.id for yet in yets})
     patients = Patient.objects.filter(clinic=clinic).in_bulk({yet.patient for yet in yets if yet.patient})
     return [
@@ -173,7 +173,7 @@ def _items(clinic: Clinic, rows: Sequence[Message | Yet]) -> list[Item]:
             planned=True,
             patients=row.patients,
         )
-        if isinstance(row, Yet)
+        if isinstance(row, PlannedMessage)
         else Item(row)
         for row in rows
     ]
