@@ -32,6 +32,7 @@ _EXPECTED: Final = {
     "drill": "be 1 or 0",
     "journal_days": "be a whole number from 1 to 3650",
     "log": "be text or json",
+    "log_level": "be debug, info, warning or error",
 }
 
 
@@ -44,6 +45,8 @@ def ready() -> None:
     import django
     from django.conf import settings
     from pydantic import ValidationError
+
+    from companion.service.crashes import log_crashes
 
     try:
         _ = settings.INSTALLED_APPS
@@ -58,6 +61,7 @@ def ready() -> None:
             f"The data folder can't be written ({wrong.strerror}). Name another in COMPANION_DATA_DIR."
         ) from None
     django.setup()
+    log_crashes()
 
 
 def ready_with_tables() -> None:

@@ -73,6 +73,7 @@ class Environment(BaseSettings):
     drill: bool = False
     """Whether this is a drill: a restored copy is tried, and nobody is reached."""
     log: Literal["json", "text"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("base_url", "telegram_api_url")
     @classmethod

@@ -45,8 +45,8 @@ def redact(line: str) -> str:
     return line
 
 
-def logging_settings(*, json: bool) -> dict[str, object]:
-    """The settings for `configure`: everything from INFO on, to standard error, by one formatter."""
+def logging_settings(*, json: bool, level: str) -> dict[str, object]:
+    """The settings for `configure`: everything from `level` on, to standard error, by one formatter."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -59,11 +59,13 @@ def logging_settings(*, json: bool) -> dict[str, object]:
             }
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["without_paths"]}},
-        "root": {"handlers": ["stderr"], "level": "INFO"},
+        "root": {"handlers": ["stderr"], "level": level.upper()},
         "loggers": {
             # Django would give this logger handlers of its own; here all lines go through the root's handler.
-            "django": {"handlers": [], "level": "INFO", "propagate": True},
-            **{name: {"handlers": [], "level": level, "propagate": True} for name, level in _QUIET.items()},
+            **{
+                name: {"handlers": [], "level": max(least, _number(level)), "propagate": True}
+                for name, least in ({"django": logging.INFO} | _QUIET).items()
+            },
         },
     }
 
@@ -80,6 +82,10 @@ def configure(settings: Mapping[str, object]) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
     )
     logging.config.dictConfig(dict(settings))
+
+
+def _number(level: str) -> int:
+    return logging.getLevelNamesMapping()[level.upper()]
 
 
 class _WithoutPaths(logging.Filter):

@@ -150,4 +150,4 @@ STATICFILES_DIRS = [
 WHITENOISE_USE_FINDERS = True
 
 LOGGING_CONFIG = "companion.config.logging.configure"
-LOGGING = logging_settings(json=COMPANION.log == "json")
+LOGGING = logging_settings(json=COMPANION.log == "json", level=COMPANION.log_level)

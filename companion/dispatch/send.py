@@ -92,6 +92,14 @@ def _request(
     )
 
 
+def count_from_zero() -> None:
+    """Shows each series from the start: the rate of a series that appears with its first event misses that event."""
+    for kind in Kind:
+        _attempts(kind)
+    for lane in Lane:
+        _sent_in(lane)
+
+
 def _count(begun: Begun, outcome: Outcome, now: dt.datetime) -> None:
     """Counts the Attempt in the metrics, and logs an Attempt that did not end as sent."""
     _attempts(outcome.kind).inc()

@@ -22,6 +22,7 @@ from companion.dispatch.ledger import Ledger
 from companion.dispatch.plan_loop import PlanLoop
 from companion.dispatch.result_queue import ResultQueue
 from companion.dispatch.runner import BotRow, Runner
+from companion.dispatch.send import count_from_zero
 from companion.dispatch.state import DispatcherState
 from companion.service import health_port, process, wake
 from companion.service.clock import STEP, Clock, database_now
@@ -90,6 +91,7 @@ class Service:
         self._heart = heart = Heart(
             "dispatcher", state=self.state, health_url=lambda: port.url, in_main_loop=loop.call_soon_threadsafe
         )
+        count_from_zero()
         self.ledger.start()
         self.planner.start()
         heart.start()

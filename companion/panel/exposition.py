@@ -3,13 +3,16 @@
 No label identifies a patient, a clinic or a bot. An API key sees only its own clinic's numbers.
 """
 
-from collections.abc import Iterator
+import datetime as dt
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from companion.clinics.models import Clinic
+from companion.panel import judge
+from companion.panel.facts import Beat
 from companion.panel.status import PanelStatus
 from companion.service.models import Kind
 
@@ -19,8 +22,8 @@ _HEALTH: Final = ("ok", "degraded", "down")
 class ClinicNumbers(Collector):
     """One clinic's numbers at one moment, for a registry made for that moment."""
 
-    def __init__(self, clinic: Clinic, status: PanelStatus) -> None:
-        self._clinic, self._status = clinic, status
+    def __init__(self, clinic: Clinic, status: PanelStatus, beats: Sequence[Beat], *, now: dt.datetime) -> None:
+        self._clinic, self._status, self._beats, self._now = clinic, status, beats, now
 
     def collect(self) -> Iterator[Metric]:
         """Collect all numbers; unknown ones are left out."""
@@ -52,6 +55,12 @@ class ClinicNumbers(Collector):
         for kind in Kind:
             alive.add_metric([kind.value], sum(one.kind == kind and one.state == "alive" for one in status.services))
         yield alive
+        lost = GaugeMetricFamily(
+            "companion_services_lost", "Processes that have gone without a clean stop within an hour.", labels=["kind"]
+        )
+        for kind in Kind:
+            lost.add_metric([kind.value], len(judge.lost_of(self._beats, kind, now=self._now)))
+        yield lost
         yield _gauge(
             "patients_unreachable", "Patients who can't be reached, counted to 10,000.", status.unreachable_patients
         )

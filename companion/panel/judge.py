@@ -152,6 +152,11 @@ def no_database(trouble: Trouble) -> Finding:
     return Finding("down", words, Cause(trouble))
 
 
+def lost_of(beats: Iterable[Beat], kind: Kind, *, now: dt.datetime) -> list[Beat]:
+    """The processes of this kind that have gone without a goodbye, and are still reported."""
+    return [beat for beat in gone(beats, kind, now=now) if now - beat.beat_at <= LOSS_REPORTED]
+
+
 def findings(facts: Facts, *, now: dt.datetime, told: Mapping[Kind, Answer | NoAnswer] | None = None) -> list[Finding]:
     """All findings, the worst first. `told`: what the services say themselves, which goes before a stale heartbeat."""
     if facts.drill:
@@ -194,7 +199,7 @@ def _of_services(facts: Facts, now: dt.datetime, told: Mapping[Kind, Answer | No
             last = f" Its last sign of life was {age(now - own[0].beat_at)} ago." if own else ""
             cause, words = _NOT_RUNNING[kind]
             yield Finding("degraded", f"{words}{last} {_START}", cause)
-        elif lost := [beat for beat in gone(own, kind, now=now) if now - beat.beat_at <= LOSS_REPORTED]:
+        elif lost := lost_of(own, kind, now=now):
             yield _lost(kind, lost, now)
 
 

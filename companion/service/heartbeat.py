@@ -19,7 +19,7 @@ from uuid_utils.compat import uuid7
 from companion.journal import writing
 from companion.journal.entries import Peers
 from companion.journal.writing import JournalGone
-from companion.service import watchdog
+from companion.service import metrics, watchdog
 from companion.service.clock import database_now
 from companion.service.models import Heartbeat, Kind
 from companion.service.outages import Hindrance
@@ -107,11 +107,13 @@ class Heart:
             if hindered != self._hindered:
                 log.warning("no heartbeat", why=hindered.clause, error=type(error).__name__)
             self._hindered = hindered
+            metrics.DATABASE_UP.set(0)
             connection.close()
         else:
             if self._hindered:
                 log.info("the heart beats again")
             self._hindered = None
+            metrics.DATABASE_UP.set(1)
 
     def _beat(self) -> None:
         now = database_now()

@@ -6,13 +6,24 @@ No label identifies a patient, a clinic or a bot.
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
 
 REGISTRY: Final = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
 GCCollector(registry=REGISTRY)
 
+DATABASE_UP: Final = Gauge(
+    "companion_database_up", "1 if this process could write to the database at its last heartbeat.", registry=REGISTRY
+)
 ATTEMPTS: Final = Counter(
     "companion_attempts", "Attempts that ended, by what came of them.", ["outcome"], registry=REGISTRY
 )

@@ -14,15 +14,19 @@ TOKEN = "123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc"
 BEGIN = """
 import logging, structlog
 from companion.config.logging import configure, logging_settings
-configure(logging_settings(json={json}))
+from companion.service.crashes import log_crashes
+configure(logging_settings(json={json}, level="{level}"))
+log_crashes()
 log = structlog.stdlib.get_logger("companion.some")
 """
 
 
-def logged(code: str, *, json: bool = True) -> str:
-    """What a process that is set up as every service is writes to standard error."""
-    command = [sys.executable, "-c", BEGIN.format(json=json) + code]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stderr
+def logged(code: str, *, json: bool = True, level: str = "info", status: int = 0) -> str:
+    """What a process that is set up as every service is writes to standard error, until it ends with this status."""
+    command = [sys.executable, "-c", BEGIN.format(json=json, level=level) + code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == status
+    return done.stderr
 
 
 def test_a_line_in_json_names_its_time_level_logger_and_message() -> None:
@@ -115,3 +119,37 @@ def test_django_sets_logs_up_this_way() -> None:
 @pytest.mark.parametrize("name", ["aiohttp.access", "httpx", "django.server"])
 def test_loggers_that_write_addresses_are_silent(name: str) -> None:
     assert logged(f"logging.getLogger('{name}').info('GET /path?q=Ana')") == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "event"),
+    [
+        ("raise ValueError('first line\\nsecond line')", 1, "the process crashed"),
+        (
+            "import threading\ndef work(): raise ValueError('first\\nsecond')\n"
+            "thread = threading.Thread(target=work, name='ledger'); thread.start(); thread.join()",
+            0,
+            "the thread ledger crashed",
+        ),
+    ],
+    ids=["process", "thread"],
+)
+def test_a_crash_is_one_line_too(code: str, status: int, event: str) -> None:
+    (line,) = logged(code, status=status).splitlines()
+
+    said = json.loads(line)
+    assert (said["event"], said["level"]) == (event, "critical")
+    assert "ValueError" in said["exception"]
+
+
+def test_a_warning_of_python_is_one_line_too() -> None:
+    (line,) = logged("import warnings; warnings.warn('old', DeprecationWarning, stacklevel=1)").splitlines()
+
+    assert json.loads(line)["level"] == "warning"
+
+
+@pytest.mark.parametrize(("level", "lines"), [("debug", 4), ("info", 3), ("warning", 2), ("error", 1)])
+def test_the_level_decides_which_lines_are_written(level: str, lines: int) -> None:
+    code = "log.debug('a'); log.info('b'); log.warning('c'); logging.getLogger('waitress').error('d')"
+
+    assert len(logged(code, level=level).splitlines()) == lines

@@ -1,23 +1,29 @@
 """Numbers and probes for machines, and the files in deploy/ that read them."""
 
+import datetime as dt
 import json
 import re
+import uuid
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from django.conf import settings as django_settings
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from companion.clinics.api_keys import make_key
 from companion.clinics.models import Role
+from companion.dispatch.send import count_from_zero
 from companion.panel import bot_checks
 from companion.schedules.models import Status
 from companion.schedules.reasons import Reason
 from companion.service.clock import database_now
 from companion.service.metrics import REGISTRY
+from companion.service.models import Heartbeat, Kind
 from companion.telegram.outcomes import Answer
 from tests.api.calls import a_program
 from tests.builders import a_bot, a_clinic, a_message, a_patient
@@ -109,3 +115,46 @@ def test_the_web_is_not_ready_while_a_migration_is_missing() -> None:
 
     assert answer.status_code == 503
     assert b"companion migrate" in answer.content
+
+
+def no_database(*_: object) -> NoReturn:
+    raise OperationalError("the connection is lost")
+
+
+def test_numbers_go_on_while_the_database_is_away_and_say_so() -> None:
+    program = a_program(a_clinic(), Role.VIEWER)
+    program.get("/metrics")
+
+    with connection.execute_wrapper(no_database):
+        away = program.get("/metrics")
+
+    assert away.status == 200
+    assert "companion_database_up 0.0" in away.text
+    assert "companion_messages_due" not in away.text
+
+
+def test_a_key_that_was_never_let_in_gets_no_numbers_while_the_database_is_away() -> None:
+    secret = make_key(a_clinic(), "new", Role.VIEWER, now=database_now())[1]
+    client = Client(raise_request_exception=False, headers={"Authorization": f"Bearer {secret}"})
+
+    with connection.execute_wrapper(no_database):
+        assert client.get("/metrics").status_code == 503
+
+
+def test_a_fresh_dispatcher_shows_its_series_from_the_start() -> None:
+    count_from_zero()
+
+    text = generate_latest(REGISTRY).decode()
+    assert 'companion_attempts_total{outcome="unknown"}' in text
+    assert 'companion_messages_sent_total{lane="reminder"}' in text
+
+
+def test_a_lost_service_is_counted() -> None:
+    gone = database_now() - dt.timedelta(minutes=1)
+    Heartbeat.objects.create(
+        id=uuid.uuid4(), kind=Kind.DISPATCHER, host="host", pid=1, started_at=gone, beat_at=gone, state={}
+    )
+
+    text = a_program(a_clinic(), Role.VIEWER).get("/metrics").text
+
+    assert 'companion_services_lost{kind="dispatcher"} 1.0' in text
