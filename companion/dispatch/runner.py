@@ -150,7 +150,8 @@ class Runner:
             if failed.outcome.kind in (Kind.TRANSIENT, Kind.UNKNOWN):
                 await self.dispatcher.ledger.do(lambda: closing.probe_failed(self.bot.id, now=now()))
                 return _OTHERS_PROBE
-        await self._send_ahead()
+        if self.dispatcher.on_wire < self.dispatcher.concurrency:
+            await self._send_ahead()
         return _OTHERS_PROBE
 
     async def _send_ahead(self) -> None:

@@ -15,11 +15,9 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from companion.sandbox import payloads
-from companion.sandbox.methods import METHODS, OutOfOrder
+from companion.sandbox.methods import METHODS
 from companion.sandbox.models import SandboxBot, SandboxFile
 from companion.sandbox.rules import Refused, bad
-
-_PROXY_PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
 
 def token_hash(token: str) -> str:
@@ -37,8 +35,6 @@ def bot_api(request: HttpRequest, token: str, method: str) -> HttpResponse:
         response = JsonResponse(_refusal(refusal), status=refusal.error_code)
         if refusal.retry_after is not None:
             response["Retry-After"] = str(refusal.retry_after)
-    except OutOfOrder:
-        response = HttpResponse(_PROXY_PAGE, status=502, content_type="text/html")
     # Without this, Django logs the path of every answer from 400 on, and the path holds the token.
     response._has_been_logged = True  # type: ignore[attr-defined]  # Django's mark, unknown to the stubs
     return response

@@ -10,15 +10,11 @@ from django.db import transaction
 
 from companion.sandbox import payloads, rules, updates
 from companion.sandbox.models import Phone, SandboxBot, SandboxFile, SandboxMessage, SandboxTap, State
-from companion.sandbox.rules import Args, Refused, Rows, bad
+from companion.sandbox.rules import Args, Refused, Rows, bad, out_of_order
 from companion.telegram.limits import FILE_BYTES, MESSAGES_PER_SECOND, UPDATES_AT_ONCE
 
 LONG_POLL_MAX: Final = 50
 """The longest time, in seconds, that getUpdates waits."""
-
-
-class OutOfOrder(Exception):
-    """The phone is unreachable: the answer is the 502 page of a proxy, not the Bot API's JSON."""
 
 
 def send_message(bot: SandboxBot, args: Args, now: datetime) -> object:
@@ -27,7 +23,7 @@ def send_message(bot: SandboxBot, args: Args, now: datetime) -> object:
     if phone is None:
         raise Refused(403, "Forbidden: bots can't send messages to bots")
     if phone.state == State.UNREACHABLE:
-        raise OutOfOrder
+        raise out_of_order()
     rules.check_may_write(phone.state)
     sent = _write(bot, phone, text, buttons, rules.truth(args, "protect_content"), now)
     if phone.state == State.SLOW:
@@ -46,7 +42,7 @@ def get_chat(bot: SandboxBot, args: Args, now: datetime) -> object:
     if phone is None or phone.state == State.NOT_STARTED:
         raise bad("chat not found")
     if phone.state == State.UNREACHABLE:
-        raise OutOfOrder
+        raise out_of_order()
     return payloads.full_chat(phone)
 
 
@@ -94,7 +90,7 @@ def get_file(bot: SandboxBot, args: Args, now: datetime) -> object:
     if file is None:
         raise bad("wrong file_id or the file is temporarily unavailable")
     if file.messages.filter(phone__state=State.UNREACHABLE).exists():
-        raise OutOfOrder
+        raise out_of_order()
     if file.size > FILE_BYTES:
         raise bad("file is too big")
     return payloads.file_found(file)

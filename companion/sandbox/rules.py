@@ -48,6 +48,11 @@ def bad(words: str) -> Refused:
     return Refused(400, f"Bad Request: {words}")
 
 
+def out_of_order() -> Refused:
+    """Telegram's own answer when a server behind it fails: nothing was delivered."""
+    return Refused(502, "Bad Gateway")
+
+
 def text_of(args: Args) -> str:
     """Return the text as a phone shows it. Raises Refused."""
     text = args.get("text", "")

@@ -11,7 +11,7 @@ from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, assume, settings
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from companion.api.urls import api
 from companion.clinics.models import Clinic, Role
@@ -85,9 +85,15 @@ def test_no_request_is_answered_outside_the_description(
     # A parameter without a value isn't sent at all.
     assume(not any(value in ("", None) or value == [] for value in case.query.values()))
     _point_to_rows_that_are_there(case, known)
+    # The client's own cookie jar fails on a broken Host, before anything is sent.
+    for name in [name for name in case.headers or {} if name.lower() == "host"]:
+        del case.headers[name]
 
-    # The rooms below refuse some values of the right shape (422), so this one check is left out.
-    case.call_and_validate(headers={"Authorization": f"Bearer {admin.key}"}, excluded_checks=[positive_data_acceptance])
+    answer = case.call(headers={"Authorization": f"Bearer {admin.key}"})
+
+    # The rooms below refuse some values of the right shape (422). A stale If-Match is refused before the body is read.
+    left_out = [positive_data_acceptance, *([negative_data_rejection] if answer.status_code == 412 else [])]
+    case.validate_response(answer, excluded_checks=left_out)
 
 
 def _point_to_rows_that_are_there(case: schemathesis.Case[Any], known: dict[str, str]) -> None:
