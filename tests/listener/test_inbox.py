@@ -107,7 +107,7 @@ def test_what_came_while_one_read_is_not_done_with_it(bot: Bot, ana: Patient, no
     seen = wrote(bot, ana).last_reply_id
     one = wrote(bot, ana, "It hurts more now")
 
-    with pytest.raises(Conflict, match="Something came in meanwhile"):
+    with pytest.raises(Conflict, match="A new message came in meanwhile"):
         inbox.done(nora, one, now=NOW, seen=seen)
 
 
