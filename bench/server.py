@@ -66,7 +66,7 @@ class _Connection(asyncio.Protocol):
 
     arrivals: list[tuple[float, int]] = []
     silence = "no"
-    """Of all connections."""
+    """The silence of all connections."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if not isinstance(transport, asyncio.Transport):

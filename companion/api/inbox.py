@@ -77,7 +77,7 @@ def take_conversation(request: HttpRequest, id: UUID, body: NoBody = None) -> In
 
 @operation(router, _act("assign", {"member": "rosa@clinic.example"}))
 def assign_conversation(request: HttpRequest, id: UUID, body: AssignWish) -> InboxItem:
-    """Assign a conversation to a member, whoever has it now."""
+    """Assign a conversation to a member, also one that another member has."""
     caller = caller_of(request)
     return item_of(inbox.assign(caller, inbox.find(caller.clinic, id), body.member, now=database_now()))
 

@@ -28,7 +28,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
     While the database is away, a key that this process has let in before gets the process's own numbers, with
     `companion_database_up 0`.
     """
-    key = _digest(request.headers.get("Authorization", ""))
+    header = request.headers.get("Authorization", "")
+    key = _digest(header)
     try:
         text = _of_clinic(caller_of(request).clinic)
     except AuthenticationError:
@@ -41,7 +42,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
             raise
         DATABASE_UP.set(0)
         return _text(generate_latest(REGISTRY))
-    if len(_let_in) < _MOST_KEYS:
+    # A session has no header, and neither has a stranger.
+    if header and len(_let_in) < _MOST_KEYS:
         _let_in.add(key)
     return _text(generate_latest(REGISTRY) + text)
 

@@ -106,7 +106,7 @@ def caller_of_member(member: Member) -> Caller:
 
 
 def command_line(clinic: Clinic) -> Caller:
-    """The caller for a command: whoever may run commands on this machine may do everything."""
+    """Return the caller for a command. A person who may run commands on this machine may do everything."""
     return Caller(clinic, "service", None, "command line", Role.ADMIN)
 
 

@@ -30,7 +30,7 @@ class Database:
     def __init__(self) -> None:
         self._waiting: Final[queue.SimpleQueue[Callable[[], None] | None]] = queue.SimpleQueue()
         self._hindrances: Final[dict[object, Hindrance]] = {}
-        """Of each piece of work that is tried again, its latest hindrance."""
+        """The latest hindrance of each piece of work that is tried again."""
         self._busy_since: float | None = None
         # Not an executor: Python waits for an executor's threads before it ends, and the database may never answer.
         self._thread: Final = threading.Thread(target=self._run, name="listener-database", daemon=True)

@@ -37,7 +37,7 @@ _HORIZONS: Final = (1, 4, 12, 24)
 
 
 class Decision(StrEnum):
-    """A person's decision about a message of which nobody knows whether it arrived."""
+    """A person's decision about a message whose outcome is unknown."""
 
     RESEND = "resend"
     ARRIVED = "arrived"
@@ -132,7 +132,7 @@ def acknowledge_losses(caller: Caller, *, now: dt.datetime) -> None:
 
 
 def administered(caller: Caller) -> list[Caller]:
-    """The same person as admin of each of their clinics, in the order of the clinics' names."""
+    """List the person as admin of each of their clinics, in the order of the clinics' names."""
     if caller.kind != "member" or caller.id is None:
         return []
     same = Member.objects.filter(user__memberships=caller.id, role=Role.ADMIN, joined_at__isnull=False).exclude(

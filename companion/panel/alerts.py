@@ -153,7 +153,7 @@ def _tell(clinic: Clinic, alert: Alert, now: dt.datetime) -> None:
 
 
 def _close(clinic: Clinic, alert: Alert, now: dt.datetime) -> None:
-    """Close an alert whose trouble is over, and tell whoever was told of the trouble."""
+    """Close an alert whose trouble is over, and tell the people who were told of the trouble."""
     own = Alert.objects.filter(pk=alert.pk, closed_at=None, told_status=alert.told_status, seen_at=alert.seen_at)
     if own.update(closed_at=now) and alert.told_status and not _only_lapsed(alert, now):
         notices.tell(clinic, alert, "recovered", now=now)

@@ -89,7 +89,7 @@ class Facts:
     """Whether the services run in a drill."""
 
     def of(self, clinic: uuid.UUID | None) -> "Facts":
-        """The part that this clinic's people may know; None: all, for whoever runs the server."""
+        """Return the facts that this clinic's people may know; None: all facts, for the operator."""
         return replace(self, clinics=tuple(one for one in self.clinics if clinic in (None, one.clinic)))
 
 

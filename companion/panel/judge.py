@@ -204,7 +204,7 @@ def _of_services(facts: Facts, now: dt.datetime, told: Mapping[Kind, Answer | No
 
 
 def _heard(kind: Kind, said: Answer | NoAnswer | None) -> Finding | None:
-    """What a service without a fresh heartbeat says of itself, or that it hangs; None if it isn't there."""
+    """Report the words of a service without a fresh heartbeat, or that it hangs; None if nothing is there."""
     if kind not in _HANGS or said is None:
         return None
     if isinstance(said, Answer):

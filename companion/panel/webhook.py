@@ -1,6 +1,6 @@
 """Send one signed POST, or a plain GET, to a clinic's own program, anywhere on the public internet.
 
-A clinic's admin writes the address, so it must not lead into the private network of whoever runs the server
+A clinic's admin writes the address, so it must not lead into the private network of the operator
 (service/addresses.py). Redirects are not followed.
 """
 

@@ -41,7 +41,7 @@ class Trouble(StrEnum):
 
     @property
     def advice(self) -> str:
-        """What the person who runs the server does about it."""
+        """The step for the operator."""
         return _WORDS[self].advice
 
     @property

@@ -22,7 +22,7 @@ log = structlog.stdlib.get_logger("companion.some")
 
 
 def logged(code: str, *, json: bool = True, level: str = "info", status: int = 0) -> str:
-    """What a process that is set up as every service is writes to standard error, until it ends with this status."""
+    """Run code with the set-up of a service, expect this exit status, and return its standard error."""
     command = [sys.executable, "-c", BEGIN.format(json=json, level=level) + code]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == status

@@ -15,13 +15,16 @@ from tests.support.stand_in import StandIn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BACKLOG = 150
-MOST_UNKNOWN = {"hangs": 62, "closes": 12}
-"""At 29 a second, an answer is late after two seconds at most; a closed line is seen at once."""
+MOST_UNKNOWN = {"hangs": 62, "closes": 12, "gateway": 12}
+"""At 29 a second, an answer is late after two seconds at most; the others are seen at once."""
 
 
-@pytest.mark.parametrize("silent", ["hangs", "closes"])
+@pytest.mark.parametrize("silent", ["hangs", "closes", "gateway"])
 def test_a_telegram_that_answers_nothing_makes_few_unknown(
-    product_environment: dict[str, str], clinic: Clinic, telegram: StandIn, silent: Literal["hangs", "closes"]
+    product_environment: dict[str, str],
+    clinic: Clinic,
+    telegram: StandIn,
+    silent: Literal["hangs", "closes", "gateway"],
 ) -> None:
     a_backlog(clinic, BACKLOG)
     environment = fast(product_environment, telegram) | {"COMPANION_RATE_PER_SECOND": "30"}

@@ -15,7 +15,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from companion.clinics.api_keys import make_key
+from companion.clinics.api_keys import make_key, revoke
 from companion.clinics.models import Role
 from companion.dispatch.send import count_from_zero
 from companion.panel import bot_checks
@@ -26,7 +26,8 @@ from companion.service.metrics import REGISTRY
 from companion.service.models import Heartbeat, Kind
 from companion.telegram.outcomes import Answer
 from tests.api.calls import a_program
-from tests.builders import a_bot, a_clinic, a_message, a_patient
+from tests.builders import a_bot, a_caller, a_clinic, a_message, a_patient
+from tests.web.signed_in import signed_in
 
 pytestmark = pytest.mark.django_db
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -136,6 +137,27 @@ def test_numbers_go_on_while_the_database_is_away_and_say_so() -> None:
 def test_a_key_that_was_never_let_in_gets_no_numbers_while_the_database_is_away() -> None:
     secret = make_key(a_clinic(), "new", Role.VIEWER, now=database_now())[1]
     client = Client(raise_request_exception=False, headers={"Authorization": f"Bearer {secret}"})
+
+    with connection.execute_wrapper(no_database):
+        assert client.get("/metrics").status_code == 503
+
+
+def test_a_stranger_gets_no_numbers_while_the_database_is_away_though_a_session_read_them_before() -> None:
+    signed_in(a_clinic()).get("/metrics")
+    stranger = Client(raise_request_exception=False)
+    stranger.cookies["sessionid"] = "made-up"
+
+    with connection.execute_wrapper(no_database):
+        assert stranger.get("/metrics").status_code == 503
+
+
+def test_a_revoked_key_gets_no_numbers_while_the_database_is_away() -> None:
+    clinic = a_clinic()
+    key, secret = make_key(clinic, "old", Role.VIEWER, now=database_now())
+    client = Client(raise_request_exception=False, headers={"Authorization": f"Bearer {secret}"})
+    client.get("/metrics")
+    revoke(a_caller(clinic, Role.ADMIN), key, now=database_now())
+    client.get("/metrics")
 
     with connection.execute_wrapper(no_database):
         assert client.get("/metrics").status_code == 503

@@ -1,4 +1,4 @@
-"""What the Journals give back to a restored database, and what stays held where a Journal is foreign or began later."""
+"""A restored database gets back the facts in its Journals; a span without a good Journal stays held."""
 
 import datetime as dt
 import os

@@ -38,8 +38,8 @@ class StandIn:
     asked: list[str] = field(default_factory=list)
     """The names of the other methods that were called."""
     answer: Handler | None = None
-    silent: Literal["", "hangs", "closes"] = ""
-    """How it answers no call at all: it holds the line, or closes it once it has read the call."""
+    silent: Literal["", "hangs", "closes", "gateway"] = ""
+    """How no call gets an answer: the line is held, or closed once the call was read, or a proxy answers 504."""
     authorized: bool = True
     webhook: bool = False
     """Whether the bot's updates go to a webhook, so that nobody may poll."""
@@ -64,6 +64,8 @@ class StandIn:
         response = await self._answer(request)
         if self.silent == "closes" and request.transport:
             request.transport.close()
+        elif self.silent == "gateway":
+            response = web.Response(status=504, text="<html>504 Gateway Timeout</html>", content_type="text/html")
         elif self.silent:
             await asyncio.Event().wait()
         if self.ahead:

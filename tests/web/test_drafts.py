@@ -12,7 +12,7 @@ from django.utils import timezone
 from companion.clinics.models import Clinic, Role
 from companion.schedules.models import Schedule
 from companion.web.models import Draft
-from tests.builders import a_clinic, a_member, a_patient
+from tests.builders import NOW, a_clinic, a_member, a_patient
 from tests.web.signed_in import signed_in, typed, words
 
 pytestmark = pytest.mark.django_db
@@ -70,7 +70,7 @@ def test_another_member_never_sees_a_draft_nor_changes_it() -> None:
 def test_the_same_person_in_another_clinic_does_not_see_it() -> None:
     here, there = a_clinic(), a_clinic()
     member = a_member(here)
-    there.members.create(user=member.user, role=Role.PROVIDER, created_at=member.created_at)
+    there.members.create(user=member.user, role=Role.PROVIDER, created_at=member.created_at, joined_at=NOW)
     client = Client()
     client.force_login(member.user)
     draft = _saved(client, here, text="Of the first clinic")

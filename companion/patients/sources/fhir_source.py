@@ -45,7 +45,7 @@ class FhirSettings:
     """The system of the identifier that is our external id; empty: the resource's own id."""
     telegram: TelegramAt = DEFAULT_TELEGRAM
     anywhere: bool = True
-    """Set only by whoever runs the server, who may name any machine; a clinic's admin may not."""
+    """Set only by the operator, who may name any machine; a clinic's admin may not."""
 
 
 def read_settings(

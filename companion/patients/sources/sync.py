@@ -93,7 +93,7 @@ def sync(clinic: Clinic, *, clock: Callable[[], dt.datetime], whole: bool = Fals
         raise
     except Exception as error:
         if is_outage(error):
-            # Our own database, not the source: whoever called waits for it.
+            # Our own database failed, not the source: the caller waits for it.
             raise
         # One clinic's strange data must not end the syncs, and STOPs, of all.
         log.error("a sync failed", run=str(run.id), **kind_and_place(error))  # noqa: TRY400
