@@ -32,8 +32,12 @@ SPIKE_OVER: Final = dt.timedelta(hours=1)
 _URGENT_WORDS: Final = (
     "A patient asked for urgent help, and the conversation is not assigned. Open the inbox and assign it to yourself."
 )
-_SAME: Final = {Cause.DISPATCHER_NO_ANSWER: Cause.DISPATCHER_MISSING}
-"""A dead dispatcher first gives no answer, and counts as gone only 15 s later."""
+_SAME: Final = {
+    Cause.DISPATCHER_NO_ANSWER: Cause.DISPATCHER_MISSING,
+    Cause.DISPATCHER_HANGS: Cause.DISPATCHER_MISSING,
+    Cause.LISTENER_HANGS: Cause.LISTENER_MISSING,
+}
+"""A dead dispatcher first gives no answer and counts as gone only 15 s later; a service that hangs is soon killed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,15 @@ class Cause(StrEnum):
     CLOCK_OFF = "clock_off"
 
 
+OF_THE_DATABASE: Final = frozenset(map(Cause, Trouble))
+"""The troubles of the database itself, whichever service reports them."""
+STOPPED: Final = OF_THE_DATABASE | {
+    Cause.DISPATCHER_MISSING,
+    Cause.DISPATCHER_HANGS,
+    Cause.LISTENER_MISSING,
+    Cause.LISTENER_HANGS,
+}
+"""Causes by which nothing is sent or nothing is read, though health may be only degraded."""
 _NOT_RUNNING: Final = {
     Kind.DISPATCHER: (
         Cause.DISPATCHER_MISSING,

@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from companion.clinics.models import Clinic, Member, Role
 from companion.clinics.sealed import CannotOpen
-from companion.panel import webhook
+from companion.panel import judge, webhook
 from companion.panel.judge import Cause
 from companion.panel.models import Alert, AlertContact, AlertWebhook, Maintenance, Notice
 from companion.panel.runbook import URGENT, link
@@ -30,10 +30,9 @@ PAUSES: Final = tuple(dt.timedelta(minutes=minutes) for minutes in (1, 5, 15, 60
 KEPT: Final = dt.timedelta(days=30)
 WORDS: Final = 500
 _AT_ONCE: Final = 20
-_OF_ALL: Final = {
-    Cause.DISPATCHER_MISSING,
+_OF_ALL: Final = judge.STOPPED | {
     Cause.DISPATCHER_UNWELL,
-    Cause.LISTENER_MISSING,
+    Cause.LISTENER_UNWELL,
     Cause.WEB_MISSING,
     Cause.DISPATCHER_LOST,
     Cause.LISTENER_LOST,

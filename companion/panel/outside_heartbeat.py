@@ -14,13 +14,10 @@ from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Problem, Refused
 from companion.clinics.sealed import CannotOpen
-from companion.panel import health, maintenance, webhook
-from companion.panel.judge import Cause
+from companion.panel import health, judge, maintenance, webhook
 from companion.panel.models import OutsideHeartbeat
 
 EVERY: Final = dt.timedelta(minutes=1)
-_STOPS: Final = {Cause.DISPATCHER_MISSING, Cause.LISTENER_MISSING}
-"""Causes that stop the heartbeat, though health is only degraded."""
 
 
 def set_url(caller: Caller, url: str, *, now: dt.datetime) -> None:
@@ -61,7 +58,7 @@ def _works(clinic: Clinic, now: dt.datetime) -> bool:
     if maintenance.current(clinic, now=now):
         return True
     report = health.check(now=now, clinic=clinic)
-    return report.status != "down" and not any(one.cause in _STOPS for one in report.findings)
+    return report.status != "down" and not any(one.cause in judge.STOPPED for one in report.findings)
 
 
 def _send(row: OutsideHeartbeat) -> str:

@@ -1,6 +1,7 @@
 """The heartbeat to a watcher outside: once a minute while sending works, and to nobody in a drill."""
 
 import datetime as dt
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,7 @@ from companion.clinics.models import Clinic, Role
 from companion.panel import health, maintenance, outside_heartbeat
 from companion.panel.models import OutsideHeartbeat
 from companion.panel.outside_heartbeat import EVERY
+from companion.service import health_port
 from companion.service.models import Heartbeat, Kind
 from tests.builders import NOW, a_bot, a_caller, a_clinic
 from tests.panel.stories import a_heartbeat
@@ -48,6 +50,26 @@ def test_a_heartbeat_goes_out_once_a_minute_to_the_very_address(watcher: Hook) -
     Heartbeat.objects.update(beat_at=NOW + EVERY)
     assert beats(watcher, NOW + EVERY) == 2
     assert watcher.gets[0] == "/api/push/x?status=up&msg=OK&ping="
+
+
+@pytest.mark.parametrize("kind", [Kind.DISPATCHER, Kind.LISTENER])
+def test_it_stays_away_while_a_service_hangs(watcher: Hook, kind: Kind) -> None:
+    Heartbeat.objects.filter(kind=kind).delete()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        a_heartbeat(kind, seconds=60, health_url=f"http://127.0.0.1:{silent.getsockname()[1]}")
+
+        assert beats(watcher) == 0
+
+
+def test_it_stays_away_while_the_database_takes_no_changes(watcher: Hook) -> None:
+    Heartbeat.objects.filter(kind=Kind.DISPATCHER).delete()
+    says: dict[str, object] = {"status": "degraded", "detail": "It can't write.", "cause": "database_read_only"}
+    port = health_port.serve(lambda: says, host="127.0.0.1", port=0)
+    a_heartbeat(Kind.DISPATCHER, seconds=60, health_url=port.url)
+    try:
+        assert beats(watcher) == 0
+    finally:
+        port.close()
 
 
 @pytest.mark.parametrize("kind", [Kind.DISPATCHER, Kind.LISTENER])
