@@ -87,6 +87,4 @@ def ready(request: HttpRequest) -> HttpResponse:
 
 
 def _plain(words: str, code: int) -> HttpResponse:
-    answer = HttpResponse(f"{words}\n", status=code, content_type="text/plain; charset=utf-8")
-    answer["Cache-Control"] = "no-store"
-    return answer
+    return HttpResponse(f"{words}\n", status=code, content_type="text/plain; charset=utf-8")

@@ -193,7 +193,6 @@ def _once(request: HttpRequest, key: str, said: Operation, create: Callable[[], 
 
 def _respond(said: Operation, stored: StoredAnswer) -> HttpResponse:
     response = HttpResponse(stored.text, status=stored.status, content_type=JSON)
-    response["Cache-Control"] = "no-store"
     if stored.tag:
         response["ETag"] = stored.tag
     if said.location:

@@ -86,7 +86,6 @@ def problem(
         **(more or {}),
     }
     response = HttpResponse(json.dumps(body), status=status, content_type=MEDIA_TYPE)
-    response["Cache-Control"] = "no-store"
     if status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="companion"'
     return response

@@ -28,7 +28,7 @@ def answer_headers(
     """Add the headers to every answer that does not set its own (middleware).
 
     Pages and answers hold health data: neither the browser of a shared computer nor a proxy may store them (OWASP ASVS
-    5.0, 14.3.2).
+    5.0, 14.3.2). Some pages show a link or a key once, and the browser's "back" must not bring it back.
     """
 
     def add(request: HttpRequest) -> HttpResponseBase:

@@ -25,7 +25,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
         "practice": settings.SANDBOX_ON,
     }
     response = HttpResponse(render_to_string("trouble.html", context), status=503 if away else 500)
-    response["Cache-Control"] = "no-store"
     if away:
         response["Retry-After"] = str(AGAIN_SECONDS)
     return response

@@ -184,10 +184,7 @@ def _page(
         "errors": {problem.field: problem.message for problem in no.problems} if no else {},
         "now": database_now(),
     }
-    answer = render(request, "control/alerts.html", context | dict(more), status=422 if no else status)
-    # The secret is shown once, so the browser's "back" must not bring it back.
-    answer["Cache-Control"] = "no-store"
-    return answer
+    return render(request, "control/alerts.html", context | dict(more), status=422 if no else status)
 
 
 def _hours(typed: str) -> dt.timedelta:

@@ -41,7 +41,7 @@ def invite(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
             context["card"] = enrolment.invite_many(request.caller, [patient], now=database_now())[0]
         except Conflict as why:
             context["refused"] = str(why)
-    return _once(render(request, "patients/invite.html", context))
+    return render(request, "patients/invite.html", context)
 
 
 @require_POST
@@ -64,7 +64,7 @@ def cards(request: PageRequest) -> HttpResponse:
         "cohort": cohort,
         "everybody": post.get("everybody", ""),
     }
-    return _once(render(request, "patients/cards.html", context))
+    return render(request, "patients/cards.html", context)
 
 
 @require_GET
@@ -99,9 +99,3 @@ def note_consent(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
     else:
         flash.success(request, "Recorded with your name and the time.")
     return redirect("patient", patient_id)
-
-
-def _once(answer: HttpResponse) -> HttpResponse:
-    """Keep a one-time link out of the browser's history, so that "back" doesn't show it."""
-    answer["Cache-Control"] = "no-store"
-    return answer

@@ -258,10 +258,7 @@ def _page(
         "countries": countries(),
         "regions": region_names(clinic.country),
     }
-    answer = render(request, "settings/page.html", context | dict(more), status=409 if clash else 422 if no else 200)
-    # The page may show a key or a link once, so the browser's "back" must not bring it back.
-    answer["Cache-Control"] = "no-store"
-    return answer
+    return render(request, "settings/page.html", context | dict(more), status=409 if clash else 422 if no else 200)
 
 
 class Country(NamedTuple):
