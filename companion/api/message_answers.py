@@ -10,6 +10,7 @@ from companion.api.message_shapes import (
     MessageShape,
     PatientName,
     ReasonShape,
+    WaitingShape,
 )
 from companion.api.warning_shapes import warning_shapes
 from companion.listener.shown import ShownMessage, shown
@@ -68,6 +69,7 @@ def _values(one: ShownMessage) -> dict[str, object]:
         "lane": Lane(message.lane).label,
         "on_its_way": one.on_its_way,
         "wont_arrive": one.wont_arrive or None,
+        "waiting": _waiting(one),
         "answered_at": message.answered_at,
         "answer": one.tapped or None,
         "answer_by": message.answer_by,
@@ -76,6 +78,11 @@ def _values(one: ShownMessage) -> dict[str, object]:
         "summary": one.rule or None,
         "created_by": Author(kind=one.author.kind, name=one.author.name) if one.author else None,
     }
+
+
+def _waiting(one: ShownMessage) -> WaitingShape | None:
+    waiting = one.waiting
+    return WaitingShape(until=waiting.until, why=waiting.why, again=waiting.again) if waiting else None
 
 
 def _attempt(attempt: Attempt) -> AttemptShape:

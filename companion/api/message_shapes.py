@@ -77,6 +77,14 @@ class ReasonShape(Shape):
     message: str
 
 
+class WaitingShape(Shape):
+    """The wait of a message that is due and may not go yet."""
+
+    until: Annotated[Instant | None, Field(description="The next try. null: it depends on a person.")]
+    why: str
+    again: Annotated[bool, Field(description="true: it was tried before, and is tried again by itself.")]
+
+
 class Author(Shape):
     """The person or program that made the plan."""
 
@@ -118,6 +126,7 @@ class MessageShape(Shape):
     lane: str
     on_its_way: bool
     wont_arrive: Annotated[str | None, Field(description="Why a pending message can't arrive at present.")]
+    waiting: Annotated[WaitingShape | None, Field(description="Why a message that is due has not gone yet.")]
     answered_at: Annotated[Instant | None, Field(description="When the patient first answered.")]
     answer: Annotated[str | None, Field(description="The answer button that was tapped last.")]
     answer_by: Annotated[Instant | None, Field(description="The end of the time in which an answer is expected.")]

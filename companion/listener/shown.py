@@ -11,6 +11,7 @@ from companion.planning import series
 from companion.schedules.models import Message, Schedule
 from companion.schedules.queries import on_its_way
 from companion.schedules.reasons import Reason, sentence
+from companion.schedules.waiting import Waiting, waits_of
 from companion.schedules.wording import template_of, texts_of, wont_arrive
 
 
@@ -44,6 +45,8 @@ class ShownMessage:
     """The reason in a sentence: what happened and what to do; empty without a reason."""
     wont_arrive: str
     """Why a pending Message can't arrive as things stand; empty where it can."""
+    waiting: Waiting | None
+    """The wait of a pending Message that may not go at its due instant; None for all others."""
     on_its_way: bool
     tapped: str
     """The words on the button that the patient tapped last."""
@@ -55,9 +58,9 @@ class ShownMessage:
 
 
 def shown(messages: Iterable[Message]) -> list[ShownMessage]:
-    """Messages of one clinic as people see them, in their order: two queries, however many they are."""
+    """Messages of one clinic as people see them, in their order: at most three queries, however many they are."""
     found = list(messages)
-    texts, answers = texts_of(found), answers_of(found)
+    texts, answers, waits = texts_of(found), answers_of(found), waits_of(found)
     rules = {one.schedule.id: one.schedule for one in found if one.schedule}
     sentences = {key: series.summary(schedule) for key, schedule in rules.items()}
     return [
@@ -70,6 +73,7 @@ def shown(messages: Iterable[Message]) -> list[ShownMessage]:
             reason=Reason(one.reason) if one.reason else None,
             why=sentence(one.reason, held_by_restore=one.held_by_restore) if one.reason else "",
             wont_arrive=wont_arrive(one, one.clinic),
+            waiting=waits.get(one.id),
             on_its_way=on_its_way(one),
             tapped=answers.get(one.id, ""),
         )

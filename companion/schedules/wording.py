@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from companion.clinics.models import Clinic
 from companion.patients.models import Consent
 from companion.patients.pausing import is_paused, paused_words
+from companion.patients.reach import BY_CODE
 from companion.schedules import text
 from companion.schedules.models import Attempt, Message, Schedule, State, Status, Version
 from companion.schedules.reasons import Reason
@@ -65,7 +66,10 @@ def wont_arrive(message: Message, clinic: Clinic) -> str:
         return f"Won't arrive: {paused_words(patient)}"
     if clinic.consent_required and patient.consent != Consent.GIVEN:
         return _wont(Reason.NO_CONSENT)
-    return _wont(Reason.NO_TELEGRAM_ID) if patient.telegram_id is None and message.telegram_id is None else ""
+    if patient.telegram_id is None and message.telegram_id is None:
+        return _wont(Reason.NO_TELEGRAM_ID)
+    # Telegram refused the patient's chat. A due Message is still tried, once.
+    return f"Probably won't arrive: {BY_CODE[patient.trouble].what}" if patient.trouble in BY_CODE else ""
 
 
 def _wont(reason: Reason) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from companion.clinics.models import Clinic
 from companion.patients.models import Consent
-from companion.schedules.models import Message, Status
+from companion.schedules.models import AttemptOutcome, Message, Status
 from companion.schedules.reasons import Reason
 from tests.api.calls import Json, Program
 from tests.builders import NOW, a_cohort, a_message, a_patient, a_schedule, an_attempt
@@ -151,6 +151,16 @@ def test_a_pending_message_that_can_not_arrive_says_so_before_its_time(clinic: C
     message = a_message(a_patient(clinic, consent=Consent.WITHDRAWN))
 
     assert api.get(f"/messages/{message.id}").json["wont_arrive"] == "Won't arrive: opted out"
+
+
+def test_a_message_that_is_tried_again_says_when_and_why(clinic: Clinic, api: Program) -> None:
+    again = NOW + dt.timedelta(minutes=2)
+    message = a_message(a_patient(clinic), ready_at=again, tries=1)
+    an_attempt(message, outcome=AttemptOutcome.TRANSIENT)
+
+    waiting = api.get(f"/messages/{message.id}").json["waiting"]
+
+    assert waiting == {"until": "2026-12-01T08:02:00Z", "why": "Telegram doesn't answer", "again": True}
 
 
 def test_a_sent_message_shows_its_attempts_and_what_left(clinic: Clinic, api: Program) -> None:

@@ -28,6 +28,7 @@ _LISTED: Final[JsonObject] = {
     "lane": "reminder",
     "on_its_way": False,
     "wont_arrive": None,
+    "waiting": None,
     "answered_at": "2026-12-01T09:04:10Z",
     "answer": "Taken",
     "answer_by": None,

@@ -165,7 +165,10 @@ def _titled(title: Group, lines: list[Row]) -> list[Section]:
 
 
 def _day(view: filters.View, clinic: Clinic, now: dt.datetime) -> Listed:
-    """List overdue messages of any day first, then the day's coming messages, then earlier messages, latest first."""
+    """List overdue and waiting messages of any day first, then the day's coming messages, then earlier ones.
+
+    The earlier messages are in reverse order, latest first.
+    """
     start, end = filters.bounds(view.day, clinic)
     line = min(max(start, now - queries.OVERDUE_AFTER), end)
     is_today = start <= now < end
@@ -177,11 +180,12 @@ def _day(view: filters.View, clinic: Clinic, now: dt.datetime) -> Listed:
         return Listed(sections(rows(earlier.items, now=now)), earlier.next)
     first: list[Message] = []
     if is_today:
-        late = _due(clinic, None, line).filter(status=Status.PENDING)
-        first = queries.page(late, order="due_at", after=None, limit=PAGE_SIZE).items
+        unsent = _due(clinic, None, line).filter(status=Status.PENDING)
+        first = queries.page(unsent, order="due_at", after=None, limit=PAGE_SIZE).items
     coming = listing.page(clinic, queries.MessageFilter(due_from=line), end, limit=PAGE_SIZE, fold=FOLD)
-    items = [*map(listing.Item, first), *coming.items, *map(listing.Item, earlier.items)]
-    lines = mixed(items, now=now)
+    items = [*coming.items, *map(listing.Item, earlier.items)]
+    late = sorted(rows(first, now=now), key=lambda row: row.group != "Overdue")
+    lines = [*late, *mixed(items, now=now)]
     return Listed(sections(lines), earlier.next, truncated=coming.next is not None, whole=coming.whole)
 
 

@@ -61,6 +61,7 @@ def _context(message: Message, now: dt.datetime) -> dict[str, object]:
         "message": message,
         "text": one.text,
         "wont": one.wont_arrive,
+        "waiting": one.waiting,
         "on_its_way": one.on_its_way,
         "reason": one.reason.short if one.reason else "",
         "why": _why(one),

@@ -14,9 +14,10 @@ from companion.planning.listing import Item
 from companion.schedules.models import Message, Schedule, Status
 from companion.schedules.queries import OVERDUE_AFTER
 from companion.schedules.reasons import Reason
+from companion.schedules.waiting import Waiting
 from companion.schedules.wording import template_of
 
-Group = Literal["Overdue", "Next", "Later", "Planned", "Earlier"]
+Group = Literal["Overdue", "Waiting", "Next", "Later", "Planned", "Earlier"]
 NEXT_WITHIN = dt.timedelta(hours=1)
 SHOWN = 160
 
@@ -30,6 +31,7 @@ class Row:
     text: str
     rule: str
     wont: str
+    waits: Waiting | None
     why: str
     by: str
     action: Literal["cancel", "retry", "invite", ""]
@@ -66,6 +68,7 @@ def _row(one: ShownMessage, *, now: dt.datetime) -> Row:
         text=text,
         rule=one.rule if message.schedule and message.schedule.recurrence else "",
         wont=one.wont_arrive,
+        waits=one.waiting if group(message, now=now) == "Waiting" else None,
         why=one.reason.short if one.reason else "",
         by=one.author.words if one.author else "",
         action=_action(one),
@@ -103,7 +106,8 @@ def planned_address(message: Message) -> str:
 def _stamp(one: ShownMessage, text: str) -> str:
     message, words = one.message, crc32(f"{text}{one.answer}".encode())
     begun = message.open_attempt_id or ""
-    return f"{message.status}|{begun}|{message.reason}|{message.due_at.timestamp()}|{one.wont_arrive}|{words}"
+    waits = message.ready_at.timestamp() if one.waiting else ""
+    return f"{message.status}|{begun}|{message.reason}|{message.due_at.timestamp()}|{one.wont_arrive}|{waits}|{words}"
 
 
 def one_line(text: str) -> str:
@@ -125,7 +129,9 @@ def sections(lines: Iterable[Row]) -> list[Section]:
 def group(message: Message, *, now: dt.datetime) -> Group:
     """Say in which part of the day's list a Message stands."""
     if message.due_at < now - OVERDUE_AFTER:
-        return "Overdue" if message.status == Status.PENDING else "Earlier"
+        if message.status != Status.PENDING:
+            return "Earlier"
+        return "Waiting" if message.ready_at > now - OVERDUE_AFTER else "Overdue"
     return "Next" if message.due_at < now + NEXT_WITHIN else "Later"
 
 

@@ -10,6 +10,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from companion.schedules.models import Message
+from companion.schedules.waiting import Waiting
 from companion.times import clocks
 from companion.times.clocks import town
 from companion.times.walls import wall_name, zone_names
@@ -50,6 +51,15 @@ def day_name(there: dt.date, now: dt.datetime) -> str:
     noon = timezone.make_aware(dt.datetime.combine(there, dt.time(12)))
     named = day(noon, now)
     return _inside(named) if named in _NEAR.values() else f"on {named}"
+
+
+@register.filter
+def waits(waiting: Waiting, now: dt.datetime) -> str:
+    """Write a message's wait: "Trying again 14:56: Telegram doesn't answer", "Waits until 08:00: quiet hours"."""
+    if waiting.until is None:
+        return f"Waits: {waiting.why}"
+    begin = "Trying again" if waiting.again else "Waits until"
+    return f"{begin} {saved(waiting.until, now)}: {waiting.why}"
 
 
 @register.filter

@@ -1,0 +1,90 @@
+"""The words for a pending Message that is due and waits: until when, and why. Reads only.
+
+It explains the wait to people. Whether a Message may go is decided in delivery/verdict.py.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from companion.schedules.models import Attempt, AttemptOutcome, Message, Quiet, State, Status
+from companion.times.quiet import QuietHours, quiet_until
+
+_NO_ANSWER: Final = "Telegram doesn't answer"
+_AFTER: Final = {
+    AttemptOutcome.TOO_MANY: "Telegram asked to wait",
+    AttemptOutcome.UNAUTHORIZED: "Telegram refuses the bot's token",
+    AttemptOutcome.UNKNOWN: "no answer came to the first try",
+    AttemptOutcome.NEVER_LEFT: "it missed its turn",
+}
+"""The reason for another try, by the outcome of the last Attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The wait of a due Message."""
+
+    until: dt.datetime | None
+    """The earliest instant at which it is tried; None if that depends on a person."""
+    why: str
+    """The reason; follows a colon, so it begins with a small letter."""
+    again: bool
+    """Whether the Message was tried before."""
+
+
+def waits_of(messages: Sequence[Message]) -> dict[uuid.UUID, Waiting]:
+    """Return the waits of those Messages that may not go at their due instant, in at most one query."""
+    waiting = [one for one in messages if _waits(one)]
+    last = _last_attempts([one for one in waiting if one.tries])
+    return {one.id: _waiting(one, last.get(one.id)) for one in waiting}
+
+
+def _waits(message: Message) -> bool:
+    # An Occurrence that is only planned is no row yet.
+    if message._state.adding or message.status != Status.PENDING or message.open_attempt_id is not None:
+        return False
+    return message.ready_at > message.due_at
+
+
+def _last_attempts(tried: Sequence[Message]) -> dict[uuid.UUID, Attempt]:
+    if not tried:
+        return {}
+    clinics = {one.clinic_id for one in tried}
+    found = Attempt.objects.filter(clinic_id__in=clinics, message_id__in=[one.id for one in tried])
+    return {attempt.message_id: attempt for attempt in found.order_by("number")}
+
+
+def _waiting(message: Message, last: Attempt | None) -> Waiting:
+    if by_person := _until_a_person_acts(message):
+        return Waiting(None, by_person, again=False)
+    if last:
+        return Waiting(message.ready_at, _after(last), again=True)
+    return Waiting(message.ready_at, "quiet hours" if _is_quiet_until(message) else "its turn", again=False)
+
+
+def _until_a_person_acts(message: Message) -> str:
+    """The reason why the Message waits for a person, however long; empty if there is none."""
+    if message.clinic.sending_paused_at is not None:
+        return "sending is paused"
+    if message.schedule and message.schedule.state == State.PAUSED and not message.by_hand:
+        return "the series is paused"
+    if message.patient and message.patient.consent_asked_at is not None:
+        return "the patient hasn't agreed to messages yet"
+    return ""
+
+
+def _is_quiet_until(message: Message) -> bool:
+    """Whether the Message waits for the end of quiet hours on the patient's clock."""
+    if message.quiet_hours != Quiet.WAIT or message.patient is None:
+        return False
+    clinic = message.clinic
+    quiet = QuietHours(clinic.quiet_from, clinic.quiet_until)
+    return quiet_until(message.due_at, message.patient.timezone or clinic.timezone, quiet) is not None
+
+
+def _after(last: Attempt) -> str:
+    if last.outcome == AttemptOutcome.TRANSIENT and last.error_code:
+        return "Telegram is out of order"
+    return _AFTER.get(AttemptOutcome(last.outcome), _NO_ANSWER)
