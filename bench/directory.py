@@ -23,7 +23,7 @@ INSERT INTO patients_patient (id, clinic_id, external_id, name, search, phone, t
     language, consent, consent_before_stop, trouble, birth_date, created_at)
 VALUES (%s, %s, %s, %s, %s, %s, %s, '', %s, %s, 'unknown', '', '', %s, %s)
 """
-_PLACES = "INSERT INTO patients_cohortmember (id, clinic_id, cohort_id, patient_id) VALUES (%s, %s, %s, %s)"
+_MEMBERS = "INSERT INTO patients_cohortmember (id, clinic_id, cohort_id, patient_id) VALUES (%s, %s, %s, %s)"
 _BATCH = 1000
 
 
@@ -76,7 +76,7 @@ def bare(file: str) -> Figures:
         while batch := list(islice(rows, _BATCH)):
             with transaction.atomic(), connection.cursor() as cursor:
                 patients: list[sql.Parameters] = []
-                places: list[sql.Parameters] = []
+                members: list[sql.Parameters] = []
                 now = sql.as_stored(dt.datetime.now(dt.UTC))
                 for external_id, name, telegram_id, born, phone, zone, language, names in batch:
                     key = sql.as_stored(new_id())
@@ -87,9 +87,9 @@ def bare(file: str) -> Figures:
                         if cohort not in cohorts:
                             made = Cohort.objects.create(clinic=clinic, name=cohort, created_at=dt.datetime.now(dt.UTC))
                             cohorts[cohort] = sql.as_stored(made.id)
-                        places.append((sql.as_stored(new_id()), sql.as_stored(clinic.id), cohorts[cohort], key))
+                        members.append((sql.as_stored(new_id()), sql.as_stored(clinic.id), cohorts[cohort], key))
                 cursor.executemany(_INSERT, patients)
-                cursor.executemany(_PLACES, places)
+                cursor.executemany(_MEMBERS, members)
     figures = {"seconds": time.perf_counter() - began, "grown_megabytes": _peak() - before}
     for model in (CohortMember, Patient, Cohort):
         model.objects.all().delete()

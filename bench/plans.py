@@ -182,7 +182,7 @@ def _settle() -> None:
 
 
 def _insert(names: list[str], found: list[tuple[object, ...]]) -> None:
-    places = ", ".join(["%s"] * len(names))
+    marks = ", ".join(["%s"] * len(names))
     with transaction.atomic(), connection.cursor() as cursor:
-        statement = f"INSERT INTO schedules_message ({', '.join(names)}) VALUES ({places})"
+        statement = f"INSERT INTO schedules_message ({', '.join(names)}) VALUES ({marks})"
         cursor.executemany(statement, found)  # type: ignore[arg-type]  # as they were read

@@ -16,8 +16,7 @@ from companion.patients.models import Patient
 from companion.schedules import queries
 from companion.schedules.models import Message, Schedule, Status
 from companion.schedules.queries import MessageFilter
-from companion.web.messages import calendar, calendar_days
-from companion.web.messages import filters as asked
+from companion.web.messages import calendar, calendar_days, filters
 
 _TIMES = 9
 _LIMIT = 50
@@ -66,7 +65,7 @@ def _second_page(clinic: Clinic) -> Callable[[], object]:
 def _calendar(clinic: Clinic, now: dt.datetime, span: str, status: str) -> Callable[[], object]:
     """All that the page reads and puts into words, short of its HTML."""
     caller = Caller(clinic, "member", clinic.id, "Bench", Role.VIEWER)
-    view = asked.view(QueryDict(f"status={status}"), clinic, now)
+    view = filters.view(QueryDict(f"status={status}"), clinic, now)
     return lambda: calendar_days.shown(
         caller, view, calendar.span_of(span, view.day).dates, calendar.SIZES[span], now=now
     )

@@ -61,4 +61,4 @@ def read_media(request: HttpRequest, id: UUID) -> HttpResponseBase:
         if no.later:
             answer["Retry-After"] = "30"
         return answer
-    return media.answer(found, asked=request.headers.get("Range", ""))
+    return media.answer(found, range_header=request.headers.get("Range", ""))

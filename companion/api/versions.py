@@ -92,9 +92,9 @@ def _consent_said(row: Patient) -> list[Change]:
 
 
 def _cohort(row: Cohort) -> object:
-    places = row.places.order_by("id").values_list("patient_id", flat=True)
+    members = row.memberships.order_by("id").values_list("patient_id", flat=True)
     # The query computes `size`; the model's type doesn't have it.
-    return columns_of(row), vars(row)["size"], [str(patient) for patient in places]
+    return columns_of(row), vars(row)["size"], [str(patient) for patient in members]
 
 
 def _written(row: Conversation) -> list[Change]:

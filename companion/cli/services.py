@@ -227,7 +227,7 @@ def _notice_an_older_database() -> None:
     from companion.service.clock import database_now
     from companion.service.outages import patiently
 
-    noticed = patiently(lambda: noticing.look(settings.JOURNAL_DIR, now=database_now()))
+    noticed = patiently(lambda: noticing.hold_if_older(settings.JOURNAL_DIR, now=database_now()))
     connection.close()
     if noticed:
         click.echo(

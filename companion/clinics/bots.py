@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from companion.clinics import audit, opt_outs
 from companion.clinics.access import Caller
 from companion.clinics.members import command_line
-from companion.clinics.models import AuditEntry, Bot, Clinic, Closed, Reader, Role
+from companion.clinics.models import AuditEntry, Bot, Clinic, Closed, OtherReader, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.service import drill
 from companion.service.wake import ring
@@ -127,12 +127,12 @@ def ask_username(token: str, *, api_url: str) -> str:
         raise Conflict(drill.NOT_IN_A_DRILL)
     read = read_token(token)
 
-    async def asked() -> str:
+    async def ask() -> str:
         async with Client(api_url, concurrency=1) as client:
             return (await get_me(client, read)).username
 
     try:
-        return asyncio.run(asked())
+        return asyncio.run(ask())
     except CallFailed as failure:
         refused = failure.outcome.kind is Kind.UNAUTHORIZED
         sentence = (
@@ -161,7 +161,7 @@ def _put(clinic: Clinic, token: BotToken, username: str, *, sandbox: bool, now: 
         if before:
             opt_outs.release(clinic, before.telegram_id, now=now)
         opt_outs.bring_along(clinic, token.bot_id)
-    bot.other_reader, bot.other_reader_since, bot.other_reader_at = Reader.NOBODY, None, None
+    bot.other_reader, bot.other_reader_since, bot.other_reader_at = OtherReader.NOBODY, None, None
     bot.telegram_id, bot.token, bot.username = token.bot_id, token.reveal(), username
     bot.sandbox = sandbox
     bot.closed_until, bot.closed_why = None, Closed.NOT_CLOSED

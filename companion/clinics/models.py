@@ -64,7 +64,7 @@ class Closed(models.TextChoices):
     UNAUTHORIZED = "unauthorized", "Telegram refuses the bot's token"
 
 
-class Reader(models.TextChoices):
+class OtherReader(models.TextChoices):
     """The other programs that can take a Bot's updates, so that the listener doesn't get them."""
 
     NOBODY = "", "Nobody"
@@ -88,7 +88,7 @@ class Bot(models.Model):
     last_answer_at = models.DateTimeField(null=True)
     next_update_id = models.BigIntegerField(default=0)
     """The listener's offset: all updates below it are handled."""
-    other_reader = models.CharField(max_length=16, choices=Reader, blank=True, default="", db_default="")
+    other_reader = models.CharField(max_length=16, choices=OtherReader, blank=True, default="", db_default="")
     """The listener notes it (listener/other_readers.py), with when Telegram first and last said so."""
     other_reader_since = models.DateTimeField(null=True)
     other_reader_at = models.DateTimeField(null=True)

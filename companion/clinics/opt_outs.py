@@ -50,12 +50,12 @@ def stopped_among(clinic: Clinic, telegram_ids: Collection[int]) -> frozenset[in
 
     An opt-out that has lost its number gets it back, since the clinic knows it again.
     """
-    asked = {chat_of(telegram_id): telegram_id for telegram_id in telegram_ids}
-    found = list(OptOut.objects.filter(clinic=clinic, chat__in=asked))
+    by_chat = {chat_of(telegram_id): telegram_id for telegram_id in telegram_ids}
+    found = list(OptOut.objects.filter(clinic=clinic, chat__in=by_chat))
     for one in found:
         if one.telegram_id is None:
-            OptOut.objects.filter(pk=one.pk).update(telegram_id=asked[one.chat])
-    return frozenset(asked[one.chat] for one in found)
+            OptOut.objects.filter(pk=one.pk).update(telegram_id=by_chat[one.chat])
+    return frozenset(by_chat[one.chat] for one in found)
 
 
 def newest_first(clinic: Clinic) -> QuerySet[OptOut]:

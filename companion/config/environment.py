@@ -232,8 +232,8 @@ def smtp(url: str) -> MailServer:
     Raises ValueError for any other address; the message never quotes it.
     """
     parts = urlsplit(url)
-    asked = dict(parse_qsl(parts.query))
-    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or asked not in ({}, {"tls": "no"}):
+    query = dict(parse_qsl(parts.query))
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or query not in ({}, {"tls": "no"}):
         raise ValueError("COMPANION_SMTP_URL must begin with smtp:// or smtps://")
     at_once = parts.scheme == "smtps"
     return MailServer(
@@ -242,5 +242,5 @@ def smtp(url: str) -> MailServer:
         unquote(parts.username or ""),
         unquote(parts.password or ""),
         tls_at_once=at_once,
-        starttls=not at_once and not asked,
+        starttls=not at_once and not query,
     )

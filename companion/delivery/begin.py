@@ -15,7 +15,7 @@ from companion.clinics.sealed import seal
 from companion.delivery import lifecycle, store
 from companion.delivery.facts import Facts, Keyboard
 from companion.delivery.payload import payload_of
-from companion.delivery.store import Begin, Later, LockedBot, Place, Places
+from companion.delivery.store import Begin, Later, LockedBot, Position, Positions
 from companion.delivery.verdict import End, Wait, verdicts
 from companion.journal import entries, writing
 from companion.schedules.reasons import Reason
@@ -73,7 +73,7 @@ class Round:
     clinic: uuid.UUID
     attempts: Sequence[uuid.UUID]
     """The ids for its Attempts, as many as may begin. Made before, so that a second run finds what the first began."""
-    places: Places
+    positions: Positions
     limits: Limits
     lease_seconds: float
     ahead: bool = False
@@ -88,7 +88,7 @@ class Done:
 
     begun: tuple[Begun, ...]
     next_slot: dt.datetime
-    places: Places
+    positions: Positions
     """Where in each lane the next round may start to look."""
     next_ready: dt.datetime | None
     """When the next Message is ready, as far as this round knows; None: no more is planned."""
@@ -111,9 +111,9 @@ class Done:
         return cls((), now, {}, now, until, why)
 
     @classmethod
-    def idle(cls, now: dt.datetime, next_slot: dt.datetime, places: Places) -> "Done":
+    def idle(cls, now: dt.datetime, next_slot: dt.datetime, positions: Positions) -> "Done":
         """No slot is free: nothing begins before the next slot."""
-        return cls((), next_slot, places, now)
+        return cls((), next_slot, positions, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +149,10 @@ def begin_round(order: Round, *, now: dt.datetime) -> Done:
     next_slot = bot.next_slot_at or now
     free = order.limits.free_slots(next_slot, now=now, most=len(order.attempts))
     if not free:
-        return Done.idle(now, next_slot, order.places)
+        return Done.idle(now, next_slot, order.positions)
 
     # 3
-    in_line = store.next_in_line(order.clinic, order.places, len(free), now=now)
+    in_line = store.next_in_line(order.clinic, order.positions, len(free), now=now)
     candidates = store.facts(in_line, now=now) if in_line else []
 
     # 4
@@ -165,8 +165,8 @@ def begin_round(order: Round, *, now: dt.datetime) -> Done:
 
     if len(candidates) < len(free):
         return Done(tuple(judged.begun), next_slot, {}, _next_ready(order.clinic, now, some=bool(candidates)))
-    places = order.places | {facts.lane: Place(facts.ready_at, facts.message) for facts in candidates}
-    return Done(tuple(judged.begun), next_slot, places, now)
+    positions = order.positions | {facts.lane: Position(facts.ready_at, facts.message) for facts in candidates}
+    return Done(tuple(judged.begun), next_slot, positions, now)
 
 
 def begin_later(begun: Begun, limits: Limits, *, now: dt.datetime) -> dt.datetime:

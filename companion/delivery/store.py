@@ -24,16 +24,16 @@ _FACTS: Final = msgspec.json.Decoder(list[Facts])
 _LAPSED: Final = msgspec.json.Decoder(list[Lapsed])
 
 
-class Place(NamedTuple):
-    """A place in a lane: that of the Message with this id, ready at this instant."""
+class Position(NamedTuple):
+    """A position in a lane: just after the Message with this id, ready at this instant."""
 
     ready_at: dt.datetime
     id: uuid.UUID
 
 
-Places = dict[int, Place]
-"""By lane, the place up to which a runner has worked a moment ago. No place: the lane's beginning."""
-_BEGINNING: Final = Place(dt.datetime(1970, 1, 1, tzinfo=dt.UTC), uuid.UUID(int=0))
+Positions = dict[int, Position]
+"""By lane, the position up to which a runner has worked a moment ago. No position: the beginning of the lane."""
+_BEGINNING: Final = Position(dt.datetime(1970, 1, 1, tzinfo=dt.UTC), uuid.UUID(int=0))
 
 
 class LockedBot(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -160,11 +160,11 @@ def take_slots(bot: uuid.UUID, *, next_slot: dt.datetime) -> None:
     sql.change(_STATEMENTS["take_slots"], bot=bot, next_slot=next_slot)
 
 
-def next_in_line(clinic: uuid.UUID, places: Places, most: int, *, now: dt.datetime) -> list[uuid.UUID]:
-    """Locks the first Messages, at most `most`, that are ready and not begun, from these places on; their ids."""
-    starts = {lane: places.get(lane, _BEGINNING) for lane in Lane.values}
-    ready_at = {f"ready_at_{lane}": place.ready_at for lane, place in starts.items()}
-    ids = {f"id_{lane}": place.id for lane, place in starts.items()}
+def next_in_line(clinic: uuid.UUID, positions: Positions, most: int, *, now: dt.datetime) -> list[uuid.UUID]:
+    """Locks the first Messages, at most `most`, that are ready and not begun, from these positions on; their ids."""
+    starts = {lane: positions.get(lane, _BEGINNING) for lane in Lane.values}
+    ready_at = {f"ready_at_{lane}": position.ready_at for lane, position in starts.items()}
+    ids = {f"id_{lane}": position.id for lane, position in starts.items()}
     rows = sql.read(_STATEMENTS["next_in_line"], Found, clinic=clinic, now=now, most=most, **ready_at, **ids)
     return [row.id for row in rows]
 
@@ -263,8 +263,8 @@ def pending_instants(after: Mapping[uuid.UUID, dt.datetime]) -> dict[uuid.UUID, 
     """By Schedule, the first instant after this one (in UTC) at which a Message is pending; only where there is one."""
     if not after:
         return {}
-    asked = [NextPending(schedule, at) for schedule, at in after.items()]
-    rows = sql.read(_STATEMENTS["pending_instants"], NextPending, rows=asked)
+    rows_in = [NextPending(schedule, at) for schedule, at in after.items()]
+    rows = sql.read(_STATEMENTS["pending_instants"], NextPending, rows=rows_in)
     return {row.schedule: row.due_at for row in rows if row.due_at}
 
 

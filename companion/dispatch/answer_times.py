@@ -30,12 +30,12 @@ class AnswerTimes:
         self._from = -math.inf
         """Requests written before are known to hang: they say nothing new."""
 
-    def asked(self, attempt: uuid.UUID, at: float) -> None:
-        """A request is written."""
+    def request_written(self, attempt: uuid.UUID, at: float) -> None:
+        """Note that a request is written now."""
         self._open[attempt] = at
 
     def ended(self, attempt: uuid.UUID, at: float, *, answered: bool) -> bool:
-        """A request has ended. Returns whether its end says something about the bot as it is now."""
+        """Note that a request has ended. Returns whether its end says something about the bot as it is now."""
         began = self._open.pop(attempt)
         if answered:
             self._took.append(at - began)

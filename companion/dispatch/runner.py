@@ -15,7 +15,7 @@ from companion.delivery import begin, closing
 from companion.delivery.begin import LOOKAHEAD, Begun, Done, Round
 from companion.delivery.closing import ASK_AGAIN, Closing
 from companion.delivery.results import Result
-from companion.delivery.store import Places
+from companion.delivery.store import Positions
 from companion.dispatch.answer_times import AT_MOST
 from companion.dispatch.result_queue import QueuedResult, ResultQueue
 from companion.dispatch.send import BotState, send
@@ -59,9 +59,9 @@ class Runner:
         self.next_slot: dt.datetime | None = None
         self._next_ready = dispatcher.clock.now()
         """When the next Message is ready, as far as is known."""
-        self._places: Places = {}
+        self._positions: Positions = {}
         self._places_end = 0.0
-        """When the places are forgotten, on the monotonic clock."""
+        """When the positions are forgotten, on the monotonic clock."""
         self._rung = True
         self._retired = False
         self._sending: dict[uuid.UUID, asyncio.Task[None]] = {}
@@ -81,8 +81,8 @@ class Runner:
         self._retired = True
         self.ring.set()
 
-    def look(self) -> None:
-        """Looks for due Messages at once: there may be new ones."""
+    def wake(self) -> None:
+        """Look for due Messages at once, since there may be new ones."""
         self._rung = True
         self.ring.set()
 
@@ -180,7 +180,7 @@ class Runner:
         """Begins what is due and has a slot; returns the seconds until the next may begin."""
         if self._rung:
             # Before the round, since a ring that comes while it runs may be too late for it.
-            self._rung, self._next_ready, self._places = False, now, {}
+            self._rung, self._next_ready, self._positions = False, now, {}
         if self._next_ready > now:
             return self._seconds_to(self._next_ready)
         if self.next_slot and self.next_slot - now > LOOKAHEAD:
@@ -202,15 +202,15 @@ class Runner:
 
     def _order(self, most: int, *, ahead: bool = False) -> Round:
         if time.monotonic() > self._places_end:
-            self._places, self._places_end = {}, time.monotonic() + _PLACES_LAST
+            self._positions, self._places_end = {}, time.monotonic() + _PLACES_LAST
         attempts = [new_id() for _ in range(most)]
         bot, dispatcher = self.bot, self.dispatcher
-        places, limits = self._places, dispatcher.limits
-        return Round(bot.id, bot.clinic, attempts, places, limits, dispatcher.lease_seconds, ahead=ahead)
+        positions, limits = self._positions, dispatcher.limits
+        return Round(bot.id, bot.clinic, attempts, positions, limits, dispatcher.lease_seconds, ahead=ahead)
 
     def _after(self, done: Done, lease_end: float) -> None:
         """Notes the result of a round, and sends what it has begun."""
-        self.next_slot, self._places = done.next_slot, done.places
+        self.next_slot, self._positions = done.next_slot, done.positions
         self._ready_by(done.next_ready)
         if done.closed_why:
             self._adopt(_with_closing(self.bot, Closing(done.closed_until or done.next_slot, Closed(done.closed_why))))

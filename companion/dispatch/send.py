@@ -52,7 +52,7 @@ async def send(dispatcher: DispatcherState, bot: BotState, begun: Begun, lease_e
         left = lease_end - dispatcher.lease_margin - time.monotonic()
         if left < _SHORTEST_REQUEST:
             return never_left(begun, now=dispatcher.clock.now(), note="its lease was almost over")
-        bot.answers.asked(begun.attempt, time.monotonic())
+        bot.answers.request_written(begun.attempt, time.monotonic())
         outcome = await _request(dispatcher, bot, begun, min(left, REQUEST_SECONDS), late_already=-ahead)
         answered = outcome.kind not in (Kind.TRANSIENT, Kind.UNKNOWN)
         news = bot.answers.ended(begun.attempt, time.monotonic(), answered=answered)

@@ -157,7 +157,7 @@ class Service:
 
     def _ring_runners(self) -> None:
         for runner, _ in self.runners.values():
-            runner.look()
+            runner.wake()
 
     def _ring_from_thread(self) -> None:
         if self._loop and not self._loop.is_closed():
@@ -182,7 +182,7 @@ class Service:
                     self.runners[row.id] = (runner, group.create_task(runner.run()))
                 elif known[0].bot != row:
                     known[0].refresh(row)
-                    known[0].look()
+                    known[0].wake()
             self._knows_bots = True
             await rest(self._bots_changed, _BOTS_SECONDS)
 

@@ -120,10 +120,10 @@ def read(media: Media, begin: int, end: int) -> Iterator[bytes]:
         yield unseal_bytes(sealed, _purpose(media, number))[max(begin - start, 0) : end - start]
 
 
-def answer(media: Media, *, asked: str) -> HttpResponseBase:
-    """Answer with a stored file. `asked` is the request's Range header."""
+def answer(media: Media, *, range_header: str) -> HttpResponseBase:
+    """Answer with a stored file. `range_header` is the request's Range header."""
     name = file_name(media.name, f"{media.kind}-{media.came_at:%Y-%m-%d}", SUFFIXES[media.type])
-    return file_answer(partial(read, media), media.size or 0, media.type, name, asked=asked)
+    return file_answer(partial(read, media), media.size or 0, media.type, name, range_header=range_header)
 
 
 def drop_old(*, now: dt.datetime, limit: int = 20) -> int:

@@ -34,21 +34,21 @@ def question_open(chat: Chat, at: dt.datetime) -> bool:
     A Message that waits for an answer is a question; so are answer buttons, and a question mark in the last Message.
     The listener's own questions don't count: that of consent tells the patient to send STOP.
     """
-    asked = _asked_by_the_clinic(chat, at)
-    unanswered = asked.filter(Q(answered_at=None) | Q(answered_at__gte=at))
+    questions = _questions_of_the_clinic(chat, at)
+    unanswered = questions.filter(Q(answered_at=None) | Q(answered_at__gte=at))
     waits = Q(answer_by__isnull=False) | Q(answered_at__gte=at)
     has_buttons = Q(version__buttons__isnull=False, sent_at__gt=at - _BUTTONS_ASK_FOR)
-    return unanswered.filter(waits | has_buttons).exists() or _words_ask(chat, asked, at)
+    return unanswered.filter(waits | has_buttons).exists() or _words_ask(chat, questions, at)
 
 
-def _asked_by_the_clinic(chat: Chat, at: dt.datetime) -> QuerySet[Message]:
+def _questions_of_the_clinic(chat: Chat, at: dt.datetime) -> QuerySet[Message]:
     own = Message.objects.filter(clinic=chat.clinic, patient__in=chat.patients, status=Status.SENT, sent_at__lte=at)
     listener_s = Q(version=None, created_by_kind="")
     return own.exclude(listener_s).exclude(follow_kind=Follow.SHOWN)
 
 
-def _words_ask(chat: Chat, asked: QuerySet[Message], at: dt.datetime) -> bool:
-    last = asked.filter(sent_at__gt=at - _WORDS_ASK_FOR).select_related("version").order_by("-sent_at").first()
+def _words_ask(chat: Chat, questions: QuerySet[Message], at: dt.datetime) -> bool:
+    last = questions.filter(sent_at__gt=at - _WORDS_ASK_FOR).select_related("version").order_by("-sent_at").first()
     if last is None or not has_question_mark(template_of(last)):
         return False
     came = Reply.objects.filter(clinic=chat.clinic, telegram_id=chat.telegram_id)

@@ -12,7 +12,7 @@ from typing import Final
 from django.db.models import F
 from django.db.models.functions import Coalesce
 
-from companion.clinics.models import Bot, Reader
+from companion.clinics.models import Bot, OtherReader
 from companion.telegram.outcomes import Outcome
 
 CALM: Final = dt.timedelta(seconds=60)
@@ -21,14 +21,14 @@ CONFLICT: Final = 409
 _WEBHOOK: Final = "webhook"
 
 
-def reader_of(outcome: Outcome) -> Reader | None:
+def reader_of(outcome: Outcome) -> OtherReader | None:
     """Return the other reader by a failed getUpdates; None if it failed for another reason."""
     if outcome.error_code != CONFLICT:
         return None
-    return Reader.WEBHOOK if _WEBHOOK in outcome.description.lower() else Reader.PROGRAM
+    return OtherReader.WEBHOOK if _WEBHOOK in outcome.description.lower() else OtherReader.PROGRAM
 
 
-def met(bot_id: uuid.UUID, reader: Reader, *, now: dt.datetime) -> None:
+def met(bot_id: uuid.UUID, reader: OtherReader, *, now: dt.datetime) -> None:
     """Note that a poll was refused because of this reader."""
     since = Coalesce(F("other_reader_since"), now)
     Bot.objects.filter(pk=bot_id).update(other_reader=reader, other_reader_since=since, other_reader_at=now)
@@ -39,7 +39,7 @@ def undisturbed(bot_id: uuid.UUID, *, now: dt.datetime, calm: dt.timedelta = CAL
 
     No poll succeeds while a webhook is set, so that note goes at once.
     """
-    noted = Bot.objects.filter(pk=bot_id).exclude(other_reader=Reader.NOBODY)
-    over = noted.filter(other_reader=Reader.WEBHOOK) | noted.filter(other_reader_at__lte=now - calm)
-    over.update(other_reader=Reader.NOBODY, other_reader_since=None, other_reader_at=None)
+    noted = Bot.objects.filter(pk=bot_id).exclude(other_reader=OtherReader.NOBODY)
+    over = noted.filter(other_reader=OtherReader.WEBHOOK) | noted.filter(other_reader_at__lte=now - calm)
+    over.update(other_reader=OtherReader.NOBODY, other_reader_since=None, other_reader_at=None)
     return not noted.exists()

@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from companion.clinics import bots
-from companion.clinics.models import Bot, Reader
+from companion.clinics.models import Bot, OtherReader
 from companion.clinics.sealed import CannotOpen
 from companion.listener import handling, other_readers
 from companion.listener.database import Database
@@ -152,7 +152,7 @@ def _offset(bot_id: uuid.UUID) -> int:
     return Bot.objects.values_list("next_update_id", flat=True).filter(pk=bot_id).first() or 0
 
 
-def _met(bot_id: uuid.UUID, reader: Reader) -> None:
+def _met(bot_id: uuid.UUID, reader: OtherReader) -> None:
     other_readers.met(bot_id, reader, now=database_now())
 
 

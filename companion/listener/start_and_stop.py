@@ -128,7 +128,7 @@ def _is_to_be_asked(clinic: Clinic, patient: Patient) -> bool:
 
 
 def _ask(chat: Chat, patient: Patient) -> None:
-    consent.asked(patient, now=chat.now)
+    consent.note_question(patient, now=chat.now)
     language = patient.language
     buttons = [
         [{"text": say(Word.AGREE_BUTTON, language), "callback_data": f"{_AGREE}{patient.id.hex}"}],

@@ -49,10 +49,10 @@ class Verifier:
 
     async def _one(self) -> float | None:
         """Verify one Telegram ID, if there is any. Return the seconds to wait if Telegram is in trouble."""
-        asked = await self._database.patiently(claim, self._bot.id)
-        if asked is None:
+        claimed = await self._database.patiently(claim, self._bot.id)
+        if claimed is None:
             return None
-        telegram_id, wait = asked
+        telegram_id, wait = claimed
         await asyncio.sleep(wait)
         try:
             await get_chat(self._client, self._bot.token, telegram_id)

@@ -85,7 +85,7 @@ def step(clinic: Clinic, found: list[Wrong], *, now: dt.datetime) -> None:
                 _close(clinic, alert, now)
 
 
-def look(clinic: Clinic, *, now: dt.datetime) -> None:
+def check_clinic(clinic: Clinic, *, now: dt.datetime) -> None:
     """Run one round for one clinic. Trouble that is about to be told is looked at once more."""
     found = all_wrong(clinic, now=now)
     opened = {alert.cause: alert for alert in open_alerts(clinic)}

@@ -17,8 +17,8 @@ def newest(folder: Path) -> dt.datetime | None:
 
     An empty file does not count: a failed backup leaves one.
     """
-    looks = [path.stat() for path in folder.iterdir() if not path.name.startswith(".")]
-    return max((dt.datetime.fromtimestamp(one.st_mtime, dt.UTC) for one in looks if one.st_size), default=None)
+    files = [path.stat() for path in folder.iterdir() if not path.name.startswith(".")]
+    return max((dt.datetime.fromtimestamp(one.st_mtime, dt.UTC) for one in files if one.st_size), default=None)
 
 
 def age_seconds(folder: Path | None, *, now: dt.datetime) -> float | None:

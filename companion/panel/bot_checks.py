@@ -14,7 +14,7 @@ from companion.clinics.models import Bot, Closed
 from companion.clinics.sealed import CannotOpen
 from companion.delivery import closing
 from companion.delivery.closing import ASK_AGAIN, Closing
-from companion.panel.models import BotLook
+from companion.panel.models import BotCheck
 from companion.service.clock import machine_now
 from companion.telegram.client import BotToken, CallFailed, Client
 from companion.telegram.outcomes import Answer, Kind, Outcome
@@ -36,7 +36,7 @@ class Said:
 
 def check_bots(*, now: dt.datetime) -> None:
     """Check the bots whose last check is old. Takes up to some seconds, so it must not run in an event loop."""
-    lately = BotLook.objects.filter(at__gt=now - EVERY).values("clinic")
+    lately = BotCheck.objects.filter(at__gt=now - EVERY).values("clinic")
     due = bots.serving(sandbox=settings.SANDBOX_ON).exclude(clinic__in=lately).defer("token").order_by("id")
     tokens = [(bot, token) for bot in due if (token := _token(bot))]
     if not tokens:
@@ -55,7 +55,7 @@ def keep(bot: Bot, said: Said, *, now: dt.datetime) -> None:
     error = {} if isinstance(said.me, Answer) else {"last_error": words(said.me), "last_error_at": now}
     info = said.webhook.result if isinstance(said.webhook, Answer) else None
     pending = info.get("pending_update_count") if isinstance(info, dict) else None
-    BotLook.objects.update_or_create(
+    BotCheck.objects.update_or_create(
         clinic_id=bot.clinic_id,
         defaults={
             "at": now,

@@ -10,7 +10,7 @@ from typing import Final
 from django.conf import settings
 
 from companion.clinics import bots
-from companion.clinics.models import Bot, Clinic, Reader
+from companion.clinics.models import Bot, Clinic, OtherReader
 from companion.clinics.sealed import CannotOpen
 from companion.panel import backups, bot_checks, facts, judge
 from companion.panel.check import CheckResult, Group, failed, ok, warning
@@ -30,12 +30,12 @@ _CLOCK_UNEASY: Final = dt.timedelta(seconds=5)
 _LITTLE: Final = 1024**3
 _NEXT_TO_NONE: Final = 100 * 1024**2
 _READ_BY: Final = {
-    Reader.WEBHOOK: (
+    OtherReader.WEBHOOK: (
         "a webhook is set",
         "Telegram sends updates to a webhook, so the listener gets no replies. Whoever set it removes it (the Bot "
         "API's deleteWebhook), or gives this clinic a bot of its own.",
     ),
-    Reader.PROGRAM: (
+    OtherReader.PROGRAM: (
         "another program reads them, too",
         "Patients' STOPs and replies that it takes never come here. End it: a second listener, or whatever else has "
         "the bot's token. If nobody knows it, get a new token from @BotFather and give it in Settings.",
@@ -98,7 +98,7 @@ def _telegram(clinic: Clinic | None) -> Iterator[CheckResult]:
     answers = asyncio.run(_ask_all(rows))
     for answer in answers:
         yield _bot(answer)
-        if reader := Reader.WEBHOOK if answer.webhook else Reader(answer.bot.other_reader):
+        if reader := OtherReader.WEBHOOK if answer.webhook else OtherReader(answer.bot.other_reader):
             yield failed(Group.NETWORK, _updates(answer.bot), *_READ_BY[reader])
         elif answer.webhook is not None:
             yield ok(Group.NETWORK, _updates(answer.bot), "by polling")

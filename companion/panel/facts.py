@@ -76,7 +76,7 @@ class Sending:
     """The instant at which the newest Attempt ended."""
     marked_since: dt.datetime | None
     other_reader: str
-    """The other program that takes the bot's updates (clinics' Reader); empty: none."""
+    """The other program that takes the bot's updates (clinics' OtherReader); empty: none."""
 
 
 @dataclass(frozen=True, slots=True)

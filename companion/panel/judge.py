@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
 
-from companion.clinics.models import Closed, Reader
+from companion.clinics.models import Closed, OtherReader
 from companion.panel.direct import Answer, NoAnswer
 from companion.panel.facts import ALIVE_FOR, Beat, Facts, Sending
 from companion.schedules.queries import OVERDUE_AFTER
@@ -103,12 +103,12 @@ LOST: Final = {
 }
 """The cause for each kind of service of which one has gone while others work on, and the kind's name."""
 _OTHER_READER: Final = {
-    Reader.PROGRAM: (
+    OtherReader.PROGRAM: (
         "Another program reads this bot's messages: patients' STOPs and replies may be lost. Whoever runs the server: "
         "end it (a second listener, or whatever else has the bot's token). If nobody knows it, an admin gets a new "
         "token from @BotFather and gives it in Settings."
     ),
-    Reader.WEBHOOK: (
+    OtherReader.WEBHOOK: (
         "A webhook takes this bot's messages: patients' STOPs and replies may be lost. Whoever set it removes it (the "
         "Bot API's deleteWebhook), or an admin connects a bot of the clinic's own in Settings."
     ),
@@ -258,7 +258,7 @@ def _of_clinics(facts: Facts, now: dt.datetime) -> Iterator[Finding]:
         elif since:
             yield _late(clinic, since, now)
         if clinic.has_bot and clinic.other_reader:
-            yield Finding("degraded", _OTHER_READER[Reader(clinic.other_reader)], Cause.OTHER_READER)
+            yield Finding("degraded", _OTHER_READER[OtherReader(clinic.other_reader)], Cause.OTHER_READER)
         if clinic.marked_since and now - clinic.marked_since > MARK_TOO_OLD:
             yield Finding(
                 "degraded",

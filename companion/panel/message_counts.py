@@ -14,7 +14,7 @@ from companion.panel.hour_counts import LATEST_END, attempts_sent
 from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
 from companion.schedules.queries import OVERDUE_AFTER
 from companion.schedules.reasons import Reason
-from companion.times.walls import local, place
+from companion.times.walls import local, resolve
 
 COUNTED_TO: Final = 10_000
 """Counts stop at this number; then a page says "10,000+"."""
@@ -109,7 +109,7 @@ def failures(clinic: Clinic, *, now: dt.datetime, within: dt.timedelta = _DAY) -
 
 def midnight(clinic: Clinic, *, now: dt.datetime) -> dt.datetime:
     """The instant at which today began on the clinic's clocks."""
-    return place(dt.datetime.combine(local(now, clinic.timezone).date(), dt.time()), clinic.timezone).at
+    return resolve(dt.datetime.combine(local(now, clinic.timezone).date(), dt.time()), clinic.timezone).at
 
 
 def _since(clinic: Clinic, measure: Measure, now: dt.datetime) -> dt.datetime:

@@ -28,11 +28,11 @@ class HourCount(models.Model):
         return f"{self.hour} {self.what}"
 
 
-class BotLook(models.Model):
+class BotCheck(models.Model):
     """Telegram's latest answers about a clinic's bot (bot_checks.py)."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
-    clinic = models.OneToOneField(Clinic, models.CASCADE, related_name="bot_look")
+    clinic = models.OneToOneField(Clinic, models.CASCADE, related_name="bot_check")
     at = models.DateTimeField()
     accepted = models.BooleanField()
     latency_ms = models.FloatField(null=True)
@@ -44,6 +44,10 @@ class BotLook(models.Model):
     last_error = models.CharField(max_length=100, blank=True)
     """The last refusal or failure, in our own words; kept after the trouble is over."""
     last_error_at = models.DateTimeField(null=True)
+
+    class Meta:
+        # The table keeps the name that it was made with: the services of an older release read it while they stop.
+        db_table = "panel_botlook"
 
     def __str__(self) -> str:
         return str(self.id)

@@ -50,7 +50,7 @@ def check_once() -> None:
     now = database_now()
     _apart(lambda: bot_checks.check_bots(now=now))
     for clinic in Clinic.objects.order_by("id"):
-        _apart(partial(alerts.look, clinic, now=now))
+        _apart(partial(alerts.check_clinic, clinic, now=now))
         _apart(partial(hour_counts.count_past_hours, clinic, now=now))
 
 

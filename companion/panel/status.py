@@ -15,7 +15,7 @@ from companion.clinics.models import Bot, Clinic
 from companion.panel import backups, facts, health, judge, message_counts
 from companion.panel.hour_counts import attempts_ended, attempts_sent
 from companion.panel.message_counts import COUNTED_TO, Measure
-from companion.panel.models import BotLook
+from companion.panel.models import BotCheck
 from companion.patients.models import Patient
 from companion.patients.reach import unreachable
 from companion.schedules.models import Attempt, Message, Status
@@ -197,29 +197,29 @@ def _telegram(clinic: Clinic) -> _Values:
         "last_answer_at": bot.last_answer_at.isoformat() if bot.last_answer_at else None,
         "other_reader": bot.get_other_reader_display() if bot.other_reader else None,
         "other_reader_since": bot.other_reader_since.isoformat() if bot.other_reader_since else None,
-        **_looked(BotLook.objects.filter(clinic=clinic).first()),
+        **_last_check(BotCheck.objects.filter(clinic=clinic).first()),
     }
 
 
-def _looked(look: BotLook | None) -> _Values:
+def _last_check(check: BotCheck | None) -> _Values:
     """Telegram's latest answers about the bot, as the dispatcher or the listener asked for them."""
-    if look is None:
+    if check is None:
         return {}
     return {
-        "asked_at": look.at.isoformat(),
-        "accepted": look.accepted,
-        "latency_ms": look.latency_ms,
-        "updates_by": {True: "webhook", False: "polling", None: None}[look.webhook],
-        "pending_updates": look.pending_updates,
-        "last_error": look.last_error or None,
-        "last_error_at": look.last_error_at.isoformat() if look.last_error_at else None,
+        "asked_at": check.at.isoformat(),
+        "accepted": check.accepted,
+        "latency_ms": check.latency_ms,
+        "updates_by": {True: "webhook", False: "polling", None: None}[check.webhook],
+        "pending_updates": check.pending_updates,
+        "last_error": check.last_error or None,
+        "last_error_at": check.last_error_at.isoformat() if check.last_error_at else None,
     }
 
 
 def _machine(clinic: Clinic, now: dt.datetime) -> _Values:
     folder = next(path for path in (settings.DATA_DIR, *settings.DATA_DIR.parents) if path.exists())
     disk = shutil.disk_usage(folder)
-    skew = BotLook.objects.filter(clinic=clinic).values_list("skew_seconds", flat=True).first()
+    skew = BotCheck.objects.filter(clinic=clinic).values_list("skew_seconds", flat=True).first()
     return {
         "disk_free_bytes": disk.free,
         "disk_total_bytes": disk.total,

@@ -75,8 +75,8 @@ def follow_opt_outs(clinic: Clinic, *, now: dt.datetime) -> None:
             _save(patient, source=chats.SOURCE, wording="", now=now)
 
 
-def asked(patient: Patient, *, now: dt.datetime) -> None:
-    """Note that the patient's chat is asked for consent, for the first time or again; a yes then undoes a
+def note_question(patient: Patient, *, now: dt.datetime) -> None:
+    """Note that the chat is asked for consent, for the first time or again. A yes then undoes a
     withdrawal.
     """
     patient.consent_asked_at = patient.consent_asked_at or now

@@ -195,8 +195,8 @@ def put(
 def place(patient: Patient, cohorts: Iterable[Cohort]) -> None:
     """Put the patient into exactly these cohorts."""
     wanted = {cohort.id for cohort in cohorts}
-    held = set(patient.places.values_list("cohort_id", flat=True))
-    patient.places.filter(cohort_id__in=held - wanted).delete()
+    held = set(patient.memberships.values_list("cohort_id", flat=True))
+    patient.memberships.filter(cohort_id__in=held - wanted).delete()
     CohortMember.objects.bulk_create(
         [CohortMember(clinic_id=patient.clinic_id, cohort_id=cohort, patient=patient) for cohort in wanted - held]
     )

@@ -36,10 +36,10 @@ def keep(chats: Sequence[FormerChat]) -> None:
 
 def _before_invitations(chats: Sequence[FormerChat]) -> list[FormerChat]:
     """End the open questions of these chats, and return the chats that the patients had before the invitations."""
-    asked = Enrolment.objects.filter(patient__in=[one.patient_id for one in chats], before__isnull=False)
+    invitations = Enrolment.objects.filter(patient__in=[one.patient_id for one in chats], before__isnull=False)
     opened = {
         (one.patient_id, one.before["chat"]): (one.pk, one.before)
-        for one in asked.order_by("used_at", "id")
+        for one in invitations.order_by("used_at", "id")
         if one.before
     }
     found = []

@@ -24,7 +24,7 @@ def add_to_cohort(caller: Caller, cohort: Cohort, patients: Sequence[Patient], *
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
         wanted = {patient.id for patient in _in_turn(caller, patients)}
-        held = set(cohort.places.filter(patient__in=wanted).values_list("patient_id", flat=True))
+        held = set(cohort.memberships.filter(patient__in=wanted).values_list("patient_id", flat=True))
         moved = wanted - held
         CohortMember.objects.bulk_create(
             # A patient whom somebody else adds at the same moment is added once.
@@ -39,9 +39,9 @@ def remove_from_cohort(caller: Caller, cohort: Cohort, patients: Sequence[Patien
     """Remove the patients and return how many were in the cohort. Raises NotAllowed for a viewer."""
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
-        places = cohort.places.filter(patient__in=_in_turn(caller, patients))
-        moved = set(places.values_list("patient_id", flat=True))
-        places.delete()
+        memberships = cohort.memberships.filter(patient__in=_in_turn(caller, patients))
+        moved = set(memberships.values_list("patient_id", flat=True))
+        memberships.delete()
         _note(caller, cohort, "patients taken out of cohort", [one for one in patients if one.id in moved], now)
     return len(moved)
 

@@ -154,8 +154,8 @@ class CohortMember(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="+", db_index=False)
-    cohort = models.ForeignKey(Cohort, models.CASCADE, related_name="places", db_index=False)
-    patient = models.ForeignKey(Patient, models.CASCADE, related_name="places")
+    cohort = models.ForeignKey(Cohort, models.CASCADE, related_name="memberships", db_index=False)
+    patient = models.ForeignKey(Patient, models.CASCADE, related_name="memberships")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["cohort", "patient"], name="patient_once_in_a_cohort")]

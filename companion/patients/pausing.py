@@ -14,7 +14,7 @@ from companion.clinics.models import MarkKind, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.patients.models import Patient
 from companion.service.wake import ring
-from companion.times.walls import local, place
+from companion.times.walls import local, resolve
 
 LONGEST = dt.timedelta(days=731)
 _REASON_LENGTH = 200
@@ -72,7 +72,7 @@ def change(caller: Caller, patient: Patient, values: Mapping[str, object], *, no
 
 def pause_end(until: dt.date, timezone: str) -> dt.datetime:
     """The instant (UTC) at which that day begins on the patient's clock."""
-    return place(dt.datetime.combine(until, dt.time()), timezone).at
+    return resolve(dt.datetime.combine(until, dt.time()), timezone).at
 
 
 def is_paused(patient: Patient, at: dt.datetime) -> bool:

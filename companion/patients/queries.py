@@ -51,7 +51,7 @@ def patients(
     for word in search_term(q).split():
         found = found.filter(search__contains=word)
     if cohort:
-        found = found.filter(places__cohort__in=_cohorts_called(clinic, cohort))
+        found = found.filter(memberships__cohort__in=_cohorts_called(clinic, cohort))
     if reachable is not None:
         found = found.filter(~unreachable(clinic) if reachable else unreachable(clinic))
     return found.prefetch_related(Prefetch("cohorts", Cohort.objects.filter(clinic=clinic).order_by("name")))
@@ -112,12 +112,12 @@ def cohort_names(clinic: Clinic) -> QuerySet[Cohort]:
 def _with_size(found: QuerySet[Cohort], clinic: Clinic) -> "QuerySet[SizedCohort]":
     """All members of the cohort less those who left, who are few: looking up each patient would take a second."""
     left = Patient.objects.filter(clinic=clinic, left_at__isnull=False).values("pk")
-    places = CohortMember.objects.filter(cohort=OuterRef("pk"))
-    return found.annotate(size=_counted(places) - _counted(places.filter(patient__in=left)))
+    memberships = CohortMember.objects.filter(cohort=OuterRef("pk"))
+    return found.annotate(size=_counted(memberships) - _counted(memberships.filter(patient__in=left)))
 
 
-def _counted(places: QuerySet[CohortMember]) -> Coalesce:
-    counted = places.order_by().values("cohort").annotate(size=Count("pk")).values("size")
+def _counted(memberships: QuerySet[CohortMember]) -> Coalesce:
+    counted = memberships.order_by().values("cohort").annotate(size=Count("pk")).values("size")
     return Coalesce(Subquery(counted), 0)
 
 

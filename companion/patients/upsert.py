@@ -172,8 +172,8 @@ def _store(caller: Caller, entries: Sequence[Entry], *, now: dt.datetime) -> Tak
 
 def _enrolled(caller: Caller, entries: Sequence[Entry], existing: Mapping[str, Patient]) -> set[uuid.UUID]:
     """Who keeps the Telegram ID that their own Start set."""
-    asked = [entry.given["external_id"] for entry in entries if entry.keeps_enrolled and "telegram_id" in entry.given]
-    linked = [existing[one].id for one in asked if one in existing and existing[one].telegram_id is not None]
+    keeping = [entry.given["external_id"] for entry in entries if entry.keeps_enrolled and "telegram_id" in entry.given]
+    linked = [existing[one].id for one in keeping if one in existing and existing[one].telegram_id is not None]
     used = Enrolment.objects.filter(clinic=caller.clinic, patient__in=linked, used_at__isnull=False)
     return set(used.values_list("patient_id", flat=True))
 
@@ -213,8 +213,8 @@ def _look_up(caller: Caller, entries: Sequence[Entry]) -> _Rows:
     found = Patient.objects.select_for_update().filter(clinic=clinic, external_id__in=ids).order_by("id")
     existing = {patient.external_id: patient for patient in found}
     held: dict[str, set[str]] = {}
-    places = CohortMember.objects.filter(clinic=clinic, patient__in=list(existing.values()))
-    for external_id, cohort in places.values_list("patient__external_id", "cohort__name"):
+    memberships = CohortMember.objects.filter(clinic=clinic, patient__in=list(existing.values()))
+    for external_id, cohort in memberships.values_list("patient__external_id", "cohort__name"):
         held.setdefault(external_id, set()).add(cohort)
     telegram_ids = {entry.given.get("telegram_id") for entry in entries} - {None}
     owned = Patient.objects.filter(clinic=clinic, telegram_id__in=telegram_ids, caregiver="")

@@ -53,8 +53,8 @@ class _Begin:
     others: frozenset[dt.datetime] = frozenset()
 
 
-def change_of(before: Draft, asked: Draft, from_occurrence: str | None) -> Change:
-    """Change `before` to `asked`, as a whole or from one Occurrence on.
+def change_of(before: Draft, wanted: Draft, from_occurrence: str | None) -> Change:
+    """Change `before` to `wanted`, as a whole or from one Occurrence on.
 
     Raises Refused where `from_occurrence` is no Occurrence of the series or nothing would go out from it on, Conflict
     where the series has none to split at.
@@ -65,10 +65,10 @@ def change_of(before: Draft, asked: Draft, from_occurrence: str | None) -> Chang
         raise Conflict("A one-time schedule can't be split. Change it as a whole.")
     try:
         if since is None or old is None:
-            retiming = Retiming(_times(before.timing), _times(asked.timing))
-            timing = _with_exceptions(before.timing, asked.timing, retiming)
-            return Change(before, replace(asked, timing=timing), retiming)
-        return _from_there(before, old, asked, since)
+            retiming = Retiming(_times(before.timing), _times(wanted.timing))
+            timing = _with_exceptions(before.timing, wanted.timing, retiming)
+            return Change(before, replace(wanted, timing=timing), retiming)
+        return _from_there(before, old, wanted, since)
     except RuleError as problem:
         raise Refused(Problem(problem.field, problem.message)) from None
 
@@ -92,11 +92,11 @@ def given_before(timing: Timing, wall: dt.datetime) -> int:
     return sum(1 for _ in takewhile(lambda one: one < wall, all_given))
 
 
-def _from_there(before: Draft, old: Recurrence, asked: Draft, since: dt.datetime) -> Change:
+def _from_there(before: Draft, old: Recurrence, wanted: Draft, since: dt.datetime) -> Change:
     """The new series: it begins with the chosen Occurrence, at its new time, and with nothing before it."""
     was = before.timing
-    later = asked.timing.starts_at.date() > since.date()
-    timing = _with_its_day(was, old, asked.timing, asked.timing.starts_at if later else since)
+    later = wanted.timing.starts_at.date() > since.date()
+    timing = _with_its_day(was, old, wanted.timing, wanted.timing.starts_at if later else since)
     if not later:
         timing = _at_its_new_time(was, timing)
     begin = _Begin(timing.starts_at) if later else _begin(was, timing, since)
@@ -109,24 +109,24 @@ def _from_there(before: Draft, old: Recurrence, asked: Draft, since: dt.datetime
     timing = _with_exceptions(was, timing, retiming)
     if next(recurrence.occurrences(timing.starts_at, timing.recurrence), None) is None:
         raise Refused(Problem("recurrence", "Nothing would go out any more from the chosen occurrence on."))
-    draft = replace(asked, timing=timing)
+    draft = replace(wanted, timing=timing)
     if next(recurrence.occurrences(was.starts_at, old), since) == since:
         # Nothing of the series lies before: all of it changes.
         return Change(before, draft, retiming, None, since)
     return Change(before, draft, retiming, _ending_before(was, old, since), since)
 
 
-def _with_its_day(before: Timing, old: Recurrence, asked: Timing, begin: dt.datetime) -> Timing:
+def _with_its_day(before: Timing, old: Recurrence, wanted: Timing, begin: dt.datetime) -> Timing:
     """The timing with the day written down that its rule implies: unless a later start is chosen, the old rule's day.
 
     The new series may begin on the last day of a month that is too short for the day that is meant.
     """
-    rule = asked.recurrence
+    rule = wanted.recurrence
     if rule is None:
-        return asked
+        return wanted
     implied = rule.frequency is old.frequency and with_implied_day(old, begin.date()) != old
-    same = implied and begin != asked.starts_at
-    return replace(asked, recurrence=with_implied_day(rule, before.starts_at.date() if same else begin.date()))
+    same = implied and begin != wanted.starts_at
+    return replace(wanted, recurrence=with_implied_day(rule, before.starts_at.date() if same else begin.date()))
 
 
 def _at_its_new_time(before: Timing, timing: Timing) -> Timing:
@@ -144,11 +144,11 @@ def _begin(before: Timing, timing: Timing, since: dt.datetime) -> _Begin:
     start = dt.datetime.combine(since.date(), dt.time.min if rule and rule.times else timing.starts_at.time())
     uncounted = replace(without_exceptions(rule), count=None) if rule else None
     old, new = _times(before).on(since.date()), Times(start, uncounted).on(since.date())
-    places = matched(old, new)
-    if changing := [places[one] for one in old if one >= since and one in places]:
+    matches = matched(old, new)
+    if changing := [matches[one] for one in old if one >= since and one in matches]:
         first = min(changing)
-        return _Begin(first, frozenset(places[one] for one in old if one < since and places.get(one, first) > first))
-    # The day has no place for it any more: the new series begins with whatever comes next.
+        return _Begin(first, frozenset(matches[one] for one in old if one < since and matches.get(one, first) > first))
+    # The day has no time for it any more: the new series begins with the next Occurrence.
     following = next(recurrence.occurrences(start, uncounted, after=since - _SECOND), None)
     if following is None:
         field = "recurrence" if rule else "starts_at"

@@ -21,12 +21,12 @@ from companion.delivery.store import OccurrenceOf
 from companion.patients.models import Patient
 from companion.patients.pausing import is_paused, paused_words
 from companion.planning import recipients
-from companion.planning.beyond import to_be
 from companion.planning.listing import Item
-from companion.planning.occurrences import Coming, gives, placed, times_of
+from companion.planning.occurrences import Coming, gives, occurrence_at, times_of
+from companion.planning.planned_messages import future_message
+from companion.planning.planned_schedules import zone_of
 from companion.planning.timing import Timing, timing_of
 from companion.planning.writing import Plan, insert
-from companion.planning.yet_to_plan import zone_of
 from companion.schedules import queries
 from companion.schedules.models import Message, Schedule, State
 from companion.schedules.queries import MessageFilter
@@ -67,7 +67,9 @@ def show(
     to_come = {} if skipped or schedule.state != State.ACTIVE else _to_come(schedule, timing, occurrence, shown)
     version = newest_version(schedule)
     items = [
-        Item(made[one.id]) if one.id in made else Item(to_be(schedule, to_come[one.id], version, one), planned=True)
+        Item(made[one.id])
+        if one.id in made
+        else Item(future_message(schedule, to_come[one.id], version, one), planned=True)
         for one in shown
         if one.id in made or one.id in to_come
     ]
@@ -123,7 +125,7 @@ def _to_come(schedule: Schedule, timing: Timing, occurrence: str, people: Sequen
     """By patient, the Occurrence as it is yet to be planned: after what is planned, not in a pause."""
     times, wall = times_of(schedule.clinic), walls.parse_wall(occurrence)
     zones = {zone_of(schedule, one.timezone) for one in people}
-    by_zone = {zone: placed(timing, wall, zone, times) for zone in zones}
+    by_zone = {zone: occurrence_at(timing, wall, zone, times) for zone in zones}
     return {
         one.id: due
         for one in people
@@ -153,7 +155,7 @@ def _plans(
     plans = []
     why = "It reaches nobody as things stand."
     for one in people:
-        due = placed(timing, wall, zone_of(schedule, one.timezone), times)
+        due = occurrence_at(timing, wall, zone_of(schedule, one.timezone), times)
         if one.id in made:
             why = "It has its message already: change that."
         elif due is None:

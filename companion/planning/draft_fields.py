@@ -78,16 +78,16 @@ class FieldReader:
         return value
 
     def patients(self) -> tuple[uuid.UUID, ...]:
-        asked = self.value("patients")
-        if asked is None or (asked == [] and self.value("cohort")):
+        value = self.value("patients")
+        if value is None or (value == [] and self.value("cohort")):
             return ()
-        if not isinstance(asked, list) or not asked:
+        if not isinstance(value, list) or not value:
             self.wrong("patients", "Choose at least one patient, or a cohort.")
             return ()
-        if len(asked) > MOST_PATIENTS:
+        if len(value) > MOST_PATIENTS:
             self.wrong("patients", f"Name at most {MOST_PATIENTS} patients one by one; make a cohort of more.")
             return ()
-        wanted = list(dict.fromkeys(as_id(item) for item in asked))
+        wanted = list(dict.fromkeys(as_id(item) for item in value))
         known = set(
             Patient.objects.filter(clinic=self.clinic, id__in=[i for i in wanted if i], left_at=None).values_list(
                 "id", flat=True
@@ -99,14 +99,14 @@ class FieldReader:
         return tuple(one for one in wanted if one in known)
 
     def cohort(self) -> uuid.UUID | None:
-        asked = self.value("cohort")
-        if asked is None:
+        value = self.value("cohort")
+        if value is None:
             if self.value("patients") is None:
                 self.wrong("patients", "Choose at least one patient, or a cohort.")
             return None
         if self.value("patients"):
             self.wrong("cohort", "Choose patients or a cohort, not both.")
-        wanted = as_id(asked)
+        wanted = as_id(value)
         if wanted is None or not Cohort.objects.filter(clinic=self.clinic, id=wanted).exists():
             self.wrong("cohort", "There is no such cohort in this clinic.")
         return wanted
@@ -126,24 +126,24 @@ class FieldReader:
         return zone
 
     def recurrence(self) -> Recurrence | None:
-        asked = self.value("recurrence")
-        if asked is None:
+        value = self.value("recurrence")
+        if value is None:
             return None
-        if not isinstance(asked, dict):
+        if not isinstance(value, dict):
             self.wrong("recurrence", "Give a rule with its frequency, or null for once.")
             return None
         try:
-            return rule_json.from_json(asked)
+            return rule_json.from_json(value)
         except RuleError as problem:
             self.wrong(problem.field, problem.message)
             return None
 
     def late_after(self, default: dt.timedelta) -> dt.timedelta:
-        asked = self.value("late_after")
-        if asked is None:
+        value = self.value("late_after")
+        if value is None:
             return default
         try:
-            length = duration(asked if isinstance(asked, str) else "")
+            length = duration(value if isinstance(value, str) else "")
         except (ValueError, OverflowError) as problem:
             self.wrong("late_after", str(problem))
             return default
@@ -152,26 +152,26 @@ class FieldReader:
         return length
 
     def answer_within(self) -> dt.timedelta | None:
-        asked = self.value("answer_within")
-        return self._length("answer_within", asked, SHORTEST_ANSWER, LONGEST_ANSWER) if asked is not None else None
+        value = self.value("answer_within")
+        return self._length("answer_within", value, SHORTEST_ANSWER, LONGEST_ANSWER) if value is not None else None
 
     def buttons(self) -> tuple[Button, ...]:
-        asked = self.value("buttons")
-        if asked is None:
+        value = self.value("buttons")
+        if value is None:
             return ()
-        if not isinstance(asked, list) or len(asked) > buttons.MOST:
+        if not isinstance(value, list) or len(value) > buttons.MOST:
             self.wrong("buttons", f"Give at most {buttons.MOST} buttons, each with its text.")
             return ()
-        found = tuple(self._button(f"buttons.{index}", one) for index, one in enumerate(asked))
+        found = tuple(self._button(f"buttons.{index}", one) for index, one in enumerate(value))
         if len({one.text for one in found}) < len(found) and all(one.text for one in found):
             self.wrong("buttons", "Two buttons say the same. Give each words of its own.")
         return found
 
-    def _button(self, field: str, asked: object) -> Button:
-        if not isinstance(asked, dict) or not asked.keys() <= {"text", "again_after"}:
+    def _button(self, field: str, value: object) -> Button:
+        if not isinstance(value, dict) or not value.keys() <= {"text", "again_after"}:
             self.wrong(field, 'Say what stands on it, like {"text": "Taken"}.')
             return Button("")
-        words, again = asked.get("text"), asked.get("again_after")
+        words, again = value.get("text"), value.get("again_after")
         text = words.strip() if isinstance(words, str) else ""
         if not 0 < len(text) <= buttons.LONGEST or not text.isprintable():
             self.wrong(f"{field}.text", f"Give the button words of 1 to {buttons.LONGEST} characters, on one line.")
@@ -179,9 +179,9 @@ class FieldReader:
             return Button(text)
         return Button(text, self._length(f"{field}.again_after", again, SHORTEST_AGAIN, LONGEST_AGAIN))
 
-    def _length(self, field: str, asked: object, shortest: dt.timedelta, longest: dt.timedelta) -> dt.timedelta:
+    def _length(self, field: str, value: object, shortest: dt.timedelta, longest: dt.timedelta) -> dt.timedelta:
         try:
-            length = duration(asked if isinstance(asked, str) else "")
+            length = duration(value if isinstance(value, str) else "")
         except (ValueError, OverflowError) as problem:
             self.wrong(field, str(problem))
             return shortest
@@ -190,31 +190,31 @@ class FieldReader:
         return length
 
     def avoid(self) -> Avoid:
-        asked = self.value("avoid")
-        if asked is None:
+        value = self.value("avoid")
+        if value is None:
             return ANY_DAY
-        if not isinstance(asked, dict):
+        if not isinstance(value, dict):
             self.wrong("avoid", 'Say which days to avoid, like {"weekends": true}.')
             return ANY_DAY
-        for name, value in asked.items():
+        for name, flag in value.items():
             if name not in _AVOID:
                 self.wrong(f"avoid.{name}"[:60], "There is no such field. There are weekends, holidays, closed_days.")
-            elif not isinstance(value, bool):
+            elif not isinstance(flag, bool):
                 self.wrong(f"avoid.{name}", "Say true or false.")
-        found = Avoid(**{name: asked.get(name) is True for name in _AVOID})
+        found = Avoid(**{name: value.get(name) is True for name in _AVOID})
         if found.holidays and not self.clinic.country:
             self.wrong("avoid.holidays", "Say first, in Settings, in which country the clinic is.")
         return found
 
     def review_on(self) -> dt.date | None:
-        asked = self.value("review_on")
-        if asked is None:
+        value = self.value("review_on")
+        if value is None:
             return None
-        if asked == "":
+        if value == "":
             self.wrong("review_on", "This series has no end: choose a date to review it.")
             return None
         try:
-            return dt.date.fromisoformat(asked if isinstance(asked, str) else "")
+            return dt.date.fromisoformat(value if isinstance(value, str) else "")
         except ValueError:
             self.wrong("review_on", "Write the date of the next look at it like 2027-05-01.")
             return None

@@ -189,7 +189,7 @@ def _together(clinic: Clinic, draft: Draft, now: dt.datetime) -> list[Problem]:
     elif timing.recurrence is None:
         # The zone in which this wall time comes last decides: while it isn't too late there, somebody gets it.
         zone = "Etc/GMT+12" if timing.timezone == PATIENT_ZONE else timing.timezone
-        if walls.place(dt.datetime.combine(day, timing.starts_at.time()), zone).at + draft.late_after <= now:
+        if walls.resolve(dt.datetime.combine(day, timing.starts_at.time()), zone).at + draft.late_after <= now:
             problems.append(Problem("starts_at", "This time is over. Choose one in the future."))
     return problems
 
@@ -197,7 +197,7 @@ def _together(clinic: Clinic, draft: Draft, now: dt.datetime) -> list[Problem]:
 def _too_long(clinic: Clinic, draft: Draft) -> str | None:
     """Return the sentence where the text is too long for one of its recipients, else None."""
     here = Patient.objects.filter(clinic=clinic, left_at=None)
-    people = here.filter(places__cohort_id=draft.cohort) if draft.cohort else here.filter(id__in=draft.patients)
+    people = here.filter(memberships__cohort_id=draft.cohort) if draft.cohort else here.filter(id__in=draft.patients)
     text = lengths.with_room(draft.text, reminds=draft.answer_within is not None)
     return lengths.too_long(clinic, text, people, None if draft.timing.recurrence else _sent_at(clinic, draft.timing))
 
@@ -209,8 +209,8 @@ def _sent_at(clinic: Clinic, timing: Timing) -> Callable[[str], dt.datetime]:
     @cache
     def sent_at(zone: str) -> dt.datetime:
         planned_in = zone if timing.timezone == PATIENT_ZONE else timing.timezone
-        one = occurrences.placed(timing, timing.starts_at, planned_in, times)
-        at = one.due_at if one else walls.place(timing.starts_at, planned_in).at
+        one = occurrences.occurrence_at(timing, timing.starts_at, planned_in, times)
+        at = one.due_at if one else walls.resolve(timing.starts_at, planned_in).at
         # The verdict waits for the end of quiet hours on the patient's own clock, and there again for a working day.
         end = quiet_until(at, zone, times.quiet) if timing.quiet_hours == Quiet.WAIT else None
         if end is None:

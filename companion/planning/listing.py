@@ -1,4 +1,4 @@
-"""A list of Messages with what is planned beyond them in between: one order, one cursor, one meaning of the filters.
+"""A list of Messages and planned Occurrences together: one order, one cursor, one meaning of the filters.
 
 A cursor stays true while the Planner turns what was planned into Messages between two pages. Before the seam, the first
 instant at which something was planned when the list was begun, Messages go by their ids. From there on Messages and
@@ -22,8 +22,8 @@ from django.db.models.functions import Coalesce
 from companion.clinics.models import Clinic
 from companion.clinics.refusals import Problem, Refused
 from companion.patients.models import Patient
-from companion.planning.beyond import NIL, Beyond, Place, PlannedMessage, to_be
-from companion.planning.yet_to_plan import ToPlan, to_plan
+from companion.planning.planned_messages import NIL, PlannedMessage, PlannedMessages, Position, future_message
+from companion.planning.planned_schedules import PlannedSchedules, planned_schedules
 from companion.schedules import queries, wording
 from companion.schedules.models import Message
 from companion.schedules.queries import MessageFilter, Order
@@ -56,7 +56,7 @@ _Aware = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 
 
 class _Cursor(msgspec.Struct, frozen=True, array_like=True):
-    """The seam, and the place of the page's last item. Before the seam a Message's place is its id's alone."""
+    """The seam, and the position of the page's last item. Before the seam a Message's position is its id's alone."""
 
     seam: _Aware
     due_at: _Aware
@@ -66,27 +66,27 @@ class _Cursor(msgspec.Struct, frozen=True, array_like=True):
     id: uuid.UUID
 
     @property
-    def place(self) -> Place:
-        return Place(self.due_at, self.schedule, self.patient, self.occurrence, self.id)
+    def position(self) -> Position:
+        return Position(self.due_at, self.schedule, self.patient, self.occurrence, self.id)
 
 
 class _Row(NamedTuple):
-    """A Message, or an Occurrence that is yet to be planned, at its place in the list."""
+    """A Message or a planned Occurrence, at its position in the list."""
 
-    place: Place
+    position: Position
     found: Message | PlannedMessage
 
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """The Messages of the list, in its order, each with its place."""
+    """The Messages of the list, in its order, each with its position."""
 
     found: QuerySet[Message]
     seam: dt.datetime
     back: bool
     limit: int
 
-    def before_seam(self, after: Place | None) -> Iterator[_Row]:
+    def before_seam(self, after: Position | None) -> Iterator[_Row]:
         """List the rows before the seam that follow the position."""
         found = self.found.filter(due_at__lt=self.seam)
         if after and after.due_at < self.seam:
@@ -94,9 +94,9 @@ class _Stored:
         elif after and not self.back:
             return
         for message in self._first(found, "due_at", "id"):
-            yield _Row(Place(message.due_at, NIL, NIL, "", message.id), message)
+            yield _Row(Position(message.due_at, NIL, NIL, "", message.id), message)
 
-    def from_seam(self, after: Place | None) -> Iterator[_Row]:
+    def from_seam(self, after: Position | None) -> Iterator[_Row]:
         """List the rows from the seam on that follow the position."""
         nil = Value(NIL, output_field=UUIDField())
         found = self.found.filter(due_at__gte=self.seam).annotate(
@@ -113,18 +113,18 @@ class _Stored:
         for message in self._first(found, *columns):
             own = NIL if message.schedule_id else message.id
             schedule, patient = message.schedule_id or NIL, message.patient_id or NIL
-            yield _Row(Place(message.due_at, schedule, patient, message.occurrence, own), message)
+            yield _Row(Position(message.due_at, schedule, patient, message.occurrence, own), message)
 
     def _first(self, found: QuerySet[Message], *columns: str) -> QuerySet[Message]:
         return found.order_by(*(f"-{column}" if self.back else column for column in columns))[: self.limit]
 
-    def _behind(self, place: Mapping[str, object]) -> Q:
+    def _behind(self, position: Mapping[str, object]) -> Q:
         way = "lt" if self.back else "gt"
         condition = Q(pk__in=[])
-        for column, value in reversed(list(place.items())):
+        for column, value in reversed(list(position.items())):
             condition = Q(**{f"{column}__{way}": value}) | (Q(**{column: value}) & condition)
         # The first condition alone bounds the index; the other decides among equals.
-        return Q(**{f"due_at__{way}e": place["due_at"]}) & condition
+        return Q(**{f"due_at__{way}e": position["due_at"]}) & condition
 
 
 def page(
@@ -142,34 +142,36 @@ def page(
     With `fold`, more patients than these who get one Occurrence at one instant are one item.
     """
     back = order.startswith("-")
-    plan = to_plan(clinic, wanted, until=until, most=SCHEDULES)
-    beyond = Beyond(plan, limit + 1, back=back, fold=fold)
+    plan = planned_schedules(clinic, wanted, until=until, most=SCHEDULES)
+    future = PlannedMessages(plan, limit + 1, back=back, fold=fold)
     since = _since(plan, wanted, until)
     cursor = _read(after) if after else None
-    seam, place = (cursor.seam, cursor.place) if cursor else (beyond.first(since, until) or until, None)
+    seam, position = (cursor.seam, cursor.position) if cursor else (future.first(since, until) or until, None)
     stored = _Stored(queries.messages(clinic, replace(wanted, due_to=until)), seam, back, limit + 1)
-    planned: Iterator[_Row] = (_Row(yet.place, yet) for yet in beyond.walk(max(since, seam), until, place))
-    mixed = merge(stored.from_seam(place), planned, key=lambda row: row.place, reverse=back)
-    first = stored.before_seam(place)
+    planned: Iterator[_Row] = (_Row(one.position, one) for one in future.walk(max(since, seam), until, position))
+    mixed = merge(stored.from_seam(position), planned, key=lambda row: row.position, reverse=back)
+    first = stored.before_seam(position)
     both = chain(mixed, first) if back else chain(first, mixed)
     rows = list(islice(both, limit + 1))
-    more = _written(seam, rows[limit - 1].place) if len(rows) > limit else None
+    more = _written(seam, rows[limit - 1].position) if len(rows) > limit else None
     return Page(_items(clinic, [row.found for row in rows[:limit]]), more, plan.whole)
 
 
-def _since(plan: ToPlan, wanted: MessageFilter, until: dt.datetime) -> dt.datetime:
+def _since(plan: PlannedSchedules, wanted: MessageFilter, until: dt.datetime) -> dt.datetime:
     """The instant from which something may be planned without having its Messages."""
     planned = min((one.planned_until for one in plan.schedules if one.planned_until), default=until)
     return max(wanted.due_from, planned) if wanted.due_from else planned
 
 
 def _items(clinic: Clinic, rows: Sequence[Message | PlannedMessage]) -> list[Item]:
-    yets = [row for row in rows if isinstance(row, PlannedMessage)]
-    versions = wording.newest_versions(clinic, {yet.schedule.id for yet in yets})
-    patients = Patient.objects.filter(clinic=clinic).in_bulk({yet.patient for yet in yets if yet.patient})
+    planned = [row for row in rows if isinstance(row, PlannedMessage)]
+    versions = wording.newest_versions(clinic, {one.schedule.id for one in planned})
+    patients = Patient.objects.filter(clinic=clinic).in_bulk({one.patient for one in planned if one.patient})
     return [
         Item(
-            to_be(row.schedule, row.coming, versions[row.schedule.id], patients[row.patient] if row.patient else None),
+            future_message(
+                row.schedule, row.coming, versions[row.schedule.id], patients[row.patient] if row.patient else None
+            ),
             planned=True,
             patients=row.patients,
         )
@@ -179,8 +181,8 @@ def _items(clinic: Clinic, rows: Sequence[Message | PlannedMessage]) -> list[Ite
     ]
 
 
-def _written(seam: dt.datetime, place: Place) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(_Cursor(seam, *place))).decode().rstrip("=")
+def _written(seam: dt.datetime, position: Position) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(_Cursor(seam, *position))).decode().rstrip("=")
 
 
 def _read(cursor: str) -> _Cursor:

@@ -132,7 +132,7 @@ def _pairs(clinic: Clinic, patients: list[uuid.UUID]) -> set[_Pair]:
     """The Schedules that name these patients or a cohort of theirs, or have a Message pending for them."""
     active = {"schedule__state": State.ACTIVE, "schedule__planned_until__isnull": False}
     named = Recipient.objects.filter(clinic=clinic, patient_id__in=patients, **active)
-    places = CohortMember.objects.filter(
+    memberships = CohortMember.objects.filter(
         clinic=clinic,
         patient_id__in=patients,
         cohort__schedules__state=State.ACTIVE,
@@ -143,7 +143,7 @@ def _pairs(clinic: Clinic, patients: list[uuid.UUID]) -> set[_Pair]:
     ).order_by()
     rows = (
         *named.values_list("schedule_id", "patient_id"),
-        *places.values_list("cohort__schedules", "patient_id"),
+        *memberships.values_list("cohort__schedules", "patient_id"),
         *pending.values_list("schedule_id", "patient_id").distinct(),
     )
     return {_Pair(schedule, patient) for schedule, patient in rows if schedule and patient}

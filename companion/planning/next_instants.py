@@ -1,7 +1,7 @@
 """The next instants of Schedules: what their recipients will really get, many Schedules at once. Reads only.
 
 Up to `planned_until` the pending Messages say it; beyond, the rule, without the Messages that exist already. Not here:
-how many get each of them, and who (ahead.py).
+how many get each of them, and who (planned_groups.py).
 """
 
 import datetime as dt

@@ -82,7 +82,7 @@ def coming(
     found: list[tuple[dt.datetime, str, Coming]] = []
     sooner = _reach(timing)[1] + _FARTHEST_MOVE
     for wall, one in _in_window(timing, zone, times, after, until):
-        while found and found[0][0] < walls.place(wall, zone).at - sooner:
+        while found and found[0][0] < walls.resolve(wall, zone).at - sooner:
             yield heappop(found)[2]
         if one:
             heappush(found, (one.due_at, one.occurrence, one))
@@ -100,7 +100,7 @@ def _in_window(
     for wall in recurrence.occurrences(timing.starts_at, timing.recurrence, after=begin):
         if end and wall > end:
             return
-        one = placed(timing, wall, zone, times)
+        one = occurrence_at(timing, wall, zone, times)
         inside = one and one.due_at > after and (until is None or one.due_at <= until)
         yield _Step(wall, one if inside else None)
 
@@ -140,13 +140,13 @@ def _reach(timing: Timing) -> tuple[dt.timedelta, dt.timedelta]:
     return (_TO_A_WORKING_DAY, none) if timing.when_avoided is WhenAvoided.NEXT else (none, _TO_A_WORKING_DAY)
 
 
-def placed(timing: Timing, wall: dt.datetime, zone: str, times: ClinicTimes) -> Coming | None:
+def occurrence_at(timing: Timing, wall: dt.datetime, zone: str, times: ClinicTimes) -> Coming | None:
     """The Occurrence with this nominal wall time in a zone; None where it is left out."""
     on = _on_a_working_day(timing, wall, times.calendar) if timing.avoid else wall
     if on is None:
         return None
-    placed = walls.place(on, zone)
-    due_at, moved = placed.at, placed.moved
+    resolved = walls.resolve(on, zone)
+    due_at, moved = resolved.at, resolved.moved
     if moved is None and recurrence.was_moved_to_month_end(wall, timing.starts_at, timing.recurrence):
         moved = Moved.MONTH_END
     if on != wall:

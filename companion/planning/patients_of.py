@@ -1,6 +1,6 @@
 """The patients of Schedules that are yet to be planned, in the order of their ids, read a few at a time.
 
-Not here: when each gets what (beyond.py).
+Not here: when each gets what (planned_messages.py).
 """
 
 import datetime as dt
@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef
 from companion.patients.models import CohortMember
 from companion.patients.pausing import pause_end
 from companion.planning.occurrences import Coming
-from companion.planning.yet_to_plan import ToPlan, zone_of
+from companion.planning.planned_schedules import PlannedSchedules, zone_of
 from companion.schedules.models import Message, Recipient, Schedule
 
 SMALL: Final = 200
@@ -36,7 +36,7 @@ class _Row(NamedTuple):
 class PatientsOf:
     """Reads whom Schedules reach, in batches of `size`; `back`: the last ids first."""
 
-    plan: ToPlan
+    plan: PlannedSchedules
     size: int
     back: bool
     _small: dict[uuid.UUID, list[_Row]] = field(default_factory=dict)

@@ -55,13 +55,13 @@ def preview(clinic: Clinic, draft: Draft, *, now: dt.datetime, count: int = 5) -
 
 
 def preview_of_change(
-    schedule: Schedule, asked: Draft, from_occurrence: str | None, *, now: dt.datetime, count: int = 5
+    schedule: Schedule, wanted: Draft, from_occurrence: str | None, *, now: dt.datetime, count: int = 5
 ) -> Preview:
     """The preview of what a change would save: what will go from now on, and what goes away.
 
     Raises Refused and Conflict as the change itself does.
     """
-    change = change_of(drafts.of(schedule), asked, from_occurrence)
+    change = change_of(drafts.of(schedule), wanted, from_occurrence)
     days = of_days(foresight.days_of(schedule, change, now=now))
     known = (*days, *plan_warnings.of_change(schedule, change, now=now))
     finished = plan_warnings.finished_occurrences(schedule, change, now=now)
@@ -82,7 +82,7 @@ def _instead_of(
     found: list[Coming] = []
     for zone in dict.fromkeys(one.timezone for one in will):
         # An Occurrence before the chosen one stays with the old series.
-        after = max(now, walls.place(change.since, zone).at - _MOST_MOVED) if change.since else now
+        after = max(now, walls.resolve(change.since, zone).at - _MOST_MOVED) if change.since else now
         coming_then = coming(change.before.timing, zone, times, after=after)
         goes = (one for one in coming_then if change.since is None or walls.parse_wall(one.occurrence) >= change.since)
         found += [one for one in islice(goes, count) if (zone, one.due_at) not in instants]

@@ -31,13 +31,13 @@ class Addressee:
 def of_draft(clinic: Clinic, draft: Draft) -> QuerySet[Patient]:
     """The patients whom a draft would reach as things stand."""
     here = Patient.objects.filter(clinic=clinic, left_at=None)
-    return here.filter(places__cohort_id=draft.cohort) if draft.cohort else here.filter(id__in=draft.patients)
+    return here.filter(memberships__cohort_id=draft.cohort) if draft.cohort else here.filter(id__in=draft.patients)
 
 
 def count_of(clinic: Clinic, patients: Sequence[uuid.UUID], cohort: uuid.UUID | None) -> int:
     """How many patients these are as things stand: the members of the cohort, or those that are named."""
     here = Patient.objects.filter(clinic=clinic, left_at=None).order_by()
-    return (here.filter(places__cohort_id=cohort) if cohort else here.filter(id__in=patients)).count()
+    return (here.filter(memberships__cohort_id=cohort) if cohort else here.filter(id__in=patients)).count()
 
 
 def of_schedule(schedule: Schedule, *, after: uuid.UUID | None = None) -> QuerySet[Patient]:
@@ -48,8 +48,8 @@ def of_schedule(schedule: Schedule, *, after: uuid.UUID | None = None) -> QueryS
 def expected(schedule: Schedule, *, after: uuid.UUID | None = None) -> QuerySet[Patient]:
     """The patients whom a Schedule reaches, and those who have left and may come back."""
     own = Patient.objects.filter(clinic_id=schedule.clinic_id)
-    rows = "places" if schedule.cohort_id else "recipient_rows"
-    whose = {"places__cohort_id": schedule.cohort_id} if schedule.cohort_id else {"recipient_rows__schedule": schedule}
+    rows = "memberships" if schedule.cohort_id else "recipient_rows"
+    whose = {f"{rows}__cohort_id": schedule.cohort_id} if schedule.cohort_id else {f"{rows}__schedule": schedule}
     # Asked of the row that ties the patient to it, so that its index leads to the next batch without reading the rest.
     beyond = {f"{rows}__patient_id__gt": after} if after else {}
     return own.filter(**whose, **beyond)

@@ -14,7 +14,7 @@ from django.db.models import Case, Q, QuerySet, Value, When
 from companion.delivery import lifecycle, store
 from companion.planning import recipients
 from companion.planning.changing import Change
-from companion.planning.occurrences import FARTHEST_MOVE, coming, placed, times_of
+from companion.planning.occurrences import FARTHEST_MOVE, coming, occurrence_at, times_of
 from companion.planning.timing import PATIENT_ZONE
 from companion.planning.writing import Plan, insert
 from companion.schedules.models import Message, Schedule, Status
@@ -100,11 +100,11 @@ def _brought_to_today(schedule: Schedule, change: Change, zone: str, now: dt.dat
     """The Occurrences that come today in this zone by their new time, and would have come on another day."""
     times = times_of(schedule.clinic)
     today = walls.local(now, zone).date()
-    tomorrow = walls.place(dt.datetime.combine(today + dt.timedelta(days=1), dt.time.min), zone).at
+    tomorrow = walls.resolve(dt.datetime.combine(today + dt.timedelta(days=1), dt.time.min), zone).at
     found: dict[str, dt.datetime] = {}
     for one in coming(change.draft.timing, zone, times, after=now, until=tomorrow):
         wall = change.old_wall(one.occurrence)
-        was = placed(change.before.timing, wall, zone, times) if wall else None
+        was = occurrence_at(change.before.timing, wall, zone, times) if wall else None
         if was and was.local.date() != today and one.local.date() == today:
             found[one.occurrence] = one.due_at
     return found
@@ -112,7 +112,7 @@ def _brought_to_today(schedule: Schedule, change: Change, zone: str, now: dt.dat
 
 def _had_today(schedule: Schedule, series: Sequence[uuid.UUID], zone: str, now: dt.datetime) -> list[uuid.UUID]:
     """The patients who have had, or may have had, a Message of these series today by the clocks of this zone."""
-    midnight = walls.place(dt.datetime.combine(walls.local(now, zone).date(), dt.time.min), zone).at
+    midnight = walls.resolve(dt.datetime.combine(walls.local(now, zone).date(), dt.time.min), zone).at
     sent = Message.objects.filter(
         _MIGHT_HAVE_ARRIVED, clinic_id=schedule.clinic_id, schedule__in=series, due_at__gte=midnight, due_at__lte=now
     )

@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from companion.delivery import lifecycle
 from companion.planning import planner, recipients
 from companion.planning.day_changes import DayChanges, Key, day_changes
-from companion.planning.occurrences import Coming, coming, gives, placed, times_of
+from companion.planning.occurrences import Coming, coming, gives, occurrence_at, times_of
 from companion.planning.planner import Turn
 from companion.planning.recipients import Addressee
 from companion.planning.timing import Timing, timing_of
@@ -166,7 +166,7 @@ def _of_persons(
     for key, message in there.items():
         if _is_only_reworded(message, now) and gives(timing, key.occurrence):
             to = whom[key.patient]
-            one = placed(timing, walls.parse_wall(key.occurrence), to.timezone, times)
+            one = occurrence_at(timing, walls.parse_wall(key.occurrence), to.timezone, times)
             if one and one.due_at > floor and to.gets(one.due_at):
                 found[key] = one
     return found

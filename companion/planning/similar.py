@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 from companion.clinics.models import Clinic
 from companion.patients.models import Patient
-from companion.planning.beyond import Beyond
 from companion.planning.drafts import Draft
 from companion.planning.occurrences import Coming
+from companion.planning.planned_messages import PlannedMessages
+from companion.planning.planned_schedules import planned_schedules
 from companion.planning.timing import PATIENT_ZONE
 from companion.planning.warnings import NAMED, Warning
-from companion.planning.yet_to_plan import to_plan
 from companion.schedules.models import Message, Schedule, Status
 from companion.schedules.queries import MessageFilter
 from companion.schedules.wording import newest_versions, template_of
@@ -148,15 +148,15 @@ class _OfPatient(NamedTuple):
 def _yet_to_come(
     clinic: Clinic, ids: Collection[uuid.UUID], since: dt.datetime, until: dt.datetime, besides: Collection[uuid.UUID]
 ) -> Iterator[_OfPatient]:
-    plan = to_plan(clinic, MessageFilter(), until=until, most=_SCHEDULES, few=list(ids))
+    plan = planned_schedules(clinic, MessageFilter(), until=until, most=_SCHEDULES, few=list(ids))
     plan.schedules[:] = [one for one in plan.schedules if one.id not in besides]
     texts: _Texts = {
         schedule: version.text.strip()
         for schedule, version in newest_versions(clinic, [one.id for one in plan.schedules]).items()
     }
-    for yet in islice(Beyond(plan, LOOKED_AT).walk(since, until, None), _OTHERS):
-        if yet.patient:
-            yield _OfPatient(yet.patient, _Other(yet.coming.due_at, texts.get(yet.schedule.id, "")))
+    for planned in islice(PlannedMessages(plan, LOOKED_AT).walk(since, until, None), _OTHERS):
+        if planned.patient:
+            yield _OfPatient(planned.patient, _Other(planned.coming.due_at, texts.get(planned.schedule.id, "")))
 
 
 def family(schedule: Schedule) -> list[uuid.UUID]:

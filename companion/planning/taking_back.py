@@ -80,7 +80,7 @@ def unskip(caller: Caller, schedule: Schedule, occurrence: str, *, now: dt.datet
         timing = timing_of(locked)
         wall = _skipped(timing, occurrence)
         zone = _LAST_ZONE if timing.timezone == PATIENT_ZONE else timing.timezone
-        if walls.place(wall, zone).at <= now:
+        if walls.resolve(wall, zone).at <= now:
             raise Conflict("This occurrence is over: it can't be sent any more.")
         locked.recurrence = _without(timing, wall)
         locked.save(update_fields=["recurrence"])

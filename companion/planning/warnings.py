@@ -153,7 +153,7 @@ def _passed_today(timing: Timing, zone: str, now: dt.datetime) -> bool:
     today = walls.local(now, zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     last_night = today - dt.timedelta(microseconds=1)
     of_today = next(recurrence.occurrences(timing.starts_at, timing.recurrence, after=last_night), None)
-    return of_today is not None and of_today.date() == today.date() and walls.place(of_today, zone).at <= now
+    return of_today is not None and of_today.date() == today.date() and walls.resolve(of_today, zone).at <= now
 
 
 def _each(

@@ -51,7 +51,7 @@ def year_of(clinic: Clinic, draft: Draft, *, now: dt.datetime) -> Year:
     zone = recipients.zones(recipients.of_draft(clinic, draft), draft.timing.timezone, clinic.timezone)[0]
     today = walls.local(now, zone).date()
     firsts = [_first(today, ahead) for ahead in range(13)]
-    end = walls.place(dt.datetime.combine(firsts[-1], dt.time()), zone).at
+    end = walls.resolve(dt.datetime.combine(firsts[-1], dt.time()), zone).at
     found: dict[dt.date, bool] = {}
     for one in islice(coming(draft.timing, zone, times_of(clinic), after=now, until=end), MOST):
         day = one.local.date()

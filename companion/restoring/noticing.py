@@ -22,7 +22,7 @@ _FILES: Final = 6
 _AT_ONCE: Final = 500
 
 
-def look(path: Path, *, now: dt.datetime) -> Restoration | None:
+def hold_if_older(path: Path, *, now: dt.datetime) -> Restoration | None:
     """Holds everything if the Journal in this folder is ahead of the database; returns None if it isn't."""
     before = holding.latest()
     entries = [entry for entry in folder.newest(path, _FILES) if before is None or entry.at > before.at]

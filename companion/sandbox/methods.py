@@ -161,9 +161,9 @@ def _write(bot: SandboxBot, phone: Phone, text: str, buttons: Rows, protected: b
 def _keep_allowed_updates(bot: SandboxBot, args: Args) -> None:
     """Store the kinds of update that the bot asks for. As with Telegram, the last list filters later updates."""
     try:
-        asked = json.loads(args.get("allowed_updates", "null"))
+        kinds = json.loads(args.get("allowed_updates", "null"))
     except (ValueError, RecursionError):
         return
-    if isinstance(asked, list):
-        kinds = [kind for kind in asked if isinstance(kind, str)]
+    if isinstance(kinds, list):
+        kinds = [kind for kind in kinds if isinstance(kind, str)]
         SandboxBot.objects.filter(pk=bot.pk).exclude(allowed_updates=kinds).update(allowed_updates=kinds)

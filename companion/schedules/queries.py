@@ -110,7 +110,7 @@ def few_patients(clinic: Clinic, wanted: MessageFilter) -> list[uuid.UUID] | Non
         return None
     like = Patient.objects.filter(*(Q(search__contains=word) for word in words), clinic=clinic).order_by()
     like = like.filter(pk=wanted.patient) if wanted.patient else like
-    like = like.filter(places__cohort=wanted.cohort) if wanted.cohort else like
+    like = like.filter(memberships__cohort=wanted.cohort) if wanted.cohort else like
     few = list(like.values_list("id", flat=True)[: _FEW_PATIENTS + 1])
     return few if len(few) <= _FEW_PATIENTS else None
 

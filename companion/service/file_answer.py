@@ -19,9 +19,9 @@ _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _NOT_IN_A_NAME: Final = re.compile(r"[\x00-\x1f\x7f-\x9f/\\\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
-def file_answer(read: Read, length: int, mime: str, name: str, *, asked: str = "") -> HttpResponseBase:
-    """A file of `length` bytes, of the type that its bytes show; `asked` is the request's Range header."""
-    part = _part(asked, length)
+def file_answer(read: Read, length: int, mime: str, name: str, *, range_header: str = "") -> HttpResponseBase:
+    """A file of `length` bytes, of the type that its bytes show; `range_header` is the request's Range header."""
+    part = _part(range_header, length)
     if part is None:
         answer: HttpResponseBase = HttpResponse(status=416)
         answer["Content-Range"] = f"bytes */{length}"
@@ -54,9 +54,9 @@ class _Part(NamedTuple):
     end: int
 
 
-def _part(asked: str, length: int) -> _Part | None:
+def _part(header: str, length: int) -> _Part | None:
     """The requested part; the whole file if the header can't be read, None if the part lies outside the file."""
-    found = _RANGE.fullmatch(asked.strip())
+    found = _RANGE.fullmatch(header.strip())
     if found is None or not (found[1] or found[2]):
         return _Part(0, length)
     if not found[1]:

@@ -31,8 +31,8 @@ SILENCE_SECONDS: Final = 60.0
 keeps them waiting.
 """
 _LOOK_SECONDS: Final = 0.1
-_LONGEST_LOOK: Final = 1.0
-"""More time than this between two looks means that this process itself was held up, and no child is to blame."""
+_LONGEST_PASSED: Final = 1.0
+"""More time than this between two checks means that this process itself was held up, and no child is to blame."""
 _SHORTEST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
 _WELL_AFTER: Final = 60.0
@@ -56,14 +56,14 @@ def supervise(
             _Child(name, command, pipe, {**env, PARENT_PIPE: str(pipe), watchdog.SOCKET: str(ear.path)}, ear)
             for (name, command), ear in zip(commands.items(), ears, strict=True)
         ]
-        looked = time.monotonic()
+        checked = time.monotonic()
         try:
             while not stop.wait(_LOOK_SECONDS):
                 now = time.monotonic()
-                passed, looked = min(now - looked, _LONGEST_LOOK), now
+                passed, checked = min(now - checked, _LONGEST_PASSED), now
                 for child in children:
                     child.listen(passed, silence_seconds)
-                    child.look(now)
+                    child.keep_running(now)
         finally:
             killed = _stop_all(children, grace_seconds)
     return 1 if killed else 0
@@ -118,8 +118,8 @@ class _Child:
             self.process.kill()
             self.process.wait()
 
-    def look(self, now: float) -> None:
-        """Notice the process's end, and start it again when it is time."""
+    def keep_running(self, now: float) -> None:
+        """Start the process again, after a pause, once it has ended."""
         if self.process is not None and self.process.poll() is not None:
             self._ended(self.process.returncode, now)
         if self.process is None and now >= self.start_at:

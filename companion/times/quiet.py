@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 
-from companion.times.walls import Moved, local, place
+from companion.times.walls import Moved, local, resolve
 
 _DAY = timedelta(days=1)
 
@@ -54,12 +54,12 @@ def _end_around(at: datetime, zone: str, quiet: QuietHours) -> datetime | None:
 def _reached(day: date, hour: time, zone: str) -> datetime:
     """The first instant (UTC, to the second) at which the zone's clock shows this wall time or has jumped over it."""
     wall = datetime.combine(day, hour)
-    placed = place(wall, zone)
-    if placed.moved is not Moved.DST_GAP:
-        return placed.at
+    resolved = resolve(wall, zone)
+    if resolved.moved is not Moved.DST_GAP:
+        return resolved.at
     # The clock jumped at most the gap's length before this instant. zoneinfo doesn't say when, so search by halves.
-    late = placed.at
-    early = late - (placed.wall - wall)
+    late = resolved.at
+    early = late - (resolved.wall - wall)
     while late - early > timedelta(seconds=1):
         middle = early + timedelta(seconds=(late - early) // timedelta(seconds=1) // 2)
         if local(middle, zone).replace(tzinfo=None) < wall:

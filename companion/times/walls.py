@@ -35,8 +35,8 @@ class Moved(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """A wall time placed in a zone: the naive wall time that the zone's clocks show, and the instant in UTC."""
+class Resolved:
+    """A wall time resolved in a zone: the naive wall time that the zone's clocks show, and the instant in UTC."""
 
     wall: datetime
     at: datetime
@@ -70,8 +70,8 @@ def zone_info(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
-def place(wall: datetime, zone: str) -> Placed:
-    """Place a naive wall time in a zone.
+def resolve(wall: datetime, zone: str) -> Resolved:
+    """Resolve a naive wall time in a zone.
 
     A wall time that the zone's clocks skip moves later by the length of the gap (02:30 to 03:30, `dst_gap`), also where
     they skip a whole day. A wall time that they show twice means the first time (`dst_fold`).
@@ -82,9 +82,9 @@ def place(wall: datetime, zone: str) -> Placed:
     first = wall.replace(tzinfo=zone_info(zone), fold=0)
     at = first.astimezone(UTC)
     if first.utcoffset() == first.replace(fold=1).utcoffset():
-        return Placed(wall.replace(fold=0), at, None)
+        return Resolved(wall.replace(fold=0), at, None)
     shown = local(at, zone).replace(tzinfo=None, fold=0)
-    return Placed(shown, at, Moved.DST_FOLD if shown == wall else Moved.DST_GAP)
+    return Resolved(shown, at, Moved.DST_FOLD if shown == wall else Moved.DST_GAP)
 
 
 def local(at: datetime, zone: str) -> datetime:

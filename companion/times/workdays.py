@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
-from companion.times.walls import local, place
+from companion.times.walls import local, resolve
 
 if TYPE_CHECKING:
     from holidays import HolidayBase
@@ -101,7 +101,7 @@ def moved_to_working_day(
     day = working_day(wall.date(), avoid, when, calendar)
     if day is None or day == wall.date():
         return at if day else None
-    return place(datetime.combine(day, wall.time()), zone).at
+    return resolve(datetime.combine(day, wall.time()), zone).at
 
 
 def next_working_day(day: date, calendar: Calendar) -> date | None:

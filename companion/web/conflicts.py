@@ -31,7 +31,7 @@ _ON_THE_WAY: Final = dt.timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ChangedField:
     """A field that another person changed. `yours` is None if this person didn't touch the field."""
 
     label: str
@@ -46,7 +46,7 @@ class Clash:
     top.
     """
 
-    lines: list[Line]
+    fields: list[ChangedField]
     changes: list[Change]
     touched: frozenset[str]
     merged: dict[str, Value]
@@ -87,8 +87,8 @@ def clash(
     if since is None or all(name in typed and _same(held[name], typed[name]) for name in others):
         return None
     merged = dict(held) | {name: _merged(before[name], held[name], typed[name]) for name in touched if name in held}
-    lines = [
-        Line(
+    fields = [
+        ChangedField(
             labels.get(name, name),
             say(name, before[name]),
             say(name, held[name]),
@@ -96,7 +96,7 @@ def clash(
         )
         for name in others
     ]
-    return Clash(lines, changes_since(since), touched, merged, written(held, now=now), again_at)
+    return Clash(fields, changes_since(since), touched, merged, written(held, now=now), again_at)
 
 
 def changes_of(clinic: Clinic, subjects: Collection[uuid.UUID], *actions: str) -> Callable[[dt.datetime], list[Change]]:

@@ -21,7 +21,7 @@ from companion.web import undoing
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class NavLink:
     """An entry of the navigation bar."""
 
     view: str
@@ -52,7 +52,7 @@ def page(request: HttpRequest) -> dict[str, object]:
         "clinic": caller.clinic,
         "may_act": caller.may(Role.PROVIDER),
         "is_admin": caller.may(Role.ADMIN),
-        "places": _places(request.path),
+        "nav_links": _nav_links(request.path),
         "practice": settings.SANDBOX_ON,
         "drill": settings.DRILL,
         # Lazy, so that a part of a page, which doesn't show these three, pays for no query.
@@ -90,7 +90,7 @@ def banner(caller: Caller) -> Banner:
     return Banner(report.status, health.sentence(report, now=now))
 
 
-def _places(path: str) -> list[Place]:
+def _nav_links(path: str) -> list[NavLink]:
     known = [
         ("messages", "Scheduled messages", "calendar-time"),
         ("inbox", "Inbox", "inbox"),
@@ -98,8 +98,8 @@ def _places(path: str) -> list[Place]:
         ("control_panel", "Control Panel", "activity-heartbeat"),
         ("settings", "Settings", "settings"),
     ]
-    places = [(view, reverse(view), label, icon) for view, label, icon in known]
-    return [Place(view, at, label, icon, path == at or path.startswith(f"{at}/")) for view, at, label, icon in places]
+    links = [(view, reverse(view), label, icon) for view, label, icon in known]
+    return [NavLink(view, at, label, icon, path == at or path.startswith(f"{at}/")) for view, at, label, icon in links]
 
 
 class _Mine(NamedTuple):

@@ -142,7 +142,7 @@ def test_a_patient_enrols_by_the_qr_code_while_the_nurse_s_page_turns_green(page
     expect(page.locator(".reach-no")).to_contain_text("The patient has no Telegram ID.")
     page.get_by_role("link", name="Invite").click()
     page.get_by_role("button", name="Create an invitation").click()
-    nurse = page.locator(".standing")
+    nurse = page.locator(".reachability")
 
     # The patient's own phone reads the code from the screen.
     code = page.locator(".qr svg").screenshot()

@@ -10,7 +10,7 @@ from companion.clinics.ids import new_id
 from companion.clinics.models import Clinic
 from companion.clinics.sealed import seal
 from companion.delivery import lifecycle, store
-from companion.delivery.store import Begin, Places, Record
+from companion.delivery.store import Begin, Positions, Record
 from companion.schedules.models import AttemptOutcome, Message, Status
 from companion.schedules.reasons import Reason
 
@@ -25,10 +25,10 @@ class Step:
     attempt: uuid.UUID
 
 
-def in_line(clinic: Clinic, *, now: dt.datetime, places: Places | None = None, most: int = 10) -> list[uuid.UUID]:
+def in_line(clinic: Clinic, *, now: dt.datetime, positions: Positions | None = None, most: int = 10) -> list[uuid.UUID]:
     """The Messages that are ready and not begun, in the order in which they go."""
     with transaction.atomic():
-        found = store.facts(store.next_in_line(clinic.id, places or {}, most, now=now), now=now)
+        found = store.facts(store.next_in_line(clinic.id, positions or {}, most, now=now), now=now)
         return [one.message for one in found]
 
 

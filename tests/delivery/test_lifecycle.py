@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from companion.clinics.models import Closed
 from companion.clinics.refusals import Conflict
 from companion.delivery import lifecycle
-from companion.delivery.store import Place
+from companion.delivery.store import Position
 from companion.patients.models import Consent
 from companion.planning import acts
 from companion.schedules.models import Attempt, AttemptOutcome, IfUnknown, Lane, Message, Status
@@ -62,7 +62,7 @@ def test_a_look_from_a_place_on_finds_that_message_and_all_after_it() -> None:
     messages = [a_message(a_patient(clinic), due_at=NOW - SECOND) for _ in range(4)]
     whole = steps.in_line(clinic, now=NOW)
 
-    rest = steps.in_line(clinic, now=NOW, places={Lane.REMINDER: Place(NOW - SECOND, whole[2])})
+    rest = steps.in_line(clinic, now=NOW, positions={Lane.REMINDER: Position(NOW - SECOND, whole[2])})
 
     assert set(whole) == {one.id for one in messages}
     assert rest == whole[2:]

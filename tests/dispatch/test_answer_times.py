@@ -12,7 +12,7 @@ def times_of(*seconds: float) -> AnswerTimes:
     times = AnswerTimes()
     for took in seconds:
         attempt = uuid.uuid4()
-        times.asked(attempt, 0.0)
+        times.request_written(attempt, 0.0)
         times.ended(attempt, took, answered=True)
     return times
 
@@ -37,8 +37,8 @@ def test_patience_is_four_times_the_recent_99th_percentile(seconds: list[float],
 def test_the_oldest_open_answer_decides() -> None:
     times = times_of(*[0.02] * 100)
     first, second = uuid.uuid4(), uuid.uuid4()
-    times.asked(first, 10.0)
-    times.asked(second, 10.2)
+    times.request_written(first, 10.0)
+    times.request_written(second, 10.2)
     at_first = times.late_at()
     times.ended(first, 10.25, answered=True)
 
@@ -52,9 +52,9 @@ def test_nothing_is_late_while_nothing_is_open() -> None:
 def test_what_hung_before_says_nothing_after_the_bot_has_answered_again() -> None:
     times = times_of(*[0.02] * 100)
     before, after = uuid.uuid4(), uuid.uuid4()
-    times.asked(before, 10.0)
+    times.request_written(before, 10.0)
     times.start_afresh(20.0)
-    times.asked(after, 21.0)
+    times.request_written(after, 21.0)
 
     assert times.late_at() == pytest.approx(21.3)
     assert times.ended(before, 22.0, answered=False) is False
@@ -64,7 +64,7 @@ def test_what_hung_before_says_nothing_after_the_bot_has_answered_again() -> Non
 def test_an_answer_that_never_came_is_no_usual_time() -> None:
     times = times_of(*[0.02] * 20)
     attempt = uuid.uuid4()
-    times.asked(attempt, 0.0)
+    times.request_written(attempt, 0.0)
     times.ended(attempt, 25.0, answered=False)
 
     assert times.patience() == pytest.approx(0.3)

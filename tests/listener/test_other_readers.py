@@ -13,7 +13,7 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from companion.clinics import bots
-from companion.clinics.models import Bot, Clinic, Reader, Role
+from companion.clinics.models import Bot, Clinic, OtherReader, Role
 from companion.listener import other_readers, poller
 from companion.panel import alerts, facts, health, judge
 from companion.panel.judge import Cause
@@ -139,17 +139,17 @@ def after(seconds: float) -> dt.datetime:
 
 
 def test_pollers_that_take_turns_are_one_trouble_that_lasts(bot: Bot) -> None:
-    other_readers.met(bot.id, Reader.PROGRAM, now=after(0))
+    other_readers.met(bot.id, OtherReader.PROGRAM, now=after(0))
     assert not other_readers.undisturbed(bot.id, now=after(25))
-    other_readers.met(bot.id, Reader.PROGRAM, now=after(50))
+    other_readers.met(bot.id, OtherReader.PROGRAM, now=after(50))
     assert not other_readers.undisturbed(bot.id, now=after(80))
 
     assert noted(bot) == ("program", NOW)
 
 
 def test_it_is_over_when_a_poll_succeeds_a_minute_after_the_last_conflict(bot: Bot) -> None:
-    other_readers.met(bot.id, Reader.PROGRAM, now=after(0))
-    other_readers.met(bot.id, Reader.PROGRAM, now=after(10))
+    other_readers.met(bot.id, OtherReader.PROGRAM, now=after(0))
+    other_readers.met(bot.id, OtherReader.PROGRAM, now=after(10))
 
     assert not other_readers.undisturbed(bot.id, now=after(69))
     assert other_readers.undisturbed(bot.id, now=after(70))
@@ -157,14 +157,14 @@ def test_it_is_over_when_a_poll_succeeds_a_minute_after_the_last_conflict(bot: B
 
 
 def test_a_poll_that_succeeds_ends_a_webhook_s_note_at_once(bot: Bot) -> None:
-    other_readers.met(bot.id, Reader.WEBHOOK, now=after(0))
+    other_readers.met(bot.id, OtherReader.WEBHOOK, now=after(0))
 
     assert other_readers.undisturbed(bot.id, now=after(1))
 
 
 def test_one_bot_s_rival_is_no_other_clinic_s(bot: Bot) -> None:
     other = a_bot(a_clinic())
-    other_readers.met(bot.id, Reader.PROGRAM, now=NOW)
+    other_readers.met(bot.id, OtherReader.PROGRAM, now=NOW)
 
     own = facts.read(now=NOW).of(other.clinic_id)
 
@@ -176,7 +176,7 @@ def test_a_new_token_begins_without_the_old_note(settings: Settings) -> None:
     settings.SANDBOX_ON = True
     clinic = a_clinic()
     bot = bots.connect(clinic, f"123456789:{'A' * 35}", "x", sandbox=True, now=NOW)
-    other_readers.met(bot.id, Reader.PROGRAM, now=NOW)
+    other_readers.met(bot.id, OtherReader.PROGRAM, now=NOW)
 
     bots.connect(clinic, f"123456789:{'B' * 35}", "x", sandbox=True, now=NOW)
 
@@ -184,8 +184,8 @@ def test_a_new_token_begins_without_the_old_note(settings: Settings) -> None:
 
 
 def test_a_program_that_follows_a_webhook_is_the_same_trouble_and_needs_its_minute(bot: Bot) -> None:
-    other_readers.met(bot.id, Reader.WEBHOOK, now=after(0))
-    other_readers.met(bot.id, Reader.PROGRAM, now=after(30))
+    other_readers.met(bot.id, OtherReader.WEBHOOK, now=after(0))
+    other_readers.met(bot.id, OtherReader.PROGRAM, now=after(30))
 
     assert noted(bot) == ("program", NOW)
     assert not other_readers.undisturbed(bot.id, now=after(60))
@@ -197,7 +197,7 @@ def test_a_bot_that_moves_to_another_clinic_begins_without_the_old_note(settings
     token = f"123456789:{'A' * 35}"
     first, second = a_clinic(), a_clinic()
     bot = bots.connect(first, token, "x", sandbox=True, now=NOW)
-    other_readers.met(bot.id, Reader.PROGRAM, now=NOW)
+    other_readers.met(bot.id, OtherReader.PROGRAM, now=NOW)
     bots.connect(first, f"987654321:{'B' * 35}", "y", sandbox=True, now=NOW)
 
     moved = bots.connect(second, token, "x", sandbox=True, now=NOW)

@@ -101,11 +101,11 @@ def test_a_cause_is_looked_at_once_more_before_it_is_told() -> None:
     a_bot(clinic)
     an_admin_who_hears(clinic)
     for seconds in (0, 10, 19):
-        alerts.look(clinic, now=NOW + dt.timedelta(seconds=seconds))
+        alerts.check_clinic(clinic, now=NOW + dt.timedelta(seconds=seconds))
 
     # The look of a second ago still says that sending is paused.
     Clinic.objects.update(sending_paused_at=None)
-    alerts.look(clinic, now=NOW + SETTLED)
+    alerts.check_clinic(clinic, now=NOW + SETTLED)
 
     assert [text for text in told() if "paused" in text] == []
 

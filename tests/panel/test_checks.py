@@ -11,7 +11,7 @@ from django.db import OperationalError, connection
 from pydantic import SecretStr
 from pytest_django import Settings
 
-from companion.clinics.models import Bot, Clinic, Reader
+from companion.clinics.models import Bot, Clinic, OtherReader
 from companion.panel import backups, checks_inside, checks_outside, diagnostics
 from companion.panel.check import CheckResult
 from companion.patients.models import Patient
@@ -87,7 +87,7 @@ def test_a_webhook_that_keeps_the_listener_from_replies_is_found(settings: Setti
 
 
 def test_another_program_that_reads_the_updates_is_found(settings: Settings) -> None:
-    a_bot(a_clinic(slug="linden"), sandbox=settings.SANDBOX_ON, other_reader=Reader.PROGRAM)
+    a_bot(a_clinic(slug="linden"), sandbox=settings.SANDBOX_ON, other_reader=OtherReader.PROGRAM)
     with stand_in() as telegram:
         settings.COMPANION = settings.COMPANION.model_copy(update={"telegram_api_url": telegram.url})
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from companion.clinics.models import Clinic, Role
 from companion.panel import alerts, bot_checks, charts, health, hour_counts, message_counts, status
 from companion.panel.message_counts import Measure
-from companion.panel.models import BotLook, HourCount
+from companion.panel.models import BotCheck, HourCount
 from companion.patients.models import Patient
 from companion.schedules.models import AttemptOutcome, Message, Status
 from companion.schedules.reasons import Reason
@@ -177,7 +177,7 @@ def test_a_bot_that_was_just_asked_about_is_left_in_peace() -> None:
     bot_checks.check_bots(now=NOW)
     bot_checks.check_bots(now=NOW + dt.timedelta(seconds=10))
 
-    look = BotLook.objects.get()
+    look = BotCheck.objects.get()
     assert (look.at, look.accepted, look.last_error) == (NOW, False, "connection refused")
 
 

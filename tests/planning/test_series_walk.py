@@ -121,7 +121,7 @@ class Story:
         nurse, name = a_caller(self.clinic), walls.wall_name(wall)
         message = Message.objects.filter(schedule=schedule, occurrence=name).first()
         gone = not gives(timing_of(schedule), name) or (message and message.reason == Reason.BY_PERSON)
-        if walls.place(wall, schedule.timezone).at <= self.now or (message and message.status == Status.SENT):
+        if walls.resolve(wall, schedule.timezone).at <= self.now or (message and message.status == Status.SENT):
             return
         if act == "skip":
             edit.skip(nurse, schedule, name, now=self.now)

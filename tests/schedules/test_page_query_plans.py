@@ -11,8 +11,8 @@ from companion.listener import unanswered
 from companion.panel import hour_counts, message_counts
 from companion.panel.message_counts import Measure
 from companion.patients.models import Patient
-from companion.planning import ahead
 from companion.planning.next_instants import next_instants
+from companion.planning.planned_groups import planned_groups
 from companion.schedules import days, queries
 from companion.schedules.models import Schedule, Status
 from companion.schedules.queries import MessageFilter, Order
@@ -81,28 +81,30 @@ def test_a_schedules_days_in_the_calendar_go_by_the_schedule(clinic: Clinic) -> 
     assert not plans.read_all_messages()
 
 
-def test_what_is_planned_beyond_goes_along_the_clinics_schedules_to_come(clinic: Clinic) -> None:
+def test_planned_groups_are_read_by_the_index_of_schedules_to_come(clinic: Clinic) -> None:
     until = NOW + 30 * _DAY
     Schedule.objects.filter(clinic=clinic).update(next_plan_at=NOW + _DAY)
 
-    plans = plans_of(lambda: ahead.ahead(clinic, MessageFilter(), since=NOW, until=until, now=NOW), '"next_plan_at" <')
+    plans = plans_of(
+        lambda: planned_groups(clinic, MessageFilter(), since=NOW, until=until, now=NOW), '"next_plan_at" <'
+    )
 
     assert plans.all_by("schedules_to_come")
     assert not plans.sort()
 
 
-def test_what_a_person_made_ahead_is_found_by_its_own_index(clinic: Clinic) -> None:
+def test_messages_made_ahead_by_hand_are_found_by_their_index(clinic: Clinic) -> None:
     schedules = list(Schedule.objects.filter(clinic=clinic).select_related("clinic"))
     Schedule.objects.filter(clinic=clinic).update(next_plan_at=NOW + _DAY, planned_until=NOW + _DAY)
     for schedule in schedules:
         schedule.planned_until = NOW + _DAY
 
-    beyond = plans_of(
-        lambda: ahead.ahead(clinic, MessageFilter(), since=NOW, until=NOW + 30 * _DAY, now=NOW), '"by_hand"'
+    planned = plans_of(
+        lambda: planned_groups(clinic, MessageFilter(), since=NOW, until=NOW + 30 * _DAY, now=NOW), '"by_hand"'
     )
     coming = plans_of(lambda: next_instants(clinic, schedules, now=NOW), '"by_hand"')
 
-    assert beyond.all_by("messages_by_hand")
+    assert planned.all_by("messages_by_hand")
     assert coming.all_by("messages_by_hand")
 
 

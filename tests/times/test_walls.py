@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from companion.times import walls
-from companion.times.walls import Moved, is_zone, local, parse_wall, place, wall_name, zone_info, zone_names
+from companion.times.walls import Moved, is_zone, local, parse_wall, resolve, wall_name, zone_info, zone_names
 from tests.times.oracle import clock, first_instant
 from tests.times.strategies import zones_and_instants
 
@@ -65,9 +65,9 @@ TRAPS: Mapping[str, tuple[str, str, str, str | None]] = {
 
 @pytest.mark.parametrize(("zone", "nominal", "expected", "moved"), TRAPS.values(), ids=TRAPS.keys())
 def test_a_known_trap_is_avoided(zone: str, nominal: str, expected: str, moved: str | None) -> None:
-    placed = place(wall(nominal), zone)
+    resolved = resolve(wall(nominal), zone)
 
-    assert (placed.at, placed.wall, placed.moved) == (wall(expected), wall(expected).replace(tzinfo=None), moved)
+    assert (resolved.at, resolved.wall, resolved.moved) == (wall(expected), wall(expected).replace(tzinfo=None), moved)
 
 
 @settings(max_examples=150, deadline=None)
@@ -76,9 +76,9 @@ def test_a_wall_time_is_found_where_a_watched_clock_shows_it(zone_and_instant: t
     zone, near = zone_and_instant
     nominal = near.replace(tzinfo=None) + (near.astimezone(zone_info(zone)).utcoffset() or timedelta())
 
-    placed = place(nominal, zone)
+    resolved = resolve(nominal, zone)
 
-    assert (placed.at, placed.wall) == first_instant(nominal, zone)
+    assert (resolved.at, resolved.wall) == first_instant(nominal, zone)
 
 
 @settings(max_examples=300, deadline=None)
@@ -86,19 +86,19 @@ def test_a_wall_time_is_found_where_a_watched_clock_shows_it(zone_and_instant: t
 def test_only_a_doubled_time_is_not_the_way_back(zone_and_instant: tuple[str, datetime]) -> None:
     zone, at = zone_and_instant
 
-    placed = place(clock(at, zone), zone)
+    resolved = resolve(clock(at, zone), zone)
 
-    assert placed.moved is not Moved.DST_GAP
-    assert placed.at == at or (placed.moved is Moved.DST_FOLD and placed.wall == clock(at, zone))
+    assert resolved.moved is not Moved.DST_GAP
+    assert resolved.at == at or (resolved.moved is Moved.DST_FOLD and resolved.wall == clock(at, zone))
 
 
 def test_instants_are_answered_in_utc() -> None:
-    assert place(wall("2026-12-01T09:00"), "Europe/Berlin").at.tzinfo is UTC
+    assert resolve(wall("2026-12-01T09:00"), "Europe/Berlin").at.tzinfo is UTC
 
 
 def test_a_wall_time_with_an_offset_is_refused() -> None:
     with pytest.raises(ValueError, match="no offset"):
-        place(wall("2026-12-01T09:00+01:00"), "Europe/Berlin")
+        resolve(wall("2026-12-01T09:00+01:00"), "Europe/Berlin")
 
 
 def test_an_instant_without_an_offset_is_refused() -> None:
@@ -126,12 +126,12 @@ NO_ZONES = (*MISSPELLED, "CEST", "Factory", "patient", "../tzdata/UTC", "/etc/lo
 def test_other_names_are_not(name: str) -> None:
     assert not is_zone(name)
     with pytest.raises(ValueError, match="time zone"):
-        place(wall("2026-12-01T09:00"), name)
+        resolve(wall("2026-12-01T09:00"), name)
 
 
 def test_every_zone_that_is_offered_can_be_read() -> None:
     for name in zone_names():
-        assert place(wall("2026-07-01T12:00"), name).at.tzinfo is UTC
+        assert resolve(wall("2026-07-01T12:00"), name).at.tzinfo is UTC
 
 
 def test_zones_come_from_the_package_and_not_from_the_machine() -> None:

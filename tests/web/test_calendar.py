@@ -12,7 +12,7 @@ from companion.patients.models import Consent, Patient
 from companion.planning import drafts, edit
 from companion.schedules.models import Message, Schedule, Status
 from companion.schedules.reasons import Reason
-from companion.web.messages.calendar_days import Day, Line
+from companion.web.messages.calendar_days import Day, Entry
 from tests.builders import a_caller, a_clinic, a_cohort, a_message, a_patient, a_schedule
 from tests.web.signed_in import nobody, signed_in, words
 
@@ -44,8 +44,8 @@ def days(client: Client, **asked: str) -> dict[dt.date, Day]:
     return {day.date: day for day in answer.context["shown"].days}
 
 
-def lines(client: Client, **asked: str) -> list[Line]:
-    return [line for day in days(client, **asked).values() for line in day.lines]
+def entries(client: Client, **asked: str) -> list[Entry]:
+    return [entry for day in days(client, **asked).values() for entry in day.entries]
 
 
 def in_days(number: int) -> dt.date:
@@ -72,9 +72,9 @@ def test_each_day_of_a_series_stands_there_once_as_a_message_or_as_planned() -> 
     found = Counter[dt.date]()
     kinds = set()
     for week in range(5):
-        for line in lines(client, day=in_days(7 * week).isoformat()):
-            found[line.at.date()] += 1
-            kinds.add(line.planned)
+        for entry in entries(client, day=in_days(7 * week).isoformat()):
+            found[entry.at.date()] += 1
+            kinds.add(entry.planned)
 
     until = in_days(27)
     first = min(found)
@@ -98,9 +98,9 @@ def test_a_single_message_in_ten_days_is_there_before_it_is_planned() -> None:
     clinic = a_clinic()
     planned(clinic, a_patient(clinic), starts_at=f"{in_days(10)}T15:30", recurrence=None)
 
-    found = lines(signed_in(clinic), day=in_days(10).isoformat())
+    found = entries(signed_in(clinic), day=in_days(10).isoformat())
 
-    assert [(line.planned, line.at.date()) for line in found] == [(True, in_days(10))]
+    assert [(entry.planned, entry.at.date()) for entry in found] == [(True, in_days(10))]
 
 
 def test_what_is_skipped_paused_or_swallowed_by_a_patients_pause_is_not_there() -> None:
@@ -113,8 +113,8 @@ def test_what_is_skipped_paused_or_swallowed_by_a_patients_pause_is_not_there() 
     edit.skip(caller, skipping, f"{in_days(15)}T09:00", now=now)
 
     client = signed_in(clinic)
-    asked = [lines(client, span="month", day=in_days(ahead).isoformat()) for ahead in (14, 15, 16)]
-    whom = {line.at.date(): line.patients for found in asked for line in found if line.planned}
+    asked = [entries(client, span="month", day=in_days(ahead).isoformat()) for ahead in (14, 15, 16)]
+    whom = {entry.at.date(): entry.patients for found in asked for entry in found if entry.planned}
 
     assert [whom.get(in_days(ahead)) for ahead in (14, 15, 16)] == [1, None, 2]
 
@@ -128,9 +128,9 @@ def test_a_cohorts_occurrence_is_one_line_and_one_instant_of_two_zones_too() -> 
     client = signed_in(clinic)
     found = days(client, day=in_days(14).isoformat())[in_days(14)]
 
-    assert [(line.at.hour, line.patients) for line in found.lines] == [(8, 2), (9, 1)]
+    assert [(entry.at.hour, entry.patients) for entry in found.entries] == [(8, 2), (9, 1)]
     only = days(client, day=in_days(14).isoformat(), q="lisbon")[in_days(14)]
-    assert [line.row and line.row.text for line in only.lines] == ["Take your tablet, Patient."]
+    assert [entry.row and entry.row.text for entry in only.entries] == ["Take your tablet, Patient."]
 
 
 def _a_full_day(clinic: Clinic) -> Schedule:
@@ -157,7 +157,7 @@ def test_a_full_day_is_folded_to_counts_that_lead_to_exactly_these_in_the_list()
         in shown
     )
     assert "10:00 1 message Single messages and answers Open the day" in shown
-    assert day.lines == []
+    assert day.entries == []
     for address, count in [(day.groups[0].address, 12), (day.shares[2].address, 2), (day.address, 13)]:
         sections = client.get(address).context["listed"].sections
         assert sum(len(section.rows) for section in sections) == count
@@ -205,8 +205,8 @@ def test_the_lists_filters_narrow_the_calendar() -> None:
     client = signed_in(clinic)
 
     for asked in ({"status": "failed"}, {"q": "silva"}, {"cohort": str(cohort.id)}, {"patient": str(ana.id)}):
-        found = lines(client, day="2026-06-03", **asked)
-        assert [line.row and line.row.message.patient for line in found] == [ana], asked
+        found = entries(client, day="2026-06-03", **asked)
+        assert [entry.row and entry.row.message.patient for entry in found] == [ana], asked
     for asked in (
         {"mine": "1"},
         {"q": "zebra"},
@@ -214,7 +214,7 @@ def test_the_lists_filters_narrow_the_calendar() -> None:
         {"cohort": str(nobody())},
         {"schedule": str(nobody())},
     ):
-        assert lines(client, day="2026-06-03", **asked) == [], asked
+        assert entries(client, day="2026-06-03", **asked) == [], asked
 
 
 def test_only_pending_ones_come_with_what_is_planned() -> None:
@@ -222,7 +222,10 @@ def test_only_pending_ones_come_with_what_is_planned() -> None:
     planned(clinic, a_patient(clinic))
     client = signed_in(clinic)
 
-    assert [len(lines(client, day=in_days(21).isoformat(), status=status)) for status in ("pending", "sent")] == [7, 0]
+    assert [len(entries(client, day=in_days(21).isoformat(), status=status)) for status in ("pending", "sent")] == [
+        7,
+        0,
+    ]
 
 
 def test_nothing_of_another_clinic_is_shown() -> None:
@@ -232,8 +235,8 @@ def test_nothing_of_another_clinic_is_shown() -> None:
     planned(other, theirs)
     client = signed_in(clinic)
 
-    assert lines(client, day="2026-06-03") == []
-    assert lines(client, day=in_days(14).isoformat(), patient=str(theirs.id)) == []
+    assert entries(client, day="2026-06-03") == []
+    assert entries(client, day=in_days(14).isoformat(), patient=str(theirs.id)) == []
 
 
 def test_weeks_and_months_lead_on_and_keep_the_filters() -> None:

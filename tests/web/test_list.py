@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 def _order(shown: str, *pieces: str) -> bool:
-    places = [shown.find(piece) for piece in pieces]
-    return -1 not in places and places == sorted(places)
+    positions = [shown.find(piece) for piece in pieces]
+    return -1 not in positions and positions == sorted(positions)
 
 
 def test_overdue_comes_first_then_next_then_later_then_earlier() -> None:

@@ -137,8 +137,8 @@ def test_the_list_can_show_one_hindrance_alone() -> None:
     client = signed_in(clinic)
 
     def found(filter: str) -> list[str]:
-        lines = client.get(f"/patients?reachable={filter}").context["lines"]
-        return [line.patient.name for line in lines]
+        rows = client.get(f"/patients?reachable={filter}").context["rows"]
+        return [row.patient.name for row in rows]
 
     assert [found(one) for one in ("no_telegram_id", "blocked", "opted_out")] == [
         ["Ana Silva"],

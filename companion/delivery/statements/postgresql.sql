@@ -9,7 +9,7 @@ SELECT next_slot_at, closed_until, closed_why FROM clinics_bot WHERE id = %(bot)
 UPDATE clinics_bot SET next_slot_at = %(next_slot)s WHERE id = %(bot)s;
 
 -- next_in_line: the first Messages of a clinic that are ready and not begun, by lane and time
--- Each lane is read along its own part of the index messages_in_line, from its place on. Rows that others have locked,
+-- Each lane is read along its own part of the index messages_in_line, from its position on. Rows that others have locked,
 -- such as a person who edits the Message, are left out.
 WITH line AS MATERIALIZED (
     SELECT id FROM (

@@ -12,7 +12,7 @@ SELECT next_slot_at || 'Z' AS next_slot_at, closed_until || 'Z' AS closed_until,
 UPDATE clinics_bot SET next_slot_at = :next_slot WHERE id = :bot;
 
 -- next_in_line: the first Messages of a clinic that are ready and not begun, by lane and time
--- Each lane is read along its own part of the index messages_in_line, from its place on.
+-- Each lane is read along its own part of the index messages_in_line, from its position on.
 SELECT id FROM (
     SELECT * FROM (
         SELECT id, lane, ready_at FROM schedules_message

@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         db_index=False,
                         on_delete=django.db.models.deletion.CASCADE,
-                        related_name="places",
+                        related_name="memberships",
                         to="patients.cohort",
                     ),
                 ),
@@ -180,7 +180,7 @@ class Migration(migrations.Migration):
             model_name="cohortmember",
             name="patient",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="places", to="patients.patient"
+                on_delete=django.db.models.deletion.CASCADE, related_name="memberships", to="patients.patient"
             ),
         ),
         migrations.AddConstraint(

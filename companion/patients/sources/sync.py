@@ -42,7 +42,7 @@ _NOT_NEEDED: Final = ("language", "phone")
 
 
 @dataclass(slots=True)
-class _Tally:
+class _Counts:
     """What came of all batches so far."""
 
     taken: Taken = field(default_factory=Taken)
@@ -83,13 +83,13 @@ def sync(clinic: Clinic, *, clock: Callable[[], dt.datetime], whole: bool = Fals
     whole = whole or not row.reached or row.whole_at is None or now - row.whole_at >= WHOLE_EVERY
     run = take(row, whole=whole, now=now)
     try:
-        tally, reached = _work(row, run, clock)
+        counts, reached = _work(row, run, clock)
     except (SourceDown, CannotOpen) as why:
-        return _end(row, run, RunState.SOURCE_DOWN, _Tally(), detail=str(why), now=clock())
+        return _end(row, run, RunState.SOURCE_DOWN, _Counts(), detail=str(why), now=clock())
     except Refused as refusal:
-        return _end(row, run, RunState.SOURCE_DOWN, _Tally(), detail=reason_of(refusal), now=clock())
+        return _end(row, run, RunState.SOURCE_DOWN, _Counts(), detail=reason_of(refusal), now=clock())
     except Conflict:
-        _end(row, run, RunState.ENDED, _Tally(), now=clock())
+        _end(row, run, RunState.ENDED, _Counts(), now=clock())
         raise
     except Exception as error:
         if is_outage(error):
@@ -98,18 +98,18 @@ def sync(clinic: Clinic, *, clock: Callable[[], dt.datetime], whole: bool = Fals
         # One clinic's strange data must not end the syncs, and STOPs, of all.
         log.error("a sync failed", run=str(run.id), **kind_and_place(error))  # noqa: TRY400
         detail = f"The source gave something that can't be read ({type(error).__name__})."
-        return _end(row, run, RunState.ENDED, _Tally(), detail=detail, now=clock())
-    return _end(row, run, RunState.DONE, tally, now=clock(), reached=reached[:100])
+        return _end(row, run, RunState.ENDED, _Counts(), detail=detail, now=clock())
+    return _end(row, run, RunState.DONE, counts, now=clock(), reached=reached[:100])
 
 
-def _work(row: PatientSource, run: SyncRun, clock: Callable[[], dt.datetime]) -> tuple[_Tally, str]:
+def _work(row: PatientSource, run: SyncRun, clock: Callable[[], dt.datetime]) -> tuple[_Counts, str]:
     """What came of it, and up to where in the source's own time all is taken."""
     with closing(Spool()) as spool, Hold(row, run, clock) as hold:
         source = configuration.opened(row, now=clock())
         found = source.read_all() if run.whole else source.read_changed_since(text_point(row.reached))
         spool.fill(hold.watch(found))
-        tally = _store(row, spool, hold, clock)
-        return tally, point_text(spool.reached) if spool.reached is not None else row.reached
+        counts = _store(row, spool, hold, clock)
+        return counts, point_text(spool.reached) if spool.reached is not None else row.reached
 
 
 def runs(clinic: Clinic, *, after: int = 0, limit: int = 20) -> list[SyncRun]:
@@ -150,38 +150,38 @@ def touched(run: SyncRun) -> list[Touched]:
     return [Touched(external_id, what) for external_id, what in json.loads(run.touched or "[]")]
 
 
-def _store(row: PatientSource, spool: Spool, hold: Hold, clock: Callable[[], dt.datetime]) -> _Tally:
+def _store(row: PatientSource, spool: Spool, hold: Hold, clock: Callable[[], dt.datetime]) -> _Counts:
     """Stores all of the spool, batch by batch. Raises Conflict where the source was exchanged meanwhile."""
     caller = Caller(row.clinic, "service", None, f"sync ({row.kind})", Role.PROVIDER)
-    tally = _Tally()
+    counts = _Counts()
     seen: set[str] = set()
     for batch in spool.batches():
         hold.renew()
         now = clock()
-        entries = _entries(batch, seen, tally, now)
+        entries = _entries(batch, seen, counts, now)
         taken = upsert.take(caller, entries, _AGAIN, now=now)
         for refused in taken.refused:
-            tally.refuse(batch[refused.line].place, refused.reason)
-        tally.take(taken)
-    return tally
+            counts.refuse(batch[refused.line].place, refused.reason)
+        counts.take(taken)
+    return counts
 
 
-def _entries(batch: Sequence[Found], seen: set[str], tally: _Tally, now: dt.datetime) -> list[Entry]:
+def _entries(batch: Sequence[Found], seen: set[str], counts: _Counts, now: dt.datetime) -> list[Entry]:
     """Those that are right in themselves; the others are counted and named."""
     entries = []
     for number, found in enumerate(batch):
         if found.trouble:
-            tally.refuse(found.place, found.trouble)
+            counts.refuse(found.place, found.trouble)
             if not found.values:
                 continue
         wrong = {} if found.left else _wrong_but_not_needed(found)
         try:
             entry = _entry(number, found, wrong, seen, now)
         except Refused as refusal:
-            tally.refuse(found.place, reason_of(refusal))
+            counts.refuse(found.place, reason_of(refusal))
             continue
         for field_name, why in wrong.items():
-            tally.refuse(found.place, f"{field_name}: {why} {WITHOUT}")
+            counts.refuse(found.place, f"{field_name}: {why} {WITHOUT}")
         seen.add(entry.given["external_id"])
         entries.append(entry)
     return entries
@@ -210,17 +210,17 @@ def _end(
     row: PatientSource,
     run: SyncRun,
     state: RunState,
-    tally: _Tally,
+    counts: _Counts,
     *,
     now: dt.datetime,
     detail: str = "",
     reached: str | None = None,
 ) -> SyncRun:
     """Writes the report and frees the source. Raises Conflict where neither is this sync's any more."""
-    taken = tally.taken
-    ended: dict[str, object] = {"state": state, "ended_at": now, "detail": detail[:300], "refused": tally.refused}
+    taken = counts.taken
+    ended: dict[str, object] = {"state": state, "ended_at": now, "detail": detail[:300], "refused": counts.refused}
     ended |= {name: getattr(taken, name) for name in ("added", "changed", "unchanged", "left")}
-    ended |= {"reasons": json.dumps(tally.reasons), "touched": json.dumps(tally.touched)}
+    ended |= {"reasons": json.dumps(counts.reasons), "touched": json.dumps(counts.touched)}
     kept: dict[str, object] = {"running_until": None, "next_at": now + row.every}
     if reached is not None:
         kept["reached"] = reached

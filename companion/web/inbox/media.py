@@ -22,7 +22,7 @@ def show(request: PageRequest, media_id: uuid.UUID) -> HttpResponseBase:
         found = media.fetched(media.find(request.caller.clinic, media_id), now=database_now())
     except FileUnavailable as no:
         raise Conflict(str(no)) from None
-    return media.answer(found, asked=request.headers.get("Range", ""))
+    return media.answer(found, range_header=request.headers.get("Range", ""))
 
 
 @require_GET

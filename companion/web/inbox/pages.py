@@ -50,11 +50,11 @@ def index(request: PageRequest) -> HttpResponse:
     which: inbox.View = next((view for view in inbox.VIEWS if view == wanted), "unread")
     begin = _begin(request.GET.get("from", ""))
     found = list(inbox.view(request.caller.clinic, which, request.caller)[begin : begin + PAGE_SIZE + 1])
-    lines = sorted(found[:PAGE_SIZE], key=lambda one: one.urgent_at is None)
+    conversations = sorted(found[:PAGE_SIZE], key=lambda one: one.urgent_at is None)
     found_there = {
         "which": which,
         "views": [(view, label, symbol) for view, (label, symbol, _) in _VIEWS.items()],
-        "lines": lines,
+        "conversations": conversations,
         "more": begin + PAGE_SIZE if len(found) > PAGE_SIZE else 0,
         "nothing": _VIEWS[which][2],
         "now": database_now(),
@@ -152,8 +152,8 @@ def _talk(request: PageRequest, shown: dict[str, object]) -> HttpResponse:
 
 
 def _stamp(said: list[Item], waiting: list[Message], doubt: str) -> str:
-    lines = [(item.at, item.text, item.edited_at) for item in said], [(one.pk, one.status) for one in waiting], doubt
-    return f"{crc32(repr(lines).encode()):08x}"
+    shown = [(item.at, item.text, item.edited_at) for item in said], [(one.pk, one.status) for one in waiting], doubt
+    return f"{crc32(repr(shown).encode()):08x}"
 
 
 def of_patient(clinic: Clinic, patient: Patient) -> dict[str, object]:

@@ -24,7 +24,7 @@ from companion.web.templatetags.counts import capped
 from companion.web.templatetags.tones import tone
 
 WEEK, MONTH = "week", "month"
-SIZES: Final = {WEEK: Size(lines=10, groups=6), MONTH: Size(lines=4, groups=3)}
+SIZES: Final = {WEEK: Size(entries=10, groups=6), MONTH: Size(entries=4, groups=3)}
 _DAY: Final = dt.timedelta(days=1)
 
 
@@ -57,7 +57,7 @@ def index(request: PageRequest) -> HttpResponse:
     now = database_now()
     clinic = request.caller.clinic
     # A number of the Control Panel is a list over all time, which a calendar can't show.
-    view = replace(filters.view(request.GET, clinic, now), standing="", reason="")
+    view = replace(filters.view(request.GET, clinic, now), measure="", reason="")
     span = span_of(request.GET.get("span", WEEK), view.day)
     today = local(now, clinic.timezone).date()
     day = view.day.isoformat()

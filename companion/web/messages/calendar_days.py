@@ -1,4 +1,4 @@
-"""The days of the calendar: each day's messages line by line, or, if there are too many, by Schedule.
+"""The days of the calendar: each day's messages one by one, or, if there are too many, by Schedule.
 
 Not here: which days are shown and the links to other days (calendar.py).
 """
@@ -17,8 +17,8 @@ from companion.clinics.clinics import calendar_of
 from companion.clinics.models import Clinic
 from companion.patients.models import Patient
 from companion.planning import series
-from companion.planning.ahead import Ahead, ahead
-from companion.planning.beyond import to_be
+from companion.planning.planned_groups import PlannedGroup, planned_groups
+from companion.planning.planned_messages import future_message
 from companion.schedules import days as counting
 from companion.schedules import queries, wording
 from companion.schedules.days import DayCount
@@ -32,13 +32,13 @@ FULL_DAY: Final = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Entry:
     """A Message or a planned Occurrence (`planned`), for a single patient or for many."""
 
     at: dt.datetime
     address: str
     row: Row | None
-    """The line's words as the list shows them; only for a single patient."""
+    """The words as the list shows them; only for a single patient."""
     planned: bool
     patients: int = 1
     text: str = ""
@@ -47,7 +47,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A Schedule's messages on a day with too many messages for single lines."""
+    """A Schedule's messages on a day with too many messages to show each."""
 
     address: str
     text: str
@@ -70,7 +70,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day: `lines`, or, if the day is folded, `shares` and the largest `groups`."""
+    """A day: `entries`, or, if the day is folded, `shares` and the largest `groups`."""
 
     date: dt.date
     address: str
@@ -79,7 +79,7 @@ class Day:
     clocks: str
     messages: int
     planned: int
-    lines: Sequence[Line]
+    entries: Sequence[Entry]
     counts: Mapping[Status, int]
     shares: Sequence[Share]
     groups: Sequence[Group]
@@ -96,9 +96,9 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """The most lines of a day or, if the day is folded, the most Schedules."""
+    """The most entries of a day or, if the day is folded, the most Schedules."""
 
-    lines: int
+    entries: int
     groups: int
 
 
@@ -128,15 +128,15 @@ class _Load:
     """A day's messages and Occurrences, before they become words."""
 
     date: dt.date
-    tallies: Sequence[DayCount]
-    ahead: Sequence[Ahead]
+    counts: Sequence[DayCount]
+    planned: Sequence[PlannedGroup]
 
     @property
     def messages(self) -> int:
-        return sum(tally.count for tally in self.tallies)
+        return sum(counted.count for counted in self.counts)
 
     def folds(self, size: Size) -> bool:
-        return self.messages + len(self.ahead) > size.lines
+        return self.messages + len(self.planned) > size.entries
 
 
 def shown(caller: Caller, view: filters.View, dates: Sequence[dt.date], size: Size, *, now: dt.datetime) -> Shown:
@@ -144,40 +144,46 @@ def shown(caller: Caller, view: filters.View, dates: Sequence[dt.date], size: Si
     clinic, wanted = caller.clinic, filters.message_filter(view, caller, now)
     bounds = [filters.bounds(date, clinic) for date in dates]
     found = queries.messages(clinic, wanted)
-    outlook = ahead(clinic, wanted, since=bounds[0][0], until=bounds[-1][1], now=now)
-    by_day: dict[dt.date, list[Ahead]] = defaultdict(list)
-    for one in outlook.items:
+    groups = planned_groups(clinic, wanted, since=bounds[0][0], until=bounds[-1][1], now=now)
+    by_day: dict[dt.date, list[PlannedGroup]] = defaultdict(list)
+    for one in groups.items:
         by_day[local(one.coming.due_at, clinic.timezone).date()].append(one)
-    tallies = counting.counts_of(found, bounds)
-    loads = [_Load(date, tally, by_day[date]) for date, tally in zip(dates, tallies, strict=True)]
-    single = [(bound, size.lines) for load, bound in zip(loads, bounds, strict=True) if not load.folds(size)]
-    lines = _lines(clinic, counting.earliest(found, single), [load for load in loads if not load.folds(size)], now)
+    counts = counting.counts_of(found, bounds)
+    loads = [_Load(date, counted, by_day[date]) for date, counted in zip(dates, counts, strict=True)]
+    single = [(bound, size.entries) for load, bound in zip(loads, bounds, strict=True) if not load.folds(size)]
+    entries = _entries(clinic, counting.earliest(found, single), [load for load in loads if not load.folds(size)], now)
     words = _Words(clinic, [load for load in loads if load.folds(size)], size)
     days_off = calendar_of(clinic)
     return Shown(
         [
-            _day(load, view, size, lines[load.date], words, _off(load.date, days_off), end - begin)
+            _day(load, view, size, entries[load.date], words, _off(load.date, days_off), end - begin)
             for load, (begin, end) in zip(loads, bounds, strict=True)
         ],
-        outlook.whole,
+        groups.whole,
     )
 
 
 def _day(
-    load: _Load, view: filters.View, size: Size, lines: Sequence[Line], words: "_Words", off: str, length: dt.timedelta
+    load: _Load,
+    view: filters.View,
+    size: Size,
+    entries: Sequence[Entry],
+    words: "_Words",
+    off: str,
+    length: dt.timedelta,
 ) -> Day:
     date, folded = load.date.isoformat(), load.folds(size)
     counts = Counter[Status]()
-    for tally in load.tallies:
-        counts[tally.status] += tally.count
+    for counted in load.counts:
+        counts[counted.status] += counted.count
     return Day(
         date=load.date,
         address=view.address(reverse("messages"), day=date),
         off=off,
         clocks="" if length == FULL_DAY else "Clocks go forward" if length < FULL_DAY else "Clocks go back",
         messages=load.messages,
-        planned=sum(one.patients for one in load.ahead),
-        lines=lines,
+        planned=sum(one.patients for one in load.planned),
+        entries=entries,
         counts=counts,
         shares=[
             Share(status, counts[status], view.address(reverse("messages"), day=date, status=status.value))
@@ -186,7 +192,7 @@ def _day(
         ],
         groups=words.groups(load.date, view) if folded else [],
         others=words.others(load.date) if folded else 0,
-        counted_to=max(tally.last for tally in load.tallies) if load.messages >= queries.COUNTED_TO else None,
+        counted_to=max(counted.last for counted in load.counts) if load.messages >= queries.COUNTED_TO else None,
     )
 
 
@@ -197,35 +203,35 @@ def _off(date: dt.date, days_off: Calendar) -> str:
     return holiday_name(date, days_off) or weekend
 
 
-def _lines(
+def _entries(
     clinic: Clinic, messages: Sequence[Message], loads: Iterable[_Load], now: dt.datetime
-) -> Mapping[dt.date, list[Line]]:
-    """Sort the lines into days, in the order of their instants."""
-    planned = [one for load in loads for one in load.ahead]
+) -> Mapping[dt.date, list[Entry]]:
+    """Sort the entries into days, in the order of their instants."""
+    planned = [one for load in loads for one in load.planned]
     versions = wording.newest_versions(clinic, {one.schedule.id for one in planned})
     patients = Patient.objects.filter(clinic=clinic).in_bulk([one.patient for one in planned if one.patient])
     single = [one for one in planned if one.patient in patients]
     as_messages = [
-        to_be(one.schedule, one.coming, versions[one.schedule.id], patients[one.patient])
+        future_message(one.schedule, one.coming, versions[one.schedule.id], patients[one.patient])
         for one in single
         if one.patient
     ]
-    found = [Line(row.message.due_at, _message(row), row, planned=False) for row in rows(messages, now=now)]
+    found = [Entry(row.message.due_at, _message(row), row, planned=False) for row in rows(messages, now=now)]
     found += [
-        Line(row.message.due_at, planned_address(row.message), row, planned=True)
+        Entry(row.message.due_at, planned_address(row.message), row, planned=True)
         for one, row in zip(single, rows(as_messages, now=now), strict=True)
     ]
     found += [
-        Line(
+        Entry(
             one.coming.due_at, _series(one.schedule.id), None, True, one.patients,
             one_line(versions[one.schedule.id].text), _rule(one.schedule),
         )
         for one in planned
         if one.patient not in patients
     ]  # fmt: skip
-    by_day: dict[dt.date, list[Line]] = defaultdict(list)
-    for line in sorted(found, key=lambda line: line.at):
-        by_day[local(line.at, clinic.timezone).date()].append(line)
+    by_day: dict[dt.date, list[Entry]] = defaultdict(list)
+    for entry in sorted(found, key=lambda entry: entry.at):
+        by_day[local(entry.at, clinic.timezone).date()].append(entry)
     return by_day
 
 
@@ -276,11 +282,11 @@ class _Counts:
 def _by_schedule(load: _Load) -> dict[uuid.UUID | None, _Counts]:
     """Group a day's messages by Schedule, the largest first."""
     found: dict[uuid.UUID | None, _Counts] = defaultdict(_Counts)
-    for tally in load.tallies:
-        found[tally.schedule].messages += tally.count
-        found[tally.schedule].failed += tally.count if tally.status == Status.FAILED else 0
-        found[tally.schedule].instants += [tally.first, tally.last]
-    for one in load.ahead:
+    for counted in load.counts:
+        found[counted.schedule].messages += counted.count
+        found[counted.schedule].failed += counted.count if counted.status == Status.FAILED else 0
+        found[counted.schedule].instants += [counted.first, counted.last]
+    for one in load.planned:
         found[one.schedule.id].planned += one.patients
         found[one.schedule.id].instants.append(one.coming.due_at)
     return dict(sorted(found.items(), key=lambda item: -(item[1].messages + item[1].planned)))

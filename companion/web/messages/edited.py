@@ -14,7 +14,7 @@ from companion.clinics.refusals import Problem, Refused
 from companion.schedules import wording
 from companion.schedules.models import Message
 from companion.schedules.text import as_typed
-from companion.times.walls import parse_wall, place
+from companion.times.walls import parse_wall, resolve
 from companion.web.conflicts import Fields, Value
 
 LABELS: Final = {"text": "Text", "date": "Date", "time": "Time"}
@@ -41,7 +41,7 @@ def new_instant(given: Fields, before: Fields, clinic: Clinic) -> dt.datetime | 
     if (given["date"], given["time"]) == (before["date"], before["time"]):
         return None
     try:
-        return place(parse_wall(f"{given['date']}T{given['time']}"), clinic.timezone).at
+        return resolve(parse_wall(f"{given['date']}T{given['time']}"), clinic.timezone).at
     except ValueError:
         raise Refused(Problem("send_at", "Choose a date and a time.")) from None
 

@@ -16,7 +16,7 @@ from companion.panel import message_counts
 from companion.schedules import queries
 from companion.schedules.models import Status
 from companion.schedules.reasons import Reason
-from companion.times.walls import FIRST_YEAR, LAST_YEAR, local, place
+from companion.times.walls import FIRST_YEAR, LAST_YEAR, local, resolve
 from companion.web.access import as_uuid
 
 
@@ -35,7 +35,7 @@ class View:
     dated: bool
     """Whether the address names the day; without a name it is today."""
     after: str
-    standing: str = ""
+    measure: str = ""
     """The Control Panel's number that led here; the page lists its messages."""
     reason: str = ""
 
@@ -47,8 +47,8 @@ class View:
     @property
     def words(self) -> str:
         """Describe the list for a reader who comes from the Control Panel."""
-        held = message_counts.WORDS[message_counts.Measure(self.standing)] if self.standing else ""
-        return ", ".join(filter(None, [held, Reason(self.reason).short if self.reason else ""]))
+        shown = message_counts.WORDS[message_counts.Measure(self.measure)] if self.measure else ""
+        return ", ".join(filter(None, [shown, Reason(self.reason).short if self.reason else ""]))
 
     @property
     def kept(self) -> dict[str, str]:
@@ -61,7 +61,7 @@ class View:
             "patient": self.patient,
             "schedule": self.schedule,
             "mine": "1" if self.mine else "",
-            "standing": self.standing,
+            "standing": self.measure,
             "reason": self.reason,
         }
         return {name: value for name, value in filters.items() if value}
@@ -77,8 +77,9 @@ def view(query: QueryDict, clinic: Clinic, now: dt.datetime) -> View:
     status = query.get("status", "")
     if status and status not in Status.values:
         raise Unknown
-    stands, reason = query.get("standing", ""), query.get("reason", "")
-    if (stands and stands not in list(message_counts.Measure)) or (reason and reason not in list(Reason)):
+    # Called "standing" in addresses, which people have bookmarked.
+    measure, reason = query.get("standing", ""), query.get("reason", "")
+    if (measure and measure not in list(message_counts.Measure)) or (reason and reason not in list(Reason)):
         raise Unknown
     return View(
         status=status,
@@ -91,7 +92,7 @@ def view(query: QueryDict, clinic: Clinic, now: dt.datetime) -> View:
         day=_day(query.get("day", "")) or local(now, clinic.timezone).date(),
         dated=bool(query.get("day")),
         after=query.get("after", ""),
-        standing=stands,
+        measure=measure,
         reason=reason,
     )
 
@@ -124,4 +125,4 @@ def message_filter(view: View, caller: Caller, now: dt.datetime) -> queries.Mess
 def bounds(day: dt.date, clinic: Clinic) -> tuple[dt.datetime, dt.datetime]:
     """Return the instants between which the clinic's clocks show this day."""
     midnight = dt.datetime.combine(day, dt.time())
-    return place(midnight, clinic.timezone).at, place(midnight + dt.timedelta(days=1), clinic.timezone).at
+    return resolve(midnight, clinic.timezone).at, resolve(midnight + dt.timedelta(days=1), clinic.timezone).at

@@ -37,7 +37,7 @@ from companion.web.templatetags.tones import tone
 
 PAGE_SIZE = 50
 FOLD = 10
-"""Show an instant's Occurrences in a single line if they are for more patients than this."""
+"""Show an instant's Occurrences in a single row if they are for more patients than this."""
 PLANNED_FIRST = 5
 """The most planned Occurrences above a search of all time."""
 LOOKED_AHEAD = dt.timedelta(days=366)
@@ -47,7 +47,7 @@ AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The lines of a view, and the beginning of the next page."""
+    """The rows of a view, and the beginning of the next page."""
 
     sections: list[Section]
     more: str | None
@@ -135,22 +135,22 @@ def _listed(view: filters.View, caller: Caller, now: dt.datetime) -> Listed:
     if view.dated:
         since, until = filters.bounds(view.day, caller.clinic)
         wanted = replace(wanted, due_from=since, due_to=until)
-    if onward and not (view.standing or view.reason):
+    if onward and not (view.measure or view.reason):
         return _with_planned(wanted, caller.clinic, view.after, now)
     found = queries.messages(caller.clinic, wanted)
-    if view.standing:
-        found = message_counts.narrow(found, caller.clinic, message_counts.Measure(view.standing), now=now)
+    if view.measure:
+        found = message_counts.narrow(found, caller.clinic, message_counts.Measure(view.measure), now=now)
     if view.reason:
         found = found.filter(reason=view.reason)
     got = queries.page(found, order="due_at" if onward else "-due_at", after=view.after or None, limit=PAGE_SIZE)
-    lines = rows(got.items, now=now)
+    found_rows = rows(got.items, now=now)
     if view.after or onward:
-        return Listed(sections(lines), got.next)
+        return Listed(sections(found_rows), got.next)
     # A search of all time runs backwards from the last Message; the next planned Occurrences stand above.
     after_all = replace(wanted, due_from=now, status=wanted.status or Status.PENDING)
-    ahead = listing.page(caller.clinic, after_all, now + LOOKED_AHEAD, limit=PLANNED_FIRST, fold=FOLD)
-    planned = mixed([item for item in ahead.items if item.planned], now=now)
-    return Listed([*_titled("Planned", planned), *sections(lines)], got.next, whole=ahead.whole)
+    coming = listing.page(caller.clinic, after_all, now + LOOKED_AHEAD, limit=PLANNED_FIRST, fold=FOLD)
+    planned = mixed([item for item in coming.items if item.planned], now=now)
+    return Listed([*_titled("Planned", planned), *sections(found_rows)], got.next, whole=coming.whole)
 
 
 def _with_planned(wanted: queries.MessageFilter, clinic: Clinic, after: str, now: dt.datetime) -> Listed:
@@ -160,8 +160,8 @@ def _with_planned(wanted: queries.MessageFilter, clinic: Clinic, after: str, now
     return Listed(sections(mixed(got.items, now=now)), got.next, whole=got.whole)
 
 
-def _titled(title: Group, lines: list[Row]) -> list[Section]:
-    return [Section(title, lines)] if lines else []
+def _titled(title: Group, rows: list[Row]) -> list[Section]:
+    return [Section(title, rows)] if rows else []
 
 
 def _day(view: filters.View, clinic: Clinic, now: dt.datetime) -> Listed:
@@ -170,9 +170,9 @@ def _day(view: filters.View, clinic: Clinic, now: dt.datetime) -> Listed:
     The earlier messages are in reverse order, latest first.
     """
     start, end = filters.bounds(view.day, clinic)
-    line = min(max(start, now - queries.OVERDUE_AFTER), end)
+    late_before = min(max(start, now - queries.OVERDUE_AFTER), end)
     is_today = start <= now < end
-    was = _due(clinic, start, line)
+    was = _due(clinic, start, late_before)
     # Today's list shows overdue messages on top; another day's list shows them at their time.
     was = was.exclude(status=Status.PENDING) if is_today else was
     earlier = queries.page(was, order="-due_at", after=view.after or None, limit=PAGE_SIZE)
@@ -180,13 +180,13 @@ def _day(view: filters.View, clinic: Clinic, now: dt.datetime) -> Listed:
         return Listed(sections(rows(earlier.items, now=now)), earlier.next)
     first: list[Message] = []
     if is_today:
-        unsent = _due(clinic, None, line).filter(status=Status.PENDING)
+        unsent = _due(clinic, None, late_before).filter(status=Status.PENDING)
         first = queries.page(unsent, order="due_at", after=None, limit=PAGE_SIZE).items
-    coming = listing.page(clinic, queries.MessageFilter(due_from=line), end, limit=PAGE_SIZE, fold=FOLD)
+    coming = listing.page(clinic, queries.MessageFilter(due_from=late_before), end, limit=PAGE_SIZE, fold=FOLD)
     items = [*coming.items, *map(listing.Item, earlier.items)]
     late = sorted(rows(first, now=now), key=lambda row: row.group != "Overdue")
-    lines = [*late, *mixed(items, now=now)]
-    return Listed(sections(lines), earlier.next, truncated=coming.next is not None, whole=coming.whole)
+    found_rows = [*late, *mixed(items, now=now)]
+    return Listed(sections(found_rows), earlier.next, truncated=coming.next is not None, whole=coming.whole)
 
 
 def _due(clinic: Clinic, since: dt.datetime | None, until: dt.datetime) -> QuerySet[Message]:

@@ -83,19 +83,19 @@ def _row(one: ShownMessage, *, now: dt.datetime) -> Row:
 def mixed(items: Iterable[Item], *, now: dt.datetime) -> list[Row]:
     """Build the rows of Messages and of the planned Occurrences between them, in their order."""
     found = list(items)
-    lines = rows([item.message for item in found], now=now)
-    return [_planned(line, item) if item.planned else line for line, item in zip(lines, found, strict=True)]
+    built = rows([item.message for item in found], now=now)
+    return [_planned(row, item) if item.planned else row for row, item in zip(built, found, strict=True)]
 
 
-def _planned(line: Row, item: Item) -> Row:
+def _planned(row: Row, item: Item) -> Row:
     message = item.message
     # A row needs the same key each time, although nothing is stored.
     name = f"{message.schedule_id}{message.occurrence}{message.patient_id}{message.due_at}"
-    line = replace(line, planned=True, patients=item.patients, action="", key=str(uuid5(NAMESPACE_URL, name)))
+    row = replace(row, planned=True, patients=item.patients, action="", key=str(uuid5(NAMESPACE_URL, name)))
     if message.patient:
-        return replace(line, address=planned_address(message))
+        return replace(row, address=planned_address(message))
     series_page = reverse("series", args=[message.schedule_id])
-    return replace(line, address=series_page, text=one_line(template_of(message)))
+    return replace(row, address=series_page, text=one_line(template_of(message)))
 
 
 def planned_address(message: Message) -> str:
@@ -116,13 +116,13 @@ def one_line(text: str) -> str:
     return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
 
 
-def sections(lines: Iterable[Row]) -> list[Section]:
+def sections(listed: Iterable[Row]) -> list[Section]:
     """Put rows under headings; each run of rows with the same group gets its heading once."""
     found: list[Section] = []
-    for line in lines:
-        if not found or found[-1].title != line.group:
-            found.append(Section(line.group, []))
-        found[-1].rows.append(line)
+    for row in listed:
+        if not found or found[-1].title != row.group:
+            found.append(Section(row.group, []))
+        found[-1].rows.append(row)
     return found
 
 

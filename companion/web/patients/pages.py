@@ -76,7 +76,7 @@ LANGUAGES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Row:
     """A row of the list: the patient, why they can't be reached, the name of the button that helps, their pause,
     and whether Telegram confirmed the chat.
     """
@@ -99,7 +99,7 @@ def index(request: PageRequest) -> HttpResponse:
     found = patients.patients(clinic, q=query["q"], cohort=query["cohort"], reachable=reach, why=why)
     shown = patients.page(found, request.GET.get("after") or None, PAGE_SIZE)
     context = {
-        "lines": [_line(patient, clinic, now) for patient in shown.items],
+        "rows": [_row(patient, clinic, now) for patient in shown.items],
         "more": shown.next,
         "query": query,
         "filtered": any(query.values()),
@@ -111,10 +111,10 @@ def index(request: PageRequest) -> HttpResponse:
     return render(request, "patients/index.html", context)
 
 
-def _line(patient: Patient, clinic: Clinic, now: dt.datetime) -> Line:
+def _row(patient: Patient, clinic: Clinic, now: dt.datetime) -> Row:
     obstacle = obstacle_of(patient, clinic)
     paused = pausing.paused_words(patient) if pausing.is_paused(patient, now) else ""
-    return Line(
+    return Row(
         patient,
         trouble=obstacle.sentence if obstacle else "",
         mend=obstacle.invite if obstacle else "",

@@ -142,7 +142,7 @@ def recipients(request: PageRequest) -> HttpResponse:
 
 @require_POST
 @page(Role.PROVIDER)
-def look(request: PageRequest) -> HttpResponse:
+def preview_part(request: PageRequest) -> HttpResponse:
     """Show the preview alone, while the member types."""
     now = database_now()
     typed = Typed.from_post(request.POST)
@@ -247,8 +247,8 @@ def _preview(clinic: Clinic, typed: Typed, schedule: Schedule | None, now: dt.da
         return {"missing": [problem.message for problem in no.problems]}
     except Conflict as no:
         return {"missing": [str(no)]}
-    lines = {"goes": together(found.occurrences), "gone": together(found.instead_of)}
-    return {"preview": found, "buttons": draft.buttons} | lines
+    instants = {"goes": together(found.occurrences), "gone": together(found.instead_of)}
+    return {"preview": found, "buttons": draft.buttons} | instants
 
 
 def _missing(typed: Typed) -> list[str]:

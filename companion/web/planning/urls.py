@@ -7,7 +7,7 @@ from companion.web.planning import draft_pages, pages
 urlpatterns = [
     path("/new", pages.new, name="planning"),
     path("/new/recipients", pages.recipients, name="planning_recipients"),
-    path("/new/preview", pages.look, name="planning_preview"),
+    path("/new/preview", pages.preview_part, name="planning_preview"),
     path("/drafts", draft_pages.save, name="draft_save"),
     path("/drafts/<uuid:key>/discard", draft_pages.discard, name="draft_discard"),
     path("/series/<uuid:schedule_id>/edit", pages.change, name="series_edit"),

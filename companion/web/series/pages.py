@@ -50,7 +50,7 @@ def index(request: PageRequest) -> HttpResponse:
     review = queries.to_review(request.caller.clinic, today).filter(recurrence__isnull=False)
     shown = Paginator(review if state == REVIEW else found, PAGE_SIZE).get_page(request.GET.get("page"))
     coming = next_instants(request.caller.clinic, list(shown), now=now, count=1)
-    lines = [
+    rows = [
         {
             "schedule": schedule,
             "whom": _whom(schedule),
@@ -63,7 +63,7 @@ def index(request: PageRequest) -> HttpResponse:
         for schedule in shown
     ]
     chips = _chips(state, review.count())
-    context = {"now": now, "lines": lines, "shown": shown, "state": state, "once": ONCE, "chips": chips}
+    context = {"now": now, "rows": rows, "shown": shown, "state": state, "once": ONCE, "chips": chips}
     return render(request, "series/index.html", context)
 
 

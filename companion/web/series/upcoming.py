@@ -42,11 +42,11 @@ def upcoming(schedule: Schedule, *, now: dt.datetime, count: int = SHOWN) -> lis
 
 def together(comings: Sequence[Coming]) -> list[Shared]:
     """Join Occurrences at the same wall time into a line, in the order of these wall times."""
-    lines: dict[tuple[dt.datetime, str], Shared] = {}
+    shared: dict[tuple[dt.datetime, str], Shared] = {}
     for one in sorted(comings, key=lambda one: (one.local.replace(tzinfo=None), one.due_at)):
         key = one.local.replace(tzinfo=None), one.moved or ""
-        lines.setdefault(key, Shared(one.local, one.moved, [])).zones.append(one.timezone)
-    return list(lines.values())
+        shared.setdefault(key, Shared(one.local, one.moved, [])).zones.append(one.timezone)
+    return list(shared.values())
 
 
 def counted(schedule: Schedule, from_occurrence: str, *, now: dt.datetime) -> Counted | None:
@@ -74,4 +74,4 @@ def skipped(schedule: Schedule, *, now: dt.datetime) -> list[dt.datetime]:
         whole_day = not isinstance(one, dt.datetime)
         of_the_day = times.on(one.date() if isinstance(one, dt.datetime) else one)
         taken_out.update(wall for wall in of_the_day if whole_day or wall == one)
-    return sorted(wall for wall in taken_out if walls.place(wall, zone).at > now)[:MOST_SKIPPED]
+    return sorted(wall for wall in taken_out if walls.resolve(wall, zone).at > now)[:MOST_SKIPPED]

@@ -1,6 +1,6 @@
-"""Compute the plan after the Messages that exist, patient by patient and in order; store nothing.
+"""Compute the Messages that the Planner will make, patient by patient and in order; store nothing.
 
-Not here: which Schedules these are (yet_to_plan.py), and putting them between the Messages of a list (listing.py).
+Not here: which Schedules these are (planned_schedules.py), and the list of all Messages (listing.py).
 """
 
 import datetime as dt
@@ -16,7 +16,7 @@ from companion.delivery.store import OccurrenceOf
 from companion.patients.models import Patient
 from companion.planning.occurrences import Coming
 from companion.planning.patients_of import PatientsOf
-from companion.planning.yet_to_plan import ToPlan
+from companion.planning.planned_schedules import PlannedSchedules
 from companion.schedules.models import Message, Schedule, Version
 
 NIL: Final = uuid.UUID(int=0)
@@ -28,7 +28,7 @@ _FEW, _MANY = 50, 2000
 _INSTANT: Final = dt.timedelta(microseconds=1)
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Position of a row in a list. A Message keeps the position that it had when it was only planned.
 
     `id` tells apart what has no schedule; of a Schedule's it is NIL.
@@ -43,7 +43,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PlannedMessage:
-    """An Occurrence that is yet to be planned for a patient, or, without one, for so many `patients` together."""
+    """An Occurrence that the Planner will make into the Message of a `patient`, or of so many `patients` together."""
 
     schedule: Schedule
     coming: Coming
@@ -51,9 +51,9 @@ class PlannedMessage:
     patients: int = 1
 
     @property
-    def place(self) -> Place:
-        """Its place in the list; several patients stand before the first of them."""
-        return Place(self.coming.due_at, self.schedule.id, self.patient or NIL, self.coming.occurrence, NIL)
+    def position(self) -> Position:
+        """The position in the list. A row for several patients stands before the row of any single one."""
+        return Position(self.coming.due_at, self.schedule.id, self.patient or NIL, self.coming.occurrence, NIL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +71,21 @@ class _Firing:
 
 
 @dataclass(frozen=True, slots=True)
-class Beyond:
-    """Walks through what is yet to be planned, forward or `back`. More patients than `fold` at once are one step."""
+class PlannedMessages:
+    """Iterates over planned Messages, forward or `back`. An Occurrence with more than `fold` patients is one item."""
 
-    plan: ToPlan
+    plan: PlannedSchedules
     size: int
     back: bool = False
     fold: int | None = None
 
     def first(self, since: dt.datetime, until: dt.datetime) -> dt.datetime | None:
-        """The first instant from `since` on and before `until` at which somebody gets something."""
-        firings = Beyond(self.plan, 1)._firings(since, until)
+        """Return the first instant from `since` on and before `until` at which a patient gets a Message."""
+        firings = PlannedMessages(self.plan, 1)._firings(since, until)
         return next((firing.due_at for firing in firings), None)
 
-    def walk(self, since: dt.datetime, until: dt.datetime, after: Place | None) -> Iterator[PlannedMessage]:
-        """In order, what is due from `since` on and before `until`, and stands behind the place `after`."""
+    def walk(self, since: dt.datetime, until: dt.datetime, after: Position | None) -> Iterator[PlannedMessage]:
+        """Yield in order the Messages due from `since` on and before `until` that follow the position `after`."""
         if after:
             since, until = (since, min(until, after.due_at + _INSTANT)) if self.back else (max(since, after[0]), until)
         patients = PatientsOf(self.plan, self.size, self.back)
@@ -125,7 +125,7 @@ class Beyond:
             firings.append(_Firing(due_at, rows[0][1], [row[2] for row in rows], sum(row[3] for row in rows)))
         return firings
 
-    def _of(self, firing: _Firing, patients: PatientsOf, after: Place | None) -> Iterator[PlannedMessage]:
+    def _of(self, firing: _Firing, patients: PatientsOf, after: Position | None) -> Iterator[PlannedMessage]:
         """List the rows of a firing after the position."""
         here = after if after and after[:2] == firing.key else None
         if self._folds(firing):
@@ -137,8 +137,8 @@ class Beyond:
             each = [
                 self._to(firing.schedule, one, patients.getting(firing.schedule, one, first)) for one in firing.coming
             ]
-            found = merge(*each, key=lambda yet: yet.place, reverse=self.back)
-        return (yet for yet in found if not here or self._behind(yet.place, here, equal=False))
+            found = merge(*each, key=lambda planned: planned.position, reverse=self.back)
+        return (planned for planned in found if not here or self._behind(planned.position, here, equal=False))
 
     def _to(self, schedule: Schedule, one: Coming, patients: Iterator[uuid.UUID]) -> Iterator[PlannedMessage]:
         return (PlannedMessage(schedule, one, patient) for patient in patients)
@@ -152,8 +152,8 @@ class Beyond:
         return self.fold is not None and firing.patients > self.fold
 
 
-def to_be(schedule: Schedule, coming: Coming, version: Version, patient: Patient | None) -> Message:
-    """The Message that the Planner would make, which is never stored: the words of lists are for Messages."""
+def future_message(schedule: Schedule, coming: Coming, version: Version, patient: Patient | None) -> Message:
+    """Build the Message that the Planner will make, without storing it: lists show Messages only."""
     return Message(
         clinic=schedule.clinic,
         schedule=schedule,
@@ -168,6 +168,6 @@ def to_be(schedule: Schedule, coming: Coming, version: Version, patient: Patient
 
 def _unmade(few: Sequence[PlannedMessage]) -> list[PlannedMessage]:
     """Leave out rows that the Planner or a person has made into Messages meanwhile: the list shows those Messages."""
-    occurrences = [OccurrenceOf(yet.schedule.id, yet.patient or NIL, yet.coming.occurrence) for yet in few]
+    occurrences = [OccurrenceOf(one.schedule.id, one.patient or NIL, one.coming.occurrence) for one in few]
     made = store.made(occurrences)
-    return [yet for yet, occurrence in zip(few, occurrences, strict=True) if occurrence not in made]
+    return [one for one, occurrence in zip(few, occurrences, strict=True) if occurrence not in made]

@@ -1,6 +1,6 @@
 """Find the Schedules that will still plan Messages, with their recipients by zone and pause.
 
-Not here: the instants at which they go out (ahead.py for groups, beyond.py patient by patient).
+Not here: the instants at which they go out (planned_groups.py for groups, planned_messages.py patient by patient).
 """
 
 import datetime as dt
@@ -66,7 +66,7 @@ class Getting(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class ToPlan:
+class PlannedSchedules:
     """Active Schedules with something to plan up to an instant, the soonest first, and the patients wanted of each."""
 
     clinic: Clinic
@@ -111,9 +111,9 @@ class ToPlan:
         return self.made.get(_Made(schedule.id, one.occurrence, group.timezone, group.paused_until), 0)
 
 
-def to_plan(
+def planned_schedules(
     clinic: Clinic, wanted: MessageFilter, *, until: dt.datetime, most: int, few: list[uuid.UUID] | None = None
-) -> ToPlan:
+) -> PlannedSchedules:
     """Up to `most` Schedules of which something may be due before `until`, as the filter says.
 
     `few`: just these patients of the clinic, whatever the filter says of patients.
@@ -125,7 +125,7 @@ def to_plan(
     found = [] if _planned_is_not(wanted) else _schedules(clinic, wanted, few, until, most + 1)
     schedules = found[:most]
     groups, all_zones = _groups(schedules, whom)
-    return ToPlan(
+    return PlannedSchedules(
         clinic=clinic,
         schedules=[schedule for schedule in schedules if groups.get(schedule.id)],
         whom=whom,

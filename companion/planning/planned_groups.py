@@ -1,7 +1,7 @@
 """Compute what active Schedules will send after the Messages that exist, as the Planner would; store nothing.
 
 Messages exist up to the horizon only (planner.py). Here for groups of patients, as the calendar draws it. Not here: the
-same patient by patient (beyond.py); one Schedule's own year (year.py).
+same patient by patient (planned_messages.py); one Schedule's own year (year.py).
 """
 
 import datetime as dt
@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from companion.clinics.models import Clinic
 from companion.planning.occurrences import Coming
-from companion.planning.yet_to_plan import MEMBERS, Getting, ToPlan, to_plan
+from companion.planning.planned_schedules import MEMBERS, Getting, PlannedSchedules, planned_schedules
 from companion.schedules.models import Schedule
 from companion.schedules.queries import MessageFilter
 
@@ -25,7 +25,7 @@ _INSTANT: Final = dt.timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Ahead:
+class PlannedGroup:
     """One Occurrence that is still to be planned, for all patients who get it at this instant."""
 
     schedule: Schedule
@@ -37,10 +37,10 @@ class Ahead:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class PlannedGroups:
     """Groups that will be sent, in order, and whether these are all."""
 
-    items: list[Ahead]
+    items: list[PlannedGroup]
     whole: bool
 
 
@@ -52,35 +52,35 @@ class _Found(NamedTuple):
     getting: list[Getting]
 
 
-def ahead(
+def planned_groups(
     clinic: Clinic, wanted: MessageFilter, *, since: dt.datetime, until: dt.datetime, now: dt.datetime
-) -> Outlook:
+) -> PlannedGroups:
     """Compute the filtered groups from `since` (and `now`) until before `until` that have no Message yet."""
     if until <= now:
-        return Outlook([], True)
-    plan = to_plan(clinic, wanted, until=until, most=SCHEDULES)
+        return PlannedGroups([], True)
+    plan = planned_schedules(clinic, wanted, until=until, most=SCHEDULES)
     begin, end = max(since, now) - _INSTANT, until - _INSTANT
     each = [_of(plan, schedule, begin, end) for schedule in plan.schedules]
     # Merged by their instants, so that where there are too many the latest are left out, whosever they are.
     soonest = list(islice(merge(*each, key=lambda one: one.coming.due_at), OCCURRENCES + 1))
-    return Outlook(_together(soonest[:OCCURRENCES]), plan.whole and len(soonest) <= OCCURRENCES)
+    return PlannedGroups(_together(soonest[:OCCURRENCES]), plan.whole and len(soonest) <= OCCURRENCES)
 
 
-def _of(plan: ToPlan, schedule: Schedule, since: dt.datetime, until: dt.datetime) -> Iterator[_Found]:
+def _of(plan: PlannedSchedules, schedule: Schedule, since: dt.datetime, until: dt.datetime) -> Iterator[_Found]:
     """One Schedule's Occurrences, all zones together."""
     zones = [plan.coming(schedule, zone, since, until) for zone in sorted(plan.zones(schedule))]
     for one in merge(*zones, key=lambda one: one.due_at):
         yield _Found(schedule, one, plan.getting(schedule, one))
 
 
-def _together(found: Sequence[_Found]) -> list[Ahead]:
+def _together(found: Sequence[_Found]) -> list[PlannedGroup]:
     """Zones whose clocks show the same instant are one."""
     by_instant: dict[tuple[uuid.UUID, dt.datetime, str], _Found] = {}
     for schedule, one, getting in found:
         entry = by_instant.setdefault((schedule.id, one.due_at, one.occurrence), _Found(schedule, one, []))
         entry.getting.extend(getting)
     return [
-        Ahead(
+        PlannedGroup(
             schedule,
             one,
             min(count, MEMBERS),
