@@ -10,6 +10,7 @@ from functools import wraps
 from typing import Any, Concatenate, Literal, ParamSpec, cast
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from ninja import Router
 from pydantic import BaseModel
 
@@ -26,7 +27,7 @@ from companion.clinics.refusals import Problem, Refused
 from companion.service.clock import database_now
 
 P = ParamSpec("P")
-Result = BaseModel | HttpResponse | Callable[[], BaseModel]
+Result = BaseModel | HttpResponseBase | Callable[[], BaseModel]
 """A view's result. A function is called after the commit, since it may lock other rows."""
 Method = Literal["GET", "POST", "PATCH"]
 JSON = "application/json"
@@ -38,7 +39,7 @@ class Operation:
     """The declaration of an operation.
 
     `role` None: open to everybody. `creates`: takes an Idempotency-Key and answers 201 with a Location. `refuses`:
-    error statuses beyond those that follow from the rest.
+    error statuses beyond those that follow from the rest. `also`: media types of other forms of the answer.
     """
 
     method: Method
@@ -52,6 +53,7 @@ class Operation:
     location: str = ""
     refuses: frozenset[int] = field(default_factory=frozenset)
     query: type[BaseModel] | None = None
+    also: tuple[str, ...] = ()
 
     @property
     def at(self) -> Kind[Any] | None:  # Any: each kind is of another model
@@ -102,26 +104,26 @@ def act(path: str, answer: type[BaseModel], example: object, *, body_example: ob
 
 def operation(
     router: Router, said: Operation
-) -> Callable[[Callable[Concatenate[HttpRequest, P], Result]], Callable[Concatenate[HttpRequest, P], HttpResponse]]:
+) -> Callable[[Callable[Concatenate[HttpRequest, P], Result]], Callable[Concatenate[HttpRequest, P], HttpResponseBase]]:
     """Decorate a function that takes the request and returns the answer's shape, and add it to the router."""
 
     def register(
         view: Callable[Concatenate[HttpRequest, P], Result],
-    ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
         @wraps(view)
-        def run(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def run(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             check_parameters(request, said.parameters)
             wanted = conditions.wanted_of(request) if said.takes_if_match else None
             id = cast(uuid.UUID | None, kwargs.get("id"))
 
-            def answer() -> StoredAnswer | HttpResponse:
+            def answer() -> StoredAnswer | HttpResponseBase:
                 return _answer(request, said, id, wanted, lambda: view(request, *args, **kwargs))
 
             key = request.headers.get(idempotency.HEADER)
             if said.creates and key is not None:
                 return _once(request, key, said, lambda: cast(StoredAnswer, answer()))
             result = answer()
-            return result if isinstance(result, HttpResponse) else _respond(said, result)
+            return result if isinstance(result, HttpResponseBase) else _respond(said, result)
 
         methods: list[str] = ["GET", "HEAD"] if said.method == "GET" else [said.method]
         answers: dict[int, type[BaseModel]] = {said.status: said.answer, **dict.fromkeys(said.errors, ProblemShape)}
@@ -164,7 +166,7 @@ def _answer(
     id: uuid.UUID | None,
     wanted: frozenset[str] | None,
     view: Callable[[], Result],
-) -> StoredAnswer | HttpResponse:
+) -> StoredAnswer | HttpResponseBase:
     """The view's answer with its tag; a change is made only while the object is as the caller read it."""
     if wanted is None and said.shows is None:
         made = conditions.Tagged(view(), "")
@@ -173,7 +175,7 @@ def _answer(
     else:
         made = conditions.change(wanted, said.at, said.shows, caller_of(request).clinic, id, view)
     result = made.answer
-    if isinstance(result, HttpResponse):
+    if isinstance(result, HttpResponseBase):
         return result
     shape = result if isinstance(result, BaseModel) else result()
     return StoredAnswer(said.status, shape.model_dump_json(by_alias=True), made.tag)
@@ -201,7 +203,8 @@ def _respond(said: Operation, stored: StoredAnswer) -> HttpResponse:
 
 
 def _documented(said: Operation) -> dict[str, object]:
-    answer: dict[str, object] = {"content": {JSON: {"example": said.example}}}
+    others = {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in said.also}
+    answer: dict[str, object] = {"content": {JSON: {"example": said.example}, **others}}
     if said.shows:
         answer["headers"] = {"ETag": _ETAG}
     extra: dict[str, object] = {"responses": {said.status: answer}}

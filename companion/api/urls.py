@@ -15,6 +15,7 @@ from companion.api import (
     occurrences,
     opt_outs,
     patients,
+    rights,
     schedules,
     sources,
 )
@@ -45,6 +46,7 @@ for _router in (
     messages.router,
     occurrences.router,
     patients.router,
+    rights.router,
     inbox.router,
     cohorts.router,
     sources.router,

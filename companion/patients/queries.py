@@ -91,6 +91,12 @@ def patient(clinic: Clinic, id: uuid.UUID | str) -> Patient:
     return found
 
 
+def patient_called(clinic: Clinic, id: str) -> Patient:
+    """The clinic's patient with this id, ours or the clinic's own. Raises Unknown."""
+    own = Patient.objects.filter(clinic=clinic, external_id=id.strip()).first() if id.isprintable() else None
+    return own or patient(clinic, id)
+
+
 def cohort(clinic: Clinic, id_or_name: uuid.UUID | str) -> "SizedCohort":
     """The clinic's cohort with this id or name, with its size. Raises Unknown."""
     found = _with_size(_cohorts_called(clinic, id_or_name), clinic).first()

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from companion.web.inbox import pages as inbox
-from companion.web.patients import csv_import, enrolling, pages, selection, sources
+from companion.web.patients import csv_import, enrolling, pages, rights, selection, sources
 
 urlpatterns = [
     path("", pages.index, name="patients"),
@@ -21,6 +21,7 @@ urlpatterns = [
     path("/<uuid:patient_id>", pages.show, name="patient"),
     path("/<uuid:patient_id>/edit", pages.change, name="patient_edit"),
     path("/<uuid:patient_id>/pause", pages.pause, name="patient_pause"),
+    path("/<uuid:patient_id>/export", rights.export, name="patient_export"),
     path("/<uuid:patient_id>/invite", enrolling.invite, name="patient_invite"),
     path("/<uuid:patient_id>/reach", enrolling.reachable, name="patient_reach"),
     path("/<uuid:patient_id>/consent", enrolling.note_consent, name="patient_consent"),

@@ -1,0 +1,39 @@
+"""`companion patients export`: a patient's rights, from the command line."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import click
+
+from companion.cli.people import CLINIC_HELP
+from companion.cli.refusals import said_plainly
+
+_ID: Final = "ID is the patient's id, ours or the clinic's own."
+
+
+@click.command(epilog=_ID)
+@click.argument("id")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="A new file. Default: patient-ID.zip.")
+@click.option("--clinic", "slug", help=CLINIC_HELP)
+def export(id: str, output: Path | None, slug: str | None) -> None:
+    """Write all that is held about a patient into a zip: as JSON, as a page to read, and the patient's files."""
+    from companion.clinics import clinics
+    from companion.clinics.members import command_line
+    from companion.patients import queries
+    from companion.rights.packing import packed
+    from companion.service.clock import database_now
+
+    with said_plainly():
+        caller = command_line(clinics.the_clinic(slug))
+        patient = queries.patient_called(caller.clinic, id)
+        target = output or Path(f"patient-{patient.pk}.zip")
+        try:
+            # Only its owner may read it.
+            descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            raise click.ClickException(f"{target} can't be written: {error.strerror}.") from None
+        with os.fdopen(descriptor, "wb") as file:
+            for piece in packed(caller, patient, now=database_now()):
+                file.write(piece)
+    click.echo(f"Written to {target}.")

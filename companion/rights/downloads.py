@@ -1,0 +1,31 @@
+"""The export as a file that a browser saves and never runs, for the API and the page."""
+
+import datetime as dt
+from typing import Final, Literal
+
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+
+from companion.clinics.access import Caller
+from companion.patients.models import Patient
+from companion.rights import gathering
+from companion.rights.packing import packed
+from companion.rights.readable import page_of
+
+HTML: Final = "text/html"
+ZIP: Final = "application/zip"
+
+
+def download(caller: Caller, patient: Patient, form: Literal["html", "zip"], *, now: dt.datetime) -> HttpResponseBase:
+    """The export in this form. Raises NotAllowed for a viewer."""
+    answer: HttpResponseBase
+    if form == "zip":
+        answer = StreamingHttpResponse(packed(caller, patient, now=now), content_type=ZIP)
+    else:
+        page = page_of(gathering.everything(caller, patient, now=now), caller.clinic.timezone)
+        answer = HttpResponse(page, content_type=f"{HTML}; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="patient-{patient.pk}.{form}"'
+    answer["X-Content-Type-Options"] = "nosniff"
+    # The page has a style of its own, and nothing else.
+    answer["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+    return answer
