@@ -11,7 +11,7 @@ from ninja.errors import AuthenticationError, HttpError
 from ninja.utils import check_csrf
 
 from companion.clinics.access import Caller
-from companion.clinics.api_keys import caller_of_key
+from companion.clinics.api_keys import caller_of_key, secret_of
 from companion.clinics.members import SESSION_CLINIC, caller_of_member, chosen_member
 from companion.clinics.models import Role
 from companion.service.clock import database_now
@@ -61,11 +61,8 @@ def caller_of(request: HttpRequest) -> Caller:
 
 
 def _caller_by_key(header: str) -> Caller | None:
-    scheme, _, secret = header.partition(" ")
-    secret = secret.strip()
-    if scheme.lower() != "bearer" or not secret or not secret.isascii() or not secret.isprintable():
-        return None
-    return caller_of_key(secret, now=database_now())
+    secret = secret_of(header)
+    return caller_of_key(secret, now=database_now()) if secret else None
 
 
 def _caller_by_session(request: HttpRequest) -> Caller | None:

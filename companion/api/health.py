@@ -1,20 +1,27 @@
 """Health for monitors, and the Control Panel's numbers and checks. Their meaning stands in panel/."""
 
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
+from django.conf import settings
+from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
+from ninja.errors import AuthenticationError, HttpError
 from pydantic import Field, JsonValue
 
+from companion.api import auth
 from companion.api.examples import panel as examples
 from companion.api.operations import JSON, Operation, caller_of, operation
 from companion.api.values import Instant, NoBody, Shape
+from companion.clinics.access import Caller
 from companion.clinics.models import Role
 from companion.panel import diagnostics, health, status
 from companion.service.clock import database_now
+from companion.service.timeouts import database_within
 
 router = Router(tags=["health"])
+_DATABASE_SECONDS: Final = 3.0
 
 
 class LayerShape(Shape):
@@ -32,7 +39,15 @@ class HealthShape(Shape):
     source: Literal["direct", "mcp", "database"]
     checked_at: Instant
     layers: list[LayerShape]
-    detail: Annotated[str, Field(description="What is wrong, and who should do what; empty if all is well.")]
+    detail: Annotated[
+        str,
+        Field(
+            description="What is wrong, and who should do what; for strangers the causes alone. Empty if all is well."
+        ),
+    ]
+    causes: Annotated[
+        list[str], Field(description="The name of everything that is wrong, as in the runbook, the worst first.")
+    ] = []
 
 
 class ServiceShape(Shape):
@@ -123,10 +138,30 @@ class DiagnosticsShape(Shape):
     Operation("GET", "/scheduler/health", None, HealthShape, examples.HEALTH, refuses=frozenset({503})),
 )
 def read_health(request: HttpRequest) -> HttpResponse:
-    """Tell whether sending works, without a sign-in. Answers 503 when it is down."""
-    report = HealthShape.model_validate(asdict(health.check_now()))
+    """Tell whether sending works. Answers 503 when it is down.
+
+    Without a sign-in the answer is for all clinics together, and tells status and causes. With a key or a session it
+    is for the caller's clinic, in words. Who can't be let in, because the database is away for example, gets the
+    answer for strangers.
+    """
+    caller = _member(request)
+    report = health.check_now(clinic=caller.clinic) if caller else health.for_strangers(health.check_now())
+    answer = HealthShape.model_validate(
+        asdict(report) | {"causes": list(dict.fromkeys(one.cause.value for one in report.findings))}
+    )
     code = 503 if report.status == "down" else 200
-    return HttpResponse(report.model_dump_json(), status=code, content_type=JSON)
+    return HttpResponse(answer.model_dump_json(), status=code, content_type=JSON)
+
+
+def _member(request: HttpRequest) -> Caller | None:
+    """The caller, if a valid key or session came along. Health answers everybody, so this raises nothing."""
+    if "Authorization" not in request.headers and settings.SESSION_COOKIE_NAME not in request.COOKIES:
+        return None
+    try:
+        with database_within(_DATABASE_SECONDS):
+            return auth.caller_of(request)
+    except (AuthenticationError, HttpError, Error):
+        return None
 
 
 @operation(router, Operation("GET", "/mcp/status", Role.VIEWER, PanelShape, examples.PANEL))

@@ -1,8 +1,5 @@
 """`GET /metrics` of the web process, with the numbers of the key's clinic, and the web's own probes."""
 
-import hashlib
-from typing import Final
-
 from django.db import Error, connection
 from django.db.migrations.loader import MigrationLoader
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from companion.api.auth import caller_of
 from companion.api.problems import problem
+from companion.clinics import known_keys
 from companion.clinics.models import Clinic
 from companion.panel import facts
 from companion.panel.exposition import ClinicNumbers
@@ -29,22 +27,19 @@ def metrics(request: HttpRequest) -> HttpResponse:
     `companion_database_up 0`.
     """
     header = request.headers.get("Authorization", "")
-    key = _digest(header)
     try:
         text = _of_clinic(caller_of(request).clinic)
     except AuthenticationError:
-        _let_in.discard(key)
+        known_keys.forget(header)
         return problem(401)
     except HttpError as error:
         return problem(error.status_code, error.message)
     except Error as error:
-        if not is_outage(error) or key not in _let_in:
+        if not is_outage(error) or not known_keys.is_known(header):
             raise
         DATABASE_UP.set(0)
         return _text(generate_latest(REGISTRY))
-    # A session has no header, and neither has a stranger.
-    if header and len(_let_in) < _MOST_KEYS:
-        _let_in.add(key)
+    known_keys.remember(header)
     return _text(generate_latest(REGISTRY) + text)
 
 
@@ -57,15 +52,6 @@ def _of_clinic(clinic: Clinic) -> bytes:
 
 def _text(text: bytes) -> HttpResponse:
     return HttpResponse(text, content_type=CONTENT_TYPE_LATEST)
-
-
-def _digest(header: str) -> bytes:
-    return hashlib.sha256(header.encode(errors="replace")).digest()
-
-
-_let_in: Final[set[bytes]] = set()
-"""Hashes of the keys that were let in, for the time when the database, which knows them, is away."""
-_MOST_KEYS: Final = 1000
 
 
 @require_safe

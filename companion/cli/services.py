@@ -104,6 +104,7 @@ def web(share_host: bool) -> None:
     from django.core.wsgi import get_wsgi_application
     from waitress.server import create_server
 
+    from companion.clinics.known_keys import may_read_metrics
     from companion.panel.monitor import monitoring
     from companion.service import health_port, process
     from companion.service.heartbeat import Heart
@@ -123,7 +124,8 @@ def web(share_host: bool) -> None:
         ident=None,
     )
     with _port_said_plainly():
-        port = health_port.serve(_web_health, host=own.host, port=_health_port("web", share_host=share_host))
+        at = _health_port("web", share_host=share_host)
+        port = health_port.serve(_web_health, host=own.host, port=at, may_read_metrics=may_read_metrics)
     heart = Heart(
         "web",
         state=lambda: {"sandbox": settings.SANDBOX_ON},

@@ -40,6 +40,13 @@ def make_key(clinic: Clinic, name: str, role: str, *, now: dt.datetime, by: Call
     return key, secret
 
 
+def secret_of(header: str) -> str:
+    """The secret in an `Authorization` header; empty if it holds none."""
+    scheme, _, secret = header.partition(" ")
+    secret = secret.strip()
+    return secret if scheme.lower() == "bearer" and secret.isascii() and secret.isprintable() else ""
+
+
 def caller_of_key(secret: str, *, now: dt.datetime) -> Caller | None:
     """The caller to whom the key belongs; None if it is unknown or revoked. Its use is noted at most once a
     minute.

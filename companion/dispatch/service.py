@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import connection
 
 from companion.clinics import bots
+from companion.clinics.known_keys import may_read_metrics
 from companion.clinics.sealed import CannotOpen
 from companion.delivery import lifecycle
 from companion.dispatch import clock_watch
@@ -87,7 +88,9 @@ class Service:
         self._loop = loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self.shared.stopping.set)
-        port = health_port.serve(self.health, host=settings.COMPANION.host, port=at)
+        port = health_port.serve(
+            self.health, host=settings.COMPANION.host, port=at, may_read_metrics=may_read_metrics
+        )
         self._heart = heart = Heart(
             "dispatcher", state=self.state, health_url=lambda: port.url, in_main_loop=loop.call_soon_threadsafe
         )

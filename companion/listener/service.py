@@ -14,6 +14,7 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
+from companion.clinics.known_keys import may_read_metrics
 from companion.listener import other_readers
 from companion.listener.database import Database
 from companion.listener.media_cleanup import MediaCleanup
@@ -48,7 +49,10 @@ async def _run(at: int) -> None:
     syncs = SyncLoop()
     heart = Heart("listener", state=service.state, health_url=lambda: port.url, in_main_loop=loop.call_soon_threadsafe)
     port = health_port.serve(
-        lambda: service.health(syncs.trouble, heart.hindered()), host=settings.COMPANION.host, port=at
+        lambda: service.health(syncs.trouble, heart.hindered()),
+        host=settings.COMPANION.host,
+        port=at,
+        may_read_metrics=may_read_metrics,
     )
     heart.start()
     syncs.start()

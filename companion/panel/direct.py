@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from companion.service.fellows import credentials
+
 SECONDS: Final = 1.0
 """A healthy service answers within milliseconds."""
 _MOST_BYTES: Final = 65_536
@@ -39,7 +41,8 @@ def ask(url: str, *, seconds: float = SECONDS) -> Answer | NoAnswer:
     # Not urllib, which would use a proxy that the environment may name.
     connection = kind(parts.hostname, parts.port, timeout=seconds)
     try:
-        connection.request("GET", parts.path or "/", headers={"Accept": "application/json"})
+        headers = {"Accept": "application/json", "Authorization": credentials()}
+        connection.request("GET", parts.path or "/", headers=headers)
         response = connection.getresponse()
         return _read(response.status, response.read(_MOST_BYTES))
     except TimeoutError:
@@ -58,6 +61,8 @@ def _read(code: int, body: bytes) -> Answer | NoAnswer:
     except ValueError:
         return NoAnswer(f"an answer that can't be read (HTTP {code})")
     status = said.get("status") if isinstance(said, dict) else None
+    if status in ("alive", "not alive"):
+        return NoAnswer("it runs with another COMPANION_SECRET_KEY than this process")
     if status not in ("ok", "degraded", "down"):
         return NoAnswer(f"an answer that can't be read (HTTP {code})")
     detail, cause = said.get("detail"), said.get("cause")

@@ -7,7 +7,7 @@ overdue messages, recent Attempts. judge.py has the rules; the facts come from f
 import datetime as dt
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
@@ -125,6 +125,14 @@ def _from_without(seen: _Seen) -> HealthReport:
     return _report(seen, layers, found)
 
 
+def for_strangers(report: HealthReport) -> HealthReport:
+    """The report without its words, which are for members: they may name a host, and what an admin has to do."""
+    causes = dict.fromkeys(one.cause.value for one in report.findings)
+    detail = f"{', '.join(causes)}. {_SIGN_IN}" if causes else ""
+    layers = tuple(replace(layer, detail="") for layer in report.layers)
+    return replace(report, layers=layers, detail=detail)
+
+
 def sentence(report: HealthReport, *, now: dt.datetime | None = None) -> str:
     """The banner's words: "Sending normally, checked 12 s ago", or what is wrong and who must do what."""
     if report.status != "ok":
@@ -141,6 +149,7 @@ def forget() -> None:
 
 _NORMAL: Final = "Sending normally, checked just now"
 _ASK: Final = "Whoever runs the server: look into its log."
+_SIGN_IN: Final = "Sign in, or send an API key, to read more."
 _NO_ADDRESS: Final = "no address is known"
 
 

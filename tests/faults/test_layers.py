@@ -68,7 +68,7 @@ def ask(port: int) -> Told | None:
     return Told(answer.status, said["status"], said["source"], said["detail"], layers)
 
 
-def until(port: int, status: str, source: str, words: str = "") -> Told:
+def until(port: int, status: str, source: str, cause: str = "") -> Told:
     """Waits until health says so."""
     seen: list[Told | None] = []
     pause = threading.Event()
@@ -78,7 +78,7 @@ def until(port: int, status: str, source: str, words: str = "") -> Told:
         pause.wait(0.2)
         seen.append(ask(port))
         told = seen[-1]
-        return told is not None and (told.status, told.source) == (status, source) and words in told.detail
+        return told is not None and (told.status, told.source) == (status, source) and cause in told.detail
 
     try:
         eventually(so)
@@ -162,7 +162,7 @@ def _the_clocks_differ(house: House, telegram: StandIn, clinic: Clinic) -> None:
     """Telegram's and ours: the dispatcher says so itself, and heals alone."""
     telegram.ahead = 180
     due(clinic)
-    until(house.port, "degraded", "direct", "clock differs from Telegram's")
+    until(house.port, "degraded", "direct", "clock_off")
     telegram.ahead = 0
     until(house.port, "ok", "direct")
 
@@ -179,7 +179,7 @@ def _the_dispatcher_is_frozen(house: House) -> None:
 def _the_database_is_gone(house: House) -> None:
     """Frozen, then shut: the dispatcher still answers, and that is not taken for sending."""
     house.door.freeze()
-    assert until(house.port, "down", "direct", "database can't be reached").code == 503
+    assert until(house.port, "down", "direct", "database_gone").code == 503
     house.door.shut()
     assert until(house.port, "down", "direct").layers["database"] == "no answer"
     # Together with the dispatcher: nobody is left but the process that is asked.
@@ -194,6 +194,6 @@ def _the_dispatcher_is_killed_with_a_message_overdue(house: House, clinic: Clini
     stop(house.dispatcher, signal.SIGKILL)
     fifteen_seconds_pass(Kind.DISPATCHER)
     due(clinic, seconds=31)
-    until(house.port, "down", "mcp", "No dispatcher is running, and messages are overdue")
+    until(house.port, "down", "mcp", "dispatcher_missing")
     health.forget()
     assert health.check_from_outside_now().source == "mcp"

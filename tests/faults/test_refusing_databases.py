@@ -1,10 +1,8 @@
 """PostgreSQL that answers and refuses: read-only, no connections, a lock. Every service waits and goes on by itself."""
 
-import json
 import os
 import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -15,6 +13,7 @@ import pytest
 from django.db import connection
 
 from companion.clinics.models import Clinic
+from companion.panel.direct import Answer, ask
 from companion.schedules.models import Message, Status
 from companion.service.models import Heartbeat, Kind
 from companion.service.supervise import GRACE_SECONDS
@@ -45,8 +44,9 @@ def all_services(environment: dict[str, str]) -> Iterator[Services]:
 def says(kind: Kind) -> str:
     """The service's own words at its health port."""
     url = Heartbeat.objects.get(kind=kind).health_url
-    with urllib.request.urlopen(f"{url}/health", timeout=10) as answer:
-        return str(json.load(answer)["detail"])
+    said = ask(f"{url}/health", seconds=10)
+    assert isinstance(said, Answer)
+    return said.detail
 
 
 def is_said(words: str, *, by: Kind) -> bool:

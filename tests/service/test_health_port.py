@@ -1,4 +1,4 @@
-"""The health port asked over real HTTP."""
+"""The health port asked over real HTTP, by strangers, by processes of this installation, and by Prometheus."""
 
 import json
 import socket
@@ -6,41 +6,115 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPResponse
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import pytest
+from django.db import OperationalError
+from django.db.backends.signals import connection_created
+from pytest_django import Settings
 
+from companion.clinics.api_keys import make_key, revoke
+from companion.clinics.known_keys import may_read_metrics
+from companion.clinics.models import Role
+from companion.panel.direct import Answer, NoAnswer, ask
+from companion.service.clock import database_now
 from companion.service.health_port import HealthPort, PortTaken, serve
+from tests.builders import a_caller, a_clinic
+
+EVERYWHERE = "0.0.0.0"
 
 
 @contextmanager
 def a_port(health: dict[str, object], *, host: str = "127.0.0.1") -> Iterator[HealthPort]:
-    port = serve(lambda: health, host=host, port=0)
+    port = serve(lambda: health, host=host, port=0, may_read_metrics=may_read_metrics)
     try:
         yield port
     finally:
         port.close()
 
 
-def get(port: HealthPort, path: str) -> tuple[HTTPResponse, bytes]:
-    parts = urlsplit(port.url)
-    assert parts.hostname is not None
-    client = HTTPConnection(parts.hostname, parts.port, timeout=10)
+def get(port: HealthPort, path: str, key: str = "") -> tuple[HTTPResponse, bytes]:
+    client = HTTPConnection("127.0.0.1", urlsplit(port.url).port, timeout=10)
     try:
-        client.request("GET", path)
+        client.request("GET", path, headers={"Authorization": f"Bearer {key}"} if key else {})
         response = client.getresponse()
         return response, response.read()
     finally:
         client.close()
 
 
-@pytest.mark.parametrize(("status", "code"), [("ok", 200), ("degraded", 200), ("down", 503)])
-def test_health_answers_what_the_service_says_of_itself(status: str, code: int) -> None:
-    with a_port({"status": status, "on_wire": 2}) as port:
+@contextmanager
+def no_database_for_others() -> Iterator[None]:
+    """Refuse every new connection, as a database that is away does. This thread keeps its own."""
+
+    def refuse(**_: object) -> NoReturn:
+        raise OperationalError("the connection is lost")
+
+    connection_created.connect(refuse)
+    try:
+        yield
+    finally:
+        connection_created.disconnect(refuse)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "word"), [("ok", 200, "alive"), ("degraded", 200, "alive"), ("down", 503, "not alive")]
+)
+def test_strangers_hear_whether_the_service_lives_and_nothing_else(status: str, code: int, word: str) -> None:
+    with a_port({"status": status, "detail": "A sentence.", "on_wire": 2}) as port:
         response, body = get(port, "/health")
 
-    assert response.status == code
-    assert json.loads(body) == {"status": status, "on_wire": 2}
+    assert (response.status, json.loads(body)) == (code, {"status": word})
+
+
+def test_a_process_of_this_installation_hears_the_services_own_words() -> None:
+    with a_port({"status": "degraded", "detail": "The ledger waits."}) as port:
+        assert ask(f"{port.url}/health") == Answer("degraded", "The ledger waits.")
+
+
+def test_a_process_with_another_secret_key_is_told_so(settings: Settings) -> None:
+    def of_another_key() -> dict[str, object]:
+        # After the call was made with the key of before.
+        settings.SECRET_KEY = "another"
+        return {"status": "ok"}
+
+    port = serve(of_another_key, host="127.0.0.1", port=0)
+    try:
+        said = ask(f"{port.url}/health")
+    finally:
+        port.close()
+
+    assert isinstance(said, NoAnswer)
+    assert "COMPANION_SECRET_KEY" in said.why
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.both_databases
+def test_metrics_that_other_machines_can_ask_for_need_an_api_key() -> None:
+    clinic = a_clinic()
+    key, secret = make_key(clinic, "prometheus", Role.VIEWER, now=database_now())
+    with a_port({}, host=EVERYWHERE) as port:
+        stranger, wrong, prometheus = (get(port, "/metrics", one) for one in ("", "ack_wrong", secret))
+        revoke(a_caller(clinic, Role.ADMIN), key, now=database_now())
+        revoked, _ = get(port, "/metrics", secret)
+
+    assert [one.status for one, _ in (stranger, wrong, prometheus)] == [401, 401, 200]
+    assert b"companion_" not in stranger[1] + wrong[1]
+    assert b"companion_delivery_lag_seconds" in prometheus[1]
+    assert revoked.status == HTTPStatus.UNAUTHORIZED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_key_that_was_let_in_reads_metrics_on_while_the_database_is_away() -> None:
+    _, known = make_key(a_clinic(), "prometheus", Role.VIEWER, now=database_now())
+    _, new = make_key(a_clinic(), "another", Role.VIEWER, now=database_now())
+    with a_port({}, host=EVERYWHERE) as port:
+        get(port, "/metrics", known)
+        with no_database_for_others():
+            answers = [get(port, "/metrics", key)[0].status for key in (known, new, "")]
+
+    assert answers == [200, 503, 401]
 
 
 def test_metrics_are_prometheus_own_format() -> None:

@@ -14,6 +14,7 @@ HEALTH: Final[JsonObject] = {
         {"layer": "database", "status": "ok", "detail": "Nothing is overdue."},
     ],
     "detail": "",
+    "causes": [],
 }
 PANEL: Final[JsonObject] = {
     "status": "ok",
