@@ -84,7 +84,7 @@ def _phones(bot: SandboxBot, now: dt.datetime) -> dict[str, Phone]:
             phones[person.external_id] = phones[person.phone_of]
             continue
         owner = (person.caregiver or person.name).partition(" ")[0]
-        phones[person.external_id] = phone.new_phone(owner, person.language, chance)
+        phones[person.external_id] = phone.new_phone(bot, owner, person.language, chance)
         if person.telegram != State.NOT_STARTED:
             phone.set_state(bot, phones[person.external_id], person.telegram, now=now)
     return phones

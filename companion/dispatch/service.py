@@ -88,9 +88,7 @@ class Service:
         self._loop = loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self.shared.stopping.set)
-        port = health_port.serve(
-            self.health, host=settings.COMPANION.host, port=at, may_read_metrics=may_read_metrics
-        )
+        port = health_port.serve(self.health, host=settings.COMPANION.host, port=at, may_read_metrics=may_read_metrics)
         self._heart = heart = Heart(
             "dispatcher", state=self.state, health_url=lambda: port.url, in_main_loop=loop.call_soon_threadsafe
         )

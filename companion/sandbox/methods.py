@@ -19,7 +19,7 @@ LONG_POLL_MAX: Final = 50
 
 def send_message(bot: SandboxBot, args: Args, now: datetime) -> object:
     text, buttons, chat_id = rules.text_of(args), rules.buttons_of(args), rules.chat_id_of(args)
-    phone = _phone(chat_id)
+    phone = _phone(bot, chat_id)
     if phone is None:
         raise Refused(403, "Forbidden: bots can't send messages to bots")
     if phone.state == State.UNREACHABLE:
@@ -38,7 +38,7 @@ def get_me(bot: SandboxBot, args: Args, now: datetime) -> object:
 def get_chat(bot: SandboxBot, args: Args, now: datetime) -> object:
     chat_id = rules.chat_id_of(args)
     # Sending makes a phone, asking doesn't: the listener asks about a clinic's whole list in the background.
-    phone = None if _is_bot(chat_id) else Phone.objects.filter(telegram_id=chat_id).first() or _unmade(chat_id)
+    phone = None if _is_bot(chat_id) else bot.phones.filter(telegram_id=chat_id).first() or _unmade(bot, chat_id)
     if phone is None or phone.state == State.NOT_STARTED:
         raise bad("chat not found")
     if phone.state == State.UNREACHABLE:
@@ -120,20 +120,21 @@ METHODS: Final[dict[str, Callable[[SandboxBot, Args, datetime], object]]] = {
 """Methods by name in lower case, since Telegram ignores the case."""
 
 
-def _phone(chat_id: int) -> Phone | None:
-    """Return the phone with this id, made now if there is none; None where the id is a bot's."""
+def _phone(bot: SandboxBot, chat_id: int) -> Phone | None:
+    """Return the bot's phone with this id, made now if there is none; None where the id is a bot's."""
     if _is_bot(chat_id):
         return None
-    return Phone.objects.get_or_create(telegram_id=chat_id, defaults={"first_name": _unmade(chat_id).first_name})[0]
+    name = _unmade(bot, chat_id).first_name
+    return Phone.objects.get_or_create(bot=bot, telegram_id=chat_id, defaults={"first_name": name})[0]
 
 
 def _is_bot(chat_id: int) -> bool:
     return SandboxBot.objects.filter(telegram_id=chat_id).exists()
 
 
-def _unmade(chat_id: int) -> Phone:
+def _unmade(bot: SandboxBot, chat_id: int) -> Phone:
     """Return the phone that sending to this id would make."""
-    return Phone(telegram_id=chat_id, first_name=f"Phone {chat_id}")
+    return Phone(bot=bot, telegram_id=chat_id, first_name=f"Phone {chat_id}")
 
 
 def _write(bot: SandboxBot, phone: Phone, text: str, buttons: Rows, protected: bool, now: datetime) -> SandboxMessage:

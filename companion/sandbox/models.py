@@ -1,6 +1,6 @@
 """The Sandbox's tables: bots, phones, their messages, and updates that a bot has not fetched yet.
 
-No row here belongs to a patient or a clinic. The product never reads these tables: it calls the Sandbox over HTTP.
+No row here names a patient or a clinic. The product never reads these tables: it calls the Sandbox over HTTP.
 """
 
 from typing import Final
@@ -12,7 +12,7 @@ DELAY_MAX: Final = 10
 
 
 class State(models.TextChoices):
-    """The behaviour of a phone towards every bot."""
+    """The behaviour of a phone."""
 
     NORMAL = "normal", "Receives messages"
     NOT_STARTED = "not_started", "Has not pressed Start"
@@ -43,14 +43,22 @@ class SandboxBot(models.Model):
 
 
 class Phone(models.Model):
-    """A person's Telegram account, shown as a phone. It may chat with several bots."""
+    """A person's Telegram account, shown as a phone.
 
-    telegram_id = models.BigIntegerField(unique=True)
+    It belongs to one bot, and so to one clinic: another bot that writes to the same Telegram ID has a phone of its own
+    there, so that no clinic sees another's phones.
+    """
+
+    bot = models.ForeignKey(SandboxBot, models.CASCADE, related_name="phones", db_index=False)
+    telegram_id = models.BigIntegerField()
     first_name = models.CharField(max_length=64)
     language = models.CharField(max_length=16, default="en")
     state = models.CharField(max_length=16, choices=State, default=State.NORMAL)
     delay_seconds = models.FloatField(default=3)
     """The delay of Telegram's answer while the state is slow."""
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["bot", "telegram_id"], name="sandbox_phone_once_of_a_bot")]
 
     def __str__(self) -> str:
         return str(self.telegram_id)

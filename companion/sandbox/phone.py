@@ -65,9 +65,10 @@ def bot_of(token: str) -> SandboxBot | None:
     return SandboxBot.objects.filter(token_hash=token_hash(token)).first()
 
 
-def new_phone(first_name: str, language: str = "en", chance: random.Random = _CHANCE) -> Phone:
+def new_phone(bot: SandboxBot, first_name: str, language: str = "en", chance: random.Random = _CHANCE) -> Phone:
     """Make a phone with a new, plausible Telegram ID, whose owner has not pressed Start yet."""
     return Phone.objects.create(
+        bot=bot,
         telegram_id=_free_id(Phone.objects.all(), _PHONE_IDS, chance),
         first_name=first_name[:64],
         language=language[:16],
@@ -159,7 +160,7 @@ def tap(bot: SandboxBot, message: SandboxMessage, callback_data: str, now: datet
 def set_state(
     bot: SandboxBot, phone: Phone, state: State, delay_seconds: float = 3, now: datetime | None = None
 ) -> None:
-    """Set the phone's behaviour towards every bot. This bot gets an update about a block or its end.
+    """Set the phone's behaviour. The bot gets an update about a block or its end.
 
     `delay_seconds` is the delay of Telegram's answer while slow. Raises ValueError outside 0 to 10.
     """
@@ -192,9 +193,10 @@ def editable(bot: SandboxBot, phone: Phone, now: datetime, last: int = 20) -> li
 
 
 def phones(bot: SandboxBot, most: int = 200) -> Sequence[Phone]:
-    """Return the phones: first by their newest message with this bot, then those without any, the newest first."""
+    """Return the bot's phones: first by their newest message with it, then those without any, the newest first."""
     newest = Max("messages__at", filter=Q(messages__bot=bot))
-    return list(Phone.objects.annotate(wrote_at=newest).order_by(F("wrote_at").desc(nulls_last=True), "-pk")[:most])
+    own = Phone.objects.filter(bot=bot).annotate(wrote_at=newest)
+    return list(own.order_by(F("wrote_at").desc(nulls_last=True), "-pk")[:most])
 
 
 def _write(bot: SandboxBot, phone: Phone, text: str, file: SandboxFile | None, now: datetime) -> SandboxMessage:

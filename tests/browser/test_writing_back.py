@@ -13,7 +13,7 @@ from companion.clinics.models import Clinic
 from companion.patients.models import Patient
 from companion.planning import drafts, edit
 from companion.sandbox import phone as phones
-from companion.sandbox.models import Phone
+from companion.sandbox.models import Phone, SandboxBot
 from companion.service.clock import database_now
 from companion.times.walls import local, wall_name
 from tests.browser.signed_in import sign_in
@@ -31,6 +31,7 @@ class Practice:
 
     clinic: Clinic
     address: str
+    bot: SandboxBot
 
 
 @pytest.fixture
@@ -38,6 +39,8 @@ def practice(product_environment: dict[str, str]) -> Iterator[Practice]:
     clinic = a_clinic(urgent_words=["chest pain"], urgent_phone="+49 30 112112")
     token = phones.make_bot("Linden", "linden_bot")
     bots.connect(clinic, token, "linden_bot", sandbox=True, now=database_now())
+    bot = phones.bot_of(token)
+    assert bot
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
     environment = product_environment | {"COMPANION_PORT": str(port), "COMPANION_SANDBOX": "1"}
@@ -45,7 +48,7 @@ def practice(product_environment: dict[str, str]) -> Iterator[Practice]:
         for name in ("web", "listener", "dispatcher"):
             services.enter_context(a_service(name, environment))
         eventually(lambda: _answers(port), "the web service")
-        yield Practice(clinic, f"http://127.0.0.1:{port}")
+        yield Practice(clinic, f"http://127.0.0.1:{port}", bot)
 
 
 def _answers(port: int) -> bool:
@@ -73,7 +76,7 @@ def _writes(page: Page, words: str) -> None:
 
 def test_a_mother_s_phone_for_two_children_from_a_tap_to_stop(page: Page, practice: Practice) -> None:
     clinic, address = practice.clinic, practice.address
-    mother = phones.new_phone("Maria")
+    mother = phones.new_phone(practice.bot, "Maria")
     Phone.objects.filter(pk=mother.pk).update(state="normal")
     ana, ben = (
         a_patient(clinic, name, telegram_id=mother.telegram_id, caregiver="Maria Silva")

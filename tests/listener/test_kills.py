@@ -36,7 +36,7 @@ def test_after_every_kill_all_updates_are_worked_off_once(
     bot = bots.connect(a_clinic(), token, "linden_bot", sandbox=True, now=NOW)
     sandbox = phones.bot_of(token)
     assert sandbox
-    phone = phones.new_phone("Ana")
+    phone = phones.new_phone(sandbox, "Ana")
     phones.press_start(sandbox, phone)
     patient = a_patient(bot.clinic, telegram_id=phone.telegram_id)
     question = a_question(patient, telegram_message_id=100_001, sent_at=database_now())

@@ -83,7 +83,7 @@ def test_a_second_poller_is_seen_everywhere_and_forgotten_once_it_is_gone(
             assert program.call("GET", "/api/mcp/status").json["telegram"]["other_reader"] == "Another program"
             assert "companion_bot_other_reader 1.0" in program.call("GET", "/metrics").text
         # The first poll after the calm is the first to succeed undisturbed; an update ends it at once.
-        phone = phones.new_phone("Ana")
+        phone = phones.new_phone(sandbox, "Ana")
         # After many conflicts the listener waits up to one and a half times its longest wait before it polls again.
         longest = poller.LONGEST_WAIT * 1.5 + 30
         until(lambda: _writes(sandbox, phone) and Cause.OTHER_READER not in causes(clinic), seconds=longest)

@@ -43,7 +43,7 @@ class Practice:
 
     def a_reached_patient(self) -> tuple[Patient, Phone]:
         """A patient whose phone has pressed Start, long ago."""
-        phone = phones.new_phone("Ana")
+        phone = phones.new_phone(self.sandbox, "Ana")
         phones.press_start(self.sandbox, phone)
         SandboxUpdate.objects.all().delete()
         return a_patient(self.bot.clinic, telegram_id=phone.telegram_id), phone
@@ -113,7 +113,7 @@ def delivered(practice: Practice, message: Message) -> SandboxMessage:
 def test_a_patient_enrols_by_the_link_and_agrees_by_a_tap(practice: Practice) -> None:
     patient = a_patient(practice.bot.clinic, telegram_id=None, consent=Consent.UNKNOWN)
     link = enrolment.invite(a_caller(practice.bot.clinic), patient, now=NOW).link
-    phone = phones.new_phone("Ana")
+    phone = phones.new_phone(practice.sandbox, "Ana")
 
     with a_listener(practice.url):
         phones.press_start(practice.sandbox, phone, link.partition("?start=")[2])
@@ -222,7 +222,7 @@ def test_a_bot_that_is_connected_later_is_noticed(live_server: LiveServer, setti
     token = phones.make_bot("Linden", "linden_bot")
     sandbox = phones.bot_of(token)
     assert sandbox
-    phone = phones.new_phone("Ana")
+    phone = phones.new_phone(sandbox, "Ana")
 
     with a_listener(live_server.url) as service:
         until(lambda: service.health()["status"] == "ok")

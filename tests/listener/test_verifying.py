@@ -28,8 +28,8 @@ def test_the_sandbox_is_asked_and_found_and_not_found_are_marked(live_server: Li
     bot = bots.connect(a_clinic(), token, "linden_bot", sandbox=True, now=NOW)
     sandbox = phones.bot_of(token)
     assert sandbox
-    phone = phones.new_phone("Ana")
-    stranger = phones.new_phone("Bo")
+    phone = phones.new_phone(sandbox, "Ana")
+    stranger = phones.new_phone(sandbox, "Bo")
     phones.press_start(sandbox, phone)
     known = a_patient(bot.clinic, telegram_id=phone.telegram_id, trouble=Why.CHAT_NOT_FOUND)
     unknown = a_patient(bot.clinic, telegram_id=stranger.telegram_id)

@@ -26,7 +26,7 @@ def a_bot(first_name: str = "Clinic") -> tuple[SandboxBot, str]:
 
 
 def a_started_phone(bot: SandboxBot, first_name: str = "Ana") -> Phone:
-    phone = phones.new_phone(first_name)
+    phone = phones.new_phone(bot, first_name)
     phones.press_start(bot, phone)
     phone.refresh_from_db()
     return phone

@@ -229,13 +229,31 @@ def test_get_me_and_get_chat_describe_the_bot_and_a_chat(live_server: LiveServer
 
 
 def test_a_chat_that_never_started_is_not_found(live_server: LiveServer) -> None:
-    _, token = a_bot()
-    stranger = phones.new_phone("Sam")
+    bot, token = a_bot()
+    stranger = phones.new_phone(bot, "Sam")
 
     with pytest.raises(CallFailed) as failed:
         with_client(live_server.url, lambda client: methods.get_chat(client, BotToken(token), stranger.telegram_id))
 
     assert failed.value.outcome.reason == "chat_not_found"
+
+
+def test_another_clinics_bot_learns_nothing_of_a_phone(live_server: LiveServer) -> None:
+    bot, token = a_bot()
+    other, other_token = a_bot("Other")
+    ana = a_started_phone(bot)
+    phones.set_state(bot, ana, State.BLOCKED)
+
+    _, chat = call(live_server.url, other_token, "getChat", query=f"?chat_id={ana.telegram_id}")
+    status, sent = call(
+        live_server.url, other_token, "sendMessage", query=f"?chat_id={ana.telegram_id}&text=Good+morning"
+    )
+    refused, _ = call(live_server.url, token, "sendMessage", query=f"?chat_id={ana.telegram_id}&text=Good+morning")
+
+    assert (status, refused) == (200, 403)
+    assert "Ana" not in json.dumps([chat, sent])
+    assert [one.text for one in phones.chat(bot, ana)] == ["/start"]
+    assert [one.first_name for one in phones.phones(other)] == [f"Phone {ana.telegram_id}"]
 
 
 def test_asking_about_a_chat_makes_no_phone(live_server: LiveServer) -> None:

@@ -30,7 +30,9 @@ def test_a_new_bots_token_is_valid_and_is_not_kept() -> None:
 
 
 def test_a_new_phones_id_can_be_a_persons() -> None:
-    phone = phones.new_phone("Ana", chance=random.Random(7))
+    bot, _ = a_bot()
+
+    phone = phones.new_phone(bot, "Ana", chance=random.Random(7))
 
     assert telegram_id_problem(phone.telegram_id) is None
     assert phone.telegram_id > 2**32
@@ -38,7 +40,7 @@ def test_a_new_phones_id_can_be_a_persons() -> None:
 
 def test_start_by_a_link_brings_its_payload() -> None:
     bot, _ = a_bot()
-    ana = phones.new_phone("Ana", language="pt")
+    ana = phones.new_phone(bot, "Ana", language="pt")
 
     phones.press_start(bot, ana, "invite-42")
 
@@ -64,7 +66,7 @@ def test_a_payload_that_no_link_can_carry_is_refused(payload: str) -> None:
     bot, _ = a_bot()
 
     with pytest.raises(phones.NotPossible):
-        phones.press_start(bot, phones.new_phone("Ana"), payload)
+        phones.press_start(bot, phones.new_phone(bot, "Ana"), payload)
 
 
 def test_a_typed_text_reaches_the_bot() -> None:
@@ -214,11 +216,11 @@ def test_phones_that_wrote_last_come_first() -> None:
     bot, _ = a_bot()
     other, _ = a_bot("Other")
     ana, bo = a_started_phone(bot), a_started_phone(bot, "Bo")
-    silent = phones.new_phone("Sam")
+    silent = phones.new_phone(bot, "Sam")
     a_started_phone(other, "Eve")
     phones.type_text(bot, ana, "Hello")
 
-    assert [phone.first_name for phone in phones.phones(bot)] == ["Ana", "Bo", "Eve", "Sam"]
+    assert [phone.first_name for phone in phones.phones(bot)] == ["Ana", "Bo", "Sam"]
     assert phones.chat(bot, silent) == []
     assert [message.text for message in phones.chat(bot, bo)] == ["/start"]
 

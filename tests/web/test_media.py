@@ -63,7 +63,7 @@ def practice(live_server: LiveServer, settings: Settings) -> Practice:
     bot = bots.connect(clinic, token, "linden_bot", sandbox=True, now=NOW)
     sandbox = phones.bot_of(token)
     assert sandbox
-    phone = phones.new_phone("Ana")
+    phone = phones.new_phone(sandbox, "Ana")
     phones.press_start(sandbox, phone)
     phone.refresh_from_db()
     return Practice(clinic, bot, sandbox, a_patient(clinic, telegram_id=phone.telegram_id), phone)

@@ -23,7 +23,7 @@ def _a_phone(clinic: Clinic, name: str = "Ana") -> tuple[SandboxBot, Phone]:
     bots.connect(clinic, token, "linden_practice_bot", sandbox=True, now=NOW)
     bot = sandbox.bot_of(token)
     assert bot
-    return bot, sandbox.new_phone(name)
+    return bot, sandbox.new_phone(bot, name)
 
 
 def test_without_the_sandbox_there_are_no_phones(settings: Settings) -> None:
@@ -97,6 +97,45 @@ def test_a_phone_blocks_the_bot() -> None:
     phone.refresh_from_db()
     assert phone.state == State.BLOCKED
     assert SandboxUpdate.objects.exists()
+
+
+def test_another_clinic_never_sees_or_uses_a_phone() -> None:
+    linden, birch = a_clinic(), a_clinic()
+    bot, anas = _a_phone(linden)
+    _a_phone(birch, "Bo")
+    a_patient(linden, "Ana Silva", telegram_id=anas.telegram_id)
+    sandbox.press_start(bot, anas)
+    client = signed_in(birch)
+
+    acted = client.post(f"/sandbox/{anas.telegram_id}/act", {"do": "type", "text": "Hello"})
+
+    pages = [client.get(f"/sandbox/{anas.telegram_id}{part}").status_code for part in ("", "?part=chat")]
+    assert [acted.status_code, *pages] == [404, 404, 404]
+    assert [one.text for one in sandbox.chat(bot, anas)] == ["/start"]
+    lists = words(client.get("/sandbox")) + words(client.get("/sandbox?part=phones"))
+    assert "Bo" in lists
+    assert "Ana" not in lists
+    assert str(anas.telegram_id) not in client.get("/sandbox").content.decode()
+
+
+def test_a_person_whom_two_clinics_write_to_has_a_phone_in_each() -> None:
+    linden, birch = a_clinic(), a_clinic()
+    bot, phone = _a_phone(linden)
+    sandbox.press_start(bot, phone)
+    other, _ = _a_phone(birch, "Bo")
+    same = Phone.objects.create(bot=other, telegram_id=phone.telegram_id, first_name="Phone 1")
+
+    signed_in(birch).post(f"/sandbox/{same.telegram_id}/act", {"do": "state", "state": "blocked"})
+
+    phone.refresh_from_db()
+    assert phone.state == State.NORMAL
+    assert sandbox.chat(other, same) == []
+
+
+def test_without_a_practice_bot_no_phone_can_be_added() -> None:
+    answer = signed_in(a_clinic()).post("/sandbox/phones", {"first_name": "Ana"})
+
+    assert (answer.status_code, Phone.objects.exists()) == (404, False)
 
 
 def test_a_viewer_only_looks() -> None:

@@ -77,7 +77,10 @@ def index(request: PageRequest, telegram_id: int | None = None) -> HttpResponse:
 @in_the_sandbox
 def new(request: PageRequest) -> HttpResponse:
     """Add a phone, as if its owner opened an invitation for the first time."""
-    made = sandbox.new_phone(request.POST.get("first_name", "").replace("\0", "").strip() or "New phone")
+    bot = _bot(request.caller.clinic)
+    if bot is None:
+        raise Unknown
+    made = sandbox.new_phone(bot, request.POST.get("first_name", "").replace("\0", "").strip() or "New phone")
     return redirect("phone", made.telegram_id)
 
 
@@ -87,7 +90,7 @@ def new(request: PageRequest) -> HttpResponse:
 def act(request: PageRequest, telegram_id: int) -> HttpResponse:
     """Do what the phone's owner does: type, tap, press Start, open a link, change how the phone behaves."""
     bot = _bot(request.caller.clinic)
-    phone = Phone.objects.filter(telegram_id=telegram_id).first()
+    phone = bot.phones.filter(telegram_id=telegram_id).first() if bot else None
     action = _ACTIONS.get(request.POST.get("do", ""))
     if bot is None or phone is None or action is None:
         raise Unknown
@@ -165,7 +168,7 @@ def _bot(clinic: Clinic) -> SandboxBot | None:
 
 
 def _owned(clinic: Clinic, bot: SandboxBot | None) -> list[Owned]:
-    """List the phones by their owners' names: phones of this clinic's patients, and phones without an owner."""
+    """List the phones of the clinic's bot by their owners' names."""
     phones = sandbox.phones(bot) if bot else []
     ids = [phone.telegram_id for phone in phones]
     people: dict[int | None, list[Patient]] = {}
