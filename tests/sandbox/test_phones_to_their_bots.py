@@ -13,7 +13,7 @@ from django.db.migrations.state import StateApps
 from django.utils import timezone
 
 pytestmark = pytest.mark.django_db
-BEFORE, AFTER = ("sandbox", "0003_edited_messages"), ("sandbox", "0006_no_phone_without_a_bot")
+BEFORE, AFTER = ("sandbox", "0003_edited_messages"), ("sandbox", "0007_phones_once_of_a_bot")
 OLD = "old"
 
 

@@ -24,8 +24,4 @@ class Migration(migrations.Migration):
             name="telegram_id",
             field=models.BigIntegerField(),
         ),
-        migrations.AddConstraint(
-            model_name="phone",
-            constraint=models.UniqueConstraint(fields=("bot", "telegram_id"), name="sandbox_phone_once_of_a_bot"),
-        ),
     ]
