@@ -14,6 +14,7 @@ from companion.clinics.access import Caller
 from companion.clinics.api_keys import caller_of_key, secret_of
 from companion.clinics.members import SESSION_CLINIC, caller_of_member, chosen_member
 from companion.clinics.models import Role
+from companion.clinics.second_factors import is_missing
 from companion.service.clock import database_now
 
 IMPORT_PATH: Final = "/api/scheduler/patients/import"
@@ -73,7 +74,10 @@ def _caller_by_session(request: HttpRequest) -> Caller | None:
         return None
     if check_csrf(request) is not None:
         raise HttpError(403, "The CSRF token is missing or wrong: send it in the header X-CSRFToken.")
-    return caller_of_member(member)
+    caller = caller_of_member(member)
+    if is_missing(caller, request.user):
+        raise HttpError(403, "Your clinic asks for a second step at the sign-in. Set it up on /accounts/2fa/ first.")
+    return caller
 
 
 def _check_length(request: HttpRequest) -> None:

@@ -20,7 +20,8 @@ def member() -> None:
 @click.argument("email")
 @click.option("--role", type=ROLES, default="provider", show_default=True, help="What they may do.")
 @click.option("--clinic", "slug", help=CLINIC_HELP)
-def add_member(email: str, role: str, slug: str | None) -> None:
+@click.option("--reset", is_flag=True, help="End password, second steps, passkeys and sessions of the account first.")
+def add_member(email: str, role: str, slug: str | None, *, reset: bool) -> None:
     """Add a person (or change the role of one) and print a one-time sign-in link."""
     from companion.clinics import clinics, members, sign_in_links
     from companion.service.clock import database_now
@@ -29,6 +30,8 @@ def add_member(email: str, role: str, slug: str | None) -> None:
         clinic = clinics.the_clinic(slug)
         now = database_now()
         added = members.add_member(clinic, email, role, now=now)
+        if reset:
+            sign_in_links.shut(added, now=now)
         link = sign_in_links.operators_link(added, now=now)
     click.echo(f"{added.user.email} is {added.role} of {clinic.name}. This link signs in once, within a day:", err=True)
     click.echo(link)

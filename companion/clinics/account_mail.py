@@ -52,6 +52,30 @@ def changed(member: Member, change: str) -> None:
     _tell(member.user, f"Your account at {member.clinic.name}", f"{change}\n\n{_NOT_YOU}\n")
 
 
+def new_device(user: User, device: str, address: str, *, now: dt.datetime) -> None:
+    """Tell of a sign-in in a browser that the account didn't know: "Firefox on Windows"."""
+    _tell(
+        user,
+        "A sign-in from a new device",
+        f"Somebody signed in to your account at {now:%H:%M UTC on %Y-%m-%d}, by {device}, from {address}.\n\n"
+        f"{_NOT_YOU} Then change your password and end your other sessions.\n",
+    )
+
+
+def factors_changed(user: User, change: str) -> None:
+    """Tell of a change of second factors: "A passkey was added." """
+    _tell(user, "Your two-step sign-in was changed", f"{change}\n\n{_NOT_YOU}\n")
+
+
+def session_ended(user: User) -> None:
+    """Tell that a session was ended from another one."""
+    _tell(
+        user,
+        "Sessions of your account were ended",
+        f"Sessions were ended on the page of your sessions.\n\n{_NOT_YOU}\n",
+    )
+
+
 def password_changed(user: User) -> None:
     """Tell that the password was set or changed."""
     _tell(user, "Your password was changed", f"The password of your account was set or changed.\n\n{_NOT_YOU}\n")

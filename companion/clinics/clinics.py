@@ -9,7 +9,7 @@ from django.db import transaction
 
 from companion.clinics import audit, marks
 from companion.clinics.access import Caller
-from companion.clinics.models import Clinic, MarkKind, Role
+from companion.clinics.models import Clinic, Demand, MarkKind, Role
 from companion.clinics.refusals import Problem, Refused, Unknown
 from companion.service.wake import ring
 from companion.times.walls import is_zone
@@ -44,7 +44,8 @@ def the_clinic(slug: str | None) -> Clinic:
 
 def change_clinic(caller: Caller, values: Mapping[str, object], *, now: dt.datetime) -> Clinic:
     """The caller's clinic with these values changed: name, timezone, quiet_from, quiet_until ("21:00"), country,
-    region, closed_days (ISO dates), consent_required. What is not named stays; another country has no region yet.
+    region, closed_days (ISO dates), consent_required, second_factor. What is not named stays; another country has no
+    region yet.
 
     Raises Refused with every wrong field, and NotAllowed.
     """
@@ -116,6 +117,10 @@ def _read_field(field: str, value: object) -> object:
             return sorted({_date(day) for day in value})
         case "consent_required", bool():
             return value
+        case "second_factor", str(demand) if demand in Demand.values:
+            return demand
+        case "second_factor", _:
+            raise ValueError("A second step can be demanded of nobody, admins or all.")
         case _:
             raise ValueError("This can't be set.")
 

@@ -18,6 +18,14 @@ class Role(models.TextChoices):
     ADMIN = "admin", "Admin"
 
 
+class Demand(models.TextChoices):
+    """The members of whom a Clinic demands a second factor at the sign-in."""
+
+    NOBODY = "", "Nobody"
+    ADMINS = "admins", "Admins"
+    ALL = "all", "All members"
+
+
 class Clinic(models.Model):
     """The tenant. Nothing crosses clinics."""
 
@@ -40,6 +48,8 @@ class Clinic(models.Model):
     """Words by which a patient asks for urgent help; ignored while there is no number to call."""
     urgent_phone = models.CharField(max_length=40, blank=True, default="", db_default="")
     """The number that such a patient is told to call."""
+    second_factor = models.CharField(max_length=8, choices=Demand, blank=True, default="", db_default="")
+    """The members who must sign in with a second factor (second_factors.py)."""
     demo = models.BooleanField(default=False)
     """The clinic holds invented patients, so no real bot may ever serve it."""
     sending_paused_at = models.DateTimeField(null=True)
@@ -156,6 +166,21 @@ class Member(models.Model):
             models.UniqueConstraint(fields=["clinic", "user"], name="member_once_in_a_clinic"),
             models.CheckConstraint(condition=Q(role__in=Role.values), name="member_has_a_known_role"),
         ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class KnownDevice(models.Model):
+    """A browser in which a person has signed in before: by a cookie whose hash this is."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_index=False)
+    secret_hash = models.CharField(max_length=64)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "secret_hash"], name="device_once_of_a_person")]
 
     def __str__(self) -> str:
         return str(self.id)

@@ -12,7 +12,7 @@ from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.db import transaction
 from django.urls import reverse
 
-from companion.clinics import account_mail, audit
+from companion.clinics import account_mail, accounts, audit
 from companion.clinics.access import Caller
 from companion.clinics.members import caller_of_member, command_line, is_elsewhere
 from companion.clinics.models import Member, Role
@@ -45,6 +45,14 @@ def operators_link(member: Member, *, now: dt.datetime) -> str:
     return _link(member)
 
 
+def shut(member: Member, *, now: dt.datetime) -> None:
+    """End all that opens the person's account, at the operator's command: for somebody who lost the second step."""
+    with transaction.atomic():
+        accounts.shut(member.user)
+        audit.record(command_line(member.clinic), "account reset", "member", member.id, now=now)
+        account_mail.changed(member, "Your password, second steps and sessions were ended by whoever runs the server.")
+
+
 def hand_out_link(caller: Caller, member: Member, *, now: dt.datetime) -> str:
     """Make a link at an admin's request. Returns the link if the admin may see it, and "" if it was mailed.
 
@@ -74,7 +82,7 @@ def member_of_link(key: uuid.UUID, token: str) -> Member | None:
 def redeem_link(key: uuid.UUID, token: str, *, now: dt.datetime) -> Member | None:
     """Accept the membership, end the link, and return the Member to sign in. If two use the link, one gets it.
 
-    An invited person's password and sessions end: somebody else may have made the account.
+    All that opens an invited person's account ends: somebody else may have made the account.
     """
     member = member_of_link(key, token)
     if member is None:
@@ -93,9 +101,7 @@ def redeem_link(key: uuid.UUID, token: str, *, now: dt.datetime) -> Member | Non
 
 
 def _join(member: Member, *, now: dt.datetime) -> None:
-    # With the password, all sessions end, since each carries a hash of it.
-    member.user.set_unusable_password()
-    member.user.save(update_fields=["password"])
+    accounts.shut(member.user)
     Member.objects.filter(pk=member.pk, joined_at=None).update(joined_at=now)
     member.joined_at = now
     audit.record(caller_of_member(member), "membership accepted", "member", member.id, now=now)

@@ -49,6 +49,10 @@ class Environment(BaseSettings):
     lease_seconds: float = Field(default=60, ge=5)
     wake_seconds: float = Field(default=60, ge=0.1)
     health_port: int = Field(default=0, ge=0, le=65535)
+    idle_minutes: float = Field(default=30, ge=1, le=24 * 60)
+    """A session ends after so many minutes in which its person did nothing."""
+    session_hours: float = Field(default=12, ge=0.1, le=24 * 7)
+    """A session ends so many hours after the sign-in in any case."""
     smtp_url: SecretStr | None = None
     """The mail server for alerts. Secret, because the address may hold a password. Unset: no e-mail is sent."""
     email_from: str = ""

@@ -37,6 +37,8 @@ INSTALLED_APPS = [
     "ninja",  # serves its reference page's own files, so that no page asks another company's server for them
     "allauth",
     "allauth.account",
+    "allauth.usersessions",
+    "allauth.mfa",
     "django_htmx",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -63,6 +65,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "companion.web.account.session_ends.session_ends",
 ]
 
 ROOT_URLCONF = "companion.config.urls"
@@ -97,6 +100,8 @@ _cookie_prefix = "__Host-" if _https else ""
 SESSION_COOKIE_NAME = f"{_cookie_prefix}sessionid"
 CSRF_COOKIE_NAME = f"{_cookie_prefix}csrftoken"
 SESSION_COOKIE_HTTPONLY = True
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_COOKIE_AGE = round(COMPANION.session_hours * 60 * 60)
 CSRF_FAILURE_VIEW = "companion.web.trouble.stale_form"
 # In the session's row: a patient's name in a sentence must not stand in a cookie.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
@@ -112,17 +117,44 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+# The second one reads the passwords of before; each is stored anew at its person's next sign-in.
+PASSWORD_HASHERS = [
+    "companion.clinics.passwords.Hasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
 PASSWORD_RESET_TIMEOUT = 24 * 60 * 60
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
-ACCOUNT_ADAPTER = "companion.web.account.pages.Adapter"
+ACCOUNT_ADAPTER = "companion.web.account.adapter.Adapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
+# allauth counts wrong codes, and remembers used ones, in the cache: in the database, so that all web processes know.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache_entries",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
+MFA_ADAPTER = "companion.web.account.second_factors.Adapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_TOLERANCE = 1
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_FORMS = {
+    "authenticate": "companion.web.account.second_factors.CodeForm",
+    "reauthenticate": "companion.web.account.second_factors.CodeAgainForm",
+    "authenticate_webauthn": "companion.web.account.second_factors.PasskeyForm",
+    "reauthenticate_webauthn": "companion.web.account.second_factors.PasskeyAgainForm",
+    "login_webauthn": "companion.web.account.second_factors.PasskeySignInForm",
+    "add_webauthn": "companion.web.account.second_factors.NewPasskeyForm",
+}
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "messages"
 ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL

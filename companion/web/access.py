@@ -9,6 +9,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, cast
 
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -22,13 +23,17 @@ from companion.clinics.access import Caller, NotAllowed
 from companion.clinics.members import SESSION_CLINIC, caller_of_member, chosen_member
 from companion.clinics.models import Role
 from companion.clinics.refusals import Conflict, Refused, Unknown
+from companion.clinics.second_factors import is_missing
 from companion.times.walls import zone_info
+from companion.web.account import proof, second_factors
 
 P = ParamSpec("P")
 
 
 class PageRequest(HttpRequest):
     """A request from a signed-in member."""
+
+    user: User
 
     caller: Caller
     htmx: HtmxDetails
@@ -38,10 +43,14 @@ View = Callable[Concatenate[PageRequest, P], HttpResponseBase]
 Entry = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
-def page(role: Role = Role.VIEWER) -> Callable[[View[P]], Entry[P]]:
+def page(
+    role: Role = Role.VIEWER, *, fresh: bool = False, without_second_factor: bool = False
+) -> Callable[[View[P]], Entry[P]]:
     """Let only members with at least this role see the page, and show times in the clinic's time zone.
 
-    The view finds the member in `request.caller`.
+    The view finds the member in `request.caller`. `fresh`: the page is sensitive and needs a fresh proof of
+    identity. `without_second_factor`: members may use the page before they have the second factor that their clinic
+    demands.
     """
 
     def decorate(view: View[P]) -> Entry[P]:
@@ -56,7 +65,11 @@ def page(role: Role = Role.VIEWER) -> Callable[[View[P]], Entry[P]]:
             ours.caller = caller
             with timezone.override(zone_info(caller.clinic.timezone)):
                 try:
+                    if not without_second_factor and is_missing(caller, request.user):
+                        return second_factors.lead(request, caller.clinic.name)
                     caller.needs(role)
+                    if fresh and not proof.is_fresh(request):
+                        return proof.ask(request)
                     return view(ours, *args, **kwargs)
                 except (NotAllowed, Unknown, Conflict, Refused) as no:
                     return _said_no(ours, no)

@@ -1,4 +1,7 @@
-"""Drafts of the planning form, kept for a member between two visits. Plans are not stored here."""
+"""Drafts of the planning form, kept for a member between two visits; and the table of Django's cache.
+
+Plans are not stored here.
+"""
 
 from django.db import models
 
@@ -29,3 +32,17 @@ class Draft(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class CacheEntry(models.Model):
+    """An entry of the cache: what allauth counts and remembers for some minutes. Django's DatabaseCache writes it."""
+
+    cache_key = models.CharField(max_length=255, primary_key=True)
+    value = models.TextField()
+    expires = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "cache_entries"
+
+    def __str__(self) -> str:
+        return self.cache_key

@@ -1,18 +1,11 @@
 """Fixtures of the pages' tests: a clinic, and two people who work in it at the same time."""
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from companion.clinics.models import Clinic, Role
 from tests.builders import a_clinic
 from tests.web.signed_in import signed_in
-
-
-@pytest.fixture(autouse=True)
-def _no_attempts_of_other_tests() -> None:
-    """Forget the sign-ins and passwords that allauth counts by person: a rolled-back test's ids come again."""
-    cache.clear()
 
 
 @pytest.fixture

@@ -1,7 +1,13 @@
-"""Sign-ins, failures and changes of passwords go into the audit trail of each clinic that the person has joined."""
+"""Acts on an account go into the audit trail of each clinic that the person has joined, and the person is told."""
+
+from typing import Final
 
 from allauth.account.signals import password_changed, password_reset, password_set
-from django.contrib.auth.models import User
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authentication_failed, authenticator_added, authenticator_removed, authenticator_reset
+from allauth.usersessions.models import UserSession
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.db import transaction
 from django.http import HttpRequest
@@ -11,6 +17,12 @@ from companion.clinics.access import Caller
 from companion.clinics.members import caller_of_member
 from companion.clinics.models import Member, Role
 from companion.service.clock import database_now
+from companion.web.account import devices, proof
+
+CAME_BY: Final = "came_by"
+"""The session's key for the way of a sign-in other than by password: LINK, or a provider's name."""
+LINK: Final = "link"
+_FACTORS: Final = {"totp": "authenticator app", "webauthn": "passkey", "recovery_codes": "recovery codes"}
 
 
 def connect() -> None:
@@ -19,15 +31,67 @@ def connect() -> None:
     user_login_failed.connect(_failed)
     for signal in (password_changed, password_set, password_reset):
         signal.connect(_password_changed)
+    authenticator_added.connect(_factor_added)
+    authenticator_removed.connect(_factor_removed)
+    authenticator_reset.connect(_codes_made_anew)
+    authentication_failed.connect(_second_step_failed)
+
+
+def _factor_added(sender: object, user: User, authenticator: Authenticator, **_: object) -> None:
+    _factors_changed(user, f"{_FACTORS[authenticator.type]} added")
+
+
+def _factor_removed(sender: object, user: User, authenticator: Authenticator, **_: object) -> None:
+    _factors_changed(user, f"{_FACTORS[authenticator.type]} removed")
+
+
+def _codes_made_anew(sender: object, user: User, authenticator: Authenticator, **_: object) -> None:
+    _factors_changed(user, f"{_FACTORS[authenticator.type]} made anew")
+
+
+def _factors_changed(user: User, change: str) -> None:
+    with transaction.atomic():
+        record(user, change)
+        account_mail.factors_changed(user, f"{change.capitalize()}.")
+
+
+def _second_step_failed(sender: object, user: User, **_: object) -> None:
+    for member in _joined(user):
+        caller = Caller(member.clinic, "service", None, "sign-in page", Role.VIEWER)
+        audit.record(caller, "second step failed", "member", member.id, now=database_now())
+
+
+def record(user: AbstractBaseUser | AnonymousUser, action: str) -> None:
+    """Record what the person did to the own account."""
+    for member in _joined(user):
+        audit.record(caller_of_member(member), action, "member", member.id, now=database_now())
+
+
+def session_over(user: AbstractBaseUser | AnonymousUser, why: str) -> None:
+    """Record the end of a session by time, or from another one: "session ended without activity"."""
+    record(user, f"session {why}")
 
 
 def _signed_in(sender: object, request: HttpRequest, user: User, **_: object) -> None:
-    _record(user, "signed in")
+    now = database_now()
+    with transaction.atomic():
+        proof.begin(request, now=now)
+        # Not every sign-in goes through allauth, which makes the row of the session only then.
+        request.user = user
+        UserSession.objects.create_from_request(request)
+        known = devices.is_known(request, user)
+        devices.remember(request, user, now=now)
+        record(user, "signed in")
+        # A sign-in by link has told them already.
+        if not known and request.session.get(CAME_BY) != LINK:
+            agent = devices.words_for(request.META.get("HTTP_USER_AGENT", ""))
+            account_mail.new_device(user, agent, devices.address_of(request), now=now)
 
 
 def _password_changed(sender: object, request: HttpRequest, user: User, **_: object) -> None:
+    request.session[proof.PROVED] = database_now().timestamp()
     with transaction.atomic():
-        _record(user, "password changed")
+        record(user, "password changed")
         account_mail.password_changed(user)
 
 
@@ -42,10 +106,5 @@ def _failed(sender: object, credentials: dict[str, object], **_: object) -> None
         audit.record(caller, "sign-in failed", "member", member.id, now=database_now())
 
 
-def _record(user: User, action: str) -> None:
-    for member in _joined(user):
-        audit.record(caller_of_member(member), action, "member", member.id, now=database_now())
-
-
-def _joined(user: User) -> list[Member]:
-    return list(Member.objects.filter(user=user, joined_at__isnull=False).select_related("clinic", "user"))
+def _joined(user: AbstractBaseUser | AnonymousUser) -> list[Member]:
+    return list(Member.objects.filter(user=user.pk or 0, joined_at__isnull=False).select_related("clinic", "user"))

@@ -2,10 +2,10 @@
 
 import uuid
 
-from allauth.account.adapter import DefaultAccountAdapter
-from django.conf import settings
+from allauth.account.internal.flows.login import perform_login
+from allauth.account.models import Login
 from django.contrib import messages as flash
-from django.contrib.auth import login
+from django.contrib.auth.models import AnonymousUser
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -19,16 +19,7 @@ from companion.clinics.refusals import Unknown
 from companion.clinics.sign_in_links import member_of_link, redeem_link
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, as_uuid, came_from, page
-
-
-class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
-    """Allauth's adapter without sign-up: only an admin adds members."""
-
-    def is_open_for_signup(self, request: HttpRequest) -> bool:
-        return False
-
-    def add_message(self, request: HttpRequest, level: int, *_: object, **__: object) -> None:
-        """Show no message, because every page shows that the member is signed in."""
+from companion.web.account.evidence import CAME_BY, LINK
 
 
 @never_cache
@@ -44,11 +35,14 @@ def sign_in_by_link(request: HttpRequest, key: uuid.UUID, token: str) -> HttpRes
     member = redeem_link(key, token, now=database_now())
     if member is None:
         return render(request, "account/link_over.html", status=410)
-    login(request, member.user, backend=settings.AUTHENTICATION_BACKENDS[0])
-    request.session[SESSION_CLINIC] = str(member.clinic_id)
+    # Whoever is signed in here gives way to the person of the link.
+    request.session.flush()
+    request.user = AnonymousUser()
+    request.session[SESSION_CLINIC], request.session[CAME_BY] = str(member.clinic_id), LINK
+    answer: HttpResponse = perform_login(request, Login(user=member.user))
     if not member.user.has_usable_password():
         flash.info(request, "To sign in without a link next time, set a password: in the menu at the top right.")
-    return redirect(settings.LOGIN_REDIRECT_URL)
+    return answer
 
 
 @require_GET
@@ -63,7 +57,7 @@ def nowhere(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@page()
+@page(without_second_factor=True)
 def choose_clinic(request: PageRequest) -> HttpResponse:
     """Show this clinic's pages for the rest of the session."""
     chosen = as_uuid(request.POST.get("clinic", ""))

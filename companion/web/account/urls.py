@@ -2,7 +2,7 @@
 
 from django.urls import include, path, re_path
 
-from companion.web.account import pages
+from companion.web.account import pages, sessions
 
 urlpatterns = [
     path("clinic", pages.choose_clinic, name="choose_clinic"),
@@ -10,5 +10,8 @@ urlpatterns = [
     # allauth would send an e-mail from each of these pages, and accounts here work without e-mail.
     path("accounts/password/reset/", pages.forgotten, name="password_forgotten"),
     re_path(r"^accounts/(?:email|confirm-email|password/reset|login/code)/", pages.nowhere),
+    path("accounts/sessions/", sessions.index, name="sessions"),
+    path("accounts/sessions/end", sessions.end, name="sessions_end"),
+    path("accounts/2fa/", include("allauth.mfa.urls")),
     path("accounts/", include("allauth.account.urls")),
 ]

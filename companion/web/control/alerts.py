@@ -60,7 +60,7 @@ def hear(request: PageRequest) -> HttpResponse:
 
 
 @require_POST
-@page(Role.ADMIN)
+@page(Role.ADMIN, fresh=True)
 def webhook(request: PageRequest) -> HttpResponse:
     """Set or remove the address of the clinic's program that receives alerts."""
     url, removes = request.POST.get("url", "").strip(), request.POST.get("do") == "remove"

@@ -62,7 +62,7 @@ def fetch(request: PageRequest) -> HttpResponse:
 
 
 @require_http_methods(["POST"])
-@page(Role.ADMIN)
+@page(Role.ADMIN, fresh=True)
 def set_fhir(request: PageRequest) -> HttpResponse:
     """Set a FHIR server in place of the present source."""
     typed = {name: request.POST.get(name, "").strip() for name in FIELDS}
@@ -91,7 +91,7 @@ def set_fhir(request: PageRequest) -> HttpResponse:
 
 
 @require_POST
-@page(Role.ADMIN)
+@page(Role.ADMIN, fresh=True)
 def remove(request: PageRequest) -> HttpResponse:
     """Remove the source; its patients stay."""
     with transaction.atomic():

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from companion.clinics import api_keys, bots, members, sign_in_links, urgent_words
 from companion.clinics.clinics import change_clinic
-from companion.clinics.models import ApiKey, Bot, Clinic, Member, Role
+from companion.clinics.models import ApiKey, Bot, Clinic, Demand, Member, Role
 from companion.clinics.refusals import Refused, Unknown
 from companion.clinics.versions import hold
 from companion.patients import consent
@@ -128,7 +128,7 @@ def _moved(moves: Moves | None) -> str:
 
 
 @require_POST
-@page(Role.ADMIN)
+@page(Role.ADMIN, fresh=True)
 def bot(request: PageRequest) -> HttpResponse:
     """Connect the bot whose token BotFather gave, after asking Telegram; in the Sandbox, connect a practice bot."""
     clinic, now = request.caller.clinic, database_now()
@@ -161,7 +161,7 @@ def _refuse_if_exchanged(request: PageRequest) -> None:
 
 
 @require_POST
-@page(Role.ADMIN)
+@page(Role.ADMIN, fresh=True)
 def add_member(request: PageRequest) -> HttpResponse:
     """Add a person, and show the link for their first sign-in."""
     email, role = request.POST.get("email", ""), request.POST.get("role", "")
@@ -176,7 +176,7 @@ def add_member(request: PageRequest) -> HttpResponse:
 
 
 @require_POST
-@page(Role.ADMIN)
+@page(Role.ADMIN, fresh=True)
 def change_member(request: PageRequest, member_id: uuid.UUID) -> HttpResponse:
     """Change a member's role, show a new sign-in link, or remove the member."""
     member = _member(request, member_id)
@@ -197,6 +197,23 @@ def change_member(request: PageRequest, member_id: uuid.UUID) -> HttpResponse:
     return redirect(f"{reverse('settings')}#members")
 
 
+@require_POST
+@page(Role.ADMIN, fresh=True)
+def change_sign_in(request: PageRequest) -> HttpResponse:
+    """Change the members of whom the clinic demands a second factor."""
+    try:
+        with transaction.atomic():
+            current = _current(request)
+            since = conflicts.changes_of(current, [current.pk], "clinic changed")
+            conflicts.refuse_if_changed(request, current.second_factor, "this setting", since, now=database_now())
+            demand = {"second_factor": request.POST.get("second_factor", "")}
+            change_clinic(request.caller, demand, now=database_now())
+    except Refused as no:
+        return _page(request, {}, no=no, part="sign-in")
+    flash.success(request, "Saved.")
+    return redirect(f"{reverse('settings')}#sign-in")
+
+
 def _handed_out(request: PageRequest, member: Member) -> HttpResponse:
     """Show the new sign-in link, or say that it was mailed."""
     link = sign_in_links.hand_out_link(request.caller, member, now=database_now())
@@ -207,7 +224,7 @@ def _handed_out(request: PageRequest, member: Member) -> HttpResponse:
 
 
 @require_POST
-@page(Role.ADMIN)
+@page(Role.ADMIN, fresh=True)
 def add_key(request: PageRequest) -> HttpResponse:
     """Create a key for a program. The key is shown only in this answer."""
     name, role = request.POST.get("name", ""), request.POST.get("role", "")
@@ -219,7 +236,7 @@ def add_key(request: PageRequest) -> HttpResponse:
 
 
 @require_POST
-@page(Role.ADMIN)
+@page(Role.ADMIN, fresh=True)
 def revoke_key(request: PageRequest, key_id: uuid.UUID) -> HttpResponse:
     """Revoke a program's key; the program is locked out at once."""
     key = ApiKey.objects.filter(clinic=request.caller.clinic, pk=key_id).first()
@@ -252,6 +269,7 @@ def _page(
         "bot": Bot.objects.filter(clinic=clinic).first(),
         "members": Member.objects.filter(clinic=clinic).select_related("user").order_by("user__username"),
         "keys": ApiKey.objects.filter(clinic=clinic).order_by("revoked_at", "name"),
+        "demands": Demand.choices,
         "roles": [(role.value, role.label, words) for role, words in ROLE_WORDS.items()],
         "errors": {f"{part}_{problem.field}": problem.message for problem in no.problems} if no else {},
         "now": now,

@@ -12,6 +12,7 @@ urlpatterns = [
     path("/bot", pages.bot, name="settings_bot"),
     path("/members", pages.add_member, name="settings_members"),
     path("/members/<uuid:member_id>", pages.change_member, name="settings_member"),
+    path("/sign-in", pages.change_sign_in, name="settings_sign_in"),
     path("/keys", pages.add_key, name="settings_keys"),
     path("/keys/<uuid:key_id>/revoke", pages.revoke_key, name="settings_key_revoke"),
 ]

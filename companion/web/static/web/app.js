@@ -9,6 +9,15 @@ const POLL = 10_000;
 const sheet = one(".sheet");
 if (sheet && matchMedia("(max-width: 767px)").matches) sheet.open = false;
 
+// ---- Passkeys work at https and on this machine only
+for (const part of all("[data-passkey]")) part.hidden = !(window.isSecureContext && window.PublicKeyCredential);
+document.addEventListener("allauth.error", (event) => {
+  event.preventDefault();
+  const said = document.createElement("div");
+  Object.assign(said, { className: "alert alert-danger", textContent: "The passkey wasn't used. Try again, or take another way." });
+  one("#said").replaceChildren(said);
+});
+
 // ---- Menus close on a click elsewhere and on Escape
 document.addEventListener("click", (event) => {
   for (const menu of all("details.menu[open], details.ask[open]")) {
@@ -21,7 +30,7 @@ const panel = one("#panel");
 let cameFrom = null;
 
 async function openPanel(link) {
-  const answer = await fetch(`${link.href}?part=panel`, { headers: { "HX-Request": "true" } });
+  const answer = await fetch(`${link.href}?part=panel`, { headers: { "HX-Request": "true", "X-Opened": "yes" } });
   if (!answer.ok || answer.status === 204) {
     location.href = link.href;
     return;

@@ -1,0 +1,19 @@
+"""A person's account across clinics: what opens it, and how all of that ends."""
+
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+
+from companion.clinics.models import KnownDevice
+
+
+def shut(user: User) -> None:
+    """End all that opens the account: password, second factors, passkeys, recovery codes, sessions, known devices."""
+    user.set_unusable_password()
+    user.save(update_fields=["password"])
+    Authenticator.objects.filter(user_id=user.pk).delete()
+    KnownDevice.objects.filter(user=user).delete()
+    sessions = UserSession.objects.filter(user_id=user.pk)
+    Session.objects.filter(session_key__in=list(sessions.values_list("session_key", flat=True))).delete()
+    sessions.delete()

@@ -1,0 +1,27 @@
+"""Allauth's decisions that are ours: no sign-up, and fresh proofs before what is sensitive."""
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context
+from django.contrib import messages as flash
+from django.http import HttpRequest
+
+from companion.web.account import proof
+from companion.web.account.devices import address_of
+
+
+class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
+    """Allauth's adapter without sign-up: only an admin adds members."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+    def add_message(self, request: HttpRequest, level: int, *_: object, message: object = None, **__: object) -> None:
+        """Show errors, and nothing else, because every page shows what has become of an act."""
+        if message and level >= flash.ERROR:
+            flash.error(request, str(message))
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return address_of(request)
+
+    def is_reauthentication_required(self, *, app: str, **_: object) -> bool:
+        return not proof.is_fresh(context.request)

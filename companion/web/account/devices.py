@@ -1,0 +1,61 @@
+"""The browsers from which a person has signed in before, and the address from which a request comes."""
+
+import datetime as dt
+import hashlib
+import re
+import secrets
+from typing import Final
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from companion.clinics.models import KnownDevice
+
+COOKIE: Final = f"{'__Host-' if settings.SESSION_COOKIE_SECURE else ''}device"
+_AGE: Final = dt.timedelta(days=400)
+"""As long as browsers keep a cookie."""
+_MADE: Final = "new_device_cookie"
+_SYSTEMS: Final = ("iPhone", "iPad", "Android", "Windows", "Mac OS X", "Linux")
+_BROWSERS: Final = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
+"""In this order: Edge and Opera also call themselves Chrome, and Chrome calls itself Safari."""
+
+
+def address_of(request: HttpRequest) -> str:
+    """The address from which the request came; 0.0.0.0 if the server doesn't know, as behind a socket."""
+    return str(request.META.get("REMOTE_ADDR") or "0.0.0.0")  # noqa: S104  (no address is bound)
+
+
+def is_known(request: HttpRequest, user: User) -> bool:
+    """Whether the person has signed in from this browser before."""
+    secret = request.COOKIES.get(COOKIE, "")
+    return bool(secret) and KnownDevice.objects.filter(user=user, secret_hash=_hash(secret)).exists()
+
+
+def remember(request: HttpRequest, user: User, *, now: dt.datetime) -> None:
+    """Know this browser from now on. The middleware then sends the cookie."""
+    secret = request.COOKIES.get(COOKIE) or secrets.token_urlsafe(32)
+    KnownDevice.objects.update_or_create(user=user, secret_hash=_hash(secret), defaults={"last_at": now})
+    KnownDevice.objects.filter(user=user, last_at__lt=now - _AGE).delete()
+    setattr(request, _MADE, secret)
+
+
+def send_cookie(request: HttpRequest, answer: HttpResponseBase) -> None:
+    """Send the cookie of a browser that was just remembered."""
+    if secret := getattr(request, _MADE, None):
+        answer.set_cookie(
+            COOKIE, secret, max_age=_AGE, secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax"
+        )
+
+
+def words_for(user_agent: str) -> str:
+    """Name a browser and its system for people: "Firefox on Windows"."""
+    browser = next((name for mark, name in _BROWSERS.items() if re.search(rf"\b{mark}\w*/", user_agent)), "A browser")
+    system = next((name for name in _SYSTEMS if name in user_agent), "an unknown system")
+    return f"{browser} on {system}"
+
+
+def _hash(secret: str) -> str:
+    # A made-up cookie may hold anything.
+    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()

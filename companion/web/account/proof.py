@@ -1,0 +1,70 @@
+"""A fresh proof of identity before what is sensitive: a session that somebody took over must not make keys or admins.
+
+A sign-in is a proof for a quarter of an hour; then the person gives the password, a code or a passkey again, and what
+was asked for goes on. The form waits in the session, sealed.
+"""
+
+import base64
+import datetime as dt
+import json
+from typing import Final
+
+from allauth.account.adapter import get_adapter
+from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.internal.flows.reauthentication import stash_and_reauthenticate
+from django.conf import settings
+from django.contrib import messages as flash
+from django.contrib.sessions.models import Session
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import resolve
+
+from companion.clinics.sealed import seal, unseal
+from companion.service.clock import database_now
+
+BEGAN: Final = "began"
+"""The session's key for the time of its sign-in, in seconds since 1970."""
+PROVED: Final = "proved"
+"""The session's key for the last proof after the sign-in."""
+_SECONDS: Final[int] = settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+_PURPOSE: Final = "web.proof"
+
+
+def begin(request: HttpRequest, *, now: dt.datetime) -> None:
+    """Note when the session began. Removes what is left of sessions that are long over."""
+    request.session[BEGAN] = now.timestamp()
+    Session.objects.filter(expire_date__lt=now).delete()
+
+
+def is_fresh(request: HttpRequest) -> bool:
+    """Whether the person has proved who they are within a quarter of an hour."""
+    records = get_authentication_records(request, request.user)
+    proofs = [request.session.get(BEGAN, 0), request.session.get(PROVED, 0), *(record["at"] for record in records)]
+    age: float = database_now().timestamp() - max(proofs)
+    return age < _SECONDS
+
+
+def ask(request: HttpRequest) -> HttpResponse:
+    """Ask for a proof. Afterwards the form that was sent is carried out; no page needs to be filled in again."""
+    if not get_adapter().get_reauthentication_methods(request.user):
+        flash.info(request, "First set a password: then you can confirm by it that it's you.")
+        return redirect("account_set_password")
+    waiting = {"path": request.path, "method": request.method, "posted": request.POST.urlencode()}
+    sealed = base64.b64encode(seal(json.dumps(waiting), _PURPOSE)).decode()
+    answer: HttpResponse = stash_and_reauthenticate(request, {"sealed": sealed}, f"{__name__}.go_on")
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=204, headers={"HX-Redirect": answer["Location"]})
+    return answer
+
+
+def go_on(request: HttpRequest, state: dict[str, str]) -> HttpResponseBase:
+    """Carry out what waited for the proof."""
+    waiting = json.loads(unseal(base64.b64decode(state["sealed"]), _PURPOSE))
+    if waiting["method"] != "POST":
+        return redirect(waiting["path"])
+    request.path = request.path_info = waiting["path"]
+    request.POST = QueryDict(waiting["posted"])
+    found = request.resolver_match = resolve(waiting["path"])
+    answer: HttpResponseBase = found.func(request, *found.args, **found.kwargs)
+    return answer

@@ -1,0 +1,120 @@
+"""Two-step sign-in with allauth: sealed secrets, our QR codes, and forms that take no code twice."""
+
+import base64
+from typing import Final
+
+import segno
+from allauth.account.adapter import get_adapter as get_account_adapter
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.models import Authenticator
+from allauth.mfa.webauthn.forms import (
+    AddWebAuthnForm,
+    AuthenticateWebAuthnForm,
+    LoginWebAuthnForm,
+    ReauthenticateWebAuthnForm,
+)
+from django import forms
+from django.contrib import messages as flash
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from companion.clinics.sealed import seal, unseal
+
+_PURPOSE: Final = "mfa.Authenticator.data"
+_NAME: Final = "AI Companion Scheduler"
+_TAKEN_FOR_SECONDS: Final = 120
+"""Longer than a code is valid (the period before and the one after count, too)."""
+_BROKEN: Final = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
+"""What a passkey's answer that no browser wrote makes the libraries raise."""
+
+
+class Adapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth ships no types
+    """Allauth's adapter with sealed secrets and segno's QR codes."""
+
+    def encrypt(self, text: str) -> str:
+        return base64.b64encode(seal(text, _PURPOSE)).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return unseal(base64.b64decode(encrypted_text), _PURPOSE)
+
+    def get_totp_issuer(self) -> str:
+        return _NAME
+
+    def build_totp_svg(self, url: str) -> str:
+        return segno.make(url, micro=False).svg_inline(scale=4, border=4, light="#fff")
+
+    def generate_authenticator_name(self, user: User, type: Authenticator.Type) -> str:
+        return f"Passkey {Authenticator.objects.filter(user_id=user.pk, type=type).count() + 1}"
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        entity: dict[str, str] = super().get_public_key_credential_rp_entity() | {"name": _NAME}
+        return entity
+
+
+class _OnceOnly(forms.Form):
+    """A form whose code is taken once: allauth remembers a code for a shorter time than it is valid."""
+
+    user: User
+
+    def clean_code(self) -> str:
+        code: str = super().clean_code()  # type: ignore[misc]  # the form before this one has it
+        if not cache.add(f"second-step:{self.user.pk}:{code.strip()}", "taken", _TAKEN_FOR_SECONDS):
+            raise forms.ValidationError("This code was used already. Wait for the next one.")
+        return code
+
+
+class CodeForm(_OnceOnly, AuthenticateForm):  # type: ignore[misc]  # allauth ships no types
+    """The code of the second step of a sign-in."""
+
+
+class CodeAgainForm(_OnceOnly, ReauthenticateForm):  # type: ignore[misc]
+    """The code that proves anew who the person is."""
+
+
+class _Readable(forms.Form):
+    """A form that says so if the passkey's answer can't be read."""
+
+    def clean_credential(self) -> object:
+        before = getattr(super(), "clean_credential", None)
+        try:
+            return before() if before else self.cleaned_data["credential"]
+        except _BROKEN as error:
+            raise _unreadable() from error
+
+    def clean(self) -> dict[str, object] | None:
+        try:
+            return super().clean()
+        except _BROKEN as error:
+            raise _unreadable() from error
+
+
+class PasskeyForm(_Readable, AuthenticateWebAuthnForm):  # type: ignore[misc]
+    """A passkey as the second step of a sign-in."""
+
+
+class PasskeyAgainForm(_Readable, ReauthenticateWebAuthnForm):  # type: ignore[misc]
+    """A passkey that proves anew who the person is."""
+
+
+class PasskeySignInForm(_Readable, LoginWebAuthnForm):  # type: ignore[misc]
+    """A passkey in place of a password."""
+
+
+class NewPasskeyForm(_Readable, AddWebAuthnForm):  # type: ignore[misc]
+    """A new passkey."""
+
+
+def _unreadable() -> forms.ValidationError:
+    error: forms.ValidationError = get_account_adapter().validation_error("incorrect_code")
+    return error
+
+
+def lead(request: HttpRequest, clinic: str) -> HttpResponse:
+    """Lead a member of a clinic that demands it to the set-up of a second step."""
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=204, headers={"HX-Redirect": request.build_absolute_uri("/accounts/2fa/")})
+    flash.info(request, f"{clinic} asks for a second step at the sign-in. Set it up first, then go on.")
+    return redirect("mfa_index")

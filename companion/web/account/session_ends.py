@@ -1,0 +1,84 @@
+"""The end of a session: after half an hour without an act, and twelve hours after the sign-in (both adjustable).
+
+Open pages poll by htmx, and polling is no act. allauth's row of the session holds when it was last used; a session
+without this row is over, so that ending one anywhere ends it here.
+"""
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Final
+
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib import messages as flash
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from companion.service.clock import database_now
+from companion.web.account import evidence
+from companion.web.account.devices import address_of, send_cookie
+from companion.web.account.proof import BEGAN
+
+_NOTED_EVERY: Final = dt.timedelta(minutes=1)
+_OPENED: Final = "X-Opened"
+"""The header by which our script says that a person opened a part of a page."""
+Answer = Callable[[HttpRequest], HttpResponseBase]
+IDLE, TOO_LONG, ENDED = "ended without activity", "ended after its longest time", "ended elsewhere"
+
+
+def session_ends(get_response: Answer) -> Answer:
+    """Sign out whose session is over (middleware, behind those of sessions, sign-ins and messages)."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
+            _look(request, now=database_now())
+        answer = get_response(request)
+        send_cookie(request, answer)
+        return answer
+
+    return middleware
+
+
+def _look(request: HttpRequest, *, now: dt.datetime) -> None:
+    row = UserSession.objects.filter(session_key=request.session.session_key).first()
+    why = _why_over(row, request.session.get(BEGAN), now=now)
+    if why:
+        _end(request, row, why)
+    elif row and now - row.last_seen_at > _NOTED_EVERY and _is_an_act(request):
+        UserSession.objects.filter(pk=row.pk).update(last_seen_at=now, ip=address_of(request))
+
+
+def _why_over(row: UserSession | None, began: float | None, *, now: dt.datetime) -> str:
+    own = settings.COMPANION
+    if row is None or began is None:
+        return ENDED
+    if now.timestamp() - began > own.session_hours * 3600:
+        return TOO_LONG
+    return IDLE if now - row.last_seen_at > dt.timedelta(minutes=own.idle_minutes) else ""
+
+
+def _is_an_act(request: HttpRequest) -> bool:
+    """Whether a person did something: a page polls by htmx's GET alone, so that one keeps no session alive."""
+    by_htmx = request.method == "GET" and "HX-Request" in request.headers
+    return not by_htmx or _OPENED in request.headers
+
+
+def _end(request: HttpRequest, row: UserSession | None, why: str) -> None:
+    evidence.session_over(request.user, why)
+    if row:
+        row.delete()
+    request.session.flush()
+    request.user = AnonymousUser()
+    if not request.path.startswith("/api/"):
+        flash.info(request, _words(why))
+
+
+def _words(why: str) -> str:
+    match why:
+        case "ended without activity":
+            return f"You were signed out: nothing was done for {settings.COMPANION.idle_minutes:g} minutes."
+        case "ended after its longest time":
+            return f"You were signed out: {settings.COMPANION.session_hours:g} hours after the sign-in."
+        case _:
+            return "You were signed out: this session was ended."
