@@ -5,11 +5,13 @@ import re
 
 import pytest
 from allauth.mfa.models import Authenticator
+from click.testing import CliRunner
 from django.core import mail
 from django.test import Client
 from pydantic import SecretStr
 from pytest_django import Settings
 
+from companion.cli.people import add_member
 from companion.clinics import members
 from companion.clinics.api_keys import make_key
 from companion.clinics.models import KnownDevice, Member, Role
@@ -259,3 +261,18 @@ def test_a_person_is_told_of_changed_second_factors(settings: Settings) -> None:
         "Authenticator app removed.",
         "Recovery codes removed.",
     ]
+
+
+def test_the_operator_resets_the_account_of_a_person_who_lost_the_second_step() -> None:
+    clinic = a_clinic()
+    person = a_person(clinic)
+    client = sign_in(person)
+    with_an_app(client)
+
+    printed = CliRunner().invoke(add_member, [person.user.email, "--reset"]).stdout
+
+    assert not is_in(client)
+    fresh = Client()
+    fresh.post("/sign-in/" + printed.strip().partition("/sign-in/")[2])
+    assert is_in(fresh)
+    assert "account reset" in acts_of(clinic)
