@@ -18,11 +18,13 @@ from companion.api.models import IdempotentCall
 from companion.clinics.access import Caller
 from companion.clinics.ids import new_id
 from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.rights.copies import Erased
 
 HEADER = "Idempotency-Key"
 KEPT = dt.timedelta(hours=24)
 TAKEN_OVER = dt.timedelta(seconds=60)
 _RUNNING = "A call with this Idempotency-Key is still running. Try again in a moment."
+_ERASED = "This call was carried out before. Its answer is no longer kept, because a patient in it was erased."
 KEY_PATTERN = "[!-~]{1,255}"
 _KEY = re.compile(KEY_PATTERN)
 
@@ -51,13 +53,22 @@ def once(
     if claim.request_hash != digest:
         raise Refused(Problem(HEADER, "This key was used with another body. Use a new key for another call."))
     if claim.status is not None:
-        return StoredAnswer(claim.status, claim.answer or "", claim.tag)
+        if claim.answer is None:
+            raise Conflict(_ERASED)
+        return StoredAnswer(claim.status, claim.answer, claim.tag)
     return _run(claim, create)
 
 
 def digest_of(call: str, body: object) -> str:
     """A digest that tells two calls apart. The order of a body's fields makes no difference."""
     return hashlib.sha256(json.dumps([call, body], sort_keys=True).encode()).hexdigest()
+
+
+def forget(erased: Erased) -> None:
+    """Forget the answers that name an erased patient. Their keys stay: a repeated call does nothing a second time."""
+    kept = IdempotentCall.objects.filter(clinic=erased.clinic, answer__isnull=False)
+    named = [one.pk for one in kept.only("answer").iterator(1000) if erased.is_named_in(one.answer or "")]
+    IdempotentCall.objects.filter(pk__in=named).update(answer=None)
 
 
 def _checked(key: str) -> str:

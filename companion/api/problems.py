@@ -22,6 +22,7 @@ from companion.api.values import Instant, Shape, write_instant
 from companion.clinics.access import NotAllowed
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 from companion.clinics.versions import Stale
+from companion.patients.former_patients import Merged
 from companion.service.error_place import kind_and_place
 from companion.service.outages import AGAIN_SECONDS, is_outage
 
@@ -146,6 +147,8 @@ def answer_to(error: object) -> HttpResponse:
             return problem(said.status_code, said.message)
         case NotAllowed():
             return problem(403, str(error))
+        case Merged():
+            return problem(404, str(error), more={"merged_into": str(error.into)})
         case Unknown():
             return problem(404, str(error))
         case Http404():

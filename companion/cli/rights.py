@@ -1,4 +1,4 @@
-"""`companion patients export`: a patient's rights, from the command line."""
+"""`companion patients export` and `erase`: a patient's rights, from the command line."""
 
 import os
 from pathlib import Path
@@ -37,3 +37,24 @@ def export(id: str, output: Path | None, slug: str | None) -> None:
             for piece in packed(caller, patient, now=database_now()):
                 file.write(piece)
     click.echo(f"Written to {target}.")
+
+
+@click.command(epilog=_ID)
+@click.argument("id")
+@click.option("--name", prompt="The patient's name", help="The patient's name, to confirm.")
+@click.option("--clinic", "slug", help=CLINIC_HELP)
+def erase(id: str, name: str, slug: str | None) -> None:
+    """Erase a patient for good. It stays known that messages were sent, when and by whom, without name or text."""
+    from companion.clinics import clinics
+    from companion.clinics.members import command_line
+    from companion.patients import queries
+    from companion.rights import erasing
+    from companion.service.clock import database_now
+
+    with said_plainly():
+        caller = command_line(clinics.the_clinic(slug))
+        done = erasing.erase(caller, queries.patient_called(caller.clinic, id), name, now=database_now())
+    click.echo(
+        f"Erased. {done.kept} messages stay on record without name and text, {done.cancelled} were cancelled, "
+        f"{done.to_delete} will be deleted from Telegram."
+    )

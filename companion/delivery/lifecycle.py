@@ -46,6 +46,8 @@ ONLY_PLANNED = NOT_BEGUN & UNTOUCHED
 
 In SQL: status = 'pending' AND open_attempt_id IS NULL AND tries = 0 AND NOT by_hand.
 """
+ADDRESSED = Q(patient__isnull=False) | Q(telegram_id__isnull=False)
+"""Messages to somebody. One whose patient was erased goes to nobody, and stays as it ended."""
 
 
 def record(records: Sequence[Record]) -> None:
@@ -165,7 +167,7 @@ def bring_back(message: Message, attempt: uuid.UUID, evidence: Mapping[str, obje
 
 def reopen(messages: QuerySet[Message], **columns: object) -> int:
     """Makes failed Messages pending again: a person's retry. Returns how many."""
-    failed = messages.filter(OFF_THE_WIRE, status=Status.FAILED)
+    failed = messages.filter(OFF_THE_WIRE, ADDRESSED, status=Status.FAILED)
     return failed.update(status=Status.PENDING, reason="", held_by_restore=False, ended_at=None, **columns)
 
 

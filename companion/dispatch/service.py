@@ -19,6 +19,7 @@ from companion.clinics.known_keys import may_read_metrics
 from companion.clinics.sealed import CannotOpen
 from companion.delivery import lifecycle
 from companion.dispatch import clock_watch
+from companion.dispatch.deleting import Deleter
 from companion.dispatch.ledger import Ledger
 from companion.dispatch.plan_loop import PlanLoop
 from companion.dispatch.result_queue import ResultQueue
@@ -78,6 +79,7 @@ class Service:
         """By the Bot's id."""
         self.planner = PlanLoop(self.clock, turn, wanted.wake_seconds, self._ring_from_thread)
         self.results = ResultQueue(self.ledger)
+        self.deleter = Deleter(self.shared, lambda: (runner.bot for runner, _ in self.runners.values()))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._bots_changed = asyncio.Event()
         self._knows_bots = False
@@ -113,6 +115,7 @@ class Service:
                 group.create_task(wake.listen(self._ring)),
                 group.create_task(self._sweep()),
                 group.create_task(self._watch_bots(group)),
+                group.create_task(self.deleter.run()),
                 group.create_task(clock_watch.keep_watch(self.shared, self._any_token, self._ring_runners)),
             ]
             await self.shared.stopping.wait()
@@ -154,6 +157,7 @@ class Service:
         """Wakes all parts, since something has changed in the database."""
         self.planner.ring()
         self._bots_changed.set()
+        self.deleter.ring.set()
         self._ring_runners()
 
     def _ring_runners(self) -> None:

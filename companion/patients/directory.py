@@ -15,7 +15,7 @@ from companion.clinics import audit, marks, opt_outs
 from companion.clinics.access import Caller
 from companion.clinics.models import Bot, Clinic, MarkKind, Role
 from companion.clinics.refusals import Problem, Refused
-from companion.patients import chats, former_chats
+from companion.patients import chats, former_chats, former_patients
 from companion.patients.fields import Given, Wrong, read_cohort_name, read_given
 from companion.patients.models import Cohort, CohortMember, Consent, ConsentChange, Patient
 from companion.patients.names import search_key
@@ -115,6 +115,7 @@ def add(caller: Caller, values: Mapping[str, object], *, now: dt.datetime) -> Pa
         patient = Patient(clinic=caller.clinic, created_at=now)
         changes = put(patient, read, opted_out=_opted_out(caller.clinic, read), source=source_of(caller), now=now)
         patient.save(force_insert=True)
+        former_patients.taken_in_again(caller.clinic, patient.external_id)
         ConsentChange.objects.bulk_create(changes)
         former_chats.tell_of_given([patient], now=now)
         if read.cohorts:
@@ -250,6 +251,7 @@ TELEGRAM_ID_OF_OUR_BOT: Final = (
     "This is the number of your own bot. Enter the patient's Telegram ID, or invite the patient by a link to get it."
 )
 EXTERNAL_ID_TAKEN: Final = "Another patient has this id already."
+EXTERNAL_ID_MERGED: Final = "The patient with this id was merged into another, whose id is {external_id}."
 EXTERNAL_ID_LOOKS_TAKEN: Final = (
     "This id differs from the known id {external_id} only by characters that nobody sees. Take them out of it, "
     "or give the patient another id."
@@ -266,6 +268,8 @@ def _taken(clinic: Clinic, read: PatientValues, existing: Patient | None) -> lis
     if others.filter(external_id=read.external_id).exists():
         looks = EXTERNAL_ID_LOOKS_TAKEN.format(external_id=read.external_id)
         problems.append(Problem("external_id", looks if read.external_id_written else EXTERNAL_ID_TAKEN))
+    elif not existing and (survivor := former_patients.survivor_of(clinic, read.external_id)):
+        problems.append(Problem("external_id", EXTERNAL_ID_MERGED.format(external_id=survivor.external_id)))
     if read.telegram_id is not None and not read.caregiver:
         owner = others.filter(telegram_id=read.telegram_id, caregiver="").first()
         if owner:

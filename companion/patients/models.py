@@ -16,6 +16,7 @@ __all__ = [
     "Enrolment",
     "EnrolmentNote",
     "FormerChat",
+    "FormerPatient",
     "NoteKind",
     "Patient",
     "PatientSource",
@@ -265,6 +266,25 @@ class FormerChat(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["patient", "telegram_id"], name="former_chat_once_of_a_patient")]
         indexes = [models.Index(fields=["clinic", "telegram_id"], name="former_chats_by_telegram_id")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class FormerPatient(models.Model):
+    """A patient who was erased, or merged into another. Holds nothing of the person; written by former_patients.py."""
+
+    id = models.UUIDField(primary_key=True)
+    """The id that the patient had."""
+    clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="+", db_index=False)
+    at = models.DateTimeField()
+    into = models.ForeignKey(Patient, models.SET_NULL, null=True, related_name="merged")
+    """The patient who goes on; None: erased, or erased after a merge."""
+    external_id_hash = models.CharField(max_length=64)
+    """A keyed hash of the external id, by which imports recognise it; empty once a person has taken it in again."""
+
+    class Meta:
+        indexes = [models.Index(fields=["clinic", "external_id_hash"], name="former_patients_by_id")]
 
     def __str__(self) -> str:
         return str(self.id)

@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 from companion.clinics.models import Clinic
 from companion.clinics.refusals import Problem, Refused, Unknown
 from companion.clinics.sealed import CannotOpen, seal, unseal
+from companion.patients import former_patients
 from companion.patients.models import Cohort, CohortMember, Patient
 from companion.patients.names import search_term
 from companion.patients.reach import BY_CODE, Why, helped_by_an_invitation, unreachable
@@ -83,10 +84,12 @@ def page(queryset: QuerySet[Patient], after: str | None, limit: int) -> Page:
 
 
 def patient(clinic: Clinic, id: uuid.UUID | str) -> Patient:
-    """The clinic's patient with this id, even if the patient has left. Raises Unknown."""
+    """The clinic's patient with this id, even if the patient has left. Raises Unknown, and Merged."""
     wanted = _uuid(id)
     found = Patient.objects.filter(clinic=clinic, pk=wanted).first() if wanted else None
     if found is None:
+        if wanted:
+            former_patients.refuse_gone(clinic, wanted)
         raise Unknown("There is no such patient.")
     return found
 

@@ -15,7 +15,7 @@ from companion.clinics import audit, marks, opt_outs
 from companion.clinics.access import Caller
 from companion.clinics.models import MarkKind
 from companion.clinics.refusals import Problem, Refused
-from companion.patients import directory, former_chats
+from companion.patients import directory, former_chats, former_patients
 from companion.patients.fields import Given
 from companion.patients.models import CohortMember, Consent, ConsentChange, Enrolment, FormerChat, Patient
 from companion.service.wake import ring
@@ -144,11 +144,15 @@ def _store(caller: Caller, entries: Sequence[Entry], *, now: dt.datetime) -> Tak
     existing, held, owners = _look_up(caller, entries)
     stopped = _stopped(caller, entries, existing)
     enrolled, bots = _enrolled(caller, entries, existing), directory.own_bots(caller.clinic)
+    gone = former_patients.refusals_of(caller.clinic, [one.given["external_id"] for one in entries if not one.left])
     planned: list[_Planned] = []
     refused: list[RefusedRow] = []
     for entry in entries:
         external_id = entry.given["external_id"]
         patient = existing.get(external_id)
+        if patient is None and external_id in gone:
+            refused.append(RefusedRow(entry.line, gone[external_id]))
+            continue
         try:
             if patient:
                 directory.refuse_a_lookalike(entry.given, patient)

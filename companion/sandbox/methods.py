@@ -84,6 +84,26 @@ def edit_message_reply_markup(bot: SandboxBot, args: Args, now: datetime) -> obj
     return payloads.message(edited)
 
 
+def delete_message(bot: SandboxBot, args: Args, now: datetime) -> object:
+    chat_id, message_id = rules.chat_id_of(args), rules.whole_number(args, "message_id", 0, 0, 2**53)
+    if not message_id:
+        raise bad("message identifier is not specified")
+    with transaction.atomic():
+        rows = SandboxMessage.objects.select_for_update(of=("self",)).select_related("phone", "file")
+        found = rows.filter(bot=bot, phone__telegram_id=chat_id, message_id=message_id).first()
+        if found is None:
+            raise bad("message to delete not found")
+        if found.phone.state == State.UNREACHABLE:
+            raise out_of_order()
+        if found.phone.state == State.DEACTIVATED:
+            rules.check_may_write(found.phone.state)
+        if found.at <= now - rules.DELETABLE_FOR:
+            raise bad("message can't be deleted for everyone")
+        # The file goes with its message, and so do the taps on its buttons.
+        (found.file or found).delete()
+    return True
+
+
 def get_file(bot: SandboxBot, args: Args, now: datetime) -> object:
     files = SandboxFile.objects.defer("content")
     file = files.filter(bot=bot, file_id=args.get("file_id", "")).first()
@@ -114,6 +134,7 @@ METHODS: Final[dict[str, Callable[[SandboxBot, Args, datetime], object]]] = {
     "getupdates": get_updates,
     "answercallbackquery": answer_callback_query,
     "editmessagereplymarkup": edit_message_reply_markup,
+    "deletemessage": delete_message,
     "deletewebhook": delete_webhook,
     "getwebhookinfo": get_webhook_info,
 }

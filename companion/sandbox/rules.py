@@ -23,6 +23,8 @@ TAP_KEPT: Final = timedelta(seconds=60)
 """A callback query older than this can't be answered any more."""
 EDITABLE_FOR: Final = timedelta(hours=48)
 """The time within which a person can change the text of a message."""
+DELETABLE_FOR: Final = timedelta(hours=48)
+"""The time within which a bot can delete a message of a private chat, its own or the person's."""
 _TEXT_BYTES: Final = 1 << 15
 _BUTTONS: Final = 100
 _URL = re.compile(r"(https?|tg)://[^\s]+|[\w-]+(\.[\w-]+)+(/[^\s]*)?")

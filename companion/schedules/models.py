@@ -12,6 +12,7 @@ from companion.clinics.ids import new_id
 from companion.clinics.models import Clinic
 from companion.clinics.sealed import SealedField
 from companion.patients.models import Cohort, Patient
+from companion.schedules.deletions import Deletion as Deletion
 from companion.times.workdays import WhenAvoided
 
 

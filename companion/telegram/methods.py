@@ -58,6 +58,14 @@ async def answer_callback(client: Client, token: BotToken, callback_query_id: st
     await client.call(token, "answerCallbackQuery", params, timeout=CALL_SECONDS)
 
 
+async def delete_message(client: Client, token: BotToken, chat_id: int, message_id: int) -> None:
+    """Delete a message of a private chat, the bot's or the person's. Raises CallFailed, with a PERMANENT outcome where
+    it is older than 48 hours or not there.
+    """
+    params: dict[str, object] = {"chat_id": chat_id, "message_id": message_id}
+    await client.call(token, "deleteMessage", params, timeout=CALL_SECONDS)
+
+
 async def delete_webhook(client: Client, token: BotToken) -> None:
     """Remove the bot's webhook, so that getUpdates works. Waiting updates stay. Raises CallFailed."""
     await client.call(token, "deleteWebhook", {"drop_pending_updates": False}, timeout=CALL_SECONDS)

@@ -24,6 +24,7 @@ from companion.clinics.members import SESSION_CLINIC, caller_of_member, chosen_m
 from companion.clinics.models import Role
 from companion.clinics.refusals import Conflict, Refused, Unknown
 from companion.clinics.second_factors import is_missing
+from companion.patients.former_patients import Merged
 from companion.times.walls import zone_info
 from companion.web.account import proof, second_factors
 
@@ -122,8 +123,11 @@ def _said_no(request: PageRequest, no: NotAllowed | Unknown | Conflict | Refused
     match no:
         case NotAllowed():
             return _say(request, 403, "You may not do this", str(no))
+        case Merged() if request.method == "GET":
+            return redirect("patient", no.into)
         case Unknown():
-            return _say(request, 404, "There is nothing here", "The page was removed, or the address is mistyped.")
+            said = str(no) or "The page was removed, or the address is mistyped."
+            return _say(request, 404, "There is nothing here", said)
         case Conflict():
             return _conflict(request, str(no))
         case Refused():

@@ -37,6 +37,10 @@ class StandIn:
     arrivals: list[Arrival] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     """The names of the other methods that were called."""
+    deleted: list[tuple[int, int]] = field(default_factory=list)
+    """The messages that were deleted, by chat and number."""
+    refuse_delete: list[web.Response] = field(default_factory=list)
+    """The answers to the next calls of deleteMessage; after them, yes."""
     answer: Handler | None = None
     silent: Literal["", "hangs", "closes", "gateway"] = ""
     """How no call gets an answer: the line is held, or closed once the call was read, or a proxy answers 504."""
@@ -83,6 +87,8 @@ class StandIn:
             return web.json_response({"ok": True, "result": {"url": url, "pending_update_count": 0}})
         if method == "getUpdates":
             return await self._updates((await request.json()).get("offset", 0))
+        if method == "deleteMessage":
+            return self._deleted(await request.json())
         if method != "sendMessage":
             return web.json_response({"ok": True, "result": {"id": 1, "is_bot": True, "first_name": "Stand-in"}})
         body = await request.json()
@@ -90,6 +96,12 @@ class StandIn:
         arrival = Arrival(time.time(), body["chat_id"], body["text"], self._counts[body["chat_id"]], request)
         self.arrivals.append(arrival)
         return await self.answer(arrival) if self.answer else self.yes(arrival)
+
+    def _deleted(self, body: dict[str, int]) -> web.Response:
+        if self.refuse_delete:
+            return self.refuse_delete.pop(0)
+        self.deleted.append((body["chat_id"], body["message_id"]))
+        return web.json_response({"ok": True, "result": True})
 
     def hear(self, chat: int, text: str) -> int:
         """Let somebody write to the bot, and return the update's id."""

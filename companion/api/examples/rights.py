@@ -93,3 +93,11 @@ EXPORT: Final[JsonObject] = {
         }
     ],
 }
+ERASE: Final[JsonObject] = {"name": "Ana Silva"}
+ERASURE: Final[JsonObject] = {
+    "id": ANA,
+    "erased_at": "2026-12-01T10:00:00Z",
+    "kept": 41,
+    "cancelled": 2,
+    "to_delete": 3,
+}

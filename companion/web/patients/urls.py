@@ -21,6 +21,7 @@ urlpatterns = [
     path("/<uuid:patient_id>", pages.show, name="patient"),
     path("/<uuid:patient_id>/edit", pages.change, name="patient_edit"),
     path("/<uuid:patient_id>/pause", pages.pause, name="patient_pause"),
+    path("/<uuid:patient_id>/erase", rights.erase, name="patient_erase"),
     path("/<uuid:patient_id>/export", rights.export, name="patient_export"),
     path("/<uuid:patient_id>/invite", enrolling.invite, name="patient_invite"),
     path("/<uuid:patient_id>/reach", enrolling.reachable, name="patient_reach"),

@@ -17,6 +17,7 @@ from companion.clinics.access import Caller
 from companion.clinics.ids import new_id
 from companion.clinics.refusals import Unknown
 from companion.planning.edit import Planned
+from companion.rights.copies import Erased
 from companion.schedules.models import Schedule
 from companion.web.access import as_uuid
 from companion.web.models import Draft
@@ -104,6 +105,20 @@ def plan_once(
 def forget_old(caller: Caller, *, now: dt.datetime) -> None:
     """Delete the clinic's drafts that nobody touched for KEPT_FOR."""
     Draft.objects.filter(clinic=caller.clinic, saved_at__lt=now - KEPT_FOR).delete()
+
+
+def forget_erased(erased: Erased) -> None:
+    """Delete the drafts that name an erased patient. Of a planned form its key stays, so that it plans only once."""
+    drafts = Draft.objects.filter(clinic=erased.clinic).only("values", "schedule", "planned")
+    own = set(erased.schedules)
+    named = [
+        one.pk
+        for one in drafts.iterator(500)
+        if erased.is_named_in(one.values) or {one.schedule_id, one.planned_id} & own
+    ]
+    rows = Draft.objects.filter(pk__in=named)
+    rows.filter(planned__isnull=True).delete()
+    rows.update(values=_written(Typed()))
 
 
 def _own(caller: Caller) -> QuerySet[Draft]:

@@ -1,0 +1,85 @@
+"""Deletes messages from Telegram chats after an erasure: one by one, each in a slot of the bot's rate.
+
+To delete a message twice does no harm, so that a try whose answer never came is simply repeated.
+"""
+
+import asyncio
+import datetime as dt
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import structlog
+
+from companion.clinics.models import Closed
+from companion.delivery import begin, closing, deleting
+from companion.delivery.closing import ASK_AGAIN, Closing
+from companion.delivery.deleting import Due
+from companion.dispatch.runner import BotRow
+from companion.dispatch.state import DispatcherState
+from companion.service.resting import rest
+from companion.telegram.client import CallFailed
+from companion.telegram.methods import delete_message
+from companion.telegram.outcomes import Kind, Outcome
+
+log = structlog.get_logger(__name__)
+_LOOK_SECONDS: Final = 5.0
+_AGAIN: Final = dt.timedelta(seconds=30)
+"""The time until the next try after a failure that passes."""
+
+
+class Deleter:
+    """Deletes what is to be deleted, bot after bot, until it is cancelled."""
+
+    def __init__(self, dispatcher: DispatcherState, bots: Callable[[], Iterable[BotRow]]) -> None:
+        self._dispatcher, self._bots = dispatcher, bots
+        self.ring = asyncio.Event()
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        while True:
+            self.ring.clear()
+            for bot in list(self._bots()):
+                if self._may_call(bot):
+                    await self._work_off(bot)
+            await rest(self.ring, _LOOK_SECONDS)
+
+    def _may_call(self, bot: BotRow) -> bool:
+        dispatcher = self._dispatcher
+        waits = dispatcher.halted or dispatcher.clock_suspect or dispatcher.stopping.is_set()
+        closed = bot.closed_until is not None and bot.closed_until > dispatcher.clock.now()
+        return not (waits or bot.paused or closed or bot.closed_why in (Closed.UNAUTHORIZED, Closed.HANGING))
+
+    async def _work_off(self, bot: BotRow) -> None:
+        """Delete all that is due for this bot, or as much as Telegram takes."""
+        now = self._dispatcher.clock.now
+        while found := await self._dispatcher.ledger.do(lambda: deleting.due(bot.clinic, now=now())):
+            for one in found:
+                if not await self._delete(bot, one):
+                    return
+
+    async def _delete(self, bot: BotRow, one: Due) -> bool:
+        """Delete one message in the bot's next slot. Whether the next one may follow."""
+        ledger, now = self._dispatcher.ledger, self._dispatcher.clock.now
+        slot = await ledger.do(lambda: begin.take_slot(bot.id, self._dispatcher.limits, now=now()))
+        await asyncio.sleep(max((slot - now()).total_seconds(), 0.0))
+        try:
+            await delete_message(self._dispatcher.client, bot.token, one.chat, one.number)
+        except CallFailed as failed:
+            outcome = failed.outcome
+            if outcome.kind is not Kind.PERMANENT:
+                await ledger.do(lambda: _put_off(bot, one, outcome, now()))
+                return False
+            log.info("telegram keeps a message", bot=str(bot.id), error_code=outcome.error_code)
+        await ledger.do(lambda: deleting.done(one.id))
+        return True
+
+
+def _put_off(bot: BotRow, one: Due, outcome: Outcome, now: dt.datetime) -> None:
+    """Try it again later, and close the bot if Telegram asks for that."""
+    again = now + _AGAIN
+    if outcome.kind is Kind.TOO_MANY:
+        again = now + dt.timedelta(seconds=outcome.retry_after or 1.0)
+        closing.close(bot.id, Closing(again, Closed.RETRY_AFTER))
+    elif outcome.kind is Kind.UNAUTHORIZED:
+        closing.close(bot.id, Closing(now + ASK_AGAIN, Closed.UNAUTHORIZED))
+    deleting.again(one.id, at=again)

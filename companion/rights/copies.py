@@ -1,0 +1,43 @@
+"""Copies of patients' data in rooms above this room: drafts of forms, kept answers of the API.
+
+A room that keeps such copies says here, when its app is ready, how it forgets them. So nothing has to climb to it.
+"""
+
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from companion.clinics.models import Clinic
+
+_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What an erasure takes away: the ids of the patient, of the messages, and of the schedules of nobody else."""
+
+    clinic: Clinic
+    ids: frozenset[uuid.UUID]
+    schedules: frozenset[uuid.UUID]
+
+    def is_named_in(self, text: str) -> bool:
+        """Whether this JSON names one of these ids."""
+        named = {uuid.UUID(one) for one in _ID.findall(text)}
+        return not named.isdisjoint(self.ids | self.schedules)
+
+
+Forget = Callable[[Erased], None]
+_forgets: Final[list[Forget]] = []
+
+
+def forget_by(forget: Forget) -> None:
+    """Call this function at each erasure, in its transaction."""
+    _forgets.append(forget)
+
+
+def forget(erased: Erased) -> None:
+    """Forget all copies."""
+    for one in _forgets:
+        one(erased)

@@ -1,0 +1,153 @@
+"""Erases a patient (GDPR, article 17). What stays is that something was sent, when and by whom, without name or text,
+and the chat's opt-out as a keyed hash. Everything else is deleted or blanked, in one transaction.
+
+Not here: deleting the messages from Telegram (delivery/deleting.py, dispatch/deleting.py).
+"""
+
+import datetime as dt
+import json
+import unicodedata
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+
+from companion.clinics import audit
+from companion.clinics.access import Caller
+from companion.clinics.models import FormerBot, Mark, OptOut, Role
+from companion.clinics.refusals import Problem, Refused
+from companion.delivery import deleting, lifecycle
+from companion.delivery.deleting import Posted
+from companion.listener.models import Reply
+from companion.patients import former_patients
+from companion.patients.models import FormerChat, Patient, SyncRun
+from companion.rights import copies, locking, own_rows
+from companion.rights.copies import Erased
+from companion.schedules.models import Attempt, AttemptOutcome, Message, Schedule, State, Version
+from companion.schedules.reasons import Reason
+
+ERASED: Final = "(erased)"
+"""Stands in place of every text."""
+_NO_CHAT: Final = 0
+"""The Telegram ID of an Attempt whose chat was erased; no chat has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What came of it."""
+
+    id: uuid.UUID
+    kept: int
+    """Messages that stay on record, without name and text."""
+    cancelled: int
+    to_delete: int
+    """Messages that the dispatcher now deletes from Telegram."""
+
+
+def erase(caller: Caller, patient: Patient, name: str, *, now: dt.datetime) -> Erasure:
+    """Erase the patient, whose `name` the caller has typed.
+
+    Raises Refused for another name, Conflict while a message is on its way, Unknown, and NotAllowed for all but admins.
+    """
+    caller.needs(Role.ADMIN)
+    with transaction.atomic():
+        [held] = locking.hold(caller, patient)
+        if _compared(name) != _compared(held.name):
+            raise Refused(Problem("name", "This is not the patient's name. Type it as it is written above."))
+        messages = own_rows.messages_of(held)
+        ids = locking.hold_messages(messages)
+        erased = Erased(caller.clinic, frozenset({held.pk, *ids}), frozenset(_only(held)))
+        to_delete = deleting.ask(caller.clinic, list(_posted(held, messages, now)), now=now)
+        cancelled = lifecycle.stop(messages, Reason.PATIENT_LEFT, now=now)
+        _blank_plans(caller, held, now)
+        kept = _blank(messages)
+        _delete_what_came_in(held)
+        _forget_numbers(held)
+        _forget_in_reports(held)
+        copies.forget(erased)
+        former_patients.note_gone(held, into=None, now=now)
+        Mark.objects.filter(clinic=caller.clinic, subject_id=held.pk).delete()
+        held.delete()
+        audit.record(caller, "patient erased", "patient", patient.pk, now=now)
+    return Erasure(patient.pk, kept, cancelled, to_delete)
+
+
+def _compared(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def _only(patient: Patient) -> list[uuid.UUID]:
+    return list(own_rows.schedules_of_nobody_else(patient).values_list("pk", flat=True))
+
+
+def _posted(patient: Patient, messages: QuerySet[Message], now: dt.datetime) -> Iterator[Posted]:
+    """The messages of the last two days in the patient's chats, from both sides.
+
+    Another bot numbers its messages anew: what the clinic's former bot sent or got can't be deleted.
+    """
+    since = now - deleting.DELETABLE_FOR
+    exchanged = FormerBot.objects.filter(clinic=patient.clinic_id).order_by("-left_at").first()
+    if exchanged:
+        since = max(since, exchanged.left_at)
+    sent = Attempt.objects.filter(message__in=messages.values("pk"), outcome=AttemptOutcome.SENT)
+    ours = sent.filter(began_at__gt=since, telegram_message_id__isnull=False)
+    for chat, number, at in ours.values_list("telegram_id", "telegram_message_id", "began_at"):
+        if number is not None:
+            yield Posted(chat, number, at)
+    came = own_rows.replies_of(patient).filter(at__gt=since, telegram_message_id__isnull=False)
+    for chat, number, at in came.values_list("telegram_id", "telegram_message_id", "at"):
+        if number is not None:
+            yield Posted(chat, number, at)
+
+
+def _blank_plans(caller: Caller, patient: Patient, now: dt.datetime) -> None:
+    """End the Schedules of nobody else, and blank the wordings that nobody else has got."""
+    wordings = list(own_rows.wordings_of_nobody_else(patient).values_list("pk", flat=True))
+    running = Schedule.objects.filter(pk__in=_only(patient), state__in=(State.ACTIVE, State.PAUSED))
+    audit.record_many(caller, "schedule cancelled", "schedule", running.values_list("pk", flat=True), now=now)
+    running.update(cancelled_at=now, cancelled_from=F("state"), state=State.CANCELLED, next_plan_at=None)
+    Version.objects.filter(pk__in=wordings).update(text=ERASED, buttons=None)
+
+
+def _blank(messages: QuerySet[Message]) -> int:
+    """Take names, chats and texts away. An answer's words stand in its buttons, too."""
+    attempts = Attempt.objects.filter(message__in=messages.values("pk"))
+    attempts.update(text=ERASED, description=None, telegram_id=_NO_CHAT)
+    return messages.update(patient=None, text=ERASED, buttons=None, telegram_id=None, answer_by=None)
+
+
+def _delete_what_came_in(patient: Patient) -> None:
+    own_rows.conversations_of(patient).delete()
+    replies = list(own_rows.replies_of(patient).values_list("pk", flat=True))
+    # Corrections refer to the first wording. Files go with their Replies.
+    for row in (Reply.objects.filter(corrects__in=replies), Reply.objects.filter(pk__in=replies)):
+        row.delete()
+
+
+def _forget_numbers(patient: Patient) -> None:
+    """Leave of an opt-out the keyed hash alone, unless the clinic knows the chat by another patient."""
+    former = FormerChat.objects.filter(patient=patient).values_list("telegram_id", flat=True)
+    chats = {*former, *([patient.telegram_id] if patient.telegram_id else [])}
+    chats -= own_rows.reached_by_others(patient, chats)
+    OptOut.objects.filter(clinic=patient.clinic_id, telegram_id__in=chats).update(telegram_id=None)
+
+
+def _forget_in_reports(patient: Patient) -> None:
+    """Take the lines that name the patient out of the reports of syncs."""
+    words = {patient.external_id, patient.external_id_written, patient.name, patient.phone, str(patient.telegram_id)}
+    words.discard("")
+    for run in SyncRun.objects.select_for_update().filter(clinic=patient.clinic_id).order_by("id"):
+        before = (run.reasons, run.touched)
+        run.reasons = _without(run.reasons, words)
+        run.touched = _without(run.touched, words) if run.touched else run.touched
+        if before != (run.reasons, run.touched):
+            run.save(update_fields=["reasons", "touched"])
+
+
+def _without(lines: str, words: set[str]) -> str:
+    """The report's JSON lines without those that hold one of these words."""
+    kept = [line for line in json.loads(lines) if not any(word in str(cell) for word in words for cell in line)]
+    return json.dumps(kept)

@@ -1,0 +1,26 @@
+"""The table of messages that the dispatcher is to delete from Telegram chats (delivery/deleting.py)."""
+
+from django.db import models
+
+from companion.clinics.ids import new_id
+from companion.clinics.models import Clinic
+from companion.clinics.sealed import SealedField
+
+
+class Deletion(models.Model):
+    """A message, ours or the patient's, that is to go from its chat. The row goes once it has, or once it can't."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="+", db_index=False)
+    chat = SealedField("schedules.Deletion.chat")
+    """The chat's Telegram ID: it belongs to a person of whom nothing else is left."""
+    telegram_message_id = models.BigIntegerField()
+    until = models.DateTimeField()
+    """From then on Telegram refuses to delete it."""
+    next_try_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["clinic", "next_try_at"], name="deletions_in_line")]
+
+    def __str__(self) -> str:
+        return str(self.id)
