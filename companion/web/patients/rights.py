@@ -19,14 +19,14 @@ from companion.web.templatetags.counts import plural
 
 
 @require_GET
-@page(Role.PROVIDER)
+@page(Role.PROVIDER, fresh=True)
 def export(request: PageRequest, patient_id: uuid.UUID) -> HttpResponseBase:
     """Download all that is held about the patient, as one zip."""
     return download(request.caller, queries.patient(request.caller.clinic, patient_id), "zip", now=database_now())
 
 
 @require_http_methods(["GET", "POST"])
-@page(Role.ADMIN)
+@page(Role.ADMIN, fresh=True)
 def erase(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
     """Erase the patient, once the patient's name is typed."""
     patient = queries.patient(request.caller.clinic, patient_id)
