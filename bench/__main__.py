@@ -8,14 +8,16 @@ import click
 
 from bench.grounds import grounds
 
-NAMES: Final = ("drain", "lag", "rate", "hang", "pages", "importing", "syncing", "planning", "idle")
+NAMES: Final = ("drain", "lag", "rate", "hang", "troubles", "pages", "importing", "syncing", "planning", "idle")
 
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(NAMES), metavar="[NAME]...")
 @click.option("--quick", is_flag=True, help="Smaller figures, in about two minutes.")
 def main(names: tuple[str, ...], *, quick: bool) -> None:
-    """Measure the product by NAME (drain, lag, rate, hang, pages, importing, syncing, planning, idle), or all of it.
+    """Measure the product by NAME, or all of it.
+
+    NAME is drain, lag, rate, hang, troubles, pages, importing, syncing, planning or idle.
 
     Figures of one run lie side by side; compare their ratios, not those of two machines.
     """

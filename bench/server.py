@@ -15,6 +15,10 @@ from urllib.parse import parse_qs
 
 from bench.grounds import ROOT, python
 
+_REFUSALS = {
+    "error": b'{"ok":false,"error_code":502,"description":"Bad Gateway"}',
+    "unauthorized": b'{"ok":false,"error_code":401,"description":"Unauthorized"}',
+}
 _ME = {"id": 700000001, "is_bot": True, "first_name": "Bench", "username": "bench_bot"}
 
 
@@ -33,7 +37,11 @@ class Telegram:
         return [(at, chat) for at, chat in json.loads(self._get("/take"))]
 
     def be_silent(self, how: str) -> None:
-        """Answers no call of the Bot API from now on: "hang" holds the line, "close" closes it, "no" answers again."""
+        """Changes how calls of the Bot API are answered from now on.
+
+        "hang" takes them and holds the line, "close" closes it, "error" and "unauthorized" refuse all calls, and "no"
+        answers again.
+        """
         self._get(f"/silence/{how}")
 
     def wait_for(self, count: int, seconds: float) -> None:
@@ -84,8 +92,9 @@ class _Connection(asyncio.Protocol):
                 return
             path = self.buffer.split(b" ", 2)[1]
             body, self.buffer = self.buffer[end + 4 : end + 4 + length], self.buffer[end + 4 + length :]
-            answer = _response(self._answer(path, body))
-            if self.silence == "no" or not path.startswith(b"/bot"):
+            refusal = _REFUSALS.get(self.silence) if path.startswith(b"/bot") else None
+            answer = _response(refusal or self._answer(path, body))
+            if self.silence == "no" or refusal or not path.startswith(b"/bot"):
                 self.transport.write(answer)
             elif self.silence == "close":
                 self.transport.close()

@@ -1,6 +1,7 @@
-"""A real `companion dispatcher` process for a bench, and what the system says of it."""
+"""Real `companion` services for a bench, and what the system says of them."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,15 +17,19 @@ _WITHOUT_JOURNAL = (
     "from companion.cli.ready import ready; ready(); from companion.dispatch import service; service.run(0)"
 )
 """As the command does, but for the Journal, which has no switch: so its cost can be seen."""
-_ALIVE = "SELECT count(*) FROM service_heartbeat WHERE kind = 'dispatcher'"
+_ALIVE = "SELECT count(*) FROM service_heartbeat WHERE kind = '{}'"
 
 
 @dataclass(frozen=True, slots=True)
-class Dispatcher:
-    """A running one; `start_seconds` from its start to its first heartbeat."""
+class Service:
+    """A running service; `start_seconds` from its start to its first heartbeat."""
 
     pid: int
     start_seconds: float
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends its process a signal."""
+        os.kill(self.pid, number)
 
     def cpu_seconds(self) -> float:
         """The processor time that it has used so far (proc(5), stat fields 14 and 15)."""
@@ -40,27 +45,39 @@ class Dispatcher:
 
 
 @contextmanager
-def dispatcher(database: Database, api_url: str, *, journal: bool = True, **settings: object) -> Iterator[Dispatcher]:
-    """Starts one, waits for its heartbeat, and ends it. Raises RuntimeError with its last words where it fails."""
-    environment = database.environment(telegram_api_url=api_url, **settings)
+def dispatcher(database: Database, api_url: str, *, journal: bool = True, **settings: object) -> Iterator[Service]:
+    """Starts a dispatcher, waits for its heartbeat, and ends it. Raises RuntimeError with its last words."""
     how = ["-m", "companion.cli.main", "dispatcher"] if journal else ["-c", _WITHOUT_JOURNAL]
-    command = [sys.executable, *how]
-    beats = _beats(database)
-    words = database.folder / f"dispatcher-{beats}.log"
+    with _started("dispatcher", how, database, database.environment(telegram_api_url=api_url, **settings)) as found:
+        yield found
+
+
+@contextmanager
+def running(kind: str, database: Database, api_url: str, **settings: object) -> Iterator[Service]:
+    """Starts a service of this kind, waits for its heartbeat, and ends it. Raises RuntimeError as `dispatcher` does."""
+    how = ["-m", "companion.cli.main", kind]
+    with _started(kind, how, database, database.environment(telegram_api_url=api_url, **settings)) as found:
+        yield found
+
+
+@contextmanager
+def _started(kind: str, how: list[str], database: Database, environment: dict[str, str]) -> Iterator[Service]:
+    beats = _beats(kind, database)
+    words = database.folder / f"{kind}-{time.monotonic_ns()}.log"
     started = time.monotonic()
     with words.open("w") as log:
-        process = subprocess.Popen(command, env=environment, cwd=database.folder, stdout=log, stderr=log)
+        process = subprocess.Popen([sys.executable, *how], env=environment, cwd=database.folder, stdout=log, stderr=log)
     try:
-        while _beats(database) == beats:
+        while _beats(kind, database) == beats:
             if process.poll() is not None or time.monotonic() - started > _START_SECONDS:
-                raise RuntimeError(f"the dispatcher did not start: {words.read_text()[-2000:]}")
+                raise RuntimeError(f"the {kind} did not start: {words.read_text()[-2000:]}")
             time.sleep(0.02)
-        yield Dispatcher(process.pid, time.monotonic() - started)
+        yield Service(process.pid, time.monotonic() - started)
     finally:
         process.terminate()
-        if process.wait(60):
-            print(f"  a dispatcher ended badly: {words.read_text()[-2000:]}")
+        if process.wait(60) not in (0, -signal.SIGKILL):
+            print(f"  a {kind} ended badly: {words.read_text()[-2000:]}")
 
 
-def _beats(database: Database) -> int:
-    return int(str(database.ask(_ALIVE)[0][0]))
+def _beats(kind: str, database: Database) -> int:
+    return int(str(database.ask(_ALIVE.format(kind))[0][0]))

@@ -38,6 +38,15 @@ def database_within(seconds: float) -> Iterator[None]:
     if connection.vendor != "postgresql":
         yield
         return
-    connection.ensure_connection()
-    with cut_off_after(seconds, connection.connection.fileno()):
+    with cut_off_after(seconds, _fileno()):
         yield
+
+
+def _fileno() -> int:
+    """Return the number of the connection's socket. A connection that was found to be lost is made anew."""
+    if connection.connection is not None and connection.connection.closed:
+        connection.close()
+    connection.ensure_connection()
+    # The server may have hung up since; then the number is gone, too.
+    with connection.wrap_database_errors:
+        return int(connection.connection.fileno())

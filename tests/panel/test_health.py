@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+import psycopg
 import pytest
 from django.db import OperationalError, ProgrammingError, connection
 
@@ -16,6 +17,7 @@ from companion.service import health_port
 from companion.service.models import Kind
 from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient
 from tests.panel.stories import a_heartbeat, ago
+from tests.support import session
 
 pytestmark = pytest.mark.django_db
 
@@ -226,3 +228,23 @@ def test_the_troubles_of_a_database_are_told_apart(error: Exception, cause: str,
     assert (report.status, [one.cause for one in report.findings][:1]) == ("down", [cause])
     assert words in health.sentence(report)
     assert "ana" not in health.sentence(report)
+
+
+@pytest.mark.skipif(not session.on_postgresql(), reason="PostgreSQL's")
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_was_cut_is_reported_and_then_made_anew() -> None:
+    another = connection.get_connection_params()
+    del another["cursor_factory"], another["context"]
+    with psycopg.connect(**another) as other:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            (own,) = cursor.fetchone()
+        other.execute("SELECT pg_terminate_backend(%s)", [own])
+
+    reports = []
+    for _ in range(2):
+        health.forget()
+        reports.append(health.check_from_outside_now())
+
+    assert reports[0].findings[0].cause == Cause.DATABASE_GONE
+    assert Cause.DATABASE_GONE not in {one.cause for one in reports[1].findings}

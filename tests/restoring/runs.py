@@ -22,7 +22,7 @@ from tests.support.services import a_service, eventually
 from tests.support.stand_in import StandIn
 
 SEED = int(os.environ.get("COMPANION_FAULT_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
-_BETWEEN = dt.timedelta(milliseconds=150)
+_BETWEEN = dt.timedelta(milliseconds=70)
 
 
 @dataclass
