@@ -12,7 +12,7 @@ from ninja.utils import check_csrf
 
 from companion.clinics.access import Caller
 from companion.clinics.api_keys import caller_of_key, secret_of
-from companion.clinics.members import SESSION_CLINIC, caller_of_member, chosen_member
+from companion.clinics.members import caller_of_member, chosen_member
 from companion.clinics.models import Role
 from companion.clinics.second_factors import is_missing
 from companion.service.clock import database_now
@@ -69,7 +69,7 @@ def _caller_by_key(header: str) -> Caller | None:
 def _caller_by_session(request: HttpRequest) -> Caller | None:
     if not request.user.is_authenticated:
         return None
-    member = chosen_member(request.user, request.session.get(SESSION_CLINIC))
+    member = chosen_member(request.user, request.session)
     if member is None:
         return None
     if check_csrf(request) is not None:

@@ -24,6 +24,8 @@ _EXPECTED: Final = {
     "concurrency": "be a whole number from 1 to 10000",
     "lease_seconds": "be a number of seconds, at least 5",
     "wake_seconds": "be a number of seconds, at least 0.1",
+    "idle_minutes": "be a number of minutes from 1 to 1440",
+    "session_hours": "be a number of hours from 0.1 to 168",
     "smtp_url": "be an address like smtp://user:password@mail.example:587, with %-escapes in the password",
     "email_from": "be an e-mail address",
     "security_contact": "begin with mailto:, https:// or tel:",
@@ -34,6 +36,8 @@ _EXPECTED: Final = {
     "log": "be text or json",
     "log_level": "be debug, info, warning or error",
 }
+_OWN_WORDS: Final = ("oidc_file",)
+"""Settings whose own sentence says more, and never shows a value."""
 
 
 def ready() -> None:
@@ -91,8 +95,10 @@ _BAD_URL: Final = (
 
 def sentences(wrong: "ValidationError") -> str:
     """The wrong settings, a line for each variable."""
-    return "\n".join(_sentence(str(error["loc"][0])) for error in wrong.errors(include_input=False))
+    return "\n".join(_sentence(str(error["loc"][0]), error["msg"]) for error in wrong.errors(include_input=False))
 
 
-def _sentence(field: str) -> str:
+def _sentence(field: str, said: str) -> str:
+    if field in _OWN_WORDS:
+        return f"COMPANION_{field.upper()} {said.removeprefix('Value error, ')}."
     return f"COMPANION_{field.upper()} must {_EXPECTED.get(field, 'have another value')}."

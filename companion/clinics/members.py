@@ -5,12 +5,15 @@ allauth handle sessions and passwords; their pages stand in web.
 """
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Final
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
+from django.db.models import QuerySet
 
 from companion.clinics import account_mail, audit
 from companion.clinics.access import Caller
@@ -19,9 +22,13 @@ from companion.clinics.refusals import Conflict, Problem, Refused
 
 SESSION_CLINIC: Final = "clinic"
 """The session's key for the clinic that a member of several clinics has chosen."""
+CAME_BY: Final = "came_by"
+"""The session's key for the way of a sign-in other than by a password: LINK or PROVIDER."""
+LINK: Final = "link"
+PROVIDER: Final = "provider"
 _INVITED: Final = "member invited"
-_ROLE_CHANGED: Final = {role: f"member's role changed to {role.value}" for role in Role}
-ROLE_ACTIONS: Final = (_INVITED, *_ROLE_CHANGED.values())
+ROLE_CHANGED: Final = {role: f"member's role changed to {role.value}" for role in Role}
+ROLE_ACTIONS: Final = (_INVITED, *ROLE_CHANGED.values())
 """The audit trail's words for what gives a Member a role."""
 _EMAIL_LENGTH: Final = 150
 """What Django's column for a user's name holds."""
@@ -35,6 +42,8 @@ def add_member(clinic: Clinic, email: str, role: str, *, now: dt.datetime, by: C
     """
     caller = by or command_line(clinic)
     caller.needs(Role.ADMIN)
+    if by and by.clinic.slug in settings.OIDC_PROVIDERS:
+        raise Conflict("Members of this clinic come by its own sign-in service. It also says who has which role.")
     address, wanted = _email(email), read_role(role)
     with transaction.atomic():
         user, made = User.objects.get_or_create(username=address, defaults={"email": address})
@@ -69,7 +78,7 @@ def change_role(caller: Caller, member: Member, role: str, *, now: dt.datetime) 
             _keep_an_admin(caller.clinic, current)
         current.role = wanted
         current.save(update_fields=["role"])
-        audit.record(caller, _ROLE_CHANGED[wanted], "member", current.id, now=now)
+        audit.record(caller, ROLE_CHANGED[wanted], "member", current.id, now=now)
         account_mail.changed(current, f"Your role in {caller.clinic.name} is now {wanted.value}.")
     return current
 
@@ -90,13 +99,22 @@ def is_elsewhere(member: Member) -> bool:
     return Member.objects.filter(user=member.user_id).exclude(clinic=member.clinic_id).exists()
 
 
-def chosen_member(user: User, chosen: object) -> Member | None:
-    """The person's membership in the clinic chosen in their session, else in the first clinic; None without any."""
+def memberships(user: User, came_by: object) -> QuerySet[Member]:
+    """What this session of the person opens. A password opens no clinic that has a sign-in service of its own.
+
+    `came_by` is the session's word for the way of its sign-in (CAME_BY).
+    """
     mine = Member.objects.filter(user=user, joined_at__isnull=False).select_related("clinic", "user")
-    memberships = list(mine.order_by("created_at", "id"))
-    return next(
-        (member for member in memberships if str(member.clinic_id) == str(chosen)), next(iter(memberships), None)
-    )
+    if came_by not in (LINK, PROVIDER):
+        mine = mine.exclude(clinic__slug__in=list(settings.OIDC_PROVIDERS))
+    return mine
+
+
+def chosen_member(user: User, session: Mapping[str, object]) -> Member | None:
+    """The person's membership in the clinic chosen in their session, else in the first clinic; None without any."""
+    chosen, open_to_me = session.get(SESSION_CLINIC), memberships(user, session.get(CAME_BY))
+    found = list(open_to_me.order_by("created_at", "id"))
+    return next((member for member in found if str(member.clinic_id) == str(chosen)), next(iter(found), None))
 
 
 def caller_of_member(member: Member) -> Caller:

@@ -6,6 +6,7 @@ from django.contrib.auth.models import AnonymousUser
 
 from companion.clinics.access import Caller
 from companion.clinics.models import Demand, Role
+from companion.clinics.providers import comes_by_provider
 
 
 def has_one(user: AbstractBaseUser | AnonymousUser) -> bool:
@@ -16,6 +17,9 @@ def has_one(user: AbstractBaseUser | AnonymousUser) -> bool:
 
 def is_missing(caller: Caller, user: AbstractBaseUser | AnonymousUser) -> bool:
     """Whether the clinic demands a second factor of this member, who has none."""
+    if comes_by_provider(user):
+        # Their clinic's sign-in service asks for it.
+        return False
     match caller.clinic.second_factor:
         case Demand.ALL:
             return not has_one(user)

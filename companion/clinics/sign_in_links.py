@@ -16,6 +16,7 @@ from companion.clinics import account_mail, accounts, audit
 from companion.clinics.access import Caller
 from companion.clinics.members import caller_of_member, command_line, is_elsewhere
 from companion.clinics.models import Member, Role
+from companion.clinics.providers import comes_by_provider
 from companion.clinics.refusals import Conflict
 from companion.service import mailing
 
@@ -59,6 +60,8 @@ def hand_out_link(caller: Caller, member: Member, *, now: dt.datetime) -> str:
     Raises Conflict if the admin may not see it and no mail server is set, and NotAllowed.
     """
     caller.needs(Role.ADMIN)
+    if comes_by_provider(member.user):
+        raise Conflict("This person signs in by the clinic's own sign-in service, and by no link.")
     open_to_see = not member.user.has_usable_password() and not is_elsewhere(member)
     if not open_to_see and not mailing.possible():
         raise Conflict(

@@ -15,6 +15,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from pydantic import Field, HttpUrl, SecretStr, TypeAdapter, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from companion.clinics import provider_file
+
 _PACKAGE = Path(__file__).resolve().parent.parent
 ROOT = _PACKAGE.parent if (_PACKAGE.parent / "pyproject.toml").exists() else Path.cwd()
 """The checkout, so that the command finds its settings and data from any folder; without a checkout, the working
@@ -53,6 +55,8 @@ class Environment(BaseSettings):
     """A session ends after so many minutes in which its person did nothing."""
     session_hours: float = Field(default=12, ge=0.1, le=24 * 7)
     """A session ends so many hours after the sign-in in any case."""
+    oidc_file: Path | None = None
+    """The file that names the clinics' own sign-in services (OpenID Connect)."""
     smtp_url: SecretStr | None = None
     """The mail server for alerts. Secret, because the address may hold a password. Unset: no e-mail is sent."""
     email_from: str = ""
@@ -85,6 +89,13 @@ class Environment(BaseSettings):
         if value:
             TypeAdapter(HttpUrl).validate_python(value)
         return value.rstrip("/")
+
+    @field_validator("oidc_file")
+    @classmethod
+    def _providers(cls, value: Path | None) -> Path | None:
+        if value:
+            provider_file.read(value)
+        return value
 
     @field_validator("smtp_url")
     @classmethod

@@ -11,6 +11,7 @@ sys.modules["sqlite3.dbapi2"] = pysqlite3.dbapi2
 
 from pathlib import Path  # noqa: E402  (after the exchange above)
 
+from companion.clinics import provider_file  # noqa: E402  (as above)
 from companion.config.environment import Environment, kept_secret_key, postgresql, sqlite  # noqa: E402  (as above)
 from companion.config.logging import logging_settings  # noqa: E402  (as above)
 
@@ -19,6 +20,7 @@ COMPANION = Environment()
 DATA_DIR = COMPANION.data_dir.resolve()
 SANDBOX_ON = COMPANION.sandbox
 DRILL = COMPANION.drill
+OIDC_PROVIDERS = provider_file.read(COMPANION.oidc_file) if COMPANION.oidc_file else {}
 JOURNAL_DIR = COMPANION.journal_dir.resolve() if COMPANION.journal_dir else DATA_DIR / "journal"
 SECRET_KEY = COMPANION.secret_key.get_secret_value() if COMPANION.secret_key else kept_secret_key(DATA_DIR)
 DEBUG = False
@@ -39,6 +41,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.usersessions",
     "allauth.mfa",
+    "allauth.socialaccount",
     "django_htmx",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -66,6 +69,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "companion.web.account.session_ends.session_ends",
+    "companion.web.account.provider.no_local_password",
 ]
 
 ROOT_URLCONF = "companion.config.urls"
@@ -142,6 +146,7 @@ CACHES = {
         "OPTIONS": {"MAX_ENTRIES": 100_000},
     }
 }
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 5
 MFA_ADAPTER = "companion.web.account.second_factors.Adapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

@@ -20,7 +20,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
 from companion.clinics.access import Caller, NotAllowed
-from companion.clinics.members import SESSION_CLINIC, caller_of_member, chosen_member
+from companion.clinics.members import caller_of_member, chosen_member
 from companion.clinics.models import Role
 from companion.clinics.refusals import Conflict, Refused, Unknown
 from companion.clinics.second_factors import is_missing
@@ -86,7 +86,7 @@ def caller_of(request: HttpRequest) -> Caller | None:
     """
     if not request.user.is_authenticated:
         return None
-    member = chosen_member(request.user, request.session.get(SESSION_CLINIC))
+    member = chosen_member(request.user, request.session)
     return caller_of_member(member) if member else None
 
 

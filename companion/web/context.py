@@ -11,13 +11,15 @@ from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from companion.clinics.access import Caller
-from companion.clinics.models import Clinic, Role
+from companion.clinics.members import CAME_BY, memberships
+from companion.clinics.models import Role
 from companion.listener import inbox
 from companion.listener.models import Conversation
 from companion.panel import health
 from companion.panel.judge import Status
 from companion.service.clock import database_now
 from companion.web import undoing
+from companion.web.account import provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def page(request: HttpRequest) -> dict[str, object]:
     """
     caller: Caller | None = getattr(request, "caller", None)
     if caller is None:
-        return {"practice": settings.SANDBOX_ON, "drill": settings.DRILL}
+        return {"practice": settings.SANDBOX_ON, "drill": settings.DRILL, "providers": provider.listed()}
     return {
         "caller": caller,
         "clinic": caller.clinic,
@@ -110,7 +112,7 @@ class _Mine(NamedTuple):
 
 
 def _clinics(request: HttpRequest) -> list[_Mine]:
-    mine = Clinic.objects.filter(
-        members__user__username=request.user.get_username(), members__joined_at__isnull=False
-    ).order_by("name")
-    return [_Mine(id, name) for id, name in mine.values_list("id", "name")]
+    if not request.user.is_authenticated:
+        return []
+    mine = memberships(request.user, request.session.get(CAME_BY)).order_by("clinic__name")
+    return [_Mine(id, name) for id, name in mine.values_list("clinic", "clinic__name")]

@@ -2,9 +2,15 @@
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
+from django.conf import settings
 from django.contrib import messages as flash
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
+from django.urls import reverse
 
+from companion.clinics.models import Member
+from companion.clinics.providers import comes_by_provider
 from companion.web.account import proof
 from companion.web.account.devices import address_of
 
@@ -22,6 +28,14 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no 
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return address_of(request)
+
+    def get_reauthentication_methods(self, user: AbstractBaseUser | AnonymousUser) -> list[dict[str, str]]:
+        if user.is_authenticated and comes_by_provider(user):
+            slugs = Member.objects.filter(user=user.pk, clinic__slug__in=list(settings.OIDC_PROVIDERS))
+            addresses = [reverse("provider", args=[slug]) for slug in slugs.values_list("clinic__slug", flat=True)]
+            return [{"id": "provider", "description": "Sign in again", "url": f"{at}?again=yes"} for at in addresses]
+        methods: list[dict[str, str]] = super().get_reauthentication_methods(user)
+        return methods
 
     def is_reauthentication_required(self, *, app: str, **_: object) -> bool:
         return not proof.is_fresh(context.request)

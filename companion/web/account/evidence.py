@@ -14,14 +14,11 @@ from django.http import HttpRequest
 
 from companion.clinics import account_mail, audit
 from companion.clinics.access import Caller
-from companion.clinics.members import caller_of_member
+from companion.clinics.members import CAME_BY, LINK, caller_of_member
 from companion.clinics.models import Member, Role
 from companion.service.clock import database_now
 from companion.web.account import devices, proof
 
-CAME_BY: Final = "came_by"
-"""The session's key for the way of a sign-in other than by password: LINK, or a provider's name."""
-LINK: Final = "link"
 _FACTORS: Final = {"totp": "authenticator app", "webauthn": "passkey", "recovery_codes": "recovery codes"}
 
 

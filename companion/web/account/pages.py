@@ -13,13 +13,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from companion.clinics.members import SESSION_CLINIC
-from companion.clinics.models import Member
+from companion.clinics.members import CAME_BY, LINK, SESSION_CLINIC, memberships
 from companion.clinics.refusals import Unknown
 from companion.clinics.sign_in_links import member_of_link, redeem_link
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, as_uuid, came_from, page
-from companion.web.account.evidence import CAME_BY, LINK
 
 
 @never_cache
@@ -61,9 +59,7 @@ def nowhere(request: HttpRequest) -> HttpResponse:
 def choose_clinic(request: PageRequest) -> HttpResponse:
     """Show this clinic's pages for the rest of the session."""
     chosen = as_uuid(request.POST.get("clinic", ""))
-    if not Member.objects.filter(
-        user__username=request.user.get_username(), clinic=chosen, joined_at__isnull=False
-    ).exists():
+    if not memberships(request.user, request.session.get(CAME_BY)).filter(clinic=chosen).exists():
         raise Unknown
     request.session[SESSION_CLINIC] = str(chosen)
     return redirect(came_from(request, reverse("messages")))

@@ -63,6 +63,7 @@ def go_on(request: HttpRequest, state: dict[str, str]) -> HttpResponseBase:
     waiting = json.loads(unseal(base64.b64decode(state["sealed"]), _PURPOSE))
     if waiting["method"] != "POST":
         return redirect(waiting["path"])
+    request.method = "POST"
     request.path = request.path_info = waiting["path"]
     request.POST = QueryDict(waiting["posted"])
     found = request.resolver_match = resolve(waiting["path"])

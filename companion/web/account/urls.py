@@ -2,7 +2,7 @@
 
 from django.urls import include, path, re_path
 
-from companion.web.account import pages, sessions
+from companion.web.account import pages, provider, sessions
 
 urlpatterns = [
     path("clinic", pages.choose_clinic, name="choose_clinic"),
@@ -12,6 +12,9 @@ urlpatterns = [
     re_path(r"^accounts/(?:email|confirm-email|password/reset|login/code)/", pages.nowhere),
     path("accounts/sessions/", sessions.index, name="sessions"),
     path("accounts/sessions/end", sessions.end, name="sessions_end"),
+    path("accounts/oidc/cancelled", provider.cancelled, name="socialaccount_login_cancelled"),
+    path("accounts/oidc/<slug:slug>/login/", provider.go, name="provider"),
+    path("accounts/oidc/<slug:provider_id>/login/callback/", provider.come_back, name="openid_connect_callback"),
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("accounts/", include("allauth.account.urls")),
 ]

@@ -1,0 +1,182 @@
+"""`/accounts/oidc/<clinic>/…`: the sign-in by a clinic's own OpenID Connect service.
+
+allauth speaks the protocol (state, PKCE, token, ID token). Who the person is, and what they may do, is decided in
+clinics/providers.py. Nothing of allauth's own accounts is stored.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import requests
+from allauth.account.internal.flows.login import perform_login
+from allauth.account.internal.flows.reauthentication import STATE_SESSION_KEY, resume_request
+from allauth.account.models import Login
+from allauth.socialaccount.models import SocialApp, SocialToken
+from allauth.socialaccount.providers.oauth2.client import OAuth2Error
+from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
+from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
+from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.core.cache import cache
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET
+
+from companion.clinics.members import CAME_BY, PROVIDER, SESSION_CLINIC
+from companion.clinics.models import Clinic
+from companion.clinics.provider_file import Provider
+from companion.clinics.providers import Stranger, comes_by_provider, member_for, refused
+from companion.service.clock import database_now
+from companion.web.access import came_from
+from companion.web.account import proof
+
+_NEXT: Final = "provider_next"
+_KEPT_SECONDS: Final = 600
+_OWN_PAGES: Final = ("/accounts/password/", "/accounts/2fa/")
+"""Pages about passwords and second steps, which a clinic's service has in place of ours."""
+_BROKEN: Final = (OAuth2Error, requests.RequestException, KeyError, TypeError, ValueError, AttributeError)
+"""What a service that is away, or answers anything but the protocol, makes the libraries raise."""
+Answer = Callable[[HttpRequest], HttpResponseBase]
+
+
+class _Told(Exception):
+    """What the service says of the person."""
+
+    def __init__(self, claims: dict[str, object]) -> None:
+        super().__init__()
+        self.claims = claims
+
+
+class _Protocol(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth ships no types
+    """allauth's side of the protocol, with the service's own description kept for some minutes."""
+
+    def get_provider(self) -> "_Service":
+        return _service(self.request, self.provider_id)
+
+    @property
+    def openid_config(self) -> dict[str, object]:
+        key = f"oidc:{self.get_provider().server_url}"
+        found: dict[str, object] | None = cache.get(key)
+        if found is None:
+            found = dict(super().openid_config)
+            cache.set(key, found, _KEPT_SECONDS)
+        return found
+
+    def complete_login(self, request: HttpRequest, app: SocialApp, token: SocialToken, **kwargs: object) -> None:
+        """Compare both answers about the person. Raises _Told with them: allauth's own accounts are not used."""
+        answered = kwargs["response"]
+        told = self._decode_id_token(app, answered["id_token"])  # type: ignore[index]  # what is none is refused above
+        asked = self._fetch_user_info(token.token)
+        if told["sub"] != asked["sub"] or str(told["iss"]).rstrip("/") != app.settings["issuer"].rstrip("/"):
+            raise OAuth2Error("the answers are about different people, or from another service")
+        raise _Told(told | asked)
+
+
+class _Service(OpenIDConnectProvider):  # type: ignore[misc]
+    """allauth's provider with our side of the protocol."""
+
+    oauth2_adapter_class = _Protocol
+    pkce_enabled_default = True
+
+
+@require_GET
+def go(request: HttpRequest, slug: str) -> HttpResponseBase:
+    """Send the person to the clinic's service, which asks again for everything if `again` says so."""
+    service = _service(request, slug)
+    again = {"prompt": "login", "max_age": "0"} if request.GET.get("again") else {}
+    request.session[_NEXT] = came_from(request, reverse("messages"))
+    return _spoken(request, slug, lambda: service.redirect(request, "login", auth_params=again))
+
+
+@require_GET
+def come_back(request: HttpRequest, provider_id: str) -> HttpResponseBase:
+    """Take what the service says."""
+    _service(request, provider_id)
+    view = OAuth2CallbackView.adapter_view(_Protocol(request, provider_id))
+    try:
+        return _spoken(request, provider_id, lambda: view(request))
+    except _Told as told:
+        return _came_back(request, provider_id, told.claims)
+
+
+@require_GET
+def cancelled(request: HttpRequest) -> HttpResponse:
+    """Go back to the sign-in page: the person changed their mind at the service."""
+    return redirect("account_login")
+
+
+def no_local_password(get_response: Answer) -> Answer:
+    """Show no page about passwords and second steps to people who come by their clinic's service (middleware)."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.path.startswith(_OWN_PAGES) and request.user.is_authenticated and comes_by_provider(request.user):
+            return render(request, "account/by_provider.html", status=403)
+        return get_response(request)
+
+    return middleware
+
+
+def listed() -> list[tuple[str, str]]:
+    """The address and the words of each button on the sign-in page."""
+    known = settings.OIDC_PROVIDERS.items()
+    return [(reverse("provider", args=[slug]), one.name) for slug, one in known if one.listed]
+
+
+def _came_back(request: HttpRequest, slug: str, claims: dict[str, object]) -> HttpResponseBase:
+    now = database_now()
+    clinic = Clinic.objects.filter(slug=slug).first()
+    if clinic is None:
+        raise Http404
+    try:
+        member = member_for(clinic, _known(slug), claims, now=now)
+    except Stranger:
+        refused(clinic, now=now)
+        return render(request, "account/stranger.html", {"provider": _known(slug)}, status=403)
+    if not member.user.is_active:
+        return redirect("account_inactive")
+    wanted = str(request.session.get(_NEXT) or reverse("messages"))
+    if request.user.is_authenticated and request.user.pk == member.user.pk and _asked_again(claims, now.timestamp()):
+        request.session[proof.PROVED] = now.timestamp()
+        resumed: HttpResponseBase | None = resume_request(request) if STATE_SESSION_KEY in request.session else None
+        return resumed or redirect(wanted)
+    request.session.flush()
+    request.user = AnonymousUser()
+    request.session[SESSION_CLINIC], request.session[CAME_BY] = str(clinic.id), PROVIDER
+    answer: HttpResponseBase = perform_login(request, Login(user=member.user, redirect_url=wanted))
+    return answer
+
+
+def _asked_again(claims: dict[str, object], now: float) -> bool:
+    """Whether the service has asked the person lately. A service that doesn't say when is believed."""
+    at = claims.get("auth_time", now)
+    return isinstance(at, int | float) and now - at < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+
+
+def _known(slug: str) -> Provider:
+    found: Provider | None = settings.OIDC_PROVIDERS.get(slug)
+    if found is None:
+        raise Http404
+    return found
+
+
+def _service(request: HttpRequest, slug: str) -> _Service:
+    known = _known(slug)
+    app = SocialApp(
+        provider=_Service.id,
+        provider_id=slug,
+        name=known.name,
+        client_id=known.client_id,
+        secret=known.secret(),
+        settings={"server_url": known.issuer.rstrip("/"), "issuer": known.issuer, "oauth_pkce_enabled": True},
+    )
+    return _Service(request, app=app)
+
+
+def _spoken(request: HttpRequest, slug: str, speak: Callable[[], HttpResponseBase]) -> HttpResponseBase:
+    try:
+        return speak()
+    except _BROKEN:
+        return render(request, "account/provider_away.html", {"provider": _known(slug)}, status=502)
