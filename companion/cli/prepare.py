@@ -24,6 +24,7 @@ from companion.patients import consent
 from companion.restoring import holding
 from companion.sandbox import phone
 from companion.service import drill
+from companion.service.outages import Trouble, trouble_of
 
 FIRST_ADMIN: Final = "admin@clinic.example"
 """Signs in by link, so no e-mail is ever sent there; `companion member add` adds people by their own addresses."""
@@ -49,24 +50,25 @@ _NO_DRILLS_DATABASE: Final = (
 SANDBOX_BOT_NAME: Final = "Practice bot"
 
 
-def wait_for_database(seconds: float, *, on_wait: Callable[[], None]) -> None:
-    """Return once the database answers. Calls `on_wait` once if it doesn't answer at first.
+def wait_for_database(seconds: float, *, on_wait: Callable[[Trouble], None]) -> None:
+    """Return once the database answers. Calls `on_wait` with each new reason for waiting.
 
     Raises OperationalError when the time is over.
     """
     until = time.monotonic() + seconds
-    waiting = False
+    told: Trouble | None = None
     while True:
         try:
             connection.ensure_connection()
-        except OperationalError:
-            if time.monotonic() >= until:
+        except OperationalError as error:
+            trouble = trouble_of(error)
+            if trouble is None or time.monotonic() >= until:
                 raise
         else:
             return
-        if not waiting:
-            on_wait()
-        waiting = True
+        if trouble != told:
+            on_wait(trouble)
+        told = trouble
         time.sleep(_LOOK_SECONDS)
 
 

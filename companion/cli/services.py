@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from waitress.server import TcpWSGIServer
 
+    from companion.service.outages import Trouble
+
 _THREADS: Final = 16
 _CONNECTIONS: Final = 1000
 _BODY_BYTES: Final = 100 * 2**20
@@ -174,10 +176,8 @@ def _port_said_plainly() -> Iterator[None]:
         raise click.ClickException(str(taken)) from None
 
 
-def _say_that_migrate_waits() -> None:
-    from companion.service.outages import Trouble
-
-    click.echo(f"{Trouble.GONE.sentences} Trying again until it answers; Ctrl+C ends this.", err=True)
+def _say_that_migrate_waits(trouble: "Trouble") -> None:
+    click.echo(f"{trouble.sentences} Trying again until it answers; Ctrl+C ends this.", err=True)
 
 
 def _start() -> None:

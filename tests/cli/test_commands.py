@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -109,3 +110,17 @@ def test_migrate_waits_for_a_database_that_is_not_there_yet(product_environment:
             door.reopen()
 
             assert migrating.wait(DEADLINE) == 0
+
+
+@pytest.mark.skipif(not session.on_postgresql(), reason="a login")
+def test_migrate_says_while_it_waits_that_the_login_is_refused(product_environment: dict[str, str]) -> None:
+    own = urlsplit(product_environment["COMPANION_DATABASE_URL"])
+    environment = {**product_environment, "COMPANION_DATABASE_URL": own._replace(netloc="nobody@").geturl()}
+    command = [sys.executable, "-m", "companion.cli.main", "migrate", "--wait", "inf"]
+
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as migrating:
+        assert migrating.stderr is not None
+        said = migrating.stderr.readline()
+        migrating.kill()
+
+    assert "The database refuses our login" in said
