@@ -12,7 +12,7 @@ import click
 
 from companion.cli.people import CLINIC_HELP
 from companion.cli.refusals import said_plainly
-from companion.cli.rights import erase, export
+from companion.cli.rights import erase, export, merge
 from companion.cli.sources import source, sync
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ patients.add_command(source)
 patients.add_command(sync)
 patients.add_command(export)
 patients.add_command(erase)
+patients.add_command(merge)
 
 
 @patients.command("import")

@@ -1,13 +1,16 @@
-"""`companion patients export` and `erase`: a patient's rights, from the command line."""
+"""`companion patients export`, `erase` and `merge`: a patient's rights, from the command line."""
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from companion.cli.people import CLINIC_HELP
 from companion.cli.refusals import said_plainly
+
+if TYPE_CHECKING:
+    from companion.rights.merge_preview import Preview
 
 _ID: Final = "ID is the patient's id, ours or the clinic's own."
 
@@ -58,3 +61,41 @@ def erase(id: str, name: str, slug: str | None) -> None:
         f"Erased. {done.kept} messages stay on record without name and text, {done.cancelled} were cancelled, "
         f"{done.to_delete} will be deleted from Telegram."
     )
+
+
+@click.command(epilog=f"{_ID} So is INTO.")
+@click.argument("id")
+@click.argument("into")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--clinic", "slug", help=CLINIC_HELP)
+def merge(id: str, into: str, yes: bool, slug: str | None) -> None:
+    """Merge a patient into another (INTO), who is the same person and goes on. Shows both plans first."""
+    from companion.clinics import clinics
+    from companion.clinics.members import command_line
+    from companion.patients import queries
+    from companion.planning import marks
+    from companion.rights import merge_preview, merging
+    from companion.service.clock import database_now
+
+    with said_plainly():
+        caller = command_line(clinics.the_clinic(slug))
+        patient = queries.patient_called(caller.clinic, id)
+        other = merging.other_of(caller.clinic, patient, into)
+        _show(merge_preview.preview(caller, patient, other, now=database_now()))
+        if not yes:
+            click.confirm(f"Merge {patient.external_id} into {other.external_id}?", abort=True)
+        now = database_now()
+        merging.merge(caller, patient, other, now=now)
+        marks.work_off_of(caller.clinic, other.pk, now=now)
+    click.echo(f"The two are one patient now: {other.pk}.")
+
+
+def _show(told: "Preview") -> None:
+    for patient, items in ((told.gone, told.coming_of_gone), (told.stays, told.coming_of_stays)):
+        click.echo(f"{patient.external_id} {patient.name}: {'' if items else 'nothing is planned'}")
+        for item in items:
+            click.echo(f"  {item.message.due_at.isoformat(timespec='minutes')}")
+    for sentence in told.one.sentences:
+        click.echo(sentence)
+    if told.twice:
+        click.echo(f"Occurrences that both have a message of: {len(told.twice)}. One of each two gives way.")

@@ -101,6 +101,15 @@ def stop(messages: QuerySet[Message], reason: Reason, *, now: dt.datetime) -> in
     return move(messages, status=status_of(reason), reason=reason, ended_at=now)
 
 
+def give_way(messages: QuerySet[Message], *, now: dt.datetime) -> int:
+    """Cancels Messages that another Message of the same Occurrence makes needless, since two patients turned out to be
+    one. Returns how many. What was sent, or may have arrived, stays as it is.
+    """
+    needless = Q(status=Status.PENDING) | (Q(status=Status.FAILED) & ~Q(reason=Reason.OUTCOME_UNKNOWN))
+    ended = {"status": Status.CANCELLED, "reason": Reason.PATIENT_LEFT, "ended_at": now}
+    return messages.filter(OFF_THE_WIRE, needless).update(**ended)
+
+
 def is_only_planned(message: Message) -> bool:
     """Whether this Message is nothing but a plan: ONLY_PLANNED for a row that was read."""
     return is_untried(message) and not message.by_hand

@@ -1,6 +1,7 @@
 """Copies of patients' data in rooms above this room: drafts of forms, kept answers of the API.
 
-A room that keeps such copies says here, when its app is ready, how it forgets them. So nothing has to climb to it.
+A room that keeps such copies says here, when its app is ready, how it forgets them, or follows a merge. So nothing has
+to climb to it.
 """
 
 import re
@@ -41,3 +42,27 @@ def forget(erased: Erased) -> None:
     """Forget all copies."""
     for one in _forgets:
         one(erased)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A merge: the patient who is gone, and the patient who goes on."""
+
+    clinic: Clinic
+    gone: uuid.UUID
+    into: uuid.UUID
+
+
+Move = Callable[[Moved], None]
+_moves: Final[list[Move]] = []
+
+
+def move_by(move: Move) -> None:
+    """Call this function at each merge, in its transaction."""
+    _moves.append(move)
+
+
+def move(moved: Moved) -> None:
+    """Let all copies follow."""
+    for one in _moves:
+        one(moved)

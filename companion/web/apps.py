@@ -15,3 +15,4 @@ class WebConfig(AppConfig):
 
         evidence.connect()
         copies.forget_by(kept_drafts.forget_erased)
+        copies.move_by(kept_drafts.follow_merge)

@@ -3,6 +3,8 @@
 from typing import Final
 
 from companion.api.examples.clinic import ANA, MESSAGE_ID, JsonObject
+from companion.api.examples.messages import MESSAGES
+from companion.api.examples.patients import PATIENT
 
 EXPORT: Final[JsonObject] = {
     "made_at": "2026-12-01T10:00:00Z",
@@ -101,3 +103,15 @@ ERASURE: Final[JsonObject] = {
     "cancelled": 2,
     "to_delete": 3,
 }
+_TWIN: Final = "0192f0c1-7b7e-7c3a-9d55-2f6d1c0a8e21"
+MERGE: Final[JsonObject] = {"into": ANA}
+MERGE_PREVIEW: Final[JsonObject] = {
+    "patient": {**PATIENT, "id": _TWIN, "external_id": "P-2002", "telegram_id": None, "consent": "unknown"},
+    "into": PATIENT,
+    "coming_of_patient": [],
+    "coming_of_into": MESSAGES["items"],
+    "twice": [],
+    "notes": ["The id P-2002 is given up: imports refuse it from now on, so take it out of the source."],
+    "obstacle": None,
+}
+MERGED: Final[JsonObject] = {"id": ANA, "merged": _TWIN, "patient": PATIENT, "messages": 2, "complete": True}

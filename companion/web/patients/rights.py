@@ -1,6 +1,10 @@
-"""A patient's rights: export all that is held, erase a patient. The rules are in companion/rights/."""
+"""A patient's rights: export all that is held, erase a patient, merge two who are one. The rules are in
+companion/rights/.
+"""
 
+import datetime as dt
 import uuid
+from typing import Final
 
 from django.contrib import messages as flash
 from django.http import HttpResponse
@@ -11,11 +15,17 @@ from django.views.decorators.http import require_GET, require_http_methods
 from companion.clinics.models import Role
 from companion.clinics.refusals import Conflict, Refused
 from companion.patients import queries
-from companion.rights import erasing
+from companion.patients.models import Patient
+from companion.planning import marks
+from companion.rights import erasing, merge_preview, merging
 from companion.rights.downloads import download
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, page
+from companion.web.messages.rows import mixed
 from companion.web.templatetags.counts import plural
+
+FOUND: Final = 10
+"""Patients whom a search for the other one names."""
 
 
 @require_GET
@@ -42,3 +52,54 @@ def erase(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
     deleted = f" {plural(done.to_delete, 'message')} will be deleted from Telegram." if done.to_delete else ""
     flash.success(request, f"The patient was erased.{deleted}")
     return redirect("patients")
+
+
+@require_http_methods(["GET", "POST"])
+@page(Role.PROVIDER)
+def merge(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
+    """Find the other patient, show both plans, and merge the two."""
+    clinic, now = request.caller.clinic, database_now()
+    patient = queries.patient(clinic, patient_id)
+    into = request.POST.get("into") or request.GET.get("into")
+    if not into:
+        return render(request, "patients/merge_find.html", {"patient": patient} | _found(request, patient))
+    try:
+        other = merging.other_of(clinic, patient, into)
+    except Refused as no:
+        context = {"patient": patient, "error": no.problems[0].message}
+        return render(request, "patients/merge_find.html", context, status=422)
+    if request.method == "GET":
+        return _preview(request, patient, other, now)
+    try:
+        merging.merge(request.caller, patient, other, now=now)
+    except Conflict as no:
+        return _preview(request, patient, other, now, error=str(no))
+    moves = marks.work_off_of(clinic, other.pk, now=now)
+    moved = f" {plural(moves.messages, 'message')} moved." if moves and moves.messages else ""
+    flash.success(request, f"The two are one patient now.{moved}")
+    return redirect("patient", other.pk)
+
+
+def _found(request: PageRequest, patient: Patient) -> dict[str, object]:
+    """Look for the other patient; at first by the name, since a person who is there twice mostly has one name."""
+    q = request.GET.get("q", patient.name)
+    found = queries.page(queries.patients(request.caller.clinic, q=q).exclude(pk=patient.pk), None, FOUND)
+    return {"q": q, "found": found.items, "more": found.next is not None}
+
+
+def _preview(
+    request: PageRequest, patient: Patient, other: Patient, now: dt.datetime, *, error: str = ""
+) -> HttpResponse:
+    told = merge_preview.preview(request.caller, patient, other, now=now)
+    context = {
+        "patient": patient,
+        "other": other,
+        "told": told,
+        "plans": [
+            (patient, mixed(told.coming_of_gone, now=now)),
+            (other, mixed(told.coming_of_stays, now=now)),
+        ],
+        "error": error or told.obstacle,
+        "now": now,
+    }
+    return render(request, "patients/merge.html", context, status=409 if error else 200)

@@ -23,6 +23,7 @@ urlpatterns = [
     path("/<uuid:patient_id>/pause", pages.pause, name="patient_pause"),
     path("/<uuid:patient_id>/erase", rights.erase, name="patient_erase"),
     path("/<uuid:patient_id>/export", rights.export, name="patient_export"),
+    path("/<uuid:patient_id>/merge", rights.merge, name="patient_merge"),
     path("/<uuid:patient_id>/invite", enrolling.invite, name="patient_invite"),
     path("/<uuid:patient_id>/reach", enrolling.reachable, name="patient_reach"),
     path("/<uuid:patient_id>/consent", enrolling.note_consent, name="patient_consent"),

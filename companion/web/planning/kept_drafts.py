@@ -7,7 +7,7 @@ import datetime as dt
 import json
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -17,7 +17,7 @@ from companion.clinics.access import Caller
 from companion.clinics.ids import new_id
 from companion.clinics.refusals import Unknown
 from companion.planning.edit import Planned
-from companion.rights.copies import Erased
+from companion.rights.copies import Erased, Moved
 from companion.schedules.models import Schedule
 from companion.web.access import as_uuid
 from companion.web.models import Draft
@@ -119,6 +119,15 @@ def forget_erased(erased: Erased) -> None:
     rows = Draft.objects.filter(pk__in=named)
     rows.filter(planned__isnull=True).delete()
     rows.update(values=_written(Typed()))
+
+
+def follow_merge(moved: Moved) -> None:
+    """Name the patient who goes on in the drafts that name the patient who is gone."""
+    for draft in Draft.objects.filter(clinic=moved.clinic).only("values").iterator(500):
+        if str(moved.gone) in draft.values:
+            typed = _read(draft.values.replace(str(moved.gone), str(moved.into)))
+            once = replace(typed, patients=tuple(dict.fromkeys(typed.patients)))
+            Draft.objects.filter(pk=draft.pk).update(values=_written(once))
 
 
 def _own(caller: Caller) -> QuerySet[Draft]:
