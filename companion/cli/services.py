@@ -123,6 +123,8 @@ def web(share_host: bool) -> None:
         max_request_body_size=_BODY_BYTES,
         # The configured address decides, not a header that anybody could send.
         url_scheme=own.public_url.partition(":")[0],
+        # Our middleware drops them unless a proxy of ours sent them (config/middleware.py).
+        clear_untrusted_proxy_headers=False,
         ident=None,
     )
     with _port_said_plainly():

@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -16,6 +17,7 @@ from pydantic import Field, HttpUrl, SecretStr, TypeAdapter, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from companion.clinics import provider_file
+from companion.service.client_address import Network, read_networks
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 ROOT = _PACKAGE.parent if (_PACKAGE.parent / "pyproject.toml").exists() else Path.cwd()
@@ -55,6 +57,8 @@ class Environment(BaseSettings):
     """A session ends after so many minutes in which its person did nothing."""
     session_hours: float = Field(default=12, ge=0.1, le=24 * 7)
     """A session ends so many hours after the sign-in in any case."""
+    trusted_proxies: str = "127.0.0.1, ::1"
+    """The networks of our proxies, whose X-Forwarded-For is believed."""
     oidc_file: Path | None = None
     """The file that names the clinics' own sign-in services (OpenID Connect)."""
     smtp_url: SecretStr | None = None
@@ -90,6 +94,12 @@ class Environment(BaseSettings):
             TypeAdapter(HttpUrl).validate_python(value)
         return value.rstrip("/")
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        read_networks(value)
+        return value
+
     @field_validator("oidc_file")
     @classmethod
     def _providers(cls, value: Path | None) -> Path | None:
@@ -122,6 +132,11 @@ class Environment(BaseSettings):
     def security_contact_uri(self) -> str:
         """The set contact, else the mailbox that RFC 2142 names for security."""
         return self.security_contact or f"mailto:security@{urlsplit(self.public_url).hostname}"
+
+    @cached_property
+    def proxies(self) -> tuple[Network, ...]:
+        """The networks of our proxies."""
+        return read_networks(self.trusted_proxies)
 
     @property
     def public_url(self) -> str:

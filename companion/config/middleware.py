@@ -13,8 +13,11 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
+from companion.service.client_address import client_address, is_within
+
 logger = structlog.stdlib.get_logger("companion.access")
 
+_FORWARDED: Final = ("HTTP_X_FORWARDED_", "HTTP_FORWARDED")
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _TALKATIVE: Final = ("health", "metrics", "static", "banner", "news", "(?P<method>[^/]+)/?$")
 """Endings of routes that machines, open pages and our own services (in the Sandbox) call all day: they are logged
@@ -25,18 +28,29 @@ Answer = Callable[[HttpRequest], HttpResponseBase]
 
 
 def access_log(get_response: Answer) -> Answer:
-    """Bind `request_id` to every line logged during the request, and answer it as X-Request-ID."""
+    """Bind `request_id` and `client` to every line logged during the request, and answer the id as X-Request-ID."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         request_id = _request_id(request.headers.get("X-Request-ID", ""))
         began = time.monotonic()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        _look_behind_proxies(request)
+        with structlog.contextvars.bound_contextvars(request_id=request_id, client=request.META["REMOTE_ADDR"]):
             response = get_response(request)
             _log(request, response.status_code, time.monotonic() - began)
         response.headers["X-Request-ID"] = request_id
         return response
 
     return middleware
+
+
+def _look_behind_proxies(request: HttpRequest) -> None:
+    """Put the browser's address in place of our proxy's. What others than our proxies forwarded is dropped."""
+    proxies, peer = settings.COMPANION.proxies, str(request.META.get("REMOTE_ADDR") or "")
+    if not is_within(peer, proxies):
+        for forwarded in [name for name in request.META if name.startswith(_FORWARDED)]:
+            del request.META[forwarded]
+    forwarded_for = str(request.META.get("HTTP_X_FORWARDED_FOR") or "")
+    request.META["REMOTE_ADDR"] = client_address(peer, forwarded_for, proxies)
 
 
 def _request_id(given: str) -> str:

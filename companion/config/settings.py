@@ -137,6 +137,9 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = False
+# Sign-ins and codes are counted by web/account/backoff.py; passkeys hold nothing that can be guessed.
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}
+MFA_RATE_LIMITS = False
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
 # allauth counts wrong codes, and remembers used ones, in the cache: in the database, so that all web processes know.
 CACHES = {

@@ -5,13 +5,13 @@ from allauth.core import context
 from django.conf import settings
 from django.contrib import messages as flash
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest
 from django.urls import reverse
 
 from companion.clinics.models import Member
 from companion.clinics.providers import comes_by_provider
-from companion.web.account import proof
+from companion.web.account import backoff, proof
 from companion.web.account.devices import address_of
 
 
@@ -37,5 +37,21 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no 
         methods: list[dict[str, str]] = super().get_reauthentication_methods(user)
         return methods
 
+    def pre_authenticate(self, request: HttpRequest, **credentials: object) -> None:
+        backoff.begin(request, _name_in(credentials))
+
+    def authenticate(self, request: HttpRequest, **credentials: object) -> User | None:
+        user: User | None = super().authenticate(request, **credentials)
+        if user:
+            backoff.succeeded(request, _name_in(credentials))
+        return user
+
     def is_reauthentication_required(self, *, app: str, **_: object) -> bool:
         return not proof.is_fresh(context.request)
+
+    def _rollback_login_failed_rl_usage(self) -> None:
+        """Take nothing back of allauth's own count: backoff.py counts in its place."""
+
+
+def _name_in(credentials: dict[str, object]) -> str:
+    return str(credentials.get("username") or credentials.get("email") or "")

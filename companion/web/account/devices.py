@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from companion.clinics.models import KnownDevice
+from companion.service.client_address import UNKNOWN
 
 COOKIE: Final = f"{'__Host-' if settings.SESSION_COOKIE_SECURE else ''}device"
 _AGE: Final = dt.timedelta(days=400)
@@ -23,14 +24,20 @@ _BROWSERS: Final = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome
 
 
 def address_of(request: HttpRequest) -> str:
-    """The address from which the request came; 0.0.0.0 if the server doesn't know, as behind a socket."""
-    return str(request.META.get("REMOTE_ADDR") or "0.0.0.0")  # noqa: S104  (no address is bound)
+    """The address from which the request came (config/middleware.py has looked behind our proxies)."""
+    return str(request.META.get("REMOTE_ADDR") or UNKNOWN)
 
 
 def is_known(request: HttpRequest, user: User) -> bool:
     """Whether the person has signed in from this browser before."""
+    secret = hash_of_cookie(request)
+    return bool(secret) and KnownDevice.objects.filter(user=user, secret_hash=secret).exists()
+
+
+def hash_of_cookie(request: HttpRequest) -> str:
+    """The hash by which this browser may be known; "" without a cookie."""
     secret = request.COOKIES.get(COOKIE, "")
-    return bool(secret) and KnownDevice.objects.filter(user=user, secret_hash=_hash(secret)).exists()
+    return _hash(secret) if secret else ""
 
 
 def remember(request: HttpRequest, user: User, *, now: dt.datetime) -> None:

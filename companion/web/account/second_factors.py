@@ -5,6 +5,7 @@ from typing import Final
 
 import segno
 from allauth.account.adapter import get_adapter as get_account_adapter
+from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
@@ -22,6 +23,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from companion.clinics.sealed import seal, unseal
+from companion.web.account import backoff
 
 _PURPOSE: Final = "mfa.Authenticator.data"
 _NAME: Final = "AI Companion Scheduler"
@@ -60,7 +62,10 @@ class _OnceOnly(forms.Form):
     user: User
 
     def clean_code(self) -> str:
+        account = f"{backoff.SECOND_STEP}{self.user.get_username()}"
+        backoff.begin(context.request, account)
         code: str = super().clean_code()  # type: ignore[misc]  # the form before this one has it
+        backoff.succeeded(context.request, account)
         if not cache.add(f"second-step:{self.user.pk}:{code.strip()}", "taken", _TAKEN_FOR_SECONDS):
             raise forms.ValidationError("This code was used already. Wait for the next one.")
         return code

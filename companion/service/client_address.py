@@ -1,0 +1,65 @@
+"""The address from which a request came, with proxies between us and the browser (COMPANION_TRUSTED_PROXIES).
+
+Each proxy adds the address of its own peer to X-Forwarded-For, on the right. So we read from the right, and stop at the
+first address that is none of our proxies: what stands further left, anybody can have made up.
+"""
+
+import ipaddress
+import re
+from typing import Final
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+UNKNOWN: Final = "0.0.0.0"  # noqa: S104  (no address is bound)
+"""The address of a request whose server doesn't know, as behind a socket."""
+_WITH_PORT: Final = re.compile(r"\[([^]]+)\](?::\d+)?|([0-9.]+):\d+")
+
+
+def read_networks(listed: str) -> tuple[Network, ...]:
+    """The networks of this list, with commas between. Raises ValueError."""
+    networks = tuple(ipaddress.ip_network(one.strip()) for one in listed.split(",") if one.strip())
+    if any(network.prefixlen == 0 for network in networks):
+        raise ValueError("everybody is no proxy")
+    return networks
+
+
+def client_address(peer: str, forwarded: str, proxies: tuple[Network, ...]) -> str:
+    """The browser's address: the peer's, or the one for which our proxies vouch."""
+    address = _read(peer)
+    if address is None:
+        return UNKNOWN
+    for told in reversed(forwarded.split(",") if forwarded else []):
+        if not is_within(address, proxies):
+            break
+        further = _read(told)
+        if further is None:
+            break
+        address = further
+    return str(address)
+
+
+def neighbourhood(address: str) -> str:
+    """What counts as one address: of IPv6, the /64 that a single household gets."""
+    read = _read(address)
+    if isinstance(read, ipaddress.IPv6Address):
+        return str(ipaddress.IPv6Network((int(read), 64), strict=False))
+    return address
+
+
+def is_within(address: Address | str, networks: tuple[Network, ...]) -> bool:
+    """Whether the address lies in one of the networks."""
+    read = _read(address) if isinstance(address, str) else address
+    return read is not None and any(read in network for network in networks if network.version == read.version)
+
+
+def _read(told: str) -> Address | None:
+    told = told.strip()
+    if found := _WITH_PORT.fullmatch(told):
+        told = found[1] or found[2]
+    try:
+        address = ipaddress.ip_address(told.partition("%")[0])
+    except ValueError:
+        return None
+    # Sockets for both versions name an IPv4 peer so.
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
