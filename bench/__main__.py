@@ -8,7 +8,7 @@ import click
 
 from bench.grounds import grounds
 
-NAMES: Final = ("drain", "lag", "rate", "hang", "troubles", "pages", "importing", "syncing", "planning", "idle")
+NAMES: Final = ("drain", "lag", "rate", "hang", "troubles", "pages", "importing", "syncing", "planning", "idle", "rotate")
 
 
 @click.command()
@@ -17,7 +17,7 @@ NAMES: Final = ("drain", "lag", "rate", "hang", "troubles", "pages", "importing"
 def main(names: tuple[str, ...], *, quick: bool) -> None:
     """Measure the product by NAME, or all of it.
 
-    NAME is drain, lag, rate, hang, troubles, pages, importing, syncing, planning or idle.
+    NAME is drain, lag, rate, hang, troubles, pages, importing, syncing, planning, idle or rotate.
 
     Figures of one run lie side by side; compare their ratios, not those of two machines.
     """

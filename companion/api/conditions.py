@@ -72,7 +72,7 @@ def change(
     """
     with transaction.atomic():
         row = at.find(clinic, id, lock=True) if at else None
-        if at and row and wanted is not None and at.tag(row) not in wanted:
+        if at and row and wanted is not None and wanted.isdisjoint(at.tags(row)):
             raise Stale(at.name, at.last_change(clinic, row))
         answer = view()
         # Only the answer has the id of an object that was made just now.

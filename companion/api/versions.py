@@ -46,7 +46,11 @@ class Kind(Generic[_Row]):
 
     def tag(self, row: _Row) -> str:
         """The object's present ETag."""
-        return versions.tag_of(self.name, [str(row.pk), self.facts(row)])
+        return self.tags(row)[0]
+
+    def tags(self, row: _Row) -> list[str]:
+        """The ETags that the object has by each secret key: a program may hold the tag of a key before."""
+        return versions.tags_of(self.name, [str(row.pk), self.facts(row)])
 
     def last_change(self, clinic: Clinic, row: _Row) -> Change | None:
         """The last change that was recorded, or None."""

@@ -8,6 +8,7 @@ import sys
 import click
 
 from companion.cli.doctor import doctor
+from companion.cli.keys import keys
 from companion.cli.maintenance import maintenance
 from companion.cli.patients import patients
 from companion.cli.people import key, member
@@ -17,10 +18,12 @@ from companion.cli.services import dispatcher, listener, migrate, web
 from companion.cli.unknown import unknown
 from companion.cli.up import up
 
-_NEED_DJANGO = ("member", "key", "patients", "backup", "restored", "resume", "unknown", "maintenance")
+_NEED_DJANGO = ("member", "key", "patients", "backup", "restored", "resume", "unknown", "maintenance", "keys")
 """main() loads Django for these commands; the others do so themselves, some of them after they have read their
 options.
 """
+_WORK_WITHOUT_KEYS = ("backup", "keys")
+"""These commands work also while a secret key is missing."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -32,7 +35,7 @@ def main(context: click.Context) -> None:
     Settings are environment variables that begin with COMPANION_; `companion doctor` shows them.
     """
     if context.invoked_subcommand in _NEED_DJANGO and not {"-h", "--help"} & set(sys.argv):
-        ready_with_tables()
+        ready_with_tables(with_keys=context.invoked_subcommand not in _WORK_WITHOUT_KEYS)
 
 
 for command in (
@@ -51,6 +54,7 @@ for command in (
     resume,
     unknown,
     maintenance,
+    keys,
 ):
     main.add_command(command)
 

@@ -23,7 +23,7 @@ from companion.clinics.sealed import CannotOpen
 from companion.patients import consent
 from companion.restoring import holding
 from companion.sandbox import phone
-from companion.service import drill
+from companion.service import drill, key_ring
 from companion.service.outages import Trouble, trouble_of
 
 FIRST_ADMIN: Final = "admin@clinic.example"
@@ -38,6 +38,11 @@ _NOT_BOTH: Final = (
 _OTHER_KEY: Final = (
     "This data was sealed with another COMPANION_SECRET_KEY: texts and the bot's token can't be read. "
     "Give back the key that it was stored with (unset, it is the file secret_key in the data folder)."
+)
+_LOST_KEY: Final = (
+    "Data here was sealed with another COMPANION_SECRET_KEY ({lost}) than those that are known here ({known}): its "
+    "texts and tokens can't be read. Give back that key (unset, it stands in the file secret_key in the data folder). "
+    "If it is lost for good, `companion keys drop --lost` lets the services start without what it sealed."
 )
 _DRILLS_DATABASE: Final = (
     "This database was restored for a drill, and its patients are real. Set COMPANION_DRILL=1 to look at it, "
@@ -91,11 +96,20 @@ def check_start() -> None:
     if settings.SANDBOX_ON and settings.COMPANION.telegram_bot_token:
         raise Conflict(_NOT_BOTH)
     bots.check_start(sandbox=settings.SANDBOX_ON)
+    check_keys()
     try:
         # Read only to open its token.
         list(Bot.objects.all())
     except CannotOpen:
         raise Conflict(_OTHER_KEY) from None
+
+
+def check_keys() -> None:
+    """Raise Conflict if a secret key is missing with which data here was sealed; else note that the key is in use."""
+    if lost := key_ring.missing():
+        known = ", ".join(key_ring.ring().ids)
+        raise Conflict(_LOST_KEY.format(lost=", ".join(lost), known=known))
+    key_ring.note_use(key_ring.ring().in_use.id)
 
 
 def check_drill() -> None:

@@ -12,6 +12,7 @@ from companion.cli.refusals import said_plainly
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
 
 _EXPECTED: Final = {
     "base_url": "be an address like https://companion.clinic.example",
@@ -69,13 +70,17 @@ def ready() -> None:
     log_crashes()
 
 
-def ready_with_tables() -> None:
-    """Load Django, and check that the database answers and has its tables. Raises click.ClickException with what
-    to do.
+def ready_with_tables(*, with_keys: bool = True) -> None:
+    """Load Django, and check that the database answers and has its tables, and (`with_keys`) that the secret keys are
+    those of before. Raises click.ClickException with what to do.
     """
     ready()
+    from companion.cli import prepare
+
     with said_plainly():
         check_tables()
+        if with_keys:
+            prepare.check_keys()
 
 
 def check_tables() -> None:
@@ -96,10 +101,15 @@ _BAD_URL: Final = (
 
 def sentences(wrong: "ValidationError") -> str:
     """The wrong settings, a line for each variable."""
-    return "\n".join(_sentence(str(error["loc"][0]), error["msg"]) for error in wrong.errors(include_input=False))
+    return "\n".join(_sentence(error) for error in wrong.errors(include_input=False))
 
 
-def _sentence(field: str, said: str) -> str:
+def _sentence(error: "ErrorDetails") -> str:
+    said = error["msg"].removeprefix("Value error, ")
+    if not error["loc"]:
+        # Our own sentence about several settings; it quotes no value.
+        return said
+    field = str(error["loc"][0])
     if field in _OWN_WORDS:
-        return f"COMPANION_{field.upper()} {said.removeprefix('Value error, ')}."
+        return f"COMPANION_{field.upper()} {said}."
     return f"COMPANION_{field.upper()} must {_EXPECTED.get(field, 'have another value')}."

@@ -1,27 +1,27 @@
 """Opt-outs: the chats that have said STOP to a clinic's bot. Only the chat's own Start undoes one
 (patients/consent.py).
 
-The key is a keyed hash of the chat's Telegram ID, so that an opt-out survives the number. The number stands beside
-the hash while the clinic knows it, because the statement that finds the facts about a Message can't make hashes.
+The key is a keyed hash of the chat's Telegram ID, so that an opt-out survives the number. It begins with the id of
+its secret key and a full stop (hashes from before there were ids are 64 digits and nothing else). The number stands
+beside the hash while the clinic knows it, because the statement that finds the facts about a Message can't make hashes.
 """
 
 import datetime as dt
 import hmac
 from collections.abc import Collection
-from functools import cache
 from typing import Final
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.conf import settings
 from django.db.models import QuerySet
 
 from companion.clinics.models import Clinic, FormerBot, OptOut
 from companion.journal import writing
 from companion.journal.entries import Heard
+from companion.service.key_ring import Key, ring
 
 CAME_ALONG: Final = "bot: moved here"
 """The source of an opt-out that came from another clinic."""
+_DIGITS: Final = 48
+"""Hexadecimal digits of a hash beside its key's id: 192 bits, in the column's 64 characters."""
 
 
 def stop(clinic: Clinic, telegram_id: int, *, source: str, now: dt.datetime) -> None:
@@ -35,7 +35,7 @@ def stop(clinic: Clinic, telegram_id: int, *, source: str, now: dt.datetime) -> 
 
 def lift(clinic: Clinic, telegram_id: int, *, now: dt.datetime) -> None:
     """Undo the chat's opt-out, after its own Start."""
-    lifted, _ = OptOut.objects.filter(clinic=clinic, chat=chat_of(telegram_id)).delete()
+    lifted, _ = OptOut.objects.filter(clinic=clinic, chat__in=_all_of(telegram_id)).delete()
     if lifted:
         writing.note(Heard(now, clinic.pk, telegram_id, "start"))
 
@@ -50,7 +50,7 @@ def stopped_among(clinic: Clinic, telegram_ids: Collection[int]) -> frozenset[in
 
     An opt-out that has lost its number gets it back, since the clinic knows it again.
     """
-    by_chat = {chat_of(telegram_id): telegram_id for telegram_id in telegram_ids}
+    by_chat = {chat: telegram_id for telegram_id in telegram_ids for chat in _all_of(telegram_id)}
     found = list(OptOut.objects.filter(clinic=clinic, chat__in=by_chat))
     for one in found:
         if one.telegram_id is None:
@@ -82,10 +82,19 @@ def bring_along(clinic: Clinic, bot: int) -> None:
 
 
 def chat_of(telegram_id: int) -> str:
-    """The keyed hash of a chat; without the secret key nobody can try all numbers."""
-    return hmac.digest(_key(settings.SECRET_KEY), str(telegram_id).encode(), "sha256").hex()
+    """The keyed hash of a chat, by the key in use; without the secret key nobody can try all numbers."""
+    return _with_id(ring().in_use, telegram_id)
 
 
-@cache
-def _key(secret_key: str) -> bytes:
-    return HKDF(SHA256(), 32, salt=None, info=b"companion opt-out").derive(secret_key.encode())
+def _all_of(telegram_id: int) -> list[str]:
+    """All hashes under which the chat may be stored: by each known key, with the key's id and without."""
+    keys = ring().keys
+    return [_with_id(key, telegram_id) for key in keys] + [_hash(key, telegram_id) for key in keys]
+
+
+def _with_id(key: Key, telegram_id: int) -> str:
+    return f"{key.id}.{_hash(key, telegram_id)[:_DIGITS]}"
+
+
+def _hash(key: Key, telegram_id: int) -> str:
+    return hmac.digest(key.derived("opt-out"), str(telegram_id).encode(), "sha256").hex()

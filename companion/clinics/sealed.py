@@ -1,36 +1,39 @@
-"""The field for texts, replies and bot tokens: authenticated encryption (AES-256-GCM).
+"""The fields for texts, replies and bot tokens: authenticated encryption (AES-256-GCM).
 
-The key is derived from SECRET_KEY. A value sealed for one column can't be opened in another.
+Each value names its key of the ring (service/key_ring.py). A value sealed for one column can't be opened in another.
 """
 
 import os
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.conf import settings
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-_NONCE_BYTES = 12
-_VERSION = b"\x01"
+from companion.service.key_ring import ID_DIGITS, Ring, ring
+
+_NONCE_BYTES: Final = 12
+WITHOUT_ID: Final = b"\x01"
+"""The first byte of a value from before there were key ids; its nonce follows."""
+_WITH_ID: Final = b"\x02"
+"""The first byte of a value that names its key; the key's id and the nonce follow."""
+HEAD_BYTES: Final = len(_WITH_ID) + ID_DIGITS // 2
 
 
 class CannotOpen(Exception):
-    """The stored bytes were not sealed with this SECRET_KEY for this purpose (or were altered)."""
+    """The stored bytes were sealed with a key that this process doesn't know, or for another purpose, or altered."""
 
 
-@cache
-def _cipher(secret_key: str) -> AESGCM:
-    return AESGCM(HKDF(SHA256(), 32, salt=None, info=b"companion sealed field").derive(secret_key.encode()))
+@dataclass(frozen=True, slots=True)
+class _Ciphers:
+    """The ciphers of the ring's keys by the beginning of the values that they seal."""
 
-
-@lru_cache(maxsize=256)
-def _context(purpose: str) -> bytes:
-    return _VERSION + purpose.encode()
+    head: bytes
+    """The beginning of what is sealed now."""
+    by_head: dict[bytes, AESGCM]
 
 
 def seal(text: str, purpose: str) -> bytes:
@@ -40,8 +43,10 @@ def seal(text: str, purpose: str) -> bytes:
 
 def seal_bytes(data: bytes, purpose: str) -> bytes:
     """Encrypt to bytes that only `unseal_bytes` with the same purpose can read."""
+    ciphers = _ciphers()
     nonce = os.urandom(_NONCE_BYTES)
-    return _VERSION + nonce + _cipher(settings.SECRET_KEY).encrypt(nonce, data, _context(purpose))
+    head = ciphers.head
+    return head + nonce + ciphers.by_head[head].encrypt(nonce, data, _context(head, purpose))
 
 
 def unseal(stored: bytes | memoryview, purpose: str) -> str:
@@ -52,13 +57,62 @@ def unseal(stored: bytes | memoryview, purpose: str) -> str:
 def unseal_bytes(stored: bytes | memoryview, purpose: str) -> bytes:
     """Decrypt the bytes. Raises CannotOpen, which never quotes anything."""
     data = bytes(stored)
-    nonce, body = data[1 : 1 + _NONCE_BYTES], data[1 + _NONCE_BYTES :]
+    if data[:1] == WITHOUT_ID:
+        return _unseal_without_id(data, purpose)
+    head = data[:HEAD_BYTES]
+    cipher = _ciphers().by_head.get(head)
+    if cipher is None:
+        raise CannotOpen(_another_key(purpose, head))
+    nonce, body = data[HEAD_BYTES : HEAD_BYTES + _NONCE_BYTES], data[HEAD_BYTES + _NONCE_BYTES :]
     try:
-        return _cipher(settings.SECRET_KEY).decrypt(nonce, body, _context(purpose))
-    except InvalidTag:
-        raise CannotOpen(
-            f"{purpose} was sealed with another SECRET_KEY: give this service the key that it was stored with"
-        ) from None
+        return cipher.decrypt(nonce, body, _context(head, purpose))
+    except (InvalidTag, ValueError):
+        raise CannotOpen(f"{purpose} was altered or damaged since it was sealed: restore it from a backup") from None
+
+
+def sealed_now() -> bytes:
+    """The beginning of all values that the key in use has sealed."""
+    return _ciphers().head
+
+
+def reseal(stored: bytes | memoryview, purpose: str) -> bytes:
+    """Seal a value anew with the key in use. Raises CannotOpen."""
+    return seal_bytes(unseal_bytes(stored, purpose), purpose)
+
+
+def key_of(head: bytes) -> str:
+    """The id of the key that sealed a value which begins so; "" for a value from before there were ids."""
+    return head[1:HEAD_BYTES].hex() if head[:1] == _WITH_ID else ""
+
+
+def _unseal_without_id(data: bytes, purpose: str) -> bytes:
+    nonce, body = data[1 : 1 + _NONCE_BYTES], data[1 + _NONCE_BYTES :]
+    for cipher in _ciphers().by_head.values():
+        try:
+            return cipher.decrypt(nonce, body, _context(WITHOUT_ID, purpose))
+        except (InvalidTag, ValueError):
+            continue
+    raise CannotOpen(_another_key(purpose, WITHOUT_ID))
+
+
+def _another_key(purpose: str, head: bytes) -> str:
+    named = f"the SECRET_KEY {key_of(head)}, which this service doesn't have" if key_of(head) else "another SECRET_KEY"
+    return f"{purpose} was sealed with {named}: give this service the key that it was stored with"
+
+
+def _ciphers() -> _Ciphers:
+    return _made(ring())
+
+
+@lru_cache(maxsize=8)
+def _made(known: Ring) -> _Ciphers:
+    by_head = {_WITH_ID + bytes.fromhex(key.id): AESGCM(key.derived("sealed field")) for key in known.keys}
+    return _Ciphers(next(iter(by_head)), by_head)
+
+
+@lru_cache(maxsize=256)
+def _context(head: bytes, purpose: str) -> bytes:
+    return head + purpose.encode()
 
 
 _Set = TypeVar("_Set", contravariant=True)
@@ -98,3 +152,23 @@ class SealedField(_Bytes[_Set, _Get]):
     def get_db_prep_value(self, value: object, connection: BaseDatabaseWrapper, prepared: bool = False) -> object:
         sealed = seal(value, self.purpose) if isinstance(value, str) else value
         return super().get_db_prep_value(sealed, connection, prepared)
+
+
+class SealedBytesField(_Bytes[bytes, bytes]):
+    """Bytes that are sealed for one row: its writer seals and its reader opens them, by the purpose of `purpose_of`.
+
+    `bound_to` names the columns that tell the row from all others.
+    """
+
+    def __init__(self, purpose: str, bound_to: tuple[str, ...], **options: object) -> None:
+        self.purpose, self.bound_to = purpose, bound_to
+        super().__init__(**options)  # type: ignore[arg-type]  # Django's own options, passed on as they came
+
+    def deconstruct(self) -> tuple[str, str, list[object], dict[str, object]]:
+        name, path, args, options = super().deconstruct()
+        options |= {"purpose": self.purpose, "bound_to": self.bound_to}
+        return name, path, list(args), options
+
+    def purpose_of(self, *bound: object) -> str:
+        """The purpose for the row with these values of `bound_to`: its bytes don't open in another row's place."""
+        return " ".join([self.purpose, *map(str, bound)])

@@ -1,4 +1,11 @@
-"""The second factor that a clinic may demand of its admins or of all members. API keys are not concerned."""
+"""The second factor that a clinic may demand of its admins or of all members, and the sealing of its secrets.
+
+API keys are not concerned. allauth keeps the secrets in a column of its own, sealed by these functions.
+"""
+
+import base64
+from collections.abc import Iterator
+from typing import Final
 
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -7,6 +14,11 @@ from django.contrib.auth.models import AnonymousUser
 from companion.clinics.access import Caller
 from companion.clinics.models import Demand, Role
 from companion.clinics.providers import comes_by_provider
+from companion.clinics.sealed import HEAD_BYTES, CannotOpen, key_of, reseal, seal, sealed_now, unseal
+
+_PURPOSE: Final = "mfa.Authenticator.data"
+_SEALED: Final = ("secret", "seed")
+"""The entries of allauth's column that are sealed: an authenticator app's secret, the seed of recovery codes."""
 
 
 def has_one(user: AbstractBaseUser | AnonymousUser) -> bool:
@@ -27,3 +39,35 @@ def is_missing(caller: Caller, user: AbstractBaseUser | AnonymousUser) -> bool:
             return caller.role == Role.ADMIN and not has_one(user)
         case _:
             return False
+
+
+def seal_secret(text: str) -> str:
+    """Seal a secret for allauth's column."""
+    return base64.b64encode(seal(text, _PURPOSE)).decode()
+
+
+def open_secret(sealed: str) -> str:
+    """Open what `seal_secret` has sealed. Raises CannotOpen."""
+    return unseal(base64.b64decode(sealed), _PURPOSE)
+
+
+def keys_of_secrets() -> Iterator[str]:
+    """The id of the key of each sealed secret; "" for one from before there were ids."""
+    for data in Authenticator.objects.values_list("data", flat=True).iterator():
+        yield from (key_of(base64.b64decode(data[name])[:HEAD_BYTES]) for name in _SEALED if name in data)
+
+
+def reseal_secrets() -> Iterator[bool]:
+    """Seal all secrets anew with the key in use; for each changed row whether its secret could be opened."""
+    for pk, data in Authenticator.objects.values_list("pk", "data").iterator():
+        stored = {name: base64.b64decode(data[name]) for name in _SEALED if name in data}
+        if all(value.startswith(sealed_now()) for value in stored.values()):
+            continue
+        try:
+            new = {name: base64.b64encode(reseal(value, _PURPOSE)).decode() for name, value in stored.items()}
+        except CannotOpen:
+            yield False
+        else:
+            # A row that has changed meanwhile (a recovery code was used) is left to the next run.
+            Authenticator.objects.filter(pk=pk, data=data).update(data=data | new)
+            yield True

@@ -14,6 +14,7 @@ from django.db.models import Model, QuerySet
 from django.utils.crypto import salted_hmac
 
 from companion.clinics.models import AuditEntry, Clinic
+from companion.service.key_ring import ring
 
 _Row = TypeVar("_Row", bound=Model)
 
@@ -37,10 +38,14 @@ class Stale(Exception):
         super().__init__(f"This {what} was changed since you read it. {whom}{'. ' if whom else ''}Read it again first.")
 
 
-def tag_of(kind: str, facts: object) -> str:
-    """A strong entity tag of these facts. It is keyed, so that nobody can guess a text from its tag."""
-    written = json.dumps(facts, sort_keys=True, default=str)
-    return f'"{salted_hmac(f"companion.versions.{kind}", written, algorithm="sha256").hexdigest()[:32]}"'
+def tags_of(kind: str, facts: object) -> list[str]:
+    """The strong entity tags of these facts, by each known secret key; the answer carries the first.
+
+    They are keyed, so that nobody can guess a text from its tag.
+    """
+    written, salt = json.dumps(facts, sort_keys=True, default=str), f"companion.versions.{kind}"
+    digests = (salted_hmac(salt, written, secret=key.secret, algorithm="sha256") for key in ring().keys)
+    return [f'"{digest.hexdigest()[:32]}"' for digest in digests]
 
 
 def columns_of(row: Model, *, without: Collection[str] = ()) -> dict[str, object]:

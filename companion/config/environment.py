@@ -6,17 +6,17 @@ checkout's pyproject.toml (COMPANION_ENV_FILE names another file).
 
 import os
 import re
-import secrets
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pydantic import Field, HttpUrl, SecretStr, TypeAdapter, field_validator
+from pydantic import Field, HttpUrl, SecretStr, TypeAdapter, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from companion.clinics import provider_file
+from companion.config.secret_files import with_secrets_of_files
 from companion.service.client_address import Network, read_networks
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -26,6 +26,8 @@ folder.
 """
 _ENV_FILE = os.environ.get("COMPANION_ENV_FILE", ROOT / ".env")
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  (compared with, not bound to)
+_IN_FILES = ("database_url", "telegram_bot_token", "smtp_url", "backup_passphrase", "other_secret_keys")
+"""Secrets that may stand in a file instead, which COMPANION_…_FILE names. secret_key is read by secret_keys.py."""
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -40,6 +42,12 @@ class Environment(BaseSettings):
     database_url: SecretStr | None = None
     """A libpq URI. Secret, because it may hold a password. Unset: SQLite in the data folder."""
     secret_key: SecretStr | None = None
+    """The key in use, or several, a key on each line, the key in use first (config/secret_keys.py)."""
+    secret_key_file: Path | None = None
+    secret_key_command: str = ""
+    """A command, run without a shell, whose output is the keys."""
+    other_secret_keys: SecretStr | None = None
+    """Keys that only open what they sealed, with spaces between them."""
     base_url: str = ""
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
@@ -84,8 +92,18 @@ class Environment(BaseSettings):
     """Encrypts and opens backups if no age key is given."""
     drill: bool = False
     """Whether this is a drill: a restored copy is tried, and nobody is reached."""
+    database_url_file: Path | None = None
+    telegram_bot_token_file: Path | None = None
+    smtp_url_file: Path | None = None
+    backup_passphrase_file: Path | None = None
+    other_secret_keys_file: Path | None = None
     log: Literal["json", "text"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _secrets_from_files(cls, given: dict[str, object]) -> dict[str, object]:
+        return with_secrets_of_files(given, _IN_FILES)
 
     @field_validator("base_url", "telegram_api_url")
     @classmethod
@@ -127,6 +145,11 @@ class Environment(BaseSettings):
         if value and not re.fullmatch(r"(mailto:[^@\s]+@[^@\s]+|https://\S+|tel:[+\d().-]+)", value):
             raise ValueError("no mailto:, https: or tel: address")
         return value
+
+    @property
+    def other_keys(self) -> list[str]:
+        """The secret keys that only open what they sealed."""
+        return self.other_secret_keys.get_secret_value().split() if self.other_secret_keys else []
 
     @property
     def security_contact_uri(self) -> str:
@@ -173,24 +196,6 @@ class Environment(BaseSettings):
 
 def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-def kept_secret_key(data_dir: Path) -> str:
-    """The key of this data folder, made on first use and readable by its owner only."""
-    path = data_dir / "secret_key"
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = data_dir / f".secret_key.{secrets.token_hex(8)}"
-    if not path.exists():
-        fresh.touch(mode=0o600)
-        fresh.write_text(secrets.token_urlsafe(64))
-        # Two services may start at once. Only one of them can make a hard link, and a link never shows half a key.
-        try:
-            path.hardlink_to(fresh)
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
-    return path.read_text().strip()
 
 
 def postgresql(url: str) -> dict[str, object]:

@@ -12,7 +12,8 @@ sys.modules["sqlite3.dbapi2"] = pysqlite3.dbapi2
 from pathlib import Path  # noqa: E402  (after the exchange above)
 
 from companion.clinics import provider_file  # noqa: E402  (as above)
-from companion.config.environment import Environment, kept_secret_key, postgresql, sqlite  # noqa: E402  (as above)
+from companion.config import secret_keys  # noqa: E402  (as above)
+from companion.config.environment import Environment, postgresql, sqlite  # noqa: E402  (as above)
 from companion.config.logging import logging_settings  # noqa: E402  (as above)
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -22,7 +23,9 @@ SANDBOX_ON = COMPANION.sandbox
 DRILL = COMPANION.drill
 OIDC_PROVIDERS = provider_file.read(COMPANION.oidc_file) if COMPANION.oidc_file else {}
 JOURNAL_DIR = COMPANION.journal_dir.resolve() if COMPANION.journal_dir else DATA_DIR / "journal"
-SECRET_KEY = COMPANION.secret_key.get_secret_value() if COMPANION.secret_key else kept_secret_key(DATA_DIR)
+_secret_keys = secret_keys.known(COMPANION, DATA_DIR)
+SECRET_KEY, *SECRET_KEY_FALLBACKS = _secret_keys.keys
+SECRET_KEYS_FILE, SECRET_KEYS_FILE_IS_OURS = _secret_keys.file, _secret_keys.ours
 DEBUG = False
 
 INSTALLED_APPS = [

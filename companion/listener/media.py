@@ -29,6 +29,7 @@ from companion.telegram.files import FileProblem, NoFile, fetch_file
 from companion.telegram.limits import FILE_BYTES
 
 PART_BYTES: Final = 2**20
+_CONTENT: Final = MediaPart.content.field
 _AT_ONCE: Final = threading.BoundedSemaphore(3)
 """The limit of downloads in a process: its other threads go on to serve pages."""
 _QUEUE_SECONDS: Final = 5.0
@@ -117,7 +118,7 @@ def read(media: Media, begin: int, end: int) -> Iterator[bytes]:
             # Deleted meanwhile.
             return
         start = number * PART_BYTES
-        yield unseal_bytes(sealed, _purpose(media, number))[max(begin - start, 0) : end - start]
+        yield unseal_bytes(sealed, _CONTENT.purpose_of(media.pk, number))[max(begin - start, 0) : end - start]
 
 
 def answer(media: Media, *, range_header: str) -> HttpResponseBase:
@@ -157,7 +158,7 @@ def _kept(media: Media, body: bytes, now: dt.datetime) -> Media:
     """Write the file piece by piece. Two people who open it at the same time write the same pieces."""
     for number in range(-(-len(body) // PART_BYTES)):
         piece = body[number * PART_BYTES : (number + 1) * PART_BYTES]
-        part = MediaPart(media=media, number=number, content=seal_bytes(piece, _purpose(media, number)))
+        part = MediaPart(media=media, number=number, content=seal_bytes(piece, _CONTENT.purpose_of(media.pk, number)))
         MediaPart.objects.bulk_create([part], ignore_conflicts=True)
     own = Media.objects.filter(pk=media.pk)
     own.filter(kept_at=None, dropped_at=None).update(kept_at=now, type=type_of(body[:64]), size=len(body))
@@ -166,8 +167,3 @@ def _kept(media: Media, body: bytes, now: dt.datetime) -> Media:
         media.parts.all().delete()
         raise FileUnavailable(obstacle(media))
     return media
-
-
-def _purpose(media: Media, number: int) -> str:
-    # A piece must not open in the place of another one.
-    return f"listener.MediaPart.content {media.pk} {number}"

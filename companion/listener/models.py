@@ -4,7 +4,7 @@ from django.db import models
 
 from companion.clinics.ids import new_id
 from companion.clinics.models import Clinic, Member
-from companion.clinics.sealed import SealedField
+from companion.clinics.sealed import SealedBytesField, SealedField
 from companion.patients.models import Patient
 from companion.schedules.models import Message
 
@@ -87,7 +87,7 @@ class MediaPart(models.Model):
 
     media = models.ForeignKey(Media, models.CASCADE, related_name="parts", db_index=False)
     number = models.PositiveSmallIntegerField()
-    content = models.BinaryField()
+    content = SealedBytesField("listener.MediaPart.content", bound_to=("media_id", "number"))
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["media", "number"], name="part_once_in_a_media")]

@@ -21,8 +21,8 @@ from companion.patients.models import Patient
 from companion.patients.reach import BY_CODE, REFUSED_BY_TELEGRAM, Why
 from companion.schedules.models import Message, Status
 from companion.schedules.queries import COUNTED_TO
+from companion.service import key_ring
 from companion.service.clock import database_now
-from companion.service.heartbeat import fingerprint
 from companion.service.models import Heartbeat, Kind
 from companion.service.outages import Trouble, trouble_of
 from companion.telegram.limits import MESSAGES_PER_SECOND
@@ -154,22 +154,40 @@ def _sandbox(services_have_it: bool) -> CheckResult:
 
 
 def _secret_key() -> CheckResult:
+    name = "Secret key"
+    if lost := key_ring.missing():
+        value = f"missing: {', '.join(lost)}, with which data here was sealed"
+        return failed(Group.CONFIGURATION, name, value, _GIVE_BACK)
     try:
         opened = len(list(Bot.objects.all()))
     except CannotOpen:
-        advice = "Give back the COMPANION_SECRET_KEY (or the data folder's file secret_key) of before."
-        return failed(Group.CONFIGURATION, "Secret key", "doesn't open what is stored", advice)
-    return ok(Group.CONFIGURATION, "Secret key", f"opens the token of {counted(opened, 'bot')}" if opened else "set")
+        return failed(Group.CONFIGURATION, name, "doesn't open what is stored", _GIVE_BACK)
+    return ok(Group.CONFIGURATION, name, f"opens the token of {counted(opened, 'bot')}" if opened else "set")
+
+
+_GIVE_BACK: Final = "Give back the COMPANION_SECRET_KEY (or the data folder's file secret_key) of before."
 
 
 def _same_key(living: Sequence[facts.Beat]) -> CheckResult:
-    """Compare the keys of all services by the fingerprints in their heartbeats."""
-    name = "Secret key the same everywhere"
-    other = sorted({beat.host for beat in living if beat.state.get("key") not in (None, fingerprint())})
+    """Compare the keys of all services, and of this command, by their ids in the heartbeats."""
+    name, own = "Secret key the same everywhere", key_ring.ring()
+    other = sorted({beat.host for beat in living if not _opens_the_same(beat, own.ids)})
     if other:
         advice = "Give all hosts, and this command, the same COMPANION_SECRET_KEY: what one seals no other can open."
         return failed(Group.CONFIGURATION, name, f"another one on {', '.join(other)}", advice)
-    return ok(Group.CONFIGURATION, name, fingerprint())
+    behind = sorted({beat.host for beat in living if beat.state.get("key") not in (None, own.in_use.id)})
+    if behind:
+        advice = "All know all keys, so nothing is lost. Restart the services there, then run `companion keys rotate`."
+        value = f"{own.in_use.id} here, another one in use on {', '.join(behind)}"
+        return warning(Group.CONFIGURATION, name, value, advice)
+    return ok(Group.CONFIGURATION, name, own.in_use.id)
+
+
+def _opens_the_same(beat: facts.Beat, own: Sequence[str]) -> bool:
+    """Whether that service and this process each know the key that the other seals with."""
+    theirs = beat.state.get("key")
+    known = beat.state.get("keys")
+    return theirs is None or (theirs in own and own[0] in (known if isinstance(known, list) else [theirs]))
 
 
 def _rate(living: Sequence[facts.Beat]) -> CheckResult:

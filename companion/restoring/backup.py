@@ -24,13 +24,15 @@ from companion.clinics.refusals import Conflict
 from companion.restoring import sealing, tables
 from companion.restoring.sealing import Key, Lock
 from companion.service.clock import database_now
-from companion.service.heartbeat import fingerprint
+from companion.service.key_ring import ring
+from companion.service.models import UsedKey
 
 _MANIFEST: Final = "manifest.json"
 _FORMAT: Final = 1
 _OTHER_KEY: Final = (
-    "The backup was made with another COMPANION_SECRET_KEY, so nobody could read its texts and tokens. Give back the "
-    "key that was kept apart from it (the file secret_key in the data folder, where COMPANION_SECRET_KEY is unset)."
+    "The backup was made with another COMPANION_SECRET_KEY ({lost}), so nobody could read its texts and tokens. Give "
+    "back the key that was kept apart from it (the file secret_key in the data folder, where COMPANION_SECRET_KEY is "
+    'unset), or add it to the present keys: docs/operations.md, "The secret keys".'
 )
 
 
@@ -45,7 +47,9 @@ class Manifest(msgspec.Struct, frozen=True):
     migrations: list[tuple[str, str]]
     """The newest migration of each app."""
     key: str
-    """The secret key's fingerprint."""
+    """The id of the secret key in use."""
+    keys: list[str] = []
+    """The ids of all secret keys that its content needs; empty in backups from before there were several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,7 @@ def _write(plain: Path, folder: Path) -> Manifest:
     # Read before the tables are: an instant that is too late would leave a sent Message out.
     taken_at = database_now()
     leaves = MigrationLoader(connection).graph.leaf_nodes()
-    manifest = Manifest(_FORMAT, taken_at, connection.vendor, sorted(leaves), fingerprint())
+    manifest = Manifest(_FORMAT, taken_at, connection.vendor, sorted(leaves), *_keys())
     with ZipFile(plain, "w", ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr(_MANIFEST, json.dumps(msgspec.to_builtins(manifest)))
         tables.write(archive, folder)
@@ -121,8 +125,14 @@ def _fits(manifest: Manifest) -> None:
             f"The backup is of {_NAMES[manifest.database]}, and COMPANION_DATABASE_URL means "
             f"{_NAMES[connection.vendor]}."
         )
-    if manifest.key != fingerprint():
-        raise Conflict(_OTHER_KEY)
+    if lost := sorted({manifest.key, *manifest.keys} - set(ring().ids)):
+        raise Conflict(_OTHER_KEY.format(lost=", ".join(lost)))
+
+
+def _keys() -> tuple[str, list[str]]:
+    """The id of the key in use, and those of all keys that the database's content needs."""
+    in_use = ring().in_use.id
+    return in_use, sorted({in_use, *UsedKey.objects.values_list("id", flat=True)})
 
 
 _NAMES: Final = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}

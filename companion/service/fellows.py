@@ -3,18 +3,21 @@
 It follows from the secret key, which they share, so that it also works while the database is away.
 """
 
-import hashlib
 import hmac
 
-from django.conf import settings
+from companion.service.key_ring import Key, ring
 
 
 def credentials() -> str:
     """The `Authorization` header of a process that asks another one."""
-    derived = hmac.new(settings.SECRET_KEY.encode(), b"companion health port", hashlib.sha256)
-    return f"Bearer {derived.hexdigest()}"
+    return _credentials(ring().in_use)
 
 
 def is_fellow(header: str) -> bool:
-    """Whether the `Authorization` header comes from a process of this installation."""
-    return hmac.compare_digest(header.encode(errors="replace"), credentials().encode())
+    """Whether the `Authorization` header comes from a process of this installation, by any key that is known here."""
+    given = header.encode(errors="replace")
+    return any(hmac.compare_digest(given, _credentials(key).encode()) for key in ring().keys)
+
+
+def _credentials(key: Key) -> str:
+    return f"Bearer {key.derived('health port').hex()}"

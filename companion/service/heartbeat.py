@@ -13,7 +13,6 @@ from typing import Final
 
 import structlog
 from django.db import Error, close_old_connections, connection, transaction
-from django.utils.crypto import salted_hmac
 from uuid_utils.compat import uuid7
 
 from companion.journal import writing
@@ -21,6 +20,7 @@ from companion.journal.entries import Peers
 from companion.journal.writing import JournalGone
 from companion.service import metrics, watchdog
 from companion.service.clock import database_now
+from companion.service.key_ring import Watch, ring
 from companion.service.models import Heartbeat, Kind
 from companion.service.outages import Hindrance
 from companion.service.timeouts import database_within
@@ -59,6 +59,7 @@ class Heart:
         self._asked = self._was_ready = False
         self._signed: tuple[dt.datetime, list[str]] = dt.datetime.min.replace(tzinfo=dt.UTC), []
         self._hindered: Hindrance | None = None
+        self._keys = Watch()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -119,7 +120,9 @@ class Heart:
         now = database_now()
         self._started_at = self._started_at or now
         kept = writing.folder_id()
-        state = self._state() | {"key": fingerprint()} | ({"journal": kept} if kept else {})
+        self._keys.look()
+        known = ring().ids
+        state = self._state() | {"key": known[0], "keys": known} | ({"journal": kept} if kept else {})
         says = {"beat_at": now, "health_url": self._health_url(), "state": state}
         with transaction.atomic():
             # The row is missing at the first beat, and after a restore of the database.
@@ -163,11 +166,6 @@ def journals(*, now: dt.datetime) -> list[str]:
     """
     living = Heartbeat.objects.filter(kind__in=[Kind.DISPATCHER, Kind.LISTENER], beat_at__gt=now - _LIVING)
     return sorted({str(state.get("journal") or "") for state in living.values_list("state", flat=True)})
-
-
-def fingerprint() -> str:
-    """A fingerprint that distinguishes SECRET_KEYs and reveals nothing else about them."""
-    return salted_hmac("companion.service.fingerprint", "", algorithm="sha256").hexdigest()[:12]
 
 
 def _version() -> str:

@@ -1,4 +1,7 @@
-"""The Heartbeat: a service's proof of life in the database. Who is alive and what that means is judged in panel/."""
+"""The Heartbeat, a service's proof of life in the database, and the ids of the secret keys that were used for it.
+
+Who is alive and what that means is judged in panel/.
+"""
 
 from django.db import models
 
@@ -37,3 +40,16 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pid} on {self.host}"
+
+
+class UsedKey(models.Model):
+    """The id of a secret key with which something in this database was sealed or hashed. Never the key itself.
+
+    `companion keys drop` removes the row when nothing needs the key.
+    """
+
+    id = models.CharField(primary_key=True, max_length=12)
+    since = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.id

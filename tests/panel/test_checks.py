@@ -17,7 +17,7 @@ from companion.panel.check import CheckResult
 from companion.patients.models import Patient
 from companion.patients.reach import Why
 from companion.service import health_port
-from companion.service.heartbeat import fingerprint
+from companion.service.key_ring import ring
 from companion.service.models import Kind
 from companion.telegram.outcomes import Answer
 from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient
@@ -42,14 +42,14 @@ def test_a_host_with_another_secret_key_is_named() -> None:
 
 
 def test_the_same_secret_key_everywhere_is_well() -> None:
-    a_heartbeat(Kind.DISPATCHER, key=fingerprint())
+    a_heartbeat(Kind.DISPATCHER, key=ring().in_use.id)
 
     assert check("Secret key the same everywhere").result == "ok"
 
 
 def test_a_fingerprint_tells_nothing_of_its_key() -> None:
-    assert settings_now.SECRET_KEY not in fingerprint()
-    assert len(fingerprint()) == 12
+    assert settings_now.SECRET_KEY not in ring().in_use.id
+    assert len(ring().in_use.id) == 12
 
 
 def test_a_token_that_another_key_sealed_is_found() -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
+from pytest_django import Settings
 
 from companion.journal import folder, writing
 from companion.journal.entries import Peers
 from companion.service.clock import database_now
-from companion.service.heartbeat import Heart, fingerprint
-from companion.service.models import Heartbeat
+from companion.service.heartbeat import Heart
+from companion.service.key_ring import key_id, ring
+from companion.service.models import Heartbeat, UsedKey
 from companion.service.watchdog import SOCKET, Ear
 from tests.service.waiting import until
 
@@ -57,7 +59,7 @@ def test_a_process_that_starts_shows_itself_at_once() -> None:
         beat = a_beat()
 
     assert (beat.kind, beat.pid, beat.health_url) == ("dispatcher", os.getpid(), "http://127.0.0.1:9")
-    assert beat.state == {"on_wire": 3, "key": fingerprint()}
+    assert beat.state == {"on_wire": 3, "key": ring().in_use.id, "keys": ring().ids}
     assert database_now() - beat.beat_at < dt.timedelta(minutes=1)
 
 
@@ -184,3 +186,26 @@ def test_a_journal_that_begins_on_another_host_is_named_in_this_one_at_the_next_
         until(lambda: any("other" in sign.folders for sign in signs_in(tmp_path)), "the other host's Journal")
 
     assert signs_in(tmp_path)[-1].folders == sorted([journal.id, "other"])
+
+
+def test_a_service_follows_a_changed_file_of_keys_and_keeps_its_keys_when_the_file_is_wrong(
+    tmp_path: Path, settings: Settings
+) -> None:
+    old, before = settings.SECRET_KEY, ring().in_use.id
+    settings.SECRET_KEYS_FILE = file = tmp_path / "secret_key"
+    file.write_text(f"{old}\n")
+
+    def known() -> object:
+        return next((beat.state["keys"] for beat in Heartbeat.objects.all()), None)
+
+    with a_beating_heart():
+        until(lambda: known() == [before], "the first beat")
+        file.write_text(f"newer\n{old}\n")
+        until(lambda: known() == [key_id("newer"), before], "the newer key")
+        file.write_text("quite another key\n")
+        beat_at = Heartbeat.objects.get().beat_at
+        until(lambda: Heartbeat.objects.get().beat_at > beat_at, "a beat with the wrong file")
+        kept = known()
+
+    assert kept == [key_id("newer"), before]
+    assert UsedKey.objects.filter(pk=key_id("newer")).exists()

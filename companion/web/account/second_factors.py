@@ -1,6 +1,5 @@
 """Two-step sign-in with allauth: sealed secrets, our QR codes, and forms that take no code twice."""
 
-import base64
 from typing import Final
 
 import segno
@@ -22,10 +21,9 @@ from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from companion.clinics.sealed import seal, unseal
+from companion.clinics.second_factors import open_secret, seal_secret
 from companion.web.account import backoff
 
-_PURPOSE: Final = "mfa.Authenticator.data"
 _NAME: Final = "AI Companion Scheduler"
 _TAKEN_FOR_SECONDS: Final = 120
 """Longer than a code is valid (the period before and the one after count, too)."""
@@ -37,10 +35,10 @@ class Adapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth ships no type
     """Allauth's adapter with sealed secrets and segno's QR codes."""
 
     def encrypt(self, text: str) -> str:
-        return base64.b64encode(seal(text, _PURPOSE)).decode()
+        return seal_secret(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        return unseal(base64.b64decode(encrypted_text), _PURPOSE)
+        return open_secret(encrypted_text)
 
     def get_totp_issuer(self) -> str:
         return _NAME

@@ -41,12 +41,20 @@ def session_ends(get_response: Answer) -> Answer:
 
 
 def _look(request: HttpRequest, *, now: dt.datetime) -> None:
+    _follow_the_key(request)
     row = UserSession.objects.filter(session_key=request.session.session_key).first()
     why = _why_over(row, request.session.get(BEGAN), now=now)
     if why:
         _end(request, row, why)
     elif row and now - row.last_seen_at > _NOTED_EVERY and _is_an_act(request):
         UserSession.objects.filter(pk=row.pk).update(last_seen_at=now, ip=address_of(request))
+
+
+def _follow_the_key(request: HttpRequest) -> None:
+    """Keep the row of a session to which Django has given another key in this request, since the secret key changed."""
+    shown, now = request.COOKIES[settings.SESSION_COOKIE_NAME], request.session.session_key
+    if shown != now:
+        UserSession.objects.filter(session_key=shown, user_id=request.user.pk).update(session_key=now)
 
 
 def _why_over(row: UserSession | None, began: float | None, *, now: dt.datetime) -> str:

@@ -1,0 +1,138 @@
+"""Changes of the key ring: a new key that is known first and used later, and a key that nothing needs any more.
+
+The keys can be changed here only where they stand in the data folder's own file. Elsewhere (a variable, a file of the
+operator's, a command) the operator changes them, and is told what to change.
+"""
+
+import datetime as dt
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from django.conf import settings
+
+from companion.clinics import audit, resealing
+from companion.clinics.members import command_line
+from companion.clinics.models import Clinic
+from companion.clinics.refusals import Conflict, Unknown
+from companion.service import key_ring
+from companion.service.key_file import keys_in, write
+from companion.service.key_ring import Key, ring
+from companion.service.models import Heartbeat, UsedKey
+
+_LIVING: Final = dt.timedelta(minutes=1)
+_NOT_OURS: Final = "These secret keys don't stand in the data folder: "
+FIRST_KNOWN: Final = (
+    "add it behind the present keys (in COMPANION_OTHER_SECRET_KEYS, or as the last line of the file or of the "
+    "command's output) for every service and command, and restart the services"
+)
+THEN_USED: Final = (
+    "put it before the others (as COMPANION_SECRET_KEY, with the former key in COMPANION_OTHER_SECRET_KEYS, or as the "
+    "first line of the file or of the command's output), and restart the services"
+)
+
+
+def make() -> Key:
+    """A new secret key, which nobody knows yet."""
+    secret = secrets.token_urlsafe(64)
+    return Key(secret, key_ring.key_id(secret))
+
+
+def add(key: Key) -> None:
+    """Let the services know the new key, behind the present ones. Raises Conflict if the file isn't ours."""
+    file = _own_file(f"{_NOT_OURS}{FIRST_KNOWN}.")
+    write(file, [*keys_in(file.read_text()), key.secret])
+
+
+def use(key_id: str, *, now: dt.datetime) -> None:
+    """Seal and sign with this key from now on. Raises Conflict if a living service doesn't know it, and Unknown."""
+    file = _own_file(f"{_NOT_OURS}to use another one, {THEN_USED}.")
+    key = _known(key_id)
+    if ignorant := _services(now, lambda state: key_id in _ids(state.get("keys"))):
+        raise Conflict(
+            f"Not every service knows the key {key_id} yet: {', '.join(ignorant)}. They read the file again within ten "
+            f"seconds; restart those that don't."
+        )
+    others = [secret for secret in keys_in(file.read_text()) if secret != key.secret]
+    # Noted first: a kill in between leaves a key noted that is known anyway.
+    key_ring.note_use(key_id)
+    write(file, [key.secret, *others])
+    _record(f"secret key {key_id} put in use", now)
+
+
+def check_all_use_it(*, now: dt.datetime) -> None:
+    """Raise Conflict if a living service still seals with another key than this process."""
+    own = ring().in_use.id
+    if behind := _services(now, lambda state: state.get("key") == own):
+        raise Conflict(
+            f"The key in use here is {own}, and these services still use another: {', '.join(behind)}. Wait for ten "
+            f"seconds if it stands in a file, else restart them."
+        )
+
+
+def drop(key_id: str, *, lost: bool, now: dt.datetime) -> str:
+    """Forget the key. `lost`: although values that it sealed can then never be read. Returns what is left to do.
+
+    Raises Conflict if something needs the key, or it is in use, and Unknown.
+    """
+    if key_id == ring().in_use.id:
+        raise Conflict(f"The key {key_id} is in use. Put another one in use first.")
+    if using := _services(now, lambda state: state.get("key") != key_id):
+        raise Conflict(f"The key {key_id} is still used by {', '.join(using)}. Restart these services first.")
+    known = key_id in ring().ids
+    if not known and not UsedKey.objects.filter(pk=key_id).exists():
+        raise Unknown(f"There is no key {key_id}: `companion keys list` shows the keys.")
+    needs = resealing.needed()
+    wanting = {**needs.get(key_id, {}), **needs.get(resealing.BEFORE_IDS, {})}
+    if wanting and not lost:
+        raise Conflict(
+            f"The key {key_id} is still needed by {counted(wanting)}. `companion keys rotate` seals anew what it can."
+        )
+    UsedKey.objects.filter(pk=key_id).delete()
+    _record(f"secret key {key_id} dropped", now)
+    if not known:
+        return ""
+    if not settings.SECRET_KEYS_FILE_IS_OURS:
+        return "Take it out of the settings now, and restart the services."
+    file = Path(str(settings.SECRET_KEYS_FILE))
+    write(file, [secret for secret in keys_in(file.read_text()) if key_ring.key_id(secret) != key_id])
+    return "It is gone from the file secret_key. Keep a copy as long as you keep backups from its time."
+
+
+def record_rotation(*, now: dt.datetime) -> None:
+    """Record in all clinics that everything was sealed anew."""
+    _record(f"sealed anew with key {ring().in_use.id}", now)
+
+
+def counted(needs: dict[str, int]) -> str:
+    """What needs a key, in words: "schedules.Attempt 340, chats that said STOP 2"."""
+    return ", ".join(f"{name} {count:,}" for name, count in sorted(needs.items()))
+
+
+def _own_file(else_say: str) -> Path:
+    if not settings.SECRET_KEYS_FILE_IS_OURS:
+        raise Conflict(else_say)
+    return Path(str(settings.SECRET_KEYS_FILE))
+
+
+def _known(key_id: str) -> Key:
+    for key in ring().keys:
+        if key.id == key_id:
+            return key
+    raise Unknown(f"There is no key {key_id} here: `companion keys list` shows the keys.")
+
+
+def _services(now: dt.datetime, is_right: Callable[[dict[str, object]], bool]) -> Sequence[str]:
+    """The living services whose state isn't right, as people name them."""
+    living = Heartbeat.objects.filter(beat_at__gt=now - _LIVING).order_by("kind", "host", "pid")
+    return [f"{one.kind} on {one.host} ({one.pid})" for one in living if not is_right(one.state)]
+
+
+def _ids(found: object) -> list[object]:
+    return found if isinstance(found, list) else []
+
+
+def _record(action: str, now: dt.datetime) -> None:
+    for clinic in Clinic.objects.order_by("id"):
+        audit.record(command_line(clinic), action, "secret_key", None, now=now)

@@ -1,0 +1,219 @@
+"""Sealing everything anew with the key in use, beside working services, and what still needs a key of before.
+
+The sealed columns are found by looking through all models. A batch is one short transaction, and an UPDATE changes a
+value only if it is still the value that was read. So a kill loses nothing: what is done is known by its key's id, and
+the next run goes on with the rest.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from django.apps import apps
+from django.db import IntegrityError, connection, transaction
+from django.db.models import BinaryField, Case, Count, F, Model, Q, QuerySet, When
+from django.db.models.functions import Cast, Substr
+
+from companion.clinics import second_factors
+from companion.clinics.models import OptOut
+from companion.clinics.opt_outs import chat_of
+from companion.clinics.sealed import (
+    HEAD_BYTES,
+    WITHOUT_ID,
+    CannotOpen,
+    SealedBytesField,
+    SealedField,
+    key_of,
+    reseal,
+    sealed_now,
+)
+from companion.service.key_ring import ring
+
+BATCH: Final = 500
+"""Rows of a batch: few enough that on SQLite the services wait for some hundredths of a second."""
+BEFORE_IDS: Final = ""
+"""Stands for the key of values from before there were key ids."""
+CHATS: Final = "chats that said STOP"
+SECOND_FACTORS: Final = "second factors of sign-ins"
+_Field: TypeAlias = "SealedField[str, str] | SealedBytesField"
+_Row: TypeAlias = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A model's sealed columns."""
+
+    model: type[Model]
+    fields: tuple[_Field, ...]
+
+    @property
+    def name(self) -> str:
+        """The model as people read it: "schedules.Attempt"."""
+        return self.model._meta.label
+
+
+class Step(NamedTuple):
+    """What a batch has done."""
+
+    name: str
+    sealed: int
+    """Rows that were sealed anew."""
+    shut: int
+    """Rows with a value that no known key opens."""
+
+
+Tell: TypeAlias = Callable[[Step], None]
+
+
+def sealed_models() -> list[Sealed]:
+    """All models with sealed columns."""
+    models = sorted(apps.get_models(include_auto_created=True), key=lambda model: model._meta.label)
+    found = [(model, tuple(_sealed_fields(model))) for model in models]
+    return [Sealed(model, fields) for model, fields in found if fields]
+
+
+def needed() -> dict[str, Counter[str]]:
+    """The number of values that each key has sealed or hashed, by the key's id and then by what they are."""
+    found: dict[str, Counter[str]] = {}
+    for one in sealed_models():
+        for field in one.fields:
+            for head, count in _by_head(one.model, field):
+                found.setdefault(key_of(head), Counter())[one.name] += count
+    for key in second_factors.keys_of_secrets():
+        found.setdefault(key, Counter())[SECOND_FACTORS] += 1
+    for chat in OptOut.objects.values_list("chat", flat=True).iterator(chunk_size=2000):
+        found.setdefault(_key_of_chat(chat), Counter())[CHATS] += 1
+    return found
+
+
+def reseal_all(tell: Tell) -> int:
+    """Seal everything anew that the key in use has not sealed. Returns the number of rows that nobody can open."""
+    shut = 0
+    for one in sealed_models():
+        while True:
+            steps = list(_pass(one, tell))
+            if not any(step.sealed for step in steps):
+                break
+            # Once more: rows that a service held locked were left out.
+        shut += sum(step.shut for step in steps)
+    for opened in second_factors.reseal_secrets():
+        tell(Step(SECOND_FACTORS, int(opened), int(not opened)))
+        shut += not opened
+    _rehash_chats(tell)
+    return shut
+
+
+def _sealed_fields(model: type[Model]) -> Iterator[_Field]:
+    for field in model._meta.concrete_fields:
+        if isinstance(field, SealedField | SealedBytesField):
+            yield field
+
+
+def _by_head(model: type[Model], field: _Field) -> list[tuple[bytes, int]]:
+    """The beginnings of the column's values, which name their key, and how many values begin so."""
+    raw, bare = Cast(field.name, BinaryField()), BinaryField()
+    whole = Substr(raw, 1, HEAD_BYTES, output_field=bare)
+    named = Case(When(first=WITHOUT_ID, then=F("first")), default=whole, output_field=bare)
+    rows = model._base_manager.exclude(**{field.name: None}).order_by()
+    heads = rows.annotate(first=Substr(raw, 1, 1, output_field=bare)).annotate(head=named).values("head")
+    return [(bytes(one["head"]), one["count"]) for one in heads.annotate(count=Count("*"))]
+
+
+def _pass(one: Sealed, tell: Tell) -> Iterator[Step]:
+    """Go once through the model's rows in the order of their primary keys."""
+    after: object = None
+    while True:
+        # On PostgreSQL the rows are locked before they are sealed, and no lock is waited for, so that a dispatcher and
+        # this command never wait for each other. On SQLite nobody else can write while the batch is written.
+        with _locks():
+            rows = list(_stale(one, after)[:BATCH])
+            changed = [values for row in rows if (values := _anew(one, row))]
+            with transaction.atomic():
+                _write(one, changed)
+        if not rows:
+            return
+        after = rows[-1]["pk"]
+        step = Step(one.name, len(changed), len(rows) - len(changed))
+        tell(step)
+        yield step
+
+
+def _locks() -> AbstractContextManager[object]:
+    return transaction.atomic() if connection.vendor == "postgresql" else nullcontext()
+
+
+def _stale(one: Sealed, after: object) -> "QuerySet[Model, dict[str, object]]":
+    """The rows behind this primary key with a value that another key has sealed, as they are stored."""
+    now, bare, stale = sealed_now(), BinaryField(), Q()
+    rows = one.model._base_manager.order_by("pk")
+    bound = {name for field in one.fields if isinstance(field, SealedBytesField) for name in field.bound_to}
+    for field in one.fields:
+        raw = Cast(field.name, BinaryField())
+        rows = rows.annotate(
+            **{f"raw_{field.name}": raw, f"head_{field.name}": Substr(raw, 1, HEAD_BYTES, output_field=bare)}
+        )
+        # Smaller or greater, and not "unequal", which would find empty columns too.
+        stale |= Q(**{f"head_{field.name}__lt": now}) | Q(**{f"head_{field.name}__gt": now})
+    if after is not None:
+        rows = rows.filter(pk__gt=after)
+    if connection.vendor == "postgresql":
+        rows = rows.select_for_update(skip_locked=True, no_key=True)
+    return rows.filter(stale).values("pk", *bound, *(f"raw_{field.name}" for field in one.fields))
+
+
+def _anew(one: Sealed, row: _Row) -> list[object] | None:
+    """The parameters of `_write` for this row; None if a value can't be opened."""
+    before = [_stored(row[f"raw_{field.name}"]) for field in one.fields]
+    try:
+        new = [
+            None if value is None else reseal(value, _purpose(field, row))
+            for field, value in zip(one.fields, before, strict=True)
+        ]
+    except CannotOpen:
+        return None
+    return [*new, one.model._meta.pk.get_db_prep_value(row["pk"], connection), *before]
+
+
+def _stored(value: object) -> bytes | None:
+    return None if value is None else bytes(value)  # type: ignore[call-overload]  # bytes or a memoryview
+
+
+def _purpose(field: _Field, row: _Row) -> str:
+    if isinstance(field, SealedField):
+        return field.purpose
+    return field.purpose_of(*(row[name] for name in field.bound_to))
+
+
+def _write(one: Sealed, changed: Sequence[Sequence[Any]]) -> None:
+    """Write the new values. A row that somebody has changed meanwhile keeps what it has."""
+    if not changed:
+        return
+    quote = connection.ops.quote_name
+    columns = [quote(str(field.column)) for field in one.fields]
+    table, key = quote(one.model._meta.db_table), quote(str(one.model._meta.pk.column))
+    new = ", ".join(f"{column} = %s" for column in columns)
+    same = " AND ".join(f"{column} IS NOT DISTINCT FROM %s" for column in columns)
+    with connection.cursor() as cursor:
+        # The names are those of our own tables and columns.
+        cursor.executemany(f"UPDATE {table} SET {new} WHERE {key} = %s AND {same}", changed)  # noqa: S608
+
+
+def _rehash_chats(tell: Tell) -> None:
+    """Hash the chats anew whose number the clinics know. The others keep their key."""
+    mine = f"{ring().in_use.id}."
+    for row in OptOut.objects.exclude(chat__startswith=mine).exclude(telegram_id=None).iterator(chunk_size=BATCH):
+        own, chat = OptOut.objects.filter(pk=row.pk, chat=row.chat), chat_of(row.telegram_id or 0)
+        try:
+            with transaction.atomic():
+                own.update(chat=chat)
+        except IntegrityError:
+            # The chat has said STOP again meanwhile.
+            own.delete()
+        tell(Step(CHATS, 1, 0))
+
+
+def _key_of_chat(chat: str) -> str:
+    key, dot, _ = chat.partition(".")
+    return key if dot else BEFORE_IDS

@@ -1,0 +1,76 @@
+"""The origin of the secret keys: a variable, a file, a command's output, or else a file in the data folder.
+
+service/key_ring.py says what the keys are for.
+"""
+
+import secrets
+import shlex
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from companion.config.environment import Environment
+from companion.config.secret_files import text_of
+from companion.service.key_file import keys_in
+
+_COMMAND_SECONDS: Final = 30
+_ONE_OF: Final = "COMPANION_SECRET_KEY, COMPANION_SECRET_KEY_FILE and COMPANION_SECRET_KEY_COMMAND"
+
+
+class Known(NamedTuple):
+    """The secret keys, the key in use first, and the file to watch if they come from a file."""
+
+    keys: Sequence[str]
+    file: Path | None = None
+    ours: bool = False
+    """Whether the file is the data folder's own, which `companion keys` may change."""
+
+
+def known(own: Environment, data_dir: Path) -> Known:
+    """The secret keys by these settings. Raises ValueError, which names the variable and quotes no key."""
+    given = own.secret_key.get_secret_value() if own.secret_key else ""
+    if sum(map(bool, (given, own.secret_key_file, own.secret_key_command))) > 1:
+        raise ValueError(f"{_ONE_OF}: only one of them may be set.")
+    if own.secret_key_command:
+        found = Known(keys_in(_output(own.secret_key_command)))
+    elif own.secret_key_file:
+        found = Known(keys_in(text_of(own.secret_key_file, "COMPANION_SECRET_KEY_FILE")), own.secret_key_file)
+    elif given:
+        # A single key is taken as it is, with the spaces around it: so it was before there could be several.
+        found = Known(keys_in(given) if "\n" in given else [given])
+    else:
+        file = _made_on_first_use(data_dir)
+        found = Known(keys_in(text_of(file, "COMPANION_DATA_DIR")), file, ours=True)
+    if not found.keys:
+        raise ValueError("COMPANION_SECRET_KEY or its command gives no key.")
+    return found._replace(keys=list(dict.fromkeys([*found.keys, *own.other_keys])))
+
+
+def _output(command: str) -> str:
+    """The command's standard output. What it says about its failure goes to our standard error."""
+    try:
+        done = subprocess.run(  # noqa: S603  (the operator's own command, without a shell)
+            shlex.split(command), stdout=subprocess.PIPE, text=True, timeout=_COMMAND_SECONDS, check=True
+        )
+    except (OSError, ValueError, subprocess.SubprocessError) as wrong:
+        raise ValueError(f"COMPANION_SECRET_KEY_COMMAND failed ({type(wrong).__name__}).") from None
+    return done.stdout
+
+
+def _made_on_first_use(data_dir: Path) -> Path:
+    """The file of this data folder's keys, readable by its owner only."""
+    path = data_dir / "secret_key"
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = data_dir / f".secret_key.{secrets.token_hex(8)}"
+    if not path.exists():
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(64))
+        # Two services may start at once. Only one of them can make a hard link, and a link never shows half a key.
+        try:
+            path.hardlink_to(fresh)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return path

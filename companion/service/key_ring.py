@@ -1,0 +1,143 @@
+"""The key ring: the secret keys that this process knows. The first key seals and signs, and each of them opens.
+
+Only this module reads the secret keys. Others ask for sub-keys by a purpose, and name the key by its id where they
+store what they made with it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import structlog
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+from django.utils.crypto import salted_hmac
+
+from companion.service.clock import database_now
+from companion.service.key_file import keys_in
+from companion.service.models import UsedKey
+
+log = structlog.stdlib.get_logger(__name__)
+ID_DIGITS: Final = 12
+"""Hexadecimal digits of a key's id."""
+_Signature = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A secret key and its id, which distinguishes keys and reveals nothing else about them."""
+
+    secret: str = field(repr=False)
+    id: str
+
+    def derived(self, purpose: str) -> bytes:
+        """The sub-key of 32 bytes for this purpose ("sealed field"), from which nobody finds the secret key."""
+        return _derived(self.secret, purpose)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ring:
+    """The known keys, the key in use first. Compared by identity, so that what is made of a ring can be kept by it."""
+
+    keys: tuple[Key, ...]
+
+    @property
+    def in_use(self) -> Key:
+        """The key that seals and signs."""
+        return self.keys[0]
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of all known keys, the key in use first."""
+        return [key.id for key in self.keys]
+
+
+class KeysUnreadable(Exception):
+    """The file of the keys can't be read, or lacks a key. The text says why and what to do."""
+
+
+def ring() -> Ring:
+    """The keys that this process knows now."""
+    return _ring(settings.SECRET_KEY, tuple(settings.SECRET_KEY_FALLBACKS))
+
+
+def key_id(secret: str) -> str:
+    """The id of a secret key."""
+    return salted_hmac("companion.service.fingerprint", "", secret=secret, algorithm="sha256").hexdigest()[:ID_DIGITS]
+
+
+def missing() -> list[str]:
+    """The ids of keys that were used for this database and that this process doesn't know."""
+    return sorted(set(UsedKey.objects.values_list("id", flat=True)) - set(ring().ids))
+
+
+def note_use(key: str) -> None:
+    """Note the id of a key before anything is sealed with it, so that its loss is noticed at each start."""
+    if not UsedKey.objects.filter(pk=key).exists():
+        UsedKey.objects.bulk_create([UsedKey(id=key, since=database_now())], ignore_conflicts=True)
+
+
+class Watch:
+    """Adopt the keys of a changed file while the process works. Without a file there is nothing to watch."""
+
+    def __init__(self) -> None:
+        self._signature = self._read_signature()
+
+    def look(self) -> None:
+        """Adopt the file's keys if the file has changed. A wrong file changes nothing and is logged once."""
+        signature = self._read_signature()
+        if signature == self._signature:
+            return
+        self._signature = signature
+        try:
+            adopt(_keys_of_file())
+        except KeysUnreadable as why:
+            log.warning("the secret keys stay as they were", why=str(why))
+        else:
+            log.info("the secret keys were read again", in_use=ring().in_use.id, known=len(ring().keys))
+
+    @staticmethod
+    def _read_signature() -> _Signature | None:
+        file: Path | None = settings.SECRET_KEYS_FILE
+        try:
+            found = file.stat() if file else None
+        except OSError:
+            return None
+        return (found.st_mtime_ns, found.st_ino, found.st_size) if found else None
+
+
+def adopt(secrets: Iterable[str]) -> None:
+    """Take these keys as this process's ring. Raises KeysUnreadable if a key is missing that was used here."""
+    given = list(secrets)
+    known = {key_id(secret) for secret in given}
+    lacking = sorted(set(UsedKey.objects.values_list("id", flat=True)) - known)
+    if lacking:
+        raise KeysUnreadable(f"The key {lacking[0]} is missing, with which data here was sealed. Give it back.")
+    note_use(key_id(given[0]))
+    # Other threads open values at any moment between these lines: no known key may be missing in between.
+    settings.SECRET_KEY_FALLBACKS = [*given, *(key.secret for key in ring().keys)]
+    settings.SECRET_KEY = given[0]
+    settings.SECRET_KEY_FALLBACKS = given[1:]
+
+
+def _keys_of_file() -> list[str]:
+    try:
+        found = keys_in(Path(str(settings.SECRET_KEYS_FILE)).read_text())
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise KeysUnreadable(f"The file of the secret keys can't be read ({type(wrong).__name__}).") from None
+    if not found:
+        raise KeysUnreadable("The file of the secret keys is empty.")
+    return list(dict.fromkeys([*found, *settings.COMPANION.other_keys]))
+
+
+@lru_cache(maxsize=8)
+def _ring(secret_key: str, others: tuple[str, ...]) -> Ring:
+    return Ring(tuple(Key(secret, key_id(secret)) for secret in dict.fromkeys((secret_key, *others))))
+
+
+@lru_cache(maxsize=64)
+def _derived(secret: str, purpose: str) -> bytes:
+    return HKDF(SHA256(), 32, salt=None, info=f"companion {purpose}".encode()).derive(secret.encode())

@@ -1,0 +1,77 @@
+"""docs/security.md against the models: nothing about a person lies in the clear that isn't listed there."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.apps import apps
+from django.db.models import Field, Model
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "security.md"
+_ROW = re.compile(r"^\| `(\w+\.\w+)` \| ((?:`\w+`(?:, )?)+) \|", re.MULTILINE)
+_SAYS_NOTHING = {"BooleanField", "DateTimeField", "DurationField", "FloatField", "IntegerField", "PositiveIntegerField"}
+_SAYS_NOTHING |= {"PositiveSmallIntegerField", "TimeField", "UUIDField", "BinaryField"}
+"""Types of columns that name nobody: numbers, instants, ids of rows, and what is sealed."""
+_APPS_ABOUT_NOBODY = {"sandbox", "contenttypes", "restoring", "service"}
+"""The Sandbox's phones are invented; the others hold processes, restores and names of models."""
+NAMES_NOBODY = {
+    "account.EmailConfirmation": {"key"},
+    "api.IdempotentCall": {"key", "request_hash", "tag"},
+    "auth.Group": {"name"},
+    "auth.Permission": {"name", "codename"},
+    "auth.User": {"password"},
+    "clinics.ApiKey": {"secret_hash"},
+    "clinics.AuditEntry": {"action", "actor_kind", "subject_kind"},
+    "clinics.Bot": {"telegram_id", "username", "next_update_id"},
+    "clinics.Clinic": {"timezone", "language", "country", "region", "closed_days", "planned_with", "urgent_words"},
+    "clinics.FormerBot": {"telegram_id"},
+    "clinics.KnownDevice": {"secret_hash"},
+    "clinics.OptOut": {"chat"},
+    "listener.Media": {"kind", "size", "bot", "type"},
+    "listener.Reply": {"telegram_message_id", "update_id"},
+    "panel.Alert": {"cause", "words", "status", "told_status"},
+    "panel.BotCheck": {"last_error"},
+    "panel.HourCount": {"what"},
+    "panel.Notice": {"event", "way"},
+    "panel.OutsideHeartbeat": {"error"},
+    "patients.Enrolment": {"token_hash"},
+    "patients.Patient": {"trouble"},
+    "patients.PatientSource": {"reached"},
+    "patients.SyncRun": {"detail"},
+    "schedules.Attempt": {"note", "telegram_message_id"},
+    "schedules.Message": {"reason", "created_by_kind", "telegram_message_id"},
+    "schedules.Schedule": {"cancelled_from", "created_by_kind"},
+    "usersessions.UserSession": {"session_key", "data"},
+}
+"""Columns that could hold a name by their type, and never do. A new column belongs here or into the document."""
+
+
+def test_what_lies_in_the_clear_about_a_person_is_listed() -> None:
+    listed = {
+        (table, name) for table, names in _ROW.findall(DOCUMENT.read_text()) for name in re.findall(r"\w+", names)
+    }
+
+    assert listed == {
+        (model._meta.label, field.name)
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.app_label not in _APPS_ABOUT_NOBODY
+        for field in _in_the_clear(model)
+        if field.name not in NAMES_NOBODY.get(model._meta.label, ())
+    }
+
+
+def test_no_column_is_excused_that_isn_t_there() -> None:
+    there = {
+        model._meta.label: {field.name for field in model._meta.concrete_fields}
+        for model in apps.get_models(include_auto_created=True)
+    }
+
+    excused = {(label, name) for label, names in NAMES_NOBODY.items() for name in names}
+    assert {(label, name) for label, name in excused if name not in there.get(label, ())} == set()
+
+
+def _in_the_clear(model: type[Model]) -> "Iterator[Field[object, object]]":
+    for field in model._meta.concrete_fields:
+        chosen = field.is_relation or field.primary_key or field.choices
+        if not chosen and field.get_internal_type() not in _SAYS_NOTHING:
+            yield field
