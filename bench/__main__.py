@@ -8,7 +8,19 @@ import click
 
 from bench.grounds import grounds
 
-NAMES: Final = ("drain", "lag", "rate", "hang", "troubles", "pages", "importing", "syncing", "planning", "idle", "rotate")
+NAMES: Final = (
+    "drain",
+    "lag",
+    "rate",
+    "hang",
+    "troubles",
+    "pages",
+    "importing",
+    "syncing",
+    "planning",
+    "idle",
+    "rotate",
+)
 
 
 @click.command()

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from companion.clinics.ids import new_id
-from companion.clinics.sealed import SealedField
+from companion.clinics.sealed import KeyedHashField, SealedField
 
 
 class Role(models.TextChoices):
@@ -131,7 +131,7 @@ class OptOut(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="opt_outs", db_index=False)
-    chat = models.CharField(max_length=64)
+    chat = KeyedHashField()
     """A keyed hash of the chat's Telegram ID: the opt-out's permanent key."""
     telegram_id = models.BigIntegerField(null=True)
     """The chat's Telegram ID; None if the clinic doesn't know it."""

@@ -7,7 +7,6 @@ beside the hash while the clinic knows it, because the statement that finds the 
 """
 
 import datetime as dt
-import hmac
 from collections.abc import Collection
 from typing import Final
 
@@ -16,12 +15,11 @@ from django.db.models import QuerySet
 from companion.clinics.models import Clinic, FormerBot, OptOut
 from companion.journal import writing
 from companion.journal.entries import Heard
-from companion.service.key_ring import Key, ring
+from companion.service.key_ring import keyed_hash, keyed_hashes, ring
 
 CAME_ALONG: Final = "bot: moved here"
 """The source of an opt-out that came from another clinic."""
-_DIGITS: Final = 48
-"""Hexadecimal digits of a hash beside its key's id: 192 bits, in the column's 64 characters."""
+_PURPOSE: Final = "opt-out"
 
 
 def stop(clinic: Clinic, telegram_id: int, *, source: str, now: dt.datetime) -> None:
@@ -82,19 +80,11 @@ def bring_along(clinic: Clinic, bot: int) -> None:
 
 
 def chat_of(telegram_id: int) -> str:
-    """The keyed hash of a chat, by the key in use; without the secret key nobody can try all numbers."""
-    return _with_id(ring().in_use, telegram_id)
+    """The keyed hash of a chat, by the key in use."""
+    return keyed_hash(_PURPOSE, str(telegram_id))
 
 
 def _all_of(telegram_id: int) -> list[str]:
-    """All hashes under which the chat may be stored: by each known key, with the key's id and without."""
-    keys = ring().keys
-    return [_with_id(key, telegram_id) for key in keys] + [_hash(key, telegram_id) for key in keys]
-
-
-def _with_id(key: Key, telegram_id: int) -> str:
-    return f"{key.id}.{_hash(key, telegram_id)[:_DIGITS]}"
-
-
-def _hash(key: Key, telegram_id: int) -> str:
-    return hmac.digest(key.derived("opt-out"), str(telegram_id).encode(), "sha256").hex()
+    """All hashes under which the chat may lie: by each known key, also as before there were key ids."""
+    bare = [key.hashed(_PURPOSE, str(telegram_id)) for key in ring().keys]
+    return keyed_hashes(_PURPOSE, str(telegram_id)) + bare

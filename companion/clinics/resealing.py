@@ -23,19 +23,19 @@ from companion.clinics.sealed import (
     HEAD_BYTES,
     WITHOUT_ID,
     CannotOpen,
+    KeyedHashField,
     SealedBytesField,
     SealedField,
     key_of,
     reseal,
     sealed_now,
 )
-from companion.service.key_ring import ring
+from companion.service.key_ring import key_of_hash, ring
 
 BATCH: Final = 500
 """Rows of a batch: few enough that on SQLite the services wait for some hundredths of a second."""
 BEFORE_IDS: Final = ""
 """Stands for the key of values from before there were key ids."""
-CHATS: Final = "chats that said STOP"
 SECOND_FACTORS: Final = "second factors of sign-ins"
 _Field: TypeAlias = "SealedField[str, str] | SealedBytesField"
 _Row: TypeAlias = Mapping[str, object]
@@ -83,8 +83,10 @@ def needed() -> dict[str, Counter[str]]:
                 found.setdefault(key_of(head), Counter())[one.name] += count
     for key in second_factors.keys_of_secrets():
         found.setdefault(key, Counter())[SECOND_FACTORS] += 1
-    for chat in OptOut.objects.values_list("chat", flat=True).iterator(chunk_size=2000):
-        found.setdefault(_key_of_chat(chat), Counter())[CHATS] += 1
+    for model, column in _hash_columns():
+        rows = model._base_manager.order_by().values_list(column, flat=True)
+        for stored in rows.exclude(**{column: ""}).iterator(chunk_size=2000):
+            found.setdefault(key_of_hash(stored), Counter())[model._meta.label] += 1
     return found
 
 
@@ -109,6 +111,13 @@ def _sealed_fields(model: type[Model]) -> Iterator[_Field]:
     for field in model._meta.concrete_fields:
         if isinstance(field, SealedField | SealedBytesField):
             yield field
+
+
+def _hash_columns() -> Iterator[tuple[type[Model], str]]:
+    for model in apps.get_models():
+        for field in model._meta.concrete_fields:
+            if isinstance(field, KeyedHashField):
+                yield model, field.name
 
 
 def _by_head(model: type[Model], field: _Field) -> list[tuple[bytes, int]]:
@@ -211,9 +220,4 @@ def _rehash_chats(tell: Tell) -> None:
         except IntegrityError:
             # The chat has said STOP again meanwhile.
             own.delete()
-        tell(Step(CHATS, 1, 0))
-
-
-def _key_of_chat(chat: str) -> str:
-    key, dot, _ = chat.partition(".")
-    return key if dot else BEFORE_IDS
+        tell(Step(OptOut._meta.label, 1, 0))

@@ -123,7 +123,10 @@ if TYPE_CHECKING:
         # what django-stubs reads the Python type of a column from
         _pyi_private_set_type: str
         _pyi_private_get_type: str
+
+    _Characters = models.CharField[str, str]
 else:
+    _Characters = models.CharField
 
     class _Bytes(models.BinaryField):
         def __class_getitem__(cls, _: object) -> type:
@@ -172,3 +175,11 @@ class SealedBytesField(_Bytes[bytes, bytes]):
     def purpose_of(self, *bound: object) -> str:
         """The purpose for the row with these values of `bound_to`: its bytes don't open in another row's place."""
         return " ".join([self.purpose, *map(str, bound)])
+
+
+class KeyedHashField(_Characters):
+    """A hash of the key ring (service/key_ring.py), which names its key. `companion keys list` counts its rows."""
+
+    def __init__(self, **options: object) -> None:
+        options.setdefault("max_length", 64)
+        super().__init__(**options)  # type: ignore[arg-type]  # Django's own options, passed on as they came

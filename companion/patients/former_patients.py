@@ -7,12 +7,10 @@ import uuid
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from django.conf import settings
-from django.utils.crypto import salted_hmac
-
 from companion.clinics.models import Clinic
 from companion.clinics.refusals import Unknown
 from companion.patients.models import FormerPatient, Patient
+from companion.service.key_ring import keyed_hashes
 
 ERASED: Final = (
     "external_id: The patient with this id was erased on {day}. Take the id out of the source or the file. "
@@ -90,6 +88,4 @@ def _day(at: dt.datetime) -> str:
 
 def _hashes(clinic: uuid.UUID, external_id: str) -> list[str]:
     """The keyed hashes of an external id, by the secret key in use and by the former keys."""
-    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
-    told = f"{clinic} {external_id}"
-    return [salted_hmac("companion.former_patients", told, secret=key, algorithm="sha256").hexdigest() for key in keys]
+    return keyed_hashes("former patient", f"{clinic} {external_id}")

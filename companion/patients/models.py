@@ -5,6 +5,7 @@ from django.db.models import F, Q
 
 from companion.clinics.ids import new_id
 from companion.clinics.models import Clinic
+from companion.clinics.sealed import KeyedHashField
 from companion.patients.names import first_name
 from companion.patients.sources.models import PatientSource, SyncRun
 
@@ -280,7 +281,7 @@ class FormerPatient(models.Model):
     at = models.DateTimeField()
     into = models.ForeignKey(Patient, models.SET_NULL, null=True, related_name="merged")
     """The patient who goes on; None: erased, or erased after a merge."""
-    external_id_hash = models.CharField(max_length=64)
+    external_id_hash = KeyedHashField()
     """A keyed hash of the external id, by which imports recognise it; empty once a person has taken it in again."""
 
     class Meta:

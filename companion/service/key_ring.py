@@ -4,6 +4,7 @@ Only this module reads the secret keys. Others ask for sub-keys by a purpose, an
 store what they made with it.
 """
 
+import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -23,6 +24,9 @@ from companion.service.models import UsedKey
 log = structlog.stdlib.get_logger(__name__)
 ID_DIGITS: Final = 12
 """Hexadecimal digits of a key's id."""
+_DOT: Final = "."
+_HASH_DIGITS: Final = 48
+"""Hexadecimal digits of a hash beside its key's id: 192 bits, in a column of 64 characters."""
 _Signature = tuple[int, int, int]
 
 
@@ -36,6 +40,10 @@ class Key:
     def derived(self, purpose: str) -> bytes:
         """The sub-key of 32 bytes for this purpose ("sealed field"), from which nobody finds the secret key."""
         return _derived(self.secret, purpose)
+
+    def hashed(self, purpose: str, text: str) -> str:
+        """The HMAC-SHA256 of the text under the sub-key for this purpose, in hex."""
+        return hmac.digest(self.derived(purpose), text.encode(), "sha256").hex()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +75,21 @@ def ring() -> Ring:
 def key_id(secret: str) -> str:
     """The id of a secret key."""
     return salted_hmac("companion.service.fingerprint", "", secret=secret, algorithm="sha256").hexdigest()[:ID_DIGITS]
+
+
+def keyed_hash(purpose: str, text: str) -> str:
+    """A hash to look a row up by, keyed and marked by the key in use; without the key nobody can try all texts."""
+    return _keyed_hash(ring().in_use, purpose, text)
+
+
+def keyed_hashes(purpose: str, text: str) -> list[str]:
+    """The hashes under which a row may lie, by each known key."""
+    return [_keyed_hash(key, purpose, text) for key in ring().keys]
+
+
+def key_of_hash(stored: str) -> str:
+    """The id of the key of a keyed hash; "" for a hash from before there were ids."""
+    return stored.partition(_DOT)[0] if _DOT in stored else ""
 
 
 def missing() -> list[str]:
@@ -131,6 +154,10 @@ def _keys_of_file() -> list[str]:
     if not found:
         raise KeysUnreadable("The file of the secret keys is empty.")
     return list(dict.fromkeys([*found, *settings.COMPANION.other_keys]))
+
+
+def _keyed_hash(key: Key, purpose: str, text: str) -> str:
+    return f"{key.id}{_DOT}{key.hashed(purpose, text)[:_HASH_DIGITS]}"
 
 
 @lru_cache(maxsize=8)

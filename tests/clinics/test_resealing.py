@@ -19,7 +19,7 @@ from pytest_django import Settings
 from companion.clinics import key_changes, opt_outs, resealing, second_factors
 from companion.clinics.models import AuditEntry, Bot, OptOut
 from companion.clinics.refusals import Conflict, Unknown
-from companion.clinics.resealing import BATCH, BEFORE_IDS, CHATS
+from companion.clinics.resealing import BATCH, BEFORE_IDS
 from companion.clinics.sealed import sealed_now
 from companion.listener import media
 from companion.listener.models import MediaPart
@@ -119,8 +119,8 @@ def test_a_chat_whose_number_is_known_is_hashed_anew_and_another_keeps_its_key(s
 
     rotated()
 
-    assert resealing.needed()[before] == Counter({CHATS: 1})
-    assert resealing.needed()[NEWER_ID] == Counter({CHATS: 1})
+    assert resealing.needed()[before] == Counter({"clinics.OptOut": 1})
+    assert resealing.needed()[NEWER_ID] == Counter({"clinics.OptOut": 1})
     assert opt_outs.stopped_among(clinic, [1, 2, 3]) == {1, 2}
 
 
