@@ -47,10 +47,14 @@ def ask(clinic: Clinic, messages: Collection[Posted], *, now: dt.datetime) -> in
 
 
 def due(clinic: uuid.UUID, *, now: dt.datetime) -> list[Due]:
-    """The clinic's messages that are to be deleted now, some of them. Those that are too old are forgotten."""
-    Deletion.objects.filter(clinic=clinic, until__lte=now).delete()
+    """The clinic's messages that are to be deleted now, some of them."""
     rows = Deletion.objects.filter(clinic=clinic, next_try_at__lte=now).order_by("next_try_at", "id")
     return [Due(row.pk, int(row.chat), row.telegram_message_id) for row in rows[:_AT_ONCE]]
+
+
+def forget_old(*, now: dt.datetime) -> None:
+    """Forget the messages of all clinics that Telegram won't delete any more, also where no bot is left to ask it."""
+    Deletion.objects.filter(until__lte=now).delete()
 
 
 def done(id: uuid.UUID) -> None:

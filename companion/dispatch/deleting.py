@@ -38,6 +38,7 @@ class Deleter:
         """Run until cancelled."""
         while True:
             self.ring.clear()
+            await self._dispatcher.ledger.do(lambda: deleting.forget_old(now=self._dispatcher.clock.now()))
             for bot in list(self._bots()):
                 if self._may_call(bot):
                     await self._work_off(bot)
