@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated
 
-from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import BadRequest, ObjectDoesNotExist, RequestDataTooBig, SuspiciousOperation
 from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
@@ -25,7 +25,7 @@ from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 from companion.clinics.versions import Stale
 from companion.patients.former_patients import Merged
 from companion.service.error_place import kind_and_place
-from companion.service.gone_rows import SENTENCE, refers_to_a_gone_row
+from companion.service.gone_rows import SENTENCE, is_about_a_gone_row
 from companion.service.outages import AGAIN_SECONDS, is_outage
 
 log = logging.getLogger(__name__)
@@ -157,7 +157,7 @@ def answer_to(error: object) -> HttpResponse:
             return problem(404)
         case Conflict():
             return problem(409, str(error))
-        case IntegrityError() if refers_to_a_gone_row(error):
+        case ObjectDoesNotExist() | IntegrityError() if is_about_a_gone_row(error):
             return problem(409, SENTENCE)
         case Stale():
             return _stale(error)

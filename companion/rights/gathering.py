@@ -16,7 +16,7 @@ from companion.listener import media
 from companion.listener.file_types import SUFFIXES
 from companion.listener.models import Media, Reply
 from companion.listener.words import Word, say
-from companion.patients import consent
+from companion.patients import consent, former_patients
 from companion.patients.models import Enrolment, EnrolmentNote, FormerChat, Patient, SyncRun
 from companion.planning import series
 from companion.rights import own_rows
@@ -38,6 +38,7 @@ def everything(caller: Caller, patient: Patient, *, now: dt.datetime) -> to.Pati
         made_at=now,
         clinic=caller.clinic.name,
         patient=_fields(patient),
+        former_ids=former_patients.ids_before(patient),
         cohorts=list(patient.cohorts.order_by("name").values_list("name", flat=True)),
         consents=_consents(patient),
         opt_out=_opt_out(patient),
@@ -184,7 +185,7 @@ def _syncs(patient: Patient) -> Iterator[to.SyncEntry]:
 
 def _audit(patient: Patient, messages: Sequence[Message]) -> list[to.AuditEntryShape]:
     conversations = own_rows.conversations_of(patient).values_list("pk", flat=True)
-    subjects = [patient.pk, *(one.pk for one in messages), *conversations]
+    subjects = [patient.pk, *former_patients.ids_before(patient), *(one.pk for one in messages), *conversations]
     own = own_rows.schedules_of_nobody_else(patient).values_list("pk", flat=True)
     found: list[AuditEntry] = []
     for ids in _portions([*subjects, *own]):

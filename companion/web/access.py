@@ -11,6 +11,7 @@ from typing import Concatenate, ParamSpec, cast
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -26,7 +27,7 @@ from companion.clinics.models import Role
 from companion.clinics.refusals import Conflict, Refused, Unknown
 from companion.clinics.second_factors import is_missing
 from companion.patients.former_patients import Merged
-from companion.service.gone_rows import SENTENCE, refers_to_a_gone_row
+from companion.service.gone_rows import SENTENCE, is_about_a_gone_row
 from companion.times.walls import zone_info
 from companion.web.account import proof, second_factors
 
@@ -76,8 +77,8 @@ def page(
                     return view(ours, *args, **kwargs)
                 except (NotAllowed, Unknown, Conflict, Refused) as no:
                     return _said_no(ours, no)
-                except IntegrityError as error:
-                    if not refers_to_a_gone_row(error):
+                except (ObjectDoesNotExist, IntegrityError) as error:
+                    if not is_about_a_gone_row(error):
                         raise
                     return _conflict(ours, SENTENCE)
 

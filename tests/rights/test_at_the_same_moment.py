@@ -1,5 +1,6 @@
 """A patient who is erased at the very moment in which somebody else works with the patient."""
 
+import datetime as dt
 import time
 from collections.abc import Callable
 from threading import Thread
@@ -83,6 +84,29 @@ def test_a_form_for_a_patient_who_is_being_erased_says_so(clinic: Clinic) -> Non
 
     assert "was removed at this very moment" in said[0]
     assert not Schedule.objects.exists()
+
+
+def test_a_pause_of_a_patient_who_is_being_erased_says_so(clinic: Clinic) -> None:
+    ana, client = a_patient(clinic), signed_in(clinic)
+    body = {"paused_until": f"{present().date() + dt.timedelta(days=9)}", "paused_reason": "in hospital"}
+    said: list[str] = []
+
+    def pause() -> None:
+        said.append(words(client.post(f"/patients/{ana.id}/pause", body, follow=True)))
+
+    while_erasing(clinic, pause)
+
+    assert "was removed at this very moment" in said[0]
+
+
+def test_a_second_erasure_at_the_same_moment_finds_nobody(clinic: Clinic) -> None:
+    ana, program = a_patient(clinic), a_program(clinic, Role.ADMIN)
+    answers: list[Answer] = []
+
+    body = {"name": "Ana Silva"}
+    while_erasing(clinic, lambda: answers.append(program.post(f"/patients/{ana.id}/erase", body)))
+
+    assert answers[0].status == 404
 
 
 def test_the_dispatcher_begins_no_message_of_a_patient_who_is_being_erased(clinic: Clinic) -> None:

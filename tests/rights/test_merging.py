@@ -58,6 +58,7 @@ def test_everything_of_the_one_belongs_to_the_other(clinic: Clinic, api: Program
     merged(api, story.patient, stays)
 
     told = api.get(f"/patients/{stays.id}/export").text
+    assert str(story.patient.id) in told
     for kept in ("CANARYSENT", "CANARYPENDING", "CANARYREPLY", "CANARYEDIT", "CANARYFILE.png", "CANARYWORDING"):
         assert kept in told
     assert api.get(f"/patients/{stays.id}").json["cohorts"] == ["Diabetes"]

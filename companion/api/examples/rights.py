@@ -30,6 +30,7 @@ EXPORT: Final[JsonObject] = {
         "paused_reason": "",
         "created_at": "2026-11-02T08:00:00Z",
     },
+    "former_ids": [],
     "cohorts": ["Diabetes"],
     "consents": [
         {
