@@ -13,6 +13,7 @@ from companion.times.walls import local
 _STYLE: Final = (
     "body{font:16px/1.5 sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}"
     "table{border-collapse:collapse}th,td{border:1px solid #ccc;padding:.25rem .5rem;text-align:left}"
+    "dl{display:grid;grid-template-columns:max-content 1fr;gap:0 1rem}dd{margin:0}"
     "td,dd{white-space:pre-line;overflow-wrap:anywhere}dt{font-weight:bold}article{border-top:1px solid #ccc}"
 )
 
