@@ -119,8 +119,8 @@ def _locked_file(stage: Stage) -> Iterator[None]:
 
 
 @contextmanager
-def _full_disk(stage: Stage) -> Iterator[None]:
-    """No file of the dispatcher may grow beyond 4 KB, which is like a full disk and fills none."""
+def _failing_writes(stage: Stage) -> Iterator[None]:
+    """No file of the dispatcher may grow beyond 4 KB, so that SQLite's writes fail."""
     process = stage.dispatchers[0].pid
     resource.prlimit(process, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
     yield
@@ -147,5 +147,5 @@ FAULTS: Final = (
     Fault("the login is refused", (POSTGRESQL,), _changed("NOLOGIN", "LOGIN")),
     Fault("the messages are locked", (POSTGRESQL,), _locked_table),
     Fault("the file is locked", (SQLITE,), _locked_file),
-    Fault("the disk is full", (SQLITE,), _full_disk),
+    Fault("writes to the file fail", (SQLITE,), _failing_writes),
 )

@@ -20,7 +20,7 @@ from companion.panel.facts import Beat, Facts
 from companion.panel.judge import Cause, Finding, Status, age, worst
 from companion.service.clock import database_now, machine_now
 from companion.service.models import Kind
-from companion.service.outages import trouble_of
+from companion.service.outages import Trouble, trouble_of
 from companion.service.timeouts import database_within
 
 Source = Literal["direct", "mcp", "database"]
@@ -202,9 +202,17 @@ def _ask_first(urls: list[str], seconds: float | None) -> Answer | NoAnswer:
 
 def _findings(seen: _Seen, clinic: UUID | None) -> list[Finding]:
     if seen.facts is None:
-        return [seen.trouble] if seen.trouble else []
+        return [_told_apart(seen.trouble, seen.direct)] if seen.trouble else []
     told = {Kind.DISPATCHER: seen.direct} | ({Kind.LISTENER: seen.listener} if seen.listener else {})
     return judge.findings(seen.facts.of(clinic), now=seen.at, told=told)
+
+
+def _told_apart(ours: Finding, said: Answer | NoAnswer) -> Finding:
+    """Prefer the dispatcher's cause where we have only seen that no answer came: it has waited for longer."""
+    known = judge.cause_of(said) if isinstance(said, Answer) else None
+    if ours.cause != Cause.DATABASE_GONE or known not in judge.OF_THE_DATABASE:
+        return ours
+    return judge.no_database(Trouble(known))
 
 
 def _verdict(found: list[Finding]) -> tuple[Status, str]:

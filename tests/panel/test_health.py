@@ -230,6 +230,22 @@ def test_the_troubles_of_a_database_are_told_apart(error: Exception, cause: str,
     assert "ana" not in health.sentence(report)
 
 
+def test_a_dispatcher_that_waits_for_a_lock_names_the_trouble_behind_a_silent_database() -> None:
+    words = "The dispatcher runs, but can't write: another session locks the database."
+
+    def fail(*_: object) -> NoReturn:
+        raise OperationalError("the connection is closed")
+
+    with a_dispatcher(lambda: {"status": "degraded", "detail": words, "cause": "database_locked"}):
+        health.check(now=NOW)
+        health.forget()
+        with connection.execute_wrapper(fail):
+            report = health.check(now=NOW)
+
+    assert (report.status, report.findings[0].cause) == ("down", Cause.DATABASE_LOCKED)
+    assert "Another session locks the database" in health.sentence(report)
+
+
 @pytest.mark.skipif(not session.on_postgresql(), reason="PostgreSQL's")
 @pytest.mark.django_db(transaction=True)
 def test_a_connection_that_was_cut_is_reported_and_then_made_anew() -> None:
