@@ -17,7 +17,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 ASIDE := env -u COMPANION_DATABASE_URL COMPANION_DATA_DIR=.venv/lint COMPANION_SECRET_KEY=lint \
 	DJANGO_SETTINGS_MODULE=companion.config.settings
 
-.PHONY: setup run test check quick format browser faults lint bench screenshots lock
+.PHONY: setup run test check quick format browser faults lint audit audit-online bench screenshots lock
 .DELETE_ON_ERROR:
 
 setup: .venv/.dev $(NODE_MODULES)
@@ -53,7 +53,17 @@ lint: .venv/.dev
 	mkdir -p .venv/lint
 	$(ASIDE) $(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive companion
 	$(ASIDE) $(BIN)/django-admin makemigrations --check --dry-run
+
+# The locked versions against the advisories that are kept here; needs no network.
+audit: .venv/.dev
+	$(BIN)/python -m tools.advisories
+
+# The same by pip-audit and npm audit, where their data can be had.
+audit-online: audit $(NODE_MODULES)
+	$(UV) tool run pip-audit --require-hashes --disable-pip -r requirements/run.txt -r requirements/dev.txt
+	$(NPM) audit
 
 # The fault tests, far more often than `make test` does them: some minutes on each database.
 faults: setup

@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from companion.clinics import bots
 from companion.clinics.models import Bot, Clinic
 from companion.clinics.sealed import CannotOpen
-from companion.panel import checks_outside, facts, judge
+from companion.panel import checks_outside, facts, judge, python_holes
 from companion.panel.check import CheckResult, Group, counted, failed, ok, warning
 from companion.patients.models import Patient
 from companion.patients.reach import BY_CODE, REFUSED_BY_TELEGRAM, Why
@@ -139,6 +139,7 @@ def configuration(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckR
     yield _zones(clinic)
     yield _in_the_open()
     yield from _file_modes()
+    yield from python_holes.python()
 
 
 def _sandbox(services_have_it: bool) -> CheckResult:

@@ -20,7 +20,11 @@ def health(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok", status=int(request.GET.get("status", "200")))
 
 
-urlpatterns = [path("hidden/<token>/page", secret_page), path("health", health)]
+def cookies(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(" ".join(f"{name}={value}" for name, value in request.COOKIES.items()))
+
+
+urlpatterns = [path("cookies", cookies), path("hidden/<token>/page", secret_page), path("health", health)]
 
 
 @pytest.fixture
@@ -95,3 +99,12 @@ def test_djangos_own_lines_name_the_route_and_not_the_path(client: Client) -> No
     assert "Not Found: no route" in lines
     assert "s3cret" not in lines
     assert "out of order" not in lines
+
+
+@pytest.mark.parametrize("hostile", ['c="' + "\\\\" * 7_500 + '"', 'c="\\101\\102"', "c=a\\b", '\\="x"'])
+def test_a_cookie_that_old_pythons_cannot_bear_is_dropped_and_the_others_stay(hostile: str) -> None:
+    """CVE-2024-7592: one of 16 KB holds a thread for two seconds before Python 3.11.10 and 3.12.6."""
+    with override_settings(ROOT_URLCONF=__name__, MIDDLEWARE=["companion.config.middleware.plain_cookies"]):
+        answer = Client().get("/cookies", headers={"Cookie": f"a=1; {hostile}; b=2"})
+
+    assert answer.content == b"a=1 b=2"

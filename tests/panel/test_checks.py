@@ -326,6 +326,7 @@ def test_each_check_has_a_test_with_its_fault() -> None:
         "Time zones",
         "Address",
         "Secrets' files",
+        "Python",
         "Telegram takes the bot of linden",
         "Disk",
         "Backups",

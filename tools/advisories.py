@@ -1,0 +1,41 @@
+"""`python -m tools.advisories`: compare the locks with requirements/advisories.toml. Asks no server."""
+
+import json
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from packaging.version import Version
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+ADVISORIES: Final = ROOT / "requirements" / "advisories.toml"
+_PIN: Final = re.compile(r"^([a-z0-9][a-z0-9._-]*)==([^ ;\\]+)", re.MULTILINE)
+
+
+def locked() -> Iterator[tuple[str, str]]:
+    """All locked packages with their versions; a package may be locked in several files."""
+    for file in sorted((ROOT / "requirements").glob("*.txt")):
+        yield from _PIN.findall(file.read_text())
+    for path, package in json.loads((ROOT / "package-lock.json").read_text())["packages"].items():
+        if path:
+            yield path.rpartition("node_modules/")[2], package["version"]
+
+
+def hits() -> list[str]:
+    """The locked versions that an advisory names, in words."""
+    known = tomllib.loads(ADVISORIES.read_text())["advisory"]
+    return sorted(
+        {
+            f"{name} {version}: {one['id']}, {one['what']}. Raise it to {one['before']} or newer with `make lock`."
+            for name, version in locked()
+            for one in known
+            if one["package"] == name and Version(version) < Version(one["before"])
+        }
+    )
+
+
+if __name__ == "__main__":
+    sys.exit("\n".join(hits()) or 0)
