@@ -1,1 +1,1 @@
-"""What the product's figures are: commands that measure it and print tables. Nothing of the product imports this."""
+"""The product's figures: commands that measure it and print tables. Nothing of the product imports this."""

@@ -1,4 +1,4 @@
-"""What people do while a dispatcher works. Called by inside.py."""
+"""Acts of people while a dispatcher works. Called by inside.py."""
 
 import time
 

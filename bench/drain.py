@@ -1,4 +1,4 @@
-"""How fast a backlog leaves: one dispatcher with all its promises kept, beside bare loops that promise
+"""Measure how fast a backlog leaves: one dispatcher with all its promises kept, beside bare loops that promise
 nothing and schedulers that others wrote."""
 
 import time

@@ -1,4 +1,4 @@
-"""Where a bench runs: a folder that is thrown away, in it SQLite files and a PostgreSQL, each copy ready to be filled.
+"""The ground of a bench: a temporary folder with SQLite files and a PostgreSQL, each copy ready to be filled.
 
 The user's own data, environment and `.env` show through nowhere. Filled databases are made once in a run and copied.
 """
@@ -54,7 +54,7 @@ class Database:
 
 
 class Grounds:
-    """One run's databases. `fresh` gives a copy that nobody else uses."""
+    """A run's databases. `fresh` gives a copy that nobody else uses."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

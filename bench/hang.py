@@ -1,4 +1,4 @@
-"""How many messages become unknown while Telegram answers nothing, and how soon the others leave afterwards."""
+"""Measure how many messages become unknown while Telegram answers nothing, and how soon the others leave afterwards."""
 
 import time
 from contextlib import ExitStack

@@ -1,4 +1,4 @@
-"""What a dispatcher costs that has nothing to do, however much is planned; and how soon it is there."""
+"""Measure the cost of a dispatcher that has nothing to do, however much is planned, and how soon it starts."""
 
 import time
 

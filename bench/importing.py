@@ -1,4 +1,4 @@
-"""How fast a large directory comes in by CSV, for the first time and again, and in how much memory."""
+"""Measure how fast a large directory comes in by CSV, for the first time and again, and in how much memory."""
 
 import csv
 from pathlib import Path

@@ -17,7 +17,7 @@ Figures = dict[str, float]
 def call(
     database: Database, function: str, settings: Mapping[str, object] | None = None, **arguments: object
 ) -> Figures:
-    """What `function` ("bench.rows:fill") returns when it is called with these arguments on that database.
+    """Call `function` ("bench.rows:fill") with these arguments on that database, and return its result.
 
     Raises RuntimeError where its process fails; what went wrong stands on standard error by then.
     """

@@ -1,4 +1,4 @@
-"""How exactly messages leave: arrival at the server minus due instant, with much else planned; and "send now"."""
+"""Measure how exactly messages leave: arrival minus due instant, with much else planned; and "send now"."""
 
 import time
 

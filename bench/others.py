@@ -42,7 +42,7 @@ def run(which: str, place: str, url: str, count: int) -> tuple[float, float]:
 
 
 async def send(url: str, chat: int, count: int) -> None:
-    """One job: the call, and whether it was the last."""
+    """A job: the call, and whether it was the last."""
     body = {"chat_id": chat, "text": TEXT, "link_preview_options": {"is_disabled": True}}
     async with _session.post(f"{url}/bot{TOKEN}/sendMessage", json=body) as response:
         await response.json()

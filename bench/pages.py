@@ -1,4 +1,4 @@
-"""What the pages and the dispatcher ask of the database, at ten thousand, a hundred thousand and a million Messages."""
+"""Measure the queries of the pages and the dispatcher at ten thousand, a hundred thousand and a million Messages."""
 
 from bench import inside, table
 from bench.grounds import KINDS, Grounds

@@ -1,4 +1,4 @@
-"""How fast rules become times, Schedules become Messages, and Messages move with their zone."""
+"""Measure how fast rules become times, Schedules become Messages, and Messages move with their zone."""
 
 from bench import inside, table
 from bench.grounds import KINDS, Grounds

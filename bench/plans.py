@@ -135,7 +135,7 @@ def dateutil_replan() -> Figures:
 
 
 def sleeping(schedules: int) -> None:
-    """So many daily Schedules whose next planning is days ahead."""
+    """Make this many daily Schedules whose next planning is days ahead."""
     clinic, now = Clinic.objects.get(), dt.datetime.now(dt.UTC)
     Schedule.objects.bulk_create(
         (

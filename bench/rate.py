@@ -1,4 +1,4 @@
-"""Whether the bot's rate holds: the mean, and the most in any second, as the server sees it."""
+"""Tests that the bot's rate holds: the mean, and the most in any second, as the server sees it."""
 
 import datetime as dt
 import time
@@ -29,7 +29,7 @@ def run(grounds: Grounds, *, quick: bool) -> None:
 def _arrivals(
     grounds: Grounds, server: Telegram, kind: str, dispatchers: int, count: int
 ) -> tuple[list[float], list[float]]:
-    """When they arrived, and the slots for which their Attempts were begun (Unix time, ascending)."""
+    """Return when they arrived, and the slots for which their Attempts were begun (Unix time, ascending)."""
     with grounds.fresh(kind) as database, ExitStack() as running:
         for _ in range(dispatchers):
             running.enter_context(service.dispatcher(database, server.url))

@@ -26,7 +26,7 @@ SELECT {id}, {clinic}, {message}, i, {now}, {now}, 'sent', %s, 5000000000 + i, '
 
 
 def fill(rows: int) -> None:
-    """So many Attempts with a sealed text."""
+    """Make this many Attempts with a sealed text."""
     schedule, now = Schedule.objects.get(), bench_rows._now()
     bench_rows.due(1, time.time() + 86_400)
     message = Message.objects.get(schedule=schedule)

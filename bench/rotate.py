@@ -1,4 +1,4 @@
-"""What it costs to seal everything anew with another key, and to open one value by the ring."""
+"""Measure the cost of sealing everything anew with another key, and of opening one value by the ring."""
 
 from bench import inside, table
 from bench.grounds import KINDS, Grounds

@@ -67,7 +67,7 @@ def begin(pending: int = 0) -> None:
 
 
 def fill(pending: int) -> None:
-    """So many pending Messages, ten a patient, and a fifth as many that ended last month, with their Attempts."""
+    """Make this many pending Messages, ten a patient, and a fifth as many that ended last month, with Attempts."""
     patients = max(pending // 10, 1000)
     fill_patients(patients)
     moment = int(time.time())
@@ -90,7 +90,7 @@ def fill(pending: int) -> None:
 
 
 def fill_patients(patients: int) -> None:
-    """So many patients of the clinic, numbered from 0."""
+    """Make this many patients of the clinic, numbered from 0."""
     with transaction.atomic():
         _run(
             _PATIENTS.format(
@@ -104,8 +104,8 @@ def fill_patients(patients: int) -> None:
 
 
 def due(count: int, first: float, gap: float = 0.0, chats_from: int = 9_000_000_000) -> Figures:
-    """So many Messages to as many new patients: the first due at `first` (Unix time), each `gap` seconds after the one
-    before. Their chats are numbered from `chats_from` in the same order."""
+    """Make this many Messages to as many new patients: the first due at `first` (Unix time), each `gap` seconds later
+    than the last. Their chats are numbered from `chats_from` in the same order."""
     schedule = Schedule.objects.select_related("clinic").get()
     version, now = schedule.versions.get(), _now()
     instants = [dt.datetime.fromtimestamp(first + gap * number, dt.UTC) for number in range(count)]

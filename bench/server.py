@@ -29,11 +29,11 @@ class Telegram:
         self.url = url
 
     def count(self) -> int:
-        """How many sendMessages have arrived since `take`."""
+        """Return how many sendMessages have arrived since `take`."""
         return int(self._get("/count"))
 
     def take(self) -> list[tuple[float, int]]:
-        """When (Unix time) what arrived for which chat, in that order; forgotten from then on."""
+        """Return when (Unix time) what arrived for which chat, in that order; forgotten from then on."""
         return [(at, chat) for at, chat in json.loads(self._get("/take"))]
 
     def be_silent(self, how: str) -> None:
@@ -70,7 +70,7 @@ def telegram() -> Iterator[Telegram]:
 
 
 class _Connection(asyncio.Protocol):
-    """One kept-alive connection: request after request, each answered as soon as it is whole."""
+    """A kept-alive connection: request after request, each answered as soon as it is whole."""
 
     arrivals: list[tuple[float, int]] = []
     silence = "no"

@@ -16,7 +16,7 @@ _START_SECONDS = 60.0
 _WITHOUT_JOURNAL = (
     "from companion.cli.ready import ready; ready(); from companion.dispatch import service; service.run(0)"
 )
-"""As the command does, but for the Journal, which has no switch: so its cost can be seen."""
+"""Run the service like the command, but without the Journal, which has no switch: so its cost can be seen."""
 _ALIVE = "SELECT count(*) FROM service_heartbeat WHERE kind = '{}'"
 
 

@@ -1,4 +1,4 @@
-"""How fast a source's directory comes in, for the first time and again, and that its size costs no memory."""
+"""Measure how fast a source's directory comes in, for the first time and again, and that its size costs no memory."""
 
 import sqlite3
 from pathlib import Path

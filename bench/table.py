@@ -24,7 +24,7 @@ def quantile(values: Sequence[float], part: float) -> float:
 
 
 def ratio(ours: float, baseline: float) -> str:
-    """How many times the baseline."""
+    """Return how many times the baseline."""
     return f"{ours / baseline:.2f}"
 
 

@@ -1,4 +1,4 @@
-"""What each fault costs: how soon health says so and in which words, and what became of the messages."""
+"""Measure the cost of each fault: how soon health says so and in which words, and what became of the messages."""
 
 import time
 from collections import Counter
@@ -32,7 +32,7 @@ _COUNTED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What was seen of one fault."""
+    """The observations of one fault."""
 
     said_after: float | None
     """Seconds from the fault until health was not ok; None: it was ok all the while."""

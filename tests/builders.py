@@ -40,7 +40,7 @@ def a_bot(clinic: Clinic, *, sandbox: bool = True, **fields: object) -> Bot:
 
 
 def a_caller(clinic: Clinic, role: Role = Role.PROVIDER, name: str = "Nora Provider") -> Caller:
-    """Somebody of the clinic who acts, without a Member's row."""
+    """Make a caller who acts for the clinic, without a Member's row."""
     return Caller(clinic, "member", uuid.uuid4(), name, role)
 
 
@@ -140,7 +140,7 @@ def an_attempt(message: Message, **fields: object) -> Attempt:
 
 
 def a_sent_message(patient: Patient, *, at: dt.datetime = NOW, due_at: dt.datetime | None = None) -> Message:
-    """One that Telegram took at this instant, due then or (`due_at`) before, with its Attempt."""
+    """Make a Message that Telegram took at this instant, due then or (`due_at`) before, with its Attempt."""
     message = a_message(patient, due_at=due_at or at, status=Status.SENT, sent_at=at, ended_at=at)
     an_attempt(message, began_at=due_at or at, ended_at=at)
     return message

@@ -1,4 +1,4 @@
-"""What all tests stand on: Django on this run's own database, and Chromium for those that look at pages.
+"""The ground of all tests: Django on this run's own database, and Chromium for those that look at pages.
 
 Each folder's own helpers live in that folder. `COMPANION_TEST_DATABASE=postgresql` runs what touches the database on
 PostgreSQL.
@@ -74,7 +74,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def _is_quick(item: pytest.Item) -> bool:
-    """Whether `make check` runs this test: no database, no processes, no random examples."""
+    """Return whether `make check` runs this test: no database, no processes, no random examples."""
     alone = not shares.touches_the_database(item) and _FOLDERS_WITH_PROCESSES.isdisjoint(item.path.parts)
     return alone and not hypothesis.is_hypothesis_test(getattr(item, "obj", None))
 

@@ -86,7 +86,7 @@ class NoteList(Shape):
 
 
 class ConsentShape(Shape):
-    """One change of a patient's consent."""
+    """A change of a patient's consent."""
 
     at: Instant
     consent: Literal["unknown", "given", "withdrawn"]

@@ -25,7 +25,7 @@ _DATABASE_SECONDS: Final = 3.0
 
 
 class LayerShape(Shape):
-    """One layer of the health check."""
+    """A layer of the health check."""
 
     layer: str
     status: str
@@ -33,7 +33,7 @@ class LayerShape(Shape):
 
 
 class HealthShape(Shape):
-    """Whether sending works, and the layer that says so."""
+    """The status of sending, with the layer that reports it."""
 
     status: Literal["ok", "degraded", "down"]
     source: Literal["direct", "mcp", "database"]
@@ -51,7 +51,7 @@ class HealthShape(Shape):
 
 
 class ServiceShape(Shape):
-    """One running process."""
+    """A running process."""
 
     kind: str
     host: str

@@ -35,7 +35,7 @@ def shapes_of_items(items: Sequence[Item]) -> list[MessageShape]:
 
 
 def detail_of(message: Message, attempts: Iterable[Attempt], *, now: dt.datetime) -> MessageDetail:
-    """One Message with its attempts and warnings."""
+    """A Message with its attempts and warnings."""
     (one,) = shown([message])
     warnings = _warnings(one, now) if message.status == Status.PENDING else []
     tried = [_attempt(attempt) for attempt in attempts]

@@ -14,7 +14,7 @@ StatusName = Literal["pending", "sent", "failed", "cancelled"]
 
 
 class NewMessage(Body):
-    """One text to one patient."""
+    """A text to one patient."""
 
     patient: Id
     text: Annotated[
@@ -93,7 +93,7 @@ class Author(Shape):
 
 
 class AttemptShape(Shape):
-    """One try to deliver a message."""
+    """A try to deliver a message."""
 
     number: int
     began_at: Instant

@@ -1,4 +1,4 @@
-"""One Occurrence of a Schedule: read it, and make its Messages ahead of time so that they can be changed."""
+"""An Occurrence of a Schedule: read it, and make its Messages ahead of time so that they can be changed."""
 
 import uuid
 from typing import Annotated
@@ -50,7 +50,7 @@ DetachBody = Annotated[DetachWish | None, InBody()]
 
 
 class OccurrenceShape(Shape):
-    """One occurrence of a schedule, with a page of its patients."""
+    """An occurrence of a schedule, with a page of its patients."""
 
     schedule: uuid.UUID
     occurrence: str

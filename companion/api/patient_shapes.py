@@ -185,7 +185,7 @@ class WordingShape(Shape):
 
 
 class ConversationItem(Shape):
-    """One message of a conversation, to or from the patient."""
+    """A message of a conversation, to or from the patient."""
 
     at: Instant
     direction: Literal["out", "in"]

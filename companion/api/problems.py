@@ -45,7 +45,7 @@ _DETAILS = {
 
 
 class FieldProblem(Shape):
-    """One wrong value."""
+    """A wrong value."""
 
     field: str = Field(description="The field's name in the API, like recurrence.weekdays.")
     message: str = Field(description="A sentence for people: what is wrong and what to do.")

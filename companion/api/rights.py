@@ -70,7 +70,7 @@ class EraseBody(Body):
 
 
 class ErasureShape(Shape):
-    """What came of an erasure."""
+    """The results of an erasure."""
 
     id: UUID
     erased_at: Instant
@@ -118,7 +118,7 @@ class TwiceShape(Shape):
 
 
 class MergePreviewShape(Shape):
-    """What a merge would do."""
+    """The effects of a merge."""
 
     patient: PatientShape
     into: PatientShape

@@ -8,7 +8,7 @@ Finding = Mapping[str, object]
 
 
 def problems_of(findings: Iterable[Finding]) -> list[Problem]:
-    """One Problem for each finding of a parameter, a body or a file."""
+    """Return a Problem for each finding of a parameter, a body or a file."""
     return [Problem(_field(finding), _message(finding)) for finding in findings]
 
 
@@ -62,4 +62,4 @@ _WORDS: dict[str, Callable[[Mapping[str, object]], str]] = {
     "model": _fixed("Write an object."),
     "dict": _fixed("Write an object."),
 }
-"""By the beginning of pydantic's error type (docs.pydantic.dev, "Validation Errors"); the longer ones stand first."""
+"""Sentences by the beginning of pydantic's error type (docs.pydantic.dev, "Validation Errors"), longer ones first."""

@@ -128,7 +128,7 @@ class _NotNull:
 
 
 NOT_NULL: Final = _NotNull()
-"""For a field that narrows a call when it is sent: a program's missing value, sent as null, must not widen the call."""
+"""A schema for a field that narrows a call. A program's missing value, sent as null, must not widen the call."""
 Instant = Annotated[
     dt.datetime,
     BeforeValidator(read_instant),

@@ -23,7 +23,7 @@ _NEED_DJANGO = ("member", "key", "patients", "backup", "restored", "resume", "un
 options.
 """
 _WORK_WITHOUT_KEYS = ("backup", "keys")
-"""These commands work also while a secret key is missing."""
+"""The commands that work also while a secret key is missing."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -143,7 +143,7 @@ def _wait_for(true: Callable[[], bool], stop: threading.Event, *, seconds: float
 
 
 def _beating(since: dt.datetime) -> bool:
-    """Whether each service has beaten since then, so that the first page doesn't report a missing service."""
+    """Return whether each service has beaten since then, so that the first page doesn't report a missing service."""
     import socket
 
     from django.db import Error, connection
@@ -160,7 +160,7 @@ def _beating(since: dt.datetime) -> bool:
 
 
 def _answers(host: str, port: int) -> bool:
-    """Whether the pages answer at all, with any status."""
+    """Return whether the pages answer at all, with any status."""
     import http.client
 
     everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  (compared with, not bound to)

@@ -24,7 +24,7 @@ class Caller:
     role: Role
 
     def may(self, needed: Role) -> bool:
-        """Whether the caller's role includes `needed`."""
+        """Return whether the caller's role includes `needed`."""
         return _ORDER.index(self.role) >= _ORDER.index(needed)
 
     def needs(self, needed: Role) -> None:

@@ -45,12 +45,12 @@ NO_REAL_BOT_NOW: Final = (
 
 
 def has_met_a_real_bot() -> bool:
-    """Whether a real bot is, or ever was, connected to any clinic of this database."""
+    """Return whether a real bot is, or ever was, connected to any clinic of this database."""
     return Bot.objects.filter(sandbox=False).exists() or AuditEntry.objects.filter(action=REAL_BOT_CONNECTED).exists()
 
 
 def holds_invented_ids() -> bool:
-    """Whether there is a demo clinic, or a patient was ever enrolled on one of the Sandbox's phones."""
+    """Return whether there is a demo clinic, or a patient was ever enrolled on one of the Sandbox's phones."""
     return Clinic.objects.filter(demo=True).exists() or AuditEntry.objects.filter(action=ENROLLED_IN_SANDBOX).exists()
 
 

@@ -106,7 +106,7 @@ def record_rotation(*, now: dt.datetime) -> None:
 
 
 def counted(needs: dict[str, int]) -> str:
-    """What needs a key, in words: "schedules.Attempt 340, chats that said STOP 2"."""
+    """Say in words which values need a key: "schedules.Attempt 340, chats that said STOP 2"."""
     return ", ".join(f"{name} {count:,}" for name, count in sorted(needs.items()))
 
 

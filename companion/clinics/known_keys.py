@@ -30,12 +30,12 @@ def forget(header: str) -> None:
 
 
 def is_known(header: str) -> bool:
-    """Whether the header's key was let in when it was last seen."""
+    """Return whether the header's key was let in when it was last seen."""
     return _digest(header) in _known
 
 
 def may_read_metrics(header: str) -> bool:
-    """Whether the header holds an API key, of any role and clinic. For threads that keep no connection.
+    """Return whether the header holds an API key, of any role and clinic. For threads that keep no connection.
 
     Raises django.db.Error while the database is away, for a key that was not let in before.
     """

@@ -31,7 +31,7 @@ ROLE_CHANGED: Final = {role: f"member's role changed to {role.value}" for role i
 ROLE_ACTIONS: Final = (_INVITED, *ROLE_CHANGED.values())
 """The audit trail's words for what gives a Member a role."""
 _EMAIL_LENGTH: Final = 150
-"""What Django's column for a user's name holds."""
+"""The length of Django's column for a user's name."""
 
 
 def add_member(clinic: Clinic, email: str, role: str, *, now: dt.datetime, by: Caller | None = None) -> Member:
@@ -95,12 +95,12 @@ def remove_member(caller: Caller, member: Member, *, now: dt.datetime) -> None:
 
 
 def is_elsewhere(member: Member) -> bool:
-    """Whether the person belongs to another clinic or is invited there: then no admin of one clinic may see a link."""
+    """Return whether the person is in, or invited to, another clinic: then no admin of one clinic may see a link."""
     return Member.objects.filter(user=member.user_id).exclude(clinic=member.clinic_id).exists()
 
 
 def memberships(user: User, came_by: object) -> QuerySet[Member]:
-    """What this session of the person opens. A password opens no clinic that has a sign-in service of its own.
+    """Return the memberships that this session opens. A password opens no clinic that has its own sign-in service.
 
     `came_by` is the session's word for the way of its sign-in (CAME_BY).
     """

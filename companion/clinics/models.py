@@ -11,7 +11,7 @@ from companion.clinics.sealed import KeyedHashField, SealedField
 
 
 class Role(models.TextChoices):
-    """What a Member or an API key may do; each role includes those before it."""
+    """The rights of a Member or an API key; each role includes the roles before it."""
 
     VIEWER = "viewer", "Viewer"
     PROVIDER = "provider", "Provider"

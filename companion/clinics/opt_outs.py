@@ -39,7 +39,7 @@ def lift(clinic: Clinic, telegram_id: int, *, now: dt.datetime) -> None:
 
 
 def has_stopped(clinic: Clinic, telegram_id: int | None) -> bool:
-    """Whether this chat has opted out."""
+    """Return whether this chat has opted out."""
     return telegram_id is not None and bool(stopped_among(clinic, [telegram_id]))
 
 

@@ -34,7 +34,7 @@ class Provider(BaseModel):
     """The role of everybody in this group; the highest role counts."""
     groups_claim: Text = "groups"
     listed: bool = True
-    """Whether the sign-in page shows the button to everybody."""
+    """True if the sign-in page shows the button to everybody."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

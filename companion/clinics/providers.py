@@ -37,7 +37,7 @@ def provider_of(clinic: Clinic) -> Provider | None:
 
 
 def comes_by_provider(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Whether the account belongs to a clinic's sign-in service, which alone opens it."""
+    """Return whether the account belongs to a clinic's sign-in service, which alone opens it."""
     return user.get_username().startswith(_MARK)
 
 

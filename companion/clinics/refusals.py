@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One wrong value: the field as the API names it ("recurrence.weekdays"), and a sentence for people."""
+    """A wrong value: the field as the API names it ("recurrence.weekdays"), and a sentence for people."""
 
     field: str
     message: str

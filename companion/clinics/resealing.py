@@ -55,7 +55,7 @@ class Sealed:
 
 
 class Step(NamedTuple):
-    """What a batch has done."""
+    """The results of a batch."""
 
     name: str
     sealed: int

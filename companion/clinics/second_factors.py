@@ -22,13 +22,13 @@ _SEALED: Final = ("secret", "seed")
 
 
 def has_one(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Whether the person has an authenticator app or a passkey; recovery codes alone are none."""
+    """Return whether the person has an authenticator app or a passkey; recovery codes alone are none."""
     kinds = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
     return bool(Authenticator.objects.filter(user_id=user.pk, type__in=kinds).exists())
 
 
 def is_missing(caller: Caller, user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Whether the clinic demands a second factor of this member, who has none."""
+    """Return whether the clinic demands a second factor of this member, who has none."""
     if comes_by_provider(user):
         # Their clinic's sign-in service asks for it.
         return False

@@ -21,7 +21,7 @@ _Row = TypeVar("_Row", bound=Model)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Who changed an object, when, and by which act ("schedule paused")."""
+    """A change of an object: the person, the time and the act ("schedule paused")."""
 
     kind: str
     name: str
@@ -30,7 +30,7 @@ class Change:
 
 
 class Stale(Exception):
-    """Somebody changed the object since the caller read it (HTTP 412). Nothing was stored."""
+    """A refusal because the object has changed since the caller read it (HTTP 412). Nothing was stored."""
 
     def __init__(self, what: str, last: Change | None) -> None:
         self.last = last

@@ -75,9 +75,9 @@ class Environment(BaseSettings):
     security_contact: str = ""
     """The address in /.well-known/security.txt: mailto:, https: or tel:. Unset: security@ the pages' host."""
     webhook_private_networks: bool = False
-    """Whether alerts' webhooks may go to private networks, and there without https."""
+    """True if alerts' webhooks may go to private networks, and there without https."""
     fhir_private_networks: bool = False
-    """Whether a FHIR server that an admin sets on a page may lie in a private network."""
+    """True if a FHIR server that an admin sets on a page may lie in a private network."""
     media_days: int = Field(default=90, ge=1, le=36_500)
     """The days for which a patient's photo, voice note or document can be opened; then it is deleted."""
     backup_dir: Path | None = None
@@ -91,7 +91,7 @@ class Environment(BaseSettings):
     backup_passphrase: SecretStr | None = None
     """Encrypts and opens backups if no age key is given."""
     drill: bool = False
-    """Whether this is a drill: a restored copy is tried, and nobody is reached."""
+    """True if this is a drill: a restored copy is tried, and nobody is reached."""
     database_url_file: Path | None = None
     telegram_bot_token_file: Path | None = None
     smtp_url_file: Path | None = None

@@ -24,7 +24,7 @@ class Known(NamedTuple):
     keys: Sequence[str]
     file: Path | None = None
     ours: bool = False
-    """Whether the file is the data folder's own, which `companion keys` may change."""
+    """True if the file is the data folder's own, which `companion keys` may change."""
 
 
 def known(own: Environment, data_dir: Path) -> Known:

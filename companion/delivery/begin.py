@@ -22,11 +22,11 @@ from companion.schedules.reasons import Reason
 from companion.telegram.discreet import Discreet
 
 LOOKAHEAD = dt.timedelta(milliseconds=10)
-"""How far ahead a free slot may lie. Short, because a message that has begun must leave."""
+"""The time within which a free slot must come. Short, because a message that has begun must leave."""
 _BOT_IS_GONE = dt.timedelta(seconds=5)
-"""How long the runner of a deleted bot rests; meanwhile the service finds out and ends it."""
+"""The rest of a deleted bot's runner, during which the service notices and ends the runner."""
 _LOCKED_BY_OTHERS = dt.timedelta(milliseconds=50)
-"""How soon the next round looks again at a Message that is ready, but that somebody else has locked."""
+"""The time after which the next round tries a ready Message again that another process has locked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,9 @@ class Round:
     limits: Limits
     lease_seconds: float
     ahead: bool = False
-    """Whether this one message goes ahead, though the bot is still closed because it hung."""
+    """True if this one message goes ahead, though the bot is still closed because it hung."""
     again: bool = False
-    """Whether the round ran before, and its commit may or may not have succeeded."""
+    """True if the round ran before, and its commit may or may not have succeeded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +89,9 @@ class Done:
     begun: tuple[Begun, ...]
     next_slot: dt.datetime
     positions: Positions
-    """Where in each lane the next round may start to look."""
+    """The position in each lane from which the next round reads."""
     next_ready: dt.datetime | None
-    """When the next Message is ready, as far as this round knows; None: no more is planned."""
+    """The instant at which the next Message is ready, as far as this round knows; None: no more is planned."""
     closed_until: dt.datetime | None = None
     closed_why: str = ""
 
@@ -112,7 +112,7 @@ class Done:
 
     @classmethod
     def idle(cls, now: dt.datetime, next_slot: dt.datetime, positions: Positions) -> "Done":
-        """No slot is free: nothing begins before the next slot."""
+        """Report that no slot is free: nothing begins before the next slot."""
         return cls((), next_slot, positions, now)
 
 
@@ -248,7 +248,7 @@ def _journal_entry(order: Round, begun: Begun) -> entries.Begun:
 
 
 def _next_ready(clinic: uuid.UUID, now: dt.datetime, *, some: bool) -> dt.datetime | None:
-    """When the next Message is ready. `some`: whether this round has found any Message."""
+    """Return when the next Message is ready. `some`: whether this round has found any Message."""
     at = store.next_ready(clinic)
     if at is None or at > now or some:
         return at

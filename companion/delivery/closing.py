@@ -8,18 +8,18 @@ import msgspec
 from companion.clinics.models import Bot, Closed
 
 ASK_AGAIN = dt.timedelta(seconds=10)
-"""How long a refused bot stays closed before Telegram is asked again (DESIGN.md: at least every 30 s)."""
+"""The time for which a refused bot stays closed before Telegram is asked again (DESIGN.md: at least every 30 s)."""
 FAILURES_TO_CLOSE = 5
-"""How many requests must fail in a row to close the bot."""
+"""The number of requests in a row whose failure closes the bot."""
 LONGEST_CLOSED = 15.0
 PROBE_LASTS = dt.timedelta(seconds=10)
-"""How long a dispatcher that probes a hanging bot keeps the others from probing it, unless it is done before."""
+"""The time for which one dispatcher alone probes a hanging bot, if the probe takes so long."""
 NEXT_PROBE = dt.timedelta(seconds=1)
-"""How long after a probe without an answer the next may follow."""
+"""The time from a probe without an answer to the next probe."""
 
 
 class Closing(msgspec.Struct, frozen=True, gc=False):
-    """Until when the bot sends nothing, and why."""
+    """The instant until which the bot sends nothing, and the reason."""
 
     until: dt.datetime
     why: Closed

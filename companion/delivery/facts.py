@@ -18,7 +18,7 @@ Keyboard = list[list[dict[str, str]]]
 
 
 class Facts(Discreet, frozen=True, gc=False, forbid_unknown_fields=True):
-    """One row of the statement `facts`, by the names of its columns."""
+    """A row of the statement `facts`, by the names of its columns."""
 
     hidden = frozenset({"own_text", "buttons", "patient_name"})
 
@@ -61,7 +61,7 @@ class Facts(Discreet, frozen=True, gc=False, forbid_unknown_fields=True):
     paused_until: dt.date | None
     """The day on which the patient's pause ends."""
     in_trouble: Flag
-    """Whether the patient's chat is marked as out of reach, which a sent Message clears."""
+    """True if the patient's chat is marked as out of reach, which a sent Message clears."""
     schedule_state: str | None
     answer_microseconds: int | None
     """The Schedule's `answer_within`."""
@@ -73,9 +73,9 @@ class Facts(Discreet, frozen=True, gc=False, forbid_unknown_fields=True):
     marked: Flag
     newer_is_due: Flag
     chat_last_at: dt.datetime | None
-    """When the last Attempt to this chat began."""
+    """The instant at which the last Attempt to this chat began."""
     chat_opted_out: Flag
-    """Whether the chat has opted out, whichever patient the Message is for.
+    """True if the chat has opted out, whichever patient the Message is for.
 
     Of a Message addressed to the chat itself: also whether all its patients have opted out.
     """
@@ -88,7 +88,7 @@ class Facts(Discreet, frozen=True, gc=False, forbid_unknown_fields=True):
 
     @property
     def answer_within(self) -> dt.timedelta | None:
-        """How long the clinic waits for an answer; None: it expects none."""
+        """Return how long the clinic waits for an answer; None: it expects none."""
         # A reminder repeats its question and waits for no answer of its own.
         if self.answer_microseconds is None or self.follow_kind in (Follow.SHOWN, Follow.REMINDER):
             return None
@@ -96,7 +96,7 @@ class Facts(Discreet, frozen=True, gc=False, forbid_unknown_fields=True):
 
     @property
     def earlier_tries(self) -> int:
-        """How many Attempts came before the Attempt that these facts are for."""
+        """Return how many Attempts came before the Attempt that these facts are for."""
         return self.tries - (1 if self.begun_by else 0)
 
     @property

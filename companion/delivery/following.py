@@ -16,7 +16,7 @@ from companion.schedules.wording import template_of
 from companion.service.wake import ring
 
 SHOWN_LATE_AFTER = dt.timedelta(days=1)
-"""How long the dispatcher tries to replace the buttons."""
+"""The time for which the dispatcher tries to replace the buttons."""
 
 
 def locked(messages: QuerySet[Message]) -> Message | None:

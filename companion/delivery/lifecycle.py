@@ -111,12 +111,12 @@ def give_way(messages: QuerySet[Message], *, now: dt.datetime) -> int:
 
 
 def is_only_planned(message: Message) -> bool:
-    """Whether this Message is nothing but a plan: ONLY_PLANNED for a row that was read."""
+    """Return whether this Message is nothing but a plan: ONLY_PLANNED for a row that was read."""
     return is_untried(message) and not message.by_hand
 
 
 def is_untried(message: Message) -> bool:
-    """Whether this Message is pending, and no Attempt was ever begun."""
+    """Return whether this Message is pending, and no Attempt was ever begun."""
     return message.status == Status.PENDING and message.open_attempt_id is None and message.tries == 0
 
 

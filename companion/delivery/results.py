@@ -35,7 +35,7 @@ class Result(msgspec.Struct, frozen=True, gc=False):
     trouble: str | None
     """The patient's mark from now on; empty clears it, None leaves it."""
     closing: Closing | None
-    """Until when the bot is closed for all dispatchers; None: it stays open."""
+    """The instant until which the bot is closed for all dispatchers; None: it stays open."""
 
 
 def result_of(begun: Begun, outcome: Outcome, *, now: dt.datetime, failures: int, dice: random.Random) -> Result:

@@ -32,7 +32,7 @@ class Position(NamedTuple):
 
 
 Positions = dict[int, Position]
-"""By lane, the position up to which a runner has worked a moment ago. No position: the beginning of the lane."""
+"""The position in each lane up to which a runner has worked a moment ago. No position: the beginning of the lane."""
 _BEGINNING: Final = Position(dt.datetime(1970, 1, 1, tzinfo=dt.UTC), uuid.UUID(int=0))
 
 
@@ -51,13 +51,13 @@ class Found(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
 
 
 class NextReady(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """When the next Message is ready; None: there is none."""
+    """The instant at which the next Message is ready; None: there is none."""
 
     ready_at: dt.datetime | None
 
 
 class NextPending(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """When a Schedule's next pending Message is due; None: it has none."""
+    """The instant at which a Schedule's next pending Message is due; None: it has none."""
 
     schedule: uuid.UUID
     due_at: dt.datetime | None
@@ -105,7 +105,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     description: str | None = None
     """Telegram's words: sealed, hexadecimal."""
     answer_by: dt.datetime | None = None
-    """Until when an answer to what was sent is waited for."""
+    """The instant until which the clinic waits for an answer."""
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
@@ -188,7 +188,7 @@ def facts(messages: Sequence[uuid.UUID], *, now: dt.datetime) -> list[Facts]:
 
 
 def next_ready(clinic: uuid.UUID) -> dt.datetime | None:
-    """When the clinic's first Message that is not begun is ready; None: there is none."""
+    """Return when the clinic's first Message that is not begun is ready; None: there is none."""
     [row] = sql.read(_STATEMENTS["next_ready"], NextReady, clinic=clinic)
     return row.ready_at
 
@@ -260,7 +260,7 @@ def rename(old: uuid.UUID, new: uuid.UUID, names: Mapping[str, str]) -> int:
 
 
 def pending_instants(after: Mapping[uuid.UUID, dt.datetime]) -> dict[uuid.UUID, dt.datetime]:
-    """By Schedule, the first instant after this one (in UTC) at which a Message is pending; only where there is one."""
+    """Return the first instant (UTC) after the given one at which a Message is pending, for Schedules that have one."""
     if not after:
         return {}
     rows_in = [NextPending(schedule, at) for schedule, at in after.items()]

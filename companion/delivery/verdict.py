@@ -17,11 +17,11 @@ from companion.times.quiet import QuietHours, quiet_until
 from companion.times.workdays import Calendar, WhenAvoided, kept_off, moved_to_working_day
 
 MARKED_WAIT = dt.timedelta(milliseconds=250)
-"""How long a Message with a Mark on it waits for the Planner before it is judged again."""
+"""The time for which a Message with a Mark waits for the Planner before it is judged again."""
 QUESTION_WAIT = dt.timedelta(seconds=15)
-"""How long a Message waits for the answer to the consent question before it is judged again."""
+"""The time for which a Message waits for the answer to the consent question before it is judged again."""
 PAUSED_WAIT = dt.timedelta(seconds=10)
-"""How long a Message waits during a pause before it is judged again, since a person may end the pause."""
+"""The time for which a Message waits during a pause before it is judged again, since a person may end the pause."""
 STRANGER_GAP = dt.timedelta(minutes=1)
 """The time between two answers to a chat that belongs to no patient."""
 

@@ -1,4 +1,4 @@
-"""How long Telegram usually takes to answer a bot, and whether an open answer is later than that. Pure.
+"""Measure how long Telegram usually takes to answer a bot, and tell when an open answer is late. Pure.
 
 A hang shows here first: nothing new begins while an answer is late, so that few messages become unknown.
 """
@@ -25,7 +25,7 @@ class AnswerTimes:
 
     def __init__(self) -> None:
         self._open: dict[uuid.UUID, float] = {}
-        """When each request was written, the oldest first."""
+        """The instant at which each request was written, the oldest first."""
         self._took: deque[float] = deque(maxlen=_RECENT)
         self._from = -math.inf
         """Requests written before are known to hang: they say nothing new."""
@@ -42,11 +42,11 @@ class AnswerTimes:
         return began >= self._from
 
     def start_afresh(self, at: float) -> None:
-        """From now on only newer requests tell whether the bot hangs."""
+        """Let only requests from now on tell whether the bot hangs."""
         self._from = at
 
     def late_at(self) -> float:
-        """When the oldest open answer will be late; infinity if none is open."""
+        """Return when the oldest open answer will be late; infinity if none is open."""
         oldest = next((began for began in self._open.values() if began >= self._from), math.inf)
         return oldest + self.patience()
 

@@ -57,10 +57,10 @@ class Ledger:
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._transactions = 0
         self._last_ended = 0.0
-        """When the last transaction ended, on the monotonic clock."""
+        """The instant at which the last transaction ended, on the monotonic clock."""
         self._hindered: Hindrance | None = None
         self._busy_since: float | None = None
-        """When the present try began, on the monotonic clock; None: the ledger has nothing to do."""
+        """The instant at which the present try began, on the monotonic clock; None: the ledger has nothing to do."""
 
     def start(self) -> None:
         """Starts the thread."""

@@ -33,7 +33,7 @@ class PlanLoop:
         """Why some plans can't be made at present, as a sentence; None: all can."""
         self._error: str | None = None
         self._waits = False
-        """Whether the log has said that planning waits for the database."""
+        """True if the log has said that planning waits for the database."""
         self._thread = threading.Thread(target=self._run, name="planner", daemon=True)
 
     def start(self) -> None:

@@ -26,7 +26,7 @@ class ResultQueue:
         self._ledger = ledger
         self._waiting: deque[QueuedResult] = deque()
         self._scheduled = False
-        """Whether the ledger has an entry that will take what waits."""
+        """True if the ledger has an entry that will take what waits."""
         self._failure: BaseException | None = None
         self._failed = asyncio.Event()
 

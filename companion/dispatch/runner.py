@@ -27,7 +27,7 @@ from companion.telegram.outcomes import Kind
 
 log = structlog.get_logger(__name__)
 _EARLY = LOOKAHEAD - dt.timedelta(milliseconds=2)
-"""How long before its slot an Attempt is begun, so that the commit is done when the slot comes."""
+"""The time before its slot at which an Attempt is begun, so that the commit is done when the slot comes."""
 _PLACES_LAST = 1.0
 """Seconds after which each lane is read from its beginning again: others may have given Messages back."""
 _ANSWER_SECONDS = 10.0
@@ -46,7 +46,7 @@ class BotRow:
     closed_until: dt.datetime | None
     closed_why: str
     paused: bool
-    """Whether its clinic has paused all sending."""
+    """True if its clinic has paused all sending."""
 
 
 class Runner:
@@ -58,17 +58,17 @@ class Runner:
         self.ring = asyncio.Event()
         self.next_slot: dt.datetime | None = None
         self._next_ready = dispatcher.clock.now()
-        """When the next Message is ready, as far as is known."""
+        """The instant at which the next Message is ready, as far as is known."""
         self._positions: Positions = {}
         self._places_end = 0.0
-        """When the positions are forgotten, on the monotonic clock."""
+        """The instant at which the positions are forgotten, on the monotonic clock."""
         self._rung = True
         self._retired = False
         self._sending: dict[uuid.UUID, asyncio.Task[None]] = {}
-        """By the Attempt's id."""
+        """The requests on the wire, by the Attempt's id."""
         self._on_wire = 0
         self._open = 0
-        """How many Attempts are begun and not yet written down as ended."""
+        """The number of Attempts that are begun and not yet written down as ended."""
 
     def refresh(self, bot: BotRow) -> None:
         """Takes over the Bot row as it is now."""
@@ -88,7 +88,7 @@ class Runner:
 
     @property
     def has_open(self) -> bool:
-        """Whether an Attempt is begun and not yet written down as ended."""
+        """Return whether an Attempt is begun and not yet written down as ended."""
         return self._open > 0
 
     async def run(self) -> None:

@@ -36,7 +36,7 @@ class BotState:
 
     token: BotToken
     failures: int = 0
-    """How many requests failed in a row."""
+    """The number of requests that failed in a row."""
     answers: AnswerTimes = field(default_factory=AnswerTimes)
     last_date: dt.datetime | None = None
     """The Date of the last answer."""

@@ -57,7 +57,7 @@ def run(port: int) -> None:
 
 
 class Service:
-    """One dispatcher process."""
+    """A dispatcher process."""
 
     def __init__(self) -> None:
         wanted = settings.COMPANION
@@ -76,7 +76,7 @@ class Service:
             machine_clock=connection.vendor != "postgresql",
         )
         self.runners: dict[uuid.UUID, tuple[Runner, asyncio.Task[None]]] = {}
-        """By the Bot's id."""
+        """The runners, by the Bot's id."""
         self.planner = PlanLoop(self.clock, turn, wanted.wake_seconds, self._ring_from_thread)
         self.results = ResultQueue(self.ledger)
         self.deleter = Deleter(self.shared, lambda: (runner.bot for runner, _ in self.runners.values()))
@@ -220,7 +220,7 @@ class Service:
             self.clock.rebase(now)
 
     def _clock_is_doubted(self) -> bool:
-        """Whether the clock has yet to be compared with Telegram's; until then no Message counts as too late.
+        """Return whether the clock has yet to be compared with Telegram's; until then no Message counts as too late.
 
         False without a bot, since nobody can be asked then.
         """

@@ -29,20 +29,20 @@ class DispatcherState:
     rate_per_second: float
     rate_per_chat: float
     concurrency: int
-    """How many requests may be on the wire at once, over all bots."""
+    """The most requests on the wire at once, over all bots."""
     lease_seconds: float
     wake_seconds: float
     machine_clock: bool = True
-    """Whether the machine's clock is the one clock (SQLite)."""
+    """True if the machine's clock is the one clock (SQLite)."""
     database_step: dt.timedelta = dt.timedelta()
-    """How far the database server's clock has moved against ours: more than STEP, hence not taken over yet."""
+    """The step of the database server's clock against ours, if it is above STEP and so not taken over yet."""
     clock_suspect: bool = True
-    """Whether the clock has yet to be compared with Telegram's."""
+    """True if the clock has yet to be compared with Telegram's."""
     halted: str | None = None
     """Why nothing is begun at present, as a sentence; None: nothing is wrong."""
     on_wire: int = 0
     bots: int = 1
-    """How many bots share the places on the wire."""
+    """The number of bots that share the places on the wire."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     dice: random.Random = field(default_factory=random.SystemRandom)
     limits: Limits = field(init=False)
@@ -54,11 +54,11 @@ class DispatcherState:
 
     @property
     def paced(self) -> bool:
-        """Whether a message may be late for its slot: not above any rate that a Bot API server counts."""
+        """Return whether a message may be late for its slot: not above any rate that a Bot API server counts."""
         return self.rate_per_second <= pace.UNPACED
 
     def free_places(self, taken: int, ring: asyncio.Event) -> int:
-        """How many more Attempts may begin now for a bot that has taken so many places on the wire.
+        """Return how many more Attempts may begin now for a bot that has taken so many places on the wire.
 
         Each bot has its share, so that a bot whose requests hang leaves the others their places. Where all places are
         taken, `ring` is set as soon as a place is free.
@@ -82,7 +82,7 @@ class DispatcherState:
 
     @property
     def step(self) -> dt.timedelta:
-        """How far the machine's clock or the one clock has jumped: the larger of the two."""
+        """Return how far the machine's clock or the one clock has jumped: the larger of the two."""
         return max(self.clock.stepped(), self.database_step, key=abs)
 
     @property
@@ -96,5 +96,5 @@ class DispatcherState:
         return min(5.0, self.lease_seconds / 6)
 
     def lease_end(self) -> float:
-        """When a lease that begins now ends, on the monotonic clock."""
+        """Return when a lease that begins now ends, on the monotonic clock."""
         return time.monotonic() + self.lease_seconds

@@ -19,7 +19,7 @@ _ID: Final = "journal.id"
 _LIST: Final = "files.list"
 _SUFFIX: Final = ".journal"
 _CLOCKS_APART: Final = dt.timedelta(days=1)
-"""How far the clock of a file's machine may differ from the clock of the entries."""
+"""The largest difference between the clock of a file's machine and the clock of the entries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def newest(folder: Path, count: int) -> list[Entry]:
 
 
 def written_at(file: Path) -> dt.datetime:
-    """When the file was last written to."""
+    """Return when the file was last written to."""
     return dt.datetime.fromtimestamp(file.stat().st_mtime, dt.UTC)
 
 

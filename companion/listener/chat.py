@@ -18,11 +18,11 @@ class Chat:
     patients: tuple[Patient, ...]
     now: dt.datetime
     opted_out: bool = False
-    """Whether the chat has sent STOP before this moment."""
+    """True if the chat has sent STOP before this moment."""
 
     @property
     def silent(self) -> bool:
-        """Whether nothing is sent or shown here: the chat or all of its patients have opted out."""
+        """Return whether nothing is sent or shown here: the chat or all of its patients have opted out."""
         opted_out = [
             patient.consent == Consent.WITHDRAWN and patient.withdrawal == Withdrawal.OWN for patient in self.patients
         ]

@@ -46,7 +46,7 @@ def type_of(begin: bytes) -> str:
 
 
 def _is_mpeg_audio(begin: bytes) -> bool:
-    """Whether a frame of MPEG layer III begins here (ISO/IEC 11172-3, 2.4.1.3): sync, version, layer and rate."""
+    """Return whether a frame of MPEG layer III begins here (ISO/IEC 11172-3, 2.4.1.3): sync, version, layer, rate."""
     if len(begin) < 4 or begin[0] != 0xFF or begin[1] & 0xE6 != 0xE2:
         return False
     return begin[1] & 0x18 != 0x08 and begin[2] & 0xF0 not in (0x00, 0xF0) and begin[2] & 0x0C != 0x0C

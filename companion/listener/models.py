@@ -155,5 +155,5 @@ class Conversation(models.Model):
 
     @property
     def held(self) -> bool:
-        """Whether the conversation is assigned to somebody who is still a member."""
+        """Return whether the conversation is assigned to somebody who is still a member."""
         return self.standing == Standing.TAKEN and self.holder_id is not None

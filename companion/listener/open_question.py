@@ -29,7 +29,7 @@ def awaited_by(chat: Chat, reply: Reply) -> list[Message]:
 
 
 def question_open(chat: Chat, at: dt.datetime) -> bool:
-    """Whether the clinic had asked a patient of the chat something before `at`, and no answer had come by then.
+    """Return whether the clinic had asked a patient of the chat something before `at`, and no answer had come by then.
 
     A Message that waits for an answer is a question; so are answer buttons, and a question mark in the last Message.
     The listener's own questions don't count: that of consent tells the patient to send STOP.

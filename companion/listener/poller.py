@@ -66,7 +66,7 @@ class Poller:
         self._wait = FIRST_WAIT
         self._calm: Final = calm
         self._alone = False
-        """Whether, as far as this poller knows, no other reader of the bot's updates is noted."""
+        """True if no other reader of the bot's updates is noted, as far as this poller knows."""
         self.trouble = ""
         """A sentence about what is wrong; empty while all is well."""
         self.handled = 0

@@ -40,7 +40,7 @@ def first_wording(chat: Chat, said: Wrote) -> Reply | None:
 
 
 def says_already(first: Reply, said: Wrote) -> bool:
-    """Whether the edit changed nothing that staff could see: Telegram also reports other changes of a message."""
+    """Return whether the edit changed nothing visible to staff: Telegram also reports other changes of a message."""
     return _newest(first).text == said.text and not _brings_a_file(first, said)
 
 
@@ -86,7 +86,7 @@ def keep_correction(first: Reply, said: Wrote, update_id: int) -> Reply:
 
 
 def tapped_last(chat: Chat, message_id: int | None, label: str) -> bool:
-    """Whether the last tap under this message of ours was on the same button."""
+    """Return whether the last tap under this message of ours was on the same button."""
     own = Reply.objects.filter(clinic=chat.clinic, telegram_id=chat.telegram_id, telegram_message_id=message_id)
     last = own.filter(kind=ReplyKind.TAP).order_by("-at", "-id").first()
     return last is not None and last.text == label
@@ -131,7 +131,7 @@ def _newest(first: Reply) -> Reply:
 
 
 def _brings_a_file(first: Reply, said: Wrote) -> bool:
-    """Whether the edit brings another file than before."""
+    """Return whether the edit brings another file than before."""
     file = said.content.file if said.content else None
     before = Media.objects.filter(Q(reply=first) | Q(reply__corrects=first)).order_by("-came_at").first()
     return file is not None and (before is None or before.file_id != file.file_id)

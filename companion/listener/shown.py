@@ -34,11 +34,11 @@ class ShownMessage:
 
     message: Message
     text: str = field(repr=False)
-    """As the patient gets it, or got it."""
+    """The text as the patient gets or got it."""
     template: str = field(repr=False)
     """The text with its placeholders."""
     rule: str
-    """When its schedule goes out, in one sentence; empty without a schedule."""
+    """The times of its schedule in one sentence; empty without a schedule."""
     author: Author | None
     reason: Reason | None
     why: str

@@ -183,7 +183,7 @@ def send(
 
 
 def _is_waiting(chat: Chat, patient: Patient | None, text: str, *, to_opted_out: bool) -> bool:
-    """Whether the same answer is queued already: a chat that sends one thing a thousand times gets one answer."""
+    """Return whether the same answer is queued already: a thousand equal messages of a chat get one answer."""
     queued = Message.objects.filter(
         lifecycle.NOT_BEGUN,
         clinic=chat.clinic,

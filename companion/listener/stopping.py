@@ -31,7 +31,7 @@ class Verdict(Enum):
     STOP_AND_STAFF = auto()
     """The chat opts out, and staff reads the rest."""
     ASK = auto()
-    """Nobody can know: staff reads it, and the chat is asked."""
+    """A case that nobody can decide: staff reads the message, and the chat is asked."""
     WORDS = auto()
     """Ordinary words, for staff."""
 
@@ -89,7 +89,7 @@ def verdict(text: str, languages: Iterable[str], *, question_open: bool) -> Verd
 
 
 def has_question_mark(text: str) -> bool:
-    """Whether the text has a question mark of any script."""
+    """Return whether the text has a question mark of any script."""
     return bool(_ASKS.search(_readable(text)))
 
 
@@ -122,7 +122,7 @@ def _first_sentence(said: str) -> tuple[str, str]:
 
 
 def _is_question(first: str, rest: str, *, whole: bool) -> bool:
-    """Whether the STOP, or the text after it, asks something."""
+    """Return whether the STOP, or the text after it, asks something."""
     if _ASKS.search(first) or _ASKS.search(rest):
         return True
     if whole:
@@ -139,7 +139,7 @@ def _asks(sentence: str) -> bool:
 
 
 def _stop_in(said: str, languages: Iterable[str]) -> _Said:
-    """Whether these words are STOP words and nothing else, once or several times."""
+    """Return whether these words are STOP words and nothing else, once or several times."""
     # A Turkish keyboard writes "unsubscrıbe".
     bare = _LONG_DRAWN.sub(r"\1", _joined(_bare(said))).replace("ı", "i")
     if not _ONLY_STOP_WORDS.fullmatch(bare):
@@ -157,12 +157,12 @@ def _stop_in(said: str, languages: Iterable[str]) -> _Said:
 
 
 def _is_stop_sign(text: str, said: str) -> bool:
-    """Whether the message is a stop sign without words."""
+    """Return whether the message is a stop sign without words."""
     return not _bare(said) and any(sign in text for sign in STOP_SIGNS)
 
 
 def _asks_politely(said: str) -> bool:
-    """Whether these words are STOP words with a "please", of whatever language."""
+    """Return whether these words are STOP words with a "please", of whatever language."""
     written = " " + _LONG_DRAWN.sub(r"\1", _cased(said)) + " "
     without = _PLEASE.sub(" ", written)
     return without != written and _stop_in(without, STOP_WORDS) is not _Said.NOTHING

@@ -36,7 +36,7 @@ class SyncLoop:
         self._stop: Final = threading.Event()
         self._thread: Final = threading.Thread(target=self._run, name="syncs", daemon=True)
         self._under_way: dict[uuid.UUID, threading.Thread] = {}
-        """By source."""
+        """The tasks, by source."""
         self.trouble = ""
         """A sentence about what is wrong; empty while all is well."""
 

@@ -87,7 +87,7 @@ def _work_off_one(message_id: uuid.UUID, now: dt.datetime) -> None:
 
 
 def _may_remind(message: Message, patient: Patient, schedule: Schedule, since: dt.datetime, now: dt.datetime) -> bool:
-    """Whether a reminder still helps: not too late, not in a pause, and before the next Message of the series."""
+    """Return whether a reminder still helps: in time, in no pause, and before the next Message of the series."""
     if now - since >= schedule.late_after or schedule.state == State.PAUSED or is_paused(patient, now):
         return False
     newer = Message.objects.filter(schedule=schedule, patient=patient, occurrence__gt=message.occurrence)

@@ -46,7 +46,7 @@ class Wrote:
 
     @property
     def is_text(self) -> bool:
-        """Whether the message is a text and nothing else."""
+        """Return whether the message is a text and nothing else."""
         return self.content is None
 
 

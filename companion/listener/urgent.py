@@ -13,7 +13,7 @@ _SPACELESS: Final = re.compile(r"[\u0e00-\u0eff\u1000-\u11ff\u1780-\u17ff\u3040-
 
 
 def asks_for_help(text: str, words: Iterable[str]) -> bool:
-    """Whether the text has one of these words or phrases, ignoring case, accents and punctuation."""
+    """Return whether the text has one of these words or phrases, ignoring case, accents and punctuation."""
     plain = f" {_plain(text)} "
     return any((wanted := _plain(word)) and _contains(plain, wanted) for word in words)
 

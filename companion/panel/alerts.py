@@ -137,7 +137,7 @@ def _see(clinic: Clinic, wrong: Wrong, now: dt.datetime) -> None:
 
 
 def _is_due(alert: Alert, status: Status, now: dt.datetime) -> bool:
-    """Whether people are to be told of this trouble: for the first time, or that it got worse."""
+    """Return whether people are to be told of this trouble: for the first time, or that it got worse."""
     if alert.told_status:
         return status == "down" != alert.told_status
     return now - alert.opened_at >= SETTLED
@@ -164,13 +164,13 @@ def _close(clinic: Clinic, alert: Alert, now: dt.datetime) -> None:
 
 
 def _only_lapsed(alert: Alert, now: dt.datetime) -> bool:
-    """Whether a lost service is merely no longer reported: it has not come back."""
+    """Return whether a lost service is merely no longer reported: it has not come back."""
     kind = next((kind for kind, (cause, _) in judge.LOST.items() if cause == alert.cause), None)
     return kind is not None and bool(judge.gone(facts.beats(now=now), kind, now=now))
 
 
 def _told_lately(clinic: Clinic, alert: Alert, now: dt.datetime) -> bool:
-    """Whether this was told lately, so that trouble that comes and goes stays quiet. A recent "degraded" never
+    """Return whether this was told lately, so that trouble that comes and goes stays quiet. A recent "degraded" never
     silences "down".
     """
     as_bad = Q(told_at__gt=now - AGAIN, told_status__in=[alert.status, "down"])

@@ -70,7 +70,7 @@ def keep(bot: Bot, said: Said, *, now: dt.datetime) -> None:
 
 
 def webhook_of(said: Said) -> bool | None:
-    """Whether a webhook is set, which keeps the listener from polling; None: unknown."""
+    """Return whether a webhook is set, which keeps the listener from polling; None: unknown."""
     info = said.webhook.result if isinstance(said.webhook, Answer) else None
     return bool(info["url"]) if isinstance(info, dict) and "url" in info else None
 

@@ -20,7 +20,7 @@ class Group(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One check's result: its subject, the measured value, and what to do ("" if all is well)."""
+    """A check's result: its subject, the measured value, and what to do ("" if all is well)."""
 
     name: str
     group: str

@@ -185,7 +185,7 @@ def _same_key(living: Sequence[facts.Beat]) -> CheckResult:
 
 
 def _opens_the_same(beat: facts.Beat, own: Sequence[str]) -> bool:
-    """Whether that service and this process each know the key that the other seals with."""
+    """Return whether that service and this process each know the key that the other seals with."""
     theirs = beat.state.get("key")
     known = beat.state.get("keys")
     return theirs is None or (theirs in own and own[0] in (known if isinstance(known, list) else [theirs]))
@@ -242,7 +242,7 @@ def _file_modes() -> Iterator[CheckResult]:
 
 
 def _open(path: Path) -> bool:
-    """Whether users other than the owner may read the file, by its own mode and its folder's."""
+    """Return whether users other than the owner may read the file, by its own mode and its folder's."""
     try:
         mode, around = path.stat().st_mode, path.resolve().parent.stat().st_mode
     except OSError:

@@ -51,7 +51,7 @@ class _Said:
     said: Answer | Outcome
     at: dt.datetime
     webhook: bool | None = None
-    """Whether a webhook is set; None: unknown."""
+    """True if a webhook is set; None: unknown."""
 
 
 def network(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:

@@ -46,7 +46,7 @@ def hear(caller: Caller, telegram_id: int | None, *, by_email: bool, now: dt.dat
 
 
 def contact_of(caller: Caller) -> AlertContact:
-    """How the caller hears of alerts; by e-mail only if they never chose."""
+    """Return how the caller hears of alerts; by e-mail only if they never chose."""
     if caller.kind != "member" or caller.id is None:
         return AlertContact(by_email=False)
     found = AlertContact.objects.filter(clinic=caller.clinic, member_id=caller.id).first()
@@ -54,7 +54,7 @@ def contact_of(caller: Caller) -> AlertContact:
 
 
 def has_stopped(contact: AlertContact) -> bool:
-    """Whether this person's chat gets no alerts because it sent STOP."""
+    """Return whether this person's chat gets no alerts because it sent STOP."""
     return contact.telegram_id is not None and opt_outs.has_stopped(contact.clinic, contact.telegram_id)
 
 

@@ -1,4 +1,4 @@
-"""One clinic's numbers from the database, for Prometheus. A process's own numbers stand in service/metrics.py.
+"""A clinic's numbers from the database, for Prometheus. A process's own numbers stand in service/metrics.py.
 
 No label identifies a patient, a clinic or a bot. An API key sees only its own clinic's numbers.
 """
@@ -20,7 +20,7 @@ _HEALTH: Final = ("ok", "degraded", "down")
 
 
 class ClinicNumbers(Collector):
-    """One clinic's numbers at one moment, for a registry made for that moment."""
+    """A clinic's numbers at one moment, for a registry made for that moment."""
 
     def __init__(self, clinic: Clinic, status: PanelStatus, beats: Sequence[Beat], *, now: dt.datetime) -> None:
         self._clinic, self._status, self._beats, self._now = clinic, status, beats, now

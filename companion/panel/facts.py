@@ -86,7 +86,7 @@ class Facts:
     beats: tuple[Beat, ...]
     clinics: tuple[Sending, ...]
     drill: bool = False
-    """Whether the services run in a drill."""
+    """True if the services run in a drill."""
 
     def of(self, clinic: uuid.UUID | None) -> "Facts":
         """Return the facts that this clinic's people may know; None: all facts, for the operator."""
@@ -100,7 +100,7 @@ def read(*, now: dt.datetime) -> Facts:
 
 
 def sandbox_of(processes: tuple[Beat, ...], *, now: dt.datetime) -> bool:
-    """Whether the services run with the Sandbox on. A command may have other settings than the services."""
+    """Return whether the services run with the Sandbox on. A command may have other settings than the services."""
     for beat in processes:
         said = beat.state.get("sandbox")
         if isinstance(said, bool) and now - beat.beat_at <= ALIVE_FOR:
@@ -118,7 +118,7 @@ def beats(*, now: dt.datetime) -> tuple[Beat, ...]:
 
 
 def clinics_query() -> QuerySet[Clinic, _Row]:
-    """One index look-up for each clinic and lane, so that the cost does not depend on the number of waiting
+    """Look up one index entry for each clinic and lane, so that the cost does not depend on the number of waiting
     messages.
     """
     return Clinic.objects.annotate(

@@ -34,7 +34,7 @@ _PANEL_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer's status ("ok", "degraded", "down" or "no answer") and the reason."""
+    """A layer's status ("ok", "degraded", "down" or "no answer") and the reason."""
 
     layer: Source
     status: str

@@ -23,7 +23,7 @@ _ORDER: Final[tuple[Status, ...]] = ("ok", "degraded", "down")
 STUCK: Final = dt.timedelta(minutes=5)
 MARK_TOO_OLD: Final = dt.timedelta(seconds=30)
 LOSS_REPORTED: Final = dt.timedelta(hours=1)
-"""One of several services that has gone is reported for so long, unless an admin acknowledges it earlier."""
+"""The time for which a lost service is reported, unless an admin acknowledges it earlier."""
 
 NOT_MIGRATED: Final = (
     "The database lacks tables, so nothing is planned or sent. Whoever runs the server: run `companion migrate`."
@@ -118,7 +118,7 @@ _START: Final = "Whoever runs the server: start it again (`companion up` starts 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong: severity, words, and a name that stays while the numbers in the words change."""
+    """A finding: severity, words, and a name that stays while the numbers in the words change."""
 
     status: Status
     words: str
@@ -131,7 +131,7 @@ def worst(statuses: Iterable[Status]) -> Status:
 
 
 def alive(beat: Beat, *, now: dt.datetime) -> bool:
-    """Whether the process gave a heartbeat within 15 s."""
+    """Return whether the process gave a heartbeat within 15 s."""
     return now - beat.beat_at <= ALIVE_FOR
 
 

@@ -37,10 +37,10 @@ class BotCheck(models.Model):
     accepted = models.BooleanField()
     latency_ms = models.FloatField(null=True)
     webhook = models.BooleanField(null=True)
-    """Whether a webhook is set, which keeps the listener from polling; null: not known."""
+    """True if a webhook is set, which keeps the listener from polling; null: not known."""
     pending_updates = models.IntegerField(null=True)
     skew_seconds = models.FloatField(null=True)
-    """This machine's clock less Telegram's Date."""
+    """The seconds by which this machine's clock is ahead of Telegram's Date."""
     last_error = models.CharField(max_length=100, blank=True)
     """The last refusal or failure, in our own words; kept after the trouble is over."""
     last_error_at = models.DateTimeField(null=True)

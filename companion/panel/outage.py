@@ -33,7 +33,7 @@ _Way = Callable[[str, dt.datetime], str]
 
 @dataclass(slots=True)
 class Outage:
-    """One process's memory of the recipients, and of the current outage."""
+    """A process's memory of the recipients, and of the current outage."""
 
     folder: Path
     _ways: list[tuple[_Way, dt.datetime | None]] = field(default_factory=list)

@@ -54,7 +54,7 @@ def send_due(*, now: dt.datetime) -> None:
 
 
 def _works(clinic: Clinic, now: dt.datetime) -> bool:
-    """Whether this clinic's sending works. Maintenance is known, and no reason for an alarm."""
+    """Return whether this clinic's sending works. Maintenance is known, and no reason for an alarm."""
     if maintenance.current(clinic, now=now):
         return True
     report = health.check(now=now, clinic=clinic)

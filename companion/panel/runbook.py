@@ -27,7 +27,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One alert or code: its name, and its parts ("What it means", …) with the words of each."""
+    """An alert or code: its name, and its parts ("What it means", …) with the words of each."""
 
     name: str
     parts: tuple[Part, ...]

@@ -29,7 +29,7 @@ _LAGS: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class ServiceLine:
-    """One process. `state` is "alive", or "silent" if its last heartbeat is older than 15 s."""
+    """A process. `state` is "alive", or "silent" if its last heartbeat is older than 15 s."""
 
     kind: str
     host: str

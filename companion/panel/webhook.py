@@ -114,7 +114,7 @@ def _judge(*, secure: bool) -> Callable[[Address], bool]:
 
 
 def _without_https() -> bool:
-    """Where plain http may be tried at all; the address that is then found is judged too."""
+    """Judge whether plain http may be tried at all; the address that is found then is judged too."""
     return settings.SANDBOX_ON or settings.COMPANION.webhook_private_networks
 
 

@@ -86,7 +86,7 @@ def note_question(patient: Patient, *, now: dt.datetime) -> None:
 
 
 def may_agree(patient: Patient) -> bool:
-    """Whether a yes counts: the patient and the chat have not opted out since the question was asked."""
+    """Return whether a yes counts: the patient and the chat have not opted out since the question was asked."""
     return patient.consent != Consent.WITHDRAWN or patient.withdrawal == Withdrawal.BEFORE_QUESTION
 
 

@@ -30,7 +30,7 @@ class PlainBytes(io.RawIOBase):
         self._ready = self._with_line_feeds(self._ready)
 
     def readable(self) -> bool:
-        """Whether the stream can be read: always."""
+        """Return whether the stream can be read: always."""
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # typeshed's Buffer can't be filled

@@ -283,7 +283,7 @@ def _opted_out(clinic: Clinic, read: PatientValues) -> bool:
 
 @contextmanager
 def _unless_taken() -> Iterator[None]:
-    """If two requests claim an id at the same moment, the database accepts one; the other gets the reason."""
+    """Turn the database's refusal of an id that two requests claim at once into the reason for the second one."""
     try:
         yield
     except IntegrityError as error:

@@ -57,7 +57,7 @@ def ids_before(patient: Patient) -> list[uuid.UUID]:
 
 
 def refusals_of(clinic: Clinic, external_ids: Collection[str]) -> Mapping[str, str]:
-    """By external id, why an import refuses the ids of patients who are no longer there."""
+    """Return, by external id, why an import refuses the ids of patients who are no longer there."""
     by_hash = {hash: one for one in external_ids for hash in _hashes(clinic.pk, one)}
     found = FormerPatient.objects.filter(clinic=clinic, external_id_hash__in=by_hash).select_related("into")
     return {by_hash[one.external_id_hash]: _refusal(one) for one in found.order_by("at")}

@@ -22,7 +22,7 @@ COLUMNS: Final = (
 
 
 class Before(TypedDict):
-    """How a patient was reached before an invitation; `chat` is the chat in which the invitation was opened."""
+    """The way in which a patient was reached before an invitation, which was opened in `chat`."""
 
     chat: int
     telegram_id: int | None
@@ -102,7 +102,7 @@ def chat_before(patient: Patient) -> int | None:
 
 
 def is_taken(patient: Patient, telegram_id: int | None) -> bool:
-    """Whether the chat belongs to another patient, and neither of them has a caregiver."""
+    """Return whether the chat belongs to another patient, and neither of them has a caregiver."""
     others = Patient.objects.filter(clinic_id=patient.clinic_id, telegram_id=telegram_id, caregiver="")
     return telegram_id is not None and not patient.caregiver and others.exclude(pk=patient.pk).exists()
 
@@ -124,7 +124,7 @@ def _reach_as_before(patient: Patient, before: Before) -> None:
 
 
 def _noted_since(patient: Patient, row: Enrolment) -> bool:
-    """Whether the patient has told the clinic meanwhile to stop writing. A tap in somebody else's chat can't undo
+    """Return whether the patient has told the clinic meanwhile to stop writing. A tap in another chat can't undo
     that.
     """
     since = ConsentChange.objects.filter(patient=patient, at__gte=row.used_at, consent=Consent.WITHDRAWN)

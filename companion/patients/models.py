@@ -167,7 +167,7 @@ class CohortMember(models.Model):
 
 
 class ConsentChange(models.Model):
-    """One entry of a patient's consent history."""
+    """An entry of a patient's consent history."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="+", db_index=False)
@@ -197,7 +197,7 @@ class Enrolment(models.Model):
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
     before = models.JSONField(null=True)
-    """How the patient was reached before, until the question is answered (linking.Before)."""
+    """The way in which the patient was reached before, until the question is answered (linking.Before)."""
 
     class Meta:
         constraints = [
@@ -261,7 +261,7 @@ class FormerChat(models.Model):
     telegram_id = models.BigIntegerField()
     left_at = models.DateTimeField()
     agreed = models.BooleanField(default=False)
-    """Whether the patient had agreed to messages in that chat."""
+    """True if the patient had agreed to messages in that chat."""
     to_be_told = models.BooleanField(default=True)
 
     class Meta:

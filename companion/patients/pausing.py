@@ -76,7 +76,7 @@ def pause_end(until: dt.date, timezone: str) -> dt.datetime:
 
 
 def is_paused(patient: Patient, at: dt.datetime) -> bool:
-    """Whether the patient is on pause at that instant."""
+    """Return whether the patient is on pause at that instant."""
     return patient.paused_until is not None and at < pause_end(patient.paused_until, patient.timezone)
 
 

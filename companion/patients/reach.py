@@ -32,11 +32,11 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """One reason why a patient can't be reached, with all its words."""
+    """A reason why a patient can't be reached, with all its words."""
 
     code: Why
     short: str
-    """For lists and filters."""
+    """The short form, for lists and filters."""
     what: str
     """Completes "The patient has …"."""
     mend: str
@@ -44,13 +44,13 @@ class Obstacle:
     query: Q
     """Matches the patients who have this obstacle, even if they also have others."""
     concerns: Callable[[Patient], bool]
-    """Whether one patient has this obstacle; agrees with the query."""
+    """True if one patient has this obstacle; agrees with the query."""
     invite: str = ""
     """The button that opens an invitation; empty where an invitation doesn't help."""
     retry: bool = False
-    """Whether a failed message may get through once the obstacle is mended."""
+    """True if a failed message may get through once the obstacle is mended."""
     where_consent_is_required: bool = False
-    """Whether only clinics that require consent have this obstacle."""
+    """True if only clinics that require consent have this obstacle."""
     chat: Verified = Verified.NOT_ASKED
     """The state of the chat that Telegram reported; NOT_ASKED where the obstacle has nothing to do with Telegram."""
 
@@ -162,7 +162,7 @@ OBSTACLES: Final = (
         retry=True,
     ),
 )
-"""In order: a patient with several obstacles is shown the first of them."""
+"""All obstacles in order: a patient with several of them is shown with the first."""
 
 BY_CODE: Final = {obstacle.code.value: obstacle for obstacle in OBSTACLES}
 REFUSED_BY_TELEGRAM: Final = tuple(obstacle for obstacle in OBSTACLES if obstacle.chat)

@@ -175,7 +175,7 @@ def _store(caller: Caller, entries: Sequence[Entry], *, now: dt.datetime) -> Tak
 
 
 def _enrolled(caller: Caller, entries: Sequence[Entry], existing: Mapping[str, Patient]) -> set[uuid.UUID]:
-    """Who keeps the Telegram ID that their own Start set."""
+    """Return the patients who keep the Telegram ID that their own Start set."""
     keeping = [entry.given["external_id"] for entry in entries if entry.keeps_enrolled and "telegram_id" in entry.given]
     linked = [existing[one].id for one in keeping if one in existing and existing[one].telegram_id is not None]
     used = Enrolment.objects.filter(clinic=caller.clinic, patient__in=linked, used_at__isnull=False)
@@ -183,7 +183,7 @@ def _enrolled(caller: Caller, entries: Sequence[Entry], existing: Mapping[str, P
 
 
 def _stopped(caller: Caller, entries: Sequence[Entry], existing: Mapping[str, Patient]) -> frozenset[int]:
-    """Those chats that have opted out, of all in which these patients are or will be reached."""
+    """Return the opted-out chats among all chats in which these patients are or will be reached."""
     chats = {entry.given.get("telegram_id") for entry in entries} | {one.telegram_id for one in existing.values()}
     return opt_outs.stopped_among(caller.clinic, [chat for chat in chats if chat is not None])
 
@@ -238,7 +238,7 @@ def _plan(
     *,
     now: dt.datetime,
 ) -> _Planned | None:
-    """What this row changes; None for nothing. `owners` learns whose its Telegram ID now is. Raises Refused.
+    """Return the changes of this row, or None. `owners` learns the new owner of its Telegram ID. Raises Refused.
 
     `stopped` are the chats that have opted out.
     """

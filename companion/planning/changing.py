@@ -30,7 +30,7 @@ class Change:
     """The series from now on or, in a split, the new series."""
     retiming: Retiming
     ended: Recurrence | None = None
-    """In a split: the rule with which the old series ends. None: the series changes as a whole."""
+    """The rule with which the old series ends in a split. None: the series changes as a whole."""
     since: dt.datetime | None = None
     """The wall time, by the old rule, of the first Occurrence that changes. None: all that are still to come."""
 
@@ -85,7 +85,7 @@ def occurrence_of(timing: Timing, name: str) -> dt.datetime:
 
 
 def given_before(timing: Timing, wall: dt.datetime) -> int:
-    """How many Occurrences the rule gives before this wall time, counted before exceptions."""
+    """Return how many Occurrences the rule gives before this wall time, counted before exceptions."""
     if timing.recurrence is None:
         return int(timing.starts_at < wall)
     all_given = recurrence.occurrences(timing.starts_at, without_exceptions(timing.recurrence))

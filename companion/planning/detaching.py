@@ -1,4 +1,4 @@
-"""One Occurrence of a Schedule: what it is for each patient, and its Messages made ahead of time by a person's hand.
+"""An Occurrence of a Schedule: what it is for each patient, and its Messages made ahead of time by a person's hand.
 
 `detach` makes them so that they can be changed: the Planner never plans such an Occurrence a second time. Not here: the
 Planner's own Messages (planner.py), what is listed of many Occurrences (listing.py).
@@ -36,7 +36,7 @@ from companion.times import walls
 from companion.times.rule import without_exceptions
 
 MOST: Final = 200
-"""So many patients' Messages are made at once; of more, one patient's at a time."""
+"""The most patients whose Messages are made at once. With more patients, `detach` takes one patient at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def detach(
 
 
 def _is_skipped(timing: Timing, occurrence: str) -> bool:
-    """Whether this Occurrence was taken out. Raises Unknown where the rule has none of this name."""
+    """Return whether this Occurrence was taken out. Raises Unknown where the rule has none of this name."""
     try:
         if gives(timing, occurrence):
             return False
@@ -122,7 +122,7 @@ def _is_skipped(timing: Timing, occurrence: str) -> bool:
 
 
 def _to_come(schedule: Schedule, timing: Timing, occurrence: str, people: Sequence[Patient]) -> dict[uuid.UUID, Coming]:
-    """By patient, the Occurrence as it is yet to be planned: after what is planned, not in a pause."""
+    """Return for each patient the Occurrence that the Planner will make: after the planned time, and in no pause."""
     times, wall = times_of(schedule.clinic), walls.parse_wall(occurrence)
     zones = {zone_of(schedule, one.timezone) for one in people}
     by_zone = {zone: occurrence_at(timing, wall, zone, times) for zone in zones}

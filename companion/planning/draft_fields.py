@@ -19,9 +19,9 @@ from companion.times.workdays import ANY_DAY, Avoid
 SHORTEST_LATE_AFTER = dt.timedelta(minutes=1)
 LONGEST_LATE_AFTER = dt.timedelta(days=7)
 SHORTEST_ANSWER, LONGEST_ANSWER = dt.timedelta(minutes=5), dt.timedelta(days=7)
-"""How long an answer may be waited for before staff hears that none came."""
+"""The shortest and the longest wait for an answer before staff hears that none came."""
 SHORTEST_AGAIN, LONGEST_AGAIN = dt.timedelta(minutes=5), dt.timedelta(days=1)
-"""How much later a "Later" may ask for the message once more."""
+"""The shortest and the longest delay after which a "Later" asks again."""
 MOST_PATIENTS = 10_000
 """Named one by one; a larger set is a cohort."""
 _DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\d{1,7})S)?)?", re.ASCII)

@@ -28,7 +28,7 @@ from companion.times import rule_json, walls
 from companion.times.rule import Recurrence
 
 SKIPPED = "occurrence skipped"
-"""What the audit trail calls a skip."""
+"""The name of a skip in the audit trail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def skip(caller: Caller, schedule: Schedule, occurrence: str, *, now: dt.datetim
 
 
 def reviewed(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Schedule:
-    """Somebody looked at a series without an end: it goes on, and comes up again after REVIEW_AFTER."""
+    """Note that a person has reviewed a series without an end. The next review is due after REVIEW_AFTER."""
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
         locked = hold(caller, schedule)

@@ -51,7 +51,7 @@ def _say(chat: FormerChat, now: dt.datetime) -> None:
 
 
 def _wants_to_know(chat: FormerChat) -> bool:
-    """Whether the chat has to do with the patient's messages, and may be written to."""
+    """Return whether the chat has to do with the patient's messages, and may be written to."""
     patient = chat.patient
     if patient.telegram_id == chat.telegram_id or patient.consent == Consent.WITHDRAWN:
         return False

@@ -1,4 +1,4 @@
-"""Whether a text, filled in, fits into one message for each of its recipients, as far as they are known.
+"""Judge whether a filled-in text fits into one message for each of its recipients, as far as they are known.
 
 A bound is looked at first, so that only a text near Telegram's limit is filled in for all of them.
 """
@@ -52,7 +52,7 @@ def too_long(
 
 
 def _to_nobody(clinic: Clinic, template: str) -> str | None:
-    """As too_long, for a cohort that has nobody yet: the text with the shortest words for all that it names."""
+    """Judge like too_long for an empty cohort, with the shortest words for every placeholder."""
     nobody = Reader("", clinic.name, clinic.language, "UTC")
     filled = texts.fill(template, nobody, dt.datetime(2026, 5, 1, tzinfo=dt.UTC))
     return texts.too_long(filled)

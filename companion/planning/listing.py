@@ -30,7 +30,7 @@ from companion.schedules.queries import MessageFilter, Order
 from companion.times.walls import FIRST_YEAR, LAST_YEAR
 
 SCHEDULES: Final = 1000
-"""So many Schedules are looked at for one page, those first of which something comes first."""
+"""The most Schedules that are read for one page, the soonest first."""
 
 
 @dataclass(frozen=True, slots=True)

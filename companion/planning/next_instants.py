@@ -40,7 +40,7 @@ class _Group:
 def next_instants(
     clinic: Clinic, schedules: Sequence[Schedule], *, now: dt.datetime, count: int = 5
 ) -> dict[uuid.UUID, list[dt.datetime]]:
-    """By Schedule of this clinic, the next instants at which something is due, each once; none unless it is active."""
+    """Return the next due instants of each of these Schedules of the clinic, each once; none if it is inactive."""
     active = [schedule for schedule in schedules if schedule.state == State.ACTIVE]
     found: dict[uuid.UUID, list[dt.datetime]] = {schedule.id: [] for schedule in schedules}
     if not active:
@@ -55,7 +55,7 @@ def next_instants(
 
 
 def _pending(schedules: Sequence[Schedule], *, after: dt.datetime, count: int) -> Mapping[uuid.UUID, list[dt.datetime]]:
-    """By Schedule, the first `count` instants at which Messages are pending."""
+    """Return for each Schedule the first `count` instants at which Messages are pending."""
     found: dict[uuid.UUID, list[dt.datetime]] = defaultdict(list)
     last = dict.fromkeys([schedule.id for schedule in schedules], after.astimezone(dt.UTC))
     for _ in range(count):
@@ -88,7 +88,7 @@ def _beyond(
 
 
 def _groups(clinic: Clinic, schedules: Sequence[Schedule]) -> Mapping[uuid.UUID, set[_Group]]:
-    """By Schedule, the zones and pauses of the patients whom it reaches: two queries for all of them."""
+    """Return for each Schedule the zones and pauses of its patients, by two queries for all Schedules."""
     found: dict[uuid.UUID, set[_Group]] = defaultdict(set)
     here = {"clinic": clinic, "patient__left_at": None}
     named = Recipient.objects.filter(**here, schedule__in=[one.id for one in schedules if not one.cohort_id])
@@ -115,7 +115,7 @@ def _made_ahead(schedules: Sequence[Schedule]) -> set[_Name]:
 
 
 def _somebody_is_left(schedule: Schedule, one: Coming) -> bool:
-    """Whether a patient who gets this Occurrence in this zone has no Message of it yet."""
+    """Return whether a patient who gets this Occurrence in this zone has no Message of it yet."""
     reached = recipients.of_schedule(schedule)
     if schedule.timezone == PATIENT_ZONE:
         reached = reached.filter(timezone=one.timezone)

@@ -1,4 +1,4 @@
-"""When a Schedule goes out in one zone: its rule's wall times as instants, moved as the rules of DESIGN.md's Time say.
+"""Compute the Occurrences of a Schedule in one zone: the rule's wall times as instants, moved as DESIGN.md (Time) says.
 
 Pure but for its arguments: it knows neither patients nor a clock.
 """
@@ -51,7 +51,7 @@ def times_of(clinic: Clinic) -> ClinicTimes:
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """One Occurrence in one zone: its name, the instant at which it is due, and what moved it there."""
+    """An Occurrence in one zone: its name, the instant at which it is due, and what moved it there."""
 
     occurrence: str
     timezone: str
@@ -112,7 +112,7 @@ def first_name_after(instant: dt.datetime) -> str:
 
 
 def gives(timing: Timing, occurrence: str) -> bool:
-    """Whether the rule has an Occurrence of this name, which is not among its exceptions."""
+    """Return whether the rule has an Occurrence of this name, which is not among its exceptions."""
     wall = walls.parse_wall(occurrence)
     just_before = wall - dt.timedelta(seconds=1)
     return next(recurrence.occurrences(timing.starts_at, timing.recurrence, after=just_before), None) == wall
@@ -133,7 +133,7 @@ def next_few(
 
 
 def _reach(timing: Timing) -> tuple[dt.timedelta, dt.timedelta]:
-    """How far an Occurrence may be moved to a later and to an earlier working day."""
+    """Return how far an Occurrence may be moved to a later and to an earlier working day."""
     none = dt.timedelta()
     if not timing.avoid or timing.when_avoided is WhenAvoided.SKIP:
         return none, none

@@ -24,12 +24,12 @@ from companion.planning.warnings import Warning
 from companion.schedules.models import Message, Schedule, Status
 
 FIRST: Final = 5
-"""So many Occurrences of each zone are looked at."""
+"""The most Occurrences of each zone that are checked."""
 ZONES: Final = 40
 _RECENT = dt.timedelta(days=3)
 
 Finished = Mapping[str, frozenset[str]]
-"""By zone, the names of Occurrences that nobody there gets any more."""
+"""Return for each zone the names of the Occurrences that nobody there gets any more."""
 
 
 def of_new(clinic: Clinic, draft: Draft, *, now: dt.datetime) -> tuple[Warning, ...]:

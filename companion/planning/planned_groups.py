@@ -19,14 +19,14 @@ from companion.schedules.models import Schedule
 from companion.schedules.queries import MessageFilter
 
 SCHEDULES: Final = 200
-"""So many Schedules are looked at, those first of which something comes first."""
+"""The most Schedules that are read, the soonest first."""
 OCCURRENCES: Final = 5000
 _INSTANT: Final = dt.timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedGroup:
-    """One Occurrence that is still to be planned, for all patients who get it at this instant."""
+    """An Occurrence that is still to be planned, for all patients who get it at this instant."""
 
     schedule: Schedule
     coming: Coming
@@ -67,7 +67,7 @@ def planned_groups(
 
 
 def _of(plan: PlannedSchedules, schedule: Schedule, since: dt.datetime, until: dt.datetime) -> Iterator[_Found]:
-    """One Schedule's Occurrences, all zones together."""
+    """List a Schedule's Occurrences, all zones together."""
     zones = [plan.coming(schedule, zone, since, until) for zone in sorted(plan.zones(schedule))]
     for one in merge(*zones, key=lambda one: one.due_at):
         yield _Found(schedule, one, plan.getting(schedule, one))

@@ -24,7 +24,7 @@ _TOGETHER: Final = 100
 """Instants whose patients are looked up together."""
 _LONGEST: Final = dt.timedelta(days=366)
 _FEW, _MANY = 50, 2000
-"""So few instants in a stretch of time make the next stretch twice as long, so many half as long."""
+"""The bounds of instants in a span of time: with fewer, the next span is twice as long; with more, half as long."""
 _INSTANT: Final = dt.timedelta(microseconds=1)
 
 

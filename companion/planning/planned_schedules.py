@@ -23,9 +23,9 @@ from companion.schedules.models import Message, Recipient, Schedule, State, Stat
 from companion.schedules.queries import MessageFilter, few_patients, of_many
 
 MEMBERS: Final = 2000
-"""So many members of a cohort are looked at for their zones and pauses; counts stop here."""
+"""The most members of a cohort whose zones and pauses are read; counts stop here."""
 FIRST_AFTER: Final = planner.HORIZON - dt.timedelta(hours=27)
-"""So long at least lies between the Planner's next look at a Schedule and what is due first after the Messages made.
+"""The least time from the Planner's next turn for a Schedule to the first due instant after the existing Messages.
 
 A horizon, but for a patient who has come meanwhile and in whose zone the day begins earlier.
 """
@@ -39,10 +39,10 @@ class Group:
     paused_until: dt.date | None
     count: int
     patient: uuid.UUID | None
-    """One of them: the only one where `count` is 1."""
+    """A patient of the group; the only one if `count` is 1."""
 
     def gets(self, due_at: dt.datetime) -> bool:
-        """Whether their pause is over at that instant."""
+        """Return whether their pause is over at that instant."""
         return self.paused_until is None or due_at >= pause_end(self.paused_until, self.timezone)
 
 
@@ -75,7 +75,7 @@ class PlannedSchedules:
     """The condition on a row with a `patient`: in the clinic, not left, wanted."""
     groups: Mapping[uuid.UUID, list[Group]]
     made: Mapping[_Made, int]
-    """How many patients of a group have their Message of an Occurrence already, by a person's hand."""
+    """The number of patients in a group for whom a person has already made the Message of an Occurrence."""
     whole: bool
     """False where there are more Schedules, or zones of large cohorts, than were looked at."""
     times: ClinicTimes
@@ -142,7 +142,7 @@ def zone_of(schedule: Schedule, own: str) -> str:
 
 
 def _planned_is_not(wanted: MessageFilter) -> bool:
-    """Whether the filter asks for something that nothing planned is: what is planned is pending."""
+    """Return whether the filter asks for something that nothing planned is: what is planned is pending."""
     return wanted.status not in ("", Status.PENDING) or wanted.attention_since is not None
 
 
@@ -166,7 +166,7 @@ def _schedules(
 
 
 def _groups(schedules: Sequence[Schedule], whom: Q) -> tuple[Mapping[uuid.UUID, list[Group]], bool]:
-    """By Schedule, who gets it as things stand, and whether all zones of its recipients are among them."""
+    """Return the present groups of recipients by Schedule, and whether these include all zones."""
     by_schedule: dict[uuid.UUID, list[Group]] = defaultdict(list)
     named = Recipient.objects.filter(whom, schedule__in=[one for one in schedules if not one.cohort_id])
     columns = ("schedule", "patient__timezone", "patient__paused_until")
@@ -195,7 +195,7 @@ def _members(cohort: uuid.UUID, whom: Q) -> tuple[list[Group], bool]:
 
 
 def _made(schedules: Sequence[Schedule], theirs: Q) -> Mapping[_Made, int]:
-    """How many Messages of Occurrences yet to be planned a person made already (index `messages_by_hand`).
+    """Count the Messages that a person has made ahead of the Planner (index `messages_by_hand`).
 
     The schedules stand for their clinic: were it named too, SQLite would go through all that it ever planned.
     """

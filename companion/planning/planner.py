@@ -23,7 +23,7 @@ from companion.schedules.wording import newest_version
 Turn = Callable[[], AbstractContextManager[object]]
 HORIZON = dt.timedelta(hours=48)
 _OVER_AFTER = dt.timedelta(minutes=10)
-"""By then the last Message of a Schedule has mostly left: it is asked whether there is nothing more."""
+"""The time after which a Schedule's last Message has mostly left, and the Planner checks whether the Schedule ends."""
 BATCH = 200
 """Patients planned for in one transaction: it holds a lock for some ten milliseconds."""
 
@@ -35,7 +35,7 @@ def due_for_planning(*, now: dt.datetime, limit: int) -> list[uuid.UUID]:
 
 
 def next_planning() -> dt.datetime | None:
-    """When the Planner must look at a Schedule next."""
+    """Return when the Planner must look at a Schedule next."""
     waiting = Schedule.objects.filter(next_plan_at__isnull=False, state=State.ACTIVE).order_by("next_plan_at")
     return waiting.values_list("next_plan_at", flat=True).first()
 

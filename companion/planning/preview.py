@@ -44,9 +44,9 @@ class Preview:
     year: Year | None
     """The year at a glance; a one-time schedule has none."""
     since: dt.datetime | None = None
-    """Of a change from an Occurrence on: the wall time with which the new series begins."""
+    """The wall time with which the new series begins, if the change starts from an Occurrence."""
     instead_of: tuple[Coming, ...] = ()
-    """Of a change: the next instants that go away."""
+    """The next instants that a change removes."""
 
 
 def preview(clinic: Clinic, draft: Draft, *, now: dt.datetime, count: int = 5) -> Preview:

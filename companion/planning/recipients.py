@@ -24,7 +24,7 @@ class Addressee:
     paused_until: dt.datetime | None = None
 
     def gets(self, due_at: dt.datetime) -> bool:
-        """Whether what is due then is planned at all."""
+        """Return whether what is due then is planned at all."""
         return self.paused_until is None or due_at >= self.paused_until
 
 
@@ -35,7 +35,7 @@ def of_draft(clinic: Clinic, draft: Draft) -> QuerySet[Patient]:
 
 
 def count_of(clinic: Clinic, patients: Sequence[uuid.UUID], cohort: uuid.UUID | None) -> int:
-    """How many patients these are as things stand: the members of the cohort, or those that are named."""
+    """Return how many patients these are as things stand: the members of the cohort, or those that are named."""
     here = Patient.objects.filter(clinic=clinic, left_at=None).order_by()
     return (here.filter(memberships__cohort_id=cohort) if cohort else here.filter(id__in=patients)).count()
 

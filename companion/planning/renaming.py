@@ -47,7 +47,7 @@ def rename(old: Schedule, new: Schedule, change: Change, *, now: dt.datetime) ->
 
 
 def new_names(old: Schedule, change: Change, *, now: dt.datetime) -> dict[str, str]:
-    """By their present names, those that the Occurrences with Messages will have, but for what is past everywhere."""
+    """Return the new names of Occurrences with Messages, by their present names; not for those past in every zone."""
     return change.new_names(_names(Message.objects.filter(_coming(old, change, now), schedule=old)))
 
 

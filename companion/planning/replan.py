@@ -38,7 +38,7 @@ class Moves:
 
     @property
     def messages(self) -> int:
-        """How many Messages the change touched."""
+        """Return how many Messages the change touched."""
         return self.planned + self.moved + self.dropped
 
     def add(self, other: "Moves") -> None:
@@ -204,12 +204,12 @@ def there_of(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> 
 
 
 def is_planned(message: Message, now: dt.datetime) -> bool:
-    """Whether this Message is nothing but a plan of the future."""
+    """Return whether this Message is nothing but a plan of the future."""
     return lifecycle.is_only_planned(message) and message.due_at > now
 
 
 def _is_only_reworded(message: Message, now: dt.datetime) -> bool:
-    """Whether a person touched it, but not its time: then it still moves with the series."""
+    """Return whether a person touched it, but not its time: then it still moves with the series."""
     by_hand = message.by_hand and not message.time_by_hand
     return by_hand and lifecycle.is_untried(message) and message.due_at > now
 

@@ -13,7 +13,7 @@ from companion.times import walls
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How many patients it reaches, and how many Messages there are, counted up to COUNTED_TO."""
+    """The numbers of a series' patients and Messages, counted up to COUNTED_TO."""
 
     recipients: int
     messages: int
@@ -21,13 +21,13 @@ class Progress:
 
 
 def summary(schedule: Schedule) -> str:
-    """When it goes out, in one sentence."""
+    """Say in one sentence when it goes out."""
     timing = timing_of(schedule)
     return sentences.summary(timing.starts_at, timing.recurrence, timing.timezone, timing.avoid, timing.when_avoided)
 
 
 def progress(schedule: Schedule, *, now: dt.datetime) -> Progress:
-    """How far planning has come."""
+    """Return how far planning has come."""
     reached = recipients.of_schedule(schedule).order_by()
     made = Message.objects.filter(clinic_id=schedule.clinic_id, schedule=schedule).order_by()
     waiting = schedule.state == State.ACTIVE and schedule.next_plan_at is not None and schedule.next_plan_at <= now

@@ -125,7 +125,7 @@ def _others(
     now: dt.datetime,
     besides: Collection[uuid.UUID],
 ) -> Mapping[uuid.UUID, list[_Other]]:
-    """By patient, the other messages of this span: those that exist, and those that are yet to be planned."""
+    """Return each patient's other messages of this span, both existing and planned ones."""
     found: dict[uuid.UUID, list[_Other]] = defaultdict(list)
     there = Message.objects.filter(
         patient__in=ids, due_at__gte=since, due_at__lt=until, status__in=(Status.PENDING, Status.SENT), follows=None

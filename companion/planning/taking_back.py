@@ -25,11 +25,11 @@ from companion.times import rule_json, walls
 from companion.times.retiming import Times
 
 UNDO_FOR = dt.timedelta(seconds=10)
-"""How long a page offers to take an act back."""
+"""The time for which a page offers to undo an act."""
 _CLICKS_WAY = dt.timedelta(seconds=5)
-"""How long a click in the last second may take to come here."""
+"""The time that a click in the last second may take to arrive."""
 _LAST_ZONE = "Etc/GMT+12"
-"""Where a wall time of each patient's own zone comes last."""
+"""The zone in which a wall time of each patient's own zone comes last."""
 
 
 @transaction.atomic

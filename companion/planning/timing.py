@@ -18,7 +18,7 @@ PATIENT_ZONE: Final = "patient"
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When a Schedule goes out. `starts_at` is a naive wall time in `timezone`; no `recurrence` means once."""
+    """The timing of a Schedule. `starts_at` is a naive wall time in `timezone`; no `recurrence` means once."""
 
     starts_at: dt.datetime
     timezone: str

@@ -25,7 +25,7 @@ from companion.times.quiet import QuietHours, quiet_until
 NAMED = 20
 """Patients named one by one in warnings of one code; the rest are counted in one more sentence."""
 _RATE_USED = 29 / 30
-"""How much of a bot's rate is used (dispatch/pace.py)."""
+"""The share of a bot's rate that is used (dispatch/pace.py)."""
 _WORTH_SAYING = 60.0
 _SENDING_PAUSED = (
     "Sending is paused: nothing leaves until an admin resumes it on the Control Panel. A message that waits too long "
@@ -39,7 +39,7 @@ _BOT_REFUSED = (
 
 @dataclass(frozen=True, slots=True)
 class Warning:
-    """One thing to know; `patient` where it is about one."""
+    """A warning; `patient` if it is about a single patient."""
 
     patient: uuid.UUID | None
     code: str
@@ -113,7 +113,7 @@ def of_times(
 
 
 def of_size(draft: Draft, recipients: int) -> list[Warning]:
-    """How long a broadcast takes at the bot's rate, and whether all of it leaves while late is still good."""
+    """Return how long a broadcast takes at the bot's rate, and whether all of it leaves while late is still good."""
     seconds = recipients / (settings.COMPANION.rate_per_second * _RATE_USED)
     takes = f"Sending to {recipients:,} patients takes about {_duration(seconds)}"
     if seconds >= draft.late_after.total_seconds():

@@ -18,7 +18,7 @@ MOST = 5000
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day: whether it goes out then, and whether something that was moved does."""
+    """A day of the year, with marks for a message on it and for a moved message on it."""
 
     date: dt.date
     on: bool
@@ -27,7 +27,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """One month as weeks from Monday on; None stands for the days of its neighbours."""
+    """A month as weeks from Monday on; None stands for the days of other months."""
 
     first: dt.date
     weeks: tuple[tuple[Day | None, ...], ...]

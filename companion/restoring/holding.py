@@ -71,13 +71,13 @@ def latest() -> Restoration | None:
 
 
 def forgot_early(clinic: Clinic) -> bool:
-    """Whether this clinic waits since a restore that can't know which Messages were sent early."""
+    """Return whether this clinic waits since a restore that can't know which Messages were sent early."""
     newest = latest()
     return clinic.sending_paused_by == PAUSED_BY and newest is not None and not newest.all_known
 
 
 def is_drill() -> bool:
-    """Whether this database was restored for a drill: it must never reach anybody."""
+    """Return whether this database was restored for a drill: it must never reach anybody."""
     return Restoration.objects.filter(drill=True).exists()
 
 

@@ -18,7 +18,7 @@ from companion.restoring.models import Restoration
 from companion.schedules.models import Attempt
 
 _FILES: Final = 6
-"""How many of the newest files are read: several services write to one folder."""
+"""The number of newest files that are read: several services write to one folder."""
 _AT_ONCE: Final = 500
 
 
@@ -34,7 +34,7 @@ def hold_if_older(path: Path, *, now: dt.datetime) -> Restoration | None:
 
 
 def _lost_attempts(entries: Sequence[Entry]) -> list[dt.datetime]:
-    """When each Attempt began that has ended and that the database doesn't have.
+    """Return when each Attempt began that has ended and that the database doesn't have.
 
     The database has every Attempt before its request leaves, and never deletes one.
     """
@@ -50,7 +50,7 @@ def _lost_attempts(entries: Sequence[Entry]) -> list[dt.datetime]:
 
 
 def _lost_updates(entries: Sequence[Entry]) -> list[dt.datetime]:
-    """When updates were confirmed to Telegram that this database still waits for."""
+    """Return when updates were confirmed to Telegram that this database still waits for."""
     reached = dict(Bot.objects.filter(next_update_id__gt=0).values_list("id", "next_update_id"))
     told = [entry for entry in entries if isinstance(entry, Updated) and entry.bot in reached]
     # A number further ahead belongs to another bot, or Telegram began anew after a quiet week.

@@ -21,9 +21,9 @@ from companion.schedules.models import Attempt, AttemptOutcome, Message, Schedul
 from companion.service.models import Heartbeat, Kind
 
 _BEFORE: Final = dt.timedelta(minutes=10)
-"""How far before the copy the reading begins: an Attempt begun earlier had ended when the copy was taken."""
+"""The time before the copy from which entries are read: an Attempt begun earlier had ended when the copy was taken."""
 _ALIVE: Final = dt.timedelta(minutes=1)
-"""How long before the copy a service that was alive then has written its last Heartbeat, at most."""
+"""The longest time from the last Heartbeat of a service that was alive to the copy."""
 _SOURCE: Final = {"stop": "journal: STOP", "start": "journal: Start"}
 _TEXT_LOST: Final = "(Sent before the database was restored; its words are not kept in the Journal.)"
 

@@ -17,14 +17,14 @@ _ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What an erasure takes away: the ids of the patient, of the messages, and of the schedules of nobody else."""
+    """The ids that an erasure removes: of the patient, the messages, and the schedules that reach nobody else."""
 
     clinic: Clinic
     ids: frozenset[uuid.UUID]
     schedules: frozenset[uuid.UUID]
 
     def is_named_in(self, text: str) -> bool:
-        """Whether this JSON names one of these ids."""
+        """Return whether this JSON names one of these ids."""
         named = {uuid.UUID(one) for one in _ID.findall(text)}
         return not named.isdisjoint(self.ids | self.schedules)
 

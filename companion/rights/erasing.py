@@ -37,7 +37,7 @@ _NO_CHAT: Final = 0
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """What came of it."""
+    """The results of an erasure."""
 
     id: uuid.UUID
     kept: int

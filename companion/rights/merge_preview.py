@@ -1,4 +1,4 @@
-"""What a merge of two patients would do: both plans, what gives way, and what people should know. Changes nothing."""
+"""Preview a merge of two patients: both plans, what gives way, and what people should know. Changes nothing."""
 
 import datetime as dt
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
-"""One Message an Occurrence, where two patients who turn out to be one have one each: which stays, which gives way.
+"""Choose which Message of an Occurrence stays if two patients who turn out to be one person have one each.
 
-A sent Message wins, and before anything that may still go stands one that may have arrived.
+A sent Message wins. A Message that may have arrived wins over one that may still go.
 """
 
 import datetime as dt

@@ -31,7 +31,7 @@ class PatientFields(BaseModel):
 
 
 class ConsentEntry(BaseModel):
-    """One change of the consent."""
+    """A change of the consent."""
 
     at: dt.datetime
     consent: str
@@ -165,7 +165,7 @@ class ConversationEntry(BaseModel):
 
 
 class SyncEntry(BaseModel):
-    """What a sync of the directory's source noted about the patient."""
+    """The notes of a sync of the directory's source about the patient."""
 
     at: dt.datetime
     change: str

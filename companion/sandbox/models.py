@@ -102,7 +102,7 @@ class SandboxMessage(models.Model):
     file = models.ForeignKey(SandboxFile, models.CASCADE, null=True, related_name="messages")
     at = models.DateTimeField()
     edited_at = models.DateTimeField(null=True)
-    """When the person changed its text."""
+    """The instant at which the person changed its text."""
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["bot", "message_id"], name="sandbox_message_id_once")]

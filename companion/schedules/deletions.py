@@ -16,7 +16,7 @@ class Deletion(models.Model):
     """The chat's Telegram ID: it belongs to a person of whom nothing else is left."""
     telegram_message_id = models.BigIntegerField()
     until = models.DateTimeField()
-    """From then on Telegram refuses to delete it."""
+    """The instant from which Telegram refuses to delete the message."""
     next_try_at = models.DateTimeField()
 
     class Meta:

@@ -206,11 +206,11 @@ class Message(models.Model):
     telegram_id = models.BigIntegerField(null=True)
     """The chat of an answer to a stranger; null: the patient's chat at the time of sending."""
     by_hand = models.BooleanField(default=False)
-    """Whether a person edited, sent or retried it. The Planner then neither removes nor rewords it."""
+    """True if a person edited, sent or retried it. The Planner then neither removes nor rewords it."""
     time_by_hand = models.BooleanField(default=False, db_default=False)
-    """Whether a person chose its time. The Planner then doesn't move it."""
+    """True if a person chose its time. The Planner then doesn't move it."""
     answers_stop_or_start = models.BooleanField(default=False)
-    """Whether it answers a STOP or Start: only such a message passes a withdrawn consent."""
+    """True if it answers a STOP or Start: only such a message passes a withdrawn consent."""
     follows = models.ForeignKey("self", models.PROTECT, null=True, related_name="followed_by", db_index=False)
     """The Message that this Message repeats, or whose buttons it replaces. `schedule` is then null; see `version`."""
     follow_kind = models.CharField(max_length=8, choices=Follow, blank=True, default="", db_default="")
@@ -218,7 +218,7 @@ class Message(models.Model):
     """The instant until which an answer is waited for; set with the sending (listener/unanswered.py)."""
     answered_at = models.DateTimeField(null=True)
     held_by_restore = models.BooleanField(default=False, db_default=False)
-    """Its outcome is unknown because the database was restored: it may have been sent before."""
+    """True if the outcome is unknown because of a restore: the Message may have been sent before."""
     created_by_kind = models.CharField(max_length=16, blank=True, default="")
     created_by_name = models.CharField(max_length=200, blank=True, default="")
     created_at = models.DateTimeField()
@@ -289,7 +289,7 @@ class Attempt(models.Model):
     telegram_message_id = models.BigIntegerField(null=True)
     error_code = models.IntegerField(null=True)
     note = models.CharField(max_length=100, blank=True, default="")
-    """How the connection failed, in our words."""
+    """The failure of the connection, in our words."""
     description = SealedField("schedules.Attempt.description", null=True)
     """Telegram's description of an error, sealed since it may quote the text."""
 

@@ -142,7 +142,7 @@ def counts(clinic: Clinic, *, now: dt.datetime) -> Counts:
 
 
 def message(clinic: Clinic, message_id: uuid.UUID) -> Message:
-    """One of the clinic's Messages. Raises Unknown."""
+    """Find one of the clinic's Messages. Raises Unknown."""
     found = messages(clinic, MessageFilter()).filter(pk=message_id).first()
     if found is None:
         raise Unknown("There is no such message in this clinic.")
@@ -150,7 +150,7 @@ def message(clinic: Clinic, message_id: uuid.UUID) -> Message:
 
 
 def schedule(clinic: Clinic, schedule_id: uuid.UUID) -> Schedule:
-    """One of the clinic's Schedules. Raises Unknown."""
+    """Find one of the clinic's Schedules. Raises Unknown."""
     found = schedules(clinic).filter(pk=schedule_id).first()
     if found is None:
         raise Unknown("There is no such schedule in this clinic.")
@@ -190,7 +190,7 @@ def attempts(of: Message) -> list[Attempt]:
 
 
 def on_its_way(one: Message) -> bool:
-    """Whether an Attempt has begun and not ended: nobody may touch it now."""
+    """Return whether an Attempt has begun and not ended: nobody may touch it now."""
     return one.status == Status.PENDING and one.open_attempt_id is not None
 
 

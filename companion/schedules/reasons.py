@@ -41,7 +41,7 @@ class Reason(StrEnum):
 
     @property
     def retry(self) -> bool:
-        """Whether the cause may be over, so that many messages may be retried at once.
+        """Return whether the cause may be over, so that many messages may be retried at once.
 
         The others need a person's look at each message, or must not be sent again.
         """
@@ -49,7 +49,7 @@ class Reason(StrEnum):
 
     @property
     def of_patient(self) -> bool:
-        """Whether the cause lies with the patient."""
+        """Return whether the cause lies with the patient."""
         return self in BY_CODE
 
 

@@ -39,7 +39,7 @@ _ENCODER = msgspec.json.Encoder(uuid_format="hex")
 
 @cache
 def is_postgresql() -> bool:
-    """Whether the statements run on PostgreSQL; else it is SQLite."""
+    """Return whether the statements run on PostgreSQL; else it is SQLite."""
     return connection.vendor == "postgresql"
 
 

@@ -97,7 +97,7 @@ class Reader:
     language: str
     timezone: str
     caregiver: bool = False
-    """Whether somebody else's phone is written to."""
+    """True if somebody else's phone is written to."""
 
 
 def reader_of(patient: Patient | None, clinic: Clinic) -> Reader:

@@ -31,7 +31,7 @@ class Waiting:
     why: str
     """The reason; follows a colon, so it begins with a small letter."""
     again: bool
-    """Whether the Message was tried before."""
+    """True if the Message was tried before."""
 
 
 def waits_of(messages: Sequence[Message]) -> dict[uuid.UUID, Waiting]:
@@ -76,7 +76,7 @@ def _until_a_person_acts(message: Message) -> str:
 
 
 def _is_quiet_until(message: Message) -> bool:
-    """Whether the Message waits for the end of quiet hours on the patient's clock."""
+    """Return whether the Message waits for the end of quiet hours on the patient's clock."""
     if message.quiet_hours != Quiet.WAIT or message.patient is None:
         return False
     clinic = message.clinic

@@ -25,7 +25,7 @@ class Reach(Enum):
     """A network of the operator's own."""
     THIS_MACHINE = auto()
     NOWHERE = auto()
-    """No server that a clinic may name: a cloud's metadata, the local link, multicast, tunnels, reserved ranges."""
+    """Networks that no clinic's server may be in: cloud metadata, link-local, multicast, tunnels, reserved ranges."""
 
 
 def _networks(*named: str) -> tuple[Network, ...]:
@@ -101,7 +101,7 @@ def reach(ip: Address) -> Reach:
 
 
 def near_by(ip: Address, *, private_networks: bool) -> bool:
-    """Whether the address lies outside the internet and may be reached all the same.
+    """Return whether the address lies outside the internet and may be reached all the same.
 
     `private_networks`: the operator allows them. In the Sandbox the machine itself may be reached.
     """

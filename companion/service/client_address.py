@@ -39,7 +39,7 @@ def client_address(peer: str, forwarded: str, proxies: tuple[Network, ...]) -> s
 
 
 def neighbourhood(address: str) -> str:
-    """What counts as one address: of IPv6, the /64 that a single household gets."""
+    """Return the part of an address that is counted: of IPv6, the /64 that a single household gets."""
     read = _read(address)
     if isinstance(read, ipaddress.IPv6Address):
         return str(ipaddress.IPv6Network((int(read), 64), strict=False))
@@ -47,7 +47,7 @@ def neighbourhood(address: str) -> str:
 
 
 def is_within(address: Address | str, networks: tuple[Network, ...]) -> bool:
-    """Whether the address lies in one of the networks."""
+    """Return whether the address lies in one of the networks."""
     read = _read(address) if isinstance(address, str) else address
     return read is not None and any(read in network for network in networks if network.version == read.version)
 

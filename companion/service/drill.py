@@ -12,5 +12,5 @@ NOT_IN_A_DRILL: Final = "This is a drill: no outside address is called."
 
 
 def is_on() -> bool:
-    """Whether this process runs in a drill."""
+    """Return whether this process runs in a drill."""
     return bool(settings.DRILL)

@@ -14,7 +14,7 @@ def credentials() -> str:
 
 
 def is_fellow(header: str) -> bool:
-    """Whether the `Authorization` header comes from a process of this installation, by any key that is known here."""
+    """Return whether the `Authorization` header comes from a process of this installation, by any key known here."""
     given = header.encode(errors="replace")
     return any(hmac.compare_digest(given, _credentials(key).encode()) for key in ring().keys)
 

@@ -30,7 +30,7 @@ _EVERYWHERE: Final = ("", "0.0.0.0", "::")  # noqa: S104  (compared with, not bo
 _PLAIN: Final = "text/plain; charset=utf-8"
 Health = Callable[[], dict[str, object]]
 Readers = Callable[[str], bool]
-"""Whether an `Authorization` header may read the metrics. Raises django.db.Error while that can't be known."""
+"""Judge whether an `Authorization` header may read the metrics. Raises django.db.Error while that can't be known."""
 
 
 class PortTaken(Exception):

@@ -27,7 +27,7 @@ class Mail:
 
 
 def possible() -> bool:
-    """Whether a mail server is set."""
+    """Return whether a mail server is set."""
     return settings.COMPANION.smtp_url is not None
 
 

@@ -1,4 +1,4 @@
-"""This process's numbers for Prometheus, named by its conventions. Each is counted where it happens; health_port.py
+"""The process's numbers for Prometheus, named by its conventions. Each is counted where it happens; health_port.py
 shows them.
 
 No label identifies a patient, a clinic or a bot.

@@ -15,7 +15,7 @@ class Kind(models.TextChoices):
 
 
 class Heartbeat(models.Model):
-    """One running process. A clean stop removes the row; otherwise it goes after a day without a beat.
+    """A running process. A clean stop removes the row; otherwise it goes after a day without a beat.
 
     The row belongs to no clinic, because a process serves all clinics.
     """

@@ -36,7 +36,7 @@ class OnlineMigration(Migration):
 
     @property
     def atomic(self) -> bool:  # type: ignore[override]  # which database it is, is known only when it runs
-        """Whether all operations run in one transaction."""
+        """Return whether all operations run in one transaction."""
         return connection.vendor != "postgresql"
 
 
@@ -180,7 +180,7 @@ def _drop(schema_editor: BaseDatabaseSchemaEditor, name: str) -> None:
 
 
 def _is_whole(schema_editor: BaseDatabaseSchemaEditor, name: str) -> bool | None:
-    """Whether PostgreSQL may use the index of this name; None if it doesn't exist. A killed build leaves it
+    """Return whether PostgreSQL may use the index of this name; None if it doesn't exist. A killed build leaves it
     invalid.
     """
     with schema_editor.connection.cursor() as cursor:

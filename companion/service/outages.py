@@ -126,7 +126,7 @@ _BY_STATE: Final = {
     "53300": Trouble.CONNECTIONS,
     "55P03": Trouble.LOCKED,
 }
-"""By SQLSTATE (PostgreSQL manual, appendix A)."""
+"""The causes by SQLSTATE (PostgreSQL manual, appendix A)."""
 _BY_WORDS: Final = (
     (Trouble.CONNECTIONS, ("too many clients", "too many connections", "connection slots", "no more connections")),
     (
@@ -154,7 +154,7 @@ _BY_WORDS: Final = (
     ),
     (Trouble.CERTIFICATE, ("certificate", "ssl error", "does not support ssl")),
 )
-"""By the words of a connection that failed: libpq gives no SQLSTATE then. A server that speaks another language than
+"""The causes by the words of a failed connection: libpq gives no SQLSTATE then. A server that speaks no
 English gives "can't be reached".
 """
 _QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'")
@@ -167,7 +167,7 @@ _BY_SQLITE: Final = (
     ("SQLITE_LOCKED", Trouble.LOCKED),
     ("SQLITE_FULL", Trouble.DISK_FULL),
 )
-"""By the beginning of SQLite's name for the error."""
+"""The causes by the beginning of SQLite's name for the error."""
 _OUR_FAULT: Final = "SQLITE_ERROR"
 """SQLite's name for a wrong statement. Python counts it among the operational errors."""
 
@@ -191,7 +191,7 @@ def patiently(work: Callable[[], _T]) -> _T:
 
 
 def is_outage(error: object) -> bool:
-    """Whether the database can't be used just now, so that the same call may succeed later."""
+    """Return whether the database can't be used just now, so that the same call may succeed later."""
     return trouble_of(error) is not None
 
 

@@ -92,7 +92,7 @@ def end_with_parent(*, grace_seconds: float = GRACE_SECONDS) -> None:
 
 @dataclass(slots=True)
 class _Child:
-    """One command and, most of the time, its process."""
+    """A command and, most of the time, its process."""
 
     name: str
     command: list[str]

@@ -39,7 +39,7 @@ class Ear:
         self._socket.bind(str(path))
 
     def heard(self) -> bool:
-        """Whether any words came since the last call."""
+        """Return whether any words came since the last call."""
         heard = False
         with suppress(BlockingIOError):
             while self._socket.recv(_LONGEST):

@@ -56,7 +56,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def free(self) -> bool:
-        """Whether the connection is open and can carry the next request."""
+        """Return whether the connection is open and can carry the next request."""
         return self._waiting is None and self._transport is not None and not self._transport.is_closing()
 
     def exchange(self, request: bytes, until: float, max_bytes: int = ANSWER_BYTES) -> asyncio.Future[HttpAnswer]:

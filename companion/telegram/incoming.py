@@ -69,7 +69,7 @@ class MembershipIn(Discreet, frozen=True, gc=False):
 
 
 class Incoming(Discreet, frozen=True, gc=False):
-    """One update."""
+    """An update."""
 
     update_id: int
     event: MessageIn | TapIn | MembershipIn | None

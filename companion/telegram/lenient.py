@@ -66,7 +66,7 @@ class Part:
         self.skipped: Final[list[str]] = [] if skipped is None else skipped
 
     def has(self, name: str) -> bool:
-        """Whether there is a part of this name, of any type."""
+        """Return whether there is a part of this name, of any type."""
         return self._raw.get(name) is not None
 
     def names(self) -> list[str]:
@@ -99,7 +99,7 @@ class Part:
         return None
 
     def is_true(self, name: str) -> bool:
-        """Whether the part is there and true."""
+        """Return whether the part is there and true."""
         value = self._raw.get(name)
         if not isinstance(value, bool):
             self._leave(name, value)

@@ -42,7 +42,7 @@ def utf16_units(text: str) -> int:
 
 
 def is_start_payload(payload: str) -> bool:
-    """Whether a link may carry this after `?start=`."""
+    """Return whether a link may carry this after `?start=`."""
     return _START_PAYLOAD.fullmatch(payload) is not None
 
 
@@ -66,12 +66,12 @@ def telegram_id_problem(value: int | str) -> str | None:
 
 
 def is_phone_number(telegram_id: int, phone: str) -> bool:
-    """Whether the given Telegram ID is the person's phone number, written without its plus or zeros."""
+    """Return whether the given Telegram ID is the person's phone number, written without its plus or zeros."""
     return str(telegram_id) == re.sub(r"[^0-9]", "", phone).lstrip("0")
 
 
 def is_shortened(written: str) -> bool:
-    """Whether a spreadsheet has rounded this number ("9.87654E+11"), so that its last digits are lost."""
+    """Return whether a spreadsheet has rounded this number ("9.87654E+11"), so that its last digits are lost."""
     return _SHORTENED.fullmatch(written.strip()) is not None
 
 

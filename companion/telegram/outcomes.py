@@ -49,9 +49,9 @@ class Outcome(Discreet, frozen=True, gc=False):
     kind: Kind
     message_id: int | None = None
     reason: str | None = None
-    """For PERMANENT: blocked, deactivated, chat_not_found or rejected."""
+    """The reason of PERMANENT: blocked, deactivated, chat_not_found or rejected."""
     retry_after: float | None = None
-    """For TOO_MANY: seconds, above 0, at most RETRY_AFTER_MAX; None if the answer doesn't say."""
+    """The wait of TOO_MANY: seconds, above 0, at most RETRY_AFTER_MAX; None if the answer doesn't say."""
     error_code: int | None = None
     """Telegram's error code, or the HTTP status if no JSON came; None without an answer."""
     description: str = ""
@@ -59,7 +59,7 @@ class Outcome(Discreet, frozen=True, gc=False):
     server_date: datetime | None = None
     """The answer's Date header."""
     note: str = ""
-    """Our words for a failed request or an unreadable answer: safe to log and to show."""
+    """A note in our words about a failed request or an unreadable answer: safe to log and to show."""
 
 
 class Answer(Discreet, frozen=True, gc=False):

@@ -61,7 +61,7 @@ def occurrences(starts_at: datetime, rule: Recurrence | None, *, after: datetime
 
 
 def was_moved_to_month_end(wall: datetime, starts_at: datetime, rule: Recurrence | None) -> bool:
-    """Whether this Occurrence stands on a month's last day only because the month is too short for the rule's day."""
+    """Return whether this Occurrence is on a month's last day because the month is too short for the rule's day."""
     if rule is None or rule.frequency is not Frequency.MONTHLY or rule.month_end is MonthEnd.SKIP:
         return False
     wanted = _month_days(starts_at.date(), rule)

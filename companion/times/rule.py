@@ -74,7 +74,7 @@ class Recurrence:
 
     @property
     def is_endless(self) -> bool:
-        """Whether it goes on until somebody ends it."""
+        """Return whether it goes on until somebody ends it."""
         return self.until is None and self.count is None
 
 

@@ -1,4 +1,4 @@
-"""One plain sentence for people about when a Schedule goes out.
+"""Say in one plain sentence for people when a Schedule goes out.
 
 Not here: the next instants themselves (preview); the words of a single rule's errors (rule.py).
 """

@@ -58,7 +58,7 @@ def _known() -> frozenset[str]:
 
 
 def is_zone(name: str) -> bool:
-    """Whether this is an IANA name, letter by letter."""
+    """Return whether this is an IANA name, letter by letter."""
     return name in _known()
 
 

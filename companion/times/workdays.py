@@ -54,13 +54,13 @@ class Calendar:
 
 
 ANY_DAY: Final = Avoid()
-"""No day is avoided."""
+"""The value that avoids no day."""
 DAYS_OFF: Final = Avoid(weekends=True, holidays=True, closed_days=True)
 """All days but working days."""
 
 
 def is_avoided(day: date, avoid: Avoid, calendar: Calendar) -> bool:
-    """Whether this is a day to avoid. The weekend is that of the country; without a country, Saturday and Sunday."""
+    """Return whether this is a day to avoid. Without a country, the weekend is Saturday and Sunday."""
     return (
         (avoid.closed_days and day in calendar.closed_days)
         or (avoid.weekends and day.weekday() in _weekend(calendar.country))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """One link of the row."""
+    """A link of the row."""
 
     label: str
     address: str

@@ -25,7 +25,7 @@ Fields = Mapping[str, Value]
 
 FIELD: Final = "shown"
 _NAMED: Final = 5
-"""How many changes are named, newest first."""
+"""The most changes that are named, newest first."""
 _ON_THE_WAY: Final = dt.timedelta(minutes=1)
 """A change that began before the form was opened may be stored after the opening."""
 

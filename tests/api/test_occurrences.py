@@ -1,4 +1,4 @@
-"""One Occurrence of a Schedule through the API: read it, and make its Messages early to change them (`detach`)."""
+"""An Occurrence of a Schedule through the API: read it, and make its Messages early to change them (`detach`)."""
 
 import datetime as dt
 import uuid

@@ -19,7 +19,7 @@ from tests.support.services import DEADLINE, eventually
 
 @dataclass(slots=True)
 class Up:
-    """One `companion up`. `folder` keeps what it printed."""
+    """A `companion up`. `folder` keeps what it printed."""
 
     process: "subprocess.Popen[bytes]"
     environment: dict[str, str]
@@ -28,7 +28,7 @@ class Up:
 
     @property
     def said(self) -> str:
-        """What it printed for people so far."""
+        """Return the words printed for people so far."""
         return (self.folder / "stdout").read_text()
 
     @property
@@ -47,7 +47,7 @@ class Up:
             return response.status, response.read()
 
     def health(self) -> dict[str, object]:
-        """What GET /health says; nothing while nobody answers."""
+        """Return the answer of GET /health; nothing while nobody answers."""
         try:
             _, body = self.get("/api/scheduler/health")
         except (OSError, HTTPException):
@@ -111,7 +111,7 @@ def up(folder: Path, *words: str) -> Iterator[Up]:
 
 
 def alive(pid: int) -> bool:
-    """Whether there is such a process that still does something."""
+    """Return whether there is such a process that still does something."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):

@@ -1,4 +1,4 @@
-"""What the commands say when something keeps them from working: one sentence, an exit status, no traceback."""
+"""Errors of the commands when something keeps them from working: one sentence, an exit status, no traceback."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What must be there before services start: the first bot, the guards, the demo clinic."""
+"""Preparations before services start: the first bot, the guards, the demo clinic."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What is written to the logs, and what never is: through the product's own set-up, in a process of its own."""
+"""Contents of the logs: lines that appear and words that never do, through the product's set-up in its own process."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Where secrets come from: variables, files and a command's output, and what is said when that goes wrong."""
+"""Sources of secrets: variables, files and a command's output, and what is said when that goes wrong."""
 
 import sys
 from pathlib import Path

@@ -309,7 +309,7 @@ def _unplan() -> None:
 
 
 def _somebody_waits() -> bool:
-    """For the end of this transaction."""
+    """Wait for the end of this transaction."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_locks WHERE transactionid = pg_current_xact_id()::xid AND NOT granted")
         return cursor.fetchone() is not None

@@ -37,7 +37,7 @@ from tests.support.stand_in import StandIn, stand_in
 pytestmark = pytest.mark.django_db
 CHATS: Final = (5_001, 5_002, 5_003)
 ANSWERS: Final = ("Done: ", "Hello! ", "This is the bot of", "This invitation", "This chat is linked")
-"""How the answers to a STOP, and to a Start that opens nothing yet, begin."""
+"""The beginnings of the answers to a STOP, and to a Start that opens nothing yet."""
 ACTS: Final = (
     *("stop", "stop", "start", "invite", "start_by_link", "start_by_link", "tap", "tap"),
     *("bring", "give_chat", "leave", "come_back", "add_child", "note"),
@@ -47,7 +47,7 @@ STEPS: Final = 30
 
 @dataclass
 class Walk:
-    """One random history, with the chats that have said STOP, and the patients who were asked for consent since."""
+    """A random history, with the chats that have said STOP, and the patients who were asked for consent since."""
 
     bot: Bot
     server: StandIn

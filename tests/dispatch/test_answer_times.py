@@ -1,4 +1,4 @@
-"""When an answer is later than is usual."""
+"""Tests of when an answer counts as later than usual."""
 
 import math
 import uuid

@@ -1,4 +1,4 @@
-"""What the fault tests share."""
+"""Shared helpers of the fault tests."""
 
 from collections.abc import Iterator
 

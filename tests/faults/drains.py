@@ -18,13 +18,13 @@ from tests.support.services import eventually
 from tests.support.stand_in import StandIn
 
 ROUNDS = int(os.environ.get("COMPANION_FAULT_ROUNDS", "3"))
-"""How often each fault is done; `make faults` does it more often."""
+"""The number of rounds of each fault; `make faults` asks for more."""
 SEED = int(os.environ.get("COMPANION_FAULT_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 
 
 @dataclass(frozen=True, slots=True)
 class Toll:
-    """What a drain came to."""
+    """The results of a drain."""
 
     sent: int
     unknown: int
@@ -33,7 +33,7 @@ class Toll:
 
 
 TOLLS: dict[str, Toll] = {}
-"""What each test's drain came to, for the table in the end."""
+"""The results of each test's drain, for the table in the end."""
 
 
 def fast(environment: Mapping[str, str], telegram: StandIn) -> dict[str, str]:
@@ -60,7 +60,7 @@ def drained(clinic: Clinic) -> None:
 
 
 def check(clinic: Clinic, telegram: StandIn) -> Toll:
-    """No duplicate, nothing lost, every unknown accounted for. Fails with the seed that made it so."""
+    """Check that nothing is sent twice or lost and every unknown is accounted for. Fails with the seed of the round."""
     arrived = Counter(arrival.text for arrival in telegram.arrivals)
     messages = list(Message.objects.filter(clinic=clinic))
     sent = [message for message in messages if message.status == Status.SENT]

@@ -52,7 +52,7 @@ def test_a_full_disk_delays_and_loses_nothing(
 
 
 def _when_it_stands_still(telegram: StandIn) -> int:
-    """How many have arrived once nothing more does for a second."""
+    """Return how many have arrived once nothing more does for a second."""
     seen = (0, time.monotonic())
 
     def still() -> bool:

@@ -37,7 +37,7 @@ pytestmark = [
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What GET /api/scheduler/health answered."""
+    """An answer of GET /api/scheduler/health."""
 
     code: int
     status: str
@@ -95,12 +95,12 @@ def due(clinic: Clinic, *, seconds: float = 0) -> None:
 
 
 def fifteen_seconds_pass(kind: Kind) -> None:
-    """For processes that are dead already: nobody but a beat could tell the difference."""
+    """Let processes beat that are dead already: only a beat could tell the difference."""
     Heartbeat.objects.filter(kind=kind).update(beat_at=F("beat_at") - dt.timedelta(seconds=20))
 
 
 def told(mailbox: MailBox, hook: Hook) -> tuple[int, int]:
-    """How often by e-mail and how often by webhook it was told that the dispatcher is gone.
+    """Count how often e-mails and webhooks reported that the dispatcher is gone.
 
     What else was wrong for a while may have been told as well.
     """
@@ -168,7 +168,7 @@ def _the_clocks_differ(house: House, telegram: StandIn, clinic: Clinic) -> None:
 
 
 def _the_dispatcher_is_frozen(house: House) -> None:
-    """It beats no more and doesn't answer."""
+    """Stop its beats and its answers."""
     os.kill(house.dispatcher.pid, signal.SIGSTOP)
     frozen = until(house.port, "degraded", "mcp")
     assert frozen.layers["direct"] == "no answer"

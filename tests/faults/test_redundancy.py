@@ -1,4 +1,4 @@
-"""One of several real processes goes: killed, it is missed until another takes its place; stopped, it is not missed."""
+"""Tests with several real processes of which one ends: after a kill it is missed until replaced, after a stop never."""
 
 import datetime as dt
 import signal

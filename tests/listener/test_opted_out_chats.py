@@ -234,7 +234,7 @@ def test_who_said_stop_in_one_clinic_did_not_in_another(bot: Bot, other_bot: Bot
 
 
 def test_an_opt_out_outlives_the_chat_s_number(bot: Bot) -> None:
-    """As an erasure leaves it: the number stands nowhere any more, only its hash."""
+    """Leave the chat as an erasure does: without its number, with its hash alone."""
     ana = a_patient(bot.clinic, telegram_id=CHAT)
     stops(bot)
     a_program(bot.clinic).patch(f"/patients/{ana.id}", {"telegram_id": None})

@@ -1,4 +1,4 @@
-"""No answer in time: one reminder, the patient shown to staff, and each only while it helps."""
+"""Tests of a missing answer: one reminder, the patient shown to staff, and each only while it helps."""
 
 import datetime as dt
 

@@ -13,7 +13,7 @@ CLINIC: Final = uuid.UUID("01940000-0000-7000-8000-000000000001")
 
 
 def ago(**length: float) -> dt.datetime:
-    """So long before NOW."""
+    """Return the instant this long before NOW."""
     return NOW - dt.timedelta(**length)
 
 
@@ -32,7 +32,7 @@ def beat(kind: Kind, *, seconds: float = 2, **state: object) -> Beat:
 
 
 def all_alive() -> tuple[Beat, ...]:
-    """One process of each kind."""
+    """A process of each kind."""
     return tuple(beat(kind) for kind in Kind)
 
 
@@ -67,7 +67,7 @@ def sending(
 
 
 def facts(clinic: Sending | None = None, beats: tuple[Beat, ...] | None = None) -> Facts:
-    """What the database says: all alive, one clinic."""
+    """Return the database's facts: all alive, one clinic."""
     return Facts(all_alive() if beats is None else beats, (clinic or sending(),))
 
 

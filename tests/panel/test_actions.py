@@ -1,4 +1,4 @@
-"""What admins do from the Control Panel: on its pages, by the API, and what stays written down."""
+"""Acts of admins from the Control Panel: on its pages, by the API, and what stays written down."""
 
 import datetime as dt
 

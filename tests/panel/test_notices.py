@@ -1,4 +1,4 @@
-"""How alerts leave by e-mail and webhook: over real sockets, once, tried again, and nowhere that they must not go."""
+"""Alerts by e-mail and webhook: over real sockets, once, tried again, and nowhere that they must not go."""
 
 import datetime as dt
 import hashlib
@@ -47,7 +47,7 @@ def a_clinic_with_a_webhook(hook: Hook) -> tuple[Clinic, str]:
 
 
 def trouble(clinic: Clinic, found: list[Wrong] = BROKEN, *, at: dt.datetime = NOW) -> None:
-    """It is seen, lasts, and is told."""
+    """Let the trouble be seen, last, and be reported."""
     alerts.step(clinic, found, now=at)
     alerts.step(clinic, found, now=at + SETTLED)
     notices.deliver(now=at + SETTLED)

@@ -1,4 +1,4 @@
-"""What is told while the database is gone, when nothing can be looked up any more."""
+"""Alerts while the database is gone and nothing can be looked up."""
 
 import datetime as dt
 import json

@@ -1,4 +1,4 @@
-"""What the page of the Control Panel shows: numbers with their lists, charts, what Telegram said of the bot."""
+"""The page of the Control Panel: numbers with their lists, charts, what Telegram said of the bot."""
 
 import datetime as dt
 

@@ -19,7 +19,7 @@ def hospital(transactional_db: None, tmp_path: Path) -> Iterator[Hospital]:
 
 @pytest.fixture
 def clinic(hospital: Hospital) -> Clinic:
-    """Its patients come from the hospital's database."""
+    """Let the clinic's patients come from the hospital's database."""
     clinic = a_clinic()
     configuration.set_sql(a_caller(clinic, Role.ADMIN), hospital.url, MAPPING, now=NOW)
     return clinic

@@ -21,7 +21,7 @@ class Server:
         self.file.write_text(json.dumps({"patients": patients, "fault": fault, "log": str(self.log)}))
 
     def searches(self) -> list[str]:
-        """What was asked since the last time one looked: since when, and which page."""
+        """Return the requests since the last call: since when, and which page."""
         asked = self.log.read_text().splitlines() if self.log.exists() else []
         self.log.write_text("")
         return asked

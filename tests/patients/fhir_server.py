@@ -23,7 +23,7 @@ _KNOWN: Final = {"_count", "_sort", "_lastUpdated", "page"}
 
 
 class Told(TypedDict):
-    """What FILE holds."""
+    """The content of FILE."""
 
     patients: list[dict[str, object]]
     fault: str

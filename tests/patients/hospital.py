@@ -78,5 +78,5 @@ def numbers(run: SyncRun) -> tuple[int, int, int, int, int]:
 
 
 def synced(clinic: Clinic, at: dt.datetime = NOW, *, whole: bool = False) -> SyncRun:
-    """One sync of the clinic's source at this instant."""
+    """Sync the clinic's source at this instant."""
     return sync.sync(clinic, clock=lambda: at, whole=whole)

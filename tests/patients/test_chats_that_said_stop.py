@@ -29,7 +29,7 @@ def migrate() -> None:
 
 
 def who_stopped(patient: Patient, source: str = "patient: /stop") -> Patient:
-    """As the release before kept it."""
+    """Store the row as the release before did."""
     Patient.objects.filter(pk=patient.pk).update(consent=Consent.WITHDRAWN, consent_before_stop=Consent.GIVEN)
     ConsentChange.objects.create(
         clinic=patient.clinic, patient=patient, at=NOW, consent=Consent.WITHDRAWN, source=source

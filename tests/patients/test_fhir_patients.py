@@ -1,4 +1,4 @@
-"""One FHIR Patient, synced: which identifier, name and telecom counts today, and how somebody is addressed."""
+"""A FHIR Patient, synced: which identifier, name and telecom counts today, and how somebody is addressed."""
 
 from collections.abc import Iterator
 
@@ -26,7 +26,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def synced(server: Server, clinic: Clinic, **fields: object) -> SyncRun:
-    """One whole sync of a server with one patient, P-1."""
+    """Sync a server with one patient, P-1, as a whole."""
     server.has(a_resource(1, **fields))
     configuration.set_fhir(
         a_caller(clinic, Role.ADMIN), server.url, TOKEN, identifier_system="urn:mrn", now=NOW, anywhere=True

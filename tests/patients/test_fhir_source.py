@@ -27,7 +27,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def server(started: Server) -> Server:
-    """Nobody has asked it anything yet."""
+    """Make a source that nobody has asked yet."""
     started.log.unlink(missing_ok=True)
     return started
 

@@ -45,7 +45,7 @@ def _patient(clinic: Clinic, number: int) -> Patient:
 
 
 def plan_of(act: Callable[[], object]) -> str:
-    """How the first of its statements on patients was carried out."""
+    """Return how the first of its statements on patients was carried out."""
     caught: list[tuple[str, object]] = []
 
     def catch(

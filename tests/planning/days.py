@@ -24,7 +24,7 @@ def plan(*, now: dt.datetime) -> None:
 
 
 def expire(*, now: dt.datetime) -> None:
-    """What is too late fails."""
+    """Let late Messages fail."""
     with transaction.atomic():
         lifecycle.expire(now=now, limit=_MANY)
 

@@ -194,7 +194,7 @@ def _on_time(message: Message) -> bool:
 
 
 def _good_after_the_outage(wanted: Counter[Promise]) -> set[Promise]:
-    """What was due within its `late_after` before the end of the outage: an hour, for broadcasts half a day."""
+    """Return the Messages due within `late_after` before the end of the outage: an hour, for broadcasts half a day."""
     return {one for one in wanted if OUTAGE[1] - dt.timedelta(hours=12 if one[0] == "late" else 1) < one[2] < OUTAGE[1]}
 
 

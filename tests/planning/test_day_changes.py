@@ -24,7 +24,7 @@ def clinic() -> Clinic:
 def moved(
     clinic: Clinic, there: str, then: str, at: dt.datetime, **rule: object
 ) -> tuple[Patient, tuple[Warning, ...]]:
-    """What warns when a patient, who got what was due before, is in another zone from this instant on."""
+    """Return the warnings if a patient, who got all messages due before, is in another zone from this instant on."""
     ana = a_patient(clinic, timezone=there)
     planned(clinic, ana, recurrence=DAILY | rule)
     run(a_bot(clinic), since=at - dt.timedelta(hours=6), until=at)

@@ -39,14 +39,14 @@ def at(day: int, hour: int, month: int = 12) -> dt.datetime:
 
 
 def made(schedule: Schedule, name: str = "2026-12-10T09:00", **changes: Any) -> Message:
-    """This patient's Message, made to be changed, and changed."""
+    """Make this patient's Message ahead, and change it."""
     nurse = a_caller(schedule.clinic)
     (message,) = detaching.detach(nurse, schedule, name, now=NOW)
     return acts.edit(nurse, message, now=NOW, **changes) if changes else message
 
 
 def of(schedule: Schedule) -> list[str]:
-    """When its Messages beyond the horizon are due."""
+    """Return when its Messages beyond the horizon are due."""
     found = Message.objects.filter(schedule=schedule, due_at__gt=NOW + 3 * DAY).order_by("due_at")
     return [f"{one.due_at:%d %H:%M}" for one in found]
 

@@ -1,4 +1,4 @@
-"""From a Schedule to Messages: what is planned, what moves, what stays."""
+"""Tests of planning: Messages that are made, that move, and that stay."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""Whatever is done to a series, and in whatever order: each day gets what the rule and people's hands say, once.
+"""Random acts on a series in random order: each day gets the messages of its rule and of people's hands, once.
 
 And each change does what its preview said.
 """
@@ -141,11 +141,11 @@ class Story:
         return walls.local(self.now, schedule.timezone).date()
 
     def number(self, day: dt.date) -> int:
-        """How many times the rules give a day, before exceptions."""
+        """Return how many times the rules give a day, before exceptions."""
         return len({wall for one in self.series for wall in times_of(one).on(day) if self._stands(one, wall)})
 
     def _stands(self, one: Schedule, wall: dt.datetime) -> bool:
-        """Whether a wall time is this part's own: the day on which a series splits is both parts'."""
+        """Return whether a wall time is this part's own: the day on which a series splits is both parts'."""
         later = Schedule.objects.filter(split_from=one).first()
         return later is None or wall < walls.parse_wall(later.starts_at)
 
@@ -166,7 +166,7 @@ class Story:
         return self.taken_out[day] > 0 or self.messages(day).filter(by_hand=True).exists()
 
     def check(self, day: dt.date) -> None:
-        """Whether this day, which is over, got what it should."""
+        """Return whether this day, which is over, got what it should."""
         messages = self.messages(day)
         sent = set(messages.filter(status=Status.SENT).values_list("occurrence", flat=True))
         left_over = set(messages.filter(by_hand=True).values_list("occurrence", flat=True)) - self.wanted(day)

@@ -222,7 +222,7 @@ def test_every_day_and_every_move_agree_with_counting_day_by_day(
 
 
 def moved_by_counting(days: set[dt.date], avoid: Avoid, when: WhenAvoided, own: ClinicTimes) -> dict[dt.date, dt.date]:
-    """By the day on which something goes out, the rule's nearest day that comes to it."""
+    """Return the rule's nearest day for each day on which a message goes out."""
     public = country_holidays("DE")
     closed = own.calendar.closed_days
     found: dict[dt.date, dt.date] = {}

@@ -45,7 +45,7 @@ class Place:
             return found
 
     def tables(self) -> object:
-        """How many tables its database has."""
+        """Return how many tables its database has."""
         if session.on_postgresql():
             return self.value("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
         return self.value("SELECT count(*) FROM sqlite_master WHERE type = 'table'")

@@ -27,7 +27,7 @@ _BETWEEN = dt.timedelta(milliseconds=70)
 
 @dataclass
 class Run:
-    """What happens, and what the test remembers of it."""
+    """A history of events, with the values that the test remembers."""
 
     clinic: Clinic
     telegram: StandIn
@@ -36,7 +36,7 @@ class Run:
     file: Path
     dice: random.Random = field(default_factory=lambda: random.Random(SEED))
     stops: dict[int, int] = field(default_factory=dict)
-    """By chat, the id of its STOP's update."""
+    """The id of the STOP's update, by chat."""
     since_backup: float = 0.0
     edited: int = 0
 
@@ -69,7 +69,7 @@ class Run:
                 process.kill()
 
     def unknown_to_the_backup(self) -> int:
-        """How many messages arrived after the backup was made, up to now."""
+        """Return how many messages arrived after the backup was made, up to now."""
         return sum(one.at > self.since_backup and number_of(one.text) >= 0 for one in self.telegram.arrivals)
 
     def after(self, place: Place, *journals: Path) -> str:
@@ -87,13 +87,13 @@ class Run:
         return said
 
     def check(self) -> None:
-        """By the stand-in's ledger: nobody got anything twice."""
+        """Check in the stand-in's ledger that nobody got a message twice."""
         numbers = Counter(number_of(arrival.text) for arrival in self.telegram.arrivals)
         numbers.pop(-1, None)
         assert max(numbers.values(), default=0) <= 1, f"sent twice (seed {SEED})"
 
     def check_stops(self, since: float) -> None:
-        """By the same ledger: whoever said STOP got no message after `since`."""
+        """Check in the same ledger that no chat with a STOP got a message after `since`."""
         told = {
             arrival.chat for arrival in self.telegram.arrivals if arrival.at > since and number_of(arrival.text) >= 0
         }
@@ -125,7 +125,7 @@ class Run:
 
 
 def environment_of(place: Place, telegram: StandIn) -> dict[str, str]:
-    """For services that send quickly, and soon know what is lost."""
+    """Settings for services that send quickly and soon notice a loss."""
     return place.environment | {
         "COMPANION_TELEGRAM_API_URL": telegram.url,
         "COMPANION_LEASE_SECONDS": "5",
@@ -134,11 +134,11 @@ def environment_of(place: Place, telegram: StandIn) -> dict[str, str]:
 
 
 def number_of(text: str) -> int:
-    """Which Message's text it is; -1: an answer to a patient."""
+    """Return the number of the Message with this text; -1: an answer to a patient."""
     words = text.split()
     return int(words[1]) if words[0] == "Message" else -1
 
 
 def pending(place: Place) -> object:
-    """How many Messages of a place's database still wait."""
+    """Return how many Messages of a place's database still wait."""
     return place.value("SELECT count(*) FROM schedules_message WHERE status = 'pending'")

@@ -33,7 +33,7 @@ _OPENERS: Final = {
     "telnetlib",
     "urllib.request",
 }
-"""Whatever opens a connection, by its full name."""
+"""All functions that open a connection, by their full names."""
 _SHUT: Final = {
     "clinics/bots.py": "ask_username refuses",
     "dispatch/service.py": "bots.serving names no bot",
@@ -67,7 +67,7 @@ def openers_in(path: Path) -> set[str]:
 
 
 def makes_a_client(path: Path) -> bool:
-    """Whether a module makes a client of Telegram, and doesn't only name its type."""
+    """Return whether a module makes a client of Telegram, and doesn't only name its type."""
     calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
     return any(isinstance(call, ast.Name) and call.id == "Client" for call in calls)
 

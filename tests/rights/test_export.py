@@ -36,7 +36,7 @@ HELD = (
     str(CHAT),
     str(FORMER_CHAT),
 )
-"""What the whole story holds, as a reader finds it."""
+"""The content of the whole story, as a reader finds it."""
 
 
 @pytest.fixture

@@ -98,7 +98,7 @@ def _promised(clinic: Clinic) -> Counter[tuple[object, str]]:
 
 
 def _got(clinic: Clinic) -> Counter[tuple[object, str]]:
-    """How often each Occurrence was sent."""
+    """Return how often each Occurrence was sent."""
     return Counter(_key(one) for one in Message.objects.filter(clinic=clinic, status=Status.SENT, occurrence__gt=""))
 
 

@@ -13,15 +13,15 @@ class Plans:
     texts: tuple[str, ...]
 
     def all_by(self, index: str) -> bool:
-        """Whether each goes by this index."""
+        """Return whether each goes by this index."""
         return bool(self.texts) and all(index in text for text in self.texts)
 
     def read_all_messages(self) -> bool:
-        """Whether one reads the whole table, or a whole index of it."""
+        """Return whether one reads the whole table, or a whole index of it."""
         return any(line for text in self.texts for line in text.splitlines() if _reads_all(line))
 
     def sort(self) -> bool:
-        """Whether one sorts more than the equals at the end of an index."""
+        """Return whether one sorts more than the equals at the end of an index."""
         return any(
             "TEMP B-TREE FOR ORDER BY" in text or "->  Sort" in text or "Sort Key" in text for text in self.texts
         )

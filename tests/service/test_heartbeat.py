@@ -118,7 +118,7 @@ def test_a_process_whose_main_loop_hangs_is_not_said_to_live(ear: Ear) -> None:
 
 @pytest.fixture
 def ear(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ear]:
-    """Whoever started this process, as systemd does."""
+    """The starter of this process, as systemd is."""
     listening = Ear(a_short_path(tmp_path_factory))
     monkeypatch.setenv(SOCKET, str(listening.path))
     yield listening

@@ -75,7 +75,7 @@ class _Migrating:
 def _people_write_beside(
     migrating: _Migrating, waits: Callable[[], object], clinic: Clinic, other: psycopg.Connection
 ) -> bool:
-    """Whether the migration still waited for the other's transaction when somebody had written; then that ends."""
+    """Return whether the migration still waited when somebody had written; then the other transaction ends."""
     migrating.thread.start()
     while not waits():
         assert migrating.thread.is_alive()

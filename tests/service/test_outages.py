@@ -1,4 +1,4 @@
-"""Which errors of the database mean "wait and try again", and why."""
+"""Tests of the database's errors that mean "wait and try again", with their causes."""
 
 import psycopg
 import pytest

@@ -10,7 +10,7 @@ _A_WHILE = 60.0
 
 
 async def _ring_then_cancel(turns: int) -> bool:
-    """Whether a task that rests again and again ends by a cancellation that comes so many turns after a ring."""
+    """Return whether a task that rests again and again ends by a cancellation that comes so many turns after a ring."""
     ring = asyncio.Event()
 
     async def work() -> None:

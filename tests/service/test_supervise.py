@@ -52,7 +52,7 @@ supervise(children, env=os.environ, stop=threading.Event())
 
 
 class Notes:
-    """What a child writes down about its life."""
+    """Return the notes that a child writes about its life."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

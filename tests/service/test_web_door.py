@@ -42,7 +42,7 @@ def status_of(port: int, raw: bytes) -> int:
 
 
 def test_the_door_keeps_its_rules(web: int) -> None:
-    """One process for all, because its start takes longer than the requests."""
+    """A process for all, because its start takes longer than the requests."""
     page = get(web, "/accounts/login/")
     cookie = page.headers["Set-Cookie"]
     assert cookie.startswith("__Host-csrftoken=")

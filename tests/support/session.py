@@ -29,7 +29,7 @@ _keepers: list["subprocess.Popen[bytes]"] = []
 
 
 def on_postgresql() -> bool:
-    """Whether this run uses PostgreSQL: `COMPANION_TEST_DATABASE` is sqlite (the default) or postgresql."""
+    """Return whether this run uses PostgreSQL: `COMPANION_TEST_DATABASE` is sqlite (the default) or postgresql."""
     name = os.environ.get(DATABASE_VARIABLE) or "sqlite"
     if name not in ("sqlite", "postgresql"):
         raise ValueError(f"{DATABASE_VARIABLE} is sqlite or postgresql, not {name!r}")

@@ -18,16 +18,16 @@ from tests.support import session
 _DATABASE: Final = frozenset({"db", "transactional_db", "live_server", "product_environment"})
 _COMMITS: Final = _DATABASE - {"db"}
 _ON_POSTGRESQL: Final = {"web": False, "api": True}
-"""By folder, the one database for tests without commits."""
+"""The one database for tests without commits, by folder."""
 
 
 def touches_the_database(item: pytest.Item) -> bool:
-    """Whether the test reads or writes rows."""
+    """Return whether the test reads or writes rows."""
     return item.get_closest_marker("django_db") is not None or not _DATABASE.isdisjoint(fixtures_of(item))
 
 
 def belongs_here(item: pytest.Item) -> bool:
-    """Whether this run's database is one of the test's own."""
+    """Return whether this run's database is one of the test's own."""
     if not touches_the_database(item):
         return not session.on_postgresql()
     folder = next((part for part in item.path.parts if part in _ON_POSTGRESQL), "")

@@ -43,16 +43,16 @@ class StandIn:
     """The answers to the next calls of deleteMessage; after them, yes."""
     answer: Handler | None = None
     silent: Literal["", "hangs", "closes", "gateway"] = ""
-    """How no call gets an answer: the line is held, or closed once the call was read, or a proxy answers 504."""
+    """The way in which no call gets an answer: the line is held, closed after reading, or a proxy answers 504."""
     authorized: bool = True
     webhook: bool = False
-    """Whether the bot's updates go to a webhook, so that nobody may poll."""
+    """True if the bot's updates go to a webhook, so that nobody may poll."""
     ahead: float = 0.0
     """The seconds by which its Date is ahead of this machine's clock."""
     incoming: list[dict[str, object]] = field(default_factory=list)
     """The updates that it still keeps."""
     forgets: bool = True
-    """Whether it drops updates that were confirmed, as Telegram may do at once."""
+    """True if it drops updates that were confirmed, as Telegram may do at once."""
     confirmed: int = 0
     """The offset of the last poll: all earlier updates are confirmed."""
     _counts: dict[int, int] = field(default_factory=lambda: defaultdict(int))
@@ -118,7 +118,7 @@ class StandIn:
         return self._update_id
 
     def is_confirmed(self, update_id: int) -> bool:
-        """Whether the last poll has confirmed this update."""
+        """Return whether the last poll has confirmed this update."""
         return update_id < self.confirmed
 
     async def _updates(self, offset: int) -> web.Response:

@@ -17,7 +17,7 @@ NAMES = ("mo", "tu", "we", "th", "fr", "sa", "su")
 
 
 def all_walls(starts_at: datetime, rule: Recurrence, days: int) -> list[datetime]:
-    """What the rule gives in this many days from its start on, judged day by day."""
+    """Return the rule's wall times in this many days from its start on, judged day by day."""
     begin = starts_at.date().replace(day=1) - 7 * DAY  # periods are judged whole, also the one that the start cuts
     every_day = [begin + number * DAY for number in range(days + 80)]
     walls = []
@@ -138,6 +138,6 @@ def changes(zone: str, year: int) -> list[datetime]:
 
 
 def _changed(instants: list[datetime], zone: str) -> list[datetime]:
-    """Those of these instants that have another offset than the one before."""
+    """Return the instants with another offset than the instant before."""
     offsets = [(at, at.astimezone(ZoneInfo(zone)).utcoffset()) for at in instants]
     return [at for (_, before), (at, then) in pairwise(offsets) if before != then]

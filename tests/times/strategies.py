@@ -1,4 +1,4 @@
-"""What hypothesis draws from: rules, starts, and instants close to where a zone's clock jumps."""
+"""Strategies of hypothesis: rules, starts, and instants close to where a zone's clock jumps."""
 
 from datetime import UTC, date, datetime, time, timedelta
 

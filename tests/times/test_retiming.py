@@ -1,4 +1,4 @@
-"""Which Occurrence is which after a change of times: by its day and by its place among that day's times."""
+"""Tests of matching Occurrences after a change of times: by the day and by its place among that day's times."""
 
 import datetime as dt
 from dataclasses import replace

@@ -29,7 +29,7 @@ def sign_in(member: Member, password: str = PASSWORD, client: Client | None = No
 
 
 def is_in(client: Client) -> bool:
-    """Whether the pages open."""
+    """Return whether the pages open."""
     return client.get("/scheduled-messages").status_code == 200
 
 

@@ -48,7 +48,7 @@ def with_a_password(member: Member) -> Client:
 
 
 def opens(client: Client, clinic: Clinic) -> bool:
-    """Whether the person can choose this clinic and read its pages."""
+    """Return whether the person can choose this clinic and read its pages."""
     client.post("/clinic", {"clinic": str(clinic.id)})
     context = client.get("/scheduled-messages").context
     return context is not None and context.get("clinic") == clinic

@@ -78,7 +78,7 @@ def linden(issuer: str, settings: Settings) -> Clinic:
 
 
 def _person(issuer: str, **claims: object) -> None:
-    """What the service says of this person from now on."""
+    """Set the service's words about this person from now on."""
     told = {"email": "eva@linden.example", "given_name": "Eva", "family_name": "Lind"} | claims
     httpx.put(f"{issuer}/users/{SUB}", json=told).raise_for_status()
 

@@ -227,7 +227,7 @@ def test_two_admins_who_set_the_demand_at_once_are_told() -> None:
 
 
 def test_joining_from_elsewhere_clears_factors_passkeys_codes_devices_and_sessions() -> None:
-    """Somebody made the account before, with a second factor and an open session of their own."""
+    """Make the account of another person before, with a second factor and an open session of theirs."""
     thief_member = a_person(a_clinic(), email="eva@clinic.example")
     thief = sign_in(thief_member)
     with_an_app(thief)

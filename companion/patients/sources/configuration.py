@@ -119,7 +119,7 @@ def place(row: PatientSource) -> str:
 
 
 def is_working(row: PatientSource, *, now: dt.datetime) -> bool:
-    """Whether a sync is running, or was asked for and is about to start."""
+    """Return whether a sync is running, or was asked for and is about to start."""
     return row.next_at <= now or (row.running_until is not None and row.running_until > now)
 
 

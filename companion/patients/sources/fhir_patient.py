@@ -1,4 +1,4 @@
-"""One FHIR Patient (R4, R5) in our fields. Pure: a resource as parsed JSON in, what we have use for out.
+"""A FHIR Patient (R4, R5) in our fields. Pure: a resource as parsed JSON in, what we have use for out.
 
 Sources: hl7.org/fhir/R4/patient.html, datatypes.html (ContactPoint, Identifier). Names are fhir_names.py's,
 periods fhir_periods.py's.
@@ -19,7 +19,7 @@ from companion.telegram.limits import telegram_id_problem
 
 @dataclass(frozen=True, slots=True)
 class TelegramAt:
-    """What marks a ContactPoint of system "other" (or "url") as Telegram's: an extension of this address on it, or a
+    """The mark of a ContactPoint of system "other" (or "url") as Telegram's: an extension of this address on it, or a
     value that begins with it ("telegram:4711")."""
 
     mark: str
@@ -31,7 +31,7 @@ _Object = Mapping[str, object]
 
 
 def read_patient(resource: _Object, *, identifier_system: str, telegram: TelegramAt, now: dt.datetime) -> Found:
-    """What cannot be read is left out, or named as trouble where nothing can be done without it.
+    """Read the patient. A value that can't be read is left out, or named as the trouble if the patient needs the value.
 
     Identifiers, names and telecoms count while their periods last; `now` is on the clocks by which dates are meant.
     """
@@ -83,7 +83,7 @@ def _identifier(resource: _Object, system: str, now: dt.datetime, *, ended_too: 
 
 
 def _is_replaced(resource: _Object) -> bool:
-    """Whether another record has replaced this patient's record."""
+    """Return whether another record has replaced this patient's record."""
     return any(one.get("type") == "replaced-by" for one in _objects(resource.get("link")))
 
 

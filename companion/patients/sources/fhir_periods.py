@@ -9,7 +9,7 @@ _PARTIAL: Final = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 
 
 def is_current(element: Mapping[str, object], now: dt.datetime) -> bool:
-    """Whether the element's period, if it has one, has begun and is not over.
+    """Return whether the element's period, if it has one, has begun and is not over.
 
     `now` is on the clocks by which dates without a zone are meant. A bound that can't be read is none.
     """

@@ -133,7 +133,7 @@ _CONNECTIONS: Final[Mapping[tuple[str, bool], type[HTTPConnection]]] = {
     ("http", False): _JudgedHttp,
     ("https", False): _JudgedHttps,
 }
-"""By the scheme, and whether the server may be anywhere."""
+"""The connection classes, by the scheme and whether the server may be anywhere."""
 
 
 def next_page(bundle: Mapping[str, object], current: str, base: str) -> str | None:

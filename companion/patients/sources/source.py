@@ -26,7 +26,7 @@ class SourceDown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One patient in the source; `place` tells people where, for the report."""
+    """A patient in the source; `place` tells people where, for the report."""
 
     place: str
     values: Mapping[str, object] = field(repr=False)

@@ -125,7 +125,7 @@ class SqlSource:
 
 @contextmanager
 def open_read_only(url: str) -> Iterator[sa.Connection]:
-    """One connection that refuses to write, rolled back at its end. Raises what SQLAlchemy raises."""
+    """A connection that refuses to write, rolled back at its end. Raises what SQLAlchemy raises."""
     engine = sa.create_engine(url, poolclass=sa.NullPool, hide_parameters=True)
     if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").is_file():
         # SQLite would create an empty file.

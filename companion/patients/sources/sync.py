@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 WHOLE_EVERY: Final = dt.timedelta(days=1)
 """Now and then all is read, so that a row that was refused is tried again after what was wrong here is mended."""
 REASONS: Final = 200
-"""How many of the refused a report names, and how many of those who were added, changed or left."""
+"""The most refused patients that a report names, and the most who were added, changed or left."""
 _AGAIN: Final = "The next sync tries it again."
 _NOT_NEEDED: Final = ("language", "phone")
 """A patient whose value of one of these can't be taken is taken without it: nobody goes without messages for that."""
@@ -43,7 +43,7 @@ _NOT_NEEDED: Final = ("language", "phone")
 
 @dataclass(slots=True)
 class _Counts:
-    """What came of all batches so far."""
+    """The results of all batches so far."""
 
     taken: Taken = field(default_factory=Taken)
     refused: int = 0
@@ -51,13 +51,13 @@ class _Counts:
     touched: list[tuple[str, str]] = field(default_factory=list)
 
     def refuse(self, place: str, reason: str) -> None:
-        """One more, named while there is room."""
+        """Count another refusal, and name it while there is room."""
         self.refused += 1
         if len(self.reasons) < REASONS:
             self.reasons.append((place, reason))
 
     def take(self, taken: Taken) -> None:
-        """What came of a batch, but for the refused."""
+        """Add the results of a batch, except the refused patients."""
         self.taken = self.taken.plus(Taken(taken.added, taken.changed, taken.unchanged, taken.left))
         room = REASONS - len(self.touched)
         self.touched += [(one.external_id, one.what) for one in taken.touched[:room]]
@@ -72,7 +72,7 @@ def due(*, now: dt.datetime) -> list[PatientSource]:
 
 
 def sync(clinic: Clinic, *, clock: Callable[[], dt.datetime], whole: bool = False) -> SyncRun:
-    """One sync of the clinic's source; its report is kept and comes back. `whole` reads also what hasn't changed.
+    """Sync the clinic's source; the report is kept and comes back. `whole` reads also what hasn't changed.
 
     Raises Conflict where there is no source, or another sync of it is under way.
     """
@@ -103,7 +103,7 @@ def sync(clinic: Clinic, *, clock: Callable[[], dt.datetime], whole: bool = Fals
 
 
 def _work(row: PatientSource, run: SyncRun, clock: Callable[[], dt.datetime]) -> tuple[_Counts, str]:
-    """What came of it, and up to where in the source's own time all is taken."""
+    """Run the sync. Return its counts, and the source's own time up to which everything is stored."""
     with closing(Spool()) as spool, Hold(row, run, clock) as hold:
         source = configuration.opened(row, now=clock())
         found = source.read_all() if run.whole else source.read_changed_since(text_point(row.reached))
@@ -119,7 +119,7 @@ def runs(clinic: Clinic, *, after: int = 0, limit: int = 20) -> list[SyncRun]:
 
 
 def run_of(clinic: Clinic, id: uuid.UUID) -> SyncRun:
-    """One report. Raises Unknown."""
+    """Find a report. Raises Unknown."""
     found = SyncRun.objects.filter(clinic=clinic, pk=id).first()
     if found is None:
         raise Unknown("There is no such report; the newest 200 are kept.")
@@ -167,7 +167,7 @@ def _store(row: PatientSource, spool: Spool, hold: Hold, clock: Callable[[], dt.
 
 
 def _entries(batch: Sequence[Found], seen: set[str], counts: _Counts, now: dt.datetime) -> list[Entry]:
-    """Those that are right in themselves; the others are counted and named."""
+    """Return the patients whose values are valid; count and name the others."""
     entries = []
     for number, found in enumerate(batch):
         if found.trouble:

@@ -23,13 +23,13 @@ from companion.web.account import devices
 from companion.web.models import Tries
 
 _AGAIN: Final = 5
-"""How often a try looks anew when others try at the same moment."""
+"""The number of new looks if others try at the same moment."""
 _KEPT: Final = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class _Gate:
-    """What is counted together, and how many seconds so many tries have to wait."""
+    """A group of tries that are counted together, with the seconds that the next one has to wait."""
 
     key: str
     wait: Callable[[int], float]

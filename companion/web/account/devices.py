@@ -16,11 +16,11 @@ from companion.service.client_address import UNKNOWN
 
 COOKIE: Final = f"{'__Host-' if settings.SESSION_COOKIE_SECURE else ''}device"
 _AGE: Final = dt.timedelta(days=400)
-"""As long as browsers keep a cookie."""
+"""The longest time for which browsers keep a cookie."""
 _MADE: Final = "new_device_cookie"
 _SYSTEMS: Final = ("iPhone", "iPad", "Android", "Windows", "Mac OS X", "Linux")
 _BROWSERS: Final = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
-"""In this order: Edge and Opera also call themselves Chrome, and Chrome calls itself Safari."""
+"""Browsers in the order of the test: Edge and Opera also call themselves Chrome, and Chrome calls itself Safari."""
 
 
 def address_of(request: HttpRequest) -> str:
@@ -29,7 +29,7 @@ def address_of(request: HttpRequest) -> str:
 
 
 def is_known(request: HttpRequest, user: User) -> bool:
-    """Whether the person has signed in from this browser before."""
+    """Return whether the person has signed in from this browser before."""
     secret = hash_of_cookie(request)
     return bool(secret) and KnownDevice.objects.filter(user=user, secret_hash=secret).exists()
 

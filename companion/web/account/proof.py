@@ -38,7 +38,7 @@ def begin(request: HttpRequest, *, now: dt.datetime) -> None:
 
 
 def is_fresh(request: HttpRequest) -> bool:
-    """Whether the person has proved who they are within a quarter of an hour."""
+    """Return whether the person has proved who they are within a quarter of an hour."""
     records = get_authentication_records(request, request.user)
     proofs = [request.session.get(BEGAN, 0), request.session.get(PROVED, 0), *(record["at"] for record in records)]
     age: float = database_now().timestamp() - max(proofs)

@@ -38,12 +38,12 @@ _KEPT_SECONDS: Final = 600
 _OWN_PAGES: Final = ("/accounts/password/", "/accounts/2fa/")
 """Pages about passwords and second steps, which a clinic's service has in place of ours."""
 _BROKEN: Final = (OAuth2Error, requests.RequestException, KeyError, TypeError, ValueError, AttributeError)
-"""What a service that is away, or answers anything but the protocol, makes the libraries raise."""
+"""The errors of the libraries if a service is away or doesn't keep to the protocol."""
 Answer = Callable[[HttpRequest], HttpResponseBase]
 
 
 class _Told(Exception):
-    """What the service says of the person."""
+    """The service's words about the person."""
 
     def __init__(self, claims: dict[str, object]) -> None:
         super().__init__()
@@ -150,7 +150,7 @@ def _came_back(request: HttpRequest, slug: str, claims: dict[str, object]) -> Ht
 
 
 def _asked_again(claims: dict[str, object], now: float) -> bool:
-    """Whether the service has asked the person lately. A service that doesn't say when is believed."""
+    """Return whether the service has asked the person lately. A service that doesn't say when is believed."""
     at = claims.get("auth_time", now)
     return isinstance(at, int | float) and now - at < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
 

@@ -28,7 +28,7 @@ _NAME: Final = "AI Companion Scheduler"
 _TAKEN_FOR_SECONDS: Final = 120
 """Longer than a code is valid (the period before and the one after count, too)."""
 _BROKEN: Final = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
-"""What a passkey's answer that no browser wrote makes the libraries raise."""
+"""The errors that the libraries raise for a passkey's answer that no browser wrote."""
 
 
 class Adapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth ships no types

@@ -67,7 +67,7 @@ def _why_over(row: UserSession | None, began: float | None, *, now: dt.datetime)
 
 
 def _is_an_act(request: HttpRequest) -> bool:
-    """Whether a person did something: a page polls by htmx's GET alone, so that one keeps no session alive."""
+    """Return whether a person did something: a page polls by htmx's GET alone, so that one keeps no session alive."""
     by_htmx = request.method == "GET" and "HX-Request" in request.headers
     return not by_htmx or _OPENED in request.headers
 

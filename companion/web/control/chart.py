@@ -14,7 +14,7 @@ _LEAST: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One bar, with lengths in the drawing's units."""
+    """A bar, with lengths in the drawing's units."""
 
     x: int
     width: int

@@ -32,7 +32,7 @@ from companion.web.access import PageRequest, as_uuid, came_from, page
 
 PAGE_SIZE: Final = 50
 SAID: Final = 50
-"""How much of a conversation is shown."""
+"""The most messages of a conversation that are shown."""
 _VIEWS: Final[dict[inbox.View, tuple[str, str, str]]] = {
     "unread": ("Unread", "mail", "Nothing is unread."),
     "mine": ("Mine", "user", "You have no conversation."),

@@ -33,7 +33,7 @@ class View:
     mine: bool
     day: dt.date
     dated: bool
-    """Whether the address names the day; without a name it is today."""
+    """True if the address names the day; without a name it is today."""
     after: str
     measure: str = ""
     """The Control Panel's number that led here; the page lists its messages."""

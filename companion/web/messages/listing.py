@@ -52,9 +52,9 @@ class Listed:
     sections: list[Section]
     more: str | None
     truncated: bool = False
-    """Whether the day has more messages than are shown."""
+    """True if the day has more messages than are shown."""
     whole: bool = True
-    """Whether all planned Occurrences were read."""
+    """True if all planned Occurrences were read."""
 
 
 @require_GET

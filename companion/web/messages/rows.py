@@ -42,7 +42,7 @@ class Row:
     key: str
     address: str
     planned: bool = False
-    """Whether there is no Message yet."""
+    """True if there is no Message yet."""
     patients: int = 1
     """The number of patients; with more than one, the Message has no patient."""
 

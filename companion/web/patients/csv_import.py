@@ -24,7 +24,7 @@ COLUMNS: Final = (
     ("cohorts", "Diabetes|Tuesday group", False),
 )
 SHOWN = 200
-"""How many refused rows the page lists."""
+"""The most refused rows that the page lists."""
 
 
 @require_http_methods(["GET", "POST"])

@@ -37,11 +37,11 @@ from companion.web.templatetags.counts import plural
 
 PAGE_SIZE = 50
 AHEAD = dt.timedelta(days=731)
-"""How far ahead coming messages are shown."""
+"""The span of time for which coming messages are shown."""
 SERIES = 20
-"""How many Schedules a patient's page names."""
+"""The most Schedules that a patient's page names."""
 NOTES = 5
-"""How many failed enrolments stand above the list."""
+"""The most failed enrolments above the list."""
 FIELDS: Final = ("external_id", "name", "telegram_id", "birth_date", "phone", "caregiver", "timezone", "language")
 LABELS: Final = {
     "external_id": "Your id",

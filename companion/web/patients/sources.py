@@ -24,7 +24,7 @@ from companion.web.access import PageRequest, page
 
 FIELDS: Final = ("url", "identifier_system", "telegram", "every_minutes")
 SHOWN: Final = 15
-"""How many reports the page lists."""
+"""The most reports that the page lists."""
 
 
 @require_GET

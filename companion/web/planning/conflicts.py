@@ -49,7 +49,7 @@ _ALONE: Final = tuple(
 
 
 class Clashed(Exception):
-    """Somebody else changed the series while this form was open: nothing was saved."""
+    """A conflict: another person changed the series while this form was open. Nothing was saved."""
 
     def __init__(self, typed: Typed, clash: Clash) -> None:
         super().__init__("somebody else changed the series while this form was open")

@@ -25,7 +25,7 @@ from companion.web.planning.typed import Typed
 
 KEPT_FOR = dt.timedelta(days=14)
 LISTED = 5
-"""How many drafts the list page names, newest first."""
+"""The most drafts that the list page names, newest first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,10 +41,10 @@ from companion.web.settings.set_up import set_up_first
 from companion.web.templatetags.counts import plural
 
 MATCHES = 8
-"""How many matching patients the picker shows."""
+"""The most matching patients that the picker shows."""
 NAMED = 20
 ASKED_ABOVE = 50
-"""With more patients than this, the page asks for confirmation before it plans anything."""
+"""The most patients that are planned for without a confirmation."""
 AGAIN = ("find", "preview", "next_working_day")
 """Buttons that only change the form: the page shows the form again and plans nothing."""
 

@@ -27,7 +27,7 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How many Occurrences a series gives, and how many of them are left, both before exceptions."""
+    """The number of a series' Occurrences, and the number that are left, both before exceptions."""
 
     left: int
     total: int
