@@ -33,6 +33,8 @@ _FORGOT_EARLY = (
     "their planned time: ask your staff, and cancel these messages first."
 )
 
+_ERASE_AGAIN = "Patients who were erased since the copy was taken are back: erase them again."
+
 
 @click.command()
 @click.argument("file", type=_FILE)
@@ -117,7 +119,8 @@ def resume(slug: str | None) -> None:
 
 def _words(restoration: "Restoration") -> str:
     """The sentences that tell people what to do after a restore."""
-    return held_words(restoration.held) + ("" if restoration.all_known else f" {_FORGOT_EARLY}")
+    forgot = "" if restoration.all_known else f" {_FORGOT_EARLY}"
+    return f"{held_words(restoration.held)}{forgot} {_ERASE_AGAIN}"
 
 
 def held_words(held: int) -> str:

@@ -34,10 +34,11 @@ class Due(NamedTuple):
 
 def ask(clinic: Clinic, messages: Collection[Posted], *, now: dt.datetime) -> int:
     """Note the messages that Telegram still lets us delete, each once. Returns how many."""
-    newest = {(one.chat, one.number): one.at for one in sorted(messages, key=lambda one: one.at, reverse=True)}
+    # A tap and a change of buttons name a message that is older than they are.
+    sent_at = {(one.chat, one.number): one.at for one in sorted(messages, key=lambda one: one.at, reverse=True)}
     rows = [
         Deletion(clinic=clinic, chat=str(chat), telegram_message_id=number, until=at + DELETABLE_FOR, next_try_at=now)
-        for (chat, number), at in newest.items()
+        for (chat, number), at in sent_at.items()
         if at + DELETABLE_FOR > now
     ]
     Deletion.objects.bulk_create(rows, batch_size=500)

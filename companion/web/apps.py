@@ -8,11 +8,13 @@ class WebConfig(AppConfig):
     label = "web"
 
     def ready(self) -> None:
-        """Listen to sign-ins, and forget the drafts that name an erased patient, once Django's models are there."""
+        """Listen to sign-ins, erasures and merges, once Django's models are there."""
         from companion.rights import copies
+        from companion.web import unread_words
         from companion.web.account import evidence
         from companion.web.planning import kept_drafts
 
         evidence.connect()
         copies.forget_by(kept_drafts.forget_erased)
+        copies.forget_by(unread_words.forget_erased)
         copies.move_by(kept_drafts.follow_merge)

@@ -83,20 +83,3 @@ def test_deleting_waits_where_telegram_asks_for_it_and_gives_up_what_it_keeps(
     eventually(lambda: not Deletion.objects.exists())
     assert len(telegram.deleted) == 1
     assert telegram.asked.count("deleteMessage") == 3
-
-
-def test_a_message_too_old_for_telegram_is_not_asked_for(
-    clinic: Clinic, telegram: StandIn, dispatcher: "subprocess.Popen[bytes]"
-) -> None:
-    Deletion.objects.create(
-        clinic=clinic,
-        chat="5000",
-        telegram_message_id=1,
-        until=NOW.replace(year=2026, month=1),
-        next_try_at=NOW.replace(month=1),
-    )
-    deleting.ask(clinic, [Posted(5_000, 2, present())], now=present())
-
-    eventually(lambda: not Deletion.objects.exists())
-
-    assert telegram.deleted == [(5_000, 2)]

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from django.apps import apps
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.db.models import Model
 
 
 def everything_stored() -> str:
     """Each value of each row of each table, stored and opened."""
-    return "\n".join((*_stored(), *_opened()))
+    return "\n".join((*_stored(), *_opened(), *_sessions()))
 
 
 def _stored() -> Iterator[str]:
@@ -25,6 +26,11 @@ def _opened() -> Iterator[str]:
         for row in model._default_manager.all().iterator():
             assert isinstance(row, Model)
             yield f"{model._meta.label}: {[_text(field.value_from_object(row)) for field in row._meta.concrete_fields]}"
+
+
+def _sessions() -> Iterator[str]:
+    for session in Session.objects.all():
+        yield f"session: {session.get_decoded()}"
 
 
 def _text(value: object) -> str:

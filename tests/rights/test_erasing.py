@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import logging
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -16,6 +17,7 @@ from companion.clinics.models import AuditEntry, Clinic, FormerBot, OptOut, Role
 from companion.clinics.opt_outs import chat_of
 from companion.patients import consent
 from companion.patients.models import Patient
+from companion.patients.sources import configuration, sync
 from companion.schedules.models import Attempt, Deletion, Message, Schedule, State, Status
 from companion.schedules.reasons import Reason
 from companion.web.models import Draft
@@ -54,7 +56,12 @@ def test_nothing_of_an_erased_patient_is_left_in_the_database_or_the_log(
     Draft.objects.create(clinic=clinic, member=member, values=typed, saved_at=present())
     body = {"patient": str(story.patient.id), "text": "CANARYANSWER"}
     assert admin.post("/messages", body, key="visit-1").status == 201
-    assert len(found_in(everything_stored())) > 20
+    # The page that would say "Canaryname Silva was saved." is never opened.
+    saved = {"name": story.patient.name, "external_id": "CANARYID-1", "timezone": "UTC", "language": "en"}
+    assert signed_in(clinic).post(f"/patients/{story.patient.id}/edit", saved).status_code == 302
+    stored = found_in(everything_stored())
+    assert len(stored) > 20
+    assert any(line.startswith("session") for line in stored)
 
     with caplog.at_level(logging.DEBUG):
         answer = admin.post(f"/patients/{story.patient.id}/erase", {"name": "canaryname  silva"})
@@ -281,3 +288,23 @@ def test_another_clinics_patient_is_not_erased(admin: Program) -> None:
 def _sent(patient: Patient, number: int, at: dt.datetime) -> None:
     message = a_sent_message(patient, at=at)
     Attempt.objects.filter(message=message).update(telegram_id=CHAT, telegram_message_id=number)
+
+
+def test_a_sync_names_an_erased_patient_and_brings_nobody_back(clinic: Clinic, admin: Program, tmp_path: Path) -> None:
+    file = tmp_path / "patients.csv"
+    file.write_text("external_id,name,telegram_id\nP-1,Ana Silva,5777001001\n")
+    configuration.set_csv(a_caller(clinic, Role.ADMIN), file, now=present())
+    sync.sync(clinic, clock=present)
+    admin.post(f"/patients/{Patient.objects.get().id}/erase", {"name": "Ana Silva"})
+
+    run = sync.sync(clinic, clock=present, whole=True)
+
+    assert (run.added, run.refused) == (0, 1)
+    assert "was erased on" in sync.reasons(run)[0].reason
+    assert not Patient.objects.exists()
+
+
+def test_who_has_left_can_be_erased_too(clinic: Clinic, admin: Program) -> None:
+    ana = a_patient(clinic, left_at=present())
+
+    assert admin.post(f"/patients/{ana.id}/erase", {"name": "Ana Silva"}).status == 200

@@ -56,6 +56,7 @@ def resume(request: PageRequest) -> HttpResponse:
         "elsewhere": [caller.clinic for caller in others],
         "held": held.order_by()[: queries.COUNTED_TO].count(),
         "forgot_early": holding.forgot_early(request.caller.clinic),
+        "restored": request.caller.clinic.sending_paused_by == holding.PAUSED_BY,
     }
     return render(request, "control/resume.html", context)
 

@@ -1,0 +1,53 @@
+"""Messages that are to be deleted from Telegram: which, in which order, and for how long."""
+
+import datetime as dt
+
+import pytest
+
+from companion.clinics.models import Clinic
+from companion.delivery import deleting
+from companion.delivery.deleting import Posted
+from companion.schedules.models import Deletion
+from tests.builders import NOW, a_clinic
+
+pytestmark = pytest.mark.django_db
+HOUR = dt.timedelta(hours=1)
+
+
+@pytest.fixture
+def clinic() -> Clinic:
+    return a_clinic()
+
+
+def test_only_what_telegram_still_deletes_is_asked_for_and_each_message_once(clinic: Clinic) -> None:
+    posted = [Posted(5_000, 1, NOW - 49 * HOUR), Posted(5_000, 2, NOW - 47 * HOUR), Posted(5_000, 2, NOW - HOUR)]
+
+    assert deleting.ask(clinic, posted, now=NOW) == 1
+    assert [(one.chat, one.number) for one in deleting.due(clinic.pk, now=NOW)] == [(5_000, 2)]
+    assert Deletion.objects.get().until == NOW + HOUR
+
+
+def test_what_became_too_old_is_forgotten_in_every_clinic(clinic: Clinic) -> None:
+    for one in (clinic, a_clinic()):
+        deleting.ask(one, [Posted(5_000, 1, NOW), Posted(5_000, 2, NOW + HOUR)], now=NOW)
+
+    deleting.forget_old(now=NOW + 48 * HOUR)
+
+    assert [one.telegram_message_id for one in Deletion.objects.all()] == [2, 2]
+
+
+def test_what_is_put_off_waits_and_what_is_done_goes(clinic: Clinic) -> None:
+    deleting.ask(clinic, [Posted(5_000, 1, NOW), Posted(5_000, 2, NOW)], now=NOW)
+    first, second = deleting.due(clinic.pk, now=NOW)
+
+    deleting.again(first.id, at=NOW + HOUR)
+    deleting.done(second.id)
+
+    assert deleting.due(clinic.pk, now=NOW) == []
+    assert [one.id for one in deleting.due(clinic.pk, now=NOW + HOUR)] == [first.id]
+
+
+def test_another_clinics_messages_are_left_alone(clinic: Clinic) -> None:
+    deleting.ask(a_clinic(), [Posted(5_000, 1, NOW)], now=NOW)
+
+    assert deleting.due(clinic.pk, now=NOW) == []
