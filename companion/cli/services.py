@@ -103,8 +103,6 @@ def web(share_host: bool) -> None:
     """Serve the pages and the API on COMPANION_HOST and COMPANION_PORT."""
     _start()
     from django.conf import settings
-    from django.core.wsgi import get_wsgi_application
-    from waitress.server import create_server
 
     from companion.clinics.known_keys import may_read_metrics
     from companion.panel.monitor import monitoring
@@ -113,20 +111,7 @@ def web(share_host: bool) -> None:
 
     own = settings.COMPANION
     stop = process.stop_signal()
-    server = create_server(
-        get_wsgi_application(),
-        sockets=[listening(own.host, own.port)],
-        threads=_THREADS,
-        connection_limit=_CONNECTIONS,
-        asyncore_use_poll=True,
-        max_request_header_size=_HEADER_BYTES,
-        max_request_body_size=_BODY_BYTES,
-        # The configured address decides, not a header that anybody could send.
-        url_scheme=own.public_url.partition(":")[0],
-        # Our middleware drops them unless a proxy of ours sent them (config/middleware.py).
-        clear_untrusted_proxy_headers=False,
-        ident=None,
-    )
+    server = _server()
     with _port_said_plainly():
         at = _health_port("web", share_host=share_host)
         port = health_port.serve(_web_health, host=own.host, port=at, may_read_metrics=may_read_metrics)
@@ -143,6 +128,29 @@ def web(share_host: bool) -> None:
     finally:
         heart.stop()
         port.close()
+
+
+def _server() -> "TcpWSGIServer":
+    """Make the server of pages and API, with its bounds."""
+    from django.conf import settings
+    from django.core.wsgi import get_wsgi_application
+    from waitress.server import create_server
+
+    own = settings.COMPANION
+    return create_server(
+        get_wsgi_application(),
+        sockets=[listening(own.host, own.port)],
+        threads=_THREADS,
+        connection_limit=_CONNECTIONS,
+        asyncore_use_poll=True,
+        max_request_header_size=_HEADER_BYTES,
+        max_request_body_size=_BODY_BYTES,
+        # The configured address decides, not a header that anybody could send.
+        url_scheme=own.public_url.partition(":")[0],
+        # Our middleware drops them unless a proxy of ours sent them (config/middleware.py).
+        clear_untrusted_proxy_headers=False,
+        ident=None,
+    )
 
 
 def listening(host: str, port: int) -> "socket.socket":

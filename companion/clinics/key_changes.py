@@ -94,7 +94,7 @@ def drop(key_id: str, *, lost: bool, now: dt.datetime) -> str:
     if not known:
         return ""
     if not settings.SECRET_KEYS_FILE_IS_OURS:
-        return "Take it out of the settings now, and restart the services."
+        return "Remove the key from the settings now, and restart the services."
     file = Path(str(settings.SECRET_KEYS_FILE))
     write(file, [secret for secret in keys_in(file.read_text()) if key_ring.key_id(secret) != key_id])
     return "It is gone from the file secret_key. Keep a copy as long as you keep backups from its time."

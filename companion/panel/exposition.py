@@ -27,7 +27,13 @@ class ClinicNumbers(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Collect all numbers; unknown ones are left out."""
-        status, messages = self._status, self._status.messages
+        yield from self._messages()
+        yield from self._services()
+        yield from self._sending()
+        yield from self._looked()
+
+    def _messages(self) -> Iterator[Metric]:
+        messages = self._status.messages
         yield _gauge("messages_pending", "Messages that are still to leave, counted to 10,000.", messages.pending)
         yield _gauge("messages_due", "Messages that are ready to leave now, counted to 10,000.", messages.due)
         yield _gauge(
@@ -44,9 +50,12 @@ class ClinicNumbers(Collector):
         failed = GaugeMetricFamily(
             "companion_messages_failed_last_day", "Messages that failed within 24 hours, by code.", labels=["reason"]
         )
-        for one in status.failures:
+        for one in self._status.failures:
             failed.add_metric([one.code], one.count)
         yield failed
+
+    def _services(self) -> Iterator[Metric]:
+        status = self._status
         health = GaugeMetricFamily("companion_health", "1 at the status that holds.", labels=["status"])
         for name in _HEALTH:
             health.add_metric([name], float(status.status == name))
@@ -61,6 +70,9 @@ class ClinicNumbers(Collector):
         for kind in Kind:
             lost.add_metric([kind.value], len(judge.lost_of(self._beats, kind, now=self._now)))
         yield lost
+
+    def _sending(self) -> Iterator[Metric]:
+        status = self._status
         yield _gauge(
             "patients_unreachable", "Patients who can't be reached, counted to 10,000.", status.unreachable_patients
         )
@@ -72,7 +84,6 @@ class ClinicNumbers(Collector):
         )
         yield _gauge("bot_rate_per_second", "The bot's Attempts a second, over ten seconds.", status.rate.per_second)
         yield _gauge("bot_rate_limit_per_second", "The bot's limit.", status.rate.limit)
-        yield from self._looked()
 
     def _looked(self) -> Iterator[Metric]:
         database, telegram, machine = self._status.database, self._status.telegram, self._status.machine

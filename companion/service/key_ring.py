@@ -138,7 +138,7 @@ def adopt(secrets: Iterable[str]) -> None:
     known = {key_id(secret) for secret in given}
     lacking = sorted(set(UsedKey.objects.values_list("id", flat=True)) - known)
     if lacking:
-        raise KeysUnreadable(f"The key {lacking[0]} is missing, with which data here was sealed. Give it back.")
+        raise KeysUnreadable(f"The key {lacking[0]} is missing, with which data here was sealed. Set this key again.")
     note_use(key_id(given[0]))
     # Other threads open values at any moment between these lines: no known key may be missing in between.
     settings.SECRET_KEY_FALLBACKS = [*given, *(key.secret for key in ring().keys)]
