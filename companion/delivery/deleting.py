@@ -9,6 +9,7 @@ from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from companion.clinics.models import Clinic
+from companion.clinics.sealed import CannotOpen
 from companion.schedules.models import Deletion
 from companion.service.wake import ring
 
@@ -49,8 +50,15 @@ def ask(clinic: Clinic, messages: Collection[Posted], *, now: dt.datetime) -> in
 
 def due(clinic: uuid.UUID, *, now: dt.datetime) -> list[Due]:
     """The clinic's messages that are to be deleted now, some of them."""
-    rows = Deletion.objects.filter(clinic=clinic, next_try_at__lte=now).order_by("next_try_at", "id")
-    return [Due(row.pk, int(row.chat), row.telegram_message_id) for row in rows[:_AT_ONCE]]
+    # Each chat is opened by itself, so that one that was sealed with a lost key holds up no other.
+    rows = Deletion.objects.filter(clinic=clinic, next_try_at__lte=now).order_by("next_try_at", "id").defer("chat")
+    found = []
+    for row in rows[:_AT_ONCE]:
+        try:
+            found.append(Due(row.pk, int(row.chat), row.telegram_message_id))
+        except CannotOpen:
+            again(row.pk, at=row.until)
+    return found
 
 
 def forget_old(*, now: dt.datetime) -> None:

@@ -23,6 +23,8 @@ from companion.telegram.outcomes import Kind, Outcome
 
 log = structlog.get_logger(__name__)
 _LOOK_SECONDS: Final = 5.0
+_GAP_SECONDS: Final = 0.2
+"""The time between two messages, so that most of the bot's slots are left for what is to be sent."""
 _AGAIN: Final = dt.timedelta(seconds=30)
 """The time until the next try after a failure that passes."""
 
@@ -39,10 +41,9 @@ class Deleter:
         while True:
             self.ring.clear()
             await self._dispatcher.ledger.do(lambda: deleting.forget_old(now=self._dispatcher.clock.now()))
-            for bot in list(self._bots()):
-                if self._may_call(bot):
-                    await self._work_off(bot)
-            await rest(self.ring, _LOOK_SECONDS)
+            done = [await self._some_of(bot) for bot in list(self._bots()) if self._may_call(bot)]
+            if not any(done):
+                await rest(self.ring, _LOOK_SECONDS)
 
     def _may_call(self, bot: BotRow) -> bool:
         dispatcher = self._dispatcher
@@ -50,13 +51,15 @@ class Deleter:
         closed = bot.closed_until is not None and bot.closed_until > dispatcher.clock.now()
         return not (waits or bot.paused or closed or bot.closed_why in (Closed.UNAUTHORIZED, Closed.HANGING))
 
-    async def _work_off(self, bot: BotRow) -> None:
-        """Delete all that is due for this bot, or as much as Telegram takes."""
+    async def _some_of(self, bot: BotRow) -> bool:
+        """Delete some of what is due for this bot, slowly, and return whether all of it went: other bots come next."""
         now = self._dispatcher.clock.now
-        while found := await self._dispatcher.ledger.do(lambda: deleting.due(bot.clinic, now=now())):
-            for one in found:
-                if not await self._delete(bot, one):
-                    return
+        found = await self._dispatcher.ledger.do(lambda: deleting.due(bot.clinic, now=now()))
+        for one in found:
+            if not await self._delete(bot, one):
+                return False
+            await asyncio.sleep(_GAP_SECONDS)
+        return bool(found)
 
     async def _delete(self, bot: BotRow, one: Due) -> bool:
         """Delete one message in the bot's next slot. Whether the next one may follow."""

@@ -3,8 +3,10 @@
 import datetime as dt
 
 import pytest
+from django.db import connection
 
 from companion.clinics.models import Clinic
+from companion.clinics.sealed import seal
 from companion.delivery import deleting
 from companion.delivery.deleting import Posted
 from companion.schedules.models import Deletion
@@ -45,6 +47,19 @@ def test_what_is_put_off_waits_and_what_is_done_goes(clinic: Clinic) -> None:
 
     assert deleting.due(clinic.pk, now=NOW) == []
     assert [one.id for one in deleting.due(clinic.pk, now=NOW + HOUR)] == [first.id]
+
+
+def test_a_chat_that_can_not_be_opened_holds_up_no_other(clinic: Clinic) -> None:
+    deleting.ask(clinic, [Posted(5_000, 1, NOW), Posted(6_000, 2, NOW)], now=NOW)
+    damaged = Deletion.objects.get(telegram_message_id=1)
+    other = bytes(seal("5000", "another column"))
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE schedules_deletion SET chat = %s WHERE telegram_message_id = 1", [other])
+
+    assert [one.chat for one in deleting.due(clinic.pk, now=NOW)] == [6_000]
+    assert [one.chat for one in deleting.due(clinic.pk, now=NOW + HOUR)] == [6_000]
+    deleting.forget_old(now=NOW + 48 * HOUR)
+    assert not Deletion.objects.filter(pk=damaged.pk).exists()
 
 
 def test_another_clinics_messages_are_left_alone(clinic: Clinic) -> None:
