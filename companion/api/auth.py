@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from ninja.errors import AuthenticationError, HttpError
 from ninja.utils import check_csrf
 
+from companion.api.scopes import scope_of
 from companion.clinics.access import Caller
 from companion.clinics.api_keys import caller_of_key, secret_of
 from companion.clinics.members import caller_of_member, chosen_member
@@ -53,17 +54,24 @@ class Needs:
 
 
 def caller_of(request: HttpRequest) -> Caller:
-    """The Caller of a key or a session. Raises AuthenticationError (401), or HttpError 403 without a CSRF token."""
+    """The Caller of a key or a session.
+
+    Raises AuthenticationError (401), NotAllowed for a key that may not be used here, or HttpError 403 without a CSRF
+    token.
+    """
     header = request.headers.get("Authorization", "")
-    caller = _caller_by_key(header) if header else _caller_by_session(request)
+    caller = _caller_by_key(request, header) if header else _caller_by_session(request)
     if caller is None:
         raise AuthenticationError
     return caller
 
 
-def _caller_by_key(header: str) -> Caller | None:
+def _caller_by_key(request: HttpRequest, header: str) -> Caller | None:
     secret = secret_of(header)
-    return caller_of_key(secret, now=database_now()) if secret else None
+    caller = caller_of_key(secret, request.META["REMOTE_ADDR"], now=database_now()) if secret else None
+    if caller and caller.scopes:
+        caller.needs_scope(scope_of(request.path))
+    return caller
 
 
 def _caller_by_session(request: HttpRequest) -> Caller | None:

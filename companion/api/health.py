@@ -14,7 +14,7 @@ from companion.api import auth
 from companion.api.examples import panel as examples
 from companion.api.operations import JSON, Operation, caller_of, operation
 from companion.api.values import Instant, NoBody, Shape
-from companion.clinics.access import Caller
+from companion.clinics.access import Caller, NotAllowed
 from companion.clinics.models import Role
 from companion.panel import diagnostics, health, status
 from companion.service.clock import database_now
@@ -160,7 +160,7 @@ def _member(request: HttpRequest) -> Caller | None:
     try:
         with database_within(_DATABASE_SECONDS):
             return auth.caller_of(request)
-    except (AuthenticationError, HttpError, Error):
+    except (AuthenticationError, NotAllowed, HttpError, Error):
         return None
 
 

@@ -8,8 +8,9 @@ from ninja.errors import AuthenticationError, HttpError
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from companion.api.auth import caller_of
-from companion.api.problems import problem
+from companion.api.problems import answer_to, problem
 from companion.clinics import known_keys
+from companion.clinics.access import NotAllowed
 from companion.clinics.models import Clinic
 from companion.panel import facts
 from companion.panel.exposition import ClinicNumbers
@@ -26,20 +27,20 @@ def metrics(request: HttpRequest) -> HttpResponse:
     While the database is away, a key that this process has let in before gets the process's own numbers, with
     `companion_database_up 0`.
     """
-    header = request.headers.get("Authorization", "")
+    key_used = request.headers.get("Authorization", ""), request.META["REMOTE_ADDR"]
     try:
         text = _of_clinic(caller_of(request).clinic)
-    except AuthenticationError:
-        known_keys.forget(header)
-        return problem(401)
+    except (AuthenticationError, NotAllowed) as no:
+        known_keys.forget(*key_used)
+        return answer_to(no)
     except HttpError as error:
         return problem(error.status_code, error.message)
     except Error as error:
-        if not is_outage(error) or not known_keys.is_known(header):
+        if not is_outage(error) or not known_keys.is_known(*key_used):
             raise
         DATABASE_UP.set(0)
         return _text(generate_latest(REGISTRY))
-    known_keys.remember(header)
+    known_keys.remember(*key_used)
     return _text(generate_latest(REGISTRY) + text)
 
 

@@ -9,9 +9,10 @@ import click
 
 from companion.cli.doctor import doctor
 from companion.cli.keys import keys
+from companion.cli.keys_of_programs import key
 from companion.cli.maintenance import maintenance
 from companion.cli.patients import patients
-from companion.cli.people import key, member
+from companion.cli.people import member
 from companion.cli.ready import ready_with_tables
 from companion.cli.restoring import backup, restore, restored, resume
 from companion.cli.services import dispatcher, listener, migrate, web

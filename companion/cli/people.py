@@ -1,6 +1,6 @@
-"""`companion member` and `companion key`: people who sign in, and keys for programs.
+"""`companion member`: people who sign in.
 
-The link or the key, which a script may need, goes to standard output alone; the words around it go to standard error.
+The link, which a script may need, goes to standard output alone; the words around it go to standard error.
 """
 
 import click
@@ -37,22 +37,45 @@ def add_member(email: str, role: str, slug: str | None, *, reset: bool) -> None:
     click.echo(link)
 
 
-@click.group()
-def key() -> None:
-    """Keys for programs that use the API."""
-
-
-@key.command("add")
-@click.argument("name")
-@click.option("--role", type=ROLES, default="provider", show_default=True, help="What the program may do.")
+@member.command("list")
 @click.option("--clinic", "slug", help=CLINIC_HELP)
-def add_key(name: str, role: str, slug: str | None) -> None:
-    """Make an API key and print it, once; it can't be shown again."""
-    from companion.clinics import api_keys, clinics
+def list_members(slug: str | None) -> None:
+    """List the members: address, role, and whether they accepted the invitation."""
+    from companion.clinics import clinics, members
+
+    with said_plainly():
+        found = list(members.members_of(clinics.the_clinic(slug)))
+    for one in found:
+        click.echo(f"{one.user.email}\t{one.role}\t{'joined' if one.joined_at else 'invited'}")
+
+
+@member.command("role")
+@click.argument("email")
+@click.argument("role", type=ROLES)
+@click.option("--clinic", "slug", help=CLINIC_HELP)
+def change_role(email: str, role: str, slug: str | None) -> None:
+    """Give a member another role."""
+    from companion.clinics import clinics, members
     from companion.service.clock import database_now
 
     with said_plainly():
         clinic = clinics.the_clinic(slug)
-        made, secret = api_keys.make_key(clinic, name, role, now=database_now())
-    click.echo(f"The key {made.name} is {made.role} of {clinic.name}. Keep it now: it is not shown again.", err=True)
-    click.echo(secret)
+        changed = members.change_role(
+            members.command_line(clinic), members.the_member(clinic, email), role, now=database_now()
+        )
+    click.echo(f"{changed.user.email} is {changed.role} of {clinic.name}.", err=True)
+
+
+@member.command("remove")
+@click.argument("email")
+@click.option("--clinic", "slug", help=CLINIC_HELP)
+def remove_member(email: str, slug: str | None) -> None:
+    """End a membership. The person's account and other clinics stay."""
+    from companion.clinics import clinics, members
+    from companion.service.clock import database_now
+
+    with said_plainly():
+        clinic = clinics.the_clinic(slug)
+        leaving = members.the_member(clinic, email)
+        members.remove_member(members.command_line(clinic), leaving, now=database_now())
+    click.echo(f"{email} is no longer a member of {clinic.name}.", err=True)

@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Literal
 
-from companion.clinics.models import Clinic, Role
+from companion.clinics.models import Clinic, Role, Scope
 
 _ORDER = [Role.VIEWER, Role.PROVIDER, Role.ADMIN]
 
@@ -22,10 +22,17 @@ class Caller:
     id: uuid.UUID | None
     name: str
     role: Role
+    scopes: frozenset[str] = frozenset()
+    """The Scopes to which an API key is limited; empty: all of them."""
 
     def may(self, needed: Role) -> bool:
         """Return whether the caller's role includes `needed`."""
         return _ORDER.index(self.role) >= _ORDER.index(needed)
+
+    def needs_scope(self, scope: Scope) -> None:
+        """Raise NotAllowed if the caller is a key that is limited to other parts of the API."""
+        if self.scopes and scope not in self.scopes:
+            raise NotAllowed(f"This API key isn't made for: {scope.label}. An admin sees its scopes in Settings.")
 
     def needs(self, needed: Role) -> None:
         """Raise NotAllowed unless the caller's role includes `needed`."""

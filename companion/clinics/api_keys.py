@@ -6,33 +6,56 @@ import secrets
 from typing import Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import F, Q, QuerySet
 
-from companion.clinics import audit
-from companion.clinics.access import Caller
+from companion.clinics import audit, key_limits
+from companion.clinics.access import Caller, NotAllowed
+from companion.clinics.key_limits import KeyLimits, kind_here
 from companion.clinics.members import command_line, read_role
 from companion.clinics.models import ApiKey, Clinic, Role
-from companion.clinics.refusals import Problem, Refused
+from companion.clinics.refusals import Problem, Refused, Unknown
+from companion.times.walls import local
 
 PREFIX: Final = "ack_"
-"""The prefix by which people recognise a leaked key."""
+"""The prefix by which people recognise a leaked key; the kind follows."""
+_SHOWN: Final = 4
+"""How many of a key's random characters are kept to recognise it."""
 _NOTED_EVERY: Final = dt.timedelta(minutes=1)
 
 
-def make_key(clinic: Clinic, name: str, role: str, *, now: dt.datetime, by: Caller | None = None) -> tuple[ApiKey, str]:
+def make_key(
+    clinic: Clinic,
+    name: str,
+    role: str,
+    limits: KeyLimits = KeyLimits(),  # noqa: B008 (frozen)
+    *,
+    now: dt.datetime,
+    by: Caller | None = None,
+) -> tuple[ApiKey, str]:
     """Make a key and its secret, which can't be shown again. `by` is the admin who makes it (None: the command line).
 
     Raises Refused, also if the name was ever used for a key, and NotAllowed.
     """
     caller = by or command_line(clinic)
     caller.needs(Role.ADMIN)
-    read, wanted = _name(name), read_role(role)
+    read, wanted, checked, kind = _name(name), read_role(role), key_limits.read(limits, clinic, now=now), kind_here()
     # For 256 random bits a plain hash is as good as a slow one.
-    secret = PREFIX + secrets.token_urlsafe(32)
+    random = secrets.token_urlsafe(32)
+    prefix = f"{PREFIX}{kind}_{random[:_SHOWN]}"
+    secret = prefix + random[_SHOWN:]
     try:
         with transaction.atomic():
             key = ApiKey.objects.create(
-                clinic=clinic, name=read, role=wanted, secret_hash=_hash(secret), created_at=now
+                clinic=clinic,
+                name=read,
+                role=wanted,
+                secret_hash=_hash(secret),
+                prefix=prefix,
+                kind=kind,
+                scopes=checked.scopes,
+                networks=checked.networks,
+                expires_at=checked.expires_at,
+                created_at=now,
             )
             audit.record(caller, "API key made", "api_key", key.id, now=now)
     except IntegrityError:
@@ -47,20 +70,47 @@ def secret_of(header: str) -> str:
     return secret if scheme.lower() == "bearer" and secret.isascii() and secret.isprintable() else ""
 
 
-def caller_of_key(secret: str, *, now: dt.datetime) -> Caller | None:
-    """The caller to whom the key belongs; None if it is unknown or revoked. Its use is noted at most once a
-    minute.
+def caller_of_key(secret: str, address: str, *, now: dt.datetime) -> Caller | None:
+    """The caller to whom the key belongs; None if it is unknown, revoked or expired.
+
+    `address` is the client's. Its use is noted at most once a minute. Raises NotAllowed if the key may not be used from
+    there, or in this installation.
     """
     # The surrogates of a header that was not UTF-8 can't be encoded.
     if not secret.isascii():
         return None
     key = ApiKey.objects.select_related("clinic").filter(secret_hash=_hash(secret), revoked_at__isnull=True).first()
-    if key is None:
+    if key is None or (key.expires_at and key.expires_at <= now):
         return None
+    if no := key_limits.refusal(key, address):
+        raise NotAllowed(no)
     stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - _NOTED_EVERY)
     if key.last_used_at is None or key.last_used_at < now - _NOTED_EVERY:
         ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
-    return Caller(key.clinic, "key", key.id, key.name, Role(key.role))
+    return Caller(key.clinic, "key", key.id, key.name, Role(key.role), frozenset(key.scopes))
+
+
+def keys_of(clinic: Clinic) -> QuerySet[ApiKey]:
+    """The clinic's keys, those in use first."""
+    return ApiKey.objects.filter(clinic=clinic).order_by(F("revoked_at").asc(nulls_first=True), "name")
+
+
+def key_called(clinic: Clinic, name: str) -> ApiKey:
+    """The clinic's key of this name. Raises Unknown."""
+    found = next((key for key in keys_of(clinic) if key.name == name.strip()), None)
+    if found is None:
+        raise Unknown("There is no API key of this name. `companion key list` shows the keys.")
+    return found
+
+
+def state_of(key: ApiKey, *, now: dt.datetime) -> str:
+    """Whether the key works: "revoked", "expired", "until 2027-03-31" or "works"."""
+    if key.revoked_at:
+        return "revoked"
+    if key.expires_at is None:
+        return "works"
+    last_day = local(key.expires_at - dt.timedelta(seconds=1), key.clinic.timezone).date()
+    return "expired" if key.expires_at <= now else f"until {last_day.isoformat()}"
 
 
 def revoke(caller: Caller, key: ApiKey, *, now: dt.datetime) -> None:

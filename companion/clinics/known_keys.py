@@ -7,7 +7,9 @@ from typing import Final
 
 from django.db import Error, connection
 
+from companion.clinics.access import NotAllowed
 from companion.clinics.api_keys import caller_of_key, secret_of
+from companion.clinics.models import Scope
 from companion.service.clock import database_now
 from companion.service.outages import is_outage
 from companion.service.timeouts import database_within
@@ -18,42 +20,53 @@ _known: Final[set[bytes]] = set()
 """Hashes of `Authorization` headers."""
 
 
-def remember(header: str) -> None:
-    """Keep the header of a key that was let in. A session has no header."""
+def remember(header: str, address: str) -> None:
+    """Keep the header of a key that was let in from this address. A session has no header."""
     if header and len(_known) < _MOST:
-        _known.add(_digest(header))
+        _known.add(_digest(header, address))
 
 
-def forget(header: str) -> None:
+def forget(header: str, address: str) -> None:
     """Drop the header of a key that was refused."""
-    _known.discard(_digest(header))
+    _known.discard(_digest(header, address))
 
 
-def is_known(header: str) -> bool:
-    """Return whether the header's key was let in when it was last seen."""
-    return _digest(header) in _known
+def is_known(header: str, address: str) -> bool:
+    """Return whether the header's key was let in from this address when it was last seen."""
+    return _digest(header, address) in _known
 
 
-def may_read_metrics(header: str) -> bool:
-    """Return whether the header holds an API key, of any role and clinic. For threads that keep no connection.
+def may_read_metrics(header: str, address: str) -> bool:
+    """Return whether the header holds an API key for metrics, of any role and clinic.
 
-    Raises django.db.Error while the database is away, for a key that was not let in before.
+    For threads that keep no connection. Raises django.db.Error while the database is away, for a key that was not let
+    in before.
     """
     secret = secret_of(header)
     if not secret:
         return False
     try:
         with database_within(_DATABASE_SECONDS):
-            known = caller_of_key(secret, now=database_now()) is not None
+            known = _reads_metrics(secret, address)
     except Error as error:
-        if is_outage(error) and is_known(header):
+        if is_outage(error) and is_known(header, address):
             return True
         raise
     finally:
         connection.close()
-    (remember if known else forget)(header)
+    (remember if known else forget)(header, address)
     return known
 
 
-def _digest(header: str) -> bytes:
-    return hashlib.sha256(header.encode(errors="replace")).digest()
+def _reads_metrics(secret: str, address: str) -> bool:
+    try:
+        caller = caller_of_key(secret, address, now=database_now())
+        if caller:
+            caller.needs_scope(Scope.CONTROL)
+    except NotAllowed:
+        return False
+    return caller is not None
+
+
+def _digest(header: str, address: str) -> bytes:
+    return hashlib.sha256(f"{address} {header}".encode(errors="replace")).digest()

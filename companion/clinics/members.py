@@ -18,7 +18,7 @@ from django.db.models import QuerySet
 from companion.clinics import account_mail, audit
 from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Member, Role
-from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 
 SESSION_CLINIC: Final = "clinic"
 """The session's key for the clinic that a member of several clinics has chosen."""
@@ -66,6 +66,19 @@ def member_called(clinic: Clinic, email: str) -> Member | None:
     # No address holds a NUL, and PostgreSQL can't be asked for one.
     members = Member.objects.filter(clinic=clinic).select_related("user")
     return members.filter(user__username=address).first() if address.isprintable() else None
+
+
+def members_of(clinic: Clinic) -> QuerySet[Member]:
+    """The clinic's Members and invited people, by their addresses."""
+    return Member.objects.filter(clinic=clinic).select_related("user").order_by("user__username")
+
+
+def the_member(clinic: Clinic, email: str) -> Member:
+    """The clinic's Member of this address. Raises Unknown."""
+    found = member_called(clinic, email)
+    if found is None:
+        raise Unknown("There is no member of this address. `companion member list` shows the members.")
+    return found
 
 
 def change_role(caller: Caller, member: Member, role: str, *, now: dt.datetime) -> Member:

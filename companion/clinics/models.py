@@ -186,6 +186,22 @@ class KnownDevice(models.Model):
         return str(self.id)
 
 
+class KeyKind(models.TextChoices):
+    """The installations in which a key works: one that reaches patients, or one with the Sandbox."""
+
+    LIVE = "live", "Live"
+    PRACTICE = "practice", "Practice"
+
+
+class Scope(models.TextChoices):
+    """The parts of the API to which a key can be limited."""
+
+    MESSAGES = "messages", "Schedules and messages"
+    PATIENTS = "patients", "Patients"
+    INBOX = "inbox", "Conversations"
+    CONTROL = "control", "Control Panel and metrics"
+
+
 class ApiKey(models.Model):
     """A program's access. Only the hash is stored; the key itself is shown once."""
 
@@ -194,6 +210,15 @@ class ApiKey(models.Model):
     name = models.CharField(max_length=100)
     role = models.CharField(max_length=16, choices=Role)
     secret_hash = models.CharField(max_length=64, unique=True)
+    prefix = models.CharField(max_length=24, blank=True, default="", db_default="")
+    """The beginning of the key, by which people recognise it; empty for keys made before prefixes were kept."""
+    kind = models.CharField(max_length=8, choices=KeyKind, blank=True, default="", db_default="")
+    """Empty for keys made before there were kinds; they work everywhere."""
+    scopes = models.JSONField(default=list, db_default=[])
+    """The Scopes to which the key is limited; empty: it isn't."""
+    networks = models.JSONField(default=list, db_default=[])
+    """The networks from which the key may be used, in CIDR notation; empty: from everywhere."""
+    expires_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)

@@ -29,8 +29,11 @@ log = structlog.stdlib.get_logger(__name__)
 _EVERYWHERE: Final = ("", "0.0.0.0", "::")  # noqa: S104  (compared with, not bound to)
 _PLAIN: Final = "text/plain; charset=utf-8"
 Health = Callable[[], dict[str, object]]
-Readers = Callable[[str], bool]
-"""Judge whether an `Authorization` header may read the metrics. Raises django.db.Error while that can't be known."""
+Readers = Callable[[str, str], bool]
+"""Judge whether an `Authorization` header from this address may read the metrics.
+
+Raises django.db.Error while that can't be known.
+"""
 
 
 class PortTaken(Exception):
@@ -47,7 +50,7 @@ class HealthPort:
     """Stop answering, and return once the port is free."""
 
 
-def serve(health: Health, *, host: str, port: int, may_read_metrics: Readers = lambda _: False) -> HealthPort:
+def serve(health: Health, *, host: str, port: int, may_read_metrics: Readers = lambda *_: False) -> HealthPort:
     """Answer in threads of its own until closed; port 0 takes any free port. Raises PortTaken.
 
     `health` is called at each GET /health, in such a thread; a `status` of "down" answers 503.
@@ -118,7 +121,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _metrics(self) -> None:
         try:
-            allowed = self.server.for_this_machine or self.server.may_read_metrics(self._credentials())
+            allowed = self.server.for_this_machine or self.server.may_read_metrics(
+                self._credentials(), str(self.client_address[0])
+            )
         except Error:
             words = b"The database, which knows the API keys, can't be used just now.\n"
             self._answer(HTTPStatus.SERVICE_UNAVAILABLE, _PLAIN, words)

@@ -62,7 +62,7 @@ def test_only_an_admin_adds_members() -> None:
 def test_a_key_is_shown_once_and_only_its_hash_is_kept() -> None:
     key, secret = api_keys.make_key(a_clinic(), "Ward system", "provider", now=NOW)
 
-    assert re.fullmatch(r"ack_[A-Za-z0-9_-]{43}", secret)
+    assert re.fullmatch(r"ack_practice_[A-Za-z0-9_-]{43}", secret)
     assert secret not in repr(ApiKey.objects.values().get(pk=key.pk))
 
 
@@ -70,7 +70,7 @@ def test_a_key_speaks_for_its_clinic_with_its_role() -> None:
     clinic = a_clinic()
     _, secret = api_keys.make_key(clinic, "Ward system", "viewer", now=NOW)
 
-    caller = api_keys.caller_of_key(secret, now=NOW)
+    caller = api_keys.caller_of_key(secret, "127.0.0.1", now=NOW)
 
     assert caller
     assert (caller.clinic, caller.kind, caller.name, caller.role) == (clinic, "key", "Ward system", Role.VIEWER)
@@ -81,7 +81,7 @@ def test_a_key_s_use_is_noted_at_most_once_a_minute() -> None:
     noted = []
 
     for seconds in (0, 30, 61):
-        api_keys.caller_of_key(secret, now=NOW + dt.timedelta(seconds=seconds))
+        api_keys.caller_of_key(secret, "127.0.0.1", now=NOW + dt.timedelta(seconds=seconds))
         key.refresh_from_db()
         noted.append(key.last_used_at)
 
@@ -90,7 +90,7 @@ def test_a_key_s_use_is_noted_at_most_once_a_minute() -> None:
 
 @pytest.mark.parametrize("secret", ["", "ack_", "x" * 5000, "ack_é", "\ud800"])
 def test_a_key_that_nobody_made_is_nobody_s(secret: str) -> None:
-    assert api_keys.caller_of_key(secret, now=NOW) is None
+    assert api_keys.caller_of_key(secret, "127.0.0.1", now=NOW) is None
 
 
 def test_a_revoked_key_is_nobody_s_from_that_moment() -> None:
@@ -99,7 +99,7 @@ def test_a_revoked_key_is_nobody_s_from_that_moment() -> None:
 
     api_keys.revoke(a_caller(clinic, Role.ADMIN), key, now=NOW)
 
-    assert api_keys.caller_of_key(secret, now=NOW) is None
+    assert api_keys.caller_of_key(secret, "127.0.0.1", now=NOW) is None
     assert AuditEntry.objects.filter(action="API key revoked", subject_id=key.id).exists()
 
 
@@ -116,4 +116,4 @@ def test_an_admin_of_another_clinic_revokes_nothing_here() -> None:
 
     api_keys.revoke(a_caller(a_clinic(), Role.ADMIN), key, now=NOW)
 
-    assert api_keys.caller_of_key(secret, now=NOW)
+    assert api_keys.caller_of_key(secret, "127.0.0.1", now=NOW)

@@ -22,7 +22,7 @@ NAMES_NOBODY = {
     "auth.Group": {"name"},
     "auth.Permission": {"name", "codename"},
     "auth.User": {"password"},
-    "clinics.ApiKey": {"secret_hash"},
+    "clinics.ApiKey": {"secret_hash", "networks", "prefix", "scopes"},
     "clinics.AuditEntry": {"action", "actor_kind", "subject_kind"},
     "clinics.Bot": {"telegram_id", "username", "next_update_id"},
     "clinics.Clinic": {"timezone", "language", "country", "region", "closed_days", "planned_with", "urgent_words"},

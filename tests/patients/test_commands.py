@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from companion.cli.keys_of_programs import key
 from companion.cli.patients import patients
-from companion.cli.people import key, member
+from companion.cli.people import member
 from companion.clinics.api_keys import caller_of_key
 from companion.clinics.models import Member, Role
 from companion.patients.models import Patient
@@ -79,7 +80,7 @@ def test_a_key_is_printed_alone_and_works() -> None:
 
     result = typed("key", "add", "Ward system", "--role", "provider")
 
-    caller = caller_of_key(result.stdout.strip(), now=NOW)
+    caller = caller_of_key(result.stdout.strip(), "127.0.0.1", now=NOW)
     assert caller
     assert (caller.clinic, caller.role) == (clinic, Role.PROVIDER)
 

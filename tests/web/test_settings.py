@@ -1,6 +1,7 @@
 """Settings: a secret is shown only once, and no admin can lock the whole clinic out."""
 
 import datetime as dt
+import re
 
 import pytest
 from django.test import Client
@@ -17,9 +18,34 @@ def test_an_api_key_is_shown_once_and_not_kept_by_the_browser() -> None:
 
     answer = client.post("/settings/keys", {"name": "Lab system", "role": "provider"})
 
-    assert b'value="ack_' in answer.content
+    (secret,) = re.findall(r'value="(ack_[^"]+)"', answer.content.decode())
     assert answer["Cache-Control"] == "no-store"
-    assert b"ack_" not in client.get("/settings").content
+    assert secret not in client.get("/settings").content.decode()
+
+
+def test_a_keys_limits_and_beginning_are_shown() -> None:
+    client = signed_in(a_clinic(timezone="UTC"), Role.ADMIN)
+    day = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=40)
+    limits = {"scopes": ["messages", "inbox"], "networks": "192.0.2.0/24, 2001:db8::/32", "expires_on": f"{day}"}
+
+    client.post("/settings/keys", {"name": "Lab system", "role": "provider"} | limits)
+
+    shown, key = words(client.get("/settings")), ApiKey.objects.get()
+    assert key.prefix in shown
+    assert "inbox, messages" in shown
+    assert "from 192.0.2.0/24, 2001:db8::/32" in shown
+    assert f"until {day}" in shown
+
+
+def test_a_wrong_limit_is_named_and_the_others_stay_as_typed() -> None:
+    client = signed_in(a_clinic(), Role.ADMIN)
+
+    answer = client.post("/settings/keys", {"name": "Lab", "role": "viewer", "scopes": "inbox", "networks": "here"})
+
+    assert answer.status_code == 422
+    assert "Write networks like 192.0.2.0/24" in words(answer)
+    assert re.search(r'value="inbox" checked', answer.content.decode())
+    assert not ApiKey.objects.exists()
 
 
 def test_a_revoked_key_says_so() -> None:

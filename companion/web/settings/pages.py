@@ -19,7 +19,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from companion.clinics import api_keys, bots, members, sign_in_links, urgent_words
 from companion.clinics.clinics import change_clinic
-from companion.clinics.models import ApiKey, Bot, Clinic, Demand, Member, Role
+from companion.clinics.key_limits import KeyLimits
+from companion.clinics.models import ApiKey, Bot, Clinic, Demand, Member, Role, Scope
 from companion.clinics.refusals import Refused, Unknown
 from companion.clinics.versions import hold
 from companion.patients import consent
@@ -228,10 +229,17 @@ def _handed_out(request: PageRequest, member: Member) -> HttpResponse:
 def add_key(request: PageRequest) -> HttpResponse:
     """Create a key for a program. The key is shown only in this answer."""
     name, role = request.POST.get("name", ""), request.POST.get("role", "")
+    limits = KeyLimits(
+        request.POST.getlist("scopes"),
+        request.POST.get("networks", "").strip(),
+        request.POST.get("expires_on", "").strip(),
+    )
     try:
-        key, secret = api_keys.make_key(request.caller.clinic, name, role, now=database_now(), by=request.caller)
+        key, secret = api_keys.make_key(
+            request.caller.clinic, name, role, limits, now=database_now(), by=request.caller
+        )
     except Refused as no:
-        return _page(request, {"key_name": name, "role": role}, no=no, part="key")
+        return _page(request, {"key_name": name, "role": role, "limits": limits}, no=no, part="key")
     return _page(request, {"secret": secret, "secret_of": key.name})
 
 
@@ -267,8 +275,9 @@ def _page(
         | ({part: clash.shown if clash else request.POST.get(conflicts.FIELD, "")} if part else {}),
         "part": part,
         "bot": Bot.objects.filter(clinic=clinic).first(),
-        "members": Member.objects.filter(clinic=clinic).select_related("user").order_by("user__username"),
-        "keys": ApiKey.objects.filter(clinic=clinic).order_by("revoked_at", "name"),
+        "members": members.members_of(clinic),
+        "keys": [(key, api_keys.state_of(key, now=now)) for key in api_keys.keys_of(clinic).select_related("clinic")],
+        "scopes": Scope.choices,
         "demands": Demand.choices,
         "roles": [(role.value, role.label, words) for role, words in ROLE_WORDS.items()],
         "errors": {f"{part}_{problem.field}": problem.message for problem in no.problems} if no else {},
