@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "companion.service",
     "companion.sandbox",
     "companion.clinics",
+    "companion.webhooks",
     "companion.patients",
     "companion.schedules",
     "companion.listener",

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from django.db.models import Max, Q, QuerySet
 
 from companion.delivery import store
-from companion.delivery.store import Ended, Record
+from companion.delivery.store import Ended, EndedAt, Record
 from companion.delivery.verdict import after_unknown, ending
 from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
 from companion.schedules.reasons import Reason
@@ -54,6 +54,7 @@ def record(records: Sequence[Record]) -> None:
     """Closes Attempts and ends (or gives back) their Messages."""
     if records and store.record(records) < len(records):
         store.late_proof(records)
+    _tell_recorded(records)
 
 
 def end(ends: Sequence[tuple[uuid.UUID, Reason]], *, now: dt.datetime) -> None:
@@ -61,6 +62,7 @@ def end(ends: Sequence[tuple[uuid.UUID, Reason]], *, now: dt.datetime) -> None:
     if not ends:
         return
     store.end([Ended(message, reason, status_of(reason)) for message, reason in ends], now=now)
+    _tell([message for message, reason in ends if status_of(reason) == Status.FAILED], at=now)
 
 
 def rescue(*, now: dt.datetime) -> int:
@@ -81,7 +83,9 @@ def rescue(*, now: dt.datetime) -> int:
                 note="its lease ran out",
             )
         )
-    return store.record(records) if records else 0
+    changed = store.record(records) if records else 0
+    _tell_recorded(records)
+    return changed
 
 
 def expire(*, now: dt.datetime, limit: int) -> int:
@@ -98,7 +102,12 @@ def move(messages: QuerySet[Message], **columns: object) -> int:
 
 def stop(messages: QuerySet[Message], reason: Reason, *, now: dt.datetime) -> int:
     """Fails or cancels, as the reason says, Messages that are not begun. Returns how many."""
-    return move(messages, status=status_of(reason), reason=reason, ended_at=now)
+    status = status_of(reason)
+    # No webhook hears of cancelled Messages, and after the change nobody can tell these from others.
+    failing = list(messages.filter(NOT_BEGUN).values_list("id", flat=True)) if status == Status.FAILED else []
+    stopped = move(messages, status=status, reason=reason, ended_at=now)
+    _tell(failing, at=now)
+    return stopped
 
 
 def give_way(messages: QuerySet[Message], *, now: dt.datetime) -> int:
@@ -140,7 +149,8 @@ def hold(messages: QuerySet[Message], *, now: dt.datetime) -> int:
     held = messages.exclude(status__in=[Status.SENT, Status.CANCELLED])
     attempts = Attempt.objects.filter(id__in=held.filter(open_attempt_id__isnull=False).values("open_attempt_id"))
     attempts.update(ended_at=now, outcome=AttemptOutcome.UNKNOWN, note="the database was restored")
-    return held.update(
+    ids = list(held.values_list("id", flat=True))
+    changed = held.update(
         status=Status.FAILED,
         reason=Reason.OUTCOME_UNKNOWN,
         held_by_restore=True,
@@ -148,6 +158,8 @@ def hold(messages: QuerySet[Message], *, now: dt.datetime) -> int:
         lease_until=None,
         open_attempt_id=None,
     )
+    _tell(ids, at=now)
+    return changed
 
 
 def bring_back(message: Message, attempt: uuid.UUID, evidence: Mapping[str, object], *, at: dt.datetime) -> None:
@@ -172,6 +184,7 @@ def bring_back(message: Message, attempt: uuid.UUID, evidence: Mapping[str, obje
         lease_until=None,
         open_attempt_id=None,
     )
+    _tell([message.pk], at=at)
 
 
 def reopen(messages: QuerySet[Message], **columns: object) -> int:
@@ -210,15 +223,30 @@ def waiting(now: dt.datetime) -> Q:
 def prove(messages: QuerySet[Message], telegram_message_id: int, *, now: dt.datetime) -> int:
     """Ends as sent Messages that have arrived, as the patient's own tap shows; a retry that waits never begins."""
     doubted = Q(status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN) | Q(status=Status.PENDING, tries__gt=0)
-    return messages.filter(OFF_THE_WIRE, doubted).update(
+    ids = list(messages.filter(OFF_THE_WIRE, doubted).values_list("id", flat=True))
+    proven = messages.filter(OFF_THE_WIRE, doubted).update(
         status=Status.SENT,
         reason="",
         telegram_message_id=telegram_message_id,
         sent_at=now,
         ended_at=now,
     )
+    _tell(ids, at=now)
+    return proven
 
 
 def status_of(reason: Reason) -> Status:
     """The status that a reason belongs to."""
     return Status.CANCELLED if reason in CANCELLING else Status.FAILED
+
+
+def _tell_recorded(records: Sequence[Record]) -> None:
+    """Notes for the clinics' webhooks which Messages these records have ended."""
+    if ends := [EndedAt(one.message, one.at) for one in records if one.status != Status.PENDING]:
+        store.tell_ends(ends)
+
+
+def _tell(messages: Sequence[uuid.UUID], *, at: dt.datetime) -> None:
+    """Notes for the clinics' webhooks which of these Messages were sent or failed at this instant."""
+    if messages:
+        store.tell_ends([EndedAt(message, at.astimezone(dt.UTC)) for message in messages])

@@ -116,6 +116,13 @@ class Ended(msgspec.Struct, frozen=True, gc=False):
     status: Status
 
 
+class EndedAt(msgspec.Struct, frozen=True, gc=False):
+    """A Message and the instant at which it may have ended, in UTC."""
+
+    message: uuid.UUID
+    at: dt.datetime
+
+
 class Marked(msgspec.Struct, frozen=True, gc=False):
     """A mark for the patient of a Message: what Telegram said of the chat ("" clears the mark)."""
 
@@ -235,6 +242,11 @@ def late_proof(records: Sequence[Record]) -> None:
 def end(ends: Sequence[Ended], *, now: dt.datetime) -> None:
     """Fails or cancels Messages that are not begun."""
     sql.change(_STATEMENTS["end"], rows=ends, now=now)
+
+
+def tell_ends(ends: Sequence[EndedAt]) -> None:
+    """Notes for the clinics' webhooks the Messages that were sent or failed at these instants."""
+    sql.change(_STATEMENTS["tell_ends"], rows=ends)
 
 
 def plan(schedule: uuid.UUID, version: uuid.UUID, plans: Sequence[Planned], *, now: dt.datetime) -> int:

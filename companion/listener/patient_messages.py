@@ -34,10 +34,10 @@ def corrected(chat: Chat, said: Wrote, update_id: int) -> None:
     first = replies.first_wording(chat, said)
     if first is None:
         return wrote(chat, said, update_id)
-    if replies.says_already(first, said) or replies.moved(first, said, update_id):
+    if replies.says_already(first, said) or replies.moved(first, said, update_id, now=chat.now):
         return None
     taken = _taken(chat, said, first.at)
-    reply = replies.keep_correction(first, said, update_id)
+    reply = replies.keep_correction(first, said, update_id, now=chat.now)
     _stop_or_ask(chat, taken, "patient: STOP, by editing a message")
     return _to_staff(chat, reply, said.words)
 

@@ -10,7 +10,11 @@ from companion.listener import media
 from companion.listener.chat import Chat
 from companion.listener.models import Media, Reply, ReplyKind
 from companion.listener.updates import Tapped, Wrote
+from companion.schedules.buttons import Button
 from companion.schedules.models import Follow, Lane, Message, Status
+from companion.webhooks import outbox
+from companion.webhooks.models import Kind
+from companion.webhooks.outbox import Event
 
 ONE_BOT_FOR: Final = dt.timedelta(days=1)
 """The first wording of an edited message came in at most this long before Telegram's date of the message."""
@@ -23,6 +27,7 @@ def keep_text(chat: Chat, wrote: Wrote, update_id: int) -> Reply:
     answered = _answered(chat, wrote.answers)
     reply = _keep(chat, kind, wrote.text, answered, wrote.message_id, update_id, wrote.at)
     _note_file(reply, wrote)
+    _tell(reply, chat.now)
     return reply
 
 
@@ -44,7 +49,7 @@ def says_already(first: Reply, said: Wrote) -> bool:
     return _newest(first).text == said.text and not _brings_a_file(first, said)
 
 
-def moved(first: Reply, said: Wrote, update_id: int) -> bool:
+def moved(first: Reply, said: Wrote, update_id: int, *, now: dt.datetime) -> bool:
     """Store the latest place of a live location that moves, beside its first place. Return whether it is one.
 
     It moves every few seconds, so the latest place is one Reply, which moves along.
@@ -58,14 +63,14 @@ def moved(first: Reply, said: Wrote, update_id: int) -> bool:
         # An unreadable place doesn't say where the patient is now.
         return True
     if newest is first:
-        keep_correction(first, said, update_id)
+        keep_correction(first, said, update_id, now=now)
     else:
         newest.text, newest.at, newest.update_id = said.text, said.edited_at or said.at, update_id
         newest.save(update_fields=["text", "at", "update_id"])
     return True
 
 
-def keep_correction(first: Reply, said: Wrote, update_id: int) -> Reply:
+def keep_correction(first: Reply, said: Wrote, update_id: int, *, now: dt.datetime) -> Reply:
     """Store a later wording of this Reply, with the same patient and Message."""
     brings_a_file = _brings_a_file(first, said)
     reply = Reply.objects.create(
@@ -82,6 +87,7 @@ def keep_correction(first: Reply, said: Wrote, update_id: int) -> Reply:
     )
     if brings_a_file:
         _note_file(reply, said)
+    _tell(reply, now)
     return reply
 
 
@@ -95,12 +101,26 @@ def tapped_last(chat: Chat, message_id: int | None, label: str) -> bool:
 def keep_tap(chat: Chat, tapped: Tapped, update_id: int) -> Reply:
     """Store a tap on a button, in the button's words."""
     answered = _answered(chat, tapped.message_id)
-    return _keep(chat, ReplyKind.TAP, tapped.label, answered, tapped.message_id, update_id, chat.now)
+    reply = _keep(chat, ReplyKind.TAP, tapped.label, answered, tapped.message_id, update_id, chat.now)
+    _tell(reply, chat.now)
+    return reply
 
 
-def keep_answer(chat: Chat, message: Message, label: str, message_id: int | None, update_id: int) -> Reply:
+def keep_answer(
+    chat: Chat, message: Message, button: Button, index: int, message_id: int | None, update_id: int
+) -> Reply:
     """Store a tap on an answer button of this Message."""
-    return _keep(chat, ReplyKind.TAP, label, message, message_id, update_id, chat.now)
+    reply = _keep(chat, ReplyKind.TAP, button.text, message, message_id, update_id, chat.now)
+    answer = Event(message.id, reply.patient_id, more={"reply": str(reply.id), "button": index})
+    outbox.tell(chat.clinic.id, Kind.ANSWER, [answer], now=chat.now)
+    return reply
+
+
+def _tell(reply: Reply, now: dt.datetime) -> None:
+    """Note for the clinic's webhooks that the patient wrote, without the words."""
+    more = {"message": str(reply.message_id) if reply.message_id else None, "kind": str(reply.kind)}
+    more |= {"corrects": str(reply.corrects_id)} if reply.corrects_id else {}
+    outbox.tell(reply.clinic_id, Kind.REPLY, [Event(reply.id, reply.patient_id, more=more)], now=now)
 
 
 def _keep(

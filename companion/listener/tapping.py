@@ -41,7 +41,7 @@ def tapped(chat: Chat, tap: Tapped, update_id: int) -> str:
     button = offered[data.index]
     if before and before.text == button.text:
         return ""
-    reply = replies.keep_answer(chat, message, button.text, tap.message_id, update_id)
+    reply = replies.keep_answer(chat, message, button, data.index, tap.message_id, update_id)
     answered = following.answered(question, now=chat.now)
     inbox.answered(question, now=chat.now)
     refused = button.again_after is not None and not _may_come_again(message, before, chat.now)

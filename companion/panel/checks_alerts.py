@@ -7,11 +7,12 @@ from django.conf import settings
 
 from companion.clinics.models import Clinic
 from companion.panel.check import CheckResult, Group, failed, ok, warning
-from companion.panel.models import AlertContact, AlertWebhook
+from companion.panel.models import AlertContact
 from companion.service import mailing
+from companion.webhooks.models import Kind
 
 _ADVICE = (
-    "Set COMPANION_SMTP_URL, so that admins hear by e-mail, or give a webhook under Control Panel, Alerts. Telegram "
+    "Set COMPANION_SMTP_URL, so that admins hear by e-mail, or add a webhook under Settings, Webhooks. Telegram "
     "alone doesn't tell that the dispatcher or the bot is away."
 )
 
@@ -19,7 +20,7 @@ _ADVICE = (
 def alerts(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
     """Check the ways of alerts: each clinic needs one that works without dispatcher and bot."""
     clinics = Clinic.objects.filter(pk=clinic.pk) if clinic else Clinic.objects.all()
-    hooked = AlertWebhook.objects.filter(clinic__in=clinics).count()
+    hooked = clinics.filter(webhooks__closed_at=None, webhooks__wishes__kind=Kind.ALERT).distinct().count()
     deaf = 0 if mailing.possible() else clinics.count() - hooked
     name = "Alerts"
     ways = ["e-mail"] * mailing.possible() + ["webhook"] * bool(hooked)

@@ -3,7 +3,6 @@ is told.
 """
 
 import datetime as dt
-import secrets
 from collections.abc import Mapping
 from typing import Final, Protocol
 
@@ -14,10 +13,12 @@ from companion.clinics.access import Caller
 from companion.clinics.ids import new_id
 from companion.clinics.models import Member, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
-from companion.panel import notices, webhook
-from companion.panel.models import AlertContact, AlertWebhook
+from companion.panel import notices
+from companion.panel.models import AlertContact
 from companion.patients.models import Patient
 from companion.service import mailing
+from companion.webhooks import webhooks
+from companion.webhooks.models import Kind
 
 CHAT_STOPPED = "This chat said STOP to the clinic's bot, so no alert arrives there. Press Start in the chat first."
 _TEST = "This is a test from the Control Panel: alerts reach you this way."
@@ -66,27 +67,6 @@ def email_of(caller: Caller) -> str:
     return member.user.email if member else ""
 
 
-def set_webhook(caller: Caller, url: str, *, now: dt.datetime) -> str:
-    """Send alerts to this webhook too, and return the secret that signs them, shown only now. Raises Refused."""
-    caller.needs(Role.ADMIN)
-    webhook.check(url)
-    secret = secrets.token_urlsafe(32)
-    with transaction.atomic():
-        AlertWebhook.objects.update_or_create(
-            clinic=caller.clinic, defaults={"url": url, "secret": secret, "created_at": now}
-        )
-        audit.record(caller, "alerts' webhook set", "clinic", caller.clinic.pk, now=now)
-    return secret
-
-
-def remove_webhook(caller: Caller, *, now: dt.datetime) -> None:
-    """Remove the webhook."""
-    caller.needs(Role.ADMIN)
-    with transaction.atomic():
-        AlertWebhook.objects.filter(clinic=caller.clinic).delete()
-        audit.record(caller, "alerts' webhook removed", "clinic", caller.clinic.pk, now=now)
-
-
 def test_telegram(caller: Caller, *, now: dt.datetime) -> None:
     """Send the calling admin a message in the usual way. Raises Conflict if none can arrive."""
     caller.needs(Role.ADMIN)
@@ -113,14 +93,13 @@ def test_email(caller: Caller, *, now: dt.datetime) -> None:
 
 
 def test_webhook(caller: Caller, *, now: dt.datetime) -> None:
-    """Call the clinic's webhook; takes seconds. Raises Conflict with the reason if this fails."""
+    """Call the clinic's webhooks that are told of alerts; takes seconds. Raises Conflict with the first failure."""
     caller.needs(Role.ADMIN)
-    hook = AlertWebhook.objects.filter(clinic=caller.clinic).first()
-    if hook is None:
-        raise Conflict("There is no webhook. Save its address first.")
-    body = notices.body_of(caller.clinic, "test", _TEST, cause="test", status="ok", name=new_id(), at=now)
-    error = webhook.post(hook.url, hook.secret, body, at=int(now.timestamp()))
-    _told(caller, error, "test webhook called", "The webhook was not reached", now)
+    found = list(webhooks.wanting(caller.clinic, Kind.ALERT))
+    if not found:
+        raise Conflict("No webhook is told of alerts. Add one under Settings, Webhooks.")
+    for webhook in found:
+        webhooks.try_out(caller, webhook, now=now)
 
 
 def _told(caller: Caller, error: str, action: str, failed: str, now: dt.datetime) -> None:

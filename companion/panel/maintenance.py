@@ -14,6 +14,9 @@ from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.clinics.versions import hold
 from companion.panel.models import Maintenance
+from companion.panel.runbook import URGENT
+from companion.webhooks import outbox
+from companion.webhooks.models import Kind
 
 LONGEST: Final = dt.timedelta(days=7)
 REASON: Final = 200
@@ -37,6 +40,7 @@ def begin(caller: Caller, until: dt.datetime, reason: str, *, now: dt.datetime) 
         window = current(caller.clinic, now=now) or Maintenance(clinic=caller.clinic, began_at=now)
         window.until, window.reason, window.begun_by = until, reason, caller.name
         window.save()
+        outbox.put_off(caller.clinic.pk, Kind.ALERT, until, but=URGENT)
         audit.record(caller, "maintenance begun", "clinic", caller.clinic.pk, now=now)
     return window
 
@@ -49,5 +53,6 @@ def end(caller: Caller, *, now: dt.datetime) -> Maintenance:
         if window is None or not Maintenance.objects.filter(pk=window.pk, until__gt=now).update(until=now):
             raise Conflict("No maintenance is going on.")
         window.until = now
+        outbox.put_off(caller.clinic.pk, Kind.ALERT, now, but=URGENT)
         audit.record(caller, "maintenance ended", "clinic", caller.clinic.pk, now=now)
     return window

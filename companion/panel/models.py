@@ -112,21 +112,6 @@ class AlertContact(models.Model):
         return str(self.id)
 
 
-class AlertWebhook(models.Model):
-    """A clinic's own program that gets its alerts."""
-
-    id = models.UUIDField(primary_key=True, default=new_id)
-    clinic = models.OneToOneField(Clinic, models.CASCADE, related_name="alert_webhook")
-    url = SealedField("panel.AlertWebhook.url")
-    """Sealed, because such an address often holds a secret."""
-    secret = SealedField("panel.AlertWebhook.secret")
-    """Signs each call (webhook.py)."""
-    created_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return str(self.id)
-
-
 class OutsideHeartbeat(models.Model):
     """The watcher that hears once a minute that a clinic's sending works (outside_heartbeat.py)."""
 
@@ -146,17 +131,14 @@ class OutsideHeartbeat(models.Model):
 
 
 class Notice(models.Model):
-    """An e-mail or webhook call about an alert: written together with the alert, sent by any service."""
+    """An e-mail about an alert: written together with the alert, sent by any service."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="notices", db_index=False)
     alert = models.ForeignKey(Alert, models.CASCADE, related_name="notices")
     event = models.CharField(max_length=16)
     """ "opened", "worse" or "recovered"."""
-    way = models.CharField(max_length=8)
-    """ "email" or "webhook"."""
     address = models.CharField(max_length=254, blank=True)
-    """The recipient of an e-mail; empty for the webhook."""
     words = models.CharField(max_length=500)
     created_at = models.DateTimeField()
     tries = models.PositiveSmallIntegerField(default=0)
@@ -173,4 +155,4 @@ class Notice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.way} {self.event}"
+        return f"{self.event} {self.id}"

@@ -21,6 +21,7 @@ from companion.service import drill
 from companion.service.clock import database_now, machine_now
 from companion.service.error_place import kind_and_place
 from companion.service.timeouts import database_within
+from companion.webhooks.sending import sending
 
 log = structlog.stdlib.get_logger(__name__)
 _EVERY_SECONDS: Final = 10.0
@@ -31,7 +32,10 @@ _LOOK_SECONDS: Final = 60.0
 
 @contextmanager
 def monitoring() -> Iterator[None]:
-    """Check every ten seconds until the block ends, even while the database is gone. In a drill nobody is told."""
+    """Check every ten seconds until the block ends, even while the database is gone, and call the clinics' webhooks.
+
+    In a drill nobody is told.
+    """
     if drill.is_on():
         yield
         return
@@ -39,7 +43,8 @@ def monitoring() -> Iterator[None]:
     thread = threading.Thread(target=_run, args=(stop,), name="monitor", daemon=True)
     thread.start()
     try:
-        yield
+        with sending():
+            yield
     finally:
         stop.set()
         thread.join(_STOP_SECONDS)

@@ -1,11 +1,11 @@
-"""Tell people of an alert: by Telegram as a Message, by e-mail and webhook as Notices that any service sends.
+"""Tell people of an alert: by Telegram as a Message, by e-mail as a Notice that any service sends, and by webhook.
 
 E-mail and webhook need neither the dispatcher nor the bot: whichever process looks next sends them. A Notice is tried
-until it is accepted. A process killed between sending and noting this makes it go out twice, under the same id.
+until it is accepted. A process killed between sending and noting this makes it go out twice, under the same id. What
+becomes of a webhook's call stands in webhooks/.
 """
 
 import datetime as dt
-import json
 import uuid
 from typing import Final
 
@@ -14,16 +14,18 @@ from django.db.models import F, Q
 from django.urls import reverse
 
 from companion.clinics.models import Clinic, Member, Role
-from companion.clinics.sealed import CannotOpen
-from companion.panel import judge, webhook
+from companion.panel import judge
 from companion.panel.judge import Cause
-from companion.panel.models import Alert, AlertContact, AlertWebhook, Maintenance, Notice
+from companion.panel.models import Alert, AlertContact, Maintenance, Notice
 from companion.panel.runbook import URGENT, link
 from companion.planning.answers import answer
 from companion.schedules.models import Lane
 from companion.schedules.text import as_it_stands
 from companion.service import mailing
 from companion.service.mailing import Mail
+from companion.webhooks import outbox
+from companion.webhooks.models import Kind
+from companion.webhooks.outbox import Event
 
 PAUSES: Final = tuple(dt.timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
 """The waits before each further try; then the Notice is given up."""
@@ -45,7 +47,7 @@ TITLES: Final = {"opened": "", "worse": "Worse: ", "recovered": "Recovered: "}
 
 
 def tell(clinic: Clinic, alert: Alert, event: str, *, now: dt.datetime) -> None:
-    """Tell the clinic's admins by Telegram and e-mail, as each chose, and its webhook. Runs in the caller's
+    """Tell the clinic's admins by Telegram and e-mail, as each chose, and its webhooks. Runs in the caller's
     transaction.
     """
     Notice.objects.filter(clinic=clinic, created_at__lt=now - KEPT).delete()
@@ -53,21 +55,20 @@ def tell(clinic: Clinic, alert: Alert, event: str, *, now: dt.datetime) -> None:
     hearing = AlertContact.objects.filter(clinic=clinic, member__role=Role.ADMIN, telegram_id__isnull=False)
     for telegram_id in hearing.values_list("telegram_id", flat=True):
         by_telegram(clinic, telegram_id or 0, words, now=now)
-    ways = [("email", address) for address in _not_told_elsewhere(clinic, alert, event, now)]
-    if AlertWebhook.objects.filter(clinic=clinic).exists():
-        ways.append(("webhook", ""))
+    status = "ok" if event == "recovered" else alert.status
+    told = Event(alert.pk, code=alert.cause, more=more_of(event, alert.cause, status))
+    outbox.tell(clinic.pk, Kind.ALERT, [told], now=now)
     Notice.objects.bulk_create(
         Notice(
             clinic=clinic,
             alert=alert,
             event=event,
-            way=way,
             address=address,
             words=alert.words,
             created_at=now,
             next_try_at=now,
         )
-        for way, address in ways
+        for address in _not_told_elsewhere(clinic, alert, event, now)
     )
 
 
@@ -112,21 +113,9 @@ def mail_of(clinic: Clinic, to: str, title: str, words: str, *, cause: str, name
     return Mail(to, f"{clinic.name}: {title}{first}", body, name.hex, thread.hex)
 
 
-def body_of(
-    clinic: Clinic, event: str, words: str, *, cause: str, status: str, name: uuid.UUID, at: dt.datetime
-) -> bytes:
-    """The body of a webhook call. Names the clinic, but no patient."""
-    said = {
-        "id": str(name),
-        "event": event,
-        "cause": cause,
-        "status": status,
-        "words": words,
-        "clinic": clinic.slug,
-        "at": at.isoformat().replace("+00:00", "Z"),
-        "runbook": link(cause),
-    }
-    return json.dumps(said, ensure_ascii=False).encode()
+def more_of(event: str, cause: str, status: str) -> dict[str, str]:
+    """The part of a webhook's payload that says what happened to an alert."""
+    return {"event": event, "status": status, "runbook": link(cause)}
 
 
 def _not_told_elsewhere(clinic: Clinic, alert: Alert, event: str, now: dt.datetime) -> list[str]:
@@ -149,25 +138,6 @@ def _claim(notice: Notice, now: dt.datetime) -> bool:
 
 def _send(notice: Notice, now: dt.datetime) -> str:
     """Send the notice. Returns "" or the reason for the failure."""
-    cause, clinic = notice.alert.cause, notice.clinic
-    if notice.way == "email":
-        title = TITLES[notice.event]
-        return mailing.send(
-            mail_of(clinic, notice.address, title, notice.words, cause=cause, name=notice.pk, thread=notice.alert.pk)
-        )
-    try:
-        hook = AlertWebhook.objects.filter(clinic=clinic).first()
-    except CannotOpen:
-        return "its address can't be opened: give back the COMPANION_SECRET_KEY of before"
-    if hook is None:
-        return "there is no webhook any more"
-    body = body_of(
-        clinic,
-        notice.event,
-        notice.words,
-        cause=cause,
-        status="ok" if notice.event == "recovered" else notice.alert.status,
-        name=notice.pk,
-        at=notice.created_at,
-    )
-    return webhook.post(hook.url, hook.secret, body, at=int(now.timestamp()))
+    cause, title = notice.alert.cause, TITLES[notice.event]
+    to, words = notice.address, notice.words
+    return mailing.send(mail_of(notice.clinic, to, title, words, cause=cause, name=notice.pk, thread=notice.alert.pk))

@@ -5,7 +5,7 @@ No row can ensure that people are told once, so a lock in the data folder does: 
 
 import datetime as dt
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -14,12 +14,12 @@ import structlog
 
 from companion.clinics.ids import new_id
 from companion.clinics.models import Clinic
-from companion.clinics.sealed import CannotOpen
-from companion.panel import judge, maintenance, notices, webhook
-from companion.panel.models import AlertWebhook
+from companion.panel import judge, maintenance, notices
 from companion.service import mailing
 from companion.service.outages import Trouble
 from companion.service.process import AlreadyRunning, hold_lock
+from companion.webhooks import payload, webhooks
+from companion.webhooks.models import Kind, Webhook
 
 log = structlog.stdlib.get_logger(__name__)
 PATIENCE: Final = dt.timedelta(minutes=1)
@@ -53,9 +53,8 @@ class Outage:
             window = maintenance.current(clinic, now=now)
             if mailing.possible():
                 ways += [_by_email(clinic, address) for address in notices.addresses(clinic)]
-            with suppress(CannotOpen):
-                if hook := AlertWebhook.objects.filter(clinic=clinic).first():
-                    ways.append(_by_webhook(clinic, hook))
+            wanting = webhooks.wanting(clinic, Kind.ALERT).values_list("pk", flat=True)
+            ways += [_by_webhook(hook) for id in wanting if (hook := webhooks.opened(id))]
             found += [(way, window.until if window else None) for way in ways]
         self._ways = found
 
@@ -103,10 +102,11 @@ def _by_email(clinic: Clinic, address: str) -> _Way:
     return tell
 
 
-def _by_webhook(clinic: Clinic, hook: AlertWebhook) -> _Way:
+def _by_webhook(hook: Webhook) -> _Way:
+    alert = new_id()
+
     def tell(event: str, now: dt.datetime) -> str:
-        status = "ok" if event == "recovered" else "down"
-        body = notices.body_of(clinic, event, _GONE.words, cause=_CAUSE, status=status, name=new_id(), at=now)
-        return webhook.post(hook.url, hook.secret, body, at=int(now.timestamp()))
+        more = notices.more_of(event, _CAUSE, "ok" if event == "recovered" else "down")
+        return webhooks.call_once(hook, payload.of_alert(alert, _CAUSE, more, at=now), at=now)
 
     return tell

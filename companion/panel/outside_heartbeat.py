@@ -14,8 +14,9 @@ from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Problem, Refused
 from companion.clinics.sealed import CannotOpen
-from companion.panel import health, judge, maintenance, webhook
+from companion.panel import health, judge, maintenance
 from companion.panel.models import OutsideHeartbeat
+from companion.webhooks import calling
 
 EVERY: Final = dt.timedelta(minutes=1)
 
@@ -24,7 +25,7 @@ def set_url(caller: Caller, url: str, *, now: dt.datetime) -> None:
     """Send the clinic's heartbeat to this address. Raises Refused."""
     caller.needs(Role.ADMIN)
     try:
-        webhook.check(url)
+        calling.check(url)
     except Refused as no:
         raise Refused(*(Problem("heartbeat_url", problem.message) for problem in no.problems)) from None
     with transaction.atomic():
@@ -65,6 +66,6 @@ def _send(row: OutsideHeartbeat) -> str:
     """Call the watcher. Returns "" or the reason for the failure."""
     try:
         # The address is read here: of another clinic's row a key that doesn't fit must not keep this one back.
-        return webhook.get(row.url)
+        return calling.get(row.url)
     except CannotOpen:
         return "its address can't be opened: give back the COMPANION_SECRET_KEY of before"

@@ -13,7 +13,7 @@ from companion.clinics import audit, marks, opt_outs
 from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, MarkKind, OptOut, Role
 from companion.clinics.refusals import Conflict
-from companion.patients import chats, linking
+from companion.patients import chats, consent_history, linking
 from companion.patients.directory import source_of
 from companion.patients.linking import COLUMNS
 from companion.patients.models import Consent, ConsentChange, Patient, Withdrawal
@@ -177,7 +177,7 @@ def _withdraw(patient: Patient, *, source: str, now: dt.datetime, again: bool = 
 
 def _save(patient: Patient, *, source: str, wording: str, now: dt.datetime) -> None:
     patient.save(update_fields=COLUMNS)
-    ConsentChange.objects.create(
+    entry = ConsentChange(
         clinic_id=patient.clinic_id,
         patient=patient,
         at=now,
@@ -185,5 +185,6 @@ def _save(patient: Patient, *, source: str, wording: str, now: dt.datetime) -> N
         source=source,
         wording=wording,
     )
+    consent_history.keep([entry], now=now)
     # Messages may wait for the answer.
     ring()

@@ -15,7 +15,7 @@ from companion.clinics import audit, marks, opt_outs
 from companion.clinics.access import Caller
 from companion.clinics.models import Bot, Clinic, MarkKind, Role
 from companion.clinics.refusals import Problem, Refused
-from companion.patients import chats, former_chats, former_patients
+from companion.patients import chats, consent_history, former_chats, former_patients
 from companion.patients.fields import Given, Wrong, read_cohort_name, read_given
 from companion.patients.models import Cohort, CohortMember, Consent, ConsentChange, Patient
 from companion.patients.names import search_key
@@ -116,7 +116,7 @@ def add(caller: Caller, values: Mapping[str, object], *, now: dt.datetime) -> Pa
         changes = put(patient, read, opted_out=_opted_out(caller.clinic, read), source=source_of(caller), now=now)
         patient.save(force_insert=True)
         former_patients.taken_in_again(caller.clinic, patient.external_id)
-        ConsentChange.objects.bulk_create(changes)
+        consent_history.keep(changes, now=now)
         former_chats.tell_of_given([patient], now=now)
         if read.cohorts:
             place(patient, cohorts_named(caller, read.cohorts, now=now))
@@ -136,7 +136,7 @@ def change(caller: Caller, patient: Patient, values: Mapping[str, object], *, no
         read = read_patient(caller.clinic, values, existing=current, now=now)
         changes = put(current, read, opted_out=_opted_out(caller.clinic, read), source=source_of(caller), now=now)
         current.save(update_fields=COLUMNS)
-        ConsentChange.objects.bulk_create(changes)
+        consent_history.keep(changes, now=now)
         if other_chat := chat != current.telegram_id:
             if chat is not None:
                 former_chats.keep([former_chats.left(current, chat, agreed=agreed, now=now)])

@@ -20,10 +20,13 @@ from companion.clinics.access import Caller
 from companion.clinics.members import command_line
 from companion.clinics.models import Bot, Clinic, Role
 from companion.clinics.refusals import Conflict
-from companion.patients import enrolment_notes, linking
+from companion.patients import consent_history, enrolment_notes, linking
 from companion.patients.card_words import CardWords, card_words
 from companion.patients.models import ConsentChange, Enrolment, NoteKind, Patient
 from companion.times.walls import local
+from companion.webhooks import outbox
+from companion.webhooks.models import Kind
+from companion.webhooks.outbox import Event
 
 _TOKEN_BYTES: Final = 32
 """A token of 43 characters that a start link may carry (at most 64), with 256 random bits, so nobody can guess it."""
@@ -153,14 +156,16 @@ def _link(found: Enrolment, patient: Patient, telegram_id: int, *, now: dt.datet
     before = linking.link(patient, telegram_id, now=now)
     Enrolment.objects.filter(pk=found.pk).update(before=before)
     if patient.consent != before["consent"]:
-        ConsentChange.objects.create(
+        entry = ConsentChange(
             clinic_id=patient.clinic_id, patient=patient, at=now, consent=patient.consent, source=SOURCE
         )
+        consent_history.keep([entry], now=now)
     if exchanged:
         enrolment_notes.tell(patient, NoteKind.EXCHANGED, now=now)
     bot = Bot.objects.filter(clinic_id=patient.clinic_id).first()
     action = bots.ENROLLED_IN_SANDBOX if bot and bot.sandbox else "patient enrolled"
     audit.record(command_line(patient.clinic), action, "patient", patient.id, now=now)
+    outbox.tell(patient.clinic_id, Kind.ENROLMENT, [Event(patient.id)], now=now)
 
 
 def _hash(token: str) -> str:

@@ -15,7 +15,7 @@ from companion.clinics import audit, marks, opt_outs
 from companion.clinics.access import Caller
 from companion.clinics.models import MarkKind
 from companion.clinics.refusals import Problem, Refused
-from companion.patients import directory, former_chats, former_patients
+from companion.patients import consent_history, directory, former_chats, former_patients
 from companion.patients.fields import Given
 from companion.patients.models import CohortMember, Consent, ConsentChange, Enrolment, FormerChat, Patient
 from companion.service.wake import ring
@@ -303,7 +303,7 @@ def _write(caller: Caller, planned: Sequence[_Planned], *, now: dt.datetime) -> 
         unique_fields=["id"],
         update_fields=directory.COLUMNS,
     )
-    ConsentChange.objects.bulk_create([change for plan in planned for change in plan.history])
+    consent_history.keep([change for plan in planned for change in plan.history], now=now)
     known = [plan.patient.id for plan in planned if not plan.added]
     audit.record_many(caller, "patient changed by an import", "patient", known, now=now)
     former_chats.keep([plan.left_chat for plan in planned if plan.left_chat])

@@ -21,7 +21,6 @@ import structlog
 from django.db import Error
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from companion.service.addresses import Reach, reach
 from companion.service.fellows import is_fellow
 from companion.service.metrics import REGISTRY
 
@@ -89,7 +88,7 @@ class _Server(ThreadingHTTPServer):
         # Not HTTPServer's own method, which looks up the host's name and may wait long for it.
         TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
-        self.for_this_machine = reach(ipaddress.ip_address(self.server_name.partition("%")[0])) is Reach.THIS_MACHINE
+        self.for_this_machine = ipaddress.ip_address(self.server_name.partition("%")[0]).is_loopback
 
     def handle_error(self, request: object, client_address: object) -> None:
         if isinstance(sys.exception(), ConnectionError):

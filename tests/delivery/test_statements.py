@@ -15,6 +15,7 @@ TAKEN: dict[str, type[msgspec.Struct]] = {
     "put_off": store.Later,
     "record": store.Record,
     "end": store.Ended,
+    "tell_ends": store.EndedAt,
     "mark_patients": store.Marked,
     "plan": store.Planned,
     "shift": store.Shifted,

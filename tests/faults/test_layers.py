@@ -17,16 +17,17 @@ from django.db.models import F
 from django.utils.timezone import now as present
 
 from companion.clinics.models import Clinic, Role
-from companion.panel import contacts, health
+from companion.panel import health
 from companion.panel.models import Alert
 from companion.service.models import Heartbeat, Kind
 from companion.service.wake import ring
-from tests.builders import a_caller, a_member, a_message, a_patient
+from tests.builders import a_member, a_message, a_patient
 from tests.support import session
 from tests.support.database_proxy import Door, a_door_before
 from tests.support.receivers import Hook, MailBox, a_mail_server, a_program
 from tests.support.services import a_service, eventually, stop
 from tests.support.stand_in import StandIn
+from tests.webhooks.stories import a_webhook
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -105,7 +106,7 @@ def told(mailbox: MailBox, hook: Hook) -> tuple[int, int]:
     What else was wrong for a while may have been told as well.
     """
     subjects = [" ".join(str(mail["Subject"]).split()) for mail in mailbox.mails]
-    causes = [json.loads(body)["cause"] for _, body in hook.posts]
+    causes = [json.loads(body)["data"]["cause"] for _, body in hook.posts]
     return sum("No dispatcher is running" in one for one in subjects), causes.count("dispatcher_missing")
 
 
@@ -137,7 +138,7 @@ def test_whichever_layer_is_lost_the_next_one_tells_and_all_come_back(
 ) -> None:
     with a_mail_server() as mailbox, a_program() as hook:
         a_member(clinic, Role.ADMIN)
-        contacts.set_webhook(a_caller(clinic, Role.ADMIN), hook.url, now=present())
+        a_webhook(clinic, hook)
         with a_house(product_environment, telegram, mailbox) as house:
             until(house.port, "ok", "direct")
 

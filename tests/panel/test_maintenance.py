@@ -9,7 +9,7 @@ import pytest
 
 from companion.clinics.models import AuditEntry, Clinic, Role
 from companion.clinics.refusals import Refused
-from companion.panel import alerts, contacts, maintenance, notices
+from companion.panel import alerts, maintenance, notices
 from companion.panel.alerts import CALM, SETTLED, Wrong
 from companion.panel.models import Maintenance
 from companion.service.clock import database_now
@@ -18,6 +18,7 @@ from tests.builders import NOW, a_caller, a_clinic
 from tests.cli.running import a_command
 from tests.support.receivers import Hook, a_program
 from tests.web.signed_in import signed_in, words
+from tests.webhooks.stories import a_webhook, sent_off
 
 pytestmark = pytest.mark.django_db
 
@@ -34,7 +35,7 @@ def clinic() -> Clinic:
 @pytest.fixture
 def hook(clinic: Clinic) -> Iterator[Hook]:
     with a_program() as program:
-        contacts.set_webhook(a_caller(clinic, Role.ADMIN), program.url, now=NOW)
+        a_webhook(clinic, program)
         yield program
 
 
@@ -47,11 +48,12 @@ def rounds(clinic: Clinic, found: list[Wrong], *, first: dt.datetime, last: dt.d
     while at <= last:
         alerts.step(clinic, found, now=at)
         notices.deliver(now=at)
+        sent_off(clinic.webhooks.get(), now=at)
         at += dt.timedelta(seconds=10)
 
 
 def events(hook: Hook) -> list[str]:
-    return [json.loads(body)["event"] for _, body in hook.posts]
+    return [json.loads(body)["data"]["event"] for _, body in hook.posts]
 
 
 def test_nothing_is_told_in_the_window_and_what_is_still_wrong_is_told_after_it(clinic: Clinic, hook: Hook) -> None:
@@ -93,9 +95,9 @@ def test_a_notice_that_failed_before_is_not_tried_again_within(clinic: Clinic, h
     tried = len(events(hook))
     a_window(clinic, now=NOW + SETTLED)
 
-    notices.deliver(now=END - SETTLED)
+    sent_off(clinic.webhooks.get(), now=END - SETTLED)
     assert len(events(hook)) == tried
-    notices.deliver(now=END + SETTLED)
+    sent_off(clinic.webhooks.get(), now=END + SETTLED)
 
     assert len(events(hook)) == tried + 1
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from companion.clinics.models import Clinic, Role
-from companion.panel import contacts, maintenance
+from companion.panel import maintenance
 from companion.panel.outage import PATIENCE, Outage
 from tests.builders import NOW, a_caller, a_clinic
 from tests.support.receivers import Hook, a_program
+from tests.webhooks.stories import a_webhook
 
 pytestmark = pytest.mark.django_db
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def hook() -> Iterator[Hook]:
     with a_program() as program:
-        contacts.set_webhook(a_caller(a_clinic(), Role.ADMIN), program.url, now=NOW)
+        a_webhook(a_clinic(), program)
         yield program
 
 
@@ -37,7 +38,7 @@ def lasts(watch: Outage, minutes: float) -> None:
 
 
 def events(hook: Hook) -> list[str]:
-    return [json.loads(body)["event"] for _, body in hook.posts]
+    return [json.loads(body)["data"]["event"] for _, body in hook.posts]
 
 
 def test_a_database_that_is_gone_is_told_once_and_once_that_it_is_back(hook: Hook, tmp_path: Path) -> None:
@@ -47,7 +48,7 @@ def test_a_database_that_is_gone_is_told_once_and_once_that_it_is_back(hook: Hoo
     watch.over(NOW + dt.timedelta(minutes=31))
     watch.over(NOW + dt.timedelta(minutes=32))
 
-    said = json.loads(hook.posts[0][1])
+    said = json.loads(hook.posts[0][1])["data"]
     assert (said["cause"], said["status"]) == ("database_gone", "down")
     assert events(hook) == ["opened", "recovered"]
 

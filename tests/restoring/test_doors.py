@@ -42,7 +42,7 @@ _SHUT: Final = {
     "panel/bot_checks.py": "runs in the monitor, which does not start",
     "panel/checks_outside.py": "asks no bot",
     "service/mailing.py": "send refuses",
-    "panel/webhook.py": "post refuses",
+    "webhooks/calling.py": "Line refuses",
     "patients/sources/fhir_source.py": "configuration.opened refuses",
     "patients/sources/sql_source.py": "configuration.opened refuses",
 }

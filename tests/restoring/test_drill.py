@@ -12,12 +12,12 @@ from pytest_django import Settings
 from companion.clinics import bots
 from companion.clinics.models import Role
 from companion.clinics.refusals import Conflict
-from companion.panel import webhook
 from companion.patients.sources import configuration, sync
 from companion.patients.sources.models import PatientSource
 from companion.service import mailing
 from companion.service.clock import database_now
 from companion.service.mailing import Mail
+from companion.webhooks import calling
 from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient
 from tests.restoring.places import Place, an_empty_one, the_tests_own
 from tests.support.receivers import a_mail_server, a_program
@@ -134,7 +134,7 @@ def test_neither_a_mail_nor_a_webhook_leaves_in_a_drill(settings: Settings) -> N
     with a_mail_server() as box, a_program() as hook:
         said = [
             mailing.send(Mail("a@clinic.example", "Alert", "Words", "1", "1")),
-            webhook.post(hook.url, "secret", b"{}", at=0),
+            calling.Line(hook.url).post("{}", {}).error,
         ]
 
     assert all("drill" in words for words in said)

@@ -3,7 +3,7 @@
 import email
 import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
@@ -29,6 +29,11 @@ class Hook:
     """The paths that were asked for."""
     status: int = 204
     location: str = ""
+    more: dict[str, str] = field(default_factory=dict)
+    """Further headers of the answer."""
+    connections: int = 0
+    before_answer: Callable[[], object] = lambda: None
+    """Runs once a POST has come, before it is answered."""
 
 
 @contextmanager
@@ -63,17 +68,29 @@ def a_mail_server() -> Iterator[MailBox]:
 
 
 @contextmanager
-def a_program() -> Iterator[Hook]:
-    """A web server that accepts any POST."""
+def a_program(*, keeps: int = 0) -> Iterator[Hook]:
+    """A web server that accepts any POST. It keeps a connection for `keeps` calls, and ends it then without a word."""
     hook = Hook()
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1" if keeps else "HTTP/1.0"
+        left = keeps
+
+        def setup(self) -> None:
+            hook.connections += 1
+            super().setup()
+
         def do_POST(self) -> None:
+            self.left -= 1
+            self.close_connection = self.left <= 0
             body = self.rfile.read(int(self.headers["Content-Length"]))
             hook.posts.append((dict(self.headers.items()), body))
+            hook.before_answer()
             self.send_response(hook.status)
             if hook.location:
                 self.send_header("Location", hook.location)
+            for name, value in hook.more.items():
+                self.send_header(name, value)
             self.end_headers()
 
         def do_GET(self) -> None:

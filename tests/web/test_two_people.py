@@ -10,12 +10,13 @@ from django.test import Client
 from pytest_django import Settings
 
 from companion.clinics.models import AuditEntry, Bot, Clinic, Role
-from companion.panel.models import AlertContact, AlertWebhook
+from companion.panel.models import AlertContact
 from companion.patients.sources import configuration
 from companion.patients.sources.models import PatientSource
 from companion.schedules.models import Message, Status
+from companion.webhooks import webhooks
 from tests.api.moments import at_one_moment
-from tests.builders import a_bot, a_clinic, a_cohort, a_member, a_message, a_patient
+from tests.builders import NOW, a_bot, a_caller, a_clinic, a_cohort, a_member, a_message, a_patient
 from tests.web.forms import form_in, opened, sent
 from tests.web.signed_in import name_of, signed_in, soon, words
 
@@ -303,19 +304,19 @@ def test_a_source_that_another_admin_set_meanwhile_is_neither_exchanged_nor_remo
     assert 'value="https://rosa.example"' in answer.content.decode()
 
 
-def test_a_webhook_that_another_admin_set_meanwhile_is_neither_exchanged_nor_removed(
+def test_the_kinds_of_a_webhook_that_another_admin_chose_meanwhile_stay(
     clinic: Clinic, rosa: Client, ben: Client
 ) -> None:
-    path = "/mcp/alerts/webhook"
-    mine = opened(rosa, "/mcp/alerts", "url")
-    ben.post(path, sent(opened(ben, "/mcp/alerts", "url"), url="https://93.184.216.34/ben"))
+    webhook, _ = webhooks.add(a_caller(clinic, Role.ADMIN), "https://93.184.216.34/", ["alert"], now=NOW)
+    page, path = f"/settings/webhooks/{webhook.pk}", f"/settings/webhooks/{webhook.pk}/kinds"
+    mine = opened(rosa, page, "kinds", path)
+    ben.post(path, sent(opened(ben, page, "kinds", path), kinds=["message.sent"]))
 
-    answer = rosa.post(path, sent(mine, url="https://93.184.216.34/rosa"))
-    rosa.post(path, sent(mine, do="remove"))
+    answer = rosa.post(path, sent(mine, kinds=["alert", "message.failed"]))
 
-    assert AlertWebhook.objects.get(clinic=clinic).url == "https://93.184.216.34/ben"
+    assert webhooks.kinds_of(webhook) == {"message.sent"}
     assert answer.status_code == 409
-    assert f"{name_of(ben)} changed the webhook" in words(answer)
+    assert f"{name_of(ben)} changed the kinds of events" in words(answer)
 
 
 def test_a_bot_that_another_admin_connected_meanwhile_is_not_exchanged(clinic: Clinic, rosa: Client) -> None:
@@ -343,7 +344,7 @@ def test_how_an_admin_hears_of_alerts_is_not_put_back_by_another_tab(clinic: Cli
     assert (contact.telegram_id, contact.by_email) == (7000000002, False)
 
 
-DONE = ("alerts' webhook set", "alerts' addressee changed", "patient source set: fhir", "sandbox bot connected")
+DONE = ("alerts' addressee changed", "patient source set: fhir", "sandbox bot connected")
 
 
 # Two requests at the same moment: the row stays locked from the comparison to the change.
@@ -353,12 +354,11 @@ DONE = ("alerts' webhook set", "alerts' addressee changed", "patient source set:
 @pytest.mark.parametrize(
     ("stands_at", "path", "field", "values"),
     [
-        ("/mcp/alerts", "/mcp/alerts/webhook", "url", [f"https://93.184.216.34/{one}" for one in range(4)]),
         ("/mcp/alerts", "/mcp/alerts/me", "telegram_id", [f"700000000{one}" for one in range(4)]),
         ("/patients/sources", "/patients/sources/fhir", "url", [f"https://fhir{one}.example" for one in range(4)]),
         ("/settings", "/settings/bot", "shown", [""] * 4),
     ],
-    ids=["webhook", "alert contact", "source", "bot"],
+    ids=["alert contact", "source", "bot"],
 )
 def test_of_several_who_save_one_small_form_at_one_moment_one_is_heard(
     transactional_db: None, settings: Settings, stands_at: str, path: str, field: str, values: list[str]

@@ -13,18 +13,20 @@ from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 from companion.clinics.versions import hold
 from companion.panel import alerts, contacts, judge, maintenance, outside_heartbeat
-from companion.panel.models import AlertContact, AlertWebhook, Notice, OutsideHeartbeat
+from companion.panel.models import AlertContact, Notice, OutsideHeartbeat
 from companion.service import mailing
 from companion.service.clock import database_now
 from companion.web import conflicts
 from companion.web.access import PageRequest, page
+from companion.webhooks import webhooks
+from companion.webhooks.models import Kind
 
 _SHOWN = 20
 _HOURS = ("1", "2", "4", "8", "24")
 _TOOK = {
     "telegram": "The test message is on its way to you.",
     "email": "The mail server took the test e-mail.",
-    "webhook": "The webhook took the test.",
+    "webhook": "The webhooks took the test.",
 }
 
 
@@ -57,37 +59,6 @@ def hear(request: PageRequest) -> HttpResponse:
         return _page(request, {"typed_id": typed, "by_email": by_email}, no=no)
     flash.success(request, "Saved.")
     return redirect("alerts")
-
-
-@require_POST
-@page(Role.ADMIN, fresh=True)
-def webhook(request: PageRequest) -> HttpResponse:
-    """Set or remove the address of the clinic's program that receives alerts."""
-    url, removes = request.POST.get("url", "").strip(), request.POST.get("do") == "remove"
-    try:
-        with transaction.atomic():
-            secret = _changed_webhook(request, None if removes else url)
-    except Conflict as no:
-        flash.error(request, str(no))
-        return _page(request, {"typed_url": url}, status=409)
-    except Refused as no:
-        return _page(request, {"typed_url": url}, no=no)
-    if removes:
-        flash.success(request, "Alerts no longer go to a webhook.")
-        return redirect("alerts")
-    return _page(request, {"secret": secret})
-
-
-def _changed_webhook(request: PageRequest, url: str | None) -> str:
-    """Set the webhook's address and return a new secret, or (None) remove it. Needs a transaction."""
-    clinic, now = _hold(request), database_now()
-    held = AlertWebhook.objects.filter(clinic=clinic).first()
-    since = conflicts.changes_of(clinic, [clinic.pk], "alerts' webhook set", "alerts' webhook removed")
-    conflicts.refuse_if_changed(request, _version_of(held), "the webhook", since, now=now)
-    if url is None:
-        contacts.remove_webhook(request.caller, now=now)
-        return ""
-    return contacts.set_webhook(request.caller, url, now=now)
 
 
 @require_POST
@@ -144,20 +115,13 @@ def maintain(request: PageRequest) -> HttpResponse:
 
 
 def _hold(request: PageRequest) -> Clinic:
-    """Lock the clinic until the transaction ends, so that two changes of its alerts take turns even without a
-    webhook row.
-    """
+    """Lock the clinic until the transaction ends, so that two changes of its alerts take turns."""
     return hold(Clinic.objects.filter(pk=request.caller.clinic.pk)) or request.caller.clinic
 
 
 def _shown_contact(contact: AlertContact) -> str:
     """Identify this way of getting alerts, to notice a change."""
     return f"{contact.telegram_id or ''} {'by e-mail' if contact.by_email else ''}".strip()
-
-
-def _version_of(webhook: AlertWebhook | None) -> str:
-    """Identify a webhook whose address no page shows, to notice a change."""
-    return webhook.created_at.isoformat() if webhook else ""
 
 
 def _page(
@@ -178,8 +142,7 @@ def _page(
         "typed_id": contact.telegram_id or "",
         "email": contacts.email_of(request.caller),
         "mail_possible": mailing.possible(),
-        "webhook": (held := AlertWebhook.objects.filter(clinic=clinic).first()),
-        "webhook_shown": _version_of(held),
+        "webhooks": webhooks.wanting(clinic, Kind.ALERT).count(),
         "notices": Notice.objects.filter(clinic=clinic).order_by("-created_at", "-id")[:_SHOWN],
         "errors": {problem.field: problem.message for problem in no.problems} if no else {},
         "now": database_now(),

@@ -12,7 +12,6 @@ urlpatterns = [
     path("/retry/<str:reason>", acts.retry, name="retry_reason"),
     path("/alerts", alerts.index, name="alerts"),
     path("/alerts/me", alerts.hear, name="alerts_me"),
-    path("/alerts/webhook", alerts.webhook, name="alerts_webhook"),
     path("/alerts/test", alerts.test, name="alerts_test"),
     path("/alerts/heartbeat", alerts.heartbeat, name="alerts_heartbeat"),
     path("/maintenance", alerts.maintain, name="maintenance"),

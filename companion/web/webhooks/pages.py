@@ -1,0 +1,188 @@
+"""`/settings/webhooks`: the clinic's programs that are called when something happens, and what came of the calls."""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Mapping
+
+from django.contrib import messages as flash
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from companion.clinics.models import Role
+from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
+from companion.clinics.versions import hold
+from companion.service.clock import database_now
+from companion.times.walls import FIRST_YEAR, LAST_YEAR, resolve
+from companion.web import conflicts
+from companion.web.access import PageRequest, page
+from companion.web.templatetags.counts import plural
+from companion.webhooks import deliveries, webhooks
+from companion.webhooks.models import Kind, Webhook
+
+
+@require_GET
+@page(Role.ADMIN)
+def index(request: PageRequest) -> HttpResponse:
+    """Show the clinic's webhooks, and a form for another one."""
+    return _list(request, {})
+
+
+@require_POST
+@page(Role.ADMIN)
+def add(request: PageRequest) -> HttpResponse:
+    """Add a webhook, and show its secret once."""
+    url, kinds = request.POST.get("url", "").strip(), request.POST.getlist("kinds")
+    try:
+        webhook, secret = webhooks.add(request.caller, url, kinds, now=database_now())
+    except Refused as no:
+        return _list(request, {"typed_url": url, "chosen": kinds}, no=no)
+    return _page(request, webhook, {"secret": secret})
+
+
+@require_GET
+@page(Role.ADMIN)
+def show(request: PageRequest, webhook_id: uuid.UUID) -> HttpResponse:
+    """Show a webhook and its newest deliveries; `?before=` leads to older ones."""
+    return _page(request, webhooks.of_id(request.caller.clinic, webhook_id), {})
+
+
+@require_POST
+@page(Role.ADMIN)
+def choose(request: PageRequest, webhook_id: uuid.UUID) -> HttpResponse:
+    """Choose the kinds of event."""
+    webhook, kinds = webhooks.of_id(request.caller.clinic, webhook_id), request.POST.getlist("kinds")
+    now = database_now()
+    try:
+        with transaction.atomic():
+            hold(webhooks.of_clinic(request.caller.clinic).filter(pk=webhook.pk))
+            since = conflicts.changes_of(request.caller.clinic, [webhook.pk], "webhook's kinds chosen")
+            conflicts.refuse_if_changed(request, _shown(webhook), "the kinds of events", since, now=now)
+            webhooks.choose(request.caller, webhook, kinds, now=now)
+    except Conflict as no:
+        flash.error(request, str(no))
+        return _page(request, webhook, {"chosen": kinds}, status=409)
+    except Refused as no:
+        return _page(request, webhook, {"chosen": kinds}, no=no)
+    flash.success(request, "Saved.")
+    return redirect("webhook", webhook_id)
+
+
+@require_POST
+@page(Role.ADMIN)
+def act(request: PageRequest, webhook_id: uuid.UUID) -> HttpResponse:
+    """Test, open again or remove a webhook, or exchange its secret."""
+    webhook, now, does = webhooks.of_id(request.caller.clinic, webhook_id), database_now(), request.POST.get("do", "")
+    if does == "secret":
+        return _page(request, webhook, {"secret": webhooks.exchange_secret(request.caller, webhook, now=now)})
+    if does not in _ACTS:
+        raise Unknown
+    done, words = _ACTS[does]
+    try:
+        done(request, webhook, now)
+    except Conflict as no:
+        flash.error(request, str(no))
+    else:
+        flash.success(request, words)
+    return redirect("webhooks") if does == "remove" else redirect("webhook", webhook_id)
+
+
+_ACTS: Mapping[str, tuple[Callable[[PageRequest, Webhook, dt.datetime], None], str]] = {
+    "test": (lambda request, webhook, now: webhooks.try_out(request.caller, webhook, now=now), "The test was taken."),
+    "open": (
+        lambda request, webhook, now: webhooks.reopen(request.caller, webhook, now=now),
+        "The webhook is called again.",
+    ),
+    "remove": (
+        lambda request, webhook, now: webhooks.remove(request.caller, webhook, now=now),
+        "The webhook was removed.",
+    ),
+}
+
+
+@require_POST
+@page(Role.ADMIN)
+def retry(request: PageRequest, webhook_id: uuid.UUID, delivery_id: uuid.UUID) -> HttpResponse:
+    """Try one delivery again now."""
+    webhook = webhooks.of_id(request.caller.clinic, webhook_id)
+    try:
+        deliveries.retry(request.caller, webhook, delivery_id, now=database_now())
+    except Conflict as no:
+        flash.warning(request, str(no))
+    else:
+        flash.success(request, "It is tried again now.")
+    return redirect("webhook", webhook_id)
+
+
+@require_POST
+@page(Role.ADMIN)
+def replay(request: PageRequest, webhook_id: uuid.UUID) -> HttpResponse:
+    """Make all deliveries of a span once more."""
+    webhook = webhooks.of_id(request.caller.clinic, webhook_id)
+    typed = {name: request.POST.get(name, "") for name in ("since", "until")}
+    try:
+        since, until = (_instant(request, name, text) for name, text in typed.items())
+        done = deliveries.replay(request.caller, webhook, since, until, now=database_now())
+    except Refused as no:
+        return _page(request, webhook, typed, no=no)
+    flash.success(request, f"{plural(done, 'event')} {'is' if done == 1 else 'are'} sent once more.")
+    return redirect("webhook", webhook_id)
+
+
+def _instant(request: PageRequest, field: str, typed: str) -> dt.datetime:
+    """Read a local date and time of the clinic. Raises Refused."""
+    wrong = Refused(Problem(field, "Give a date and a time."))
+    try:
+        there = dt.datetime.fromisoformat(typed)
+    except ValueError:
+        raise wrong from None
+    if there.tzinfo is not None or not FIRST_YEAR <= there.year <= LAST_YEAR:
+        raise wrong
+    return resolve(there, request.caller.clinic.timezone).at
+
+
+def _list(request: PageRequest, more: Mapping[str, object], *, no: Refused | None = None) -> HttpResponse:
+    found = [(webhook, _words(webhooks.kinds_of(webhook))) for webhook in webhooks.of_clinic(request.caller.clinic)]
+    context = {"webhooks": found, "kinds": Kind.choices, "chosen": [], "now": database_now(), "errors": _errors(no)}
+    return render(request, "webhooks/index.html", context | dict(more), status=422 if no else 200)
+
+
+def _shown(webhook: Webhook) -> str:
+    """Identify the chosen kinds, to notice a change."""
+    return " ".join(sorted(webhooks.kinds_of(webhook)))
+
+
+def _page(
+    request: PageRequest,
+    webhook: Webhook,
+    more: Mapping[str, object],
+    *,
+    no: Refused | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    # Read anew: an act may have changed it.
+    webhook, before = webhooks.of_id(request.caller.clinic, webhook.pk), request.GET.get("before", "")
+    number = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
+    rows = deliveries.newest(webhook, before=number)
+    now = database_now()
+    context = {
+        "webhook": webhook,
+        "kinds": Kind.choices,
+        "chosen": webhooks.kinds_of(webhook),
+        "shown": _shown(webhook),
+        "two_secrets": webhook.former_until is not None and now < webhook.former_until,
+        "deliveries": rows[: deliveries.SHOWN],
+        "older": rows[deliveries.SHOWN - 1].number if len(rows) > deliveries.SHOWN else None,
+        "now": now,
+        "errors": _errors(no),
+    }
+    return render(request, "webhooks/page.html", context | dict(more), status=422 if no else status)
+
+
+def _words(kinds: set[str]) -> str:
+    return ", ".join(kind.label for kind in Kind if kind in kinds)
+
+
+def _errors(no: Refused | None) -> dict[str, str]:
+    return {problem.field: problem.message for problem in no.problems} if no else {}

@@ -1,0 +1,66 @@
+"""Deliveries, for people: a list of them, one tried again, a span of them made once more, and old ones deleted."""
+
+import datetime as dt
+import uuid
+from typing import Final
+
+from django.db import transaction
+
+from companion.clinics import audit
+from companion.clinics.access import Caller
+from companion.clinics.models import Role
+from companion.clinics.refusals import Conflict, Problem, Refused
+from companion.webhooks.models import Delivery, Webhook
+
+KEPT: Final = dt.timedelta(days=14)
+"""For so long a delivery is shown, and can be made once more."""
+SHOWN: Final = 50
+REPLAYED: Final = 10_000
+"""The most that are made once more at a time."""
+_AT_ONCE: Final = 1000
+
+
+def newest(webhook: Webhook, *, before: int | None = None) -> list[Delivery]:
+    """The newest deliveries below this number, one more than a page shows if there are older ones."""
+    rows = Delivery.objects.filter(webhook=webhook).order_by("-number")
+    if before is not None:
+        rows = rows.filter(number__lt=before)
+    return list(rows[: SHOWN + 1])
+
+
+def retry(caller: Caller, webhook: Webhook, id: uuid.UUID, *, now: dt.datetime) -> None:
+    """Try one delivery again now, under the id of before. Raises Conflict if it was taken, and NotAllowed."""
+    caller.needs(Role.ADMIN)
+    with transaction.atomic():
+        own = Delivery.objects.filter(clinic=caller.clinic, webhook=webhook, id=id, taken_at=None)
+        if not own.update(since=now, next_try_at=now, tries=0):
+            raise Conflict("This was delivered meanwhile, or is not kept any more.")
+        audit.record(caller, "webhook delivery retried", "webhook", webhook.pk, now=now)
+
+
+def replay(caller: Caller, webhook: Webhook, since: dt.datetime, until: dt.datetime, *, now: dt.datetime) -> int:
+    """Make all deliveries of this span once more, in their order and under the ids of before. Returns how many.
+
+    Raises Refused if the span is wrong or holds too many, and NotAllowed.
+    """
+    caller.needs(Role.ADMIN)
+    if since >= until:
+        raise Refused(Problem("until", "The end must be after the beginning."))
+    with transaction.atomic():
+        own = Delivery.objects.filter(clinic=caller.clinic, webhook=webhook, at__gte=since, at__lt=until)
+        numbers = list(own.values_list("number", flat=True)[: REPLAYED + 1])
+        if len(numbers) > REPLAYED:
+            raise Refused(
+                Problem("until", f"There are more than {REPLAYED:,} events in this span. Take a shorter one.")
+            )
+        done = own.update(since=now, next_try_at=now, tries=0, taken_at=None, answer=None, error="")
+        audit.record(caller, "webhook deliveries replayed", "webhook", webhook.pk, now=now)
+    return done
+
+
+def drop_old(*, now: dt.datetime) -> int:
+    """Delete the oldest deliveries that are not kept any more, some at a time. Returns how many."""
+    # Numbers grow with time, so the oldest stand first by their key.
+    first = list(Delivery.objects.order_by("number").values_list("number", "at")[:_AT_ONCE])
+    old = [number for number, at in first if at < now - KEPT]
+    return Delivery.objects.filter(number__in=old).delete()[0] if old else 0

@@ -1,0 +1,114 @@
+"""The tables of webhooks: whom a clinic tells, what of, and each call that is to be made.
+
+No row holds a text or a name: ids, instants and codes only.
+"""
+
+from django.db import models
+
+from companion.clinics.ids import new_id
+from companion.clinics.models import Clinic
+from companion.clinics.sealed import SealedField
+
+
+class Kind(models.TextChoices):
+    """What a webhook can be told of. The values are the types of Standard Webhooks' payloads."""
+
+    ALERT = "alert", "Alerts"
+    SENT = "message.sent", "Messages that were sent"
+    FAILED = "message.failed", "Messages that failed, with the reason's code"
+    REPLY = "reply.received", "Replies of patients, without their words"
+    ANSWER = "answer.given", "Taps on answer buttons"
+    CONSENT = "consent.changed", "Changes of consent"
+    ENROLMENT = "patient.enrolled", "Patients who enrolled"
+
+
+class Webhook(models.Model):
+    """A clinic's own program that is called when something happens."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="webhooks")
+    url = SealedField("webhooks.Webhook.url")
+    """Sealed, because such an address often holds a secret."""
+    secret = SealedField("webhooks.Webhook.secret")
+    """Signs each call (signing.py)."""
+    former_secret = SealedField("webhooks.Webhook.former_secret", null=True)
+    """Signs each call as well until `former_until`, after an exchange of the secret."""
+    former_until = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    """Since when it is told of nothing: it answered 410."""
+    failures = models.PositiveSmallIntegerField(default=0)
+    """The calls in a row that the receiver did not answer, or answered as one that is out of order."""
+    rests_until = models.DateTimeField(null=True)
+    """It is not called before, since it is out of order."""
+    held_by = models.UUIDField(null=True)
+    held_until = models.DateTimeField(null=True)
+    """The process that calls it now, and until when nobody else may (sending.py)."""
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Wish(models.Model):
+    """A kind of event that a webhook is told of."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="+", db_index=False)
+    kind = models.CharField(max_length=20, choices=Kind)
+    webhook = models.ForeignKey(Webhook, models.CASCADE, related_name="wishes")
+
+    class Meta:
+        # Asked for with each message that ends: it is the index for it, too.
+        constraints = [models.UniqueConstraint(fields=["clinic", "kind", "webhook"], name="webhook_wishes_once")]
+
+    def __str__(self) -> str:
+        return str(self.kind)
+
+
+class Delivery(models.Model):
+    """One event for one webhook, written in the event's own transaction, and what came of the calls."""
+
+    number = models.BigAutoField(primary_key=True)
+    """Later events of one subject have higher numbers."""
+    id = models.UUIDField(unique=True, default=new_id)
+    """The `webhook-id`: the same with each try."""
+    clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="+", db_index=False)
+    webhook = models.ForeignKey(Webhook, models.CASCADE, related_name="deliveries", db_index=False)
+    kind = models.CharField(max_length=20)
+    subject = models.UUIDField()
+    """The message, alert or patient. What happens to one subject is told in its order."""
+    patient = models.UUIDField(null=True)
+    code = models.CharField(max_length=40, blank=True, default="")
+    more = models.JSONField(default=dict)
+    """Other ids and codes of the payload, by name."""
+    at = models.DateTimeField()
+    """The event's instant."""
+    since = models.DateTimeField()
+    """Since when it is tried: the event's instant, or that of a person's retry."""
+    next_try_at = models.DateTimeField(null=True)
+    """Null: it was taken, or given up."""
+    tries = models.PositiveSmallIntegerField(default=0)
+    taken_at = models.DateTimeField(null=True)
+    """When the receiver answered 2xx."""
+    answer = models.PositiveSmallIntegerField(null=True)
+    """The status code of the last answer; null: none came."""
+    error = models.CharField(max_length=100, blank=True, default="")
+    """Why the last try failed, in our own words."""
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["webhook", "next_try_at"],
+                name="deliveries_due",
+                condition=models.Q(next_try_at__isnull=False),
+            ),
+            models.Index(
+                fields=["webhook", "subject", "number"],
+                name="deliveries_in_order",
+                condition=models.Q(next_try_at__isnull=False),
+            ),
+            models.Index(fields=["webhook", "-number"], name="deliveries_of_a_webhook"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"

@@ -1,0 +1,99 @@
+"""The threads that call webhooks, in each service: one looks for what is due, and each webhook gets one for its turn.
+
+A receiver that doesn't answer keeps one thread for seconds, rests for longer and longer, and holds only its own calls
+back.
+"""
+
+import datetime as dt
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import structlog
+from django.db import Error, connection
+from django.db.models import Exists, F, OuterRef, Q
+
+from companion.clinics.sealed import CannotOpen
+from companion.service import drill
+from companion.service.clock import database_now
+from companion.service.error_place import kind_and_place
+from companion.service.timeouts import database_within
+from companion.webhooks import deliveries, turn
+from companion.webhooks.models import Delivery, Webhook
+
+log = structlog.stdlib.get_logger(__name__)
+GIVEN_UP: Final = "given up after a day"
+_EVERY_SECONDS: Final = 1.0
+_AWAY_SECONDS: Final = 5.0
+_TIDY_SECONDS: Final = 60.0
+_DATABASE_SECONDS: Final = 5.0
+_STOP_SECONDS: Final = 2.0
+_TURNS: Final = 8
+"""The webhooks that one process calls at the same time."""
+
+
+@contextmanager
+def sending() -> Iterator[None]:
+    """Make the calls that are due until the block ends, even if the database goes and comes back. In a drill, none."""
+    if drill.is_on():
+        yield
+        return
+    stop = threading.Event()
+    thread = threading.Thread(target=_run, args=(stop,), name="webhooks", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(_STOP_SECONDS)
+
+
+def due(*, now: dt.datetime) -> list[uuid.UUID]:
+    """The webhooks that may be called now, and have something to be told of. Who never rested comes first."""
+    waiting = Delivery.objects.filter(turn.unblocked(), webhook=OuterRef("pk"), next_try_at__lte=now)
+    ready = Webhook.objects.filter(turn.free(now), Exists(waiting))
+    return list(ready.order_by(F("rests_until").asc(nulls_first=True)).values_list("pk", flat=True))
+
+
+def tidy(*, now: dt.datetime) -> None:
+    """Delete old deliveries, and give up what a receiver that is out of order did not take within a day."""
+    deliveries.drop_old(now=now)
+    waited = Delivery.objects.filter(next_try_at__lte=now, since__lt=now - turn.TRIED_FOR, webhook__closed_at=None)
+    waited.filter(Q(tries__gt=0) | Q(webhook__failures__gt=0)).update(next_try_at=None, error=GIVEN_UP)
+
+
+def _run(stop: threading.Event) -> None:
+    running: set[uuid.UUID] = set()
+    pause, tidied = _EVERY_SECONDS, float("-inf")
+    while not stop.wait(pause):
+        try:
+            with database_within(_DATABASE_SECONDS):
+                now = database_now()
+                ready = [id for id in due(now=now) if id not in running][: _TURNS - len(running)]
+                if time.monotonic() - tidied > _TIDY_SECONDS:
+                    tidy(now=now)
+                    tidied = time.monotonic()
+            pause = _EVERY_SECONDS
+        except Error:
+            # The monitor tells of it.
+            connection.close()
+            ready, pause = [], _AWAY_SECONDS
+        for id in ready:
+            running.add(id)
+            threading.Thread(target=_turn, args=(id, stop, running), name="webhook", daemon=True).start()
+    connection.close()
+
+
+def _turn(id: uuid.UUID, stop: threading.Event, running: set[uuid.UUID]) -> None:
+    try:
+        turn.take(id, stop)
+    except (Error, CannotOpen):
+        log.warning("a webhook's calls were broken off", webhook=str(id))
+    except Exception as error:  # noqa: BLE001 (it is logged by its kind and place alone, which the thread would not do)
+        log.error("a webhook's calls broke", webhook=str(id), **kind_and_place(error))  # noqa: TRY400
+    finally:
+        connection.close()
+        running.discard(id)
