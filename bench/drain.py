@@ -37,7 +37,8 @@ def run(grounds: Grounds, *, quick: bool) -> None:
     ]
     note = (
         "Each Attempt is committed durably before its request leaves, and closed after the answer; so is its line in "
-        "the Journal. The Journal's cost is the ratio of both dispatchers."
+        "the Journal. The Journal's cost is the ratio of both dispatchers. The webhook hears of each sent message: "
+        "this is noted, and called later."
     )
     title = f"Drain: {count:,} due messages, 100 in flight, best of {rounds}"
     table.show(title, ("", "messages", "of bare aiohttp", "own processor time", "of bare"), rows, note)
@@ -52,6 +53,9 @@ def _round(grounds: Grounds, server: Telegram, count: int) -> Iterator[tuple[str
             yield f"dispatcher, {kind}", _drain(database, server, count)
         with grounds.fresh(kind) as database:
             yield f"without its Journal, {kind}", _drain(database, server, count, journal=False)
+        with grounds.fresh(kind) as database:
+            inside.call(database, "bench.rows:webhook")
+            yield f"with a webhook, {kind}", _drain(database, server, count)
     # They are slow, and a rate is a rate.
     few = count // 10
     for kind, which in ((SQLITE, "apscheduler"), (POSTGRESQL, "procrastinate")):

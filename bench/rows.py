@@ -18,6 +18,7 @@ from companion.patients.models import Consent, Patient
 from companion.schedules.models import Lane, Message, Schedule, State, Status, Version
 from companion.service.wake import ring
 from companion.times.workdays import releases
+from companion.webhooks.models import Kind, Webhook, Wish
 
 TEXT = "Dear {first_name}, please take your tablet now ({time}). {clinic}"
 _TOKEN = "700000001:" + "A" * 35
@@ -64,6 +65,14 @@ def begin(pending: int = 0) -> None:
         created_by_name="Bench", created_at=now, state=State.ENDED,
     )  # fmt: skip
     Version.objects.create(clinic=clinic, schedule=schedule, number=1, text=TEXT, created_at=now)
+
+
+def webhook() -> None:
+    """A webhook that hears of each message that was sent, and rests for a day."""
+    clinic, now = Clinic.objects.get(), _now()
+    rests = now + dt.timedelta(days=1)
+    made = Webhook.objects.create(clinic=clinic, url="https://a.example/", secret="", created_at=now, rests_until=rests)
+    Wish.objects.create(clinic=clinic, webhook=made, kind=Kind.SENT)
 
 
 def fill(pending: int) -> None:

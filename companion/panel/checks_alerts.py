@@ -1,4 +1,4 @@
-"""Checks of alerts: whether anybody would hear of an alert, and whether the mail server takes e-mails."""
+"""Checks of alerts: whether anybody would hear of an alert, and whether mail server and webhooks take them."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -9,8 +9,9 @@ from companion.clinics.models import Clinic
 from companion.panel.check import CheckResult, Group, failed, ok, warning
 from companion.panel.models import AlertContact
 from companion.service import mailing
-from companion.webhooks.models import Kind
+from companion.webhooks.models import Delivery, Kind, Webhook
 
+_LATELY = dt.timedelta(days=1)
 _ADVICE = (
     "Set COMPANION_SMTP_URL, so that admins hear by e-mail, or add a webhook under Settings, Webhooks. Telegram "
     "alone doesn't tell that the dispatcher or the bot is away."
@@ -30,6 +31,25 @@ def alerts(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
         yield warning(Group.CONFIGURATION, name, value, _ADVICE)
     else:
         yield ok(Group.CONFIGURATION, name, value)
+
+
+def called_webhooks(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
+    """Check that the receivers of webhooks take their calls, if there are any."""
+    rows = Webhook.objects.filter(clinic=clinic) if clinic else Webhook.objects.all()
+    if not (known := rows.count()):
+        return
+    given_up = Delivery.objects.filter(webhook__in=rows, next_try_at=None, taken_at=None, at__gt=now - _LATELY)
+    found = (
+        (rows.filter(closed_at__isnull=False).count(), "closed by an answer 410"),
+        (rows.filter(closed_at=None, failures__gt=0).count(), "not answering"),
+        (given_up.count(), "calls given up since yesterday"),
+    )
+    wrong = ", ".join(f"{count:,} {words}" for count, words in found if count)
+    if wrong:
+        advice = "See Settings, Webhooks: mend the receiver, then open the webhook again, or send again what it missed."
+        yield warning(Group.CONFIGURATION, "Webhooks", wrong, advice)
+    else:
+        yield ok(Group.CONFIGURATION, "Webhooks", f"{known:,} taking calls")
 
 
 def mail_server(_clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:

@@ -23,6 +23,7 @@ _INSIDE = (
     (Group.TELEGRAM_IDS, checks_inside.telegram_ids),
     (Group.CONFIGURATION, checks_inside.configuration),
     (Group.CONFIGURATION, checks_alerts.alerts),
+    (Group.CONFIGURATION, checks_alerts.called_webhooks),
 )
 
 

@@ -54,7 +54,8 @@ class Wish(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="+", db_index=False)
-    kind = models.CharField(max_length=20, choices=Kind)
+    kind = models.CharField(max_length=20)
+    """A Kind."""
     webhook = models.ForeignKey(Webhook, models.CASCADE, related_name="wishes")
 
     class Meta:

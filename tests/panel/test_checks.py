@@ -20,9 +20,14 @@ from companion.service import health_port
 from companion.service.key_ring import ring
 from companion.service.models import Kind
 from companion.telegram.outcomes import Answer
+from companion.webhooks import outbox
+from companion.webhooks.models import Kind as Happening
+from companion.webhooks.outbox import Event
 from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient
 from tests.panel.stories import a_heartbeat
+from tests.support.receivers import a_program
 from tests.support.stand_in import stand_in
+from tests.webhooks.stories import a_webhook, sent_off
 
 pytestmark = pytest.mark.django_db
 
@@ -289,6 +294,21 @@ def test_alerts_that_nobody_would_hear_are_warned_of(settings: Settings) -> None
     found = check("Alerts")
 
     assert (found.result, found.value) == ("warning", "nobody hears of them")
+
+
+def test_webhooks_that_take_no_calls_are_warned_of() -> None:
+    clinic = a_clinic()
+    with a_program() as hook:
+        webhook, _ = a_webhook(clinic, hook)
+        well = check("Webhooks", clinic)
+        outbox.tell(clinic.pk, Happening.ENROLMENT, [Event(clinic.pk)], now=NOW)
+        hook.status = 410
+        sent_off(webhook, now=NOW)
+
+    found = check("Webhooks", clinic)
+
+    assert (well.result, well.value) == ("ok", "1 taking calls")
+    assert (found.result, found.value) == ("warning", "1 closed by an answer 410")
 
 
 def test_a_mail_server_that_is_not_there_fails(settings: Settings) -> None:

@@ -11,15 +11,16 @@ from companion.service.online import OnlineMigration
 from companion.webhooks.signing import PREFIX
 
 
-def take_over(apps: StateApps, _: BaseDatabaseSchemaEditor) -> None:
+def take_over(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
     """Copies each webhook; run a second time, it goes on with those that are left.
 
     A webhook that this secret key can't open could not be called either, and is left behind. So are the calls that still
     waited: they would have had the former signature.
     """
-    former = apps.get_model("panel", "AlertWebhook")._default_manager
-    webhooks = apps.get_model("webhooks", "Webhook")._default_manager
-    wishes = apps.get_model("webhooks", "Wish")._default_manager
+    former, webhooks, wishes, notices = (
+        apps.get_model(*name)._default_manager.using(editor.connection.alias)
+        for name in (("panel", "AlertWebhook"), ("webhooks", "Webhook"), ("webhooks", "Wish"), ("panel", "Notice"))
+    )
     for id in former.values_list("pk", flat=True):
         try:
             old = former.get(pk=id)
@@ -31,8 +32,8 @@ def take_over(apps: StateApps, _: BaseDatabaseSchemaEditor) -> None:
             pk=old.pk,
             defaults={"clinic_id": old.clinic_id, "url": old.url, "secret": secret, "created_at": old.created_at},
         )
-        wishes.get_or_create(clinic_id=old.clinic_id, webhook=new, kind="alert")
-    apps.get_model("panel", "Notice")._default_manager.filter(way="webhook").delete()
+        wishes.get_or_create(clinic_id=old.clinic_id, webhook_id=new.pk, kind="alert")
+    notices.filter(way="webhook").delete()
 
 
 class Migration(OnlineMigration):

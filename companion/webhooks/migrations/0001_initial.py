@@ -98,18 +98,7 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField(default=companion.clinics.ids.new_id, primary_key=True, serialize=False)),
                 (
                     "kind",
-                    models.CharField(
-                        choices=[
-                            ("alert", "Alerts"),
-                            ("message.sent", "Messages that were sent"),
-                            ("message.failed", "Messages that failed, with the reason's code"),
-                            ("reply.received", "Replies of patients, without their words"),
-                            ("answer.given", "Taps on answer buttons"),
-                            ("consent.changed", "Changes of consent"),
-                            ("patient.enrolled", "Patients who enrolled"),
-                        ],
-                        max_length=20,
-                    ),
+                    models.CharField(max_length=20),
                 ),
                 (
                     "clinic",
