@@ -15,7 +15,7 @@ from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Mark, MarkKind, Role
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 from companion.listener import joining
-from companion.patients import directory, former_chats, former_patients, queries
+from companion.patients import consent_history, directory, former_chats, former_patients, queries
 from companion.patients.models import (
     CohortMember,
     ConsentChange,
@@ -108,10 +108,11 @@ def _become(caller: Caller, stays: Patient, one: One, now: dt.datetime) -> None:
     if one.left_chat is not None:
         former_chats.keep([former_chats.left(stays, one.left_chat, agreed=one.agreed_there, now=now)])
     if "consent" in one.columns:
-        ConsentChange.objects.create(
+        entry = ConsentChange(
             clinic=caller.clinic,
             patient=stays,
             at=now,
             consent=stays.consent,
             source=f"merge by {directory.source_of(caller)}"[:64],
         )
+        consent_history.keep([entry], now=now)

@@ -4,20 +4,20 @@ It follows from the secret key, which they share, so that it also works while th
 """
 
 import hmac
+from typing import Final
 
-from companion.service.key_ring import Key, ring
+from companion.service.key_ring import keyed_hash, keyed_hashes
+
+_PURPOSE: Final = "companion.service.fellows"
 
 
 def credentials() -> str:
-    """The `Authorization` header of a process that asks another one."""
-    return _credentials(ring().in_use)
+    """Return the `Authorization` header of a process that asks another one."""
+    return f"Bearer {keyed_hash(_PURPOSE, '')}"
 
 
 def is_fellow(header: str) -> bool:
-    """Return whether the `Authorization` header comes from a process of this installation, by any key known here."""
+    """Return whether the `Authorization` header comes from a process of this installation, also while its key changes."""
     given = header.encode(errors="replace")
-    return any(hmac.compare_digest(given, _credentials(key).encode()) for key in ring().keys)
-
-
-def _credentials(key: Key) -> str:
-    return f"Bearer {key.derived('health port').hex()}"
+    known = [f"Bearer {one}".encode() for one in keyed_hashes(_PURPOSE, "")]
+    return any([hmac.compare_digest(given, one) for one in known])

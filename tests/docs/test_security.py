@@ -34,7 +34,7 @@ NAMES_NOBODY = {
     "panel.Alert": {"cause", "words", "status", "told_status"},
     "panel.BotCheck": {"last_error"},
     "panel.HourCount": {"what"},
-    "panel.Notice": {"event", "way"},
+    "panel.Notice": {"event"},
     "panel.OutsideHeartbeat": {"error"},
     "patients.Enrolment": {"token_hash"},
     "patients.Patient": {"trouble"},
@@ -48,6 +48,8 @@ NAMES_NOBODY = {
     "socialaccount.SocialAccount": {"provider"},
     "usersessions.UserSession": {"session_key", "data"},
     "web.CacheEntry": {"value"},
+    "webhooks.Delivery": {"kind", "code", "more", "error"},
+    "webhooks.Wish": {"kind"},
 }
 """Columns that could hold a name by their type, and never do. A new column belongs here or into the document."""
 

@@ -30,7 +30,7 @@ def index(request: PageRequest) -> HttpResponse:
 
 
 @require_POST
-@page(Role.ADMIN)
+@page(Role.ADMIN, fresh=True)
 def add(request: PageRequest) -> HttpResponse:
     """Add a webhook, and show its secret once."""
     url, kinds = request.POST.get("url", "").strip(), request.POST.getlist("kinds")
@@ -49,7 +49,7 @@ def show(request: PageRequest, webhook_id: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-@page(Role.ADMIN)
+@page(Role.ADMIN, fresh=True)
 def choose(request: PageRequest, webhook_id: uuid.UUID) -> HttpResponse:
     """Choose the kinds of event."""
     webhook, kinds = webhooks.of_id(request.caller.clinic, webhook_id), request.POST.getlist("kinds")
@@ -70,7 +70,7 @@ def choose(request: PageRequest, webhook_id: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-@page(Role.ADMIN)
+@page(Role.ADMIN, fresh=True)
 def act(request: PageRequest, webhook_id: uuid.UUID) -> HttpResponse:
     """Test, open again or remove a webhook, or exchange its secret."""
     webhook, now, does = webhooks.of_id(request.caller.clinic, webhook_id), database_now(), request.POST.get("do", "")
