@@ -20,4 +20,4 @@ def is_fellow(header: str) -> bool:
     """Return whether the `Authorization` header comes from a process of this installation, also while its key changes."""
     given = header.encode(errors="replace")
     known = [f"Bearer {one}".encode() for one in keyed_hashes(_PURPOSE, "")]
-    return any([hmac.compare_digest(given, one) for one in known])
+    return any(hmac.compare_digest(given, one) for one in known)

@@ -13,7 +13,7 @@ from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.webhooks.models import Delivery, Webhook
 
 KEPT: Final = dt.timedelta(days=14)
-"""For so long a delivery is shown, and can be made once more."""
+"""The time for which a delivery is shown and can be made once more."""
 SHOWN: Final = 50
 REPLAYED: Final = 10_000
 """The most that are made once more at a time."""

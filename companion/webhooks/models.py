@@ -1,4 +1,4 @@
-"""The tables of webhooks: whom a clinic tells, what of, and each call that is to be made.
+"""The tables of webhooks: the programs that a clinic tells, the kinds of event, and each call to be made.
 
 No row holds a text or a name: ids, instants and codes only.
 """
@@ -11,7 +11,7 @@ from companion.clinics.sealed import SealedField
 
 
 class Kind(models.TextChoices):
-    """What a webhook can be told of. The values are the types of Standard Webhooks' payloads."""
+    """A kind of event. The values are the types of Standard Webhooks' payloads."""
 
     ALERT = "alert", "Alerts"
     SENT = "message.sent", "Messages that were sent"
@@ -36,11 +36,11 @@ class Webhook(models.Model):
     former_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
-    """Since when it is told of nothing: it answered 410."""
+    """The instant at which it answered 410; since then it is told of nothing."""
     failures = models.PositiveSmallIntegerField(default=0)
     """The calls in a row that the receiver did not answer, or answered as one that is out of order."""
     rests_until = models.DateTimeField(null=True)
-    """It is not called before, since it is out of order."""
+    """The end of its rest, because it is out of order."""
     held_by = models.UUIDField(null=True)
     held_until = models.DateTimeField(null=True)
     """The process that calls it now, and until when nobody else may (sending.py)."""
@@ -67,10 +67,10 @@ class Wish(models.Model):
 
 
 class Delivery(models.Model):
-    """One event for one webhook, written in the event's own transaction, and what came of the calls."""
+    """An event for one webhook, written in the event's own transaction, with the result of its calls."""
 
     number = models.BigAutoField(primary_key=True)
-    """Later events of one subject have higher numbers."""
+    """A number that is higher for a later event of the same subject."""
     id = models.UUIDField(unique=True, default=new_id)
     """The `webhook-id`: the same with each try."""
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="+", db_index=False)
@@ -85,16 +85,16 @@ class Delivery(models.Model):
     at = models.DateTimeField()
     """The event's instant."""
     since = models.DateTimeField()
-    """Since when it is tried: the event's instant, or that of a person's retry."""
+    """The instant since which it is tried: the event's instant, or that of a person's retry."""
     next_try_at = models.DateTimeField(null=True)
     """Null: it was taken, or given up."""
     tries = models.PositiveSmallIntegerField(default=0)
     taken_at = models.DateTimeField(null=True)
-    """When the receiver answered 2xx."""
+    """The instant at which the receiver answered 2xx."""
     answer = models.PositiveSmallIntegerField(null=True)
     """The status code of the last answer; null: none came."""
     error = models.CharField(max_length=100, blank=True, default="")
-    """Why the last try failed, in our own words."""
+    """The reason why the last try failed, in our own words."""
 
     class Meta:
         indexes = [

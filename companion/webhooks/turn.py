@@ -1,4 +1,4 @@
-"""One process's turn with one webhook: it makes the calls that are due, and notes what came of them.
+"""A process's turn with one webhook: it makes the calls that are due, and notes what came of them.
 
 By a hold in the webhook's row one process at a time has a turn, so that the events of one subject arrive in their
 order. A process killed between a call and its note makes the call again, under the same id.
@@ -41,13 +41,13 @@ _BUSY: Final = frozenset({408, 425, 429})
 
 
 def free(now: dt.datetime) -> Q:
-    """Webhooks that nobody calls now, and that don't rest."""
+    """Select webhooks that nobody calls now, and that don't rest."""
     unheld = Q(held_until=None) | Q(held_until__lte=now)
     return unheld & (Q(rests_until=None) | Q(rests_until__lte=now)) & Q(closed_at=None)
 
 
 def unblocked() -> Q:
-    """Deliveries before which no event of the same subject waits."""
+    """Select deliveries before which no event of the same subject waits."""
     earlier = Delivery.objects.filter(
         webhook=OuterRef("webhook"),
         subject=OuterRef("subject"),
@@ -134,13 +134,13 @@ class _Turn:
 
 
 def _next(id: uuid.UUID, *, now: dt.datetime) -> list[Delivery]:
-    """What is due, at most one event of each subject: its first that was not taken."""
+    """Return what is due, at most one event of each subject: its first that was not taken."""
     ready = Delivery.objects.filter(unblocked(), webhook=id, next_try_at__lte=now)
     return list(ready.order_by("next_try_at", "number")[:_AT_ONCE])
 
 
 def _again(delivery: Delivery, said: Said, now: dt.datetime) -> dt.datetime | None:
-    """When to try once more; None: not any more. What a closed webhook refused waits until it is opened again."""
+    """Return the instant of the next try; None: the last try was made. A closed webhook's calls wait for its opening."""
     if said.code == GONE:
         return now
     pause = min(FIRST_PAUSE * 4.0 ** min(delivery.tries, 10), LONGEST_PAUSE) * random.uniform(0.9, 1.1)  # noqa: S311

@@ -1,4 +1,4 @@
-"""What admins do with their clinic's webhooks: add, choose kinds, exchange the secret, close, open, remove, try out.
+"""Acts of admins on their clinic's webhooks: add, choose kinds, exchange the secret, close, open, remove, try out.
 
 The calls of events are made by sending.py; retry and replay stand in deliveries.py.
 """
@@ -23,7 +23,7 @@ from companion.webhooks.models import Kind, Webhook, Wish
 MOST: Final = 10
 """The webhooks of a clinic."""
 OVERLAP: Final = dt.timedelta(hours=24)
-"""For so long after an exchange the former secret signs, too."""
+"""The time after an exchange for which the former secret signs, too."""
 NO_KEY: Final = "its address can't be opened: give back the COMPANION_SECRET_KEY of before"
 
 

@@ -45,7 +45,7 @@ def ids(hook: Hook) -> list[str]:
 
 
 def sent_off(webhook: Webhook, *, now: dt.datetime | None = None) -> None:
-    """One process takes its turn with this webhook, at an instant of the test's or by the present clock."""
+    """Let a process take its turn with this webhook, at an instant of the test's or by the present clock."""
     if now is None:
         turn.take(webhook.pk, threading.Event())
     else:

@@ -1,4 +1,4 @@
-"""What webhooks are told of, noted in the transaction in which it happens: ids, instants and codes, never a word."""
+"""The events of webhooks, noted in the transaction in which it happens: ids, instants and codes, never a word."""
 
 import datetime as dt
 import json

@@ -34,7 +34,7 @@ def clinic() -> Clinic:
 
 
 def happens(clinic: Clinic, *, times: int = 1, now: dt.datetime | None = None) -> None:
-    """So many patients enrol."""
+    """Let so many patients enrol."""
     events = [Event(an_id()) for _ in range(times)]
     outbox.tell(clinic.pk, Kind.ENROLMENT, events, now=now or database_now())
 
