@@ -17,7 +17,7 @@ def credentials() -> str:
 
 
 def is_fellow(header: str) -> bool:
-    """Return whether the `Authorization` header comes from a process of this installation, also while its key changes."""
+    """Judge whether the `Authorization` header is of a process of this installation, even while the key changes."""
     given = header.encode(errors="replace")
     known = [f"Bearer {one}".encode() for one in keyed_hashes(_PURPOSE, "")]
     return any(hmac.compare_digest(given, one) for one in known)

@@ -140,7 +140,7 @@ def _next(id: uuid.UUID, *, now: dt.datetime) -> list[Delivery]:
 
 
 def _again(delivery: Delivery, said: Said, now: dt.datetime) -> dt.datetime | None:
-    """Return the instant of the next try; None: the last try was made. A closed webhook's calls wait for its opening."""
+    """Return the instant of the next try; None: there is none. A closed webhook's calls wait for its opening."""
     if said.code == GONE:
         return now
     pause = min(FIRST_PAUSE * 4.0 ** min(delivery.tries, 10), LONGEST_PAUSE) * random.uniform(0.9, 1.1)  # noqa: S311
