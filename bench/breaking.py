@@ -19,7 +19,7 @@ USER: Final = "bench_clinic"
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a fault may break."""
+    """The parts that a fault may break."""
 
     grounds: Grounds
     database: Database
@@ -35,13 +35,13 @@ Break = Callable[[Stage], AbstractContextManager[None]]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault."""
+    """A fault that the fault checker causes."""
 
     name: str
     kinds: tuple[str, ...]
     happens: Break
     alone: bool = True
-    """Whether the services go on without a supervisor that starts a process again."""
+    """True if the services run without a supervisor that starts a process again."""
 
 
 @contextmanager

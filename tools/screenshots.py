@@ -34,7 +34,7 @@ class Shot(NamedTuple):
     name: str
     path: str
     link: str = ""
-    """For a page about one object: a pattern of its address. The first such link on the page at `path` is followed."""
+    """A pattern of the address of a page about one object. The first such link on the page at `path` is followed."""
 
 
 SHOTS: Final = (

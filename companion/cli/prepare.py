@@ -184,7 +184,7 @@ def _one_at_a_time() -> Iterator[None]:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             # Asked again and again instead of waiting within one statement, for the end of which CREATE INDEX
-            # CONCURRENTLY of whoever works would wait in turn.
+            # CONCURRENTLY of a working process would wait in turn.
             while not _is_ours(cursor):
                 time.sleep(_LOOK_SECONDS)
             try:

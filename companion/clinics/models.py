@@ -19,7 +19,7 @@ class Role(models.TextChoices):
 
 
 class Demand(models.TextChoices):
-    """The members of whom a Clinic demands a second factor at the sign-in."""
+    """The members who need a second factor to sign in to a Clinic."""
 
     NOBODY = "", "Nobody"
     ADMINS = "admins", "Admins"

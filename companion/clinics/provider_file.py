@@ -1,6 +1,6 @@
 """The clinics' own sign-in services (OpenID Connect), as the operator's file names them (COMPANION_OIDC_FILE).
 
-Only whoever runs the server sets them: an admin who could would send our requests to any address.
+Only the operator of the server sets them: an admin who could would send our requests to any address.
 """
 
 import tomllib

@@ -1,7 +1,7 @@
 """People who come by their clinic's own sign-in service: a member with the role that the service's words give.
 
-Such a person has an account of their own, known by the service's name for them. It has no password and opens this
-clinic alone: whoever runs a clinic's service could claim any e-mail address there.
+Such a person has a separate account, known by the service's name for the person. The account has no password and
+opens this clinic alone: the operator of a clinic's service could claim any e-mail address there.
 """
 
 import datetime as dt

@@ -51,7 +51,9 @@ def shut(member: Member, *, now: dt.datetime) -> None:
     with transaction.atomic():
         accounts.shut(member.user)
         audit.record(command_line(member.clinic), "account reset", "member", member.id, now=now)
-        account_mail.changed(member, "Your password, second steps and sessions were ended by whoever runs the server.")
+        account_mail.changed(
+            member, "Your password, second steps and sessions were ended by the operator of the server."
+        )
 
 
 def hand_out_link(caller: Caller, member: Member, *, now: dt.datetime) -> str:
@@ -66,7 +68,7 @@ def hand_out_link(caller: Caller, member: Member, *, now: dt.datetime) -> str:
     if not open_to_see and not mailing.possible():
         raise Conflict(
             f"{member.user.email} has a password or another clinic, so only they may get a link, and no mail server is "
-            f"set that could send it. Whoever runs the server makes a link: `companion member add`."
+            f"set that could send it. The operator of the server makes a link: `companion member add`."
         )
     with transaction.atomic():
         audit.record(caller, "sign-in link made", "member", member.id, now=now)

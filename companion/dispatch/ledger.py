@@ -67,7 +67,7 @@ class Ledger:
         self._thread.start()
 
     def hindered(self) -> Hindrance | None:
-        """Why nothing can be written down at present; None: it can."""
+        """The reason why nothing can be written down at present; None: there is none."""
         since = self._busy_since
         stuck = since is not None and time.monotonic() - since > _STUCK
         return self._hindered or (NO_ANSWER if stuck else None)

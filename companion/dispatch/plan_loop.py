@@ -30,7 +30,7 @@ class PlanLoop:
         self._stop = False
         self._knows_releases = False
         self.trouble: str | None = None
-        """Why some plans can't be made at present, as a sentence; None: all can."""
+        """The reason why some plans can't be made at present, as a sentence; None: there is none."""
         self._error: str | None = None
         self._waits = False
         """True if the log has said that planning waits for the database."""

@@ -103,7 +103,7 @@ class Runner:
             await self.ring.wait()
 
     async def _step(self) -> float:
-        """Does all that can be done now; returns the seconds until there may be more."""
+        """Do all the work that is ready now, and return the seconds until there may be more."""
         now = self.dispatcher.clock.now()
         if self.dispatcher.halted or self.dispatcher.clock_suspect or self.bot.paused:
             return self.dispatcher.wake_seconds

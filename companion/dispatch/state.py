@@ -39,7 +39,7 @@ class DispatcherState:
     clock_suspect: bool = True
     """True if the clock has yet to be compared with Telegram's."""
     halted: str | None = None
-    """Why nothing is begun at present, as a sentence; None: nothing is wrong."""
+    """The reason why nothing is begun at present, as a sentence; None: there is none."""
     on_wire: int = 0
     bots: int = 1
     """The number of bots that share the places on the wire."""

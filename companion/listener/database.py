@@ -62,7 +62,7 @@ class Database:
                 log.info("the listener works again")
 
     def hindered(self) -> Hindrance | None:
-        """Why work waits at present; None: no work waits."""
+        """The reason why work waits at present; None: no work waits."""
         since = self._busy_since
         stuck = since is not None and time.monotonic() - since > _STUCK
         return next(iter([*self._hindrances.values()]), NO_ANSWER if stuck else None)

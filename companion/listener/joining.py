@@ -23,7 +23,7 @@ def join(gone: Patient, stays: Patient) -> None:
 
 
 def _take_over(own: Conversation, theirs: Conversation) -> None:
-    """What waits in either waits in the one; who looks after one of them looks after it."""
+    """Join everything that waits in either conversation, and keep a responsible member of either."""
     newest = max((own, theirs), key=_heard_at)
     own.telegram_id, own.last_reply = newest.telegram_id, newest.last_reply
     own.unread += theirs.unread

@@ -44,7 +44,7 @@ class ShownMessage:
     why: str
     """The reason in a sentence: what happened and what to do; empty without a reason."""
     wont_arrive: str
-    """Why a pending Message can't arrive as things stand; empty where it can."""
+    """The reason why a pending Message can't arrive at present; empty if it can."""
     waiting: Waiting | None
     """The wait of a pending Message that may not go at its due instant; None for all others."""
     on_its_way: bool

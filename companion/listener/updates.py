@@ -37,7 +37,7 @@ class Wrote:
     words: str = field(repr=False)
     """The person's own words: the text, or a caption."""
     content: Content | None
-    """None for a text."""
+    """The content that is not text, a photo for example; None for a text."""
     message_id: int | None
     answers: int | None
     """The message_id of the message that this one replies to."""

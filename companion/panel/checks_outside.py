@@ -32,8 +32,8 @@ _NEXT_TO_NONE: Final = 100 * 1024**2
 _READ_BY: Final = {
     OtherReader.WEBHOOK: (
         "a webhook is set",
-        "Telegram sends updates to a webhook, so the listener gets no replies. Whoever set it removes it (the Bot "
-        "API's deleteWebhook), or gives this clinic a bot of its own.",
+        "Telegram sends updates to a webhook, so the listener gets no replies. The person who set it removes it "
+        "(the Bot API's deleteWebhook), or an admin connects another bot in Settings.",
     ),
     OtherReader.PROGRAM: (
         "another program reads them, too",

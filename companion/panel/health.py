@@ -61,7 +61,7 @@ class _Seen:
     at: dt.datetime
     direct: Answer | NoAnswer
     facts: Facts | None
-    """None if the database can't be asked; then `trouble` says why."""
+    """The facts from the database; None if it can't be asked: then `trouble` says why."""
     trouble: Finding | None = None
     listener: Answer | NoAnswer | None = None
     """The listener's own answer. It is asked only if its heartbeat is missing."""
@@ -148,7 +148,7 @@ def forget() -> None:
 
 
 _NORMAL: Final = "Sending normally, checked just now"
-_ASK: Final = "Whoever runs the server: look into its log."
+_ASK: Final = "On the server: look into its log."
 _SIGN_IN: Final = "Sign in, or send an API key, to read more."
 _NO_ADDRESS: Final = "no address is known"
 

@@ -26,7 +26,7 @@ LOSS_REPORTED: Final = dt.timedelta(hours=1)
 """The time for which a lost service is reported, unless an admin acknowledges it earlier."""
 
 NOT_MIGRATED: Final = (
-    "The database lacks tables, so nothing is planned or sent. Whoever runs the server: run `companion migrate`."
+    "The database lacks tables, so nothing is planned or sent. On the server: run `companion migrate`."
 )
 
 
@@ -104,16 +104,16 @@ LOST: Final = {
 """The cause for each kind of service of which one has gone while others work on, and the kind's name."""
 _OTHER_READER: Final = {
     OtherReader.PROGRAM: (
-        "Another program reads this bot's messages: patients' STOPs and replies may be lost. Whoever runs the server: "
-        "end it (a second listener, or whatever else has the bot's token). If nobody knows it, an admin gets a new "
-        "token from @BotFather and gives it in Settings."
+        "Another program reads this bot's messages: patients' STOPs and replies may be lost. On the server: "
+        "end it (a second listener, or another program with the bot's token). If nobody knows it, an admin gets a new "
+        "token from @BotFather and enters it in Settings."
     ),
     OtherReader.WEBHOOK: (
-        "A webhook takes this bot's messages: patients' STOPs and replies may be lost. Whoever set it removes it (the "
-        "Bot API's deleteWebhook), or an admin connects a bot of the clinic's own in Settings."
+        "A webhook takes this bot's messages: patients' STOPs and replies may be lost. The person who set it "
+        "removes it (the Bot API's deleteWebhook), or an admin connects another bot in Settings."
     ),
 }
-_START: Final = "Whoever runs the server: start it again (`companion up` starts all) and look into its log."
+_START: Final = "On the server: start it again (`companion up` starts all) and look into its log."
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def gone(beats: Iterable[Beat], kind: Kind, *, now: dt.datetime) -> list[Beat]:
 def no_database(trouble: Trouble) -> Finding:
     """The finding while the database can't be asked."""
     clause = trouble.clause
-    words = f"{clause[0].upper()}{clause[1:]}, so nothing is planned or sent. Whoever runs the server: {trouble.advice}"
+    words = f"{clause[0].upper()}{clause[1:]}, so nothing is planned or sent. On the server: {trouble.advice}"
     return Finding("down", words, Cause(trouble))
 
 
@@ -236,8 +236,8 @@ def _lost(kind: Kind, lost: list[Beat], now: dt.datetime) -> Finding:
     since = age(now - lost[-1].beat_at)
     who = f"A {name} has" if len(lost) == 1 else f"{len(lost)} {name}s have"
     words = (
-        f"{who} gone without a clean stop (on {hosts}), {since} ago; others of this kind work on. Whoever runs the "
-        f"server: start it again and look into its log, or an admin acknowledges the loss under Control Panel, Alerts."
+        f"{who} gone without a clean stop (on {hosts}), {since} ago; others of this kind work on. On the server: "
+        f"start it again and look into its log, or an admin acknowledges the loss under Control Panel, Alerts."
     )
     return Finding("degraded", words, cause)
 
@@ -263,7 +263,7 @@ def _of_clinics(facts: Facts, now: dt.datetime) -> Iterator[Finding]:
             yield Finding(
                 "degraded",
                 f"A change of plans has waited for {age(now - clinic.marked_since)} to be worked off; "
-                f"what it touches is not sent meanwhile. Whoever runs the server: look into the dispatcher's log.",
+                f"what it touches is not sent meanwhile. On the server: look into the dispatcher's log.",
                 Cause.PLANS_WAIT,
             )
 
@@ -286,7 +286,7 @@ def _held_back(clinic: Sending, now: dt.datetime) -> Finding | None:
     if clinic.bot_of_other_mode:
         words = (
             "Nothing is sent: the bot that is connected doesn't fit COMPANION_SANDBOX (a practice bot sends only where "
-            "it is 1, a real one only where it is not). Whoever runs the server sets it right."
+            "it is 1, a real one only where it is not). The operator of the server sets it right."
         )
         return Finding("degraded", words, Cause.BOT_OF_OTHER_MODE)
     if not clinic.has_bot:
@@ -311,8 +311,8 @@ def _held_back(clinic: Sending, now: dt.datetime) -> Finding | None:
         return Finding("degraded", words, Cause.TELEGRAM_AWAY)
     if clinic.closed_why == Closed.CIRCUIT and clinic.closed_until and clinic.closed_until > now:
         words = (
-            "Telegram can't be reached: messages wait and are tried again without your doing. "
-            "Whoever runs the server: see that it reaches the internet."
+            "Telegram can't be reached: messages wait and are tried again by themselves. "
+            "On the server: see that it reaches the internet."
         )
         return Finding("degraded", words, Cause.TELEGRAM_AWAY)
     return None
@@ -324,14 +324,14 @@ def _late(clinic: Sending, since: dt.datetime, now: dt.datetime) -> Finding:
     if now - since >= STUCK and not tried:
         return Finding(
             "down",
-            f"Messages are overdue for {late} and none was tried since. Whoever runs the server: start the dispatcher "
+            f"Messages are overdue for {late} and none was tried since. On the server: start the dispatcher "
             f"again; `companion doctor` shows what is wrong.",
             Cause.OVERDUE,
         )
     return Finding(
         "degraded",
         f"Messages leave late: the oldest is overdue for {late}. "
-        f"Whoever runs the server: `companion doctor` shows what is wrong.",
+        f"On the server: `companion doctor` shows what is wrong.",
         Cause.OVERDUE,
     )
 

@@ -1,7 +1,6 @@
 """Enrolment: a one-time link by which the patient's own Start links the chat. The listener then asks for consent.
 
-Only the token's hash is stored. Whoever has the link counts as the patient, so only the member who asked for it gets
-it.
+Only the hash of the token is stored. A person with the link counts as the patient, so only the asking member gets it.
 """
 
 import datetime as dt

@@ -25,7 +25,7 @@ SENTENCES: Final = {
         "If both are reached on one phone, name the caregiver whose phone it is, then invite {first_name} again."
     ),
     NoteKind.NOT_ME: (
-        "Whoever opened {name}'s invitation said “That's not me”, and was unlinked. Hand {first_name} a new one."
+        "The person who opened {name}'s invitation said “That's not me”, and was unlinked. Hand {first_name} a new one."
     ),
     NoteKind.EXCHANGED: (
         "{name}'s invitation was opened in another chat than the one that {first_name} was reached in. "

@@ -46,7 +46,7 @@ class Entry:
     line: int
     given: Given = field(repr=False)
     left: bool = False
-    """Has left or died; then only the external id counts."""
+    """True if the patient left or died; then only the external id counts."""
     keeps_enrolled: bool = False
     """A Telegram ID that the patient's own Start set is not exchanged for the given one."""
 

@@ -124,7 +124,7 @@ def _lane(patient: Patient | None, *, they_wrote: bool) -> Lane:
 def answer_obstacle(
     clinic: Clinic, patient: Patient | None, telegram_id: int, *, they_wrote: bool, now: dt.datetime
 ) -> str:
-    """Why this patient, or the stranger in this chat, can't be answered, and what to do; empty where they can."""
+    """Return why this patient, or the stranger in this chat, can't be answered, and what to do; empty if they can."""
     if patient is None:
         return CHAT_STOPPED if opt_outs.has_stopped(clinic, telegram_id) else ""
     if patient.left_at is not None:

@@ -113,7 +113,7 @@ def skip(caller: Caller, schedule: Schedule, occurrence: str, *, now: dt.datetim
             raise Conflict("A one-time schedule has nothing to skip. Cancel it instead.")
         locked.recurrence = rule_json.to_json(replace(timing.recurrence, except_=(*timing.recurrence.except_, wall)))
         locked.save(update_fields=["recurrence"])
-        # Replanning leaves alone what a person edited; whoever skips the Occurrence means that, too.
+        # Replanning leaves a Message alone that a person edited; to skip the Occurrence means that Message, too.
         own = Message.objects.filter(clinic=caller.clinic, schedule=locked, occurrence=walls.wall_name(wall))
         cancelled = lifecycle.stop(own.filter(by_hand=True), Reason.BY_PERSON, now=now)
         done = audit_and_replan(caller, locked, SKIPPED, now)

@@ -31,7 +31,7 @@ class Preview:
     """Messages of one Occurrence: one of each two gives way."""
     one: One
     obstacle: str
-    """Why they can't be merged; empty where they can."""
+    """The reason why they can't be merged; empty if they can."""
 
 
 def preview(caller: Caller, gone: Patient, stays: Patient, *, now: dt.datetime) -> Preview:

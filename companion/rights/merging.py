@@ -45,7 +45,7 @@ def other_of(clinic: Clinic, patient: Patient, into: uuid.UUID | str) -> Patient
 
 
 def obstacle(gone: Patient, stays: Patient) -> str:
-    """Why these two can't be merged; empty where they can."""
+    """Return why these two can't be merged; empty if they can."""
     return next((LEFT.format(name=one.name) for one in (gone, stays) if one.left_at), "")
 
 

@@ -1,4 +1,4 @@
-"""What the one patient is who is made of two: columns, and sentences for people about what gives way. Pure.
+"""The patient that a merge of two gives: columns, and sentences for people about the values that are lost. Pure.
 
 The one who goes on keeps their own values; where those are empty, the other's are taken. A withdrawn consent wins.
 """

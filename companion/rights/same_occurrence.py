@@ -44,7 +44,7 @@ def settle(twice: Iterable[Twice], *, now: dt.datetime) -> None:
 
 
 def _rank(message: Message) -> int:
-    """Its place among those that may stay: the smallest wins."""
+    """Return the Message's rank among those that may stay: the smallest wins."""
     match message.status:
         case Status.SENT:
             return 0

@@ -13,7 +13,7 @@ class Deletion(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="+", db_index=False)
     chat = SealedField("schedules.Deletion.chat")
-    """The chat's Telegram ID: it belongs to a person of whom nothing else is left."""
+    """The chat's Telegram ID: the last value that is left of an erased person."""
     telegram_message_id = models.BigIntegerField()
     until = models.DateTimeField()
     """The instant from which Telegram refuses to delete the message."""

@@ -58,7 +58,7 @@ class IfUnknown(models.TextChoices):
 
 
 class Follow(models.TextChoices):
-    """Why a Message follows another Message. Each kind follows a Message at most once."""
+    """The reason why a Message follows another Message. Each kind follows a Message at most once."""
 
     NONE = "", "It doesn't"
     LATER = "later", "The patient asked for it later"

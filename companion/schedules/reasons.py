@@ -1,4 +1,4 @@
-"""Why a Message failed or was cancelled: a closed set of codes, each with its words for people.
+"""Reasons why a Message failed or was cancelled: a closed set of codes, each with its words for people.
 
 Where the cause lies with the patient, the words come from the table in patients/reach.py.
 """

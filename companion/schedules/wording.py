@@ -52,7 +52,7 @@ def filled(message: Message, *, at: dt.datetime, template: str | None = None) ->
 
 
 def wont_arrive(message: Message, clinic: Clinic) -> str:
-    """Why a pending Message can't arrive as things stand ("Won't arrive: opted out"); empty where it can."""
+    """Return why a pending Message can't arrive at present ("Won't arrive: opted out"); empty if it can."""
     patient = message.patient
     if message.status != Status.PENDING or patient is None:
         return ""

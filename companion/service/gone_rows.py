@@ -11,7 +11,7 @@ _SQLITE: Final = "FOREIGN KEY constraint failed"
 
 
 def is_about_a_gone_row(error: object) -> bool:
-    """Whether the error says that a row is gone which was there when the act began, or to which it refers."""
+    """Return whether the error says that a row of the act is gone, or a row to which it refers."""
     if isinstance(error, ObjectDoesNotExist):
         return True
     if not isinstance(error, IntegrityError):

@@ -1,5 +1,5 @@
-"""A thread that writes this process's Heartbeat, however busy the process is, and tells whoever started the process
-that it lives. The panel judges the heartbeats.
+"""A thread that writes this process's Heartbeat, however busy the process is, and tells the supervisor that the process
+lives. The panel judges the heartbeats.
 """
 
 import datetime as dt
@@ -39,7 +39,7 @@ class Heart:
     """Write a Heartbeat every 5 s from `start` on, even through outages of the database; `stop` removes it.
 
     `state` and `health_url` are called at each beat, in the heart's own thread. `in_main_loop` has the service's main
-    loop call a function: a process whose loop no longer turns hangs, and whoever started it isn't told that it lives.
+    loop call a function: a process whose loop no longer turns hangs, and its supervisor isn't told that it lives.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Heart:
         self._thread.join(_STOP_SECONDS)
 
     def hindered(self) -> Hindrance | None:
-        """Why this process can't write its Heartbeat; None: it can."""
+        """The reason why this process can't write its Heartbeat; None: it can."""
         return self._hindered
 
     def _run(self) -> None:
@@ -87,8 +87,8 @@ class Heart:
             connection.close()
 
     def _tell_life(self) -> None:
-        """Tell whoever started this process that it lives, if its main loop has turned. An outage of the database is
-        no hang.
+        """Tell the supervisor that this process lives, if its main loop has turned. An outage of the database is no
+        hang.
         """
         if not self._asked:
             self._in_main_loop(self._turned.set)

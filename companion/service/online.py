@@ -28,7 +28,7 @@ _TRIES, _LET_OTHERS_PASS = 600, 0.3
 
 
 class OnlineMigration(Migration):
-    """On PostgreSQL, run each operation by itself, since an index can't be made online within a transaction.
+    """Run each operation by itself on PostgreSQL, since an index can't be made online within a transaction.
 
     On SQLite, run all in one transaction: many changes copy a table and drop the old one, and rows written meanwhile,
     or a kill, would lose data.
@@ -130,7 +130,7 @@ class AlterFieldOnline(AlterField):
 
 
 class LeaveRoom(Operation):
-    """On PostgreSQL, fill new pages of the model's table only by half. Then a row whose unindexed columns change
+    """Fill new pages of the model's table only by half, on PostgreSQL. Then a row whose unindexed columns change
     stays in its page, and no index changes (PostgreSQL, "Heap-Only Tuples"). Existing pages stay as they are.
     """
 

@@ -23,7 +23,7 @@ _START_AGAIN_SECONDS: Final = 1.0
 
 
 class Trouble(StrEnum):
-    """Why the database can't be used. The values are the names of health's causes."""
+    """The reason why the database can't be used. The values are the names of health's causes."""
 
     GONE = "database_gone"
     READ_ONLY = "database_read_only"
@@ -56,7 +56,7 @@ class _Words(NamedTuple):
 
 
 class Hindrance(NamedTuple):
-    """Why a service can't write down its work: a clause for sentences, and the database's trouble if it is that."""
+    """The reason why a service can't write down its work, as a clause, and the database's trouble if there is one."""
 
     clause: str
     trouble: Trouble | None
@@ -196,8 +196,8 @@ def is_outage(error: object) -> bool:
 
 
 def trouble_of(error: object) -> Trouble | None:
-    """Why the database can't be used just now; None if the error says nothing of the kind. Takes psycopg's errors
-    and Django's.
+    """Return why the database can't be used now; None if the error has another cause. Takes errors of psycopg and of
+    Django.
     """
     own = error.__cause__ if isinstance(error, Exception) and error.__cause__ is not None else error
     state = own.sqlstate if isinstance(own, psycopg.Error) else None

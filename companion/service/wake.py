@@ -25,7 +25,7 @@ _CHANNEL: Final = "companion_wake"
 _PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 """The seconds before each further try to connect; the last value repeats."""
 _KEEPALIVE: Final = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
-"""Without these settings, a connection that a firewall has dropped would be waited at for hours."""
+"""Settings that notice a connection that a firewall has dropped; without them, we would wait for hours."""
 
 
 def ring() -> None:

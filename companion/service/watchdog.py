@@ -1,4 +1,4 @@
-"""A service's words to whoever started it, by systemd's own protocol (sd_notify): that it is ready, and that it lives.
+"""The notes of a service to its supervisor, in systemd's protocol (sd_notify): that it is ready, and that it lives.
 
 systemd and `companion up` both listen, and start a service again that has fallen silent.
 """

@@ -73,7 +73,7 @@ class Incoming(Discreet, frozen=True, gc=False):
 
     update_id: int
     event: MessageIn | TapIn | MembershipIn | None
-    """None for an update that is not for us: from a group or a bot, or without the parts that matter."""
+    """The event; None for an update that is not for us: from a group or a bot, or without the parts that matter."""
     skipped: tuple[str, ...] = ()
     """Names of the parts that could not be read, for the log."""
 

@@ -25,7 +25,7 @@ _WALL = re.compile(r"(\d{4})-\d{2}-\d{2}T(?:[01]\d|2[0-3]):\d{2}(?::\d{2})?", re
 
 
 class Moved(StrEnum):
-    """Why a Message goes out at another wall time than its Occurrence's name says."""
+    """The reason why a Message goes out at another wall time than its Occurrence's name says."""
 
     DST_GAP = "dst_gap"
     DST_FOLD = "dst_fold"

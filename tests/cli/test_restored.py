@@ -1,4 +1,4 @@
-"""`companion restored` and `companion resume`, as whoever restored a database by other means types them."""
+"""`companion restored` and `companion resume`, as an operator types them after a restore by other means."""
 
 from pathlib import Path
 

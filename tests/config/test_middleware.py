@@ -29,7 +29,7 @@ urlpatterns = [path("cookies", cookies), path("hidden/<token>/page", secret_page
 
 @pytest.fixture
 def client() -> Iterator[Client]:
-    """Nothing but the access log between it and the pages above."""
+    """The access log alone, before the pages above."""
     with override_settings(ROOT_URLCONF=__name__, MIDDLEWARE=["companion.config.middleware.access_log"]):
         yield Client(raise_request_exception=False)
 

@@ -1,12 +1,58 @@
-"""Phrases that read like a translation, which no page, refusal or command may show again."""
+"""Plain words: phrases that no page, refusal or command may show again, and the first words of docstrings."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import companion
 
 _PRODUCT = Path(companion.__file__).parent
+_HOUSE = _PRODUCT.parent
+_PYTHON = ("companion", "bench", "tests", "tools")
+_NEITHER_VERB_NOR_NOUN = frozenset(
+    [
+        "What",
+        "Who",
+        "Whom",
+        "Whose",
+        "Whoever",
+        "Whatever",
+        "Whether",
+        "Which",
+        "How",
+        "Where",
+        "When",
+        "While",
+        "Why",
+        "This",
+        "That",
+        "These",
+        "Those",
+        "There",
+        "It",
+        "Its",
+        "He",
+        "She",
+        "They",
+        "We",
+        "One",
+        "None",
+        "Of",
+        "If",
+        "As",
+        "At",
+        "By",
+        "For",
+        "From",
+        "Has",
+        "In",
+        "Is",
+        "On",
+        "Without",
+    ]
+)
+_RIDDLES = re.compile(r"\bwhoever\b|\bof whom\b", re.IGNORECASE)
 _NOT_SAID = (
     "What falls on such a day",
     "On one clock",
@@ -30,6 +76,8 @@ _NOT_SAID = (
     "This isn't yours to do",
     "Write only to patients who gave their consent",
     "Take it out of",
+    "Whoever",
+    "whoever",
 )
 
 
@@ -43,6 +91,30 @@ def test_no_sentence_of_the_code_reads_like_a_translation() -> None:
     shown = {path: "\n".join(_strings(path)) for path in _PRODUCT.rglob("*.py") if "migrations" not in path.parts}
 
     assert list(_said(shown)) == []
+
+
+def test_each_docstring_opens_with_a_verb_or_a_noun_and_is_no_riddle() -> None:
+    found = [
+        f"{path.relative_to(_HOUSE)}:{line}: {text.splitlines()[0]}"
+        for room in _PYTHON
+        for path in sorted((_HOUSE / room).rglob("*.py"))
+        if "migrations" not in path.parts
+        for line, text in _docstrings(path)
+        if _first_word(text) in _NEITHER_VERB_NOR_NOUN or _RIDDLES.search(text)
+    ]
+
+    assert found == [], "These docstrings open with neither a verb nor a noun, or say “whoever”:\n" + "\n".join(found)
+
+
+def _docstrings(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the line and the text of each docstring: of the module, a class, a function, or an attribute."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.lineno, node.value.value.strip()
+
+
+def _first_word(text: str) -> str:
+    return re.split(r"[^A-Za-z-]", text, maxsplit=1)[0]
 
 
 def _said(shown: dict[Path, str]) -> Iterator[str]:

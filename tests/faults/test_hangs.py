@@ -16,7 +16,7 @@ from tests.support.stand_in import StandIn
 pytestmark = pytest.mark.django_db(transaction=True)
 BACKLOG = 150
 MOST_UNKNOWN = {"hangs": 62, "closes": 12, "gateway": 12}
-"""At 29 a second, an answer is late after two seconds at most; the others are seen at once."""
+"""A rate of 29 a second; an answer is late after two seconds at most, and all other hangs are seen at once."""
 
 
 @pytest.mark.parametrize("silent", ["hangs", "closes", "gateway"])

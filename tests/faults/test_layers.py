@@ -55,7 +55,7 @@ def a_port() -> Iterator[int]:
 
 
 def ask(port: int) -> Told | None:
-    """None while nobody answers there."""
+    """Ask the port for its health; None while nobody answers there."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     try:
         connection.request("GET", "/api/scheduler/health")

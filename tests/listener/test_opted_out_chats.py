@@ -1,4 +1,4 @@
-"""STOP belongs to the chat: whoever a chat is written to for, nothing but the answer to its STOP or Start goes there.
+"""STOP belongs to the chat: for any patient, only the answer to the chat's own STOP or Start goes there.
 
 Each message is begun as the dispatcher does it, in the transaction after which a byte may leave.
 """

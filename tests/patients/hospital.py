@@ -48,7 +48,7 @@ class Hospital:
 
 @contextmanager
 def a_hospital(folder: Path) -> Iterator[Hospital]:
-    """On PostgreSQL in a database of its own beside ours; else in a file."""
+    """Make the hospital's database: on PostgreSQL a second database beside ours, on SQLite a file."""
     if connection.vendor == "postgresql":
         yield from _on_postgresql()
         return

@@ -20,7 +20,7 @@ _PATIENTS = 3_000
 
 @pytest.fixture(scope="module")
 def clinic(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Clinic]:
-    """Three thousand patients, with few of whom anything stands in the way."""
+    """Make a clinic with three thousand patients; a few of them can't be reached."""
     with django_db_blocker.unblock():
         clinic = a_clinic()
         people = Patient.objects.bulk_create(_patient(clinic, number) for number in range(_PATIENTS))

@@ -1,4 +1,4 @@
-"""A patient of whom everything is held that can be held, each field with a word of its own to look for."""
+"""A patient with a value in every field that can be held, each with a distinct word to search for."""
 
 import datetime as dt
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Why messages fail: each code has its words, and a new code changes no table."""
+"""Reasons why messages fail: each code has its words, and a new code changes no table."""
 
 import pytest
 from django.db.migrations.loader import MigrationLoader

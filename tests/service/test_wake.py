@@ -51,7 +51,7 @@ async def listening() -> AsyncIterator[Bell]:
 
 
 async def elsewhere(work: Callable[[], None]) -> None:
-    """Does it as a web request would: in another thread, with a connection of its own."""
+    """Call it as a web request does: in another thread, with a second connection."""
 
     def do() -> None:
         try:

@@ -222,7 +222,7 @@ def test_an_enrolment_that_went_wrong_is_told_on_the_list_and_on_the_patient_s_p
     patient = a_patient(clinic, telegram_id=None)
     enrolment_notes.tell(patient, NoteKind.NOT_ME, now=NOW)
     client = signed_in(clinic)
-    sentence = "Whoever opened Ana Silva's invitation said “That's not me”"
+    sentence = "The person who opened Ana Silva's invitation said “That's not me”"
 
     assert sentence in words(client.get("/patients"))
     assert sentence in words(client.get(f"/patients/{patient.id}/reach"))

@@ -108,7 +108,7 @@ def _judged(connection: HTTPConnection) -> socket.socket:
         raise SourceDown(f"The FHIR server can't be asked: {no}. {_ELSE}") from None
 
 
-_ELSE: Final = "Whoever runs this server can set it by the command `companion patients source fhir`."
+_ELSE: Final = "The operator of this server can set it by the command `companion patients source fhir`."
 
 
 class _JudgedHttp(HTTPConnection):

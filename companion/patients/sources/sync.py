@@ -188,7 +188,7 @@ def _entries(batch: Sequence[Found], seen: set[str], counts: _Counts, now: dt.da
 
 
 def _wrong_but_not_needed(found: Found) -> dict[str, str]:
-    """Why, by field."""
+    """Return the fault in each wrong value, by field."""
     why = {name: wrong_in(name, found.values[name]) for name in _NOT_NEEDED if name in found.values}
     return {name: sentence for name, sentence in why.items() if sentence}
 

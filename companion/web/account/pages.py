@@ -33,7 +33,7 @@ def sign_in_by_link(request: HttpRequest, key: uuid.UUID, token: str) -> HttpRes
     member = redeem_link(key, token, now=database_now())
     if member is None:
         return render(request, "account/link_over.html", status=410)
-    # Whoever is signed in here gives way to the person of the link.
+    # A member who is signed in here gives way to the person of the link.
     request.session.flush()
     request.user = AnonymousUser()
     request.session[SESSION_CLINIC], request.session[CAME_BY] = str(member.clinic_id), LINK

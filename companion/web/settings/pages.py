@@ -201,7 +201,7 @@ def change_member(request: PageRequest, member_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @page(Role.ADMIN, fresh=True)
 def change_sign_in(request: PageRequest) -> HttpResponse:
-    """Change the members of whom the clinic demands a second factor."""
+    """Change the members who need a second factor in this clinic."""
     try:
         with transaction.atomic():
             current = _current(request)
