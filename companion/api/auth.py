@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from ninja.errors import AuthenticationError, HttpError
 from ninja.utils import check_csrf
 
+from companion.api import limits
 from companion.api.scopes import scope_of
 from companion.clinics.access import Caller
 from companion.clinics.api_keys import caller_of_key, secret_of
@@ -17,6 +18,7 @@ from companion.clinics.members import caller_of_member, chosen_member
 from companion.clinics.models import Role
 from companion.clinics.second_factors import is_missing
 from companion.service.clock import database_now
+from companion.service.slots import LONG
 
 IMPORT_PATH: Final = "/api/scheduler/patients/import"
 BODY_BYTES: Final = 2 * 1024 * 1024
@@ -41,23 +43,26 @@ class Needs:
 
     csrf = True  # tells ninja's reference page to send the token
 
-    def __init__(self, role: Role, media_type: str = "") -> None:
+    def __init__(self, role: Role, media_type: str = "", *, long: bool = False) -> None:
         self.role = role
         self.media_type = media_type
+        self.long = long
 
     def __call__(self, request: HttpRequest) -> Caller:
         caller = caller_of(request)
         caller.needs(self.role)
         _check_length(request)
         _check_media_type(request, self.media_type)
+        if self.long:
+            limits.hold(request, LONG, caller)
         return caller
 
 
 def caller_of(request: HttpRequest) -> Caller:
     """The Caller of a key or a session.
 
-    Raises AuthenticationError (401), NotAllowed for a key that may not be used here, or HttpError 403 without a CSRF
-    token.
+    Raises AuthenticationError (401), NotAllowed for a key that may not be used here, Busy for a key that calls too
+    often, or HttpError 403 without a CSRF token.
     """
     header = request.headers.get("Authorization", "")
     caller = _caller_by_key(request, header) if header else _caller_by_session(request)
@@ -68,9 +73,12 @@ def caller_of(request: HttpRequest) -> Caller:
 
 def _caller_by_key(request: HttpRequest, header: str) -> Caller | None:
     secret = secret_of(header)
-    caller = caller_of_key(secret, request.META["REMOTE_ADDR"], now=database_now()) if secret else None
-    if caller and caller.scopes:
-        caller.needs_scope(scope_of(request.path))
+    now = database_now()
+    caller = caller_of_key(secret, request.META["REMOTE_ADDR"], now=now) if secret else None
+    if caller:
+        limits.admit(request, caller, now=now)
+        if caller.scopes:
+            caller.needs_scope(scope_of(request.path))
     return caller
 
 

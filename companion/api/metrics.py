@@ -18,6 +18,7 @@ from companion.panel.status import status
 from companion.service.clock import database_now
 from companion.service.metrics import DATABASE_UP, REGISTRY
 from companion.service.outages import is_outage
+from companion.service.slots import Busy
 
 
 @require_safe
@@ -33,8 +34,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
     except (AuthenticationError, NotAllowed) as no:
         known_keys.forget(*key_used)
         return answer_to(no)
-    except HttpError as error:
-        return problem(error.status_code, error.message)
+    except (HttpError, Busy) as error:
+        return answer_to(error)
     except Error as error:
         if not is_outage(error) or not known_keys.is_known(*key_used):
             raise

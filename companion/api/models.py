@@ -1,9 +1,9 @@
-"""Answers to creating POSTs, kept so that a repeated call gets the same answer."""
+"""Answers to creating POSTs, kept so that a repeated call gets the same answer; and the calls of each key."""
 
 from django.db import models
 
 from companion.clinics.ids import new_id
-from companion.clinics.models import Clinic
+from companion.clinics.models import ApiKey, Clinic
 from companion.clinics.sealed import SealedField
 
 
@@ -27,3 +27,15 @@ class IdempotentCall(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class KeyUse(models.Model):
+    """The calls of a key that web processes have reserved in the last minute in which it called (limits.py)."""
+
+    key = models.OneToOneField(ApiKey, models.CASCADE, primary_key=True, related_name="+")
+    minute = models.BigIntegerField()
+    """Minutes since 1970."""
+    used = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return str(self.key_id)

@@ -40,6 +40,7 @@ class Operation:
 
     `role` None: open to everybody. `creates`: takes an Idempotency-Key and answers 201 with a Location. `refuses`:
     error statuses beyond those that follow from the rest. `also`: media types of other forms of the answer.
+    `long`: only some of a clinic run at once.
     """
 
     method: Method
@@ -54,6 +55,7 @@ class Operation:
     refuses: frozenset[int] = field(default_factory=frozenset)
     query: type[BaseModel] | None = None
     also: tuple[str, ...] = ()
+    long: bool = False
 
     @property
     def at(self) -> Kind[Any] | None:  # Any: each kind is of another model
@@ -84,7 +86,7 @@ class Operation:
         """Every error status with which it may answer."""
         found = {422} | self.refuses
         if self.role is not None:
-            found |= {401, 403}
+            found |= {401, 403, 429}
         if "{" in self.path:
             found.add(404)
         if self.media_type:
@@ -130,7 +132,7 @@ def operation(
         router.api_operation(
             methods,
             said.path,
-            auth=Needs(said.role, said.media_type) if said.role is not None else None,
+            auth=Needs(said.role, said.media_type, long=said.long) if said.role is not None else None,
             response=answers | ({412: StaleShape} if said.takes_if_match else {}),
             summary=(view.__doc__ or "").splitlines()[0].partition(". ")[0].rstrip("."),
             description=" ".join((view.__doc__ or "").split()),

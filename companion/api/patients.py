@@ -69,6 +69,7 @@ def add_patient(request: HttpRequest, body: NewPatient) -> PatientShape:
         ImportReport,
         examples.IMPORT_REPORT,
         media_type=MULTIPART,
+        long=True,
     ),
 )
 def import_patients(request: HttpRequest, file: File[UploadedFile]) -> ImportReport:

@@ -27,6 +27,7 @@ from companion.patients.former_patients import Merged
 from companion.service.error_place import kind_and_place
 from companion.service.gone_rows import SENTENCE, is_about_a_gone_row
 from companion.service.outages import AGAIN_SECONDS, is_outage
+from companion.service.slots import Busy
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -161,6 +162,10 @@ def answer_to(error: object) -> HttpResponse:
             return problem(409, SENTENCE)
         case Stale():
             return _stale(error)
+        case Busy():
+            busy = problem(429, str(error))
+            busy["Retry-After"] = str(error.seconds)
+            return busy
         case RequestDataTooBig():
             return problem(413)
         case SuspiciousOperation() | BadRequest() | MultiPartParserError() | UnreadablePostError():

@@ -49,6 +49,7 @@ class ExportParameters(Parameters):
         examples.EXPORT,
         query=ExportParameters,
         also=(HTML, ZIP),
+        long=True,
     ),
 )
 def export_patient(request: HttpRequest, id: UUID, query: Query[ExportParameters]) -> PatientExport | HttpResponseBase:

@@ -25,6 +25,7 @@ _EXPECTED: Final = {
     "concurrency": "be a whole number from 1 to 10000",
     "lease_seconds": "be a number of seconds, at least 5",
     "wake_seconds": "be a number of seconds, at least 0.1",
+    "calls_per_minute": "be a whole number from 1 to 1000000",
     "trusted_proxies": "be addresses or networks with commas between, like 10.0.0.0/8, 192.0.2.7",
     "idle_minutes": "be a number of minutes from 1 to 1440",
     "session_hours": "be a number of hours from 0.1 to 168",

@@ -65,6 +65,8 @@ class Environment(BaseSettings):
     """A session ends after so many minutes in which its person did nothing."""
     session_hours: float = Field(default=12, ge=0.1, le=24 * 7)
     """A session ends so many hours after the sign-in in any case."""
+    calls_per_minute: int = Field(default=6000, ge=1, le=1_000_000)
+    """The calls that each API key may make in a minute."""
     trusted_proxies: str = "127.0.0.1, ::1"
     """The networks of our proxies, whose X-Forwarded-For is believed."""
     oidc_file: Path | None = None

@@ -28,6 +28,7 @@ from companion.clinics.refusals import Conflict, Refused, Unknown
 from companion.clinics.second_factors import is_missing
 from companion.patients.former_patients import Merged
 from companion.service.gone_rows import SENTENCE, is_about_a_gone_row
+from companion.service.slots import Busy
 from companion.times.walls import zone_info
 from companion.web.account import proof, second_factors
 
@@ -75,7 +76,7 @@ def page(
                     if fresh and not proof.is_fresh(request):
                         return proof.ask(request)
                     return view(ours, *args, **kwargs)
-                except (NotAllowed, Unknown, Conflict, Refused) as no:
+                except (NotAllowed, Unknown, Conflict, Refused, Busy) as no:
                     return _said_no(ours, no)
                 except (ObjectDoesNotExist, IntegrityError) as error:
                     if not is_about_a_gone_row(error):
@@ -126,7 +127,7 @@ def _whole_page(request: HttpRequest) -> str:
     return reverse("messages") if request.method != "GET" else request.path
 
 
-def _said_no(request: PageRequest, no: NotAllowed | Unknown | Conflict | Refused) -> HttpResponse:
+def _said_no(request: PageRequest, no: NotAllowed | Unknown | Conflict | Refused | Busy) -> HttpResponse:
     match no:
         case NotAllowed():
             return _say(request, 403, "You may not do this", str(no))
@@ -135,6 +136,10 @@ def _said_no(request: PageRequest, no: NotAllowed | Unknown | Conflict | Refused
         case Unknown():
             said = str(no) or "The page was removed, or the address is mistyped."
             return _say(request, 404, "There is nothing here", said)
+        case Busy():
+            answer = _say(request, 429, "One moment", str(no))
+            answer["Retry-After"] = str(no.seconds)
+            return answer
         case Conflict():
             return _conflict(request, str(no))
         case Refused():

@@ -57,4 +57,5 @@ def test_ten_rows_take_as_many_queries_as_one(
 def queries_of(api: Program, path: str) -> int:
     with CaptureQueriesContext(connection) as captured:
         api.get(path)
-    return len(captured)
+    # The limit of calls reserves some now and then (api/limits.py).
+    return len([query for query in captured if "api_keyuse" not in query["sql"]])

@@ -6,10 +6,12 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
+from companion.api.limits import hold
 from companion.clinics.models import Role
 from companion.clinics.refusals import Refused
 from companion.patients.importing import import_csv
 from companion.service.clock import database_now
+from companion.service.slots import LONG
 from companion.web.access import PageRequest, page
 
 COLUMNS: Final = (
@@ -38,6 +40,7 @@ def bring(request: PageRequest) -> HttpResponse:
     if file is None:
         return render(request, "patients/import.html", context | {"error": "Choose a file first."}, status=422)
     try:
+        hold(request, LONG, request.caller)
         report = import_csv(request.caller, cast("BinaryIO", file.file), now=database_now())
     except Refused as no:
         return render(request, "patients/import.html", context | {"error": no.problems[0].message}, status=422)

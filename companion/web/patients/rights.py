@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
+from companion.api.limits import hold
 from companion.clinics.models import Role
 from companion.clinics.refusals import Conflict, Refused
 from companion.patients import queries
@@ -20,6 +21,7 @@ from companion.planning import marks
 from companion.rights import erasing, merge_preview, merging
 from companion.rights.downloads import download
 from companion.service.clock import database_now
+from companion.service.slots import LONG
 from companion.web.access import PageRequest, page
 from companion.web.messages.rows import mixed
 from companion.web.templatetags.counts import plural
@@ -32,7 +34,9 @@ FOUND: Final = 10
 @page(Role.PROVIDER, fresh=True)
 def export(request: PageRequest, patient_id: uuid.UUID) -> HttpResponseBase:
     """Download all that is held about the patient, as one zip."""
-    return download(request.caller, queries.patient(request.caller.clinic, patient_id), "zip", now=database_now())
+    patient = queries.patient(request.caller.clinic, patient_id)
+    hold(request, LONG, request.caller)
+    return download(request.caller, patient, "zip", now=database_now())
 
 
 @require_http_methods(["GET", "POST"])
