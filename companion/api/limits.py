@@ -125,7 +125,7 @@ def limits(get_response: Answer) -> Answer:
             _give_back(request)
             raise
         _tell(request, answer)
-        if isinstance(answer, StreamingHttpResponse):
+        if isinstance(answer, StreamingHttpResponse) and request.method != "HEAD":
             answer.streaming_content = _Stream(cast("Iterable[bytes]", answer.streaming_content), request)
         else:
             _give_back(request)
@@ -135,13 +135,14 @@ def limits(get_response: Answer) -> Answer:
 
 
 class _Stream:
-    """The content of a streamed answer, whose close (by Django, in any case) gives the slots back."""
+    """The content of a streamed answer. Its end, or its close by the server, gives the slots back."""
 
     def __init__(self, content: Iterable[bytes], request: HttpRequest) -> None:
         self._content, self._request = content, request
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._content)
+        yield from self._content
+        _give_back(self._request)
 
     def close(self) -> None:
         _give_back(self._request)

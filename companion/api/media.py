@@ -17,7 +17,7 @@ from companion.listener.media import FileUnavailable
 from companion.service.clock import database_now
 
 router = Router(tags=["patients"])
-_ERRORS: Final = (401, 403, 404, 409, 422, 503)
+_ERRORS: Final = (401, 403, 404, 409, 422, 429, 503)
 _BYTES: Final = {mime: {"schema": {"type": "string", "format": "binary"}} for mime in SUFFIXES}
 _RANGE: Final = {
     "in": "header",
