@@ -8,7 +8,7 @@ from ninja.errors import AuthenticationError, HttpError
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from companion.api.auth import caller_of
-from companion.api.problems import answer_to, problem
+from companion.api.problems import answer_to
 from companion.clinics import known_keys
 from companion.clinics.access import NotAllowed
 from companion.clinics.models import Clinic

@@ -19,6 +19,7 @@ _EMPTY = {"socialaccount.SocialApp", "socialaccount.SocialToken"}
 NAMES_NOBODY = {
     "account.EmailConfirmation": {"key"},
     "api.IdempotentCall": {"key", "request_hash", "tag"},
+    "api.KeyUse": {"minute"},
     "auth.Group": {"name"},
     "auth.Permission": {"name", "codename"},
     "auth.User": {"password"},
