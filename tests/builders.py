@@ -35,7 +35,13 @@ def a_bot(clinic: Clinic, *, sandbox: bool = True, **fields: object) -> Bot:
     """The clinic's bot, with a token that looks like one."""
     number = 700_000_000 + next(_numbers)
     token = f"{number}:{'A' * 35}"
-    values = {"token": token, "telegram_id": number, "username": f"linden_{number}_bot", "sandbox": sandbox}
+    values: dict[str, object] = {
+        "token": token,
+        "telegram_id": number,
+        "username": f"linden_{number}_bot",
+        "sandbox": sandbox,
+    }
+    values |= {"numbers_since": NOW - dt.timedelta(days=365)}
     return Bot.objects.create(clinic=clinic, **values | fields)
 
 

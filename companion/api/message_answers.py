@@ -93,4 +93,5 @@ def _attempt(attempt: Attempt) -> AttemptShape:
         outcome=attempt.outcome or None,
         error_code=attempt.error_code,
         note=attempt.note,
+        no_trace_at=attempt.no_trace_at,
     )

@@ -101,6 +101,9 @@ class AttemptShape(Shape):
     outcome: Annotated[str | None, Field(description="null: no answer from Telegram yet.")]
     error_code: int | None
     note: str
+    no_trace_at: Annotated[
+        Instant | None, Field(description="When Telegram turned out to hold no trace of an attempt of unknown outcome.")
+    ]
 
 
 class MessageShape(Shape):

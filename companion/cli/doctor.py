@@ -5,6 +5,7 @@ Exit status 0: all is well, 1: warnings, 2: something is down. panel/diagnostics
 
 import json
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
@@ -14,7 +15,7 @@ import click
 from companion.cli.ready import ready
 
 if TYPE_CHECKING:
-    from companion.panel.check import CheckResult
+    from companion.panel.check import CheckResult, Result
     from companion.panel.health import HealthReport
 
 _LOOKS: Final = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
@@ -23,11 +24,23 @@ _TONES: Final = {"ok": "green", "degraded": "yellow", "down": "red"}
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
-def doctor(as_json: bool) -> None:
+@click.option(
+    "--probe-ids",
+    is_flag=True,
+    help="Send two messages to an admin's own chat instead, and check that their numbers and Telegram's answers are as "
+    "the proof of unknown outcomes assumes. Needs a running dispatcher and listener.",
+)
+@click.option("--admin", "email", help="With --probe-ids: this admin, who has given a Telegram ID for alerts.")
+@click.option("--clinic", "slug", help="With --probe-ids: the clinic's slug, where there is more than one.")
+def doctor(as_json: bool, probe_ids: bool, email: str | None, slug: str | None) -> None:
     """Check everything and say what to do. Exit status 0: well, 1: warnings, 2: something is down."""
+    if (email or slug) and not probe_ids:
+        raise click.UsageError("--admin and --clinic go with --probe-ids.")
     try:
         ready()
         _check_drill()
+        if probe_ids:
+            sys.exit(_probe_ids(email, slug, as_json=as_json))
     except click.ClickException as wrong:
         # Nothing can run with a wrong setting, so the exit status is 2 and not click's 1.
         wrong.show()
@@ -41,6 +54,25 @@ def doctor(as_json: bool) -> None:
     else:
         _print_words(report, checks)
     sys.exit(exit_status(report, checks))
+
+
+def _probe_ids(email: str | None, slug: str | None, *, as_json: bool) -> int:
+    """Check the numbers of messages; return the exit status."""
+    from companion.cli.ready import check_tables
+    from companion.cli.refusals import said_plainly
+    from companion.clinics import clinics
+    from companion.panel import message_numbers
+
+    with said_plainly():
+        check_tables()
+        contact = message_numbers.admin_of(clinics.the_clinic(slug), email)
+        click.echo(f"Two messages go to the chat of {contact.member.user.email}.", err=True)
+        checks = list(message_numbers.check(contact))
+    if as_json:
+        click.echo(json.dumps({"checks": [asdict(check) for check in checks]}, indent=2, ensure_ascii=False))
+    else:
+        _print_checks(checks)
+    return worst([check.result for check in checks])
 
 
 def _check_drill() -> None:
@@ -57,10 +89,15 @@ def _check_drill() -> None:
 
 def exit_status(report: "HealthReport", checks: "list[CheckResult]") -> int:
     """The exit status: 2 if something is down or failed, 1 if something needs a look, else 0."""
-    results = {check.result for check in checks}
-    if report.status == "down" or "failed" in results:
+    of_health: dict[str, Result] = {"down": "failed", "degraded": "warning"}
+    return worst([of_health.get(report.status, "ok"), *(check.result for check in checks)])
+
+
+def worst(results: Sequence["Result"]) -> int:
+    """The exit status for these results."""
+    if "failed" in results:
         return 2
-    return 1 if report.status == "degraded" or "warning" in results else 0
+    return 1 if "warning" in results else 0
 
 
 def effective_settings() -> dict[str, object]:
@@ -94,6 +131,13 @@ def _print_words(report: "HealthReport", checks: "list[CheckResult]") -> None:
     click.echo(f" (by layer {report.source}). {health.sentence(report)}")
     for layer in report.layers:
         click.echo(f"    {layer.layer}: {layer.status}. {layer.detail}")
+    _print_checks(checks)
+    click.secho("\nSettings in force", bold=True)
+    for name, value in effective_settings().items():
+        click.echo(f"  {name} = {'' if value is None else value}")
+
+
+def _print_checks(checks: "list[CheckResult]") -> None:
     group = ""
     for check in checks:
         if check.group != group:
@@ -104,6 +148,3 @@ def _print_words(report: "HealthReport", checks: "list[CheckResult]") -> None:
         click.echo(f"{check.name}: {check.value}")
         if check.advice:
             click.echo(f"    → {check.advice}")
-    click.secho("\nSettings in force", bold=True)
-    for name, value in effective_settings().items():
-        click.echo(f"  {name} = {'' if value is None else value}")

@@ -56,7 +56,10 @@ def _selection(command: Callable[Concatenate["Unknowns", P], None]) -> Callable[
 @click.option("--clinic", "slug", help=CLINIC_HELP)
 @_selection
 def list_unknown(which: "Unknowns", slug: str | None) -> None:
-    """List the undecided messages, the newest first: id, due instant, schedule, cause. Without options: all."""
+    """List the undecided messages, the newest first: id, due instant, schedule, cause. Without options: all.
+
+    "no-trace": Telegram was asked, and holds no such message. It may arrive twice all the same if it is sent again.
+    """
     from companion.clinics import clinics
     from companion.panel import actions
     from companion.service.clock import database_now
@@ -66,7 +69,8 @@ def list_unknown(which: "Unknowns", slug: str | None) -> None:
     for message in found.iterator():
         due = message.due_at.isoformat(timespec="seconds")
         cause = "restore" if message.held_by_restore else "line"
-        click.echo(f"{message.pk} {due} {message.schedule_id or '-'} {cause}")
+        found_out = " no-trace" if message.no_trace_at else ""
+        click.echo(f"{message.pk} {due} {message.schedule_id or '-'} {cause}{found_out}")
 
 
 @unknown.command("decide")

@@ -156,8 +156,11 @@ def _put(clinic: Clinic, token: BotToken, username: str, *, sandbox: bool, now: 
     before = Bot.objects.select_for_update().filter(clinic=clinic).first()
     bot = before or Bot(clinic=clinic)
     if bot.telegram_id != token.bot_id:
-        # Each bot numbers its updates by itself, so the offset starts anew.
+        # Each bot numbers its updates and messages by itself.
         bot.next_update_id = 0
+        bot.numbers_since = now
+        if before:
+            before.heard_numbers.all().delete()
         if before:
             opt_outs.release(clinic, before.telegram_id, now=now)
         opt_outs.bring_along(clinic, token.bot_id)

@@ -102,9 +102,33 @@ class Bot(models.Model):
     """The listener notes it (listener/other_readers.py), with when Telegram first and last said so."""
     other_reader_since = models.DateTimeField(null=True)
     other_reader_at = models.DateTimeField(null=True)
+    numbers_since = models.DateTimeField(null=True)
+    """Since when we know the numbers of its messages, and no other program is known to use it (numbers.py); null:
+    never.
+    """
+    next_probe_at = models.DateTimeField(null=True)
+    """The instant from which Telegram may be asked for the next trace (dispatch/probing.py)."""
 
     def __str__(self) -> str:
         return f"bot {self.telegram_id}"
+
+
+class HeardNumber(models.Model):
+    """The number of a message to a Bot. Telegram numbers all messages of a bot's private chats, sent and received, with
+    one counter. Changed by numbers.py.
+    """
+
+    bot = models.ForeignKey(Bot, models.CASCADE, related_name="heard_numbers", db_index=False)
+    number = models.BigIntegerField()
+    given_at = models.DateTimeField(null=True)
+    """The message's date by Telegram's clock; null if Telegram didn't say."""
+    heard_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["bot", "number"], name="heard_number_once_of_a_bot")]
+
+    def __str__(self) -> str:
+        return str(self.number)
 
 
 class FormerBot(models.Model):

@@ -117,3 +117,5 @@ class Lapsed(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     attempt: uuid.UUID
     if_unknown: str
     resends: int
+    late_at: dt.datetime
+    follow_kind: str

@@ -14,6 +14,7 @@ from django.db.models import Max, Q, QuerySet
 
 from companion.delivery import store
 from companion.delivery.store import Ended, EndedAt, Record
+from companion.delivery.traces import Doubtful
 from companion.delivery.verdict import after_unknown, ending
 from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
 from companion.schedules.reasons import Reason
@@ -65,21 +66,23 @@ def end(ends: Sequence[tuple[uuid.UUID, Reason]], *, now: dt.datetime) -> None:
     _tell([message for message, reason in ends if status_of(reason) == Status.FAILED], at=now)
 
 
-def rescue(*, now: dt.datetime) -> int:
-    """Closes as unknown the Attempts whose lease ran out, and ends or resends their Messages. Returns how many."""
-    records = []
+def rescue(*, now: dt.datetime, lease: dt.timedelta) -> int:
+    """Closes as unknown the Attempts whose lease ran out, and ends or resends their Messages. Returns how many.
+
+    `lease`: how long such a lease was.
+    """
+    at, records = now.astimezone(dt.UTC), []
     for lapsed in store.lapsed(now=now):
-        status, reason = after_unknown(lapsed.if_unknown, lapsed.resends)
-        at = now.astimezone(dt.UTC)
+        after = after_unknown(lapsed, Doubtful(at - lease, at), lease, at)
         records.append(
             Record(
                 lapsed.message,
                 lapsed.attempt,
                 at,
                 AttemptOutcome.UNKNOWN,
-                status,
-                reason,
-                ready_at=at if status == Status.PENDING else None,
+                after.status,
+                after.reason,
+                ready_at=after.ready_at,
                 note="its lease ran out",
             )
         )
@@ -190,7 +193,8 @@ def bring_back(message: Message, attempt: uuid.UUID, evidence: Mapping[str, obje
 def reopen(messages: QuerySet[Message], **columns: object) -> int:
     """Makes failed Messages pending again: a person's retry. Returns how many."""
     failed = messages.filter(OFF_THE_WIRE, ADDRESSED, status=Status.FAILED)
-    return failed.update(status=Status.PENDING, reason="", held_by_restore=False, ended_at=None, **columns)
+    columns |= {"held_by_restore": False, "no_trace_at": None, "ended_at": None}
+    return failed.update(status=Status.PENDING, reason="", **columns)
 
 
 def come_back(messages: QuerySet[Message]) -> int:
@@ -224,7 +228,7 @@ def prove(messages: QuerySet[Message], telegram_message_id: int, *, now: dt.date
     """Ends as sent Messages that have arrived, as the patient's own tap shows; a retry that waits never begins."""
     doubted = Q(status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN) | Q(status=Status.PENDING, tries__gt=0)
     ids = list(messages.filter(OFF_THE_WIRE, doubted).values_list("id", flat=True))
-    proven = messages.filter(OFF_THE_WIRE, doubted).update(
+    proved = messages.filter(OFF_THE_WIRE, doubted).update(
         status=Status.SENT,
         reason="",
         telegram_message_id=telegram_message_id,
@@ -232,7 +236,26 @@ def prove(messages: QuerySet[Message], telegram_message_id: int, *, now: dt.date
         ended_at=now,
     )
     _tell(ids, at=now)
-    return proven
+    unknown = list(Attempt.objects.filter(message__in=messages.values("pk"), outcome=AttemptOutcome.UNKNOWN)[:2])
+    if proved and len(unknown) == 1:
+        # Of two nobody knows which has arrived.
+        one = Attempt.objects.filter(pk=unknown[0].pk)
+        one.update(outcome=AttemptOutcome.SENT, telegram_message_id=telegram_message_id)
+    return proved
+
+
+def leave_no_trace(attempt: Attempt, *, now: dt.datetime) -> bool:
+    """Notes that Telegram holds no trace of this Attempt. Where its Message waits to be sent again, it now may go.
+
+    Returns whether the Message waited.
+    """
+    unknown = Attempt.objects.filter(message=attempt.message_id, outcome=AttemptOutcome.UNKNOWN)
+    if not unknown.filter(pk=attempt.pk).update(no_trace_at=now):
+        return False
+    message = Message.objects.filter(pk=attempt.message_id)
+    if not unknown.filter(no_trace_at=None).exists():
+        message.filter(status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN).update(no_trace_at=now)
+    return bool(move(message.filter(resends__gt=0, ready_at__gt=now), ready_at=now))
 
 
 def status_of(reason: Reason) -> Status:

@@ -8,7 +8,7 @@ from companion.clinics.sealed import unseal
 from companion.delivery.facts import Facts, Keyboard
 from companion.schedules import buttons, text
 from companion.schedules.buttons import Button
-from companion.schedules.models import Version
+from companion.schedules.models import Message, Version
 from companion.schedules.text import Reader
 from companion.telegram.discreet import Discreet
 from companion.telegram.limits import TEXT_UNITS
@@ -35,10 +35,17 @@ def payload_of(facts: Facts, at: dt.datetime) -> Payload | None:
     # A character takes two of Telegram's units at most, so that a short text needs no counting.
     if 2 * len(filled) > TEXT_UNITS and text.too_long(filled):
         return None
-    keyboard = facts.buttons
-    if keyboard is None and answers:
-        keyboard = buttons.keyboard(facts.message, answers)
-    return Payload(filled, keyboard)
+    return Payload(filled, _keyboard(facts.message, facts.buttons, answers))
+
+
+def buttons_of(message: Message) -> Keyboard | None:
+    """The buttons with which the Message leaves, or has left: they don't change once it was begun."""
+    _, answers = _wording(message.version_id) if message.version_id else ("", ())
+    return _keyboard(message.id, message.buttons, answers)
+
+
+def _keyboard(message: uuid.UUID, own: Keyboard | None, answers: tuple[Button, ...]) -> Keyboard | None:
+    return buttons.keyboard(message, answers) if own is None and answers else own
 
 
 @lru_cache(maxsize=512)

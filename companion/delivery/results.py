@@ -16,6 +16,7 @@ from companion.delivery import closing, lifecycle, store
 from companion.delivery.begin import Begun
 from companion.delivery.closing import ASK_AGAIN, Closing
 from companion.delivery.store import Marked, Record
+from companion.delivery.traces import Doubtful
 from companion.delivery.verdict import after_unknown
 from companion.journal import entries, writing
 from companion.patients.reach import trouble_from
@@ -38,7 +39,9 @@ class Result(msgspec.Struct, frozen=True, gc=False):
     """The instant until which the bot is closed for all dispatchers; None: it stays open."""
 
 
-def result_of(begun: Begun, outcome: Outcome, *, now: dt.datetime, failures: int, dice: random.Random) -> Result:
+def result_of(
+    begun: Begun, outcome: Outcome, *, now: dt.datetime, lease: dt.timedelta, failures: int, dice: random.Random
+) -> Result:
     """The result of an Outcome. `failures`: how many requests of this bot had failed in a row before this request."""
     match outcome.kind:
         case Kind.SENT:
@@ -65,12 +68,13 @@ def result_of(begun: Begun, outcome: Outcome, *, now: dt.datetime, failures: int
             record = _record(begun, outcome, now, AttemptOutcome.UNAUTHORIZED, Status.PENDING, ready_at=now)
             return Result(begun.bot, record, None, Closing(now + ASK_AGAIN, Closed.UNAUTHORIZED))
         case Kind.TRANSIENT:
-            again = now + dt.timedelta(seconds=_pause(begun.facts.earlier_tries, dice))
-            record = _record(begun, outcome, now, AttemptOutcome.TRANSIENT, Status.PENDING, ready_at=again)
+            until = now + dt.timedelta(seconds=_pause(begun.facts.earlier_tries, dice))
+            record = _record(begun, outcome, now, AttemptOutcome.TRANSIENT, Status.PENDING, ready_at=until)
             return Result(begun.bot, record, None, closing.after_failures(failures + 1, now))
         case Kind.UNKNOWN:
-            status, reason_or_none = after_unknown(begun.facts.if_unknown, begun.facts.resends)
-            record = _record(begun, outcome, now, AttemptOutcome.UNKNOWN, status, reason_or_none, ready_at=now)
+            after = after_unknown(begun.facts, Doubtful(begun.slot, now), lease, now)
+            again = after.ready_at
+            record = _record(begun, outcome, now, AttemptOutcome.UNKNOWN, after.status, after.reason, ready_at=again)
             # A server that takes requests and answers none would make message after message unknown.
             return Result(begun.bot, record, None, closing.hanging(now))
 

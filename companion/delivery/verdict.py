@@ -8,10 +8,12 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from companion.delivery.facts import Facts
+from companion.delivery import traces
+from companion.delivery.facts import Facts, Lapsed
+from companion.delivery.traces import Doubtful
 from companion.patients.models import Consent
 from companion.patients.pausing import pause_end
-from companion.schedules.models import IfUnknown, Lane, Quiet, State, Status
+from companion.schedules.models import Follow, IfUnknown, Lane, Quiet, State, Status
 from companion.schedules.reasons import Reason
 from companion.times.quiet import QuietHours, quiet_until
 from companion.times.workdays import Calendar, WhenAvoided, kept_off, moved_to_working_day
@@ -93,15 +95,44 @@ def ending(facts: Facts, now: dt.datetime) -> Reason | None:
     return None
 
 
-def after_unknown(if_unknown: str, resends: int) -> tuple[Status, Reason | None]:
-    """The next status, and the reason if it fails, of a Message whose request left and whose answer never came."""
-    if if_unknown == IfUnknown.RESEND and resends == 0:
-        return Status.PENDING, None
-    return Status.FAILED, Reason.OUTCOME_UNKNOWN
+@dataclass(frozen=True, slots=True)
+class AfterUnknown:
+    """The next status of a Message whose request left and whose answer never came."""
+
+    status: Status
+    reason: Reason | None
+    """The reason, if it fails."""
+    ready_at: dt.datetime | None
+    """The instant at which it is sent again, once; None: by no means."""
+
+
+def after_unknown(doubted: Facts | Lapsed, attempt: Doubtful, lease: dt.timedelta, now: dt.datetime) -> AfterUnknown:
+    """Decides about a Message of unknown outcome: it is resent once if its Schedule wants that, and else fails.
+
+    It waits for its trace, so that a Message that arrived is not sent again; but not where it would be too late then.
+    """
+    if doubted.if_unknown != IfUnknown.RESEND or doubted.resends:
+        return AfterUnknown(Status.FAILED, Reason.OUTCOME_UNKNOWN, None)
+    # To replace buttons twice changes nothing, and takes no number.
+    waits = doubted.follow_kind != Follow.SHOWN
+    at = traces.resend_at(attempt, lease) if waits else now
+    return AfterUnknown(Status.PENDING, None, at.astimezone(dt.UTC) if at < doubted.late_at else now)
+
+
+def may_ask(facts: Facts, chat: int) -> bool:
+    """Whether Telegram may be asked for a trace of this Message in this chat.
+
+    The patient sees nothing of it. Yet nothing leaves for a chat that has opted out or is no longer the patient's.
+    """
+    gone = facts.patient_left or facts.sending_paused or _consent_wall(facts) is not None
+    return not gone and facts.telegram_id == chat
 
 
 def _too_late(facts: Facts) -> Reason:
     """The reason why a Message could not leave within its `late_after`."""
+    if facts.resends:
+        # What is too late is only its second sending: the first may have arrived.
+        return Reason.OUTCOME_UNKNOWN
     if facts.bot_refused:
         return Reason.BOT_UNAUTHORIZED
     if facts.tries:

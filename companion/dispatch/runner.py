@@ -56,6 +56,8 @@ class Runner:
         self.dispatcher, self.bot, self.results = dispatcher, bot, results
         self.state = BotState(bot.token)
         self.ring = asyncio.Event()
+        self.doubts = asyncio.Event()
+        """Set when an outcome has become unknown."""
         self.next_slot: dt.datetime | None = None
         self._next_ready = dispatcher.clock.now()
         """The instant at which the next Message is ready, as far as is known."""
@@ -90,6 +92,17 @@ class Runner:
     def has_open(self) -> bool:
         """Return whether an Attempt is begun and not yet written down as ended."""
         return self._open > 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is on the wire, nothing is due, and the bot may be asked."""
+        dispatcher = self.dispatcher
+        held = dispatcher.halted or dispatcher.clock_suspect or dispatcher.stopping.is_set() or self._retired
+        if held or self.bot.paused or self.bot.closed_why == Closed.HANGING:
+            return False
+        now = dispatcher.clock.now()
+        closed = self.bot.closed_why == Closed.UNAUTHORIZED or self._seconds_closed(now) > 0
+        return not (closed or self._open or self._rung or self._next_ready <= now)
 
     async def run(self) -> None:
         """Works until the dispatcher stops, then finishes what is on the wire."""
@@ -240,6 +253,8 @@ class Runner:
         self._ready_by(result.record.ready_at)
         if result.closing:
             self._note_closing(result.closing)
+        if result.record.outcome == AttemptOutcome.UNKNOWN:
+            self.doubts.set()
         self._open -= 1
         self.ring.set()
 

@@ -60,7 +60,7 @@ async def send(dispatcher: DispatcherState, bot: BotState, begun: Begun, lease_e
             break
         slot = await new_slot(begun)
     now = dispatcher.clock.now()
-    result = result_of(begun, outcome, now=now, failures=bot.failures, dice=dispatcher.dice)
+    result = result_of(begun, outcome, now=now, lease=dispatcher.lease, failures=bot.failures, dice=dispatcher.dice)
     if outcome.kind is Kind.UNKNOWN and not news:
         # It hung with others before the bot was found to answer again.
         result = msgspec.structs.replace(result, closing=None)

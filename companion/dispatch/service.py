@@ -22,6 +22,7 @@ from companion.dispatch import clock_watch
 from companion.dispatch.deleting import Deleter
 from companion.dispatch.ledger import Ledger
 from companion.dispatch.plan_loop import PlanLoop
+from companion.dispatch.probing import Prober
 from companion.dispatch.result_queue import ResultQueue
 from companion.dispatch.runner import BotRow, Runner
 from companion.dispatch.send import count_from_zero
@@ -77,6 +78,7 @@ class Service:
         )
         self.runners: dict[uuid.UUID, tuple[Runner, asyncio.Task[None]]] = {}
         """The runners, by the Bot's id."""
+        self._probers: dict[uuid.UUID, asyncio.Task[None]] = {}
         self.planner = PlanLoop(self.clock, turn, wanted.wake_seconds, self._ring_from_thread)
         self.results = ResultQueue(self.ledger)
         self.deleter = Deleter(self.shared, lambda: (runner.bot for runner, _ in self.runners.values()))
@@ -122,7 +124,7 @@ class Service:
             # Each runner ends by itself, once its Attempts on the wire are written down.
             self._ring()
             await self._finish_what_is_open()
-            for task in (*helpers, *(task for _, task in self.runners.values())):
+            for task in (*helpers, *self._probers.values(), *(task for _, task in self.runners.values())):
                 task.cancel()
 
     async def _finish_what_is_open(self) -> None:
@@ -180,11 +182,13 @@ class Service:
             self.shared.bots = max(len(rows), 1)
             for bot_id in self.runners.keys() - {row.id for row in rows}:
                 self.runners.pop(bot_id)[0].retire()
+                self._probers.pop(bot_id).cancel()
             for row in rows:
                 known = self.runners.get(row.id)
                 if known is None:
                     runner = Runner(self.shared, row, self.results)
                     self.runners[row.id] = (runner, group.create_task(runner.run()))
+                    self._probers[row.id] = group.create_task(Prober(self.shared, runner).run())
                 elif known[0].bot != row:
                     known[0].refresh(row)
                     known[0].wake()
@@ -199,13 +203,15 @@ class Service:
                 log.warning("messages ended without an answer", outcome_unknown=rescued, too_late=expired)
             if rescued:
                 self._ring_runners()
+                for runner, _ in self.runners.values():
+                    runner.doubts.set()
             if expired < _EXPIRE_AT_ONCE:
                 await asyncio.sleep(_SWEEP_SECONDS)
 
     def _sweep_once(self) -> tuple[int, int]:
         self._rebase_clock()
         now = self.clock.now()
-        rescued = lifecycle.rescue(now=now)
+        rescued = lifecycle.rescue(now=now, lease=self.shared.lease)
         return rescued, 0 if self._clock_is_doubted() else lifecycle.expire(now=now, limit=_EXPIRE_AT_ONCE)
 
     def _rebase_clock(self) -> None:

@@ -53,6 +53,11 @@ class DispatcherState:
         self.limits = pace.limits(self.rate_per_second, self.rate_per_chat)
 
     @property
+    def lease(self) -> dt.timedelta:
+        """How long a lease is."""
+        return dt.timedelta(seconds=self.lease_seconds)
+
+    @property
     def paced(self) -> bool:
         """Return whether a message may be late for its slot: not above any rate that a Bot API server counts."""
         return self.rate_per_second <= pace.UNPACED

@@ -11,7 +11,7 @@ from typing import Final
 
 from django.db import transaction
 
-from companion.clinics import opt_outs
+from companion.clinics import numbers, opt_outs
 from companion.clinics.models import Bot, Clinic
 from companion.journal import writing
 from companion.journal.entries import Updated
@@ -28,7 +28,7 @@ from companion.listener.updates import (
 )
 from companion.patients import consent
 from companion.patients.reach import Why
-from companion.telegram.incoming import Incoming, Sender
+from companion.telegram.incoming import Incoming, MessageIn, Sender
 
 REPLAYED: Final = 100_000
 """An update that lies less than this below the offset has come before. One further below is new: after a quiet week
@@ -67,6 +67,8 @@ def handle(bot_id: uuid.UUID, incoming: Incoming, *, offset: int, now: dt.dateti
         clinic = Clinic.objects.filter(bot=bot_id, bot__next_update_id=offset).first()
         if clinic is None:
             raise SomebodyWasFaster
+        if isinstance(incoming.event, MessageIn) and incoming.event.message_id is not None:
+            numbers.heard(bot_id, incoming.event.message_id, given_at=incoming.event.date, now=now)
         meant = meaning(incoming, now=now)
         text = _act(clinic, meant, incoming.update_id, now=now)
         if isinstance(meant, Tapped) and meant.callback_id:

@@ -31,7 +31,13 @@ def reader_of(outcome: Outcome) -> OtherReader | None:
 def met(bot_id: uuid.UUID, reader: OtherReader, *, now: dt.datetime) -> None:
     """Note that a poll was refused because of this reader."""
     since = Coalesce(F("other_reader_since"), now)
-    Bot.objects.filter(pk=bot_id).update(other_reader=reader, other_reader_since=since, other_reader_at=now)
+    Bot.objects.filter(pk=bot_id).update(
+        # It may send, too: what had taken a number until then nobody knows.
+        numbers_since=now,
+        other_reader=reader,
+        other_reader_since=since,
+        other_reader_at=now,
+    )
 
 
 def undisturbed(bot_id: uuid.UUID, *, now: dt.datetime, calm: dt.timedelta = CALM) -> bool:
@@ -41,5 +47,5 @@ def undisturbed(bot_id: uuid.UUID, *, now: dt.datetime, calm: dt.timedelta = CAL
     """
     noted = Bot.objects.filter(pk=bot_id).exclude(other_reader=OtherReader.NOBODY)
     over = noted.filter(other_reader=OtherReader.WEBHOOK) | noted.filter(other_reader_at__lte=now - calm)
-    over.update(other_reader=OtherReader.NOBODY, other_reader_since=None, other_reader_at=None)
+    over.update(other_reader=OtherReader.NOBODY, other_reader_since=None, other_reader_at=None, numbers_since=now)
     return not noted.exists()

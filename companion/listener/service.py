@@ -16,8 +16,8 @@ from django.db import connection
 
 from companion.clinics.known_keys import may_read_metrics
 from companion.listener import other_readers
+from companion.listener.cleanup import Cleanup
 from companion.listener.database import Database
-from companion.listener.media_cleanup import MediaCleanup
 from companion.listener.poller import PolledBot, Poller, bots_to_poll
 from companion.listener.sync_loop import SyncLoop
 from companion.listener.unanswered import Unanswered
@@ -112,7 +112,7 @@ class Service:
 
     async def _keep_pollers(self, client: Client, database: Database, stop: asyncio.Event) -> None:
         """Keep one poller for each bot. A bot with a new token counts as a new bot."""
-        self._chores = [asyncio.create_task(chore(database).run()) for chore in (Unanswered, MediaCleanup)]
+        self._chores = [asyncio.create_task(chore(database).run()) for chore in (Unanswered, Cleanup)]
         try:
             while not stop.is_set():
                 bots, unreadable = await database.patiently(bots_to_poll, self._sandbox)

@@ -10,9 +10,9 @@ from companion.listener.conversation import answers_of
 from companion.planning import series
 from companion.schedules.models import Message, Schedule
 from companion.schedules.queries import on_its_way
-from companion.schedules.reasons import Reason, sentence
+from companion.schedules.reasons import Reason
 from companion.schedules.waiting import Waiting, waits_of
-from companion.schedules.wording import template_of, texts_of, wont_arrive
+from companion.schedules.wording import template_of, texts_of, why_of, wont_arrive
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def shown(messages: Iterable[Message]) -> list[ShownMessage]:
             rule=sentences[one.schedule_id] if one.schedule_id else "",
             author=author_of(one),
             reason=Reason(one.reason) if one.reason else None,
-            why=sentence(one.reason, held_by_restore=one.held_by_restore) if one.reason else "",
+            why=why_of(one),
             wont_arrive=wont_arrive(one, one.clinic),
             waiting=waits.get(one.id),
             on_its_way=on_its_way(one),

@@ -16,6 +16,8 @@ class Group(StrEnum):
     NETWORK = "Network"
     CONFIGURATION = "Configuration"
     MACHINE = "Machine"
+    NUMBERS = "Message numbers"
+    """Only `companion doctor --probe-ids` checks them (message_numbers.py)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from typing import Final
 from django.db import transaction
 from django.db.models import Q
 
-from companion.clinics import audit
+from companion.clinics import audit, numbers
 from companion.clinics.members import command_line
-from companion.clinics.models import Clinic
+from companion.clinics.models import Bot, Clinic
 from companion.clinics.refusals import Problem, Refused
 from companion.delivery import lifecycle
 from companion.listener import unanswered
@@ -59,6 +59,8 @@ def hold(
         unknown = Q(pk__in=replaying.replay(known, taken_at=taken_at))
         may_have_left = _left_open(now) if complete else _due_or_ended(taken_at, now)
         held = lifecycle.hold(Message.objects.filter(unknown | may_have_left), now=now)
+        # The database has forgotten numbers that were taken since the copy.
+        numbers.begin_anew(*Bot.objects.values_list("id", flat=True), now=now)
         restoration = Restoration.objects.create(taken_at=taken_at, at=now, held=held, drill=drill, all_known=complete)
         for clinic in Clinic.objects.order_by("id"):
             audit.record(command_line(clinic), "database restored", "restoration", restoration.pk, now=now)

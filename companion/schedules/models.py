@@ -219,6 +219,8 @@ class Message(models.Model):
     answered_at = models.DateTimeField(null=True)
     held_by_restore = models.BooleanField(default=False, db_default=False)
     """True if the outcome is unknown because of a restore: the Message may have been sent before."""
+    no_trace_at = models.DateTimeField(null=True)
+    """When Telegram turned out to hold none of its Attempts of unknown outcome (delivery/traces.py)."""
     created_by_kind = models.CharField(max_length=16, blank=True, default="")
     created_by_name = models.CharField(max_length=200, blank=True, default="")
     created_at = models.DateTimeField()
@@ -292,6 +294,10 @@ class Attempt(models.Model):
     """The failure of the connection, in our words."""
     description = SealedField("schedules.Attempt.description", null=True)
     """Telegram's description of an error, sealed since it may quote the text."""
+    asked = models.JSONField(null=True)
+    """The numbers under which Telegram was asked for it in vain, each with the time of the last answer."""
+    no_trace_at = models.DateTimeField(null=True)
+    """When Telegram turned out to hold no trace of it."""
 
     class Meta:
         constraints = [

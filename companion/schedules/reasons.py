@@ -99,13 +99,21 @@ _WORDS: Final = {
 
 
 BEFORE_A_RESTORE: Final = "It may have been sent before the restore. Ask the patient before you retry."
+NO_TRACE: Final = "Telegram shows no trace of it"
+_NO_TRACE: Final = (
+    f"The connection broke while this was being sent. {NO_TRACE}, so it most likely did not arrive. If you retry, it "
+    "may still arrive twice: a request can hang on its way, or the patient may have deleted the message."
+)
 
 
-def sentence(code: str, *, held_by_restore: bool = False) -> str:
+def sentence(code: str, *, held_by_restore: bool = False, no_trace: bool = False) -> str:
     """Say what happened and what to do. Raises ValueError for an unknown code.
 
     `held_by_restore`: the outcome is unknown because the database was restored, not because a connection broke.
+    `no_trace`: Telegram was asked, and holds no such message.
     """
-    if held_by_restore and code == Reason.OUTCOME_UNKNOWN:
+    if code == Reason.OUTCOME_UNKNOWN and held_by_restore:
         return BEFORE_A_RESTORE
+    if code == Reason.OUTCOME_UNKNOWN and no_trace:
+        return _NO_TRACE
     return Reason(code).sentence

@@ -1,4 +1,5 @@
-"""The words of a Message: the text that the patient gets, and why a pending Message won't arrive. Reads only."""
+"""The words of a Message: the text that the patient gets, why a pending Message won't arrive, and why another failed.
+Reads only."""
 
 import datetime as dt
 import uuid
@@ -10,7 +11,7 @@ from companion.patients.pausing import is_paused, paused_words
 from companion.patients.reach import BY_CODE
 from companion.schedules import text
 from companion.schedules.models import Attempt, Message, Schedule, State, Status, Version
-from companion.schedules.reasons import Reason
+from companion.schedules.reasons import Reason, sentence
 
 
 def template_of(message: Message) -> str:
@@ -70,6 +71,14 @@ def wont_arrive(message: Message, clinic: Clinic) -> str:
         return _wont(Reason.NO_TELEGRAM_ID)
     # Telegram refused the patient's chat. A due Message is still tried, once.
     return f"Probably won't arrive: {BY_CODE[patient.trouble].what}" if patient.trouble in BY_CODE else ""
+
+
+def why_of(message: Message) -> str:
+    """Why a Message failed or was cancelled, and what to do; empty without a reason."""
+    if not message.reason:
+        return ""
+    no_trace = message.no_trace_at is not None
+    return sentence(message.reason, held_by_restore=message.held_by_restore, no_trace=no_trace)
 
 
 def _wont(reason: Reason) -> str:

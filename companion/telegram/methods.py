@@ -7,7 +7,7 @@ from companion.telegram.discreet import Discreet
 from companion.telegram.incoming import ALLOWED_UPDATES, Incoming, updates_of
 from companion.telegram.lenient import Part
 from companion.telegram.limits import UPDATES_AT_ONCE
-from companion.telegram.outcomes import Answer, Kind, Outcome
+from companion.telegram.outcomes import Answer, Kind, Outcome, Trace, trace_of_refusal
 
 CALL_SECONDS: Final = 10.0
 """The time-out of a call that doesn't wait for updates."""
@@ -50,6 +50,29 @@ async def get_updates(client: Client, token: BotToken, offset: int, *, wait: int
     if not isinstance(answer.result, list):
         raise _unreadable(answer, "updates that are not a list")
     return updates_of(answer.result)
+
+
+async def look_for(
+    client: Client, token: BotToken, chat_id: int, message_id: int, rows: list[list[dict[str, str]]] | None, text: str
+) -> Trace:
+    """Ask whether a chat holds the bot's message with this number, these buttons and this text.
+
+    The question is an edit that changes nothing. Raises CallFailed if Telegram doesn't say.
+    """
+    params: dict[str, object] = {"chat_id": chat_id, "message_id": message_id}
+    if rows:
+        params["reply_markup"] = {"inline_keyboard": rows}
+    try:
+        answer = await client.call(token, "editMessageReplyMarkup", params, timeout=CALL_SECONDS)
+    except CallFailed as failure:
+        trace = trace_of_refusal(failure.outcome)
+        if trace is Trace.UNCLEAR:
+            raise
+        return trace
+    # A server that takes the edit shows the message: only the same words prove that it is the same message.
+    edited = Part(answer.result)
+    same = edited.whole("message_id") == message_id and edited.text("text").strip() == text.strip()
+    return Trace.HERE if same else Trace.UNCLEAR
 
 
 async def answer_callback(client: Client, token: BotToken, callback_query_id: str, text: str = "") -> None:

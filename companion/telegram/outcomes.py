@@ -112,6 +112,29 @@ def outcome_of_edit(status: int, body: bytes, date: str | None, message_id: int)
     return outcome
 
 
+class Trace(StrEnum):
+    """What an edit that changes nothing tells about a number in a chat."""
+
+    HERE = "here"
+    """The chat holds a message of the bot under this number, with the same buttons."""
+    NOT_HERE = "not_here"
+    """Under this number the chat holds nothing, or a message that isn't the bot's."""
+    UNCLEAR = "unclear"
+    """Neither is said."""
+
+
+def trace_of_refusal(outcome: Outcome) -> Trace:
+    """Judge the refusal of an edit that was to change nothing."""
+    words = outcome.description.lower()
+    if outcome.kind is not Kind.PERMANENT or outcome.error_code != 400:
+        return Trace.UNCLEAR
+    if "message is not modified" in words:
+        return Trace.HERE
+    if "message to edit not found" in words or "message can't be edited" in words:
+        return Trace.NOT_HERE
+    return Trace.UNCLEAR
+
+
 def answer_of(status: int, body: bytes, date: str | None = None) -> Answer | Outcome:
     """Return any method's result, or the Outcome that says why there is none."""
     server_date = read_date(date)

@@ -179,6 +179,7 @@ def test_a_sent_message_shows_its_attempts_and_what_left(clinic: Clinic, api: Pr
             "outcome": "sent",
             "error_code": None,
             "note": "",
+            "no_trace_at": None,
         }
     ]
 

@@ -61,7 +61,7 @@ def sent(begun: Step, *, now: dt.datetime) -> None:
 def rescue(*, now: dt.datetime) -> None:
     """Closes the Attempts whose lease ran out."""
     with transaction.atomic():
-        lifecycle.rescue(now=now)
+        lifecycle.rescue(now=now, lease=LEASE)
 
 
 def expire(*, now: dt.datetime) -> int:

@@ -100,12 +100,23 @@ def test_a_schedule_that_wants_it_resends_an_unknown_one_once() -> None:
     message = a_due_message(if_unknown=IfUnknown.RESEND)
     begun(message)
     steps.rescue(now=LATER)
+    again = steps.fresh(message).ready_at
 
-    begun(message, now=LATER)
-    steps.rescue(now=LATER + dt.timedelta(seconds=61))
+    begun(message, now=again)
+    steps.rescue(now=again + dt.timedelta(seconds=61))
 
     after = steps.fresh(message)
     assert (after.status, after.reason, after.tries) == (Status.FAILED, Reason.OUTCOME_UNKNOWN, 2)
+
+
+def test_a_message_that_is_too_late_to_be_sent_again_stays_unknown() -> None:
+    message = a_due_message(if_unknown=IfUnknown.RESEND)
+    begun(message)
+    steps.rescue(now=LATER)
+
+    steps.expire(now=message.late_at)
+
+    assert steps.fresh(message).reason == Reason.OUTCOME_UNKNOWN
 
 
 def test_late_proof_turns_an_unknown_message_into_a_sent_one() -> None:

@@ -11,11 +11,12 @@ from companion.clinics.models import Closed
 from companion.delivery.begin import Begun
 from companion.delivery.results import Result, result_of
 from companion.patients.reach import Why
-from companion.schedules.models import AttemptOutcome, IfUnknown, Status
+from companion.schedules.models import AttemptOutcome, Follow, IfUnknown, Status
 from companion.schedules.reasons import Reason
 from companion.telegram.outcomes import Kind, Outcome
 from tests.builders import NOW
 from tests.delivery.a_message import READY
+from tests.delivery.steps import LEASE
 
 
 def a_begun(*, tries: int = 0, **facts: object) -> Begun:
@@ -24,7 +25,9 @@ def a_begun(*, tries: int = 0, **facts: object) -> Begun:
 
 
 def result(outcome: Outcome, failures: int = 0, tries: int = 0, **facts: object) -> Result:
-    return result_of(a_begun(tries=tries, **facts), outcome, now=NOW, failures=failures, dice=random.Random(1))
+    return result_of(
+        a_begun(tries=tries, **facts), outcome, now=NOW, lease=LEASE, failures=failures, dice=random.Random(1)
+    )
 
 
 @pytest.mark.parametrize(
@@ -99,6 +102,21 @@ def test_a_schedule_may_ask_for_one_resend_of_what_is_unknown() -> None:
     second = result(Outcome(Kind.UNKNOWN), if_unknown=IfUnknown.RESEND, resends=1)
 
     assert (first.record.status, second.record.status) == (Status.PENDING, Status.FAILED)
+
+
+def test_a_resend_waits_until_telegram_has_been_asked_for_a_trace_but_never_until_it_is_too_late() -> None:
+    patient = result(Outcome(Kind.UNKNOWN), if_unknown=IfUnknown.RESEND).record.ready_at
+    hurried = result(Outcome(Kind.UNKNOWN), if_unknown=IfUnknown.RESEND, late_at=NOW + 2 * LEASE).record.ready_at
+
+    assert patient is not None
+    assert NOW + 2 * LEASE < patient < NOW + 3 * LEASE
+    assert hurried == NOW
+
+
+def test_buttons_are_replaced_again_at_once_since_a_second_time_changes_nothing() -> None:
+    found = result(Outcome(Kind.UNKNOWN), if_unknown=IfUnknown.RESEND, follow_kind=Follow.SHOWN)
+
+    assert found.record.ready_at == NOW
 
 
 def test_what_a_patient_reads_and_is_called_shows_in_no_repr() -> None:

@@ -31,6 +31,7 @@ from companion.planning.short_form import send_one
 from companion.telegram.client import BotToken, Client
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_patient
 from tests.delivery.rounds import a_round
+from tests.delivery.steps import LEASE
 from tests.listener.stories import a_tap, a_text, incoming
 from tests.support.stand_in import StandIn, stand_in
 
@@ -175,7 +176,7 @@ class Walk:
             for one in done.begun:
                 sent = self.client.send_message(BotToken(self.bot.token), one.chat, one.text, timeout=10)
                 outcome = self.loop.run_until_complete(sent)
-                results.append(result_of(one, outcome, now=at, failures=0, dice=self.dice))
+                results.append(result_of(one, outcome, now=at, lease=LEASE, failures=0, dice=self.dice))
             with transaction.atomic():
                 write_down(results)
             for arrival in self.server.arrivals[before:]:

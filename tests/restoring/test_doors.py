@@ -11,10 +11,14 @@ import pytest
 from pytest_django import Settings
 
 import companion
+from companion.clinics.models import Role
+from companion.clinics.refusals import Conflict
 from companion.listener import media
 from companion.listener.media import FileUnavailable
 from companion.listener.models import Media
-from tests.builders import NOW, a_bot, a_clinic
+from companion.panel import message_numbers
+from companion.panel.models import AlertContact
+from tests.builders import NOW, a_bot, a_clinic, a_member
 from tests.support.stand_in import stand_in
 
 _ROOT: Final = Path(companion.__file__).parent
@@ -41,6 +45,7 @@ _SHUT: Final = {
     "listener/media.py": "fetched refuses",
     "panel/bot_checks.py": "runs in the monitor, which does not start",
     "panel/checks_outside.py": "asks no bot",
+    "panel/message_numbers.py": "admin_of refuses",
     "service/mailing.py": "send refuses",
     "webhooks/calling.py": "Line refuses",
     "patients/sources/fhir_source.py": "configuration.opened refuses",
@@ -94,3 +99,13 @@ def test_no_file_is_fetched_from_telegram_in_a_drill(settings: Settings) -> None
         media.fetched(file, now=NOW)
 
     assert telegram.asked == []
+
+
+@pytest.mark.django_db
+def test_no_number_is_probed_in_a_drill(settings: Settings) -> None:
+    clinic = a_clinic()
+    AlertContact.objects.create(clinic=clinic, member=a_member(clinic, Role.ADMIN), telegram_id=5_800_000_001)
+    settings.DRILL = True
+
+    with pytest.raises(Conflict, match="drill"):
+        message_numbers.admin_of(clinic, None)

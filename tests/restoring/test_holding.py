@@ -48,7 +48,7 @@ def test_what_was_on_the_wire_when_the_copy_was_taken_is_held_whatever_its_sched
     Message.objects.filter(pk=message.pk).update(open_attempt_id=attempt.pk, lease_until=TAKEN)
 
     restored()
-    lifecycle.rescue(now=NOW + dt.timedelta(hours=1))
+    lifecycle.rescue(now=NOW + dt.timedelta(hours=1), lease=dt.timedelta(minutes=1))
 
     assert outcome(message) == (Status.FAILED, Reason.OUTCOME_UNKNOWN)
     assert Attempt.objects.get().outcome == AttemptOutcome.UNKNOWN

@@ -11,11 +11,11 @@ from django.db import connection
 from companion.clinics.ids import new_id
 from companion.clinics.models import Clinic, OptOut
 from companion.clinics.sealed import seal
-from companion.delivery import lifecycle, store
+from companion.delivery import evidence, lifecycle, store
 from companion.delivery.store import Begin, Later, Record
 from companion.schedules.models import AttemptOutcome, Message, Status
 from companion.schedules.reasons import Reason
-from tests.builders import NOW, an_attempt
+from tests.builders import NOW, a_bot, an_attempt
 from tests.schedules.explained import plans_of
 
 pytestmark = pytest.mark.django_db
@@ -125,7 +125,7 @@ def test_what_was_begun_and_never_closed_is_found_in_the_line(clinic: Clinic) ->
         Message.objects.filter(pk=message.pk).update(open_attempt_id=attempt.id, lease_until=NOW)
 
     def rescue() -> None:
-        assert lifecycle.rescue(now=NOW + _MINUTE) == _FIRST
+        assert lifecycle.rescue(now=NOW + _MINUTE, lease=_MINUTE) == _FIRST
 
     plans = plans_of(rescue)
 
@@ -138,4 +138,28 @@ def test_what_is_too_late_is_found_by_the_index_of_ends(clinic: Clinic) -> None:
     plans = plans_of(lambda: lifecycle.expire(now=NOW + _MINUTE, limit=50))
 
     assert "messages_to_expire" in plans.texts[0]
+    assert not plans.read_all_messages()
+
+
+def test_what_is_unknown_is_found_by_the_index_of_failures_and_in_the_line(clinic: Clinic) -> None:
+    bot = a_bot(clinic)
+
+    plans = plans_of(lambda: evidence.next_unsettled(bot, [], _MINUTE, now=NOW))
+
+    failed, to_be_resent, *_ = plans.texts
+    assert "messages_failed_by_end" in failed
+    assert "messages_in_line" in to_be_resent
+    assert not plans.read_all_messages()
+
+
+def test_the_numbers_around_an_attempt_are_found_by_when_attempts_began(clinic: Clinic) -> None:
+    bot = a_bot(clinic)
+    [message] = due(clinic)[:1]
+    attempt = an_attempt(message, outcome=AttemptOutcome.UNKNOWN)
+
+    plans = plans_of(lambda: evidence.case_of(attempt, bot, _MINUTE), "schedules_attempt")
+
+    # Here one chat has all Attempts, so the first look, along a chat's Attempts, may read them all.
+    _, *around = plans.texts
+    assert all("attempts_by_begin" in text for text in around)
     assert not plans.read_all_messages()

@@ -9,9 +9,9 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import formatdate
-from typing import Literal
+from typing import Any, Literal
 
 from aiohttp import web
 
@@ -27,6 +27,27 @@ class Arrival:
     text: str
     number: int
     request: web.Request = field(repr=False)
+    markup: object = field(default=None, repr=False)
+    """Its buttons."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A complete editMessageReplyMarkup: its time (time.time()), and the chat and number that it names."""
+
+    at: float
+    chat: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message that a chat holds, with its buttons if it is the bot's."""
+
+    chat: int
+    from_bot: bool
+    text: str
+    markup: object = None
 
 
 @dataclass(slots=True)
@@ -55,8 +76,11 @@ class StandIn:
     """True if it drops updates that were confirmed, as Telegram may do at once."""
     confirmed: int = 0
     """The offset of the last poll: all earlier updates are confirmed."""
+    edits: list[Edit] = field(default_factory=list)
+    """Each call of editMessageReplyMarkup."""
     _counts: dict[int, int] = field(default_factory=lambda: defaultdict(int))
-    _message_id: int = 0
+    _held: dict[int, Held] = field(default_factory=dict)
+    """All messages by their numbers: sent and received ones share one counter."""
     _update_id: int = 1000
 
     def chats(self) -> list[int]:
@@ -89,11 +113,15 @@ class StandIn:
             return await self._updates((await request.json()).get("offset", 0))
         if method == "deleteMessage":
             return self._deleted(await request.json())
+        if method == "editMessageReplyMarkup":
+            return self._edit(await request.json())
         if method != "sendMessage":
             return web.json_response({"ok": True, "result": {"id": 1, "is_bot": True, "first_name": "Stand-in"}})
         body = await request.json()
         self._counts[body["chat_id"]] += 1
-        arrival = Arrival(time.time(), body["chat_id"], body["text"], self._counts[body["chat_id"]], request)
+        arrival = Arrival(
+            time.time(), body["chat_id"], body["text"], self._counts[body["chat_id"]], request, body.get("reply_markup")
+        )
         self.arrivals.append(arrival)
         return await self.answer(arrival) if self.answer else self.yes(arrival)
 
@@ -106,9 +134,10 @@ class StandIn:
     def hear(self, chat: int, text: str) -> int:
         """Let somebody write to the bot, and return the update's id."""
         self._update_id += 1
+        number = self._hold(Held(chat, from_bot=False, text=text))
         sender = {"id": chat, "is_bot": False, "first_name": "Someone", "language_code": "en"}
         message = {
-            "message_id": 1_000_000 + self._update_id,
+            "message_id": number,
             "date": int(time.time()),
             "chat": {"id": chat, "type": "private", "first_name": "Someone"},
             "from": sender,
@@ -134,12 +163,40 @@ class StandIn:
             await asyncio.sleep(0.2)
         return web.json_response({"ok": True, "result": asked[:100]})
 
+    def deliver(self, arrival: Arrival) -> int:
+        """Put a message into its chat, and return its number."""
+        return self._hold(Held(arrival.chat, True, arrival.text, arrival.markup))
+
+    def pass_by(self, count: int) -> None:
+        """Let the counter grow by so many messages of which nobody knows."""
+        for _ in range(count):
+            self._hold(Held(0, from_bot=False, text=""))
+
     def yes(self, arrival: Arrival) -> web.Response:
         """Telegram's answer to a call that succeeds."""
-        self._message_id += 1
+        number = self.deliver(arrival)
         chat = {"id": arrival.chat, "type": "private", "first_name": "Someone"}
-        result = {"message_id": self._message_id, "date": int(arrival.at), "chat": chat, "text": arrival.text}
+        result = {"message_id": number, "date": int(arrival.at), "chat": chat, "text": arrival.text}
         return web.json_response({"ok": True, "result": result})
+
+    def _hold(self, held: Held) -> int:
+        number = len(self._held) + 1
+        self._held[number] = held
+        return number
+
+    def _edit(self, body: dict[str, Any]) -> web.Response:
+        chat, number, markup = body["chat_id"], body["message_id"], body.get("reply_markup")
+        self.edits.append(Edit(time.time(), chat, number))
+        held = self._held.get(number)
+        if held is None or held.chat != chat:
+            return refusal(400, "Bad Request: message to edit not found")
+        if not held.from_bot:
+            return refusal(400, "Bad Request: message can't be edited")
+        if held.markup == markup:
+            return refusal(400, "Bad Request: message is not modified: specified new message content is the same")
+        self._held[number] = replace(held, markup=markup)
+        edited = {"message_id": number, "chat": {"id": chat, "type": "private"}, "text": held.text}
+        return web.json_response({"ok": True, "result": edited})
 
 
 def refusal(code: int, description: str, **parameters: object) -> web.Response:

@@ -7,6 +7,8 @@ import pytest
 
 from companion.clinics.models import Clinic, Role
 from companion.panel import health
+from companion.schedules.models import Status
+from companion.schedules.reasons import Reason
 from companion.web.templatetags.times import day_name, when_inside
 from tests.builders import a_bot, a_clinic, a_message, a_patient
 from tests.web.signed_in import signed_in, soon, words
@@ -66,6 +68,18 @@ def test_a_near_day_inside_a_sentence_begins_with_a_small_letter_and_a_weekday_w
 
     assert inside == ["yesterday 12:00", "today 12:00", "tomorrow 12:00", "Thu 3 Dec 12:00"]
     assert day_name(now.date() + dt.timedelta(days=7), now) == "on Thu 3 Dec"
+
+
+def test_the_list_and_the_question_say_of_which_messages_telegram_shows_no_trace() -> None:
+    clinic = a_clinic()
+    failed = {"status": Status.FAILED, "reason": Reason.OUTCOME_UNKNOWN, "ended_at": soon(-1), "no_trace_at": soon(-1)}
+    message = a_message(a_patient(clinic), None, due_at=soon(-1), **failed)
+    admin = signed_in(clinic, Role.ADMIN)
+
+    assert "Telegram shows no trace of it" in words(admin.get("/mcp/unknown"))
+    asked = words(admin.get(f"/mcp/unknown/{message.id}/resend"))
+    assert "Telegram shows no trace of it." in asked
+    assert "may get it twice" in asked
 
 
 def test_nothing_is_asked_about_unknown_messages_that_are_all_decided() -> None:

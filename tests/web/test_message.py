@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 
 from companion.clinics.ids import new_id
+from companion.delivery.settling import ABSENT
 from companion.schedules.models import AttemptOutcome, Message, Status
 from companion.schedules.reasons import Reason
 from tests.builders import a_clinic, a_message, a_patient, an_attempt
@@ -110,6 +111,22 @@ def test_a_retry_of_what_may_have_arrived_asks_first() -> None:
 def _edited(message: Message, **fields: str) -> dict[str, str]:
     local = message.due_at
     return {"text": "Your results are here.", "date": f"{local:%Y-%m-%d}", "time": f"{local:%H:%M}"} | fields
+
+
+def test_a_message_of_which_telegram_shows_no_trace_says_so_and_may_still_arrive_twice() -> None:
+    clinic = a_clinic()
+    failed = {"status": Status.FAILED, "reason": Reason.OUTCOME_UNKNOWN, "ended_at": soon(-1), "no_trace_at": soon(-1)}
+    message = a_message(a_patient(clinic), None, due_at=soon(-1), tries=1, **failed)
+    an_attempt(message, outcome=AttemptOutcome.UNKNOWN, note=f"cut; {ABSENT}")
+    client = signed_in(clinic)
+
+    page = words(client.get(f"/scheduled-messages/{message.id}"))
+    asked = words(client.get(f"/scheduled-messages/{message.id}/retry"))
+
+    for shown in (page, asked):
+        assert "Telegram shows no trace of it" in shown
+        assert "may still arrive twice" in shown
+    assert "I know that it may arrive twice" in asked
 
 
 def test_another_text_leaves_the_time_to_the_second() -> None:

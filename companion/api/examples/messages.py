@@ -47,6 +47,7 @@ MESSAGE: Final[JsonObject] = {
             "outcome": "sent",
             "error_code": None,
             "note": "",
+            "no_trace_at": None,
         }
     ],
     "warnings": [],

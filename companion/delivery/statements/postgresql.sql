@@ -209,17 +209,18 @@ WHERE EXISTS (SELECT 1 FROM webhooks_wish WHERE kind IN ('message.sent', 'messag
 -- A lease is in no index. A begun Message stands among the first of its lane; if a thousand others stand before it, it
 -- is found once it is too late.
 SELECT coalesce(json_agg(DISTINCT jsonb_build_object(
-    'message', id, 'attempt', open_attempt_id, 'if_unknown', if_unknown, 'resends', resends
+    'message', id, 'attempt', open_attempt_id, 'if_unknown', if_unknown, 'resends', resends,
+    'late_at', late_at, 'follow_kind', follow_kind
 )), '[]')::text
 FROM (
     SELECT head.* FROM clinics_clinic c CROSS JOIN (VALUES (0), (1), (2), (3)) AS lanes(lane) CROSS JOIN LATERAL (
-        SELECT id, open_attempt_id, lease_until, if_unknown, resends FROM schedules_message
+        SELECT id, open_attempt_id, lease_until, if_unknown, resends, late_at, follow_kind FROM schedules_message
         WHERE clinic_id = c.id AND lane = lanes.lane AND status = 'pending' AND ready_at <= %(now)s
         ORDER BY ready_at, id LIMIT 1000
     ) AS head
     UNION ALL
     SELECT late.* FROM (
-        SELECT id, open_attempt_id, lease_until, if_unknown, resends FROM schedules_message
+        SELECT id, open_attempt_id, lease_until, if_unknown, resends, late_at, follow_kind FROM schedules_message
         WHERE status = 'pending' AND late_at <= %(now)s
         ORDER BY late_at LIMIT 1000
     ) AS late

@@ -229,10 +229,11 @@ SELECT json_group_array(json(found)) FROM (
     FROM (
         SELECT (
             SELECT json_group_array(json_object(
-                'message', id, 'attempt', open_attempt_id, 'if_unknown', if_unknown, 'resends', resends
+                'message', id, 'attempt', open_attempt_id, 'if_unknown', if_unknown, 'resends', resends,
+                'late_at', late_at || 'Z', 'follow_kind', follow_kind
             ))
             FROM (
-                SELECT id, open_attempt_id, lease_until, if_unknown, resends FROM schedules_message
+                SELECT id, open_attempt_id, lease_until, if_unknown, resends, late_at, follow_kind FROM schedules_message
                 WHERE clinic_id = c.id AND lane = lanes.lane AND status = 'pending' AND ready_at <= :now
                 ORDER BY ready_at, id LIMIT 1000
             ) AS head WHERE lease_until < :now AND open_attempt_id IS NOT NULL
@@ -242,10 +243,11 @@ SELECT json_group_array(json(found)) FROM (
         UNION ALL
         SELECT (
             SELECT json_group_array(json_object(
-                'message', id, 'attempt', open_attempt_id, 'if_unknown', if_unknown, 'resends', resends
+                'message', id, 'attempt', open_attempt_id, 'if_unknown', if_unknown, 'resends', resends,
+                'late_at', late_at || 'Z', 'follow_kind', follow_kind
             ))
             FROM (
-                SELECT id, open_attempt_id, lease_until, if_unknown, resends FROM schedules_message
+                SELECT id, open_attempt_id, lease_until, if_unknown, resends, late_at, follow_kind FROM schedules_message
                 WHERE status = 'pending' AND late_at <= :now
                 ORDER BY late_at LIMIT 1000
             ) AS late WHERE lease_until < :now AND open_attempt_id IS NOT NULL

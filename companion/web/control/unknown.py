@@ -14,6 +14,7 @@ from companion.clinics.refusals import Problem, Refused, Unknown
 from companion.panel import actions
 from companion.panel.actions import Decision, Unknowns
 from companion.schedules import queries
+from companion.schedules.reasons import NO_TRACE
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, page
 from companion.web.templatetags.counts import plural
@@ -57,6 +58,7 @@ def index(request: PageRequest) -> HttpResponse:
         "count": found.order_by()[: queries.COUNTED_TO].count(),
         "form": form,
         "query": _query(request.GET),
+        "no_trace": NO_TRACE,
         "now": now,
     }
     return render(request, "control/unknown.html", context)
@@ -97,7 +99,8 @@ def decide(request: PageRequest, message_id: uuid.UUID, decision: str) -> HttpRe
         actions.decide(request.caller, message, wish, now=database_now())
         flash.success(request, "The message is being sent again." if wish is Decision.RESEND else "Noted.")
         return redirect("unknown_outcomes")
-    return render(request, "control/decide.html", {"message": message, "decision": decision, "now": database_now()})
+    context = {"message": message, "decision": decision, "no_trace": NO_TRACE, "now": database_now()}
+    return render(request, "control/decide.html", context)
 
 
 def _decision(word: str) -> Decision:

@@ -9,7 +9,7 @@ from companion.clinics.models import AuditEntry
 from companion.listener.shown import Author
 from companion.schedules import queries
 from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
-from companion.schedules.reasons import sentence
+from companion.schedules.wording import why_of
 
 Tone = Literal["green", "red", "orange", "blue", "secondary"]
 _ACTS: dict[str, str] = {
@@ -89,7 +89,7 @@ def _ended(message: Message, attempts: Sequence[Attempt]) -> list[Moment]:
         return []
     title = "Failed" if message.status == Status.FAILED else "Cancelled"
     tone: Tone = "red" if message.status == Status.FAILED else "secondary"
-    why = sentence(message.reason, held_by_restore=message.held_by_restore)
+    why = why_of(message)
     return [Moment(message.ended_at, title, why, tone)]
 
 

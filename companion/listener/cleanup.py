@@ -1,10 +1,13 @@
-"""Delete patients' files whose days are over, once an hour, a few at a time. media.py finds them."""
+"""Delete what is kept for some time only, once an hour: patients' files (media.py), and numbers of messages
+(clinics/numbers.py).
+"""
 
 import asyncio
 from typing import Final
 
 import structlog
 
+from companion.clinics import numbers
 from companion.listener import media
 from companion.listener.database import Database
 from companion.service.clock import database_now
@@ -15,8 +18,8 @@ AT_ONCE: Final = 20
 """The limit of files in one turn, so that patients' messages don't wait."""
 
 
-class MediaCleanup:
-    """Deletes old files, until it is cancelled."""
+class Cleanup:
+    """Deletes what is old, until it is cancelled."""
 
     def __init__(self, database: Database) -> None:
         self._database: Final = database
@@ -24,11 +27,16 @@ class MediaCleanup:
     async def run(self) -> None:
         """Run until cancelled."""
         while True:
-            dropped = await self._database.patiently(_drop)
+            await self._database.patiently(_drop_numbers)
+            dropped = await self._database.patiently(_drop_files)
             if dropped:
                 log.info("files from patients were deleted", count=dropped)
             await asyncio.sleep(0 if dropped == AT_ONCE else EVERY_SECONDS)
 
 
-def _drop() -> int:
+def _drop_numbers() -> None:
+    numbers.drop_old(now=database_now())
+
+
+def _drop_files() -> int:
     return media.drop_old(now=database_now(), limit=AT_ONCE)

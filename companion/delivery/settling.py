@@ -1,0 +1,157 @@
+"""The settling of Attempts of unknown outcome: one step at a time, with one question to Telegram at most.
+
+evidence.py reads what is known, traces.py concludes, and lifecycle.py changes statuses. Each function runs inside a
+transaction of the ledger. dispatch/probing.py asks Telegram.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from companion.clinics.models import Bot, Closed
+from companion.delivery import evidence, lifecycle, store, traces
+from companion.delivery.begin import Limits, take_slot
+from companion.delivery.facts import Facts, Keyboard
+from companion.delivery.payload import buttons_of
+from companion.delivery.store import Record
+from companion.delivery.traces import Ask, NoTrace, Wait
+from companion.delivery.verdict import may_ask
+from companion.journal import entries, writing
+from companion.schedules.models import Attempt, AttemptOutcome, Status
+from companion.telegram.discreet import Discreet
+
+APART: Final = dt.timedelta(seconds=1)
+"""The time between two questions of one bot, over all dispatchers."""
+LOOK_AGAIN: Final = dt.timedelta(seconds=15)
+"""How long an Attempt waits for its next look where only others can change what is known."""
+FOUND: Final = "found again in the chat by its number"
+ABSENT: Final = "Telegram shows no trace of it"
+
+
+class Question(Discreet, frozen=True, gc=False):
+    """Whether this chat holds a message of the bot under this number, with these buttons."""
+
+    hidden = frozenset({"buttons", "text"})
+
+    attempt: uuid.UUID
+    chat: int
+    number: int
+    buttons: Keyboard | None
+    """The very buttons that were sent: the question changes nothing."""
+    text: str
+    slot: dt.datetime
+    """The slot of the bot that the question has taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The result of one step about one Attempt."""
+
+    attempt: uuid.UUID
+    question: Question | None = None
+    look_again: dt.datetime | None = None
+    """The instant of its next look, if there is nothing to ask now; None: its trace is settled."""
+    resent: bool = False
+    """Whether its Message may now be sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The order to take one step for a bot. `skipped`: Attempts whose next look lies ahead."""
+
+    bot: uuid.UUID
+    skipped: Collection[uuid.UUID]
+    lease: dt.timedelta
+    limits: Limits
+
+
+def next_step(search: Search, *, now: dt.datetime) -> Step | None:
+    """Takes the next step about one Attempt. None: there is none, or the bot may not be asked now.
+
+    A question takes a slot of the bot, at most one a second, and only while no Message is ready to be sent.
+    """
+    if store.lock_bot(search.bot) is None:
+        return None
+    bot = Bot.objects.select_related("clinic").defer("token").get(pk=search.bot)
+    if _may_not_ask(bot, now):
+        return None
+    attempt = evidence.next_unsettled(bot, search.skipped, search.lease, now=now)
+    if attempt is None:
+        return None
+    found = traces.conclude(evidence.case_of(attempt, bot, search.lease), now)
+    if isinstance(found, NoTrace):
+        return _settle_as_absent(attempt, now)
+    if isinstance(found, Wait) and found.until:
+        return Step(attempt.pk, look_again=min(found.until, now + search.lease))
+    [facts] = store.facts([attempt.message_id], now=now)
+    if not isinstance(found, Ask) or not may_ask(facts, attempt.telegram_id):
+        return Step(attempt.pk, look_again=now + LOOK_AGAIN)
+    Bot.objects.filter(pk=bot.pk).update(next_probe_at=now + APART)
+    slot = take_slot(bot.pk, search.limits, now=now)
+    return Step(attempt.pk, _question(attempt, found.number, slot))
+
+
+def found_here(question: Question, search: Search, *, now: dt.datetime) -> bool:
+    """Ends as sent the Message that its chat holds. False where by now the number may be another message's."""
+    attempt = _unknown(question)
+    bot = Bot.objects.filter(pk=search.bot).defer("token").first()
+    if attempt is None or bot is None:
+        return False
+    if not traces.is_candidate(evidence.case_of(attempt, bot, search.lease), question.number, now):
+        return False
+    [facts] = store.facts([attempt.message_id], now=now)
+    lifecycle.record([_sent(attempt, question.number, facts, now)])
+    writing.note(entries.Ended(now, attempt.pk, AttemptOutcome.SENT, question.number))
+    return True
+
+
+def not_here(question: Question, *, now: dt.datetime) -> None:
+    """Notes that the chat holds no message of the bot under this number."""
+    if attempt := _unknown(question):
+        asked = (attempt.asked or {}) | {str(question.number): now.isoformat()}
+        Attempt.objects.filter(pk=attempt.pk).update(asked=asked)
+
+
+def _may_not_ask(bot: Bot, now: dt.datetime) -> bool:
+    if bot.closed_why == Closed.HANGING or bot.closed_why == Closed.UNAUTHORIZED:
+        return True
+    if (bot.closed_until and bot.closed_until > now) or bot.clinic.sending_paused_at:
+        return True
+    if bot.next_probe_at and now < bot.next_probe_at <= now + APART:
+        return True
+    # What is about to leave goes first, too.
+    ready = store.next_ready(bot.clinic_id)
+    return ready is not None and ready <= now + APART
+
+
+def _question(attempt: Attempt, number: int, slot: dt.datetime) -> Question:
+    buttons = buttons_of(attempt.message)
+    return Question(attempt.pk, attempt.telegram_id, number, buttons, attempt.text, slot)
+
+
+def _unknown(question: Question) -> Attempt | None:
+    found = Attempt.objects.select_for_update(of=("self",)).filter(pk=question.attempt, outcome=AttemptOutcome.UNKNOWN)
+    return found.select_related("message").first()
+
+
+def _settle_as_absent(attempt: Attempt, now: dt.datetime) -> Step:
+    note = f"{attempt.note}; {ABSENT}" if attempt.note else ABSENT
+    Attempt.objects.filter(pk=attempt.pk).update(note=note[:100])
+    return Step(attempt.pk, resent=lifecycle.leave_no_trace(attempt, now=now))
+
+
+def _sent(attempt: Attempt, number: int, facts: Facts, now: dt.datetime) -> Record:
+    at, within = now.astimezone(dt.UTC), facts.answer_within
+    return Record(
+        attempt.message_id,
+        attempt.pk,
+        at,
+        AttemptOutcome.SENT,
+        Status.SENT,
+        telegram_message_id=number,
+        note=FOUND,
+        # The patient has had the question since then.
+        answer_by=attempt.began_at.astimezone(dt.UTC) + within if within else None,
+    )

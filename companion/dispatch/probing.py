@@ -1,0 +1,119 @@
+"""The prober of one bot: looks for the traces of Messages whose outcome is unknown. One task a bot.
+
+It asks only while its bot has nothing to send, at most one question a second over all dispatchers. settling.py decides
+what is asked, and writes down what follows.
+"""
+
+import asyncio
+import datetime as dt
+import uuid
+from typing import Final
+
+import structlog
+
+from companion.clinics.models import Closed
+from companion.delivery import closing, settling
+from companion.delivery.closing import ASK_AGAIN, Closing
+from companion.delivery.settling import LOOK_AGAIN, Question, Search, Step
+from companion.dispatch.runner import Runner
+from companion.dispatch.state import DispatcherState
+from companion.service.resting import rest
+from companion.telegram.client import CallFailed
+from companion.telegram.methods import look_for
+from companion.telegram.outcomes import Kind, Outcome, Trace
+
+log = structlog.get_logger(__name__)
+NEXT_QUESTION: Final = 1.0
+"""Seconds between two looks while there is something to ask."""
+_NOTHING_UNKNOWN: Final = 30.0
+"""Seconds between two looks where nothing is unknown: other dispatchers may have left something."""
+
+
+class Prober:
+    """Looks for traces through one bot."""
+
+    def __init__(self, dispatcher: DispatcherState, runner: Runner) -> None:
+        self._dispatcher, self._runner = dispatcher, runner
+        self._look_again: dict[uuid.UUID, dt.datetime] = {}
+        """By the Attempt's id, when it is looked at again."""
+
+    async def run(self) -> None:
+        """Works until it is cancelled."""
+        while True:
+            await rest(self._runner.doubts, await self._step())
+            self._runner.doubts.clear()
+            # So that a bot is asked at most once a second, however many outcomes become unknown.
+            await asyncio.sleep(NEXT_QUESTION)
+
+    async def _step(self) -> float:
+        """Takes one step; returns the seconds until the next."""
+        if not self._runner.is_idle:
+            return NEXT_QUESTION
+        now = self._dispatcher.clock.now()
+        self._look_again = {one: at for one, at in self._look_again.items() if at > now}
+        step = await self._dispatcher.ledger.do(lambda: settling.next_step(self._search(), now=self._now()))
+        if step is None:
+            return LOOK_AGAIN.total_seconds() if self._look_again else _NOTHING_UNKNOWN
+        if step.look_again is not None:
+            self._look_again[step.attempt] = step.look_again
+        elif step.question is None:
+            self._settled(step)
+        else:
+            await self._ask(step.question)
+        return 0
+
+    def _settled(self, step: Step) -> None:
+        log.info("telegram shows no trace of a message", attempt=str(step.attempt), resent=step.resent)
+        if step.resent:
+            self._runner.wake()
+
+    async def _ask(self, question: Question) -> None:
+        await asyncio.sleep(max((question.slot - self._now()).total_seconds(), 0))
+        if not self._runner.is_idle:
+            return
+        client, token = self._dispatcher.client, self._runner.bot.token
+        self._dispatcher.on_wire += 1
+        try:
+            trace = await look_for(client, token, question.chat, question.number, question.buttons, question.text)
+        except CallFailed as failed:
+            await self._failed(question, failed.outcome)
+            return
+        finally:
+            self._dispatcher.give_back(1)
+        await self._answered(question, trace)
+
+    async def _answered(self, question: Question, trace: Trace) -> None:
+        ledger = self._dispatcher.ledger
+        if trace is Trace.NOT_HERE:
+            await ledger.do(lambda: settling.not_here(question, now=self._now()))
+            return
+        found = trace is Trace.HERE and await ledger.do(
+            lambda: settling.found_here(question, self._search(), now=self._now())
+        )
+        if found:
+            log.info("a message of unknown outcome has arrived", attempt=str(question.attempt))
+        else:
+            self._put_off(question)
+
+    async def _failed(self, question: Question, outcome: Outcome) -> None:
+        """Telegram did not say: the question is asked again later."""
+        self._put_off(question)
+        log.info("a trace could not be looked for", attempt=str(question.attempt), outcome=outcome.kind.value)
+        until: Closing | None = None
+        if outcome.kind is Kind.TOO_MANY:
+            until = Closing(self._now() + dt.timedelta(seconds=outcome.retry_after or 1.0), Closed.RETRY_AFTER)
+        elif outcome.kind is Kind.UNAUTHORIZED:
+            until = Closing(self._now() + ASK_AGAIN, Closed.UNAUTHORIZED)
+        if until is not None:
+            closed = until
+            await self._dispatcher.ledger.do(lambda: closing.close(self._runner.bot.id, closed))
+
+    def _put_off(self, question: Question) -> None:
+        self._look_again[question.attempt] = self._now() + LOOK_AGAIN
+
+    def _search(self) -> Search:
+        dispatcher = self._dispatcher
+        return Search(self._runner.bot.id, list(self._look_again), dispatcher.lease, dispatcher.limits)
+
+    def _now(self) -> dt.datetime:
+        return self._dispatcher.clock.now()
