@@ -73,9 +73,7 @@ def _to_be_resent(bot: Bot, lease: dt.timedelta, now: dt.datetime) -> QuerySet[M
 
 def _sent(bot: Bot) -> QuerySet[Attempt]:
     """Attempts that have a number, or have replaced buttons."""
-    return Attempt.objects.filter(
-        clinic=bot.clinic_id, outcome=AttemptOutcome.SENT, telegram_message_id__isnull=False, ended_at__isnull=False
-    )
+    return Attempt.objects.filter(clinic=bot.clinic_id, outcome=AttemptOutcome.SENT)
 
 
 def _doubtful(bot: Bot) -> QuerySet[Attempt]:
