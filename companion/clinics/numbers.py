@@ -21,7 +21,7 @@ def heard(bot: uuid.UUID, number: int, *, given_at: dt.datetime | None, now: dt.
 
 
 def begin_anew(*bots: uuid.UUID, now: dt.datetime) -> None:
-    """From now on the numbers are known: what was before may lack some, or belong to another counter."""
+    """Count the numbers as known from now on: what was before may lack some, or belong to another counter."""
     Bot.objects.filter(pk__in=bots).update(numbers_since=now)
 
 

@@ -17,7 +17,7 @@ from companion.schedules.models import Attempt, AttemptOutcome, Follow, Lane, Me
 from companion.schedules.reasons import Reason
 
 LOOKED_FOR: Final = dt.timedelta(days=1)
-"""How long after its end a trace of a Message is looked for."""
+"""The time after the end of a Message in which its trace is looked for."""
 _AT_ONCE: Final = 200
 """Messages that one look considers."""
 _TELEGRAMS_CLOCK: Final = dt.timedelta(minutes=2, seconds=1)

@@ -25,13 +25,13 @@ from companion.telegram.discreet import Discreet
 APART: Final = dt.timedelta(seconds=1)
 """The time between two questions of one bot, over all dispatchers."""
 LOOK_AGAIN: Final = dt.timedelta(seconds=15)
-"""How long an Attempt waits for its next look where only others can change what is known."""
+"""The time until an Attempt's next look where only others can change what is known."""
 FOUND: Final = "found again in the chat by its number"
 ABSENT: Final = "Telegram shows no trace of it"
 
 
 class Question(Discreet, frozen=True, gc=False):
-    """Whether this chat holds a message of the bot under this number, with these buttons."""
+    """A question to Telegram: does this chat hold a message of the bot under this number, with these buttons?"""
 
     hidden = frozenset({"buttons", "text"})
 
@@ -54,7 +54,7 @@ class Step:
     look_again: dt.datetime | None = None
     """The instant of its next look, if there is nothing to ask now; None: its trace is settled."""
     resent: bool = False
-    """Whether its Message may now be sent again."""
+    """True if its Message may now be sent again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 MOST: Final = 200
-"""How many numbers may be candidates: in a longer gap something else happened."""
+"""The most numbers that may be candidates: in a longer gap something else happened."""
 MARGIN: Final = dt.timedelta(seconds=2)
 """More than the clocks of two dispatchers differ."""
 _ASKING: Final = dt.timedelta(seconds=30)
@@ -52,7 +52,7 @@ class Case(msgspec.Struct, frozen=True, gc=False):
     same_chat: Sequence[Doubtful]
     """The other Attempts to its chat whose outcome is unknown, or which are on the wire."""
     doubtful: int
-    """How many Attempts to any chat may have taken a number since it began, itself included."""
+    """The count of Attempts to any chat that may have taken a number since it began, itself included."""
     asked: Mapping[int, dt.datetime]
     """The numbers that its chat doesn't hold, each with the time of Telegram's last answer."""
     known_since: dt.datetime | None
@@ -101,7 +101,7 @@ def latest_resend(now: dt.datetime, lease: dt.timedelta) -> dt.datetime:
 
 
 def conclude(case: Case, now: dt.datetime) -> Conclusion:
-    """What to do about an Attempt of unknown outcome."""
+    """Conclude what to do about an Attempt of unknown outcome."""
     began_at = case.attempt.began_at
     if case.known_since is None or began_at < case.known_since:
         return Nothing("another program uses the bot, or its numbers were not known then")
@@ -127,7 +127,7 @@ def conclude(case: Case, now: dt.datetime) -> Conclusion:
 
 
 def is_candidate(case: Case, number: int, now: dt.datetime) -> bool:
-    """Whether a message of the bot under this number in the chat can only be this one."""
+    """Return whether a message of the bot under this number in the chat can only be this one."""
     open_case = msgspec.structs.replace(case, asked={})
     if isinstance(conclude(open_case, now), Nothing):
         return False
@@ -149,7 +149,7 @@ def _after(case: Case, before: Known) -> Known | None:
 
 
 def _in_order(known: Sequence[Known]) -> bool:
-    """Whether the counter grows with time, as far as is known: a clock that was put back breaks this."""
+    """Return whether the counter grows with time: a clock that was put back breaks this."""
     latest: dt.datetime | None = None
     for one in sorted(known, key=lambda one: one.number):
         if latest and one.by < latest - MARGIN:
@@ -160,7 +160,7 @@ def _in_order(known: Sequence[Known]) -> bool:
 
 
 def _apart(other: Doubtful, case: Case, before: Known, after: Known | None) -> bool:
-    """Whether a known number lies between two Attempts to one chat, so that they have no candidate in common."""
+    """Return whether a known number lies between two Attempts to one chat: they have no common candidate."""
     if before.since and other.over(case.lease) < before.since:
         return True
     return after is not None and after.by < other.began_at - MARGIN

@@ -120,7 +120,7 @@ def after_unknown(doubted: Facts | Lapsed, attempt: Doubtful, lease: dt.timedelt
 
 
 def may_ask(facts: Facts, chat: int) -> bool:
-    """Whether Telegram may be asked for a trace of this Message in this chat.
+    """Return whether Telegram may be asked for a trace of this Message in this chat.
 
     The patient sees nothing of it. Yet nothing leaves for a chat that has opted out or is no longer the patient's.
     """

@@ -35,7 +35,7 @@ class Prober:
     def __init__(self, dispatcher: DispatcherState, runner: Runner) -> None:
         self._dispatcher, self._runner = dispatcher, runner
         self._look_again: dict[uuid.UUID, dt.datetime] = {}
-        """By the Attempt's id, when it is looked at again."""
+        """The time of the next look at an Attempt, by its id."""
 
     async def run(self) -> None:
         """Works until it is cancelled."""

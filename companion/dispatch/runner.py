@@ -95,7 +95,7 @@ class Runner:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is on the wire, nothing is due, and the bot may be asked."""
+        """Return whether nothing is on the wire, nothing is due, and the bot may be asked."""
         dispatcher = self.dispatcher
         held = dispatcher.halted or dispatcher.clock_suspect or dispatcher.stopping.is_set() or self._retired
         if held or self.bot.paused or self.bot.closed_why == Closed.HANGING:

@@ -54,7 +54,7 @@ class DispatcherState:
 
     @property
     def lease(self) -> dt.timedelta:
-        """How long a lease is."""
+        """The length of a lease."""
         return dt.timedelta(seconds=self.lease_seconds)
 
     @property

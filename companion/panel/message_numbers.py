@@ -39,7 +39,7 @@ _NO_PROOF: Final = "Don't rely on what is said about unknown outcomes, and tell 
 
 
 def admin_of(clinic: Clinic, email: str | None) -> AlertContact:
-    """The admin whose chat gets the messages: whoever gave a Telegram ID for alerts. Raises Conflict."""
+    """The admin whose chat gets the messages: the first with a Telegram ID for alerts. Raises Conflict."""
     if drill.is_on():
         raise Conflict(drill.NOT_IN_A_DRILL)
     admins = AlertContact.objects.filter(

@@ -220,7 +220,7 @@ class Message(models.Model):
     held_by_restore = models.BooleanField(default=False, db_default=False)
     """True if the outcome is unknown because of a restore: the Message may have been sent before."""
     no_trace_at = models.DateTimeField(null=True)
-    """When Telegram turned out to hold none of its Attempts of unknown outcome (delivery/traces.py)."""
+    """The time at which Telegram turned out to hold none of its Attempts of unknown outcome."""
     created_by_kind = models.CharField(max_length=16, blank=True, default="")
     created_by_name = models.CharField(max_length=200, blank=True, default="")
     created_at = models.DateTimeField()
@@ -297,7 +297,7 @@ class Attempt(models.Model):
     asked = models.JSONField(null=True)
     """The numbers under which Telegram was asked for it in vain, each with the time of the last answer."""
     no_trace_at = models.DateTimeField(null=True)
-    """When Telegram turned out to hold no trace of it."""
+    """The time at which Telegram turned out to hold no trace of it."""
 
     class Meta:
         constraints = [

@@ -74,7 +74,7 @@ def wont_arrive(message: Message, clinic: Clinic) -> str:
 
 
 def why_of(message: Message) -> str:
-    """Why a Message failed or was cancelled, and what to do; empty without a reason."""
+    """The reason why a Message failed or was cancelled, and what to do; empty without a reason."""
     if not message.reason:
         return ""
     no_trace = message.no_trace_at is not None

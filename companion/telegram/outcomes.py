@@ -113,7 +113,7 @@ def outcome_of_edit(status: int, body: bytes, date: str | None, message_id: int)
 
 
 class Trace(StrEnum):
-    """What an edit that changes nothing tells about a number in a chat."""
+    """The meaning of an answer to an edit that changes nothing, about a number in a chat."""
 
     HERE = "here"
     """The chat holds a message of the bot under this number, with the same buttons."""

@@ -1,4 +1,4 @@
-"""What the numbers around a Message of unknown outcome tell, and what Telegram's answers add to that."""
+"""Conclusions: what the numbers around a Message of unknown outcome tell, and what Telegram's answers add to that."""
 
 import datetime as dt
 
@@ -12,9 +12,9 @@ from tests.builders import NOW
 SECOND = dt.timedelta(seconds=1)
 LEASE = dt.timedelta(seconds=60)
 CUT = Doubtful(NOW, NOW + SECOND)
-"""Its line was cut after a second."""
+"""A Message whose line was cut after a second."""
 FINAL = NOW + 2 * LEASE
-"""From here on "not found" counts."""
+"""The instant from which "not found" counts."""
 
 
 def at(number: int, seconds: float) -> Known:

@@ -52,7 +52,7 @@ def due(patient: Patient, **fields: object) -> Message:
 
 
 def sent(patient: Patient) -> Message:
-    """One more message that Telegram takes."""
+    """Send a message that Telegram takes."""
     message = due(patient)
     eventually(lambda: status(message) == (Status.SENT, ""))
     return message

@@ -28,7 +28,7 @@ class Arrival:
     number: int
     request: web.Request = field(repr=False)
     markup: object = field(default=None, repr=False)
-    """Its buttons."""
+    """The buttons."""
 
 
 @dataclass(frozen=True, slots=True)
