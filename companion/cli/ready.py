@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _EXPECTED: Final = {
     "base_url": "be an address like https://companion.clinic.example",
+    "telegram_proxy": "be an address like http://proxy.clinic.example:3128",
     "telegram_api_url": "be an address like https://api.telegram.org",
     "port": "be a whole number from 0 to 65535",
     "health_port": "be a whole number from 0 to 65535",
@@ -57,6 +58,7 @@ def ready() -> None:
 
     try:
         _ = settings.INSTALLED_APPS
+        _ = settings.COMPANION.bot_api_proxy
     except ValidationError as wrong:
         raise click.ClickException(sentences(wrong)) from None
     except ValueError as wrong:

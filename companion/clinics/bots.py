@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 
 from companion.clinics import audit, opt_outs
 from companion.clinics.access import Caller
+from companion.clinics.bot_api_proxy import proxy
 from companion.clinics.members import command_line
 from companion.clinics.models import AuditEntry, Bot, Clinic, Closed, OtherReader, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
@@ -128,7 +129,7 @@ def ask_username(token: str, *, api_url: str) -> str:
     read = read_token(token)
 
     async def ask() -> str:
-        async with Client(api_url, concurrency=1) as client:
+        async with Client(api_url, concurrency=1, proxy=proxy()) as client:
             return (await get_me(client, read)).username
 
     try:

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.request import getproxies_environment, proxy_bypass
 
 from pydantic import Field, HttpUrl, SecretStr, TypeAdapter, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from companion.clinics import provider_file
 from companion.config.secret_files import with_secrets_of_files
 from companion.service.client_address import Network, read_networks
+from companion.telegram import proxy
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 ROOT = _PACKAGE.parent if (_PACKAGE.parent / "pyproject.toml").exists() else Path.cwd()
@@ -26,7 +28,14 @@ folder.
 """
 _ENV_FILE = os.environ.get("COMPANION_ENV_FILE", ROOT / ".env")
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  (compared with, not bound to)
-_IN_FILES = ("database_url", "telegram_bot_token", "smtp_url", "backup_passphrase", "other_secret_keys")
+_IN_FILES = (
+    "database_url",
+    "telegram_bot_token",
+    "telegram_proxy",
+    "smtp_url",
+    "backup_passphrase",
+    "other_secret_keys",
+)
 """Secrets that may stand in a file instead, which COMPANION_…_FILE names. secret_key is read by secret_keys.py."""
 Positive = Annotated[float, Field(gt=0)]
 
@@ -53,6 +62,8 @@ class Environment(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     telegram_api_url: str = ""
     """Unset: the Sandbox if it is on, else Telegram's own address."""
+    telegram_proxy: SecretStr | None = None
+    """The HTTP proxy on the way to the Bot API. Secret, because it may hold a password. Unset: HTTPS_PROXY's."""
     telegram_bot_token: SecretStr | None = None
     sandbox: bool = False
     rate_per_second: Positive = 30
@@ -113,6 +124,13 @@ class Environment(BaseSettings):
         if value:
             TypeAdapter(HttpUrl).validate_python(value)
         return value.rstrip("/")
+
+    @field_validator("telegram_proxy")
+    @classmethod
+    def _a_proxy(cls, value: SecretStr | None) -> SecretStr | None:
+        if value:
+            proxy.check(value.get_secret_value())
+        return value
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -194,6 +212,33 @@ class Environment(BaseSettings):
             return self.telegram_api_url
         here = "127.0.0.1" if self.host in _EVERYWHERE else _in_url(self.host)
         return f"http://{here}:{self.port}/sandbox" if self.sandbox else "https://api.telegram.org"
+
+    @property
+    def bot_api_proxy(self) -> str:
+        """The HTTP proxy on the way to the Bot API: the set one, else the environment's for https; "" for none.
+
+        The Sandbox needs none. Raises ValueError, which never quotes the address.
+        """
+        if self.sandbox and not self.telegram_api_url:
+            return ""
+        if self.telegram_proxy:
+            return self.telegram_proxy.get_secret_value()
+        parts = urlsplit(self.bot_api_url)
+        known = getproxies_environment()
+        if parts.scheme != "https" or "https" not in known or proxy_bypass(parts.netloc, known):
+            return ""
+        found = known["https"] if "://" in known["https"] else f"http://{known['https']}"
+        try:
+            proxy.check(found)
+        except ValueError:
+            raise ValueError(_HTTPS_PROXY) from None
+        return found
+
+
+_HTTPS_PROXY = (
+    "COMPANION_TELEGRAM_PROXY must be set, or HTTPS_PROXY be an address like http://proxy.clinic.example:3128: another "
+    "kind of proxy can't lead to Telegram."
+)
 
 
 def _in_url(host: str) -> str:

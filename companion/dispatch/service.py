@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import connection
 
 from companion.clinics import bots
+from companion.clinics.bot_api_proxy import proxy
 from companion.clinics.known_keys import may_read_metrics
 from companion.clinics.sealed import CannotOpen
 from companion.delivery import lifecycle
@@ -68,7 +69,7 @@ class Service:
         self.shared = DispatcherState(
             clock=self.clock,
             ledger=self.ledger,
-            client=Client(wanted.bot_api_url, concurrency=wanted.concurrency),
+            client=Client(wanted.bot_api_url, concurrency=wanted.concurrency, proxy=proxy()),
             rate_per_second=wanted.rate_per_second,
             rate_per_chat=wanted.rate_per_chat,
             concurrency=wanted.concurrency,

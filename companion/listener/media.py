@@ -16,6 +16,7 @@ from django.conf import settings
 from django.http.response import HttpResponseBase
 
 from companion.clinics import bots
+from companion.clinics.bot_api_proxy import proxy
 from companion.clinics.models import Bot, Clinic
 from companion.clinics.refusals import Unknown
 from companion.clinics.sealed import CannotOpen, seal_bytes, unseal_bytes
@@ -150,7 +151,7 @@ def _token(media: Media) -> BotToken:
 
 
 async def _from_telegram(token: BotToken, file_id: str) -> bytes:
-    async with Client(settings.COMPANION.bot_api_url, concurrency=1) as client:
+    async with Client(settings.COMPANION.bot_api_url, concurrency=1, proxy=proxy()) as client:
         return await fetch_file(client, token, file_id)
 
 

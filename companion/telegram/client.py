@@ -18,6 +18,7 @@ from companion.telegram.connection import HttpAnswer, NoAnswer
 from companion.telegram.outcomes import Answer, Kind, Outcome, answer_of, outcome_of_answer, outcome_of_edit
 from companion.telegram.pool import HELD_BACK as HELD_BACK
 from companion.telegram.pool import Pool
+from companion.telegram.proxy import Proxy
 
 _JSON = msgspec.json.Encoder()
 _TOKEN = re.compile(r"([0-9]{1,20}):[A-Za-z0-9_-]+")
@@ -61,19 +62,21 @@ class Client:
     """A pool of connections to a Bot API server, for any number of bots: `async with Client(url) as client`.
 
     `api_url` is the part before `/bot<token>/<method>`. Raises ValueError where it isn't an http or https URL.
-    At most `concurrency` requests run at once. Further requests wait, and nothing of them leaves meanwhile.
+    With a `proxy` the way there leads through it. At most `concurrency` requests run at once. Further requests wait,
+    and nothing of them leaves meanwhile.
     """
 
-    def __init__(self, api_url: str, concurrency: int = 100) -> None:
+    def __init__(self, api_url: str, concurrency: int = 100, *, proxy: Proxy | None = None) -> None:
         if not re.match(r"https?://[^/?#]+", api_url) or re.search(r"[?#@\s]", api_url):
             raise ValueError("The Bot API's address must be an http or https URL without a query.")
         self._url: Final = urlsplit(api_url.rstrip("/"))
         self._concurrency: Final = concurrency
+        self._proxy: Final = proxy
         self._heads: Final[dict[tuple[BotToken, str], bytes]] = {}
         self._pool: Pool | None = None
 
     async def __aenter__(self) -> Self:
-        self._pool = Pool(self._url, self._concurrency)
+        self._pool = Pool(self._url, self._concurrency, self._proxy)
         return self
 
     async def __aexit__(

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult
 import aiohappyeyeballs
 
 from companion.telegram.connection import ANSWER_BYTES, Connection, HttpAnswer, NoAnswer
+from companion.telegram.proxy import Proxy
 
 CONNECT_SECONDS: Final = 10.0
 """The time limit for getting a connection (name, TCP and TLS), never above the request's time-out."""
@@ -28,7 +29,8 @@ HELD_BACK: Final = "held back: its time to leave was over"
 class Pool:
     """All connections to one server. Use a pool in one event loop, and close it at the end."""
 
-    def __init__(self, url: SplitResult, max_connections: int) -> None:
+    def __init__(self, url: SplitResult, max_connections: int, proxy: Proxy | None = None) -> None:
+        self._proxy: Final = proxy
         self._host: Final = url.hostname or ""
         self._port: Final = url.port or (443 if url.scheme == "https" else 80)
         # Loading the system's certificates takes tens of milliseconds, so they are loaded once.
@@ -133,9 +135,7 @@ class Pool:
 
     async def _connect(self) -> Connection:
         loop = asyncio.get_running_loop()
-        addresses = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-        # If IPv6 is announced but doesn't work, IPv4 is tried a moment later (RFC 8305).
-        tcp = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=0.25)
+        tcp = await (self._proxy.open(self._host, self._port) if self._proxy else self._connect_directly())
         try:
             tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             name = self._host if self._tls else None
@@ -144,6 +144,11 @@ class Pool:
             tcp.close()
             raise
         return connection
+
+    async def _connect_directly(self) -> socket.socket:
+        addresses = await asyncio.get_running_loop().getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+        # If IPv6 is announced but doesn't work, IPv4 is tried a moment later (RFC 8305).
+        return await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=0.25)
 
 
 def _words(error: Exception) -> str:

@@ -52,7 +52,13 @@ _SHUT: Final = {
     "patients/sources/sql_source.py": "configuration.opened refuses",
 }
 """The doors to outside addresses, each with what shuts it."""
-_PARTS: Final = {"service/addresses.py", "telegram/pool.py"}
+_PARTS: Final = {
+    "clinics/bot_api_proxy.py",
+    "config/environment.py",
+    "service/addresses.py",
+    "telegram/pool.py",
+    "telegram/proxy.py",
+}
 """Parts of these doors, which open nothing by themselves."""
 _INSIDE: Final = {"cli/up.py", "panel/direct.py"}
 """Ask only this installation's own services."""
