@@ -19,7 +19,7 @@ from companion.telegram.discreet import Discreet
 _HEAD_BYTES: Final = 16_384
 _PORT: Final = 3128
 Judge = Callable[[ipaddress.IPv4Address | ipaddress.IPv6Address], bool]
-"""Whether an address may be reached."""
+"""A rule for the addresses that may be reached."""
 
 
 def check(url: str) -> None:

@@ -85,7 +85,7 @@ class _Turn:
     stop: threading.Event
     clock: Clock
     taken: dict[int, list[int]] = field(default_factory=dict)
-    """By the answer's code, the numbers of deliveries that were taken and are not noted yet."""
+    """The numbers of deliveries that were taken and are not noted yet, by the answer's code."""
 
     def call_all(self) -> None:
         """Call until the time is over, nothing is due, or the receiver needs a rest."""
