@@ -8,11 +8,12 @@ import logging
 import logging.config
 import re
 import sys
+import traceback
 from collections.abc import Mapping
 from typing import Final
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from companion.service.error_place import kind_and_place
 
@@ -22,20 +23,10 @@ _SECRETS: Final = (
     # The part of an address between :// and @ may be a database's password.
     (re.compile(r"(?<=://)[^/@\s\"]*(?=@)"), "[secret]"),
 )
-_QUOTED_VALUES: Final = (
-    # PostgreSQL's DETAIL quotes whole rows; it ends where the next part of a traceback begins.
-    (re.compile(r"DETAIL: .*?(?=\n\n|\nTraceback|\Z)", re.DOTALL), "DETAIL: [left out]"),
-    # pydantic quotes the value that it got.
-    (re.compile(r"input_value=.*?(?=, input_type=)", re.DOTALL), "input_value=[left out]"),
-)
-_QUIET: Final = {
-    "aiohttp.access": logging.CRITICAL,
-    "django.server": logging.CRITICAL,
-    "asyncio": logging.WARNING,
-    "httpcore": logging.WARNING,
-    "httpx": logging.WARNING,
-}
-"""Loggers whose lines hold addresses (and so tokens), or that write too many lines."""
+_TALKATIVE: Final = {"aiohttp.access": logging.CRITICAL, "django.server": logging.CRITICAL}
+"""Loggers whose lines hold addresses (and so tokens)."""
+_WORDY: Final = ("py.warnings", "asyncio")
+"""Loggers whose lines quote values, after a beginning that quotes none."""
 
 
 def redact(line: str) -> str:
@@ -50,7 +41,7 @@ def logging_settings(*, json: bool, level: str) -> dict[str, object]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"without_paths": {"()": _WithoutPaths}},
+        "filters": {"without_values": {"()": _WithoutValues}},
         "formatters": {
             "line": {
                 "()": structlog.stdlib.ProcessorFormatter,
@@ -58,13 +49,15 @@ def logging_settings(*, json: bool, level: str) -> dict[str, object]:
                 "foreign_pre_chain": _first_steps(),
             }
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["without_paths"]}},
-        "root": {"handlers": ["stderr"], "level": level.upper()},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["without_values"]}},
+        # Libraries' lines of the lower levels quote addresses and values.
+        "root": {"handlers": ["stderr"], "level": max(logging.WARNING, _number(level))},
         "loggers": {
+            "companion": {"level": _number(level)},
             # Django would give this logger handlers of its own; here all lines go through the root's handler.
             **{
                 name: {"handlers": [], "level": max(least, _number(level)), "propagate": True}
-                for name, least in ({"django": logging.INFO} | _QUIET).items()
+                for name, least in ({"django": logging.INFO} | _TALKATIVE).items()
             },
         },
     }
@@ -82,17 +75,19 @@ def configure(settings: Mapping[str, object]) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
     )
     logging.config.dictConfig(dict(settings))
+    # Else logging prints a line that it can't format, with all its values.
+    logging.raiseExceptions = False
 
 
 def _number(level: str) -> int:
     return logging.getLevelNamesMapping()[level.upper()]
 
 
-class _WithoutPaths(logging.Filter):
-    """Replace the request's path, which may hold a token, by its route in Django's own log lines.
+class _WithoutValues(logging.Filter):
+    """Take values out of the lines of libraries: requests' paths, which may hold a token, and whatever is quoted.
 
-    Of an error only its kind and place are logged: its message may quote a patient, and while the database is away
-    each open page would log a whole traceback every few seconds.
+    Of an error only its kind and place are logged with a request: its message may quote a patient, and while the
+    database is away each open page would log a whole traceback every few seconds.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -105,7 +100,17 @@ class _WithoutPaths(logging.Filter):
                 said = kind_and_place(record.exc_info[1])
                 record.msg = f"{record.msg} ({said['error']} at {said['place']})"
                 record.exc_info = None
+        elif not record.name.startswith("companion"):
+            record.msg, record.args = _beginning(record), ()
         return True
+
+
+def _beginning(record: logging.LogRecord) -> str:
+    """A library's line without the values in it."""
+    if record.name in _WORDY:
+        # File, line and kind of a warning; the first line of asyncio's reports, which go on with objects.
+        return ":".join(record.getMessage().partition("\n")[0].split(":")[:3])
+    return str(record.msg)
 
 
 def _without_path(arg: object, path: str, route: str) -> object:
@@ -138,16 +143,17 @@ def _last_steps(*, json: bool) -> list[Processor]:
 
     return [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        structlog.processors.format_exc_info,
-        _without_quoted_values,
+        structlog.processors.ExceptionRenderer(_traceback),
         last,
     ]
 
 
-def _without_quoted_values(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    trace = event.get("exception")
-    if isinstance(trace, str):
-        for pattern, stand_in in _QUOTED_VALUES:
-            trace = pattern.sub(stand_in, trace)
-        event["exception"] = trace
-    return event
+def _traceback(exc_info: ExcInfo) -> str:
+    """The traceback with the kinds of all errors in it, and without their messages, which may quote anything."""
+    lines: list[str] = []
+    error: BaseException | None = exc_info[1]
+    while error is not None:
+        frames = "".join(traceback.format_tb(error.__traceback__)).rstrip()
+        lines = [*frames.splitlines(), type(error).__name__, *(["", "after:", ""] if lines else []), *lines]
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n".join(lines)

@@ -11,6 +11,7 @@ def log_crashes() -> None:
     logging.captureWarnings(capture=True)
     sys.excepthook = _crashed
     threading.excepthook = _thread_crashed
+    sys.unraisablehook = _left_over
 
 
 def _crashed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -26,3 +27,10 @@ def _thread_crashed(args: threading.ExceptHookArgs) -> None:
     name = args.thread.name if args.thread else "unknown"
     trace = (args.exc_type, args.exc_value, args.exc_traceback)
     logging.getLogger("companion").critical("the thread %s crashed", name, exc_info=trace)
+
+
+def _left_over(args: "sys.UnraisableHookArgs") -> None:
+    """Log an error that nobody can catch: raised while an object was thrown away."""
+    if args.exc_value is not None:
+        trace = (args.exc_type, args.exc_value, args.exc_traceback)
+        logging.getLogger("companion").error("an error that nobody could catch", exc_info=trace)

@@ -120,7 +120,14 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
         answer = HttpResponse(status=204)
         answer["HX-Redirect"] = redirect_to_login(_whole_page(request)).url
         return answer
-    return redirect_to_login(request.get_full_path() if request.method == "GET" else _whole_page(request))
+    return redirect_to_login(_without_search(request) if request.method == "GET" else _whole_page(request))
+
+
+def _without_search(request: HttpRequest) -> str:
+    """The page's address without the name that was searched for, which must not stand in a header."""
+    asked = request.GET.copy()
+    asked.pop("q", None)
+    return f"{request.path}?{asked.urlencode()}" if asked else request.path
 
 
 def _whole_page(request: HttpRequest) -> str:

@@ -5,6 +5,9 @@ const one = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const POLL = 10_000;
 
+// ---- Nothing stays in the browser: htmx keeps the page's address, in which a name may be searched for
+try { sessionStorage.removeItem("htmx-current-path-for-history"); } catch { /* The browser has no storage. */ }
+
 // ---- On a phone, the filters are hidden behind a button
 const sheet = one(".sheet");
 if (sheet && matchMedia("(max-width: 767px)").matches) sheet.open = false;
