@@ -7,12 +7,12 @@ from pathlib import Path
 
 FIELDS = (
     "name", "external", "caregiver", "paused", "cohort", "series", "button", "note", "reply", "urgent", "token", "key",
-    "password", "search", "path", "body", "csv", "hook", "hooksecret", "fhirpath", "fhiruser", "fhirtoken",
+    "password", "search", "path", "body", "csv", "hook", "fhirpath", "fhiruser", "fhirtoken",
     "fhiranswer", "smtp", "signin", "idempotency",
 )  # fmt: skip
 # Letters and digits only, so that URLs, JSON and HTML leave each as it is.
 CANARIES = {field: f"Qz7{field}7zQ" for field in FIELDS}
-SEALED = ("series", "button", "note", "reply", "urgent", "token", "hook", "hooksecret", "fhirtoken", "fhirpath")
+SEALED = ("series", "button", "note", "reply", "urgent", "token", "hook", "fhirtoken", "fhirpath")
 """Fields that must not be found in the database's own files either."""
 
 
