@@ -1,4 +1,4 @@
-"""What stays in a browser after work: nothing of patients, neither in its storages nor in cookies that scripts read."""
+"""Nothing of patients stays in a browser after work, neither in its storages nor in its cookies."""
 
 import pytest
 from playwright.sync_api import Page, expect

@@ -162,6 +162,7 @@ def a_story(
         eventually(lambda: _answers(story), "the web service")
         eventually(lambda: Heartbeat.objects.count() == len(services), "all services")
         story.secrets |= {
+            "signing": signing,
             "API key": secret,
             "secret key": environment["COMPANION_SECRET_KEY"],
             "passphrase": PASSPHRASE,
