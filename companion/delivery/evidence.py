@@ -34,6 +34,8 @@ def next_unsettled(
     """The oldest Attempt of unknown outcome whose trace is to be looked for, apart from those skipped."""
     messages = [*_failed(bot, now), *_to_be_resent(bot, lease, now)]
     unknown = Attempt.objects.filter(message__in=messages, outcome=AttemptOutcome.UNKNOWN, no_trace_at=None)
+    # The chat of an erased patient is 0: Telegram can't be asked there.
+    unknown = unknown.filter(telegram_id__gt=0)
     return unknown.exclude(pk__in=skipped).select_related("message").order_by("began_at", "id").first()
 
 

@@ -15,6 +15,7 @@ from companion.clinics import opt_outs
 from companion.clinics.ids import new_id
 from companion.clinics.models import AuditEntry, Clinic, FormerBot, OptOut, Role
 from companion.clinics.opt_outs import chat_of
+from companion.delivery import evidence
 from companion.patients import consent
 from companion.patients.models import Patient
 from companion.patients.sources import configuration, sync
@@ -22,7 +23,7 @@ from companion.schedules.models import Attempt, Deletion, Message, Schedule, Sta
 from companion.schedules.reasons import Reason
 from companion.web.models import Draft
 from tests.api.calls import Program, a_program
-from tests.builders import a_caller, a_clinic, a_member, a_message, a_patient, a_sent_message
+from tests.builders import a_bot, a_caller, a_clinic, a_member, a_message, a_patient, a_sent_message, an_attempt
 from tests.patients.test_importing import imported
 from tests.rights.dumps import everything_stored
 from tests.rights.patients import CHAT, FORMER_CHAT, a_whole_story
@@ -240,6 +241,17 @@ def test_messages_of_the_last_two_days_from_both_sides_are_to_be_deleted(clinic:
     asked = {(int(one.chat), one.telegram_message_id) for one in Deletion.objects.all()}
     assert asked == {(CHAT, 41), (CHAT, 42), (CHAT, 43)}
     assert answer.json["to_delete"] == 3
+
+
+def test_telegram_is_not_asked_for_traces_in_an_erased_chat(clinic: Clinic, admin: Program) -> None:
+    bot, ana, now = a_bot(clinic), a_patient(clinic), present()
+    unknown = a_message(ana, status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN, ended_at=now, tries=1)
+    an_attempt(unknown, outcome="unknown", telegram_id=CHAT, began_at=now, ended_at=now)
+    assert evidence.next_unsettled(bot, (), dt.timedelta(minutes=1), now=now)
+
+    admin.post(f"/patients/{ana.id}/erase", {"name": "Ana Silva"})
+
+    assert evidence.next_unsettled(bot, (), dt.timedelta(minutes=1), now=now) is None
 
 
 def test_what_another_bot_sent_is_not_deleted_by_its_number(clinic: Clinic, admin: Program) -> None:
