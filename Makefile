@@ -17,7 +17,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 ASIDE := env -u COMPANION_DATABASE_URL COMPANION_DATA_DIR=.venv/lint COMPANION_SECRET_KEY=lint \
 	DJANGO_SETTINGS_MODULE=companion.config.settings
 
-.PHONY: setup run test check quick format browser faults lint audit audit-online bench screenshots lock
+.PHONY: setup run test check quick format migrations browser faults lint audit audit-online bench screenshots lock
 .DELETE_ON_ERROR:
 
 setup: .venv/.dev $(NODE_MODULES)
@@ -41,6 +41,11 @@ quick: .venv/.dev
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+migrations: .venv/.dev
+	mkdir -p .venv/lint
+	$(ASIDE) $(BIN)/django-admin makemigrations
 	$(BIN)/ruff format
 
 # Playwright takes a whole process, hence beside lint, which takes another.

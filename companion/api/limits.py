@@ -29,15 +29,15 @@ SET used = CASE
 WHERE api_keyuse.minute - excluded.minute NOT IN (0, 1) OR api_keyuse.used < %s
 RETURNING used
 """
-"""One statement: two processes never reserve the same calls. Who read the clock just before the minute turned counts
-with the new minute. A clock that was set back by more begins anew.
+"""Reserve calls in one statement, so that two processes never reserve the same calls. A process that read the clock
+just before the minute turned counts with the new minute. A clock that was set back by more begins anew.
 """
 Answer = Callable[[HttpRequest], HttpResponseBase]
 
 
 @dataclass(slots=True)
 class _Share:
-    """What this process may still hand out of a key's calls in this minute, and what all have reserved."""
+    """The calls of a key that this process may still allow in this minute, and those that all have reserved."""
 
     left: int = 0
     reserved: int = 0
@@ -45,12 +45,12 @@ class _Share:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """A key's calls of this minute, as its owner is told."""
+    """A key's calls of this minute, as the API tells the key's owner."""
 
     limit: int
     left: int
     seconds: int
-    """Until the next minute begins."""
+    """The seconds until the next minute begins."""
 
 
 class Keys:
@@ -62,7 +62,7 @@ class Keys:
         self._shares: dict[uuid.UUID, _Share] = {}
 
     def spend(self, key: uuid.UUID, limit: int, *, now: dt.datetime) -> tuple[bool, Allowance]:
-        """Whether the key has a call left in this minute, which is then spent."""
+        """Spend a call of the key in this minute, and return whether one was left."""
         minute, second = divmod(int(now.timestamp()), 60)
         with self._lock:
             if self._minute - minute not in (0, 1):

@@ -19,7 +19,7 @@ from companion.times.walls import local
 PREFIX: Final = "ack_"
 """The prefix by which people recognise a leaked key; the kind follows."""
 _SHOWN: Final = 4
-"""How many of a key's random characters are kept to recognise it."""
+"""The number of a key's random characters that are kept to recognise it."""
 _NOTED_EVERY: Final = dt.timedelta(minutes=1)
 
 
@@ -104,7 +104,7 @@ def key_called(clinic: Clinic, name: str) -> ApiKey:
 
 
 def state_of(key: ApiKey, *, now: dt.datetime) -> str:
-    """Whether the key works: "revoked", "expired", "until 2027-03-31" or "works"."""
+    """Tell in a word whether the key works: "revoked", "expired", "until 2027-03-31" or "works"."""
     if key.revoked_at:
         return "revoked"
     if key.expires_at is None:

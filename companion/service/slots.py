@@ -12,11 +12,11 @@ class Busy(Exception):
     def __init__(self, said: str, seconds: int = 1) -> None:
         super().__init__(said)
         self.seconds = seconds
-        """After so many seconds it is worth asking again."""
+        """The seconds after which it is worth asking again."""
 
 
 class Slots:
-    """At most `most` at once for each owner."""
+    """Slots for acts that an owner may do at the same time, `most` for each owner."""
 
     def __init__(self, most: int, said: str) -> None:
         self._most, self._said = most, said

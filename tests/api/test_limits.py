@@ -32,7 +32,7 @@ def a_key(clinic: Clinic, name: str = "till", role: Role = Role.ADMIN) -> tuple[
 
 @contextmanager
 def all_taken(slots: Slots, clinic: Clinic, most: int) -> Iterator[None]:
-    """As if so many calls of the clinic ran at this moment."""
+    """Take slots as if so many calls of the clinic ran at this moment."""
     for _ in range(most):
         slots.take(clinic.id)
     try:
