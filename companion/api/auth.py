@@ -16,6 +16,7 @@ from companion.clinics.access import Caller
 from companion.clinics.api_keys import caller_of_key, secret_of
 from companion.clinics.members import caller_of_member, chosen_member
 from companion.clinics.models import Role
+from companion.clinics.proofs import is_fresh
 from companion.clinics.second_factors import is_missing
 from companion.service.clock import database_now
 from companion.service.slots import LONG
@@ -43,14 +44,17 @@ class Needs:
 
     csrf = True  # tells ninja's reference page to send the token
 
-    def __init__(self, role: Role, media_type: str = "", *, long: bool = False) -> None:
+    def __init__(self, role: Role, media_type: str = "", *, long: bool = False, fresh: bool = False) -> None:
         self.role = role
         self.media_type = media_type
         self.long = long
+        self.fresh = fresh
 
     def __call__(self, request: HttpRequest) -> Caller:
         caller = caller_of(request)
         caller.needs(self.role)
+        if self.fresh and caller.kind == "member" and not is_fresh(request, now=database_now()):
+            raise HttpError(403, "Prove first that it's you: open /accounts/reauthenticate/ in this browser.")
         _check_length(request)
         _check_media_type(request, self.media_type)
         if self.long:

@@ -40,7 +40,7 @@ class Operation:
 
     `role` None: open to everybody. `creates`: takes an Idempotency-Key and answers 201 with a Location. `refuses`:
     error statuses beyond those that follow from the rest. `also`: media types of other forms of the answer.
-    `long`: only some of a clinic run at once.
+    `long`: only some of a clinic run at once. `fresh`: a session needs a fresh proof of identity.
     """
 
     method: Method
@@ -56,6 +56,7 @@ class Operation:
     query: type[BaseModel] | None = None
     also: tuple[str, ...] = ()
     long: bool = False
+    fresh: bool = False
 
     @property
     def at(self) -> Kind[Any] | None:  # Any: each kind is of another model
@@ -98,10 +99,14 @@ class Operation:
         return sorted(found)
 
 
-def act(path: str, answer: type[BaseModel], example: object, *, body_example: object, role: Role) -> Operation:
+def act(
+    path: str, answer: type[BaseModel], example: object, *, body_example: object, role: Role, fresh: bool = False
+) -> Operation:
     """Declare an action on an existing object. It is refused (409) if the object's state forbids it."""
     refuses = frozenset({409})
-    return Operation("POST", path, role, answer, example, body_example=body_example, media_type=JSON, refuses=refuses)
+    return Operation(
+        "POST", path, role, answer, example, body_example=body_example, media_type=JSON, refuses=refuses, fresh=fresh
+    )
 
 
 def operation(
@@ -132,7 +137,7 @@ def operation(
         router.api_operation(
             methods,
             said.path,
-            auth=Needs(said.role, said.media_type, long=said.long) if said.role is not None else None,
+            auth=Needs(said.role, said.media_type, long=said.long, fresh=said.fresh) if said.role is not None else None,
             response=answers | ({412: StaleShape} if said.takes_if_match else {}),
             summary=(view.__doc__ or "").splitlines()[0].partition(". ")[0].rstrip("."),
             description=" ".join((view.__doc__ or "").split()),

@@ -50,6 +50,7 @@ class ExportParameters(Parameters):
         query=ExportParameters,
         also=(HTML, ZIP),
         long=True,
+        fresh=True,
     ),
 )
 def export_patient(request: HttpRequest, id: UUID, query: Query[ExportParameters]) -> PatientExport | HttpResponseBase:
@@ -88,6 +89,7 @@ class ErasureShape(Shape):
         examples.ERASURE,
         body_example=examples.ERASE,
         role=Role.ADMIN,
+        fresh=True,
     ),
 )
 def erase_patient(request: HttpRequest, id: UUID, body: EraseBody) -> ErasureShape:

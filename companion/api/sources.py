@@ -147,6 +147,7 @@ def read_source(request: HttpRequest, id: UUID) -> SourceShape:
         body_example=examples.NEW_PATIENT_SOURCE,
         media_type=JSON,
         creates=True,
+        fresh=True,
     ),
 )
 def set_source(request: HttpRequest, body: NewSource) -> SourceShape:
@@ -171,7 +172,9 @@ def sync_source(request: HttpRequest, id: UUID, body: NoBody = None) -> SourceSh
     return _source(configuration.ask_for_sync(caller, now=database_now()))
 
 
-@operation(router, act(f"{_ONE}/remove", SourceList, examples.NO_PATIENT_SOURCES, body_example={}, role=Role.ADMIN))
+@operation(
+    router, act(f"{_ONE}/remove", SourceList, examples.NO_PATIENT_SOURCES, body_example={}, role=Role.ADMIN, fresh=True)
+)
 def remove_source(request: HttpRequest, id: UUID, body: NoBody = None) -> SourceList:
     """Remove a patient source. Its patients stay."""
     caller = caller_of(request)

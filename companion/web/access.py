@@ -24,9 +24,11 @@ from django_htmx.middleware import HtmxDetails
 from companion.clinics.access import Caller, NotAllowed
 from companion.clinics.members import caller_of_member, chosen_member
 from companion.clinics.models import Role
+from companion.clinics.proofs import is_fresh
 from companion.clinics.refusals import Conflict, Refused, Unknown
 from companion.clinics.second_factors import is_missing
 from companion.patients.former_patients import Merged
+from companion.service.clock import database_now
 from companion.service.gone_rows import SENTENCE, is_about_a_gone_row
 from companion.service.slots import Busy
 from companion.times.walls import zone_info
@@ -73,7 +75,7 @@ def page(
                     if not without_second_factor and is_missing(caller, request.user):
                         return second_factors.lead(request, caller.clinic.name)
                     caller.needs(role)
-                    if fresh and not proof.is_fresh(request):
+                    if fresh and not is_fresh(request, now=database_now()):
                         return proof.ask(request)
                     return view(ours, *args, **kwargs)
                 except (NotAllowed, Unknown, Conflict, Refused, Busy) as no:

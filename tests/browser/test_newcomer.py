@@ -96,7 +96,7 @@ def test_the_newcomers_two_minutes(page: Page, product: Product, tmp_path: Path)
     page.get_by_role("link", name="Import a file").click()
     page.get_by_label("CSV file").set_input_files(file)
     page.get_by_role("button", name="Import").click()
-    expect(page.locator(".tally")).to_contain_text("2added")
+    expect(page.locator(".counts")).to_contain_text("2added")
     expect(page.get_by_role("row", name="4 ")).to_be_visible()
 
     # Plan a message for this very minute.

@@ -1,18 +1,21 @@
 """Sessions: they end by time and by hand, polling keeps none alive, and what is sensitive asks for a fresh proof."""
 
 import datetime as dt
+import json
 import time
+import uuid
 
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.core import mail
+from django.http.response import HttpResponseBase
 from django.test import Client
 from pydantic import SecretStr
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from companion.clinics.models import ApiKey, Member, Role
 from companion.clinics.sign_in_links import operators_link
-from tests.builders import NOW, a_clinic
+from tests.builders import NOW, a_clinic, a_patient
 from tests.web.accounts import PASSWORD, a_person, acts_of, aged, is_in, session_of, sign_in
 from tests.web.signed_in import words
 
@@ -198,7 +201,7 @@ SENSITIVE = [
     ("/settings/sign-in", {"second_factor": "admins"}),
     ("/patients/sources/fhir", {"url": "https://fhir.example"}),
     ("/patients/sources/remove", {}),
-    ("/mcp/alerts/webhook", {"url": "https://hook.example"}),
+    ("/settings/webhooks/new", {"url": "https://hook.example"}),
 ]
 
 
@@ -210,6 +213,31 @@ def test_what_is_sensitive_asks_an_old_session_for_the_password(address: str, fo
     answer = client.post(address, form)
 
     assert answer["Location"] == "/accounts/reauthenticate/"
+
+
+def test_a_program_in_the_browsers_session_needs_the_proof_as_well() -> None:
+    clinic = a_clinic()
+    client = sign_in(a_person(clinic, Role.ADMIN))
+    patient = a_patient(clinic, name="Ana Silva")
+    fresh = _sensitive_calls(client, patient.id)
+
+    _hours_old(client, 1)
+
+    assert 403 not in fresh
+    assert _sensitive_calls(client, patient.id) == [403, 403, 403]
+
+
+def _sensitive_calls(client: Client, patient: uuid.UUID) -> list[int]:
+    answers = [
+        client.get(f"/api/scheduler/patients/{patient}/export"),
+        _posted(client, f"/patients/{patient}/erase", {"name": "Somebody Else"}),
+        _posted(client, "/patient-sources", {"url": "https://fhir.example"}),
+    ]
+    return [answer.status_code for answer in answers]
+
+
+def _posted(client: Client, path: str, body: dict[str, str]) -> HttpResponseBase:
+    return client.post(f"/api/scheduler{path}", json.dumps(body), content_type="application/json")
 
 
 @pytest.mark.parametrize("do", ["link", "remove", "role"])

@@ -10,8 +10,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from companion.clinics.models import Member
+from companion.clinics.proofs import is_fresh
 from companion.clinics.providers import comes_by_provider
-from companion.web.account import backoff, proof
+from companion.service.clock import database_now
+from companion.web.account import backoff
 from companion.web.account.devices import address_of
 
 
@@ -47,7 +49,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no 
         return user
 
     def is_reauthentication_required(self, *, app: str, **_: object) -> bool:
-        return not proof.is_fresh(context.request)
+        return not is_fresh(context.request, now=database_now())
 
     def _rollback_login_failed_rl_usage(self) -> None:
         """Take nothing back of allauth's own count: backoff.py counts in its place."""

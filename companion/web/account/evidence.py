@@ -16,6 +16,7 @@ from companion.clinics import account_mail, audit
 from companion.clinics.access import Caller
 from companion.clinics.members import CAME_BY, LINK, caller_of_member
 from companion.clinics.models import Member, Role
+from companion.clinics.proofs import PROVED
 from companion.service.clock import database_now
 from companion.web.account import devices, proof
 
@@ -86,7 +87,7 @@ def _signed_in(sender: object, request: HttpRequest, user: User, **_: object) ->
 
 
 def _password_changed(sender: object, request: HttpRequest, user: User, **_: object) -> None:
-    request.session[proof.PROVED] = database_now().timestamp()
+    request.session[PROVED] = database_now().timestamp()
     with transaction.atomic():
         record(user, "password changed")
         account_mail.password_changed(user)

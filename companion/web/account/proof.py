@@ -10,9 +10,7 @@ import json
 from typing import Final
 
 from allauth.account.adapter import get_adapter
-from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.internal.flows.reauthentication import stash_and_reauthenticate
-from django.conf import settings
 from django.contrib import messages as flash
 from django.contrib.sessions.models import Session
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -20,14 +18,9 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import resolve
 
+from companion.clinics.proofs import BEGAN
 from companion.clinics.sealed import seal, unseal
-from companion.service.clock import database_now
 
-BEGAN: Final = "began"
-"""The session's key for the time of its sign-in, in seconds since 1970."""
-PROVED: Final = "proved"
-"""The session's key for the last proof after the sign-in."""
-_SECONDS: Final[int] = settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
 _PURPOSE: Final = "web.proof"
 
 
@@ -35,14 +28,6 @@ def begin(request: HttpRequest, *, now: dt.datetime) -> None:
     """Note when the session began. Removes what is left of sessions that are long over."""
     request.session[BEGAN] = now.timestamp()
     Session.objects.filter(expire_date__lt=now).delete()
-
-
-def is_fresh(request: HttpRequest) -> bool:
-    """Return whether the person has proved who they are within a quarter of an hour."""
-    records = get_authentication_records(request, request.user)
-    proofs = [request.session.get(BEGAN, 0), request.session.get(PROVED, 0), *(record["at"] for record in records)]
-    age: float = database_now().timestamp() - max(proofs)
-    return age < _SECONDS
 
 
 def ask(request: HttpRequest) -> HttpResponse:

@@ -27,11 +27,11 @@ from django.views.decorators.http import require_GET
 
 from companion.clinics.members import CAME_BY, PROVIDER, SESSION_CLINIC
 from companion.clinics.models import Clinic
+from companion.clinics.proofs import PROVED
 from companion.clinics.provider_file import Provider
 from companion.clinics.providers import Stranger, comes_by_provider, member_for, refused
 from companion.service.clock import database_now
 from companion.web.access import came_from
-from companion.web.account import proof
 
 _NEXT: Final = "provider_next"
 _KEPT_SECONDS: Final = 600
@@ -139,7 +139,7 @@ def _came_back(request: HttpRequest, slug: str, claims: dict[str, object]) -> Ht
         return redirect("account_inactive")
     wanted = str(request.session.get(_NEXT) or reverse("messages"))
     if request.user.is_authenticated and request.user.pk == member.user.pk and _asked_again(claims, now.timestamp()):
-        request.session[proof.PROVED] = now.timestamp()
+        request.session[PROVED] = now.timestamp()
         resumed: HttpResponseBase | None = resume_request(request) if STATE_SESSION_KEY in request.session else None
         return resumed or redirect(wanted)
     request.session.flush()

@@ -15,10 +15,10 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from companion.clinics.proofs import BEGAN
 from companion.service.clock import database_now
 from companion.web.account import evidence
 from companion.web.account.devices import address_of, send_cookie
-from companion.web.account.proof import BEGAN
 
 _NOTED_EVERY: Final = dt.timedelta(minutes=1)
 _OPENED: Final = "X-Opened"
