@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from django.apps import apps
 from django.db import IntegrityError, connection, transaction
-from django.db.models import BinaryField, Case, Count, F, Model, Q, QuerySet, When
+from django.db.models import BinaryField, Case, CharField, Count, F, Model, Q, QuerySet, When
 from django.db.models.functions import Cast, Substr
 
 from companion.clinics import second_factors
@@ -87,6 +87,10 @@ def needed() -> dict[str, Counter[str]]:
         rows = model._base_manager.order_by().values_list(column, flat=True)
         for stored in rows.exclude(**{column: ""}).iterator(chunk_size=2000):
             found.setdefault(key_of_hash(stored), Counter())[model._meta.label] += 1
+    for model in _models_that_name_keys():
+        counted = model._base_manager.exclude(key_id="").order_by().values_list("key_id").annotate(Count("pk"))
+        for key, count in counted:
+            found.setdefault(key, Counter())[model._meta.label] += count
     return found
 
 
@@ -118,6 +122,13 @@ def _hash_columns() -> Iterator[tuple[type[Model], str]]:
         for field in model._meta.concrete_fields:
             if isinstance(field, KeyedHashField):
                 yield model, field.name
+
+
+def _models_that_name_keys() -> Iterator[type[Model]]:
+    """The models whose rows name their key in a column `key_id`: what they were hashed with must stay to check them."""
+    for model in apps.get_models():
+        if any(field.name == "key_id" and isinstance(field, CharField) for field in model._meta.concrete_fields):
+            yield model
 
 
 def _by_head(model: type[Model], field: _Field) -> list[tuple[bytes, int]]:
