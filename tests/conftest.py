@@ -16,7 +16,7 @@ from django.conf import settings as django_settings
 from django.core.servers.basehttp import WSGIServer
 from django.db import connections
 
-from tests.support import chromium, session, shares, static_files
+from tests.support import chromium, flushing, session, shares, static_files
 
 if django_settings.configured:
     raise pytest.UsageError("Settings are loaded already, perhaps on data of your own: unset DJANGO_SETTINGS_MODULE")
@@ -31,6 +31,7 @@ with contextlib.chdir(session.prepare()):
 if session.on_postgresql():
     # A slow machine may think for long inside a test's transaction. Product processes keep their shorter limit.
     connections["default"].settings_dict["OPTIONS"]["options"] = "-c idle_in_transaction_session_timeout=60s"
+flushing.allow(connections["default"])
 django_settings.MIDDLEWARE = static_files.instead(django_settings.MIDDLEWARE)
 
 # Of more connections at once than its server lets wait, Linux resets some when the machine is slow.

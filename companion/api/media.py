@@ -11,7 +11,7 @@ from companion.api.auth import Needs
 from companion.api.operations import SECURITY, caller_of, check_parameters
 from companion.api.problems import ProblemShape, problem
 from companion.clinics.models import Role
-from companion.listener import media
+from companion.listener import media, readings
 from companion.listener.file_types import SUFFIXES
 from companion.listener.media import FileUnavailable
 from companion.service.clock import database_now
@@ -55,7 +55,9 @@ def read_media(request: HttpRequest, id: UUID) -> HttpResponseBase:
     """Read a file that a patient sent. It is fetched from Telegram unless it is kept already."""
     check_parameters(request, set())
     try:
-        found = media.fetched(media.find(caller_of(request).clinic, id), now=database_now())
+        caller, now = caller_of(request), database_now()
+        found = media.fetched(media.find(caller.clinic, id), now=now)
+        readings.of_file(caller, found, now=now)
     except FileUnavailable as no:
         answer = problem(503 if no.later else 409, str(no))
         if no.later:

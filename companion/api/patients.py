@@ -28,6 +28,7 @@ from companion.api.patient_shapes import (
 from companion.api.values import NoBody
 from companion.api.warning_shapes import warning_shapes
 from companion.clinics.models import Role
+from companion.listener import readings
 from companion.listener.conversation import conversation
 from companion.patients import directory, enrolment, pausing, queries
 from companion.patients.importing import import_csv
@@ -169,9 +170,11 @@ def invite_patient(request: HttpRequest, id: UUID, body: NoBody = None) -> Enrol
 )
 def read_conversation(request: HttpRequest, id: UUID, query: Query[ConversationParameters]) -> Conversation:
     """Read a conversation with a patient: the newest messages, oldest first. `next` leads to earlier messages."""
-    clinic = caller_of(request).clinic
+    caller = caller_of(request)
     seen = int(read_cursor(_CONVERSATION, query.cursor)) if query.cursor else 0
-    found = conversation(clinic, queries.patient(clinic, id), limit=seen + query.limit + 1)
+    patient = queries.patient(caller.clinic, id)
+    found = conversation(caller.clinic, patient, limit=seen + query.limit + 1)
+    readings.of_patient(caller, patient, now=database_now())
     end = len(found) - seen
     shown = found[max(end - query.limit, 0) : max(end, 0)]
     before = cursor_of(_CONVERSATION, str(seen + query.limit)) if end > query.limit else None

@@ -6,6 +6,7 @@ from companion.api import (
     cohorts,
     control,
     enrolments,
+    evidence,
     health,
     inbox,
     index,
@@ -54,6 +55,7 @@ for _router in (
     opt_outs.router,
     many_patients.router,
     media.router,
+    evidence.router,
 ):
     api.add_router("/scheduler", _router)
 api.add_router("", health.router)

@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from companion.cli.audit import audit
 from companion.cli.doctor import doctor
 from companion.cli.keys import keys
 from companion.cli.keys_of_programs import key
@@ -18,13 +19,16 @@ from companion.cli.restoring import backup, restore, restored, resume
 from companion.cli.services import dispatcher, listener, migrate, web
 from companion.cli.unknown import unknown
 from companion.cli.up import up
+from companion.service.act_origin import act_as_operator
 
-_NEED_DJANGO = ("member", "key", "patients", "backup", "restored", "resume", "unknown", "maintenance", "keys")
+_NEED_DJANGO = ("member", "key", "patients", "backup", "restored", "resume", "unknown", "maintenance", "keys", "audit")
 """main() loads Django for these commands; the others do so themselves, some of them after they have read their
 options.
 """
-_WORK_WITHOUT_KEYS = ("backup", "keys")
+_WORK_WITHOUT_KEYS = ("backup", "keys", "audit")
 """The commands that work also while a secret key is missing."""
+_SERVICES = ("up", "web", "dispatcher", "listener")
+"""Commands that run on and act for others; each other command is an act of the operator."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,6 +39,8 @@ def main(context: click.Context) -> None:
 
     Settings are environment variables that begin with COMPANION_; `companion doctor` shows them.
     """
+    if context.invoked_subcommand not in _SERVICES:
+        act_as_operator()
     if context.invoked_subcommand in _NEED_DJANGO and not {"-h", "--help"} & set(sys.argv):
         ready_with_tables(with_keys=context.invoked_subcommand not in _WORK_WITHOUT_KEYS)
 
@@ -56,6 +62,7 @@ for command in (
     unknown,
     maintenance,
     keys,
+    audit,
 ):
     main.add_command(command)
 

@@ -72,12 +72,13 @@ _share_host = click.option(
 def dispatcher(share_host: bool) -> None:
     """Send what is due, and plan ahead."""
     _start()
+    from companion.clinics.chain_loop import chaining
     from companion.dispatch import service
     from companion.panel.monitor import monitoring
     from companion.service.process import AlreadyRunning
 
     try:
-        with _port_said_plainly(), _journal("dispatcher"), monitoring():
+        with _port_said_plainly(), _journal("dispatcher"), chaining(), monitoring():
             service.run(_health_port("dispatcher", share_host=share_host))
     except AlreadyRunning:
         raise click.ClickException(
@@ -90,10 +91,11 @@ def dispatcher(share_host: bool) -> None:
 def listener(share_host: bool) -> None:
     """Read what patients write back."""
     _start()
+    from companion.clinics.chain_loop import chaining
     from companion.listener import service
     from companion.panel.monitor import monitoring
 
-    with _port_said_plainly(), _journal("listener"), monitoring():
+    with _port_said_plainly(), _journal("listener"), chaining(), monitoring():
         service.run(_health_port("listener", share_host=share_host))
 
 
@@ -104,6 +106,7 @@ def web(share_host: bool) -> None:
     _start()
     from django.conf import settings
 
+    from companion.clinics.chain_loop import chaining
     from companion.clinics.known_keys import may_read_metrics
     from companion.panel.monitor import monitoring
     from companion.service import health_port, process
@@ -123,7 +126,7 @@ def web(share_host: bool) -> None:
     )
     heart.start()
     try:
-        with monitoring():
+        with chaining(), monitoring():
             _serve_until(stop, server)
     finally:
         heart.stop()

@@ -15,15 +15,19 @@ class NotAllowed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The member, API key or own service that acts, always within one clinic. Every query starts from `clinic`."""
+    """The member, API key, own service or operator that acts, always within one clinic. Every query starts from
+    `clinic`.
+    """
 
     clinic: Clinic
-    kind: Literal["member", "key", "service"]
+    kind: Literal["member", "key", "service", "operator"]
     id: uuid.UUID | None
     name: str
     role: Role
     scopes: frozenset[str] = frozenset()
     """The Scopes to which an API key is limited; empty: all of them."""
+    on_behalf_of: str = ""
+    """The person for whom a program acts."""
 
     def may(self, needed: Role) -> bool:
         """Return whether the caller's role includes `needed`."""

@@ -53,7 +53,7 @@ def change_clinic(caller: Caller, values: Mapping[str, object], *, now: dt.datet
     read = _read(values)
     with transaction.atomic():
         clinic = Clinic.objects.select_for_update().get(pk=caller.clinic.pk)
-        before = _times(clinic)
+        before, was = _times(clinic), audit.columns(clinic, read)
         if "country" in read and read["country"] != clinic.country:
             clinic.region = ""
             read.setdefault("region", "")
@@ -65,7 +65,8 @@ def change_clinic(caller: Caller, values: Mapping[str, object], *, now: dt.datet
         if before != _times(clinic):
             marks.leave(clinic, MarkKind.CLINIC, clinic.id, now=now)
             ring()
-        audit.record(caller, "clinic changed", "clinic", clinic.id, now=now)
+        changes = audit.differences(was, audit.columns(clinic, was))
+        audit.record(caller, "clinic changed", "clinic", clinic.id, now=now, changes=changes)
     return clinic
 
 

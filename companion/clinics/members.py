@@ -54,7 +54,8 @@ def add_member(clinic: Clinic, email: str, role: str, *, now: dt.datetime, by: C
             clinic=clinic, user=user, defaults={"role": wanted, "created_at": now}
         )
         if added:
-            audit.record(caller, _INVITED, "member", member.id, now=now)
+            told = {"email": [None, address], "role": [None, wanted.value]}
+            audit.record(caller, _INVITED, "member", member.id, now=now, changes=told)
         elif member.role != wanted:
             member = change_role(caller, member, wanted, now=now)
     return member
@@ -89,9 +90,10 @@ def change_role(caller: Caller, member: Member, role: str, *, now: dt.datetime) 
         current = _one_of(caller.clinic, member)
         if wanted != Role.ADMIN:
             _keep_an_admin(caller.clinic, current)
+        told = {"role": [current.role, wanted.value]}
         current.role = wanted
         current.save(update_fields=["role"])
-        audit.record(caller, ROLE_CHANGED[wanted], "member", current.id, now=now)
+        audit.record(caller, ROLE_CHANGED[wanted], "member", current.id, now=now, changes=told)
         account_mail.changed(current, f"Your role in {caller.clinic.name} is now {wanted.value}.")
     return current
 
@@ -102,7 +104,8 @@ def remove_member(caller: Caller, member: Member, *, now: dt.datetime) -> None:
     with transaction.atomic():
         current = _one_of(caller.clinic, member)
         _keep_an_admin(caller.clinic, current)
-        audit.record(caller, "member removed", "member", current.id, now=now)
+        told = {"email": [current.user.email, None], "role": [current.role, None]}
+        audit.record(caller, "member removed", "member", current.id, now=now, changes=told)
         account_mail.changed(current, f"You are no longer a member of {caller.clinic.name}.")
         current.delete()
 
@@ -138,7 +141,12 @@ def caller_of_member(member: Member) -> Caller:
 
 def command_line(clinic: Clinic) -> Caller:
     """Return the caller for a command. A person who may run commands on this machine may do everything."""
-    return Caller(clinic, "service", None, "command line", Role.ADMIN)
+    return Caller(clinic, "operator", None, "command line", Role.ADMIN)
+
+
+def own_service(clinic: Clinic, name: str) -> Caller:
+    """Return the caller for what a service of ours does by itself."""
+    return Caller(clinic, "service", None, name, Role.PROVIDER)
 
 
 def read_role(role: str) -> Role:

@@ -258,21 +258,49 @@ class ApiKey(models.Model):
 
 
 class AuditEntry(models.Model):
-    """The record of one act: who, when, what, and to which row. Never holds a text, a name or a token."""
+    """The record of one act or one reading: who, when, from where, what, and to which row. Added only by audit.py.
+
+    Never holds a text, a patient's name or a token. The database refuses to change or remove an entry. It outlives
+    its clinic, so the clinic's id is no foreign key for the database.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id)
-    clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="audit_entries")
+    clinic = models.ForeignKey(Clinic, models.DO_NOTHING, related_name="audit_entries", db_constraint=False)
     at = models.DateTimeField()
     actor_kind = models.CharField(max_length=16)
+    actor_id = models.UUIDField(null=True)
+    """The Member or the API key; null: a service, a command, or an entry from before this column."""
     actor_name = models.CharField(max_length=200)
+    on_behalf_of = models.CharField(max_length=200, default="", db_default="")
+    """The person for whom a program acted."""
+    address = models.CharField(max_length=64, default="", db_default="")
+    """The client's IP address, or the operator's login name on the server; empty: the act came from a service."""
     action = models.CharField(max_length=64)
+    reading = models.BooleanField(default=False, db_default=False)
+    """True if the actor only read."""
     subject_kind = models.CharField(max_length=32)
     subject_id = models.UUIDField(null=True)
+    changes = models.JSONField(default=dict, db_default={})
+    """The changed values by name: [before, after], or "changed" for health data."""
+    key_id = models.CharField(max_length=16, default="", db_default="")
+    """Names the key of `seal` and `hash`."""
+    seal = models.CharField(max_length=64, default="", db_default="")
+    """A keyed hash of all values above; empty: an entry from before the chain, until the migration chains it."""
+    number = models.BigIntegerField(null=True)
+    """The entry's place in its clinic's chain, from 1 on; null: chain.py has yet to chain it."""
+    hash = models.CharField(max_length=64, default="", db_default="")
+    """A keyed hash of the hash before it, the number and the seal."""
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["clinic", "number"], name="audit_entry_once_in_a_chain", condition=Q(number__isnull=False)
+            )
+        ]
         indexes = [
             models.Index(fields=["clinic", "-at"], name="audit_by_time"),
             models.Index(fields=["clinic", "subject_id", "at"], name="audit_of_a_subject"),
+            models.Index(fields=["clinic", "id"], name="audit_to_chain", condition=Q(number__isnull=True)),
         ]
 
     def __str__(self) -> str:

@@ -72,7 +72,7 @@ def changes(
 ) -> list[Change]:
     """The newest changes of these rows in the audit trail, the newest first; only these `actions`, where there are any
     named, and only what came at `since` or later."""
-    found = AuditEntry.objects.filter(clinic=clinic, subject_id__in=subjects)
+    found = AuditEntry.objects.filter(clinic=clinic, subject_id__in=subjects, reading=False)
     if actions:
         found = found.filter(action__in=actions)
     if since:

@@ -15,6 +15,7 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
+from companion.service import act_origin
 from companion.service.client_address import client_address, is_within
 
 logger = structlog.stdlib.get_logger("companion.access")
@@ -45,13 +46,20 @@ def plain_cookies(get_response: Answer) -> Answer:
 
 
 def access_log(get_response: Answer) -> Answer:
-    """Bind `request_id` and `client` to every line logged during the request, and answer the id as X-Request-ID."""
+    """Bind `request_id` and `client` to every line logged during the request, and answer the id as X-Request-ID.
+
+    Binds the client's address for the audit trail, too.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         request_id = _request_id(request.headers.get("X-Request-ID", ""))
         began = time.monotonic()
         _look_behind_proxies(request)
-        with structlog.contextvars.bound_contextvars(request_id=request_id, client=request.META["REMOTE_ADDR"]):
+        client = request.META["REMOTE_ADDR"]
+        with (
+            structlog.contextvars.bound_contextvars(request_id=request_id, client=client),
+            act_origin.acting_from(client),
+        ):
             response = get_response(request)
             _log(request, response.status_code, time.monotonic() - began)
         response.headers["X-Request-ID"] = request_id

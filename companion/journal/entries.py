@@ -60,7 +60,16 @@ class Peers(msgspec.Struct, frozen=True, tag="peers", tag_field="kind", gc=False
     folders: list[str]
 
 
-Entry = Begun | Ended | Heard | Updated | Peers
+class Chained(msgspec.Struct, frozen=True, tag="chained", tag_field="kind", gc=False):
+    """The newest entry of a clinic's audit trail: it stands for all entries before it."""
+
+    at: dt.datetime
+    clinic: uuid.UUID
+    number: int
+    hash: str
+
+
+Entry = Begun | Ended | Heard | Updated | Peers | Chained
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(Entry)
 

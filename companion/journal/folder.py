@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from companion.journal.entries import Entry, Peers, entries_in
+from companion.journal.entries import Chained, Entry, Peers, entries_in
 
 _ID: Final = "journal.id"
 _LIST: Final = "files.list"
@@ -107,7 +107,7 @@ def newest(folder: Path, count: int) -> list[Entry]:
     """
     found: list[Entry] = []
     for path in sorted(folder.glob(f"*{_SUFFIX}"), reverse=True):
-        told = [entry for entry in entries_in(path.read_bytes())[0] if not isinstance(entry, Peers)]
+        told = [entry for entry in entries_in(path.read_bytes())[0] if not isinstance(entry, Peers | Chained)]
         found += told
         count -= bool(told)
         if not count:

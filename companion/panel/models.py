@@ -156,3 +156,28 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event} {self.id}"
+
+
+class TrailHead(models.Model):
+    """The newest hash of a clinic's audit trail, as it was told on a day (trail_heads.py)."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="trail_heads", db_index=False)
+    day = models.DateField()
+    number = models.BigIntegerField()
+    hash = models.CharField(max_length=64)
+    tries = models.PositiveSmallIntegerField(default=0)
+    next_try_at = models.DateTimeField(null=True)
+    """The next try to send the e-mail; null: it was sent, given up, or no mail server is set."""
+    mailed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["clinic", "day"], name="trail_head_once_a_day")]
+        indexes = [
+            models.Index(
+                fields=["next_try_at"], name="trail_heads_to_mail", condition=models.Q(next_try_at__isnull=False)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.number}"

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import Error, close_old_connections, connection
 
 from companion.clinics.models import Clinic
-from companion.panel import alerts, bot_checks, hour_counts, notices, outside_heartbeat
+from companion.panel import alerts, bot_checks, hour_counts, notices, outside_heartbeat, trail_heads
 from companion.panel.outage import Outage
 from companion.service import drill
 from companion.service.clock import database_now, machine_now
@@ -90,6 +90,7 @@ def _round(outage: Outage) -> None:
     outage.over(machine_now())
     _apart(lambda: notices.deliver(now=database_now()))
     _apart(lambda: outside_heartbeat.send_due(now=database_now()))
+    _apart(lambda: trail_heads.tell_daily(now=database_now()))
 
 
 def _try(work: Callable[[], None], *, quiet: bool) -> bool:

@@ -42,6 +42,9 @@ COLUMNS: Final = (
     "left_at",
 )
 """The columns that the directory may change."""
+_VEILED: Final = ("name", "external_id", "birth_date", "phone", "telegram_id", "caregiver", "consent")
+_TOLD: Final = (*_VEILED, "timezone", "language")
+"""The columns whose change the audit trail tells of; of the veiled columns only that they changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,7 @@ def change(caller: Caller, patient: Patient, values: Mapping[str, object], *, no
         current = Patient.objects.select_for_update().get(clinic=caller.clinic, pk=patient.pk)
         zone, held = current.timezone, set(current.cohorts.values_list("name", flat=True))
         chat, agreed = current.telegram_id, current.consent == Consent.GIVEN
+        was = audit.columns(current, _TOLD)
         read = read_patient(caller.clinic, values, existing=current, now=now)
         changes = put(current, read, opted_out=_opted_out(caller.clinic, read), source=source_of(caller), now=now)
         current.save(update_fields=COLUMNS)
@@ -148,7 +152,9 @@ def change(caller: Caller, patient: Patient, values: Mapping[str, object], *, no
         if zone != current.timezone or moved or other_chat:
             marks.leave(caller.clinic, MarkKind.PATIENT, current.id, now=now)
             ring()
-        audit.record(caller, "patient changed", "patient", current.id, now=now)
+        changed = audit.differences(was, audit.columns(current, _TOLD), veiled=_VEILED)
+        told = {**changed, "cohorts": audit.CHANGED} if moved else changed
+        audit.record(caller, "patient changed", "patient", current.id, now=now, changes=told)
     return current
 
 

@@ -16,7 +16,7 @@ from django.db import transaction
 
 from companion.clinics import audit, bots
 from companion.clinics.access import Caller
-from companion.clinics.members import command_line
+from companion.clinics.members import own_service
 from companion.clinics.models import Bot, Clinic, Role
 from companion.clinics.refusals import Conflict
 from companion.patients import consent_history, enrolment_notes, linking
@@ -145,7 +145,7 @@ def _turned(found: Enrolment, patient: Patient, telegram_id: int, now: dt.dateti
     if now >= found.expires_at or patient.left_at is not None:
         return Turned.EXPIRED
     if linking.is_taken(patient, telegram_id):
-        audit.record(command_line(patient.clinic), CHAT_TAKEN, "patient", patient.id, now=now)
+        audit.record(own_service(patient.clinic, "listener"), CHAT_TAKEN, "patient", patient.id, now=now)
         return Turned.TAKEN
     return None
 
@@ -163,8 +163,8 @@ def _link(found: Enrolment, patient: Patient, telegram_id: int, *, now: dt.datet
         enrolment_notes.tell(patient, NoteKind.EXCHANGED, now=now)
     bot = Bot.objects.filter(clinic_id=patient.clinic_id).first()
     action = bots.ENROLLED_IN_SANDBOX if bot and bot.sandbox else "patient enrolled"
-    audit.record(command_line(patient.clinic), action, "patient", patient.id, now=now)
     outbox.tell(patient.clinic_id, Kind.ENROLMENT, [Event(patient.id)], now=now)
+    audit.record(own_service(patient.clinic, "listener"), action, "patient", patient.id, now=now)
 
 
 def _hash(token: str) -> str:

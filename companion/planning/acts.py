@@ -4,6 +4,7 @@ The guarded updates are lifecycle.py's; here are the rules, and the words for a 
 """
 
 import datetime as dt
+from typing import Final
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -22,6 +23,8 @@ from companion.service.wake import ring
 from companion.times.quiet import quiet_until
 
 LAST_INSTANT = dt.datetime(2101, 1, 1, tzinfo=dt.UTC)
+_TOLD: Final = ("text", "due_at")
+"""The columns whose change the audit trail tells of."""
 
 
 @transaction.atomic
@@ -105,7 +108,9 @@ def edit(
         raise Refused(*problems)
     if not lifecycle.move(_only(caller, message), **columns):
         raise Conflict(_too_late_for(message, "edited"))
-    return _done(caller, message, "message edited", now)
+    after = {name: value for name, value in columns.items() if name in _TOLD}
+    told = audit.differences(audit.columns(message, after), after, veiled=("text",))
+    return _done(caller, message, "message edited", now, changes=told)
 
 
 def problems_in(message: Message, new_text: str, *, at: dt.datetime | None = None) -> list[str]:
@@ -150,8 +155,10 @@ def _due(message: Message, at: dt.datetime) -> dict[str, object]:
     return {"due_at": at, "ready_at": at, "late_at": late_at, "time_by_hand": True}
 
 
-def _done(caller: Caller, message: Message, action: str, now: dt.datetime) -> Message:
-    audit.record(caller, action, "message", message.pk, now=now)
+def _done(
+    caller: Caller, message: Message, action: str, now: dt.datetime, *, changes: audit.Changes | None = None
+) -> Message:
+    audit.record(caller, action, "message", message.pk, now=now, changes=changes)
     ring()
     message.refresh_from_db()
     return message

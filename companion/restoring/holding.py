@@ -12,7 +12,7 @@ from typing import Final
 from django.db import transaction
 from django.db.models import Q
 
-from companion.clinics import audit, numbers
+from companion.clinics import audit, chain_check, numbers
 from companion.clinics.members import command_line
 from companion.clinics.models import Bot, Clinic
 from companion.clinics.refusals import Problem, Refused
@@ -63,7 +63,9 @@ def hold(
         numbers.begin_anew(*Bot.objects.values_list("id", flat=True), now=now)
         restoration = Restoration.objects.create(taken_at=taken_at, at=now, held=held, drill=drill, all_known=complete)
         for clinic in Clinic.objects.order_by("id"):
-            audit.record(command_line(clinic), "database restored", "restoration", restoration.pk, now=now)
+            changes = {chain_check.TAKEN: [None, taken_at.isoformat()]}
+            caller = command_line(clinic)
+            audit.record(caller, chain_check.RESTORED, "restoration", restoration.pk, now=now, changes=changes)
     return restoration
 
 

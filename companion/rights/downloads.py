@@ -18,13 +18,23 @@ ZIP: Final = "application/zip"
 
 def download(caller: Caller, patient: Patient, form: Literal["html", "zip"], *, now: dt.datetime) -> HttpResponseBase:
     """The export in this form. Raises NotAllowed for a viewer."""
-    answer: HttpResponseBase
-    if form == "zip":
-        answer = StreamingHttpResponse(packed(caller, patient, now=now), content_type=ZIP)
-    else:
+    if form == "html":
         page = page_of(gathering.everything(caller, patient, now=now), caller.clinic.timezone)
-        answer = HttpResponse(page, content_type=f"{HTML}; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="patient-{patient.pk}.{form}"'
+        return saved(page, f"patient-{patient.pk}.html")
+    answer = StreamingHttpResponse(packed(caller, patient, now=now), content_type=ZIP)
+    answer["Content-Disposition"] = f'attachment; filename="patient-{patient.pk}.zip"'
+    return _inert(answer)
+
+
+def saved(page: str, name: str) -> HttpResponse:
+    """A page of HTML as a file of this name."""
+    answer = HttpResponse(page, content_type=f"{HTML}; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="{name}"'
+    _inert(answer)
+    return answer
+
+
+def _inert(answer: HttpResponseBase) -> HttpResponseBase:
     answer["X-Content-Type-Options"] = "nosniff"
     # The page has a style of its own, and nothing else.
     answer["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"

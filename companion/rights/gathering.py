@@ -32,7 +32,7 @@ _AT_ONCE: Final = 500
 def everything(caller: Caller, patient: Patient, *, now: dt.datetime) -> to.PatientExport:
     """All that is held about the patient. Raises NotAllowed for a viewer."""
     caller.needs(Role.PROVIDER)
-    audit.record(caller, "patient exported", "patient", patient.pk, now=now)
+    audit.record_reading(caller, "patient exported", "patient", patient.pk, now=now)
     messages = list(own_rows.messages_of(patient).select_related("clinic", "patient", "version").order_by("due_at"))
     return to.PatientExport(
         made_at=now,
@@ -40,7 +40,7 @@ def everything(caller: Caller, patient: Patient, *, now: dt.datetime) -> to.Pati
         patient=_fields(patient),
         former_ids=former_patients.ids_before(patient),
         cohorts=list(patient.cohorts.order_by("name").values_list("name", flat=True)),
-        consents=_consents(patient),
+        consents=consent_entries(patient),
         opt_out=_opt_out(patient),
         former_chats=[
             to.ChatEntry(telegram_id=one.telegram_id, left_at=one.left_at, agreed=one.agreed)
@@ -54,9 +54,9 @@ def everything(caller: Caller, patient: Patient, *, now: dt.datetime) -> to.Pati
             to.NoteEntry(at=one.at, kind=one.kind, times=one.times, seen_at=one.seen_at, seen_by=one.seen_by)
             for one in EnrolmentNote.objects.filter(patient=patient).order_by("at")
         ],
-        schedules=[_schedule(one) for one in queries.schedules_for(patient)],
-        messages=_messages(messages),
-        replies=[_reply(one) for one in own_rows.replies_of(patient).order_by("at", "id")],
+        schedules=[schedule_entry(one) for one in queries.schedules_for(patient)],
+        messages=message_entries(messages),
+        replies=[reply_entry(one) for one in own_rows.replies_of(patient).order_by("at", "id")],
         files=[_file(one) for one in own_rows.files_of(patient).order_by("came_at", "id")],
         conversations=[
             to.ConversationEntry(
@@ -80,7 +80,8 @@ def _fields(patient: Patient) -> to.PatientFields:
     return to.PatientFields(**named, telegram_id_check=checked)
 
 
-def _consents(patient: Patient) -> list[to.ConsentEntry]:
+def consent_entries(patient: Patient) -> list[to.ConsentEntry]:
+    """The patient's consents with their wording, the oldest first."""
     question = say(Word.QUESTION, patient.language)
     return [
         to.ConsentEntry(
@@ -101,7 +102,8 @@ def _opt_out(patient: Patient) -> to.OptOutEntry | None:
     return to.OptOutEntry(at=row.at, source=row.source) if row else None
 
 
-def _schedule(schedule: Schedule) -> to.ScheduleEntry:
+def schedule_entry(schedule: Schedule) -> to.ScheduleEntry:
+    """The schedule with its wordings."""
     return to.ScheduleEntry(
         id=schedule.pk,
         state=schedule.state,
@@ -118,7 +120,8 @@ def _schedule(schedule: Schedule) -> to.ScheduleEntry:
     )
 
 
-def _messages(messages: Sequence[Message]) -> list[to.MessageEntry]:
+def message_entries(messages: Sequence[Message]) -> list[to.MessageEntry]:
+    """The messages with their attempts."""
     texts, attempts = texts_of(messages), _attempts(messages)
     return [
         to.MessageEntry(
@@ -149,7 +152,8 @@ def _attempts(messages: Sequence[Message]) -> Mapping[uuid.UUID, list[to.Attempt
     return found
 
 
-def _reply(reply: Reply) -> to.ReplyEntry:
+def reply_entry(reply: Reply) -> to.ReplyEntry:
+    """The reply with its words."""
     return to.ReplyEntry(
         id=reply.pk,
         at=reply.at,

@@ -122,11 +122,7 @@ class AlterFieldOnline(AlterField):
         model = to_state.apps.get_model(app_label, self.model_name)
         other = model._meta.get_field(self.name).related_model
         tables = [one._meta.db_table for one in (model, other) if isinstance(one, type) and issubclass(one, Model)]
-        for _ in range(_TRIES):
-            if _altered(schema_editor, tables, alter):
-                return
-            time.sleep(_LET_OTHERS_PASS)
-        raise OperationalError("Somebody works on these tables all the time: end what runs long, then migrate again.")
+        in_a_free_moment(schema_editor, tables, alter)
 
 
 class LeaveRoom(Operation):
@@ -148,6 +144,15 @@ class LeaveRoom(Operation):
         if schema_editor.connection.vendor == "postgresql":
             table = to_state.apps.get_model(app_label, self.model_name)._meta.db_table
             schema_editor.execute(f"ALTER TABLE {schema_editor.quote_name(table)} SET (fillfactor = 50)", params=None)
+
+
+def in_a_free_moment(schema_editor: BaseDatabaseSchemaEditor, tables: Sequence[str], alter: Callable[[], None]) -> None:
+    """Change the tables on PostgreSQL in a moment in which nobody works on them; ask for it again and again."""
+    for _ in range(_TRIES):
+        if _altered(schema_editor, tables, alter):
+            return
+        time.sleep(_LET_OTHERS_PASS)
+    raise OperationalError("Somebody works on these tables all the time: end what runs long, then migrate again.")
 
 
 def _altered(schema_editor: BaseDatabaseSchemaEditor, tables: Sequence[str], alter: Callable[[], None]) -> bool:

@@ -15,6 +15,7 @@ urlpatterns = [
     path("patients", include("companion.web.patients.urls")),
     path("mcp", include("companion.web.control.urls")),
     path("banner", control.banner, name="banner"),
+    path("audit", include("companion.web.audit.urls")),
     path("settings/webhooks", include("companion.web.webhooks.urls")),
     path("settings", include("companion.web.settings.urls")),
     path("sandbox", include("companion.web.sandbox.urls")),

@@ -20,6 +20,7 @@ class Kind(models.TextChoices):
     ANSWER = "answer.given", "Taps on answer buttons"
     CONSENT = "consent.changed", "Changes of consent"
     ENROLMENT = "patient.enrolled", "Patients who enrolled"
+    AUDIT = "audit.hash", "The audit trail's newest hash, once a day"
 
 
 class Webhook(models.Model):

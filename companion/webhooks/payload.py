@@ -19,6 +19,7 @@ _SUBJECTS: Final = {
     Kind.ANSWER: "message",
     Kind.CONSENT: "patient",
     Kind.ENROLMENT: "patient",
+    Kind.AUDIT: "told",
 }
 _CODES: Final = {Kind.ALERT: "cause", Kind.FAILED: "reason", Kind.CONSENT: "consent"}
 TEST: Final = "test"
@@ -29,7 +30,7 @@ def body_of(delivery: Delivery) -> str:
     """The body for this event, the same with each try."""
     kind = Kind(delivery.kind)
     data: dict[str, object] = {_SUBJECTS[kind]: str(delivery.subject)}
-    if kind not in (Kind.ALERT, Kind.CONSENT, Kind.ENROLMENT):
+    if kind not in (Kind.ALERT, Kind.CONSENT, Kind.ENROLMENT, Kind.AUDIT):
         data["patient"] = _text(delivery.patient)
     if kind in _CODES:
         data[_CODES[kind]] = delivery.code

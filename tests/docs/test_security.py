@@ -24,7 +24,7 @@ NAMES_NOBODY = {
     "auth.Permission": {"name", "codename"},
     "auth.User": {"password"},
     "clinics.ApiKey": {"secret_hash", "networks", "prefix", "scopes"},
-    "clinics.AuditEntry": {"action", "actor_kind", "subject_kind"},
+    "clinics.AuditEntry": {"action", "actor_kind", "subject_kind", "key_id", "seal", "hash", "number"},
     "clinics.Bot": {"telegram_id", "username", "next_update_id"},
     "clinics.Clinic": {"timezone", "language", "country", "region", "closed_days", "planned_with", "urgent_words"},
     "clinics.FormerBot": {"telegram_id"},

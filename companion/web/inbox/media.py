@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from companion.clinics.refusals import Conflict
-from companion.listener import media
+from companion.listener import media, readings
 from companion.listener.media import FileUnavailable
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, page
@@ -19,7 +19,9 @@ from companion.web.access import PageRequest, page
 def show(request: PageRequest, media_id: uuid.UUID) -> HttpResponseBase:
     """Send the file itself to anybody who may read the conversation."""
     try:
-        found = media.fetched(media.find(request.caller.clinic, media_id), now=database_now())
+        now = database_now()
+        found = media.fetched(media.find(request.caller.clinic, media_id), now=now)
+        readings.of_file(request.caller, found, now=now)
     except FileUnavailable as no:
         raise Conflict(str(no)) from None
     return media.answer(found, range_header=request.headers.get("Range", ""))

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from companion.clinics.ids import new_id
 from companion.clinics.models import Clinic, Member, Role
 from companion.clinics.refusals import Conflict, Refused
-from companion.listener import inbox
+from companion.listener import inbox, readings
 from companion.listener.conversation import Item, conversation, of_stranger, on_the_way
 from companion.listener.models import Conversation
 from companion.patients import queries as patients
@@ -68,8 +68,12 @@ def show(request: PageRequest, conversation_id: uuid.UUID) -> HttpResponse:
     """Show one conversation and its assignee; with `?part=said` only the messages."""
     one = inbox.find(request.caller.clinic, conversation_id)
     inbox.looked_at(request.caller, one)
+    shown = _said(one)
     if request.GET.get("part") == "said":
-        return _talk(request, _said(one))
+        if _is_news(request, shown):
+            readings.of_conversation(request.caller, one, now=database_now())
+        return _talk(request, shown)
+    readings.of_conversation(request.caller, one, now=database_now())
     return _page(request, one)
 
 
@@ -78,7 +82,10 @@ def show(request: PageRequest, conversation_id: uuid.UUID) -> HttpResponse:
 def said_of(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
     """Show a patient's conversation alone, which the patient's page asks for repeatedly."""
     patient = patients.patient(request.caller.clinic, patient_id)
-    return _talk(request, of_patient(request.caller.clinic, patient))
+    shown = of_patient(request.caller.clinic, patient)
+    if _is_news(request, shown):
+        readings.of_patient(request.caller, patient, now=database_now())
+    return _talk(request, shown)
 
 
 @require_GET
@@ -146,9 +153,14 @@ def _begin(text: str) -> int:
 
 def _talk(request: PageRequest, shown: dict[str, object]) -> HttpResponse:
     """Show the messages, or nothing if the page shows them already, so that the reader keeps their place."""
-    if request.GET.get("seen") == shown["stamp"]:
+    if not _is_news(request, shown):
         return HttpResponse(status=204)
     return render(request, "inbox/said.html", shown)
+
+
+def _is_news(request: PageRequest, shown: dict[str, object]) -> bool:
+    """Return whether the page doesn't show these messages yet."""
+    return request.GET.get("seen") != shown["stamp"]
 
 
 def _stamp(said: list[Item], waiting: list[Message], doubt: str) -> str:

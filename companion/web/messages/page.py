@@ -54,7 +54,7 @@ def show(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
 
 def _context(message: Message, now: dt.datetime) -> dict[str, object]:
     (one,) = shown([message])
-    entries = AuditEntry.objects.filter(clinic=message.clinic, subject_id=message.id).order_by("at")
+    entries = AuditEntry.objects.filter(clinic=message.clinic, subject_id=message.id, reading=False).order_by("at")
     attempts = queries.attempts(message)
     return {
         "now": now,

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from companion.web import undoing
-from companion.web.messages import calendar, listing, occurrence, page
+from companion.web.messages import calendar, evidence, listing, occurrence, page
 
 _OCCURRENCE = "series/<uuid:schedule_id>/<str:occurrence>/<uuid:patient_id>"
 
@@ -16,6 +16,7 @@ urlpatterns = [
     path(f"/{_OCCURRENCE}/edit", occurrence.edit, name="occurrence_edit"),
     path(f"/{_OCCURRENCE}/cancel", occurrence.cancel, name="occurrence_cancel"),
     path("/<uuid:message_id>", page.show, name="message"),
+    path("/<uuid:message_id>/evidence", evidence.export, name="message_evidence"),
     path("/<uuid:message_id>/cancel", page.cancel, name="message_cancel"),
     path("/<uuid:message_id>/send-now", page.send_now, name="message_send_now"),
     path("/<uuid:message_id>/retry", page.retry, name="message_retry"),

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Refused
 from companion.clinics.versions import hold
+from companion.listener import readings
 from companion.patients import consent, directory, enrolment_notes, pausing
 from companion.patients import queries as patients
 from companion.patients.languages import language_name
@@ -199,6 +200,7 @@ def show(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
         "history": consent.history(patient),
         "series": _series(patient),
     }
+    readings.of_patient(request.caller, patient, now=now)
     return render(request, "patients/page.html", context | inbox.of_patient(clinic, patient))
 
 

@@ -104,7 +104,7 @@ def show(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
         "progress": planned.progress(schedule, now=now),
         "named": schedule.recipients.order_by("name")[:20],
         "rows": rows(queries.page(latest, order="-due_at", after=None, limit=LATEST).items, now=now),
-        "history": AuditEntry.objects.filter(clinic=clinic, subject_id=schedule.id).order_by("-at")[:20],
+        "history": AuditEntry.objects.filter(clinic=clinic, subject_id=schedule.id, reading=False).order_by("-at")[:20],
         "review": queries.to_review(clinic, local(now, clinic.timezone).date()).filter(pk=schedule.pk).exists(),
         "over": schedule.state in (State.ENDED, State.CANCELLED),
     }

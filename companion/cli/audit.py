@@ -1,0 +1,90 @@
+"""`companion audit verify`: whether anybody tampered with the audit trail, or with an evidence packet.
+
+Exit status 0: whole, 1: tampered with, 2: the check could not be made.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from companion.cli.refusals import said_plainly
+
+if TYPE_CHECKING:
+    from companion.clinics.chain import Head
+
+
+@click.group()
+def audit() -> None:
+    """The audit trail: who did and read what."""
+
+
+@audit.command()
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--clinic", "slug", help="Check only this clinic, by its slug.")
+@click.option(
+    "--last",
+    metavar="NUMBER:HASH",
+    help="The newest entry as an e-mail or the webhook told it, so that a cut-off end is found.",
+)
+@click.option(
+    "--journal",
+    "journals",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder with another host's Journal. This host's own is always read.",
+)
+def verify(file: Path | None, slug: str | None, last: str | None, journals: tuple[Path, ...]) -> None:
+    """Check each entry of the audit trail and its place in the chain; or an evidence packet in FILE."""
+    if file:
+        _verify_packet(file)
+    from companion.panel import trail_check
+
+    head = _head(last) if last else None
+    with _not_checked():
+        reports = trail_check.check_all(slug, last=head, journals=journals)
+    well = True
+    for report in reports:
+        click.secho(report.summary, fg="green" if report.whole else "red", bold=True)
+        for line in report.lines:
+            click.echo(f"  {line}")
+        well = well and report.whole
+    sys.exit(0 if well else 1)
+
+
+def _verify_packet(file: Path) -> None:
+    """Check an evidence packet, and end the command."""
+    from companion.rights import evidence_check
+
+    with _not_checked():
+        wrong = evidence_check.check(file)
+    if not wrong:
+        click.secho("The packet is as it was made, and its entries are in the audit trail.", fg="green", bold=True)
+        sys.exit(0)
+    click.secho("The packet can't be relied on.", fg="red", bold=True)
+    for sentence in wrong:
+        click.echo(f"  {sentence}")
+    sys.exit(1)
+
+
+@contextmanager
+def _not_checked() -> Iterator[None]:
+    """Keep a check that could not be made apart from one that found something."""
+    try:
+        with said_plainly():
+            yield
+    except click.ClickException as wrong:
+        wrong.show()
+        sys.exit(2)
+
+
+def _head(text: str) -> "Head":
+    from companion.clinics.chain import Head
+
+    number, _, digest = text.strip().partition(":")
+    if not number.isdecimal() or len(digest) != 64:
+        raise click.BadParameter("Give it as it was told: a number, a colon and 64 letters and digits.")
+    return Head(int(number), digest.lower())

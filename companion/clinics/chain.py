@@ -1,0 +1,96 @@
+"""Links between the audit trail's entries: each carries on the hash of the entry before it in its clinic.
+
+A thread in each service chains committed entries within a moment. Each reading and each check of the trail first chains
+the entries that are left. One process at a time chains a clinic's entries, in a short transaction of its own, so that
+no act waits.
+"""
+
+import threading
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from django.db import connection, transaction
+
+from companion.clinics import seals
+from companion.clinics.models import AuditEntry
+from companion.clinics.seals import Key
+
+_AT_ONCE: Final = 1000
+rung: Final = threading.Event()
+"""Set when entries of this process wait to be chained."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest entry of a clinic's chain. It stands for all entries before it."""
+
+    number: int
+    hash: str
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.hash}"
+
+
+def ring() -> None:
+    """Have the entries of this process chained soon."""
+    rung.set()
+
+
+def waiting() -> list[uuid.UUID]:
+    """The clinics with entries that wait to be chained."""
+    return list(AuditEntry.objects.filter(number=None).order_by().values_list("clinic_id", flat=True).distinct())
+
+
+def head(clinic: uuid.UUID) -> Head | None:
+    """The newest entry of the clinic's chain; None: nothing is chained yet."""
+    chained = AuditEntry.objects.filter(clinic=clinic, number__isnull=False).order_by("-number")
+    newest = chained.values_list("number", "hash").first()
+    return Head(newest[0], newest[1]) if newest and newest[0] else None
+
+
+def catch_up(clinic: uuid.UUID) -> None:
+    """Chain all of the clinic's entries that are committed.
+
+    An entry without our seal was not made by the product: it never gets into the chain, and chain_check.py reports it.
+    """
+    if not AuditEntry.objects.filter(clinic=clinic, number=None).exists():
+        return
+    after: uuid.UUID | None = None
+    while True:
+        with transaction.atomic():
+            _take_turns(clinic)
+            found = AuditEntry.objects.filter(clinic=clinic, number=None).order_by("id")
+            some = list(found.filter(id__gt=after)[:_AT_ONCE] if after else found[:_AT_ONCE])
+            _chain(clinic, [(entry, key) for entry in some if (key := key_of(entry))])
+        if len(some) < _AT_ONCE:
+            return
+        after = some[-1].id
+
+
+def key_of(entry: AuditEntry) -> Key | None:
+    """The key that sealed the entry; None: the product didn't make it as it is now."""
+    key = seals.key_called(entry.key_id)
+    return key if key and seals.same(entry.seal, seals.seal_of(vars(entry), key)) else None
+
+
+def _chain(clinic: uuid.UUID, entries: Sequence[tuple[AuditEntry, Key]]) -> None:
+    newest = head(clinic)
+    number, before = (newest.number, newest.hash) if newest else (0, seals.BEGINNING)
+    rows = []
+    for entry, key in entries:
+        number += 1
+        before = seals.link_of(clinic, number, before, entry.seal, key)
+        rows.append((number, before, AuditEntry._meta.pk.get_db_prep_value(entry.id, connection)))
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE clinics_auditentry SET number = %s, hash = %s WHERE id = %s AND number IS NULL", rows
+        )
+
+
+def _take_turns(clinic: uuid.UUID) -> None:
+    """Wait until no other process chains this clinic's entries. On SQLite each transaction that writes is alone."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"audit {clinic}"])

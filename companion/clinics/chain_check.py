@@ -1,0 +1,177 @@
+"""Finds any tampering with a clinic's audit trail: entries changed, removed, inserted, reordered or cut off the end.
+
+Cutting off the end leaves a whole, shorter chain, so it is found by the hashes that went out before (KnownHead).
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from companion.clinics import chain, seals
+from companion.clinics.chain import Head
+from companion.clinics.models import AuditEntry
+
+RESTORED: Final = "database restored"
+"""The act after which a chain may rightly have lost its end."""
+TAKEN: Final = "taken"
+"""The name in that act's changes for the instant at which the copy was taken."""
+_AT_ONCE: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class KnownHead:
+    """A head of the chain as it was kept outside of it, and by whom."""
+
+    head: Head
+    kept_by: str
+    at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """Something that is wrong with the entries `first` to `last` (0: with an entry that has no number)."""
+
+    first: int
+    last: int
+    words: str
+
+    def __str__(self) -> str:
+        if not self.first:
+            return self.words
+        which = f"Entry {self.first}" if self.first == self.last else f"Entries {self.first} to {self.last}"
+        return f"{which}: {self.words}"
+
+
+@dataclass(slots=True)
+class Verdict:
+    """The result of a check. The chain is whole if nothing is `wrong`; `notes` explain what is not."""
+
+    entries: int = 0
+    head: Head | None = None
+    wrong: list[Wrong] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def check(clinic: uuid.UUID, known: Sequence[KnownHead] = ()) -> Verdict:
+    """Check the clinic's whole chain. `known`: heads that went out before."""
+    chain.catch_up(clinic)
+    verdict = Verdict()
+    found: list[Wrong] = []
+    hashes = {one.head.number: "" for one in known}
+    for entry, problems in _walk(clinic):
+        found += problems
+        verdict.entries += 1
+        verdict.head = Head(entry.number or 0, entry.hash)
+        if entry.number in hashes:
+            hashes[entry.number] = entry.hash
+    verdict.wrong = [*_joined(found), *_strangers(clinic)]
+    _compare(clinic, known, hashes, verdict)
+    return verdict
+
+
+def _walk(clinic: uuid.UUID) -> Iterator[tuple[AuditEntry, list[Wrong]]]:
+    """Each entry of the chain with what is wrong with it."""
+    number, before = 0, seals.BEGINNING
+    chained = AuditEntry.objects.filter(clinic=clinic, number__isnull=False).order_by("number")
+    for entry in chained.iterator(chunk_size=_AT_ONCE):
+        own = entry.number or 0
+        problems = []
+        if own > number + 1:
+            problems.append(Wrong(number + 1, own - 1, "missing. Somebody removed them."))
+        elif own <= number:
+            problems.append(Wrong(own, own, "inserted. The chain has more than one entry with this number."))
+        follows = own == number + 1
+        if wrong := _judge(entry, before if follows else None):
+            problems.append(Wrong(own, own, wrong))
+        number, before = own, entry.hash
+        yield entry, problems
+
+
+def _judge(entry: AuditEntry, before: str | None) -> str:
+    """Return what is wrong with this entry, or "". `before`: the hash of the entry before it; None: it is missing."""
+    key = seals.key_called(entry.key_id)
+    if key is None:
+        return (
+            f"sealed by the secret key {entry.key_id}, which is not known here. Give it in COMPANION_OTHER_SECRET_KEYS."
+        )
+    if not seals.same(entry.seal, seals.seal_of(vars(entry), key)):
+        return f"changed. This is now {_named(entry)}."
+    if before is None:
+        return ""
+    link = seals.link_of(entry.clinic_id, entry.number or 0, before, entry.seal, key)
+    if not seals.same(entry.hash, link):
+        return f"not at its place in the chain. This is {_named(entry)}."
+    return ""
+
+
+def _named(entry: AuditEntry) -> str:
+    return f"“{entry.action}” of {entry.at:%Y-%m-%d %H:%M:%S} UTC, id {entry.id}"
+
+
+def _strangers(clinic: uuid.UUID) -> list[Wrong]:
+    """Entries that can't get into the chain, because the product did not make them as they are."""
+    left = AuditEntry.objects.filter(clinic=clinic, number=None).order_by("id")
+    return [Wrong(0, 0, f"Not made by this product: {_named(entry)}. {_why(entry)}") for entry in left.iterator()]
+
+
+def _why(entry: AuditEntry) -> str:
+    if not entry.seal:
+        return (
+            "It has no seal. Somebody inserted it, or a service of an older version ran on after `companion migrate`."
+        )
+    return "Its seal is wrong: somebody inserted or changed it, or another secret key was in use."
+
+
+def _compare(clinic: uuid.UUID, known: Sequence[KnownHead], hashes: dict[int, str], verdict: Verdict) -> None:
+    """Compare the chain with the heads that went out before."""
+    restores = _restores(clinic) if known else []
+    end = verdict.head.number if verdict.head else 0
+    for one in known:
+        number = one.head.number
+        if hashes[number] and seals.same(hashes[number], one.head.hash):
+            continue
+        restored = next((at for taken, at in restores if one.at and taken <= one.at <= at), None)
+        if restored:
+            verdict.notes.append(
+                f"Entry {number}, known from {one.kept_by}, was lost when the database was restored at "
+                f"{restored:%Y-%m-%d %H:%M} UTC."
+            )
+        elif number > end:
+            verdict.wrong.append(
+                Wrong(end + 1, number, f"cut off the end. {_capital(one.kept_by)} knows entry {number}.")
+            )
+        else:
+            verdict.wrong.append(
+                Wrong(
+                    number, number, f"not the entry that {one.kept_by} knows. The chain was cut off and went on anew."
+                )
+            )
+
+
+def _restores(clinic: uuid.UUID) -> list[tuple[dt.datetime, dt.datetime]]:
+    """Return for each restore the instant of the copy and of the restore. The entries that tell of them are sealed."""
+    found = AuditEntry.objects.filter(clinic=clinic, action=RESTORED).order_by("id")
+    ours = [entry for entry in found if TAKEN in entry.changes and chain.key_of(entry)]
+    return [(dt.datetime.fromisoformat(str(entry.changes[TAKEN][1])), entry.at) for entry in ours]
+
+
+def _joined(found: Iterable[Wrong]) -> list[Wrong]:
+    """Neighbours that share their kind of trouble, as one: a removed entry displaces all that follow."""
+    joined: list[Wrong] = []
+    for one in found:
+        last = joined[-1] if joined else None
+        if last and last.last + 1 == one.first and _kind(last) == _kind(one):
+            joined[-1] = Wrong(last.first, one.last, last.words)
+        else:
+            joined.append(one)
+    return joined
+
+
+def _kind(one: Wrong) -> str:
+    return one.words.partition(". ")[0]
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]

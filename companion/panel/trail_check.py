@@ -1,0 +1,81 @@
+"""The check of all clinics' audit trails, with what the Journals know. clinics/chain_check.py checks one chain."""
+
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from django.conf import settings
+
+from companion.clinics import append_only, chain_check, clinics
+from companion.clinics.chain import Head
+from companion.clinics.chain_check import KnownHead, Verdict
+from companion.clinics.models import AuditEntry, Clinic
+from companion.journal import folder
+from companion.journal.entries import Chained
+
+_EVER: Final = dt.datetime.min.replace(tzinfo=dt.UTC) + dt.timedelta(days=2)
+_MOST: Final = 50
+_UNHELD: Final = (
+    "The database lets entries be changed and removed: its triggers are gone. Somebody took them away, or the database "
+    "was not migrated."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result for one clinic, in words."""
+
+    whole: bool
+    summary: str
+    lines: list[str]
+
+
+def check_all(slug: str | None, *, last: Head | None, journals: Sequence[Path] = ()) -> list[Report]:
+    """Check the trail of this clinic (None: of each clinic that has or had one). `last` is a head that went out.
+
+    Raises Unknown for another clinic's slug, and if `last` is given and nobody says for which of several clinics.
+    """
+    only = clinics.the_clinic(slug) if slug or last else None
+    known = _known([settings.JOURNAL_DIR, *journals])
+    names = _names(known)
+    wanted = {only.pk: names[only.pk]} if only else names
+    reports = []
+    for clinic, name in wanted.items():
+        heads = known.get(clinic, []) + ([KnownHead(last, "the hash that you gave")] if last else [])
+        reports.append(_report(name, chain_check.check(clinic, heads)))
+    if not append_only.is_held():
+        reports.append(Report(False, _UNHELD, []))
+    return reports
+
+
+def _known(folders: Sequence[Path]) -> dict[uuid.UUID, list[KnownHead]]:
+    """The heads in the Journals, by clinic."""
+    found: dict[uuid.UUID, list[KnownHead]] = {}
+    for path in folders:
+        journal = folder.read(path, since=_EVER)
+        for entry in journal.entries if journal else []:
+            if isinstance(entry, Chained):
+                head = Head(entry.number, entry.hash)
+                found.setdefault(entry.clinic, []).append(KnownHead(head, "the Journal", entry.at))
+    return found
+
+
+def _names(known: dict[uuid.UUID, list[KnownHead]]) -> dict[uuid.UUID, str]:
+    """The clinics that have or had a trail. A removed clinic is named by its id."""
+    names = dict(Clinic.objects.order_by("slug").values_list("id", "slug"))
+    ever = AuditEntry.objects.order_by().values_list("clinic_id", flat=True).distinct()
+    return names | {clinic: f"removed clinic {clinic}" for clinic in [*ever, *known] if clinic not in names}
+
+
+def _report(name: str, verdict: Verdict) -> Report:
+    entries = "1 entry" if verdict.entries == 1 else f"{verdict.entries:,} entries"
+    newest = f" The newest is {verdict.head}." if verdict.head else ""
+    lines = [*verdict.notes, *(str(one) for one in verdict.wrong[:_MOST])]
+    if len(verdict.wrong) > _MOST:
+        lines.append(f"and {len(verdict.wrong) - _MOST} more.")
+    if verdict.wrong:
+        return Report(False, f"{name}: the audit trail was tampered with ({entries}).{newest}", lines)
+    return Report(True, f"{name}: the audit trail is whole ({entries}).{newest}", lines)

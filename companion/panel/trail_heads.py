@@ -1,0 +1,76 @@
+"""The newest hash of each audit trail, told once a day by e-mail and webhook, so that a cut-off end shows.
+
+Any service tells. The e-mail is tried again each hour until a server takes it.
+"""
+
+import datetime as dt
+from typing import Final
+
+from django.db import transaction
+from django.db.models import F
+
+from companion.clinics import chain
+from companion.clinics.models import Clinic
+from companion.panel import notices
+from companion.panel.models import TrailHead
+from companion.service import mailing
+from companion.service.mailing import Mail
+from companion.webhooks import outbox
+from companion.webhooks.models import Kind
+from companion.webhooks.outbox import Event
+
+AGAIN: Final = dt.timedelta(hours=1)
+_TRIES: Final = 24
+
+
+def tell_daily(*, now: dt.datetime) -> None:
+    """Tell each clinic's newest hash if it was not told today; takes seconds for each e-mail. Several processes may do
+    so at once.
+    """
+    today = now.astimezone(dt.UTC).date()
+    told = set(TrailHead.objects.filter(day=today).values_list("clinic_id", flat=True))
+    for clinic in Clinic.objects.exclude(pk__in=told).order_by("id"):
+        chain.catch_up(clinic.pk)
+        if head := chain.head(clinic.pk):
+            _note(clinic, head, today, now)
+    due = TrailHead.objects.filter(next_try_at__lte=now).select_related("clinic").order_by("next_try_at")
+    for row in list(due):
+        _mail(row, now)
+
+
+def _note(clinic: Clinic, head: chain.Head, day: dt.date, now: dt.datetime) -> None:
+    """Keep today's hash and note it for the webhooks. Only one of several processes makes the row."""
+    with transaction.atomic():
+        row, made = TrailHead.objects.get_or_create(
+            clinic=clinic,
+            day=day,
+            defaults={
+                "number": head.number,
+                "hash": head.hash,
+                "next_try_at": now if mailing.possible() else None,
+            },
+        )
+        if made:
+            event = Event(row.pk, more={"number": head.number, "hash": head.hash})
+            outbox.tell(clinic.pk, Kind.AUDIT, [event], now=now)
+
+
+def _mail(row: TrailHead, now: dt.datetime) -> None:
+    again = now + AGAIN if row.tries + 1 < _TRIES else None
+    own = TrailHead.objects.filter(pk=row.pk, tries=row.tries, next_try_at__isnull=False)
+    # Zero rows: another process sends it.
+    if not own.update(tries=F("tries") + 1, next_try_at=again):
+        return
+    failed = [to for to in notices.addresses(row.clinic) if mailing.send(_mail_of(row, to))]
+    if not failed:
+        TrailHead.objects.filter(pk=row.pk).update(next_try_at=None, mailed_at=now)
+
+
+def _mail_of(row: TrailHead, to: str) -> Mail:
+    body = (
+        f"The audit trail of {row.clinic.name} ends today with this entry:\n\n"
+        f"{row.number}:{row.hash}\n\n"
+        "Keep this e-mail. The operator of the server checks the trail with it:\n"
+        f"companion audit verify --clinic {row.clinic.slug} --last {row.number}:{row.hash}\n"
+    )
+    return Mail(to, f"{row.clinic.name}: the audit trail on {row.day:%Y-%m-%d}", body, row.pk.hex, row.clinic_id.hex)

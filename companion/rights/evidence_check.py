@@ -1,0 +1,83 @@
+"""Checks an evidence packet: its seal, that page and values say the same, and its entries against the database."""
+
+import datetime as dt
+import json
+import uuid
+from pathlib import Path
+from typing import Final
+
+from companion.clinics import seals
+from companion.clinics.models import AuditEntry
+from companion.clinics.refusals import Conflict
+from companion.rights.evidence import written
+from companion.rights.evidence_page import BEGIN, END, page_of
+
+_LARGEST: Final = 50 * 2**20
+_NO_PACKET: Final = "This file is no evidence packet, or so changed that it can't be read as one."
+
+
+def check(file: Path) -> list[str]:
+    """Return what is wrong with the packet in this file. Raises Conflict for a file that is no packet."""
+    page = _read(file)
+    content, name, seal = _inside(page)
+    key = seals.key_called(name)
+    if key is None:
+        return [
+            f"The packet was sealed with the secret key {name}, which this installation doesn't know. It comes from "
+            "another installation, or the key was changed: then give the former key in COMPANION_OTHER_SECRET_KEYS."
+        ]
+    if not seals.same(seal, seals.packet_seal(written(content), key)):
+        return ["The values in the packet were changed: their seal is wrong."]
+    if page != page_of(content, name, seal):
+        return ["The page was changed: it doesn't say what the sealed values say."]
+    return _entries(content)
+
+
+def _read(file: Path) -> str:
+    if file.stat().st_size > _LARGEST:
+        raise Conflict(_NO_PACKET)
+    try:
+        return file.read_bytes().decode()
+    except UnicodeDecodeError:
+        raise Conflict(_NO_PACKET) from None
+
+
+def _inside(page: str) -> tuple[dict[str, object], str, str]:
+    """The values, the key's name and the seal that the file holds."""
+    _, found, rest = page.partition(BEGIN)
+    try:
+        held = json.loads(rest.partition(END)[0]) if found else None
+    except (ValueError, RecursionError):
+        held = None
+    match held:
+        case {"content": dict(content), "key": str(key), "seal": str(seal)}:
+            return content, key, seal
+        case _:
+            raise Conflict(_NO_PACKET)
+
+
+def _entries(content: dict[str, object]) -> list[str]:
+    """Return what is wrong with the entries: in themselves, or against the chain in the database."""
+    clinic, entries = content.get("clinic"), content.get("audit")
+    if not isinstance(clinic, dict) or not isinstance(entries, list):
+        raise Conflict(_NO_PACKET)
+    id = uuid.UUID(str(clinic["id"]))
+    numbers = [entry["number"] for entry in entries]
+    here = dict(AuditEntry.objects.filter(clinic=id, number__in=numbers).values_list("number", "hash"))
+    wrong = []
+    for entry in entries:
+        number = entry["number"]
+        if not _is_linked(id, entry):
+            wrong.append(f"Entry {number}: its hash doesn't follow from its values.")
+        elif not seals.same(here.get(number, ""), entry["hash"]):
+            wrong.append(f"Entry {number}: the audit trail in the database has another one, or none.")
+    return wrong
+
+
+def _is_linked(clinic: uuid.UUID, entry: dict[str, object]) -> bool:
+    key = seals.key_called(str(entry["key_id"]))
+    values = entry | {"clinic_id": clinic, "at": dt.datetime.fromisoformat(str(entry["at"]))}
+    if key is None or not seals.same(str(entry["seal"]), seals.seal_of(values, key)):
+        return False
+    link = seals.link_of(clinic, int(str(entry["number"])), str(entry["before"]), str(entry["seal"]), key)
+    return seals.same(str(entry["hash"]), link)

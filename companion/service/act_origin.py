@@ -1,0 +1,37 @@
+"""The address from which the present act comes: bound once at the rim, and noted by the audit trail.
+
+Bound and not passed on, so that no door can forget it.
+"""
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final
+
+_current: Final[ContextVar[str]] = ContextVar("act_origin", default="")
+_LONGEST: Final = 64
+
+
+def current() -> str:
+    """The client's address, or the operator's login name; empty in a service's own work."""
+    return _current.get()
+
+
+@contextmanager
+def acting_from(address: str) -> Iterator[None]:
+    """Note this address in all audit entries made in the block."""
+    token = _current.set(address[:_LONGEST])
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def act_as_operator() -> None:
+    """Note the operator's login name in all audit entries of this process, which runs one command."""
+    try:
+        _current.set(f"login {getpass.getuser()}"[:_LONGEST])
+    except (OSError, KeyError):
+        # A container's user may have no name.
+        _current.set("a command")

@@ -1,0 +1,114 @@
+"""Acts and readings with their origin, as the audit trail has it after a page or a call."""
+
+import re
+
+import pytest
+from django.test import Client
+
+from companion.clinics.models import AuditEntry, Clinic, Role
+from companion.patients.models import Patient
+from tests.api.calls import a_program
+from tests.builders import a_clinic, a_conversation, a_kept_photo, a_member, a_patient
+from tests.web.signed_in import signed_in
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def patient() -> Patient:
+    return a_patient(a_clinic())
+
+
+def readings(clinic: Clinic) -> list[tuple[str, str, object]]:
+    found = AuditEntry.objects.filter(clinic=clinic, reading=True).order_by("id")
+    return list(found.values_list("action", "subject_kind", "subject_id"))
+
+
+def a_reader(clinic: Clinic) -> Client:
+    return signed_in(clinic, Role.VIEWER)
+
+
+def test_opening_a_patients_page_is_a_reading_of_the_conversation(patient: Patient) -> None:
+    a_reader(patient.clinic).get(f"/patients/{patient.id}")
+
+    assert readings(patient.clinic) == [("conversation read", "patient", patient.id)]
+
+
+def test_opening_a_conversation_in_the_inbox_is_a_reading(patient: Patient) -> None:
+    conversation = a_conversation(patient)
+
+    a_reader(patient.clinic).get(f"/inbox/{conversation.id}")
+
+    assert readings(patient.clinic) == [("conversation read", "patient", patient.id)]
+
+
+def test_a_page_that_finds_nothing_new_to_show_reads_nothing_more(patient: Patient) -> None:
+    reader = a_reader(patient.clinic)
+    page = reader.get(f"/patients/{patient.id}").content.decode()
+    stamp = re.findall(r"/said\?seen=([0-9a-f]{8})", page)[0]
+
+    answer = reader.get(f"/patients/{patient.id}/said?seen={stamp}")
+
+    assert answer.status_code == 204
+    assert len(readings(patient.clinic)) == 1
+
+
+def test_a_program_that_reads_a_conversation_is_recorded(patient: Patient) -> None:
+    a_program(patient.clinic).get(f"/patients/{patient.id}/conversation")
+
+    assert readings(patient.clinic) == [("conversation read", "patient", patient.id)]
+    assert AuditEntry.objects.get(reading=True).actor_kind == "key"
+
+
+@pytest.mark.parametrize("way", ["page", "api"])
+def test_opening_a_patients_file_is_a_reading(patient: Patient, way: str) -> None:
+    media = a_kept_photo(patient)
+
+    if way == "page":
+        a_reader(patient.clinic).get(f"/media/{media.id}")
+    else:
+        Client(headers={"Authorization": f"Bearer {a_program(patient.clinic).key}"}).get(
+            f"/api/scheduler/media/{media.id}"
+        )
+
+    assert readings(patient.clinic) == [("file opened", "media", media.id)]
+
+
+def test_a_reading_is_nobodys_change_of_the_patient(patient: Patient) -> None:
+    a_reader(patient.clinic).get(f"/patients/{patient.id}")
+
+    answer = a_program(patient.clinic).patch(f"/patients/{patient.id}", {"language": "de"}, if_match='"old"')
+
+    assert answer.status == 412
+    assert "changed it last" not in answer.json["detail"]
+
+
+def test_an_entry_says_who_did_what_from_where_before_and_after(patient: Patient) -> None:
+    clinic = patient.clinic
+    person = a_member(clinic, email="rosa@clinic.example")
+    admin = signed_in(clinic, Role.ADMIN)
+
+    form = {"role": "viewer", "was": "provider"}
+    admin.post(f"/settings/members/{person.id}", form, REMOTE_ADDR="192.0.2.7")
+
+    entry = AuditEntry.objects.get(subject_id=person.id)
+    assert (entry.actor_kind, entry.address) == ("member", "192.0.2.7")
+    assert entry.actor_id is not None
+    assert entry.changes == {"role": ["provider", "viewer"]}
+
+
+def test_of_health_data_the_trail_says_only_that_it_changed(patient: Patient) -> None:
+    a_program(patient.clinic).patch(f"/patients/{patient.id}", {"name": "Ana Costa", "language": "pt"})
+
+    entry = AuditEntry.objects.get(subject_id=patient.id)
+    assert entry.changes == {"name": "changed", "language": [patient.language, "pt"]}
+
+
+def test_of_an_edited_message_the_trail_keeps_no_text(patient: Patient) -> None:
+    program = a_program(patient.clinic)
+    body = {"patient": str(patient.id), "text": "Come at nine.", "send_at": "2095-12-01T09:00:00Z"}
+    message = program.post("/messages", body).json["id"]
+
+    program.patch(f"/messages/{message}", {"text": "Come at ten."})
+
+    assert AuditEntry.objects.get(action="message edited").changes == {"text": "changed"}

@@ -1,0 +1,61 @@
+"""An audit trail with some acts in it, and what somebody with the database's password could do to it."""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from click.testing import CliRunner, Result
+from django.db import connection, transaction
+
+from companion.cli.audit import audit
+from companion.clinics import chain, clinics
+from companion.clinics.append_only import statements_to_drop, statements_to_make
+from companion.clinics.models import AuditEntry, Clinic, Role
+from tests.builders import NOW, a_caller
+
+
+def act(clinic: Clinic, name: str = "Linden") -> None:
+    """Somebody gives the clinic a name."""
+    clinics.change_clinic(a_caller(clinic, Role.ADMIN), {"name": name}, now=NOW)
+
+
+def a_trail(clinic: Clinic, acts: int) -> list[AuditEntry]:
+    """The chained entries of so many acts."""
+    for number in range(acts):
+        act(clinic, f"Name {number}")
+    chain.catch_up(clinic.pk)
+    return list(AuditEntry.objects.filter(clinic=clinic).order_by("number"))
+
+
+def verify(*words: str) -> Result:
+    """`companion audit verify`."""
+    return CliRunner().invoke(audit, ["verify", *words])
+
+
+def sql(statement: str, *values: uuid.UUID | dt.datetime | int | None) -> None:
+    """A statement of raw SQL, as from a terminal of the database."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [_stored(value) for value in values])
+
+
+def _stored(value: uuid.UUID | dt.datetime | int | None) -> uuid.UUID | dt.datetime | int | str | None:
+    """An id as the database keeps it."""
+    return value.hex if isinstance(value, uuid.UUID) and connection.vendor != "postgresql" else value
+
+
+@contextmanager
+def rule_lifted() -> Iterator[None]:
+    """The owner of the database takes the triggers away, and makes them again when done."""
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            sql("SET LOCAL session_replication_role = replica")
+            yield
+            sql("SET LOCAL session_replication_role = origin")
+        else:
+            makes = statements_to_make()
+            for statement in statements_to_drop():
+                sql(statement)
+            yield
+            for statement in makes:
+                sql(statement)

@@ -1,0 +1,144 @@
+"""The audit trail's page and export for admins, and its newest hash that goes out once a day."""
+
+import csv
+import datetime as dt
+import io
+import json
+
+import pytest
+from django.core import mail
+
+from companion.clinics import chain
+from companion.clinics.models import AuditEntry, Clinic, Role
+from companion.panel import trail_heads
+from companion.panel.models import TrailHead
+from companion.planning import acts
+from companion.schedules.models import Status
+from companion.webhooks.models import Delivery, Kind, Webhook, Wish
+from tests.builders import NOW, a_caller, a_clinic, a_member, a_message, a_patient
+from tests.clinics.trails import a_trail, act
+from tests.web.signed_in import signed_in
+
+pytestmark = pytest.mark.django_db
+DAY = dt.timedelta(days=1)
+
+
+@pytest.fixture
+def clinic() -> Clinic:
+    return a_clinic()
+
+
+def shown(clinic: Clinic, query: str = "") -> str:
+    return signed_in(clinic, Role.ADMIN).get(f"/audit{query}").content.decode()
+
+
+def test_an_admin_sees_who_did_what_before_and_after(clinic: Clinic) -> None:
+    act(clinic, "Birch Clinic")
+
+    page = shown(clinic)
+
+    assert "clinic changed" in page
+    assert "Linden Clinic → Birch Clinic" in page
+
+
+def test_only_admins_see_the_trail(clinic: Clinic) -> None:
+    assert signed_in(clinic, Role.PROVIDER).get("/audit").status_code == 403
+    assert signed_in(clinic, Role.PROVIDER).get("/audit/export").status_code == 403
+
+
+def test_another_clinics_entries_are_not_shown(clinic: Clinic) -> None:
+    act(a_clinic(), "Birch Clinic")
+
+    assert "Birch Clinic" not in shown(clinic)
+
+
+@pytest.mark.parametrize("query", ["who=nora", "what=CHANGED", "kind=acts", "since=2026-12-01&until=2026-12-01"])
+def test_filters_find_an_entry(clinic: Clinic, query: str) -> None:
+    act(clinic)
+
+    assert "clinic changed" in shown(clinic, f"?{query}")
+
+
+@pytest.mark.parametrize("query", ["who=rosa", "what=deleted", "kind=readings", "since=2026-12-02", "until=2026-11-30"])
+def test_filters_leave_out_others(clinic: Clinic, query: str) -> None:
+    act(clinic)
+
+    assert "clinic changed" not in shown(clinic, f"?{query}")
+
+
+def test_a_patients_id_finds_what_was_done_to_the_patients_messages(clinic: Clinic) -> None:
+    patient = a_patient(clinic)
+    acts.cancel(a_caller(clinic), a_message(patient, due_at=NOW, status=Status.PENDING), now=NOW)
+    act(clinic)
+
+    page = shown(clinic, f"?about={patient.id}")
+
+    assert "message cancelled" in page
+    assert "clinic changed" not in page
+
+
+def test_filters_that_can_not_be_read_break_nothing(clinic: Clinic) -> None:
+    query = "?who=%00&what=%EF%BF%BE&kind=x&since=9999-12-31&until=9999-12-31&about=x&below=99999999999999999999"
+
+    assert signed_in(clinic, Role.ADMIN).get(f"/audit{query}").status_code == 200
+
+
+def test_older_entries_are_a_page_away(clinic: Clinic) -> None:
+    a_trail(clinic, 60)
+
+    page = shown(clinic, "?what=clinic")
+
+    assert "?what=clinic&amp;below=11" in page
+    assert "Name 9 →" in shown(clinic, "?what=clinic&below=11") or "→ Name 9" in shown(clinic, "?what=clinic&below=11")
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson"])
+def test_an_export_holds_all_entries_and_is_one_itself(clinic: Clinic, form: str) -> None:
+    a_trail(clinic, 3)
+
+    answer = signed_in(clinic, Role.ADMIN).get(f"/audit/export?format={form}&what=clinic")
+    text = b"".join(answer.streaming_content).decode()
+
+    rows = (
+        list(csv.DictReader(io.StringIO(text))) if form == "csv" else [json.loads(line) for line in text.splitlines()]
+    )
+    assert [row["action"] for row in rows] == ["clinic changed"] * 3
+    assert [str(row["number"]) for row in rows] == ["1", "2", "3"]
+    assert AuditEntry.objects.filter(action="audit trail exported", reading=True).exists()
+
+
+def test_a_spreadsheet_computes_nothing_from_an_export(clinic: Clinic) -> None:
+    acts.cancel(a_caller(clinic, name="=1+1"), a_message(a_patient(clinic), due_at=NOW, status=Status.PENDING), now=NOW)
+
+    answer = signed_in(clinic, Role.ADMIN).get("/audit/export")
+
+    assert ",'=1+1," in b"".join(answer.streaming_content).decode()
+
+
+def test_the_newest_hash_goes_to_the_webhooks_once_a_day(clinic: Clinic) -> None:
+    webhook = Webhook.objects.create(clinic=clinic, url="https://hook.example/", secret="whsec_eA==", created_at=NOW)
+    Wish.objects.create(clinic=clinic, webhook=webhook, kind=Kind.AUDIT)
+    a_trail(clinic, 2)
+
+    for at in (NOW, NOW + dt.timedelta(hours=1), NOW + DAY):
+        trail_heads.tell_daily(now=at)
+
+    head = chain.head(clinic.pk)
+    assert head
+    told = [one.more for one in Delivery.objects.filter(kind=Kind.AUDIT).order_by("at")]
+    assert told == [{"number": head.number, "hash": head.hash}] * 2
+
+
+def test_the_newest_hash_is_mailed_to_admins_once_a_day(clinic: Clinic) -> None:
+    a_member(clinic, Role.ADMIN, email="rosa@clinic.example")
+    a_trail(clinic, 2)
+    trail_heads.tell_daily(now=NOW)
+    # As on a server that has a mail server.
+    TrailHead.objects.update(next_try_at=NOW)
+
+    for _ in range(2):
+        trail_heads.tell_daily(now=NOW)
+
+    [sent] = mail.outbox
+    assert sent.to == ["rosa@clinic.example"]
+    assert f"--last {chain.head(clinic.pk)}" in sent.body

@@ -1,0 +1,143 @@
+"""The evidence packet of a message: what it holds, and that `companion audit verify FILE` finds any change of it."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from django.test import override_settings
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from companion.cli.audit import audit
+from companion.clinics.models import AuditEntry, Clinic, Role
+from companion.planning import acts
+from companion.schedules.models import AttemptOutcome, Message, Status
+from tests.api.calls import a_program
+from tests.builders import NOW, a_caller, a_clinic, a_message, a_patient, a_schedule, an_attempt
+from tests.clinics.trails import rule_lifted, sql
+from tests.web.signed_in import signed_in
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def clinic() -> Clinic:
+    return a_clinic()
+
+
+@pytest.fixture
+def message(clinic: Clinic) -> Message:
+    patient = a_patient(clinic, "Ana </script> & Silva")
+    schedule = a_schedule(clinic, patient, text="Take <one> tablet.", recurrence={"frequency": "daily"})
+    message = a_message(patient, schedule, due_at=NOW, status=Status.PENDING)
+    acts.cancel(a_caller(clinic), message, now=NOW)
+    an_attempt(message)
+    return message
+
+
+@pytest.fixture
+def file(message: Message, tmp_path: Path) -> Path:
+    """The packet, downloaded from the message's page."""
+    answer = signed_in(message.clinic).get(f"/scheduled-messages/{message.id}/evidence")
+    path = tmp_path / "evidence.html"
+    path.write_bytes(answer.content)
+    return path
+
+
+def verify(file: Path) -> Result:
+    return CliRunner().invoke(audit, ["verify", str(file)])
+
+
+def values_in(page: str) -> dict[str, object]:
+    [inside] = re.findall(r'<script type="application/json" id="packet">(.*?)</script>', page, re.DOTALL)
+    content: dict[str, object] = json.loads(inside)["content"]
+    return content
+
+
+def test_a_packet_holds_the_plan_the_attempts_and_the_audit_trail(message: Message, file: Path) -> None:
+    held = values_in(file.read_text())
+
+    assert held["plan"]["rule"] == {"frequency": "daily"}  # type: ignore[index]  # JSON
+    assert [one["outcome"] for one in held["message"]["attempts"]] == [AttemptOutcome.SENT]  # type: ignore[index]
+    assert held["approvals"] == []
+    assert [one["action"] for one in held["audit"]] == ["message cancelled", "evidence exported"]  # type: ignore[attr-defined]
+
+
+def test_people_read_the_same(file: Path) -> None:
+    page = file.read_text().partition("<script")[0]
+
+    assert "Ana &lt;/script&gt; &amp; Silva" in page
+    assert "message cancelled" in page
+
+
+def test_the_api_gives_the_same_packet(message: Message) -> None:
+    answer = a_program(message.clinic).call("GET", f"/messages/{message.id}/evidence")
+
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+
+
+def test_a_download_is_a_reading(message: Message, file: Path) -> None:
+    [entry] = AuditEntry.objects.filter(action="evidence exported")
+
+    assert (entry.reading, entry.subject_id) == (True, message.id)
+
+
+def test_a_viewer_gets_no_packet(message: Message) -> None:
+    answer = signed_in(message.clinic, Role.VIEWER).get(f"/scheduled-messages/{message.id}/evidence")
+
+    assert answer.status_code == 403
+
+
+def test_a_packet_that_nobody_changed_is_confirmed(file: Path) -> None:
+    assert verify(file).exit_code == 0
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(at=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+def test_any_changed_byte_is_found(file: Path, tmp_path: Path, at: float, bit: int) -> None:
+    content = bytearray(file.read_bytes())
+    content[int(at * len(content))] ^= 1 << bit
+    changed = tmp_path / "changed.html"
+    changed.write_bytes(content)
+
+    assert verify(changed).exit_code in (1, 2)
+
+
+def test_a_changed_page_over_true_values_is_found(file: Path) -> None:
+    file.write_text(file.read_text().replace("message cancelled", "message sent", 1))
+
+    said = verify(file)
+
+    assert said.exit_code == 1
+    assert "it doesn't say what the sealed values say" in said.output
+
+
+def test_an_entry_that_the_database_no_longer_has_is_named(file: Path) -> None:
+    with rule_lifted():
+        sql("DELETE FROM clinics_auditentry WHERE number = 1")
+
+    said = verify(file)
+
+    assert said.exit_code == 1
+    assert "Entry 1: the audit trail in the database has another one, or none." in said.output
+
+
+def test_another_installation_says_that_it_knows_not_the_key(file: Path) -> None:
+    with override_settings(SECRET_KEY="another"):
+        said = verify(file)
+
+    assert said.exit_code == 1
+    assert "which this installation doesn't know" in said.output
+
+
+def test_any_other_file_is_no_packet(tmp_path: Path) -> None:
+    other = tmp_path / "other.html"
+    other.write_bytes(b"\xff<html>")
+
+    said = verify(other)
+
+    assert said.exit_code == 2
+    assert "no evidence packet" in said.output
