@@ -38,6 +38,7 @@ NAMES_NOBODY = {
     "panel.HourCount": {"what"},
     "panel.Notice": {"event"},
     "panel.OutsideHeartbeat": {"error"},
+    "panel.TrailHead": {"day", "number", "hash"},
     "patients.Enrolment": {"token_hash"},
     "patients.Patient": {"trouble"},
     "patients.PatientSource": {"reached"},
