@@ -5,6 +5,9 @@ import uuid
 from itertools import count
 from typing import Final
 
+from click.testing import CliRunner
+
+from companion.cli.clinics import clinic as clinic_command
 from companion.clinics.access import Caller
 from companion.clinics.models import Bot, Clinic, Member, Role
 from companion.listener.models import Conversation, Media, Reply, ReplyKind
@@ -29,6 +32,14 @@ def a_clinic(**fields: object) -> Clinic:
         "created_at": NOW,
     }
     return Clinic.objects.create(**values | fields)
+
+
+def another_clinic() -> Clinic:
+    """Make a clinic by the command, as an operator does."""
+    slug = f"other-{next(_numbers)}"
+    made = CliRunner().invoke(clinic_command, ["add", slug, "--name", "Other Clinic", "--timezone", "Europe/Berlin"])
+    assert made.exit_code == 0, made.output
+    return Clinic.objects.get(slug=slug)
 
 
 def a_bot(clinic: Clinic, *, sandbox: bool = True, **fields: object) -> Bot:

@@ -8,6 +8,7 @@ import sys
 import click
 
 from companion.cli.audit import audit
+from companion.cli.clinics import clinic, operator
 from companion.cli.doctor import doctor
 from companion.cli.keys import keys
 from companion.cli.keys_of_programs import key
@@ -21,7 +22,20 @@ from companion.cli.unknown import unknown
 from companion.cli.up import up
 from companion.service.act_origin import act_as_operator
 
-_NEED_DJANGO = ("member", "key", "patients", "backup", "restored", "resume", "unknown", "maintenance", "keys", "audit")
+_NEED_DJANGO = (
+    "clinic",
+    "operator",
+    "member",
+    "key",
+    "patients",
+    "backup",
+    "restored",
+    "resume",
+    "unknown",
+    "maintenance",
+    "keys",
+    "audit",
+)
 """main() loads Django for these commands; the others do so themselves, some of them after they have read their
 options.
 """
@@ -52,6 +66,8 @@ for command in (
     listener,
     migrate,
     doctor,
+    clinic,
+    operator,
     member,
     key,
     patients,

@@ -48,7 +48,7 @@ def backup(file: Path, recipients: tuple[str, ...]) -> None:
     from companion.restoring.sealing import Lock
 
     with said_plainly():
-        made = backups.make(file, Lock(recipients, _passphrase()))
+        made = backups.make(file, Lock(recipients, passphrase()))
     taken = made.manifest.taken_at.isoformat(timespec="seconds")
     click.echo(f"{made.file}: {made.size / 2**20:.1f} MB, as of {taken}, read back and whole.")
     click.echo(_KEY_APART, err=True)
@@ -69,7 +69,7 @@ def restore(file: Path, identity: Path | None, journals: tuple[Path, ...], drill
     from companion.restoring.sealing import Key
 
     with said_plainly():
-        key = Key(identity, _passphrase())
+        key = Key(identity, passphrase())
         restoration = restores.restore(file, key, drill=drill, journals=_folders(journals))
     if drill:
         click.echo(_DRILL)
@@ -134,7 +134,8 @@ def held_words(held: int) -> str:
     )
 
 
-def _passphrase() -> str:
+def passphrase() -> str:
+    """Return COMPANION_BACKUP_PASSPHRASE; empty if it isn't set."""
     from django.conf import settings
 
     given = settings.COMPANION.backup_passphrase

@@ -80,7 +80,7 @@ def caller_of_key(secret: str, address: str, *, now: dt.datetime) -> Caller | No
     if not secret.isascii():
         return None
     key = ApiKey.objects.select_related("clinic").filter(secret_hash=_hash(secret), revoked_at__isnull=True).first()
-    if key is None or (key.expires_at and key.expires_at <= now):
+    if key is None or key.clinic.archived_at or (key.expires_at and key.expires_at <= now):
         return None
     if no := key_limits.refusal(key, address):
         raise NotAllowed(no)

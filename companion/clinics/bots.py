@@ -68,7 +68,7 @@ def serving(*, sandbox: bool) -> QuerySet[Bot]:
     """
     if drill.is_on():
         return Bot.objects.none()
-    return Bot.objects.filter(sandbox=sandbox)
+    return Bot.objects.filter(sandbox=sandbox, clinic__archived_at=None)
 
 
 def connect(

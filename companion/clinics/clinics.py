@@ -30,7 +30,7 @@ def first_clinic(*, now: dt.datetime) -> Clinic:
 
 def the_clinic(slug: str | None) -> Clinic:
     """The clinic of this slug, or the only one. Raises Unknown with a sentence that names the choice."""
-    clinics = {clinic.slug: clinic for clinic in Clinic.objects.order_by("slug")}
+    clinics = {clinic.slug: clinic for clinic in Clinic.objects.filter(archived_at=None).order_by("slug")}
     if slug is None and len(clinics) == 1:
         return next(iter(clinics.values()))
     if not clinics:
@@ -50,7 +50,7 @@ def change_clinic(caller: Caller, values: Mapping[str, object], *, now: dt.datet
     Raises Refused with every wrong field, and NotAllowed.
     """
     caller.needs(Role.ADMIN)
-    read = _read(values)
+    read = read_settings(values)
     with transaction.atomic():
         clinic = Clinic.objects.select_for_update().get(pk=caller.clinic.pk)
         before, was = _times(clinic), audit.columns(clinic, read)
@@ -81,7 +81,8 @@ def _times(clinic: Clinic) -> tuple[object, ...]:
     return (clinic.timezone, clinic.quiet_from, clinic.quiet_until, calendar_of(clinic))
 
 
-def _read(values: Mapping[str, object]) -> dict[str, object]:
+def read_settings(values: Mapping[str, object]) -> dict[str, object]:
+    """Check settings of a clinic, and return them as the row holds them. Raises Refused with every wrong field."""
     read: dict[str, object] = {}
     problems = []
     for field, value in values.items():

@@ -120,7 +120,8 @@ def memberships(user: User, came_by: object) -> QuerySet[Member]:
 
     `came_by` is the session's word for the way of its sign-in (CAME_BY).
     """
-    mine = Member.objects.filter(user=user, joined_at__isnull=False).select_related("clinic", "user")
+    mine = Member.objects.filter(user=user, joined_at__isnull=False, clinic__archived_at=None)
+    mine = mine.select_related("clinic", "user")
     if came_by not in (LINK, PROVIDER):
         mine = mine.exclude(clinic__slug__in=list(settings.OIDC_PROVIDERS))
     return mine

@@ -54,6 +54,8 @@ class Clinic(models.Model):
     """The clinic holds invented patients, so no real bot may ever serve it."""
     sending_paused_at = models.DateTimeField(null=True)
     sending_paused_by = models.CharField(max_length=200, blank=True)
+    archived_at = models.DateTimeField(null=True)
+    """The time at which the operator closed it: its plans have ended, and no member, key or bot comes in."""
     set_up_at = models.DateTimeField(null=True)
     """The time at which an admin gave its name, country, zone and urgent number; null: the pages ask before
     anything is planned.

@@ -121,27 +121,31 @@ def clinics_query() -> QuerySet[Clinic, _Row]:
     """Look up one index entry for each clinic and lane, so that the cost does not depend on the number of waiting
     messages.
     """
-    return Clinic.objects.annotate(
-        answer_since=_first(_pending(Lane.ANSWER), "ready_at"),
-        reminder_since=_first(_pending(Lane.REMINDER), "ready_at"),
-        stranger_since=_first(_pending(Lane.STRANGER), "ready_at"),
-        broadcast_since=_first(_pending(Lane.BROADCAST), "ready_at"),
-        attempted_at=Subquery(_newest_ends()[:1], output_field=DateTimeField(null=True)),
-        marked_since=_first(Mark.objects.filter(clinic=OuterRef("pk")), "created_at"),
-    ).values_list(
-        "id",
-        "bot__sandbox",
-        "sending_paused_at",
-        "bot__closed_why",
-        "bot__closed_until",
-        "answer_since",
-        "reminder_since",
-        "stranger_since",
-        "broadcast_since",
-        "attempted_at",
-        "marked_since",
-        "bot__other_reader",
-        "sending_paused_by",
+    return (
+        Clinic.objects.filter(archived_at=None)
+        .annotate(
+            answer_since=_first(_pending(Lane.ANSWER), "ready_at"),
+            reminder_since=_first(_pending(Lane.REMINDER), "ready_at"),
+            stranger_since=_first(_pending(Lane.STRANGER), "ready_at"),
+            broadcast_since=_first(_pending(Lane.BROADCAST), "ready_at"),
+            attempted_at=Subquery(_newest_ends()[:1], output_field=DateTimeField(null=True)),
+            marked_since=_first(Mark.objects.filter(clinic=OuterRef("pk")), "created_at"),
+        )
+        .values_list(
+            "id",
+            "bot__sandbox",
+            "sending_paused_at",
+            "bot__closed_why",
+            "bot__closed_until",
+            "answer_since",
+            "reminder_since",
+            "stranger_since",
+            "broadcast_since",
+            "attempted_at",
+            "marked_since",
+            "bot__other_reader",
+            "sending_paused_by",
+        )
     )
 
 

@@ -54,7 +54,7 @@ def check_once() -> None:
     """Run all checks once. Raises django.db.Error while the database can't be used."""
     now = database_now()
     _apart(lambda: bot_checks.check_bots(now=now))
-    for clinic in Clinic.objects.order_by("id"):
+    for clinic in Clinic.objects.filter(archived_at=None).order_by("id"):
         _apart(partial(alerts.check_clinic, clinic, now=now))
         _apart(partial(hour_counts.count_past_hours, clinic, now=now))
 

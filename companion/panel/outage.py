@@ -48,7 +48,7 @@ class Outage:
     def remember(self, *, now: dt.datetime) -> None:
         """Remember who hears of alerts; call it while all is well. Raises django.db.Error."""
         found: list[tuple[_Way, dt.datetime | None]] = []
-        for clinic in Clinic.objects.order_by("id"):
+        for clinic in Clinic.objects.filter(archived_at=None).order_by("id"):
             ways: list[_Way] = []
             window = maintenance.current(clinic, now=now)
             if mailing.possible():

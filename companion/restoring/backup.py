@@ -7,7 +7,7 @@ read texts and tokens.
 import datetime as dt
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,22 +63,31 @@ class Made:
 
 def make(file: Path, lock: Lock) -> Made:
     """Makes a backup in a new file. Raises Refused and Conflict, and then leaves no file behind."""
+    manifests: list[Manifest] = []
+    kept_whole(file, lock, lambda plain: manifests.append(_write(plain, plain.parent)))
+    return Made(file, file.stat().st_size, manifests[0])
+
+
+def kept_whole(file: Path, lock: Lock, write: Callable[[Path], None]) -> None:
+    """Encrypt into a new file what `write` puts into an unencrypted file aside, and read it back.
+
+    Raises Refused without a way to encrypt, and Conflict; then leaves no file behind.
+    """
     sealing.check(lock)
     if file.exists():
-        raise Conflict(f"{file.name} is there already. Give the backup another name.")
+        raise Conflict(f"{file.name} is there already. Choose another name.")
     # In the same folder, so that one step gives the whole file its name.
     half = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         with _aside() as folder:
             plain = folder / "backup.zip"
-            manifest = _write(plain, folder)
+            write(plain)
             sealing.seal(plain, half, lock)
         _keep(half, file)
     except OSError as wrong:
-        raise Conflict(f"The backup can't be written ({wrong.strerror}). Look at the folder and its disk.") from None
+        raise Conflict(f"The file can't be written ({wrong.strerror}). Look at the folder and its disk.") from None
     finally:
         half.unlink(missing_ok=True)
-    return Made(file, file.stat().st_size, manifest)
 
 
 class Opened(NamedTuple):

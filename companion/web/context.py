@@ -13,6 +13,7 @@ from django.utils.functional import SimpleLazyObject
 from companion.clinics.access import Caller
 from companion.clinics.members import CAME_BY, memberships
 from companion.clinics.models import Role
+from companion.clinics.operators import is_operator
 from companion.listener import inbox
 from companion.listener.models import Conversation
 from companion.panel import health
@@ -55,6 +56,7 @@ def page(request: HttpRequest) -> dict[str, object]:
         "may_act": caller.may(Role.PROVIDER),
         "is_admin": caller.may(Role.ADMIN),
         "nav_links": _nav_links(request.path),
+        "is_operator": is_operator(request.user),
         "practice": settings.SANDBOX_ON,
         "drill": settings.DRILL,
         # Lazy, so that a part of a page, which doesn't show these three, pays for no query.

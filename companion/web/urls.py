@@ -17,6 +17,7 @@ urlpatterns = [
     path("banner", control.banner, name="banner"),
     path("audit", include("companion.web.audit.urls")),
     path("settings/webhooks", include("companion.web.webhooks.urls")),
+    path("clinics", include("companion.web.operator.urls")),
     path("settings", include("companion.web.settings.urls")),
     path("sandbox", include("companion.web.sandbox.urls")),
     path(".well-known/security.txt", security_txt, name="security_txt"),

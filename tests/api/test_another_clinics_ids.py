@@ -11,7 +11,16 @@ from companion.patients.models import Patient
 from companion.schedules.models import Message, Status
 from companion.schedules.reasons import Reason
 from tests.api.calls import Json, Program, a_daily_schedule, a_program
-from tests.builders import a_bot, a_clinic, a_cohort, a_conversation, a_member, a_message, a_patient, a_schedule
+from tests.builders import (
+    a_bot,
+    a_cohort,
+    a_conversation,
+    a_member,
+    a_message,
+    a_patient,
+    a_schedule,
+    another_clinic,
+)
 
 WEEK: Final = dt.timedelta(days=7)
 
@@ -19,7 +28,7 @@ WEEK: Final = dt.timedelta(days=7)
 @pytest.fixture
 def theirs(clinic: Clinic, now: dt.datetime) -> dict[str, str]:
     """The ids of another clinic's rows."""
-    other = a_clinic()
+    other = another_clinic()
     patient = a_patient(other, "Theirs")
     schedule = a_schedule(other, patient, recurrence={"frequency": "daily"})
     unknown = a_message(

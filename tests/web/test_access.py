@@ -12,7 +12,7 @@ from companion.listener.models import Conversation
 from companion.patients.models import EnrolmentNote, NoteKind, Patient
 from companion.patients.sources.models import SourceKind, SyncRun
 from companion.schedules.models import Message, Schedule, Status
-from tests.builders import NOW, a_clinic, a_conversation, a_member, a_message, a_patient, a_schedule
+from tests.builders import NOW, a_clinic, a_conversation, a_member, a_message, a_patient, a_schedule, another_clinic
 from tests.web.routes import routes
 from tests.web.signed_in import a_clinic_by_day, nobody, signed_in, soon, words
 
@@ -81,7 +81,7 @@ def test_another_clinics_message_is_not_there(action: str) -> None:
 
 
 def test_no_address_with_an_id_opens_anything_of_another_clinic() -> None:
-    ours, theirs = a_clinic(), a_clinic()
+    ours, theirs = a_clinic(), another_clinic()
     patient = a_patient(theirs)
     ids = {
         "message_id": a_message(patient, due_at=soon()).id,

@@ -67,7 +67,7 @@ def due(*, now: dt.datetime) -> list[PatientSource]:
     """The sources whose time has come and that nobody holds."""
     if drill.is_on():
         return []
-    waiting = PatientSource.objects.filter(free(now), next_at__lte=now)
+    waiting = PatientSource.objects.filter(free(now), next_at__lte=now, clinic__archived_at=None)
     return list(waiting.select_related("clinic").order_by("next_at")[:20])
 
 

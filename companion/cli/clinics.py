@@ -1,0 +1,131 @@
+"""`companion clinic` and `companion operator`: the clinics of this installation, and the people who run it."""
+
+from pathlib import Path
+
+import click
+
+from companion.cli.refusals import said_plainly
+from companion.cli.restoring import passphrase
+
+
+@click.group()
+def clinic() -> None:
+    """Clinics: separate from each other, on one installation."""
+
+
+@clinic.command("add")
+@click.argument("slug")
+@click.option("--name", required=True, help="The name that patients read.")
+@click.option("--timezone", default="UTC", show_default=True, help="An IANA name, like Europe/Berlin.")
+def add_clinic(slug: str, name: str, timezone: str) -> None:
+    """Add a clinic. SLUG names it in commands and files, like linden-clinic."""
+    from companion.clinics import register
+    from companion.service.clock import database_now
+
+    with said_plainly():
+        added = register.add(slug, name, timezone, now=database_now())
+    click.echo(f"{added.name} is there. Its first admin: companion member add EMAIL --role admin --clinic {slug}")
+
+
+@clinic.command("list")
+def list_clinics() -> None:
+    """List the clinics: slug, name, members, state."""
+    from companion.clinics import register
+
+    with said_plainly():
+        for one in register.all_clinics():
+            state = f"archived {one.archived_at:%Y-%m-%d}" if one.archived_at else "in use"
+            click.echo("\t".join([one.slug, one.name, str(one.people), state]))
+
+
+@clinic.command("rename")
+@click.argument("slug")
+@click.argument("name")
+def rename_clinic(slug: str, name: str) -> None:
+    """Give a clinic another name. Its slug stays."""
+    from companion.clinics import register
+    from companion.service.clock import database_now
+
+    with said_plainly():
+        renamed = register.rename(register.called(slug), name, now=database_now())
+    click.echo(f"{slug} is now {renamed.name}.")
+
+
+@clinic.command("archive")
+@click.argument("slug")
+@click.option("--undo", is_flag=True, help="Open an archived clinic again. Its plans stay ended.")
+def archive_clinic(slug: str, *, undo: bool) -> None:
+    """End a clinic's plans and close it for members, keys and the bot. Its data stays."""
+    from companion.clinics import register
+    from companion.planning import archiving
+    from companion.service.clock import database_now
+
+    with said_plainly():
+        found = register.called(slug)
+        (archiving.reopen if undo else archiving.archive)(found, now=database_now())
+    click.echo(f"{found.name} is {'open again' if undo else 'archived: nothing is planned or sent for it'}.")
+
+
+@clinic.command("remove")
+@click.argument("slug")
+@click.option(
+    "--export",
+    "file",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A new file that gets all of its data first, encrypted.",
+)
+@click.option("--recipient", "recipients", multiple=True, help="Encrypt to this age key (age1…); may be given again.")
+@click.option("--name", help="The clinic's name, instead of typing it when asked.")
+def remove_clinic(slug: str, file: Path, recipients: tuple[str, ...], name: str | None) -> None:
+    """Remove an archived clinic for good, after an export into a file. Only its audit trail stays."""
+    from companion.clinics import register
+    from companion.restoring import removing
+    from companion.restoring.sealing import Lock
+    from companion.service.clock import database_now
+
+    with said_plainly():
+        found = register.archived(slug)
+        typed = name if name is not None else click.prompt(f"Type the name of the clinic {slug} to remove it for good")
+        if typed.strip() != found.name:
+            raise click.ClickException("That is not the clinic's name. Nothing was removed.")
+        rows = removing.export(found, file, Lock(recipients, passphrase()))
+        removing.remove(found, now=database_now())
+    click.echo(f"{found.name} is removed. {rows} rows are in {file}, encrypted. Backups of before still hold them.")
+
+
+@click.group()
+def operator() -> None:
+    """People who run this installation: they see the page of all clinics."""
+
+
+@operator.command("add")
+@click.argument("email")
+def add_operator(email: str) -> None:
+    """Make a person who has an account an operator."""
+    from companion.clinics import operators
+
+    with said_plainly():
+        user = operators.add(email)
+    click.echo(f"{user.email} is an operator, and sees the page /clinics.")
+
+
+@operator.command("list")
+def list_operators() -> None:
+    """List the operators."""
+    from companion.clinics import operators
+
+    with said_plainly():
+        for user in operators.all_operators():
+            click.echo(user.email)
+
+
+@operator.command("remove")
+@click.argument("email")
+def remove_operator(email: str) -> None:
+    """End it. The person's own clinics stay."""
+    from companion.clinics import operators
+
+    with said_plainly():
+        user = operators.remove(email)
+    click.echo(f"{user.email} is no operator any more.")

@@ -1,0 +1,40 @@
+"""Operators: the people who run the server and may see the page of all clinics. Commands alone make operators."""
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.db.models import QuerySet
+
+from companion.clinics.refusals import Unknown
+
+
+def add(email: str) -> User:
+    """Make the person of this address an operator. Raises Unknown for a person without an account."""
+    return _set(email, operator=True)
+
+
+def remove(email: str) -> User:
+    """Let the person see their own clinics alone. Raises Unknown for a person without an account."""
+    return _set(email, operator=False)
+
+
+def all_operators() -> QuerySet[User]:
+    """All operators, by their addresses."""
+    # Django's own flag for people who administer an installation. Nothing else here uses it.
+    return User.objects.filter(is_staff=True, is_active=True).order_by("username")
+
+
+def is_operator(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Return whether the signed-in person is an operator."""
+    return isinstance(user, User) and user.is_active and user.is_staff
+
+
+def _set(email: str, *, operator: bool) -> User:
+    address = email.strip().lower()
+    # No address holds a NUL, and PostgreSQL can't be asked for one.
+    user = User.objects.filter(username=address).first() if address.isprintable() else None
+    if user is None:
+        raise Unknown(
+            "Nobody has an account of this address. Add the person to a clinic first: `companion member add`."
+        )
+    user.is_staff = operator
+    user.save(update_fields=["is_staff"])
+    return user

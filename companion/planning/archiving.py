@@ -1,0 +1,48 @@
+"""Archiving a clinic: its plans end, its bot falls silent, and nobody comes in. Its data stays until it is removed."""
+
+import datetime as dt
+
+from django.db import transaction
+
+from companion.clinics import audit
+from companion.clinics.members import command_line
+from companion.clinics.models import Clinic
+from companion.clinics.refusals import Conflict
+from companion.delivery import lifecycle
+from companion.planning import edit
+from companion.schedules.models import Message, Schedule, State
+from companion.schedules.reasons import Reason
+from companion.service.wake import ring
+
+
+def archive(clinic: Clinic, *, now: dt.datetime) -> Clinic:
+    """End all plans and close the clinic. Raises Conflict if it is archived already.
+
+    What is on the wire at this moment still arrives.
+    """
+    caller = command_line(clinic)
+    with transaction.atomic():
+        locked = Clinic.objects.select_for_update().get(pk=clinic.pk)
+        if locked.archived_at is not None:
+            raise Conflict(f"{locked.name} is archived already.")
+        locked.archived_at = now
+        locked.save(update_fields=["archived_at"])
+        for schedule in Schedule.objects.filter(clinic=locked, state__in=[State.ACTIVE, State.PAUSED]):
+            edit.cancel(caller, schedule, now=now)
+        lifecycle.stop(Message.objects.filter(clinic=locked), Reason.BY_PERSON, now=now)
+        audit.record(caller, "clinic archived", "clinic", locked.id, now=now)
+        ring()
+    return locked
+
+
+def reopen(clinic: Clinic, *, now: dt.datetime) -> Clinic:
+    """Let members, keys and the bot in again. The plans that ended stay ended. Raises Conflict if it is in use."""
+    with transaction.atomic():
+        locked = Clinic.objects.select_for_update().get(pk=clinic.pk)
+        if locked.archived_at is None:
+            raise Conflict(f"{locked.name} is not archived.")
+        locked.archived_at = None
+        locked.save(update_fields=["archived_at"])
+        audit.record(command_line(locked), "clinic reopened", "clinic", locked.id, now=now)
+        ring()
+    return locked
