@@ -27,9 +27,9 @@ class Row:
     bot: str
     """The bot's name; empty without a bot."""
     sent: str
-    """How many messages were sent within 24 hours, in words."""
+    """The number of messages sent within 24 hours, in words."""
     health: HealthReport | None
-    """None for an archived clinic."""
+    """The state of sending; None for an archived clinic."""
     last_sign_in: datetime | None
 
 
