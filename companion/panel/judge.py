@@ -171,7 +171,11 @@ def findings(facts: Facts, *, now: dt.datetime, told: Mapping[Kind, Answer | NoA
     if facts.drill:
         # Nothing is sent in a drill, so nothing is late.
         return [Finding("degraded", drill.WORDS, Cause.DRILL), *_of_services(facts, now, told or {})]
-    found = [*_of_services(facts, now, told or {}), *_of_clinics(facts, now), *_of_clocks(facts, now)]
+    found = [
+        *_of_services(facts, now, told or {}),
+        *_of_clinics(facts, now, (told or {}).get(Kind.DISPATCHER)),
+        *_of_clocks(facts, now),
+    ]
     # A finding that several clinics share is said once.
     unique = list(dict.fromkeys(found))
     return sorted(unique, key=lambda one: -_ORDER.index(one.status))
@@ -242,17 +246,13 @@ def _lost(kind: Kind, lost: list[Beat], now: dt.datetime) -> Finding:
     return Finding("degraded", words, cause)
 
 
-def _of_clinics(facts: Facts, now: dt.datetime) -> Iterator[Finding]:
+def _of_clinics(facts: Facts, now: dt.datetime, said: Answer | NoAnswer | None) -> Iterator[Finding]:
     dispatched = any(beat.kind == Kind.DISPATCHER and alive(beat, now=now) for beat in facts.beats)
     for clinic in facts.clinics:
         since = overdue_since(clinic, now=now)
         reason = _held_back(clinic, now)
         if since and not dispatched:
-            yield Finding(
-                "down",
-                f"No dispatcher is running, and messages are overdue for {age(now - since)}. {_START}",
-                Cause.DISPATCHER_MISSING,
-            )
+            yield _unsent(said, age(now - since))
         elif reason:
             yield reason
         elif since:
@@ -316,6 +316,19 @@ def _held_back(clinic: Sending, now: dt.datetime) -> Finding | None:
         )
         return Finding("degraded", words, Cause.TELEGRAM_AWAY)
     return None
+
+
+def _unsent(said: Answer | NoAnswer | None, late: str) -> Finding:
+    """The finding where messages are overdue and no dispatcher has a fresh heartbeat. `said`: its own answer, if any."""
+    if isinstance(said, Answer) and said.detail:
+        words = f"{said.detail} Messages are overdue for {late}."
+        return Finding("down", words, cause_of(said) or _UNWELL[Kind.DISPATCHER])
+    if isinstance(said, NoAnswer) and said.silent:
+        return Finding(
+            "down", f"The dispatcher hangs, and messages are overdue for {late}. {_START}", Cause.DISPATCHER_HANGS
+        )
+    words = f"No dispatcher is running, and messages are overdue for {late}. {_START}"
+    return Finding("down", words, Cause.DISPATCHER_MISSING)
 
 
 def _late(clinic: Sending, since: dt.datetime, now: dt.datetime) -> Finding:

@@ -6,7 +6,9 @@ import pytest
 
 from companion.clinics.models import Closed
 from companion.panel import judge
+from companion.panel.direct import Answer, NoAnswer
 from companion.panel.facts import Sending
+from companion.panel.judge import Cause
 from companion.service.models import Kind
 from tests.builders import NOW
 from tests.panel.stories import ago, all_alive, beat, facts, of_the_sandbox, sending
@@ -63,6 +65,31 @@ def test_overdue_messages_without_any_dispatcher_are_down() -> None:
     found = judge.findings(facts(sending(reminder_since=ago(seconds=31)), beats), now=NOW)
 
     assert found[0].status == "down"
+
+
+@pytest.mark.parametrize(
+    ("said", "cause", "begins"),
+    [
+        (
+            Answer(
+                "degraded", "The dispatcher runs, but can't write: the database is read-only.", "database_read_only"
+            ),
+            Cause.DATABASE_READ_ONLY,
+            "The dispatcher runs, but can't write: the database is read-only. Messages are overdue for 31 s.",
+        ),
+        (NoAnswer("no answer within 1 s", silent=True), Cause.DISPATCHER_HANGS, "The dispatcher hangs, and messages"),
+        (NoAnswer("nothing listens there"), Cause.DISPATCHER_MISSING, "No dispatcher is running, and messages"),
+    ],
+)
+def test_what_a_living_dispatcher_says_goes_before_its_stale_heartbeat_also_once_messages_are_overdue(
+    said: Answer | NoAnswer, cause: Cause, begins: str
+) -> None:
+    beats = (beat(Kind.WEB), beat(Kind.LISTENER), beat(Kind.DISPATCHER, seconds=40))
+
+    found = judge.findings(facts(sending(reminder_since=ago(seconds=31)), beats), now=NOW, told={Kind.DISPATCHER: said})
+
+    assert (found[0].status, found[0].cause) == ("down", cause)
+    assert found[0].words.startswith(begins)
 
 
 def test_a_missing_dispatcher_alone_degrades() -> None:
