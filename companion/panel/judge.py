@@ -319,7 +319,7 @@ def _held_back(clinic: Sending, now: dt.datetime) -> Finding | None:
 
 
 def _unsent(said: Answer | NoAnswer | None, late: str) -> Finding:
-    """The finding where messages are overdue and no dispatcher has a fresh heartbeat. `said`: its own answer, if any."""
+    """The finding where messages are overdue and no dispatcher has a fresh heartbeat. `said`: its own answer."""
     if isinstance(said, Answer) and said.detail:
         words = f"{said.detail} Messages are overdue for {late}."
         return Finding("down", words, cause_of(said) or _UNWELL[Kind.DISPATCHER])

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("clinics", "0013_limits_of_keys"),
+        ("clinics", "0016_numbers_known_from_now_on"),
     ]
 
     operations = [
