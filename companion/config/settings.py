@@ -21,7 +21,8 @@ COMPANION = Environment()
 DATA_DIR = COMPANION.data_dir.resolve()
 SANDBOX_ON = COMPANION.sandbox
 DRILL = COMPANION.drill
-OIDC_PROVIDERS = provider_file.read(COMPANION.oidc_file) if COMPANION.oidc_file else {}
+# A sign-in service is an outside address, and a drill asks none.
+OIDC_PROVIDERS = provider_file.read(COMPANION.oidc_file) if COMPANION.oidc_file and not DRILL else {}
 JOURNAL_DIR = COMPANION.journal_dir.resolve() if COMPANION.journal_dir else DATA_DIR / "journal"
 _secret_keys = secret_keys.known(COMPANION, DATA_DIR)
 SECRET_KEY, *SECRET_KEY_FALLBACKS = _secret_keys.keys

@@ -4,6 +4,9 @@ A new door fails the first test until it stands in this list, with a test that s
 """
 
 import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +50,7 @@ _SHUT: Final = {
     "panel/checks_outside.py": "asks no bot",
     "panel/message_numbers.py": "admin_of refuses",
     "service/mailing.py": "send refuses",
+    "web/account/provider.py": "settings.py reads no providers",
     "webhooks/calling.py": "Line refuses",
     "patients/sources/fhir_source.py": "configuration.opened refuses",
     "patients/sources/sql_source.py": "configuration.opened refuses",
@@ -115,3 +119,19 @@ def test_no_number_is_probed_in_a_drill(settings: Settings) -> None:
 
     with pytest.raises(Conflict, match="drill"):
         message_numbers.admin_of(clinic, None)
+
+
+@pytest.mark.parametrize(("drill", "expected"), [("0", "['linden']"), ("1", "[]")])
+def test_no_sign_in_service_is_asked_in_a_drill(tmp_path: Path, drill: str, expected: str) -> None:
+    file = tmp_path / "oidc.toml"
+    file.write_text(
+        '[linden]\nname = "Linden"\nissuer = "https://id.linden.example"\nclient_id = "companion"\nclient_secret = "s"\n[linden.groups]\nnurses = "viewer"\n'
+    )
+    own = {"COMPANION_OIDC_FILE": str(file), "COMPANION_DRILL": drill, "COMPANION_DATA_DIR": str(tmp_path)}
+    code = "from companion.config import settings; print(list(settings.OIDC_PROVIDERS))"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | own, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == expected
