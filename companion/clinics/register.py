@@ -55,9 +55,10 @@ def rename(clinic: Clinic, name: str, *, now: dt.datetime) -> Clinic:
     values = read_settings({"name": name})
     with transaction.atomic():
         locked = Clinic.objects.select_for_update().get(pk=clinic.pk)
+        changes = audit.differences({"name": locked.name}, values)
         locked.name = str(values["name"])
         locked.save(update_fields=["name"])
-        audit.record(command_line(locked), "clinic changed", "clinic", locked.id, now=now)
+        audit.record(command_line(locked), "clinic changed", "clinic", locked.id, now=now, changes=changes)
     return locked
 
 

@@ -125,7 +125,8 @@ def test_no_number_is_probed_in_a_drill(settings: Settings) -> None:
 def test_no_sign_in_service_is_asked_in_a_drill(tmp_path: Path, drill: str, expected: str) -> None:
     file = tmp_path / "oidc.toml"
     file.write_text(
-        '[linden]\nname = "Linden"\nissuer = "https://id.linden.example"\nclient_id = "companion"\nclient_secret = "s"\n[linden.groups]\nnurses = "viewer"\n'
+        '[linden]\nname = "Linden"\nissuer = "https://id.linden.example"\nclient_id = "companion"\n'
+        'client_secret = "s"\n[linden.groups]\nnurses = "viewer"\n'
     )
     own = {"COMPANION_OIDC_FILE": str(file), "COMPANION_DRILL": drill, "COMPANION_DATA_DIR": str(tmp_path)}
     code = "from companion.config import settings; print(list(settings.OIDC_PROVIDERS))"

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("clinics", "0016_numbers_known_from_now_on"),
+        ("clinics", "0022_audit_chained"),
     ]
 
     operations = [
