@@ -9,7 +9,7 @@ from pytest_django.live_server_helper import LiveServer
 from companion.listener.models import Conversation
 from companion.sandbox.models import FileKind
 from tests.browser.signed_in import sign_in
-from tests.web.test_media import Practice, practice
+from tests.web.practice import Practice, practice
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 __all__ = ["practice"]
