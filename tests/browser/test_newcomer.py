@@ -84,30 +84,9 @@ def test_the_newcomers_two_minutes(page: Page, product: Product, tmp_path: Path)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Four steps to your first message")).to_be_visible()
 
-    # Planning first asks for the clinic's name and country.
-    page.get_by_role("link", name="Set up the clinic").click()
-    page.get_by_label("Number for urgent help").fill("+49 30 123456")
-    page.get_by_role("button", name="Save and go on").click()
-    expect(page.get_by_text("Your clinic is set up")).to_be_visible()
-
-    # Import the CSV: the page names the wrong row, and imports the others.
-    file = tmp_path / "patients.csv"
-    file.write_text(PATIENTS, encoding="utf-8")
-    page.get_by_role("link", name="Import a file").click()
-    page.get_by_label("CSV file").set_input_files(file)
-    page.get_by_role("button", name="Import").click()
-    expect(page.locator(".counts")).to_contain_text("2added")
-    expect(page.get_by_role("row", name="4 ")).to_be_visible()
-
-    # Plan a message for this very minute.
-    page.locator(".buttons").get_by_role("link", name="New message").click()
-    page.locator("#find").fill("ana")
-    page.get_by_label("Ana Silva").check()
-    page.locator("#text").fill("Good morning {first_name}, please take your tablet. {clinic}")
-    page.get_by_label("Time", exact=True).fill(f"{dt.datetime.now(dt.UTC):%H:%M}")
-    expect(page.locator("#preview .bubble")).to_have_text("Good morning Ana, please take your tablet. My clinic")
-    page.get_by_role("button", name="Plan for 1 patient").click()
-    expect(page.get_by_text("Planned. 1 message is on the list.")).to_be_visible()
+    _sets_up_the_clinic(page)
+    _imports_patients(page, tmp_path)
+    _plans_a_message_for_this_minute(page)
 
     # Wait until the page shows the message as sent, then look at the phone.
     page.goto(page.url)
@@ -128,6 +107,36 @@ def test_the_newcomers_two_minutes(page: Page, product: Product, tmp_path: Path)
 
     eventually(answered, "the answer in the conversation")
     expect(page.locator(".chat .in")).to_contain_text("Thank you, done")
+
+
+def _sets_up_the_clinic(page: Page) -> None:
+    """Answer the questions that come before the first plan."""
+    page.get_by_role("link", name="Set up the clinic").click()
+    page.get_by_label("Number for urgent help").fill("+49 30 123456")
+    page.get_by_role("button", name="Save and go on").click()
+    expect(page.get_by_text("Your clinic is set up")).to_be_visible()
+
+
+def _imports_patients(page: Page, folder: Path) -> None:
+    """Import the CSV: the page names the wrong row, and imports the others."""
+    file = folder / "patients.csv"
+    file.write_text(PATIENTS, encoding="utf-8")
+    page.get_by_role("link", name="Import a file").click()
+    page.get_by_label("CSV file").set_input_files(file)
+    page.get_by_role("button", name="Import").click()
+    expect(page.locator(".counts")).to_contain_text("2added")
+    expect(page.get_by_role("row", name="4 ")).to_be_visible()
+
+
+def _plans_a_message_for_this_minute(page: Page) -> None:
+    page.locator(".buttons").get_by_role("link", name="New message").click()
+    page.locator("#find").fill("ana")
+    page.get_by_label("Ana Silva").check()
+    page.locator("#text").fill("Good morning {first_name}, please take your tablet. {clinic}")
+    page.get_by_label("Time", exact=True).fill(f"{dt.datetime.now(dt.UTC):%H:%M}")
+    expect(page.locator("#preview .bubble")).to_have_text("Good morning Ana, please take your tablet. My clinic")
+    page.get_by_role("button", name="Plan for 1 patient").click()
+    expect(page.get_by_text("Planned. 1 message is on the list.")).to_be_visible()
 
 
 def test_a_patient_enrols_by_the_qr_code_while_the_nurse_s_page_turns_green(page: Page, product: Product) -> None:

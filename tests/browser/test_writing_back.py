@@ -74,6 +74,14 @@ def _writes(page: Page, words: str) -> None:
     page.get_by_role("button", name="Send", exact=True).click()
 
 
+def _takes_over_and_answers(page: Page, words: str) -> None:
+    page.get_by_role("link", name="Read the message").click()
+    page.get_by_role("button", name="Assign to me").last.click()
+    expect(page.locator("#urgent")).to_be_hidden()
+    page.get_by_label("Your answer").fill(words)
+    page.get_by_role("button", name="Send answer").click()
+
+
 def test_a_mother_s_phone_for_two_children_from_a_tap_to_stop(page: Page, practice: Practice) -> None:
     clinic, address = practice.clinic, practice.address
     mother = phones.new_phone(practice.bot, "Maria")
@@ -104,11 +112,7 @@ def test_a_mother_s_phone_for_two_children_from_a_tap_to_stop(page: Page, practi
     expect(phone.locator(".phone-chat")).to_contain_text("please call: +49 30 112112", timeout=_ARRIVES)
 
     # The nurse assigns the conversation to herself and answers; the answer arrives on the phone.
-    page.get_by_role("link", name="Read the message").click()
-    page.get_by_role("button", name="Assign to me").last.click()
-    expect(page.locator("#urgent")).to_be_hidden()
-    page.get_by_label("Your answer").fill("Call an ambulance now: 112.")
-    page.get_by_role("button", name="Send answer").click()
+    _takes_over_and_answers(page, "Call an ambulance now: 112.")
     expect(phone.locator(".phone-chat")).to_contain_text("Call an ambulance now: 112.", timeout=_ARRIVES)
 
     # STOP covers both children: one confirmation, and nobody can write to them any more.

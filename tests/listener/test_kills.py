@@ -50,21 +50,11 @@ def test_after_every_kill_all_updates_are_worked_off_once(
         buttons=keyboard(question.pk, TAKEN_OR_LATER),
         at=database_now(),
     )
-    words = [f"text {number}" for number in range(60)]
-    for number, word in enumerate(words):
-        phones.type_text(sandbox, phone, word)
-        if number % 10 == 0:
-            phones.tap(sandbox, on_the_phone, f"answer:{question.pk.hex}:1")
-    phones.type_text(sandbox, phone, "STOP")
-    environment = product_environment | {"COMPANION_TELEGRAM_API_URL": f"{live_server.url}/sandbox"}
-    replies = Reply.objects.filter(clinic=bot.clinic)
+    words = _typed_with_taps(on_the_phone, f"answer:{question.pk.hex}:1")
 
-    for killed_at in (1, 20, 40):
-        with a_service("listener", environment) as listener:
-            eventually(partial(_at_least, replies, killed_at), "some replies")
-            listener.kill()
-    with a_service("listener", environment):
-        eventually(lambda: Patient.objects.get(pk=patient.pk).consent == Consent.WITHDRAWN, "the STOP")
+    _read_by_listeners_that_are_killed(
+        patient, product_environment | {"COMPANION_TELEGRAM_API_URL": f"{live_server.url}/sandbox"}
+    )
 
     kept = [reply.text for reply in Reply.objects.filter(clinic=bot.clinic).order_by("update_id")]
     assert [text for text in kept if text.startswith("text ")] == words
@@ -75,6 +65,27 @@ def test_after_every_kill_all_updates_are_worked_off_once(
     assert [reply.text for reply in Reply.objects.filter(clinic=bot.clinic, kind="tap")] == ["Later"]
     assert len(following(forgotten, Follow.REMINDER)) == 1
     assert Conversation.objects.get().unread == len(words)
+
+
+def _typed_with_taps(asked: SandboxMessage, button: str) -> list[str]:
+    """Type sixty texts and a STOP on the phone, and tap the button six times between them; return the texts."""
+    words = [f"text {number}" for number in range(60)]
+    for number, word in enumerate(words):
+        phones.type_text(asked.bot, asked.phone, word)
+        if number % 10 == 0:
+            phones.tap(asked.bot, asked, button)
+    phones.type_text(asked.bot, asked.phone, "STOP")
+    return words
+
+
+def _read_by_listeners_that_are_killed(patient: Patient, environment: dict[str, str]) -> None:
+    replies = Reply.objects.filter(clinic=patient.clinic)
+    for killed_at in (1, 20, 40):
+        with a_service("listener", environment) as listener:
+            eventually(partial(_at_least, replies, killed_at), "some replies")
+            listener.kill()
+    with a_service("listener", environment):
+        eventually(lambda: Patient.objects.get(pk=patient.pk).consent == Consent.WITHDRAWN, "the STOP")
 
 
 def _at_least(replies: QuerySet[Reply], number: int) -> bool:

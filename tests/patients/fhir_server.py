@@ -53,41 +53,37 @@ def _note(file: str, line: str) -> None:
         log.write(f"{line}\n")
 
 
-async def search(request: web.Request) -> web.Response:
-    told = _read(request.app[FILE])
-    fault = told["fault"]
-    page = int(request.query.get("page", "0"))
+def _refused(request: web.Request) -> web.Response | None:
+    """Return the refusal of a request that is not as the server wants it."""
     if request.headers.get("Authorization") != f"Bearer {TOKEN}":
         return _say(401, "who are you?")
     if request.headers.get("Accept") != "application/fhir+json":
         return _say(406, "only FHIR's own JSON")
     if unknown := set(request.query) - _KNOWN:
         return _say(400, f"no such parameter: {unknown}")
-    if fault == "breaks off" and page > 0:
-        return _say(500, "out of order")
-    if fault == "drips":
-        drop = web.StreamResponse()
-        await drop.prepare(request)
-        while True:
-            await drop.write(b" ")
-            await asyncio.sleep(0.05)
-    if fault == "half a page" and page > 0:
-        return web.Response(text='{"resourceType": "Bundle", "type":', content_type="application/fhir+json")
-    found = [Patient.model_validate(one) for one in told["patients"]]
+    if not request.query.get("_lastUpdated", "ge").startswith("ge"):
+        return _say(400, "only ge")
+    return None
+
+
+async def _drip(request: web.Request) -> None:
+    drop = web.StreamResponse()
+    await drop.prepare(request)
+    while True:
+        await drop.write(b" ")
+        await asyncio.sleep(0.05)
+
+
+def _next(request: web.Request, fault: str, page: int) -> str:
+    """Return the address of the page after this one."""
+    host = "http://127.0.0.1:9/r4/Patient" if fault == "leads away" else str(request.url.with_query({}))
+    if fault == "shouts":
+        host = host.replace("http://", "HTTP://")
     since = request.query.get("_lastUpdated")
-    if since:
-        if not since.startswith("ge"):
-            return _say(400, "only ge")
-        found = [one for one in found if _updated(one) >= dt.datetime.fromisoformat(since[2:])]
-    found.sort(key=_updated)
-    _note(told["log"], f"{since or 'all'} {page}")
-    shown = found[page * PAGE : (page + 1) * PAGE]
-    links = [{"relation": "self", "url": str(request.url)}]
-    if (page + 1) * PAGE < len(found) and fault != "forgets pages":
-        host = "http://127.0.0.1:9/r4/Patient" if fault == "leads away" else str(request.url.with_query({}))
-        if fault == "shouts":
-            host = host.replace("http://", "HTTP://")
-        links.append({"relation": "next", "url": f"{host}?page={page + 1}{'&_lastUpdated=' + since if since else ''}"})
+    return f"{host}?page={page + 1}{'&_lastUpdated=' + since if since else ''}"
+
+
+def _bundle(found: list[Patient], shown: list[Patient], links: list[dict[str, str]]) -> web.Response:
     entries = [
         {"fullUrl": f"urn:uuid:{one.id}", "resource": json.loads(one.model_dump_json()), "search": {"mode": "match"}}
         for one in shown
@@ -97,6 +93,30 @@ async def search(request: web.Request) -> web.Response:
         bundle["entry"] = entries
     text = Bundle.model_validate(bundle).model_dump_json()
     return web.Response(text=text, content_type="application/fhir+json")
+
+
+async def search(request: web.Request) -> web.Response:
+    if refused := _refused(request):
+        return refused
+    told = _read(request.app[FILE])
+    fault, page = told["fault"], int(request.query.get("page", "0"))
+    if fault == "breaks off" and page > 0:
+        return _say(500, "out of order")
+    if fault == "drips":
+        await _drip(request)
+    if fault == "half a page" and page > 0:
+        return web.Response(text='{"resourceType": "Bundle", "type":', content_type="application/fhir+json")
+    found = [Patient.model_validate(one) for one in told["patients"]]
+    since = request.query.get("_lastUpdated")
+    if since:
+        found = [one for one in found if _updated(one) >= dt.datetime.fromisoformat(since[2:])]
+    found.sort(key=_updated)
+    _note(told["log"], f"{since or 'all'} {page}")
+    shown = found[page * PAGE : (page + 1) * PAGE]
+    links = [{"relation": "self", "url": str(request.url)}]
+    if (page + 1) * PAGE < len(found) and fault != "forgets pages":
+        links.append({"relation": "next", "url": _next(request, fault, page)})
+    return _bundle(found, shown, links)
 
 
 async def serve(file: str) -> None:
