@@ -1,4 +1,4 @@
-"""docs/security.md against the models: nothing about a person lies in the clear that isn't listed there."""
+"""docs/security.md against the product: columns in the clear, files that are named, and the requirements of ASVS."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,13 @@ from pathlib import Path
 from django.apps import apps
 from django.db.models import Field, Model
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "security.md"
+_ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = _ROOT / "docs" / "security.md"
+_FILE = re.compile(r"`((?:tests|companion|docs|requirements|deploy)/[\w./-]*)`")
+_MACHINES_FOLDER = re.compile(r"(?<![\w.])/(?:home|root|Users|tmp|work|opt|srv|var)/[\w/]*|\b[A-Z]:\\")
+_REQUIREMENT = re.compile(r"^\| (?:\*\*V\d+\*\* )?(\d[\d., –]*) \| [^|]+ \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
+_PROOF = re.compile(r"`tests/|`docs/|\]\(#|`secrets`")
+_STATES = {"met", "library", "operator", "in part", "not met"}
 _ROW = re.compile(r"^\| `(\w+\.\w+)` \| ((?:`\w+`(?:, )?)+) \|", re.MULTILINE)
 _SAYS_NOTHING = {"BooleanField", "DateTimeField", "DurationField", "FloatField", "IntegerField", "PositiveIntegerField"}
 _SAYS_NOTHING |= {"PositiveSmallIntegerField", "TimeField", "UUIDField", "BinaryField"}
@@ -79,6 +85,36 @@ def test_no_column_is_excused_that_isn_t_there() -> None:
 
     excused = {(label, name) for label, names in NAMES_NOBODY.items() for name in names}
     assert {(label, name) for label, name in excused if name not in there.get(label, ())} == set()
+
+
+def test_every_file_that_the_document_names_exists() -> None:
+    named = set(_FILE.findall(DOCUMENT.read_text()))
+
+    assert len(named) > 100
+    assert {name for name in named if not (_ROOT / name).exists()} == set()
+
+
+def test_no_folder_of_a_machine_is_named() -> None:
+    assert _MACHINES_FOLDER.findall(DOCUMENT.read_text()) == []
+
+
+def test_each_requirement_stands_once_and_is_met_by_a_test_that_is_named() -> None:
+    rows = _REQUIREMENT.findall(DOCUMENT.read_text())
+
+    numbers = [number for numbers, _, _ in rows for number in _numbers(numbers)]
+    assert len(numbers) > 200
+    assert {number for number in numbers if numbers.count(number) > 1} == set()
+    assert {state for _, state, _ in rows} <= _STATES
+    assert [numbers for numbers, state, where in rows if state == "met" and not _PROOF.search(where)] == []
+
+
+def _numbers(cell: str) -> Iterator[str]:
+    """Yield each number of a cell such as "1.1.1, 1.2.1–1.2.3"."""
+    for part in cell.split(", "):
+        first, _, last = part.partition("–")
+        section, _, begin = first.rpartition(".")
+        for end in range(int(begin), int((last or first).rpartition(".")[2]) + 1):
+            yield f"{section}.{end}"
 
 
 def _in_the_clear(model: type[Model]) -> "Iterator[Field[object, object]]":
