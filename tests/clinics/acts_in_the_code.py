@@ -32,7 +32,7 @@ def changing_calls() -> Iterator[tuple[str, Code]]:
 
 
 def reaches(start: Code, wanted: str) -> bool:
-    """Whether the function, or any that it mentions, mentions `wanted` ("audit.record")."""
+    """Return whether the function, or any that it mentions, mentions `wanted` ("audit.record")."""
     seen, waiting = {start}, [start]
     while waiting:
         code = waiting.pop()
@@ -55,7 +55,7 @@ def _pages(patterns: list[URLPattern | URLResolver], above: str = "/") -> Iterat
 
 
 def _takes_post(view: Callable[..., object]) -> bool:
-    """Whether the page lets a POST in: it names its methods when it refuses one that nobody takes."""
+    """Return whether the page lets a POST in: it names its methods when it refuses one that nobody takes."""
     try:
         answer = view(RequestFactory().generic("TRACE", "/"))
     except Http404:
