@@ -1,0 +1,105 @@
+"""A clinic with a row of each kind that an address can name, and the contents of all tables, to see that nothing moved.
+
+Every page and every call of the API is tried on these rows: by roles that may not, and by another clinic.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from allauth.mfa.models import Authenticator
+from django.apps import apps
+from django.contrib.auth.models import User
+
+from companion.clinics.api_keys import make_key
+from companion.clinics.models import Clinic, Role
+from companion.patients.models import EnrolmentNote, NoteKind
+from companion.patients.sources.models import PatientSource, SourceKind, SyncRun
+from companion.sandbox import phone as sandbox
+from companion.schedules.models import Status
+from companion.schedules.reasons import Reason
+from companion.webhooks.models import Delivery, Kind, Webhook
+from tests.builders import (
+    NOW,
+    a_bot,
+    a_clinic,
+    a_cohort,
+    a_conversation,
+    a_kept_photo,
+    a_member,
+    a_message,
+    a_patient,
+    a_schedule,
+)
+
+_OF_CALLS: Final = frozenset({"api.KeyUse", "clinics.KnownDevice"})
+"""Tables that count the calls themselves."""
+_WHEN_USED: Final = frozenset({"last_used_at", "last_login"})
+
+
+@dataclass(frozen=True, slots=True)
+class Furnished:
+    """A clinic, and the ids of its rows by the name that pages' addresses give them."""
+
+    clinic: Clinic
+    ids: Mapping[str, object]
+
+
+def furnished() -> Furnished:
+    """Make a clinic with a row of each kind."""
+    clinic = a_clinic()
+    token = sandbox.make_bot("Linden", f"{clinic.slug}_bot")
+    bot = sandbox.bot_of(token)
+    assert bot is not None
+    a_bot(clinic, token=token, telegram_id=bot.telegram_id)
+    patient = a_patient(clinic, telegram_id=sandbox.new_phone(bot, "Ana").telegram_id)
+    member = a_member(clinic)
+    webhook = Webhook.objects.create(clinic=clinic, url="https://a.example/", secret="whsec_AAAA", created_at=NOW)
+    return Furnished(
+        clinic,
+        {
+            "patient_id": patient.id,
+            "message_id": a_message(patient).id,
+            "unknown": a_message(patient, status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN, ended_at=NOW).id,
+            "schedule_id": a_schedule(
+                clinic, patient, starts_at="2035-12-02T09:00", recurrence={"frequency": "daily"}
+            ).id,
+            "cohort": a_cohort(clinic, "", patient).id,
+            "conversation_id": a_conversation(patient).id,
+            "media_id": a_kept_photo(patient).id,
+            "note_id": EnrolmentNote.objects.create(clinic=clinic, patient=patient, kind=NoteKind.EXPIRED, at=NOW).id,
+            "run_id": SyncRun.objects.create(
+                clinic=clinic, kind=SourceKind.CSV, whole=True, began_at=NOW, reasons="[]"
+            ).id,
+            "source": PatientSource.objects.create(
+                clinic=clinic,
+                kind=SourceKind.CSV,
+                settings="{}",
+                every=dt.timedelta(hours=1),
+                next_at=NOW,
+                created_at=NOW,
+            ).id,
+            "member_id": member.id,
+            "key_id": make_key(clinic, "a program", Role.ADMIN, now=NOW)[0].id,
+            "webhook_id": webhook.id,
+            "delivery_id": Delivery.objects.create(
+                clinic=clinic, webhook=webhook, kind=Kind.ALERT, subject=uuid.uuid4(), at=NOW, since=NOW
+            ).id,
+            "key": member.id,
+            "telegram_id": patient.telegram_id,
+            "pk": Authenticator.objects.create(user=member.user, type="webauthn", data={"name": "Mine"}).pk,
+        },
+    )
+
+
+def contents() -> dict[str, list[str]]:
+    """All rows of all our tables and of the accounts, without the instants of their last use."""
+    models = [model for model in apps.get_models() if model.__module__.startswith("companion.")]
+    found = {}
+    for model in [*models, User, Authenticator]:
+        if model._meta.label not in _OF_CALLS:
+            names = [one.attname for one in model._meta.concrete_fields if one.attname not in _WHEN_USED]
+            found[model._meta.label] = sorted(map(repr, model._default_manager.values_list(*names)))
+    return found
