@@ -24,7 +24,6 @@ from companion.webhooks.models import Delivery, Kind, Webhook
 from tests.builders import (
     NOW,
     a_bot,
-    a_clinic,
     a_cohort,
     a_conversation,
     a_kept_photo,
@@ -32,6 +31,7 @@ from tests.builders import (
     a_message,
     a_patient,
     a_schedule,
+    another_clinic,
 )
 
 _OF_CALLS: Final = frozenset({"api.KeyUse", "clinics.KnownDevice"})
@@ -48,8 +48,8 @@ class Furnished:
 
 
 def furnished() -> Furnished:
-    """Make a clinic with a row of each kind."""
-    clinic = a_clinic()
+    """Make a clinic, as an operator does, with a row of each kind."""
+    clinic = another_clinic()
     token = sandbox.make_bot("Linden", f"{clinic.slug}_bot")
     bot = sandbox.bot_of(token)
     assert bot is not None

@@ -20,6 +20,7 @@ provider  POST   /api/scheduler/schedules/{id}/skip
 provider  POST   /api/scheduler/messages
 viewer    GET    /api/scheduler/messages
 viewer    GET    /api/scheduler/messages/{id}
+provider  GET    /api/scheduler/messages/{id}/evidence
 provider  PATCH  /api/scheduler/messages/{id}
 provider  POST   /api/scheduler/messages/{id}/cancel
 provider  POST   /api/scheduler/messages/{id}/undo

@@ -1,7 +1,7 @@
 """Roles that each page needs, to be read (GET) and to be sent (POST). A page that is missing here fails a test.
 
-Words beside the roles: `-` the address doesn't take this method; `open` strangers too; `member` everybody who is signed in;
-`nowhere` allauth's pages that are closed here.
+Words beside the roles: `-` the address doesn't take this method; `open` strangers too; `member` all who are signed in;
+`nowhere` allauth's pages that are closed here; `operator` the people who run the server: others find no such page.
 """
 
 from typing import Final, NamedTuple
@@ -21,6 +21,7 @@ viewer    -         /scheduled-messages/series/<uuid:schedule_id>/<str:occurrenc
 provider  provider  /scheduled-messages/series/<uuid:schedule_id>/<str:occurrence>/<uuid:patient_id>/edit
 -         provider  /scheduled-messages/series/<uuid:schedule_id>/<str:occurrence>/<uuid:patient_id>/cancel
 viewer    -         /scheduled-messages/<uuid:message_id>
+provider  -         /scheduled-messages/<uuid:message_id>/evidence
 -         provider  /scheduled-messages/<uuid:message_id>/cancel
 provider  provider  /scheduled-messages/<uuid:message_id>/send-now
 provider  provider  /scheduled-messages/<uuid:message_id>/retry
@@ -61,6 +62,7 @@ provider  provider  /patients/<uuid:patient_id>/invite
 viewer    -         /patients/<uuid:patient_id>/reach
 -         provider  /patients/<uuid:patient_id>/consent
 viewer    -         /patients/<uuid:patient_id>/said
+operator  -         /clinics
 viewer    -         /mcp
 admin     admin     /mcp/checks
 admin     admin     /mcp/pause
@@ -85,6 +87,8 @@ admin     -         /settings/webhooks/<uuid:webhook_id>
 -         admin     /settings/webhooks/<uuid:webhook_id>/replay
 -         admin     /settings/webhooks/<uuid:webhook_id>/retry/<uuid:delivery_id>
 viewer    -         /settings
+admin     -         /audit
+admin     -         /audit/export
 admin     admin     /settings/set-up
 -         admin     /settings/help
 -         admin     /settings/clinic

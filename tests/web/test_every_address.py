@@ -11,12 +11,13 @@ import pytest
 from django.test import Client
 from django.urls import get_resolver
 
+from companion.clinics import operators
 from companion.clinics.models import Role
 from tests.builders import a_clinic
 from tests.furnished import contents, furnished
 from tests.web.needed_roles import NEEDED
 from tests.web.routes import routes
-from tests.web.signed_in import nobody, signed_in
+from tests.web.signed_in import name_of, nobody, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -52,7 +53,7 @@ def test_strangers_are_led_to_the_sign_in_and_change_nothing() -> None:
     before = contents()
 
     let_in = {}
-    for method, address, _ in asked("member", *ROLES):
+    for method, address, _ in asked("member", "operator", *ROLES):
         answer = stranger.generic(method, filled(address, rows.ids))
         if not (answer.status_code == 302 and answer["Location"].startswith(("/accounts/login/", "/accounts/reauth"))):
             let_in[f"{method} {address}"] = answer.status_code
@@ -122,8 +123,18 @@ def test_what_is_closed_is_nowhere() -> None:
     assert answers == {404}
 
 
+def test_operators_pages_are_nowhere_for_all_others() -> None:
+    admin, operator = (signed_in(a_clinic(), Role.ADMIN) for _ in range(2))
+    operators.add(name_of(operator))
+    pages = list(asked("operator"))
+
+    answers = [(status(admin, method, address), status(operator, method, address)) for method, address, _ in pages]
+
+    assert answers == [(404, 200)] * len(pages)
+
+
 def test_no_address_opens_anything_of_another_clinic() -> None:
-    theirs, admin = furnished(), signed_in(furnished().clinic, Role.ADMIN)
+    theirs, admin = furnished(), signed_in(a_clinic(), Role.ADMIN)
     before = contents()
 
     answers = {}
@@ -150,7 +161,7 @@ def test_every_id_in_an_address_is_one_that_these_tests_know() -> None:
 
 
 def test_no_form_reaches_another_clinics_rows() -> None:
-    theirs, admin = furnished(), signed_in(furnished().clinic, Role.ADMIN)
+    theirs, admin = furnished(), signed_in(a_clinic(), Role.ADMIN)
     row = theirs.ids
     patient, message = row["patient_id"], row["message_id"]
     forms: dict[str, list[dict[str, object]]] = {
