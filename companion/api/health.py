@@ -141,8 +141,8 @@ def read_health(request: HttpRequest) -> HttpResponse:
     """Tell whether sending works. Answers 503 when it is down.
 
     Without a sign-in the answer is for all clinics together, and tells status and causes. With a key or a session it
-    is for the caller's clinic, in words. Who can't be let in, because the database is away for example, gets the
-    answer for strangers.
+    is for the caller's clinic, in words. A caller who can't be let in, for example because the database can't be
+    reached, gets the answer for strangers.
     """
     caller = _member(request)
     report = health.check_now(clinic=caller.clinic) if caller else health.for_strangers(health.check_now())

@@ -25,7 +25,7 @@ from companion.service.slots import Busy
 def metrics(request: HttpRequest) -> HttpResponse:
     """The metrics. Every role may read them.
 
-    While the database is away, a key that this process has let in before gets the process's own numbers, with
+    While the database can't be reached, a key that this process has let in before gets the process's own numbers, with
     `companion_database_up 0`.
     """
     key_used = request.headers.get("Authorization", ""), request.META["REMOTE_ADDR"]

@@ -1,4 +1,4 @@
-"""Run the listener's database work in one thread with one connection, and retry while the database is away."""
+"""Run the listener's database work in one thread with one connection, and retry while the database can't be reached."""
 
 import asyncio
 import queue
@@ -43,7 +43,7 @@ class Database:
         return await asyncio.wrap_future(future)
 
     async def patiently(self, work: Callable[..., _T], *args: object, **named: object) -> _T:
-        """Run `work`, again and again while the database is away or the Journal can't be written."""
+        """Run `work`, again and again while the database can't be reached or the Journal can't be written."""
         piece = object()
         try:
             while True:

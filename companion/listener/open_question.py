@@ -32,7 +32,7 @@ def question_open(chat: Chat, at: dt.datetime) -> bool:
     """Return whether the clinic had asked a patient of the chat something before `at`, and no answer had come by then.
 
     A Message that waits for an answer is a question; so are answer buttons, and a question mark in the last Message.
-    The listener's own questions don't count: that of consent tells the patient to send STOP.
+    The listener's own questions don't count: the consent question tells the patient to send STOP.
     """
     questions = _questions_of_the_clinic(chat, at)
     unanswered = questions.filter(Q(answered_at=None) | Q(answered_at__gte=at))

@@ -32,7 +32,7 @@ def met(bot_id: uuid.UUID, reader: OtherReader, *, now: dt.datetime) -> None:
     """Note that a poll was refused because of this reader."""
     since = Coalesce(F("other_reader_since"), now)
     Bot.objects.filter(pk=bot_id).update(
-        # It may send, too: what had taken a number until then nobody knows.
+        # The other reader may send, too, so nobody knows which messages the earlier numbers belong to.
         numbers_since=now,
         other_reader=reader,
         other_reader_since=since,

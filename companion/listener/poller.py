@@ -92,8 +92,8 @@ class Poller:
                 self._alone = await self._database.patiently(_undisturbed, self._bot.id, self._calm)
             reached = await self._handle_all(updates, offset)
             if updates and reached == offset:
-                # Another process handled them, or all had come before. Without a pause a server that repeats itself
-                # would be asked in a rush.
+                # Another process handled them, or all had come before. Without a pause, a server that repeats itself
+                # would be asked without end.
                 await asyncio.sleep(FIRST_WAIT)
 
     async def _handle_all(self, updates: list[Incoming], offset: int) -> int:

@@ -61,7 +61,7 @@ async def _run(at: int) -> None:
     try:
         await service.serve(stop)
     finally:
-        # At once, since each may wait some seconds for a database that is away.
+        # All at the same time, since each may wait some seconds for a database that can't be reached.
         await asyncio.gather(asyncio.to_thread(syncs.stop), asyncio.to_thread(heart.stop))
         port.close()
         log.info("the listener has stopped")

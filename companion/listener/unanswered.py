@@ -55,7 +55,7 @@ def work_off(*, now: dt.datetime, limit: int = AT_ONCE) -> int:
         except Exception as error:
             if Hindrance.of(error):
                 raise
-            # A Message that fails must hold back neither the others nor a STOP.
+            # An error in one Message must delay neither the others nor a STOP.
             log.error("a reminder after no answer failed", message=str(message_id), **kind_and_place(error))  # noqa: TRY400
             with transaction.atomic():
                 _only_show(message_id, now)

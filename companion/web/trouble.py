@@ -20,7 +20,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     context = {
         "away": away,
         "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
-        # What was sent is not sent again by looking.
+        # To look at the page again must not send the form again.
         "again": request.get_full_path() if request.method == "GET" else reverse("messages"),
         "practice": settings.SANDBOX_ON,
     }

@@ -47,7 +47,7 @@ def test_who_is_on_pause_gets_nothing_and_the_page_does_not_say_otherwise() -> N
 
     shown = words(signed_in(clinic).post("/scheduled-messages/new", typed(ana), follow=True))
 
-    assert "as things stand nobody gets a message in the next two days" in shown
+    assert "at present nobody gets a message in the next two days" in shown
     assert (
         f"Ana Silva is on pause until {until.day} {until:%B %Y} (in hospital): nothing goes out before that day."
         in shown

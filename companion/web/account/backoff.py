@@ -113,5 +113,5 @@ def _count(gate: _Gate, *, now: dt.datetime) -> int:
 
 
 def _key(*parts: str) -> str:
-    # Names of people stand in no counter.
+    # A counter holds no name of a person.
     return hashlib.sha256("\n".join(parts).encode(errors="replace")).hexdigest()

@@ -74,7 +74,7 @@ def _signed_in(sender: object, request: HttpRequest, user: User, **_: object) ->
     now = database_now()
     with transaction.atomic():
         proof.begin(request, now=now)
-        # Not every sign-in goes through allauth, which makes the row of the session only then.
+        # allauth makes the row of a session, but not every sign-in goes through allauth.
         request.user = user
         UserSession.objects.create_from_request(request)
         known = devices.is_known(request, user)

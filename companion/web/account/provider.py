@@ -38,7 +38,7 @@ _KEPT_SECONDS: Final = 600
 _OWN_PAGES: Final = ("/accounts/password/", "/accounts/2fa/")
 """Pages about passwords and second steps, which a clinic's service has in place of ours."""
 _BROKEN: Final = (OAuth2Error, requests.RequestException, KeyError, TypeError, ValueError, AttributeError)
-"""The errors of the libraries if a service is away or doesn't keep to the protocol."""
+"""The errors of the libraries if a service can't be reached or doesn't keep to the protocol."""
 Answer = Callable[[HttpRequest], HttpResponseBase]
 
 

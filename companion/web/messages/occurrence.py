@@ -73,7 +73,7 @@ def edit(request: PageRequest, schedule_id: uuid.UUID, occurrence: str, patient_
         if schedule is None:
             raise Unknown
         found = _planned(schedule, occurrence, patient_id)
-        # If the Planner made the Message while the form was open, the typed values are for this Message.
+        # If the Planner made the Message while the form was open, the typed values apply to this Message.
         return messages.edit(request, found) if isinstance(found, uuid.UUID) else _save(request, schedule, found, now)
 
 

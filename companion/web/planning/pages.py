@@ -306,7 +306,7 @@ def _planned_words(planned: edit.Planned, now: dt.datetime) -> str:
     first = next(iter(next_instants(schedule.clinic, [schedule], now=now, count=1)[schedule.id]), None)
     if first and first > now + HORIZON:
         return "Planned. Each message is made two days before it is due."
-    return "Planned, but as things stand nobody gets a message in the next two days."
+    return "Planned, but at present nobody gets a message in the next two days."
 
 
 def _after(schedule: Schedule) -> str:
