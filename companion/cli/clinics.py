@@ -104,9 +104,10 @@ def operator() -> None:
 def add_operator(email: str) -> None:
     """Make a person who has an account an operator."""
     from companion.clinics import operators
+    from companion.service.clock import database_now
 
     with said_plainly():
-        user = operators.add(email)
+        user = operators.add(email, now=database_now())
     click.echo(f"{user.email} is an operator, and sees the page /clinics.")
 
 
@@ -125,7 +126,8 @@ def list_operators() -> None:
 def remove_operator(email: str) -> None:
     """End it. The person's own clinics stay."""
     from companion.clinics import operators
+    from companion.service.clock import database_now
 
     with said_plainly():
-        user = operators.remove(email)
+        user = operators.remove(email, now=database_now())
     click.echo(f"{user.email} is no operator any more.")

@@ -1,19 +1,25 @@
 """Operators: the people who run the server and may see the page of all clinics. Commands alone make operators."""
 
+import datetime as dt
+
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.db import transaction
 from django.db.models import QuerySet
 
+from companion.clinics import audit
+from companion.clinics.members import command_line
+from companion.clinics.models import Member
 from companion.clinics.refusals import Unknown
 
 
-def add(email: str) -> User:
+def add(email: str, *, now: dt.datetime) -> User:
     """Make the person of this address an operator. Raises Unknown for a person without an account."""
-    return _set(email, operator=True)
+    return _set(email, operator=True, now=now)
 
 
-def remove(email: str) -> User:
+def remove(email: str, *, now: dt.datetime) -> User:
     """Let the person see their own clinics alone. Raises Unknown for a person without an account."""
-    return _set(email, operator=False)
+    return _set(email, operator=False, now=now)
 
 
 def all_operators() -> QuerySet[User]:
@@ -27,7 +33,7 @@ def is_operator(user: AbstractBaseUser | AnonymousUser) -> bool:
     return isinstance(user, User) and user.is_active and user.is_staff
 
 
-def _set(email: str, *, operator: bool) -> User:
+def _set(email: str, *, operator: bool, now: dt.datetime) -> User:
     address = email.strip().lower()
     # No address holds a NUL, and PostgreSQL can't be asked for one.
     user = User.objects.filter(username=address).first() if address.isprintable() else None
@@ -35,6 +41,11 @@ def _set(email: str, *, operator: bool) -> User:
         raise Unknown(
             "Nobody has an account of this address. Add the person to a clinic first: `companion member add`."
         )
-    user.is_staff = operator
-    user.save(update_fields=["is_staff"])
+    action = "operator made" if operator else "operator removed"
+    with transaction.atomic():
+        user.is_staff = operator
+        user.save(update_fields=["is_staff"])
+        # The trail belongs to clinics: each clinic of the person learns of it.
+        for member in Member.objects.filter(user=user).select_related("clinic"):
+            audit.record(command_line(member.clinic), action, "member", member.id, now=now)
     return user

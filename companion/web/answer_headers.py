@@ -1,15 +1,18 @@
-"""The headers that all our answers carry: the Content-Security-Policy of pages, and no storing.
+"""The headers that all our answers carry: a Content-Security-Policy, and no storing. TRACE is answered by nobody.
 
-Static files have passed by then, with headers of their own. Answers of the API get no policy: its reference page has
-another one.
+Static files have passed by then, with headers of their own, and the API's reference page has a policy of its own.
 """
 
 from collections.abc import Callable
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
+from django.urls import reverse
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
+API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+"""An answer for programs loads nothing, whatever a browser makes of it."""
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 POLICY = "; ".join(
     [
         "default-src 'self'",
@@ -32,10 +35,14 @@ def answer_headers(
     """
 
     def add(request: HttpRequest) -> HttpResponseBase:
-        answer = get_response(request)
+        # Some pages would answer any method as GET (OWASP ASVS 5.0, 13.4.4).
+        answer = get_response(request) if request.method in _METHODS else HttpResponseNotAllowed(_METHODS)
         answer.headers.setdefault("Cache-Control", "no-store")
-        if not request.path.startswith("/api/"):
-            answer.headers.setdefault("Content-Security-Policy", POLICY)
+        policy = API_POLICY if request.path.startswith("/api/") else POLICY
+        answer.headers.setdefault("Content-Security-Policy", policy)
+        if request.method == "POST" and request.path == reverse("account_logout"):
+            # Cookies stay: one of them tells a known device.
+            answer.headers["Clear-Site-Data"] = '"cache", "storage"'
         return answer
 
     return add

@@ -263,6 +263,7 @@ def test_an_operator_sees_all_clinics_and_nothing_about_patients() -> None:
     shown = words(browser.get("/clinics"))
 
     assert (before.status_code, done.exit_code) == (404, 0)
+    assert AuditEntry.objects.filter(clinic=clinic, action="operator made").count() == 1
     assert "Linden Clinic" in shown
     assert "Birch Clinic" in shown
     assert "Archived" in shown

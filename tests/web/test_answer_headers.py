@@ -30,6 +30,26 @@ def test_no_browser_and_no_proxy_may_store_any_answer() -> None:
     assert {address: said for address, said in stored.items() if "no-store" not in said} == {}
 
 
+def test_an_answer_for_programs_loads_nothing_in_a_browser() -> None:
+    answer = Client().get("/api/scheduler/health")
+
+    assert answer["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PROPFIND"])
+@pytest.mark.parametrize(
+    "path", ["/scheduled-messages", "/accounts/login/", "/api/scheduler/messages", "/no/such/page"]
+)
+def test_a_method_that_nobody_needs_is_refused(method: str, path: str) -> None:
+    assert signed_in(a_clinic()).generic(method, path).status_code == 405
+
+
+def test_signing_out_clears_what_the_browser_keeps_and_still_knows_the_device() -> None:
+    answer = signed_in(a_clinic()).post("/accounts/logout/")
+
+    assert answer["Clear-Site-Data"] == '"cache", "storage"'
+
+
 def test_an_address_that_leads_nowhere_is_told_in_our_own_words() -> None:
     answer = Client().get("/no/such/page")
 
