@@ -13,7 +13,7 @@ from django.urls import get_resolver
 
 from companion.clinics import operators
 from companion.clinics.models import Role
-from tests.builders import a_clinic
+from tests.builders import NOW, a_clinic
 from tests.furnished import contents, furnished
 from tests.web.needed_roles import NEEDED
 from tests.web.routes import routes
@@ -125,7 +125,7 @@ def test_what_is_closed_is_nowhere() -> None:
 
 def test_operators_pages_are_nowhere_for_all_others() -> None:
     admin, operator = (signed_in(a_clinic(), Role.ADMIN) for _ in range(2))
-    operators.add(name_of(operator))
+    operators.add(name_of(operator), now=NOW)
     pages = list(asked("operator"))
 
     answers = [(status(admin, method, address), status(operator, method, address)) for method, address, _ in pages]
