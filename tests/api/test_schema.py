@@ -23,6 +23,7 @@ from companion.schedules.models import Status
 from companion.schedules.reasons import Reason
 from tests.api.calls import Program, a_program
 from tests.builders import NOW, a_caller, a_cohort, a_conversation, a_kept_photo, a_message, a_patient, a_schedule
+from tests.fuzz.inputs import CALLS
 
 # Read without a request: there is no database yet while tests are collected.
 everything = schemathesis.openapi.from_dict(json.loads(json.dumps(api.get_openapi_schema())))
@@ -71,7 +72,7 @@ def known(clinic: Clinic) -> dict[str, str]:
 
 @everything.parametrize()
 @settings(
-    max_examples=15,
+    max_examples=CALLS,
     deadline=None,
     derandomize=True,
     database=None,

@@ -23,6 +23,7 @@ _KEPT_VARIABLES = {
     "COMPANION_CHROMIUM",
     "COMPANION_FAULT_ROUNDS",
     "COMPANION_FAULT_SEED",
+    "COMPANION_FUZZ_EXAMPLES",
 }
 _ROOT = Path(__file__).resolve().parents[2]
 _keepers: list["subprocess.Popen[bytes]"] = []
