@@ -18,7 +18,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 ASIDE := env -u COMPANION_DATABASE_URL COMPANION_DATA_DIR=.venv/lint COMPANION_SECRET_KEY=lint \
 	DJANGO_SETTINGS_MODULE=companion.config.settings
 
-.PHONY: setup run test check quick format migrations browser faults fuzz lint audit audit-online bench screenshots lock
+.PHONY: setup run test postgresql sqlite check quick format migrations browser faults fuzz lint audit audit-online bench screenshots lock
 .DELETE_ON_ERROR:
 
 setup: .venv/.dev $(NODE_MODULES)
@@ -26,12 +26,14 @@ setup: .venv/.dev $(NODE_MODULES)
 run: .venv/.run $(NODE_MODULES)
 	COMPANION_SANDBOX=1 $(BIN)/companion up --demo
 
-# The largest run comes last: its closing line sums up.
+# Both databases at once: many tests wait for processes, and meanwhile the other run has the processor.
 test: setup
 	$(BIN)/python -m tests.support.chromium
 	$(MAKE) --jobs=2 --output-sync=target lint browser
-	COMPANION_TEST_DATABASE=postgresql $(PYTEST) -n 3 --dist worksteal --share -m "not browser"
-	COMPANION_TEST_DATABASE=sqlite $(PYTEST) -n 3 --dist worksteal --share -m "not browser"
+	$(MAKE) --jobs=2 postgresql sqlite
+
+postgresql sqlite: setup
+	COMPANION_TEST_DATABASE=$@ $(PYTEST) -n 2 --dist worksteal --share -m "not browser"
 
 # Before each commit, in under a minute: lint, and the tests that need no database, no processes and no random examples.
 check: .venv/.dev
