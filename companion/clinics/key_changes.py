@@ -87,7 +87,8 @@ def drop(key_id: str, *, lost: bool, now: dt.datetime) -> str:
     wanting = {**needs.get(key_id, {}), **needs.get(resealing.BEFORE_IDS, {})}
     if wanting and not lost:
         raise Conflict(
-            f"The key {key_id} is still needed by {counted(wanting)}. `companion keys rotate` seals anew what it can."
+            f"The key {key_id} is still needed by {counted(wanting)}. `companion keys rotate` seals anew what it can; "
+            f"entries of the audit trail keep the key of their time."
         )
     UsedKey.objects.filter(pk=key_id).delete()
     _record(f"secret key {key_id} dropped", now)

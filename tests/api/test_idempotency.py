@@ -130,12 +130,13 @@ def test_what_was_created_is_gone_with_its_answer_when_storing_fails(clinic: Cli
 
 
 @pytest.mark.django_db(transaction=True)
-def test_ten_calls_at_one_moment_create_once(request: pytest.FixtureRequest) -> None:
+def test_eight_calls_at_one_moment_create_once(request: pytest.FixtureRequest) -> None:
     clinic: Clinic = request.getfixturevalue("clinic")
     api = a_program(clinic, Role.PROVIDER)
     body = {"patient": str(a_patient(clinic).id), "text": "Hello"}
 
-    statuses = at_one_moment(10, lambda: api.post("/messages", body, key="k").status)
+    # As many as one clinic may make at once (api/limits.py).
+    statuses = at_one_moment(8, lambda: api.post("/messages", body, key="k").status)
 
     assert set(statuses) <= {201, 409}
     assert clinic.messages.count() == 1

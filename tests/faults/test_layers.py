@@ -106,7 +106,7 @@ def told(mailbox: MailBox, hook: Hook) -> tuple[int, int]:
     What else was wrong for a while may have been told as well.
     """
     subjects = [" ".join(str(mail["Subject"]).split()) for mail in mailbox.mails]
-    causes = [json.loads(body)["data"]["cause"] for _, body in hook.posts]
+    causes = [json.loads(body)["data"].get("cause") for _, body in hook.posts]
     return sum("No dispatcher is running" in one for one in subjects), causes.count("dispatcher_missing")
 
 
