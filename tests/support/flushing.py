@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.operations import BaseDatabaseOperations
 
 from companion.clinics import append_only
 
@@ -14,15 +15,20 @@ _Flush = Callable[..., list[str]]
 
 
 def allow(connection: BaseDatabaseWrapper) -> None:
-    """Let this connection's flushes empty the audit trail."""
-    own: _Flush = connection.ops.sql_flush
+    """Let flushes of this kind of database empty the audit trail, over whichever connection.
 
-    def flush(*args: Any, **options: Any) -> list[str]:  # Django's own arguments, passed on as they came
-        statements = own(*args, **options)
-        if not statements or append_only.TABLE not in connection.introspection.table_names():
+    Beside Playwright's loop Django makes another connection.
+    """
+    operations = type(connection.ops)
+    own: _Flush = operations.sql_flush
+
+    def flush(self: BaseDatabaseOperations, *args: Any, **options: Any) -> list[str]:  # Django's own arguments
+        statements = own(self, *args, **options)
+        here = self.connection
+        if not statements or append_only.TABLE not in here.introspection.table_names():
             return statements
-        if connection.vendor == "postgresql":
+        if here.vendor == "postgresql":
             return ["SET LOCAL session_replication_role = replica", *statements]
         return [*append_only.statements_to_drop(), *statements, *append_only.statements_to_make()]
 
-    connection.ops.sql_flush = flush  # type: ignore[method-assign]  # of this one connection
+    operations.sql_flush = flush  # type: ignore[method-assign]  # of the test run's own process
