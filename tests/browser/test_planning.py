@@ -46,6 +46,36 @@ def test_a_message_is_planned_by_keyboard_alone(page: Page, live_server: LiveSer
     assert Message.objects.get().patient == ana
 
 
+def test_enter_right_after_typing_chooses_nobody_of_the_list_of_before(page: Page, live_server: LiveServer) -> None:
+    clinic = a_clinic()
+    for name in ("Amara Okafor", "Camila Rojas"):
+        a_patient(clinic, name)
+    sign_in(page, live_server.url, clinic)
+    page.goto(f"{live_server.url}/scheduled-messages/new")
+
+    page.locator("#find").press_sequentially("camila")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#choices input:checked")).to_have_count(1)
+    expect(page.locator("#choices li").filter(has=page.locator("input:checked"))).to_contain_text("Camila Rojas")
+
+
+def test_enter_chooses_nobody_while_several_patients_match(page: Page, live_server: LiveServer) -> None:
+    clinic = a_clinic()
+    for name in ("Ana Costa", "Ana Silva"):
+        a_patient(clinic, name)
+    sign_in(page, live_server.url, clinic)
+    page.goto(f"{live_server.url}/scheduled-messages/new")
+
+    page.locator("#find").press_sequentially("ana")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#choices input").first).to_be_focused()
+    expect(page.locator("#choices input:checked")).to_have_count(0)
+    page.keyboard.press("Space")
+    expect(page.locator("#choices li").filter(has=page.locator("input:checked"))).to_contain_text("Ana Costa")
+
+
 def test_a_placeholder_goes_in_where_the_cursor_is(page: Page, live_server: LiveServer) -> None:
     clinic = a_clinic()
     sign_in(page, live_server.url, clinic)

@@ -295,13 +295,24 @@ if (plan) {
     }
     settled();
   });
-  one("#find").addEventListener("keydown", (event) => {
-    // Enter in the search chooses the first match, and doesn't submit the unfinished form.
-    if (event.key !== "Enter") return;
+  const find = one("#find");
+  let pressed = false;
+  const choose = () => {
+    // Never from a list that belongs to other words: it shows other patients until the answer comes.
+    if (one("#choices").dataset.found.trim() !== find.value.trim()) return;
+    pressed = false;
+    const open = all("#choices input:not(:checked)");
+    if (open.length === 1) open[0].click();
+    else if (open.length) open[0].focus();
+  };
+  find.addEventListener("keydown", (event) => {
+    pressed = event.key === "Enter";
+    if (!pressed) return;
+    // Nor does Enter submit the unfinished form.
     event.preventDefault();
-    const first = one("#choices input:not(:checked)");
-    if (first) first.click();
+    choose();
   });
+  document.addEventListener("htmx:afterSwap", () => { if (pressed) choose(); });
 }
 // ---- After a refusal, focus the field to correct
 (one("#wrong") || one("#asks") || one('[aria-invalid="true"]'))?.focus();
