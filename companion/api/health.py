@@ -18,6 +18,7 @@ from companion.clinics.access import Caller, NotAllowed
 from companion.clinics.models import Role
 from companion.panel import diagnostics, health, status
 from companion.service.clock import database_now
+from companion.service.slots import Busy
 from companion.service.timeouts import database_within
 
 router = Router(tags=["health"])
@@ -142,7 +143,7 @@ def read_health(request: HttpRequest) -> HttpResponse:
 
     Without a sign-in the answer is for all clinics together, and tells status and causes. With a key or a session it
     is for the caller's clinic, in words. A caller who can't be let in, for example because the database can't be
-    reached, gets the answer for strangers.
+    reached or the key has used its calls, gets the answer for strangers.
     """
     caller = _member(request)
     report = health.check_now(clinic=caller.clinic) if caller else health.for_strangers(health.check_now())
@@ -160,7 +161,7 @@ def _member(request: HttpRequest) -> Caller | None:
     try:
         with database_within(_DATABASE_SECONDS):
             return auth.caller_of(request)
-    except (AuthenticationError, NotAllowed, HttpError, Error):
+    except (AuthenticationError, NotAllowed, Busy, HttpError, Error):
         return None
 
 

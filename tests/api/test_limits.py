@@ -89,6 +89,16 @@ def test_calls_that_fail_and_metrics_count_too(clinic: Clinic, settings: Setting
     assert 429 in [api.get(path).status for _ in range(5)]
 
 
+def test_health_answers_a_key_that_has_used_its_calls_as_a_stranger(clinic: Clinic, settings: Settings) -> None:
+    few(settings, 1)
+    _, api = a_key(clinic)
+    stranger = Client().get("/api/scheduler/health")
+
+    answers = [api.get("/health") for _ in range(4)]
+
+    assert {answer.status for answer in answers} == {stranger.status_code}
+
+
 def test_strangers_and_members_have_no_such_limit(clinic: Clinic) -> None:
     stranger = Client().get("/api/scheduler/cohorts", headers={"Authorization": "Bearer ack_wrong"})
     member = signed_in(clinic).get("/api/scheduler/cohorts")
