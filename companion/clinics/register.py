@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, F, Max, Q, QuerySet
 
 from companion.clinics import audit
-from companion.clinics.clinics import read_settings
+from companion.clinics.clinics import change_clinic, read_settings
 from companion.clinics.members import command_line
 from companion.clinics.models import Clinic
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
@@ -52,14 +52,7 @@ def add(slug: str, name: str, timezone: str, *, now: dt.datetime) -> Clinic:
 
 def rename(clinic: Clinic, name: str, *, now: dt.datetime) -> Clinic:
     """Give the clinic another name; the slug stays, because configuration files use it. Raises Refused."""
-    values = read_settings({"name": name})
-    with transaction.atomic():
-        locked = Clinic.objects.select_for_update().get(pk=clinic.pk)
-        changes = audit.differences({"name": locked.name}, values)
-        locked.name = str(values["name"])
-        locked.save(update_fields=["name"])
-        audit.record(command_line(locked), "clinic changed", "clinic", locked.id, now=now, changes=changes)
-    return locked
+    return change_clinic(command_line(clinic), {"name": name}, now=now)
 
 
 def called(slug: str) -> Clinic:
