@@ -16,7 +16,7 @@ from companion.schedules import queries
 from companion.service.clock import database_now
 
 router = Router(tags=["messages"])
-_ERRORS: Final = (401, 403, 404, 422)
+_ERRORS: Final = (401, 403, 404, 422, 429)
 
 
 @router.api_operation(

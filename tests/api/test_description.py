@@ -58,6 +58,11 @@ def test_nothing_answers_below_api_that_is_not_described() -> None:
 
 
 @ALL
+def test_every_operation_with_a_sign_in_tells_of_the_limit_of_calls(told: Json) -> None:
+    assert ("security" in told) <= ("429" in {str(status) for status in told["responses"]})
+
+
+@ALL
 def test_every_operation_has_an_example_answer_that_fits(told: Json) -> None:
     status = min(told["responses"])
     content = told["responses"][status]["content"]
