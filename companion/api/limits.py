@@ -8,7 +8,7 @@ import datetime as dt
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, cast
 
 from django.conf import settings
@@ -51,6 +51,15 @@ class Allowance:
     left: int
     seconds: int
     """The seconds until the next minute begins."""
+
+
+@dataclass(slots=True)
+class _Limited:
+    """A request's allowance and its taken slots, from the places that limit it to the middleware."""
+
+    allowance: Allowance | None = None
+    held: list[Callable[[], None]] = field(default_factory=list)
+    """Functions that give the slots back."""
 
 
 class Keys:
@@ -102,7 +111,7 @@ def admit(request: HttpRequest, caller: Caller, *, now: dt.datetime) -> None:
     if caller.kind != "key" or caller.id is None:
         return
     may, allowance = _keys.spend(caller.id, settings.COMPANION.calls_per_minute, now=now)
-    request.allowance = allowance  # type: ignore[attr-defined]  # for the middleware below
+    _limited(request).allowance = allowance
     if not may:
         raise Busy(f"This key has used its {allowance.limit} calls of this minute.", allowance.seconds)
     hold(request, CALLS, caller)
@@ -111,8 +120,7 @@ def admit(request: HttpRequest, caller: Caller, *, now: dt.datetime) -> None:
 def hold(request: HttpRequest, slots: Slots, caller: Caller) -> None:
     """Take one of the clinic's slots until the answer is through. Raises Busy."""
     slots.take(caller.clinic.id)
-    held = getattr(request, "held_slots", [])
-    request.held_slots = [*held, lambda: slots.give_back(caller.clinic.id)]  # type: ignore[attr-defined]
+    _limited(request).held.append(lambda: slots.give_back(caller.clinic.id))
 
 
 def limits(get_response: Answer) -> Answer:
@@ -148,15 +156,22 @@ class _Stream:
         _give_back(self._request)
 
 
+def _limited(request: HttpRequest) -> _Limited:
+    # Django keeps what middleware knows of a request as attributes, which its type doesn't have.
+    limited: _Limited = vars(request).setdefault("limited", _Limited())
+    return limited
+
+
 def _tell(request: HttpRequest, answer: HttpResponseBase) -> None:
     # draft-ietf-httpapi-ratelimit-headers: q calls in w seconds; r are left, the window ends in t seconds.
-    if allowance := getattr(request, "allowance", None):
+    if allowance := _limited(request).allowance:
         answer["RateLimit-Policy"] = f'"calls";q={allowance.limit};w=60'
         answer["RateLimit"] = f'"calls";r={allowance.left};t={allowance.seconds}'
 
 
 def _give_back(request: HttpRequest) -> None:
-    held = getattr(request, "held_slots", [])
-    request.held_slots = []  # type: ignore[attr-defined]
+    limited = _limited(request)
+    # The end of a stream and its close both come here.
+    held, limited.held = limited.held, []
     for give_back in held:
         give_back()
