@@ -55,11 +55,13 @@ def member_for(clinic: Clinic, provider: Provider, claims: Mapping[str, object],
     member = members.filter(user=user).first() or _before(members, user, claims, now=now)
     if member is None:
         member = Member.objects.create(clinic=clinic, user=user, role=role, created_at=now, joined_at=now)
-        audit.record(_service(clinic), "member came by the sign-in service", "member", member.id, now=now)
+        told: audit.Changes = {"role": [None, role]}
+        audit.record(_service(clinic), "member came by the sign-in service", "member", member.id, now=now, changes=told)
     if member.role != role:
+        told = {"role": [member.role, role]}
         member.role = role
         member.save(update_fields=["role"])
-        audit.record(_service(clinic), ROLE_CHANGED[Role(role)], "member", member.id, now=now)
+        audit.record(_service(clinic), ROLE_CHANGED[Role(role)], "member", member.id, now=now, changes=told)
     return member
 
 

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from pytest_django import Settings
 
 from companion.clinics import members
-from companion.clinics.models import ApiKey, Clinic, Member, Role
+from companion.clinics.models import ApiKey, AuditEntry, Clinic, Member, Role
 from companion.clinics.provider_file import Provider, read
 from companion.clinics.sign_in_links import operators_link
 from companion.config.environment import Environment
@@ -170,7 +170,16 @@ def test_another_group_gives_another_role_at_the_next_sign_in(issuer: str, linde
     _through(Client())
 
     assert Member.objects.get().role == "provider"
-    assert "member's role changed to provider" in acts_of(linden)
+    changed = AuditEntry.objects.get(clinic=linden, action="member's role changed to provider")
+    assert changed.changes == {"role": ["admin", "provider"]}
+
+
+def test_an_archived_clinics_service_makes_no_member(issuer: str, linden: Clinic) -> None:
+    _person(issuer, groups=["nurses"])
+    Clinic.objects.filter(pk=linden.pk).update(archived_at=NOW)
+
+    assert _through(Client()).status_code == 404
+    assert not Member.objects.exists()
 
 
 def test_who_has_left_the_group_gets_in_no_more(issuer: str, linden: Clinic) -> None:

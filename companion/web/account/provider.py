@@ -127,7 +127,7 @@ def listed() -> list[tuple[str, str]]:
 
 def _came_back(request: HttpRequest, slug: str, claims: dict[str, object]) -> HttpResponseBase:
     now = database_now()
-    clinic = Clinic.objects.filter(slug=slug).first()
+    clinic = Clinic.objects.filter(slug=slug, archived_at=None).first()
     if clinic is None:
         raise Http404
     try:
