@@ -16,6 +16,7 @@ from companion.clinics import chain, seals
 from companion.clinics.access import Caller
 from companion.clinics.models import AuditEntry
 from companion.service import act_origin
+from companion.service.key_ring import ring
 
 Changes = Mapping[str, object]
 """The changed values by name: [before, after], or CHANGED."""
@@ -109,6 +110,6 @@ def _entry(
         subject_id=subject_id,
         changes=dict(changes or {}),
     )
-    key = seals.key()
-    entry.key_id, entry.seal = key.name, seals.seal_of(vars(entry), key)
+    key = ring().in_use
+    entry.key_id, entry.seal = key.id, seals.seal_of(vars(entry), key)
     return entry

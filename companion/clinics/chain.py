@@ -15,7 +15,8 @@ from django.db import connection, transaction
 
 from companion.clinics import seals
 from companion.clinics.models import AuditEntry
-from companion.clinics.seals import Key
+from companion.service import key_ring
+from companion.service.key_ring import Key
 
 _AT_ONCE: Final = 1000
 rung: Final = threading.Event()
@@ -71,7 +72,7 @@ def catch_up(clinic: uuid.UUID) -> None:
 
 def key_of(entry: AuditEntry) -> Key | None:
     """The key that sealed the entry; None: the product didn't make it as it is now."""
-    key = seals.key_called(entry.key_id)
+    key = key_ring.ring().called(entry.key_id)
     return key if key and seals.same(entry.seal, seals.seal_of(vars(entry), key)) else None
 
 

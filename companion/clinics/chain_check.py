@@ -12,6 +12,7 @@ from typing import Final
 from companion.clinics import chain, seals
 from companion.clinics.chain import Head
 from companion.clinics.models import AuditEntry
+from companion.service.key_ring import ring
 
 RESTORED: Final = "database restored"
 """The act after which a chain may rightly have lost its end."""
@@ -91,7 +92,7 @@ def _walk(clinic: uuid.UUID) -> Iterator[tuple[AuditEntry, list[Wrong]]]:
 
 def _judge(entry: AuditEntry, before: str | None) -> str:
     """Return what is wrong with this entry, or "". `before`: the hash of the entry before it; None: it is missing."""
-    key = seals.key_called(entry.key_id)
+    key = ring().called(entry.key_id)
     if key is None:
         return (
             f"sealed by the secret key {entry.key_id}, which is not known here. Give it in COMPANION_OTHER_SECRET_KEYS."

@@ -118,10 +118,10 @@ def _own_file(else_say: str) -> Path:
 
 
 def _known(key_id: str) -> Key:
-    for key in ring().keys:
-        if key.id == key_id:
-            return key
-    raise Unknown(f"There is no key {key_id} here: `companion keys list` shows the keys.")
+    found = ring().called(key_id)
+    if found is None:
+        raise Unknown(f"There is no key {key_id} here: `companion keys list` shows the keys.")
+    return found
 
 
 def _services(now: dt.datetime, is_right: Callable[[dict[str, object]], bool]) -> Sequence[str]:

@@ -9,10 +9,9 @@ import hmac
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
-from companion.service.key_ring import ring
+from companion.service.key_ring import Key
 
 BEGINNING: Final = ""
 """The hash before a chain's first entry."""
@@ -32,49 +31,24 @@ COLUMNS: Final = (
     "changes",
 )
 """The columns that a seal covers. A further column needs a new version of the seal: old entries keep theirs."""
-_ENTRY, _LINK, _PACKET = b"entry 1\n", b"link 1\n", b"packet 1\n"
-"""The beginnings of hashed values, so that no hash serves for another purpose."""
-
-
 _PURPOSE: Final = "audit trail"
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A key of the audit trail, named by the id of the secret key from which it is derived."""
-
-    name: str
-    secret: bytes = field(repr=False)
-
-    def sign(self, data: bytes) -> str:
-        """The keyed hash, in hex."""
-        return hmac.digest(self.secret, data, "sha256").hex()
-
-
-def key() -> Key:
-    """The key in use."""
-    own = ring().in_use
-    return Key(own.id, own.derived(_PURPOSE))
-
-
-def key_called(name: str) -> Key | None:
-    """The key of this name; None if this process doesn't know its secret key."""
-    return next((Key(one.id, one.derived(_PURPOSE)) for one in ring().keys if one.id == name), None)
+_ENTRY, _LINK, _PACKET = "entry 1\n", "link 1\n", "packet 1\n"
+"""The beginnings of hashed values, so that no hash serves for another purpose."""
 
 
 def seal_of(entry: Mapping[str, object], by: Key) -> str:
     """An entry's seal. `entry` holds the COLUMNS."""
-    return by.sign(_ENTRY + _written({column: entry[column] for column in COLUMNS}))
+    return by.hashed(_PURPOSE, _ENTRY + _written({column: entry[column] for column in COLUMNS}))
 
 
 def link_of(clinic: uuid.UUID, number: int, before: str, seal: str, by: Key) -> str:
     """The hash of an entry that stands at `number` after the entry with the hash `before`."""
-    return by.sign(_LINK + _written([clinic, number, before, seal]))
+    return by.hashed(_PURPOSE, _LINK + _written([clinic, number, before, seal]))
 
 
-def packet_seal(content: bytes, by: Key) -> str:
+def packet_seal(content: str, by: Key) -> str:
     """The seal of an evidence packet's content."""
-    return by.sign(_PACKET + content)
+    return by.hashed(_PURPOSE, _PACKET + content)
 
 
 def same(one: str, other: str) -> bool:
@@ -82,9 +56,9 @@ def same(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode(), other.encode())
 
 
-def _written(value: object) -> bytes:
-    """The one way to write a value down: the same bytes whichever database kept it."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=_plain).encode()
+def _written(value: object) -> str:
+    """The one way to write a value down: the same text whichever database kept it."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=_plain)
 
 
 def _plain(value: object) -> str:

@@ -17,6 +17,7 @@ from companion.listener.models import Reply
 from companion.rights import gathering
 from companion.rights.evidence_page import page_of
 from companion.schedules.models import Message, Schedule
+from companion.service.key_ring import ring
 
 VERSION: Final = 1
 
@@ -24,8 +25,8 @@ VERSION: Final = 1
 def packet(caller: Caller, message: Message, *, now: dt.datetime) -> str:
     """The packet as a file. Its making is a reading. Raises NotAllowed for a viewer. Call it outside transactions."""
     content = values_of(caller, message, now=now)
-    key = seals.key()
-    return page_of(content, key.name, seals.packet_seal(written(content), key))
+    key = ring().in_use
+    return page_of(content, key.id, seals.packet_seal(written(content), key))
 
 
 def values_of(caller: Caller, message: Message, *, now: dt.datetime) -> dict[str, object]:
@@ -53,9 +54,9 @@ def values_of(caller: Caller, message: Message, *, now: dt.datetime) -> dict[str
     }
 
 
-def written(content: dict[str, object]) -> bytes:
-    """The values as the bytes that are sealed."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+def written(content: dict[str, object]) -> str:
+    """The values as the text that is sealed."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
 def _plan(schedule: Schedule) -> dict[str, object]:

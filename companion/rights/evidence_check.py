@@ -11,6 +11,7 @@ from companion.clinics.models import AuditEntry
 from companion.clinics.refusals import Conflict
 from companion.rights.evidence import written
 from companion.rights.evidence_page import BEGIN, END, page_of
+from companion.service.key_ring import ring
 
 _LARGEST: Final = 50 * 2**20
 _NO_PACKET: Final = "This file is no evidence packet, or so changed that it can't be read as one."
@@ -20,7 +21,7 @@ def check(file: Path) -> list[str]:
     """Return what is wrong with the packet in this file. Raises Conflict for a file that is no packet."""
     page = _read(file)
     content, name, seal = _inside(page)
-    key = seals.key_called(name)
+    key = ring().called(name)
     if key is None:
         return [
             f"The packet was sealed with the secret key {name}, which this installation doesn't know. It comes from "
@@ -75,7 +76,7 @@ def _entries(content: dict[str, object]) -> list[str]:
 
 
 def _is_linked(clinic: uuid.UUID, entry: dict[str, object]) -> bool:
-    key = seals.key_called(str(entry["key_id"]))
+    key = ring().called(str(entry["key_id"]))
     values = entry | {"clinic_id": clinic, "at": dt.datetime.fromisoformat(str(entry["at"]))}
     if key is None or not seals.same(str(entry["seal"]), seals.seal_of(values, key)):
         return False

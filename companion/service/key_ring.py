@@ -57,6 +57,10 @@ class Ring:
         """The key that seals and signs."""
         return self.keys[0]
 
+    def called(self, id: str) -> Key | None:
+        """The key with this id; None if this process doesn't know it."""
+        return next((key for key in self.keys if key.id == id), None)
+
     @property
     def ids(self) -> list[str]:
         """The ids of all known keys, the key in use first."""

@@ -1,6 +1,7 @@
 from django.db import connection, migrations, transaction
 
 from companion.clinics import seals
+from companion.service.key_ring import ring
 from companion.service.online import OnlineMigration
 
 _AT_ONCE = 1000
@@ -24,14 +25,14 @@ def _some(entries, clinic):
                 cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"audit {clinic}"])
         newest = entries.filter(number__isnull=False).order_by("-number").values_list("number", "hash").first()
         number, before = newest or (0, seals.BEGINNING)
-        key, rows = seals.key(), []
+        key, rows = ring().in_use, []
         found = entries.filter(number=None, seal="").order_by("id").values(*seals.COLUMNS)[:_AT_ONCE]
         for entry in found:
             number += 1
             seal = seals.seal_of(entry, key)
             before = seals.link_of(clinic, number, before, seal, key)
             own = entry["id"] if connection.vendor == "postgresql" else entry["id"].hex
-            rows.append((key.name, seal, number, before, own))
+            rows.append((key.id, seal, number, before, own))
         with connection.cursor() as cursor:
             cursor.executemany(
                 "UPDATE clinics_auditentry SET key_id = %s, seal = %s, number = %s, hash = %s WHERE id = %s", rows
