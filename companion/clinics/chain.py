@@ -61,7 +61,7 @@ def catch_up(clinic: uuid.UUID) -> None:
     after: uuid.UUID | None = None
     while True:
         with transaction.atomic():
-            _take_turns(clinic)
+            take_turns(clinic)
             found = AuditEntry.objects.filter(clinic=clinic, number=None).order_by("id")
             some = list(found.filter(id__gt=after)[:_AT_ONCE] if after else found[:_AT_ONCE])
             _chain(clinic, [(entry, key) for entry in some if (key := key_of(entry))])
@@ -90,8 +90,8 @@ def _chain(clinic: uuid.UUID, entries: Sequence[tuple[AuditEntry, Key]]) -> None
         )
 
 
-def _take_turns(clinic: uuid.UUID) -> None:
-    """Wait until no other process chains this clinic's entries. On SQLite each transaction that writes is alone."""
+def take_turns(clinic: uuid.UUID) -> None:
+    """Wait until no other transaction chains this clinic's entries. On SQLite each one that writes is alone."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"audit {clinic}"])

@@ -1,6 +1,6 @@
 from django.db import connection, migrations, transaction
 
-from companion.clinics import seals
+from companion.clinics import chain, seals
 from companion.service.key_ring import ring
 from companion.service.online import OnlineMigration
 
@@ -19,10 +19,8 @@ def chain_what_is_there(apps, schema_editor):
 
 def _some(entries, clinic):
     with transaction.atomic():
-        # The chain's own lock (chain.py): a service of this version may run already.
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"audit {clinic}"])
+        # A service of this version may run already.
+        chain.take_turns(clinic)
         newest = entries.filter(number__isnull=False).order_by("-number").values_list("number", "hash").first()
         number, before = newest or (0, seals.BEGINNING)
         key, rows = ring().in_use, []
