@@ -6,6 +6,7 @@ without this row is over, so that ending one anywhere ends it here.
 
 import datetime as dt
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Final
 
 from allauth.usersessions.models import UserSession
@@ -24,7 +25,15 @@ _NOTED_EVERY: Final = dt.timedelta(minutes=1)
 _OPENED: Final = "X-Opened"
 """The header by which our script says that a person opened a part of a page."""
 Answer = Callable[[HttpRequest], HttpResponseBase]
-IDLE, TOO_LONG, ENDED = "ended without activity", "ended after its longest time", "ended elsewhere"
+
+
+class _Over(StrEnum):
+    """The reason why a session is over, as the audit trail words it."""
+
+    NO = ""
+    IDLE = "ended without activity"
+    TOO_LONG = "ended after its longest time"
+    ENDED = "ended elsewhere"
 
 
 def session_ends(get_response: Answer) -> Answer:
@@ -57,13 +66,13 @@ def _follow_the_key(request: HttpRequest) -> None:
         UserSession.objects.filter(session_key=shown, user_id=request.user.pk).update(session_key=now)
 
 
-def _why_over(row: UserSession | None, began: float | None, *, now: dt.datetime) -> str:
+def _why_over(row: UserSession | None, began: float | None, *, now: dt.datetime) -> _Over:
     own = settings.COMPANION
     if row is None or began is None:
-        return ENDED
+        return _Over.ENDED
     if now.timestamp() - began > own.session_hours * 3600:
-        return TOO_LONG
-    return IDLE if now - row.last_seen_at > dt.timedelta(minutes=own.idle_minutes) else ""
+        return _Over.TOO_LONG
+    return _Over.IDLE if now - row.last_seen_at > dt.timedelta(minutes=own.idle_minutes) else _Over.NO
 
 
 def _is_an_act(request: HttpRequest) -> bool:
@@ -72,7 +81,7 @@ def _is_an_act(request: HttpRequest) -> bool:
     return not by_htmx or _OPENED in request.headers
 
 
-def _end(request: HttpRequest, row: UserSession | None, why: str) -> None:
+def _end(request: HttpRequest, row: UserSession | None, why: _Over) -> None:
     evidence.session_over(request.user, why)
     if row:
         row.delete()
@@ -82,11 +91,11 @@ def _end(request: HttpRequest, row: UserSession | None, why: str) -> None:
         flash.info(request, _words(why))
 
 
-def _words(why: str) -> str:
+def _words(why: _Over) -> str:
     match why:
-        case "ended without activity":
+        case _Over.IDLE:
             return f"You were signed out: nothing was done for {settings.COMPANION.idle_minutes:g} minutes."
-        case "ended after its longest time":
+        case _Over.TOO_LONG:
             return f"You were signed out: {settings.COMPANION.session_hours:g} hours after the sign-in."
         case _:
             return "You were signed out: this session was ended."
