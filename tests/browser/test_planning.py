@@ -55,7 +55,10 @@ def test_enter_right_after_typing_chooses_nobody_of_the_list_of_before(page: Pag
 
     page.locator("#find").press_sequentially("camila")
     page.keyboard.press("Enter")
+    _tab_to(page, "#text")
+    page.keyboard.type("Good morning")
 
+    expect(page.locator("#text")).to_have_value("Good morning")
     expect(page.locator("#choices input:checked")).to_have_count(1)
     expect(page.locator("#choices li").filter(has=page.locator("input:checked"))).to_contain_text("Camila Rojas")
 

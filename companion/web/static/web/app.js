@@ -303,13 +303,15 @@ if (plan) {
     pressed = false;
     const open = all("#choices input:not(:checked)");
     if (open.length === 1) open[0].click();
-    else if (open.length) open[0].focus();
+    // A person who went on meanwhile keeps the place where they type.
+    else if (document.activeElement === find) open[0]?.focus();
   };
+  find.addEventListener("input", () => { pressed = false; });
   find.addEventListener("keydown", (event) => {
-    pressed = event.key === "Enter";
-    if (!pressed) return;
+    if (event.key !== "Enter") return;
     // Nor does Enter submit the unfinished form.
     event.preventDefault();
+    pressed = true;
     choose();
   });
   document.addEventListener("htmx:afterSwap", () => { if (pressed) choose(); });
