@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from companion.schedules.models import Attempt, AttemptOutcome, Message, Quiet, State, Status
+from companion.patients.models import Consent
+from companion.schedules.models import Attempt, AttemptOutcome, Lane, Message, Quiet, State, Status
 from companion.times.quiet import QuietHours, quiet_until
 
 _NO_ANSWER: Final = "Telegram doesn't answer"
@@ -59,9 +60,11 @@ def _last_attempts(tried: Sequence[Message]) -> dict[uuid.UUID, Attempt]:
 def _waiting(message: Message, last: Attempt | None) -> Waiting:
     if by_person := _until_a_person_acts(message):
         return Waiting(None, by_person, again=False)
+    if _ends_with_quiet_hours(message):
+        return Waiting(message.ready_at, "quiet hours", again=False)
     if last:
         return Waiting(message.ready_at, _after(last), again=True)
-    return Waiting(message.ready_at, "quiet hours" if _is_quiet_until(message) else "its turn", again=False)
+    return Waiting(message.ready_at, "its turn", again=False)
 
 
 def _until_a_person_acts(message: Message) -> str:
@@ -70,18 +73,28 @@ def _until_a_person_acts(message: Message) -> str:
         return "sending is paused"
     if message.schedule and message.schedule.state == State.PAUSED and not message.by_hand:
         return "the series is paused"
-    if message.patient and message.patient.consent_asked_at is not None:
+    if _waits_for_consent(message):
         return "the patient hasn't agreed to messages yet"
     return ""
 
 
-def _is_quiet_until(message: Message) -> bool:
+def _waits_for_consent(message: Message) -> bool:
+    """Return whether the patient was asked for consent and hasn't answered. An answer to the patient doesn't wait."""
+    patient = message.patient
+    if patient is None or patient.consent_asked_at is None or message.lane == Lane.ANSWER:
+        return False
+    return patient.consent == Consent.UNKNOWN
+
+
+def _ends_with_quiet_hours(message: Message) -> bool:
     """Return whether the Message waits for the end of quiet hours on the patient's clock."""
     if message.quiet_hours != Quiet.WAIT or message.patient is None:
         return False
     clinic = message.clinic
     quiet = QuietHours(clinic.quiet_from, clinic.quiet_until)
-    return quiet_until(message.due_at, message.patient.timezone or clinic.timezone, quiet) is not None
+    # Judged just before the wait ends: a message that an outage delayed may have been due before quiet hours began.
+    before = message.ready_at - dt.timedelta(seconds=1)
+    return quiet_until(before, message.patient.timezone or clinic.timezone, quiet) is not None
 
 
 def _after(last: Attempt) -> str:

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from companion.clinics.models import Clinic
+from companion.patients.models import Consent
 from companion.patients.reach import Why
-from companion.schedules.models import AttemptOutcome, Message, Quiet, State
+from companion.schedules.models import AttemptOutcome, Lane, Message, Quiet, State
 from tests.builders import a_message, a_patient, a_schedule, an_attempt
 from tests.web.signed_in import a_clinic_by_day, signed_in, soon, words
 
@@ -99,6 +100,35 @@ def test_a_message_that_waits_for_the_end_of_quiet_hours_says_so() -> None:
     message = a_message(patient, due_at=soon(-5), ready_at=soon(5), quiet_hours=Quiet.WAIT)
 
     assert f"Waits until {_clock(message)}: quiet hours" in _list(clinic)
+
+
+def test_a_message_that_an_outage_delayed_into_quiet_hours_says_so() -> None:
+    clinic = a_clinic_by_day()
+    zone = ZoneInfo(clinic.timezone)
+    clinic.quiet_from, clinic.quiet_until = soon(-2).astimezone(zone).time(), soon(5).astimezone(zone).time()
+    clinic.save()
+    patient = a_patient(clinic, timezone=clinic.timezone)
+    message = a_message(patient, due_at=soon(-5), ready_at=soon(5), quiet_hours=Quiet.WAIT, tries=1)
+    an_attempt(message, outcome=AttemptOutcome.TRANSIENT, began_at=soon(-5), ended_at=soon(-5))
+
+    assert f"Waits until {_clock(message)}: quiet hours" in _list(clinic)
+
+
+def test_a_message_to_a_patient_who_was_asked_for_consent_says_so() -> None:
+    clinic = a_clinic_by_day()
+    patient = a_patient(clinic, consent=Consent.UNKNOWN, consent_asked_at=soon(-30))
+    a_message(patient, due_at=soon(-5), ready_at=soon(0))
+
+    assert "Waits: the patient hasn't agreed to messages yet" in _list(clinic)
+
+
+def test_an_answer_that_is_tried_again_does_not_wait_for_consent() -> None:
+    clinic = a_clinic_by_day()
+    patient = a_patient(clinic, consent=Consent.UNKNOWN, consent_asked_at=soon(-30))
+    answer = a_message(patient, lane=Lane.ANSWER, due_at=soon(-5), ready_at=soon(2), tries=1)
+    an_attempt(answer, outcome=AttemptOutcome.TRANSIENT, began_at=soon(-5), ended_at=soon(-5))
+
+    assert f"Trying again {_clock(answer)}: Telegram doesn't answer" in _list(clinic)
 
 
 def test_a_message_of_a_clinic_that_pauses_sending_says_so() -> None:
