@@ -33,6 +33,7 @@ from companion.service.gone_rows import SENTENCE, is_about_a_gone_row
 from companion.service.slots import Busy
 from companion.times.walls import zone_info
 from companion.web.account import proof, second_factors
+from companion.web.whole_page import lead_to
 
 P = ParamSpec("P")
 
@@ -117,12 +118,9 @@ def came_from(request: HttpRequest, otherwise: str) -> str:
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
-    if request.headers.get("HX-Request"):
-        # A part of a page can't show the sign-in form, so the whole page goes there.
-        answer = HttpResponse(status=204)
-        answer["HX-Redirect"] = redirect_to_login(_whole_page(request)).url
-        return answer
-    return redirect_to_login(_without_search(request) if request.method == "GET" else _whole_page(request))
+    by_address = request.method == "GET" and "HX-Request" not in request.headers
+    afterwards = _without_search(request) if by_address else _whole_page(request)
+    return lead_to(request, redirect_to_login(afterwards).url)
 
 
 def _without_search(request: HttpRequest) -> str:

@@ -16,10 +16,11 @@ from django.contrib.sessions.models import Session
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import resolve
+from django.urls import resolve, reverse
 
 from companion.clinics.proofs import BEGAN
 from companion.clinics.sealed import seal, unseal
+from companion.web.whole_page import lead_to
 
 _PURPOSE: Final = "web.proof"
 
@@ -34,13 +35,11 @@ def ask(request: HttpRequest) -> HttpResponse:
     """Ask for a proof. Afterwards the form that was sent is carried out; no page needs to be filled in again."""
     if not get_adapter().get_reauthentication_methods(request.user):
         flash.info(request, "First set a password: then you can confirm by it that it's you.")
-        return redirect("account_set_password")
+        return lead_to(request, reverse("account_set_password"))
     waiting = {"path": request.path, "method": request.method, "posted": request.POST.urlencode()}
     sealed = base64.b64encode(seal(json.dumps(waiting), _PURPOSE)).decode()
     answer: HttpResponse = stash_and_reauthenticate(request, {"sealed": sealed}, f"{__name__}.go_on")
-    if request.headers.get("HX-Request"):
-        return HttpResponse(status=204, headers={"HX-Redirect": answer["Location"]})
-    return answer
+    return lead_to(request, answer["Location"])
 
 
 def go_on(request: HttpRequest, state: dict[str, str]) -> HttpResponseBase:

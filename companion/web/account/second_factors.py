@@ -19,10 +19,11 @@ from django.contrib import messages as flash
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.urls import reverse
 
 from companion.clinics.second_factors import open_secret, seal_secret
 from companion.web.account import backoff
+from companion.web.whole_page import lead_to
 
 _NAME: Final = "AI Companion Scheduler"
 _TAKEN_FOR_SECONDS: Final = 120
@@ -117,7 +118,7 @@ def _unreadable() -> forms.ValidationError:
 
 def lead(request: HttpRequest, clinic: str) -> HttpResponse:
     """Lead a member of a clinic that demands it to the set-up of a second step."""
-    if request.headers.get("HX-Request"):
-        return HttpResponse(status=204, headers={"HX-Redirect": request.build_absolute_uri("/accounts/2fa/")})
-    flash.info(request, f"{clinic} asks for a second step at the sign-in. Set it up first, then go on.")
-    return redirect("mfa_index")
+    if "HX-Request" not in request.headers:
+        # Each part of an open page comes here, and the sentence would stand there several times.
+        flash.info(request, f"{clinic} asks for a second step at the sign-in. Set it up first, then go on.")
+    return lead_to(request, reverse("mfa_index"))
