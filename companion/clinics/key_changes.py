@@ -17,11 +17,11 @@ from companion.clinics.members import command_line
 from companion.clinics.models import Clinic
 from companion.clinics.refusals import Conflict, Unknown
 from companion.service import key_ring
+from companion.service.heartbeat import living
 from companion.service.key_file import keys_in, write
 from companion.service.key_ring import Key, ring
-from companion.service.models import Heartbeat, UsedKey
+from companion.service.models import UsedKey
 
-_LIVING: Final = dt.timedelta(minutes=1)
 _NOT_OURS: Final = "These secret keys don't stand in the data folder: "
 FIRST_KNOWN: Final = (
     "add it behind the present keys (in COMPANION_OTHER_SECRET_KEYS, or as the last line of the file or of the "
@@ -126,8 +126,8 @@ def _known(key_id: str) -> Key:
 
 def _services(now: dt.datetime, is_right: Callable[[dict[str, object]], bool]) -> Sequence[str]:
     """The living services whose state isn't right, as people name them."""
-    living = Heartbeat.objects.filter(beat_at__gt=now - _LIVING).order_by("kind", "host", "pid")
-    return [f"{one.kind} on {one.host} ({one.pid})" for one in living if not is_right(one.state)]
+    found = living(now=now).order_by("kind", "host", "pid")
+    return [f"{one.kind} on {one.host} ({one.pid})" for one in found if not is_right(one.state)]
 
 
 def _ids(found: object) -> list[object]:

@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 from django.db import Error, close_old_connections, connection, transaction
+from django.db.models import QuerySet
 from uuid_utils.compat import uuid7
 
 from companion.journal import writing
@@ -164,8 +165,13 @@ def journals(*, now: dt.datetime) -> list[str]:
     """The folders of living dispatchers' and listeners' Journals; an empty id stands for a service without a
     Journal.
     """
-    living = Heartbeat.objects.filter(kind__in=[Kind.DISPATCHER, Kind.LISTENER], beat_at__gt=now - _LIVING)
-    return sorted({str(state.get("journal") or "") for state in living.values_list("state", flat=True)})
+    journaling = living(now=now).filter(kind__in=[Kind.DISPATCHER, Kind.LISTENER])
+    return sorted({str(state.get("journal") or "") for state in journaling.values_list("state", flat=True)})
+
+
+def living(*, now: dt.datetime) -> QuerySet[Heartbeat]:
+    """The services that may still work: those that beat within a minute, so that a busy one counts, too."""
+    return Heartbeat.objects.filter(beat_at__gt=now - _LIVING)
 
 
 def _version() -> str:
