@@ -216,7 +216,8 @@ def _write(one: Sealed, changed: Sequence[Sequence[Any]]) -> None:
     new = ", ".join(f"{column} = %s" for column in columns)
     same = " AND ".join(f"{column} IS NOT DISTINCT FROM %s" for column in columns)
     with connection.cursor() as cursor:
-        # The names are those of our own tables and columns.
+        # One statement for the whole batch, which compares empty columns too: a queryset would build a statement for
+        # each row. The names are those of our own tables and columns.
         cursor.executemany(f"UPDATE {table} SET {new} WHERE {key} = %s AND {same}", changed)  # noqa: S608
 
 
