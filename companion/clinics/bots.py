@@ -162,7 +162,6 @@ def _put(clinic: Clinic, token: BotToken, username: str, *, sandbox: bool, now: 
         bot.numbers_since = now
         if before:
             before.heard_numbers.all().delete()
-        if before:
             opt_outs.release(clinic, before.telegram_id, now=now)
         opt_outs.bring_along(clinic, token.bot_id)
     bot.other_reader, bot.other_reader_since, bot.other_reader_at = OtherReader.NOBODY, None, None

@@ -61,14 +61,14 @@ def rows(messages: Iterable[Message], *, now: dt.datetime) -> list[Row]:
 
 
 def _row(one: ShownMessage, *, now: dt.datetime) -> Row:
-    message, text = one.message, one_line(one.text)
+    message, text, part = one.message, one_line(one.text), group(one.message, now=now)
     return Row(
         message=message,
-        group=group(message, now=now),
+        group=part,
         text=text,
         rule=one.rule if message.schedule and message.schedule.recurrence else "",
         wont=one.wont_arrive,
-        waits=one.waiting if group(message, now=now) == "Waiting" else None,
+        waits=one.waiting if part == "Waiting" else None,
         why=one.reason.short if one.reason else "",
         by=one.author.words if one.author else "",
         action=_action(one),
