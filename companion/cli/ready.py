@@ -41,7 +41,7 @@ _EXPECTED: Final = {
     "log_level": "be debug, info, warning or error",
 }
 _OWN_WORDS: Final = ("oidc_file",)
-"""Settings whose own sentence says more, and never shows a value."""
+"""Settings whose validator has a sentence of its own, which is fit to be shown: it quotes no value."""
 
 
 def ready() -> None:

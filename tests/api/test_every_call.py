@@ -37,7 +37,7 @@ _KINDS: Final = {
 }
 """The name of a row's id in `Furnished.ids`, by the word before it in an address."""
 _NAMED: Final = {"patient": "patient_id", "patients": "patient_id", "cohort": "cohort", "member": "member_id"}
-"""The same by the name of a field of the body that names rows."""
+"""The name of a row's id in `Furnished.ids`, by the name of a field of the body that names rows."""
 PATHS: Final[Json] = json.loads(json.dumps(described_api.get_openapi_schema()))["paths"]
 
 

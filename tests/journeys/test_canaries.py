@@ -84,7 +84,7 @@ class Story:
         return answer.status, json.loads(read) if is_json else {}
 
     def api(self, method: str, path: str, body: object = None, **headers: str) -> tuple[int, dict[str, object]]:
-        """The same below the API's address."""
+        """Ask for a path below the API's address."""
         return self.call(method, f"/api/scheduler{path}", body, **headers)
 
 

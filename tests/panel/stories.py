@@ -72,7 +72,7 @@ def facts(clinic: Sending | None = None, beats: tuple[Beat, ...] | None = None) 
 
 
 def of_the_sandbox(clinic: Sending) -> Sending:
-    """The same, with a bot that the Sandbox's being off keeps from sending."""
+    """Return the clinic with a bot that can't send, because the Sandbox is off."""
     return replace(clinic, has_bot=False, bot_of_other_mode=True)
 
 
