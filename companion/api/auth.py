@@ -11,7 +11,7 @@ from ninja.errors import AuthenticationError, HttpError
 from ninja.utils import check_csrf
 
 from companion.api import limits
-from companion.api.scopes import scope_of
+from companion.api.scopes import scopes_of
 from companion.clinics.access import Caller
 from companion.clinics.api_keys import caller_of_key, secret_of
 from companion.clinics.members import caller_of_member, chosen_member
@@ -82,7 +82,8 @@ def _caller_by_key(request: HttpRequest, header: str) -> Caller | None:
     if caller:
         limits.admit(request, caller, now=now)
         if caller.scopes:
-            caller.needs_scope(scope_of(request.path))
+            for scope in scopes_of(request.path):
+                caller.needs_scope(scope)
     return caller
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from companion.api.scopes import scope_of
+from companion.api.scopes import scopes_of
 from companion.api.urls import api
 from companion.clinics.api_keys import make_key
 from companion.clinics.key_limits import KeyLimits
@@ -44,6 +44,34 @@ def test_a_key_for_patients_reads_no_conversation() -> None:
 
     assert status(secret, f"/api/scheduler/patients/{patient}/conversation") == 403
     assert status(secret, f"/api/scheduler/patients/{patient}") == 404
+
+
+@pytest.mark.parametrize("scope", Scope)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/scheduler/patients/{id}/export"),
+        ("POST", "/api/scheduler/patients/{id}/erase"),
+        ("POST", "/api/scheduler/patients/{id}/merge"),
+        ("GET", "/api/scheduler/messages/{id}/evidence"),
+        ("GET", "/api/mcp/unknown"),
+        ("POST", "/api/mcp/unknown"),
+        ("POST", "/api/mcp/retry"),
+    ],
+)
+def test_a_key_for_one_part_gets_nothing_that_holds_several(scope: Scope, method: str, path: str) -> None:
+    headers = {"Authorization": f"Bearer {a_key(KeyLimits([scope]))}"}
+    path = path.format(id="0190d2d4-0000-7000-8000-000000000001")
+
+    answer = Client(headers=headers).generic(method, path, b"{}", content_type="application/json")
+
+    assert answer.status_code == 403
+
+
+def test_a_key_for_all_of_a_patient_exports() -> None:
+    secret = a_key(KeyLimits([Scope.PATIENTS, Scope.MESSAGES, Scope.INBOX]))
+
+    assert status(secret, "/api/scheduler/patients/0190d2d4-0000-7000-8000-000000000001/export") == 404
 
 
 def test_a_key_for_metrics_reads_metrics_alone() -> None:
@@ -136,4 +164,4 @@ def test_every_call_of_the_api_belongs_to_a_scope() -> None:
     open_to_all = {"/api/scheduler"}
     paths = set(api.get_openapi_schema()["paths"]) - open_to_all
 
-    assert {scope_of(path) for path in paths} == set(Scope)
+    assert frozenset().union(*map(scopes_of, paths)) == set(Scope)
