@@ -1,11 +1,19 @@
-"""A person's account across clinics: what opens it, and how all of that ends."""
+"""A person's account across clinics: how it is found, what opens it, and how all of that ends."""
 
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.db.models import QuerySet
 
 from companion.clinics.models import KnownDevice
+
+
+def of_address(email: str) -> QuerySet[User]:
+    """The account that signs in with this address, or none."""
+    address = email.strip().lower()
+    # No address holds a NUL, and PostgreSQL can't be asked for one.
+    return User.objects.filter(username=address) if address.isprintable() else User.objects.none()
 
 
 def shut(user: User) -> None:

@@ -15,7 +15,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.db.models import QuerySet
 
-from companion.clinics import account_mail, audit
+from companion.clinics import account_mail, accounts, audit
 from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Member, Role
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
@@ -63,10 +63,7 @@ def add_member(clinic: Clinic, email: str, role: str, *, now: dt.datetime, by: C
 
 def member_called(clinic: Clinic, email: str) -> Member | None:
     """The clinic's Member who signs in with this address."""
-    address = email.strip().lower()
-    # No address holds a NUL, and PostgreSQL can't be asked for one.
-    members = Member.objects.filter(clinic=clinic).select_related("user")
-    return members.filter(user__username=address).first() if address.isprintable() else None
+    return members_of(clinic).filter(user__in=accounts.of_address(email)).first()
 
 
 def members_of(clinic: Clinic) -> QuerySet[Member]:

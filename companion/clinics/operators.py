@@ -6,7 +6,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.db import transaction
 from django.db.models import QuerySet
 
-from companion.clinics import audit
+from companion.clinics import accounts, audit
 from companion.clinics.members import command_line
 from companion.clinics.models import Member
 from companion.clinics.refusals import Unknown
@@ -34,9 +34,7 @@ def is_operator(user: AbstractBaseUser | AnonymousUser) -> bool:
 
 
 def _set(email: str, *, operator: bool, now: dt.datetime) -> User:
-    address = email.strip().lower()
-    # No address holds a NUL, and PostgreSQL can't be asked for one.
-    user = User.objects.filter(username=address).first() if address.isprintable() else None
+    user = accounts.of_address(email).first()
     if user is None:
         raise Unknown(
             "Nobody has an account of this address. Add the person to a clinic first: `companion member add`."

@@ -15,7 +15,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db import transaction
 from django.db.models import QuerySet
 
-from companion.clinics import audit
+from companion.clinics import accounts, audit
 from companion.clinics.access import Caller
 from companion.clinics.members import ROLE_CHANGED, caller_of_member
 from companion.clinics.models import Clinic, Member, Role
@@ -83,8 +83,8 @@ def _user(clinic: Clinic, provider: Provider, subject: str, claims: Mapping[str,
 
 def _before(members: QuerySet[Member], user: User, claims: Mapping[str, object], *, now: dt.datetime) -> Member | None:
     """Give the membership of before to the account of the service, which speaks for everybody in this clinic."""
-    email = verified_email(claims)
-    member = members.filter(user__username=email, joined_at__isnull=False).first() if email.isprintable() else None
+    known = accounts.of_address(verified_email(claims))
+    member = members.filter(user__in=known, joined_at__isnull=False).first()
     if member:
         audit.record(caller_of_member(member), "member moved to the sign-in service", "member", member.id, now=now)
         member.user = user

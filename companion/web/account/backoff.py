@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from allauth.core.exceptions import ImmediateHttpResponse
-from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.shortcuts import render
 
+from companion.clinics import accounts
 from companion.clinics.models import KnownDevice
 from companion.service.client_address import neighbourhood
 from companion.service.clock import database_now
@@ -25,6 +25,8 @@ from companion.web.models import Tries
 _AGAIN: Final = 5
 """The number of new looks if others try at the same moment."""
 _KEPT: Final = dt.timedelta(days=1)
+SECOND_STEP: Final = "second step of "
+"""Before the account's name, where codes and not passwords are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +88,10 @@ def _gates(request: HttpRequest, account: str) -> list[_Gate]:
 def _known_device(request: HttpRequest, name: str) -> str:
     """The hash of this browser's cookie, if the account's person has signed in here before."""
     secret = devices.hash_of_cookie(request)
-    person = name.removeprefix(SECOND_STEP)
-    of_name = User.objects.filter(username=person) if person.isprintable() else User.objects.none()
-    known = KnownDevice.objects.filter(user__in=of_name, secret_hash=secret) if secret else KnownDevice.objects.none()
-    return secret if known.exists() else ""
-
-
-SECOND_STEP: Final = "second step of "
-"""Before the account's name, where codes and not passwords are tried."""
+    if not secret:
+        return ""
+    person = accounts.of_address(name.removeprefix(SECOND_STEP))
+    return secret if KnownDevice.objects.filter(user__in=person, secret_hash=secret).exists() else ""
 
 
 def _count(gate: _Gate, *, now: dt.datetime) -> int:

@@ -12,7 +12,7 @@ from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.db import transaction
 from django.http import HttpRequest
 
-from companion.clinics import account_mail, audit
+from companion.clinics import account_mail, accounts, audit
 from companion.clinics.access import Caller
 from companion.clinics.members import CAME_BY, LINK, caller_of_member
 from companion.clinics.models import Member, Role
@@ -95,10 +95,7 @@ def _password_changed(sender: object, request: HttpRequest, user: User, **_: obj
 
 def _failed(sender: object, credentials: dict[str, object], **_: object) -> None:
     """Note a wrong password of a known account. Nobody knows who typed it, so the entry names no person as actor."""
-    typed = str(credentials.get("email") or credentials.get("username") or "").strip().lower()
-    if not typed.isprintable():
-        return
-    user = User.objects.filter(username=typed).first()
+    user = accounts.of_address(str(credentials.get("email") or credentials.get("username") or "")).first()
     for member in _joined(user) if user else []:
         caller = Caller(member.clinic, "service", None, "sign-in page", Role.VIEWER)
         audit.record(caller, "sign-in failed", "member", member.id, now=database_now())
