@@ -6,6 +6,7 @@ Not here: deleting the messages from Telegram (delivery/deleting.py, dispatch/de
 
 import datetime as dt
 import json
+import re
 import unicodedata
 import uuid
 from collections.abc import Iterator
@@ -137,17 +138,18 @@ def _forget_numbers(patient: Patient) -> None:
 
 def _forget_in_reports(patient: Patient) -> None:
     """Take the lines that name the patient out of the reports of syncs."""
-    words = {patient.external_id, patient.external_id_written, patient.name, patient.phone, str(patient.telegram_id)}
-    words.discard("")
+    values = (patient.external_id, patient.external_id_written, patient.name, patient.phone, patient.telegram_id)
+    # Whole words: the id A-1 also stands in the lines of patient A-12.
+    named = re.compile("|".join(rf"(?<!\w){re.escape(str(one))}(?!\w)" for one in values if one))
     for run in SyncRun.objects.select_for_update().filter(clinic=patient.clinic_id).order_by("id"):
         before = (run.reasons, run.touched)
-        run.reasons = _without(run.reasons, words)
-        run.touched = _without(run.touched, words) if run.touched else run.touched
+        run.reasons = _without(run.reasons, named)
+        run.touched = _without(run.touched, named) if run.touched else run.touched
         if before != (run.reasons, run.touched):
             run.save(update_fields=["reasons", "touched"])
 
 
-def _without(lines: str, words: set[str]) -> str:
-    """The report's JSON lines without those that hold one of these words."""
-    kept = [line for line in json.loads(lines) if not any(word in str(cell) for word in words for cell in line)]
+def _without(lines: str, named: re.Pattern[str]) -> str:
+    """The report's JSON lines without those in which a cell names the patient."""
+    kept = [line for line in json.loads(lines) if not any(named.search(str(cell)) for cell in line)]
     return json.dumps(kept)

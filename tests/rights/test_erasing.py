@@ -316,6 +316,19 @@ def test_a_sync_names_an_erased_patient_and_brings_nobody_back(clinic: Clinic, a
     assert not Patient.objects.exists()
 
 
+def test_lines_about_others_stay_in_a_syncs_report(clinic: Clinic, admin: Program, tmp_path: Path) -> None:
+    file = tmp_path / "patients.csv"
+    file.write_text("external_id,name,birth_date\nP-1,Ana Silva,\nP-12,Ben Roe,\nP-13,Cem Kaya,never\n")
+    configuration.set_csv(a_caller(clinic, Role.ADMIN), file, now=present())
+    run = sync.sync(clinic, clock=present)
+
+    admin.post(f"/patients/{Patient.objects.get(external_id='P-1').id}/erase", {"name": "Ana Silva"})
+
+    run.refresh_from_db()
+    assert [one.external_id for one in sync.touched(run)] == ["P-12"]
+    assert len(sync.reasons(run)) == 1
+
+
 def test_who_has_left_can_be_erased_too(clinic: Clinic, admin: Program) -> None:
     ana = a_patient(clinic, left_at=present())
 
