@@ -43,16 +43,14 @@ def everything(caller: Caller, patient: Patient, *, now: dt.datetime) -> to.Pati
         consents=consent_entries(patient),
         opt_out=_opt_out(patient),
         former_chats=[
-            to.ChatEntry(telegram_id=one.telegram_id, left_at=one.left_at, agreed=one.agreed)
-            for one in FormerChat.objects.filter(patient=patient).order_by("left_at")
+            to.ChatEntry.model_validate(one) for one in FormerChat.objects.filter(patient=patient).order_by("left_at")
         ],
         invitations=[
-            to.InvitationEntry(created_at=one.created_at, expires_at=one.expires_at, used_at=one.used_at)
+            to.InvitationEntry.model_validate(one)
             for one in Enrolment.objects.filter(patient=patient).order_by("created_at")
         ],
         notes=[
-            to.NoteEntry(at=one.at, kind=one.kind, times=one.times, seen_at=one.seen_at, seen_by=one.seen_by)
-            for one in EnrolmentNote.objects.filter(patient=patient).order_by("at")
+            to.NoteEntry.model_validate(one) for one in EnrolmentNote.objects.filter(patient=patient).order_by("at")
         ],
         schedules=[schedule_entry(one) for one in queries.schedules_for(patient)],
         messages=message_entries(messages),
@@ -99,7 +97,7 @@ def _opt_out(patient: Patient) -> to.OptOutEntry | None:
     if patient.telegram_id is None:
         return None
     row = OptOut.objects.filter(clinic=patient.clinic_id, chat=opt_outs.chat_of(patient.telegram_id)).first()
-    return to.OptOutEntry(at=row.at, source=row.source) if row else None
+    return to.OptOutEntry.model_validate(row) if row else None
 
 
 def schedule_entry(schedule: Schedule) -> to.ScheduleEntry:
@@ -113,10 +111,7 @@ def schedule_entry(schedule: Schedule) -> to.ScheduleEntry:
         cohort=schedule.cohort.name if schedule.cohort else None,
         created_by=schedule.created_by_name,
         created_at=schedule.created_at,
-        wordings=[
-            to.WordingEntry(number=one.number, text=one.text, created_at=one.created_at)
-            for one in schedule.versions.order_by("number")
-        ],
+        wordings=[to.WordingEntry.model_validate(one) for one in schedule.versions.order_by("number")],
     )
 
 
@@ -147,8 +142,7 @@ def _attempts(messages: Sequence[Message]) -> Mapping[uuid.UUID, list[to.Attempt
     found: dict[uuid.UUID, list[to.AttemptEntry]] = defaultdict(list)
     for ids in _portions([one.pk for one in messages]):
         for one in Attempt.objects.filter(message__in=ids).order_by("number"):
-            named = {name: getattr(one, name) for name in to.AttemptEntry.model_fields}
-            found[one.message_id].append(to.AttemptEntry(**named))
+            found[one.message_id].append(to.AttemptEntry.model_validate(one))
     return found
 
 

@@ -3,7 +3,13 @@
 import datetime as dt
 import uuid
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _OfRow(BaseModel):
+    """An entry whose fields have the names of the row's columns."""
+
+    model_config = ConfigDict(from_attributes=True)
 
 
 class PatientFields(BaseModel):
@@ -40,14 +46,14 @@ class ConsentEntry(BaseModel):
     question: str | None = Field(description="The question's words, of the present version.")
 
 
-class OptOutEntry(BaseModel):
+class OptOutEntry(_OfRow):
     """A STOP of the patient's chat."""
 
     at: dt.datetime
     source: str
 
 
-class ChatEntry(BaseModel):
+class ChatEntry(_OfRow):
     """A chat by which the patient was reached before."""
 
     telegram_id: int
@@ -55,7 +61,7 @@ class ChatEntry(BaseModel):
     agreed: bool
 
 
-class InvitationEntry(BaseModel):
+class InvitationEntry(_OfRow):
     """An invitation. Its link is not kept."""
 
     created_at: dt.datetime
@@ -63,7 +69,7 @@ class InvitationEntry(BaseModel):
     used_at: dt.datetime | None
 
 
-class NoteEntry(BaseModel):
+class NoteEntry(_OfRow):
     """A note for staff about an invitation or a chat."""
 
     at: dt.datetime
@@ -73,7 +79,7 @@ class NoteEntry(BaseModel):
     seen_by: str
 
 
-class WordingEntry(BaseModel):
+class WordingEntry(_OfRow):
     """A wording of a schedule."""
 
     number: int
@@ -95,7 +101,7 @@ class ScheduleEntry(BaseModel):
     wordings: list[WordingEntry]
 
 
-class AttemptEntry(BaseModel):
+class AttemptEntry(_OfRow):
     """A try to deliver a message, with the text that left."""
 
     number: int
