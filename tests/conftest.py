@@ -7,7 +7,8 @@ PostgreSQL.
 import contextlib
 import gc
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
 
 import django
 import hypothesis
@@ -17,6 +18,9 @@ from django.core.servers.basehttp import WSGIServer
 from django.db import connections
 
 from tests.support import chromium, flushing, session, shares, static_files
+
+if TYPE_CHECKING:
+    from tests.support.stand_in import StandIn
 
 if django_settings.configured:
     raise pytest.UsageError("Settings are loaded already, perhaps on data of your own: unset DJANGO_SETTINGS_MODULE")
@@ -113,6 +117,16 @@ def product_environment(transactional_db: None) -> dict[str, str]:
         path, _, query = os.environ["COMPANION_DATABASE_URL"].partition("?")
         environment["COMPANION_DATABASE_URL"] = f"{path.rpartition('/')[0]}/{name}?{query}"
     return environment
+
+
+@pytest.fixture
+def telegram() -> Iterator["StandIn"]:
+    """A Bot API server that does as it is told."""
+    # Not above: `make check` needs no server, and need not wait for aiohttp.
+    from tests.support.stand_in import stand_in
+
+    with stand_in() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """Preparations before services start: the first bot, the guards, the demo clinic."""
 
-from collections.abc import Iterator
-
 import pytest
 from django.conf import settings as django_settings
 from pydantic import SecretStr
@@ -14,16 +12,10 @@ from companion.clinics.refusals import Conflict
 from companion.patients.models import Consent, Patient
 from companion.schedules.models import Message, Schedule, State
 from tests.builders import NOW, a_bot, a_clinic, a_member
-from tests.support.stand_in import StandIn, stand_in
+from tests.support.stand_in import StandIn
 
 pytestmark = pytest.mark.django_db
 TOKEN = f"123456789:{'B' * 35}"
-
-
-@pytest.fixture
-def telegram() -> Iterator[StandIn]:
-    with stand_in() as server:
-        yield server
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import datetime as dt
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 
 import pytest
@@ -18,17 +18,11 @@ from companion.service.clock import Clock, machine_now
 from companion.telegram.client import BotToken, Client
 from tests.builders import a_bot, a_clinic, a_message, a_patient
 from tests.support.services import a_service, eventually
-from tests.support.stand_in import StandIn, stand_in
+from tests.support.stand_in import StandIn
 
 HOUR = dt.timedelta(hours=1)
 SECOND = dt.timedelta(seconds=1)
 TOKEN = BotToken("700000001:" + "A" * 35)
-
-
-@pytest.fixture
-def telegram() -> Iterator[StandIn]:
-    with stand_in() as server:
-        yield server
 
 
 @asynccontextmanager

@@ -16,24 +16,11 @@ from companion.rights.erasing import erase
 from companion.sandbox import phone as phones
 from companion.schedules.models import Deletion, Message, Status
 from companion.service.wake import ring
-from tests.builders import NOW, a_bot, a_caller, a_clinic, a_message, a_patient
+from tests.builders import NOW, a_caller, a_clinic, a_message, a_patient
 from tests.support.services import a_service, eventually
-from tests.support.stand_in import StandIn, refusal, stand_in
+from tests.support.stand_in import StandIn, refusal
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def telegram() -> Iterator[StandIn]:
-    with stand_in() as server:
-        yield server
-
-
-@pytest.fixture
-def clinic() -> Clinic:
-    clinic = a_clinic()
-    a_bot(clinic)
-    return clinic
 
 
 @pytest.fixture

@@ -12,60 +12,25 @@ from aiohttp import web
 from django.utils.timezone import now as present
 
 from companion.clinics.models import Bot, Clinic, Closed
-from companion.patients.models import Consent, Patient
+from companion.patients.models import Consent
 from companion.patients.reach import Why
 from companion.planning import acts
 from companion.schedules.models import Attempt, AttemptOutcome, Lane, Message, Status
 from companion.schedules.reasons import Reason
-from companion.service.wake import ring
-from tests.builders import a_bot, a_caller, a_clinic, a_message, a_patient
+from tests.builders import a_bot, a_caller, a_clinic, a_patient
+from tests.dispatch.outcomes import due, ended, status
 from tests.support import session
 from tests.support.rates import most_in_a_second
 from tests.support.services import a_service, eventually, stop
-from tests.support.stand_in import Arrival, StandIn, refusal, stand_in
+from tests.support.stand_in import Arrival, StandIn, refusal
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def telegram() -> Iterator[StandIn]:
-    with stand_in() as server:
-        yield server
-
-
-@pytest.fixture
-def environment(product_environment: dict[str, str], telegram: StandIn) -> dict[str, str]:
-    return product_environment | {"COMPANION_TELEGRAM_API_URL": telegram.url, "COMPANION_LEASE_SECONDS": "5"}
-
-
-@pytest.fixture
-def clinic() -> Clinic:
-    clinic = a_clinic()
-    a_bot(clinic)
-    return clinic
 
 
 @pytest.fixture
 def dispatcher(environment: dict[str, str], clinic: Clinic) -> Iterator["subprocess.Popen[bytes]"]:
     with a_service("dispatcher", environment) as process:
         yield process
-
-
-def due(patient: Patient, **fields: object) -> Message:
-    now = present()
-    values: dict[str, object] = {"due_at": now, "ready_at": now, "late_at": now + dt.timedelta(hours=1)}
-    message = a_message(patient, None, **values | fields)
-    ring()
-    return message
-
-
-def status(message: Message) -> tuple[str, str]:
-    message.refresh_from_db()
-    return message.status, message.reason
-
-
-def ended(message: Message) -> bool:
-    return status(message)[0] != Status.PENDING
 
 
 def test_a_due_message_arrives_and_is_recorded(

@@ -3,7 +3,6 @@
 import datetime as dt
 import itertools
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,25 +14,14 @@ from companion.panel.models import AlertContact
 from companion.patients.models import Patient
 from companion.schedules.models import Attempt, AttemptOutcome, IfUnknown, Message, Status
 from companion.schedules.reasons import Reason
-from companion.service.wake import ring
-from tests.builders import a_bot, a_clinic, a_member, a_message, a_patient
+from tests.builders import a_bot, a_clinic, a_member, a_patient
 from tests.cli.running import a_command
+from tests.dispatch.outcomes import due, status
 from tests.support.services import a_service, eventually
-from tests.support.stand_in import Arrival, StandIn, stand_in
+from tests.support.stand_in import Arrival, StandIn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LONG_SINCE = dt.timedelta(days=1)
-
-
-@pytest.fixture
-def telegram() -> Iterator[StandIn]:
-    with stand_in() as server:
-        yield server
-
-
-@pytest.fixture
-def environment(product_environment: dict[str, str], telegram: StandIn) -> dict[str, str]:
-    return product_environment | {"COMPANION_TELEGRAM_API_URL": telegram.url, "COMPANION_LEASE_SECONDS": "5"}
 
 
 @pytest.fixture
@@ -43,24 +31,11 @@ def clinic() -> Clinic:
     return clinic
 
 
-def due(patient: Patient, **fields: object) -> Message:
-    at = present()
-    values: dict[str, object] = {"due_at": at, "ready_at": at, "late_at": at + dt.timedelta(hours=1)}
-    message = a_message(patient, None, **values | fields)
-    ring()
-    return message
-
-
 def sent(patient: Patient) -> Message:
     """Send a message that Telegram takes."""
     message = due(patient)
     eventually(lambda: status(message) == (Status.SENT, ""))
     return message
-
-
-def status(message: Message) -> tuple[str, str]:
-    message.refresh_from_db()
-    return message.status, message.reason
 
 
 def traceless(message: Message) -> bool:

@@ -1,13 +1,10 @@
 """Shared helpers of the fault tests."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from companion.clinics.models import Clinic
 from tests.builders import a_bot, a_clinic
 from tests.faults.drains import SEED, TOLLS
-from tests.support.stand_in import StandIn, stand_in
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -18,12 +15,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         # The checker has failed the test where anything arrived twice.
         line = f"{toll.sent:6} {toll.unknown:7} {toll.failed:6} {toll.arrived:7} {0:5}"
         terminalreporter.write_line(f"{line}  {name.removeprefix('test_').replace('_', ' ')}")
-
-
-@pytest.fixture
-def telegram() -> Iterator[StandIn]:
-    with stand_in() as server:
-        yield server
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A database that is older than what it once knew is noticed at the next start, with real processes."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,7 @@ from companion.service.models import Heartbeat
 from tests.builders import a_bot, a_clinic
 from tests.faults.drains import a_backlog, drained, fast
 from tests.support.services import a_service, eventually, stop
-from tests.support.stand_in import StandIn, stand_in
-
-
-@pytest.fixture
-def telegram() -> Iterator[StandIn]:
-    with stand_in() as running:
-        yield running
+from tests.support.stand_in import StandIn
 
 
 @pytest.fixture
