@@ -1,7 +1,6 @@
 """A patient who is erased at the very moment in which somebody else works with the patient."""
 
 import datetime as dt
-import time
 from collections.abc import Callable
 from threading import Thread
 
@@ -15,7 +14,7 @@ from companion.schedules.models import Message, Schedule, Status
 from tests.api.calls import Answer, a_daily_schedule, a_program
 from tests.builders import a_bot, a_caller, a_clinic, a_message, a_patient
 from tests.delivery.rounds import begun
-from tests.support.services import DEADLINE
+from tests.support.services import DEADLINE, eventually
 from tests.web.signed_in import signed_in, typed, words
 
 pytestmark = [
@@ -36,13 +35,15 @@ def while_erasing(clinic: Clinic, act: Callable[[], None]) -> None:
     with transaction.atomic():
         erase(a_caller(clinic, Role.ADMIN), patient, patient.name, now=present())
         other.start()
-        until = time.monotonic() + DEADLINE
-        with connection.cursor() as cursor:
-            while other.is_alive():
-                cursor.execute("SELECT 1 FROM pg_locks WHERE transactionid = pg_current_xact_id()::xid AND NOT granted")
-                if cursor.fetchone() or time.monotonic() > until:
-                    break
+        eventually(lambda: not other.is_alive() or _another_waits(), "the other's wait or end")
     other.join(DEADLINE)
+
+
+def _another_waits() -> bool:
+    """Return whether another transaction waits for the end of this one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE transactionid = pg_current_xact_id()::xid AND NOT granted")
+        return cursor.fetchone() is not None
 
 
 def _closing_connections(act: Callable[[], None]) -> None:
