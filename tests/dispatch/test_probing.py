@@ -2,7 +2,8 @@
 
 import datetime as dt
 import itertools
-import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,11 +32,38 @@ def clinic() -> Clinic:
     return clinic
 
 
+@contextmanager
+def services(environment: dict[str, str]) -> Iterator[None]:
+    with a_service("dispatcher", environment), a_service("listener", environment):
+        yield
+
+
+def chat_of(patient: Patient) -> int:
+    assert patient.telegram_id
+    return patient.telegram_id
+
+
 def sent(patient: Patient) -> Message:
     """Send a message that Telegram takes."""
     message = due(patient)
     eventually(lambda: status(message) == (Status.SENT, ""))
     return message
+
+
+def sent_long_since(patient: Patient) -> None:
+    """Send a message from which the numbers of this bot are known, and which no later proof concerns."""
+    message, at = sent(patient), present() - LONG_SINCE / 2
+    Attempt.objects.filter(message=message).update(began_at=at, ended_at=at)
+
+
+def a_patient_writes(clinic: Clinic, telegram: StandIn, patient: Patient) -> None:
+    """Let the patient's own message take a number."""
+    telegram.hear(chat_of(patient), "Hello")
+    eventually(Bot.objects.get(clinic=clinic).heard_numbers.exists)
+
+
+def asked_of(telegram: StandIn, chat: int) -> list[int]:
+    return [edit.number for edit in telegram.edits if edit.chat == chat]
 
 
 def traceless(message: Message) -> bool:
@@ -64,65 +92,61 @@ class Faulty:
         return web.Response()
 
 
-def test_unknown_outcomes_are_settled_by_what_the_chats_hold(
-    environment: dict[str, str], clinic: Clinic, telegram: StandIn, tmp_path: Path
+def test_a_message_whose_answer_was_lost_is_found_in_its_chat(
+    environment: dict[str, str], clinic: Clinic, telegram: StandIn
+) -> None:
+    faulty, ana = Faulty(telegram), a_patient(clinic)
+    faulty.takes = {chat_of(ana)}
+    with services(environment):
+        sent_long_since(a_patient(clinic))
+
+        # No later number is known, so the next number may be this message's.
+        message = due(ana, buttons=[[{"text": "Taken", "callback_data": "x"}]])
+        eventually(lambda: status(message) == (Status.SENT, ""), "a proof")
+
+    assert message.telegram_message_id == 2
+    assert Attempt.objects.get(message=message).telegram_message_id == 2
+    assert telegram.chats().count(chat_of(ana)) == 1
+
+
+def test_of_messages_that_no_chat_holds_one_is_said_to_show_no_trace_and_another_goes_again(
+    environment: dict[str, str], clinic: Clinic, telegram: StandIn
 ) -> None:
     faulty = Faulty(telegram)
-    ana, ben, cem, dora = (a_patient(clinic) for _ in range(4))
-    taken_chat, lost_chat, again_chat = ana.telegram_id, ben.telegram_id, cem.telegram_id
-    assert taken_chat
-    assert lost_chat
-    assert again_chat
-    faulty.takes, faulty.loses = {taken_chat}, {lost_chat, again_chat}
-    with a_service("dispatcher", environment), a_service("listener", environment):
-        before = sent(dora)
-        Attempt.objects.filter(message=before).update(
-            began_at=present() - LONG_SINCE / 2, ended_at=present() - LONG_SINCE / 2
-        )
-
-        # The answer is lost after the delivery: the number is found, without any later number.
-        buttons = [[{"text": "Taken", "callback_data": "x"}]]
-        taken = due(ana, buttons=buttons)
-        eventually(lambda: status(taken) == (Status.SENT, ""), "a proof")
-        assert taken.telegram_message_id == 2
-        assert Attempt.objects.get(message=taken).telegram_message_id == 2
-        assert telegram.chats().count(taken_chat) == 1
-
-        # The requests are lost before the delivery. A patient's own message takes a number.
+    ben, cem, dora = (a_patient(clinic) for _ in range(3))
+    faulty.loses = {chat_of(ben), chat_of(cem)}
+    with services(environment):
+        sent_long_since(dora)
         lost, again = due(ben), due(cem, if_unknown=IfUnknown.RESEND)
         eventually(lambda: status(lost) == (Status.FAILED, Reason.OUTCOME_UNKNOWN))
         eventually(lambda: Message.objects.get(pk=again.pk).resends == 1)
-        telegram.hear(dora.telegram_id or 0, "Hello")
-        eventually(Bot.objects.get(clinic=clinic).heard_numbers.exists)
+        a_patient_writes(clinic, telegram, dora)
         assert not traceless(lost)
         faulty.loses = set()
-        eventually(lambda: telegram.edits and len(asked_of(telegram, lost_chat)) >= 1)
-        last = due(dora)
-        eventually(lambda: status(last) == (Status.SENT, ""))
+        eventually(lambda: asked_of(telegram, chat_of(ben)), "a question about the chat")
+        sent(dora)
+
         eventually(lambda: traceless(lost), "no trace")
-
-        # It goes again by itself where its schedule says so.
-        eventually(lambda: status(again) == (Status.SENT, ""))
-
-        # The doctor finds that this server behaves as all of it assumes.
-        checked = the_doctor(environment, clinic, tmp_path)
-        assert (checked.returncode, checked.stdout.count("✓")) == (0, 6), checked.stdout + checked.stderr
+        eventually(lambda: status(again) == (Status.SENT, ""), "a second try")
 
     assert status(lost) == (Status.FAILED, Reason.OUTCOME_UNKNOWN)
-    assert telegram.chats().count(lost_chat) == 1
-    assert telegram.chats().count(again_chat) == 2
+    assert (telegram.chats().count(chat_of(ben)), telegram.chats().count(chat_of(cem))) == (1, 2)
     outcomes = Attempt.objects.filter(message=again).order_by("number").values_list("outcome", flat=True)
     assert list(outcomes) == [AttemptOutcome.UNKNOWN, AttemptOutcome.SENT]
-    # The doctor asks four times, at the bot's rate and not as a prober.
-    probes = telegram.edits[:-4]
-    assert all(later.at - sooner.at >= 0.9 for sooner, later in itertools.pairwise(probes))
+    assert all(later.at - sooner.at >= 0.9 for sooner, later in itertools.pairwise(telegram.edits))
 
 
-def the_doctor(environment: dict[str, str], clinic: Clinic, folder: Path) -> "subprocess.CompletedProcess[str]":
-    """`companion doctor --probe-ids`, for an admin who has given a Telegram ID for alerts."""
-    admin = a_member(clinic, Role.ADMIN)
-    AlertContact.objects.create(clinic=clinic, member=admin, telegram_id=5_800_000_001)
-    return a_command("doctor", "--probe-ids", environment=environment, folder=folder)
+def test_the_doctor_finds_that_this_server_behaves_as_the_proof_assumes(
+    environment: dict[str, str], clinic: Clinic, tmp_path: Path
+) -> None:
+    AlertContact.objects.create(clinic=clinic, member=a_member(clinic, Role.ADMIN), telegram_id=5_800_000_001)
+
+    with services(environment):
+        # One of the checks asks for a number of another chat.
+        sent(a_patient(clinic))
+        checked = a_command("doctor", "--probe-ids", environment=environment, folder=tmp_path)
+
+    assert (checked.returncode, checked.stdout.count("✓")) == (0, 6), checked.stdout + checked.stderr
 
 
 def test_the_doctor_sends_nothing_unless_an_admin_has_given_a_chat(
@@ -133,7 +157,3 @@ def test_the_doctor_sends_nothing_unless_an_admin_has_given_a_chat(
     assert checked.returncode == 2
     assert "No such admin of this clinic has given a Telegram ID." in checked.stderr
     assert not Message.objects.exists()
-
-
-def asked_of(telegram: StandIn, chat: int) -> list[int]:
-    return [edit.number for edit in telegram.edits if edit.chat == chat]
