@@ -12,7 +12,7 @@ from companion.clinics.models import Clinic, Role
 from companion.rights.erasing import erase
 from companion.schedules.models import Message, Schedule, Status
 from tests.api.calls import Answer, a_daily_schedule, a_program
-from tests.builders import a_bot, a_caller, a_clinic, a_message, a_patient
+from tests.builders import a_bot, a_caller, a_message, a_patient
 from tests.delivery.rounds import begun
 from tests.support.services import DEADLINE, eventually
 from tests.web.signed_in import signed_in, typed, words
@@ -21,11 +21,6 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(connection.vendor != "postgresql", reason="on SQLite writers take turns by the whole file"),
 ]
-
-
-@pytest.fixture
-def clinic() -> Clinic:
-    return a_clinic()
 
 
 def while_erasing(clinic: Clinic, act: Callable[[], None]) -> None:

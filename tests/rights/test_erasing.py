@@ -34,11 +34,6 @@ CANARIES = ("canary", "CANARY", "Canary", str(CHAT), str(FORMER_CHAT), "7770001"
 
 
 @pytest.fixture
-def clinic() -> Clinic:
-    return a_clinic()
-
-
-@pytest.fixture
 def admin(clinic: Clinic) -> Program:
     return a_program(clinic, Role.ADMIN)
 

@@ -15,16 +15,11 @@ from companion.clinics.models import AuditEntry, Clinic, Role
 from companion.planning import acts
 from companion.schedules.models import AttemptOutcome, Message, Status
 from tests.api.calls import a_program
-from tests.builders import NOW, a_caller, a_clinic, a_message, a_patient, a_schedule, an_attempt
+from tests.builders import NOW, a_caller, a_message, a_patient, a_schedule, an_attempt
 from tests.clinics.trails import rule_lifted, sql
 from tests.web.signed_in import signed_in
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def clinic() -> Clinic:
-    return a_clinic()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from django.test import Client
 from companion.cli.patients import patients
 from companion.clinics.models import AuditEntry, Clinic, Role
 from tests.api.calls import a_program
-from tests.builders import a_clinic, a_patient
+from tests.builders import a_patient
 from tests.rights.patients import CHAT, FORMER_CHAT, PNG, a_whole_story
 from tests.web.signed_in import signed_in
 
@@ -37,11 +37,6 @@ HELD = (
     str(FORMER_CHAT),
 )
 """The content of the whole story, as a reader finds it."""
-
-
-@pytest.fixture
-def clinic() -> Clinic:
-    return a_clinic()
 
 
 def test_the_json_holds_every_field_of_a_patient(clinic: Clinic) -> None:
