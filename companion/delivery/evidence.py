@@ -79,7 +79,7 @@ def _sent(bot: Bot) -> QuerySet[Attempt]:
 
 
 def _doubtful(bot: Bot) -> QuerySet[Attempt]:
-    """Attempts of which nobody knows whether they have arrived."""
+    """The bot's Attempts of unknown outcome, and those on the wire."""
     unknown = ["", AttemptOutcome.UNKNOWN]
     return Attempt.objects.filter(clinic=bot.clinic_id, outcome__in=unknown, no_trace_at=None)
 

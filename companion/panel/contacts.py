@@ -93,11 +93,11 @@ def test_email(caller: Caller, *, now: dt.datetime) -> None:
 
 
 def test_webhook(caller: Caller, *, now: dt.datetime) -> None:
-    """Call the clinic's webhooks that are told of alerts; takes seconds. Raises Conflict with the first failure."""
+    """Call the clinic's webhooks for alerts; takes seconds. Raises Conflict with the first failure."""
     caller.needs(Role.ADMIN)
     found = list(webhooks.wanting(caller.clinic, Kind.ALERT))
     if not found:
-        raise Conflict("No webhook is told of alerts. Add one under Settings, Webhooks.")
+        raise Conflict("No webhook gets alerts. Add one for alerts under Settings, Webhooks.")
     for webhook in found:
         webhooks.try_out(caller, webhook, now=now)
 

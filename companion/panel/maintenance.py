@@ -1,4 +1,4 @@
-"""Maintenance windows: times with an end in which a clinic's admins are told of no alert, except of calls for help.
+"""Maintenance windows: times with an end in which a clinic's admins get no alerts, except calls for help.
 
 alerts.py asks here before it tells. What is still wrong when the window ends is told then.
 """

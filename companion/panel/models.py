@@ -83,7 +83,7 @@ class Alert(models.Model):
 
 
 class Maintenance(models.Model):
-    """A window in which a clinic's admins are told of no alert (maintenance.py)."""
+    """A window in which a clinic's admins get no alerts (maintenance.py)."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="maintenance")

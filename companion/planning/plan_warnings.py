@@ -29,7 +29,7 @@ ZONES: Final = 40
 _RECENT = dt.timedelta(days=3)
 
 Finished = Mapping[str, frozenset[str]]
-"""Return for each zone the names of the Occurrences that nobody there gets any more."""
+"""The names of the Occurrences that nobody gets any more, by zone."""
 
 
 def of_new(clinic: Clinic, draft: Draft, *, now: dt.datetime) -> tuple[Warning, ...]:

@@ -1,4 +1,4 @@
-"""The tables of webhooks: the programs that a clinic tells, the kinds of event, and each call to be made.
+"""The tables of webhooks: a clinic's own programs, the kinds of event that each gets, and each call to be made.
 
 No row holds a text or a name: ids, instants and codes only.
 """
@@ -37,7 +37,7 @@ class Webhook(models.Model):
     former_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
-    """The instant at which it answered 410; since then it is told of nothing."""
+    """The instant at which it answered 410; since then no new events are noted for it."""
     failures = models.PositiveSmallIntegerField(default=0)
     """The calls in a row that the receiver did not answer, or answered as one that is out of order."""
     rests_until = models.DateTimeField(null=True)
@@ -51,7 +51,7 @@ class Webhook(models.Model):
 
 
 class Wish(models.Model):
-    """A kind of event that a webhook is told of."""
+    """A kind of event that a webhook gets."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="+", db_index=False)

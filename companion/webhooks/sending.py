@@ -52,7 +52,7 @@ def sending() -> Iterator[None]:
 
 
 def due(*, now: dt.datetime) -> list[uuid.UUID]:
-    """The webhooks that may be called now, and have something to be told of. Who never rested comes first."""
+    """The webhooks that may be called now and for which a call is due. Those that never rested come first."""
     waiting = Delivery.objects.filter(turn.unblocked(), webhook=OuterRef("pk"), next_try_at__lte=now)
     ready = Webhook.objects.filter(turn.free(now), Exists(waiting))
     return list(ready.order_by(F("rests_until").asc(nulls_first=True)).values_list("pk", flat=True))

@@ -41,12 +41,12 @@ def of_id(clinic: Clinic, id: uuid.UUID) -> Webhook:
 
 
 def wanting(clinic: Clinic, kind: Kind) -> QuerySet[Webhook]:
-    """The clinic's open webhooks that are told of this kind."""
+    """The clinic's open webhooks that get events of this kind."""
     return of_clinic(clinic).filter(wishes__kind=kind, closed_at=None)
 
 
 def kinds_of(webhook: Webhook) -> set[str]:
-    """The kinds of which it is told."""
+    """The kinds of event that it gets."""
     return set(webhook.wishes.values_list("kind", flat=True))
 
 
@@ -67,7 +67,7 @@ def add(caller: Caller, url: str, kinds: Sequence[str], *, now: dt.datetime) -> 
 
 
 def choose(caller: Caller, webhook: Webhook, kinds: Sequence[str], *, now: dt.datetime) -> None:
-    """Tell it of these kinds from now on. What is noted already goes out. Raises Refused."""
+    """Send it events of these kinds from now on. What is noted already goes out. Raises Refused."""
     caller.needs(Role.ADMIN)
     wanted = _read(kinds)
     with transaction.atomic():
@@ -89,7 +89,7 @@ def exchange_secret(caller: Caller, webhook: Webhook, *, now: dt.datetime) -> st
 
 
 def reopen(caller: Caller, webhook: Webhook, *, now: dt.datetime) -> None:
-    """Tell a closed webhook again, first of what still waits for it."""
+    """Open a closed webhook again. What still waits for it goes out first."""
     caller.needs(Role.ADMIN)
     with transaction.atomic():
         Webhook.objects.filter(clinic=caller.clinic, pk=webhook.pk).update(closed_at=None, failures=0, rests_until=None)

@@ -259,4 +259,4 @@ def test_the_pages_of_alerts_and_settings_lead_there(clinic: Clinic, admin: Clie
     webhooks.add(a_caller(clinic, Role.ADMIN), hook.url, ["alert"], now=NOW)
 
     assert f'href="{LIST}"' in admin.get("/settings").content.decode()
-    assert "1 webhook hears of alerts" in words(admin.get("/mcp/alerts"))
+    assert "1 webhook gets alerts" in words(admin.get("/mcp/alerts"))
