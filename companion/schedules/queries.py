@@ -26,8 +26,6 @@ COUNTED_TO = 1000
 OVERDUE_AFTER = dt.timedelta(seconds=30)
 """A pending message is overdue when it has been ready for this long."""
 _FEW_PATIENTS = 200
-OVERDUE_AFTER = dt.timedelta(seconds=30)
-"""A pending message is overdue so long after it could have gone."""
 ATTENTION = dt.timedelta(days=7)
 """A failed message needs attention for this long."""
 
