@@ -89,6 +89,17 @@ def test_a_failed_message_is_told_with_the_code(clinic: Clinic) -> None:
     assert told["timestamp"] == "2026-12-01T08:00:00.500000Z"
 
 
+def test_an_end_that_is_written_down_a_second_time_is_told_once(clinic: Clinic) -> None:
+    a_due_message(clinic)
+    attempt = begun(clinic)
+
+    # As the ledger does when nobody knows whether the first commit succeeded.
+    for _ in range(2):
+        steps.sent(attempt, now=NOW + SECOND)
+
+    assert [told["type"] for told in noted(clinic)] == ["message.sent"]
+
+
 def test_a_message_that_is_tried_again_has_not_ended(clinic: Clinic) -> None:
     a_due_message(clinic)
 

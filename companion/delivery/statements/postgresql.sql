@@ -194,16 +194,22 @@ WHERE schedules_message.id = r.message AND schedules_message.status = 'pending'
 
 -- tell_ends: notes for the clinics' webhooks which of these Messages were sent or failed at the given instants
 -- The first EXISTS spares all else where no clinic has such a webhook.
+-- The id follows from the end itself, so that a transaction that is repeated, because nobody knows whether its commit
+-- succeeded, notes no end twice.
 INSERT INTO webhooks_delivery (
     id, clinic_id, webhook_id, kind, subject, patient, code, more, at, since, next_try_at, tries, error
 )
-SELECT gen_random_uuid(), m.clinic_id, w.webhook_id, w.kind, m.id, m.patient_id, m.reason, jsonb_build_object(),
+SELECT encode(substr(sha256(convert_to(
+           concat_ws(' ', w.webhook_id, m.id, m.status, extract(epoch FROM m.ended_at)), 'UTF8'
+       )), 1, 16), 'hex')::uuid,
+       m.clinic_id, w.webhook_id, w.kind, m.id, m.patient_id, m.reason, jsonb_build_object(),
        m.ended_at, m.ended_at, m.ended_at, 0, ''
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(message uuid, at timestamptz)
 JOIN schedules_message m ON m.id = r.message AND m.ended_at = r.at AND m.status IN ('sent', 'failed')
 JOIN webhooks_wish w ON w.clinic_id = m.clinic_id AND w.kind = 'message.' || m.status
 JOIN webhooks_webhook h ON h.id = w.webhook_id AND h.closed_at IS NULL
-WHERE EXISTS (SELECT 1 FROM webhooks_wish WHERE kind IN ('message.sent', 'message.failed'));
+WHERE EXISTS (SELECT 1 FROM webhooks_wish WHERE kind IN ('message.sent', 'message.failed'))
+ON CONFLICT (id) DO NOTHING;
 
 -- lapsed: Attempts whose lease ran out, with what their Schedules wish for an unknown outcome
 -- A lease is in no index. A begun Message stands among the first of its lane; if a thousand others stand before it, it

@@ -209,17 +209,21 @@ WHERE schedules_message.id = r.value->>'$.message' AND schedules_message.status 
 
 -- tell_ends: notes for the clinics' webhooks which of these Messages were sent or failed at the given instants
 -- The first EXISTS spares all else where no clinic has such a webhook.
+-- The id follows from the end itself, so that a transaction that is repeated, because nobody knows whether its commit
+-- succeeded, notes no end twice.
 INSERT INTO webhooks_delivery (
     id, clinic_id, webhook_id, kind, subject, patient, code, more, at, since, next_try_at, tries, error
 )
-SELECT lower(hex(randomblob(16))), m.clinic_id, w.webhook_id, w.kind, m.id, m.patient_id, m.reason, json_object(),
+SELECT substr(SHA256(w.webhook_id || ' ' || m.id || ' ' || m.status || ' ' || m.ended_at), 1, 32),
+       m.clinic_id, w.webhook_id, w.kind, m.id, m.patient_id, m.reason, json_object(),
        m.ended_at, m.ended_at, m.ended_at, 0, ''
 FROM jsonb_each(:rows) AS r
 CROSS JOIN schedules_message m ON m.id = r.value->>'$.message' AND m.status IN ('sent', 'failed')
     AND m.ended_at = rtrim(replace(r.value->>'$.at', 'T', ' '), 'Z')
 CROSS JOIN webhooks_wish w ON w.clinic_id = m.clinic_id AND w.kind = 'message.' || m.status
 CROSS JOIN webhooks_webhook h ON h.id = w.webhook_id AND h.closed_at IS NULL
-WHERE EXISTS (SELECT 1 FROM webhooks_wish WHERE kind IN ('message.sent', 'message.failed'));
+WHERE EXISTS (SELECT 1 FROM webhooks_wish WHERE kind IN ('message.sent', 'message.failed'))
+ON CONFLICT (id) DO NOTHING;
 
 -- lapsed: Attempts whose lease ran out, with what their Schedules wish for an unknown outcome
 -- A lease is in no index. A begun Message stands among the first of its lane; if a thousand others stand before it, it
