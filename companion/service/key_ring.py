@@ -114,17 +114,20 @@ class Watch:
         self._signature = self._read_signature()
 
     def look(self) -> None:
-        """Adopt the file's keys if the file has changed. A wrong file changes nothing and is logged once."""
+        """Adopt the file's keys if the file has changed. A wrong file changes nothing and is logged once.
+
+        Raises django.db.Error while the database can't be asked which keys are needed; the next look tries again.
+        """
         signature = self._read_signature()
         if signature == self._signature:
             return
-        self._signature = signature
         try:
             adopt(_keys_of_file())
         except KeysUnreadable as why:
             log.warning("the secret keys stay as they were", why=str(why))
         else:
             log.info("the secret keys were read again", in_use=ring().in_use.id, known=len(ring().keys))
+        self._signature = signature
 
     @staticmethod
     def _read_signature() -> _Signature | None:

@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from pytest_django import Settings
 
 from companion.journal import folder, writing
 from companion.journal.entries import Peers
 from companion.service.clock import database_now
 from companion.service.heartbeat import Heart
-from companion.service.key_ring import key_id, ring
+from companion.service.key_ring import Watch, key_id, ring
 from companion.service.models import Heartbeat, UsedKey
 from companion.service.watchdog import SOCKET, Ear
 from tests.service.waiting import until
@@ -209,3 +209,20 @@ def test_a_service_follows_a_changed_file_of_keys_and_keeps_its_keys_when_the_fi
 
     assert kept == [key_id("newer"), before]
     assert UsedKey.objects.filter(pk=key_id("newer")).exists()
+
+
+def test_keys_that_change_during_an_outage_are_read_once_it_is_over(settings: Settings, tmp_path: Path) -> None:
+    settings.SECRET_KEYS_FILE = file = tmp_path / "secret_key"
+    file.write_text(f"{settings.SECRET_KEY}\n")
+    watch = Watch()
+    file.write_text(f"newer\n{settings.SECRET_KEY}\n")
+
+    with connection.execute_wrapper(_away), pytest.raises(OperationalError):
+        watch.look()
+    watch.look()
+
+    assert ring().in_use.id == key_id("newer")
+
+
+def _away(*_: object) -> None:
+    raise OperationalError
