@@ -17,6 +17,7 @@ from companion.clinics.sealed import CannotOpen
 from companion.panel import health, judge, maintenance
 from companion.panel.models import OutsideHeartbeat
 from companion.webhooks import calling
+from companion.webhooks.webhooks import NO_KEY
 
 EVERY: Final = dt.timedelta(minutes=1)
 
@@ -68,4 +69,4 @@ def _send(row: OutsideHeartbeat) -> str:
         # The address is read here: of another clinic's row a key that doesn't fit must not keep this one back.
         return calling.get(row.url)
     except CannotOpen:
-        return "its address can't be opened: give back the COMPANION_SECRET_KEY of before"
+        return NO_KEY

@@ -77,11 +77,16 @@ def choose(caller: Caller, webhook: Webhook, kinds: Sequence[str], *, now: dt.da
 
 
 def exchange_secret(caller: Caller, webhook: Webhook, *, now: dt.datetime) -> str:
-    """Give it a new secret, and return it. The former one signs as well for a day."""
+    """Give it a new secret, and return it. The former one signs as well for a day. Raises Conflict if the key of its
+    secret is lost.
+    """
     caller.needs(Role.ADMIN)
     secret = signing.new_secret()
     with transaction.atomic():
-        held = Webhook.objects.select_for_update().get(clinic=caller.clinic, pk=webhook.pk)
+        try:
+            held = Webhook.objects.select_for_update().get(clinic=caller.clinic, pk=webhook.pk)
+        except CannotOpen:
+            raise Conflict(f"The webhook keeps its secret: {NO_KEY}.") from None
         held.former_secret, held.former_until, held.secret = held.secret, now + OVERLAP, secret
         held.save(update_fields=["former_secret", "former_until", "secret"])
         audit.record(caller, "webhook's secret exchanged", "webhook", webhook.pk, now=now)
@@ -108,7 +113,8 @@ def try_out(caller: Caller, webhook: Webhook, *, now: dt.datetime) -> None:
     """Call it with a test; takes seconds. Raises Conflict with the reason if the call was not taken."""
     caller.needs(Role.ADMIN)
     audit.record(caller, "test webhook called", "webhook", webhook.pk, now=now)
-    if error := call_once(Webhook.objects.get(clinic=caller.clinic, pk=webhook.pk), payload.of_test(at=now), at=now):
+    found = opened(webhook.pk)
+    if error := call_once(found, payload.of_test(at=now), at=now) if found else NO_KEY:
         raise Conflict(f"The webhook was not reached: {error}.")
 
 

@@ -119,6 +119,16 @@ def test_a_test_is_genuine_and_says_what_came_of_it(clinic: Clinic, admin: Clien
     assert "The webhook was not reached: it answered 500." in words(failed)
 
 
+@pytest.mark.parametrize("act", ["test", "secret"])
+def test_a_webhook_whose_key_is_lost_says_so(clinic: Clinic, admin: Client, hook: Hook, act: str) -> None:
+    webhook, _ = a_webhook(clinic, hook)
+    Webhook.objects.update(url=b"\x01" * 40, secret=b"\x01" * 40)
+
+    answer = admin.post(f"{LIST}/{webhook.pk}/act", {"do": act}, follow=True)
+
+    assert "give back the COMPANION_SECRET_KEY of before" in words(answer)
+
+
 def test_a_closed_webhook_says_so_and_is_opened_again(clinic: Clinic, admin: Client, hook: Hook) -> None:
     webhook, _ = a_webhook(clinic, hook)
     happens(clinic)

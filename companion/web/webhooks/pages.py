@@ -74,12 +74,12 @@ def choose(request: PageRequest, webhook_id: uuid.UUID) -> HttpResponse:
 def act(request: PageRequest, webhook_id: uuid.UUID) -> HttpResponse:
     """Test, open again or remove a webhook, or exchange its secret."""
     webhook, now, does = webhooks.of_id(request.caller.clinic, webhook_id), database_now(), request.POST.get("do", "")
-    if does == "secret":
-        return _page(request, webhook, {"secret": webhooks.exchange_secret(request.caller, webhook, now=now)})
-    if does not in _ACTS:
+    if does not in ("secret", *_ACTS):
         raise Unknown
-    done, words = _ACTS[does]
     try:
+        if does == "secret":
+            return _page(request, webhook, {"secret": webhooks.exchange_secret(request.caller, webhook, now=now)})
+        done, words = _ACTS[does]
         done(request, webhook, now)
     except Conflict as no:
         flash.error(request, str(no))
