@@ -18,7 +18,7 @@ from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 from companion.clinics.sealed import CannotOpen
 from companion.webhooks import calling, payload, signing
-from companion.webhooks.models import Kind, Webhook, Wish
+from companion.webhooks.models import Delivery, Kind, Webhook, Wish
 
 MOST: Final = 10
 """The webhooks of a clinic."""
@@ -98,6 +98,9 @@ def reopen(caller: Caller, webhook: Webhook, *, now: dt.datetime) -> None:
     caller.needs(Role.ADMIN)
     with transaction.atomic():
         Webhook.objects.filter(clinic=caller.clinic, pk=webhook.pk).update(closed_at=None, failures=0, rests_until=None)
+        # Its day begins now: of what waited longer, the first failed call would else give up all.
+        waiting = Delivery.objects.filter(clinic=caller.clinic, webhook=webhook, next_try_at__isnull=False)
+        waiting.update(since=now, next_try_at=now, tries=0)
         audit.record(caller, "webhook opened again", "webhook", webhook.pk, now=now)
 
 

@@ -179,6 +179,24 @@ def test_a_receiver_that_is_gone_is_closed_and_told_what_it_missed_once_it_is_op
     assert len(calls(hook, secret)) == 3
 
 
+def test_a_webhook_that_was_closed_for_days_has_a_day_again_from_its_opening(clinic: Clinic, hook: Hook) -> None:
+    webhook, _ = a_webhook(clinic, hook)
+    happens(clinic, times=3, now=NOW)
+    hook.status = 410
+    sent_off(webhook, now=NOW)
+    later = NOW + 3 * TRIED_FOR
+
+    webhooks.reopen(a_caller(clinic, Role.ADMIN), webhook, now=later)
+    hook.status = 503
+    sent_off(webhook, now=later)
+    sending.tidy(now=later + A_MINUTE)
+    hook.status = 200
+    hook.posts.clear()
+    sent_off(webhook, now=later + A_MINUTE)
+
+    assert len(set(ids(hook))) == 3
+
+
 def test_a_receiver_that_is_out_of_order_is_left_alone_for_longer_and_longer(clinic: Clinic, hook: Hook) -> None:
     webhook, _ = a_webhook(clinic, hook)
     happens(clinic, times=100, now=NOW)
