@@ -20,7 +20,7 @@ _ADVICE = (
 
 def alerts(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
     """Check the ways of alerts: each clinic needs one that works without dispatcher and bot."""
-    clinics = Clinic.objects.filter(pk=clinic.pk) if clinic else Clinic.objects.all()
+    clinics = Clinic.objects.filter(pk=clinic.pk) if clinic else Clinic.objects.filter(archived_at=None)
     hooked = clinics.filter(webhooks__closed_at=None, webhooks__wishes__kind=Kind.ALERT).distinct().count()
     deaf = 0 if mailing.possible() else clinics.count() - hooked
     name = "Alerts"

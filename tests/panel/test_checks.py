@@ -296,6 +296,13 @@ def test_alerts_that_nobody_would_hear_are_warned_of(settings: Settings) -> None
     assert (found.result, found.value) == ("warning", "nobody hears of them")
 
 
+def test_an_archived_clinic_needs_no_way_of_alerts(settings: Settings) -> None:
+    settings.SANDBOX_ON = False
+    a_clinic(archived_at=NOW)
+
+    assert check("Alerts").result == "ok"
+
+
 def test_webhooks_that_take_no_calls_are_warned_of() -> None:
     clinic = a_clinic()
     with a_program() as hook:
