@@ -1,6 +1,6 @@
 """The newest hash of each audit trail, told once a day by e-mail and webhook, so that a cut-off end shows.
 
-Any service tells. The e-mail is tried again each hour until a server takes it.
+Any service tells. The e-mail is tried again each hour until a server takes a copy.
 """
 
 import datetime as dt
@@ -61,8 +61,9 @@ def _mail(row: TrailHead, now: dt.datetime) -> None:
     # Zero rows: another process sends it.
     if not own.update(tries=F("tries") + 1, next_try_at=again):
         return
-    failed = [to for to in notices.addresses(row.clinic) if mailing.send(_mail_of(row, to))]
-    if not failed:
+    sent = [to for to in notices.addresses(row.clinic) if not mailing.send(_mail_of(row, to))]
+    # A copy outside is enough. Another try for an address that is refused would reach the others each hour again.
+    if sent:
         TrailHead.objects.filter(pk=row.pk).update(next_try_at=None, mailed_at=now)
 
 

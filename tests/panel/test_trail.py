@@ -142,3 +142,17 @@ def test_the_newest_hash_is_mailed_to_admins_once_a_day(clinic: Clinic) -> None:
     [sent] = mail.outbox
     assert sent.to == ["rosa@clinic.example"]
     assert f"--last {chain.head(clinic.pk)}" in sent.body
+
+
+def test_an_address_that_is_refused_brings_the_others_no_second_copy(clinic: Clinic) -> None:
+    a_member(clinic, Role.ADMIN, email="rosa@clinic.example")
+    a_member(clinic, Role.ADMIN, email="not an\naddress")
+    a_trail(clinic, 2)
+    trail_heads.tell_daily(now=NOW)
+    # As on a server that has a mail server.
+    TrailHead.objects.update(next_try_at=NOW)
+
+    for hours in range(3):
+        trail_heads.tell_daily(now=NOW + dt.timedelta(hours=hours))
+
+    assert [sent.to for sent in mail.outbox] == [["rosa@clinic.example"]]
