@@ -6,6 +6,7 @@ import uuid
 import msgspec
 
 from companion.clinics.models import Bot, Closed
+from companion.telegram.outcomes import Kind, Outcome
 
 ASK_AGAIN = dt.timedelta(seconds=10)
 """The time for which a refused bot stays closed before Telegram is asked again (DESIGN.md: at least every 30 s)."""
@@ -31,6 +32,27 @@ def after_failures(in_a_row: int, now: dt.datetime) -> Closing | None:
         return None
     seconds = min(2.0 ** min(in_a_row - FAILURES_TO_CLOSE, 10), LONGEST_CLOSED)
     return Closing(now + dt.timedelta(seconds=seconds), Closed.CIRCUIT)
+
+
+def wait_of(outcome: Outcome, now: dt.datetime) -> Closing:
+    """Closes the bot for the time that Telegram asked for."""
+    return Closing(now + dt.timedelta(seconds=outcome.retry_after or 1.0), Closed.RETRY_AFTER)
+
+
+def refused(now: dt.datetime) -> Closing:
+    """Closes the bot whose token Telegram refuses, until it is asked again."""
+    return Closing(now + ASK_AGAIN, Closed.UNAUTHORIZED)
+
+
+def after_call(outcome: Outcome, now: dt.datetime) -> Closing | None:
+    """Closes the bot if a call that sends nothing shows that it must wait or is refused."""
+    match outcome.kind:
+        case Kind.TOO_MANY:
+            return wait_of(outcome, now)
+        case Kind.UNAUTHORIZED:
+            return refused(now)
+        case _:
+            return None
 
 
 def close(bot: uuid.UUID, closing: Closing) -> None:

@@ -10,11 +10,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from companion.clinics.models import Closed
 from companion.clinics.sealed import seal
 from companion.delivery import closing, lifecycle, store
 from companion.delivery.begin import Begun
-from companion.delivery.closing import ASK_AGAIN, Closing
+from companion.delivery.closing import Closing
 from companion.delivery.store import Marked, Record
 from companion.delivery.traces import Doubtful
 from companion.delivery.verdict import after_unknown
@@ -61,12 +60,12 @@ def result_of(
             record = _record(begun, outcome, now, AttemptOutcome.PERMANENT, Status.FAILED, reason)
             return Result(begun.bot, record, trouble_from(reason), None)
         case Kind.TOO_MANY:
-            until = now + dt.timedelta(seconds=outcome.retry_after or 1.0)
-            record = _record(begun, outcome, now, AttemptOutcome.TOO_MANY, Status.PENDING, ready_at=until)
-            return Result(begun.bot, record, None, Closing(until, Closed.RETRY_AFTER))
+            wait = closing.wait_of(outcome, now)
+            record = _record(begun, outcome, now, AttemptOutcome.TOO_MANY, Status.PENDING, ready_at=wait.until)
+            return Result(begun.bot, record, None, wait)
         case Kind.UNAUTHORIZED:
             record = _record(begun, outcome, now, AttemptOutcome.UNAUTHORIZED, Status.PENDING, ready_at=now)
-            return Result(begun.bot, record, None, Closing(now + ASK_AGAIN, Closed.UNAUTHORIZED))
+            return Result(begun.bot, record, None, closing.refused(now))
         case Kind.TRANSIENT:
             until = now + dt.timedelta(seconds=_pause(begun.facts.earlier_tries, dice))
             record = _record(begun, outcome, now, AttemptOutcome.TRANSIENT, Status.PENDING, ready_at=until)

@@ -12,7 +12,6 @@ import structlog
 
 from companion.clinics.models import Closed
 from companion.delivery import begin, closing, deleting
-from companion.delivery.closing import ASK_AGAIN, Closing
 from companion.delivery.deleting import Due
 from companion.dispatch.runner import BotRow
 from companion.dispatch.state import DispatcherState
@@ -80,10 +79,7 @@ class Deleter:
 
 def _put_off(bot: BotRow, one: Due, outcome: Outcome, now: dt.datetime) -> None:
     """Try it again later, and close the bot if Telegram asks for that."""
-    again = now + _AGAIN
-    if outcome.kind is Kind.TOO_MANY:
-        again = now + dt.timedelta(seconds=outcome.retry_after or 1.0)
-        closing.close(bot.id, Closing(again, Closed.RETRY_AFTER))
-    elif outcome.kind is Kind.UNAUTHORIZED:
-        closing.close(bot.id, Closing(now + ASK_AGAIN, Closed.UNAUTHORIZED))
-    deleting.again(one.id, at=again)
+    closed = closing.after_call(outcome, now)
+    if closed:
+        closing.close(bot.id, closed)
+    deleting.again(one.id, at=closed.until if closed else now + _AGAIN)

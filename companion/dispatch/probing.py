@@ -11,16 +11,14 @@ from typing import Final
 
 import structlog
 
-from companion.clinics.models import Closed
 from companion.delivery import closing, settling
-from companion.delivery.closing import ASK_AGAIN, Closing
 from companion.delivery.settling import LOOK_AGAIN, Question, Search, Step
 from companion.dispatch.runner import Runner
 from companion.dispatch.state import DispatcherState
 from companion.service.resting import rest
 from companion.telegram.client import CallFailed
 from companion.telegram.methods import look_for
-from companion.telegram.outcomes import Kind, Outcome, Trace
+from companion.telegram.outcomes import Outcome, Trace
 
 log = structlog.get_logger(__name__)
 NEXT_QUESTION: Final = 1.0
@@ -99,13 +97,7 @@ class Prober:
         """Telegram did not say: the question is asked again later."""
         self._put_off(question)
         log.info("a trace could not be looked for", attempt=str(question.attempt), outcome=outcome.kind.value)
-        until: Closing | None = None
-        if outcome.kind is Kind.TOO_MANY:
-            until = Closing(self._now() + dt.timedelta(seconds=outcome.retry_after or 1.0), Closed.RETRY_AFTER)
-        elif outcome.kind is Kind.UNAUTHORIZED:
-            until = Closing(self._now() + ASK_AGAIN, Closed.UNAUTHORIZED)
-        if until is not None:
-            closed = until
+        if closed := closing.after_call(outcome, self._now()):
             await self._dispatcher.ledger.do(lambda: closing.close(self._runner.bot.id, closed))
 
     def _put_off(self, question: Question) -> None:

@@ -140,7 +140,7 @@ class Runner:
         try:
             await self.dispatcher.client.call(self.bot.token, "getMe", {}, timeout=_ANSWER_SECONDS)
         except CallFailed:
-            await self._close(Closing(self.dispatcher.clock.now() + ASK_AGAIN, Closed.UNAUTHORIZED))
+            await self._close(closing.refused(self.dispatcher.clock.now()))
             return ASK_AGAIN.total_seconds()
         await self._reopen(Closed.UNAUTHORIZED)
         log.info("the bot's token is accepted again", bot=str(self.bot.id))

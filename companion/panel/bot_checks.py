@@ -11,10 +11,9 @@ from django.conf import settings
 
 from companion.clinics import bots
 from companion.clinics.bot_api_proxy import proxy
-from companion.clinics.models import Bot, Closed
+from companion.clinics.models import Bot
 from companion.clinics.sealed import CannotOpen
 from companion.delivery import closing
-from companion.delivery.closing import ASK_AGAIN, Closing
 from companion.panel.models import BotCheck
 from companion.service.clock import machine_now
 from companion.telegram.client import BotToken, CallFailed, Client
@@ -52,7 +51,7 @@ def keep(bot: Bot, said: Said, *, now: dt.datetime) -> None:
     accepted = isinstance(said.me, Answer)
     if isinstance(said.me, Outcome) and said.me.kind is Kind.UNAUTHORIZED:
         # The dispatcher asks again after that time, and opens the bot once its token is accepted.
-        closing.close(bot.pk, Closing(now + ASK_AGAIN, Closed.UNAUTHORIZED))
+        closing.close(bot.pk, closing.refused(now))
     error = {} if isinstance(said.me, Answer) else {"last_error": words(said.me), "last_error_at": now}
     info = said.webhook.result if isinstance(said.webhook, Answer) else None
     pending = info.get("pending_update_count") if isinstance(info, dict) else None
