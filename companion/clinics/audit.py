@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
 from companion.clinics import chain, seals
 from companion.clinics.access import Caller
-from companion.clinics.models import AuditEntry
+from companion.clinics.models import AuditEntry, Clinic
 from companion.service import act_origin
 from companion.service.key_ring import ring
 
@@ -60,6 +60,11 @@ def record_reading(
     """Record that the caller read this row's health data. Nothing changed."""
     _entry(caller, action, subject_kind, subject_id, now, reading=True).save(force_insert=True)
     transaction.on_commit(chain.ring, robust=True)
+
+
+def acts_on(clinic: Clinic, *subjects: uuid.UUID) -> QuerySet[AuditEntry]:
+    """What was done to these rows. Readings, which changed nothing, are left out."""
+    return AuditEntry.objects.filter(clinic=clinic, subject_id__in=subjects, reading=False)
 
 
 def differences(before: Mapping[str, object], after: Mapping[str, object], *, veiled: Collection[str] = ()) -> Changes:

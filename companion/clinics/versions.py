@@ -13,7 +13,8 @@ from typing import TypeVar
 from django.db.models import Model, QuerySet
 from django.utils.crypto import salted_hmac
 
-from companion.clinics.models import AuditEntry, Clinic
+from companion.clinics import audit
+from companion.clinics.models import Clinic
 from companion.service.key_ring import ring
 
 _Row = TypeVar("_Row", bound=Model)
@@ -72,7 +73,7 @@ def changes(
 ) -> list[Change]:
     """The newest changes of these rows in the audit trail, the newest first; only these `actions`, where there are any
     named, and only what came at `since` or later."""
-    found = AuditEntry.objects.filter(clinic=clinic, subject_id__in=subjects, reading=False)
+    found = audit.acts_on(clinic, *subjects)
     if actions:
         found = found.filter(action__in=actions)
     if since:

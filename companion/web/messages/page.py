@@ -13,7 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from companion.clinics.models import AuditEntry, Role
+from companion.clinics import audit
+from companion.clinics.models import Role
 from companion.clinics.refusals import Conflict, Refused, Unknown
 from companion.clinics.versions import hold
 from companion.delivery import following
@@ -54,7 +55,7 @@ def show(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
 
 def _context(message: Message, now: dt.datetime) -> dict[str, object]:
     (one,) = shown([message])
-    entries = AuditEntry.objects.filter(clinic=message.clinic, subject_id=message.id, reading=False).order_by("at")
+    entries = audit.acts_on(message.clinic, message.id).order_by("at")
     attempts = queries.attempts(message)
     return {
         "now": now,

@@ -11,7 +11,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from companion.clinics.models import AuditEntry, Role
+from companion.clinics import audit
+from companion.clinics.models import Role
 from companion.clinics.refusals import Unknown
 from companion.planning import drafts, edit, taking_back
 from companion.planning import series as planned
@@ -104,7 +105,7 @@ def show(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
         "progress": planned.progress(schedule, now=now),
         "named": schedule.recipients.order_by("name")[:20],
         "rows": rows(queries.page(latest, order="-due_at", after=None, limit=LATEST).items, now=now),
-        "history": AuditEntry.objects.filter(clinic=clinic, subject_id=schedule.id, reading=False).order_by("-at")[:20],
+        "history": audit.acts_on(clinic, schedule.id).order_by("-at")[:20],
         "review": queries.to_review(clinic, local(now, clinic.timezone).date()).filter(pk=schedule.pk).exists(),
         "over": schedule.state in (State.ENDED, State.CANCELLED),
     }
