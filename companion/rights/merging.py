@@ -95,9 +95,11 @@ def _hand_over_history(gone: Patient, stays: Patient, one: One) -> None:
             note.delete()
     EnrolmentNote.objects.filter(patient=gone).update(patient=stays)
     chat = one.columns.get("telegram_id", stays.telegram_id)
-    known = list(FormerChat.objects.filter(patient=stays).values_list("telegram_id", flat=True))
-    others = FormerChat.objects.filter(patient=gone).exclude(telegram_id__in=[*known, *([chat] if chat else [])])
-    others.update(patient=stays)
+    theirs, own = FormerChat.objects.filter(patient=gone), FormerChat.objects.filter(patient=stays)
+    # A chat of both is the patient's own if either had agreed there: the export and an erasure go by that.
+    own.filter(telegram_id__in=theirs.filter(agreed=True).values("telegram_id")).update(agreed=True)
+    known = list(own.values_list("telegram_id", flat=True))
+    theirs.exclude(telegram_id__in=[*known, *([chat] if chat else [])]).update(patient=stays)
 
 
 def _become(caller: Caller, stays: Patient, one: One, now: dt.datetime) -> None:

@@ -102,6 +102,17 @@ def test_empty_values_are_filled_and_the_longer_pause_holds(clinic: Clinic, api:
     assert (stays.paused_until, stays.paused_reason) == (until, "ill")
 
 
+def test_a_former_chat_of_both_counts_as_agreed_if_either_had_agreed(clinic: Clinic, api: Program) -> None:
+    gone, stays = a_patient(clinic), a_patient(clinic, "Ana M. Silva", telegram_id=None)
+    for patient, agreed in ((gone, True), (stays, False)):
+        FormerChat.objects.create(clinic=clinic, patient=patient, telegram_id=5_001, agreed=agreed, left_at=present())
+
+    merged(api, gone, stays)
+
+    told = api.get(f"/patients/{stays.id}/export").json["former_chats"]
+    assert [(one["telegram_id"], one["agreed"]) for one in told] == [(5_001, True)]
+
+
 def test_the_two_conversations_are_one(clinic: Clinic, api: Program) -> None:
     gone, stays = a_patient(clinic, telegram_id=5_001), a_patient(clinic, "Ana M. Silva")
     reply = Reply.objects.create(
