@@ -2,7 +2,7 @@
 
 import pytest
 
-from companion.panel.python_holes import HOLES, Release, holes_of, of_release
+from companion.panel.python_holes import HOLES, Hole, Release, holes_of, of_release
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,8 @@ def test_a_python_without_known_holes_is_well() -> None:
 
 
 @pytest.mark.parametrize("hole", HOLES, ids=lambda hole: hole.cve)
-def test_each_hole_names_one_fix_a_series_in_order(hole: object) -> None:
-    series = [first[:2] for first in hole.fixed_in]  # type: ignore[attr-defined]
+def test_each_hole_names_one_fix_a_series_in_order(hole: Hole) -> None:
+    series = [first[:2] for first in hole.fixed_in]
 
     assert series == sorted(set(series))
     assert series[0] == (3, 11)
