@@ -81,6 +81,9 @@ def _run(stop: threading.Event) -> None:
             # The monitor tells of it.
             connection.close()
             ready, pause = [], _AWAY_SECONDS
+        except Exception as error:  # noqa: BLE001 (else this process would call no webhook until it is started again)
+            log.error("due webhooks were not found", **kind_and_place(error))  # noqa: TRY400
+            ready, pause = [], _AWAY_SECONDS
         for id in ready:
             running.add(id)
             threading.Thread(target=_turn, args=(id, stop, running), name="webhook", daemon=True).start()
