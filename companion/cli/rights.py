@@ -1,6 +1,7 @@
 """`companion patients export`, `erase` and `merge`: a patient's rights, from the command line."""
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -36,9 +37,13 @@ def export(id: str, output: Path | None, slug: str | None) -> None:
             descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
             raise click.ClickException(f"{target} can't be written: {error.strerror}.") from None
-        with os.fdopen(descriptor, "wb") as file:
-            for piece in packed(caller, patient, now=database_now()):
-                file.write(piece)
+        with ExitStack() as on_failure:
+            # Half an export would look like a whole one, and be in the way of the next try.
+            on_failure.callback(target.unlink)
+            with os.fdopen(descriptor, "wb") as file:
+                for piece in packed(caller, patient, now=database_now()):
+                    file.write(piece)
+            on_failure.pop_all()
     click.echo(f"Written to {target}.")
 
 

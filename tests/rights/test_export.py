@@ -11,6 +11,7 @@ from django.test import Client
 
 from companion.cli.patients import patients
 from companion.clinics.models import AuditEntry, Clinic, Role
+from companion.listener.models import MediaPart
 from tests.api.calls import a_program
 from tests.builders import a_patient
 from tests.rights.patients import CHAT, FORMER_CHAT, PNG, a_whole_story
@@ -84,6 +85,17 @@ def test_the_command_writes_the_zip_for_its_owner_alone(clinic: Clinic, tmp_path
     assert (first.exit_code, second.exit_code) == (0, 1)
     assert target.stat().st_mode & 0o777 == 0o600
     assert zipfile.ZipFile(target).testzip() is None
+
+
+def test_a_command_that_fails_leaves_no_half_export(clinic: Clinic, tmp_path: Path) -> None:
+    a_whole_story(clinic)
+    MediaPart.objects.update(content=b"damaged")
+    target = tmp_path / "ana.zip"
+
+    failed = CliRunner().invoke(patients, ["export", "CANARYID-1", "--output", str(target)])
+
+    assert failed.exit_code == 1
+    assert not target.exists()
 
 
 def test_an_export_stands_in_the_audit_trail_and_holds_it(clinic: Clinic) -> None:
