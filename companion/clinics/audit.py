@@ -63,7 +63,7 @@ def record_reading(
 
 
 def acts_on(clinic: Clinic, *subjects: uuid.UUID) -> QuerySet[AuditEntry]:
-    """What was done to these rows. Readings, which changed nothing, are left out."""
+    """The acts on these rows. Readings, which changed nothing, are left out."""
     return AuditEntry.objects.filter(clinic=clinic, subject_id__in=subjects, reading=False)
 
 
