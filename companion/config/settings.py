@@ -90,6 +90,7 @@ TEMPLATES = [
         "DIRS": [PACKAGE / "web"],
         "APP_DIRS": True,
         "OPTIONS": {
+            "builtins": ["companion.web.templatetags.forms"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",

@@ -6,7 +6,7 @@ This module also turns the refusals of other rooms into pages. `Caller.needs` de
 import uuid
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec, cast
+from typing import Concatenate, Final, ParamSpec, cast
 
 from django.contrib import messages
 from django.contrib.auth.models import User
@@ -49,16 +49,18 @@ class PageRequest(HttpRequest):
 
 View = Callable[Concatenate[PageRequest, P], HttpResponseBase]
 Entry = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+_ANOTHER_CLINIC: Final = (
+    "You opened this page for another clinic than the present one, so nothing was changed. Choose that clinic at the "
+    "top left in another tab. Then go back to this page and send it again."
+)
 
 
-def page(
-    role: Role = Role.VIEWER, *, fresh: bool = False, without_second_factor: bool = False
-) -> Callable[[View[P]], Entry[P]]:
+def page(role: Role = Role.VIEWER, *, fresh: bool = False, personal: bool = False) -> Callable[[View[P]], Entry[P]]:
     """Let only members with at least this role see the page, and show times in the clinic's time zone.
 
     The view finds the member in `request.caller`. `fresh`: the page is sensitive and needs a fresh proof of
-    identity. `without_second_factor`: members may use the page before they have the second factor that their clinic
-    demands.
+    identity. `personal`: the page is about the member and no clinic, so that members may use it before they have the
+    second factor that their clinic demands, and from a page of any clinic.
     """
 
     def decorate(view: View[P]) -> Entry[P]:
@@ -73,8 +75,10 @@ def page(
             ours.caller = caller
             with timezone.override(zone_info(caller.clinic.timezone)):
                 try:
-                    if not without_second_factor and is_missing(caller, request.user):
+                    if not personal and is_missing(caller, request.user):
                         return second_factors.lead(request, caller.clinic.name)
+                    if not personal and _is_of_another_clinic(ours):
+                        return _say(ours, 409, "Another clinic is open", _ANOTHER_CLINIC)
                     caller.needs(role)
                     if fresh and not is_fresh(request, now=database_now()):
                         return proof.ask(request)
@@ -115,6 +119,17 @@ def came_from(request: HttpRequest, otherwise: str) -> str:
     safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
     # Only a path: redirect() would take other words as names of views.
     return wanted if safe and wanted.startswith("/") else otherwise
+
+
+def _is_of_another_clinic(request: PageRequest) -> bool:
+    """Return whether the form was opened for another clinic than the present one, in another tab or earlier.
+
+    Each form of ours says for which clinic it is (templatetags/forms.py), and each button of htmx (base.html).
+    """
+    if request.method != "POST":
+        return False
+    said = request.headers.get("X-Clinic") or request.POST.get("of_clinic")
+    return said is not None and said != str(request.caller.clinic.id)
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:

@@ -55,7 +55,7 @@ def nowhere(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@page(without_second_factor=True)
+@page(personal=True)
 def choose_clinic(request: PageRequest) -> HttpResponse:
     """Show this clinic's pages for the rest of the session."""
     chosen = as_uuid(request.POST.get("clinic", ""))

@@ -28,7 +28,7 @@ class Shown:
 
 
 @require_GET
-@page(without_second_factor=True)
+@page(personal=True)
 def index(request: PageRequest) -> HttpResponse:
     """List the person's sessions, this one first."""
     rows = UserSession.objects.purge_and_list(request.user)
@@ -38,7 +38,7 @@ def index(request: PageRequest) -> HttpResponse:
 
 
 @require_POST
-@page(without_second_factor=True)
+@page(personal=True)
 def end(request: PageRequest) -> HttpResponse:
     """End the session that the form names, or all others."""
     chosen = request.POST.get("session", "")

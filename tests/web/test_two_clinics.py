@@ -1,0 +1,124 @@
+"""A member of two clinics with a tab of each: what one tab sends never lands in the other tab's clinic."""
+
+import pytest
+from django.test import Client
+
+from companion.clinics.models import ApiKey, Clinic, Member, Role
+from companion.patients.models import Patient
+from companion.planning import archiving
+from companion.schedules.models import Schedule
+from companion.web.models import Draft
+from tests.builders import NOW, a_clinic, a_member, a_patient
+from tests.web.forms import opened, sent
+from tests.web.signed_in import words
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def first() -> Clinic:
+    return a_clinic(name="First Clinic")
+
+
+@pytest.fixture
+def second() -> Clinic:
+    return a_clinic(name="Second Clinic")
+
+
+@pytest.fixture
+def tabs(first: Clinic, second: Clinic) -> Client:
+    """The browser of an admin of both clinics, who looks at the first one."""
+    member = a_member(first, Role.ADMIN)
+    Member.objects.create(clinic=second, user=member.user, role=Role.ADMIN, created_at=NOW, joined_at=NOW)
+    client = Client()
+    client.force_login(member.user)
+    return client
+
+
+def choose(tabs: Client, clinic: Clinic) -> None:
+    assert tabs.post("/clinic", {"clinic": str(clinic.id)}).status_code == 302
+
+
+def test_a_form_opened_before_the_clinic_was_switched_changes_nothing(tabs: Client, second: Clinic) -> None:
+    tab = opened(tabs, "/patients/new", "external_id")
+    choose(tabs, second)
+
+    answer = tabs.post("/patients/new", sent(tab, external_id="P-1", name="Ana Silva"))
+
+    assert answer.status_code == 409
+    assert "You opened this page for another clinic" in words(answer)
+    assert not Patient.objects.exists()
+
+
+def test_the_form_is_taken_once_its_clinic_is_chosen_again(tabs: Client, first: Clinic, second: Clinic) -> None:
+    tab = opened(tabs, "/patients/new", "external_id")
+    choose(tabs, second)
+    choose(tabs, first)
+
+    tabs.post("/patients/new", sent(tab, external_id="P-1", name="Ana Silva"))
+
+    assert Patient.objects.get().clinic == first
+
+
+def test_settings_of_one_clinic_are_not_saved_in_the_other(tabs: Client, second: Clinic) -> None:
+    tab = opened(tabs, "/settings", "name", "/settings/clinic")
+    choose(tabs, second)
+
+    answer = tabs.post("/settings/clinic", sent(tab, name="First Clinic, renamed"))
+
+    second.refresh_from_db()
+    assert answer.status_code == 409
+    assert second.name == "Second Clinic"
+
+
+def test_a_key_and_a_plan_stay_in_their_clinic(tabs: Client, first: Clinic, second: Clinic) -> None:
+    key = opened(tabs, "/settings", "name", "/settings/keys")
+    plan = opened(tabs, "/scheduled-messages/new", "text")
+    theirs = a_patient(second)
+    choose(tabs, second)
+
+    tabs.post("/settings/keys", sent(key, name="Ward system"))
+    tabs.post("/scheduled-messages/new", sent(plan, text="Come at nine.", to="patients", patients=[str(theirs.id)]))
+
+    assert not ApiKey.objects.exists()
+    assert not Schedule.objects.exists()
+
+
+def test_a_draft_that_a_forgotten_tab_keeps_is_not_the_other_clinics(tabs: Client, second: Clinic) -> None:
+    opened(tabs, "/scheduled-messages/new", "text")
+    page = tabs.get("/scheduled-messages/new").content.decode()
+    assert '"x-clinic"' in page
+    of_first = tabs.get("/settings").context["clinic"].id
+    choose(tabs, second)
+
+    answer = tabs.post(
+        "/scheduled-messages/drafts",
+        {"text": "Come at nine."},
+        headers={"HX-Request": "true", "X-Clinic": str(of_first)},
+    )
+
+    assert answer.status_code == 409
+    assert not Draft.objects.exists()
+
+
+def test_a_form_of_an_archived_clinic_does_not_fall_to_the_next_one(
+    tabs: Client, first: Clinic, second: Clinic
+) -> None:
+    tab = opened(tabs, "/settings", "name", "/settings/clinic")
+    archiving.archive(first, now=NOW)
+
+    answer = tabs.post("/settings/clinic", sent(tab, name="First Clinic, renamed"))
+
+    second.refresh_from_db()
+    assert answer.status_code == 409
+    assert second.name == "Second Clinic"
+
+
+def test_any_tab_switches_the_clinic_and_signs_out(tabs: Client, first: Clinic, second: Clinic) -> None:
+    tab = opened(tabs, "/patients/new", "external_id")
+    choose(tabs, second)
+
+    switched = tabs.post("/clinic", {"clinic": str(first.id), "of_clinic": tab["of_clinic"][0]})
+
+    assert switched.status_code == 302
+    assert tabs.get("/settings").context["clinic"] == first
