@@ -28,7 +28,7 @@ from companion.restoring.sealing import Lock
 from companion.sandbox.models import SandboxBot
 from companion.schedules.models import Message
 
-_SECRETS: Final = frozenset({"token", "secret", "secret_hash", "token_hash", "previous_secret", "password", "url"})
+SECRETS: Final = frozenset({"token", "secret", "former_secret", "secret_hash", "token_hash", "settings", "url"})
 """Columns that open something elsewhere. An export is for reading."""
 
 
@@ -86,9 +86,7 @@ def _write_table(archive: ZipFile, table: Table, clinic: Clinic) -> int:
 
 
 def _values(row: models.Model) -> dict[str, object]:
-    return {
-        field.name: getattr(row, field.attname) for field in row._meta.concrete_fields if field.name not in _SECRETS
-    }
+    return {field.name: getattr(row, field.attname) for field in row._meta.concrete_fields if field.name not in SECRETS}
 
 
 class _Encoder(DjangoJSONEncoder):

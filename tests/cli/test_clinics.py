@@ -18,7 +18,9 @@ from companion.cli.keys_of_programs import key
 from companion.cli.people import member
 from companion.clinics import bots, opt_outs
 from companion.clinics.models import ApiKey, AuditEntry, Clinic, Role
+from companion.clinics.sealed import SealedField
 from companion.patients.models import Patient
+from companion.restoring import removing
 from companion.restoring.clinic_rows import tables
 from companion.restoring.sealing import Key, unseal
 from companion.schedules.models import Message, Schedule, State, Status
@@ -229,6 +231,36 @@ def test_the_export_of_a_removed_clinic_holds_its_texts_and_files_and_no_secret(
     assert json.loads(version)["text"] == "Take your tablet."
     assert "token" not in bot
     assert any(name.startswith("files/") for name in names)
+
+
+def test_an_export_holds_back_each_sealed_column_that_opens_something() -> None:
+    sealed = {(table.model, field) for table in tables() for field in table.model._meta.concrete_fields}
+    sealed = {(model, field) for model, field in sealed if isinstance(field, SealedField)}
+
+    held_back = {f"{model._meta.label}.{field.name}" for model, field in sealed if field.name in removing.SECRETS}
+
+    assert held_back == {
+        "clinics.Bot.token",
+        "panel.OutsideHeartbeat.url",
+        "patients.PatientSource.settings",
+        "webhooks.Webhook.former_secret",
+        "webhooks.Webhook.secret",
+        "webhooks.Webhook.url",
+    }
+    assert {f"{model._meta.label}.{field.name}" for model, field in sealed} - held_back == {
+        "api.IdempotentCall.answer",
+        "listener.Media.name",
+        "listener.Reply.text",
+        "patients.SyncRun.reasons",
+        "patients.SyncRun.touched",
+        "schedules.Attempt.description",
+        "schedules.Attempt.text",
+        "schedules.Deletion.chat",
+        "schedules.Message.text",
+        "schedules.Version.buttons",
+        "schedules.Version.text",
+        "web.Draft.values",
+    }
 
 
 def test_every_table_with_a_way_to_a_clinic_is_removed_but_the_audit_trail() -> None:
