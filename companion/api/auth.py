@@ -1,6 +1,6 @@
-"""Authentication: an API key or a session, and the role that an operation needs. Nothing here creates either.
+"""Authentication: an API key or a session, and the role that an operation needs. Keys and sessions are made elsewhere.
 
-A session needs Django's CSRF token for unsafe methods. A wrong key never falls back to a session.
+A call with a session also needs Django's CSRF token if its method is unsafe. A wrong key never falls back to a session.
 """
 
 from typing import Final
@@ -38,8 +38,8 @@ SECURITY_SCHEMES = {
 class Needs:
     """Ninja's authentication of one operation: checks the caller's role and leaves the Caller in `request.auth`.
 
-    It then refuses a body that is too large or of a wrong media type, before anything reads the body. A stranger learns
-    nothing of either.
+    It then refuses a body that is too large or has a wrong media type, before any other code reads the body. A caller
+    who is not let in gets no answer about the body.
     """
 
     csrf = True  # tells ninja's reference page to send the token
@@ -54,7 +54,7 @@ class Needs:
         caller = caller_of(request)
         caller.needs(self.role)
         if self.fresh and caller.kind == "member" and not is_fresh(request, now=database_now()):
-            raise HttpError(403, "Prove first that it's you: open /accounts/reauthenticate/ in this browser.")
+            raise HttpError(403, "Confirm first that it's you: open /accounts/reauthenticate/ in this browser.")
         _check_length(request)
         _check_media_type(request, self.media_type)
         if self.long:
@@ -63,10 +63,10 @@ class Needs:
 
 
 def caller_of(request: HttpRequest) -> Caller:
-    """The Caller of a key or a session.
+    """Return the Caller of a key or a session.
 
-    Raises AuthenticationError (401), NotAllowed for a key that may not be used here, Busy for a key that calls too
-    often, or HttpError 403 without a CSRF token.
+    Raises AuthenticationError (401) without a valid key or session, NotAllowed for a key that may not be used here,
+    Busy for a key that calls too often, and HttpError 403 if the CSRF token or the sign-in's second step is missing.
     """
     header = request.headers.get("Authorization", "")
     caller = _caller_by_key(request, header) if header else _caller_by_session(request)
@@ -103,10 +103,10 @@ def _caller_by_session(request: HttpRequest) -> Caller | None:
 
 def _check_length(request: HttpRequest) -> None:
     limit = IMPORT_BYTES if request.path == IMPORT_PATH else BODY_BYTES
-    # The server has read the whole body by now, also one that came in chunks, and tells its length.
-    told = str(request.META.get("CONTENT_LENGTH") or "0")
-    if told.isascii() and told.isdigit() and int(told) > limit:
-        raise HttpError(413, f"The body is too large: {limit // (1024 * 1024)} MB are taken here.")
+    # The server has read the whole body by now, also if it came in chunks, so it knows the length.
+    length = str(request.META.get("CONTENT_LENGTH") or "0")
+    if length.isascii() and length.isdigit() and int(length) > limit:
+        raise HttpError(413, f"The body is too large: this address accepts at most {limit // (1024 * 1024)} MB.")
 
 
 def _check_media_type(request: HttpRequest, media_type: str) -> None:

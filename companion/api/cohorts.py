@@ -1,4 +1,4 @@
-"""Cohorts: named sets of patients. A patient's own fields name the patient's cohorts."""
+"""Cohorts: named sets of patients. A patient's field `cohorts` names the cohorts to which the patient belongs."""
 
 from uuid import UUID
 
@@ -39,19 +39,19 @@ def add_cohort(request: HttpRequest, body: NewCohort) -> CohortShape:
 @operation(router, Operation("GET", "/cohorts/{id}", Role.VIEWER, CohortShape, examples.COHORT))
 def read_cohort(request: HttpRequest, id: UUID) -> CohortShape:
     """Read one cohort with its size. `GET /patients?cohort=` lists its patients."""
-    found = queries.cohort(caller_of(request).clinic, id)
-    return CohortShape(id=found.id, name=found.name, size=found.size)
+    cohort = queries.cohort(caller_of(request).clinic, id)
+    return CohortShape(id=cohort.id, name=cohort.name, size=cohort.size)
 
 
 @operation(router, Operation("GET", "/cohorts", Role.VIEWER, CohortList, examples.COHORTS, query=ListParameters))
 def list_cohorts(request: HttpRequest, query: Query[ListParameters]) -> CohortList:
     """List cohorts by name."""
-    found = queries.cohorts(caller_of(request).clinic)
+    cohorts = queries.cohorts(caller_of(request).clinic)
     if query.cursor:
-        found = found.filter(name__gt=read_cursor(_LIST, query.cursor))
-    rows = list(found[: query.limit + 1])
+        cohorts = cohorts.filter(name__gt=read_cursor(_LIST, query.cursor))
+    rows = list(cohorts[: query.limit + 1])
     items = rows[: query.limit]
     after = cursor_of(_LIST, items[-1].name) if len(rows) > query.limit else None
     # The query computes `size`; the model's type doesn't have it.
-    shapes = [CohortShape(id=one.id, name=one.name, size=vars(one)["size"]) for one in items]
+    shapes = [CohortShape(id=cohort.id, name=cohort.name, size=vars(cohort)["size"]) for cohort in items]
     return CohortList(items=shapes, next=after)

@@ -1,6 +1,6 @@
 """`If-Match` (RFC 9110, section 13.1.1): compares the tag that a caller read with the object's present tag.
 
-One transaction compares and changes, under the object's lock, so that no other change comes between the two.
+One transaction compares the tags and makes the change, under the object's lock, so that no other change comes between.
 """
 
 import re
@@ -21,7 +21,7 @@ from companion.clinics.versions import Stale
 HEADER: Final = "If-Match"
 _TAG: Final = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 PATTERN: Final = rf"(\*|({_TAG})([ \t]*,[ \t]*{_TAG})*)"
-"""The header in the description. We also accept empty places in the list, as the RFC asks."""
+"""The header's form, as the API's description gives it. We also accept empty entries in the list, as the RFC asks."""
 _LIST: Final = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*[ \t,]*")
 _ONE: Final = re.compile(_TAG)
 _Row = TypeVar("_Row", bound=Model)
@@ -38,9 +38,9 @@ class Tagged(Generic[Answer]):
 
 
 def wanted_of(request: HttpRequest) -> frozenset[str] | None:
-    """The tags that the caller accepts, or None for any tag. Raises HttpError 400 if the header can't be read.
+    """Return the tags that the caller accepts, or None for any tag. Raises HttpError 400 if the header can't be read.
 
-    A weak tag (`W/"…"`) is kept as it is: it equals none of ours, which are strong.
+    A weak tag (`W/"…"`) stays in the set, but it equals no tag of an object: our tags are strong.
     """
     header = request.headers.get(HEADER)
     if header is None or header.strip(" \t") == "*":
@@ -51,8 +51,9 @@ def wanted_of(request: HttpRequest) -> frozenset[str] | None:
 
 
 def read(kind: Kind[_Row] | None, clinic: Clinic, id: uuid.UUID | None, view: Callable[[], Answer]) -> Tagged[Answer]:
-    """The answer of `view`, with the tag of the object that it shows."""
-    # The tag is read first: after a change in between it is too old, so that the caller's next change is refused.
+    """Return the answer of `view`, with the tag of the object that it shows."""
+    # The tag is read first. If the object changes before `view` runs, the tag is outdated, and the caller's next change
+    # is refused. In the other order the caller could overwrite a change without having seen it.
     tag = _tag(kind, clinic, id)
     return Tagged(view(), tag)
 
@@ -75,7 +76,7 @@ def change(
         if at and row and wanted is not None and wanted.isdisjoint(at.tags(row)):
             raise Stale(at.name, at.last_change(clinic, row))
         answer = view()
-        # Only the answer has the id of an object that was made just now.
+        # The id of an object that was created just now stands only in the answer.
         return Tagged(answer, _tag(shown, clinic, getattr(answer, "id", id)))
 
 

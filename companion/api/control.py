@@ -1,6 +1,6 @@
-"""Sending as a whole, for admins: pause, resume, retry, decide about unknown outcomes, test alerts.
+"""Control of all sending, for admins: pause, resume, retry, decide about unknown outcomes, test alerts.
 
-The rules stand in panel/actions.py and panel/contacts.py.
+The rules are in panel/actions.py, panel/maintenance.py and panel/contacts.py.
 """
 
 from dataclasses import asdict
@@ -30,14 +30,14 @@ _SHOWN = 100
 
 
 class LossShape(Shape):
-    """The number of messages that fail unless sending is resumed by this instant, counted to 1,000."""
+    """The number of messages that fail unless sending is resumed by this instant, counted up to 1,000."""
 
     by: Instant
     count: int
 
 
 class LossesShape(Shape):
-    """The cost of a pause, by its length."""
+    """The number of messages that would fail in a pause, by the length of the pause."""
 
     losses: list[LossShape]
 
@@ -83,35 +83,35 @@ class DecisionsBody(DecisionBody):
 
 
 class TestBody(Body):
-    """The way of telling alerts that is to be tried."""
+    """The channel through which a test alert is to be sent."""
 
     way: Literal["telegram", "email", "webhook"]
 
 
 class TestShape(Shape):
-    """The way of telling alerts that accepted the test."""
+    """The channel that accepted the test alert."""
 
     way: Literal["telegram", "email", "webhook"]
 
 
 class RetryShape(Shape):
-    """The reason for which messages failed that are to be tried again."""
+    """The messages to try again: those that failed for this reason."""
 
     reason: Annotated[str, Field(description="A reason code. Some reasons don't allow a retry of all messages.")]
 
 
 class RetriedShape(Shape):
-    """The number of messages that are done, and of those that are left (counted to 1,000)."""
+    """The number of messages that this call handled, and of those that are left (counted up to 1,000)."""
 
     done: int
     left: int
 
 
 class MaintenanceBody(Body):
-    """A window in which no alert is told."""
+    """A maintenance window: no alerts are sent until it ends."""
 
-    until: Annotated[Instant, Field(description="Its end, at most seven days from now.")]
-    reason: Annotated[str, Field(description="A line for the other admins.", max_length=maintenance.REASON)] = ""
+    until: Annotated[Instant, Field(description="The end of the window, at most seven days from now.")]
+    reason: Annotated[str, Field(description="A sentence for the other admins.", max_length=maintenance.REASON)] = ""
 
 
 class MaintenanceShape(Shape):
@@ -152,9 +152,9 @@ def _panel(request: HttpRequest) -> PanelShape:
     ),
 )
 def foresee_losses(request: HttpRequest) -> LossesShape:
-    """Count the messages that would fail if sending were paused now, by how long the pause lasts."""
-    found = actions.losses(caller_of(request).clinic, now=database_now())
-    return LossesShape.model_validate({"losses": [asdict(loss) for loss in found]})
+    """Count the messages that would fail if sending were paused now, by the length of the pause."""
+    losses = actions.losses(caller_of(request).clinic, now=database_now())
+    return LossesShape.model_validate({"losses": [asdict(loss) for loss in losses]})
 
 
 @operation(router, act("/mcp/pause", PanelShape, PANEL, body_example={}, role=Role.ADMIN))
@@ -182,7 +182,7 @@ def resume_sending(request: HttpRequest, body: NoBody = None) -> PanelShape:
     ),
 )
 def begin_maintenance(request: HttpRequest, body: MaintenanceBody) -> MaintenanceShape:
-    """Open a window in which no alert is told, or change the open one. Calls for urgent help are told all the same."""
+    """Open a maintenance window, or change it. Until it ends, no alerts are sent except calls for urgent help."""
     return _window(maintenance.begin(caller_of(request), body.until, body.reason, now=database_now()))
 
 
@@ -194,7 +194,7 @@ def end_maintenance(request: HttpRequest, body: NoBody = None) -> MaintenanceSha
 
 @operation(router, act("/mcp/acknowledge", PanelShape, PANEL, body_example={}, role=Role.ADMIN))
 def acknowledge_losses(request: HttpRequest, body: NoBody = None) -> PanelShape:
-    """Stop reporting the services that have gone without a goodbye while others of their kind work on."""
+    """Stop reporting services that ended without a shutdown while other processes of the same kind keep working."""
     actions.acknowledge_losses(caller_of(request), now=database_now())
     return _panel(request)
 
@@ -212,15 +212,15 @@ def acknowledge_losses(request: HttpRequest, body: NoBody = None) -> PanelShape:
     ),
 )
 def retry_all(request: HttpRequest, body: RetryShape) -> RetriedShape:
-    """Try all messages again that failed within the last week for one reason, at most 500 in one call."""
+    """Retry the messages that failed within the last week for one reason, at most 500 in one call."""
     return RetriedShape.model_validate(asdict(actions.retry_all(caller_of(request), body.reason, now=database_now())))
 
 
 @operation(router, Operation("GET", "/mcp/unknown", Role.VIEWER, MessageList, MESSAGES))
 def list_unknown(request: HttpRequest) -> MessageList:
-    """List the newest 100 messages of the last week whose outcome is unknown and about which nobody has decided."""
-    found = actions.undecided(caller_of(request).clinic, now=database_now())[:_SHOWN]
-    return MessageList(items=shapes_of(list(found)), next=None)
+    """List the messages of the last week whose outcome is unknown and still undecided: the newest 100."""
+    messages = actions.undecided(caller_of(request).clinic, now=database_now())[:_SHOWN]
+    return MessageList(items=shapes_of(list(messages)), next=None)
 
 
 @operation(
@@ -263,6 +263,6 @@ def decide_unknown(request: HttpRequest, id: UUID, body: DecisionBody) -> Messag
 
 @operation(router, act("/mcp/test", TestShape, {"way": "webhook"}, body_example={"way": "webhook"}, role=Role.ADMIN))
 def send_test(request: HttpRequest, body: TestBody) -> TestShape:
-    """Try one way of telling alerts: a message or an e-mail to the caller, or a call of the clinic's webhook."""
+    """Send a test alert: a Telegram message or an e-mail to the caller, or a call of the clinic's webhook."""
     contacts.TESTS[body.way](caller_of(request), now=database_now())
     return TestShape(way=body.way)

@@ -1,4 +1,4 @@
-"""The reference page: Swagger UI from ninja's own files. It loads nothing from other servers."""
+"""The reference page: Swagger UI, from the files that ninja brings along. It loads nothing from other servers."""
 
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
@@ -17,13 +17,13 @@ POLICY = "; ".join(
 
 
 class ReferencePage(Swagger):
-    """Swagger UI with its own content policy, and without the badge that swagger.io would serve."""
+    """Swagger UI with a content security policy, and without the badge that swagger.io would serve."""
 
     def __init__(self) -> None:
         super().__init__(settings={"validatorUrl": None, "persistAuthorization": False})
 
     def render_page(self, request: HttpRequest, api: NinjaAPI, **kwargs: object) -> HttpResponse:
-        """The page."""
+        """Render the page with its content security policy."""
         response = super().render_page(request, api, **kwargs)
         response["Content-Security-Policy"] = POLICY
         return response

@@ -24,7 +24,7 @@ router = Router(tags=["patients"])
 
 
 class NewEnrolments(Body):
-    """The patients to invite: either these, or those of a cohort whom we can't reach until they are invited."""
+    """The patients to invite: a list of patients, or the patients of a cohort whom we can't reach yet."""
 
     patients: Annotated[list[Id] | None, Field(max_length=CARDS)] = None
     cohort: Annotated[StrictStr | None, Field(max_length=200, description="The cohort's id or name.")] = None
@@ -36,7 +36,7 @@ class NewEnrolments(Body):
 
 
 class Person(Shape):
-    """A patient, with what tells namesakes apart."""
+    """A patient, with the values that tell patients of the same name apart."""
 
     id: uuid.UUID
     external_id: str
@@ -102,7 +102,7 @@ class ConsentHistory(Shape):
 
 
 class NewConsent(Body):
-    """The consent that a patient gave or withdrew in a talk with staff."""
+    """A consent that a patient gave or withdrew when talking with staff."""
 
     consent: Literal["given", "withdrawn"]
 
@@ -185,27 +185,27 @@ def read_consent(request: HttpRequest, id: UUID) -> ConsentHistory:
     ),
 )
 def note_consent(request: HttpRequest, id: UUID, body: NewConsent) -> ConsentHistory:
-    """Note a consent that the patient gave or withdrew elsewhere. Only the patient's Start undoes an opt-out."""
+    """Record a consent that the patient gave or withdrew elsewhere. Only the patient's Start undoes an opt-out."""
     caller = caller_of(request)
     patient = queries.patient(caller.clinic, id)
     return _history(consent.note(caller, patient, Consent(body.consent), now=database_now()))
 
 
 def _history(patient: Patient) -> ConsentHistory:
-    lines = [
-        ConsentShape(at=one.at, consent=one.consent, source=one.source, wording=one.wording or None)
-        for one in consent.history(patient)
+    changes = [
+        ConsentShape(at=change.at, consent=change.consent, source=change.source, wording=change.wording or None)
+        for change in consent.history(patient)
     ]
-    return ConsentHistory(items=lines, next=None)
+    return ConsentHistory(items=changes, next=None)
 
 
 def _card(card: Card) -> CardShape:
-    made = card.invitation
+    invitation = card.invitation
     return CardShape(
         patient=_person(card.patient),
-        link=made.link,
-        qr_svg=made.qr_svg,
-        expires_at=made.expires_at,
+        link=invitation.link,
+        qr_svg=invitation.qr_svg,
+        expires_at=invitation.expires_at,
         sentence=card.words.how,
     )
 

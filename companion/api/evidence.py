@@ -1,4 +1,4 @@
-"""`GET /messages/{id}/evidence`: the evidence packet of a message, one HTML file. rights/evidence.py has its values."""
+"""`GET /messages/{id}/evidence`: the evidence packet of a message, as an HTML file. rights/evidence.py gathers it."""
 
 from typing import Final
 from uuid import UUID
@@ -26,9 +26,9 @@ _ERRORS: Final = (401, 403, 404, 422, 429)
     response=dict.fromkeys(_ERRORS, ProblemShape),
     summary="The evidence packet of a message",
     description=(
-        "One HTML file with the plan, the consent, each attempt, the answers and the audit trail's entries; the same "
-        "values stand in it as JSON, in the script with the id `packet`. `companion audit verify FILE` checks it. The "
-        "audit trail notes the download."
+        "One HTML file with the plan, the consent, each attempt, the answers and the audit trail's entries. The file "
+        "holds the same values as JSON, in the script element with the id `packet`. `companion audit verify FILE` "
+        "checks the file. The download is recorded in the audit trail."
     ),
     operation_id="export_evidence",
     openapi_extra={

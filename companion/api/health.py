@@ -1,4 +1,4 @@
-"""Health for monitors, and the Control Panel's numbers and checks. Their meaning stands in panel/."""
+"""Health for monitors, and the Control Panel's numbers and checks. panel/ measures them and judges them."""
 
 from dataclasses import asdict
 from typing import Annotated, Final, Literal
@@ -34,7 +34,7 @@ class LayerShape(Shape):
 
 
 class HealthShape(Shape):
-    """The status of sending, with the layer that reports it."""
+    """The status of sending, with the layer that reported it."""
 
     status: Literal["ok", "degraded", "down"]
     source: Literal["direct", "mcp", "database"]
@@ -43,12 +43,10 @@ class HealthShape(Shape):
     detail: Annotated[
         str,
         Field(
-            description="What is wrong, and who should do what; for strangers the causes alone. Empty if all is well."
+            description="What is wrong, and who should do what. Without a sign-in: only the causes. Empty: all is well."
         ),
     ]
-    causes: Annotated[
-        list[str], Field(description="The name of everything that is wrong, as in the runbook, the worst first.")
-    ] = []
+    causes: Annotated[list[str], Field(description="The names of all causes, as in the runbook, the worst first.")] = []
 
 
 class ServiceShape(Shape):
@@ -64,7 +62,7 @@ class ServiceShape(Shape):
 
 
 class MessageNumbers(Shape):
-    """The number of messages in each state, each counted to 10,000."""
+    """The number of messages in each state, each counted up to 10,000."""
 
     pending: int
     due: int
@@ -79,14 +77,14 @@ class MessageNumbers(Shape):
 
 
 class LagShape(Shape):
-    """The lateness of the messages that left within the last day; null if none did."""
+    """The delay in seconds of the messages that were sent within the last day; null if none was sent."""
 
     p50: float | None
     p99: float | None
 
 
 class RateShape(Shape):
-    """The share of the bot's rate that the last ten seconds used."""
+    """The messages per second that the bot sent in the last ten seconds, and the bot's limit."""
 
     per_second: float = 0
     limit: float = 0
@@ -118,7 +116,7 @@ class PanelShape(Shape):
 
 
 class CheckShape(Shape):
-    """The finding of one check, and what to do."""
+    """The result of one check, and what to do."""
 
     name: str
     group: str
@@ -128,7 +126,7 @@ class CheckShape(Shape):
 
 
 class DiagnosticsShape(Shape):
-    """All checks, run just now."""
+    """The results of all checks, which were run for this answer."""
 
     checked_at: Instant
     checks: list[CheckShape]
@@ -141,21 +139,21 @@ class DiagnosticsShape(Shape):
 def read_health(request: HttpRequest) -> HttpResponse:
     """Tell whether sending works. Answers 503 when it is down.
 
-    Without a sign-in the answer is for all clinics together, and tells status and causes. With a key or a session it
-    is for the caller's clinic, in words. A caller who can't be let in, for example because the database can't be
-    reached or the key has used its calls, gets the answer for strangers.
+    Without a key or a session the answer is about all clinics together, and holds only the status and the causes. With
+    a key or a session it is about the caller's clinic, with sentences. If the key or the session can't be checked, for
+    example because the database can't be reached or the key has used its calls, the answer is as without.
     """
     caller = _member(request)
     report = health.check_now(clinic=caller.clinic) if caller else health.for_strangers(health.check_now())
     answer = HealthShape.model_validate(
-        asdict(report) | {"causes": list(dict.fromkeys(one.cause.value for one in report.findings))}
+        asdict(report) | {"causes": list(dict.fromkeys(finding.cause.value for finding in report.findings))}
     )
     code = 503 if report.status == "down" else 200
     return HttpResponse(answer.model_dump_json(), status=code, content_type=JSON)
 
 
 def _member(request: HttpRequest) -> Caller | None:
-    """The caller, if a valid key or session came along. Health answers everybody, so this raises nothing."""
+    """Return the caller of a valid key or session, else None. Health answers everybody, so this raises nothing."""
     if "Authorization" not in request.headers and settings.SESSION_COOKIE_NAME not in request.COOKIES:
         return None
     try:
@@ -184,7 +182,7 @@ def read_panel(request: HttpRequest) -> PanelShape:
     ),
 )
 def run_diagnostics(request: HttpRequest, body: NoBody = None) -> DiagnosticsShape:
-    """Run all checks now. Each says what it found and what to do."""
+    """Run all checks now. Each result says what to do."""
     now = database_now()
     return DiagnosticsShape.model_validate(
         {"checked_at": now, "checks": [asdict(check) for check in diagnostics.run(caller_of(request).clinic, now=now)]}

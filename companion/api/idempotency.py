@@ -1,8 +1,8 @@
 """`Idempotency-Key` on creating POSTs: a repeated call gets the first answer and creates nothing.
 
-A claim is committed first, so that a parallel call sees that another one runs. One transaction then stores the new
-object and the answer, so that a crash leaves both or only a claim, which the next call takes over. A refused call
-created nothing, so its key stays free for the corrected body.
+A claim on the key is committed first, so that a parallel call with the same key sees that a call is running. One
+transaction then stores the new object and the answer together. A crash leaves both or only the claim, which the next
+call takes over. A refused call creates nothing, so its key stays free for the corrected body.
 """
 
 import datetime as dt
@@ -24,7 +24,7 @@ HEADER = "Idempotency-Key"
 KEPT = dt.timedelta(hours=24)
 TAKEN_OVER = dt.timedelta(seconds=60)
 _RUNNING = "A call with this Idempotency-Key is still running. Try again in a moment."
-_ERASED = "This call was carried out before. Its answer is no longer kept, because a patient in it was erased."
+_ERASED = "This call was carried out before. Its answer was deleted, because it named a patient who was erased."
 KEY_PATTERN = "[!-~]{1,255}"
 _KEY = re.compile(KEY_PATTERN)
 
@@ -44,7 +44,7 @@ def once(
     """Run `create`, or return the answer of the first call with this key.
 
     `call` is the operation's method and address. Raises Refused if the key was used for another call or body,
-    Conflict while the first call still runs, and whatever `create` raises.
+    Conflict while the first call still runs, and the errors that `create` raises.
     """
     key = _checked(key)
     digest = digest_of(call, body)
@@ -60,14 +60,14 @@ def once(
 
 
 def digest_of(call: str, body: object) -> str:
-    """A digest that tells two calls apart. The order of a body's fields makes no difference."""
+    """Return a digest that tells two calls apart. The order of a body's fields makes no difference."""
     return hashlib.sha256(json.dumps([call, body], sort_keys=True).encode()).hexdigest()
 
 
 def forget(erased: Erased) -> None:
-    """Forget the answers that name an erased patient. Their keys stay: a repeated call does nothing a second time."""
-    kept = IdempotentCall.objects.filter(clinic=erased.clinic, answer__isnull=False)
-    named = [one.pk for one in kept.only("answer").iterator(1000) if erased.is_named_in(one.answer or "")]
+    """Delete the answers that name an erased patient. Their keys stay: a repeated call does nothing a second time."""
+    answered = IdempotentCall.objects.filter(clinic=erased.clinic, answer__isnull=False)
+    named = [call.pk for call in answered.only("answer").iterator(1000) if erased.is_named_in(call.answer or "")]
     IdempotentCall.objects.filter(pk__in=named).update(answer=None)
 
 
@@ -78,7 +78,7 @@ def _checked(key: str) -> str:
 
 
 def _claim(caller: Caller, key: str, digest: str, now: dt.datetime) -> IdempotentCall:
-    """The row of this key: ours to run, or an ended call. Raises Conflict while another call holds it."""
+    """Return the row of this key: a claim that this call may run, or an ended call. Raises Conflict while one runs."""
     fresh = IdempotentCall(
         clinic=caller.clinic, owner_id=caller.id or caller.clinic.id, key=key, request_hash=digest, created_at=now
     )
@@ -91,21 +91,22 @@ def _claim(caller: Caller, key: str, digest: str, now: dt.datetime) -> Idempoten
 
 
 def _claimed_before(fresh: IdempotentCall, now: dt.datetime) -> IdempotentCall:
-    mine = IdempotentCall.objects.filter(clinic=fresh.clinic, owner_id=fresh.owner_id, key=fresh.key)
+    same_key = IdempotentCall.objects.filter(clinic=fresh.clinic, owner_id=fresh.owner_id, key=fresh.key)
     with transaction.atomic():
-        # A running call holds the lock of its row (see _run), however long it takes; a refused call has freed its key.
-        found = mine.select_for_update(skip_locked=True).first()
-        if found is None:
+        # A running call holds the lock of its row (see _run) until it ends. A refused call has deleted its row.
+        earlier = same_key.select_for_update(skip_locked=True).first()
+        if earlier is None:
             raise Conflict(_RUNNING)
-        if found.status is None and found.request_hash == fresh.request_hash:
-            if found.created_at > now - TAKEN_OVER:
+        if earlier.status is None and earlier.request_hash == fresh.request_hash:
+            if earlier.created_at > now - TAKEN_OVER:
                 raise Conflict(_RUNNING)
-            # Its process died. A new id shuts it out, in case it is alive after all and about to lock its row.
-            mine.filter(id=found.id).delete()
+            # The process of the earlier call has died. If it is alive after all and about to lock its row, it finds no
+            # row with its id, and gives up.
+            same_key.filter(id=earlier.id).delete()
             fresh.id = new_id()
             fresh.save(force_insert=True)
             return fresh
-        return found
+        return earlier
 
 
 def _run(claim: IdempotentCall, create: Callable[[], StoredAnswer]) -> StoredAnswer:
@@ -114,7 +115,7 @@ def _run(claim: IdempotentCall, create: Callable[[], StoredAnswer]) -> StoredAns
     try:
         with transaction.atomic():
             if not ours.select_for_update().exists():
-                # Another call took over while this process was stopped.
+                # Another call took this claim over while this process was stopped.
                 raise Conflict(_RUNNING)
             answer = create()
             ours.update(status=answer.status, answer=answer.text, tag=answer.tag)

@@ -1,4 +1,4 @@
-"""The inbox: conversations that wait for staff, their assignment, answers. The rules stand in listener/inbox.py."""
+"""The inbox: conversations that wait for staff, their assignment, answers. The rules are in listener/inbox.py."""
 
 import datetime as dt
 from typing import Annotated
@@ -47,15 +47,16 @@ def _act(path: str, body_example: object) -> Operation:
 def list_inbox(request: HttpRequest, query: Query[InboxParameters]) -> InboxList:
     """List conversations: those that wait for staff, those that are assigned, or those that are done."""
     caller = caller_of(request)
-    found = inbox.view(caller.clinic, query.view, caller)
+    conversations = inbox.view(caller.clinic, query.view, caller)
     if query.urgent is not None:
-        found = found.filter(urgent_at__isnull=not query.urgent)
+        conversations = conversations.filter(urgent_at__isnull=not query.urgent)
     if query.cursor:
         at, _, last = read_cursor(_LIST + query.view, query.cursor).partition(" ")
         beyond = "lt" if query.view == "done" else "gt"
         since = dt.datetime.fromisoformat(at)
-        found = found.filter(Q(**{f"since__{beyond}": since}) | Q(since=since, **{f"id__{beyond}": last}))
-    rows = list(found[: query.limit + 1])
+        after_it = Q(**{f"since__{beyond}": since}) | Q(since=since, **{f"id__{beyond}": last})
+        conversations = conversations.filter(after_it)
+    rows = list(conversations[: query.limit + 1])
     items = rows[: query.limit]
     more = len(rows) > query.limit
     after = cursor_of(_LIST + query.view, f"{items[-1].since.isoformat()} {items[-1].id}") if more else None
@@ -64,7 +65,7 @@ def list_inbox(request: HttpRequest, query: Query[InboxParameters]) -> InboxList
 
 @operation(router, Operation("GET", _ONE, Role.VIEWER, InboxItem, examples.INBOX_ITEM))
 def read_inbox_item(request: HttpRequest, id: UUID) -> InboxItem:
-    """Read one conversation's place in the inbox. `GET /patients/{id}/conversation` has its messages."""
+    """Read one conversation as the inbox shows it. `GET /patients/{id}/conversation` lists its messages."""
     return item_of(inbox.find(caller_of(request).clinic, id))
 
 
@@ -77,7 +78,7 @@ def take_conversation(request: HttpRequest, id: UUID, body: NoBody = None) -> In
 
 @operation(router, _act("assign", {"member": "rosa@clinic.example"}))
 def assign_conversation(request: HttpRequest, id: UUID, body: AssignWish) -> InboxItem:
-    """Assign a conversation to a member, also one that another member has."""
+    """Assign a conversation to a member, even if it is assigned to another member."""
     caller = caller_of(request)
     return item_of(inbox.assign(caller, inbox.find(caller.clinic, id), body.member, now=database_now()))
 
@@ -140,8 +141,8 @@ def read_urgent_help(request: HttpRequest) -> HelpShape:
 def change_urgent_help(request: HttpRequest, body: HelpChanges) -> HelpShape:
     """Change the words for urgent help, the number to call, or both. Words need a number."""
     caller = caller_of(request)
-    held: dict[str, object] = {"words": caller.clinic.urgent_words, "phone": caller.clinic.urgent_phone}
-    wanted = held | body.given()
+    present: dict[str, object] = {"words": caller.clinic.urgent_words, "phone": caller.clinic.urgent_phone}
+    wanted = present | body.given()
     return _help(urgent_words.change(caller, wanted["words"], wanted["phone"], now=database_now()))
 
 

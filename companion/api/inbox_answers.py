@@ -8,22 +8,23 @@ from companion.listener.models import Conversation
 
 
 def items_of(conversations: Sequence[Conversation]) -> list[InboxItem]:
-    """The shapes of many conversations."""
-    return [item_of(one) for one in conversations]
+    """Return the shapes of many conversations."""
+    return [item_of(conversation) for conversation in conversations]
 
 
-def item_of(one: Conversation) -> InboxItem:
-    """The shape of one conversation."""
-    last = one.last_reply
+def item_of(conversation: Conversation) -> InboxItem:
+    """Return the shape of one conversation."""
+    patient, last = conversation.patient, conversation.last_reply
+    holder = Holder(id=conversation.holder_id, name=conversation.holder_name) if conversation.held else None
     return InboxItem(
-        id=one.id,
-        patient=PatientName(id=one.patient.id, name=one.patient.name) if one.patient else None,
-        telegram_id=one.telegram_id,
-        standing=one.standing,
-        holder=Holder(id=one.holder_id, name=one.holder_name) if one.held else None,
-        since=one.since,
-        unread=one.unread,
-        urgent_at=one.urgent_at,
-        unanswered=one.unanswered_id,
+        id=conversation.id,
+        patient=PatientName(id=patient.id, name=patient.name) if patient else None,
+        telegram_id=conversation.telegram_id,
+        standing=conversation.standing,
+        holder=holder,
+        since=conversation.since,
+        unread=conversation.unread,
+        urgent_at=conversation.urgent_at,
+        unanswered=conversation.unanswered_id,
         last=LastReply(id=last.id, at=last.at, kind=last.kind, text=last.text) if last else None,
     )

@@ -16,7 +16,11 @@ class InboxParameters(ListParameters):
     """The filter for conversations."""
 
     view: Annotated[
-        View, Field(description="unread: unassigned; mine; taken: assigned; done; strangers: of no patient.")
+        View,
+        Field(
+            description="unread: not assigned; mine: assigned to the caller; taken: assigned to a member; "
+            "done: handled; strangers: with a chat that belongs to no patient."
+        ),
     ] = "unread"
     urgent: Annotated[
         QueryFlag | None,
@@ -49,25 +53,25 @@ class InboxItem(Shape):
     telegram_id: int
     standing: Literal["unread", "taken", "done"]
     holder: Holder | None
-    since: Annotated[Instant, Field(description="Since when it has this standing.")]
+    since: Annotated[Instant, Field(description="When the conversation got its present standing.")]
     unread: Annotated[int, Field(description="The number of replies that nobody has handled.")]
     urgent_at: Annotated[
         Instant | None,
-        Field(description="Since when the patient has asked for urgent help and no member has taken the conversation."),
+        Field(description="When the patient asked for urgent help; null: no such call, or a member has taken it."),
     ]
     unanswered: Annotated[uuid.UUID | None, Field(description="The message that the patient did not answer in time.")]
     last: LastReply | None
 
 
 class InboxList(Shape):
-    """A page of the inbox: the longest waiting first. Conversations that are done: the newest first."""
+    """A page of the inbox: the conversations that have waited longest first; in the view `done`, the newest first."""
 
     items: list[InboxItem]
     next: str | None
 
 
 class AssignWish(Body):
-    """The member who is to answer the conversation."""
+    """The member to whom the conversation is to be assigned."""
 
     member: Annotated[Line, Field(min_length=1, description="A member's e-mail address.")]
 
@@ -103,8 +107,8 @@ class HelpChanges(Body):
         list[StrictStr] | None,
         Field(
             max_length=MOST_WORDS,
-            description=f"Each has at most {LONGEST_WORD} characters. An empty list looks for no words.",
+            description=f"Each word has at most {LONGEST_WORD} characters. Send an empty list to look for no words.",
         ),
         NOT_NULL,
     ] = None
-    phone: Annotated[StrictStr | None, Field(description="The number to call. It is needed if there are words.")] = None
+    phone: Annotated[StrictStr | None, Field(description="The number to call. Needed if there are words.")] = None

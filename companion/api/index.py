@@ -1,4 +1,4 @@
-"""The API's entry page: links to all resources, for people and programs that know one address only."""
+"""The API's entry page: links to all resources, for people and programs that know only this address."""
 
 from django.http import HttpRequest
 from ninja import Router

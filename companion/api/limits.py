@@ -1,7 +1,7 @@
-"""The limits of programs: so many calls a minute for each key, so many at once for each clinic.
+"""Limits for programs: calls per minute for each key, and simultaneous calls for each clinic.
 
-The count is the database's, for all web processes. A process reserves a twentieth of the minute's calls at a time, so
-that most calls cost no query, and the limit is never passed; what a process reserved and didn't use is lost.
+The database counts the calls of a key over all web processes. To spare queries, a process reserves a twentieth of the
+minute's calls at a time. So the limit is never exceeded; calls that a process reserved but didn't use are lost.
 """
 
 import datetime as dt
@@ -29,15 +29,17 @@ SET used = CASE
 WHERE api_keyuse.minute - excluded.minute NOT IN (0, 1) OR api_keyuse.used < %s
 RETURNING used
 """
-"""Reserve calls in one statement, so that two processes never reserve the same calls. A process that read the clock
-just before the minute turned counts with the new minute. A clock that was set back by more begins anew.
+"""Reserve calls in one statement, so that two processes never reserve the same calls.
+
+A process that read the clock just before a new minute began counts its calls in the new minute. If the clock was set
+back by more than a minute, the count starts again.
 """
 Answer = Callable[[HttpRequest], HttpResponseBase]
 
 
 @dataclass(slots=True)
 class _Share:
-    """The calls of a key that this process may still allow in this minute, and those that all have reserved."""
+    """The calls of a key that this process may still allow in this minute, and those that all processes reserved."""
 
     left: int = 0
     reserved: int = 0
@@ -45,7 +47,7 @@ class _Share:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """A key's calls of this minute, as the API tells the key's owner."""
+    """A key's calls in this minute, as the API's headers report them."""
 
     limit: int
     left: int
@@ -55,11 +57,11 @@ class Allowance:
 
 @dataclass(slots=True)
 class _Limited:
-    """A request's allowance and its taken slots, from the places that limit it to the middleware."""
+    """A request's allowance, and the slots that it holds until the middleware gives them back."""
 
     allowance: Allowance | None = None
-    held: list[Callable[[], None]] = field(default_factory=list)
-    """Functions that give the slots back."""
+    releases: list[Callable[[], None]] = field(default_factory=list)
+    """A function for each slot, which gives the slot back."""
 
 
 class Keys:
@@ -71,7 +73,7 @@ class Keys:
         self._shares: dict[uuid.UUID, _Share] = {}
 
     def spend(self, key: uuid.UUID, limit: int, *, now: dt.datetime) -> tuple[bool, Allowance]:
-        """Spend a call of the key in this minute, and return whether one was left."""
+        """Spend a call of the key in this minute, and return whether a call was left."""
         minute, second = divmod(int(now.timestamp()), 60)
         with self._lock:
             if self._minute - minute not in (0, 1):
@@ -80,9 +82,9 @@ class Keys:
             share = self._shares.setdefault(key, _Share())
             needs_more = share.left == 0 and share.reserved < limit
         if needs_more:
-            got, reserved = _reserve(key, minute, limit)
+            added, reserved = _reserve(key, minute, limit)
             with self._lock:
-                share.left, share.reserved = share.left + got, max(share.reserved, reserved)
+                share.left, share.reserved = share.left + added, max(share.reserved, reserved)
         with self._lock:
             may = share.left > 0
             share.left -= may
@@ -94,12 +96,12 @@ _keys: Final = Keys()
 
 
 def _reserve(key: uuid.UUID, minute: int, limit: int) -> tuple[int, int]:
-    """Reserve a part of the key's calls. Returns the calls that it got, and all that are reserved now."""
+    """Reserve a part of the key's calls. Returns the calls that were added, and all calls that are reserved now."""
     wanted = max(1, limit // 20)
     with connection.cursor() as cursor:
-        # SQLite keeps UUIDs as 32 digits.
-        own = key if connection.features.has_native_uuid_field else key.hex
-        cursor.execute(_RESERVE, [own, minute, wanted, limit])
+        # SQLite stores UUIDs as 32 hexadecimal digits.
+        key_id = key if connection.features.has_native_uuid_field else key.hex
+        cursor.execute(_RESERVE, [key_id, minute, wanted, limit])
         row = cursor.fetchone()
     if row is None:
         return 0, limit
@@ -107,7 +109,7 @@ def _reserve(key: uuid.UUID, minute: int, limit: int) -> tuple[int, int]:
 
 
 def admit(request: HttpRequest, caller: Caller, *, now: dt.datetime) -> None:
-    """Count the call of a key, and let it run. Raises Busy."""
+    """Count the call of a key. Raises Busy if the key has used its calls, or the clinic has too many at once."""
     if caller.kind != "key" or caller.id is None:
         return
     may, allowance = _keys.spend(caller.id, settings.COMPANION.calls_per_minute, now=now)
@@ -118,13 +120,13 @@ def admit(request: HttpRequest, caller: Caller, *, now: dt.datetime) -> None:
 
 
 def hold(request: HttpRequest, slots: Slots, caller: Caller) -> None:
-    """Take one of the clinic's slots until the answer is through. Raises Busy."""
+    """Take one of the clinic's slots until the answer has been sent. Raises Busy if no slot is free."""
     slots.take(caller.clinic.id)
-    _limited(request).held.append(lambda: slots.give_back(caller.clinic.id))
+    _limited(request).releases.append(lambda: slots.give_back(caller.clinic.id))
 
 
 def limits(get_response: Answer) -> Answer:
-    """Tell each program its limits, and give slots back when the answer is through (middleware)."""
+    """Middleware that adds the limits to each answer, and gives slots back when the answer has been sent."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         try:
@@ -143,7 +145,7 @@ def limits(get_response: Answer) -> Answer:
 
 
 class _Stream:
-    """The content of a streamed answer. Its end, or its close by the server, gives the slots back."""
+    """The content of a streamed answer. When it ends, or when the server closes it, the slots are given back."""
 
     def __init__(self, content: Iterable[bytes], request: HttpRequest) -> None:
         self._content, self._request = content, request
@@ -157,13 +159,13 @@ class _Stream:
 
 
 def _limited(request: HttpRequest) -> _Limited:
-    # Django keeps what middleware knows of a request as attributes, which its type doesn't have.
+    # As in Django's own middleware, the value is an attribute of the request; the request's type doesn't declare it.
     limited: _Limited = vars(request).setdefault("limited", _Limited())
     return limited
 
 
 def _tell(request: HttpRequest, answer: HttpResponseBase) -> None:
-    # draft-ietf-httpapi-ratelimit-headers: q calls in w seconds; r are left, the window ends in t seconds.
+    # draft-ietf-httpapi-ratelimit-headers: q calls are allowed in w seconds; r calls are left for the next t seconds.
     if allowance := _limited(request).allowance:
         answer["RateLimit-Policy"] = f'"calls";q={allowance.limit};w=60'
         answer["RateLimit"] = f'"calls";r={allowance.left};t={allowance.seconds}'
@@ -171,7 +173,7 @@ def _tell(request: HttpRequest, answer: HttpResponseBase) -> None:
 
 def _give_back(request: HttpRequest) -> None:
     limited = _limited(request)
-    # The end of a stream and its close both come here.
-    held, limited.held = limited.held, []
-    for give_back in held:
-        give_back()
+    # Both the end and the close of a stream call this function: the slots must be given back once.
+    releases, limited.releases = limited.releases, []
+    for release in releases:
+        release()

@@ -1,4 +1,4 @@
-"""Acts on many patients at once: put them into a cohort, take them out, pause their messages."""
+"""Acts on many patients at once: put patients into a cohort, take them out of it, pause their messages."""
 
 import datetime as dt
 import uuid
@@ -23,14 +23,14 @@ router = Router(tags=["patients"])
 
 
 class Places(Body):
-    """The patients to put into a cohort and to take out of it. All others stay."""
+    """The patients to put into a cohort and to take out of it. Other patients of the cohort stay in it."""
 
     add: Annotated[list[Id], Field(max_length=group_acts.MOST)] = []
     remove: Annotated[list[Id], Field(max_length=group_acts.MOST)] = []
 
 
 class NewPauses(Body):
-    """The patients whose messages are to be paused, and until when."""
+    """The patients whose messages are to be paused, with the end and the reason of the pause."""
 
     patients: Annotated[list[Id], Field(min_length=1, max_length=group_acts.MOST)]
     paused_until: Annotated[
@@ -102,9 +102,9 @@ def pause_patients(request: HttpRequest, body: NewPauses) -> Pauses:
     if wrong := pausing.reason_problems(body.paused_reason):
         raise Refused(*wrong)
     people = queries.some(caller.clinic, body.patients)
-    left = group_acts.pause(caller, people, until, body.paused_reason, now=database_now())
+    not_paused = group_acts.pause(caller, people, until, body.paused_reason, now=database_now())
     refused = [
-        PauseRefusal(patient=one.patient.id, message=" ".join(problem.message for problem in one.why.problems))
-        for one in left
+        PauseRefusal(patient=row.patient.id, message=" ".join(problem.message for problem in row.why.problems))
+        for row in not_paused
     ]
-    return Pauses(paused=len(people) - len(left), refused=refused)
+    return Pauses(paused=len(people) - len(not_paused), refused=refused)

@@ -1,4 +1,4 @@
-"""`GET /media/{id}`: a file that a patient sent, the only answer that isn't JSON. listener/media.py has the rules."""
+"""`GET /media/{id}`: a file that a patient sent. The rules are in listener/media.py."""
 
 from typing import Final
 from uuid import UUID
@@ -36,8 +36,8 @@ _RANGE: Final = {
     response=dict.fromkeys(_ERRORS, ProblemShape),
     summary="A file that a patient sent",
     description=(
-        "The file itself, of the type that its bytes show: a photo, a voice note, a document. 409: it is no longer "
-        "available; 503: try again in a moment. A conversation's `media.link` leads here."
+        "The file itself: a photo, a voice note, a document. Its bytes decide its media type. 409: the file is no "
+        "longer available; 503: try again in a moment. A conversation's `media.link` leads here."
     ),
     operation_id="read_media",
     openapi_extra={
@@ -52,15 +52,15 @@ _RANGE: Final = {
     },
 )
 def read_media(request: HttpRequest, id: UUID) -> HttpResponseBase:
-    """Read a file that a patient sent. It is fetched from Telegram unless it is kept already."""
+    """Read a file that a patient sent. The first call fetches the file from Telegram."""
     check_parameters(request, set())
     try:
         caller, now = caller_of(request), database_now()
-        found = media.fetched(media.find(caller.clinic, id), now=now)
-        readings.of_file(caller, found, now=now)
-    except FileUnavailable as no:
-        answer = problem(503 if no.later else 409, str(no))
-        if no.later:
+        file = media.fetched(media.find(caller.clinic, id), now=now)
+        readings.of_file(caller, file, now=now)
+    except FileUnavailable as error:
+        answer = problem(503 if error.later else 409, str(error))
+        if error.later:
             answer["Retry-After"] = "30"
         return answer
-    return media.answer(found, range_header=request.headers.get("Range", ""))
+    return media.answer(file, range_header=request.headers.get("Range", ""))

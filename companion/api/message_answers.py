@@ -21,25 +21,25 @@ from companion.schedules.models import Attempt, Lane, Message, Status
 
 
 def shapes_of(messages: Sequence[Message]) -> list[MessageShape]:
-    """The shapes of the Messages of a list."""
-    return [MessageShape.model_validate(_values(one)) for one in shown(messages)]
+    """Return the shapes of the Messages of a list."""
+    return [MessageShape.model_validate(_values(message)) for message in shown(messages)]
 
 
 def shapes_of_items(items: Sequence[Item]) -> list[MessageShape]:
-    """The shapes of the Messages of a list and of the planned ones between them."""
-    found = zip(items, shown(item.message for item in items), strict=True)
+    """Return the shapes of the items of a list: Messages, and messages that are only planned."""
+    pairs = zip(items, shown(item.message for item in items), strict=True)
     return [
-        MessageShape.model_validate(_values(one) | ({"id": None, "planned": True} if item.planned else {}))
-        for item, one in found
+        MessageShape.model_validate(_values(message) | ({"id": None, "planned": True} if item.planned else {}))
+        for item, message in pairs
     ]
 
 
 def detail_of(message: Message, attempts: Iterable[Attempt], *, now: dt.datetime) -> MessageDetail:
-    """A Message with its attempts and warnings."""
-    (one,) = shown([message])
-    warnings = _warnings(one, now) if message.status == Status.PENDING else []
+    """Return the shape of a Message with its attempts and warnings."""
+    (read,) = shown([message])
+    warnings = _warnings(read, now) if message.status == Status.PENDING else []
     tried = [_attempt(attempt) for attempt in attempts]
-    return MessageDetail.model_validate({**_values(one), "attempts": tried, "warnings": warning_shapes(warnings)})
+    return MessageDetail.model_validate({**_values(read), "attempts": tried, "warnings": warning_shapes(warnings)})
 
 
 def _warnings(one: ShownMessage, now: dt.datetime) -> list[Warning]:

@@ -24,7 +24,9 @@ class NewMessage(Body):
             description="Plain text with {first_name}, {name}, {clinic}, {date} and {time}. Write {{ for a brace.",
         ),
     ]
-    send_at: Annotated[Instant | None, Field(description="If left out: at once, even in quiet hours.")] = None
+    send_at: Annotated[
+        Instant | None, Field(description="When to send it. If left out: at once, even in quiet hours.")
+    ] = None
 
 
 class MessageChanges(Body):
@@ -59,7 +61,7 @@ class MessageParameters(ListParameters):
     order: Literal["due_at", "-due_at"] = "due_at"
     include: Annotated[
         Literal["planned"] | None,
-        Field(description="planned: also list messages that are only planned as yet, up to `due_to`."),
+        Field(description="planned: also list messages that are only planned so far, up to `due_to`."),
     ] = None
 
 
@@ -78,11 +80,11 @@ class ReasonShape(Shape):
 
 
 class WaitingShape(Shape):
-    """The wait of a message that is due and may not go yet."""
+    """The reason why a message that is due has not been sent yet."""
 
-    until: Annotated[Instant | None, Field(description="The next try. null: it depends on a person.")]
+    until: Annotated[Instant | None, Field(description="The next try; null: a person has to do something first.")]
     why: str
-    again: Annotated[bool, Field(description="true: it was tried before, and is tried again by itself.")]
+    again: Annotated[bool, Field(description="true: an earlier try failed, and the next try needs no person.")]
 
 
 class Author(Shape):
@@ -102,7 +104,8 @@ class AttemptShape(Shape):
     error_code: int | None
     note: str
     no_trace_at: Annotated[
-        Instant | None, Field(description="When Telegram turned out to hold no trace of an attempt of unknown outcome.")
+        Instant | None,
+        Field(description="For an unknown outcome: when we looked in the chat and did not find the message."),
     ]
 
 
@@ -112,7 +115,7 @@ class MessageShape(Shape):
     kind_of_object = "message"
     id: Annotated[uuid.UUID | None, Field(description="null: the message is only planned.")]
     planned: Annotated[
-        bool, Field(description="true: computed from the schedule. It gets an id two days before it is due.")
+        bool, Field(description="true: computed from the schedule. The message gets an id two days before it is due.")
     ]
     schedule: uuid.UUID | None
     occurrence: Annotated[
@@ -129,14 +132,17 @@ class MessageShape(Shape):
     lane: str
     on_its_way: bool
     wont_arrive: Annotated[str | None, Field(description="Why a pending message can't arrive at present.")]
-    waiting: Annotated[WaitingShape | None, Field(description="Why a message that is due has not gone yet.")]
+    waiting: Annotated[WaitingShape | None, Field(description="Why a message that is due has not been sent yet.")]
     answered_at: Annotated[Instant | None, Field(description="When the patient first answered.")]
     answer: Annotated[str | None, Field(description="The answer button that was tapped last.")]
     answer_by: Annotated[Instant | None, Field(description="The end of the time in which an answer is expected.")]
-    follows: Annotated[uuid.UUID | None, Field(description="The earlier message that this one repeats.")]
+    follows: Annotated[uuid.UUID | None, Field(description="The earlier message that this message repeats.")]
     follow_kind: Annotated[
         Literal["later", "reminder"] | None,
-        Field(description="later: the patient asked for it again; reminder: no answer came in time."),
+        Field(
+            description="Why the message is repeated. later: the patient asked to get it again; reminder: no answer "
+            "came in time."
+        ),
     ]
     summary: Annotated[str | None, Field(description="The times of its schedule, in one sentence.")]
     created_by: Author | None

@@ -1,4 +1,4 @@
-"""Messages: plan a single one, find them, change one while it is pending. The rules stand in planning/."""
+"""Messages: plan a single message, list messages, change a pending message. The rules are in planning/."""
 
 from uuid import UUID
 
@@ -74,9 +74,9 @@ def list_messages(request: HttpRequest, query: Query[MessageParameters]) -> Mess
     clinic = caller_of(request).clinic
     if query.include == "planned":
         if query.due_to is None:
-            raise Refused(Problem("due_to", "Say up to when: what is planned may go on for ever."))
-        both = listing.page(clinic, wanted, query.due_to, order=query.order, after=query.cursor, limit=query.limit)
-        return MessageList(items=shapes_of_items(both.items), next=both.next, complete=both.whole)
+            raise Refused(Problem("due_to", "Name the last instant of the list: a series may have no end."))
+        items = listing.page(clinic, wanted, query.due_to, order=query.order, after=query.cursor, limit=query.limit)
+        return MessageList(items=shapes_of_items(items.items), next=items.next, complete=items.whole)
     page = queries.page(queries.messages(clinic, wanted), order=query.order, after=query.cursor, limit=query.limit)
     return MessageList(items=shapes_of(page.items), next=page.next)
 
@@ -118,7 +118,7 @@ def cancel_message(request: HttpRequest, id: UUID, body: NoBody = None) -> Messa
 
 @operation(router, _act("undo", {}))
 def undo_cancel(request: HttpRequest, id: UUID, body: NoBody = None) -> MessageDetail:
-    """Take a cancel back within ten seconds: the message goes out, if it is still in time."""
+    """Undo a cancel within ten seconds. The message goes out, unless it is too late."""
     caller = caller_of(request)
     return _detail(taking_back.undo(caller, queries.message(caller.clinic, id), now=database_now()))
 

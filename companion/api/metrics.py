@@ -1,4 +1,4 @@
-"""`GET /metrics` of the web process, with the numbers of the key's clinic, and the web's own probes."""
+"""`GET /metrics` of the web service, with the numbers of the key's clinic; and its probes `/healthz` and `/readyz`."""
 
 from django.db import Error, connection
 from django.db.migrations.loader import MigrationLoader
@@ -23,17 +23,17 @@ from companion.service.slots import Busy
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """The metrics. Every role may read them.
+    """Answer with the metrics. Every role may read them.
 
-    While the database can't be reached, a key that this process has let in before gets the process's own numbers, with
-    `companion_database_up 0`.
+    While the database can't be reached, a key that this process accepted before gets the numbers of this process alone,
+    with `companion_database_up 0`.
     """
     key_used = request.headers.get("Authorization", ""), request.META["REMOTE_ADDR"]
     try:
         text = _of_clinic(caller_of(request).clinic)
-    except (AuthenticationError, NotAllowed) as no:
+    except (AuthenticationError, NotAllowed) as error:
         known_keys.forget(*key_used)
-        return answer_to(no)
+        return answer_to(error)
     except (HttpError, Busy) as error:
         return answer_to(error)
     except Error as error:
@@ -47,9 +47,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 def _of_clinic(clinic: Clinic) -> bytes:
     now = database_now()
-    counted = CollectorRegistry()
-    counted.register(ClinicNumbers(clinic, status(clinic, now=now), facts.beats(now=now), now=now))
-    return generate_latest(counted)
+    registry = CollectorRegistry()
+    registry.register(ClinicNumbers(clinic, status(clinic, now=now), facts.beats(now=now), now=now))
+    return generate_latest(registry)
 
 
 def _text(text: bytes) -> HttpResponse:
@@ -58,13 +58,16 @@ def _text(text: bytes) -> HttpResponse:
 
 @require_safe
 def alive(request: HttpRequest) -> HttpResponse:
-    """`GET /healthz`: this process answers. It asks no other part, so that their outages don't get it restarted."""
+    """Answer `GET /healthz`: this process is alive.
+
+    It asks no other part of the system: an outage there is no reason to restart this process.
+    """
     return _plain("alive", 200)
 
 
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:
-    """`GET /readyz`: the database answers and has all its tables; else 503."""
+    """Answer `GET /readyz`: 200 if the database answers and has all its tables, else 503."""
     try:
         loader = MigrationLoader(connection)
     except Error:

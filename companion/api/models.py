@@ -30,11 +30,11 @@ class IdempotentCall(models.Model):
 
 
 class KeyUse(models.Model):
-    """The calls of a key that web processes have reserved in the last minute in which it called (limits.py)."""
+    """The calls of a key that web processes reserved in the last minute in which the key was used (limits.py)."""
 
     key = models.OneToOneField(ApiKey, models.CASCADE, primary_key=True, related_name="+")
     minute = models.BigIntegerField()
-    """Minutes since 1970."""
+    """The minute, counted from 1970."""
     used = models.PositiveIntegerField()
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""An Occurrence of a Schedule: read it, and make its Messages ahead of time so that they can be changed."""
+"""An Occurrence of a Schedule: read it, and create its Messages ahead of time so that a person can change them."""
 
 import uuid
 from typing import Annotated
@@ -34,7 +34,7 @@ class OccurrenceParameters(ListParameters):
 
 
 class DetachWish(Body):
-    """The patient whose message is to be made."""
+    """The patient whose message is to be created."""
 
     patient: Annotated[
         Id | None,
@@ -55,7 +55,7 @@ class OccurrenceShape(Shape):
     schedule: uuid.UUID
     occurrence: str
     skipped: bool
-    items: Annotated[list[MessageShape], Field(description="Each patient's message, or the planned message.")]
+    items: Annotated[list[MessageShape], Field(description="Each patient's message. `planned`: it is not created yet.")]
     next: str | None
 
 
@@ -84,7 +84,7 @@ def read_occurrence(
     ),
 )
 def detach_occurrence(request: HttpRequest, id: UUID, occurrence: str, body: DetachBody = None) -> OccurrenceShape:
-    """Make the messages of an occurrence now, so that they can be changed. The Planner then leaves them alone."""
+    """Create an occurrence's messages now, so that a person can change them. The Planner then leaves them alone."""
     caller = caller_of(request)
     schedule = queries.schedule(caller.clinic, id)
     patient = body.patient if body else None

@@ -1,4 +1,4 @@
-"""The API's description (OpenAPI 3.1): ninja's, corrected for problems, security and HEAD."""
+"""The API's description (OpenAPI 3.1): ninja's description, corrected for errors, security, parameters and HEAD."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -14,12 +14,12 @@ _JSON = "application/json"
 
 
 class SchedulerAPI(NinjaAPI):
-    """Ninja's API with a corrected description, made once."""
+    """Ninja's API with a corrected description, which is built once."""
 
     def get_openapi_schema(
         self, *, path_prefix: str | None = None, path_params: dict[str, object] | None = None
     ) -> OpenAPISchema:
-        """The description, equal for every caller."""
+        """Return the description, which is the same for every caller."""
         return self._described
 
     @cached_property
@@ -30,9 +30,9 @@ class SchedulerAPI(NinjaAPI):
         for path in schema["paths"].values():
             # Every GET also answers HEAD (RFC 9110, section 9.3.2), so the description leaves HEAD out.
             path.pop("head", None)
-        for told in _operations(schema):
-            _put_problems_right(told)
-            _put_parameters_right(told)
+        for described in _operations(schema):
+            _correct_problems(described)
+            _correct_parameters(described)
         return schema
 
 
@@ -41,15 +41,16 @@ def _operations(schema: OpenAPISchema) -> Iterator[dict[str, Any]]:  # Any: JSON
         yield from path.values()
 
 
-def _put_problems_right(told: dict[str, Any]) -> None:  # Any: as above
-    for status, answer in cast(dict[int, dict[str, Any]], told["responses"]).items():
+def _correct_problems(described: dict[str, Any]) -> None:  # Any: as above
+    """Give every error answer the media type of a problem."""
+    for status, answer in cast(dict[int, dict[str, Any]], described["responses"]).items():
         if int(status) >= 400 and _JSON in answer.get("content", {}):
             answer["content"] = {MEDIA_TYPE: answer["content"].pop(_JSON)}
 
 
-def _put_parameters_right(told: dict[str, Any]) -> None:  # Any: as above
-    """Describe that a query parameter may be left empty but is never null."""
-    for parameter in told["parameters"]:
+def _correct_parameters(described: dict[str, Any]) -> None:  # Any: as above
+    """Describe that a query parameter may be empty but is never null."""
+    for parameter in described["parameters"]:
         if parameter["in"] != "query":
             continue
         parameter["allowEmptyValue"] = True

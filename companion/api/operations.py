@@ -1,6 +1,6 @@
-"""The declaration of an operation: its role, body, answers and examples in one call, for ninja and for OpenAPI.
+"""The declaration of an operation: its role, body, answers and examples in one value, for ninja and for OpenAPI.
 
-The routers say what an operation does.
+The other modules declare their operations with it and carry them out.
 """
 
 import uuid
@@ -38,9 +38,10 @@ MULTIPART = "multipart/form-data"
 class Operation:
     """The declaration of an operation.
 
-    `role` None: open to everybody. `creates`: takes an Idempotency-Key and answers 201 with a Location. `refuses`:
-    error statuses beyond those that follow from the rest. `also`: media types of other forms of the answer.
-    `long`: only some of a clinic run at once. `fresh`: a session needs a fresh proof of identity.
+    `role` None: everybody may call it. `creates`: it takes an Idempotency-Key and answers 201 with a Location.
+    `refuses`: error statuses besides those that follow from the other fields. `also`: media types of other forms of the
+    answer. `long`: it may take long, so a clinic may run only a few at once. `fresh`: a member must have confirmed
+    the password a short time ago.
     """
 
     method: Method
@@ -60,12 +61,12 @@ class Operation:
 
     @property
     def at(self) -> Kind[Any] | None:  # Any: each kind is of another model
-        """The kind of the object that the address names."""
+        """Return the kind of the object that the address names."""
         return kind_at(self.path)
 
     @property
     def shows(self) -> Kind[Any] | None:  # Any: as above
-        """The kind of the object that the answer shows, with its ETag."""
+        """Return the kind of the object that the answer shows, with its ETag."""
         return kind_called(self.answer.kind_of_object) if issubclass(self.answer, Shape) else None
 
     @property
@@ -74,7 +75,7 @@ class Operation:
 
     @property
     def parameters(self) -> set[str]:
-        """The names of the query parameters."""
+        """Return the names of the query parameters."""
         fields = self.query.model_fields if self.query else {}
         return {described.alias or name for name, described in fields.items()}
 
@@ -84,19 +85,19 @@ class Operation:
 
     @property
     def errors(self) -> list[int]:
-        """Every error status with which it may answer."""
-        found = {422} | self.refuses
+        """Return every error status with which the operation may answer."""
+        statuses = {422} | self.refuses
         if self.role is not None:
-            found |= {401, 403, 429}
+            statuses |= {401, 403, 429}
         if "{" in self.path:
-            found.add(404)
+            statuses.add(404)
         if self.media_type:
-            found |= {400, 413, 415}
+            statuses |= {400, 413, 415}
         if self.creates:
-            found.add(409)
+            statuses.add(409)
         if self.takes_if_match:
-            found |= {400, 412}
-        return sorted(found)
+            statuses |= {400, 412}
+        return sorted(statuses)
 
 
 def act(
@@ -110,7 +111,7 @@ def act(
 
 
 def operation(
-    router: Router, said: Operation
+    router: Router, declared: Operation
 ) -> Callable[[Callable[Concatenate[HttpRequest, P], Result]], Callable[Concatenate[HttpRequest, P], HttpResponseBase]]:
     """Decorate a function that takes the request and returns the answer's shape, and add it to the router."""
 
@@ -119,31 +120,36 @@ def operation(
     ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
         @wraps(view)
         def run(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-            check_parameters(request, said.parameters)
-            wanted = conditions.wanted_of(request) if said.takes_if_match else None
+            check_parameters(request, declared.parameters)
+            wanted = conditions.wanted_of(request) if declared.takes_if_match else None
             id = cast(uuid.UUID | None, kwargs.get("id"))
 
             def answer() -> StoredAnswer | HttpResponseBase:
-                return _answer(request, said, id, wanted, lambda: view(request, *args, **kwargs))
+                return _answer(request, declared, id, wanted, lambda: view(request, *args, **kwargs))
 
             key = request.headers.get(idempotency.HEADER)
-            if said.creates and key is not None:
-                return _once(request, key, said, lambda: cast(StoredAnswer, answer()))
+            if declared.creates and key is not None:
+                return _once(request, key, declared, lambda: cast(StoredAnswer, answer()))
             result = answer()
-            return result if isinstance(result, HttpResponseBase) else _respond(said, result)
+            return result if isinstance(result, HttpResponseBase) else _respond(declared, result)
 
-        methods: list[str] = ["GET", "HEAD"] if said.method == "GET" else [said.method]
-        answers: dict[int, type[BaseModel]] = {said.status: said.answer, **dict.fromkeys(said.errors, ProblemShape)}
+        methods: list[str] = ["GET", "HEAD"] if declared.method == "GET" else [declared.method]
+        answers: dict[int, type[BaseModel]] = {
+            declared.status: declared.answer,
+            **dict.fromkeys(declared.errors, ProblemShape),
+        }
         router.api_operation(
             methods,
-            said.path,
-            auth=Needs(said.role, said.media_type, long=said.long, fresh=said.fresh) if said.role is not None else None,
-            response=answers | ({412: StaleShape} if said.takes_if_match else {}),
+            declared.path,
+            auth=Needs(declared.role, declared.media_type, long=declared.long, fresh=declared.fresh)
+            if declared.role is not None
+            else None,
+            response=answers | ({412: StaleShape} if declared.takes_if_match else {}),
             summary=(view.__doc__ or "").splitlines()[0].partition(". ")[0].rstrip("."),
             description=" ".join((view.__doc__ or "").split()),
             operation_id=view.__name__,
             by_alias=True,
-            openapi_extra=_documented(said),
+            openapi_extra=_documented(declared),
         )(run)
         return run
 
@@ -151,12 +157,12 @@ def operation(
 
 
 def caller_of(request: HttpRequest) -> Caller:
-    """The caller of an operation that needs a role."""
-    return cast(Caller, request.auth)  # type: ignore[attr-defined]  # ninja puts there what Needs returns
+    """Return the caller of an operation that needs a role."""
+    return cast(Caller, request.auth)  # type: ignore[attr-defined]  # ninja stores here the Caller that Needs returns
 
 
 def check_parameters(request: HttpRequest, known: set[str]) -> None:
-    """Raise Refused for an unknown or repeated parameter: no filter may be ignored."""
+    """Raise Refused for an unknown or repeated parameter, so that no filter is silently ignored."""
     problems = [Problem(name, "There is no such parameter.") for name in sorted(set(request.GET) - known)]
     problems += [
         Problem(name, "Send this parameter once.")
@@ -169,26 +175,26 @@ def check_parameters(request: HttpRequest, known: set[str]) -> None:
 
 def _answer(
     request: HttpRequest,
-    said: Operation,
+    declared: Operation,
     id: uuid.UUID | None,
     wanted: frozenset[str] | None,
     view: Callable[[], Result],
 ) -> StoredAnswer | HttpResponseBase:
-    """The view's answer with its tag; a change is made only while the object is as the caller read it."""
-    if wanted is None and said.shows is None:
-        made = conditions.Tagged(view(), "")
-    elif said.method == "GET":
-        made = conditions.read(said.shows, caller_of(request).clinic, id, view)
+    """Run the view, and return its answer with the ETag. Raises Stale if the object no longer has a tag in `wanted`."""
+    if wanted is None and declared.shows is None:
+        tagged = conditions.Tagged(view(), "")
+    elif declared.method == "GET":
+        tagged = conditions.read(declared.shows, caller_of(request).clinic, id, view)
     else:
-        made = conditions.change(wanted, said.at, said.shows, caller_of(request).clinic, id, view)
-    result = made.answer
+        tagged = conditions.change(wanted, declared.at, declared.shows, caller_of(request).clinic, id, view)
+    result = tagged.answer
     if isinstance(result, HttpResponseBase):
         return result
     shape = result if isinstance(result, BaseModel) else result()
-    return StoredAnswer(said.status, shape.model_dump_json(by_alias=True), made.tag)
+    return StoredAnswer(declared.status, shape.model_dump_json(by_alias=True), tagged.tag)
 
 
-def _once(request: HttpRequest, key: str, said: Operation, create: Callable[[], StoredAnswer]) -> HttpResponse:
+def _once(request: HttpRequest, key: str, declared: Operation, create: Callable[[], StoredAnswer]) -> HttpResponse:
     stored = idempotency.once(
         caller_of(request),
         key,
@@ -197,30 +203,32 @@ def _once(request: HttpRequest, key: str, said: Operation, create: Callable[[], 
         create,
         now=database_now(),
     )
-    return _respond(said, stored)
+    return _respond(declared, stored)
 
 
-def _respond(said: Operation, stored: StoredAnswer) -> HttpResponse:
+def _respond(declared: Operation, stored: StoredAnswer) -> HttpResponse:
     response = HttpResponse(stored.text, status=stored.status, content_type=JSON)
     if stored.tag:
         response["ETag"] = stored.tag
-    if said.location:
-        response["Location"] = said.location.format(id=cast(dict[str, object], read_json(stored.text.encode()))["id"])
+    if declared.location:
+        response["Location"] = declared.location.format(
+            id=cast(dict[str, object], read_json(stored.text.encode()))["id"]
+        )
     return response
 
 
-def _documented(said: Operation) -> dict[str, object]:
-    others = {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in said.also}
-    answer: dict[str, object] = {"content": {JSON: {"example": said.example}, **others}}
-    if said.shows:
+def _documented(declared: Operation) -> dict[str, object]:
+    others = {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in declared.also}
+    answer: dict[str, object] = {"content": {JSON: {"example": declared.example}, **others}}
+    if declared.shows:
         answer["headers"] = {"ETag": _ETAG}
-    extra: dict[str, object] = {"responses": {said.status: answer}}
-    if said.body_example is not None:
-        extra["requestBody"] = {"content": {said.media_type: {"example": said.body_example}}}
-    if said.role is not None:
+    extra: dict[str, object] = {"responses": {declared.status: answer}}
+    if declared.body_example is not None:
+        extra["requestBody"] = {"content": {declared.media_type: {"example": declared.body_example}}}
+    if declared.role is not None:
         extra["security"] = SECURITY
-        extra["x-role"] = said.role.value
-    headers = [_IDEMPOTENCY_KEY] * said.creates + [_IF_MATCH] * said.takes_if_match
+        extra["x-role"] = declared.role.value
+    headers = [_IDEMPOTENCY_KEY] * declared.creates + [_IF_MATCH] * declared.takes_if_match
     if headers:
         extra["parameters"] = headers
     return extra
@@ -232,7 +240,8 @@ _IDEMPOTENCY_KEY = {
     "in": "header",
     "name": idempotency.HEADER,
     "required": False,
-    "description": "For 24 hours a repeated call with the same key and body gets the first answer and creates nothing.",
+    "description": "A call that is repeated within 24 hours with this key and body gets the first answer and creates "
+    "nothing.",
     "schema": {"type": "string", "pattern": f"^{idempotency.KEY_PATTERN}$"},
     "example": "0192f0c1-7b7e-7c3a-9d55-2f6d1c0a8e11",
 }
@@ -240,11 +249,12 @@ _IF_MATCH = {
     "in": "header",
     "name": conditions.HEADER,
     "required": False,
-    "description": "The ETag that you read, or several, or *. If somebody changed the object since: 412 with the name.",
+    "description": "The ETag that you read, or several ETags, or *. If somebody has changed the object since then, the "
+    "answer is 412 and names that person.",
     "schema": {"type": "string", "pattern": f"^{conditions.PATTERN}$"},
     "example": '"5f2b1c0e9d8a47360b1c2d3e4f5a6b7c"',
 }
 _ETAG = {
-    "description": "The version of the object, for If-Match. It changes with whatever people or Telegram change in it.",
+    "description": "The version of the object, for If-Match. Each change by people or Telegram gives a new version.",
     "schema": {"type": "string"},
 }

@@ -1,4 +1,4 @@
-"""Opt-outs: the chats that have said STOP. Nothing is changed here: only a chat's own Start undoes an opt-out."""
+"""Opt-outs: the chats that have sent STOP. The API only lists them: only Start in the same chat undoes an opt-out."""
 
 import datetime as dt
 import uuid
@@ -23,7 +23,7 @@ _LIST = "opt-outs"
 
 
 class StoppedPatient(Shape):
-    """A patient who is reached in this chat."""
+    """A patient whose messages go to this chat."""
 
     id: uuid.UUID
     name: str
@@ -37,10 +37,10 @@ class OptOutShape(Shape):
         int | None, Field(description="null: this clinic does not know, or no longer knows, whose chat it is.")
     ]
     at: Instant
-    source: Annotated[str, Field(description="Who or what opted the chat out.")]
+    source: Annotated[str, Field(description="How the opt-out came, for example patient: STOP.")]
     patients: Annotated[
         list[StoppedPatient],
-        Field(description="The patients who are reached in this chat; empty: the chat is a stranger's."),
+        Field(description="The patients whose messages go to this chat; empty: the chat belongs to no patient."),
     ]
 
 
@@ -53,32 +53,32 @@ class OptOutList(Shape):
 
 @operation(router, Operation("GET", "/opt-outs", Role.VIEWER, OptOutList, examples.OPT_OUTS, query=ListParameters))
 def list_opt_outs(request: HttpRequest, query: Query[ListParameters]) -> OptOutList:
-    """List the chats that have said STOP. Pressing Start in a chat removes it from the list."""
+    """List the chats that have sent STOP. When Start is pressed in a chat, the chat leaves the list."""
     clinic = caller_of(request).clinic
-    found = opt_outs.newest_first(clinic)
+    selected = opt_outs.newest_first(clinic)
     if query.cursor:
         at, last = _read(read_cursor(_LIST, query.cursor))
-        found = found.filter(at__lte=at).filter(Q(at__lt=at) | Q(id__lt=last))
-    rows = list(found[: query.limit + 1])
+        selected = selected.filter(at__lte=at).filter(Q(at__lt=at) | Q(id__lt=last))
+    rows = list(selected[: query.limit + 1])
     items = rows[: query.limit]
     after = cursor_of(_LIST, f"{items[-1].id}{items[-1].at.isoformat()}") if len(rows) > query.limit else None
     return OptOutList(items=_shapes(clinic, items), next=after)
 
 
 def _shapes(clinic: Clinic, items: Sequence[OptOut]) -> list[OptOutShape]:
-    chats = {one.telegram_id for one in items}
-    here: dict[int | None, list[StoppedPatient]] = {}
+    chats = {item.telegram_id for item in items}
+    by_chat: dict[int | None, list[StoppedPatient]] = {}
     for patient in Patient.objects.filter(clinic=clinic, telegram_id__in=chats, left_at__isnull=True).order_by("name"):
-        here.setdefault(patient.telegram_id, []).append(StoppedPatient(id=patient.id, name=patient.name))
-    return [_shape(one, here.get(one.telegram_id, [])) for one in items]
+        by_chat.setdefault(patient.telegram_id, []).append(StoppedPatient(id=patient.id, name=patient.name))
+    return [_shape(item, by_chat.get(item.telegram_id, [])) for item in items]
 
 
-def _shape(one: OptOut, patients: list[StoppedPatient]) -> OptOutShape:
-    # An opt-out that came along with a bot may be a stranger's to this clinic. Then its number is not shown.
-    known = one.source != opt_outs.CAME_ALONG or patients
-    return OptOutShape(
-        id=one.id, telegram_id=one.telegram_id if known else None, at=one.at, source=one.source, patients=patients
-    )
+def _shape(item: OptOut, patients: list[StoppedPatient]) -> OptOutShape:
+    # If the bot served another clinic before, its opt-outs came along with it. This clinic may not know these chats, so
+    # it doesn't see their numbers.
+    known = item.source != opt_outs.CAME_ALONG or patients
+    telegram_id = item.telegram_id if known else None
+    return OptOutShape(id=item.id, telegram_id=telegram_id, at=item.at, source=item.source, patients=patients)
 
 
 def _read(cursor: str) -> tuple[dt.datetime, uuid.UUID]:

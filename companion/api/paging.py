@@ -1,6 +1,6 @@
-"""Lists page by page: the parameters of every list, and cursors that callers can't make up.
+"""Lists, page by page: the parameters of every list, and cursors that callers can't invent.
 
-A cursor is sealed, since it may hold a name, and a proxy may log addresses.
+A cursor is sealed: it may hold a name, and a proxy may log the address in which it stands.
 """
 
 import base64
@@ -18,7 +18,7 @@ _PURPOSE = "api.paging."
 
 
 class Parameters(BaseModel):
-    """The query parameters of a call. An empty one (`?status=`) counts as absent."""
+    """The query parameters of a call. An empty parameter (`?status=`) counts as absent."""
 
     @model_validator(mode="before")
     @classmethod
@@ -34,14 +34,14 @@ class ListParameters(Parameters):
 
 
 def cursor_of(list_name: str, last: str) -> str:
-    """The cursor for the page after the row that sorts by `last`."""
+    """Return the cursor of the next page. `last` is the sort key of the last row on this page."""
     return base64.urlsafe_b64encode(seal(last, _PURPOSE + list_name)).decode().rstrip("=")
 
 
 def read_cursor(list_name: str, cursor: str) -> str:
-    """The value that `cursor_of` was given. Raises Refused for a cursor that it never made for this list."""
+    """Return the sort key in a cursor. Raises Refused if `cursor_of` didn't make the cursor for this list."""
     try:
         sealed = base64.b64decode(cursor.encode() + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         return unseal(sealed, _PURPOSE + list_name)
     except (binascii.Error, CannotOpen, ValueError):
-        raise Refused(Problem("cursor", "This is no cursor of this list. Begin again without one.")) from None
+        raise Refused(Problem("cursor", "This is no cursor of this list. Begin again without a cursor.")) from None

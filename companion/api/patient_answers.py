@@ -10,7 +10,7 @@ from companion.patients.reach import obstacle_of, telegram_check
 
 
 def conversation_item_of(item: Item) -> ConversationItem:
-    """The shape of one message of a conversation."""
+    """Return the shape of one message of a conversation."""
     return ConversationItem(
         at=item.at,
         direction=item.direction,
@@ -23,18 +23,18 @@ def conversation_item_of(item: Item) -> ConversationItem:
         edited_at=item.edited_at,
         earlier=[
             WordingShape(
-                at=one.at,
-                text=one.text,
-                media=media_of(one.media) if one.media else None,
-                map=one.map_link or None,
+                at=wording.at,
+                text=wording.text,
+                media=media_of(wording.media) if wording.media else None,
+                map=wording.map_link or None,
             )
-            for one in item.earlier
+            for wording in item.earlier
         ],
     )
 
 
 def media_of(file: Media) -> MediaShape:
-    """The shape of a file, with its address if the file is available."""
+    """Return the shape of a file, with its address if the file is available."""
     why = obstacle(file)
     return MediaShape(
         id=file.id,
@@ -47,7 +47,7 @@ def media_of(file: Media) -> MediaShape:
 
 
 def patient_of(patient: Patient, clinic: Clinic) -> PatientShape:
-    """The shape of a patient, with the names of the cohorts in order."""
+    """Return the shape of a patient."""
     obstacle = obstacle_of(patient, clinic)
     return PatientShape(
         id=patient.id,

@@ -33,7 +33,8 @@ class _PatientFields(Body):
         StrictStr | None, Field(description="A tag like en or pt-BR. A new patient's default: the clinic's.")
     ] = None
     cohorts: Annotated[
-        list[StrictStr] | None, Field(description="The names of all of the patient's cohorts. New cohorts are added.")
+        list[StrictStr] | None,
+        Field(description="The names of all of the patient's cohorts. A cohort with a new name is created."),
     ] = None
 
 
@@ -70,7 +71,7 @@ class PatientParameters(ListParameters):
 
 
 class ConversationParameters(ListParameters):
-    """The size of a page of a conversation; if left out, the largest."""
+    """The size of a page of a conversation. Default: the largest."""
 
     limit: Annotated[QueryNumber, Field(ge=1, le=MOST, description="The largest number of messages on a page.")] = MOST
 
@@ -117,7 +118,7 @@ class PatientShape(Shape):
     unreachable_code: Annotated[Why | None, Field(description="The reason as a code.")]
     telegram_id_check: Annotated[
         Literal["not_asked", "found", "not_found", "blocked"],
-        Field(description="Telegram's last answer about this chat. We ask in the background."),
+        Field(description="Telegram's last answer when we asked about this chat, which we do in the background."),
     ]
     paused_until: Annotated[str | None, Field(json_schema_extra={"format": "date"})]
     paused_reason: str | None
@@ -166,21 +167,21 @@ class MediaShape(Shape):
     """A file that a patient sent."""
 
     id: uuid.UUID
-    kind: Annotated[str, Field(description="Telegram's name for it: photo, voice, document…")]
+    kind: Annotated[str, Field(description="Telegram's name for this kind of file: photo, voice, document…")]
     type: Annotated[
         str | None, Field(description="The MIME type, read from the file's bytes when it was first opened.")
     ]
-    size: Annotated[int | None, Field(description="In bytes; null: unknown.")]
+    size: Annotated[int | None, Field(description="The size in bytes; null: unknown.")]
     link: Annotated[str | None, Field(description="The file's address; null: the file is no longer available.")]
     unavailable: Annotated[str | None, Field(description="Why the file is not available.")]
 
 
 class WordingShape(Shape):
-    """An earlier wording, which the patient replaced by editing the message."""
+    """An earlier wording of a message that the patient edited."""
 
     at: Instant
     text: str
-    media: Annotated[MediaShape | None, Field(description="The file of this wording, if it was another one.")]
+    media: Annotated[MediaShape | None, Field(description="The file of this wording, if the edit replaced it.")]
     map: Annotated[str | None, Field(description="A map link to a live location before it moved.")]
 
 
@@ -194,8 +195,8 @@ class ConversationItem(Shape):
         uuid.UUID | None, Field(description="The id of this message, or of the message that the patient answers.")
     ]
     kind: Literal["message", "text", "tap", "other"]
-    by: Annotated[str | None, Field(description="The author of a single message or an answer.")]
-    media: Annotated[MediaShape | None, Field(description="The file that the patient sent with it.")]
+    by: Annotated[str | None, Field(description="The author of a single message or of an answer.")]
+    media: Annotated[MediaShape | None, Field(description="The file that the patient sent with this message.")]
     map: Annotated[str | None, Field(description="A map link to the place that the patient sent.")]
     edited_at: Annotated[Instant | None, Field(description="When the patient last edited the message.")]
     earlier: Annotated[list[WordingShape], Field(description="The wordings before each edit, oldest first.")]

@@ -1,4 +1,4 @@
-"""Patients: the directory, import, invitations, conversations. The rules stand in patients/ and listener/."""
+"""Patients: the directory, import, invitations, conversations. The rules are in patients/ and listener/."""
 
 from collections.abc import Callable
 from typing import BinaryIO, cast
@@ -91,10 +91,10 @@ def import_patients(request: HttpRequest, file: File[UploadedFile]) -> ImportRep
 def list_patients(request: HttpRequest, query: Query[PatientParameters]) -> PatientList:
     """List patients by name."""
     clinic = caller_of(request).clinic
-    found = queries.patients(
+    patients = queries.patients(
         clinic, q=query.q, cohort=query.cohort, reachable=query.reachable, why=query.unreachable_code
     )
-    page = queries.page(found, query.cursor, query.limit)
+    page = queries.page(patients, query.cursor, query.limit)
     return PatientList(items=[patient_of(patient, clinic) for patient in page.items], next=page.next)
 
 
@@ -156,10 +156,10 @@ def change_patient(request: HttpRequest, id: UUID, body: PatientChanges) -> Call
     ),
 )
 def invite_patient(request: HttpRequest, id: UUID, body: NoBody = None) -> EnrolmentShape:
-    """Make a one-time invitation. The patient's own Start then sets the Telegram ID and the consent."""
+    """Make a one-time invitation. When the patient presses Start, the Telegram ID and the consent are set."""
     caller = caller_of(request)
-    made = enrolment.invite(caller, queries.patient(caller.clinic, id), now=database_now())
-    return EnrolmentShape(link=made.link, qr_svg=made.qr_svg, expires_at=made.expires_at)
+    invitation = enrolment.invite(caller, queries.patient(caller.clinic, id), now=database_now())
+    return EnrolmentShape(link=invitation.link, qr_svg=invitation.qr_svg, expires_at=invitation.expires_at)
 
 
 @operation(
@@ -169,13 +169,16 @@ def invite_patient(request: HttpRequest, id: UUID, body: NoBody = None) -> Enrol
     ),
 )
 def read_conversation(request: HttpRequest, id: UUID, query: Query[ConversationParameters]) -> Conversation:
-    """Read a conversation with a patient: the newest messages, oldest first. `next` leads to earlier messages."""
+    """Read a conversation with a patient.
+
+    A page holds the newest messages, oldest first; `next` leads to earlier messages.
+    """
     caller = caller_of(request)
     seen = int(read_cursor(_CONVERSATION, query.cursor)) if query.cursor else 0
     patient = queries.patient(caller.clinic, id)
-    found = conversation(caller.clinic, patient, limit=seen + query.limit + 1)
+    newest = conversation(caller.clinic, patient, limit=seen + query.limit + 1)
     readings.of_patient(caller, patient, now=database_now())
-    end = len(found) - seen
-    shown = found[max(end - query.limit, 0) : max(end, 0)]
+    end = len(newest) - seen
+    shown = newest[max(end - query.limit, 0) : max(end, 0)]
     before = cursor_of(_CONVERSATION, str(seen + query.limit)) if end > query.limit else None
     return Conversation(items=[conversation_item_of(item) for item in shown], next=before)

@@ -1,6 +1,6 @@
-"""Every error under /api as RFC 9457 `application/problem+json`, whether our rooms, Django or ninja raised it.
+"""Every error under /api as RFC 9457 `application/problem+json`, whether our code, Django or ninja raised it.
 
-An unexpected error is logged by its type and place only: its own words may quote a patient.
+Of an unexpected error only the type and the place are logged: its text may quote a patient.
 """
 
 import http
@@ -38,9 +38,9 @@ _DETAILS = {
     401: "Sign in, or send an API key: Authorization: Bearer KEY.",
     403: "This is not allowed.",
     404: "There is nothing at this address.",
-    405: "This address does not take this method; the Allow header names those that it takes.",
+    405: "This address does not accept this method. The Allow header names the methods that it accepts.",
     413: "The body is too large.",
-    500: "Something went wrong on our side. The service's log says what, by the request's id.",
+    500: "Something went wrong on our side. Look for the request's id in the service's log.",
     503: "The database can't be used just now. Try again in a moment, with the same Idempotency-Key if you sent one.",
 }
 
@@ -63,7 +63,7 @@ class ProblemShape(Shape):
 
 
 class ChangerShape(Shape):
-    """The person, program or service that made the change."""
+    """The person, program or service that changed the object."""
 
     kind: str
     name: str
@@ -80,7 +80,7 @@ class StaleShape(ProblemShape):
 def problem(
     status: int, detail: str = "", errors: Iterable[Problem] = (), more: Mapping[str, object] | None = None
 ) -> HttpResponse:
-    """The answer for an error, with the status's own sentence if `detail` is empty. `more` holds further members."""
+    """Build the answer for an error. If `detail` is empty, the status has a sentence. `more` holds further members."""
     body: dict[str, object] = {
         "type": "about:blank",
         "title": _title(status),
@@ -96,7 +96,7 @@ def problem(
 
 
 def refused(problems: Sequence[Problem]) -> HttpResponse:
-    """The answer 422 for wrong values."""
+    """Build the answer 422 for wrong values."""
     unique = list(dict.fromkeys(problems))
     detail = "A value is wrong." if len(unique) == 1 else f"{len(unique)} values are wrong."
     return problem(422, detail, unique[:_MOST_ERRORS])
@@ -129,14 +129,14 @@ def problem_pages(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Ca
 
 
 def add_handlers(api: NinjaAPI) -> None:
-    """Tell ninja to answer every exception with `answer_to`."""
-    # Ninja has handlers of its own for the last three, which would be called first.
+    """Register `answer_to` as ninja's handler of every exception."""
+    # Ninja has handlers for the last three kinds already, which it would prefer to the handler of Exception.
     for kind in (Exception, ValidationError, HttpError, Http404):
         api.add_exception_handler(kind, lambda _, error: answer_to(error))
 
 
 def answer_to(error: object) -> HttpResponse:
-    """The problem with which an exception is answered."""
+    """Build the answer for an exception."""
     match error:
         case ValidationError():
             return _invalid(error)
@@ -145,9 +145,9 @@ def answer_to(error: object) -> HttpResponse:
         case AuthenticationError():
             return problem(401)
         case HttpError():
-            # Ninja wraps the error of our parser in one that only says "Cannot parse request body".
-            said = error.__cause__ if isinstance(error.__cause__, HttpError) else error
-            return problem(said.status_code, said.message)
+            # Ninja wraps the error of our parser in an error that only says "Cannot parse request body".
+            cause = error.__cause__ if isinstance(error.__cause__, HttpError) else error
+            return problem(cause.status_code, cause.message)
         case NotAllowed():
             return problem(403, str(error))
         case Merged():
@@ -175,7 +175,7 @@ def answer_to(error: object) -> HttpResponse:
 
 
 def _invalid(error: ValidationError) -> HttpResponse:
-    if any(found["loc"][:1] == ("path",) for found in error.errors):
+    if any(wrong["loc"][:1] == ("path",) for wrong in error.errors):
         # No object has an id that isn't a UUID.
         return problem(404)
     return refused(problems_of(error.errors))
@@ -193,15 +193,15 @@ def _unexpected(error: object) -> HttpResponse:
 
 def _as_problem(response: HttpResponseBase) -> HttpResponse:
     answer = problem(response.status_code)
-    for kept in ("Allow", "Retry-After"):
-        if kept in response:
-            answer[kept] = response[kept]
+    for header in ("Allow", "Retry-After"):
+        if header in response:
+            answer[header] = response[header]
     answer.cookies = response.cookies
     return answer
 
 
 def _without_body(response: HttpResponseBase) -> HttpResponseBase:
-    # RFC 9110, section 9.3.2: HEAD is GET without the content; it may carry the content's length.
+    # RFC 9110, section 9.3.2: the answer to HEAD is that to GET without the content. It may carry the content's length.
     if isinstance(response, HttpResponse):
         length = len(response.content)
         response.content = b""
@@ -219,5 +219,5 @@ def _title(status: int) -> str:
 
 
 def _sendable(text: str) -> str:
-    """The text without halves of surrogate pairs, which UTF-8 can't carry. A field's name may come from outside."""
+    """Return the text without halves of surrogate pairs, which UTF-8 can't carry. A field's name may hold them."""
     return text[:500].encode(errors="replace").decode()

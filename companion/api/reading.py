@@ -1,4 +1,4 @@
-"""Strict reading of a JSON body: no bytes whatever raise anything but "malformed"."""
+"""Strict reading of a JSON body. Whatever the bytes are, the only error is HttpError 400."""
 
 import json
 from typing import NoReturn, cast
@@ -9,14 +9,14 @@ from ninja.parser import Parser
 
 
 class StrictParser(Parser):
-    """Ninja's parser, without Python's own additions to JSON (NaN, Infinity)."""
+    """Ninja's parser, without Python's additions to JSON (NaN, Infinity)."""
 
     def parse_body(self, request: HttpRequest) -> dict[str, object]:
         return cast(dict[str, object], read_json(request.body))
 
 
 def read_json(body: bytes) -> object:
-    """The JSON value. Raises HttpError 400 if it is no JSON (RFC 8259), nested too deeply, or has a field twice."""
+    """Return the JSON value. Raises HttpError 400 if it is wrong, nested too deeply, or repeats a field (RFC 8259)."""
     try:
         return json.loads(body, parse_constant=_no_constant, object_pairs_hook=_object)
     except (ValueError, RecursionError) as malformed:
@@ -26,7 +26,7 @@ def read_json(body: bytes) -> object:
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     values = dict(pairs)
     if len(values) < len(pairs):
-        # Python would take the last value: a message could go to another patient than the caller meant.
+        # Python would use the last value, and a message could go to another patient than the caller meant.
         raise HttpError(400, "A field occurs twice in one object of the body. Send each field once.")
     return values
 

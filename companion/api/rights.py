@@ -1,4 +1,4 @@
-"""A patient's rights: all that is held, handed over; erased; two patients made one. The rules stand in rights/."""
+"""A patient's rights: export all data about a patient, erase a patient, merge two. The rules are in rights/."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -35,7 +35,7 @@ class ExportParameters(Parameters):
 
     format: Annotated[
         Literal["json", "html", "zip"],
-        Field(description="json; html, the same for people; zip, both with the files that the patient sent."),
+        Field(description="json: for programs; html: for people; zip: both, with the files that the patient sent."),
     ] = "json"
 
 
@@ -54,7 +54,7 @@ class ExportParameters(Parameters):
     ),
 )
 def export_patient(request: HttpRequest, id: UUID, query: Query[ExportParameters]) -> PatientExport | HttpResponseBase:
-    """Export all that is held about a patient. The audit trail notes the export."""
+    """Export all data about a patient. The export is recorded in the audit trail."""
     caller = caller_of(request)
     patient = queries.patient(caller.clinic, id)
     if query.format == "json":
@@ -76,9 +76,11 @@ class ErasureShape(Shape):
 
     id: UUID
     erased_at: Instant
-    kept: Annotated[int, Field(description="Messages that stay on record, without name and text.")]
-    cancelled: int
-    to_delete: Annotated[int, Field(description="Messages of the last 48 hours that are now deleted from Telegram.")]
+    kept: Annotated[int, Field(description="The number of messages that stay on record, without name and text.")]
+    cancelled: Annotated[int, Field(description="The number of pending messages that were cancelled.")]
+    to_delete: Annotated[
+        int, Field(description="The number of messages of the last 48 hours that are now being deleted from Telegram.")
+    ]
 
 
 @operation(
@@ -93,20 +95,20 @@ class ErasureShape(Shape):
     ),
 )
 def erase_patient(request: HttpRequest, id: UUID, body: EraseBody) -> ErasureShape:
-    """Erase a patient for good. It stays known that messages were sent, when and by whom, without name or text."""
+    """Erase a patient for good. The record of sent messages stays, with times and authors, without name and text."""
     caller, now = caller_of(request), database_now()
     done = erasing.erase(caller, queries.patient(caller.clinic, id), body.name, now=now)
     return ErasureShape(id=done.id, erased_at=now, kept=done.kept, cancelled=done.cancelled, to_delete=done.to_delete)
 
 
 class MergeParameters(Parameters):
-    """The patient who goes on."""
+    """The patient who would remain after the merge."""
 
     into: Annotated[UUID, Field(description="The id of the patient into whom the patient would be merged.")]
 
 
 class MergeBody(Body):
-    """The patient who goes on."""
+    """The patient who remains."""
 
     into: Annotated[Id, Field(description="The id of the patient into whom the patient is merged.")]
 
@@ -116,8 +118,8 @@ class TwiceShape(Shape):
 
     schedule: UUID
     occurrence: str
-    stays: Annotated[UUID, Field(description="The message that stays: a sent one before all others.")]
-    gives_way: UUID
+    stays: Annotated[UUID, Field(description="The message that stays. If one of the two was sent, it is that message.")]
+    gives_way: Annotated[UUID, Field(description="The message that is removed.")]
 
 
 class MergePreviewShape(Shape):
@@ -133,13 +135,18 @@ class MergePreviewShape(Shape):
 
 
 class MergedShape(Shape):
-    """The patient who goes on, after a merge."""
+    """The patient who remained, after a merge."""
 
     id: UUID
-    merged: Annotated[UUID, Field(description="The id that is no longer there. It answers 404 with `merged_into`.")]
+    merged: Annotated[
+        UUID,
+        Field(
+            description="The id of the other patient. A call with it gets 404, with the remaining id in `merged_into`."
+        ),
+    ]
     patient: PatientShape
     messages: Annotated[int, Field(description="The number of messages that were planned, moved or removed.")]
-    complete: Annotated[bool, Field(description="false: the Planner is still working on this.")]
+    complete: Annotated[bool, Field(description="false: the Planner is still working on this change.")]
 
 
 @operation(
@@ -154,26 +161,26 @@ class MergedShape(Shape):
     ),
 )
 def preview_merge(request: HttpRequest, id: UUID, query: Query[MergeParameters]) -> MergePreviewShape:
-    """Preview a merge of two patients who are one person: both plans, and what gives way."""
+    """Preview a merge of two patients who are one person: the plans of both, and the messages that are removed."""
     caller, now = caller_of(request), database_now()
     clinic, patient = caller.clinic, queries.patient(caller.clinic, id)
-    told = merge_preview.preview(caller, patient, merging.other_of(clinic, patient, query.into), now=now)
+    preview = merge_preview.preview(caller, patient, merging.other_of(clinic, patient, query.into), now=now)
     return MergePreviewShape(
-        patient=patient_of(told.gone, clinic),
-        into=patient_of(told.stays, clinic),
-        coming_of_patient=shapes_of_items(told.coming_of_gone),
-        coming_of_into=shapes_of_items(told.coming_of_stays),
+        patient=patient_of(preview.gone, clinic),
+        into=patient_of(preview.stays, clinic),
+        coming_of_patient=shapes_of_items(preview.coming_of_gone),
+        coming_of_into=shapes_of_items(preview.coming_of_stays),
         twice=[
             TwiceShape(
-                schedule=cast(UUID, one.stays.schedule_id),
-                occurrence=one.stays.occurrence,
-                stays=one.stays.pk,
-                gives_way=one.gives_way.pk,
+                schedule=cast(UUID, pair.stays.schedule_id),
+                occurrence=pair.stays.occurrence,
+                stays=pair.stays.pk,
+                gives_way=pair.gives_way.pk,
             )
-            for one in told.twice
+            for pair in preview.twice
         ],
-        notes=list(told.one.sentences),
-        obstacle=told.obstacle or None,
+        notes=list(preview.one.sentences),
+        obstacle=preview.obstacle or None,
     )
 
 
@@ -182,7 +189,10 @@ def preview_merge(request: HttpRequest, id: UUID, query: Query[MergeParameters])
     act("/patients/{id}/merge", MergedShape, examples.MERGED, body_example=examples.MERGE, role=Role.PROVIDER),
 )
 def merge_patients(request: HttpRequest, id: UUID, body: MergeBody) -> Callable[[], MergedShape]:
-    """Merge a patient into another who is the same person. A withdrawn consent wins, and nothing is sent twice."""
+    """Merge a patient into another patient who is the same person.
+
+    If one of the two withdrew consent, it stays withdrawn. No message is sent twice.
+    """
     caller, now = caller_of(request), database_now()
     patient = queries.patient(caller.clinic, id)
     stays = merging.merge(caller, patient, merging.other_of(caller.clinic, patient, body.into), now=now)
@@ -190,7 +200,7 @@ def merge_patients(request: HttpRequest, id: UUID, body: MergeBody) -> Callable[
 
 
 def _merged(caller: Caller, gone: UUID, stays: UUID, now: dt.datetime) -> MergedShape:
-    """The answer, after the commit: the Planner locks schedules before patients."""
+    """Build the answer. It runs after the commit, without locks: the Planner locks schedules before patients."""
     moves = marks.work_off_of(caller.clinic, stays, now=now)
     return MergedShape(
         id=stays,

@@ -30,14 +30,14 @@ _NEXT = 5
 
 
 def shapes_of(clinic: Clinic, schedules: Sequence[Schedule], *, now: dt.datetime) -> list[ScheduleShape]:
-    """The shapes of many Schedules, with two queries for all texts and recipients."""
-    held = drafts.of_many(clinic, schedules)
+    """Return the shapes of many Schedules. Two queries read all texts and recipients."""
+    by_id = drafts.of_many(clinic, schedules)
     coming = next_instants(clinic, schedules, now=now, count=_NEXT)
-    return [_shape(schedule, held[schedule.id], coming[schedule.id]) for schedule in schedules]
+    return [_shape(schedule, by_id[schedule.id], coming[schedule.id]) for schedule in schedules]
 
 
 def planned_of(planned: Planned, *, now: dt.datetime) -> PlannedSchedule:
-    """The shape of a Schedule after a change."""
+    """Return the shape of a Schedule after a change."""
     shape = shapes_of(planned.schedule.clinic, [planned.schedule], now=now)[0]
     return PlannedSchedule.model_validate(
         {
@@ -50,17 +50,17 @@ def planned_of(planned: Planned, *, now: dt.datetime) -> PlannedSchedule:
 
 
 def preview_of(preview: Preview) -> PreviewShape:
-    """The shape of a preview."""
+    """Return the shape of a preview."""
     return PreviewShape(
         occurrences=_comings(preview.occurrences),
-        texts=[PatientText(patient=one.patient.id, text=one.text) for one in preview.texts],
+        texts=[PatientText(patient=reader.patient.id, text=reader.text) for reader in preview.texts],
         warnings=warning_shapes(preview.warnings),
         year=_year(preview.year) if preview.year else None,
     )
 
 
 def change_preview_of(preview: Preview) -> ChangePreviewShape:
-    """The shape of a change's preview."""
+    """Return the shape of the preview of a change."""
     return ChangePreviewShape(
         **dict(preview_of(preview)),
         since=walls.wall_name(preview.since) if preview.since else None,
@@ -70,8 +70,8 @@ def change_preview_of(preview: Preview) -> ChangePreviewShape:
 
 def _comings(comings: Iterable[Coming]) -> list[ComingShape]:
     return [
-        ComingShape(timezone=one.timezone, due_at=one.due_at, local=one.local.isoformat(), moved=one.moved)
-        for one in comings
+        ComingShape(timezone=coming.timezone, due_at=coming.due_at, local=coming.local.isoformat(), moved=coming.moved)
+        for coming in comings
     ]
 
 
@@ -81,7 +81,7 @@ def _year(year: Year) -> YearShape:
 
 
 def _shape(schedule: Schedule, draft: Draft, coming: list[dt.datetime]) -> ScheduleShape:
-    """The fields that a program gave, and those that only a stored Schedule has."""
+    """Return the fields that a program sends, and those that only a stored Schedule has."""
     return ScheduleShape.model_validate(
         {
             **drafts.values_of(draft),

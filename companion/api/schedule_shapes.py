@@ -20,13 +20,13 @@ WallTime = Annotated[
     StrictStr,
     WithJsonSchema({"type": "string", "pattern": _WALL}),
 ]
-"""A local wall time. planning/ reads it."""
+"""A local wall time, as planning/ reads it."""
 StateName = Literal["active", "paused", "ended", "cancelled"]
 MAX_PREVIEW = 400
 
 
 class RecurrenceShape(Body):
-    """A rule after RFC 5545, in local wall time."""
+    """A rule as in RFC 5545, in local wall time."""
 
     frequency: Literal["daily", "weekly", "monthly"]
     interval: Annotated[Whole, Field(ge=1, le=MAX_INTERVAL)] = 1
@@ -68,7 +68,8 @@ class ButtonShape(Body):
 
     text: Annotated[StrictStr, Field(min_length=1, max_length=LONGEST_BUTTON)]
     again_after: Annotated[
-        StrictStr | None, Field(description="After a tap, send the message once more this much later: PT5M to PT24H.")
+        StrictStr | None,
+        Field(description="After a tap, wait this long and send the message once more: PT5M to PT24H."),
     ] = None
 
 
@@ -105,8 +106,8 @@ class _ScheduleFields(Body):
     when_avoided: Annotated[
         Literal["skip", "next", "previous"] | None,
         Field(
-            description="On a day to avoid: skip the message, or move it to the next or the previous working day, "
-            "which is neither a weekend, nor a public holiday, nor a closed day."
+            description="On a day to avoid: skip the message, or move it to the next or the previous working day. A "
+            "working day is no weekend, no public holiday and no closed day."
         ),
     ] = None
     review_on: Annotated[
@@ -123,7 +124,7 @@ class NewSchedule(_ScheduleFields):
 
 
 class ScheduleChanges(_ScheduleFields):
-    """Changes to a schedule. A field that is left out stays as it is; null sets an optional field to its default."""
+    """Changes to a schedule. A field that is left out stays as it is; null resets an optional field to its default."""
 
     text: Annotated[StrictStr | None, Field(min_length=1)] = None
     starts_at: WallTime | None = None
@@ -132,8 +133,8 @@ class ScheduleChanges(_ScheduleFields):
         WallTime | None,
         Field(
             alias="from",
-            description="Change this Occurrence and those that follow: the series splits. "
-            "If left out: the whole series, from now on.",
+            description="Change this occurrence and those that follow; they become a new series. If left out: change "
+            "the whole series, from now on.",
         ),
         NOT_NULL,
     ] = Field(default=None, alias="from")
@@ -216,7 +217,7 @@ class ComingShape(Shape):
     local: Annotated[str, Field(description="The same instant in this time zone, with its offset.")]
     moved: Annotated[
         Moved | None,
-        Field(description="Why the message goes out at another time than its nominal one."),
+        Field(description="Why the message goes out at another time than its nominal time."),
     ]
 
 
@@ -259,4 +260,6 @@ class ChangePreviewShape(PreviewShape):
     """The effect of changing a schedule."""
 
     since: Annotated[str | None, Field(description="The wall time at which the new series of a split begins.")]
-    instead_of: Annotated[list[ComingShape], Field(description="The next instants at which messages no longer go out.")]
+    instead_of: Annotated[
+        list[ComingShape], Field(description="The next instants at which no message will go out any more.")
+    ]

@@ -1,4 +1,4 @@
-"""Schedules: plan, preview, change, pause, resume, cancel, skip. The rules stand in planning/."""
+"""Schedules: plan, preview, change, pause, resume, cancel, skip. The rules are in planning/."""
 
 from uuid import UUID
 
@@ -96,7 +96,7 @@ def preview_schedule(request: HttpRequest, body: NewSchedule, query: Query[Previ
 def preview_change(
     request: HttpRequest, id: UUID, body: ScheduleChanges, query: Query[PreviewParameters]
 ) -> ChangePreviewShape:
-    """Preview a change: what goes out afterwards, what no longer does, the warnings. Nothing is stored."""
+    """Preview a change: the instants that come, the instants that go, the warnings. Nothing is stored."""
     clinic, now = caller_of(request).clinic, database_now()
     schedule = queries.schedule(clinic, id)
     draft = drafts.read(clinic, _overlaid(schedule, body), now=now)
@@ -118,15 +118,15 @@ def preview_change(
 def list_schedules(request: HttpRequest, query: Query[ScheduleParameters]) -> ScheduleList:
     """List schedules, newest first."""
     clinic = caller_of(request).clinic
-    found = queries.schedules(clinic, query.state or "")
+    schedules = queries.schedules(clinic, query.state or "")
     if query.patient:
-        found = found.filter(pk__in=queries.schedules_for(patients.patient(clinic, query.patient)).values("pk"))
+        schedules = schedules.filter(pk__in=queries.schedules_for(patients.patient(clinic, query.patient)).values("pk"))
     if query.review:
         today = local(database_now(), clinic.timezone).date()
-        found = found.filter(pk__in=queries.to_review(clinic, today).values("pk"))
+        schedules = schedules.filter(pk__in=queries.to_review(clinic, today).values("pk"))
     if query.cursor:
-        found = found.filter(id__lt=UUID(read_cursor(_LIST, query.cursor)))
-    rows = list(found[: query.limit + 1])
+        schedules = schedules.filter(id__lt=UUID(read_cursor(_LIST, query.cursor)))
+    rows = list(schedules[: query.limit + 1])
     items = rows[: query.limit]
     after = cursor_of(_LIST, str(items[-1].id)) if len(rows) > query.limit else None
     return ScheduleList(items=shapes_of(clinic, items, now=database_now()), next=after)
@@ -169,7 +169,7 @@ def pause_schedule(request: HttpRequest, id: UUID, body: NoBody = None) -> Plann
 
 @operation(router, _act("resume", {}))
 def resume_schedule(request: HttpRequest, id: UUID, body: NoBody = None) -> PlannedSchedule:
-    """Resume a paused schedule with its next occurrence."""
+    """Resume a paused schedule. Sending goes on with the next occurrence."""
     caller, now = caller_of(request), database_now()
     return planned_of(edit.resume(caller, queries.schedule(caller.clinic, id), now=now), now=now)
 
@@ -183,7 +183,7 @@ def cancel_schedule(request: HttpRequest, id: UUID, body: NoBody = None) -> Plan
 
 @operation(router, _act("undo", {}))
 def undo_cancel_schedule(request: HttpRequest, id: UUID, body: NoBody = None) -> PlannedSchedule:
-    """Take a cancel back within ten seconds, together with the messages that it cancelled."""
+    """Undo a cancel within ten seconds, also for the messages that were cancelled with the schedule."""
     caller, now = caller_of(request), database_now()
     return planned_of(taking_back.undo_end(caller, queries.schedule(caller.clinic, id), now=now), now=now)
 
@@ -197,7 +197,7 @@ def skip_one_occurrence(request: HttpRequest, id: UUID, occurrence: str, body: N
 
 @operation(router, _act("occurrences/{occurrence}/unskip", {}))
 def unskip_occurrence(request: HttpRequest, id: UUID, occurrence: str, body: NoBody = None) -> PlannedSchedule:
-    """Take the skip of an occurrence back, while the occurrence is in the future."""
+    """Undo the skip of an occurrence, while the occurrence is in the future."""
     caller, now = caller_of(request), database_now()
     return planned_of(taking_back.unskip(caller, queries.schedule(caller.clinic, id), occurrence, now=now), now=now)
 
@@ -210,16 +210,16 @@ def skip_occurrence(request: HttpRequest, id: UUID, body: SkipWish) -> PlannedSc
 
 
 def _overlaid(schedule: Schedule, body: ScheduleChanges) -> dict[str, object]:
-    """The fields of the Schedule, with the changes of the body in their place."""
+    """Return the fields of the Schedule, with the values of the body in place of those that it changes."""
     changes = body.given()
     changes.pop("from", None)
     if changes.get("patients") is not None:
         changes.setdefault("cohort", None)
     if changes.get("cohort") is not None:
         changes.setdefault("patients", None)
-    held = drafts.values_of(drafts.of(schedule))
-    rule, was = changes.get("recurrence"), held["recurrence"]
-    if isinstance(rule, dict) and isinstance(was, dict):
-        # Skipped occurrences stay skipped, unless the change names the exceptions itself.
-        changes["recurrence"] = {"except": was["except"]} | rule
-    return held | changes
+    present = drafts.values_of(drafts.of(schedule))
+    rule, present_rule = changes.get("recurrence"), present["recurrence"]
+    if isinstance(rule, dict) and isinstance(present_rule, dict):
+        # Skipped occurrences stay skipped, unless the body has the field `except`.
+        changes["recurrence"] = {"except": present_rule["except"]} | rule
+    return present | changes

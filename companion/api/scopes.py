@@ -1,4 +1,4 @@
-"""The Scopes that each call needs: an API key that is limited to some parts of the API gets no further than those."""
+"""The Scopes that each call needs. An API key with Scopes can call only the parts of the API that they name."""
 
 import re
 from typing import Final

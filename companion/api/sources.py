@@ -1,6 +1,6 @@
-"""Patient sources: the clinic's source, a FHIR server to set, and the report of each sync.
+"""Patient sources: read the clinic's source, set a FHIR server, read the report of each sync.
 
-Only the command line sets a CSV file or a database; patients/sources/configuration.py says why.
+Only a command can set a CSV file or a database; patients/sources/configuration.py says why.
 """
 
 import datetime as dt
@@ -40,14 +40,14 @@ class NewSource(Body):
         StrictStr,
         Field(
             max_length=LONGEST["identifier_system"],
-            description="The system of the identifier that is the external id; empty: the resource's own id.",
+            description="The system of the identifier that is the external id; empty: the resource's id is used.",
         ),
     ] = ""
     telegram: Annotated[
         StrictStr,
         Field(
             max_length=LONGEST["telegram"],
-            description="The extension, or the prefix of a telecom's value, that marks a Telegram ID.",
+            description="The URL of the extension that holds the Telegram ID, or the prefix of the telecom value.",
         ),
     ] = ""
     every_minutes: Annotated[
@@ -187,9 +187,9 @@ def remove_source(request: HttpRequest, id: UUID, body: NoBody = None) -> Source
 def list_runs(request: HttpRequest, query: Query[ListParameters]) -> RunList:
     """List the reports of syncs, the newest first. The last 200 are kept."""
     after = int(read_cursor(_RUNS, query.cursor)) if query.cursor else 0
-    found = sync.runs(caller_of(request).clinic, after=after, limit=query.limit + 1)
-    more = cursor_of(_RUNS, str(after + query.limit)) if len(found) > query.limit else None
-    return RunList(items=[RunShape(**_run(run)) for run in found[: query.limit]], next=more)
+    runs = sync.runs(caller_of(request).clinic, after=after, limit=query.limit + 1)
+    more = cursor_of(_RUNS, str(after + query.limit)) if len(runs) > query.limit else None
+    return RunList(items=[RunShape(**_run(run)) for run in runs[: query.limit]], next=more)
 
 
 @operation(router, Operation("GET", "/sync-runs/{id}", Role.VIEWER, RunDetail, examples.SYNC_RUN))

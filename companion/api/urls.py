@@ -31,12 +31,12 @@ from companion.clinics.models import Role
 api = SchedulerAPI(
     title="AI Companion Scheduler",
     version="1",
-    description="Plans messages to patients and follows each one until Telegram has it.",
+    description="Plans messages to patients, and follows each message until Telegram has accepted it.",
     openapi_url="/scheduler/openapi.json",
     docs_url="/scheduler/docs",
     docs=ReferencePage(),
     parser=StrictParser(),
-    # An operation that declares no role is for admins only.
+    # Only admins may call an operation that declares no role.
     auth=[Needs(Role.ADMIN)],
     urls_namespace="api",
 )

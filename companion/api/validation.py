@@ -1,4 +1,4 @@
-"""Pydantic's findings in our words: each as a Problem that names the field as the API does."""
+"""Pydantic's findings in our words: a Problem for each, which names the field as the API does."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -15,7 +15,7 @@ def problems_of(findings: Iterable[Finding]) -> list[Problem]:
 def _field(finding: Finding) -> str:
     location = finding["loc"]
     parts = list(location) if isinstance(location, tuple) else []
-    # The first part is the place (query, body, …); in a body the second is the name of the parameter in Python.
+    # The first part says where the value stands (query, body, …). In a body the second part is a name in our code.
     named = parts[2:] if parts[:1] == ["body"] else parts[1:]
     return ".".join(str(part) for part in named) or str(parts[0] if parts else "body")
 
@@ -25,12 +25,12 @@ def _message(finding: Finding) -> str:
     values = context if isinstance(context, Mapping) else {}
     kind = str(finding["type"])
     if kind.startswith("too_") and values.get("field_type") == "Value":
-        # pydantic calls a text a "Value" where a check of ours runs before the check of its length.
+        # Pydantic calls a text a "Value" if one of our validators runs before the check of its length.
         kind = "string_" + kind
     for beginning, words in _WORDS.items():
         if kind.startswith(beginning):
             return words(values)
-    return "This value can't be taken."
+    return "This value is not accepted."
 
 
 def _counted(number: object, one: str, more: str) -> str:
@@ -44,11 +44,11 @@ def _fixed(sentence: str) -> Callable[[Mapping[str, object]], str]:
 _WORDS: dict[str, Callable[[Mapping[str, object]], str]] = {
     "missing": _fixed("This is needed."),
     "extra_forbidden": _fixed("There is no such field."),
-    "value_error": lambda values: str(values.get("error", "This value can't be taken.")),
+    "value_error": lambda values: str(values.get("error", "This value is not accepted.")),
     "string_too_short": lambda values: f"At least {_counted(values['min_length'], 'character', 'characters')}.",
     "string_too_long": lambda values: f"At most {_counted(values['max_length'], 'character', 'characters')}.",
-    "string_pattern_mismatch": _fixed("This is not written as it must be."),
-    "string_unicode": _fixed("There is half a character in it, which can't be stored. Remove it."),
+    "string_pattern_mismatch": _fixed("This value doesn't have the form that the API's description gives."),
+    "string_unicode": _fixed("The text holds half a character, which can't be stored. Remove it."),
     "string": _fixed("Write text."),
     "int": _fixed("Write a whole number."),
     "bool": _fixed("Write true or false."),

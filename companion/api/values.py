@@ -1,6 +1,6 @@
-"""The small types that bodies, parameters and answers are made of: instants, ids, whole numbers, plain text.
+"""The types of the values in bodies, parameters and answers: instants, ids, whole numbers, plain text.
 
-They check shapes only. What a value means is checked in the rooms below, once for pages and programs alike.
+They check only the form of a value. Lower rooms check its meaning, in the same way for pages and programs.
 """
 
 import datetime as dt
@@ -39,38 +39,38 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=False)
 
     def given(self) -> dict[str, object]:
-        """The fields that were sent, by the API's names."""
+        """Return the fields that were sent, under the API's names."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 class Shape(BaseModel):
-    """A shape that programs read. `kind_of_object` is the kind of object that it shows (versions.py); empty: none."""
+    """A shape that programs read. `kind_of_object` names the kind of the object that it shows (versions.py), if any."""
 
     kind_of_object: ClassVar[str] = ""
     model_config = ConfigDict(populate_by_name=True)
 
 
 def read_instant(value: object) -> object:
-    """An RFC 3339 instant, which must carry an offset, as an aware UTC datetime. Raises ValueError for all else."""
+    """Read an RFC 3339 instant with an offset, as an aware UTC datetime. Raises ValueError for any other value."""
     if isinstance(value, dt.datetime):
         return value
-    found = _INSTANT.fullmatch(value) if isinstance(value, str) else None
-    if not found:
+    match = _INSTANT.fullmatch(value) if isinstance(value, str) else None
+    if not match:
         raise ValueError("Write an instant with an offset, like 2026-12-01T08:00:00Z or 2026-12-01T09:00:00+01:00.")
-    day, clock, fraction, offset = found.groups()
-    # A plus sign that was not escaped in an address arrives as a space.
+    day, clock, fraction, offset = match.groups()
+    # A plus sign that was not escaped in a URL arrives as a space.
     text = f"{day}T{clock}{(fraction or '')[:7]}{offset.upper().replace(' ', '+')}"
     try:
         at = dt.datetime.fromisoformat(text).astimezone(dt.UTC)
     except (ValueError, OverflowError) as impossible:
         raise ValueError("There is no such date or time.") from impossible
     if not _FIRST_YEAR <= at.year <= LAST_YEAR:
-        raise ValueError(f"Years go from {_FIRST_YEAR} to {LAST_YEAR}.")
+        raise ValueError(f"Choose a year from {_FIRST_YEAR} to {LAST_YEAR}.")
     return at
 
 
 def write_instant(at: dt.datetime) -> str:
-    """RFC 3339 in UTC with a Z, with parts of a second only if there are any."""
+    """Write an instant as RFC 3339, in UTC with a Z, and with fractions of a second only if there are any."""
     return at.astimezone(dt.UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
@@ -78,13 +78,13 @@ def _read_id(value: object) -> object:
     if isinstance(value, uuid.UUID):
         return value
     if not isinstance(value, str) or not _UUID.fullmatch(value):
-        raise ValueError("Write an id as it was given: a UUID.")
+        raise ValueError("Write an id as the API gives it: a UUID.")
     return uuid.UUID(value)
 
 
 def _no_control(value: str) -> str:
     if any(char < " " or char == "\x7f" for char in value):
-        raise ValueError("There is a control character in it. Remove it.")
+        raise ValueError("The text holds a control character. Remove it.")
     return value
 
 
@@ -105,18 +105,18 @@ def _read_query_flag(value: object) -> object:
 
 
 def empty_is_absent(value: object) -> object:
-    """Read an empty parameter (`?status=`) as an absent one."""
+    """Read an empty parameter (`?status=`) as an absent parameter."""
     return None if value == "" else value
 
 
 def _refuse_null(value: object) -> object:
     if value is None:
-        raise ValueError("Give a value, or leave this field out. null is refused, so that it can't stand for all.")
+        raise ValueError("Send a value, or leave this field out. null is refused: it could be taken to mean all.")
     return value
 
 
 class _NotNull:
-    """Refuses null in an optional field. Place it last in the field's `Annotated`."""
+    """A validator that refuses null in an optional field. Place it last in the field's `Annotated`."""
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(_refuse_null, handler(source))
@@ -128,7 +128,7 @@ class _NotNull:
 
 
 NOT_NULL: Final = _NotNull()
-"""A schema for a field that narrows a call. A program's missing value, sent as null, must not widen the call."""
+"""A rule for optional fields that narrow a call: if a program has no value and sends null, it must not reach all."""
 Instant = Annotated[
     dt.datetime,
     BeforeValidator(read_instant),
@@ -147,7 +147,7 @@ Whole = Annotated[StrictInt, Field(ge=-(2**53), le=2**53)]
 
 
 class Nothing(Body):
-    """The body of an action: an object without fields. A field in it is refused, not ignored."""
+    """The body of an action: an object without fields. Any field is refused, not ignored."""
 
 
 NoBody = Annotated[Nothing | None, InBody()]

@@ -1,7 +1,7 @@
 """The kinds of objects that have an ETag, the facts that each tag covers, and the last change of each object.
 
-A tag covers what people and Telegram set. It leaves out values that are computed for one answer (a schedule's `next`,
-a message's `on_its_way`), so that a program's tag lasts until somebody changes something.
+A tag covers the values that people and Telegram set. It leaves out values that are computed for one answer (a
+schedule's `next`, a message's `on_its_way`), so that a tag stays valid until somebody changes the object.
 """
 
 import uuid
@@ -27,35 +27,35 @@ _Row = TypeVar("_Row", bound=Model)
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[_Row]):
-    """A kind of object. `rows` selects the clinic's own; the tag changes with `facts`."""
+    """A kind of object. `rows` selects the clinic's objects; the tag changes with `facts`."""
 
     name: str
     rows: Callable[[Clinic], QuerySet[_Row]]
     facts: Callable[[_Row], object]
     subjects: Callable[[_Row], list[uuid.UUID]] = lambda row: [row.pk]
     actions: tuple[str, ...] = ()
-    """The acts in the audit trail that change the object; empty: every act that names one of its subjects."""
-    by_itself: Callable[[_Row], list[Change]] = lambda _: []
-    """Changes that the audit trail doesn't have: a patient's word, the outcome of sending."""
+    """The acts in the audit trail that change the object; empty: every act on one of its subjects."""
+    unaudited: Callable[[_Row], list[Change]] = lambda _: []
+    """Changes that are not in the audit trail: by the patient, or by the outcome of sending."""
 
     def find(self, clinic: Clinic, id: uuid.UUID | None, *, lock: bool = False) -> _Row | None:
-        """The clinic's object with this id (None: the clinic's only one), or None if it doesn't exist."""
+        """Return the clinic's object with this id (None: the only object of this kind), or None if it doesn't exist."""
         rows = self.rows(clinic)
         wanted = rows.filter(pk=id) if id else rows
         return versions.hold(wanted) if lock else wanted.first()
 
     def tag(self, row: _Row) -> str:
-        """The object's present ETag."""
+        """Return the object's present ETag."""
         return self.tags(row)[0]
 
     def tags(self, row: _Row) -> list[str]:
-        """The ETags that the object has by each secret key: a program may hold the tag of a key before."""
+        """Return the object's ETag under each secret key. A program may hold a tag that an earlier key made."""
         return versions.tags_of(self.name, [str(row.pk), self.facts(row)])
 
     def last_change(self, clinic: Clinic, row: _Row) -> Change | None:
-        """The last change that was recorded, or None."""
-        found = [*versions.changes(clinic, self.subjects(row), actions=self.actions), *self.by_itself(row)]
-        return max(found, key=lambda one: one.at, default=None)
+        """Return the last change that was recorded, or None."""
+        changes = [*versions.changes(clinic, self.subjects(row), actions=self.actions), *self.unaudited(row)]
+        return max(changes, key=lambda change: change.at, default=None)
 
 
 def _schedule(row: Schedule) -> object:
@@ -81,13 +81,13 @@ def _ended(row: Message) -> list[Change]:
 
 def _patient(row: Patient) -> object:
     names = sorted(row.cohorts.values_list("name", flat=True))
-    # Whether the patient can be reached depends on the clinic's settings too.
+    # The obstacle also depends on the clinic's settings.
     obstacle = obstacle_of(row, row.clinic)
-    reached = obstacle.code if obstacle else None, telegram_check(row)
-    return columns_of(row, without=("search", "verified", "verified_id")), names, reached
+    reach = obstacle.code if obstacle else None, telegram_check(row)
+    return columns_of(row, without=("search", "verified", "verified_id")), names, reach
 
 
-def _consent_said(row: Patient) -> list[Change]:
+def _consent_changes(row: Patient) -> list[Change]:
     newest = ConsentChange.objects.filter(patient=row).order_by("-at", "-id").first()
     if newest is None:
         return []
@@ -101,7 +101,7 @@ def _cohort(row: Cohort) -> object:
     return columns_of(row), vars(row)["size"], [str(patient) for patient in members]
 
 
-def _written(row: Conversation) -> list[Change]:
+def _last_reply(row: Conversation) -> list[Change]:
     last = row.last_reply
     return [Change("patient", "patient", last.at, "reply")] if last else []
 
@@ -116,14 +116,14 @@ MESSAGE: Final = Kind(
     lambda clinic: Message.objects.filter(clinic=clinic),
     _message,
     subjects=lambda row: [row.pk, *([row.schedule_id] if row.schedule_id else [])],
-    by_itself=_ended,
+    unaudited=_ended,
 )
 PATIENT: Final = Kind(
-    "patient", lambda clinic: Patient.objects.filter(clinic=clinic), _patient, by_itself=_consent_said
+    "patient", lambda clinic: Patient.objects.filter(clinic=clinic), _patient, unaudited=_consent_changes
 )
 COHORT: Final = Kind("cohort", cohorts, _cohort)
 CONVERSATION: Final = Kind(
-    "conversation", lambda clinic: Conversation.objects.filter(clinic=clinic), columns_of, by_itself=_written
+    "conversation", lambda clinic: Conversation.objects.filter(clinic=clinic), columns_of, unaudited=_last_reply
 )
 NOTE: Final = Kind("enrolment note", lambda clinic: EnrolmentNote.objects.filter(clinic=clinic), columns_of)
 SOURCE: Final = Kind(
@@ -155,11 +155,11 @@ _BY_NAME: Final = {kind.name: kind for kind in _BY_ADDRESS.values()}
 
 
 def kind_at(path: str) -> Kind[Any] | None:  # Any: as above
-    """The kind of the object at this address, also of its parts and actions; None if there is none."""
-    found = (kind for address, kind in _BY_ADDRESS.items() if f"{path}/".startswith(f"{address}/"))
-    return next(found, None)
+    """Return the kind of the object at this address, or of the object whose part or action it is; else None."""
+    kinds = (kind for address, kind in _BY_ADDRESS.items() if f"{path}/".startswith(f"{address}/"))
+    return next(kinds, None)
 
 
 def kind_called(name: str) -> Kind[Any] | None:  # Any: as above
-    """The kind with this name; None for a shape that shows no object."""
+    """Return the kind with this name, or None for a shape that shows no object."""
     return _BY_NAME.get(name)

@@ -16,5 +16,5 @@ class WarningShape(Shape):
 
 
 def warning_shapes(warnings: Iterable[Warning]) -> list[WarningShape]:
-    """The shapes of planning's warnings."""
-    return [WarningShape(patient=one.patient, code=one.code, message=one.message) for one in warnings]
+    """Return the shapes of planning's warnings."""
+    return [WarningShape(patient=warning.patient, code=warning.code, message=warning.message) for warning in warnings]

@@ -1,4 +1,4 @@
-"""Examples of the reference page: invitations for many patients, notes about failed ones, and consent."""
+"""Examples of the reference page: invitations for many patients, notes about failed invitations, and consent."""
 
 from typing import Final
 

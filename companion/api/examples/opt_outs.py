@@ -1,4 +1,4 @@
-"""Examples of the reference page: chats that have said STOP."""
+"""Examples of the reference page: chats that have sent STOP."""
 
 from typing import Final
 
