@@ -16,7 +16,8 @@ from companion.listener import inbox
 from companion.panel import facts, health, judge, maintenance, message_counts, notices
 from companion.panel.judge import Cause, Finding, Status
 from companion.panel.models import Alert
-from companion.panel.runbook import URGENT
+from companion.panel.runbook import URGENT, WEBHOOK
+from companion.webhooks import webhooks
 
 SETTLED: Final = dt.timedelta(seconds=20)
 """Trouble that is over sooner is told to nobody."""
@@ -31,6 +32,10 @@ SPIKE: Final = 20
 SPIKE_OVER: Final = dt.timedelta(hours=1)
 _URGENT_WORDS: Final = (
     "A patient asked for urgent help, and the conversation is not assigned. Open the inbox and assign it to yourself."
+)
+_WEBHOOK_WORDS: Final = (
+    "A webhook's receiver takes no calls, so your program doesn't hear what happens. Mend it within a day, or open "
+    "the webhook again if it is closed: Settings, Webhooks. It then gets what it missed."
 )
 _SAME: Final = {
     Cause.DISPATCHER_NO_ANSWER: Cause.DISPATCHER_MISSING,
@@ -51,7 +56,8 @@ class Wrong:
 
 def all_wrong(clinic: Clinic, *, now: dt.datetime) -> list[Wrong]:
     """Everything that this clinic's admins should hear of, each cause once."""
-    return [*by_cause(health.check(now=now, clinic=clinic).findings), *_spikes(clinic, now), *_urgent(clinic)]
+    of_sending = by_cause(health.check(now=now, clinic=clinic).findings)
+    return [*of_sending, *_spikes(clinic, now), *_urgent(clinic), *_webhooks(clinic)]
 
 
 def by_cause(findings: tuple[Finding, ...]) -> list[Wrong]:
@@ -123,6 +129,13 @@ def _urgent(clinic: Clinic) -> list[Wrong]:
         Wrong(f"{URGENT}:{crc32(f'{one.pk} {one.urgent_at}'.encode()):08x}", "degraded", _URGENT_WORDS)
         for one in inbox.urgent(clinic)
     ]
+
+
+def _webhooks(clinic: Clinic) -> list[Wrong]:
+    """Webhooks that get nothing. Sending goes on, so this is no matter of health."""
+    if webhooks.unanswered(clinic).exists():
+        return [Wrong(WEBHOOK, "degraded", _WEBHOOK_WORDS)]
+    return []
 
 
 def _see(clinic: Clinic, wrong: Wrong, now: dt.datetime) -> None:

@@ -10,6 +10,7 @@ from companion.panel.check import CheckResult, Group, failed, ok, warning
 from companion.panel.models import AlertContact
 from companion.service import mailing
 from companion.webhooks.models import Delivery, Kind, Webhook
+from companion.webhooks.turn import TRIED_FOR
 
 _LATELY = dt.timedelta(days=1)
 _ADVICE = (
@@ -38,7 +39,9 @@ def called_webhooks(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[Chec
     rows = Webhook.objects.filter(clinic=clinic) if clinic else Webhook.objects.all()
     if not (known := rows.count()):
         return
-    given_up = Delivery.objects.filter(webhook__in=rows, next_try_at=None, taken_at=None, at__gt=now - _LATELY)
+    given_up = Delivery.objects.filter(
+        webhook__in=rows, next_try_at=None, taken_at=None, since__gt=now - TRIED_FOR - _LATELY
+    )
     found = (
         (rows.filter(closed_at__isnull=False).count(), "closed by an answer 410"),
         (rows.filter(closed_at=None, failures__gt=0).count(), "not answering"),

@@ -12,6 +12,8 @@ from django.conf import settings
 from django.urls import reverse
 
 FILE: Final = Path(__file__).resolve().parents[2] / "docs" / "runbook.md"
+WEBHOOK: Final = "webhook_unanswered"
+"""The alert's cause when a clinic's webhook is closed, or its receiver takes no calls."""
 URGENT: Final = "urgent_help"
 """The alert's cause when a patient's words ask for urgent help; a mark of that one call for help follows."""
 _HEADING: Final = re.compile(r"^(#{2,3}) (.+)$", re.MULTILINE)

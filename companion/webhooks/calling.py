@@ -49,8 +49,8 @@ class Said:
 
     code: int | None
     why: str = ""
-    retry_after: int = 0
-    """The seconds after which the other side wants to be called again."""
+    retry_after: str = ""
+    """The header Retry-After: when the other side wants to be called again, in seconds or as a date."""
 
     @property
     def error(self) -> str:
@@ -108,11 +108,10 @@ class Line:
         with cut_off_after(_ALTOGETHER, line.sock.fileno()):
             line.request(method, target, body, dict(headers))
             answer = line.getresponse()
-            answer.read(_MOST_READ)
-        said = Said(answer.status, retry_after=_seconds(answer.getheader("Retry-After", "")))
-        if answer.will_close or not answer.isclosed():
+            whole = _is_read(answer)
+        if answer.will_close or not whole:
             self.close()
-        return said
+        return Said(answer.status, retry_after=answer.getheader("Retry-After", ""))
 
     def _connected(self) -> http.client.HTTPConnection:
         parts = self._parts
@@ -141,8 +140,13 @@ def get(url: str) -> str:
         line.close()
 
 
-def _seconds(retry_after: str) -> int:
-    return int(retry_after) if retry_after.isascii() and retry_after.isdigit() and len(retry_after) < 6 else 0
+def _is_read(answer: http.client.HTTPResponse) -> bool:
+    """Read the body to its end. A body that breaks off, or never ends, doesn't change the answer's status."""
+    try:
+        answer.read(_MOST_READ)
+    except (OSError, http.client.HTTPException):
+        return False
+    return answer.isclosed()
 
 
 def _judge(*, secure: bool) -> Callable[[Address], bool]:

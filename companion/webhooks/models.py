@@ -44,7 +44,7 @@ class Webhook(models.Model):
     """The end of its rest, because it is out of order."""
     held_by = models.UUIDField(null=True)
     held_until = models.DateTimeField(null=True)
-    """The process that calls it now, and until when nobody else may (sending.py)."""
+    """The process that calls it now, and until when nobody else may; without a process, the end of the last turn."""
 
     def __str__(self) -> str:
         return str(self.id)

@@ -8,7 +8,8 @@ import datetime as dt
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -33,6 +34,10 @@ _DATABASE_SECONDS: Final = 5.0
 _STOP_SECONDS: Final = 2.0
 _TURNS: Final = 8
 """The webhooks that one process calls at the same time."""
+_OF_ONE_CLINIC: Final = _TURNS // 2
+"""Of these, the most of one clinic: slow receivers of one clinic must not keep all threads."""
+_Clinics = Mapping[uuid.UUID, uuid.UUID]
+"""The clinics of webhooks, by the webhook's id."""
 
 
 @contextmanager
@@ -51,11 +56,25 @@ def sending() -> Iterator[None]:
         thread.join(_STOP_SECONDS)
 
 
-def due(*, now: dt.datetime) -> list[uuid.UUID]:
-    """The webhooks that may be called now and for which a call is due. Those that never rested come first."""
+def due(*, now: dt.datetime) -> _Clinics:
+    """The webhooks that may be called now and for which a call is due, with their clinics. Receivers in order come
+    first, and among them the one whose last turn is the longest ago.
+    """
     waiting = Delivery.objects.filter(turn.unblocked(), webhook=OuterRef("pk"), next_try_at__lte=now)
     ready = Webhook.objects.filter(turn.free(now), Exists(waiting))
-    return list(ready.order_by(F("rests_until").asc(nulls_first=True)).values_list("pk", flat=True))
+    in_turn = (F("rests_until").asc(nulls_first=True), F("held_until").asc(nulls_first=True), "pk")
+    return dict(ready.order_by(*in_turn).values_list("pk", "clinic"))
+
+
+def next_turns(ready: _Clinics, running: _Clinics) -> _Clinics:
+    """Choose those that get a free thread, in the given order."""
+    chosen: dict[uuid.UUID, uuid.UUID] = {}
+    of_clinic = Counter(running.values())
+    for id, clinic in ready.items():
+        if len(running) + len(chosen) < _TURNS and id not in running and of_clinic[clinic] < _OF_ONE_CLINIC:
+            chosen[id] = clinic
+            of_clinic[clinic] += 1
+    return chosen
 
 
 def tidy(*, now: dt.datetime) -> None:
@@ -66,13 +85,14 @@ def tidy(*, now: dt.datetime) -> None:
 
 
 def _run(stop: threading.Event) -> None:
-    running: set[uuid.UUID] = set()
+    running: dict[uuid.UUID, uuid.UUID] = {}
     pause, tidied = _EVERY_SECONDS, float("-inf")
     while not stop.wait(pause):
         try:
             with database_within(_DATABASE_SECONDS):
                 now = database_now()
-                ready = [id for id in due(now=now) if id not in running][: _TURNS - len(running)]
+                # A copy: threads that are done leave at any moment.
+                ready = next_turns(due(now=now), running.copy())
                 if time.monotonic() - tidied > _TIDY_SECONDS:
                     tidy(now=now)
                     tidied = time.monotonic()
@@ -80,17 +100,17 @@ def _run(stop: threading.Event) -> None:
         except Error:
             # The monitor tells of it.
             connection.close()
-            ready, pause = [], _AWAY_SECONDS
+            ready, pause = {}, _AWAY_SECONDS
         except Exception as error:  # noqa: BLE001 (else this process would call no webhook until it is started again)
             log.error("due webhooks were not found", **kind_and_place(error))  # noqa: TRY400
-            ready, pause = [], _AWAY_SECONDS
-        for id in ready:
-            running.add(id)
+            ready, pause = {}, _AWAY_SECONDS
+        for id, clinic in ready.items():
+            running[id] = clinic
             threading.Thread(target=_turn, args=(id, stop, running), name="webhook", daemon=True).start()
     connection.close()
 
 
-def _turn(id: uuid.UUID, stop: threading.Event, running: set[uuid.UUID]) -> None:
+def _turn(id: uuid.UUID, stop: threading.Event, running: dict[uuid.UUID, uuid.UUID]) -> None:
     try:
         turn.take(id, stop)
     except (Error, CannotOpen):
@@ -99,4 +119,4 @@ def _turn(id: uuid.UUID, stop: threading.Event, running: set[uuid.UUID]) -> None
         log.error("a webhook's calls broke", webhook=str(id), **kind_and_place(error))  # noqa: TRY400
     finally:
         connection.close()
-        running.discard(id)
+        running.pop(id, None)

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 import structlog
@@ -34,6 +35,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 5.0, 6 * 3600.0
 FIRST_REST, LONGEST_REST = 5.0, 300.0
 """Seconds for which a receiver rests that doesn't answer; each rest is twice the one before."""
 _AT_ONCE: Final = 50
+_DIGITS: Final = 15
+"""The most digits of a number of seconds that is read as such."""
 Clock = Callable[[], dt.datetime]
 _NOTED_TOGETHER: Final = 20
 _BUSY: Final = frozenset({408, 425, 429})
@@ -74,7 +77,8 @@ def take(id: uuid.UUID, stop: threading.Event, *, seconds: float = SECONDS, cloc
             turn.line.close()
             turn.note_taken()
     finally:
-        Webhook.objects.filter(pk=id, held_by=own).update(held_by=None, held_until=None)
+        # The end of the turn stays: it says whose turn comes next.
+        Webhook.objects.filter(pk=id, held_by=own).update(held_by=None, held_until=clock())
 
 
 @dataclass(slots=True)
@@ -129,7 +133,7 @@ class _Turn:
         if said.code is not None and said.code < 500 and said.code not in _BUSY:
             # It works, but doesn't take this event. Others go on.
             return True
-        _rest(self.webhook.pk, now, said.retry_after)
+        _rest(self.webhook.pk, now, _wanted_pause(said, now))
         return False
 
 
@@ -144,13 +148,27 @@ def _again(delivery: Delivery, said: Said, now: dt.datetime) -> dt.datetime | No
     if said.code == GONE:
         return now
     pause = min(FIRST_PAUSE * 4.0 ** min(delivery.tries, 10), LONGEST_PAUSE) * random.uniform(0.9, 1.1)  # noqa: S311
-    at = now + dt.timedelta(seconds=max(pause, said.retry_after))
+    at = now + dt.timedelta(seconds=max(pause, _wanted_pause(said, now)))
     return at if at <= delivery.since + TRIED_FOR else None
 
 
-def _rest(id: uuid.UUID, now: dt.datetime, retry_after: int) -> None:
+def _wanted_pause(said: Said, now: dt.datetime) -> float:
+    """Return the seconds until the receiver wants to be called again. A longer time than our longest pause would use up
+    the day after which a delivery is given up.
+    """
+    told = said.retry_after.strip()
+    if told.isascii() and told.isdigit() and len(told) <= _DIGITS:
+        return min(float(told), LONGEST_PAUSE)
+    try:
+        at = parsedate_to_datetime(told)
+    except ValueError:
+        return 0
+    return min(max((at.replace(tzinfo=at.tzinfo or dt.UTC) - now).total_seconds(), 0), LONGEST_PAUSE)
+
+
+def _rest(id: uuid.UUID, now: dt.datetime, wanted: float) -> None:
     """Leave the receiver alone for a while."""
     failures = Webhook.objects.values_list("failures", flat=True).filter(pk=id).first() or 0
-    rest = max(min(FIRST_REST * 2.0 ** min(failures, 10), LONGEST_REST), min(retry_after, LONGEST_PAUSE))
+    rest = max(min(FIRST_REST * 2.0 ** min(failures, 10), LONGEST_REST), wanted)
     until = now + dt.timedelta(seconds=rest)
     Webhook.objects.filter(pk=id).update(failures=min(failures + 1, 1000), rests_until=until)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from companion.clinics import audit
 from companion.clinics.access import Caller
@@ -22,6 +22,8 @@ from companion.webhooks.models import Delivery, Kind, Webhook, Wish
 
 MOST: Final = 10
 """The webhooks of a clinic."""
+UNANSWERED: Final = 10
+"""The calls in a row that nobody took before admins hear of it: after a quarter of an hour if there is much to tell."""
 OVERLAP: Final = dt.timedelta(hours=24)
 """The time after an exchange for which the former secret signs, too."""
 NO_KEY: Final = "its address can't be opened: give back the COMPANION_SECRET_KEY of before"
@@ -43,6 +45,11 @@ def of_id(clinic: Clinic, id: uuid.UUID) -> Webhook:
 def wanting(clinic: Clinic, kind: Kind) -> QuerySet[Webhook]:
     """The clinic's open webhooks that get events of this kind."""
     return of_clinic(clinic).filter(wishes__kind=kind, closed_at=None)
+
+
+def unanswered(clinic: Clinic) -> QuerySet[Webhook]:
+    """The clinic's webhooks that are closed, or whose receiver has taken none of many calls in a row."""
+    return of_clinic(clinic).filter(Q(closed_at__isnull=False) | Q(failures__gte=UNANSWERED))
 
 
 def kinds_of(webhook: Webhook) -> set[str]:
@@ -119,6 +126,8 @@ def try_out(caller: Caller, webhook: Webhook, *, now: dt.datetime) -> None:
     found = opened(webhook.pk)
     if error := call_once(found, payload.of_test(at=now), at=now) if found else NO_KEY:
         raise Conflict(f"The webhook was not reached: {error}.")
+    # The receiver is in order again: what waits goes out now.
+    Webhook.objects.filter(clinic=caller.clinic, pk=webhook.pk).update(failures=0, rests_until=None)
 
 
 def call_once(webhook: Webhook, body: str, *, at: dt.datetime) -> str:

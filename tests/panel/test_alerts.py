@@ -14,10 +14,16 @@ from companion.schedules.models import Lane, Message, Status
 from companion.schedules.reasons import Reason
 from companion.service.clock import database_now
 from companion.service.models import Heartbeat, Kind
+from companion.webhooks import outbox, webhooks
+from companion.webhooks.models import Kind as Happening
+from companion.webhooks.models import Webhook
+from companion.webhooks.outbox import Event
 from tests.api.calls import a_program
-from tests.builders import NOW, a_bot, a_clinic, a_conversation, a_member, a_message, a_patient
+from tests.builders import NOW, a_bot, a_caller, a_clinic, a_conversation, a_member, a_message, a_patient
 from tests.panel.stories import a_heartbeat
+from tests.support.receivers import a_program as a_receiver
 from tests.web.signed_in import signed_in, words
+from tests.webhooks.stories import a_webhook, sent_off
 
 pytestmark = pytest.mark.django_db
 
@@ -300,3 +306,35 @@ def test_a_cry_for_help_is_told_without_a_name_and_the_next_one_again() -> None:
     assert [words for words in told() if "Ana" in words or "Ben" in words] == []
     assert [words[:36] for words in told()] == ["A patient asked for urgent help, and"] * 2
     assert {runbook.name_of(alert.cause) for alert in Alert.objects.all()} == {"urgent_help"}
+
+
+@pytest.mark.parametrize("status", [410, 503])
+def test_admins_hear_of_a_webhook_that_takes_no_calls_and_that_it_does_again(status: int) -> None:
+    clinic, other = a_clinic(), a_clinic()
+    with a_receiver() as hook:
+        webhook, _ = a_webhook(clinic, hook, [Happening.ENROLMENT])
+        outbox.tell(clinic.pk, Happening.ENROLMENT, [Event(clinic.pk)] * 2, now=NOW)
+        hook.status, at = status, NOW
+        while Webhook.objects.filter(closed_at=None, failures__lt=webhooks.UNANSWERED).exists():
+            sent_off(webhook, now=at)
+            at += dt.timedelta(hours=2)
+        wrong = alerts.all_wrong(clinic, now=NOW)
+        well = alerts.all_wrong(other, now=NOW)
+
+        hook.status = 204
+        webhooks.reopen(a_caller(clinic, Role.ADMIN), webhook, now=at)
+
+    assert [one.cause for one in wrong if one not in well] == [runbook.WEBHOOK]
+    assert [one for one in alerts.all_wrong(clinic, now=NOW) if one.cause == runbook.WEBHOOK] == []
+
+
+def test_a_test_that_was_taken_ends_the_rest_of_a_webhook() -> None:
+    clinic = a_clinic()
+    with a_receiver() as hook:
+        webhook, _ = a_webhook(clinic, hook)
+        Webhook.objects.update(failures=webhooks.UNANSWERED, rests_until=NOW + dt.timedelta(minutes=5))
+
+        webhooks.try_out(a_caller(clinic, Role.ADMIN), webhook, now=NOW)
+
+    assert not webhooks.unanswered(clinic).exists()
+    assert Webhook.objects.get().rests_until is None

@@ -20,7 +20,7 @@ from companion.service import health_port
 from companion.service.key_ring import ring
 from companion.service.models import Kind
 from companion.telegram.outcomes import Answer
-from companion.webhooks import outbox
+from companion.webhooks import outbox, sending
 from companion.webhooks.models import Kind as Happening
 from companion.webhooks.outbox import Event
 from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient
@@ -316,6 +316,19 @@ def test_webhooks_that_take_no_calls_are_warned_of() -> None:
 
     assert (well.result, well.value) == ("ok", "1 taking calls")
     assert (found.result, found.value) == ("warning", "1 closed by an answer 410")
+
+
+@pytest.mark.parametrize("hours", [25, 40])
+def test_what_a_webhook_missed_is_warned_of_for_a_day_after_it_was_given_up(hours: int) -> None:
+    clinic = a_clinic()
+    with a_program() as hook:
+        webhook, _ = a_webhook(clinic, hook)
+        outbox.tell(clinic.pk, Happening.ENROLMENT, [Event(clinic.pk)], now=NOW - dt.timedelta(hours=hours))
+        hook.status = 404
+        sent_off(webhook, now=NOW - dt.timedelta(hours=hours))
+    sending.tidy(now=NOW)
+
+    assert check("Webhooks", clinic).value == "1 calls given up since yesterday"
 
 
 def test_a_mail_server_that_is_not_there_fails(settings: Settings) -> None:

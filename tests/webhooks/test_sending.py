@@ -13,7 +13,7 @@ from companion.service.clock import database_now
 from companion.webhooks import calling, deliveries, outbox, sending, webhooks
 from companion.webhooks.models import Delivery, Kind, Webhook
 from companion.webhooks.outbox import Event
-from companion.webhooks.turn import TRIED_FOR
+from companion.webhooks.turn import FIRST_PAUSE, LONGEST_PAUSE, TRIED_FOR
 from tests.builders import NOW, a_caller, a_clinic
 from tests.support.receivers import Hook, a_program
 from tests.webhooks.stories import a_webhook, an_id, calls, ids, sent_off
@@ -135,8 +135,67 @@ def test_what_a_receiver_wants_later_is_sent_no_earlier(clinic: Clinic, hook: Ho
     sent_off(webhook, now=NOW)
 
     assert Delivery.objects.get().next_try_at == NOW + 30 * A_MINUTE
-    assert sending.due(now=NOW + 29 * A_MINUTE) == []
-    assert sending.due(now=NOW + 31 * A_MINUTE) == [webhook.pk]
+    assert not sending.due(now=NOW + 29 * A_MINUTE)
+    assert list(sending.due(now=NOW + 31 * A_MINUTE)) == [webhook.pk]
+
+
+@pytest.mark.parametrize(
+    ("told", "pause"),
+    [
+        ("Sun, 06 Nov 2126 08:49:37 GMT", LONGEST_PAUSE),
+        ("99999999", LONGEST_PAUSE),
+        ("1e9", FIRST_PAUSE),
+        ("-5", FIRST_PAUSE),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", FIRST_PAUSE),
+        ("Sun, 99 Nov 1994 08:49:37 GMT", FIRST_PAUSE),
+        ("soon \xe9", FIRST_PAUSE),
+    ],
+)
+def test_a_date_to_come_back_is_heeded_and_no_wish_uses_up_the_day(
+    clinic: Clinic, hook: Hook, told: str, pause: float
+) -> None:
+    webhook, _ = a_webhook(clinic, hook)
+    happens(clinic, now=NOW)
+    hook.status, hook.more = 503, {"Retry-After": told}
+
+    sent_off(webhook, now=NOW)
+
+    again = Delivery.objects.get().next_try_at
+    assert again is not None
+    assert 0.9 * pause <= (again - NOW).total_seconds() <= 1.1 * pause
+
+
+def test_an_answer_counts_by_its_status_even_if_its_body_breaks_off(clinic: Clinic, hook: Hook) -> None:
+    webhook, _ = a_webhook(clinic, hook)
+    happens(clinic, times=2)
+    hook.status, hook.more = 200, {"Content-Length": "1000"}
+
+    sent_off(webhook)
+
+    assert set(Delivery.objects.values_list("tries", "answer", "error")) == {(1, 200, "")}
+
+
+def test_the_webhook_whose_turn_is_the_longest_ago_comes_next(clinic: Clinic, hook: Hook) -> None:
+    busy, quiet = a_webhook(clinic, hook)[0], a_webhook(a_clinic(), hook)[0]
+    happens(clinic, now=NOW)
+    happens(quiet.clinic, now=NOW)
+    assert list(sending.due(now=NOW)) == [busy.pk, quiet.pk]
+
+    sent_off(busy, now=NOW)
+    happens(clinic, now=NOW)
+
+    assert list(sending.due(now=NOW)) == [quiet.pk, busy.pk]
+
+
+def test_ten_slow_receivers_of_one_clinic_leave_threads_for_others() -> None:
+    evil, good = an_id(), an_id()
+    slow, others = {an_id(): evil for _ in range(10)}, {an_id(): good for _ in range(3)}
+
+    first = sending.next_turns(slow | others, {})
+    then = sending.next_turns(slow | others, dict(list(slow.items())[:4]))
+
+    assert list(first.values()) == [evil] * 4 + [good] * 3
+    assert list(then) == list(others)
 
 
 def test_the_events_of_one_message_arrive_in_their_order_and_others_go_on(clinic: Clinic, hook: Hook) -> None:
