@@ -27,6 +27,7 @@ from companion.restoring.clinic_rows import Table, tables
 from companion.restoring.sealing import Lock
 from companion.sandbox.models import SandboxBot
 from companion.schedules.models import Message
+from companion.service import old_pages
 
 SECRETS: Final = frozenset({"token", "secret", "former_secret", "secret_hash", "token_hash", "settings", "url"})
 """Columns that open something elsewhere. An export is for reading."""
@@ -71,6 +72,7 @@ def remove(clinic: Clinic, *, now: dt.datetime) -> None:
             rows = table.rows(locked)
             rows._raw_delete(rows.db)
         User.objects.filter(pk__in=alone).delete()
+        old_pages.empty_log_after_commit()
 
 
 def _write_table(archive: ZipFile, table: Table, clinic: Clinic) -> int:

@@ -29,6 +29,7 @@ from companion.rights import copies, locking, own_rows
 from companion.rights.copies import Erased
 from companion.schedules.models import Attempt, AttemptOutcome, Message, Schedule, State, Version
 from companion.schedules.reasons import Reason
+from companion.service import old_pages
 
 ERASED: Final = "(erased)"
 """Stands in place of every text."""
@@ -73,6 +74,7 @@ def erase(caller: Caller, patient: Patient, name: str, *, now: dt.datetime) -> E
         Mark.objects.filter(clinic=caller.clinic, subject_id=held.pk).delete()
         held.delete()
         audit.record(caller, "patient erased", "patient", patient.pk, now=now)
+        old_pages.empty_log_after_commit()
     return Erasure(patient.pk, kept, cancelled, to_delete)
 
 

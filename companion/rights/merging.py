@@ -28,6 +28,7 @@ from companion.rights import copies, locking, same_occurrence
 from companion.rights.copies import Moved
 from companion.rights.one_of_two import One, one_of
 from companion.schedules.models import Message, Recipient
+from companion.service import old_pages
 from companion.service.wake import ring
 
 LEFT: Final = "{name} has left the directory, so there is nobody to merge with. Import the patient again first."
@@ -73,6 +74,7 @@ def merge(caller: Caller, patient: Patient, into: Patient, *, now: dt.datetime) 
         audit.record(caller, "patient merged into another", "patient", patient.pk, now=now)
         audit.record(caller, "another patient merged in", "patient", stays.pk, now=now)
         marks.leave(caller.clinic, MarkKind.PATIENT, stays.pk, now=now)
+        old_pages.empty_log_after_commit()
         ring()
     return stays
 

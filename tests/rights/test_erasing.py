@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from django.db import connection
 from django.utils.timezone import now as present
 
 from companion.api.models import IdempotentCall
@@ -27,6 +28,7 @@ from tests.builders import a_bot, a_caller, a_clinic, a_member, a_message, a_pat
 from tests.patients.test_importing import imported
 from tests.rights.dumps import everything_stored
 from tests.rights.patients import CHAT, FORMER_CHAT, a_whole_story
+from tests.support import session
 from tests.web.signed_in import signed_in, words
 
 pytestmark = pytest.mark.django_db
@@ -66,6 +68,26 @@ def test_nothing_of_an_erased_patient_is_left_in_the_database_or_the_log(
     Deletion.objects.all().delete()
     assert found_in(everything_stored()) == []
     assert found_in(caplog.text) == []
+
+
+@pytest.mark.skipif(session.on_postgresql(), reason="PostgreSQL keeps dead rows until its VACUUM, as the docs say")
+@pytest.mark.django_db(transaction=True)
+def test_nothing_of_an_erased_patient_is_left_in_sqlites_files(clinic: Clinic, admin: Program) -> None:
+    story = a_whole_story(clinic)
+    for number in range(50):
+        a_patient(clinic, f"Bo {number}")
+    assert found_in(_files())
+
+    admin.post(f"/patients/{story.patient.id}/erase", {"name": story.patient.name})
+    Deletion.objects.all().delete()
+
+    assert found_in(_files()) == []
+
+
+def _files() -> str:
+    """The bytes of all files of the database."""
+    database = Path(connection.settings_dict["NAME"])
+    return "\n".join(file.read_bytes().decode("latin-1") for file in database.parent.glob(f"{database.name}*"))
 
 
 def test_that_messages_were_sent_stays_with_when_and_by_whom(clinic: Clinic, admin: Program) -> None:
