@@ -35,7 +35,7 @@ _STOP_SECONDS: Final = 2.0
 _TURNS: Final = 8
 """The webhooks that one process calls at the same time."""
 _OF_ONE_CLINIC: Final = _TURNS // 2
-"""Of these, the most of one clinic: slow receivers of one clinic must not keep all threads."""
+"""The most webhooks of one clinic among these: its slow receivers must not keep all threads."""
 _Clinics = Mapping[uuid.UUID, uuid.UUID]
 """The clinics of webhooks, by the webhook's id."""
 
