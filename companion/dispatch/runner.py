@@ -28,7 +28,7 @@ from companion.telegram.outcomes import Kind
 log = structlog.get_logger(__name__)
 _EARLY = LOOKAHEAD - dt.timedelta(milliseconds=2)
 """The time before its slot at which an Attempt is begun, so that the commit is done when the slot comes."""
-_PLACES_LAST = 1.0
+_POSITIONS_LAST = 1.0
 """Seconds after which each lane is read from its beginning again: others may have given Messages back."""
 _ANSWER_SECONDS = 10.0
 _OTHERS_PROBE = 0.25
@@ -62,7 +62,7 @@ class Runner:
         self._next_ready = dispatcher.clock.now()
         """The instant at which the next Message is ready, as far as is known."""
         self._positions: Positions = {}
-        self._places_end = 0.0
+        self._positions_end = 0.0
         """The instant at which the positions are forgotten, on the monotonic clock."""
         self._rung = True
         self._retired = False
@@ -214,8 +214,8 @@ class Runner:
         return 0
 
     def _order(self, most: int, *, ahead: bool = False) -> Round:
-        if time.monotonic() > self._places_end:
-            self._positions, self._places_end = {}, time.monotonic() + _PLACES_LAST
+        if time.monotonic() > self._positions_end:
+            self._positions, self._positions_end = {}, time.monotonic() + _POSITIONS_LAST
         attempts = [new_id() for _ in range(most)]
         bot, dispatcher = self.bot, self.dispatcher
         positions, limits = self._positions, dispatcher.limits

@@ -84,7 +84,7 @@ def came(reply: Reply, *, urgent: bool, now: dt.datetime) -> bool:
     if raised:
         conversation.urgent_at = now
     if conversation.standing == Standing.DONE or raised:
-        _stand(conversation, Standing.UNREAD, now)
+        _set_standing(conversation, Standing.UNREAD, now)
     conversation.save()
     return raised
 
@@ -94,7 +94,7 @@ def unanswered(message: Message, telegram_id: int, *, now: dt.datetime) -> None:
     conversation = _locked(message.clinic, message.patient_id, telegram_id, now)
     conversation.unanswered = message
     if conversation.standing == Standing.DONE:
-        _stand(conversation, Standing.UNREAD, now)
+        _set_standing(conversation, Standing.UNREAD, now)
     conversation.save()
 
 
@@ -106,7 +106,7 @@ def answered(question: list[Message], *, now: dt.datetime) -> None:
     for conversation in own:
         conversation.unanswered = None
         if conversation.standing == Standing.UNREAD and not conversation.unread and not conversation.urgent_at:
-            _stand(conversation, Standing.DONE, now)
+            _set_standing(conversation, Standing.DONE, now)
         conversation.save()
 
 
@@ -193,7 +193,7 @@ def _locked(clinic: Clinic, patient: uuid.UUID | None, telegram_id: int, now: dt
     return found
 
 
-def _stand(conversation: Conversation, standing: Standing, now: dt.datetime) -> None:
+def _set_standing(conversation: Conversation, standing: Standing, now: dt.datetime) -> None:
     conversation.standing, conversation.since, conversation.holder, conversation.holder_name = standing, now, None, ""
 
 
