@@ -6,17 +6,17 @@ checkout's pyproject.toml (COMPANION_ENV_FILE names another file).
 
 import os
 import re
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
 from pydantic import Field, HttpUrl, SecretStr, TypeAdapter, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from companion.clinics import provider_file
+from companion.config.mail_server import MailServer, smtp
 from companion.config.secret_files import with_secrets_of_files
 from companion.service.client_address import Network, read_networks
 from companion.telegram import proxy
@@ -187,7 +187,7 @@ class Environment(BaseSettings):
         return self.base_url or f"http://{_in_url(self.host)}:{self.port}"
 
     @property
-    def mail_server(self) -> "MailServer":
+    def mail_server(self) -> MailServer:
         """The mail server for alerts; one without a host if none is set."""
         return smtp(self.smtp_url.get_secret_value()) if self.smtp_url else MailServer()
 
@@ -243,88 +243,3 @@ _HTTPS_PROXY = (
 
 def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-def postgresql(url: str) -> dict[str, object]:
-    """Django's settings for a libpq URI (RFC 3986; PostgreSQL manual 34.1.1.2), also with a socket by `?host=`.
-
-    Raises ValueError if the URI is not PostgreSQL's; the message never quotes it.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in ("postgresql", "postgres"):
-        raise ValueError("COMPANION_DATABASE_URL must begin with postgresql:// (leave it out for SQLite)")
-    options = dict(parse_qsl(parts.query))
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": unquote(parts.path.lstrip("/")) or options.pop("dbname", ""),
-        "USER": unquote(parts.username or "") or options.pop("user", ""),
-        "PASSWORD": unquote(parts.password or "") or options.pop("password", ""),
-        "HOST": options.pop("host", "") or unquote(parts.hostname or ""),
-        "PORT": str(parts.port or options.pop("port", "")),
-        # Without this, a cut network would keep a page, or health, waiting for minutes.
-        # A process that is frozen within a transaction must not keep all others from its rows, and who waits for a
-        # lock says so instead of hanging.
-        "OPTIONS": {
-            "connect_timeout": "5",
-            "options": "-c idle_in_transaction_session_timeout=10s -c lock_timeout=5s",
-            # The limits for a network that is cut while a process waits for an answer, or for the next request.
-            "tcp_user_timeout": "15000",
-            "keepalives_idle": "10",
-            "keepalives_interval": "5",
-            "keepalives_count": "3",
-            **options,
-        },
-        "CONN_HEALTH_CHECKS": True,
-        "CONN_MAX_AGE": 60,
-    }
-
-
-def sqlite(path: Path) -> dict[str, object]:
-    """Django's settings for the SQLite file: WAL, durable commits, zeros over deleted rows, and writers that wait in
-    line instead of failing.
-    """
-    return {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": str(path),
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": (
-                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16000; PRAGMA secure_delete=ON;"
-            ),
-        },
-        "CONN_MAX_AGE": None,
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class MailServer:
-    """The server that takes our e-mails; without a host there is none."""
-
-    host: str = ""
-    port: int = 0
-    user: str = ""
-    password: str = field(default="", repr=False)
-    tls_at_once: bool = False
-    starttls: bool = False
-
-
-def smtp(url: str) -> MailServer:
-    """Parse smtp:// (STARTTLS, port 587), smtps:// (TLS from the start, port 465), and smtp://…?tls=no for a server
-    on this machine or in a trusted network.
-
-    Raises ValueError for any other address; the message never quotes it.
-    """
-    parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query))
-    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or query not in ({}, {"tls": "no"}):
-        raise ValueError("COMPANION_SMTP_URL must begin with smtp:// or smtps://")
-    at_once = parts.scheme == "smtps"
-    return MailServer(
-        parts.hostname,
-        parts.port or (465 if at_once else 587),
-        unquote(parts.username or ""),
-        unquote(parts.password or ""),
-        tls_at_once=at_once,
-        starttls=not at_once and not query,
-    )

@@ -13,7 +13,8 @@ from pathlib import Path  # noqa: E402  (after the exchange above)
 
 from companion.clinics import provider_file  # noqa: E402  (as above)
 from companion.config import secret_keys  # noqa: E402  (as above)
-from companion.config.environment import Environment, postgresql, sqlite  # noqa: E402  (as above)
+from companion.config.databases import postgresql, sqlite  # noqa: E402  (as above)
+from companion.config.environment import Environment  # noqa: E402  (as above)
 from companion.config.logging import logging_settings  # noqa: E402  (as above)
 
 PACKAGE = Path(__file__).resolve().parent.parent

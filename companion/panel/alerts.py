@@ -14,7 +14,7 @@ from django.db.models import Q
 from companion.clinics.models import Clinic
 from companion.listener import inbox
 from companion.panel import facts, health, judge, maintenance, message_counts, notices
-from companion.panel.judge import Cause, Finding, Status
+from companion.panel.finding import Cause, Finding, Status
 from companion.panel.models import Alert
 from companion.panel.runbook import URGENT, WEBHOOK
 from companion.webhooks import webhooks

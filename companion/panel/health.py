@@ -17,7 +17,8 @@ from companion.clinics.models import Clinic
 from companion.panel import facts, judge
 from companion.panel.direct import Answer, NoAnswer, ask
 from companion.panel.facts import Beat, Facts
-from companion.panel.judge import Cause, Finding, Status, age, worst
+from companion.panel.finding import OF_THE_DATABASE, Cause, Finding, Status, worst
+from companion.panel.judge import age
 from companion.service.clock import database_now, machine_now
 from companion.service.models import Kind
 from companion.service.outages import Trouble, trouble_of
@@ -210,7 +211,7 @@ def _findings(seen: _Seen, clinic: UUID | None) -> list[Finding]:
 def _told_apart(ours: Finding, said: Answer | NoAnswer) -> Finding:
     """Prefer the dispatcher's cause where we have only seen that no answer came: it has waited for longer."""
     known = judge.cause_of(said) if isinstance(said, Answer) else None
-    if ours.cause != Cause.DATABASE_GONE or known not in judge.OF_THE_DATABASE:
+    if ours.cause != Cause.DATABASE_GONE or known not in OF_THE_DATABASE:
         return ours
     return judge.no_database(Trouble(known))
 

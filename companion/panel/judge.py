@@ -5,20 +5,16 @@ A finding says what happened and who must do what. It names no clinic, no patien
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final, Literal
+from typing import Final
 
 from companion.clinics.models import Closed, OtherReader
 from companion.panel.direct import Answer, NoAnswer
 from companion.panel.facts import ALIVE_FOR, Beat, Facts, Sending
+from companion.panel.finding import Cause, Finding, worst_first
 from companion.schedules.queries import OVERDUE_AFTER
 from companion.service import drill
 from companion.service.models import Kind
 from companion.service.outages import Trouble
-
-Status = Literal["ok", "degraded", "down"]
-_ORDER: Final[tuple[Status, ...]] = ("ok", "degraded", "down")
 
 STUCK: Final = dt.timedelta(minutes=5)
 MARK_TOO_OLD: Final = dt.timedelta(seconds=30)
@@ -30,53 +26,6 @@ NOT_MIGRATED: Final = (
 )
 
 
-class Cause(StrEnum):
-    """The possible causes, by the names that alerts and the runbook (docs/runbook.md) use."""
-
-    DATABASE_GONE = "database_gone"
-    DATABASE_READ_ONLY = "database_read_only"
-    DATABASE_LOCKED = "database_locked"
-    DATABASE_CONNECTIONS = "database_connections"
-    DATABASE_LOGIN = "database_login"
-    DATABASE_CERTIFICATE = "database_certificate"
-    DATABASE_POOLER = "database_pooler"
-    DATABASE_DISK_FULL = "database_disk_full"
-    NOT_MIGRATED = "not_migrated"
-    DISPATCHER_MISSING = "dispatcher_missing"
-    LISTENER_MISSING = "listener_missing"
-    WEB_MISSING = "web_missing"
-    DISPATCHER_LOST = "dispatcher_lost"
-    LISTENER_LOST = "listener_lost"
-    WEB_LOST = "web_lost"
-    DISPATCHER_HANGS = "dispatcher_hangs"
-    LISTENER_HANGS = "listener_hangs"
-    LISTENER_UNWELL = "listener_unwell"
-    DISPATCHER_NO_ANSWER = "dispatcher_no_answer"
-    DISPATCHER_UNWELL = "dispatcher_unwell"
-    PANEL_NO_ANSWER = "panel_no_answer"
-    PANEL_UNWELL = "panel_unwell"
-    OVERDUE = "overdue"
-    PAUSED = "paused"
-    RESTORED = "restored"
-    DRILL = "drill"
-    NO_BOT = "no_bot"
-    BOT_OF_OTHER_MODE = "bot_of_other_mode"
-    BOT_REFUSED = "bot_refused"
-    TELEGRAM_AWAY = "telegram_away"
-    OTHER_READER = "other_reader"
-    PLANS_WAIT = "plans_wait"
-    CLOCK_OFF = "clock_off"
-
-
-OF_THE_DATABASE: Final = frozenset(map(Cause, Trouble))
-"""The troubles of the database itself, whichever service reports them."""
-STOPPED: Final = OF_THE_DATABASE | {
-    Cause.DISPATCHER_MISSING,
-    Cause.DISPATCHER_HANGS,
-    Cause.LISTENER_MISSING,
-    Cause.LISTENER_HANGS,
-}
-"""Causes by which nothing is sent or nothing is read, though health may be only degraded."""
 _NOT_RUNNING: Final = {
     Kind.DISPATCHER: (
         Cause.DISPATCHER_MISSING,
@@ -114,20 +63,6 @@ _OTHER_READER: Final = {
     ),
 }
 _START: Final = "On the server: start it again (`companion up` starts all) and look into its log."
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A finding: severity, words, and a name that stays while the numbers in the words change."""
-
-    status: Status
-    words: str
-    cause: Cause
-
-
-def worst(statuses: Iterable[Status]) -> Status:
-    """The worst status; "ok" if there is none."""
-    return max(statuses, key=_ORDER.index, default="ok")
 
 
 def alive(beat: Beat, *, now: dt.datetime) -> bool:
@@ -171,14 +106,10 @@ def findings(facts: Facts, *, now: dt.datetime, told: Mapping[Kind, Answer | NoA
     if facts.drill:
         # Nothing is sent in a drill, so nothing is late.
         return [Finding("degraded", drill.WORDS, Cause.DRILL), *_of_services(facts, now, told or {})]
-    found = [
-        *_of_services(facts, now, told or {}),
-        *_of_clinics(facts, now, (told or {}).get(Kind.DISPATCHER)),
-        *_of_clocks(facts, now),
-    ]
-    # A finding that several clinics share is said once.
-    unique = list(dict.fromkeys(found))
-    return sorted(unique, key=lambda one: -_ORDER.index(one.status))
+    dispatcher = (told or {}).get(Kind.DISPATCHER)
+    return worst_first(
+        [*_of_services(facts, now, told or {}), *_of_clinics(facts, now, dispatcher), *_of_clocks(facts, now)]
+    )
 
 
 def overdue_since(clinic: Sending, *, now: dt.datetime) -> dt.datetime | None:

@@ -14,8 +14,7 @@ from django.db.models import F, Q
 from django.urls import reverse
 
 from companion.clinics.models import Clinic, Member, Role
-from companion.panel import judge
-from companion.panel.judge import Cause
+from companion.panel.finding import STOPPED, Cause
 from companion.panel.models import Alert, AlertContact, Maintenance, Notice
 from companion.panel.runbook import URGENT, link
 from companion.planning.answers import answer
@@ -32,7 +31,7 @@ PAUSES: Final = tuple(dt.timedelta(minutes=minutes) for minutes in (1, 5, 15, 60
 KEPT: Final = dt.timedelta(days=30)
 WORDS: Final = 500
 _AT_ONCE: Final = 20
-_OF_ALL: Final = judge.STOPPED | {
+_OF_ALL: Final = STOPPED | {
     Cause.DISPATCHER_UNWELL,
     Cause.LISTENER_UNWELL,
     Cause.WEB_MISSING,

@@ -14,7 +14,8 @@ from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Problem, Refused
 from companion.clinics.sealed import CannotOpen
-from companion.panel import health, judge, maintenance
+from companion.panel import health, maintenance
+from companion.panel.finding import STOPPED
 from companion.panel.models import OutsideHeartbeat
 from companion.webhooks import calling
 from companion.webhooks.webhooks import NO_KEY
@@ -60,7 +61,7 @@ def _works(clinic: Clinic, now: dt.datetime) -> bool:
     if maintenance.current(clinic, now=now):
         return True
     report = health.check(now=now, clinic=clinic)
-    return report.status != "down" and not any(one.cause in judge.STOPPED for one in report.findings)
+    return report.status != "down" and not any(one.cause in STOPPED for one in report.findings)
 
 
 def _send(row: OutsideHeartbeat) -> str:

@@ -12,7 +12,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.models import QuerySet
 
 from companion.clinics.models import Bot, Clinic
-from companion.panel import backups, facts, health, judge, message_counts
+from companion.panel import backups, facts, finding, health, judge, message_counts
 from companion.panel.hour_counts import attempts_ended, attempts_sent
 from companion.panel.message_counts import COUNTED_TO, Measure
 from companion.panel.models import BotCheck
@@ -77,7 +77,7 @@ class Rate:
 class PanelStatus:
     """The Panel's shape, as DESIGN.md fixes it."""
 
-    status: judge.Status
+    status: finding.Status
     services: tuple[ServiceLine, ...]
     messages: MessageNumbers
     delivery_lag_seconds: Lag

@@ -18,7 +18,8 @@ from companion.clinics.refusals import Problem, Refused
 from companion.patients import csv_rows, directory, upsert
 from companion.patients.csv_rows import BrokenRow, Header, Lines, NotReadable, Row
 from companion.patients.fields import COHORT_SEPARATOR, Given, read_given
-from companion.patients.upsert import BATCH, Entry, RefusedRow, Taken, reason_of
+from companion.patients.row_changes import Entry
+from companion.patients.upsert import BATCH, RefusedRow, Taken, reason_of
 
 COLUMNS: Final = (
     "external_id",

@@ -14,41 +14,14 @@ from django.db import IntegrityError, transaction
 from companion.clinics import audit, marks, opt_outs
 from companion.clinics.access import Caller
 from companion.clinics.models import MarkKind
-from companion.clinics.refusals import Problem, Refused
-from companion.patients import consent_history, directory, former_chats, former_patients
-from companion.patients.fields import Given
-from companion.patients.models import CohortMember, Consent, ConsentChange, Enrolment, FormerChat, Patient
+from companion.clinics.refusals import Refused
+from companion.patients import consent_history, directory, former_chats, former_patients, row_changes
+from companion.patients.models import CohortMember, Enrolment, Patient
+from companion.patients.row_changes import Entry, RowChanges
 from companion.service.wake import ring
 
 BATCH: Final = 200
 """Rows in one transaction: few enough that others wait for the database for a moment only."""
-
-
-ADDED: Final = "added"
-LEFT: Final = "left"
-_WORDS: Final = {
-    "name": "name",
-    "birth_date": "birth date",
-    "phone": "phone",
-    "telegram_id": "Telegram ID",
-    "caregiver": "caregiver",
-    "timezone": "time zone",
-    "language": "language",
-    "left_at": "back again",
-}
-"""The columns that people know, in the order in which they are named."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A patient whose values are right in themselves; `line` is where it stands (in a file, the header being 1)."""
-
-    line: int
-    given: Given = field(repr=False)
-    left: bool = False
-    """True if the patient left or died; then only the external id counts."""
-    keeps_enrolled: bool = False
-    """A Telegram ID that the patient's own Start set is not exchanged for the given one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,30 +63,6 @@ class Taken:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Planned:
-    """The changes to be written for one row."""
-
-    patient: Patient
-    cohorts: frozenset[str] | None
-    """The new cohorts; None: unchanged."""
-    history: tuple[ConsentChange, ...]
-    what: str
-    """The change in words."""
-    marked: bool
-    left_chat: FormerChat | None = None
-    """The former chat, if the patient has a new one."""
-    new_chat: bool = False
-
-    @property
-    def added(self) -> bool:
-        return self.what == ADDED
-
-    @property
-    def left(self) -> bool:
-        return self.what == LEFT
-
-
 def take(caller: Caller, entries: Sequence[Entry], again: str, *, now: dt.datetime) -> Taken:
     """Stores them in one transaction; where another door stored one of them meanwhile, one by one.
 
@@ -145,7 +94,7 @@ def _store(caller: Caller, entries: Sequence[Entry], *, now: dt.datetime) -> Tak
     stopped = _stopped(caller, entries, existing)
     enrolled, bots = _enrolled(caller, entries, existing), directory.own_bots(caller.clinic)
     gone = former_patients.refusals_of(caller.clinic, [one.given["external_id"] for one in entries if not one.left])
-    planned: list[_Planned] = []
+    planned: list[RowChanges] = []
     refused: list[RefusedRow] = []
     for entry in entries:
         external_id = entry.given["external_id"]
@@ -157,11 +106,12 @@ def _store(caller: Caller, entries: Sequence[Entry], *, now: dt.datetime) -> Tak
             if patient:
                 directory.refuse_a_lookalike(entry.given, patient)
             if entry.left:
-                plan = _leaving(patient, now=now)
+                plan = row_changes.leaving(patient, now=now)
             else:
-                read = _without_telegram_id(entry) if patient and patient.id in enrolled else entry
+                read = entry.without_telegram_id() if patient and patient.id in enrolled else entry
                 directory.refuse_a_bot(read.given.get("telegram_id"), bots)
-                plan = _plan(caller, read, patient, held.get(external_id, frozenset()), owners, stopped, now=now)
+                cohorts = held.get(external_id, frozenset())
+                plan = row_changes.changes_of(caller, read, patient, cohorts, owners, stopped, now=now)
         except Refused as refusal:
             refused.append(RefusedRow(entry.line, reason_of(refusal)))
             continue
@@ -186,20 +136,6 @@ def _stopped(caller: Caller, entries: Sequence[Entry], existing: Mapping[str, Pa
     """Return the opted-out chats among all chats in which these patients are or will be reached."""
     chats = {entry.given.get("telegram_id") for entry in entries} | {one.telegram_id for one in existing.values()}
     return opt_outs.stopped_among(caller.clinic, [chat for chat in chats if chat is not None])
-
-
-def _without_telegram_id(entry: Entry) -> Entry:
-    given = entry.given.copy()
-    del given["telegram_id"]
-    return Entry(entry.line, given)
-
-
-def _leaving(patient: Patient | None, *, now: dt.datetime) -> _Planned | None:
-    """A patient who is here leaves; one who isn't is not taken in to be seen leaving."""
-    if patient is None or patient.left_at is not None:
-        return None
-    patient.left_at = now
-    return _Planned(patient, None, (), LEFT, marked=True)
 
 
 class _Rows(NamedTuple):
@@ -228,72 +164,7 @@ def _look_up(caller: Caller, entries: Sequence[Entry]) -> _Rows:
     return _Rows(existing, {key: frozenset(names) for key, names in held.items()}, owners)
 
 
-def _plan(
-    caller: Caller,
-    read: Entry,
-    existing: Patient | None,
-    held: frozenset[str],
-    owners: dict[int, str],
-    stopped: frozenset[int],
-    *,
-    now: dt.datetime,
-) -> _Planned | None:
-    """Return the changes of this row, or None. `owners` learns the new owner of its Telegram ID. Raises Refused.
-
-    `stopped` are the chats that have opted out.
-    """
-    values = directory.completed(caller.clinic, read.given, existing=existing, cohorts=tuple(held))
-    _claim(values, existing, owners)
-    patient = existing or Patient(clinic=caller.clinic, created_at=now)
-    before = _columns_of(patient)
-    source = f"import by {directory.source_of(caller)}"[:64]
-    history = directory.put(patient, values, opted_out=values.telegram_id in stopped, source=source, now=now)
-    patient.left_at = None
-    cohorts = frozenset(values.cohorts)
-    after = _columns_of(patient)
-    if existing and before == after and cohorts == held:
-        return None
-    moved = any(before[column] != after[column] for column in ("timezone", "left_at", "telegram_id"))
-    return _Planned(
-        patient,
-        cohorts if cohorts != held else None,
-        tuple(history),
-        ADDED if existing is None else _changed(before, after, cohorts != held),
-        marked=cohorts != held or (existing is not None and moved),
-        left_chat=_left_chat(patient, before, now),
-        new_chat=before["telegram_id"] != after["telegram_id"],
-    )
-
-
-def _left_chat(patient: Patient, before: Mapping[str, object], now: dt.datetime) -> FormerChat | None:
-    chat, agreed = before["telegram_id"], before["consent"] == Consent.GIVEN
-    if not isinstance(chat, int) or chat == patient.telegram_id:
-        return None
-    return former_chats.left(patient, chat, agreed=agreed, now=now)
-
-
-def _changed(before: Mapping[str, object], after: Mapping[str, object], moved: bool) -> str:
-    columns = [words for column, words in _WORDS.items() if before[column] != after[column]]
-    return ", ".join([*columns, "cohorts"] if moved else columns)
-
-
-def _claim(values: directory.PatientValues, existing: Patient | None, owners: dict[int, str]) -> None:
-    """Refuses a Telegram ID that is another's, unless a caregiver's phone is named. Raises Refused."""
-    wanted = None if values.caregiver else values.telegram_id
-    owner = owners.get(wanted, values.external_id) if wanted else values.external_id
-    if owner != values.external_id:
-        raise Refused(Problem("telegram_id", directory.TELEGRAM_ID_TAKEN.format(external_id=owner)))
-    if existing and existing.telegram_id and owners.get(existing.telegram_id) == existing.external_id:
-        del owners[existing.telegram_id]
-    if wanted:
-        owners[wanted] = values.external_id
-
-
-def _columns_of(patient: Patient) -> dict[str, object]:
-    return {column: getattr(patient, column) for column in directory.COLUMNS}
-
-
-def _write(caller: Caller, planned: Sequence[_Planned], *, now: dt.datetime) -> None:
+def _write(caller: Caller, planned: Sequence[RowChanges], *, now: dt.datetime) -> None:
     clinic = caller.clinic
     Patient.objects.bulk_create([plan.patient for plan in planned if plan.added])
     # An upsert by primary key: far quicker than bulk_update's CASE for each column and row.

@@ -17,7 +17,7 @@ from companion.clinics.operators import is_operator
 from companion.listener import inbox
 from companion.listener.models import Conversation
 from companion.panel import health
-from companion.panel.judge import Status
+from companion.panel.finding import Status
 from companion.service.clock import database_now
 from companion.web import undoing
 from companion.web.account import provider

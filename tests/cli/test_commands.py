@@ -9,8 +9,8 @@ import pytest
 
 from companion.cli.doctor import exit_status
 from companion.panel.check import CheckResult, Result
+from companion.panel.finding import Status
 from companion.panel.health import HealthReport
-from companion.panel.judge import Status
 from tests.builders import NOW
 from tests.cli.running import a_command, own_environment
 from tests.support import session

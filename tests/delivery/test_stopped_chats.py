@@ -25,7 +25,7 @@ from companion.patients import consent, directory, enrolment, upsert
 from companion.patients.fields import read_given
 from companion.patients.importing import import_csv
 from companion.patients.models import Consent, Patient
-from companion.patients.upsert import Entry
+from companion.patients.row_changes import Entry
 from companion.planning import answers, marks
 from companion.planning.short_form import send_one
 from companion.telegram.client import BotToken, Client

@@ -9,7 +9,7 @@ from django.db.models import F
 
 from companion.clinics.models import Clinic
 from companion.panel import alerts, facts, health, judge
-from companion.panel.judge import Cause
+from companion.panel.finding import Cause
 from companion.panel.models import Alert
 from companion.service.clock import database_now
 from companion.service.models import Heartbeat, Kind

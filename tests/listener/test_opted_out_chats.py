@@ -17,7 +17,7 @@ from companion.panel.models import AlertContact
 from companion.patients import directory, upsert
 from companion.patients.fields import read_given
 from companion.patients.models import Consent, Patient
-from companion.patients.upsert import Entry
+from companion.patients.row_changes import Entry
 from companion.planning import answers
 from companion.planning.short_form import send_one
 from companion.schedules.models import Message, Status

@@ -16,7 +16,7 @@ from companion.clinics import bots
 from companion.clinics.models import Bot, Clinic, OtherReader, Role
 from companion.listener import other_readers, poller
 from companion.panel import alerts, facts, health, judge
-from companion.panel.judge import Cause
+from companion.panel.finding import Cause
 from companion.sandbox import phone as phones
 from companion.sandbox.models import Phone, SandboxBot, SandboxUpdate
 from companion.service.clock import database_now

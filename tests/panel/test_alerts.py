@@ -8,7 +8,7 @@ from companion.clinics.models import AuditEntry, Clinic, Role
 from companion.listener.models import Conversation
 from companion.panel import alerts, health, runbook
 from companion.panel.alerts import AGAIN, CALM, SETTLED, Wrong
-from companion.panel.judge import Cause, Finding
+from companion.panel.finding import Cause, Finding
 from companion.panel.models import Alert, AlertContact
 from companion.schedules.models import Lane, Message, Status
 from companion.schedules.reasons import Reason

@@ -11,7 +11,7 @@ import pytest
 from django.db import OperationalError, ProgrammingError, connection
 
 from companion.panel import facts, health
-from companion.panel.judge import Cause
+from companion.panel.finding import Cause
 from companion.schedules.models import Lane
 from companion.service import health_port
 from companion.service.models import Kind

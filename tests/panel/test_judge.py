@@ -8,14 +8,14 @@ from companion.clinics.models import Closed
 from companion.panel import judge
 from companion.panel.direct import Answer, NoAnswer
 from companion.panel.facts import Sending
-from companion.panel.judge import Cause
+from companion.panel.finding import Cause, Finding, worst
 from companion.service.models import Kind
 from tests.builders import NOW
 from tests.panel.stories import ago, all_alive, beat, facts, of_the_sandbox, sending
 
 
 def verdict(clinic: Sending) -> str:
-    return judge.worst(one.status for one in judge.findings(facts(clinic), now=NOW))
+    return worst(one.status for one in judge.findings(facts(clinic), now=NOW))
 
 
 def words(clinic: Sending) -> str:
@@ -102,12 +102,12 @@ def test_a_missing_dispatcher_alone_degrades() -> None:
 def test_a_service_that_was_silent_for_over_fifteen_seconds_is_not_alive(kind: Kind) -> None:
     beats = tuple(beat(each, seconds=16 if each == kind else 2) for each in Kind)
 
-    assert judge.worst(one.status for one in judge.findings(facts(beats=beats), now=NOW)) == "degraded"
+    assert worst(one.status for one in judge.findings(facts(beats=beats), now=NOW)) == "degraded"
 
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_one_of_several_that_has_gone_without_a_goodbye_degrades_for_an_hour(kind: Kind) -> None:
-    def found(minutes: float) -> list[judge.Finding]:
+    def found(minutes: float) -> list[Finding]:
         return judge.findings(facts(beats=(*all_alive(), beat(kind, seconds=minutes * 60))), now=NOW)
 
     assert [(one.status, one.cause) for one in found(1)] == [("degraded", f"{kind}_lost")]

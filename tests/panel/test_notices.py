@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from pytest_django import Settings
 
 from companion.clinics.models import Clinic, Member, Role
-from companion.config.environment import smtp
+from companion.config.mail_server import smtp
 from companion.panel import alerts, notices, runbook
 from companion.panel.alerts import CALM, SETTLED, Wrong
 from companion.panel.models import AlertContact, Notice

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from companion.panel import runbook
-from companion.panel.judge import Cause
+from companion.panel.finding import Cause
 from companion.schedules.reasons import Reason
 
 RULES = Path(__file__).resolve().parents[2] / "deploy" / "prometheus" / "alerts.yml"

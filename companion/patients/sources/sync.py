@@ -21,12 +21,13 @@ from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 from companion.clinics.sealed import CannotOpen
 from companion.patients import directory, upsert
 from companion.patients.fields import read_given, wrong_in
+from companion.patients.row_changes import Entry
 from companion.patients.sources import configuration
 from companion.patients.sources.hold import Hold, free, take
 from companion.patients.sources.models import PatientSource, RunState, SyncRun
 from companion.patients.sources.source import WITHOUT, Found, SourceDown, point_text, text_point
 from companion.patients.sources.spool import Spool
-from companion.patients.upsert import Entry, Taken, reason_of
+from companion.patients.upsert import Taken, reason_of
 from companion.service import drill
 from companion.service.error_place import kind_and_place
 from companion.service.outages import is_outage

@@ -1,0 +1,37 @@
+"""The mail server that COMPANION_SMTP_URL names. The panel sends through it; nothing is sent here."""
+
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """The server that takes our e-mails; without a host there is none."""
+
+    host: str = ""
+    port: int = 0
+    user: str = ""
+    password: str = field(default="", repr=False)
+    tls_at_once: bool = False
+    starttls: bool = False
+
+
+def smtp(url: str) -> MailServer:
+    """Parse smtp:// (STARTTLS, port 587), smtps:// (TLS from the start, port 465), and smtp://…?tls=no for a server
+    on this machine or in a trusted network.
+
+    Raises ValueError for any other address; the message never quotes it.
+    """
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or query not in ({}, {"tls": "no"}):
+        raise ValueError("COMPANION_SMTP_URL must begin with smtp:// or smtps://")
+    at_once = parts.scheme == "smtps"
+    return MailServer(
+        parts.hostname,
+        parts.port or (465 if at_once else 587),
+        unquote(parts.username or ""),
+        unquote(parts.password or ""),
+        tls_at_once=at_once,
+        starttls=not at_once and not query,
+    )
