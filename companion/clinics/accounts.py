@@ -22,6 +22,11 @@ def shut(user: User) -> None:
     user.save(update_fields=["password"])
     Authenticator.objects.filter(user_id=user.pk).delete()
     KnownDevice.objects.filter(user=user).delete()
+    end_sessions(user)
+
+
+def end_sessions(user: User) -> None:
+    """Sign the person out everywhere."""
     sessions = UserSession.objects.filter(user_id=user.pk)
     Session.objects.filter(session_key__in=list(sessions.values_list("session_key", flat=True))).delete()
     sessions.delete()

@@ -65,20 +65,30 @@ def member_for(clinic: Clinic, provider: Provider, claims: Mapping[str, object],
     return member
 
 
-def refused(clinic: Clinic, *, now: dt.datetime) -> None:
-    """Record that a person without a role was turned away."""
+@transaction.atomic
+def refused(clinic: Clinic, provider: Provider, claims: Mapping[str, object], *, now: dt.datetime) -> None:
+    """Record that a person without a role was turned away, and end what sessions they have from before."""
+    user = User.objects.filter(username=_account(clinic, provider, claims.get("sub"))).first()
+    if user:
+        accounts.end_sessions(user)
     audit.record(_service(clinic), "stranger turned away", "clinic", clinic.id, now=now)
 
 
 def _user(clinic: Clinic, provider: Provider, subject: str, claims: Mapping[str, object]) -> User:
-    whole = f"{clinic.id}\n{provider.issuer}\n{subject}".encode(errors="replace")
-    user, _ = User.objects.get_or_create(username=_MARK + hashlib.sha256(whole).hexdigest(), defaults={"password": "!"})
+    known_as = _account(clinic, provider, subject)
+    user, _ = User.objects.get_or_create(username=known_as, defaults={"password": "!"})
     email = _text(claims.get("email")) or _text(claims.get("preferred_username"))
     first, last = _text(claims.get("given_name")), _text(claims.get("family_name"))
     if (user.email, user.first_name, user.last_name) != (email, first, last):
         user.email, user.first_name, user.last_name = email, first, last
         user.save(update_fields=["email", "first_name", "last_name"])
     return user
+
+
+def _account(clinic: Clinic, provider: Provider, subject: object) -> str:
+    """The name of the account that the service's subject has in the clinic."""
+    whole = f"{clinic.id}\n{provider.issuer}\n{subject}".encode(errors="replace")
+    return _MARK + hashlib.sha256(whole).hexdigest()
 
 
 def _before(members: QuerySet[Member], user: User, claims: Mapping[str, object], *, now: dt.datetime) -> Member | None:

@@ -49,7 +49,8 @@ def page(request: HttpRequest) -> dict[str, object]:
     """
     caller: Caller | None = getattr(request, "caller", None)
     if caller is None:
-        return {"practice": settings.SANDBOX_ON, "drill": settings.DRILL, "providers": provider.listed()}
+        # The template calls the last one: other pages ask the database nothing.
+        return {"practice": settings.SANDBOX_ON, "drill": settings.DRILL, "providers": provider.listed}
     return {
         "caller": caller,
         "clinic": caller.clinic,

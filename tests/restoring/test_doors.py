@@ -51,6 +51,7 @@ _SHUT: Final = {
     "panel/message_numbers.py": "admin_of refuses",
     "service/mailing.py": "send refuses",
     "web/account/provider.py": "settings.py reads no providers",
+    "web/account/provider_calls.py": "settings.py reads no providers",
     "webhooks/calling.py": "Line refuses",
     "patients/sources/fhir_source.py": "configuration.opened refuses",
     "patients/sources/sql_source.py": "configuration.opened refuses",

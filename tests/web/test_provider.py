@@ -163,6 +163,12 @@ def test_the_sign_in_page_shows_the_services_that_are_listed(linden: Clinic, iss
     assert "Linden staff" not in words(Client().get("/accounts/login/"))
 
 
+def test_the_sign_in_page_shows_no_service_of_an_archived_clinic(linden: Clinic) -> None:
+    Clinic.objects.filter(pk=linden.pk).update(archived_at=NOW)
+
+    assert "Linden staff" not in words(Client().get("/accounts/login/"))
+
+
 @pytest.mark.parametrize(
     "made_up", ["", "?code=x&state=y", "?code=x", "?error=access_denied", "?state=%00", "?error=x&state=z"]
 )

@@ -11,6 +11,7 @@ from typing import Final
 
 from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.reauthentication import stash_and_reauthenticate
+from allauth.usersessions.models import UserSession
 from django.contrib import messages as flash
 from django.contrib.sessions.models import Session
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -29,6 +30,14 @@ def begin(request: HttpRequest, *, now: dt.datetime) -> None:
     """Note when the session began. Removes what is left of sessions that are long over."""
     request.session[BEGAN] = now.timestamp()
     Session.objects.filter(expire_date__lt=now).delete()
+
+
+def renew(request: HttpRequest) -> None:
+    """Give the session another key after a proof: who knows the key of before is no longer in."""
+    before = request.session.session_key
+    request.session.cycle_key()
+    rows = UserSession.objects.filter(session_key=before, user_id=request.user.pk)
+    rows.update(session_key=request.session.session_key)
 
 
 def ask(request: HttpRequest) -> HttpResponse:

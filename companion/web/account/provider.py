@@ -1,18 +1,20 @@
 """`/accounts/oidc/<clinic>/…`: the sign-in by a clinic's own OpenID Connect service.
 
-allauth speaks the protocol (state, PKCE, token, ID token). Who the person is, and what they may do, is decided in
-clinics/providers.py. Nothing of allauth's own accounts is stored.
+allauth speaks the protocol (state, PKCE, token); id_token.py checks who signed the answer. Who the person is, and what
+they may do, is decided in clinics/providers.py. Nothing of allauth's own accounts is stored.
 """
 
 from collections.abc import Callable
 from typing import Final
 
+import jwt
 import requests
+import structlog
 from allauth.account.internal.flows.login import perform_login
 from allauth.account.internal.flows.reauthentication import STATE_SESSION_KEY, resume_request
 from allauth.account.models import Login
 from allauth.socialaccount.models import SocialApp, SocialToken
-from allauth.socialaccount.providers.oauth2.client import OAuth2Error
+from allauth.socialaccount.providers.oauth2.client import OAuth2Client, OAuth2Error
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
 from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
@@ -24,20 +26,25 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
+from urllib3.exceptions import HTTPError
 
 from companion.clinics.members import CAME_BY, PROVIDER, SESSION_CLINIC
 from companion.clinics.models import Clinic
 from companion.clinics.proofs import PROVED
 from companion.clinics.provider_file import Provider
 from companion.clinics.providers import Stranger, comes_by_provider, member_for, refused
+from companion.service.addresses import NoWay
 from companion.service.clock import database_now
 from companion.web.access import came_from
+from companion.web.account import id_token, proof
 
+log = structlog.stdlib.get_logger(__name__)
 _NEXT: Final = "provider_next"
 _KEPT_SECONDS: Final = 600
 _OWN_PAGES: Final = ("/accounts/password/", "/accounts/2fa/")
 """Pages about passwords and second steps, which a clinic's service has in place of ours."""
-_BROKEN: Final = (OAuth2Error, requests.RequestException, KeyError, TypeError, ValueError, AttributeError)
+_LIBRARIES: Final = (OAuth2Error, NoWay, requests.RequestException, HTTPError)
+_BROKEN: Final = (*_LIBRARIES, KeyError, TypeError, ValueError, AttributeError)
 """The errors of the libraries if a service can't be reached or doesn't keep to the protocol."""
 Answer = Callable[[HttpRequest], HttpResponseBase]
 
@@ -50,8 +57,19 @@ class _Told(Exception):
         self.claims = claims
 
 
-class _Protocol(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth ships no types
+class _Question(OAuth2Client):  # type: ignore[misc]  # allauth ships no types
+    """allauth's question to a service, with the nonce that the answer has to hold."""
+
+    def get_redirect_url(self, authorization_url: str, scope: list[str], extra_params: dict[str, str]) -> str:
+        asked = extra_params | {"nonce": id_token.nonce_of(self.state)}
+        whole: str = super().get_redirect_url(authorization_url, scope, asked)
+        return whole
+
+
+class _Protocol(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
     """allauth's side of the protocol, with the service's own description kept for some minutes."""
+
+    client_class = _Question
 
     def get_provider(self) -> "_Service":
         return _service(self.request, self.provider_id)
@@ -68,11 +86,26 @@ class _Protocol(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth sh
     def complete_login(self, request: HttpRequest, app: SocialApp, token: SocialToken, **kwargs: object) -> None:
         """Compare both answers about the person. Raises _Told with them: allauth's own accounts are not used."""
         answered = kwargs["response"]
-        told = self._decode_id_token(app, answered["id_token"])  # type: ignore[index]  # what is none is refused above
+        told = self._read(answered["id_token"], app)  # type: ignore[index]  # what is none is refused above
         asked = self._fetch_user_info(token.token)
-        if told["sub"] != asked["sub"] or str(told["iss"]).rstrip("/") != app.settings["issuer"].rstrip("/"):
-            raise OAuth2Error("the answers are about different people, or from another service")
-        raise _Told(told | asked)
+        if told["sub"] != asked["sub"]:
+            raise OAuth2Error("the answers are about different people")
+        # Of two words about one thing the signed word counts.
+        raise _Told(asked | told)
+
+    def _read(self, token: str, app: SocialApp) -> dict[str, object]:
+        try:
+            return id_token.read(
+                token,
+                keys_url=str(self.openid_config["jwks_uri"]),
+                issuer=app.settings["issuer"],
+                client_id=app.client_id,
+                # allauth has found the state in the browser's session, and taken it out there.
+                nonce=id_token.nonce_of(self.request.GET["state"]),
+            )
+        except jwt.PyJWTError as wrong:
+            log.warning("an ID token was refused", clinic=self.provider_id, why=type(wrong).__name__)
+            raise OAuth2Error("the ID token was refused") from wrong
 
 
 class _Service(OpenIDConnectProvider):  # type: ignore[misc]
@@ -120,9 +153,10 @@ def no_local_password(get_response: Answer) -> Answer:
 
 
 def listed() -> list[tuple[str, str]]:
-    """The address and the words of each button on the sign-in page."""
-    known = settings.OIDC_PROVIDERS.items()
-    return [(reverse("provider", args=[slug]), one.name) for slug, one in known if one.listed]
+    """The address and the words of each button on the sign-in page. An archived clinic has none."""
+    known = {slug: one.name for slug, one in settings.OIDC_PROVIDERS.items() if one.listed}
+    open_now = Clinic.objects.filter(slug__in=known, archived_at=None).order_by("slug").values_list("slug", flat=True)
+    return [(reverse("provider", args=[slug]), known[slug]) for slug in open_now] if known else []
 
 
 def _came_back(request: HttpRequest, slug: str, claims: dict[str, object]) -> HttpResponseBase:
@@ -133,13 +167,14 @@ def _came_back(request: HttpRequest, slug: str, claims: dict[str, object]) -> Ht
     try:
         member = member_for(clinic, _known(slug), claims, now=now)
     except Stranger:
-        refused(clinic, now=now)
+        refused(clinic, _known(slug), claims, now=now)
         return render(request, "account/stranger.html", {"provider": _known(slug)}, status=403)
     if not member.user.is_active:
         return redirect("account_inactive")
     wanted = str(request.session.get(_NEXT) or reverse("messages"))
     if request.user.is_authenticated and request.user.pk == member.user.pk and _asked_again(claims, now.timestamp()):
         request.session[PROVED] = now.timestamp()
+        proof.renew(request)
         resumed: HttpResponseBase | None = resume_request(request) if STATE_SESSION_KEY in request.session else None
         return resumed or redirect(wanted)
     request.session.flush()
