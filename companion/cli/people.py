@@ -79,3 +79,18 @@ def remove_member(email: str, slug: str | None) -> None:
         leaving = members.the_member(clinic, email)
         members.remove_member(members.command_line(clinic), leaving, now=database_now())
     click.echo(f"{email} is no longer a member of {clinic.name}.", err=True)
+
+
+@member.command("sign-out")
+@click.argument("email")
+@click.option("--clinic", "slug", help=CLINIC_HELP)
+def sign_out(email: str, slug: str | None) -> None:
+    """End all sessions of a member, in every clinic. Password and second steps stay."""
+    from companion.clinics import clinics, members
+    from companion.service.clock import database_now
+
+    with said_plainly():
+        clinic = clinics.the_clinic(slug)
+        one = members.the_member(clinic, email)
+        members.sign_out(members.command_line(clinic), one, now=database_now())
+    click.echo(f"All sessions of {email} were ended.", err=True)

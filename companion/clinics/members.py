@@ -96,7 +96,10 @@ def change_role(caller: Caller, member: Member, role: str, *, now: dt.datetime) 
 
 
 def remove_member(caller: Caller, member: Member, *, now: dt.datetime) -> None:
-    """End the membership; the person's account and other clinics stay. Raises Conflict for the last admin."""
+    """End the membership; the person's account and other clinics stay. Raises Conflict for the last admin.
+
+    Without another clinic the person is signed out, too.
+    """
     caller.needs(Role.ADMIN)
     with transaction.atomic():
         current = _one_of(caller.clinic, member)
@@ -105,11 +108,35 @@ def remove_member(caller: Caller, member: Member, *, now: dt.datetime) -> None:
         audit.record(caller, "member removed", "member", current.id, now=now, changes=told)
         account_mail.changed(current, f"You are no longer a member of {caller.clinic.name}.")
         current.delete()
+        if not _has_joined_elsewhere(current):
+            accounts.end_sessions(current.user)
+
+
+def sign_out(caller: Caller, member: Member, *, now: dt.datetime) -> None:
+    """End all sessions of the Member. Raises Conflict, and NotAllowed.
+
+    An admin of one clinic can't sign a person out of another; only the operator can.
+    """
+    caller.needs(Role.ADMIN)
+    if caller.kind != "operator" and _has_joined_elsewhere(member):
+        raise Conflict(
+            f"{member.user.email} works in another clinic, too, so only the operator of the server ends these sessions:"
+            " `companion member sign-out`. To keep the person out of this clinic, remove the member."
+        )
+    with transaction.atomic():
+        accounts.end_sessions(member.user)
+        audit.record(caller, "member signed out", "member", member.id, now=now)
+        account_mail.changed(member, f"All your sessions were ended by {caller.name}.")
 
 
 def is_elsewhere(member: Member) -> bool:
     """Return whether the person is in, or invited to, another clinic: then no admin of one clinic may see a link."""
     return Member.objects.filter(user=member.user_id).exclude(clinic=member.clinic_id).exists()
+
+
+def _has_joined_elsewhere(member: Member) -> bool:
+    others = Member.objects.filter(user=member.user_id, joined_at__isnull=False)
+    return others.exclude(clinic=member.clinic_id).exists()
 
 
 def memberships(user: User, came_by: object) -> QuerySet[Member]:

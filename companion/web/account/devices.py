@@ -41,9 +41,16 @@ def hash_of_cookie(request: HttpRequest) -> str:
 
 
 def remember(request: HttpRequest, user: User, *, now: dt.datetime) -> None:
-    """Know this browser from now on. The middleware then sends the cookie."""
-    secret = request.COOKIES.get(COOKIE) or secrets.token_urlsafe(32)
-    KnownDevice.objects.update_or_create(user=user, secret_hash=_hash(secret), defaults={"last_at": now})
+    """Know this browser from now on, by a new cookie each time: somebody may know or have planted the one it had.
+
+    The middleware then sends the cookie.
+    """
+    secret = secrets.token_urlsafe(32)
+    if before := hash_of_cookie(request):
+        KnownDevice.objects.filter(user=user, secret_hash=before).delete()
+        # Other people of this browser stay known in it.
+        KnownDevice.objects.filter(secret_hash=before).update(secret_hash=_hash(secret))
+    KnownDevice.objects.create(user=user, secret_hash=_hash(secret), last_at=now)
     KnownDevice.objects.filter(user=user, last_at__lt=now - _AGE).delete()
     setattr(request, _MADE, secret)
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from allauth.account.signals import password_changed, password_reset, password_set
+from allauth.account.signals import authentication_step_completed, password_changed, password_reset, password_set
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authentication_failed, authenticator_added, authenticator_removed, authenticator_reset
 from allauth.usersessions.models import UserSession
@@ -29,6 +29,7 @@ def connect() -> None:
     user_login_failed.connect(_failed)
     for signal in (password_changed, password_set, password_reset):
         signal.connect(_password_changed)
+    authentication_step_completed.connect(_proved)
     authenticator_added.connect(_factor_added)
     authenticator_removed.connect(_factor_removed)
     authenticator_reset.connect(_codes_made_anew)
@@ -84,6 +85,11 @@ def _signed_in(sender: object, request: HttpRequest, user: User, **_: object) ->
         if not known and request.session.get(CAME_BY) != LINK:
             agent = devices.words_for(request.META.get("HTTP_USER_AGENT", ""))
             account_mail.new_device(user, agent, devices.address_of(request), now=now)
+
+
+def _proved(sender: object, request: HttpRequest, reauthenticated: bool = False, **_: object) -> None:
+    if reauthenticated:
+        proof.renew(request)
 
 
 def _password_changed(sender: object, request: HttpRequest, user: User, **_: object) -> None:

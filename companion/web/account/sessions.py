@@ -38,7 +38,7 @@ def index(request: PageRequest) -> HttpResponse:
 
 
 @require_POST
-@page(personal=True)
+@page(fresh=True, personal=True)
 def end(request: PageRequest) -> HttpResponse:
     """End the session that the form names, or all others."""
     chosen = request.POST.get("session", "")

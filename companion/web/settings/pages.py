@@ -179,12 +179,15 @@ def add_member(request: PageRequest) -> HttpResponse:
 @require_POST
 @page(Role.ADMIN, fresh=True)
 def change_member(request: PageRequest, member_id: uuid.UUID) -> HttpResponse:
-    """Change a member's role, show a new sign-in link, or remove the member."""
+    """Change a member's role, show a new sign-in link, end the member's sessions, or remove the member."""
     member = _member(request, member_id)
     now = database_now()
     match request.POST.get("do"):
         case "link":
             return _handed_out(request, member)
+        case "sign-out":
+            members.sign_out(request.caller, member, now=now)
+            flash.success(request, f"All sessions of {member.user.email} were ended.")
         case "remove":
             members.remove_member(request.caller, member, now=now)
             flash.success(request, f"{member.user.email} is no longer a member.")
