@@ -14,13 +14,13 @@ from django.db.models import QuerySet
 
 from companion.clinics import audit, opt_outs
 from companion.clinics.access import Caller
-from companion.clinics.bot_api_proxy import proxy
+from companion.clinics.bot_api import bot_api_client
 from companion.clinics.members import command_line
 from companion.clinics.models import AuditEntry, Bot, Clinic, Closed, OtherReader, Role
 from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.service import drill
 from companion.service.wake import ring
-from companion.telegram.client import BotToken, CallFailed, Client
+from companion.telegram.client import BotToken, CallFailed
 from companion.telegram.methods import get_me
 from companion.telegram.outcomes import Kind
 
@@ -129,7 +129,7 @@ def ask_username(token: str, *, api_url: str) -> str:
     read = read_token(token)
 
     async def ask() -> str:
-        async with Client(api_url, concurrency=1, proxy=proxy()) as client:
+        async with bot_api_client(api_url, concurrency=1) as client:
             return (await get_me(client, read)).username
 
     try:

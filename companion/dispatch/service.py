@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import connection
 
 from companion.clinics import bots
-from companion.clinics.bot_api_proxy import proxy
+from companion.clinics.bot_api import bot_api_client
 from companion.clinics.known_keys import may_read_metrics
 from companion.clinics.sealed import CannotOpen
 from companion.delivery import lifecycle
@@ -33,7 +33,7 @@ from companion.service.clock import STEP, Clock, database_now
 from companion.service.heartbeat import Heart
 from companion.service.outages import patiently
 from companion.service.resting import rest
-from companion.telegram.client import BotToken, Client
+from companion.telegram.client import BotToken
 
 log = structlog.get_logger(__name__)
 _SWEEP_SECONDS = 2.0
@@ -69,7 +69,7 @@ class Service:
         self.shared = DispatcherState(
             clock=self.clock,
             ledger=self.ledger,
-            client=Client(wanted.bot_api_url, concurrency=wanted.concurrency, proxy=proxy()),
+            client=bot_api_client(concurrency=wanted.concurrency),
             rate_per_second=wanted.rate_per_second,
             rate_per_chat=wanted.rate_per_chat,
             concurrency=wanted.concurrency,

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.http.response import HttpResponseBase
 
 from companion.clinics import bots
-from companion.clinics.bot_api_proxy import proxy
+from companion.clinics.bot_api import bot_api_client
 from companion.clinics.models import Bot, Clinic
 from companion.clinics.refusals import Unknown
 from companion.clinics.sealed import CannotOpen, seal_bytes, unseal_bytes
@@ -24,7 +24,7 @@ from companion.listener.file_types import SUFFIXES, type_of
 from companion.listener.models import Media, MediaPart, Reply
 from companion.service import drill
 from companion.service.file_answer import file_answer, file_name
-from companion.telegram.client import BotToken, Client
+from companion.telegram.client import BotToken
 from companion.telegram.content import FileIn
 from companion.telegram.files import FileProblem, NoFile, fetch_file
 from companion.telegram.limits import FILE_BYTES
@@ -151,7 +151,7 @@ def _token(media: Media) -> BotToken:
 
 
 async def _from_telegram(token: BotToken, file_id: str) -> bytes:
-    async with Client(settings.COMPANION.bot_api_url, concurrency=1, proxy=proxy()) as client:
+    async with bot_api_client(concurrency=1) as client:
         return await fetch_file(client, token, file_id)
 
 

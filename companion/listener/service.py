@@ -14,7 +14,7 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from companion.clinics.bot_api_proxy import proxy
+from companion.clinics.bot_api import bot_api_client
 from companion.clinics.known_keys import may_read_metrics
 from companion.listener import other_readers
 from companion.listener.cleanup import Cleanup
@@ -86,7 +86,7 @@ class Service:
         """Fetch updates for all bots until `stop` is set. The next start handles an update that was interrupted."""
         self._database = database = Database()
         try:
-            async with Client(self._api_url, proxy=proxy()) as client:
+            async with bot_api_client(self._api_url) as client:
                 await self._keep_pollers(client, database, stop)
         finally:
             await asyncio.to_thread(database.close)

@@ -10,7 +10,7 @@ import structlog
 from django.conf import settings
 
 from companion.clinics import bots
-from companion.clinics.bot_api_proxy import proxy
+from companion.clinics.bot_api import bot_api_client
 from companion.clinics.models import Bot
 from companion.clinics.sealed import CannotOpen
 from companion.delivery import closing
@@ -91,7 +91,7 @@ async def ask(client: Client, token: BotToken) -> Said:
 
 
 async def _ask_all(tokens: list[BotToken]) -> list[Said]:
-    async with Client(settings.COMPANION.bot_api_url, concurrency=10, proxy=proxy()) as client:
+    async with bot_api_client(concurrency=10) as client:
         return await asyncio.gather(*(ask(client, token) for token in tokens))
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from django.conf import settings
 
 from companion.clinics import bots
-from companion.clinics.bot_api_proxy import proxy
+from companion.clinics.bot_api import bot_api_client
 from companion.clinics.models import Bot, Clinic, OtherReader
 from companion.clinics.sealed import CannotOpen
 from companion.panel import backups, bot_checks, facts, judge
@@ -108,7 +108,7 @@ def _telegram(clinic: Clinic | None) -> Iterator[CheckResult]:
 
 
 async def _ask_all(rows: list[Bot]) -> list[_Said]:
-    async with Client(settings.COMPANION.bot_api_url, concurrency=10, proxy=proxy()) as client:
+    async with bot_api_client(concurrency=10) as client:
         return await asyncio.gather(*(_ask(client, row) for row in rows))
 
 

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 
 from companion.clinics import bots, opt_outs
-from companion.clinics.bot_api_proxy import proxy
+from companion.clinics.bot_api import bot_api_client
 from companion.clinics.models import Bot, Clinic, HeardNumber, Role
 from companion.clinics.refusals import Conflict
 from companion.delivery.begin import take_slot
@@ -26,7 +26,7 @@ from companion.schedules import buttons
 from companion.schedules.models import Attempt, AttemptOutcome, Lane, Message, Status
 from companion.service import drill
 from companion.service.clock import database_now
-from companion.telegram.client import BotToken, CallFailed, Client
+from companion.telegram.client import BotToken, CallFailed
 from companion.telegram.methods import look_for
 from companion.telegram.outcomes import Trace
 
@@ -136,7 +136,7 @@ async def _edits(bot: Bot, chat: int, messages: list[Message], first: int, secon
     ]
     if (others := await asyncio.to_thread(_in_another_chat, bot, chat)) is not None:
         asked.append(("A number of another chat", others, None, "", Trace.NOT_HERE))
-    async with Client(settings.COMPANION.bot_api_url, concurrency=1, proxy=proxy()) as client:
+    async with bot_api_client(concurrency=1) as client:
         results = []
         for name, number, rows, text, expected in asked:
             await asyncio.to_thread(_take_slot, bot)

@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 from pytest_django import Settings
 
-from companion.clinics.bot_api_proxy import proxy as set_proxy
+from companion.clinics.bot_api import proxy as set_proxy
 from companion.config.environment import Environment
 from companion.telegram.client import BotToken, Client
 from companion.telegram.outcomes import Kind, Outcome

@@ -1,9 +1,15 @@
-"""The proxy through which this installation reaches the Bot API, judged like every other outgoing address."""
+"""The way of this installation to the Bot API: its address, and the proxy, judged like every other outgoing address."""
 
 from django.conf import settings
 
 from companion.service.addresses import Address, Reach, reach
+from companion.telegram.client import Client
 from companion.telegram.proxy import Proxy
+
+
+def bot_api_client(api_url: str = "", *, concurrency: int = 100) -> Client:
+    """Make a client for the Bot API, by the proxy of the settings; "" is the address of the settings."""
+    return Client(api_url or settings.COMPANION.bot_api_url, concurrency, proxy=proxy())
 
 
 def proxy() -> Proxy | None:
