@@ -77,6 +77,7 @@ def merge(id: str, into: str, yes: bool, slug: str | None) -> None:
     """Merge a patient into another (INTO), who is the same person and goes on. Shows both plans first."""
     from companion.clinics import clinics
     from companion.clinics.members import command_line
+    from companion.clinics.refusals import Conflict
     from companion.patients import queries
     from companion.planning import marks
     from companion.rights import merge_preview, merging
@@ -86,7 +87,10 @@ def merge(id: str, into: str, yes: bool, slug: str | None) -> None:
         caller = command_line(clinics.the_clinic(slug))
         patient = queries.patient_called(caller.clinic, id)
         other = merging.other_of(caller.clinic, patient, into)
-        _show(merge_preview.preview(caller, patient, other, now=database_now()))
+        told = merge_preview.preview(caller, patient, other, now=database_now())
+        _show(told)
+        if told.obstacle:
+            raise Conflict(told.obstacle)
         if not yes:
             click.confirm(f"Merge {patient.external_id} into {other.external_id}?", abort=True)
         now = database_now()

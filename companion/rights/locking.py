@@ -37,6 +37,11 @@ def hold_messages(messages: QuerySet[Message]) -> list[uuid.UUID]:
     on its way.
     """
     ids = list(messages.select_for_update(of=("self",)).order_by("id").values_list("id", flat=True))
-    if messages.filter(lifecycle.ON_THE_WIRE).exists():
+    if is_on_its_way(messages):
         raise Conflict(ON_ITS_WAY)
     return ids
+
+
+def is_on_its_way(messages: QuerySet[Message]) -> bool:
+    """Return whether one of these Messages is on its way to Telegram."""
+    return messages.filter(lifecycle.ON_THE_WIRE).exists()

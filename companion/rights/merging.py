@@ -8,7 +8,7 @@ import uuid
 from typing import Final
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from companion.clinics import audit, marks
 from companion.clinics.access import Caller
@@ -47,7 +47,13 @@ def other_of(clinic: Clinic, patient: Patient, into: uuid.UUID | str) -> Patient
 
 def obstacle(gone: Patient, stays: Patient) -> str:
     """Return why these two can't be merged; empty if they can."""
-    return next((LEFT.format(name=one.name) for one in (gone, stays) if one.left_at), "")
+    if absent := next((one for one in (gone, stays) if one.left_at), None):
+        return LEFT.format(name=absent.name)
+    return locking.ON_ITS_WAY if locking.is_on_its_way(_messages_of(gone, stays)) else ""
+
+
+def _messages_of(gone: Patient, stays: Patient) -> QuerySet[Message]:
+    return Message.objects.filter(clinic=stays.clinic_id, patient__in=(gone, stays))
 
 
 def merge(caller: Caller, patient: Patient, into: Patient, *, now: dt.datetime) -> Patient:
@@ -60,7 +66,7 @@ def merge(caller: Caller, patient: Patient, into: Patient, *, now: dt.datetime) 
         gone, stays = locking.hold(caller, patient, into)
         if why := obstacle(gone, stays):
             raise Conflict(why)
-        locking.hold_messages(Message.objects.filter(clinic=caller.clinic, patient__in=(gone, stays)))
+        locking.hold_messages(_messages_of(gone, stays))
         one = one_of(gone, stays)
         same_occurrence.settle(same_occurrence.found(gone, stays), now=now)
         _hand_over(gone, stays)
@@ -101,7 +107,10 @@ def _hand_over_history(gone: Patient, stays: Patient, one: One) -> None:
     # A chat of both is the patient's own if either had agreed there: the export and an erasure go by that.
     own.filter(telegram_id__in=theirs.filter(agreed=True).values("telegram_id")).update(agreed=True)
     known = list(own.values_list("telegram_id", flat=True))
-    theirs.exclude(telegram_id__in=[*known, *([chat] if chat else [])]).update(patient=stays)
+    current = [chat] if chat else []
+    theirs.exclude(telegram_id__in=[*known, *current]).update(patient=stays)
+    # The chat that goes on is no former one any more, though one of the two had left it.
+    own.filter(telegram_id__in=[*current]).delete()
 
 
 def _become(caller: Caller, stays: Patient, one: One, now: dt.datetime) -> None:

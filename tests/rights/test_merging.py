@@ -170,6 +170,21 @@ def test_the_page_says_why_two_can_not_be_merged(clinic: Clinic) -> None:
     assert "the same patient" in words(itself)
 
 
+def test_the_command_names_the_obstacle_and_asks_nothing(clinic: Clinic) -> None:
+    gone = a_patient(clinic, external_id="A-1")
+    stays = a_patient(clinic, "Ana M. Silva", external_id="A-2")
+    on_the_way = a_message(stays, open_attempt_id=new_id(), lease_until=present() + DAY, tries=1)
+
+    first = CliRunner().invoke(patients, ["merge", "A-1", "A-2"])
+    on_the_way.delete()
+    Patient.objects.filter(pk=gone.pk).update(left_at=present())
+    second = CliRunner().invoke(patients, ["merge", "A-1", "A-2"])
+
+    assert "on its way" in first.output
+    assert "has left the directory" in second.output
+    assert "Merge A-1 into A-2?" not in first.output + second.output
+
+
 def test_the_command_shows_both_plans_and_asks(clinic: Clinic) -> None:
     a_patient(clinic, external_id="A-1")
     a_patient(clinic, "Ana M. Silva", external_id="A-2")
