@@ -39,12 +39,12 @@ class ReadLimits:
 
 def read(limits: KeyLimits, clinic: Clinic, *, now: dt.datetime) -> ReadLimits:
     """Check the limits. Raises Refused with every wrong field."""
-    problems = list(_problems(limits, clinic, now))
+    networks = _networks(limits.networks)
+    problems = list(_problems(limits, networks, clinic, now))
     if problems:
         raise Refused(*problems)
-    networks = [str(network) for network in _networks(limits.networks)]
     expires_at = _end_of(dt.date.fromisoformat(limits.expires_on), clinic) if limits.expires_on else None
-    return ReadLimits(sorted(set(limits.scopes)), networks, expires_at)
+    return ReadLimits(sorted(set(limits.scopes)), [str(one) for one in networks or ()], expires_at)
 
 
 def kind_here() -> KeyKind:
@@ -62,20 +62,25 @@ def refusal(key: ApiKey, address: str) -> str:
     return ""
 
 
-def _problems(limits: KeyLimits, clinic: Clinic, now: dt.datetime) -> Iterator[Problem]:
+def _problems(
+    limits: KeyLimits, networks: tuple[Network, ...] | None, clinic: Clinic, now: dt.datetime
+) -> Iterator[Problem]:
     if not set(limits.scopes) <= set(Scope.values):
         yield Problem("scopes", f"A scope is one of {', '.join(Scope.values)}.")
-    try:
-        if len(_networks(limits.networks)) > _MOST_NETWORKS:
-            yield Problem("networks", f"Name at most {_MOST_NETWORKS} networks.")
-    except ValueError:
+    if networks is None:
         yield Problem("networks", "Write networks like 192.0.2.0/24, with commas between. Leave it empty for all.")
+    elif len(networks) > _MOST_NETWORKS:
+        yield Problem("networks", f"Name at most {_MOST_NETWORKS} networks.")
     if limits.expires_on and not _is_day_to_come(limits.expires_on, clinic, now):
         yield Problem("expires_on", "Choose a last day from today on, within ten years, like 2027-03-31.")
 
 
-def _networks(listed: str) -> tuple[Network, ...]:
-    return read_networks(listed.replace("\n", ","))
+def _networks(listed: str) -> tuple[Network, ...] | None:
+    """The networks of this list; None if it can't be read."""
+    try:
+        return read_networks(listed.replace("\n", ","))
+    except ValueError:
+        return None
 
 
 def _is_day_to_come(text: str, clinic: Clinic, now: dt.datetime) -> bool:
