@@ -172,6 +172,11 @@ class Environment(BaseSettings):
         return self.other_secret_keys.get_secret_value().split() if self.other_secret_keys else []
 
     @property
+    def on_loopback(self) -> bool:
+        """Return whether the pages are bound to this machine alone."""
+        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+
+    @property
     def security_contact_uri(self) -> str:
         """The set contact, else the mailbox that RFC 2142 names for security."""
         return self.security_contact or f"mailto:security@{urlsplit(self.public_url).hostname}"

@@ -158,7 +158,7 @@ CACHES = {
         "OPTIONS": {"MAX_ENTRIES": 100_000},
     }
 }
-SOCIALACCOUNT_ADAPTER = "companion.web.account.provider_calls.Adapter"
+SOCIALACCOUNT_ADAPTER = "companion.clinics.provider_calls.Adapter"
 SOCIALACCOUNT_REQUESTS_TIMEOUT = 5
 MFA_ADAPTER = "companion.web.account.second_factors.Adapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

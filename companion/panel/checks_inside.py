@@ -219,8 +219,7 @@ def _zones(clinic: Clinic | None) -> CheckResult:
 
 def _in_the_open() -> CheckResult:
     own = settings.COMPANION
-    loopback = own.host in ("localhost", "::1") or own.host.startswith("127.")
-    if loopback or own.public_url.startswith("https://"):
+    if own.on_loopback or own.public_url.startswith("https://"):
         return ok(Group.CONFIGURATION, "Address", own.public_url)
     advice = (
         "Pages and passwords travel unencrypted. Put a proxy with https before it, set COMPANION_BASE_URL to its "

@@ -2,7 +2,7 @@
 wrong.
 
 The first four groups are the steps of troubleshooting: services, database, Telegram IDs, network. The checks
-themselves stand in checks_inside.py, checks_outside.py and checks_alerts.py.
+themselves stand in checks_inside.py, checks_outside.py, checks_ways.py and checks_alerts.py.
 """
 
 import datetime as dt
@@ -12,7 +12,7 @@ from functools import partial
 from django.db import Error
 
 from companion.clinics.models import Clinic
-from companion.panel import checks_alerts, checks_inside, checks_outside
+from companion.panel import checks_alerts, checks_inside, checks_outside, checks_ways
 from companion.panel.check import CheckResult, Group, failed
 
 __all__ = ["CheckResult", "run"]
@@ -33,6 +33,7 @@ def run(clinic: Clinic | None = None, *, now: dt.datetime) -> list[CheckResult]:
     for group, check in _INSIDE:
         results += _safely(group, partial(check, clinic, now=now))
     results += _safely(Group.NETWORK, partial(checks_outside.network, clinic, now=now))
+    results += _safely(Group.NETWORK, partial(checks_ways.ways, clinic, now=now))
     results += _safely(Group.NETWORK, partial(checks_alerts.mail_server, clinic, now=now))
     results += checks_outside.machine(now=now)
     order = list(Group)

@@ -365,6 +365,7 @@ def test_each_check_has_a_test_with_its_fault() -> None:
         "Alerts",
         "Time zones",
         "Address",
+        "Proxies before the pages",
         "Secrets' files",
         "Python",
         "Telegram takes the bot of linden",

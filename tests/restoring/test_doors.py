@@ -27,6 +27,7 @@ from tests.support.stand_in import stand_in
 _ROOT: Final = Path(companion.__file__).parent
 _OPENERS: Final = {
     "aiohappyeyeballs",
+    "companion.clinics.bot_api.bot_api_client",
     "companion.telegram.client.Client",
     "companion.service.addresses.connected",
     "companion.service.addresses",
@@ -48,17 +49,18 @@ _SHUT: Final = {
     "listener/media.py": "fetched refuses",
     "panel/bot_checks.py": "runs in the monitor, which does not start",
     "panel/checks_outside.py": "asks no bot",
+    "panel/checks_ways.py": "opens no tunnel, and settings.py reads no providers",
     "panel/message_numbers.py": "admin_of refuses",
     "service/mailing.py": "send refuses",
     "web/account/provider.py": "settings.py reads no providers",
-    "web/account/provider_calls.py": "settings.py reads no providers",
+    "clinics/provider_calls.py": "settings.py reads no providers",
     "webhooks/calling.py": "Line refuses",
     "patients/sources/fhir_source.py": "configuration.opened refuses",
     "patients/sources/sql_source.py": "configuration.opened refuses",
 }
 """The doors to outside addresses, each with what shuts it."""
 _PARTS: Final = {
-    "clinics/bot_api_proxy.py",
+    "clinics/bot_api.py",
     "config/environment.py",
     "service/addresses.py",
     "telegram/pool.py",

@@ -36,14 +36,14 @@ def _keys() -> list[dict[str, object]]:
 
 @dataclass
 class Relay:
-    """What the service says instead, and for what it was asked."""
+    """The words that the service says instead, and the paths for which it was asked."""
 
     address: str = ""
     token: Callable[[Claims], str] = signed
     """Makes the ID token of the real one's claims."""
     keys: list[dict[str, object]] = field(default_factory=_keys)
     described: Claims = field(default_factory=dict)
-    """Is put into the service's description of itself."""
+    """Values put into the service's description of itself."""
     leads: dict[str, str] = field(default_factory=dict)
     """Redirects by path."""
     asked: list[str] = field(default_factory=list)

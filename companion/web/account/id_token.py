@@ -5,7 +5,7 @@ from typing import Final
 
 import jwt
 
-from companion.web.account.provider_calls import Calls
+from companion.clinics.provider_calls import Calls
 
 _LEEWAY_SECONDS: Final = 30
 """The difference between the clocks here and there that does no harm."""

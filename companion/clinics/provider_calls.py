@@ -65,7 +65,7 @@ class _Judged(HTTPConnection):
 
     @staticmethod
     def _may_be_reached(ip: Address) -> bool:
-        """Without encryption the way ends on this machine."""
+        """Let a way without encryption lead to this machine alone."""
         return reach(ip) is Reach.THIS_MACHINE
 
 

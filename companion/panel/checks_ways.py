@@ -1,0 +1,114 @@
+"""Checks of the ways in and out that the operator set: proxies before and behind us, and clinics' sign-in services."""
+
+import asyncio
+import datetime as dt
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import urlsplit
+
+import jwt
+import requests
+from django.conf import settings
+from django.urls import reverse
+
+from companion.clinics.bot_api import proxy
+from companion.clinics.models import Clinic
+from companion.clinics.provider_calls import Calls
+from companion.clinics.provider_file import Provider
+from companion.panel.check import CheckResult, Group, failed, ok, warning
+from companion.service import drill
+from companion.service.addresses import NoWay
+from companion.service.client_address import is_within
+from companion.telegram.connection import NoAnswer
+from companion.telegram.proxy import Proxy
+
+_SECONDS: Final = 5.0
+_LOOPBACK: Final = ("127.0.0.1", "::1")
+_NEEDED: Final = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri")
+
+
+def ways(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
+    """Check the proxy on the way to Telegram, the proxies that are believed, and the sign-in services."""
+    if (own := proxy()) and not drill.is_on():
+        yield _proxy(own)
+    yield _trusted_proxies()
+    for slug, provider in settings.OIDC_PROVIDERS.items():
+        if clinic is None or clinic.slug == slug:
+            yield _sign_in_service(slug, provider)
+
+
+def _proxy(own: Proxy) -> CheckResult:
+    """Open a tunnel to the Bot API's server. Nothing goes through it."""
+    name = "Proxy to Telegram"
+    at, there = urlsplit(own.url), urlsplit(settings.COMPANION.bot_api_url)
+    value = f"{at.hostname}:{at.port or 3128}"
+    try:
+        asyncio.run(_opened(own, there.hostname or "", there.port or (443 if there.scheme == "https" else 80)))
+    except (NoAnswer, OSError, TimeoutError) as error:
+        why = error.note if isinstance(error, NoAnswer) else "it can't be reached"
+        advice = f"No message leaves: {why}. See COMPANION_TELEGRAM_PROXY (or HTTPS_PROXY) and the proxy's own rules."
+        return failed(Group.NETWORK, name, value, advice)
+    return ok(Group.NETWORK, name, f"{value} leads to {there.hostname}")
+
+
+async def _opened(own: Proxy, host: str, port: int) -> None:
+    (await asyncio.wait_for(own.open(host, port), _SECONDS)).close()
+
+
+def _trusted_proxies() -> CheckResult:
+    name, networks = "Proxies before the pages", settings.COMPANION.proxies
+    value = ", ".join(str(network) for network in networks) or "none"
+    near = any(is_within(one, networks) for one in _LOOPBACK)
+    far = any(not network.is_loopback for network in networks)
+    own = settings.COMPANION
+    if own.on_loopback and own.base_url.startswith("https://") and not near:
+        advice = "The proxy is on this machine and isn't believed, so all people count as one address."
+        return warning(Group.CONFIGURATION, name, value, f"{advice} Add 127.0.0.1 to COMPANION_TRUSTED_PROXIES.")
+    if not own.on_loopback and own.base_url.startswith("https://") and not far:
+        advice = (
+            "If the proxy is on another machine, name its address in COMPANION_TRUSTED_PROXIES: else all people count "
+            "as one address. If it is on this one, set COMPANION_HOST to 127.0.0.1."
+        )
+        return warning(Group.CONFIGURATION, name, value, advice)
+    return ok(Group.CONFIGURATION, name, value)
+
+
+def _sign_in_service(slug: str, provider: Provider) -> CheckResult:
+    """Ask the service for its description and its keys."""
+    name = f"Sign-in service of {slug}"
+    back = f"{settings.COMPANION.public_url}{reverse('openid_connect_callback', args=[slug])}"
+    if not Clinic.objects.filter(slug=slug, archived_at=None).exists():
+        advice = "COMPANION_OIDC_FILE names a clinic that isn't there, or is archived. See `companion clinic list`."
+        return warning(Group.NETWORK, name, "no such clinic", advice)
+    if why := _wrong(provider):
+        advice = f"Nobody of this clinic can sign in by it. See issuer and client_secret in COMPANION_OIDC_FILE: {why}."
+        return failed(Group.NETWORK, name, "not in order", advice)
+    return ok(Group.NETWORK, name, f"answers. It must know this redirect address: {back}")
+
+
+def _wrong(provider: Provider) -> str:
+    """The reason why nobody could sign in by the service; empty if none is found."""
+    try:
+        provider.secret()
+    except (OSError, UnicodeDecodeError):
+        return "the file of the secret can't be read"
+    try:
+        described = _asked(f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration")
+        if str(described["issuer"]).rstrip("/") != provider.issuer.rstrip("/"):
+            return "the service calls itself by another issuer"
+        if missing := [one for one in _NEEDED if one not in described]:
+            return f"the service names no {missing[0]}"
+        jwt.PyJWKSet.from_dict(_asked(str(described["jwks_uri"])))
+    except (NoWay, requests.RequestException):
+        return "the service can't be reached, or leads elsewhere"
+    except (KeyError, TypeError, ValueError, AttributeError, jwt.PyJWTError):
+        return "the service gives no answer that can be read"
+    return ""
+
+
+def _asked(address: str) -> dict[str, object]:
+    with Calls() as calls:
+        answer = calls.get(address)
+        answer.raise_for_status()
+        found: dict[str, object] = answer.json()
+    return found
