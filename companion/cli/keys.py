@@ -84,6 +84,7 @@ def rotate() -> None:
 
     progress = _Progress()
     with said_plainly():
+        key_changes.check_none_missing()
         key_changes.check_all_use_it(now=database_now())
         shut = resealing.reseal_all(progress.tell)
         key_changes.record_rotation(now=database_now())

@@ -47,6 +47,7 @@ def add(key: Key) -> None:
 
 def use(key_id: str, *, now: dt.datetime) -> None:
     """Seal and sign with this key from now on. Raises Conflict if a living service doesn't know it, and Unknown."""
+    check_none_missing()
     file = _own_file(f"{_NOT_OURS}to use another one, {THEN_USED}.")
     key = _known(key_id)
     if ignorant := _services(now, lambda state: key_id in _ids(state.get("keys"))):
@@ -59,6 +60,18 @@ def use(key_id: str, *, now: dt.datetime) -> None:
     key_ring.note_use(key_id)
     write(file, [key.secret, *others])
     _record(f"secret key {key_id} put in use", now)
+
+
+def check_none_missing(*, but: str = "") -> None:
+    """Raise Conflict if this process lacks a key with which data here was sealed, other than `but`.
+
+    The keys here are then probably another data folder's. What they seal, the services could not open.
+    """
+    if lost := [id for id in key_ring.missing() if id != but]:
+        raise Conflict(
+            f"Data here was sealed with a key that is not known here ({', '.join(lost)}), so nothing was changed. Run "
+            "this with the settings of the services. If it is lost for good, first run `companion keys drop --lost`."
+        )
 
 
 def check_all_use_it(*, now: dt.datetime) -> None:
@@ -83,6 +96,8 @@ def drop(key_id: str, *, lost: bool, now: dt.datetime) -> str:
     known = key_id in ring().ids
     if not known and not UsedKey.objects.filter(pk=key_id).exists():
         raise Unknown(f"There is no key {key_id}: `companion keys list` shows the keys.")
+    if not lost:
+        check_none_missing(but=key_id)
     needs = resealing.needed()
     wanting = {**needs.get(key_id, {}), **needs.get(resealing.BEFORE_IDS, {})}
     if wanting and not lost:
@@ -135,5 +150,6 @@ def _ids(found: object) -> list[object]:
 
 
 def _record(action: str, now: dt.datetime) -> None:
+    key_ring.note_use(ring().in_use.id)
     for clinic in Clinic.objects.order_by("id"):
         audit.record(command_line(clinic), action, "secret_key", None, now=now)

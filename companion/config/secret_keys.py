@@ -42,7 +42,7 @@ def known(own: Environment, data_dir: Path) -> Known:
     else:
         file = _made_on_first_use(data_dir)
         found = Known(keys_in(text_of(file, "COMPANION_DATA_DIR")), file, ours=True)
-    if not found.keys:
+    if not any(key.strip() for key in found.keys[:1]):
         raise ValueError("COMPANION_SECRET_KEY or its command gives no key.")
     return found._replace(keys=list(dict.fromkeys([*found.keys, *own.other_keys])))
 
@@ -50,12 +50,25 @@ def known(own: Environment, data_dir: Path) -> Known:
 def _output(command: str) -> str:
     """The command's standard output. What it says about its failure goes to our standard error."""
     try:
-        done = subprocess.run(  # noqa: S603  (the operator's own command, without a shell)
-            shlex.split(command), stdout=subprocess.PIPE, text=True, timeout=_COMMAND_SECONDS, check=True
-        )
-    except (OSError, ValueError, subprocess.SubprocessError) as wrong:
-        raise ValueError(f"COMPANION_SECRET_KEY_COMMAND failed ({type(wrong).__name__}).") from None
-    return done.stdout
+        words = shlex.split(command)
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)  # noqa: S603  (the operator's own, no shell)
+    except (OSError, ValueError) as wrong:
+        raise _failed(type(wrong).__name__) from None
+    try:
+        found, _ = process.communicate(timeout=_COMMAND_SECONDS)
+    except (subprocess.TimeoutExpired, UnicodeDecodeError) as wrong:
+        # subprocess.run would also wait for programs that the command has left running.
+        process.kill()
+        process.wait()
+        late = isinstance(wrong, subprocess.TimeoutExpired)
+        raise _failed(f"it took longer than {_COMMAND_SECONDS} seconds" if late else "its output is no text") from None
+    if process.returncode:
+        raise _failed(f"it ended with status {process.returncode}")
+    return found
+
+
+def _failed(why: str) -> ValueError:
+    return ValueError(f"COMPANION_SECRET_KEY_COMMAND failed ({why}).")
 
 
 def _made_on_first_use(data_dir: Path) -> Path:

@@ -51,7 +51,7 @@ def _inside(page: str) -> tuple[dict[str, object], str, str]:
     except (ValueError, RecursionError):
         held = None
     match held:
-        case {"content": dict(content), "key": str(key), "seal": str(seal)}:
+        case {"content": dict(content), "key": str(key), "seal": str(seal)} if seal.isascii():
             return content, key, seal
         case _:
             raise Conflict(_NO_PACKET)

@@ -247,6 +247,22 @@ def test_a_key_that_something_needs_is_not_dropped(settings: Settings) -> None:
         key_changes.drop("0123456789ab", lost=True, now=NOW)
 
 
+@pytest.mark.parametrize("command", [["rotate"], ["use", "0123456789ab"], ["drop", "0123456789ab"]])
+def test_with_another_data_folders_key_no_key_is_changed_and_nothing_is_sealed(
+    product_environment: dict[str, str], tmp_path: Path, command: list[str]
+) -> None:
+    place = the_tests_own(product_environment, tmp_path)
+    a_bot(a_clinic())
+    UsedKey.objects.create(id=NEWER_ID, since=NOW)
+    before = AuditEntry.objects.count()
+
+    refusal = place.tried("keys", *command)
+
+    assert refusal.returncode == 1
+    assert AuditEntry.objects.count() == before
+    assert UsedKey.objects.filter(pk=NEWER_ID).exists()
+
+
 def test_a_lost_key_stops_commands_until_it_is_given_up(product_environment: dict[str, str], tmp_path: Path) -> None:
     place = the_tests_own(product_environment, tmp_path)
     a_bot(a_clinic())

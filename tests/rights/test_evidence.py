@@ -128,11 +128,22 @@ def test_another_installation_says_that_it_knows_not_the_key(file: Path) -> None
     assert "which this installation doesn't know" in said.output
 
 
-def test_any_other_file_is_no_packet(tmp_path: Path) -> None:
+@pytest.mark.parametrize("inside", [b"\xff<html>", b'<script type="application/json" id="packet">[]'])
+def test_any_other_file_is_no_packet(tmp_path: Path, inside: bytes) -> None:
     other = tmp_path / "other.html"
-    other.write_bytes(b"\xff<html>")
+    other.write_bytes(inside)
 
     said = verify(other)
+
+    assert said.exit_code == 2
+    assert "no evidence packet" in said.output
+
+
+def test_half_a_character_in_the_seal_is_no_packet(file: Path) -> None:
+    before, name, _ = file.read_text().rpartition('"seal": "')
+    file.write_text(f'{before}{name}\\ud800"}}</script>')
+
+    said = verify(file)
 
     assert said.exit_code == 2
     assert "no evidence packet" in said.output
