@@ -1,6 +1,7 @@
 """The access log: one line for each request, with its id, its route and its time. Adds one header to the answer.
 
-Before it, `plain_cookies` takes out of a request what Python's reader of cookies can't bear.
+Before it, `plain_cookies` takes out of a request what Python's reader of cookies can't bear, and `no_body_for_head`
+keeps the answers of one connection apart.
 
 The route is logged instead of the path: paths hold tokens, and query strings hold what people search for.
 """
@@ -13,7 +14,8 @@ from typing import Final
 
 import structlog
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 
 from companion.service import act_origin
 from companion.service.client_address import client_address, is_within
@@ -28,6 +30,27 @@ for debugging only, unless they fail.
 """
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
+
+
+def no_body_for_head(get_response: Answer) -> Answer:
+    """Answer HEAD with the headers of GET alone. Our server doesn't cut the body off, and the next answer on the same
+    connection, which behind a proxy may be another person's, would begin with it.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        if request.method != "HEAD":
+            return response
+        bare = HttpResponse(status=response.status_code, headers=response.headers)
+        bare.cookies = response.cookies
+        if isinstance(response, HttpResponse):
+            bare.headers.setdefault("Content-Length", str(len(response.content)))
+        # Without a length the server would send the end of a body in pieces.
+        bare.headers.setdefault("Content-Length", "0")
+        response.close()
+        return bare
+
+    return middleware
 
 
 def plain_cookies(get_response: Answer) -> Answer:

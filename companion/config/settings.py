@@ -60,6 +60,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "companion.config.middleware.no_body_for_head",
     "companion.config.middleware.plain_cookies",
     "companion.config.middleware.access_log",
     "django.middleware.security.SecurityMiddleware",

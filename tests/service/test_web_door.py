@@ -41,6 +41,17 @@ def status_of(port: int, raw: bytes) -> int:
         return int(line.recv(64).split()[1])
 
 
+def asked_after_head(port: int, path: str) -> tuple[bytes, bytes]:
+    """The status lines of HEAD and of the next request on the same connection."""
+    asked = f"HEAD {path} HTTP/1.1\r\nHost: {HOST}\r\nX-Forwarded-Proto: https\r\n"
+    after = f"GET /.well-known/security.txt HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
+        line.sendall(f"{asked}\r\n{after}".encode())
+        answers = b"".join(iter(lambda: line.recv(65_536), b""))
+    first, _, second = answers.partition(b"\r\n\r\n")
+    return first.split(b"\r\n")[0], second.split(b"\r\n")[0]
+
+
 def test_the_door_keeps_its_rules(web: int) -> None:
     """A process for all, because its start takes longer than the requests."""
     page = get(web, "/accounts/login/")
@@ -61,3 +72,16 @@ def test_the_door_keeps_its_rules(web: int) -> None:
         assert status_of(web, post + b"Transfer-Encoding: " + wrong + b"\r\n\r\n0\r\n\r\n") in (400, 501), wrong
     assert status_of(web, post + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc") == 400
     assert status_of(web, post + b"Content-Length: +3\r\n\r\nabc") == 400
+
+    # A body after HEAD would be the beginning of the next answer on this connection.
+    for path, status in (
+        ("/accounts/login/", 200),
+        ("/nowhere", 404),
+        ("/api/scheduler/health", 200),
+        ("/metrics", 404),
+    ):
+        head, next_one = asked_after_head(web, path)
+        assert head.split()[1] == str(status).encode(), path
+        assert next_one == b"HTTP/1.1 200 OK", path
+    page = get(web, "/accounts/login/")
+    assert int(page.headers["Content-Length"]) == len(page.read()) > 0
