@@ -74,11 +74,16 @@ class DecisionsBody(DecisionBody):
         Field(description="true: only messages that may have been sent before a restore; false: only the others."),
         NOT_NULL,
     ] = None
+    no_trace: Annotated[
+        StrictBool | None,
+        Field(description="true: only messages of which Telegram shows no trace; false: only the others."),
+        NOT_NULL,
+    ] = None
 
     @model_validator(mode="after")
     def _names_some(self) -> Self:
         if self.model_fields_set <= {"decision"}:
-            raise ValueError("Say which messages are meant: ids, schedule, from, to or held_by_restore.")
+            raise ValueError("Say which messages are meant: ids, schedule, from, to, held_by_restore or no_trace.")
         return self
 
 
@@ -240,7 +245,7 @@ def decide_many(request: HttpRequest, body: DecisionsBody) -> RetriedShape:
 
     The audit trail names each message.
     """
-    which = Unknowns(body.ids, body.schedule, body.due_from, body.due_to, body.held_by_restore)
+    which = Unknowns(body.ids, body.schedule, body.due_from, body.due_to, body.held_by_restore, body.no_trace)
     done = actions.decide_many(caller_of(request), which, body.decision, now=database_now())
     return RetriedShape.model_validate(asdict(done))
 

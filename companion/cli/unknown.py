@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
 from uuid import UUID
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from companion.panel.actions import Unknowns
 
 P = ParamSpec("P")
-_CAUSES = {"restore": True, "line": False}
 
 
 @click.group()
@@ -32,7 +32,9 @@ def _selection(command: Callable[Concatenate["Unknowns", P], None]) -> Callable[
     @click.option("--from", "due_from", type=INSTANT, help="Messages due at this instant or later.")
     @click.option("--to", "due_to", type=INSTANT, help="Messages due at this instant or earlier.")
     @click.option(
-        "--cause", type=click.Choice(list(_CAUSES)), help="Messages that a restore held, or whose connection broke."
+        "--cause",
+        type=click.Choice(["restore", "line", "no-trace"]),
+        help="Messages that a restore held, whose connection broke, or of which Telegram shows no trace.",
     )
     @wraps(command)
     def selecting(
@@ -44,10 +46,11 @@ def _selection(command: Callable[Concatenate["Unknowns", P], None]) -> Callable[
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None:
-        from companion.panel.actions import Unknowns
+        from companion.panel.actions import CAUSES, Unknowns
 
-        held = _CAUSES[cause] if cause else None
-        command(Unknowns(ids or None, schedule, due_from, due_to, held), *args, **kwargs)
+        of_cause = CAUSES[cause] if cause else Unknowns()
+        which = replace(of_cause, ids=ids or None, schedule=schedule, due_from=due_from, due_to=due_to)
+        command(which, *args, **kwargs)
 
     return selecting
 

@@ -74,6 +74,16 @@ class Unknowns:
     """Both ends are included."""
     held_by_restore: bool | None = None
     """True: only messages held since the database was restored; False: only the others."""
+    no_trace: bool | None = None
+    """True: only messages of which Telegram shows no trace; False: only the others."""
+
+
+CAUSES: Final = {
+    "restore": Unknowns(held_by_restore=True),
+    "line": Unknowns(held_by_restore=False),
+    "no-trace": Unknowns(no_trace=True),
+}
+"""Selections by cause, as the page and the command name them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +235,8 @@ def undecided_of(clinic: Clinic, which: Unknowns, *, now: dt.datetime) -> QueryS
         found = found.filter(due_at__lte=which.due_to)
     if which.held_by_restore is not None:
         found = found.filter(held_by_restore=which.held_by_restore)
+    if which.no_trace is not None:
+        found = found.filter(no_trace_at__isnull=not which.no_trace)
     return found
 
 

@@ -14,14 +14,15 @@ from tests.builders import a_clinic, a_message, a_patient
 from tests.cli.running import a_command
 
 
-def unknown(clinic: Clinic, *, due_at: dt.datetime, held_by_restore: bool = False) -> Message:
+def unknown(clinic: Clinic, *, due_at: dt.datetime, **fields: object) -> Message:
     return a_message(
         a_patient(clinic),
+        None,
         due_at=due_at,
         status=Status.FAILED,
         reason=Reason.OUTCOME_UNKNOWN,
         ended_at=due_at,
-        held_by_restore=held_by_restore,
+        **fields,
     )
 
 
@@ -65,6 +66,17 @@ def test_all_that_a_restore_held_is_listed_and_decided_and_nothing_else(terminal
     assert done.stdout == "Decided about 2 messages: arrived.\n"
     assert decided(clinic) == {message.pk for message in held}
     assert [line.split()[0] for line in left] == [str(cut.pk)]
+
+
+def test_messages_without_a_trace_are_decided_apart(terminal: Terminal, at: dt.datetime) -> None:
+    clinic = a_clinic()
+    traceless = unknown(clinic, due_at=at, no_trace_at=at)
+    unknown(clinic, due_at=at)
+
+    done = terminal("decide", "leave", "--cause", "no-trace")
+
+    assert done.stdout == "Decided about 1 message: leave.\n"
+    assert decided(clinic) == {traceless.pk}
 
 
 def test_a_span_of_time_is_decided_with_its_ends(terminal: Terminal, at: dt.datetime) -> None:

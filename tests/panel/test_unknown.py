@@ -122,6 +122,7 @@ def test_the_page_decides_about_a_span_and_a_schedule_of_its_own_clinic_alone() 
         {"decision": "leave"},
         {"decision": "leave", "ids": None, "schedule": None},
         {"decision": "leave", "held_by_restore": 0},
+        {"decision": "leave", "no_trace": None},
         {"ids": []},
         {"ids": [], "decision": "perhaps"},
     ],
@@ -173,6 +174,32 @@ def test_the_page_lists_a_cause_and_decides_about_all_that_it_shows() -> None:
     assert answer["Location"] == "/mcp/unknown?cause=restore"
     assert decided(clinic) == {held.pk}
     assert cut.pk not in decided(clinic)
+
+
+def test_messages_without_a_trace_are_listed_and_decided_apart_from_the_others() -> None:
+    clinic = a_clinic()
+    traceless, open_one = unknown(clinic, no_trace_at=NOW), unknown(clinic)
+    admin = signed_in(clinic, Role.ADMIN)
+
+    listed = admin.get("/mcp/unknown?cause=no-trace").content.decode()
+    asked = words(admin.get("/mcp/unknown/all/resend?cause=no-trace"))
+    admin.post("/mcp/unknown/all/leave?cause=no-trace")
+
+    assert f"/mcp/unknown/{traceless.pk}/" in listed
+    assert f"/mcp/unknown/{open_one.pk}/" not in listed
+    assert "1 message matches." in asked
+    assert decided(clinic) == {traceless.pk}
+
+
+@pytest.mark.parametrize("no_trace", [True, False])
+def test_a_call_decides_about_messages_with_or_without_a_trace(no_trace: bool) -> None:
+    clinic = a_clinic()
+    messages = {True: unknown(clinic, no_trace_at=NOW), False: unknown(clinic)}
+
+    answer = a_program(clinic, Role.ADMIN).post("/api/mcp/unknown", {"no_trace": no_trace, "decision": "leave"})
+
+    assert answer.json == {"done": 1, "left": 0}
+    assert decided(clinic) == {messages[no_trace].pk}
 
 
 @pytest.mark.parametrize("query", ["due_from=yesterday", "schedule=1", "cause=weather"])

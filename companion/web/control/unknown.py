@@ -1,6 +1,7 @@
 """`/mcp/unknown`: messages with an unknown outcome, for staff to decide one by one or all at once."""
 
 import uuid
+from dataclasses import replace
 
 from django import forms
 from django.contrib import messages as flash
@@ -20,7 +21,12 @@ from companion.web.access import PageRequest, page
 from companion.web.templatetags.counts import plural
 
 _SHOWN = 100
-_CAUSES = [("", "Any cause"), ("restore", "A restore"), ("line", "A connection that broke")]
+_CAUSES = [
+    ("", "Any cause"),
+    ("restore", "A restore"),
+    ("line", "A connection that broke"),
+    ("no-trace", "A connection that broke, and no trace at Telegram"),
+]
 
 
 def _moment() -> forms.DateTimeInput:
@@ -42,8 +48,8 @@ class Filter(forms.Form):
         if not self.is_valid():
             raise Refused(*(Problem(name, str(errors[0])) for name, errors in self.errors.items()))
         cleaned = self.cleaned_data
-        held = {"restore": True, "line": False}.get(cleaned["cause"])
-        return Unknowns(None, cleaned["schedule"], cleaned["due_from"], cleaned["due_to"], held)
+        cause = actions.CAUSES.get(cleaned["cause"], Unknowns())
+        return replace(cause, schedule=cleaned["schedule"], due_from=cleaned["due_from"], due_to=cleaned["due_to"])
 
 
 @require_GET
