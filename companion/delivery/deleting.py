@@ -61,6 +61,11 @@ def due(clinic: uuid.UUID, *, now: dt.datetime) -> list[Due]:
     return found
 
 
+def clinics_with_due(*, now: dt.datetime) -> set[uuid.UUID]:
+    """The clinics that have messages to be deleted now."""
+    return set(Deletion.objects.filter(next_try_at__lte=now).values_list("clinic", flat=True))
+
+
 def forget_old(*, now: dt.datetime) -> None:
     """Forget the messages of all clinics that Telegram won't delete any more, also where no bot is left to ask it."""
     Deletion.objects.filter(until__lte=now).delete()

@@ -226,9 +226,12 @@ def waiting(now: dt.datetime) -> Q:
 
 def prove(messages: QuerySet[Message], telegram_message_id: int, *, now: dt.datetime) -> int:
     """Ends as sent Messages that have arrived, as the patient's own tap shows; a retry that waits never begins."""
-    doubted = Q(status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN) | Q(status=Status.PENDING, tries__gt=0)
-    ids = list(messages.filter(OFF_THE_WIRE, doubted).values_list("id", flat=True))
-    proved = messages.filter(OFF_THE_WIRE, doubted).update(
+    unknown_or_again = Q(status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN) | Q(status=Status.PENDING, tries__gt=0)
+    doubted = messages.filter(OFF_THE_WIRE, unknown_or_again)
+    ids = list(doubted.values_list("id", flat=True))
+    if not ids:
+        return 0
+    proved = doubted.filter(id__in=ids).update(
         status=Status.SENT,
         reason="",
         telegram_message_id=telegram_message_id,
@@ -236,7 +239,7 @@ def prove(messages: QuerySet[Message], telegram_message_id: int, *, now: dt.date
         ended_at=now,
     )
     _tell(ids, at=now)
-    unknown = list(Attempt.objects.filter(message__in=messages.values("pk"), outcome=AttemptOutcome.UNKNOWN)[:2])
+    unknown = list(Attempt.objects.filter(message__in=ids, outcome=AttemptOutcome.UNKNOWN)[:2])
     if proved and len(unknown) == 1:
         # Of two nobody knows which has arrived.
         one = Attempt.objects.filter(pk=unknown[0].pk)

@@ -5,6 +5,7 @@ A hang shows here first: nothing new begins while an answer is late, so that few
 
 import math
 import uuid
+from bisect import bisect_left, insort
 from collections import deque
 from typing import Final
 
@@ -26,7 +27,10 @@ class AnswerTimes:
     def __init__(self) -> None:
         self._open: dict[uuid.UUID, float] = {}
         """The instant at which each request was written, the oldest first."""
-        self._took: deque[float] = deque(maxlen=_RECENT)
+        self._took: deque[float] = deque()
+        """The seconds of the last answers, the oldest first."""
+        self._ascending: list[float] = []
+        """The same, the shortest first. Kept in order, because a runner asks for them after each message."""
         self._from = -math.inf
         """Requests written before are known to hang: they say nothing new."""
 
@@ -38,7 +42,7 @@ class AnswerTimes:
         """Note that a request has ended. Returns whether its end says something about the bot as it is now."""
         began = self._open.pop(attempt)
         if answered:
-            self._took.append(at - began)
+            self._note(at - began)
         return began >= self._from
 
     def start_afresh(self, at: float) -> None:
@@ -54,5 +58,11 @@ class AnswerTimes:
         """The seconds after which an answer is later than usual."""
         if len(self._took) < _ENOUGH:
             return UNKNOWN_YET
-        ninety_ninth = sorted(self._took)[math.ceil(0.99 * len(self._took)) - 1]
+        ninety_ninth = self._ascending[math.ceil(0.99 * len(self._took)) - 1]
         return min(max(USUAL * ninety_ninth, AT_LEAST), AT_MOST)
+
+    def _note(self, seconds: float) -> None:
+        if len(self._took) == _RECENT:
+            del self._ascending[bisect_left(self._ascending, self._took.popleft())]
+        self._took.append(seconds)
+        insort(self._ascending, seconds)

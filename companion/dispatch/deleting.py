@@ -5,6 +5,7 @@ To delete a message twice does no harm, so that a try whose answer never came is
 
 import asyncio
 import datetime as dt
+import uuid
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -39,8 +40,9 @@ class Deleter:
         """Run until cancelled."""
         while True:
             self.ring.clear()
-            await self._dispatcher.ledger.do(lambda: deleting.forget_old(now=self._dispatcher.clock.now()))
-            done = [await self._some_of(bot) for bot in list(self._bots()) if self._may_call(bot)]
+            clinics = await self._dispatcher.ledger.do(lambda: _clinics(self._dispatcher.clock.now()))
+            bots = [bot for bot in self._bots() if bot.clinic in clinics]
+            done = [await self._some_of(bot) for bot in bots if self._may_call(bot)]
             if not any(done):
                 await rest(self.ring, _LOOK_SECONDS)
 
@@ -75,6 +77,12 @@ class Deleter:
             log.info("telegram keeps a message", bot=str(bot.id), error_code=outcome.error_code)
         await ledger.do(lambda: deleting.done(one.id))
         return True
+
+
+def _clinics(now: dt.datetime) -> set[uuid.UUID]:
+    """Forget what is too old, and return the clinics that have something to delete, mostly none."""
+    deleting.forget_old(now=now)
+    return deleting.clinics_with_due(now=now)
 
 
 def _put_off(bot: BotRow, one: Due, outcome: Outcome, now: dt.datetime) -> None:

@@ -62,6 +62,14 @@ def test_a_chat_that_can_not_be_opened_holds_up_no_other(clinic: Clinic) -> None
     assert not Deletion.objects.filter(pk=damaged.pk).exists()
 
 
+def test_only_clinics_with_something_to_delete_now_are_looked_at(clinic: Clinic) -> None:
+    a_clinic()
+    deleting.ask(clinic, [Posted(5_000, 1, NOW), Posted(5_000, 2, NOW)], now=NOW)
+
+    assert deleting.clinics_with_due(now=NOW - HOUR) == set()
+    assert deleting.clinics_with_due(now=NOW) == {clinic.pk}
+
+
 def test_another_clinics_messages_are_left_alone(clinic: Clinic) -> None:
     deleting.ask(a_clinic(), [Posted(5_000, 1, NOW)], now=NOW)
 
