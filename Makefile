@@ -78,8 +78,8 @@ faults: setup
 	COMPANION_FAULT_ROUNDS=50 $(PYTEST) tests/faults
 	COMPANION_FAULT_ROUNDS=50 COMPANION_TEST_DATABASE=postgresql $(PYTEST) tests/faults
 
-# Each reader of outside bytes with 100,000 inputs, and each call of the API with 200 requests: an hour or two. Other
-# seeds each time; a finding becomes an @example above its test.
+# Each reader of outside bytes with 100,000 inputs, and each call of the API with 200 requests. Other inputs each time; a
+# finding stays as a file in tests/fuzz/corpus/ (CONTRIBUTING.md).
 fuzz: setup
 	COMPANION_FUZZ_EXAMPLES=$(FUZZ) $(PYTEST) -n 2 --dist worksteal tests/fuzz tests/api/test_schema.py
 

@@ -105,7 +105,7 @@ def _check_length(request: HttpRequest) -> None:
     limit = IMPORT_BYTES if request.path == IMPORT_PATH else BODY_BYTES
     # The server has read the whole body by now, also if it came in chunks, so it knows the length.
     length = str(request.META.get("CONTENT_LENGTH") or "0")
-    if length.isascii() and length.isdigit() and int(length) > limit:
+    if length.isascii() and length.isdigit() and (len(length) > 15 or int(length) > limit):
         raise HttpError(413, f"The body is too large: this address accepts at most {limit // (1024 * 1024)} MB.")
 
 

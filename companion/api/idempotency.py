@@ -46,7 +46,7 @@ def once(
     `call` is the operation's method and address. Raises Refused if the key was used for another call or body,
     Conflict while the first call still runs, and the errors that `create` raises.
     """
-    key = _checked(key)
+    key = read_key(key)
     digest = digest_of(call, body)
     IdempotentCall.objects.filter(clinic=caller.clinic, created_at__lt=now - KEPT).delete()
     claim = _claim(caller, key, digest, now)
@@ -71,7 +71,8 @@ def forget(erased: Erased) -> None:
     IdempotentCall.objects.filter(pk__in=named).update(answer=None)
 
 
-def _checked(key: str) -> str:
+def read_key(key: str) -> str:
+    """Return the header's value. Raises Refused if it is too long, or holds other than visible ASCII characters."""
     if not _KEY.fullmatch(key):
         raise Refused(Problem(HEADER, "Write 1 to 255 visible ASCII characters, like a UUID."))
     return key

@@ -85,6 +85,6 @@ def _head(text: str) -> "Head":
     from companion.clinics.chain import Head
 
     number, _, digest = text.strip().partition(":")
-    if not number.isdecimal() or len(digest) != 64:
+    if not number.isdecimal() or len(number) > 18 or len(digest) != 64:
         raise click.BadParameter("Give it as it was told: a number, a colon and 64 letters and digits.")
     return Head(int(number), digest.lower())

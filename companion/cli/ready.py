@@ -62,7 +62,7 @@ def ready() -> None:
     except ValidationError as wrong:
         raise click.ClickException(sentences(wrong)) from None
     except ValueError as wrong:
-        # Environment's own sentence about the database's URL does not quote the URL; urlsplit's would.
+        # Our own sentences name the variable and quote nothing; a library's sentence might.
         said = str(wrong)
         raise click.ClickException(said if said.startswith("COMPANION_") else _BAD_URL) from None
     except OSError as wrong:

@@ -72,13 +72,19 @@ def verified_email(claims: Mapping[str, object]) -> str:
 def read(path: Path) -> dict[str, Provider]:
     """The providers by their clinic's slug. Raises ValueError with a sentence that quotes no value."""
     try:
-        found = {slug: Provider.model_validate(values) for slug, values in tomllib.loads(path.read_text()).items()}
+        tables = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ValueError(f"can't be read ({error.strerror})") from None
+    except (ValueError, RecursionError):
+        raise ValueError("is no TOML file") from None
+    try:
+        found = {slug: Provider.model_validate(values) for slug, values in tables.items()}
         for provider in found.values():
             provider.secret()
     except OSError as error:
         raise ValueError(f"can't be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        raise ValueError("is no TOML file") from None
+    except UnicodeDecodeError:
+        raise ValueError("names a client_secret_file that is no text") from None
     except ValidationError as wrong:
         first = wrong.errors(include_input=False, include_url=False)[0]
         raise ValueError(

@@ -1,7 +1,9 @@
 """Django's settings for each of the two databases. environment.py reads which database it is."""
 
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
+
+from companion.config.secret_urls import parted
 
 
 def postgresql(url: str) -> dict[str, object]:
@@ -9,7 +11,7 @@ def postgresql(url: str) -> dict[str, object]:
 
     Raises ValueError if the URI is not PostgreSQL's; the message never quotes it.
     """
-    parts = urlsplit(url)
+    parts, port = parted(url, "COMPANION_DATABASE_URL")
     if parts.scheme not in ("postgresql", "postgres"):
         raise ValueError("COMPANION_DATABASE_URL must begin with postgresql:// (leave it out for SQLite)")
     options = dict(parse_qsl(parts.query))
@@ -19,7 +21,7 @@ def postgresql(url: str) -> dict[str, object]:
         "USER": unquote(parts.username or "") or options.pop("user", ""),
         "PASSWORD": unquote(parts.password or "") or options.pop("password", ""),
         "HOST": options.pop("host", "") or unquote(parts.hostname or ""),
-        "PORT": str(parts.port or options.pop("port", "")),
+        "PORT": str(port or options.pop("port", "")),
         # Without this, a cut network would keep a page, or health, waiting for minutes.
         # A process that is frozen within a transaction must not keep all others from its rows, and who waits for a
         # lock says so instead of hanging.

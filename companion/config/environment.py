@@ -4,6 +4,7 @@ The names and defaults are DESIGN's ("Environment"). Each setting may also stand
 checkout's pyproject.toml (COMPANION_ENV_FILE names another file).
 """
 
+import ipaddress
 import os
 import re
 from functools import cached_property
@@ -118,9 +119,18 @@ class Environment(BaseSettings):
     def _secrets_from_files(cls, given: dict[str, object]) -> dict[str, object]:
         return with_secrets_of_files(given, _IN_FILES)
 
+    @field_validator("host")
+    @classmethod
+    def _a_host(cls, value: str) -> str:
+        if not re.fullmatch(r"[\w.-]+", value) and not _is_ipv6(value):
+            raise ValueError("no name or address of a machine")
+        return value
+
     @field_validator("base_url", "telegram_api_url")
     @classmethod
     def _an_http_address(cls, value: str) -> str:
+        if value and (not value.isprintable() or " " in value):
+            raise ValueError("no http address")
         if value:
             TypeAdapter(HttpUrl).validate_python(value)
         return value.rstrip("/")
@@ -155,14 +165,15 @@ class Environment(BaseSettings):
     @field_validator("email_from")
     @classmethod
     def _an_email_address(cls, value: str) -> str:
-        if value and not re.fullmatch(r"[^@\s<>,;]+@[^@\s<>,;]+", value):
+        if value and not (value.isprintable() and re.fullmatch(r"[^@\s<>,;]+@[^@\s<>,;]+", value)):
             raise ValueError("no e-mail address")
         return value
 
     @field_validator("security_contact")
     @classmethod
     def _a_contact(cls, value: str) -> str:
-        if value and not re.fullmatch(r"(mailto:[^@\s]+@[^@\s]+|https://\S+|tel:[+\d().-]+)", value):
+        known = re.fullmatch(r"(mailto:[^@\s]+@[^@\s]+|https://\S+|tel:[+\d().-]+)", value)
+        if value and not (value.isprintable() and known):
             raise ValueError("no mailto:, https: or tel: address")
         return value
 
@@ -244,6 +255,13 @@ _HTTPS_PROXY = (
     "COMPANION_TELEGRAM_PROXY must be set, or HTTPS_PROXY be an address like http://proxy.clinic.example:3128: another "
     "kind of proxy can't lead to Telegram."
 )
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return bool(ipaddress.IPv6Address(host))
+    except ValueError:
+        return False
 
 
 def _in_url(host: str) -> str:

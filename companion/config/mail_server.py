@@ -1,7 +1,9 @@
 """The mail server that COMPANION_SMTP_URL names. The panel sends through it; nothing is sent here."""
 
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
+
+from companion.config.secret_urls import parted
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +24,14 @@ def smtp(url: str) -> MailServer:
 
     Raises ValueError for any other address; the message never quotes it.
     """
-    parts = urlsplit(url)
+    parts, port = parted(url, "COMPANION_SMTP_URL")
     query = dict(parse_qsl(parts.query))
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname or query not in ({}, {"tls": "no"}):
         raise ValueError("COMPANION_SMTP_URL must begin with smtp:// or smtps://")
     at_once = parts.scheme == "smtps"
     return MailServer(
         parts.hostname,
-        parts.port or (465 if at_once else 587),
+        port or (465 if at_once else 587),
         unquote(parts.username or ""),
         unquote(parts.password or ""),
         tls_at_once=at_once,

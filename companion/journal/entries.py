@@ -6,15 +6,17 @@ Each entry is a line of JSON with its `kind`. A line's checksum continues the ch
 import datetime as dt
 import uuid
 import zlib
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
+
+Instant = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 
 
 class Begun(msgspec.Struct, frozen=True, tag="begun", tag_field="kind", gc=False):
     """An Attempt was begun: its request may leave at any moment."""
 
-    at: dt.datetime
+    at: Instant
     attempt: uuid.UUID
     message: uuid.UUID
     clinic: uuid.UUID
@@ -27,7 +29,7 @@ class Begun(msgspec.Struct, frozen=True, tag="begun", tag_field="kind", gc=False
 class Ended(msgspec.Struct, frozen=True, tag="ended", tag_field="kind", gc=False):
     """An Attempt ended, with its outcome (schedules' AttemptOutcome)."""
 
-    at: dt.datetime
+    at: Instant
     attempt: uuid.UUID
     outcome: str
     telegram_message_id: int | None = None
@@ -36,7 +38,7 @@ class Ended(msgspec.Struct, frozen=True, tag="ended", tag_field="kind", gc=False
 class Heard(msgspec.Struct, frozen=True, tag="heard", tag_field="kind", gc=False):
     """A chat said STOP, or took its STOP back by Start."""
 
-    at: dt.datetime
+    at: Instant
     clinic: uuid.UUID
     chat: int
     what: Literal["stop", "start"]
@@ -45,7 +47,7 @@ class Heard(msgspec.Struct, frozen=True, tag="heard", tag_field="kind", gc=False
 class Updated(msgspec.Struct, frozen=True, tag="updated", tag_field="kind", gc=False):
     """A bot's updates before this one were worked off and confirmed to Telegram."""
 
-    at: dt.datetime
+    at: Instant
     bot: uuid.UUID
     next_update_id: int
 
@@ -56,14 +58,14 @@ class Peers(msgspec.Struct, frozen=True, tag="peers", tag_field="kind", gc=False
     Each service writes it at its start, whenever the list changes, and every minute.
     """
 
-    at: dt.datetime
+    at: Instant
     folders: list[str]
 
 
 class Chained(msgspec.Struct, frozen=True, tag="chained", tag_field="kind", gc=False):
     """The newest entry of a clinic's audit trail: it stands for all entries before it."""
 
-    at: dt.datetime
+    at: Instant
     clinic: uuid.UUID
     number: int
     hash: str

@@ -46,7 +46,7 @@ def opened(folder: Path) -> str:
         finally:
             fresh.unlink()
         sync_folder(folder)
-    return path.read_text().strip()
+    return _text(path).strip()
 
 
 def new_file(folder: Path, name: str) -> int:
@@ -76,8 +76,8 @@ def prune(folder: Path, *, before: dt.datetime) -> int:
 def read(folder: Path, *, since: dt.datetime) -> Contents | None:
     """The content of a Journal's folder; None if the folder holds no Journal."""
     try:
-        own = (folder / _ID).read_text().strip()
-        lines = (folder / _LIST).read_text().splitlines()
+        own = _text(folder / _ID).strip()
+        lines = _text(folder / _LIST).splitlines()
     except OSError:
         return None
     begun = {line for line in lines if line and not line.startswith("-")}
@@ -87,13 +87,14 @@ def read(folder: Path, *, since: dt.datetime) -> Contents | None:
         if line.startswith("-"):
             name, _, until = line[1:].partition(" ")
             begun.discard(name)
-            whole &= dt.datetime.fromisoformat(until) < since
+            whole &= _is_before(until, since)
     for name in sorted(begun):
         try:
             if written_at(folder / name) < since - _CLOCKS_APART:
                 continue
             found, undamaged = entries_in((folder / name).read_bytes())
-        except OSError:
+        except (OSError, ValueError):
+            # A damaged list may also give a name that no file can have.
             found, undamaged = [], False
         entries += found
         whole &= undamaged
@@ -127,6 +128,19 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _text(path: Path) -> str:
+    """The text of a file; what is damaged in it fits nothing."""
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+def _is_before(written: str, since: dt.datetime) -> bool:
+    """Judge whether a file ended before this instant; False if the list doesn't say it in a way that can be read."""
+    try:
+        return dt.datetime.fromisoformat(written) < since
+    except (ValueError, TypeError):
+        return False
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -49,7 +49,7 @@ def ask(url: str, *, seconds: float = SECONDS) -> Answer | NoAnswer:
         return NoAnswer(f"no answer within {seconds:g} s", silent=True)
     except ConnectionRefusedError:
         return NoAnswer("nothing listens there")
-    except (OSError, http.client.HTTPException, ValueError):
+    except (OSError, http.client.HTTPException, ValueError, OverflowError):
         return NoAnswer("the connection failed")
     finally:
         connection.close()
@@ -58,7 +58,7 @@ def ask(url: str, *, seconds: float = SECONDS) -> Answer | NoAnswer:
 def _read(code: int, body: bytes) -> Answer | NoAnswer:
     try:
         said = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return NoAnswer(f"an answer that can't be read (HTTP {code})")
     status = said.get("status") if isinstance(said, dict) else None
     if status in ("alive", "not alive"):

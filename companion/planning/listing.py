@@ -142,10 +142,10 @@ def page(
     With `fold`, more patients than these who get one Occurrence at one instant are one item.
     """
     back = order.startswith("-")
+    cursor = _read(after) if after else None
     plan = planned_schedules(clinic, wanted, until=until, most=SCHEDULES)
     future = PlannedMessages(plan, limit + 1, back=back, fold=fold)
     since = _since(plan, wanted, until)
-    cursor = _read(after) if after else None
     seam, position = (cursor.seam, cursor.position) if cursor else (future.first(since, until) or until, None)
     stored = _Stored(queries.messages(clinic, replace(wanted, due_to=until)), seam, back, limit + 1)
     planned: Iterator[_Row] = (_Row(one.position, one) for one in future.walk(max(since, seam), until, position))

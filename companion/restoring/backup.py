@@ -7,6 +7,7 @@ read texts and tokens.
 import datetime as dt
 import json
 import os
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from companion.service.models import UsedKey
 
 _MANIFEST: Final = "manifest.json"
 _FORMAT: Final = 1
+_NO_BACKUP: Final = "This file is no backup of AI Companion Scheduler."
 _OTHER_KEY: Final = (
     "The backup was made with another COMPANION_SECRET_KEY ({lost}), so nobody could read its texts and tokens. Give "
     "back the key that was kept apart from it (the file secret_key in the data folder, where COMPANION_SECRET_KEY is "
@@ -106,13 +108,21 @@ def opened(file: Path, key: Key) -> Iterator[Opened]:
             plain = folder / "backup.zip"
             sealing.unseal(file, plain, key)
             with ZipFile(plain) as archive:
-                manifest = msgspec.json.decode(archive.read(_MANIFEST), type=Manifest)
+                manifest = _manifest(archive)
                 _fits(manifest)
                 yield Opened(manifest, archive, folder)
     except OSError as wrong:
         raise Conflict(f"The backup can't be read ({wrong.strerror}). Look at the file and the data folder.") from None
-    except (BadZipFile, KeyError, msgspec.DecodeError):
-        raise Conflict("This file is no backup of AI Companion Scheduler.") from None
+    except (BadZipFile, KeyError, NotImplementedError):
+        raise Conflict(_NO_BACKUP) from None
+
+
+def _manifest(archive: ZipFile) -> Manifest:
+    try:
+        return msgspec.json.decode(archive.read(_MANIFEST), type=Manifest)
+    except (BadZipFile, KeyError, ValueError, EOFError, RuntimeError, zlib.error, msgspec.DecodeError):
+        # All of these are zipfile's answers to an archive that another program wrote, or that is damaged.
+        raise Conflict(_NO_BACKUP) from None
 
 
 def _write(plain: Path, folder: Path) -> Manifest:
@@ -131,7 +141,7 @@ def _fits(manifest: Manifest) -> None:
         raise Conflict("The backup was made by a newer version. Install that one to restore it.")
     if manifest.database != connection.vendor:
         raise Conflict(
-            f"The backup is of {_NAMES[manifest.database]}, and COMPANION_DATABASE_URL means "
+            f"The backup is of {_NAMES.get(manifest.database, 'another database')}, and COMPANION_DATABASE_URL means "
             f"{_NAMES[connection.vendor]}."
         )
     if lost := sorted({manifest.key, *manifest.keys} - set(ring().ids)):

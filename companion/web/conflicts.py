@@ -140,7 +140,7 @@ def _read(carried: str) -> tuple[dict[str, Value], dt.datetime | None]:
         return {str(name): _value(value) for name, value in told["fields"].items()}, dt.datetime.fromisoformat(
             told["at"]
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}, None
 
 

@@ -96,7 +96,8 @@ class Line:
                 return self._ask(method, body, headers)
         except NoWay as no:
             return Said(None, str(no))
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError, OverflowError) as error:
+            # Python's reader of answers raises the last two where the length of a chunk is negative, or far too large.
             self.close()
             return Said(None, _why(error))
 

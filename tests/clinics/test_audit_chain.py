@@ -176,6 +176,14 @@ def test_a_cut_off_end_is_found_by_the_hash_that_went_out(clinic: Clinic) -> Non
     assert "Entries 3 to 4: cut off the end. The hash that you gave knows entry 4." in said.output
 
 
+@pytest.mark.parametrize("told", ["x", "٣:" + "a" * 63, f"{'9' * 5000}:{'a' * 64}"])
+def test_a_hash_that_nobody_told_is_refused_in_a_sentence(clinic: Clinic, told: str) -> None:
+    said = verify("--last", told)
+
+    assert said.exit_code == 2
+    assert "Give it as it was told" in said.output
+
+
 def test_an_end_that_was_cut_off_and_made_anew_is_found(clinic: Clinic) -> None:
     entries = a_trail(clinic, 3)
     told = str(the_head(clinic))

@@ -1,4 +1,1 @@
-"""Property tests of every reader of bytes from outside. `make fuzz` tries each with 100,000 inputs.
-
-A finding stays as an `@example` above its test.
-"""
+"""Property tests of every reader of bytes from outside. `make fuzz` tries each with 100,000 inputs (CONTRIBUTING.md)."""

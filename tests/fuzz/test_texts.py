@@ -1,72 +1,89 @@
-"""Rules of recurrence and texts with placeholders: taken as they are, or refused in a sentence."""
+"""Rules of recurrence, texts with placeholders, languages and wall times: taken as they are, or refused."""
 
+from itertools import islice
 from typing import Final
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from companion.schedules.text import Reader, as_it_stands, as_typed, fill, most_units, problems_of
+from companion.patients.languages import canonical, fallbacks, language_name, locale_of, nearest
+from companion.schedules.text import Reader, as_it_stands, as_typed, fill, literal_braces, most_units, problems_of
 from companion.telegram.limits import utf16_units
+from companion.times import recurrence
 from companion.times.recurrence import RuleError, from_json, to_json
+from companion.times.walls import parse_wall, resolve, wall_name
 from tests.builders import NOW
-from tests.fuzz.inputs import fuzzed, json_with, texts
-
-_SPELLED: Final = st.sampled_from(
-    [
-        *("daily", "weekly", "monthly", "mo", "2tu", "-1fr", "0mo", "09:00", "24:00", "08:00:30", "٠٩:٠٠"),
-        *("2026-12-25", "2026-02-30", "2026-12-25T08:00", "0000-01-01", "9999-12-31", "skip", "last_day"),
-    ]
-)
-_VALUES: Final = st.one_of(
-    _SPELLED, st.integers(-40, 1100), st.lists(_SPELLED | st.integers(-40, 40), max_size=4), json_with("a")
-)
-_FIELDS: Final = st.sampled_from(
-    ["interval", "weekdays", "month_days", "month_end", "set_position", "times", "except", "until", "count", "hours"]
-)
+from tests.fuzz.inputs import fuzzed, json_of, text_of
 
 
-@fuzzed
-@given(st.dictionaries(_FIELDS, _VALUES, max_size=5), st.sampled_from(["daily", "weekly", "monthly"]) | _VALUES)
-def test_any_rule_is_refused_or_read_back_as_it_was_written(fields: dict[str, object], frequency: object) -> None:
+@fuzzed("rule", *("daily", "monthly", "2tu", "-1fr", "0mo", "08:00:30", "skip", "last_day", "weekdays", "set_position"))
+def test_any_rule_is_refused_or_read_back_as_it_was_written(raw: bytes) -> None:
+    value = json_of(raw)
+    if not isinstance(value, dict):
+        return
     try:
-        rule = from_json(fields | {"frequency": frequency})
+        rule = from_json(value)
     except RuleError:
         return
 
     assert from_json(to_json(rule)) == rule
+    walls = list(islice(recurrence.occurrences(NOW.replace(tzinfo=None), rule), 3))
+    assert walls == sorted(set(walls))
 
 
-_PIECES: Final = st.sampled_from(
-    ["{first_name}", "{name}", "{clinic}", "{date}", "{time}", "{{", "{", "}", "{ name }", "{x}"]
-)
-templates: Final = st.lists(_PIECES | texts, max_size=8).map("".join)
-_READERS: Final = st.builds(
-    Reader,
-    name=st.text(max_size=40),
-    clinic=st.just("Linden {name}"),
-    language=st.sampled_from(["en", "de", "pt", "ar", "zh", "fa", "th"]),
-    timezone=st.sampled_from(["Europe/Berlin", "Pacific/Apia", "UTC"]),
-    caregiver=st.booleans(),
-)
+READERS: Final = [
+    Reader(name=name, clinic="Linden {name}", language=language, timezone=zone, caregiver=caregiver)
+    for name, language, zone, caregiver in (
+        ("Ana Silva", "en", "Europe/Berlin", False),
+        ("{name} {{", "ar", "Pacific/Apia", True),
+        ("\u202e😀" * 20, "th", "UTC", False),
+        ("", "zh-Hant", "America/St_Johns", True),
+    )
+]
 
 
-@fuzzed
-@given(templates, _READERS)
-def test_any_text_is_filled_within_the_bound_that_was_told_before(template: str, reader: Reader) -> None:
+@fuzzed("template", "{first_name}", "{name}", "{clinic}", "{date}", "{time}", "{{", "{", "}", "{ name }", "{x}")
+def test_any_text_is_filled_within_the_bound_that_was_told_before(raw: bytes) -> None:
+    template = text_of(raw)
     typed = as_typed(template)
     assert as_typed(typed) == typed
+    literal_braces(typed)
+    if problems_of(typed):
+        return
 
-    filled = fill(typed, reader, NOW)
-
-    if not problems_of(typed):
+    for reader in READERS:
+        filled = fill(typed, reader, NOW)
         filled.encode()
         assert utf16_units(filled) <= most_units(typed, clinic_name=reader.clinic, name_characters=40)
 
 
-@fuzzed
-@given(texts | templates, _READERS)
-def test_words_that_are_no_template_reach_the_reader_unchanged(words: str, reader: Reader) -> None:
-    filled = fill(as_it_stands(words), reader, NOW)
+@fuzzed("template", "{first_name}", "{{", "{", "}")
+def test_words_that_are_no_template_reach_the_reader_unchanged(raw: bytes) -> None:
+    words = text_of(raw)
 
-    assert filled.endswith(words)
-    assert reader.caregiver or filled == words
+    for reader in READERS:
+        filled = fill(as_it_stands(words), reader, NOW)
+        assert filled.endswith(words)
+        assert reader.caregiver or filled == words
+
+
+@fuzzed("language", "-", "_", "x-", "zh", "hant", "419", "u-co")
+def test_any_language_has_texts_dates_and_a_name(raw: bytes) -> None:
+    tag = text_of(raw)
+
+    known = canonical(tag)
+
+    assert known is None or canonical(known) == known
+    assert fallbacks(tag)[-1] == "en"
+    assert nearest(tag, {"en", "de"}) in ("en", "de")
+    locale_of(tag)
+    assert known is None or language_name(known)
+
+
+@fuzzed("wall_time", "T", ":", "2026-12-24", "09:00", "9999")
+def test_any_wall_time_is_refused_or_is_an_instant_in_each_zone(raw: bytes) -> None:
+    try:
+        wall = parse_wall(text_of(raw))
+    except ValueError:
+        return
+
+    assert parse_wall(wall_name(wall)) == wall
+    for zone in ("Europe/Berlin", "Pacific/Apia", "America/St_Johns"):
+        assert resolve(wall, zone).at.tzinfo is not None

@@ -79,11 +79,12 @@ def test_an_invitation_is_opened_on_a_phone() -> None:
     assert [one.text for one in sandbox.chat(bot, phone)] == ["/start abc"]
 
 
-def test_what_is_no_invitation_is_said() -> None:
+@pytest.mark.parametrize("link", ["hello", "https://[t.me/linden_practice_bot?start=abc"])
+def test_what_is_no_invitation_is_said(link: str) -> None:
     clinic = a_clinic()
     _, phone = _a_phone(clinic)
 
-    answer = signed_in(clinic).post(f"/sandbox/{phone.telegram_id}/act", {"do": "link", "link": "hello"}, follow=True)
+    answer = signed_in(clinic).post(f"/sandbox/{phone.telegram_id}/act", {"do": "link", "link": link}, follow=True)
 
     assert "This is no invitation" in words(answer)
 

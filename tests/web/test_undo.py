@@ -217,11 +217,12 @@ def test_more_than_fifty_are_asked_about_once_more() -> None:
     assert Schedule.objects.count() == 1
 
 
-def test_another_number_than_the_one_confirmed_is_asked_about_again() -> None:
+@pytest.mark.parametrize("number", ["52", "9" * 5000])
+def test_another_number_than_the_one_confirmed_is_asked_about_again(number: str) -> None:
     clinic = a_clinic()
 
     answer = signed_in(clinic).post(
-        "/scheduled-messages/new", typed(to="cohort", cohort=many(clinic, 53), confirmed="52")
+        "/scheduled-messages/new", typed(to="cohort", cohort=many(clinic, 53), confirmed=number)
     )
 
     assert "This goes to 53 patients" in words(answer)

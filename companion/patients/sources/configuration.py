@@ -45,6 +45,8 @@ def set_sql(caller: Caller, url: str, mapping: str, *, now: dt.datetime, every: 
         read = tomllib.loads(mapping)
     except tomllib.TOMLDecodeError as error:
         raise Refused(Problem("mapping", f"The mapping file is no TOML: {error}.")) from None
+    except (ValueError, RecursionError):
+        raise Refused(Problem("mapping", "The mapping file has a number or a nesting that can't be read.")) from None
     sql_source.read_settings(url, read)
     return _set(caller, SourceKind.SQL, {"url": url, "mapping": read}, every=every, now=now)
 

@@ -229,7 +229,8 @@ class FhirSource:
                 connection.request("GET", f"{parts.path or '/'}?{parts.query}", headers=headers)
                 answer = connection.getresponse()
                 return answer.status, answer.read(PAGE_BYTES + 1)
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, ValueError, OverflowError) as error:
+            # The last two: Python's reader of answers met a chunk of a negative length, or of one far too large.
             raise SourceDown(f"The FHIR server does not answer ({type(error).__name__}).") from None
         finally:
             connection.close()

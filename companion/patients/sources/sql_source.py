@@ -51,6 +51,9 @@ def read_settings(url: str, mapping: Mapping[str, object]) -> SqlSettings:
     texts = {name: str(mapping.get(name, "")) for name in ("table", "query", "changed_at", "left")}
     columns = mapping.get("columns")
     problems = []
+    named = columns.values() if isinstance(columns, dict) else ()
+    if not all(isinstance(one, str) for one in (*named, *(mapping[name] for name in texts if name in mapping))):
+        problems.append(Problem("mapping", "Write the names of tables and columns in quotes."))
     if bool(texts["table"]) == bool(texts["query"]):
         problems.append(Problem("mapping", "Name either a table or a query."))
     if unknown := sorted(set(mapping) - {*texts, "columns"}):
@@ -93,7 +96,7 @@ class SqlSource:
                 options = {"stream_results": True, "yield_per": _AT_ONCE}
                 rows = connection.execute(self._statement(since), execution_options=options).mappings()
                 for number, row in enumerate(rows, 1):
-                    yield self._found(number, {str(name): value for name, value in row.items()})
+                    yield found_in(self._settings, number, {str(name): value for name, value in row.items()})
         except (SQLAlchemyError, ImportError, OSError) as error:
             # By its kind only: the words of a driver quote addresses, statements and values.
             raise SourceDown(_DOWN.format(error=type(error).__name__)) from None
@@ -110,17 +113,6 @@ class SqlSource:
             whole = sa.table(table, *columns, schema=schema or None)
         statement = sa.select(*(whole.c[column.name] for column in columns))
         return statement if since is None else statement.where(whole.c[own.changed_at] >= since)
-
-    def _found(self, number: int, row: Mapping[str, object]) -> Found:
-        own = self._settings
-        values = {ours: value for ours, theirs in own.columns.items() if (value := _value(ours, row[theirs])) != ""}
-        changed = row[own.changed_at] if own.changed_at else None
-        if isinstance(changed, dt.date) and not isinstance(changed, dt.datetime):
-            changed = changed.isoformat()
-        if changed is not None and not isinstance(changed, dt.datetime | int | str):
-            raise SourceDown("The column that says when a row changed holds neither a time, a number nor a text.")
-        left = own.left != "" and _says_left(row[own.left])
-        return Found(f"row {number}", values, left=left, changed=changed)
 
 
 @contextmanager
@@ -145,6 +137,18 @@ def open_read_only(url: str) -> Iterator[sa.Connection]:
                 pass
         yield connection
         connection.rollback()
+
+
+def found_in(own: SqlSettings, number: int, row: Mapping[str, object]) -> Found:
+    """Return the patient in a row, which holds the values of the columns. Raises SourceDown."""
+    values = {ours: value for ours, theirs in own.columns.items() if (value := _value(ours, row[theirs])) != ""}
+    changed = row[own.changed_at] if own.changed_at else None
+    if isinstance(changed, dt.date) and not isinstance(changed, dt.datetime):
+        changed = changed.isoformat()
+    if isinstance(changed, bool) or not isinstance(changed, dt.datetime | int | str | None):
+        raise SourceDown("The column that says when a row changed holds neither a time, a number nor a text.")
+    left = own.left != "" and _says_left(row[own.left])
+    return Found(f"row {number}", values, left=left, changed=changed)
 
 
 def _value(field_name: str, value: object) -> object:

@@ -283,7 +283,8 @@ def _needs_confirmation(request: PageRequest, typed: Typed) -> bool:
     """Say whether a person still has to confirm the number of patients."""
     reached = _reached(request.caller.clinic, typed)
     confirmed = request.POST.get("confirmed", "")
-    return reached > ASKED_ABOVE and not (confirmed.isdecimal() and int(confirmed) >= reached)
+    is_number = confirmed.isascii() and confirmed.isdigit() and len(confirmed) < 10
+    return reached > ASKED_ABOVE and not (is_number and int(confirmed) >= reached)
 
 
 def _kept(schedule: Schedule) -> Mapping[str, object] | None:

@@ -96,4 +96,5 @@ def _texts(values: object) -> list[str]:
 def _number(text: str) -> int | str:
     """Read a whole number. Any other text is returned as typed, so that the refusal names its field."""
     digits = text.strip().removeprefix("-")
-    return int(text) if digits.isascii() and digits.isdigit() else text
+    # A longer number fits no field, and Python reads none of more than 4,300 digits.
+    return int(text) if digits.isascii() and digits.isdigit() and len(digits) < 10 else text

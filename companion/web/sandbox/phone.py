@@ -115,7 +115,10 @@ def _start(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:
 
 def _open_link(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:
     link = request.POST.get("link", "").strip()
-    payload = parse_qs(urlsplit(link).query).get("start", [""])[0]
+    try:
+        payload = parse_qs(urlsplit(link).query).get("start", [""])[0]
+    except ValueError:
+        payload = ""
     if not payload:
         raise sandbox.NotPossible("This is no invitation: paste the whole link, with ?start= in it.")
     sandbox.press_start(bot, phone, payload)

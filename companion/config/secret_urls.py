@@ -1,0 +1,13 @@
+"""Addresses that may hold a password, taken apart so that no error quotes them."""
+
+from urllib.parse import SplitResult, urlsplit
+
+
+def parted(url: str, variable: str) -> tuple[SplitResult, int | None]:
+    """The parts of an address, and its port. Raises ValueError, which names the variable."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"{variable} can't be read. Write special characters of its password as %-escapes.") from None
+    return parts, port
