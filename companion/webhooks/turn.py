@@ -133,7 +133,7 @@ class _Turn:
         if said.code is not None and said.code < 500 and said.code not in _BUSY:
             # It works, but doesn't take this event. Others go on.
             return True
-        _rest(self.webhook.pk, now, _wanted_pause(said, now))
+        _rest(self.webhook.pk, now, wanted_pause(said, now))
         return False
 
 
@@ -148,11 +148,11 @@ def _again(delivery: Delivery, said: Said, now: dt.datetime) -> dt.datetime | No
     if said.code == GONE:
         return now
     pause = min(FIRST_PAUSE * 4.0 ** min(delivery.tries, 10), LONGEST_PAUSE) * random.uniform(0.9, 1.1)  # noqa: S311
-    at = now + dt.timedelta(seconds=max(pause, _wanted_pause(said, now)))
+    at = now + dt.timedelta(seconds=max(pause, wanted_pause(said, now)))
     return at if at <= delivery.since + TRIED_FOR else None
 
 
-def _wanted_pause(said: Said, now: dt.datetime) -> float:
+def wanted_pause(said: Said, now: dt.datetime) -> float:
     """Return the seconds until the receiver wants to be called again. A longer time than our longest pause would use up
     the day after which a delivery is given up.
     """
@@ -161,7 +161,7 @@ def _wanted_pause(said: Said, now: dt.datetime) -> float:
         return min(float(told), LONGEST_PAUSE)
     try:
         at = parsedate_to_datetime(told)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0
     return min(max((at.replace(tzinfo=at.tzinfo or dt.UTC) - now).total_seconds(), 0), LONGEST_PAUSE)
 

@@ -16,7 +16,8 @@ from companion.clinics.refusals import Refused
 from companion.panel import direct
 from companion.service import health_port
 from companion.service.health_port import HealthPort
-from companion.webhooks import calling, signing
+from companion.webhooks import calling, signing, turn
+from tests.builders import NOW
 from tests.fuzz.inputs import fuzzed, text_of
 from tests.fuzz.servers import Answering
 
@@ -65,6 +66,13 @@ def test_any_answer_of_a_webhook_is_a_code_or_a_reason(answering: Answering, raw
 
     assert (said.code is None) != (said.why == "")
     assert isinstance(said.retry_after, str)
+
+
+@fuzzed("retry_after", "GMT", "Tue, 01 Dec 2026 09:00:00 ", "+0100", "-9999", "Jan", ":")
+def test_any_time_to_call_a_webhook_again_is_a_pause_within_bounds(raw: bytes) -> None:
+    said = calling.Said(429, retry_after=raw.decode("latin-1"))
+
+    assert dt.timedelta() <= dt.timedelta(seconds=turn.wanted_pause(said, NOW)) <= dt.timedelta(days=1)
 
 
 @fuzzed("health_answer", "status", "ok", "down", "alive", "detail", "cause")
