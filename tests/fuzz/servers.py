@@ -7,7 +7,7 @@ from typing import Final
 
 
 class Answering:
-    """Whatever comes in, `answer` goes out, and the connection ends."""
+    """A server that sends `answer` to every client, and ends the connection."""
 
     def __init__(self) -> None:
         self.answer = b""

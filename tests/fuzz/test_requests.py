@@ -1,4 +1,4 @@
-"""What stands in the body and the query of a request: JSON, instants, cursors, filters."""
+"""Bodies and queries of requests: JSON, instants, cursors, filters."""
 
 import contextlib
 import datetime as dt

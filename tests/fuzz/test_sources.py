@@ -1,4 +1,4 @@
-"""What patient sources give: FHIR patients and pages, rows of a database, and the settings of both."""
+"""Patient sources: FHIR patients and pages, rows of a database, and the settings of both."""
 
 import datetime as dt
 import decimal

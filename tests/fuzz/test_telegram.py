@@ -1,4 +1,4 @@
-"""What comes from Telegram: any bytes give an Outcome or updates, and any words of patients a meaning."""
+"""Updates and answers of Telegram: any bytes give an Outcome or updates, and any words of patients a meaning."""
 
 import asyncio
 import json
@@ -91,7 +91,7 @@ def test_any_answer_to_a_message_has_an_outcome(raw: bytes) -> None:
 
 @pytest.fixture(scope="module")
 def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """One loop for all inputs of a test."""
+    """Return a loop for all inputs of a test."""
     own = asyncio.new_event_loop()
     yield own
     own.close()
