@@ -56,6 +56,11 @@ def stopped_among(clinic: Clinic, telegram_ids: Collection[int]) -> frozenset[in
     return frozenset(by_chat[one.chat] for one in found)
 
 
+def of_chat(clinic: Clinic, telegram_id: int) -> OptOut | None:
+    """The chat's opt-out; None if it has not opted out."""
+    return OptOut.objects.filter(clinic=clinic, chat__in=_all_of(telegram_id)).first()
+
+
 def newest_first(clinic: Clinic) -> QuerySet[OptOut]:
     """All opt-outs of the clinic, the newest first."""
     return OptOut.objects.filter(clinic=clinic).order_by("-at", "-id")

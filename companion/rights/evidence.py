@@ -5,6 +5,7 @@ It is one HTML file that holds the same values as JSON. evidence_check.py checks
 
 import datetime as dt
 import json
+import uuid
 from typing import Final
 
 from django.db.models import Q
@@ -14,6 +15,8 @@ from companion.clinics.access import Caller
 from companion.clinics.models import AuditEntry, Role
 from companion.clinics.trail_shape import plain
 from companion.listener.models import Reply
+from companion.patients import former_patients
+from companion.patients.models import Patient
 from companion.rights import gathering
 from companion.rights.evidence_page import page_of
 from companion.schedules.models import Message, Schedule
@@ -72,8 +75,9 @@ def _entries(message: Message) -> list[dict[str, object]]:
     """The entries about the Message, its Schedule and its patient's consent, each with the hash before its own."""
     subjects = [one for one in (message.pk, message.schedule_id) if one]
     about = Q(subject_id__in=subjects)
-    if message.patient_id:
-        about |= Q(subject_id=message.patient_id, action__startswith="consent noted")
+    if message.patient:
+        # A consent that was noted before a merge stands under the former id.
+        about |= Q(subject_id__in=_ids_of(message.patient), action__startswith="consent noted")
     found = AuditEntry.objects.filter(about, clinic=message.clinic_id, number__isnull=False).order_by("number")
     rows = list(found)
     numbers = [(one.number or 0) - 1 for one in rows]
@@ -81,6 +85,10 @@ def _entries(message: Message) -> list[dict[str, object]]:
     return [
         plain(one) | {"before": hashes.get(number, seals.BEGINNING)} for one, number in zip(rows, numbers, strict=True)
     ]
+
+
+def _ids_of(patient: Patient) -> list[uuid.UUID]:
+    return [patient.pk, *former_patients.ids_before(patient)]
 
 
 def _instant(at: dt.datetime) -> str:

@@ -1,6 +1,7 @@
 """An evidence packet's values as one HTML file for people, with the same values as JSON inside.
 
-The file follows from the values alone, so that a check makes it again and finds any difference.
+The file follows from the values alone, so that a check makes it again and finds any difference. Each value takes its
+direction from its own words, since patients write in any language.
 """
 
 import json
@@ -64,7 +65,7 @@ def _shown(value: object) -> str:
 
 def _table(values: Mapping[str, object]) -> str:
     rows = "".join(
-        f"<tr><th>{escape(name.replace('_', ' '))}</th><td>{_shown(value)}</td></tr>\n"
+        f"<tr><th>{escape(name.replace('_', ' '))}</th><td dir=auto>{_shown(value)}</td></tr>\n"
         for name, value in sorted(values.items())
     )
     return f"<table>\n{rows}</table>"

@@ -11,7 +11,7 @@ from typing import Final
 
 from companion.clinics import audit, opt_outs
 from companion.clinics.access import Caller
-from companion.clinics.models import AuditEntry, OptOut, Role
+from companion.clinics.models import AuditEntry, Role
 from companion.listener import media
 from companion.listener.file_types import SUFFIXES
 from companion.listener.models import Media, Reply
@@ -96,7 +96,7 @@ def consent_entries(patient: Patient) -> list[to.ConsentEntry]:
 def _opt_out(patient: Patient) -> to.OptOutEntry | None:
     if patient.telegram_id is None:
         return None
-    row = OptOut.objects.filter(clinic=patient.clinic_id, chat=opt_outs.chat_of(patient.telegram_id)).first()
+    row = opt_outs.of_chat(patient.clinic, patient.telegram_id)
     return to.OptOutEntry.model_validate(row) if row else None
 
 

@@ -1,4 +1,7 @@
-"""The export as a page for people: the same values as the JSON, without a program to read it. Pure."""
+"""The export as a page for people: the same values as the JSON, without a program to read it. Pure.
+
+Each value takes its direction from its own words (dir="auto"), since patients write in any language.
+"""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -27,7 +30,8 @@ def page_of(export: PatientExport, timezone: str) -> str:
     )
     return format_html(
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{}</title><style>{}</style></head>'
-        "<body><h1>{}</h1><p>All that {} holds about this patient, on {}. Times are those of {}.</p>{}</body></html>",
+        '<body><h1 dir="auto">{}</h1>'
+        "<p>All that {} holds about this patient, on {}. Times are those of {}.</p>{}</body></html>",
         name,
         SafeString(_STYLE),
         name,
@@ -51,12 +55,14 @@ def _shown(value: object, timezone: str) -> SafeString:
 
 
 def _said(words: str) -> SafeString:
-    return format_html("<p>{}</p>", words)
+    return format_html('<p dir="auto">{}</p>', words)
 
 
 def _list(values: Mapping[str, object], timezone: str) -> SafeString:
     rows = format_html_join(
-        "", "<dt>{}</dt><dd>{}</dd>", ((_title(key), _inside(value, timezone)) for key, value in values.items())
+        "",
+        '<dt>{}</dt><dd dir="auto">{}</dd>',
+        ((_title(key), _inside(value, timezone)) for key, value in values.items()),
     )
     return format_html("<dl>{}</dl>", rows)
 
@@ -71,7 +77,7 @@ def _rows(rows: Sequence[Mapping[str, object]], timezone: str) -> SafeString:
 
 
 def _cells(row: Mapping[str, object], timezone: str) -> SafeString:
-    return format_html_join("", "<td>{}</td>", ((_words(value, timezone),) for value in row.values()))
+    return format_html_join("", '<td dir="auto">{}</td>', ((_words(value, timezone),) for value in row.values()))
 
 
 def _inside(value: object, timezone: str) -> SafeString | str:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from companion.cli.audit import audit
 from companion.clinics.models import AuditEntry, Clinic, Role
+from companion.patients import consent
+from companion.patients.models import Consent
 from companion.planning import acts
 from companion.schedules.models import AttemptOutcome, Message, Status
 from tests.api.calls import a_program
@@ -49,6 +51,12 @@ def values_in(page: str) -> dict[str, object]:
     [inside] = re.findall(r'<script type="application/json" id="packet">(.*?)</script>', page, re.DOTALL)
     content: dict[str, object] = json.loads(inside)["content"]
     return content
+
+
+def entries_in(page: str) -> list[dict[str, object]]:
+    entries = values_in(page)["audit"]
+    assert isinstance(entries, list)
+    return entries
 
 
 def test_a_packet_holds_the_plan_the_attempts_and_the_audit_trail(message: Message, file: Path) -> None:
@@ -147,3 +155,15 @@ def test_half_a_character_in_the_seal_is_no_packet(file: Path) -> None:
 
     assert said.exit_code == 2
     assert "no evidence packet" in said.output
+
+
+def test_a_consent_noted_before_a_merge_is_among_the_entries(clinic: Clinic) -> None:
+    admin, api = a_caller(clinic, Role.ADMIN), a_program(clinic, Role.ADMIN)
+    gone, stays = a_patient(clinic, "Ana Silva"), a_patient(clinic, "Ana Silva")
+    message = a_message(stays)
+    consent.note(admin, gone, Consent.WITHDRAWN, now=NOW)
+    assert api.post(f"/patients/{gone.id}/merge", {"into": str(stays.id)}).status == 200
+
+    page = signed_in(clinic).get(f"/scheduled-messages/{message.id}/evidence").content.decode()
+
+    assert "consent noted: withdrawn" in [entry["action"] for entry in entries_in(page)]

@@ -2,18 +2,22 @@
 
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from django.test import Client
+from pytest_django import Settings
 
 from companion.cli.patients import patients
 from companion.clinics.models import AuditEntry, Clinic, Role
 from companion.listener.models import MediaPart
+from companion.patients import consent
 from tests.api.calls import a_program
-from tests.builders import a_patient
+from tests.builders import NOW, a_message, a_patient
+from tests.clinics.rings import use_newer
 from tests.rights.patients import CHAT, FORMER_CHAT, PNG, a_whole_story
 from tests.web.signed_in import signed_in
 
@@ -60,6 +64,27 @@ def test_the_readable_page_holds_the_same(clinic: Clinic) -> None:
     assert [word for word in HELD if word not in answer.text] == []
     assert "14 March 1957" in answer.text
     assert "<b>" not in answer.text
+
+
+def test_the_page_shows_each_value_in_its_own_direction(clinic: Clinic) -> None:
+    patient = a_patient(clinic, "ليلى حسن", telegram_id=CHAT)
+    a_message(patient, text="خذ قرصاً واحداً.")
+
+    page = a_program(clinic).get(f"/patients/{patient.id}/export?format=html").text
+
+    assert '<h1 dir="auto">ليلى حسن</h1>' in page
+    assert '<dd dir="auto">خذ قرصاً واحداً.</dd>' in page
+    assert not re.search(r"<(td|dd|h1)>", page)
+
+
+def test_an_opt_out_is_in_it_whichever_key_hashed_its_chat(clinic: Clinic, settings: Settings) -> None:
+    patient = a_patient(clinic, telegram_id=CHAT)
+    consent.withdraw(clinic, CHAT, source="patient: STOP", now=NOW)
+    use_newer(settings)
+
+    answer = a_program(clinic).get(f"/patients/{patient.id}/export")
+
+    assert answer.json["opt_out"]["source"] == "patient: STOP"
 
 
 def test_the_zip_of_the_page_holds_the_patients_files(clinic: Clinic) -> None:
