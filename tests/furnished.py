@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 
 from companion.clinics.api_keys import make_key
 from companion.clinics.models import Clinic, Role
-from companion.patients.models import EnrolmentNote, NoteKind
+from companion.patients.models import EnrolmentNote, NoteKind, Patient
 from companion.patients.sources.models import PatientSource, SourceKind, SyncRun
 from companion.sandbox import phone as sandbox
 from companion.schedules.models import Status
@@ -50,48 +50,57 @@ class Furnished:
 def furnished() -> Furnished:
     """Make a clinic, as an operator does, with a row of each kind."""
     clinic = another_clinic()
+    patient = a_patient(clinic, telegram_id=_a_phone_of_its_bot(clinic))
+    return Furnished(clinic, _of_patient(patient) | _of_directory(patient) | _of_settings(clinic))
+
+
+def _a_phone_of_its_bot(clinic: Clinic) -> int:
     token = sandbox.make_bot("Linden", f"{clinic.slug}_bot")
     bot = sandbox.bot_of(token)
     assert bot is not None
     a_bot(clinic, token=token, telegram_id=bot.telegram_id)
-    patient = a_patient(clinic, telegram_id=sandbox.new_phone(bot, "Ana").telegram_id)
+    return sandbox.new_phone(bot, "Ana").telegram_id
+
+
+def _of_patient(patient: Patient) -> dict[str, object]:
+    clinic = patient.clinic
+    daily = a_schedule(clinic, patient, starts_at="2035-12-02T09:00", recurrence={"frequency": "daily"})
+    return {
+        "patient_id": patient.id,
+        "message_id": a_message(patient).id,
+        "unknown": a_message(patient, status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN, ended_at=NOW).id,
+        "schedule_id": daily.id,
+        "conversation_id": a_conversation(patient).id,
+        "media_id": a_kept_photo(patient).id,
+        "telegram_id": patient.telegram_id,
+    }
+
+
+def _of_directory(patient: Patient) -> dict[str, object]:
+    clinic, kind = patient.clinic, SourceKind.CSV
+    note = EnrolmentNote.objects.create(clinic=clinic, patient=patient, kind=NoteKind.EXPIRED, at=NOW)
+    run = SyncRun.objects.create(clinic=clinic, kind=kind, whole=True, began_at=NOW, reasons="[]")
+    hour = dt.timedelta(hours=1)
+    source = PatientSource.objects.create(
+        clinic=clinic, kind=kind, settings="{}", every=hour, next_at=NOW, created_at=NOW
+    )
+    return {"cohort": a_cohort(clinic, "", patient).id, "note_id": note.id, "run_id": run.id, "source": source.id}
+
+
+def _of_settings(clinic: Clinic) -> dict[str, object]:
     member = a_member(clinic)
     webhook = Webhook.objects.create(clinic=clinic, url="https://a.example/", secret="whsec_AAAA", created_at=NOW)
-    return Furnished(
-        clinic,
-        {
-            "patient_id": patient.id,
-            "message_id": a_message(patient).id,
-            "unknown": a_message(patient, status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN, ended_at=NOW).id,
-            "schedule_id": a_schedule(
-                clinic, patient, starts_at="2035-12-02T09:00", recurrence={"frequency": "daily"}
-            ).id,
-            "cohort": a_cohort(clinic, "", patient).id,
-            "conversation_id": a_conversation(patient).id,
-            "media_id": a_kept_photo(patient).id,
-            "note_id": EnrolmentNote.objects.create(clinic=clinic, patient=patient, kind=NoteKind.EXPIRED, at=NOW).id,
-            "run_id": SyncRun.objects.create(
-                clinic=clinic, kind=SourceKind.CSV, whole=True, began_at=NOW, reasons="[]"
-            ).id,
-            "source": PatientSource.objects.create(
-                clinic=clinic,
-                kind=SourceKind.CSV,
-                settings="{}",
-                every=dt.timedelta(hours=1),
-                next_at=NOW,
-                created_at=NOW,
-            ).id,
-            "member_id": member.id,
-            "key_id": make_key(clinic, "a program", Role.ADMIN, now=NOW)[0].id,
-            "webhook_id": webhook.id,
-            "delivery_id": Delivery.objects.create(
-                clinic=clinic, webhook=webhook, kind=Kind.ALERT, subject=uuid.uuid4(), at=NOW, since=NOW
-            ).id,
-            "key": member.id,
-            "telegram_id": patient.telegram_id,
-            "pk": Authenticator.objects.create(user=member.user, type="webauthn", data={"name": "Mine"}).pk,
-        },
+    delivery = Delivery.objects.create(
+        clinic=clinic, webhook=webhook, kind=Kind.ALERT, subject=uuid.uuid4(), at=NOW, since=NOW
     )
+    return {
+        "member_id": member.id,
+        "key": member.id,
+        "key_id": make_key(clinic, "a program", Role.ADMIN, now=NOW)[0].id,
+        "webhook_id": webhook.id,
+        "delivery_id": delivery.id,
+        "pk": Authenticator.objects.create(user=member.user, type="webauthn", data={"name": "Mine"}).pk,
+    }
 
 
 def contents() -> dict[str, list[str]]:

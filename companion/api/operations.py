@@ -134,17 +134,11 @@ def operation(
             return result if isinstance(result, HttpResponseBase) else _respond(declared, result)
 
         methods: list[str] = ["GET", "HEAD"] if declared.method == "GET" else [declared.method]
-        answers: dict[int, type[BaseModel]] = {
-            declared.status: declared.answer,
-            **dict.fromkeys(declared.errors, ProblemShape),
-        }
         router.api_operation(
             methods,
             declared.path,
-            auth=Needs(declared.role, declared.media_type, long=declared.long, fresh=declared.fresh)
-            if declared.role is not None
-            else None,
-            response=answers | ({412: StaleShape} if declared.takes_if_match else {}),
+            auth=_needs(declared),
+            response=_answers(declared),
             summary=(view.__doc__ or "").splitlines()[0].partition(". ")[0].rstrip("."),
             description=" ".join((view.__doc__ or "").split()),
             operation_id=view.__name__,
@@ -154,6 +148,19 @@ def operation(
         return run
 
     return register
+
+
+def _needs(declared: Operation) -> Needs | None:
+    if declared.role is None:
+        return None
+    return Needs(declared.role, declared.media_type, long=declared.long, fresh=declared.fresh)
+
+
+def _answers(declared: Operation) -> dict[int, type[BaseModel]]:
+    """The shapes of a call's answers, by status."""
+    answers: dict[int, type[BaseModel]] = {declared.status: declared.answer}
+    answers |= dict.fromkeys(declared.errors, ProblemShape)
+    return answers | ({412: StaleShape} if declared.takes_if_match else {})
 
 
 def caller_of(request: HttpRequest) -> Caller:

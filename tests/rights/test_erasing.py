@@ -10,22 +10,18 @@ from click.testing import CliRunner
 from django.db import connection
 from django.utils.timezone import now as present
 
-from companion.api.models import IdempotentCall
 from companion.cli.patients import patients
 from companion.clinics import opt_outs
 from companion.clinics.ids import new_id
 from companion.clinics.models import AuditEntry, Clinic, FormerBot, OptOut, Role
 from companion.clinics.opt_outs import chat_of
-from companion.delivery import evidence
 from companion.patients import consent
 from companion.patients.models import Patient
-from companion.patients.sources import configuration, sync
 from companion.schedules.models import Attempt, Deletion, Message, Schedule, State, Status
 from companion.schedules.reasons import Reason
 from companion.web.models import Draft
 from tests.api.calls import Program, a_program
-from tests.builders import a_bot, a_caller, a_clinic, a_member, a_message, a_patient, a_sent_message, an_attempt
-from tests.patients.test_importing import imported
+from tests.builders import a_clinic, a_member, a_message, a_patient, a_sent_message
 from tests.rights.dumps import everything_stored
 from tests.rights.patients import CHAT, FORMER_CHAT, a_whole_story
 from tests.support import session
@@ -192,63 +188,6 @@ def test_a_changed_patient_is_not_erased_with_an_old_tag(clinic: Clinic, admin: 
     assert answer.status == 412
 
 
-def test_the_address_of_an_erased_patient_says_so(clinic: Clinic, admin: Program) -> None:
-    ana = a_patient(clinic)
-    admin.post(f"/patients/{ana.id}/erase", {"name": "Ana Silva"})
-
-    call, page = admin.get(f"/patients/{ana.id}"), signed_in(clinic).get(f"/patients/{ana.id}")
-
-    assert (call.status, page.status_code) == (404, 404)
-    assert "was erased on" in call.json["detail"]
-    assert "was erased on" in words(page)
-
-
-def test_an_import_names_an_erased_patient_and_brings_nobody_back(clinic: Clinic, admin: Program) -> None:
-    ana = a_patient(clinic, external_id="P-1")
-    admin.post(f"/patients/{ana.id}/erase", {"name": "Ana Silva"})
-
-    report = imported(a_caller(clinic), "external_id,name,telegram_id\nP-1,Ana Silva,5777001001\nP-2,Bo,\n")
-
-    assert [refused.line for refused in report.refused] == [2]
-    assert "was erased on" in report.refused[0].reason
-    assert [patient.external_id for patient in Patient.objects.all()] == ["P-2"]
-
-
-def test_a_person_may_take_an_erased_patient_in_again_by_hand(clinic: Clinic, admin: Program) -> None:
-    ana = a_patient(clinic, external_id="P-1")
-    admin.post(f"/patients/{ana.id}/erase", {"name": "Ana Silva"})
-
-    added = admin.post("/patients", {"external_id": "P-1", "name": "Ana Silva"})
-
-    assert added.status == 201
-    assert added.json["id"] != str(ana.id)
-    assert imported(a_caller(clinic), "external_id,name,phone\nP-1,Ana Silva,+49 30 1\n").refused == []
-
-
-def test_a_repeated_call_whose_answer_was_erased_sends_nothing_twice(clinic: Clinic, admin: Program) -> None:
-    ana, body = a_patient(clinic), {"text": "Hello"}
-    first = admin.post("/messages", body | {"patient": str(ana.id)}, key="visit-1")
-    other = admin.post("/messages", body | {"patient": str(a_patient(clinic, "Bo").id)}, key="visit-2")
-    admin.post(f"/patients/{ana.id}/erase", {"name": "Ana Silva"})
-
-    again = admin.post("/messages", body | {"patient": str(ana.id)}, key="visit-1")
-
-    assert (first.status, other.status, again.status) == (201, 201, 409)
-    assert IdempotentCall.objects.filter(answer__isnull=True).count() == 1
-    assert Message.objects.count() == 2
-
-
-def test_the_message_of_an_erased_patient_can_not_be_retried(clinic: Clinic, admin: Program) -> None:
-    ana = a_patient(clinic)
-    failed = a_message(ana, status=Status.FAILED, reason=Reason.GAVE_UP, ended_at=present())
-    admin.post(f"/patients/{ana.id}/erase", {"name": "Ana Silva"})
-
-    answer = admin.post(f"/messages/{failed.id}/retry")
-
-    assert answer.status == 409
-    assert "Erased patient" in words(signed_in(clinic).get(f"/scheduled-messages/{failed.id}"))
-
-
 def test_messages_of_the_last_two_days_from_both_sides_are_to_be_deleted(clinic: Clinic, admin: Program) -> None:
     story = a_whole_story(clinic)
     _sent(story.patient, 39, present() - dt.timedelta(hours=49))
@@ -258,17 +197,6 @@ def test_messages_of_the_last_two_days_from_both_sides_are_to_be_deleted(clinic:
     asked = {(int(one.chat), one.telegram_message_id) for one in Deletion.objects.all()}
     assert asked == {(CHAT, 41), (CHAT, 42), (CHAT, 43)}
     assert answer.json["to_delete"] == 3
-
-
-def test_telegram_is_not_asked_for_traces_in_an_erased_chat(clinic: Clinic, admin: Program) -> None:
-    bot, ana, now = a_bot(clinic), a_patient(clinic), present()
-    unknown = a_message(ana, status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN, ended_at=now, tries=1)
-    an_attempt(unknown, outcome="unknown", telegram_id=CHAT, began_at=now, ended_at=now)
-    assert evidence.next_unsettled(bot, (), dt.timedelta(minutes=1), now=now)
-
-    admin.post(f"/patients/{ana.id}/erase", {"name": "Ana Silva"})
-
-    assert evidence.next_unsettled(bot, (), dt.timedelta(minutes=1), now=now) is None
 
 
 def test_what_another_bot_sent_is_not_deleted_by_its_number(clinic: Clinic, admin: Program) -> None:
@@ -317,33 +245,6 @@ def test_another_clinics_patient_is_not_erased(admin: Program) -> None:
 def _sent(patient: Patient, number: int, at: dt.datetime) -> None:
     message = a_sent_message(patient, at=at)
     Attempt.objects.filter(message=message).update(telegram_id=CHAT, telegram_message_id=number)
-
-
-def test_a_sync_names_an_erased_patient_and_brings_nobody_back(clinic: Clinic, admin: Program, tmp_path: Path) -> None:
-    file = tmp_path / "patients.csv"
-    file.write_text("external_id,name,telegram_id\nP-1,Ana Silva,5777001001\n")
-    configuration.set_csv(a_caller(clinic, Role.ADMIN), file, now=present())
-    sync.sync(clinic, clock=present)
-    admin.post(f"/patients/{Patient.objects.get().id}/erase", {"name": "Ana Silva"})
-
-    run = sync.sync(clinic, clock=present, whole=True)
-
-    assert (run.added, run.refused) == (0, 1)
-    assert "was erased on" in sync.reasons(run)[0].reason
-    assert not Patient.objects.exists()
-
-
-def test_lines_about_others_stay_in_a_syncs_report(clinic: Clinic, admin: Program, tmp_path: Path) -> None:
-    file = tmp_path / "patients.csv"
-    file.write_text("external_id,name,birth_date\nP-1,Ana Silva,\nP-12,Ben Roe,\nP-13,Cem Kaya,never\n")
-    configuration.set_csv(a_caller(clinic, Role.ADMIN), file, now=present())
-    run = sync.sync(clinic, clock=present)
-
-    admin.post(f"/patients/{Patient.objects.get(external_id='P-1').id}/erase", {"name": "Ana Silva"})
-
-    run.refresh_from_db()
-    assert [one.external_id for one in sync.touched(run)] == ["P-12"]
-    assert len(sync.reasons(run)) == 1
 
 
 def test_who_has_left_can_be_erased_too(clinic: Clinic, admin: Program) -> None:

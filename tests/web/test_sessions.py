@@ -1,21 +1,17 @@
 """Sessions: they end by time and by hand, polling keeps none alive, and what is sensitive asks for a fresh proof."""
 
 import datetime as dt
-import json
 import time
-import uuid
 
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.core import mail
-from django.http.response import HttpResponseBase
 from django.test import Client
 from pydantic import SecretStr
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
-from companion.clinics.models import ApiKey, Member, Role
 from companion.clinics.sign_in_links import operators_link
-from tests.builders import NOW, a_clinic, a_patient
+from tests.builders import NOW, a_clinic
 from tests.web.accounts import PASSWORD, a_person, acts_of, aged, is_in, session_of, sign_in
 from tests.web.signed_in import words
 
@@ -192,111 +188,6 @@ def test_a_new_password_ends_the_other_sessions() -> None:
     here.post("/accounts/password/change/", {"oldpassword": PASSWORD, "password1": new, "password2": new})
 
     assert (is_in(here), is_in(there)) == (True, False)
-
-
-SENSITIVE = [
-    ("/settings/keys", {"name": "till", "role": "viewer"}),
-    ("/settings/members", {"email": "new@clinic.example", "role": "viewer"}),
-    ("/settings/bot", {"token": "1:2"}),
-    ("/settings/sign-in", {"second_factor": "admins"}),
-    ("/patients/sources/fhir", {"url": "https://fhir.example"}),
-    ("/patients/sources/remove", {}),
-    ("/settings/webhooks/new", {"url": "https://hook.example"}),
-]
-
-
-@pytest.mark.parametrize(("address", "form"), SENSITIVE, ids=[address for address, _ in SENSITIVE])
-def test_what_is_sensitive_asks_an_old_session_for_the_password(address: str, form: dict[str, str]) -> None:
-    client = sign_in(a_person(a_clinic(), Role.ADMIN))
-    _hours_old(client, 1)
-
-    answer = client.post(address, form)
-
-    assert answer["Location"] == "/accounts/reauthenticate/"
-
-
-def test_a_program_in_the_browsers_session_needs_the_proof_as_well() -> None:
-    clinic = a_clinic()
-    client = sign_in(a_person(clinic, Role.ADMIN))
-    patient = a_patient(clinic, name="Ana Silva")
-    fresh = _sensitive_calls(client, patient.id)
-
-    _hours_old(client, 1)
-
-    assert 403 not in fresh
-    assert _sensitive_calls(client, patient.id) == [403, 403, 403]
-
-
-def _sensitive_calls(client: Client, patient: uuid.UUID) -> list[int]:
-    answers = [
-        client.get(f"/api/scheduler/patients/{patient}/export"),
-        _posted(client, f"/patients/{patient}/erase", {"name": "Somebody Else"}),
-        _posted(client, "/patient-sources", {"url": "https://fhir.example"}),
-    ]
-    return [answer.status_code for answer in answers]
-
-
-def _posted(client: Client, path: str, body: dict[str, str]) -> HttpResponseBase:
-    return client.post(f"/api/scheduler{path}", json.dumps(body), content_type="application/json")
-
-
-@pytest.mark.parametrize("do", ["link", "remove", "role"])
-def test_a_members_role_link_and_removal_ask_for_the_password(do: str) -> None:
-    clinic = a_clinic()
-    other = a_person(clinic)
-    client = sign_in(a_person(clinic, Role.ADMIN))
-    _hours_old(client, 1)
-
-    answer = client.post(f"/settings/members/{other.id}", {"do": do, "role": "admin", "shown": "provider"})
-
-    assert answer["Location"] == "/accounts/reauthenticate/"
-    assert Member.objects.filter(pk=other.pk, role=Role.PROVIDER).exists()
-
-
-@pytest.mark.parametrize("address", ["/accounts/2fa/totp/activate/", "/accounts/2fa/webauthn/add/"])
-def test_a_new_second_factor_asks_for_the_password(address: str) -> None:
-    client = sign_in(a_person(a_clinic()))
-    _hours_old(client, 1)
-
-    assert client.get(address)["Location"] == f"/accounts/reauthenticate/?next={address.replace('/', '%2F')}"
-
-
-def test_after_the_password_the_form_is_carried_out_without_being_typed_again() -> None:
-    clinic = a_clinic()
-    client = sign_in(a_person(clinic, Role.ADMIN))
-    _hours_old(client, 1)
-    client.post("/settings/keys", {"name": "till", "role": "viewer"})
-    assert "till" not in str(dict(client.session))
-
-    answer = client.post("/accounts/reauthenticate/", {"password": PASSWORD})
-
-    assert ApiKey.objects.get(clinic=clinic).name == "till"
-    assert "ack_" in answer.content.decode()
-
-
-def test_a_wrong_password_carries_out_nothing() -> None:
-    clinic = a_clinic()
-    client = sign_in(a_person(clinic, Role.ADMIN))
-    _hours_old(client, 1)
-    client.post("/settings/keys", {"name": "till", "role": "viewer"})
-
-    client.post("/accounts/reauthenticate/", {"password": "wrong and long"})
-
-    assert not ApiKey.objects.exists()
-
-
-def test_a_person_without_a_password_sets_one_before_what_is_sensitive() -> None:
-    member = a_person(a_clinic(), Role.ADMIN)
-    member.user.set_unusable_password()
-    member.user.save()
-    client = Client()
-    client.post("/sign-in/" + operators_link(member, now=NOW).partition("/sign-in/")[2])
-    _hours_old(client, 1)
-
-    answer = client.post("/settings/keys", {"name": "till", "role": "viewer"}, follow=True)
-
-    assert "First set a password" in words(answer)
-    assert not ApiKey.objects.exists()
 
 
 @pytest.fixture

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 from standardwebhooks import Webhook as Verifier
 
 from companion.clinics.models import Clinic, Role
-from companion.webhooks import turn, webhooks
+from companion.service.clock import database_now
+from companion.webhooks import outbox, turn, webhooks
 from companion.webhooks.models import Kind, Webhook
+from companion.webhooks.outbox import Event
 from tests.builders import NOW, a_caller
 from tests.support.receivers import Hook
 
@@ -54,3 +56,9 @@ def sent_off(webhook: Webhook, *, now: dt.datetime | None = None) -> None:
 
 def an_id() -> uuid.UUID:
     return uuid.uuid4()
+
+
+def happens(clinic: Clinic, *, times: int = 1, now: dt.datetime | None = None) -> None:
+    """Let so many patients enrol."""
+    events = [Event(an_id()) for _ in range(times)]
+    outbox.tell(clinic.pk, Kind.ENROLMENT, events, now=now or database_now())

@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 import uuid
-from collections.abc import Iterator
 
 import pytest
 from django.db import transaction
@@ -31,18 +30,12 @@ from tests.listener.stories import (
     something_else,
     tap_on,
 )
-from tests.support.receivers import Hook, a_program
+from tests.support.receivers import Hook
 from tests.webhooks.stories import ALL, Json, a_webhook, calls, sent_off
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 SECOND = dt.timedelta(seconds=1)
 LATER = NOW + dt.timedelta(seconds=61)
-
-
-@pytest.fixture
-def hook() -> Iterator[Hook]:
-    with a_program() as program:
-        yield program
 
 
 @pytest.fixture

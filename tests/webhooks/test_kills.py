@@ -1,7 +1,6 @@
 """Real services that call webhooks: killed between a call and its note, and with a receiver that never answers."""
 
 import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,12 +15,6 @@ from tests.support.services import a_service, eventually
 from tests.webhooks.stories import a_webhook, an_id, calls, ids
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def hook() -> Iterator[Hook]:
-    with a_program() as program:
-        yield program
 
 
 @pytest.fixture
