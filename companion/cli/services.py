@@ -201,6 +201,7 @@ def _start() -> None:
     from django.db import connection
 
     from companion.cli import prepare
+    from companion.restoring import backup
     from companion.service.outages import patiently
     from companion.service.supervise import end_with_parent
 
@@ -208,6 +209,7 @@ def _start() -> None:
     with said_plainly():
         patiently(check_tables)
         patiently(prepare.check_start)
+    backup.remove_left_behind()
     connection.close()
 
 

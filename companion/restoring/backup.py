@@ -5,14 +5,16 @@ read texts and tokens.
 """
 
 import datetime as dt
+import fcntl
 import json
 import os
+import shutil
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import Final, NamedTuple
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
@@ -30,6 +32,8 @@ from companion.service.models import UsedKey
 
 _MANIFEST: Final = "manifest.json"
 _FORMAT: Final = 1
+_ASIDE: Final = ".backup-"
+"""The beginning of the names of folders with unencrypted data, in the data folder."""
 _NO_BACKUP: Final = "This file is no backup of AI Companion Scheduler."
 _OTHER_KEY: Final = (
     "The backup was made with another COMPANION_SECRET_KEY ({lost}), so nobody could read its texts and tokens. Give "
@@ -157,12 +161,38 @@ def _keys() -> tuple[str, list[str]]:
 _NAMES: Final = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 
+def remove_left_behind() -> None:
+    """Remove the unencrypted data of backups and exports that were killed. Those that still run keep theirs."""
+    with _locked(settings.DATA_DIR):
+        for folder in settings.DATA_DIR.glob(f"{_ASIDE}*"):
+            # One that is in use, gone by now, or another user's stays.
+            with suppress(OSError), _locked(folder, wait=False):
+                shutil.rmtree(folder)
+
+
 @contextmanager
 def _aside() -> Iterator[Path]:
     """A folder that only the owner can read, for unencrypted data, and removed at the end."""
     settings.DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with TemporaryDirectory(dir=settings.DATA_DIR, prefix=".backup-") as name:
-        yield Path(name)
+    remove_left_behind()
+    with ExitStack() as kept:
+        # While the data folder is locked, nobody takes the new folder for one that was left behind.
+        with _locked(settings.DATA_DIR):
+            folder = Path(mkdtemp(dir=settings.DATA_DIR, prefix=_ASIDE))
+            kept.enter_context(_locked(folder))
+            kept.callback(shutil.rmtree, folder, ignore_errors=True)
+        yield folder
+
+
+@contextmanager
+def _locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the folder's lock, which ends with the process. Raises BlockingIOError instead of waiting."""
+    own = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(own, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(own)
 
 
 def _keep(half: Path, file: Path) -> None:

@@ -1,13 +1,17 @@
 """`companion backup` and `companion restore`, as they are typed, on both databases."""
 
+import fcntl
 import json
+import os
 import subprocess
 from pathlib import Path
 
 import pyrage
 import pytest
+from pytest_django import Settings
 
 from companion.clinics import opt_outs
+from companion.clinics.refusals import Conflict
 from companion.restoring import backup
 from companion.restoring.sealing import Lock
 from companion.schedules.models import Message
@@ -155,3 +159,36 @@ def test_a_damaged_file_changes_nothing(damage: str, product_environment: dict[s
     refused(place.tried("restore", str(file), "--identity", str(key_file)))
 
     assert place.tables() == 0
+
+
+def test_unencrypted_data_of_a_killed_backup_is_removed_and_a_running_ones_is_not(
+    settings: Settings, tmp_path: Path
+) -> None:
+    settings.DATA_DIR = tmp_path
+    for name in (".backup-dead", ".backup-running"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "backup.zip").write_text("names and texts")
+    held = os.open(tmp_path / ".backup-running", os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+
+    def writes(plain: Path) -> None:
+        backup.remove_left_behind()
+        plain.write_text("names and texts")
+
+    backup.kept_whole(tmp_path / "out.age", Lock(passphrase=PASSPHRASE), writes)
+    os.close(held)
+
+    assert sorted(file.name for file in tmp_path.iterdir()) == [".backup-running", "out.age"]
+
+
+def test_a_backup_that_fails_leaves_no_unencrypted_data(settings: Settings, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path / "data"
+
+    def breaks(plain: Path) -> None:
+        plain.write_text("names and texts")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(Conflict):
+        backup.kept_whole(tmp_path / "out.age", Lock(passphrase=PASSPHRASE), breaks)
+
+    assert [file.name for file in tmp_path.rglob("*")] == ["data"]
