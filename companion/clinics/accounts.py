@@ -16,6 +16,11 @@ def of_address(email: str) -> QuerySet[User]:
     return User.objects.filter(username=address) if address.isprintable() else User.objects.none()
 
 
+def opens_by_itself(user: User) -> bool:
+    """Return whether the person can sign in without a link, or sees more than clinics: then no admin gets a link."""
+    return user.has_usable_password() or user.is_staff or Authenticator.objects.filter(user_id=user.pk).exists()
+
+
 def shut(user: User) -> None:
     """End all that opens the account: password, second factors, passkeys, recovery codes, sessions, known devices."""
     user.set_unusable_password()

@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from companion.clinics import account_mail, accounts, audit
 from companion.clinics.access import Caller
@@ -23,8 +23,8 @@ from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 SESSION_CLINIC: Final = "clinic"
 """The session's key for the clinic that a member of several clinics has chosen."""
 CAME_BY: Final = "came_by"
-"""The session's key for the way of a sign-in other than by a password: LINK or PROVIDER."""
-LINK: Final = "link"
+"""The session's key for the way of a sign-in other than by a password: PROVIDER, or `by_link`."""
+_LINK: Final = "link:"
 PROVIDER: Final = "provider"
 _INVITED: Final = "member invited"
 ROLE_CHANGED: Final = {role: f"member's role changed to {role.value}" for role in Role}
@@ -139,16 +139,29 @@ def _has_joined_elsewhere(member: Member) -> bool:
     return others.exclude(clinic=member.clinic_id).exists()
 
 
+def by_link(member: Member) -> str:
+    """Return the word for a sign-in by a link of this membership."""
+    return f"{_LINK}{member.clinic_id}"
+
+
+def came_by_link(came_by: object) -> bool:
+    """Return whether this is the word for a sign-in by a link."""
+    return isinstance(came_by, str) and came_by.startswith(_LINK)
+
+
 def memberships(user: User, came_by: object) -> QuerySet[Member]:
-    """Return the memberships that this session opens. A password opens no clinic that has its own sign-in service.
+    """Return the memberships that this session opens.
+
+    A password, or another clinic's link, opens no clinic that has its own sign-in service.
 
     `came_by` is the session's word for the way of its sign-in (CAME_BY).
     """
     mine = Member.objects.filter(user=user, joined_at__isnull=False, clinic__archived_at=None)
     mine = mine.select_related("clinic", "user")
-    if came_by not in (LINK, PROVIDER):
-        mine = mine.exclude(clinic__slug__in=list(settings.OIDC_PROVIDERS))
-    return mine
+    if came_by == PROVIDER:
+        return mine
+    linked = Q(clinic=str(came_by).removeprefix(_LINK)) if came_by_link(came_by) else Q(pk=None)
+    return mine.filter(linked | ~Q(clinic__slug__in=list(settings.OIDC_PROVIDERS)))
 
 
 def chosen_member(user: User, session: Mapping[str, object]) -> Member | None:

@@ -1,6 +1,7 @@
 """One-time links: a person accepts a membership and signs in by it. Only the mailbox or the operator gets a link.
 
-An admin sees a link on a page only while the account can open nothing else: it has no password and no other clinic.
+An admin sees a link on a page only while the account opens nothing else: it has no password, no passkey and no other
+clinic, and its person is no operator.
 """
 
 import datetime as dt
@@ -16,7 +17,7 @@ from companion.clinics import account_mail, accounts, audit
 from companion.clinics.access import Caller
 from companion.clinics.members import caller_of_member, command_line, is_elsewhere
 from companion.clinics.models import Member, Role
-from companion.clinics.providers import comes_by_provider
+from companion.clinics.providers import comes_by_provider, provider_of
 from companion.clinics.refusals import Conflict
 from companion.service import mailing
 
@@ -62,13 +63,13 @@ def hand_out_link(caller: Caller, member: Member, *, now: dt.datetime) -> str:
     Raises Conflict if the admin may not see it and no mail server is set, and NotAllowed.
     """
     caller.needs(Role.ADMIN)
-    if comes_by_provider(member.user):
-        raise Conflict("This person signs in by the clinic's own sign-in service, and by no link.")
-    open_to_see = not member.user.has_usable_password() and not is_elsewhere(member)
+    if comes_by_provider(member.user) or provider_of(caller.clinic):
+        raise Conflict("People of this clinic sign in by its own sign-in service. Only the operator makes links.")
+    open_to_see = not accounts.opens_by_itself(member.user) and not is_elsewhere(member)
     if not open_to_see and not mailing.possible():
         raise Conflict(
-            f"{member.user.email} has a password or another clinic, so only they may get a link, and no mail server is "
-            f"set that could send it. The operator of the server makes a link: `companion member add`."
+            f"{member.user.email} has a password, a passkey or another clinic, so only they may get a link, and no "
+            f"mail server is set that could send it. The operator of the server makes a link: `companion member add`."
         )
     with transaction.atomic():
         audit.record(caller, "sign-in link made", "member", member.id, now=now)

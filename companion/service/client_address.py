@@ -17,10 +17,16 @@ _WITH_PORT: Final = re.compile(r"\[([^]]+)\](?::\d+)?|([0-9.]+):\d+")
 
 def read_networks(listed: str) -> tuple[Network, ...]:
     """The networks of this list, with commas between. Raises ValueError."""
-    networks = tuple(ipaddress.ip_network(one.strip()) for one in listed.split(",") if one.strip())
+    networks = tuple(_of_ipv4(ipaddress.ip_network(one.strip())) for one in listed.split(",") if one.strip())
     if any(network.prefixlen == 0 for network in networks):
         raise ValueError("everybody is no proxy")
     return networks
+
+
+def _of_ipv4(network: Network) -> Network:
+    """Return the network of IPv4 that a network of mapped addresses (::ffff:192.0.2.0/120) means: `_read` does so."""
+    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
+    return ipaddress.IPv4Network((mapped, network.prefixlen - 96)) if mapped and network.prefixlen >= 96 else network
 
 
 def client_address(peer: str, forwarded: str, proxies: tuple[Network, ...]) -> str:

@@ -282,3 +282,36 @@ def test_a_made_up_forwarded_address_gives_no_new_tries(settings: Settings) -> N
     ]
 
     assert answers.count(200) == 6
+
+
+@pytest.mark.parametrize("spelling", ["EVA.SKI@clinic.example", " eva.ski@clinic.example "])
+def test_capital_letters_and_spaces_around_are_no_other_account(spelling: str) -> None:
+    member = a_person(a_clinic(), email="eva.ski@clinic.example")
+    _guess(member.user.email, 6)
+    _nothing_passes()
+
+    assert _try(spelling, PASSWORD) == 429
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "eva.\u017fki@clinic.example",
+        "eva.s\u212ai@clinic.example",
+        "eva.sk\u0131@clinic.example",
+        "eva.sk\u0130@clinic.example",
+        "eva.ski@clinic.example.",
+        "eva.ski@cl\u0131nic.example",
+        "eva.ski@clinic\uff0eexample",
+        "eva.ski@clinic.example\u200b",
+    ],
+)
+def test_no_other_spelling_of_an_address_opens_its_account(spelling: str) -> None:
+    """By each further spelling a password could be guessed anew, past the counters."""
+    member = a_person(a_clinic(), email="eva.ski@clinic.example")
+    browser = Client()
+
+    _try(spelling, PASSWORD, client=browser)
+
+    # A capital K by its Kelvin sign is the small letter k for Python, too: the same name for all counters.
+    assert is_in(browser) == (spelling.strip().lower() == member.user.email)

@@ -4,6 +4,7 @@ import datetime as dt
 import re
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
 from django.core import mail
 from django.db import transaction
@@ -11,7 +12,7 @@ from django.test import Client
 from pydantic import SecretStr
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
-from companion.clinics import members
+from companion.clinics import members, operators
 from companion.clinics.models import AuditEntry, Clinic, Member, Role
 from companion.clinics.sign_in_links import operators_link
 from tests.builders import NOW, a_clinic, a_member
@@ -97,13 +98,19 @@ def test_a_signed_in_person_is_in_no_further_clinic_before_they_accept() -> None
     assert "Second" not in words(eva.get("/scheduled-messages"))
 
 
-@pytest.mark.parametrize("other", ["a password", "another clinic", "an invitation elsewhere"])
+@pytest.mark.parametrize(
+    "other", ["a password", "a passkey", "an operator's page", "another clinic", "an invitation elsewhere"]
+)
 def test_no_admin_sees_a_link_into_an_account_that_opens_more(other: str) -> None:
     clinic = a_clinic()
     member = invited(clinic)
     match other:
         case "a password":
             with_a_password(member)
+        case "a passkey":
+            Authenticator.objects.create(user=member.user, type=Authenticator.Type.WEBAUTHN, data={})
+        case "an operator's page":
+            operators.add(EVA, now=NOW)
         case "another clinic":
             Member.objects.create(clinic=a_clinic(), user=member.user, role="viewer", created_at=NOW, joined_at=NOW)
         case _:

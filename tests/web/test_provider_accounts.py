@@ -43,6 +43,31 @@ def test_the_operators_link_opens_it_when_the_service_is_away(linden: Clinic) ->
     assert is_in(client)
 
 
+def test_another_clinics_link_opens_no_clinic_that_has_a_service(linden: Clinic) -> None:
+    """The person has left Linden's service, and still works at Birch."""
+    birch = a_clinic(name="Birch")
+    member = a_person(birch)
+    Member.objects.create(clinic=linden, user=member.user, role="admin", created_at=NOW, joined_at=NOW)
+    client = Client()
+
+    client.post("/sign-in/" + operators_link(member, now=NOW).partition("/sign-in/")[2])
+
+    assert client.get("/scheduled-messages").context["clinic"] == birch
+    assert client.post("/clinic", {"clinic": str(linden.id)}).status_code == 404
+
+
+def test_no_admin_hands_out_a_link_to_a_member_of_before_the_service(issuer: str, linden: Clinic) -> None:
+    before = a_member(linden, email="nora@linden.example")
+    the_service_says(issuer, groups=["heads"])
+    admin = Client()
+    through_the_service(admin)
+
+    answer = admin.post(f"/settings/members/{before.id}", {"do": "link"}, follow=True)
+
+    assert "/sign-in/" not in answer.content.decode()
+    assert "Only the operator makes links" in words(answer)
+
+
 @pytest.mark.parametrize(
     "address", ["password/change/", "password/set/", "2fa/", "2fa/totp/activate/", "2fa/webauthn/add/"]
 )
@@ -93,7 +118,7 @@ def test_admins_invite_nobody_and_hand_out_no_link_where_the_service_decides(iss
     linked = client.post(f"/settings/members/{Member.objects.get().id}", {"do": "link"}, follow=True)
 
     assert "its own sign-in service" in words(invited)
-    assert "by no link" in words(linked)
+    assert "Only the operator makes links" in words(linked)
 
 
 def test_an_invitation_elsewhere_makes_another_account(issuer: str, linden: Clinic) -> None:

@@ -9,6 +9,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest
 from django.urls import reverse
 
+from companion.clinics import accounts
 from companion.clinics.models import Member
 from companion.clinics.proofs import is_fresh
 from companion.clinics.providers import comes_by_provider
@@ -44,6 +45,10 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no 
 
     def authenticate(self, request: HttpRequest, **credentials: object) -> User | None:
         user: User | None = super().authenticate(request, **credentials)
+        # PostgreSQL takes some letters for others that are no ASCII ("ſ" for "s"). By such a spelling a password could
+        # be guessed past the counters of its account.
+        if user and not accounts.of_address(_name_in(credentials)).filter(pk=user.pk).exists():
+            return None
         if user:
             backoff.succeeded(request, _name_in(credentials))
         return user

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 
 from companion.clinics import account_mail, accounts, audit
 from companion.clinics.access import Caller
-from companion.clinics.members import CAME_BY, LINK, caller_of_member
+from companion.clinics.members import CAME_BY, caller_of_member, came_by_link
 from companion.clinics.models import Member, Role
 from companion.clinics.proofs import PROVED
 from companion.service.clock import database_now
@@ -82,7 +82,7 @@ def _signed_in(sender: object, request: HttpRequest, user: User, **_: object) ->
         devices.remember(request, user, now=now)
         record(user, "signed in")
         # A sign-in by link has told them already.
-        if not known and request.session.get(CAME_BY) != LINK:
+        if not known and not came_by_link(request.session.get(CAME_BY)):
             agent = devices.words_for(request.META.get("HTTP_USER_AGENT", ""))
             account_mail.new_device(user, agent, devices.address_of(request), now=now)
 

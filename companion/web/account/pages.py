@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from companion.clinics.members import CAME_BY, LINK, SESSION_CLINIC, memberships
+from companion.clinics.members import CAME_BY, SESSION_CLINIC, by_link, memberships
 from companion.clinics.refusals import Unknown
 from companion.clinics.sign_in_links import member_of_link, redeem_link
 from companion.service.clock import database_now
@@ -36,7 +36,7 @@ def sign_in_by_link(request: HttpRequest, key: uuid.UUID, token: str) -> HttpRes
     # A member who is signed in here gives way to the person of the link.
     request.session.flush()
     request.user = AnonymousUser()
-    request.session[SESSION_CLINIC], request.session[CAME_BY] = str(member.clinic_id), LINK
+    request.session[SESSION_CLINIC], request.session[CAME_BY] = str(member.clinic_id), by_link(member)
     answer: HttpResponse = perform_login(request, Login(user=member.user))
     if not member.user.has_usable_password():
         flash.info(request, "To sign in without a link next time, set a password: in the menu at the top right.")
