@@ -1,5 +1,6 @@
 """`python -m tools.advisories`: compare the locks with requirements/advisories.toml. Asks no server."""
 
+import datetime as dt
 import json
 import re
 import sys
@@ -12,6 +13,7 @@ from packaging.version import Version
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ADVISORIES: Final = ROOT / "requirements" / "advisories.toml"
+_LOOKED_UP_EVERY: Final = dt.timedelta(days=30)
 _PIN: Final = re.compile(r"^([a-z0-9][a-z0-9._-]*)==([^ ;\\]+)", re.MULTILINE)
 
 
@@ -37,5 +39,11 @@ def hits() -> list[str]:
     )
 
 
+def overdue(today: dt.date) -> list[str]:
+    """Say that the advisories must be looked up again, if the last time is long ago."""
+    checked: dt.date = tomllib.loads(ADVISORIES.read_text())["checked"]
+    return [f"The advisories were looked up on {checked}. Refresh them."] if today - checked > _LOOKED_UP_EVERY else []
+
+
 if __name__ == "__main__":
-    sys.exit("\n".join(hits()) or 0)
+    sys.exit("\n".join([*hits(), *overdue(dt.datetime.now(dt.UTC).date())]) or 0)

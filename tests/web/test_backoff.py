@@ -307,7 +307,7 @@ def test_capital_letters_and_spaces_around_are_no_other_account(spelling: str) -
     ],
 )
 def test_no_other_spelling_of_an_address_opens_its_account(spelling: str) -> None:
-    """By each further spelling a password could be guessed anew, past the counters."""
+    """Guess by a further spelling, which has counters of its own."""
     member = a_person(a_clinic(), email="eva.ski@clinic.example")
     browser = Client()
 
