@@ -6,13 +6,16 @@ import uuid
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import psycopg
+import pyrage
 
 from tests.cli.running import a_command
 from tests.support import session
 
 PASSPHRASE = "correct horse battery staple"
+_IDENTITY: Final = pyrage.x25519.Identity.generate()
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,17 @@ class Place:
         done = self.tried(*words, **settings)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def backup(self, file: Path) -> str:
+        """Make a backup for an age key, and return what was printed. A passphrase costs seconds, on purpose."""
+        return self.run("backup", str(file), "--recipient", str(_IDENTITY.to_public()))
+
+    def restore(self, file: Path, *words: str) -> str:
+        """Restore what backup() made, and return what was printed."""
+        key = Path(self.environment["COMPANION_DATA_DIR"]) / "age_key.txt"
+        key.parent.mkdir(parents=True, exist_ok=True)
+        key.write_text(str(_IDENTITY))
+        return self.run("restore", str(file), "--identity", str(key), *words)
 
     def value(self, query: str) -> object:
         """The one value that a query on its database gives."""

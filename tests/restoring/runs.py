@@ -60,7 +60,7 @@ class Run:
             processes = [services.enter_context(a_service(name, environment)) for name in ("dispatcher", "listener")]
             self._more_arrive(self.dice.randrange(1, 20))
             self._disturb(3)
-            self.own.run("backup", str(self.file))
+            self.own.backup(self.file)
             self.since_backup = time.time()
             self._disturb(5)
             self._more_arrive(self.dice.randrange(5, 20))
@@ -74,7 +74,7 @@ class Run:
 
     def after(self, place: Place, *journals: Path) -> str:
         """Restores into this place, goes on there, and waits until nothing is pending. What the restore said."""
-        said = place.run("restore", str(self.file), *(word for path in journals for word in ("--journal", str(path))))
+        said = place.restore(self.file, *(word for path in journals for word in ("--journal", str(path))))
         environment = environment_of(place, self.telegram)
         # The restored listener has yet to poll.
         self.telegram.confirmed = 0

@@ -51,13 +51,13 @@ def test_a_restored_database_reads_the_same_texts_and_statuses(
     clinic = a_clinic()
     a_message(a_patient(clinic), due_at=database_now().replace(year=2099), text=TEXT)
     file = tmp_path / "backup.age"
-    the_tests_own(product_environment, tmp_path).run("backup", str(file))
+    the_tests_own(product_environment, tmp_path).backup(file)
     place = an_empty_one(product_environment, tmp_path)
-    place.run("restore", str(file))
+    place.restore(file)
 
     # A backup of the restored one can be restored in turn, so all of it is there.
     again = tmp_path / "again.age"
-    place.run("backup", str(again))
+    place.backup(again)
     health = json.loads(place.tried("doctor", "--json").stdout)
 
     assert Message.objects.count() == 1

@@ -36,9 +36,9 @@ def a_drill(product_environment: dict[str, str], tmp_path: Path) -> Place:
     a_bot(clinic)
     a_message(a_patient(clinic), due_at=database_now().replace(year=2099))
     file = tmp_path / "backup.age"
-    the_tests_own(product_environment, tmp_path).run("backup", str(file))
+    the_tests_own(product_environment, tmp_path).backup(file)
     place = an_empty_one(product_environment, tmp_path)
-    said = place.run("restore", str(file), "--drill")
+    said = place.restore(file, "--drill")
     assert "COMPANION_DRILL=1" in said
     return place
 
