@@ -1,10 +1,20 @@
-"""UUIDs of version 7 (RFC 9562): they sort by creation time, so that new rows land at the end of an index."""
+"""The ids of rows: UUIDs of version 7 (RFC 9562). They sort by creation time, so new rows land at an index's end."""
 
 import uuid
 
 from uuid_utils.compat import uuid7
 
+from companion.clinics.refusals import Unknown
+
 
 def new_id() -> uuid.UUID:
-    """A fresh primary key."""
+    """Return a new primary key."""
     return uuid7()
+
+
+def as_uuid(text: str) -> uuid.UUID:
+    """Read an id from an address or a form. Raises Unknown for a text that can't be an id."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise Unknown from None

@@ -3,7 +3,6 @@
 This module also turns the refusals of other rooms into pages. `Caller.needs` decides about roles, not this module.
 """
 
-import uuid
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, Final, ParamSpec, cast
@@ -103,14 +102,6 @@ def caller_of(request: HttpRequest) -> Caller | None:
         return None
     member = chosen_member(request.user, request.session)
     return caller_of_member(member) if member else None
-
-
-def as_uuid(text: str) -> uuid.UUID:
-    """Read an id from an address or a form. Raises Unknown for a text that can't be an id."""
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        raise Unknown from None
 
 
 def came_from(request: HttpRequest, otherwise: str) -> str:

@@ -13,13 +13,14 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from companion.clinics.access import Caller
+from companion.clinics.ids import as_uuid
 from companion.clinics.models import Role
 from companion.clinics.refusals import Conflict, Unknown
 from companion.planning import taking_back
 from companion.planning.taking_back import UNDO_FOR
 from companion.schedules import queries
 from companion.service.clock import database_now
-from companion.web.access import PageRequest, as_uuid, came_from, page
+from companion.web.access import PageRequest, came_from, page
 from companion.web.templatetags.counts import plural
 
 _SESSION = "undo"

@@ -13,11 +13,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from companion.clinics.ids import as_uuid
 from companion.clinics.members import CAME_BY, SESSION_CLINIC, by_link, memberships
 from companion.clinics.refusals import Unknown
 from companion.clinics.sign_in_links import member_of_link, redeem_link
 from companion.service.clock import database_now
-from companion.web.access import PageRequest, as_uuid, came_from, page
+from companion.web.access import PageRequest, came_from, page
 
 
 @never_cache

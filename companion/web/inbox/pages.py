@@ -14,7 +14,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from companion.clinics.ids import new_id
+from companion.clinics.ids import as_uuid, new_id
 from companion.clinics.models import Clinic, Member, Role
 from companion.clinics.refusals import Conflict, Refused
 from companion.listener import inbox, readings
@@ -28,7 +28,7 @@ from companion.schedules.models import Message
 from companion.schedules.text import as_typed
 from companion.service.clock import database_now
 from companion.web import context
-from companion.web.access import PageRequest, as_uuid, came_from, page
+from companion.web.access import PageRequest, came_from, page
 
 PAGE_SIZE: Final = 50
 SAID: Final = 50

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 
 from companion.clinics.access import Caller
+from companion.clinics.ids import as_uuid
 from companion.clinics.models import Clinic
 from companion.clinics.refusals import Problem, Refused, Unknown
 from companion.panel import message_counts
@@ -17,7 +18,6 @@ from companion.schedules import queries
 from companion.schedules.models import Status
 from companion.schedules.reasons import Reason
 from companion.times.walls import FIRST_YEAR, LAST_YEAR, local, resolve
-from companion.web.access import as_uuid
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from companion.clinics.access import Caller
+from companion.clinics.ids import as_uuid
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Unknown
 from companion.panel import message_counts
@@ -25,7 +26,7 @@ from companion.schedules.models import Message, Status
 from companion.service.clock import database_now
 from companion.times.walls import local
 from companion.web import undoing
-from companion.web.access import PageRequest, as_uuid, came_from, page
+from companion.web.access import PageRequest, came_from, page
 from companion.web.chips import Chip
 from companion.web.messages import filters
 from companion.web.messages.cause_cards import causes

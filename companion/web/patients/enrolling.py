@@ -8,6 +8,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from companion.clinics.ids import as_uuid
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Unknown
 from companion.patients import consent, enrolment, enrolment_notes
@@ -15,7 +16,7 @@ from companion.patients import queries as patients
 from companion.patients.models import Consent, Patient
 from companion.patients.reach import obstacle_of, telegram_check
 from companion.service.clock import database_now
-from companion.web.access import PageRequest, as_uuid, came_from, page
+from companion.web.access import PageRequest, came_from, page
 
 
 def reach_context(patient: Patient, clinic: Clinic) -> dict[str, object]:

@@ -12,12 +12,13 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from companion.clinics.ids import as_uuid
 from companion.clinics.models import Role
 from companion.clinics.refusals import Unknown
 from companion.patients import group_acts, queries
 from companion.patients.models import Patient
 from companion.service.clock import database_now
-from companion.web.access import PageRequest, as_uuid, came_from, page
+from companion.web.access import PageRequest, came_from, page
 from companion.web.templatetags.counts import plural
 
 AT_ONCE: Final = 200

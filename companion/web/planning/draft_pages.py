@@ -7,10 +7,11 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
+from companion.clinics.ids import as_uuid
 from companion.clinics.models import Role
 from companion.schedules import queries
 from companion.service.clock import database_now
-from companion.web.access import PageRequest, as_uuid, page
+from companion.web.access import PageRequest, page
 from companion.web.planning import kept_drafts
 from companion.web.planning.typed import Typed
 

@@ -14,12 +14,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from companion.clinics.access import Caller
-from companion.clinics.ids import new_id
+from companion.clinics.ids import as_uuid, new_id
 from companion.clinics.refusals import Unknown
 from companion.planning.edit import Planned
 from companion.rights.copies import Erased, Moved
 from companion.schedules.models import Schedule
-from companion.web.access import as_uuid
 from companion.web.models import Draft
 from companion.web.planning.typed import Typed
 

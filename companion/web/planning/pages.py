@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from companion.clinics.access import Caller
-from companion.clinics.ids import new_id
+from companion.clinics.ids import as_uuid, new_id
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Refused
 from companion.patients.models import Patient
@@ -29,7 +29,7 @@ from companion.schedules.models import Schedule
 from companion.schedules.text import PLACEHOLDERS
 from companion.service.clock import database_now
 from companion.times.rule_json import to_json
-from companion.web.access import PageRequest, as_uuid, page
+from companion.web.access import PageRequest, page
 from companion.web.conflicts import Clash
 from companion.web.planning import conflicts as planning_conflicts
 from companion.web.planning import form, kept_drafts
