@@ -18,7 +18,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 ASIDE := env -u COMPANION_DATABASE_URL COMPANION_DATA_DIR=.venv/lint COMPANION_SECRET_KEY=lint \
 	DJANGO_SETTINGS_MODULE=companion.config.settings
 
-.PHONY: setup run test postgresql sqlite check quick format migrations browser faults fuzz lint audit audit-online bench screenshots lock
+.PHONY: setup run test lint-then-sqlite browser-then-postgresql postgresql sqlite check quick format migrations browser faults fuzz lint audit audit-online bench screenshots lock
 .DELETE_ON_ERROR:
 
 setup: .venv/.dev $(NODE_MODULES)
@@ -26,11 +26,18 @@ setup: .venv/.dev $(NODE_MODULES)
 run: .venv/.run $(NODE_MODULES)
 	COMPANION_SANDBOX=1 $(BIN)/companion up --demo
 
-# Both databases at once: many tests wait for processes, and meanwhile the other run has the processor.
+# Two rows at once: many tests wait for processes, and meanwhile the other row has the processor.
 test: setup
 	$(BIN)/python -m tests.support.chromium
-	$(MAKE) --jobs=2 --output-sync=target lint browser
-	$(MAKE) --jobs=2 postgresql sqlite
+	$(MAKE) --jobs=2 lint-then-sqlite browser-then-postgresql
+
+lint-then-sqlite:
+	$(MAKE) lint
+	$(MAKE) sqlite
+
+browser-then-postgresql:
+	$(MAKE) browser
+	$(MAKE) postgresql
 
 postgresql sqlite: setup
 	COMPANION_TEST_DATABASE=$@ $(PYTEST) -n 2 --dist worksteal --share -m "not browser"
@@ -51,7 +58,6 @@ migrations: .venv/.dev
 	$(ASIDE) $(BIN)/django-admin makemigrations
 	$(BIN)/ruff format
 
-# Playwright takes a whole process, hence beside lint, which takes another.
 browser: setup
 	COMPANION_TEST_DATABASE=sqlite $(PYTEST) tests/browser
 

@@ -186,6 +186,7 @@ def test_a_text_that_is_changed_while_keys_rotate_keeps_the_change(settings: Set
     assert before not in resealing.needed()
 
 
+@pytest.mark.one_database
 def test_the_commands_change_the_data_folder_s_key_step_by_step(
     product_environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -247,6 +248,7 @@ def test_a_key_that_something_needs_is_not_dropped(settings: Settings) -> None:
         key_changes.drop("0123456789ab", lost=True, now=NOW)
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("command", [["rotate"], ["use", "0123456789ab"], ["drop", "0123456789ab"]])
 def test_with_another_data_folders_key_no_key_is_changed_and_nothing_is_sealed(
     product_environment: dict[str, str], tmp_path: Path, command: list[str]
@@ -263,6 +265,7 @@ def test_with_another_data_folders_key_no_key_is_changed_and_nothing_is_sealed(
     assert UsedKey.objects.filter(pk=NEWER_ID).exists()
 
 
+@pytest.mark.one_database
 def test_a_lost_key_stops_commands_until_it_is_given_up(product_environment: dict[str, str], tmp_path: Path) -> None:
     place = the_tests_own(product_environment, tmp_path)
     a_bot(a_clinic())

@@ -21,7 +21,6 @@ from companion.schedules.models import Attempt, Message, Status
 from companion.schedules.reasons import Reason
 from tests.builders import a_bot, a_caller, a_clinic, a_patient
 from tests.planning.days import run
-from tests.support import session
 
 DAY = dt.timedelta(days=1)
 START = dt.datetime(2026, 12, 1, tzinfo=dt.UTC)
@@ -156,7 +155,7 @@ def live_through_the_year(bot: Bot, moving: Patient, in_hospital: Patient) -> No
         run(bot, since=since, until=since + DAY)
 
 
-@pytest.mark.skipif(session.on_postgresql(), reason="tens of thousands of statements; what they say is the same")
+@pytest.mark.one_database
 @pytest.mark.django_db
 def test_a_year_of_a_busy_clinic() -> None:
     bot = a_bot(a_clinic(country="DE"))

@@ -215,6 +215,7 @@ def unless_refused(act: Callable[[], T]) -> T | None:
         return None
 
 
+@pytest.mark.one_database
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_each_day_goes_out_as_the_rule_and_people_say_whatever_is_done_to_a_series(

@@ -79,6 +79,7 @@ def test_neither_the_secret_key_nor_any_word_stands_in_the_file_in_the_clear(
     assert [path.name for path in tmp_path.iterdir()] == ["backup.age"]
 
 
+@pytest.mark.one_database
 def test_a_backup_for_an_age_key_is_opened_by_that_key_alone(
     product_environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -114,6 +115,7 @@ def test_a_restore_is_refused_into_a_database_that_holds_anything(
     assert clinic.sending_paused_at is None
 
 
+@pytest.mark.one_database
 def test_a_restore_with_another_secret_key_is_refused_before_anything_is_written(
     product_environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -126,6 +128,7 @@ def test_a_restore_with_another_secret_key_is_refused_before_anything_is_written
     assert "Restored as of" in place.run("restore", str(file))
 
 
+@pytest.mark.one_database
 def test_nothing_is_backed_up_in_the_clear_or_over_another_file(
     product_environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -43,6 +43,7 @@ def a_drill(product_environment: dict[str, str], tmp_path: Path) -> Place:
     return place
 
 
+@pytest.mark.one_database
 def test_without_the_variable_every_service_and_command_is_refused_on_a_drills_database(a_drill: Place) -> None:
     for command in (*SERVICES, "up", "doctor", "patients sync"):
         done = a_drill.tried(*command.split())
@@ -52,6 +53,7 @@ def test_without_the_variable_every_service_and_command_is_refused_on_a_drills_d
         assert "Traceback" not in done.stderr, command
 
 
+@pytest.mark.one_database
 def test_with_the_variable_every_service_and_command_is_refused_on_a_real_database(
     product_environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -79,6 +81,7 @@ def test_a_copy_restored_by_other_means_is_marked_as_a_drill(
     assert "not a drill's" not in copy.tried("doctor", drill="1").stderr
 
 
+@pytest.mark.one_database
 def test_the_services_of_a_drill_call_nobody_and_say_what_it_is(a_drill: Place) -> None:
     with stand_in() as telegram, ExitStack() as services:
         environment = a_drill.environment | {"COMPANION_DRILL": "1", "COMPANION_TELEGRAM_API_URL": telegram.url}

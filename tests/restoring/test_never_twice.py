@@ -17,7 +17,9 @@ from tests.support.stand_in import stand_in
 SIZE = 100
 
 
-@pytest.mark.parametrize("journal", ["whole", "missing", "torn"])
+@pytest.mark.parametrize(
+    "journal", ["whole", *(pytest.param(state, marks=pytest.mark.one_database) for state in ("missing", "torn"))]
+)
 def test_a_restore_at_a_random_moment_sends_nothing_twice(
     journal: str, product_environment: dict[str, str], tmp_path: Path
 ) -> None:

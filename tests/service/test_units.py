@@ -42,6 +42,7 @@ def test_a_service_that_hangs_is_killed_without_a_core_dump_of_patients_texts() 
     assert {"Type=notify", "WatchdogSec=60", "WatchdogSignal=SIGKILL", "LimitCORE=0"} <= set(unit.splitlines())
 
 
+@pytest.mark.one_database
 def test_each_service_says_that_it_is_ready_and_the_three_share_their_settings(
     product_environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -1,8 +1,11 @@
 """The share of each database in `make test` (`--share`): what both databases need not both run runs on one.
 
 - A test that touches no database runs on SQLite's side.
-- A test of a page, or of a call of the API, that stays in one transaction uses plain queries of Django's: pages run on
-  SQLite and calls on PostgreSQL, and both go through the same rooms below.
+- A test of a page, a call of the API, an update from Telegram, a patient's right or a webhook, that stays in one
+  transaction, uses plain queries of Django's: calls and updates run on PostgreSQL, the others on SQLite, and all go
+  through the same rooms below.
+- A test that is marked `one_database`, or whose file is, commits or computes for long, and its answer comes from our
+  own code alone: it runs on SQLite.
 - A test that is marked `both_databases`, or whose file is, runs on both: its answer depends on the database. Such are
   searches, orders, the pages of a list, values that a database may refuse, errors, and numbers of statements.
 - All other tests run on both: the rooms below with their own SQL, and whatever commits, since commits, locks and
@@ -17,7 +20,7 @@ from tests.support import session
 
 _DATABASE: Final = frozenset({"db", "transactional_db", "live_server", "product_environment"})
 _COMMITS: Final = _DATABASE - {"db"}
-_ON_POSTGRESQL: Final = {"web": False, "api": True}
+_ON_POSTGRESQL: Final = {"web": False, "api": True, "listener": True, "rights": False, "webhooks": False}
 """The one database for tests without commits, by folder."""
 
 
@@ -29,6 +32,8 @@ def touches_the_database(item: pytest.Item) -> bool:
 def belongs_here(item: pytest.Item) -> bool:
     """Return whether this run's database is one of the test's own."""
     if not touches_the_database(item):
+        return not session.on_postgresql()
+    if item.get_closest_marker("one_database"):
         return not session.on_postgresql()
     folder = next((part for part in item.path.parts if part in _ON_POSTGRESQL), "")
     if not folder or _commits(item) or item.get_closest_marker("both_databases"):
