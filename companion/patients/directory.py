@@ -274,8 +274,11 @@ def _taken(clinic: Clinic, read: PatientValues, existing: Patient | None) -> lis
     if others.filter(external_id=read.external_id).exists():
         looks = EXTERNAL_ID_LOOKS_TAKEN.format(external_id=read.external_id)
         problems.append(Problem("external_id", looks if read.external_id_written else EXTERNAL_ID_TAKEN))
-    elif not existing and (survivor := former_patients.survivor_of(clinic, read.external_id)):
-        problems.append(Problem("external_id", EXTERNAL_ID_MERGED.format(external_id=survivor.external_id)))
+    elif not existing or existing.external_id != read.external_id:
+        survivor = former_patients.survivor_of(clinic, read.external_id)
+        # The next import of this id is about the one who goes on, and would change anybody else into them.
+        if survivor and not (existing and survivor.pk == existing.pk):
+            problems.append(Problem("external_id", EXTERNAL_ID_MERGED.format(external_id=survivor.external_id)))
     if read.telegram_id is not None and not read.caregiver:
         owner = others.filter(telegram_id=read.telegram_id, caregiver="").first()
         if owner:

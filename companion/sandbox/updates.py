@@ -58,11 +58,15 @@ def confirm(bot: SandboxBot, offset: int, now: datetime) -> None:
 
 def wait_for_updates(bot: SandboxBot, number: int, limit: int, seconds: float) -> list[Json]:
     """Return the oldest updates as soon as there are any, else none after `seconds`. Raises Refused (409) when another
-    poll has begun."""
+    poll has begun, and (401) when the bot is gone."""
     until = time.monotonic() + seconds
     while True:
         seen = _queued_count
-        if SandboxBot.objects.values_list("poll_number", flat=True).get(pk=bot.pk) != number:
+        newest = SandboxBot.objects.values_list("poll_number", flat=True).filter(pk=bot.pk).first()
+        if newest is None:
+            # The bot was removed with its clinic while the poll waited.
+            raise Refused(401, "Unauthorized")
+        if newest != number:
             words = "terminated by other getUpdates request; make sure that only one bot instance is running"
             raise Refused(409, f"Conflict: {words}")
         waiting = SandboxUpdate.objects.filter(bot=bot).order_by("update_id")

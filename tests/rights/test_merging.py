@@ -64,6 +64,19 @@ def test_an_import_of_the_merged_id_makes_no_second_patient(clinic: Clinic, api:
     assert Patient.objects.count() == 1
 
 
+def test_nobody_but_the_survivor_takes_the_merged_id_over(clinic: Clinic, api: Program) -> None:
+    gone, stays = a_patient(clinic, "Ana Silva", external_id="A-1"), a_patient(clinic, "Ana Silva", external_id="A-2")
+    other = a_patient(clinic, "Bo Other", external_id="B-1")
+    merged(api, gone, stays)
+
+    taken = api.patch(f"/patients/{other.id}", {"external_id": "A-1"})
+    own = api.patch(f"/patients/{stays.id}", {"external_id": "A-1"})
+    again = api.patch(f"/patients/{stays.id}", {"phone": "+49 30 1"})
+
+    assert (taken.status, taken.wrong_fields) == (422, ["external_id"])
+    assert (own.status, again.status) == (200, 200)
+
+
 def test_a_patient_is_not_merged_with_nobody_themselves_or_another_clinics(clinic: Clinic, api: Program) -> None:
     ana, theirs = a_patient(clinic), a_patient(a_clinic())
 

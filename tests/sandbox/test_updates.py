@@ -9,7 +9,9 @@ from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
 from companion.sandbox import phone as phones
-from companion.sandbox.models import SandboxUpdate, State
+from companion.sandbox import updates
+from companion.sandbox.models import SandboxBot, SandboxUpdate, State
+from companion.sandbox.rules import Refused
 from tests.sandbox.stories import a_bot, a_started_phone, call, wait_until_polled
 from tests.support.threads import at_once
 
@@ -111,3 +113,14 @@ def updates_of(live_server: LiveServer, token: str, offset: int) -> list[Update]
 
 def text_in(update: Update) -> str | None:
     return update.message.text if update.message else None
+
+
+def test_a_poll_of_a_bot_that_is_removed_meanwhile_is_refused() -> None:
+    bot, _ = a_bot()
+    number = updates.begin_poll(bot)
+    SandboxBot.objects.filter(pk=bot.pk).delete()
+
+    with pytest.raises(Refused) as refusal:
+        updates.wait_for_updates(bot, number, 100, 0)
+
+    assert refusal.value.error_code == 401
