@@ -72,6 +72,12 @@ def caller_of(request: HttpRequest) -> Caller:
     caller = _caller_by_key(request, header) if header else _caller_by_session(request)
     if caller is None:
         raise AuthenticationError
+    return _noted(request, caller)
+
+
+def _noted(request: HttpRequest, caller: Caller) -> Caller:
+    """Leave the caller for the request's line in the log, which a refusal has, too."""
+    setattr(request, "caller", caller)  # noqa: B010  (no attribute of Django's class)
     return caller
 
 
@@ -80,6 +86,7 @@ def _caller_by_key(request: HttpRequest, header: str) -> Caller | None:
     now = database_now()
     caller = caller_of_key(secret, request.META["REMOTE_ADDR"], now=now) if secret else None
     if caller:
+        _noted(request, caller)
         limits.admit(request, caller, now=now)
         if caller.scopes:
             for scope in scopes_of(request.path):

@@ -10,7 +10,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from django.conf import settings
@@ -19,6 +19,9 @@ from django.http.response import HttpResponseBase
 
 from companion.service import act_origin
 from companion.service.client_address import client_address, is_within
+
+if TYPE_CHECKING:
+    from companion.clinics.access import Caller
 
 logger = structlog.stdlib.get_logger("companion.access")
 
@@ -109,7 +112,9 @@ def _log(request: HttpRequest, status: int, seconds: float) -> None:
     route = _route(request)
     quiet = route.rstrip("/").endswith(_TALKATIVE) and status < 500
     log = logger.debug if quiet else logger.info
-    log("request", method=request.method, route=route, status=status, ms=round(seconds * 1000, 1))
+    caller: Caller | None = getattr(request, "caller", None)
+    who = {"caller": f"{caller.kind} {caller.id}"} if caller else {}
+    log("request", method=request.method, route=route, status=status, ms=round(seconds * 1000, 1), **who)
 
 
 def _route(request: HttpRequest) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+import structlog
 from allauth.account.signals import authentication_step_completed, password_changed, password_reset, password_set
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authentication_failed, authenticator_added, authenticator_removed, authenticator_reset
@@ -20,6 +21,7 @@ from companion.clinics.proofs import PROVED
 from companion.service.clock import database_now
 from companion.web.account import devices, proof
 
+log = structlog.stdlib.get_logger(__name__)
 _FACTORS: Final = {"totp": "authenticator app", "webauthn": "passkey", "recovery_codes": "recovery codes"}
 
 
@@ -102,6 +104,7 @@ def _password_changed(sender: object, request: HttpRequest, user: User, **_: obj
 def _failed(sender: object, credentials: dict[str, object], **_: object) -> None:
     """Note a wrong password of a known account. Nobody knows who typed it, so the entry names no person as actor."""
     user = accounts.of_address(str(credentials.get("email") or credentials.get("username") or "")).first()
+    log.warning("a sign-in failed", account="known" if user else "unknown")
     for member in _joined(user) if user else []:
         caller = Caller(member.clinic, "service", None, "sign-in page", Role.VIEWER)
         audit.record(caller, "sign-in failed", "member", member.id, now=database_now())
