@@ -1,13 +1,13 @@
 """`companion audit verify`: whether anybody tampered with the audit trail, or with an evidence packet.
 
-Exit status 0: whole, 1: tampered with, 2: the check could not be made.
+Exit status 0: whole, 1: tampered with, 2: the check could not be made, or a secret key is missing for it.
 """
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -15,6 +15,15 @@ from companion.cli.refusals import said_plainly
 
 if TYPE_CHECKING:
     from companion.clinics.chain import Head
+
+_COLOURS: Final = {"whole": "green", "tampered": "red", "unknown": "yellow"}
+_ADVICE: Final = {
+    "tampered": "What to do: leave the database as it is. Copy it, its backups and the Journals to another place. Then "
+    "find out who could sign in to it as its owner since the newest entry before the first wrong one. docs/runbook.md "
+    "says more under AuditTrailTampered.",
+    "unknown": "What to do: give the named keys in COMPANION_OTHER_SECRET_KEYS and check again. If no such key was ever "
+    "in use here, somebody changed these entries.",
+}
 
 
 @click.group()
@@ -46,13 +55,15 @@ def verify(file: Path | None, slug: str | None, last: str | None, journals: tupl
     head = _head(last) if last else None
     with _not_checked():
         reports = trail_check.check_all(slug, last=head, journals=journals)
-    well = True
     for report in reports:
-        click.secho(report.summary, fg="green" if report.whole else "red", bold=True)
+        click.secho(report.summary, fg=_COLOURS[report.state.value], bold=True)
         for line in report.lines:
             click.echo(f"  {line}")
-        well = well and report.whole
-    sys.exit(0 if well else 1)
+    states = {report.state.value for report in reports}
+    for state, advice in _ADVICE.items():
+        if state in states:
+            click.echo(f"\n{advice}")
+    sys.exit(1 if "tampered" in states else 2 if "unknown" in states else 0)
 
 
 def _verify_packet(file: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
@@ -16,11 +16,9 @@ from companion.service.online import in_a_free_moment
 
 TABLE: Final = "clinics_auditentry"
 _SAID: Final = "the audit trail is append-only"
-_POSTGRESQL: Final = (
-    # An entry gets its place in the chain once; one from before the chain gets its seal then, too. A TRUNCATE of the
-    # empty table passes: that is how a backup is restored into a new database.
-    f"""
-    CREATE OR REPLACE FUNCTION companion_audit_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+# An entry gets its place in the chain once; one from before the chain gets its seal then, too. A TRUNCATE of the
+# empty table passes: that is how a backup is restored into a new database.
+_BODY: Final = f"""
     BEGIN
         IF TG_OP = 'UPDATE' THEN
             IF OLD.number IS NULL AND NEW.number IS NOT NULL AND (OLD.seal = '' OR NEW.seal = OLD.seal)
@@ -37,23 +35,39 @@ _POSTGRESQL: Final = (
         END IF;
         RAISE EXCEPTION '{_SAID}' USING ERRCODE = 'insufficient_privilege';
     END
-    $$
-    """,
+    """
+_POSTGRESQL: Final = (
+    f"CREATE OR REPLACE FUNCTION companion_audit_append_only() RETURNS trigger LANGUAGE plpgsql AS $${_BODY}$$",
     f"DROP TRIGGER IF EXISTS audit_append_only ON {TABLE}",
     f"CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON {TABLE} "
     "FOR EACH ROW EXECUTE FUNCTION companion_audit_append_only()",
     f"DROP TRIGGER IF EXISTS audit_never_emptied ON {TABLE}",
     f"CREATE TRIGGER audit_never_emptied BEFORE TRUNCATE ON {TABLE} "
     "FOR EACH STATEMENT EXECUTE FUNCTION companion_audit_append_only()",
+    # A session can switch off all triggers but these for itself.
+    f"ALTER TABLE {TABLE} ENABLE ALWAYS TRIGGER audit_append_only",
+    f"ALTER TABLE {TABLE} ENABLE ALWAYS TRIGGER audit_never_emptied",
 )
+_FOUND_ON_POSTGRESQL: Final = """
+    SELECT t.tgname, t.tgenabled IN ('O', 'A') AND t.tgqual IS NULL AND t.tgattr = '' AND p.prosrc = %(body)s
+        AND (t.tgname, t.tgtype) IN (('audit_append_only', 27), ('audit_never_emptied', 34))
+    FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = %(table)s::regclass AND NOT t.tgisinternal
+    UNION ALL SELECT rulename, false FROM pg_rewrite WHERE ev_class = %(table)s::regclass
+"""
+"""Each trigger and rule of the table, and whether it is the product's own. 27: before each row's update or delete; 34:
+before a truncate.
+"""
+_ON_POSTGRESQL: Final = ("audit_append_only", "audit_never_emptied")
 _CHAINED: Final = {"number", "hash", "seal", "key_id"}
+_TAKEN: Final = f"EXISTS (SELECT 1 FROM {TABLE} WHERE clinic_id = NEW.clinic_id AND number = NEW.number)"  # noqa: S608 (our own names)
+# REPLACE removes a row, and fires no trigger for that: no row may come to another's id, rowid or place.
 _SQLITE: Final = {
-    "audit_no_change": f"BEFORE UPDATE ON {TABLE} WHEN NOT (OLD.number IS NULL AND NEW.number IS NOT NULL "
-    "AND (OLD.seal = '' OR NEW.seal = OLD.seal) AND (OLD.key_id = '' OR NEW.key_id = OLD.key_id) AND %(others_kept)s)",
+    "audit_no_change": f"BEFORE UPDATE ON {TABLE} WHEN {_TAKEN} OR NOT (OLD.number IS NULL AND NEW.number IS NOT NULL "
+    "AND (OLD.seal = '' OR NEW.seal = OLD.seal) AND (OLD.key_id = '' OR NEW.key_id = OLD.key_id) "
+    "AND NEW.rowid = OLD.rowid AND %(others_kept)s)",
     "audit_no_removal": f"BEFORE DELETE ON {TABLE}",
-    # INSERT OR REPLACE removes a row, and fires no trigger for that.
-    "audit_no_replacement": f"BEFORE INSERT ON {TABLE} WHEN EXISTS (SELECT 1 FROM {TABLE} WHERE id = NEW.id "  # noqa: S608 (our own names)
-    "OR (clinic_id = NEW.clinic_id AND number = NEW.number))",
+    "audit_no_replacement": f"BEFORE INSERT ON {TABLE} WHEN {_TAKEN} OR EXISTS (SELECT 1 FROM {TABLE} "  # noqa: S608 (our own names)
+    "WHERE id = NEW.id OR rowid = NEW.rowid)",
 }
 
 
@@ -77,18 +91,29 @@ class AppendOnly(Operation):
             _run(schema_editor, [*statements_to_drop(), *statements_to_make()])
 
 
-def is_held() -> bool:
-    """Return whether the database has the rule in force."""
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute(
-                "SELECT count(*) FROM pg_trigger WHERE tgrelid = %s::regclass AND tgenabled IN ('O', 'A') "
-                "AND tgname IN ('audit_append_only', 'audit_never_emptied')",
-                [TABLE],
-            )
-            return bool(cursor.fetchone() == (2,))
-        cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s", [TABLE])
-        return set(_SQLITE) <= {name for (name,) in cursor.fetchall()}
+def hold() -> list[str]:
+    """Bring back what is missing of the rule, and return its names."""
+    gone = missing()
+    if gone and _is_postgresql():
+        with connection.schema_editor(atomic=False) as editor:
+            in_a_free_moment(editor, [TABLE], partial(_run, editor, _POSTGRESQL))
+    elif gone:
+        with transaction.atomic(), connection.cursor() as cursor:
+            for statement in [*statements_to_drop(), *statements_to_make()]:
+                cursor.execute(statement)
+    return gone
+
+
+def missing() -> list[str]:
+    """The names of the product's triggers that are gone, switched off, or not as the product made them."""
+    present = _present()
+    return [name for name in (_ON_POSTGRESQL if _is_postgresql() else _SQLITE) if not present.get(name)]
+
+
+def strange() -> list[str]:
+    """The names of triggers and rules on the table that the product did not make. They could keep entries out."""
+    own = _ON_POSTGRESQL if _is_postgresql() else _SQLITE
+    return sorted(name for name in _present() if name not in own)
 
 
 def statements_to_drop() -> list[str]:
@@ -105,6 +130,22 @@ def statements_to_make() -> list[str]:
         f"CREATE TRIGGER {name} {rule.replace('%(others_kept)s', kept)} BEGIN SELECT RAISE(ABORT, '{_SAID}'); END"
         for name, rule in _SQLITE.items()
     ]
+
+
+def _present() -> dict[str, bool]:
+    """Each trigger and rule of the table, and whether it is as the product made it."""
+    with connection.cursor() as cursor:
+        if _is_postgresql():
+            cursor.execute(_FOUND_ON_POSTGRESQL, {"body": _BODY, "table": TABLE})
+            return dict(cursor.fetchall())
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s", [TABLE])
+        found = cursor.fetchall()
+    ours = set(statements_to_make())
+    return {name: sql in ours for name, sql in found}
+
+
+def _is_postgresql() -> bool:
+    return connection.vendor == "postgresql"
 
 
 def _run(schema_editor: BaseDatabaseSchemaEditor, statements: Sequence[str]) -> None:

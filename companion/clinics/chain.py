@@ -5,6 +5,7 @@ the entries that are left. One process at a time chains a clinic's entries, in a
 no act waits.
 """
 
+import datetime as dt
 import threading
 import uuid
 from collections.abc import Sequence
@@ -42,6 +43,14 @@ def ring() -> None:
 def waiting() -> list[uuid.UUID]:
     """The clinics with entries that wait to be chained."""
     return list(AuditEntry.objects.filter(number=None).order_by().values_list("clinic_id", flat=True).distinct())
+
+
+def late(clinic: uuid.UUID | None, *, before: dt.datetime) -> int:
+    """The number of the clinic's entries (None: of all clinics') from before this time that still wait to be chained;
+    at most 1,000.
+    """
+    late = AuditEntry.objects.filter(number=None, at__lt=before)
+    return (late.filter(clinic=clinic) if clinic else late).order_by()[:_AT_ONCE].count()
 
 
 def head(clinic: uuid.UUID) -> Head | None:

@@ -7,6 +7,7 @@ import datetime as dt
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final
 
 from companion.clinics import chain, seals
@@ -19,6 +20,15 @@ RESTORED: Final = "database restored"
 TAKEN: Final = "taken"
 """The name in that act's changes for the instant at which the copy was taken."""
 _AT_ONCE: Final = 2000
+
+
+class State(StrEnum):
+    """The results of a check."""
+
+    WHOLE = "whole"
+    TAMPERED = "tampered"
+    UNKNOWN = "unknown"
+    """An entry names a secret key that is not known here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +47,8 @@ class Wrong:
     first: int
     last: int
     words: str
+    key: str = ""
+    """The id of the unknown secret key without which these entries can't be judged; "": they were tampered with."""
 
     def __str__(self) -> str:
         if not self.first:
@@ -53,6 +65,13 @@ class Verdict:
     head: Head | None = None
     wrong: list[Wrong] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def state(self) -> State:
+        """Whether the chain is whole. One entry that somebody tampered with outweighs any that can't be checked."""
+        if any(not one.key for one in self.wrong):
+            return State.TAMPERED
+        return State.UNKNOWN if self.wrong else State.WHOLE
 
 
 def check(clinic: uuid.UUID, known: Sequence[KnownHead] = ()) -> Verdict:
@@ -85,26 +104,25 @@ def _walk(clinic: uuid.UUID) -> Iterator[tuple[AuditEntry, list[Wrong]]]:
             problems.append(Wrong(own, own, "inserted. The chain has more than one entry with this number."))
         follows = own == number + 1
         if wrong := _judge(entry, before if follows else None):
-            problems.append(Wrong(own, own, wrong))
+            problems.append(wrong)
         number, before = own, entry.hash
         yield entry, problems
 
 
-def _judge(entry: AuditEntry, before: str | None) -> str:
-    """Return what is wrong with this entry, or "". `before`: the hash of the entry before it; None: it is missing."""
+def _judge(entry: AuditEntry, before: str | None) -> Wrong | None:
+    """Return what is wrong with this entry. `before`: the hash of the entry before it; None: it is missing."""
+    own = entry.number or 0
     key = ring().called(entry.key_id)
     if key is None:
-        return (
-            f"sealed by the secret key {entry.key_id}, which is not known here. Give it in COMPANION_OTHER_SECRET_KEYS."
-        )
+        return Wrong(own, own, f"sealed by the secret key {entry.key_id}, which is not known here.", key=entry.key_id)
     if not seals.same(entry.seal, seals.seal_of(vars(entry), key)):
-        return f"changed. This is now {_named(entry)}."
+        return Wrong(own, own, f"changed. This is now {_named(entry)}.")
     if before is None:
-        return ""
-    link = seals.link_of(entry.clinic_id, entry.number or 0, before, entry.seal, key)
+        return None
+    link = seals.link_of(entry.clinic_id, own, before, entry.seal, key)
     if not seals.same(entry.hash, link):
-        return f"not at its place in the chain. This is {_named(entry)}."
-    return ""
+        return Wrong(own, own, f"not at its place in the chain. This is {_named(entry)}.")
+    return None
 
 
 def _named(entry: AuditEntry) -> str:
@@ -114,7 +132,14 @@ def _named(entry: AuditEntry) -> str:
 def _strangers(clinic: uuid.UUID) -> list[Wrong]:
     """Entries that can't get into the chain, because the product did not make them as they are."""
     left = AuditEntry.objects.filter(clinic=clinic, number=None).order_by("id")
-    return [Wrong(0, 0, f"Not made by this product: {_named(entry)}. {_why(entry)}") for entry in left.iterator()]
+    return [
+        Wrong(0, 0, f"Not made by this product: {_named(entry)}. {_why(entry)}", key=_unknown_key(entry))
+        for entry in left.iterator()
+    ]
+
+
+def _unknown_key(entry: AuditEntry) -> str:
+    return entry.key_id if entry.seal and not ring().called(entry.key_id) else ""
 
 
 def _why(entry: AuditEntry) -> str:
@@ -122,13 +147,16 @@ def _why(entry: AuditEntry) -> str:
         return (
             "It has no seal. Somebody inserted it, or a service of an older version ran on after `companion migrate`."
         )
-    return "Its seal is wrong: somebody inserted or changed it, or another secret key was in use."
+    if key := _unknown_key(entry):
+        return f"It names the secret key {key}, which is not known here."
+    return "Its seal is wrong: somebody inserted or changed it."
 
 
 def _compare(clinic: uuid.UUID, known: Sequence[KnownHead], hashes: dict[int, str], verdict: Verdict) -> None:
     """Compare the chain with the heads that went out before."""
     restores = _restores(clinic) if known else []
     end = verdict.head.number if verdict.head else 0
+    beyond: KnownHead | None = None
     for one in known:
         number = one.head.number
         if hashes[number] and seals.same(hashes[number], one.head.hash):
@@ -139,16 +167,14 @@ def _compare(clinic: uuid.UUID, known: Sequence[KnownHead], hashes: dict[int, st
                 f"Entry {number}, known from {one.kept_by}, was lost when the database was restored at "
                 f"{restored:%Y-%m-%d %H:%M} UTC."
             )
-        elif number > end:
-            verdict.wrong.append(
-                Wrong(end + 1, number, f"cut off the end. {_capital(one.kept_by)} knows entry {number}.")
-            )
-        else:
-            verdict.wrong.append(
-                Wrong(
-                    number, number, f"not the entry that {one.kept_by} knows. The chain was cut off and went on anew."
-                )
-            )
+        elif number <= end:
+            words = f"not the entry that {one.kept_by} knows. The chain was cut off and went on anew."
+            verdict.wrong.append(Wrong(number, number, words))
+        elif beyond is None or number > beyond.head.number:
+            beyond = one
+    if beyond:
+        words = f"cut off the end. {_capital(beyond.kept_by)} knows entry {beyond.head.number}."
+        verdict.wrong.append(Wrong(end + 1, beyond.head.number, words))
 
 
 def _restores(clinic: uuid.UUID) -> list[tuple[dt.datetime, dt.datetime]]:
@@ -164,7 +190,7 @@ def _joined(found: Iterable[Wrong]) -> list[Wrong]:
     for one in found:
         last = joined[-1] if joined else None
         if last and last.last + 1 == one.first and _kind(last) == _kind(one):
-            joined[-1] = Wrong(last.first, one.last, last.words)
+            joined[-1] = Wrong(last.first, one.last, last.words, last.key)
         else:
             joined.append(one)
     return joined

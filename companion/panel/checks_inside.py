@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from companion.clinics import bots
 from companion.clinics.models import Bot, Clinic
 from companion.clinics.sealed import CannotOpen
-from companion.panel import checks_outside, facts, judge, python_holes
+from companion.panel import checks_outside, checks_trail, facts, judge, python_holes
 from companion.panel.check import CheckResult, Group, counted, failed, ok, warning
 from companion.patients.models import Patient
 from companion.patients.reach import BY_CODE, REFUSED_BY_TELEGRAM, Why
@@ -53,7 +53,7 @@ def services(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult
         yield ok(Group.SERVICES, "Sending", "nothing is overdue or held back")
 
 
-def database(_clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
+def database(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
     """Check that the database is reachable and writable, with the right schema and clock."""
     began = time.perf_counter()
     try:
@@ -67,7 +67,10 @@ def database(_clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResul
     took = (time.perf_counter() - began) * 1000
     yield ok(Group.DATABASE, "Database reachable", f"{connection.display_name}, {took:.1f} ms")
     yield _writable(read_at)
-    yield _schema()
+    schema = _schema()
+    yield schema
+    if schema.result == "ok":
+        yield from checks_trail.trail(clinic, now=now)
     if connection.vendor == "sqlite":
         yield _sqlite_version()
 

@@ -1,4 +1,7 @@
-"""The check of all clinics' audit trails, with what the Journals know. clinics/chain_check.py checks one chain."""
+"""The check of all clinics' audit trails, with what the Journals and the hashes of each day know.
+
+clinics/chain_check.py checks one chain.
+"""
 
 import datetime as dt
 import uuid
@@ -11,24 +14,26 @@ from django.conf import settings
 
 from companion.clinics import append_only, chain_check, clinics
 from companion.clinics.chain import Head
-from companion.clinics.chain_check import KnownHead, Verdict
+from companion.clinics.chain_check import KnownHead, State, Verdict
 from companion.clinics.models import AuditEntry, Clinic
 from companion.journal import folder
 from companion.journal.entries import Chained
+from companion.panel.models import TrailHead
 
 _EVER: Final = dt.datetime.min.replace(tzinfo=dt.UTC) + dt.timedelta(days=2)
 _MOST: Final = 50
-_UNHELD: Final = (
-    "The database lets entries be changed and removed: its triggers are gone. Somebody took them away, or the database "
-    "was not migrated."
-)
+_SAYS: Final = {
+    State.WHOLE: "is whole",
+    State.TAMPERED: "was tampered with",
+    State.UNKNOWN: "can't be checked without a secret key",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result for one clinic, in words."""
+    """The result for one clinic, or for the database's own rule, in words."""
 
-    whole: bool
+    state: State
     summary: str
     lines: list[str]
 
@@ -40,15 +45,29 @@ def check_all(slug: str | None, *, last: Head | None, journals: Sequence[Path] =
     """
     only = clinics.the_clinic(slug) if slug or last else None
     known = _known([settings.JOURNAL_DIR, *journals])
+    for told in TrailHead.objects.order_by("day"):
+        head = KnownHead(Head(told.number, told.hash), f"the hash told on {told.day:%Y-%m-%d}")
+        known.setdefault(told.clinic_id, []).append(head)
     names = _names(known)
     wanted = {only.pk: names[only.pk]} if only else names
     reports = []
     for clinic, name in wanted.items():
         heads = known.get(clinic, []) + ([KnownHead(last, "the hash that you gave")] if last else [])
         reports.append(_report(name, chain_check.check(clinic, heads)))
-    if not append_only.is_held():
-        reports.append(Report(False, _UNHELD, []))
-    return reports
+    return [*reports, *_rule()]
+
+
+def _rule() -> list[Report]:
+    """Whether the database still refuses to change and remove entries, and lets them all in."""
+    found = [f"The trigger {name} is gone, switched off or changed." for name in append_only.missing()]
+    found += [
+        f"{name} is no trigger or rule of this product. It could keep entries out of the trail."
+        for name in append_only.strange()
+    ]
+    if not found:
+        return []
+    words = "The database doesn't keep the audit trail append-only: somebody changed it, or it was not migrated."
+    return [Report(State.TAMPERED, words, found)]
 
 
 def _known(folders: Sequence[Path]) -> dict[uuid.UUID, list[KnownHead]]:
@@ -76,6 +95,4 @@ def _report(name: str, verdict: Verdict) -> Report:
     lines = [*verdict.notes, *(str(one) for one in verdict.wrong[:_MOST])]
     if len(verdict.wrong) > _MOST:
         lines.append(f"and {len(verdict.wrong) - _MOST} more.")
-    if verdict.wrong:
-        return Report(False, f"{name}: the audit trail was tampered with ({entries}).{newest}", lines)
-    return Report(True, f"{name}: the audit trail is whole ({entries}).{newest}", lines)
+    return Report(verdict.state, f"{name}: the audit trail {_SAYS[verdict.state]} ({entries}).{newest}", lines)

@@ -10,9 +10,9 @@ from django.db import connection, transaction
 
 from companion.cli.audit import audit
 from companion.clinics import chain, clinics
-from companion.clinics.append_only import statements_to_drop, statements_to_make
 from companion.clinics.models import AuditEntry, Clinic, Role
 from tests.builders import NOW, a_caller
+from tests.support import flushing
 
 
 def act(clinic: Clinic, name: str = "Linden") -> None:
@@ -48,14 +48,9 @@ def _stored(value: uuid.UUID | dt.datetime | int | None) -> uuid.UUID | dt.datet
 def rule_lifted() -> Iterator[None]:
     """The owner of the database takes the triggers away, and makes them again when done."""
     with transaction.atomic():
-        if connection.vendor == "postgresql":
-            sql("SET LOCAL session_replication_role = replica")
-            yield
-            sql("SET LOCAL session_replication_role = origin")
-        else:
-            makes = statements_to_make()
-            for statement in statements_to_drop():
-                sql(statement)
-            yield
-            for statement in makes:
-                sql(statement)
+        makes = flushing.holding(connection.vendor)
+        for statement in flushing.lifting(connection.vendor):
+            sql(statement)
+        yield
+        for statement in makes:
+            sql(statement)

@@ -11,6 +11,7 @@ from django.db import OperationalError, connection
 from pydantic import SecretStr
 from pytest_django import Settings
 
+from companion.clinics import audit
 from companion.clinics.models import Bot, Clinic, OtherReader
 from companion.panel import backups, checks_inside, checks_outside, diagnostics
 from companion.panel.check import CheckResult
@@ -23,7 +24,7 @@ from companion.telegram.outcomes import Answer
 from companion.webhooks import outbox, sending
 from companion.webhooks.models import Kind as Happening
 from companion.webhooks.outbox import Event
-from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient
+from tests.builders import NOW, a_bot, a_caller, a_clinic, a_message, a_patient
 from tests.panel.stories import a_heartbeat
 from tests.support.receivers import a_program
 from tests.support.stand_in import stand_in
@@ -125,6 +126,24 @@ def test_a_missing_migration_is_counted() -> None:
     found = check("Schema up to date")
 
     assert (found.result, found.advice) == ("failed", "Run `companion migrate`.")
+
+
+def test_a_trail_whose_trigger_was_taken_away_is_named() -> None:
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("DROP TRIGGER audit_never_emptied ON clinics_auditentry")
+        else:
+            cursor.execute("DROP TRIGGER audit_no_removal")
+
+    assert check("Audit trail append-only").result == "failed"
+
+
+def test_entries_that_wait_too_long_for_their_place_in_the_chain_are_counted() -> None:
+    clinic = a_clinic()
+    audit.record(a_caller(clinic), "patient added", "patient", None, now=NOW - dt.timedelta(minutes=2))
+
+    assert check("Audit trail chained", clinic).value == "waiting entries: 1"
+    assert check("Audit trail chained", a_clinic()).result == "ok"
 
 
 @pytest.mark.parametrize(
@@ -354,6 +373,8 @@ def test_each_check_has_a_test_with_its_fault() -> None:
         "Database reachable",
         "Database writable",
         "Schema up to date",
+        "Audit trail append-only",
+        "Audit trail chained",
         "No Telegram ID",
         "Patient blocked the bot",
         "Account deleted",

@@ -27,8 +27,21 @@ def allow(connection: BaseDatabaseWrapper) -> None:
         here = self.connection
         if not statements or append_only.TABLE not in here.introspection.table_names():
             return statements
-        if here.vendor == "postgresql":
-            return ["SET LOCAL session_replication_role = replica", *statements]
-        return [*append_only.statements_to_drop(), *statements, *append_only.statements_to_make()]
+        return [*lifting(here.vendor), *statements, *holding(here.vendor)]
 
     operations.sql_flush = flush  # type: ignore[method-assign]  # of the test run's own process
+
+
+def lifting(vendor: str) -> list[str]:
+    """The statements by which the database's owner lifts the rule."""
+    if vendor == "postgresql":
+        return [f"ALTER TABLE {append_only.TABLE} DISABLE TRIGGER USER"]
+    return append_only.statements_to_drop()
+
+
+def holding(vendor: str) -> list[str]:
+    """The statements that put the rule in force again."""
+    if vendor == "postgresql":
+        names = ("audit_append_only", "audit_never_emptied")
+        return [f"ALTER TABLE {append_only.TABLE} ENABLE ALWAYS TRIGGER {name}" for name in names]
+    return append_only.statements_to_make()

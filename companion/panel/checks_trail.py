@@ -1,0 +1,44 @@
+"""Checks of the audit trail that take no time: whether the database protects it, and whether its entries are chained.
+
+`companion audit verify` checks the entries themselves (trail_check.py).
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Final
+
+from companion.clinics import append_only, chain
+from companion.clinics.models import Clinic
+from companion.panel.check import CheckResult, Group, failed, ok, warning
+
+_CHAINED_WITHIN: Final = dt.timedelta(minutes=1)
+"""Services chain within ten seconds."""
+
+
+def trail(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
+    """Check that nobody lifted the database's rule, or keeps entries from their place in the chain."""
+    yield _protected()
+    yield _chained(clinic, now)
+
+
+def _protected() -> CheckResult:
+    name = "Audit trail append-only"
+    if gone := append_only.missing():
+        advice = "Run `companion audit verify`: somebody may have changed entries. `companion migrate` brings it back."
+        return failed(Group.DATABASE, name, f"without {', '.join(gone)}", advice)
+    if strange := append_only.strange():
+        advice = "It could keep entries out. Find out who made it, drop it, and run `companion audit verify`."
+        return failed(Group.DATABASE, name, f"the table has {', '.join(strange)}, which is not ours", advice)
+    return ok(Group.DATABASE, name, "the database refuses changes")
+
+
+def _chained(clinic: Clinic | None, now: dt.datetime) -> CheckResult:
+    name = "Audit trail chained"
+    late = chain.late(clinic.pk if clinic else None, before=now - _CHAINED_WITHIN)
+    if not late:
+        return ok(Group.DATABASE, name, "no entry waits")
+    advice = (
+        "An entry that waits could be removed without a gap. Start a service, or run `companion audit verify`, which "
+        "chains them and names entries that are not ours. If they go on waiting, somebody holds a lock on the table."
+    )
+    return warning(Group.DATABASE, name, f"waiting entries: {late:,}", advice)
