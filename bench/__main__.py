@@ -20,6 +20,7 @@ NAMES: Final = (
     "planning",
     "idle",
     "rotate",
+    "trail",
 )
 
 
@@ -29,7 +30,7 @@ NAMES: Final = (
 def main(names: tuple[str, ...], *, quick: bool) -> None:
     """Measure the product by NAME, or all of it.
 
-    NAME is drain, lag, rate, hang, troubles, pages, importing, syncing, planning, idle or rotate.
+    NAME is drain, lag, rate, hang, troubles, pages, importing, syncing, planning, idle, rotate or trail.
 
     Figures of one run lie side by side; compare their ratios, not those of two machines.
     """

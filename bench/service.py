@@ -17,6 +17,13 @@ _WITHOUT_JOURNAL = (
     "from companion.cli.ready import ready; ready(); from companion.dispatch import service; service.run(0)"
 )
 """Run the service like the command, but without the Journal, which has no switch: so its cost can be seen."""
+_WITHOUT_TRAIL = (
+    "import contextlib; from companion.cli.ready import ready; ready(); "
+    "from companion.clinics import audit, chain_loop; chain_loop.chaining = contextlib.nullcontext; "
+    "audit.record = audit.record_many = lambda *_, **__: None; "
+    "from companion.cli.main import main; main()"
+)
+"""Run the command without entries in the audit trail and without the thread that chains them."""
 _ALIVE = "SELECT count(*) FROM service_heartbeat WHERE kind = '{}'"
 
 
@@ -49,6 +56,14 @@ def dispatcher(database: Database, api_url: str, *, journal: bool = True, **sett
     """Starts a dispatcher, waits for its heartbeat, and ends it. Raises RuntimeError with its last words."""
     how = ["-m", "companion.cli.main", "dispatcher"] if journal else ["-c", _WITHOUT_JOURNAL]
     with _started("dispatcher", how, database, database.environment(telegram_api_url=api_url, **settings)) as found:
+        yield found
+
+
+@contextmanager
+def without_trail(kind: str, database: Database, api_url: str, **settings: object) -> Iterator[Service]:
+    """Starts a service that leaves the audit trail alone, as `running` does."""
+    environment = database.environment(telegram_api_url=api_url, **settings)
+    with _started(kind, ["-c", _WITHOUT_TRAIL, kind], database, environment) as found:
         yield found
 
 

@@ -28,7 +28,7 @@ from companion.api.paging import cursor_of, read_cursor
 from companion.api.values import NoBody
 from companion.clinics import urgent_words
 from companion.clinics.models import Clinic, Role
-from companion.listener import inbox
+from companion.listener import inbox, readings
 from companion.schedules import queries
 from companion.service.clock import database_now
 
@@ -47,6 +47,7 @@ def _act(path: str, body_example: object) -> Operation:
 def list_inbox(request: HttpRequest, query: Query[InboxParameters]) -> InboxList:
     """List conversations: those that wait for staff, those that are assigned, or those that are done."""
     caller = caller_of(request)
+    readings.of_inbox(caller, now=database_now())
     conversations = inbox.view(caller.clinic, query.view, caller)
     if query.urgent is not None:
         conversations = conversations.filter(urgent_at__isnull=not query.urgent)
@@ -66,7 +67,10 @@ def list_inbox(request: HttpRequest, query: Query[InboxParameters]) -> InboxList
 @operation(router, Operation("GET", _ONE, Role.VIEWER, InboxItem, examples.INBOX_ITEM))
 def read_inbox_item(request: HttpRequest, id: UUID) -> InboxItem:
     """Read one conversation as the inbox shows it. `GET /patients/{id}/conversation` lists its messages."""
-    return item_of(inbox.find(caller_of(request).clinic, id))
+    caller = caller_of(request)
+    found = inbox.find(caller.clinic, id)
+    readings.of_conversation(caller, found, now=database_now())
+    return item_of(found)
 
 
 @operation(router, _act("take", {}))

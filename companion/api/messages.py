@@ -19,6 +19,7 @@ from companion.api.operations import JSON, Operation, act, caller_of, operation
 from companion.api.values import NoBody
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Problem, Refused, Unknown
+from companion.listener import readings
 from companion.patients import queries as patient_queries
 from companion.patients.models import Patient
 from companion.planning import acts, listing, short_form, taking_back
@@ -71,7 +72,10 @@ def list_messages(request: HttpRequest, query: Query[MessageParameters]) -> Mess
         due_from=query.due_from,
         due_to=query.due_to,
     )
-    clinic = caller_of(request).clinic
+    caller = caller_of(request)
+    clinic = caller.clinic
+    if query.patient:
+        readings.of_messages(caller, query.patient, now=database_now())
     if query.include == "planned":
         if query.due_to is None:
             raise Refused(Problem("due_to", "Name the last instant of the list: a series may have no end."))
@@ -84,7 +88,10 @@ def list_messages(request: HttpRequest, query: Query[MessageParameters]) -> Mess
 @operation(router, Operation("GET", _ONE, Role.VIEWER, MessageDetail, examples.MESSAGE))
 def read_message(request: HttpRequest, id: UUID) -> MessageDetail:
     """Read one message with its attempts."""
-    return _detail(queries.message(caller_of(request).clinic, id))
+    caller = caller_of(request)
+    message = queries.message(caller.clinic, id)
+    readings.of_message(caller, message, now=database_now())
+    return _detail(message)
 
 
 @operation(

@@ -89,8 +89,9 @@ def remove_clinic(slug: str, file: Path, recipients: tuple[str, ...], name: str 
         typed = name if name is not None else click.prompt(f"Type the name of the clinic {slug} to remove it for good")
         if typed.strip() != found.name:
             raise click.ClickException("That is not the clinic's name. Nothing was removed.")
-        rows = removing.export(found, file, Lock(recipients, passphrase()))
-        removing.remove(found, now=database_now())
+        now = database_now()
+        rows = removing.export(found, file, Lock(recipients, passphrase()), now=now)
+        removing.remove(found, now=now)
     click.echo(f"{found.name} is removed. {rows} rows are in {file}, encrypted. Backups of before still hold them.")
 
 

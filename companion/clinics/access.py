@@ -20,7 +20,7 @@ class Caller:
     """
 
     clinic: Clinic
-    kind: Literal["member", "key", "service", "operator"]
+    kind: Literal["member", "key", "service", "operator", "patient"]
     id: uuid.UUID | None
     name: str
     role: Role

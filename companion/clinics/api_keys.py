@@ -20,6 +20,7 @@ PREFIX: Final = "ack_"
 """The prefix by which people recognise a leaked key; the kind follows."""
 _SHOWN: Final = 4
 """The number of a key's random characters that are kept to recognise it."""
+_TOLD: Final = ("name", "role", "prefix", "kind", "scopes", "networks", "expires_at")
 _NOTED_EVERY: Final = dt.timedelta(minutes=1)
 
 
@@ -57,7 +58,8 @@ def make_key(
                 expires_at=checked.expires_at,
                 created_at=now,
             )
-            audit.record(caller, "API key made", "api_key", key.id, now=now)
+            told = audit.differences({}, audit.columns(key, _TOLD))
+            audit.record(caller, "API key made", "api_key", key.id, now=now, changes=told)
     except IntegrityError:
         raise Refused(Problem("name", "There is or was an API key of this name. Choose another.")) from None
     return key, secret
@@ -120,7 +122,8 @@ def revoke(caller: Caller, key: ApiKey, *, now: dt.datetime) -> None:
     caller.needs(Role.ADMIN)
     with transaction.atomic():
         if ApiKey.objects.filter(clinic=caller.clinic, pk=key.pk, revoked_at__isnull=True).update(revoked_at=now):
-            audit.record(caller, "API key revoked", "api_key", key.id, now=now)
+            told = audit.differences({}, {"revoked_at": now})
+            audit.record(caller, "API key revoked", "api_key", key.id, now=now, changes=told)
 
 
 def _name(name: str) -> str:

@@ -6,7 +6,8 @@ An entry is sealed when it is made, in the transaction of its act, and chained t
 
 import datetime as dt
 import uuid
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from django.db import transaction
@@ -21,7 +22,12 @@ from companion.service.key_ring import ring
 Changes = Mapping[str, object]
 """The changed values by name: [before, after], or CHANGED."""
 CHANGED: Final = "changed"
-"""Stands for the values of health data, which the trail doesn't keep."""
+"""Stands for the values of health data and of secrets, which the trail doesn't keep."""
+NO_VALUE: Final[Changes] = MappingProxyType({})
+"""For an act that changes no value which was there before and after, such as a call to try a webhook out."""
+LOOK: Final = dt.timedelta(minutes=10)
+PLAN: Final = "plan"
+"""The kind of an entry about a schedule's messages, which the Planner made, moved or took out after an act."""
 _NAME: Final = 200
 
 
@@ -32,9 +38,12 @@ def record(
     subject_id: uuid.UUID | None,
     *,
     now: dt.datetime,
-    changes: Changes | None = None,
+    changes: Changes,
 ) -> None:
-    """Record in the caller's transaction that `action` ("message cancelled") was done to this row."""
+    """Record in the caller's transaction that `action` ("message cancelled") was done to this row.
+
+    Every act says what was there before and after, or that it changes no such value (NO_VALUE).
+    """
     _entry(caller, action, subject_kind, subject_id, now, changes=changes).save(force_insert=True)
     transaction.on_commit(chain.ring, robust=True)
 
@@ -43,13 +52,12 @@ def record_many(
     caller: Caller,
     action: str,
     subject_kind: str,
-    subject_ids: Iterable[uuid.UUID],
+    changes: Mapping[uuid.UUID, Changes],
     *,
     now: dt.datetime,
-    changes: Changes | None = None,
 ) -> None:
-    """Record one action for many rows at once."""
-    entries = [_entry(caller, action, subject_kind, one, now, changes=changes) for one in subject_ids]
+    """Record one action for many rows at once, by their ids with what changed of each."""
+    entries = [_entry(caller, action, subject_kind, one, now, changes=told) for one, told in changes.items()]
     AuditEntry.objects.bulk_create(entries, batch_size=1000)
     transaction.on_commit(chain.ring, robust=True)
 
@@ -62,13 +70,28 @@ def record_reading(
     transaction.on_commit(chain.ring, robust=True)
 
 
+def record_look(
+    caller: Caller, action: str, subject_kind: str, subject_id: uuid.UUID | None, *, now: dt.datetime
+) -> None:
+    """Record a reading that a page or a program repeats by itself, at most once in LOOK for the same reader and row."""
+    same = AuditEntry.objects.filter(
+        clinic=caller.clinic, subject_id=subject_id, at__gt=now - LOOK, action=action, reading=True
+    )
+    if not same.filter(actor_kind=caller.kind, actor_id=caller.id, address=act_origin.current()).exists():
+        record_reading(caller, action, subject_kind, subject_id, now=now)
+
+
 def acts_on(clinic: Clinic, *subjects: uuid.UUID) -> QuerySet[AuditEntry]:
-    """The acts on these rows. Readings, which changed nothing, are left out."""
-    return AuditEntry.objects.filter(clinic=clinic, subject_id__in=subjects, reading=False)
+    """The acts on these rows. Readings, which changed nothing, and what followed for plans are left out."""
+    found = AuditEntry.objects.filter(clinic=clinic, subject_id__in=subjects, reading=False)
+    return found.exclude(subject_kind=PLAN)
 
 
 def differences(before: Mapping[str, object], after: Mapping[str, object], *, veiled: Collection[str] = ()) -> Changes:
-    """Return what changed from `before` to `after`. Of `veiled` values the trail says only that they changed."""
+    """Return what changed from `before` ({}: the row is new) to `after` ({}: it is gone).
+
+    Of `veiled` values the trail says only that they changed.
+    """
     names = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
     return {name: CHANGED if name in veiled else [_plain(before.get(name)), _plain(after.get(name))] for name in names}
 
@@ -87,6 +110,8 @@ def _plain(value: object) -> object:
             return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
         case list() | tuple():
             return [_plain(one) for one in value]
+        case dict():
+            return {str(name): _plain(one) for name, one in value.items()}
         case _:
             return str(value)
 
@@ -98,7 +123,7 @@ def _entry(
     subject_id: uuid.UUID | None,
     now: dt.datetime,
     *,
-    changes: Changes | None = None,
+    changes: Changes = NO_VALUE,
     reading: bool = False,
 ) -> AuditEntry:
     entry = AuditEntry(
@@ -113,7 +138,7 @@ def _entry(
         reading=reading,
         subject_kind=subject_kind,
         subject_id=subject_id,
-        changes=dict(changes or {}),
+        changes=dict(changes),
     )
     key = ring().in_use
     entry.key_id, entry.seal = key.id, seals.seal_of(vars(entry), key)

@@ -31,6 +31,8 @@ ENROLLED_IN_SANDBOX: Final = "patient enrolled in the sandbox"
 (patients/enrolment.py).
 """
 
+_TOLD: Final = ("telegram_id", "username", "sandbox")
+
 NO_SANDBOX_HERE: Final = (
     "This data has met a real bot, so the Sandbox stays off here: a real message could be marked as sent. "
     "Unset COMPANION_SANDBOX, or give the Sandbox a data folder of its own with COMPANION_DATA_DIR."
@@ -88,9 +90,11 @@ def connect(
             # Of two connections at the same moment, the second one finds the first one's bot.
             Clinic.objects.select_for_update(no_key=True).get(pk=clinic.pk)
             _guard(sandbox=sandbox)
+            was = Bot.objects.filter(clinic=clinic).values(*_TOLD).first() or {}
             bot = _put(clinic, read, username, sandbox=sandbox, now=now)
             action = SANDBOX_BOT_CONNECTED if sandbox else REAL_BOT_CONNECTED
-            audit.record(caller, action, "bot", bot.id, now=now)
+            told = {**audit.differences(was, audit.columns(bot, _TOLD)), "token": audit.CHANGED}
+            audit.record(caller, action, "bot", bot.id, now=now, changes=told)
             ring()
     except IntegrityError:
         raise Conflict(

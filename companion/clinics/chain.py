@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.db import connection, transaction
+from django.db.models import OuterRef, Subquery
 
 from companion.clinics import seals
-from companion.clinics.models import AuditEntry
+from companion.clinics.models import AuditEntry, Clinic
 from companion.service import key_ring
 from companion.service.key_ring import Key
 
@@ -58,6 +59,15 @@ def head(clinic: uuid.UUID) -> Head | None:
     chained = AuditEntry.objects.filter(clinic=clinic, number__isnull=False).order_by("-number")
     newest = chained.values_list("number", "hash").first()
     return Head(newest[0], newest[1]) if newest and newest[0] else None
+
+
+def heads() -> dict[uuid.UUID, Head]:
+    """The newest entry of each clinic's chain."""
+    chained = AuditEntry.objects.filter(clinic=OuterRef("pk"), number__isnull=False).order_by("-number")
+    newest = Clinic.objects.annotate(
+        number=Subquery(chained.values("number")[:1]), hash=Subquery(chained.values("hash")[:1])
+    ).exclude(number=None)
+    return {id: Head(number, hash) for id, number, hash in newest.values_list("id", "number", "hash")}
 
 
 def catch_up(clinic: uuid.UUID) -> None:

@@ -13,7 +13,6 @@ import structlog
 from django.db import Error, close_old_connections, connection
 
 from companion.clinics import chain
-from companion.clinics.models import Clinic
 from companion.journal import writing
 from companion.journal.entries import Chained
 from companion.journal.writing import JournalGone
@@ -50,9 +49,8 @@ def chain_once(noted: dict[uuid.UUID, int]) -> None:
         chain.catch_up(clinic)
     if not writing.folder_id():
         return
-    for clinic in Clinic.objects.values_list("id", flat=True):
-        head = chain.head(clinic)
-        if head and noted.get(clinic) != head.number:
+    for clinic, head in chain.heads().items():
+        if noted.get(clinic) != head.number:
             with suppress(JournalGone):
                 writing.write(Chained(database_now(), clinic, head.number, head.hash))
                 noted[clinic] = head.number

@@ -55,11 +55,12 @@ def use(key_id: str, *, now: dt.datetime) -> None:
             f"Not every service knows the key {key_id} yet: {', '.join(ignorant)}. They read the file again within ten "
             f"seconds; restart those that don't."
         )
+    told = audit.differences({"key in use": ring().in_use.id}, {"key in use": key_id})
     others = [secret for secret in keys_in(file.read_text()) if secret != key.secret]
     # Noted first: a kill in between leaves a key noted that is known anyway.
     key_ring.note_use(key_id)
     write(file, [key.secret, *others])
-    _record(f"secret key {key_id} put in use", now)
+    _record(f"secret key {key_id} put in use", now, told)
 
 
 def check_none_missing(*, but: str = "") -> None:
@@ -106,7 +107,7 @@ def drop(key_id: str, *, lost: bool, now: dt.datetime) -> str:
             f"entries of the audit trail keep the key of their time."
         )
     UsedKey.objects.filter(pk=key_id).delete()
-    _record(f"secret key {key_id} dropped", now)
+    _record(f"secret key {key_id} dropped", now, audit.differences({"known key": key_id}, {}))
     if not known:
         return ""
     if not settings.SECRET_KEYS_FILE_IS_OURS:
@@ -118,7 +119,7 @@ def drop(key_id: str, *, lost: bool, now: dt.datetime) -> str:
 
 def record_rotation(*, now: dt.datetime) -> None:
     """Record in all clinics that everything was sealed anew."""
-    _record(f"sealed anew with key {ring().in_use.id}", now)
+    _record(f"sealed anew with key {ring().in_use.id}", now, audit.NO_VALUE)
 
 
 def counted(needs: dict[str, int]) -> str:
@@ -149,7 +150,7 @@ def _ids(found: object) -> list[object]:
     return found if isinstance(found, list) else []
 
 
-def _record(action: str, now: dt.datetime) -> None:
+def _record(action: str, now: dt.datetime, changes: audit.Changes) -> None:
     key_ring.note_use(ring().in_use.id)
     for clinic in Clinic.objects.order_by("id"):
-        audit.record(command_line(clinic), action, "secret_key", None, now=now)
+        audit.record(command_line(clinic), action, "secret_key", None, now=now, changes=changes)

@@ -125,7 +125,7 @@ def sign_out(caller: Caller, member: Member, *, now: dt.datetime) -> None:
         )
     with transaction.atomic():
         accounts.end_sessions(member.user)
-        audit.record(caller, "member signed out", "member", member.id, now=now)
+        audit.record(caller, "member signed out", "member", member.id, now=now, changes={"sessions": audit.CHANGED})
         account_mail.changed(member, f"All your sessions were ended by {caller.name}.")
 
 

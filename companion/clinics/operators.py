@@ -41,9 +41,10 @@ def _set(email: str, *, operator: bool, now: dt.datetime) -> User:
         )
     action = "operator made" if operator else "operator removed"
     with transaction.atomic():
+        told = audit.differences({"operator": user.is_staff}, {"operator": operator})
         user.is_staff = operator
         user.save(update_fields=["is_staff"])
         # The trail belongs to clinics: each clinic of the person learns of it.
         for member in Member.objects.filter(user=user).select_related("clinic"):
-            audit.record(command_line(member.clinic), action, "member", member.id, now=now)
+            audit.record(command_line(member.clinic), action, "member", member.id, now=now, changes=told)
     return user

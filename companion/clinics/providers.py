@@ -71,7 +71,7 @@ def refused(clinic: Clinic, provider: Provider, claims: Mapping[str, object], *,
     user = User.objects.filter(username=_account(clinic, provider, claims.get("sub"))).first()
     if user:
         accounts.end_sessions(user)
-    audit.record(_service(clinic), "stranger turned away", "clinic", clinic.id, now=now)
+    audit.record(_service(clinic), "stranger turned away", "clinic", clinic.id, now=now, changes=audit.NO_VALUE)
 
 
 def _user(clinic: Clinic, provider: Provider, subject: str, claims: Mapping[str, object]) -> User:
@@ -96,7 +96,9 @@ def _before(members: QuerySet[Member], user: User, claims: Mapping[str, object],
     known = accounts.of_address(verified_email(claims))
     member = members.filter(user__in=known, joined_at__isnull=False).first()
     if member:
-        audit.record(caller_of_member(member), "member moved to the sign-in service", "member", member.id, now=now)
+        told = {"signs in by": ["password", "sign-in service"]}
+        by = caller_of_member(member)
+        audit.record(by, "member moved to the sign-in service", "member", member.id, now=now, changes=told)
         member.user = user
         member.save(update_fields=["user"])
     return member

@@ -6,6 +6,7 @@ clinic, and its person is no operator.
 
 import datetime as dt
 import uuid
+from typing import Final
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -20,6 +21,9 @@ from companion.clinics.models import Member, Role
 from companion.clinics.providers import comes_by_provider, provider_of
 from companion.clinics.refusals import Conflict
 from companion.service import mailing
+
+_SHUT: Final[audit.Changes] = dict.fromkeys(("password", "second steps", "sessions"), audit.CHANGED)
+"""All that opened the account has ended."""
 
 
 class _Tokens(PasswordResetTokenGenerator):
@@ -43,7 +47,8 @@ class _Tokens(PasswordResetTokenGenerator):
 
 def operators_link(member: Member, *, now: dt.datetime) -> str:
     """Make the link that the operator's command prints. It leads into all clinics of the person."""
-    audit.record(command_line(member.clinic), "sign-in link made", "member", member.id, now=now)
+    by = command_line(member.clinic)
+    audit.record(by, "sign-in link made", "member", member.id, now=now, changes=audit.NO_VALUE)
     return _link(member)
 
 
@@ -51,7 +56,7 @@ def shut(member: Member, *, now: dt.datetime) -> None:
     """End all that opens the person's account, at the operator's command: for somebody who lost the second step."""
     with transaction.atomic():
         accounts.shut(member.user)
-        audit.record(command_line(member.clinic), "account reset", "member", member.id, now=now)
+        audit.record(command_line(member.clinic), "account reset", "member", member.id, now=now, changes=_SHUT)
         account_mail.changed(
             member, "Your password, second steps and sessions were ended by the operator of the server."
         )
@@ -72,7 +77,7 @@ def hand_out_link(caller: Caller, member: Member, *, now: dt.datetime) -> str:
             f"mail server is set that could send it. The operator of the server makes a link: `companion member add`."
         )
     with transaction.atomic():
-        audit.record(caller, "sign-in link made", "member", member.id, now=now)
+        audit.record(caller, "sign-in link made", "member", member.id, now=now, changes=audit.NO_VALUE)
         if open_to_see:
             return _link(member)
         account_mail.invitation(member, _link(member))
@@ -101,7 +106,8 @@ def redeem_link(key: uuid.UUID, token: str, *, now: dt.datetime) -> Member | Non
         user.last_login = now
         if member.joined_at is None:
             _join(member, now=now)
-        audit.record(caller_of_member(member), "sign-in link used", "member", member.id, now=now)
+        by = caller_of_member(member)
+        audit.record(by, "sign-in link used", "member", member.id, now=now, changes=audit.NO_VALUE)
         account_mail.link_used(member, now=now)
     return member
 
@@ -110,7 +116,8 @@ def _join(member: Member, *, now: dt.datetime) -> None:
     accounts.shut(member.user)
     Member.objects.filter(pk=member.pk, joined_at=None).update(joined_at=now)
     member.joined_at = now
-    audit.record(caller_of_member(member), "membership accepted", "member", member.id, now=now)
+    told = {**_SHUT, **audit.differences({}, {"joined_at": now})}
+    audit.record(caller_of_member(member), "membership accepted", "member", member.id, now=now, changes=told)
 
 
 def _link(member: Member) -> str:

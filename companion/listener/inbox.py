@@ -26,6 +26,7 @@ COUNTED_TO: Final = 100
 """Counting stops here; a page then shows "99+"."""
 
 
+_TOLD: Final = ("standing", "holder_name")
 _ASSIGNED: Final = Q(standing=Standing.TAKEN, holder__isnull=False)
 _UNASSIGNED: Final = Q(standing=Standing.UNREAD) | Q(standing=Standing.TAKEN, holder=None)
 """Also Conversations of a former member."""
@@ -229,8 +230,10 @@ def _moved(
 
 
 def _after(caller: Caller, conversation: Conversation, action: str, now: dt.datetime) -> Conversation:
-    audit.record(caller, action, "conversation", conversation.pk, now=now)
-    return find(caller.clinic, conversation.pk)
+    found = find(caller.clinic, conversation.pk)
+    told = audit.differences(audit.columns(conversation, _TOLD), audit.columns(found, _TOLD))
+    audit.record(caller, action, "conversation", conversation.pk, now=now, changes=told)
+    return found
 
 
 def _held(conversation: Conversation) -> str:

@@ -1,15 +1,18 @@
 """Readings of what patients wrote: each opening of a conversation or a file is in the audit trail.
 
 A page that renews itself asks every few seconds. Its first showing and each one with something new are recorded, the
-others show nothing and are not.
+others show nothing and are not. A message's page and the lists are recorded at most once in ten minutes for each
+reader.
 """
 
 import datetime as dt
+import uuid
 
 from companion.clinics import audit
 from companion.clinics.access import Caller
 from companion.listener.models import Conversation, Media
 from companion.patients.models import Patient
+from companion.schedules.models import Message
 
 
 def of_patient(caller: Caller, patient: Patient, *, now: dt.datetime) -> None:
@@ -23,6 +26,21 @@ def of_conversation(caller: Caller, conversation: Conversation, *, now: dt.datet
         audit.record_reading(caller, "conversation read", "patient", conversation.patient_id, now=now)
     else:
         audit.record_reading(caller, "conversation read", "conversation", conversation.pk, now=now)
+
+
+def of_message(caller: Caller, message: Message, *, now: dt.datetime) -> None:
+    """Record that the caller looks at a message: its text, and what the patient answered."""
+    audit.record_look(caller, "message read", "message", message.pk, now=now)
+
+
+def of_messages(caller: Caller, patient: uuid.UUID, *, now: dt.datetime) -> None:
+    """Record that the caller lists the messages of one patient."""
+    audit.record_look(caller, "messages read", "patient", patient, now=now)
+
+
+def of_inbox(caller: Caller, *, now: dt.datetime) -> None:
+    """Record that the caller lists conversations with the newest words of each."""
+    audit.record_look(caller, "inbox read", "clinic", caller.clinic.pk, now=now)
 
 
 def of_file(caller: Caller, media: Media, *, now: dt.datetime) -> None:

@@ -106,7 +106,8 @@ def pause(caller: Caller, *, now: dt.datetime) -> None:
     with transaction.atomic():
         if not own.update(sending_paused_at=now, sending_paused_by=caller.name):
             raise Conflict("Sending is paused already.")
-        audit.record(caller, "sending paused", "clinic", caller.clinic.pk, now=now)
+        told = audit.differences({}, {"sending_paused_at": now})
+        audit.record(caller, "sending paused", "clinic", caller.clinic.pk, now=now, changes=told)
         ring()
 
 
@@ -115,9 +116,11 @@ def resume(caller: Caller, *, now: dt.datetime) -> None:
     caller.needs(Role.ADMIN)
     own = Clinic.objects.filter(pk=caller.clinic.pk, sending_paused_at__isnull=False)
     with transaction.atomic():
+        since = own.values_list("sending_paused_at", flat=True).first()
         if not own.update(sending_paused_at=None, sending_paused_by=""):
             raise Conflict("Sending isn't paused.")
-        audit.record(caller, "sending resumed", "clinic", caller.clinic.pk, now=now)
+        told = audit.differences({"sending_paused_at": since}, {})
+        audit.record(caller, "sending resumed", "clinic", caller.clinic.pk, now=now, changes=told)
         ring()
 
 
@@ -137,7 +140,8 @@ def acknowledge_losses(caller: Caller, *, now: dt.datetime) -> None:
         Heartbeat.objects.filter(kind__in=lost, beat_at__lt=now - facts.ALIVE_FOR).delete()
         causes = [judge.LOST[kind][0] for kind in lost]
         Alert.objects.filter(closed_at=None, cause__in=causes).update(closed_at=now)
-        audit.record(caller, "lost services acknowledged", "clinic", caller.clinic.pk, now=now)
+        told = audit.differences({"lost services": [kind.value for kind in lost]}, {})
+        audit.record(caller, "lost services acknowledged", "clinic", caller.clinic.pk, now=now, changes=told)
     health.forget()
 
 
@@ -205,7 +209,7 @@ def decide(caller: Caller, message: Message, decision: Decision, *, now: dt.date
         if decision is Decision.RESEND:
             acts.retry(caller, message, now=now, may_arrive_twice=True)
         else:
-            audit.record(caller, _DECIDED[decision], "message", message.pk, now=now)
+            _note(caller, message, decision, now)
 
 
 @contextmanager
@@ -257,11 +261,16 @@ def _decided(caller: Caller, message: Message, decision: Decision, now: dt.datet
     try:
         with _undecided_one(caller, message, now):
             if decision is not Decision.RESEND:
-                audit.record(caller, _DECIDED[decision], "message", message.pk, now=now)
+                _note(caller, message, decision, now)
                 return True
             return acts.retry_again(caller, message, now=now, may_arrive_twice=True)
     except Conflict:
         return False
+
+
+def _note(caller: Caller, message: Message, decision: Decision, now: dt.datetime) -> None:
+    told = audit.differences({}, {"decision": decision.value})
+    audit.record(caller, _DECIDED[decision], "message", message.pk, now=now, changes=told)
 
 
 def _done(act: Callable[..., None], caller: Caller, now: dt.datetime) -> bool:

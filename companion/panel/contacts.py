@@ -39,11 +39,10 @@ def hear(caller: Caller, telegram_id: int | None, *, by_email: bool, now: dt.dat
     if opt_outs.has_stopped(caller.clinic, telegram_id):
         raise Refused(Problem("telegram_id", CHAT_STOPPED))
     with transaction.atomic():
-        AlertContact.objects.update_or_create(
-            member_id=caller.id,
-            defaults={"clinic": caller.clinic, "telegram_id": telegram_id, "by_email": by_email},
-        )
-        audit.record(caller, "alerts' addressee changed", "member", caller.id, now=now)
+        wanted = {"telegram_id": telegram_id, "by_email": by_email}
+        told = audit.differences(audit.columns(contact_of(caller), wanted), wanted, veiled=("telegram_id",))
+        AlertContact.objects.update_or_create(member_id=caller.id, defaults={"clinic": caller.clinic, **wanted})
+        audit.record(caller, "alerts' addressee changed", "member", caller.id, now=now, changes=told)
 
 
 def contact_of(caller: Caller) -> AlertContact:
@@ -78,7 +77,7 @@ def test_telegram(caller: Caller, *, now: dt.datetime) -> None:
     with transaction.atomic():
         words = "This is a test from the Control Panel: sending works."
         notices.by_telegram(caller.clinic, contact.telegram_id, words, now=now)
-        audit.record(caller, "test message sent", "member", caller.id, now=now)
+        audit.record(caller, "test message sent", "member", caller.id, now=now, changes=audit.NO_VALUE)
 
 
 def test_email(caller: Caller, *, now: dt.datetime) -> None:
@@ -103,7 +102,7 @@ def test_webhook(caller: Caller, *, now: dt.datetime) -> None:
 
 
 def _told(caller: Caller, error: str, action: str, failed: str, now: dt.datetime) -> None:
-    audit.record(caller, action, "clinic", caller.clinic.pk, now=now)
+    audit.record(caller, action, "clinic", caller.clinic.pk, now=now, changes=audit.NO_VALUE)
     if error:
         raise Conflict(f"{failed}: {error}.")
 

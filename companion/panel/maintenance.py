@@ -20,6 +20,7 @@ from companion.webhooks.models import Kind
 
 LONGEST: Final = dt.timedelta(days=7)
 REASON: Final = 200
+_TOLD: Final = ("until", "reason")
 
 
 def current(clinic: Clinic, *, now: dt.datetime) -> Maintenance | None:
@@ -37,11 +38,14 @@ def begin(caller: Caller, until: dt.datetime, reason: str, *, now: dt.datetime) 
         raise Refused(Problem("reason", f"Give the reason in one line of at most {REASON} characters."))
     with transaction.atomic():
         hold(Clinic.objects.filter(pk=caller.clinic.pk))
-        window = current(caller.clinic, now=now) or Maintenance(clinic=caller.clinic, began_at=now)
+        open_one = current(caller.clinic, now=now)
+        was = audit.columns(open_one, _TOLD) if open_one else {}
+        window = open_one or Maintenance(clinic=caller.clinic, began_at=now)
         window.until, window.reason, window.begun_by = until, reason, caller.name
         window.save()
         outbox.put_off(caller.clinic.pk, Kind.ALERT, until, but=URGENT)
-        audit.record(caller, "maintenance begun", "clinic", caller.clinic.pk, now=now)
+        told = audit.differences(was, audit.columns(window, _TOLD))
+        audit.record(caller, "maintenance begun", "clinic", caller.clinic.pk, now=now, changes=told)
     return window
 
 
@@ -52,7 +56,8 @@ def end(caller: Caller, *, now: dt.datetime) -> Maintenance:
         window = current(caller.clinic, now=now)
         if window is None or not Maintenance.objects.filter(pk=window.pk, until__gt=now).update(until=now):
             raise Conflict("No maintenance is going on.")
+        told = audit.differences({"until": window.until}, {"until": now})
         window.until = now
         outbox.put_off(caller.clinic.pk, Kind.ALERT, now, but=URGENT)
-        audit.record(caller, "maintenance ended", "clinic", caller.clinic.pk, now=now)
+        audit.record(caller, "maintenance ended", "clinic", caller.clinic.pk, now=now, changes=told)
     return window

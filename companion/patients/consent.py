@@ -127,8 +127,9 @@ def note(caller: Caller, patient: Patient, consent: Consent, *, now: dt.datetime
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
         current = Patient.objects.select_for_update().get(clinic=caller.clinic, pk=patient.pk)
+        was = audit.columns(current, ("consent",))
         if consent == Consent.WITHDRAWN:
-            _withdraw(current, source=source_of(caller), now=now, again=True)
+            _withdraw(current, source=source_of(caller), now=now, noted=True)
         elif current.consent == Consent.WITHDRAWN:
             raise Conflict("The patient opted out. Only the patient can undo that, by pressing Start in the chat.")
         else:
@@ -137,8 +138,9 @@ def note(caller: Caller, patient: Patient, consent: Consent, *, now: dt.datetime
                 current.consent_asked_at = None
                 linking.confirm(current, now=now)
                 marks.leave(caller.clinic, MarkKind.PATIENT, current.id, now=now)
-            _save(current, source=source_of(caller), wording="", now=now)
-        audit.record(caller, f"consent noted: {consent.value}", "patient", current.id, now=now)
+            _save(current, source=source_of(caller), wording="", now=now, noted=True)
+        told = audit.differences(was, audit.columns(current, was), veiled=was)
+        audit.record(caller, f"consent noted: {consent.value}", "patient", current.id, now=now, changes=told)
     return current
 
 
@@ -160,23 +162,27 @@ def _everybody(clinic: Clinic, telegram_id: int) -> list[Patient]:
     return list(found.order_by("id"))
 
 
-def _withdraw(patient: Patient, *, source: str, now: dt.datetime, again: bool = False) -> None:
-    """Withdraw consent by the patient's own decision. `again`: add a history entry even if the patient had opted
-    out.
+def _withdraw(patient: Patient, *, source: str, now: dt.datetime, noted: bool = False) -> None:
+    """Withdraw consent by the patient's own decision. `noted`: by a member, which adds to the history even if the
+    patient had opted out.
     """
     was_out = patient.consent == Consent.WITHDRAWN
     if not was_out:
         patient.consent_before_stop, patient.consent = patient.consent, Consent.WITHDRAWN
-    if again or not was_out:
+    if noted or not was_out:
         patient.withdrawal = Withdrawal.OWN
-        _save(patient, source=source, wording="", now=now)
+        _save(patient, source=source, wording="", now=now, noted=noted)
     elif patient.withdrawal != Withdrawal.OWN:
         patient.withdrawal = Withdrawal.OWN
         patient.save(update_fields=COLUMNS)
 
 
-def _save(patient: Patient, *, source: str, wording: str, now: dt.datetime) -> None:
+def _save(patient: Patient, *, source: str, wording: str, now: dt.datetime, noted: bool = False) -> None:
+    """Save the consent with its entry in the history. `noted`: by a member, whose act the audit trail has already."""
     patient.save(update_fields=COLUMNS)
+    if not noted:
+        by = Caller(patient.clinic, "patient", None, source, Role.VIEWER)
+        audit.record(by, "consent changed", "patient", patient.id, now=now, changes={"consent": audit.CHANGED})
     entry = ConsentChange(
         clinic_id=patient.clinic_id,
         patient=patient,

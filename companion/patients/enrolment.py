@@ -99,8 +99,8 @@ def invite_many(caller: Caller, patients: Sequence[Patient], *, now: dt.datetime
             )
             for patient, token in invited
         )
-        for patient, _ in invited:
-            audit.record(caller, "patient invited", "patient", patient.id, now=now)
+        told = audit.differences({}, {"invitation valid until": expires_at})
+        audit.record_many(caller, "patient invited", "patient", {one.id: told for one, _ in invited}, now=now)
     return [
         _card(caller.clinic, patient, f"https://t.me/{bot.username}?start={token}", expires_at)
         for patient, token in invited
@@ -145,7 +145,8 @@ def _turned(found: Enrolment, patient: Patient, telegram_id: int, now: dt.dateti
     if now >= found.expires_at or patient.left_at is not None:
         return Turned.EXPIRED
     if linking.is_taken(patient, telegram_id):
-        audit.record(own_service(patient.clinic, "listener"), CHAT_TAKEN, "patient", patient.id, now=now)
+        listener = own_service(patient.clinic, "listener")
+        audit.record(listener, CHAT_TAKEN, "patient", patient.id, now=now, changes=audit.NO_VALUE)
         return Turned.TAKEN
     return None
 
@@ -164,7 +165,8 @@ def _link(found: Enrolment, patient: Patient, telegram_id: int, *, now: dt.datet
     bot = Bot.objects.filter(clinic_id=patient.clinic_id).first()
     action = bots.ENROLLED_IN_SANDBOX if bot and bot.sandbox else "patient enrolled"
     outbox.tell(patient.clinic_id, Kind.ENROLMENT, [Event(patient.id)], now=now)
-    audit.record(own_service(patient.clinic, "listener"), action, "patient", patient.id, now=now)
+    told = {"telegram_id": audit.CHANGED} if exchanged or before["telegram_id"] is None else audit.NO_VALUE
+    audit.record(own_service(patient.clinic, "listener"), action, "patient", patient.id, now=now, changes=told)
 
 
 def _hash(token: str) -> str:

@@ -79,7 +79,9 @@ def _in_turn(caller: Caller, patients: Sequence[Patient]) -> list[Patient]:
 
 def _note(caller: Caller, cohort: Cohort, action: str, moved: Sequence[Patient], now: dt.datetime) -> None:
     if moved:
-        audit.record(caller, action, "cohort", cohort.id, now=now)
-        audit.record_many(caller, "cohorts changed", "patient", [patient.id for patient in moved], now=now)
-        marks.leave_many(caller.clinic, MarkKind.PATIENT, [patient.id for patient in moved], now=now)
+        ids = [patient.id for patient in moved]
+        audit.record(caller, action, "cohort", cohort.id, now=now, changes={"patients": audit.CHANGED})
+        told = {"cohorts": audit.CHANGED}
+        audit.record_many(caller, "cohorts changed", "patient", dict.fromkeys(ids, told), now=now)
+        marks.leave_many(caller.clinic, MarkKind.PATIENT, ids, now=now)
         ring()

@@ -72,7 +72,9 @@ def import_csv(
         if progress:
             progress(lines.bytes_read, total)
     with transaction.atomic():
-        audit.record(caller, "patients imported", "clinic", caller.clinic.id, now=now)
+        counts = {"added": report.added, "changed": report.changed, "refused": len(report.refused)}
+        told = audit.differences({}, counts)
+        audit.record(caller, "patients imported", "clinic", caller.clinic.id, now=now, changes=told)
     return replace(report, refused=sorted(report.refused, key=lambda row: row.line))
 
 

@@ -18,6 +18,7 @@ from companion.times.walls import local, resolve
 
 LONGEST = dt.timedelta(days=731)
 _REASON_LENGTH = 200
+_TOLD = ("paused_until", "paused_reason")
 
 
 def pause(caller: Caller, patient: Patient, until: dt.date, reason: str, *, now: dt.datetime) -> Patient:
@@ -32,8 +33,7 @@ def pause(caller: Caller, patient: Patient, until: dt.date, reason: str, *, now:
         problems += reason_problems(reason)
         if problems:
             raise Refused(*problems)
-        current.paused_until, current.paused_reason = until, reason.strip()
-        return _saved(caller, current, "patient paused", now)
+        return _set(caller, current, until, reason.strip(), "patient paused", now)
 
 
 def reason_problems(reason: str) -> list[Problem]:
@@ -50,8 +50,7 @@ def resume(caller: Caller, patient: Patient, *, now: dt.datetime) -> Patient:
         current = _locked(caller, patient)
         if current.paused_until is None:
             raise Conflict("This patient is not on pause.")
-        current.paused_until, current.paused_reason = None, ""
-        return _saved(caller, current, "patient resumed", now)
+        return _set(caller, current, None, "", "patient resumed", now)
 
 
 def change(caller: Caller, patient: Patient, values: Mapping[str, object], *, now: dt.datetime) -> Patient:
@@ -90,9 +89,14 @@ def _locked(caller: Caller, patient: Patient) -> Patient:
     return Patient.objects.select_for_update().get(clinic=caller.clinic, pk=patient.pk)
 
 
-def _saved(caller: Caller, patient: Patient, action: str, now: dt.datetime) -> Patient:
-    patient.save(update_fields=["paused_until", "paused_reason"])
+def _set(
+    caller: Caller, patient: Patient, until: dt.date | None, reason: str, action: str, now: dt.datetime
+) -> Patient:
+    was = audit.columns(patient, _TOLD)
+    patient.paused_until, patient.paused_reason = until, reason
+    patient.save(update_fields=_TOLD)
     marks.leave(caller.clinic, MarkKind.PATIENT, patient.id, now=now)
-    audit.record(caller, action, "patient", patient.id, now=now)
+    told = audit.differences(was, audit.columns(patient, _TOLD), veiled=("paused_reason",))
+    audit.record(caller, action, "patient", patient.id, now=now, changes=told)
     ring()
     return patient

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from companion.clinics import audit
 from companion.clinics.access import Caller
 from companion.clinics.refusals import Problem, Refused
 from companion.patients import directory, former_chats
@@ -57,6 +58,8 @@ class RowChanges:
     history: tuple[ConsentChange, ...]
     what: str
     """The change in words."""
+    told: audit.Changes
+    """The change as the audit trail has it."""
     marked: bool
     left_chat: FormerChat | None = None
     """The former chat, if the patient has a new one."""
@@ -78,7 +81,7 @@ def leaving(patient: Patient | None, *, now: dt.datetime) -> RowChanges | None:
     if patient is None or patient.left_at is not None:
         return None
     patient.left_at = now
-    return RowChanges(patient, None, (), LEFT, marked=True)
+    return RowChanges(patient, None, (), LEFT, audit.differences({}, {"left_at": now}), marked=True)
 
 
 def changes_of(
@@ -112,6 +115,7 @@ def changes_of(
         cohorts if cohorts != held else None,
         tuple(history),
         ADDED if existing is None else _in_words(before, after, cohorts != held),
+        directory.told_of(before if existing else {}, after, moved=cohorts != held),
         marked=cohorts != held or (existing is not None and moved),
         left_chat=_left_chat(patient, before, now),
         new_chat=before["telegram_id"] != after["telegram_id"],

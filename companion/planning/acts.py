@@ -23,8 +23,8 @@ from companion.service.wake import ring
 from companion.times.quiet import quiet_until
 
 LAST_INSTANT = dt.datetime(2101, 1, 1, tzinfo=dt.UTC)
-_TOLD: Final = ("text", "due_at")
-"""The columns whose change the audit trail tells of."""
+_TOLD: Final = ("status", "reason", "due_at", "quiet_hours")
+"""The columns whose change the audit trail tells of, besides the text: that it changed."""
 
 
 @transaction.atomic
@@ -108,9 +108,7 @@ def edit(
         raise Refused(*problems)
     if not lifecycle.move(_only(caller, message), **columns):
         raise Conflict(_too_late_for(message, "edited"))
-    after = {name: value for name, value in columns.items() if name in _TOLD}
-    told = audit.differences(audit.columns(message, after), after, veiled=("text",))
-    return _done(caller, message, "message edited", now, changes=told)
+    return _done(caller, message, "message edited", now, worded=new_text not in (None, message.text))
 
 
 def problems_in(message: Message, new_text: str, *, at: dt.datetime | None = None) -> list[str]:
@@ -155,13 +153,20 @@ def _due(message: Message, at: dt.datetime) -> dict[str, object]:
     return {"due_at": at, "ready_at": at, "late_at": late_at, "time_by_hand": True}
 
 
-def _done(
-    caller: Caller, message: Message, action: str, now: dt.datetime, *, changes: audit.Changes | None = None
-) -> Message:
+def _done(caller: Caller, message: Message, action: str, now: dt.datetime, *, worded: bool = False) -> Message:
+    """Audit the act on the message, which is as it was before it; `worded`: it has another text now."""
+    was = audit.columns(message, _TOLD)
+    message.refresh_from_db()
+    told = audit.differences(was, audit.columns(message, _TOLD))
+    changes = {**told, "text": audit.CHANGED} if worded else told
     audit.record(caller, action, "message", message.pk, now=now, changes=changes)
     ring()
-    message.refresh_from_db()
     return message
+
+
+def told_of_new(message: Message) -> audit.Changes:
+    """Return what the audit trail tells of a message that a person has written."""
+    return audit.differences({}, {**audit.columns(message, ("due_at", "lane")), "text": True}, veiled=("text",))
 
 
 def _too_late_for(message: Message, wish: str) -> str:

@@ -94,7 +94,7 @@ def from_member(
     if problems := acts.problems_in(message, text):
         raise Refused(*(Problem("text", sentence) for sentence in problems))
     _insert(message)
-    audit.record(caller, "answered from the inbox", "message", message.pk, now=now)
+    audit.record(caller, "answered from the inbox", "message", message.pk, now=now, changes=acts.told_of_new(message))
     ring()
     return message
 

@@ -29,8 +29,9 @@ def archive(clinic: Clinic, *, now: dt.datetime) -> Clinic:
         locked.save(update_fields=["archived_at"])
         for schedule in Schedule.objects.filter(clinic=locked, state__in=[State.ACTIVE, State.PAUSED]):
             edit.cancel(caller, schedule, now=now)
-        lifecycle.stop(Message.objects.filter(clinic=locked), Reason.BY_PERSON, now=now)
-        audit.record(caller, "clinic archived", "clinic", locked.id, now=now)
+        stopped = lifecycle.stop(Message.objects.filter(clinic=locked), Reason.BY_PERSON, now=now)
+        told = audit.differences({}, {"archived_at": now, "cancelled messages": stopped})
+        audit.record(caller, "clinic archived", "clinic", locked.id, now=now, changes=told)
         ring()
     return locked
 
@@ -41,8 +42,9 @@ def reopen(clinic: Clinic, *, now: dt.datetime) -> Clinic:
         locked = Clinic.objects.select_for_update().get(pk=clinic.pk)
         if locked.archived_at is None:
             raise Conflict(f"{locked.name} is not archived.")
+        told = audit.differences({"archived_at": locked.archived_at}, {})
         locked.archived_at = None
         locked.save(update_fields=["archived_at"])
-        audit.record(command_line(locked), "clinic reopened", "clinic", locked.id, now=now)
+        audit.record(command_line(locked), "clinic reopened", "clinic", locked.id, now=now, changes=told)
         ring()
     return locked

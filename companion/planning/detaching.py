@@ -102,8 +102,8 @@ def detach(
     )
     lifecycle.move(new, by_hand=True)
     messages = list(queries.messages(caller.clinic, MessageFilter(schedule=locked.id)).filter(pk__in=new.values("pk")))
-    for message in messages:
-        audit.record(caller, "message made to be changed", "message", message.pk, now=now)
+    told = {one.pk: audit.differences({}, {"due_at": one.due_at, "by_hand": True}) for one in messages}
+    audit.record_many(caller, "message made to be changed", "message", told, now=now)
     ring()
     return messages
 

@@ -4,6 +4,7 @@ Each is one transaction that leaves a Mark; a small one is worked off right afte
 """
 
 import datetime as dt
+import uuid
 from dataclasses import dataclass, replace
 
 from django.db import transaction
@@ -27,6 +28,7 @@ from companion.service.wake import ring
 from companion.times import rule_json, walls
 from companion.times.rule import Recurrence
 
+_NAMED_IN_AN_ENTRY = 100
 SKIPPED = "occurrence skipped"
 """The name of a skip in the audit trail."""
 
@@ -48,7 +50,7 @@ def create(caller: Caller, draft: Draft, *, now: dt.datetime) -> Planned:
     with transaction.atomic():
         warnings = plan_warnings.of_new(caller.clinic, draft, now=now)
         schedule = _new(caller, draft, now)
-        audit.record(caller, "schedule created", "schedule", schedule.id, now=now)
+        audit.record(caller, "schedule created", "schedule", schedule.id, now=now, changes=_told(None, draft))
         small = recipients.of_schedule(schedule).order_by()[: marks.AT_ONCE + 1].count() <= marks.AT_ONCE
         planned = planner.plan_ahead(schedule.id, now=now) if small else 0
         ring()
@@ -65,15 +67,16 @@ def change(
         locked = hold(caller, schedule)
         if locked.state in (State.CANCELLED, State.ENDED):
             raise Conflict(f"This schedule has {_over(locked)}. Plan a new one.")
-        change = change_of(drafts.of(locked), draft, from_occurrence)
+        before = drafts.of(locked)
+        change = change_of(before, draft, from_occurrence)
         known = plan_warnings.of_change(locked, change, now=now)
         if change.ended is not None:
-            done = _split(caller, locked, change, change.ended, now)
+            done = _split(caller, locked, change, change.ended, before, now)
         else:
             renaming.rename(locked, locked, change, now=now)
             _overwrite(locked, change.draft, now)
             renaming.keep_from_a_second_one_today(locked, change, now=now)
-            done = audit_and_replan(caller, locked, "schedule changed", now)
+            done = _record_and_replan(caller, locked, "schedule changed", _told(before, change.draft), now)
         return replace(done, warnings=(*done.warnings, *known))
 
 
@@ -94,10 +97,11 @@ def cancel(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Planned:
         locked = hold(caller, schedule)
         if locked.state in (State.CANCELLED, State.ENDED):
             raise Conflict(f"This schedule has already {_over(locked)}.")
+        was = columns(locked)
         locked.cancelled_at, locked.cancelled_from = now, locked.state
         locked.state, locked.next_plan_at = State.CANCELLED, None
         locked.save(update_fields=["state", "next_plan_at", "cancelled_at", "cancelled_from"])
-        return audit_and_replan(caller, locked, "schedule cancelled", now)
+        return audit_and_replan(caller, locked, "schedule cancelled", was, now)
 
 
 def skip(caller: Caller, schedule: Schedule, occurrence: str, *, now: dt.datetime) -> Planned:
@@ -111,12 +115,13 @@ def skip(caller: Caller, schedule: Schedule, occurrence: str, *, now: dt.datetim
         wall = occurrence_of(timing, occurrence)
         if timing.recurrence is None:
             raise Conflict("A one-time schedule has nothing to skip. Cancel it instead.")
+        was = columns(locked)
         locked.recurrence = rule_json.to_json(replace(timing.recurrence, except_=(*timing.recurrence.except_, wall)))
         locked.save(update_fields=["recurrence"])
         # Replanning leaves a Message alone that a person edited; to skip the Occurrence means that Message, too.
         own = Message.objects.filter(clinic=caller.clinic, schedule=locked, occurrence=walls.wall_name(wall))
         cancelled = lifecycle.stop(own.filter(by_hand=True), Reason.BY_PERSON, now=now)
-        done = audit_and_replan(caller, locked, SKIPPED, now)
+        done = audit_and_replan(caller, locked, SKIPPED, was, now)
         return replace(done, messages=done.messages + cancelled)
 
 
@@ -127,9 +132,11 @@ def reviewed(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Schedul
         locked = hold(caller, schedule)
         if locked.review_on is None or locked.state != State.ACTIVE:
             raise Conflict("Nobody asked to look at this schedule again.")
+        was = columns(locked)
         locked.review_on = walls.local(now, locked.clinic.timezone).date() + REVIEW_AFTER
         locked.save(update_fields=["review_on"])
-        audit.record(caller, "schedule looked at again", "schedule", locked.id, now=now)
+        told = audit.differences(was, columns(locked))
+        audit.record(caller, "schedule looked at again", "schedule", locked.id, now=now, changes=told)
     return locked
 
 
@@ -190,7 +197,7 @@ def _word(schedule: Schedule, draft: Draft, now: dt.datetime) -> None:
     )
 
 
-def _split(caller: Caller, old: Schedule, change: Change, ended: Recurrence, now: dt.datetime) -> Planned:
+def _split(caller: Caller, old: Schedule, change: Change, ended: Recurrence, draft: Draft, now: dt.datetime) -> Planned:
     """Ends the old series before the chosen Occurrence and begins a new one with it, which takes over its Messages."""
     new = _new(caller, change.draft, now, split_from=old)
     # What the old series was, the new one is: planned as far, and paused where it is paused.
@@ -199,12 +206,14 @@ def _split(caller: Caller, old: Schedule, change: Change, ended: Recurrence, now
     new.save(update_fields=["state", "resumed_at", "planned_until"])
     renaming.rename(old, new, change, now=now)
     renaming.keep_from_a_second_one_today(new, change, now=now)
+    was = columns(old)
     old.recurrence = rule_json.to_json(ended)
     old.review_on = None  # it has an end now
     old.next_plan_at = now if old.state == State.ACTIVE else None
     old.save(update_fields=["recurrence", "review_on", "next_plan_at"])
-    before = audit_and_replan(caller, old, "schedule split", now)
-    after = audit_and_replan(caller, new, "schedule created", now)
+    before = audit_and_replan(caller, old, "schedule split", was, now)
+    # The new series goes on for the old one: what differs between them is what the person changed.
+    after = _record_and_replan(caller, new, "schedule created", _told(draft, change.draft), now)
     return replace(after, messages=before.messages + after.messages, warnings=(*before.warnings, *after.warnings))
 
 
@@ -222,6 +231,7 @@ def _to_state(
         locked = hold(caller, schedule)
         if locked.state != expected:
             raise Conflict(f"This schedule is {State(locked.state).label.lower()}, not {expected.label.lower()}.")
+        was = columns(locked)
         locked.state = state
         if state == State.ACTIVE:
             # From the next Occurrence in the future on: what the pause swallowed is not made up for. What had been
@@ -229,12 +239,40 @@ def _to_state(
             locked.resumed_at = locked.next_plan_at = now
             locked.planned_until = max(now, locked.planned_until or now)
         locked.save(update_fields=["state", "resumed_at", "planned_until", "next_plan_at"])
-        return audit_and_replan(caller, locked, action, now)
+        return audit_and_replan(caller, locked, action, was, now)
 
 
-def audit_and_replan(caller: Caller, schedule: Schedule, action: str, now: dt.datetime) -> Planned:
-    """Audit the act, leave the Mark, and work it off at once where that is quick."""
-    audit.record(caller, action, "schedule", schedule.id, now=now)
+def columns(schedule: Schedule) -> dict[str, object]:
+    """The columns that acts change, except a change of the whole series; for the audit trail."""
+    return audit.columns(schedule, ("state", "recurrence", "review_on"))
+
+
+def audit_and_replan(
+    caller: Caller, schedule: Schedule, action: str, was: dict[str, object], now: dt.datetime
+) -> Planned:
+    """Audit the act by the `columns` of before, leave the Mark, and work it off at once where that is quick."""
+    return _record_and_replan(caller, schedule, action, audit.differences(was, columns(schedule)), now)
+
+
+def _told(before: Draft | None, after: Draft) -> audit.Changes:
+    """Return what the audit trail tells of a series that is new, or that a person changed as a whole."""
+    was, now = (drafts.values_of(one) if one else {} for one in (before, after))
+    told = dict(audit.differences(was, now, veiled=("text", "buttons")))
+    if "patients" in told:
+        had, has = set(before.patients if before else ()), set(after.patients)
+        told["patients"] = [_named(had - has), _named(has - had)]
+    return told
+
+
+def _named(patients: set[uuid.UUID]) -> object:
+    """The ids, or of many their number: an entry is read by a person."""
+    return sorted(map(str, patients)) if len(patients) <= _NAMED_IN_AN_ENTRY else f"{len(patients)} patients"
+
+
+def _record_and_replan(
+    caller: Caller, schedule: Schedule, action: str, changes: audit.Changes, now: dt.datetime
+) -> Planned:
+    audit.record(caller, action, "schedule", schedule.id, now=now, changes=changes)
     mark = clinic_marks.leave(caller.clinic, MarkKind.SCHEDULE, schedule.id, now=now)
     moves = marks.work_off_if_small(mark, now=now)
     if moves is not None and schedule.state == State.ACTIVE:

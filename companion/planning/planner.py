@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager, nullcontext
 from django.db import transaction
 from django.db.models import QuerySet
 
+from companion.clinics import audit
+from companion.clinics.members import own_service
 from companion.delivery import lifecycle
 from companion.patients.models import Patient
 from companion.planning import recipients
@@ -113,5 +115,14 @@ def _planned(schedule: Schedule, people: QuerySet[Patient], until: dt.datetime, 
         elif waits.order_by().exists():
             schedule.next_plan_at = now + schedule.late_after
         else:
-            schedule.next_plan_at, schedule.state = None, State.ENDED
+            schedule.next_plan_at = None
+            _end(schedule, now)
     schedule.save(update_fields=["planned_until", "next_plan_at", "state"])
+
+
+def _end(schedule: Schedule, now: dt.datetime) -> None:
+    """End a Schedule of which nothing is left, without saving it."""
+    told = audit.differences({"state": schedule.state}, {"state": State.ENDED})
+    schedule.state = State.ENDED
+    planner = own_service(schedule.clinic, "planner")
+    audit.record(planner, "schedule ended", "schedule", schedule.pk, now=now, changes=told)

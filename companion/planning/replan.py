@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from django.db import transaction
 from django.db.models import QuerySet
 
+from companion.clinics import audit
+from companion.clinics.members import own_service
 from companion.delivery import lifecycle
 from companion.planning import planner, recipients
 from companion.planning.day_changes import DayChanges, Key, day_changes
@@ -77,11 +79,25 @@ def _everybody(schedule_id: uuid.UUID) -> Iterable[list[uuid.UUID]]:
 
 def _batch(schedule_id: uuid.UUID, ids: list[uuid.UUID], now: dt.datetime, turn: Turn) -> Moves:
     with turn(), transaction.atomic():
-        return _replan_batch(schedule_id, ids, now)
+        schedule = Schedule.objects.select_for_update(of=("self",)).select_related("clinic").get(pk=schedule_id)
+        moves = _replan_batch(schedule, ids, now)
+        _record(schedule, ids, moves, now)
+        return moves
 
 
-def _replan_batch(schedule_id: uuid.UUID, ids: list[uuid.UUID], now: dt.datetime) -> Moves:
-    schedule = Schedule.objects.select_for_update(of=("self",)).select_related("clinic").get(pk=schedule_id)
+def _record(schedule: Schedule, ids: list[uuid.UUID], moves: Moves, now: dt.datetime) -> None:
+    """Note in the audit trail what the Planner did, in one entry for the batch, by the numbers of Messages."""
+    if not moves.messages:
+        return
+    made = {"planned": moves.planned, "moved": moves.moved, "taken out": moves.dropped}
+    told: dict[str, object] = {name: number for name, number in made.items() if number}
+    if len(ids) == 1:
+        told["patient"] = ids[0]
+    by, changes = own_service(schedule.clinic, "planner"), audit.differences({}, told)
+    audit.record(by, "messages planned anew", audit.PLAN, schedule.pk, now=now, changes=changes)
+
+
+def _replan_batch(schedule: Schedule, ids: list[uuid.UUID], now: dt.datetime) -> Moves:
     pending = Message.objects.filter(clinic_id=schedule.clinic_id, schedule=schedule, patient_id__in=ids)
     if schedule.state == State.CANCELLED:
         return Moves(dropped=lifecycle.stop(pending, Reason.SCHEDULE_ENDED, now=now))

@@ -39,7 +39,8 @@ def undo(caller: Caller, message: Message, *, now: dt.datetime) -> Message:
     own = Message.objects.filter(clinic=caller.clinic, pk=message.pk)
     if not lifecycle.undo(own, Reason.BY_PERSON, since=now - UNDO_FOR - _CLICKS_WAY, now=now):
         raise Conflict(_why_not(message))
-    audit.record(caller, "cancelling taken back", "message", message.pk, now=now)
+    told = audit.differences({"status": Status.CANCELLED}, {"status": Status.PENDING})
+    audit.record(caller, "cancelling taken back", "message", message.pk, now=now, changes=told)
     if message.schedule_id and message.patient_id:
         # What changed meanwhile (a skipped day, another time) holds for it too.
         left = clinic_marks.leave(caller.clinic, MarkKind.PATIENT, message.patient_id, now=now)
@@ -61,12 +62,13 @@ def undo_end(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Planned
         ended_at = locked.cancelled_at
         if ended_at is None or ended_at < now - UNDO_FOR - _CLICKS_WAY:
             raise Conflict("It is too late to take this back: ten seconds are over. Plan a new one.")
+        was = edit.columns(locked)
         locked.state, locked.cancelled_at = State(locked.cancelled_from), None
         locked.next_plan_at = now if locked.state == State.ACTIVE else None
         locked.save(update_fields=["state", "cancelled_at", "next_plan_at"])
         ended = Message.objects.filter(clinic=caller.clinic, schedule=locked)
         back = lifecycle.undo(ended, Reason.SCHEDULE_ENDED, since=ended_at, now=now)
-        done = edit.audit_and_replan(caller, locked, "ending taken back", now)
+        done = edit.audit_and_replan(caller, locked, "ending taken back", was, now)
         return replace(done, messages=done.messages + back)
 
 
@@ -82,6 +84,7 @@ def unskip(caller: Caller, schedule: Schedule, occurrence: str, *, now: dt.datet
         zone = _LAST_ZONE if timing.timezone == PATIENT_ZONE else timing.timezone
         if walls.resolve(wall, zone).at <= now:
             raise Conflict("This occurrence is over: it can't be sent any more.")
+        was = edit.columns(locked)
         locked.recurrence = _without(timing, wall)
         locked.save(update_fields=["recurrence"])
         # A message of today's stayed on record as failed when its day was skipped.
@@ -91,7 +94,7 @@ def unskip(caller: Caller, schedule: Schedule, occurrence: str, *, now: dt.datet
         skips = AuditEntry.objects.filter(clinic=caller.clinic, subject_id=locked.pk, action=edit.SKIPPED)
         edited = dropped.filter(by_hand=True, ended_at__in=skips.values("at"))
         back += lifecycle.undo(edited, Reason.BY_PERSON, since=locked.created_at, now=now)
-        done = edit.audit_and_replan(caller, locked, "skip taken back", now)
+        done = edit.audit_and_replan(caller, locked, "skip taken back", was, now)
         return replace(done, messages=done.messages + back)
 
 

@@ -33,12 +33,13 @@ SECRETS: Final = frozenset({"token", "secret", "former_secret", "secret_hash", "
 """Columns that open something elsewhere. An export is for reading."""
 
 
-def export(clinic: Clinic, file: Path, lock: Lock) -> int:
+def export(clinic: Clinic, file: Path, lock: Lock, *, now: dt.datetime) -> int:
     """Write all rows and patients' files of the clinic into a new encrypted file, and return the number of rows.
 
     Raises Refused without a way to encrypt, and Conflict if the file can't be written or is there already.
     """
     rows = 0
+    audit.record_reading(command_line(clinic), "clinic exported", "clinic", clinic.pk, now=now)
 
     def write(plain: Path) -> None:
         nonlocal rows
@@ -64,7 +65,8 @@ def remove(clinic: Clinic, *, now: dt.datetime) -> None:
             raise Conflict(f"{locked.name} is in use. Archive it first.")
         if Message.objects.filter(ON_THE_WIRE, clinic=locked).exists():
             raise Conflict("A message is on its way. Try again in a minute.")
-        audit.record(command_line(locked), "clinic removed", "clinic", locked.id, now=now)
+        told = audit.differences(audit.columns(locked, ("slug", "name")), {})
+        audit.record(command_line(locked), "clinic removed", "clinic", locked.id, now=now, changes=told)
         SandboxBot.objects.filter(telegram_id__in=list(_bots(locked))).delete()
         alone = list(_accounts_of(locked))
         for table in tables():

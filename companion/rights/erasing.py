@@ -73,7 +73,9 @@ def erase(caller: Caller, patient: Patient, name: str, *, now: dt.datetime) -> E
         former_patients.note_gone(held, into=None, now=now)
         Mark.objects.filter(clinic=caller.clinic, subject_id=held.pk).delete()
         held.delete()
-        audit.record(caller, "patient erased", "patient", patient.pk, now=now)
+        counts = audit.differences({}, {"messages kept without text": kept, "messages cancelled": cancelled})
+        told = {"all that is known": audit.CHANGED, **counts}
+        audit.record(caller, "patient erased", "patient", patient.pk, now=now, changes=told)
         old_pages.empty_log_after_commit()
     return Erasure(patient.pk, kept, cancelled, to_delete)
 
@@ -110,7 +112,9 @@ def _blank_plans(caller: Caller, patient: Patient, now: dt.datetime) -> None:
     """End the Schedules of nobody else, and blank the wordings that nobody else has got."""
     wordings = list(own_rows.wordings_of_nobody_else(patient).values_list("pk", flat=True))
     running = Schedule.objects.filter(pk__in=_only(patient), state__in=(State.ACTIVE, State.PAUSED))
-    audit.record_many(caller, "schedule cancelled", "schedule", running.values_list("pk", flat=True), now=now)
+    ended = {"state": State.CANCELLED}
+    told = {id: audit.differences({"state": state}, ended) for id, state in running.values_list("pk", "state")}
+    audit.record_many(caller, "schedule cancelled", "schedule", told, now=now)
     running.update(cancelled_at=now, cancelled_from=F("state"), state=State.CANCELLED, next_plan_at=None)
     Version.objects.filter(pk__in=wordings).update(text=ERASED, buttons=None)
 

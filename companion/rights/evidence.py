@@ -77,7 +77,7 @@ def _entries(message: Message) -> list[dict[str, object]]:
     about = Q(subject_id__in=subjects)
     if message.patient:
         # A consent that was noted before a merge stands under the former id.
-        about |= Q(subject_id__in=_ids_of(message.patient), action__startswith="consent noted")
+        about |= Q(subject_id__in=_ids_of(message.patient), action__startswith="consent ")
     found = AuditEntry.objects.filter(about, clinic=message.clinic_id, number__isnull=False).order_by("number")
     rows = list(found)
     numbers = [(one.number or 0) - 1 for one in rows]

@@ -104,6 +104,10 @@ def caller_of(request: HttpRequest) -> Caller | None:
     return caller_of_member(member) if member else None
 
 
+_SEARCHED: Final = ("q", "who", "what")
+"""The fields of searches, into which people type names."""
+
+
 def came_from(request: HttpRequest, otherwise: str) -> str:
     """Return the page that sent the form, from the form's `next`; never an address of another site."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
@@ -130,9 +134,10 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def _without_search(request: HttpRequest) -> str:
-    """The page's address without the name that was searched for, which must not stand in a header."""
+    """The page's address without the names that were searched for, which must not stand in a header."""
     asked = request.GET.copy()
-    asked.pop("q", None)
+    for name in _SEARCHED:
+        asked.pop(name, None)
     return f"{request.path}?{asked.urlencode()}" if asked else request.path
 
 

@@ -35,7 +35,7 @@ def retry(caller: Caller, webhook: Webhook, id: uuid.UUID, *, now: dt.datetime) 
         own = Delivery.objects.filter(clinic=caller.clinic, webhook=webhook, id=id, taken_at=None)
         if not own.update(since=now, next_try_at=now, tries=0):
             raise Conflict("This was delivered meanwhile, or is not kept any more.")
-        audit.record(caller, "webhook delivery retried", "webhook", webhook.pk, now=now)
+        audit.record(caller, "webhook delivery retried", "webhook", webhook.pk, now=now, changes=audit.NO_VALUE)
 
 
 def replay(caller: Caller, webhook: Webhook, since: dt.datetime, until: dt.datetime, *, now: dt.datetime) -> int:
@@ -54,7 +54,8 @@ def replay(caller: Caller, webhook: Webhook, since: dt.datetime, until: dt.datet
                 Problem("until", f"There are more than {REPLAYED:,} events in this span. Take a shorter one.")
             )
         done = own.update(since=now, next_try_at=now, tries=0, taken_at=None, answer=None, error="")
-        audit.record(caller, "webhook deliveries replayed", "webhook", webhook.pk, now=now)
+        told = audit.differences({}, {"from": since, "to": until, "events": done})
+        audit.record(caller, "webhook deliveries replayed", "webhook", webhook.pk, now=now, changes=told)
     return done
 
 

@@ -69,7 +69,8 @@ def add(caller: Caller, url: str, kinds: Sequence[str], *, now: dt.datetime) -> 
             raise Refused(Problem("url", f"A clinic has up to {MOST} webhooks. Remove another one first."))
         webhook = Webhook.objects.create(clinic=caller.clinic, url=url, secret=secret, created_at=now)
         _wish(webhook, wanted)
-        audit.record(caller, "webhook added", "webhook", webhook.pk, now=now)
+        told = {**audit.differences({}, {"kinds": sorted(wanted)}), "address": audit.CHANGED, "secret": audit.CHANGED}
+        audit.record(caller, "webhook added", "webhook", webhook.pk, now=now, changes=told)
     return webhook, secret
 
 
@@ -78,9 +79,10 @@ def choose(caller: Caller, webhook: Webhook, kinds: Sequence[str], *, now: dt.da
     caller.needs(Role.ADMIN)
     wanted = _read(kinds)
     with transaction.atomic():
+        told = audit.differences({"kinds": sorted(kinds_of(webhook))}, {"kinds": sorted(wanted)})
         webhook.wishes.exclude(kind__in=wanted).delete()
         _wish(webhook, wanted - kinds_of(webhook))
-        audit.record(caller, "webhook's kinds chosen", "webhook", webhook.pk, now=now)
+        audit.record(caller, "webhook's kinds chosen", "webhook", webhook.pk, now=now, changes=told)
 
 
 def exchange_secret(caller: Caller, webhook: Webhook, *, now: dt.datetime) -> str:
@@ -96,7 +98,8 @@ def exchange_secret(caller: Caller, webhook: Webhook, *, now: dt.datetime) -> st
             raise Conflict(f"The webhook keeps its secret: {NO_KEY}.") from None
         held.former_secret, held.former_until, held.secret = held.secret, now + OVERLAP, secret
         held.save(update_fields=["former_secret", "former_until", "secret"])
-        audit.record(caller, "webhook's secret exchanged", "webhook", webhook.pk, now=now)
+        told = {"secret": audit.CHANGED}
+        audit.record(caller, "webhook's secret exchanged", "webhook", webhook.pk, now=now, changes=told)
     return secret
 
 
@@ -104,25 +107,29 @@ def reopen(caller: Caller, webhook: Webhook, *, now: dt.datetime) -> None:
     """Open a closed webhook again. What still waits for it goes out first."""
     caller.needs(Role.ADMIN)
     with transaction.atomic():
-        Webhook.objects.filter(clinic=caller.clinic, pk=webhook.pk).update(closed_at=None, failures=0, rests_until=None)
+        own = Webhook.objects.filter(clinic=caller.clinic, pk=webhook.pk)
+        closed_at = own.values_list("closed_at", flat=True).first()
+        own.update(closed_at=None, failures=0, rests_until=None)
         # Its day begins now: of what waited longer, the first failed call would else give up all.
         waiting = Delivery.objects.filter(clinic=caller.clinic, webhook=webhook, next_try_at__isnull=False)
         waiting.update(since=now, next_try_at=now, tries=0)
-        audit.record(caller, "webhook opened again", "webhook", webhook.pk, now=now)
+        told = audit.differences({"closed_at": closed_at}, {})
+        audit.record(caller, "webhook opened again", "webhook", webhook.pk, now=now, changes=told)
 
 
 def remove(caller: Caller, webhook: Webhook, *, now: dt.datetime) -> None:
     """Remove it, with all that is noted for it."""
     caller.needs(Role.ADMIN)
     with transaction.atomic():
+        told = {**audit.differences({"kinds": sorted(kinds_of(webhook))}, {}), "address": audit.CHANGED}
         Webhook.objects.filter(clinic=caller.clinic, pk=webhook.pk).delete()
-        audit.record(caller, "webhook removed", "webhook", webhook.pk, now=now)
+        audit.record(caller, "webhook removed", "webhook", webhook.pk, now=now, changes=told)
 
 
 def try_out(caller: Caller, webhook: Webhook, *, now: dt.datetime) -> None:
     """Call it with a test; takes seconds. Raises Conflict with the reason if the call was not taken."""
     caller.needs(Role.ADMIN)
-    audit.record(caller, "test webhook called", "webhook", webhook.pk, now=now)
+    audit.record(caller, "test webhook called", "webhook", webhook.pk, now=now, changes=audit.NO_VALUE)
     found = opened(webhook.pk)
     if error := call_once(found, payload.of_test(at=now), at=now) if found else NO_KEY:
         raise Conflict(f"The webhook was not reached: {error}.")

@@ -105,3 +105,22 @@ def _mentions(code: Code) -> Iterator[Code]:
                 yield module, name
             elif node.id in functions:
                 yield code[0], node.id
+
+
+def functions_that_mention(module: str, name: str) -> Iterator[str]:
+    """The product's functions with `module.name` in their code; those of the module itself, with `name`."""
+    for file in sorted(_HOUSE.rglob("*.py")):
+        own = ".".join(file.relative_to(_HOUSE.parent).with_suffix("").parts)
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.FunctionDef) and any(_is_named(one, own, module, name) for one in ast.walk(node)):
+                yield f"{own}.{node.name}"
+
+
+def _is_named(node: ast.AST, own: str, module: str, name: str) -> bool:
+    if own.endswith(f".{module}"):
+        return isinstance(node, ast.Name) and node.id == name
+    return (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and (node.value.id, node.attr) == (module, name)
+    )

@@ -404,7 +404,8 @@ def test_entries_from_before_the_chain_are_chained_by_the_migration(clinic: Clin
 def test_many_entries_at_once_are_chained_in_more_than_one_batch(clinic: Clinic) -> None:
     caller = members.command_line(clinic)
 
-    audit.record_many(caller, "patient changed by an import", "patient", [uuid.uuid4() for _ in range(2500)], now=NOW)
+    told = {uuid.uuid4(): audit.NO_VALUE for _ in range(2500)}
+    audit.record_many(caller, "patient changed by an import", "patient", told, now=NOW)
 
     assert the_head(clinic).number == 2500
     assert verify().exit_code == 0

@@ -8,7 +8,7 @@ from django.test import Client
 from companion.clinics.models import AuditEntry, Clinic, Role
 from companion.patients.models import Patient
 from tests.api.calls import a_program
-from tests.builders import a_clinic, a_conversation, a_kept_photo, a_member, a_patient
+from tests.builders import a_clinic, a_conversation, a_kept_photo, a_member, a_message, a_patient
 from tests.web.signed_in import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -112,3 +112,46 @@ def test_of_an_edited_message_the_trail_keeps_no_text(patient: Patient) -> None:
     program.patch(f"/messages/{message}", {"text": "Come at ten."})
 
     assert AuditEntry.objects.get(action="message edited").changes == {"text": "changed"}
+
+
+def test_opening_a_message_is_a_reading_once_in_ten_minutes(patient: Patient) -> None:
+    message, reader = a_message(patient), a_reader(patient.clinic)
+
+    for part in ("", "?part=panel", "?part=body", ""):
+        reader.get(f"/scheduled-messages/{message.id}{part}")
+    a_reader(patient.clinic).get(f"/scheduled-messages/{message.id}?part=body")
+
+    assert readings(patient.clinic) == [("message read", "message", message.id)] * 2
+
+
+def test_a_program_that_reads_a_message_or_a_patients_messages_is_recorded(patient: Patient) -> None:
+    message, program = a_message(patient), a_program(patient.clinic)
+
+    program.get(f"/messages/{message.id}")
+    program.get(f"/messages?patient={patient.id}")
+
+    assert readings(patient.clinic) == [
+        ("message read", "message", message.id),
+        ("messages read", "patient", patient.id),
+    ]
+
+
+@pytest.mark.parametrize("way", ["page", "api"])
+def test_the_inbox_with_the_patients_newest_words_is_a_reading(patient: Patient, way: str) -> None:
+    a_conversation(patient)
+
+    if way == "page":
+        a_reader(patient.clinic).get("/inbox")
+    else:
+        a_program(patient.clinic).get("/inbox")
+
+    assert readings(patient.clinic) == [("inbox read", "clinic", patient.clinic_id)]
+
+
+def test_a_member_of_another_clinic_leaves_no_reading_where_nothing_is_shown(patient: Patient) -> None:
+    message, stranger = a_message(patient), a_reader(a_clinic())
+
+    answers = [stranger.get(f"/scheduled-messages/{message.id}"), stranger.get(f"/patients/{patient.id}")]
+
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert not AuditEntry.objects.filter(reading=True).exists()

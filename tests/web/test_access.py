@@ -86,3 +86,9 @@ def test_pages_allow_nothing_inline_and_nothing_from_elsewhere() -> None:
     assert "unsafe" not in answer["Content-Security-Policy"]
     assert " style=" not in answer.content.decode()
     assert " onclick=" not in answer.content.decode()
+
+
+def test_a_name_in_the_audit_trails_filters_does_not_follow_to_the_sign_in() -> None:
+    answer = Client().get("/audit?who=Nora&what=Nora&kind=acts")
+
+    assert answer["Location"] == "/accounts/login/?next=/audit%3Fkind%3Dacts"

@@ -18,6 +18,7 @@ from companion.clinics import audit
 from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
+from companion.clinics.sealed import CannotOpen
 from companion.patients.sources import fhir_source, sql_source
 from companion.patients.sources.csv_source import CsvSource
 from companion.patients.sources.fhir_source import FhirSource
@@ -79,10 +80,11 @@ def remove(caller: Caller, *, now: dt.datetime, id: uuid.UUID | None = None) -> 
     caller.needs(Role.ADMIN)
     own = PatientSource.objects.filter(clinic=caller.clinic, **({"pk": id} if id else {}))
     with transaction.atomic():
+        told = audit.differences(_told(own.defer("settings").first()), {})
         removed, _ = own.delete()
         if not removed:
             raise Conflict("No such source is set any more.")
-        audit.record(caller, "patient source removed", "clinic", caller.clinic.id, now=now)
+        audit.record(caller, "patient source removed", "clinic", caller.clinic.id, now=now, changes=told)
 
 
 def ask_for_sync(caller: Caller, *, now: dt.datetime) -> PatientSource:
@@ -91,7 +93,7 @@ def ask_for_sync(caller: Caller, *, now: dt.datetime) -> PatientSource:
     with transaction.atomic():
         if not PatientSource.objects.filter(clinic=caller.clinic).update(next_at=now):
             raise Conflict("No source of patients is set. An admin sets one.")
-        audit.record(caller, "sync asked for", "clinic", caller.clinic.id, now=now)
+        audit.record(caller, "sync asked for", "clinic", caller.clinic.id, now=now, changes=audit.NO_VALUE)
     return PatientSource.objects.get(clinic=caller.clinic)
 
 
@@ -154,7 +156,21 @@ def _set(
     with transaction.atomic():
         # Of two at one moment, the second one takes the place of the first one's.
         Clinic.objects.select_for_update(no_key=True).get(pk=caller.clinic.pk)
-        PatientSource.objects.filter(clinic=caller.clinic).delete()
+        own = PatientSource.objects.filter(clinic=caller.clinic)
+        was = _told(own.defer("settings").first())
+        own.delete()
         row = PatientSource.objects.create(clinic=caller.clinic, **given, **anew)
-        audit.record(caller, f"patient source set: {kind.value}", "patient source", row.id, now=now)
+        told = {**audit.differences(was, _told(row)), "settings": audit.CHANGED}
+        audit.record(caller, f"patient source set: {kind.value}", "patient source", row.id, now=now, changes=told)
     return row
+
+
+def _told(row: PatientSource | None) -> dict[str, object]:
+    """The values of a source that the audit trail tells of."""
+    if row is None:
+        return {}
+    try:
+        where = place(row)
+    except CannotOpen:
+        where = "sealed by a lost key"
+    return {"kind": row.kind, "place": where, "every": row.every}

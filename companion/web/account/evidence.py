@@ -52,20 +52,21 @@ def _codes_made_anew(sender: object, user: User, authenticator: Authenticator, *
 
 def _factors_changed(user: User, change: str) -> None:
     with transaction.atomic():
-        record(user, change)
+        record(user, change, changed="second steps")
         account_mail.factors_changed(user, f"{change.capitalize()}.")
 
 
 def _second_step_failed(sender: object, user: User, **_: object) -> None:
     for member in _joined(user):
         caller = Caller(member.clinic, "service", None, "sign-in page", Role.VIEWER)
-        audit.record(caller, "second step failed", "member", member.id, now=database_now())
+        audit.record(caller, "second step failed", "member", member.id, now=database_now(), changes=audit.NO_VALUE)
 
 
-def record(user: AbstractBaseUser | AnonymousUser, action: str) -> None:
-    """Record what the person did to the own account."""
+def record(user: AbstractBaseUser | AnonymousUser, action: str, *, changed: str = "") -> None:
+    """Record what the person did to the own account. `changed`: the secret that has changed."""
+    told = {changed: audit.CHANGED} if changed else audit.NO_VALUE
     for member in _joined(user):
-        audit.record(caller_of_member(member), action, "member", member.id, now=database_now())
+        audit.record(caller_of_member(member), action, "member", member.id, now=database_now(), changes=told)
 
 
 def session_over(user: AbstractBaseUser | AnonymousUser, why: str) -> None:
@@ -97,7 +98,7 @@ def _proved(sender: object, request: HttpRequest, reauthenticated: bool = False,
 def _password_changed(sender: object, request: HttpRequest, user: User, **_: object) -> None:
     request.session[PROVED] = database_now().timestamp()
     with transaction.atomic():
-        record(user, "password changed")
+        record(user, "password changed", changed="password")
         account_mail.password_changed(user)
 
 
@@ -107,7 +108,7 @@ def _failed(sender: object, credentials: dict[str, object], **_: object) -> None
     log.warning("a sign-in failed", account="known" if user else "unknown")
     for member in _joined(user) if user else []:
         caller = Caller(member.clinic, "service", None, "sign-in page", Role.VIEWER)
-        audit.record(caller, "sign-in failed", "member", member.id, now=database_now())
+        audit.record(caller, "sign-in failed", "member", member.id, now=database_now(), changes=audit.NO_VALUE)
 
 
 def _joined(user: AbstractBaseUser | AnonymousUser) -> list[Member]:

@@ -46,6 +46,7 @@ _VIEWS: Final[dict[inbox.View, tuple[str, str, str]]] = {
 @page()
 def index(request: PageRequest) -> HttpResponse:
     """List the conversations that need staff, urgent ones first."""
+    readings.of_inbox(request.caller, now=database_now())
     wanted = request.GET.get("view", "")
     which: inbox.View = next((view for view in inbox.VIEWS if view == wanted), "unread")
     begin = _begin(request.GET.get("from", ""))

@@ -18,6 +18,7 @@ from companion.clinics.models import Role
 from companion.clinics.refusals import Conflict, Refused, Unknown
 from companion.clinics.versions import hold
 from companion.delivery import following
+from companion.listener import readings
 from companion.listener.shown import ShownMessage, shown
 from companion.planning import acts
 from companion.planning.warnings import of_text
@@ -48,6 +49,7 @@ def show(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
     """Show the whole page, or with `?part=panel` the list's side panel."""
     now = database_now()
     message = queries.message(request.caller.clinic, message_id)
+    readings.of_message(request.caller, message, now=now)
     part = request.GET.get("part")
     template = {"panel": "messages/panel.html", "body": "messages/body.html"}.get(part or "", "messages/page.html")
     return render(request, template, _context(message, now) | {"panel": part == "panel"})

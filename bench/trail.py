@@ -1,0 +1,61 @@
+"""Measure the cost of the audit trail: for a POST, for each entry's place in the chain, and for a drain beside both."""
+
+import time
+
+from bench import inside, service, table
+from bench.grounds import KINDS, Database, Grounds
+from bench.server import Telegram, telegram
+
+_UNLIMITED = {"rate_per_second": 100_000, "rate_per_chat": 1000, "concurrency": 100}
+_UNSENT = "SELECT count(*) FROM schedules_message WHERE status <> 'sent'"
+
+
+def run(grounds: Grounds, *, quick: bool) -> None:
+    """Prints both sides of each ratio: with the trail, and with its entries and its thread left out."""
+    posts, messages, rounds = (200, 2_000, 1) if quick else (1_000, 20_000, 3)
+    rows = [row for kind in KINDS for row in _posts(grounds, kind, posts)]
+    with telegram() as server:
+        rows += [_drains(grounds, kind, server, messages, rounds) for kind in KINDS]
+    note = (
+        "A POST plans a message; both kinds take turns in one process. Its entry is sealed in its transaction, and "
+        f"chained after it by a thread. The drain's dispatcher chains {messages // 10:,} entries of others meanwhile."
+    )
+    title = f"The audit trail: the median of {posts:,} POSTs; {messages:,} due messages, best of {rounds}"
+    table.show(title, ("", "with it", "without", "ratio"), rows, note)
+
+
+def _posts(grounds: Grounds, kind: str, count: int) -> list[tuple[str, ...]]:
+    with grounds.fresh(kind) as database:
+        inside.call(database, "bench.rows:due", count=100, first=time.time() + 86_400)
+        found = inside.call(database, "bench.trailed:posts", count=count)
+    on, off = found["with"], found["without"]
+    return [
+        (f"POST /messages, {kind}", table.ms(on), table.ms(off), table.ratio(on, off)),
+        (f"chaining an entry, {kind}", f"{found['chained'] * 1e6:,.0f} µs", "", ""),
+    ]
+
+
+def _drains(grounds: Grounds, kind: str, server: Telegram, count: int, rounds: int) -> tuple[str, ...]:
+    found: dict[bool, list[float]] = {True: [], False: []}
+    for _ in range(rounds):
+        for trail, rates in found.items():
+            with grounds.fresh(kind) as database:
+                rates.append(_drain(database, server, count, trail=trail))
+    on, off = max(found[True]), max(found[False])
+    return f"drain, {kind}", f"{on:,.0f}/s", f"{off:,.0f}/s", table.ratio(on, off)
+
+
+def _drain(database: Database, server: Telegram, count: int, *, trail: bool) -> float:
+    """Return messages a second, from the first arrival to the last."""
+    inside.call(database, "bench.rows:due", count=count, first=time.time() + 86_400)
+    start = service.running if trail else service.without_trail
+    with start("dispatcher", database, server.url, **_UNLIMITED):
+        if trail:
+            inside.call(database, "bench.trailed:entries", count=count // 10)
+        inside.call(database, "bench.rows:bring_forward")
+        server.wait_for(count, 120)
+        arrivals = server.take()
+        until = time.monotonic() + 20
+        while database.ask(_UNSENT)[0][0] and time.monotonic() < until:
+            time.sleep(0.1)
+    return (len(arrivals) - 1) / (arrivals[-1][0] - arrivals[0][0])
