@@ -1,8 +1,9 @@
-"""`companion audit verify`: whether anybody tampered with the audit trail, or with an evidence packet.
+"""`companion audit verify`: whether anybody tampered with the audit trail, or with an evidence packet; and `export`.
 
 Exit status 0: whole, 1: tampered with, 2: the check could not be made, or a secret key is missing for it.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from companion.cli.refusals import said_plainly
 
 if TYPE_CHECKING:
     from companion.clinics.chain import Head
+    from companion.panel.trail import Format
 
 _COLOURS: Final = {"whole": "green", "tampered": "red", "unknown": "yellow"}
 _ADVICE: Final = {
@@ -64,6 +66,30 @@ def verify(file: Path | None, slug: str | None, last: str | None, journals: tupl
         if state in states:
             click.echo(f"\n{advice}")
     sys.exit(1 if "tampered" in states else 2 if "unknown" in states else 0)
+
+
+@audit.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--clinic", "slug", help="The clinic's slug; of a removed clinic the id, as `companion audit verify` says it."
+)
+@click.option("--format", "form", type=click.Choice(["csv", "ndjson"]), default="csv", show_default=True)
+def export(file: Path, slug: str | None, form: "Format") -> None:
+    """Write a clinic's entries into the new FILE, the oldest first. The export is itself an entry."""
+    from companion.clinics.members import command_line
+    from companion.panel import trail
+    from companion.service.clock import database_now
+
+    with said_plainly():
+        caller = command_line(trail.clinic_called(slug))
+        try:
+            # Only its owner may read it.
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            raise click.ClickException(f"{file} can't be written: {error.strerror}.") from None
+        with os.fdopen(descriptor, "w") as target:
+            target.writelines(trail.export(caller, trail.Wanted(), form, now=database_now()))
+    click.echo(f"Written to {file}.")
 
 
 def _verify_packet(file: Path) -> None:

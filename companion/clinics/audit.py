@@ -24,7 +24,7 @@ Changes = Mapping[str, object]
 CHANGED: Final = "changed"
 """Stands for the values of health data and of secrets, which the trail doesn't keep."""
 NO_VALUE: Final[Changes] = MappingProxyType({})
-"""For an act that changes no value which was there before and after, such as a call to try a webhook out."""
+"""The changes of an act that has no value before and after, such as a call to try a webhook out."""
 LOOK: Final = dt.timedelta(minutes=10)
 PLAN: Final = "plan"
 """The kind of an entry about a schedule's messages, which the Planner made, moved or took out after an act."""

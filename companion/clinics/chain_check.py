@@ -68,7 +68,7 @@ class Verdict:
 
     @property
     def state(self) -> State:
-        """Whether the chain is whole. One entry that somebody tampered with outweighs any that can't be checked."""
+        """Say if the chain is whole. One entry that somebody tampered with outweighs any that can't be checked."""
         if any(not one.key for one in self.wrong):
             return State.TAMPERED
         return State.UNKNOWN if self.wrong else State.WHOLE

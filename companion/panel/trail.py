@@ -11,9 +11,9 @@ from typing import Final, Literal
 
 from django.db.models import Q, QuerySet
 
-from companion.clinics import audit, chain
+from companion.clinics import audit, chain, clinics
 from companion.clinics.access import Caller
-from companion.clinics.models import AuditEntry, Role
+from companion.clinics.models import AuditEntry, Clinic, Role
 from companion.clinics.trail_shape import COLUMNS, plain
 from companion.listener.models import Conversation, Media
 from companion.schedules.models import Message
@@ -37,6 +37,17 @@ class Wanted:
     until: dt.datetime | None = None
     about: uuid.UUID | None = None
     """The id of a patient (with all messages and conversations), of a message, or of any other object."""
+
+
+def clinic_called(slug: str | None) -> Clinic:
+    """The clinic of this slug (None: the only one), or a removed clinic by its id. Raises Unknown."""
+    try:
+        removed = uuid.UUID(slug or "")
+    except ValueError:
+        return clinics.the_clinic(slug)
+    if Clinic.objects.filter(pk=removed).exists() or not AuditEntry.objects.filter(clinic=removed).exists():
+        return clinics.the_clinic(slug)
+    return Clinic(pk=removed, slug=str(removed))
 
 
 def entries(caller: Caller, wanted: Wanted) -> QuerySet[AuditEntry]:

@@ -58,7 +58,7 @@ def check_all(slug: str | None, *, last: Head | None, journals: Sequence[Path] =
 
 
 def _rule() -> list[Report]:
-    """Whether the database still refuses to change and remove entries, and lets them all in."""
+    """Report triggers that are missing, and rules that could keep entries out."""
     found = [f"The trigger {name} is gone, switched off or changed." for name in append_only.missing()]
     found += [
         f"{name} is no trigger or rule of this product. It could keep entries out of the trail."

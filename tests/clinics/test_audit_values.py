@@ -1,4 +1,4 @@
-"""What was there before and after, in the audit trail's entry for each act; of health data only that it changed."""
+"""Values before and after in the audit trail's entry for each act; of health data only that they changed."""
 
 import datetime as dt
 import io

@@ -4,10 +4,15 @@ import csv
 import datetime as dt
 import io
 import json
+import stat
+import uuid
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from django.core import mail
 
+from companion.cli.audit import audit
 from companion.clinics import chain
 from companion.clinics.models import AuditEntry, Clinic, Role
 from companion.panel import trail_heads
@@ -156,3 +161,33 @@ def test_an_address_that_is_refused_brings_the_others_no_second_copy(clinic: Cli
         trail_heads.tell_daily(now=NOW + dt.timedelta(hours=hours))
 
     assert [sent.to for sent in mail.outbox] == [["rosa@clinic.example"]]
+
+
+def exported(file: Path, *words: str) -> Result:
+    """`companion audit export`."""
+    return CliRunner().invoke(audit, ["export", str(file), *words])
+
+
+def test_the_operator_exports_a_trail_by_command_also_of_a_removed_clinic(clinic: Clinic, tmp_path: Path) -> None:
+    a_trail(clinic, 2)
+    Clinic.objects.filter(pk=clinic.pk).delete()
+    a_clinic(slug="birch")
+    a_clinic(slug="linden")
+
+    said = exported(tmp_path / "audit.csv", "--clinic", str(clinic.pk))
+
+    rows = list(csv.DictReader((tmp_path / "audit.csv").open()))
+    assert said.exit_code == 0
+    assert [row["action"] for row in rows] == ["clinic changed", "clinic changed", "audit trail exported"]
+    assert stat.S_IMODE((tmp_path / "audit.csv").stat().st_mode) == 0o600
+
+
+def test_an_export_by_command_overwrites_nothing_and_knows_the_clinics(clinic: Clinic, tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("mine")
+
+    there = exported(tmp_path / "there", "--clinic", clinic.slug)
+    nobody = exported(tmp_path / "new", "--clinic", str(uuid.uuid4()))
+
+    assert "can't be written" in there.output
+    assert "There is no clinic of this slug" in nobody.output
+    assert (tmp_path / "there").read_text() == "mine"
