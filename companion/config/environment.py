@@ -133,6 +133,8 @@ class Environment(BaseSettings):
             raise ValueError("no http address")
         if value:
             TypeAdapter(HttpUrl).validate_python(value)
+            # Later readers take it apart by this function, which refuses brackets that pydantic takes.
+            urlsplit(value)
         return value.rstrip("/")
 
     @field_validator("telegram_proxy")

@@ -24,6 +24,7 @@ from companion.patients.sources.source import OVERLAP, Found, Point, SourceDown
 
 _AT_ONCE: Final = 500
 _DOWN: Final = "The patient database could not be read whole ({error}). Nothing was changed."
+_LARGEST: Final = 10**40
 _STAYS: Final = {"", "0", "f", "false", "n", "no"}
 """Values of the column `left` that mean that the patient has not left."""
 
@@ -162,7 +163,7 @@ def _value(field_name: str, value: object) -> object:
             return value
         case bool():
             return value
-        case int() | decimal.Decimal() | float() if math.isfinite(value) and value == int(value):
+        case int() | decimal.Decimal() | float() if _is_whole(value):
             return int(value) if field_name == "telegram_id" else str(int(value))
         case str() if field_name == "cohorts":
             return split_cohorts(value) or ""
@@ -170,6 +171,12 @@ def _value(field_name: str, value: object) -> object:
             return str(value).strip()
         case _:
             return value
+
+
+def _is_whole(value: float | decimal.Decimal) -> bool:
+    """Judge whether a number is a whole one of a length that can be an id."""
+    # isfinite can't take an int of more than 308 digits.
+    return (isinstance(value, int) or math.isfinite(value)) and abs(value) < _LARGEST and value == int(value)
 
 
 def _says_left(value: object) -> bool:

@@ -95,6 +95,7 @@ def _texts(values: object) -> list[str]:
 
 def _number(text: str) -> int | str:
     """Read a whole number. Any other text is returned as typed, so that the refusal names its field."""
-    digits = text.strip().removeprefix("-")
+    number = text.strip()
+    digits = number.removeprefix("-")
     # A longer number fits no field, and Python reads none of more than 4,300 digits.
-    return int(text) if digits.isascii() and digits.isdigit() and len(digits) < 10 else text
+    return int(number) if digits.isascii() and digits.isdigit() and len(digits) < 10 else text
