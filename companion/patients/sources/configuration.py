@@ -18,7 +18,6 @@ from companion.clinics import audit
 from companion.clinics.access import Caller
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
-from companion.clinics.sealed import CannotOpen
 from companion.patients.sources import fhir_source, sql_source
 from companion.patients.sources.csv_source import CsvSource
 from companion.patients.sources.fhir_source import FhirSource
@@ -166,11 +165,5 @@ def _set(
 
 
 def _told(row: PatientSource | None) -> dict[str, object]:
-    """The values of a source that the audit trail tells of."""
-    if row is None:
-        return {}
-    try:
-        where = place(row)
-    except CannotOpen:
-        where = "sealed by a lost key"
-    return {"kind": row.kind, "place": where, "every": row.every}
+    """Return the values that the audit trail shows of a source. Its address is sealed with the settings."""
+    return {} if row is None else {"kind": row.kind, "every": row.every}
