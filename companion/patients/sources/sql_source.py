@@ -176,7 +176,9 @@ def _value(field_name: str, value: object) -> object:
 def _is_whole(value: float | decimal.Decimal) -> bool:
     """Judge whether a number is a whole one of a length that can be an id."""
     # isfinite can't take an int of more than 308 digits.
-    return (isinstance(value, int) or math.isfinite(value)) and abs(value) < _LARGEST and value == int(value)
+    if isinstance(value, int):
+        return -_LARGEST < value < _LARGEST
+    return math.isfinite(value) and -_LARGEST < value < _LARGEST and value == int(value)
 
 
 def _says_left(value: object) -> bool:
