@@ -1,6 +1,6 @@
-"""`companion audit verify`: whether anybody tampered with the audit trail, or with an evidence packet; and `export`.
+"""`companion audit verify`: check whether somebody changed the audit trail, or an evidence packet; and `export`.
 
-Exit status 0: whole, 1: tampered with, 2: the check could not be made, or a secret key is missing for it.
+Exit status 0: complete, 1: changed, 2: the check could not be made, or a secret key that it needs is missing.
 """
 
 import os
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from companion.cli.refusals import said_plainly
+from companion.cli.refusals import plain_errors
 
 if TYPE_CHECKING:
     from companion.clinics.chain import Head
@@ -39,14 +39,14 @@ def audit() -> None:
 @click.option(
     "--last",
     metavar="NUMBER:HASH",
-    help="The newest entry as an e-mail or the webhook told it, so that a cut-off end is found.",
+    help="The newest entry as an e-mail or a webhook reported it, to notice if the newest entries were removed.",
 )
 @click.option(
     "--journal",
     "journals",
     multiple=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder with another host's Journal. This host's own is always read.",
+    help="A folder with another host's Journal. The Journal of this host is always read.",
 )
 def verify(file: Path | None, slug: str | None, last: str | None, journals: tuple[Path, ...]) -> None:
     """Check each entry of the audit trail and its place in the chain; or an evidence packet in FILE."""
@@ -99,7 +99,7 @@ def _verify_packet(file: Path) -> None:
     with _not_checked():
         wrong = evidence_check.check(file)
     if not wrong:
-        click.secho("The packet is as it was made, and its entries are in the audit trail.", fg="green", bold=True)
+        click.secho("Nobody changed the packet, and its entries are in the audit trail.", fg="green", bold=True)
         sys.exit(0)
     click.secho("The packet can't be relied on.", fg="red", bold=True)
     for sentence in wrong:
@@ -109,9 +109,9 @@ def _verify_packet(file: Path) -> None:
 
 @contextmanager
 def _not_checked() -> Iterator[None]:
-    """Keep a check that could not be made apart from one that found something."""
+    """End with status 2 if the check could not be made, so that it differs from a check that found a change."""
     try:
-        with said_plainly():
+        with plain_errors():
             yield
     except click.ClickException as wrong:
         wrong.show()
@@ -123,5 +123,5 @@ def _head(text: str) -> "Head":
 
     number, _, digest = text.strip().partition(":")
     if not number.isdecimal() or len(number) > 18 or len(digest) != 64:
-        raise click.BadParameter("Give it as it was told: a number, a colon and 64 letters and digits.")
+        raise click.BadParameter("Give it as it was reported: a number, a colon and 64 letters and digits.")
     return Head(int(number), digest.lower())

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from companion.cli.refusals import said_plainly
+from companion.cli.refusals import plain_errors
 from companion.cli.restoring import passphrase
 
 
@@ -22,9 +22,9 @@ def add_clinic(slug: str, name: str, timezone: str) -> None:
     from companion.clinics import register
     from companion.service.clock import database_now
 
-    with said_plainly():
+    with plain_errors():
         added = register.add(slug, name, timezone, now=database_now())
-    click.echo(f"{added.name} is there. Its first admin: companion member add EMAIL --role admin --clinic {slug}")
+    click.echo(f"{added.name} is added. Add an admin: companion member add EMAIL --role admin --clinic {slug}")
 
 
 @clinic.command("list")
@@ -32,10 +32,10 @@ def list_clinics() -> None:
     """List the clinics: slug, name, members, state."""
     from companion.clinics import register
 
-    with said_plainly():
-        for one in register.all_clinics():
-            state = f"archived {one.archived_at:%Y-%m-%d}" if one.archived_at else "in use"
-            click.echo("\t".join([one.slug, one.name, str(one.people), state]))
+    with plain_errors():
+        for row in register.all_clinics():
+            state = f"archived {row.archived_at:%Y-%m-%d}" if row.archived_at else "in use"
+            click.echo("\t".join([row.slug, row.name, str(row.people), state]))
 
 
 @clinic.command("rename")
@@ -46,7 +46,7 @@ def rename_clinic(slug: str, name: str) -> None:
     from companion.clinics import register
     from companion.service.clock import database_now
 
-    with said_plainly():
+    with plain_errors():
         renamed = register.rename(register.called(slug), name, now=database_now())
     click.echo(f"{slug} is now {renamed.name}.")
 
@@ -60,10 +60,10 @@ def archive_clinic(slug: str, *, undo: bool) -> None:
     from companion.planning import archiving
     from companion.service.clock import database_now
 
-    with said_plainly():
-        found = register.called(slug)
-        (archiving.reopen if undo else archiving.archive)(found, now=database_now())
-    click.echo(f"{found.name} is {'open again' if undo else 'archived: nothing is planned or sent for it'}.")
+    with plain_errors():
+        named = register.called(slug)
+        (archiving.reopen if undo else archiving.archive)(named, now=database_now())
+    click.echo(f"{named.name} is {'open again' if undo else 'archived: nothing is planned or sent for it'}.")
 
 
 @clinic.command("remove")
@@ -73,7 +73,7 @@ def archive_clinic(slug: str, *, undo: bool) -> None:
     "file",
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="A new file that gets all of its data first, encrypted.",
+    help="A new file, into which all of the clinic's data is written first, encrypted.",
 )
 @click.option("--recipient", "recipients", multiple=True, help="Encrypt to this age key (age1…); may be given again.")
 @click.option("--name", help="The clinic's name, instead of typing it when asked.")
@@ -84,15 +84,15 @@ def remove_clinic(slug: str, file: Path, recipients: tuple[str, ...], name: str 
     from companion.restoring.sealing import Lock
     from companion.service.clock import database_now
 
-    with said_plainly():
-        found = register.archived(slug)
+    with plain_errors():
+        named = register.archived(slug)
         typed = name if name is not None else click.prompt(f"Type the name of the clinic {slug} to remove it for good")
-        if typed.strip() != found.name:
+        if typed.strip() != named.name:
             raise click.ClickException("That is not the clinic's name. Nothing was removed.")
         now = database_now()
-        rows = removing.export(found, file, Lock(recipients, passphrase()), now=now)
-        removing.remove(found, now=now)
-    click.echo(f"{found.name} is removed. {rows} rows are in {file}, encrypted. Backups of before still hold them.")
+        rows = removing.export(named, file, Lock(recipients, passphrase()), now=now)
+        removing.remove(named, now=now)
+    click.echo(f"{named.name} is removed. {rows} rows are in {file}, encrypted. Earlier backups still hold them.")
 
 
 @click.group()
@@ -107,7 +107,7 @@ def add_operator(email: str) -> None:
     from companion.clinics import operators
     from companion.service.clock import database_now
 
-    with said_plainly():
+    with plain_errors():
         user = operators.add(email, now=database_now())
     click.echo(f"{user.email} is an operator, and sees the page /clinics.")
 
@@ -117,7 +117,7 @@ def list_operators() -> None:
     """List the operators."""
     from companion.clinics import operators
 
-    with said_plainly():
+    with plain_errors():
         for user in operators.all_operators():
             click.echo(user.email)
 
@@ -125,10 +125,10 @@ def list_operators() -> None:
 @operator.command("remove")
 @click.argument("email")
 def remove_operator(email: str) -> None:
-    """End it. The person's own clinics stay."""
+    """Take the operator's page from a person. The person's memberships in clinics stay."""
     from companion.clinics import operators
     from companion.service.clock import database_now
 
-    with said_plainly():
+    with plain_errors():
         user = operators.remove(email, now=database_now())
     click.echo(f"{user.email} is no operator any more.")

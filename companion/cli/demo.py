@@ -1,6 +1,6 @@
-"""`companion up --demo`: a clinic with invented patients for trying the product. A second start adds nothing.
+"""`companion up --demo`: a clinic with invented patients, to try the product. A second start adds nothing.
 
-Everything comes in by the doors that people use: the CSV import, the planning form's checks, the Sandbox's phones.
+All data comes in as it does for real clinics: by the CSV import, the checks of a plan, the Sandbox's phones.
 """
 
 import csv
@@ -30,13 +30,13 @@ COUNTRY: Final = "DE"
 URGENT_PHONE: Final = "+49 30 5550199"
 ADMIN: Final = "admin@demo.example"
 _SERVICES_START_IN: Final = dt.timedelta(seconds=20)
-"""The first messages are due when the dispatcher runs; if they were due now, they would all leave late."""
+"""The first messages are due once the dispatcher runs. If they were due at once, all would be sent late."""
 
 
 def demo_clinic(*, now: dt.datetime) -> Member:
-    """Return the demo clinic's admin, and make the clinic and its contents if they are missing.
+    """Return the demo clinic's admin. Creates the clinic and its contents if they are missing.
 
-    Raises Conflict if this data has met a real bot.
+    Raises Conflict if this database was used with a real bot.
     """
     with transaction.atomic():
         clinic, fresh = Clinic.objects.get_or_create(
@@ -51,7 +51,7 @@ def demo_clinic(*, now: dt.datetime) -> Member:
                 "created_at": now,
             },
         )
-        # This comes first, because it refuses if a real bot was met.
+        # This comes first, because it refuses if the database was used with a real bot.
         bot = phone.bot_of(prepare.sandbox_bot(clinic, now=now).token)
         admin, _ = prepare.first_admin(clinic, now=now, email=ADMIN)
         if fresh and bot:
@@ -74,7 +74,7 @@ def _fill(caller: Caller, bot: SandboxBot, now: dt.datetime) -> None:
 
 
 def _phones(bot: SandboxBot, now: dt.datetime) -> dict[str, Phone]:
-    # The same ids each time, so that a demo on another machine looks the same.
+    # Always the same ids, so that the demo looks the same on each machine.
     chance = random.Random(2026)  # noqa: S311  (nothing secret: the ids of a demo's phones)
     phones: dict[str, Phone] = {}
     for person in PEOPLE:
@@ -98,11 +98,11 @@ def _csv(phones: dict[str, Phone]) -> str:
     return file.getvalue()
 
 
-def _row(person: Person, owned: Phone | None) -> dict[str, object]:
+def _row(person: Person, sandbox_phone: Phone | None) -> dict[str, object]:
     return {
         "external_id": person.external_id,
         "name": person.name,
-        "telegram_id": owned.telegram_id if owned else "",
+        "telegram_id": sandbox_phone.telegram_id if sandbox_phone else "",
         "birth_date": person.birth_date,
         "phone": person.phone,
         "caregiver": person.caregiver,
@@ -114,13 +114,13 @@ def _row(person: Person, owned: Phone | None) -> dict[str, object]:
 
 def _plan(caller: Caller, series: Series, patients: dict[str, Patient], now: dt.datetime) -> None:
     first_day = now.astimezone(zone_info(ZONE)).date() + dt.timedelta(days=series.starts_in_days)
-    who: dict[str, object] = (
+    recipients: dict[str, object] = (
         {"patients": [str(patients[external_id].id) for external_id in series.people]}
         if series.people
         else {"cohort": str(queries.cohort(caller.clinic, series.cohort).id)}
     )
     starts_at = wall_name(dt.datetime.combine(first_day, dt.time.fromisoformat(series.time)))
-    values = {"timezone": "patient", **series.values, **who, "starts_at": starts_at}
+    values = {"timezone": "patient", **series.values, **recipients, "starts_at": starts_at}
     planned = edit.create(caller, drafts.read(caller.clinic, values, now=now), now=now)
     if series.paused:
         edit.pause(caller, planned.schedule, now=now)

@@ -1,6 +1,6 @@
-"""The invented people of the demo clinic: their directory, their plans, and their replies so far.
+"""The invented people of the demo clinic: their directory, their plans, and their first replies.
 
-Values only; demo.py brings them in by the usual doors.
+This file holds values only; demo.py puts them into the database.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,9 @@ from companion.sandbox.models import State
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A row of the directory. `phone_of` shares another person's phone; without `telegram` no Telegram ID is
-    known.
+    """A row of the directory.
+
+    `phone_of` names a person whose phone this person shares. Without `telegram` no Telegram ID is known.
     """
 
     external_id: str
@@ -173,10 +174,10 @@ WRITTEN: Final = (
     ("LP-007", "Leila, please call the practice when you can."),
     ("LP-012", "Kwame, your doctor's letter is ready."),
 )
-"""Messages sent right after the first start, so that there is a history, with some failures."""
+"""Messages that are sent right after the first start, so that the demo has a history, with some failures."""
 
 REPLIES: Final = (
     ("LP-001", "Thank you, that is good news!"),
     ("LP-009", "Can my daughter collect them?"),
 )
-"""Replies typed on the patients' phones."""
+"""Replies that are typed on the patients' phones."""

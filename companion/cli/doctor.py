@@ -1,4 +1,4 @@
-"""`companion doctor`: all checks in words, with what to do, and the settings in force, with secrets masked.
+"""`companion doctor`: the results of all checks, with advice, and the settings in force, with secrets masked.
 
 Exit status 0: all is well, 1: warnings, 2: something is down. panel/diagnostics.py holds the checks.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from companion.panel.check import CheckResult, Result
     from companion.panel.health import HealthReport
 
-_LOOKS: Final = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
+_SIGNS: Final = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
 _TONES: Final = {"ok": "green", "degraded": "yellow", "down": "red"}
 
 
@@ -27,13 +27,13 @@ _TONES: Final = {"ok": "green", "degraded": "yellow", "down": "red"}
 @click.option(
     "--probe-ids",
     is_flag=True,
-    help="Send two messages to an admin's own chat instead, and check that their numbers and Telegram's answers are as "
-    "the proof of unknown outcomes assumes. Needs a running dispatcher and listener.",
+    help="Instead of the checks: send two messages to an admin's chat, and check that Telegram numbers them as the "
+    "proof of unknown outcomes assumes. Needs a running dispatcher and listener.",
 )
 @click.option("--admin", "email", help="With --probe-ids: this admin, who has given a Telegram ID for alerts.")
-@click.option("--clinic", "slug", help="With --probe-ids: the clinic's slug, where there is more than one.")
+@click.option("--clinic", "slug", help="With --probe-ids: the clinic's slug, if there are several clinics.")
 def doctor(as_json: bool, probe_ids: bool, email: str | None, slug: str | None) -> None:
-    """Check everything and say what to do. Exit status 0: well, 1: warnings, 2: something is down."""
+    """Run all checks and say what to do. Exit status 0: all is well, 1: warnings, 2: something is down."""
     if (email or slug) and not probe_ids:
         raise click.UsageError("--admin and --clinic go with --probe-ids.")
     try:
@@ -57,13 +57,13 @@ def doctor(as_json: bool, probe_ids: bool, email: str | None, slug: str | None) 
 
 
 def _probe_ids(email: str | None, slug: str | None, *, as_json: bool) -> int:
-    """Check the numbers of messages; return the exit status."""
+    """Check how Telegram numbers messages, and return the exit status."""
     from companion.cli.ready import check_tables
-    from companion.cli.refusals import said_plainly
+    from companion.cli.refusals import plain_errors
     from companion.clinics import clinics
     from companion.panel import message_numbers
 
-    with said_plainly():
+    with plain_errors():
         check_tables()
         contact = message_numbers.admin_of(clinics.the_clinic(slug), email)
         click.echo(f"Two messages go to the chat of {contact.member.user.email}.", err=True)
@@ -76,19 +76,19 @@ def _probe_ids(email: str | None, slug: str | None, *, as_json: bool) -> int:
 
 
 def _check_drill() -> None:
-    """Raise click.ClickException if the checks would call outside for a drill's database."""
+    """Raise click.ClickException if the checks would call outside addresses although this is a drill's database."""
     from django.db import Error
 
     from companion.cli import prepare
-    from companion.cli.refusals import said_plainly
+    from companion.cli.refusals import plain_errors
 
-    with said_plainly(), suppress(Error):
-        # If the database is away or lacks tables, the checks report this themselves.
+    with plain_errors(), suppress(Error):
+        # If the database can't be reached or lacks tables, the checks report this.
         prepare.check_drill()
 
 
 def exit_status(report: "HealthReport", checks: "list[CheckResult]") -> int:
-    """The exit status: 2 if something is down or failed, 1 if something needs a look, else 0."""
+    """Return the exit status: 2 if something is down or failed, 1 if there are warnings, else 0."""
     of_health: dict[str, Result] = {"down": "failed", "degraded": "warning"}
     return worst([of_health.get(report.status, "ok"), *(check.result for check in checks)])
 
@@ -101,7 +101,7 @@ def worst(results: Sequence["Result"]) -> int:
 
 
 def effective_settings() -> dict[str, object]:
-    """The settings in force by their variables' names; of a secret only whether it is set."""
+    """Return the settings in force by the names of their variables. Of a secret it says only whether it is set."""
     from django.conf import settings
     from pydantic import SecretStr
 
@@ -143,7 +143,7 @@ def _print_checks(checks: "list[CheckResult]") -> None:
         if check.group != group:
             group = check.group
             click.secho(f"\n{group}", bold=True)
-        sign, colour = _LOOKS[check.result]
+        sign, colour = _SIGNS[check.result]
         click.secho(f"  {sign} ", fg=colour, nl=False)
         click.echo(f"{check.name}: {check.value}")
         if check.advice:

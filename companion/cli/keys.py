@@ -1,6 +1,6 @@
-"""`companion keys`: the secret keys that seal texts and tokens, and their change without a stop.
+"""`companion keys`: the secret keys that seal texts and tokens, and how to change them while the services run.
 
-A key that the operator has to keep goes to standard output alone; the words around it go to standard error.
+If the operator has to store a new key, only the key goes to standard output; all other lines go to standard error.
 """
 
 import time
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from companion.cli.refusals import said_plainly
+from companion.cli.refusals import plain_errors
 
 if TYPE_CHECKING:
     from companion.clinics.resealing import Step
 
-_SAY_EVERY_SECONDS: Final = 2.0
-_OF_BEFORE: Final = "a key of before there were ids"
+_REPORT_EVERY_SECONDS: Final = 2.0
+_WITHOUT_ID: Final = "a key from the time before keys had ids"
 
 
 @click.group()
@@ -24,12 +24,12 @@ def keys() -> None:
 
 @keys.command("list")
 def list_keys() -> None:
-    """Show the keys by their ids, and what still needs each of them."""
+    """Show the keys by their ids, and how many values still need each key."""
     from companion.clinics import key_changes, resealing
     from companion.service import key_ring
     from companion.service.models import UsedKey
 
-    with said_plainly():
+    with plain_errors():
         needs, known = resealing.needed(), key_ring.ring().ids
         used = dict(UsedKey.objects.values_list("id", "since"))
     for at, key_id in enumerate(known):
@@ -39,14 +39,14 @@ def list_keys() -> None:
     for key_id in sorted({*needs, *used} - {*known, resealing.BEFORE_IDS}):
         click.echo(f"{key_id}  MISSING HERE  needed by: {key_changes.counted(needs.get(key_id, {})) or 'nothing'}")
     if old := needs.get(resealing.BEFORE_IDS):
-        click.echo(f"{_OF_BEFORE}: {key_changes.counted(old)}. `companion keys rotate` gives them the key in use.")
+        click.echo(f"{_WITHOUT_ID}: {key_changes.counted(old)}. `companion keys rotate` gives them the key in use.")
 
 
 @keys.command()
 def new() -> None:
-    """Make a key that all services know and none uses yet.
+    """Make a new key that all services know but don't use yet.
 
-    It goes into the data folder's file. Where the keys stand elsewhere, the new key is printed, once.
+    The key goes into the file in the data folder. If the keys are stored elsewhere, the new key is printed, once.
     """
     from django.conf import settings
 
@@ -55,81 +55,81 @@ def new() -> None:
     key = key_changes.make()
     if not settings.SECRET_KEYS_FILE_IS_OURS:
         click.echo(f"The key {key.id}. First {key_changes.FIRST_KNOWN}.", err=True)
-        click.echo(f"When all know it, {key_changes.THEN_USED}. Then run `companion keys rotate`.", err=True)
+        click.echo(f"When all services know it, {key_changes.THEN_USED}. Then run `companion keys rotate`.", err=True)
         click.echo(key.secret)
         return
-    with said_plainly():
+    with plain_errors():
         key_changes.add(key)
-    click.echo(f"The key {key.id} is in the file secret_key. The services know it within ten seconds, and go on with")
+    click.echo(f"The key {key.id} is in the file secret_key. The services read it within ten seconds, and keep using")
     click.echo(f"the former key until `companion keys use {key.id}`. Copy the file to where you keep your keys.")
 
 
 @keys.command()
 @click.argument("key_id", metavar="ID")
 def use(key_id: str) -> None:
-    """Seal and sign with the key ID from now on. The keys before go on opening what they sealed."""
+    """Seal and sign with the key ID from now on. Values that other keys sealed can still be opened."""
     from companion.clinics import key_changes
     from companion.service.clock import database_now
 
-    with said_plainly():
+    with plain_errors():
         key_changes.use(key_id, now=database_now())
-    click.echo(f"The key {key_id} is in use; the services follow within ten seconds. Then run `companion keys rotate`.")
+    click.echo(f"The key {key_id} is in use; all services use it within ten seconds. Then run `companion keys rotate`.")
 
 
 @keys.command()
 def rotate() -> None:
-    """Seal everything anew with the key in use, while the services work. Once stopped, it goes on where it was."""
+    """Seal all values again with the key in use, while the services run. A stopped command can be run again."""
     from companion.clinics import key_changes, resealing
     from companion.service.clock import database_now
 
     progress = _Progress()
-    with said_plainly():
+    with plain_errors():
         key_changes.check_none_missing()
         key_changes.check_all_use_it(now=database_now())
-        shut = resealing.reseal_all(progress.tell)
+        unopened = resealing.reseal_all(progress.add)
         key_changes.record_rotation(now=database_now())
     progress.end()
-    if shut:
+    if unopened:
         raise click.ClickException(
-            f"{shut:,} rows can't be opened by any key that is known here, and stay as they are. Give back the key "
+            f"{unopened:,} rows can't be opened by any key that is known here, and were not changed. Give back the key "
             f"that sealed them (`companion keys list`) and run this again."
         )
-    click.echo("Everything that can be is sealed with the key in use. `companion keys list` says what needs another.")
+    click.echo("All values that can be are sealed with the key in use. `companion keys list` shows the others.")
 
 
 @keys.command()
 @click.argument("key_id", metavar="ID")
-@click.option("--lost", is_flag=True, help="The key is lost: what it sealed can never be read again.")
+@click.option("--lost", is_flag=True, help="The key is lost: the values that it sealed can never be read again.")
 def drop(key_id: str, *, lost: bool) -> None:
-    """Forget the key ID, which nothing needs any more."""
+    """Drop the key ID, which no value needs any more."""
     from companion.clinics import key_changes
     from companion.service.clock import database_now
 
-    with said_plainly():
+    with plain_errors():
         left_to_do = key_changes.drop(key_id, lost=lost, now=database_now())
-    click.echo(f"The key {key_id} is forgotten. {left_to_do}".strip())
+    click.echo(f"The key {key_id} is dropped. {left_to_do}".strip())
 
 
 class _Progress:
-    """The words on standard error while keys rotate."""
+    """The progress of a rotation, printed to standard error."""
 
     def __init__(self) -> None:
-        self._name, self._rows, self._said = "", 0, 0.0
+        self._name, self._rows, self._printed_at = "", 0, 0.0
 
-    def tell(self, step: "Step") -> None:
-        """Count the batch, and say where we are every few seconds."""
+    def add(self, step: "Step") -> None:
+        """Count the rows of a step, and print the progress every few seconds."""
         if step.name != self._name:
             self.end()
             self._name, self._rows = step.name, 0
         self._rows += step.sealed
-        if time.monotonic() - self._said > _SAY_EVERY_SECONDS:
-            self._say()
+        if time.monotonic() - self._printed_at > _REPORT_EVERY_SECONDS:
+            self._print()
 
     def end(self) -> None:
-        """Say what became of the last table."""
+        """Print the progress of the last table."""
         if self._rows:
-            self._say()
+            self._print()
 
-    def _say(self) -> None:
-        self._said = time.monotonic()
-        click.echo(f"{self._name}: {self._rows:,} rows sealed anew", err=True)
+    def _print(self) -> None:
+        self._printed_at = time.monotonic()
+        click.echo(f"{self._name}: {self._rows:,} rows sealed again", err=True)

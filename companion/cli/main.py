@@ -1,4 +1,4 @@
-"""The command `companion` and its parts; each part stands in the file of its name.
+"""The command `companion` and its subcommands, which the other files of this room define.
 
 This file and its imports don't load Django, so that `companion --help` answers at once.
 """
@@ -36,13 +36,11 @@ _NEED_DJANGO = (
     "keys",
     "audit",
 )
-"""main() loads Django for these commands; the others do so themselves, some of them after they have read their
-options.
-"""
+"""The commands for which main() loads Django and checks the tables. The other commands load Django themselves."""
 _WORK_WITHOUT_KEYS = ("backup", "keys", "audit")
-"""The commands that work also while a secret key is missing."""
+"""The commands that also work while a secret key is missing."""
 _SERVICES = ("up", "web", "dispatcher", "listener")
-"""Commands that run on and act for others; each other command is an act of the operator."""
+"""Commands that keep running and act for other people. All other commands are acts of the operator."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,4 +1,4 @@
-"""`companion maintenance`: a window with an end in which no alert is told."""
+"""`companion maintenance`: a maintenance window, until whose end no alerts are sent."""
 
 import datetime as dt
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ import click
 
 from companion.cli.instants import INSTANT
 from companion.cli.people import CLINIC_HELP
-from companion.cli.refusals import said_plainly
+from companion.cli.refusals import plain_errors
 
 if TYPE_CHECKING:
     from companion.clinics.access import Caller
@@ -17,39 +17,39 @@ _clinic = click.option("--clinic", "slug", help="Only this clinic. " + CLINIC_HE
 
 @click.group()
 def maintenance() -> None:
-    """A window with an end in which no alert is told, except that a patient asked for urgent help."""
+    """A maintenance window: until it ends, no alerts are sent except calls for urgent help."""
 
 
 @maintenance.command()
-@click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="The window's length.")
-@click.option("--until", type=INSTANT, help="Its end, with its offset: 2026-12-01T09:00:00+01:00.")
-@click.option("--reason", default="", help="A line that admins read in the Control Panel.")
+@click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="The window's length in hours.")
+@click.option("--until", type=INSTANT, help="The window's end, with an offset: 2026-12-01T09:00:00+01:00.")
+@click.option("--reason", default="", help="A sentence that admins read in the Control Panel.")
 @_clinic
 def begin(hours: float | None, until: dt.datetime | None, reason: str, slug: str | None) -> None:
-    """Open a window, in all clinics or in one. It takes effect everywhere within ten seconds."""
+    """Open a maintenance window, in all clinics or in one. It takes effect everywhere within ten seconds."""
     from companion.panel import maintenance as windows
     from companion.service.clock import database_now
 
     if (hours is None) == (until is None):
         raise click.UsageError("Say when it ends: --hours or --until.")
-    with said_plainly():
+    with plain_errors():
         now = database_now()
         at = until or now + min(dt.timedelta(hours=hours or 0), windows.LONGEST * 2)
         for caller in _callers(slug):
             windows.begin(caller, at, reason, now=now)
-    click.echo(f"No alert is told until {at.isoformat(timespec='seconds')}.")
+    click.echo(f"No alerts are sent until {at.isoformat(timespec='seconds')}.")
 
 
 @maintenance.command()
 @_clinic
 def end(slug: str | None) -> None:
-    """End the window, in all clinics or in one."""
+    """End the maintenance window, in all clinics or in one."""
     from companion.clinics.refusals import Conflict
     from companion.panel import maintenance as windows
     from companion.service.clock import database_now
 
     ended = 0
-    with said_plainly():
+    with plain_errors():
         for caller in _callers(slug):
             try:
                 windows.end(caller, now=database_now())
@@ -57,8 +57,8 @@ def end(slug: str | None) -> None:
                 continue
             ended += 1
     if not ended:
-        raise click.ClickException("No maintenance is going on.")
-    click.echo("Alerts are told again.")
+        raise click.ClickException("No maintenance window is open.")
+    click.echo("Alerts are sent again.")
 
 
 def _callers(slug: str | None) -> "list[Caller]":

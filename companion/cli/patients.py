@@ -1,7 +1,7 @@
-"""`companion patients`: the directory from the command line.
+"""`companion patients`: the directory, from the command line.
 
-An import in which single rows were refused is still a success (exit status 0): the rest is in, and the report says
-which rows are not. A file that can't be read at all is a failure.
+An import that refused single rows is still a success (exit status 0): the other rows are stored, and the report names
+the refused rows. If the file can't be read at all, the import fails.
 """
 
 import sys
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from companion.cli.people import CLINIC_HELP
-from companion.cli.refusals import said_plainly
+from companion.cli.refusals import plain_errors
 from companion.cli.rights import erase, export, merge
 from companion.cli.sources import source, sync
 
@@ -35,7 +35,7 @@ patients.add_command(merge)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--clinic", "slug", help=CLINIC_HELP)
 def import_file(file: Path, slug: str | None) -> None:
-    """Add and change patients by a CSV FILE. The same file again changes nothing.
+    """Add and change patients from a CSV FILE. Importing the same file again changes nothing.
 
     Columns: external_id, name (both needed), telegram_id, birth_date, phone, caregiver, timezone, language, cohorts.
     """
@@ -44,7 +44,7 @@ def import_file(file: Path, slug: str | None) -> None:
     from companion.patients.importing import import_csv
     from companion.service.clock import database_now
 
-    with said_plainly(), file.open("rb") as opened:
+    with plain_errors(), file.open("rb") as opened:
         caller = command_line(clinics.the_clinic(slug))
         size = file.stat().st_size
         with click.progressbar(length=size, label="Importing", file=sys.stderr) as bar:
@@ -53,10 +53,10 @@ def import_file(file: Path, slug: str | None) -> None:
                 bar.update(done - bar.pos)
 
             report = import_csv(caller, opened, now=database_now(), progress=advance)
-    _tell(report)
+    _print(report)
 
 
-def _tell(report: "Report") -> None:
+def _print(report: "Report") -> None:
     click.echo(
         f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged, {len(report.refused)} refused"
     )

@@ -1,14 +1,14 @@
 """`companion member`: people who sign in.
 
-The link, which a script may need, goes to standard output alone; the words around it go to standard error.
+Only the link goes to standard output, so that a script can read it; all other lines go to standard error.
 """
 
 import click
 
-from companion.cli.refusals import said_plainly
+from companion.cli.refusals import plain_errors
 
 ROLES = click.Choice(["viewer", "provider", "admin"])
-CLINIC_HELP = "The clinic's slug, where there is more than one."
+CLINIC_HELP = "The clinic's slug, if there are several clinics."
 
 
 @click.group()
@@ -20,20 +20,20 @@ def member() -> None:
 @click.argument("email")
 @click.option("--role", type=ROLES, default="provider", show_default=True, help="What they may do.")
 @click.option("--clinic", "slug", help=CLINIC_HELP)
-@click.option("--reset", is_flag=True, help="End password, second steps, passkeys and sessions of the account first.")
+@click.option("--reset", is_flag=True, help="First remove the account's password, second steps, passkeys and sessions.")
 def add_member(email: str, role: str, slug: str | None, *, reset: bool) -> None:
-    """Add a person (or change the role of one) and print a one-time sign-in link."""
+    """Add a member (or change a member's role) and print a one-time sign-in link."""
     from companion.clinics import clinics, members, sign_in_links
     from companion.service.clock import database_now
 
-    with said_plainly():
+    with plain_errors():
         clinic = clinics.the_clinic(slug)
         now = database_now()
         added = members.add_member(clinic, email, role, now=now)
         if reset:
             sign_in_links.shut(added, now=now)
         link = sign_in_links.operators_link(added, now=now)
-    click.echo(f"{added.user.email} is {added.role} of {clinic.name}. This link signs in once, within a day:", err=True)
+    click.echo(f"{added.user.email} is {added.role} of {clinic.name}. Use this link once, within a day:", err=True)
     click.echo(link)
 
 
@@ -43,10 +43,10 @@ def list_members(slug: str | None) -> None:
     """List the members: address, role, and whether they accepted the invitation."""
     from companion.clinics import clinics, members
 
-    with said_plainly():
-        found = list(members.members_of(clinics.the_clinic(slug)))
-    for one in found:
-        click.echo(f"{one.user.email}\t{one.role}\t{'joined' if one.joined_at else 'invited'}")
+    with plain_errors():
+        rows = list(members.members_of(clinics.the_clinic(slug)))
+    for row in rows:
+        click.echo(f"{row.user.email}\t{row.role}\t{'joined' if row.joined_at else 'invited'}")
 
 
 @member.command("role")
@@ -58,7 +58,7 @@ def change_role(email: str, role: str, slug: str | None) -> None:
     from companion.clinics import clinics, members
     from companion.service.clock import database_now
 
-    with said_plainly():
+    with plain_errors():
         clinic = clinics.the_clinic(slug)
         changed = members.change_role(
             members.command_line(clinic), members.the_member(clinic, email), role, now=database_now()
@@ -74,7 +74,7 @@ def remove_member(email: str, slug: str | None) -> None:
     from companion.clinics import clinics, members
     from companion.service.clock import database_now
 
-    with said_plainly():
+    with plain_errors():
         clinic = clinics.the_clinic(slug)
         leaving = members.the_member(clinic, email)
         members.remove_member(members.command_line(clinic), leaving, now=database_now())
@@ -89,7 +89,7 @@ def sign_out(email: str, slug: str | None) -> None:
     from companion.clinics import clinics, members
     from companion.service.clock import database_now
 
-    with said_plainly():
+    with plain_errors():
         clinic = clinics.the_clinic(slug)
         one = members.the_member(clinic, email)
         members.sign_out(members.command_line(clinic), one, now=database_now())

@@ -1,6 +1,6 @@
-"""Prepare the start of services: the schema, the first clinic with its admin, its bot. Starts nothing.
+"""The steps before services start: the schema, the first clinic with its admin and bot. It starts no service.
 
-Each step may run at every start, and leaves what exists as it is.
+Each step may run at every start, and changes nothing that exists.
 """
 
 import datetime as dt
@@ -27,30 +27,32 @@ from companion.service import drill, key_ring
 from companion.service.outages import Trouble, trouble_of
 
 FIRST_ADMIN: Final = "admin@clinic.example"
-"""Signs in by link, so no e-mail is ever sent there; `companion member add` adds people by their own addresses."""
+"""The first admin's address. No e-mail is sent to it: this admin signs in by a link that `companion up` prints."""
 _MIGRATE_LOCK: Final = 7_263_415
 """An arbitrary number, the same in every process: PostgreSQL's advisory lock for migrations."""
-_LOOK_SECONDS: Final = 0.2
+_RETRY_SECONDS: Final = 0.2
 _NOT_BOTH: Final = (
-    "The Sandbox is on and COMPANION_TELEGRAM_BOT_TOKEN is set. Unset COMPANION_SANDBOX to send by the real bot, "
-    "or COMPANION_TELEGRAM_BOT_TOKEN to practise."
+    "The Sandbox is on and COMPANION_TELEGRAM_BOT_TOKEN is set. To send by the real bot, unset COMPANION_SANDBOX; "
+    "to practise, unset COMPANION_TELEGRAM_BOT_TOKEN."
 )
 _OTHER_KEY: Final = (
     "This data was sealed with another COMPANION_SECRET_KEY: texts and the bot's token can't be read. "
-    "Give back the key that it was stored with (unset, it is the file secret_key in the data folder)."
+    "Give back that key. If the variable is not set, the key is in the file secret_key in the data folder."
 )
 _LOST_KEY: Final = (
-    "Data here was sealed with another COMPANION_SECRET_KEY ({lost}) than those that are known here ({known}): its "
-    "texts and tokens can't be read. Give back that key (unset, it stands in the file secret_key in the data folder). "
-    "If it is lost for good, `companion keys drop --lost` lets the services start without what it sealed."
+    "Data here was sealed with a COMPANION_SECRET_KEY ({lost}) that is none of the keys known here ({known}): its "
+    "texts and tokens can't be read. Give back that key. If the variable is not set, the key is in the file secret_key "
+    "in the data folder. If the key is lost for good, run `companion keys drop --lost`: the services then start "
+    "without the values that it sealed."
 )
 _DRILLS_DATABASE: Final = (
-    "This database was restored for a drill, and its patients are real. Set COMPANION_DRILL=1 to look at it, "
-    "or name another database to work with."
+    "This database was restored for a drill, and its patients are real. Set COMPANION_DRILL=1 to use it, "
+    "or name another database in COMPANION_DATABASE_URL."
 )
 _NO_DRILLS_DATABASE: Final = (
-    "COMPANION_DRILL=1 is set, and this database is not a drill's. Unset it to work here. To try a copy that was "
-    "restored by other means, first run `companion restored --drill --taken …` on the copy, with COMPANION_DRILL unset."
+    "COMPANION_DRILL=1 is set, but this database was not restored for a drill. Unset the variable to use it. To try a "
+    "copy that was restored by other means, first run `companion restored --drill --taken …` on the copy, with "
+    "COMPANION_DRILL unset."
 )
 SANDBOX_BOT_NAME: Final = "Practice bot"
 
@@ -61,7 +63,7 @@ def wait_for_database(seconds: float, *, on_wait: Callable[[Trouble], None]) -> 
     Raises OperationalError when the time is over.
     """
     until = time.monotonic() + seconds
-    told: Trouble | None = None
+    reported: Trouble | None = None
     while True:
         try:
             connection.ensure_connection()
@@ -71,14 +73,14 @@ def wait_for_database(seconds: float, *, on_wait: Callable[[Trouble], None]) -> 
                 raise
         else:
             return
-        if trouble != told:
+        if trouble != reported:
             on_wait(trouble)
-        told = trouble
-        time.sleep(_LOOK_SECONDS)
+        reported = trouble
+        time.sleep(_RETRY_SECONDS)
 
 
 def migrate() -> None:
-    """Bring the schema up to date. If several processes do so at once, one works and the others wait."""
+    """Bring the schema up to date. If several processes do this at once, one migrates and the others wait."""
     settings.DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _one_at_a_time():
         call_command("migrate", verbosity=0, interactive=False)
@@ -98,14 +100,14 @@ def check_start() -> None:
     bots.check_start(sandbox=settings.SANDBOX_ON)
     check_keys()
     try:
-        # Read only to open its token.
+        # Reading the rows opens the tokens.
         list(Bot.objects.all())
     except CannotOpen:
         raise Conflict(_OTHER_KEY) from None
 
 
 def check_keys() -> None:
-    """Raise Conflict if a secret key is missing with which data here was sealed; else note that the key is in use."""
+    """Raise Conflict if a secret key is missing that sealed data here; else record that the present key is in use."""
     if lost := key_ring.missing():
         known = ", ".join(key_ring.ring().ids)
         raise Conflict(_LOST_KEY.format(lost=", ".join(lost), known=known))
@@ -113,25 +115,28 @@ def check_keys() -> None:
 
 
 def check_drill() -> None:
-    """Raise Conflict if COMPANION_DRILL and the database disagree: real patients could be reached, or forgotten."""
+    """Raise Conflict if COMPANION_DRILL and the database disagree.
+
+    A drill without the variable could send messages to real patients; the variable without a drill would send none.
+    """
     if holding.is_drill() != settings.DRILL:
         raise Conflict(_NO_DRILLS_DATABASE if settings.DRILL else _DRILLS_DATABASE)
 
 
 def first_admin(clinic: Clinic, *, now: dt.datetime, email: str = FIRST_ADMIN) -> tuple[Member, bool]:
-    """The clinic's first admin, and whether this call made the admin."""
-    found = Member.objects.filter(clinic=clinic, role=Role.ADMIN, user__is_active=True).select_related("user", "clinic")
-    admin = found.order_by("created_at", "id").first()
+    """Return the clinic's first admin, and whether this call added the admin."""
+    admins = Member.objects.filter(clinic=clinic, role=Role.ADMIN, user__is_active=True)
+    admin = admins.select_related("user", "clinic").order_by("created_at", "id").first()
     if admin:
         return admin, False
     return members.add_member(clinic, email, Role.ADMIN, now=now), True
 
 
 def first_bot(clinic: Clinic, *, now: dt.datetime) -> str:
-    """Connect the first clinic's bot: the Sandbox's if the Sandbox is on, else the environment's, else none.
+    """Connect the first clinic's bot: the Sandbox's bot if the Sandbox is on, else the bot of the environment, if any.
 
-    Returns a sentence for people if there is something to know, else "". Raises Conflict if a guard forbids it and
-    Refused for a malformed token.
+    Returns a sentence for people if there is something to know, else "". Raises Conflict if this data must not be used
+    with these settings, and Refused for a malformed token.
     """
     check_start()
     if settings.DRILL:
@@ -140,13 +145,13 @@ def first_bot(clinic: Clinic, *, now: dt.datetime) -> str:
         sandbox_bot(clinic, now=now)
         return ""
     token = settings.COMPANION.telegram_bot_token
-    said = _real_bot(clinic, token.get_secret_value(), now=now) if token else ""
+    note = _real_bot(clinic, token.get_secret_value(), now=now) if token else ""
     consent.follow_opt_outs(clinic, now=now)
-    return said
+    return note
 
 
 def sandbox_bot(clinic: Clinic, *, now: dt.datetime) -> Bot:
-    """The clinic's bot in the Sandbox, made if missing. Raises Conflict if a real bot was met."""
+    """Return the clinic's bot in the Sandbox, created if missing. Raises Conflict if a real bot was used before."""
     bot = Bot.objects.filter(clinic=clinic).first()
     if bot and bot.sandbox and phone.bot_of(bot.token):
         return bot
@@ -156,25 +161,25 @@ def sandbox_bot(clinic: Clinic, *, now: dt.datetime) -> Bot:
 
 
 def _real_bot(clinic: Clinic, token: str, *, now: dt.datetime) -> str:
-    read = bots.read_token(token)
+    wanted = bots.read_token(token)
     bot = Bot.objects.filter(clinic=clinic).first()
-    if bot and bot.token == read.reveal() and bot.username:
+    if bot and bot.token == wanted.reveal() and bot.username:
         bots.first_bot_from_environment(clinic, token, bot.username, sandbox=False, now=now)
         return ""
     try:
         username = bots.ask_username(token, api_url=settings.COMPANION.bot_api_url)
     except Refused as refusal:
         why = " ".join(problem.message for problem in refusal.problems)
-        if bot and bot.token != read.reveal():
-            # The clinic's present bot isn't given up for a bot that may never work.
-            return f"The bot of COMPANION_TELEGRAM_BOT_TOKEN is not connected; the one before stays. {why}"
+        if bot and bot.token != wanted.reveal():
+            # A working bot must not be replaced by a bot that may never work.
+            return f"The bot of COMPANION_TELEGRAM_BOT_TOKEN is not connected; the clinic keeps its present bot. {why}"
         bots.first_bot_from_environment(clinic, token, "", sandbox=False, now=now)
         return f"The bot of COMPANION_TELEGRAM_BOT_TOKEN is connected but could not be tried. {why}"
     bots.connect(clinic, token, username, sandbox=False, now=now)
     return ""
 
 
-def _is_ours(cursor: CursorWrapper) -> bool:
+def _take_lock(cursor: CursorWrapper) -> bool:
     cursor.execute("SELECT pg_try_advisory_lock(%s)", [_MIGRATE_LOCK])
     return bool(cursor.fetchone()[0])
 
@@ -183,12 +188,12 @@ def _is_ours(cursor: CursorWrapper) -> bool:
 def _one_at_a_time() -> Iterator[None]:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            # Asked again and again instead of waiting within one statement, for the end of which CREATE INDEX
-            # CONCURRENTLY of a working process would wait in turn.
-            while not _is_ours(cursor):
-                time.sleep(_LOOK_SECONDS)
+            # This asks repeatedly instead of waiting within one statement: CREATE INDEX CONCURRENTLY of the process
+            # that migrates would wait for the end of such a statement, and both would wait for ever.
+            while not _take_lock(cursor):
+                time.sleep(_RETRY_SECONDS)
             try:
-                # Services don't wait long for a lock. A migration does: it would have to begin again.
+                # Services give up soon if a row is locked. A migration waits, since it would have to start again.
                 cursor.execute("SET lock_timeout = 0")
                 yield
             finally:

@@ -1,4 +1,4 @@
-"""Load Django for a command. A wrong setting becomes one plain sentence that names its variable.
+"""Load Django for a command. A wrong setting is reported by a sentence that names its variable.
 
 The sentence never shows the value, which may be a secret.
 """
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from companion.cli.refusals import said_plainly
+from companion.cli.refusals import plain_errors
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -27,7 +27,7 @@ _EXPECTED: Final = {
     "lease_seconds": "be a number of seconds, at least 5",
     "wake_seconds": "be a number of seconds, at least 0.1",
     "calls_per_minute": "be a whole number from 1 to 1000000",
-    "trusted_proxies": "be addresses or networks with commas between, like 10.0.0.0/8, 192.0.2.7",
+    "trusted_proxies": "be addresses or networks with commas between them, like 10.0.0.0/8, 192.0.2.7",
     "idle_minutes": "be a number of minutes from 1 to 1440",
     "session_hours": "be a number of hours from 0.1 to 168",
     "smtp_url": "be an address like smtp://user:password@mail.example:587, with %-escapes in the password",
@@ -40,16 +40,16 @@ _EXPECTED: Final = {
     "log": "be text or json",
     "log_level": "be debug, info, warning or error",
 }
-_OWN_WORDS: Final = ("oidc_file",)
-"""Settings whose validator has a sentence of its own, which is fit to be shown: it quotes no value."""
+_SHOWN_AS_RAISED: Final = ("oidc_file",)
+"""Settings whose validator raises a sentence that may be shown, since it quotes no value."""
 
 
 def ready() -> None:
     """Load the settings and Django's apps. Raises click.ClickException if a setting is wrong."""
-    # All files that we make hold patients' data or secrets.
+    # All files that commands create hold patients' data or secrets.
     os.umask(0o077)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "companion.config.settings")
-    # Imported here, because `companion --help` needs none of it.
+    # Imported here, so that `companion --help` needn't load Django.
     import django
     from django.conf import settings
     from pydantic import ValidationError
@@ -62,25 +62,26 @@ def ready() -> None:
     except ValidationError as wrong:
         raise click.ClickException(sentences(wrong)) from None
     except ValueError as wrong:
-        # Our own sentences name the variable and quote nothing; a library's sentence might.
-        said = str(wrong)
-        raise click.ClickException(said if said.startswith("COMPANION_") else _BAD_URL) from None
+        # Our sentences name the variable and quote no value; a library's sentence might.
+        sentence = str(wrong)
+        raise click.ClickException(sentence if sentence.startswith("COMPANION_") else _BAD_URL) from None
     except OSError as wrong:
         raise click.ClickException(
-            f"The data folder can't be written ({wrong.strerror}). Name another in COMPANION_DATA_DIR."
+            f"The data folder can't be written ({wrong.strerror}). Name another folder in COMPANION_DATA_DIR."
         ) from None
     django.setup()
     log_crashes()
 
 
 def ready_with_tables(*, with_keys: bool = True) -> None:
-    """Load Django, and check that the database answers and has its tables, and (`with_keys`) that the secret keys are
-    those of before. Raises click.ClickException with what to do.
+    """Load Django, and check that the database answers and has its tables.
+
+    With `with_keys` it also checks that no secret key is missing. Raises click.ClickException with what to do.
     """
     ready()
     from companion.cli import prepare
 
-    with said_plainly():
+    with plain_errors():
         check_tables()
         if with_keys:
             prepare.check_keys()
@@ -103,16 +104,16 @@ _BAD_URL: Final = (
 
 
 def sentences(wrong: "ValidationError") -> str:
-    """The wrong settings, a line for each variable."""
+    """Return a line for each wrong setting."""
     return "\n".join(_sentence(error) for error in wrong.errors(include_input=False))
 
 
 def _sentence(error: "ErrorDetails") -> str:
-    said = error["msg"].removeprefix("Value error, ")
+    sentence = error["msg"].removeprefix("Value error, ")
     if not error["loc"]:
-        # Our own sentence about several settings; it quotes no value.
-        return said
+        # A sentence of ours about several settings; it quotes no value.
+        return sentence
     field = str(error["loc"][0])
-    if field in _OWN_WORDS:
-        return f"COMPANION_{field.upper()} {said}."
+    if field in _SHOWN_AS_RAISED:
+        return f"COMPANION_{field.upper()} {sentence}."
     return f"COMPANION_{field.upper()} must {_EXPECTED.get(field, 'have another value')}."

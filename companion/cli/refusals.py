@@ -1,4 +1,4 @@
-"""Turn a refusal into one plain line on a terminal, with exit status 1 and no traceback."""
+"""Show an error that people can solve as a plain sentence, with exit status 1 and without a traceback."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,8 +7,8 @@ import click
 
 
 @contextmanager
-def said_plainly() -> Iterator[None]:
-    """Wrap a command's work: Refused, Conflict, Unknown and an outage of the database become their sentences."""
+def plain_errors() -> Iterator[None]:
+    """Turn Refused, Conflict, Unknown and an outage of the database into click.ClickException with their sentences."""
     from django.db import Error
 
     from companion.clinics.refusals import Conflict, Refused, Unknown
@@ -19,8 +19,8 @@ def said_plainly() -> Iterator[None]:
     except Refused as refusal:
         lines = [f"{problem.field}: {problem.message}" for problem in refusal.problems]
         raise click.ClickException("\n".join(lines)) from None
-    except (Conflict, Unknown) as no:
-        raise click.ClickException(str(no)) from None
+    except (Conflict, Unknown) as refusal:
+        raise click.ClickException(str(refusal)) from None
     except Error as error:
         if trouble := trouble_of(error):
             raise click.ClickException(trouble.sentences) from None

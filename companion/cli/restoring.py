@@ -9,7 +9,7 @@ import click
 from companion.cli.instants import INSTANT
 from companion.cli.people import CLINIC_HELP
 from companion.cli.ready import ready
-from companion.cli.refusals import said_plainly
+from companion.cli.refusals import plain_errors
 
 if TYPE_CHECKING:
     from companion.restoring.models import Restoration
@@ -20,55 +20,55 @@ _JOURNALS = click.option(
     "journals",
     multiple=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="A Journal's folder; give each host's. Without it COMPANION_JOURNAL_DIR is read.",
+    help="A folder with a Journal; give the folder of each host. Default: COMPANION_JOURNAL_DIR.",
 )
 _KEY_APART = (
-    "The secret key is not in it, and without that key its texts can't be read: keep COMPANION_SECRET_KEY, or the file "
-    "secret_key in the data folder, somewhere else."
+    "The backup doesn't hold the secret key, and without that key nobody can read its texts. Keep "
+    "COMPANION_SECRET_KEY, or the file secret_key in the data folder, in another place."
 )
 
-_DRILL = "Restored as a drill. Start services on it with COMPANION_DRILL=1: nothing of it reaches anybody."
+_DRILL = "Restored as a drill. Start services on it with COMPANION_DRILL=1: they send nothing to anybody."
 _FORGOT_EARLY = (
-    "Not all Journals are there and whole, so messages that staff sent early after the copy was taken go again at "
-    "their planned time: ask your staff, and cancel these messages first."
+    "The Journals are not complete. So messages that staff sent early after the copy was made are sent again at their "
+    "planned time: ask your staff, and cancel these messages first."
 )
 
-_ERASE_AGAIN = "Patients who were erased since the copy was taken are back: erase them again."
+_ERASE_AGAIN = "Patients who were erased after the copy was made are back: erase them again."
 
 
 @click.command()
 @click.argument("file", type=_FILE)
 @click.option("--recipient", "recipients", multiple=True, help="Encrypt to this age key (age1…); may be given again.")
 def backup(file: Path, recipients: tuple[str, ...]) -> None:
-    """Make a backup in FILE while the services work, encrypted, and read it back.
+    """Make an encrypted backup in FILE while the services run, and read it once to check it.
 
-    Without --recipient it is encrypted to COMPANION_BACKUP_PASSPHRASE.
+    Without --recipient it is encrypted by COMPANION_BACKUP_PASSPHRASE.
     """
     from companion.restoring import backup as backups
     from companion.restoring.sealing import Lock
 
-    with said_plainly():
+    with plain_errors():
         made = backups.make(file, Lock(recipients, passphrase()))
     taken = made.manifest.taken_at.isoformat(timespec="seconds")
-    click.echo(f"{made.file}: {made.size / 2**20:.1f} MB, as of {taken}, read back and whole.")
+    click.echo(f"{made.file}: {made.size / 2**20:.1f} MB, as of {taken}, read and checked.")
     click.echo(_KEY_APART, err=True)
 
 
 @click.command()
 @click.argument("file", type=_FILE)
-@click.option("--identity", type=_FILE, help="The file of the age key that it was encrypted to.")
+@click.option("--identity", type=_FILE, help="The file of the age key to which the backup was encrypted.")
 @_JOURNALS
-@click.option("--drill", is_flag=True, help="Only to try it: this database never reaches anybody (COMPANION_DRILL=1).")
+@click.option("--drill", is_flag=True, help="Only to try the copy: nothing is ever sent from it (COMPANION_DRILL=1).")
 def restore(file: Path, identity: Path | None, journals: tuple[Path, ...], drill: bool) -> None:
-    """Restore the backup in FILE into an empty database, and hold what may have been sent since.
+    """Restore the backup in FILE into an empty database, and hold messages that may have been sent since then.
 
-    Without --identity it is opened with COMPANION_BACKUP_PASSPHRASE.
+    Without --identity it is opened by COMPANION_BACKUP_PASSPHRASE.
     """
     ready()
     from companion.restoring import restore as restores
     from companion.restoring.sealing import Key
 
-    with said_plainly():
+    with plain_errors():
         key = Key(identity, passphrase())
         restoration = restores.restore(file, key, drill=drill, journals=_folders(journals))
     if drill:
@@ -79,20 +79,20 @@ def restore(file: Path, identity: Path | None, journals: tuple[Path, ...], drill
 
 @click.command()
 @click.option(
-    "--taken", required=True, type=INSTANT, help="When the copy was taken, with its offset: 2026-12-01T09:00:00+01:00."
+    "--taken", required=True, type=INSTANT, help="When the copy was made, with an offset: 2026-12-01T09:00:00+01:00."
 )
 @_JOURNALS
-@click.option("--drill", is_flag=True, help="Only to try it: this copy never reaches anybody (COMPANION_DRILL=1).")
+@click.option("--drill", is_flag=True, help="Only to try the copy: nothing is ever sent from it (COMPANION_DRILL=1).")
 def restored(taken: dt.datetime, journals: tuple[Path, ...], drill: bool) -> None:
-    """Hold everything back after a restore by other means (a snapshot, pg_basebackup, point-in-time recovery).
+    """Pause sending after a restore by other means (a snapshot, pg_basebackup, point-in-time recovery).
 
-    Run it before the services start. Sending is paused; what may have left after the copy was taken is held. Give
-    --journal only for a folder that the restore has not put back: a snapshot's own Journal is as old as the snapshot.
+    Run it before the services start. It also holds messages that may have been sent after the copy was made. Give
+    --journal only for a folder that the restore has not replaced: a Journal in a snapshot is as old as the snapshot.
     """
     from companion.restoring import holding
     from companion.service.clock import database_now
 
-    with said_plainly():
+    with plain_errors():
         restoration = holding.hold(
             taken_at=taken, now=database_now(), drill=drill, journals=_folders(journals), survived=bool(journals)
         )
@@ -102,35 +102,35 @@ def restored(taken: dt.datetime, journals: tuple[Path, ...], drill: bool) -> Non
 @click.command()
 @click.option("--clinic", "slug", help="Only this clinic. " + CLINIC_HELP)
 def resume(slug: str | None) -> None:
-    """Let sending go on, after a restore or a pause: in all clinics, or in one."""
+    """Resume sending after a restore or a pause, in all clinics or in one."""
     from companion.clinics import clinics
     from companion.clinics.members import command_line
     from companion.clinics.models import Clinic
     from companion.panel import actions
     from companion.service.clock import database_now
 
-    with said_plainly():
+    with plain_errors():
         wanted = [clinics.the_clinic(slug)] if slug else list(Clinic.objects.order_by("name", "id"))
         resumed = actions.resume_each([command_line(clinic) for clinic in wanted], now=database_now())
     if not resumed:
         raise click.ClickException("Sending isn't paused.")
-    click.echo("Sending goes on." if resumed == 1 else f"Sending goes on in {resumed} clinics.")
+    click.echo("Sending is resumed." if resumed == 1 else f"Sending is resumed in {resumed} clinics.")
 
 
 def _words(restoration: "Restoration") -> str:
-    """The sentences that tell people what to do after a restore."""
+    """Return the sentences that tell people what to do after a restore."""
     forgot = "" if restoration.all_known else f" {_FORGOT_EARLY}"
     return f"{held_words(restoration.held)}{forgot} {_ERASE_AGAIN}"
 
 
 def held_words(held: int) -> str:
-    """The sentences that tell people what to do about the held messages."""
+    """Return the sentences that tell people what to do about the held messages."""
     if not held:
-        return "Sending is paused. An admin lets it go on: `companion resume`, or the Control Panel."
-    held_back = "1 message was held since it" if held == 1 else f"{held} messages were held since they"
+        return "Sending is paused. An admin resumes it: `companion resume`, or the Control Panel."
+    held_back = "1 message is held, since it" if held == 1 else f"{held} messages are held, since they"
     return (
         f"Sending is paused. {held_back} may have been sent before the restore. Decide in the Control Panel, under "
-        f"Outcome unknown, or with `companion unknown decide`, then go on: `companion resume`, or the Control Panel."
+        f"Outcome unknown, or with `companion unknown decide`. Then resume: `companion resume`, or the Control Panel."
     )
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from companion.cli.people import CLINIC_HELP
-from companion.cli.refusals import said_plainly
+from companion.cli.refusals import plain_errors
 
 if TYPE_CHECKING:
     from companion.rights.merge_preview import Preview
 
-_ID: Final = "ID is the patient's id, ours or the clinic's own."
+_ID: Final = "ID is the patient's id in the product, or the external id."
 
 
 @click.command(epilog=_ID)
@@ -21,14 +21,14 @@ _ID: Final = "ID is the patient's id, ours or the clinic's own."
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="A new file. Default: patient-ID.zip.")
 @click.option("--clinic", "slug", help=CLINIC_HELP)
 def export(id: str, output: Path | None, slug: str | None) -> None:
-    """Write all that is held about a patient into a zip: as JSON, as a page to read, and the patient's files."""
+    """Write all data about a patient into a zip file: as JSON, as a page to read, and the patient's files."""
     from companion.clinics import clinics
     from companion.clinics.members import command_line
     from companion.patients import queries
     from companion.rights.packing import packed
     from companion.service.clock import database_now
 
-    with said_plainly():
+    with plain_errors():
         caller = command_line(clinics.the_clinic(slug))
         patient = queries.patient_called(caller.clinic, id)
         target = output or Path(f"patient-{patient.pk}.zip")
@@ -38,7 +38,7 @@ def export(id: str, output: Path | None, slug: str | None) -> None:
         except OSError as error:
             raise click.ClickException(f"{target} can't be written: {error.strerror}.") from None
         with ExitStack() as on_failure:
-            # Half an export would look like a whole one, and be in the way of the next try.
+            # A part of an export could be taken for a complete one, and the next try couldn't write the file.
             on_failure.callback(target.unlink)
             with os.fdopen(descriptor, "wb") as file:
                 for piece in packed(caller, patient, now=database_now()):
@@ -52,14 +52,14 @@ def export(id: str, output: Path | None, slug: str | None) -> None:
 @click.option("--name", prompt="The patient's name", help="The patient's name, to confirm.")
 @click.option("--clinic", "slug", help=CLINIC_HELP)
 def erase(id: str, name: str, slug: str | None) -> None:
-    """Erase a patient for good. It stays known that messages were sent, when and by whom, without name or text."""
+    """Erase a patient for good. The record of sent messages stays, with times and authors, without name and text."""
     from companion.clinics import clinics
     from companion.clinics.members import command_line
     from companion.patients import queries
     from companion.rights import erasing
     from companion.service.clock import database_now
 
-    with said_plainly():
+    with plain_errors():
         caller = command_line(clinics.the_clinic(slug))
         done = erasing.erase(caller, queries.patient_called(caller.clinic, id), name, now=database_now())
     click.echo(
@@ -74,7 +74,7 @@ def erase(id: str, name: str, slug: str | None) -> None:
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @click.option("--clinic", "slug", help=CLINIC_HELP)
 def merge(id: str, into: str, yes: bool, slug: str | None) -> None:
-    """Merge a patient into another (INTO), who is the same person and goes on. Shows both plans first."""
+    """Merge a patient into another patient (INTO), who is the same person and remains. Shows both plans first."""
     from companion.clinics import clinics
     from companion.clinics.members import command_line
     from companion.clinics.refusals import Conflict
@@ -83,7 +83,7 @@ def merge(id: str, into: str, yes: bool, slug: str | None) -> None:
     from companion.rights import merge_preview, merging
     from companion.service.clock import database_now
 
-    with said_plainly():
+    with plain_errors():
         caller = command_line(clinics.the_clinic(slug))
         patient = queries.patient_called(caller.clinic, id)
         other = merging.other_of(caller.clinic, patient, into)
@@ -99,12 +99,12 @@ def merge(id: str, into: str, yes: bool, slug: str | None) -> None:
     click.echo(f"The two are one patient now: {other.pk}.")
 
 
-def _show(told: "Preview") -> None:
-    for patient, items in ((told.gone, told.coming_of_gone), (told.stays, told.coming_of_stays)):
+def _show(preview: "Preview") -> None:
+    for patient, items in ((preview.gone, preview.coming_of_gone), (preview.stays, preview.coming_of_stays)):
         click.echo(f"{patient.external_id} {patient.name}: {'' if items else 'nothing is planned'}")
         for item in items:
             click.echo(f"  {item.message.due_at.isoformat(timespec='minutes')}")
-    for sentence in told.one.sentences:
+    for sentence in preview.one.sentences:
         click.echo(sentence)
-    if told.twice:
-        click.echo(f"Occurrences that both have a message of: {len(told.twice)}. One of each two gives way.")
+    if preview.twice:
+        click.echo(f"Occurrences with a message for both: {len(preview.twice)}. One of the two messages is removed.")

@@ -1,7 +1,6 @@
-"""`companion web`, `dispatcher`, `listener` and `migrate`: a process each, for systemd, containers and `companion
-up`.
+"""`companion web`, `dispatcher`, `listener` and `migrate`: a process each, for systemd, containers and `companion up`.
 
-The service's work stands in its own room. This file starts the service, watches it and stops it cleanly.
+This file starts a service, watches it and stops it cleanly. The rooms dispatch, listener and web do the work.
 """
 
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from companion.cli.ready import check_tables, ready
-from companion.cli.refusals import said_plainly
+from companion.cli.refusals import plain_errors
 
 if TYPE_CHECKING:
     import socket
@@ -24,13 +23,13 @@ if TYPE_CHECKING:
 _THREADS: Final = 16
 _CONNECTIONS: Final = 1000
 _BODY_BYTES: Final = 100 * 2**20
-"""Far above any allowed request, so that people see the product's own refusal and not the server's."""
+"""Far above any allowed request, so that people see the product's refusal and not the server's."""
 _HEADER_BYTES: Final = 16 * 2**10
-"""Bytes of a request's headers. Python's own reader of cookies takes seconds for a long one (CVE-2024-7592)."""
+"""The limit for a request's headers. Python needs seconds to read a very long cookie (CVE-2024-7592)."""
 _STOP_SECONDS: Final = 15
 _POLLS_SECONDS: Final = 3
 _PORTS: Final = {"dispatcher": 0, "listener": 1, "web": 2}
-"""Each service's distance from COMPANION_HEALTH_PORT on a host that they share."""
+"""The number that each service adds to COMPANION_HEALTH_PORT if the services share a host."""
 
 
 @click.command()
@@ -40,17 +39,17 @@ _PORTS: Final = {"dispatcher": 0, "listener": 1, "web": 2}
     type=click.FloatRange(min=0),
     default=60.0,
     show_default=True,
-    help="Try for so many seconds while the database is not there yet; inf: without end.",
+    help="The seconds to wait for a database that doesn't answer yet; inf: wait for ever.",
 )
 def migrate(seconds: float) -> None:
-    """Bring the database's schema up to date, and make the first clinic where there is none."""
+    """Bring the database's schema up to date, and create the first clinic if there is none."""
     ready()
     from companion.cli import prepare
     from companion.clinics import append_only
     from companion.clinics.clinics import first_clinic
     from companion.service.clock import database_now
 
-    with said_plainly():
+    with plain_errors():
         prepare.wait_for_database(seconds, on_wait=_say_that_migrate_waits)
         prepare.migrate()
         brought_back = append_only.hold()
@@ -70,15 +69,15 @@ def migrate(seconds: float) -> None:
 _share_host = click.option(
     "--share-host",
     is_flag=True,
-    help="Services of this host share their settings: the dispatcher takes COMPANION_HEALTH_PORT, the listener the "
-    "next port, the web the one after that.",
+    help="The services of this host share their settings: the dispatcher takes COMPANION_HEALTH_PORT, the listener the "
+    "next port, and the web service the port after that.",
 )
 
 
 @click.command()
 @_share_host
 def dispatcher(share_host: bool) -> None:
-    """Send what is due, and plan ahead."""
+    """Plan messages ahead, and send those that are due."""
     _start()
     from companion.clinics.chain_loop import chaining
     from companion.dispatch import service
@@ -86,11 +85,11 @@ def dispatcher(share_host: bool) -> None:
     from companion.service.process import AlreadyRunning
 
     try:
-        with _port_said_plainly(), _journal("dispatcher"), chaining(), monitoring():
+        with _plain_port_error(), _journal("dispatcher"), chaining(), monitoring():
             service.run(_health_port("dispatcher", share_host=share_host))
     except AlreadyRunning:
         raise click.ClickException(
-            "A dispatcher works on this data folder already, and SQLite carries one only. For more, use PostgreSQL."
+            "A dispatcher works on this data folder already, and SQLite allows only one. For several, use PostgreSQL."
         ) from None
 
 
@@ -103,7 +102,7 @@ def listener(share_host: bool) -> None:
     from companion.listener import service
     from companion.panel.monitor import monitoring
 
-    with _port_said_plainly(), _journal("listener"), chaining(), monitoring():
+    with _plain_port_error(), _journal("listener"), chaining(), monitoring():
         service.run(_health_port("listener", share_host=share_host))
 
 
@@ -123,7 +122,7 @@ def web(share_host: bool) -> None:
     own = settings.COMPANION
     stop = process.stop_signal()
     server = _server()
-    with _port_said_plainly():
+    with _plain_port_error():
         at = _health_port("web", share_host=share_host)
         port = health_port.serve(_web_health, host=own.host, port=at, may_read_metrics=may_read_metrics)
     heart = Heart(
@@ -142,7 +141,7 @@ def web(share_host: bool) -> None:
 
 
 def _server() -> "TcpWSGIServer":
-    """Make the server of pages and API, with its bounds."""
+    """Create the server of pages and API, with its limits."""
     from django.conf import settings
     from django.core.wsgi import get_wsgi_application
     from waitress.server import create_server
@@ -156,16 +155,16 @@ def _server() -> "TcpWSGIServer":
         asyncore_use_poll=True,
         max_request_header_size=_HEADER_BYTES,
         max_request_body_size=_BODY_BYTES,
-        # The configured address decides, not a header that anybody could send.
+        # The configured address decides whether links begin with https, not a header that anybody could send.
         url_scheme=own.public_url.partition(":")[0],
-        # Our middleware drops them unless a proxy of ours sent them (config/middleware.py).
+        # Our middleware removes these headers unless a trusted proxy sent them (config/middleware.py).
         clear_untrusted_proxy_headers=False,
         ident=None,
     )
 
 
 def listening(host: str, port: int) -> "socket.socket":
-    """An open socket for the pages. Raises click.ClickException if the address is taken or unknown."""
+    """Return an open socket for the pages. Raises click.ClickException if the address is in use or unknown."""
     import socket
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -173,13 +172,13 @@ def listening(host: str, port: int) -> "socket.socket":
         return socket.create_server((host, port), family=family, backlog=1024)
     except OSError as error:
         raise click.ClickException(
-            f"Port {port} on {host} can't be had ({error.strerror}). Stop what uses it, or choose another by "
-            f"COMPANION_PORT."
+            f"Port {port} on {host} can't be used ({error.strerror}). Stop the program that uses it, or choose another "
+            f"port by COMPANION_PORT."
         ) from None
 
 
 def _health_port(kind: str, *, share_host: bool) -> int:
-    """The port for this service's health and metrics."""
+    """Return the port for this service's health and metrics."""
     from django.conf import settings
 
     first: int = settings.COMPANION.health_port
@@ -187,8 +186,8 @@ def _health_port(kind: str, *, share_host: bool) -> int:
 
 
 @contextmanager
-def _port_said_plainly() -> Iterator[None]:
-    """Turn a health port that can't be had into a sentence. Raises click.ClickException."""
+def _plain_port_error() -> Iterator[None]:
+    """Raise click.ClickException with a sentence if the health port can't be used."""
     from companion.service.health_port import PortTaken
 
     try:
@@ -202,8 +201,9 @@ def _say_that_migrate_waits(trouble: "Trouble") -> None:
 
 
 def _start() -> None:
-    """Run the checks that each service needs first, once the database answers. Raises click.ClickException with
-    what to do.
+    """Wait for the database, and run the checks that each service needs first.
+
+    Raises click.ClickException with what to do.
     """
     ready()
     from django.db import connection
@@ -214,7 +214,7 @@ def _start() -> None:
     from companion.service.supervise import end_with_parent
 
     end_with_parent()
-    with said_plainly():
+    with plain_errors():
         patiently(check_tables)
         patiently(prepare.check_start)
     backup.remove_left_behind()
@@ -229,7 +229,7 @@ def _journal(kind: str) -> Iterator[None]:
     from companion.journal import writing
 
     if settings.DRILL:
-        # In a drill nothing leaves and nothing comes in.
+        # In a drill no message is sent or received.
         yield
         return
     with ExitStack() as kept:
@@ -244,7 +244,7 @@ def _journal(kind: str) -> Iterator[None]:
 
 
 def _notice_an_older_database() -> None:
-    """Hold everything if the Journal is ahead of the database. Raises OSError if the Journal can't be read."""
+    """Hold messages if the Journal knows more than the database. Raises OSError if the Journal can't be read."""
     from django.conf import settings
     from django.db import connection
 
@@ -256,14 +256,14 @@ def _notice_an_older_database() -> None:
     connection.close()
     if noticed:
         click.echo(
-            "This database is older than what its Journal knows, as after a restore. Sending is paused in all clinics; "
-            f"held are {noticed.held} messages that may have been sent. An admin decides about them and goes on.",
+            "This database is older than its Journal, as after a restore. Sending is paused in all clinics, and "
+            f"{noticed.held} messages are held that may have been sent. An admin decides about them, then resumes.",
             err=True,
         )
 
 
 def _web_health() -> dict[str, object]:
-    """The state of sending, by the Control Panel in this process."""
+    """Return the state of sending, as the Control Panel in this process sees it."""
     from django.db import connection
 
     from companion.panel import health
@@ -276,12 +276,12 @@ def _web_health() -> dict[str, object]:
 
 
 def _serve_until(stop: "threading.Event", server: "TcpWSGIServer") -> None:
-    """Answer until `stop`; then accept no new connections and finish the running requests."""
+    """Answer requests until `stop` is set; then accept no new connections and finish the running requests."""
     import threading
 
     threading.Thread(target=server.run, name="web", daemon=True).start()
     stop.wait()
-    # In the server's own thread, the only one that may use the socket.
+    # This runs in the server's thread, because no other thread may use the socket.
     server.trigger.pull_trigger(lambda: _stop_accepting(server))
     _end_long_polls()
     server.task_dispatcher.shutdown(timeout=_STOP_SECONDS)
@@ -293,7 +293,7 @@ def _stop_accepting(server: "TcpWSGIServer") -> None:
 
 
 def _end_long_polls() -> None:
-    """End the running getUpdates of the Sandbox by a newer one, so that they don't delay the stop."""
+    """End the Sandbox's waiting getUpdates calls by newer calls, so that they don't delay the stop."""
     from django.conf import settings
     from django.db import Error, connection
 

@@ -1,6 +1,6 @@
 """`companion patients source` and `sync`: set the source of the patients, and fetch them now.
 
-Passwords and tokens are asked for and never taken as an option, because other users of the machine see options.
+The commands ask for passwords and tokens, and never take them as options: other users of the machine see options.
 """
 
 import datetime as dt
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from companion.cli.people import CLINIC_HELP
-from companion.cli.refusals import said_plainly
+from companion.cli.refusals import plain_errors
 
 if TYPE_CHECKING:
     from companion.patients.sources.models import SyncRun
@@ -22,7 +22,7 @@ _EVERY = click.option("--every", "minutes", type=int, default=60, show_default=T
 
 @click.group()
 def source() -> None:
-    """Set where the clinic's patients come from; the listener service then fetches them by itself."""
+    """Set the source of the clinic's patients. The listener service then fetches them regularly."""
 
 
 @source.command()
@@ -30,13 +30,16 @@ def source() -> None:
 @_CLINIC
 @_EVERY
 def csv(file: Path, slug: str | None, minutes: int) -> None:
-    """A CSV FILE that another program writes anew. Columns as for an import; `left` says who has left."""
+    """Set a CSV FILE that another program writes regularly.
+
+    The columns are those of an import, and `left` for patients who have left.
+    """
     from companion.clinics import clinics
     from companion.clinics.members import command_line
     from companion.patients.sources import configuration
     from companion.service.clock import database_now
 
-    with said_plainly():
+    with plain_errors():
         caller = command_line(clinics.the_clinic(slug))
         configuration.set_csv(caller, file, every=dt.timedelta(minutes=minutes), now=database_now())
     click.echo(_SET)
@@ -47,12 +50,12 @@ def csv(file: Path, slug: str | None, minutes: int) -> None:
 @_CLINIC
 @_EVERY
 def sql(mapping: Path, slug: str | None, minutes: int) -> None:
-    """Any database that SQLAlchemy reaches; asks for its URL. MAPPING (TOML) says which column is which field.
+    """Set a database that SQLAlchemy can read. The command asks for its URL. MAPPING (TOML) maps columns to fields.
 
     \b
     table = "patients"            (or query = "SELECT …")
-    changed_at = "updated"        (optional: only what changed is read)
-    left = "discharged"           (optional: a date, or a yes)
+    changed_at = "updated"        (optional: only changed rows are read)
+    left = "discharged"           (optional: a date, or a true value)
     [columns]
     external_id = "mrn"
     name = "full_name"
@@ -63,7 +66,7 @@ def sql(mapping: Path, slug: str | None, minutes: int) -> None:
     from companion.patients.sources import configuration
     from companion.service.clock import database_now
 
-    with said_plainly():
+    with plain_errors():
         caller = command_line(clinics.the_clinic(slug))
         url = click.prompt("The database's URL", hide_input=True, err=True)
         text = mapping.read_text(encoding="utf-8")
@@ -73,18 +76,22 @@ def sql(mapping: Path, slug: str | None, minutes: int) -> None:
 
 @source.command()
 @click.argument("url")
-@click.option("--identifier-system", default="", help="Which identifier is the external id (default: the resource's).")
-@click.option("--telegram", default="", help="The extension, or the value's beginning, that marks a Telegram ID.")
+@click.option(
+    "--identifier-system",
+    default="",
+    help="The system of the external id. Default: the resource's id is the external id.",
+)
+@click.option("--telegram", default="", help="The extension with the Telegram ID, or the prefix of the telecom value.")
 @_CLINIC
 @_EVERY
 def fhir(url: str, identifier_system: str, telegram: str, slug: str | None, minutes: int) -> None:
-    """A FHIR R4 server by its base URL; asks for its bearer token (empty: none)."""
+    """Set a FHIR R4 server by its base URL. The command asks for the bearer token (empty: none)."""
     from companion.clinics import clinics
     from companion.clinics.members import command_line
     from companion.patients.sources import configuration
     from companion.service.clock import database_now
 
-    with said_plainly():
+    with plain_errors():
         caller = command_line(clinics.the_clinic(slug))
         token = click.prompt("Bearer token", hide_input=True, default="", show_default=False, err=True)
         configuration.set_fhir(
@@ -103,35 +110,35 @@ def fhir(url: str, identifier_system: str, telegram: str, slug: str | None, minu
 @source.command("none")
 @_CLINIC
 def no_source(slug: str | None) -> None:
-    """Fetch no more. Patients who came stay."""
+    """Remove the source. Patients who were fetched stay."""
     from companion.clinics import clinics
     from companion.clinics.members import command_line
     from companion.patients.sources import configuration
     from companion.service.clock import database_now
 
-    with said_plainly():
+    with plain_errors():
         configuration.remove(command_line(clinics.the_clinic(slug)), now=database_now())
-    click.echo("No source is set any more.")
+    click.echo("The clinic has no source any more.")
 
 
 @click.command()
-@click.option("--all", "whole", is_flag=True, help="Read also what has not changed.")
+@click.option("--all", "whole", is_flag=True, help="Also read patients who have not changed.")
 @_CLINIC
 def sync(whole: bool, slug: str | None) -> None:
-    """Fetch patients from the clinic's source now. Exit status 1 where the source can't be read whole."""
+    """Fetch patients from the clinic's source now. Exit status 1 if the source can't be read completely."""
     from companion.clinics import clinics
     from companion.patients.sources import sync as syncing
     from companion.patients.sources.models import RunState
     from companion.service.clock import database_now
 
-    with said_plainly():
+    with plain_errors():
         run = syncing.sync(clinics.the_clinic(slug), clock=database_now, whole=whole)
     if run.state != RunState.DONE:
         raise click.ClickException(run.detail)
-    _tell(run, syncing.reasons(run))
+    _print(run, syncing.reasons(run))
 
 
-def _tell(run: "SyncRun", reasons: "list[Refusal]") -> None:
+def _print(run: "SyncRun", reasons: "list[Refusal]") -> None:
     numbers = f"{run.added} added, {run.changed} changed, {run.left} left, {run.unchanged} unchanged"
     click.echo(f"{numbers}, {run.refused} refused")
     for place, reason in reasons:
@@ -140,4 +147,4 @@ def _tell(run: "SyncRun", reasons: "list[Refusal]") -> None:
         click.echo(f"and {run.refused - len(reasons)} more")
 
 
-_SET = "Set. The listener service fetches from it within seconds, and then again and again."
+_SET = "The source is set. The listener service fetches the patients within seconds, and then regularly."

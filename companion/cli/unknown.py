@@ -11,7 +11,7 @@ import click
 
 from companion.cli.instants import INSTANT
 from companion.cli.people import CLINIC_HELP
-from companion.cli.refusals import said_plainly
+from companion.cli.refusals import plain_errors
 
 if TYPE_CHECKING:
     from companion.panel.actions import Unknowns
@@ -25,7 +25,7 @@ def unknown() -> None:
 
 
 def _selection(command: Callable[Concatenate["Unknowns", P], None]) -> Callable[..., None]:
-    """Add the options that select messages to a command, which gets them as one argument."""
+    """Add options that select messages to a command, which gets the selection as its first argument."""
 
     @click.option("--id", "ids", multiple=True, type=click.UUID, help="This message; may be given again.")
     @click.option("--schedule", type=click.UUID, help="Messages of this schedule.")
@@ -61,19 +61,19 @@ def _selection(command: Callable[Concatenate["Unknowns", P], None]) -> Callable[
 def list_unknown(which: "Unknowns", slug: str | None) -> None:
     """List the undecided messages, the newest first: id, due instant, schedule, cause. Without options: all.
 
-    "no-trace": Telegram was asked, and holds no such message. It may arrive twice all the same if it is sent again.
+    "no-trace": we looked in the chat and did not find the message. Even so, it may arrive twice if it is sent again.
     """
     from companion.clinics import clinics
     from companion.panel import actions
     from companion.service.clock import database_now
 
-    with said_plainly():
-        found = actions.undecided_of(clinics.the_clinic(slug), which, now=database_now())
-    for message in found.iterator():
+    with plain_errors():
+        messages = actions.undecided_of(clinics.the_clinic(slug), which, now=database_now())
+    for message in messages.iterator():
         due = message.due_at.isoformat(timespec="seconds")
         cause = "restore" if message.held_by_restore else "line"
-        found_out = " no-trace" if message.no_trace_at else ""
-        click.echo(f"{message.pk} {due} {message.schedule_id or '-'} {cause}{found_out}")
+        no_trace = " no-trace" if message.no_trace_at else ""
+        click.echo(f"{message.pk} {due} {message.schedule_id or '-'} {cause}{no_trace}")
 
 
 @unknown.command("decide")
@@ -94,7 +94,7 @@ def decide(which: "Unknowns", decision: str, slug: str | None) -> None:
     if which == Unknowns():
         raise click.UsageError("Say which messages are meant: --id, --schedule, --from, --to or --cause.")
     total = 0
-    with said_plainly():
+    with plain_errors():
         caller = members.command_line(clinics.the_clinic(slug))
         while True:
             decided = actions.decide_many(caller, which, Decision(decision), now=database_now())

@@ -1,6 +1,6 @@
-"""`companion up`: everything on this machine with one command, and nothing left running when it ends.
+"""`companion up`: all services on this machine by one command, which stops all of them when it ends.
 
-Prepares the data, then supervises `companion web`, `dispatcher` and `listener`, each a process of its own.
+It prepares the data, and then supervises `companion web`, `dispatcher` and `listener`, each in a separate process.
 """
 
 import datetime as dt
@@ -16,7 +16,7 @@ from typing import Final
 import click
 
 from companion.cli.ready import ready
-from companion.cli.refusals import said_plainly
+from companion.cli.refusals import plain_errors
 from companion.cli.services import listening
 
 _CHILDREN: Final = ("dispatcher", "listener", "web")
@@ -26,7 +26,7 @@ _LOOK_SECONDS: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """The words for people: a sign-in link, if one is needed, and other things to know."""
+    """The output for people: a sign-in link (may be empty), and a note."""
 
     link: str
     note: str
@@ -35,7 +35,7 @@ class _Prepared:
 
 
 @click.command()
-@click.option("--demo", is_flag=True, help="With a clinic of invented patients, in the Sandbox: nothing leaves.")
+@click.option("--demo", is_flag=True, help="With invented patients, in the Sandbox: nothing reaches a real phone.")
 def up(demo: bool) -> None:
     """Migrate, then run web, dispatcher and listener together until Ctrl+C."""
     if demo:
@@ -50,18 +50,17 @@ def up(demo: bool) -> None:
             prepared = _prepare(demo=demo)
             connections.close_all()
             stop = process.stop_signal()
-            told = threading.Thread(target=_tell, args=(prepared, stop), name="tell", daemon=True)
-            told.start()
+            threading.Thread(target=_print_address, args=(prepared, stop), name="address", daemon=True).start()
             code = supervise.supervise(_commands(), env=os.environ, stop=stop)
     except process.AlreadyRunning:
         raise click.ClickException(
-            "`companion up` runs on this data folder already. Stop it first, or set COMPANION_DATA_DIR to another."
+            "`companion up` runs on this data folder already. Stop it first, or name another by COMPANION_DATA_DIR."
         ) from None
     sys.exit(code)
 
 
 def _alone() -> AbstractContextManager[None]:
-    """Let only one `up` work on a data folder with SQLite. Raises AlreadyRunning."""
+    """Take a lock, so that only one `companion up` works on a data folder with SQLite. Raises AlreadyRunning."""
     from django.conf import settings
     from django.db import connection
 
@@ -86,10 +85,10 @@ def _prepare(*, demo: bool) -> _Prepared:
     from companion.service.clock import database_now
 
     if settings.COMPANION.port == 0:
-        raise click.ClickException("COMPANION_PORT must be a port of your choice here: links carry it.")
-    # The address is taken and released, because a child that can't have it would try again and again.
+        raise click.ClickException("Set COMPANION_PORT to a fixed port: sign-in links contain it.")
+    # If the address is in use, this fails at once. A child process would only try again and again.
     listening(settings.COMPANION.host, settings.COMPANION.port).close()
-    with said_plainly():
+    with plain_errors():
         prepare.migrate()
         now = database_now()
         prepare.check_start()
@@ -99,17 +98,17 @@ def _prepare(*, demo: bool) -> _Prepared:
         admin, made = prepare.first_admin(clinic, now=now)
     if demo_admin:
         return _Prepared(operators_link(demo_admin, now=now), note, now)
-    # Not at each start: a log that collects this output (a service manager's journal) would hold a way to sign in.
+    # The link is not printed at each start: a service manager's log would then always hold a way to sign in.
     return _Prepared(operators_link(admin, now=now) if made or sys.stdout.isatty() else "", note, now)
 
 
 def _commands() -> dict[str, list[str]]:
-    """The children's commands by name."""
+    """Return the commands of the child processes by name."""
     return {name: [sys.executable, "-m", "companion.cli.main", name, "--share-host"] for name in _CHILDREN}
 
 
-def _tell(prepared: _Prepared, stop: threading.Event) -> None:
-    """Print the address once the pages answer and the services have beaten."""
+def _print_address(prepared: _Prepared, stop: threading.Event) -> None:
+    """Print the address once the pages answer and each service has sent a heartbeat."""
     from django.conf import settings
 
     if prepared.note:
@@ -119,7 +118,7 @@ def _tell(prepared: _Prepared, stop: threading.Event) -> None:
         click.echo("The pages don't answer yet; the lines above say why.", err=True)
         _wait_for(lambda: _answers(host, port), stop, seconds=float("inf"))
     if not _wait_for(lambda: _beating(prepared.at), stop):
-        click.echo("Not all services run yet; the lines above and the first page say why.", err=True)
+        click.echo("Some services don't run yet; the lines above and the first page say why.", err=True)
     if stop.is_set():
         return
     url = settings.COMPANION.public_url
@@ -127,7 +126,7 @@ def _tell(prepared: _Prepared, stop: threading.Event) -> None:
     if prepared.link:
         click.echo(f"Sign in by this link (once, within a day): {prepared.link}")
     if settings.SANDBOX_ON:
-        click.echo(f"Practice: nothing reaches a real phone. The phones are at {url}/sandbox")
+        click.echo(f"Practice: nothing reaches a real phone. The Sandbox's phones are at {url}/sandbox")
     click.echo("Ctrl+C stops it.\n")
 
 
@@ -143,7 +142,7 @@ def _wait_for(true: Callable[[], bool], stop: threading.Event, *, seconds: float
 
 
 def _beating(since: dt.datetime) -> bool:
-    """Return whether each service has beaten since then, so that the first page doesn't report a missing service."""
+    """Return whether each service has sent a heartbeat since then: else the first page would report it missing."""
     import socket
 
     from django.db import Error, connection

@@ -1,4 +1,4 @@
-"""The caller and the caller's rights: the one place that enforces roles, for pages and programs alike."""
+"""The caller and the caller's rights. All pages and API calls enforce roles by this module."""
 
 import uuid
 from dataclasses import dataclass
@@ -15,8 +15,9 @@ class NotAllowed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The member, API key, own service or operator that acts, always within one clinic. Every query starts from
-    `clinic`.
+    """The member, API key, service of ours or operator who acts, always within one clinic.
+
+    Every query starts from `clinic`.
     """
 
     clinic: Clinic
@@ -25,7 +26,7 @@ class Caller:
     name: str
     role: Role
     scopes: frozenset[str] = frozenset()
-    """The Scopes to which an API key is limited; empty: all of them."""
+    """The Scopes to which an API key is limited; empty: the key may use the whole API."""
     on_behalf_of: str = ""
     """The person for whom a program acts."""
 
@@ -36,7 +37,7 @@ class Caller:
     def needs_scope(self, scope: Scope) -> None:
         """Raise NotAllowed if the caller is a key that is limited to other parts of the API."""
         if self.scopes and scope not in self.scopes:
-            raise NotAllowed(f"This API key isn't made for: {scope.label}. An admin sees its scopes in Settings.")
+            raise NotAllowed(f"This API key may not use: {scope.label}. An admin sees the key's scopes in Settings.")
 
     def needs(self, needed: Role) -> None:
         """Raise NotAllowed unless the caller's role includes `needed`."""

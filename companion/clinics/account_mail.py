@@ -1,6 +1,6 @@
-"""E-mails to a person about their own account, where a mail server is set. Sent after the commit.
+"""E-mails to a person about their account. They are sent after the commit, and only if a mail server is set.
 
-A failure is logged and stops nothing: the audit trail has the act in any case.
+If an e-mail can't be sent, this is logged, and the act stands: the audit trail has recorded it.
 """
 
 import datetime as dt
@@ -38,7 +38,7 @@ def invitation(member: Member, link: str) -> None:
 
 
 def link_used(member: Member, *, now: dt.datetime) -> None:
-    """Tell of a sign-in by link."""
+    """Report a sign-in by link."""
     _tell(
         member.user,
         "Somebody signed in with your link",
@@ -48,12 +48,12 @@ def link_used(member: Member, *, now: dt.datetime) -> None:
 
 
 def changed(member: Member, change: str) -> None:
-    """Tell of a change of the membership: "Your role in Linden is now viewer." """
+    """Report a change of the membership, like "Your role in Linden is now viewer." """
     _tell(member.user, f"Your account at {member.clinic.name}", f"{change}\n\n{_NOT_YOU}\n")
 
 
 def new_device(user: User, device: str, address: str, *, now: dt.datetime) -> None:
-    """Tell of a sign-in in a browser that the account didn't know: "Firefox on Windows"."""
+    """Report a sign-in from a browser that is new for this account, like "Firefox on Windows"."""
     _tell(
         user,
         "A sign-in from a new device",
@@ -63,12 +63,12 @@ def new_device(user: User, device: str, address: str, *, now: dt.datetime) -> No
 
 
 def factors_changed(user: User, change: str) -> None:
-    """Tell of a change of second factors: "A passkey was added." """
+    """Report a change of the second factors, like "A passkey was added." """
     _tell(user, "Your two-step sign-in was changed", f"{change}\n\n{_NOT_YOU}\n")
 
 
 def session_ended(user: User) -> None:
-    """Tell that a session was ended from another one."""
+    """Report that a session was ended from another session."""
     _tell(
         user,
         "Sessions of your account were ended",
@@ -77,7 +77,7 @@ def session_ended(user: User) -> None:
 
 
 def password_changed(user: User) -> None:
-    """Tell that the password was set or changed."""
+    """Report that the password was set or changed."""
     _tell(user, "Your password was changed", f"The password of your account was set or changed.\n\n{_NOT_YOU}\n")
 
 

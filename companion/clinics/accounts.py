@@ -1,4 +1,4 @@
-"""A person's account across clinics: how it is found, what opens it, and how all of that ends."""
+"""A person's account, which may belong to several clinics: find it, and end every way into it."""
 
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
@@ -12,7 +12,7 @@ from companion.clinics.models import KnownDevice
 def of_address(email: str) -> QuerySet[User]:
     """The account that signs in with this address, or none."""
     address = email.strip().lower()
-    # No address holds a NUL, and PostgreSQL can't be asked for one.
+    # No e-mail address holds a NUL character, and PostgreSQL refuses a query with it.
     return User.objects.filter(username=address) if address.isprintable() else User.objects.none()
 
 
@@ -22,7 +22,7 @@ def opens_by_itself(user: User) -> bool:
 
 
 def shut(user: User) -> None:
-    """End all that opens the account: password, second factors, passkeys, recovery codes, sessions, known devices."""
+    """End every way into the account: password, second factors, passkeys, recovery codes, sessions, known devices."""
     user.set_unusable_password()
     user.save(update_fields=["password"])
     Authenticator.objects.filter(user_id=user.pk).delete()

@@ -17,9 +17,9 @@ from companion.clinics.refusals import Problem, Refused, Unknown
 from companion.times.walls import local
 
 PREFIX: Final = "ack_"
-"""The prefix by which people recognise a leaked key; the kind follows."""
+"""The prefix by which people recognise a leaked key; after it comes the kind of the key."""
 _SHOWN: Final = 4
-"""The number of a key's random characters that are kept to recognise it."""
+"""The number of a key's random characters that we store so that people recognise the key in a list."""
 _TOLD: Final = ("name", "role", "prefix", "kind", "scopes", "networks", "expires_at")
 _NOTED_EVERY: Final = dt.timedelta(minutes=1)
 
@@ -35,12 +35,12 @@ def make_key(
 ) -> tuple[ApiKey, str]:
     """Make a key and its secret, which can't be shown again. `by` is the admin who makes it (None: the command line).
 
-    Raises Refused, also if the name was ever used for a key, and NotAllowed.
+    Raises NotAllowed, and Refused, also if any earlier key had this name.
     """
     caller = by or command_line(clinic)
     caller.needs(Role.ADMIN)
     read, wanted, checked, kind = _name(name), read_role(role), key_limits.read(limits, clinic, now=now), kind_here()
-    # For 256 random bits a plain hash is as good as a slow one.
+    # The secret has 256 random bits, so a fast hash protects it as well as a slow hash.
     random = secrets.token_urlsafe(32)
     prefix = f"{PREFIX}{kind}_{random[:_SHOWN]}"
     secret = prefix + random[_SHOWN:]
@@ -73,19 +73,19 @@ def secret_of(header: str) -> str:
 
 
 def caller_of_key(secret: str, address: str, *, now: dt.datetime) -> Caller | None:
-    """The caller to whom the key belongs; None if it is unknown, revoked or expired.
+    """Return the caller to whom the key belongs; None if the key is unknown, revoked or expired.
 
-    `address` is the client's. Its use is noted at most once a minute. Raises NotAllowed if the key may not be used from
-    there, or in this installation.
+    `address` is the client's address. The time of use is stored at most once a minute. Raises NotAllowed if the key may
+    not be used from this address, or not in this installation.
     """
-    # The surrogates of a header that was not UTF-8 can't be encoded.
+    # A header that was not UTF-8 holds surrogate characters, which can't be hashed.
     if not secret.isascii():
         return None
     key = ApiKey.objects.select_related("clinic").filter(secret_hash=_hash(secret), revoked_at__isnull=True).first()
     if key is None or key.clinic.archived_at or (key.expires_at and key.expires_at <= now):
         return None
-    if no := key_limits.refusal(key, address):
-        raise NotAllowed(no)
+    if refusal := key_limits.refusal(key, address):
+        raise NotAllowed(refusal)
     stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - _NOTED_EVERY)
     if key.last_used_at is None or key.last_used_at < now - _NOTED_EVERY:
         ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
@@ -93,7 +93,7 @@ def caller_of_key(secret: str, address: str, *, now: dt.datetime) -> Caller | No
 
 
 def keys_of(clinic: Clinic) -> QuerySet[ApiKey]:
-    """The clinic's keys, those in use first."""
+    """The clinic's keys: those that are not revoked first, then by name."""
     return ApiKey.objects.filter(clinic=clinic).order_by(F("revoked_at").asc(nulls_first=True), "name")
 
 
@@ -116,8 +116,9 @@ def state_of(key: ApiKey, *, now: dt.datetime) -> str:
 
 
 def revoke(caller: Caller, key: ApiKey, *, now: dt.datetime) -> None:
-    """End the key at once and for good; its name stays taken, because old audit entries carry it. Raises
-    NotAllowed.
+    """Revoke the key at once and for good. No later key may have its name, since old audit entries hold the name.
+
+    Raises NotAllowed.
     """
     caller.needs(Role.ADMIN)
     with transaction.atomic():

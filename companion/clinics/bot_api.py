@@ -13,11 +13,11 @@ def bot_api_client(api_url: str = "", *, concurrency: int = 100) -> Client:
 
 
 def proxy() -> Proxy | None:
-    """Return the proxy of the settings; None: there is none."""
+    """Return the proxy that the settings name, or None."""
     url = settings.COMPANION.bot_api_proxy
     return Proxy(url, _may_be_reached) if url else None
 
 
 def _may_be_reached(ip: Address) -> bool:
-    """Let the operator's proxy stand in any network of their own, but nowhere that no server may lie."""
+    """Allow the operator's proxy at any public or private address, but not at a reserved address."""
     return reach(ip) is not Reach.NOWHERE

@@ -1,7 +1,8 @@
-"""Connecting a Clinic's bot, and two guards: no Sandbox where a real bot was met, no real bot where IDs are invented.
+"""The connection of a Clinic's bot, and two guards.
 
-What says that a real bot was met lies in the database (the Bot row and the audit trail), not in a setting that can be
-lost. Sending and listening are done elsewhere; they take their bots from `serving`.
+A database that was used with a real bot refuses the Sandbox, and a database with invented Telegram IDs refuses a real
+bot. The guards read the database (the Bot rows and the audit trail), because a setting can get lost. The services that
+send and listen take their bots from `serving`.
 """
 
 import asyncio
@@ -27,22 +28,20 @@ from companion.telegram.outcomes import Kind
 REAL_BOT_CONNECTED: Final = "real bot connected"
 SANDBOX_BOT_CONNECTED: Final = "sandbox bot connected"
 ENROLLED_IN_SANDBOX: Final = "patient enrolled in the sandbox"
-"""An audit entry: a phone of the Sandbox, whose Telegram ID is invented, became a patient's
-(patients/enrolment.py).
-"""
+"""The audit entry for a patient who enrolled with a phone of the Sandbox, whose Telegram ID is invented."""
 
 _TOLD: Final = ("telegram_id", "username", "sandbox")
 
 NO_SANDBOX_HERE: Final = (
-    "This data has met a real bot, so the Sandbox stays off here: a real message could be marked as sent. "
-    "Unset COMPANION_SANDBOX, or give the Sandbox a data folder of its own with COMPANION_DATA_DIR."
+    "This data was used with a real bot, so the Sandbox stays off here: it could mark a real message as sent. "
+    "Unset COMPANION_SANDBOX, or name another data folder for the Sandbox in COMPANION_DATA_DIR."
 )
 NO_REAL_BOT_HERE: Final = (
     "This data holds invented Telegram IDs (from the demo or the Sandbox's phones), and a real bot could write to "
-    "strangers. Start with an empty data folder: set COMPANION_DATA_DIR to a new one, without COMPANION_SANDBOX."
+    "strangers. Start with an empty data folder: name it in COMPANION_DATA_DIR, and unset COMPANION_SANDBOX."
 )
 NO_REAL_BOT_NOW: Final = (
-    "The Sandbox is on here, and what a real bot should send would go to the Sandbox's phones. "
+    "The Sandbox is on here, so the messages of a real bot would go to the Sandbox's phones. "
     "Unset COMPANION_SANDBOX, start again with an empty data folder, and connect the bot there."
 )
 
@@ -64,10 +63,7 @@ def check_start(*, sandbox: bool) -> None:
 
 
 def serving(*, sandbox: bool) -> QuerySet[Bot]:
-    """The bots that may send and listen now: with the Sandbox on those of the Sandbox, else the real ones.
-
-    In a drill there is none.
-    """
+    """The bots that may send and listen now: those of the Sandbox if it is on, else the real bots; none in a drill."""
     if drill.is_on():
         return Bot.objects.none()
     return Bot.objects.filter(sandbox=sandbox, clinic__archived_at=None)
@@ -76,8 +72,7 @@ def serving(*, sandbox: bool) -> QuerySet[Bot]:
 def connect(
     clinic: Clinic, token: str, username: str, *, sandbox: bool, now: dt.datetime, by: Caller | None = None
 ) -> Bot:
-    """Connect the bot to the clinic, in place of any earlier one. Opt-outs from the bot's former clinic hold here
-    too.
+    """Connect the bot to the clinic, in place of its earlier bot. Opt-outs of the bot's former clinic hold here, too.
 
     `by` is the admin who does it (None: the command line). Raises Refused for a malformed token, Conflict if a guard
     forbids it or the bot serves another clinic, and NotAllowed.
@@ -87,7 +82,7 @@ def connect(
     read = read_token(token)
     try:
         with transaction.atomic():
-            # Of two connections at the same moment, the second one finds the first one's bot.
+            # If two admins connect a bot at the same moment, the second waits here, and then finds the first bot.
             Clinic.objects.select_for_update(no_key=True).get(pk=clinic.pk)
             _guard(sandbox=sandbox)
             was = Bot.objects.filter(clinic=clinic).values(*_TOLD).first() or {}
@@ -98,13 +93,13 @@ def connect(
             ring()
     except IntegrityError:
         raise Conflict(
-            "This bot serves another clinic already. Make one of its own for each, with @BotFather."
+            "This bot serves another clinic already. Create a bot for each clinic with @BotFather."
         ) from None
     return bot
 
 
 def first_bot_from_environment(clinic: Clinic, token: str, username: str, *, sandbox: bool, now: dt.datetime) -> Bot:
-    """Connect the bot of COMPANION_TELEGRAM_BOT_TOKEN (or the Sandbox) to the first clinic. Every start calls this.
+    """Connect the bot of COMPANION_TELEGRAM_BOT_TOKEN (or of the Sandbox) to the first clinic. Called at every start.
 
     Changes nothing if the bot is connected already. Raises the errors of `connect`.
     """
@@ -161,7 +156,7 @@ def _put(clinic: Clinic, token: BotToken, username: str, *, sandbox: bool, now: 
     before = Bot.objects.select_for_update().filter(clinic=clinic).first()
     bot = before or Bot(clinic=clinic)
     if bot.telegram_id != token.bot_id:
-        # Each bot numbers its updates and messages by itself.
+        # Each bot numbers its updates and messages from the beginning.
         bot.next_update_id = 0
         bot.numbers_since = now
         if before:

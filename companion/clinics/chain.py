@@ -1,8 +1,8 @@
-"""Links between the audit trail's entries: each carries on the hash of the entry before it in its clinic.
+"""The chain of the audit trail: the hash of each entry includes the hash of the clinic's entry before it.
 
-A thread in each service chains committed entries within a moment. Each reading and each check of the trail first chains
-the entries that are left. One process at a time chains a clinic's entries, in a short transaction of its own, so that
-no act waits.
+A thread in each service chains new entries shortly after their commit. Each reading and each check of the trail first
+chains the entries that are left. One process at a time chains a clinic's entries, in a short transaction after the
+acts, so that no act waits for another.
 """
 
 import datetime as dt
@@ -55,7 +55,7 @@ def late(clinic: uuid.UUID | None, *, before: dt.datetime) -> int:
 
 
 def head(clinic: uuid.UUID) -> Head | None:
-    """The newest entry of the clinic's chain; None: nothing is chained yet."""
+    """The newest entry of the clinic's chain; None if no entry is chained yet."""
     chained = AuditEntry.objects.filter(clinic=clinic, number__isnull=False).order_by("-number")
     newest = chained.values_list("number", "hash").first()
     return Head(newest[0], newest[1]) if newest and newest[0] else None
@@ -71,9 +71,9 @@ def heads() -> dict[uuid.UUID, Head]:
 
 
 def catch_up(clinic: uuid.UUID) -> None:
-    """Chain all of the clinic's entries that are committed.
+    """Chain all committed entries of the clinic.
 
-    An entry without our seal was not made by the product: it never gets into the chain, and chain_check.py reports it.
+    An entry without a valid seal was not made by the product. It never gets into the chain; chain_check.py reports it.
     """
     if not AuditEntry.objects.filter(clinic=clinic, number=None).exists():
         return
@@ -90,7 +90,7 @@ def catch_up(clinic: uuid.UUID) -> None:
 
 
 def key_of(entry: AuditEntry) -> Key | None:
-    """The key that sealed the entry; None: the product didn't make it as it is now."""
+    """The key that sealed the entry; None if the seal doesn't fit the entry, so that the product didn't make it."""
     key = key_ring.ring().called(entry.key_id)
     return key if key and seals.same(entry.seal, seals.seal_of(vars(entry), key)) else None
 
@@ -110,7 +110,7 @@ def _chain(clinic: uuid.UUID, entries: Sequence[tuple[AuditEntry, Key]]) -> None
 
 
 def take_turns(clinic: uuid.UUID) -> None:
-    """Wait until no other transaction chains this clinic's entries. On SQLite each one that writes is alone."""
+    """Wait until no other transaction chains this clinic's entries. On SQLite only one transaction can write anyway."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"audit {clinic}"])

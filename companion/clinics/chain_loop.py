@@ -1,6 +1,6 @@
-"""The thread in each service that chains the audit trail within a moment, and notes its newest hashes in the Journal.
+"""The thread in each service that chains new audit entries, and writes the newest hashes to the Journal.
 
-What the Journal knows can't be cut off the database's chain unnoticed.
+Nobody can remove entries that the Journal knows from the database without being noticed.
 """
 
 import threading
@@ -24,14 +24,14 @@ log = structlog.stdlib.get_logger(__name__)
 _LOOK_SECONDS: Final = 10.0
 """The longest time until entries of other processes, such as a command, are chained."""
 _REST_SECONDS: Final = 1.0
-"""Many acts in a row are chained together."""
+"""The pause between two rounds, so that many acts in a row are chained together."""
 _DATABASE_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 2.0
 
 
 @contextmanager
 def chaining() -> Iterator[None]:
-    """Chain until the block ends, even if the database is gone meanwhile."""
+    """Chain entries until the block ends, also after an outage of the database."""
     stop = threading.Event()
     thread = threading.Thread(target=_run, args=(stop,), name="audit chain", daemon=True)
     thread.start()
@@ -44,7 +44,7 @@ def chaining() -> Iterator[None]:
 
 
 def chain_once(noted: dict[uuid.UUID, int]) -> None:
-    """Chain what waits in all clinics. `noted`: up to which number this process's Journal knows each chain."""
+    """Chain the waiting entries of all clinics. `noted`: the newest number of each chain in this process's Journal."""
     for clinic in chain.waiting():
         chain.catch_up(clinic)
     if not writing.folder_id():
@@ -72,7 +72,7 @@ def _try(noted: dict[uuid.UUID, int]) -> None:
         with database_within(_DATABASE_SECONDS):
             chain_once(noted)
     except Error:
-        # The monitor's thread tells of a database that is away; what waits is chained later.
+        # The monitor's thread reports an outage of the database; the entries are chained later.
         connection.close()
-    except Exception as error:  # noqa: BLE001 (else the thread would end, and nothing would be chained)
+    except Exception as error:  # noqa: BLE001 (else the thread would end, and no entry would be chained)
         log.error("the audit trail was not chained", **kind_and_place(error))  # noqa: TRY400

@@ -1,4 +1,4 @@
-"""The clinics: make the first one, find one by its slug, and change the settings for all its patients."""
+"""The clinics: make the first clinic, find a clinic by its slug, and change a clinic's settings."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -20,34 +20,34 @@ FIRST_NAME: Final = "My clinic"
 
 
 def first_clinic(*, now: dt.datetime) -> Clinic:
-    """The oldest clinic; made if there is none yet."""
+    """Return the oldest clinic, which is created if there is none yet."""
     first = Clinic.objects.order_by("created_at", "id").first()
     if first:
         return first
-    # If two processes come here at once, the slug lets only one make the clinic.
+    # If two processes run this at once, the slug, which is unique, lets only one of them create the clinic.
     return Clinic.objects.get_or_create(slug=FIRST_SLUG, defaults={"name": FIRST_NAME, "created_at": now})[0]
 
 
 def the_clinic(slug: str | None) -> Clinic:
-    """The clinic of this slug, or the only one. Raises Unknown with a sentence that names the choice."""
+    """Return the clinic of this slug, or the only clinic. Raises Unknown with a sentence that names the clinics."""
     clinics = {clinic.slug: clinic for clinic in Clinic.objects.filter(archived_at=None).order_by("slug")}
     if slug is None and len(clinics) == 1:
         return next(iter(clinics.values()))
     if not clinics:
         raise Unknown("There is no clinic yet. Run `companion migrate` first.")
     if slug is None:
-        raise Unknown(f"There is more than one clinic. Say which by --clinic: {', '.join(clinics)}.")
+        raise Unknown(f"There are several clinics. Choose one by --clinic: {', '.join(clinics)}.")
     if slug not in clinics:
         raise Unknown(f"There is no clinic of this slug. There are: {', '.join(clinics)}.")
     return clinics[slug]
 
 
 def change_clinic(caller: Caller, values: Mapping[str, object], *, now: dt.datetime) -> Clinic:
-    """The caller's clinic with these values changed: name, timezone, quiet_from, quiet_until ("21:00"), country,
-    region, closed_days (ISO dates), consent_required, second_factor. What is not named stays; another country has no
-    region yet.
+    """Change settings of the caller's clinic, and return the clinic.
 
-    Raises Refused with every wrong field, and NotAllowed.
+    `values` may hold: name, timezone, quiet_from, quiet_until ("21:00"), country, region, closed_days (ISO dates),
+    consent_required, second_factor. Other settings stay, but a new country empties the region. Raises Refused with
+    every wrong field, and NotAllowed.
     """
     caller.needs(Role.ADMIN)
     read = read_settings(values)
@@ -60,7 +60,9 @@ def change_clinic(caller: Caller, values: Mapping[str, object], *, now: dt.datet
         for field, value in read.items():
             setattr(clinic, field, value)
         if clinic.region and clinic.region not in regions_by_country().get(clinic.country, ()):
-            raise Refused(Problem("region", "This country has no such region. Choose one of its own, or none."))
+            raise Refused(
+                Problem("region", "This country has no such region. Choose a region of this country, or none.")
+            )
         clinic.save(update_fields=list(read))
         if before != _times(clinic):
             marks.leave(clinic, MarkKind.CLINIC, clinic.id, now=now)
@@ -122,7 +124,7 @@ def _read_field(field: str, value: object) -> object:
         case "second_factor", str(demand) if demand in Demand.values:
             return demand
         case "second_factor", _:
-            raise ValueError("A second step can be demanded of nobody, admins or all.")
+            raise ValueError("A second step can be required from nobody, from admins, or from all members.")
         case _:
             raise ValueError("This can't be set.")
 

@@ -1,7 +1,7 @@
-"""Changes of the key ring: a new key that is known first and used later, and a key that nothing needs any more.
+"""Changes of the key ring: add a key, use it later, when all services know it, and drop a key that is no longer needed.
 
-The keys can be changed here only where they stand in the data folder's own file. Elsewhere (a variable, a file of the
-operator's, a command) the operator changes them, and is told what to change.
+The product changes the keys only if they are in the file of the data folder. If they are in a variable, in another
+file, or given by a command, the operator changes them, and these functions say how.
 """
 
 import datetime as dt
@@ -22,7 +22,7 @@ from companion.service.key_file import keys_in, write
 from companion.service.key_ring import Key, ring
 from companion.service.models import UsedKey
 
-_NOT_OURS: Final = "These secret keys don't stand in the data folder: "
+_NOT_OURS: Final = "The secret keys are not in the data folder: "
 FIRST_KNOWN: Final = (
     "add it behind the present keys (in COMPANION_OTHER_SECRET_KEYS, or as the last line of the file or of the "
     "command's output) for every service and command, and restart the services"
@@ -34,19 +34,19 @@ THEN_USED: Final = (
 
 
 def make() -> Key:
-    """A new secret key, which nobody knows yet."""
+    """Make a new secret key, which no service knows yet."""
     secret = secrets.token_urlsafe(64)
     return Key(secret, key_ring.key_id(secret))
 
 
 def add(key: Key) -> None:
-    """Let the services know the new key, behind the present ones. Raises Conflict if the file isn't ours."""
+    """Add the new key to the file, after the present keys. Raises Conflict if the keys are not in the data folder."""
     file = _own_file(f"{_NOT_OURS}{FIRST_KNOWN}.")
     write(file, [*keys_in(file.read_text()), key.secret])
 
 
 def use(key_id: str, *, now: dt.datetime) -> None:
-    """Seal and sign with this key from now on. Raises Conflict if a living service doesn't know it, and Unknown."""
+    """Seal and sign with this key from now on. Raises Conflict if a running service doesn't know it, and Unknown."""
     check_none_missing()
     file = _own_file(f"{_NOT_OURS}to use another one, {THEN_USED}.")
     key = _known(key_id)
@@ -57,7 +57,8 @@ def use(key_id: str, *, now: dt.datetime) -> None:
         )
     told = audit.differences({"key in use": ring().in_use.id}, {"key in use": key_id})
     others = [secret for secret in keys_in(file.read_text()) if secret != key.secret]
-    # Noted first: a kill in between leaves a key noted that is known anyway.
+    # The use is recorded first. If the process is killed before the file is written, no harm is done: the services
+    # know the recorded key.
     key_ring.note_use(key_id)
     write(file, [key.secret, *others])
     _record(f"secret key {key_id} put in use", now, told)
@@ -76,19 +77,19 @@ def check_none_missing(*, but: str = "") -> None:
 
 
 def check_all_use_it(*, now: dt.datetime) -> None:
-    """Raise Conflict if a living service still seals with another key than this process."""
-    own = ring().in_use.id
-    if behind := _services(now, lambda state: state.get("key") == own):
+    """Raise Conflict if a running service still seals with another key than this process."""
+    in_use = ring().in_use.id
+    if behind := _services(now, lambda state: state.get("key") == in_use):
         raise Conflict(
-            f"The key in use here is {own}, and these services still use another: {', '.join(behind)}. Wait for ten "
-            f"seconds if it stands in a file, else restart them."
+            f"The key in use here is {in_use}, but these services still use another: {', '.join(behind)}. If the key "
+            f"is in a file, wait for ten seconds; else restart the services."
         )
 
 
 def drop(key_id: str, *, lost: bool, now: dt.datetime) -> str:
-    """Forget the key. `lost`: although values that it sealed can then never be read. Returns what is left to do.
+    """Drop the key. `lost`: drop it even if values need it, which can then never be read again.
 
-    Raises Conflict if something needs the key, or it is in use, and Unknown.
+    Returns a sentence about what is left to do. Raises Conflict if values need the key or it is in use, and Unknown.
     """
     if key_id == ring().in_use.id:
         raise Conflict(f"The key {key_id} is in use. Put another one in use first.")
@@ -103,8 +104,8 @@ def drop(key_id: str, *, lost: bool, now: dt.datetime) -> str:
     wanting = {**needs.get(key_id, {}), **needs.get(resealing.BEFORE_IDS, {})}
     if wanting and not lost:
         raise Conflict(
-            f"The key {key_id} is still needed by {counted(wanting)}. `companion keys rotate` seals anew what it can; "
-            f"entries of the audit trail keep the key of their time."
+            f"The key {key_id} is still needed by {counted(wanting)}. `companion keys rotate` seals values with the "
+            f"key in use; entries of the audit trail always need the key of their time."
         )
     UsedKey.objects.filter(pk=key_id).delete()
     _record(f"secret key {key_id} dropped", now, audit.differences({"known key": key_id}, {}))
@@ -114,16 +115,16 @@ def drop(key_id: str, *, lost: bool, now: dt.datetime) -> str:
         return "Remove the key from the settings now, and restart the services."
     file = Path(str(settings.SECRET_KEYS_FILE))
     write(file, [secret for secret in keys_in(file.read_text()) if key_ring.key_id(secret) != key_id])
-    return "It is gone from the file secret_key. Keep a copy as long as you keep backups from its time."
+    return "It was removed from the file secret_key. Keep a copy as long as you keep backups from its time."
 
 
 def record_rotation(*, now: dt.datetime) -> None:
-    """Record in all clinics that everything was sealed anew."""
+    """Record in all clinics that all values were sealed again."""
     _record(f"sealed anew with key {ring().in_use.id}", now, audit.NO_VALUE)
 
 
 def counted(needs: dict[str, int]) -> str:
-    """Say in words which values need a key: "schedules.Attempt 340, chats that said STOP 2"."""
+    """Say which values need a key, like "clinics.OptOut 2, schedules.Attempt 340"."""
     return ", ".join(f"{name} {count:,}" for name, count in sorted(needs.items()))
 
 
@@ -141,9 +142,9 @@ def _known(key_id: str) -> Key:
 
 
 def _services(now: dt.datetime, is_right: Callable[[dict[str, object]], bool]) -> Sequence[str]:
-    """The living services whose state isn't right, as people name them."""
-    found = living(now=now).order_by("kind", "host", "pid")
-    return [f"{one.kind} on {one.host} ({one.pid})" for one in found if not is_right(one.state)]
+    """The running services for whose state `is_right` is false, as people name them."""
+    beats = living(now=now).order_by("kind", "host", "pid")
+    return [f"{beat.kind} on {beat.host} ({beat.pid})" for beat in beats if not is_right(beat.state)]
 
 
 def _ids(found: object) -> list[object]:

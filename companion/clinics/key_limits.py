@@ -1,4 +1,4 @@
-"""The limits of an API key beside its role: what it may touch, from which networks, until when, and in which mode."""
+"""The limits of an API key besides its role: its scopes, its networks, its last day, and whether it is for practice."""
 
 import datetime as dt
 from collections.abc import Collection, Iterator
@@ -21,16 +21,16 @@ class KeyLimits:
     """The limits with which a key is made."""
 
     scopes: Collection[str] = ()
-    """The parts of the API that the key may use; empty: all of them."""
+    """The parts of the API that the key may use; empty: the whole API."""
     networks: str = ""
-    """The networks from which the key may be used, with commas between; empty: from everywhere."""
+    """The networks from which the key may be used, with commas between them; empty: all networks."""
     expires_on: str = ""
-    """The last day of the key on the clinic's clock, as an ISO date; empty: the key doesn't expire."""
+    """The last day of the key in the clinic's time zone, as an ISO date; empty: the key doesn't expire."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadLimits:
-    """KeyLimits that were checked."""
+    """Limits that were checked."""
 
     scopes: list[str]
     networks: list[str]
@@ -53,7 +53,7 @@ def kind_here() -> KeyKind:
 
 
 def refusal(key: ApiKey, address: str) -> str:
-    """The reason why a known key is refused for now, as a sentence; empty if it may be used from this address."""
+    """Return a sentence that says why a valid key is refused; empty if it may be used from this address."""
     if key.kind and key.kind != kind_here():
         return f"This is a {key.kind} key, and this is no {key.kind} installation. Use a key that was made here."
     networks = read_networks(",".join(key.networks))
@@ -68,7 +68,8 @@ def _problems(
     if not set(limits.scopes) <= set(Scope.values):
         yield Problem("scopes", f"A scope is one of {', '.join(Scope.values)}.")
     if networks is None:
-        yield Problem("networks", "Write networks like 192.0.2.0/24, with commas between. Leave it empty for all.")
+        sentence = "Write networks like 192.0.2.0/24, with commas between them, or none for all networks."
+        yield Problem("networks", sentence)
     elif len(networks) > _MOST_NETWORKS:
         yield Problem("networks", f"Name at most {_MOST_NETWORKS} networks.")
     if limits.expires_on and not _is_day_to_come(limits.expires_on, clinic, now):

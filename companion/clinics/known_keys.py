@@ -1,5 +1,6 @@
-"""API keys that this process has let in. While the database is away, which knows all keys, these may go on reading
-metrics: an outage is when the numbers are wanted.
+"""The API keys that this process has accepted. During an outage of the database they may still read metrics.
+
+All keys are in the database, so an outage would otherwise hide the numbers just when people need them.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ _known: Final[set[bytes]] = set()
 
 
 def remember(header: str, address: str) -> None:
-    """Keep the header of a key that was let in from this address. A session has no header."""
+    """Remember the header of a key that was accepted from this address. A session has no header."""
     if header and len(_known) < _MOST:
         _known.add(_digest(header, address))
 
@@ -32,15 +33,15 @@ def forget(header: str, address: str) -> None:
 
 
 def is_known(header: str, address: str) -> bool:
-    """Return whether the header's key was let in from this address when it was last seen."""
+    """Return whether the header's key was accepted from this address at its last use."""
     return _digest(header, address) in _known
 
 
 def may_read_metrics(header: str, address: str) -> bool:
     """Return whether the header holds an API key for metrics, of any role and clinic.
 
-    For threads that keep no connection. Raises django.db.Error while the database is away, for a key that was not let
-    in before.
+    It is meant for threads that keep no connection. Raises django.db.Error during an outage of the database, for a key
+    that this process hasn't accepted before.
     """
     secret = secret_of(header)
     if not secret:

@@ -1,7 +1,7 @@
 """People: invite a Member, change or end a membership, find the membership of a signed-in person.
 
-A membership begins when the person accepts it by a link (sign_in_links.py), never by being signed in. Django and
-allauth handle sessions and passwords; their pages stand in web.
+A membership begins when the person accepts it by a link (sign_in_links.py); being signed in is not enough. Django and
+allauth handle sessions and passwords; the pages are in web.
 """
 
 import datetime as dt
@@ -23,13 +23,13 @@ from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 SESSION_CLINIC: Final = "clinic"
 """The session's key for the clinic that a member of several clinics has chosen."""
 CAME_BY: Final = "came_by"
-"""The session's key for the way of a sign-in other than by a password: PROVIDER, or `by_link`."""
+"""The session's key for the kind of a sign-in without a password: PROVIDER, or the value of `by_link`."""
 _LINK: Final = "link:"
 PROVIDER: Final = "provider"
 _INVITED: Final = "member invited"
 ROLE_CHANGED: Final = {role: f"member's role changed to {role.value}" for role in Role}
 ROLE_ACTIONS: Final = (_INVITED, *ROLE_CHANGED.values())
-"""The audit trail's words for what gives a Member a role."""
+"""The audit trail's actions that give a Member a role."""
 _EMAIL_LENGTH: Final = 150
 """The length of Django's column for a user's name."""
 
@@ -43,7 +43,7 @@ def add_member(clinic: Clinic, email: str, role: str, *, now: dt.datetime, by: C
     caller = by or command_line(clinic)
     caller.needs(Role.ADMIN)
     if by and by.clinic.slug in settings.OIDC_PROVIDERS:
-        raise Conflict("Members of this clinic come by its own sign-in service. It also says who has which role.")
+        raise Conflict("Members of this clinic sign in by the clinic's sign-in service, which also gives the roles.")
     address, wanted = _email(email), read_role(role)
     with transaction.atomic():
         user, made = User.objects.get_or_create(username=address, defaults={"email": address})
@@ -54,8 +54,8 @@ def add_member(clinic: Clinic, email: str, role: str, *, now: dt.datetime, by: C
             clinic=clinic, user=user, defaults={"role": wanted, "created_at": now}
         )
         if added:
-            told = {"email": [None, address], "role": [None, wanted.value]}
-            audit.record(caller, _INVITED, "member", member.id, now=now, changes=told)
+            changes = {"email": [None, address], "role": [None, wanted.value]}
+            audit.record(caller, _INVITED, "member", member.id, now=now, changes=changes)
         elif member.role != wanted:
             member = change_role(caller, member, wanted, now=now)
     return member
@@ -87,10 +87,10 @@ def change_role(caller: Caller, member: Member, role: str, *, now: dt.datetime) 
         current = _one_of(caller.clinic, member)
         if wanted != Role.ADMIN:
             _keep_an_admin(caller.clinic, current)
-        told = {"role": [current.role, wanted.value]}
+        changes = {"role": [current.role, wanted.value]}
         current.role = wanted
         current.save(update_fields=["role"])
-        audit.record(caller, ROLE_CHANGED[wanted], "member", current.id, now=now, changes=told)
+        audit.record(caller, ROLE_CHANGED[wanted], "member", current.id, now=now, changes=changes)
         account_mail.changed(current, f"Your role in {caller.clinic.name} is now {wanted.value}.")
     return current
 
@@ -104,8 +104,8 @@ def remove_member(caller: Caller, member: Member, *, now: dt.datetime) -> None:
     with transaction.atomic():
         current = _one_of(caller.clinic, member)
         _keep_an_admin(caller.clinic, current)
-        told = {"email": [current.user.email, None], "role": [current.role, None]}
-        audit.record(caller, "member removed", "member", current.id, now=now, changes=told)
+        changes = {"email": [current.user.email, None], "role": [current.role, None]}
+        audit.record(caller, "member removed", "member", current.id, now=now, changes=changes)
         account_mail.changed(current, f"You are no longer a member of {caller.clinic.name}.")
         current.delete()
         if not _has_joined_elsewhere(current):
@@ -130,7 +130,7 @@ def sign_out(caller: Caller, member: Member, *, now: dt.datetime) -> None:
 
 
 def is_elsewhere(member: Member) -> bool:
-    """Return whether the person is in, or invited to, another clinic: then no admin of one clinic may see a link."""
+    """Return whether the person belongs, or is invited, to another clinic: then an admin may not see a sign-in link."""
     return Member.objects.filter(user=member.user_id).exclude(clinic=member.clinic_id).exists()
 
 
@@ -140,21 +140,21 @@ def _has_joined_elsewhere(member: Member) -> bool:
 
 
 def by_link(member: Member) -> str:
-    """Return the word for a sign-in by a link of this membership."""
+    """Return the session's value for a sign-in by a link of this membership."""
     return f"{_LINK}{member.clinic_id}"
 
 
 def came_by_link(came_by: object) -> bool:
-    """Return whether this is the word for a sign-in by a link."""
+    """Return whether this is the session's value for a sign-in by a link."""
     return isinstance(came_by, str) and came_by.startswith(_LINK)
 
 
 def memberships(user: User, came_by: object) -> QuerySet[Member]:
     """Return the memberships that this session opens.
 
-    A password, or another clinic's link, opens no clinic that has its own sign-in service.
+    A password, or a link of another clinic, opens no clinic that has a sign-in service.
 
-    `came_by` is the session's word for the way of its sign-in (CAME_BY).
+    `came_by` is the session's value under CAME_BY.
     """
     mine = Member.objects.filter(user=user, joined_at__isnull=False, clinic__archived_at=None)
     mine = mine.select_related("clinic", "user")
@@ -165,7 +165,7 @@ def memberships(user: User, came_by: object) -> QuerySet[Member]:
 
 
 def chosen_member(user: User, session: Mapping[str, object]) -> Member | None:
-    """The person's membership in the clinic chosen in their session, else in the first clinic; None without any."""
+    """Return the membership in the clinic chosen in the session, else in the first clinic; None if there is none."""
     chosen, open_to_me = session.get(SESSION_CLINIC), memberships(user, session.get(CAME_BY))
     found = list(open_to_me.order_by("created_at", "id"))
     return next((member for member in found if str(member.clinic_id) == str(chosen)), next(iter(found), None))
@@ -183,7 +183,7 @@ def command_line(clinic: Clinic) -> Caller:
 
 
 def own_service(clinic: Clinic, name: str) -> Caller:
-    """Return the caller for what a service of ours does by itself."""
+    """Return the caller for the acts of a service of ours."""
     return Caller(clinic, "service", None, name, Role.PROVIDER)
 
 
@@ -206,7 +206,7 @@ def _email(email: str) -> str:
 
 
 def _one_of(clinic: Clinic, member: Member) -> Member:
-    # All admins are locked in one order, so that two admins can't take the role from each other at one moment.
+    # All members are locked in one order, so that two admins can't take the role from each other at the same moment.
     members = Member.objects.select_for_update(of=("self",)).filter(clinic=clinic)
     members = members.select_related("user", "clinic").order_by("id")
     for current in members:
@@ -218,4 +218,4 @@ def _one_of(clinic: Clinic, member: Member) -> Member:
 def _keep_an_admin(clinic: Clinic, leaving: Member) -> None:
     others = Member.objects.filter(clinic=clinic, role=Role.ADMIN, joined_at__isnull=False).exclude(pk=leaving.pk)
     if leaving.role == Role.ADMIN and leaving.joined_at and not others.exists():
-        raise Conflict("This is the clinic's last admin. Make somebody else an admin first.")
+        raise Conflict("This is the clinic's last admin. First make another member an admin.")

@@ -40,7 +40,7 @@ class Clinic(models.Model):
     """ISO 3166-1: the country whose weekends and public holidays are days off; empty: no holidays are known."""
     region = models.CharField(max_length=32, blank=True, default="", db_default="")
     closed_days = models.JSONField(default=list, db_default=[])
-    """The clinic's own days off, as ISO dates."""
+    """The days on which the clinic is closed, as ISO dates."""
     planned_with = models.CharField(max_length=64, blank=True, default="", db_default="")
     """The versions of the time zone and holiday data with which its plans were made (times/workdays.py)."""
     consent_required = models.BooleanField(default=False)
@@ -55,11 +55,9 @@ class Clinic(models.Model):
     sending_paused_at = models.DateTimeField(null=True)
     sending_paused_by = models.CharField(max_length=200, blank=True)
     archived_at = models.DateTimeField(null=True)
-    """The time at which the operator closed it: its plans have ended, and no member, key or bot comes in."""
+    """The time at which the operator archived it: its plans have ended, and no member, key or bot can use it."""
     set_up_at = models.DateTimeField(null=True)
-    """The time at which an admin gave its name, country, zone and urgent number; null: the pages ask before
-    anything is planned.
-    """
+    """The time at which an admin gave its name, country, zone and urgent number; null: the pages ask for them first."""
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:
@@ -85,13 +83,13 @@ class OtherReader(models.TextChoices):
 
 
 class Bot(models.Model):
-    """A Clinic's Telegram bot. This row decides for all dispatchers when the next message may leave."""
+    """A Clinic's Telegram bot. By this row all dispatchers decide when the next message may leave."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.OneToOneField(Clinic, models.CASCADE, related_name="bot")
     token = SealedField("clinics.Bot.token")
     telegram_id = models.BigIntegerField(unique=True)
-    """The number before the colon of its token. One bot belongs to one clinic."""
+    """The number before the colon of its token. A bot belongs to only one clinic."""
     username = models.CharField(max_length=64, blank=True)
     sandbox = models.BooleanField(default=False)
     next_slot_at = models.DateTimeField(null=True)
@@ -101,12 +99,12 @@ class Bot(models.Model):
     next_update_id = models.BigIntegerField(default=0)
     """The listener's offset: all updates below it are handled."""
     other_reader = models.CharField(max_length=16, choices=OtherReader, blank=True, default="", db_default="")
-    """The listener notes it (listener/other_readers.py), with when Telegram first and last said so."""
+    """Another reader, and when Telegram first and last reported it. Set by listener/other_readers.py."""
     other_reader_since = models.DateTimeField(null=True)
     other_reader_at = models.DateTimeField(null=True)
     numbers_since = models.DateTimeField(null=True)
-    """Since when we know the numbers of its messages, and no other program is known to use it (numbers.py); null:
-    never.
+    """The instant since which we know the numbers of all its messages (numbers.py), because no other program used the
+    bot; null: we don't know them.
     """
     next_probe_at = models.DateTimeField(null=True)
     """The instant from which Telegram may be asked for the next trace (dispatch/probing.py)."""
@@ -116,8 +114,9 @@ class Bot(models.Model):
 
 
 class HeardNumber(models.Model):
-    """The number of a message to a Bot. Telegram numbers all messages of a bot's private chats, sent and received, with
-    one counter. Changed by numbers.py.
+    """The number of a message that a Bot received. Changed by numbers.py.
+
+    Telegram numbers all messages of a bot's private chats, sent and received, with one counter.
     """
 
     bot = models.ForeignKey(Bot, models.CASCADE, related_name="heard_numbers", db_index=False)
@@ -149,10 +148,10 @@ class FormerBot(models.Model):
 
 
 class OptOut(models.Model):
-    """A chat's STOP: only the answer to its STOP or Start goes there, whatever patient it is for. Changed by
-    opt_outs.py.
+    """A chat's STOP: the chat gets no message for any patient, only the answer to STOP or Start.
 
-    The row names no patient, so it holds for every patient of that chat, and stays when a patient goes.
+    The row names no patient, so it holds for every patient of that chat, and stays when a patient is erased. Changed by
+    opt_outs.py.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id)
@@ -185,7 +184,7 @@ class Member(models.Model):
     role = models.CharField(max_length=16, choices=Role)
     created_at = models.DateTimeField()
     joined_at = models.DateTimeField(null=True)
-    """The time at which the person accepted the invitation; null: the membership opens nothing yet."""
+    """The time at which the person accepted the invitation; null: the person has no access yet."""
 
     class Meta:
         constraints = [
@@ -198,7 +197,7 @@ class Member(models.Model):
 
 
 class KnownDevice(models.Model):
-    """A browser in which a person has signed in before: by a cookie whose hash this is."""
+    """A browser in which a person has signed in before. It has a cookie; the hash of the cookie is stored here."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_index=False)
@@ -213,7 +212,7 @@ class KnownDevice(models.Model):
 
 
 class KeyKind(models.TextChoices):
-    """The installations in which a key works: one that reaches patients, or one with the Sandbox."""
+    """The kind of installation in which a key works: for real patients, or with the Sandbox."""
 
     LIVE = "live", "Live"
     PRACTICE = "practice", "Practice"
@@ -241,9 +240,9 @@ class ApiKey(models.Model):
     kind = models.CharField(max_length=8, choices=KeyKind, blank=True, default="", db_default="")
     """Empty for keys made before there were kinds; they work everywhere."""
     scopes = models.JSONField(default=list, db_default=[])
-    """The Scopes to which the key is limited; empty: it isn't."""
+    """The Scopes to which the key is limited; empty: no limit."""
     networks = models.JSONField(default=list, db_default=[])
-    """The networks from which the key may be used, in CIDR notation; empty: from everywhere."""
+    """The networks from which the key may be used, in CIDR notation; empty: all networks."""
     expires_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True)
@@ -276,7 +275,7 @@ class AuditEntry(models.Model):
     on_behalf_of = models.CharField(max_length=200, default="", db_default="")
     """The person for whom a program acted."""
     address = models.CharField(max_length=64, default="", db_default="")
-    """The client's IP address, or the operator's login name on the server; empty: the act came from a service."""
+    """The client's IP address, or the operator's login name on the server; empty for an act of a service."""
     action = models.CharField(max_length=64)
     reading = models.BooleanField(default=False, db_default=False)
     """True if the actor only read."""
@@ -289,7 +288,7 @@ class AuditEntry(models.Model):
     seal = models.CharField(max_length=64, default="", db_default="")
     """A keyed hash of all values above; empty: an entry from before the chain, until the migration chains it."""
     number = models.BigIntegerField(null=True)
-    """The entry's place in its clinic's chain, from 1 on; null: chain.py has yet to chain it."""
+    """The entry's place in its clinic's chain, from 1 on; null: the entry isn't chained yet (chain.py)."""
     hash = models.CharField(max_length=64, default="", db_default="")
     """A keyed hash of the hash before it, the number and the seal."""
 

@@ -1,4 +1,4 @@
-"""Operators: the people who run the server and may see the page of all clinics. Commands alone make operators."""
+"""Operators: the people who run the server and may see the page of all clinics. Only commands make operators."""
 
 import datetime as dt
 
@@ -18,13 +18,13 @@ def add(email: str, *, now: dt.datetime) -> User:
 
 
 def remove(email: str, *, now: dt.datetime) -> User:
-    """Let the person see their own clinics alone. Raises Unknown for a person without an account."""
+    """Make the person an ordinary member again. Raises Unknown for a person without an account."""
     return _set(email, operator=False, now=now)
 
 
 def all_operators() -> QuerySet[User]:
     """All operators, by their addresses."""
-    # Django's own flag for people who administer an installation. Nothing else here uses it.
+    # `is_staff` is Django's flag for people who administer an installation. No other code here uses it.
     return User.objects.filter(is_staff=True, is_active=True).order_by("username")
 
 
@@ -44,7 +44,7 @@ def _set(email: str, *, operator: bool, now: dt.datetime) -> User:
         told = audit.differences({"operator": user.is_staff}, {"operator": operator})
         user.is_staff = operator
         user.save(update_fields=["is_staff"])
-        # The trail belongs to clinics: each clinic of the person learns of it.
+        # Each clinic has an audit trail, so each clinic of the person gets an entry.
         for member in Member.objects.filter(user=user).select_related("clinic"):
             audit.record(command_line(member.clinic), action, "member", member.id, now=now, changes=told)
     return user

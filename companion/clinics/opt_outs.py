@@ -1,9 +1,9 @@
-"""Opt-outs: the chats that have said STOP to a clinic's bot. Only the chat's own Start undoes one
-(patients/consent.py).
+"""Opt-outs: the chats that sent STOP to a clinic's bot. Only Start in the same chat undoes it (patients/consent.py).
 
-The key is a keyed hash of the chat's Telegram ID, so that an opt-out survives the number. It begins with the id of
-its secret key and a full stop (hashes from before there were ids are 64 digits and nothing else). The number stands
-beside the hash while the clinic knows it, because the statement that finds the facts about a Message can't make hashes.
+A row is found by a keyed hash of the chat's Telegram ID, so that the opt-out stays when the ID itself is erased. The
+hash begins with the id of its secret key and a full stop; a hash from before keys had ids is only 64 digits. While the
+clinic knows the Telegram ID, the row holds it, too, because the SQL statement with the facts about a Message can't
+compute hashes.
 """
 
 import datetime as dt
@@ -32,7 +32,7 @@ def stop(clinic: Clinic, telegram_id: int, *, source: str, now: dt.datetime) -> 
 
 
 def lift(clinic: Clinic, telegram_id: int, *, now: dt.datetime) -> None:
-    """Undo the chat's opt-out, after its own Start."""
+    """Undo the chat's opt-out, after Start in the same chat."""
     lifted, _ = OptOut.objects.filter(clinic=clinic, chat__in=_all_of(telegram_id)).delete()
     if lifted:
         writing.note(Heard(now, clinic.pk, telegram_id, "start"))
@@ -44,16 +44,16 @@ def has_stopped(clinic: Clinic, telegram_id: int | None) -> bool:
 
 
 def stopped_among(clinic: Clinic, telegram_ids: Collection[int]) -> frozenset[int]:
-    """The chats among these that have opted out; for at most a few hundred chats.
+    """Return those of these chats that have opted out. Call it for a few hundred chats at most.
 
-    An opt-out that has lost its number gets it back, since the clinic knows it again.
+    A row without Telegram ID gets the ID back, since the clinic knows it again.
     """
     by_chat = {chat: telegram_id for telegram_id in telegram_ids for chat in _all_of(telegram_id)}
-    found = list(OptOut.objects.filter(clinic=clinic, chat__in=by_chat))
-    for one in found:
-        if one.telegram_id is None:
-            OptOut.objects.filter(pk=one.pk).update(telegram_id=by_chat[one.chat])
-    return frozenset(by_chat[one.chat] for one in found)
+    rows = list(OptOut.objects.filter(clinic=clinic, chat__in=by_chat))
+    for row in rows:
+        if row.telegram_id is None:
+            OptOut.objects.filter(pk=row.pk).update(telegram_id=by_chat[row.chat])
+    return frozenset(by_chat[row.chat] for row in rows)
 
 
 def of_chat(clinic: Clinic, telegram_id: int) -> OptOut | None:
@@ -67,19 +67,19 @@ def newest_first(clinic: Clinic) -> QuerySet[OptOut]:
 
 
 def release(clinic: Clinic, bot: int, *, now: dt.datetime) -> None:
-    """Note that the clinic gives up this bot, by the bot's Telegram ID."""
+    """Record that the clinic gives up this bot. `bot` is the bot's Telegram ID."""
     FormerBot.objects.update_or_create(clinic=clinic, telegram_id=bot, defaults={"left_at": now})
 
 
 def bring_along(clinic: Clinic, bot: int) -> None:
-    """Copy the opt-outs of the bot's former clinic to the clinic that connects it now, by the bot's Telegram ID."""
+    """Copy the opt-outs of the bot's former clinic to the clinic that connects it now. `bot` is its Telegram ID."""
     before = FormerBot.objects.filter(telegram_id=bot).exclude(clinic=clinic).order_by("-left_at").first()
     if before is None:
         return
-    said = OptOut.objects.filter(clinic=before.clinic_id, at__lte=before.left_at)
+    opted_out = OptOut.objects.filter(clinic=before.clinic_id, at__lte=before.left_at)
     rows = [
         OptOut(clinic=clinic, chat=chat, telegram_id=telegram_id, at=at, source=CAME_ALONG)
-        for chat, telegram_id, at in said.values_list("chat", "telegram_id", "at")
+        for chat, telegram_id, at in opted_out.values_list("chat", "telegram_id", "at")
     ]
     OptOut.objects.bulk_create(rows, batch_size=1000, ignore_conflicts=True)
 
@@ -90,6 +90,6 @@ def chat_of(telegram_id: int) -> str:
 
 
 def _all_of(telegram_id: int) -> list[str]:
-    """All hashes under which the chat may lie: by each known key, also as before there were key ids."""
+    """All hashes under which the chat may be stored: by each known key, with and without the key's id."""
     bare = [key.hashed(_PURPOSE, str(telegram_id)) for key in ring().keys]
     return keyed_hashes(_PURPOSE, str(telegram_id)) + bare

@@ -1,6 +1,6 @@
-"""The hash of passwords: argon2id with what OWASP's Password Storage Cheat Sheet asks for.
+"""The hash of passwords: argon2id with the values of OWASP's Password Storage Cheat Sheet.
 
-Django's own values take 100 MB and eight threads for each sign-in: sixteen at once would take 1.6 GB of a small server.
+Django's default values use 100 MB and eight threads for each sign-in: 1.6 GB for sixteen sign-ins at the same time.
 """
 
 from django.contrib.auth.hashers import Argon2PasswordHasher

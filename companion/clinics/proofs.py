@@ -1,6 +1,6 @@
-"""Fresh proofs of identity: a sign-in, a password, a code or a passkey within a quarter of an hour.
+"""Fresh proofs of identity: a sign-in, a password, a code or a passkey within the last quarter of an hour.
 
-What is sensitive asks for one, by page or by the API with a session, since somebody may have taken over the session.
+Sensitive acts need a fresh proof, on pages and by the API with a session, since somebody may have stolen the session.
 """
 
 import datetime as dt
@@ -18,7 +18,7 @@ _SECONDS: Final[int] = settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
 
 
 def is_fresh(request: HttpRequest, *, now: dt.datetime) -> bool:
-    """Return whether the person has proved who they are within a quarter of an hour."""
+    """Return whether the person has proved their identity within the last quarter of an hour."""
     records = get_authentication_records(request, request.user)
     proofs = [request.session.get(BEGAN, 0), request.session.get(PROVED, 0), *(record["at"] for record in records)]
     age: float = now.timestamp() - max(proofs)

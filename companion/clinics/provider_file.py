@@ -1,6 +1,6 @@
-"""The clinics' own sign-in services (OpenID Connect), as the operator's file names them (COMPANION_OIDC_FILE).
+"""The clinics' sign-in services (OpenID Connect), as the operator's file describes them (COMPANION_OIDC_FILE).
 
-Only the operator of the server sets them: an admin who could would send our requests to any address.
+Only the operator of the server can set them, because our server sends requests to their addresses.
 """
 
 import tomllib
@@ -18,7 +18,7 @@ _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
 class Provider(BaseModel):
-    """A clinic's sign-in service, and which of its people get which role."""
+    """A clinic's sign-in service, and the roles that people get by it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,13 +48,13 @@ class Provider(BaseModel):
         return self
 
     def secret(self) -> str:
-        """The client's secret, read from its file if it stands in a file. Raises OSError."""
+        """The client's secret, read from its file if a file is named. Raises OSError."""
         if self.client_secret_file:
             return self.client_secret_file.read_text().strip()
         return self.client_secret.get_secret_value() if self.client_secret else ""
 
     def role_of(self, claims: Mapping[str, object]) -> RoleName | None:
-        """The highest role that the person's groups and verified address give; None: the person is a stranger."""
+        """The highest role that the person's groups and verified address give; None if they give no role."""
         named = claims.get(self.groups_claim)
         groups = [named] if isinstance(named, str) else named if isinstance(named, list) else []
         roles = [self.groups[group] for group in groups if isinstance(group, str) and group in self.groups]
@@ -64,7 +64,7 @@ class Provider(BaseModel):
 
 
 def verified_email(claims: Mapping[str, object]) -> str:
-    """The person's address in small letters, if the provider says that it is theirs; else ""."""
+    """The person's e-mail address in small letters, if the provider has verified it; else ""."""
     email = claims.get("email")
     return email.strip().lower() if isinstance(email, str) and claims.get("email_verified") in (True, "true") else ""
 

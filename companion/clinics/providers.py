@@ -1,7 +1,7 @@
-"""People who come by their clinic's own sign-in service: a member with the role that the service's words give.
+"""People who sign in by their clinic's sign-in service. The claims of the service give them their role.
 
-Such a person has a separate account, known by the service's name for the person. The account has no password and
-opens this clinic alone: the operator of a clinic's service could claim any e-mail address there.
+Such a person has a separate account, found by the service's id for the person (`sub`). The account has no password and
+opens only this clinic: the operator of a clinic's service could claim any e-mail address there.
 """
 
 import datetime as dt
@@ -22,7 +22,7 @@ from companion.clinics.models import Clinic, Member, Role
 from companion.clinics.provider_file import Provider, verified_email
 
 _MARK: Final = "oidc:"
-"""The beginning of these accounts' names. No e-mail address begins so, so nobody signs in to them by a password."""
+"""The beginning of these accounts' names. No e-mail address begins with it, so nobody can sign in by a password."""
 _NAME_LENGTH: Final = 150
 
 
@@ -31,21 +31,21 @@ class Stranger(Exception):
 
 
 def provider_of(clinic: Clinic) -> Provider | None:
-    """The clinic's own sign-in service."""
-    found: Provider | None = settings.OIDC_PROVIDERS.get(clinic.slug)
-    return found
+    """The clinic's sign-in service, or None."""
+    provider: Provider | None = settings.OIDC_PROVIDERS.get(clinic.slug)
+    return provider
 
 
 def comes_by_provider(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Return whether the account belongs to a clinic's sign-in service, which alone opens it."""
+    """Return whether the person can sign in only by a clinic's sign-in service."""
     return user.get_username().startswith(_MARK)
 
 
 @transaction.atomic
 def member_for(clinic: Clinic, provider: Provider, claims: Mapping[str, object], *, now: dt.datetime) -> Member:
-    """The member whom the service's words describe; made if there is none. Raises Stranger.
+    """Return the member whom the service's claims describe, created if there is none. Raises Stranger.
 
-    A member of this clinic with the same address, who came by a password before, becomes this person.
+    If a member of this clinic with the same address signed in by a password before, this is the same member.
     """
     role, subject = provider.role_of(claims), claims.get("sub")
     if role is None or not isinstance(subject, str) or not subject:
@@ -55,19 +55,21 @@ def member_for(clinic: Clinic, provider: Provider, claims: Mapping[str, object],
     member = members.filter(user=user).first() or _before(members, user, claims, now=now)
     if member is None:
         member = Member.objects.create(clinic=clinic, user=user, role=role, created_at=now, joined_at=now)
-        told: audit.Changes = {"role": [None, role]}
-        audit.record(_service(clinic), "member came by the sign-in service", "member", member.id, now=now, changes=told)
+        added: audit.Changes = {"role": [None, role]}
+        audit.record(
+            _service(clinic), "member came by the sign-in service", "member", member.id, now=now, changes=added
+        )
     if member.role != role:
-        told = {"role": [member.role, role]}
+        changed: audit.Changes = {"role": [member.role, role]}
         member.role = role
         member.save(update_fields=["role"])
-        audit.record(_service(clinic), ROLE_CHANGED[Role(role)], "member", member.id, now=now, changes=told)
+        audit.record(_service(clinic), ROLE_CHANGED[Role(role)], "member", member.id, now=now, changes=changed)
     return member
 
 
 @transaction.atomic
 def refused(clinic: Clinic, provider: Provider, claims: Mapping[str, object], *, now: dt.datetime) -> None:
-    """Record that a person without a role was turned away, and end what sessions they have from before."""
+    """Record that a person without a role was refused, and end the person's earlier sessions."""
     user = User.objects.filter(username=_account(clinic, provider, claims.get("sub"))).first()
     if user:
         accounts.end_sessions(user)
@@ -92,7 +94,7 @@ def _account(clinic: Clinic, provider: Provider, subject: object) -> str:
 
 
 def _before(members: QuerySet[Member], user: User, claims: Mapping[str, object], *, now: dt.datetime) -> Member | None:
-    """Give the membership of before to the account of the service, which speaks for everybody in this clinic."""
+    """Find the person's earlier membership in this clinic, and give it to the account of the service."""
     known = accounts.of_address(verified_email(claims))
     member = members.filter(user__in=known, joined_at__isnull=False).first()
     if member:

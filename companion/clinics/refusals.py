@@ -1,6 +1,4 @@
-"""The ways in which a room refuses: a value is wrong, or the state forbids it. Pages and the API turn them into
-words.
-"""
+"""The errors by which a room refuses: a value is wrong, or the state forbids the act. Pages and the API show them."""
 
 from dataclasses import dataclass
 
@@ -14,9 +12,7 @@ class Problem:
 
 
 class Refused(Exception):
-    """Values that are refused (HTTP 422). Nothing was stored. The error's text names the fields and never their
-    values.
-    """
+    """Wrong values (HTTP 422). Nothing was stored. The error's text names the fields but never their values."""
 
     def __init__(self, *problems: Problem) -> None:
         self.problems = problems
@@ -24,7 +20,7 @@ class Refused(Exception):
 
 
 class Conflict(Exception):
-    """A refusal because of the state (HTTP 409); the message is for people and says what to do."""
+    """A refusal because of the object's state (HTTP 409). The message is for people and says what to do."""
 
 
 class Unknown(Exception):

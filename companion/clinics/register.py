@@ -1,6 +1,6 @@
-"""The register of clinics, for the people who run the server: add a clinic, rename it, find all of them.
+"""The register of clinics, for the people who run the server: add a clinic, rename it, list all clinics.
 
-Archiving ends a clinic's plans (planning/archiving.py); removing takes its rows away (restoring/removing.py).
+planning/archiving.py archives a clinic; restoring/removing.py removes it.
 """
 
 import datetime as dt
@@ -37,8 +37,8 @@ def add(slug: str, name: str, timezone: str, *, now: dt.datetime) -> Clinic:
     problems = list(_slug_problems(slug))
     try:
         values = read_settings({"name": name, "timezone": timezone})
-    except Refused as no:
-        raise Refused(*problems, *no.problems) from None
+    except Refused as refusal:
+        raise Refused(*problems, *refusal.problems) from None
     if problems:
         raise Refused(*problems)
     try:
@@ -73,7 +73,7 @@ def archived(slug: str) -> Clinic:
 
 
 def all_clinics() -> "QuerySet[CountedClinic]":
-    """All clinics by name, archived ones last."""
+    """All clinics by name, archived clinics last."""
     joined = Q(members__joined_at__isnull=False)
     counted = Clinic.objects.annotate(
         people=Count("members", filter=joined), last_sign_in=Max("members__user__last_login", filter=joined)

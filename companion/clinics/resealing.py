@@ -1,8 +1,8 @@
-"""Sealing everything anew with the key in use, beside working services, and what still needs a key of before.
+"""Sealing all values again with the key in use, while services run; and counting the values that need another key.
 
 The sealed columns are found by looking through all models. A batch is one short transaction, and an UPDATE changes a
-value only if it is still the value that was read. So a kill loses nothing: what is done is known by its key's id, and
-the next run goes on with the rest.
+value only if it is still the value that was read. If the process is killed, nothing is lost: sealed values hold the id
+of their key, so the next run continues with the rest.
 """
 
 from collections import Counter
@@ -33,9 +33,9 @@ from companion.clinics.sealed import (
 from companion.service.key_ring import key_of_hash, ring
 
 BATCH: Final = 500
-"""Rows of a batch: few enough that on SQLite the services wait for some hundredths of a second."""
+"""The rows of a batch: so few that on SQLite the services wait only for some hundredths of a second."""
 BEFORE_IDS: Final = ""
-"""Stands for the key of values from before there were key ids."""
+"""The id for the unknown key of values from before keys had ids."""
 SECOND_FACTORS: Final = "second factors of sign-ins"
 _Field: TypeAlias = "SealedField[str, str] | SealedBytesField"
 _Row: TypeAlias = Mapping[str, object]
@@ -59,8 +59,8 @@ class Step(NamedTuple):
 
     name: str
     sealed: int
-    """Rows that were sealed anew."""
-    shut: int
+    """Rows that were sealed again."""
+    unopened: int
     """Rows with a value that no known key opens."""
 
 
@@ -75,7 +75,7 @@ def sealed_models() -> list[Sealed]:
 
 
 def needed() -> dict[str, Counter[str]]:
-    """The number of values that each key has sealed or hashed, by the key's id and then by what they are."""
+    """The number of values that each key has sealed or hashed, by the key's id and then by the name of the table."""
     found: dict[str, Counter[str]] = {}
     for one in sealed_models():
         for field in one.fields:
@@ -95,20 +95,20 @@ def needed() -> dict[str, Counter[str]]:
 
 
 def reseal_all(tell: Tell) -> int:
-    """Seal everything anew that the key in use has not sealed. Returns the number of rows that nobody can open."""
-    shut = 0
+    """Seal all values again that another key has sealed. Returns the number of rows that no known key opens."""
+    unopened = 0
     for one in sealed_models():
         while True:
             steps = list(_pass(one, tell))
             if not any(step.sealed for step in steps):
                 break
-            # Once more: rows that a service held locked were left out.
-        shut += sum(step.shut for step in steps)
+            # The next pass finds rows that this pass left out because a service had locked them.
+        unopened += sum(step.unopened for step in steps)
     for opened in second_factors.reseal_secrets():
         tell(Step(SECOND_FACTORS, int(opened), int(not opened)))
-        shut += not opened
+        unopened += not opened
     _rehash_chats(tell)
-    return shut
+    return unopened
 
 
 def _sealed_fields(model: type[Model]) -> Iterator[_Field]:
@@ -125,14 +125,14 @@ def _hash_columns() -> Iterator[tuple[type[Model], str]]:
 
 
 def _models_that_name_keys() -> Iterator[type[Model]]:
-    """The models whose rows name their key in a column `key_id`: what they were hashed with must stay to check them."""
+    """The models with a column `key_id`. Their hashes can only be checked with the key that made them."""
     for model in apps.get_models():
         if any(field.name == "key_id" and isinstance(field, CharField) for field in model._meta.concrete_fields):
             yield model
 
 
 def _by_head(model: type[Model], field: _Field) -> list[tuple[bytes, int]]:
-    """The beginnings of the column's values, which name their key, and how many values begin so."""
+    """The heads of the column's values, which name their key, and the number of values with each head."""
     raw, bare = Cast(field.name, BinaryField()), BinaryField()
     whole = Substr(raw, 1, HEAD_BYTES, output_field=bare)
     named = Case(When(first=WITHOUT_ID, then=F("first")), default=whole, output_field=bare)
@@ -145,8 +145,8 @@ def _pass(one: Sealed, tell: Tell) -> Iterator[Step]:
     """Go once through the model's rows in the order of their primary keys."""
     after: object = None
     while True:
-        # On PostgreSQL the rows are locked before they are sealed, and no lock is waited for, so that a dispatcher and
-        # this command never wait for each other. On SQLite nobody else can write while the batch is written.
+        # On PostgreSQL the rows are locked before they are sealed, and locked rows are skipped, so that a dispatcher
+        # and this command never wait for each other. On SQLite no other process can write while the batch is written.
         with _locks():
             rows = list(_stale(one, after)[:BATCH])
             changed = [values for row in rows if (values := _anew(one, row))]
@@ -165,7 +165,7 @@ def _locks() -> AbstractContextManager[object]:
 
 
 def _stale(one: Sealed, after: object) -> "QuerySet[Model, dict[str, object]]":
-    """The rows behind this primary key with a value that another key has sealed, as they are stored."""
+    """The rows after this primary key with a value that another key has sealed, as they are stored."""
     now, bare, stale = sealed_now(), BinaryField(), Q()
     rows = one.model._base_manager.order_by("pk")
     bound = {name for field in one.fields if isinstance(field, SealedBytesField) for name in field.bound_to}
@@ -174,7 +174,7 @@ def _stale(one: Sealed, after: object) -> "QuerySet[Model, dict[str, object]]":
         rows = rows.annotate(
             **{f"raw_{field.name}": raw, f"head_{field.name}": Substr(raw, 1, HEAD_BYTES, output_field=bare)}
         )
-        # Smaller or greater, and not "unequal", which would find empty columns too.
+        # The comparison is "smaller or greater", since "not equal" would also find empty columns.
         stale |= Q(**{f"head_{field.name}__lt": now}) | Q(**{f"head_{field.name}__gt": now})
     if after is not None:
         rows = rows.filter(pk__gt=after)
@@ -184,7 +184,7 @@ def _stale(one: Sealed, after: object) -> "QuerySet[Model, dict[str, object]]":
 
 
 def _anew(one: Sealed, row: _Row) -> list[object] | None:
-    """The parameters of `_write` for this row; None if a value can't be opened."""
+    """Seal a row's values again, and return the parameters of `_write` for it; None if a value can't be opened."""
     before = [_stored(row[f"raw_{field.name}"]) for field in one.fields]
     try:
         new = [
@@ -207,7 +207,7 @@ def _purpose(field: _Field, row: _Row) -> str:
 
 
 def _write(one: Sealed, changed: Sequence[Sequence[Any]]) -> None:
-    """Write the new values. A row that somebody has changed meanwhile keeps what it has."""
+    """Write the new values. A row that somebody has changed since it was read is left as it is."""
     if not changed:
         return
     quote = connection.ops.quote_name
@@ -216,20 +216,20 @@ def _write(one: Sealed, changed: Sequence[Sequence[Any]]) -> None:
     new = ", ".join(f"{column} = %s" for column in columns)
     same = " AND ".join(f"{column} IS NOT DISTINCT FROM %s" for column in columns)
     with connection.cursor() as cursor:
-        # One statement for the whole batch, which compares empty columns too: a queryset would build a statement for
-        # each row. The names are those of our own tables and columns.
+        # One statement for the whole batch, which also compares empty columns. A queryset would build a statement for
+        # each row. The names in the statement are those of our tables and columns.
         cursor.executemany(f"UPDATE {table} SET {new} WHERE {key} = %s AND {same}", changed)  # noqa: S608
 
 
 def _rehash_chats(tell: Tell) -> None:
-    """Hash the chats anew whose number the clinics know. The others keep their key."""
+    """Hash the chats again whose Telegram ID is known. The others keep their key."""
     mine = f"{ring().in_use.id}."
     for row in OptOut.objects.exclude(chat__startswith=mine).exclude(telegram_id=None).iterator(chunk_size=BATCH):
-        own, chat = OptOut.objects.filter(pk=row.pk, chat=row.chat), chat_of(row.telegram_id or 0)
+        same, chat = OptOut.objects.filter(pk=row.pk, chat=row.chat), chat_of(row.telegram_id or 0)
         try:
             with transaction.atomic():
-                own.update(chat=chat)
+                same.update(chat=chat)
         except IntegrityError:
-            # The chat has said STOP again meanwhile.
-            own.delete()
+            # The chat sent STOP again at the same time, so there is a row with the new hash.
+            same.delete()
         tell(Step(OptOut._meta.label, 1, 0))

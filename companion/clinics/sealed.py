@@ -17,14 +17,14 @@ from companion.service.key_ring import ID_DIGITS, Ring, ring
 
 _NONCE_BYTES: Final = 12
 WITHOUT_ID: Final = b"\x01"
-"""The first byte of a value from before there were key ids; its nonce follows."""
+"""The first byte of a value from before keys had ids; then come the nonce and the ciphertext."""
 _WITH_ID: Final = b"\x02"
-"""The first byte of a value that names its key; the key's id and the nonce follow."""
+"""The first byte of a value that names its key; then come the key's id, the nonce and the ciphertext."""
 HEAD_BYTES: Final = len(_WITH_ID) + ID_DIGITS // 2
 
 
 class CannotOpen(Exception):
-    """The stored bytes were sealed with a key that this process doesn't know, or for another purpose, or altered."""
+    """The bytes were sealed with a key that this process doesn't know, or for another purpose, or they were altered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class _Ciphers:
     """The ciphers of the ring's keys by the beginning of the values that they seal."""
 
     head: bytes
-    """The beginning of what is sealed now."""
+    """The head of values that are sealed with the key in use."""
     by_head: dict[bytes, AESGCM]
 
 
@@ -50,12 +50,12 @@ def seal_bytes(data: bytes, purpose: str) -> bytes:
 
 
 def unseal(stored: bytes | memoryview, purpose: str) -> str:
-    """Decrypt the text. Raises CannotOpen, which never quotes anything."""
+    """Decrypt the text. Raises CannotOpen, whose message quotes no value."""
     return unseal_bytes(stored, purpose).decode()
 
 
 def unseal_bytes(stored: bytes | memoryview, purpose: str) -> bytes:
-    """Decrypt the bytes. Raises CannotOpen, which never quotes anything."""
+    """Decrypt the bytes. Raises CannotOpen, whose message quotes no value."""
     data = bytes(stored)
     if data[:1] == WITHOUT_ID:
         return _unseal_without_id(data, purpose)
@@ -71,17 +71,17 @@ def unseal_bytes(stored: bytes | memoryview, purpose: str) -> bytes:
 
 
 def sealed_now() -> bytes:
-    """The beginning of all values that the key in use has sealed."""
+    """The head of all values that the key in use has sealed."""
     return _ciphers().head
 
 
 def reseal(stored: bytes | memoryview, purpose: str) -> bytes:
-    """Seal a value anew with the key in use. Raises CannotOpen."""
+    """Seal a value again with the key in use. Raises CannotOpen."""
     return seal_bytes(unseal_bytes(stored, purpose), purpose)
 
 
 def key_of(head: bytes) -> str:
-    """The id of the key that sealed a value which begins so; "" for a value from before there were ids."""
+    """The id of the key that sealed a value with this head; "" for a value from before keys had ids."""
     return head[1:HEAD_BYTES].hex() if head[:1] == _WITH_ID else ""
 
 
@@ -120,7 +120,7 @@ _Get = TypeVar("_Get", covariant=True)
 if TYPE_CHECKING:
 
     class _Bytes(models.Field[_Set, _Get]):
-        # what django-stubs reads the Python type of a column from
+        # From these, django-stubs learns the Python type of a column.
         _pyi_private_set_type: str
         _pyi_private_get_type: str
 
@@ -158,9 +158,9 @@ class SealedField(_Bytes[_Set, _Get]):
 
 
 class SealedBytesField(_Bytes[bytes, bytes]):
-    """Bytes that are sealed for one row: its writer seals and its reader opens them, by the purpose of `purpose_of`.
+    """Bytes that are sealed for one row. The code that writes seals them, and the code that reads opens them.
 
-    `bound_to` names the columns that tell the row from all others.
+    Both use the purpose of `purpose_of`. `bound_to` names the columns that identify the row.
     """
 
     def __init__(self, purpose: str, bound_to: tuple[str, ...], **options: object) -> None:
@@ -173,7 +173,7 @@ class SealedBytesField(_Bytes[bytes, bytes]):
         return name, path, list(args), options
 
     def purpose_of(self, *bound: object) -> str:
-        """The purpose for the row with these values of `bound_to`: its bytes don't open in another row's place."""
+        """The purpose for the row with these values of `bound_to`. Bytes of one row can't be opened in another."""
         return " ".join([self.purpose, *map(str, bound)])
 
 

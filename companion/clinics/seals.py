@@ -1,7 +1,7 @@
 """The keyed hashes of the audit trail: an entry's seal, its link in the chain, and the seal of an evidence packet.
 
-Pure functions of plain values and the secret key, so that a migration, a check of the database and a check of a file
-all compute the same.
+These are pure functions of plain values and the secret key: a migration, a check of the database and a check of a file
+compute the same hashes.
 """
 
 import datetime as dt
@@ -30,10 +30,10 @@ COLUMNS: Final = (
     "subject_id",
     "changes",
 )
-"""The columns that a seal covers. A further column needs a new version of the seal: old entries keep theirs."""
+"""The columns that a seal covers. To add a column, make a new version of the seal: old entries keep the old version."""
 _PURPOSE: Final = "audit trail"
 _ENTRY, _LINK, _PACKET = "entry 1\n", "link 1\n", "packet 1\n"
-"""The beginnings of hashed values, so that no hash serves for another purpose."""
+"""The beginnings of the hashed texts, so that no hash can be used for another purpose."""
 
 
 def seal_of(entry: Mapping[str, object], by: Key) -> str:
@@ -52,12 +52,12 @@ def packet_seal(content: str, by: Key) -> str:
 
 
 def same(one: str, other: str) -> bool:
-    """Return whether two hashes are the same; takes equally long for all."""
+    """Return whether two hashes are the same. The comparison takes the same time for all values."""
     return hmac.compare_digest(one.encode(), other.encode())
 
 
 def _written(value: object) -> str:
-    """The one way to write a value down: the same text whichever database kept it."""
+    """Write a value as JSON text. The text is the same for values from both databases."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=_plain)
 
 

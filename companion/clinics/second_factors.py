@@ -1,6 +1,6 @@
-"""The second factor that a clinic may demand of its admins or of all members, and the sealing of its secrets.
+"""The second factor that a clinic may require from its admins or from all members, and the sealing of its secrets.
 
-API keys are not concerned. allauth keeps the secrets in a column of its own, sealed by these functions.
+API keys need no second factor. allauth stores the secrets in its column, sealed by these functions.
 """
 
 import base64
@@ -22,15 +22,15 @@ _SEALED: Final = ("secret", "seed")
 
 
 def has_one(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Return whether the person has an authenticator app or a passkey; recovery codes alone are none."""
+    """Return whether the person has an authenticator app or a passkey. Recovery codes alone don't count."""
     kinds = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
     return bool(Authenticator.objects.filter(user_id=user.pk, type__in=kinds).exists())
 
 
 def is_missing(caller: Caller, user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Return whether the clinic demands a second factor of this member, who has none."""
+    """Return whether the clinic requires a second factor from this member, who has none."""
     if comes_by_provider(user):
-        # Their clinic's sign-in service asks for it.
+        # The clinic's sign-in service asks for the second factor.
         return False
     match caller.clinic.second_factor:
         case Demand.ALL:
@@ -47,18 +47,18 @@ def seal_secret(text: str) -> str:
 
 
 def open_secret(sealed: str) -> str:
-    """Open what `seal_secret` has sealed. Raises CannotOpen."""
+    """Open a secret that `seal_secret` has sealed. Raises CannotOpen."""
     return unseal(base64.b64decode(sealed), _PURPOSE)
 
 
 def keys_of_secrets() -> Iterator[str]:
-    """The id of the key of each sealed secret; "" for one from before there were ids."""
+    """The id of the key of each sealed secret; "" for a secret from before keys had ids."""
     for data in Authenticator.objects.values_list("data", flat=True).iterator():
         yield from (key_of(base64.b64decode(data[name])[:HEAD_BYTES]) for name in _SEALED if name in data)
 
 
 def reseal_secrets() -> Iterator[bool]:
-    """Seal all secrets anew with the key in use; for each changed row whether its secret could be opened."""
+    """Seal all secrets again with the key in use. Yields for each row whether its secrets could be opened."""
     for pk, data in Authenticator.objects.values_list("pk", "data").iterator():
         stored = {name: base64.b64decode(data[name]) for name in _SEALED if name in data}
         if all(value.startswith(sealed_now()) for value in stored.values()):
@@ -68,6 +68,6 @@ def reseal_secrets() -> Iterator[bool]:
         except CannotOpen:
             yield False
         else:
-            # A row that has changed meanwhile (a recovery code was used) is left to the next run.
+            # A row that has changed since it was read (a recovery code was used) is left to the next run.
             Authenticator.objects.filter(pk=pk, data=data).update(data=data | new)
             yield True

@@ -1,4 +1,4 @@
-"""The first set-up of a clinic: its name, country, zone and number for urgent help, asked before it plans anything."""
+"""The first set-up of a clinic: its name, country, zone and number for urgent help, before it plans any message."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from companion.clinics.refusals import Problem, Refused
 
 
 def set_up(caller: Caller, *, name: str, country: str, timezone: str, phone: str, now: dt.datetime) -> Clinic:
-    """Store the answers. The number may be left out; then urgent words are not looked for.
+    """Store the answers. Without a number, replies are not searched for urgent words.
 
     Raises Refused with every wrong field (name, country, timezone, phone), and NotAllowed.
     """
@@ -36,6 +36,6 @@ def set_up(caller: Caller, *, name: str, country: str, timezone: str, phone: str
 def _problems_of(store: Callable[[], object]) -> tuple[Problem, ...]:
     try:
         store()
-    except Refused as no:
-        return tuple(no.problems)
+    except Refused as refusal:
+        return tuple(refusal.problems)
     return ()

@@ -1,7 +1,7 @@
-"""One-time links: a person accepts a membership and signs in by it. Only the mailbox or the operator gets a link.
+"""One-time links, by which a person accepts a membership and signs in. A link goes to the mailbox or to the operator.
 
 An admin sees a link on a page only while the account opens nothing else: it has no password, no passkey and no other
-clinic, and its person is no operator.
+clinic, and the person is not an operator.
 """
 
 import datetime as dt
@@ -27,8 +27,10 @@ _SHUT: Final[audit.Changes] = dict.fromkeys(("password", "second steps", "sessio
 
 
 class _Tokens(PasswordResetTokenGenerator):
-    """Tokens for one membership. A token ends with the person's next sign-in (to the microsecond), with a new password
-    or membership, or after PASSWORD_RESET_TIMEOUT.
+    """Tokens for one membership.
+
+    A token becomes invalid with the person's next sign-in, with a new password or membership, or after
+    PASSWORD_RESET_TIMEOUT.
     """
 
     key_salt = "companion.clinics.sign_in_links"
@@ -38,7 +40,7 @@ class _Tokens(PasswordResetTokenGenerator):
         self.member = member
 
     def _make_hash_value(self, user: User, timestamp: int) -> str:
-        # Django cuts the last sign-in to whole seconds, so a link made within that second would stay valid.
+        # Django uses only the whole seconds of the last sign-in, so a link made within that second would stay valid.
         last = user.last_login.isoformat() if user.last_login else ""
         # A link made for one clinic's member must not lead into a clinic that the person joined later.
         clinics = sorted(str(clinic) for clinic in Member.objects.filter(user=user).values_list("clinic", flat=True))
@@ -46,14 +48,14 @@ class _Tokens(PasswordResetTokenGenerator):
 
 
 def operators_link(member: Member, *, now: dt.datetime) -> str:
-    """Make the link that the operator's command prints. It leads into all clinics of the person."""
+    """Make the link that the operator's command prints. It opens all clinics of the person."""
     by = command_line(member.clinic)
     audit.record(by, "sign-in link made", "member", member.id, now=now, changes=audit.NO_VALUE)
     return _link(member)
 
 
 def shut(member: Member, *, now: dt.datetime) -> None:
-    """End all that opens the person's account, at the operator's command: for somebody who lost the second step."""
+    """End every way into the person's account, by a command of the operator, for a person who lost the second step."""
     with transaction.atomic():
         accounts.shut(member.user)
         audit.record(command_line(member.clinic), "account reset", "member", member.id, now=now, changes=_SHUT)
@@ -63,18 +65,18 @@ def shut(member: Member, *, now: dt.datetime) -> None:
 
 
 def hand_out_link(caller: Caller, member: Member, *, now: dt.datetime) -> str:
-    """Make a link at an admin's request. Returns the link if the admin may see it, and "" if it was mailed.
+    """Make a link for an admin. Returns the link if the admin may see it, and "" if it was sent by e-mail.
 
     Raises Conflict if the admin may not see it and no mail server is set, and NotAllowed.
     """
     caller.needs(Role.ADMIN)
     if comes_by_provider(member.user) or provider_of(caller.clinic):
-        raise Conflict("People of this clinic sign in by its own sign-in service. Only the operator makes links.")
+        raise Conflict("People of this clinic sign in by the clinic's sign-in service. Only the operator makes links.")
     open_to_see = not accounts.opens_by_itself(member.user) and not is_elsewhere(member)
     if not open_to_see and not mailing.possible():
         raise Conflict(
-            f"{member.user.email} has a password, a passkey or another clinic, so only they may get a link, and no "
-            f"mail server is set that could send it. The operator of the server makes a link: `companion member add`."
+            f"{member.user.email} has a password, a passkey or another clinic, so only they may see a link. It can't "
+            "be sent, since no mail server is set. Ask the operator of the server for a link: `companion member add`."
         )
     with transaction.atomic():
         audit.record(caller, "sign-in link made", "member", member.id, now=now, changes=audit.NO_VALUE)
@@ -91,16 +93,16 @@ def member_of_link(key: uuid.UUID, token: str) -> Member | None:
 
 
 def redeem_link(key: uuid.UUID, token: str, *, now: dt.datetime) -> Member | None:
-    """Accept the membership, end the link, and return the Member to sign in. If two use the link, one gets it.
+    """Accept the membership, end the link, and return the Member to sign in. If two people use the link, only one can.
 
-    All that opens an invited person's account ends: somebody else may have made the account.
+    Every earlier way into an invited person's account ends, since somebody else may have made the account.
     """
     member = member_of_link(key, token)
     if member is None:
         return None
     user = member.user
     with transaction.atomic():
-        # Zero rows: somebody was faster, and the link is used.
+        # Zero rows: somebody was faster and has used the link.
         if not User.objects.filter(pk=user.pk, last_login=user.last_login).update(last_login=now):
             return None
         user.last_login = now

@@ -1,4 +1,4 @@
-"""An entry of the audit trail as plain values, for exports and evidence packets: the same names everywhere."""
+"""An entry of the audit trail as plain values. Exports and evidence packets use the same names."""
 
 import datetime as dt
 from typing import Final
@@ -26,7 +26,7 @@ COLUMNS: Final = (
 
 
 def plain(entry: AuditEntry) -> dict[str, object]:
-    """The entry's values as JSON has them."""
+    """The entry's values in the form of JSON."""
     values = {column: getattr(entry, column) for column in COLUMNS}
     ids = {name: str(values[name]) if values[name] else None for name in ("id", "actor_id", "subject_id")}
     at = entry.at.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

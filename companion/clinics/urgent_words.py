@@ -18,9 +18,9 @@ _NUMBER: Final = re.compile(r"\+?[0-9][0-9 ()/.-]{1,38}")
 
 
 def change(caller: Caller, words: object, phone: object, *, now: dt.datetime) -> Clinic:
-    """Set the words to watch for (an empty list turns watching off) and the number to call.
+    """Set the words to look for (none for an empty list) and the number to call.
 
-    Raises Refused with every wrong field (a list needs a number, since patients are given it), and NotAllowed.
+    Raises Refused with every wrong field (words need a number, since patients are told to call it), and NotAllowed.
     """
     caller.needs(Role.ADMIN)
     problems: list[Problem] = []
@@ -50,7 +50,7 @@ def _words(words: object, problems: list[Problem]) -> list[str]:
         problems.append(Problem("words", f"At most {MOST_WORDS} words can be looked for."))
     for word in read:
         if len(word) > LONGEST_WORD or not word.isprintable() or not any(char.isalnum() for char in word):
-            sentence = f"Each is a word or a few, with letters, of at most {LONGEST_WORD} characters."
+            sentence = f"Write one or a few words with letters in each entry, at most {LONGEST_WORD} characters."
             problems.append(Problem("words", sentence))
             break
     return read

@@ -1,6 +1,6 @@
-"""The version of an object: a tag that changes with the object, a lock for comparing it, and its last editor.
+"""The version of an object: a tag that changes with the object, a lock to compare it under, and its last changes.
 
-Rooms above say which rows belong to an object (api/versions.py for programs, web/conflicts.py for forms).
+Higher rooms say which rows belong to an object (api/versions.py for programs, web/conflicts.py for forms).
 """
 
 import datetime as dt
@@ -35,14 +35,14 @@ class Stale(Exception):
 
     def __init__(self, what: str, last: Change | None) -> None:
         self.last = last
-        whom = f"{last.name} changed it last, at {last.at:%Y-%m-%d %H:%M} UTC ({last.action})" if last else ""
-        super().__init__(f"This {what} was changed since you read it. {whom}{'. ' if whom else ''}Read it again first.")
+        change = f"{last.name} changed it last, at {last.at:%Y-%m-%d %H:%M} UTC ({last.action}). " if last else ""
+        super().__init__(f"This {what} was changed since you read it. {change}Read it again first.")
 
 
 def tags_of(kind: str, facts: object) -> list[str]:
-    """The strong entity tags of these facts, by each known secret key; the answer carries the first.
+    """The strong entity tags of these facts, one for each known secret key. An answer carries the first.
 
-    They are keyed, so that nobody can guess a text from its tag.
+    The tags are keyed hashes, so that nobody can find out a text by its tag.
     """
     written, salt = json.dumps(facts, sort_keys=True, default=str), f"companion.versions.{kind}"
     digests = (salted_hmac(salt, written, secret=key.secret, algorithm="sha256") for key in ring().keys)
@@ -50,15 +50,15 @@ def tags_of(kind: str, facts: object) -> list[str]:
 
 
 def columns_of(row: Model, *, without: Collection[str] = ()) -> dict[str, object]:
-    """The row's columns, except those that no person sees or changes."""
+    """The row's columns by their names, without those named in `without`."""
     fields = row._meta.concrete_fields
     return {field.attname: field.value_from_object(row) for field in fields if field.attname not in without}
 
 
 def hold(rows: QuerySet[_Row]) -> _Row | None:
-    """The first of these rows, locked until the transaction ends; None where there is none.
+    """Return the first of these rows, locked until the transaction ends; None if there is none.
 
-    The lock makes changes take turns. It lets others refer to the row: the Planner goes on making Messages.
+    Other changes of the row wait for the lock. New rows may still refer to it, so the Planner can make Messages.
     """
     return rows.select_for_update(of=("self",), no_key=True).first()
 

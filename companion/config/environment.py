@@ -1,7 +1,7 @@
-"""All settings from outside, read once and typed. Decides no behaviour.
+"""All settings from the environment, read once and typed.
 
-The names and defaults are DESIGN's ("Environment"). Each setting may also stand in a `.env` file beside the
-checkout's pyproject.toml (COMPANION_ENV_FILE names another file).
+docs/operations.md describes them. Each setting may also stand in a `.env` file beside the checkout's pyproject.toml
+(COMPANION_ENV_FILE names another file).
 """
 
 import ipaddress
@@ -24,9 +24,7 @@ from companion.telegram import proxy
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 ROOT = _PACKAGE.parent if (_PACKAGE.parent / "pyproject.toml").exists() else Path.cwd()
-"""The checkout, so that the command finds its settings and data from any folder; without a checkout, the working
-folder.
-"""
+"""The checkout, so that commands find settings and data from any folder; without a checkout, the working folder."""
 _ENV_FILE = os.environ.get("COMPANION_ENV_FILE", ROOT / ".env")
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  (compared with, not bound to)
 _IN_FILES = (
@@ -37,7 +35,7 @@ _IN_FILES = (
     "backup_passphrase",
     "other_secret_keys",
 )
-"""Secrets that may stand in a file instead, which COMPANION_…_FILE names. secret_key is read by secret_keys.py."""
+"""Secrets that may be in a file, which COMPANION_…_FILE names. secret_keys.py reads secret_key and its file."""
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -57,14 +55,14 @@ class Environment(BaseSettings):
     secret_key_command: str = ""
     """A command, run without a shell, whose output is the keys."""
     other_secret_keys: SecretStr | None = None
-    """Keys that only open what they sealed, with spaces between them."""
+    """Keys that only open values that they sealed earlier, with spaces between them."""
     base_url: str = ""
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     telegram_api_url: str = ""
     """Unset: the Sandbox if it is on, else Telegram's own address."""
     telegram_proxy: SecretStr | None = None
-    """The HTTP proxy on the way to the Bot API. Secret, because it may hold a password. Unset: HTTPS_PROXY's."""
+    """The HTTP proxy for the Bot API. Secret, because it may hold a password. Unset: the proxy in HTTPS_PROXY."""
     telegram_bot_token: SecretStr | None = None
     sandbox: bool = False
     rate_per_second: Positive = 30
@@ -74,38 +72,36 @@ class Environment(BaseSettings):
     wake_seconds: float = Field(default=60, ge=0.1)
     health_port: int = Field(default=0, ge=0, le=65535)
     idle_minutes: float = Field(default=30, ge=1, le=24 * 60)
-    """A session ends after so many minutes in which its person did nothing."""
+    """A session ends after this many minutes in which its person did nothing."""
     session_hours: float = Field(default=12, ge=0.1, le=24 * 7)
-    """A session ends so many hours after the sign-in in any case."""
+    """A session ends this many hours after the sign-in in any case."""
     calls_per_minute: int = Field(default=6000, ge=1, le=1_000_000)
     """The calls that each API key may make in a minute."""
     trusted_proxies: str = "127.0.0.1, ::1"
     """The networks of our proxies, whose X-Forwarded-For is believed."""
     oidc_file: Path | None = None
-    """The file that names the clinics' own sign-in services (OpenID Connect)."""
+    """The file that names the clinics' sign-in services (OpenID Connect)."""
     smtp_url: SecretStr | None = None
     """The mail server for alerts. Secret, because the address may hold a password. Unset: no e-mail is sent."""
     email_from: str = ""
     security_contact: str = ""
     """The address in /.well-known/security.txt: mailto:, https: or tel:. Unset: security@ the pages' host."""
     webhook_private_networks: bool = False
-    """True if alerts' webhooks may go to private networks, and there without https."""
+    """True if webhooks may go to private networks, and there also by http."""
     fhir_private_networks: bool = False
-    """True if a FHIR server that an admin sets on a page may lie in a private network."""
+    """True if a FHIR server that an admin sets on a page may be in a private network."""
     media_days: int = Field(default=90, ge=1, le=36_500)
     """The days for which a patient's photo, voice note or document can be opened; then it is deleted."""
     backup_dir: Path | None = None
-    """The folder in which another program leaves backups. Only their age is watched."""
+    """The folder to which backups are written. A check looks at their age, and reads nothing else."""
     journal_dir: Path | None = None
     """The folder of this host's Journals. Unset: the folder `journal` in the data folder."""
     journal_days: int = Field(default=35, ge=1, le=3650)
-    """The days for which the Journal's files are kept: longer than the age of the oldest backup that may be
-    restored.
-    """
+    """The days for which the Journal's files are kept: more than the age of the oldest backup that may be restored."""
     backup_passphrase: SecretStr | None = None
     """Encrypts and opens backups if no age key is given."""
     drill: bool = False
-    """True if this is a drill: a restored copy is tried, and nobody is reached."""
+    """True in a drill: the services run on a restored copy, and send nothing."""
     database_url_file: Path | None = None
     telegram_bot_token_file: Path | None = None
     smtp_url_file: Path | None = None
@@ -181,7 +177,7 @@ class Environment(BaseSettings):
 
     @property
     def other_keys(self) -> list[str]:
-        """The secret keys that only open what they sealed."""
+        """The secret keys that only open values that they sealed earlier."""
         return self.other_secret_keys.get_secret_value().split() if self.other_secret_keys else []
 
     @property
@@ -191,7 +187,7 @@ class Environment(BaseSettings):
 
     @property
     def security_contact_uri(self) -> str:
-        """The set contact, else the mailbox that RFC 2142 names for security."""
+        """The contact of the settings, else the mailbox that RFC 2142 names for security."""
         return self.security_contact or f"mailto:security@{urlsplit(self.public_url).hostname}"
 
     @cached_property
@@ -206,7 +202,7 @@ class Environment(BaseSettings):
 
     @property
     def mail_server(self) -> MailServer:
-        """The mail server for alerts; one without a host if none is set."""
+        """The mail server; without a host if none is set."""
         return smtp(self.smtp_url.get_secret_value()) if self.smtp_url else MailServer()
 
     @property
@@ -216,16 +212,14 @@ class Environment(BaseSettings):
 
     @property
     def allowed_hosts(self) -> list[str]:
-        """The host names under which pages answer. Bound to all interfaces and without a BASE_URL, any name is
-        accepted.
-        """
+        """The host names under which pages answer: any name if HOST means all interfaces and BASE_URL is not set."""
         if not self.base_url and self.host in _EVERYWHERE:
             return ["*"]
         return [urlsplit(self.public_url).hostname or self.host, "127.0.0.1", "localhost", "[::1]"]
 
     @property
     def bot_api_url(self) -> str:
-        """The Bot API's address: the set one, else the Sandbox if it is on, else Telegram."""
+        """The Bot API's address: the address of the settings, else the Sandbox if it is on, else Telegram."""
         if self.telegram_api_url:
             return self.telegram_api_url
         here = "127.0.0.1" if self.host in _EVERYWHERE else _in_url(self.host)
@@ -233,7 +227,7 @@ class Environment(BaseSettings):
 
     @property
     def bot_api_proxy(self) -> str:
-        """The HTTP proxy on the way to the Bot API: the set one, else the environment's for https; "" for none.
+        """The HTTP proxy for the Bot API: the proxy of the settings, else HTTPS_PROXY; "" for none.
 
         The Sandbox needs none. Raises ValueError, which never quotes the address.
         """
@@ -254,8 +248,8 @@ class Environment(BaseSettings):
 
 
 _HTTPS_PROXY = (
-    "COMPANION_TELEGRAM_PROXY must be set, or HTTPS_PROXY be an address like http://proxy.clinic.example:3128: another "
-    "kind of proxy can't lead to Telegram."
+    "COMPANION_TELEGRAM_PROXY must be set, or HTTPS_PROXY must be an address like http://proxy.clinic.example:3128: "
+    "another kind of proxy can't be used for Telegram."
 )
 
 

@@ -1,7 +1,6 @@
-"""The form of the logs: one line for each event, as JSON or readable, for our own lines and for libraries' lines.
+"""The form of the logs: one line for each event, as JSON or for people, from our code and from libraries.
 
-Removes secrets from each line as a last safety net. Texts, names and tokens must not reach a log line in the first
-place.
+As a last protection, secrets are removed from each line. Our code must not log texts, names and tokens at all.
 """
 
 import logging
@@ -26,7 +25,7 @@ _SECRETS: Final = (
 _TALKATIVE: Final = {"aiohttp.access": logging.CRITICAL, "django.server": logging.CRITICAL}
 """Loggers whose lines hold addresses (and so tokens)."""
 _WORDY: Final = ("py.warnings", "asyncio")
-"""Loggers whose lines quote values, after a beginning that quotes none."""
+"""Loggers whose lines quote values, but not in their first part."""
 
 
 def redact(line: str) -> str:
@@ -37,7 +36,7 @@ def redact(line: str) -> str:
 
 
 def logging_settings(*, json: bool, level: str) -> dict[str, object]:
-    """The settings for `configure`: everything from `level` on, to standard error, by one formatter."""
+    """The settings for `configure`: lines of `level` and above go to standard error, in one format."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -50,11 +49,11 @@ def logging_settings(*, json: bool, level: str) -> dict[str, object]:
             }
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["without_values"]}},
-        # Libraries' lines of the lower levels quote addresses and values.
+        # Libraries quote addresses and values in lines below the level warning.
         "root": {"handlers": ["stderr"], "level": max(logging.WARNING, _number(level))},
         "loggers": {
             "companion": {"level": _number(level)},
-            # Django would give this logger handlers of its own; here all lines go through the root's handler.
+            # Django would add handlers to its logger; here all lines go through the root's handler.
             **{
                 name: {"handlers": [], "level": max(least, _number(level)), "propagate": True}
                 for name, least in ({"django": logging.INFO} | _TALKATIVE).items()
@@ -75,7 +74,7 @@ def configure(settings: Mapping[str, object]) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
     )
     logging.config.dictConfig(dict(settings))
-    # Else logging prints a line that it can't format, with all its values.
+    # Otherwise logging prints all values of a line that it can't format.
     logging.raiseExceptions = False
 
 
@@ -84,10 +83,10 @@ def _number(level: str) -> int:
 
 
 class _WithoutValues(logging.Filter):
-    """Take values out of the lines of libraries: requests' paths, which may hold a token, and whatever is quoted.
+    """A filter that removes values from the lines of libraries: paths of requests, which may hold a token, and others.
 
-    Of an error only its kind and place are logged with a request: its message may quote a patient, and while the
-    database is away each open page would log a whole traceback every few seconds.
+    Of an error in a request only the type and the place are logged: its message may quote a patient, and during an
+    outage of the database each open page would log a whole traceback every few seconds.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -97,8 +96,8 @@ class _WithoutValues(logging.Filter):
             route = match.route if match else "no route"
             record.args = tuple(_without_path(arg, request.path, route) for arg in record.args)
             if record.exc_info and record.exc_info[1]:
-                said = kind_and_place(record.exc_info[1])
-                record.msg = f"{record.msg} ({said['error']} at {said['place']})"
+                error = kind_and_place(record.exc_info[1])
+                record.msg = f"{record.msg} ({error['error']} at {error['place']})"
                 record.exc_info = None
         elif not record.name.startswith("companion"):
             record.msg, record.args = _beginning(record), ()
@@ -108,13 +107,13 @@ class _WithoutValues(logging.Filter):
 def _beginning(record: logging.LogRecord) -> str:
     """A library's line without the values in it."""
     if record.name in _WORDY:
-        # File, line and kind of a warning; the first line of asyncio's reports, which go on with objects.
+        # Of a warning: file, line and kind. Of asyncio's reports: the first line; further lines quote objects.
         return ":".join(record.getMessage().partition("\n")[0].split(":")[:3])
     return str(record.msg)
 
 
 def _without_path(arg: object, path: str, route: str) -> object:
-    """Other addresses in the line, such as the referrer, may hold a token as well."""
+    """Replace the path by its route, and remove other addresses, such as the referrer, which may hold a token, too."""
     if arg == path:
         return route
     return "[left out]" if isinstance(arg, str) and "/" in arg else arg
@@ -149,7 +148,7 @@ def _last_steps(*, json: bool) -> list[Processor]:
 
 
 def _traceback(exc_info: ExcInfo) -> str:
-    """The traceback with the kinds of all errors in it, and without their messages, which may quote anything."""
+    """The traceback, with the types of all errors but without their messages, which may quote any value."""
     lines: list[str] = []
     error: BaseException | None = exc_info[1]
     while error is not None:

@@ -1,9 +1,8 @@
-"""The access log: one line for each request, with its id, its route and its time. Adds one header to the answer.
+"""The access log: a line for each request, with its id, route and duration; and a filter of dangerous cookies.
 
-Before it, `plain_cookies` takes out of a request what Python's reader of cookies can't bear, and `no_body_for_head`
-keeps the answers of one connection apart.
-
-The route is logged instead of the path: paths hold tokens, and query strings hold what people search for.
+`plain_cookies` removes cookies that Python's reader can't handle, and `no_body_for_head` keeps the answers of one
+connection apart. The log holds the route instead of the path: paths may hold tokens, and query strings the names that
+people search.
 """
 
 import re
@@ -28,8 +27,9 @@ logger = structlog.stdlib.get_logger("companion.access")
 _FORWARDED: Final = ("HTTP_X_FORWARDED_", "HTTP_FORWARDED")
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _TALKATIVE: Final = ("health", "metrics", "static", "banner", "news", "(?P<method>[^/]+)/?$")
-"""Endings of routes that machines, open pages and our own services (in the Sandbox) call all day: they are logged
-for debugging only, unless they fail.
+"""Endings of routes that monitors, open pages and our services (in the Sandbox) call all day.
+
+Their requests are logged only at the level debug, unless they fail.
 """
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
@@ -57,9 +57,9 @@ def no_body_for_head(get_response: Answer) -> Answer:
 
 
 def plain_cookies(get_response: Answer) -> Answer:
-    """Drop cookies with a backslash, which no standard allows (RFC 6265, section 4.1.1) and none of ours has.
+    """Drop cookies with a backslash, which RFC 6265 (section 4.1.1) doesn't allow, and which we never set.
 
-    Before Python 3.11.10 and 3.12.6 one such cookie of 16 KB holds a thread for two seconds (CVE-2024-7592).
+    Before Python 3.11.10 and 3.12.6 one such cookie of 16 KB keeps a thread busy for two seconds (CVE-2024-7592).
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -95,7 +95,7 @@ def access_log(get_response: Answer) -> Answer:
 
 
 def _look_behind_proxies(request: HttpRequest) -> None:
-    """Put the browser's address in place of our proxy's. What others than our proxies forwarded is dropped."""
+    """Put the browser's address in place of our proxy's address. Drop forwarded headers that no proxy of ours sent."""
     proxies, peer = settings.COMPANION.proxies, str(request.META.get("REMOTE_ADDR") or "")
     if not is_within(peer, proxies):
         for forwarded in [name for name in request.META if name.startswith(_FORWARDED)]:

@@ -1,11 +1,11 @@
-"""Secrets in files, as containers and systemd hand them over: COMPANION_…_FILE names the file of COMPANION_…"""
+"""Secrets in files, as containers and systemd provide them: COMPANION_…_FILE names the file with COMPANION_…"""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 
 def with_secrets_of_files(given: dict[str, object], names: Iterable[str]) -> dict[str, object]:
-    """The settings, with each secret that a file holds. Raises ValueError, which names the variable and no secret."""
+    """Return the settings with the secrets from files. Raises ValueError, which names the variable but no secret."""
     found = dict(given)
     for name in names:
         file = given.get(f"{name}_file")
@@ -18,7 +18,7 @@ def with_secrets_of_files(given: dict[str, object], names: Iterable[str]) -> dic
 
 
 def text_of(file: Path, variable: str) -> str:
-    """The file's text without the line break at its end. Raises ValueError, which names the variable."""
+    """Return the file's text without the line break at its end. Raises ValueError, which names the variable."""
     try:
         text = file.read_text().strip()
     except OSError as wrong:

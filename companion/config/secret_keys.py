@@ -24,11 +24,11 @@ class Known(NamedTuple):
     keys: Sequence[str]
     file: Path | None = None
     ours: bool = False
-    """True if the file is the data folder's own, which `companion keys` may change."""
+    """True if the file is in the data folder, so that `companion keys` may change it."""
 
 
 def known(own: Environment, data_dir: Path) -> Known:
-    """The secret keys by these settings. Raises ValueError, which names the variable and quotes no key."""
+    """Return the secret keys of these settings. Raises ValueError, which names the variable and quotes no key."""
     given = own.secret_key.get_secret_value() if own.secret_key else ""
     if sum(map(bool, (given, own.secret_key_file, own.secret_key_command))) > 1:
         raise ValueError(f"{_ONE_OF}: only one of them may be set.")
@@ -37,7 +37,7 @@ def known(own: Environment, data_dir: Path) -> Known:
     elif own.secret_key_file:
         found = Known(keys_in(text_of(own.secret_key_file, "COMPANION_SECRET_KEY_FILE")), own.secret_key_file)
     elif given:
-        # A single key is taken as it is, with the spaces around it: so it was before there could be several.
+        # A single key keeps the spaces around it, as in the time when there could be only one key.
         found = Known(keys_in(given) if "\n" in given else [given])
     else:
         file = _made_on_first_use(data_dir)
@@ -48,7 +48,7 @@ def known(own: Environment, data_dir: Path) -> Known:
 
 
 def _output(command: str) -> str:
-    """The command's standard output. What it says about its failure goes to our standard error."""
+    """Return the command's standard output. Its standard error goes to our standard error."""
     try:
         words = shlex.split(command)
         process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)  # noqa: S603  (the operator's own, no shell)
@@ -72,14 +72,14 @@ def _failed(why: str) -> ValueError:
 
 
 def _made_on_first_use(data_dir: Path) -> Path:
-    """The file of this data folder's keys, readable by its owner only."""
+    """Return the file of the keys in this data folder. It is created if it is missing; only its owner can read it."""
     path = data_dir / "secret_key"
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = data_dir / f".secret_key.{secrets.token_hex(8)}"
     if not path.exists():
         fresh.touch(mode=0o600)
         fresh.write_text(secrets.token_urlsafe(64))
-        # Two services may start at once. Only one of them can make a hard link, and a link never shows half a key.
+        # Two services may start at once. Only one of them can make the hard link, and the other never reads half a key.
         try:
             path.hardlink_to(fresh)
         except FileExistsError:

@@ -1,11 +1,11 @@
-"""Django's settings, in order: environment, apps, web, database, accounts, words. Holds no logic."""
+"""Django's settings, in this order: environment, apps, web, database, accounts, mail, languages, files, logs."""
 
 import sys
 
 import pysqlite3
 
-# The interpreter's own SQLite may be one of those that can corrupt a WAL database (sqlite.org, "The WAL Reset Bug");
-# this is the one place where it is exchanged, before Django's backend is loaded.
+# The interpreter's SQLite may be a version that can corrupt a WAL database (sqlite.org, "The WAL Reset Bug"). It is
+# replaced here, before Django's backend is loaded.
 sys.modules["sqlite3"] = pysqlite3
 sys.modules["sqlite3.dbapi2"] = pysqlite3.dbapi2
 
@@ -22,7 +22,7 @@ COMPANION = Environment()
 DATA_DIR = COMPANION.data_dir.resolve()
 SANDBOX_ON = COMPANION.sandbox
 DRILL = COMPANION.drill
-# A sign-in service is an outside address, and a drill asks none.
+# A sign-in service is an outside address, which must not be called in a drill.
 OIDC_PROVIDERS = provider_file.read(COMPANION.oidc_file) if COMPANION.oidc_file and not DRILL else {}
 JOURNAL_DIR = COMPANION.journal_dir.resolve() if COMPANION.journal_dir else DATA_DIR / "journal"
 _secret_keys = secret_keys.known(COMPANION, DATA_DIR)
@@ -42,7 +42,7 @@ INSTALLED_APPS = [
     "companion.panel",
     "companion.api",
     "companion.web",
-    "ninja",  # serves its reference page's own files, so that no page asks another company's server for them
+    "ninja",  # serves the files of its reference page, so that the page loads nothing from other servers
     "allauth",
     "allauth.account",
     "allauth.usersessions",
@@ -109,7 +109,7 @@ _https = COMPANION.base_url.startswith("https://")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if _https else 0
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
-# A browser takes a cookie with this prefix only over https, for this host alone and for all its paths.
+# A browser accepts a cookie with this prefix only by https, for this host alone and for all its paths.
 _cookie_prefix = "__Host-" if _https else ""
 SESSION_COOKIE_NAME = f"{_cookie_prefix}sessionid"
 CSRF_COOKIE_NAME = f"{_cookie_prefix}csrftoken"
@@ -117,7 +117,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_AGE = round(COMPANION.session_hours * 60 * 60)
 CSRF_FAILURE_VIEW = "companion.web.trouble.stale_form"
-# In the session's row: a patient's name in a sentence must not stand in a cookie.
+# Sentences for the next page are stored in the session's row: a patient's name in them must not be in a cookie.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 SECURE_REFERRER_POLICY = "same-origin"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
@@ -131,7 +131,7 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
-# The second one reads the passwords of before; each is stored anew at its person's next sign-in.
+# The second hasher reads older passwords. At the person's next sign-in the password is hashed by the first.
 PASSWORD_HASHERS = [
     "companion.clinics.passwords.Hasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -151,7 +151,7 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}
 MFA_RATE_LIMITS = False
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
-# allauth counts wrong codes, and remembers used ones, in the cache: in the database, so that all web processes know.
+# allauth stores wrong and used codes in the cache. The cache is in the database, so that all web processes share it.
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
@@ -192,7 +192,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 
 STATIC_URL = "/static/"
-# Nothing is collected: WhiteNoise serves each file from its package, and would warn of a missing root.
+# WhiteNoise serves each file from its package, so no files are collected. With a root that is missing it would warn.
 STATIC_ROOT = None
 NODE_MODULES = PACKAGE.parent / "node_modules"
 STATICFILES_DIRS = [

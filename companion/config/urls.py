@@ -1,4 +1,4 @@
-"""Collect the addresses of all rooms; each room names its own."""
+"""The addresses of all rooms. Each room lists its addresses."""
 
 from django.urls import include, path
 

@@ -1,6 +1,6 @@
-"""The address from which the present act comes: bound once at the rim, and noted by the audit trail.
+"""The address from which the present act comes. The audit trail records it.
 
-Bound and not passed on, so that no door can forget it.
+The middleware and the commands set it once in a context variable, so that no view and no command can forget it.
 """
 
 import getpass
@@ -14,13 +14,13 @@ _LONGEST: Final = 64
 
 
 def current() -> str:
-    """The client's address, or the operator's login name; empty in a service's own work."""
+    """The client's address, or the operator's login name; empty for the work of a service."""
     return _current.get()
 
 
 @contextmanager
 def acting_from(address: str) -> Iterator[None]:
-    """Note this address in all audit entries made in the block."""
+    """Use this address in all audit entries that the block makes."""
     token = _current.set(address[:_LONGEST])
     try:
         yield
@@ -29,7 +29,7 @@ def acting_from(address: str) -> Iterator[None]:
 
 
 def act_as_operator() -> None:
-    """Note the operator's login name in all audit entries of this process, which runs one command."""
+    """Use the operator's login name in all audit entries of this process, which runs one command."""
     try:
         _current.set(f"login {getpass.getuser()}"[:_LONGEST])
     except (OSError, KeyError):

@@ -1,7 +1,7 @@
-"""Keep addresses that a clinic's admin types within the public internet, out of the server's own network.
+"""The check of addresses to which our server connects: an admin of a clinic must not reach into the server's network.
 
-A name is looked up here, each address is judged, and the connection goes to the judged address: a second look-up of
-the name might give another address.
+This module resolves the name, checks each address, and connects to a checked address. A library that resolves the name
+again might connect to another address.
 """
 
 import ipaddress
@@ -22,17 +22,17 @@ class Reach(Enum):
 
     INTERNET = auto()
     PRIVATE = auto()
-    """A network of the operator's own."""
+    """A private network, such as the operator's."""
     THIS_MACHINE = auto()
     NOWHERE = auto()
-    """Networks that no clinic's server may be in: cloud metadata, link-local, multicast, tunnels, reserved ranges."""
+    """Addresses at which no server may be reached: cloud metadata, link-local, multicast, tunnels, reserved ranges."""
 
 
 def _networks(*named: str) -> tuple[Network, ...]:
     return tuple(map(ipaddress.ip_network, named))
 
 
-# Lists of our own, since Python's `is_global` differs from version to version and has been wrong (CVE-2024-4032).
+# We keep these lists because Python's `is_global` differs between versions and has been wrong (CVE-2024-4032).
 # Sources: IANA's registries of special-purpose IPv4 and IPv6 addresses (of 2026-11-27), and the clouds' manuals.
 _METADATA: Final = _networks("168.63.129.16", "100.100.100.200", "fd00:ec2::/32", "fd20:ce::254")
 _THIS_MACHINE: Final = _networks("127.0.0.0/8", "::1")
@@ -47,7 +47,7 @@ _NOWHERE: Final = _networks(
     "198.51.100.0/24",
     "203.0.113.0/24",
     "224.0.0.0/3",
-    # Within 2000::/3, outside of which IPv6 has no addresses of the internet: Teredo and others, examples, 6to4.
+    # Reserved parts of 2000::/3 (all other IPv6 addresses are not on the internet): Teredo, examples, 6to4 and others.
     "2001::/23",
     "2001:db8::/32",
     "2002::/16",
@@ -55,7 +55,7 @@ _NOWHERE: Final = _networks(
 )
 _INTERNET_V6: Final = ipaddress.IPv6Network("2000::/3")
 _IPV4_WITHIN: Final = _networks("::ffff:0:0/96", "64:ff9b::/96")
-"""Addresses that lead to the IPv4 address in their last 32 bits: mapped ones, and those of a NAT64."""
+"""IPv6 addresses that lead to the IPv4 address in their last 32 bits: IPv4-mapped addresses, and those of a NAT64."""
 _ISATAP: Final = (0x00005EFE, 0x02005EFE)
 """Bits 64 to 95 of an IPv6 address that a tunnel of the host sends to the IPv4 address behind them."""
 
@@ -65,12 +65,12 @@ class NoWay(Exception):
 
 
 def connected(host: str, port: int, may_be_reached: Callable[[Address], bool], *, seconds: float) -> socket.socket:
-    """Connect to an address after judging it. Raises NoWay, and OSError if nothing answers."""
+    """Resolve the name, check its addresses, and connect. Raises NoWay, and OSError if no server answers."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
         raise NoWay("its name is not known") from error
-    addresses = list(dict.fromkeys(str(one[4][0]) for one in found))[:_MOST_ADDRESSES]
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in resolved))[:_MOST_ADDRESSES]
     # An IPv6 address may name an interface of this machine: "fe80::1%eth0".
     if not all(may_be_reached(ipaddress.ip_address(address.partition("%")[0])) for address in addresses):
         raise NoWay("its address lies in a network that may not be reached")
@@ -84,7 +84,7 @@ def connected(host: str, port: int, may_be_reached: Callable[[Address], bool], *
 
 
 def reach(ip: Address) -> Reach:
-    """Judge in which kind of network the address lies."""
+    """Return the kind of network in which the address lies."""
     if isinstance(ip, ipaddress.IPv6Address):
         last = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if _within(ip, _IPV4_WITHIN):
@@ -101,14 +101,14 @@ def reach(ip: Address) -> Reach:
 
 
 def near_by(ip: Address, *, private_networks: bool) -> bool:
-    """Return whether the address lies outside the internet and may be reached all the same.
+    """Return whether the address may be reached although it is not on the internet.
 
-    `private_networks`: the operator allows them. In the Sandbox the machine itself may be reached.
+    `private_networks`: the operator allows private networks. With the Sandbox this machine may be reached.
     """
-    found = reach(ip)
-    if found is Reach.THIS_MACHINE:
+    kind = reach(ip)
+    if kind is Reach.THIS_MACHINE:
         return private_networks or settings.SANDBOX_ON
-    return found is Reach.PRIVATE and private_networks
+    return kind is Reach.PRIVATE and private_networks
 
 
 def _within(ip: Address, networks: Iterable[Network]) -> bool:

@@ -1,7 +1,7 @@
 """The address from which a request came, with proxies between us and the browser (COMPANION_TRUSTED_PROXIES).
 
-Each proxy adds the address of its own peer to X-Forwarded-For, on the right. So we read from the right, and stop at the
-first address that is none of our proxies: what stands further left, anybody can have made up.
+Each proxy adds the address from which it got the request to X-Forwarded-For, on the right. So we read from the right,
+and stop at the first address that is no proxy of ours: anybody can have invented the addresses further left.
 """
 
 import ipaddress
@@ -11,12 +11,12 @@ from typing import Final
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 UNKNOWN: Final = "0.0.0.0"  # noqa: S104  (no address is bound)
-"""The address of a request whose server doesn't know, as behind a socket."""
+"""The address of a request if the server doesn't know it, as behind a Unix socket."""
 _WITH_PORT: Final = re.compile(r"\[([^]]+)\](?::\d+)?|([0-9.]+):\d+")
 
 
 def read_networks(listed: str) -> tuple[Network, ...]:
-    """The networks of this list, with commas between. Raises ValueError."""
+    """Read a list of networks with commas between them. Raises ValueError."""
     networks = tuple(_of_ipv4(ipaddress.ip_network(one.strip())) for one in listed.split(",") if one.strip())
     if any(network.prefixlen == 0 for network in networks):
         raise ValueError("everybody is no proxy")
@@ -30,14 +30,14 @@ def _of_ipv4(network: Network) -> Network:
 
 
 def client_address(peer: str, forwarded: str, proxies: tuple[Network, ...]) -> str:
-    """The browser's address: the peer's, or the one for which our proxies vouch."""
+    """Return the browser's address: the peer's address, or the address that our proxies forwarded."""
     address = _read(peer)
     if address is None:
         return UNKNOWN
-    for told in reversed(forwarded.split(",") if forwarded else []):
+    for entry in reversed(forwarded.split(",") if forwarded else []):
         if not is_within(address, proxies):
             break
-        further = _read(told)
+        further = _read(entry)
         if further is None:
             break
         address = further
@@ -45,7 +45,7 @@ def client_address(peer: str, forwarded: str, proxies: tuple[Network, ...]) -> s
 
 
 def neighbourhood(address: str) -> str:
-    """Return the part of an address that is counted: of IPv6, the /64 that a single household gets."""
+    """Return the address or network by which tries are counted: for IPv6 the /64, which is one household's."""
     read = _read(address)
     if isinstance(read, ipaddress.IPv6Address):
         return str(ipaddress.IPv6Network((int(read), 64), strict=False))
@@ -58,14 +58,14 @@ def is_within(address: Address | str, networks: tuple[Network, ...]) -> bool:
     return read is not None and any(read in network for network in networks if network.version == read.version)
 
 
-def _read(told: str) -> Address | None:
-    told = told.strip()
-    if found := _WITH_PORT.fullmatch(told):
-        told = found[1] or found[2]
+def _read(written: str) -> Address | None:
+    written = written.strip()
+    if with_port := _WITH_PORT.fullmatch(written):
+        written = with_port[1] or with_port[2]
     try:
-        address = ipaddress.ip_address(told.partition("%")[0])
+        address = ipaddress.ip_address(written.partition("%")[0])
     except ValueError:
         return None
-    # Sockets for both versions name an IPv4 peer so.
+    # A socket for both versions gives an IPv4 peer as an IPv4-mapped IPv6 address.
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return mapped or address

@@ -1,6 +1,6 @@
-"""The one clock for due instants and leases: the database server's on PostgreSQL, the machine's on SQLite.
+"""The one clock for due instants and leases: the database server's clock on PostgreSQL, the machine's on SQLite.
 
-This module only reads the clock. The dispatcher decides what follows when the clock steps.
+This module only reads the clock. The dispatcher decides what to do when the clock steps.
 """
 
 import datetime as dt
@@ -11,7 +11,7 @@ from typing import Final
 from django.db import connections
 
 STEP: Final = dt.timedelta(seconds=5)
-"""A wall clock that moves by more than this against the monotonic clock has stepped (DESIGN, "A Message's life")."""
+"""A step of the wall clock is a move against the monotonic clock by more than this."""
 _UNEVEN: Final = dt.timedelta(seconds=1)
 _SLEW: Final = dt.timedelta(milliseconds=5)
 
@@ -22,9 +22,7 @@ def machine_now() -> dt.datetime:
 
 
 def database_now(using: str = "default") -> dt.datetime:
-    """The time by the one clock, read now, with the zone UTC. Raises django.db.Error if the database can't be
-    asked.
-    """
+    """Read the time from the one clock, with the zone UTC. Raises django.db.Error if the database can't be asked."""
     connection = connections[using]
     if connection.vendor != "postgresql":
         return machine_now()
@@ -38,10 +36,10 @@ def database_now(using: str = "default") -> dt.datetime:
 
 
 class Clock:
-    """A copy of the one clock that need not ask the database each time: a base, carried on by the monotonic clock.
+    """A copy of the one clock that need not ask the database each time: a base time plus the monotonic clock.
 
-    `base` is the one clock's time at this moment (without it, the machine's). Any thread may read, only one may
-    rebase.
+    `base` is the one clock's time at this moment (default: the machine's time). Any thread may read the clock, but only
+    one thread may call `rebase`.
     """
 
     def __init__(
@@ -61,29 +59,29 @@ class Clock:
         return self._zero + self._since_boot()
 
     def rebase(self, now: dt.datetime) -> None:
-        """Adopt the one clock's time, just read.
+        """Correct this copy by the one clock's time, which was just read.
 
-        Answers arrive with an uneven delay of milliseconds. So a difference below a second is adopted by at most 5 ms
-        at a time: sends that are paced by this clock must not bunch.
+        The database's answers have uneven delays of some milliseconds. So if the difference is less than a second, one
+        call corrects at most 5 ms: the dispatcher paces its sends by this clock, and they must not come in bursts.
         """
         shift = now - self._since_boot() - self._zero
         if abs(shift) < _UNEVEN:
             shift = max(-_SLEW, min(shift, _SLEW))
         self._zero += shift
         if abs(self.stepped()) <= STEP:
-            # Drift is no step: small differences must not add up over months.
+            # Small differences are drift, not a step. They must not add up over months.
             self.accept_step()
 
     def stepped(self) -> dt.timedelta:
-        """The machine's wall clock less its monotonic clock since the last acceptance; more than STEP stays until
-        accepted.
+        """The move of the wall clock against the monotonic clock since the last `accept_step`.
 
-        Call it before each rebase if the machine's clock is the one clock.
+        More than STEP is a step, which stays until it is accepted. If the machine's clock is the one clock, call this
+        before each `rebase`.
         """
         return self._wall() - self._since_boot() - self._wall_zero
 
     def accept_step(self) -> None:
-        """Accept the machine's wall clock as right; steps count from here on."""
+        """Accept the machine's wall clock as right. From now on steps are measured against it."""
         self._wall_zero = self._wall() - self._since_boot()
 
     def _since_boot(self) -> dt.timedelta:

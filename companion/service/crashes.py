@@ -1,4 +1,4 @@
-"""Warnings and errors that nobody has caught, as lines of the log like all others."""
+"""Warnings and uncaught errors, written to the log like all other events."""
 
 import logging
 import sys
@@ -7,7 +7,7 @@ from types import TracebackType
 
 
 def log_crashes() -> None:
-    """Let warnings and errors that nobody has caught, in any thread, become one line of the log each."""
+    """Write each warning and each uncaught error, in any thread, as one event to the log."""
     logging.captureWarnings(capture=True)
     sys.excepthook = _crashed
     threading.excepthook = _thread_crashed
@@ -30,7 +30,7 @@ def _thread_crashed(args: threading.ExceptHookArgs) -> None:
 
 
 def _left_over(args: "sys.UnraisableHookArgs") -> None:
-    """Log an error that nobody can catch: raised while an object was thrown away."""
+    """Log an error that no code can catch, because it was raised while Python deleted an object."""
     if args.exc_value is not None:
         trace = (args.exc_type, args.exc_value, args.exc_traceback)
         logging.getLogger("companion").error("an error that nobody could catch", exc_info=trace)

@@ -7,7 +7,7 @@ from typing import Final
 
 from django.conf import settings
 
-WORDS: Final = "This is a drill: nothing reaches anybody, and nothing comes in."
+WORDS: Final = "This is a drill: no message is sent, and none is received."
 NOT_IN_A_DRILL: Final = "This is a drill: no outside address is called."
 
 

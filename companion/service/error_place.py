@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def kind_and_place(error: BaseException) -> dict[str, str]:
-    """The exception's class, and the last line of our code that it passed through, for a log line."""
+    """The exception's class, and the last line of our code through which it passed, for the log."""
     frames = traceback.extract_tb(error.__traceback__)
     last = ([frame for frame in frames if "companion" in Path(frame.filename).parts] or frames)[-1:]
     place = f"{Path(last[0].filename).name}:{last[0].lineno}" if last else "nowhere"

@@ -1,6 +1,6 @@
-"""The token by which the processes of one installation know each other at their health ports.
+"""The token by which the processes of one installation recognise each other at their health ports.
 
-It follows from the secret key, which they share, so that it also works while the database is away.
+It is derived from the secret key, which they share, so it also works during an outage of the database.
 """
 
 import hmac
@@ -12,12 +12,12 @@ _PURPOSE: Final = "companion.service.fellows"
 
 
 def credentials() -> str:
-    """Return the `Authorization` header of a process that asks another one."""
+    """Return the `Authorization` header for a request to another process."""
     return f"Bearer {keyed_hash(_PURPOSE, '')}"
 
 
 def is_fellow(header: str) -> bool:
-    """Judge whether the `Authorization` header is of a process of this installation, even while the key changes."""
-    given = header.encode(errors="replace")
-    known = [f"Bearer {one}".encode() for one in keyed_hashes(_PURPOSE, "")]
-    return any(hmac.compare_digest(given, one) for one in known)
+    """Return whether the `Authorization` header comes from a process of this installation, also if the key changes."""
+    sent = header.encode(errors="replace")
+    accepted = [f"Bearer {token}".encode() for token in keyed_hashes(_PURPOSE, "")]
+    return any(hmac.compare_digest(sent, token) for token in accepted)

@@ -1,6 +1,6 @@
-"""Answer with a stranger's file so that no browser executes any of it. Knows no table.
+"""Answers with files from strangers, such that no browser executes any part of them. It uses no table.
 
-A browser may ask for a part (RFC 9110, 14), as some players do before they play.
+A browser may ask for a part of a file (RFC 9110, section 14), as some players do before they play it.
 """
 
 import re
@@ -20,7 +20,7 @@ _NOT_IN_A_NAME: Final = re.compile(r"[\x00-\x1f\x7f-\x9f/\\\u061c\u200b-\u200f\u
 
 
 def file_answer(read: Read, length: int, mime: str, name: str, *, range_header: str = "") -> HttpResponseBase:
-    """A file of `length` bytes, of the type that its bytes show; `range_header` is the request's Range header."""
+    """Build the answer for a file of `length` bytes. `mime` is the type that its bytes show."""
     part = _part(range_header, length)
     if part is None:
         answer: HttpResponseBase = HttpResponse(status=416)
@@ -42,7 +42,7 @@ def file_answer(read: Read, length: int, mime: str, name: str, *, range_header: 
 
 
 def file_name(given: str, otherwise: str, suffix: str) -> str:
-    """A file name for saving, with the suffix of the file's true type."""
+    """Return a file name for saving, with the suffix of the file's true type."""
     name = _NOT_IN_A_NAME.sub("", given).strip(" .")[-100:] or otherwise
     return name if name.lower().endswith(suffix) else f"{name}{suffix}"
 
@@ -55,15 +55,15 @@ class _Part(NamedTuple):
 
 
 def _part(header: str, length: int) -> _Part | None:
-    """The requested part; the whole file if the header can't be read, None if the part lies outside the file."""
-    found = _RANGE.fullmatch(header.strip())
-    if found is None or not (found[1] or found[2]):
+    """Return the requested part; the whole file if the header can't be read, None if the part is outside the file."""
+    match = _RANGE.fullmatch(header.strip())
+    if match is None or not (match[1] or match[2]):
         return _Part(0, length)
-    if not found[1]:
+    if not match[1]:
         # A suffix range: the last bytes of the file.
-        return _Part(max(length - int(found[2]), 0), length) if int(found[2]) and length else None
-    begin = int(found[1])
-    end = min(int(found[2]) + 1, length) if found[2] else length
-    if found[2] and int(found[2]) < begin:
+        return _Part(max(length - int(match[2]), 0), length) if int(match[2]) and length else None
+    begin = int(match[1])
+    end = min(int(match[2]) + 1, length) if match[2] else length
+    if match[2] and int(match[2]) < begin:
         return _Part(0, length)
     return _Part(begin, end) if begin < length else None

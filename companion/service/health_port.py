@@ -1,7 +1,7 @@
-"""A service's own GET /health and GET /metrics, for monitoring. The web service's pages and API are elsewhere.
+"""A service's GET /health and GET /metrics, for monitoring, at a separate port. Pages and API are elsewhere.
 
-Strangers hear whether the service lives. Its own words are for the processes of this installation, and its numbers,
-unless the port is open to this machine alone, for API keys.
+Without a token the answer only says whether the service is alive. Processes of this installation get details. Metrics
+need an API key, unless only this machine can reach the port.
 """
 
 import ipaddress
@@ -29,14 +29,14 @@ _EVERYWHERE: Final = ("", "0.0.0.0", "::")  # noqa: S104  (compared with, not bo
 _PLAIN: Final = "text/plain; charset=utf-8"
 Health = Callable[[], dict[str, object]]
 Readers = Callable[[str, str], bool]
-"""Judge whether an `Authorization` header from this address may read the metrics.
+"""A function that says whether an `Authorization` header from this address may read the metrics.
 
-Raises django.db.Error while that can't be known.
+Raises django.db.Error if the database, which holds the keys, can't be asked.
 """
 
 
 class PortTaken(Exception):
-    """Another program has the port, or the address isn't this machine's. The message tells people what to do."""
+    """Another program uses the port, or the address isn't this machine's. The message tells people what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +50,16 @@ class HealthPort:
 
 
 def serve(health: Health, *, host: str, port: int, may_read_metrics: Readers = lambda *_: False) -> HealthPort:
-    """Answer in threads of its own until closed; port 0 takes any free port. Raises PortTaken.
+    """Answer requests in separate threads until closed. Port 0 takes any free port. Raises PortTaken.
 
-    `health` is called at each GET /health, in such a thread; a `status` of "down" answers 503.
+    `health` is called for each GET /health, in one of these threads. If its `status` is "down", the answer is 503.
     """
     try:
         server = _Server((host, port), health, may_read_metrics)
     except OSError as error:
         raise PortTaken(
-            f"Port {port} on {host}, for health and metrics, can't be had ({error.strerror}). Stop what uses it, or "
-            f"choose another by COMPANION_HEALTH_PORT. Services of one host that share it need `--share-host`."
+            f"Port {port} on {host}, for health and metrics, can't be used ({error.strerror}). Stop the program that "
+            f"uses it, or choose another port by COMPANION_HEALTH_PORT. Services on one host need `--share-host`."
         ) from None
     thread = threading.Thread(
         target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="health-port", daemon=True
@@ -85,7 +85,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
-        # Not HTTPServer's own method, which looks up the host's name and may wait long for it.
+        # HTTPServer's method would look up the host's name, which may take long.
         TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
         self.for_this_machine = ipaddress.ip_address(self.server_name.partition("%")[0]).is_loopback
@@ -127,13 +127,13 @@ class _Handler(BaseHTTPRequestHandler):
                 self._credentials(), str(self.client_address[0])
             )
         except Error:
-            words = b"The database, which knows the API keys, can't be used just now.\n"
+            words = b"The database, which holds the API keys, can't be used just now.\n"
             self._answer(HTTPStatus.SERVICE_UNAVAILABLE, _PLAIN, words)
             return
         if allowed:
             self._answer(HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(REGISTRY))
         else:
-            self._answer(HTTPStatus.UNAUTHORIZED, _PLAIN, b"Send an API key, as the web's /metrics asks for.\n")
+            self._answer(HTTPStatus.UNAUTHORIZED, _PLAIN, b"Send an API key: Authorization: Bearer KEY.\n")
 
     def _credentials(self) -> str:
         return self.headers.get("Authorization", "")
@@ -149,10 +149,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Log nothing, because monitoring asks all day."""
+        """Log nothing, because monitoring sends requests all day."""
 
 
 def _url(host: str, port: int) -> str:
-    # The port is bound to all addresses, so give the host's name, by which others may know it.
+    # If the port is bound to all addresses, other hosts reach it by the host's name.
     name = socket.gethostname() if host in _EVERYWHERE else host
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"

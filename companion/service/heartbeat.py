@@ -1,5 +1,6 @@
-"""A thread that writes this process's Heartbeat, however busy the process is, and tells the supervisor that the process
-lives. The panel judges the heartbeats.
+"""A thread that writes this process's Heartbeat, even if the process is busy, and reports to the supervisor.
+
+The panel judges the heartbeats.
 """
 
 import datetime as dt
@@ -37,10 +38,11 @@ _SIGN_AGAIN: Final = dt.timedelta(minutes=1)
 
 
 class Heart:
-    """Write a Heartbeat every 5 s from `start` on, even through outages of the database; `stop` removes it.
+    """A thread that writes a Heartbeat every 5 s from `start` on, and removes it at `stop`.
 
-    `state` and `health_url` are called at each beat, in the heart's own thread. `in_main_loop` has the service's main
-    loop call a function: a process whose loop no longer turns hangs, and its supervisor isn't told that it lives.
+    It survives outages of the database. `state` and `health_url` are called at each beat, in this thread.
+    `in_main_loop` lets the service's main loop call a function. If the main loop doesn't call it, the process hangs,
+    and the supervisor isn't told that the process is alive.
     """
 
     def __init__(
@@ -65,16 +67,16 @@ class Heart:
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Beat at once and from then on."""
+        """Write the first Heartbeat now, and then one every 5 s."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Remove the Heartbeat; return after at most five seconds if the database doesn't answer."""
+        """Remove the Heartbeat. Returns after at most five seconds, even if the database doesn't answer."""
         self._stop.set()
         self._thread.join(_STOP_SECONDS)
 
     def hindered(self) -> Hindrance | None:
-        """The reason why this process can't write its Heartbeat; None: it can."""
+        """The reason why this process can't write its Heartbeat; None if it can."""
         return self._hindered
 
     def _run(self) -> None:
@@ -88,9 +90,7 @@ class Heart:
             connection.close()
 
     def _tell_life(self) -> None:
-        """Tell the supervisor that this process lives, if its main loop has turned. An outage of the database is no
-        hang.
-        """
+        """Tell the supervisor that this process is alive, if its main loop runs, also in an outage of the database."""
         if not self._asked:
             self._in_main_loop(self._turned.set)
             self._asked = True
@@ -134,9 +134,10 @@ class Heart:
             self._sign(now)
 
     def _sign(self, now: dt.datetime) -> None:
-        """Write into the Journal that this process is at work, and which Journals the others write.
+        """Write into the Journal that this process is running, and the names of all services' Journals.
 
-        So a restore misses no Journal that began after the backup, and sees that a Journal goes on after it.
+        By these lines a restore notices if a Journal is missing that began after the backup, and if a Journal ends
+        before the backup.
         """
         found = journals(now=now)
         if found == self._signed[1] and now - self._signed[0] < _SIGN_AGAIN:
@@ -144,7 +145,7 @@ class Heart:
         try:
             writing.write(Peers(now, found))
         except JournalGone:
-            # Health says so already: nothing is sent meanwhile. The next beat tries again.
+            # Health reports this already, and nothing is sent until it is solved. The next beat tries again.
             return
         self._signed = now, found
 
@@ -162,15 +163,13 @@ class Heart:
 
 
 def journals(*, now: dt.datetime) -> list[str]:
-    """The folders of living dispatchers' and listeners' Journals; an empty id stands for a service without a
-    Journal.
-    """
+    """The ids of the Journal folders of running dispatchers and listeners; "" for a service without a Journal."""
     journaling = living(now=now).filter(kind__in=[Kind.DISPATCHER, Kind.LISTENER])
     return sorted({str(state.get("journal") or "") for state in journaling.values_list("state", flat=True)})
 
 
 def living(*, now: dt.datetime) -> QuerySet[Heartbeat]:
-    """The services that may still work: those that beat within a minute, so that a busy one counts, too."""
+    """The services with a heartbeat within the last minute, so that a very busy service counts, too."""
     return Heartbeat.objects.filter(beat_at__gt=now - _LIVING)
 
 

@@ -1,4 +1,4 @@
-"""The form in which secret keys stand in a file: a key on each line, the key in use first. Knows nothing of Django."""
+"""The file of the secret keys: a key on each line, the key in use first. This module doesn't use Django."""
 
 import os
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ def keys_in(text: str) -> list[str]:
 
 
 def write(file: Path, secrets: Iterable[str]) -> None:
-    """Replace the keys in the file in one step: a reader finds the old keys or the new ones, and never half of them."""
+    """Replace the file in one step: a reader gets either all of the old keys or all of the new keys."""
     fresh = file.with_name(f".{file.name}.{os.getpid()}")
     fresh.touch(mode=0o600)
     with fresh.open("w") as written:

@@ -1,7 +1,7 @@
-"""The key ring: the secret keys that this process knows. The first key seals and signs, and each of them opens.
+"""The key ring: the secret keys that this process knows. The first key seals and signs; all keys open values.
 
-Only this module reads the secret keys. Others ask for sub-keys by a purpose, and name the key by its id where they
-store what they made with it.
+Only this module reads the secret keys. Other modules ask for a sub-key for a purpose, and store the key's id together
+with the value that they sealed or hashed.
 """
 
 import hmac
@@ -26,7 +26,7 @@ ID_DIGITS: Final = 12
 """Hexadecimal digits of a key's id."""
 _DOT: Final = "."
 _HASH_DIGITS: Final = 48
-"""Hexadecimal digits of a hash beside its key's id: 192 bits, in a column of 64 characters."""
+"""The number of hexadecimal digits of a hash after its key's id: 192 bits, which fit into a column of 64 characters."""
 _Signature = tuple[int, int, int]
 
 
@@ -38,7 +38,7 @@ class Key:
     id: str
 
     def derived(self, purpose: str) -> bytes:
-        """The sub-key of 32 bytes for this purpose ("sealed field"), from which nobody finds the secret key."""
+        """The sub-key of 32 bytes for this purpose ("sealed field"). Nobody can compute the secret key from it."""
         return _derived(self.secret, purpose)
 
     def hashed(self, purpose: str, text: str) -> str:
@@ -48,7 +48,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ring:
-    """The known keys, the key in use first. Compared by identity, so that what is made of a ring can be kept by it."""
+    """The known keys, the key in use first. Rings are compared by identity, so that a cache can use them as keys."""
 
     keys: tuple[Key, ...]
 
@@ -82,17 +82,17 @@ def key_id(secret: str) -> str:
 
 
 def keyed_hash(purpose: str, text: str) -> str:
-    """A hash to look a row up by, keyed and marked by the key in use; without the key nobody can try all texts."""
+    """A hash by which a row can be found, made by the key in use. Without the key nobody can find a text by trying."""
     return _keyed_hash(ring().in_use, purpose, text)
 
 
 def keyed_hashes(purpose: str, text: str) -> list[str]:
-    """The hashes under which a row may lie, by each known key."""
+    """The hashes under which a row may be stored, one for each known key."""
     return [_keyed_hash(key, purpose, text) for key in ring().keys]
 
 
 def key_of_hash(stored: str) -> str:
-    """The id of the key of a keyed hash; "" for a hash from before there were ids."""
+    """The id of the key of a keyed hash; "" for a hash from before keys had ids."""
     return stored.partition(_DOT)[0] if _DOT in stored else ""
 
 
@@ -102,21 +102,21 @@ def missing() -> list[str]:
 
 
 def note_use(key: str) -> None:
-    """Note the id of a key before anything is sealed with it, so that its loss is noticed at each start."""
+    """Record the id of a key before the first value is sealed with it, so that each start notices if it is missing."""
     if not UsedKey.objects.filter(pk=key).exists():
         UsedKey.objects.bulk_create([UsedKey(id=key, since=database_now())], ignore_conflicts=True)
 
 
 class Watch:
-    """Adopt the keys of a changed file while the process works. Without a file there is nothing to watch."""
+    """A watch on the file of the secret keys, which adopts changed keys while the process runs."""
 
     def __init__(self) -> None:
         self._signature = self._read_signature()
 
     def look(self) -> None:
-        """Adopt the file's keys if the file has changed. A wrong file changes nothing and is logged once.
+        """Adopt the file's keys if the file has changed. A wrong file is logged once and has no effect.
 
-        Raises django.db.Error while the database can't be asked which keys are needed; the next look tries again.
+        Raises django.db.Error if the database can't be asked which keys are needed. The next call tries again.
         """
         signature = self._read_signature()
         if signature == self._signature:
@@ -140,14 +140,14 @@ class Watch:
 
 
 def adopt(secrets: Iterable[str]) -> None:
-    """Take these keys as this process's ring. Raises KeysUnreadable if a key is missing that was used here."""
+    """Use these keys as this process's ring. Raises KeysUnreadable if a key is missing that was used here."""
     given = list(secrets)
     known = {key_id(secret) for secret in given}
     lacking = sorted(set(UsedKey.objects.values_list("id", flat=True)) - known)
     if lacking:
-        raise KeysUnreadable(f"The key {lacking[0]} is missing, with which data here was sealed. Set this key again.")
+        raise KeysUnreadable(f"The key {lacking[0]} is missing, but data here was sealed with it. Add the key again.")
     note_use(key_id(given[0]))
-    # Other threads open values at any moment between these lines: no known key may be missing in between.
+    # Other threads may open values between these lines, so at no moment may a known key be missing.
     settings.SECRET_KEY_FALLBACKS = [*given, *(key.secret for key in ring().keys)]
     settings.SECRET_KEY = given[0]
     settings.SECRET_KEY_FALLBACKS = given[1:]

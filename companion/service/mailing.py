@@ -10,7 +10,7 @@ from django.core.mail import EmailMessage, get_connection
 
 from companion.service import drill
 
-_DRILL: Final = "this is a drill, which mails nobody"
+_DRILL: Final = "no e-mail is sent in a drill"
 _REFUSED: Final = "the mail server refused it"
 _SUBJECT: Final = 120
 
@@ -32,8 +32,9 @@ def possible() -> bool:
 
 
 def send(mail: Mail) -> str:
-    """Hand the e-mail to the mail server; takes seconds. Returns "" or the reason for the failure, without the
-    server's own words.
+    """Hand the e-mail to the mail server, which may take seconds.
+
+    Returns "", or the reason for the failure, which doesn't quote the server.
     """
     if drill.is_on():
         return _DRILL
@@ -43,7 +44,7 @@ def send(mail: Mail) -> str:
         mail.body,
         to=[mail.to],
         headers={
-            # The same id at a second try, so that a mail program shows the e-mail once.
+            # A second try has the same id, so that a mail program shows the e-mail only once.
             "Message-ID": f"<{mail.name}@companion.invalid>",
             "References": f"<{mail.thread}@companion.invalid>",
             "Auto-Submitted": "auto-generated",

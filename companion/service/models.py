@@ -1,6 +1,6 @@
-"""The Heartbeat, a service's proof of life in the database, and the ids of the secret keys that were used for it.
+"""The Heartbeat, a service's proof of life in the database, and the ids of the secret keys that sealed data there.
 
-Who is alive and what that means is judged in panel/.
+panel/ judges which services are alive.
 """
 
 from django.db import models
@@ -15,7 +15,7 @@ class Kind(models.TextChoices):
 
 
 class Heartbeat(models.Model):
-    """A running process. A clean stop removes the row; otherwise it goes after a day without a beat.
+    """A running process. A clean stop removes the row; otherwise it is removed after a day without a heartbeat.
 
     The row belongs to no clinic, because a process serves all clinics.
     """
@@ -43,9 +43,9 @@ class Heartbeat(models.Model):
 
 
 class UsedKey(models.Model):
-    """The id of a secret key with which something in this database was sealed or hashed. Never the key itself.
+    """The id of a secret key that sealed or hashed values in this database. The key itself is never stored here.
 
-    `companion keys drop` removes the row when nothing needs the key.
+    `companion keys drop` removes the row when no value needs the key.
     """
 
     id = models.CharField(primary_key=True, max_length=12)

@@ -1,8 +1,9 @@
-"""Operations for migrations of tables in use, so that nobody who writes has to wait.
+"""Operations for migrations of tables in use, such that processes that write to the tables need not wait.
 
-On PostgreSQL, indexes are made by CREATE INDEX CONCURRENTLY and the like; on SQLite, where only one process writes at
-a time, in the plain way. Such a migration is an OnlineMigration and holds nothing else. After a kill it may run
-again: a half-made index is made anew, a complete one stays. Not for a table that the same migration makes.
+On PostgreSQL, indexes are built by CREATE INDEX CONCURRENTLY and similar statements. On SQLite only one process can
+write at a time, so the ordinary operations run there. Such a migration is an OnlineMigration and has no other
+operations. If it was killed, it can run again: it builds an incomplete index again, and leaves a complete index. Don't
+use these operations for a table that the same migration creates.
 """
 
 import time
@@ -20,28 +21,26 @@ from django.db.models import Model
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 _WAIT_MILLISECONDS: Final = 200
-"""Less than PostgreSQL's deadlock_timeout: when the migration and a dispatcher wait for each other, the migration
-yields.
-"""
+"""Less than PostgreSQL's deadlock_timeout: if it and a dispatcher wait for each other, the migration yields."""
 _TRIES, _LET_OTHERS_PASS = 600, 0.3
 """The number of tries, and the seconds between them."""
 
 
 class OnlineMigration(Migration):
-    """Run each operation by itself on PostgreSQL, since an index can't be made online within a transaction.
+    """Run each operation separately on PostgreSQL, since an index can't be built online within a transaction.
 
-    On SQLite, run all in one transaction: many changes copy a table and drop the old one, and rows written meanwhile,
-    or a kill, would lose data.
+    On SQLite all operations run in one transaction: many of them copy a table and drop the old table, and without a
+    transaction a kill, or rows that are written during the copy, would lose data.
     """
 
     @property
-    def atomic(self) -> bool:  # type: ignore[override]  # which database it is, is known only when it runs
+    def atomic(self) -> bool:  # type: ignore[override]  # the database is known only when the migration runs
         """Return whether all operations run in one transaction."""
         return connection.vendor != "postgresql"
 
 
 class AddIndexOnline(AddIndex):
-    """AddIndex without the lock that stops writers."""
+    """AddIndex without a lock that stops writers."""
 
     atomic = False
 
@@ -56,7 +55,7 @@ class AddIndexOnline(AddIndex):
 
 
 class AddUniqueOnline(AddConstraint):
-    """AddConstraint without that lock, for a unique constraint with a condition (which is an index)."""
+    """AddConstraint without a lock that stops writers, for a unique constraint with a condition (which is an index)."""
 
     atomic = False
 
@@ -71,7 +70,7 @@ class AddUniqueOnline(AddConstraint):
 
 
 class AddCheckOnline(AddConstraint):
-    """AddConstraint for a check: existing rows are verified while everybody may write."""
+    """AddConstraint for a check. Existing rows are verified while other processes may write."""
 
     atomic = False
 
@@ -83,7 +82,7 @@ class AddCheckOnline(AddConstraint):
             return
         model = to_state.apps.get_model(app_label, self.model_name)
         table, name = schema_editor.quote_name(model._meta.db_table), schema_editor.quote_name(self.constraint.name)
-        # A migration that was killed before the second step left the constraint; make it anew.
+        # If an earlier run was killed between the steps, the constraint exists already; create it again.
         schema_editor.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}", params=None)
         schema_editor.execute(f"{self.constraint.create_sql(model, schema_editor)} NOT VALID", params=None)
         schema_editor.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}", params=None)
@@ -106,8 +105,8 @@ class RemoveIndexOnline(RemoveIndex):
 class AlterFieldOnline(AlterField):
     """AlterField for changes that touch no row, such as dropping a foreign key's constraint.
 
-    Needs its tables to itself for a moment. It asks for this moment again and again and hardly waits, because all
-    later transactions would wait behind it.
+    It needs an exclusive lock on its tables for a moment. It tries repeatedly to get the lock and waits only briefly
+    for it, because later transactions have to wait behind such a lock.
     """
 
     atomic = False
@@ -126,8 +125,10 @@ class AlterFieldOnline(AlterField):
 
 
 class LeaveRoom(Operation):
-    """Fill new pages of the model's table only by half, on PostgreSQL. Then a row whose unindexed columns change
-    stays in its page, and no index changes (PostgreSQL, "Heap-Only Tuples"). Existing pages stay as they are.
+    """Fill new pages of the model's table only by half, on PostgreSQL.
+
+    If only columns without an index change, a row then stays in its page, and no index has to change (PostgreSQL,
+    "Heap-Only Tuples"). Existing pages are not changed.
     """
 
     reversible = False
@@ -136,7 +137,7 @@ class LeaveRoom(Operation):
         self.model_name = model_name
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        """Do nothing: the models don't know of this."""
+        """Do nothing: the fill factor is not part of the models."""
 
     def database_forwards(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
@@ -147,20 +148,21 @@ class LeaveRoom(Operation):
 
 
 def in_a_free_moment(schema_editor: BaseDatabaseSchemaEditor, tables: Sequence[str], alter: Callable[[], None]) -> None:
-    """Change the tables on PostgreSQL in a moment in which nobody works on them; ask for it again and again."""
+    """Change the tables on PostgreSQL in a moment in which no other transaction uses them. Tries repeatedly."""
     for _ in range(_TRIES):
         if _altered(schema_editor, tables, alter):
             return
         time.sleep(_LET_OTHERS_PASS)
-    raise OperationalError("Somebody works on these tables all the time: end what runs long, then migrate again.")
+    raise OperationalError("These tables are in use all the time: end long transactions, then migrate again.")
 
 
 def _altered(schema_editor: BaseDatabaseSchemaEditor, tables: Sequence[str], alter: Callable[[], None]) -> bool:
-    """Make the change; False if somebody works on the tables at this moment."""
-    names = ", ".join(schema_editor.quote_name(one) for one in tables)
+    """Make the change, and return True; False if other transactions use the tables at this moment."""
+    names = ", ".join(schema_editor.quote_name(table) for table in tables)
     try:
         with transaction.atomic(using=schema_editor.connection.alias):
-            # Nobody waits behind this lock, and PostgreSQL ends a VACUUM of its own only for who waits for long.
+            # No other transaction waits behind this lock. It also ends a running autovacuum, which PostgreSQL does only
+            # for a transaction that waits for long; so it comes before the short lock_timeout.
             schema_editor.execute(f"LOCK TABLE {names} IN SHARE UPDATE EXCLUSIVE MODE", params=None)
             schema_editor.execute(f"SET LOCAL lock_timeout = '{_WAIT_MILLISECONDS}ms'", params=None)
             alter()
@@ -185,9 +187,7 @@ def _drop(schema_editor: BaseDatabaseSchemaEditor, name: str) -> None:
 
 
 def _is_whole(schema_editor: BaseDatabaseSchemaEditor, name: str) -> bool | None:
-    """Return whether PostgreSQL may use the index of this name; None if it doesn't exist. A killed build leaves it
-    invalid.
-    """
+    """Return whether the index of this name is valid; None if it doesn't exist. A build that was killed is invalid."""
     with schema_editor.connection.cursor() as cursor:
         cursor.execute(
             "SELECT indisvalid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid "

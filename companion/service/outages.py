@@ -1,6 +1,6 @@
-"""Errors of the database that mean "wait and try again", and their causes. Every service asks here.
+"""Errors of the database that mean "wait and try again", and their causes. Every service uses this module.
 
-A wrong statement of ours is no outage, and neither is a row that a constraint refuses.
+A wrong SQL statement is no outage, and neither is a row that a constraint refuses.
 """
 
 import re
@@ -36,12 +36,12 @@ class Trouble(StrEnum):
 
     @property
     def clause(self) -> str:
-        """The cause as a clause for sentences: "the database is read-only"."""
+        """The cause as a clause for sentences, like "the database is read-only"."""
         return _WORDS[self].clause
 
     @property
     def advice(self) -> str:
-        """The step for the operator."""
+        """The advice for the operator."""
         return _WORDS[self].advice
 
     @property
@@ -56,14 +56,14 @@ class _Words(NamedTuple):
 
 
 class Hindrance(NamedTuple):
-    """The reason why a service can't write down its work, as a clause, and the database's trouble if there is one."""
+    """The reason why a service can't store its work, as a clause, and the database's trouble if that is the reason."""
 
     clause: str
     trouble: Trouble | None
 
     @classmethod
     def of(cls, error: BaseException) -> "Hindrance | None":
-        """The hindrance that the error shows; None: it shows none, so trying again would not help."""
+        """Return the hindrance that caused the error; None for another error, for which a new try would not help."""
         if isinstance(error, JournalGone):
             return cls("the Journal can't be written (see the disk of COMPANION_JOURNAL_DIR)", None)
         trouble = trouble_of(error)
@@ -71,12 +71,12 @@ class Hindrance(NamedTuple):
 
     def health(self, service: str) -> dict[str, object]:
         """The service's answer to GET /health."""
-        words = f"The {service} runs, but can't write: {self.clause}. It goes on by itself once it can."
+        words = f"The {service} runs, but can't write: {self.clause}. It continues by itself as soon as it can."
         return {"status": "degraded", "detail": words, "cause": self.trouble}
 
 
 NO_ANSWER: Final = Hindrance("the database gives no answer", Trouble.GONE)
-"""The hindrance of a service that waits for an answer that doesn't come."""
+"""The hindrance of a service that waits for an answer of the database in vain."""
 _WORDS: Final = {
     Trouble.GONE: _Words(
         "the database can't be reached", "See that the database runs, and that COMPANION_DATABASE_URL is right."
@@ -93,16 +93,16 @@ _WORDS: Final = {
     ),
     Trouble.CONNECTIONS: _Words(
         "the database takes no more connections",
-        "See in `pg_stat_activity` who holds them, and end those, or raise `max_connections`.",
+        "Look in `pg_stat_activity` for sessions that nobody needs, and end them, or raise `max_connections`.",
     ),
     Trouble.LOGIN: _Words(
         "the database refuses our login",
-        "See the user, the password and the database's name in COMPANION_DATABASE_URL, the user's rights, and the "
+        "Check the user, the password and the database's name in COMPANION_DATABASE_URL, the user's rights, and the "
         "server's `pg_hba.conf`.",
     ),
     Trouble.CERTIFICATE: _Words(
         "the encrypted connection to the database fails",
-        "See whether the server's certificate has expired, and `sslmode` and `sslrootcert` in COMPANION_DATABASE_URL.",
+        "Check whether the server's certificate has expired, `sslmode` and `sslrootcert` in COMPANION_DATABASE_URL.",
     ),
     Trouble.POOLER: _Words(
         "the pooler in front of the database doesn't fit",
@@ -154,13 +154,14 @@ _BY_WORDS: Final = (
     ),
     (Trouble.CERTIFICATE, ("certificate", "ssl error", "does not support ssl")),
 )
-"""The causes by the words of a failed connection: libpq gives no SQLSTATE then. A server that speaks no
-English gives "can't be reached".
+"""The causes by words in the message of a failed connection, for which libpq gives no SQLSTATE.
+
+If the server's messages are not in English, the cause is "can't be reached".
 """
 _QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'")
-"""Names of hosts, users and databases within those words."""
+"""Names of hosts, users and databases in such a message."""
 _PROTOCOL_VIOLATION: Final = "08P01"
-"""The SQLSTATE of PgBouncer's own errors."""
+"""The SQLSTATE of errors that PgBouncer itself raises."""
 _BY_SQLITE: Final = (
     ("SQLITE_READONLY", Trouble.READ_ONLY),
     ("SQLITE_BUSY", Trouble.LOCKED),
@@ -168,13 +169,13 @@ _BY_SQLITE: Final = (
     ("SQLITE_FULL", Trouble.DISK_FULL),
 )
 """The causes by the beginning of SQLite's name for the error."""
-_OUR_FAULT: Final = "SQLITE_ERROR"
-"""SQLite's name for a wrong statement. Python counts it among the operational errors."""
+_WRONG_STATEMENT: Final = "SQLITE_ERROR"
+"""SQLite's name for a wrong statement, which Python raises as an OperationalError."""
 
 
 def patiently(work: Callable[[], _T]) -> _T:
-    """Run a part of a service's start, again and again while the database is away."""
-    told: Hindrance | None = None
+    """Run a part of a service's start. During an outage of the database it tries again until the outage is over."""
+    reported: Hindrance | None = None
     while True:
         try:
             return work()
@@ -182,10 +183,10 @@ def patiently(work: Callable[[], _T]) -> _T:
             hindered = Hindrance.of(error)
             if hindered is None:
                 raise
-            if hindered != told:
+            if hindered != reported:
                 advice = hindered.trouble.advice if hindered.trouble else ""
                 log.warning("the start waits", why=hindered.clause, advice=advice, error=type(error).__name__)
-            told = hindered
+            reported = hindered
             connection.close()
             time.sleep(_START_AGAIN_SECONDS)
 
@@ -196,22 +197,23 @@ def is_outage(error: object) -> bool:
 
 
 def trouble_of(error: object) -> Trouble | None:
-    """Return why the database can't be used now; None if the error has another cause. Takes errors of psycopg and of
-    Django.
+    """Return why the database can't be used now; None if the error has another cause.
+
+    The error may come from psycopg or from Django.
     """
-    own = error.__cause__ if isinstance(error, Exception) and error.__cause__ is not None else error
-    state = own.sqlstate if isinstance(own, psycopg.Error) else None
+    cause = error.__cause__ if isinstance(error, Exception) and error.__cause__ is not None else error
+    state = cause.sqlstate if isinstance(cause, psycopg.Error) else None
     if known := _BY_STATE.get(state or ""):
         return known
     if not isinstance(error, OperationalError | InterfaceError | psycopg.OperationalError | psycopg.InterfaceError):
         return None
-    if (name := getattr(own, "sqlite_errorname", "")) == _OUR_FAULT:
+    if (name := getattr(cause, "sqlite_errorname", "")) == _WRONG_STATEMENT:
         return None
     by_name = (trouble for begin, trouble in _BY_SQLITE if name.startswith(begin))
     has_words = not name and state in (None, _PROTOCOL_VIOLATION)
     return next(by_name, None) or (_by_words(str(error)) if has_words else Trouble.GONE)
 
 
-def _by_words(said: str) -> Trouble:
-    lower = _QUOTED.sub("", said).lower()
+def _by_words(message: str) -> Trouble:
+    lower = _QUOTED.sub("", message).lower()
     return next((trouble for trouble, words in _BY_WORDS if any(each in lower for each in words)), Trouble.GONE)

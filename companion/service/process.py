@@ -1,4 +1,4 @@
-"""The common duties of each service's process: stop when told to, and hold a lock where only one may run."""
+"""Functions for each service's process: stop at a signal, and hold a lock if only one process may run."""
 
 import fcntl
 import os
@@ -17,7 +17,7 @@ class AlreadyRunning(Exception):
 
 
 def stop_signal() -> threading.Event:
-    """An event that the first SIGTERM or SIGINT sets; the second one ends the process at once.
+    """Return an event that the first SIGTERM or SIGINT sets. The second signal ends the process at once.
 
     Call it once, in the main thread. Raises ValueError elsewhere.
     """
@@ -27,7 +27,7 @@ def stop_signal() -> threading.Event:
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_DFL)
-        # Not stop.set(): the main thread may be inside stop.wait(), where it holds the event's own lock.
+        # stop.set() could block here: the main thread may be inside stop.wait(), where it holds the event's lock.
         os.write(tell, b"!")
 
     def set_when_told() -> None:
@@ -42,10 +42,9 @@ def stop_signal() -> threading.Event:
 
 @contextmanager
 def hold_lock(path: Path) -> Iterator[None]:
-    """Hold the operating system's lock on this file, made if missing. The lock ends with the process, even after kill
-    -9.
+    """Hold the operating system's lock on this file, which is created if it is missing.
 
-    Raises AlreadyRunning if another process holds it.
+    The lock ends with the process, even after kill -9. Raises AlreadyRunning if another process holds it.
     """
     # The file is never removed: otherwise two processes could lock an old and a new file of the same name.
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

@@ -1,4 +1,4 @@
-"""Slots: so many pieces of work at once for one owner, in this process. Who finds none is told to come again."""
+"""Slots: limits for the work that this process does at the same time for one owner, such as a clinic."""
 
 import threading
 import uuid
@@ -7,38 +7,38 @@ from typing import Final
 
 
 class Busy(Exception):
-    """No more is taken on for this owner now (HTTP 429); the message is for people."""
+    """The owner has reached a limit (HTTP 429). The message is for people."""
 
-    def __init__(self, said: str, seconds: int = 1) -> None:
-        super().__init__(said)
+    def __init__(self, sentence: str, seconds: int = 1) -> None:
+        super().__init__(sentence)
         self.seconds = seconds
-        """The seconds after which it is worth asking again."""
+        """The seconds after which the caller may try again."""
 
 
 class Slots:
-    """Slots for acts that an owner may do at the same time, `most` for each owner."""
+    """Slots for acts that run at the same time: `most` for each owner. `sentence` tells people when none is free."""
 
-    def __init__(self, most: int, said: str) -> None:
-        self._most, self._said = most, said
+    def __init__(self, most: int, sentence: str) -> None:
+        self._most, self._sentence = most, sentence
         self._taken: Counter[uuid.UUID] = Counter()
         self._lock = threading.Lock()
 
     def take(self, owner: uuid.UUID) -> None:
-        """Take a slot. Raises Busy."""
+        """Take a slot. Raises Busy if none is free."""
         with self._lock:
             if self._taken[owner] >= self._most:
-                raise Busy(self._said)
+                raise Busy(self._sentence)
             self._taken[owner] += 1
 
     def give_back(self, owner: uuid.UUID) -> None:
-        """Give a taken slot back."""
+        """Give a slot back."""
         with self._lock:
             self._taken[owner] -= 1
             if not self._taken[owner]:
                 del self._taken[owner]
 
 
-CALLS: Final = Slots(8, "Too many calls of this clinic's programs run at once. Let some end first.")
+CALLS: Final = Slots(8, "Too many calls of this clinic's programs run at the same time. Wait until some have ended.")
 """Calls by a clinic's API keys: half of the web service's threads."""
-LONG: Final = Slots(2, "Two imports or exports of this clinic are running. Let one end first.")
+LONG: Final = Slots(2, "Two imports or exports of this clinic are running. Wait until one has ended.")
 """Imports and exports of a clinic, by pages and programs."""

@@ -1,8 +1,7 @@
-"""Keep child processes running: start them, restart those that die or hang, stop all together. Knows nothing of their
-work.
+"""Supervision of child processes: start them, restart those that die or hang, stop all together.
 
 A child ends when its parent ends, even after kill -9: the child holds the reading end of a pipe to which only the
-parent can write, and sees the end of file.
+parent can write, and gets an end of file when the parent is gone.
 """
 
 import os
@@ -25,18 +24,19 @@ from companion.service.watchdog import Ear
 log = structlog.stdlib.get_logger(__name__)
 PARENT_PIPE: Final = "COMPANION_PARENT_PIPE"
 GRACE_SECONDS: Final = 35.0
-"""The time that a child gets to stop: longer than the longest request to Telegram."""
+"""The seconds that a child gets to stop: more than the longest request to Telegram takes."""
 SILENCE_SECONDS: Final = 60.0
-"""A child that has spoken once and is silent for so long hangs. Children speak every 5 s, later only if the database
-keeps them waiting.
+"""A child hangs if it has reported once, and then doesn't report for so many seconds.
+
+Children report every 5 s, and later only if the database makes them wait.
 """
 _LOOK_SECONDS: Final = 0.1
 _LONGEST_PASSED: Final = 1.0
-"""More time than this between two checks means that this process itself was held up, and no child is to blame."""
+"""The longest time counted between two checks. If more time passes, this process itself was stopped, not a child."""
 _SHORTEST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
 _WELL_AFTER: Final = 60.0
-"""A child that ran this long was well, so its next end counts as its first."""
+"""The seconds after which a running child counts as well, so that its next end counts as the first."""
 
 
 def supervise(
@@ -47,7 +47,7 @@ def supervise(
     grace_seconds: float = GRACE_SECONDS,
     silence_seconds: float = SILENCE_SECONDS,
 ) -> int:
-    """Run the commands, by name, until `stop`; each writes to this process's own output.
+    """Run the commands, by name, until `stop` is set. They write to this process's output.
 
     Returns the exit code: 0, or 1 if a child had to be killed to stop it.
     """
@@ -77,7 +77,7 @@ def end_with_parent(*, grace_seconds: float = GRACE_SECONDS) -> None:
     pipe = os.environ.pop(PARENT_PIPE, None)
     if pipe is None:
         return
-    # This process's own children don't need the variable either.
+    # Child processes of this process must not inherit the pipe.
     os.set_inheritable(int(pipe), False)
 
     def wait() -> None:
@@ -92,7 +92,7 @@ def end_with_parent(*, grace_seconds: float = GRACE_SECONDS) -> None:
 
 @dataclass(slots=True)
 class _Child:
-    """A command and, most of the time, its process."""
+    """A command, and its process while it runs."""
 
     name: str
     command: list[str]
@@ -101,7 +101,7 @@ class _Child:
     ear: Ear
     process: subprocess.Popen[bytes] | None = None
     silent: float | None = None
-    """The seconds since the process last spoke; None: it has not spoken yet, and so is not watched."""
+    """The seconds since the process last reported; None: it has not reported yet, and so is not watched."""
     started_at: float = 0.0
     start_at: float = 0.0
     pause: float = _SHORTEST_PAUSE
@@ -114,7 +114,7 @@ class _Child:
             self.silent += passed
         if self.process is not None and self.silent is not None and self.silent >= silence_seconds:
             log.error("a service hangs and is killed", service=self.name, silent_seconds=round(self.silent))
-            # Not SIGTERM, which a process that hangs may never notice.
+            # SIGTERM is not enough: a process that hangs may never handle it.
             self.process.kill()
             self.process.wait()
 
@@ -133,7 +133,7 @@ class _Child:
         self.pause = min(self.pause * 2, _LONGEST_PAUSE)
 
     def _start(self, now: float) -> None:
-        # A session of its own: Ctrl-C reaches the parent only, which then stops all, each once.
+        # In a new session the child doesn't get Ctrl-C. Only the parent gets it, and stops each child once.
         self.process = subprocess.Popen(  # noqa: S603  (the product's own commands)
             self.command, env=self.env, pass_fds=[self.pipe], stdin=subprocess.DEVNULL, start_new_session=True
         )
@@ -142,7 +142,7 @@ class _Child:
 
 @contextmanager
 def _ears(commands: Mapping[str, list[str]]) -> Iterator[list[Ear]]:
-    """Listen to each child at an address of its own, in a folder that only this user may enter."""
+    """Listen to each child at a separate address, in a folder that only this user may open."""
     with tempfile.TemporaryDirectory(prefix="companion-") as folder:
         ears = [Ear(Path(folder) / str(number)) for number in range(len(commands))]
         try:

@@ -1,4 +1,4 @@
-"""Limits on the whole time spent at a socket: a peer that answers too slowly, or never, is cut off."""
+"""Limits for the whole time that a socket is used: a peer that answers too slowly, or never, is cut off."""
 
 import os
 import socket
@@ -11,13 +11,13 @@ from django.db import connection
 
 @contextmanager
 def cut_off_after(seconds: float, fileno: int) -> Iterator[None]:
-    """Shut the socket down unless the block ends in time; a reader of it then gets an error or an end of file."""
-    # The socket is duplicated, because its number may belong to another file by then.
-    own = socket.socket(fileno=os.dup(fileno))
+    """Shut the socket down if the block doesn't end in time. A read then gets an error or an end of file."""
+    # The socket is duplicated, because by then its number may belong to another file.
+    duplicate = socket.socket(fileno=os.dup(fileno))
 
     def cut() -> None:
         with suppress(OSError):
-            own.shutdown(socket.SHUT_RDWR)
+            duplicate.shutdown(socket.SHUT_RDWR)
 
     timer = threading.Timer(seconds, cut)
     timer.daemon = True
@@ -26,12 +26,12 @@ def cut_off_after(seconds: float, fileno: int) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
-        own.close()
+        duplicate.close()
 
 
 @contextmanager
 def database_within(seconds: float) -> Iterator[None]:
-    """Fail the block's queries with django.db.Error once the time is over.
+    """Let the block's queries fail with django.db.Error once the time is over.
 
     Without this limit, a frozen server or a silent network blocks until TCP gives up. SQLite needs no such limit.
     """
@@ -43,10 +43,10 @@ def database_within(seconds: float) -> Iterator[None]:
 
 
 def _fileno() -> int:
-    """Return the number of the connection's socket. A connection that was found to be lost is made anew."""
+    """Return the number of the connection's socket. A connection that is known to be lost is opened again."""
     if connection.connection is not None and connection.connection.closed:
         connection.close()
     connection.ensure_connection()
-    # The server may have hung up since; then the number is gone, too.
+    # If the server has closed the connection since then, there is no number.
     with connection.wrap_database_errors:
         return int(connection.connection.fileno())

@@ -1,6 +1,6 @@
-"""Wake sleeping dispatchers at once when there is something to do. A lost ring costs time, nothing else.
+"""Signals that wake sleeping dispatchers at once when there is work. If a signal is lost, they wake a little later.
 
-On PostgreSQL the ring is a NOTIFY. On SQLite it is a byte in a FIFO in the data folder; unlike a socket, a FIFO may
+On PostgreSQL the signal is a NOTIFY. On SQLite it is a byte in a FIFO in the data folder; unlike a socket, a FIFO may
 have a path of any length. Only one reader gets the byte, and on SQLite there is only one dispatcher.
 """
 
@@ -25,7 +25,7 @@ _CHANNEL: Final = "companion_wake"
 _PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 """The seconds before each further try to connect; the last value repeats."""
 _KEEPALIVE: Final = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
-"""Settings that notice a connection that a firewall has dropped; without them, we would wait for hours."""
+"""Settings to notice that a firewall has dropped the connection. Without them that would take hours."""
 
 
 def ring() -> None:
@@ -39,9 +39,7 @@ def ring() -> None:
 
 
 async def listen(on_ring: Callable[[], None]) -> None:
-    """Call `on_ring` in this loop at each ring, and once whenever rings may have been missed. Runs until
-    cancelled.
-    """
+    """Call `on_ring` in this loop at each signal, and once if signals may have been missed. Runs until cancelled."""
     if connection.vendor == "postgresql":
         await _listen_to_notify(on_ring)
     else:
@@ -56,12 +54,12 @@ def _write_to_fifo() -> None:
     try:
         fifo = os.open(_fifo(), os.O_WRONLY | os.O_NONBLOCK)
     except OSError as error:
-        # No FIFO or no reader (ENXIO): no dispatcher runs, and a dispatcher that starts looks for work anyway.
+        # There is no FIFO, or nobody reads it (ENXIO): no dispatcher runs. At its start a dispatcher looks for work.
         if error.errno in (errno.ENOENT, errno.ENXIO):
             return
         raise
     try:
-        # The FIFO is full of rings, so the dispatcher will wake.
+        # BlockingIOError: the FIFO is full of signals, so the dispatcher will wake anyway.
         with suppress(BlockingIOError):
             os.write(fifo, b"!")
     finally:
@@ -75,7 +73,7 @@ async def _listen_to_fifo(on_ring: Callable[[], None]) -> None:
     if not stat.S_ISFIFO(path.stat().st_mode):
         raise FileExistsError(f"{path.name} in the data folder should be a FIFO")
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    # This process also holds a writing end, so that the reader never sees an end of file and wakes without end.
+    # This process also opens the FIFO for writing. Else the reader would get an end of file, and wake again and again.
     writer = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
     loop = asyncio.get_running_loop()
 
@@ -105,17 +103,17 @@ async def _listen_to_notify(on_ring: Callable[[], None]) -> None:
                 async for _ in listening.notifies():
                     on_ring()
         except psycopg.Error as error:
-            # A standby refuses LISTEN, for example. Messages leave at their times all the same.
+            # For example, a standby refuses LISTEN. Messages are sent at their times even without signals.
             if not is_outage(error):
                 raise
             if failures == 0:
-                log.warning("rings can't be heard, connecting again", error=type(error).__name__)
+                log.warning("wake signals can't be received, connecting again", error=type(error).__name__)
         await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
         failures += 1
 
 
 async def _connect() -> psycopg.AsyncConnection[psycopg.rows.TupleRow]:
     parameters = connection.get_connection_params()
-    # Django's own waiting, for connections that aren't asynchronous.
+    # Django adds these for connections that aren't asynchronous.
     del parameters["cursor_factory"], parameters["context"]
     return await psycopg.AsyncConnection.connect(**{**_KEEPALIVE, **parameters}, autocommit=True)

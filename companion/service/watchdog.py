@@ -1,6 +1,6 @@
-"""The notes of a service to its supervisor, in systemd's protocol (sd_notify): that it is ready, and that it lives.
+"""The reports of a service to its supervisor, in systemd's protocol (sd_notify): it is ready, it is alive.
 
-systemd and `companion up` both listen, and start a service again that has fallen silent.
+systemd and `companion up` receive them, and restart a service that no longer reports.
 """
 
 import os
@@ -16,21 +16,21 @@ _LONGEST: Final = 4096
 
 
 def tell(*words: str) -> None:
-    """Send the words. Does nothing where nobody listens."""
+    """Send a report. Does nothing without a supervisor."""
     address = os.environ.get(SOCKET, "")
     if not address:
         return
     if address.startswith("@"):
-        # Linux's abstract namespace, whose names begin with a zero byte.
+        # "@" stands for Linux's abstract namespace, whose names begin with a zero byte.
         address = f"\0{address[1:]}"
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as own:
-        # A listener that doesn't read must not stop the service.
-        own.setblocking(False)
-        own.sendto("\n".join(words).encode(), address)
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        # A supervisor that doesn't read must not block the service.
+        sender.setblocking(False)
+        sender.sendto("\n".join(words).encode(), address)
 
 
 class Ear:
-    """The listening end for one service's words, at this path."""
+    """The socket at this path that receives the reports of one service."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -39,7 +39,7 @@ class Ear:
         self._socket.bind(str(path))
 
     def heard(self) -> bool:
-        """Return whether any words came since the last call."""
+        """Return whether a report came since the last call."""
         heard = False
         with suppress(BlockingIOError):
             while self._socket.recv(_LONGEST):

@@ -54,7 +54,7 @@ def test_a_token_that_telegram_refuses_never_replaces_the_bot_that_serves(telegr
 
     note = prepare.first_bot(clinic, now=NOW)
 
-    assert "the one before stays" in note
+    assert "the clinic keeps its present bot" in note
     assert Bot.objects.get(clinic=clinic).token == serving.token
 
 

@@ -170,7 +170,7 @@ def test_the_oldest_waiting_message_is_found_by_its_index() -> None:
 
 def test_a_dispatcher_that_runs_and_cannot_write_is_not_said_to_be_missing() -> None:
     others_alive()
-    words = "The dispatcher runs, but can't write: the database is read-only. It goes on by itself once it can."
+    words = "The dispatcher runs, but can't write: the database is read-only. It continues by itself as soon as it can."
     port = health_port.serve(
         lambda: {"status": "degraded", "detail": words, "cause": "database_read_only"}, host="127.0.0.1", port=0
     )

@@ -38,8 +38,8 @@ def test_a_backup_brings_everything_back_held_and_paused(product_environment: di
     restored = place.run("restore", str(file))
     key = place.run("key", "add", "look", "--role", "admin", "--clinic", clinic.slug).strip()
 
-    assert "read back and whole" in said
-    assert "1 message was held since it may have been sent before the restore" in restored
+    assert "read and checked" in said
+    assert "1 message is held, since it may have been sent before the restore" in restored
     assert key
     assert "Sending goes on." in place.run("resume")
     assert file.stat().st_mode & 0o077 == 0
