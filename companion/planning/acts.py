@@ -1,6 +1,6 @@
-"""Act on one Message: cancel it, send it now, retry it, edit it. Each act is audited and rings.
+"""A person's acts on one Message: cancel, send now, retry, edit. Each act is audited and wakes the dispatchers.
 
-The guarded updates are lifecycle.py's; here are the rules, and the words for a person who comes too late.
+lifecycle.py makes the guarded updates. This module holds the rules, and the sentences for a person who is too late.
 """
 
 import datetime as dt
@@ -23,13 +23,13 @@ from companion.service.wake import ring
 from companion.times.quiet import quiet_until
 
 LAST_INSTANT = dt.datetime(2101, 1, 1, tzinfo=dt.UTC)
-_TOLD: Final = ("status", "reason", "due_at", "quiet_hours")
-"""The columns whose change the audit trail tells of, besides the text: that it changed."""
+_AUDITED: Final = ("status", "reason", "due_at", "quiet_hours")
+"""The columns whose changes the audit trail records. Of the text it records only that it changed."""
 
 
 @transaction.atomic
 def cancel(caller: Caller, message: Message, *, now: dt.datetime) -> Message:
-    """Don't send it. Raises Conflict where it is on its way, sent or over."""
+    """Cancel a pending Message. Raises Conflict if it is on its way, sent or over."""
     caller.needs(Role.PROVIDER)
     if not lifecycle.stop(_only(caller, message), Reason.BY_PERSON, now=now):
         raise Conflict(_too_late_for(message, "cancelled"))
@@ -38,7 +38,7 @@ def cancel(caller: Caller, message: Message, *, now: dt.datetime) -> Message:
 
 @transaction.atomic
 def send_now(caller: Caller, message: Message, *, now: dt.datetime) -> Message:
-    """Send it at once, in quiet hours too, but never against consent. Raises Conflict unless it is pending."""
+    """Send a Message at once, also in quiet hours, but never against consent. Raises Conflict unless it is pending."""
     caller.needs(Role.PROVIDER)
     _not_to_a_paused_patient(message, now)
     columns = _due(message, now) | {"quiet_hours": Quiet.IGNORE, "by_hand": True}
@@ -49,17 +49,20 @@ def send_now(caller: Caller, message: Message, *, now: dt.datetime) -> Message:
 
 @transaction.atomic
 def retry(caller: Caller, message: Message, *, now: dt.datetime, may_arrive_twice: bool = False) -> Message:
-    """Try a failed one again, at once, in quiet hours too. Raises Conflict unless it failed, and where its outcome
-    is unknown unless the caller accepts that it may arrive twice."""
+    """Try a failed Message again at once, also in quiet hours.
+
+    Raises Conflict unless the Message failed. If its outcome is unknown, the caller must accept that it may arrive
+    twice.
+    """
     caller.needs(Role.PROVIDER)
     message.refresh_from_db()
     _not_to_a_paused_patient(message, now)
     if message.reason == Reason.OUTCOME_UNKNOWN and not may_arrive_twice:
         raise Conflict(
-            "It may have arrived already. Ask the patient first; "
-            "to send it all the same, confirm that it may arrive twice."
+            "The message may have arrived already. Ask the patient first. "
+            "To send it nevertheless, confirm that it may arrive twice."
         )
-    # The reason is part of the guard: what was looked at is what is retried.
+    # The reason is part of the guard, so that a Message with another reason by now is not retried.
     failed = _only(caller, message).filter(reason=message.reason)
     if not lifecycle.reopen(failed, **_due(message, now), quiet_hours=Quiet.IGNORE, by_hand=True):
         raise Conflict(_too_late_for(message, "retried"))
@@ -68,9 +71,9 @@ def retry(caller: Caller, message: Message, *, now: dt.datetime, may_arrive_twic
 
 @transaction.atomic
 def retry_again(caller: Caller, message: Message, *, now: dt.datetime, may_arrive_twice: bool = False) -> bool:
-    """Retries one of many and keeps its quiet hours. Whether it was reopened.
+    """Retry one of many Messages, in keeping with its quiet hours. Returns whether it was reopened.
 
-    A Message whose outcome is unknown is left alone unless the caller accepts that it may arrive twice.
+    If its outcome is unknown, nothing happens unless the caller accepts that it may arrive twice.
     """
     caller.needs(Role.PROVIDER)
     failed = _only(caller, message)
@@ -91,7 +94,7 @@ def edit(
     new_text: str | None = None,
     send_at: dt.datetime | None = None,
 ) -> Message:
-    """Changes one pending Message's text, time or both. Raises Refused for wrong values, Conflict if not pending."""
+    """Change a pending Message's text, time or both. Raises Refused for wrong values, Conflict if it isn't pending."""
     caller.needs(Role.PROVIDER)
     columns: dict[str, object] = {"by_hand": True}
     problems: list[Problem] = []
@@ -100,7 +103,7 @@ def edit(
     if send_at is not None:
         problems += check_send_at(send_at, now, message.late_at - message.due_at)
         columns |= _due(message, send_at)
-    # Another day's date may be longer.
+    # The date in the text may be longer at another time.
     at = None if problems else send_at
     template = wording.template_of(message) if new_text is None else new_text
     problems += [Problem("text", sentence) for sentence in problems_in(message, template, at=at)]
@@ -112,7 +115,7 @@ def edit(
 
 
 def problems_in(message: Message, new_text: str, *, at: dt.datetime | None = None) -> list[str]:
-    """Say what is wrong with this text for this Message's patient, due when it now is or at another instant."""
+    """Return the problems of this text for the Message's patient. `at`: the instant of sending (default: when due)."""
     if problems := text.problems_of(new_text):
         return problems
     reminds = message.schedule is not None and message.schedule.answer_within is not None
@@ -122,20 +125,20 @@ def problems_in(message: Message, new_text: str, *, at: dt.datetime | None = Non
 
 
 def _awake(message: Message, at: dt.datetime) -> dt.datetime:
-    """Return the end of quiet hours where the Message waits for it, else the instant itself."""
+    """Return the end of quiet hours if the Message waits for it, else the instant itself."""
     if message.quiet_hours != Quiet.WAIT or message.patient is None:
         return at
     return quiet_until(at, message.patient.timezone, occurrences.times_of(message.clinic).quiet) or at
 
 
 def check_send_at(send_at: dt.datetime, now: dt.datetime, late_after: dt.timedelta) -> list[Problem]:
-    """Check an instant to send at. It may lie in the past by `late_after` at most."""
+    """Check an instant of sending. It may be in the past by `late_after` at most."""
     if send_at.tzinfo is None:
         return [Problem("send_at", "Give the time with its offset from UTC, as in 2026-12-01T09:00:00+01:00.")]
     if send_at >= LAST_INSTANT:
         return [Problem("send_at", "The year must not be later than 2100.")]
     if send_at + late_after <= now:
-        return [Problem("send_at", "This time is over. Choose one in the future, or leave it out to send at once.")]
+        return [Problem("send_at", "This time is over. Choose a later time, or leave it out to send at once.")]
     return []
 
 
@@ -155,9 +158,9 @@ def _due(message: Message, at: dt.datetime) -> dict[str, object]:
 
 def _done(caller: Caller, message: Message, action: str, now: dt.datetime, *, worded: bool = False) -> Message:
     """Audit the act on the message, which is as it was before it; `worded`: it has another text now."""
-    was = audit.columns(message, _TOLD)
+    was = audit.columns(message, _AUDITED)
     message.refresh_from_db()
-    told = audit.differences(was, audit.columns(message, _TOLD))
+    told = audit.differences(was, audit.columns(message, _AUDITED))
     changes = {**told, "text": audit.CHANGED} if worded else told
     audit.record(caller, action, "message", message.pk, now=now, changes=changes)
     ring()

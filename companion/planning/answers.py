@@ -1,6 +1,6 @@
-"""Queue answers to a chat, from the listener, from staff in the inbox, or from an alert, to leave at once.
+"""Answers to a chat that are due at once: from the listener, from staff in the inbox, or from an alert.
 
-Nothing is sent here: an answer is a Message like any other.
+This module only stores them. The dispatcher sends them like any other Message.
 """
 
 import datetime as dt
@@ -35,11 +35,11 @@ def answer(
     buttons: list[list[dict[str, str]]] | None = None,
     stop_or_start: bool = False,
 ) -> Message:
-    """Queue an answer in the caller's transaction, to leave at once.
+    """Store an answer that is due at once, in the caller's transaction.
 
-    `text` may hold placeholders. `lane` None: the lane for strangers if there is no patient, else the lane for answers.
-    `stop_or_start`: the text answers the patient's own STOP or Start, so that it also goes to a chat that has opted
-    out. `buttons` are Telegram's rows of {text, callback_data}.
+    `text` may hold placeholders. Without `lane` it goes to the lane for answers, or to the lane for strangers if there
+    is no patient. `stop_or_start`: the text answers a STOP or Start, so it also goes to a chat that has opted out.
+    `buttons` are Telegram's rows of {text, callback_data}.
     """
     if lane is None:
         lane = Lane.ANSWER if patient else Lane.STRANGER
@@ -68,11 +68,11 @@ def from_member(
     now: dt.datetime,
     id: uuid.UUID | None = None,
 ) -> Message:
-    """Queue a member's answer, to leave at once. A second call with the same `id` returns the Message of the first.
+    """Store a member's answer, due at once. A second call with the same `id` returns the Message of the first call.
 
-    `patient` None: a stranger, by `telegram_id`. `they_wrote`: the patient wrote first, so the answer leaves before
-    other messages and also during a pause. Raises Refused for the text, and Conflict if the patient can't or must not
-    be written to, or if the `id` belongs to another Message.
+    `patient` None: a stranger with this `telegram_id`. `they_wrote`: the patient wrote first, so the answer goes before
+    other messages, and also during a pause. Raises Refused for a wrong text, and Conflict if the patient can't or must
+    not get messages, or if another Message has the `id`.
     """
     caller.needs(Role.PROVIDER)
     if id and (before := Message.objects.filter(clinic=caller.clinic, patient=patient, pk=id).first()):
@@ -132,13 +132,13 @@ def answer_obstacle(
     if patient.consent == Consent.WITHDRAWN or opt_outs.has_stopped(clinic, patient.telegram_id):
         return "The patient opted out with STOP: nothing can be sent. Reach them another way."
     if patient.telegram_id is None:
-        return "No Telegram ID is known any more. Hand out an enrolment link, or reach them another way."
+        return "The patient's Telegram ID is no longer known. Hand out an enrolment link, or reach them another way."
     if not they_wrote and is_paused(patient, now):
         return f"The patient is {paused_words(patient)}. End the pause on the patient's page first."
     return ""
 
 
 def silence(clinic: Clinic, telegram_id: int) -> None:
-    """Let the opt-out also hold back answers to an earlier Start of this chat that still wait."""
+    """Hold back waiting answers to an earlier Start of this chat, which would otherwise pass the opt-out."""
     waiting = Message.objects.filter(clinic=clinic, telegram_id=telegram_id, lane__in=(Lane.ANSWER, Lane.STRANGER))
     lifecycle.move(waiting.filter(answers_stop_or_start=True), answers_stop_or_start=False)

@@ -1,4 +1,4 @@
-"""Archiving a clinic: its plans end, its bot falls silent, and nobody comes in. Its data stays until it is removed."""
+"""Archiving a clinic: its plans end, its bot sends nothing, and nobody can sign in. Its data stays."""
 
 import datetime as dt
 
@@ -18,7 +18,7 @@ from companion.service.wake import ring
 def archive(clinic: Clinic, *, now: dt.datetime) -> Clinic:
     """End all plans and close the clinic. Raises Conflict if it is archived already.
 
-    What is on the wire at this moment still arrives.
+    Messages that are on the wire at this moment still arrive.
     """
     caller = command_line(clinic)
     with transaction.atomic():
@@ -37,7 +37,7 @@ def archive(clinic: Clinic, *, now: dt.datetime) -> Clinic:
 
 
 def reopen(clinic: Clinic, *, now: dt.datetime) -> Clinic:
-    """Let members, keys and the bot in again. The plans that ended stay ended. Raises Conflict if it is in use."""
+    """Open the clinic again for members, keys and the bot. Its plans stay ended. Raises Conflict if it is open."""
     with transaction.atomic():
         locked = Clinic.objects.select_for_update().get(pk=clinic.pk)
         if locked.archived_at is None:

@@ -1,7 +1,7 @@
-"""A change of a series' timing, worked out before it is made: the new timing, and the new names of its Occurrences.
+"""A change of a series' timing, computed before it is made: the new timing, and the new names of its Occurrences.
 
-The edit and its preview share it. Pure: it reads and stores nothing. Not here: the rows (edit.py), and the Messages
-that are renamed (renaming.py).
+The edit and its preview both use it. It consists of pure functions, which read and store no rows. edit.py changes the
+rows, and renaming.py renames the Messages.
 """
 
 import datetime as dt
@@ -32,7 +32,7 @@ class Change:
     ended: Recurrence | None = None
     """The rule with which the old series ends in a split. None: the series changes as a whole."""
     since: dt.datetime | None = None
-    """The wall time, by the old rule, of the first Occurrence that changes. None: all that are still to come."""
+    """The wall time, by the old rule, of the first Occurrence that changes. None: all future Occurrences change."""
 
     def new_names(self, occurrences: Iterable[str]) -> dict[str, str]:
         """The new names of these Occurrences. An Occurrence without a counterpart keeps its name."""
@@ -41,23 +41,23 @@ class Change:
         return {name: walls.wall_name(new[wall]) for name, wall in by_name.items()}
 
     def old_wall(self, occurrence: str) -> dt.datetime | None:
-        """The old wall time of an Occurrence of the new rule; None where it had no counterpart."""
+        """The old wall time of an Occurrence of the new rule; None if it had no counterpart."""
         return self.retiming.old_wall(walls.parse_wall(occurrence))
 
 
 @dataclass(frozen=True, slots=True)
 class _Begin:
-    """Start of a new series, and the times of its first day that the old series has already served."""
+    """The start of a new series, and the times of its first day that belong to the old series."""
 
     starts_at: dt.datetime
     others: frozenset[dt.datetime] = frozenset()
 
 
 def change_of(before: Draft, wanted: Draft, from_occurrence: str | None) -> Change:
-    """Change `before` to `wanted`, as a whole or from one Occurrence on.
+    """Compute the change from `before` to `wanted`, of the whole series or from one Occurrence on.
 
-    Raises Refused where `from_occurrence` is no Occurrence of the series or nothing would go out from it on, Conflict
-    where the series has none to split at.
+    Raises Refused if the series has no Occurrence `from_occurrence`, or if no message would go out from there on, and
+    Conflict for a one-time schedule, which can't be split.
     """
     since = occurrence_of(before.timing, from_occurrence) if from_occurrence is not None else None
     old = before.timing.recurrence
@@ -74,7 +74,7 @@ def change_of(before: Draft, wanted: Draft, from_occurrence: str | None) -> Chan
 
 
 def occurrence_of(timing: Timing, name: str) -> dt.datetime:
-    """The wall time of this Occurrence. Raises Refused where the series has no such Occurrence."""
+    """The wall time of this Occurrence. Raises Refused if the series has no such Occurrence."""
     try:
         wall = walls.parse_wall(name)
     except ValueError as problem:
@@ -93,7 +93,7 @@ def given_before(timing: Timing, wall: dt.datetime) -> int:
 
 
 def _from_there(before: Draft, old: Recurrence, wanted: Draft, since: dt.datetime) -> Change:
-    """The new series: it begins with the chosen Occurrence, at its new time, and with nothing before it."""
+    """Compute a split. The new series begins with the chosen Occurrence at its new time."""
     was = before.timing
     later = wanted.timing.starts_at.date() > since.date()
     timing = _with_its_day(was, old, wanted.timing, wanted.timing.starts_at if later else since)
@@ -103,7 +103,7 @@ def _from_there(before: Draft, old: Recurrence, wanted: Draft, since: dt.datetim
     timing = replace(timing, starts_at=begin.starts_at)
     if (rule := timing.recurrence) and rule.count is not None:
         given = given_before(was, since) if rule.count == old.count else 0
-        # The others are left out below, and an Occurrence that is left out counts.
+        # The other times of the day become exceptions below, and an exception counts as an Occurrence.
         timing = replace(timing, recurrence=replace(rule, count=rule.count - given + len(begin.others)))
     retiming = Retiming(_times(was), _times(timing), since, begin.others)
     timing = _with_exceptions(was, timing, retiming)
@@ -111,15 +111,15 @@ def _from_there(before: Draft, old: Recurrence, wanted: Draft, since: dt.datetim
         raise Refused(Problem("recurrence", "Nothing would go out any more from the chosen occurrence on."))
     draft = replace(wanted, timing=timing)
     if next(recurrence.occurrences(was.starts_at, old), since) == since:
-        # Nothing of the series lies before: all of it changes.
+        # The series has no earlier Occurrence, so it changes as a whole.
         return Change(before, draft, retiming, None, since)
     return Change(before, draft, retiming, _ending_before(was, old, since), since)
 
 
 def _with_its_day(before: Timing, old: Recurrence, wanted: Timing, begin: dt.datetime) -> Timing:
-    """The timing with the day written down that its rule implies: unless a later start is chosen, the old rule's day.
+    """Write the day that the rule implies into the rule: the old rule's day, unless a later start was chosen.
 
-    The new series may begin on the last day of a month that is too short for the day that is meant.
+    The new series may begin on the last day of a short month, although the rule means a later day of the month.
     """
     rule = wanted.recurrence
     if rule is None:
@@ -130,7 +130,7 @@ def _with_its_day(before: Timing, old: Recurrence, wanted: Timing, begin: dt.dat
 
 
 def _at_its_new_time(before: Timing, timing: Timing) -> Timing:
-    """The timing with the start's new time of day among its times, where these were left as they are."""
+    """Put the start's new time of day into the rule's times, if only the start was changed."""
     rule, old = timing.recurrence, before.recurrence
     was, now = before.starts_at.time(), timing.starts_at.time()
     if rule is None or old is None or was == now or rule.times != old.times or was not in rule.times:
@@ -139,7 +139,7 @@ def _at_its_new_time(before: Timing, timing: Timing) -> Timing:
 
 
 def _begin(before: Timing, timing: Timing, since: dt.datetime) -> _Begin:
-    """The new series begins with the first of the Occurrences that change, at its new time."""
+    """Find the start of the new series: the first of the Occurrences that change, at its new time."""
     rule = timing.recurrence
     start = dt.datetime.combine(since.date(), dt.time.min if rule and rule.times else timing.starts_at.time())
     uncounted = replace(without_exceptions(rule), count=None) if rule else None
@@ -148,7 +148,7 @@ def _begin(before: Timing, timing: Timing, since: dt.datetime) -> _Begin:
     if changing := [matches[one] for one in old if one >= since and one in matches]:
         first = min(changing)
         return _Begin(first, frozenset(matches[one] for one in old if one < since and matches.get(one, first) > first))
-    # The day has no time for it any more: the new series begins with the next Occurrence.
+    # The new rule has no time on this day any more, so the new series begins with the next Occurrence.
     following = next(recurrence.occurrences(start, uncounted, after=since - _SECOND), None)
     if following is None:
         field = "recurrence" if rule else "starts_at"
@@ -157,7 +157,7 @@ def _begin(before: Timing, timing: Timing, since: dt.datetime) -> _Begin:
 
 
 def _with_exceptions(before: Timing, timing: Timing, retiming: Retiming) -> Timing:
-    """The timing whose exceptions have gone along to the new times. In a split, only those that lie in it."""
+    """Move the exceptions to the new times. In a split only those within the new series remain."""
     rule = timing.recurrence
     if rule is None or not (rule.except_ or retiming.others):
         return timing
@@ -168,14 +168,14 @@ def _with_exceptions(before: Timing, timing: Timing, retiming: Retiming) -> Timi
 
 def _exceptions(before: Timing, rule: Recurrence, retiming: Retiming) -> Iterator[dt.date | dt.datetime]:
     old = before.recurrence.except_ if before.recurrence else ()
-    # An exception without a match has no effect now. It has again when its day has a match for it.
+    # An exception without a matching time stays. It has an effect again if its day gets a matching time later.
     moved = retiming.new_walls([one for one in old if isinstance(one, dt.datetime)])
     for one in rule.except_:
         yield moved.get(one, one) if isinstance(one, dt.datetime) else one
 
 
 def _ending_before(before: Timing, rule: Recurrence, since: dt.datetime) -> Recurrence:
-    """The old series' rule, which gives nothing from `since` on, in words that are true of it then."""
+    """The rule with which the old series ends before `since`, with an end that its summary can name."""
     rule = with_implied_day(rule, before.starts_at.date())
     rule = replace(rule, except_=tuple(one for one in rule.except_ if _comes_before(one, since)))
     if rule.count is None and _times(before).on(since.date())[0] == since:

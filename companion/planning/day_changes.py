@@ -1,6 +1,6 @@
-"""The days that a change of plans leaves a patient without a message, or with a second one. Pure.
+"""The days on which a patient gets no message, or a second message, because plans changed. Pure functions.
 
-DESIGN.md, Time: `none_today` and `again_today`. Not here: the change itself (replan.py), the sentences (warnings.py).
+They are shown as the warnings `none_today` and `again_today` (warnings.py). replan.py makes the change.
 """
 
 import datetime as dt
@@ -26,14 +26,14 @@ class DayChanges:
     """The patients whose days a change of plans makes unusual."""
 
     none_today: set[uuid.UUID] = field(default_factory=set)
-    """Patients who would have got a message today and now get none."""
+    """Patients who would have got a message today, and now get none."""
     again_today: set[uuid.UUID] = field(default_factory=set)
-    """Patients who have had today's message and now get one more today."""
+    """Patients who have already got today's message, and now get one more today."""
     none_on: dict[uuid.UUID, dt.date] = field(default_factory=dict)
-    """The first coming day without a message, since its Occurrence already went out at another zone's time."""
+    """The patient's next day without a message, because its Occurrence was already sent by the time of another zone."""
 
     def add(self, other: "DayChanges") -> None:
-        """Takes over the changes of another batch of patients."""
+        """Add the changes for another batch of patients."""
         self.none_today |= other.none_today
         self.again_today |= other.again_today
         self.none_on |= other.none_on
@@ -46,9 +46,9 @@ def day_changes(
     zones: Mapping[uuid.UUID, str],
     now: dt.datetime,
 ) -> DayChanges:
-    """Compares the Messages that there were (`there`) with those that there will be (`wanted` without the finished).
+    """Compare the Messages before the change (`there`) with those after it (`wanted`, except those that have ended).
 
-    `unwanted`: the Messages that the change takes out. Days are those of the patients' `zones`.
+    `unwanted`: the Messages that the change removes. Days are days in the patients' `zones`.
     """
 
     def day(patient: uuid.UUID, at: dt.datetime) -> dt.date:
@@ -70,7 +70,8 @@ def day_changes(
             if there[key].status == Status.SENT and (patient, on) not in coming and (patient, on) not in sent:
                 found.none_on[patient] = on
         elif on == today[patient] and (patient, on) in sent:
-            # A day's second time is no surprise, but for a Message that the change makes or brings from another day.
+            # A series may have several times a day. It is a surprise only if the change creates the Message, or moves
+            # it here from another day.
             made = key not in there
             moved = not made and day(patient, there[key].due_at) != on and sent[patient, on] != key.occurrence[:10]
             if made or moved:

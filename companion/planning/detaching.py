@@ -1,7 +1,7 @@
-"""An Occurrence of a Schedule: what it is for each patient, and its Messages made ahead of time by a person's hand.
+"""An Occurrence of a Schedule: each patient's Message, and the creation of its Messages ahead of time by a person.
 
-`detach` makes them so that they can be changed: the Planner never plans such an Occurrence a second time. Not here: the
-Planner's own Messages (planner.py), what is listed of many Occurrences (listing.py).
+A person creates the Messages (`detach`) in order to change them. The Planner never plans such an Occurrence a second
+time. planner.py makes the other Messages, and listing.py lists many Occurrences.
 """
 
 import datetime as dt
@@ -36,25 +36,25 @@ from companion.times import walls
 from companion.times.rule import without_exceptions
 
 MOST: Final = 200
-"""The most patients whose Messages are made at once. With more patients, `detach` takes one patient at a time."""
+"""The most patients for whom `detach` creates Messages at once. With more patients, the caller must name a patient."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An Occurrence with a page of its patients: each one's Message, or what will become it."""
+    """An Occurrence with a page of its patients: each patient's Message, or the planned message."""
 
     schedule: Schedule
     occurrence: str
     skipped: bool
     items: list[Item]
     last: uuid.UUID | None
-    """The last patient of the page, where more follow."""
+    """The last patient of the page if more patients follow, else None."""
 
 
 def show(
     schedule: Schedule, occurrence: str, *, patient: uuid.UUID | None = None, after: uuid.UUID | None = None, limit: int
 ) -> Shown:
-    """Reads it. Raises Unknown where the Schedule has no such Occurrence."""
+    """Read an Occurrence. Raises Unknown if the Schedule has no such Occurrence."""
     timing = timing_of(schedule)
     skipped = _is_skipped(timing, occurrence)
     people = recipients.expected(schedule, after=after).order_by("id")
@@ -80,20 +80,20 @@ def show(
 def detach(
     caller: Caller, schedule: Schedule, occurrence: str, *, patient: uuid.UUID | None = None, now: dt.datetime
 ) -> list[Message]:
-    """Makes the Messages of an Occurrence that is still to be planned, of one patient or of all (up to MOST).
+    """Create the Messages of an Occurrence that is not planned yet, for one patient or for all (up to MOST).
 
-    Raises Unknown where there is no such Occurrence, Refused for a patient whom it doesn't reach, and Conflict where it
-    is skipped, past, or has its Messages already.
+    Raises Unknown if there is no such Occurrence, Refused for a patient whom the Schedule doesn't reach, and Conflict
+    if the Occurrence is skipped or past, or has its Messages already.
     """
     caller.needs(Role.PROVIDER)
-    # The row lock makes two people, and a person and the Planner, take turns.
+    # The row lock makes this call wait for other people's acts on the Schedule, and for the Planner.
     own = Schedule.objects.select_for_update(of=("self",)).select_related("clinic")
     locked = own.get(clinic=caller.clinic, pk=schedule.pk)
     timing = timing_of(locked)
     if _is_skipped(timing, occurrence):
-        raise Conflict("This occurrence is skipped. Take the skip back first.")
+        raise Conflict("This occurrence is skipped. Undo the skip first.")
     if locked.state != State.ACTIVE:
-        raise Conflict(f"This schedule is {State(locked.state).label.lower()}: it plans nothing that could be changed.")
+        raise Conflict(f"This schedule is {State(locked.state).label.lower()}, so it plans no messages to change.")
     people = _reached(locked, patient)
     plans = _plans(locked, timing, occurrence, people, alone=patient is not None, now=now)
     insert(locked, newest_version(locked).id, plans, now=now)
@@ -109,7 +109,7 @@ def detach(
 
 
 def _is_skipped(timing: Timing, occurrence: str) -> bool:
-    """Return whether this Occurrence was taken out. Raises Unknown where the rule has none of this name."""
+    """Return whether this Occurrence is skipped. Raises Unknown if the rule has no Occurrence of this name."""
     try:
         if gives(timing, occurrence):
             return False
@@ -122,7 +122,7 @@ def _is_skipped(timing: Timing, occurrence: str) -> bool:
 
 
 def _to_come(schedule: Schedule, timing: Timing, occurrence: str, people: Sequence[Patient]) -> dict[uuid.UUID, Coming]:
-    """Return for each patient the Occurrence that the Planner will make: after the planned time, and in no pause."""
+    """Return for each patient the Occurrence that the Planner will make: not planned yet, and in no pause."""
     times, wall = times_of(schedule.clinic), walls.parse_wall(occurrence)
     zones = {zone_of(schedule, one.timezone) for one in people}
     by_zone = {zone: occurrence_at(timing, wall, zone, times) for zone in zones}
@@ -142,29 +142,31 @@ def _reached(schedule: Schedule, patient: uuid.UUID | None) -> list[Patient]:
     if patient and not found:
         raise Refused(Problem("patient", "This schedule doesn't reach such a patient."))
     if len(found) > MOST:
-        raise Conflict(f"It goes to more than {MOST} patients. Name the patient whose message you want to change.")
+        raise Conflict(f"This goes to more than {MOST} patients. Name the patient whose message you want to change.")
     return found
 
 
 def _plans(
     schedule: Schedule, timing: Timing, occurrence: str, people: Sequence[Patient], *, alone: bool, now: dt.datetime
 ) -> list[Plan]:
-    """List the Messages to make. For a single patient, raise Conflict with the reason if there is none."""
+    """List the Messages to create. Raises Conflict with the reason if there is none."""
     times, wall = times_of(schedule.clinic), walls.parse_wall(occurrence)
     made = {one.patient for one in store.made([OccurrenceOf(schedule.id, one.id, occurrence) for one in people])}
     plans = []
-    why = "It reaches nobody as things stand."
+    why = "This schedule reaches no patient at present."
     for one in people:
         due = occurrence_at(timing, wall, zone_of(schedule, one.timezone), times)
         if one.id in made:
-            why = "It has its message already: change that."
+            why = "The message exists already: change that message."
         elif due is None:
-            why = "It isn't sent: its day is one to avoid."
+            why = "This occurrence isn't sent, because it falls on a day to avoid."
         elif due.due_at <= now:
-            why = "Its time is over."
+            why = "The time of this occurrence is over."
         elif is_paused(one, due.due_at):
             why = (
-                f"The patient is {paused_words(one)} and gets nothing then." if alone else "Its patients are on pause."
+                f"The patient is {paused_words(one)} and gets no message then."
+                if alone
+                else "The patients are paused then."
             )
         else:
             plans.append(Plan(one.id, occurrence, due.due_at))

@@ -1,4 +1,4 @@
-"""Reading a Schedule's values one field at a time, from JSON's types to ours. What must fit together: drafts.py."""
+"""Reading the values of a Schedule from JSON, field by field. drafts.py checks values against each other."""
 
 import datetime as dt
 import re
@@ -19,19 +19,19 @@ from companion.times.workdays import ANY_DAY, Avoid
 SHORTEST_LATE_AFTER = dt.timedelta(minutes=1)
 LONGEST_LATE_AFTER = dt.timedelta(days=7)
 SHORTEST_ANSWER, LONGEST_ANSWER = dt.timedelta(minutes=5), dt.timedelta(days=7)
-"""The shortest and the longest wait for an answer before staff hears that none came."""
+"""The shortest and the longest time to wait for an answer before staff is told that none came."""
 SHORTEST_AGAIN, LONGEST_AGAIN = dt.timedelta(minutes=5), dt.timedelta(days=1)
-"""The shortest and the longest delay after which a "Later" asks again."""
+"""The shortest and the longest delay after which the button "Later" sends the message again."""
 MOST_PATIENTS = 10_000
-"""Named one by one; a larger set is a cohort."""
+"""The most patients that can be named one by one. For more patients, people make a cohort."""
 _DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\d{1,7})S)?)?", re.ASCII)
 _AVOID = ("weekends", "holidays", "closed_days")
 
 
 class FieldReader:
-    """Reads one field after the other and collects all problems, so that people hear of them at once.
+    """A reader of single fields that collects all problems, so that people see all of them together.
 
-    Each method answers with a value that can be worked with, also where it noted a problem.
+    Each method returns a valid value, even after a problem, so that the caller can go on reading.
     """
 
     def __init__(self, clinic: Clinic, values: Mapping[str, object]) -> None:
@@ -41,12 +41,12 @@ class FieldReader:
 
     @property
     def problems(self) -> list[Problem]:
-        """List the errors so far. A field that was not read yet counts as unknown: call this after the last field."""
+        """List the problems. Call this after the last field, because a field that nobody read counts as unknown."""
         unknown = [Problem(name, "There is no such field.") for name in self._values if name not in self._known]
         return unknown + self._problems
 
     def value(self, field: str) -> object:
-        """The value as it came; None where the field is missing."""
+        """The value as it came; None if the field is missing."""
         self._known.add(field)
         return self._values.get(field)
 
@@ -117,7 +117,7 @@ class FieldReader:
         except ValueError as problem:
             if self.value("starts_at"):
                 self.wrong("starts_at", str(problem))
-            return dt.datetime(2000, 1, 1)  # noqa: DTZ001  (a wall time, and only until the problem is told)
+            return dt.datetime(2000, 1, 1)  # noqa: DTZ001  (a wall time, which is never used after a problem)
 
     def timezone(self) -> str:
         zone = self.string("timezone", 'Name a time zone like Europe/Berlin, or "patient" for each patient\'s own.')
@@ -130,7 +130,7 @@ class FieldReader:
         if value is None:
             return None
         if not isinstance(value, dict):
-            self.wrong("recurrence", "Give a rule with its frequency, or null for once.")
+            self.wrong("recurrence", "Give a rule with its frequency, or null for a message that goes out once.")
             return None
         try:
             return rule_json.from_json(value)
@@ -148,7 +148,7 @@ class FieldReader:
             self.wrong("late_after", str(problem))
             return default
         if not SHORTEST_LATE_AFTER <= length <= LONGEST_LATE_AFTER:
-            self.wrong("late_after", "Late is still good for a minute at least and for seven days at most.")
+            self.wrong("late_after", "Choose a delay from one minute to seven days.")
         return length
 
     def answer_within(self) -> dt.timedelta | None:
@@ -164,17 +164,17 @@ class FieldReader:
             return ()
         found = tuple(self._button(f"buttons.{index}", one) for index, one in enumerate(value))
         if len({one.text for one in found}) < len(found) and all(one.text for one in found):
-            self.wrong("buttons", "Two buttons say the same. Give each words of its own.")
+            self.wrong("buttons", "Two buttons have the same text. Give each button a different text.")
         return found
 
     def _button(self, field: str, value: object) -> Button:
         if not isinstance(value, dict) or not value.keys() <= {"text", "again_after"}:
-            self.wrong(field, 'Say what stands on it, like {"text": "Taken"}.')
+            self.wrong(field, 'Give the text of the button, like {"text": "Taken"}.')
             return Button("")
         words, again = value.get("text"), value.get("again_after")
         text = words.strip() if isinstance(words, str) else ""
         if not 0 < len(text) <= buttons.LONGEST or not text.isprintable():
-            self.wrong(f"{field}.text", f"Give the button words of 1 to {buttons.LONGEST} characters, on one line.")
+            self.wrong(f"{field}.text", f"Give the button a text of 1 to {buttons.LONGEST} characters, on one line.")
         if again is None:
             return Button(text)
         return Button(text, self._length(f"{field}.again_after", again, SHORTEST_AGAIN, LONGEST_AGAIN))
@@ -186,7 +186,7 @@ class FieldReader:
             self.wrong(field, str(problem))
             return shortest
         if not shortest <= length <= longest:
-            self.wrong(field, f"From {duration_text(shortest)} to {duration_text(longest)} can be waited.")
+            self.wrong(field, f"Choose a time from {duration_text(shortest)} to {duration_text(longest)}.")
         return length
 
     def avoid(self) -> Avoid:
@@ -200,10 +200,10 @@ class FieldReader:
             if name not in _AVOID:
                 self.wrong(f"avoid.{name}"[:60], "There is no such field. There are weekends, holidays, closed_days.")
             elif not isinstance(flag, bool):
-                self.wrong(f"avoid.{name}", "Say true or false.")
+                self.wrong(f"avoid.{name}", "Write true or false.")
         found = Avoid(**{name: value.get(name) is True for name in _AVOID})
         if found.holidays and not self.clinic.country:
-            self.wrong("avoid.holidays", "Say first, in Settings, in which country the clinic is.")
+            self.wrong("avoid.holidays", "First choose the clinic's country in Settings.")
         return found
 
     def review_on(self) -> dt.date | None:
@@ -216,12 +216,12 @@ class FieldReader:
         try:
             return dt.date.fromisoformat(value if isinstance(value, str) else "")
         except ValueError:
-            self.wrong("review_on", "Write the date of the next look at it like 2027-05-01.")
+            self.wrong("review_on", "Write the date of the review like 2027-05-01.")
             return None
 
 
 def as_id(value: object) -> uuid.UUID | None:
-    """The UUID that this is, None where it is none."""
+    """Read a UUID; None for any other value."""
     if isinstance(value, uuid.UUID):
         return value
     try:
@@ -231,7 +231,7 @@ def as_id(value: object) -> uuid.UUID | None:
 
 
 def duration(text: str) -> dt.timedelta:
-    """Reads an ISO 8601 duration of days, hours, minutes and seconds ("PT1H"). Raises ValueError for all else."""
+    """Read an ISO 8601 duration of days, hours, minutes and seconds ("PT1H"). Raises ValueError for anything else."""
     found = _DURATION.fullmatch(text)
     if not found or text.endswith(("P", "T")):
         raise ValueError("Write a duration like PT1H (one hour), PT90M or P1D.")
@@ -240,7 +240,7 @@ def duration(text: str) -> dt.timedelta:
 
 
 def duration_text(length: dt.timedelta) -> str:
-    """The duration in ISO 8601, in hours where it is whole hours."""
+    """Write a duration in ISO 8601, in hours, minutes and seconds."""
     seconds = int(length.total_seconds())
     hours, minutes = seconds // 3600, seconds // 60 % 60
     parts = [(hours, "H"), (minutes, "M"), (seconds % 60, "S")]

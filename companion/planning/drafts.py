@@ -1,4 +1,4 @@
-"""A Schedule as asked for: the one place that checks what pages, API and command line bring. Stores nothing."""
+"""A Schedule as people or programs ask for it. Pages, API and commands check their values here. It stores nothing."""
 
 import datetime as dt
 import uuid
@@ -41,9 +41,9 @@ _LATE_AFTER = {Lane.REMINDER: dt.timedelta(hours=1), Lane.BROADCAST: dt.timedelt
 _QUIET = {Lane.REMINDER: Quiet.IGNORE, Lane.BROADCAST: Quiet.WAIT}
 _LANES = {"reminder": Lane.REMINDER, "broadcast": Lane.BROADCAST}
 REVIEW_AFTER = dt.timedelta(days=182)
-"""After half a year a person looks at a series without an end again, unless another day is named."""
+"""A series without an end is reviewed after half a year, unless the person chooses another day."""
 _LOOKED_AT = 1000
-"""Occurrences looked at for one that may go out."""
+"""The number of Occurrences that are searched for one that may go out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Draft:
 
 
 def read(clinic: Clinic, values: Mapping[str, object], *, now: dt.datetime) -> Draft:
-    """Checks the JSON body of `POST /schedules` (DESIGN.md). Raises Refused with every wrong field at once."""
+    """Check the JSON body of `POST /schedules`. Raises Refused with every wrong field at once."""
     reader = FieldReader(clinic, values)
     lane = _LANES[reader.choice("lane", tuple(_LANES))]
     cohort = reader.cohort()
@@ -101,8 +101,8 @@ def _timing(reader: FieldReader, lane: Lane) -> Timing:
 
 
 def of(schedule: Schedule) -> Draft:
-    """The Schedule as it was asked for: what an edit starts from."""
-    # A patient who has left the clinic gets nothing more, and must not stand in the way of an edit.
+    """Return a stored Schedule as a draft, from which an edit starts."""
+    # Patients who have left get no messages, and must not make an edit fail.
     named = Recipient.objects.filter(clinic_id=schedule.clinic_id, schedule=schedule, patient__left_at=None)
     return _of_rows(
         schedule, wording.newest_version(schedule), named.order_by("id").values_list("patient_id", flat=True)
@@ -110,7 +110,7 @@ def of(schedule: Schedule) -> Draft:
 
 
 def of_many(clinic: Clinic, schedules: Sequence[Schedule]) -> dict[uuid.UUID, Draft]:
-    """The Schedules of a clinic by their ids, in two queries, also with the patients who have left since."""
+    """Return many Schedules as drafts by their ids, with two queries. They include patients who have left since."""
     ids = [schedule.id for schedule in schedules]
     newest = wording.newest_versions(clinic, ids)
     named: dict[uuid.UUID, list[uuid.UUID]] = {}
@@ -136,7 +136,7 @@ def _of_rows(schedule: Schedule, newest: Version | None, patients: Iterable[uuid
 
 
 def set_columns(schedule: Schedule, draft: Draft) -> None:
-    """Write the draft into the Schedule's columns, without saving the row. Its text and patients are other rows."""
+    """Write the draft into the Schedule's columns, without saving the row. Text and patients are in other tables."""
     set_timing(schedule, draft.timing)
     schedule.cohort_id = draft.cohort
     schedule.late_after = draft.late_after
@@ -147,7 +147,7 @@ def set_columns(schedule: Schedule, draft: Draft) -> None:
 
 
 def values_of(draft: Draft) -> dict[str, object]:
-    """The draft as the JSON that `read` takes: a PATCH is this, overlaid with what changes."""
+    """Return the draft as the JSON that `read` accepts. A PATCH replaces some of these values."""
     timing = draft.timing
     return {
         "text": draft.text,
@@ -169,7 +169,7 @@ def values_of(draft: Draft) -> dict[str, object]:
 
 
 def buttons_json(of: tuple[Button, ...]) -> list[dict[str, str | None]] | None:
-    """Answer buttons as the JSON that `read` takes; None for none."""
+    """Return answer buttons as the JSON that `read` accepts; None if there are no buttons."""
     rows = [
         {"text": one.text, "again_after": duration_text(one.again_after) if one.again_after else None} for one in of
     ]
@@ -183,11 +183,13 @@ def _together(clinic: Clinic, draft: Draft, now: dt.datetime) -> list[Problem]:
     if sentence := _too_long(clinic, draft):
         problems.append(Problem("text", sentence))
     if next(recurrence.occurrences(timing.starts_at, timing.recurrence), None) is None:
-        problems.append(Problem("recurrence", "This rule never comes true: no day fits it before its end."))
+        problems.append(
+            Problem("recurrence", "No day before the end of this rule fits it. Change the rule or the end.")
+        )
     elif day is None:
-        problems.append(Problem("avoid", "It would never go out: each of its days is one to avoid."))
+        problems.append(Problem("avoid", "No message would go out, because each day of the rule is a day to avoid."))
     elif timing.recurrence is None:
-        # The zone in which this wall time comes last decides: while it isn't too late there, somebody gets it.
+        # If patients have different zones, the zone in which this wall time comes last decides.
         zone = "Etc/GMT+12" if timing.timezone == PATIENT_ZONE else timing.timezone
         if walls.resolve(dt.datetime.combine(day, timing.starts_at.time()), zone).at + draft.late_after <= now:
             problems.append(Problem("starts_at", "This time is over. Choose one in the future."))
@@ -195,7 +197,7 @@ def _together(clinic: Clinic, draft: Draft, now: dt.datetime) -> list[Problem]:
 
 
 def _too_long(clinic: Clinic, draft: Draft) -> str | None:
-    """Return the sentence where the text is too long for one of its recipients, else None."""
+    """Return a sentence if the text is too long for one of the recipients, else None."""
     here = Patient.objects.filter(clinic=clinic, left_at=None)
     people = here.filter(memberships__cohort_id=draft.cohort) if draft.cohort else here.filter(id__in=draft.patients)
     text = lengths.with_room(draft.text, reminds=draft.answer_within is not None)
@@ -203,7 +205,7 @@ def _too_long(clinic: Clinic, draft: Draft) -> str | None:
 
 
 def _sent_at(clinic: Clinic, timing: Timing) -> Callable[[str], dt.datetime]:
-    """Return a function that tells when a one-time Schedule leaves in a zone, after working days and quiet hours."""
+    """Return a function from a zone to the instant at which a one-time Schedule is sent there."""
     times = occurrences.times_of(clinic)
 
     @cache
@@ -211,7 +213,7 @@ def _sent_at(clinic: Clinic, timing: Timing) -> Callable[[str], dt.datetime]:
         planned_in = zone if timing.timezone == PATIENT_ZONE else timing.timezone
         one = occurrences.occurrence_at(timing, timing.starts_at, planned_in, times)
         at = one.due_at if one else walls.resolve(timing.starts_at, planned_in).at
-        # The verdict waits for the end of quiet hours on the patient's own clock, and there again for a working day.
+        # As delivery/verdict.py does: wait for the end of quiet hours in the patient's zone, then for a working day.
         end = quiet_until(at, zone, times.quiet) if timing.quiet_hours == Quiet.WAIT else None
         if end is None:
             return at
@@ -222,7 +224,7 @@ def _sent_at(clinic: Clinic, timing: Timing) -> Callable[[str], dt.datetime]:
 
 
 def _first_working_day(clinic: Clinic, timing: Timing) -> dt.date | None:
-    """The first day on which it goes out; None where none of its first days is, or moves to, one not to avoid."""
+    """The first day on which a message goes out; None if all of the first Occurrences are skipped as days to avoid."""
     calendar = calendar_of(clinic)
     for wall in islice(recurrence.occurrences(timing.starts_at, timing.recurrence), _LOOKED_AT):
         if day := working_day(wall.date(), timing.avoid, timing.when_avoided, calendar):

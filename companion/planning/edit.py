@@ -1,6 +1,6 @@
-"""Act on a Schedule: create it, change it (whole, or this and following), pause, resume, skip, cancel.
+"""A person's acts on a Schedule: create, change (the whole or from one Occurrence on), pause, resume, skip, cancel.
 
-Each is one transaction that leaves a Mark; a small one is worked off right after it, a large one by the Planner.
+Each act is one transaction that leaves a Mark. A small Mark is worked off at once, a large one by the Planner.
 """
 
 import datetime as dt
@@ -35,22 +35,22 @@ SKIPPED = "occurrence skipped"
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """Result of an act: the Schedule as it is now, the number of Messages changed so far, and warnings."""
+    """The result of an act: the Schedule as it is now, the number of Messages changed so far, and warnings."""
 
     schedule: Schedule
     messages: int
     warnings: tuple[Warning, ...]
     complete: bool
-    """False while the Planner is still at it."""
+    """False if the Planner still has to change Messages."""
 
 
 def create(caller: Caller, draft: Draft, *, now: dt.datetime) -> Planned:
-    """Makes a Schedule. The first horizon of one for up to 1,000 patients is planned when this returns."""
+    """Create a Schedule. For up to 1,000 patients the Messages of the first 48 hours exist when this returns."""
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
         warnings = plan_warnings.of_new(caller.clinic, draft, now=now)
         schedule = _new(caller, draft, now)
-        audit.record(caller, "schedule created", "schedule", schedule.id, now=now, changes=_told(None, draft))
+        audit.record(caller, "schedule created", "schedule", schedule.id, now=now, changes=_changes(None, draft))
         small = recipients.of_schedule(schedule).order_by()[: marks.AT_ONCE + 1].count() <= marks.AT_ONCE
         planned = planner.plan_ahead(schedule.id, now=now) if small else 0
         ring()
@@ -61,7 +61,7 @@ def create(caller: Caller, draft: Draft, *, now: dt.datetime) -> Planned:
 def change(
     caller: Caller, schedule: Schedule, draft: Draft, *, from_occurrence: str | None, now: dt.datetime
 ) -> Planned:
-    """Changes a series: its whole future, or from one Occurrence on (the series splits). What was sent stays."""
+    """Change a series: its whole future, or from one Occurrence on (the series splits). Sent Messages stay."""
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
         locked = hold(caller, schedule)
@@ -76,22 +76,22 @@ def change(
             renaming.rename(locked, locked, change, now=now)
             _overwrite(locked, change.draft, now)
             renaming.keep_from_a_second_one_today(locked, change, now=now)
-            done = _record_and_replan(caller, locked, "schedule changed", _told(before, change.draft), now)
+            done = _record_and_replan(caller, locked, "schedule changed", _changes(before, change.draft), now)
         return replace(done, warnings=(*done.warnings, *known))
 
 
 def pause(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Planned:
-    """Stop sending until the Schedule is resumed. Messages missed meanwhile aren't sent later."""
+    """Stop sending until the Schedule is resumed. Messages that are missed until then aren't sent later."""
     return _to_state(caller, schedule, State.ACTIVE, State.PAUSED, "schedule paused", now)
 
 
 def resume(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Planned:
-    """Goes on with the next Occurrence in the future."""
+    """Resume sending, with the next Occurrence in the future."""
     return _to_state(caller, schedule, State.PAUSED, State.ACTIVE, "schedule resumed", now)
 
 
 def cancel(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Planned:
-    """Ends it for good: what is pending is cancelled as `schedule_ended`."""
+    """End a Schedule for good. Its pending Messages are cancelled as `schedule_ended`."""
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
         locked = hold(caller, schedule)
@@ -105,7 +105,7 @@ def cancel(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Planned:
 
 
 def skip(caller: Caller, schedule: Schedule, occurrence: str, *, now: dt.datetime) -> Planned:
-    """Leaves one Occurrence of a series out."""
+    """Skip one Occurrence of a series."""
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
         locked = hold(caller, schedule)
@@ -118,20 +118,20 @@ def skip(caller: Caller, schedule: Schedule, occurrence: str, *, now: dt.datetim
         was = columns(locked)
         locked.recurrence = rule_json.to_json(replace(timing.recurrence, except_=(*timing.recurrence.except_, wall)))
         locked.save(update_fields=["recurrence"])
-        # Replanning leaves a Message alone that a person edited; to skip the Occurrence means that Message, too.
-        own = Message.objects.filter(clinic=caller.clinic, schedule=locked, occurrence=walls.wall_name(wall))
-        cancelled = lifecycle.stop(own.filter(by_hand=True), Reason.BY_PERSON, now=now)
+        # Replanning doesn't touch Messages that a person edited, but the skip must cancel them, too.
+        messages = Message.objects.filter(clinic=caller.clinic, schedule=locked, occurrence=walls.wall_name(wall))
+        cancelled = lifecycle.stop(messages.filter(by_hand=True), Reason.BY_PERSON, now=now)
         done = audit_and_replan(caller, locked, SKIPPED, was, now)
         return replace(done, messages=done.messages + cancelled)
 
 
 def reviewed(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Schedule:
-    """Note that a person has reviewed a series without an end. The next review is due after REVIEW_AFTER."""
+    """Record that a person has reviewed a series without an end. The next review is due after REVIEW_AFTER."""
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
         locked = hold(caller, schedule)
         if locked.review_on is None or locked.state != State.ACTIVE:
-            raise Conflict("Nobody asked to look at this schedule again.")
+            raise Conflict("This schedule has no review.")
         was = columns(locked)
         locked.review_on = walls.local(now, locked.clinic.timezone).date() + REVIEW_AFTER
         locked.save(update_fields=["review_on"])
@@ -141,7 +141,7 @@ def reviewed(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Schedul
 
 
 def _new(caller: Caller, draft: Draft, now: dt.datetime, split_from: Schedule | None = None) -> Schedule:
-    # A one-time start in the past is still good within its late_after; a series begins with its next Occurrence.
+    # A one-time message may be late by `late_after`. A series begins with its next Occurrence.
     floor = now if draft.timing.recurrence else now - draft.late_after
     schedule = Schedule(
         clinic=caller.clinic,
@@ -198,9 +198,9 @@ def _word(schedule: Schedule, draft: Draft, now: dt.datetime) -> None:
 
 
 def _split(caller: Caller, old: Schedule, change: Change, ended: Recurrence, draft: Draft, now: dt.datetime) -> Planned:
-    """Ends the old series before the chosen Occurrence and begins a new one with it, which takes over its Messages."""
+    """End the old series before the chosen Occurrence. A new series begins with it, and takes over its Messages."""
     new = _new(caller, change.draft, now, split_from=old)
-    # What the old series was, the new one is: planned as far, and paused where it is paused.
+    # The new series is planned as far as the old series was, and it is paused if that was paused.
     new.state, new.resumed_at = old.state, old.resumed_at
     new.planned_until = max(filter(None, (new.planned_until, old.planned_until)))
     new.save(update_fields=["state", "resumed_at", "planned_until"])
@@ -213,12 +213,12 @@ def _split(caller: Caller, old: Schedule, change: Change, ended: Recurrence, dra
     old.save(update_fields=["recurrence", "review_on", "next_plan_at"])
     before = audit_and_replan(caller, old, "schedule split", was, now)
     # The new series goes on for the old one: what differs between them is what the person changed.
-    after = _record_and_replan(caller, new, "schedule created", _told(draft, change.draft), now)
+    after = _record_and_replan(caller, new, "schedule created", _changes(draft, change.draft), now)
     return replace(after, messages=before.messages + after.messages, warnings=(*before.warnings, *after.warnings))
 
 
 def hold(caller: Caller, schedule: Schedule) -> Schedule:
-    """The Schedule with its row locked: editing and planning one take turns."""
+    """Return the Schedule with its row locked, so that editing and planning wait for each other."""
     own = Schedule.objects.select_for_update(of=("self",)).select_related("clinic")
     return own.get(clinic=caller.clinic, pk=schedule.pk)
 
@@ -234,8 +234,8 @@ def _to_state(
         was = columns(locked)
         locked.state = state
         if state == State.ACTIVE:
-            # From the next Occurrence in the future on: what the pause swallowed is not made up for. What had been
-            # planned beyond now is settled by the Mark, which also knows what patients who are back get again.
+            # Sending goes on with the next Occurrence in the future; messages missed in the pause are not sent later.
+            # The Mark replans the Messages beyond now, also those of patients who left and are back.
             locked.resumed_at = locked.next_plan_at = now
             locked.planned_until = max(now, locked.planned_until or now)
         locked.save(update_fields=["state", "resumed_at", "planned_until", "next_plan_at"])
@@ -250,22 +250,22 @@ def columns(schedule: Schedule) -> dict[str, object]:
 def audit_and_replan(
     caller: Caller, schedule: Schedule, action: str, was: dict[str, object], now: dt.datetime
 ) -> Planned:
-    """Audit the act by the `columns` of before, leave the Mark, and work it off at once where that is quick."""
+    """Audit the act with the earlier `columns`, leave a Mark, and work it off at once if it is small."""
     return _record_and_replan(caller, schedule, action, audit.differences(was, columns(schedule)), now)
 
 
-def _told(before: Draft | None, after: Draft) -> audit.Changes:
-    """Return what the audit trail tells of a series that is new, or that a person changed as a whole."""
-    was, now = (drafts.values_of(one) if one else {} for one in (before, after))
-    told = dict(audit.differences(was, now, veiled=("text", "buttons")))
-    if "patients" in told:
+def _changes(before: Draft | None, after: Draft) -> audit.Changes:
+    """Return the audit trail's record of a series that is new, or that a person changed as a whole."""
+    was, now = (drafts.values_of(draft) if draft else {} for draft in (before, after))
+    changes = dict(audit.differences(was, now, veiled=("text", "buttons")))
+    if "patients" in changes:
         had, has = set(before.patients if before else ()), set(after.patients)
-        told["patients"] = [_named(had - has), _named(has - had)]
-    return told
+        changes["patients"] = [_named(had - has), _named(has - had)]
+    return changes
 
 
 def _named(patients: set[uuid.UUID]) -> object:
-    """The ids, or of many their number: an entry is read by a person."""
+    """Return the ids, or only their number if they are too many for a person to read."""
     return sorted(map(str, patients)) if len(patients) <= _NAMED_IN_AN_ENTRY else f"{len(patients)} patients"
 
 

@@ -1,5 +1,6 @@
-"""Tells a chat that a patient is no longer reached there, by a Message that goes the way of all. Works off what
-patients/former_chats.py keeps; another language is one more entry in WORDS.
+"""Messages that tell a chat that a patient's messages no longer come there, because the patient has another chat now.
+
+patients/former_chats.py stores the chats that have to be told. To add a language, add an entry to WORDS.
 """
 
 import datetime as dt
@@ -37,7 +38,7 @@ _FALLBACK: Final = "en"
 
 
 def say(patients: Collection[uuid.UUID], *, now: dt.datetime) -> None:
-    """Tells the chats that these patients have left, each once."""
+    """Send this message to the former chats of these patients, to each once."""
     for chat in former_chats.to_be_told(patients):
         with transaction.atomic():
             if former_chats.told(chat) and _wants_to_know(chat):
@@ -51,7 +52,7 @@ def _say(chat: FormerChat, now: dt.datetime) -> None:
 
 
 def _wants_to_know(chat: FormerChat) -> bool:
-    """Return whether the chat has to do with the patient's messages, and may be written to."""
+    """Return whether the chat got, or agreed to get, the patient's messages, and may get a message now."""
     patient = chat.patient
     if patient.telegram_id == chat.telegram_id or patient.consent == Consent.WITHDRAWN:
         return False

@@ -1,4 +1,4 @@
-"""A start date that the rule does not give: said before anything is planned, with the date of the first message."""
+"""The warning that no message goes out on the start's date, because the rule doesn't give this date."""
 
 import datetime as dt
 
@@ -15,7 +15,7 @@ _SECOND = dt.timedelta(seconds=1)
 
 
 def of_first_date(clinic: Clinic, draft: Draft, zone: str, *, now: dt.datetime) -> list[Warning]:
-    """Warns where nothing goes out on the start's date, though that is still to come: "27 Nov is a Friday; …"."""
+    """Warn if no message goes out on the start's date, and it is not past: "27 Nov is a Friday; the first …"."""
     timing = draft.timing
     day, today = timing.starts_at.date(), walls.local(now, zone).date()
     if day < today or _goes_out_on(day, timing, calendar_of(clinic)):
@@ -48,5 +48,5 @@ def _why_not(day: dt.date, timing: Timing, calendar: Calendar) -> str:
 
 
 def _date(day: dt.date, today: dt.date) -> str:
-    """ "3 Dec", with the year where it is another one than today's."""
+    """Write a date like "3 Dec", with the year if it is not this year."""
     return f"{day.day} {day:%b}" if day.year == today.year else f"{day.day} {day:%b %Y}"

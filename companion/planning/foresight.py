@@ -1,7 +1,7 @@
-"""The days that a change of a series will leave without a message, or with a second one: worked out, not carried out.
+"""The days on which a patient would get no message, or a second message, after a change of a series. Reads only.
 
-It holds the same things against each other as replanning does (replan.py), with the Messages under the names that they
-will have (renaming.py). Reads only.
+It compares plans as replanning does (replan.py), with the Messages under their new names (renaming.py), before the
+change is made.
 """
 
 import datetime as dt
@@ -19,7 +19,7 @@ from companion.schedules.models import Message, Schedule, State, Status
 
 
 def days_of(schedule: Schedule, change: Change, *, now: dt.datetime) -> DayChanges:
-    """The days, where the change will be worked off at once; none of a larger one, as in the change's own answer."""
+    """Compute the days if the change is small enough to be worked off at once; else return none, as the change does."""
     days = DayChanges()
     if schedule.state != State.ACTIVE or not schedule.planned_until:
         return days
@@ -47,7 +47,7 @@ def _there(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> di
 
 
 def _renamed(there: Mapping[Key, Message], names: Mapping[str, str], *, whole: bool) -> dict[Key, Message]:
-    """The Messages by their new names; in a split, only those that go over to the new series."""
+    """The Messages by their new names; in a split, only those that move to the new series."""
     return {
         Key(key.patient, names.get(key.occurrence, key.occurrence)): message
         for key, message in there.items()
@@ -56,7 +56,7 @@ def _renamed(there: Mapping[Key, Message], names: Mapping[str, str], *, whole: b
 
 
 def _without_second_ones(there: dict[Key, Message], schedule: Schedule, change: Change, now: dt.datetime) -> None:
-    """Notes as cancelled what the change would bring to today for patients who have had one today."""
+    """Mark Messages as cancelled that the change would move to today for patients who already had a message today."""
     series = [schedule.id] if change.ended or not schedule.split_from_id else [schedule.id, schedule.split_from_id]
     for second in renaming.second_ones_today(schedule, series, change, now=now):
         for key in (Key(patient, name) for patient in second.patients for name in second.brought):

@@ -1,7 +1,7 @@
-"""Days on which a person skipped or changed something, and which a change of the times of day leaves to a person.
+"""Warnings about days on which a person skipped or changed messages, after a change of the times of day. Reads only.
 
-Where a day has another number of times than before, not every Occurrence has a counterpart, or a new one comes beside
-what a person did. That stays, and these warnings name the days. Reads only.
+If a day has another number of times than before, an Occurrence may have no counterpart, or a new Occurrence may come
+beside an edited one. The person's changes stay, and these warnings name the days, so that a person can check them.
 """
 
 import datetime as dt
@@ -20,7 +20,7 @@ _MOST = 1000
 
 
 def of_hand_edits(schedule: Schedule, change: Change, *, now: dt.datetime) -> tuple[Warning, ...]:
-    """The days from today on that a person touched and that now have another number of times."""
+    """Warn about days from today on that a person changed and that now have another number of times."""
     today = walls.local(now, schedule.clinic.timezone).date()
     found = []
     if days := _listed(day for day in _unsure(change, _skipped(change)) if day >= today):
@@ -38,7 +38,7 @@ def _unsure(change: Change, occurrences: Sequence[dt.datetime]) -> Iterator[dt.d
     """The days of these Occurrences that have another number of times now."""
     for wall, new_wall in change.retiming.new_walls(occurrences).items():
         old, new = change.retiming.day(wall.date())
-        # A time left over from an earlier rule says nothing of the day, unless it matches a time again.
+        # A time of an earlier rule doesn't count, unless it matches a time of the rule before or after the change.
         if len(old) != len(new) and (wall in old or new_wall in new):
             yield wall.date()
 
@@ -58,7 +58,7 @@ def _touched(schedule: Schedule, change: Change, now: dt.datetime) -> list[dt.da
 
 
 def _listed(days: Iterable[dt.date]) -> str:
-    """ "4 December 2026, 7 December 2026 and 3 more"; empty for none."""
+    """List days like "4 December 2026, 7 December 2026 and 3 more"; "" if there are none."""
     in_order = sorted(set(days))
     named = [f"{day.day} {day:%B %Y}" for day in in_order[:_NAMED]]
     more = len(in_order) - len(named)

@@ -1,6 +1,6 @@
-"""Judge whether a filled-in text fits into one message for each of its recipients, as far as they are known.
+"""The check whether a filled-in text fits into one message for each of its present recipients.
 
-A bound is looked at first, so that only a text near Telegram's limit is filled in for all of them.
+An upper bound is computed first. Only a text near Telegram's limit is filled in for all recipients.
 """
 
 import datetime as dt
@@ -17,20 +17,20 @@ from companion.schedules.text import Reader
 from companion.telegram.limits import TEXT_UNITS, utf16_units
 
 ROOM_TO_REMIND: Final = 120
-"""Characters that are kept free for the words before a text that is sent again for want of an answer."""
+"""The characters kept free for the words before a text that is sent again because no answer came."""
 
 
 def with_room(template: str, *, reminds: bool) -> str:
-    """The template, as long as it gets where a reminder of an answer puts its words before it."""
+    """Lengthen the template by the words that a reminder puts before it, if the Schedule sends reminders."""
     return "." * ROOM_TO_REMIND + template if reminds else template
 
 
 def too_long(
     clinic: Clinic, template: str, people: QuerySet[Patient], at: Callable[[str], dt.datetime] | None
 ) -> str | None:
-    """The sentence where the text is too long for one of these people, else None.
+    """Return a sentence if the text is too long for one of these people, else None.
 
-    `at` gives the instant of sending for a patient's zone; None where the text goes out at many.
+    `at` gives the instant of sending for a patient's zone; None if the text is sent many times.
     """
     longest = people.order_by().aggregate(longest=Max(Length("name")))["longest"] or 0
     if texts.most_units(template, clinic_name=clinic.name, name_characters=longest) <= TEXT_UNITS:
@@ -52,7 +52,7 @@ def too_long(
 
 
 def _to_nobody(clinic: Clinic, template: str) -> str | None:
-    """Judge like too_long for an empty cohort, with the shortest words for every placeholder."""
+    """Check the text for an empty cohort, with the shortest value for every placeholder."""
     nobody = Reader("", clinic.name, clinic.language, "UTC")
     filled = texts.fill(template, nobody, dt.datetime(2026, 5, 1, tzinfo=dt.UTC))
     return texts.too_long(filled)

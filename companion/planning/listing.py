@@ -1,8 +1,9 @@
-"""A list of Messages and planned Occurrences together: one order, one cursor, one meaning of the filters.
+"""A list of Messages and planned messages together, with one order, one cursor and the same filters.
 
-A cursor stays true while the Planner turns what was planned into Messages between two pages. Before the seam, the first
-instant at which something was planned when the list was begun, Messages go by their ids. From there on Messages and
-what is planned go by schedule, patient and Occurrence, so that a Message stands where it stood when it was planned.
+Between two pages the Planner may turn planned messages into Messages; the cursor must stay valid. So each list has a
+seam: the first instant with a planned message when the list was begun. Before the seam, Messages are ordered by their
+ids. From the seam on, Messages and planned messages are ordered by schedule, patient and Occurrence. So a Message has
+the position that it had when it was planned.
 """
 
 import base64
@@ -35,17 +36,17 @@ SCHEDULES: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A Message, or what will become one (`planned`): a Message without a row, whose id means nothing."""
+    """A Message, or a planned message (`planned`): a Message object without a row, whose id means nothing."""
 
     message: Message
     planned: bool = False
     patients: int = 1
-    """More than one where they are shown together: the Message then has no patient."""
+    """The number of patients who are shown as one item. If there are several, the Message has no patient."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page, the cursor of the next one, and whether all that is planned was looked at."""
+    """A page, the cursor of the next page, and whether the list holds all planned messages."""
 
     items: list[Item]
     next: str | None
@@ -56,7 +57,7 @@ _Aware = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 
 
 class _Cursor(msgspec.Struct, frozen=True, array_like=True):
-    """The seam, and the position of the page's last item. Before the seam a Message's position is its id's alone."""
+    """The seam, and the position of the page's last item. Before the seam only due instant and id form the position."""
 
     seam: _Aware
     due_at: _Aware
@@ -104,7 +105,7 @@ class _Stored:
         )
         columns = ("due_at", "schedule_or_nil", "patient_or_nil", "occurrence", "id")
         if after and after.due_at >= self.seam:
-            # Of a Schedule's Messages the id says nothing: the four before it name only one.
+            # The id is needed only for Messages without a schedule. For others the four columns before it are unique.
             found = found.filter(
                 self._behind(dict(zip(columns[: 5 if after.schedule == NIL else 4], after, strict=False)))
             )
@@ -123,7 +124,7 @@ class _Stored:
         condition = Q(pk__in=[])
         for column, value in reversed(list(position.items())):
             condition = Q(**{f"{column}__{way}": value}) | (Q(**{column: value}) & condition)
-        # The first condition alone bounds the index; the other decides among equals.
+        # The first condition lets the database use the index; the second decides between rows with equal values.
         return Q(**{f"due_at__{way}e": position["due_at"]}) & condition
 
 
@@ -137,9 +138,9 @@ def page(
     limit: int,
     fold: int | None = None,
 ) -> Page:
-    """A page of what is due before `until`. Raises Refused for a cursor that is none of ours.
+    """Return a page of Messages and planned messages that are due before `until`. Raises Refused for a wrong cursor.
 
-    With `fold`, more patients than these who get one Occurrence at one instant are one item.
+    With `fold`, an Occurrence is one item if more than this number of patients get it at one instant.
     """
     back = order.startswith("-")
     cursor = _read(after) if after else None
@@ -158,7 +159,7 @@ def page(
 
 
 def _since(plan: PlannedSchedules, wanted: MessageFilter, until: dt.datetime) -> dt.datetime:
-    """The instant from which something may be planned without having its Messages."""
+    """The instant from which a message may be planned that is no Message yet."""
     planned = min((one.planned_until for one in plan.schedules if one.planned_until), default=until)
     return max(wanted.due_from, planned) if wanted.due_from else planned
 
@@ -192,5 +193,5 @@ def _read(cursor: str) -> _Cursor:
     except (msgspec.MsgspecError, ValueError, binascii.Error):
         found = None
     if not found or not all(FIRST_YEAR <= at.year <= LAST_YEAR + 1 for at in (found.seam, found.due_at)):
-        raise Refused(Problem("cursor", "This cursor is none of this list's. Begin again without one."))
+        raise Refused(Problem("cursor", "This is no cursor of this list. Begin again without a cursor."))
     return found

@@ -1,6 +1,7 @@
-"""Working Marks off: each change that plans may depend on replans exactly what it touches.
+"""Working Marks off: after a change on which plans depend, exactly the affected Messages are replanned.
 
-Small ones at once, in the caller's request, so that the caller can say how many Messages moved; the Planner the rest.
+Small Marks are worked off at once in the caller's request, so that the answer can say how many Messages moved. The
+Planner works off all others.
 """
 
 import datetime as dt
@@ -29,7 +30,7 @@ _PLANNED_STATES = (State.ACTIVE, State.PAUSED, State.CANCELLED)
 
 
 def oldest() -> list[Mark]:
-    """The Marks that wait longest, of one clinic and one kind, to be worked off together."""
+    """The Marks that have waited longest, of one clinic and one kind, to be worked off together."""
     first = Mark.objects.select_related("clinic").order_by("created_at").first()
     if first is None:
         return []
@@ -40,7 +41,7 @@ def oldest() -> list[Mark]:
 
 
 def work_off(marks: Sequence[Mark], *, now: dt.datetime, turn: Turn = nullcontext) -> Moves:
-    """Replans what these Marks (of one clinic) touch, then removes them. Stopped midway, they are worked off again."""
+    """Replan all that these Marks of one clinic affect, then remove them. After a crash this happens again."""
     moves = Moves()
     for schedule_id, patients in _touched(marks).items():
         moves.add(replan(schedule_id, patients, now=now, turn=turn))
@@ -53,12 +54,12 @@ def work_off(marks: Sequence[Mark], *, now: dt.datetime, turn: Turn = nullcontex
 
 
 def work_off_if_small(mark: Mark, *, now: dt.datetime) -> Moves | None:
-    """Works the Mark off at once where that is quick; None: the Planner does it next."""
+    """Work the Mark off at once if it is small; else return None, and the Planner does it."""
     return work_off([mark], now=now) if _is_small(mark) else None
 
 
 def work_off_of(clinic: Clinic, subject_id: uuid.UUID, *, now: dt.datetime) -> Moves | None:
-    """Work off the Marks that a change of this row (a patient, the clinic) left; None: the Planner will, later."""
+    """Work off the Marks about this row (a patient, the clinic) if they are small; else None: the Planner does it."""
     left = list(Mark.objects.filter(clinic=clinic, subject_id=subject_id).select_related("clinic"))
     if not left:
         return Moves()
@@ -84,14 +85,14 @@ def _at_most(rows: QuerySet[_Row], most: int) -> bool:
 
 
 def _look_again(clinic: Clinic, now: dt.datetime) -> None:
-    """Look again for the next Occurrence: with other days off, an earlier day may come first."""
+    """Let the Planner search for the next Occurrence again: with other days off it may be on an earlier day."""
     avoiding = Q(avoid_weekends=True) | Q(avoid_holidays=True) | Q(avoid_closed_days=True)
     waiting = Schedule.objects.filter(avoiding, clinic=clinic, state=State.ACTIVE, planned_until__isnull=False)
     waiting.update(next_plan_at=now)
 
 
 def _touched(marks: Sequence[Mark]) -> dict[uuid.UUID, set[uuid.UUID] | None]:
-    """The Schedules that the Marks may touch, each with the patients that it is about (None: all of them)."""
+    """The Schedules that the Marks affect, each with the affected patients (None: all of its patients)."""
     found: dict[uuid.UUID, set[uuid.UUID] | None] = {}
     changed = [mark.subject_id for mark in marks if mark.kind == MarkKind.PATIENT]
     for schedule_id, patient_id in _pairs(marks[0].clinic, changed):
@@ -104,7 +105,7 @@ def _touched(marks: Sequence[Mark]) -> dict[uuid.UUID, set[uuid.UUID] | None]:
 
 
 def _whole(mark: Mark) -> list[uuid.UUID]:
-    """The Schedules that a Mark of any kind but a patient's touches as a whole."""
+    """The Schedules that a Mark affects for all of their patients; none for a Mark about a patient."""
     planned = _planned(mark.clinic)
     match mark.kind:
         case MarkKind.SCHEDULE:
@@ -129,7 +130,7 @@ class _Pair(NamedTuple):
 
 
 def _pairs(clinic: Clinic, patients: list[uuid.UUID]) -> set[_Pair]:
-    """The Schedules that name these patients or a cohort of theirs, or have a Message pending for them."""
+    """The Schedules that name these patients or one of their cohorts, or have pending Messages for them."""
     active = {"schedule__state": State.ACTIVE, "schedule__planned_until__isnull": False}
     named = Recipient.objects.filter(clinic=clinic, patient_id__in=patients, **active)
     memberships = CohortMember.objects.filter(

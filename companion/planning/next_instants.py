@@ -1,7 +1,7 @@
-"""The next instants of Schedules: what their recipients will really get, many Schedules at once. Reads only.
+"""The next instants at which Schedules really send messages, computed for many Schedules at once. Reads only.
 
-Up to `planned_until` the pending Messages say it; beyond, the rule, without the Messages that exist already. Not here:
-how many get each of them, and who (planned_groups.py).
+Up to `planned_until` they come from the pending Messages; beyond it from the rule, without Messages that exist already.
+planned_groups.py says how many patients get each message.
 """
 
 import datetime as dt
@@ -21,7 +21,7 @@ from companion.planning.timing import PATIENT_ZONE, timing_of
 from companion.schedules.models import Message, Recipient, Schedule, State
 
 _LOOKED_AT = 100
-"""Occurrences beyond `planned_until` that are looked at for those that somebody gets."""
+"""The number of Occurrences beyond `planned_until` that are searched for those that a patient gets."""
 _Name = tuple[uuid.UUID, str]
 """A Schedule and the name of one of its Occurrences."""
 
@@ -68,7 +68,7 @@ def _pending(schedules: Sequence[Schedule], *, after: dt.datetime, count: int) -
 def _beyond(
     clinic: Clinic, schedule: Schedule, groups: set[_Group], made: set[_Name], *, now: dt.datetime, count: int
 ) -> set[dt.datetime]:
-    """The first instants after `planned_until` at which somebody gets a Message that is yet to be planned."""
+    """The first instants after `planned_until` at which a patient gets a message that is not planned yet."""
     timing, times = timing_of(schedule), times_of(clinic)
     after = max(now, schedule.planned_until or now)
     by_zone: dict[str, list[_Group]] = defaultdict(list)
@@ -82,7 +82,8 @@ def _beyond(
             if any(group.gets(one.due_at) for group in here)
             and ((schedule.id, one.occurrence) not in made or _somebody_is_left(schedule, one))
         )
-        # A day's Occurrences more than asked for: an Occurrence that was moved may come out before its forerunner.
+        # These are more Occurrences than asked for, by those of a day: a moved Occurrence may come before an earlier
+        # one.
         found.update(islice(due, count + len(timing.recurrence.times if timing.recurrence else ()) + 1))
     return found
 
@@ -104,18 +105,18 @@ def _groups(clinic: Clinic, schedules: Sequence[Schedule]) -> Mapping[uuid.UUID,
 
 
 def _made_ahead(schedules: Sequence[Schedule]) -> set[_Name]:
-    """The Occurrences of which a person made Messages ahead of the Planner, wherever their times were moved since."""
+    """The Occurrences for which a person made Messages ahead of the Planner, even if their times were moved since."""
     planned = [one.planned_until for one in schedules if one.planned_until]
     if not planned:
         return set()
     ids = [one.id for one in schedules]
-    # Index `messages_by_hand`. The schedules stand for their clinic: were it named too, SQLite would go by the clinic.
+    # Index `messages_by_hand`. The schedules imply the clinic. If the query named it, SQLite would use another index.
     ahead = Message.objects.filter(schedule__in=ids, by_hand=True, occurrence__gte=first_name_after(min(planned)))
     return {(one, name) for one, name in ahead.order_by().values_list("schedule", "occurrence").distinct() if one}
 
 
 def _somebody_is_left(schedule: Schedule, one: Coming) -> bool:
-    """Return whether a patient who gets this Occurrence in this zone has no Message of it yet."""
+    """Return whether a patient in this zone gets this Occurrence and has no Message for it yet."""
     reached = recipients.of_schedule(schedule)
     if schedule.timezone == PATIENT_ZONE:
         reached = reached.filter(timezone=one.timezone)

@@ -1,6 +1,7 @@
-"""Compute the Occurrences of a Schedule in one zone: the rule's wall times as instants, moved as DESIGN.md (Time) says.
+"""The Occurrences of a Schedule in one zone: the rule's wall times as instants.
 
-Pure but for its arguments: it knows neither patients nor a clock.
+Daylight saving, days to avoid and quiet hours move them. These are pure functions; they read neither patients nor a
+clock.
 """
 
 import datetime as dt
@@ -27,12 +28,13 @@ from companion.times.workdays import (
     working_day,
 )
 
-# Daylight saving, a zone's skipped day and quiet hours together move an Occurrence by less than this, and later only.
+# Daylight saving, a zone's skipped day and quiet hours together move an Occurrence by less than this, and only to
+# later.
 _FARTHEST_MOVE = dt.timedelta(days=2, hours=4)
-# Twice, since the end of quiet hours may lie on a day to avoid again.
+# Twice the distance, since the end of quiet hours may be on a day to avoid again.
 _TO_A_WORKING_DAY = dt.timedelta(days=2 * FARTHEST + 1)
 FARTHEST_MOVE = _FARTHEST_MOVE + _TO_A_WORKING_DAY
-"""An Occurrence whose wall time is longer ago than this is past in every zone, wherever it was moved."""
+"""The age of a wall time from which its Occurrence is past in every zone, even if it was moved."""
 _LAST = dt.datetime(2101, 1, 3, tzinfo=dt.UTC)
 
 
@@ -45,13 +47,13 @@ class ClinicTimes:
 
 
 def times_of(clinic: Clinic) -> ClinicTimes:
-    """The clinic's quiet hours and days off, as they now are."""
+    """The clinic's present quiet hours and days off."""
     return ClinicTimes(QuietHours(clinic.quiet_from, clinic.quiet_until), calendar_of(clinic))
 
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """An Occurrence in one zone: its name, the instant at which it is due, and what moved it there."""
+    """An Occurrence in one zone: its name, the instant at which it is due, and why it was moved, if it was."""
 
     occurrence: str
     timezone: str
@@ -60,12 +62,12 @@ class Coming:
 
     @property
     def local(self) -> dt.datetime:
-        """The due instant on the zone's clocks."""
+        """The due instant in the zone's local time."""
         return walls.local(self.due_at, self.timezone)
 
 
 class _Step(NamedTuple):
-    """A wall time of the rule, with its Occurrence where that is due in the window."""
+    """A wall time of the rule, with its Occurrence if it is due in the window."""
 
     wall: dt.datetime
     coming: Coming | None
@@ -74,11 +76,11 @@ class _Step(NamedTuple):
 def coming(
     timing: Timing, zone: str, times: ClinicTimes, *, after: dt.datetime, until: dt.datetime | None = None
 ) -> Iterator[Coming]:
-    """The Occurrences due later than `after` and not later than `until`, in the order of their due instants.
+    """Yield the Occurrences due later than `after` and not later than `until`, in the order of their due instants.
 
-    Each depends on its own wall time alone: windows that meet give each Occurrence once.
+    The due instant depends only on the Occurrence's wall time, so adjacent windows together give each Occurrence once.
     """
-    # A moved Occurrence may be due later, or sooner, than those that follow it in the rule: it waits here for them.
+    # A moved Occurrence may be due before or after its neighbours in the rule, so Occurrences are sorted in this heap.
     found: list[tuple[dt.datetime, str, Coming]] = []
     sooner = _reach(timing)[1] + _FARTHEST_MOVE
     for wall, one in _in_window(timing, zone, times, after, until):
@@ -93,7 +95,7 @@ def coming(
 def _in_window(
     timing: Timing, zone: str, times: ClinicTimes, after: dt.datetime, until: dt.datetime | None
 ) -> Iterator[_Step]:
-    """The rule's wall times around this window, each with its Occurrence where that is due in the window."""
+    """The rule's wall times around this window, each with its Occurrence if it is due in the window."""
     later, sooner = _reach(timing)
     begin = _wall(after - _FARTHEST_MOVE - later, zone)
     end = _wall(until + dt.timedelta(hours=2) + sooner, zone) if until else None
@@ -106,13 +108,13 @@ def _in_window(
 
 
 def first_name_after(instant: dt.datetime) -> str:
-    """A name not later than that of any Occurrence due after this instant, whatever its zone and wherever it moved."""
-    # A day more, since a name is a wall time: it may be behind or ahead of the instant.
+    """A lower bound for the names of all Occurrences that are due after this instant, in any zone, moved or not."""
+    # One day more, since a name is a wall time, which may be ahead of the instant in UTC.
     return f"{instant - FARTHEST_MOVE - dt.timedelta(days=1):%Y-%m-%d}"
 
 
 def gives(timing: Timing, occurrence: str) -> bool:
-    """Return whether the rule has an Occurrence of this name, which is not among its exceptions."""
+    """Return whether the rule gives an Occurrence of this name, and it is no exception."""
     wall = walls.parse_wall(occurrence)
     just_before = wall - dt.timedelta(seconds=1)
     return next(recurrence.occurrences(timing.starts_at, timing.recurrence, after=just_before), None) == wall
@@ -141,7 +143,7 @@ def _reach(timing: Timing) -> tuple[dt.timedelta, dt.timedelta]:
 
 
 def occurrence_at(timing: Timing, wall: dt.datetime, zone: str, times: ClinicTimes) -> Coming | None:
-    """The Occurrence with this nominal wall time in a zone; None where it is left out."""
+    """The Occurrence with this nominal wall time in a zone; None if it is left out because of a day to avoid."""
     on = _on_a_working_day(timing, wall, times.calendar) if timing.avoid else wall
     if on is None:
         return None
@@ -161,10 +163,10 @@ def occurrence_at(timing: Timing, wall: dt.datetime, zone: str, times: ClinicTim
 
 
 def _on_a_working_day(timing: Timing, wall: dt.datetime, calendar: Calendar) -> dt.datetime | None:
-    """The wall time at which this Occurrence goes out; None where it is skipped, or another one goes out then already.
+    """The wall time at which this Occurrence goes out; None if it is skipped, or another Occurrence goes out then.
 
-    Of a rule's Occurrences that would come to one wall time (Saturday's, Sunday's and Monday's own), the nearest
-    stays: the patient gets the message once.
+    Several Occurrences may move to the same wall time (those of Saturday and Sunday to Monday, which has one itself).
+    The nearest one stays, so that the patient gets the message once.
     """
     if not is_avoided(wall.date(), timing.avoid, calendar):
         return wall
@@ -176,7 +178,7 @@ def _on_a_working_day(timing: Timing, wall: dt.datetime, calendar: Calendar) -> 
     for other in recurrence.occurrences(timing.starts_at, timing.recurrence, after=first):
         if other > last:
             break
-        # An Occurrence in between that is not avoided (a Sunday's, of a holiday on Friday) goes out on its own day.
+        # An Occurrence in between that need not move (Sunday's, if only holidays are avoided) doesn't count.
         if other.time() == wall.time() and (other == on or is_avoided(other.date(), timing.avoid, calendar)):
             return None
     return on

@@ -1,6 +1,6 @@
-"""The patients of Schedules that are yet to be planned, in the order of their ids, read a few at a time.
+"""The patients who get planned messages, in the order of their ids, read in batches.
 
-Not here: when each gets what (planned_messages.py).
+planned_messages.py says when each patient gets which message.
 """
 
 import datetime as dt
@@ -19,13 +19,13 @@ from companion.planning.planned_schedules import PlannedSchedules, zone_of
 from companion.schedules.models import Message, Recipient, Schedule
 
 SMALL: Final = 200
-"""Up to so many patients of a Schedule are read at once, together with those of others."""
+"""The most patients of a Schedule that are read at once, together with those of other Schedules."""
 
 _COLUMNS: Final = ("patient", "patient__timezone", "patient__paused_until")
 
 
 class _Row(NamedTuple):
-    """A patient, their zone, their pause."""
+    """A patient with zone and pause."""
 
     patient: uuid.UUID
     timezone: str
@@ -34,7 +34,7 @@ class _Row(NamedTuple):
 
 @dataclass(slots=True)
 class PatientsOf:
-    """Reads whom Schedules reach, in batches of `size`; `back`: the last ids first."""
+    """A reader of the patients whom Schedules reach, in batches of `size`; `back`: the last ids first."""
 
     plan: PlannedSchedules
     size: int
@@ -42,7 +42,7 @@ class PatientsOf:
     _small: dict[uuid.UUID, list[_Row]] = field(default_factory=dict)
 
     def read_small(self, schedules: Sequence[Schedule]) -> None:
-        """Reads the patients of Schedules that have few: two queries, however many Schedules these are."""
+        """Read the patients of Schedules with few patients. It takes two queries for any number of Schedules."""
         new = [one for one in schedules if one.id not in self._small and self._is_small(one)]
         if not new:
             return
@@ -71,7 +71,7 @@ class PatientsOf:
         return iter(rows[::-1] if self.back else rows)
 
     def _batches(self, schedule: Schedule, one: Coming, first: uuid.UUID | None) -> Iterator[_Row]:
-        """A large Schedule's, without those who have a Message of the Occurrence already: the Planner may be at it."""
+        """A large Schedule's patients, without those for whom the Planner has made the Message by now."""
         model = CohortMember if schedule.cohort_id else Recipient
         whose = {"cohort": schedule.cohort_id} if schedule.cohort_id else {"schedule": schedule.id}
         in_zone = {"patient__timezone": one.timezone} if schedule.timezone != one.timezone else {}

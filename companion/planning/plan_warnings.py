@@ -1,6 +1,6 @@
-"""Collect the warnings about a plan or a change: the preview and the final answer show the same list.
+"""The list of all warnings about a plan or a change, for the preview and for the answer after the act. Reads only.
 
-The warnings themselves stand in warnings.py, hand_edits.py, first_date.py and similar.py. Reads only.
+warnings.py, hand_edits.py, first_date.py and similar.py make the warnings.
 """
 
 import datetime as dt
@@ -29,7 +29,7 @@ ZONES: Final = 40
 _RECENT = dt.timedelta(days=3)
 
 Finished = Mapping[str, frozenset[str]]
-"""The names of the Occurrences that nobody gets any more, by zone."""
+"""The names of the Occurrences that no patient gets any more, by zone."""
 
 
 def of_new(clinic: Clinic, draft: Draft, *, now: dt.datetime) -> tuple[Warning, ...]:
@@ -45,12 +45,12 @@ def of_change(schedule: Schedule, change: Change, *, now: dt.datetime) -> tuple[
 
 
 def floor_of(draft: Draft, now: dt.datetime) -> dt.datetime:
-    """The instant after which a Schedule that is made now sends: one that goes out once may be a little late."""
+    """The instant after which a new Schedule sends. A one-time message may be late by `late_after`."""
     return now if draft.timing.recurrence else now - draft.late_after
 
 
 def finished_occurrences(schedule: Schedule, change: Change, *, now: dt.datetime) -> Finished:
-    """The Occurrences, by their new names, that all recipients of a zone have had, or will not get."""
+    """The Occurrences, by their new names, whose Messages have ended for all recipients of a zone."""
     over = Message.objects.filter(
         clinic_id=schedule.clinic_id, schedule=schedule, due_at__gte=now - _RECENT, patient__left_at=None
     ).exclude(status=Status.PENDING)

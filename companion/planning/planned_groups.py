@@ -1,7 +1,6 @@
-"""Compute what active Schedules will send after the Messages that exist, as the Planner would; store nothing.
+"""The messages that active Schedules will send beyond the horizon (planner.py), for groups of patients. Reads only.
 
-Messages exist up to the horizon only (planner.py). Here for groups of patients, as the calendar draws it. Not here: the
-same patient by patient (planned_messages.py); one Schedule's own year (year.py).
+The calendar shows them. planned_messages.py computes them patient by patient, and year.py for a single Schedule.
 """
 
 import datetime as dt
@@ -26,14 +25,14 @@ _INSTANT: Final = dt.timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class PlannedGroup:
-    """An Occurrence that is still to be planned, for all patients who get it at this instant."""
+    """An Occurrence that is not planned yet, for all patients who get it at this instant."""
 
     schedule: Schedule
     coming: Coming
     patients: int
     """Counted up to MEMBERS."""
     patient: uuid.UUID | None
-    """The one whom it goes to, where that is all of them."""
+    """The patient, if it is only one; else None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def planned_groups(
     plan = planned_schedules(clinic, wanted, until=until, most=SCHEDULES)
     begin, end = max(since, now) - _INSTANT, until - _INSTANT
     each = [_of(plan, schedule, begin, end) for schedule in plan.schedules]
-    # Merged by their instants, so that where there are too many the latest are left out, whosever they are.
+    # All Schedules are merged by their instants, so that if there are too many Occurrences the latest are left out.
     soonest = list(islice(merge(*each, key=lambda one: one.coming.due_at), OCCURRENCES + 1))
     return PlannedGroups(_together(soonest[:OCCURRENCES]), plan.whole and len(soonest) <= OCCURRENCES)
 
@@ -74,7 +73,7 @@ def _of(plan: PlannedSchedules, schedule: Schedule, since: dt.datetime, until: d
 
 
 def _together(found: Sequence[_Found]) -> list[PlannedGroup]:
-    """Zones whose clocks show the same instant are one."""
+    """Join the groups of different zones that get an Occurrence at the same instant."""
     by_instant: dict[tuple[uuid.UUID, dt.datetime, str], _Found] = {}
     for schedule, one, getting in found:
         entry = by_instant.setdefault((schedule.id, one.due_at, one.occurrence), _Found(schedule, one, []))
@@ -92,6 +91,6 @@ def _together(found: Sequence[_Found]) -> list[PlannedGroup]:
 
 
 def _only(getting: Sequence[Getting]) -> uuid.UUID | None:
-    """The one patient of these groups, where they have no other."""
+    """The patient of these groups, if they have only one; else None."""
     first = getting[0].group
     return first.patient if first.count == 1 else None

@@ -1,6 +1,6 @@
-"""Compute the Messages that the Planner will make, patient by patient and in order; store nothing.
+"""The Messages that the Planner will make, patient by patient and in order. Reads only.
 
-Not here: which Schedules these are (planned_schedules.py), and the list of all Messages (listing.py).
+planned_schedules.py finds the Schedules, and listing.py merges these messages with the existing Messages.
 """
 
 import datetime as dt
@@ -29,9 +29,9 @@ _INSTANT: Final = dt.timedelta(microseconds=1)
 
 
 class Position(NamedTuple):
-    """Position of a row in a list. A Message keeps the position that it had when it was only planned.
+    """The position of a row in a list. A Message keeps the position that it had when it was only planned.
 
-    `id` tells apart what has no schedule; of a Schedule's it is NIL.
+    `id` distinguishes Messages without a schedule; for Messages of a Schedule it is NIL.
     """
 
     due_at: dt.datetime
@@ -43,7 +43,7 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PlannedMessage:
-    """An Occurrence that the Planner will make into the Message of a `patient`, or of so many `patients` together."""
+    """A message that the Planner will make, for one `patient`, or for several `patients` together."""
 
     schedule: Schedule
     coming: Coming
@@ -72,7 +72,7 @@ class _Firing:
 
 @dataclass(frozen=True, slots=True)
 class PlannedMessages:
-    """Iterates over planned Messages, forward or `back`. An Occurrence with more than `fold` patients is one item."""
+    """An iterator over planned messages, forward or `back`. An Occurrence for more than `fold` patients is one item."""
 
     plan: PlannedSchedules
     size: int
@@ -97,7 +97,7 @@ class PlannedMessages:
                 yield from _unmade(few)
 
     def _firings(self, since: dt.datetime, until: dt.datetime) -> Iterator[_Firing]:
-        """Stretch by stretch, since a moved Occurrence comes before its forerunner, and a rule knows no way back."""
+        """Yield firings, span by span: moved Occurrences must be sorted, and a rule can't be computed backwards."""
         length = dt.timedelta(days=1)
         while since < until:
             if self.back:
@@ -167,7 +167,7 @@ def future_message(schedule: Schedule, coming: Coming, version: Version, patient
 
 
 def _unmade(few: Sequence[PlannedMessage]) -> list[PlannedMessage]:
-    """Leave out rows that the Planner or a person has made into Messages meanwhile: the list shows those Messages."""
+    """Leave out messages that the Planner or a person has made by now: the list shows those Messages."""
     occurrences = [OccurrenceOf(one.schedule.id, one.patient or NIL, one.coming.occurrence) for one in few]
     made = store.made(occurrences)
     return [one for one, occurrence in zip(few, occurrences, strict=True) if occurrence not in made]

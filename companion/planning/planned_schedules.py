@@ -1,6 +1,6 @@
-"""Find the Schedules that will still plan Messages, with their recipients by zone and pause.
+"""The Schedules that will still plan Messages, with their recipients by zone and pause.
 
-Not here: the instants at which they go out (planned_groups.py for groups, planned_messages.py patient by patient).
+planned_groups.py computes their instants for groups of patients, and planned_messages.py patient by patient.
 """
 
 import datetime as dt
@@ -25,9 +25,9 @@ from companion.schedules.queries import MessageFilter, few_patients, of_many
 MEMBERS: Final = 2000
 """The most members of a cohort whose zones and pauses are read; counts stop here."""
 FIRST_AFTER: Final = planner.HORIZON - dt.timedelta(hours=27)
-"""The least time from the Planner's next turn for a Schedule to the first due instant after the existing Messages.
+"""The least time from `next_plan_at` to the first due instant after the existing Messages.
 
-A horizon, but for a patient who has come meanwhile and in whose zone the day begins earlier.
+It is the horizon, less some hours: a patient may have joined since, in whose zone the day begins earlier.
 """
 
 
@@ -59,7 +59,7 @@ class _Made(NamedTuple):
 
 
 class Getting(NamedTuple):
-    """A group that gets an Occurrence, and how many of its patients have no Message of it yet."""
+    """A group that gets an Occurrence, and the number of its patients who have no Message for it yet."""
 
     group: Group
     left: int
@@ -67,7 +67,7 @@ class Getting(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PlannedSchedules:
-    """Active Schedules with something to plan up to an instant, the soonest first, and the patients wanted of each."""
+    """The active Schedules with messages to plan up to an instant, the soonest first, and their wanted patients."""
 
     clinic: Clinic
     schedules: list[Schedule]
@@ -77,28 +77,28 @@ class PlannedSchedules:
     made: Mapping[_Made, int]
     """The number of patients in a group for whom a person has already made the Message of an Occurrence."""
     whole: bool
-    """False where there are more Schedules, or zones of large cohorts, than were looked at."""
+    """False if there are more Schedules, or zones of large cohorts, than were read."""
     times: ClinicTimes
     _timings: dict[uuid.UUID, Timing] = field(default_factory=dict)
 
     def due_before(self, instant: dt.datetime) -> list[Schedule]:
-        """The Schedules of which something may be due before this instant."""
+        """The Schedules that may have a message due before this instant."""
         return [one for one in self.schedules if one.next_plan_at and one.next_plan_at < instant - FIRST_AFTER]
 
     def zones(self, schedule: Schedule) -> set[str]:
-        """The zones in which the Schedule goes out to the patients wanted."""
+        """The zones in which the Schedule reaches the wanted patients."""
         return {zone_of(schedule, group.timezone) for group in self.groups[schedule.id]}
 
     def coming(self, schedule: Schedule, zone: str, since: dt.datetime, until: dt.datetime) -> Iterator[Coming]:
-        """A zone's Occurrences yet to be planned that are due later than `since` and not later than `until`.
+        """A zone's Occurrences that are not planned yet and are due later than `since` and not later than `until`.
 
-        They come about in the order of their due instants.
+        They come in the order of their due instants.
         """
         timing = self._timings.get(schedule.id) or self._timings.setdefault(schedule.id, timing_of(schedule))
         return coming(timing, zone, self.times, after=max(schedule.planned_until or since, since), until=until)
 
     def getting(self, schedule: Schedule, one: Coming) -> list[Getting]:
-        """The groups that get this Occurrence, each with the number of its patients who have no Message of it yet."""
+        """The groups that get this Occurrence, with the number of their patients who have no Message for it yet."""
         return [
             Getting(group, left)
             for group in self.groups[schedule.id]
@@ -114,9 +114,9 @@ class PlannedSchedules:
 def planned_schedules(
     clinic: Clinic, wanted: MessageFilter, *, until: dt.datetime, most: int, few: list[uuid.UUID] | None = None
 ) -> PlannedSchedules:
-    """Up to `most` Schedules of which something may be due before `until`, as the filter says.
+    """Find up to `most` Schedules that match the filter and may have a message due before `until`.
 
-    `few`: just these patients of the clinic, whatever the filter says of patients.
+    `few`: only these patients of the clinic, instead of the patients that the filter names.
     """
     few = few_patients(clinic, wanted) if few is None else few
     whose = of_many(wanted) if few is None else Q(patient__in=few)
@@ -137,20 +137,20 @@ def planned_schedules(
 
 
 def zone_of(schedule: Schedule, own: str) -> str:
-    """The zone in which the Schedule goes out to a patient with this zone."""
+    """The zone that decides when the Schedule reaches a patient with this zone."""
     return own if schedule.timezone == PATIENT_ZONE else schedule.timezone
 
 
 def _planned_is_not(wanted: MessageFilter) -> bool:
-    """Return whether the filter asks for something that nothing planned is: what is planned is pending."""
+    """Return whether no planned message can match the filter: planned messages are all pending."""
     return wanted.status not in ("", Status.PENDING) or wanted.attention_since is not None
 
 
 def _schedules(
     clinic: Clinic, wanted: MessageFilter, few: list[uuid.UUID] | None, until: dt.datetime, most: int
 ) -> list[Schedule]:
-    """The active ones of which something may come, the soonest first."""
-    # Schedules with nothing until then aren't even read (index `schedules_to_come`).
+    """The active Schedules that may still send messages, the soonest first."""
+    # The index `schedules_to_come` leaves out Schedules without a message until then.
     found = Schedule.objects.filter(clinic=clinic, state=State.ACTIVE, next_plan_at__lt=until - FIRST_AFTER)
     if wanted.schedule:
         found = found.filter(pk=wanted.schedule)
@@ -172,7 +172,7 @@ def _groups(schedules: Sequence[Schedule], whom: Q) -> tuple[Mapping[uuid.UUID, 
     columns = ("schedule", "patient__timezone", "patient__paused_until")
     counted = list(named.order_by().values_list(*columns).annotate(Count("pk")))
     single = [schedule for schedule, _, _, count in counted if count == 1]
-    # Where a Schedule has two of one patient each, the row of the zone and the pause says whose it is.
+    # If a Schedule has two groups of one patient each, zone and pause say to which group the patient belongs.
     of_single = {row[:3]: row[3] for row in named.filter(schedule__in=single).values_list(*columns, "patient")}
     for schedule, zone, paused, count in counted:
         by_schedule[schedule].append(Group(zone, paused, count, of_single.get((schedule, zone, paused))))
@@ -183,7 +183,7 @@ def _groups(schedules: Sequence[Schedule], whom: Q) -> tuple[Mapping[uuid.UUID, 
 
 
 def _members(cohort: uuid.UUID, whom: Q) -> tuple[list[Group], bool]:
-    """A cohort's patients, and whether these are all; of a large one, the first of them stand for all."""
+    """A cohort's patients by group, and whether these are all. For a large cohort only the first patients are read."""
     found = CohortMember.objects.filter(whom, cohort=cohort).order_by("patient")
     columns = ("patient", "patient__timezone", "patient__paused_until")
     rows = list(found.values_list(*columns)[: MEMBERS + 1])
@@ -197,7 +197,7 @@ def _members(cohort: uuid.UUID, whom: Q) -> tuple[list[Group], bool]:
 def _made(schedules: Sequence[Schedule], theirs: Q) -> Mapping[_Made, int]:
     """Count the Messages that a person has made ahead of the Planner (index `messages_by_hand`).
 
-    The schedules stand for their clinic: were it named too, SQLite would go through all that it ever planned.
+    The schedules imply the clinic. If the query named the clinic, too, SQLite would read all of its Messages.
     """
     planned = [one.planned_until for one in schedules if one.planned_until]
     if not planned:

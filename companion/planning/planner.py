@@ -1,6 +1,6 @@
-"""The Planner: keeps a horizon of real Messages ahead of each active Schedule. What lies beyond is only computed.
+"""The Planner: makes the Messages of each active Schedule for the next 48 hours. Later messages are only computed.
 
-It works in small transactions and may be stopped between any two: planning again makes only what is missing.
+It works in small transactions and may be stopped between them: the next run makes only the Messages that are missing.
 """
 
 import datetime as dt
@@ -25,19 +25,19 @@ from companion.schedules.wording import newest_version
 Turn = Callable[[], AbstractContextManager[object]]
 HORIZON = dt.timedelta(hours=48)
 _OVER_AFTER = dt.timedelta(minutes=10)
-"""The time after which a Schedule's last Message has mostly left, and the Planner checks whether the Schedule ends."""
+"""The time after a Schedule's last due instant at which the Planner checks whether the Schedule has ended."""
 BATCH = 200
-"""Patients planned for in one transaction: it holds a lock for some ten milliseconds."""
+"""The patients who are planned in one transaction, which holds a lock for about ten milliseconds."""
 
 
 def due_for_planning(*, now: dt.datetime, limit: int) -> list[uuid.UUID]:
-    """The Schedules of all clinics that the Planner must look at, by the index `schedules_to_plan`."""
+    """The Schedules of all clinics that are to be planned now, by the index `schedules_to_plan`."""
     waiting = Schedule.objects.filter(next_plan_at__lte=now, state=State.ACTIVE).order_by("next_plan_at")
     return list(waiting.values_list("id", flat=True)[:limit])
 
 
 def next_planning() -> dt.datetime | None:
-    """Return when the Planner must look at a Schedule next."""
+    """Return the next instant at which a Schedule is to be planned."""
     waiting = Schedule.objects.filter(next_plan_at__isnull=False, state=State.ACTIVE).order_by("next_plan_at")
     return waiting.values_list("next_plan_at", flat=True).first()
 
@@ -49,9 +49,9 @@ def plan_ahead(
     turn: Turn = nullcontext,
     on_batch: Callable[[int], None] | None = None,
 ) -> int:
-    """Plans one Schedule up to the horizon, batch by batch; how many Messages that made.
+    """Plan one Schedule up to the horizon, batch by batch. Returns the number of Messages made.
 
-    `turn` is the process's turn at the database's one writer; `on_batch` hears of each batch once it is committed.
+    `turn` waits until this process may write (SQLite has one writer). `on_batch` is called after each batch's commit.
     """
     until = now + HORIZON
     made = 0
@@ -61,7 +61,7 @@ def plan_ahead(
             schedule = _locked(schedule_id)
             if schedule is None or schedule.planned_until is None:
                 return made
-            # Also where a clock was set back: what is planned stays planned.
+            # If a clock was set back, `until` would be earlier than before; planned Messages stay planned.
             until = max(until, schedule.planned_until)
             rest = recipients.of_schedule(schedule, after=last)
             batch = recipients.addressees(rest, schedule.timezone, BATCH)
@@ -76,7 +76,7 @@ def plan_ahead(
 
 
 def _locked(schedule_id: uuid.UUID) -> Schedule | None:
-    # The row lock makes planning and editing one Schedule take turns.
+    # The row lock makes planning and editing of a Schedule wait for each other.
     found = Schedule.objects.select_for_update(of=("self",)).select_related("clinic").filter(pk=schedule_id)
     return found.filter(state=State.ACTIVE).first()
 
@@ -96,10 +96,10 @@ def _plan_batch(schedule: Schedule, batch: list[recipients.Addressee], until: dt
 
 
 def _planned(schedule: Schedule, people: QuerySet[Patient], until: dt.datetime, now: dt.datetime) -> None:
-    """Notes how far the plan reaches and when to look again: a horizon before what comes after it.
+    """Store how far the Schedule is planned and when to plan it again: a horizon before the next due instant.
 
-    It ends when nothing comes any more and nothing waits: a clock that is wrong ends nothing that is still to go, and
-    a patient who has left may come back before the last Message is due.
+    The Schedule ends when no Occurrence is left and no Message waits. Waiting Messages count because a clock may be
+    wrong, and Occurrences in the horizon count because a patient who has left may come back.
     """
     timing, times = timing_of(schedule), times_of(schedule.clinic)
     zones = recipients.zones(people, schedule.timezone, schedule.clinic.timezone)

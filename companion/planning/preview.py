@@ -1,7 +1,4 @@
-"""Preview a draft: the next instants in each zone, the text for each patient, the year at a glance, warnings.
-
-For a new Schedule, and for a change of one: then it shows what will be saved. Stores nothing.
-"""
+"""The preview of a new Schedule or of a change: next instants, texts, the year at a glance, warnings. Reads only."""
 
 import datetime as dt
 from dataclasses import dataclass, replace
@@ -23,7 +20,7 @@ from companion.times import walls
 SHOWN_TEXTS = 20
 SHOWN_ZONES = plan_warnings.ZONES
 _MOST_MOVED = dt.timedelta(days=15)
-"""An Occurrence goes out at most so long before its own time (on a working day before it)."""
+"""The farthest that an Occurrence moves to an earlier working day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +33,7 @@ class PatientText:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Preview of a draft."""
+    """The preview of a draft."""
 
     occurrences: tuple[Coming, ...]
     texts: tuple[PatientText, ...]
@@ -50,17 +47,14 @@ class Preview:
 
 
 def preview(clinic: Clinic, draft: Draft, *, now: dt.datetime, count: int = 5) -> Preview:
-    """The next `count` instants of each zone among the recipients, and what to know of them."""
+    """Preview a new Schedule, with the next `count` instants in each zone of its recipients."""
     return _preview(clinic, draft, {}, plan_warnings.of_new(clinic, draft, now=now), now, count)
 
 
 def preview_of_change(
     schedule: Schedule, wanted: Draft, from_occurrence: str | None, *, now: dt.datetime, count: int = 5
 ) -> Preview:
-    """The preview of what a change would save: what will go from now on, and what goes away.
-
-    Raises Refused and Conflict as the change itself does.
-    """
+    """Preview a change: the instants that come, and those that go. Raises Refused and Conflict as the change does."""
     change = change_of(drafts.of(schedule), wanted, from_occurrence)
     days = of_days(foresight.days_of(schedule, change, now=now))
     known = (*days, *plan_warnings.of_change(schedule, change, now=now))
@@ -76,12 +70,12 @@ def preview_of_change(
 def _instead_of(
     clinic: Clinic, change: Change, will: tuple[Coming, ...], now: dt.datetime, count: int
 ) -> tuple[Coming, ...]:
-    """The next instants of the series as it was that are none of it any more."""
+    """The next instants of the series before the change at which no message goes out any more."""
     instants = {(one.timezone, one.due_at) for one in will}
     times = times_of(clinic)
     found: list[Coming] = []
     for zone in dict.fromkeys(one.timezone for one in will):
-        # An Occurrence before the chosen one stays with the old series.
+        # An Occurrence before the chosen Occurrence stays with the old series.
         after = max(now, walls.resolve(change.since, zone).at - _MOST_MOVED) if change.since else now
         coming_then = coming(change.before.timing, zone, times, after=after)
         goes = (one for one in coming_then if change.since is None or walls.parse_wall(one.occurrence) >= change.since)

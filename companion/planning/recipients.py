@@ -1,4 +1,4 @@
-"""Recipients of a Schedule: the named patients, or those in its cohort at the moment of planning."""
+"""The recipients of a Schedule: the named patients, or the patients who are in its cohort when it is planned."""
 
 import datetime as dt
 import uuid
@@ -17,31 +17,31 @@ from companion.schedules.models import Schedule
 
 @dataclass(frozen=True, slots=True)
 class Addressee:
-    """A patient as planning needs one: whom, in which zone, and the instant up to which the patient is on pause."""
+    """A patient with the values that planning needs: the zone, and the end of the pause, if there is one."""
 
     patient: uuid.UUID
     timezone: str
     paused_until: dt.datetime | None = None
 
     def gets(self, due_at: dt.datetime) -> bool:
-        """Return whether what is due then is planned at all."""
+        """Return whether a message that is due then is planned for this patient."""
         return self.paused_until is None or due_at >= self.paused_until
 
 
 def of_draft(clinic: Clinic, draft: Draft) -> QuerySet[Patient]:
-    """The patients whom a draft would reach as things stand."""
+    """The patients whom a draft would reach now."""
     here = Patient.objects.filter(clinic=clinic, left_at=None)
     return here.filter(memberships__cohort_id=draft.cohort) if draft.cohort else here.filter(id__in=draft.patients)
 
 
 def count_of(clinic: Clinic, patients: Sequence[uuid.UUID], cohort: uuid.UUID | None) -> int:
-    """Return how many patients these are as things stand: the members of the cohort, or those that are named."""
+    """Return the present number of patients in the cohort, or of the named patients."""
     here = Patient.objects.filter(clinic=clinic, left_at=None).order_by()
     return (here.filter(memberships__cohort_id=cohort) if cohort else here.filter(id__in=patients)).count()
 
 
 def of_schedule(schedule: Schedule, *, after: uuid.UUID | None = None) -> QuerySet[Patient]:
-    """The patients whom a Schedule reaches as things stand; with `after`, those whose ids come after that one."""
+    """The patients whom a Schedule reaches now; with `after`, those whose ids come after this id."""
     return expected(schedule, after=after).filter(left_at=None)
 
 
@@ -50,13 +50,13 @@ def expected(schedule: Schedule, *, after: uuid.UUID | None = None) -> QuerySet[
     own = Patient.objects.filter(clinic_id=schedule.clinic_id)
     rows = "memberships" if schedule.cohort_id else "recipient_rows"
     whose = {f"{rows}__cohort_id": schedule.cohort_id} if schedule.cohort_id else {f"{rows}__schedule": schedule}
-    # Asked of the row that ties the patient to it, so that its index leads to the next batch without reading the rest.
+    # The condition is on the row that connects patient and Schedule, so that its index finds the next batch directly.
     beyond = {f"{rows}__patient_id__gt": after} if after else {}
     return own.filter(**whose, **beyond)
 
 
 def zones(people: QuerySet[Patient], timezone: str, fallback: str) -> list[str]:
-    """The zones in which it goes out; `fallback` stands for a cohort that has nobody yet."""
+    """The zones in which a Schedule goes out; `fallback` if its cohort is still empty."""
     if timezone != PATIENT_ZONE:
         return [timezone]
     return sorted(people.order_by().values_list("timezone", flat=True).distinct()) or [fallback]

@@ -1,6 +1,6 @@
-"""New releases of the time zones and holidays: what they move is replanned, by a Mark for each clinic.
+"""Marks after a new release of the time zone or holiday data, so that the plans of all clinics are computed again.
 
-Not here: which releases there are (times/workdays.py), and the replanning (marks.py).
+times/workdays.py names the releases, and marks.py works the Marks off.
 """
 
 import datetime as dt
@@ -13,7 +13,7 @@ from companion.times.workdays import releases
 
 
 def mark_what_they_move(*, now: dt.datetime, present: str | None = None) -> int:
-    """Leaves a Mark for each clinic whose plans were made with others than the `present` ones; how many that were."""
+    """Leave a Mark for each clinic whose plans were made with other releases. Returns the number of clinics."""
     present = present or releases()
     with transaction.atomic():
         old = list(Clinic.objects.select_for_update().exclude(planned_with=present).order_by("id"))

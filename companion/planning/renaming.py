@@ -1,7 +1,7 @@
-"""Messages of a Schedule whose times of day change: each keeps its Occurrence, which has a new name.
+"""New names for Messages when a Schedule's times of day change: each Message keeps its Occurrence under a new name.
 
-So what was sent, failed, cancelled or edited is never planned a second time. Not here: which name becomes which
-(changing.py), and the planned Messages' new instants (replan.py).
+So an Occurrence that was sent, failed, cancelled or edited is never planned a second time. changing.py computes the
+names, and replan.py the new instants of planned Messages.
 """
 
 import datetime as dt
@@ -28,14 +28,14 @@ _MIGHT_HAVE_ARRIVED = (
 
 
 def rename(old: Schedule, new: Schedule, change: Change, *, now: dt.datetime) -> None:
-    """Gives Messages the names that their Occurrences have after the change, and in a split the new Schedule.
+    """Give Messages the new names of their Occurrences, and in a split the new Schedule.
 
-    Not those whose Occurrences are past in every zone, whatever they are called.
+    Messages whose Occurrences are past in every zone keep their names.
     """
     names = new_names(old, change, now=now)
-    # In a split all of them go over.
+    # In a split all of them move to the new Schedule.
     to_rename = {was: name for was, name in names.items() if was != name or old != new}
-    # Two that trade their names do so by way of a name that no Occurrence has.
+    # If Occurrences exchange their names, they first get a temporary name that no Occurrence can have.
     aside = {was: f"~{was[1:]}" for was in to_rename if was in names.values() and names[was] != was}
     store.rename(old.id, old.id, aside)
     store.rename(old.id, new.id, {was: name for was, name in to_rename.items() if was not in aside})
@@ -61,10 +61,11 @@ def _names(messages: QuerySet[Message]) -> list[str]:
 
 
 def keep_from_a_second_one_today(schedule: Schedule, change: Change, *, now: dt.datetime) -> None:
-    """Cancels what a new time of day would bring to today for patients who have had one of the series today.
+    """Cancel Messages that a new time of day would move to today, for patients who had a message of the series today.
 
-    An Occurrence that goes out on another day than its own (it waits for the end of quiet hours, or for a working day)
-    may come to today in this way. Only a change of zone or of the rule's days may do that, with a warning.
+    This can happen to an Occurrence that goes out on another day than its nominal day (after quiet hours, or on a
+    working day). Only a change of the zone or of the rule's days may give a patient a second message today, with a
+    warning.
     """
     series = [one for one in (schedule.id, schedule.split_from_id) if one]
     for patients, brought in second_ones_today(schedule, series, change, now=now):
@@ -77,7 +78,7 @@ def keep_from_a_second_one_today(schedule: Schedule, change: Change, *, now: dt.
 
 
 class SecondOnes(NamedTuple):
-    """Patients of a zone who had a message of the series today, and the Occurrences that would come today, too."""
+    """The patients of a zone who had a message of the series today, and the Occurrences that would also come today."""
 
     patients: list[uuid.UUID]
     brought: Mapping[str, dt.datetime]
@@ -87,7 +88,7 @@ class SecondOnes(NamedTuple):
 def second_ones_today(
     schedule: Schedule, series: Sequence[uuid.UUID], change: Change, *, now: dt.datetime
 ) -> Iterator[SecondOnes]:
-    """Patients who had one of these series today, with what the change would bring them today, by Occurrence."""
+    """Find patients who had a message of these series today and would get another one today by the change."""
     if change.before.timing.timezone != change.draft.timing.timezone:
         return
     people = recipients.of_draft(schedule.clinic, change.draft)
@@ -97,7 +98,7 @@ def second_ones_today(
 
 
 def _brought_to_today(schedule: Schedule, change: Change, zone: str, now: dt.datetime) -> Mapping[str, dt.datetime]:
-    """The Occurrences that come today in this zone by their new time, and would have come on another day."""
+    """The Occurrences that the new time moves from another day to today, in this zone."""
     times = times_of(schedule.clinic)
     today = walls.local(now, zone).date()
     tomorrow = walls.resolve(dt.datetime.combine(today + dt.timedelta(days=1), dt.time.min), zone).at
@@ -111,7 +112,7 @@ def _brought_to_today(schedule: Schedule, change: Change, zone: str, now: dt.dat
 
 
 def _had_today(schedule: Schedule, series: Sequence[uuid.UUID], zone: str, now: dt.datetime) -> list[uuid.UUID]:
-    """The patients who have had, or may have had, a Message of these series today by the clocks of this zone."""
+    """The patients who have got, or may have got, a Message of these series today, in this zone."""
     midnight = walls.resolve(dt.datetime.combine(walls.local(now, zone).date(), dt.time.min), zone).at
     sent = Message.objects.filter(
         _MIGHT_HAVE_ARRIVED, clinic_id=schedule.clinic_id, schedule__in=series, due_at__gte=midnight, due_at__lte=now

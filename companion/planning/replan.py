@@ -1,7 +1,7 @@
-"""After a change: make the pending Messages of a Schedule what they would be had it always been so.
+"""Replanning after a change: turns the pending Messages of a Schedule into those that the new plan gives.
 
-Only what lies in the future and nobody has touched moves or goes; what has an Attempt, an end or a person's hand on
-it stays, and its Occurrence is not planned again. DESIGN.md, A Message's Life and Time.
+Only future Messages that nobody has touched are moved or removed. A Message stays if it has an Attempt, has ended, or
+was changed by a person, and its Occurrence is not planned again.
 """
 
 import datetime as dt
@@ -31,7 +31,7 @@ from companion.times import walls
 
 @dataclass(slots=True)
 class Moves:
-    """Numbers of Messages that a change moved, made and dropped."""
+    """The numbers of Messages that a change made, moved and dropped."""
 
     planned: int = 0
     moved: int = 0
@@ -40,11 +40,11 @@ class Moves:
 
     @property
     def messages(self) -> int:
-        """Return how many Messages the change touched."""
+        """The number of Messages that the change touched."""
         return self.planned + self.moved + self.dropped
 
     def add(self, other: "Moves") -> None:
-        """Takes another batch's numbers in."""
+        """Add the numbers of another batch."""
         self.planned += other.planned
         self.moved += other.moved
         self.dropped += other.dropped
@@ -54,7 +54,7 @@ class Moves:
 def replan(
     schedule_id: uuid.UUID, patients: Iterable[uuid.UUID] | None, *, now: dt.datetime, turn: Turn = nullcontext
 ) -> Moves:
-    """Replans a Schedule for these patients, or for all that it reaches or did reach, in small transactions."""
+    """Replan a Schedule in small transactions: for these patients, or for all whom it reaches or has Messages for."""
     moves = Moves()
     if patients is not None:
         moves.add(_batch(schedule_id, list(patients), now, turn))
@@ -65,7 +65,7 @@ def replan(
 
 
 def _everybody(schedule_id: uuid.UUID) -> Iterable[list[uuid.UUID]]:
-    """Yield the Schedule's recipients, then other patients who still have a pending Message of it."""
+    """Yield the Schedule's recipients, then other patients who still have a pending Message from it."""
     schedule = Schedule.objects.get(pk=schedule_id)
     reached = recipients.of_schedule(schedule)
     for batch in recipients.batches(schedule, planner.BATCH):
@@ -114,19 +114,19 @@ def _replan_batch(schedule: Schedule, ids: list[uuid.UUID], now: dt.datetime) ->
 
 
 def _take_out(messages: QuerySet[Message], now: dt.datetime) -> int:
-    """Cancel the Messages of patients who left, and delete the rest: a mere plan is no history."""
+    """Cancel the Messages of patients who left, and delete the other Messages, which were only planned."""
     left = lifecycle.stop(messages.filter(patient__left_at__isnull=False), Reason.PATIENT_LEFT, now=now)
     return left + lifecycle.unplan(messages)
 
 
 def _take_out_of_pauses(pending: QuerySet[Message], reached: list[Addressee], now: dt.datetime) -> int:
-    """Remove Messages that fall into a patient's pause, so that they are neither sent later nor counted as failed."""
+    """Remove Messages in a patient's pause, so that they are neither sent later nor counted as failed."""
     paused = [one for one in reached if one.paused_until and one.paused_until > now]
     return sum(_take_out(pending.filter(patient_id=one.patient, due_at__lt=one.paused_until), now) for one in paused)
 
 
 def _replan_reached(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> Moves:
-    """Compare one batch's Messages with the Schedule's plan, and make, move or remove what differs."""
+    """Compare a batch's Messages with the Schedule's plan, and make, move or remove Messages where they differ."""
     version = newest_version(schedule)
     zones = {one.patient: one.timezone for one in reached}
     wanted = wanted_of(timing_of(schedule), schedule, reached, now)
@@ -154,13 +154,13 @@ def _replan_reached(schedule: Schedule, reached: list[Addressee], now: dt.dateti
 def _bring_back(
     schedule: Schedule, there: Mapping[Key, Message], wanted: Mapping[Key, Coming], now: dt.datetime
 ) -> set[Key]:
-    """Gives patients who are back the Messages of the future that were cancelled when they left."""
+    """Reopen future Messages that were cancelled when their patients left, for patients who are back."""
     timing = timing_of(schedule)
     back = {
         key
         for key, message in there.items()
         if message.reason == Reason.PATIENT_LEFT
-        # A Message with a person's hand on it keeps its own time, as long as the series still has its Occurrence.
+        # A Message that a person changed keeps its time, if the series still has its Occurrence.
         and ((message.due_at > now and gives(timing, key.occurrence)) if message.by_hand else key in wanted)
     }
     lifecycle.come_back(Message.objects.filter(id__in=[there[key].id for key in back]))
@@ -172,9 +172,9 @@ def _bring_back(
 def _of_persons(
     schedule: Schedule, reached: list[Addressee], there: Mapping[Key, Message], now: dt.datetime
 ) -> dict[Key, Coming]:
-    """Compute new instants for Messages of which a person changed something other than the time.
+    """Compute new instants for Messages that a person changed, but not in their time.
 
-    They may lie beyond where the plan reaches, before the change or after it: nothing else is planned there.
+    Before or after the change they may be due beyond `planned_until`, where no other Message is planned.
     """
     timing, times, floor = timing_of(schedule), times_of(schedule.clinic), _floor(schedule, now)
     whom = {one.patient: one for one in reached}
@@ -209,7 +209,7 @@ def wanted_of(timing: Timing, schedule: Schedule, reached: list[Addressee], now:
 
 
 def there_of(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> list[Message]:
-    """The Schedule's Messages of these patients, but for those that were due long ago."""
+    """The Schedule's Messages for these patients that were due within the last two days, or are due later."""
     of_these = Message.objects.filter(
         clinic_id=schedule.clinic_id,
         schedule=schedule,
@@ -220,12 +220,12 @@ def there_of(schedule: Schedule, reached: list[Addressee], now: dt.datetime) -> 
 
 
 def is_planned(message: Message, now: dt.datetime) -> bool:
-    """Return whether this Message is nothing but a plan of the future."""
+    """Return whether this Message is only planned, and due in the future."""
     return lifecycle.is_only_planned(message) and message.due_at > now
 
 
 def _is_only_reworded(message: Message, now: dt.datetime) -> bool:
-    """Return whether a person touched it, but not its time: then it still moves with the series."""
+    """Return whether a person changed the Message, but not its time: then it still moves with the series."""
     by_hand = message.by_hand and not message.time_by_hand
     return by_hand and lifecycle.is_untried(message) and message.due_at > now
 
@@ -238,7 +238,7 @@ def _differs(schedule: Schedule, version: Version, message: Message, due: Coming
 
 
 def _drop(unwanted: list[Message], zones: dict[uuid.UUID, str], now: dt.datetime) -> int:
-    """Takes planned Messages out; one that was promised for today stays on record as failed."""
+    """Remove planned Messages. A Message that was due today stays on record as failed."""
     today = [m.id for m in unwanted if _same_day(zones, m.patient_id, m.due_at, now)]
     kept = lifecycle.stop(lifecycle.only_planned(Message.objects.filter(id__in=today)), Reason.TOO_LATE, now=now)
     others = Message.objects.filter(id__in=[m.id for m in unwanted if m.id not in today])

@@ -1,4 +1,4 @@
-"""A Schedule in words and numbers: its sentence, how far planning has come. Reads only."""
+"""A Schedule in a sentence, and the progress of its planning. Reads only."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ class Progress:
 
 
 def summary(schedule: Schedule) -> str:
-    """Say in one sentence when it goes out."""
+    """Describe in one sentence when the Schedule goes out."""
     timing = timing_of(schedule)
     return sentences.summary(timing.starts_at, timing.recurrence, timing.timezone, timing.avoid, timing.when_avoided)
 
 
 def progress(schedule: Schedule, *, now: dt.datetime) -> Progress:
-    """Return how far planning has come."""
+    """Return the progress of the planning."""
     reached = recipients.of_schedule(schedule).order_by()
     made = Message.objects.filter(clinic_id=schedule.clinic_id, schedule=schedule).order_by()
     waiting = schedule.state == State.ACTIVE and schedule.next_plan_at is not None and schedule.next_plan_at <= now

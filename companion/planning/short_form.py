@@ -20,7 +20,7 @@ LATE_AFTER = dt.timedelta(hours=1)
 
 @transaction.atomic
 def send_one(caller: Caller, patient: Patient, text: str, send_at: dt.datetime | None, *, now: dt.datetime) -> Message:
-    """Plans the message; without `send_at` it goes at once, whatever the hour. Raises Refused for wrong values."""
+    """Plan the message. Without `send_at` it is sent at once, at any hour. Raises Refused for wrong values."""
     caller.needs(Role.PROVIDER)
     text, due_at = as_typed(text), send_at or now
     problems = acts.check_send_at(due_at, now, LATE_AFTER)

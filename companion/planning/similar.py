@@ -1,7 +1,7 @@
-"""A plan that puts a second, similar message on a patient's day: the same text, or one within ten minutes.
+"""Warnings about a second, similar message on a patient's day: the same text, or any text within ten minutes.
 
-Looks at the first Occurrences of a plan and at its first patients, and reads only. One text at several times a day of
-one series is meant, and no surprise; two of these times within ten minutes are.
+Only the first Occurrences and the first patients of a plan are checked. Reads only. A series may have several times a
+day on purpose; they cause a warning only if two of them are within ten minutes.
 """
 
 import datetime as dt
@@ -27,16 +27,16 @@ from companion.times import clocks, walls
 
 WITHIN = dt.timedelta(minutes=10)
 LOOKED_AT = 200
-"""Patients of a plan who are looked at, the first by name."""
+"""The number of a plan's patients who are checked, in the order of their names."""
 _SCHEDULES, _OTHERS = 100, 2000
-"""Schedules, and Occurrences of theirs, that are looked at for what is yet to be planned."""
+"""The numbers of Schedules, and of their Occurrences, that are checked for messages that are not planned yet."""
 _DAY = dt.timedelta(days=1)
 _Texts = Mapping[uuid.UUID, str]
 
 
 @dataclass(frozen=True, slots=True)
 class _Other:
-    """Another message of a patient: when, and its text before anything is filled in."""
+    """Another message to a patient: when it is due, and its text with placeholders."""
 
     due_at: dt.datetime
     text: str
@@ -51,9 +51,9 @@ def of_similar(
     now: dt.datetime,
     besides: Collection[uuid.UUID] = (),
 ) -> list[Warning]:
-    """The patients who get a similar message on a day of the draft's first instants.
+    """Warn about patients who get a similar message on a day of the draft's first instants.
 
-    `besides`: the ids of the Schedules that are the draft's own series.
+    `besides`: the ids of Schedules that don't count, because they belong to the draft's series.
     """
     looked_at = sorted(people, key=lambda one: (one.name, one.id))[:LOOKED_AT]
     own_zone = draft.timing.timezone == PATIENT_ZONE
@@ -64,7 +64,7 @@ def of_similar(
 
 
 def of_similar_message(message: Message, *, now: dt.datetime) -> list[Warning]:
-    """The similar messages of the patient's day around a single message that is planned already."""
+    """Warn about similar messages on the day of a single message that is planned already."""
     if message.patient is None or message.status != Status.PENDING:
         return []
     due = {message.patient.id: [message.due_at]}
@@ -99,7 +99,7 @@ def _warnings(
 def _sentence(
     clinic: Clinic, patient: Patient, due: Sequence[dt.datetime], text: str, others: Sequence[_Other]
 ) -> str | None:
-    def told(at: dt.datetime) -> str:
+    def written(at: dt.datetime) -> str:
         return clocks.day_and_time(walls.local(at, clinic.timezone), patient.timezone)
 
     for at in due:
@@ -108,12 +108,12 @@ def _sentence(
             if walls.local(other.due_at, patient.timezone).date() != day:
                 continue
             if other.text == text:
-                return f"{patient.name} gets another message with the same text on {told(other.due_at)}."
+                return f"{patient.name} gets another message with the same text on {written(other.due_at)}."
             if abs(other.due_at - at) <= WITHIN:
-                return f"{patient.name} gets another message within ten minutes on {told(other.due_at)}."
+                return f"{patient.name} gets another message within ten minutes on {written(other.due_at)}."
     for earlier, later in combinations(sorted(due), 2):
         if later - earlier <= WITHIN:
-            return f"{patient.name} gets two of these within ten minutes on {told(later)}."
+            return f"{patient.name} gets two of these within ten minutes on {written(later)}."
     return None
 
 
@@ -125,7 +125,7 @@ def _others(
     now: dt.datetime,
     besides: Collection[uuid.UUID],
 ) -> Mapping[uuid.UUID, list[_Other]]:
-    """Return each patient's other messages of this span, both existing and planned ones."""
+    """Return each patient's other messages in this span of time, both existing and planned messages."""
     found: dict[uuid.UUID, list[_Other]] = defaultdict(list)
     there = Message.objects.filter(
         patient__in=ids, due_at__gte=since, due_at__lt=until, status__in=(Status.PENDING, Status.SENT), follows=None
@@ -139,7 +139,7 @@ def _others(
 
 
 class _OfPatient(NamedTuple):
-    """A message that a patient is yet to get."""
+    """A message that a patient will get."""
 
     patient: uuid.UUID
     other: _Other

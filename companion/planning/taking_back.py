@@ -1,7 +1,7 @@
-"""Taking back: a message that was not to be sent, an Occurrence that was skipped, a series that was ended.
+"""Undoing the cancel of a Message, the skip of an Occurrence, and the end of a series.
 
-The first and the last within UNDO_FOR; a skip as long as its Occurrence is in the future. The guarded updates are
-lifecycle.py's: a Message comes back only while it is still in time, and the last look decides as ever.
+A cancel and an end can be undone within UNDO_FOR, a skip while its Occurrence is in the future. lifecycle.py makes the
+guarded updates: a Message is reopened only if it is not too late. The dispatcher then judges it like any other Message.
 """
 
 import datetime as dt
@@ -27,14 +27,14 @@ from companion.times.retiming import Times
 UNDO_FOR = dt.timedelta(seconds=10)
 """The time for which a page offers to undo an act."""
 _CLICKS_WAY = dt.timedelta(seconds=5)
-"""The time that a click in the last second may take to arrive."""
+"""The time that we allow for a click at the last moment to reach the server."""
 _LAST_ZONE = "Etc/GMT+12"
 """The zone in which a wall time of each patient's own zone comes last."""
 
 
 @transaction.atomic
 def undo(caller: Caller, message: Message, *, now: dt.datetime) -> Message:
-    """Sends a message after all that a person cancelled just now. Raises Conflict where it is too late for that."""
+    """Undo the cancel of a Message, so that it is sent. Raises Conflict if it is too late."""
     caller.needs(Role.PROVIDER)
     own = Message.objects.filter(clinic=caller.clinic, pk=message.pk)
     if not lifecycle.undo(own, Reason.BY_PERSON, since=now - UNDO_FOR - _CLICKS_WAY, now=now):
@@ -42,18 +42,18 @@ def undo(caller: Caller, message: Message, *, now: dt.datetime) -> Message:
     told = audit.differences({"status": Status.CANCELLED}, {"status": Status.PENDING})
     audit.record(caller, "cancelling taken back", "message", message.pk, now=now, changes=told)
     if message.schedule_id and message.patient_id:
-        # What changed meanwhile (a skipped day, another time) holds for it too.
+        # Changes of the plan since the cancel (a skipped day, another time) apply to this Message, too.
         left = clinic_marks.leave(caller.clinic, MarkKind.PATIENT, message.patient_id, now=now)
         marks.work_off([left], now=now)
         if not own.filter(status=Status.PENDING).exists():
-            raise Conflict("Plans have changed meanwhile: this message is not among them any more.")
+            raise Conflict("The plan was changed since then, and this message is no longer part of it.")
     ring()
     message.refresh_from_db()
     return message
 
 
 def undo_end(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Planned:
-    """Goes on with a schedule that was ended just now, as it was. Raises Conflict where it is too late for that."""
+    """Undo the end of a Schedule, which then continues as before. Raises Conflict if it is too late."""
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
         locked = edit.hold(caller, schedule)
@@ -73,12 +73,12 @@ def undo_end(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Planned
 
 
 def unskip(caller: Caller, schedule: Schedule, occurrence: str, *, now: dt.datetime) -> Planned:
-    """Sends a skipped Occurrence after all. Raises Refused where it is not skipped, Conflict where it is over."""
+    """Undo the skip of an Occurrence. Raises Refused if it isn't skipped, and Conflict if it is over."""
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
         locked = edit.hold(caller, schedule)
         if locked.state not in (State.ACTIVE, State.PAUSED):
-            raise Conflict("This schedule is over: nothing of it is sent any more.")
+            raise Conflict("This schedule is over: it sends no more messages.")
         timing = timing_of(locked)
         wall = _skipped(timing, occurrence)
         zone = _LAST_ZONE if timing.timezone == PATIENT_ZONE else timing.timezone
@@ -87,10 +87,10 @@ def unskip(caller: Caller, schedule: Schedule, occurrence: str, *, now: dt.datet
         was = edit.columns(locked)
         locked.recurrence = _without(timing, wall)
         locked.save(update_fields=["recurrence"])
-        # A message of today's stayed on record as failed when its day was skipped.
+        # A message that was due today stayed on record as failed when its day was skipped.
         dropped = Message.objects.filter(clinic=caller.clinic, schedule=locked, occurrence=walls.wall_name(wall))
         back = lifecycle.reopen(dropped.filter(lifecycle.UNTOUCHED, reason=Reason.TOO_LATE, due_at__gt=now))
-        # An edited Message was cancelled in the very instant of the skip; what a person cancelled by itself stays so.
+        # The skip cancelled edited Messages at its own instant. Messages that a person cancelled before stay cancelled.
         skips = AuditEntry.objects.filter(clinic=caller.clinic, subject_id=locked.pk, action=edit.SKIPPED)
         edited = dropped.filter(by_hand=True, ended_at__in=skips.values("at"))
         back += lifecycle.undo(edited, Reason.BY_PERSON, since=locked.created_at, now=now)
@@ -112,7 +112,7 @@ def _skipped(timing: Timing, occurrence: str) -> dt.datetime:
 
 
 def _without(timing: Timing, wall: dt.datetime) -> dict[str, object] | None:
-    """The rule without this exception; of a whole day that is excepted, the other times stay excepted."""
+    """Return the rule without this exception. If the whole day was an exception, its other times stay exceptions."""
     rule = timing.recurrence
     if rule is None:
         return None
@@ -128,5 +128,5 @@ def _why_not(message: Message) -> str:
     if message.status != Status.CANCELLED:
         return f"The message is {Status(message.status).label.lower()}: there is nothing to take back."
     if message.reason != Reason.BY_PERSON:
-        return "Nobody cancelled this message by hand, so nobody can take that back."
+        return "No person cancelled this message, so its cancel can't be undone."
     return "It is too late to take this back: ten seconds, or the message's own time, are over."

@@ -1,6 +1,6 @@
 """A Schedule's timing as one value: its start, zone and rule, the days that it avoids, and its quiet hours.
 
-Not here: the instants that a timing gives (occurrences.py), and reading one from JSON (drafts.py).
+occurrences.py computes the instants of a timing, and drafts.py reads a timing from JSON.
 """
 
 import datetime as dt
@@ -13,7 +13,7 @@ from companion.times.rule import Recurrence
 from companion.times.workdays import ANY_DAY, Avoid, WhenAvoided
 
 PATIENT_ZONE: Final = "patient"
-"""Stands for "each patient's own zone" where a zone's name is asked for."""
+"""The value instead of a zone's name that means: each patient's zone."""
 
 
 @dataclass(frozen=True, slots=True)

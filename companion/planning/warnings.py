@@ -1,4 +1,4 @@
-"""Warnings before and after planning, each with a code and a sentence. A warning never stops anything."""
+"""Warnings before and after planning, each with a code and a sentence. A warning never makes an act fail."""
 
 import datetime as dt
 import uuid
@@ -23,17 +23,17 @@ from companion.times import recurrence, walls
 from companion.times.quiet import QuietHours, quiet_until
 
 NAMED = 20
-"""Patients named one by one in warnings of one code; the rest are counted in one more sentence."""
+"""The most patients that are named in warnings with one code; a further sentence counts the others."""
 _RATE_USED = 29 / 30
 """The share of a bot's rate that is used (dispatch/pace.py)."""
 _WORTH_SAYING = 60.0
 _SENDING_PAUSED = (
-    "Sending is paused: nothing leaves until an admin resumes it on the Control Panel. A message that waits too long "
-    "is not sent."
+    "Sending is paused: no message is sent until an admin resumes sending on the Control Panel. A message that waits "
+    "too long is not sent at all."
 )
 _BOT_REFUSED = (
-    "Telegram refuses the bot's token: nothing leaves until an admin enters the token again in Settings. A message "
-    "that waits too long is not sent."
+    "Telegram refuses the bot's token: no message is sent until an admin enters the token again in Settings. A message "
+    "that waits too long is not sent at all."
 )
 
 
@@ -47,7 +47,7 @@ class Warning:
 
 
 def of_people(clinic: Clinic, people: QuerySet[Patient], *, now: dt.datetime) -> tuple[Warning, ...]:
-    """The recipients who can't be reached as things stand, each with the reason, and those who are on pause."""
+    """Warn about recipients who can't be reached at present, with the reason, and about recipients who are paused."""
     found: list[Warning] = []
     for obstacle in reach.known_to(clinic):
         these = people.filter(obstacle.query)
@@ -64,7 +64,7 @@ def of_people(clinic: Clinic, people: QuerySet[Patient], *, now: dt.datetime) ->
 def of_arrival(clinic: Clinic, patient: Patient | None) -> list[Warning]:
     """Warn that a waiting message may not arrive: sending is paused, the bot is refused, or the patient is unreachable.
 
-    `patient` None: a stranger's chat, of which no refusal is kept.
+    `patient` None: a stranger's chat, for which we store no reason.
     """
     found = []
     if clinic.sending_paused_at is not None:
@@ -77,7 +77,7 @@ def of_arrival(clinic: Clinic, patient: Patient | None) -> list[Warning]:
 
 
 def of_text(text: str) -> tuple[Warning, ...]:
-    """The placeholders that patients would read as they stand, since they have two braces."""
+    """Warn about placeholders with two braces, which patients would read as they are typed."""
     return tuple(
         Warning(
             None,
@@ -100,7 +100,7 @@ def of_times(
     first_zones = {one.timezone for one in first} if draft.timing.recurrence else set()
     today = sorted(zone for zone in first_zones if _passed_today(draft.timing, zone, now))
     if today:
-        sentence = f"In {_listed(today)} today's time has already passed: it begins with the next one there."
+        sentence = f"In {_listed(today)} today's time has already passed: there, the series begins with the next one."
         found.append(Warning(None, "passed", sentence))
     quiet = QuietHours(clinic.quiet_from, clinic.quiet_until)
     if draft.timing.quiet_hours == Quiet.IGNORE:
@@ -113,7 +113,7 @@ def of_times(
 
 
 def of_size(draft: Draft, recipients: int) -> list[Warning]:
-    """Return how long a broadcast takes at the bot's rate, and whether all of it leaves while late is still good."""
+    """Say how long a broadcast takes at the bot's rate, and warn if this is longer than messages may be late."""
     seconds = recipients / (settings.COMPANION.rate_per_second * _RATE_USED)
     takes = f"Sending to {recipients:,} patients takes about {_duration(seconds)}"
     if seconds >= draft.late_after.total_seconds():
@@ -124,7 +124,7 @@ def of_size(draft: Draft, recipients: int) -> list[Warning]:
 
 
 def of_days(days: DayChanges) -> tuple[Warning, ...]:
-    """The patients who get none today, one more today, or none on a coming day, because of a change."""
+    """Warn about patients who get no message or one more today, or no message on a later day, because of a change."""
     none = [Warning(one, "none_today", "This patient now gets none today.") for one in sorted(days.none_today)]
     again = [
         Warning(one, "again_today", "This patient has had one today and now gets one more.")
@@ -159,7 +159,7 @@ def _passed_today(timing: Timing, zone: str, now: dt.datetime) -> bool:
 def _each(
     people: QuerySet[Patient], code: str, *, one: Callable[[Patient], str], more: Callable[[int], str]
 ) -> list[Warning]:
-    """A sentence about each of the first people, and one about the rest."""
+    """Make a warning about each of the first people, and one about the number of the others."""
     named = list(people.order_by("name", "id")[: NAMED + 1])
     found = [Warning(patient.id, code, one(patient)) for patient in named[:NAMED]]
     if len(named) > NAMED:
@@ -172,7 +172,7 @@ def _paused(patient: Patient) -> str:
 
 
 def _paused_more(count: int) -> str:
-    return f"{count:,} more {'is' if count == 1 else 'are'} on pause: nothing goes out before the pause is over."
+    return f"{count:,} more {'is' if count == 1 else 'are'} paused: no message goes out before the pause is over."
 
 
 def _listed(zones: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Writing plans down, many in one statement: new Messages made, planned ones moved. No status changes here."""
+"""Storing plans, many in one statement: create new Messages, and move planned ones. It changes no status."""
 
 import datetime as dt
 import uuid
@@ -13,7 +13,7 @@ from companion.schedules.models import Schedule
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A Message to be: whom, which Occurrence, and the instant at which it is due."""
+    """A Message to create: its patient, its Occurrence, and the instant at which it is due."""
 
     patient: uuid.UUID
     occurrence: str
@@ -21,7 +21,7 @@ class Plan:
 
 
 def insert(schedule: Schedule, version: uuid.UUID, plans: Sequence[Plan], *, now: dt.datetime) -> int:
-    """Makes the Messages that don't exist yet. Returns how many those were."""
+    """Create the Messages that don't exist yet. Returns their number."""
     rows = [
         Planned(new_id(), plan.patient, plan.occurrence, plan.due_at, plan.due_at + schedule.late_after)
         for plan in plans
@@ -30,6 +30,6 @@ def insert(schedule: Schedule, version: uuid.UUID, plans: Sequence[Plan], *, now
 
 
 def shift(schedule: Schedule, version: uuid.UUID, shifts: Mapping[uuid.UUID, dt.datetime]) -> int:
-    """Gives planned Messages, by their ids, new due instants and the Schedule's present wording. Returns how many."""
+    """Give planned Messages, by their ids, new due instants and the Schedule's present text. Returns their number."""
     rows = [Shifted(message, due_at, due_at + schedule.late_after) for message, due_at in shifts.items()]
     return store.shift(schedule.id, version, rows)

@@ -1,4 +1,4 @@
-"""The year at a glance: on which days of the next twelve months a Schedule goes out, as months to be drawn."""
+"""The year at a glance: the days of the next twelve months on which a Schedule goes out, arranged in months."""
 
 import calendar
 import datetime as dt
@@ -13,7 +13,7 @@ from companion.times import walls
 from companion.times.walls import Moved
 
 MOST = 5000
-"""Occurrences looked at: more than thirteen a day fill the year anyway."""
+"""The most Occurrences that are computed: with more than thirteen a day, the last days of the year are missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Year:
 
 
 def year_of(clinic: Clinic, draft: Draft, *, now: dt.datetime) -> Year:
-    """The months ahead, as the first of the recipients' zones sees them."""
+    """Compute the next twelve months, in the first of the recipients' zones."""
     zone = recipients.zones(recipients.of_draft(clinic, draft), draft.timing.timezone, clinic.timezone)[0]
     today = walls.local(now, zone).date()
     firsts = [_first(today, ahead) for ahead in range(13)]

@@ -105,7 +105,7 @@ def test_of_two_people_who_detach_the_same_the_second_hears_that_it_is_there(
     answers = [detach(api, schedule, at(now), ana), detach(api, schedule, at(now), ana)]
 
     assert [answer.status for answer in answers] == [200, 409]
-    assert answers[1].json["detail"] == "It has its message already: change that."
+    assert answers[1].json["detail"] == "The message exists already: change that message."
     assert Message.objects.filter(schedule=schedule, occurrence=at(now)).count() == 1
 
 

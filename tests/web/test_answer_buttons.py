@@ -62,4 +62,4 @@ def test_a_wrong_button_is_named_beside_it(bot: Bot, ana: Patient) -> None:
     answer = signed_in(bot.clinic).post("/scheduled-messages/new", typed(ana, button=["Yes", "Yes"], again=["", ""]))
 
     assert answer.status_code == 422
-    assert "Two buttons say the same." in words(answer)
+    assert "Two buttons have the same text." in words(answer)

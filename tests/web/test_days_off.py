@@ -88,7 +88,7 @@ def test_holidays_without_a_country_are_refused_with_what_to_do() -> None:
     answer = signed_in(clinic).post("/scheduled-messages/new", typed(a_patient(clinic), avoid=["holidays"]))
 
     assert answer.status_code == 422
-    assert "in which country the clinic is" in words(answer)
+    assert "choose the clinic's country" in words(answer)
 
 
 def test_a_closed_christmas_eve_moves_past_christmas_and_the_weekend() -> None:

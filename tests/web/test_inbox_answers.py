@@ -54,7 +54,7 @@ def test_an_answer_to_a_patient_who_blocked_the_bot_is_no_success(bot: Bot, ana:
         ({"trouble": "chat_not_found"}, "Probably won't arrive: The patient has no chat with the bot."),
         ({"consent": Consent.WITHDRAWN}, "The patient opted out with STOP: nothing can be sent."),
         ({"left_at": NOW}, "The patient has left the clinic's directory."),
-        ({"telegram_id": None}, "No Telegram ID is known any more."),
+        ({"telegram_id": None}, "The patient's Telegram ID is no longer known."),
     ],
 )
 def test_a_waiting_answer_that_will_not_arrive_is_never_shown_as_on_its_way(
