@@ -29,9 +29,9 @@ from companion.service.models import Heartbeat
 from companion.service.wake import ring
 
 AT_ONCE: Final = 500
-"""The most messages that one press retries; the answer says how many are left."""
+"""The most messages that one call retries; its result says how many are left."""
 _CHUNK: Final = 50
-"""Messages in one transaction: on SQLite the dispatcher waits meanwhile."""
+"""The messages of one transaction, during which the dispatcher has to wait on SQLite."""
 LATELY: Final = dt.timedelta(days=7)
 _HORIZONS: Final = (1, 4, 12, 24)
 
@@ -95,7 +95,7 @@ class Retried:
 
 
 def losses(clinic: Clinic, *, now: dt.datetime) -> list[Loss]:
-    """The cost of a pause by its length: the messages that become too late within each span."""
+    """Count the messages that would become too late in a pause, for several lengths of the pause."""
     return [Loss(by, _lost(clinic, by)) for by in (now + dt.timedelta(hours=hours) for hours in _HORIZONS)]
 
 
@@ -112,7 +112,7 @@ def pause(caller: Caller, *, now: dt.datetime) -> None:
 
 
 def resume(caller: Caller, *, now: dt.datetime) -> None:
-    """Let the clinic's messages go again. Raises Conflict if sending isn't paused."""
+    """Resume sending for the clinic. Raises Conflict if sending isn't paused."""
     caller.needs(Role.ADMIN)
     own = Clinic.objects.filter(pk=caller.clinic.pk, sending_paused_at__isnull=False)
     with transaction.atomic():
@@ -125,10 +125,9 @@ def resume(caller: Caller, *, now: dt.datetime) -> None:
 
 
 def acknowledge_losses(caller: Caller, *, now: dt.datetime) -> None:
-    """Report the services no longer that have gone while others of their kind work on. Raises Conflict if there are
-    none.
+    """Stop reporting lost services while other services of their kind run. Raises Conflict if there are none.
 
-    Services belong to no clinic, so this holds for all clinics. A service that comes back is noticed again.
+    Services belong to no clinic, so this takes effect for all clinics. A service that starts again is watched again.
     """
     caller.needs(Role.ADMIN)
     beats = facts.beats(now=now)
@@ -146,7 +145,7 @@ def acknowledge_losses(caller: Caller, *, now: dt.datetime) -> None:
 
 
 def administered(caller: Caller) -> list[Caller]:
-    """List the person as admin of each of their clinics, in the order of the clinics' names."""
+    """Return a Caller for each other clinic in which the person is an admin, by the clinics' names."""
     if caller.kind != "member" or caller.id is None:
         return []
     same = Member.objects.filter(user__memberships=caller.id, role=Role.ADMIN, joined_at__isnull=False).exclude(
@@ -162,7 +161,7 @@ def pause_each(callers: Sequence[Caller], *, now: dt.datetime) -> int:
 
 
 def resume_each(callers: Sequence[Caller], *, now: dt.datetime) -> int:
-    """Let the messages of all these clinics go again, and return how many were paused."""
+    """Resume sending for all these clinics, and return how many were paused."""
     return sum(_done(resume, caller, now) for caller in callers)
 
 
@@ -177,7 +176,7 @@ def retryable(clinic: Clinic, reason: str, *, now: dt.datetime) -> QuerySet[Mess
 
 
 def retry_all(caller: Caller, reason: str, *, now: dt.datetime) -> Retried:
-    """Retry at most AT_ONCE failed messages of one code, the newest first. Quiet hours and lateness still count."""
+    """Retry at most AT_ONCE failed messages of one code, the newest first. They keep quiet hours and `late_after`."""
     caller.needs(Role.ADMIN)
     found = retryable(caller.clinic, reason, now=now)
     wanted = list(found.select_related("clinic", "patient").order_by("-due_at", "-id")[:AT_ONCE])
@@ -200,10 +199,10 @@ def undecided(clinic: Clinic, *, now: dt.datetime) -> QuerySet[Message]:
 
 
 def decide(caller: Caller, message: Message, decision: Decision, *, now: dt.datetime) -> None:
-    """Send the message again, though it may arrive twice, or note why not. Raises Conflict if its outcome is not
-    unknown.
+    """Send the message again, although it may arrive twice, or record why not.
 
-    The status stays as proven: only Telegram's yes makes a message sent.
+    A decision never sets the status to sent; only Telegram's confirmation does. Raises Conflict if the outcome is not
+    unknown.
     """
     with _undecided_one(caller, message, now):
         if decision is Decision.RESEND:
@@ -219,10 +218,10 @@ def _undecided_one(caller: Caller, message: Message, now: dt.datetime) -> Iterat
     """
     caller.needs(Role.ADMIN)
     with transaction.atomic():
-        # Locked: of two people who decide at the same moment, the second one sees the first decision.
+        # The lock makes a second person who decides at the same moment see the first decision.
         Message.objects.select_for_update().filter(clinic=caller.clinic, pk=message.pk).first()
         if not undecided(caller.clinic, now=now).filter(pk=message.pk).exists():
-            raise Conflict("Nothing is to be decided about this message any more: look at its page.")
+            raise Conflict("This message needs no decision any more. Open its page to see why.")
         yield
 
 
@@ -257,7 +256,7 @@ def decide_many(caller: Caller, which: Unknowns, decision: Decision, *, now: dt.
 
 
 def _decided(caller: Caller, message: Message, decision: Decision, now: dt.datetime) -> bool:
-    """Decide one of many; False if somebody else decided it meanwhile."""
+    """Decide about one of many messages; False if somebody else has decided about it."""
     try:
         with _undecided_one(caller, message, now):
             if decision is not Decision.RESEND:
@@ -282,6 +281,6 @@ def _done(act: Callable[..., None], caller: Caller, now: dt.datetime) -> bool:
 
 
 def _lost(clinic: Clinic, by: dt.datetime) -> int:
-    # Nothing is too late before it is due: that bounds the look into messages_by_status.
+    # A message is never too late before it is due. This condition limits what the index messages_by_status must read.
     pending = Message.objects.filter(clinic=clinic, status=Status.PENDING, due_at__lte=by, late_at__lte=by)
     return pending.order_by()[:COUNTED_TO].count()

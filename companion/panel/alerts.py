@@ -1,6 +1,6 @@
-"""Alerts: tell a clinic's admins once for each cause that something is wrong with sending, and once that it is over.
+"""Alerts to a clinic's admins: for each cause one when sending has a problem, and one when the problem is over.
 
-judge.py finds what is wrong; notices.py tells people.
+judge.py finds the problems, and notices.py sends the alerts.
 """
 
 import datetime as dt
@@ -20,13 +20,13 @@ from companion.panel.runbook import URGENT, WEBHOOK
 from companion.webhooks import webhooks
 
 SETTLED: Final = dt.timedelta(seconds=20)
-"""Trouble that is over sooner is told to nobody."""
+"""The time that a problem must last before an alert is sent."""
 CALM: Final = dt.timedelta(minutes=2)
-"""Trouble counts as over once it was absent for so long, so that a cause that comes and goes makes one alert."""
+"""The time after which an absent problem counts as over, so that a problem that comes and goes makes one alert."""
 UNBROKEN: Final = dt.timedelta(seconds=30)
-"""Services look every ten seconds. Trouble that nobody has seen for so long begins anew when it is seen again."""
+"""The time after which a problem that nobody saw counts as a new problem. Services check every ten seconds."""
 AGAIN: Final = dt.timedelta(minutes=30)
-"""The shortest time after which the same cause is told again."""
+"""The shortest time between two alerts of the same cause."""
 SPIKE: Final = 20
 """The number of failures for one reason within an hour that makes an alert."""
 SPIKE_OVER: Final = dt.timedelta(hours=1)
@@ -42,12 +42,12 @@ _SAME: Final = {
     Cause.DISPATCHER_HANGS: Cause.DISPATCHER_MISSING,
     Cause.LISTENER_HANGS: Cause.LISTENER_MISSING,
 }
-"""A dead dispatcher first gives no answer and counts as gone only 15 s later; a service that hangs is soon killed."""
+"""Causes that are reported as another cause: a dispatcher that gives no answer, or hangs, is soon a missing one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """Something that is wrong: its name, its severity, and words that say what happened and what to do."""
+    """A problem: its name, its severity, and sentences that say what happened and what to do."""
 
     cause: str
     status: Status
@@ -55,7 +55,7 @@ class Wrong:
 
 
 def all_wrong(clinic: Clinic, *, now: dt.datetime) -> list[Wrong]:
-    """Everything that this clinic's admins should hear of, each cause once."""
+    """All problems about which this clinic's admins should be alerted, each cause once."""
     of_sending = by_cause(health.check(now=now, clinic=clinic).findings)
     return [*of_sending, *_spikes(clinic, now), *_urgent(clinic), *_webhooks(clinic)]
 
@@ -70,9 +70,9 @@ def by_cause(findings: tuple[Finding, ...]) -> list[Wrong]:
 
 
 def step(clinic: Clinic, found: list[Wrong], *, now: dt.datetime) -> None:
-    """Open, tell and close the clinic's alerts. Several processes may do so at once: each thing is told once.
+    """Open, send and close the clinic's alerts. Several processes may do so at once; each alert is sent once.
 
-    Only what is found now is told as trouble, and during maintenance nothing but calls for help.
+    A problem is alerted only while it exists. In a maintenance window only calls for urgent help are sent.
     """
     for wrong in found:
         with transaction.atomic():
@@ -82,7 +82,7 @@ def step(clinic: Clinic, found: list[Wrong], *, now: dt.datetime) -> None:
     for alert in Alert.objects.filter(clinic=clinic, closed_at=None):
         with transaction.atomic():
             if quiet and not alert.cause.startswith(URGENT):
-                # What was told stays open: that it is over is told when the window has ended.
+                # An alert that was sent stays open: people are told of its end after the window.
                 if not alert.told_status and now - alert.seen_at >= CALM:
                     _close(clinic, alert, now)
             elif alert.cause in present:
@@ -92,7 +92,7 @@ def step(clinic: Clinic, found: list[Wrong], *, now: dt.datetime) -> None:
 
 
 def check_clinic(clinic: Clinic, *, now: dt.datetime) -> None:
-    """Run one round for one clinic. Trouble that is about to be told is looked at once more."""
+    """Run one round for one clinic. Before an alert is sent, the problem is checked once more."""
     found = all_wrong(clinic, now=now)
     opened = {alert.cause: alert for alert in open_alerts(clinic)}
     if any(wrong.cause in opened and _is_due(opened[wrong.cause], wrong.status, now) for wrong in found):
@@ -120,10 +120,9 @@ def _spikes(clinic: Clinic, now: dt.datetime) -> list[Wrong]:
 
 
 def _urgent(clinic: Clinic) -> list[Wrong]:
-    """Patients' words for urgent help that no member has taken over, for admins who have no page open. Names no
-    patient.
+    """Calls for urgent help that no member has taken, for admins who have no page open. They name no patient.
 
-    Each call for help is a cause of its own: one that a member took over a minute ago must not silence the next one.
+    Each call has a different cause, so that a call that a member took a minute ago doesn't silence the next call.
     """
     return [
         Wrong(f"{URGENT}:{crc32(f'{one.pk} {one.urgent_at}'.encode()):08x}", "degraded", _URGENT_WORDS)
@@ -141,7 +140,7 @@ def _webhooks(clinic: Clinic) -> list[Wrong]:
 def _see(clinic: Clinic, wrong: Wrong, now: dt.datetime) -> None:
     words = wrong.words[: notices.WORDS]
     seen = Alert.objects.filter(clinic=clinic, cause=wrong.cause, closed_at=None)
-    # Nobody looked meanwhile (the database was away, say), or it was over: it has yet to last.
+    # If no service saw the problem for a while (after an outage of the database, for example), it counts as new.
     seen.filter(told_status="", seen_at__lt=now - UNBROKEN).update(opened_at=now)
     worse = {"status": "down"} if wrong.status == "down" else {}
     if not seen.update(seen_at=now, words=words, **worse):
@@ -150,16 +149,14 @@ def _see(clinic: Clinic, wrong: Wrong, now: dt.datetime) -> None:
 
 
 def _is_due(alert: Alert, status: Status, now: dt.datetime) -> bool:
-    """Return whether people are to be told of this trouble: for the first time, or that it got worse."""
+    """Return whether an alert is due now: the first one for this problem, or one because it got worse."""
     if alert.told_status:
         return status == "down" != alert.told_status
     return now - alert.opened_at >= SETTLED
 
 
 def _tell(clinic: Clinic, alert: Alert, now: dt.datetime) -> None:
-    """Tell that the trouble is there, or that it got worse. A guarded UPDATE lets only one of several processes do
-    so.
-    """
+    """Send an alert if one is due. A guarded UPDATE lets only one of several processes send it."""
     if not _is_due(alert, "down" if alert.status == "down" else "degraded", now):
         return
     if not alert.told_status and _told_lately(clinic, alert, now):
@@ -170,21 +167,22 @@ def _tell(clinic: Clinic, alert: Alert, now: dt.datetime) -> None:
 
 
 def _close(clinic: Clinic, alert: Alert, now: dt.datetime) -> None:
-    """Close an alert whose trouble is over, and tell the people who were told of the trouble."""
+    """Close an alert whose problem is over, and tell the people who got the alert."""
     own = Alert.objects.filter(pk=alert.pk, closed_at=None, told_status=alert.told_status, seen_at=alert.seen_at)
     if own.update(closed_at=now) and alert.told_status and not _only_lapsed(alert, now):
         notices.tell(clinic, alert, "recovered", now=now)
 
 
 def _only_lapsed(alert: Alert, now: dt.datetime) -> bool:
-    """Return whether a lost service is merely no longer reported: it has not come back."""
+    """Return whether the alert ends only because a lost service is no longer reported; it has not come back."""
     kind = next((kind for kind, (cause, _) in judge.LOST.items() if cause == alert.cause), None)
     return kind is not None and bool(judge.gone(facts.beats(now=now), kind, now=now))
 
 
 def _told_lately(clinic: Clinic, alert: Alert, now: dt.datetime) -> bool:
-    """Return whether this was told lately, so that trouble that comes and goes stays quiet. A recent "degraded" never
-    silences "down".
+    """Return whether an alert of this cause was sent lately, so that a problem that comes and goes stays quiet.
+
+    A recent alert "degraded" never silences "down".
     """
     as_bad = Q(told_at__gt=now - AGAIN, told_status__in=[alert.status, "down"])
     return Alert.objects.filter(as_bad, clinic=clinic, cause=alert.cause).exists()

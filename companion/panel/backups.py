@@ -1,4 +1,4 @@
-"""The age of the newest backup, if the setting says where backups lie. Makes and opens no backup."""
+"""The age of the newest backup, if the settings name the folder of backups. This module opens no backup."""
 
 import datetime as dt
 from pathlib import Path
@@ -8,14 +8,13 @@ from companion.panel.check import CheckResult, Group, ok, warning
 from companion.panel.judge import age
 
 TOO_OLD: Final = dt.timedelta(days=2)
-_ADVICE: Final = "Look at the job that makes backups, and at its disk (docs/operations.md, Backups)."
+_ADVICE: Final = "Check the job that makes backups, and its disk (docs/operations.md, Backups)."
 
 
 def newest(folder: Path) -> dt.datetime | None:
-    """The instant at which the newest backup was written; None if there is none. Raises OSError if the folder can't
-    be read.
+    """The instant at which the newest backup was written; None if there is none.
 
-    An empty file does not count: a failed backup leaves one.
+    An empty file does not count, since a failed backup leaves one. Raises OSError if the folder can't be read.
     """
     files = [path.stat() for path in folder.iterdir() if not path.name.startswith(".")]
     return max((dt.datetime.fromtimestamp(one.st_mtime, dt.UTC) for one in files if one.st_size), default=None)

@@ -25,7 +25,7 @@ _SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class BotAnswers:
     """Telegram's two answers about a bot, the time that they took, and the instant by this machine's clock."""
 
     me: Answer | Outcome
@@ -41,37 +41,37 @@ def check_bots(*, now: dt.datetime) -> None:
     tokens = [(bot, token) for bot in due if (token := _token(bot))]
     if not tokens:
         return
-    answers = asyncio.run(_ask_all([token for _, token in tokens]))
-    for (bot, _), said in zip(tokens, answers, strict=True):
-        keep(bot, said, now=now)
+    each = asyncio.run(_ask_all([token for _, token in tokens]))
+    for (bot, _), answers in zip(tokens, each, strict=True):
+        keep(bot, answers, now=now)
 
 
-def keep(bot: Bot, said: Said, *, now: dt.datetime) -> None:
+def keep(bot: Bot, answers: BotAnswers, *, now: dt.datetime) -> None:
     """Store Telegram's answers. A bot whose token is refused is closed before a message is tried."""
-    accepted = isinstance(said.me, Answer)
-    if isinstance(said.me, Outcome) and said.me.kind is Kind.UNAUTHORIZED:
-        # The dispatcher asks again after that time, and opens the bot once its token is accepted.
+    accepted = isinstance(answers.me, Answer)
+    if isinstance(answers.me, Outcome) and answers.me.kind is Kind.UNAUTHORIZED:
+        # The dispatcher asks again after that time, and sends again once the token is accepted.
         closing.close(bot.pk, closing.refused(now))
-    error = {} if isinstance(said.me, Answer) else {"last_error": words(said.me), "last_error_at": now}
-    info = said.webhook.result if isinstance(said.webhook, Answer) else None
+    error = {} if isinstance(answers.me, Answer) else {"last_error": words(answers.me), "last_error_at": now}
+    info = answers.webhook.result if isinstance(answers.webhook, Answer) else None
     pending = info.get("pending_update_count") if isinstance(info, dict) else None
     BotCheck.objects.update_or_create(
         clinic_id=bot.clinic_id,
         defaults={
             "at": now,
             "accepted": accepted,
-            "latency_ms": round(said.milliseconds, 1) if accepted else None,
-            "webhook": webhook_of(said),
+            "latency_ms": round(answers.milliseconds, 1) if accepted else None,
+            "webhook": webhook_of(answers),
             "pending_updates": pending if isinstance(pending, int) else None,
-            "skew_seconds": _skew(said),
+            "skew_seconds": _skew(answers),
             **error,
         },
     )
 
 
-def webhook_of(said: Said) -> bool | None:
+def webhook_of(answers: BotAnswers) -> bool | None:
     """Return whether a webhook is set, which keeps the listener from polling; None: unknown."""
-    info = said.webhook.result if isinstance(said.webhook, Answer) else None
+    info = answers.webhook.result if isinstance(answers.webhook, Answer) else None
     return bool(info["url"]) if isinstance(info, dict) and "url" in info else None
 
 
@@ -82,15 +82,15 @@ def words(outcome: Outcome) -> str:
     return (outcome.note or f"HTTP {outcome.error_code}")[:100]
 
 
-async def ask(client: Client, token: BotToken) -> Said:
+async def ask(client: Client, token: BotToken) -> BotAnswers:
     """Ask Telegram by getMe and getWebhookInfo."""
     began = time.perf_counter()
     me = await _call(client, token, "getMe")
     took, at = (time.perf_counter() - began) * 1000, machine_now()
-    return Said(me, await _call(client, token, "getWebhookInfo") if isinstance(me, Answer) else me, took, at)
+    return BotAnswers(me, await _call(client, token, "getWebhookInfo") if isinstance(me, Answer) else me, took, at)
 
 
-async def _ask_all(tokens: list[BotToken]) -> list[Said]:
+async def _ask_all(tokens: list[BotToken]) -> list[BotAnswers]:
     async with bot_api_client(concurrency=10) as client:
         return await asyncio.gather(*(ask(client, token) for token in tokens))
 
@@ -102,11 +102,11 @@ async def _call(client: Client, token: BotToken, method: str) -> Answer | Outcom
         return failure.outcome
 
 
-def _skew(said: Said) -> float | None:
-    if said.me.server_date is None:
+def _skew(answers: BotAnswers) -> float | None:
+    if answers.me.server_date is None:
         return None
-    # Telegram's Date is cut to whole seconds: on average it is half a second old.
-    return round((said.at - said.me.server_date).total_seconds() - 0.5, 1)
+    # Telegram's Date has whole seconds only: on average it is half a second behind.
+    return round((answers.at - answers.me.server_date).total_seconds() - 0.5, 1)
 
 
 def _token(bot: Bot) -> BotToken | None:

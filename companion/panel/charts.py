@@ -22,7 +22,7 @@ _HOUR: Final = dt.timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The messages that ended in one hour or day on the clinic's clocks."""
+    """The messages that ended in one hour or day, in the clinic's time zone."""
 
     label: str
     sent: int
@@ -49,7 +49,7 @@ def last_24_hours(clinic: Clinic, *, now: dt.datetime) -> list[Bar]:
 
 
 def last_30_days(clinic: Clinic, *, now: dt.datetime) -> list[Bar]:
-    """The last 30 days; the last one is today. An hour counts for the day in which it begins."""
+    """The last 30 days; the last one is today. An hour counts for the day on which it begins."""
     today = local(now, clinic.timezone).date()
     days = {today - dt.timedelta(days=back): _Counts() for back in range(29, -1, -1)}
     for hour, counts in _hours(clinic, hour_counts.hour_of(now - dt.timedelta(days=31)), now).items():

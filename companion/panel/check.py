@@ -1,4 +1,4 @@
-"""The result of a diagnostic check. The checks stand in the files beside."""
+"""The result of a diagnostic check. The checks are in checks_inside.py, checks_outside.py and checks_alerts.py."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -37,7 +37,7 @@ def ok(group: Group, name: str, value: str) -> CheckResult:
 
 
 def warning(group: Group, name: str, value: str, advice: str) -> CheckResult:
-    """Report something that works but needs a look."""
+    """Report something that works, but that a person should look at."""
     return CheckResult(name, group.value, "warning", value, advice)
 
 
@@ -47,5 +47,5 @@ def failed(group: Group, name: str, value: str, advice: str) -> CheckResult:
 
 
 def counted(count: int, word: str) -> str:
-    """A count with its noun: "1 patient", "3 patients"."""
+    """Write a count with its noun, like "1 patient" or "3 patients"."""
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

@@ -1,4 +1,4 @@
-"""Checks of alerts: whether anybody would hear of an alert, and whether mail server and webhooks take them."""
+"""Checks of alerts: whether an alert would reach a person, and whether mail server and webhooks accept them."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ from companion.webhooks.turn import TRIED_FOR
 
 _LATELY = dt.timedelta(days=1)
 _ADVICE = (
-    "Set COMPANION_SMTP_URL, so that admins hear by e-mail, or add a webhook under Settings, Webhooks. Telegram "
-    "alone doesn't tell that the dispatcher or the bot is away."
+    "Set COMPANION_SMTP_URL, so that admins get e-mails, or add a webhook under Settings, Webhooks. By Telegram alone "
+    "no alert arrives if the dispatcher or the bot doesn't work."
 )
 
 
 def alerts(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
-    """Check the ways of alerts: each clinic needs one that works without dispatcher and bot."""
+    """Check the channels of alerts: each clinic needs one that works without dispatcher and bot."""
     clinics = Clinic.objects.filter(pk=clinic.pk) if clinic else Clinic.objects.filter(archived_at=None)
     hooked = clinics.filter(webhooks__closed_at=None, webhooks__wishes__kind=Kind.ALERT).distinct().count()
     deaf = 0 if mailing.possible() else clinics.count() - hooked
@@ -35,7 +35,7 @@ def alerts(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
 
 
 def called_webhooks(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
-    """Check that the receivers of webhooks take their calls, if there are any."""
+    """Check that the receivers of webhooks accept their calls, if there are any webhooks."""
     rows = Webhook.objects.filter(clinic=clinic) if clinic else Webhook.objects.all()
     if not (known := rows.count()):
         return
@@ -49,7 +49,7 @@ def called_webhooks(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[Chec
     )
     wrong = ", ".join(f"{count:,} {words}" for count, words in found if count)
     if wrong:
-        advice = "See Settings, Webhooks: mend the receiver, then open the webhook again, or send again what it missed."
+        advice = "Look at Settings, Webhooks: repair the receiver, then open the webhook or send missed events again."
         yield warning(Group.CONFIGURATION, "Webhooks", wrong, advice)
     else:
         yield ok(Group.CONFIGURATION, "Webhooks", f"{known:,} taking calls")
@@ -61,7 +61,7 @@ def mail_server(_clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckRe
         return
     name, host = "Mail server", settings.EMAIL_HOST
     if error := mailing.try_out():
-        advice = "See COMPANION_SMTP_URL, and the firewall between; alerts' e-mails are tried again for an hour."
+        advice = "Check COMPANION_SMTP_URL and the firewall. E-mails about alerts are tried again for an hour."
         yield failed(Group.NETWORK, name, f"{host}: {error}", advice)
     else:
         yield ok(Group.NETWORK, name, host)

@@ -1,4 +1,4 @@
-"""Checks of our own parts: services, database, patients' Telegram IDs, settings. Nothing here leaves this machine."""
+"""Checks of the product's parts: services, database, patients' Telegram IDs, settings. They call no outside address."""
 
 import datetime as dt
 import stat
@@ -33,7 +33,7 @@ _WAL_RESET_FIXED: Final = (3, 51, 3)
 
 
 def services(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
-    """Check each kind of service, and say what follows from its silence or from its words."""
+    """Check each kind of service, and report the problems of sending."""
     read = facts.read(now=now).of(clinic.id if clinic else None)
     for kind in Kind:
         own = [beat for beat in read.beats if beat.kind == kind]
@@ -88,7 +88,7 @@ def _writable(now: dt.datetime) -> CheckResult:
     except Error as error:
         if trouble := trouble_of(error):
             return failed(Group.DATABASE, "Database writable", trouble.clause, trouble.advice)
-        advice = "See that the disk isn't full and that this user may write to the database (and its folder)."
+        advice = "Check that the disk isn't full, and that this user may write to the database (and its folder)."
         return failed(Group.DATABASE, "Database writable", type(error).__name__, advice)
     return ok(Group.DATABASE, "Database writable", f"{(time.perf_counter() - began) * 1000:.1f} ms")
 
@@ -133,7 +133,7 @@ def _people(name: str, all_of: QuerySet[Patient], waiting: QuerySet[Patient], ad
 
 
 def configuration(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
-    """Find settings that contradict each other, keys that don't open, and files that others may read."""
+    """Find settings that contradict each other, keys that don't open values, and files that others may read."""
     yield _sandbox(facts.sandbox_of(facts.beats(now=now), now=now))
     yield _secret_key()
     living = [beat for beat in facts.beats(now=now) if judge.alive(beat, now=now)]
@@ -160,16 +160,16 @@ def _sandbox(services_have_it: bool) -> CheckResult:
 def _secret_key() -> CheckResult:
     name = "Secret key"
     if lost := key_ring.missing():
-        value = f"missing: {', '.join(lost)}, with which data here was sealed"
+        value = f"missing: {', '.join(lost)}, which sealed data here"
         return failed(Group.CONFIGURATION, name, value, _GIVE_BACK)
     try:
         opened = len(list(Bot.objects.all()))
     except CannotOpen:
-        return failed(Group.CONFIGURATION, name, "doesn't open what is stored", _GIVE_BACK)
+        return failed(Group.CONFIGURATION, name, "doesn't open the stored values", _GIVE_BACK)
     return ok(Group.CONFIGURATION, name, f"opens the token of {counted(opened, 'bot')}" if opened else "set")
 
 
-_GIVE_BACK: Final = "Give back the COMPANION_SECRET_KEY (or the data folder's file secret_key) of before."
+_GIVE_BACK: Final = "Give back the earlier COMPANION_SECRET_KEY (or the data folder's file secret_key)."
 
 
 def _same_key(living: Sequence[facts.Beat]) -> CheckResult:
@@ -177,12 +177,14 @@ def _same_key(living: Sequence[facts.Beat]) -> CheckResult:
     name, own = "Secret key the same everywhere", key_ring.ring()
     other = sorted({beat.host for beat in living if not _opens_the_same(beat, own.ids)})
     if other:
-        advice = "Give all hosts, and this command, the same COMPANION_SECRET_KEY: what one seals no other can open."
-        return failed(Group.CONFIGURATION, name, f"another one on {', '.join(other)}", advice)
+        advice = "Give all hosts, and this command, the same COMPANION_SECRET_KEY: else they can't open their values."
+        return failed(Group.CONFIGURATION, name, f"another key on {', '.join(other)}", advice)
     behind = sorted({beat.host for beat in living if beat.state.get("key") not in (None, own.in_use.id)})
     if behind:
-        advice = "All know all keys, so nothing is lost. Restart the services there, then run `companion keys rotate`."
-        value = f"{own.in_use.id} here, another one in use on {', '.join(behind)}"
+        advice = (
+            "All hosts know all keys, so nothing is lost. Restart those services, then run `companion keys rotate`."
+        )
+        value = f"{own.in_use.id} here, another key in use on {', '.join(behind)}"
         return warning(Group.CONFIGURATION, name, value, advice)
     return ok(Group.CONFIGURATION, name, own.in_use.id)
 
@@ -195,17 +197,15 @@ def _opens_the_same(beat: facts.Beat, own: Sequence[str]) -> bool:
 
 
 def _rate(living: Sequence[facts.Beat]) -> CheckResult:
-    """Find dispatchers that send for one bot at different rates, or faster than Telegram allows without paid
-    broadcasts.
-    """
-    said = {beat.state.get("rate_per_second") for beat in living} - {None}
-    rates = sorted(rate for rate in said | {settings.COMPANION.rate_per_second} if isinstance(rate, int | float))
+    """Find dispatchers that send at different rates, or faster than Telegram allows without paid broadcasts."""
+    used = {beat.state.get("rate_per_second") for beat in living} - {None}
+    rates = sorted(rate for rate in used | {settings.COMPANION.rate_per_second} if isinstance(rate, int | float))
     value = " and ".join(f"{rate:g} a second" for rate in rates)
     if len(rates) > 1:
         advice = "Give all hosts, and this command, the same COMPANION_RATE_PER_SECOND."
         return warning(Group.CONFIGURATION, "Rate", value, advice)
     if rates[0] > MESSAGES_PER_SECOND:
-        advice = f"Telegram lets a bot send about {MESSAGES_PER_SECOND} a second, more only with paid broadcasts."
+        advice = f"Telegram allows a bot about {MESSAGES_PER_SECOND} messages a second, more only with paid broadcasts."
         return warning(Group.CONFIGURATION, "Rate", value, advice)
     return ok(Group.CONFIGURATION, "Rate", value)
 
@@ -225,7 +225,7 @@ def _in_the_open() -> CheckResult:
     if own.on_loopback or own.public_url.startswith("https://"):
         return ok(Group.CONFIGURATION, "Address", own.public_url)
     advice = (
-        "Pages and passwords travel unencrypted. Put a proxy with https before it, set COMPANION_BASE_URL to its "
+        "Pages and passwords travel unencrypted. Put a proxy with https in front, set COMPANION_BASE_URL to its "
         "address and COMPANION_HOST to 127.0.0.1 (docs/operations.md)."
     )
     return warning(Group.CONFIGURATION, "Address", own.public_url, advice)
@@ -244,7 +244,7 @@ def _file_modes() -> Iterator[CheckResult]:
 
 
 def _open(path: Path) -> bool:
-    """Return whether users other than the owner may read the file, by its own mode and its folder's."""
+    """Return whether users other than the owner may read the file, by the modes of the file and its folder."""
     try:
         mode, around = path.stat().st_mode, path.resolve().parent.stat().st_mode
     except OSError:

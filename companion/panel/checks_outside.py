@@ -1,4 +1,4 @@
-"""Checks of our surroundings: the network between services, Telegram, this machine's disk and clock."""
+"""Checks of the surroundings: the network between services, Telegram, this machine's disk and clock."""
 
 import asyncio
 import datetime as dt
@@ -26,7 +26,7 @@ from companion.telegram.outcomes import Kind as OutcomeKind
 SAME_SETTINGS: Final = "Run this command with the COMPANION_ variables that the services have."
 _TELEGRAM_SECONDS: Final = 5.0
 _CLOCK_OFF: Final = dt.timedelta(minutes=2)
-"""Beyond this difference the dispatcher stops sending (DESIGN, "A Message's life")."""
+"""The difference to Telegram's clock from which the dispatcher stops sending."""
 _CLOCK_UNEASY: Final = dt.timedelta(seconds=5)
 _LITTLE: Final = 1024**3
 _NEXT_TO_NONE: Final = 100 * 1024**2
@@ -38,18 +38,18 @@ _READ_BY: Final = {
     ),
     OtherReader.PROGRAM: (
         "another program reads them, too",
-        "Patients' STOPs and replies that it takes never come here. End it: a second listener, or whatever else has "
-        "the bot's token. If nobody knows it, get a new token from @BotFather and give it in Settings.",
+        "Patients' STOPs and replies that it receives never reach this product. End it: a second listener, or another "
+        "program with the bot's token. If nobody knows it, get a new token from @BotFather and enter it in Settings.",
     ),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _BotAnswer:
     """Telegram's answer to one bot's getMe, and the instant of the answer by this machine's clock."""
 
     bot: Bot
-    said: Answer | Outcome
+    get_me: Answer | Outcome
     at: dt.datetime
     webhook: bool | None = None
     """True if a webhook is set; None: unknown."""
@@ -66,20 +66,20 @@ def network(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]
 
 
 def _between_services(beats: tuple[Beat, ...], now: dt.datetime) -> Iterator[CheckResult]:
-    """Check that each living service answers at its own address from here."""
+    """Check that each running service answers at its health address from here."""
     for beat in (beat for beat in beats if judge.alive(beat, now=now)):
         name = f"{Kind(beat.kind).label} answers on {beat.host}"
-        said = ask(f"{beat.health_url.rstrip('/')}/health", seconds=_TELEGRAM_SECONDS)
-        if isinstance(said, NoAnswer):
+        health = ask(f"{beat.health_url.rstrip('/')}/health", seconds=_TELEGRAM_SECONDS)
+        if isinstance(health, NoAnswer):
             advice = (
-                "It is alive, but its health port can't be reached from here. See COMPANION_HOST, "
-                "COMPANION_HEALTH_PORT and the firewall between."
+                "It is alive, but its health port can't be reached from here. Check COMPANION_HOST, "
+                "COMPANION_HEALTH_PORT and the firewall."
             )
-            yield warning(Group.NETWORK, name, said.why, advice)
-        elif said.status == "ok" or beat.kind == Kind.WEB:
+            yield warning(Group.NETWORK, name, health.why, advice)
+        elif health.status == "ok" or beat.kind == Kind.WEB:
             yield ok(Group.NETWORK, name, "answers")
         else:
-            yield warning(Group.NETWORK, name, said.status, said.detail or "Look into its log.")
+            yield warning(Group.NETWORK, name, health.status, health.detail or "Look into its log.")
 
 
 def _telegram(clinic: Clinic | None) -> Iterator[CheckResult]:
@@ -103,28 +103,28 @@ def _telegram(clinic: Clinic | None) -> Iterator[CheckResult]:
             yield failed(Group.NETWORK, _updates(answer.bot), *_READ_BY[reader])
         elif answer.webhook is not None:
             yield ok(Group.NETWORK, _updates(answer.bot), "by polling")
-    if dates := [one for one in answers if one.said.server_date is not None]:
+    if dates := [one for one in answers if one.get_me.server_date is not None]:
         yield _clock(dates[0])
 
 
-async def _ask_all(rows: list[Bot]) -> list[_Said]:
+async def _ask_all(rows: list[Bot]) -> list[_BotAnswer]:
     async with bot_api_client(concurrency=10) as client:
         return await asyncio.gather(*(_ask(client, row) for row in rows))
 
 
-async def _ask(client: Client, bot: Bot) -> _Said:
-    said = await bot_checks.ask(client, BotToken(bot.token))
-    return _Said(bot, said.me, said.at, bot_checks.webhook_of(said))
+async def _ask(client: Client, bot: Bot) -> _BotAnswer:
+    answers = await bot_checks.ask(client, BotToken(bot.token))
+    return _BotAnswer(bot, answers.me, answers.at, bot_checks.webhook_of(answers))
 
 
-def _bot(answer: _Said) -> CheckResult:
+def _bot(answer: _BotAnswer) -> CheckResult:
     name = f"Telegram takes the bot of {answer.bot.clinic.slug}"
-    if isinstance(answer.said, Answer):
+    if isinstance(answer.get_me, Answer):
         return ok(Group.NETWORK, name, f"@{answer.bot.username}" if answer.bot.username else "token valid")
-    if answer.said.kind is OutcomeKind.UNAUTHORIZED:
+    if answer.get_me.kind is OutcomeKind.UNAUTHORIZED:
         advice = "The token is no longer valid. An admin enters a new token in Settings; @BotFather gives it."
         return failed(Group.NETWORK, name, "refused", advice)
-    why = answer.said.note or f"HTTP {answer.said.error_code}"
+    why = answer.get_me.note or f"HTTP {answer.get_me.error_code}"
     advice = f"Telegram can't be reached at {settings.COMPANION.bot_api_url}. See the connection, DNS and firewall."
     return failed(Group.NETWORK, name, why, advice)
 
@@ -133,12 +133,12 @@ def _updates(bot: Bot) -> str:
     return f"Updates of the bot of {bot.clinic.slug}"
 
 
-def _clock(answer: _Said) -> CheckResult:
-    # Telegram's Date is cut to whole seconds: on average it is half a second old.
-    date = answer.said.server_date or answer.at
+def _clock(answer: _BotAnswer) -> CheckResult:
+    # Telegram's Date has whole seconds only: on average it is half a second behind.
+    date = answer.get_me.server_date or answer.at
     off = answer.at - date - dt.timedelta(milliseconds=500)
     value = f"{off.total_seconds():+.0f} s against Telegram's"
-    advice = "Set this machine's clock right and keep it right by NTP; sending stops where it is off by two minutes."
+    advice = "Correct this machine's clock, and keep it right by NTP. If it is off by two minutes, sending stops."
     if abs(off) > _CLOCK_OFF:
         return failed(Group.MACHINE, "Clock", value, advice)
     return (

@@ -1,6 +1,4 @@
-"""The ways by which a clinic's admins hear of alerts, as they chose, and a test of each way. alerts.py says what
-is told.
-"""
+"""The channels by which a clinic's admins get alerts, as they chose, and a test of each channel."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -20,20 +18,20 @@ from companion.service import mailing
 from companion.webhooks import webhooks
 from companion.webhooks.models import Kind
 
-CHAT_STOPPED = "This chat said STOP to the clinic's bot, so no alert arrives there. Press Start in the chat first."
+CHAT_STOPPED = "This chat sent STOP to the clinic's bot, so no alert arrives there. Press Start in the chat first."
 _TEST = "This is a test from the Control Panel: alerts reach you this way."
 
 
 def hear(caller: Caller, telegram_id: int | None, *, by_email: bool, now: dt.datetime) -> None:
-    """Set how the calling admin hears of alerts: at this Telegram ID or (None) not by Telegram; by e-mail or not.
+    """Set how the calling admin gets alerts: at this Telegram ID or (None) not by Telegram; by e-mail or not.
 
     Raises Refused, also for a chat that has opted out, and Conflict for a program.
     """
     caller.needs(Role.ADMIN)
     if caller.kind != "member" or caller.id is None:
-        raise Conflict("Only a person can hear of alerts.")
+        raise Conflict("Only a person can get alerts.")
     if telegram_id is not None and not 0 < telegram_id < 2**52:
-        raise Refused(Problem("telegram_id", "A Telegram ID is a positive number; @userinfobot tells yours."))
+        raise Refused(Problem("telegram_id", "A Telegram ID is a positive number. @userinfobot tells you yours."))
     if telegram_id is not None and Patient.objects.filter(clinic=caller.clinic, telegram_id=telegram_id).exists():
         raise Refused(Problem("telegram_id", "This is a patient's Telegram ID. Alerts go to admins only."))
     if opt_outs.has_stopped(caller.clinic, telegram_id):
@@ -46,7 +44,7 @@ def hear(caller: Caller, telegram_id: int | None, *, by_email: bool, now: dt.dat
 
 
 def contact_of(caller: Caller) -> AlertContact:
-    """Return how the caller hears of alerts; by e-mail only if they never chose."""
+    """Return how the caller gets alerts: as they chose, else only by e-mail."""
     if caller.kind != "member" or caller.id is None:
         return AlertContact(by_email=False)
     found = AlertContact.objects.filter(clinic=caller.clinic, member_id=caller.id).first()
@@ -67,11 +65,11 @@ def email_of(caller: Caller) -> str:
 
 
 def test_telegram(caller: Caller, *, now: dt.datetime) -> None:
-    """Send the calling admin a message in the usual way. Raises Conflict if none can arrive."""
+    """Send the calling admin a test message. Raises Conflict if no message can arrive."""
     caller.needs(Role.ADMIN)
     contact = contact_of(caller)
     if contact.telegram_id is None:
-        raise Conflict("Give your own Telegram ID first.")
+        raise Conflict("First enter your Telegram ID.")
     if opt_outs.has_stopped(caller.clinic, contact.telegram_id):
         raise Conflict(CHAT_STOPPED)
     with transaction.atomic():
@@ -81,7 +79,7 @@ def test_telegram(caller: Caller, *, now: dt.datetime) -> None:
 
 
 def test_email(caller: Caller, *, now: dt.datetime) -> None:
-    """Send the calling admin an e-mail; takes seconds. Raises Conflict with the reason if this fails."""
+    """Send the calling admin an e-mail, which may take seconds. Raises Conflict with the reason if this fails."""
     caller.needs(Role.ADMIN)
     address = email_of(caller)
     if not mailing.possible() or not address:
@@ -92,7 +90,7 @@ def test_email(caller: Caller, *, now: dt.datetime) -> None:
 
 
 def test_webhook(caller: Caller, *, now: dt.datetime) -> None:
-    """Call the clinic's webhooks for alerts; takes seconds. Raises Conflict with the first failure."""
+    """Call the clinic's webhooks for alerts, which may take seconds. Raises Conflict with the first failure."""
     caller.needs(Role.ADMIN)
     found = list(webhooks.wanting(caller.clinic, Kind.ALERT))
     if not found:
@@ -112,4 +110,4 @@ class _Test(Protocol):
 
 
 TESTS: Final[Mapping[str, _Test]] = {"telegram": test_telegram, "email": test_email, "webhook": test_webhook}
-"""The test of each way."""
+"""The test of each channel."""

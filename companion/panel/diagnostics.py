@@ -28,7 +28,7 @@ _INSIDE = (
 
 
 def run(clinic: Clinic | None = None, *, now: dt.datetime) -> list[CheckResult]:
-    """Run all checks, on one clinic's bot and patients or on all clinics'; takes seconds if something is down."""
+    """Run all checks, for one clinic or for all clinics. This takes some seconds if something is down."""
     results: list[CheckResult] = []
     for group, check in _INSIDE:
         results += _safely(group, partial(check, clinic, now=now))
@@ -46,6 +46,6 @@ def _safely(group: Group, check: Callable[[], Iterable[CheckResult]]) -> list[Ch
     try:
         results.extend(check())
     except Error:
-        advice = "The database can't be asked, or its schema is not up to date; see its own checks."
+        advice = "The database can't be asked, or its schema is not up to date: look at the checks of the database."
         results.append(failed(group, "Not all could be checked", "no answer from the database", advice))
     return results

@@ -1,4 +1,4 @@
-"""Ask a service at its own address for its health: a short HTTP request that never raises and never waits long."""
+"""A short HTTP request to a service's health address. It never raises an error and never waits long."""
 
 import http.client
 import json
@@ -29,7 +29,7 @@ class NoAnswer:
 
     why: str
     silent: bool = False
-    """Something took the connection and gave no answer in time."""
+    """True if the connection was accepted, but no answer came in time."""
 
 
 def ask(url: str, *, seconds: float = SECONDS) -> Answer | NoAnswer:
@@ -38,7 +38,7 @@ def ask(url: str, *, seconds: float = SECONDS) -> Answer | NoAnswer:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return NoAnswer("no address is known")
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    # Not urllib, which would use a proxy that the environment may name.
+    # urllib would use a proxy that the environment may name.
     connection = kind(parts.hostname, parts.port, timeout=seconds)
     try:
         headers = {"Accept": "application/json", "Authorization": credentials()}
@@ -57,13 +57,13 @@ def ask(url: str, *, seconds: float = SECONDS) -> Answer | NoAnswer:
 
 def _read(code: int, body: bytes) -> Answer | NoAnswer:
     try:
-        said = json.loads(body)
+        values = json.loads(body)
     except (ValueError, RecursionError):
         return NoAnswer(f"an answer that can't be read (HTTP {code})")
-    status = said.get("status") if isinstance(said, dict) else None
+    status = values.get("status") if isinstance(values, dict) else None
     if status in ("alive", "not alive"):
         return NoAnswer("it runs with another COMPANION_SECRET_KEY than this process")
     if status not in ("ok", "degraded", "down"):
         return NoAnswer(f"an answer that can't be read (HTTP {code})")
-    detail, cause = said.get("detail"), said.get("cause")
+    detail, cause = values.get("detail"), values.get("cause")
     return Answer(status, detail if isinstance(detail, str) else "", cause if isinstance(cause, str) else "")

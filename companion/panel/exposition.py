@@ -1,6 +1,6 @@
-"""A clinic's numbers from the database, for Prometheus. A process's own numbers stand in service/metrics.py.
+"""A clinic's numbers from the database, for Prometheus. service/metrics.py holds the numbers of a process.
 
-No label identifies a patient, a clinic or a bot. An API key sees only its own clinic's numbers.
+No label identifies a patient, a clinic or a bot. An API key sees only the numbers of its clinic.
 """
 
 import datetime as dt
@@ -34,18 +34,20 @@ class ClinicNumbers(Collector):
 
     def _messages(self) -> Iterator[Metric]:
         messages = self._status.messages
-        yield _gauge("messages_pending", "Messages that are still to leave, counted to 10,000.", messages.pending)
-        yield _gauge("messages_due", "Messages that are ready to leave now, counted to 10,000.", messages.due)
+        yield _gauge("messages_pending", "Messages that are pending, counted up to 10,000.", messages.pending)
+        yield _gauge("messages_due", "Messages that are ready to be sent now, counted up to 10,000.", messages.due)
         yield _gauge(
-            "messages_overdue", "Messages ready for 30 seconds or longer, counted to 10,000.", messages.overdue
+            "messages_overdue", "Messages ready for 30 seconds or longer, counted up to 10,000.", messages.overdue
         )
         yield _gauge(
             "messages_oldest_overdue_seconds",
-            "Since when the oldest overdue message is ready; 0: none is.",
+            "The seconds since the oldest overdue message was ready; 0: no message is overdue.",
             messages.oldest_overdue_seconds or 0,
         )
-        yield _gauge("messages_next_hour", "Messages due within the next hour, counted to 10,000.", messages.next_hour)
-        yield _gauge("messages_on_wire", "Messages that were begun and whose lease is not over.", messages.on_wire)
+        yield _gauge(
+            "messages_next_hour", "Messages due within the next hour, counted up to 10,000.", messages.next_hour
+        )
+        yield _gauge("messages_on_wire", "Messages with an open Attempt whose lease is not over.", messages.on_wire)
         yield _gauge("messages_sent_today", "Messages sent since the clinic's midnight.", messages.sent_today)
         failed = GaugeMetricFamily(
             "companion_messages_failed_last_day", "Messages that failed within 24 hours, by code.", labels=["reason"]
@@ -56,7 +58,7 @@ class ClinicNumbers(Collector):
 
     def _services(self) -> Iterator[Metric]:
         status = self._status
-        health = GaugeMetricFamily("companion_health", "1 at the status that holds.", labels=["status"])
+        health = GaugeMetricFamily("companion_health", "1 for the present status, else 0.", labels=["status"])
         for name in _HEALTH:
             health.add_metric([name], float(status.status == name))
         yield health
@@ -65,7 +67,7 @@ class ClinicNumbers(Collector):
             alive.add_metric([kind.value], sum(one.kind == kind and one.state == "alive" for one in status.services))
         yield alive
         lost = GaugeMetricFamily(
-            "companion_services_lost", "Processes that have gone without a clean stop within an hour.", labels=["kind"]
+            "companion_services_lost", "Processes that ended without a clean stop within an hour.", labels=["kind"]
         )
         for kind in Kind:
             lost.add_metric([kind.value], len(judge.lost_of(self._beats, kind, now=self._now)))
@@ -74,12 +76,12 @@ class ClinicNumbers(Collector):
     def _sending(self) -> Iterator[Metric]:
         status = self._status
         yield _gauge(
-            "patients_unreachable", "Patients who can't be reached, counted to 10,000.", status.unreachable_patients
+            "patients_unreachable", "Patients who can't be reached, counted up to 10,000.", status.unreachable_patients
         )
         yield _gauge("sending_paused", "1 while sending is paused.", float(self._clinic.sending_paused_at is not None))
         yield _gauge(
             "bot_other_reader",
-            "1 while another program or a webhook takes the bot's updates: patients' STOPs may be lost.",
+            "1 while another program or a webhook receives the bot's updates: patients' STOPs may be lost.",
             float(status.telegram.get("other_reader") is not None),
         )
         yield _gauge("bot_rate_per_second", "The bot's Attempts a second, over ten seconds.", status.rate.per_second)
@@ -88,23 +90,23 @@ class ClinicNumbers(Collector):
     def _looked(self) -> Iterator[Metric]:
         database, telegram, machine = self._status.database, self._status.telegram, self._status.machine
         known = (
-            ("bot_accepted", "1 while Telegram takes the bot's token.", telegram.get("accepted"), 1),
-            ("bot_latency_seconds", "How long Telegram took to answer getMe.", telegram.get("latency_ms"), 1000),
-            ("database_latency_seconds", "How long the database took to answer.", database.get("latency_ms"), 1000),
+            ("bot_accepted", "1 while Telegram accepts the bot's token.", telegram.get("accepted"), 1),
+            ("bot_latency_seconds", "The seconds until Telegram answered getMe.", telegram.get("latency_ms"), 1000),
+            ("database_latency_seconds", "The seconds until the database answered.", database.get("latency_ms"), 1000),
             ("database_size_bytes", "The database's size.", database.get("size_bytes"), 1),
-            ("backup_age_seconds", "How old the newest backup is.", machine.get("backup_age_seconds"), 1),
-            ("disk_free_bytes", "What is free where the web's data folder is.", machine.get("disk_free_bytes"), 1),
+            ("backup_age_seconds", "The age of the newest backup.", machine.get("backup_age_seconds"), 1),
+            ("disk_free_bytes", "The free bytes on the disk of the data folder.", machine.get("disk_free_bytes"), 1),
             (
                 "clock_skew_seconds",
-                "A service's clock less Telegram's Date.",
+                "The seconds by which a service's clock is ahead of Telegram's Date.",
                 machine.get("clock_against_telegram_seconds"),
                 1,
             ),
         )
-        for name, said, value, unit in known:
+        for name, description, value, unit in known:
             if isinstance(value, bool | int | float):
-                yield _gauge(name, said, value / unit)
+                yield _gauge(name, description, value / unit)
 
 
-def _gauge(name: str, said: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"companion_{name}", said, value=float(value))
+def _gauge(name: str, description: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"companion_{name}", description, value=float(value))

@@ -1,6 +1,6 @@
-"""The database's facts about services and sending, read in a few queries of constant cost. judge.py judges them.
+"""The database's facts about services and sending, read by a few queries of constant cost. judge.py judges them.
 
-Nothing here opens a bot's token or a text, because health must answer even with a wrong SECRET_KEY.
+No bot's token and no text is opened here, because health must answer even with a wrong SECRET_KEY.
 """
 
 import datetime as dt
@@ -55,16 +55,15 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """The state of one clinic's sending. `reminder_since` and `other_since`: the instant at which the oldest of
-    them was ready.
+    """The state of one clinic's sending.
+
+    `reminder_since` and `other_since`: since when the oldest reminder, and the oldest other message, has been ready.
     """
 
     clinic: uuid.UUID
     has_bot: bool
     bot_of_other_mode: bool
-    """The clinic has a bot that can't send because it belongs to the Sandbox while the Sandbox is off, or the
-    reverse.
-    """
+    """The bot can't send, because it is the Sandbox's bot and the Sandbox is off, or a real bot and it is on."""
     paused: bool
     restored: bool
     """Sending is paused because the database was restored."""
@@ -76,7 +75,7 @@ class Sending:
     """The instant at which the newest Attempt ended."""
     marked_since: dt.datetime | None
     other_reader: str
-    """The other program that takes the bot's updates (clinics' OtherReader); empty: none."""
+    """The other program that receives the bot's updates (clinics' OtherReader); empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +101,9 @@ def read(*, now: dt.datetime) -> Facts:
 def sandbox_of(processes: tuple[Beat, ...], *, now: dt.datetime) -> bool:
     """Return whether the services run with the Sandbox on. A command may have other settings than the services."""
     for beat in processes:
-        said = beat.state.get("sandbox")
-        if isinstance(said, bool) and now - beat.beat_at <= ALIVE_FOR:
-            return said
+        on = beat.state.get("sandbox")
+        if isinstance(on, bool) and now - beat.beat_at <= ALIVE_FOR:
+            return on
     return bool(settings.SANDBOX_ON)
 
 
@@ -118,9 +117,7 @@ def beats(*, now: dt.datetime) -> tuple[Beat, ...]:
 
 
 def clinics_query() -> QuerySet[Clinic, _Row]:
-    """Look up one index entry for each clinic and lane, so that the cost does not depend on the number of waiting
-    messages.
-    """
+    """Read one index entry for each clinic and lane: the cost doesn't depend on the number of waiting messages."""
     return (
         Clinic.objects.filter(archived_at=None)
         .annotate(

@@ -1,4 +1,4 @@
-"""Health: whether sending works, for pages, API and commands. Three layers, each of which can replace the one before:
+"""Health: whether sending works, for pages, API and commands. There are three layers; each can replace the one before:
 
 (1) direct: the dispatcher's own answer; (2) mcp: the Control Panel in the web service; (3) database: heartbeats,
 overdue messages, recent Attempts. judge.py has the rules; the facts come from facts.py and direct.py.
@@ -26,11 +26,11 @@ from companion.service.timeouts import database_within
 
 Source = Literal["direct", "mcp", "database"]
 KEPT_FOR: Final = dt.timedelta(seconds=2)
-"""Pages ask all the time; within this time they get the same answer."""
+"""The time for which an answer is kept, since all open pages ask for it."""
 _DATABASE_SECONDS: Final = 3.0
 _MOST_ASKED: Final = 3
 _PANEL_SECONDS: Final = 5.0
-"""Longer than the others, because the Control Panel itself asks the dispatchers before it answers."""
+"""The limit for the Control Panel, which is longer because it asks the dispatchers before it answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class HealthReport:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """The observations of one moment, not yet judged for anybody."""
+    """The observations of one moment, before they are judged for a clinic."""
 
     at: dt.datetime
     direct: Answer | NoAnswer
@@ -65,7 +65,7 @@ class _Seen:
     """The facts from the database; None if it can't be asked: then `trouble` says why."""
     trouble: Finding | None = None
     listener: Answer | NoAnswer | None = None
-    """The listener's own answer. It is asked only if its heartbeat is missing."""
+    """The listener's answer. It is asked only if its heartbeat is missing."""
     looked: float = 0.0
     """The end of the observation, on the monotonic clock."""
 
@@ -73,7 +73,7 @@ class _Seen:
 _lock = threading.Lock()
 _seen: list[_Seen] = []
 _addresses: list[str] = []
-"""The dispatchers' last known addresses, for the time when the database, which stores them, is gone."""
+"""The dispatchers' last known addresses, for an outage of the database, which stores them."""
 
 
 class _Read(NamedTuple):
@@ -85,9 +85,9 @@ class _Read(NamedTuple):
 
 
 def check(*, now: dt.datetime, clinic: Clinic | None = None) -> HealthReport:
-    """The state of sending, for all clinics or as one clinic's people may see it. Never raises.
+    """Judge sending, for all clinics or as one clinic's people may see it. Never raises.
 
-    For the web service only, which is the second layer itself.
+    Only the web service calls this, because it is the second layer.
     """
     return _from_within(_look(now), clinic)
 
@@ -127,7 +127,7 @@ def _from_without(seen: _Seen) -> HealthReport:
 
 
 def for_strangers(report: HealthReport) -> HealthReport:
-    """The report without its words, which are for members: they may name a host, and what an admin has to do."""
+    """Remove the sentences, which are for members: they may name a host, or say what an admin has to do."""
     causes = dict.fromkeys(one.cause.value for one in report.findings)
     detail = f"{', '.join(causes)}. {_SIGN_IN}" if causes else ""
     layers = tuple(replace(layer, detail="") for layer in report.layers)
@@ -135,7 +135,7 @@ def for_strangers(report: HealthReport) -> HealthReport:
 
 
 def sentence(report: HealthReport, *, now: dt.datetime | None = None) -> str:
-    """The banner's words: "Sending normally, checked 12 s ago", or what is wrong and who must do what."""
+    """The banner's sentence: "Sending normally, checked 12 s ago", or what is wrong and who must do what."""
     if report.status != "ok":
         return report.detail
     since = now - report.checked_at if now else dt.timedelta()
@@ -156,7 +156,7 @@ _NO_ADDRESS: Final = "no address is known"
 
 def _look(now: dt.datetime | None) -> _Seen:
     """Observe at this moment, or (None) now."""
-    # The lock is held meanwhile: of many callers at once, one observes and the others share the result.
+    # The lock makes callers wait for an observation that is running, and then share its result.
     with _lock:
         if _seen and _is_fresh(_seen[0], now):
             return _seen[0]
@@ -192,25 +192,25 @@ def _urls(beats: tuple[Beat, ...], kind: Kind) -> list[str]:
 
 
 def _ask_first(urls: list[str], seconds: float | None) -> Answer | NoAnswer:
-    """The first answer that comes; the process with the newest heartbeat is asked first."""
-    said: Answer | NoAnswer = NoAnswer(_NO_ADDRESS)
+    """Ask one process after the other, the newest heartbeat first, and return the first answer."""
+    answer: Answer | NoAnswer = NoAnswer(_NO_ADDRESS)
     for url in urls:
-        said = ask(url) if seconds is None else ask(url, seconds=seconds)
-        if isinstance(said, Answer):
-            return said
-    return said
+        answer = ask(url) if seconds is None else ask(url, seconds=seconds)
+        if isinstance(answer, Answer):
+            return answer
+    return answer
 
 
 def _findings(seen: _Seen, clinic: UUID | None) -> list[Finding]:
     if seen.facts is None:
         return [_told_apart(seen.trouble, seen.direct)] if seen.trouble else []
-    told = {Kind.DISPATCHER: seen.direct} | ({Kind.LISTENER: seen.listener} if seen.listener else {})
-    return judge.findings(seen.facts.of(clinic), now=seen.at, told=told)
+    answers = {Kind.DISPATCHER: seen.direct} | ({Kind.LISTENER: seen.listener} if seen.listener else {})
+    return judge.findings(seen.facts.of(clinic), now=seen.at, answers=answers)
 
 
-def _told_apart(ours: Finding, said: Answer | NoAnswer) -> Finding:
-    """Prefer the dispatcher's cause where we have only seen that no answer came: it has waited for longer."""
-    known = judge.cause_of(said) if isinstance(said, Answer) else None
+def _told_apart(ours: Finding, answer: Answer | NoAnswer) -> Finding:
+    """Prefer the dispatcher's cause if we only know that the database gives no answer: it has waited for longer."""
+    known = judge.cause_of(answer) if isinstance(answer, Answer) else None
     if ours.cause != Cause.DATABASE_GONE or known not in OF_THE_DATABASE:
         return ours
     return judge.no_database(Trouble(known))
@@ -221,16 +221,16 @@ def _verdict(found: list[Finding]) -> tuple[Status, str]:
     return worst(one.status for one in found), f"{found[0].words}{more}" if found else ""
 
 
-def _direct_layer(said: Answer | NoAnswer) -> Layer:
-    if isinstance(said, NoAnswer):
-        return Layer("direct", "no answer", f"No dispatcher answers at its own address: {said.why}. {_ASK}")
-    return Layer("direct", said.status, said.detail or "The dispatcher answers at its own address.")
+def _direct_layer(answer: Answer | NoAnswer) -> Layer:
+    if isinstance(answer, NoAnswer):
+        return Layer("direct", "no answer", f"No dispatcher answers at its own address: {answer.why}. {_ASK}")
+    return Layer("direct", answer.status, answer.detail or "The dispatcher answers at its own address.")
 
 
-def _panel_layer(said: Answer | NoAnswer) -> Layer:
-    if isinstance(said, NoAnswer):
-        return Layer("mcp", "no answer", f"The Control Panel doesn't answer: {said.why}. {_ASK}")
-    return Layer("mcp", said.status, said.detail or "The Control Panel answers.")
+def _panel_layer(answer: Answer | NoAnswer) -> Layer:
+    if isinstance(answer, NoAnswer):
+        return Layer("mcp", "no answer", f"The Control Panel doesn't answer: {answer.why}. {_ASK}")
+    return Layer("mcp", answer.status, answer.detail or "The Control Panel answers.")
 
 
 def _database_layer(seen: _Seen, status: Status, detail: str) -> Layer:
@@ -244,22 +244,20 @@ def _nothing(layer: Source, seen: _Seen) -> Layer:
 
 
 def _report(seen: _Seen, layers: tuple[Layer, ...], found: list[Finding]) -> HealthReport:
-    """Build the report. A silent layer above the one that answered, or a layer that reports trouble, is a finding
-    too.
-    """
+    """Build the report. A layer that gave no answer before another did, or reports a problem, is a finding, too."""
     answered = [layer for layer in layers if layer.status != "no answer"]
     source = answered[0].layer if answered else "database"
     own = [
         Finding("degraded", layer.detail, _NO_ANSWER[layer.layer])
         for layer in layers[: layers.index(answered[0]) if answered else 0]
     ]
-    said = {one.words for one in found}
+    known_words = {one.words for one in found}
     own += [
         Finding(_status(layer.status), layer.detail, _cause(layer, seen))
         for layer in answered
         # `found` already holds the database's findings, and the Control Panel's findings that come from the database.
         if layer.status != "ok"
-        and layer.detail not in said
+        and layer.detail not in known_words
         and (layer.layer == "direct" or (layer.layer == "mcp" and not found))
     ]
     status = worst(one.status for one in [*found, *own])
@@ -280,5 +278,5 @@ def _cause(layer: Layer, seen: _Seen) -> Cause:
     return known or _UNWELL[layer.layer]
 
 
-def _status(said: str) -> Status:
-    return "down" if said == "down" else "degraded"
+def _status(reported: str) -> Status:
+    return "down" if reported == "down" else "degraded"

@@ -15,12 +15,13 @@ from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
 SENT: Final = "sent"
 KEPT: Final = dt.timedelta(days=31)
 LATEST_END: Final = dt.timedelta(days=8)
-"""A message ends within its late_after, seven days at most, of its due instant."""
+"""The time after its due instant within which each message has ended (`late_after` is seven days at most)."""
 _SETTLED: Final = dt.timedelta(minutes=1)
 """The wait before an hour is counted: by then every message that ended in it is committed."""
 _LONGEST: Final = dt.timedelta(minutes=10)
-"""An Attempt that ends by an answer takes seconds; the rest allows for a clock that was set right meanwhile. If a
-process was frozen for longer, the results that it then stores are in no count.
+"""The longest time from an Attempt's begin to its end. It takes seconds, but a clock may be corrected meanwhile.
+
+If a process was frozen for longer, the results that it stores afterwards are not counted.
 """
 _HOUR: Final = dt.timedelta(hours=1)
 
@@ -39,7 +40,7 @@ def hour_of(at: dt.datetime) -> dt.datetime:
 
 
 def counted_until(clinic: Clinic, *, now: dt.datetime) -> dt.datetime:
-    """The instant up to which the hours are counted; a month ago if none is."""
+    """The instant up to which the hours are counted; a month ago if no hour is counted yet."""
     last: dt.datetime | None = HourCount.objects.filter(clinic=clinic).aggregate(last=Max("hour"))["last"]
     oldest = hour_of(now - KEPT)
     return max(last + _HOUR, oldest) if last else oldest
@@ -55,7 +56,7 @@ def count_past_hours(clinic: Clinic, *, now: dt.datetime) -> None:
         for hour, what, number in _ended(clinic, since, until)
     ]
     if not any(row.hour == until - _HOUR and row.what == SENT for row in rows):
-        # An hour in which nothing was sent is counted too; this row marks it as counted.
+        # If no message was sent in the last hour, this row marks the hour as counted.
         rows.append(HourCount(clinic=clinic, hour=until - _HOUR, what=SENT, count=0))
     with transaction.atomic():
         HourCount.objects.bulk_create(rows, ignore_conflicts=True)
@@ -63,16 +64,15 @@ def count_past_hours(clinic: Clinic, *, now: dt.datetime) -> None:
 
 
 def attempts_ended(clinic: Clinic, since: dt.datetime, until: dt.datetime | None = None) -> QuerySet[Attempt]:
-    """The clinic's Attempts that ended from then on, or within the span. By the index attempts_by_begin: ends have
-    no index.
-    """
+    """The clinic's Attempts that ended in this span of time. Uses the index attempts_by_begin: ends have no index."""
     found = Attempt.objects.filter(clinic=clinic, began_at__gte=since - _LONGEST, ended_at__gte=since)
     return found if until is None else found.filter(began_at__lt=until + _LONGEST, ended_at__lt=until)
 
 
 def attempts_sent(clinic: Clinic, since: dt.datetime, until: dt.datetime | None = None) -> QuerySet[Attempt]:
-    """The Attempts of `attempts_ended` that Telegram accepted: one for each sent Message, because no index finds
-    sent Messages by that time.
+    """The Attempts of `attempts_ended` that Telegram accepted: one for each sent Message.
+
+    No index finds sent Messages by the time at which they were sent, so their Attempts are counted.
     """
     return attempts_ended(clinic, since, until).filter(outcome=AttemptOutcome.SENT)
 

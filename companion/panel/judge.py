@@ -1,4 +1,4 @@
-"""The rules of health (DESIGN, "Health") as pure functions: facts in, findings in words for people out.
+"""The rules of health as pure functions, from facts to findings with sentences for people.
 
 A finding says what happened and who must do what. It names no clinic, no patient and no text.
 """
@@ -31,17 +31,20 @@ _NOT_RUNNING: Final = {
         Cause.DISPATCHER_MISSING,
         "The dispatcher is not running: messages wait and may become too late.",
     ),
-    Kind.LISTENER: (Cause.LISTENER_MISSING, "The listener is not running: nobody reads replies, STOP and enrolments."),
+    Kind.LISTENER: (
+        Cause.LISTENER_MISSING,
+        "The listener is not running: replies, STOP and enrolments are not read.",
+    ),
     Kind.WEB: (Cause.WEB_MISSING, "The web service gives no sign of life."),
 }
 _HANGS: Final = {
     Kind.DISPATCHER: (
         Cause.DISPATCHER_HANGS,
-        "The dispatcher hangs: its process is there and answers nothing. Messages wait and may become too late.",
+        "The dispatcher hangs: its process exists but gives no answer. Messages wait and may become too late.",
     ),
     Kind.LISTENER: (
         Cause.LISTENER_HANGS,
-        "The listener hangs: its process is there and answers nothing. Nobody reads replies, STOP and enrolments.",
+        "The listener hangs: its process exists but gives no answer. Replies, STOP and enrolments are not read.",
     ),
 }
 _UNWELL: Final = {Kind.DISPATCHER: Cause.DISPATCHER_UNWELL, Kind.LISTENER: Cause.LISTENER_UNWELL}
@@ -50,7 +53,7 @@ LOST: Final = {
     Kind.LISTENER: (Cause.LISTENER_LOST, "listener"),
     Kind.WEB: (Cause.WEB_LOST, "web service"),
 }
-"""The cause for each kind of service of which one has gone while others work on, and the kind's name."""
+"""The cause if one service of a kind is lost while others run, and the name of the kind."""
 _OTHER_READER: Final = {
     OtherReader.PROGRAM: (
         "Another program reads this bot's messages: patients' STOPs and replies may be lost. On the server: "
@@ -58,7 +61,7 @@ _OTHER_READER: Final = {
         "token from @BotFather and enters it in Settings."
     ),
     OtherReader.WEBHOOK: (
-        "A webhook takes this bot's messages: patients' STOPs and replies may be lost. The person who set it "
+        "A webhook receives this bot's messages: patients' STOPs and replies may be lost. The person who set it "
         "removes it (the Bot API's deleteWebhook), or an admin connects another bot in Settings."
     ),
 }
@@ -71,9 +74,9 @@ def alive(beat: Beat, *, now: dt.datetime) -> bool:
 
 
 def gone(beats: Iterable[Beat], kind: Kind, *, now: dt.datetime) -> list[Beat]:
-    """The processes of this kind that fell silent without a goodbye, and that no later process has replaced.
+    """The processes of this kind that ended without a clean stop, and that no later process has replaced.
 
-    A clean stop removes the heartbeat. A process that starts after another's last sign of life replaces it.
+    A clean stop removes the heartbeat. A process that starts after another's last heartbeat replaces it.
     """
     own = [beat for beat in beats if beat.kind == kind]
     starts = sorted(beat.started_at for beat in own)
@@ -97,25 +100,27 @@ def no_database(trouble: Trouble) -> Finding:
 
 
 def lost_of(beats: Iterable[Beat], kind: Kind, *, now: dt.datetime) -> list[Beat]:
-    """The processes of this kind that have gone without a goodbye, and are still reported."""
+    """The processes of this kind that ended without a clean stop, and are still reported."""
     return [beat for beat in gone(beats, kind, now=now) if now - beat.beat_at <= LOSS_REPORTED]
 
 
-def findings(facts: Facts, *, now: dt.datetime, told: Mapping[Kind, Answer | NoAnswer] | None = None) -> list[Finding]:
-    """All findings, the worst first. `told`: what the services say themselves, which goes before a stale heartbeat."""
+def findings(
+    facts: Facts, *, now: dt.datetime, answers: Mapping[Kind, Answer | NoAnswer] | None = None
+) -> list[Finding]:
+    """All findings, the worst first. `answers`: the services' own answers, which count more than old heartbeats."""
     if facts.drill:
         # Nothing is sent in a drill, so nothing is late.
-        return [Finding("degraded", drill.WORDS, Cause.DRILL), *_of_services(facts, now, told or {})]
-    dispatcher = (told or {}).get(Kind.DISPATCHER)
+        return [Finding("degraded", drill.WORDS, Cause.DRILL), *_of_services(facts, now, answers or {})]
+    dispatcher = (answers or {}).get(Kind.DISPATCHER)
     return worst_first(
-        [*_of_services(facts, now, told or {}), *_of_clinics(facts, now, dispatcher), *_of_clocks(facts, now)]
+        [*_of_services(facts, now, answers or {}), *_of_clinics(facts, now, dispatcher), *_of_clocks(facts, now)]
     )
 
 
 def overdue_since(clinic: Sending, *, now: dt.datetime) -> dt.datetime | None:
-    """The instant since which the oldest overdue message should have left; None if none is overdue.
+    """The instant at which the oldest overdue message was ready; None if no message is overdue.
 
-    Messages that queue for the rate of a sending bot don't count, except for reminders.
+    While the bot is sending, messages that wait for its rate don't count, except for reminders.
     """
     sending = clinic.attempted_at is not None and now - clinic.attempted_at < OVERDUE_AFTER
     waiting = [clinic.reminder_since, None if sending else clinic.other_since]
@@ -124,7 +129,7 @@ def overdue_since(clinic: Sending, *, now: dt.datetime) -> dt.datetime | None:
 
 
 def age(length: dt.timedelta) -> str:
-    """A length of time in one unit: "12 s", "6 min", "3 h", "2 days"."""
+    """Write a length of time in one unit, like "12 s", "6 min", "3 h" or "2 days"."""
     seconds = max(int(length.total_seconds()), 0)
     if seconds < 120:
         return f"{seconds} s"
@@ -133,11 +138,11 @@ def age(length: dt.timedelta) -> str:
     return f"{seconds // 3600} h" if seconds < 172_800 else f"{seconds // 86_400} days"
 
 
-def _of_services(facts: Facts, now: dt.datetime, told: Mapping[Kind, Answer | NoAnswer]) -> Iterator[Finding]:
+def _of_services(facts: Facts, now: dt.datetime, answers: Mapping[Kind, Answer | NoAnswer]) -> Iterator[Finding]:
     for kind in (Kind.DISPATCHER, Kind.LISTENER, Kind.WEB):
         own = [beat for beat in facts.beats if beat.kind == kind]
         living = [beat for beat in own if alive(beat, now=now)]
-        if not living and (heard := _heard(kind, told.get(kind))):
+        if not living and (heard := _heard(kind, answers.get(kind))):
             yield heard
         elif not living:
             last = f" Its last sign of life was {age(now - own[0].beat_at)} ago." if own else ""
@@ -147,22 +152,22 @@ def _of_services(facts: Facts, now: dt.datetime, told: Mapping[Kind, Answer | No
             yield _lost(kind, lost, now)
 
 
-def _heard(kind: Kind, said: Answer | NoAnswer | None) -> Finding | None:
-    """Report the words of a service without a fresh heartbeat, or that it hangs; None if nothing is there."""
-    if kind not in _HANGS or said is None:
+def _heard(kind: Kind, answer: Answer | NoAnswer | None) -> Finding | None:
+    """Report the answer of a service without a fresh heartbeat, or that it hangs; None if no process answers."""
+    if kind not in _HANGS or answer is None:
         return None
-    if isinstance(said, Answer):
-        words = said.detail or f"The {kind.value} runs, but its heartbeat doesn't reach the database."
-        return Finding("degraded", words, cause_of(said) or _UNWELL[kind])
-    if not said.silent:
+    if isinstance(answer, Answer):
+        words = answer.detail or f"The {kind.value} runs, but its heartbeat doesn't reach the database."
+        return Finding("degraded", words, cause_of(answer) or _UNWELL[kind])
+    if not answer.silent:
         return None
     cause, words = _HANGS[kind]
     return Finding("degraded", f"{words} {_START}", cause)
 
 
-def cause_of(said: Answer) -> Cause | None:
-    """The cause that a service names itself, if we know it."""
-    return Cause(said.cause) if said.cause in list(Cause) else None
+def cause_of(answer: Answer) -> Cause | None:
+    """The cause that a service reports, if it is one of ours."""
+    return Cause(answer.cause) if answer.cause in list(Cause) else None
 
 
 def _lost(kind: Kind, lost: list[Beat], now: dt.datetime) -> Finding:
@@ -171,19 +176,19 @@ def _lost(kind: Kind, lost: list[Beat], now: dt.datetime) -> Finding:
     since = age(now - lost[-1].beat_at)
     who = f"A {name} has" if len(lost) == 1 else f"{len(lost)} {name}s have"
     words = (
-        f"{who} gone without a clean stop (on {hosts}), {since} ago; others of this kind work on. On the server: "
+        f"{who} ended without a clean stop (on {hosts}), {since} ago; others of this kind still run. On the server: "
         f"start it again and look into its log, or an admin acknowledges the loss under Control Panel, Alerts."
     )
     return Finding("degraded", words, cause)
 
 
-def _of_clinics(facts: Facts, now: dt.datetime, said: Answer | NoAnswer | None) -> Iterator[Finding]:
+def _of_clinics(facts: Facts, now: dt.datetime, answer: Answer | NoAnswer | None) -> Iterator[Finding]:
     dispatched = any(beat.kind == Kind.DISPATCHER and alive(beat, now=now) for beat in facts.beats)
     for clinic in facts.clinics:
         since = overdue_since(clinic, now=now)
         reason = _held_back(clinic, now)
         if since and not dispatched:
-            yield _unsent(said, age(now - since))
+            yield _unsent(answer, age(now - since))
         elif reason:
             yield reason
         elif since:
@@ -193,16 +198,14 @@ def _of_clinics(facts: Facts, now: dt.datetime, said: Answer | NoAnswer | None) 
         if clinic.marked_since and now - clinic.marked_since > MARK_TOO_OLD:
             yield Finding(
                 "degraded",
-                f"A change of plans has waited for {age(now - clinic.marked_since)} to be worked off; "
-                f"what it touches is not sent meanwhile. On the server: look into the dispatcher's log.",
+                f"A change of plans has waited for {age(now - clinic.marked_since)} to be worked off. Messages that it "
+                f"may change are not sent until then. On the server: look into the dispatcher's log.",
                 Cause.PLANS_WAIT,
             )
 
 
 def _of_clocks(facts: Facts, now: dt.datetime) -> Iterator[Finding]:
-    """Find a dispatcher that doesn't trust its clock. Without any bot it has nothing to compare the clock with,
-    and nothing to send.
-    """
+    """Find a dispatcher that doesn't trust its clock. Without a bot it has nothing to compare its clock with."""
     if not any(clinic.has_bot for clinic in facts.clinics):
         return
     for beat in facts.beats:
@@ -216,8 +219,8 @@ def _held_back(clinic: Sending, now: dt.datetime) -> Finding | None:
     """The known reason why this clinic's messages wait; None if nothing holds them back."""
     if clinic.bot_of_other_mode:
         words = (
-            "Nothing is sent: the bot that is connected doesn't fit COMPANION_SANDBOX (a practice bot sends only where "
-            "it is 1, a real one only where it is not). The operator of the server sets it right."
+            "Nothing is sent: the connected bot doesn't fit COMPANION_SANDBOX (a practice bot sends only if it is 1, a "
+            "real bot only if it is not). The operator of the server corrects it."
         )
         return Finding("degraded", words, Cause.BOT_OF_OTHER_MODE)
     if not clinic.has_bot:
@@ -225,8 +228,8 @@ def _held_back(clinic: Sending, now: dt.datetime) -> Finding | None:
         return Finding("degraded", words, Cause.NO_BOT)
     if clinic.restored:
         words = (
-            "Sending is paused since the database was restored, so that nothing goes out twice. An admin decides in "
-            "the Control Panel about what may have been sent before, then resumes sending."
+            "Sending is paused since the database was restored, so that no message goes out twice. An admin decides in "
+            "the Control Panel about messages that may have been sent before, then resumes sending."
         )
         return Finding("degraded", words, Cause.RESTORED)
     if clinic.paused:
@@ -236,25 +239,23 @@ def _held_back(clinic: Sending, now: dt.datetime) -> Finding | None:
         words = "Telegram refuses the bot's token: messages wait. An admin enters the token again in Settings."
         return Finding("degraded", words, Cause.BOT_REFUSED)
     if clinic.closed_why == Closed.HANGING:
-        words = (
-            "Telegram takes messages and doesn't answer: new ones wait, and leave without your doing once it answers."
-        )
+        words = "Telegram accepts messages and doesn't answer. New messages wait, and are sent once it answers again."
         return Finding("degraded", words, Cause.TELEGRAM_AWAY)
     if clinic.closed_why == Closed.CIRCUIT and clinic.closed_until and clinic.closed_until > now:
         words = (
             "Telegram can't be reached: messages wait and are tried again by themselves. "
-            "On the server: see that it reaches the internet."
+            "On the server: check that it reaches the internet."
         )
         return Finding("degraded", words, Cause.TELEGRAM_AWAY)
     return None
 
 
-def _unsent(said: Answer | NoAnswer | None, late: str) -> Finding:
-    """The finding where messages are overdue and no dispatcher has a fresh heartbeat. `said`: its own answer."""
-    if isinstance(said, Answer) and said.detail:
-        words = f"{said.detail} Messages are overdue for {late}."
-        return Finding("down", words, cause_of(said) or _UNWELL[Kind.DISPATCHER])
-    if isinstance(said, NoAnswer) and said.silent:
+def _unsent(answer: Answer | NoAnswer | None, late: str) -> Finding:
+    """The finding if messages are overdue and no dispatcher has a fresh heartbeat. `answer`: a dispatcher's answer."""
+    if isinstance(answer, Answer) and answer.detail:
+        words = f"{answer.detail} Messages are overdue for {late}."
+        return Finding("down", words, cause_of(answer) or _UNWELL[Kind.DISPATCHER])
+    if isinstance(answer, NoAnswer) and answer.silent:
         return Finding(
             "down", f"The dispatcher hangs, and messages are overdue for {late}. {_START}", Cause.DISPATCHER_HANGS
         )
@@ -274,7 +275,7 @@ def _late(clinic: Sending, since: dt.datetime, now: dt.datetime) -> Finding:
         )
     return Finding(
         "degraded",
-        f"Messages leave late: the oldest is overdue for {late}. "
+        f"Messages are sent late: the oldest is overdue for {late}. "
         f"On the server: `companion doctor` shows what is wrong.",
         Cause.OVERDUE,
     )

@@ -1,6 +1,6 @@
-"""Maintenance windows: times with an end in which a clinic's admins get no alerts, except calls for help.
+"""Maintenance windows: until a window ends, a clinic's admins get no alerts except calls for urgent help.
 
-alerts.py asks here before it tells. What is still wrong when the window ends is told then.
+If a problem still exists when the window ends, its alert is sent then (alerts.py).
 """
 
 import datetime as dt
@@ -29,10 +29,10 @@ def current(clinic: Clinic, *, now: dt.datetime) -> Maintenance | None:
 
 
 def begin(caller: Caller, until: dt.datetime, reason: str, *, now: dt.datetime) -> Maintenance:
-    """Open a window until this instant, or give the open one another end and reason. Raises Refused."""
+    """Open a window until this instant, or give the open window another end and reason. Raises Refused."""
     caller.needs(Role.ADMIN)
     if not now < until <= now + LONGEST:
-        raise Refused(Problem("until", "The end must lie ahead, at most seven days from now."))
+        raise Refused(Problem("until", "Choose an end in the future, at most seven days from now."))
     reason = reason.strip()
     if len(reason) > REASON or not reason.isprintable():
         raise Refused(Problem("reason", f"Give the reason in one line of at most {REASON} characters."))
@@ -55,7 +55,7 @@ def end(caller: Caller, *, now: dt.datetime) -> Maintenance:
     with transaction.atomic():
         window = current(caller.clinic, now=now)
         if window is None or not Maintenance.objects.filter(pk=window.pk, until__gt=now).update(until=now):
-            raise Conflict("No maintenance is going on.")
+            raise Conflict("No maintenance window is open.")
         told = audit.differences({"until": window.until}, {"until": now})
         window.until = now
         outbox.put_off(caller.clinic.pk, Kind.ALERT, now, but=URGENT)

@@ -82,7 +82,7 @@ def count(clinic: Clinic, measure: Measure, *, now: dt.datetime) -> int:
 
 
 def _counted(clinic: Clinic, measure: Measure, now: dt.datetime) -> QuerySet[Message] | QuerySet[Attempt]:
-    """The Messages, or one Attempt of each if no index leads to the Messages."""
+    """The counted Messages, or one Attempt of each Message if no index finds the Messages."""
     if measure == Measure.ON_WIRE:
         return _on_wire(clinic, now)
     if measure in (Measure.SENT_TODAY, Measure.SENT_24H):
@@ -108,7 +108,7 @@ def failures(clinic: Clinic, *, now: dt.datetime, within: dt.timedelta = _DAY) -
 
 
 def midnight(clinic: Clinic, *, now: dt.datetime) -> dt.datetime:
-    """The instant at which today began on the clinic's clocks."""
+    """The instant at which today began in the clinic's time zone."""
     return resolve(dt.datetime.combine(local(now, clinic.timezone).date(), dt.time()), clinic.timezone).at
 
 

@@ -1,6 +1,6 @@
-"""A check of what the proof of unknown outcomes rests on: one counter, and an edit that changes nothing.
+"""A check of two assumptions behind the proof of unknown outcomes: one counter, and an edit that changes nothing.
 
-Two messages go to an admin's own chat, in the usual way. docs/reliability.md says what depends on the result.
+It sends two messages to an admin's chat. docs/reliability.md says what depends on the result.
 """
 
 import asyncio
@@ -32,11 +32,11 @@ from companion.telegram.outcomes import Trace
 
 _SENT_WITHIN: Final = 60.0
 _HEARD_WITHIN: Final = 5.0
-"""Seconds in which the listener notes what came in between."""
+"""The seconds in which the listener stores messages that came in between."""
 _LOOK: Final = 0.5
 _FAR: Final = 1_000_000
-"""A number so far ahead is nobody's yet."""
-_NO_PROOF: Final = "Don't rely on what is said about unknown outcomes, and tell the makers of this product."
+"""A distance so large that no message has such a number yet."""
+_NO_PROOF: Final = "Don't rely on the proof of unknown outcomes, and tell the makers of this product."
 
 
 def admin_of(clinic: Clinic, email: str | None) -> AlertContact:
@@ -52,13 +52,13 @@ def admin_of(clinic: Clinic, email: str | None) -> AlertContact:
         if not opt_outs.has_stopped(clinic, contact.telegram_id):
             return contact
     raise Conflict(
-        "No such admin of this clinic has given a Telegram ID. Sign in, open Alerts in the Control Panel, enter your "
-        "own Telegram ID there, and press Start in the bot's chat."
+        "No such admin of this clinic has entered a Telegram ID. Sign in, open Alerts in the Control Panel, enter your "
+        "Telegram ID there, and press Start in the bot's chat."
     )
 
 
 def check(contact: AlertContact) -> Iterator[CheckResult]:
-    """Send the two messages, and compare their numbers and Telegram's answers with what is assumed."""
+    """Send the two messages, and compare their numbers and Telegram's answers with the assumptions."""
     clinic, chat = contact.clinic, contact.telegram_id
     bot = bots.serving(sandbox=settings.SANDBOX_ON).filter(clinic=clinic).first()
     if bot is None or chat is None:
@@ -67,7 +67,7 @@ def check(contact: AlertContact) -> Iterator[CheckResult]:
     _wait(lambda: not _pending(messages), _SENT_WITHIN)
     numbers = [one.telegram_message_id for one in _fresh(messages)]
     if None in numbers:
-        advice = "See whether the dispatcher runs and the bot may write to this chat: open the message's page."
+        advice = "Check that the dispatcher runs and that the bot may write to this chat: open the message's page."
         yield failed(Group.NUMBERS, "Two messages to the admin's chat", "not sent", advice)
         return
     first, second = (int(number or 0) for number in numbers)
@@ -110,15 +110,15 @@ def _counter(bot: Bot, first: int, second: int) -> CheckResult:
     _wait(lambda: not _nobodys(bot, first, second), _HEARD_WITHIN)
     if count := len(_nobodys(bot, first, second)):
         advice = (
-            "Another program may use this bot, or the listener is behind: end that program, and try again. If this "
-            f"stays so, the counter is not what we think. {_NO_PROOF}"
+            "Another program may use this bot, or the listener is behind: end that program, and try again. If the "
+            f"result stays the same, the counter doesn't work as assumed. {_NO_PROOF}"
         )
-        return warning(Group.NUMBERS, name, f"{count} numbers between the two are nobody's", advice)
+        return warning(Group.NUMBERS, name, f"{count} numbers between the two belong to no message", advice)
     return ok(Group.NUMBERS, name, "each number between the two is accounted for")
 
 
 def _nobodys(bot: Bot, first: int, second: int) -> set[int]:
-    """The numbers between the two that no message accounts for, as far as is known; a thousand at most."""
+    """The numbers between the two that belong to no known message; a thousand at most."""
     between = range(first + 1, min(second, first + 1001))
     span = {"clinic": bot.clinic_id, "began_at__gte": database_now() - dt.timedelta(minutes=5)}
     ours = Attempt.objects.filter(**span, outcome=AttemptOutcome.SENT).values_list("telegram_message_id", flat=True)
@@ -127,12 +127,12 @@ def _nobodys(bot: Bot, first: int, second: int) -> set[int]:
 
 
 async def _edits(bot: Bot, chat: int, messages: list[Message], first: int, second: int) -> list[CheckResult]:
-    """Ask for both messages, for a number that is nobody's, and for a number of another chat."""
+    """Ask for both messages, for a number that no message has, and for a number of another chat."""
     plain, with_button = messages
     asked = [
         ("An edit that changes nothing", first, None, plain.text, Trace.HERE),
         ("The same under a message with a button", second, with_button.buttons, with_button.text, Trace.HERE),
-        ("A number that is nobody's", second + _FAR, None, "", Trace.NOT_HERE),
+        ("A number that no message has", second + _FAR, None, "", Trace.NOT_HERE),
     ]
     if (others := await asyncio.to_thread(_in_another_chat, bot, chat)) is not None:
         asked.append(("A number of another chat", others, None, "", Trace.NOT_HERE))

@@ -1,4 +1,4 @@
-"""The Control Panel's tables: counts of past hours, checks of each bot, alerts, and the people who hear of them.
+"""The Control Panel's tables: counts of past hours, checks of each bot, alerts, and the people who get them.
 
 No row holds a message's text, a patient's name or a token.
 """
@@ -18,7 +18,7 @@ class HourCount(models.Model):
     hour = models.DateTimeField()
     """The beginning of the hour, a whole hour of UTC."""
     what = models.CharField(max_length=24)
-    """"sent", or the reason code of the failed ones."""
+    """"sent", or the reason code of failed Messages."""
     count = models.PositiveIntegerField()
 
     class Meta:
@@ -42,7 +42,7 @@ class BotCheck(models.Model):
     skew_seconds = models.FloatField(null=True)
     """The seconds by which this machine's clock is ahead of Telegram's Date."""
     last_error = models.CharField(max_length=100, blank=True)
-    """The last refusal or failure, in our own words; kept after the trouble is over."""
+    """The last refusal or failure, in our words; kept after the problem is over."""
     last_error_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -54,7 +54,7 @@ class BotCheck(models.Model):
 
 
 class Alert(models.Model):
-    """Something that was wrong with a clinic's sending, from the first sight to the end (alerts.py)."""
+    """A problem of a clinic's sending, from its first observation to its end (alerts.py)."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="alerts", db_index=False)
@@ -62,7 +62,7 @@ class Alert(models.Model):
     words = models.CharField(max_length=500)
     opened_at = models.DateTimeField()
     seen_at = models.DateTimeField()
-    """The last time at which the trouble was seen."""
+    """The last time at which the problem was seen."""
     status = models.CharField(max_length=8, default="degraded", db_default="degraded")
     """The worst status so far: "degraded" or "down"."""
     told_at = models.DateTimeField(null=True)
@@ -90,7 +90,7 @@ class Maintenance(models.Model):
     began_at = models.DateTimeField()
     until = models.DateTimeField()
     reason = models.CharField(max_length=200, blank=True)
-    """An admin's own words."""
+    """A sentence by the admin."""
     begun_by = models.CharField(max_length=200)
 
     def __str__(self) -> str:
@@ -98,7 +98,7 @@ class Maintenance(models.Model):
 
 
 class AlertContact(models.Model):
-    """An admin's choice of how to hear of alerts. Without such a row alerts come by e-mail only."""
+    """An admin's choice of channels for alerts. Without a row, alerts come only by e-mail."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="alert_contacts")
@@ -113,7 +113,7 @@ class AlertContact(models.Model):
 
 
 class OutsideHeartbeat(models.Model):
-    """The watcher that hears once a minute that a clinic's sending works (outside_heartbeat.py)."""
+    """The outside monitor that is called once a minute while a clinic's sending works (outside_heartbeat.py)."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.OneToOneField(Clinic, models.CASCADE, related_name="outside_heartbeat")
@@ -122,7 +122,7 @@ class OutsideHeartbeat(models.Model):
     created_at = models.DateTimeField()
     next_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True)
-    """The last time that the watcher took a heartbeat."""
+    """The last time that the monitor accepted a heartbeat."""
     error = models.CharField(max_length=100, blank=True, default="")
     """The reason why the last try failed, in our own words."""
 
@@ -159,7 +159,7 @@ class Notice(models.Model):
 
 
 class TrailHead(models.Model):
-    """The newest hash of a clinic's audit trail, as it was told on a day (trail_heads.py)."""
+    """The newest hash of a clinic's audit trail, as it was sent out on a day (trail_heads.py)."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="trail_heads", db_index=False)

@@ -1,7 +1,7 @@
-"""The Control Panel's thread in each service: asks about bots, raises alerts, counts past hours.
+"""The Control Panel's thread in each service: it checks bots, sends alerts and counts past hours.
 
-It decides nothing about a Message. Each service runs this thread, so that one broken service cannot silence the
-alerts; several threads do not disturb each other.
+It decides nothing about a Message. Each service runs this thread, so that alerts are sent even if a service is broken.
+The threads of several services don't disturb each other.
 """
 
 import threading
@@ -32,9 +32,9 @@ _LOOK_SECONDS: Final = 60.0
 
 @contextmanager
 def monitoring() -> Iterator[None]:
-    """Check every ten seconds until the block ends, even while the database is gone, and call the clinics' webhooks.
+    """Check every ten seconds until the block ends, also in an outage of the database, and call the clinics' webhooks.
 
-    In a drill nobody is told.
+    In a drill it does nothing.
     """
     if drill.is_on():
         yield
@@ -60,7 +60,7 @@ def check_once() -> None:
 
 
 def _apart(work: Callable[[], None]) -> None:
-    """Keep a mistake in one part, or one clinic, from stopping the others. Raises django.db.Error."""
+    """Run a part such that an unexpected error in it doesn't stop the others. Raises django.db.Error."""
     try:
         work()
     except Error:
@@ -71,7 +71,7 @@ def _apart(work: Callable[[], None]) -> None:
 
 def _run(stop: threading.Event) -> None:
     in_trouble, outage = False, Outage(settings.DATA_DIR)
-    # Wait first: a service that has just started has other work to do.
+    # The first check comes after a wait: a service that has just started has other work to do.
     while not stop.wait(_EVERY_SECONDS):
         well = _try(lambda: _round(outage), quiet=in_trouble)
         if not well:
@@ -86,7 +86,7 @@ def _round(outage: Outage) -> None:
         _apart(partial(outage.remember, now=now))
     with database_within(_LOOK_SECONDS):
         check_once()
-    # Not before: on SQLite the clock is read without the database, so it shows no outage.
+    # This comes after the checks: on SQLite the clock is read without the database, so it doesn't show an outage.
     outage.over(machine_now())
     _apart(lambda: notices.deliver(now=database_now()))
     _apart(lambda: outside_heartbeat.send_due(now=database_now()))

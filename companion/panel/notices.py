@@ -1,8 +1,8 @@
-"""Tell people of an alert: by Telegram as a Message, by e-mail as a Notice that any service sends, and by webhook.
+"""The sending of alerts: by Telegram as a Message, by e-mail as a Notice, and by webhook.
 
-E-mail and webhook need neither the dispatcher nor the bot: whichever process looks next sends them. A Notice is tried
-until it is accepted. A process killed between sending and noting this makes it go out twice, under the same id. What
-becomes of a webhook's call stands in webhooks/.
+E-mails and webhooks need neither the dispatcher nor the bot, since any service sends them. A Notice is tried several
+times until it is accepted. If a process is killed between sending and storing that it was sent, the Notice is sent
+twice, with the same id. The room webhooks/ makes the calls of webhooks.
 """
 
 import datetime as dt
@@ -40,15 +40,13 @@ _OF_ALL: Final = STOPPED | {
     Cause.WEB_LOST,
     Cause.CLOCK_OFF,
 }
-"""Causes that lie with the services, and so concern every clinic at once."""
+"""Causes that concern the services, and so all clinics at the same time."""
 _ELSEWHERE: Final = dt.timedelta(minutes=5)
 TITLES: Final = {"opened": "", "worse": "Worse: ", "recovered": "Recovered: "}
 
 
 def tell(clinic: Clinic, alert: Alert, event: str, *, now: dt.datetime) -> None:
-    """Tell the clinic's admins by Telegram and e-mail, as each chose, and its webhooks. Runs in the caller's
-    transaction.
-    """
+    """Alert the clinic's admins by the channels that each chose, and its webhooks. Runs in the caller's transaction."""
     Notice.objects.filter(clinic=clinic, created_at__lt=now - KEPT).delete()
     words = f"{TITLES[event]}{alert.words}"
     hearing = AlertContact.objects.filter(clinic=clinic, member__role=Role.ADMIN, telegram_id__isnull=False)
@@ -72,13 +70,14 @@ def tell(clinic: Clinic, alert: Alert, event: str, *, now: dt.datetime) -> None:
 
 
 def by_telegram(clinic: Clinic, telegram_id: int, words: str, *, now: dt.datetime) -> None:
-    """Plan a Message to an admin. It goes the usual way, and early: an admin is no stranger."""
+    """Plan a Message to an admin. It goes in the lane for answers, before the answers to strangers."""
     answer(clinic, telegram_id=telegram_id, patient=None, lane=Lane.ANSWER, text=as_it_stands(words), now=now)
 
 
 def deliver(*, now: dt.datetime) -> None:
-    """Send the Notices that are ready; takes seconds for each server that hangs. Several processes may do so at
-    once.
+    """Send the Notices that are ready, which takes seconds for each server that hangs.
+
+    Several processes may do so at once.
     """
     quiet = Q(clinic__in=Maintenance.objects.filter(until__gt=now).values("clinic"))
     due = Notice.objects.filter(next_try_at__lte=now).exclude(quiet & ~Q(alert__cause__startswith=URGENT))
@@ -118,9 +117,7 @@ def more_of(event: str, cause: str, status: str) -> dict[str, str]:
 
 
 def _not_told_elsewhere(clinic: Clinic, alert: Alert, event: str, now: dt.datetime) -> list[str]:
-    """The e-mail addresses still to be told. An admin of several clinics hears once of trouble that concerns all
-    of them.
-    """
+    """The e-mail addresses that get the alert. An admin of several clinics gets one if it concerns all."""
     if not mailing.possible():
         return []
     told = Notice.objects.filter(event=event, alert__cause=alert.cause, created_at__gt=now - _ELSEWHERE)
@@ -129,7 +126,7 @@ def _not_told_elsewhere(clinic: Clinic, alert: Alert, event: str, now: dt.dateti
 
 
 def _claim(notice: Notice, now: dt.datetime) -> bool:
-    """Claim this try, and set the instant of the next one in case this process dies meanwhile."""
+    """Claim this try, and store the instant of the next try in case this process dies before it ends."""
     pause = PAUSES[notice.tries] if notice.tries < len(PAUSES) else None
     own = Notice.objects.filter(pk=notice.pk, tries=notice.tries, next_try_at__isnull=False)
     return own.update(tries=F("tries") + 1, next_try_at=now + pause if pause else None) == 1

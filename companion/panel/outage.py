@@ -1,6 +1,6 @@
-"""Tell admins that the database is gone. Uses a remembered list of admins, since nothing can be read then.
+"""Alerts about an outage of the database. They use a list of admins in memory, since the database can't be read then.
 
-No row can ensure that people are told once, so a lock in the data folder does: one process on each host tells.
+No row can ensure that each alert is sent once, so a lock in the data folder does: one process on each host sends them.
 """
 
 import datetime as dt
@@ -23,12 +23,12 @@ from companion.webhooks.models import Kind, Webhook
 
 log = structlog.stdlib.get_logger(__name__)
 PATIENCE: Final = dt.timedelta(minutes=1)
-"""A restart of the database takes less than this, and is told to nobody."""
+"""The time that an outage must last before an alert is sent. A restart of the database takes less."""
 _TRIES: Final = 5
 _GONE: Final = judge.no_database(Trouble.GONE)
 _CAUSE: Final = _GONE.cause.value
 _Way = Callable[[str, dt.datetime], str]
-"""Tells an event; returns "" or the reason for the failure."""
+"""A function that sends an alert about an event; returns "" or the reason for the failure."""
 
 
 @dataclass(slots=True)
@@ -37,16 +37,16 @@ class Outage:
 
     folder: Path
     _ways: list[tuple[_Way, dt.datetime | None]] = field(default_factory=list)
-    """Each way with the end of the clinic's maintenance window, if one is open."""
+    """The ways to send alerts, each with the end of the clinic's maintenance window, if a window is open."""
     _since: dt.datetime | None = None
     _waiting: list[_Way] | None = None
-    """The recipients who were not told yet; None: the outage was told to nobody."""
+    """The recipients who still get the alert; None: no alert was sent yet."""
     _told: list[_Way] = field(default_factory=list)
     _tries: int = 0
     _held: ExitStack = field(default_factory=ExitStack)
 
     def remember(self, *, now: dt.datetime) -> None:
-        """Remember who hears of alerts; call it while all is well. Raises django.db.Error."""
+        """Remember the recipients of alerts. Call it while the database works. Raises django.db.Error."""
         found: list[tuple[_Way, dt.datetime | None]] = []
         for clinic in Clinic.objects.filter(archived_at=None).order_by("id"):
             ways: list[_Way] = []
@@ -59,7 +59,7 @@ class Outage:
         self._ways = found
 
     def lasts(self, now: dt.datetime) -> None:
-        """Note that the database is still gone, and tell people in time. Takes seconds for each server that hangs."""
+        """Note that the outage continues, and send alerts in time. Takes seconds for each mail server that hangs."""
         self._since = self._since or now
         ways = [way for way, quiet_until in self._ways if quiet_until is None or quiet_until <= now]
         if now - self._since < PATIENCE or not ways:
@@ -77,7 +77,7 @@ class Outage:
             self._waiting = left
 
     def over(self, now: dt.datetime) -> None:
-        """Note that the database answers again, and tell those who were told of the outage."""
+        """Note that the outage is over, and tell the people who got the alert."""
         _still_to_tell(self._told, "recovered", now)
         self._since, self._waiting, self._told = None, None, []
         self._held.close()

@@ -1,7 +1,7 @@
-"""A heartbeat by HTTP to a watcher of the clinic's choice, which raises the alarm when the heartbeat stays away.
+"""A heartbeat by HTTP to an outside monitor of the clinic's choice, which alerts people if the heartbeat stops.
 
-The watcher (healthchecks.io, Uptime Kuma, Sentry Crons) gets a plain GET once a minute while sending works. Any service
-sends it, so that a heartbeat stays away only if sending doesn't work or nobody is left to say so.
+The monitor (healthchecks.io, Uptime Kuma, Sentry Crons) gets a plain GET once a minute while sending works. Any service
+sends it, so the heartbeat stops only if sending doesn't work or no service is running.
 """
 
 import datetime as dt
@@ -29,8 +29,8 @@ def set_url(caller: Caller, url: str, *, now: dt.datetime) -> None:
     caller.needs(Role.ADMIN)
     try:
         calling.check(url)
-    except Refused as no:
-        raise Refused(*(Problem("heartbeat_url", problem.message) for problem in no.problems)) from None
+    except Refused as refusal:
+        raise Refused(*(Problem("heartbeat_url", problem.message) for problem in refusal.problems)) from None
     with transaction.atomic():
         fresh = {"url": url, "created_at": now, "next_at": now, "sent_at": None, "error": ""}
         OutsideHeartbeat.objects.update_or_create(clinic=caller.clinic, defaults=fresh)
@@ -46,8 +46,9 @@ def remove(caller: Caller, *, now: dt.datetime) -> None:
 
 
 def send_due(*, now: dt.datetime) -> None:
-    """Send the heartbeats that are due; takes seconds for each watcher that hangs. Several processes may do so at
-    once.
+    """Send the heartbeats that are due, which takes seconds for each monitor that hangs.
+
+    Several processes may do so at once.
     """
     due = OutsideHeartbeat.objects.filter(next_at__lte=now).defer("url").select_related("clinic")
     for row in due.order_by("next_at"):
@@ -58,7 +59,7 @@ def send_due(*, now: dt.datetime) -> None:
 
 
 def _works(clinic: Clinic, now: dt.datetime) -> bool:
-    """Return whether this clinic's sending works. Maintenance is known, and no reason for an alarm."""
+    """Return whether this clinic's sending works. In a maintenance window the answer is always yes."""
     if maintenance.current(clinic, now=now):
         return True
     report = health.check(now=now, clinic=clinic)
@@ -66,9 +67,9 @@ def _works(clinic: Clinic, now: dt.datetime) -> bool:
 
 
 def _send(row: OutsideHeartbeat) -> str:
-    """Call the watcher. Returns "" or the reason for the failure."""
+    """Call the monitor. Returns "" or the reason for the failure."""
     try:
-        # The address is read here: of another clinic's row a key that doesn't fit must not keep this one back.
+        # The address is opened here, one row at a time: if a row can't be opened, the others must still be sent.
         return calling.get(row.url)
     except CannotOpen:
         return NO_KEY

@@ -1,4 +1,4 @@
-"""Holes of Python itself in the modules that this product uses, and the check that warns of a Python that has them.
+"""Known holes in Python's modules that this product uses, and the check that warns of a Python that has them.
 
 Each hole is from the CVE's own record (https://www.cve.org/CVERecord?id=…) and Python's changelogs, read on 2026-11-27.
 To refresh: look for new records of the Python Software Foundation that name a module of `grep -rhE "^(import|from)"`.
@@ -97,7 +97,7 @@ def of_release(release: Release) -> CheckResult:
 
 def _has(release: Release, hole: Hole) -> bool:
     first = next((first for first in hole.fixed_in if first[:2] == release[:2]), None)
-    # A series without an entry: older ones were never mended, newer ones came after the fix.
+    # A series without an entry: older series were never fixed, and newer series came after the fix.
     return release < first if first else release < hole.fixed_in[0]
 
 

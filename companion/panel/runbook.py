@@ -1,6 +1,4 @@
-"""The runbook (docs/runbook.md), a page for each alert and failure code, split into its parts for the Control
-Panel.
-"""
+"""The runbook (docs/runbook.md) for the Control Panel: a page for each alert and failure code, split into its parts."""
 
 import re
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ FILE: Final = Path(__file__).resolve().parents[2] / "docs" / "runbook.md"
 WEBHOOK: Final = "webhook_unanswered"
 """The alert's cause when a clinic's webhook is closed, or its receiver takes no calls."""
 URGENT: Final = "urgent_help"
-"""The alert's cause when a patient's words ask for urgent help; a mark of that one call for help follows."""
+"""The cause of an alert about a call for urgent help; after it comes a code for the single call."""
 _HEADING: Final = re.compile(r"^(#{2,3}) (.+)$", re.MULTILINE)
 _PART: Final = re.compile(r"\*\*(?P<label>[^*]+)\.\*\*\s+(?P<words>.*)", re.DOTALL)
 
@@ -36,7 +34,7 @@ class Page:
 
     @property
     def anchor(self) -> str:
-        """The anchor of the page, here and wherever the file itself is shown."""
+        """The anchor of the page, in the Control Panel and where the file itself is shown."""
         return anchor(self.name)
 
 

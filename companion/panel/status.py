@@ -1,4 +1,4 @@
-"""The Control Panel's numbers for one clinic. Fast even with a million messages, because each count has a limit."""
+"""The Control Panel's numbers for one clinic. They are fast even with a million messages: each count has a limit."""
 
 import datetime as dt
 import shutil
@@ -24,7 +24,7 @@ _DAY: Final = dt.timedelta(days=1)
 _RATE_OVER: Final = dt.timedelta(seconds=10)
 _Values = dict[str, str | int | float | bool | None]
 _LAGS: Final = 1000
-"""The lag is measured on at most so many of the newest messages."""
+"""The most messages over which the lag is measured: the newest ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class ServiceLine:
 
 @dataclass(frozen=True, slots=True)
 class MessageNumbers:
-    """Counts, each at most COUNTED_TO. `due`: ready to leave now; `overdue`: for 30 s or longer."""
+    """Counts, each at most COUNTED_TO. `due`: ready to be sent now; `overdue`: ready for 30 s or longer."""
 
     pending: int
     due: int
@@ -59,7 +59,7 @@ class MessageNumbers:
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """Seconds from a message's due instant to Telegram's yes, over the newest thousand messages of the last day."""
+    """The seconds from due instant to Telegram's confirmation, for the newest thousand messages of the last day."""
 
     p50: float | None
     p99: float | None
@@ -75,7 +75,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class PanelStatus:
-    """The Panel's shape, as DESIGN.md fixes it."""
+    """The Control Panel's numbers, in the shape of the API."""
 
     status: finding.Status
     services: tuple[ServiceLine, ...]
@@ -90,7 +90,7 @@ class PanelStatus:
 
 
 def status(clinic: Clinic, *, now: dt.datetime) -> PanelStatus:
-    """The numbers as of now. Raises django.db.Error if the database can't be asked."""
+    """Compute the numbers now. Raises django.db.Error if the database can't be asked."""
     report = health.check(now=now, clinic=clinic)
     return PanelStatus(
         status=report.status,
@@ -107,7 +107,7 @@ def status(clinic: Clinic, *, now: dt.datetime) -> PanelStatus:
 
 
 def _services(now: dt.datetime) -> tuple[ServiceLine, ...]:
-    """The living processes first; then, for each kind and host without a living one, the newest dead one."""
+    """The running processes first; then, for each kind and host without one, the process that was last alive."""
     beats = facts.beats(now=now)
     living = [beat for beat in beats if judge.alive(beat, now=now)]
     newest = {(beat.kind, beat.host): beat for beat in reversed(beats)}
@@ -185,7 +185,7 @@ def _migrations() -> str:
 
 
 def _telegram(clinic: Clinic) -> _Values:
-    # Without the token, since nothing here needs it opened.
+    # The token is not read, since it isn't needed here.
     bot = Bot.objects.filter(clinic=clinic).defer("token").first()
     if bot is None:
         return {"bot": None, "ok": False, "sandbox": settings.SANDBOX_ON, "closed_why": None, "last_answer_at": None}

@@ -1,4 +1,4 @@
-"""The audit trail for admins: its entries by who, what, when and about whom, and its export. Changes nothing."""
+"""The audit trail for admins: its entries, filtered by actor, action, time and object, and its export. Reads only."""
 
 import csv
 import datetime as dt
@@ -26,7 +26,7 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The wishes of an admin; each of them must hold."""
+    """The filter of an admin. An entry must match all parts."""
 
     who: str = ""
     """A part of the actor's name."""
@@ -96,7 +96,7 @@ def _csv(rows: Iterator[AuditEntry]) -> Iterator[str]:
 
 
 def _cell(value: object) -> str:
-    """The value as text. A spreadsheet would compute what begins like a formula."""
+    """The value as text. A value that begins like a formula gets an apostrophe, so that no spreadsheet computes it."""
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(_FORMULA) else text
 

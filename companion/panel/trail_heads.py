@@ -1,6 +1,6 @@
-"""The newest hash of each audit trail, told once a day by e-mail and webhook, so that a cut-off end shows.
+"""The newest hash of each audit trail, sent once a day by e-mail and webhook, to notice if newer entries are removed.
 
-Any service tells. The e-mail is tried again each hour until a server takes a copy.
+Any service sends it. The e-mail is tried again each hour until a mail server accepts it.
 """
 
 import datetime as dt
@@ -24,8 +24,9 @@ _TRIES: Final = 24
 
 
 def tell_daily(*, now: dt.datetime) -> None:
-    """Tell each clinic's newest hash if it was not told today; takes seconds for each e-mail. Several processes may do
-    so at once.
+    """Send each clinic's newest hash if it was not sent today, which takes seconds for each e-mail.
+
+    Several processes may do so at once.
     """
     today = now.astimezone(dt.UTC).date()
     told = set(TrailHead.objects.filter(day=today).values_list("clinic_id", flat=True))
@@ -39,7 +40,7 @@ def tell_daily(*, now: dt.datetime) -> None:
 
 
 def _note(clinic: Clinic, head: chain.Head, day: dt.date, now: dt.datetime) -> None:
-    """Keep today's hash and note it for the webhooks. Only one of several processes makes the row."""
+    """Store today's hash, also for the webhooks. Only one of several processes creates the row."""
     with transaction.atomic():
         row, made = TrailHead.objects.get_or_create(
             clinic=clinic,
@@ -62,7 +63,7 @@ def _mail(row: TrailHead, now: dt.datetime) -> None:
     if not own.update(tries=F("tries") + 1, next_try_at=again):
         return
     sent = [to for to in notices.addresses(row.clinic) if not mailing.send(_mail_of(row, to))]
-    # A copy outside is enough. Another try for an address that is refused would reach the others each hour again.
+    # One e-mail outside is enough. A new try for a refused address would send the e-mail to all others again.
     if sent:
         TrailHead.objects.filter(pk=row.pk).update(next_try_at=None, mailed_at=now)
 

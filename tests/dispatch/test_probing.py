@@ -164,5 +164,5 @@ def test_the_doctor_sends_nothing_unless_an_admin_has_given_a_chat(
     checked = a_command("doctor", "--probe-ids", environment=environment, folder=tmp_path)
 
     assert checked.returncode == 2
-    assert "No such admin of this clinic has given a Telegram ID." in checked.stderr
+    assert "No such admin of this clinic has entered a Telegram ID." in checked.stderr
     assert not Message.objects.exists()

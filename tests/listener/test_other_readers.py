@@ -125,7 +125,7 @@ def test_a_webhook_is_seen_and_forgotten_once_it_is_gone(settings: Settings) -> 
             telegram.webhook = False
             until(lambda: Cause.OTHER_READER not in causes(clinic))
 
-    assert said.startswith("degraded: A webhook takes this bot's messages")
+    assert said.startswith("degraded: A webhook receives this bot's messages")
     assert "deleteWebhook" in said
 
 

@@ -166,7 +166,7 @@ def test_a_zone_that_nobody_knows_is_named() -> None:
 
 
 def test_a_clock_that_is_off_by_minutes_fails() -> None:
-    said = checks_outside._Said(a_bot(a_clinic()), Answer({}, NOW), NOW + dt.timedelta(minutes=3))
+    said = checks_outside._BotAnswer(a_bot(a_clinic()), Answer({}, NOW), NOW + dt.timedelta(minutes=3))
 
     assert checks_outside._clock(said).result == "failed"
 

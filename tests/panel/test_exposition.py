@@ -43,7 +43,7 @@ def shown() -> dict[str, float]:
     """The samples of a clinic with a bot that was asked about, one message due and one failed, by name and labels."""
     clinic, now = a_clinic(), database_now()
     bot = a_bot(clinic, sandbox=django_settings.SANDBOX_ON)
-    bot_checks.keep(bot, bot_checks.Said(Answer({}, now), Answer({"url": ""}, now), 20.0, now), now=now)
+    bot_checks.keep(bot, bot_checks.BotAnswers(Answer({}, now), Answer({"url": ""}, now), 20.0, now), now=now)
     patient = a_patient(clinic)
     a_message(patient, due_at=now)
     a_message(patient, due_at=now, status=Status.FAILED, reason=Reason.BLOCKED, ended_at=now)

@@ -86,7 +86,9 @@ def test_what_a_living_dispatcher_says_goes_before_its_stale_heartbeat_also_once
 ) -> None:
     beats = (beat(Kind.WEB), beat(Kind.LISTENER), beat(Kind.DISPATCHER, seconds=40))
 
-    found = judge.findings(facts(sending(reminder_since=ago(seconds=31)), beats), now=NOW, told={Kind.DISPATCHER: said})
+    found = judge.findings(
+        facts(sending(reminder_since=ago(seconds=31)), beats), now=NOW, answers={Kind.DISPATCHER: said}
+    )
 
     assert (found[0].status, found[0].cause) == ("down", cause)
     assert found[0].words.startswith(begins)

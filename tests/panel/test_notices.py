@@ -141,7 +141,7 @@ def test_the_page_tries_each_way_and_says_what_came_of_it(hook: Hook, mailbox: M
 
     assert "The mail server took the test e-mail." in said[0]
     assert "The webhook was not reached: it answered 500." in said[1]
-    assert "Give your own Telegram ID first." in said[2]
+    assert "First enter your Telegram ID." in said[2]
     assert (len(mailbox.mails), json.loads(hook.posts[0][1])["type"]) == (1, "test")
 
 

@@ -158,8 +158,10 @@ def test_what_telegram_said_of_the_bot_is_shown_and_its_error_stays() -> None:
     clinic = a_clinic()
     bot = a_bot(clinic, sandbox=settings.SANDBOX_ON)
     no = Outcome(OutcomeKind.UNAUTHORIZED, error_code=401)
-    bot_checks.keep(bot, bot_checks.Said(no, no, 3.0, ago(seconds=60)), now=ago(seconds=60))
-    yes = bot_checks.Said(Answer({}, NOW), Answer({"url": "https://a.example/", "pending_update_count": 4}), 12.0, NOW)
+    bot_checks.keep(bot, bot_checks.BotAnswers(no, no, 3.0, ago(seconds=60)), now=ago(seconds=60))
+    yes = bot_checks.BotAnswers(
+        Answer({}, NOW), Answer({"url": "https://a.example/", "pending_update_count": 4}), 12.0, NOW
+    )
     bot_checks.keep(bot, yes, now=NOW)
 
     panel = status.status(clinic, now=NOW)
@@ -186,6 +188,6 @@ def test_a_token_that_was_revoked_is_known_before_a_message_needs_it() -> None:
     bot = a_bot(clinic, sandbox=settings.SANDBOX_ON)
     no = Outcome(OutcomeKind.UNAUTHORIZED, error_code=401)
 
-    bot_checks.keep(bot, bot_checks.Said(no, no, 3.0, NOW), now=NOW)
+    bot_checks.keep(bot, bot_checks.BotAnswers(no, no, 3.0, NOW), now=NOW)
 
     assert "bot_refused" in [wrong.cause for wrong in alerts.all_wrong(clinic, now=NOW)]

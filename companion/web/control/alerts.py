@@ -160,5 +160,5 @@ def _telegram_id(typed: str) -> int | None:
     if not typed:
         return None
     if not typed.isascii() or not typed.isdigit() or len(typed) > 18:
-        raise Refused(Problem("telegram_id", "A Telegram ID is a positive number; @userinfobot tells yours."))
+        raise Refused(Problem("telegram_id", "A Telegram ID is a positive number. @userinfobot tells you yours."))
     return int(typed)
