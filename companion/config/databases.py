@@ -22,13 +22,12 @@ def postgresql(url: str) -> dict[str, object]:
         "PASSWORD": unquote(parts.password or "") or options.pop("password", ""),
         "HOST": options.pop("host", "") or unquote(parts.hostname or ""),
         "PORT": str(port or options.pop("port", "")),
-        # Without this, a cut network would keep a page, or health, waiting for minutes.
-        # A process that is frozen within a transaction must not keep all others from its rows, and who waits for a
-        # lock says so instead of hanging.
+        # Without connect_timeout, a page or health would wait for minutes if the network is cut. A process that is
+        # frozen within a transaction must not lock its rows for ever, and a wait for a lock must end with an error.
         "OPTIONS": {
             "connect_timeout": "5",
             "options": "-c idle_in_transaction_session_timeout=10s -c lock_timeout=5s",
-            # The limits for a network that is cut while a process waits for an answer, or for the next request.
+            # These notice a cut network while a process waits for an answer, or keeps an idle connection.
             "tcp_user_timeout": "15000",
             "keepalives_idle": "10",
             "keepalives_interval": "5",
@@ -41,9 +40,7 @@ def postgresql(url: str) -> dict[str, object]:
 
 
 def sqlite(path: Path) -> dict[str, object]:
-    """Django's settings for the SQLite file: WAL, durable commits, zeros over deleted rows, and writers that wait in
-    line instead of failing.
-    """
+    """Django's settings for the SQLite file: WAL, durable commits, zeros over deleted rows, writers that wait."""
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(path),

@@ -1,4 +1,4 @@
-"""The mail server that COMPANION_SMTP_URL names. The panel sends through it; nothing is sent here."""
+"""The mail server that COMPANION_SMTP_URL names. service/mailing.py sends e-mails by it."""
 
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote
@@ -8,7 +8,7 @@ from companion.config.secret_urls import parted
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """The server that takes our e-mails; without a host there is none."""
+    """The mail server that sends our e-mails. An empty host means that there is none."""
 
     host: str = ""
     port: int = 0
@@ -19,10 +19,10 @@ class MailServer:
 
 
 def smtp(url: str) -> MailServer:
-    """Parse smtp:// (STARTTLS, port 587), smtps:// (TLS from the start, port 465), and smtp://…?tls=no for a server
-    on this machine or in a trusted network.
+    """Parse smtp:// (STARTTLS, port 587), smtps:// (TLS from the start, port 465) or smtp://…?tls=no.
 
-    Raises ValueError for any other address; the message never quotes it.
+    The last form is for a server on this machine or in a trusted network. Raises ValueError for any other address; the
+    message never quotes it.
     """
     parts, port = parted(url, "COMPANION_SMTP_URL")
     query = dict(parse_qsl(parts.query))

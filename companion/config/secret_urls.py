@@ -1,10 +1,10 @@
-"""Addresses that may hold a password, taken apart so that no error quotes them."""
+"""Parsing of addresses that may hold a password, such that no error quotes them."""
 
 from urllib.parse import SplitResult, urlsplit
 
 
 def parted(url: str, variable: str) -> tuple[SplitResult, int | None]:
-    """The parts of an address, and its port. Raises ValueError, which names the variable."""
+    """Parse an address into its parts and its port. Raises ValueError, which names the variable."""
     try:
         parts = urlsplit(url)
         port = parts.port

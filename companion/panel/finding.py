@@ -50,19 +50,19 @@ class Cause(StrEnum):
 
 
 OF_THE_DATABASE: Final = frozenset(map(Cause, Trouble))
-"""The troubles of the database itself, whichever service reports them."""
+"""The causes that are troubles of the database itself. Any service may report them."""
 STOPPED: Final = OF_THE_DATABASE | {
     Cause.DISPATCHER_MISSING,
     Cause.DISPATCHER_HANGS,
     Cause.LISTENER_MISSING,
     Cause.LISTENER_HANGS,
 }
-"""Causes by which nothing is sent or nothing is read, though health may be only degraded."""
+"""Causes for which messages aren't sent or aren't read, although health may be only degraded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A finding: severity, words, and a name that stays while the numbers in the words change."""
+    """A finding: its severity, its sentence, and its cause. Numbers in the sentence may change; the cause stays."""
 
     status: Status
     words: str
@@ -74,6 +74,6 @@ def worst(statuses: Iterable[Status]) -> Status:
     return max(statuses, key=_ORDER.index, default="ok")
 
 
-def worst_first(found: Iterable[Finding]) -> list[Finding]:
-    """The findings, the worst first; a finding that several clinics share is told once."""
-    return sorted(dict.fromkeys(found), key=lambda one: -_ORDER.index(one.status))
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings, the worst first; a finding that several clinics share is reported once."""
+    return sorted(dict.fromkeys(findings), key=lambda finding: -_ORDER.index(finding.status))

@@ -1,7 +1,7 @@
-"""Empties SQLite's log of changed pages, so that what was just deleted for good is in no file of the database.
+"""Emptying of SQLite's write-ahead log, so that rows that were deleted for good remain in no file of the database.
 
-The database file itself needs nothing: SQLite writes zeros over deleted rows (config/environment.py). PostgreSQL keeps
-dead rows until its own VACUUM, which no transaction of ours may wait for.
+In the database file SQLite writes zeros over deleted rows (config/databases.py). PostgreSQL keeps deleted rows until
+its next VACUUM, for which our transactions don't wait.
 """
 
 from typing import Final
@@ -9,7 +9,7 @@ from typing import Final
 from django.db import connection, transaction
 
 _WAIT_MILLISECONDS: Final = 1000
-"""Others can't write for so long at most. If somebody still reads then, the log is overwritten later, as always."""
+"""The longest time for which others can't write. If somebody still reads then, SQLite overwrites the log later."""
 
 
 def empty_log_after_commit() -> None:

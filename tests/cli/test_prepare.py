@@ -77,7 +77,7 @@ def test_the_sandbox_and_a_real_token_together_are_refused(settings: Settings) -
 def test_data_that_met_a_real_bot_does_not_start_with_the_sandbox_on() -> None:
     a_bot(a_clinic(), sandbox=False)
 
-    with pytest.raises(Conflict, match="has met a real bot"):
+    with pytest.raises(Conflict, match="was used with a real bot"):
         prepare.check_start()
 
 
@@ -151,7 +151,7 @@ def test_the_demo_a_second_time_adds_nothing() -> None:
 def test_the_demo_is_refused_where_a_real_bot_was_met() -> None:
     a_bot(a_clinic(), sandbox=False)
 
-    with pytest.raises(Conflict, match="has met a real bot"):
+    with pytest.raises(Conflict, match="was used with a real bot"):
         demo_clinic(now=NOW)
 
     assert not Clinic.objects.filter(demo=True).exists()

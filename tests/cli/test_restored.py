@@ -30,7 +30,7 @@ def test_a_restore_by_other_means_is_held_and_goes_on_by_a_command(
     clinic.refresh_from_db()
     assert "1 message is held, since it may have been sent before the restore" in held.stdout
     assert (message.status, message.held_by_restore) == (Status.FAILED, True)
-    assert resumed.stdout == "Sending goes on.\n"
+    assert resumed.stdout == "Sending is resumed.\n"
     assert clinic.sending_paused_at is None
     assert (again.returncode, again.stderr) == (1, "Error: Sending isn't paused.\n")
 

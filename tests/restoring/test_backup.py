@@ -41,7 +41,7 @@ def test_a_backup_brings_everything_back_held_and_paused(product_environment: di
     assert "read and checked" in said
     assert "1 message is held, since it may have been sent before the restore" in restored
     assert key
-    assert "Sending goes on." in place.run("resume")
+    assert "Sending is resumed." in place.run("resume")
     assert file.stat().st_mode & 0o077 == 0
 
 
