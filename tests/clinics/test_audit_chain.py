@@ -235,7 +235,7 @@ def test_a_hash_that_nobody_told_is_refused_in_a_sentence(clinic: Clinic, told: 
     said = verify("--last", told)
 
     assert said.exit_code == 2
-    assert "Give it as it was told" in said.output
+    assert "Give it as it was reported" in said.output
 
 
 def test_an_end_that_was_cut_off_and_made_anew_is_found(clinic: Clinic) -> None:

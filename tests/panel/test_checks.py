@@ -44,7 +44,7 @@ def test_a_host_with_another_secret_key_is_named() -> None:
 
     found = check("Secret key the same everywhere")
 
-    assert (found.result, found.value) == ("failed", "another one on host")
+    assert (found.result, found.value) == ("failed", "another key on host")
 
 
 def test_the_same_secret_key_everywhere_is_well() -> None:

@@ -85,7 +85,7 @@ def test_what_no_person_cancelled_is_not_taken_back(nurse: Caller, reason: Reaso
     message = a_message(a_patient(nurse.clinic), due_at=NOW + DAY)
     lifecycle.stop(Message.objects.filter(pk=message.pk), reason, now=NOW)
 
-    with pytest.raises(Conflict, match="Nobody cancelled"):
+    with pytest.raises(Conflict, match="No person cancelled"):
         taking_back.undo(nurse, message, now=NOW)
 
 
@@ -173,7 +173,7 @@ def test_a_message_of_a_day_that_was_skipped_meanwhile_stays_away(nurse: Caller)
     acts.cancel(nurse, message, now=NOW)
     edit.skip(nurse, made, FIRST, now=NOW)
 
-    with pytest.raises(Conflict, match="Plans have changed"):
+    with pytest.raises(Conflict, match="The plan was changed"):
         taking_back.undo(nurse, message, now=NOW + SECOND)
 
     assert FIRST not in occurrences(made)

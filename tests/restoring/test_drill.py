@@ -64,7 +64,7 @@ def test_with_the_variable_every_service_and_command_is_refused_on_a_real_databa
         done = real.tried(*command.split(), drill="1")
 
         assert done.returncode in (1, 2), command
-        assert "is not a drill's" in done.stderr, command
+        assert "was not restored for a drill" in done.stderr, command
         assert "Traceback" not in done.stderr, command
 
 
@@ -78,7 +78,7 @@ def test_a_copy_restored_by_other_means_is_marked_as_a_drill(
 
     assert "COMPANION_DRILL=1" in said
     assert "COMPANION_DRILL=1" in copy.tried("dispatcher").stderr
-    assert "not a drill's" not in copy.tried("doctor", drill="1").stderr
+    assert "was not restored for a drill" not in copy.tried("doctor", drill="1").stderr
 
 
 @pytest.mark.one_database

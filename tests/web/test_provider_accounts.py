@@ -117,7 +117,7 @@ def test_admins_invite_nobody_and_hand_out_no_link_where_the_service_decides(iss
     invited = client.post("/settings/members", {"email": "new@linden.example", "role": "viewer"}, follow=True)
     linked = client.post(f"/settings/members/{Member.objects.get().id}", {"do": "link"}, follow=True)
 
-    assert "its own sign-in service" in words(invited)
+    assert "the clinic's sign-in service" in words(invited)
     assert "Only the operator makes links" in words(linked)
 
 
