@@ -80,7 +80,7 @@ def export(file: Path, slug: str | None, form: "Format") -> None:
     from companion.panel import trail
     from companion.service.clock import database_now
 
-    with said_plainly():
+    with plain_errors():
         caller = command_line(trail.clinic_called(slug))
         try:
             # Only its owner may read it.

@@ -89,7 +89,7 @@ def test_a_port_that_is_taken_is_said_in_words(running: Up, tmp_path: Path) -> N
     done = Up(running.process, running_elsewhere, running.port, tmp_path).command("up")
 
     assert done.returncode == 1
-    assert f"Port {running.port} on 127.0.0.1 can't be had" in done.stderr
+    assert f"Port {running.port} on 127.0.0.1 can't be used" in done.stderr
     assert "Traceback" not in done.stderr
 
 
