@@ -106,7 +106,7 @@ def _read_field(field: str, value: object) -> object:
         case "timezone", str(zone) if is_zone(zone):
             return zone
         case "timezone", _:
-            raise ValueError("This is no time zone that we know. Use an IANA name, like Europe/Berlin.")
+            raise ValueError("We don't know this time zone. Use an IANA name, like Europe/Berlin.")
         case "quiet_from" | "quiet_until", str(text):
             return _time(text)
         case "quiet_from" | "quiet_until", dt.time():

@@ -8,7 +8,8 @@ _INVISIBLE: Final = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-# Without those by which Persian, Hindi, Mongolian, Korean and Japanese names are spelt (joiners, variants, fillers).
+# Invisible characters that are needed to spell names in Persian, Hindi, Mongolian, Korean and Japanese (joiners,
+# variants, fillers) are not among these.
 _NO_PART_OF_A_NAME: Final = re.compile(
     "[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u2800\ufeff\ufff0-\ufffb\U000e0000-\U000e007f]"
 )

@@ -1,4 +1,4 @@
-"""The one way into the history of consent, which the clinic's webhooks hear of in the same transaction."""
+"""Add entries to the history of consent, and tell the clinic's webhooks in the same transaction."""
 
 import datetime as dt
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Converts a CSV file's bytes, as spreadsheets write them, to UTF-8 with line feeds, chunk by chunk."""
+"""Convert a CSV file's bytes, as spreadsheets write them, to UTF-8 with line feeds, chunk by chunk."""
 
 import codecs
 import io
@@ -14,9 +14,9 @@ _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
 
 
 class PlainBytes(io.RawIOBase):
-    """A stream that drops the byte order mark, decodes UTF-16, and reads old Macs' lines, which end with CR alone.
+    """A stream that drops the byte order mark, decodes UTF-16, and reads the lines of old Macs, which end with CR.
 
-    If the first line ends otherwise, a CR within a line stays, because there it is a mistake and not a line end.
+    If the first line ends in another way, a CR within a line stays: it is a mistake there, and not a line end.
     """
 
     def __init__(self, file: BinaryIO) -> None:

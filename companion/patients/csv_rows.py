@@ -1,6 +1,6 @@
-"""Reads a CSV row by row, so that a broken row costs only that row, and numbers each row by its line in the file.
+"""Read a CSV row by row, each with its line number. A broken row doesn't affect the rows after it.
 
-Knows delimiters, quotes and lines. Patients are importing.py's task, encodings csv_bytes.py's.
+This file reads delimiters, quotes and lines; importing.py reads patients, and csv_bytes.py reads encodings.
 """
 
 import csv
@@ -20,7 +20,7 @@ LINES_OF_A_ROW: Final = 200
 
 _DELIMITERS: Final = (",", ";", "\t")
 _SEP: Final = re.compile(r'"?sep=([^\w\s"]|\t)"?\1*', re.IGNORECASE)
-"""Excel's own first line, which names the delimiter. Excel writes it back with empty cells behind it."""
+"""A first line by which Excel names the delimiter. When Excel saves such a file, it adds empty cells to the line."""
 
 
 class NotReadable(Exception):
@@ -102,7 +102,7 @@ def read_header(lines: Lines, is_known: Callable[[str], bool]) -> Header:
     if not named:
         lines.give_back([start])
     tried = {delimiter: _names(lines, delimiter) for delimiter in (named[1] if named else _DELIMITERS)}
-    delimiter = max(tried, key=lambda one: (sum(map(is_known, tried[one])), max(len(tried[one]), 1)))
+    delimiter = max(tried, key=lambda char: (sum(map(is_known, tried[char])), max(len(tried[char]), 1)))
     try:
         names = tuple(cell.strip() for cell in _cells(lines, delimiter))
     except _Broken as broken:
@@ -118,7 +118,7 @@ def _names(lines: Lines, delimiter: str) -> list[str]:
     try:
         return _cells(lines, delimiter, taken)
     except _Broken:
-        # All lines but the first were given back already.
+        # _cells has given back all lines but the first.
         del taken[1:]
         return []
     finally:

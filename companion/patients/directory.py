@@ -205,8 +205,8 @@ def put(
     patient.timezone, patient.language = read.timezone, read.language
     if patient.consent == before:
         return []
-    said = chats.SOURCE if patient.consent == Consent.WITHDRAWN else source
-    return [ConsentChange(clinic_id=patient.clinic_id, patient=patient, at=now, consent=patient.consent, source=said)]
+    source = chats.SOURCE if patient.consent == Consent.WITHDRAWN else source
+    return [ConsentChange(clinic_id=patient.clinic_id, patient=patient, at=now, consent=patient.consent, source=source)]
 
 
 def place(patient: Patient, cohorts: Iterable[Cohort]) -> None:
@@ -302,7 +302,7 @@ def _opted_out(clinic: Clinic, read: PatientValues) -> bool:
 
 @contextmanager
 def _unless_taken() -> Iterator[None]:
-    """Turn the database's refusal of an id that two requests claim at once into the reason for the second one."""
+    """Raise Refused for the second of two requests that give the same id at the same moment."""
     try:
         yield
     except IntegrityError as error:

@@ -55,7 +55,7 @@ class Card:
 
 
 class Turned(StrEnum):
-    """The reasons why a Start by invitation links nobody."""
+    """The reasons why a Start by invitation links no chat."""
 
     UNKNOWN = "unknown"
     """The clinic has no such invitation."""
@@ -67,7 +67,7 @@ class Turned(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Redeemed:
-    """The chat is the patient's now. `again`: it was already, by this invitation."""
+    """The chat is linked to the patient. `again`: this invitation had linked it before."""
 
     patient: Patient
     again: bool
@@ -109,7 +109,7 @@ def invite_many(caller: Caller, patients: Sequence[Patient], *, now: dt.datetime
 
 def _card(clinic: Clinic, patient: Patient, link: str, expires_at: dt.datetime) -> Card:
     code = segno.make(link, error="m", micro=False)
-    # Without a size of its own, the code fills the space around it, on paper too, and is never cut off.
+    # Without a fixed size, the code fills its box, also on paper, and is never cut off.
     svg = code.svg_inline(omitsize=True, dark="#000", light="#fff", svgclass=None, lineclass=None)
     until = local(expires_at, patient.timezone).date()
     words = card_words(patient.language, clinic=clinic.name, born=patient.birth_date, until=until)
@@ -117,7 +117,7 @@ def _card(clinic: Clinic, patient: Patient, link: str, expires_at: dt.datetime) 
 
 
 def redeem(clinic: Clinic, token: str, telegram_id: int, *, now: dt.datetime) -> Redeemed | Turned:
-    """Link the chat to the invited patient and open the question of consent. A withdrawal stays until the yes.
+    """Link the chat to the invited patient; consent must be asked for then. A withdrawal stays until the patient's yes.
 
     If two chats press Start at the same moment, one is linked. Joins the caller's transaction if there is one.
     """

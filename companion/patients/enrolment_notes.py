@@ -39,7 +39,7 @@ SENTENCES: Final = {
 
 
 def tell(patient: Patient, kind: NoteKind, *, now: dt.datetime) -> None:
-    """Add the note, or raise its count: a link that is pressed a thousand times makes one note."""
+    """Add the note, or raise the count of the unseen note: a thousand presses of a link make one note."""
     unseen = EnrolmentNote.objects.filter(clinic_id=patient.clinic_id, patient=patient, kind=kind, seen_at__isnull=True)
     if not unseen.update(times=F("times") + 1, at=now):
         EnrolmentNote.objects.create(clinic_id=patient.clinic_id, patient=patient, kind=kind, at=now)
@@ -59,7 +59,7 @@ def unseen(clinic: Clinic, *, patient: Patient | None = None, limit: int = 100) 
 
 
 def sentence(note: EnrolmentNote) -> str:
-    """The event and what to do."""
+    """A sentence that says what happened and what to do."""
     patient = note.patient
     return SENTENCES[NoteKind(note.kind)].format(name=patient.name, first_name=patient.first_name)
 

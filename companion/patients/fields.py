@@ -1,4 +1,4 @@
-"""Check a patient's values field by field, for every door (page, API, CSV).
+"""Check a patient's values field by field, for the pages, the API, imports and sources.
 
 Pure functions without a database, so other patients' ids are not checked here. Every wrong field is named, not only
 the first.
@@ -17,6 +17,7 @@ from companion.telegram.limits import SHORTENED_SENTENCE, is_shortened, telegram
 from companion.times.walls import is_zone
 
 EARLIEST_BIRTH: Final = dt.date(1890, 1, 1)
+NO_EXTERNAL_ID: Final = "Give the id by which you know this patient."
 COHORT_SEPARATOR: Final = "|"
 """Separates cohorts in a CSV cell, so no cohort's name contains it."""
 
@@ -45,7 +46,7 @@ class Given(TypedDict, total=False):
 
 
 def read_given(values: Mapping[str, object], *, today: dt.date) -> Given:
-    """Check the values as they came (texts from a form or a CSV, JSON from the API).
+    """Check the values in the form in which they came: texts from a form or a CSV, JSON from the API.
 
     `today` is the latest date in any zone: a birth date after it is wrong. Raises Refused with every wrong field.
     """
@@ -80,7 +81,7 @@ def read_cohort_name(value: object) -> str:
     """Read a cohort's name. Raises Wrong with a sentence for people."""
     name = without_strays(_text(value, "cohort", "Give the cohort a name.")).strip()
     if COHORT_SEPARATOR in name:
-        raise Wrong("A cohort's name can't hold a vertical bar, which stands between cohorts in a CSV.")
+        raise Wrong("A cohort's name can't contain a vertical bar (|), because it separates cohorts in a CSV.")
     return name
 
 
@@ -95,7 +96,7 @@ def _text(value: object, field: str, missing: str) -> str:
         raise Wrong("This must be a text.")
     text = _normal(value)
     if any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in text):
-        raise Wrong("This holds a line break or another control character. Write it in one line.")
+        raise Wrong("This contains a line break or another control character. Write it in one line.")
     if missing and not without_invisible(text).strip():
         raise Wrong(missing)
     if len(text) > _LENGTHS[field]:
@@ -108,7 +109,7 @@ def _normal(value: str) -> str:
 
 
 def _external_id(value: object) -> str:
-    text = without_invisible(_text(value, "external_id", "Say by which id this patient is known to you.")).strip()
+    text = without_invisible(_text(value, "external_id", NO_EXTERNAL_ID)).strip()
     # "12E4" may be an id; a spreadsheet always writes a fraction or the sign.
     if is_shortened(text) and _FRACTION_OR_SIGN.search(text):
         raise Wrong(SHORTENED_SENTENCE)
@@ -141,7 +142,7 @@ def _telegram_id(value: object) -> int | None:
     if value is None or (isinstance(value, str) and not without_invisible(value).strip()):
         return None
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise Wrong("A Telegram ID is a number of the digits 0 to 9, and nothing else.")
+        raise Wrong("A Telegram ID consists of the digits 0 to 9 only.")
     number = without_invisible(value) if isinstance(value, str) else value
     problem = telegram_id_problem(number)
     if problem:
@@ -169,7 +170,7 @@ def _birth_date(value: object) -> dt.date | None:
 def read_timezone(value: object) -> str:
     """Read an IANA zone name. Raises Wrong with a sentence for people."""
     if not isinstance(value, str) or not is_zone(value.strip()):
-        raise Wrong("This is no time zone that we know. Use an IANA name, like Europe/Berlin.")
+        raise Wrong("We don't know this time zone. Use an IANA name, like Europe/Berlin.")
     return value.strip()
 
 
@@ -177,7 +178,7 @@ def read_language(value: object) -> str:
     """Read a BCP 47 tag and return its usual spelling ("de", "pt-BR"). Raises Wrong with a sentence for people."""
     tag = canonical(value) if isinstance(value, str) else None
     if tag is None:
-        raise Wrong("This is no language code. Write one like en, pt-BR or hmn (ISO 639), not the language's name.")
+        raise Wrong("This is no language code. Write a code like en, pt-BR or hmn (ISO 639), not the language's name.")
     return tag
 
 

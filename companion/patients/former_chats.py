@@ -19,7 +19,7 @@ def left(patient: Patient, telegram_id: int, *, agreed: bool, now: dt.datetime) 
 
 
 def keep(chats: Sequence[FormerChat]) -> None:
-    """Store the chats. A chat that a patient leaves for the second time is told again.
+    """Store the chats. If a patient leaves a chat for the second time, the chat is told again.
 
     If the chat's question is still open, the chat before its invitation is stored too: no yes will come that would
     tell it.
@@ -36,13 +36,13 @@ def keep(chats: Sequence[FormerChat]) -> None:
 
 def _before_invitations(chats: Sequence[FormerChat]) -> list[FormerChat]:
     """End the open questions of these chats, and return the chats that the patients had before the invitations."""
-    invitations = Enrolment.objects.filter(patient__in=[one.patient_id for one in chats], before__isnull=False)
+    invitations = Enrolment.objects.filter(patient__in=[chat.patient_id for chat in chats], before__isnull=False)
     opened = {
-        (one.patient_id, one.before["chat"]): (one.pk, one.before)
-        for one in invitations.order_by("used_at", "id")
-        if one.before
+        (invitation.patient_id, invitation.before["chat"]): (invitation.pk, invitation.before)
+        for invitation in invitations.order_by("used_at", "id")
+        if invitation.before
     }
-    found = []
+    former = []
     for chat in chats:
         if (chat.patient_id, chat.telegram_id) not in opened:
             continue
@@ -50,21 +50,21 @@ def _before_invitations(chats: Sequence[FormerChat]) -> list[FormerChat]:
         Enrolment.objects.filter(pk=invitation).update(before=None)
         if before["telegram_id"] not in (None, chat.patient.telegram_id):
             agreed = before["consent"] == Consent.GIVEN
-            found.append(left(chat.patient, before["telegram_id"], agreed=agreed, now=chat.left_at))
-    return found
+            former.append(left(chat.patient, before["telegram_id"], agreed=agreed, now=chat.left_at))
+    return former
 
 
 def tell_of_given(patients: Collection[Patient], *, now: dt.datetime) -> None:
     """Tell the clinic which of these patients, who all got a new chat, got a chat that was another patient's."""
     owners: dict[int, set[uuid.UUID]] = {}
-    wanted = {one.telegram_id for one in patients if one.telegram_id}
-    clinics = {one.clinic_id for one in patients}
+    wanted = {patient.telegram_id for patient in patients if patient.telegram_id}
+    clinics = {patient.clinic_id for patient in patients}
     before = FormerChat.objects.filter(clinic__in=clinics, telegram_id__in=wanted)
     for telegram_id, patient_id in before.values_list("telegram_id", "patient_id"):
         owners.setdefault(telegram_id, set()).add(patient_id)
-    for one in patients:
-        if owners.get(one.telegram_id or 0, set()) - {one.pk}:
-            enrolment_notes.tell(one, NoteKind.GIVEN_ON, now=now)
+    for patient in patients:
+        if owners.get(patient.telegram_id or 0, set()) - {patient.pk}:
+            enrolment_notes.tell(patient, NoteKind.GIVEN_ON, now=now)
 
 
 def to_be_told(patients: Collection[uuid.UUID]) -> list[FormerChat]:
@@ -74,5 +74,5 @@ def to_be_told(patients: Collection[uuid.UUID]) -> list[FormerChat]:
 
 
 def told(chat: FormerChat) -> bool:
-    """Mark the chat as told, and return whether this caller must tell it: of two callers at once, one must."""
+    """Mark the chat as told. Return True to one caller only, even if two call at once: this caller tells the chat."""
     return FormerChat.objects.filter(pk=chat.pk, to_be_told=True).update(to_be_told=False) == 1

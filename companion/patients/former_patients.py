@@ -1,5 +1,5 @@
-"""Patients who are no longer there: erased, or merged into another. Their ids stay, and keyed hashes of their external
-ids, so that neither a stale link nor the next import brings them back in silence.
+"""Patients who are no longer there: erased, or merged into another patient. Their ids are kept, so that an old link
+gets an explanation; keyed hashes of their external ids are kept, so that an import doesn't add them again.
 """
 
 import datetime as dt
@@ -23,7 +23,7 @@ MERGED: Final = (
 
 
 class Merged(Unknown):
-    """The patient of this id was merged into another (HTTP 404, which names the one who goes on)."""
+    """The patient with this id was merged into another. The API answers 404 with the id of the remaining patient."""
 
     def __init__(self, into: uuid.UUID, day: str) -> None:
         self.into: Final = into
@@ -31,7 +31,7 @@ class Merged(Unknown):
 
 
 def note_gone(patient: Patient, *, into: Patient | None, now: dt.datetime) -> None:
-    """Note that the patient's row goes. Patients who were merged into this one before lead to `into` from now on."""
+    """Note that the patient's row will be deleted. Patients merged into this one before lead to `into` now."""
     FormerPatient.objects.filter(clinic=patient.clinic_id, into=patient).update(into=into)
     FormerPatient.objects.create(
         id=patient.pk,
@@ -58,9 +58,9 @@ def ids_before(patient: Patient) -> list[uuid.UUID]:
 
 def refusals_of(clinic: Clinic, external_ids: Collection[str]) -> Mapping[str, str]:
     """Return, by external id, why an import refuses the ids of patients who are no longer there."""
-    by_hash = {hash: one for one in external_ids for hash in _hashes(clinic.pk, one)}
-    found = FormerPatient.objects.filter(clinic=clinic, external_id_hash__in=by_hash).select_related("into")
-    return {by_hash[one.external_id_hash]: _refusal(one) for one in found.order_by("at")}
+    by_hash = {hash: external_id for external_id in external_ids for hash in _hashes(clinic.pk, external_id)}
+    former = FormerPatient.objects.filter(clinic=clinic, external_id_hash__in=by_hash).select_related("into")
+    return {by_hash[row.external_id_hash]: _refusal(row) for row in former.order_by("at")}
 
 
 def survivor_of(clinic: Clinic, external_id: str) -> Patient | None:

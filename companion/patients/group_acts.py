@@ -48,7 +48,7 @@ def remove_from_cohort(caller: Caller, cohort: Cohort, patients: Sequence[Patien
 
 @dataclass(frozen=True, slots=True)
 class NotPaused:
-    """A patient for whom the day was refused (it has already passed in the patient's zone), and why."""
+    """A patient who wasn't paused, for example because the day has already passed in the patient's zone."""
 
     patient: Patient
     why: Refused
@@ -68,7 +68,7 @@ def pause(
 
 
 def _in_turn(caller: Caller, patients: Sequence[Patient]) -> list[Patient]:
-    """Lock the patients, so that a change of cohorts on a patient's form comes before or after.
+    """Lock the patients, so that a change of cohorts on a patient's form waits until this act is done.
 
     The locks are taken in the order of the ids, as everywhere.
     """

@@ -1,4 +1,4 @@
-"""Import many patients from a CSV, and report every row. A bad row never stops the good ones.
+"""Import many patients from a CSV, and report every row. A wrong row doesn't stop the other rows.
 
 DESIGN.md, `POST /patients/import`, explains the columns; directory.py and fields.py check the values.
 """
@@ -17,7 +17,7 @@ from companion.clinics.models import Role
 from companion.clinics.refusals import Problem, Refused
 from companion.patients import csv_rows, directory, upsert
 from companion.patients.csv_rows import BrokenRow, Header, Lines, NotReadable, Row
-from companion.patients.fields import COHORT_SEPARATOR, Given, read_given
+from companion.patients.fields import COHORT_SEPARATOR, NO_EXTERNAL_ID, Given, read_given
 from companion.patients.row_changes import Entry
 from companion.patients.upsert import BATCH, RefusedRow, Taken, reason_of
 
@@ -122,7 +122,7 @@ def _batches(rows: Iterator[Row | BrokenRow]) -> Iterator[list[Row | BrokenRow]]
 def _distinct(
     batch: Sequence[Row | BrokenRow], seen: dict[str, int], refused: list[RefusedRow], *, now: dt.datetime
 ) -> list[Entry]:
-    """The rows that are valid by themselves; the others go to `refused`. `seen` knows the first line of each id."""
+    """Return the valid rows, and add the others to `refused`. `seen` holds the line where each id came first."""
     reads = []
     for row in batch:
         if isinstance(row, BrokenRow):
@@ -137,7 +137,7 @@ def _distinct(
         if first == row.line:
             reads.append(Entry(row.line, given))
         else:
-            unseen = " The two differ only by characters that nobody sees." if given["external_id_written"] else ""
+            unseen = " The two ids differ only by invisible characters." if given["external_id_written"] else ""
             refused.append(RefusedRow(row.line, f"external_id: Line {first} has this id already.{unseen}"))
     return reads
 
@@ -148,14 +148,18 @@ def given_of(row: Row, *, today: dt.date) -> Given:
     for column in COLUMNS:
         cell = row.cells.get(column, "").strip()
         if column == "cohorts":
-            names = [name.strip() for name in cell.split(COHORT_SEPARATOR) if name.strip()]
-            if names:
+            if names := split_cohorts(cell):
                 values[column] = names
         elif cell:
             values[column] = cell
     if "external_id" not in values:
-        raise Refused(Problem("external_id", "Say by which id this patient is known to you."))
+        raise Refused(Problem("external_id", NO_EXTERNAL_ID))
     return read_given(values, today=today)
+
+
+def split_cohorts(cell: str) -> list[str]:
+    """Split a cell of a CSV into the names of cohorts."""
+    return [name.strip() for name in cell.split(COHORT_SEPARATOR) if name.strip()]
 
 
 def _sum(report: Report, taken: Taken) -> Report:

@@ -15,8 +15,8 @@ LONGEST: Final = 100
 """The longest tag; RFC 5646 (4.4.1) asks for room for 35 characters."""
 
 _PRIVATE = r"x(-[a-z0-9]{1,8})+"
-# The grammar also sets codes of 4 to 8 letters aside. No language has one, while people do write "german"; and "und"
-# says that the language is not known.
+# The grammar also reserves codes of 4 to 8 letters. They are refused here: no language has such a code, and people
+# write "german". "und" (undetermined) is refused too.
 _TAG: Final = re.compile(
     r"(?!und\b)[a-z]{2,3}(-[a-z]{3}){0,3}"
     r"(-[a-z]{4})?"
@@ -33,7 +33,7 @@ _IRREGULAR: Final = {
     )
 }
 _ALSO: Final = {"no": "nb", "nb": "no", "nn": "no", "iw": "he", "in": "id", "ji": "yi", "tl": "fil", "mo": "ro"}
-"""Languages with two codes, and languages whose speakers read another one."""
+"""Languages with two codes, and languages whose speakers can read another language."""
 
 
 @lru_cache(maxsize=512)
@@ -78,15 +78,15 @@ def fallbacks(tag: str) -> tuple[str, ...]:
 
 def nearest(tag: str, known: Collection[str]) -> str:
     """The known language that a speaker of this language reads best; English if there is none."""
-    return next((one for one in fallbacks(tag) if one in known), ENGLISH)
+    return next((fallback for fallback in fallbacks(tag) if fallback in known), ENGLISH)
 
 
 @lru_cache(maxsize=512)
 def locale_of(tag: str) -> Locale:
     """Babel's locale for dates and times in this language; the English one if Babel has none."""
-    for one in fallbacks(tag):
-        if found := _locale(one):
-            return found
+    for fallback in fallbacks(tag):
+        if locale := _locale(fallback):
+            return locale
     return Locale(ENGLISH)
 
 

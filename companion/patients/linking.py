@@ -60,7 +60,7 @@ def link(patient: Patient, telegram_id: int, *, now: dt.datetime) -> Before:
 
 
 def confirm(patient: Patient, *, now: dt.datetime) -> None:
-    """Accept the chat's yes: a different chat before it is no longer the patient's."""
+    """Accept the chat's yes. If the patient was reached in another chat before, that becomes a former chat."""
     row, before = _open(patient)
     if row and before:
         Enrolment.objects.filter(pk=row.pk).update(before=None)
@@ -74,7 +74,7 @@ def take_back(patient: Patient, *, opted_out: bool, taken: bool) -> None:
     """Undo the invitation, because the chat is not the patient's. Sets columns without saving.
 
     `opted_out`, `taken`: whether the chat before has opted out meanwhile, or belongs to another patient. The patient
-    ends without a chat if there is no invitation to undo, or if it was opened in the very chat of before.
+    has no chat afterwards if there is no invitation to undo, or if it was opened in the chat that was linked before.
     """
     row, before = _open(patient)
     noted = row is not None and _noted_since(patient, row)

@@ -1,4 +1,4 @@
-"""Patients, Cohorts, consent and its history, and Enrolments. The files beside hold the acts."""
+"""Patients, Cohorts, consent and its history, and Enrolments. The other files of this folder change them."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -38,7 +38,7 @@ class Consent(models.TextChoices):
 
 
 class Withdrawal(models.TextChoices):
-    """The origin of a withdrawal, which decides what undoes it besides the chat's own Start."""
+    """The origin of a withdrawal. The origin decides what ends the withdrawal, besides a Start in the chat."""
 
     OWN = "", "The patient's own word"
     CHAT = "chat", "The chat had opted out before the patient was reached there; another chat undoes it"
@@ -90,7 +90,7 @@ class Patient(models.Model):
     """A BCP 47 tag (languages.py)."""
     consent = models.CharField(max_length=16, choices=Consent, default=Consent.UNKNOWN)
     consent_before_stop = models.CharField(max_length=16, choices=Consent, blank=True, default="")
-    """The consent that a Start restores. Withdrawn: a Start restores nothing, the question must be answered."""
+    """The consent that a Start restores. Withdrawn: only a yes to the question ends the withdrawal."""
     withdrawal = models.CharField(max_length=16, choices=Withdrawal, blank=True, default="", db_default="")
     consent_asked_at = models.DateTimeField(null=True)
     """Set while an enrolment's question is unanswered: until then only answers go to this patient."""
@@ -123,7 +123,7 @@ class Patient(models.Model):
             models.CheckConstraint(condition=Q(consent__in=Consent.values), name="patient_has_a_known_consent"),
         ]
         indexes = [
-            # With `search` at its end, a word that few have is looked for in the index alone.
+            # `search` comes last, so that a search reads the index and not every row of the table.
             models.Index(fields=["clinic", "name", "id", "search"], name="patients_by_name_searched"),
             models.Index(fields=["clinic", "telegram_id"], name="patients_of_a_chat"),
             models.Index(
@@ -187,7 +187,7 @@ class ConsentChange(models.Model):
 
 
 class Enrolment(models.Model):
-    """A one-time invitation by which a patient's own "Start" sets the Telegram ID. Only the token's hash is kept."""
+    """A one-time invitation: the patient presses "Start", which sets the Telegram ID. Only the token's hash is kept."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="enrolments")
@@ -197,7 +197,7 @@ class Enrolment(models.Model):
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
     before = models.JSONField(null=True)
-    """The way in which the patient was reached before, until the question is answered (linking.Before)."""
+    """The patient's chat and consent before the invitation (linking.Before); null once the question is answered."""
 
     class Meta:
         constraints = [
@@ -229,7 +229,7 @@ class EnrolmentNote(models.Model):
     patient = models.ForeignKey(Patient, models.CASCADE, related_name="enrolment_notes")
     kind = models.CharField(max_length=16, choices=NoteKind)
     at = models.DateTimeField()
-    """The last time at which it happened."""
+    """The time of the last event of this kind."""
     times = models.PositiveIntegerField(default=1)
     seen_at = models.DateTimeField(null=True)
     seen_by = models.CharField(max_length=64, blank=True, default="")
@@ -280,9 +280,9 @@ class FormerPatient(models.Model):
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="+", db_index=False)
     at = models.DateTimeField()
     into = models.ForeignKey(Patient, models.SET_NULL, null=True, related_name="merged")
-    """The patient who goes on; None: erased, or erased after a merge."""
+    """The patient who remains after a merge; None if the person was erased."""
     external_id_hash = KeyedHashField()
-    """A keyed hash of the external id, by which imports recognise it; empty once a person has taken it in again."""
+    """A keyed hash, by which imports recognise the external id; empty once a member has added the patient again."""
 
     class Meta:
         indexes = [models.Index(fields=["clinic", "external_id_hash"], name="former_patients_by_id")]

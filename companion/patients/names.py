@@ -1,4 +1,4 @@
-"""Names: how a patient is addressed, and how names are folded for a search, so that "sao" finds "São Félix".
+"""Names: how a patient is addressed, and how names are simplified for a search, so that "sao" finds "São Félix".
 
 Pure functions. The queries stand in queries.py.
 """
@@ -36,5 +36,5 @@ def _folded(text: str) -> str:
 
 
 def _kept(char: str) -> bool:
-    # Not every database can store control characters and lone surrogates, and nobody searches for them.
+    # Some databases can't store control characters and lone surrogates, and nobody searches for them.
     return unicodedata.category(char) not in ("Cc", "Cs")

@@ -22,7 +22,7 @@ _TOLD = ("paused_until", "paused_reason")
 
 
 def pause(caller: Caller, patient: Patient, until: dt.date, reason: str, *, now: dt.datetime) -> Patient:
-    """Pause the patient until the day `until`; then sending goes on by itself. Raises Refused."""
+    """Pause the patient until the day `until`; then messages are sent again. Raises Refused."""
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
         current = _locked(caller, patient)
@@ -44,7 +44,7 @@ def reason_problems(reason: str) -> list[Problem]:
 
 
 def resume(caller: Caller, patient: Patient, *, now: dt.datetime) -> Patient:
-    """End the pause; messages that it skipped are not made up for. Raises Conflict if there is no pause."""
+    """End the pause. Messages that were skipped are not sent later. Raises Conflict if there is no pause."""
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
         current = _locked(caller, patient)

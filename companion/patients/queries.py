@@ -59,7 +59,7 @@ def patients(
 
 
 def to_invite(clinic: Clinic, cohort: str, *, everybody: bool = False) -> QuerySet[Patient]:
-    """The patients of a cohort (by id or name) who get an invitation card: those whom one makes reachable, or all."""
+    """The patients of a cohort (by id or name) who get an invitation card: those whom it makes reachable, or all."""
     found = patients(clinic, cohort=cohort)
     return found if everybody else found.filter(helped_by_an_invitation(clinic))
 
@@ -68,12 +68,12 @@ def some(clinic: Clinic, ids: Collection[uuid.UUID]) -> list[Patient]:
     """The clinic's patients with these ids who have not left, by name. Raises Unknown if one is missing."""
     found = list(Patient.objects.filter(clinic=clinic, pk__in=ids, left_at__isnull=True).order_by("name", "id"))
     if len(found) != len(set(ids)):
-        raise Unknown("One of these patients is not there any more.")
+        raise Unknown("One of these patients is no longer there.")
     return found
 
 
 def page(queryset: QuerySet[Patient], after: str | None, limit: int) -> Page:
-    """The next `limit` patients by name, after a cursor. Raises Refused for a cursor that we didn't make."""
+    """The next `limit` patients by name, after a cursor. Raises Refused if the cursor isn't valid."""
     if after is not None:
         name, last = _opened(after)
         # The index patients_by_name_searched can start from the first condition.
@@ -95,7 +95,7 @@ def patient(clinic: Clinic, id: uuid.UUID | str) -> Patient:
 
 
 def patient_called(clinic: Clinic, id: str) -> Patient:
-    """The clinic's patient with this id, ours or the clinic's own. Raises Unknown."""
+    """The clinic's patient with this external id or this UUID. Raises Unknown."""
     own = Patient.objects.filter(clinic=clinic, external_id=id.strip()).first() if id.isprintable() else None
     return own or patient(clinic, id)
 
@@ -119,7 +119,7 @@ def cohort_names(clinic: Clinic) -> QuerySet[Cohort]:
 
 
 def _with_size(found: QuerySet[Cohort], clinic: Clinic) -> "QuerySet[SizedCohort]":
-    """All members of the cohort less those who left, who are few: looking up each patient would take a second."""
+    """Add the size: all members minus those who have left. These are few; reading every patient would take a second."""
     left = Patient.objects.filter(clinic=clinic, left_at__isnull=False).values("pk")
     memberships = CohortMember.objects.filter(cohort=OuterRef("pk"))
     return found.annotate(size=_counted(memberships) - _counted(memberships.filter(patient__in=left)))
@@ -135,7 +135,7 @@ def _cohorts_called(clinic: Clinic, id_or_name: uuid.UUID | str) -> QuerySet[Coh
     wanted = _uuid(id_or_name)
     if wanted:
         return of_clinic.filter(pk=wanted)
-    # No stored name holds a NUL, and PostgreSQL can't be asked for one.
+    # No stored name contains a NUL, and PostgreSQL refuses a query with a NUL.
     return of_clinic.none() if "\0" in str(id_or_name) else of_clinic.filter(name=str(id_or_name).strip())
 
 
@@ -159,4 +159,4 @@ def _opened(cursor: str) -> tuple[str, uuid.UUID]:
         text = unseal(sealed, _CURSOR)
         return text[36:], uuid.UUID(text[:36])
     except (binascii.Error, CannotOpen, ValueError):
-        raise Refused(Problem("cursor", "This is no cursor of this list. Start again without one.")) from None
+        raise Refused(Problem("cursor", "This is no cursor of this list. Begin again without a cursor.")) from None

@@ -32,7 +32,7 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """A reason why a patient can't be reached, with all its words."""
+    """A reason why a patient can't be reached, and the words for it."""
 
     code: Why
     short: str
@@ -174,12 +174,12 @@ _TO_ANSWERS: Final = (
 
 def known_to(clinic: Clinic) -> list[Obstacle]:
     """The obstacles that exist in this clinic."""
-    return [one for one in OBSTACLES if clinic.consent_required or not one.where_consent_is_required]
+    return [obstacle for obstacle in OBSTACLES if clinic.consent_required or not obstacle.where_consent_is_required]
 
 
 def obstacle_of(patient: Patient, clinic: Clinic) -> Obstacle | None:
     """The patient's first obstacle; None if the patient can be reached."""
-    return next((one for one in known_to(clinic) if one.concerns(patient)), None)
+    return next((obstacle for obstacle in known_to(clinic) if obstacle.concerns(patient)), None)
 
 
 def unreachable_reason(patient: Patient, clinic: Clinic) -> str | None:
@@ -195,7 +195,7 @@ def trouble_from(code: str) -> Why | None:
 
 
 def obstacle_to_answers(patient: Patient) -> Obstacle | None:
-    """Return the first obstacle that also keeps an answer to the patient's own words from them; None if there is none.
+    """Return the first obstacle that also stops an answer to a message of the patient; None if there is none.
 
     Missing consent is no such obstacle: a patient who writes may be answered.
     """
@@ -204,22 +204,22 @@ def obstacle_to_answers(patient: Patient) -> Obstacle | None:
 
 def unreachable(clinic: Clinic) -> Q:
     """The clinic's patients who have any obstacle."""
-    return reduce(or_, (one.query for one in known_to(clinic)))
+    return reduce(or_, (obstacle.query for obstacle in known_to(clinic)))
 
 
 def helped_by_an_invitation(clinic: Clinic) -> Q:
     """The patients whom an invitation makes reachable. Patients who opted out are not among them: only their own
     Start counts.
     """
-    beyond_help = reduce(or_, (one.query for one in known_to(clinic) if not one.invite))
+    beyond_help = reduce(or_, (obstacle.query for obstacle in known_to(clinic) if not obstacle.invite))
     return unreachable(clinic) & ~beyond_help
 
 
 def telegram_check(patient: Patient) -> Verified:
-    """Telegram's last word about the patient's chat: from a background check, or from a message sent there."""
+    """Telegram's last answer about the patient's chat: to a background check, or to a message."""
     if patient.telegram_id is None:
         return Verified.NOT_ASKED
     if obstacle := BY_CODE.get(patient.trouble):
         return obstacle.chat
-    # If Telegram refused the chat at first, a message has arrived since.
+    # A chat that Telegram refused at the check, but that has no trouble now, has got a message since.
     return Verified.FOUND if patient.verified_id == patient.telegram_id else Verified.NOT_ASKED

@@ -27,19 +27,19 @@ _WORDS: Final = {
     "language": "language",
     "left_at": "back again",
 }
-"""The columns that people know, in the order in which they are named."""
+"""The words for changed columns in a report, in the order in which the report names them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A patient whose values are right in themselves; `line` is where it stands (in a file, the header being 1)."""
+    """A patient with valid values. `line` is the row's line in the file (the header is line 1), or its number."""
 
     line: int
     given: Given = field(repr=False)
     left: bool = False
     """True if the patient left or died; then only the external id counts."""
     keeps_enrolled: bool = False
-    """A Telegram ID that the patient's own Start set is not exchanged for the given one."""
+    """True if a Telegram ID that came from the patient's own Start stays, whatever the row says."""
 
     def without_telegram_id(self) -> "Entry":
         """The row as if it had no Telegram ID."""
@@ -77,7 +77,7 @@ class RowChanges:
 
 
 def leaving(patient: Patient | None, *, now: dt.datetime) -> RowChanges | None:
-    """A patient who is here leaves; one who isn't is not taken in to be seen leaving."""
+    """Return the change by which a patient leaves; None if the patient has left or is not in the directory."""
     if patient is None or patient.left_at is not None:
         return None
     patient.left_at = now
@@ -94,9 +94,9 @@ def changes_of(
     *,
     now: dt.datetime,
 ) -> RowChanges | None:
-    """Return the changes of this row, or None. `owners` learns the new owner of its Telegram ID. Raises Refused.
+    """Return the changes of this row, or None. Enters the row's Telegram ID into `owners`. Raises Refused.
 
-    `stopped` are the chats that have opted out.
+    `stopped` holds the chats that have opted out.
     """
     values = directory.completed(caller.clinic, read.given, existing=existing, cohorts=tuple(held))
     _claim(values, existing, owners)
@@ -135,7 +135,7 @@ def _in_words(before: Mapping[str, object], after: Mapping[str, object], moved: 
 
 
 def _claim(values: directory.PatientValues, existing: Patient | None, owners: dict[int, str]) -> None:
-    """Refuses a Telegram ID that is another's, unless a caregiver's phone is named. Raises Refused."""
+    """Enter the new owner of the Telegram ID. Raises Refused if it is another patient's and no caregiver is named."""
     wanted = None if values.caregiver else values.telegram_id
     owner = owners.get(wanted, values.external_id) if wanted else values.external_id
     if owner != values.external_id:

@@ -1,4 +1,4 @@
-"""Inserts and updates of many patients: compares the given rows with the stored ones and writes the differences.
+"""Insert and update many patients: compare the given rows with the stored rows and write the differences.
 
 The caller reads the rows (from a CSV file or a source) and checks each value.
 """
@@ -21,12 +21,12 @@ from companion.patients.row_changes import Entry, RowChanges
 from companion.service.wake import ring
 
 BATCH: Final = 200
-"""Rows in one transaction: few enough that others wait for the database for a moment only."""
+"""The number of rows in one transaction: few, so that others wait only a moment for the database."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedRow:
-    """A row that was not taken; `line` is the first of its lines in the file, the header being 1."""
+    """A refused row. `line` is its first line in the file; the header is line 1."""
 
     line: int
     reason: str
@@ -64,9 +64,9 @@ class Taken:
 
 
 def take(caller: Caller, entries: Sequence[Entry], again: str, *, now: dt.datetime) -> Taken:
-    """Stores them in one transaction; where another door stored one of them meanwhile, one by one.
+    """Store the entries in one transaction; one by one if somebody else stores one of the patients at the same time.
 
-    `again` says what a person does about one whom somebody else changed at this very moment.
+    `again` ends the reason for a patient who could not be stored for this: what to do.
     """
     if not entries:
         return Taken()
@@ -89,11 +89,12 @@ def reason_of(refusal: Refused) -> str:
 
 
 def _store(caller: Caller, entries: Sequence[Entry], *, now: dt.datetime) -> Taken:
-    """Compares the rows with what is there, and writes the differences. Called within a transaction."""
+    """Compare the entries with the stored rows and write the differences. Needs a transaction."""
     existing, held, owners = _look_up(caller, entries)
     stopped = _stopped(caller, entries, existing)
     enrolled, bots = _enrolled(caller, entries, existing), directory.own_bots(caller.clinic)
-    gone = former_patients.refusals_of(caller.clinic, [one.given["external_id"] for one in entries if not one.left])
+    staying = [entry.given["external_id"] for entry in entries if not entry.left]
+    gone = former_patients.refusals_of(caller.clinic, staying)
     planned: list[RowChanges] = []
     refused: list[RefusedRow] = []
     for entry in entries:
@@ -127,7 +128,7 @@ def _store(caller: Caller, entries: Sequence[Entry], *, now: dt.datetime) -> Tak
 def _enrolled(caller: Caller, entries: Sequence[Entry], existing: Mapping[str, Patient]) -> set[uuid.UUID]:
     """Return the patients who keep the Telegram ID that their own Start set."""
     keeping = [entry.given["external_id"] for entry in entries if entry.keeps_enrolled and "telegram_id" in entry.given]
-    linked = [existing[one].id for one in keeping if one in existing and existing[one].telegram_id is not None]
+    linked = [existing[id].id for id in keeping if id in existing and existing[id].telegram_id is not None]
     used = Enrolment.objects.filter(clinic=caller.clinic, patient__in=linked, used_at__isnull=False)
     return set(used.values_list("patient_id", flat=True))
 
@@ -139,7 +140,7 @@ def _stopped(caller: Caller, entries: Sequence[Entry], existing: Mapping[str, Pa
 
 
 class _Rows(NamedTuple):
-    """The rows that a batch meets: patients and their cohorts by external id, and by Telegram ID whose it is."""
+    """The stored rows for a batch: patients and cohorts by external id, and the owners of Telegram IDs."""
 
     existing: dict[str, Patient]
     cohorts: dict[str, frozenset[str]]
@@ -167,7 +168,7 @@ def _look_up(caller: Caller, entries: Sequence[Entry]) -> _Rows:
 def _write(caller: Caller, planned: Sequence[RowChanges], *, now: dt.datetime) -> None:
     clinic = caller.clinic
     Patient.objects.bulk_create([plan.patient for plan in planned if plan.added])
-    # An upsert by primary key: far quicker than bulk_update's CASE for each column and row.
+    # An upsert by primary key is much faster than bulk_update, which writes a CASE for each column and row.
     Patient.objects.bulk_create(
         [plan.patient for plan in planned if not plan.added],
         update_conflicts=True,
@@ -187,7 +188,7 @@ def _write(caller: Caller, planned: Sequence[RowChanges], *, now: dt.datetime) -
 
 
 def _place(caller: Caller, moved: Mapping[uuid.UUID, frozenset[str]], *, now: dt.datetime) -> None:
-    """Makes these, by patient, the cohorts that the patient is in."""
+    """Put each patient into exactly these cohorts."""
     if not moved:
         return
     names = frozenset[str]().union(*moved.values())

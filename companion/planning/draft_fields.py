@@ -70,7 +70,7 @@ class FieldReader:
     def text(self) -> str:
         value = self.value("text")
         if not isinstance(value, str):
-            self.wrong("text", "Write what the patient is to read.")
+            self.wrong("text", "Write the text that the patient gets.")
             return ""
         value = texts.as_typed(value)
         for sentence in texts.problems_of(value):

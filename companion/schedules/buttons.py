@@ -1,6 +1,6 @@
 """Answer buttons: their form in the database, the keyboard under a message, and the data of a tap.
 
-Pure. A button's data names its Message. So a tap finds the Message also where Telegram's answer to it was lost.
+Pure functions. A button's data names its Message, so a tap finds the Message even if Telegram's answer was lost.
 """
 
 import datetime as dt
@@ -15,15 +15,15 @@ Rows = list[list[dict[str, str]]]
 
 MOST: Final = 6
 LONGEST: Final = 40
-"""Characters of a button's words: a phone shows about so many."""
+"""The most characters of a button: a phone shows about 40."""
 _BESIDE: Final = 18
-"""Characters of words that leave room for a second button in the row."""
+"""The most characters of a button that leaves room for a second button in its row."""
 _DATA: Final = re.compile(r"answer:([0-9a-f]{32}):([0-9]?)")
 
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """An answer. With `again_after`, a tap asks for the message once more, so much later."""
+    """An answer button. With `again_after`, a tap asks for the message again after this time."""
 
     text: str = field(repr=False)
     again_after: dt.timedelta | None = None
@@ -38,10 +38,10 @@ class TapData:
 
 
 def written(buttons: Sequence[Button]) -> str | None:
-    """Write buttons in the form that a Version keeps."""
+    """Write buttons as JSON, the form that a Version keeps; None without buttons."""
     if not buttons:
         return None
-    rows = [[one.text, one.again_after.total_seconds() if one.again_after else None] for one in buttons]
+    rows = [[button.text, button.again_after.total_seconds() if button.again_after else None] for button in buttons]
     return json.dumps(rows, ensure_ascii=False)
 
 
@@ -53,8 +53,8 @@ def read(kept: str | None) -> tuple[Button, ...]:
 
 def keyboard(message: uuid.UUID, buttons: Sequence[Button]) -> Rows:
     """Telegram's inline keyboard for this Message."""
-    cells = [{"text": one.text, "callback_data": f"answer:{message.hex}:{i}"} for i, one in enumerate(buttons)]
-    wide = 2 if all(len(one.text) <= _BESIDE for one in buttons) else 1
+    cells = [{"text": button.text, "callback_data": f"answer:{message.hex}:{i}"} for i, button in enumerate(buttons)]
+    wide = 2 if all(len(button.text) <= _BESIDE for button in buttons) else 1
     return [cells[start : start + wide] for start in range(0, len(cells), wide)]
 
 

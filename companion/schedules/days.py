@@ -1,6 +1,6 @@
 """The Messages of each day, counted or listed, for the calendar. Reads only.
 
-A single statement asks about all days. It stops at a cap on each day, so that its cost doesn't grow with a clinic.
+A single statement reads all days. It reads at most a fixed number of rows for each day, also for a large clinic.
 """
 
 import datetime as dt
@@ -62,7 +62,7 @@ def earliest(found: QuerySet[Message], days: Sequence[tuple[Bounds, int]]) -> li
 def _each_day(
     found: QuerySet[Message], days: Sequence[tuple[Bounds, int]], *columns: str
 ) -> tuple[str, tuple[object, ...]]:
-    """A statement that joins those of the days, each with its limit; empty where no Message can match."""
+    """Join the statements of the days, each with its limit. Returns an empty text if no Message can match."""
     pieces: list[str] = []
     parameters: tuple[object, ...] = ()
     for number, ((begin, end), most) in enumerate(days):

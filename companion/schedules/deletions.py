@@ -8,12 +8,14 @@ from companion.clinics.sealed import SealedField
 
 
 class Deletion(models.Model):
-    """A message, ours or the patient's, that is to go from its chat. The row goes once it has, or once it can't."""
+    """A message, from us or from the patient, to be deleted from its chat. The row is deleted once the message is
+    deleted, or can no longer be.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="+", db_index=False)
     chat = SealedField("schedules.Deletion.chat")
-    """The chat's Telegram ID: the last value that is left of an erased person."""
+    """The chat's Telegram ID. It is the last value that is kept of an erased person."""
     telegram_message_id = models.BigIntegerField()
     until = models.DateTimeField()
     """The instant from which Telegram refuses to delete the message."""

@@ -1,6 +1,6 @@
 """Plans (Schedule), the delivery of each Occurrence to each patient (Message), and each try to deliver (Attempt).
 
-Here are the rules of the columns. Only delivery/lifecycle.py changes the status of a Message.
+The models hold the rules of the columns. Only delivery/lifecycle.py changes the status of a Message.
 """
 
 import datetime as dt
@@ -67,7 +67,7 @@ class Follow(models.TextChoices):
 
 
 class AttemptOutcome(models.TextChoices):
-    """The result of a try; empty while the request is on the wire."""
+    """The result of a try; empty while Telegram's answer is awaited."""
 
     OPEN = "", "On the wire"
     SENT = "sent", "Telegram took it"
@@ -101,13 +101,13 @@ class Schedule(models.Model):
     avoid_closed_days = models.BooleanField(default=False, db_default=False)
     when_avoided = models.CharField(
         max_length=8,
-        choices=[(one.value, one.value) for one in WhenAvoided],
+        choices=[(choice.value, choice.value) for choice in WhenAvoided],
         default=WhenAvoided.SKIP.value,
         db_default=WhenAvoided.SKIP.value,
     )
     cancelled_at = models.DateTimeField(null=True)
     cancelled_from = models.CharField(max_length=16, blank=True, default="", db_default="")
-    """The state before it was cancelled. Taking the cancel back returns to this state."""
+    """The state before the cancel. Undoing the cancel returns to this state."""
     review_on = models.DateField(null=True)
     """The day on which a person looks again at a series without an end."""
     split_from = models.ForeignKey("self", models.PROTECT, null=True, related_name="split_into")
@@ -116,7 +116,7 @@ class Schedule(models.Model):
     created_by_id = models.UUIDField(null=True)
     created_at = models.DateTimeField()
     resumed_at = models.DateTimeField(null=True)
-    """Occurrences up to here are not planned: it was paused, or its rule changed, then."""
+    """The instant of the last resume or change of the rule. Occurrences up to this instant are not planned."""
     planned_until = models.DateTimeField(null=True)
     """Every occurrence up to this instant has its Messages."""
     next_plan_at = models.DateTimeField(null=True)
@@ -157,7 +157,7 @@ class Recipient(models.Model):
 
 
 class Version(models.Model):
-    """A wording of a Schedule. Its text stands here once, however many Messages carry it."""
+    """A wording of a Schedule. The text is stored here once, for all Messages that have it."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="+", db_index=False)
@@ -178,10 +178,10 @@ class Version(models.Model):
 class Message(models.Model):
     """The delivery of one Occurrence to one Patient, a single message of the short form, or an answer.
 
-    `due_at` is the promise that people see. The next try may begin at `ready_at`, which is later than `due_at` after a
-    transient failure. From `late_at` on it is too late. A lease is a Dispatcher's hold on a pending row, from the begin
-    of an Attempt to its end: `open_attempt_id` is its token, `lease_until` its end. No index holds these columns, so
-    that PostgreSQL updates no index with them (its "heap-only tuples", for which the table's pages leave room).
+    `due_at` is the time that people see. The next try may begin at `ready_at`, which is later than `due_at` after a
+    transient failure. From `late_at` on, the Message is too late and is not sent. A lease is a Dispatcher's hold on a
+    pending row during an Attempt: `open_attempt_id` names the Attempt, `lease_until` is the lease's end. No index
+    contains these two columns, so that PostgreSQL updates no index when they change ("heap-only tuples").
     """
 
     id = models.UUIDField(primary_key=True, default=new_id)
@@ -193,7 +193,7 @@ class Message(models.Model):
     lane = models.PositiveSmallIntegerField(choices=Lane)
     status = models.CharField(max_length=16, choices=Status, default=Status.PENDING)
     reason = models.CharField(max_length=24, blank=True, default="")
-    """A Reason's code; no choices here, so that a new code needs no migration."""
+    """A Reason's code. The column has no choices, so that a new code needs no migration."""
     due_at = models.DateTimeField()
     ready_at = models.DateTimeField()
     late_at = models.DateTimeField()
@@ -206,21 +206,21 @@ class Message(models.Model):
     telegram_id = models.BigIntegerField(null=True)
     """The chat of an answer to a stranger; null: the patient's chat at the time of sending."""
     by_hand = models.BooleanField(default=False)
-    """True if a person edited, sent or retried it. The Planner then neither removes nor rewords it."""
+    """True if a person edited, sent or retried the Message. The Planner then doesn't remove it or change its text."""
     time_by_hand = models.BooleanField(default=False, db_default=False)
-    """True if a person chose its time. The Planner then doesn't move it."""
+    """True if a person chose the time. The Planner then doesn't move the Message."""
     answers_stop_or_start = models.BooleanField(default=False)
-    """True if it answers a STOP or Start: only such a message passes a withdrawn consent."""
+    """True if the Message answers a STOP or a Start: only such a Message may go to a patient who opted out."""
     follows = models.ForeignKey("self", models.PROTECT, null=True, related_name="followed_by", db_index=False)
     """The Message that this Message repeats, or whose buttons it replaces. `schedule` is then null; see `version`."""
     follow_kind = models.CharField(max_length=8, choices=Follow, blank=True, default="", db_default="")
     answer_by = models.DateTimeField(null=True)
-    """The instant until which an answer is waited for; set with the sending (listener/unanswered.py)."""
+    """The instant until which an answer is awaited. It is set when the Message is sent (listener/unanswered.py)."""
     answered_at = models.DateTimeField(null=True)
     held_by_restore = models.BooleanField(default=False, db_default=False)
-    """True if the outcome is unknown because of a restore: the Message may have been sent before."""
+    """True if the outcome is unknown because of a restore: the Message may have been sent before the restore."""
     no_trace_at = models.DateTimeField(null=True)
-    """The time at which Telegram turned out to hold none of its Attempts of unknown outcome."""
+    """The time at which Telegram showed that it has no trace of the Attempts with unknown outcome."""
     created_by_kind = models.CharField(max_length=16, blank=True, default="")
     created_by_name = models.CharField(max_length=200, blank=True, default="")
     created_at = models.DateTimeField()
@@ -271,15 +271,15 @@ class Message(models.Model):
 
 
 class Attempt(models.Model):
-    """A try to deliver a Message: committed before its request leaves, closed after the answer. The evidence.
+    """A try to deliver a Message, and its evidence: committed before the request is sent, closed after the answer.
 
-    No index holds the columns that closing changes, so that PostgreSQL updates no index then.
+    No index contains the columns that closing changes, so that PostgreSQL updates no index then.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id)
-    # Without database constraints, since PostgreSQL would lock both rows once more for each Attempt. The only statement
-    # that writes Attempts takes both ids from the locked row of the Message (delivery/store.py), and only a Message
-    # without an Attempt is ever deleted (delivery/lifecycle.py).
+    # These have no constraints in the database: PostgreSQL would lock both rows again for each Attempt. The only
+    # statement that writes Attempts takes both ids from the locked row of the Message (delivery/store.py). A Message
+    # with an Attempt is never deleted (delivery/lifecycle.py).
     clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     message = models.ForeignKey(Message, models.PROTECT, related_name="attempts", db_index=False, db_constraint=False)
     number = models.PositiveIntegerField()
@@ -291,13 +291,13 @@ class Attempt(models.Model):
     telegram_message_id = models.BigIntegerField(null=True)
     error_code = models.IntegerField(null=True)
     note = models.CharField(max_length=100, blank=True, default="")
-    """The failure of the connection, in our words."""
+    """The failure of the connection, as a sentence."""
     description = SealedField("schedules.Attempt.description", null=True)
     """Telegram's description of an error, sealed since it may quote the text."""
     asked = models.JSONField(null=True)
-    """The numbers under which Telegram was asked for it in vain, each with the time of the last answer."""
+    """The message numbers for which Telegram said that it has no message, each with the time of the last answer."""
     no_trace_at = models.DateTimeField(null=True)
-    """The time at which Telegram turned out to hold no trace of it."""
+    """The time at which Telegram showed that it has no trace of this Attempt."""
 
     class Meta:
         constraints = [

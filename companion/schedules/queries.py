@@ -1,7 +1,7 @@
 """Queries for Messages and Schedules on pages and in the API. Each starts from the clinic, and none changes a row.
 
-They stay fast at a million rows: pages by keyset on an index, counts that stop at a thousand, and a search by the
-patients whom it matches (few: by `messages_of_a_patient`; many: along `messages_by_due`, where matches come soon).
+They stay fast at a million rows: pages use a keyset on an index, counts stop at a thousand, and a search first finds
+the patients. If few patients match, it reads the index `messages_of_a_patient`; if many match, `messages_by_due`.
 """
 
 import base64
@@ -34,7 +34,7 @@ Order = Literal["due_at", "-due_at"]
 
 @dataclass(frozen=True, slots=True)
 class MessageFilter:
-    """A filter for Messages. An empty field leaves all of them in."""
+    """A filter for Messages. An empty field excludes none."""
 
     status: str = ""
     patient: uuid.UUID | None = None
@@ -69,13 +69,16 @@ class Counts:
 
 
 def messages(clinic: Clinic, wanted: MessageFilter) -> QuerySet[Message]:
-    """The clinic's Messages that the filter lets through, with patient, schedule and version at hand; unordered."""
+    """The clinic's Messages that match the filter, with their patient, schedule and version; unordered."""
     # A separate query reads the clinic: with a join, SQLite would start from the clinic and sort all its Messages.
     few = few_patients(clinic, wanted)
-    # A few patients imply their clinic. With the clinic named, too, SQLite would read all its Messages.
-    own = Message.objects.filter(clinic=clinic) if few is None else Message.objects.filter(patient_id__in=few)
-    said = (own.filter(of_many(wanted)) if few is None else own).exclude(follow_kind=Follow.SHOWN)
-    found = said.select_related("patient", "schedule", "version").prefetch_related("clinic")
+    if few is None:
+        found = Message.objects.filter(of_many(wanted), clinic=clinic)
+    else:
+        # These patients are the clinic's. If the clinic were named as well, SQLite would read all its Messages.
+        found = Message.objects.filter(patient_id__in=few)
+    found = found.exclude(follow_kind=Follow.SHOWN)
+    found = found.select_related("patient", "schedule", "version").prefetch_related("clinic")
     if wanted.status:
         found = found.filter(_of_status(wanted.status))
     if wanted.schedule:
@@ -94,15 +97,15 @@ def messages(clinic: Clinic, wanted: MessageFilter) -> QuerySet[Message]:
 
 def _of_status(status: str) -> Q | Func:
     """The condition that a Message has this status."""
-    # SQLite thinks that a range with two ends is narrow, and read all Messages of a day to find the failed ones.
-    # "unlikely(X)" tells it that few have this status (sqlite.org), so that it uses the index on both columns.
+    # SQLite takes a range with two ends for narrow, and would read all Messages of a day to find the failed Messages.
+    # "unlikely(X)" says that few have this status (sqlite.org), so that SQLite uses the index on both columns.
     if sql.is_postgresql():
         return Q(status=status)
     return Func(Exact(F("status"), status), function="unlikely", output_field=BooleanField())
 
 
 def few_patients(clinic: Clinic, wanted: MessageFilter) -> list[uuid.UUID] | None:
-    """The patients whom the filter names by patient, cohort or `q`, where they are few; None for many or all."""
+    """The patients who match the filter's patient, cohort and `q`, if they are few; None for many or all."""
     words = search_term(wanted.q).split()
     if not (words or wanted.patient or wanted.cohort):
         return None
@@ -120,14 +123,14 @@ def page(found: QuerySet[Message], *, order: Order, after: str | None, limit: in
         due_at, last = _read_cursor(after)
         beyond = "lt" if back else "gt"
         tie = Q(due_at=due_at, **{f"id__{beyond}": last})
-        # The first condition alone bounds the index; the second one decides among equals.
+        # Only the first condition limits the part of the index that is read; the second decides among equal times.
         found = found.filter(Q(**{f"due_at__{beyond}e": due_at}) & (Q(**{f"due_at__{beyond}": due_at}) | tie))
     items = list(found.order_by(order, "-id" if back else "id")[: limit + 1])
     return Page(items[:limit], _cursor(items[limit - 1]) if len(items) > limit else None)
 
 
 def counts(clinic: Clinic, *, now: dt.datetime) -> Counts:
-    """The numbers on the chips."""
+    """The numbers on the filter chips of the Messages page."""
     own = Message.objects.filter(clinic=clinic).exclude(follow_kind=Follow.SHOWN)
     by_status = {status: _capped(own.filter(status=status)) for status in Status}
     return Counts(
@@ -162,16 +165,16 @@ def schedules(clinic: Clinic, state: str = "") -> QuerySet[Schedule]:
 
 
 def once_to_come(clinic: Clinic) -> QuerySet[Schedule]:
-    """The one-time Schedules without Messages of the Planner so far, newest first.
+    """The one-time Schedules for which the Planner has made no Messages yet, newest first.
 
-    A person may have made some of them ahead of time, to change them.
+    A person may have made some of the Messages earlier, to change them.
     """
     once = schedules(clinic, State.ACTIVE).filter(recurrence__isnull=True, next_plan_at__isnull=False)
     return once.exclude(messages__by_hand=False)
 
 
 def schedules_for(patient: Patient) -> QuerySet[Schedule]:
-    """The Schedules that write to this patient, by name or by a cohort, newest first, also when they are over."""
+    """The Schedules with this patient as a recipient, by name or by a cohort, newest first; also those that ended."""
     named = Recipient.objects.filter(patient=patient).values("schedule")
     cohorts = CohortMember.objects.filter(patient=patient).values("cohort")
     return schedules(patient.clinic).filter(Q(pk__in=named) | Q(cohort__in=cohorts))
@@ -187,9 +190,9 @@ def attempts(of: Message) -> list[Attempt]:
     return list(Attempt.objects.filter(clinic_id=of.clinic_id, message=of).order_by("number"))
 
 
-def on_its_way(one: Message) -> bool:
-    """Return whether an Attempt has begun and not ended: nobody may touch it now."""
-    return one.status == Status.PENDING and one.open_attempt_id is not None
+def on_its_way(message: Message) -> bool:
+    """Return whether an Attempt has begun and not ended: nobody may change the Message now."""
+    return message.status == Status.PENDING and message.open_attempt_id is not None
 
 
 def _attention(since: dt.datetime) -> Q:
@@ -202,10 +205,10 @@ def _capped(found: QuerySet[Message]) -> int:
 
 
 def of_many(wanted: MessageFilter) -> Q:
-    """The condition on a row with a `patient` that the filter's cohort and `q` name this patient."""
+    """The condition that a row's patient matches the filter's cohort and `q`."""
     condition = Q(*(Q(patient__search__contains=word) for word in search_term(wanted.q).split()))
     if wanted.cohort:
-        # Not a join: SQLite would begin with the whole cohort, and sort its Messages.
+        # With a join, SQLite would begin with the whole cohort, and sort its Messages.
         condition &= Q(Exists(CohortMember.objects.filter(cohort=wanted.cohort, patient=OuterRef("patient_id"))))
     return condition
 
@@ -220,4 +223,4 @@ def _read_cursor(cursor: str) -> tuple[dt.datetime, uuid.UUID]:
         due_at, _, last = plain.partition(" ")
         return dt.datetime.fromisoformat(due_at).astimezone(dt.UTC), uuid.UUID(last)
     except (ValueError, binascii.Error, OverflowError):
-        raise Refused(Problem("cursor", "This cursor is none of this list's. Begin again without one.")) from None
+        raise Refused(Problem("cursor", "This is no cursor of this list. Begin again without a cursor.")) from None

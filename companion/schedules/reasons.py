@@ -1,6 +1,6 @@
 """Reasons why a Message failed or was cancelled: a closed set of codes, each with its words for people.
 
-Where the cause lies with the patient, the words come from the table in patients/reach.py.
+If the cause lies with the patient, the words come from the table in patients/reach.py.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from companion.patients.reach import BY_CODE
 
 
 class Reason(StrEnum):
-    """A reason code. DESIGN.md, A Message's Life."""
+    """The code of a reason, as the API gives it (docs/api.md)."""
 
     NO_TELEGRAM_ID = "no_telegram_id"
     OPTED_OUT = "opted_out"
@@ -41,9 +41,9 @@ class Reason(StrEnum):
 
     @property
     def retry(self) -> bool:
-        """Return whether the cause may be over, so that many messages may be retried at once.
+        """Return whether the cause may be over, so that many such messages may be retried in one act.
 
-        The others need a person's look at each message, or must not be sent again.
+        Messages with other reasons must be looked at by a person, or must not be sent again.
         """
         return _WORDS[self].retry
 
@@ -62,7 +62,7 @@ class _Words:
 
 _WORDS: Final = {
     Reason.REJECTED: _Words(
-        "Text refused", "Telegram refused the text. Edit it, then retry; the attempt below holds Telegram's answer."
+        "Text refused", "Telegram refused the text. Edit it, then retry; the attempt below shows Telegram's answer."
     ),
     Reason.OUTCOME_UNKNOWN: _Words(
         "Outcome unknown",
@@ -70,7 +70,7 @@ _WORDS: Final = {
         "Ask the patient before you retry.",
     ),
     Reason.SUPERSEDED: _Words(
-        "Superseded", "A newer message of the same series was due as well, so only the newer one went out."
+        "Superseded", "A newer message of the same series was due as well, so only the newer message was sent."
     ),
     Reason.BOT_UNAUTHORIZED: _Words(
         "Bot refused",
@@ -84,7 +84,7 @@ _WORDS: Final = {
     ),
     Reason.TOO_LATE: _Words(
         "Too late",
-        "The message could not leave in time and was not sent late. Retry if it is still useful.",
+        "The message could not be sent in time and was not sent late. Retry if it is still useful.",
         retry=True,
     ),
     Reason.BY_PERSON: _Words("By a person", "Someone decided not to send this."),
@@ -110,7 +110,7 @@ def sentence(code: str, *, held_by_restore: bool = False, no_trace: bool = False
     """Say what happened and what to do. Raises ValueError for an unknown code.
 
     `held_by_restore`: the outcome is unknown because the database was restored, not because a connection broke.
-    `no_trace`: Telegram was asked, and holds no such message.
+    `no_trace`: Telegram was asked, and has no such message.
     """
     if code == Reason.OUTCOME_UNKNOWN and held_by_restore:
         return BEFORE_A_RESTORE

@@ -1,6 +1,6 @@
-"""The execution of statements written as SQL, and the forms in which the two databases keep values.
+"""Execute statements that are written as SQL, and convert values to and from the forms of the two databases.
 
-The statements themselves stand in delivery/statements/ and in days.py.
+The statements are in delivery/statements/ and in days.py.
 """
 
 import datetime as dt
@@ -26,14 +26,14 @@ _BY_INDEXES = " ".join(
     )
 )
 _ONLY_WHERE_ASKED = 2**31
-"""A value for psycopg's `prepare_threshold`. Django's None would forbid preparing also where we ask for it."""
+"""A value for psycopg's `prepare_threshold`: prepare only where asked. Django's None would forbid that too."""
 
 Row = tuple[object, ...]
 Parameters = Sequence[Any] | Mapping[str, Any]  # drivers take values of many types
 
 T = TypeVar("T")
 
-# Without hyphens, as the ORM stores ids on SQLite; PostgreSQL takes both.
+# Writes ids without hyphens, as the ORM stores them on SQLite; PostgreSQL accepts both forms.
 _ENCODER = msgspec.json.Encoder(uuid_format="hex")
 
 
@@ -57,7 +57,7 @@ def as_stored(value: object) -> object:
 
 
 def as_instant(value: object) -> dt.datetime:
-    """An instant read by raw SQL: SQLite gives it as text or naive, always UTC."""
+    """Convert an instant that was read by raw SQL. SQLite gives a text or a naive datetime, always in UTC."""
     at = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
     if not isinstance(at, dt.datetime):
         raise TypeError("not an instant")
@@ -65,29 +65,29 @@ def as_instant(value: object) -> dt.datetime:
 
 
 def as_uuid(value: object) -> uuid.UUID:
-    """A UUID read by raw SQL: SQLite gives it as 32 hex digits."""
+    """Convert a UUID that was read by raw SQL. SQLite gives 32 hex digits."""
     return value if isinstance(value, uuid.UUID) else uuid.UUID(str(value))
 
 
 def as_int(value: object) -> int:
-    """A whole number read by raw SQL."""
+    """Return a whole number that was read by raw SQL. Raises TypeError for another value."""
     if not isinstance(value, int):
         raise TypeError("not a whole number")
     return value
 
 
 def run(statement: str, parameters: Parameters) -> list[Row]:
-    """Executes a statement. Returns its rows, where it has any."""
+    """Execute a statement and return its rows, if it has any."""
     with _cursor() as cursor:
         cursor.execute(statement, parameters)
         return cursor.fetchall() if cursor.description else []
 
 
 def read(statements: Sequence[str], row_type: type[T], /, **parameters: object) -> list[T]:
-    """Executes the one statement. Returns its rows, each bound to a struct by the names of the columns.
+    """Execute a statement and return its rows, each as a struct whose fields have the names of the columns.
 
-    Parameters are given as Python's own values: instants, ids, and lists of rows (dicts or structs with all instants in
-    UTC), of which each list becomes one JSON parameter.
+    Parameters are Python values: instants, ids, and lists of rows (dicts or structs with all instants in UTC). A list
+    becomes one JSON parameter. `statements` holds exactly one statement.
     """
     [statement] = statements
     with _cursor() as cursor:
@@ -98,7 +98,7 @@ def read(statements: Sequence[str], row_type: type[T], /, **parameters: object) 
 
 
 def read_json(statements: Sequence[str], decoder: msgspec.json.Decoder[T], /, **parameters: object) -> T:
-    """Executes the one statement, whose result is one JSON value. Returns that value, read by the decoder."""
+    """Execute a statement whose result is one JSON value, and return this value as the decoder reads it."""
     [statement] = statements
     with _cursor() as cursor:
         cursor.execute(statement, _adapted(parameters))
@@ -107,7 +107,7 @@ def read_json(statements: Sequence[str], decoder: msgspec.json.Decoder[T], /, **
 
 
 def change(statements: Sequence[str], /, **parameters: object) -> int:
-    """Executes statements in their order. Returns how many rows the last of them changed."""
+    """Execute statements in order, and return the number of rows that the last one changed."""
     adapted, changed = _adapted(parameters), 0
     with _cursor() as cursor:
         for statement in statements:
@@ -117,10 +117,10 @@ def change(statements: Sequence[str], /, **parameters: object) -> int:
 
 
 def go_by_indexes() -> None:
-    """Makes this thread's next connection look everything up by an index, by plans that are made once.
+    """Make this thread's next connection read by indexes only, and plan each statement once.
 
-    For the dispatcher, whose statements name a few rows each: a plan that was made while a table was small must not
-    read the whole table when it has grown.
+    The dispatcher's statements name a few rows each. A plan that was made while a table was small must not read the
+    whole table after it has grown.
     """
     if is_postgresql():
         options = dict(connection.settings_dict["OPTIONS"])
@@ -130,7 +130,7 @@ def go_by_indexes() -> None:
 
 
 def plan_anew() -> None:
-    """Makes this connection plan its prepared statements anew when they are next executed: tables grow meanwhile."""
+    """Make this connection plan its prepared statements again at their next execution, since tables grow."""
     if is_postgresql():
         run("DISCARD PLANS", ())
 
@@ -146,9 +146,8 @@ def _cursor() -> CursorWrapper:
 
 
 class _Converted(SQLiteCursorWrapper):
-    """A cursor that keeps converted statements. Django converts them each time, which may take longer than a run.
-
-    A statement with named parameters has SQLite's form already.
+    """A cursor that keeps converted statements. Django converts a statement at each execution, which may take longer
+    than the execution. A statement with named parameters has SQLite's form already.
     """
 
     def convert_query(self, query: str, *, param_names: list[str] | None = None) -> str:
@@ -161,7 +160,7 @@ def _converted(query: str) -> str:
 
 
 class _Prepared(psycopg.Cursor[Row]):
-    """A cursor whose statements are planned once. Django's cursor has them planned for each set of values."""
+    """A cursor whose statements are planned once. With Django's cursor, they are planned for each set of values."""
 
     def execute(
         self, query: Query, params: Params | None = None, *, prepare: bool | None = None, binary: bool | None = None

@@ -27,7 +27,7 @@ PLACEHOLDERS: Mapping[str, str] = {
 _KNOWN = f"Known are {', '.join(f'{{{name}}}' for name in PLACEHOLDERS)}; write {{{{ for a brace."
 _DOUBLED = re.compile(r"(?<!\{)\{\{\s*(\w+)\s*\}")
 _LONGEST_DATE, _LONGEST_TIME = 60, 30
-"""UTF-16 units. No known language comes near."""
+"""Upper bounds in UTF-16 units; no known language reaches them."""
 _PIECE = re.compile(r"\{\{|\{(\w*)\}|\{")
 
 
@@ -37,14 +37,14 @@ def as_typed(text: str) -> str:
 
 
 def literal_braces(template: str) -> list[str]:
-    """The placeholders in two braces, which patients read as they stand ("{{first_name}}")."""
+    """The placeholders in double braces, such as "{{first_name}}": they are not filled in, and patients see them."""
     return list(dict.fromkeys(name for name in _DOUBLED.findall(template) if name in PLACEHOLDERS))
 
 
 def problems_of(template: str) -> list[str]:
     """The problems of a text as typed, each in a sentence that names the line and the character."""
     if not template.strip():
-        return ["Write what the patient is to read."]
+        return ["Write the text that the patient gets."]
     found = [_stray_character(template, i) for i, char in enumerate(template) if _is_control(char)]
     for piece in _PIECE.finditer(template):
         if piece.group() == "{{" or piece.group(1) in PLACEHOLDERS:
@@ -55,7 +55,7 @@ def problems_of(template: str) -> list[str]:
 
 
 def too_long(filled: str) -> str | None:
-    """A sentence where a filled-in text is over Telegram's limit (Bot API, sendMessage), else None."""
+    """A sentence if a filled-in text is longer than Telegram's limit (Bot API, sendMessage); else None."""
     over = utf16_units(filled) - TEXT_UNITS
     if over <= 0:
         return None
@@ -65,7 +65,7 @@ def too_long(filled: str) -> str | None:
 
 
 def most_units(template: str, *, clinic_name: str, name_characters: int) -> int:
-    """An upper bound for the filled-in text in UTF-16 units, where no name is longer than `name_characters`."""
+    """An upper bound for the filled-in text in UTF-16 units, if no name is longer than `name_characters`."""
     name = 2 * name_characters
     lengths = {"clinic": utf16_units(clinic_name), "date": _LONGEST_DATE, "time": _LONGEST_TIME}
     pieces = _pieces(template)
@@ -77,7 +77,7 @@ def most_units(template: str, *, clinic_name: str, name_characters: int) -> int:
 
 
 def as_it_stands(words: str) -> str:
-    """A template that shows these words unchanged, also where they hold braces."""
+    """A template that shows these words unchanged, also if they contain braces."""
     return words.replace("{", "{{")
 
 
@@ -97,7 +97,7 @@ class Reader:
     language: str
     timezone: str
     caregiver: bool = False
-    """True if somebody else's phone is written to."""
+    """True if the text goes to the phone of another person, the caregiver."""
 
 
 def reader_of(patient: Patient | None, clinic: Clinic) -> Reader:
@@ -109,7 +109,7 @@ def reader_of(patient: Patient | None, clinic: Clinic) -> Reader:
 
 def fill(template: str, reader: Reader, at: dt.datetime) -> str:
     """Fill the placeholders for this reader. `at` is the instant of sending, for the date and the time."""
-    # Neither shows seconds: the many texts of one minute share their words.
+    # Date and time show no seconds, so all texts of one minute share the cached words.
     minute = at.replace(second=0, microsecond=0)
     words = []
     for piece, is_placeholder in _pieces(template):

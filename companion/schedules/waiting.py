@@ -1,4 +1,4 @@
-"""The words for a pending Message that is due and waits: until when, and why. Reads only.
+"""The words for a pending Message that is due but waits: until when, and why. Reads only.
 
 It explains the wait to people. Whether a Message may go is decided in delivery/verdict.py.
 """
@@ -25,7 +25,7 @@ _AFTER: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The wait of a due Message."""
+    """The wait of a Message that is due."""
 
     until: dt.datetime | None
     """The earliest instant at which it is tried; None if that depends on a person."""
@@ -36,14 +36,14 @@ class Waiting:
 
 
 def waits_of(messages: Sequence[Message]) -> dict[uuid.UUID, Waiting]:
-    """Return the waits of those Messages that may not go at their due instant, in at most one query."""
-    waiting = [one for one in messages if _waits(one)]
-    last = _last_attempts([one for one in waiting if one.tries])
-    return {one.id: _waiting(one, last.get(one.id)) for one in waiting}
+    """Return the waits of the Messages that may not be sent at their due instant. Makes at most one query."""
+    waiting = [message for message in messages if _waits(message)]
+    last = _last_attempts([message for message in waiting if message.tries])
+    return {message.id: _waiting(message, last.get(message.id)) for message in waiting}
 
 
 def _waits(message: Message) -> bool:
-    # An Occurrence that is only planned is no row yet.
+    # A Message that isn't saved stands for an Occurrence that is only planned.
     if message._state.adding or message.status != Status.PENDING or message.open_attempt_id is not None:
         return False
     return message.ready_at > message.due_at
@@ -52,9 +52,9 @@ def _waits(message: Message) -> bool:
 def _last_attempts(tried: Sequence[Message]) -> dict[uuid.UUID, Attempt]:
     if not tried:
         return {}
-    clinics = {one.clinic_id for one in tried}
-    found = Attempt.objects.filter(clinic_id__in=clinics, message_id__in=[one.id for one in tried])
-    return {attempt.message_id: attempt for attempt in found.order_by("number")}
+    clinics = {message.clinic_id for message in tried}
+    attempts = Attempt.objects.filter(clinic_id__in=clinics, message_id__in=[message.id for message in tried])
+    return {attempt.message_id: attempt for attempt in attempts.order_by("number")}
 
 
 def _waiting(message: Message, last: Attempt | None) -> Waiting:
@@ -92,7 +92,7 @@ def _ends_with_quiet_hours(message: Message) -> bool:
         return False
     clinic = message.clinic
     quiet = QuietHours(clinic.quiet_from, clinic.quiet_until)
-    # Judged just before the wait ends: a message that an outage delayed may have been due before quiet hours began.
+    # Judge the second before the wait ends: a message that an outage delayed may have been due before the quiet hours.
     before = message.ready_at - dt.timedelta(seconds=1)
     return quiet_until(before, message.patient.timezone or clinic.timezone, quiet) is not None
 

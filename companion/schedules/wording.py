@@ -1,4 +1,4 @@
-"""The words of a Message: the text that the patient gets, why a pending Message won't arrive, and why another failed.
+"""The words of a Message: the text that the patient gets, and why a Message won't arrive, failed or was cancelled.
 Reads only."""
 
 import datetime as dt
@@ -33,7 +33,7 @@ def newest_versions(clinic: Clinic, schedules: Collection[uuid.UUID]) -> dict[uu
 
 
 def texts_of(messages: Sequence[Message]) -> dict[uuid.UUID, str]:
-    """The text of each Message: as the patient got it, or would get it at the due instant."""
+    """The text of each Message as the patient got it, or as the patient would get it at the due instant."""
     left = [message.id for message in messages if message.status == Status.SENT or message.open_attempt_id]
     clinics = {message.clinic_id for message in messages}
     attempts = Attempt.objects.filter(clinic_id__in=clinics, message_id__in=left).order_by("number") if left else []
@@ -69,7 +69,7 @@ def wont_arrive(message: Message, clinic: Clinic) -> str:
         return _wont(Reason.NO_CONSENT)
     if patient.telegram_id is None and message.telegram_id is None:
         return _wont(Reason.NO_TELEGRAM_ID)
-    # Telegram refused the patient's chat. A due Message is still tried, once.
+    # Telegram has refused the patient's chat. A due Message is still tried once.
     return f"Probably won't arrive: {BY_CODE[patient.trouble].what}" if patient.trouble in BY_CODE else ""
 
 

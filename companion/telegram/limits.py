@@ -102,4 +102,4 @@ def _not_a_number(written: str) -> str:
         return SHORTENED_SENTENCE
     if _PHONE.fullmatch(written):
         return PHONE_SENTENCE
-    return "A Telegram ID is a number of the digits 0 to 9, and nothing else."
+    return "A Telegram ID consists of the digits 0 to 9 only."

@@ -35,7 +35,7 @@ def test_an_import_reports_what_became_of_each_row(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
         "1 added, 0 changed, 0 unchanged, 1 refused",
-        "line 3: external_id: Say by which id this patient is known to you.",
+        "line 3: external_id: Give the id by which you know this patient.",
     ]
     assert "ward" in result.stderr
 

@@ -133,7 +133,7 @@ def test_an_identifier_that_has_ended_is_none(started: Server) -> None:
     none = synced(started, a_clinic(), identifier=identifiers[:3])
 
     assert Patient.objects.get().external_id == "P-1"
-    assert (numbers(none), "no identifier" in sync.reasons(none)[0][1]) == ((0, 0, 0, 0, 1), True)
+    assert (numbers(none), "no current identifier" in sync.reasons(none)[0][1]) == ((0, 0, 0, 0, 1), True)
 
 
 def test_a_name_that_has_ended_is_none(started: Server) -> None:

@@ -95,7 +95,7 @@ def test_within_one_file_too() -> None:
     report = imported(a_clinic(), "external_id,name\nP-1,Ana\nP-1\u200b,Bo\n")
 
     assert [row.line for row in report.refused] == [3]
-    assert "Line 2 has this id already. The two differ only by characters that nobody sees." in report.refused[0].reason
+    assert "Line 2 has this id already. The two ids differ only by invisible characters." in report.refused[0].reason
 
 
 def test_unseen_characters_leave_a_new_id_and_the_same_file_again_changes_nothing() -> None:
@@ -117,7 +117,7 @@ def test_an_id_and_a_name_of_nothing_that_can_be_seen_are_none() -> None:
     report = imported(a_clinic(), "external_id,name\n\u200b,Ana\nP-1,\u2060\u200d\n")
 
     assert [row.reason for row in report.refused] == [
-        "external_id: Say by which id this patient is known to you.",
+        "external_id: Give the id by which you know this patient.",
         "name: Give the patient's name.",
     ]
 

@@ -41,7 +41,7 @@ def test_a_message_to_a_caregivers_phone_says_whom_it_is_for() -> None:
         ("a { b", "Line 1, character 3"),
         ("bell \a", "U+0007"),
         ("half \ud83d", "U+D83D"),
-        ("   ", "Write what the patient is to read."),
+        ("   ", "Write the text that the patient gets."),
     ],
 )
 def test_what_can_not_be_sent_is_refused_with_its_place(template: str, place: str) -> None:

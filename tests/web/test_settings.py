@@ -125,7 +125,7 @@ def test_a_wrong_zone_is_named_and_what_was_typed_stays() -> None:
 
     assert answer.status_code == 422
     assert b'value="New name"' in answer.content
-    assert "This is no time zone that we know." in words(answer)
+    assert "We don't know this time zone." in words(answer)
 
 
 @pytest.mark.parametrize("address", ["/settings/clinic", "/settings/bot", "/settings/members", "/settings/keys"])

@@ -1,7 +1,7 @@
 """A clinic's source of patients: set it, remove it, ask for a sync, open it for reading.
 
-Only the command line names files and databases, because only people with access to the machine may. An admin on a
-page could name our own tables, which hold other clinics' patients.
+Files and databases can be set only by the command line. On a page, an admin of one clinic could name our own tables,
+which contain the patients of other clinics.
 """
 
 import datetime as dt
@@ -44,7 +44,7 @@ def set_sql(caller: Caller, url: str, mapping: str, *, now: dt.datetime, every: 
     try:
         read = tomllib.loads(mapping)
     except tomllib.TOMLDecodeError as error:
-        raise Refused(Problem("mapping", f"The mapping file is no TOML: {error}.")) from None
+        raise Refused(Problem("mapping", f"The mapping file isn't valid TOML: {error}.")) from None
     except (ValueError, RecursionError):
         raise Refused(Problem("mapping", "The mapping file has a number or a nesting that can't be read.")) from None
     sql_source.read_settings(url, read)
@@ -72,9 +72,9 @@ def set_fhir(
 
 
 def remove(caller: Caller, *, now: dt.datetime, id: uuid.UUID | None = None) -> None:
-    """Remove the source; its patients and reports stay. `id`: only if the source is still the one with this id.
+    """Remove the source; its patients and reports stay. `id`: remove it only if it still has this id.
 
-    Raises NotAllowed, and Conflict where there is none.
+    Raises NotAllowed, and Conflict if there is no such source.
     """
     caller.needs(Role.ADMIN)
     own = PatientSource.objects.filter(clinic=caller.clinic, **({"pk": id} if id else {}))
@@ -82,7 +82,7 @@ def remove(caller: Caller, *, now: dt.datetime, id: uuid.UUID | None = None) -> 
         told = audit.differences(_told(own.defer("settings").first()), {})
         removed, _ = own.delete()
         if not removed:
-            raise Conflict("No such source is set any more.")
+            raise Conflict("This source was already removed.")
         audit.record(caller, "patient source removed", "clinic", caller.clinic.id, now=now, changes=told)
 
 
@@ -97,7 +97,7 @@ def ask_for_sync(caller: Caller, *, now: dt.datetime) -> PatientSource:
 
 
 def of_clinic(clinic: Clinic) -> PatientSource | None:
-    """The clinic's source: one at a time, since two would change a patient back and forth."""
+    """The clinic's source. A clinic has at most one, since two sources would overwrite each other's values."""
     return PatientSource.objects.filter(clinic=clinic).first()
 
 
@@ -148,12 +148,12 @@ def _set(
 ) -> PatientSource:
     caller.needs(Role.ADMIN)
     if not SHORTEST <= every <= LONGEST:
-        raise Refused(Problem("every_minutes", "Between five minutes and seven days."))
+        raise Refused(Problem("every_minutes", "Choose from five minutes to seven days."))
     given = {"kind": kind, "settings": json.dumps(values), "every": every, "next_at": now, "created_at": now}
-    # Another source has another time: it is read whole first, and no sync of the old one may go on.
+    # A new source is first read whole, since it has its own time. A running sync of the old source must stop.
     anew: dict[str, object] = {"reached": "", "whole_at": None, "running_until": None}
     with transaction.atomic():
-        # Of two at one moment, the second one takes the place of the first one's.
+        # If two members set a source at the same moment, the second source replaces the first.
         Clinic.objects.select_for_update(no_key=True).get(pk=caller.clinic.pk)
         own = PatientSource.objects.filter(clinic=caller.clinic)
         was = _told(own.defer("settings").first())

@@ -1,4 +1,4 @@
-"""A CSV file on this machine as a source, read like an import. It can't tell changes, so it is always read whole."""
+"""A CSV file on this machine as a source, read like an import. It holds no times of changes, so it is read whole."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -7,11 +7,10 @@ from typing import Final
 from companion.clinics.refusals import Refused
 from companion.patients import csv_rows, importing
 from companion.patients.csv_rows import BrokenRow, Lines, NotReadable
-from companion.patients.fields import COHORT_SEPARATOR
 from companion.patients.sources.source import Found, Point, SourceDown
 
 _LEFT: Final = "left"
-"""An additional column: any value in it means that the patient has left or died."""
+"""An additional column: a cell that isn't empty means that the patient has left or died."""
 
 
 class CsvSource:
@@ -47,12 +46,7 @@ class CsvSource:
 
 def _values(cells: Mapping[str, str]) -> dict[str, object]:
     return {
-        column: split_cohorts(cell) if column == "cohorts" else cell.strip()
+        column: importing.split_cohorts(cell) if column == "cohorts" else cell.strip()
         for column, cell in cells.items()
         if column in importing.COLUMNS and cell.strip()
     }
-
-
-def split_cohorts(cell: str) -> list[str]:
-    """Split a cell into cohorts."""
-    return [name.strip() for name in cell.split(COHORT_SEPARATOR) if name.strip()]

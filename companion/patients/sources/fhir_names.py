@@ -1,4 +1,4 @@
-"""FHIR's HumanName (hl7.org/fhir/R4/datatypes.html#HumanName) as the name by which we address somebody. Pure."""
+"""Read FHIR's HumanName (hl7.org/fhir/R4/datatypes.html#HumanName) as a patient's name. Pure functions."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ _TITLES: Final = frozenset(
         *("dhr", "mevr"),
     }
 )
-"""Compared without their dots, in small letters."""
+"""Titles in small letters, without their dots."""
 _TITLES_BY_DOT: Final = frozenset(
     ("m", "d", "sr", "fr", "sig", "med", "dent", "vet", "mag", "ing", "univ", "habil", "h", "c", "hc", "st", "dn")
 )
@@ -24,13 +24,12 @@ _SUFFIXES: Final = frozenset(("jr", "sr", "ii", "iii", "iv", "md", "phd", "dds",
 
 
 def name_of(names: Sequence[_Object]) -> str:
-    """Given names and family name, of the first of these names that has any: the official one, the usual one, others.
-
-    Names that are not in use any more are not among them. Empty where none says anything.
+    """Given names and family name: of the official name, else of the usual name, else of another name. Empty if all
+    are empty. The caller leaves out names that are no longer in use.
     """
     order = {"official": 0, "usual": 1}
-    found = map(_name, sorted(names, key=lambda one: order.get(str(one.get("use")), 2)))
-    return next(filter(None, found), "")
+    sorted_names = sorted(names, key=lambda name: order.get(str(name.get("use")), 2))
+    return next(filter(None, map(_name, sorted_names)), "")
 
 
 def _name(one: _Object) -> str:

@@ -1,7 +1,7 @@
-"""A FHIR Patient (R4, R5) in our fields. Pure: a resource as parsed JSON in, what we have use for out.
+"""Read a FHIR Patient (R4, R5; parsed JSON) into our fields. Pure functions.
 
-Sources: hl7.org/fhir/R4/patient.html, datatypes.html (ContactPoint, Identifier). Names are fhir_names.py's,
-periods fhir_periods.py's.
+See hl7.org/fhir/R4/patient.html and datatypes.html (ContactPoint, Identifier). fhir_names.py reads names,
+fhir_periods.py reads periods.
 """
 
 import datetime as dt
@@ -19,8 +19,9 @@ from companion.telegram.limits import telegram_id_problem
 
 @dataclass(frozen=True, slots=True)
 class TelegramAt:
-    """The mark of a ContactPoint of system "other" (or "url") as Telegram's: an extension of this address on it, or a
-    value that begins with it ("telegram:4711")."""
+    """The mark of a ContactPoint that holds a Telegram ID: either the URL of an extension on it, or the beginning of
+    its value ("telegram:4711").
+    """
 
     mark: str
 
@@ -31,9 +32,9 @@ _Object = Mapping[str, object]
 
 
 def read_patient(resource: _Object, *, identifier_system: str, telegram: TelegramAt, now: dt.datetime) -> Found:
-    """Read the patient. A value that can't be read is left out, or named as the trouble if the patient needs the value.
+    """Read the patient. A wrong value is left out; if the patient needs it, `trouble` names it.
 
-    Identifiers, names and telecoms count while their periods last; `now` is on the clocks by which dates are meant.
+    Identifiers, names and telecoms count only during their periods. `now` has the zone in which dates are meant.
     """
     own_id = str(resource.get("id", ""))
     place = f"Patient/{own_id}"
@@ -55,7 +56,7 @@ def read_patient(resource: _Object, *, identifier_system: str, telegram: Telegra
         "telegram_id": "" if problem else number,
     }
     values = {name: value for name, value in given.items() if value}
-    # A number that the server says has ended is nobody's to write to, and is taken away here too.
+    # A number that has ended on the server must get no more messages, so it is removed here too.
     if not number and any(_telegrams(ended, telegram)):
         values["telegram_id"] = None
     if "phone" not in values and _phone(ended):
@@ -64,7 +65,7 @@ def read_patient(resource: _Object, *, identifier_system: str, telegram: Telegra
     return Found(place, values, left=left, changed=_updated(resource), trouble=trouble)
 
 
-_NO_IDENTIFIER: Final = "It has no identifier of the system that you named that is in use now."
+_NO_IDENTIFIER: Final = "It has no current identifier of the system that you named."
 
 
 def _objects(value: object) -> list[_Object]:
@@ -76,7 +77,7 @@ def _text(value: object) -> str:
 
 
 def _identifier(resource: _Object, system: str, now: dt.datetime, *, ended_too: bool) -> str:
-    """The system's identifier in use; for a patient who has left also an ended one."""
+    """The current identifier of the system; for a patient who has left also an identifier that has ended."""
     fitting = [one for one in _objects(resource.get("identifier")) if one.get("system") == system]
     found = [*_current(fitting, now), *(fitting if ended_too else [])]
     return next(filter(None, (_text(one.get("value")) for one in found)), "")
@@ -92,7 +93,7 @@ def _is_dead(resource: _Object) -> bool:
 
 
 def _birth_date(resource: _Object) -> str:
-    """Only a whole date tells namesakes apart; FHIR allows a year alone."""
+    """The birth date, if day and month are given: FHIR also allows a year alone, which can't tell people apart."""
     born = _text(resource.get("birthDate"))
     return born if len(born) == len("1980-12-24") else ""
 
@@ -105,7 +106,7 @@ def _phone(telecoms: Sequence[_Object]) -> str:
 
 
 def _language(resource: _Object) -> str:
-    """The first code that can be one of a language, of the preferred language first; else whatever stands there."""
+    """The first valid language code, the preferred language first; else the first code, which will be refused."""
     spoken = _objects(resource.get("communication"))
     spoken.sort(key=lambda one: one.get("preferred") is not True)
     concepts = [one.get("language") for one in spoken]
@@ -115,7 +116,7 @@ def _language(resource: _Object) -> str:
 
 
 def _telegram(telecoms: Sequence[_Object], at: TelegramAt) -> tuple[str, str]:
-    """The Telegram ID, or else the first value in its place with the reason why it can't be an ID."""
+    """The Telegram ID and ""; if no value can be an ID, the first value and the reason why it can't."""
     found = [(value, telegram_id_problem(value) or "") for value in _telegrams(telecoms, at)]
     return next((one for one in found if not one[1]), found[0] if found else ("", ""))
 

@@ -1,4 +1,4 @@
-"""FHIR's Period (hl7.org/fhir/R4/datatypes.html#Period): whether what carries one is in use now. Pure."""
+"""FHIR's Period (hl7.org/fhir/R4/datatypes.html#Period): whether an element is in use now. Pure functions."""
 
 import datetime as dt
 import re
@@ -11,7 +11,7 @@ _PARTIAL: Final = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 def is_current(element: Mapping[str, object], now: dt.datetime) -> bool:
     """Return whether the element's period, if it has one, has begun and is not over.
 
-    `now` is on the clocks by which dates without a zone are meant. A bound that can't be read is none.
+    `now` has the zone in which dates without a zone are meant. A start or end that can't be read is ignored.
     """
     period = element.get("period")
     if not isinstance(period, Mapping):

@@ -1,6 +1,6 @@
 """A FHIR R4 server as a source: a search for Patient, page after page (hl7.org/fhir/R4/patient.html, search.html).
 
-What a page holds is read by fhir_patient.py. The token goes to the one server that it was given for, and nowhere else.
+fhir_patient.py reads the patients on a page. The token is sent only to the server that it was given for.
 """
 
 import datetime as dt
@@ -27,9 +27,9 @@ LONGEST: Final[Mapping[str, int]] = {"url": 500, "token": 4000, "identifier_syst
 PAGE_SIZE: Final = 200
 SECONDS: Final = 30.0
 ALTOGETHER: Final = 120.0
-"""The limit for one page, even if it arrives drop by drop."""
+"""The limit in seconds for one page, even if it arrives slowly byte by byte."""
 READING: Final = 3600.0
-"""The limit for all pages, because one slow server keeps other clinics' syncs waiting."""
+"""The limit in seconds for all pages, because the syncs of other clinics wait for a slow server."""
 PAGE_BYTES: Final = 32 * 2**20
 PAGES: Final = 100_000
 """More pages than this mean that the server's pages never end."""
@@ -37,7 +37,7 @@ PAGES: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class FhirSettings:
-    """The server's base address, and where in a Patient things stand."""
+    """The server's base address, its token, and where a Patient's id and Telegram ID are found."""
 
     url: str
     token: str = field(default="", repr=False)
@@ -45,7 +45,7 @@ class FhirSettings:
     """The system of the identifier that is our external id; empty: the resource's own id."""
     telegram: TelegramAt = DEFAULT_TELEGRAM
     anywhere: bool = True
-    """Set only by the operator, who may name any machine; a clinic's admin may not."""
+    """True if the server may have any address. Only the operator can set this; a clinic's admin can't."""
 
 
 def read_settings(
@@ -80,7 +80,7 @@ def _parted(url: str) -> urllib.parse.SplitResult:
 
 
 class _Server(NamedTuple):
-    """A server, however its address is written."""
+    """The parts of an address that identify a server. Different spellings of the address give the same parts."""
 
     scheme: str
     host: str
@@ -105,21 +105,21 @@ def _judged(connection: HTTPConnection) -> socket.socket:
     try:
         return addresses.connected(connection.host, connection.port, _may_be_reached, seconds=SECONDS)
     except addresses.NoWay as no:
-        raise SourceDown(f"The FHIR server can't be asked: {no}. {_ELSE}") from None
+        raise SourceDown(f"The FHIR server can't be reached: {no}. {_ELSE}") from None
 
 
 _ELSE: Final = "The operator of this server can set it by the command `companion patients source fhir`."
 
 
 class _JudgedHttp(HTTPConnection):
-    """http to an address that was judged."""
+    """A connection by http, only to an address that is allowed."""
 
     def connect(self) -> None:
         self.sock = _judged(self)
 
 
 class _JudgedHttps(HTTPConnection):
-    """https to an address that was judged."""
+    """A connection by https, only to an address that is allowed."""
 
     default_port = 443
 
@@ -137,7 +137,7 @@ _CONNECTIONS: Final[Mapping[tuple[str, bool], type[HTTPConnection]]] = {
 
 
 def next_page(bundle: Mapping[str, object], current: str, base: str) -> str | None:
-    """The next page's address, None after the last. Raises SourceDown where it is not the server's at `base`."""
+    """The address of the next page; None after the last page. Raises SourceDown if it isn't on the server of `base`."""
     links = bundle.get("link", [])
     if not _objects(links):
         raise SourceDown("The FHIR server's links can't be read. Nothing was changed.")
@@ -149,12 +149,12 @@ def next_page(bundle: Mapping[str, object], current: str, base: str) -> str | No
     except ValueError:
         url = ""
     if not url or _server(url) != _server(base):
-        raise SourceDown("The FHIR server's next page lies on another server. Nothing was changed.")
+        raise SourceDown("The FHIR server's next page is on another server. Nothing was changed.")
     return url
 
 
 class FhirSource:
-    """A reading that follows the pages to the last. `now` decides which periods last, on the clinic's clocks."""
+    """A FHIR server that is read page by page. `now`, in the clinic's zone, decides which periods have ended."""
 
     def __init__(self, own: FhirSettings, seconds: float = READING, now: dt.datetime | None = None) -> None:
         self._settings: Final = own
@@ -187,7 +187,7 @@ class FhirSource:
             entries = bundle.get("entry", [])
             if bundle.get("resourceType") != "Bundle" or bundle.get("type") != "searchset" or not _objects(entries):
                 raise SourceDown("The FHIR server's answer is no list of patients. Nothing was changed.")
-            # Its `total` is an estimate with many servers, or counts what else was searched along.
+            # `total` is not used: many servers only estimate it, or count other resources too.
             for entry in entries:
                 yield from self._entry(entry)
             url = next_page(bundle, url, self._settings.url)
@@ -197,7 +197,7 @@ class FhirSource:
         if not isinstance(resource, dict):
             raise SourceDown("The FHIR server's answer has an entry without its resource. Nothing was changed.")
         if resource.get("resourceType") == "OperationOutcome" and _is_error(resource):
-            raise SourceDown("The FHIR server says that its answer is not whole. Nothing was changed.")
+            raise SourceDown("The FHIR server reports that its answer is incomplete. Nothing was changed.")
         if resource.get("resourceType") == "Patient":
             own = self._settings
             yield read_patient(resource, identifier_system=own.identifier_system, telegram=own.telegram, now=self._now)

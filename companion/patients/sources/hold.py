@@ -1,7 +1,7 @@
-"""A sync's hold on its source: renewed while the sync runs, and free within a minute of its process's death.
+"""A sync's hold on its source. It is renewed while the sync runs, and expires a minute after its process dies.
 
-The report's row is the token. A sync that takes over an expired hold ends the report of the sync that held it. If
-that sync was only asleep, it can't renew, store or end anything from then on.
+The row of the report proves the hold. A sync that takes over an expired hold ends the earlier sync's report. If the
+earlier sync still runs, it can't renew the hold, store patients or end its report from then on.
 """
 
 import datetime as dt
@@ -47,9 +47,7 @@ def take(row: PatientSource, *, whole: bool, now: dt.datetime) -> SyncRun:
 
 
 class Hold:
-    """Renew the hold while the block lasts, in a thread of its own: a source may be silent for minutes and still
-    answer.
-    """
+    """Renew the hold while the block lasts, in a separate thread, because a source may take minutes to answer."""
 
     def __init__(
         self,
@@ -76,15 +74,15 @@ class Hold:
 
     def watch(self, found: Iterable[_T]) -> Iterator[_T]:
         """Pass the rows through; each row shows that the source isn't stuck."""
-        for one in found:
+        for row in found:
             self._came = time.monotonic()
-            yield one
+            yield row
 
     def renew(self) -> None:
         """Renew the hold. Raises Conflict if the source was replaced, or another sync has taken it over."""
         self._came = time.monotonic()
         if not self._renewed():
-            raise Conflict("The source was taken away or exchanged meanwhile.")
+            raise Conflict("The source was removed or replaced meanwhile.")
 
     def _renewed(self) -> bool:
         ours = Exists(SyncRun.objects.filter(pk=self._run.pk, state=RunState.RUNNING))

@@ -1,4 +1,4 @@
-"""The tables of a clinic's source of patients and of the syncs' reports. Settings lie sealed, since they hold
+"""The tables of a clinic's source of patients and of the syncs' reports. Settings are sealed, since they contain
 passwords.
 """
 
@@ -33,12 +33,12 @@ class PatientSource(models.Model):
     clinic = models.OneToOneField(Clinic, models.CASCADE, related_name="patient_source")
     kind = models.CharField(max_length=8, choices=SourceKind)
     settings = SealedField("patients.PatientSource.settings")
-    """JSON, as configuration.py reads it."""
+    """JSON, which configuration.py writes and reads."""
     every = models.DurationField()
     reached = models.CharField(max_length=100, blank=True, default="")
     """The point in the source's own time up to which all is read (source.py, Point); empty: nothing yet."""
     whole_at = models.DateTimeField(null=True)
-    """The last time at which everything was read, not only changes."""
+    """The last time at which all rows were read, not only changed rows."""
     next_at = models.DateTimeField()
     running_until = models.DateTimeField(null=True)
     """The end of a running sync's hold on the source."""

@@ -1,6 +1,6 @@
-"""The interface of a source of patients: read it whole, or read what changed since a point of its own time.
+"""The interface of a source of patients: read all of them, or those that changed since a point of the source's time.
 
-Yields values unchecked; fields.py checks them. Writes nothing, neither here nor there.
+A source yields values unchecked; fields.py checks them. A source writes nothing.
 """
 
 import datetime as dt
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 Point = dt.datetime | int | str
-"""The point up to which a source was read, in the type of value by which the source dates its changes."""
+"""The point up to which a source was read: a time, a number or a text, whichever the source uses for its changes."""
 
 OVERLAP: Final = dt.timedelta(minutes=10)
 """A span that is read again each time, because a row may become visible later than the instant in it."""
@@ -19,14 +19,14 @@ WITHOUT: Final = "The patient was taken without it."
 
 
 class SourceDown(Exception):
-    """The source can't be read, or not whole. The message is for people and holds no address, password or
-    patient's value.
+    """A source that can't be read completely. The message is for people; it contains no address, password or value of
+    a patient.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A patient in the source; `place` tells people where, for the report."""
+    """A patient in the source. `place` names the row or the resource, for the report."""
 
     place: str
     values: Mapping[str, object] = field(repr=False)
@@ -35,7 +35,7 @@ class Found:
     """The patient has left or died."""
     changed: Point | None = None
     trouble: str = field(default="", repr=False)
-    """A sentence for people: why the patient is refused, or (with `values`) which value is."""
+    """A sentence for people: why the patient is refused, or (with `values`) why one value is refused."""
 
 
 class Source(Protocol):

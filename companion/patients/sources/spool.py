@@ -1,6 +1,6 @@
-"""A store for a source's rows until all have arrived: only then may any of them be stored as patients.
+"""A store for a source's rows until all have arrived. No row is stored as a patient before that.
 
-A sealed file without a name, which vanishes with the process, because it is a list of patients.
+The store is a sealed file without a name, because it is a list of patients. It disappears when the process ends.
 """
 
 import datetime as dt
@@ -22,7 +22,7 @@ MOST_BYTES: Final = 2 * 2**30
 
 
 class Spool:
-    """Fill it once, then read it in batches; `reached` is the latest point in it."""
+    """A spool: fill it once, then read it in batches. `reached` is the latest point of its rows."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes: Final = most_bytes
@@ -30,7 +30,7 @@ class Spool:
         self.reached: Point | None = None
 
     def fill(self, found: Iterable[Found]) -> None:
-        """Take all rows. Raises SourceDown when the source does, and when there are too many rows."""
+        """Take all rows. Raises SourceDown if the source raises it, or if there are too many rows."""
         batch: list[Found] = []
         for one in found:
             self.reached = later(self.reached, one.changed)
@@ -57,7 +57,7 @@ class Spool:
         data = seal(json.dumps(rows, default=_plain), _PURPOSE)
         self._file.write(_LENGTH.pack(len(data)) + data)
         if self._file.tell() > self._most_bytes:
-            raise SourceDown("The source gives more than all patients of a clinic can be. Nothing was changed.")
+            raise SourceDown("The source gives more rows than a clinic can have patients. Nothing was changed.")
 
 
 def _plain(value: object) -> object:

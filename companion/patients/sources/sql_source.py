@@ -1,6 +1,6 @@
-"""Any database that SQLAlchemy reaches as a source: a table or a query, and which column is which field of ours.
+"""A database as a source, by SQLAlchemy. The clinic names a table or a query, and the columns for our fields.
 
-It only ever reads, in one transaction that is rolled back, row by row.
+Rows are read in one transaction, which is read-only where the database knows this, and rolled back at the end.
 """
 
 import datetime as dt
@@ -18,8 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from companion.clinics.refusals import Problem, Refused
-from companion.patients.importing import COLUMNS, NEEDED
-from companion.patients.sources.csv_source import split_cohorts
+from companion.patients.importing import COLUMNS, NEEDED, split_cohorts
 from companion.patients.sources.source import OVERLAP, Found, Point, SourceDown
 
 _AT_ONCE: Final = 500
@@ -31,8 +30,9 @@ _STAYS: Final = {"", "0", "f", "false", "n", "no"}
 
 @dataclass(frozen=True, slots=True)
 class SqlSettings:
-    """A mapping file says `table` or `query`, `changed_at` (a column, optional), `left` (a column, optional: a date or
-    a yes), and [columns] from our fields to its columns."""
+    """The content of a mapping file: `table` or `query`; `columns`, from our fields to columns of the database; and if
+    wanted, the columns `changed_at` and `left` (a date or a yes).
+    """
 
     url: str = field(repr=False)
     columns: Mapping[str, str]
@@ -58,11 +58,11 @@ def read_settings(url: str, mapping: Mapping[str, object]) -> SqlSettings:
     if bool(texts["table"]) == bool(texts["query"]):
         problems.append(Problem("mapping", "Name either a table or a query."))
     if unknown := sorted(set(mapping) - {*texts, "columns"}):
-        problems.append(Problem("mapping", f"These mean nothing here: {', '.join(unknown)}."))
+        problems.append(Problem("mapping", f"A mapping has no such settings: {', '.join(unknown)}."))
     if not isinstance(columns, dict) or not set(NEEDED) <= set(columns):
         problems.append(Problem("mapping", "[columns] must say which columns are external_id and name."))
     elif strange := sorted(set(columns) - set(COLUMNS)):
-        problems.append(Problem("mapping", f"[columns] names what a patient has not: {', '.join(strange)}."))
+        problems.append(Problem("mapping", f"[columns] names fields that no patient has: {', '.join(strange)}."))
     if problems or not isinstance(columns, dict):
         raise Refused(*problems)
     return SqlSettings(url, {ours: str(theirs) for ours, theirs in columns.items()}, **texts)
@@ -76,7 +76,7 @@ def place(url: str) -> str:
 
 
 class SqlSource:
-    """A reading opens one connection and closes it."""
+    """A database that opens one connection for each reading, and closes it."""
 
     def __init__(self, settings: SqlSettings) -> None:
         self._settings: Final = settings
@@ -99,7 +99,7 @@ class SqlSource:
                 for number, row in enumerate(rows, 1):
                     yield found_in(self._settings, number, {str(name): value for name, value in row.items()})
         except (SQLAlchemyError, ImportError, OSError) as error:
-            # By its kind only: the words of a driver quote addresses, statements and values.
+            # Only the error's type: a driver's message quotes addresses, statements and values.
             raise SourceDown(_DOWN.format(error=type(error).__name__)) from None
 
     def _statement(self, since: Point | None) -> sa.Select[tuple[object, ...]]:
@@ -130,11 +130,11 @@ def open_read_only(url: str) -> Iterator[sa.Connection]:
             case "postgresql":
                 connection.exec_driver_sql("SET TRANSACTION READ ONLY")
             case "mysql" | "mariadb":
-                # For the next transaction; the one that this statement itself begins is over at once.
+                # This holds from the next transaction on, so the present transaction is ended.
                 connection.exec_driver_sql("SET SESSION TRANSACTION READ ONLY")
                 connection.rollback()
             case _:
-                # Others have no such word; our statement is a SELECT, and the account given should only read.
+                # Other databases have no such statement. We send only a SELECT, and the account should only read.
                 pass
         yield connection
         connection.rollback()

@@ -1,7 +1,7 @@
-"""Reading a clinic's source and storing what changed, once: the timer of the listener service and a command call it.
+"""Sync: read a clinic's source once and store the changes. The listener service and a command call this.
 
-All is read before anything is stored: a source that is down, or breaks off, changes nothing. Storing goes in batches
-and may end at any of them; the next sync then begins where this one did, and what is stored already is unchanged.
+Everything is read before anything is stored, so a source that is down or breaks off changes nothing. Rows are stored
+in batches. If a sync ends between two batches, the next sync reads from the same point; stored rows are unchanged.
 """
 
 import datetime as dt
@@ -20,7 +20,7 @@ from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 from companion.clinics.sealed import CannotOpen
 from companion.patients import directory, upsert
-from companion.patients.fields import read_given, wrong_in
+from companion.patients.fields import NO_EXTERNAL_ID, read_given, wrong_in
 from companion.patients.row_changes import Entry
 from companion.patients.sources import configuration
 from companion.patients.sources.hold import Hold, free, take
@@ -34,12 +34,12 @@ from companion.service.outages import is_outage
 
 log = structlog.get_logger(__name__)
 WHOLE_EVERY: Final = dt.timedelta(days=1)
-"""Now and then all is read, so that a row that was refused is tried again after what was wrong here is mended."""
+"""The interval at which everything is read, so that refused rows are tried again after the reason was removed here."""
 REASONS: Final = 200
-"""The most refused patients that a report names, and the most who were added, changed or left."""
+"""The most refused rows that a report names, and the most patients who were added, changed or left."""
 _AGAIN: Final = "The next sync tries it again."
 _NOT_NEEDED: Final = ("language", "phone")
-"""A patient whose value of one of these can't be taken is taken without it: nobody goes without messages for that."""
+"""Fields whose wrong value is left out, since a patient without it can still get messages."""
 
 
 @dataclass(slots=True)
@@ -61,7 +61,7 @@ class _Counts:
         """Add the results of a batch, except the refused patients."""
         self.taken = self.taken.plus(Taken(taken.added, taken.changed, taken.unchanged, taken.left))
         room = REASONS - len(self.touched)
-        self.touched += [(one.external_id, one.what) for one in taken.touched[:room]]
+        self.touched += [(patient.external_id, patient.what) for patient in taken.touched[:room]]
 
 
 def due(*, now: dt.datetime) -> list[PatientSource]:
@@ -73,9 +73,9 @@ def due(*, now: dt.datetime) -> list[PatientSource]:
 
 
 def sync(clinic: Clinic, *, clock: Callable[[], dt.datetime], whole: bool = False) -> SyncRun:
-    """Sync the clinic's source; the report is kept and comes back. `whole` reads also what hasn't changed.
+    """Sync the clinic's source; store and return the report. `whole`: read also the rows that haven't changed.
 
-    Raises Conflict where there is no source, or another sync of it is under way.
+    Raises Conflict if there is no source, or if another sync of it is running.
     """
     now = clock()
     row = PatientSource.objects.filter(clinic=clinic).first()
@@ -96,7 +96,7 @@ def sync(clinic: Clinic, *, clock: Callable[[], dt.datetime], whole: bool = Fals
         if is_outage(error):
             # Our own database failed, not the source: the caller waits for it.
             raise
-        # One clinic's strange data must not end the syncs, and STOPs, of all.
+        # Strange data of one clinic must not stop the listener service, which also reads the STOPs of all clinics.
         log.error("a sync failed", run=str(run.id), **kind_and_place(error))  # noqa: TRY400
         detail = f"The source gave something that can't be read ({type(error).__name__})."
         return _end(row, run, RunState.ENDED, _Counts(), detail=detail, now=clock())
@@ -114,7 +114,7 @@ def _work(row: PatientSource, run: SyncRun, clock: Callable[[], dt.datetime]) ->
 
 
 def runs(clinic: Clinic, *, after: int = 0, limit: int = 20) -> list[SyncRun]:
-    """The newest reports first, from the one after so many on."""
+    """The reports, the newest first, without the first `after` of them."""
     found = SyncRun.objects.filter(clinic=clinic).defer("reasons", "touched").order_by("-began_at", "-id")
     return list(found[after : after + limit])
 
@@ -152,7 +152,7 @@ def touched(run: SyncRun) -> list[Touched]:
 
 
 def _store(row: PatientSource, spool: Spool, hold: Hold, clock: Callable[[], dt.datetime]) -> _Counts:
-    """Stores all of the spool, batch by batch. Raises Conflict where the source was exchanged meanwhile."""
+    """Store all rows of the spool, batch by batch. Raises Conflict if the source was replaced meanwhile."""
     caller = Caller(row.clinic, "service", None, f"sync ({row.kind})", Role.PROVIDER)
     counts = _Counts()
     seen: set[str] = set()
@@ -168,7 +168,7 @@ def _store(row: PatientSource, spool: Spool, hold: Hold, clock: Callable[[], dt.
 
 
 def _entries(batch: Sequence[Found], seen: set[str], counts: _Counts, now: dt.datetime) -> list[Entry]:
-    """Return the patients whose values are valid; count and name the others."""
+    """Return the patients whose values are valid; count and name the refused rows."""
     entries = []
     for number, found in enumerate(batch):
         if found.trouble:
@@ -189,16 +189,16 @@ def _entries(batch: Sequence[Found], seen: set[str], counts: _Counts, now: dt.da
 
 
 def _wrong_but_not_needed(found: Found) -> dict[str, str]:
-    """Return the fault in each wrong value, by field."""
+    """Return, by field, the sentence about each wrong value that is left out."""
     why = {name: wrong_in(name, found.values[name]) for name in _NOT_NEEDED if name in found.values}
     return {name: sentence for name, sentence in why.items() if sentence}
 
 
 def _entry(number: int, found: Found, without: Collection[str], seen: set[str], now: dt.datetime) -> Entry:
-    """Raises Refused."""
+    """Make the entry for a row, without the fields `without`. Raises Refused."""
     values = {name: value for name, value in found.values.items() if name not in without}
     if "external_id" not in values:
-        raise Refused(Problem("external_id", "Say by which id this patient is known to you."))
+        raise Refused(Problem("external_id", NO_EXTERNAL_ID))
     if found.left:
         values = {"external_id": values["external_id"]}
     given = read_given(values, today=directory.latest_date(now))
@@ -217,7 +217,7 @@ def _end(
     detail: str = "",
     reached: str | None = None,
 ) -> SyncRun:
-    """Writes the report and frees the source. Raises Conflict where neither is this sync's any more."""
+    """Write the report and free the source. Raises Conflict if another sync has taken over the source."""
     taken = counts.taken
     ended: dict[str, object] = {"state": state, "ended_at": now, "detail": detail[:300], "refused": counts.refused}
     ended |= {name: getattr(taken, name) for name in ("added", "changed", "unchanged", "left")}
@@ -230,7 +230,7 @@ def _end(
     with transaction.atomic():
         if not SyncRun.objects.filter(pk=run.pk, state=RunState.RUNNING).update(**ended):
             # Zero rows: another sync noted that this one ended, and holds the source.
-            raise Conflict("Another sync took the source over, since this one gave no sign of life.")
+            raise Conflict("Another sync took over the source, because this sync gave no sign of life.")
         PatientSource.objects.filter(pk=row.pk).update(**kept)
     run.refresh_from_db()
     numbers = {"added": run.added, "changed": run.changed, "left": run.left, "refused": run.refused}
