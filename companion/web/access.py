@@ -55,11 +55,11 @@ _ANOTHER_CLINIC: Final = (
 
 
 def page(role: Role = Role.VIEWER, *, fresh: bool = False, personal: bool = False) -> Callable[[View[P]], Entry[P]]:
-    """Let only members with at least this role see the page, and show times in the clinic's time zone.
+    """Decorate a view: only members with at least this role see its page, and times are the clinic's local times.
 
-    The view finds the member in `request.caller`. `fresh`: the page is sensitive and needs a fresh proof of
-    identity. `personal`: the page is about the member and no clinic, so that members may use it before they have the
-    second factor that their clinic demands, and from a page of any clinic.
+    The view finds the member in `request.caller`. `fresh` marks a sensitive page: it needs a fresh proof of identity.
+    `personal` marks a page about the member, not about a clinic. Members may use it before they have set up the second
+    factor that their clinic demands, and also after they have chosen another clinic in another tab.
     """
 
     def decorate(view: View[P]) -> Entry[P]:
@@ -70,24 +70,24 @@ def page(role: Role = Role.VIEWER, *, fresh: bool = False, personal: bool = Fals
             caller = caller_of(request)
             if caller is None:
                 return render(request, "account/no_clinic.html", status=403)
-            ours = cast("PageRequest", request)
-            ours.caller = caller
+            page_request = cast("PageRequest", request)
+            page_request.caller = caller
             with timezone.override(zone_info(caller.clinic.timezone)):
                 try:
                     if not personal and is_missing(caller, request.user):
                         return second_factors.lead(request, caller.clinic.name)
-                    if not personal and _is_of_another_clinic(ours):
-                        return _say(ours, 409, "Another clinic is open", _ANOTHER_CLINIC)
+                    if not personal and _is_of_another_clinic(page_request):
+                        return _say(page_request, 409, "Another clinic is open", _ANOTHER_CLINIC)
                     caller.needs(role)
                     if fresh and not is_fresh(request, now=database_now()):
                         return proof.ask(request)
-                    return view(ours, *args, **kwargs)
-                except (NotAllowed, Unknown, Conflict, Refused, Busy) as no:
-                    return _said_no(ours, no)
+                    return view(page_request, *args, **kwargs)
+                except (NotAllowed, Unknown, Conflict, Refused, Busy) as refusal:
+                    return _refusal_page(page_request, refusal)
                 except (ObjectDoesNotExist, IntegrityError) as error:
                     if not is_about_a_gone_row(error):
                         raise
-                    return _conflict(ours, SENTENCE)
+                    return _conflict(page_request, SENTENCE)
 
         return guarded
 
@@ -95,8 +95,9 @@ def page(role: Role = Role.VIEWER, *, fresh: bool = False, personal: bool = Fals
 
 
 def caller_of(request: HttpRequest) -> Caller | None:
-    """Return the signed-in member in the clinic chosen in this session, else in their first clinic; None without a
-    clinic.
+    """Return the signed-in member of the clinic that this session has chosen, or else of the person's first clinic.
+
+    Returns None if nobody is signed in, or if the person belongs to no clinic.
     """
     if not request.user.is_authenticated:
         return None
@@ -119,12 +120,12 @@ def came_from(request: HttpRequest, otherwise: str) -> str:
 def _is_of_another_clinic(request: PageRequest) -> bool:
     """Return whether the form was opened for another clinic than the present one, in another tab or earlier.
 
-    Each form of ours says for which clinic it is (templatetags/forms.py), and each button of htmx (base.html).
+    Each of the program's forms names its clinic (templatetags/forms.py), and so does each request of htmx (base.html).
     """
     if request.method != "POST":
         return False
-    said = request.headers.get("X-Clinic") or request.POST.get("of_clinic")
-    return said is not None and said != str(request.caller.clinic.id)
+    named = request.headers.get("X-Clinic") or request.POST.get("of_clinic")
+    return named is not None and named != str(request.caller.clinic.id)
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
@@ -134,47 +135,46 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def _without_search(request: HttpRequest) -> str:
-    """The page's address without the names that were searched for, which must not stand in a header."""
-    asked = request.GET.copy()
+    """Return the page's address without the names that were searched for: they must not get into the Location header."""
+    query = request.GET.copy()
     for name in _SEARCHED:
-        asked.pop(name, None)
-    return f"{request.path}?{asked.urlencode()}" if asked else request.path
+        query.pop(name, None)
+    return f"{request.path}?{query.urlencode()}" if query else request.path
 
 
 def _whole_page(request: HttpRequest) -> str:
     return reverse("messages") if request.method != "GET" else request.path
 
 
-def _said_no(request: PageRequest, no: NotAllowed | Unknown | Conflict | Refused | Busy) -> HttpResponse:
-    match no:
+def _refusal_page(request: PageRequest, refusal: NotAllowed | Unknown | Conflict | Refused | Busy) -> HttpResponse:
+    match refusal:
         case NotAllowed():
-            return _say(request, 403, "You may not do this", str(no))
+            return _say(request, 403, "You may not do this", str(refusal))
         case Merged() if request.method == "GET":
-            return redirect("patient", no.into)
+            return redirect("patient", refusal.into)
         case Unknown():
-            said = str(no) or "The page was removed, or the address is mistyped."
-            return _say(request, 404, "There is nothing here", said)
+            sentence = str(refusal) or "The page was removed, or the address is mistyped."
+            return _say(request, 404, "There is nothing here", sentence)
         case Busy():
-            answer = _say(request, 429, "One moment", str(no))
-            answer["Retry-After"] = str(no.seconds)
+            answer = _say(request, 429, "One moment", str(refusal))
+            answer["Retry-After"] = str(refusal.seconds)
             return answer
         case Conflict():
-            return _conflict(request, str(no))
+            return _conflict(request, str(refusal))
         case Refused():
-            return _say(
-                request, 422, "Please check what you entered", " ".join(problem.message for problem in no.problems)
-            )
+            sentences = " ".join(problem.message for problem in refusal.problems)
+            return _say(request, 422, "Please check what you entered", sentences)
 
 
 def _conflict(request: PageRequest, message: str) -> HttpResponse:
-    """Tell that another person was faster, and show the present state."""
+    """Say that another person was faster, and show the present state."""
     if request.method == "POST" and not request.headers.get("HX-Request"):
         messages.error(request, message)
-        # Without `next`, go to the section's first page ("/settings/members/…" goes to Settings).
+        # If the form has no `next`, go to the section's first page ("/settings/members/…" goes to Settings).
         return redirect(came_from(request, f"/{request.path.split('/')[1]}"))
     return _say(request, 409, "No longer possible", message)
 
 
 def _say(request: PageRequest, status: int, title: str, message: str) -> HttpResponse:
-    template = "parts/said_no.html" if request.headers.get("HX-Request") else "said_no.html"
+    template = "parts/refusal.html" if request.headers.get("HX-Request") else "refusal.html"
     return render(request, template, {"title": title, "message": message, "status": status}, status=status)

@@ -1,6 +1,6 @@
-"""The headers that all our answers carry: a Content-Security-Policy, and no storing. TRACE is answered by nobody.
+"""Headers for every answer: a Content-Security-Policy, and the ban on storing the answer. TRACE is refused with 405.
 
-Static files have passed by then, with headers of their own, and the API's reference page has a policy of its own.
+Static files are answered earlier, with WhiteNoise's headers. The API's reference page sets its policy itself.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from django.urls import reverse
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
-"""An answer for programs loads nothing, whatever a browser makes of it."""
+"""The policy of the API's answers: a browser that shows such an answer loads nothing for it."""
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 POLICY = "; ".join(
     [
@@ -28,20 +28,20 @@ POLICY = "; ".join(
 def answer_headers(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Add the headers to every answer that does not set its own (middleware).
+    """Add the headers to every answer that doesn't set them itself (middleware).
 
     Pages and answers hold health data: neither the browser of a shared computer nor a proxy may store them (OWASP ASVS
-    5.0, 14.3.2). Some pages show a link or a key once, and the browser's "back" must not bring it back.
+    5.0, 14.3.2). Some pages show a link or a key only once; the browser's "back" button must not show it again.
     """
 
     def add(request: HttpRequest) -> HttpResponseBase:
-        # Some pages would answer any method as GET (OWASP ASVS 5.0, 13.4.4).
+        # Refuse other methods here: some pages would answer them like GET (OWASP ASVS 5.0, 13.4.4).
         answer = get_response(request) if request.method in _METHODS else HttpResponseNotAllowed(_METHODS)
         answer.headers.setdefault("Cache-Control", "no-store")
         policy = API_POLICY if request.path.startswith("/api/") else POLICY
         answer.headers.setdefault("Content-Security-Policy", policy)
         if request.method == "POST" and request.path == reverse("account_logout"):
-            # Cookies stay: one of them tells a known device.
+            # The cookies stay: one of them identifies a known device.
             answer.headers["Clear-Site-Data"] = '"cache", "storage"'
         return answer
 

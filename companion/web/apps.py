@@ -8,7 +8,7 @@ class WebConfig(AppConfig):
     label = "web"
 
     def ready(self) -> None:
-        """Listen to sign-ins, erasures and merges, once Django's models are there."""
+        """Listen to sign-ins, erasures and merges, once Django has loaded its models."""
         from companion.rights import copies
         from companion.web import unread_words
         from companion.web.account import evidence

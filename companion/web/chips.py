@@ -1,11 +1,11 @@
-"""Chips: the row of links above a list, each of which narrows the list or, tapped again, widens it."""
+"""Chips: links above a list. A chip narrows the list to one kind of row; the chosen chip shows all rows again."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A link of the row."""
+    """A link above a list."""
 
     label: str
     address: str

@@ -1,7 +1,7 @@
-"""Two people at one form: find the other person's changes, and merge both.
+"""Two people change the same form: find the other person's changes, and merge both.
 
-A form carries the values that it showed when it was opened (`shown`). Where these differ from the stored values,
-another person made a change; where they differ from the typed values, this person made a change. The form's own view
+A form carries the values that it showed when it was opened (`shown`). If a stored value differs from the shown value,
+another person changed it. If a typed value differs from the shown value, this person changed it. The view of the form
 locks the row and saves.
 """
 
@@ -21,13 +21,15 @@ from companion.clinics.versions import Change
 
 Value = str | list[str]
 Fields = Mapping[str, Value]
-"""A form's fields as the form shows them. The order within a list doesn't matter."""
+"""The values of a form's fields, by their names. The order within a list doesn't matter."""
 
 FIELD: Final = "shown"
 _NAMED: Final = 5
-"""The most changes that are named, newest first."""
-_ON_THE_WAY: Final = dt.timedelta(minutes=1)
-"""A change that began before the form was opened may be stored after the opening."""
+"""The largest number of changes that are named; the newest are named first."""
+_COMMITTED_LATE: Final = dt.timedelta(minutes=1)
+"""How far before the form's opening to look for changes: a change is dated when it begins, but is seen only once it
+is committed.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,27 +44,25 @@ class ChangedField:
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """Another person's changes to an open form. `merged` holds the present values with this person's changes on
-    top.
-    """
+    """Another person's changes to an open form. `merged`: the stored values, overwritten by this person's changes."""
 
     fields: list[ChangedField]
     changes: list[Change]
     touched: frozenset[str]
     merged: dict[str, Value]
     shown: str
-    """The value of the hidden field in the form that asks."""
+    """The hidden field's new value, for the form that shows the clash."""
     again_at: str
-    """The address that opens the form with the present values."""
+    """The address that opens the form anew, with the stored values."""
 
 
 def shown(request: HttpRequest, fields: Fields, *, now: dt.datetime) -> str:
-    """Build the form's hidden field: the value from the request, or these fields if the form opens now."""
+    """Return the hidden field's value: as the request sent it, or made from these fields if the form opens now."""
     return request.POST.get(FIELD) or written(fields, now=now)
 
 
 def written(fields: Fields, *, now: dt.datetime) -> str:
-    """Write down the fields and the moment at which they are shown."""
+    """Encode the fields and the moment at which they are shown as JSON."""
     return json.dumps({"at": now.isoformat(), "fields": dict(fields)})
 
 
@@ -77,9 +77,10 @@ def clash(
     now: dt.datetime,
     say: Callable[[str, Value], str] = lambda _, value: in_words(value),
 ) -> Clash | None:
-    """Find another person's changes since the form showed `carried`, given the present values and the typed values.
+    """Find another person's changes since the form showed `carried`. `held` are the stored values.
 
-    Returns None if nothing changed, if both people made the same change, or if the form carries no values.
+    Returns None if nothing changed, if both people made the same change, or if the form carries no values. `say`
+    writes a field's value for people.
     """
     before, since = _read(carried)
     others = [name for name in held if name in before and not _same(before[name], held[name])]
@@ -100,11 +101,14 @@ def clash(
 
 
 def changes_of(clinic: Clinic, subjects: Collection[uuid.UUID], *actions: str) -> Callable[[dt.datetime], list[Change]]:
-    """List who changed these rows since an instant; if nobody is recorded, name the last person who did."""
+    """Return a function that lists who changed these rows since an instant.
+
+    If nobody is recorded since then, the list names the last person who changed them.
+    """
 
     def since(opened: dt.datetime) -> list[Change]:
-        found = versions.changes(clinic, subjects, actions=actions, since=opened - _ON_THE_WAY, most=_NAMED)
-        return found or versions.changes(clinic, subjects, actions=actions)
+        changes = versions.changes(clinic, subjects, actions=actions, since=opened - _COMMITTED_LATE, most=_NAMED)
+        return changes or versions.changes(clinic, subjects, actions=actions)
 
     return since
 
@@ -117,14 +121,18 @@ def refuse_if_changed(
     *,
     now: dt.datetime,
 ) -> None:
-    """Raise Conflict if a small form showed other values than `held`. Such a form has no typed text to lose."""
+    """Raise Conflict if a small form showed another value than the stored `held`.
+
+    Such a form is not merged: it has no typed text that could be lost.
+    """
     carried = request.POST.get(FIELD)
     if carried is None or carried == held:
         return
     newest = next(iter(changes_since(now)), None)
-    whom = f"{newest.name} changed" if newest else "Somebody changed"
+    somebody = newest.name if newest else "Somebody"
     raise Conflict(
-        f"{whom} {what} while this page was open. Nothing was done: look at how it is now, then do it again."
+        f"{somebody} changed {what} while this page was open. Nothing was done. Check the page as it is now, then try "
+        "again."
     )
 
 
@@ -134,31 +142,30 @@ def in_words(value: Value) -> str:
 
 
 def _read(carried: str) -> tuple[dict[str, Value], dt.datetime | None]:
-    """Read the shown fields and their moment; nothing if the form carries none."""
+    """Decode the shown fields and their moment; without a readable value, return no fields and None."""
     try:
-        told = json.loads(carried)
-        return {str(name): _value(value) for name, value in told["fields"].items()}, dt.datetime.fromisoformat(
-            told["at"]
-        )
+        decoded = json.loads(carried)
+        fields = {str(name): _value(value) for name, value in decoded["fields"].items()}
+        return fields, dt.datetime.fromisoformat(decoded["at"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}, None
 
 
 def _value(value: object) -> Value:
-    return [str(one) for one in value] if isinstance(value, list) else str(value)
+    return [str(item) for item in value] if isinstance(value, list) else str(value)
 
 
-def _same(one: Value, other: Value) -> bool:
-    return _compared(one) == _compared(other)
+def _same(value: Value, other: Value) -> bool:
+    return _comparable(value) == _comparable(other)
 
 
-def _compared(value: Value) -> Value:
+def _comparable(value: Value) -> Value:
     return value.strip() if isinstance(value, str) else sorted(value)
 
 
 def _merged(before: Value, held: Value, typed: Value) -> Value:
-    """Return this person's value; for a list, add and remove this person's items in the present list."""
+    """Return this person's value. For a list, return the stored list with this person's additions and removals."""
     if isinstance(before, str) or isinstance(held, str) or isinstance(typed, str):
         return typed
-    kept = [one for one in held if one in typed or one not in before]
-    return kept + [one for one in typed if one not in before and one not in held]
+    kept = [item for item in held if item in typed or item not in before]
+    return kept + [item for item in typed if item not in before and item not in held]

@@ -49,7 +49,7 @@ def page(request: HttpRequest) -> dict[str, object]:
     """
     caller: Caller | None = getattr(request, "caller", None)
     if caller is None:
-        # The template calls the last one: other pages ask the database nothing.
+        # `listed` is a function, which the sign-in page's template calls. Other pages then need no query.
         return {"practice": settings.SANDBOX_ON, "drill": settings.DRILL, "providers": provider.listed}
     return {
         "caller": caller,
@@ -60,7 +60,7 @@ def page(request: HttpRequest) -> dict[str, object]:
         "is_operator": is_operator(request.user),
         "practice": settings.SANDBOX_ON,
         "drill": settings.DRILL,
-        # Lazy, so that a part of a page, which doesn't show these three, pays for no query.
+        # These are lazy: a request for a part of a page doesn't show them and needs none of their queries.
         "banner": SimpleLazyObject(lambda: banner(caller)),
         "news": SimpleLazyObject(lambda: news(caller)),
         "undo": SimpleLazyObject(lambda: undoing.offered(request, now=database_now())),
@@ -71,12 +71,12 @@ def page(request: HttpRequest) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """The inbox in short: how many conversations wait (in words), and who asks for urgent help."""
+    """A summary of the inbox: how many conversations wait (in words), and which ask for urgent help."""
 
     waiting: str
     urgent: list[Conversation]
     stamp: str
-    """A mark of the shown values, so that polling changes the page only when they change."""
+    """A short hash of the shown values. Polling changes the page only if the hash is another one."""
 
 
 def news(caller: Caller) -> News:
@@ -84,7 +84,7 @@ def news(caller: Caller) -> News:
     count = inbox.waiting(caller)
     shown = f"{inbox.COUNTED_TO - 1}+" if count >= inbox.COUNTED_TO else str(count or "")
     urgent = inbox.urgent(caller.clinic)
-    stamp = f"{shown} {[(one.pk, one.urgent_at) for one in urgent]}"
+    stamp = f"{shown} {[(conversation.pk, conversation.urgent_at) for conversation in urgent]}"
     return News(shown, urgent, f"{crc32(stamp.encode()):08x}")
 
 
@@ -96,26 +96,26 @@ def banner(caller: Caller) -> Banner:
 
 
 def _nav_links(path: str) -> list[NavLink]:
-    known = [
+    entries = [
         ("messages", "Scheduled messages", "calendar-time"),
         ("inbox", "Inbox", "inbox"),
         ("patients", "Patients", "users"),
         ("control_panel", "Control Panel", "activity-heartbeat"),
         ("settings", "Settings", "settings"),
     ]
-    links = [(view, reverse(view), label, icon) for view, label, icon in known]
+    links = [(view, reverse(view), label, icon) for view, label, icon in entries]
     return [NavLink(view, at, label, icon, path == at or path.startswith(f"{at}/")) for view, at, label, icon in links]
 
 
-class _Mine(NamedTuple):
-    """A clinic of the signed-in person."""
+class _JoinedClinic(NamedTuple):
+    """A clinic of which the signed-in person is a member."""
 
     id: uuid.UUID
     name: str
 
 
-def _clinics(request: HttpRequest) -> list[_Mine]:
+def _clinics(request: HttpRequest) -> list[_JoinedClinic]:
     if not request.user.is_authenticated:
         return []
-    mine = memberships(request.user, request.session.get(CAME_BY)).order_by("clinic__name")
-    return [_Mine(id, name) for id, name in mine.values_list("clinic", "clinic__name")]
+    joined = memberships(request.user, request.session.get(CAME_BY)).order_by("clinic__name")
+    return [_JoinedClinic(id, name) for id, name in joined.values_list("clinic", "clinic__name")]

@@ -12,10 +12,10 @@ from companion.schedules.models import Schedule
 
 
 class Draft(models.Model):
-    """A planning form as it was last saved, for the member who typed it and nobody else.
+    """A planning form as it was last saved. Only the member who typed it can see it.
 
-    `schedule` is the series that the form changes (none: a new message). `planned` is the resulting schedule: the
-    form is then over, and is remembered only so that a second press plans nothing.
+    `schedule` is the series that the form changes; it is empty for a new message. `planned` is the schedule that was
+    made from the form. A planned form is kept only so that pressing its button a second time plans nothing.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id)
@@ -35,7 +35,7 @@ class Draft(models.Model):
 
 
 class CacheEntry(models.Model):
-    """An entry of the cache: what allauth counts and remembers for some minutes. Django's DatabaseCache writes it."""
+    """An entry of Django's DatabaseCache. allauth counts requests there, and remembers used codes for some minutes."""
 
     cache_key = models.CharField(max_length=255, primary_key=True)
     value = models.TextField()
@@ -49,12 +49,12 @@ class CacheEntry(models.Model):
 
 
 class Tries(models.Model):
-    """The tries of passwords or codes that count together (account/backoff.py). Names nobody: the key is a hash."""
+    """The number of tries of one group (account/backoff.py). The key is a hash, so the row names nobody."""
 
     key = models.CharField(max_length=64, primary_key=True)
     count = models.PositiveIntegerField()
     until = models.DateTimeField()
-    """The time from which the next try is judged."""
+    """The time until which the next try is refused unchecked."""
     last_at = models.DateTimeField(db_index=True)
 
     def __str__(self) -> str:

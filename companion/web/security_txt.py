@@ -1,4 +1,4 @@
-"""/.well-known/security.txt: the address to which a finder of a weakness writes (RFC 9116)."""
+"""/.well-known/security.txt: where to report a weakness of this installation (RFC 9116)."""
 
 import datetime as dt
 from typing import Final
@@ -15,12 +15,12 @@ _VALID_FOR: Final = dt.timedelta(days=180)
 @require_safe
 def security_txt(request: HttpRequest) -> HttpResponse:
     """Answer with the operator's contact. Needs neither a database nor a sign-in."""
-    own = settings.COMPANION
+    environment = settings.COMPANION
     expires = (timezone.now() + _VALID_FOR).replace(hour=0, minute=0, second=0, microsecond=0)
     lines = [
-        f"Contact: {own.security_contact_uri}",
+        f"Contact: {environment.security_contact_uri}",
         f"Expires: {expires:%Y-%m-%dT%H:%M:%SZ}",
         "Preferred-Languages: en",
-        f"Canonical: {own.public_url}/.well-known/security.txt",
+        f"Canonical: {environment.public_url}/.well-known/security.txt",
     ]
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; charset=utf-8")

@@ -15,35 +15,38 @@ from companion.service.outages import AGAIN_SECONDS, is_outage
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500; 503 where trying again later helps."""
-    away = is_outage(sys.exception())
+    """Answer an unexpected error (Django's handler500): 503 if the database can't be used just now, else 500."""
+    outage = is_outage(sys.exception())
     context = {
-        "away": away,
+        "outage": outage,
         "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
-        # To look at the page again must not send the form again.
+        # Opening the page again must not send the form again.
         "again": request.get_full_path() if request.method == "GET" else reverse("messages"),
         "practice": settings.SANDBOX_ON,
     }
-    response = HttpResponse(render_to_string("trouble.html", context), status=503 if away else 500)
-    if away:
+    response = HttpResponse(render_to_string("trouble.html", context), status=503 if outage else 500)
+    if outage:
         response["Retry-After"] = str(AGAIN_SECONDS)
     return response
 
 
 def nothing_here(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's handler404. `exception` is not shown: it quotes the address."""
+    """Answer a request that no view answers (Django's handler404). `exception` quotes the address and is not shown."""
     return _refused(request, 404, "There is nothing here", "The page was removed, or the address is mistyped.")
 
 
 def unreadable(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's handler400, also for a form that is too large. `exception` is not shown: it may quote what was sent."""
+    """Answer a broken request or a form that is too large (Django's handler400).
+
+    `exception` may quote what was sent and is not shown.
+    """
     return _refused(
         request, 400, "This could not be read", "The browser sent too much, or something broken. Nothing was changed."
     )
 
 
 def stale_form(request: HttpRequest, reason: str) -> HttpResponse:
-    """Django's CSRF_FAILURE_VIEW: a form from before a sign-in or from another site, or no cookies."""
+    """Refuse a form from before a sign-in, from another site, or without cookies (Django's CSRF_FAILURE_VIEW)."""
     return _refused(
         request,
         403,

@@ -1,4 +1,4 @@
-"""The bar that undoes an act: it stands on the next page for ten seconds, and works without script."""
+"""The bar with the Undo button: the page after an act shows it for ten seconds. It works without script, too."""
 
 import datetime as dt
 import math
@@ -37,7 +37,7 @@ class Offer:
 
 
 def offer(request: HttpRequest, kind: str, ids: Sequence[uuid.UUID], *, now: dt.datetime, occurrence: str = "") -> None:
-    """Offer to undo the last act on these messages, or on this series."""
+    """Offer to undo an act on these messages or series; `ids` are their ids. The next page shows the offer."""
     if ids:
         until = (now + UNDO_FOR).isoformat()
         request.session[_SESSION] = {
@@ -46,7 +46,7 @@ def offer(request: HttpRequest, kind: str, ids: Sequence[uuid.UUID], *, now: dt.
 
 
 def offered(request: HttpRequest, *, now: dt.datetime) -> Offer | None:
-    """Return the act that the page may offer to undo; None once the time is over."""
+    """Return the act that the page may offer to undo; None if there is none, or its ten seconds are over."""
     held = request.session.get(_SESSION)
     if not isinstance(held, dict):
         return None
@@ -59,7 +59,7 @@ def offered(request: HttpRequest, *, now: dt.datetime) -> Offer | None:
 @require_POST
 @page(Role.PROVIDER)
 def undo(request: PageRequest) -> HttpResponse:
-    """Undo the act of the bar."""
+    """Undo the act that the form of the bar names."""
     now = database_now()
     take_back = _KINDS.get(request.POST.get("kind", ""))
     if take_back is None:
@@ -81,21 +81,21 @@ def _messages(caller: Caller, ids: list[uuid.UUID], occurrence: str, now: dt.dat
             if len(ids) == 1:
                 raise
     if not done:
-        raise Conflict("It is too late to take this back: ten seconds are over.")
-    left = f" {plural(len(ids) - done, 'message')} could not be taken back any more." if done < len(ids) else ""
-    return f"Taken back: {plural(done, 'message')} will be sent after all.{left}"
+        raise Conflict("It is too late to undo this: the ten seconds are over.")
+    left = f" For {plural(len(ids) - done, 'message')} it was too late." if done < len(ids) else ""
+    return f"Undone: {plural(done, 'message')} will be sent after all.{left}"
 
 
 def _series(caller: Caller, ids: list[uuid.UUID], occurrence: str, now: dt.datetime) -> str:
     for id in ids:
         taking_back.undo_end(caller, queries.schedule(caller.clinic, id), now=now)
-    return "Taken back: it goes on as before."
+    return "Undone: sending continues as before."
 
 
 def _skip(caller: Caller, ids: list[uuid.UUID], occurrence: str, now: dt.datetime) -> str:
     for id in ids:
         taking_back.unskip(caller, queries.schedule(caller.clinic, id), occurrence, now=now)
-    return "Taken back: this occurrence is sent after all."
+    return "Undone: this occurrence is sent after all."
 
 
 _KINDS: dict[str, Callable[[Caller, list[uuid.UUID], str, dt.datetime], str]] = {

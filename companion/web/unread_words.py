@@ -1,4 +1,4 @@
-"""The sentences that wait in sessions for the next page of each member ("Ana Silva was saved.")."""
+"""Sentences in the members' sessions that the next page is going to show ("Ana Silva was saved.")."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ _WAITING: Final = SessionStorage.session_key
 
 
 def forget_erased(erased: Erased) -> None:
-    """Drop the sentences that wait for members of the clinic: they may name an erased patient."""
+    """Delete the sentences that wait for members of the clinic: they may name the erased patient."""
     members = {str(user) for user in Member.objects.filter(clinic=erased.clinic).values_list("user_id", flat=True)}
     for session in Session.objects.iterator(500):
         data = session.get_decoded()

@@ -32,7 +32,7 @@ def test_a_passkey_is_added_is_the_second_step_and_signs_in_alone(page: Page, li
 
     page.goto(f"{live_server.url}/accounts/2fa/")
     page.get_by_role("link", name="Add a passkey").click()
-    page.get_by_label("Sign in with it alone").check()
+    page.get_by_label("Sign in with this passkey alone").check()
     page.get_by_role("button", name="Add").click()
     expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
 

@@ -75,7 +75,7 @@ def test_it_is_skipped_for_all_and_taken_back(at_the_side: Page, day: dt.date) -
     page.locator("#undo button").focus()
     page.keyboard.press("Enter")
 
-    expect(page.get_by_text("Taken back: this occurrence is sent after all.")).to_be_visible()
+    expect(page.get_by_text("Undone: this occurrence is sent after all.")).to_be_visible()
     expect(page.locator(".line")).to_have_count(1)
     assert except_() == []
 

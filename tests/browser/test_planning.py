@@ -243,7 +243,7 @@ def test_not_sending_is_taken_back_by_one_click(browser: Browser, live_server: L
     expect(page.locator("#undo").get_by_role("status")).to_contain_text("undo this")
     page.get_by_role("button", name="Undo").press("Enter")
 
-    expect(page.get_by_text("Taken back: 1 message will be sent after all.")).to_be_visible()
+    expect(page.get_by_text("Undone: 1 message will be sent after all.")).to_be_visible()
     message.refresh_from_db()
     assert message.status == "pending"
     context.close()

@@ -62,7 +62,7 @@ def test_who_came_by_link_sets_a_password_and_signs_in_with_it() -> None:
 def test_nobody_makes_an_account_alone() -> None:
     shown = words(Client().get("/accounts/signup/"))
 
-    assert "Accounts are made by the admins" in shown
+    assert "A clinic's admins create the accounts." in shown
 
 
 def test_a_wrong_password_is_said() -> None:

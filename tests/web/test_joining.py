@@ -151,7 +151,7 @@ def test_the_page_of_an_invitation_names_clinic_and_role_and_changes_nothing() -
 
     shown = words(Client().get(link))
 
-    assert "You accept to be Provider of Linden ." in shown
+    assert "By signing in you become Provider of Linden ." in shown
     member.refresh_from_db()
     assert member.joined_at is None
 

@@ -92,7 +92,7 @@ def test_a_clinic_that_never_sent_sees_its_first_steps() -> None:
 
     shown = words(signed_in(clinic).get("/scheduled-messages"))
 
-    assert _order(shown, "Connect a Telegram bot done", "Bring your patients", "Plan a message")
+    assert _order(shown, "Connect a Telegram bot done", "Add your patients", "Plan a message")
 
 
 def test_no_match_offers_to_clear_the_filters() -> None:

@@ -56,7 +56,7 @@ def test_a_session_ends_after_half_an_hour_without_an_act() -> None:
 
     answer = client.get("/scheduled-messages", follow=True)
 
-    assert "nothing was done for 30 minutes" in words(answer)
+    assert "after 30 minutes without activity" in words(answer)
     assert acts_of(clinic)[-1] == "session ended without activity"
 
 
@@ -108,7 +108,7 @@ def test_a_session_ends_twelve_hours_after_the_sign_in_whatever_is_done() -> Non
 
     _hours_old(client, 12.1)
 
-    assert "12 hours after the sign-in" in words(client.get("/scheduled-messages", follow=True))
+    assert "12 hours after you signed in" in words(client.get("/scheduled-messages", follow=True))
     assert acts_of(clinic)[-1] == "session ended after its longest time"
 
 

@@ -46,7 +46,7 @@ def test_not_sending_is_taken_back_by_one_click() -> None:
 
     message.refresh_from_db()
     assert message.status == Status.PENDING
-    assert "Taken back: 1 message will be sent after all." in words(answer)
+    assert "Undone: 1 message will be sent after all." in words(answer)
     assert 'id="undo"' not in answer.content.decode()
 
 
@@ -89,7 +89,7 @@ def test_what_is_too_late_is_said() -> None:
 
     answer = signed_in(clinic).post(UNDO, {"kind": "messages", "id": str(message.id)}, follow=True)
 
-    assert "It is too late to take this back" in words(answer)
+    assert "It is too late to undo this" in words(answer)
 
 
 def test_ending_a_series_is_taken_back() -> None:
@@ -141,7 +141,7 @@ def test_what_is_yet_to_be_planned_is_taken_back_where_it_was_put_away() -> None
     message.refresh_from_db()
     assert page.redirect_chain == [(list_of_day, 302)]
     assert (was, message.status) == (Status.CANCELLED, Status.PENDING)
-    assert "Taken back: 1 message will be sent after all." in words(answer)
+    assert "Undone: 1 message will be sent after all." in words(answer)
 
 
 def test_a_skip_at_the_side_of_the_list_comes_back_to_the_list_and_can_be_taken_back_there() -> None:

@@ -1,4 +1,4 @@
-"""Allauth's decisions that are ours: no sign-up, and fresh proofs before what is sensitive."""
+"""Our settings for allauth: nobody can sign up, and sensitive pages need a fresh proof of identity."""
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
@@ -25,7 +25,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no 
         return False
 
     def add_message(self, request: HttpRequest, level: int, *_: object, message: object = None, **__: object) -> None:
-        """Show errors, and nothing else, because every page shows what has become of an act."""
+        """Show errors only. Our pages already show what an act has changed."""
         if message and level >= flash.ERROR:
             flash.error(request, str(message))
 
@@ -57,7 +57,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no 
         return not is_fresh(context.request, now=database_now())
 
     def _rollback_login_failed_rl_usage(self) -> None:
-        """Take nothing back of allauth's own count: backoff.py counts in its place."""
+        """Do nothing: allauth doesn't count failed sign-ins here, backoff.py does."""
 
 
 def _name_in(credentials: dict[str, object]) -> str:

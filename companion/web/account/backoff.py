@@ -1,8 +1,8 @@
-"""Waiting after wrong passwords and codes, so that guessing takes years and nobody shuts anybody else out.
+"""Waiting times after wrong passwords and codes: guessing takes years, and nobody can lock another person out.
 
-Counted are the tries of a pair of account and address, of an address, and of an account, in the database: all web
-processes see the same. A browser in which the person has signed in before is a pair of its own, and waits for neither
-the address nor the account: it stays a door during an attack.
+Tries are counted for each pair of account and address, for each address, and for each account. The counts are in the
+database, so that all web processes share them. A browser in which the person has signed in before has a count of its
+own, and the counts of address and account don't apply to it: the person can still sign in there during an attack.
 """
 
 import datetime as dt
@@ -22,20 +22,22 @@ from companion.service.clock import database_now
 from companion.web.account import devices
 from companion.web.models import Tries
 
-_AGAIN: Final = 5
-"""The number of new looks if others try at the same moment."""
+_ROUNDS: Final = 5
+"""How often a counter is read again if other requests change it at the same moment."""
 _KEPT: Final = dt.timedelta(days=1)
 SECOND_STEP: Final = "second step of "
-"""Before the account's name, where codes and not passwords are tried."""
+"""A prefix of the account's name that keeps tries of codes apart from tries of passwords."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Gate:
-    """A group of tries that are counted together, with the seconds that the next one has to wait."""
+class _Counter:
+    """A count of tries, and the rule for how long the next try has to wait."""
 
     key: str
     wait: Callable[[int], float]
+    """The seconds to wait after this number of tries."""
     forgets: dt.timedelta
+    """The count begins anew after a pause of this length."""
 
 
 def _of_pair(count: int) -> float:
@@ -54,39 +56,42 @@ def _of_account(count: int) -> float:
 
 
 def begin(request: HttpRequest, account: str) -> None:
-    """Count a try at this account before it is judged. Raises ImmediateHttpResponse (429) if it has to wait."""
+    """Count a try at this account before it is checked. Raises ImmediateHttpResponse (429) if it comes too early."""
     now = database_now()
-    for gate in _gates(request, account):
-        if seconds := _count(gate, now=now):
+    for counter in _counters(request, account):
+        if seconds := _count(counter, now=now):
             answer = render(request, "account/wait.html", {"seconds": seconds}, status=429)
             answer["Retry-After"] = str(seconds)
             raise ImmediateHttpResponse(answer)
 
 
 def succeeded(request: HttpRequest, account: str) -> None:
-    """Forget the pair's wrong tries, and take the right one back elsewhere: else a guesser could reset an address."""
-    pair, *others = _gates(request, account)
+    """Forget the pair's wrong tries. The other counters lose only this right try.
+
+    They keep the wrong tries: otherwise a guesser could clear an address's counter by signing in with another account.
+    """
+    pair, *others = _counters(request, account)
     Tries.objects.filter(key=pair.key).delete()
-    for gate in others:
-        for row in Tries.objects.filter(key=gate.key, count__gt=0):
-            Tries.objects.filter(key=gate.key, count=row.count).update(count=row.count - 1)
+    for counter in others:
+        for row in Tries.objects.filter(key=counter.key, count__gt=0):
+            Tries.objects.filter(key=counter.key, count=row.count).update(count=row.count - 1)
     Tries.objects.filter(last_at__lt=database_now() - _KEPT).delete()
 
 
-def _gates(request: HttpRequest, account: str) -> list[_Gate]:
+def _counters(request: HttpRequest, account: str) -> list[_Counter]:
     name, hour = account.strip().lower(), dt.timedelta(hours=1)
     if device := _known_device(request, name):
-        return [_Gate(_key("device", name, device), _of_pair, hour)]
+        return [_Counter(_key("device", name, device), _of_pair, hour)]
     address = neighbourhood(devices.address_of(request))
     return [
-        _Gate(_key("pair", name, address), _of_pair, hour),
-        _Gate(_key("address", address), _of_address, dt.timedelta(minutes=10)),
-        _Gate(_key("account", name), _of_account, hour),
+        _Counter(_key("pair", name, address), _of_pair, hour),
+        _Counter(_key("address", address), _of_address, dt.timedelta(minutes=10)),
+        _Counter(_key("account", name), _of_account, hour),
     ]
 
 
 def _known_device(request: HttpRequest, name: str) -> str:
-    """The hash of this browser's cookie, if the account's person has signed in here before."""
+    """Return the hash of this browser's cookie if the account's person has signed in here before; otherwise ""."""
     secret = devices.hash_of_cookie(request)
     if not secret:
         return ""
@@ -94,16 +99,16 @@ def _known_device(request: HttpRequest, name: str) -> str:
     return secret if KnownDevice.objects.filter(user__in=person, secret_hash=secret).exists() else ""
 
 
-def _count(gate: _Gate, *, now: dt.datetime) -> int:
-    """Count the try. Returns 0, or the seconds that it has to wait: then it is not counted."""
-    for _ in range(_AGAIN):
-        row, _made = Tries.objects.get_or_create(key=gate.key, defaults={"count": 0, "until": now, "last_at": now})
+def _count(counter: _Counter, *, now: dt.datetime) -> int:
+    """Count the try and return 0. A try that comes too early is not counted: return the seconds that it has to wait."""
+    for _ in range(_ROUNDS):
+        row, _made = Tries.objects.get_or_create(key=counter.key, defaults={"count": 0, "until": now, "last_at": now})
         if row.until > now:
             return int((row.until - now).total_seconds()) + 1
-        count = 1 if now - row.last_at > gate.forgets else row.count + 1
-        until = now + dt.timedelta(seconds=gate.wait(count))
-        # Zero rows: somebody else has just tried, too.
-        if Tries.objects.filter(key=gate.key, count=row.count, until=row.until).update(
+        count = 1 if now - row.last_at > counter.forgets else row.count + 1
+        until = now + dt.timedelta(seconds=counter.wait(count))
+        # Zero rows: another request has counted a try meanwhile. Read the counter again.
+        if Tries.objects.filter(key=counter.key, count=row.count, until=row.until).update(
             count=count, until=until, last_at=now
         ):
             return 0
@@ -111,5 +116,5 @@ def _count(gate: _Gate, *, now: dt.datetime) -> int:
 
 
 def _key(*parts: str) -> str:
-    # A counter holds no name of a person.
+    # Hash the parts, so that the table holds no person's name.
     return hashlib.sha256("\n".join(parts).encode(errors="replace")).hexdigest()

@@ -1,4 +1,4 @@
-"""Acts on an account go into the audit trail of each clinic that the person has joined, and the person is told."""
+"""Record each act on an account in the audit trail of every clinic that the person has joined, and mail the person."""
 
 from typing import Final
 
@@ -63,14 +63,14 @@ def _second_step_failed(sender: object, user: User, **_: object) -> None:
 
 
 def record(user: AbstractBaseUser | AnonymousUser, action: str, *, changed: str = "") -> None:
-    """Record what the person did to the own account. `changed`: the secret that has changed."""
-    told = {changed: audit.CHANGED} if changed else audit.NO_VALUE
+    """Record an act of the person on their account. `changed` names the secret that was changed."""
+    changes = {changed: audit.CHANGED} if changed else audit.NO_VALUE
     for member in _joined(user):
-        audit.record(caller_of_member(member), action, "member", member.id, now=database_now(), changes=told)
+        audit.record(caller_of_member(member), action, "member", member.id, now=database_now(), changes=changes)
 
 
 def session_over(user: AbstractBaseUser | AnonymousUser, why: str) -> None:
-    """Record the end of a session by time, or from another one: "session ended without activity"."""
+    """Record that a session ended, and why: "session ended without activity"."""
     record(user, f"session {why}")
 
 
@@ -78,13 +78,13 @@ def _signed_in(sender: object, request: HttpRequest, user: User, **_: object) ->
     now = database_now()
     with transaction.atomic():
         proof.begin(request, now=now)
-        # allauth makes the row of a session, but not every sign-in goes through allauth.
+        # Make the row of the session here, because not every sign-in goes through allauth.
         request.user = user
         UserSession.objects.create_from_request(request)
         known = devices.is_known(request, user)
         devices.remember(request, user, now=now)
         record(user, "signed in")
-        # A sign-in by link has told them already.
+        # A person who signs in by a link has got an e-mail about the link already.
         if not known and not came_by_link(request.session.get(CAME_BY)):
             agent = devices.words_for(request.META.get("HTTP_USER_AGENT", ""))
             account_mail.new_device(user, agent, devices.address_of(request), now=now)
@@ -103,7 +103,7 @@ def _password_changed(sender: object, request: HttpRequest, user: User, **_: obj
 
 
 def _failed(sender: object, credentials: dict[str, object], **_: object) -> None:
-    """Note a wrong password of a known account. Nobody knows who typed it, so the entry names no person as actor."""
+    """Record a wrong password for a known account. Nobody knows who typed it, so the entry names no person as actor."""
     user = accounts.of_address(str(credentials.get("email") or credentials.get("username") or "")).first()
     log.warning("a sign-in failed", account="known" if user else "unknown")
     for member in _joined(user) if user else []:

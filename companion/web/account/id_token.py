@@ -1,4 +1,4 @@
-"""Read the ID token of a clinic's sign-in service: signed by the service, for this program, now, for this question."""
+"""Check the ID token of a clinic's sign-in service: its signature, receiver, age and nonce."""
 
 import hashlib
 from typing import Final
@@ -8,20 +8,20 @@ import jwt
 from companion.clinics.provider_calls import Calls
 
 _LEEWAY_SECONDS: Final = 30
-"""The difference between the clocks here and there that does no harm."""
+"""The largest tolerated difference between this machine's clock and the service's."""
 _ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signatures by a private key. A signature by the client's secret (HS256), and a token without any, are refused."""
 _NEEDED: Final = ("iss", "aud", "exp", "iat", "sub", "nonce")
 
 
 def nonce_of(state: str) -> str:
-    """The nonce of a sign-in. Only the browser's own session holds its state, and takes the state once."""
+    """Return the nonce of a sign-in. Only the browser's session holds the sign-in's state, and accepts it once."""
     return hashlib.sha256(f"nonce of {state}".encode()).hexdigest()
 
 
 def read(token: str, *, keys_url: str, issuer: str, client_id: str, nonce: str) -> dict[str, object]:
-    """The token's words. Raises jwt.PyJWTError, and the errors of a call for the service's keys."""
-    told: dict[str, object] = jwt.decode(
+    """Return the token's claims. Raises jwt.PyJWTError, and the errors of a call for the service's keys."""
+    claims: dict[str, object] = jwt.decode(
         token,
         _key(keys_url, token),
         algorithms=_ALGORITHMS,
@@ -29,24 +29,24 @@ def read(token: str, *, keys_url: str, issuer: str, client_id: str, nonce: str) 
         leeway=_LEEWAY_SECONDS,
         options={"require": list(_NEEDED)},
     )
-    if str(told["iss"]).rstrip("/") != issuer.rstrip("/"):
+    if str(claims["iss"]).rstrip("/") != issuer.rstrip("/"):
         raise jwt.InvalidIssuerError("the token comes from another service")
-    if told.get("azp", client_id) != client_id:
+    if claims.get("azp", client_id) != client_id:
         raise jwt.InvalidAudienceError("the token was made for another program")
-    if told["nonce"] != nonce:
+    if claims["nonce"] != nonce:
         raise jwt.InvalidTokenError("the token answers another question")
-    return told
+    return claims
 
 
 def _key(keys_url: str, token: str) -> jwt.PyJWK:
-    """The service's key that the token names; a service with a single key may leave the name out."""
-    # Asked for anew each time: services change their keys, and withdraw lost ones.
+    """Return the service's key that the token names. A token of a service with a single key need not name it."""
+    # Fetch the keys each time: services change their keys, and withdraw lost ones.
     with Calls() as calls:
         answer = calls.get(keys_url)
         answer.raise_for_status()
         keys = jwt.PyJWKSet.from_dict(answer.json()).keys
-    named = jwt.get_unverified_header(token).get("kid")
-    found = [key for key in keys if key.public_key_use != "enc" and named in (None, key.key_id)]
-    if len(found) != 1:
-        raise jwt.InvalidKeyError("no key, or no single one, fits the token")
-    return found[0]
+    key_id = jwt.get_unverified_header(token).get("kid")
+    fitting = [key for key in keys if key.public_key_use != "enc" and key_id in (None, key.key_id)]
+    if len(fitting) != 1:
+        raise jwt.InvalidKeyError("no key, or more than one key, fits the token")
+    return fitting[0]

@@ -34,7 +34,7 @@ def sign_in_by_link(request: HttpRequest, key: uuid.UUID, token: str) -> HttpRes
     member = redeem_link(key, token, now=database_now())
     if member is None:
         return render(request, "account/link_over.html", status=410)
-    # A member who is signed in here gives way to the person of the link.
+    # If somebody else is signed in in this browser, end that session.
     request.session.flush()
     request.user = AnonymousUser()
     request.session[SESSION_CLINIC], request.session[CAME_BY] = str(member.clinic_id), by_link(member)
@@ -50,7 +50,7 @@ def forgotten(request: HttpRequest) -> HttpResponse:
     return render(request, "account/forgotten.html")
 
 
-def nowhere(request: HttpRequest) -> HttpResponse:
+def no_email_page(request: HttpRequest) -> HttpResponse:
     """Refuse to change or confirm an e-mail address: only an admin may do that."""
     raise Http404
 

@@ -1,7 +1,7 @@
-"""A fresh proof of identity before what is sensitive: a session that somebody took over must not make keys or admins.
+"""A fresh proof of identity before sensitive acts: a person who took over a session must not create keys or admins.
 
-A sign-in is a proof for a quarter of an hour; then the person gives the password, a code or a passkey again, and what
-was asked for goes on. The form waits in the session, sealed.
+A sign-in counts as a proof for a quarter of an hour. After that the person gives the password, a code or a passkey
+again. Meanwhile the form that was sent waits in the session, sealed; it is carried out after the proof.
 """
 
 import base64
@@ -27,23 +27,23 @@ _PURPOSE: Final = "web.proof"
 
 
 def begin(request: HttpRequest, *, now: dt.datetime) -> None:
-    """Note when the session began. Removes what is left of sessions that are long over."""
+    """Note in the session when it began, and delete all expired sessions."""
     request.session[BEGAN] = now.timestamp()
     Session.objects.filter(expire_date__lt=now).delete()
 
 
 def renew(request: HttpRequest) -> None:
-    """Give the session another key after a proof: who knows the key of before is no longer in."""
-    before = request.session.session_key
+    """Give the session a new key after a proof. The former key, which somebody may have stolen, no longer works."""
+    former_key = request.session.session_key
     request.session.cycle_key()
-    rows = UserSession.objects.filter(session_key=before, user_id=request.user.pk)
+    rows = UserSession.objects.filter(session_key=former_key, user_id=request.user.pk)
     rows.update(session_key=request.session.session_key)
 
 
 def ask(request: HttpRequest) -> HttpResponse:
-    """Ask for a proof. Afterwards the form that was sent is carried out; no page needs to be filled in again."""
+    """Ask for a proof. The form that was sent is carried out afterwards, so that nobody has to fill it in again."""
     if not get_adapter().get_reauthentication_methods(request.user):
-        flash.info(request, "First set a password: then you can confirm by it that it's you.")
+        flash.info(request, "Set a password first. You can then confirm with it that it's you.")
         return lead_to(request, reverse("account_set_password"))
     waiting = {"path": request.path, "method": request.method, "posted": request.POST.urlencode()}
     sealed = base64.b64encode(seal(json.dumps(waiting), _PURPOSE)).decode()
@@ -52,13 +52,13 @@ def ask(request: HttpRequest) -> HttpResponse:
 
 
 def go_on(request: HttpRequest, state: dict[str, str]) -> HttpResponseBase:
-    """Carry out what waited for the proof."""
+    """Carry out the request that waited for the proof."""
     waiting = json.loads(unseal(base64.b64decode(state["sealed"]), _PURPOSE))
     if waiting["method"] != "POST":
         return redirect(waiting["path"])
     request.method = "POST"
     request.path = request.path_info = waiting["path"]
     request.POST = QueryDict(waiting["posted"])
-    found = request.resolver_match = resolve(waiting["path"])
-    answer: HttpResponseBase = found.func(request, *found.args, **found.kwargs)
+    match = request.resolver_match = resolve(waiting["path"])
+    answer: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
     return answer

@@ -1,7 +1,8 @@
-"""`/accounts/oidc/<clinic>/…`: the sign-in by a clinic's own OpenID Connect service.
+"""`/accounts/oidc/<clinic>/…`: the sign-in by a clinic's OpenID Connect service.
 
-allauth speaks the protocol (state, PKCE, token); id_token.py checks who signed the answer. Who the person is, and what
-they may do, is decided in clinics/providers.py. Nothing of allauth's own accounts is stored.
+
+allauth speaks the protocol (state, PKCE, token). id_token.py checks who signed the answer. clinics/providers.py
+decides who the person is and what they may do. allauth's tables for such accounts are not used.
 """
 
 from collections.abc import Callable
@@ -41,16 +42,16 @@ from companion.web.account import id_token, proof
 log = structlog.stdlib.get_logger(__name__)
 _NEXT: Final = "provider_next"
 _KEPT_SECONDS: Final = 600
-_OWN_PAGES: Final = ("/accounts/password/", "/accounts/2fa/")
-"""Pages about passwords and second steps, which a clinic's service has in place of ours."""
+_LOCAL_PAGES: Final = ("/accounts/password/", "/accounts/2fa/")
+"""Pages about passwords and second steps. Members who sign in by their clinic's service manage both there."""
 _LIBRARIES: Final = (OAuth2Error, NoWay, requests.RequestException, HTTPError)
 _BROKEN: Final = (*_LIBRARIES, KeyError, TypeError, ValueError, AttributeError)
-"""The errors of the libraries if a service can't be reached or doesn't keep to the protocol."""
+"""The errors that the libraries raise if a service can't be reached or breaks the protocol."""
 Answer = Callable[[HttpRequest], HttpResponseBase]
 
 
-class _Told(Exception):
-    """The service's words about the person."""
+class _Claims(Exception):
+    """Raised with what the service says about the person, to leave allauth's code before it makes an account."""
 
     def __init__(self, claims: dict[str, object]) -> None:
         super().__init__()
@@ -58,16 +59,16 @@ class _Told(Exception):
 
 
 class _Question(OAuth2Client):  # type: ignore[misc]  # allauth ships no types
-    """allauth's question to a service, with the nonce that the answer has to hold."""
+    """allauth's question to a service. It asks for a nonce, which the answer must repeat."""
 
     def get_redirect_url(self, authorization_url: str, scope: list[str], extra_params: dict[str, str]) -> str:
-        asked = extra_params | {"nonce": id_token.nonce_of(self.state)}
-        whole: str = super().get_redirect_url(authorization_url, scope, asked)
-        return whole
+        params = extra_params | {"nonce": id_token.nonce_of(self.state)}
+        url: str = super().get_redirect_url(authorization_url, scope, params)
+        return url
 
 
 class _Protocol(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
-    """allauth's side of the protocol, with the service's own description kept for some minutes."""
+    """allauth's client of the protocol. It remembers the service's description of itself for some minutes."""
 
     client_class = _Question
 
@@ -77,21 +78,21 @@ class _Protocol(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
     @property
     def openid_config(self) -> dict[str, object]:
         key = f"oidc:{self.get_provider().server_url}"
-        found: dict[str, object] | None = cache.get(key)
-        if found is None:
-            found = dict(super().openid_config)
-            cache.set(key, found, _KEPT_SECONDS)
-        return found
+        description: dict[str, object] | None = cache.get(key)
+        if description is None:
+            description = dict(super().openid_config)
+            cache.set(key, description, _KEPT_SECONDS)
+        return description
 
     def complete_login(self, request: HttpRequest, app: SocialApp, token: SocialToken, **kwargs: object) -> None:
-        """Compare both answers about the person. Raises _Told with them: allauth's own accounts are not used."""
-        answered = kwargs["response"]
-        told = self._read(answered["id_token"], app)  # type: ignore[index]  # what is none is refused above
-        asked = self._fetch_user_info(token.token)
-        if told["sub"] != asked["sub"]:
+        """Compare the ID token with the user info. Raises _Claims with both: allauth's accounts are not used."""
+        answer = kwargs["response"]
+        signed = self._read(answer["id_token"], app)  # type: ignore[index]  # allauth passes a mapping
+        user_info = self._fetch_user_info(token.token)
+        if signed["sub"] != user_info["sub"]:
             raise OAuth2Error("the answers are about different people")
-        # Of two words about one thing the signed word counts.
-        raise _Told(asked | told)
+        # If both hold the same claim, the signed one counts.
+        raise _Claims(user_info | signed)
 
     def _read(self, token: str, app: SocialApp) -> dict[str, object]:
         try:
@@ -100,16 +101,16 @@ class _Protocol(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
                 keys_url=str(self.openid_config["jwks_uri"]),
                 issuer=app.settings["issuer"],
                 client_id=app.client_id,
-                # allauth has found the state in the browser's session, and taken it out there.
+                # allauth has found the state in the browser's session, and removed it there.
                 nonce=id_token.nonce_of(self.request.GET["state"]),
             )
-        except jwt.PyJWTError as wrong:
-            log.warning("an ID token was refused", clinic=self.provider_id, why=type(wrong).__name__)
-            raise OAuth2Error("the ID token was refused") from wrong
+        except jwt.PyJWTError as error:
+            log.warning("an ID token was refused", clinic=self.provider_id, why=type(error).__name__)
+            raise OAuth2Error("the ID token was refused") from error
 
 
 class _Service(OpenIDConnectProvider):  # type: ignore[misc]
-    """allauth's provider with our side of the protocol."""
+    """allauth's provider with our client of the protocol."""
 
     oauth2_adapter_class = _Protocol
     pkce_enabled_default = True
@@ -117,22 +118,22 @@ class _Service(OpenIDConnectProvider):  # type: ignore[misc]
 
 @require_GET
 def go(request: HttpRequest, slug: str) -> HttpResponseBase:
-    """Send the person to the clinic's service, which asks again for everything if `again` says so."""
+    """Send the person to the clinic's service. With `again` in the query, the service asks for a new sign-in."""
     service = _service(request, slug)
     again = {"prompt": "login", "max_age": "0"} if request.GET.get("again") else {}
     request.session[_NEXT] = came_from(request, reverse("messages"))
-    return _spoken(request, slug, lambda: service.redirect(request, "login", auth_params=again))
+    return _or_failure_page(request, slug, lambda: service.redirect(request, "login", auth_params=again))
 
 
 @require_GET
 def come_back(request: HttpRequest, provider_id: str) -> HttpResponseBase:
-    """Take what the service says."""
+    """Receive the person whom the service sends back, and sign them in."""
     _service(request, provider_id)
     view = OAuth2CallbackView.adapter_view(_Protocol(request, provider_id))
     try:
-        return _spoken(request, provider_id, lambda: view(request))
-    except _Told as told:
-        return _came_back(request, provider_id, told.claims)
+        return _or_failure_page(request, provider_id, lambda: view(request))
+    except _Claims as claims:
+        return _sign_in(request, provider_id, claims.claims)
 
 
 @require_GET
@@ -142,10 +143,13 @@ def cancelled(request: HttpRequest) -> HttpResponse:
 
 
 def no_local_password(get_response: Answer) -> Answer:
-    """Show no page about passwords and second steps to people who come by their clinic's service (middleware)."""
+    """Refuse the pages about passwords and second steps to people who sign in by their clinic's service.
+
+    A middleware.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        if request.path.startswith(_OWN_PAGES) and request.user.is_authenticated and comes_by_provider(request.user):
+        if request.path.startswith(_LOCAL_PAGES) and request.user.is_authenticated and comes_by_provider(request.user):
             return render(request, "account/by_provider.html", status=403)
         return get_response(request)
 
@@ -153,13 +157,18 @@ def no_local_password(get_response: Answer) -> Answer:
 
 
 def listed() -> list[tuple[str, str]]:
-    """The address and the words of each button on the sign-in page. An archived clinic has none."""
-    known = {slug: one.name for slug, one in settings.OIDC_PROVIDERS.items() if one.listed}
-    open_now = Clinic.objects.filter(slug__in=known, archived_at=None).order_by("slug").values_list("slug", flat=True)
-    return [(reverse("provider", args=[slug]), known[slug]) for slug in open_now] if known else []
+    """Return the address and the words of each service's button on the sign-in page. Archived clinics have none."""
+    listed_services = {slug: service.name for slug, service in settings.OIDC_PROVIDERS.items() if service.listed}
+    if not listed_services:
+        return []
+    clinics = Clinic.objects.filter(slug__in=listed_services, archived_at=None).order_by("slug")
+    return [
+        (reverse("provider", args=[slug]), listed_services[slug]) for slug in clinics.values_list("slug", flat=True)
+    ]
 
 
-def _came_back(request: HttpRequest, slug: str, claims: dict[str, object]) -> HttpResponseBase:
+def _sign_in(request: HttpRequest, slug: str, claims: dict[str, object]) -> HttpResponseBase:
+    """Sign in the member whom the claims name. For a member who is signed in already, it is a fresh proof."""
     now = database_now()
     clinic = Clinic.objects.filter(slug=slug, archived_at=None).first()
     if clinic is None:
@@ -172,7 +181,8 @@ def _came_back(request: HttpRequest, slug: str, claims: dict[str, object]) -> Ht
     if not member.user.is_active:
         return redirect("account_inactive")
     wanted = str(request.session.get(_NEXT) or reverse("messages"))
-    if request.user.is_authenticated and request.user.pk == member.user.pk and _asked_again(claims, now.timestamp()):
+    is_signed_in = request.user.is_authenticated and request.user.pk == member.user.pk
+    if is_signed_in and _is_fresh_sign_in(claims, now.timestamp()):
         request.session[PROVED] = now.timestamp()
         proof.renew(request)
         resumed: HttpResponseBase | None = resume_request(request) if STATE_SESSION_KEY in request.session else None
@@ -184,17 +194,17 @@ def _came_back(request: HttpRequest, slug: str, claims: dict[str, object]) -> Ht
     return answer
 
 
-def _asked_again(claims: dict[str, object], now: float) -> bool:
-    """Return whether the service has asked the person lately. A service that doesn't say when is believed."""
+def _is_fresh_sign_in(claims: dict[str, object], now: float) -> bool:
+    """Return whether the person signed in at the service lately. A service that doesn't say when is trusted."""
     at = claims.get("auth_time", now)
     return isinstance(at, int | float) and now - at < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
 
 
 def _known(slug: str) -> Provider:
-    found: Provider | None = settings.OIDC_PROVIDERS.get(slug)
-    if found is None:
+    provider: Provider | None = settings.OIDC_PROVIDERS.get(slug)
+    if provider is None:
         raise Http404
-    return found
+    return provider
 
 
 def _service(request: HttpRequest, slug: str) -> _Service:
@@ -210,8 +220,9 @@ def _service(request: HttpRequest, slug: str) -> _Service:
     return _Service(request, app=app)
 
 
-def _spoken(request: HttpRequest, slug: str, speak: Callable[[], HttpResponseBase]) -> HttpResponseBase:
+def _or_failure_page(request: HttpRequest, slug: str, step: Callable[[], HttpResponseBase]) -> HttpResponseBase:
+    """Do a step of the protocol; answer 502 if the service can't be reached or breaks the protocol."""
     try:
-        return speak()
+        return step()
     except _BROKEN:
         return render(request, "account/provider_away.html", {"provider": _known(slug)}, status=502)

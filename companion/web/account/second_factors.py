@@ -27,9 +27,9 @@ from companion.web.whole_page import lead_to
 
 _NAME: Final = "AI Companion Scheduler"
 _TAKEN_FOR_SECONDS: Final = 120
-"""Longer than a code is valid (the period before and the one after count, too)."""
+"""Longer than a code is valid: the codes of the period before and of the period after are accepted, too."""
 _BROKEN: Final = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
-"""The errors that the libraries raise for a passkey's answer that no browser wrote."""
+"""The errors that the libraries raise for a malformed answer of a passkey."""
 
 
 class Adapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth ships no types
@@ -56,14 +56,14 @@ class Adapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth ships no type
 
 
 class _OnceOnly(forms.Form):
-    """A form whose code is taken once: allauth remembers a code for a shorter time than it is valid."""
+    """A form that accepts each code once. allauth alone forgets a used code before the code expires."""
 
     user: User
 
     def clean_code(self) -> str:
         account = f"{backoff.SECOND_STEP}{self.user.get_username()}"
         backoff.begin(context.request, account)
-        code: str = super().clean_code()  # type: ignore[misc]  # the form before this one has it
+        code: str = super().clean_code()  # type: ignore[misc]  # the other base class of each form has this method
         backoff.succeeded(context.request, account)
         if not cache.add(f"second-step:{self.user.pk}:{code.strip()}", "taken", _TAKEN_FOR_SECONDS):
             raise forms.ValidationError("This code was used already. Wait for the next one.")
@@ -79,12 +79,12 @@ class CodeAgainForm(_OnceOnly, ReauthenticateForm):  # type: ignore[misc]
 
 
 class _Readable(forms.Form):
-    """A form that says so if the passkey's answer can't be read."""
+    """A form that refuses a malformed answer of a passkey with a sentence, where allauth would raise an error."""
 
     def clean_credential(self) -> object:
-        before = getattr(super(), "clean_credential", None)
+        inherited = getattr(super(), "clean_credential", None)
         try:
-            return before() if before else self.cleaned_data["credential"]
+            return inherited() if inherited else self.cleaned_data["credential"]
         except _BROKEN as error:
             raise _unreadable() from error
 
@@ -117,8 +117,8 @@ def _unreadable() -> forms.ValidationError:
 
 
 def lead(request: HttpRequest, clinic: str) -> HttpResponse:
-    """Lead a member of a clinic that demands it to the set-up of a second step."""
+    """Lead a member to the set-up of the second step that the clinic demands."""
     if "HX-Request" not in request.headers:
-        # Each part of an open page comes here, and the sentence would stand there several times.
+        # htmx asks for each part of an open page; the sentence would then appear several times.
         flash.info(request, f"{clinic} asks for a second step at the sign-in. Set it up first, then go on.")
     return lead_to(request, reverse("mfa_index"))

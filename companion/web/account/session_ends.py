@@ -1,7 +1,7 @@
-"""The end of a session: after half an hour without an act, and twelve hours after the sign-in (both adjustable).
+"""The end of a session: after half an hour without activity, and twelve hours after the sign-in (both can be changed).
 
-Open pages poll by htmx, and polling is no act. allauth's row of the session holds when it was last used; a session
-without this row is over, so that ending one anywhere ends it here.
+Open pages poll by htmx; polling is no activity. allauth's row of a session says when the session was last used.
+A session without this row has ended: to end a session from another device, its row is deleted.
 """
 
 import datetime as dt
@@ -23,7 +23,7 @@ from companion.web.account.devices import address_of, send_cookie
 
 _NOTED_EVERY: Final = dt.timedelta(minutes=1)
 _OPENED: Final = "X-Opened"
-"""The header by which our script says that a person opened a part of a page."""
+"""The header with which our script says that a person, and not polling, opened a part of a page."""
 Answer = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -37,11 +37,14 @@ class _Over(StrEnum):
 
 
 def session_ends(get_response: Answer) -> Answer:
-    """Sign out whose session is over (middleware, behind those of sessions, sign-ins and messages)."""
+    """Sign a person out when their session is over.
+
+    A middleware; it needs Django's middlewares for sessions, sign-ins and messages before it.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
-            _look(request, now=database_now())
+            _end_or_note_use(request, now=database_now())
         answer = get_response(request)
         send_cookie(request, answer)
         return answer
@@ -49,34 +52,37 @@ def session_ends(get_response: Answer) -> Answer:
     return middleware
 
 
-def _look(request: HttpRequest, *, now: dt.datetime) -> None:
-    _follow_the_key(request)
+def _end_or_note_use(request: HttpRequest, *, now: dt.datetime) -> None:
+    _follow_new_key(request)
     row = UserSession.objects.filter(session_key=request.session.session_key).first()
     why = _why_over(row, request.session.get(BEGAN), now=now)
     if why:
         _end(request, row, why)
-    elif row and now - row.last_seen_at > _NOTED_EVERY and _is_an_act(request):
+    elif row and now - row.last_seen_at > _NOTED_EVERY and _is_activity(request):
         UserSession.objects.filter(pk=row.pk).update(last_seen_at=now, ip=address_of(request))
 
 
-def _follow_the_key(request: HttpRequest) -> None:
-    """Keep the row of a session to which Django has given another key in this request, since the secret key changed."""
-    shown, now = request.COOKIES[settings.SESSION_COOKIE_NAME], request.session.session_key
-    if shown != now:
-        UserSession.objects.filter(session_key=shown, user_id=request.user.pk).update(session_key=now)
+def _follow_new_key(request: HttpRequest) -> None:
+    """Write the session's new key into its row.
+
+    After the secret key was changed, Django gives each session a new key at its next request.
+    """
+    former, current = request.COOKIES[settings.SESSION_COOKIE_NAME], request.session.session_key
+    if former != current:
+        UserSession.objects.filter(session_key=former, user_id=request.user.pk).update(session_key=current)
 
 
 def _why_over(row: UserSession | None, began: float | None, *, now: dt.datetime) -> _Over:
-    own = settings.COMPANION
+    environment = settings.COMPANION
     if row is None or began is None:
         return _Over.ENDED
-    if now.timestamp() - began > own.session_hours * 3600:
+    if now.timestamp() - began > environment.session_hours * 3600:
         return _Over.TOO_LONG
-    return _Over.IDLE if now - row.last_seen_at > dt.timedelta(minutes=own.idle_minutes) else _Over.NO
+    return _Over.IDLE if now - row.last_seen_at > dt.timedelta(minutes=environment.idle_minutes) else _Over.NO
 
 
-def _is_an_act(request: HttpRequest) -> bool:
-    """Return whether a person did something: a page polls by htmx's GET alone, so that one keeps no session alive."""
+def _is_activity(request: HttpRequest) -> bool:
+    """Return whether a person did something. A GET of htmx is polling, unless our script says that a person clicked."""
     by_htmx = request.method == "GET" and "HX-Request" in request.headers
     return not by_htmx or _OPENED in request.headers
 
@@ -94,8 +100,8 @@ def _end(request: HttpRequest, row: UserSession | None, why: _Over) -> None:
 def _words(why: _Over) -> str:
     match why:
         case _Over.IDLE:
-            return f"You were signed out: nothing was done for {settings.COMPANION.idle_minutes:g} minutes."
+            return f"You were signed out after {settings.COMPANION.idle_minutes:g} minutes without activity."
         case _Over.TOO_LONG:
-            return f"You were signed out: {settings.COMPANION.session_hours:g} hours after the sign-in."
+            return f"You were signed out {settings.COMPANION.session_hours:g} hours after you signed in."
         case _:
             return "You were signed out: this session was ended."

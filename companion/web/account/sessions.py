@@ -33,7 +33,7 @@ def index(request: PageRequest) -> HttpResponse:
     """List the person's sessions, this one first."""
     rows = UserSession.objects.purge_and_list(request.user)
     shown = [Shown(row, devices.words_for(row.user_agent), row.is_current()) for row in rows]
-    shown.sort(key=lambda one: (not one.current, -one.row.last_seen_at.timestamp()))
+    shown.sort(key=lambda session: (not session.current, -session.row.last_seen_at.timestamp()))
     return render(request, "account/sessions.html", {"sessions": shown, "now": database_now()})
 
 

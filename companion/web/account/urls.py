@@ -9,7 +9,7 @@ urlpatterns = [
     path("sign-in/<uuid:key>/<str:token>", pages.sign_in_by_link, name="sign_in_by_link"),
     # allauth would send an e-mail from each of these pages, and accounts here work without e-mail.
     path("accounts/password/reset/", pages.forgotten, name="password_forgotten"),
-    re_path(r"^accounts/(?:email|confirm-email|password/reset|login/code)/", pages.nowhere),
+    re_path(r"^accounts/(?:email|confirm-email|password/reset|login/code)/", pages.no_email_page),
     path("accounts/sessions/", sessions.index, name="sessions"),
     path("accounts/sessions/end", sessions.end, name="sessions_end"),
     path("accounts/oidc/cancelled", provider.cancelled, name="socialaccount_login_cancelled"),

@@ -5,7 +5,7 @@ import uuid
 from contextlib import suppress
 from typing import Final
 
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
@@ -24,28 +24,27 @@ _LONGEST: Final = 100
 @require_GET
 @page(Role.ADMIN)
 def index(request: PageRequest) -> HttpResponse:
-    """Show the newest entries, or the page that begins below an entry's number."""
-    found = trail.entries(request.caller, _wanted(request))
+    """Show the newest entries; with `?below=` the newest entries below that number."""
+    entries = trail.entries(request.caller, _wanted(request))
     below = request.GET.get("below", "")
     if below.isascii() and below.isdigit() and len(below) < 16:
-        found = found.filter(number__lt=int(below))
-    rows = list(found[: PAGE_SIZE + 1])
+        entries = entries.filter(number__lt=int(below))
+    rows = list(entries[: PAGE_SIZE + 1])
     query = request.GET.copy()
     query.pop("below", None)
-    shown = {
+    context = {
         "entries": rows[:PAGE_SIZE],
         "below": rows[PAGE_SIZE - 1].number if len(rows) > PAGE_SIZE else None,
         "typed": {name: query.get(name, "") for name in ("who", "what", "kind", "since", "until", "about")},
-        "query": _encoded(query),
-        "now": database_now(),
+        "query": f"{query.urlencode()}&" if query else "",
     }
-    return render(request, "audit/index.html", shown)
+    return render(request, "audit/index.html", context)
 
 
 @require_GET
 @page(Role.ADMIN)
 def export(request: PageRequest) -> HttpResponseBase:
-    """Download the entries that the filters leave, as CSV or NDJSON."""
+    """Download the entries that match the filters, as CSV or NDJSON."""
     form: trail.Format = "ndjson" if request.GET.get("format") == "ndjson" else "csv"
     rows = trail.export(request.caller, _wanted(request), form, now=database_now())
     answer = StreamingHttpResponse(rows, content_type=trail.TYPES[form])
@@ -53,12 +52,8 @@ def export(request: PageRequest) -> HttpResponseBase:
     return answer
 
 
-def _encoded(query: QueryDict) -> str:
-    return f"{query.urlencode()}&" if query else ""
-
-
 def _wanted(request: PageRequest) -> Wanted:
-    """Read the filters; leave out those that can't be read, which the form shows as typed."""
+    """Read the filters. A filter that can't be read counts as empty; the form still shows it as typed."""
     typed = request.GET
     kind = typed.get("kind", "")
     about = None
@@ -80,7 +75,10 @@ def _word(text: str) -> str:
 
 
 def _day(request: PageRequest, name: str, *, after: int = 0) -> dt.datetime | None:
-    """The beginning of the day in the clinic's time zone, or of a day after."""
+    """Return the instant at which the named day, or a day so many days after it, begins for the clinic.
+
+    Returns None for a text that is not a date.
+    """
     try:
         day = dt.date.fromisoformat(request.GET.get(name, "")) + dt.timedelta(days=after)
         zone = zone_info(request.caller.clinic.timezone)

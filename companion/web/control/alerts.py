@@ -18,6 +18,7 @@ from companion.service import mailing
 from companion.service.clock import database_now
 from companion.web import conflicts
 from companion.web.access import PageRequest, page
+from companion.web.form_errors import by_field
 from companion.webhooks import webhooks
 from companion.webhooks.models import Kind
 
@@ -52,11 +53,11 @@ def hear(request: PageRequest) -> HttpResponse:
             since = conflicts.changes_of(request.caller.clinic, whose, "alerts' addressee changed")
             conflicts.refuse_if_changed(request, shown, "how you hear of alerts", since, now=now)
             contacts.hear(request.caller, _telegram_id(typed), by_email=by_email, now=now)
-    except Conflict as no:
-        flash.error(request, str(no))
+    except Conflict as refusal:
+        flash.error(request, str(refusal))
         return _page(request, {"typed_id": typed, "by_email": by_email}, status=409)
-    except Refused as no:
-        return _page(request, {"typed_id": typed, "by_email": by_email}, no=no)
+    except Refused as refusal:
+        return _page(request, {"typed_id": typed, "by_email": by_email}, refusal=refusal)
     flash.success(request, "Saved.")
     return redirect("alerts")
 
@@ -70,8 +71,8 @@ def test(request: PageRequest) -> HttpResponse:
         raise Unknown
     try:
         contacts.TESTS[way](request.caller, now=database_now())
-    except Conflict as no:
-        flash.error(request, str(no))
+    except Conflict as refusal:
+        flash.error(request, str(refusal))
     else:
         flash.success(request, _TOOK[way])
     return redirect("alerts")
@@ -88,8 +89,8 @@ def heartbeat(request: PageRequest) -> HttpResponse:
         return redirect("alerts")
     try:
         outside_heartbeat.set_url(request.caller, url, now=now)
-    except Refused as no:
-        return _page(request, {"typed_heartbeat": url}, no=no)
+    except Refused as refusal:
+        return _page(request, {"typed_heartbeat": url}, refusal=refusal)
     flash.success(request, "Saved. The first heartbeat goes out within ten seconds.")
     return redirect("alerts")
 
@@ -107,10 +108,10 @@ def maintain(request: PageRequest) -> HttpResponse:
             until = now + _hours(request.POST.get("hours", ""))
             maintenance.begin(request.caller, until, request.POST.get("reason", ""), now=now)
             flash.success(request, "Maintenance has begun. Within ten seconds no alert is told any more.")
-    except Refused as no:
-        return _page(request, {"typed_reason": request.POST.get("reason", "")}, no=no)
-    except Conflict as no:
-        flash.error(request, str(no))
+    except Refused as refusal:
+        return _page(request, {"typed_reason": request.POST.get("reason", "")}, refusal=refusal)
+    except Conflict as refusal:
+        flash.error(request, str(refusal))
     return redirect("alerts")
 
 
@@ -125,7 +126,7 @@ def _shown_contact(contact: AlertContact) -> str:
 
 
 def _page(
-    request: PageRequest, more: Mapping[str, object], *, no: Refused | None = None, status: int = 200
+    request: PageRequest, more: Mapping[str, object], *, refusal: Refused | None = None, status: int = 200
 ) -> HttpResponse:
     clinic, contact = request.caller.clinic, contacts.contact_of(request.caller)
     opened = alerts.open_alerts(clinic)
@@ -144,10 +145,10 @@ def _page(
         "mail_possible": mailing.possible(),
         "webhooks": webhooks.wanting(clinic, Kind.ALERT).count(),
         "notices": Notice.objects.filter(clinic=clinic).order_by("-created_at", "-id")[:_SHOWN],
-        "errors": {problem.field: problem.message for problem in no.problems} if no else {},
+        "errors": by_field(refusal),
         "now": database_now(),
     }
-    return render(request, "control/alerts.html", context | dict(more), status=422 if no else status)
+    return render(request, "control/alerts.html", context | dict(more), status=422 if refusal else status)
 
 
 def _hours(typed: str) -> dt.timedelta:

@@ -17,13 +17,13 @@ from companion.web.access import PageRequest, page
 @require_GET
 @page()
 def show(request: PageRequest, media_id: uuid.UUID) -> HttpResponseBase:
-    """Send the file itself to anybody who may read the conversation."""
+    """Send the file to a member who may read the conversation."""
     try:
         now = database_now()
         found = media.fetched(media.find(request.caller.clinic, media_id), now=now)
         readings.of_file(request.caller, found, now=now)
-    except FileUnavailable as no:
-        raise Conflict(str(no)) from None
+    except FileUnavailable as refusal:
+        raise Conflict(str(refusal)) from None
     return media.answer(found, range_header=request.headers.get("Range", ""))
 
 
@@ -32,9 +32,9 @@ def show(request: PageRequest, media_id: uuid.UUID) -> HttpResponseBase:
 def opened(request: PageRequest, media_id: uuid.UUID) -> HttpResponse:
     """Show the file within the conversation, or explain why it can't be shown."""
     found = media.find(request.caller.clinic, media_id)
-    no, never = "", ""
+    refusal: FileUnavailable | None = None
     try:
         found = media.fetched(found, now=database_now())
-    except FileUnavailable as why:
-        no, never = (str(why), "") if why.later else ("", str(why))
-    return render(request, "inbox/media.html", {"media": found, "no": no, "never": never})
+    except FileUnavailable as unavailable:
+        refusal = unavailable
+    return render(request, "inbox/media.html", {"media": found, "refusal": refusal})

@@ -122,8 +122,8 @@ def act(request: PageRequest, conversation_id: uuid.UUID, action: str) -> HttpRe
                 seen = request.POST.get("seen", "")
                 inbox.done(request.caller, one, now=now, seen=as_uuid(seen) if seen else None)
                 return redirect("inbox")
-    except Conflict as no:
-        flash.error(request, str(no))
+    except Conflict as refusal:
+        flash.error(request, str(refusal))
     return redirect(came_from(request, here))
 
 
@@ -138,10 +138,10 @@ def answer(request: PageRequest, conversation_id: uuid.UUID) -> HttpResponse:
     key = as_uuid(request.POST.get("id", ""))
     try:
         inbox.answer(request.caller, one, text, now=database_now(), id=key)
-    except Refused as no:
-        return _page(request, one, typed=text, wrong=[problem.message for problem in no.problems])
-    except Conflict as no:
-        return _page(request, one, typed=text, wrong=[str(no)])
+    except Refused as refusal:
+        return _page(request, one, typed=text, wrong=[problem.message for problem in refusal.problems])
+    except Conflict as refusal:
+        return _page(request, one, typed=text, wrong=[str(refusal)])
     for warning in [*of_arrival(one.clinic, one.patient), *of_text(text)]:
         flash.warning(request, warning.message)
     return redirect("conversation", one.id)

@@ -19,7 +19,8 @@ from companion.times.walls import local
 from companion.web.access import PageRequest, page
 from companion.web.chips import Chip
 from companion.web.messages import filters
-from companion.web.messages.calendar_days import Size, shown
+from companion.web.messages.calendar_days import shown
+from companion.web.messages.calendar_groups import Size
 from companion.web.templatetags.counts import capped
 from companion.web.templatetags.tones import tone
 
@@ -30,7 +31,7 @@ _DAY: Final = dt.timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The shown days: whole weeks from Monday on. `first` and `last` are the bounds of the title's week or month."""
+    """A week or a month, from `first` to `last`. `dates` are the shown days: whole weeks that begin on Monday."""
 
     kind: str
     first: dt.date
@@ -38,15 +39,15 @@ class Span:
     dates: list[dt.date]
 
     def title(self, today: dt.date) -> str:
-        """Name the span: "30 Nov – 6 Dec", "December 2026"; a week of another year with the year."""
+        """Name the span: "30 Nov – 6 Dec", "December 2026". A week of another year is named with its year."""
         if self.kind == MONTH:
             return f"{self.first:%B %Y}"
-        dated = {self.first.year, self.last.year} != {today.year}
-        first, last = (f" {day:%b}{f' {day.year}' if dated else ''}" for day in (self.first, self.last))
+        with_year = {self.first.year, self.last.year} != {today.year}
+        first, last = (f" {day:%b}{f' {day.year}' if with_year else ''}" for day in (self.first, self.last))
         return f"{self.first.day}{first if self.first.month != self.last.month else ''} – {self.last.day}{last}"
 
     def address(self, view: filters.View, **more: str) -> str:
-        """Return the address of the same span at another day, or of the other span at the same day."""
+        """Return the calendar's address with the filters; `more` names the day, or another span."""
         return view.address(reverse("calendar"), **{"span": self.kind} | more)
 
 
@@ -56,20 +57,20 @@ def index(request: PageRequest) -> HttpResponse:
     """Show the clinic's calendar, in the clinic's time."""
     now = database_now()
     clinic = request.caller.clinic
-    # A number of the Control Panel is a list over all time, which a calendar can't show.
+    # The Control Panel's numbers lead to lists over all days, which a calendar can't show.
     view = replace(filters.view(request.GET, clinic, now), measure="", reason="")
     span = span_of(request.GET.get("span", WEEK), view.day)
     today = local(now, clinic.timezone).date()
     day = view.day.isoformat()
-    found = shown(request.caller, view, span.dates, SIZES[span.kind], now=now)
-    counts = found.counts(span.first, span.last)
+    days = shown(request.caller, view, span.dates, SIZES[span.kind], now=now)
+    counts = days.counts(span.first, span.last)
     context = {
         "now": now,
         "view": view,
         "span": span,
         "title": span.title(today),
         "today": today,
-        "shown": found,
+        "shown": days,
         "here_now": span.first <= today <= span.last,
         "before": span.address(view, day=(span.first - _DAY).isoformat()),
         "to_today": span.address(view),
@@ -85,7 +86,7 @@ def index(request: PageRequest) -> HttpResponse:
 
 def _chip(status: Status, view: filters.View, span: Span, counts: Mapping[Status, int]) -> Chip:
     current = view.status == status
-    # With a filter by status, the messages of the other statuses weren't counted.
+    # If the view shows one status, the messages of the other statuses weren't counted.
     uncounted = view.status not in ("", status) or view.attention
     return Chip(
         status.label,
@@ -97,7 +98,7 @@ def _chip(status: Status, view: filters.View, span: Span, counts: Mapping[Status
 
 
 def span_of(kind: str, day: dt.date) -> Span:
-    """Return the week or the month around the day. Raises Refused for any other kind of span."""
+    """Return the week or the month that contains the day. Raises Refused for any other kind of span."""
     if kind not in SIZES:
         raise Refused(Problem("span", "The calendar shows a week or a month. Choose one of them."))
     if kind == WEEK:

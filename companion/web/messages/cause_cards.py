@@ -15,7 +15,7 @@ from companion.web.templatetags.counts import decapitalised
 
 MOST = 3
 LOOKED_AT = 500
-"""The most rows that are read. The cards name causes; counting a million rows would be too slow."""
+"""The largest number of rows that are read: the cards name causes, and counting a million rows would be too slow."""
 AHEAD = dt.timedelta(hours=48)
 BACK = dt.timedelta(hours=24)
 
@@ -31,7 +31,7 @@ class Cause:
 
 
 def causes(clinic: Clinic, *, now: dt.datetime) -> list[Cause]:
-    """List causes of coming failures first, then other causes of failures within the last day."""
+    """List causes of coming failures first, then causes of the last day's failures for other patients."""
     coming = _wont_arrive(clinic, now=now)
     if len(coming) >= MOST:
         return coming
@@ -45,15 +45,15 @@ def _wont_arrive(clinic: Clinic, *, now: dt.datetime) -> list[Cause]:
     due = Message.objects.filter(clinic=clinic, status=Status.PENDING, due_at__lt=now + AHEAD, patient__in=blocked)
     counted = Counter(due.order_by("due_at").values_list("patient_id", flat=True)[:LOOKED_AT])
     patients = Patient.objects.filter(clinic=clinic).in_bulk([key for key, _ in counted.most_common(MOST) if key])
-    hindered = [(patients[key], count) for key, count in counted.most_common(MOST) if key in patients]
+    affected = [(patients[key], count) for key, count in counted.most_common(MOST) if key in patients]
     return [
-        _coming(patient, obstacle, count)
-        for patient, count in hindered
+        _coming_failure(patient, obstacle, count)
+        for patient, count in affected
         if (obstacle := obstacle_of(patient, clinic)) is not None
     ]
 
 
-def _coming(patient: Patient, obstacle: Obstacle, count: int) -> Cause:
+def _coming_failure(patient: Patient, obstacle: Obstacle, count: int) -> Cause:
     messages = "1 message" if count == 1 else f"{count}{'+' if count >= LOOKED_AT else ''} messages"
     return Cause(
         patient=patient,
@@ -71,10 +71,10 @@ def _failed(clinic: Clinic, *, now: dt.datetime) -> list[Cause]:
     counted: Counter[tuple[uuid.UUID | None, str]] = Counter(pairs)
     top = counted.most_common(MOST)
     patients = Patient.objects.filter(clinic=clinic).in_bulk([key for (key, _), _ in top if key])
-    return [_gone_wrong(patients[key], Reason(reason), count) for (key, reason), count in top if key in patients]
+    return [_past_failure(patients[key], Reason(reason), count) for (key, reason), count in top if key in patients]
 
 
-def _gone_wrong(patient: Patient, reason: Reason, count: int) -> Cause:
+def _past_failure(patient: Patient, reason: Reason, count: int) -> Cause:
     messages = "1 message" if count == 1 else f"{count} messages"
     return Cause(
         patient=patient,

@@ -22,8 +22,8 @@ LABELS: Final = {"text": "Text", "date": "Date", "time": "Time"}
 
 def held(message: Message) -> dict[str, Value]:
     """Read the message's values as the form shows them."""
-    there = timezone.localtime(message.due_at)
-    return {"text": wording.template_of(message), "date": f"{there:%Y-%m-%d}", "time": f"{there:%H:%M}"}
+    due = timezone.localtime(message.due_at)
+    return {"text": wording.template_of(message), "date": f"{due:%Y-%m-%d}", "time": f"{due:%H:%M}"}
 
 
 def typed(post: QueryDict) -> dict[str, Value]:
@@ -32,20 +32,18 @@ def typed(post: QueryDict) -> dict[str, Value]:
 
 
 def new_text(given: Fields, before: Fields) -> str | None:
-    """Return the new text, or None if nobody changed the field."""
+    """Return the typed text, or None if the field shows the stored text unchanged."""
     return str(given["text"]) if given["text"] != before["text"] else None
 
 
 def new_instant(given: Fields, before: Fields, clinic: Clinic) -> dt.datetime | None:
-    """Return the new instant, or None if nobody changed the fields, so that the old instant keeps its seconds."""
+    """Return the typed instant, or None if date and time are unchanged: the stored instant then keeps its seconds.
+
+    Raises Refused for a text that is no date and time.
+    """
     if (given["date"], given["time"]) == (before["date"], before["time"]):
         return None
     try:
         return resolve(parse_wall(f"{given['date']}T{given['time']}"), clinic.timezone).at
     except ValueError:
         raise Refused(Problem("send_at", "Choose a date and a time.")) from None
-
-
-def errors(no: Refused | None) -> dict[str, str]:
-    """Sort the error sentences by field; none if nothing was refused."""
-    return {problem.field: problem.message for problem in no.problems} if no else {}

@@ -16,6 +16,6 @@ from companion.web.access import PageRequest, page
 @require_GET
 @page(Role.PROVIDER)
 def export(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
-    """Download the packet."""
+    """Download the packet as one HTML file."""
     message = queries.message(request.caller.clinic, message_id)
     return saved(packet(request.caller, message, now=database_now()), f"evidence-{message.pk}.html")

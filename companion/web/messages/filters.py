@@ -1,4 +1,4 @@
-"""Filters in an address of the list or the calendar: both pages read them here.
+"""The filters in an address of the list or of the calendar.
 
 Not here: the queries (schedules/queries.py, schedules/days.py).
 """
@@ -22,7 +22,7 @@ from companion.times.walls import FIRST_YEAR, LAST_YEAR, local, resolve
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """An address's wish: a day's messages (the default), or all messages that match a filter."""
+    """The filters that an address names. Without a filter, the list shows a single day."""
 
     status: str
     attention: bool
@@ -33,26 +33,26 @@ class View:
     mine: bool
     day: dt.date
     dated: bool
-    """True if the address names the day; without a name it is today."""
+    """True if the address names `day`; otherwise `day` is today."""
     after: str
     measure: str = ""
-    """The Control Panel's number that led here; the page lists its messages."""
+    """The name of a number of the Control Panel; the list shows the messages that this number counts."""
     reason: str = ""
 
     @property
     def filtered(self) -> bool:
-        """Say whether the list shows the filter's matches (over all time, unless a day is named) instead of a day."""
-        return bool(self.kept)
+        """Say whether the list shows what matches the filters, of all days or of a named day, and not just a day."""
+        return bool(self.parameters)
 
     @property
     def words(self) -> str:
-        """Describe the list for a reader who comes from the Control Panel."""
+        """Return the list's heading for a reader who comes from the Control Panel; otherwise an empty text."""
         shown = message_counts.WORDS[message_counts.Measure(self.measure)] if self.measure else ""
         return ", ".join(filter(None, [shown, Reason(self.reason).short if self.reason else ""]))
 
     @property
-    def kept(self) -> dict[str, str]:
-        """Write the filters alone, as they stand in an address."""
+    def parameters(self) -> dict[str, str]:
+        """Return the filters, without the day, as the parameters of an address."""
         filters = {
             "status": self.status,
             "attention": "1" if self.attention else "",
@@ -67,8 +67,8 @@ class View:
         return {name: value for name, value in filters.items() if value}
 
     def address(self, path: str, **more: str) -> str:
-        """Build a page's address with the filters; these are added, or removed if empty."""
-        query = urlencode({name: value for name, value in (self.kept | more).items() if value})
+        """Build a page's address with the filters. `more` adds or replaces parameters; an empty value removes one."""
+        query = urlencode({name: value for name, value in (self.parameters | more).items() if value})
         return f"{path}?{query}" if query else path
 
 
@@ -77,7 +77,7 @@ def view(query: QueryDict, clinic: Clinic, now: dt.datetime) -> View:
     status = query.get("status", "")
     if status and status not in Status.values:
         raise Unknown
-    # Called "standing" in addresses, which people have bookmarked.
+    # Addresses call it "standing", and people have bookmarked such addresses.
     measure, reason = query.get("standing", ""), query.get("reason", "")
     if (measure and measure not in list(message_counts.Measure)) or (reason and reason not in list(Reason)):
         raise Unknown
@@ -110,7 +110,7 @@ def _day(text: str) -> dt.date | None:
 
 
 def message_filter(view: View, caller: Caller, now: dt.datetime) -> queries.MessageFilter:
-    """Build the database's filter, over all time. Raises Unknown for a text that can't be an id."""
+    """Build the filter for the database; it doesn't limit the days. Raises Unknown for a text that can't be an id."""
     return queries.MessageFilter(
         status=view.status,
         attention_since=now - queries.ATTENTION if view.attention else None,
@@ -123,6 +123,6 @@ def message_filter(view: View, caller: Caller, now: dt.datetime) -> queries.Mess
 
 
 def bounds(day: dt.date, clinic: Clinic) -> tuple[dt.datetime, dt.datetime]:
-    """Return the instants between which the clinic's clocks show this day."""
+    """Return the instants at which this day begins and ends in the clinic's time zone."""
     midnight = dt.datetime.combine(day, dt.time())
     return resolve(midnight, clinic.timezone).at, resolve(midnight + dt.timedelta(days=1), clinic.timezone).at

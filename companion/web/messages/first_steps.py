@@ -1,4 +1,4 @@
-"""First steps: a checklist for a clinic that has sent nothing yet. The first planned message removes it for good."""
+"""First steps: a checklist for a new clinic. It disappears for good when the first message is planned."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class Step:
 
 
 def first_steps(clinic: Clinic) -> list[Step]:
-    """List the remaining steps before the first message; none after that message."""
+    """List the steps to the first message, done and not done; no steps once a message was planned."""
     if Message.objects.filter(clinic=clinic).exists() or Schedule.objects.filter(clinic=clinic).exists():
         return []
     return [
@@ -34,17 +34,17 @@ def first_steps(clinic: Clinic) -> list[Step]:
         ),
         Step(
             "Connect a Telegram bot",
-            "It is the one that writes to your patients.",
+            "The bot writes to your patients.",
             f"{reverse('settings')}#bot",
             "Connect a bot",
             Bot.objects.filter(clinic=clinic).exists(),
         ),
         Step(
-            "Bring your patients",
+            "Add your patients",
             "From a CSV file, or one by one.",
             reverse("patients_import"),
             "Import a file",
             Patient.objects.filter(clinic=clinic).exists(),
         ),
-        Step("Plan a message", "Once, or again and again.", reverse("planning"), "New message", False),
+        Step("Plan a message", "Once, or repeatedly.", reverse("planning"), "New message", False),
     ]

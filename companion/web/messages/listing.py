@@ -40,20 +40,21 @@ PAGE_SIZE = 50
 FOLD = 10
 """Show an instant's Occurrences in a single row if they are for more patients than this."""
 PLANNED_FIRST = 5
-"""The most planned Occurrences above a search of all time."""
+"""The largest number of planned Occurrences above the results of a search over all days."""
 LOOKED_AHEAD = dt.timedelta(days=366)
 AT_ONCE = 100
-"""The most messages that a press of a button changes."""
+"""The largest number of messages that one press of a button changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The rows of a view, and the beginning of the next page."""
+    """The rows of a list."""
 
     sections: list[Section]
     more: str | None
+    """The cursor at which the next page begins; None on the last page."""
     truncated: bool = False
-    """True if the day has more messages than are shown."""
+    """True if the day has more coming messages than are shown."""
     whole: bool = True
     """True if all planned Occurrences were read."""
 
@@ -61,16 +62,17 @@ class Listed:
 @require_GET
 @page()
 def index(request: PageRequest) -> HttpResponse:
-    """Show the list; for its live part only the rows."""
+    """Show the list; with `?part=rows` only its rows, which the page asks for repeatedly."""
     now = database_now()
     clinic = request.caller.clinic
     view = filters.view(request.GET, clinic, now)
-    found = _listed(view, request.caller, now)
+    page_of_rows = _listed(view, request.caller, now)
+    next_page = view.address(reverse("messages"), day=_shown_day(view), after=page_of_rows.more or "")
     context: dict[str, object] = {
         "now": now,
         "view": view,
-        "listed": found,
-        "more": view.address(reverse("messages"), day=_named(view), after=found.more) if found.more else "",
+        "listed": page_of_rows,
+        "more": next_page if page_of_rows.more else "",
         "query": request.GET.urlencode(),
     }
     if request.GET.get("part") == "rows":
@@ -82,9 +84,9 @@ def index(request: PageRequest) -> HttpResponse:
         "drafts": [] if view.filtered or not request.caller.may(Role.PROVIDER) else listed(request.caller, now=now),
         "cohorts": cohorts(clinic),
         "today": local(now, clinic.timezone).date(),
-        "before": _on(view, view.day - dt.timedelta(days=1)),
-        "to_today": _on(view, local(now, clinic.timezone).date()) if view.filtered else reverse("messages"),
-        "after": _on(view, view.day + dt.timedelta(days=1)),
+        "before": _address_of_day(view, view.day - dt.timedelta(days=1)),
+        "to_today": _address_of_day(view, local(now, clinic.timezone).date()) if view.filtered else reverse("messages"),
+        "after": _address_of_day(view, view.day + dt.timedelta(days=1)),
         "to_calendar": view.address(
             reverse("calendar"), day=view.day.isoformat() if view.dated else "", standing="", reason=""
         ),
@@ -95,10 +97,8 @@ def index(request: PageRequest) -> HttpResponse:
 
 @require_POST
 @page(Role.PROVIDER)
-def many(request: PageRequest) -> HttpResponse:
-    """Cancel or retry each ticked message. The page names the messages that can't be changed; the rest are
-    changed.
-    """
+def act_on_ticked(request: PageRequest) -> HttpResponse:
+    """Cancel or retry the ticked messages, and say how many were changed and how many could not be changed."""
     now = database_now()
     act = {"cancel": _cancelled, "retry": _retried}.get(request.POST.get("do", ""))
     if act is None:
@@ -106,12 +106,13 @@ def many(request: PageRequest) -> HttpResponse:
     ticked = [as_uuid(key) for key in request.POST.getlist("id")[:AT_ONCE]]
     done = [act(request.caller, queries.message(request.caller.clinic, key), now) for key in ticked]
     if request.POST["do"] == "cancel":
-        undoing.offer(request, "messages", [key for key, was in zip(ticked, done, strict=True) if was], now=now)
+        cancelled = [key for key, was_cancelled in zip(ticked, done, strict=True) if was_cancelled]
+        undoing.offer(request, "messages", cancelled, now=now)
     word = "won't be sent" if request.POST["do"] == "cancel" else "will be tried again"
     flash.success(request, f"{plural(sum(done), 'message')} {word}.")
     if left := len(done) - sum(done):
         flash.warning(
-            request, f"{plural(left, 'message')} unchanged: on the way, finished, or to be decided individually."
+            request, f"{plural(left, 'message')} not changed: already on the way, finished, or to be decided singly."
         )
     return redirect(came_from(request, reverse("messages")))
 
@@ -131,34 +132,35 @@ def _retried(caller: Caller, message: Message, now: dt.datetime) -> bool:
 def _listed(view: filters.View, caller: Caller, now: dt.datetime) -> Listed:
     if not view.filtered:
         return _day(view, caller.clinic, now)
-    onward = view.dated or view.status == Status.PENDING
+    oldest_first = view.dated or view.status == Status.PENDING
     wanted = filters.message_filter(view, caller, now)
     if view.dated:
         since, until = filters.bounds(view.day, caller.clinic)
         wanted = replace(wanted, due_from=since, due_to=until)
-    if onward and not (view.measure or view.reason):
+    if oldest_first and not (view.measure or view.reason):
         return _with_planned(wanted, caller.clinic, view.after, now)
-    found = queries.messages(caller.clinic, wanted)
+    matching = queries.messages(caller.clinic, wanted)
     if view.measure:
-        found = message_counts.narrow(found, caller.clinic, message_counts.Measure(view.measure), now=now)
+        matching = message_counts.narrow(matching, caller.clinic, message_counts.Measure(view.measure), now=now)
     if view.reason:
-        found = found.filter(reason=view.reason)
-    got = queries.page(found, order="due_at" if onward else "-due_at", after=view.after or None, limit=PAGE_SIZE)
-    found_rows = rows(got.items, now=now)
-    if view.after or onward:
-        return Listed(sections(found_rows), got.next)
-    # A search of all time runs backwards from the last Message; the next planned Occurrences stand above.
-    after_all = replace(wanted, due_from=now, status=wanted.status or Status.PENDING)
-    coming = listing.page(caller.clinic, after_all, now + LOOKED_AHEAD, limit=PLANNED_FIRST, fold=FOLD)
+        matching = matching.filter(reason=view.reason)
+    after = view.after or None
+    messages = queries.page(matching, order="due_at" if oldest_first else "-due_at", after=after, limit=PAGE_SIZE)
+    message_rows = rows(messages.items, now=now)
+    if view.after or oldest_first:
+        return Listed(sections(message_rows), messages.next)
+    # A search over all days lists the latest Message first. The next planned Occurrences stand above it.
+    future = replace(wanted, due_from=now, status=wanted.status or Status.PENDING)
+    coming = listing.page(caller.clinic, future, now + LOOKED_AHEAD, limit=PLANNED_FIRST, fold=FOLD)
     planned = mixed([item for item in coming.items if item.planned], now=now)
-    return Listed([*_titled("Planned", planned), *sections(found_rows)], got.next, whole=coming.whole)
+    return Listed([*_titled("Planned", planned), *sections(message_rows)], messages.next, whole=coming.whole)
 
 
 def _with_planned(wanted: queries.MessageFilter, clinic: Clinic, after: str, now: dt.datetime) -> Listed:
-    """Add planned Occurrences to the Messages; without a day, those of a year."""
+    """List Messages together with planned Occurrences: of the filter's day, or else of the coming year."""
     until = wanted.due_to or now + LOOKED_AHEAD
-    got = listing.page(clinic, wanted, until, after=after or None, limit=PAGE_SIZE, fold=FOLD)
-    return Listed(sections(mixed(got.items, now=now)), got.next, whole=got.whole)
+    coming = listing.page(clinic, wanted, until, after=after or None, limit=PAGE_SIZE, fold=FOLD)
+    return Listed(sections(mixed(coming.items, now=now)), coming.next, whole=coming.whole)
 
 
 def _titled(title: Group, rows: list[Row]) -> list[Section]:
@@ -166,17 +168,17 @@ def _titled(title: Group, rows: list[Row]) -> list[Section]:
 
 
 def _day(view: filters.View, clinic: Clinic, now: dt.datetime) -> Listed:
-    """List overdue and waiting messages of any day first, then the day's coming messages, then earlier ones.
+    """List the day's coming messages, then its earlier messages, the latest first.
 
-    The earlier messages are in reverse order, latest first.
+    For today, overdue and waiting messages of any day stand above all others.
     """
     start, end = filters.bounds(view.day, clinic)
     late_before = min(max(start, now - queries.OVERDUE_AFTER), end)
     is_today = start <= now < end
-    was = _due(clinic, start, late_before)
+    past = _due(clinic, start, late_before)
     # Today's list shows overdue messages on top; another day's list shows them at their time.
-    was = was.exclude(status=Status.PENDING) if is_today else was
-    earlier = queries.page(was, order="-due_at", after=view.after or None, limit=PAGE_SIZE)
+    past = past.exclude(status=Status.PENDING) if is_today else past
+    earlier = queries.page(past, order="-due_at", after=view.after or None, limit=PAGE_SIZE)
     if view.after:
         return Listed(sections(rows(earlier.items, now=now)), earlier.next)
     first: list[Message] = []
@@ -186,29 +188,29 @@ def _day(view: filters.View, clinic: Clinic, now: dt.datetime) -> Listed:
     coming = listing.page(clinic, queries.MessageFilter(due_from=late_before), end, limit=PAGE_SIZE, fold=FOLD)
     items = [*coming.items, *map(listing.Item, earlier.items)]
     late = sorted(rows(first, now=now), key=lambda row: row.group != "Overdue")
-    found_rows = [*late, *mixed(items, now=now)]
-    return Listed(sections(found_rows), earlier.next, truncated=coming.next is not None, whole=coming.whole)
+    all_rows = [*late, *mixed(items, now=now)]
+    return Listed(sections(all_rows), earlier.next, truncated=coming.next is not None, whole=coming.whole)
 
 
 def _due(clinic: Clinic, since: dt.datetime | None, until: dt.datetime) -> QuerySet[Message]:
     return queries.messages(clinic, queries.MessageFilter(due_from=since, due_to=until))
 
 
-def _on(view: filters.View, day: dt.date) -> str:
+def _address_of_day(view: filters.View, day: dt.date) -> str:
     return view.address(reverse("messages"), day=day.isoformat())
 
 
-def _named(view: filters.View) -> str:
-    """Write the day for an address, if the list shows a day."""
+def _shown_day(view: filters.View) -> str:
+    """Write the day for an address; empty if the list shows all days."""
     return view.day.isoformat() if view.dated or not view.filtered else ""
 
 
 def _following(clinic: Clinic, view: filters.View) -> Message | None:
-    """Find the first message after the shown day, to which an empty day points."""
+    """Find the first message after the shown day. The page of an empty day names it."""
     end = filters.bounds(view.day, clinic)[1]
     after = queries.MessageFilter(status=Status.PENDING, due_from=end)
-    found = listing.page(clinic, after, end + LOOKED_AHEAD, limit=1, fold=FOLD)
-    return found.items[0].message if found.items else None
+    coming = listing.page(clinic, after, end + LOOKED_AHEAD, limit=1, fold=FOLD)
+    return coming.items[0].message if coming.items else None
 
 
 def _chips(view: filters.View, clinic: Clinic, now: dt.datetime) -> list[Chip]:

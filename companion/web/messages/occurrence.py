@@ -26,6 +26,7 @@ from companion.service.clock import database_now
 from companion.web import conflicts, undoing
 from companion.web.access import PageRequest, came_from, page
 from companion.web.conflicts import Clash, Fields
+from companion.web.form_errors import by_field
 from companion.web.messages import edited
 from companion.web.messages import page as messages
 from companion.web.messages.rows import planned_address
@@ -34,9 +35,7 @@ from companion.web.messages.rows import planned_address
 @require_GET
 @page()
 def show(request: PageRequest, schedule_id: uuid.UUID, occurrence: str, patient_id: uuid.UUID) -> HttpResponse:
-    """Show the page, or with `?part=panel` the list's side panel; lead to the Message if there is a Message by
-    now.
-    """
+    """Show the page; with `?part=panel` the list's side panel. If the Message was made meanwhile, lead to it."""
     found = _planned(queries.schedule(request.caller.clinic, schedule_id), occurrence, patient_id)
     if isinstance(found, uuid.UUID):
         return redirect("message", found)
@@ -61,7 +60,7 @@ def cancel(request: PageRequest, schedule_id: uuid.UUID, occurrence: str, patien
 @require_http_methods(["GET", "POST"])
 @page(Role.PROVIDER)
 def edit(request: PageRequest, schedule_id: uuid.UUID, occurrence: str, patient_id: uuid.UUID) -> HttpResponseBase:
-    """Change the text or time for this patient only: saving makes a Message that counts as edited."""
+    """Change the text or the time for this patient only. Saving makes a Message that counts as edited by a person."""
     clinic, now = request.caller.clinic, database_now()
     if request.method == "GET":
         found = _planned(queries.schedule(clinic, schedule_id), occurrence, patient_id)
@@ -73,12 +72,12 @@ def edit(request: PageRequest, schedule_id: uuid.UUID, occurrence: str, patient_
         if schedule is None:
             raise Unknown
         found = _planned(schedule, occurrence, patient_id)
-        # If the Planner made the Message while the form was open, the typed values apply to this Message.
+        # If the Planner made the Message while the form was open, change that Message.
         return messages.edit(request, found) if isinstance(found, uuid.UUID) else _save(request, schedule, found, now)
 
 
 def _save(request: PageRequest, schedule: Schedule, found: Message, now: datetime) -> HttpResponse:
-    """Make the Message as the form says, unless somebody changed the plan since the form was opened."""
+    """Make the Message with the typed values, unless somebody changed the plan since the form was opened."""
     given, held = edited.typed(request.POST), edited.held(found)
     carried, since = request.POST.get(conflicts.FIELD, ""), conflicts.changes_of(schedule.clinic, [schedule.pk])
     again_at = reverse("occurrence_edit", args=[schedule.pk, found.occurrence, found.patient_id])
@@ -90,8 +89,8 @@ def _save(request: PageRequest, schedule: Schedule, found: Message, now: datetim
             (made,) = detaching.detach(request.caller, schedule, found.occurrence, patient=found.patient_id, now=now)
             send_at = edited.new_instant(given, held, schedule.clinic)
             acts.edit(request.caller, made, now=now, new_text=edited.new_text(given, held), send_at=send_at)
-    except Refused as no:
-        return _form(request, found, given, now=now, no=no)
+    except Refused as refusal:
+        return _form(request, found, given, now=now, refusal=refusal)
     flash.success(request, "This one message was changed. The series goes on as it is.")
     for warning in of_text(str(given["text"])):
         flash.warning(request, warning.message)
@@ -104,16 +103,19 @@ def _form(
     typed: Fields,
     *,
     now: datetime,
-    no: Refused | None = None,
+    refusal: Refused | None = None,
     clash: Clash | None = None,
 ) -> HttpResponse:
     shown = clash.shown if clash else conflicts.shown(request, edited.held(found), now=now)
-    context = _context(found) | {"typed": typed, "errors": edited.errors(no), "clash": clash, "shown": shown}
-    return render(request, "messages/occurrence_edit.html", context, status=409 if clash else 422 if no else 200)
+    context = _context(found) | {"typed": typed, "errors": by_field(refusal), "clash": clash, "shown": shown}
+    return render(request, "messages/occurrence_edit.html", context, status=409 if clash else 422 if refusal else 200)
 
 
 def _planned(schedule: Schedule, occurrence: str, patient_id: uuid.UUID) -> Message | uuid.UUID:
-    """Find the planned Message, or the id of the existing Message. Raises Unknown, and Conflict if it was skipped."""
+    """Return the planned Message, or the id of the Message if it was made already.
+
+    Raises Unknown if nothing is planned, and Conflict if the Occurrence is skipped.
+    """
     shown = detaching.show(schedule, occurrence, patient=patient_id, limit=1)
     if shown.skipped and not shown.items:
         raise Conflict("This occurrence is skipped: nobody gets it.")
@@ -124,12 +126,12 @@ def _planned(schedule: Schedule, occurrence: str, patient_id: uuid.UUID) -> Mess
 
 
 def _context(found: Message) -> dict[str, object]:
-    (one,) = shown([found])
+    (message,) = shown([found])
     return {
         "message": found,
         "address": planned_address(found),
-        "text": one.text,
-        "wont": one.wont_arrive,
-        "rule": one.rule,
-        "by": one.author.words if one.author else "",
+        "text": message.text,
+        "wont_arrive": message.wont_arrive,
+        "rule": message.rule,
+        "by": message.author.words if message.author else "",
     }

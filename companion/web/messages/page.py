@@ -30,12 +30,13 @@ from companion.times.clocks import town
 from companion.web import conflicts, undoing
 from companion.web.access import PageRequest, came_from, page
 from companion.web.conflicts import Clash, Fields, Value
+from companion.web.form_errors import by_field
 from companion.web.messages import edited
 from companion.web.messages.story import story
 from companion.web.templatetags.times import when_inside
 
 SEEN: Final = {"status": "Status"}
-"""The message's facts that the forms show beside the editable fields."""
+"""Facts of the message that its forms show but can't change."""
 
 
 def address(message_id: uuid.UUID) -> str:
@@ -46,55 +47,55 @@ def address(message_id: uuid.UUID) -> str:
 @require_GET
 @page()
 def show(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
-    """Show the whole page, or with `?part=panel` the list's side panel."""
+    """Show the whole page; with `?part=panel` the list's side panel, with `?part=body` the live part of both."""
     now = database_now()
     message = queries.message(request.caller.clinic, message_id)
     readings.of_message(request.caller, message, now=now)
     part = request.GET.get("part")
     template = {"panel": "messages/panel.html", "body": "messages/body.html"}.get(part or "", "messages/page.html")
-    return render(request, template, _context(message, now) | {"panel": part == "panel"})
+    return render(request, template, _context(message, now))
 
 
 def _context(message: Message, now: dt.datetime) -> dict[str, object]:
-    (one,) = shown([message])
+    (facts,) = shown([message])
     entries = audit.acts_on(message.clinic, message.id).order_by("at")
     attempts = queries.attempts(message)
     return {
         "now": now,
         "message": message,
-        "text": one.text,
-        "wont": one.wont_arrive,
-        "waiting": one.waiting,
-        "on_its_way": one.on_its_way,
-        "reason": one.reason.short if one.reason else "",
-        "why": _why(one),
-        "by": one.author.words if one.author else "",
-        "rule": one.rule,
+        "text": facts.text,
+        "wont_arrive": facts.wont_arrive,
+        "waiting": facts.waiting,
+        "on_its_way": facts.on_its_way,
+        "reason": facts.reason.short if facts.reason else "",
+        "why": _why(facts),
+        "by": facts.author.words if facts.author else "",
+        "rule": facts.rule,
         "story": story(message, attempts, list(entries), now=now),
         "moment": sentence_of_moment(message, now),
-        "answer": one.tapped,
-        "again": following.of(message),
+        "answer": facts.tapped,
+        "follow_ups": following.of(message),
         "live": message.status == Status.PENDING and message.due_at < now + dt.timedelta(minutes=10),
     }
 
 
-def _why(one: ShownMessage) -> str:
-    followed = one.message.follows
-    if followed and one.reason == Reason.BY_PERSON and followed.answered_at:
-        return "It was not needed any more: the patient had answered."
-    return one.why
+def _why(facts: ShownMessage) -> str:
+    followed = facts.message.follows
+    if followed and facts.reason == Reason.BY_PERSON and followed.answered_at:
+        return "Not needed any more: the patient had answered."
+    return facts.why
 
 
 def sentence_of_moment(message: Message, now: dt.datetime) -> str:
-    """Compare the planned time with now on the patient's clocks: "Meant for yesterday 08:00. It is 23:40 for
-    Ana.".
+    """Write the planned time and the time now, both in the patient's zone: "Meant for yesterday 08:00. It is 23:40 for
+    Ana (Lisbon)."
     """
     patient = message.patient
     if patient is None:
         return ""
     with timezone.override(patient.timezone):
-        meant, there = when_inside(message.due_at, now), timezone.localtime(now)
-    return f"Meant for {meant}. It is {there:%H:%M} for {patient.first_name} ({town(patient.timezone)})."
+        meant, local_now = when_inside(message.due_at, now), timezone.localtime(now)
+    return f"Meant for {meant}. It is {local_now:%H:%M} for {patient.first_name} ({town(patient.timezone)})."
 
 
 @require_POST
@@ -112,7 +113,7 @@ def cancel(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @page(Role.PROVIDER)
 def send_now(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
-    """Explain the effect, then send the message after the page's ten seconds."""
+    """Explain the effect; after the confirmation, send the message. The page's script confirms after ten seconds."""
     now = database_now()
     message = queries.message(request.caller.clinic, message_id)
     if request.method == "GET" and not _is_open(message):
@@ -128,7 +129,10 @@ def send_now(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @page(Role.PROVIDER)
 def retry(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
-    """Explain the effect (for an unknown outcome also that the message may arrive twice), then retry."""
+    """Explain the effect; after the confirmation, retry the message.
+
+    If the outcome is unknown, the person also has to confirm that the message may arrive twice.
+    """
     now = database_now()
     message = queries.message(request.caller.clinic, message_id)
     if request.method == "GET" and message.status != Status.FAILED:
@@ -161,8 +165,8 @@ def edit(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
                 new_text = edited.new_text(given, held)
                 send_at = edited.new_instant(given, held, request.caller.clinic)
                 acts.edit(request.caller, message, now=now, new_text=new_text, send_at=send_at)
-    except Refused as no:
-        return _edit_form(request, message, given, now, no=no)
+    except Refused as refusal:
+        return _edit_form(request, message, given, now, refusal=refusal)
     if clash:
         return _edit_form(request, message, clash.merged, now, clash=clash)
     flash.success(request, f"The message to {_whom(message)} was changed.")
@@ -172,16 +176,16 @@ def edit(request: PageRequest, message_id: uuid.UUID) -> HttpResponse:
 
 
 def _is_open(message: Message) -> bool:
-    """Say whether a person can still change the message."""
+    """Return whether a person can still change the message."""
     return message.status == Status.PENDING and not queries.on_its_way(message)
 
 
 def _confirmed(
     request: PageRequest, template: str, message: Message, act: Callable[[], str], *, now: dt.datetime
 ) -> HttpResponse:
-    """Ask before the message goes out, then do the act, which says what it did.
+    """Ask for confirmation (GET), or do the act and show the sentence that it returns (POST).
 
-    Ask again if the page showed something else than would go out now.
+    Asks again if the message was changed after the page showed it.
     """
     clash = None
     if request.method == "POST":
@@ -202,16 +206,16 @@ def _edit_form(
     typed: Fields,
     now: dt.datetime,
     *,
-    no: Refused | None = None,
+    refusal: Refused | None = None,
     clash: Clash | None = None,
 ) -> HttpResponse:
     more = {
         "typed": typed,
-        "errors": edited.errors(no),
+        "errors": by_field(refusal),
         "clash": clash,
         "shown": clash.shown if clash else conflicts.shown(request, _held(message), now=now),
     }
-    status = 409 if clash else 422 if no else 200
+    status = 409 if clash else 422 if refusal else 200
     return render(request, "messages/edit.html", _context(message, now) | more, status=status)
 
 
@@ -223,7 +227,8 @@ def _held(message: Message) -> dict[str, Value]:
 def _clash(request: PageRequest, message: Message, given: Fields | None, now: dt.datetime) -> Clash | None:
     """Find changes to the message since the page was opened, and lock its row until the act is done.
 
-    Without `given` the page only asks; a message with another status is refused by the act itself.
+    `given` are the typed values; None for a page that only asks for confirmation. A change of the status alone is no
+    clash there, because the act itself refuses a wrong status.
     """
     if hold(Message.objects.filter(clinic=message.clinic_id, pk=message.pk)) is None:
         raise Unknown

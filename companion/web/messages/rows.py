@@ -24,13 +24,13 @@ SHOWN = 160
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row. `stamp` changes with the shown values, so that a live list finds the rows that changed."""
+    """A row. `stamp` changes with the shown values; the live list compares it to find the rows that changed."""
 
     message: Message
     group: Group
     text: str
     rule: str
-    wont: str
+    wont_arrive: str
     waits: Waiting | None
     why: str
     by: str
@@ -38,13 +38,13 @@ class Row:
     on_its_way: bool
     stamp: str
     answer: str
-    """The tapped answer; "in words" if the patient wrote a reply instead."""
+    """The tapped answer, or "in words" if the patient wrote a reply instead."""
     key: str
     address: str
     planned: bool = False
     """True if there is no Message yet."""
     patients: int = 1
-    """The number of patients; with more than one, the Message has no patient."""
+    """The number of patients. If there are several, `message` has no patient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +57,24 @@ class Section:
 
 def rows(messages: Iterable[Message], *, now: dt.datetime) -> list[Row]:
     """Build the rows of these Messages, in their order."""
-    return [_row(one, now=now) for one in shown(messages)]
+    return [_row(facts, now=now) for facts in shown(messages)]
 
 
-def _row(one: ShownMessage, *, now: dt.datetime) -> Row:
-    message, text, part = one.message, one_line(one.text), group(one.message, now=now)
+def _row(facts: ShownMessage, *, now: dt.datetime) -> Row:
+    message, text, heading = facts.message, one_line(facts.text), group(facts.message, now=now)
     return Row(
         message=message,
-        group=part,
+        group=heading,
         text=text,
-        rule=one.rule if message.schedule and message.schedule.recurrence else "",
-        wont=one.wont_arrive,
-        waits=one.waiting if part == "Waiting" else None,
-        why=one.reason.short if one.reason else "",
-        by=one.author.words if one.author else "",
-        action=_action(one),
-        on_its_way=one.on_its_way,
-        stamp=_stamp(one, text),
-        answer=one.answer,
+        rule=facts.rule if message.schedule and message.schedule.recurrence else "",
+        wont_arrive=facts.wont_arrive,
+        waits=facts.waiting if heading == "Waiting" else None,
+        why=facts.reason.short if facts.reason else "",
+        by=facts.author.words if facts.author else "",
+        action=_action(facts),
+        on_its_way=facts.on_its_way,
+        stamp=_stamp(facts, text),
+        answer=facts.answer,
         key=str(message.id),
         address=reverse("message", args=[message.id]),
     )
@@ -82,14 +82,14 @@ def _row(one: ShownMessage, *, now: dt.datetime) -> Row:
 
 def mixed(items: Iterable[Item], *, now: dt.datetime) -> list[Row]:
     """Build the rows of Messages and of the planned Occurrences between them, in their order."""
-    found = list(items)
-    built = rows([item.message for item in found], now=now)
-    return [_planned(row, item) if item.planned else row for row, item in zip(built, found, strict=True)]
+    items = list(items)
+    built = rows([item.message for item in items], now=now)
+    return [_planned(row, item) if item.planned else row for row, item in zip(built, items, strict=True)]
 
 
 def _planned(row: Row, item: Item) -> Row:
     message = item.message
-    # A row needs the same key each time, although nothing is stored.
+    # The row needs the same key at each request, although no row of the database stands behind it.
     name = f"{message.schedule_id}{message.occurrence}{message.patient_id}{message.due_at}"
     row = replace(row, planned=True, patients=item.patients, action="", key=str(uuid5(NAMESPACE_URL, name)))
     if message.patient:
@@ -99,15 +99,16 @@ def _planned(row: Row, item: Item) -> Row:
 
 
 def planned_address(message: Message) -> str:
-    """Return the page's address of an Occurrence that is planned for a single patient."""
+    """Return the address of the page about an Occurrence that is planned for a single patient."""
     return reverse("occurrence", args=[message.schedule_id, message.occurrence, message.patient_id])
 
 
-def _stamp(one: ShownMessage, text: str) -> str:
-    message, words = one.message, crc32(f"{text}{one.answer}".encode())
+def _stamp(facts: ShownMessage, text: str) -> str:
+    message, words = facts.message, crc32(f"{text}{facts.answer}".encode())
     begun = message.open_attempt_id or ""
-    waits = message.ready_at.timestamp() if one.waiting else ""
-    return f"{message.status}|{begun}|{message.reason}|{message.due_at.timestamp()}|{one.wont_arrive}|{waits}|{words}"
+    waits = message.ready_at.timestamp() if facts.waiting else ""
+    due, wont_arrive = message.due_at.timestamp(), facts.wont_arrive
+    return f"{message.status}|{begun}|{message.reason}|{due}|{wont_arrive}|{waits}|{words}"
 
 
 def one_line(text: str) -> str:
@@ -117,17 +118,17 @@ def one_line(text: str) -> str:
 
 
 def sections(listed: Iterable[Row]) -> list[Section]:
-    """Put rows under headings; each run of rows with the same group gets its heading once."""
-    found: list[Section] = []
+    """Put rows under headings. Neighbouring rows of one group stand under one heading."""
+    made: list[Section] = []
     for row in listed:
-        if not found or found[-1].title != row.group:
-            found.append(Section(row.group, []))
-        found[-1].rows.append(row)
-    return found
+        if not made or made[-1].title != row.group:
+            made.append(Section(row.group, []))
+        made[-1].rows.append(row)
+    return made
 
 
 def group(message: Message, *, now: dt.datetime) -> Group:
-    """Say in which part of the day's list a Message stands."""
+    """Return the heading under which the day's list shows a Message."""
     if message.due_at < now - OVERDUE_AFTER:
         if message.status != Status.PENDING:
             return "Earlier"
@@ -141,11 +142,11 @@ def author(schedule: Schedule) -> str:
     return made_by.words if made_by else ""
 
 
-def _action(one: ShownMessage) -> Literal["cancel", "retry", "invite", ""]:
-    message = one.message
+def _action(facts: ShownMessage) -> Literal["cancel", "retry", "invite", ""]:
+    message = facts.message
     if message.status == Status.PENDING:
-        return "" if one.on_its_way else "cancel"
+        return "" if facts.on_its_way else "cancel"
     if message.status != Status.FAILED:
         return ""
-    mute = message.patient is not None and message.patient.telegram_id is None
-    return "invite" if message.reason == Reason.NO_TELEGRAM_ID and mute else "retry"
+    without_chat = message.patient is not None and message.patient.telegram_id is None
+    return "invite" if message.reason == Reason.NO_TELEGRAM_ID and without_chat else "retry"

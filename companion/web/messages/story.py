@@ -1,4 +1,4 @@
-"""A Message's history: attempts and people's acts as a timeline in words. Pure: rows in, moments out."""
+"""A Message's history as a timeline in words: its attempts and people's acts. Nothing is read or changed here."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from companion.clinics.models import AuditEntry
 from companion.listener.shown import Author
 from companion.schedules import queries
 from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
+from companion.schedules.reasons import Reason
 from companion.schedules.wording import why_of
 
 Tone = Literal["green", "red", "orange", "blue", "secondary"]
@@ -37,13 +38,13 @@ _WORDS: dict[str, str] = {
     AttemptOutcome.TRANSIENT: "Not sent: Telegram didn't answer. Sending is tried again automatically.",
     AttemptOutcome.UNAUTHORIZED: "Telegram refused the bot's token.",
     AttemptOutcome.UNKNOWN: "The connection broke: the message may or may not have arrived.",
-    AttemptOutcome.NEVER_LEFT: "Not sent: its time to leave had passed. Sending is tried again.",
+    AttemptOutcome.NEVER_LEFT: "Not sent: the time for this attempt had passed. Sending is tried again.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """An event of the past or of the future."""
+    """An event of the timeline, past or future."""
 
     at: dt.datetime
     title: str
@@ -77,20 +78,18 @@ def _of_entry(entry: AuditEntry) -> Moment:
 
 
 def _of_attempt(attempt: Attempt) -> Moment:
-    said = attempt.description or attempt.note
-    detail = f"{_WORDS[attempt.outcome]} ({said})" if said else _WORDS[attempt.outcome]
+    note = attempt.description or attempt.note
+    detail = f"{_WORDS[attempt.outcome]} ({note})" if note else _WORDS[attempt.outcome]
     return Moment(attempt.ended_at or attempt.began_at, f"Attempt {attempt.number}", detail, _TONES[attempt.outcome])
 
 
 def _ended(message: Message, attempts: Sequence[Attempt]) -> list[Moment]:
-    """Tell the end, unless an attempt or a person's act tells it already."""
-    told = message.status == Status.SENT or message.reason == "by_person" or message.ended_at is None
-    if told or message.ended_at is None:
+    """Tell the end, unless an attempt or a person's act has told it already."""
+    if message.status == Status.SENT or message.reason == Reason.BY_PERSON or message.ended_at is None:
         return []
     title = "Failed" if message.status == Status.FAILED else "Cancelled"
     tone: Tone = "red" if message.status == Status.FAILED else "secondary"
-    why = why_of(message)
-    return [Moment(message.ended_at, title, why, tone)]
+    return [Moment(message.ended_at, title, why_of(message), tone)]
 
 
 def _ahead(message: Message, now: dt.datetime) -> list[Moment]:

@@ -36,7 +36,7 @@ class Row:
 @require_GET
 @page()
 def index(request: PageRequest) -> HttpResponse:
-    """List all clinics. For everybody but operators there is no such page."""
+    """List all clinics. Raises Unknown for people who aren't operators: for them this page doesn't exist."""
     if not operators.is_operator(request.user):
         raise Unknown
     now = database_now()

@@ -42,8 +42,8 @@ def bring(request: PageRequest) -> HttpResponse:
     try:
         hold(request, LONG, request.caller)
         report = import_csv(request.caller, cast("BinaryIO", file.file), now=database_now())
-    except Refused as no:
-        return render(request, "patients/import.html", context | {"error": no.problems[0].message}, status=422)
+    except Refused as refusal:
+        return render(request, "patients/import.html", context | {"error": refusal.problems[0].message}, status=422)
     refused = report.refused[:SHOWN]
     context |= {"report": report, "refused": refused, "unlisted": len(report.refused) - len(refused)}
     return render(request, "patients/import.html", context)

@@ -146,8 +146,8 @@ def new(request: PageRequest) -> HttpResponse:
         return _form(request, {"timezone": clinic.timezone, "language": clinic.language, "cohorts": []})
     try:
         patient = directory.add(request.caller, _values(request.POST), now=database_now())
-    except Refused as no:
-        return _form(request, _typed(request.POST), no=no)
+    except Refused as refusal:
+        return _form(request, _typed(request.POST), refusal=refusal)
     flash.success(request, f"{patient.name} was added.")
     return redirect("patient", patient.id)
 
@@ -165,8 +165,8 @@ def change(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
             clash = _clash(request, patient, now)
             if clash is None:
                 directory.change(request.caller, patient, _values(request.POST), now=now)
-    except Refused as no:
-        return _form(request, _typed(request.POST), patient=patient, no=no)
+    except Refused as refusal:
+        return _form(request, _typed(request.POST), patient=patient, refusal=refusal)
     if clash:
         return _form(request, clash.merged, patient=patient, clash=clash)
     moves = marks.work_off_of(request.caller.clinic, patient.id, now=now)
@@ -232,11 +232,11 @@ def pause(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
             since = conflicts.changes_of(request.caller.clinic, [patient.pk])
             conflicts.refuse_if_changed(request, _pause_of(current), "this pause", since, now=now)
             patient = pausing.change(request.caller, current, values, now=now)
-    except Conflict as no:
-        flash.error(request, str(no))
+    except Conflict as refusal:
+        flash.error(request, str(refusal))
         return redirect("patient", patient_id)
-    except Refused as no:
-        for problem in no.problems:
+    except Refused as refusal:
+        for problem in refusal.problems:
             flash.error(request, problem.message)
         return redirect("patient", patient_id)
     moves = marks.work_off_of(request.caller.clinic, patient.id, now=now)
@@ -266,8 +266,8 @@ def cohorts(request: PageRequest) -> HttpResponse:
     name = request.POST.get("name", "")
     try:
         directory.add_cohort(request.caller, name, now=database_now())
-    except Refused as no:
-        context |= {"typed": name, "error": no.problems[0].message}
+    except Refused as refusal:
+        context |= {"typed": name, "error": refusal.problems[0].message}
         return render(request, "patients/cohorts.html", context, status=422)
     flash.success(request, "The cohort was created. Add patients on their own pages, or import a file.")
     return redirect("cohorts")
@@ -288,7 +288,7 @@ def _form(
     typed: conflicts.Fields,
     *,
     patient: Patient | None = None,
-    no: Refused | None = None,
+    refusal: Refused | None = None,
     clash: Clash | None = None,
 ) -> HttpResponse:
     held = patient.language if patient else request.caller.clinic.language
@@ -298,12 +298,12 @@ def _form(
         "clash": clash,
         "shown": clash.shown if clash else shown,
         "patient": patient,
-        "errors": {problem.field.partition(".")[0]: problem.message for problem in no.problems} if no else {},
+        "errors": {problem.field.partition(".")[0]: problem.message for problem in refusal.problems} if refusal else {},
         "cohorts": patients.cohort_names(request.caller.clinic),
         "languages": [(code, language_name(code)) for code in sorted({*LANGUAGES, held})],
         "language_hint": f"Choose one, or type any code, like pt-BR or hmn. “{held}” is {language_name(held)}.",
     }
-    return render(request, "patients/form.html", context, status=409 if clash else 422 if no else 200)
+    return render(request, "patients/form.html", context, status=409 if clash else 422 if refusal else 200)
 
 
 def _held(patient: Patient) -> dict[str, conflicts.Value]:

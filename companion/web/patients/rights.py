@@ -49,10 +49,10 @@ def erase(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
         return render(request, "patients/erase.html", context)
     try:
         done = erasing.erase(request.caller, patient, request.POST.get("name", ""), now=database_now())
-    except Refused as no:
-        return render(request, "patients/erase.html", context | {"error": no.problems[0].message}, status=422)
-    except Conflict as no:
-        return render(request, "patients/erase.html", context | {"error": str(no)}, status=409)
+    except Refused as refusal:
+        return render(request, "patients/erase.html", context | {"error": refusal.problems[0].message}, status=422)
+    except Conflict as refusal:
+        return render(request, "patients/erase.html", context | {"error": str(refusal)}, status=409)
     deleted = f" {plural(done.to_delete, 'message')} will be deleted from Telegram." if done.to_delete else ""
     flash.success(request, f"The patient was erased.{deleted}")
     return redirect("patients")
@@ -69,15 +69,15 @@ def merge(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
         return render(request, "patients/merge_find.html", {"patient": patient} | _found(request, patient))
     try:
         other = merging.other_of(clinic, patient, into)
-    except Refused as no:
-        context = {"patient": patient, "error": no.problems[0].message}
+    except Refused as refusal:
+        context = {"patient": patient, "error": refusal.problems[0].message}
         return render(request, "patients/merge_find.html", context, status=422)
     if request.method == "GET":
         return _preview(request, patient, other, now)
     try:
         merging.merge(request.caller, patient, other, now=now)
-    except Conflict as no:
-        return _preview(request, patient, other, now, error=str(no))
+    except Conflict as refusal:
+        return _preview(request, patient, other, now, error=str(refusal))
     moves = marks.work_off_of(clinic, other.pk, now=now)
     moved = f" {plural(moves.messages, 'message')} moved." if moves and moves.messages else ""
     flash.success(request, f"The two are one patient now.{moved}")

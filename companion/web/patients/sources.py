@@ -21,6 +21,7 @@ from companion.patients.sources import configuration, sync
 from companion.service.clock import database_now
 from companion.web import conflicts
 from companion.web.access import PageRequest, page
+from companion.web.form_errors import by_field
 
 FIELDS: Final = ("url", "identifier_system", "telegram", "every_minutes")
 SHOWN: Final = 15
@@ -78,13 +79,12 @@ def set_fhir(request: PageRequest) -> HttpResponse:
                 every=_minutes(typed["every_minutes"]),
                 now=database_now(),
             )
-    except Conflict as no:
-        flash.error(request, str(no))
+    except Conflict as refusal:
+        flash.error(request, str(refusal))
         context = _context(request.caller.clinic) | {"typed": typed, "asks": True}
         return render(request, "patients/sources.html", context, status=409)
-    except Refused as no:
-        errors = {problem.field: problem.message for problem in no.problems}
-        context = _context(request.caller.clinic) | {"typed": typed, "errors": errors}
+    except Refused as refusal:
+        context = _context(request.caller.clinic) | {"typed": typed, "errors": by_field(refusal)}
         return render(request, "patients/sources.html", context, status=422)
     flash.success(request, "The FHIR server is set. The first sync begins within seconds.")
     return redirect("sources")

@@ -80,8 +80,8 @@ def new(request: PageRequest) -> HttpResponse:
             return _form(request, typed, now, asks=True)
         create = partial(edit.create, request.caller, draft, now=now)
         planned = kept_drafts.plan_once(request.caller, kept_drafts.key_of(request), typed, create, now=now)
-    except Refused as no:
-        return _form(request, typed, now, no=no)
+    except Refused as refusal:
+        return _form(request, typed, now, refusal=refusal)
     except kept_drafts.PlannedBefore as before:
         return _planned_before(request, typed, before, now)
     _say_planned(request, planned, now)
@@ -109,8 +109,8 @@ def change(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
             return _form(request, typed, now, schedule=schedule, asks=True)
         make = partial(_change, request.caller, schedule, typed, now=now)
         planned = kept_drafts.plan_once(request.caller, kept_drafts.key_of(request), typed, make, now=now)
-    except Refused as no:
-        return _form(request, typed, now, schedule=schedule, no=no)
+    except Refused as refusal:
+        return _form(request, typed, now, schedule=schedule, refusal=refusal)
     except Clashed as found:
         return _form(request, found.typed, now, schedule=queries.schedule(clinic, schedule_id), clash=found.clash)
     except kept_drafts.PlannedBefore as before:
@@ -190,7 +190,7 @@ def _form(
     now: dt.datetime,
     *,
     schedule: Schedule | None = None,
-    no: Refused | None = None,
+    refusal: Refused | None = None,
     with_preview: bool = True,
     key: uuid.UUID | None = None,
     clash: Clash | None = None,
@@ -221,11 +221,11 @@ def _form(
         "lates": _with_own(form.LATE, typed.late_after),
         "agains": _with_own(form.AGAIN, *typed.again),
         "withins": _with_own(form.WITHIN, typed.answer_within),
-        "errors": form.errors_by_part(no.problems) if no else {},
+        "errors": form.errors_by_part(refusal.problems) if refusal else {},
     }
     if with_preview:
         context |= _preview(clinic, typed, schedule, now)
-    return render(request, "planning/form.html", context, status=409 if clash else 422 if no else 200)
+    return render(request, "planning/form.html", context, status=409 if clash else 422 if refusal else 200)
 
 
 def _with_own(choices: Mapping[str, str], *held: str) -> dict[str, str]:
@@ -243,10 +243,10 @@ def _preview(clinic: Clinic, typed: Typed, schedule: Schedule | None, now: dt.da
             found = preview.preview(clinic, draft, now=now)
         else:
             found = preview.preview_of_change(schedule, draft, typed.from_occurrence or None, now=now)
-    except Refused as no:
-        return {"missing": [problem.message for problem in no.problems]}
-    except Conflict as no:
-        return {"missing": [str(no)]}
+    except Refused as refusal:
+        return {"missing": [problem.message for problem in refusal.problems]}
+    except Conflict as refusal:
+        return {"missing": [str(refusal)]}
     instants = {"goes": together(found.occurrences), "gone": together(found.instead_of)}
     return {"preview": found, "buttons": draft.buttons} | instants
 

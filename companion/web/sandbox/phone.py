@@ -96,8 +96,8 @@ def act(request: PageRequest, telegram_id: int) -> HttpResponse:
         raise Unknown
     try:
         action(request, bot, phone)
-    except sandbox.NotPossible as no:
-        flash.warning(request, str(no))
+    except sandbox.NotPossible as refusal:
+        flash.warning(request, str(refusal))
     return redirect("phone", telegram_id)
 
 

@@ -32,6 +32,7 @@ from companion.times.workdays import region_names, regions_by_country
 from companion.web import conflicts
 from companion.web.access import PageRequest, page
 from companion.web.conflicts import Clash, Fields, Value, written
+from companion.web.form_errors import by_field
 from companion.web.templatetags.counts import plural
 
 ROLE_WORDS = {
@@ -80,8 +81,8 @@ def change_defaults(request: PageRequest) -> HttpResponse:
             clash = _clash(request, _held(current), typed, "clinic", "clinic changed")
             values = typed | {"consent_required": typed["consent_required"] == "yes"}
             clinic = current if clash else change_clinic(request.caller, values, now=now)
-    except Refused as no:
-        return _page(request, {"typed": typed}, no=no, part="clinic")
+    except Refused as refusal:
+        return _page(request, {"typed": typed}, refusal=refusal, part="clinic")
     if clash:
         regions = region_names(str(clash.merged["country"]))
         return _page(request, {"typed": clash.merged, "regions": regions}, clash=clash, part="clinic")
@@ -101,8 +102,8 @@ def change_help(request: PageRequest) -> HttpResponse:
             clash = _clash(request, _help_of(_current(request)), typed, "help", "words for urgent help changed")
             if clash is None:
                 urgent_words.change(request.caller, words, phone, now=database_now())
-    except Refused as no:
-        return _page(request, {"help": typed}, no=no, part="help")
+    except Refused as refusal:
+        return _page(request, {"help": typed}, refusal=refusal, part="help")
     if clash:
         return _page(request, {"help": clash.merged}, clash=clash, part="help")
     flash.success(request, "Saved.")
@@ -145,8 +146,8 @@ def bot(request: PageRequest) -> HttpResponse:
             if settings.SANDBOX_ON:
                 token = make_bot(clinic.name, username)
             bots.connect(clinic, token, username, sandbox=settings.SANDBOX_ON, now=now, by=request.caller)
-    except Refused as no:
-        return _page(request, {}, no=no, part="bot")
+    except Refused as refusal:
+        return _page(request, {}, refusal=refusal, part="bot")
     consent.follow_opt_outs(clinic, now=now)
     flash.success(request, f"@{username} is connected.")
     return redirect(f"{reverse('settings')}#bot")
@@ -168,8 +169,8 @@ def add_member(request: PageRequest) -> HttpResponse:
     email, role = request.POST.get("email", ""), request.POST.get("role", "")
     try:
         member = members.add_member(request.caller.clinic, email, role, now=database_now(), by=request.caller)
-    except Refused as no:
-        return _page(request, {"email": email, "role": role}, no=no, part="member")
+    except Refused as refusal:
+        return _page(request, {"email": email, "role": role}, refusal=refusal, part="member")
     if member.joined_at:
         flash.success(request, f"{member.user.email} is a member.")
         return redirect(f"{reverse('settings')}#members")
@@ -212,8 +213,8 @@ def change_sign_in(request: PageRequest) -> HttpResponse:
             conflicts.refuse_if_changed(request, current.second_factor, "this setting", since, now=database_now())
             demand = {"second_factor": request.POST.get("second_factor", "")}
             change_clinic(request.caller, demand, now=database_now())
-    except Refused as no:
-        return _page(request, {}, no=no, part="sign-in")
+    except Refused as refusal:
+        return _page(request, {}, refusal=refusal, part="sign-in")
     flash.success(request, "Saved.")
     return redirect(f"{reverse('settings')}#sign-in")
 
@@ -241,8 +242,8 @@ def add_key(request: PageRequest) -> HttpResponse:
         key, secret = api_keys.make_key(
             request.caller.clinic, name, role, limits, now=database_now(), by=request.caller
         )
-    except Refused as no:
-        return _page(request, {"key_name": name, "role": role, "limits": limits}, no=no, part="key")
+    except Refused as refusal:
+        return _page(request, {"key_name": name, "role": role, "limits": limits}, refusal=refusal, part="key")
     return _page(request, {"secret": secret, "secret_of": key.name})
 
 
@@ -262,7 +263,7 @@ def _page(
     request: PageRequest,
     more: Mapping[str, object],
     *,
-    no: Refused | None = None,
+    refusal: Refused | None = None,
     clash: Clash | None = None,
     part: str = "",
 ) -> HttpResponse:
@@ -283,12 +284,12 @@ def _page(
         "scopes": Scope.choices,
         "demands": Demand.choices,
         "roles": [(role.value, role.label, words) for role, words in ROLE_WORDS.items()],
-        "errors": {f"{part}_{problem.field}": problem.message for problem in no.problems} if no else {},
+        "errors": by_field(refusal, part),
         "now": now,
         "countries": countries(),
         "regions": region_names(clinic.country),
     }
-    return render(request, "settings/page.html", context | dict(more), status=409 if clash else 422 if no else 200)
+    return render(request, "settings/page.html", context | dict(more), status=409 if clash else 422 if refusal else 200)
 
 
 class Country(NamedTuple):

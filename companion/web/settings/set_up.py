@@ -11,6 +11,7 @@ from companion.clinics.set_up import set_up
 from companion.planning import marks
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, page
+from companion.web.form_errors import by_field
 from companion.web.settings.pages import countries
 
 FIELDS = ("name", "country", "timezone", "phone")
@@ -44,14 +45,13 @@ def ask(request: PageRequest) -> HttpResponse:
     typed = {name: request.POST.get(name, "") for name in FIELDS}
     try:
         set_up(request.caller, **typed, now=now)
-    except Refused as no:
-        return _page(request, typed, no=no)
+    except Refused as refusal:
+        return _page(request, typed, refusal=refusal)
     marks.work_off_of(clinic, clinic.id, now=now)
     flash.success(request, "Thank you. Your clinic is set up; Settings has these answers and more.")
     return redirect("messages")
 
 
-def _page(request: PageRequest, typed: dict[str, str], *, no: Refused | None = None) -> HttpResponse:
-    errors = {problem.field: problem.message for problem in no.problems} if no else {}
-    context = {"typed": typed, "errors": errors, "countries": countries()}
-    return render(request, "settings/set_up.html", context, status=422 if no else 200)
+def _page(request: PageRequest, typed: dict[str, str], *, refusal: Refused | None = None) -> HttpResponse:
+    context = {"typed": typed, "errors": by_field(refusal), "countries": countries()}
+    return render(request, "settings/set_up.html", context, status=422 if refusal else 200)

@@ -19,8 +19,9 @@ _FRAME = '<path stroke="none" d="M0 0h24v24H0z" fill="none" />'
 
 @register.simple_tag
 def icon(name: str, css: str = "") -> SafeString:
-    """Draw the icon of this name, hidden from screen readers because a text stands beside it. Raises KeyError for
-    an unknown name.
+    """Draw the icon of this name. It is hidden from screen readers, because a text always stands beside it.
+
+    Raises KeyError for an unknown name.
     """
     return format_html(
         '<svg class="icon {}" width="24" height="24" viewBox="0 0 24 24" fill="none" stroke="currentColor"'

@@ -1,4 +1,4 @@
-"""Words for a message's recipient and its end."""
+"""Words for a message's recipient, and for the reason why a message failed."""
 
 from django import template
 

@@ -29,18 +29,18 @@ FACTS = {
     "migrations": "Migrations",
     "bot": "Bot",
     "sandbox": "Practice bot",
-    "closed_why": "Sends nothing",
+    "closed_why": "Sends nothing because",
     "accepted": "Token accepted",
     "asked_at": "Asked",
     "updates_by": "Updates by",
-    "other_reader": "Reads its messages, too",
+    "other_reader": "Another program reads its messages",
     "other_reader_since": "Since",
     "pending_updates": "Updates waiting",
     "last_answer_at": "Last answer",
     "last_error": "Last error",
     "last_error_at": "Last error at",
     "disk_free_bytes": "Disk free",
-    "disk_total_bytes": "Disk in all",
+    "disk_total_bytes": "Disk in total",
     "clock_against_telegram_seconds": "Clock against Telegram",
     "backup_age_seconds": "Newest backup",
 }
@@ -62,7 +62,7 @@ class Fact(NamedTuple):
 
 @register.filter
 def facts(values: Mapping[str, object]) -> list[Fact]:
-    """Name the Control Panel's small facts; unknown facts are left out."""
+    """Name the Control Panel's small facts. Facts without a name or a value are left out."""
     return [Fact(FACTS[key], _value(key, value)) for key, value in values.items() if key in FACTS and value is not None]
 
 

@@ -1,4 +1,4 @@
-"""Instants, days and lengths of time as words, on the clinic's clocks unless a docstring names other clocks."""
+"""Instants, days and lengths of time in words. The time zone is the clinic's, unless a docstring names another."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -81,8 +81,8 @@ def exactly(at: dt.datetime) -> str:
 
 
 @register.filter
-def theirs(message: Message) -> str:
-    """Write the patient's own time if their clocks differ from the clinic's; else nothing."""
+def patients_time(message: Message) -> str:
+    """Write the time in the patient's zone if it differs from the clinic's time; otherwise return an empty text."""
     patient = message.patient
     return clocks.time_there(timezone.localtime(message.due_at), patient.timezone) if patient else ""
 
@@ -99,7 +99,7 @@ def towns(zones: Sequence[str]) -> str:
 @register.simple_tag
 @cache
 def zone_options() -> SafeString:
-    """List all time zones as options. Every form has the same six hundred, so they are built once."""
+    """List all time zones as options. They are the same in every form, about six hundred, so they are built once."""
     return format_html_join("", '<option value="{}">', ((zone,) for zone in zone_names()))
 
 
@@ -117,7 +117,7 @@ def ago(at: dt.datetime, now: dt.datetime) -> str:
 
 @register.filter
 def wall(there: dt.datetime) -> str:
-    """Write a time as its own zone's clocks show it: "Thu 3 Dec 2026, 09:00"."""
+    """Write a local time as it is, in its zone: "Thu 3 Dec 2026, 09:00"."""
     # Django's date filter would convert the time to the clinic's zone.
     return f"{there:%a} {there.day} {there:%b %Y, %H:%M}"
 

@@ -17,6 +17,7 @@ from companion.service.clock import database_now
 from companion.times.walls import FIRST_YEAR, LAST_YEAR, resolve
 from companion.web import conflicts
 from companion.web.access import PageRequest, page
+from companion.web.form_errors import by_field
 from companion.web.templatetags.counts import plural
 from companion.webhooks import deliveries, webhooks
 from companion.webhooks.models import Kind, Webhook
@@ -36,8 +37,8 @@ def add(request: PageRequest) -> HttpResponse:
     url, kinds = request.POST.get("url", "").strip(), request.POST.getlist("kinds")
     try:
         webhook, secret = webhooks.add(request.caller, url, kinds, now=database_now())
-    except Refused as no:
-        return _list(request, {"typed_url": url, "chosen": kinds}, no=no)
+    except Refused as refusal:
+        return _list(request, {"typed_url": url, "chosen": kinds}, refusal=refusal)
     return _page(request, webhook, {"secret": secret})
 
 
@@ -60,11 +61,11 @@ def choose(request: PageRequest, webhook_id: uuid.UUID) -> HttpResponse:
             since = conflicts.changes_of(request.caller.clinic, [webhook.pk], "webhook's kinds chosen")
             conflicts.refuse_if_changed(request, _shown(webhook), "the kinds of events", since, now=now)
             webhooks.choose(request.caller, webhook, kinds, now=now)
-    except Conflict as no:
-        flash.error(request, str(no))
+    except Conflict as refusal:
+        flash.error(request, str(refusal))
         return _page(request, webhook, {"chosen": kinds}, status=409)
-    except Refused as no:
-        return _page(request, webhook, {"chosen": kinds}, no=no)
+    except Refused as refusal:
+        return _page(request, webhook, {"chosen": kinds}, refusal=refusal)
     flash.success(request, "Saved.")
     return redirect("webhook", webhook_id)
 
@@ -81,8 +82,8 @@ def act(request: PageRequest, webhook_id: uuid.UUID) -> HttpResponse:
             return _page(request, webhook, {"secret": webhooks.exchange_secret(request.caller, webhook, now=now)})
         done, words = _ACTS[does]
         done(request, webhook, now)
-    except Conflict as no:
-        flash.error(request, str(no))
+    except Conflict as refusal:
+        flash.error(request, str(refusal))
     else:
         flash.success(request, words)
     return redirect("webhooks") if does == "remove" else redirect("webhook", webhook_id)
@@ -108,8 +109,8 @@ def retry(request: PageRequest, webhook_id: uuid.UUID, delivery_id: uuid.UUID) -
     webhook = webhooks.of_id(request.caller.clinic, webhook_id)
     try:
         deliveries.retry(request.caller, webhook, delivery_id, now=database_now())
-    except Conflict as no:
-        flash.warning(request, str(no))
+    except Conflict as refusal:
+        flash.warning(request, str(refusal))
     else:
         flash.success(request, "It is tried again now.")
     return redirect("webhook", webhook_id)
@@ -124,8 +125,8 @@ def replay(request: PageRequest, webhook_id: uuid.UUID) -> HttpResponse:
     try:
         since, until = (_instant(request, name, text) for name, text in typed.items())
         done = deliveries.replay(request.caller, webhook, since, until, now=database_now())
-    except Refused as no:
-        return _page(request, webhook, typed, no=no)
+    except Refused as refusal:
+        return _page(request, webhook, typed, refusal=refusal)
     flash.success(request, f"{plural(done, 'event')} {'is' if done == 1 else 'are'} sent once more.")
     return redirect("webhook", webhook_id)
 
@@ -142,10 +143,16 @@ def _instant(request: PageRequest, field: str, typed: str) -> dt.datetime:
     return resolve(there, request.caller.clinic.timezone).at
 
 
-def _list(request: PageRequest, more: Mapping[str, object], *, no: Refused | None = None) -> HttpResponse:
+def _list(request: PageRequest, more: Mapping[str, object], *, refusal: Refused | None = None) -> HttpResponse:
     found = [(webhook, _words(webhooks.kinds_of(webhook))) for webhook in webhooks.of_clinic(request.caller.clinic)]
-    context = {"webhooks": found, "kinds": Kind.choices, "chosen": [], "now": database_now(), "errors": _errors(no)}
-    return render(request, "webhooks/index.html", context | dict(more), status=422 if no else 200)
+    context = {
+        "webhooks": found,
+        "kinds": Kind.choices,
+        "chosen": [],
+        "now": database_now(),
+        "errors": by_field(refusal),
+    }
+    return render(request, "webhooks/index.html", context | dict(more), status=422 if refusal else 200)
 
 
 def _shown(webhook: Webhook) -> str:
@@ -158,7 +165,7 @@ def _page(
     webhook: Webhook,
     more: Mapping[str, object],
     *,
-    no: Refused | None = None,
+    refusal: Refused | None = None,
     status: int = 200,
 ) -> HttpResponse:
     # Read anew: an act may have changed it.
@@ -175,14 +182,10 @@ def _page(
         "deliveries": rows[: deliveries.SHOWN],
         "older": rows[deliveries.SHOWN - 1].number if len(rows) > deliveries.SHOWN else None,
         "now": now,
-        "errors": _errors(no),
+        "errors": by_field(refusal),
     }
-    return render(request, "webhooks/page.html", context | dict(more), status=422 if no else status)
+    return render(request, "webhooks/page.html", context | dict(more), status=422 if refusal else status)
 
 
 def _words(kinds: set[str]) -> str:
     return ", ".join(kind.label for kind in Kind if kind in kinds)
-
-
-def _errors(no: Refused | None) -> dict[str, str]:
-    return {problem.field: problem.message for problem in no.problems} if no else {}

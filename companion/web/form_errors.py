@@ -1,0 +1,12 @@
+"""The error sentences that a form shows beside its fields."""
+
+from companion.clinics.refusals import Refused
+
+
+def by_field(refusal: Refused | None, part: str = "") -> dict[str, str]:
+    """Return the sentence of each refused field; empty without a refusal.
+
+    `part` names a form of a page with several forms, and begins the names of its fields: "bot_token".
+    """
+    begin = f"{part}_" if part else ""
+    return {f"{begin}{problem.field}": problem.message for problem in refusal.problems} if refusal else {}
