@@ -135,7 +135,7 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def _without_search(request: HttpRequest) -> str:
-    """Return the page's address without the names that were searched for: they must not get into the Location header."""
+    """Return the address of the page without the searched names: they must not get into the Location header."""
     query = request.GET.copy()
     for name in _SEARCHED:
         query.pop(name, None)

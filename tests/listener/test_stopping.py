@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from companion.listener.stop_words import STOP_WORDS
 from companion.listener.stopping import Verdict, verdict
 from companion.listener.words import WORDS
-from companion.web.patients.pages import LANGUAGES
+from companion.web.patients.form import LANGUAGES
 from tests.listener.ordinary_replies import ORDINARY, ORDINARY_ELSEWHERE
 
 STOP, STOP_AND_STAFF, ASK, ORDINARY_WORDS = Verdict.STOP, Verdict.STOP_AND_STAFF, Verdict.ASK, Verdict.WORDS

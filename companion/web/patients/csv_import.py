@@ -1,4 +1,4 @@
-"""CSV import of patients: the form, and the report row by row."""
+"""The import of a CSV file of patients: the form, and the report with each refused row."""
 
 from typing import BinaryIO, Final, cast
 
@@ -26,13 +26,13 @@ COLUMNS: Final = (
     ("cohorts", "Diabetes|Tuesday group", False),
 )
 SHOWN = 200
-"""The most refused rows that the page lists."""
+"""The largest number of refused rows that the page lists."""
 
 
 @require_http_methods(["GET", "POST"])
 @page(Role.PROVIDER)
-def bring(request: PageRequest) -> HttpResponse:
-    """Import the valid rows and name the others by line. Importing the same file again changes nothing."""
+def import_file(request: PageRequest) -> HttpResponse:
+    """Import the valid rows, and list the refused rows by their lines. A second import of a file changes nothing."""
     context: dict[str, object] = {"columns": COLUMNS}
     if request.method == "GET":
         return render(request, "patients/import.html", context)

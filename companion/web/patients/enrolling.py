@@ -1,4 +1,4 @@
-"""Invitations by QR code or printed cards, failed enrolments, and consent that staff note."""
+"""Invitations by QR code or printed cards, failed enrolments, and consent that staff record."""
 
 import uuid
 
@@ -20,9 +20,7 @@ from companion.web.access import PageRequest, came_from, page
 
 
 def reach_context(patient: Patient, clinic: Clinic) -> dict[str, object]:
-    """Build the context of reach.html: whether the patient can be reached, why not, the remedy, and failed
-    enrolments.
-    """
+    """Build the context of reach.html: whether the patient can be reached, why not, and failed enrolments."""
     return {
         "patient": patient,
         "obstacle": obstacle_of(patient, clinic),
@@ -34,21 +32,21 @@ def reach_context(patient: Patient, clinic: Clinic) -> dict[str, object]:
 @require_http_methods(["GET", "POST"])
 @page(Role.PROVIDER)
 def invite(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
-    """Show a one-time link and QR code. They are shown once, since only the link's hash is stored."""
+    """Make an invitation and show its link and QR code. They can be shown only now: only the link's hash is stored."""
     patient = patients.patient(request.caller.clinic, patient_id)
     context = reach_context(patient, request.caller.clinic)
     if request.method == "POST":
         try:
             context["card"] = enrolment.invite_many(request.caller, [patient], now=database_now())[0]
-        except Conflict as why:
-            context["refused"] = str(why)
+        except Conflict as refusal:
+            context["refused"] = str(refusal)
     return render(request, "patients/invite.html", context)
 
 
 @require_POST
 @page(Role.PROVIDER)
 def cards(request: PageRequest) -> HttpResponse:
-    """Print cards for the ticked patients, or for a cohort's unreachable patients, in batches of limited size."""
+    """Show cards to print, for the ticked patients or for a cohort's unreachable patients, a page at a time."""
     clinic, post = request.caller.clinic, request.POST
     ticked = [as_uuid(key) for key in post.getlist("id")[: enrolment.CARDS]]
     cohort = None
@@ -56,8 +54,8 @@ def cards(request: PageRequest) -> HttpResponse:
         people, more = patients.some(clinic, ticked), None
     else:
         cohort = patients.cohort(clinic, post.get("cohort", ""))
-        found = patients.to_invite(clinic, str(cohort.id), everybody=post.get("everybody") == "yes")
-        shown = patients.page(found, post.get("after") or None, enrolment.CARDS)
+        to_invite = patients.to_invite(clinic, str(cohort.id), everybody=post.get("everybody") == "yes")
+        shown = patients.page(to_invite, post.get("after") or None, enrolment.CARDS)
         people, more = shown.items, shown.next
     context = {
         "cards": enrolment.invite_many(request.caller, people, now=database_now()) if people else [],
@@ -71,7 +69,7 @@ def cards(request: PageRequest) -> HttpResponse:
 @require_GET
 @page()
 def reachable(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
-    """Say whether the patient can be reached by now. The invitation's page asks, and turns green."""
+    """Show whether the patient can be reached by now. The page of an invitation asks for this repeatedly."""
     patient = patients.patient(request.caller.clinic, patient_id)
     context = reach_context(patient, request.caller.clinic) | {"ask": True}
     return render(request, "patients/reach.html", context)
@@ -88,15 +86,15 @@ def see_note(request: PageRequest, note_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @page(Role.PROVIDER)
 def note_consent(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
-    """Note the patient's word: consent, or no messages."""
-    said = request.POST.get("consent", "")
-    if said not in (Consent.GIVEN, Consent.WITHDRAWN):
+    """Record that the patient told staff about their consent: they agree, or they want no messages."""
+    told = request.POST.get("consent", "")
+    if told not in (Consent.GIVEN, Consent.WITHDRAWN):
         raise Unknown
     patient = patients.patient(request.caller.clinic, patient_id)
     try:
-        consent.note(request.caller, patient, Consent(said), now=database_now())
-    except Conflict as why:
-        flash.error(request, str(why))
+        consent.note(request.caller, patient, Consent(told), now=database_now())
+    except Conflict as refusal:
+        flash.error(request, str(refusal))
     else:
         flash.success(request, "Recorded with your name and the time.")
     return redirect("patient", patient_id)

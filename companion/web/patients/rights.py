@@ -1,5 +1,6 @@
-"""A patient's rights: export all that is held, erase a patient, merge two who are one. The rules are in
-companion/rights/.
+"""A patient's rights: export the patient's data, erase the patient, merge two entries of the same person.
+
+The rules are in companion/rights/.
 """
 
 import datetime as dt
@@ -26,14 +27,14 @@ from companion.web.access import PageRequest, page
 from companion.web.messages.rows import mixed
 from companion.web.templatetags.counts import plural
 
-FOUND: Final = 10
-"""Patients whom a search for the other one names."""
+MATCHES: Final = 10
+"""The largest number of patients that the search for the other entry lists."""
 
 
 @require_GET
 @page(Role.PROVIDER, fresh=True)
 def export(request: PageRequest, patient_id: uuid.UUID) -> HttpResponseBase:
-    """Download all that is held about the patient, as one zip."""
+    """Download everything that is stored about the patient, as one zip file."""
     patient = queries.patient(request.caller.clinic, patient_id)
     hold(request, LONG, request.caller)
     return download(request.caller, patient, "zip", now=database_now())
@@ -42,7 +43,7 @@ def export(request: PageRequest, patient_id: uuid.UUID) -> HttpResponseBase:
 @require_http_methods(["GET", "POST"])
 @page(Role.ADMIN, fresh=True)
 def erase(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
-    """Erase the patient, once the patient's name is typed."""
+    """Ask for the patient's name (GET), and erase the patient if the name is typed right (POST)."""
     patient = queries.patient(request.caller.clinic, patient_id)
     context: dict[str, object] = {"patient": patient}
     if request.method == "GET":
@@ -61,12 +62,12 @@ def erase(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @page(Role.PROVIDER)
 def merge(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
-    """Find the other patient, show both plans, and merge the two."""
+    """Let the member choose the other entry, show both plans, and merge the two after a confirmation."""
     clinic, now = request.caller.clinic, database_now()
     patient = queries.patient(clinic, patient_id)
     into = request.POST.get("into") or request.GET.get("into")
     if not into:
-        return render(request, "patients/merge_find.html", {"patient": patient} | _found(request, patient))
+        return render(request, "patients/merge_find.html", {"patient": patient} | _matches(request, patient))
     try:
         other = merging.other_of(clinic, patient, into)
     except Refused as refusal:
@@ -80,30 +81,30 @@ def merge(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
         return _preview(request, patient, other, now, error=str(refusal))
     moves = marks.work_off_of(clinic, other.pk, now=now)
     moved = f" {plural(moves.messages, 'message')} moved." if moves and moves.messages else ""
-    flash.success(request, f"The two are one patient now.{moved}")
+    flash.success(request, f"The two entries are merged.{moved}")
     return redirect("patient", other.pk)
 
 
-def _found(request: PageRequest, patient: Patient) -> dict[str, object]:
-    """Look for the other patient; at first by the name, since a person who is there twice mostly has one name."""
+def _matches(request: PageRequest, patient: Patient) -> dict[str, object]:
+    """Search for the other entry, first by this patient's name: both entries of a person mostly have the same name."""
     q = request.GET.get("q", patient.name)
-    found = queries.page(queries.patients(request.caller.clinic, q=q).exclude(pk=patient.pk), None, FOUND)
-    return {"q": q, "found": found.items, "more": found.next is not None}
+    matches = queries.page(queries.patients(request.caller.clinic, q=q).exclude(pk=patient.pk), None, MATCHES)
+    return {"q": q, "matches": matches.items, "more": matches.next is not None}
 
 
 def _preview(
     request: PageRequest, patient: Patient, other: Patient, now: dt.datetime, *, error: str = ""
 ) -> HttpResponse:
-    told = merge_preview.preview(request.caller, patient, other, now=now)
+    preview = merge_preview.preview(request.caller, patient, other, now=now)
     context = {
         "patient": patient,
         "other": other,
-        "told": told,
+        "preview": preview,
         "plans": [
-            (patient, mixed(told.coming_of_gone, now=now)),
-            (other, mixed(told.coming_of_stays, now=now)),
+            (patient, mixed(preview.coming_of_gone, now=now)),
+            (other, mixed(preview.coming_of_stays, now=now)),
         ],
-        "error": error or told.obstacle,
+        "error": error or preview.obstacle,
         "now": now,
     }
     return render(request, "patients/merge.html", context, status=409 if error else 200)

@@ -1,5 +1,6 @@
-"""Acts on the ticked patients of the list: add to a cohort, remove from a cohort, pause. Cards are in
-enrolling.py.
+"""Acts on the ticked patients of the list: add to a cohort, remove from a cohort, pause.
+
+The cards for ticked patients are in enrolling.py.
 """
 
 import datetime as dt
@@ -22,12 +23,13 @@ from companion.web.access import PageRequest, came_from, page
 from companion.web.templatetags.counts import plural
 
 AT_ONCE: Final = 200
+"""The largest number of patients that one press of a button changes."""
 
 
 @require_POST
 @page(Role.PROVIDER)
 def act(request: PageRequest) -> HttpResponse:
-    """Do the chosen act for all ticked patients, and return to the list."""
+    """Apply the chosen act to all ticked patients, and return to the list."""
     action = _ACTIONS.get(request.POST.get("do", ""))
     if action is None:
         raise Unknown
@@ -63,7 +65,7 @@ def _pause(request: PageRequest, people: Sequence[Patient]) -> None:
     left = group_acts.pause(request.caller, people, until, request.POST.get("paused_reason", ""), now=database_now())
     if len(left) < len(people):
         flash.success(request, f"{plural(len(people) - len(left), 'patient')} paused.")
-    for sentence in dict.fromkeys(problem.message for one in left for problem in one.why.problems):
+    for sentence in dict.fromkeys(problem.message for unpaused in left for problem in unpaused.why.problems):
         flash.error(request, f"{plural(len(left), 'patient')} not paused. {sentence}")
 
 

@@ -25,13 +25,13 @@ from companion.web.form_errors import by_field
 
 FIELDS: Final = ("url", "identifier_system", "telegram", "every_minutes")
 SHOWN: Final = 15
-"""The most reports that the page lists."""
+"""The largest number of reports that the page lists."""
 
 
 @require_GET
 @page()
 def index(request: PageRequest) -> HttpResponse:
-    """Show the source, its reports and the form; for the live part only the source and the reports."""
+    """Show the source, its reports and the form; with `?part=runs` only the source and its reports."""
     template = "patients/source_runs.html" if request.GET.get("part") == "runs" else "patients/sources.html"
     return render(request, template, _context(request.caller.clinic))
 
@@ -39,7 +39,7 @@ def index(request: PageRequest) -> HttpResponse:
 @require_GET
 @page()
 def show(request: PageRequest, run_id: uuid.UUID) -> HttpResponse:
-    """Show a report: patients who were added, changed or left, and refused rows with the reason."""
+    """Show a report: patients who were added, were changed or have left, and refused rows with the reason."""
     clinic = request.caller.clinic
     run = sync.run_of(clinic, run_id)
     touched = sync.touched(run)
@@ -57,7 +57,7 @@ def show(request: PageRequest, run_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @page(Role.PROVIDER)
 def fetch(request: PageRequest) -> HttpResponse:
-    """Ask for a sync now; the listener service runs the sync."""
+    """Ask for a sync now. The listener service runs it."""
     configuration.ask_for_sync(request.caller, now=database_now())
     return redirect("sources")
 
@@ -102,9 +102,11 @@ def remove(request: PageRequest) -> HttpResponse:
 
 
 def _refuse_if_exchanged(request: PageRequest) -> None:
-    """Raise Conflict if the page showed another source than the present source. Locks the clinic meanwhile."""
+    """Raise Conflict if the source is no longer the source that the page showed.
+
+    Locks the clinic's row until the transaction ends: the source may have no row yet.
+    """
     clinic = request.caller.clinic
-    # Lock the clinic's row rather than the source's: there may be no source yet.
     hold(Clinic.objects.filter(pk=clinic.pk))
     row = configuration.of_clinic(clinic)
     since = conflicts.changes_of(clinic, [row.pk if row else clinic.pk])

@@ -3,13 +3,13 @@
 from django.urls import path
 
 from companion.web.inbox import pages as inbox
-from companion.web.patients import csv_import, enrolling, pages, rights, selection, sources
+from companion.web.patients import cohorts, csv_import, enrolling, form, pages, rights, selection, sources
 
 urlpatterns = [
     path("", pages.index, name="patients"),
-    path("/new", pages.new, name="patient_new"),
-    path("/import", csv_import.bring, name="patients_import"),
-    path("/cohorts", pages.cohorts, name="cohorts"),
+    path("/new", form.new, name="patient_new"),
+    path("/import", csv_import.import_file, name="patients_import"),
+    path("/cohorts", cohorts.index, name="cohorts"),
     path("/cards", enrolling.cards, name="invitation_cards"),
     path("/many", selection.act, name="patients_selected"),
     path("/notes/<uuid:note_id>/seen", enrolling.see_note, name="patient_note_seen"),
@@ -19,7 +19,7 @@ urlpatterns = [
     path("/sources/remove", sources.remove, name="source_remove"),
     path("/sources/<uuid:run_id>", sources.show, name="source_run"),
     path("/<uuid:patient_id>", pages.show, name="patient"),
-    path("/<uuid:patient_id>/edit", pages.change, name="patient_edit"),
+    path("/<uuid:patient_id>/edit", form.change, name="patient_edit"),
     path("/<uuid:patient_id>/pause", pages.pause, name="patient_pause"),
     path("/<uuid:patient_id>/erase", rights.erase, name="patient_erase"),
     path("/<uuid:patient_id>/export", rights.export, name="patient_export"),

@@ -1,7 +1,7 @@
-"""Two people editing a series: the planning form's fields as they are compared, shown and merged.
+"""Two people edit the same series: compare the planning form's fields, show the differences, and merge them.
 
-Fields that belong together (the rule, the answers) count as a single field here: half a rule of each person makes no
-sense.
+Fields that belong together (the rule, the answers) are compared as one part: half of one person's rule and half of
+the other person's rule would make no sense together.
 """
 
 import datetime as dt
@@ -37,15 +37,15 @@ _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "avoid": ("avoid", "when_avoided"),
     "answers": ("button", "again", "answer_within"),
 }
-"""The form's fields of each part that has more fields than the field of the same name."""
+"""The parts that consist of several fields, or of a field with another name, each with its fields."""
 _NOT_THE_SERIES: Final = ("find", "from_occurrence", "shown")
 """Fields of the form that don't describe the series."""
-_ALONE: Final = tuple(
-    one.name
-    for one in fields(Typed)
-    if one.name not in _NOT_THE_SERIES and not any(one.name in names for names in _PARTS.values())
+_SINGLE: Final = tuple(
+    field.name
+    for field in fields(Typed)
+    if field.name not in _NOT_THE_SERIES and not any(field.name in names for names in _PARTS.values())
 )
-"""Fields that are each a separate part; a new field of the form becomes a part by itself."""
+"""All other fields: each is a part. A new field of the form is among them without further changes."""
 
 
 class Clashed(Exception):
@@ -58,22 +58,21 @@ class Clashed(Exception):
 
 
 def opened(schedule: Schedule, *, now: dt.datetime) -> Typed:
-    """Build the form that edits the series; the form carries the values that it shows."""
+    """Build the form that edits the series. It carries the values that it shows, to be compared when it is sent."""
     typed = form.of_draft(drafts.of(schedule), schedule.clinic, now=now)
     return replace(typed, shown=conflicts.written(_held(schedule, typed), now=now))
 
 
 def unless_changed(caller: Caller, schedule: Schedule, typed: Typed, *, now: dt.datetime) -> Schedule:
-    """Return the present series, locked until the transaction ends. Raises Clashed, and Unknown if the series is
-    gone.
+    """Return the series as it is now, locked until the end of the transaction, which the caller has begun.
 
-    Call within a transaction.
+    Raises Clashed if another person has changed it since the form was opened, and Unknown if the series is gone.
     """
     current = hold(Schedule.objects.filter(clinic=caller.clinic, pk=schedule.pk))
     if current is None:
         raise Unknown
     theirs = form.of_draft(drafts.of(current), caller.clinic, now=now)
-    found = conflicts.clash(
+    clash = conflicts.clash(
         typed.shown,
         _held(current, theirs),
         _fields(typed),
@@ -81,44 +80,44 @@ def unless_changed(caller: Caller, schedule: Schedule, typed: Typed, *, now: dt.
         conflicts.changes_of(caller.clinic, [current.pk]),
         again_at=reverse("series_edit", args=[current.pk]),
         now=now,
-        say=lambda name, value: _said(caller.clinic, name, value),
+        say=lambda name, value: _in_words(caller.clinic, name, value),
     )
-    if found:
-        raise Clashed(_together(theirs, typed, found), found)
+    if clash:
+        raise Clashed(_merged(theirs, typed, clash), clash)
     return current
 
 
-def _together(theirs: Typed, typed: Typed, found: Clash) -> Typed:
-    """Build the form from the present series, with this person's changes on top."""
-    own = {name: getattr(typed, name) for part in found.touched for name in _PARTS.get(part, (part,))}
-    if theirs.to == typed.to == "patients" and "recipients" in found.touched:
-        own["patients"] = tuple(found.merged["recipients"])
-    return replace(theirs, **own, from_occurrence=typed.from_occurrence, find=typed.find, shown=found.shown)
+def _merged(theirs: Typed, typed: Typed, clash: Clash) -> Typed:
+    """Build the form from the stored series, with this person's changes on top."""
+    mine = {name: getattr(typed, name) for part in clash.touched for name in _PARTS.get(part, (part,))}
+    if theirs.to == typed.to == "patients" and "recipients" in clash.touched:
+        mine["patients"] = tuple(clash.merged["recipients"])
+    return replace(theirs, **mine, from_occurrence=typed.from_occurrence, find=typed.find, shown=clash.shown)
 
 
 def _held(schedule: Schedule, typed: Typed) -> dict[str, Value]:
-    """Read the series as its form shows it, with the facts that the form shows but doesn't change."""
+    """Read the parts of the stored series, and the facts that its form shows but can't change."""
     rule = rule_of(schedule)
-    told = to_json(rule) if rule else {}
-    excepted, state = told.get("except"), schedule.get_state_display()
-    held = _fields(typed) | {"left_out": [str(one) for one in excepted] if isinstance(excepted, list) else []}
+    rule_json = to_json(rule) if rule else {}
+    excepted, state = rule_json.get("except"), schedule.get_state_display()
+    held = _fields(typed) | {"left_out": [str(wall) for wall in excepted] if isinstance(excepted, list) else []}
     if typed.repeat == form.KEPT:
-        # The form has no fields for this rule, so there are no words either.
-        parts = {name: value for name, value in told.items() if value and name not in ("except", "until", "count")}
+        # The form has no fields for this rule. Compare its JSON.
+        parts = {name: value for name, value in rule_json.items() if value and name not in ("except", "until", "count")}
         held["repeat"] = json.dumps(parts, sort_keys=True)
     if schedule.review_on is None and typed.ends == "never":
-        # The form then offers today's date, which is nobody's change.
+        # The form offers a date of review counted from today. It is no change of anybody.
         held["ends"] = ""
     return held | {"state": state}
 
 
 def _fields(typed: Typed) -> dict[str, Value]:
-    alone: dict[str, Value] = {
-        name: list(value) if isinstance(value := getattr(typed, name), tuple) else value for name in _ALONE
+    single: dict[str, Value] = {
+        name: list(value) if isinstance(value := getattr(typed, name), tuple) else value for name in _SINGLE
     }
     answers = [f"{text} ({form.AGAIN.get(again, again)})" for text, again in typed.button_lines if text]
     waits = [form.WITHIN.get(typed.answer_within, typed.answer_within)] if typed.answer_within else []
-    return alone | {
+    return single | {
         "recipients": list(typed.patients) if typed.to == "patients" else typed.cohort,
         "zone": "Each patient's own" if typed.zone == "patient" else typed.zone_name,
         "repeat": _repeat(typed),
@@ -169,13 +168,13 @@ def _ends(typed: Typed) -> str:
             return f"no end, review on {typed.review_on}"
 
 
-def _said(clinic: Clinic, name: str, value: Value) -> str:
-    """Write the field in words, with recipients by their names."""
+def _in_words(clinic: Clinic, name: str, value: Value) -> str:
+    """Write a part's value for people. Recipients are written by their names."""
     if name != "recipients":
         return conflicts.in_words(value)
     if isinstance(value, str):
-        found = Cohort.objects.filter(clinic=clinic, pk=value).first() if value else None
-        return f"Cohort {found.name}" if found else ""
-    ids = [one for one in value if form.is_id(one)]
+        cohort = Cohort.objects.filter(clinic=clinic, pk=value).first() if value else None
+        return f"Cohort {cohort.name}" if cohort else ""
+    ids = [id for id in value if form.is_id(id)]
     names = list(Patient.objects.filter(clinic=clinic, pk__in=ids).order_by("name").values_list("name", flat=True)[:6])
     return ", ".join(names[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")

@@ -19,13 +19,14 @@ from companion.web.planning.typed import Typed
 @require_POST
 @page(Role.PROVIDER)
 def save(request: PageRequest) -> HttpResponse:
-    """Save the form. While the member types, the page shows the result; the button leads to the list.
+    """Save the form as a draft. The page sends it while the member types, and shows the answer beside the form.
 
-    The page sends `quietly` with the last typed values when the member leaves the page: nobody sees the answer.
+    A press of the button leads to the list. When the member leaves the page, the page sends the last typed values with
+    `quietly`: nobody sees that answer.
     """
     now = database_now()
-    found = request.POST.get("schedule")
-    series = queries.schedule(request.caller.clinic, as_uuid(found)).id if found else None
+    edited = request.POST.get("schedule")
+    series = queries.schedule(request.caller.clinic, as_uuid(edited)).id if edited else None
     typed = Typed.from_post(request.POST)
     kept = kept_drafts.save(request.caller, kept_drafts.key_of(request), typed, series=series, now=now)
     if request.htmx or request.POST.get("quietly"):
@@ -40,7 +41,7 @@ def save(request: PageRequest) -> HttpResponse:
 @require_POST
 @page(Role.PROVIDER)
 def discard(request: PageRequest, key: uuid.UUID) -> HttpResponse:
-    """Forget the draft."""
+    """Delete the draft."""
     kept_drafts.discard(request.caller, key)
     flash.success(request, "The draft is discarded.")
     return redirect("messages")

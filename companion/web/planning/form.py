@@ -1,7 +1,6 @@
-"""The planning form's fields, to and from the JSON of `POST /schedules`. planning.drafts checks them, not this
-module.
+"""Convert the planning form's fields to the JSON of `POST /schedules`, and a schedule to the form's fields.
 
-Typed values come back unchanged, so that a refusal loses nothing.
+The checks are in planning.drafts. A refused form is shown again with the typed values unchanged.
 """
 
 import datetime as dt
@@ -20,7 +19,7 @@ from companion.web.planning.rule import rule_of, with_rule, written
 from companion.web.planning.typed import Typed
 
 KEPT = "kept"
-"""Stands for a rule that this form has no fields for (made over the API): the rule stays unchanged."""
+"""The choice "As it is": the form has no fields for this rule, which was made over the API, and keeps it unchanged."""
 LATE = {
     "PT15M": "15 minutes",
     "PT1H": "1 hour",
@@ -37,6 +36,7 @@ WHEN_AVOIDED = {
 OPENING = dt.time(8)
 """The time of day for a message that is sent on the next working day."""
 SOON = dt.timedelta(minutes=2)
+"""How far ahead the time is that an empty form offers."""
 AGAIN = {
     "": "is an answer",
     "PT15M": "asks again after 15 minutes",
@@ -57,15 +57,15 @@ WITHIN = {
 
 
 def blank(clinic: Clinic, *, now: dt.datetime, patients: Sequence[str] = (), cohort: str = "") -> Typed:
-    """Build the empty form: in two minutes, once, in each patient's own time."""
-    there = local(now + SOON, clinic.timezone)
+    """Build the form for a new message: once, in two minutes, at the clinic's time."""
+    begin = local(now + SOON, clinic.timezone)
     return Typed(
         to="cohort" if cohort else "patients",
         patients=tuple(patients),
         cohort=cohort,
-        date=f"{there:%Y-%m-%d}",
-        time=f"{there:%H:%M}",
-        review_on=f"{there.date() + REVIEW_AFTER:%Y-%m-%d}",
+        date=f"{begin:%Y-%m-%d}",
+        time=f"{begin:%H:%M}",
+        review_on=f"{begin.date() + REVIEW_AFTER:%Y-%m-%d}",
         zone="named",
         zone_name=clinic.timezone,
     )
@@ -90,23 +90,23 @@ def of_draft(draft: Draft, clinic: Clinic, *, now: dt.datetime) -> Typed:
         review_on=(draft.review_on or local(now, clinic.timezone).date() + REVIEW_AFTER).isoformat(),
         avoid=tuple(name for name in AVOID if getattr(timing.avoid, name)),
         when_avoided=str(timing.when_avoided),
-        button=tuple(one.text for one in draft.buttons),
-        again=tuple(duration_text(one.again_after) if one.again_after else "" for one in draft.buttons),
+        button=tuple(button.text for button in draft.buttons),
+        again=tuple(duration_text(button.again_after) if button.again_after else "" for button in draft.buttons),
         answer_within=duration_text(draft.answer_within) if draft.answer_within else "",
     )
     if timing.recurrence is None:
         return typed
     rule = to_json(timing.recurrence)
     if rule["times"] == [typed.time]:
-        # A single time of day is the start's time, and the form has a field for both.
+        # The form shows a single time of day in the field of the start's time.
         rule["times"] = []
     shown = with_rule(typed, rule)
     return shown if rule_of(shown) == written(rule) else replace(typed, repeat=KEPT)
 
 
 def values(typed: Typed, *, kept: Mapping[str, object] | None = None) -> dict[str, object]:
-    """Write the JSON of `POST /schedules`. `kept` is an edited schedule's rule, whose exceptions stay."""
-    found: dict[str, object] = {
+    """Write the JSON of `POST /schedules`. `kept` is the rule of the edited schedule: its exceptions stay."""
+    body: dict[str, object] = {
         "text": typed.text,
         "starts_at": f"{typed.date}T{typed.time}" if typed.date and typed.time else "",
         "timezone": "patient" if typed.zone == "patient" else typed.zone_name,
@@ -117,21 +117,21 @@ def values(typed: Typed, *, kept: Mapping[str, object] | None = None) -> dict[st
         "buttons": [{"text": text, "again_after": again or None} for text, again in typed.button_lines if text] or None,
         "answer_within": typed.answer_within or None,
     }
-    found |= {"cohort": typed.cohort or None} if typed.to == "cohort" else {"patients": list(typed.patients)}
-    found |= {name: value for name in ("late_after", "quiet_hours") if (value := getattr(typed, name))}
+    body |= {"cohort": typed.cohort or None} if typed.to == "cohort" else {"patients": list(typed.patients)}
+    body |= {name: value for name in ("late_after", "quiet_hours") if (value := getattr(typed, name))}
     rule = dict(kept) if typed.repeat == KEPT and kept is not None else rule_of(typed)
-    found["recurrence"] = rule
+    body["recurrence"] = rule
     if rule is None:
-        return found
+        return body
     if kept and kept.get("except"):
         rule["except"] = kept["except"]
     if not rule.get("until") and not rule.get("count"):
-        found["review_on"] = typed.review_on
-    return found
+        body["review_on"] = typed.review_on
+    return body
 
 
 def length_words(within: dt.timedelta | None) -> str:
-    """Write a length of time: "2 hours after it was sent"; empty if nobody waits for an answer."""
+    """Write how long an answer is waited for: "2 hours after it was sent"; empty if no answer is expected."""
     if within is None:
         return ""
     written = duration_text(within)
@@ -139,25 +139,26 @@ def length_words(within: dt.timedelta | None) -> str:
 
 
 def on_next_working_day(typed: Typed, clinic: Clinic, *, now: dt.datetime) -> Typed:
-    """Set the form's date and time to the clinic's next opening; leave the form unchanged if the clinic is closed
-    for a fortnight.
+    """Set the form's date and time to 08:00 on the clinic's next working day.
+
+    If there is no working day within a fortnight, the form stays unchanged.
     """
     day = next_working_day(local(now, clinic.timezone).date(), calendar_of(clinic))
     return replace(typed, date=day.isoformat(), time=f"{OPENING:%H:%M}") if day else typed
 
 
 def from_its_date(typed: Typed) -> Typed:
-    """Set the form's date to the day from which a change applies, if the form shows the series' older beginning."""
+    """Set the form's date to the day from which the change applies, if the typed date is earlier."""
     day = typed.from_occurrence[:10]
     return replace(typed, date=day) if day and typed.date < day else typed
 
 
 def errors_by_part(problems: Sequence[Problem]) -> dict[str, list[str]]:
-    """Sort the error sentences by the part of the form where each is shown."""
-    found: dict[str, list[str]] = {}
+    """Sort the error sentences by the part of the form that shows them."""
+    by_part: dict[str, list[str]] = {}
     for problem in problems:
-        found.setdefault(_part(problem.field), []).append(problem.message)
-    return found
+        by_part.setdefault(_part(problem.field), []).append(problem.message)
+    return by_part
 
 
 def _part(name: str) -> str:
@@ -166,7 +167,7 @@ def _part(name: str) -> str:
         return "recipients"
     if top == "recurrence":
         return "ends" if below in ("until", "count") else "repeat"
-    known = {
+    parts = {
         "text": "text",
         "starts_at": "when",
         "timezone": "zone",
@@ -178,11 +179,11 @@ def _part(name: str) -> str:
         "from": "from",
         "occurrence": "from",
     }
-    return known.get(top, "more")
+    return parts.get(top, "more")
 
 
 def is_id(text: str) -> bool:
-    """Say whether this text can be a row's id."""
+    """Return whether this text can be a row's id."""
     try:
         uuid.UUID(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The planning form's fields for the rule, to and from the JSON of a recurrence."""
+"""Convert the planning form's fields for the rule to the JSON of a recurrence, and back."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -39,15 +39,13 @@ def _days_of_the_month(typed: Typed) -> dict[str, object]:
         return {"weekdays": list(WEEKDAYS)[:5], "set_position": _number(typed.nth)}
     if typed.monthly_on == "weekday":
         return {"weekdays": [f"{typed.nth}{typed.nth_day}"]}
-    days = [_number(one) for one in _listed(typed.month_days)] if typed.monthly_on == "days" else []
+    days = [_number(day) for day in _listed(typed.month_days)] if typed.monthly_on == "days" else []
     end = {"month_end": typed.month_end} if typed.month_end not in ("", "last_day") else {}
     return end | ({"month_days": days} if days else {})
 
 
 def with_rule(typed: Typed, rule: Mapping[str, object]) -> Typed:
-    """Fill the form's fields from this rule. The form has no fields for some rules; the caller compares
-    afterwards.
-    """
+    """Fill the form's fields from this rule. The form can't express every rule, so the caller compares the result."""
     until, count = rule.get("until"), rule.get("count")
     typed = replace(
         typed,
@@ -56,7 +54,7 @@ def with_rule(typed: Typed, rule: Mapping[str, object]) -> Typed:
         ends="on" if until else "after" if count else "never",
         until=str(until or ""),
         count=str(count or "10"),
-        also_at=", ".join(one for one in _texts(rule.get("times")) if one != typed.time),
+        also_at=", ".join(time for time in _texts(rule.get("times")) if time != typed.time),
     )
     if typed.repeat == "monthly":
         return _with_days_of_the_month(typed, rule)
@@ -76,12 +74,13 @@ def _with_days_of_the_month(typed: Typed, rule: Mapping[str, object]) -> Typed:
 
 
 def written(rule: Mapping[str, object]) -> dict[str, object]:
-    """Return only the parts of the rule that say something: no empty values, no defaults, no exceptions (they stay
-    anyway).
+    """Reduce a rule to the form in which two rules are compared: without empty values, defaults and exceptions.
+
+    Exceptions are left out because an edit keeps them in any case.
     """
-    quiet = {"month_end": "last_day", "except": rule.get("except")}
-    said = {key: value for key, value in rule.items() if value not in (None, [], "") and quiet.get(key) != value}
-    return said | ({"times": sorted(_texts(said["times"]))} if "times" in said else {})
+    left_out = {"month_end": "last_day", "except": rule.get("except")}
+    parts = {key: value for key, value in rule.items() if value not in (None, [], "") and left_out.get(key) != value}
+    return parts | ({"times": sorted(_texts(parts["times"]))} if "times" in parts else {})
 
 
 def _listed(text: str) -> list[str]:
@@ -94,7 +93,7 @@ def _texts(values: object) -> list[str]:
 
 
 def _number(text: str) -> int | str:
-    """Read a whole number. Any other text is returned as typed, so that the refusal names its field."""
+    """Read a whole number. Other text is returned as typed: the check that follows refuses it and names the field."""
     number = text.strip()
     digits = number.removeprefix("-")
     # A longer number fits no field, and Python reads none of more than 4,300 digits.

@@ -1,4 +1,4 @@
-"""The planning form's fields, each as the text in it. Their meaning is not here (form.py, rule.py)."""
+"""The planning form as it was typed: the text in each field. form.py and rule.py give the texts their meaning."""
 
 from dataclasses import dataclass, fields
 from typing import Final, NamedTuple, Self
@@ -30,13 +30,11 @@ LABELS: Final = {
     "left_out": "Left out",
     "state": "State",
 }
-"""The names of the form's parts for people. Parts with several fields are listed in conflicts.py."""
+"""The names of the form's parts for people. conflicts.py lists the fields of parts with several fields."""
 
 
 class ButtonLine(NamedTuple):
-    """A button: its words, and after how long a tap brings the message again. With an empty time, the tap is an
-    answer.
-    """
+    """A button: its words, and the time after which a tap brings the message again. Empty: the tap is an answer."""
 
     text: str
     again: str
@@ -44,7 +42,7 @@ class ButtonLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """The planning form, each field as the text in it."""
+    """The texts in the fields of the planning form."""
 
     to: str = "patients"
     patients: tuple[str, ...] = ()
@@ -59,7 +57,7 @@ class Typed:
     also_at: str = ""
     monthly_on: str = "day"
     monthly_shown: str = ""
-    """The fields for the days of a month as the page showed them; empty if a person has chosen among them since."""
+    """The fields for the days of a month as the page showed them; empty once a person has chosen by a radio button."""
     month_days: str = ""
     month_end: str = "last_day"
     nth: str = "1"
@@ -79,21 +77,19 @@ class Typed:
     from_occurrence: str = ""
     button: tuple[str, ...] = ()
     again: tuple[str, ...] = ()
-    """The times to ask again, in the order of the buttons."""
+    """For each button, the time after which a tap brings the message again; empty if the tap is an answer."""
     answer_within: str = ""
     shown: str = ""
     """The values that the form showed when it was opened, if it edits a series (conflicts.py)."""
 
     @property
     def monthly_fields(self) -> str:
-        """Write the fields for the days of a month as shown, so that the next request tells which of them a person
-        touched.
-        """
+        """Write the shown fields for the days of a month: the next request compares them to find what was changed."""
         return "|".join([self.monthly_on or "day", self.nth, self.nth_day, self.month_days.strip()])
 
     @property
     def button_lines(self) -> list[ButtonLine]:
-        """List the buttons, each with the effect of a tap, and some empty lines."""
+        """List the buttons with the effect of a tap, and empty lines for more buttons."""
         typed = [ButtonLine(text, again) for text, again in zip(self.button, self.again, strict=False) if text.strip()]
         return (typed + [ButtonLine("", "")] * FREE_BUTTONS)[: max(MOST_BUTTONS, len(typed))]
 
@@ -101,16 +97,16 @@ class Typed:
     def from_post(cls, post: QueryDict) -> Self:
         """Read the form from the request. A missing field counts as empty."""
         values: dict[str, str | tuple[str, ...]] = {
-            one.name: tuple(post.getlist(one.name)) if one.name in _LISTS else post.get(one.name, "")
-            for one in fields(cls)
+            field.name: tuple(post.getlist(field.name)) if field.name in _LISTS else post.get(field.name, "")
+            for field in fields(cls)
         }
-        values["monthly_on"] = _touched(post)
+        values["monthly_on"] = _monthly_on(post)
         values["text"] = as_typed(str(values["text"]))
-        return cls(**values)  # type: ignore[arg-type]  # each field by its own name, as the line above builds them
+        return cls(**values)  # type: ignore[arg-type]  # the keys are the names of the fields
 
 
-def _touched(post: QueryDict) -> str:
-    """Find the chosen kind of days of the month. Touching a choice's fields chooses it, even without script."""
+def _monthly_on(post: QueryDict) -> str:
+    """Find the chosen kind of days of the month. Changing the fields of a choice chooses it, also without script."""
     chosen = post.get("monthly_on") or "day"
     shown = post.get("monthly_shown", Typed().monthly_fields).split("|", maxsplit=3)
     if len(shown) < 4 or chosen != shown[0]:

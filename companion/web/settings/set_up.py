@@ -12,7 +12,7 @@ from companion.planning import marks
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, page
 from companion.web.form_errors import by_field
-from companion.web.settings.pages import countries
+from companion.web.settings.page import countries
 
 FIELDS = ("name", "country", "timezone", "phone")
 

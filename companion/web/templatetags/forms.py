@@ -1,4 +1,4 @@
-"""The `{% csrf_token %}` of our pages: Django's field, and the clinic for which the form was opened."""
+"""The `{% csrf_token %}` of the program's pages: Django's field, and a field with the page's clinic."""
 
 from django import template
 from django.template.defaulttags import CsrfTokenNode
@@ -10,7 +10,7 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def csrf_token(context: template.Context) -> SafeString:
-    """Two hidden fields. Members of several clinics have tabs of each: access.py compares the second field."""
+    """Return two hidden fields. A person may have tabs of several clinics open, so access.py checks the second field."""
     token, clinic = CsrfTokenNode().render(context), context.get("clinic")
     if not context.get("caller") or not clinic:
         return SafeString(token)
