@@ -27,8 +27,8 @@ FIELD: Final = "shown"
 _NAMED: Final = 5
 """The largest number of changes that are named; the newest are named first."""
 _COMMITTED_LATE: Final = dt.timedelta(minutes=1)
-"""How far before the form's opening to look for changes: a change is dated when it begins, but is seen only once it
-is committed.
+"""The time before the form's opening in which changes count, too: a change is dated when it begins, but can be seen
+only when it is committed.
 """
 
 

@@ -216,7 +216,7 @@ def test_ticked_messages_are_cancelled_and_what_is_over_is_left() -> None:
     shown = _post_many(signed_in(clinic), "cancel", pending, sent)
 
     assert "1 message won't be sent." in shown
-    assert "1 message unchanged" in shown
+    assert "1 message not changed" in shown
     assert Message.objects.get(pk=pending.pk).status == Status.CANCELLED
 
 

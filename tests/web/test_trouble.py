@@ -50,7 +50,7 @@ def test_what_nobody_foresaw_is_told_with_the_id_that_the_log_has(client: Client
 
     assert answer.status_code == 500
     assert f"by the id {answer['X-Request-ID']}" in words(answer)
-    assert "Sending doesn't depend on it." in words(answer)
+    assert "Sending messages doesn't depend on it." in words(answer)
     assert "Ana's number" not in words(answer)
 
 

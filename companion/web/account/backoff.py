@@ -23,7 +23,7 @@ from companion.web.account import devices
 from companion.web.models import Tries
 
 _ROUNDS: Final = 5
-"""How often a counter is read again if other requests change it at the same moment."""
+"""The number of times a counter is read if other requests change it at the same moment."""
 _KEPT: Final = dt.timedelta(days=1)
 SECOND_STEP: Final = "second step of "
 """A prefix of the account's name that keeps tries of codes apart from tries of passwords."""

@@ -38,7 +38,7 @@ from companion.web.templatetags.counts import plural
 
 PAGE_SIZE = 50
 AHEAD = dt.timedelta(days=731)
-"""How far ahead a patient's page looks for coming messages."""
+"""The span of time in which a patient's page looks for coming messages."""
 SERIES = 20
 """The largest number of Schedules that a patient's page names."""
 NOTES = 5
@@ -51,13 +51,13 @@ class Row:
 
     patient: Patient
     trouble: str
-    """Why the patient can't be reached; empty if they can."""
+    """The reason why the patient can't be reached; empty if they can."""
     mend: str
     """The name of the button that invites the patient; empty if an invitation doesn't help."""
     paused: str
     """The words of the patient's pause; empty without a pause."""
     check: Verified
-    """Whether Telegram has confirmed the chat."""
+    """The result of asking Telegram about the chat."""
 
 
 @require_GET

@@ -36,7 +36,7 @@ WHEN_AVOIDED = {
 OPENING = dt.time(8)
 """The time of day for a message that is sent on the next working day."""
 SOON = dt.timedelta(minutes=2)
-"""How far ahead the time is that an empty form offers."""
+"""The time from now until the moment that an empty form offers."""
 AGAIN = {
     "": "is an answer",
     "PT15M": "asks again after 15 minutes",

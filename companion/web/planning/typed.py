@@ -77,7 +77,7 @@ class Typed:
     from_occurrence: str = ""
     button: tuple[str, ...] = ()
     again: tuple[str, ...] = ()
-    """For each button, the time after which a tap brings the message again; empty if the tap is an answer."""
+    """The time of each button after which a tap brings the message again; empty if the tap is an answer."""
     answer_within: str = ""
     shown: str = ""
     """The values that the form showed when it was opened, if it edits a series (conflicts.py)."""
