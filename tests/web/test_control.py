@@ -86,4 +86,4 @@ def test_nothing_is_asked_about_unknown_messages_that_are_all_decided() -> None:
     asked = words(signed_in(a_clinic(), Role.ADMIN).get("/mcp/unknown/all/resend"))
 
     assert "No message matches any more." in asked
-    assert "One press takes" not in asked
+    assert "One press decides" not in asked

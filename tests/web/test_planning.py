@@ -350,5 +350,5 @@ def test_the_preview_says_a_wall_time_once_for_all_zones_that_share_it() -> None
         "/scheduled-messages/new", typed(*people, zone="patient", repeat="daily", do="preview")
     )
 
-    assert [len(line.zones) for line in answer.context["goes"]][:4] == [4, 4, 4, 4]
+    assert [len(line.zones) for line in answer.context["goes_out"]][:4] == [4, 4, 4, 4]
     assert "Tokyo, Dubai and 2 more" in words(answer)

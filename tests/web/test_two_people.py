@@ -339,7 +339,7 @@ def test_how_an_admin_hears_of_alerts_is_not_put_back_by_another_tab(clinic: Cli
 
     contact = AlertContact.objects.get(clinic=clinic)
     assert (answer.status_code, again.status_code) == (409, 302)
-    assert f"{name_of(rosa)} changed how you hear of alerts" in words(answer)
+    assert f"{name_of(rosa)} changed how you get alerts" in words(answer)
     assert 'value="7000000002"' in answer.content.decode()
     assert (contact.telegram_id, contact.by_email) == (7000000002, False)
 

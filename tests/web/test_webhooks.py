@@ -104,7 +104,7 @@ def test_a_new_secret_is_shown_once_and_overlaps_with_the_former(clinic: Clinic,
     webhook.refresh_from_db()
     assert webhook.secret in page.content.decode()
     assert webhook.secret != former
-    assert "the secret of before signs each call, too" in words(admin.get(f"{LIST}/{webhook.pk}"))
+    assert "the former secret signs each call, too" in words(admin.get(f"{LIST}/{webhook.pk}"))
 
 
 def test_a_test_is_genuine_and_says_what_came_of_it(clinic: Clinic, admin: Client, hook: Hook) -> None:
@@ -115,7 +115,7 @@ def test_a_test_is_genuine_and_says_what_came_of_it(clinic: Clinic, admin: Clien
     failed = admin.post(f"{LIST}/{webhook.pk}/act", {"do": "test"}, follow=True)
 
     assert [call.type for call in calls(hook, secret)] == ["test", "test"]
-    assert "The test was taken." in words(taken)
+    assert "The program accepted the test." in words(taken)
     assert "The webhook was not reached: it answered 500." in words(failed)
 
 
@@ -165,7 +165,7 @@ def test_deliveries_are_shown_with_state_tries_and_the_answers_code(clinic: Clin
     page = words(admin.get(f"{LIST}/{webhook.pk}"))
 
     assert "consent.changed given" in page
-    assert all(word in page for word in ("204", "418", "Taken", "it answered 418; next try", "Waits"))
+    assert all(word in page for word in ("204", "418", "Accepted", "it answered 418; next try", "Waits"))
 
 
 def test_older_deliveries_stand_on_further_pages(clinic: Clinic, admin: Client, hook: Hook) -> None:
@@ -193,7 +193,7 @@ def test_one_delivery_is_tried_again_now_under_its_id(clinic: Clinic, admin: Cli
     sent_off(webhook)
     again = admin.post(f"{LIST}/{webhook.pk}/retry/{delivery.id}", follow=True)
 
-    assert "It is tried again now." in words(said)
+    assert "The delivery is tried again now." in words(said)
     assert {call.id for call in calls(hook, secret)} == {str(delivery.id)}
     assert "This was delivered meanwhile" in words(again)
     assert "webhook delivery retried" in done(clinic)
@@ -213,7 +213,7 @@ def test_a_span_is_sent_once_more_in_its_order_under_the_ids_of_before(
     sent_off(webhook)
 
     before, again = calls(hook, secret)[:4], calls(hook, secret)[4:]
-    assert "2 events are sent once more." in words(said)
+    assert "2 events are being sent again." in words(said)
     assert [call.id for call in again] == [call.id for call in before[1:3]]
     assert "webhook deliveries replayed" in done(clinic)
 

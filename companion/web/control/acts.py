@@ -19,8 +19,9 @@ from companion.web.templatetags.counts import plural
 @require_http_methods(["GET", "POST"])
 @page(Role.ADMIN)
 def pause(request: PageRequest) -> HttpResponse:
-    """Pause sending, here or in all clinics of this admin. The page first shows the messages that would be lost,
-    and when.
+    """Pause sending, in this clinic or in all clinics of this admin.
+
+    The page first shows how many messages would be lost, and by when.
     """
     now = database_now()
     others = actions.administered(request.caller)
@@ -41,7 +42,7 @@ def pause(request: PageRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @page(Role.ADMIN)
 def resume(request: PageRequest) -> HttpResponse:
-    """Resume sending, here or in all clinics of this admin."""
+    """Resume sending, in this clinic or in all paused clinics of this admin."""
     now = database_now()
     others = [caller for caller in actions.administered(request.caller) if caller.clinic.sending_paused_at]
     if request.method == "POST":
@@ -64,19 +65,19 @@ def resume(request: PageRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @page(Role.ADMIN)
 def retry(request: PageRequest, reason: str) -> HttpResponse:
-    """Retry all messages that failed for one reason."""
+    """Retry the messages that failed for this reason, the newest first, so many at a press."""
     now = database_now()
-    found = actions.retryable(request.caller.clinic, reason, now=now)
+    retryable = actions.retryable(request.caller.clinic, reason, now=now)
     if request.method == "POST":
         retried = actions.retry_all(request.caller, reason, now=now)
         flash.success(request, f"{plural(retried.done, 'message')} will be tried again.")
         if retried.left:
-            flash.warning(request, f"{plural(retried.left, 'message')} of this kind left: retry once more.")
+            flash.warning(request, f"{plural(retried.left, 'message')} of this kind remain. Press Retry once more.")
         return redirect("control_panel")
     context = {
         "label": Reason(reason).short,
         "sentence": Reason(reason).sentence,
-        "count": found.order_by()[: queries.COUNTED_TO].count(),
+        "count": retryable.order_by()[: queries.COUNTED_TO].count(),
         "at_once": actions.AT_ONCE,
         "now": now,
     }
@@ -86,7 +87,7 @@ def retry(request: PageRequest, reason: str) -> HttpResponse:
 @require_POST
 @page(Role.ADMIN)
 def acknowledge(request: PageRequest) -> HttpResponse:
-    """Stop reporting the services that have gone while others of their kind work on."""
+    """Stop reporting the missing services of which other processes of the same kind still work."""
     actions.acknowledge_losses(request.caller, now=database_now())
     flash.success(request, "Acknowledged. We alert you again if another service goes missing.")
     return redirect("alerts")

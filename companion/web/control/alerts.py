@@ -1,4 +1,4 @@
-"""`/mcp/alerts`: present problems, who gets alerts and how, and a test of each way."""
+"""`/mcp/alerts`: the open alerts, maintenance, and the ways in which alerts are sent, each with a test."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -24,11 +24,12 @@ from companion.webhooks.models import Kind
 
 _SHOWN = 20
 _HOURS = ("1", "2", "4", "8", "24")
-_TOOK = {
+_TESTED = {
     "telegram": "The test message is on its way to you.",
-    "email": "The mail server took the test e-mail.",
-    "webhook": "The webhooks took the test.",
+    "email": "The mail server accepted the test e-mail.",
+    "webhook": "The webhooks accepted the test.",
 }
+"""The ways in which alerts are sent, each with the sentence for a test that worked."""
 
 
 @require_GET
@@ -40,8 +41,8 @@ def index(request: PageRequest) -> HttpResponse:
 
 @require_POST
 @page(Role.ADMIN)
-def hear(request: PageRequest) -> HttpResponse:
-    """Save how this admin gets alerts."""
+def alert_me(request: PageRequest) -> HttpResponse:
+    """Save how this admin gets alerts: by e-mail, by Telegram, by both or not at all."""
     typed = request.POST.get("telegram_id", "").strip()
     by_email = request.POST.get("by_email") == "yes"
     now = database_now()
@@ -49,9 +50,9 @@ def hear(request: PageRequest) -> HttpResponse:
         with transaction.atomic():
             _hold(request)
             shown = _shown_contact(contacts.contact_of(request.caller))
-            whose = [request.caller.id] if request.caller.id else []
-            since = conflicts.changes_of(request.caller.clinic, whose, "alerts' addressee changed")
-            conflicts.refuse_if_changed(request, shown, "how you hear of alerts", since, now=now)
+            subjects = [request.caller.id] if request.caller.id else []
+            since = conflicts.changes_of(request.caller.clinic, subjects, "alerts' addressee changed")
+            conflicts.refuse_if_changed(request, shown, "how you get alerts", since, now=now)
             contacts.hear(request.caller, _telegram_id(typed), by_email=by_email, now=now)
     except Conflict as refusal:
         flash.error(request, str(refusal))
@@ -65,27 +66,27 @@ def hear(request: PageRequest) -> HttpResponse:
 @require_POST
 @page(Role.ADMIN)
 def test(request: PageRequest) -> HttpResponse:
-    """Test one way of alerting now."""
+    """Send a test alert by this way now."""
     way = request.POST.get("way", "")
-    if way not in _TOOK:
+    if way not in _TESTED:
         raise Unknown
     try:
         contacts.TESTS[way](request.caller, now=database_now())
     except Conflict as refusal:
         flash.error(request, str(refusal))
     else:
-        flash.success(request, _TOOK[way])
+        flash.success(request, _TESTED[way])
     return redirect("alerts")
 
 
 @require_POST
 @page(Role.ADMIN)
 def heartbeat(request: PageRequest) -> HttpResponse:
-    """Set or remove the address of the watcher that hears the clinic's heartbeat."""
+    """Set or remove the address of the watcher that gets the clinic's heartbeats."""
     now, url = database_now(), request.POST.get("heartbeat_url", "").strip()
     if request.POST.get("do") == "remove":
         outside_heartbeat.remove(request.caller, now=now)
-        flash.success(request, "The watcher gets no heartbeat any more.")
+        flash.success(request, "The watcher gets no more heartbeats.")
         return redirect("alerts")
     try:
         outside_heartbeat.set_url(request.caller, url, now=now)
@@ -103,11 +104,11 @@ def maintain(request: PageRequest) -> HttpResponse:
     try:
         if request.POST.get("do") == "end":
             maintenance.end(request.caller, now=now)
-            flash.success(request, "Maintenance has ended. Alerts are told again.")
+            flash.success(request, "Maintenance has ended. Alerts are sent again.")
         else:
             until = now + _hours(request.POST.get("hours", ""))
             maintenance.begin(request.caller, until, request.POST.get("reason", ""), now=now)
-            flash.success(request, "Maintenance has begun. Within ten seconds no alert is told any more.")
+            flash.success(request, "Maintenance has begun. Alerts stop within ten seconds.")
     except Refused as refusal:
         return _page(request, {"typed_reason": request.POST.get("reason", "")}, refusal=refusal)
     except Conflict as refusal:
@@ -116,12 +117,12 @@ def maintain(request: PageRequest) -> HttpResponse:
 
 
 def _hold(request: PageRequest) -> Clinic:
-    """Lock the clinic until the transaction ends, so that two changes of its alerts take turns."""
+    """Lock the clinic until the transaction ends, so that a second change of its alerts waits for the first."""
     return hold(Clinic.objects.filter(pk=request.caller.clinic.pk)) or request.caller.clinic
 
 
 def _shown_contact(contact: AlertContact) -> str:
-    """Identify this way of getting alerts, to notice a change."""
+    """Identify how the admin gets alerts, so that a change in another window is noticed."""
     return f"{contact.telegram_id or ''} {'by e-mail' if contact.by_email else ''}".strip()
 
 
@@ -153,7 +154,7 @@ def _page(
 
 def _hours(typed: str) -> dt.timedelta:
     if typed not in _HOURS:
-        raise Refused(Problem("hours", "Choose how long it lasts."))
+        raise Refused(Problem("hours", "Choose how long the maintenance lasts."))
     return dt.timedelta(hours=int(typed))
 
 

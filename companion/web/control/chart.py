@@ -1,4 +1,4 @@
-"""Bars as numbers for an inline SVG: sent at the bottom, failed on top. Nothing is counted here."""
+"""The geometry of a bar chart in SVG: sent messages at the bottom, failed messages on top. Nothing is counted here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import Final
 from companion.panel.charts import Bar
 
 _WIDTH: Final = 600
-_FLOOR: Final = 120
+_HEIGHT: Final = 120
 _LEAST: Final = 3
-"""The least height of a failure, so that it stays visible beside thousands of sent messages."""
+"""The smallest height of failed messages, so that a failure stays visible beside thousands of sent messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +37,26 @@ class Chart:
     most: int
     """The number at the top of the drawing."""
     width: int = _WIDTH
-    height: int = _FLOOR
+    height: int = _HEIGHT
 
 
 def chart(title: str, bars: Sequence[Bar]) -> Chart:
     """Draw at least one bar; the highest bar reaches the top."""
     most = max(bar.sent + bar.failed for bar in bars)
     sent, failed = sum(bar.sent for bar in bars), sum(bar.failed for bar in bars)
-    summary = f"{sent:,} sent, {failed:,} failed" if most else "Nothing was sent, none failed"
+    summary = f"{sent:,} sent, {failed:,} failed" if most else "Nothing was sent, nothing failed"
     step = _WIDTH // len(bars)
-    columns = tuple(_column(bar, place * step, step - 2, most) for place, bar in enumerate(bars))
+    columns = tuple(_column(bar, number * step, step - 2, most) for number, bar in enumerate(bars))
     labels = (bars[0].label, bars[len(bars) // 2].label, bars[-1].label)
     return Chart(title, summary, columns, labels, most)
 
 
 def _column(bar: Bar, x: int, width: int, most: int) -> Column:
-    failed = max(_height(bar.failed, most), _LEAST if bar.failed else 0)
-    sent = min(max(_height(bar.sent, most), 1 if bar.sent else 0), _FLOOR - failed)
+    failed = max(_height_of(bar.failed, most), _LEAST if bar.failed else 0)
+    sent = min(max(_height_of(bar.sent, most), 1 if bar.sent else 0), _HEIGHT - failed)
     words = f"{bar.label}: {bar.sent:,} sent, {bar.failed:,} failed"
-    return Column(x, width, _FLOOR - sent, sent, _FLOOR - sent - failed, failed, words)
+    return Column(x, width, _HEIGHT - sent, sent, _HEIGHT - sent - failed, failed, words)
 
 
-def _height(count: int, most: int) -> int:
-    return round(count * _FLOOR / most) if most else 0
+def _height_of(count: int, most: int) -> int:
+    return round(count * _HEIGHT / most) if most else 0

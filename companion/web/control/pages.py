@@ -1,5 +1,6 @@
-"""`/mcp`, the Management Control Panel: whether sending works, the evidence, and what to repair. Also the health
-banner.
+"""`/mcp`, the Management Control Panel: it shows whether sending works, how we know, and what to repair.
+
+The health banner of every page is here, too.
 """
 
 from django.http import HttpResponse
@@ -18,14 +19,14 @@ from companion.web.control.chart import chart
 @require_GET
 @page()
 def banner(request: PageRequest) -> HttpResponse:
-    """Show the health banner alone, which each page asks for repeatedly."""
+    """Show only the health banner, which each page asks for repeatedly."""
     return render(request, "parts/banner.html")
 
 
 @require_GET
 @page()
 def panel(request: PageRequest) -> HttpResponse:
-    """Show the page; with `?part=numbers` only its live part."""
+    """Show the page; with `?part=numbers` only its live part, which the page asks for repeatedly."""
     now = database_now()
     report = health.check(now=now, clinic=request.caller.clinic)
     context = {
@@ -46,7 +47,7 @@ def panel(request: PageRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @page(Role.ADMIN)
 def checks(request: PageRequest) -> HttpResponse:
-    """Run the diagnostics when asked, and show each check's result, its measured value and what to do."""
+    """Explain the checks (GET); run them and show each one's result, its value and what to do (POST)."""
     context = (
         {"results": diagnostics.run(request.caller.clinic, now=database_now())} if request.method == "POST" else {}
     )

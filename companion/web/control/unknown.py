@@ -1,4 +1,4 @@
-"""`/mcp/unknown`: messages with an unknown outcome, for staff to decide one by one or all at once."""
+"""`/mcp/unknown`: messages with an unknown outcome. Admins decide about them one by one, or about all of them."""
 
 import uuid
 from dataclasses import replace
@@ -29,22 +29,22 @@ _CAUSES = [
 ]
 
 
-def _moment() -> forms.DateTimeInput:
+def _date_and_time() -> forms.DateTimeInput:
     return forms.DateTimeInput(attrs={"type": "datetime-local", "class": "form-control"}, format="%Y-%m-%dT%H:%M")
 
 
 class Filter(forms.Form):
-    """A filter of these messages: the days when they were due (clinic time), their schedule, and the cause."""
+    """A filter of these messages: when they were due (in the clinic's zone), their Schedule, and the cause."""
 
-    due_from = forms.DateTimeField(required=False, label="Meant for, from", widget=_moment())
-    due_to = forms.DateTimeField(required=False, label="to", widget=_moment())
+    due_from = forms.DateTimeField(required=False, label="Meant for, from", widget=_date_and_time())
+    due_to = forms.DateTimeField(required=False, label="to", widget=_date_and_time())
     cause = forms.ChoiceField(
         required=False, choices=_CAUSES, label="Cause", widget=forms.Select(attrs={"class": "form-select"})
     )
     schedule = forms.UUIDField(required=False, widget=forms.HiddenInput())
 
     def which(self) -> Unknowns:
-        """Select the messages that match the filter. Raises Refused for a value that can't be read."""
+        """Return the chosen messages as `Unknowns`. Raises Refused for a value that can't be read."""
         if not self.is_valid():
             raise Refused(*(Problem(name, str(errors[0])) for name, errors in self.errors.items()))
         cleaned = self.cleaned_data
@@ -55,13 +55,13 @@ class Filter(forms.Form):
 @require_GET
 @page(Role.ADMIN)
 def index(request: PageRequest) -> HttpResponse:
-    """Show the list, with the question about all messages in the list."""
+    """List the undecided messages, with links to decide about each message and about all of them."""
     now = database_now()
     form = Filter(request.GET)
-    found = actions.undecided_of(request.caller.clinic, form.which(), now=now)
+    undecided = actions.undecided_of(request.caller.clinic, form.which(), now=now)
     context = {
-        "found": found[:_SHOWN],
-        "count": found.order_by()[: queries.COUNTED_TO].count(),
+        "undecided": undecided[:_SHOWN],
+        "count": undecided.order_by()[: queries.COUNTED_TO].count(),
         "form": form,
         "query": _query(request.GET),
         "no_trace": NO_TRACE,
@@ -73,21 +73,21 @@ def index(request: PageRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @page(Role.ADMIN)
 def decide_all(request: PageRequest, decision: str) -> HttpResponse:
-    """Decide about all listed messages; the first press shows how many there are."""
+    """Show how many messages match the filter (GET), then decide about them (POST)."""
     now = database_now()
-    wish = _decision(decision)
+    chosen = _decision(decision)
     which = Filter(request.GET).which()
     back = f"{reverse('unknown_outcomes')}?{_query(request.GET)}"
     if request.method == "POST":
-        decided = actions.decide_many(request.caller, which, wish, now=now)
+        decided = actions.decide_many(request.caller, which, chosen, now=now)
         done = plural(decided.done, "message")
-        flash.success(request, f"{done} will be sent again." if wish is Decision.RESEND else f"Noted for {done}.")
+        flash.success(request, f"{done} will be sent again." if chosen is Decision.RESEND else f"Noted for {done}.")
         if decided.left:
-            flash.warning(request, f"{plural(decided.left, 'message')} left: decide once more.")
+            flash.warning(request, f"{plural(decided.left, 'message')} remain. Decide once more.")
         return redirect(back)
-    found = actions.undecided_of(request.caller.clinic, which, now=now)
+    undecided = actions.undecided_of(request.caller.clinic, which, now=now)
     context = {
-        "count": found.order_by()[: queries.COUNTED_TO].count(),
+        "count": undecided.order_by()[: queries.COUNTED_TO].count(),
         "at_once": actions.AT_ONCE,
         "decision": decision,
         "back": back,
@@ -98,12 +98,12 @@ def decide_all(request: PageRequest, decision: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @page(Role.ADMIN)
 def decide(request: PageRequest, message_id: uuid.UUID, decision: str) -> HttpResponse:
-    """Send a message again, or write down why not."""
+    """Ask for a confirmation (GET), then send the message again, or record the decision not to (POST)."""
     message = queries.message(request.caller.clinic, message_id)
-    wish = _decision(decision)
+    chosen = _decision(decision)
     if request.method == "POST":
-        actions.decide(request.caller, message, wish, now=database_now())
-        flash.success(request, "The message is being sent again." if wish is Decision.RESEND else "Noted.")
+        actions.decide(request.caller, message, chosen, now=database_now())
+        flash.success(request, "The message is being sent again." if chosen is Decision.RESEND else "Noted.")
         return redirect("unknown_outcomes")
     context = {"message": message, "decision": decision, "no_trace": NO_TRACE, "now": database_now()}
     return render(request, "control/decide.html", context)
@@ -115,10 +115,10 @@ def _decision(word: str) -> Decision:
     return Decision(word)
 
 
-def _query(given: QueryDict) -> str:
-    """Write the filter's fields for addresses."""
-    kept = QueryDict(mutable=True)
+def _query(parameters: QueryDict) -> str:
+    """Write the filter's fields as the query of an address."""
+    query = QueryDict(mutable=True)
     for name in Filter.base_fields:
-        if value := given.get(name):
-            kept[name] = str(value)
-    return kept.urlencode()
+        if value := parameters.get(name):
+            query[name] = str(value)
+    return query.urlencode()

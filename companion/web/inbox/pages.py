@@ -1,4 +1,4 @@
-"""Pages of the inbox: the list, a conversation with its answer form, and the part on every page.
+"""The inbox: the list of conversations, a conversation with the form for an answer, and the inbox's part of every page.
 
 The rules are in listener/inbox.py.
 """
@@ -18,25 +18,25 @@ from companion.clinics.ids import as_uuid, new_id
 from companion.clinics.models import Clinic, Member, Role
 from companion.clinics.refusals import Conflict, Refused
 from companion.listener import inbox, readings
-from companion.listener.conversation import Item, conversation, of_stranger, on_the_way
+from companion.listener.conversation import Item, of_stranger, on_the_way
+from companion.listener.conversation import conversation as conversation_of
 from companion.listener.models import Conversation
 from companion.patients import queries as patients
 from companion.patients.models import Patient
 from companion.planning.answers import answer_obstacle
 from companion.planning.warnings import of_arrival, of_text
-from companion.schedules.models import Message
 from companion.schedules.text import as_typed
 from companion.service.clock import database_now
-from companion.web import context
 from companion.web.access import PageRequest, came_from, page
+from companion.web.context import news as news_of
 
 PAGE_SIZE: Final = 50
-SAID: Final = 50
-"""The most messages of a conversation that are shown."""
+SHOWN: Final = 50
+"""The largest number of messages of a conversation that are shown: the newest."""
 _VIEWS: Final[dict[inbox.View, tuple[str, str, str]]] = {
     "unread": ("Unread", "mail", "Nothing is unread."),
-    "mine": ("Mine", "user", "You have no conversation."),
-    "taken": ("Taken", "users", "Nobody has a conversation."),
+    "mine": ("Mine", "user", "No conversation is assigned to you."),
+    "taken": ("Assigned", "users", "No conversation is assigned."),
     "done": ("Done", "check", "Nothing is done yet."),
     "strangers": ("Strangers", "help", "No stranger has written."),
 }
@@ -51,8 +51,8 @@ def index(request: PageRequest) -> HttpResponse:
     which: inbox.View = next((view for view in inbox.VIEWS if view == wanted), "unread")
     begin = _begin(request.GET.get("from", ""))
     found = list(inbox.view(request.caller.clinic, which, request.caller)[begin : begin + PAGE_SIZE + 1])
-    conversations = sorted(found[:PAGE_SIZE], key=lambda one: one.urgent_at is None)
-    found_there = {
+    conversations = sorted(found[:PAGE_SIZE], key=lambda conversation: conversation.urgent_at is None)
+    context = {
         "which": which,
         "views": [(view, label, symbol) for view, (label, symbol, _) in _VIEWS.items()],
         "conversations": conversations,
@@ -60,45 +60,43 @@ def index(request: PageRequest) -> HttpResponse:
         "nothing": _VIEWS[which][2],
         "now": database_now(),
     }
-    return render(request, "inbox/index.html", found_there)
+    return render(request, "inbox/index.html", context)
 
 
 @require_GET
 @page()
 def show(request: PageRequest, conversation_id: uuid.UUID) -> HttpResponse:
-    """Show one conversation and its assignee; with `?part=said` only the messages."""
-    one = inbox.find(request.caller.clinic, conversation_id)
-    inbox.looked_at(request.caller, one)
-    shown = _said(one)
+    """Show a conversation and its assignee; with `?part=said` only the messages."""
+    conversation = inbox.find(request.caller.clinic, conversation_id)
+    inbox.looked_at(request.caller, conversation)
     if request.GET.get("part") == "said":
-        if _is_news(request, shown):
-            readings.of_conversation(request.caller, one, now=database_now())
-        return _talk(request, shown)
-    readings.of_conversation(request.caller, one, now=database_now())
-    return _page(request, one)
+        talk = _talk_of(conversation)
+        if _is_news(request, talk):
+            readings.of_conversation(request.caller, conversation, now=database_now())
+        return _talk_part(request, talk)
+    readings.of_conversation(request.caller, conversation, now=database_now())
+    return _page(request, conversation)
 
 
 @require_GET
 @page()
-def said_of(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
-    """Show a patient's conversation alone, which the patient's page asks for repeatedly."""
+def talk_of_patient(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
+    """Show only a patient's conversation, which the patient's page asks for repeatedly."""
     patient = patients.patient(request.caller.clinic, patient_id)
-    shown = of_patient(request.caller.clinic, patient)
-    if _is_news(request, shown):
+    talk = of_patient(request.caller.clinic, patient)
+    if _is_news(request, talk):
         readings.of_patient(request.caller, patient, now=database_now())
-    return _talk(request, shown)
+    return _talk_part(request, talk)
 
 
 @require_GET
 @page()
 def news(request: PageRequest) -> HttpResponse:
-    """Show the number of waiting conversations and urgent calls; answer with nothing if the page shows them
-    already.
-    """
-    found = context.news(request.caller)
-    if request.GET.get("seen") == found.stamp:
+    """Show how many conversations wait, and the calls for urgent help; answer 204 if the page shows them already."""
+    newest = news_of(request.caller)
+    if request.GET.get("seen") == newest.stamp:
         return HttpResponse(status=204)
-    return render(request, "inbox/news.html", {"news": found})
+    return render(request, "inbox/news.html", {"news": newest})
 
 
 @require_POST
@@ -106,21 +104,21 @@ def news(request: PageRequest) -> HttpResponse:
 def act(request: PageRequest, conversation_id: uuid.UUID, action: str) -> HttpResponse:
     """Assign the conversation, unassign it, or mark it as done."""
     now = database_now()
-    one = inbox.find(request.caller.clinic, conversation_id)
-    here = reverse("conversation", args=[one.id])
+    conversation = inbox.find(request.caller.clinic, conversation_id)
+    here = reverse("conversation", args=[conversation.id])
     try:
         match action:
             case "take":
-                inbox.take(request.caller, one, now=now)
+                inbox.take(request.caller, conversation, now=now)
             case "assign":
-                given = inbox.assign(request.caller, one, request.POST.get("member", ""), now=now)
-                flash.success(request, f"Assigned to {given.holder_name}.")
+                assigned = inbox.assign(request.caller, conversation, request.POST.get("member", ""), now=now)
+                flash.success(request, f"Assigned to {assigned.holder_name}.")
             case "give-back":
-                inbox.give_back(request.caller, one, now=now)
+                inbox.give_back(request.caller, conversation, now=now)
                 return redirect("inbox")
             case _:
                 seen = request.POST.get("seen", "")
-                inbox.done(request.caller, one, now=now, seen=as_uuid(seen) if seen else None)
+                inbox.done(request.caller, conversation, now=now, seen=as_uuid(seen) if seen else None)
                 return redirect("inbox")
     except Conflict as refusal:
         flash.error(request, str(refusal))
@@ -130,100 +128,97 @@ def act(request: PageRequest, conversation_id: uuid.UUID, action: str) -> HttpRe
 @require_POST
 @page(Role.PROVIDER)
 def answer(request: PageRequest, conversation_id: uuid.UUID) -> HttpResponse:
-    """Write back. The form carries the answer's id, so that the answer goes out once however often staff press the
-    button.
+    """Send an answer. The form carries the answer's id, so that the answer goes out only once, also if the button is
+    pressed several times.
     """
-    one = inbox.find(request.caller.clinic, conversation_id)
+    conversation = inbox.find(request.caller.clinic, conversation_id)
     text = as_typed(request.POST.get("text", ""))
     key = as_uuid(request.POST.get("id", ""))
     try:
-        inbox.answer(request.caller, one, text, now=database_now(), id=key)
+        inbox.answer(request.caller, conversation, text, now=database_now(), id=key)
     except Refused as refusal:
-        return _page(request, one, typed=text, wrong=[problem.message for problem in refusal.problems])
+        return _page(request, conversation, typed=text, wrong=[problem.message for problem in refusal.problems])
     except Conflict as refusal:
-        return _page(request, one, typed=text, wrong=[str(refusal)])
-    for warning in [*of_arrival(one.clinic, one.patient), *of_text(text)]:
+        return _page(request, conversation, typed=text, wrong=[str(refusal)])
+    for warning in [*of_arrival(conversation.clinic, conversation.patient), *of_text(text)]:
         flash.warning(request, warning.message)
-    return redirect("conversation", one.id)
+    return redirect("conversation", conversation.id)
 
 
 def _begin(text: str) -> int:
-    """Read where a page begins; start at the beginning if the value isn't a small number."""
+    """Read the number of the first row of a page of the list; 0 for any text that isn't a small number."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0
 
 
-def _talk(request: PageRequest, shown: dict[str, object]) -> HttpResponse:
-    """Show the messages, or nothing if the page shows them already, so that the reader keeps their place."""
-    if not _is_news(request, shown):
+def _talk_part(request: PageRequest, talk: dict[str, object]) -> HttpResponse:
+    """Show the messages; answer 204 if the page shows them already, so that the reader's page doesn't move."""
+    if not _is_news(request, talk):
         return HttpResponse(status=204)
-    return render(request, "inbox/said.html", shown)
+    return render(request, "inbox/talk.html", talk)
 
 
-def _is_news(request: PageRequest, shown: dict[str, object]) -> bool:
+def _is_news(request: PageRequest, talk: dict[str, object]) -> bool:
     """Return whether the page doesn't show these messages yet."""
-    return request.GET.get("seen") != shown["stamp"]
-
-
-def _stamp(said: list[Item], waiting: list[Message], doubt: str) -> str:
-    shown = [(item.at, item.text, item.edited_at) for item in said], [(one.pk, one.status) for one in waiting], doubt
-    return f"{crc32(repr(shown).encode()):08x}"
+    return request.GET.get("seen") != talk["stamp"]
 
 
 def of_patient(clinic: Clinic, patient: Patient) -> dict[str, object]:
     """Build the conversation for the patient's page."""
-    said = conversation(clinic, patient, limit=SAID)
+    in_inbox = Conversation.objects.filter(clinic=clinic, patient=patient).first()
+    items = conversation_of(clinic, patient, limit=SHOWN)
+    address = f"{reverse('patient_said', args=[patient.id])}?"
+    return {"patient": patient, "in_inbox": in_inbox} | _talk(clinic, patient, None, items, address)
+
+
+def _talk_of(conversation: Conversation) -> dict[str, object]:
+    """Build the conversation for its page in the inbox."""
+    clinic, patient, telegram_id = conversation.clinic, conversation.patient, conversation.telegram_id
+    address = f"{reverse('conversation', args=[conversation.id])}?part=said&"
+    if patient:
+        return _talk(clinic, patient, None, conversation_of(clinic, patient, limit=SHOWN), address)
+    return _talk(clinic, None, telegram_id, of_stranger(clinic, telegram_id, limit=SHOWN), address)
+
+
+def _talk(
+    clinic: Clinic, patient: Patient | None, telegram_id: int | None, items: list[Item], address: str
+) -> dict[str, object]:
+    """Build the messages with a patient or with a stranger's chat, and the address at which the page polls them."""
     now = database_now()
-    waiting, doubt = on_the_way(clinic, patient, None, now=now), _doubt(clinic, patient, None, now)
+    waiting = on_the_way(clinic, patient, telegram_id, now=now)
+    doubt = _doubt(clinic, patient, telegram_id, now)
+    shown = [(item.at, item.text, item.edited_at) for item in items], [(answer.pk, answer.status) for answer in waiting]
     return {
-        "patient": patient,
-        "said": said,
+        "items": items,
         "on_the_way": waiting,
         "doubt": doubt,
-        "stamp": _stamp(said, waiting, doubt),
-        "again_at": f"{reverse('patient_said', args=[patient.id])}?",
-        "in_inbox": Conversation.objects.filter(clinic=clinic, patient=patient).first(),
+        "stamp": f"{crc32(repr((*shown, doubt)).encode()):08x}",
+        "poll_address": address,
         "now": now,
     }
 
 
 def _doubt(clinic: Clinic, patient: Patient | None, telegram_id: int | None, now: dt.datetime) -> str:
-    """Say why an answer that waits won't arrive, or may not; empty if nothing stands in its way."""
-    if cannot := answer_obstacle(clinic, patient, telegram_id or 0, they_wrote=True, now=now):
-        return cannot
+    """Say why a waiting answer won't arrive, or might not arrive; empty if no reason is known."""
+    if obstacle := answer_obstacle(clinic, patient, telegram_id or 0, they_wrote=True, now=now):
+        return obstacle
     return " ".join(warning.message for warning in of_arrival(clinic, patient))
 
 
-def _said(one: Conversation) -> dict[str, object]:
-    said: list[Item] = (
-        conversation(one.clinic, one.patient, limit=SAID)
-        if one.patient
-        else of_stranger(one.clinic, one.telegram_id, limit=SAID)
-    )
-    chat, now = None if one.patient else one.telegram_id, database_now()
-    waiting, doubt = on_the_way(one.clinic, one.patient, chat, now=now), _doubt(one.clinic, one.patient, chat, now)
-    return {
-        "one": one,
-        "said": said,
-        "on_the_way": waiting,
-        "doubt": doubt,
-        "stamp": _stamp(said, waiting, doubt),
-        "again_at": f"{reverse('conversation', args=[one.id])}?part=said&",
-        "now": now,
-    }
-
-
-def _page(request: PageRequest, one: Conversation, *, typed: str = "", wrong: list[str] | None = None) -> HttpResponse:
+def _page(
+    request: PageRequest, conversation: Conversation, *, typed: str = "", wrong: list[str] | None = None
+) -> HttpResponse:
+    clinic, patient, now = conversation.clinic, conversation.patient, database_now()
+    they_wrote = conversation.last_reply is not None
     members = Member.objects.filter(clinic=request.caller.clinic, joined_at__isnull=False).order_by("user__username")
-    shown = _said(one) | {
-        "mine": one.holder_id is not None and one.holder_id == request.caller.id,
+    context = _talk_of(conversation) | {
+        "conversation": conversation,
+        "mine": conversation.holder_id is not None and conversation.holder_id == request.caller.id,
         "own_address": request.user.get_username(),
         "members": list(members.values_list("user__username", flat=True)),
         "answer_id": new_id(),
-        "cannot": answer_obstacle(
-            one.clinic, one.patient, one.telegram_id, they_wrote=one.last_reply is not None, now=database_now()
-        ),
-        "warnings": of_arrival(one.clinic, one.patient),
+        "obstacle": answer_obstacle(clinic, patient, conversation.telegram_id, they_wrote=they_wrote, now=now),
+        "warnings": of_arrival(clinic, patient),
         "typed": typed,
         "wrong": wrong or [],
     }
-    return render(request, "inbox/page.html", shown, status=422 if wrong else 200)
+    return render(request, "inbox/page.html", context, status=422 if wrong else 200)

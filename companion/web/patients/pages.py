@@ -57,7 +57,7 @@ class Row:
     paused: str
     """The words of the patient's pause; empty without a pause."""
     check: Verified
-    """The result of asking Telegram about the chat."""
+    """Telegram's answer to the background check of the patient's chat."""
 
 
 @require_GET

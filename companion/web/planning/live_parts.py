@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
+from companion.clinics.ids import as_uuid
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Refused
 from companion.patients.models import Patient
@@ -21,7 +22,7 @@ from companion.schedules import queries
 from companion.schedules.models import Schedule
 from companion.service.clock import database_now
 from companion.times.rule_json import to_json
-from companion.web.access import PageRequest, as_uuid, page
+from companion.web.access import PageRequest, page
 from companion.web.planning import form
 from companion.web.planning.typed import Typed
 from companion.web.series.upcoming import together

@@ -1,6 +1,6 @@
-"""`/sandbox`: the practice phones, to look at and to answer from. These pages exist only if the Sandbox is on.
+"""`/sandbox`: the practice phones, to read messages and to answer them. The pages exist only if the Sandbox is on.
 
-The phones' abilities are in companion/sandbox/phone.py.
+companion/sandbox/phone.py does what a phone can do.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ Entry = Callable[Concatenate[PageRequest, P], HttpResponse]
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """A phone, its owner's name (empty if no patient of the clinic owns the phone), and the state of its chat."""
+    """A phone, its owner's name (empty if it belongs to no patient of the clinic), and the state of its chat."""
 
     phone: Phone
     owner: str
@@ -37,7 +37,7 @@ class Owned:
 
 
 def in_the_sandbox(view: Entry[P]) -> Entry[P]:
-    """Hide the view if the Sandbox is off."""
+    """Decorate a view: it raises Unknown if the Sandbox is off."""
 
     @wraps(view)
     def guarded(request: PageRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -52,10 +52,10 @@ def in_the_sandbox(view: Entry[P]) -> Entry[P]:
 @page()
 @in_the_sandbox
 def index(request: PageRequest, telegram_id: int | None = None) -> HttpResponse:
-    """Show the phones, and the chosen phone; with `?part=chat` only its screen."""
+    """Show the phones and the chosen phone; with `?part=chat` only its chat, with `?part=phones` only the phones."""
     bot = _bot(request.caller.clinic)
     phones = _owned(request.caller.clinic, bot)
-    shown = next((one for one in phones if telegram_id in (None, one.phone.telegram_id)), None)
+    shown = next((owned for owned in phones if telegram_id in (None, owned.phone.telegram_id)), None)
     if telegram_id is not None and shown is None:
         raise Unknown
     now = database_now()
@@ -88,7 +88,7 @@ def new(request: PageRequest) -> HttpResponse:
 @page(Role.PROVIDER)
 @in_the_sandbox
 def act(request: PageRequest, telegram_id: int) -> HttpResponse:
-    """Do what the phone's owner does: type, tap, press Start, open a link, change how the phone behaves."""
+    """Do an act of the phone's owner: type, tap, press Start, open a link, send a file; or change the phone's state."""
     bot = _bot(request.caller.clinic)
     phone = bot.phones.filter(telegram_id=telegram_id).first() if bot else None
     action = _ACTIONS.get(request.POST.get("do", ""))
@@ -120,7 +120,7 @@ def _open_link(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:
     except ValueError:
         payload = ""
     if not payload:
-        raise sandbox.NotPossible("This is no invitation: paste the whole link, with ?start= in it.")
+        raise sandbox.NotPossible("This is not an invitation. Paste the whole link, with ?start= in it.")
     sandbox.press_start(bot, phone, payload)
 
 
@@ -147,10 +147,10 @@ def _state(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:
 
 def _send_file(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:
     kind = FileKind(request.POST["do"])
-    given = request.FILES.get("file")
-    if given and (given.size or 0) > sandbox.FILE_MAX:
+    file = request.FILES.get("file")
+    if file and (file.size or 0) > sandbox.FILE_MAX:
         raise sandbox.NotPossible(f"A practice phone sends files of up to {sandbox.FILE_MAX // 2**20} MB.")
-    content, name = (given.read(), given.name or "") if given else (b"", "")
+    content, name = (file.read(), file.name or "") if file else (b"", "")
     sandbox.send_file(bot, phone, kind, content, name, request.POST.get("caption", ""))
 
 
@@ -171,20 +171,18 @@ def _bot(clinic: Clinic) -> SandboxBot | None:
 
 
 def _owned(clinic: Clinic, bot: SandboxBot | None) -> list[Owned]:
-    """List the phones of the clinic's bot by their owners' names."""
+    """List the phones of the clinic's bot, each with its owner's name."""
     phones = sandbox.phones(bot) if bot else []
     ids = [phone.telegram_id for phone in phones]
     people: dict[int | None, list[Patient]] = {}
     for patient in Patient.objects.filter(clinic=clinic, telegram_id__in=ids).order_by("name"):
         people.setdefault(patient.telegram_id, []).append(patient)
-    return [Owned(one, _owner(people.get(one.telegram_id, [])), State(one.state).label) for one in phones]
+    return [Owned(phone, _owner(people.get(phone.telegram_id, [])), State(phone.state).label) for phone in phones]
 
 
 def _owner(patients: list[Patient]) -> str:
-    """Name the phone's owner: "Ana Silva", or "Jana Becker (for Ben, Mila)" for a caregiver; empty without an
-    owner.
-    """
+    """Name the owner of these patients' phone: "Ana Silva", or "Jana Becker (for Ben, Mila)" for a caregiver."""
     caregivers = dict.fromkeys(patient.caregiver for patient in patients if patient.caregiver)
-    own = [patient.name for patient in patients if not patient.caregiver]
+    owners = [patient.name for patient in patients if not patient.caregiver]
     cared_for = ", ".join(patient.first_name for patient in patients if patient.caregiver)
-    return ", ".join([*own, *([f"{', '.join(caregivers)} (for {cared_for})"] if caregivers else [])])
+    return ", ".join([*owners, *([f"{', '.join(caregivers)} (for {cared_for})"] if caregivers else [])])

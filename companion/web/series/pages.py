@@ -1,4 +1,4 @@
-"""Schedules that repeat: their list, and a page for each with pause, resume, skip and cancel."""
+"""Series: their list, and each series' page with the acts pause, resume, skip, cancel and review."""
 
 import datetime as dt
 import uuid
@@ -31,25 +31,27 @@ from companion.web.templatetags.counts import plural
 
 PAGE_SIZE = 30
 REVIEW = "review"
-"""The filter for series that a person should review by now."""
+"""The filter for series whose date of review has come."""
 ONCE = "once"
 """The filter for messages that are sent once and are not on the list yet."""
 LATEST = 10
+"""The number of past messages on the page of a series."""
 
 
 @require_GET
 @page()
 def index(request: PageRequest) -> HttpResponse:
-    """List the series, each with its state, rule, author and next instant."""
+    """List the series, each with its state, rule, author and next time."""
     now = database_now()
     state = request.GET.get("state", "")
     if state and state not in (*State.values, REVIEW, ONCE):
         raise Unknown
     today = local(now, request.caller.clinic.timezone).date()
-    found = queries.schedules(request.caller.clinic, state if state in State.values else "")
-    found = found.filter(recurrence__isnull=False) if state != ONCE else queries.once_to_come(request.caller.clinic)
+    schedules = queries.schedules(request.caller.clinic, state if state in State.values else "")
+    repeating = schedules.filter(recurrence__isnull=False)
     review = queries.to_review(request.caller.clinic, today).filter(recurrence__isnull=False)
-    shown = Paginator(review if state == REVIEW else found, PAGE_SIZE).get_page(request.GET.get("page"))
+    wanted = {REVIEW: review, ONCE: queries.once_to_come(request.caller.clinic)}.get(state, repeating)
+    shown = Paginator(wanted, PAGE_SIZE).get_page(request.GET.get("page"))
     coming = next_instants(request.caller.clinic, list(shown), now=now, count=1)
     rows = [
         {
@@ -86,7 +88,7 @@ def _whom(schedule: Schedule) -> str:
 @require_GET
 @page()
 def show(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
-    """Show a series: its text, patients, next instant, progress and author."""
+    """Show a series: its text, patients, next times, progress, author and history."""
     now = database_now()
     clinic = request.caller.clinic
     schedule = queries.schedule(clinic, schedule_id)
@@ -100,7 +102,6 @@ def show(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
         "summary": planned.summary(schedule),
         "author": author(schedule),
         "upcoming": upcoming(schedule, now=now) if schedule.state in (State.ACTIVE, State.PAUSED) else [],
-        "next": next_instants(clinic, [schedule], now=now)[schedule.id],
         "skipped": skipped(schedule, now=now),
         "progress": planned.progress(schedule, now=now),
         "named": schedule.recipients.order_by("name")[:20],
@@ -115,7 +116,7 @@ def show(request: PageRequest, schedule_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @page(Role.PROVIDER)
 def act(request: PageRequest, schedule_id: uuid.UUID, action: str) -> HttpResponse:
-    """Pause, resume or cancel the series, skip an occurrence or take a skip back, or mark the series as reviewed."""
+    """Pause, resume or cancel the series, skip an Occurrence or undo the skip, or mark the series as reviewed."""
     now = database_now()
     schedule = queries.schedule(request.caller.clinic, schedule_id)
     flash.success(request, _ACTIONS[action](request, schedule, now))

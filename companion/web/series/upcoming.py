@@ -1,4 +1,4 @@
-"""The coming Occurrences of a Schedule, for people to choose from: to skip an Occurrence, or to change the rest."""
+"""A Schedule's coming Occurrences, from which people choose: to skip an Occurrence, or to change the rest."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ MOST_SKIPPED = 20
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """A wall time at which an Occurrence goes out in these zones. `moved` is equal in all of them."""
+    """A wall time, and the zones in which an Occurrence goes out at it. `moved` is the same in all these zones."""
 
     local: dt.datetime
     moved: Moved | None
@@ -27,51 +27,54 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The number of a series' Occurrences, and the number that are left, both before exceptions."""
+    """The number of a series' Occurrences, and how many of them are left. Skipped Occurrences are counted, too."""
 
     left: int
     total: int
 
 
 def upcoming(schedule: Schedule, *, now: dt.datetime, count: int = SHOWN) -> list[Coming]:
-    """List the next Occurrences in the Schedule's zone; for "patient", as the clinic's clocks show them."""
+    """List the next Occurrences in the Schedule's zone. For each patient's own zone, the clinic's zone is used."""
     clinic, timing = schedule.clinic, timing_of(schedule)
     zone = clinic.timezone if timing.timezone == PATIENT_ZONE else timing.timezone
     return next_few(timing, zone, times_of(clinic), after=now, count=count)
 
 
 def together(comings: Sequence[Coming]) -> list[Shared]:
-    """Join Occurrences at the same wall time into a line, in the order of these wall times."""
+    """Join the Occurrences that have the same wall time in several zones. The earliest wall time comes first."""
     shared: dict[tuple[dt.datetime, str], Shared] = {}
-    for one in sorted(comings, key=lambda one: (one.local.replace(tzinfo=None), one.due_at)):
-        key = one.local.replace(tzinfo=None), one.moved or ""
-        shared.setdefault(key, Shared(one.local, one.moved, [])).zones.append(one.timezone)
+    for coming in sorted(comings, key=lambda coming: (coming.local.replace(tzinfo=None), coming.due_at)):
+        key = coming.local.replace(tzinfo=None), coming.moved or ""
+        shared.setdefault(key, Shared(coming.local, coming.moved, [])).zones.append(coming.timezone)
     return list(shared.values())
 
 
 def counted(schedule: Schedule, from_occurrence: str, *, now: dt.datetime) -> Counted | None:
-    """Count what is left of a series that ends after a number of times: from this Occurrence on, or from now on."""
+    """Count the Occurrences that are left, from this Occurrence on or from now on.
+
+    Returns None unless the series ends after a number of times.
+    """
     timing = timing_of(schedule)
     if timing.recurrence is None or timing.recurrence.count is None:
         return None
     zone = schedule.clinic.timezone if timing.timezone == PATIENT_ZONE else timing.timezone
     since = walls.local(now, zone).replace(tzinfo=None, fold=0)
-    if from_occurrence in {one.occurrence for one in upcoming(schedule, now=now)}:
+    if from_occurrence in {coming.occurrence for coming in upcoming(schedule, now=now)}:
         since = walls.parse_wall(from_occurrence)
     total = timing.recurrence.count
     return Counted(max(total - given_before(timing, since), 0), total)
 
 
 def skipped(schedule: Schedule, *, now: dt.datetime) -> list[dt.datetime]:
-    """List the coming wall times that a person took out of the series, at most MOST_SKIPPED."""
+    """List the coming wall times that people have skipped, at most MOST_SKIPPED."""
     timing = timing_of(schedule)
     if timing.recurrence is None:
         return []
     zone = schedule.clinic.timezone if timing.timezone == PATIENT_ZONE else timing.timezone
     times = Times(timing.starts_at, timing.recurrence)
-    taken_out: set[dt.datetime] = set()
-    for one in timing.recurrence.except_:
-        whole_day = not isinstance(one, dt.datetime)
-        of_the_day = times.on(one.date() if isinstance(one, dt.datetime) else one)
-        taken_out.update(wall for wall in of_the_day if whole_day or wall == one)
-    return sorted(wall for wall in taken_out if walls.resolve(wall, zone).at > now)[:MOST_SKIPPED]
+    left_out: set[dt.datetime] = set()
+    for exception in timing.recurrence.except_:
+        whole_day = not isinstance(exception, dt.datetime)
+        of_the_day = times.on(exception.date() if isinstance(exception, dt.datetime) else exception)
+        left_out.update(wall for wall in of_the_day if whole_day or wall == exception)
+    return sorted(wall for wall in left_out if walls.resolve(wall, zone).at > now)[:MOST_SKIPPED]

@@ -1,4 +1,4 @@
-"""`/settings/webhooks`: the clinic's programs that are called when something happens, and what came of the calls."""
+"""`/settings/webhooks`: the clinic's programs that are called when something happens, and the results of the calls."""
 
 import datetime as dt
 import uuid
@@ -73,24 +73,28 @@ def choose(request: PageRequest, webhook_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @page(Role.ADMIN, fresh=True)
 def act(request: PageRequest, webhook_id: uuid.UUID) -> HttpResponse:
-    """Test, open again or remove a webhook, or exchange its secret."""
-    webhook, now, does = webhooks.of_id(request.caller.clinic, webhook_id), database_now(), request.POST.get("do", "")
-    if does not in ("secret", *_ACTS):
+    """Test, open again or remove a webhook, or give it a new secret, which is shown once."""
+    webhook, now = webhooks.of_id(request.caller.clinic, webhook_id), database_now()
+    name = request.POST.get("do", "")
+    if name not in ("secret", *_ACTS):
         raise Unknown
     try:
-        if does == "secret":
+        if name == "secret":
             return _page(request, webhook, {"secret": webhooks.exchange_secret(request.caller, webhook, now=now)})
-        done, words = _ACTS[does]
-        done(request, webhook, now)
+        do, words = _ACTS[name]
+        do(request, webhook, now)
     except Conflict as refusal:
         flash.error(request, str(refusal))
     else:
         flash.success(request, words)
-    return redirect("webhooks") if does == "remove" else redirect("webhook", webhook_id)
+    return redirect("webhooks") if name == "remove" else redirect("webhook", webhook_id)
 
 
 _ACTS: Mapping[str, tuple[Callable[[PageRequest, Webhook, dt.datetime], None], str]] = {
-    "test": (lambda request, webhook, now: webhooks.try_out(request.caller, webhook, now=now), "The test was taken."),
+    "test": (
+        lambda request, webhook, now: webhooks.try_out(request.caller, webhook, now=now),
+        "The program accepted the test.",
+    ),
     "open": (
         lambda request, webhook, now: webhooks.reopen(request.caller, webhook, now=now),
         "The webhook is called again.",
@@ -112,14 +116,14 @@ def retry(request: PageRequest, webhook_id: uuid.UUID, delivery_id: uuid.UUID) -
     except Conflict as refusal:
         flash.warning(request, str(refusal))
     else:
-        flash.success(request, "It is tried again now.")
+        flash.success(request, "The delivery is tried again now.")
     return redirect("webhook", webhook_id)
 
 
 @require_POST
 @page(Role.ADMIN)
 def replay(request: PageRequest, webhook_id: uuid.UUID) -> HttpResponse:
-    """Make all deliveries of a span once more."""
+    """Send all events of a span of time once more."""
     webhook = webhooks.of_id(request.caller.clinic, webhook_id)
     typed = {name: request.POST.get(name, "") for name in ("since", "until")}
     try:
@@ -127,20 +131,20 @@ def replay(request: PageRequest, webhook_id: uuid.UUID) -> HttpResponse:
         done = deliveries.replay(request.caller, webhook, since, until, now=database_now())
     except Refused as refusal:
         return _page(request, webhook, typed, refusal=refusal)
-    flash.success(request, f"{plural(done, 'event')} {'is' if done == 1 else 'are'} sent once more.")
+    flash.success(request, f"{plural(done, 'event')} {'is' if done == 1 else 'are'} being sent again.")
     return redirect("webhook", webhook_id)
 
 
 def _instant(request: PageRequest, field: str, typed: str) -> dt.datetime:
-    """Read a local date and time of the clinic. Raises Refused."""
-    wrong = Refused(Problem(field, "Give a date and a time."))
+    """Read a date and a time in the clinic's zone. Raises Refused for any other text."""
+    refusal = Refused(Problem(field, "Give a date and a time."))
     try:
-        there = dt.datetime.fromisoformat(typed)
+        wall = dt.datetime.fromisoformat(typed)
     except ValueError:
-        raise wrong from None
-    if there.tzinfo is not None or not FIRST_YEAR <= there.year <= LAST_YEAR:
-        raise wrong
-    return resolve(there, request.caller.clinic.timezone).at
+        raise refusal from None
+    if wall.tzinfo is not None or not FIRST_YEAR <= wall.year <= LAST_YEAR:
+        raise refusal
+    return resolve(wall, request.caller.clinic.timezone).at
 
 
 def _list(request: PageRequest, more: Mapping[str, object], *, refusal: Refused | None = None) -> HttpResponse:
@@ -156,7 +160,7 @@ def _list(request: PageRequest, more: Mapping[str, object], *, refusal: Refused 
 
 
 def _shown(webhook: Webhook) -> str:
-    """Identify the chosen kinds, to notice a change."""
+    """Identify the chosen kinds, so that another person's change is noticed."""
     return " ".join(sorted(webhooks.kinds_of(webhook)))
 
 
@@ -168,7 +172,7 @@ def _page(
     refusal: Refused | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    # Read anew: an act may have changed it.
+    # Read the webhook anew: the act before may have changed it.
     webhook, before = webhooks.of_id(request.caller.clinic, webhook.pk), request.GET.get("before", "")
     number = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
     rows = deliveries.newest(webhook, before=number)

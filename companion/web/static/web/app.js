@@ -1,34 +1,35 @@
-// Makes the pages quicker. Everything works without script, too, by plain forms and links.
+// Make the pages quicker. Without this script, everything works by plain forms and links. The planning form has
+// a script of its own (planning.js), which uses the functions of this file.
 "use strict";
 
 const one = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const POLL = 10_000;
 
-// ---- Nothing stays in the browser: htmx keeps the page's address, in which a name may be searched for
+// ---- Remove what htmx keeps in the browser: the page's address, which may contain the name of a patient
 try { sessionStorage.removeItem("htmx-current-path-for-history"); } catch { /* The browser has no storage. */ }
 
 // ---- On a phone, the filters are hidden behind a button
 const sheet = one(".sheet");
 if (sheet && matchMedia("(max-width: 767px)").matches) sheet.open = false;
 
-// ---- Passkeys work at https and on this machine only
+// ---- Show the buttons for passkeys where passkeys work: at https, or on this machine
 for (const part of all("[data-passkey]")) part.hidden = !(window.isSecureContext && window.PublicKeyCredential);
 document.addEventListener("allauth.error", (event) => {
   event.preventDefault();
-  const said = document.createElement("div");
-  Object.assign(said, { className: "alert alert-danger", textContent: "The passkey wasn't used. Try again, or take another way." });
-  one("#said").replaceChildren(said);
+  const notice = document.createElement("div");
+  Object.assign(notice, { className: "alert alert-danger", textContent: "The passkey wasn't used. Try again, or sign in another way." });
+  one("#notices").replaceChildren(notice);
 });
 
-// ---- Menus close on a click elsewhere and on Escape
+// ---- Close an open menu on a click elsewhere; Escape closes it, too (below)
 document.addEventListener("click", (event) => {
   for (const menu of all("details.menu[open], details.ask[open]")) {
     if (!menu.contains(event.target)) menu.open = false;
   }
 });
 
-// ---- The side panel: opens from a row, closes with Escape, returns to that row
+// ---- The side panel: a click on a row opens it, Escape closes it and returns to the row
 const panel = one("#panel");
 let cameFrom = null;
 
@@ -41,7 +42,7 @@ async function openPanel(link) {
   cameFrom = link;
   panel.innerHTML = await answer.text();
   for (const form of all("form", panel)) {
-    // An act in the panel returns to the same list.
+    // After an act in the panel, return to the same list.
     const next = document.createElement("input");
     Object.assign(next, { type: "hidden", name: "next", value: location.pathname + location.search });
     form.append(next);
@@ -82,7 +83,7 @@ document.addEventListener("keydown", (event) => {
   } else closePanel();
 });
 
-// ---- Keys of the calendar: press the link with this `data-key`, unless a person types or holds a key down
+// ---- Keys of the calendar: follow the link with this `data-key`, unless the person types or holds the key down
 document.addEventListener("keydown", (event) => {
   const held = event.altKey || event.ctrlKey || event.metaKey || event.shiftKey;
   if (held || event.repeat || event.target.closest("input, select, textarea, .panel")) return;
@@ -108,7 +109,7 @@ for (const box of all("[data-tick-all]")) box.hidden = false;
 const live = one("[data-live]");
 let waiting = null;
 
-async function look() {
+async function refresh() {
   if (!live || document.hidden || one(".tick input:checked") || one("#rows details[open]")) return;
   const answer = await fetch(live.dataset.live, { headers: { "HX-Request": "true" } });
   if (!answer.ok || answer.status === 204) return;
@@ -148,7 +149,7 @@ function announce(news) {
   });
   return place.replaceChildren(button);
 }
-if (live) setInterval(() => look().catch(() => {}), POLL);
+if (live) setInterval(() => refresh().catch(() => {}), POLL);
 
 // ---- Offline: say how old the page is, and disable its buttons
 let seen = new Date();
@@ -176,7 +177,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (!one("#offline").hidden) network(true);
 });
 
-// ---- "Send now" counts down first, and only then asks the server
+// ---- "Send now" counts down first; the request is sent only after that
 for (const form of all("form[data-countdown]")) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -210,7 +211,7 @@ for (const form of all("form[data-countdown]")) {
   });
 }
 
-// ---- The bar that undoes the last act counts down, then disappears
+// ---- The bar with the Undo button counts down, then disappears
 const undo = one("#undo");
 if (undo) {
   let left = Number(undo.dataset.seconds);
@@ -225,98 +226,7 @@ if (undo) {
   one("form", undo).addEventListener("submit", () => clearInterval(timer));
 }
 
-// ---- The planning form: insert placeholders at the cursor, and keep the preview up to date
-for (const button of all("[data-put]")) {
-  button.addEventListener("click", () => {
-    const field = document.getElementById(button.closest("[data-for]").dataset.for);
-    field.setRangeText(button.dataset.put, field.selectionStart, field.selectionEnd, "end");
-    field.focus();
-    field.dispatchEvent(new Event("input", { bubbles: true }));
-  });
-}
-const plan = one("#plan");
-if (plan) {
-  // A weekly rule without a ticked weekday uses the date's weekday.
-  const names = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-  const implied = () => {
-    const boxes = all('[name="weekdays"]', plan);
-    const date = one('[name="date"]', plan).valueAsDate;
-    const day = date && !boxes.some((box) => box.checked) ? (date.getUTCDay() + 6) % 7 : -1;
-    boxes.forEach((box, number) => box.closest("label").classList.toggle("implied", number === day));
-    one("#implied-day").textContent = day < 0 ? "" : `None ticked: on ${names[day]}, like the date.`;
-  };
-  plan.addEventListener("input", implied);
-  plan.addEventListener("change", implied);
-  implied();
-  // Touching a choice's fields ("the second Tuesday") chooses it, unless a person chose by a button since.
-  const choose = (event) => {
-    const { name } = event.target;
-    const value = { nth: "weekday", nth_day: "weekday", month_days: "days" }[name];
-    if (value) one(`[name="monthly_on"][value="${value}"]`, plan).checked = true;
-    if (value || name === "monthly_on") one('[name="monthly_shown"]', plan).value = "";
-  };
-  for (const kind of ["input", "change", "pointerdown"]) plan.addEventListener(kind, choose, true);
-}
-const since = one("#from_occurrence");
-if (since) {
-  // Show the date from which the change applies: the chosen Occurrence's date, or else the series' first date.
-  const date = one('[name="date"]');
-  const first = date.value;
-  since.addEventListener("change", () => { date.value = since.value ? since.value.slice(0, 10) : first; });
-}
-if (plan) {
-  let soon = 0;
-  let later = 0;
-  const keep = () => {
-    later = 0;
-    htmx.trigger("#kept", "keep");
-  };
-  const follow = (event) => {
-    if (event.target.id === "find") return;
-    clearTimeout(soon);
-    clearTimeout(later);
-    soon = setTimeout(() => htmx.trigger("#preview", "look"), 350);
-    later = setTimeout(keep, 1000);
-  };
-  const settled = () => {
-    clearTimeout(soon);
-    clearTimeout(later);
-    later = 0;
-  };
-  plan.addEventListener("input", follow);
-  plan.addEventListener("change", follow);
-  plan.addEventListener("submit", settled);
-  addEventListener("pagehide", () => {
-    // If the member leaves within that second, save the last typed values as well.
-    if (later) {
-      const typed = new FormData(plan);
-      typed.append("quietly", "1");
-      navigator.sendBeacon(plan.dataset.drafts, typed);
-    }
-    settled();
-  });
-  const find = one("#find");
-  let pressed = false;
-  const choose = () => {
-    // Never from a list that belongs to other words: it shows other patients until the answer comes.
-    if (one("#choices").dataset.found.trim() !== find.value.trim()) return;
-    pressed = false;
-    const open = all("#choices input:not(:checked)");
-    if (open.length === 1) open[0].click();
-    // A person who went on meanwhile keeps the place where they type.
-    else if (document.activeElement === find) open[0]?.focus();
-  };
-  find.addEventListener("input", () => { pressed = false; });
-  find.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter") return;
-    // Nor does Enter submit the unfinished form.
-    event.preventDefault();
-    pressed = true;
-    choose();
-  });
-  document.addEventListener("htmx:afterSwap", () => { if (pressed) choose(); });
-}
-// ---- After a refusal, focus the field to correct
+// ---- After a refusal, put the focus on the field to correct
 (one("#wrong") || one("#asks") || one('[aria-invalid="true"]'))?.focus();
 
 // ---- Keep a chat scrolled to its newest message
