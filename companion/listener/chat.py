@@ -18,11 +18,11 @@ class Chat:
     patients: tuple[Patient, ...]
     now: dt.datetime
     opted_out: bool = False
-    """True if the chat has sent STOP before this moment."""
+    """True if the chat had opted out before this moment."""
 
     @property
     def silent(self) -> bool:
-        """Return whether nothing is sent or shown here: the chat or all of its patients have opted out."""
+        """Return whether nothing may be sent or shown here, because the chat or all of its patients have opted out."""
         opted_out = [
             patient.consent == Consent.WITHDRAWN and patient.withdrawal == Withdrawal.OWN for patient in self.patients
         ]
@@ -30,6 +30,6 @@ class Chat:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """The languages of the patients in this chat, else the best guess."""
+        """Return the languages of the chat's patients; without patients, the best guess."""
         known = tuple(patient.language for patient in self.patients)
         return known or (self.client_language or self.clinic.language,)

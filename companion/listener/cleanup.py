@@ -1,6 +1,4 @@
-"""Delete what is kept for some time only, once an hour: patients' files (media.py), and numbers of messages
-(clinics/numbers.py).
-"""
+"""Delete old data once an hour: patients' files (media.py), and numbers of messages (clinics/numbers.py)."""
 
 import asyncio
 from typing import Final
@@ -15,11 +13,11 @@ from companion.service.clock import database_now
 log = structlog.get_logger(__name__)
 EVERY_SECONDS: Final = 3600.0
 AT_ONCE: Final = 20
-"""The limit of files in one turn, so that patients' messages don't wait."""
+"""The largest number of files that are deleted at once, so that patients' messages don't wait."""
 
 
 class Cleanup:
-    """Deletes what is old, until it is cancelled."""
+    """A task that deletes old data until it is cancelled."""
 
     def __init__(self, database: Database) -> None:
         self._database: Final = database

@@ -16,14 +16,15 @@ from companion.schedules.models import Follow, Lane, Message, Status
 from companion.schedules.wording import texts_of
 
 ON_THE_WAY_FOR: Final = dt.timedelta(hours=1)
-# The form that telegram/content.py gives a place. A patient's words can't imitate it: they never begin such a Reply.
+# The form in which telegram/content.py writes a place. A patient can't imitate it: the text of such a Reply begins with
+# the kind of content, and never with the patient's words.
 _PLACE: Final = re.compile(r"\[(?:location|venue)\] (-?\d+\.\d+), (-?\d+\.\d+)")
 _MAP: Final = "https://www.openstreetmap.org/?mlat={latitude}&mlon={longitude}#map=17/{latitude}/{longitude}"
 
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """An earlier wording of a message that the patient edited. `at` is the time at which it came."""
+    """An earlier wording of a message that the patient edited. `at` is the time at which this wording came in."""
 
     at: dt.datetime
     text: str = field(repr=False)
@@ -41,7 +42,7 @@ class Item:
     text: str = field(repr=False)
     message: uuid.UUID | None
     kind: str = "message"
-    """message for ours; the kind of a Reply: text, tap, other."""
+    """The kind of a Reply (text, tap or other); "message" for a Message."""
     by: str = ""
     """The member or program that wrote the message; "" if a schedule did."""
     media: Media | None = None
@@ -60,15 +61,15 @@ class Item:
 def conversation(clinic: Clinic, patient: Patient, *, limit: int) -> list[Item]:
     """Return the newest `limit` items, the oldest first. Messages that wait or failed are left out."""
     sent = Message.objects.filter(clinic=clinic, patient=patient, status=Status.SENT).exclude(follow_kind=Follow.SHOWN)
-    # Sorted by the due instant, as the index messages_of_a_patient is. Messages that were sent late move below.
+    # The index messages_of_a_patient is sorted by the due instant. The last line sorts by the time of sending.
     newest = list(sent.select_related("clinic", "patient", "version").order_by("-due_at", "-id")[:limit])
     texts = texts_of(newest)
     out = [
         Item(message.sent_at or message.due_at, "out", texts[message.id], message.id, by=message.created_by_name)
         for message in newest
     ]
-    came = _came(Reply.objects.filter(clinic=clinic, patient=patient), limit)
-    return sorted(out + came, key=lambda item: item.at)[-limit:] if limit else []
+    replies = _items_of(Reply.objects.filter(clinic=clinic, patient=patient), limit)
+    return sorted(out + replies, key=lambda item: item.at)[-limit:] if limit else []
 
 
 def of_stranger(clinic: Clinic, telegram_id: int, *, limit: int) -> list[Item]:
@@ -76,30 +77,38 @@ def of_stranger(clinic: Clinic, telegram_id: int, *, limit: int) -> list[Item]:
     chat = Message.objects.filter(clinic=clinic, patient=None, telegram_id=telegram_id, lane=Lane.STRANGER)
     sent = chat.filter(status=Status.SENT).select_related("clinic").order_by("-due_at", "-id")[:limit]
     texts = texts_of(list(sent))
-    out = [Item(one.sent_at or one.due_at, "out", texts[one.id], one.id, by=one.created_by_name) for one in sent]
-    came = _came(Reply.objects.filter(clinic=clinic, patient=None, telegram_id=telegram_id), limit)
-    return sorted(out + came, key=lambda item: item.at)[-limit:]
+    out = [
+        Item(message.sent_at or message.due_at, "out", texts[message.id], message.id, by=message.created_by_name)
+        for message in sent
+    ]
+    replies = _items_of(Reply.objects.filter(clinic=clinic, patient=None, telegram_id=telegram_id), limit)
+    return sorted(out + replies, key=lambda item: item.at)[-limit:]
 
 
-def _came(replies: QuerySet[Reply], limit: int) -> list[Item]:
-    """Return the Replies as items. An edited message stands at the time of its first wording, in its newest one."""
+def _items_of(replies: QuerySet[Reply], limit: int) -> list[Item]:
+    """Return the newest Replies as items. An edited message keeps the time of its first wording."""
     oldest_first = list(replies.filter(corrects=None).order_by("-at", "-id")[:limit])[::-1]
     written = [reply for reply in oldest_first if reply.kind != ReplyKind.TAP]
     wordings = {reply.pk: [reply] for reply in oldest_first}
     for correction in Reply.objects.filter(corrects__in=written).order_by("at", "id") if written else ():
         wordings[correction.corrects_id or correction.pk].append(correction)
-    others = [one.pk for several in wordings.values() for one in several if one.kind == ReplyKind.OTHER]
-    files = {file.reply_id: file for file in Media.objects.filter(reply__in=others)} if others else {}
-    return [_item(several, files) for several in wordings.values()]
+    with_content = [reply.pk for of_one in wordings.values() for reply in of_one if reply.kind == ReplyKind.OTHER]
+    files = {file.reply_id: file for file in Media.objects.filter(reply__in=with_content)} if with_content else {}
+    return [_item(of_one, files) for of_one in wordings.values()]
 
 
 def _item(wordings: list[Reply], files: Mapping[uuid.UUID, Media]) -> Item:
     first, last = wordings[0], wordings[-1]
-    # An edit has a file only if the file changed. After a new caption alone the earlier file stays.
-    shown = next((one for one in reversed(wordings) if one.pk in files), last)
+    # An edit has a file only if the file changed. If only the caption changed, the earlier file is shown.
+    with_file = next((reply for reply in reversed(wordings) if reply.pk in files), last)
     earlier = [
-        Wording(one.at, one.text, None if one is shown else files.get(one.pk), _map_link(one.kind, one.text))
-        for one in wordings[:-1]
+        Wording(
+            reply.at,
+            reply.text,
+            None if reply is with_file else files.get(reply.pk),
+            _map_link(reply.kind, reply.text),
+        )
+        for reply in wordings[:-1]
     ]
     return Item(
         first.at,
@@ -107,7 +116,7 @@ def _item(wordings: list[Reply], files: Mapping[uuid.UUID, Media]) -> Item:
         last.text,
         first.message_id,
         kind=last.kind,
-        media=files.get(shown.pk),
+        media=files.get(with_file.pk),
         edited_at=last.at if earlier else None,
         earlier=tuple(earlier),
     )
@@ -119,7 +128,7 @@ def _map_link(kind: str, text: str) -> str:
 
 
 def on_the_way(clinic: Clinic, patient: Patient | None, telegram_id: int | None, *, now: dt.datetime) -> list[Message]:
-    """Return members' answers of the last hour that wait or failed."""
+    """Return members' answers of the last hour that are pending or failed, at most ten."""
     lanes = (Lane.ANSWER, Lane.STRANGER)
     lately = Message.objects.filter(clinic=clinic, patient=patient, lane__in=lanes, due_at__gt=now - ON_THE_WAY_FOR)
     if patient is None:

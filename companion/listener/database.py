@@ -1,4 +1,4 @@
-"""Run the listener's database work in one thread with one connection, and retry while the database can't be reached."""
+"""Do the listener's database work in one thread with one connection, and retry while the database can't be reached."""
 
 import asyncio
 import queue
@@ -17,7 +17,7 @@ from companion.service.outages import NO_ANSWER, Hindrance
 log = structlog.get_logger(__name__)
 AGAIN_SECONDS: Final = 1.0
 _STUCK: Final = 10.0
-"""Seconds after which work without an end shows that the database hangs: longer than any wait for a lock."""
+"""The seconds after which unfinished work shows that the database hangs: longer than any wait for a lock."""
 _CLOSE_SECONDS: Final = 5.0
 
 _P = ParamSpec("_P")
@@ -25,14 +25,14 @@ _T = TypeVar("_T")
 
 
 class Database:
-    """A thread that does one piece of work after the other, so that a flood of updates can't overload the database."""
+    """A thread that does one piece of work after another, so that a flood of updates can't overload the database."""
 
     def __init__(self) -> None:
         self._waiting: Final[queue.SimpleQueue[Callable[[], None] | None]] = queue.SimpleQueue()
         self._hindrances: Final[dict[object, Hindrance]] = {}
-        """The latest hindrance of each piece of work that is tried again."""
+        """The reason why the last try failed, for each piece of work that is being retried."""
         self._busy_since: float | None = None
-        # Not an executor: Python waits for an executor's threads before it ends, and the database may never answer.
+        # An executor would not do: Python waits for its threads before it ends, and the database may never answer.
         self._thread: Final = threading.Thread(target=self._run, name="listener-database", daemon=True)
         self._thread.start()
 
@@ -43,7 +43,7 @@ class Database:
         return await asyncio.wrap_future(future)
 
     async def patiently(self, work: Callable[..., _T], *args: object, **named: object) -> _T:
-        """Run `work`, again and again while the database can't be reached or the Journal can't be written."""
+        """Run `work` and return its result. Retry while the database is away or the Journal can't be written."""
         piece = object()
         try:
             while True:
@@ -62,14 +62,15 @@ class Database:
                 log.info("the listener works again")
 
     def hindered(self) -> Hindrance | None:
-        """The reason why work waits at present; None: no work waits."""
+        """Return the reason why work waits at present; None if no work waits."""
         since = self._busy_since
         stuck = since is not None and time.monotonic() - since > _STUCK
         return next(iter([*self._hindrances.values()]), NO_ANSWER if stuck else None)
 
     def close(self) -> None:
-        """End the thread after its current work, and close its connection. A database that doesn't answer is not
-        waited for: the next start does the work again.
+        """End the thread after its current work, and close its connection.
+
+        After some seconds without an answer of the database, stop waiting: the next start does the work again.
         """
         self._waiting.put(None)
         self._thread.join(_CLOSE_SECONDS)
@@ -77,7 +78,7 @@ class Database:
     def _run(self) -> None:
         while piece := self._waiting.get():
             self._busy_since = time.monotonic()
-            # Closes a connection that has shown to be dead by an earlier error.
+            # Close a connection that an earlier error has shown to be dead.
             close_old_connections()
             piece()
             self._busy_since = None

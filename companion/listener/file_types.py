@@ -1,6 +1,6 @@
-"""Tell a file's type by its first bytes, not by its name or its sender. Pure functions.
+"""Tell a file's type by its first bytes, and not by its name or by what the sender says. Pure functions.
 
-The table has only types that a browser shows or plays without running anything. All other files are downloads.
+The table has only types that a browser shows or plays without running code. All other files are only downloaded.
 """
 
 from typing import Final

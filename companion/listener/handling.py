@@ -31,8 +31,8 @@ from companion.patients.reach import Why
 from companion.telegram.incoming import Incoming, MessageIn, Sender
 
 REPLAYED: Final = 100_000
-"""An update that lies less than this below the offset has come before. One further below is new: after a quiet week
-Telegram starts again at a random number (Bot API, Update)."""
+"""An update whose number is at most this far below the offset has come before. An update with a still lower number is
+new: after a week without updates, Telegram goes on from a random number (Bot API, Update)."""
 
 
 class SomebodyWasFaster(Exception):
@@ -49,16 +49,16 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """The new offset, and the tap to acknowledge, if the update was a tap."""
+    """The result of an update: the new offset, and a tap to acknowledge if the update was a tap."""
 
     next_update_id: int
     acknowledgement: Acknowledgement | None = None
 
 
 def handle(bot_id: uuid.UUID, incoming: Incoming, *, offset: int, now: dt.datetime) -> Handled:
-    """Handle one update. `offset` is the bot's offset, as the caller knows it. Raises SomebodyWasFaster.
+    """Handle one update. `offset` is the bot's offset as the caller knows it. Raises SomebodyWasFaster.
 
-    An update that has come before changes nothing; an update that is not for us only moves the offset.
+    An update that has come before changes nothing. An update that is not for us only moves the offset.
     """
     if 0 < offset - incoming.update_id <= REPLAYED:
         return Handled(offset)
@@ -73,11 +73,11 @@ def handle(bot_id: uuid.UUID, incoming: Incoming, *, offset: int, now: dt.dateti
         text = _act(clinic, meant, incoming.update_id, now=now)
         if isinstance(meant, Tapped) and meant.callback_id:
             acknowledgement = Acknowledgement(meant.callback_id, text)
-        # Last, so that the Bot row is locked for a moment only: it also holds the slots for sending.
+        # Change the Bot row last, so that it is locked only for a moment: sending needs it for its slots.
         moved = Bot.objects.filter(pk=bot_id, next_update_id=offset).update(next_update_id=incoming.update_id + 1)
         if not moved:
             raise SomebodyWasFaster
-        # Before the commit: a STOP that is handled is never forgotten, whatever becomes of the database.
+        # Write the Journal before the commit: it then has every STOP that was handled, even if the database is lost.
         writing.sync()
     writing.note(Updated(now, bot_id, incoming.update_id + 1))
     return Handled(incoming.update_id + 1, acknowledgement)
@@ -91,7 +91,7 @@ def skip(bot_id: uuid.UUID, update_id: int, *, offset: int) -> Handled:
 
 
 def _act(clinic: Clinic, meant: Meaning, update_id: int, *, now: dt.datetime) -> str:
-    """Act on an update. Return the text to show over the chat after a tap, mostly none."""
+    """Act on an update. Return the text to show over the chat after a tap; mostly "", which shows nothing."""
     match meant:
         case Nothing():
             return ""

@@ -1,7 +1,7 @@
-"""Patients' files: noted when they come, fetched from Telegram when staff opens them, deleted after some months.
+"""Patients' files: noted when they come in, fetched from Telegram when staff opens them, deleted after some months.
 
-The bytes are stored sealed in the database, so that every web process has them. Each piece is written by itself, so
-that a large file holds up no message. The web and the API check who may open a file.
+The bytes are stored sealed in the database, so that every web process can read them. A file is written in pieces, each
+in a transaction of its own, so that a large file delays no message. The web and the API check who may open a file.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ from companion.telegram.limits import FILE_BYTES
 PART_BYTES: Final = 2**20
 _CONTENT: Final = MediaPart.content.field
 _AT_ONCE: Final = threading.BoundedSemaphore(3)
-"""The limit of downloads in a process: its other threads go on to serve pages."""
+"""The largest number of downloads at once in a process, so that its other threads can serve pages."""
 _QUEUE_SECONDS: Final = 5.0
 _LARGEST: Final = FILE_BYTES // 2**20
 
 
 class FileUnavailable(Exception):
-    """The file can't be shown. The text says why and what to do. `later`: a new try may work soon."""
+    """The file can't be shown. The text says why and what to do. `later` is True if a new try may work soon."""
 
     def __init__(self, sentence: str, *, later: bool = False) -> None:
         super().__init__(sentence)
@@ -55,12 +55,12 @@ _SENTENCES: Final = {
 }
 _DELETED: Final = "This file was deleted: files from patients are kept for {days} days."
 _OTHER_BOT: Final = "This file came to another bot, which this clinic no longer has. Ask the patient to send it again."
-_SHUT: Final = "The bot's token can't be decrypted, so the file can't be fetched. Restore the former secret key."
+_SEALED: Final = "The bot's token can't be decrypted, so the file can't be fetched. Restore the former secret key."
 _BUSY: Final = "Other files are being fetched just now. Try again in a moment."
 
 
 def note(reply: Reply, kind: str, file: FileIn) -> None:
-    """Note a file that came with this Reply, so that it can be fetched later."""
+    """Note a file that came with this Reply. It is fetched only when staff opens it."""
     bot = Bot.objects.values_list("telegram_id", flat=True).get(clinic=reply.clinic)
     Media.objects.create(
         clinic=reply.clinic,
@@ -76,14 +76,14 @@ def note(reply: Reply, kind: str, file: FileIn) -> None:
 
 def find(clinic: Clinic, media_id: uuid.UUID) -> Media:
     """Return a file of the clinic. Raises Unknown."""
-    found = Media.objects.filter(clinic=clinic, pk=media_id).first()
-    if found is None:
+    media = Media.objects.filter(clinic=clinic, pk=media_id).first()
+    if media is None:
         raise Unknown("There is no such file in this clinic.")
-    return found
+    return media
 
 
 def obstacle(media: Media) -> str:
-    """Return the reason why the file can't be opened, if it is known without asking Telegram; else ""."""
+    """Return the reason why the file can't be opened; "" if none is known without asking Telegram."""
     if media.dropped_at:
         return _DELETED.format(days=settings.COMPANION.media_days)
     if not media.kept_at and media.size and media.size > FILE_BYTES:
@@ -92,9 +92,9 @@ def obstacle(media: Media) -> str:
 
 
 def fetched(media: Media, *, now: dt.datetime) -> Media:
-    """Fetch the file from Telegram, unless it is stored already. Raises FileUnavailable."""
-    if why := obstacle(media):
-        raise FileUnavailable(why)
+    """Fetch the file from Telegram, unless it is stored already, and return its row. Raises FileUnavailable."""
+    if known := obstacle(media):
+        raise FileUnavailable(known)
     if media.kept_at:
         return media
     if drill.is_on():
@@ -116,7 +116,7 @@ def read(media: Media, begin: int, end: int) -> Iterator[bytes]:
     for number in range(begin // PART_BYTES, -(-end // PART_BYTES)):
         sealed = MediaPart.objects.values_list("content", flat=True).filter(media=media, number=number).first()
         if sealed is None:
-            # Deleted meanwhile.
+            # The file was deleted meanwhile.
             return
         start = number * PART_BYTES
         yield unseal_bytes(sealed, _CONTENT.purpose_of(media.pk, number))[max(begin - start, 0) : end - start]
@@ -129,25 +129,25 @@ def answer(media: Media, *, range_header: str) -> HttpResponseBase:
 
 
 def drop_old(*, now: dt.datetime, limit: int = 20) -> int:
-    """Delete files whose days are over, the oldest first, and return their number. The Reply and its words stay."""
+    """Delete files that are too old, the oldest first, and return their number. The Reply and its words stay."""
     before = now - dt.timedelta(days=settings.COMPANION.media_days)
     old = Media.objects.filter(dropped_at__isnull=True, came_at__lt=before).order_by("came_at")
     ids = list(old.values_list("pk", flat=True)[:limit])
-    # Before the pieces go, so that nobody fetches the files again meanwhile.
+    # Mark the files first, so that nobody fetches them again before their pieces are deleted.
     Media.objects.filter(pk__in=ids).update(dropped_at=now, kept_at=None, file_id="", name="")
     MediaPart.objects.filter(media__in=ids).delete()
     return len(ids)
 
 
 def _token(media: Media) -> BotToken:
-    own = bots.serving(sandbox=settings.SANDBOX_ON).filter(clinic=media.clinic_id, telegram_id=media.bot)
-    bot = own.defer("token").first()
+    its_bot = bots.serving(sandbox=settings.SANDBOX_ON).filter(clinic=media.clinic_id, telegram_id=media.bot)
+    bot = its_bot.defer("token").first()
     if bot is None:
         raise FileUnavailable(_OTHER_BOT)
     try:
         return BotToken(bot.token)
     except (CannotOpen, ValueError):
-        raise FileUnavailable(_SHUT) from None
+        raise FileUnavailable(_SEALED) from None
 
 
 async def _from_telegram(token: BotToken, file_id: str) -> bytes:
@@ -161,8 +161,8 @@ def _kept(media: Media, body: bytes, now: dt.datetime) -> Media:
         piece = body[number * PART_BYTES : (number + 1) * PART_BYTES]
         part = MediaPart(media=media, number=number, content=seal_bytes(piece, _CONTENT.purpose_of(media.pk, number)))
         MediaPart.objects.bulk_create([part], ignore_conflicts=True)
-    own = Media.objects.filter(pk=media.pk)
-    own.filter(kept_at=None, dropped_at=None).update(kept_at=now, type=type_of(body[:64]), size=len(body))
+    row = Media.objects.filter(pk=media.pk, kept_at=None, dropped_at=None)
+    row.update(kept_at=now, type=type_of(body[:64]), size=len(body))
     media.refresh_from_db()
     if media.dropped_at:
         media.parts.all().delete()

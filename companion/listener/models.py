@@ -24,7 +24,7 @@ class Reply(models.Model):
     clinic = models.ForeignKey(Clinic, models.PROTECT, related_name="replies")
     patient = models.ForeignKey(Patient, models.PROTECT, null=True, related_name="replies")
     message = models.ForeignKey(Message, models.PROTECT, null=True, related_name="replies")
-    """The Message that this Reply answers, if Telegram says so."""
+    """The Message that this Reply answers, if Telegram names it."""
     kind = models.CharField(max_length=8, choices=ReplyKind)
     text = SealedField("listener.Reply.text")
     telegram_id = models.BigIntegerField()
@@ -61,12 +61,12 @@ class Media(models.Model):
     name = SealedField("listener.Media.name")
     """The file's name on the patient's side; mostly empty."""
     size = models.BigIntegerField(null=True)
-    """Bytes: by Telegram's word, and counted once the file is stored."""
+    """The size in bytes: as Telegram says, and as counted once the file is stored."""
     bot = models.BigIntegerField()
     """The bot's Telegram ID: no other bot can fetch the file."""
     file_id = models.TextField()
     type = models.CharField(max_length=32, blank=True, default="")
-    """The MIME type by the bytes, once the file is stored."""
+    """The MIME type, recognised from the bytes once the file is stored."""
     came_at = models.DateTimeField()
     kept_at = models.DateTimeField(null=True)
     dropped_at = models.DateTimeField(null=True)
@@ -83,7 +83,7 @@ class Media(models.Model):
 
 
 class MediaPart(models.Model):
-    """A piece of a stored file, sealed by itself, so that no statement and no answer carries a whole large file."""
+    """A piece of a stored file. Pieces are sealed separately: no statement and no answer carries a whole large file."""
 
     media = models.ForeignKey(Media, models.CASCADE, related_name="parts", db_index=False)
     number = models.PositiveSmallIntegerField()
@@ -107,8 +107,9 @@ class Standing(models.TextChoices):
 class Conversation(models.Model):
     """A patient's or a stranger's conversation in the inbox: whether it needs staff, and to whom it is assigned.
 
-    A patient who wrote, or did not answer, has one. Only inbox.py changes these rows. `unread` counts the Replies since
-    staff last looked. `urgent_at` is set by words that ask for urgent help, until a member takes the conversation.
+    Every patient who has written, or has not answered in time, has a row. Only inbox.py and joining.py change these
+    rows. `unread` counts the Replies that staff has not read. `urgent_at` is set by words that ask for urgent help, and
+    cleared when a member takes the conversation.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id)

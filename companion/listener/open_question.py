@@ -1,4 +1,4 @@
-"""Find the questions that a chat has not answered yet. Queries only, and the lock that an answer needs."""
+"""Find the questions that a chat has not answered yet, and lock the question that a Reply answers."""
 
 import datetime as dt
 from typing import Final
@@ -17,11 +17,14 @@ _WORDS_ASK_FOR: Final = dt.timedelta(days=1)
 
 
 def awaited_by(chat: Chat, reply: Reply) -> list[Message]:
-    """Return the question that a Reply answers: the Message that it names, else the last that waits for an answer."""
+    """Return the question that a Reply answers: the Message that the Reply names, else the last that waits.
+
+    The list has the question and its reminder; it is empty if the Reply answers no question.
+    """
     message = reply.message
     if message is None and reply.patient_id:
-        own = Message.objects.filter(clinic=chat.clinic, patient_id=reply.patient_id, answer_by__isnull=False)
-        message = own.order_by("-sent_at").first()
+        waiting = Message.objects.filter(clinic=chat.clinic, patient_id=reply.patient_id, answer_by__isnull=False)
+        message = waiting.order_by("-sent_at").first()
     if message is None or message.version_id is None:
         return []
     locked = following.locked(Message.objects.filter(clinic=chat.clinic, pk=message.pk))
@@ -29,10 +32,10 @@ def awaited_by(chat: Chat, reply: Reply) -> list[Message]:
 
 
 def question_open(chat: Chat, at: dt.datetime) -> bool:
-    """Return whether the clinic had asked a patient of the chat something before `at`, and no answer had come by then.
+    """Return whether the clinic had asked the chat's patients something before `at` that was not answered by then.
 
-    A Message that waits for an answer is a question; so are answer buttons, and a question mark in the last Message.
-    The listener's own questions don't count: the consent question tells the patient to send STOP.
+    A question is a Message that waits for an answer, a Message with answer buttons, or a last Message with a question
+    mark. The listener's own questions don't count: the consent question itself tells the patient to send STOP.
     """
     questions = _questions_of_the_clinic(chat, at)
     unanswered = questions.filter(Q(answered_at=None) | Q(answered_at__gte=at))
@@ -42,14 +45,14 @@ def question_open(chat: Chat, at: dt.datetime) -> bool:
 
 
 def _questions_of_the_clinic(chat: Chat, at: dt.datetime) -> QuerySet[Message]:
-    own = Message.objects.filter(clinic=chat.clinic, patient__in=chat.patients, status=Status.SENT, sent_at__lte=at)
-    listener_s = Q(version=None, created_by_kind="")
-    return own.exclude(listener_s).exclude(follow_kind=Follow.SHOWN)
+    sent = Message.objects.filter(clinic=chat.clinic, patient__in=chat.patients, status=Status.SENT, sent_at__lte=at)
+    by_the_listener = Q(version=None, created_by_kind="")
+    return sent.exclude(by_the_listener).exclude(follow_kind=Follow.SHOWN)
 
 
 def _words_ask(chat: Chat, questions: QuerySet[Message], at: dt.datetime) -> bool:
     last = questions.filter(sent_at__gt=at - _WORDS_ASK_FOR).select_related("version").order_by("-sent_at").first()
     if last is None or not has_question_mark(template_of(last)):
         return False
-    came = Reply.objects.filter(clinic=chat.clinic, telegram_id=chat.telegram_id)
-    return not came.filter(at__gte=last.sent_at, at__lt=at).exists()
+    replies = Reply.objects.filter(clinic=chat.clinic, telegram_id=chat.telegram_id)
+    return not replies.filter(at__gte=last.sent_at, at__lt=at).exists()

@@ -1,8 +1,8 @@
-"""Note on the Bot's row that another reader gets the bot's updates, so that every process can report it.
+"""Note on the Bot's row that another program reads the bot's updates, so that every process can report it.
 
-Telegram then answers getUpdates with 409. The updates that the other reader gets never come here: a STOP among them is
-lost. Two pollers take turns, so a poll that succeeds proves little, and the note stays until no poll has been refused
-for a while.
+Telegram answers getUpdates with 409 in that case. Updates that the other program gets never come here; a STOP among
+them is lost. Two pollers get updates by turns, so one successful poll proves little: the note stays until no poll was
+refused for a while.
 """
 
 import datetime as dt
@@ -16,13 +16,13 @@ from companion.clinics.models import Bot, OtherReader
 from companion.telegram.outcomes import Outcome
 
 CALM: Final = dt.timedelta(seconds=60)
-"""The time without a 409 after which the note goes: longer than a poller waits after a 409."""
+"""The time without a 409 after which the note is removed: longer than a poller waits after a 409."""
 CONFLICT: Final = 409
 _WEBHOOK: Final = "webhook"
 
 
 def reader_of(outcome: Outcome) -> OtherReader | None:
-    """Return the other reader by a failed getUpdates; None if it failed for another reason."""
+    """Return the other reader that made getUpdates fail; None if it failed for another reason."""
     if outcome.error_code != CONFLICT:
         return None
     return OtherReader.WEBHOOK if _WEBHOOK in outcome.description.lower() else OtherReader.PROGRAM
@@ -41,9 +41,9 @@ def met(bot_id: uuid.UUID, reader: OtherReader, *, now: dt.datetime) -> None:
 
 
 def undisturbed(bot_id: uuid.UUID, *, now: dt.datetime, calm: dt.timedelta = CALM) -> bool:
-    """Note that a poll succeeded. Return whether there is no other reader any more.
+    """Note that a poll succeeded, and return whether no other reader is noted any more.
 
-    No poll succeeds while a webhook is set, so that note goes at once.
+    While a webhook is set, no poll succeeds. So the note about a webhook is removed at once.
     """
     noted = Bot.objects.filter(pk=bot_id).exclude(other_reader=OtherReader.NOBODY)
     over = noted.filter(other_reader=OtherReader.WEBHOOK) | noted.filter(other_reader_at__lte=now - calm)

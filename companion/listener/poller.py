@@ -1,7 +1,7 @@
-"""Fetch a bot's updates by long polling and handle them in their order, whatever Telegram or the network does.
+"""Fetch a bot's updates by long polling, and handle them in their order.
 
 Telegram allows one poller for each bot. If another process polls the same bot, both report it (other_readers.py) and
-take turns, and the offset in the database makes sure that each update is handled once.
+get updates by turns. The offset in the database makes sure that each update is handled once.
 """
 
 import asyncio
@@ -29,14 +29,14 @@ from companion.telegram.outcomes import Kind, Outcome
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS: Final = 25
-"""The time for which Telegram holds a poll open while nothing comes in."""
+"""The seconds for which Telegram keeps a poll open while no update comes in."""
 FIRST_WAIT: Final = 0.5
 LONGEST_WAIT: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class PolledBot:
-    """A bot whose updates are fetched."""
+    """A bot whose updates are fetched, and its token."""
 
     id: uuid.UUID
     token: BotToken = field(repr=False)
@@ -54,7 +54,7 @@ def bots_to_poll(sandbox: bool) -> tuple[set[PolledBot], set[uuid.UUID]]:
 
 
 class Poller:
-    """Fetches and handles the updates of a bot, until it is cancelled."""
+    """A task that fetches and handles the updates of a bot until it is cancelled."""
 
     def __init__(
         self, client: Client, database: Database, bot: PolledBot, calm: dt.timedelta = other_readers.CALM
@@ -66,7 +66,7 @@ class Poller:
         self._wait = FIRST_WAIT
         self._calm: Final = calm
         self._alone = False
-        """True if no other reader of the bot's updates is noted, as far as this poller knows."""
+        """True if, as far as this poller knows, no other reader of the bot's updates is noted."""
         self.trouble = ""
         """A sentence about what is wrong; empty while all is well."""
         self.handled = 0
@@ -92,8 +92,8 @@ class Poller:
                 self._alone = await self._database.patiently(_undisturbed, self._bot.id, self._calm)
             reached = await self._handle_all(updates, offset)
             if updates and reached == offset:
-                # Another process handled them, or all had come before. Without a pause, a server that repeats itself
-                # would be asked without end.
+                # Another process has handled these updates, or all of them had come before. Pause, so that a server
+                # that repeats its answer isn't asked without end.
                 await asyncio.sleep(FIRST_WAIT)
 
     async def _handle_all(self, updates: list[Incoming], offset: int) -> int:
@@ -135,13 +135,13 @@ class Poller:
         """Wait as long as this failure asks for, and longer each time."""
         words = _words(outcome)
         if words != self.trouble:
-            # Logged once for a trouble, not for each try.
+            # Log each trouble once, and not each try.
             why = outcome.note or outcome.error_code
             log.warning("updates can't be fetched", bot=str(self._bot.id), outcome=outcome.kind.value, why=why)
         self._note(words)
         seconds = outcome.retry_after or self._wait
         self._wait = min(self._wait * 2, LONGEST_WAIT)
-        # A random wait keeps two pollers from colliding again and again.
+        # The wait is random, so that two pollers don't collide each time.
         await asyncio.sleep(seconds * random.uniform(1, 1.5))  # noqa: S311 (no secret depends on it)
 
     def _note(self, trouble: str) -> None:
@@ -174,7 +174,9 @@ async def _answer_tap(client: Client, bot: PolledBot, tap: Acknowledgement) -> N
 
 def _words(outcome: Outcome) -> str:
     if other_readers.reader_of(outcome):
-        return "Another program fetches this bot's updates, or a webhook is set. Only one can: end the other one."
+        return (
+            "Another program fetches this bot's updates, or a webhook is set. End it: only one program can fetch them."
+        )
     if outcome.kind is Kind.UNAUTHORIZED:
         return "Telegram refuses the bot's token. Enter a valid token in Settings."
     return f"Updates can't be fetched ({outcome.note or outcome.error_code or outcome.kind.value}); trying again."

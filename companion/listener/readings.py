@@ -1,8 +1,7 @@
-"""Readings of what patients wrote: each opening of a conversation or a file is in the audit trail.
+"""Record in the audit trail who reads what patients wrote: each opening of a conversation or of a file.
 
-A page that renews itself asks every few seconds. Its first showing and each one with something new are recorded, the
-others show nothing and are not. A message's page and the lists are recorded at most once in ten minutes for each
-reader.
+A page asks for new messages every few seconds. Only the first showing and answers with something new are recorded. For
+a message's page and for the lists, each reader is recorded at most once in ten minutes.
 """
 
 import datetime as dt

@@ -17,7 +17,10 @@ from companion.webhooks.models import Kind
 from companion.webhooks.outbox import Event
 
 ONE_BOT_FOR: Final = dt.timedelta(days=1)
-"""The first wording of an edited message came in at most this long before Telegram's date of the message."""
+"""The age up to which a Reply with the same number counts as the first wording of an edited message.
+
+An older Reply may have come to an earlier bot, which had numbers of its own.
+"""
 _PLACES: Final = ("location", "venue")
 
 
@@ -38,21 +41,20 @@ def first_wording(chat: Chat, said: Wrote) -> Reply | None:
     in_chat = Reply.objects.filter(
         clinic=chat.clinic, telegram_id=chat.telegram_id, telegram_message_id=said.message_id, corrects=None
     )
-    # A tap carries the number of our message, so taps are left out. An earlier bot had numbers of its own, so old
-    # Replies are left out.
-    own = in_chat.exclude(kind=ReplyKind.TAP).filter(at__gte=said.at - ONE_BOT_FOR)
-    return own.order_by("-at").first()
+    # A tap carries the number of our message, and not a number of its own: leave taps out.
+    written = in_chat.exclude(kind=ReplyKind.TAP).filter(at__gte=said.at - ONE_BOT_FOR)
+    return written.order_by("-at").first()
 
 
 def says_already(first: Reply, said: Wrote) -> bool:
-    """Return whether the edit changed nothing visible to staff: Telegram also reports other changes of a message."""
+    """Return whether the edit changed nothing that staff sees: Telegram also reports other changes of a message."""
     return _newest(first).text == said.text and not _brings_a_file(first, said)
 
 
 def moved(first: Reply, said: Wrote, update_id: int, *, now: dt.datetime) -> bool:
-    """Store the latest place of a live location that moves, beside its first place. Return whether it is one.
+    """Store the latest place of a live location. Return whether the edit is a live location that moved.
 
-    It moves every few seconds, so the latest place is one Reply, which moves along.
+    A live location may move every few seconds. So only its first place and its latest place are kept, as two Replies.
     """
     if said.content is None or said.content.kind not in _PLACES:
         return False
@@ -60,7 +62,7 @@ def moved(first: Reply, said: Wrote, update_id: int, *, now: dt.datetime) -> boo
     if not newest.text.startswith(f"[{said.content.kind}]"):
         return False
     if not said.content.summary:
-        # An unreadable place doesn't say where the patient is now.
+        # The place can't be read. Keep the last one.
         return True
     if newest is first:
         keep_correction(first, said, update_id, now=now)
@@ -92,14 +94,14 @@ def keep_correction(first: Reply, said: Wrote, update_id: int, *, now: dt.dateti
 
 
 def tapped_last(chat: Chat, message_id: int | None, label: str) -> bool:
-    """Return whether the last tap under this message of ours was on the same button."""
-    own = Reply.objects.filter(clinic=chat.clinic, telegram_id=chat.telegram_id, telegram_message_id=message_id)
-    last = own.filter(kind=ReplyKind.TAP).order_by("-at", "-id").first()
+    """Return whether the last tap below this message was on the button with this label."""
+    replies = Reply.objects.filter(clinic=chat.clinic, telegram_id=chat.telegram_id, telegram_message_id=message_id)
+    last = replies.filter(kind=ReplyKind.TAP).order_by("-at", "-id").first()
     return last is not None and last.text == label
 
 
 def keep_tap(chat: Chat, tapped: Tapped, update_id: int) -> Reply:
-    """Store a tap on a button, in the button's words."""
+    """Store a tap on a button as a Reply with the button's text."""
     answered = _answered(chat, tapped.message_id)
     reply = _keep(chat, ReplyKind.TAP, tapped.label, answered, tapped.message_id, update_id, chat.now)
     _tell(reply, chat.now)
@@ -117,7 +119,7 @@ def keep_answer(
 
 
 def _tell(reply: Reply, now: dt.datetime) -> None:
-    """Note for the clinic's webhooks that the patient wrote, without the words."""
+    """Note for the clinic's webhooks that the patient wrote. The words themselves are left out."""
     more = {"message": str(reply.message_id) if reply.message_id else None, "kind": str(reply.kind)}
     more |= {"corrects": str(reply.corrects_id)} if reply.corrects_id else {}
     outbox.tell(reply.clinic_id, Kind.REPLY, [Event(reply.id, reply.patient_id, more=more)], now=now)
@@ -163,7 +165,7 @@ def _note_file(reply: Reply, said: Wrote) -> None:
 
 
 def _answered(chat: Chat, message_id: int | None) -> Message | None:
-    """Return the Message to a patient of this chat that is answered, if Telegram names its number."""
+    """Return the Message with this number to a patient of this chat; None if Telegram names no such number."""
     if message_id is None:
         return None
     ours = Message.objects.filter(clinic=chat.clinic, patient__in=chat.patients, telegram_message_id=message_id)
@@ -171,7 +173,7 @@ def _answered(chat: Chat, message_id: int | None) -> Message | None:
 
 
 def _written_to_last(chat: Chat) -> uuid.UUID | None:
-    """Return the patient for a reply that names no message: on a caregiver's phone, the patient last written to."""
+    """Return the patient of a reply that names no Message: on a caregiver's phone, the patient last written to."""
     if len(chat.patients) <= 1:
         return chat.patients[0].id if chat.patients else None
     # Answers don't count: they go to the person who wrote.

@@ -31,7 +31,7 @@ from companion.telegram.client import Client
 
 log = structlog.get_logger(__name__)
 BOTS_SECONDS: Final = 2.0
-"""The time within which a new, changed or removed bot is noticed."""
+"""The time within which the listener notices a new, changed or removed bot."""
 _UNREADABLE: Final = (
     "A bot's token can't be decrypted, so its patients' messages are not read: restore the former COMPANION_SECRET_KEY."
 )
@@ -61,14 +61,14 @@ async def _run(at: int) -> None:
     try:
         await service.serve(stop)
     finally:
-        # All at the same time, since each may wait some seconds for a database that can't be reached.
+        # Stop them at the same time: each may wait some seconds for a database that can't be reached.
         await asyncio.gather(asyncio.to_thread(syncs.stop), asyncio.to_thread(heart.stop))
         port.close()
         log.info("the listener has stopped")
 
 
 class Service:
-    """All pollers of a process."""
+    """A listener process: its pollers, and the tasks that serve all bots."""
 
     def __init__(self, api_url: str, *, sandbox: bool, calm: dt.timedelta = other_readers.CALM) -> None:
         self._api_url: Final = api_url
@@ -92,8 +92,11 @@ class Service:
             await asyncio.to_thread(database.close)
 
     def health(self, syncing: str = "", beating: Hindrance | None = None) -> dict[str, object]:
-        """Return the answer to GET /health, with the trouble of the syncs and of the heart, if there is any."""
-        # Another thread calls this, so the pollers are copied first: the loop may add one meanwhile.
+        """Return the answer to GET /health.
+
+        `syncing` is the trouble of the syncs, `beating` the hindrance of the heartbeat.
+        """
+        # Another thread calls this. Copy the pollers first: the event loop may add a poller meanwhile.
         unreadable = _UNREADABLE if self._unreadable else ""
         hindered = (self._database and self._database.hindered()) or beating
         if hindered:
@@ -118,7 +121,7 @@ class Service:
             while not stop.is_set():
                 bots, unreadable = await database.patiently(bots_to_poll, self._sandbox)
                 if unreadable - self._unreadable:
-                    # Once for a bot, not every two seconds.
+                    # Log each bot once, and not every two seconds.
                     log.error("bots' tokens can't be decrypted", bots=sorted(map(str, unreadable - self._unreadable)))
                 self._unreadable = unreadable
                 for gone in self._pollers.keys() - bots:
@@ -130,7 +133,7 @@ class Service:
                     self._verifiers[bot] = asyncio.create_task(Verifier(client, database, bot).run())
                 for task in self._tasks():
                     if task.done():
-                        # Only an error of ours ends a task: its exception ends the process, which is started again.
+                        # Only an error in our code ends a task. Raise it: it ends the process, which is started again.
                         task.result()
                 await rest(stop, BOTS_SECONDS)
         finally:

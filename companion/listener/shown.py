@@ -1,4 +1,4 @@
-"""A Message as people see it: read once for the list, the message's page, the series' page and the API. Reads only.
+"""A Message as people see it, in one form for the list, the message's page, the series' page and the API. Reads only.
 
 Not here: which Messages a list shows (schedules/queries.py, planning/listing.py), and the words of a page around them.
 """
@@ -24,13 +24,13 @@ class Author:
 
     @property
     def words(self) -> str:
-        """A member by name, a program by its key's name."""
+        """Return the member's name, or "API key" and the key's name."""
         return f"API key {self.name}" if self.kind == "key" else self.name
 
 
 @dataclass(frozen=True, slots=True)
 class ShownMessage:
-    """A Message with all that people read of it."""
+    """A Message with everything that people read about it."""
 
     message: Message
     text: str = field(repr=False)
@@ -38,7 +38,7 @@ class ShownMessage:
     template: str = field(repr=False)
     """The text with its placeholders."""
     rule: str
-    """The times of its schedule in one sentence; empty without a schedule."""
+    """The times of its Schedule in one sentence; empty without a Schedule."""
     author: Author | None
     reason: Reason | None
     why: str
@@ -46,43 +46,46 @@ class ShownMessage:
     wont_arrive: str
     """The reason why a pending Message can't arrive at present; empty if it can."""
     waiting: Waiting | None
-    """The wait of a pending Message that may not go at its due instant; None for all others."""
+    """The wait of a pending Message that may not go at its due instant; None for all other Messages."""
     on_its_way: bool
     tapped: str
     """The words on the button that the patient tapped last."""
 
     @property
     def answer(self) -> str:
-        """The button that was tapped; "in words" where the patient wrote instead."""
+        """Return the text of the tapped button, "in words" if the patient wrote instead, or "" without an answer."""
         return self.tapped or ("in words" if self.message.answered_at else "")
 
 
 def shown(messages: Iterable[Message]) -> list[ShownMessage]:
-    """Messages of one clinic as people see them, in their order: at most three queries, however many they are."""
-    found = list(messages)
-    texts, answers, waits = texts_of(found), answers_of(found), waits_of(found)
-    rules = {one.schedule.id: one.schedule for one in found if one.schedule}
-    sentences = {key: series.summary(schedule) for key, schedule in rules.items()}
+    """Return Messages of one clinic as people see them, in their order, with at most three queries for all of them."""
+    messages = list(messages)
+    texts, answers, waits = texts_of(messages), answers_of(messages), waits_of(messages)
+    schedules = {message.schedule.id: message.schedule for message in messages if message.schedule}
+    rules = {key: series.summary(schedule) for key, schedule in schedules.items()}
     return [
         ShownMessage(
-            message=one,
-            text=texts[one.id],
-            template=template_of(one),
-            rule=sentences[one.schedule_id] if one.schedule_id else "",
-            author=author_of(one),
-            reason=Reason(one.reason) if one.reason else None,
-            why=why_of(one),
-            wont_arrive=wont_arrive(one, one.clinic),
-            waiting=waits.get(one.id),
-            on_its_way=on_its_way(one),
-            tapped=answers.get(one.id, ""),
+            message=message,
+            text=texts[message.id],
+            template=template_of(message),
+            rule=rules[message.schedule_id] if message.schedule_id else "",
+            author=author_of(message),
+            reason=Reason(message.reason) if message.reason else None,
+            why=why_of(message),
+            wont_arrive=wont_arrive(message, message.clinic),
+            waiting=waits.get(message.id),
+            on_its_way=on_its_way(message),
+            tapped=answers.get(message.id, ""),
         )
-        for one in found
+        for message in messages
     ]
 
 
 def author_of(planned: Message | Schedule) -> Author | None:
-    """The author of a Schedule, or of a Message, where its Schedule's counts. None for an automatic answer."""
+    """Return the author of a Schedule or of a Message; None for an automatic answer.
+
+    The author of a Message with a Schedule is the author of the Schedule.
+    """
     if isinstance(planned, Message) and planned.schedule:
         planned = planned.schedule
     return Author(planned.created_by_kind, planned.created_by_name) if planned.created_by_kind else None

@@ -1,6 +1,6 @@
-"""Answer Start and STOP, ask for consent by two buttons, and take the answer.
+"""Answer Start and STOP, ask for consent with two buttons, and handle the tap on them.
 
-Each answer is a Message in the lane `answer`. The texts stand in words.py.
+Each answer is a Message in the lane `answer`. The texts are in words.py.
 """
 
 import uuid
@@ -40,10 +40,10 @@ class Tap:
 
 
 def started(chat: Chat, payload: str) -> None:
-    """Handle /start. With an invitation: link the patient and ask for consent. Without: undo a STOP, and ask again if a
-    question is open.
+    """Handle /start.
 
-    After a Start with an invitation, only the yes to its question undoes a STOP.
+    With an invitation, link the patient and ask for consent; only a yes to this question then undoes a STOP. Without
+    an invitation, undo a STOP, and ask for consent again where the question is open.
     """
     if payload:
         outcome = enrolment.redeem(chat.clinic, payload, chat.telegram_id, now=chat.now)
@@ -65,7 +65,7 @@ def started(chat: Chat, payload: str) -> None:
 
 
 def stopped(chat: Chat, source: str) -> None:
-    """Handle STOP: opt out the chat and all of its patients, and confirm it once."""
+    """Handle STOP: opt out the chat and all of its patients, and confirm the opt-out."""
     consent.withdraw(chat.clinic, chat.telegram_id, source=source, now=chat.now)
     if not chat.opted_out:
         silence(chat.clinic, chat.telegram_id)
@@ -73,14 +73,14 @@ def stopped(chat: Chat, source: str) -> None:
 
 
 def call_instead(chat: Chat, patient: Patient | None) -> None:
-    """Answer words that ask for urgent help: nobody may be reading, please call this number."""
+    """Answer words that ask for urgent help: nobody watches the chat at all hours, so please call this number."""
     if patient is None or patient.consent != Consent.WITHDRAWN:
         language = patient.language if patient else chat.languages[0]
         send(chat, patient, f"{say(Word.CALL, language)} {chat.clinic.urgent_phone}")
 
 
 def read_tap(data: str) -> Tap | None:
-    """Read the answer from a button's data; None for other buttons."""
+    """Read the answer to the consent question from a button's data; None for other buttons."""
     for prefix in (_AGREE, _NOT_ME):
         if data.startswith(prefix):
             try:
@@ -91,14 +91,17 @@ def read_tap(data: str) -> Tap | None:
 
 
 def answered(chat: Chat, tap: Tap) -> str:
-    """Take the answer if the question is open and the patient belongs to this chat. Return the text to show over it."""
+    """Record the answer if the question is open and the patient belongs to this chat.
+
+    Return the text to show over the chat; mostly "", which shows nothing.
+    """
     patient = next((patient for patient in chat.patients if patient.id == tap.patient), None)
     language = chat.languages[0]
     if patient is None or patient.consent_asked_at is None:
         agreed = patient is not None and patient.consent == Consent.GIVEN and tap.agrees
         return "" if chat.silent else say(Word.AGREED_BEFORE if agreed else Word.NOT_OPEN, language)
     if tap.agrees and not consent.may_agree(patient):
-        # The question is older than the STOP: only Start opens the chat again.
+        # The question is older than the STOP. Only a Start undoes the STOP.
         return ""
     if tap.agrees:
         consent.agree(patient, chat.telegram_id, source="patient: agreed", now=chat.now)
@@ -139,10 +142,10 @@ def _ask(chat: Chat, patient: Patient) -> None:
 
 
 def _tell(chat: Chat, word: Word, *, to_opted_out: bool = False) -> None:
-    """Send one answer to the whole chat, however many patients are reached there.
+    """Send one answer to the chat, also if several patients are reached there.
 
-    `to_opted_out`: the answer also goes to a chat that has opted out, since it answers STOP, or a Start that opened
-    nothing yet.
+    `to_opted_out`: send it also if the chat has opted out. Answers to STOP, and to a Start that undid no STOP, need
+    this.
     """
     patient = chat.patients[0] if chat.patients else None
     _say(chat, patient, word, language=chat.languages[0], to_opted_out=to_opted_out)
@@ -184,7 +187,7 @@ def send(
 
 
 def _is_waiting(chat: Chat, patient: Patient | None, text: str, *, to_opted_out: bool) -> bool:
-    """Return whether the same answer is queued already: a thousand equal messages of a chat get one answer."""
+    """Return whether the same answer is queued already, so that a thousand equal messages of a chat get one answer."""
     queued = Message.objects.filter(
         lifecycle.NOT_BEGUN,
         clinic=chat.clinic,

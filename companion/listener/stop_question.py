@@ -1,7 +1,7 @@
-"""Ask a chat by two buttons whether its words were meant as a STOP, and take the answer.
+"""Ask a chat with two buttons whether its words were meant as a STOP, and handle the tap on them.
 
-The buttons work at any time: a patient may always stop the messages. Going on changes nothing, so it never undoes a
-STOP.
+The buttons work at any time: a patient may always stop the messages. The button that keeps the messages changes
+nothing, and so never undoes a STOP.
 """
 
 from dataclasses import replace
@@ -15,7 +15,7 @@ from companion.patients.models import Consent
 
 
 class Meant(StrEnum):
-    """The data of the two buttons."""
+    """The two buttons, each with the data that its tap brings."""
 
     STOP = "meant:stop"
     GO_ON = "meant:go-on"
@@ -41,7 +41,7 @@ def read_tap(data: str) -> Meant | None:
 
 
 def answered(chat: Chat, meant: Meant, tap: Tapped, update_id: int) -> str:
-    """Take the answer and store it for staff, a repeated tap once. Return the text to show over the chat."""
+    """Store the answer for staff, a repeated tap only once, and follow it. Return the text to show over the chat."""
     label = say(_ON_THE_BUTTON[meant], chat.languages[0])
     if not replies.tapped_last(chat, tap.message_id, label):
         replies.keep_tap(chat, replace(tap, label=label), update_id)

@@ -1,7 +1,7 @@
-"""Tables of the words by which patients opt out, of "please", and of the words that make a question.
+"""Tables of the words with which patients opt out, of words for "please", and of words that make a question.
 
-stopping.py reads them. Another language is one more entry in STOP_WORDS; a test asks for one for each language that a
-patient may have.
+stopping.py uses them. To add a language, add an entry to STOP_WORDS. A test checks that each language that the form of
+a patient offers has an entry.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ STOP_WORDS: Final[Mapping[str, frozenset[str]]] = {
     "de": frozenset({"stop", "stopp", "halt", "abmelden"}),
     "es": frozenset({"stop", "alto", "parar", "baja"}),
     "pt": frozenset({"stop", "parar", "pare", "sair"}),
-    # Languages in which we have no texts yet. A patient who opts out in them is understood nevertheless.
+    # Languages in which we have no texts yet. A STOP in these languages is understood all the same.
     "ar": frozenset({"توقف", "أوقف", "قف", "ستوب"}),
     "fr": frozenset({"stop", "arrêt", "arrêter", "arrêtez", "désabonner"}),
     "hi": frozenset({"रोकें", "रोको", "बंद करें", "बंद करो", "स्टॉप"}),
@@ -26,7 +26,7 @@ STOP_WORDS: Final[Mapping[str, frozenset[str]]] = {
     "uk": frozenset({"стоп", "зупинити", "відписатися"}),
     "vi": frozenset({"dừng", "dừng lại", "ngừng", "ngưng"}),
     "zh": frozenset({"停", "停止", "退订", "退訂"}),
-    # Any other language may be recorded, too; these are the word STOP itself in its script, or what phones use for it.
+    # Other languages may be recorded, too: the word STOP in their scripts, or the word that phones use for it.
     "el": frozenset({"στοπ"}),
     "he": frozenset({"סטופ"}),
     "ja": frozenset({"ストップ", "配信停止"}),
@@ -49,7 +49,7 @@ ORDINARY_ELSEWHERE: Final = frozenset(
         "dung lai",  # without its accents: "to use again" in Vietnamese itself
     }
 )
-"""STOP words, without accents, that also have another meaning in ordinary speech."""
+"""STOP words, written without accents, that have another meaning in some language."""
 
 PLEASE_WORDS: Final[frozenset[str]] = frozenset(
     {"please", "pls", "plz", "kindly", "bitte", "por favor", "porfavor", "porfa", "por gentileza", "se faz favor"}
@@ -66,7 +66,7 @@ PLEASE_SIGNS: Final = ("请", "請")
 STOP_SIGNS: Final = ("🛑", "⛔")
 
 LOOK_ALIKES: Final = (
-    # Latin, Greek, Cyrillic; a dot where the alphabet has no such letter.
+    # Each entry has a Latin, a Greek and a Cyrillic letter; a dot stands for a letter that the alphabet doesn't have.
     *("aαа", "bβв", "c·с", "eεе", "hηн", "iιі", "j·ј", "kκк", "mμм", "nν·", "oοо", "pρр", "s·ѕ", "sσ·", "tτт"),
     *("xχх", "yυу", "zζ·", "·πп", "·γг", "·φф"),
 )
@@ -76,7 +76,7 @@ _VERBS: Final = ("can", "could", "do", "does", "did", "is", "are", "will", "woul
 _WHO: Final = ("i", "you", "we", "they", "he", "she", "it", "my", "the", "there", "this", "that")
 
 QUESTION_OPENINGS: Final[frozenset[str]] = frozenset(
-    # With the pronoun, since "Do not write" and "Will be back" ask nothing.
+    # The pronoun is needed: "Do not write" and "Will be back" are no questions.
     {f"{verb} {who}" for verb in _VERBS for who in _WHO}
     | {"am i", "when", "what", "where", "why", "who", "how", "which"}
     | {"wann", "was ist", "was muss", "was soll", "wo", "warum", "wieso", "wer", "wie", "welche", "welcher"}
@@ -95,7 +95,7 @@ QUESTION_OPENINGS: Final[frozenset[str]] = frozenset(
     | {"коли", "де", "чому", "хто", "як", "скільки", "чи"}
     | {"khi nào", "tại sao", "bao giờ", "mấy giờ"}
 )
-"""Words with which a question begins, in all languages together: many people leave out the mark."""
+"""Words that begin a question, in all languages together. Many people leave out the question mark."""
 
 QUESTION_PARTS: Final[frozenset[str]] = frozenset(
     {"क्या", "कब", "कहाँ", "कैसे", "कौन", "क्यों", "ли", "mı", "mü", "mısınız", "musunuz", "mıyım", "lini", "wapi"}

@@ -1,7 +1,7 @@
 """Tell a STOP from ordinary words. Pure functions: patient_messages.py decides what follows.
 
-A STOP is a word of stop_words.py that is the whole message, whatever decorates it; any other mention of stopping is for
-the clinic's staff. The chat is asked about a probable STOP: "please stop", or a stop sign alone.
+A message is a STOP if it has only words of stop_words.py, with any punctuation or emoji. Any other mention of stopping
+is for the clinic's staff. A probable STOP ("please stop", or a stop sign alone) makes us ask the chat.
 """
 
 import re
@@ -31,27 +31,30 @@ class Verdict(Enum):
     STOP_AND_STAFF = auto()
     """The chat opts out, and staff reads the rest."""
     ASK = auto()
-    """A case that nobody can decide: staff reads the message, and the chat is asked."""
+    """Nobody can know what is meant: staff reads the message, and the chat is asked."""
     WORDS = auto()
     """Ordinary words, for staff."""
 
 
 class _Said(Enum):
-    """The certainty with which words opt out."""
+    """The result of looking for STOP words in a text."""
 
     CERTAIN = auto()
+    """The text has only STOP words."""
     ORDINARY = auto()
-    """A word of the person's own language that is ordinary speech, too."""
+    """The text has only STOP words of the person's language, and they have an ordinary meaning, too."""
     NOTHING = auto()
+    """The text has other words."""
 
 
 # An emoji may be made of ordinary characters: a digit in a keycap, a letter that is shown as a symbol.
 _EMOJI: Final = re.compile(r"[0-9#*]\ufe0f?\u20e3|\u2139|[^\w\s]\ufe0f|[\U0001f200-\U0001f2ff]|[™℠]")
-# Tatweel, variation selectors, the grapheme joiner and letters without a shape. Format characters (Cf) go, too.
+# Tatweel, variation selectors, the grapheme joiner and letters without a shape. _readable also removes format
+# characters (Cf).
 _UNSEEN: Final = re.compile("[\u0640\u034f\u115f\u1160\u3164\uffa0\u180b-\u180d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _WORD: Final = re.compile(r"\w+")
 _COMMAND: Final = re.compile(r"/stop(?![^\W_])(?:@\w+)?(.*)", re.IGNORECASE | re.DOTALL)
-# The marks after NFKC, which turns "！" and "‼" into "!".
+# The marks that end a sentence, as they are after NFKC, which turns "！" and "‼" into "!".
 _ENDS: Final = re.compile("[.!?;。؟۔।॥։။።፧⸮‽՞❓❔❗❕\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
 _ASKS: Final = re.compile("[?؟፧⸮‽՞❓❔\u037e¿]")
 _GREEK: Final = re.compile("[\u0370-\u03ff\u1f00-\u1fff]")
@@ -69,8 +72,8 @@ _TO_ALPHABET: Final = tuple(
 def verdict(text: str, languages: Iterable[str], *, question_open: bool) -> Verdict:
     """Judge a whole message.
 
-    `languages` are those recorded for the patients of the chat and the one that their Telegram names: a word that is
-    ordinary speech elsewhere counts in these only. `question_open`: the chat has yet to answer something.
+    `languages` are the languages of the chat's patients and of their Telegram. A STOP word that has another meaning
+    somewhere counts only in these languages. `question_open` is True if the chat has yet to answer a question.
     """
     said = _readable(text)
     if command := _COMMAND.fullmatch(said.strip()):
@@ -94,8 +97,8 @@ def has_question_mark(text: str) -> bool:
 
 
 def _readable(text: str) -> str:
-    """Remove invisible characters and emoji that hold ordinary characters; fold width, letter forms and look-alikes."""
-    # Folding would turn the Greek question mark into a semicolon.
+    """Remove invisible characters, and emoji made of ordinary characters. Fold widths, letter forms and look-alikes."""
+    # Replace the Greek question mark first: folding would turn it into a semicolon.
     marked = _EMOJI.sub(" ", text.replace("\u037e", "?").translate(_FRAMED))
     seen = "".join(char for char in _UNSEEN.sub("", marked) if unicodedata.category(char) not in ("Cf", "Cs"))
     folded = _UNSEEN.sub("", unicodedata.normalize("NFKC", seen))
@@ -103,7 +106,7 @@ def _readable(text: str) -> str:
 
 
 def _in_one_alphabet(word: str) -> str:
-    """Write a word that mixes alphabets with the letters of one of them, if each letter looks like one of those."""
+    """Write a word that mixes alphabets in one alphabet, if that alphabet has a look-alike for each of its letters."""
     small = word.casefold()
     if sum(bool(alphabet.search(small)) for alphabet in _ALPHABETS) < 2:
         return word
@@ -115,14 +118,14 @@ def _in_one_alphabet(word: str) -> str:
 
 
 def _first_sentence(said: str) -> tuple[str, str]:
-    """Split a text into its first sentence, with its mark, and the rest."""
+    """Split a text into its first sentence, including the mark at its end, and the rest."""
     begins = next((at for at, char in enumerate(said) if char.isalnum()), len(said))
     end = _ENDS.search(said, begins)
     return (said[: end.end()], said[end.end() :]) if end else (said, "")
 
 
 def _is_question(first: str, rest: str, *, whole: bool) -> bool:
-    """Return whether the STOP, or the text after it, asks something."""
+    """Return whether the STOP, or the text after it, is a question."""
     if _ASKS.search(first) or _ASKS.search(rest):
         return True
     if whole:
@@ -139,7 +142,7 @@ def _asks(sentence: str) -> bool:
 
 
 def _stop_in(said: str, languages: Iterable[str]) -> _Said:
-    """Return whether these words are STOP words and nothing else, once or several times."""
+    """Look for a text that has only STOP words, once or several times."""
     # A Turkish keyboard writes "unsubscrıbe".
     bare = _LONG_DRAWN.sub(r"\1", _joined(_bare(said))).replace("ı", "i")
     if not _ONLY_STOP_WORDS.fullmatch(bare):
@@ -151,18 +154,18 @@ def _stop_in(said: str, languages: Iterable[str]) -> _Said:
     if written != bare:
         # The right accents make it a STOP word; other accents make another word ("dừng": stop, "dùng": to take).
         return _Said.CERTAIN if set(written.split()) <= _WITH_ACCENTS else _Said.NOTHING
-    known = {_primary(language) for language in languages}
-    own = any(words & _FOLDED.get(language, frozenset()) for language in known)
-    return _Said.ORDINARY if own else _Said.NOTHING
+    spoken = {_primary(language) for language in languages}
+    in_their_language = any(words & _FOLDED.get(language, frozenset()) for language in spoken)
+    return _Said.ORDINARY if in_their_language else _Said.NOTHING
 
 
 def _is_stop_sign(text: str, said: str) -> bool:
-    """Return whether the message is a stop sign without words."""
+    """Return whether the message is a stop sign without any words."""
     return not _bare(said) and any(sign in text for sign in STOP_SIGNS)
 
 
 def _asks_politely(said: str) -> bool:
-    """Return whether these words are STOP words with a "please", of whatever language."""
+    """Return whether the text has only STOP words and a "please", each in any language."""
     written = " " + _LONG_DRAWN.sub(r"\1", _cased(said)) + " "
     without = _PLEASE.sub(" ", written)
     return without != written and _stop_in(without, STOP_WORDS) is not _Said.NOTHING
@@ -207,7 +210,7 @@ _PLEASE: Final = re.compile(
 )
 _OPENINGS: Final = frozenset(map(_bare, QUESTION_OPENINGS))
 _PARTS: Final = frozenset(map(_bare, QUESTION_PARTS))
-# The longest word first, without backtracking, so that a message of a thousand letters is read in one pass.
+# The longest word comes first, and nothing is tried twice, so that a long message is read in one pass.
 _ALL: Final = "|".join(sorted(map(re.escape, frozenset().union(*_FOLDED.values())), key=len, reverse=True))
 _STOP_WORD: Final = re.compile(f"(?:{_ALL})")
 _ONLY_STOP_WORDS: Final = re.compile(f"(?:(?>{_ALL}) ?)++")

@@ -1,7 +1,7 @@
-"""The timer of the patients' sources: read each clinic's source when its time has come, each sync in a thread.
+"""The timer of the patients' sources: start the sync of each clinic's source when it is due, in a thread of its own.
 
-The listener runs it, apart from its database thread, since a sync may take minutes and a patient's STOP must not wait.
-A source that hangs keeps no other clinic waiting.
+The listener runs the timer, but not in its database thread: a sync may take minutes, and a patient's STOP must not
+wait. A source that hangs delays no other clinic.
 """
 
 import datetime as dt
@@ -22,9 +22,9 @@ from companion.service.error_place import kind_and_place
 
 log = structlog.get_logger(__name__)
 LOOK_SECONDS: Final = 5.0
-"""The time within which a sync that somebody asked for begins."""
+"""The longest time from a member's "Sync now" to the start of the sync."""
 AT_ONCE: Final = 3
-"""The limit of syncs at once, so that they leave the database free for patients' messages."""
+"""The largest number of syncs at once, so that the database has room for patients' messages."""
 
 
 class SyncLoop:
@@ -36,7 +36,7 @@ class SyncLoop:
         self._stop: Final = threading.Event()
         self._thread: Final = threading.Thread(target=self._run, name="syncs", daemon=True)
         self._under_way: dict[uuid.UUID, threading.Thread] = {}
-        """The tasks, by source."""
+        """The threads of the running syncs, by source."""
         self.trouble = ""
         """A sentence about what is wrong; empty while all is well."""
 
@@ -45,7 +45,7 @@ class SyncLoop:
         self._thread.start()
 
     def stop(self, seconds: float = 5.0) -> None:
-        """Stop. A sync that runs longer than `seconds` is abandoned, and continued after the next start."""
+        """Stop the timer. A sync that runs longer than `seconds` is abandoned; the next start continues it."""
         until = time.monotonic() + seconds
         self._stop.set()
         for thread in (self._thread, *self._under_way.values()):

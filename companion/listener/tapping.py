@@ -24,7 +24,7 @@ AGAIN_WITHIN: Final = dt.timedelta(days=1)
 
 
 def tapped(chat: Chat, tap: Tapped, update_id: int) -> str:
-    """Handle a tap; a repeated tap changes nothing. Return the text to show over the chat, mostly none."""
+    """Handle a tap. A repeated tap changes nothing. Return the text to show over the chat; mostly "" (nothing)."""
     data = buttons.read_data(tap.data)
     message = following.locked(_of_chat(chat).filter(pk=data.message)) if data else None
     if data is None or message is None or message.version is None or message.patient is None:
@@ -46,13 +46,13 @@ def tapped(chat: Chat, tap: Tapped, update_id: int) -> str:
     inbox.answered(question, now=chat.now)
     refused = button.again_after is not None and not _may_come_again(message, before, chat.now)
     if before or refused:
-        # Two answers to one question, or a "Later" that can't be granted: staff reads it.
-        inbox.came(reply, urgent=False, now=chat.now)
+        # A second answer to the question, or a "Later" that is no longer possible: staff has to read it.
+        inbox.show_to_staff(reply, urgent=False, now=chat.now)
     if chat.opted_out or message.patient.consent == Consent.WITHDRAWN:
         return ""
     if refused:
         return say(Word.NOT_AGAIN, message.patient.language)
-    words = _asked_again(message, message.patient, button, chat.now)
+    words = _plan_again(message, message.patient, button, chat.now)
     for answered_message in answered:
         following.show_answer(answered_message, chat.telegram_id, words, now=chat.now)
     return ""
@@ -68,11 +68,11 @@ def _may_come_again(message: Message, before: Reply | None, now: dt.datetime) ->
     return message.sent_at is None or now - message.sent_at < AGAIN_WITHIN
 
 
-def _asked_again(message: Message, patient: Patient, button: Button, now: dt.datetime) -> str:
-    """Plan the Message again if the button says so. Return the words that take the buttons' place."""
+def _plan_again(message: Message, patient: Patient, button: Button, now: dt.datetime) -> str:
+    """Plan the Message again if the button says so. Return the words that replace the buttons."""
     if button.again_after is None:
         return f"✓ {button.text}"
     again_at = now + button.again_after
     following.say_again(message, Follow.LATER, due_at=again_at, now=now)
-    there = format_time(local(again_at, patient.timezone), "short", locale=locale_of(patient.language))
-    return f"✓ {button.text} · {there}"
+    time = format_time(local(again_at, patient.timezone), "short", locale=locale_of(patient.language))
+    return f"✓ {button.text} · {time}"

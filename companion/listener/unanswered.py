@@ -1,8 +1,8 @@
 """Remind a patient once if no answer came in time, and show the patient to staff.
 
-`Message.answer_by` is set when the Message is sent, and an index holds only Messages that wait. Several listeners may
-do this work: the guarded UPDATE that clears `answer_by` lets only one of them go on, in the same transaction, so that
-no crash reminds a patient twice or hides the patient from staff.
+`Message.answer_by` is set when the Message is sent; an index holds only the Messages that wait. Several listeners may
+do this work: only one of them succeeds with the guarded UPDATE that clears `answer_by`. The reminder is made in the
+same transaction, so that a crash neither repeats nor loses it.
 """
 
 import asyncio
@@ -27,11 +27,11 @@ from companion.service.outages import Hindrance
 log = structlog.get_logger(__name__)
 EVERY_SECONDS: Final = 5.0
 AT_ONCE: Final = 20
-"""The limit of Messages in one turn, so that patients' messages don't wait for a thousand of these."""
+"""The largest number of Messages in one turn, so that what patients write doesn't wait for a thousand reminders."""
 
 
 class Unanswered:
-    """Looks for Messages without an answer, until it is cancelled."""
+    """A task that looks for Messages without an answer until it is cancelled."""
 
     def __init__(self, database: Database) -> None:
         self._database: Final = database
@@ -55,7 +55,7 @@ def work_off(*, now: dt.datetime, limit: int = AT_ONCE) -> int:
         except Exception as error:
             if Hindrance.of(error):
                 raise
-            # An error in one Message must delay neither the others nor a STOP.
+            # An error with one Message must delay neither other Messages nor a STOP.
             log.error("a reminder after no answer failed", message=str(message_id), **kind_and_place(error))  # noqa: TRY400
             with transaction.atomic():
                 _only_show(message_id, now)
@@ -63,11 +63,11 @@ def work_off(*, now: dt.datetime, limit: int = AT_ONCE) -> int:
 
 
 def _only_show(message_id: uuid.UUID, now: dt.datetime) -> None:
-    """Show the patient to staff without reading the Message's text."""
+    """Show the patient to staff without a reminder, and without reading the text: the text may be the error's cause."""
     message = Message.objects.filter(pk=message_id).select_related("clinic", "patient").defer("text").get()
     Message.objects.filter(pk=message_id).update(answer_by=None)
     if message.patient:
-        inbox.unanswered(message, message.patient.telegram_id or 0, now=now)
+        inbox.show_unanswered(message, message.patient.telegram_id or 0, now=now)
 
 
 def _work_off_one(message_id: uuid.UUID, now: dt.datetime) -> None:
@@ -83,11 +83,11 @@ def _work_off_one(message_id: uuid.UUID, now: dt.datetime) -> None:
     if _may_remind(message, patient, schedule, since, now):
         before = f"{say(Word.NO_ANSWER_YET, patient.language)}\n\n"
         following.say_again(message, Follow.REMINDER, due_at=since, now=now, before=before)
-    inbox.unanswered(message, patient.telegram_id or 0, now=now)
+    inbox.show_unanswered(message, patient.telegram_id or 0, now=now)
 
 
 def _may_remind(message: Message, patient: Patient, schedule: Schedule, since: dt.datetime, now: dt.datetime) -> bool:
-    """Return whether a reminder still helps: in time, in no pause, and before the next Message of the series."""
+    """Return whether a reminder still makes sense: it is in time, nothing is paused, and no newer Message is due."""
     if now - since >= schedule.late_after or schedule.state == State.PAUSED or is_paused(patient, now):
         return False
     newer = Message.objects.filter(schedule=schedule, patient=patient, occurrence__gt=message.occurrence)

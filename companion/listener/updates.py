@@ -28,19 +28,19 @@ class Started:
 class Wrote:
     """A text, or content without text.
 
-    `at` is the time of the first wording, `edited_at` the time of this one if the message was edited.
+    `at` is the time of the first wording. `edited_at` is the time of this wording if the message was edited.
     """
 
     sender: Sender
     text: str = field(repr=False)
-    """The text, or "[photo] my arm": the kind of content and a few words about it."""
+    """The text; for other content its kind and a few words about it: "[photo] my arm"."""
     words: str = field(repr=False)
-    """The person's own words: the text, or a caption."""
+    """The words that the person wrote: the text, or a caption."""
     content: Content | None
     """The content that is not text, a photo for example; None for a text."""
     message_id: int | None
     answers: int | None
-    """The message_id of the message that this one replies to."""
+    """The message_id of the message to which this message replies."""
     at: dt.datetime
     edited_at: dt.datetime | None = None
 
@@ -78,7 +78,7 @@ Meaning = Started | Wrote | Tapped | Membership | Nothing
 
 
 def meaning(incoming: Incoming, *, now: dt.datetime) -> Meaning:
-    """Return the meaning of an update. For a fresh update `now` replaces Telegram's time in whole seconds."""
+    """Return the meaning of an update. If the update is fresh, `now` replaces Telegram's time (see _instant)."""
     match incoming.event:
         case MessageIn() as message:
             return _of_message(message, now=now)
@@ -92,7 +92,7 @@ def meaning(incoming: Incoming, *, now: dt.datetime) -> Meaning:
 def _of_message(message: MessageIn, *, now: dt.datetime) -> Meaning:
     text = _cut(message.text)
     edited = message.kind == EDITED
-    # An edit is never a Start: it might take the place of a STOP.
+    # An edit is never a Start: the first wording may have been a STOP.
     if not edited and _START.fullmatch(text.strip()):
         return Started(message.sender, "")
     if not edited and (invited := _START_WITH.fullmatch(text.strip())):
@@ -112,7 +112,7 @@ def _of_message(message: MessageIn, *, now: dt.datetime) -> Meaning:
 
 
 def _instant(date: dt.datetime | None, now: dt.datetime) -> dt.datetime:
-    # Telegram counts whole seconds: a quick reply would seem to have come before the message that it answers.
+    # Telegram's time has whole seconds only: a quick reply would seem to be older than the message that it answers.
     return date if date and now - date >= _FRESH else now
 
 
@@ -122,5 +122,5 @@ def _in_words(content: Content) -> str:
 
 
 def _cut(text: str) -> str:
-    # Telegram's limit for a text. A caption together with the words about its file may be longer.
+    # Cut at Telegram's limit for a text: a caption and the words about its file may be longer together.
     return text[:TEXT_UNITS]

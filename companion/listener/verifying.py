@@ -1,6 +1,7 @@
-"""Ask Telegram in the background whether the bot knows the chats of imported Telegram IDs (getChat).
+"""Ask Telegram in the background whether the bot knows the chats of imported Telegram IDs (getChat). Nothing is sent.
 
-One chat at a time, a few a minute, only while no message waits, and in a slot of the bot's rate. Nothing is sent.
+Chats are asked about one after the other, a few a minute, each in a slot of the bot's rate, and only while no message
+waits.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ AFTER_TROUBLE: Final = 300.0
 
 
 class Verifier:
-    """Verifies the Telegram IDs of a bot's clinic, until it is cancelled."""
+    """A task that verifies the Telegram IDs of a bot's clinic until it is cancelled."""
 
     def __init__(self, client: Client, database: Database, bot: PolledBot, every: float = EVERY_SECONDS) -> None:
         self._client: Final = client
@@ -44,11 +45,11 @@ class Verifier:
     async def run(self) -> None:
         """Run until cancelled."""
         while True:
-            wait = await self._one()
+            wait = await self._verify_next()
             await asyncio.sleep(wait or self._every)
 
-    async def _one(self) -> float | None:
-        """Verify one Telegram ID, if there is any. Return the seconds to wait if Telegram is in trouble."""
+    async def _verify_next(self) -> float | None:
+        """Verify a Telegram ID, if there is one to verify. Return the seconds to wait if Telegram has trouble."""
         claimed = await self._database.patiently(claim, self._bot.id)
         if claimed is None:
             return None
@@ -57,13 +58,13 @@ class Verifier:
         try:
             await get_chat(self._client, self._bot.token, telegram_id)
         except CallFailed as failure:
-            found = verdict(failure.outcome)
-            if found is None:
+            verified = verdict(failure.outcome)
+            if verified is None:
                 log.info("verifying waits", bot=str(self._bot.id), outcome=failure.outcome.kind.value)
                 return failure.outcome.retry_after or AFTER_TROUBLE
         else:
-            found = Verified.FOUND
-        await self._database.patiently(note, self._bot.id, telegram_id, found)
+            verified = Verified.FOUND
+        await self._database.patiently(note, self._bot.id, telegram_id, verified)
         return None
 
 
@@ -75,50 +76,53 @@ class Claim(NamedTuple):
 
 
 def claim(bot_id: uuid.UUID) -> Claim | None:
-    """Claim the next Telegram ID and a slot for it; None while messages wait, or where no ID is left."""
+    """Claim the next Telegram ID and a slot for it; None while messages wait, or if no ID is left to verify."""
     now = database_now()
     with transaction.atomic():
         bot = Bot.objects.select_for_update().filter(pk=bot_id).first()
         if bot is None or bot.closed_why or _messages_wait(bot, now):
             return None
-        found = unverified(bot)
-        if found is None:
+        telegram_id = unverified(bot)
+        if telegram_id is None:
             return None
         limits = pace.limits(settings.COMPANION.rate_per_second, settings.COMPANION.rate_per_chat)
         slot = begin.take_slot(bot_id, limits, now=now)
-    return Claim(found, max((slot - now).total_seconds(), 0.0))
+    return Claim(telegram_id, max((slot - now).total_seconds(), 0.0))
 
 
 def unverified(bot: Bot) -> int | None:
     """Return a Telegram ID of the bot's clinic that is not verified yet: new ones first, then changed ones."""
-    here = Patient.objects.filter(clinic_id=bot.clinic_id, left_at__isnull=True, telegram_id__isnull=False)
-    new = here.filter(verified_id__isnull=True).order_by("id")
-    exchanged = here.filter(verified_id__isnull=False).exclude(verified_id=F("telegram_id"))
+    patients = Patient.objects.filter(clinic_id=bot.clinic_id, left_at__isnull=True, telegram_id__isnull=False)
+    new = patients.filter(verified_id__isnull=True).order_by("id")
+    changed = patients.filter(verified_id__isnull=False).exclude(verified_id=F("telegram_id"))
     first = new.values_list("telegram_id", flat=True).first()
-    return first or exchanged.order_by().values_list("telegram_id", flat=True).first()
+    return first or changed.order_by().values_list("telegram_id", flat=True).first()
 
 
 def verdict(outcome: Outcome) -> Verified | None:
-    """Judge a failed getChat; None if it says nothing about the chat."""
+    """Judge a failed getChat; None if the failure says nothing about the chat."""
     if outcome.kind is not Kind.PERMANENT:
         return None
     return Verified.BLOCKED if outcome.reason == BLOCKED else Verified.NOT_FOUND
 
 
-def note(bot_id: uuid.UUID, telegram_id: int, found: Verified) -> None:
-    """Store the result for all patients of the chat. Trouble that a message has met since stays if the chat exists."""
+def note(bot_id: uuid.UUID, telegram_id: int, verified: Verified) -> None:
+    """Store the result for all patients of the chat.
+
+    If the chat is found, only the mark "chat not found" is removed: other trouble that a message met stays.
+    """
     bot = Bot.objects.select_related("clinic").filter(pk=bot_id).first()
     if bot is None:
         return
     with transaction.atomic():
         chat = Patient.objects.filter(clinic=bot.clinic, telegram_id=telegram_id)
-        if found == Verified.FOUND:
+        if verified == Verified.FOUND:
             chat.filter(trouble=Why.CHAT_NOT_FOUND).update(trouble="", trouble_at=None)
         else:
-            trouble = Why.BLOCKED if found == Verified.BLOCKED else Why.CHAT_NOT_FOUND
+            trouble = Why.BLOCKED if verified == Verified.BLOCKED else Why.CHAT_NOT_FOUND
             consent.mark_trouble(bot.clinic, telegram_id, trouble, now=database_now())
-        chat.update(verified=found, verified_id=telegram_id)
-    log.info("a chat was verified", bot=str(bot_id), found=found.value)
+        chat.update(verified=verified, verified_id=telegram_id)
+    log.info("a chat was verified", bot=str(bot_id), found=verified.value)
 
 
 def _messages_wait(bot: Bot, now: dt.datetime) -> bool:

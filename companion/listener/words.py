@@ -35,7 +35,7 @@ class Word(StrEnum):
     CALL = auto()
     """Answers words that ask for urgent help; the clinic's number follows."""
     NO_ANSWER_YET = auto()
-    """Stands before a text that is sent again because no answer came."""
+    """Comes before a text that is sent again because no answer came."""
     NOT_AGAIN = auto()
     """Shown over the chat after a tap on "Later" when nothing can come later."""
     STOP_MEANT = auto()
@@ -185,5 +185,5 @@ WORDS: Final[Mapping[str, Mapping[Word, str]]] = {
 
 
 def say(word: Word, language: str) -> str:
-    """The text in this language ("pt-BR" finds "pt"), in English where there is none."""
+    """Return the text in this language ("pt-BR" finds "pt"), or in English if there is none in this language."""
     return WORDS[nearest(language, WORDS)][word]

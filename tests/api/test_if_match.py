@@ -143,7 +143,7 @@ def test_whoever_answers_a_conversation_may_ask_that_nothing_came_in_since(clini
     path = f"/inbox/{a_conversation(patient).id}"
     tag = tag_at(api, path)
     values = {"kind": "text", "text": "Wait", "telegram_id": patient.telegram_id, "update_id": 1, "at": NOW}
-    inbox.came(Reply.objects.create(clinic=clinic, patient=patient, **values), urgent=False, now=NOW)
+    inbox.show_to_staff(Reply.objects.create(clinic=clinic, patient=patient, **values), urgent=False, now=NOW)
 
     answer = api.post(f"{path}/answer", {"text": "Come at nine."}, if_match=tag)
 

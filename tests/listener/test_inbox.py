@@ -75,7 +75,7 @@ def test_what_comes_anew_stays_with_who_has_it_and_counts_for_them(
     wrote(bot, ana, "And tomorrow?")
 
     assert (inbox.waiting(nora), inbox.waiting(eva)) == (1, 0)
-    inbox.looked_at(nora, Conversation.objects.get())
+    inbox.mark_read(nora, Conversation.objects.get())
     assert inbox.waiting(nora) == 0
 
 

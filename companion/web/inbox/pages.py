@@ -68,7 +68,7 @@ def index(request: PageRequest) -> HttpResponse:
 def show(request: PageRequest, conversation_id: uuid.UUID) -> HttpResponse:
     """Show a conversation and its assignee; with `?part=said` only the messages."""
     conversation = inbox.find(request.caller.clinic, conversation_id)
-    inbox.looked_at(request.caller, conversation)
+    inbox.mark_read(request.caller, conversation)
     if request.GET.get("part") == "said":
         talk = _talk_of(conversation)
         if _is_news(request, talk):
