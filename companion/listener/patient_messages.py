@@ -1,4 +1,4 @@
-"""Handle what a patient writes: opt out after a STOP, note an answer, show the words to staff, name a number to call."""
+"""Handle what a patient writes: opt out after a STOP, note an answer, show the words to staff, name the number."""
 
 import datetime as dt
 
