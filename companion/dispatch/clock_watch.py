@@ -1,7 +1,6 @@
-"""The watch over this machine's clock and the database server's. While either has jumped, or differs from Telegram's
-Date, nothing is sent.
+"""Watch the clocks of this machine and of the database server. Nothing is sent while a clock has jumped or is wrong.
 
-DESIGN.md, One clock. The call is getMe, whose answer has a Date whatever it says.
+A clock is right if it agrees with the Date header of Telegram's answers. To get such a header, getMe is called.
 """
 
 import asyncio
@@ -17,7 +16,7 @@ from companion.telegram.client import BotToken, CallFailed
 
 log = structlog.get_logger(__name__)
 OFF_BY = dt.timedelta(minutes=2)
-"""A difference from Telegram's Date that no slow answer explains."""
+"""A difference from Telegram's Date that is too large for a slow answer to be its cause."""
 _CHECK_SECONDS = 1.0
 _ANSWER_SECONDS = 10.0
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -27,7 +26,10 @@ JUMPED = "The clock has jumped. Sending waits until it agrees with Telegram's; c
 async def keep_watch(
     dispatcher: DispatcherState, any_token: Callable[[], BotToken | None], when_right: Callable[[], None]
 ) -> None:
-    """Halts sending at the start and after each jump, until the clock agrees with Telegram's. Never returns."""
+    """Halt sending at the start and after each jump, until the clock agrees with Telegram's. Never returns.
+
+    `any_token` gives the token of a bot that can be asked, `when_right` is called when sending may begin.
+    """
     dispatcher.clock_suspect = True
     while True:
         if dispatcher.clock_suspect or abs(dispatcher.step) > STEP:
@@ -36,7 +38,7 @@ async def keep_watch(
 
 
 def wrong_clock(dispatcher: DispatcherState, server_date: dt.datetime | None) -> str | None:
-    """The name of a clock that is too far from the Date of an answer that has just come; None: neither is."""
+    """Return the name of a clock that differs too much from the Date of an answer that has just come; else None."""
     if server_date is None:
         return None
     if abs(machine_now() - server_date) > OFF_BY:
@@ -63,7 +65,10 @@ async def _wait_until_right(
 
 
 async def _agrees(dispatcher: DispatcherState, token: BotToken | None) -> bool:
-    """Asks Telegram whether the clock is right. False without a bot: then nobody can be asked, and nothing is sent."""
+    """Ask Telegram for its time, and return whether the clocks agree with it.
+
+    Returns False without a bot: then nobody can be asked, and there is nothing to send.
+    """
     if token is None:
         return False
     try:

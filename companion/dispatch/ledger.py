@@ -1,7 +1,7 @@
-"""The ledger: one thread with one database connection, which does all that is queued in one transaction.
+"""The ledger: a thread with one database connection that does all queued work together in one transaction.
 
-Many entries thus share one fsync. The ledger decides nothing about rates, retries or the wire. An entry may run twice,
-because a transaction whose commit was cut off is simply repeated; the ids of Attempts guard each entry against that.
+So many entries share one fsync. The ledger decides nothing about rates, retries or the wire. An entry may run twice: if
+the connection breaks during a commit, the transaction is repeated. The ids of Attempts make a second run harmless.
 """
 
 import asyncio
@@ -24,17 +24,18 @@ log = structlog.get_logger(__name__)
 
 _MOST_AT_ONCE = 500
 _UNDER_LOAD, _GATHER = 0.005, 0.001
-"""Seconds: an entry that comes this soon after a transaction means load; then an entry that may wait does so this long,
-for others to join it."""
+"""Seconds. An entry that comes within the first time after a transaction shows load. Under load, entries that may wait
+are held for the second time, so that others can join their transaction."""
 _PLANS_LAST = 1024
-"""Transactions after which plans are made anew: a plan for a table that was empty would read a full table whole."""
+"""The number of transactions after which query plans are made anew: a plan made for an empty table reads a table whole.
+"""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 _STUCK = 10.0
-"""Seconds after which a try without an answer shows that the database hangs: longer than any wait for a lock."""
+"""The seconds after which a try without an answer shows that the database hangs: longer than any wait for a lock."""
 
 
 class Entry(Generic[T]):
-    """Work for the next transaction, and the future that gets its result after the commit."""
+    """Work for the next transaction, and the future that gets the result of the work after the commit."""
 
     __slots__ = ("future", "loop", "may_wait", "work")
 
@@ -46,9 +47,9 @@ class Entry(Generic[T]):
 
 
 class Ledger:
-    """Takes entries from the event loop's tasks, runs them in groups, and answers after each commit.
+    """A queue of entries from the tasks of the event loop, and the thread that runs them in groups.
 
-    `turn` lets the writers of this process take turns, where the database has room for one writer only.
+    `turn` makes the writers of this process take turns, for a database that has room for one writer only.
     """
 
     def __init__(self, turn: Callable[[], AbstractContextManager[object]]) -> None:
@@ -60,20 +61,20 @@ class Ledger:
         """The instant at which the last transaction ended, on the monotonic clock."""
         self._hindered: Hindrance | None = None
         self._busy_since: float | None = None
-        """The instant at which the present try began, on the monotonic clock; None: the ledger has nothing to do."""
+        """The instant at which the present try began, on the monotonic clock; None if the ledger has nothing to do."""
 
     def start(self) -> None:
-        """Starts the thread."""
+        """Start the thread."""
         self._thread.start()
 
     def hindered(self) -> Hindrance | None:
-        """The reason why nothing can be written down at present; None: there is none."""
+        """Return the reason why nothing can be written down at present; None if there is none."""
         since = self._busy_since
         stuck = since is not None and time.monotonic() - since > _STUCK
         return self._hindered or (NO_ANSWER if stuck else None)
 
     def stop(self, seconds: float | None = None) -> None:
-        """Runs what is queued, then ends the thread. Gives up after so many seconds: the database may be away."""
+        """Run what is queued, then end the thread. Stop waiting after `seconds`, since the database may be away."""
         self._entries.put(None)
         self._thread.join(seconds)
         if self._thread.is_alive():
@@ -81,17 +82,17 @@ class Ledger:
             log.error("the ledger stops before all is written down", why=hindered.clause if hindered else "much to do")
 
     async def do(self, work: Callable[[], T]) -> T:
-        """Runs `work` in the next transaction and returns its result once that is committed.
+        """Run `work` in the next transaction, and return its result after the commit.
 
-        Raises the error that `work` raised. Where the database is away, `work` is repeated until it succeeds.
+        Raises the error that `work` raised. While the database is away, `work` is repeated until it succeeds.
         """
-        # Shielded, because a cancelled task can't take back what may be committed already.
+        # Shield the entry: a task that is cancelled can't undo what may be committed already.
         return await asyncio.shield(self.enqueue(work))
 
     def enqueue(self, work: Callable[[], T], *, may_wait: bool = False) -> asyncio.Future[T]:
-        """Queues `work` as `do` does, without waiting. Entries run in the order in which they came.
+        """Queue `work` as `do` does, but return at once. Entries run in the order in which they were queued.
 
-        `may_wait`: under load the entry may wait a moment, so that others share its transaction.
+        `may_wait`: under load, the entry may wait a moment, so that other entries share its transaction.
         """
         entry = Entry(work, asyncio.get_running_loop(), may_wait=may_wait)
         self._entries.put(entry)  # type: ignore[arg-type]  # the queue holds entries of every kind
@@ -108,14 +109,14 @@ class Ledger:
         connection.close()
 
     def _next_group(self) -> tuple[list[Entry[object]], bool]:
-        """Waits for entries and returns all that are queued, with whether the ledger is to stop after them."""
+        """Wait for entries. Return all queued entries, and whether the ledger has to stop after them."""
         group: list[Entry[object]] = []
         entry = self._entries.get()
         while entry is not None:
             group.append(entry)
             if len(group) == _MOST_AT_ONCE:
                 return group, False
-            wait = all(one.may_wait for one in group) and time.monotonic() - self._last_ended < _UNDER_LOAD
+            wait = all(queued.may_wait for queued in group) and time.monotonic() - self._last_ended < _UNDER_LOAD
             try:
                 entry = self._entries.get(timeout=_GATHER) if wait else self._entries.get_nowait()
             except queue.Empty:
@@ -123,7 +124,7 @@ class Ledger:
         return group, True
 
     def _run_until_done(self, group: list[Entry[object]]) -> None:
-        """Runs a group, again and again while the database is away."""
+        """Run a group. Retry while the database is away."""
         pause = _FIRST_PAUSE
         while True:
             self._busy_since = time.monotonic()
@@ -147,15 +148,15 @@ class Ledger:
         with self._turn(), transaction.atomic():
             if self._transactions.bit_count() == 1 or self._transactions % _PLANS_LAST == 0:
                 sql.plan_anew()
-            # A transaction that is repeated notes everything again.
+            # Forget what a failed try has noted for the Journal: this try notes it again.
             writing.forget()
             done = [entry.work() for entry in group]
-            # Before the commit, so that nothing leaves that the Journal doesn't know.
+            # Write the Journal before the commit, so that it knows everything that leaves.
             writing.sync()
             return done
 
     def _one_by_one(self, group: list[Entry[object]], error: Exception) -> None:
-        """Runs the entries of a group that failed each by itself, so that only the faulty entry fails."""
+        """Run each entry of a failed group in a transaction of its own, so that only the faulty entry fails."""
         if len(group) == 1:
             log.error("an entry of the ledger failed", error=type(error).__name__)
             _answer([(group[0], None, error)])
@@ -176,7 +177,7 @@ class Ledger:
 
 
 def _answer(answers: list[tuple[Entry[object], object, Exception | None]]) -> None:
-    """Gives all futures their results in one call to the loop, since waking the loop costs the most."""
+    """Give all futures their results in one call to the loop, because waking the loop is the expensive part."""
 
     def resolve() -> None:
         for entry, result, error in answers:
@@ -187,7 +188,7 @@ def _answer(answers: list[tuple[Entry[object], object, Exception | None]]) -> No
             else:
                 entry.future.set_result(result)
 
-    # The loop is closed where the process stops; then nobody waits, and what was committed stays committed.
+    # A closed loop means that the process stops: nobody waits any more. What was committed stays committed.
     loop = answers[0][0].loop
     if not loop.is_closed():
         loop.call_soon_threadsafe(resolve)

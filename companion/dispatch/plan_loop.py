@@ -1,4 +1,4 @@
-"""The Planner's thread in the dispatcher service: works off Marks, plans ahead, and sleeps until more is due."""
+"""The Planner's thread in the dispatcher service: it works off Marks, plans ahead, and sleeps until more is due."""
 
 import datetime as dt
 import threading
@@ -22,7 +22,7 @@ _AT_ONCE = 100
 
 
 class PlanLoop:
-    """Plans in one thread with one connection. Calls `on_planned` when new Messages may be due."""
+    """A thread that plans, with one database connection. It calls `on_planned` when new Messages may be due."""
 
     def __init__(self, clock: Clock, turn: Turn, wake_seconds: float, on_planned: Callable[[], None]) -> None:
         self._clock, self._turn, self._wake_seconds, self._on_planned = clock, turn, wake_seconds, on_planned
@@ -30,23 +30,24 @@ class PlanLoop:
         self._stop = False
         self._knows_releases = False
         self.trouble: str | None = None
-        """The reason why some plans can't be made at present, as a sentence; None: there is none."""
+        """A sentence that says why some plans can't be made at present; None if all can be made."""
         self._error: str | None = None
         self._waits = False
         """True if the log has said that planning waits for the database."""
         self._thread = threading.Thread(target=self._run, name="planner", daemon=True)
 
     def start(self) -> None:
-        """Starts the thread."""
+        """Start the thread."""
         self._thread.start()
 
     def ring(self) -> None:
-        """Looks at once for what there is to plan."""
+        """Wake the thread, so that it looks for work at once."""
         self._ring.set()
 
     def stop(self, seconds: float | None = None) -> None:
-        """Ends the thread after the present batch. Stops waiting for the thread after so many seconds: a
-        batch that is cut off is not committed, and the next start plans it.
+        """End the thread after the present batch. Wait at most `seconds` for it.
+
+        A batch that is cut off is not committed; the next start plans it.
         """
         self._stop = True
         self._ring.set()
@@ -60,9 +61,7 @@ class PlanLoop:
         connection.close()
 
     def _pass(self) -> float:
-        """Plans all that is due; returns the seconds until the next pass. Nothing is lost by an error: the next pass
-        finds the same work.
-        """
+        """Plan all that is due, and return the seconds until the next pass. The next pass repeats what failed."""
         try:
             pause = self._work()
         except Exception as error:  # noqa: BLE001  (a thread that dies would silently end all planning)
@@ -82,7 +81,7 @@ class PlanLoop:
         return _PAUSE_AFTER_ERROR
 
     def _work(self) -> float:
-        """Plans all that is due; returns the seconds until more is."""
+        """Plan all that is due, and return the seconds until more is due."""
         self._error = None
         self._try(self._mark_plans_of_new_releases)
         self._try(self._work_off_marks)
@@ -94,7 +93,7 @@ class PlanLoop:
         return _PAUSE_AFTER_ERROR if self._error else self._until(planner.next_planning())
 
     def _try(self, step: Callable[[], None], **labels: str) -> None:
-        """Runs a step. An error in it is logged and shown by health, and other plans go on being made."""
+        """Run a step. An error in it is logged and shown by health; other plans are made all the same."""
         try:
             step()
         except Exception as error:

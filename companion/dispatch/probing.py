@@ -1,7 +1,7 @@
-"""The prober of one bot: looks for the traces of Messages whose outcome is unknown. One task a bot.
+"""The prober of a bot looks for the traces of Messages whose outcome is unknown. Each bot has one such task.
 
-It asks only while its bot has nothing to send, at most one question a second over all dispatchers. settling.py decides
-what is asked, and writes down what follows.
+It asks only while its bot has nothing to send, and at most one question a second over all dispatchers. settling.py
+decides what is asked, and writes down what follows from the answer.
 """
 
 import asyncio
@@ -22,38 +22,38 @@ from companion.telegram.outcomes import Outcome, Trace
 
 log = structlog.get_logger(__name__)
 NEXT_QUESTION: Final = 1.0
-"""Seconds between two looks while there is something to ask."""
+"""The seconds between two steps while there is something to ask."""
 _NOTHING_UNKNOWN: Final = 30.0
-"""Seconds between two looks where nothing is unknown: other dispatchers may have left something."""
+"""The seconds between two steps while nothing is unknown: other dispatchers may leave unknown outcomes behind."""
 
 
 class Prober:
-    """Looks for traces through one bot."""
+    """A task that looks for traces with the help of one bot."""
 
     def __init__(self, dispatcher: DispatcherState, runner: Runner) -> None:
         self._dispatcher, self._runner = dispatcher, runner
-        self._look_again: dict[uuid.UUID, dt.datetime] = {}
-        """The time of the next look at an Attempt, by its id."""
+        self._put_off_until: dict[uuid.UUID, dt.datetime] = {}
+        """The time until which an Attempt is left alone, by its id."""
 
     async def run(self) -> None:
-        """Works until it is cancelled."""
+        """Run until cancelled."""
         while True:
             await rest(self._runner.doubts, await self._step())
             self._runner.doubts.clear()
-            # So that a bot is asked at most once a second, however many outcomes become unknown.
+            # Pause, so that a bot is asked at most once a second even if many outcomes become unknown.
             await asyncio.sleep(NEXT_QUESTION)
 
     async def _step(self) -> float:
-        """Takes one step; returns the seconds until the next."""
+        """Take one step, and return the seconds until the next step."""
         if not self._runner.is_idle:
             return NEXT_QUESTION
         now = self._dispatcher.clock.now()
-        self._look_again = {one: at for one, at in self._look_again.items() if at > now}
+        self._put_off_until = {attempt: at for attempt, at in self._put_off_until.items() if at > now}
         step = await self._dispatcher.ledger.do(lambda: settling.next_step(self._search(), now=self._now()))
         if step is None:
-            return LOOK_AGAIN.total_seconds() if self._look_again else _NOTHING_UNKNOWN
+            return LOOK_AGAIN.total_seconds() if self._put_off_until else _NOTHING_UNKNOWN
         if step.look_again is not None:
-            self._look_again[step.attempt] = step.look_again
+            self._put_off_until[step.attempt] = step.look_again
         elif step.question is None:
             self._settled(step)
         else:
@@ -94,18 +94,18 @@ class Prober:
             self._put_off(question)
 
     async def _failed(self, question: Question, outcome: Outcome) -> None:
-        """Telegram did not say: the question is asked again later."""
+        """Put the question off, because Telegram didn't answer it. Close the bot if the failure asks for that."""
         self._put_off(question)
         log.info("a trace could not be looked for", attempt=str(question.attempt), outcome=outcome.kind.value)
         if closed := closing.after_call(outcome, self._now()):
             await self._dispatcher.ledger.do(lambda: closing.close(self._runner.bot.id, closed))
 
     def _put_off(self, question: Question) -> None:
-        self._look_again[question.attempt] = self._now() + LOOK_AGAIN
+        self._put_off_until[question.attempt] = self._now() + LOOK_AGAIN
 
     def _search(self) -> Search:
         dispatcher = self._dispatcher
-        return Search(self._runner.bot.id, list(self._look_again), dispatcher.lease, dispatcher.limits)
+        return Search(self._runner.bot.id, list(self._put_off_until), dispatcher.lease, dispatcher.limits)
 
     def _now(self) -> dt.datetime:
         return self._dispatcher.clock.now()

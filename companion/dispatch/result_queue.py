@@ -1,4 +1,4 @@
-"""The queue of results on their way into the ledger. The ledger writes all that wait at once."""
+"""The queue of results that wait for the ledger. The ledger writes all waiting results in one transaction."""
 
 import asyncio
 from collections import deque
@@ -13,31 +13,31 @@ from companion.dispatch.ledger import Ledger
 
 
 class QueuedResult(msgspec.Struct, frozen=True):
-    """A result that is to be written down, and whom to tell once that is committed."""
+    """A result to be written down, and the function to call after the commit."""
 
     result: Result
     committed: Callable[[Result], None]
 
 
 class ResultQueue:
-    """Results that are to be written down."""
+    """The results that are to be written down."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._waiting: deque[QueuedResult] = deque()
         self._scheduled = False
-        """True if the ledger has an entry that will take what waits."""
+        """True if the ledger has an entry that will write the waiting results."""
         self._failure: BaseException | None = None
         self._failed = asyncio.Event()
 
     async def raise_failure(self) -> None:
-        """Waits until writing fails, if ever, and raises that error: the process must start anew."""
+        """Wait until writing fails, and raise its error: the process then has to start anew. Normally never returns."""
         await self._failed.wait()
         if self._failure:
             raise self._failure
 
     def add(self, queued: QueuedResult) -> None:
-        """Queues a result. It is committed before, or together with, everything that the ledger is given later."""
+        """Queue a result. It is committed before everything that is queued in the ledger later, or together with it."""
         self._waiting.append(queued)
         if self._scheduled:
             return
@@ -47,8 +47,8 @@ class ResultQueue:
         done.add_done_callback(partial(self._tell, group))
 
     def _write_down(self, group: list[QueuedResult]) -> None:
-        """Writes all that waits, in the ledger's thread. A second try gets the same `group` and adds to it."""
-        # The flag first: a result that is added after this line schedules a new entry, any other is taken below.
+        """Write all waiting results, in the ledger's thread. A second try gets the same `group` and adds to it."""
+        # Reset the flag first: a result that is added after this line schedules a new entry, or is written below.
         self._scheduled = False
         while self._waiting:
             group.append(self._waiting.popleft())

@@ -1,4 +1,4 @@
-"""The runner of one bot: begins what is due at the bot's rate, and follows each Attempt to its end. One task a bot."""
+"""The runner of a bot: a task that begins due Messages at the bot's rate, and follows each Attempt to its end."""
 
 import asyncio
 import datetime as dt
@@ -27,18 +27,18 @@ from companion.telegram.outcomes import Kind
 
 log = structlog.get_logger(__name__)
 _EARLY = LOOKAHEAD - dt.timedelta(milliseconds=2)
-"""The time before its slot at which an Attempt is begun, so that the commit is done when the slot comes."""
+"""The time before its slot at which an Attempt is begun, so that it is committed when the slot comes."""
 _POSITIONS_LAST = 1.0
-"""Seconds after which each lane is read from its beginning again: others may have given Messages back."""
+"""The seconds after which each lane is read from its beginning again: others may have given Messages back."""
 _ANSWER_SECONDS = 10.0
-_OTHERS_PROBE = 0.25
-"""Seconds after which a closed bot that hung is looked at again."""
+_NEXT_PROBE = 0.25
+"""The seconds after which a bot that hangs is probed again, or another dispatcher's probe is looked at."""
 _ANSWERED = frozenset({AttemptOutcome.SENT, AttemptOutcome.PERMANENT})
 
 
 @dataclass(frozen=True, slots=True)
 class BotRow:
-    """A Bot as its runner needs it."""
+    """A bot, as far as its runner needs to know it."""
 
     id: uuid.UUID
     clinic: uuid.UUID
@@ -46,18 +46,18 @@ class BotRow:
     closed_until: dt.datetime | None
     closed_why: str
     paused: bool
-    """True if its clinic has paused all sending."""
+    """True if the clinic has paused all sending."""
 
 
 class Runner:
-    """Sends one clinic's Messages through one bot."""
+    """A task that sends a clinic's Messages through its bot."""
 
     def __init__(self, dispatcher: DispatcherState, bot: BotRow, results: ResultQueue) -> None:
         self.dispatcher, self.bot, self.results = dispatcher, bot, results
         self.state = BotState(bot.token)
         self.ring = asyncio.Event()
         self.doubts = asyncio.Event()
-        """Set when an outcome has become unknown."""
+        """An event that is set when an outcome has become unknown."""
         self.next_slot: dt.datetime | None = None
         self._next_ready = dispatcher.clock.now()
         """The instant at which the next Message is ready, as far as is known."""
@@ -73,29 +73,29 @@ class Runner:
         """The number of Attempts that are begun and not yet written down as ended."""
 
     def refresh(self, bot: BotRow) -> None:
-        """Takes over the Bot row as it is now."""
+        """Take over the present Bot row."""
         if bot.token != self.bot.token:
             self.state = BotState(bot.token)
         self._adopt(bot)
 
     def retire(self) -> None:
-        """Ends this runner as if the process stopped: its bot was deleted or exchanged."""
+        """End this runner, after its requests on the wire: its bot was deleted or replaced."""
         self._retired = True
         self.ring.set()
 
     def wake(self) -> None:
-        """Look for due Messages at once, since there may be new ones."""
+        """Look for due Messages at once: there may be new Messages."""
         self._rung = True
         self.ring.set()
 
     @property
     def has_open(self) -> bool:
-        """Return whether an Attempt is begun and not yet written down as ended."""
+        """Return whether an Attempt has begun and is not yet written down as ended."""
         return self._open > 0
 
     @property
     def is_idle(self) -> bool:
-        """Return whether nothing is on the wire, nothing is due, and the bot may be asked."""
+        """Return whether nothing is on the wire, nothing is due, and the bot may be used for questions."""
         dispatcher = self.dispatcher
         held = dispatcher.halted or dispatcher.clock_suspect or dispatcher.stopping.is_set() or self._retired
         if held or self.bot.paused or self.bot.closed_why == Closed.HANGING:
@@ -105,7 +105,7 @@ class Runner:
         return not (closed or self._open or self._rung or self._next_ready <= now)
 
     async def run(self) -> None:
-        """Works until the dispatcher stops, then finishes what is on the wire."""
+        """Run until the dispatcher stops, then wait for the requests on the wire."""
         while not (self.dispatcher.stopping.is_set() or self._retired):
             self.ring.clear()
             seconds = min(await self._step(), self.state.answers.late_at() - time.monotonic())
@@ -116,7 +116,7 @@ class Runner:
             await self.ring.wait()
 
     async def _step(self) -> float:
-        """Do all the work that is ready now, and return the seconds until there may be more."""
+        """Do all work that is ready now, and return the seconds until there may be more."""
         now = self.dispatcher.clock.now()
         if self.dispatcher.halted or self.dispatcher.clock_suspect or self.bot.paused:
             return self.dispatcher.wake_seconds
@@ -136,7 +136,7 @@ class Runner:
         return (until - now).total_seconds() if until else 0
 
     async def _ask_telegram_about_token(self) -> float:
-        """Asks Telegram (getMe) whether it takes a refused token again; returns the seconds for which it does not."""
+        """Ask Telegram (getMe) whether it accepts a refused token again. Return the seconds until the next question."""
         try:
             await self.dispatcher.client.call(self.bot.token, "getMe", {}, timeout=_ANSWER_SECONDS)
         except CallFailed:
@@ -147,28 +147,28 @@ class Runner:
         return 0
 
     async def _probe(self) -> float:
-        """Asks a bot that hung (getMe, which can't become unknown); if it answers, lets one message go ahead.
+        """Probe a bot that hangs: call getMe, which sends nothing; if it answers, send one message ahead.
 
-        Returns the seconds until the next look. One dispatcher probes at a time.
+        Returns the seconds until the next probe. One dispatcher probes at a time.
         """
         now = self.dispatcher.clock.now
         bot = await self.dispatcher.ledger.do(lambda: closing.take_probe(self.bot.id, now=now()))
         if bot is not None:
             closed = Closing(bot.closed_until or now(), Closed(bot.closed_why)) if bot.closed_why else None
             self._adopt(_with_closing(self.bot, closed))
-            return _OTHERS_PROBE if bot.closed_why == Closed.HANGING else 0
+            return _NEXT_PROBE if bot.closed_why == Closed.HANGING else 0
         try:
             await self.dispatcher.client.call(self.bot.token, "getMe", {}, timeout=AT_MOST)
         except CallFailed as failed:
             if failed.outcome.kind in (Kind.TRANSIENT, Kind.UNKNOWN):
                 await self.dispatcher.ledger.do(lambda: closing.probe_failed(self.bot.id, now=now()))
-                return _OTHERS_PROBE
+                return _NEXT_PROBE
         if self.dispatcher.on_wire < self.dispatcher.concurrency:
             await self._send_ahead()
-        return _OTHERS_PROBE
+        return _NEXT_PROBE
 
     async def _send_ahead(self) -> None:
-        """Sends one message through a bot that hung. Its answer opens the bot (in `_send`)."""
+        """Send a single message through a bot that hung. Its answer opens the bot (in `_send`)."""
         self.state.answers.start_afresh(time.monotonic())
         self._take_places(1)
         lease_end, order = self.dispatcher.lease_end(), self._order(1, ahead=True)
@@ -176,7 +176,7 @@ class Runner:
         self._give_places_back(1 - len(done.begun))
         self._after(done, lease_end)
         if not done.begun:
-            # No message is ready that could go ahead.
+            # No message is ready, so none can go ahead.
             await self._reopen(Closed.HANGING)
 
     async def _reopen(self, why: Closed) -> None:
@@ -184,15 +184,15 @@ class Runner:
         self._adopt(_with_closing(self.bot, None))
 
     def _adopt(self, bot: BotRow) -> None:
-        """Takes over the row. What was open while the bot hung tells nothing about it once it answers."""
+        """Take over the row. Requests that were open while the bot hung say nothing about its present state."""
         if Closed.HANGING in (self.bot.closed_why, bot.closed_why):
             self.state.answers.start_afresh(time.monotonic())
         self.bot = bot
 
     async def _begin(self, now: dt.datetime) -> float:
-        """Begins what is due and has a slot; returns the seconds until the next may begin."""
+        """Begin the due Messages that have a slot, and return the seconds until the next may begin."""
         if self._rung:
-            # Before the round, since a ring that comes while it runs may be too late for it.
+            # Reset this before the round: a ring that comes during the round may be too late for it.
             self._rung, self._next_ready, self._positions = False, now, {}
         if self._next_ready > now:
             return self._seconds_to(self._next_ready)
@@ -202,9 +202,9 @@ class Runner:
         at_once = 1 if self.state.failures else self._slots_at_once()
         most = min(self.dispatcher.free_places(self._on_wire, self.ring), at_once, self.dispatcher.half)
         if most <= 0:
-            # The end of an Attempt rings.
+            # The end of an Attempt rings and so begins the next step.
             return self.dispatcher.wake_seconds
-        # Before the round, too: an Attempt that ends while it runs may have to be repeated.
+        # Set this before the round, too: an Attempt that ends during the round may have to be repeated.
         self._next_ready = now + dt.timedelta(seconds=self.dispatcher.wake_seconds)
         self._take_places(most)
         lease_end, order = self.dispatcher.lease_end(), self._order(most)
@@ -222,14 +222,14 @@ class Runner:
         return Round(bot.id, bot.clinic, attempts, positions, limits, dispatcher.lease_seconds, ahead=ahead)
 
     def _after(self, done: Done, lease_end: float) -> None:
-        """Notes the result of a round, and sends what it has begun."""
+        """Note the result of a round, and send what it has begun."""
         self.next_slot, self._positions = done.next_slot, done.positions
         self._ready_by(done.next_ready)
         if done.closed_why:
             self._adopt(_with_closing(self.bot, Closing(done.closed_until or done.next_slot, Closed(done.closed_why))))
         for begun in done.begun:
             self._open += 1
-            # Kept here, because the loop itself keeps tasks only weakly.
+            # Keep a reference to the task: the event loop has only a weak one.
             self._sending[begun.attempt] = asyncio.create_task(self._send(begun, lease_end))
 
     async def _send(self, begun: Begun, lease_end: float) -> None:
@@ -245,7 +245,7 @@ class Runner:
         self.results.add(QueuedResult(result, self._committed))
         if self.bot.closed_why == Closed.HANGING and result.record.outcome in _ANSWERED:
             await self._reopen(Closed.HANGING)
-        # An Attempt that begins from now on is committed together with this result or later, so the place is free.
+        # An Attempt that begins from now on is committed together with this result, or later. So the place is free.
         self._give_places_back(1)
         self.ring.set()
 
@@ -284,7 +284,7 @@ class Runner:
         log.warning("the bot is closed for now", bot=str(self.bot.id), why=until.why.value)
 
     def _seconds_to(self, at: dt.datetime) -> float:
-        # A moment more than nothing, so that a timer that fires a hair early does not spin.
+        # Never zero: a timer that fires a little too early would make the loop spin.
         return max((at - self.dispatcher.clock.now()).total_seconds(), 0.0005)
 
     def _slots_at_once(self) -> int:

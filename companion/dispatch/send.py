@@ -1,4 +1,6 @@
-"""The sending of one Message: wait for its slot, write, read, return the result. Only time-outs are decided here."""
+"""Send one Message: wait for its slot, write the request, read the answer, return the result. Only time-outs are
+decided here.
+"""
 
 import asyncio
 import datetime as dt
@@ -23,7 +25,7 @@ from companion.telegram.client import HELD_BACK, BotToken
 from companion.telegram.outcomes import Kind, Outcome
 
 REQUEST_SECONDS = 25.0
-"""The most that one request may take; less where less of the lease is left."""
+"""The longest time that a request may take; it is shorter if less of the lease is left."""
 _SHORTEST_REQUEST = 0.5
 NewSlot = Callable[[Begun], Awaitable[dt.datetime]]
 
@@ -43,11 +45,11 @@ class BotState:
 
 
 async def send(dispatcher: DispatcherState, bot: BotState, begun: Begun, lease_end: float, new_slot: NewSlot) -> Result:
-    """Sends a begun Attempt at its slot. An Attempt that missed its slot gets another from `new_slot`."""
+    """Send a begun Attempt at its slot, and return its result. If it missed its slot, `new_slot` gives another."""
     slot = begun.slot
     while True:
         while (ahead := (slot - dispatcher.clock.now()).total_seconds()) > 0:  # noqa: ASYNC110  (a slot is an instant, no event)
-            # A loop, since a timer may fire a hair early, and no message may leave early.
+            # Loop, because a timer may fire a little too early, and no message may leave early.
             await asyncio.sleep(ahead)
         left = lease_end - dispatcher.lease_margin - time.monotonic()
         if left < _SHORTEST_REQUEST:
@@ -62,12 +64,12 @@ async def send(dispatcher: DispatcherState, bot: BotState, begun: Begun, lease_e
     now = dispatcher.clock.now()
     result = result_of(begun, outcome, now=now, lease=dispatcher.lease, failures=bot.failures, dice=dispatcher.dice)
     if outcome.kind is Kind.UNKNOWN and not news:
-        # It hung with others before the bot was found to answer again.
+        # This request hung with others, before the bot was found to answer again. Don't close the bot for it.
         result = msgspec.structs.replace(result, closing=None)
     bot.failures = bot.failures + 1 if outcome.kind in (Kind.TRANSIENT, Kind.UNKNOWN) else 0
     _count(begun, outcome, now)
     if outcome.server_date != bot.last_date:
-        # A Date counts whole seconds, so it is compared once a second.
+        # A Date has whole seconds only, so compare it once a second.
         bot.last_date = outcome.server_date
         dispatcher.clock_suspect = dispatcher.clock_suspect or bool(wrong_clock(dispatcher, outcome.server_date))
     return result
@@ -76,7 +78,7 @@ async def send(dispatcher: DispatcherState, bot: BotState, begun: Begun, lease_e
 def _request(
     dispatcher: DispatcherState, bot: BotState, begun: Begun, seconds: float, late_already: float
 ) -> Awaitable[Outcome]:
-    # From the slot on, not from now: time that the event loop has lost counts as lateness.
+    # Count from the slot and not from now: the time that the event loop has lost is lateness, too.
     leave_by = time.monotonic() - late_already + pace.LATENESS if dispatcher.paced else None
     if (edits := begun.facts.edits) is not None:
         return dispatcher.client.replace_buttons(
@@ -93,7 +95,7 @@ def _request(
 
 
 def count_from_zero() -> None:
-    """Shows each series from the start: the rate of a series that appears with its first event misses that event."""
+    """Make all series of the metrics at the start: otherwise the rate of a series would miss the first event."""
     for kind in Kind:
         _attempts(kind)
     for lane in Lane:
@@ -101,7 +103,7 @@ def count_from_zero() -> None:
 
 
 def _count(begun: Begun, outcome: Outcome, now: dt.datetime) -> None:
-    """Counts the Attempt in the metrics, and logs an Attempt that did not end as sent."""
+    """Count the Attempt in the metrics, and log an Attempt that did not end as sent."""
     _attempts(outcome.kind).inc()
     if outcome.kind is Kind.SENT:
         sent, lag = _sent_in(begun.facts.lane)
@@ -118,7 +120,7 @@ def _count(begun: Begun, outcome: Outcome, now: dt.datetime) -> None:
     )
 
 
-# Kept, because finding a metric by its label costs more than counting.
+# Keep the metrics: to find a metric by its label costs more than to count.
 @cache
 def _attempts(kind: Kind) -> Counter:
     return metrics.ATTEMPTS.labels(outcome=kind.value)

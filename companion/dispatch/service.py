@@ -1,4 +1,4 @@
-"""The dispatcher service: starts its parts, keeps them going, and stops them so that nothing is lost."""
+"""The dispatcher service: it starts its parts, keeps them running, and stops them so that nothing is lost."""
 
 import asyncio
 import datetime as dt
@@ -40,16 +40,17 @@ _SWEEP_SECONDS = 2.0
 _BOTS_SECONDS = 5.0
 _EXPIRE_AT_ONCE = 500
 _RUNNERS_SECONDS = 20.0
-"""A stop waits this long for the answers on the wire to be written down; with all the rest it stays below
-supervise.GRACE_SECONDS. Without a database they stay unwritten, and end as outcome_unknown.
+"""The longest time that a stop waits for the answers on the wire and for writing them down. Together with the other
+waits it stays below supervise.GRACE_SECONDS. Answers that can't be written down end as outcome_unknown.
 """
 _LOOK_SECONDS = 0.5
 _THREAD_SECONDS = 2.0
 
 
 def run(port: int) -> None:
-    """Runs until SIGTERM or SIGINT, with health and metrics on this port. Raises PortTaken, and on SQLite
-    AlreadyRunning for a second dispatcher.
+    """Run until SIGTERM or SIGINT, with health and metrics on this port.
+
+    Raises PortTaken, and on SQLite AlreadyRunning for a second dispatcher.
     """
     lock: AbstractContextManager[object] = nullcontext()
     if connection.vendor != "postgresql":
@@ -62,25 +63,25 @@ class Service:
     """A dispatcher process."""
 
     def __init__(self) -> None:
-        wanted = settings.COMPANION
+        environment = settings.COMPANION
         turn = _turn()
         self.clock = Clock(base=patiently(database_now))
         self.ledger = Ledger(turn)
         self.shared = DispatcherState(
             clock=self.clock,
             ledger=self.ledger,
-            client=bot_api_client(concurrency=wanted.concurrency),
-            rate_per_second=wanted.rate_per_second,
-            rate_per_chat=wanted.rate_per_chat,
-            concurrency=wanted.concurrency,
-            lease_seconds=wanted.lease_seconds,
-            wake_seconds=wanted.wake_seconds,
+            client=bot_api_client(concurrency=environment.concurrency),
+            rate_per_second=environment.rate_per_second,
+            rate_per_chat=environment.rate_per_chat,
+            concurrency=environment.concurrency,
+            lease_seconds=environment.lease_seconds,
+            wake_seconds=environment.wake_seconds,
             machine_clock=connection.vendor != "postgresql",
         )
         self.runners: dict[uuid.UUID, tuple[Runner, asyncio.Task[None]]] = {}
         """The runners, by the Bot's id."""
         self._probers: dict[uuid.UUID, asyncio.Task[None]] = {}
-        self.planner = PlanLoop(self.clock, turn, wanted.wake_seconds, self._ring_from_thread)
+        self.planner = PlanLoop(self.clock, turn, environment.wake_seconds, self._ring_from_thread)
         self.results = ResultQueue(self.ledger)
         self.deleter = Deleter(self.shared, lambda: (runner.bot for runner, _ in self.runners.values()))
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -89,7 +90,7 @@ class Service:
         self._heart: Heart | None = None
 
     async def run(self, at: int) -> None:
-        """Starts all parts, waits for the signal to stop, and stops them in the order in which nothing is lost."""
+        """Start all parts, wait for the signal to stop, and stop the parts in an order in which nothing is lost."""
         self._loop = loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self.shared.stopping.set)
@@ -122,14 +123,14 @@ class Service:
                 group.create_task(clock_watch.keep_watch(self.shared, self._any_token, self._ring_runners)),
             ]
             await self.shared.stopping.wait()
-            # Each runner ends by itself, once its Attempts on the wire are written down.
+            # Each runner ends by itself when its Attempts on the wire are written down.
             self._ring()
             await self._finish_what_is_open()
             for task in (*helpers, *self._probers.values(), *(task for _, task in self.runners.values())):
                 task.cancel()
 
     async def _finish_what_is_open(self) -> None:
-        """Waits for the runners, but not for a database that is away: what stays open ends as outcome_unknown."""
+        """Wait for the runners, but not for a database that is away: open Attempts then end as outcome_unknown."""
         until = time.monotonic() + _RUNNERS_SECONDS
         working = {task for _, task in self.runners.values()}
         while working and time.monotonic() < until:
@@ -138,14 +139,14 @@ class Service:
                 return
 
     def health(self) -> dict[str, object]:
-        """The answer to GET /health."""
+        """Return the answer to GET /health."""
         if hindered := self.ledger.hindered() or (self._heart and self._heart.hindered()):
             return hindered.health("dispatcher") | self.state()
         trouble = self.shared.halted or self.planner.trouble
         return {"status": "degraded" if trouble else "ok", "detail": trouble, **self.state()}
 
     def state(self) -> dict[str, object]:
-        """Some numbers for the heartbeat."""
+        """Return numbers for the heartbeat."""
         return {
             "bots": len(self.runners),
             "on_wire": self.shared.on_wire,
@@ -157,7 +158,7 @@ class Service:
         return next((runner.bot.token for runner, _ in self.runners.values()), None)
 
     def _ring(self) -> None:
-        """Wakes all parts, since something has changed in the database."""
+        """Wake all parts, because something has changed in the database."""
         self.planner.ring()
         self._bots_changed.set()
         self.deleter.ring.set()
@@ -172,14 +173,14 @@ class Service:
             self._loop.call_soon_threadsafe(self._ring_runners)
 
     async def _watch_bots(self, group: asyncio.TaskGroup) -> None:
-        """Gives each bot a runner, and ends the runners of deleted bots."""
-        told: set[uuid.UUID] = set()
+        """Keep a runner and a prober for each bot, and end those of deleted bots."""
+        logged: set[uuid.UUID] = set()
         while True:
             self._bots_changed.clear()
             rows, unreadable = await self.ledger.do(_bots)
-            for bot_id in unreadable - told:
-                log.error("a bot's token can't be opened: was it stored with another SECRET_KEY?", bot=str(bot_id))
-            told = unreadable
+            for bot_id in unreadable - logged:
+                log.error("a bot's token can't be decrypted: was it stored with another SECRET_KEY?", bot=str(bot_id))
+            logged = unreadable
             self.shared.bots = max(len(rows), 1)
             for bot_id in self.runners.keys() - {row.id for row in rows}:
                 self.runners.pop(bot_id)[0].retire()
@@ -197,7 +198,7 @@ class Service:
             await rest(self._bots_changed, _BOTS_SECONDS)
 
     async def _sweep(self) -> None:
-        """Closes Attempts whose lease ran out, fails Messages that are too late, and keeps the clock right."""
+        """Close Attempts whose lease ran out, fail Messages that are too late, and keep the clock right, for ever."""
         while True:
             rescued, expired = await self.ledger.do(self._sweep_once)
             if rescued or expired:
@@ -216,7 +217,7 @@ class Service:
         return rescued, 0 if self._clock_is_doubted() else lifecycle.expire(now=now, limit=_EXPIRE_AT_ONCE)
 
     def _rebase_clock(self) -> None:
-        """Takes over the one clock's time, unless that has jumped: then clock_watch decides."""
+        """Set our clock to the time of the one clock. If that has jumped, leave it to clock_watch."""
         now = database_now()
         if self.shared.machine_clock:
             step = self.clock.stepped()
@@ -227,15 +228,15 @@ class Service:
             self.clock.rebase(now)
 
     def _clock_is_doubted(self) -> bool:
-        """Return whether the clock has yet to be compared with Telegram's; until then no Message counts as too late.
+        """Return whether the clock was not yet compared with Telegram's. Until then no Message counts as too late.
 
-        False without a bot, since nobody can be asked then.
+        Returns False without a bot: then nobody can be asked.
         """
         return self.shared.clock_suspect and (not self._knows_bots or self._any_token() is not None)
 
 
 def _turn() -> Callable[[], AbstractContextManager[object]]:
-    """The turns of ledger and Planner. On SQLite they wait here, which costs less than to wait in the database."""
+    """Return the lock by which ledger and Planner take turns. On SQLite, waiting in the database would cost more."""
     if connection.vendor == "postgresql":
         return nullcontext
     lock = threading.Lock()
@@ -243,7 +244,7 @@ def _turn() -> Callable[[], AbstractContextManager[object]]:
 
 
 def _bots() -> tuple[list[BotRow], set[uuid.UUID]]:
-    """All bots that send, and the ids of those whose token can't be read."""
+    """Return all bots that send, and the ids of the bots whose token can't be decrypted."""
     rows, unreadable = [], set()
     for bot in bots.serving(sandbox=settings.SANDBOX_ON).select_related("clinic").defer("token").order_by("id"):
         try:

@@ -1,6 +1,6 @@
-"""The state that all parts of one dispatcher process share: clock, ledger, Telegram client, places on the wire.
+"""The state that all parts of a dispatcher process share: clock, ledger, Telegram client, places on the wire.
 
-Nothing here decides about a Message.
+Nothing here decides about a Message. A place on the wire is the right to have one request open.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from companion.service.clock import Clock
 from companion.telegram.client import Client
 
 _LEAST_SHARE = 8
-"""Places on the wire that every bot may take: enough for 30 a second with answers that take a quarter of one."""
+"""The places on the wire that every bot may take: enough for 30 messages a second if an answer takes 0.25 s."""
 
 
 @dataclass(slots=True)
@@ -29,17 +29,17 @@ class DispatcherState:
     rate_per_second: float
     rate_per_chat: float
     concurrency: int
-    """The most requests on the wire at once, over all bots."""
+    """The largest number of requests on the wire at once, over all bots."""
     lease_seconds: float
     wake_seconds: float
     machine_clock: bool = True
     """True if the machine's clock is the one clock (SQLite)."""
     database_step: dt.timedelta = dt.timedelta()
-    """The step of the database server's clock against ours, if it is above STEP and so not taken over yet."""
+    """The step of the database server's clock against ours, if it is above STEP and so was not taken over yet."""
     clock_suspect: bool = True
-    """True if the clock has yet to be compared with Telegram's."""
+    """True if the clock has to be compared with Telegram's before anything is sent."""
     halted: str | None = None
-    """The reason why nothing is begun at present, as a sentence; None: there is none."""
+    """A sentence that says why nothing is begun at present; None if nothing stands in the way."""
     on_wire: int = 0
     bots: int = 1
     """The number of bots that share the places on the wire."""
@@ -54,19 +54,19 @@ class DispatcherState:
 
     @property
     def lease(self) -> dt.timedelta:
-        """The length of a lease."""
+        """Return the length of a lease."""
         return dt.timedelta(seconds=self.lease_seconds)
 
     @property
     def paced(self) -> bool:
-        """Return whether a message may be late for its slot: not above any rate that a Bot API server counts."""
+        """Return whether slots matter: not if the rate is higher than any that a Bot API server counts exactly."""
         return self.rate_per_second <= pace.UNPACED
 
     def free_places(self, taken: int, ring: asyncio.Event) -> int:
-        """Return how many more Attempts may begin now for a bot that has taken so many places on the wire.
+        """Return how many more Attempts may begin now for a bot that has `taken` this many places on the wire.
 
-        Each bot has its share, so that a bot whose requests hang leaves the others their places. Where all places are
-        taken, `ring` is set as soon as a place is free.
+        Each bot has its share, so that a bot whose requests hang leaves places for the others. If all places are taken,
+        `ring` is set as soon as a place is free.
         """
         if self.on_wire >= self.concurrency:
             self._waiting_for_a_place.append(ring)
@@ -74,7 +74,7 @@ class DispatcherState:
         return min(self.concurrency - self.on_wire, share - taken)
 
     def give_back(self, places: int) -> None:
-        """Frees places on the wire."""
+        """Free places on the wire."""
         self.on_wire -= places
         for ring in self._waiting_for_a_place:
             ring.set()
@@ -82,24 +82,24 @@ class DispatcherState:
 
     @property
     def half(self) -> int:
-        """The most Attempts that one round begins: while it is written down, the other half is on the wire."""
+        """Return the largest number of Attempts that a round begins: meanwhile the other half is on the wire."""
         return (self.concurrency + 1) // 2
 
     @property
     def step(self) -> dt.timedelta:
-        """Return how far the machine's clock or the one clock has jumped: the larger of the two."""
+        """Return how far the machine's clock or the one clock has jumped: the larger of the two jumps."""
         return max(self.clock.stepped(), self.database_step, key=abs)
 
     @property
     def time_with_step(self) -> dt.datetime:
-        """The one clock's present time, including a jump that was not taken over yet."""
+        """Return the present time of the one clock, including a jump that was not taken over yet."""
         return self.clock.now() + (self.clock.stepped() if self.machine_clock else self.database_step)
 
     @property
     def lease_margin(self) -> float:
-        """Seconds between the end of a request's time and the end of its lease: enough to write the result down."""
+        """Return the seconds from a request's time-out to the end of its lease: enough to write down the result."""
         return min(5.0, self.lease_seconds / 6)
 
     def lease_end(self) -> float:
-        """Return when a lease that begins now ends, on the monotonic clock."""
+        """Return the instant at which a lease that begins now ends, on the monotonic clock."""
         return time.monotonic() + self.lease_seconds
