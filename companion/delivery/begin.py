@@ -1,6 +1,6 @@
-"""The begin of Attempts: one round of a bot, inside one transaction of the ledger.
+"""Begin Attempts: one round of a bot, in one transaction of the ledger.
 
-Nothing here decides about a Message (verdict.py), makes its text (payload.py) or sends it (dispatch/send.py).
+Not here: the decision about a Message (verdict.py), its text (payload.py), and sending it (dispatch/send.py).
 """
 
 import datetime as dt
@@ -22,11 +22,12 @@ from companion.schedules.reasons import Reason
 from companion.telegram.discreet import Discreet
 
 LOOKAHEAD = dt.timedelta(milliseconds=10)
-"""The time within which a free slot must come. Short, because a message that has begun must leave."""
+"""The time within which a slot has to come to count as free. It is short, because a message that has begun must leave.
+"""
 _BOT_IS_GONE = dt.timedelta(seconds=5)
-"""The rest of a deleted bot's runner, during which the service notices and ends the runner."""
+"""The time for which the runner of a deleted bot rests, until the service notices the deletion and ends the runner."""
 _LOCKED_BY_OTHERS = dt.timedelta(milliseconds=50)
-"""The time after which the next round tries a ready Message again that another process has locked."""
+"""The time until the next round, if another process has locked the Messages that are ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Limits:
     chat_gap: dt.timedelta
 
     def free_slots(self, next_slot: dt.datetime | None, *, now: dt.datetime, most: int) -> list[dt.datetime]:
-        """The slots from `next_slot` on (from now, where that is past) that begin now, at most `most`."""
+        """Return the slots that are free now, from `next_slot` on, at most `most`. None: from now on."""
         slot = now if next_slot is None else max(next_slot, now)
         free: list[dt.datetime] = []
         while slot <= now + LOOKAHEAD and len(free) < most:
@@ -47,7 +48,7 @@ class Limits:
 
 
 class Begun(Discreet, frozen=True, gc=False):
-    """An Attempt that is written down and must now leave at its slot."""
+    """An Attempt that is written down and now has to leave at its slot."""
 
     hidden = frozenset({"text", "buttons"})
 
@@ -61,25 +62,27 @@ class Begun(Discreet, frozen=True, gc=False):
 
     @property
     def message(self) -> uuid.UUID:
-        """The Message's id."""
+        """Return the Message's id."""
         return self.facts.message
 
 
 @dataclass(slots=True)
 class Round:
-    """The order to begin what may go. The ledger may carry it out twice."""
+    """The order to begin Messages that may go. The ledger may carry it out twice."""
 
     bot: uuid.UUID
     clinic: uuid.UUID
     attempts: Sequence[uuid.UUID]
-    """The ids for its Attempts, as many as may begin. Made before, so that a second run finds what the first began."""
+    """The ids of the Attempts, as many as may begin. They are made before the round, so that a second run finds the
+    Attempts of the first run.
+    """
     positions: Positions
     limits: Limits
     lease_seconds: float
     ahead: bool = False
-    """True if this one message goes ahead, though the bot is still closed because it hung."""
+    """True if a single message goes ahead through a bot that is still closed because it hung."""
     again: bool = False
-    """True if the round ran before, and its commit may or may not have succeeded."""
+    """True if the round ran before, and nobody knows whether it was committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +94,23 @@ class Done:
     positions: Positions
     """The position in each lane from which the next round reads."""
     next_ready: dt.datetime | None
-    """The instant at which the next Message is ready, as far as this round knows; None: no more is planned."""
+    """The instant at which the next Message is ready, as far as this round knows; None if no Message is planned."""
     closed_until: dt.datetime | None = None
     closed_why: str = ""
 
     @classmethod
     def again(cls, begun: tuple[Begun, ...], now: dt.datetime) -> "Done":
-        """The first run was committed: these are its Attempts."""
+        """Report that the first run of the round was committed, with these Attempts."""
         return cls(begun, now, {}, now)
 
     @classmethod
     def gone(cls, now: dt.datetime) -> "Done":
-        """The bot was deleted: nothing begins, and its runner will soon be ended."""
+        """Report that the bot was deleted: nothing begins, and the service will soon end the runner."""
         return cls((), now, {}, now + _BOT_IS_GONE)
 
     @classmethod
     def closed(cls, now: dt.datetime, until: dt.datetime | None, why: str) -> "Done":
-        """The bot is closed: nothing begins until then."""
+        """Report that the bot is closed: nothing begins before `until`."""
         return cls((), now, {}, now, until, why)
 
     @classmethod
@@ -126,13 +129,13 @@ class _Judged:
 
 
 def begin_round(order: Round, *, now: dt.datetime) -> Done:
-    """Begins the Messages that are first in line and may go, as many as the bot has free slots.
+    """Begin the Messages that are first in line and may go, as many as the bot has free slots.
 
     1. Lock the bot, so that only one round at a time takes its slots.
     2. Count its free slots.
     3. Look at the Messages that are first in line.
-    4. Judge each: it goes, it waits, or it ends.
-    5. Write all of it down.
+    4. Judge each Message: it goes, it waits, or it ends.
+    5. Write down all of this.
     """
     if order.again and (begun := _begun_before(order, now)):
         return Done.again(begun, now)
@@ -170,14 +173,14 @@ def begin_round(order: Round, *, now: dt.datetime) -> Done:
 
 
 def begin_later(begun: Begun, limits: Limits, *, now: dt.datetime) -> dt.datetime:
-    """Gives an Attempt that missed its slot a new slot; the chat's gap counts from there."""
+    """Give a new slot to an Attempt that missed its slot. The chat's gap counts from the new slot."""
     slot = take_slot(begun.bot, limits, now=now)
     store.begin_later(begun.attempt, slot=slot)
     return slot
 
 
 def take_slot(bot: uuid.UUID, limits: Limits, *, now: dt.datetime) -> dt.datetime:
-    """Takes one slot of the bot, for one call to Telegram."""
+    """Take one slot of the bot, for one call to Telegram, and return it."""
     locked = store.lock_bot(bot)
     slot = max((locked and locked.next_slot_at) or now, now)
     store.take_slots(bot, next_slot=slot + limits.gap)
@@ -185,13 +188,16 @@ def take_slot(bot: uuid.UUID, limits: Limits, *, now: dt.datetime) -> dt.datetim
 
 
 def _begun_before(order: Round, now: dt.datetime) -> tuple[Begun, ...]:
-    """The Attempts that the first run of this round has committed; its connection was cut before it could tell."""
-    found = []
+    """Return the Attempts that the first run of this round has committed.
+
+    Its connection was cut before it could report them.
+    """
+    committed = []
     for facts in store.facts(store.begun_by(order.attempts), now=now):
         if facts.begun_by and facts.chat_last_at:
-            # This Attempt is the newest of its chat, and began_at is its slot.
-            found.append(_begun(order.bot, facts.begun_by, facts.chat_last_at, facts))
-    return tuple(begun for begun in found if begun)
+            # This Attempt is the newest of its chat, so the chat's last begin is this Attempt's slot.
+            committed.append(_begun(order.bot, facts.begun_by, facts.chat_last_at, facts))
+    return tuple(begun for begun in committed if begun)
 
 
 def _is_closed(bot: LockedBot, order: Round, now: dt.datetime) -> bool:
@@ -204,8 +210,8 @@ def _judge(order: Round, candidates: Sequence[Facts], free: Sequence[dt.datetime
     judged = _Judged()
     slots = iter(zip(order.attempts, free, strict=False))
     calendar = cache(lambda: calendar_of(Clinic.objects.get(pk=order.clinic)))
-    found = verdicts(candidates, now, chat_gap=order.limits.chat_gap, calendar=calendar)
-    for facts, verdict in zip(candidates, found, strict=True):
+    judgements = verdicts(candidates, now, chat_gap=order.limits.chat_gap, calendar=calendar)
+    for facts, verdict in zip(candidates, judgements, strict=True):
         if isinstance(verdict, End):
             judged.ends.append((facts.message, verdict.reason))
         elif isinstance(verdict, Wait):
@@ -224,11 +230,13 @@ def _write_down(order: Round, judged: _Judged, next_slot: dt.datetime, now: dt.d
         lifecycle.end(judged.ends, now=now)
     if judged.begun:
         begins = [
-            Begin(one.message, one.attempt, one.slot, seal(one.text, "schedules.Attempt.text").hex(), one.chat)
-            for one in judged.begun
+            Begin(
+                begun.message, begun.attempt, begun.slot, seal(begun.text, "schedules.Attempt.text").hex(), begun.chat
+            )
+            for begun in judged.begun
         ]
-        for one in judged.begun:
-            writing.note(_journal_entry(order, one))
+        for begun in judged.begun:
+            writing.note(_journal_entry(order, begun))
         lease_until = now + dt.timedelta(seconds=order.lease_seconds)
         store.begin(begins, order.bot, next_slot=next_slot, lease_until=lease_until)
 
@@ -248,7 +256,10 @@ def _journal_entry(order: Round, begun: Begun) -> entries.Begun:
 
 
 def _next_ready(clinic: uuid.UUID, now: dt.datetime, *, some: bool) -> dt.datetime | None:
-    """Return when the next Message is ready. `some`: whether this round has found any Message."""
+    """Return the instant at which the next Message is ready. `some` is True if this round has found a Message.
+
+    If a Message is ready now but none was found, another process has locked it: look again soon.
+    """
     at = store.next_ready(clinic)
     if at is None or at > now or some:
         return at
@@ -256,7 +267,7 @@ def _next_ready(clinic: uuid.UUID, now: dt.datetime, *, some: bool) -> dt.dateti
 
 
 def _begun(bot: uuid.UUID, attempt: uuid.UUID, slot: dt.datetime, facts: Facts) -> Begun | None:
-    """The Attempt with its payload; None where its text, filled in, is longer than Telegram takes."""
+    """Return the Attempt with its payload; None if there is no text, or the filled text is too long for Telegram."""
     if facts.telegram_id is None:
         raise ValueError("no verdict lets a Message go without a Telegram ID")
     payload = payload_of(facts, slot)

@@ -1,4 +1,4 @@
-"""The closing of a bot, which keeps all dispatchers from sending through it for a while."""
+"""Close a bot for a while, so that no dispatcher sends through it, and open it again."""
 
 import datetime as dt
 import uuid
@@ -11,12 +11,13 @@ from companion.telegram.outcomes import Kind, Outcome
 ASK_AGAIN = dt.timedelta(seconds=10)
 """The time for which a refused bot stays closed before Telegram is asked again (DESIGN.md: at least every 30 s)."""
 FAILURES_TO_CLOSE = 5
-"""The number of requests in a row whose failure closes the bot."""
+"""The number of failed requests in a row that closes the bot."""
 LONGEST_CLOSED = 15.0
+"""The longest time, in seconds, for which failures close the bot."""
 PROBE_LASTS = dt.timedelta(seconds=10)
-"""The time for which one dispatcher alone probes a hanging bot, if the probe takes so long."""
+"""The time after which another dispatcher may probe a hanging bot, if the first probe has not ended."""
 NEXT_PROBE = dt.timedelta(seconds=1)
-"""The time from a probe without an answer to the next probe."""
+"""The time between a probe that got no answer and the next probe."""
 
 
 class Closing(msgspec.Struct, frozen=True, gc=False):
@@ -27,7 +28,7 @@ class Closing(msgspec.Struct, frozen=True, gc=False):
 
 
 def after_failures(in_a_row: int, now: dt.datetime) -> Closing | None:
-    """Closes the bot after some failures in a row: an outage costs few calls, and recovery takes seconds."""
+    """Close the bot after some failures in a row, so that an outage costs few calls and recovery takes seconds."""
     if in_a_row < FAILURES_TO_CLOSE:
         return None
     seconds = min(2.0 ** min(in_a_row - FAILURES_TO_CLOSE, 10), LONGEST_CLOSED)
@@ -35,17 +36,17 @@ def after_failures(in_a_row: int, now: dt.datetime) -> Closing | None:
 
 
 def wait_of(outcome: Outcome, now: dt.datetime) -> Closing:
-    """Closes the bot for the time that Telegram asked for."""
+    """Close the bot for the time that Telegram asked for."""
     return Closing(now + dt.timedelta(seconds=outcome.retry_after or 1.0), Closed.RETRY_AFTER)
 
 
 def refused(now: dt.datetime) -> Closing:
-    """Closes the bot whose token Telegram refuses, until it is asked again."""
+    """Close a bot whose token Telegram refuses, until Telegram is asked again."""
     return Closing(now + ASK_AGAIN, Closed.UNAUTHORIZED)
 
 
 def after_call(outcome: Outcome, now: dt.datetime) -> Closing | None:
-    """Closes the bot if a call that sends nothing shows that it must wait or is refused."""
+    """Close the bot if a call that sends nothing shows that the bot has to wait or is refused."""
     match outcome.kind:
         case Kind.TOO_MANY:
             return wait_of(outcome, now)
@@ -56,7 +57,7 @@ def after_call(outcome: Outcome, now: dt.datetime) -> Closing | None:
 
 
 def close(bot: uuid.UUID, closing: Closing) -> None:
-    """Closes a bot for all dispatchers. A wait that Telegram asked for is never cut short."""
+    """Write a closing down for all dispatchers. It never ends a longer closing earlier."""
     rows = Bot.objects.filter(pk=bot).exclude(closed_until__gt=closing.until)
     if closing.why != Closed.UNAUTHORIZED:
         rows = rows.exclude(closed_why=Closed.UNAUTHORIZED)
@@ -64,14 +65,15 @@ def close(bot: uuid.UUID, closing: Closing) -> None:
 
 
 def hanging(now: dt.datetime) -> Closing:
-    """Closes the bot until a probe is answered; the first probe may follow at once."""
+    """Close the bot until a probe is answered. The first probe may follow at once."""
     return Closing(now, Closed.HANGING)
 
 
 def take_probe(bot: uuid.UUID, *, now: dt.datetime) -> Bot | None:
-    """Takes the next probe of a hanging bot for this dispatcher.
+    """Take the next probe of a hanging bot for this dispatcher.
 
-    Returns None if it is taken; else the bot as it is: it hangs no longer, or another dispatcher probes it.
+    Returns None if this dispatcher has the probe. Otherwise the bot no longer hangs, or another dispatcher probes it:
+    returns the bot's present row.
     """
     free = Bot.objects.filter(pk=bot, closed_why=Closed.HANGING, closed_until__lte=now)
     if free.update(closed_until=now + PROBE_LASTS):
@@ -80,11 +82,11 @@ def take_probe(bot: uuid.UUID, *, now: dt.datetime) -> Bot | None:
 
 
 def probe_failed(bot: uuid.UUID, *, now: dt.datetime) -> None:
-    """Lets the next probe follow soon."""
+    """Let the next probe follow soon."""
     Bot.objects.filter(pk=bot, closed_why=Closed.HANGING).update(closed_until=now + NEXT_PROBE)
 
 
 def reopen(bot: uuid.UUID, why: Closed, *, now: dt.datetime) -> None:
-    """Opens a bot that was closed for this reason, and answers again."""
+    """Open a bot that was closed for this reason and now answers again."""
     closed = Bot.objects.filter(pk=bot, closed_why=why)
     closed.update(closed_until=None, closed_why=Closed.NOT_CLOSED, last_answer_at=now)

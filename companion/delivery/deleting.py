@@ -1,6 +1,6 @@
-"""Messages that are to be deleted from Telegram chats: noted with an erasure, and worked off by the dispatcher.
+"""Messages to be deleted from Telegram chats. An erasure notes them, and the dispatcher deletes them.
 
-Telegram lets a bot delete messages of a private chat, its own and the other side's, for 48 hours.
+For 48 hours, Telegram lets a bot delete messages of a private chat, both its messages and the patient's.
 """
 
 import datetime as dt
@@ -18,7 +18,7 @@ _AT_ONCE: Final = 20
 
 
 class Posted(NamedTuple):
-    """A message in a chat, by its chat's Telegram ID and its number, and when it was sent."""
+    """A message in a chat: the chat's Telegram ID, the message's number, and the time at which it was sent."""
 
     chat: int
     number: int
@@ -34,9 +34,10 @@ class Due(NamedTuple):
 
 
 def ask(clinic: Clinic, messages: Collection[Posted], *, now: dt.datetime) -> int:
-    """Note the messages that Telegram still lets us delete, each once. Returns how many."""
-    # A tap and a change of buttons name a message that is older than they are.
-    sent_at = {(one.chat, one.number): one.at for one in sorted(messages, key=lambda one: one.at, reverse=True)}
+    """Note the messages that Telegram still lets us delete, each once. Return their number."""
+    # Keep the earliest time of each number: a tap, or a change of buttons, names a message that was sent earlier.
+    latest_first = sorted(messages, key=lambda message: message.at, reverse=True)
+    sent_at = {(message.chat, message.number): message.at for message in latest_first}
     rows = [
         Deletion(clinic=clinic, chat=str(chat), telegram_message_id=number, until=at + DELETABLE_FOR, next_try_at=now)
         for (chat, number), at in sent_at.items()
@@ -49,16 +50,16 @@ def ask(clinic: Clinic, messages: Collection[Posted], *, now: dt.datetime) -> in
 
 
 def due(clinic: uuid.UUID, *, now: dt.datetime) -> list[Due]:
-    """The clinic's messages that are to be deleted now, some of them."""
-    # Each chat is opened by itself, so that one that was sealed with a lost key holds up no other.
+    """Return some of the clinic's messages that are to be deleted now."""
+    # Unseal each chat separately, so that a chat that was sealed with a lost key doesn't stop the others.
     rows = Deletion.objects.filter(clinic=clinic, next_try_at__lte=now).order_by("next_try_at", "id").defer("chat")
-    found = []
+    messages = []
     for row in rows[:_AT_ONCE]:
         try:
-            found.append(Due(row.pk, int(row.chat), row.telegram_message_id))
+            messages.append(Due(row.pk, int(row.chat), row.telegram_message_id))
         except CannotOpen:
             again(row.pk, at=row.until)
-    return found
+    return messages
 
 
 def clinics_with_due(*, now: dt.datetime) -> set[uuid.UUID]:
@@ -67,12 +68,12 @@ def clinics_with_due(*, now: dt.datetime) -> set[uuid.UUID]:
 
 
 def forget_old(*, now: dt.datetime) -> None:
-    """Forget the messages of all clinics that Telegram won't delete any more, also where no bot is left to ask it."""
+    """Forget the messages of all clinics that Telegram no longer lets a bot delete."""
     Deletion.objects.filter(until__lte=now).delete()
 
 
 def done(id: uuid.UUID) -> None:
-    """Forget a message that is deleted, or that Telegram won't delete."""
+    """Forget a message that was deleted, or that Telegram refuses to delete."""
     Deletion.objects.filter(pk=id).delete()
 
 

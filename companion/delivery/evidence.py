@@ -1,6 +1,6 @@
-"""The evidence about Attempts of unknown outcome, read from the database: which there are, and the numbers around each.
+"""Read the evidence about Attempts of unknown outcome: which Attempts these are, and the numbers around each of them.
 
-traces.py concludes from it. Off the hot path: read only while a bot has nothing to send.
+traces.py draws the conclusions. Nothing here is on the hot path: it is read only while a bot has nothing to send.
 """
 
 import datetime as dt
@@ -17,39 +17,39 @@ from companion.schedules.models import Attempt, AttemptOutcome, Follow, Lane, Me
 from companion.schedules.reasons import Reason
 
 LOOKED_FOR: Final = dt.timedelta(days=1)
-"""The time after the end of a Message in which its trace is looked for."""
+"""The time after the end of a Message during which its trace is looked for."""
 _AT_ONCE: Final = 200
-"""Messages that one look considers."""
+"""The number of Messages that one search considers."""
 _TELEGRAMS_CLOCK: Final = dt.timedelta(minutes=2, seconds=1)
-"""More than Telegram's clock may differ from ours (dispatch/clock_watch.py), with its whole seconds."""
+"""More than Telegram's clock may differ from ours (dispatch/clock_watch.py); Telegram's times have whole seconds."""
 _NEWEST: Final = 100
-"""Sent Attempts among which the newest number is looked for: more than are on the wire at once."""
+"""The number of sent Attempts among which the newest number is looked for: more than can be on the wire at once."""
 _MOST_AROUND: Final = 10_000
-"""Numbers that are read around one Attempt. A bot that sends more in the time of two leases gets no conclusion."""
+"""The largest number of rows that are read around an Attempt. If there are more, nothing is concluded."""
 
 
 def next_unsettled(
     bot: Bot, skipped: Collection[uuid.UUID], lease: dt.timedelta, *, now: dt.datetime
 ) -> Attempt | None:
-    """The oldest Attempt of unknown outcome whose trace is to be looked for, apart from those skipped."""
+    """Return the oldest Attempt of unknown outcome whose trace has to be looked for, and which is not `skipped`."""
     messages = [*_failed(bot, now), *_to_be_resent(bot, lease, now)]
     unknown = Attempt.objects.filter(message__in=messages, outcome=AttemptOutcome.UNKNOWN, no_trace_at=None)
-    # The chat of an erased patient is 0: Telegram can't be asked there.
+    # An erased patient's chat is 0. Telegram can't be asked about it.
     unknown = unknown.filter(telegram_id__gt=0)
     return unknown.exclude(pk__in=skipped).select_related("message").order_by("began_at", "id").first()
 
 
 def case_of(attempt: Attempt, bot: Bot, lease: dt.timedelta) -> Case:
-    """All that is known about an Attempt of unknown outcome."""
-    one = Doubtful(attempt.began_at, attempt.ended_at)
+    """Return everything that is known about an Attempt of unknown outcome."""
+    span = Doubtful(attempt.began_at, attempt.ended_at)
     since = bot.numbers_since if bot.other_reader == OtherReader.NOBODY else None
     others = _doubtful(bot).exclude(pk=attempt.pk)
     same_chat = _spans(others.filter(telegram_id=attempt.telegram_id))
-    around = others.filter(began_at__gte=one.began_at - lease, began_at__lte=one.over(lease) + lease)
+    around = others.filter(began_at__gte=span.began_at - lease, began_at__lte=span.over(lease) + lease)
     return Case(
-        attempt=one,
+        attempt=span,
         lease=lease,
-        known=_known(bot, one, lease, since) if since else [],
+        known=_known(bot, span, lease, since) if since else [],
         same_chat=same_chat,
         doubtful=1 + len(_spans(around)),
         asked={int(number): dt.datetime.fromisoformat(at) for number, at in (attempt.asked or {}).items()},
@@ -58,40 +58,40 @@ def case_of(attempt: Attempt, bot: Bot, lease: dt.timedelta) -> Case:
 
 
 def _failed(bot: Bot, now: dt.datetime) -> QuerySet[Message, uuid.UUID]:
-    """Messages that ended as unknown. Those that a restore holds may have been sent by Attempts that are lost."""
-    # Uses the index messages_failed_by_end.
+    """Return Messages that ended as unknown. Messages held by a restore are left out: their Attempts may be lost."""
+    # This uses the index messages_failed_by_end.
     failed = Message.objects.filter(clinic=bot.clinic_id, status=Status.FAILED, ended_at__gte=now - LOOKED_FOR)
     unknown = failed.filter(reason=Reason.OUTCOME_UNKNOWN, held_by_restore=False, no_trace_at=None)
     return unknown.order_by("ended_at").values_list("id", flat=True)[:_AT_ONCE]
 
 
 def _to_be_resent(bot: Bot, lease: dt.timedelta, now: dt.datetime) -> QuerySet[Message, uuid.UUID]:
-    """Messages that their Schedule wants to be sent again, and that wait for a trace."""
-    # Uses the index messages_in_line, a part of each lane.
+    """Return Messages that will be sent again as their Schedule says, and that wait for the search for their trace."""
+    # This uses the index messages_in_line, a part of each lane.
     soon = Q(lane__in=Lane.values, ready_at__gt=now, ready_at__lte=traces.latest_resend(now, lease))
     waiting = Message.objects.filter(lifecycle.NOT_BEGUN, soon, clinic=bot.clinic_id, resends__gt=0)
     return waiting.exclude(follow_kind=Follow.SHOWN).values_list("id", flat=True)[:_AT_ONCE]
 
 
 def _sent(bot: Bot) -> QuerySet[Attempt]:
-    """Attempts that have a number, or have replaced buttons."""
+    """Return the sent Attempts: those that got a number, and those that replaced buttons."""
     return Attempt.objects.filter(clinic=bot.clinic_id, outcome=AttemptOutcome.SENT)
 
 
 def _doubtful(bot: Bot) -> QuerySet[Attempt]:
-    """The bot's Attempts of unknown outcome, and those on the wire."""
+    """Return the bot's Attempts that are of unknown outcome or on the wire."""
     unknown = ["", AttemptOutcome.UNKNOWN]
     return Attempt.objects.filter(clinic=bot.clinic_id, outcome__in=unknown, no_trace_at=None)
 
 
 def _spans(attempts: QuerySet[Attempt]) -> list[Doubtful]:
-    # Left out here and not in the query, so that the query goes by an index of Attempts. See _numbered.
+    # Leave out changes of buttons here: a condition in the query would keep it from using an index of Attempts.
     rows = attempts.values_list("began_at", "ended_at", "message__follow_kind")
     return [Doubtful(began, ended) for began, ended, kind in rows if kind != Follow.SHOWN]
 
 
 def _numbered(attempts: QuerySet[Attempt]) -> list[Known]:
-    """The numbers that these sent Attempts took: those that replaced buttons took none."""
+    """Return the numbers that these sent Attempts got. Attempts that replaced buttons got none."""
     rows = attempts.values_list("telegram_message_id", "began_at", "ended_at", "message__follow_kind")
     return [
         Known(number, began, ended)
@@ -100,27 +100,27 @@ def _numbered(attempts: QuerySet[Attempt]) -> list[Known]:
     ]
 
 
-def _known(bot: Bot, one: Doubtful, lease: dt.timedelta, since: dt.datetime) -> list[Known]:
-    """The numbers that are accounted for, from the newest before the Attempt to the first after it.
+def _known(bot: Bot, attempt: Doubtful, lease: dt.timedelta, since: dt.datetime) -> list[Known]:
+    """Return the numbers whose messages are known, from the newest before the Attempt to the first after it.
 
-    Empty if there are too many: then nothing is concluded.
+    Returns an empty list if there are too many numbers: then nothing is concluded.
     """
-    own = _sent(bot).filter(began_at__gte=since)
-    surely_before, over = one.began_at - MARGIN, one.over(lease)
-    earlier = own.filter(began_at__lt=surely_before, ended_at__lt=surely_before).order_by("-began_at")
-    later = _numbered(own.filter(began_at__gt=over).order_by("began_at")[:_NEWEST])
-    around = own.filter(began_at__gte=surely_before - lease).order_by("began_at")
+    sent = _sent(bot).filter(began_at__gte=since)
+    surely_before, over = attempt.began_at - MARGIN, attempt.over(lease)
+    earlier = sent.filter(began_at__lt=surely_before, ended_at__lt=surely_before).order_by("-began_at")
+    later = _numbered(sent.filter(began_at__gt=over).order_by("began_at")[:_NEWEST])
+    around = sent.filter(began_at__gte=surely_before - lease).order_by("began_at")
     if later:
-        around = around.filter(began_at__lte=min(later, key=lambda first: first.number).by)
+        around = around.filter(began_at__lte=min(later, key=lambda known: known.number).by)
     between = _numbered(around[: _MOST_AROUND + 1])
     if len(between) > _MOST_AROUND:
         return []
-    known = {first.number: first for first in (*_numbered(earlier[:_NEWEST]), *later, *between)}
+    known = {row.number: row for row in (*_numbered(earlier[:_NEWEST]), *later, *between)}
     return [*known.values(), *_heard(bot, since, surely_before, over)]
 
 
 def _heard(bot: Bot, since: dt.datetime, surely_before: dt.datetime, over: dt.datetime) -> list[Known]:
-    """The numbers of messages that came in, likewise."""
+    """Return the numbers of messages that came in, from the newest before the Attempt to the first after it."""
     heard = HeardNumber.objects.filter(bot=bot.pk, heard_at__gte=since)
     before = heard.filter(heard_at__lt=surely_before).order_by("-number").first()
     from_there = heard.filter(number__gte=before.number) if before else heard

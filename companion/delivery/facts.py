@@ -1,6 +1,6 @@
-"""The facts about a Message: all that its verdict and its text depend on.
+"""The facts about a Message: everything on which its verdict and its text depend.
 
-The facts are read by store.py and judged by verdict.py.
+store.py reads the facts, and verdict.py judges them.
 """
 
 import datetime as dt
@@ -24,7 +24,7 @@ class Facts(Discreet, frozen=True, gc=False, forbid_unknown_fields=True):
 
     message: uuid.UUID
     schedule: uuid.UUID | None
-    """The Schedule whose Occurrence it is; None where it says another Message again."""
+    """The Schedule whose Occurrence it is; None if it repeats another Message."""
     patient: uuid.UUID | None
     lane: int
     due_at: dt.datetime
@@ -37,11 +37,11 @@ class Facts(Discreet, frozen=True, gc=False, forbid_unknown_fields=True):
     by_hand: Flag
     answers_stop_or_start: Flag
     begun_by: uuid.UUID | None
-    """The Attempt that has put the Message on the wire already; None: it is not begun."""
+    """The Attempt that has put the Message on the wire; None if it has not begun."""
     follow_kind: str
     telegram_message_id: int | None
     own_text: str | None
-    """The Message's own text, sealed, hexadecimal; None: its version has the text."""
+    """The text of this Message alone, sealed, hexadecimal; None if its version has the text."""
     version: uuid.UUID | None
     buttons: Keyboard | None
     telegram_id: int | None
@@ -61,7 +61,7 @@ class Facts(Discreet, frozen=True, gc=False, forbid_unknown_fields=True):
     paused_until: dt.date | None
     """The day on which the patient's pause ends."""
     in_trouble: Flag
-    """True if the patient's chat is marked as out of reach, which a sent Message clears."""
+    """True if the patient's chat is marked as out of reach. A sent Message clears the mark."""
     schedule_state: str | None
     answer_microseconds: int | None
     """The Schedule's `answer_within`."""
@@ -75,43 +75,43 @@ class Facts(Discreet, frozen=True, gc=False, forbid_unknown_fields=True):
     chat_last_at: dt.datetime | None
     """The instant at which the last Attempt to this chat began."""
     chat_opted_out: Flag
-    """True if the chat has opted out, whichever patient the Message is for.
+    """True if the chat has opted out, no matter for which patient the Message is.
 
-    Of a Message addressed to the chat itself: also whether all its patients have opted out.
+    If the Message is addressed to the chat itself, it is also True if all patients of the chat have opted out.
     """
     bot_refused: Flag
 
     @property
     def edits(self) -> int | None:
-        """The message_id of the sent message whose buttons are replaced; None: a new message is sent."""
+        """Return the message_id of the sent message whose buttons are replaced; None if a new message is sent."""
         return self.telegram_message_id if self.follow_kind == Follow.SHOWN else None
 
     @property
     def answer_within(self) -> dt.timedelta | None:
-        """Return how long the clinic waits for an answer; None: it expects none."""
-        # A reminder repeats its question and waits for no answer of its own.
+        """Return how long the clinic waits for an answer; None if it expects no answer."""
+        # A reminder repeats a question, and has no time for an answer itself.
         if self.answer_microseconds is None or self.follow_kind in (Follow.SHOWN, Follow.REMINDER):
             return None
         return dt.timedelta(microseconds=self.answer_microseconds)
 
     @property
     def earlier_tries(self) -> int:
-        """Return how many Attempts came before the Attempt that these facts are for."""
+        """Return how many Attempts there were before the Attempt to which these facts belong."""
         return self.tries - (1 if self.begun_by else 0)
 
     @property
     def day(self) -> dt.date | None:
-        """The day in the name of its Occurrence, before anything moved it; None: it has no Occurrence."""
+        """Return the day in the name of its Occurrence, before anything moved it; None if it has no Occurrence."""
         return dt.date.fromisoformat(self.occurrence[:10]) if self.occurrence else None
 
     @property
     def avoid(self) -> Avoid:
-        """The days that its Schedule avoids."""
+        """Return the days that its Schedule avoids."""
         return Avoid(bool(self.avoid_weekends), bool(self.avoid_holidays), bool(self.avoid_closed_days))
 
 
 class Lapsed(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """A Message whose Attempt's lease ran out, and whether it is resent when its outcome is unknown."""
+    """A Message with an Attempt whose lease ran out, and whether it is resent if its outcome is unknown."""
 
     message: uuid.UUID
     attempt: uuid.UUID

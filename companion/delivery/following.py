@@ -1,6 +1,6 @@
-"""Follow-ups of a Message that asks for an answer: note the answer, say the Message again, replace its buttons.
+"""Follow up a Message that asks for an answer: note the answer, repeat the Message, replace its buttons.
 
-A reminder repeats the question of its Message. A Message that the patient asked to get later asks a new question.
+A reminder repeats the question of its Message. A Message that the patient wants to get later asks a new question.
 """
 
 import datetime as dt
@@ -20,27 +20,27 @@ SHOWN_LATE_AFTER = dt.timedelta(days=1)
 
 
 def locked(messages: QuerySet[Message]) -> Message | None:
-    """The Message, locked, so that of two answers at the same moment the second sees the first."""
+    """Lock the Message and return it. If two answers come at the same moment, the second then sees the first."""
     return messages.select_for_update(of=("self",)).select_related("version__schedule", "patient").first()
 
 
 def one_question(message: Message) -> list[Message]:
-    """The Message and its reminder: an answer to either answers both."""
+    """Return the Message and its reminder: an answer to one of them answers both."""
     first = message.follows_id if message.follow_kind == Follow.REMINDER else message.pk
     same = Q(pk=first) | Q(follows=first, follow_kind=Follow.REMINDER)
     return list(Message.objects.filter(same, clinic_id=message.clinic_id))
 
 
 def of(message: Message) -> list[Message]:
-    """The Messages that say this Message again, sent or planned."""
-    own = Message.objects.filter(clinic_id=message.clinic_id, follows=message)
-    return list(own.exclude(follow_kind=Follow.SHOWN).order_by("due_at"))
+    """Return the Messages that repeat this Message, sent or planned."""
+    follow_ups = Message.objects.filter(clinic_id=message.clinic_id, follows=message)
+    return list(follow_ups.exclude(follow_kind=Follow.SHOWN).order_by("due_at"))
 
 
 def answered(question: list[Message], *, now: dt.datetime) -> list[Message]:
-    """Ends the wait for an answer and stops what would ask again. Returns all Messages that the answer answers.
+    """End the wait for an answer, and stop the Messages that would ask again. Return all answered Messages.
 
-    These include Messages that the patient asked to get later, since a later answer may replace that wish.
+    The answer also counts for Messages that the patient wanted to get later: it replaces that wish.
     """
     ids = [message.pk for message in question]
     later = list(Message.objects.filter(follows__in=ids, follow_kind=Follow.LATER))
@@ -51,9 +51,10 @@ def answered(question: list[Message], *, now: dt.datetime) -> list[Message]:
 
 
 def say_again(message: Message, kind: Follow, *, due_at: dt.datetime, now: dt.datetime, before: str = "") -> bool:
-    """Plans the Message once more for `due_at`, after the words `before`; False where that was done already.
+    """Plan the Message once more for `due_at`, with the words `before` in front of its text.
 
-    The new Message keeps the wording's Schedule, so that the same rules hold for it.
+    The new Message keeps the version, so that the rules of the same Schedule hold for it. Returns False if the Message
+    was repeated already.
     """
     if message.version is None or Message.objects.filter(follows=message, follow_kind=kind).exists():
         return False
@@ -81,7 +82,7 @@ def say_again(message: Message, kind: Follow, *, due_at: dt.datetime, now: dt.da
 
 
 def show_answer(message: Message, telegram_id: int, words: str, *, now: dt.datetime) -> None:
-    """Queues a Message that replaces the buttons by the answer. If such a Message waits, it gets the newest answer."""
+    """Queue a Message that shows the answer in place of the buttons. If such a Message exists, change its answer."""
     if message.telegram_message_id is None:
         return
     rows = buttons.answer_shown(message.pk, words)
@@ -99,7 +100,7 @@ def show_answer(message: Message, telegram_id: int, words: str, *, now: dt.datet
         ready_at=now,
         late_at=now + SHOWN_LATE_AFTER,
         quiet_hours=Quiet.IGNORE,
-        # To replace the buttons twice changes nothing.
+        # A second replacement of the buttons changes nothing.
         if_unknown=IfUnknown.RESEND,
         text=as_it_stands(words),
         buttons=rows,

@@ -1,9 +1,8 @@
-"""Every change of a Message's status, each one guarded UPDATE, and the one way to delete Messages (`unplan`).
+"""Every change of a Message's status, each one guarded UPDATE, and the only way to delete Messages (`unplan`).
 
 Zero rows changed means that someone was faster. The Dispatcher records the results of Attempts (`record`), closes
-lapsed Attempts (`rescue`), and ends Messages that are too late (`expire`) or that a verdict ends (`end`). People's acts
-(planning/acts.py) and the Planner go through `move`. All run inside the caller's transaction. DESIGN.md, A Message's
-Life.
+Attempts whose lease ran out (`rescue`), and ends Messages that are too late (`expire`) or that a verdict ends (`end`).
+People's acts (planning/acts.py) and the Planner use `move`. All functions run in the caller's transaction.
 """
 
 import datetime as dt
@@ -48,18 +47,18 @@ ONLY_PLANNED = NOT_BEGUN & UNTOUCHED
 In SQL: status = 'pending' AND open_attempt_id IS NULL AND tries = 0 AND NOT by_hand.
 """
 ADDRESSED = Q(patient__isnull=False) | Q(telegram_id__isnull=False)
-"""Messages to somebody. One whose patient was erased goes to nobody, and stays as it ended."""
+"""Messages that have a recipient. A Message whose patient was erased has none, and can't be sent any more."""
 
 
 def record(records: Sequence[Record]) -> None:
-    """Closes Attempts and ends (or gives back) their Messages."""
+    """Close Attempts, and end their Messages or give them back."""
     if records and store.record(records) < len(records):
         store.late_proof(records)
     _tell_recorded(records)
 
 
 def end(ends: Sequence[tuple[uuid.UUID, Reason]], *, now: dt.datetime) -> None:
-    """Ends Messages that will never go, each for its reason."""
+    """End Messages that will never go, each for its reason."""
     if not ends:
         return
     store.end([Ended(message, reason, status_of(reason)) for message, reason in ends], now=now)
@@ -67,9 +66,9 @@ def end(ends: Sequence[tuple[uuid.UUID, Reason]], *, now: dt.datetime) -> None:
 
 
 def rescue(*, now: dt.datetime, lease: dt.timedelta) -> int:
-    """Closes as unknown the Attempts whose lease ran out, and ends or resends their Messages. Returns how many.
+    """Close as unknown the Attempts whose lease ran out; fail their Messages, or let them be resent. Return how many.
 
-    `lease`: how long such a lease was.
+    `lease` is the length of such a lease.
     """
     at, records = now.astimezone(dt.UTC), []
     for lapsed in store.lapsed(now=now):
@@ -92,21 +91,22 @@ def rescue(*, now: dt.datetime, lease: dt.timedelta) -> int:
 
 
 def expire(*, now: dt.datetime, limit: int) -> int:
-    """Ends Messages that could not leave within their `late_after`, at most `limit` at a time. Returns how many."""
+    """End Messages that could not leave within their `late_after`, at most `limit` at a time. Return how many."""
     late = store.facts(store.too_late(limit, now=now), now=now)
     end([(facts.message, reason) for facts in late if (reason := ending(facts, now))], now=now)
     return len(late)
 
 
 def move(messages: QuerySet[Message], **columns: object) -> int:
-    """Changes columns of Messages that are not begun. Returns how many changed."""
+    """Change columns of Messages that have not begun. Return how many changed."""
     return messages.filter(NOT_BEGUN).update(**columns)
 
 
 def stop(messages: QuerySet[Message], reason: Reason, *, now: dt.datetime) -> int:
-    """Fails or cancels, as the reason says, Messages that are not begun. Returns how many."""
+    """Fail or cancel Messages that have not begun; the reason says which of the two. Return how many."""
     status = status_of(reason)
-    # No webhook hears of cancelled Messages, and after the change nobody can tell these from others.
+    # Read the ids before the change: after it, nobody can tell these Messages from others. Webhooks get no event for
+    # a cancelled Message.
     failing = list(messages.filter(NOT_BEGUN).values_list("id", flat=True)) if status == Status.FAILED else []
     stopped = move(messages, status=status, reason=reason, ended_at=now)
     _tell(failing, at=now)
@@ -114,8 +114,9 @@ def stop(messages: QuerySet[Message], reason: Reason, *, now: dt.datetime) -> in
 
 
 def give_way(messages: QuerySet[Message], *, now: dt.datetime) -> int:
-    """Cancels Messages that another Message of the same Occurrence makes needless, since two patients turned out to be
-    one. Returns how many. What was sent, or may have arrived, stays as it is.
+    """Cancel Messages that another Message of the same Occurrence makes needless, when two patients are merged.
+
+    Messages that were sent, or may have arrived, stay as they are. Returns how many were cancelled.
     """
     needless = Q(status=Status.PENDING) | (Q(status=Status.FAILED) & ~Q(reason=Reason.OUTCOME_UNKNOWN))
     ended = {"status": Status.CANCELLED, "reason": Reason.PATIENT_LEFT, "ended_at": now}
@@ -123,31 +124,32 @@ def give_way(messages: QuerySet[Message], *, now: dt.datetime) -> int:
 
 
 def is_only_planned(message: Message) -> bool:
-    """Return whether this Message is nothing but a plan: ONLY_PLANNED for a row that was read."""
+    """Return whether this Message is nothing but a plan. The same condition as ONLY_PLANNED, for a row in memory."""
     return is_untried(message) and not message.by_hand
 
 
 def is_untried(message: Message) -> bool:
-    """Return whether this Message is pending, and no Attempt was ever begun."""
+    """Return whether this Message is pending, and no Attempt of it ever began."""
     return message.status == Status.PENDING and message.open_attempt_id is None and message.tries == 0
 
 
 def only_planned(messages: QuerySet[Message]) -> QuerySet[Message]:
-    """The Messages among these that are nothing but a plan."""
+    """Return the Messages among these that are nothing but a plan."""
     return messages.filter(ONLY_PLANNED)
 
 
 def unplan(messages: QuerySet[Message]) -> int:
-    """Deletes the Messages among these that are only planned. Returns how many."""
-    # Locked first, so that no Dispatcher begins a Message between the look and the deletion.
+    """Delete the Messages among these that are only planned. Return how many."""
+    # Lock them first, so that no Dispatcher begins a Message between the query and the deletion.
     locked = only_planned(messages).select_for_update(of=("self",)).order_by("id")
     return Message.objects.filter(id__in=list(locked.values_list("id", flat=True))).delete()[0]
 
 
 def hold(messages: QuerySet[Message], *, now: dt.datetime) -> int:
-    """Fails as unknown Messages that may have been sent before the database was restored. Returns how many.
+    """Fail as unknown the Messages that may have been sent before the database was restored. Return how many.
 
-    Also those on the wire when the copy was taken, whatever their Schedule wishes: a person decides.
+    This includes Messages that were on the wire when the backup was taken. A person decides about them, even if their
+    Schedule says "resend".
     """
     held = messages.exclude(status__in=[Status.SENT, Status.CANCELLED])
     attempts = Attempt.objects.filter(id__in=held.filter(open_attempt_id__isnull=False).values("open_attempt_id"))
@@ -166,9 +168,9 @@ def hold(messages: QuerySet[Message], *, now: dt.datetime) -> int:
 
 
 def bring_back(message: Message, attempt: uuid.UUID, evidence: Mapping[str, object], *, at: dt.datetime) -> None:
-    """Ends as sent what a Journal shows to have been sent before the database was restored.
+    """End as sent a Message that was sent before the database was restored, as the Journal shows.
 
-    `evidence` is its Attempt, as far as the Journal knows it.
+    `evidence` are the columns of its Attempt, as far as the Journal knows them.
     """
     known = Attempt.objects.filter(pk=attempt, message=message).update(
         **{name: value for name, value in evidence.items() if name != "text"}
@@ -191,27 +193,27 @@ def bring_back(message: Message, attempt: uuid.UUID, evidence: Mapping[str, obje
 
 
 def reopen(messages: QuerySet[Message], **columns: object) -> int:
-    """Makes failed Messages pending again: a person's retry. Returns how many."""
+    """Make failed Messages pending again: a person's retry. Return how many."""
     failed = messages.filter(OFF_THE_WIRE, ADDRESSED, status=Status.FAILED)
     columns |= {"held_by_restore": False, "no_trace_at": None, "ended_at": None}
     return failed.update(status=Status.PENDING, reason="", **columns)
 
 
 def come_back(messages: QuerySet[Message]) -> int:
-    """Makes Messages pending again that were cancelled because their patient had left. Returns how many.
+    """Make Messages pending again that were cancelled because their patient had left. Return how many.
 
-    The guard asks for that reason: a Message that a person cancelled, or that ended with its series, stays cancelled.
+    The guard demands this reason: a Message that a person cancelled, or that ended with its series, stays cancelled.
     """
     gone = messages.filter(OFF_THE_WIRE, status=Status.CANCELLED, reason=Reason.PATIENT_LEFT)
     return gone.update(status=Status.PENDING, reason="", ended_at=None)
 
 
 def undo(messages: QuerySet[Message], reason: Reason, *, since: dt.datetime, now: dt.datetime) -> int:
-    """Makes Messages pending again that a person's act cancelled for this reason since then, and that are in time.
+    """Make Messages pending again that a person's act cancelled for this reason after `since`. Return how many.
 
-    Returns how many. The guard is the whole check: it leaves out Messages that were undone before or are too late.
+    The guard is the whole check: Messages that were undone before, or that are too late, are left out.
     """
-    # A reminder that the patient's answer made needless stays cancelled.
+    # A reminder stays cancelled if the patient has answered.
     needless = Message.objects.filter(follows__answered_at__isnull=False)
     cancelled = messages.filter(
         OFF_THE_WIRE, status=Status.CANCELLED, reason=reason, ended_at__gte=since, late_at__gt=now
@@ -220,14 +222,14 @@ def undo(messages: QuerySet[Message], reason: Reason, *, since: dt.datetime, now
 
 
 def waiting(now: dt.datetime) -> Q:
-    """Messages that may still go: the pending, and those of the future that wait for a patient who has left."""
+    """Return the condition for Messages that may still go: pending, or cancelled because their patient has left."""
     return Q(status=Status.PENDING) | Q(status=Status.CANCELLED, reason=Reason.PATIENT_LEFT, due_at__gt=now)
 
 
 def prove(messages: QuerySet[Message], telegram_message_id: int, *, now: dt.datetime) -> int:
-    """Ends as sent Messages that have arrived, as the patient's own tap shows; a retry that waits never begins."""
-    unknown_or_again = Q(status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN) | Q(status=Status.PENDING, tries__gt=0)
-    doubted = messages.filter(OFF_THE_WIRE, unknown_or_again)
+    """End as sent the Messages that have arrived, as a patient's tap proves. A waiting retry never begins."""
+    unknown_or_retried = Q(status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN) | Q(status=Status.PENDING, tries__gt=0)
+    doubted = messages.filter(OFF_THE_WIRE, unknown_or_retried)
     ids = list(doubted.values_list("id", flat=True))
     if not ids:
         return 0
@@ -241,16 +243,16 @@ def prove(messages: QuerySet[Message], telegram_message_id: int, *, now: dt.date
     _tell(ids, at=now)
     unknown = list(Attempt.objects.filter(message__in=ids, outcome=AttemptOutcome.UNKNOWN)[:2])
     if proved and len(unknown) == 1:
-        # Of two nobody knows which has arrived.
-        one = Attempt.objects.filter(pk=unknown[0].pk)
-        one.update(outcome=AttemptOutcome.SENT, telegram_message_id=telegram_message_id)
+        # With two such Attempts, nobody would know which of them has arrived.
+        arrived = Attempt.objects.filter(pk=unknown[0].pk)
+        arrived.update(outcome=AttemptOutcome.SENT, telegram_message_id=telegram_message_id)
     return proved
 
 
 def leave_no_trace(attempt: Attempt, *, now: dt.datetime) -> bool:
-    """Notes that Telegram holds no trace of this Attempt. Where its Message waits to be sent again, it now may go.
+    """Note that Telegram shows no trace of this Attempt. If its Message waits to be sent again, it may go now.
 
-    Returns whether the Message waited.
+    Returns whether the Message was waiting.
     """
     unknown = Attempt.objects.filter(message=attempt.message_id, outcome=AttemptOutcome.UNKNOWN)
     if not unknown.filter(pk=attempt.pk).update(no_trace_at=now):
@@ -262,17 +264,17 @@ def leave_no_trace(attempt: Attempt, *, now: dt.datetime) -> bool:
 
 
 def status_of(reason: Reason) -> Status:
-    """The status that a reason belongs to."""
+    """Return the status to which a reason belongs."""
     return Status.CANCELLED if reason in CANCELLING else Status.FAILED
 
 
 def _tell_recorded(records: Sequence[Record]) -> None:
-    """Notes for the clinics' webhooks which Messages these records have ended."""
-    if ends := [EndedAt(one.message, one.at) for one in records if one.status != Status.PENDING]:
+    """Note for the clinics' webhooks which Messages these records have ended."""
+    if ends := [EndedAt(record.message, record.at) for record in records if record.status != Status.PENDING]:
         store.tell_ends(ends)
 
 
 def _tell(messages: Sequence[uuid.UUID], *, at: dt.datetime) -> None:
-    """Notes for the clinics' webhooks which of these Messages were sent or failed at this instant."""
+    """Note for the clinics' webhooks which of these Messages were sent or failed at this instant."""
     if messages:
         store.tell_ends([EndedAt(message, at.astimezone(dt.UTC)) for message in messages])

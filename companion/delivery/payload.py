@@ -1,4 +1,4 @@
-"""The payload of a Message: the text and the buttons that leave, made of its facts."""
+"""The payload of a Message: the text and the buttons that are sent, made from its facts."""
 
 import datetime as dt
 import uuid
@@ -24,7 +24,7 @@ class Payload(Discreet, frozen=True, gc=False):
 
 
 def payload_of(facts: Facts, at: dt.datetime) -> Payload | None:
-    """The payload that leaves at this instant; None where there is no text, or it is longer than Telegram takes."""
+    """Return the payload for this instant; None if there is no text, or it is too long for Telegram."""
     template, answers = _wording(facts.version) if facts.version else ("", ())
     if facts.own_text is not None:
         template = unseal(bytes.fromhex(facts.own_text), "schedules.Message.text")
@@ -32,24 +32,25 @@ def payload_of(facts: Facts, at: dt.datetime) -> Payload | None:
         return None
     reader = Reader(facts.patient_name, facts.clinic_name, facts.language, facts.timezone, bool(facts.caregiver))
     filled = text.fill(template, reader, at)
-    # A character takes two of Telegram's units at most, so that a short text needs no counting.
+    # Count exactly only if the text may be too long: a character takes at most two of Telegram's units.
     if 2 * len(filled) > TEXT_UNITS and text.too_long(filled):
         return None
     return Payload(filled, _keyboard(facts.message, facts.buttons, answers))
 
 
 def buttons_of(message: Message) -> Keyboard | None:
-    """The buttons with which the Message leaves, or has left: they don't change once it was begun."""
+    """Return the buttons with which the Message is sent or was sent: they don't change after its begin."""
     _, answers = _wording(message.version_id) if message.version_id else ("", ())
     return _keyboard(message.id, message.buttons, answers)
 
 
-def _keyboard(message: uuid.UUID, own: Keyboard | None, answers: tuple[Button, ...]) -> Keyboard | None:
-    return buttons.keyboard(message, answers) if own is None and answers else own
+def _keyboard(message: uuid.UUID, given: Keyboard | None, answers: tuple[Button, ...]) -> Keyboard | None:
+    """Return the Message's given buttons, or else the answer buttons of its version."""
+    return buttons.keyboard(message, answers) if given is None and answers else given
 
 
 @lru_cache(maxsize=512)
 def _wording(version: uuid.UUID) -> tuple[str, tuple[Button, ...]]:
-    """A version's text and answer buttons. Kept, because a version never changes once it is written."""
-    template, kept = Version.objects.values_list("text", "buttons").get(pk=version)
-    return template, buttons.read(kept)
+    """Return a version's text and answer buttons. They can be cached, because a version never changes."""
+    template, stored = Version.objects.values_list("text", "buttons").get(pk=version)
+    return template, buttons.read(stored)

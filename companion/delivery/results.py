@@ -1,6 +1,6 @@
-"""The results of Attempts: from an Outcome of the wire to the Message's next status and marks on patient and bot.
+"""The results of Attempts: what an Outcome means for the Message, the patient and the bot, and when to try again.
 
-One table, which also says when to try again. `write_down` runs inside a transaction of the ledger.
+One table decides all of this. `write_down` runs in a transaction of the ledger.
 """
 
 import datetime as dt
@@ -24,24 +24,25 @@ from companion.schedules.reasons import Reason
 from companion.telegram.outcomes import Kind, Outcome
 
 FIRST_RETRY, LONGEST_RETRY = 2.0, 300.0
-"""Seconds before the second try, and the most between two; each waits about twice as long as the one before."""
+"""The seconds before the second try, and the longest wait between two tries. Each wait is about twice the wait before.
+"""
 
 
 class Result(msgspec.Struct, frozen=True, gc=False):
-    """All that is written down when an Attempt has ended."""
+    """Everything that is written down when an Attempt has ended."""
 
     bot: uuid.UUID
     record: Record
     trouble: str | None
-    """The patient's mark from now on; empty clears it, None leaves it."""
+    """The patient's new mark. "" clears the mark, None leaves it as it is."""
     closing: Closing | None
-    """The instant until which the bot is closed for all dispatchers; None: it stays open."""
+    """The time for which the bot is closed for all dispatchers; None if it stays open."""
 
 
 def result_of(
     begun: Begun, outcome: Outcome, *, now: dt.datetime, lease: dt.timedelta, failures: int, dice: random.Random
 ) -> Result:
-    """The result of an Outcome. `failures`: how many requests of this bot had failed in a row before this request."""
+    """Return the result of an Outcome. `failures` is the number of requests of this bot that failed in a row."""
     match outcome.kind:
         case Kind.SENT:
             within = begun.facts.answer_within
@@ -74,19 +75,19 @@ def result_of(
             after = after_unknown(begun.facts, Doubtful(begun.slot, now), lease, now)
             again = after.ready_at
             record = _record(begun, outcome, now, AttemptOutcome.UNKNOWN, after.status, after.reason, ready_at=again)
-            # A server that takes requests and answers none would make message after message unknown.
+            # Close the bot: a server that accepts requests without an answer would make message after message unknown.
             return Result(begun.bot, record, None, closing.hanging(now))
 
 
 def never_left(begun: Begun, *, now: dt.datetime, note: str) -> Result:
-    """The result of an Attempt whose time to leave was over before anything was written to the wire."""
+    """Return the result of an Attempt whose time to leave was over before anything was written to the wire."""
     outcome = Outcome(Kind.TRANSIENT, note=note)
     record = _record(begun, outcome, now, AttemptOutcome.NEVER_LEFT, Status.PENDING, ready_at=now)
     return Result(begun.bot, record, None, None)
 
 
 def write_down(results: Sequence[Result]) -> None:
-    """Closes the Attempts, ends their Messages or gives them back, and marks patients and bots."""
+    """Close the Attempts, end their Messages or give them back, and mark patients and bots."""
     lifecycle.record([result.record for result in results])
     for result in results:
         ended = result.record
@@ -129,6 +130,6 @@ def _record(
 
 
 def _pause(tries: int, dice: random.Random) -> float:
-    """Seconds until the next try: exponential, and between half and all of it by chance, to spread many retries."""
+    """Return the seconds until the next try. They double with each try; chance takes up to half, to spread retries."""
     longest = min(FIRST_RETRY * 2.0 ** min(tries, 20), LONGEST_RETRY)
     return longest * (0.5 + dice.random() / 2)

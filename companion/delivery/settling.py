@@ -1,7 +1,7 @@
-"""The settling of Attempts of unknown outcome: one step at a time, with one question to Telegram at most.
+"""Settle Attempts of unknown outcome, one step at a time, with at most one question to Telegram in each step.
 
-evidence.py reads what is known, traces.py concludes, and lifecycle.py changes statuses. Each function runs inside a
-transaction of the ledger. dispatch/probing.py asks Telegram.
+evidence.py reads what is known, traces.py draws the conclusion, lifecycle.py changes statuses, and dispatch/probing.py
+asks Telegram. Each function here runs in a transaction of the ledger.
 """
 
 import datetime as dt
@@ -25,13 +25,13 @@ from companion.telegram.discreet import Discreet
 APART: Final = dt.timedelta(seconds=1)
 """The time between two questions of one bot, over all dispatchers."""
 LOOK_AGAIN: Final = dt.timedelta(seconds=15)
-"""The time until an Attempt's next look where only others can change what is known."""
+"""The time until an Attempt is looked at again, if only new numbers of other messages can bring news."""
 FOUND: Final = "found again in the chat by its number"
 ABSENT: Final = "Telegram shows no trace of it"
 
 
 class Question(Discreet, frozen=True, gc=False):
-    """A question to Telegram: does this chat hold a message of the bot under this number, with these buttons?"""
+    """A question to Telegram: does this chat hold a message of the bot with this number and these buttons?"""
 
     hidden = frozenset({"buttons", "text"})
 
@@ -39,7 +39,7 @@ class Question(Discreet, frozen=True, gc=False):
     chat: int
     number: int
     buttons: Keyboard | None
-    """The very buttons that were sent: the question changes nothing."""
+    """The same buttons that were sent, so that the question changes nothing."""
     text: str
     slot: dt.datetime
     """The slot of the bot that the question has taken."""
@@ -52,14 +52,14 @@ class Step:
     attempt: uuid.UUID
     question: Question | None = None
     look_again: dt.datetime | None = None
-    """The instant of its next look, if there is nothing to ask now; None: its trace is settled."""
+    """The instant at which to look at the Attempt again, if there is nothing to ask now; None if it is settled."""
     resent: bool = False
     """True if its Message may now be sent again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The order to take one step for a bot. `skipped`: Attempts whose next look lies ahead."""
+    """The order to take one step for a bot. `skipped` are Attempts that were put off."""
 
     bot: uuid.UUID
     skipped: Collection[uuid.UUID]
@@ -68,7 +68,7 @@ class Search:
 
 
 def next_step(search: Search, *, now: dt.datetime) -> Step | None:
-    """Takes the next step about one Attempt. None: there is none, or the bot may not be asked now.
+    """Take the next step about an Attempt. Returns None if there is no such Attempt, or the bot may not be used now.
 
     A question takes a slot of the bot, at most one a second, and only while no Message is ready to be sent.
     """
@@ -80,21 +80,21 @@ def next_step(search: Search, *, now: dt.datetime) -> Step | None:
     attempt = evidence.next_unsettled(bot, search.skipped, search.lease, now=now)
     if attempt is None:
         return None
-    found = traces.conclude(evidence.case_of(attempt, bot, search.lease), now)
-    if isinstance(found, NoTrace):
+    conclusion = traces.conclude(evidence.case_of(attempt, bot, search.lease), now)
+    if isinstance(conclusion, NoTrace):
         return _settle_as_absent(attempt, now)
-    if isinstance(found, Wait) and found.until:
-        return Step(attempt.pk, look_again=min(found.until, now + search.lease))
+    if isinstance(conclusion, Wait) and conclusion.until:
+        return Step(attempt.pk, look_again=min(conclusion.until, now + search.lease))
     [facts] = store.facts([attempt.message_id], now=now)
-    if not isinstance(found, Ask) or not may_ask(facts, attempt.telegram_id):
+    if not isinstance(conclusion, Ask) or not may_ask(facts, attempt.telegram_id):
         return Step(attempt.pk, look_again=now + LOOK_AGAIN)
     Bot.objects.filter(pk=bot.pk).update(next_probe_at=now + APART)
     slot = take_slot(bot.pk, search.limits, now=now)
-    return Step(attempt.pk, _question(attempt, found.number, slot))
+    return Step(attempt.pk, _question(attempt, conclusion.number, slot))
 
 
 def found_here(question: Question, search: Search, *, now: dt.datetime) -> bool:
-    """Ends as sent the Message that its chat holds. False where by now the number may be another message's."""
+    """End as sent the Message that the chat holds. Return False if by now the number may belong to another message."""
     attempt = _unknown(question)
     bot = Bot.objects.filter(pk=search.bot).defer("token").first()
     if attempt is None or bot is None:
@@ -108,7 +108,7 @@ def found_here(question: Question, search: Search, *, now: dt.datetime) -> bool:
 
 
 def not_here(question: Question, *, now: dt.datetime) -> None:
-    """Notes that the chat holds no message of the bot under this number."""
+    """Note that the chat holds no message of the bot with this number."""
     if attempt := _unknown(question):
         asked = (attempt.asked or {}) | {str(question.number): now.isoformat()}
         Attempt.objects.filter(pk=attempt.pk).update(asked=asked)
@@ -121,7 +121,7 @@ def _may_not_ask(bot: Bot, now: dt.datetime) -> bool:
         return True
     if bot.next_probe_at and now < bot.next_probe_at <= now + APART:
         return True
-    # What is about to leave goes first, too.
+    # Messages that are about to leave go first, too.
     ready = store.next_ready(bot.clinic_id)
     return ready is not None and ready <= now + APART
 
@@ -132,8 +132,9 @@ def _question(attempt: Attempt, number: int, slot: dt.datetime) -> Question:
 
 
 def _unknown(question: Question) -> Attempt | None:
-    found = Attempt.objects.select_for_update(of=("self",)).filter(pk=question.attempt, outcome=AttemptOutcome.UNKNOWN)
-    return found.select_related("message").first()
+    """Lock the question's Attempt; None if its outcome is no longer unknown."""
+    rows = Attempt.objects.select_for_update(of=("self",)).filter(pk=question.attempt, outcome=AttemptOutcome.UNKNOWN)
+    return rows.select_related("message").first()
 
 
 def _settle_as_absent(attempt: Attempt, now: dt.datetime) -> Step:
@@ -152,6 +153,6 @@ def _sent(attempt: Attempt, number: int, facts: Facts, now: dt.datetime) -> Reco
         Status.SENT,
         telegram_message_id=number,
         note=FOUND,
-        # The patient has had the question since then.
+        # The patient has had the message since the Attempt began.
         answer_by=attempt.began_at.astimezone(dt.UTC) + within if within else None,
     )

@@ -1,9 +1,9 @@
-"""The statements of the hot path as typed functions, one function a statement.
+"""The statements of the hot path as typed functions, one function for each statement.
 
-The statements stand whole in statements/. They select facts and write results. verdict.py decides, and only
-lifecycle.py calls the functions that change a status. All run inside the caller's transaction.
+The statements are in statements/. They select facts and write results. verdict.py decides, and only lifecycle.py calls
+the functions that change a status. All functions run in the caller's transaction.
 
-Rows come out as structs, bound by the names of the columns. Lists of structs go in as JSON, by the names of the fields.
+Rows come out as structs, by the names of the columns. Lists of structs go in as JSON, by the names of the fields.
 """
 
 import datetime as dt
@@ -25,19 +25,19 @@ _LAPSED: Final = msgspec.json.Decoder(list[Lapsed])
 
 
 class Position(NamedTuple):
-    """A position in a lane: just after the Message with this id, ready at this instant."""
+    """A position in a lane: at the Message with this id, which is ready at this instant."""
 
     ready_at: dt.datetime
     id: uuid.UUID
 
 
 Positions = dict[int, Position]
-"""The position in each lane up to which a runner has worked a moment ago. No position: the beginning of the lane."""
+"""The position in each lane up to which a runner has worked. A lane without a position is read from its beginning."""
 _BEGINNING: Final = Position(dt.datetime(1970, 1, 1, tzinfo=dt.UTC), uuid.UUID(int=0))
 
 
 class LockedBot(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """A bot's next free slot (None: any), until when it is closed (None: it is not), and why."""
+    """A bot's next free slot (None if any is free), the time until which it is closed (None if it is open), and why."""
 
     next_slot_at: dt.datetime | None
     closed_until: dt.datetime | None
@@ -51,13 +51,13 @@ class Found(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
 
 
 class NextReady(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """The instant at which the next Message is ready; None: there is none."""
+    """The instant at which the next Message is ready; None if there is no Message."""
 
     ready_at: dt.datetime | None
 
 
 class NextPending(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """The instant at which a Schedule's next pending Message is due; None: it has none."""
+    """The instant at which a Schedule's next pending Message is due; None if it has no such Message."""
 
     schedule: uuid.UUID
     due_at: dt.datetime | None
@@ -72,7 +72,7 @@ class OccurrenceOf(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=
 
 
 class Begin(msgspec.Struct, frozen=True, gc=False):
-    """An Attempt to be written down: who, when, and the text that leaves (sealed, hexadecimal)."""
+    """An Attempt to be written down: its Message, its slot, its chat, and its text (sealed, hexadecimal)."""
 
     message: uuid.UUID
     attempt: uuid.UUID
@@ -82,7 +82,7 @@ class Begin(msgspec.Struct, frozen=True, gc=False):
 
 
 class Later(msgspec.Struct, frozen=True, gc=False):
-    """A Message that may not go before `ready_at`. Where `late_at` is given, it is too late from then on. Both UTC."""
+    """A Message that may not go before `ready_at`. `late_at`, if given, is when it becomes too late. Both in UTC."""
 
     message: uuid.UUID
     ready_at: dt.datetime
@@ -90,7 +90,7 @@ class Later(msgspec.Struct, frozen=True, gc=False):
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """The end of an Attempt. `status` is the Message's next one; pending: it is tried again from `ready_at`."""
+    """The end of an Attempt. `status` is the Message's next status. If pending, it is tried again at `ready_at`."""
 
     message: uuid.UUID
     attempt: uuid.UUID
@@ -124,7 +124,7 @@ class EndedAt(msgspec.Struct, frozen=True, gc=False):
 
 
 class Marked(msgspec.Struct, frozen=True, gc=False):
-    """A mark for the patient of a Message: what Telegram said of the chat ("" clears the mark)."""
+    """A mark for the patient of a Message: what Telegram said about the chat. "" clears the mark."""
 
     message: uuid.UUID
     trouble: str
@@ -157,18 +157,18 @@ class Renamed(msgspec.Struct, frozen=True, gc=False):
 
 
 def lock_bot(bot: uuid.UUID) -> LockedBot | None:
-    """Locks the bot's row and returns it; None where the bot was deleted."""
+    """Lock the bot's row and return it; None if the bot was deleted."""
     rows = sql.read(_STATEMENTS["lock_bot"], LockedBot, bot=bot)
     return rows[0] if rows else None
 
 
 def take_slots(bot: uuid.UUID, *, next_slot: dt.datetime) -> None:
-    """Takes the bot's slots before `next_slot`."""
+    """Take the bot's slots before `next_slot`."""
     sql.change(_STATEMENTS["take_slots"], bot=bot, next_slot=next_slot)
 
 
 def next_in_line(clinic: uuid.UUID, positions: Positions, most: int, *, now: dt.datetime) -> list[uuid.UUID]:
-    """Locks the first Messages, at most `most`, that are ready and not begun, from these positions on; their ids."""
+    """Lock the first ready Messages that are not begun, from these positions on, at most `most`. Return their ids."""
     starts = {lane: positions.get(lane, _BEGINNING) for lane in Lane.values}
     ready_at = {f"ready_at_{lane}": position.ready_at for lane, position in starts.items()}
     ids = {f"id_{lane}": position.id for lane, position in starts.items()}
@@ -177,94 +177,97 @@ def next_in_line(clinic: uuid.UUID, positions: Positions, most: int, *, now: dt.
 
 
 def begun_by(attempts: Sequence[uuid.UUID]) -> list[uuid.UUID]:
-    """Locks the Messages that these Attempts have put on the wire; their ids."""
-    return [row.id for row in sql.read(_STATEMENTS["begun_by"], Found, rows=[Found(one) for one in attempts])]
+    """Lock the Messages that these Attempts have put on the wire. Return their ids."""
+    return [row.id for row in sql.read(_STATEMENTS["begun_by"], Found, rows=[Found(id) for id in attempts])]
 
 
 def too_late(most: int, *, now: dt.datetime) -> list[uuid.UUID]:
-    """Locks the first Messages, at most `most`, that are not begun and too late; their ids."""
+    """Lock the first Messages, at most `most`, that are not begun and too late. Return their ids."""
     return [row.id for row in sql.read(_STATEMENTS["too_late"], Found, most=most, now=now)]
 
 
 def facts(messages: Sequence[uuid.UUID], *, now: dt.datetime) -> list[Facts]:
-    """The facts about these Messages, in the order in which Messages go."""
+    """Return the facts about these Messages, in the order in which Messages go."""
     if not messages:
         return []
-    found = sql.read_json(_STATEMENTS["facts"], _FACTS, rows=[Found(one) for one in messages], now=now)
-    return sorted(found, key=lambda one: (one.lane, one.ready_at, one.message))
+    rows = sql.read_json(_STATEMENTS["facts"], _FACTS, rows=[Found(id) for id in messages], now=now)
+    return sorted(rows, key=lambda facts: (facts.lane, facts.ready_at, facts.message))
 
 
 def next_ready(clinic: uuid.UUID) -> dt.datetime | None:
-    """Return when the clinic's first Message that is not begun is ready; None: there is none."""
+    """Return the instant at which the clinic's first Message that is not begun is ready; None without a Message."""
     [row] = sql.read(_STATEMENTS["next_ready"], NextReady, clinic=clinic)
     return row.ready_at
 
 
 def begin(begins: Sequence[Begin], bot: uuid.UUID, *, next_slot: dt.datetime, lease_until: dt.datetime) -> None:
-    """Writes Attempts down, puts their Messages on the wire and takes the bot's slots before `next_slot`.
+    """Write Attempts down, put their Messages on the wire, and take the bot's slots before `next_slot`.
 
-    Must be committed before anything is sent.
+    This has to be committed before anything is sent.
     """
     sql.change(_STATEMENTS["begin"], rows=begins, bot=bot, next_slot=next_slot, lease_until=lease_until)
 
 
 def begin_later(attempt: uuid.UUID, *, slot: dt.datetime) -> None:
-    """Gives an open Attempt another slot."""
+    """Give an open Attempt another slot."""
     sql.change(_STATEMENTS["begin_later"], attempt=attempt, slot=slot)
 
 
 def put_off(laters: Sequence[Later]) -> None:
-    """Makes Messages that are not begun ready later."""
+    """Make Messages that are not begun ready later."""
     sql.change(_STATEMENTS["put_off"], rows=laters)
 
 
 def lapsed(*, now: dt.datetime) -> list[Lapsed]:
-    """The Attempts whose lease ran out, in one order for all dispatchers, since each locks the rows that it finds."""
-    found = sql.read_json(_STATEMENTS["lapsed"], _LAPSED, now=now)
-    return sorted(found, key=lambda one: one.message)
+    """Return the Attempts whose lease ran out.
+
+    Their order is the same in all dispatchers: each changes these rows, and another order could cause a deadlock.
+    """
+    rows = sql.read_json(_STATEMENTS["lapsed"], _LAPSED, now=now)
+    return sorted(rows, key=lambda lapsed: lapsed.message)
 
 
 def mark_patients(marks: Sequence[Marked]) -> None:
-    """Writes down what Telegram said of patients' chats."""
+    """Write down what Telegram said about patients' chats."""
     sql.change(_STATEMENTS["mark_patients"], rows=marks)
 
 
 def record(records: Sequence[Record]) -> int:
-    """Closes Attempts and ends their Messages, or gives them back. Returns how many Messages that changed."""
+    """Close Attempts, and end their Messages or give them back. Return how many Messages changed."""
     return sql.change(_STATEMENTS["record"], rows=records)
 
 
 def late_proof(records: Sequence[Record]) -> None:
-    """Ends as sent the Messages whose Attempt counted as unknown before Telegram's yes came."""
+    """End as sent the Messages whose Attempt counted as unknown before Telegram's answer came."""
     sql.change(_STATEMENTS["late_proof"], rows=records)
 
 
 def end(ends: Sequence[Ended], *, now: dt.datetime) -> None:
-    """Fails or cancels Messages that are not begun."""
+    """Fail or cancel Messages that are not begun."""
     sql.change(_STATEMENTS["end"], rows=ends, now=now)
 
 
 def tell_ends(ends: Sequence[EndedAt]) -> None:
-    """Notes for the clinics' webhooks the Messages that were sent or failed at these instants."""
+    """Note for the clinics' webhooks the Messages that were sent or failed at these instants."""
     sql.change(_STATEMENTS["tell_ends"], rows=ends)
 
 
 def plan(schedule: uuid.UUID, version: uuid.UUID, plans: Sequence[Planned], *, now: dt.datetime) -> int:
-    """Makes the Messages that don't exist yet. Returns how many it has made."""
+    """Make the Messages that don't exist yet. Return how many were made."""
     if not plans:
         return 0
     return sql.change(_STATEMENTS["plan"], rows=plans, schedule=schedule, version=version, now=now)
 
 
 def shift(schedule: uuid.UUID, version: uuid.UUID, shifts: Sequence[Shifted]) -> int:
-    """Moves planned Messages whose times no person chose, and gives them this wording. Returns how many moved."""
+    """Move planned Messages whose times no person has chosen, and give them this version. Return how many moved."""
     if not shifts:
         return 0
     return sql.change(_STATEMENTS["shift"], rows=shifts, schedule=schedule, version=version)
 
 
 def rename(old: uuid.UUID, new: uuid.UUID, names: Mapping[str, str]) -> int:
-    """Gives Messages of the Schedule `old` the names that their Occurrences have in `new`. Returns how many."""
+    """Give Messages of the Schedule `old` the names that their Occurrences have in `new`. Return how many."""
     if not names:
         return 0
     renamed = [Renamed(before, after) for before, after in names.items()]
@@ -272,7 +275,10 @@ def rename(old: uuid.UUID, new: uuid.UUID, names: Mapping[str, str]) -> int:
 
 
 def pending_instants(after: Mapping[uuid.UUID, dt.datetime]) -> dict[uuid.UUID, dt.datetime]:
-    """Return the first instant (UTC) after the given one at which a Message is pending, for Schedules that have one."""
+    """Return, for each Schedule, the first instant (UTC) after the given instant at which a Message is pending.
+
+    Schedules without such a Message are left out.
+    """
     if not after:
         return {}
     rows_in = [NextPending(schedule, at) for schedule, at in after.items()]
@@ -281,7 +287,7 @@ def pending_instants(after: Mapping[uuid.UUID, dt.datetime]) -> dict[uuid.UUID, 
 
 
 def made(occurrences: Sequence[OccurrenceOf]) -> set[OccurrenceOf]:
-    """The Occurrences among these that have a Message, whatever became of it."""
+    """Return the Occurrences among these that have a Message, with any status."""
     if not occurrences:
         return set()
     return set(sql.read(_STATEMENTS["made"], OccurrenceOf, rows=occurrences))

@@ -1,8 +1,9 @@
-"""The trace that a Message of unknown outcome has left in its bot's counter, and what may be concluded from it. Pure.
+"""Conclude from the numbers of a bot's messages whether a Message of unknown outcome has arrived. Pure.
 
-Telegram numbers all messages of a bot's private chats, sent and received, with one counter. So a Message that arrived
-although its answer was cut off has a number that nobody else accounts for. Each such number is a candidate, and
-Telegram is asked whether the chat holds a message of the bot under it. docs/reliability.md says what this rests on.
+Telegram numbers all messages of a bot's private chats, sent and received, with one counter. So if a Message arrived
+although its answer was lost, there is a number that belongs to no known message. Each such number is a candidate:
+Telegram is asked whether the chat holds a message of the bot with this number. docs/reliability.md explains on what
+this relies.
 """
 
 import datetime as dt
@@ -13,16 +14,17 @@ from typing import Final
 import msgspec
 
 MOST: Final = 200
-"""The most numbers that may be candidates: in a longer gap something else happened."""
+"""The largest number of candidates. If there are more, something else has happened."""
 MARGIN: Final = dt.timedelta(seconds=2)
-"""More than the clocks of two dispatchers differ."""
+"""More than the difference between the clocks of two dispatchers."""
 _ASKING: Final = dt.timedelta(seconds=30)
-"""The time for the questions, one a second, before a Message that waits for the answers is sent again."""
+"""The time for questions, one a second, before a Message that waits for the answers is sent again."""
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):
-    """A number that is accounted for. Telegram gave it at `since` at the earliest (None: nobody knows), and at `by` at
-    the latest.
+    """A number whose message is known.
+
+    Telegram gave the number to the message not earlier than `since` (None if unknown) and not later than `by`.
     """
 
     number: int
@@ -31,49 +33,49 @@ class Known(msgspec.Struct, frozen=True, gc=False):
 
 
 class Doubtful(msgspec.Struct, frozen=True, gc=False):
-    """An Attempt that may have taken a number. `ended_at` None: it is on the wire."""
+    """An Attempt that may have got a number. `ended_at` is None while it is on the wire."""
 
     began_at: dt.datetime
     ended_at: dt.datetime | None
 
     def over(self, lease: dt.timedelta) -> dt.datetime:
-        """The instant from which whatever begins comes after it: its lease is over, and its end written down."""
+        """Return the instant at which the Attempt is surely over: its lease and its recorded end have passed."""
         lease_end = self.began_at + lease
         return max(lease_end, self.ended_at) if self.ended_at else lease_end
 
 
 class Case(msgspec.Struct, frozen=True, gc=False):
-    """All that is known about an Attempt of unknown outcome."""
+    """Everything that is known about an Attempt of unknown outcome."""
 
     attempt: Doubtful
     lease: dt.timedelta
     known: Sequence[Known]
     """The numbers around it, in any order."""
     same_chat: Sequence[Doubtful]
-    """The other Attempts to its chat whose outcome is unknown, or which are on the wire."""
+    """The other Attempts to its chat that are of unknown outcome or on the wire."""
     doubtful: int
-    """The count of Attempts to any chat that may have taken a number since it began, itself included."""
+    """The number of Attempts to any chat that may have got a number since its begin, including itself."""
     asked: Mapping[int, dt.datetime]
     """The numbers that its chat doesn't hold, each with the time of Telegram's last answer."""
     known_since: dt.datetime | None
-    """Since when the numbers are known, and no other program uses the bot; None: they aren't."""
+    """The time since which all numbers are known and no other program uses the bot; None if they aren't known."""
 
 
 class Ask(msgspec.Struct, frozen=True, gc=False):
-    """Ask Telegram for this number."""
+    """Ask Telegram about this number."""
 
     number: int
 
 
 class Wait(msgspec.Struct, frozen=True, gc=False):
-    """Ask nothing now: time must pass, or a later number must come in."""
+    """Ask nothing now: wait for a time, or until a later number is known."""
 
     until: dt.datetime | None
-    """The time to wait for; None: a later number."""
+    """The time to wait for; None to wait for a later number."""
 
 
 class NoTrace(msgspec.Struct, frozen=True, gc=False):
-    """Telegram holds no trace of it."""
+    """Telegram shows no trace of the Attempt: the Message has not arrived."""
 
 
 class Nothing(msgspec.Struct, frozen=True, gc=False):
@@ -86,17 +88,17 @@ Conclusion = Ask | Wait | NoTrace | Nothing
 
 
 def absence_from(attempt: Doubtful, lease: dt.timedelta) -> dt.datetime:
-    """The instant from which "not found" counts: a whole lease after its end, for a request that is slow on its way."""
+    """Return the instant from which "not found" counts: a lease after its end, since a request may be slow."""
     return attempt.over(lease) + lease
 
 
 def resend_at(attempt: Doubtful, lease: dt.timedelta) -> dt.datetime:
-    """The instant at which a Message is sent again if its Schedule wants that, and no trace was found until then."""
+    """Return the instant at which a Message is sent again if its Schedule says so and no trace was found by then."""
     return absence_from(attempt, lease) + _ASKING
 
 
 def latest_resend(now: dt.datetime, lease: dt.timedelta) -> dt.datetime:
-    """The latest `resend_at` of an Attempt that has ended by now."""
+    """Return the latest `resend_at` that an Attempt that has ended by now can have."""
     return now + 2 * lease + _ASKING
 
 
@@ -115,11 +117,13 @@ def conclude(case: Case, now: dt.datetime) -> Conclusion:
         return Nothing("another message to the same chat is unknown, too")
     candidates = _candidates(case, before, after)
     if len(candidates) > MOST:
-        return Nothing("too many numbers are unaccounted for")
+        return Nothing("too many numbers belong to no known message")
     counts_from = absence_from(case.attempt, case.lease)
     final = after is not None and now >= counts_from
-    open_ones = (one for one in candidates if one not in case.asked or (final and case.asked[one] < counts_from))
-    if (number := next(open_ones, None)) is not None:
+    unasked = (
+        number for number in candidates if number not in case.asked or (final and case.asked[number] < counts_from)
+    )
+    if (number := next(unasked, None)) is not None:
         return Ask(number)
     if final:
         return NoTrace()
@@ -127,50 +131,50 @@ def conclude(case: Case, now: dt.datetime) -> Conclusion:
 
 
 def is_candidate(case: Case, number: int, now: dt.datetime) -> bool:
-    """Return whether a message of the bot under this number in the chat can only be this one."""
-    open_case = msgspec.structs.replace(case, asked={})
-    if isinstance(conclude(open_case, now), Nothing):
+    """Return whether a message of the bot with this number in the chat can only be this Message."""
+    unasked_case = msgspec.structs.replace(case, asked={})
+    if isinstance(conclude(unasked_case, now), Nothing):
         return False
     before = _before(case)
     return before is not None and number in _candidates(case, before, _after(case, before))
 
 
 def _before(case: Case) -> Known | None:
-    """The newest number that was surely given before it began."""
-    earlier = (one for one in case.known if one.by < case.attempt.began_at - MARGIN)
-    return max(earlier, key=lambda one: one.number, default=None)
+    """Return the newest number that was surely given before the Attempt began."""
+    earlier = (known for known in case.known if known.by < case.attempt.began_at - MARGIN)
+    return max(earlier, key=lambda known: known.number, default=None)
 
 
 def _after(case: Case, before: Known) -> Known | None:
-    """The first number that was surely given after it was over."""
+    """Return the first number that was surely given after the Attempt was over."""
     over = case.attempt.over(case.lease)
-    later = (one for one in case.known if one.since and one.since > over and one.number > before.number)
-    return min(later, key=lambda one: one.number, default=None)
+    later = (known for known in case.known if known.since and known.since > over and known.number > before.number)
+    return min(later, key=lambda known: known.number, default=None)
 
 
 def _in_order(known: Sequence[Known]) -> bool:
-    """Return whether the counter grows with time: a clock that was put back breaks this."""
+    """Return whether the numbers grow with time. They don't if a clock was set back."""
     latest: dt.datetime | None = None
-    for one in sorted(known, key=lambda one: one.number):
-        if latest and one.by < latest - MARGIN:
+    for row in sorted(known, key=lambda row: row.number):
+        if latest and row.by < latest - MARGIN:
             return False
-        if one.since and (latest is None or one.since > latest):
-            latest = one.since
+        if row.since and (latest is None or row.since > latest):
+            latest = row.since
     return True
 
 
 def _apart(other: Doubtful, case: Case, before: Known, after: Known | None) -> bool:
-    """Return whether a known number lies between two Attempts to one chat: they have no common candidate."""
+    """Return whether a known number lies between two Attempts to a chat. Then no candidate can belong to both."""
     if before.since and other.over(case.lease) < before.since:
         return True
     return after is not None and after.by < other.began_at - MARGIN
 
 
 def _candidates(case: Case, before: Known, after: Known | None) -> list[int]:
-    """The numbers that it may have, MOST and one more at most.
+    """Return the numbers that the Attempt may have got. At most MOST + 1 numbers are listed.
 
-    As long as no later number is known, it may also have one of the next.
+    While no later number is known, these may also be numbers after the newest known number.
     """
-    taken = {one.number for one in case.known}
+    taken = {known.number for known in case.known}
     end = after.number if after else max(taken) + 1 + case.doubtful
-    return list(islice((one for one in range(before.number + 1, end) if one not in taken), MOST + 1))
+    return list(islice((number for number in range(before.number + 1, end) if number not in taken), MOST + 1))

@@ -1,7 +1,7 @@
 """The verdict on a Message: it goes, it waits until an instant, or it ends for a reason. Pure.
 
-Every decision on whether a Message goes stands here, and none in SQL. results.py has the table of Outcomes, and
-lifecycle.py writes changes of status.
+Every decision on whether a Message goes is made here, and none in SQL. results.py has the table of Outcomes, and
+lifecycle.py changes statuses.
 """
 
 import datetime as dt
@@ -19,16 +19,16 @@ from companion.times.quiet import QuietHours, quiet_until
 from companion.times.workdays import Calendar, WhenAvoided, kept_off, moved_to_working_day
 
 MARKED_WAIT = dt.timedelta(milliseconds=250)
-"""The time for which a Message with a Mark waits for the Planner before it is judged again."""
+"""The time after which a Message that waits for the Planner, because of a Mark, is judged again."""
 QUESTION_WAIT = dt.timedelta(seconds=15)
-"""The time for which a Message waits for the answer to the consent question before it is judged again."""
+"""The time after which a Message that waits for the answer to the consent question is judged again."""
 PAUSED_WAIT = dt.timedelta(seconds=10)
-"""The time for which a Message waits during a pause before it is judged again, since a person may end the pause."""
+"""The time after which a Message that waits because of a pause is judged again: a person may have ended the pause."""
 STRANGER_GAP = dt.timedelta(minutes=1)
 """The time between two answers to a chat that belongs to no patient."""
 
 CalendarOf = Callable[[], Calendar]
-"""Reads the clinic's days off; called only where a verdict depends on them."""
+"""A function that reads the clinic's days off. It is called only if a verdict depends on them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Go:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Send the Message no earlier than `until`. `restart`: its time until it is too late counts from there."""
+    """Send the Message no earlier than `until`. `restart`: its `late_after` counts from that instant."""
 
     until: dt.datetime
     restart: bool = False
@@ -46,7 +46,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Never send the Message: it fails, or is cancelled, as the reason says."""
+    """Never send the Message: it fails or is cancelled; the reason says which."""
 
     reason: Reason
 
@@ -58,8 +58,8 @@ _GO = Go()
 def verdicts(
     candidates: Sequence[Facts], now: dt.datetime, *, chat_gap: dt.timedelta, calendar: CalendarOf
 ) -> list[Verdict]:
-    """The verdicts on the Messages of one round, in which each chat gets at most one Message."""
-    found: list[Verdict] = []
+    """Return the verdicts on the Messages of one round. Each chat gets at most one Message in a round."""
+    judgements: list[Verdict] = []
     chats: set[int | None] = set()
     for facts in candidates:
         judged = verdict(facts, now, chat_gap=chat_gap, calendar=calendar)
@@ -67,19 +67,22 @@ def verdicts(
             judged = Wait(now + chat_gap)
         if isinstance(judged, Go):
             chats.add(facts.telegram_id)
-        found.append(judged)
-    return found
+        judgements.append(judged)
+    return judgements
 
 
 def verdict(facts: Facts, now: dt.datetime, *, chat_gap: dt.timedelta, calendar: CalendarOf) -> Verdict:
-    """The verdict on one Message. `chat_gap`: the time between the begins of two messages to one chat."""
+    """Return the verdict on a Message. `chat_gap` is the time between the begins of two messages to one chat."""
     if (reason := ending(facts, now)) is not None:
         return End(reason)
     return _wait(facts, now, chat_gap, calendar) or _GO
 
 
 def ending(facts: Facts, now: dt.datetime) -> Reason | None:
-    """The reason why this Message will never go; None: it still may. The reason that helps people most comes first."""
+    """Return the reason why this Message will never go; None if it still may.
+
+    If several reasons hold, the reason that helps people most is returned.
+    """
     if facts.patient_left:
         return Reason.PATIENT_LEFT
     if facts.schedule_state == State.CANCELLED and not facts.by_hand:
@@ -97,41 +100,43 @@ def ending(facts: Facts, now: dt.datetime) -> Reason | None:
 
 @dataclass(frozen=True, slots=True)
 class AfterUnknown:
-    """The next status of a Message whose request left and whose answer never came."""
+    """The next status of a Message whose request was sent, but whose answer never came."""
 
     status: Status
     reason: Reason | None
     """The reason, if it fails."""
     ready_at: dt.datetime | None
-    """The instant at which it is sent again, once; None: by no means."""
+    """The instant at which it is sent again, once; None if it is not sent again."""
 
 
 def after_unknown(doubted: Facts | Lapsed, attempt: Doubtful, lease: dt.timedelta, now: dt.datetime) -> AfterUnknown:
-    """Decides about a Message of unknown outcome: it is resent once if its Schedule wants that, and else fails.
+    """Decide about a Message of unknown outcome: it is resent once if its Schedule says so, and fails otherwise.
 
-    It waits for its trace, so that a Message that arrived is not sent again; but not where it would be too late then.
+    Before it is resent, it waits while its trace is looked for, so that a Message that arrived is not sent again. It
+    doesn't wait if it would be too late after the wait.
     """
     if doubted.if_unknown != IfUnknown.RESEND or doubted.resends:
         return AfterUnknown(Status.FAILED, Reason.OUTCOME_UNKNOWN, None)
-    # To replace buttons twice changes nothing, and takes no number.
+    # A second replacement of buttons changes nothing, and leaves no trace that could be found.
     waits = doubted.follow_kind != Follow.SHOWN
     at = traces.resend_at(attempt, lease) if waits else now
     return AfterUnknown(Status.PENDING, None, at.astimezone(dt.UTC) if at < doubted.late_at else now)
 
 
 def may_ask(facts: Facts, chat: int) -> bool:
-    """Return whether Telegram may be asked for a trace of this Message in this chat.
+    """Return whether Telegram may be asked about a trace of this Message in this chat.
 
-    The patient sees nothing of it. Yet nothing leaves for a chat that has opted out or is no longer the patient's.
+    The patient sees nothing of the question. Still, nothing is asked about a chat that has opted out or is no longer
+    the patient's chat.
     """
-    gone = facts.patient_left or facts.sending_paused or _consent_wall(facts) is not None
-    return not gone and facts.telegram_id == chat
+    forbidden = facts.patient_left or facts.sending_paused or _consent_wall(facts) is not None
+    return not forbidden and facts.telegram_id == chat
 
 
 def _too_late(facts: Facts) -> Reason:
-    """The reason why a Message could not leave within its `late_after`."""
+    """Return the reason why a Message could not leave within its `late_after`."""
     if facts.resends:
-        # What is too late is only its second sending: the first may have arrived.
+        # Only the second sending is too late. The first may have arrived.
         return Reason.OUTCOME_UNKNOWN
     if facts.bot_refused:
         return Reason.BOT_UNAUTHORIZED
@@ -141,6 +146,7 @@ def _too_late(facts: Facts) -> Reason:
 
 
 def _consent_wall(facts: Facts) -> Reason | None:
+    """Return the reason why consent forbids this Message; None if it doesn't."""
     if facts.answers_stop_or_start:
         return None
     if facts.chat_opted_out or facts.consent == Consent.WITHDRAWN:
@@ -154,7 +160,7 @@ def _consent_wall(facts: Facts) -> Reason | None:
 
 
 def _wait(facts: Facts, now: dt.datetime, chat_gap: dt.timedelta, calendar: CalendarOf) -> Wait | End | None:
-    """The wait of a Message that may still go; None: none. End where quiet hours end on a day that is left out."""
+    """Return the wait of a Message that may still go; None if it goes now; End if quiet hours end on a skipped day."""
     if facts.ready_at > now:
         return Wait(facts.ready_at)
     if facts.marked:
@@ -175,7 +181,7 @@ def _wait(facts: Facts, now: dt.datetime, chat_gap: dt.timedelta, calendar: Cale
 
 
 def _after_quiet_hours(facts: Facts, now: dt.datetime, calendar: CalendarOf) -> Wait | End | None:
-    """The wait for the end of quiet hours, on a day that the Schedule does not avoid; None outside quiet hours."""
+    """Return the wait for the end of quiet hours, on a day that the Schedule allows; None outside quiet hours."""
     end = quiet_until(now, facts.timezone, QuietHours(facts.quiet_from, facts.quiet_until))
     if end is None:
         return None
@@ -183,5 +189,5 @@ def _after_quiet_hours(facts: Facts, now: dt.datetime, calendar: CalendarOf) -> 
         return Wait(end, restart=True)
     avoid = kept_off(facts.day, facts.avoid, calendar()) if facts.day else facts.avoid
     moved = moved_to_working_day(end, facts.timezone, avoid, WhenAvoided(facts.when_avoided), calendar())
-    # A Schedule that skips such days leaves the Message out. One that moves to the day before is too late for that.
+    # End the Message if its Schedule skips such days, or moves to the day before, which has passed.
     return Wait(moved, restart=True) if moved and moved >= end else End(Reason.TOO_LATE)

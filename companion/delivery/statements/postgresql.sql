@@ -60,8 +60,9 @@ ORDER BY late_at LIMIT %(most)s
 FOR UPDATE SKIP LOCKED;
 
 -- facts: all that decides about these Messages, and that their texts are made of
--- A Message that follows another Message belongs to the Schedule of its wording, and a newer Message supersedes it also
--- once that was sent. The coalesce makes the planner ask for the patient's own few Messages. Marks are rare: the first EXISTS mostly spares the second.
+-- A Message that follows up another Message belongs to the Schedule of its version. A newer Message supersedes it even
+-- after that newer Message was sent. The coalesce makes the query planner look up the patient's few Messages by index.
+-- Marks are rare: mostly the first EXISTS is false, and the second is not run.
 SELECT coalesce(json_agg(facts), '[]')::text FROM (
     SELECT
         m.id AS message, m.schedule_id AS schedule, m.patient_id AS patient, m.lane, m.due_at, m.ready_at, m.late_at, m.quiet_hours, m.if_unknown, m.tries, m.resends,
@@ -114,7 +115,7 @@ SELECT coalesce(json_agg(facts), '[]')::text FROM (
     LEFT JOIN schedules_schedule s ON s.id = coalesce(m.schedule_id, v.schedule_id)
 ) AS facts;
 
--- next_ready: when the first Message of a clinic that nobody has begun is ready; one look-up a lane
+-- next_ready: the instant at which a clinic's first Message that is not begun is ready; one look-up for each lane
 SELECT min(ready_at) AS ready_at FROM (
     SELECT (
         SELECT ready_at FROM schedules_message
@@ -138,17 +139,17 @@ WITH r AS MATERIALIZED (
 UPDATE schedules_message SET open_attempt_id = r.attempt, lease_until = %(lease_until)s, tries = tries + 1
 FROM r WHERE schedules_message.id = r.message;
 
--- begin_later: an Attempt that missed its slot has another one
+-- begin_later: gives another slot to an Attempt that missed its slot
 UPDATE schedules_attempt SET began_at = %(slot)s WHERE id = %(attempt)s AND outcome = '';
 
--- put_off: Messages that may not go yet are ready later, and where it is given too late later
+-- put_off: makes Messages that may not go yet ready later, and also too late later, if late_at is given
 UPDATE schedules_message
 SET ready_at = r.ready_at, late_at = coalesce(r.late_at, schedules_message.late_at)
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(message uuid, ready_at timestamptz, late_at timestamptz)
 WHERE schedules_message.id = r.message AND status = 'pending' AND open_attempt_id IS NULL;
 
 -- record: closes Attempts and ends their Messages, or gives them back; the Attempt's id is the fencing token
--- An Attempt is closed once, but for late proof: what was thought unknown may still turn out to be sent.
+-- An Attempt is closed only once, with one exception: an Attempt that counted as unknown may still turn out to be sent.
 WITH r AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(
         message uuid, attempt uuid, at timestamptz, outcome text, status text, reason text, ready_at timestamptz,
@@ -175,7 +176,7 @@ FROM r
 WHERE schedules_message.id = r.message AND schedules_message.open_attempt_id = r.attempt
   AND schedules_message.status = 'pending';
 
--- late_proof: Telegram's yes came after the lease ran out; a retry that waits then never begins
+-- late_proof: ends as sent the Messages for which Telegram's answer came after the lease ran out; a waiting retry never begins
 UPDATE schedules_message
 SET status = 'sent', reason = '', telegram_message_id = r.telegram_message_id, sent_at = r.at, ended_at = r.at,
     answer_by = CASE WHEN schedules_message.answered_at IS NULL THEN r.answer_by END
@@ -185,7 +186,7 @@ WHERE schedules_message.id = r.message AND r.outcome = 'sent' AND schedules_mess
   AND ((schedules_message.status = 'failed' AND schedules_message.reason = 'outcome_unknown')
        OR schedules_message.status = 'pending');
 
--- end: Messages that will never go fail, or are cancelled
+-- end: fails or cancels Messages that will never go
 UPDATE schedules_message
 SET status = r.status, reason = r.reason, ended_at = %(now)s
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(message uuid, reason text, status text)
@@ -193,8 +194,8 @@ WHERE schedules_message.id = r.message AND schedules_message.status = 'pending'
   AND schedules_message.open_attempt_id IS NULL;
 
 -- tell_ends: notes for the clinics' webhooks which of these Messages were sent or failed at the given instants
--- The first EXISTS spares all else where no clinic has such a webhook.
--- The id follows from the end itself, so that a transaction that is repeated, because nobody knows whether its commit
+-- If no clinic has such a webhook, the EXISTS is false and nothing else is run.
+-- The id is computed from the end itself. So a transaction that is repeated, because nobody knows whether its commit
 -- succeeded, notes no end twice.
 INSERT INTO webhooks_delivery (
     id, clinic_id, webhook_id, kind, subject, patient, code, more, at, since, next_try_at, tries, error
@@ -211,9 +212,9 @@ JOIN webhooks_webhook h ON h.id = w.webhook_id AND h.closed_at IS NULL
 WHERE EXISTS (SELECT 1 FROM webhooks_wish WHERE kind IN ('message.sent', 'message.failed'))
 ON CONFLICT (id) DO NOTHING;
 
--- lapsed: Attempts whose lease ran out, with what their Schedules wish for an unknown outcome
--- A lease is in no index. A begun Message stands among the first of its lane; if a thousand others stand before it, it
--- is found once it is too late.
+-- lapsed: the Attempts whose lease ran out, with what their Schedules say about an unknown outcome
+-- No index contains the lease. A begun Message is among the first of its lane; if a thousand others come before it, it
+-- is found when it is too late.
 SELECT coalesce(json_agg(DISTINCT jsonb_build_object(
     'message', id, 'attempt', open_attempt_id, 'if_unknown', if_unknown, 'resends', resends,
     'late_at', late_at, 'follow_kind', follow_kind
@@ -233,14 +234,14 @@ FROM (
 ) AS heads
 WHERE lease_until < %(now)s AND open_attempt_id IS NOT NULL;
 
--- mark_patients: what Telegram said of patients' chats
+-- mark_patients: writes down what Telegram said about patients' chats
 UPDATE patients_patient SET trouble = r.trouble, trouble_at = r.at
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(message uuid, trouble text, at timestamptz)
 JOIN schedules_message m ON m.id = r.message
 WHERE patients_patient.id = m.patient_id AND patients_patient.trouble <> r.trouble
   AND patients_patient.telegram_id = coalesce(m.telegram_id, patients_patient.telegram_id);
 
--- plan: makes the Messages of a Schedule that do not exist yet; the constraint one_message_per_occurrence keeps it so
+-- plan: makes the Messages of a Schedule that don't exist yet; the constraint one_message_per_occurrence prevents a second
 INSERT INTO schedules_message (
     id, clinic_id, schedule_id, version_id, patient_id, occurrence, lane, status, reason, due_at, ready_at, late_at,
     quiet_hours, if_unknown, by_hand, answers_stop_or_start, created_by_kind, created_by_name, created_at,
@@ -253,8 +254,8 @@ FROM jsonb_to_recordset(%(rows)s::jsonb)
 JOIN schedules_schedule s ON s.id = %(schedule)s
 ON CONFLICT DO NOTHING;
 
--- shift: planned Messages whose times no person chose get new instants, and their Schedule's present wording
--- A Message with a person's own words keeps the version for which they were written.
+-- shift: gives new instants to planned Messages whose times no person has chosen, and their Schedule's present version
+-- A Message that a person has edited keeps the version from which it was edited.
 UPDATE schedules_message
 SET due_at = r.due_at, ready_at = r.due_at, late_at = r.late_at, lane = s.lane, quiet_hours = s.quiet_hours,
     if_unknown = s.if_unknown, version_id = CASE WHEN by_hand THEN version_id ELSE %(version)s::uuid END
@@ -263,8 +264,8 @@ JOIN schedules_schedule s ON s.id = %(schedule)s
 WHERE schedules_message.id = r.id AND schedules_message.status = 'pending' AND schedules_message.tries = 0
   AND schedules_message.open_attempt_id IS NULL AND NOT schedules_message.time_by_hand;
 
--- rename: Messages of one Schedule get the names that their Occurrences have in another one, or in itself
--- Where two Messages of a patient would get the same name, the later keeps its old name, since each name is unique.
+-- rename: gives a Schedule's Messages the names that their Occurrences have in another Schedule, or in the same Schedule
+-- If two Messages of a patient would get the same name, the later keeps its old name, since each name is unique.
 WITH r AS MATERIALIZED (SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(old text, new text))
 UPDATE schedules_message
 SET schedule_id = %(new)s::uuid, occurrence = (SELECT r.new FROM r WHERE r.old = schedules_message.occurrence)
@@ -274,7 +275,7 @@ WHERE schedule_id = %(old)s::uuid AND occurrence IN (SELECT r.old FROM r) AND NO
       AND taken.occurrence = (SELECT r.new FROM r WHERE r.old = schedules_message.occurrence)
 );
 
--- pending_instants: for each Schedule the first instant after another one at which a Message is pending
+-- pending_instants: for each Schedule, the first instant after a given instant at which a Message is pending
 -- A Schedule may have 100,000 Messages at one instant: the index messages_of_a_schedule leads straight to the next.
 SELECT r.schedule, (
     SELECT m.due_at FROM schedules_message m
@@ -282,7 +283,7 @@ SELECT r.schedule, (
     ORDER BY m.due_at LIMIT 1
 ) AS due_at FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(schedule uuid, due_at timestamptz);
 
--- made: of these Schedules, patients and Occurrences, those that have a Message, by the constraint's index
+-- made: the given Schedules, patients and Occurrences that have a Message, by the constraint's index
 SELECT m.schedule_id AS schedule, m.patient_id AS patient, m.occurrence
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(schedule uuid, patient uuid, occurrence text)
 CROSS JOIN LATERAL (

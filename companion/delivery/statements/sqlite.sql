@@ -1,9 +1,9 @@
 -- The statements of the hot path for SQLite, each as it runs. store.py says what goes in and what comes out.
 -- A list of rows comes in as one JSON parameter, so that a statement's text and its plan are always the same; many
 -- rows of many columns go out as one JSON value. Statements decide nothing about a Message: verdict.py does.
--- Writers hold the whole file (BEGIN IMMEDIATE), so that nothing is locked by the row. A join is written CROSS JOIN
--- where SQLite must follow its order: it can't know how few rows JSON brings (sqlite.org, "Manual Control Of Query
--- Plans"). Where a name has several statements, they run in their order.
+-- A writer holds the whole file (BEGIN IMMEDIATE), so that no row needs a lock of its own. A join is written CROSS JOIN
+-- where SQLite has to follow its order: SQLite can't know how few rows the JSON has (sqlite.org, "Manual Control Of
+-- Query Plans"). If a name has several statements, they run in their order.
 
 -- lock_bot: the bot's next free slot, until when it is closed, and why
 SELECT next_slot_at || 'Z' AS next_slot_at, closed_until || 'Z' AS closed_until, closed_why FROM clinics_bot WHERE id = :bot;
@@ -55,8 +55,9 @@ WHERE late_at <= :now AND status = 'pending' AND open_attempt_id IS NULL
 ORDER BY late_at LIMIT :most;
 
 -- facts: all that decides about these Messages, and that their texts are made of
--- A Message that follows another Message belongs to the Schedule of its wording, and a newer Message supersedes it also
--- once that was sent. The coalesce makes SQLite ask for the patient's own few Messages. Marks are rare: the first EXISTS mostly spares the second.
+-- A Message that follows up another Message belongs to the Schedule of its version. A newer Message supersedes it even
+-- after that newer Message was sent. The coalesce makes SQLite look up the patient's few Messages by index.
+-- Marks are rare: mostly the first EXISTS is false, and the second is not run.
 SELECT json_group_array(json_object(
     'message', m.id, 'schedule', m.schedule_id, 'patient', m.patient_id, 'lane', m.lane, 'due_at', m.due_at || 'Z', 'ready_at', m.ready_at || 'Z',
     'late_at', m.late_at || 'Z', 'quiet_hours', m.quiet_hours, 'if_unknown', m.if_unknown, 'tries', m.tries,
@@ -111,7 +112,7 @@ LEFT JOIN patients_patient p ON p.id = m.patient_id
 LEFT JOIN schedules_version v ON v.id = m.version_id
 LEFT JOIN schedules_schedule s ON s.id = coalesce(m.schedule_id, v.schedule_id);
 
--- next_ready: when the first Message of a clinic that nobody has begun is ready; one look-up a lane
+-- next_ready: the instant at which a clinic's first Message that is not begun is ready; one look-up for each lane
 SELECT min(ready_at) || 'Z' AS ready_at FROM (
     SELECT (
         SELECT ready_at FROM schedules_message
@@ -132,10 +133,10 @@ UPDATE clinics_bot SET next_slot_at = :next_slot WHERE id = :bot;
 UPDATE schedules_message SET open_attempt_id = r.value->>'$.attempt', lease_until = :lease_until, tries = tries + 1
 FROM jsonb_each(:rows) AS r WHERE schedules_message.id = r.value->>'$.message';
 
--- begin_later: an Attempt that missed its slot has another one
+-- begin_later: gives another slot to an Attempt that missed its slot
 UPDATE schedules_attempt SET began_at = :slot WHERE id = :attempt AND outcome = '';
 
--- put_off: Messages that may not go yet are ready later, and where it is given too late later
+-- put_off: makes Messages that may not go yet ready later, and also too late later, if late_at is given
 WITH r AS (
     SELECT value->>'$.message' AS message,
            rtrim(replace(value->>'$.ready_at', 'T', ' '), 'Z') AS ready_at,
@@ -148,7 +149,7 @@ FROM r
 WHERE schedules_message.id = r.message AND status = 'pending' AND open_attempt_id IS NULL;
 
 -- record: closes Attempts and ends their Messages, or gives them back; the Attempt's id is the fencing token
--- An Attempt is closed once, but for late proof: what was thought unknown may still turn out to be sent.
+-- An Attempt is closed only once, with one exception: an Attempt that counted as unknown may still turn out to be sent.
 WITH r AS (
     SELECT value->>'$.attempt' AS attempt, rtrim(replace(value->>'$.at', 'T', ' '), 'Z') AS at,
            value->>'$.outcome' AS outcome, CAST(value->>'$.telegram_message_id' AS INTEGER) AS telegram_message_id,
@@ -185,7 +186,7 @@ FROM r
 WHERE schedules_message.id = r.message AND schedules_message.open_attempt_id = r.attempt
   AND schedules_message.status = 'pending';
 
--- late_proof: Telegram's yes came after the lease ran out; a retry that waits then never begins
+-- late_proof: ends as sent the Messages for which Telegram's answer came after the lease ran out; a waiting retry never begins
 WITH r AS (
     SELECT value->>'$.message' AS message, rtrim(replace(value->>'$.at', 'T', ' '), 'Z') AS at,
            value->>'$.outcome' AS outcome, CAST(value->>'$.telegram_message_id' AS INTEGER) AS telegram_message_id,
@@ -200,7 +201,7 @@ WHERE schedules_message.id = r.message AND r.outcome = 'sent' AND schedules_mess
   AND ((schedules_message.status = 'failed' AND schedules_message.reason = 'outcome_unknown')
        OR schedules_message.status = 'pending');
 
--- end: Messages that will never go fail, or are cancelled
+-- end: fails or cancels Messages that will never go
 UPDATE schedules_message
 SET status = r.value->>'$.status', reason = r.value->>'$.reason', ended_at = :now
 FROM jsonb_each(:rows) AS r
@@ -208,8 +209,8 @@ WHERE schedules_message.id = r.value->>'$.message' AND schedules_message.status 
   AND schedules_message.open_attempt_id IS NULL;
 
 -- tell_ends: notes for the clinics' webhooks which of these Messages were sent or failed at the given instants
--- The first EXISTS spares all else where no clinic has such a webhook.
--- The id follows from the end itself, so that a transaction that is repeated, because nobody knows whether its commit
+-- If no clinic has such a webhook, the EXISTS is false and nothing else is run.
+-- The id is computed from the end itself. So a transaction that is repeated, because nobody knows whether its commit
 -- succeeded, notes no end twice.
 INSERT INTO webhooks_delivery (
     id, clinic_id, webhook_id, kind, subject, patient, code, more, at, since, next_try_at, tries, error
@@ -225,9 +226,9 @@ CROSS JOIN webhooks_webhook h ON h.id = w.webhook_id AND h.closed_at IS NULL
 WHERE EXISTS (SELECT 1 FROM webhooks_wish WHERE kind IN ('message.sent', 'message.failed'))
 ON CONFLICT (id) DO NOTHING;
 
--- lapsed: Attempts whose lease ran out, with what their Schedules wish for an unknown outcome
--- A lease is in no index. A begun Message stands among the first of its lane; if a thousand others stand before it, it
--- is found once it is too late. A subquery in a join can't go by the rows before it, hence subqueries as values.
+-- lapsed: the Attempts whose lease ran out, with what their Schedules say about an unknown outcome
+-- No index contains the lease. A begun Message is among the first of its lane; if a thousand others come before it, it
+-- is found when it is too late. In SQLite, a subquery in a join can't use the rows before it, so they stand as values.
 SELECT json_group_array(json(found)) FROM (
     SELECT DISTINCT one.value AS found
     FROM (
@@ -259,7 +260,7 @@ SELECT json_group_array(json(found)) FROM (
     ) AS all_heads, json_each(all_heads.heads) AS one
 ) AS lapsed;
 
--- mark_patients: what Telegram said of patients' chats
+-- mark_patients: writes down what Telegram said about patients' chats
 WITH r AS (
     SELECT value->>'$.message' AS message, value->>'$.trouble' AS trouble,
            rtrim(replace(value->>'$.at', 'T', ' '), 'Z') AS at
@@ -270,7 +271,7 @@ FROM r CROSS JOIN schedules_message m ON m.id = r.message
 WHERE patients_patient.id = m.patient_id AND patients_patient.trouble <> r.trouble
   AND patients_patient.telegram_id = coalesce(m.telegram_id, patients_patient.telegram_id);
 
--- plan: makes the Messages of a Schedule that do not exist yet; the constraint one_message_per_occurrence keeps it so
+-- plan: makes the Messages of a Schedule that don't exist yet; the constraint one_message_per_occurrence prevents a second
 INSERT INTO schedules_message (
     id, clinic_id, schedule_id, version_id, patient_id, occurrence, lane, status, reason, due_at, ready_at, late_at,
     quiet_hours, if_unknown, by_hand, answers_stop_or_start, created_by_kind, created_by_name, created_at,
@@ -287,8 +288,8 @@ FROM (
 WHERE true
 ON CONFLICT DO NOTHING;
 
--- shift: planned Messages whose times no person chose get new instants, and their Schedule's present wording
--- A Message with a person's own words keeps the version for which they were written.
+-- shift: gives new instants to planned Messages whose times no person has chosen, and their Schedule's present version
+-- A Message that a person has edited keeps the version from which it was edited.
 WITH r AS (
     SELECT value->>'$.id' AS id, rtrim(replace(value->>'$.due_at', 'T', ' '), 'Z') AS due_at,
            rtrim(replace(value->>'$.late_at', 'T', ' '), 'Z') AS late_at
@@ -301,8 +302,8 @@ FROM r CROSS JOIN schedules_schedule s ON s.id = :schedule
 WHERE schedules_message.id = r.id AND schedules_message.status = 'pending' AND schedules_message.tries = 0
   AND schedules_message.open_attempt_id IS NULL AND NOT schedules_message.time_by_hand;
 
--- rename: Messages of one Schedule get the names that their Occurrences have in another one, or in itself
--- Where two Messages of a patient would get the same name, the later keeps its old name, since each name is unique.
+-- rename: gives a Schedule's Messages the names that their Occurrences have in another Schedule, or in the same Schedule
+-- If two Messages of a patient would get the same name, the later keeps its old name, since each name is unique.
 WITH r AS (SELECT value->>'$.old' AS old, value->>'$.new' AS new FROM jsonb_each(:rows))
 UPDATE schedules_message
 SET schedule_id = :new, occurrence = (SELECT r.new FROM r WHERE r.old = schedules_message.occurrence)
@@ -312,7 +313,7 @@ WHERE schedule_id = :old AND occurrence IN (SELECT r.old FROM r) AND NOT EXISTS 
       AND taken.occurrence = (SELECT r.new FROM r WHERE r.old = schedules_message.occurrence)
 );
 
--- pending_instants: for each Schedule the first instant after another one at which a Message is pending
+-- pending_instants: for each Schedule, the first instant after a given instant at which a Message is pending
 -- A Schedule may have 100,000 Messages at one instant: the index messages_of_a_schedule leads straight to the next.
 SELECT r.value->>'$.schedule' AS schedule, (
     SELECT m.due_at || 'Z' FROM schedules_message m
@@ -321,7 +322,7 @@ SELECT r.value->>'$.schedule' AS schedule, (
     ORDER BY m.due_at LIMIT 1
 ) AS due_at FROM jsonb_each(:rows) AS r;
 
--- made: of these Schedules, patients and Occurrences, those that have a Message, by the constraint's index
+-- made: the given Schedules, patients and Occurrences that have a Message, by the constraint's index
 SELECT m.schedule_id AS schedule, m.patient_id AS patient, m.occurrence FROM jsonb_each(:rows) AS r
 CROSS JOIN schedules_message m ON m.schedule_id = r.value->>'$.schedule' AND m.patient_id = r.value->>'$.patient'
     AND m.occurrence = r.value->>'$.occurrence';
