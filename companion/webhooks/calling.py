@@ -1,7 +1,7 @@
-"""Send POSTs, or a plain GET, to a clinic's own program, anywhere on the public internet.
+"""Call a clinic's own program, anywhere on the public internet, with a POST or a plain GET.
 
-A clinic's admin writes the address, so it must not lead into the private network of the operator
-(service/addresses.py). Redirects are not followed.
+A clinic's admin types the address, so it must not lead into the operator's private network (service/addresses.py).
+Redirects are not followed.
 """
 
 import http.client
@@ -22,12 +22,12 @@ _SECONDS: Final = 5.0
 _ALTOGETHER: Final = 10.0
 _LONGEST: Final = 500
 _MOST_READ: Final = 65_536
-"""A longer answer is not read to its end, and its connection is not used again."""
+"""The number of bytes of an answer that are read. After a longer answer, the connection is not used again."""
 _PORTS: Final = {"https": 443, "http": 80}
 
 
 def check(url: str) -> None:
-    """Raise Refused if this address can't be a webhook's, as far as the text of the address shows."""
+    """Raise Refused if the text of this address shows that it can't be the address of a webhook."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -38,40 +38,40 @@ def check(url: str) -> None:
     if not url.isascii() or not url.isprintable():
         raise Refused(Problem("url", "Write special characters as %-escapes, and the name in its xn-- form."))
     if parts.username is not None or parts.fragment:
-        raise Refused(Problem("url", "Leave out a user before the @ and what follows a #."))
+        raise Refused(Problem("url", "Leave out the user before an @, and everything after a #."))
     if parts.scheme == "http" and not _without_https():
-        raise Refused(Problem("url", "It must begin with https://, so that nobody on the way reads along."))
+        raise Refused(Problem("url", "Begin the address with https://, so that nobody on the way can read the calls."))
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """The answer to a call: its status code, or None and the reason, in our own words, why there is none."""
+class Answer:
+    """The answer to a call: its status code; or None, and the reason in our words why there is no answer."""
 
     code: int | None
     why: str = ""
     retry_after: str = ""
-    """The header Retry-After: when the other side wants to be called again, in seconds or as a date."""
+    """The header Retry-After, by which the receiver asks for a pause: a number of seconds, or a date."""
 
     @property
     def error(self) -> str:
-        """ "" if the call was taken, else the reason."""
-        taken = self.code is not None and 200 <= self.code < 300
-        return "" if taken else self.why or f"it answered {self.code}"
+        """Return "" if the call was accepted, otherwise the reason why not."""
+        accepted = self.code is not None and 200 <= self.code < 300
+        return "" if accepted else self.why or f"it answered {self.code}"
 
 
-class Line:
-    """A way to one address, which keeps its connection for further calls. Redirects are not followed."""
+class Receiver:
+    """The program at one address. The connection to it is kept for further calls."""
 
     def __init__(self, url: str) -> None:
         self._parts = urlsplit(url)
         self._connection: http.client.HTTPConnection | None = None
 
-    def post(self, body: str, headers: Mapping[str, str]) -> Said:
-        """Send the body; takes seconds if nobody answers."""
+    def post(self, body: str, headers: Mapping[str, str]) -> Answer:
+        """Send the body. Takes seconds if nobody answers."""
         return self._call("POST", body.encode(), {"Content-Type": "application/json", **headers})
 
-    def get(self) -> Said:
-        """Ask for the address; takes seconds if nobody answers."""
+    def get(self) -> Answer:
+        """Call the address with GET. Takes seconds if nobody answers."""
         return self._call("GET", None, {})
 
     def close(self) -> None:
@@ -80,65 +80,66 @@ class Line:
             self._connection.close()
             self._connection = None
 
-    def _call(self, method: str, body: bytes | None, more: Mapping[str, str]) -> Said:
+    def _call(self, method: str, body: bytes | None, more: Mapping[str, str]) -> Answer:
         if drill.is_on():
-            return Said(None, "this is a drill, which calls nobody")
+            return Answer(None, "this is a drill, which calls nobody")
         headers = {"Host": self._parts.netloc, "User-Agent": "AI-Companion-Scheduler", **more}
         kept = self._connection is not None
         try:
             try:
                 return self._ask(method, body, headers)
             except (ConnectionError, http.client.RemoteDisconnected):
-                # A server may end a kept connection at any time. It did not work on this call, or sees its id again.
+                # A server may end a kept connection at any time. Call again: if the server got the first call after
+                # all, it sees the same id twice.
                 self.close()
                 if not kept:
                     raise
                 return self._ask(method, body, headers)
-        except NoWay as no:
-            return Said(None, str(no))
+        except NoWay as refusal:
+            return Answer(None, str(refusal))
         except (OSError, http.client.HTTPException, ValueError, OverflowError) as error:
-            # Python's reader of answers raises the last two where the length of a chunk is negative, or far too large.
+            # Python's reader of answers raises the last two if the length of a chunk is negative, or far too large.
             self.close()
-            return Said(None, _why(error))
+            return Answer(None, _why(error))
 
-    def _ask(self, method: str, body: bytes | None, headers: Mapping[str, str]) -> Said:
+    def _ask(self, method: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         parts = self._parts
-        line = self._connection or self._connected()
-        self._connection = line
+        connection = self._connection or self._connected()
+        self._connection = connection
         target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
-        with cut_off_after(_ALTOGETHER, line.sock.fileno()):
-            line.request(method, target, body, dict(headers))
-            answer = line.getresponse()
-            whole = _is_read(answer)
-        if answer.will_close or not whole:
+        with cut_off_after(_ALTOGETHER, connection.sock.fileno()):
+            connection.request(method, target, body, dict(headers))
+            response = connection.getresponse()
+            is_read = _is_read(response)
+        if response.will_close or not is_read:
             self.close()
-        return Said(answer.status, retry_after=answer.getheader("Retry-After", ""))
+        return Answer(response.status, retry_after=response.getheader("Retry-After", ""))
 
     def _connected(self) -> http.client.HTTPConnection:
         parts = self._parts
         secure, host = parts.scheme == "https", parts.hostname or ""
-        own = connected(host, parts.port or _PORTS[parts.scheme], _judge(secure=secure), seconds=_SECONDS)
+        socket = connected(host, parts.port or _PORTS[parts.scheme], _judge(secure=secure), seconds=_SECONDS)
         try:
             if secure:
-                with cut_off_after(_ALTOGETHER, own.fileno()):
-                    own = ssl.create_default_context().wrap_socket(own, server_hostname=host)
+                with cut_off_after(_ALTOGETHER, socket.fileno()):
+                    socket = ssl.create_default_context().wrap_socket(socket, server_hostname=host)
         except OSError:
-            own.close()
+            socket.close()
             raise
-        line = http.client.HTTPConnection(host)
-        line.sock = own
-        # Never a connection of its own, to an address that nobody judged.
-        line.auto_open = 0
-        return line
+        connection = http.client.HTTPConnection(host)
+        connection.sock = socket
+        # Never let http.client open a connection itself: nobody would judge its address.
+        connection.auto_open = 0
+        return connection
 
 
 def get(url: str) -> str:
-    """Ask for the address; takes seconds. Returns "" if the other side answered 2xx, else the reason."""
-    line = Line(url)
+    """Call the address with GET. Takes seconds. Returns "" if the answer was 2xx, otherwise the reason why not."""
+    receiver = Receiver(url)
     try:
-        return line.get().error
+        return receiver.get().error
     finally:
-        line.close()
+        receiver.close()
 
 
 def _is_read(answer: http.client.HTTPResponse) -> bool:
@@ -151,7 +152,7 @@ def _is_read(answer: http.client.HTTPResponse) -> bool:
 
 
 def _judge(*, secure: bool) -> Callable[[Address], bool]:
-    """The rule for the addresses to which a webhook may go."""
+    """Return the rule that says whether an IP address may be called."""
 
     def may_be_reached(ip: Address) -> bool:
         if reach(ip) is Reach.INTERNET:
@@ -162,7 +163,7 @@ def _judge(*, secure: bool) -> Callable[[Address], bool]:
 
 
 def _without_https() -> bool:
-    """Judge whether plain http may be tried at all; the address that is found then is judged too."""
+    """Return whether plain http is allowed at all. The IP address of the name is then judged, too."""
     return settings.SANDBOX_ON or settings.COMPANION.webhook_private_networks
 
 

@@ -1,6 +1,6 @@
-"""The tables of webhooks: a clinic's own programs, the kinds of event that each gets, and each call to be made.
+"""The tables of webhooks: a clinic's own programs, the kinds of event that each gets, and the events to be delivered.
 
-No row holds a text or a name: ids, instants and codes only.
+The rows have only ids, instants and codes, and never a text or a name.
 """
 
 from django.db import models
@@ -29,22 +29,24 @@ class Webhook(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id)
     clinic = models.ForeignKey(Clinic, models.CASCADE, related_name="webhooks")
     url = SealedField("webhooks.Webhook.url")
-    """Sealed, because such an address often holds a secret."""
+    """The address. It is sealed, because such an address often contains a secret."""
     secret = SealedField("webhooks.Webhook.secret")
-    """Signs each call (signing.py)."""
+    """The secret that signs each call (signing.py)."""
     former_secret = SealedField("webhooks.Webhook.former_secret", null=True)
-    """Signs each call as well until `former_until`, after an exchange of the secret."""
+    """The secret before the last exchange. It signs each call, too, until `former_until`."""
     former_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
-    """The instant at which it answered 410; since then no new events are noted for it."""
+    """The instant at which the receiver answered 410. Since then no new events are noted for it."""
     failures = models.PositiveSmallIntegerField(default=0)
-    """The calls in a row that the receiver did not answer, or answered as one that is out of order."""
+    """The number of calls in a row that the receiver did not answer, or could not handle at the time."""
     rests_until = models.DateTimeField(null=True)
-    """The end of its rest, because it is out of order."""
+    """The instant until which it is not called, because its last call failed."""
     held_by = models.UUIDField(null=True)
     held_until = models.DateTimeField(null=True)
-    """The process that calls it now, and until when nobody else may; without a process, the end of the last turn."""
+    """`held_by` is the turn that calls it now, and `held_until` the instant until which no other process may call it
+    (turn.py). Without a turn, `held_until` is the end of the last turn.
+    """
 
     def __str__(self) -> str:
         return str(self.id)
@@ -60,7 +62,7 @@ class Wish(models.Model):
     webhook = models.ForeignKey(Webhook, models.CASCADE, related_name="wishes")
 
     class Meta:
-        # Asked for with each message that ends: it is the index for it, too.
+        # The constraint is also the index for the query that runs with each end of a message.
         constraints = [models.UniqueConstraint(fields=["clinic", "kind", "webhook"], name="webhook_wishes_once")]
 
     def __str__(self) -> str:
@@ -68,7 +70,7 @@ class Wish(models.Model):
 
 
 class Delivery(models.Model):
-    """An event for one webhook, written in the event's own transaction, with the result of its calls."""
+    """An event for one webhook, with the result of its calls. It is written in the transaction of the event itself."""
 
     number = models.BigAutoField(primary_key=True)
     """A number that is higher for a later event of the same subject."""
@@ -78,22 +80,22 @@ class Delivery(models.Model):
     webhook = models.ForeignKey(Webhook, models.CASCADE, related_name="deliveries", db_index=False)
     kind = models.CharField(max_length=20)
     subject = models.UUIDField()
-    """The message, alert or patient. What happens to one subject is told in its order."""
+    """The message, alert or patient. Events of one subject are delivered in their order."""
     patient = models.UUIDField(null=True)
     code = models.CharField(max_length=40, blank=True, default="")
     more = models.JSONField(default=dict)
     """Other ids and codes of the payload, by name."""
     at = models.DateTimeField()
-    """The event's instant."""
+    """The instant of the event."""
     since = models.DateTimeField()
-    """The instant since which it is tried: the event's instant, or that of a person's retry."""
+    """The instant of the first try: the event's instant, or the instant of a person's retry."""
     next_try_at = models.DateTimeField(null=True)
-    """Null: it was taken, or given up."""
+    """The instant of the next try; null if it was accepted or given up."""
     tries = models.PositiveSmallIntegerField(default=0)
     taken_at = models.DateTimeField(null=True)
     """The instant at which the receiver answered 2xx."""
     answer = models.PositiveSmallIntegerField(null=True)
-    """The status code of the last answer; null: none came."""
+    """The status code of the last answer; null if none came."""
     error = models.CharField(max_length=100, blank=True, default="")
     """The reason why the last try failed, in our own words."""
 

@@ -1,6 +1,6 @@
-"""Note for a clinic's webhooks that something has happened. Runs in the transaction of the event itself.
+"""Note for a clinic's webhooks that something has happened, in the transaction of the event itself.
 
-Ends of messages are noted by a statement of the hot path (delivery/statements/, `tell_ends`).
+Not here: ends of messages, which a statement of the hot path notes (delivery/statements/, `tell_ends`).
 """
 
 import datetime as dt
@@ -24,7 +24,7 @@ class Event:
 
 
 def tell(clinic: uuid.UUID, kind: Kind, events: Sequence[Event], *, now: dt.datetime) -> None:
-    """Note the events for each of the clinic's webhooks that wants to hear of this kind."""
+    """Note the events for each of the clinic's open webhooks that gets events of this kind."""
     if not events:
         return
     wishes = Wish.objects.filter(clinic=clinic, kind=kind, webhook__closed_at=None)
@@ -51,6 +51,6 @@ def tell(clinic: uuid.UUID, kind: Kind, events: Sequence[Event], *, now: dt.date
 
 
 def put_off(clinic: uuid.UUID, kind: Kind, until: dt.datetime, *, but: str) -> None:
-    """Make no call of this kind before `until`, except of those whose code begins with `but`."""
+    """Put off all waiting calls of this kind until an instant, except those whose code begins with `but`."""
     waiting = Delivery.objects.filter(clinic=clinic, kind=kind, next_try_at__isnull=False)
     waiting.exclude(code__startswith=but).update(next_try_at=until, since=until)

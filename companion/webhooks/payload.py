@@ -1,6 +1,6 @@
-"""The body of a call, by Standard Webhooks: type, timestamp and data.
+"""The body of a call in the form of Standard Webhooks: type, timestamp and data.
 
-It has ids, instants and codes, and never a text or a name.
+A body has only ids, instants and codes, and never a text or a name.
 """
 
 import datetime as dt
@@ -23,11 +23,11 @@ _SUBJECTS: Final = {
 }
 _CODES: Final = {Kind.ALERT: "cause", Kind.FAILED: "reason", Kind.CONSENT: "consent"}
 TEST: Final = "test"
-"""The type of a test, which belongs to no event."""
+"""The type of a test call, which belongs to no event."""
 
 
 def body_of(delivery: Delivery) -> str:
-    """The body for this event, the same with each try."""
+    """Return the body for this event. It is the same at each try."""
     kind = Kind(delivery.kind)
     data: dict[str, object] = {_SUBJECTS[kind]: str(delivery.subject)}
     if kind not in (Kind.ALERT, Kind.CONSENT, Kind.ENROLMENT, Kind.AUDIT):
@@ -38,12 +38,12 @@ def body_of(delivery: Delivery) -> str:
 
 
 def of_alert(alert: uuid.UUID, cause: str, more: Mapping[str, str], *, at: dt.datetime) -> str:
-    """The body for an alert that no row could hold, because the database is away."""
+    """Return the body for an alert that could not be stored, because the database is away."""
     return _written(Kind.ALERT.value, at, {"alert": str(alert), "cause": cause, **more})
 
 
 def of_test(*, at: dt.datetime) -> str:
-    """The body of a test."""
+    """Return the body of a test."""
     return _written(TEST, at, {})
 
 

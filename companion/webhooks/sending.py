@@ -1,7 +1,7 @@
-"""The threads that call webhooks, in each service: one looks for what is due, and each webhook gets one for its turn.
+"""The threads that call webhooks. In each service, one thread looks for due calls and starts a thread for each webhook.
 
-A receiver that doesn't answer keeps one thread for seconds, rests for longer and longer, and holds only its own calls
-back.
+A receiver that doesn't answer occupies one thread for some seconds, and is then left alone for longer and longer. It
+delays no other receiver's calls.
 """
 
 import datetime as dt
@@ -33,16 +33,16 @@ _TIDY_SECONDS: Final = 60.0
 _DATABASE_SECONDS: Final = 5.0
 _STOP_SECONDS: Final = 2.0
 _TURNS: Final = 8
-"""The webhooks that one process calls at the same time."""
+"""The largest number of webhooks that a process calls at the same time."""
 _OF_ONE_CLINIC: Final = _TURNS // 2
-"""The most webhooks of one clinic among these: its slow receivers must not keep all threads."""
+"""The largest number of these that belong to one clinic: its slow receivers must not occupy all threads."""
 _Clinics = Mapping[uuid.UUID, uuid.UUID]
 """The clinics of webhooks, by the webhook's id."""
 
 
 @contextmanager
 def sending() -> Iterator[None]:
-    """Make the calls that are due until the block ends, even if the database goes and comes back. In a drill, none."""
+    """Make due calls until the block ends, also after the database was away for a while. In a drill, make no calls."""
     if drill.is_on():
         yield
         return
@@ -57,8 +57,9 @@ def sending() -> Iterator[None]:
 
 
 def due(*, now: dt.datetime) -> _Clinics:
-    """The webhooks that may be called now and for which a call is due, with their clinics. Receivers in order come
-    first, and among them the one whose last turn is the longest ago.
+    """Return the webhooks that may be called now and have a due call, with their clinics.
+
+    Webhooks without a failed call come first. Among them, the webhook comes first whose last turn is longest ago.
     """
     waiting = Delivery.objects.filter(turn.unblocked(), webhook=OuterRef("pk"), next_try_at__lte=now)
     ready = Webhook.objects.filter(turn.free(now), Exists(waiting))
@@ -67,7 +68,7 @@ def due(*, now: dt.datetime) -> _Clinics:
 
 
 def next_turns(ready: _Clinics, running: _Clinics) -> _Clinics:
-    """Choose those that get a free thread, in the given order."""
+    """Choose the webhooks that get a free thread, in the given order."""
     chosen: dict[uuid.UUID, uuid.UUID] = {}
     of_clinic = Counter(running.values())
     for id, clinic in ready.items():
@@ -78,7 +79,7 @@ def next_turns(ready: _Clinics, running: _Clinics) -> _Clinics:
 
 
 def tidy(*, now: dt.datetime) -> None:
-    """Delete old deliveries, and give up what a receiver that is out of order did not take within a day."""
+    """Delete old deliveries, and give up deliveries that a failing receiver has not accepted within a day."""
     deliveries.drop_old(now=now)
     waited = Delivery.objects.filter(next_try_at__lte=now, since__lt=now - turn.TRIED_FOR, webhook__closed_at=None)
     waited.filter(Q(tries__gt=0) | Q(webhook__failures__gt=0)).update(next_try_at=None, error=GIVEN_UP)
@@ -98,7 +99,7 @@ def _run(stop: threading.Event) -> None:
                     tidied = time.monotonic()
             pause = _EVERY_SECONDS
         except Error:
-            # The monitor tells of it.
+            # The monitor alerts people about the database. Here, only wait for it.
             connection.close()
             ready, pause = {}, _AWAY_SECONDS
         except Exception as error:  # noqa: BLE001 (else this process would call no webhook until it is started again)
@@ -114,9 +115,9 @@ def _turn(id: uuid.UUID, stop: threading.Event, running: dict[uuid.UUID, uuid.UU
     try:
         turn.take(id, stop)
     except (Error, CannotOpen):
-        log.warning("a webhook's calls were broken off", webhook=str(id))
+        log.warning("a webhook's calls were interrupted", webhook=str(id))
     except Exception as error:  # noqa: BLE001 (it is logged by its kind and place alone, which the thread would not do)
-        log.error("a webhook's calls broke", webhook=str(id), **kind_and_place(error))  # noqa: TRY400
+        log.error("a webhook's calls failed", webhook=str(id), **kind_and_place(error))  # noqa: TRY400
     finally:
         connection.close()
         running.pop(id, None)

@@ -1,4 +1,4 @@
-"""Signatures by Standard Webhooks (standardwebhooks.com): HMAC-SHA256 over id, time and body, by a shared secret."""
+"""Signatures as Standard Webhooks demands them (standardwebhooks.com): HMAC-SHA256 of id, time and body."""
 
 import base64
 import datetime as dt
@@ -14,12 +14,12 @@ _BYTES: Final = 32
 
 
 def new_secret() -> str:
-    """A fresh secret in the standard's form."""
+    """Make a new secret in the form of the standard."""
     return f"{PREFIX}{base64.b64encode(secrets.token_bytes(_BYTES)).decode()}"
 
 
 def headers(keys: Sequence[str], name: uuid.UUID, body: str, *, at: dt.datetime) -> dict[str, str]:
-    """The three headers of a call that is made at this instant (in UTC), signed with each of these secrets."""
+    """Return the three headers of a call that is made at this instant, signed with each of these secrets."""
     now = at.astimezone(dt.UTC)
     return {
         "webhook-id": str(name),

@@ -39,7 +39,7 @@ def test_any_address_of_a_webhook_is_refused_or_can_be_called(raw: bytes) -> Non
     except Refused:
         return
 
-    calling.Line(url).close()
+    calling.Receiver(url).close()
     assert urlsplit(url).hostname
 
 
@@ -59,7 +59,7 @@ def test_any_body_of_a_webhook_is_genuine_for_the_librarys_own_verifier(raw: byt
 @fuzzed("webhook_http", *_HTTP)
 def test_any_answer_of_a_webhook_is_a_code_or_a_reason(answering: Answering, raw: bytes) -> None:
     answering.answer = raw
-    line = calling.Line(answering.url)
+    line = calling.Receiver(answering.url)
 
     said = line.post("{}", {})
     line.close()
@@ -70,7 +70,7 @@ def test_any_answer_of_a_webhook_is_a_code_or_a_reason(answering: Answering, raw
 
 @fuzzed("retry_after", "GMT", "Tue, 01 Dec 2026 09:00:00 ", "+0100", "-9999", "Jan", ":")
 def test_any_time_to_call_a_webhook_again_is_a_pause_within_bounds(raw: bytes) -> None:
-    said = calling.Said(429, retry_after=raw.decode("latin-1"))
+    said = calling.Answer(429, retry_after=raw.decode("latin-1"))
 
     assert dt.timedelta() <= dt.timedelta(seconds=turn.wanted_pause(said, NOW)) <= dt.timedelta(days=1)
 

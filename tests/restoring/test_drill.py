@@ -137,7 +137,7 @@ def test_neither_a_mail_nor_a_webhook_leaves_in_a_drill(settings: Settings) -> N
     with a_mail_server() as box, a_program() as hook:
         said = [
             mailing.send(Mail("a@clinic.example", "Alert", "Words", "1", "1")),
-            calling.Line(hook.url).post("{}", {}).error,
+            calling.Receiver(hook.url).post("{}", {}).error,
         ]
 
     assert all("drill" in words for words in said)

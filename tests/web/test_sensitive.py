@@ -122,5 +122,5 @@ def test_a_person_without_a_password_sets_one_before_what_is_sensitive() -> None
 
     answer = client.post("/settings/keys", {"name": "till", "role": "viewer"}, follow=True)
 
-    assert "First set a password" in words(answer)
+    assert "Set a password first" in words(answer)
     assert not ApiKey.objects.exists()

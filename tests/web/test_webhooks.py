@@ -126,7 +126,7 @@ def test_a_webhook_whose_key_is_lost_says_so(clinic: Clinic, admin: Client, hook
 
     answer = admin.post(f"{LIST}/{webhook.pk}/act", {"do": act}, follow=True)
 
-    assert "give back the COMPANION_SECRET_KEY of before" in words(answer)
+    assert "Restore the former COMPANION_SECRET_KEY" in words(answer)
 
 
 def test_a_closed_webhook_says_so_and_is_opened_again(clinic: Clinic, admin: Client, hook: Hook) -> None:

@@ -27,14 +27,14 @@ pytestmark = pytest.mark.django_db
 def test_in_earnest_no_webhook_reaches_into_private_networks(url: str, settings: Settings) -> None:
     settings.SANDBOX_ON = False
 
-    assert "may not be reached" in calling.Line(url).post("{}", {}).error
+    assert "may not be reached" in calling.Receiver(url).post("{}", {}).error
 
 
 def test_private_networks_are_open_where_the_environment_says_so(settings: Settings, hook: Hook) -> None:
     settings.SANDBOX_ON = False
     settings.COMPANION = settings.COMPANION.model_copy(update={"webhook_private_networks": True})
 
-    assert calling.Line(hook.url).post("{}", {}).error == ""
+    assert calling.Receiver(hook.url).post("{}", {}).error == ""
 
 
 @pytest.mark.parametrize(

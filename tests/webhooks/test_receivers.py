@@ -178,5 +178,5 @@ def test_what_a_dead_receiver_missed_is_given_up_after_a_day_and_forgotten_after
 def test_a_redirect_is_not_followed(hook: Hook) -> None:
     hook.status, hook.location = 302, hook.url
 
-    assert calling.Line(hook.url).post("{}", {}).error == "it answered 302"
+    assert calling.Receiver(hook.url).post("{}", {}).error == "it answered 302"
     assert len(hook.posts) == 1

@@ -10,7 +10,7 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def csrf_token(context: template.Context) -> SafeString:
-    """Return two hidden fields. A person may have tabs of several clinics open, so access.py checks the second field."""
+    """Return two hidden fields. access.py checks the second: a person may have tabs of several clinics open."""
     token, clinic = CsrfTokenNode().render(context), context.get("clinic")
     if not context.get("caller") or not clinic:
         return SafeString(token)
