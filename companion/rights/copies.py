@@ -1,7 +1,7 @@
-"""Copies of patients' data in rooms above this room: drafts of forms, kept answers of the API.
+"""Copies of patients' data in rooms above this room: drafts of forms, stored answers of the API.
 
-A room that keeps such copies says here, when its app is ready, how it forgets them, or follows a merge. So nothing has
-to climb to it.
+A room that keeps such copies registers here, when its app is ready, the functions that forget copies or follow a merge.
+So nothing below has to import that room.
 """
 
 import re
@@ -17,15 +17,15 @@ _ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """The ids that an erasure removes: of the patient, the messages, and the schedules that reach nobody else."""
+    """The ids that an erasure removes: of the patient, of the messages, and of schedules without other patients."""
 
     clinic: Clinic
     ids: frozenset[uuid.UUID]
     schedules: frozenset[uuid.UUID]
 
     def is_named_in(self, text: str) -> bool:
-        """Return whether this JSON names one of these ids."""
-        named = {uuid.UUID(one) for one in _ID.findall(text)}
+        """Return whether this JSON contains one of these ids."""
+        named = {uuid.UUID(id) for id in _ID.findall(text)}
         return not named.isdisjoint(self.ids | self.schedules)
 
 
@@ -34,19 +34,19 @@ _forgets: Final[list[Forget]] = []
 
 
 def forget_by(forget: Forget) -> None:
-    """Call this function at each erasure, in its transaction."""
+    """Register a function that is called at each erasure, in its transaction."""
     _forgets.append(forget)
 
 
 def forget(erased: Erased) -> None:
-    """Forget all copies."""
-    for one in _forgets:
-        one(erased)
+    """Let all registered functions forget their copies."""
+    for forget_copies in _forgets:
+        forget_copies(erased)
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A merge: the patient who is gone, and the patient who goes on."""
+    """A merge: the id of the patient who is gone, and the id of the patient who remains."""
 
     clinic: Clinic
     gone: uuid.UUID
@@ -58,11 +58,11 @@ _moves: Final[list[Move]] = []
 
 
 def move_by(move: Move) -> None:
-    """Call this function at each merge, in its transaction."""
+    """Register a function that is called at each merge, in its transaction."""
     _moves.append(move)
 
 
 def move(moved: Moved) -> None:
-    """Let all copies follow."""
-    for one in _moves:
-        one(moved)
+    """Let all registered functions follow the merge."""
+    for move_copies in _moves:
+        move_copies(moved)

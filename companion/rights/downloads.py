@@ -1,4 +1,4 @@
-"""The export as a file that a browser saves and never runs, for the API and the page."""
+"""Answers with which a browser saves the export as a file, and never runs it. For the API and the page."""
 
 import datetime as dt
 from typing import Final, Literal
@@ -17,7 +17,7 @@ ZIP: Final = "application/zip"
 
 
 def download(caller: Caller, patient: Patient, form: Literal["html", "zip"], *, now: dt.datetime) -> HttpResponseBase:
-    """The export in this form. Raises NotAllowed for a viewer."""
+    """Answer with the export in this form. Raises NotAllowed for a viewer."""
     if form == "html":
         page = page_of(gathering.everything(caller, patient, now=now), caller.clinic.timezone)
         return saved(page, f"patient-{patient.pk}.html")
@@ -27,7 +27,7 @@ def download(caller: Caller, patient: Patient, form: Literal["html", "zip"], *, 
 
 
 def saved(page: str, name: str) -> HttpResponse:
-    """A page of HTML as a file of this name."""
+    """Answer with a page of HTML as a file of this name."""
     answer = HttpResponse(page, content_type=f"{HTML}; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     _inert(answer)
@@ -36,6 +36,6 @@ def saved(page: str, name: str) -> HttpResponse:
 
 def _inert(answer: HttpResponseBase) -> HttpResponseBase:
     answer["X-Content-Type-Options"] = "nosniff"
-    # The page has a style of its own, and nothing else.
+    # The page needs its style, and nothing else.
     answer["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
     return answer

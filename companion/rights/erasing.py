@@ -1,7 +1,8 @@
-"""Erases a patient (GDPR, article 17). What stays is that something was sent, when and by whom, without name or text,
-and the chat's opt-out as a keyed hash. Everything else is deleted or blanked, in one transaction.
+"""Erase a patient (GDPR, article 17), in one transaction.
 
-Not here: deleting the messages from Telegram (delivery/deleting.py, dispatch/deleting.py).
+The record that something was sent, when and by whom, stays without name and text. The chat's opt-out stays as a keyed
+hash. Everything else is deleted or blanked. Not here: deleting the messages from Telegram (delivery/deleting.py,
+dispatch/deleting.py).
 """
 
 import datetime as dt
@@ -32,7 +33,7 @@ from companion.schedules.reasons import Reason
 from companion.service import old_pages
 
 ERASED: Final = "(erased)"
-"""Stands in place of every text."""
+"""The word that replaces every text."""
 _NO_CHAT: Final = 0
 """The Telegram ID of an Attempt whose chat was erased; no chat has it."""
 
@@ -43,84 +44,85 @@ class Erasure:
 
     id: uuid.UUID
     kept: int
-    """Messages that stay on record, without name and text."""
+    """The number of messages that stay on record, without name and text."""
     cancelled: int
     to_delete: int
-    """Messages that the dispatcher now deletes from Telegram."""
+    """The number of messages that the dispatcher now deletes from Telegram."""
 
 
 def erase(caller: Caller, patient: Patient, name: str, *, now: dt.datetime) -> Erasure:
-    """Erase the patient, whose `name` the caller has typed.
+    """Erase the patient if `name`, as the caller typed it, is the patient's name.
 
     Raises Refused for another name, Conflict while a message is on its way, Unknown, and NotAllowed for all but admins.
     """
     caller.needs(Role.ADMIN)
     with transaction.atomic():
-        [held] = locking.hold(caller, patient)
-        if _compared(name) != _compared(held.name):
+        [locked] = locking.hold(caller, patient)
+        if _comparable(name) != _comparable(locked.name):
             raise Refused(Problem("name", "This is not the patient's name. Type it as it is written above."))
-        messages = own_rows.messages_of(held)
+        messages = own_rows.messages_of(locked)
         ids = locking.hold_messages(messages)
-        erased = Erased(caller.clinic, frozenset({held.pk, *ids}), frozenset(_only(held)))
-        to_delete = deleting.ask(caller.clinic, list(_posted(held, messages, now)), now=now)
+        erased = Erased(caller.clinic, frozenset({locked.pk, *ids}), frozenset(_schedules_of_nobody_else(locked)))
+        to_delete = deleting.ask(caller.clinic, list(_posted(locked, messages, now)), now=now)
         cancelled = lifecycle.stop(messages, Reason.PATIENT_LEFT, now=now)
-        _blank_plans(caller, held, now)
+        _blank_plans(caller, locked, now)
         kept = _blank(messages)
-        _delete_what_came_in(held)
-        _forget_numbers(held)
-        _forget_in_reports(held)
+        _delete_what_came_in(locked)
+        _forget_numbers(locked)
+        _forget_in_reports(locked)
         copies.forget(erased)
-        former_patients.note_gone(held, into=None, now=now)
-        Mark.objects.filter(clinic=caller.clinic, subject_id=held.pk).delete()
-        held.delete()
+        former_patients.note_gone(locked, into=None, now=now)
+        Mark.objects.filter(clinic=caller.clinic, subject_id=locked.pk).delete()
+        locked.delete()
         counts = audit.differences({}, {"messages kept without text": kept, "messages cancelled": cancelled})
-        told = {"all that is known": audit.CHANGED, **counts}
-        audit.record(caller, "patient erased", "patient", patient.pk, now=now, changes=told)
+        changes = {"all that is known": audit.CHANGED, **counts}
+        audit.record(caller, "patient erased", "patient", patient.pk, now=now, changes=changes)
         old_pages.empty_log_after_commit()
     return Erasure(patient.pk, kept, cancelled, to_delete)
 
 
-def _compared(name: str) -> str:
+def _comparable(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
-def _only(patient: Patient) -> list[uuid.UUID]:
+def _schedules_of_nobody_else(patient: Patient) -> list[uuid.UUID]:
     return list(own_rows.schedules_of_nobody_else(patient).values_list("pk", flat=True))
 
 
 def _posted(patient: Patient, messages: QuerySet[Message], now: dt.datetime) -> Iterator[Posted]:
-    """The messages of the last two days in the patient's chats, from both sides.
+    """Yield the messages of the last two days in the patient's chats, from both sides.
 
-    Another bot numbers its messages anew: what the clinic's former bot sent or got can't be deleted.
+    Messages that the clinic's former bot sent or got can't be deleted: each bot has its numbers.
     """
     since = now - deleting.DELETABLE_FOR
-    exchanged = FormerBot.objects.filter(clinic=patient.clinic_id).order_by("-left_at").first()
-    if exchanged:
-        since = max(since, exchanged.left_at)
+    former_bot = FormerBot.objects.filter(clinic=patient.clinic_id).order_by("-left_at").first()
+    if former_bot:
+        since = max(since, former_bot.left_at)
     sent = Attempt.objects.filter(message__in=messages.values("pk"), outcome=AttemptOutcome.SENT)
     ours = sent.filter(began_at__gt=since, telegram_message_id__isnull=False)
     for chat, number, at in ours.values_list("telegram_id", "telegram_message_id", "began_at"):
         if number is not None:
             yield Posted(chat, number, at)
-    came = own_rows.replies_of(patient).filter(at__gt=since, telegram_message_id__isnull=False)
-    for chat, number, at in came.values_list("telegram_id", "telegram_message_id", "at"):
+    theirs = own_rows.replies_of(patient).filter(at__gt=since, telegram_message_id__isnull=False)
+    for chat, number, at in theirs.values_list("telegram_id", "telegram_message_id", "at"):
         if number is not None:
             yield Posted(chat, number, at)
 
 
 def _blank_plans(caller: Caller, patient: Patient, now: dt.datetime) -> None:
-    """End the Schedules of nobody else, and blank the wordings that nobody else has got."""
+    """Cancel the Schedules that have no other patient, and blank the texts that no other patient has got."""
     wordings = list(own_rows.wordings_of_nobody_else(patient).values_list("pk", flat=True))
-    running = Schedule.objects.filter(pk__in=_only(patient), state__in=(State.ACTIVE, State.PAUSED))
-    ended = {"state": State.CANCELLED}
-    told = {id: audit.differences({"state": state}, ended) for id, state in running.values_list("pk", "state")}
-    audit.record_many(caller, "schedule cancelled", "schedule", told, now=now)
+    running = Schedule.objects.filter(pk__in=_schedules_of_nobody_else(patient), state__in=(State.ACTIVE, State.PAUSED))
+    cancelled = {"state": State.CANCELLED}
+    states = running.values_list("pk", "state")
+    changes = {id: audit.differences({"state": state}, cancelled) for id, state in states}
+    audit.record_many(caller, "schedule cancelled", "schedule", changes, now=now)
     running.update(cancelled_at=now, cancelled_from=F("state"), state=State.CANCELLED, next_plan_at=None)
     Version.objects.filter(pk__in=wordings).update(text=ERASED, buttons=None)
 
 
 def _blank(messages: QuerySet[Message]) -> int:
-    """Take names, chats and texts away. An answer's words stand in its buttons, too."""
+    """Remove names, chats and texts, and the buttons, which may contain an answer. Return the number of messages."""
     attempts = Attempt.objects.filter(message__in=messages.values("pk"))
     attempts.update(text=ERASED, description=None, telegram_id=_NO_CHAT)
     return messages.update(patient=None, text=ERASED, buttons=None, telegram_id=None, answer_by=None)
@@ -129,13 +131,13 @@ def _blank(messages: QuerySet[Message]) -> int:
 def _delete_what_came_in(patient: Patient) -> None:
     own_rows.conversations_of(patient).delete()
     replies = list(own_rows.replies_of(patient).values_list("pk", flat=True))
-    # Corrections refer to the first wording. Files go with their Replies.
+    # Delete corrections first: they refer to the first wording. Files are deleted with their Replies.
     for row in (Reply.objects.filter(corrects__in=replies), Reply.objects.filter(pk__in=replies)):
         row.delete()
 
 
 def _forget_numbers(patient: Patient) -> None:
-    """Leave of an opt-out the keyed hash alone, unless the clinic knows the chat by another patient."""
+    """Keep only the keyed hash of an opt-out, unless another patient of the clinic is or was reached in the chat."""
     former = FormerChat.objects.filter(patient=patient).values_list("telegram_id", flat=True)
     chats = {*former, *([patient.telegram_id] if patient.telegram_id else [])}
     chats -= own_rows.reached_by_others(patient, chats)
@@ -143,10 +145,10 @@ def _forget_numbers(patient: Patient) -> None:
 
 
 def _forget_in_reports(patient: Patient) -> None:
-    """Take the lines that name the patient out of the reports of syncs."""
+    """Remove the lines that name the patient from the reports of syncs."""
     values = (patient.external_id, patient.external_id_written, patient.name, patient.phone, patient.telegram_id)
-    # Whole words: the id A-1 also stands in the lines of patient A-12.
-    named = re.compile("|".join(rf"(?<!\w){re.escape(str(one))}(?!\w)" for one in values if one))
+    # Look for whole words: the id A-1 is also part of the lines of patient A-12.
+    named = re.compile("|".join(rf"(?<!\w){re.escape(str(value))}(?!\w)" for value in values if value))
     for run in SyncRun.objects.select_for_update().filter(clinic=patient.clinic_id).order_by("id"):
         before = (run.reasons, run.touched)
         run.reasons = _without(run.reasons, named)
@@ -156,6 +158,6 @@ def _forget_in_reports(patient: Patient) -> None:
 
 
 def _without(lines: str, named: re.Pattern[str]) -> str:
-    """The report's JSON lines without those in which a cell names the patient."""
+    """Return the report's JSON without the lines in which a cell names the patient."""
     kept = [line for line in json.loads(lines) if not any(named.search(str(cell)) for cell in line)]
     return json.dumps(kept)

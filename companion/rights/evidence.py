@@ -1,6 +1,6 @@
-"""The evidence packet of a Message: what was planned, agreed, sent, answered and done, sealed so that any change shows.
+"""The evidence packet of a Message: what was planned, agreed, sent, answered and done. A seal shows any later change.
 
-It is one HTML file that holds the same values as JSON. evidence_check.py checks it.
+The packet is one HTML file, which has the same values as JSON inside. evidence_check.py checks it.
 """
 
 import datetime as dt
@@ -26,19 +26,22 @@ VERSION: Final = 1
 
 
 def packet(caller: Caller, message: Message, *, now: dt.datetime) -> str:
-    """The packet as a file. Its making is a reading. Raises NotAllowed for a viewer. Call it outside transactions."""
+    """Return the packet as the text of an HTML file, and record the reading. Raises NotAllowed for a viewer.
+
+    Call it outside of transactions.
+    """
     content = values_of(caller, message, now=now)
     key = ring().in_use
     return page_of(content, key.id, seals.packet_seal(written(content), key))
 
 
 def values_of(caller: Caller, message: Message, *, now: dt.datetime) -> dict[str, object]:
-    """The packet's values as JSON has them."""
+    """Return the packet's values, as they are written as JSON."""
     caller.needs(Role.PROVIDER)
     audit.record_reading(caller, "evidence exported", "message", message.pk, now=now)
     chain.catch_up(caller.clinic.pk)
     patient, schedule = message.patient, message.schedule
-    [told] = gathering.message_entries([message])
+    [entry] = gathering.message_entries([message])
     replies = Reply.objects.filter(Q(message=message) | Q(corrects__message=message), clinic=caller.clinic)
     return {
         "version": VERSION,
@@ -48,17 +51,19 @@ def values_of(caller: Caller, message: Message, *, now: dt.datetime) -> dict[str
         "patient": {"id": str(patient.pk), "external_id": patient.external_id, "name": patient.name}
         if patient
         else None,
-        "message": told.model_dump(mode="json"),
+        "message": entry.model_dump(mode="json"),
         "plan": _plan(schedule) if schedule else None,
-        "consents": [one.model_dump(mode="json") for one in gathering.consent_entries(patient)] if patient else [],
+        "consents": [change.model_dump(mode="json") for change in gathering.consent_entries(patient)]
+        if patient
+        else [],
         "approvals": [],
-        "answers": [gathering.reply_entry(one).model_dump(mode="json") for one in replies.order_by("at", "id")],
+        "answers": [gathering.reply_entry(reply).model_dump(mode="json") for reply in replies.order_by("at", "id")],
         "audit": _entries(message),
     }
 
 
 def written(content: dict[str, object]) -> str:
-    """The values as the text that is sealed."""
+    """Return the values as the JSON text that is sealed."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
@@ -72,18 +77,20 @@ def _plan(schedule: Schedule) -> dict[str, object]:
 
 
 def _entries(message: Message) -> list[dict[str, object]]:
-    """The entries about the Message, its Schedule and its patient's consent, each with the hash before its own."""
-    subjects = [one for one in (message.pk, message.schedule_id) if one]
+    """Return the audit entries about the Message, its Schedule and its patient's consent.
+
+    Each entry comes with the hash of the entry before it in the chain.
+    """
+    subjects = [id for id in (message.pk, message.schedule_id) if id]
     about = Q(subject_id__in=subjects)
     if message.patient:
-        # A consent that was noted before a merge stands under the former id.
+        # A consent that was noted before a merge has the id of the patient's former row.
         about |= Q(subject_id__in=_ids_of(message.patient), action__startswith="consent ")
-    found = AuditEntry.objects.filter(about, clinic=message.clinic_id, number__isnull=False).order_by("number")
-    rows = list(found)
-    numbers = [(one.number or 0) - 1 for one in rows]
+    rows = list(AuditEntry.objects.filter(about, clinic=message.clinic_id, number__isnull=False).order_by("number"))
+    numbers = [(row.number or 0) - 1 for row in rows]
     hashes = dict(AuditEntry.objects.filter(clinic=message.clinic_id, number__in=numbers).values_list("number", "hash"))
     return [
-        plain(one) | {"before": hashes.get(number, seals.BEGINNING)} for one, number in zip(rows, numbers, strict=True)
+        plain(row) | {"before": hashes.get(number, seals.BEGINNING)} for row, number in zip(rows, numbers, strict=True)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Checks an evidence packet: its seal, that page and values say the same, and its entries against the database."""
+"""Check an evidence packet: its seal, whether its page and its values agree, and its entries against the database."""
 
 import datetime as dt
 import json
@@ -14,18 +14,18 @@ from companion.rights.evidence_page import BEGIN, END, page_of
 from companion.service.key_ring import ring
 
 _LARGEST: Final = 50 * 2**20
-_NO_PACKET: Final = "This file is no evidence packet, or so changed that it can't be read as one."
+_NO_PACKET: Final = "This file is not an evidence packet, or it was changed so much that it can't be read."
 
 
 def check(file: Path) -> list[str]:
-    """Return what is wrong with the packet in this file. Raises Conflict for a file that is no packet."""
+    """Return sentences about what is wrong with the packet in this file. Raises Conflict if the file is no packet."""
     page = _read(file)
     content, name, seal = _inside(page)
     key = ring().called(name)
     if key is None:
         return [
             f"The packet was sealed with the secret key {name}, which this installation doesn't know. It comes from "
-            "another installation, or the key was changed: then give the former key in COMPANION_OTHER_SECRET_KEYS."
+            "another installation, or the key was changed. If so, add the former key to COMPANION_OTHER_SECRET_KEYS."
         ]
     if not seals.same(seal, seals.packet_seal(written(content), key)):
         return ["The values in the packet were changed: their seal is wrong."]
@@ -44,13 +44,13 @@ def _read(file: Path) -> str:
 
 
 def _inside(page: str) -> tuple[dict[str, object], str, str]:
-    """The values, the key's name and the seal that the file holds."""
-    _, found, rest = page.partition(BEGIN)
+    """Return the values, the key's name and the seal that are in the file."""
+    _, begin, rest = page.partition(BEGIN)
     try:
-        held = json.loads(rest.partition(END)[0]) if found else None
+        inside = json.loads(rest.partition(END)[0]) if begin else None
     except (ValueError, RecursionError):
-        held = None
-    match held:
+        inside = None
+    match inside:
         case {"content": dict(content), "key": str(key), "seal": str(seal)} if seal.isascii():
             return content, key, seal
         case _:
@@ -58,7 +58,7 @@ def _inside(page: str) -> tuple[dict[str, object], str, str]:
 
 
 def _entries(content: dict[str, object]) -> list[str]:
-    """Return what is wrong with the entries: in themselves, or against the chain in the database."""
+    """Return sentences about what is wrong with the entries themselves, or compared with the chain in the database."""
     clinic, entries = content.get("clinic"), content.get("audit")
     if not isinstance(clinic, dict) or not isinstance(entries, list):
         raise Conflict(_NO_PACKET)
@@ -71,7 +71,7 @@ def _entries(content: dict[str, object]) -> list[str]:
         if not _is_linked(id, entry):
             wrong.append(f"Entry {number}: its hash doesn't follow from its values.")
         elif not seals.same(here.get(number, ""), entry["hash"]):
-            wrong.append(f"Entry {number}: the audit trail in the database has another one, or none.")
+            wrong.append(f"Entry {number}: the audit trail in the database has another entry, or none.")
     return wrong
 
 

@@ -1,7 +1,7 @@
-"""An evidence packet's values as one HTML file for people, with the same values as JSON inside.
+"""An evidence packet as one HTML file for people, with the same values as JSON inside.
 
-The file follows from the values alone, so that a check makes it again and finds any difference. Each value takes its
-direction from its own words, since patients write in any language.
+The file depends only on the values. So a check can make it again and find any difference. Patients write in any
+language, so the browser finds the direction of each value from its words (dir="auto").
 """
 
 import json
@@ -32,9 +32,9 @@ _TITLES: Final = {
 
 
 def page_of(content: Mapping[str, object], key: str, seal: str) -> str:
-    """The file for these values and their seal."""
+    """Return the file for these values and their seal."""
     inside = json.dumps({"content": content, "key": key, "seal": seal}, sort_keys=True, ensure_ascii=False)
-    # Nothing in the values can end the script.
+    # Escape these characters, so that no value can end the script element.
     inside = inside.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     plain = {name: value for name, value in content.items() if name not in _TITLES}
     parts = [
@@ -58,7 +58,7 @@ def _shown(value: object) -> str:
         case str() | int() | float():
             return str(escape(value))
         case Sequence() if value:
-            return "".join(f"{_shown(one)}\n" for one in value)
+            return "".join(f"{_shown(item)}\n" for item in value)
         case _:
             return "none"
 

@@ -1,5 +1,6 @@
-"""Gathers all that is held about a patient (GDPR, articles 15 and 20). Changes nothing but the audit trail, which notes
-the export.
+"""Gather everything that is stored about a patient (GDPR, articles 15 and 20).
+
+Nothing is changed, except that the audit trail records the export.
 """
 
 import datetime as dt
@@ -26,11 +27,11 @@ from companion.schedules.models import Attempt, Message, Schedule
 from companion.schedules.wording import texts_of
 
 _AT_ONCE: Final = 500
-"""Ids in one query."""
+"""The number of ids in one query."""
 
 
 def everything(caller: Caller, patient: Patient, *, now: dt.datetime) -> to.PatientExport:
-    """All that is held about the patient. Raises NotAllowed for a viewer."""
+    """Return everything that is stored about the patient. Raises NotAllowed for a viewer."""
     caller.needs(Role.PROVIDER)
     audit.record_reading(caller, "patient exported", "patient", patient.pk, now=now)
     messages = list(own_rows.messages_of(patient).select_related("clinic", "patient", "version").order_by("due_at"))
@@ -43,24 +44,24 @@ def everything(caller: Caller, patient: Patient, *, now: dt.datetime) -> to.Pati
         consents=consent_entries(patient),
         opt_out=_opt_out(patient),
         former_chats=[
-            to.ChatEntry.model_validate(one) for one in FormerChat.objects.filter(patient=patient).order_by("left_at")
+            to.ChatEntry.model_validate(row) for row in FormerChat.objects.filter(patient=patient).order_by("left_at")
         ],
         invitations=[
-            to.InvitationEntry.model_validate(one)
-            for one in Enrolment.objects.filter(patient=patient).order_by("created_at")
+            to.InvitationEntry.model_validate(row)
+            for row in Enrolment.objects.filter(patient=patient).order_by("created_at")
         ],
         notes=[
-            to.NoteEntry.model_validate(one) for one in EnrolmentNote.objects.filter(patient=patient).order_by("at")
+            to.NoteEntry.model_validate(row) for row in EnrolmentNote.objects.filter(patient=patient).order_by("at")
         ],
-        schedules=[schedule_entry(one) for one in queries.schedules_for(patient)],
+        schedules=[schedule_entry(schedule) for schedule in queries.schedules_for(patient)],
         messages=message_entries(messages),
-        replies=[reply_entry(one) for one in own_rows.replies_of(patient).order_by("at", "id")],
-        files=[_file(one) for one in own_rows.files_of(patient).order_by("came_at", "id")],
+        replies=[reply_entry(reply) for reply in own_rows.replies_of(patient).order_by("at", "id")],
+        files=[_file(file) for file in own_rows.files_of(patient).order_by("came_at", "id")],
         conversations=[
             to.ConversationEntry(
-                standing=one.standing, assigned_to=one.holder_name, since=one.since, urgent_at=one.urgent_at
+                standing=row.standing, assigned_to=row.holder_name, since=row.since, urgent_at=row.urgent_at
             )
-            for one in own_rows.conversations_of(patient)
+            for row in own_rows.conversations_of(patient)
         ],
         syncs=list(_syncs(patient)),
         audit=_audit(patient, messages),
@@ -68,28 +69,28 @@ def everything(caller: Caller, patient: Patient, *, now: dt.datetime) -> to.Pati
 
 
 def path_of(file: Media) -> str:
-    """The file's place in the zip."""
+    """Return the file's path in the zip."""
     return f"files/{file.pk}{SUFFIXES.get(file.type, '')}"
 
 
 def _fields(patient: Patient) -> to.PatientFields:
-    named = {name: getattr(patient, name) for name in to.PatientFields.model_fields if name != "telegram_id_check"}
-    checked = patient.verified if patient.verified_id == patient.telegram_id else ""
-    return to.PatientFields(**named, telegram_id_check=checked)
+    columns = {name: getattr(patient, name) for name in to.PatientFields.model_fields if name != "telegram_id_check"}
+    check = patient.verified if patient.verified_id == patient.telegram_id else ""
+    return to.PatientFields(**columns, telegram_id_check=check)
 
 
 def consent_entries(patient: Patient) -> list[to.ConsentEntry]:
-    """The patient's consents with their wording, the oldest first."""
+    """Return the changes of the patient's consent with the wording of the question, the oldest first."""
     question = say(Word.QUESTION, patient.language)
     return [
         to.ConsentEntry(
-            at=one.at,
-            consent=one.consent,
-            source=one.source,
-            wording=one.wording,
-            question=question if one.wording == consent.WORDING else None,
+            at=change.at,
+            consent=change.consent,
+            source=change.source,
+            wording=change.wording,
+            question=question if change.wording == consent.WORDING else None,
         )
-        for one in patient.consent_history.order_by("at", "id")
+        for change in patient.consent_history.order_by("at", "id")
     ]
 
 
@@ -101,7 +102,7 @@ def _opt_out(patient: Patient) -> to.OptOutEntry | None:
 
 
 def schedule_entry(schedule: Schedule) -> to.ScheduleEntry:
-    """The schedule with its wordings."""
+    """Return the schedule with its wordings."""
     return to.ScheduleEntry(
         id=schedule.pk,
         state=schedule.state,
@@ -111,43 +112,43 @@ def schedule_entry(schedule: Schedule) -> to.ScheduleEntry:
         cohort=schedule.cohort.name if schedule.cohort else None,
         created_by=schedule.created_by_name,
         created_at=schedule.created_at,
-        wordings=[to.WordingEntry.model_validate(one) for one in schedule.versions.order_by("number")],
+        wordings=[to.WordingEntry.model_validate(version) for version in schedule.versions.order_by("number")],
     )
 
 
 def message_entries(messages: Sequence[Message]) -> list[to.MessageEntry]:
-    """The messages with their attempts."""
+    """Return the messages with their attempts."""
     texts, attempts = texts_of(messages), _attempts(messages)
     return [
         to.MessageEntry(
-            id=one.pk,
-            schedule=one.schedule_id,
-            occurrence=one.occurrence,
-            status=one.status,
-            reason=one.reason,
-            text=texts[one.pk],
-            due_at=one.due_at,
-            sent_at=one.sent_at,
-            answered_at=one.answered_at,
-            telegram_message_id=one.telegram_message_id,
-            created_by=one.created_by_name,
-            created_at=one.created_at,
-            attempts=attempts[one.pk],
+            id=message.pk,
+            schedule=message.schedule_id,
+            occurrence=message.occurrence,
+            status=message.status,
+            reason=message.reason,
+            text=texts[message.pk],
+            due_at=message.due_at,
+            sent_at=message.sent_at,
+            answered_at=message.answered_at,
+            telegram_message_id=message.telegram_message_id,
+            created_by=message.created_by_name,
+            created_at=message.created_at,
+            attempts=attempts[message.pk],
         )
-        for one in messages
+        for message in messages
     ]
 
 
 def _attempts(messages: Sequence[Message]) -> Mapping[uuid.UUID, list[to.AttemptEntry]]:
-    found: dict[uuid.UUID, list[to.AttemptEntry]] = defaultdict(list)
-    for ids in _portions([one.pk for one in messages]):
-        for one in Attempt.objects.filter(message__in=ids).order_by("number"):
-            found[one.message_id].append(to.AttemptEntry.model_validate(one))
-    return found
+    by_message: dict[uuid.UUID, list[to.AttemptEntry]] = defaultdict(list)
+    for ids in _portions([message.pk for message in messages]):
+        for attempt in Attempt.objects.filter(message__in=ids).order_by("number"):
+            by_message[attempt.message_id].append(to.AttemptEntry.model_validate(attempt))
+    return by_message
 
 
 def reply_entry(reply: Reply) -> to.ReplyEntry:
-    """The reply with its words."""
+    """Return the reply with its words."""
     return to.ReplyEntry(
         id=reply.pk,
         at=reply.at,
@@ -183,20 +184,20 @@ def _syncs(patient: Patient) -> Iterator[to.SyncEntry]:
 
 def _audit(patient: Patient, messages: Sequence[Message]) -> list[to.AuditEntryShape]:
     conversations = own_rows.conversations_of(patient).values_list("pk", flat=True)
-    subjects = [patient.pk, *former_patients.ids_before(patient), *(one.pk for one in messages), *conversations]
-    own = own_rows.schedules_of_nobody_else(patient).values_list("pk", flat=True)
-    found: list[AuditEntry] = []
-    for ids in _portions([*subjects, *own]):
-        found += AuditEntry.objects.filter(clinic=patient.clinic_id, subject_id__in=ids)
+    subjects = [patient.pk, *former_patients.ids_before(patient), *(message.pk for message in messages), *conversations]
+    schedules = own_rows.schedules_of_nobody_else(patient).values_list("pk", flat=True)
+    entries: list[AuditEntry] = []
+    for ids in _portions([*subjects, *schedules]):
+        entries += AuditEntry.objects.filter(clinic=patient.clinic_id, subject_id__in=ids)
     return [
         to.AuditEntryShape(
-            at=one.at,
-            by=f"{one.actor_kind}: {one.actor_name}",
-            action=one.action,
-            subject=one.subject_kind,
-            subject_id=one.subject_id,
+            at=entry.at,
+            by=f"{entry.actor_kind}: {entry.actor_name}",
+            action=entry.action,
+            subject=entry.subject_kind,
+            subject_id=entry.subject_id,
         )
-        for one in sorted(found, key=lambda one: (one.at, one.pk))
+        for entry in sorted(entries, key=lambda entry: (entry.at, entry.pk))
     ]
 
 

@@ -1,5 +1,6 @@
-"""The locks under which a patient is erased or merged: plans first, then patients, then messages, each in the order of
-the ids. The Planner and the dispatcher take theirs in the same order.
+"""The locks for erasing or merging a patient: first schedules, then patients, then messages, each in the order of ids.
+
+The Planner and the dispatcher lock rows in the same order, so that no deadlock can happen.
 """
 
 import uuid
@@ -16,9 +17,9 @@ ON_ITS_WAY = "A message to this patient is on its way to Telegram. Try again in 
 
 
 def hold(caller: Caller, *patients: Patient) -> list[Patient]:
-    """Lock the plans of these patients and their rows, and return the rows as they are now, in the given order.
+    """Lock the running schedules of these patients and their rows. Return their present rows, in the given order.
 
-    Raises Unknown for a patient who has gone meanwhile.
+    Raises Unknown for a patient who was removed meanwhile.
     """
     ids = [patient.pk for patient in patients]
     named = Q(recipient_rows__patient__in=ids) | Q(cohort__memberships__patient__in=ids)
@@ -26,15 +27,16 @@ def hold(caller: Caller, *patients: Patient) -> list[Patient]:
     plans = running.filter(pk__in=running.filter(named).values("pk"))
     list(plans.select_for_update(of=("self",)).order_by("id").values_list("id", flat=True))
     rows = Patient.objects.select_for_update(of=("self",)).select_related("clinic").filter(clinic=caller.clinic)
-    found = {patient.pk: patient for patient in rows.filter(pk__in=ids).order_by("id")}
-    if len(found) < len(ids):
+    locked = {patient.pk: patient for patient in rows.filter(pk__in=ids).order_by("id")}
+    if len(locked) < len(ids):
         raise Unknown("There is no such patient any more.")
-    return [found[one] for one in ids]
+    return [locked[id] for id in ids]
 
 
 def hold_messages(messages: QuerySet[Message]) -> list[uuid.UUID]:
-    """Lock these Messages, so that the dispatcher begins none of them, and return their ids. Raises Conflict if one is
-    on its way.
+    """Lock these Messages, so that the dispatcher begins none of them, and return their ids.
+
+    Raises Conflict if a Message is on its way.
     """
     ids = list(messages.select_for_update(of=("self",)).order_by("id").values_list("id", flat=True))
     if is_on_its_way(messages):

@@ -1,4 +1,7 @@
-"""Preview a merge of two patients: both plans, what gives way, and what people should know. Changes nothing."""
+"""Preview a merge of two patients: both plans, the messages that are removed, and what people should know.
+
+Nothing is changed here.
+"""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -15,20 +18,20 @@ from companion.rights.same_occurrence import Twice
 from companion.schedules.queries import MessageFilter
 
 SHOWN: Final = 10
-"""Coming messages of each patient."""
+"""The number of coming messages that are shown for each patient."""
 _AHEAD: Final = dt.timedelta(days=731)
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The two patients, the plan of each, and what becomes of them."""
+    """The two patients, the plan of each, and the result of the merge."""
 
     gone: Patient
     stays: Patient
     coming_of_gone: list[Item]
     coming_of_stays: list[Item]
     twice: list[Twice]
-    """Messages of one Occurrence: one of each two gives way."""
+    """Pairs of Messages of the same Occurrence. One Message of each pair gives way."""
     one: One
     obstacle: str
     """The reason why they can't be merged; empty if they can."""

@@ -1,6 +1,7 @@
-"""Merges two patients who are one person: one transaction, in which nothing of either is lost and nothing goes twice.
+"""Merge two patients who are the same person, in one transaction. Nothing is lost, and nothing is sent twice.
 
-The preview (merge_preview.py) shows both plans before. The Planner then plans for the one (by a Mark).
+The preview (merge_preview.py) shows both plans before the merge. A Mark then lets the Planner plan for the remaining
+patient.
 """
 
 import datetime as dt
@@ -35,20 +36,23 @@ LEFT: Final = "{name} has left the directory, so there is nobody to merge with. 
 
 
 def other_of(clinic: Clinic, patient: Patient, into: uuid.UUID | str) -> Patient:
-    """The patient into whom `patient` is to be merged. Raises Refused for nobody, and for the patient themselves."""
+    """Return the patient into whom `patient` is to be merged.
+
+    Raises Refused if there is no such patient, or if it is the same patient.
+    """
     try:
-        found = queries.patient_called(clinic, str(into))
-    except Unknown as why:
-        raise Refused(Problem("into", str(why))) from None
-    if found.pk == patient.pk:
-        raise Refused(Problem("into", "This is the same patient. Choose the other one."))
-    return found
+        other = queries.patient_called(clinic, str(into))
+    except Unknown as refusal:
+        raise Refused(Problem("into", str(refusal))) from None
+    if other.pk == patient.pk:
+        raise Refused(Problem("into", "This is the same patient. Choose the other entry."))
+    return other
 
 
 def obstacle(gone: Patient, stays: Patient) -> str:
-    """Return why these two can't be merged; empty if they can."""
-    if absent := next((one for one in (gone, stays) if one.left_at), None):
-        return LEFT.format(name=absent.name)
+    """Return the reason why these two can't be merged; empty if they can."""
+    if left := next((patient for patient in (gone, stays) if patient.left_at), None):
+        return LEFT.format(name=left.name)
     return locking.ON_ITS_WAY if locking.is_on_its_way(_messages_of(gone, stays)) else ""
 
 
@@ -57,9 +61,10 @@ def _messages_of(gone: Patient, stays: Patient) -> QuerySet[Message]:
 
 
 def merge(caller: Caller, patient: Patient, into: Patient, *, now: dt.datetime) -> Patient:
-    """Merge `patient` into `into`, who goes on. Returns that patient as it is now.
+    """Merge `patient` into `into`, who remains. Return the remaining patient's present row.
 
-    Raises Conflict while a message to either is on its way or if one has left, Unknown, and NotAllowed for a viewer.
+    Raises Conflict while a message to either is on its way or if either has left the directory, Unknown, and NotAllowed
+    for a viewer.
     """
     caller.needs(Role.PROVIDER)
     with transaction.atomic():
@@ -67,20 +72,20 @@ def merge(caller: Caller, patient: Patient, into: Patient, *, now: dt.datetime) 
         if why := obstacle(gone, stays):
             raise Conflict(why)
         locking.hold_messages(_messages_of(gone, stays))
-        one = one_of(gone, stays)
+        merged = one_of(gone, stays)
         same_occurrence.settle(same_occurrence.found(gone, stays), now=now)
         _hand_over(gone, stays)
         joining.join(gone, stays)
-        _hand_over_history(gone, stays, one)
+        _hand_over_history(gone, stays, merged)
         former_patients.note_gone(gone, into=stays, now=now)
         copies.move(Moved(caller.clinic, gone.pk, stays.pk))
         Mark.objects.filter(clinic=caller.clinic, subject_id=gone.pk).delete()
         gone.delete()
-        _become(caller, stays, one, now)
-        told = audit.differences({}, {"goes on as": stays.pk})
-        audit.record(caller, "patient merged into another", "patient", patient.pk, now=now, changes=told)
-        told = {**dict.fromkeys(one.columns, audit.CHANGED), **audit.differences({}, {"goes on for": patient.pk})}
-        audit.record(caller, "another patient merged in", "patient", stays.pk, now=now, changes=told)
+        _store_merged(caller, stays, merged, now)
+        changes = audit.differences({}, {"goes on as": stays.pk})
+        audit.record(caller, "patient merged into another", "patient", patient.pk, now=now, changes=changes)
+        changes = {**dict.fromkeys(merged.columns, audit.CHANGED), **audit.differences({}, {"goes on for": patient.pk})}
+        audit.record(caller, "another patient merged in", "patient", stays.pk, now=now, changes=changes)
         marks.leave(caller.clinic, MarkKind.PATIENT, stays.pk, now=now)
         old_pages.empty_log_after_commit()
         ring()
@@ -88,15 +93,18 @@ def merge(caller: Caller, patient: Patient, into: Patient, *, now: dt.datetime) 
 
 
 def _hand_over(gone: Patient, stays: Patient) -> None:
-    """Messages, places in schedules and in cohorts. What both have goes with the row of the one who goes."""
+    """Give messages, schedules and cohorts to the remaining patient.
+
+    A schedule or a cohort that both have is left with the other patient's row, and is deleted with it.
+    """
     Message.objects.filter(clinic=stays.clinic_id, patient=gone).update(patient=stays)
-    named = list(Recipient.objects.filter(patient=stays).values_list("schedule", flat=True))
-    Recipient.objects.filter(patient=gone).exclude(schedule__in=named).update(patient=stays)
-    placed = list(CohortMember.objects.filter(patient=stays).values_list("cohort", flat=True))
-    CohortMember.objects.filter(patient=gone).exclude(cohort__in=placed).update(patient=stays)
+    schedules = list(Recipient.objects.filter(patient=stays).values_list("schedule", flat=True))
+    Recipient.objects.filter(patient=gone).exclude(schedule__in=schedules).update(patient=stays)
+    cohorts = list(CohortMember.objects.filter(patient=stays).values_list("cohort", flat=True))
+    CohortMember.objects.filter(patient=gone).exclude(cohort__in=cohorts).update(patient=stays)
 
 
-def _hand_over_history(gone: Patient, stays: Patient, one: One) -> None:
+def _hand_over_history(gone: Patient, stays: Patient, merged: One) -> None:
     ConsentChange.objects.filter(patient=gone).update(patient=stays)
     Enrolment.objects.filter(patient=gone).update(patient=stays)
     for note in EnrolmentNote.objects.filter(patient=gone, seen_at__isnull=True):
@@ -104,25 +112,27 @@ def _hand_over_history(gone: Patient, stays: Patient, one: One) -> None:
         if same.update(times=F("times") + note.times):
             note.delete()
     EnrolmentNote.objects.filter(patient=gone).update(patient=stays)
-    chat = one.columns.get("telegram_id", stays.telegram_id)
-    theirs, own = FormerChat.objects.filter(patient=gone), FormerChat.objects.filter(patient=stays)
-    # A chat of both is the patient's own if either had agreed there: the export and an erasure go by that.
-    own.filter(telegram_id__in=theirs.filter(agreed=True).values("telegram_id")).update(agreed=True)
-    known = list(own.values_list("telegram_id", flat=True))
+    chat = merged.columns.get("telegram_id", stays.telegram_id)
     current = [chat] if chat else []
-    theirs.exclude(telegram_id__in=[*known, *current]).update(patient=stays)
-    # The chat that goes on is no former one any more, though one of the two had left it.
-    own.filter(telegram_id__in=[*current]).delete()
+    chats_of_gone = FormerChat.objects.filter(patient=gone)
+    chats_of_stays = FormerChat.objects.filter(patient=stays)
+    # If either had agreed in a chat of both, the chat counts as the patient's: export and erasure need to know this.
+    agreed = chats_of_gone.filter(agreed=True).values("telegram_id")
+    chats_of_stays.filter(telegram_id__in=agreed).update(agreed=True)
+    known = list(chats_of_stays.values_list("telegram_id", flat=True))
+    chats_of_gone.exclude(telegram_id__in=[*known, *current]).update(patient=stays)
+    # The chat that gets the messages is not a former chat any more, even if one of the two had left it.
+    chats_of_stays.filter(telegram_id__in=[*current]).delete()
 
 
-def _become(caller: Caller, stays: Patient, one: One, now: dt.datetime) -> None:
-    for name, value in one.columns.items():
+def _store_merged(caller: Caller, stays: Patient, merged: One, now: dt.datetime) -> None:
+    for name, value in merged.columns.items():
         setattr(stays, name, value)
-    if one.columns:
-        stays.save(update_fields=list(one.columns))
-    if one.left_chat is not None:
-        former_chats.keep([former_chats.left(stays, one.left_chat, agreed=one.agreed_there, now=now)])
-    if "consent" in one.columns:
+    if merged.columns:
+        stays.save(update_fields=list(merged.columns))
+    if merged.left_chat is not None:
+        former_chats.keep([former_chats.left(stays, merged.left_chat, agreed=merged.agreed_there, now=now)])
+    if "consent" in merged.columns:
         entry = ConsentChange(
             clinic=caller.clinic,
             patient=stays,

@@ -1,6 +1,7 @@
-"""The patient that a merge of two gives: columns, and sentences for people about the values that are lost. Pure.
+"""Work out the result of a merge: the remaining patient's columns, and sentences about the values that are lost. Pure.
 
-The one who goes on keeps their own values; where those are empty, the other's are taken. A withdrawn consent wins.
+The remaining patient keeps their values. An empty value is replaced by the other patient's value. A withdrawn consent
+wins.
 """
 
 import datetime as dt
@@ -19,7 +20,7 @@ _NAMED: Final = {
     "timezone": "time zone",
     "language": "language",
 }
-"""The values that people know and that may differ."""
+"""The columns whose differing values people are told about, with their names for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +29,13 @@ class One:
 
     columns: dict[str, object]
     left_chat: int | None
-    """A chat in which nobody is reached any more; it is told so."""
+    """A chat in which nobody is reached any more. It gets a last message that says so."""
     agreed_there: bool
     sentences: tuple[str, ...]
 
 
 def one_of(gone: Patient, stays: Patient) -> One:
-    """Make one of the patient who goes and the patient who goes on."""
+    """Return the result of merging the patient `gone` into the patient `stays`."""
     takes = stays.telegram_id is None and gone.telegram_id is not None
     leaves = None if takes or gone.telegram_id == stays.telegram_id else gone.telegram_id
     columns: dict[str, object] = {
@@ -50,7 +51,7 @@ def one_of(gone: Patient, stays: Patient) -> One:
 
 
 def _consent(gone: Patient, stays: Patient, *, takes: bool) -> dict[str, object]:
-    """A consent belongs to its chat, so it comes along with the chat alone; a withdrawal comes along in any case."""
+    """Return the consent's columns. A consent belongs to a chat and moves only with it; a withdrawal always moves."""
     consent, before, asked = stays.consent, stays.consent_before_stop, stays.consent_asked_at
     withdrawal = stays.withdrawal
     if takes:
@@ -58,12 +59,12 @@ def _consent(gone: Patient, stays: Patient, *, takes: bool) -> dict[str, object]
         withdrawal = gone.withdrawal
     elif gone.telegram_id == stays.telegram_id and Consent.GIVEN in (gone.consent, stays.consent):
         consent, asked = Consent.GIVEN, None
-    both = (gone, stays)
-    if any(one.consent == Consent.WITHDRAWN for one in both):
-        own = any(one.consent == Consent.WITHDRAWN and one.withdrawal == Withdrawal.OWN for one in both)
+    withdrawn = [patient for patient in (gone, stays) if patient.consent == Consent.WITHDRAWN]
+    if withdrawn:
+        by_patient = any(patient.withdrawal == Withdrawal.OWN for patient in withdrawn)
         if consent != Consent.WITHDRAWN:
-            before, consent, own = consent, Consent.WITHDRAWN, True
-        withdrawal = Withdrawal.OWN if own else withdrawal
+            before, consent, by_patient = consent, Consent.WITHDRAWN, True
+        withdrawal = Withdrawal.OWN if by_patient else withdrawal
     return {
         "consent": consent,
         "consent_before_stop": before,
@@ -73,33 +74,35 @@ def _consent(gone: Patient, stays: Patient, *, takes: bool) -> dict[str, object]
 
 
 def _pause(gone: Patient, stays: Patient) -> dict[str, object]:
-    """The longer pause holds."""
+    """Return the columns of the other patient's pause if it is longer; otherwise nothing."""
     if gone.paused_until is None or (stays.paused_until and stays.paused_until >= gone.paused_until):
         return {}
     return {"paused_until": gone.paused_until, "paused_reason": gone.paused_reason}
 
 
 def _sentences(gone: Patient, stays: Patient, changed: dict[str, object], leaves: int | None) -> list[str]:
-    said = [
+    sentences = [
         f"The {words} stays {_shown(getattr(stays, name))}; {_shown(getattr(gone, name))} is dropped."
         for name, words in _NAMED.items()
         if name not in changed and getattr(gone, name) and getattr(gone, name) != getattr(stays, name)
     ]
-    said.append(f"The id {gone.external_id} is given up: imports refuse it from now on, so take it out of the source.")
+    sentences.append(f"The id {gone.external_id} is no longer used. Imports refuse it, so remove it from the source.")
     if leaves is not None:
-        said.append(
-            f"Messages go to the chat {stays.telegram_id}. The chat {leaves} gets none any more, and is told so "
-            "if messages came there."
+        sentences.append(
+            f"Messages go to the chat {stays.telegram_id}. The chat {leaves} gets no more messages. If it got messages "
+            "before, it is told so."
         )
     elif "telegram_id" in changed:
-        said.append(f"Messages go to the chat {gone.telegram_id}, which was {gone.name}'s.")
+        sentences.append(f"Messages go to the chat {gone.telegram_id}, which was {gone.name}'s.")
     if changed.get("consent") == Consent.WITHDRAWN:
-        said.append("One of the two has opted out, so the merged patient has. Only their own Start undoes that.")
+        sentences.append(
+            "One of the two has opted out, so the merged patient has, too. Only their own Start undoes that."
+        )
     if changed.get("consent") == Consent.GIVEN:
-        said.append("The consent comes along with the chat.")
+        sentences.append("The consent moves with the chat.")
     if "paused_until" in changed:
-        said.append(f"The longer pause holds: {paused_words(gone)}.")
-    return said
+        sentences.append(f"The longer pause applies: {paused_words(gone)}.")
+    return sentences
 
 
 def _shown(value: object) -> str:

@@ -1,5 +1,6 @@
-"""The export as one zip: the JSON, the readable page, and the files that the patient sent. Written piece by piece, so
-that large files need no memory.
+"""The export as one zip file: the JSON, the page to read, and the files that the patient sent.
+
+The zip is written piece by piece, so that large files need little memory.
 """
 
 import datetime as dt
@@ -21,30 +22,30 @@ PAGE_NAME: Final = "patient.html"
 
 
 def packed(caller: Caller, patient: Patient, *, now: dt.datetime) -> Iterator[bytes]:
-    """The zip's bytes. Files that nobody has opened yet are fetched from Telegram first. Raises NotAllowed."""
+    """Return the bytes of the zip. Fetches files from Telegram that nobody has opened yet. Raises NotAllowed."""
     files = _fetched(patient, now)
     export = gathering.everything(caller, patient, now=now)
-    kept = {file.pk: file for file in files if file.kept_at}
-    return _zip(export, [kept[one.id] for one in export.files if one.id in kept], caller.clinic.timezone)
+    stored = {file.pk: file for file in files if file.kept_at}
+    return _zip(export, [stored[entry.id] for entry in export.files if entry.id in stored], caller.clinic.timezone)
 
 
 def json_of(export: PatientExport) -> str:
-    """The export as JSON."""
+    """Return the export as JSON."""
     return export.model_dump_json(indent=2)
 
 
 def _fetched(patient: Patient, now: dt.datetime) -> list[Media]:
-    """All files; once Telegram doesn't answer, it is not asked again."""
-    found, may_ask = [], True
+    """Return all files, fetched as far as possible. If Telegram doesn't answer once, it is not asked again."""
+    files, may_ask = [], True
     for file in own_rows.files_of(patient):
         if may_ask and not file.kept_at:
             try:
-                found.append(media.fetched(file, now=now))
+                files.append(media.fetched(file, now=now))
                 continue
-            except FileUnavailable as why:
-                may_ask = not why.later
-        found.append(file)
-    return found
+            except FileUnavailable as unavailable:
+                may_ask = not unavailable.later
+        files.append(file)
+    return files
 
 
 def _zip(export: PatientExport, files: list[Media], timezone: str) -> Iterator[bytes]:
@@ -61,7 +62,7 @@ def _zip(export: PatientExport, files: list[Media], timezone: str) -> Iterator[b
 
 
 class _Pipe:
-    """Keeps what the zip writes until it is taken."""
+    """A buffer that keeps the bytes of the zip until they are taken."""
 
     def __init__(self) -> None:
         self._written = bytearray()
@@ -72,12 +73,12 @@ class _Pipe:
         return len(data)
 
     def flush(self) -> None:
-        """Do nothing: the bytes wait until they are taken."""
+        """Do nothing: the bytes stay until they are taken."""
 
     def close(self) -> None:
         """Do nothing: there is no file."""
 
     def taken(self) -> bytes:
-        """The bytes since the last call."""
-        found, self._written = bytes(self._written), bytearray()
-        return found
+        """Return the bytes that were written since the last call."""
+        data, self._written = bytes(self._written), bytearray()
+        return data

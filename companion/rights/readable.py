@@ -1,6 +1,6 @@
-"""The export as a page for people: the same values as the JSON, without a program to read it. Pure.
+"""The export as a page for people, with the same values as the JSON. Pure.
 
-Each value takes its direction from its own words (dir="auto"), since patients write in any language.
+Patients write in any language, so the browser finds the direction of each value from its words (dir="auto").
 """
 
 import datetime as dt
@@ -22,16 +22,18 @@ _STYLE: Final = (
 
 
 def page_of(export: PatientExport, timezone: str) -> str:
-    """The export as a whole HTML page. Instants are shown in this time zone."""
-    told = export.model_dump()
-    name, made = export.patient.name, _words(told.pop("made_at"), timezone)
+    """Return the export as a whole HTML page. Instants are shown in this time zone."""
+    values = export.model_dump()
+    name, made = export.patient.name, _words(values.pop("made_at"), timezone)
     sections = format_html_join(
-        "", "<section><h2>{}</h2>{}</section>", ((_title(key), _shown(value, timezone)) for key, value in told.items())
+        "",
+        "<section><h2>{}</h2>{}</section>",
+        ((_title(key), _shown(value, timezone)) for key, value in values.items()),
     )
     return format_html(
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{}</title><style>{}</style></head>'
         '<body><h1 dir="auto">{}</h1>'
-        "<p>All that {} holds about this patient, on {}. Times are those of {}.</p>{}</body></html>",
+        "<p>All that {} holds about this patient, on {}. Times are in the zone {}.</p>{}</body></html>",
         name,
         SafeString(_STYLE),
         name,
@@ -49,12 +51,12 @@ def _shown(value: object, timezone: str) -> SafeString:
         case [Mapping(), *_]:
             return _rows([row for row in value if isinstance(row, Mapping)], timezone)
         case list():
-            return _said(", ".join(_words(one, timezone) for one in value) or "none")
+            return _paragraph(", ".join(_words(item, timezone) for item in value) or "none")
         case _:
-            return _said(_words(value, timezone))
+            return _paragraph(_words(value, timezone))
 
 
-def _said(words: str) -> SafeString:
+def _paragraph(words: str) -> SafeString:
     return format_html('<p dir="auto">{}</p>', words)
 
 
@@ -68,7 +70,7 @@ def _list(values: Mapping[str, object], timezone: str) -> SafeString:
 
 
 def _rows(rows: Sequence[Mapping[str, object]], timezone: str) -> SafeString:
-    """A table; rows that hold further rows (a message with its attempts) stand one below the other."""
+    """Return a table. Rows that contain further rows (a message with its attempts) become articles instead."""
     if any(isinstance(value, list) for value in rows[0].values()):
         return format_html_join("", "<article>{}</article>", ((_list(row, timezone),) for row in rows))
     head = format_html_join("", "<th>{}</th>", ((_title(key),) for key in rows[0]))
@@ -91,8 +93,8 @@ def _words(value: object, timezone: str) -> str:
         case bool():
             return "yes" if value else "no"
         case dt.datetime():
-            there = local(value, timezone)
-            return f"{there.day} {there:%B %Y, %H:%M:%S}"
+            wall = local(value, timezone)
+            return f"{wall.day} {wall:%B %Y, %H:%M:%S}"
         case dt.date():
             return f"{value.day} {value:%B %Y}"
         case _:

@@ -1,6 +1,6 @@
-"""Choose which Message of an Occurrence stays if two patients who turn out to be one person have one each.
+"""Choose which Message of an Occurrence stays, if two patients who are merged both have a Message of it.
 
-A sent Message wins. A Message that may have arrived wins over one that may still go.
+A sent Message wins. A Message that may have arrived wins over a Message that may still go.
 """
 
 import datetime as dt
@@ -16,35 +16,40 @@ from companion.schedules.reasons import Reason
 
 @dataclass(frozen=True, slots=True)
 class Twice:
-    """Two Messages of one Occurrence."""
+    """Two Messages of the same Occurrence."""
 
     stays: Message
     gives_way: Message
 
 
 def found(gone: Patient, stays: Patient) -> list[Twice]:
-    """The Occurrences for which both patients have a Message."""
+    """Find the Occurrences for which both patients have a Message, and decide which Message stays."""
     of_series = Message.objects.filter(clinic=stays.clinic_id, schedule__isnull=False)
-    theirs = of_series.filter(patient=gone)
-    own = of_series.filter(patient=stays, schedule__in=theirs.order_by().values("schedule"))
-    by_key = {(one.schedule_id, one.occurrence): one for one in own}
-    pairs = [(one, by_key[key]) for one in theirs if (key := (one.schedule_id, one.occurrence)) in by_key]
-    return [Twice(mine, other) if _rank(mine) <= _rank(other) else Twice(other, mine) for other, mine in pairs]
+    of_gone = of_series.filter(patient=gone)
+    of_stays = of_series.filter(patient=stays, schedule__in=of_gone.order_by().values("schedule"))
+    by_key = {(message.schedule_id, message.occurrence): message for message in of_stays}
+    pairs = [
+        (by_key[key], message) for message in of_gone if (key := (message.schedule_id, message.occurrence)) in by_key
+    ]
+    return [Twice(first, other) if _rank(first) <= _rank(other) else Twice(other, first) for first, other in pairs]
 
 
 def settle(twice: Iterable[Twice], *, now: dt.datetime) -> None:
-    """Let the one of each two give way. A mere plan goes; what has a history stays on record, beside its series."""
-    giving: set[uuid.UUID] = {one.gives_way.pk for one in twice}
-    messages = Message.objects.filter(pk__in=giving)
+    """Let one Message of each pair give way.
+
+    A Message that is only planned is deleted. A Message with a history stays on record, but leaves its series.
+    """
+    giving_way: set[uuid.UUID] = {pair.gives_way.pk for pair in twice}
+    messages = Message.objects.filter(pk__in=giving_way)
     lifecycle.unplan(messages)
-    # What waits to repeat it gives way, too.
-    lifecycle.give_way(Message.objects.filter(follows__in=giving, status=Status.PENDING), now=now)
+    # Pending Messages that repeat these Messages give way, too.
+    lifecycle.give_way(Message.objects.filter(follows__in=giving_way, status=Status.PENDING), now=now)
     lifecycle.give_way(messages, now=now)
     messages.update(schedule=None, answer_by=None)
 
 
 def _rank(message: Message) -> int:
-    """Return the Message's rank among those that may stay: the smallest wins."""
+    """Return the Message's rank. The Message with the smaller rank stays."""
     match message.status:
         case Status.SENT:
             return 0

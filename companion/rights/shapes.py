@@ -1,4 +1,4 @@
-"""All that is held about a patient, in the form in which it is handed over. gathering.py fills it."""
+"""The form in which everything that is stored about a patient is handed over. gathering.py fills it."""
 
 import datetime as dt
 import uuid
@@ -188,7 +188,7 @@ class AuditEntryShape(BaseModel):
 
 
 class PatientExport(BaseModel):
-    """All that is held about a patient."""
+    """Everything that is stored about a patient."""
 
     made_at: dt.datetime
     clinic: str

@@ -33,7 +33,7 @@ def test_the_preview_shows_both_plans_and_changes_nothing(clinic: Clinic, api: P
     assert (told["patient"]["id"], told["into"]["id"]) == (str(gone.id), str(stays.id))
     assert told["coming_of_patient"][0]["planned"] is True
     assert [one["text"] for one in told["coming_of_into"]] == ["Hello"]
-    assert any("A-1 is given up" in note for note in told["notes"])
+    assert any("A-1 is no longer used" in note for note in told["notes"])
     assert told["obstacle"] is None
     assert list(Message.objects.order_by("id").values_list("id", "patient")) == before
 

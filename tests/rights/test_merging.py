@@ -165,7 +165,7 @@ def test_the_page_finds_the_other_shows_both_plans_and_merges(clinic: Clinic) ->
 
     assert "id A-2" in search
     assert "Bring your card." in preview
-    assert "The id A-1 is given up" in preview
+    assert "The id A-1 is no longer used" in preview
     assert done.redirect_chain[0][0] == f"/patients/{stays.id}"
     assert "Bring your card." in words(done)
 

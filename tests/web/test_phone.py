@@ -86,7 +86,7 @@ def test_what_is_no_invitation_is_said(link: str) -> None:
 
     answer = signed_in(clinic).post(f"/sandbox/{phone.telegram_id}/act", {"do": "link", "link": link}, follow=True)
 
-    assert "This is no invitation" in words(answer)
+    assert "This is not an invitation" in words(answer)
 
 
 def test_a_phone_blocks_the_bot() -> None:

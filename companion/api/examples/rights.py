@@ -112,7 +112,7 @@ MERGE_PREVIEW: Final[JsonObject] = {
     "coming_of_patient": [],
     "coming_of_into": MESSAGES["items"],
     "twice": [],
-    "notes": ["The id P-2002 is given up: imports refuse it from now on, so take it out of the source."],
+    "notes": ["The id P-2002 is no longer used. Imports refuse it, so remove it from the source."],
     "obstacle": None,
 }
 MERGED: Final[JsonObject] = {"id": ANA, "merged": _TWIN, "patient": PATIENT, "messages": 2, "complete": True}
