@@ -1,4 +1,4 @@
-"""Backups: one encrypted file with the database's whole content at one moment, made while the services work.
+"""Make and open backups: encrypted files with the database's whole content at one moment. The services keep working.
 
 The file holds the tables and a manifest that describes them. It never holds the secret key, without which nobody can
 read texts and tokens.
@@ -32,13 +32,13 @@ from companion.service.models import UsedKey
 
 _MANIFEST: Final = "manifest.json"
 _FORMAT: Final = 1
-_ASIDE: Final = ".backup-"
+_TEMPORARY: Final = ".backup-"
 """The beginning of the names of folders with unencrypted data, in the data folder."""
-_NO_BACKUP: Final = "This file is no backup of AI Companion Scheduler."
+_NO_BACKUP: Final = "This file is not a backup of AI Companion Scheduler."
 _OTHER_KEY: Final = (
-    "The backup was made with another COMPANION_SECRET_KEY ({lost}), so nobody could read its texts and tokens. Give "
-    "back the key that was kept apart from it (the file secret_key in the data folder, where COMPANION_SECRET_KEY is "
-    'unset), or add it to the present keys: docs/operations.md, "The secret keys".'
+    "The backup was made with another COMPANION_SECRET_KEY ({lost}), so nobody could read its texts and tokens. Set "
+    "this key, which was kept apart from the backup (it is in the file secret_key of the data folder if "
+    'COMPANION_SECRET_KEY was unset), or add it to the present keys: docs/operations.md, "The secret keys".'
 )
 
 
@@ -55,7 +55,7 @@ class Manifest(msgspec.Struct, frozen=True):
     key: str
     """The id of the secret key in use."""
     keys: list[str] = []
-    """The ids of all secret keys that its content needs; empty in backups from before there were several."""
+    """The ids of all secret keys that the content needs. Empty in backups of versions that knew only one key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,36 +68,37 @@ class Made:
 
 
 def make(file: Path, lock: Lock) -> Made:
-    """Makes a backup in a new file. Raises Refused and Conflict, and then leaves no file behind."""
+    """Make a backup in a new file. Raises Refused and Conflict; then it leaves no file behind."""
     manifests: list[Manifest] = []
-    kept_whole(file, lock, lambda plain: manifests.append(_write(plain, plain.parent)))
+    write_encrypted(file, lock, lambda plain: manifests.append(_write(plain, plain.parent)))
     return Made(file, file.stat().st_size, manifests[0])
 
 
-def kept_whole(file: Path, lock: Lock, write: Callable[[Path], None]) -> None:
-    """Encrypt into a new file what `write` puts into an unencrypted file aside, and read it back.
+def write_encrypted(file: Path, lock: Lock, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a temporary file, encrypt that into the new file, and check that it can be read back.
 
-    Raises Refused without a way to encrypt, and Conflict; then leaves no file behind.
+    Raises Refused if there is no way to encrypt, and Conflict if the file exists or can't be written. Then it leaves no
+    file behind.
     """
     sealing.check(lock)
     if file.exists():
         raise Conflict(f"{file.name} is there already. Choose another name.")
-    # In the same folder, so that one step gives the whole file its name.
-    half = file.with_name(f".{file.name}.{os.getpid()}")
+    # In the same folder: then one step gives the finished file its name.
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        with _aside() as folder:
+        with _private_folder() as folder:
             plain = folder / "backup.zip"
             write(plain)
-            sealing.seal(plain, half, lock)
-        _keep(half, file)
-    except OSError as wrong:
-        raise Conflict(f"The file can't be written ({wrong.strerror}). Look at the folder and its disk.") from None
+            sealing.seal(plain, unfinished, lock)
+        _put_in_place(unfinished, file)
+    except OSError as error:
+        raise Conflict(f"The file can't be written ({error.strerror}). Check the folder and its disk.") from None
     finally:
-        half.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
 
 
 class Opened(NamedTuple):
-    """An opened backup: its manifest, its content, and a folder for its parts."""
+    """An opened backup: its manifest, its content, and a temporary folder for unpacked files."""
 
     manifest: Manifest
     archive: ZipFile
@@ -106,17 +107,17 @@ class Opened(NamedTuple):
 
 @contextmanager
 def opened(file: Path, key: Key) -> Iterator[Opened]:
-    """Opens a backup. Raises Conflict if it can't be restored here."""
+    """Open a backup. Raises Conflict if it can't be restored here."""
     try:
-        with _aside() as folder:
+        with _private_folder() as folder:
             plain = folder / "backup.zip"
             sealing.unseal(file, plain, key)
             with ZipFile(plain) as archive:
                 manifest = _manifest(archive)
-                _fits(manifest)
+                _check(manifest)
                 yield Opened(manifest, archive, folder)
-    except OSError as wrong:
-        raise Conflict(f"The backup can't be read ({wrong.strerror}). Look at the file and the data folder.") from None
+    except OSError as error:
+        raise Conflict(f"The backup can't be read ({error.strerror}). Check the file and the data folder.") from None
     except (BadZipFile, KeyError, NotImplementedError):
         raise Conflict(_NO_BACKUP) from None
 
@@ -125,12 +126,12 @@ def _manifest(archive: ZipFile) -> Manifest:
     try:
         return msgspec.json.decode(archive.read(_MANIFEST), type=Manifest)
     except (BadZipFile, KeyError, ValueError, EOFError, RuntimeError, zlib.error, msgspec.DecodeError):
-        # All of these are zipfile's answers to an archive that another program wrote, or that is damaged.
+        # zipfile raises these if another program wrote the archive, or if the archive is damaged.
         raise Conflict(_NO_BACKUP) from None
 
 
 def _write(plain: Path, folder: Path) -> Manifest:
-    # Read before the tables are: an instant that is too late would leave a sent Message out.
+    # Read the clock before the tables: after a restore, a Message that was sent before `taken_at` counts as known.
     taken_at = database_now()
     leaves = MigrationLoader(connection).graph.leaf_nodes()
     manifest = Manifest(_FORMAT, taken_at, connection.vendor, sorted(leaves), *_keys())
@@ -140,9 +141,10 @@ def _write(plain: Path, folder: Path) -> Manifest:
     return manifest
 
 
-def _fits(manifest: Manifest) -> None:
+def _check(manifest: Manifest) -> None:
+    """Raise Conflict if this version, this database or the present secret keys can't restore the backup."""
     if manifest.format != _FORMAT:
-        raise Conflict("The backup was made by a newer version. Install that one to restore it.")
+        raise Conflict("The backup was made by a newer version. Install that version to restore it.")
     if manifest.database != connection.vendor:
         raise Conflict(
             f"The backup is of {_NAMES.get(manifest.database, 'another database')}, and COMPANION_DATABASE_URL means "
@@ -153,7 +155,7 @@ def _fits(manifest: Manifest) -> None:
 
 
 def _keys() -> tuple[str, list[str]]:
-    """The id of the key in use, and those of all keys that the database's content needs."""
+    """Return the id of the key in use, and the ids of all keys that the database's content needs."""
     in_use = ring().in_use.id
     return in_use, sorted({in_use, *UsedKey.objects.values_list("id", flat=True)})
 
@@ -162,46 +164,46 @@ _NAMES: Final = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 
 def remove_left_behind() -> None:
-    """Remove the unencrypted data of backups and exports that were killed. Those that still run keep theirs."""
+    """Remove the unencrypted data of backups and exports that were killed. Leave the data of those that still run."""
     with _locked(settings.DATA_DIR):
-        for folder in settings.DATA_DIR.glob(f"{_ASIDE}*"):
-            # One that is in use, gone by now, or another user's stays.
+        for folder in settings.DATA_DIR.glob(f"{_TEMPORARY}*"):
+            # Leave folders that are in use, removed meanwhile, or another user's.
             with suppress(OSError), _locked(folder, wait=False):
                 shutil.rmtree(folder)
 
 
 @contextmanager
-def _aside() -> Iterator[Path]:
-    """A folder that only the owner can read, for unencrypted data, and removed at the end."""
+def _private_folder() -> Iterator[Path]:
+    """Make a temporary folder for unencrypted data. Only its owner can read it."""
     settings.DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
     remove_left_behind()
-    with ExitStack() as kept:
-        # While the data folder is locked, nobody takes the new folder for one that was left behind.
+    with ExitStack() as stack:
+        # While the data folder is locked, no other process can mistake the new folder for one that was left behind.
         with _locked(settings.DATA_DIR):
-            folder = Path(mkdtemp(dir=settings.DATA_DIR, prefix=_ASIDE))
-            kept.enter_context(_locked(folder))
-            kept.callback(shutil.rmtree, folder, ignore_errors=True)
+            folder = Path(mkdtemp(dir=settings.DATA_DIR, prefix=_TEMPORARY))
+            stack.enter_context(_locked(folder))
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
         yield folder
 
 
 @contextmanager
 def _locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
     """Hold the folder's lock, which ends with the process. Raises BlockingIOError instead of waiting."""
-    own = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(own, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
     finally:
-        os.close(own)
+        os.close(descriptor)
 
 
-def _keep(half: Path, file: Path) -> None:
-    """Puts the whole file in its place, durably."""
-    half.chmod(0o600)
-    with half.open("rb") as written:
+def _put_in_place(unfinished: Path, file: Path) -> None:
+    """Give the finished file its name, and wait until all is on the disk."""
+    unfinished.chmod(0o600)
+    with unfinished.open("rb") as written:
         os.fsync(written.fileno())
-    # Unlike a rename it never takes the place of another file.
-    file.hardlink_to(half)
+    # A hard link: unlike a rename, it never replaces another file.
+    file.hardlink_to(unfinished)
     folder = os.open(file.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

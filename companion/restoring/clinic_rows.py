@@ -1,4 +1,4 @@
-"""The rows of one clinic in all tables, found through the models' foreign keys, so that no new table is forgotten."""
+"""Find the rows of one clinic in all tables, through the models' foreign keys, so that no new table is forgotten."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,38 +17,41 @@ class Table:
 
     model: type[models.Model]
     path: str
-    """The way from a row to its clinic, as a filter names it ("schedule__clinic")."""
+    """The path from a row to its clinic, as in a filter ("schedule__clinic")."""
 
     def rows(self, clinic: Clinic) -> models.QuerySet[Any]:  # Any: each table is of another model
-        """The clinic's rows."""
+        """Return the clinic's rows."""
         return self.model._base_manager.filter(**{self.path: clinic.pk})
 
 
 @cache
 def tables() -> tuple[Table, ...]:
-    """The tables, those with the longest way first: each is found only as long as the rows on its way are there.
+    """Return the tables in the order in which they can be emptied: those with the longest path come first.
 
-    A table that outlives its clinic, such as the audit trail, is not among them.
+    A table whose rows outlive their clinic, such as the audit trail, is left out.
     """
-    found: dict[type[models.Model], str] = {Clinic: "pk"}
-    while new := dict(_one_step_further(found)):
-        found |= new
-    return tuple(sorted((Table(*one) for one in found.items()), key=_order))
+    paths: dict[type[models.Model], str] = {Clinic: "pk"}
+    while new := dict(_one_step_further(paths)):
+        paths |= new
+    return tuple(sorted((Table(model, path) for model, path in paths.items()), key=_order))
 
 
-def _one_step_further(found: dict[type[models.Model], str]) -> Iterator[tuple[type[models.Model], str]]:
+def _one_step_further(paths: dict[type[models.Model], str]) -> Iterator[tuple[type[models.Model], str]]:
+    """Yield the models that have a foreign key to a model of `paths` and aren't in it yet, with their paths."""
     for model in apps.get_models(include_auto_created=True):
-        if model in found:
+        if model in paths:
             continue
         for field in _keys(model):
-            parent = found.get(field.related_model)
-            if parent is not None:
-                yield model, field.name if field.related_model is Clinic else f"{field.name}__{parent}"
+            parent_path = paths.get(field.related_model)
+            if parent_path is not None:
+                yield model, field.name if field.related_model is Clinic else f"{field.name}__{parent_path}"
                 break
 
 
 def _keys(model: type[models.Model]) -> list[Any]:  # Any: Django's foreign keys, of any two models
-    """The foreign keys, those to a clinic first. A key that does nothing when its row goes outlives it."""
+    """Return the model's foreign keys, those to a clinic first. Rows with a DO_NOTHING key outlive the row it names, so
+    such keys are left out.
+    """
     keys = [
         field
         for field in model._meta.concrete_fields

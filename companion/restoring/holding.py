@@ -1,7 +1,7 @@
-"""Holds everything back after a restore: nothing that may have been sent before is sent again.
+"""Hold all sending after a restore, so that no Message that may have been sent already is sent again.
 
-The database remembers nothing from the instant at which the copy was taken until the restore. All clinics are paused,
-and each Message that may have left in between fails as `outcome_unknown`, for a person to decide.
+The database remembers nothing from the instant at which the copy was taken until the restore. All clinics are paused.
+Each Message that may have been sent in between fails as `outcome_unknown`: a person decides about it.
 """
 
 import datetime as dt
@@ -40,15 +40,15 @@ def hold(
     journals: Sequence[Path] = (),
     survived: bool = True,
 ) -> Restoration:
-    """Pauses every clinic and holds each Message that may have left since `taken_at`, unless a Journal knows its end.
+    """Pause every clinic and hold each Message that may have left since `taken_at`, unless a Journal knows its outcome.
 
-    `journals` are the folders of all hosts' Journals. `survived`: nothing has put an older copy of these folders back,
-    so what they don't tell of did not happen. A second call holds what became due meanwhile. Raises Refused for an
-    instant in the future.
+    `journals` are the folders of all hosts' Journals. `survived` means that these folders were not replaced by older
+    copies: then nothing happened that they don't record. A second call holds Messages that became due meanwhile.
+    Raises Refused if `taken_at` is in the future.
     """
     if taken_at > now:
         raise Refused(Problem("taken", "This instant is in the future. Give the one at which the copy was taken."))
-    # Committed first: a dispatcher that runs already begins nothing more.
+    # Commit this first: then a dispatcher that is already running begins no more Attempts.
     _pause(now)
     with transaction.atomic():
         known = replaying.read(journals, writers=replaying.writers(taken_at), taken_at=taken_at)
@@ -59,7 +59,7 @@ def hold(
         unknown = Q(pk__in=replaying.replay(known, taken_at=taken_at))
         may_have_left = _left_open(now) if complete else _due_or_ended(taken_at, now)
         held = lifecycle.hold(Message.objects.filter(unknown | may_have_left), now=now)
-        # The database has forgotten numbers that were taken since the copy.
+        # The database has forgotten numbers that were assigned since the copy.
         numbers.begin_anew(*Bot.objects.values_list("id", flat=True), now=now)
         restoration = Restoration.objects.create(taken_at=taken_at, at=now, held=held, drill=drill, all_known=complete)
         for clinic in Clinic.objects.order_by("id"):
@@ -70,12 +70,12 @@ def hold(
 
 
 def latest() -> Restoration | None:
-    """The newest restore of this database; None: it was never restored."""
+    """Return the newest restore of this database; None if it was never restored."""
     return Restoration.objects.order_by("-at").first()
 
 
 def forgot_early(clinic: Clinic) -> bool:
-    """Return whether this clinic waits since a restore that can't know which Messages were sent early."""
+    """Return whether a restore has paused the clinic, and nobody knows which Messages were sent early before it."""
     newest = latest()
     return clinic.sending_paused_by == PAUSED_BY and newest is not None and not newest.all_known
 
@@ -92,7 +92,7 @@ def _pause(now: dt.datetime) -> None:
 
 
 def _catch_up(now: dt.datetime) -> None:
-    """Makes the Messages that are due by now, so that the restore can hold them: the Planner would send them."""
+    """Make the Messages that are due by now. Otherwise the Planner would make them after the restore, unheld."""
     while schedules := planner.due_for_planning(now=now, limit=_AT_ONCE):
         for schedule in schedules:
             planner.plan_ahead(schedule, now=now)
@@ -101,7 +101,7 @@ def _catch_up(now: dt.datetime) -> None:
 
 
 def _left_open(now: dt.datetime) -> Q:
-    """Messages that were on the wire when the copy was taken, and reminders of unanswered questions.
+    """Select Messages that were on the wire when the copy was taken, and reminders of unanswered questions.
 
     The restore has just made these reminders, so the Journal knows them by other ids.
     """
@@ -110,9 +110,9 @@ def _left_open(now: dt.datetime) -> Q:
 
 
 def _due_or_ended(taken_at: dt.datetime, now: dt.datetime) -> Q:
-    """Messages that may have been sent: pending and due by now, or on the wire when the copy was taken.
+    """Select Messages that may have been sent: pending and due by now, or on the wire when the copy was taken.
 
-    Includes Messages that a dispatcher has failed as too late on the restored database, after `taken_at`.
+    Also selects Messages that a dispatcher failed after `taken_at`, on the restored database, because time had passed.
     """
     due = Q(status=Status.PENDING) & (Q(ready_at__lte=now) | Q(open_attempt_id__isnull=False))
     ended_since = Q(status=Status.FAILED, reason__in=_ENDED_BY_TIME, ended_at__gt=taken_at)

@@ -1,6 +1,6 @@
-"""Removing an archived clinic for good: first an encrypted export of all its rows, then the rows go.
+"""Remove an archived clinic for good: first export all its rows, encrypted; then delete them.
 
-The audit trail stays: it names no patient and holds no text.
+The audit trail is kept: it names no patient and holds no text.
 """
 
 import base64
@@ -22,7 +22,7 @@ from companion.clinics.refusals import Conflict
 from companion.delivery.lifecycle import ON_THE_WIRE
 from companion.listener import media
 from companion.listener.models import Media, MediaPart
-from companion.restoring.backup import kept_whole
+from companion.restoring.backup import write_encrypted
 from companion.restoring.clinic_rows import Table, tables
 from companion.restoring.sealing import Lock
 from companion.sandbox.models import SandboxBot
@@ -30,13 +30,13 @@ from companion.schedules.models import Message
 from companion.service import old_pages
 
 SECRETS: Final = frozenset({"token", "secret", "former_secret", "secret_hash", "token_hash", "settings", "url"})
-"""Columns that open something elsewhere. An export is for reading."""
+"""Columns with secrets, or with addresses that hold secrets. An export leaves them out: it is only for reading."""
 
 
 def export(clinic: Clinic, file: Path, lock: Lock, *, now: dt.datetime) -> int:
     """Write all rows and patients' files of the clinic into a new encrypted file, and return the number of rows.
 
-    Raises Refused without a way to encrypt, and Conflict if the file can't be written or is there already.
+    Raises Refused if there is no way to encrypt, and Conflict if the file exists or can't be written.
     """
     rows = 0
     audit.record_reading(command_line(clinic), "clinic exported", "clinic", clinic.pk, now=now)
@@ -46,18 +46,19 @@ def export(clinic: Clinic, file: Path, lock: Lock, *, now: dt.datetime) -> int:
         with ZipFile(plain, "w", ZIP_DEFLATED) as archive:
             for table in tables():
                 rows += _write_table(archive, table, clinic)
-            for one in Media.objects.filter(clinic=clinic, kept_at__isnull=False):
-                with archive.open(f"files/{one.pk}", "w", force_zip64=True) as target:
-                    for piece in media.read(one, 0, one.size or 0):
+            for attachment in Media.objects.filter(clinic=clinic, kept_at__isnull=False):
+                with archive.open(f"files/{attachment.pk}", "w", force_zip64=True) as target:
+                    for piece in media.read(attachment, 0, attachment.size or 0):
                         target.write(piece)
 
-    kept_whole(file, lock, write)
+    write_encrypted(file, lock, write)
     return rows
 
 
 def remove(clinic: Clinic, *, now: dt.datetime) -> None:
-    """Delete every row of the archived clinic, and the accounts that belonged to it alone. Raises Conflict while a
-    message is on the wire, or if the clinic is in use.
+    """Delete every row of the archived clinic, and the accounts of people who were members of no other clinic.
+
+    Raises Conflict while a message is on the wire, or if the clinic is not archived.
     """
     with transaction.atomic():
         locked = Clinic.objects.select_for_update().get(pk=clinic.pk)
@@ -68,18 +69,18 @@ def remove(clinic: Clinic, *, now: dt.datetime) -> None:
         told = audit.differences(audit.columns(locked, ("slug", "name")), {})
         audit.record(command_line(locked), "clinic removed", "clinic", locked.id, now=now, changes=told)
         SandboxBot.objects.filter(telegram_id__in=list(_bots(locked))).delete()
-        alone = list(_accounts_of(locked))
+        accounts = list(_accounts_of(locked))
         for table in tables():
-            # Not delete(), which would load all rows and heed PROTECT. Their foreign keys are checked at the commit.
+            # delete() would load all rows and obey PROTECT. The database checks the foreign keys at the commit.
             rows = table.rows(locked)
             rows._raw_delete(rows.db)
-        User.objects.filter(pk__in=alone).delete()
+        User.objects.filter(pk__in=accounts).delete()
         old_pages.empty_log_after_commit()
 
 
 def _write_table(archive: ZipFile, table: Table, clinic: Clinic) -> int:
     if table.model is MediaPart:
-        # Its files are written whole.
+        # `export` writes these files whole.
         return 0
     count = 0
     with archive.open(f"{table.model._meta.label_lower}.jsonl", "w", force_zip64=True) as target:
@@ -103,6 +104,6 @@ def _bots(clinic: Clinic) -> Iterator[int]:
 
 
 def _accounts_of(clinic: Clinic) -> Iterator[int]:
-    elsewhere = Member.objects.exclude(clinic=clinic).values("user")
-    own = User.objects.filter(memberships__clinic=clinic, is_staff=False).exclude(pk__in=elsewhere)
-    yield from own.values_list("pk", flat=True)
+    members_elsewhere = Member.objects.exclude(clinic=clinic).values("user")
+    accounts = User.objects.filter(memberships__clinic=clinic, is_staff=False).exclude(pk__in=members_elsewhere)
+    yield from accounts.values_list("pk", flat=True)

@@ -1,7 +1,7 @@
-"""Reads the Journals, and writes what happened after the copy was taken into the restored database.
+"""Read the Journals, and write into the restored database what happened after the copy was taken.
 
-The services that ran when the copy was taken name their Journals, and each Journal names the Journals that began later.
-Only if all of these Journals are there and whole can nothing else have happened.
+The services that ran when the copy was taken name their Journals in it, and each Journal names the Journals that began
+later. If all these Journals are present and complete, nothing else has happened.
 """
 
 import datetime as dt
@@ -21,16 +21,16 @@ from companion.schedules.models import Attempt, AttemptOutcome, Message, Schedul
 from companion.service.models import Heartbeat, Kind
 
 _BEFORE: Final = dt.timedelta(minutes=10)
-"""The time before the copy from which entries are read: an Attempt begun earlier had ended when the copy was taken."""
+"""The time before the copy from which entries are read. An Attempt that began earlier had ended before the copy."""
 _ALIVE: Final = dt.timedelta(minutes=1)
-"""The longest time from the last Heartbeat of a service that was alive to the copy."""
+"""The largest age of a Heartbeat in the copy at which its service counts as alive at the copy."""
 _SOURCE: Final = {"stop": "journal: STOP", "start": "journal: Start"}
 _TEXT_LOST: Final = "(Sent before the database was restored; its words are not kept in the Journal.)"
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The entries of the Journals. `complete`: nothing else has happened."""
+    """The entries of the Journals. `complete` means that nothing else has happened."""
 
     complete: bool
     entries: list[Entry] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Writers:
-    """The ids of the Journals that the copy names; an empty id stands for a service that kept none."""
+    """The ids of the Journals that the copy names. An empty id stands for a service that wrote no Journal."""
 
     named: frozenset[str]
     at_work: frozenset[str]
@@ -46,38 +46,38 @@ class Writers:
 
 
 def writers(taken_at: dt.datetime) -> Writers:
-    """The writers that the copy's heartbeats name."""
+    """Return the Journals that the copy's heartbeats name."""
     beats = Heartbeat.objects.filter(kind__in=[Kind.DISPATCHER, Kind.LISTENER])
-    found = [(beat.beat_at, str(beat.state.get("journal") or "")) for beat in beats]
-    at_work = frozenset(journal for at, journal in found if at > taken_at - _ALIVE)
-    return Writers(frozenset(journal for _, journal in found), at_work)
+    journals = [(beat.beat_at, str(beat.state.get("journal") or "")) for beat in beats]
+    at_work = frozenset(journal for at, journal in journals if at > taken_at - _ALIVE)
+    return Writers(frozenset(journal for _, journal in journals), at_work)
 
 
 def read(folders: Sequence[Path], *, writers: Writers, taken_at: dt.datetime) -> Known:
-    """Reads the Journals in these folders.
+    """Read the Journals in these folders.
 
-    Each entry is true, whichever Journal it stands in. What no entry tells of has not happened only if every Journal
-    that the copy or another Journal names is there and whole. A Journal of a service that was at work must also go on
-    after the copy: otherwise the folder itself is an old copy, as in a snapshot of the whole machine.
+    Each entry is true, in whichever Journal it is. But other things may have happened, too, unless every Journal that
+    the copy or another Journal names is present and complete. Besides, the Journal of a service that was at work must
+    have entries after the copy: otherwise the folder itself is an old copy, as in a snapshot of the whole machine.
     """
     since = taken_at - _BEFORE
-    # Of two copies of one folder, the copy that ends later replaces the other.
-    found = [contents for path in folders if (contents := folder.read(path, since=since))]
-    there = {contents.id: contents for contents in sorted(found, key=_end)}
-    entries = [entry for contents in there.values() for entry in contents.entries if entry.at >= since]
-    wanted = writers.named.union(*(entry.folders for entry in entries if isinstance(entry, Peers)))
-    complete = bool(writers.named) and all(one in there and there[one].whole for one in wanted)
-    complete = complete and all(_end(there[one]) >= taken_at for one in writers.at_work)
+    # If there are two copies of one folder, use the copy that ends later.
+    copies = [contents for path in folders if (contents := folder.read(path, since=since))]
+    journals = {contents.id: contents for contents in sorted(copies, key=_end)}
+    entries = [entry for contents in journals.values() for entry in contents.entries if entry.at >= since]
+    needed = writers.named.union(*(entry.folders for entry in entries if isinstance(entry, Peers)))
+    complete = bool(writers.named) and all(id in journals and journals[id].whole for id in needed)
+    complete = complete and all(_end(journals[id]) >= taken_at for id in writers.at_work)
     return Known(complete, sorted(entries, key=lambda entry: entry.at))
 
 
 def _end(journal: Contents) -> dt.datetime:
-    """The instant of a Journal's last entry."""
+    """Return the instant of a Journal's last entry."""
     return journal.entries[-1].at if journal.entries else dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 def replay(known: Known, *, taken_at: dt.datetime) -> set[uuid.UUID]:
-    """Writes each STOP, each Start and each sent Message of the Journals into the restored database.
+    """Write each STOP, each Start and each sent Message of the Journals into the restored database.
 
     Returns the Messages that may or may not have arrived. Needs a transaction.
     """
@@ -94,7 +94,7 @@ def replay(known: Known, *, taken_at: dt.datetime) -> set[uuid.UUID]:
 
 
 def _heard(entries: Sequence[Entry], taken_at: dt.datetime) -> list[Heard]:
-    """The STOPs and Starts that the copy lacks, or may lack.
+    """Select the STOPs and Starts that the copy lacks, or may lack.
 
     A Start from before the copy is left out: the copy may hold a withdrawal that a member noted after that Start.
     """
@@ -105,7 +105,7 @@ def _heard(entries: Sequence[Entry], taken_at: dt.datetime) -> list[Heard]:
 
 
 def _bring_back(begun: Begun, end: Ended | None) -> set[uuid.UUID]:
-    """Writes one Attempt into the database. Returns the Messages that may or may not have arrived."""
+    """Write one Attempt into the database. Returns the Messages that may or may not have arrived."""
     attempt = Attempt.objects.filter(pk=begun.attempt).first()
     if attempt and attempt.outcome not in (AttemptOutcome.OPEN, AttemptOutcome.UNKNOWN):
         return set()
@@ -121,18 +121,19 @@ def _bring_back(begun: Begun, end: Ended | None) -> set[uuid.UUID]:
 
 
 def _message_of(begun: Begun) -> Message | None:
-    """The Message, or the Message that the restored plans have for the same Occurrence."""
-    if (found := Message.objects.filter(pk=begun.message, clinic=begun.clinic).first()) or begun.schedule is None:
-        return found
+    """Return the Attempt's Message, or the Message that the restored plans have for the same Occurrence."""
+    message = Message.objects.filter(pk=begun.message, clinic=begun.clinic).first()
+    if message or begun.schedule is None:
+        return message
     same = Message.objects.filter(clinic=begun.clinic, schedule=begun.schedule, patient=begun.patient)
     return same.filter(occurrence=begun.occurrence).first()
 
 
 def _of_that_day(begun: Begun) -> set[uuid.UUID]:
-    """The patient's planned Messages of the day of an Occurrence that the copy doesn't have.
+    """Return the patient's planned Messages of the Occurrence's day, if the copy lacks the Occurrence.
 
-    Somebody changed the series' time after the copy was taken, or split the series. So the restored plans hold the
-    same dose at another time, or in the series before the split. If the copy lacks the series, all series count.
+    After the copy was taken, somebody changed the series' time or split the series. So the restored plans hold the same
+    dose at another time, or in the series before the split. If the copy lacks the series, all series count.
     """
     if begun.schedule is None:
         return set()

@@ -1,6 +1,6 @@
-"""Encrypts a backup with age, to a passphrase or to recipients, and proves that it can be read again.
+"""Encrypt a backup with age, by a passphrase or for recipients, and check that it can be read back.
 
-`age -d` opens such a file, too. A passphrase needs the whole backup in memory; a recipient doesn't.
+`age -d` decrypts such a file, too. With a passphrase the whole backup is read into memory, with recipients it isn't.
 """
 
 import hashlib
@@ -22,14 +22,14 @@ _NEITHER: Final = (
     "COMPANION_BACKUP_PASSPHRASE, or give an age key with --recipient."
 )
 _CANT_OPEN: Final = (
-    "The backup can't be opened. Give the COMPANION_BACKUP_PASSPHRASE that it was made with, or with --identity the "
-    "file of the age key that it was made for; or the file is damaged."
+    "The backup can't be opened. Set the COMPANION_BACKUP_PASSPHRASE that it was made with, or name the file of its "
+    "age key with --identity. If you did, the backup is damaged."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """The lock of a backup. A recipient's age key opens it or, without recipients, the passphrase."""
+    """The lock of a backup. The age key of a recipient opens it; if there are no recipients, the passphrase does."""
 
     recipients: Sequence[str] = ()
     passphrase: str = field(default="", repr=False)
@@ -37,39 +37,42 @@ class Lock:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The key to a backup: the file of an age identity, or the passphrase."""
+    """The key that opens a backup: the file of an age identity, or the passphrase."""
 
     identity: Path | None = None
     passphrase: str = field(default="", repr=False)
 
 
 def check(lock: Lock) -> None:
-    """Raises Refused if nobody could open the backup, or a recipient is no age key."""
+    """Raise Refused if the lock has neither a recipient nor a passphrase, or if a recipient is not an age key."""
     if not lock.recipients and not lock.passphrase:
         raise Refused(Problem("recipient", _NEITHER))
     _recipients(lock)
 
 
 def seal(plain: Path, sealed: Path, lock: Lock) -> None:
-    """Encrypts `plain` into `sealed` and reads it back. Raises Conflict if the two differ."""
+    """Encrypt `plain` into `sealed` and read it back. Raises Conflict if the two differ."""
     if lock.recipients:
-        # Nobody has the recipient's own key here, so a second key reads the file back, and is then forgotten.
-        own = pyrage.x25519.Identity.generate()
+        # The recipient's private key isn't here, so a second key is made for reading the file back. It is never stored.
+        test_key = pyrage.x25519.Identity.generate()
         with plain.open("rb") as reader, sealed.open("wb") as writer:
-            pyrage.encrypt_io(reader, writer, [*_recipients(lock), own.to_public()])
+            pyrage.encrypt_io(reader, writer, [*_recipients(lock), test_key.to_public()])
         read = _Digest()
         with sealed.open("rb") as reader:
-            pyrage.decrypt_io(reader, read, [own])
-        back = read.hexdigest
+            pyrage.decrypt_io(reader, read, [test_key])
+        read_back = read.hexdigest
     else:
         sealed.write_bytes(pyrage.passphrase.encrypt(plain.read_bytes(), lock.passphrase))
-        back = hashlib.sha256(pyrage.passphrase.decrypt(sealed.read_bytes(), lock.passphrase)).hexdigest()
-    if back != digest(plain):
-        raise Conflict("The backup was written but reads differently. Look at the disk, then make another.")
+        read_back = hashlib.sha256(pyrage.passphrase.decrypt(sealed.read_bytes(), lock.passphrase)).hexdigest()
+    if read_back != digest(plain):
+        raise Conflict(
+            "The backup was written, but its content was different when it was read back. Check the disk, then make "
+            "another backup."
+        )
 
 
 def unseal(sealed: Path, plain: Path, key: Key) -> None:
-    """Decrypts `sealed` into `plain`. Raises Conflict where the key doesn't fit or the file is damaged."""
+    """Decrypt `sealed` into `plain`. Raises Conflict if the key doesn't fit or the file is damaged."""
     try:
         if key.identity is not None:
             identities = _identities(key.identity)
@@ -82,9 +85,9 @@ def unseal(sealed: Path, plain: Path, key: Key) -> None:
 
 
 def digest(file: Path) -> str:
-    """The file's SHA-256, in hex."""
-    with file.open("rb") as read:
-        return hashlib.file_digest(read, "sha256").hexdigest()
+    """Return the file's SHA-256 in hex."""
+    with file.open("rb") as reader:
+        return hashlib.file_digest(reader, "sha256").hexdigest()
 
 
 class _Digest(io.BufferedIOBase):
@@ -104,7 +107,7 @@ class _Digest(io.BufferedIOBase):
 
 def _recipients(lock: Lock) -> list[pyrage.x25519.Recipient]:
     try:
-        return [pyrage.x25519.Recipient.from_str(one.strip()) for one in lock.recipients]
+        return [pyrage.x25519.Recipient.from_str(recipient.strip()) for recipient in lock.recipients]
     except pyrage.RecipientError:
         raise Refused(Problem("recipient", "Give the public part of an age key: it begins with age1.")) from None
 
@@ -112,11 +115,11 @@ def _recipients(lock: Lock) -> list[pyrage.x25519.Recipient]:
 def _identities(file: Path) -> list[pyrage.x25519.Identity]:
     try:
         lines = [line.strip() for line in file.read_text().splitlines()]
-        found = [pyrage.x25519.Identity.from_str(line) for line in lines if line and not line.startswith("#")]
+        identities = [pyrage.x25519.Identity.from_str(line) for line in lines if line and not line.startswith("#")]
     except (OSError, UnicodeDecodeError, pyrage.IdentityError):
-        found = []
-    if not found:
+        identities = []
+    if not identities:
         raise Refused(
-            Problem("identity", "This file holds no age key: it has a line that begins with AGE-SECRET-KEY-1.")
+            Problem("identity", "This file holds no age key. An age key is a line that begins with AGE-SECRET-KEY-1.")
         )
-    return found
+    return identities

@@ -1,7 +1,7 @@
-"""Writes a database's whole content into an archive while others work on it, and reads it into an empty database.
+"""Write a database's whole content into an archive while others work on it, and read it into an empty database.
 
-SQLite's file is copied whole. PostgreSQL's tables go by COPY, in one transaction that sees one moment, so that no
-client tool of the server's version is needed.
+SQLite's file is copied whole. PostgreSQL's tables are copied by COPY in one transaction, which sees them all as they
+are at one moment. So no pg_dump of the server's version is needed.
 """
 
 import json
@@ -24,7 +24,7 @@ _MIGRATIONS: Final = "django_migrations"
 
 
 def write(archive: ZipFile, folder: Path) -> None:
-    """Writes all tables, as they are at one moment. `folder` is a temporary folder for SQLite's copy."""
+    """Write all tables, as they are at one moment. `folder` is a temporary folder for SQLite's copy."""
     if connection.vendor == "postgresql":
         _write_tables(archive)
         return
@@ -33,18 +33,18 @@ def write(archive: ZipFile, folder: Path) -> None:
     target = sqlite3.connect(copy)
     try:
         connection.connection.backup(target)
-        ((said,),) = target.execute("PRAGMA integrity_check").fetchall()
+        ((integrity,),) = target.execute("PRAGMA integrity_check").fetchall()
     finally:
         target.close()
-    if said != "ok":
+    if integrity != "ok":
         raise Conflict(
-            "The database is damaged (PRAGMA integrity_check): this backup was not kept. Keep the older ones."
+            "The database is damaged (PRAGMA integrity_check), so this backup was not kept. Keep the older backups."
         )
     archive.write(copy, _SQLITE)
 
 
 def read(archive: ZipFile, folder: Path, migrations: list[tuple[str, str]], *, paused: tuple[str, str]) -> None:
-    """Fills an empty database. `paused` (since when, by whom): every clinic is paused from the first moment on.
+    """Fill an empty database. Every clinic in it is paused from the first moment on; `paused` says since when, by whom.
 
     Raises Conflict if the database isn't empty, or this version doesn't know the backup's tables.
     """
@@ -56,7 +56,7 @@ def read(archive: ZipFile, folder: Path, migrations: list[tuple[str, str]], *, p
     executor = MigrationExecutor(connection)
     if unknown := [name for name in migrations if name not in executor.loader.graph.nodes]:
         raise Conflict(
-            f"The backup is of a newer version, which has {unknown[0][0]} {unknown[0][1]}. Install that one."
+            f"The backup is of a newer version, which has {unknown[0][0]} {unknown[0][1]}. Install that version."
         )
     if connection.vendor == "postgresql":
         executor.migrate(migrations)
@@ -89,7 +89,7 @@ def _write_tables(archive: ZipFile) -> None:
 def _read_tables(archive: ZipFile, paused: tuple[str, str]) -> None:
     tables: dict[str, list[str]] = json.loads(archive.read(_COLUMNS))
     with transaction.atomic(), connection.cursor() as cursor:
-        # Migrations may have made rows that the backup has as well.
+        # Migrations may have made rows that are also in the backup.
         cursor.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(map(sql.Identifier, tables))))
         for table, columns in tables.items():
             with archive.open(table) as entry, cursor.copy(_copy(table, columns, "FROM STDIN")) as rows:
@@ -111,7 +111,7 @@ def _read_sqlite(archive: ZipFile, folder: Path, paused: tuple[str, str]) -> Non
         source.backup(connection.connection)
     finally:
         source.close()
-    # This connection still remembers the empty file.
+    # Open the file again at the next query: this connection still remembers the empty file.
     connection.close()
 
 

@@ -4,7 +4,7 @@ import companion.clinics.sealed
 
 
 class Migration(migrations.Migration):
-    """Names the field type of a file's pieces. The column stays as it is."""
+    """Name the field type of a file's pieces. The column stays as it is."""
 
     dependencies = [("listener", "0005_corrections_indexed")]
 
