@@ -63,7 +63,7 @@ def due(clinic: uuid.UUID, *, now: dt.datetime) -> list[Due]:
 
 
 def clinics_with_due(*, now: dt.datetime) -> set[uuid.UUID]:
-    """The clinics that have messages to be deleted now."""
+    """Return the clinics that have messages to be deleted now."""
     return set(Deletion.objects.filter(next_try_at__lte=now).values_list("clinic", flat=True))
 
 

@@ -28,9 +28,9 @@ class AnswerTimes:
         self._open: dict[uuid.UUID, float] = {}
         """The instant at which each request was written, the oldest first."""
         self._took: deque[float] = deque()
-        """The seconds of the last answers, the oldest first."""
+        """The durations of the last answers in seconds, the oldest first."""
         self._ascending: list[float] = []
-        """The same, the shortest first. Kept in order, because a runner asks for them after each message."""
+        """The same durations, the shortest first. They are always sorted, because a runner asks after each message."""
         self._from = -math.inf
         """Requests that were written before this time are known to hang: their ends say nothing new."""
 

@@ -92,7 +92,7 @@ def _run(stop: threading.Event) -> None:
         try:
             with database_within(_DATABASE_SECONDS):
                 now = database_now()
-                # A copy: threads that are done leave at any moment.
+                # Pass a copy: each thread removes its webhook from `running` when it ends.
                 ready = next_turns(due(now=now), running.copy())
                 if time.monotonic() - tidied > _TIDY_SECONDS:
                     tidy(now=now)
