@@ -178,7 +178,7 @@ def test_unencrypted_data_of_a_killed_backup_is_removed_and_a_running_ones_is_no
         backup.remove_left_behind()
         plain.write_text("names and texts")
 
-    backup.kept_whole(tmp_path / "out.age", Lock(passphrase=PASSPHRASE), writes)
+    backup.write_encrypted(tmp_path / "out.age", Lock(passphrase=PASSPHRASE), writes)
     os.close(held)
 
     assert sorted(file.name for file in tmp_path.iterdir()) == [".backup-running", "out.age"]
@@ -192,6 +192,6 @@ def test_a_backup_that_fails_leaves_no_unencrypted_data(settings: Settings, tmp_
         raise OSError(28, "No space left on device")
 
     with pytest.raises(Conflict):
-        backup.kept_whole(tmp_path / "out.age", Lock(passphrase=PASSPHRASE), breaks)
+        backup.write_encrypted(tmp_path / "out.age", Lock(passphrase=PASSPHRASE), breaks)
 
     assert [file.name for file in tmp_path.rglob("*")] == ["data"]
