@@ -125,7 +125,7 @@ def test_an_entry_that_the_database_no_longer_has_is_named(file: Path) -> None:
     said = verify(file)
 
     assert said.exit_code == 1
-    assert "Entry 1: the audit trail in the database has another one, or none." in said.output
+    assert "Entry 1: the audit trail in the database has another entry, or none." in said.output
 
 
 def test_another_installation_says_that_it_knows_not_the_key(file: Path) -> None:
@@ -144,7 +144,7 @@ def test_any_other_file_is_no_packet(tmp_path: Path, inside: bytes) -> None:
     said = verify(other)
 
     assert said.exit_code == 2
-    assert "no evidence packet" in said.output
+    assert "not an evidence packet" in said.output
 
 
 def test_half_a_character_in_the_seal_is_no_packet(file: Path) -> None:
@@ -154,7 +154,7 @@ def test_half_a_character_in_the_seal_is_no_packet(file: Path) -> None:
     said = verify(file)
 
     assert said.exit_code == 2
-    assert "no evidence packet" in said.output
+    assert "not an evidence packet" in said.output
 
 
 def test_a_consent_noted_before_a_merge_is_among_the_entries(clinic: Clinic) -> None:
