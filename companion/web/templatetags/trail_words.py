@@ -12,7 +12,7 @@ register = template.Library()
 
 @register.filter
 def told(changes: Mapping[str, object]) -> Iterator[str]:
-    """Each changed value in a line: "timezone: Europe/Berlin → Asia/Tokyo", "name: changed"."""
+    """Yield each changed value as a line: "timezone: Europe/Berlin → Asia/Tokyo", "name: changed"."""
     for name, change in changes.items():
         match change:
             case [before, after]:
