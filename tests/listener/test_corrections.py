@@ -266,7 +266,7 @@ def test_a_moved_live_location_is_shown_on_the_page_and_over_the_api(bot: Bot, a
     page = signed_in(bot.clinic).get(f"/inbox/{Conversation.objects.get().id}")
     (item,) = a_program(bot.clinic).get(f"/patients/{ana.id}/conversation").json["items"]
     assert "[location] 39.500000, -9.100000 Show it on a map" in words(page)
-    assert "Where it was first [location] 38.700000, -9.100000 Show it on a map" in words(page)
+    assert "The first place [location] 38.700000, -9.100000 Show it on a map" in words(page)
     assert "mlat=39.500000" in item["map"]
     assert "mlat=38.700000" in item["earlier"][0]["map"]
 
