@@ -18,7 +18,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 ASIDE := env -u COMPANION_DATABASE_URL COMPANION_DATA_DIR=.venv/lint COMPANION_SECRET_KEY=lint \
 	DJANGO_SETTINGS_MODULE=companion.config.settings
 
-.PHONY: setup run test lint-then-sqlite browser-then-postgresql postgresql sqlite check quick format migrations browser faults fuzz lint audit audit-online bench screenshots lock
+.PHONY: setup run test lint-then-sqlite postgresql sqlite check quick format migrations browser faults fuzz lint audit audit-online bench screenshots lock
 .DELETE_ON_ERROR:
 
 setup: .venv/.dev $(NODE_MODULES)
@@ -26,18 +26,14 @@ setup: .venv/.dev $(NODE_MODULES)
 run: .venv/.run $(NODE_MODULES)
 	COMPANION_SANDBOX=1 $(BIN)/companion up --demo
 
-# Two rows at once: many tests wait for processes, and meanwhile the other row has the processor.
+# All at once, for two processors: the pages in a browser and many other tests mostly wait.
 test: setup
 	$(BIN)/python -m tests.support.chromium
-	$(MAKE) --jobs=2 lint-then-sqlite browser-then-postgresql
+	$(MAKE) --jobs=3 lint-then-sqlite browser postgresql
 
 lint-then-sqlite:
 	$(MAKE) lint
 	$(MAKE) sqlite
-
-browser-then-postgresql:
-	$(MAKE) browser
-	$(MAKE) postgresql
 
 postgresql sqlite: setup
 	COMPANION_TEST_DATABASE=$@ $(PYTEST) -n 2 --dist worksteal --share -m "not browser"
