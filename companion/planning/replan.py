@@ -133,7 +133,7 @@ def _replan_reached(schedule: Schedule, reached: list[Addressee], now: dt.dateti
     there = {key_of(message): message for message in there_of(schedule, reached, now)}
     back = _bring_back(schedule, there, wanted, now)
     ours = {key: message for key, message in there.items() if is_planned(message, now) or key in back}
-    should = wanted | _of_persons(schedule, reached, there, now)
+    should = wanted | _beyond_the_plan(schedule, reached, there, wanted, now)
     shifts = {
         message.id: due.due_at
         for key, message in there.items()
@@ -146,7 +146,7 @@ def _replan_reached(schedule: Schedule, reached: list[Addressee], now: dt.dateti
     return Moves(
         planned=len(back) + insert(schedule, version.id, plans, now=now),
         moved=shift(schedule, version.id, shifts),
-        dropped=_drop([ours[key] for key in unwanted], zones, now),
+        dropped=_drop([ours[key] for key in unwanted - should.keys()], zones, now),
         days=day_changes(there, wanted, unwanted, zones, now),
     )
 
@@ -169,23 +169,31 @@ def _bring_back(
     return back
 
 
-def _of_persons(
-    schedule: Schedule, reached: list[Addressee], there: Mapping[Key, Message], now: dt.datetime
+def _beyond_the_plan(
+    schedule: Schedule,
+    reached: list[Addressee],
+    there: Mapping[Key, Message],
+    wanted: Mapping[Key, Coming],
+    now: dt.datetime,
 ) -> dict[Key, Coming]:
-    """Compute new instants for Messages that a person changed, but not in their time.
+    """Compute new instants for Messages whose Occurrences still come, but later than `planned_until`.
 
-    Before or after the change they may be due beyond `planned_until`, where no other Message is planned.
+    A change to a zone further west may move a planned Message there, and a Message that a person reworded may be
+    there already.
     """
     timing, times, floor = timing_of(schedule), times_of(schedule.clinic), _floor(schedule, now)
     whom = {one.patient: one for one in reached}
-    found = {}
+    later = {}
     for key, message in there.items():
-        if _is_only_reworded(message, now) and gives(timing, key.occurrence):
-            to = whom[key.patient]
-            one = occurrence_at(timing, walls.parse_wall(key.occurrence), to.timezone, times)
-            if one and one.due_at > floor and to.gets(one.due_at):
-                found[key] = one
-    return found
+        reworded = _is_only_reworded(message, now)
+        if key in wanted or not (reworded or is_planned(message, now)) or not gives(timing, key.occurrence):
+            continue
+        to = whom[key.patient]
+        one = occurrence_at(timing, walls.parse_wall(key.occurrence), to.timezone, times)
+        after = floor if reworded else max(floor, schedule.planned_until or floor)
+        if one and one.due_at > after and to.gets(one.due_at):
+            later[key] = one
+    return later
 
 
 def _floor(schedule: Schedule, now: dt.datetime) -> dt.datetime:

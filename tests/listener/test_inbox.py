@@ -137,7 +137,7 @@ def test_an_answer_pressed_twice_is_sent_once(bot: Bot, ana: Patient, nora: Call
     ("change", "words"),
     [
         ({"consent": Consent.WITHDRAWN}, "opted out"),
-        ({"telegram_id": None}, "No Telegram ID"),
+        ({"telegram_id": None}, "Telegram ID is no longer known"),
         ({"left_at": NOW}, "left the clinic"),
     ],
 )

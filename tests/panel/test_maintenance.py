@@ -131,7 +131,7 @@ def test_an_admin_begins_and_ends_a_window_on_the_page(clinic: Clinic) -> None:
     during = words(browser.get("/mcp/alerts"))
     browser.post("/mcp/maintenance", {"do": "end"})
 
-    assert "began this: A new disk" in during
+    assert "began this maintenance: A new disk" in during
     assert maintenance.current(clinic, now=database_now()) is None
     assert AuditEntry.objects.filter(clinic=clinic, action__startswith="maintenance").count() == 2
     assert browser.post("/mcp/maintenance", {"hours": "3000"}).status_code == 422

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import pytest
 from django.db.models import QuerySet
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from companion.clinics.models import Bot, Clinic
@@ -218,6 +218,7 @@ def unless_refused(act: Callable[[], T]) -> T | None:
 @pytest.mark.one_database
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
+@example(steps=[("retime from a day on", [3], 0, 0), ("zone", [5], 3, 5)])
 def test_each_day_goes_out_as_the_rule_and_people_say_whatever_is_done_to_a_series(
     db: None, steps: list[tuple[str, list[int], int, int]]
 ) -> None:

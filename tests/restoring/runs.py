@@ -72,9 +72,9 @@ class Run:
         """Return how many messages arrived after the backup was made, up to now."""
         return sum(one.at > self.since_backup and number_of(one.text) >= 0 for one in self.telegram.arrivals)
 
-    def after(self, place: Place, *journals: Path) -> str:
-        """Restores into this place, goes on there, and waits until nothing is pending. What the restore said."""
-        said = place.restore(self.file, *(word for path in journals for word in ("--journal", str(path))))
+    def after(self, place: Place, *journals: Path) -> None:
+        """Restore into this place, go on there, and wait until nothing is pending."""
+        place.restore(self.file, *(word for path in journals for word in ("--journal", str(path))))
         environment = environment_of(place, self.telegram)
         # The restored listener has yet to poll.
         self.telegram.confirmed = 0
@@ -84,7 +84,6 @@ class Run:
                 eventually(lambda: all(map(self.telegram.is_confirmed, kept)), "what Telegram still keeps")
             place.run("resume")
             eventually(lambda: not pending(place), "an end of every message")
-        return said
 
     def check(self) -> None:
         """Check in the stand-in's ledger that nobody got a message twice."""
