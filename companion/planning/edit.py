@@ -67,16 +67,15 @@ def change(
         locked = hold(caller, schedule)
         if locked.state in (State.CANCELLED, State.ENDED):
             raise Conflict(f"This schedule has {_over(locked)}. Plan a new one.")
-        before = drafts.of(locked)
-        change = change_of(before, draft, from_occurrence)
+        change = change_of(drafts.of(locked), draft, from_occurrence)
         known = plan_warnings.of_change(locked, change, now=now)
         if change.ended is not None:
-            done = _split(caller, locked, change, change.ended, before, now)
+            done = _split(caller, locked, change, change.ended, now)
         else:
             renaming.rename(locked, locked, change, now=now)
             _overwrite(locked, change.draft, now)
             renaming.keep_from_a_second_one_today(locked, change, now=now)
-            done = _record_and_replan(caller, locked, "schedule changed", _changes(before, change.draft), now)
+            done = _record_and_replan(caller, locked, "schedule changed", _changes(change.before, change.draft), now)
         return replace(done, warnings=(*done.warnings, *known))
 
 
@@ -197,7 +196,7 @@ def _word(schedule: Schedule, draft: Draft, now: dt.datetime) -> None:
     )
 
 
-def _split(caller: Caller, old: Schedule, change: Change, ended: Recurrence, draft: Draft, now: dt.datetime) -> Planned:
+def _split(caller: Caller, old: Schedule, change: Change, ended: Recurrence, now: dt.datetime) -> Planned:
     """End the old series before the chosen Occurrence. A new series begins with it, and takes over its Messages."""
     new = _new(caller, change.draft, now, split_from=old)
     # The new series is planned as far as the old series was, and it is paused if that was paused.
@@ -213,7 +212,7 @@ def _split(caller: Caller, old: Schedule, change: Change, ended: Recurrence, dra
     old.save(update_fields=["recurrence", "review_on", "next_plan_at"])
     before = audit_and_replan(caller, old, "schedule split", was, now)
     # The new series goes on for the old one: what differs between them is what the person changed.
-    after = _record_and_replan(caller, new, "schedule created", _changes(draft, change.draft), now)
+    after = _record_and_replan(caller, new, "schedule created", _changes(change.before, change.draft), now)
     return replace(after, messages=before.messages + after.messages, warnings=(*before.warnings, *after.warnings))
 
 
