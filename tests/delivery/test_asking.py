@@ -9,7 +9,7 @@ from companion.clinics.models import Bot, Clinic, Closed, OptOut, OtherReader
 from companion.patients.models import Consent, Patient
 from companion.restoring import holding
 from companion.schedules.models import Follow, Status
-from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient
+from tests.builders import NOW, a_message, a_patient
 from tests.delivery.unknown_outcomes import (
     LATER,
     MINUTE,
@@ -23,11 +23,6 @@ from tests.delivery.unknown_outcomes import (
 )
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def bot() -> Bot:
-    return a_bot(a_clinic())
 
 
 def test_the_number_in_the_gap_is_asked_for_with_the_buttons_that_were_sent(bot: Bot) -> None:

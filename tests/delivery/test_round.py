@@ -10,16 +10,11 @@ from companion.delivery import closing
 from companion.delivery.begin import begin_round
 from companion.delivery.closing import Closing
 from companion.schedules.models import Status
-from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient
+from tests.builders import NOW, a_message, a_patient
 from tests.delivery.rounds import a_round, begun
 
 pytestmark = pytest.mark.django_db
 SECOND = dt.timedelta(seconds=1)
-
-
-@pytest.fixture
-def bot() -> Bot:
-    return a_bot(a_clinic())
 
 
 @pytest.mark.parametrize("others", [0, 1])

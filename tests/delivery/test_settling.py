@@ -10,7 +10,7 @@ from companion.delivery.settling import Step
 from companion.planning import acts
 from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
 from companion.schedules.reasons import Reason, sentence
-from tests.builders import NOW, a_bot, a_caller, a_clinic, a_patient, a_schedule
+from tests.builders import NOW, a_caller, a_patient, a_schedule
 from tests.delivery.unknown_outcomes import (
     LATER,
     LEASE,
@@ -25,11 +25,6 @@ from tests.delivery.unknown_outcomes import (
 )
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def bot() -> Bot:
-    return a_bot(a_clinic())
 
 
 def test_what_the_chat_holds_is_sent_with_that_number(bot: Bot) -> None:
