@@ -2,7 +2,6 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -26,18 +25,6 @@ from tests.builders import NOW
 from tests.fuzz.inputs import fuzzed, json_of, text_of
 
 SECRET: Final = "very-secret-words"
-
-
-@pytest.fixture(scope="module")
-def place() -> Iterator[Path]:
-    """A folder in memory where there is one: each input is a file of its own."""
-    memory = Path("/dev/shm")
-    path = (memory if memory.is_dir() else Path("/tmp")) / f"fuzz-{uuid.uuid4().hex}"
-    path.mkdir()
-    yield path
-    for one in path.iterdir():
-        one.unlink()
-    path.rmdir()
 
 
 @pytest.mark.django_db

@@ -96,16 +96,13 @@ def test_any_settings_of_a_fhir_server_are_refused_or_name_one(raw: bytes) -> No
 
 
 @pytest.fixture(scope="module")
-def database() -> Iterator[sqlite3.Connection]:
+def database(place: Path) -> Iterator[sqlite3.Connection]:
     """A hospital's database with one row."""
-    memory = Path("/dev/shm")
-    file = (memory if memory.is_dir() else Path("/tmp")) / f"fuzz-{uuid.uuid4().hex}.sqlite"
-    rows = sqlite3.connect(file, isolation_level=None)
+    rows = sqlite3.connect(place / "hospital.sqlite", isolation_level=None)
     rows.execute("CREATE TABLE p (external_id, name, telegram_id, birth_date, cohorts, changed, gone)")
     rows.execute("INSERT INTO p DEFAULT VALUES")
     yield rows
     rows.close()
-    file.unlink()
 
 
 _COLUMNS: Final = {name: name for name in ("external_id", "name", "telegram_id", "birth_date", "cohorts")}
