@@ -3,18 +3,20 @@ nothing and schedulers that others wrote."""
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from bench import inside, loops, others, service, table
 from bench.grounds import KINDS, POSTGRESQL, SQLITE, Database, Grounds
 from bench.server import Telegram, telegram
+from bench.service import Service
 
 _UNLIMITED = {"rate_per_second": 100_000, "rate_per_chat": 1000, "concurrency": 100}
 _LEFT = "SELECT count(*) FROM schedules_message WHERE status <> 'sent' OR tries <> 1"
 
 
 @dataclass(frozen=True, slots=True)
-class _Figures:
+class Figures:
     """Messages a second, and seconds of its process's own processor time for each."""
 
     rate: float
@@ -24,12 +26,12 @@ class _Figures:
 def run(grounds: Grounds, *, quick: bool) -> None:
     """Prints messages a second, from the first arrival at the server to the last; the best of some rounds of all."""
     count, rounds = (3_000, 1) if quick else (20_000, 3)
-    best: dict[str, _Figures] = {}
+    best: dict[str, Figures] = {}
     with telegram() as server:
         for _ in range(rounds):
             for name, found in _round(grounds, server, count):
                 known = best.setdefault(name, found)
-                best[name] = _Figures(max(known.rate, found.rate), min(known.cpu, found.cpu))
+                best[name] = Figures(max(known.rate, found.rate), min(known.cpu, found.cpu))
     bare = best["bare aiohttp loop"]
     rows = [
         (name, f"{one.rate:,.0f}/s", table.ratio(one.rate, bare.rate), _micros(one.cpu), table.ratio(one.cpu, bare.cpu))
@@ -44,18 +46,19 @@ def run(grounds: Grounds, *, quick: bool) -> None:
     table.show(title, ("", "messages", "of bare aiohttp", "own processor time", "of bare"), rows, note)
 
 
-def _round(grounds: Grounds, server: Telegram, count: int) -> Iterator[tuple[str, _Figures]]:
+def _round(grounds: Grounds, server: Telegram, count: int) -> Iterator[tuple[str, Figures]]:
     for which in ("aiohttp", "aiogram"):
         cpu = loops.run(which, server.url, count)
-        yield f"bare {which} loop", _Figures(_rate(server.take()), cpu / count)
+        yield f"bare {which} loop", Figures(_rate(server.take()), cpu / count)
     for kind in KINDS:
         with grounds.fresh(kind) as database:
-            yield f"dispatcher, {kind}", _drain(database, server, count)
+            yield f"dispatcher, {kind}", drained(database, server, count, unlimited(database, server))
         with grounds.fresh(kind) as database:
-            yield f"without its Journal, {kind}", _drain(database, server, count, journal=False)
+            without = unlimited(database, server, journal=False)
+            yield f"without its Journal, {kind}", drained(database, server, count, without)
         with grounds.fresh(kind) as database:
             inside.call(database, "bench.rows:webhook")
-            yield f"with a webhook, {kind}", _drain(database, server, count)
+            yield f"with a webhook, {kind}", drained(database, server, count, unlimited(database, server))
     # They are slow, and a rate is a rate.
     few = count // 10
     for kind, which in ((SQLITE, "apscheduler"), (POSTGRESQL, "procrastinate")):
@@ -63,12 +66,27 @@ def _round(grounds: Grounds, server: Telegram, count: int) -> Iterator[tuple[str
             elapsed, cpu = others.run(which, database.url or str(database.folder), server.url, few)
             if len(server.take()) != few:
                 raise RuntimeError(f"{which} did not send each once")
-            yield f"{which}, {kind}", _Figures(few / elapsed, cpu / few)
+            yield f"{which}, {kind}", Figures(few / elapsed, cpu / few)
 
 
-def _drain(database: Database, server: Telegram, count: int, *, journal: bool = True) -> _Figures:
+def unlimited(
+    database: Database, server: Telegram, *, journal: bool = True, trail: bool = True
+) -> AbstractContextManager[Service]:
+    """Return a dispatcher, not started yet, whose rate only this machine limits."""
+    return service.dispatcher(database, server.url, journal=journal, trail=trail, **_UNLIMITED)
+
+
+def drained(
+    database: Database, server: Telegram, count: int, dispatcher: AbstractContextManager[Service], *, entries: int = 0
+) -> Figures:
+    """Let a dispatcher send so many due messages, beside so many new `entries` of the audit trail.
+
+    Raises RuntimeError unless each message is sent once, by its first try.
+    """
     inside.call(database, "bench.rows:due", count=count, first=time.time() + 86_400)
-    with service.dispatcher(database, server.url, journal=journal, **_UNLIMITED) as process:
+    with dispatcher as process:
+        if entries:
+            inside.call(database, "bench.trailed:entries", count=entries)
         before = process.cpu_seconds()
         inside.call(database, "bench.rows:bring_forward")
         server.wait_for(count, 120)
@@ -79,7 +97,7 @@ def _drain(database: Database, server: Telegram, count: int, *, journal: bool = 
         cpu = process.cpu_seconds() - before
     if left or len(arrivals) != count or len({chat for _, chat in arrivals}) != count:
         raise RuntimeError(f"{len(arrivals)} arrived of {count}, {left} are not sent by their first try")
-    return _Figures(_rate(arrivals), cpu / count)
+    return Figures(_rate(arrivals), cpu / count)
 
 
 def _rate(arrivals: Sequence[tuple[float, int]]) -> float:

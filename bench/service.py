@@ -52,18 +52,19 @@ class Service:
 
 
 @contextmanager
-def dispatcher(database: Database, api_url: str, *, journal: bool = True, **settings: object) -> Iterator[Service]:
-    """Starts a dispatcher, waits for its heartbeat, and ends it. Raises RuntimeError with its last words."""
-    how = ["-m", "companion.cli.main", "dispatcher"] if journal else ["-c", _WITHOUT_JOURNAL]
+def dispatcher(
+    database: Database, api_url: str, *, journal: bool = True, trail: bool = True, **settings: object
+) -> Iterator[Service]:
+    """Start a dispatcher, wait for its heartbeat, and end it. Raises RuntimeError with its last words.
+
+    `journal` and `trail` False: without the Journal, or without the audit trail.
+    """
+    how = ["-m", "companion.cli.main", "dispatcher"]
+    if not trail:
+        how = ["-c", _WITHOUT_TRAIL, "dispatcher"]
+    elif not journal:
+        how = ["-c", _WITHOUT_JOURNAL]
     with _started("dispatcher", how, database, database.environment(telegram_api_url=api_url, **settings)) as found:
-        yield found
-
-
-@contextmanager
-def without_trail(kind: str, database: Database, api_url: str, **settings: object) -> Iterator[Service]:
-    """Starts a service that leaves the audit trail alone, as `running` does."""
-    environment = database.environment(telegram_api_url=api_url, **settings)
-    with _started(kind, ["-c", _WITHOUT_TRAIL, kind], database, environment) as found:
         yield found
 
 

@@ -2,12 +2,10 @@
 
 import time
 
-from bench import inside, service, table
-from bench.grounds import KINDS, Database, Grounds
+from bench import inside, table
+from bench.drain import drained, unlimited
+from bench.grounds import KINDS, Grounds
 from bench.server import Telegram, telegram
-
-_UNLIMITED = {"rate_per_second": 100_000, "rate_per_chat": 1000, "concurrency": 100}
-_UNSENT = "SELECT count(*) FROM schedules_message WHERE status <> 'sent'"
 
 
 def run(grounds: Grounds, *, quick: bool) -> None:
@@ -40,22 +38,8 @@ def _drains(grounds: Grounds, kind: str, server: Telegram, count: int, rounds: i
     for _ in range(rounds):
         for trail, rates in found.items():
             with grounds.fresh(kind) as database:
-                rates.append(_drain(database, server, count, trail=trail))
+                dispatcher = unlimited(database, server, trail=trail)
+                entries = count // 10 if trail else 0
+                rates.append(drained(database, server, count, dispatcher, entries=entries).rate)
     on, off = max(found[True]), max(found[False])
     return f"drain, {kind}", f"{on:,.0f}/s", f"{off:,.0f}/s", table.ratio(on, off)
-
-
-def _drain(database: Database, server: Telegram, count: int, *, trail: bool) -> float:
-    """Return messages a second, from the first arrival to the last."""
-    inside.call(database, "bench.rows:due", count=count, first=time.time() + 86_400)
-    start = service.running if trail else service.without_trail
-    with start("dispatcher", database, server.url, **_UNLIMITED):
-        if trail:
-            inside.call(database, "bench.trailed:entries", count=count // 10)
-        inside.call(database, "bench.rows:bring_forward")
-        server.wait_for(count, 120)
-        arrivals = server.take()
-        until = time.monotonic() + 20
-        while database.ask(_UNSENT)[0][0] and time.monotonic() < until:
-            time.sleep(0.1)
-    return (len(arrivals) - 1) / (arrivals[-1][0] - arrivals[0][0])
