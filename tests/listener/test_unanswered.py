@@ -37,6 +37,7 @@ def test_it_reminds_once_and_shows_the_patient_to_staff(bot: Bot, ana: Patient) 
     assert (shown.patient, shown.unanswered, shown.standing, shown.unread) == (ana, question, Standing.UNREAD, 0)
 
 
+@pytest.mark.both_databases
 def test_no_second_reminder_can_be_written_down(ana: Patient) -> None:
     question = waiting_for(ana)
     unanswered.work_off(now=NOW + HOUR)
@@ -140,6 +141,7 @@ def test_nobody_is_reminded_of_an_old_one_once_a_newer_has_come(ana: Patient) ->
     assert following(question, Follow.REMINDER) == []
 
 
+@pytest.mark.both_databases
 def test_one_that_cannot_be_read_is_shown_to_staff_without_its_reminder_and_keeps_no_other(
     bot: Bot, ana: Patient
 ) -> None:

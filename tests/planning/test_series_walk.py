@@ -215,7 +215,6 @@ def unless_refused(act: Callable[[], T]) -> T | None:
         return None
 
 
-@pytest.mark.one_database
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 @example(steps=[("retime from a day on", [3], 0, 0), ("zone", [5], 3, 5)])

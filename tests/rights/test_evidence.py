@@ -21,7 +21,7 @@ from tests.builders import NOW, a_caller, a_message, a_patient, a_schedule, an_a
 from tests.clinics.trails import rule_lifted, sql
 from tests.web.signed_in import signed_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from tests.builders import (
 from tests.rights.merges import merged
 from tests.rights.patients import a_whole_story
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 DAY = dt.timedelta(days=1)
 
 

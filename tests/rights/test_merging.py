@@ -23,7 +23,7 @@ from tests.patients.test_importing import imported
 from tests.rights.merges import merged
 from tests.web.signed_in import signed_in, words
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 DAY = dt.timedelta(days=1)
 
 

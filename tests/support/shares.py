@@ -7,7 +7,8 @@
 - A test that is marked `one_database`, or whose file is, commits or computes for long, and its answer comes from our
   own code alone: it runs on SQLite.
 - A test that is marked `both_databases`, or whose file is, runs on both: its answer depends on the database. Such are
-  searches, orders, the pages of a list, values that a database may refuse, errors, and numbers of statements.
+  searches, orders, the pages of a list, values that a database may refuse, errors, numbers of statements, rows that
+  move under locks and unique constraints (merges), and bytes that are made from stored JSON (an evidence packet).
 - All other tests run on both: the rooms below with their own SQL, and whatever commits, since commits, locks and
   processes are where databases differ.
 """

@@ -14,7 +14,7 @@ from tests.builders import NOW, a_caller, a_clinic
 from tests.support.receivers import Hook, a_program
 from tests.webhooks.stories import a_webhook, an_id, calls, happens, ids, sent_off
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 A_MINUTE = dt.timedelta(minutes=1)
 
 
