@@ -24,9 +24,8 @@ View = Literal["unread", "mine", "taken", "done", "strangers"]
 VIEWS: Final[tuple[View, ...]] = get_args(View)
 COUNTED_TO: Final = 100
 """The number at which counting stops; a page then shows "99+"."""
-
-
-_TOLD: Final = ("standing", "holder_name")
+_AUDITED: Final = ("standing", "holder_name")
+"""The columns whose changes the audit trail records."""
 _ASSIGNED: Final = Q(standing=Standing.TAKEN, holder__isnull=False)
 _UNASSIGNED: Final = Q(standing=Standing.UNREAD) | Q(standing=Standing.TAKEN, holder=None)
 """Unread Conversations, and those that were assigned to somebody who is no longer a member."""
@@ -237,7 +236,7 @@ def _moved(
 
 def _after(caller: Caller, conversation: Conversation, action: str, now: dt.datetime) -> Conversation:
     found = find(caller.clinic, conversation.pk)
-    told = audit.differences(audit.columns(conversation, _TOLD), audit.columns(found, _TOLD))
+    told = audit.differences(audit.columns(conversation, _AUDITED), audit.columns(found, _AUDITED))
     audit.record(caller, action, "conversation", conversation.pk, now=now, changes=told)
     return found
 
