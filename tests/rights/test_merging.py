@@ -206,5 +206,6 @@ def test_the_command_shows_both_plans_and_asks(clinic: Clinic) -> None:
     yes = CliRunner().invoke(patients, ["merge", "A-1", "A-2", "--yes"])
 
     assert (no.exit_code, yes.exit_code) == (1, 0)
+    assert "Merge A-1 into A-2?" in no.output
     assert "A-2 Ana M. Silva: nothing is planned" in no.output
     assert [patient.external_id for patient in Patient.objects.all()] == ["A-2"]
