@@ -74,7 +74,8 @@ class Story:
         for _ in range(strides):
             run(self.bot, since=self.now, until=self.now + STRIDE)
             self.now += STRIDE
-            while self.to_check < self.today(self.series[-1]):
+            # The parts of a split series may be in different zones.
+            while self.to_check < min(map(self.today, self.series)):
                 self.check(self.to_check)
                 self.to_check += DAY
 
