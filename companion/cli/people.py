@@ -3,9 +3,14 @@
 Only the link goes to standard output, so that a script can read it; all other lines go to standard error.
 """
 
+from typing import TYPE_CHECKING
+
 import click
 
 from companion.cli.refusals import plain_errors
+
+if TYPE_CHECKING:
+    from companion.clinics.models import Member
 
 ROLES = click.Choice(["viewer", "provider", "admin"])
 CLINIC_HELP = "The clinic's slug, if there are several clinics."
@@ -55,15 +60,13 @@ def list_members(slug: str | None) -> None:
 @click.option("--clinic", "slug", help=CLINIC_HELP)
 def change_role(email: str, role: str, slug: str | None) -> None:
     """Give a member another role."""
-    from companion.clinics import clinics, members
+    from companion.clinics import members
     from companion.service.clock import database_now
 
     with plain_errors():
-        clinic = clinics.the_clinic(slug)
-        changed = members.change_role(
-            members.command_line(clinic), members.the_member(clinic, email), role, now=database_now()
-        )
-    click.echo(f"{changed.user.email} is {changed.role} of {clinic.name}.", err=True)
+        named = _member(email, slug)
+        changed = members.change_role(members.command_line(named.clinic), named, role, now=database_now())
+    click.echo(f"{changed.user.email} is {changed.role} of {changed.clinic.name}.", err=True)
 
 
 @member.command("remove")
@@ -71,14 +74,13 @@ def change_role(email: str, role: str, slug: str | None) -> None:
 @click.option("--clinic", "slug", help=CLINIC_HELP)
 def remove_member(email: str, slug: str | None) -> None:
     """End a membership. The person's account and other clinics stay."""
-    from companion.clinics import clinics, members
+    from companion.clinics import members
     from companion.service.clock import database_now
 
     with plain_errors():
-        clinic = clinics.the_clinic(slug)
-        leaving = members.the_member(clinic, email)
-        members.remove_member(members.command_line(clinic), leaving, now=database_now())
-    click.echo(f"{email} is no longer a member of {clinic.name}.", err=True)
+        leaving = _member(email, slug)
+        members.remove_member(members.command_line(leaving.clinic), leaving, now=database_now())
+    click.echo(f"{email} is no longer a member of {leaving.clinic.name}.", err=True)
 
 
 @member.command("sign-out")
@@ -86,11 +88,17 @@ def remove_member(email: str, slug: str | None) -> None:
 @click.option("--clinic", "slug", help=CLINIC_HELP)
 def sign_out(email: str, slug: str | None) -> None:
     """End all sessions of a member, in every clinic. Password and second steps stay."""
-    from companion.clinics import clinics, members
+    from companion.clinics import members
     from companion.service.clock import database_now
 
     with plain_errors():
-        clinic = clinics.the_clinic(slug)
-        one = members.the_member(clinic, email)
-        members.sign_out(members.command_line(clinic), one, now=database_now())
+        named = _member(email, slug)
+        members.sign_out(members.command_line(named.clinic), named, now=database_now())
     click.echo(f"All sessions of {email} were ended.", err=True)
+
+
+def _member(email: str, slug: str | None) -> "Member":
+    """Return the clinic's member of this address. Raises Unknown."""
+    from companion.clinics import clinics, members
+
+    return members.the_member(clinics.the_clinic(slug), email)
