@@ -1,7 +1,7 @@
-"""Our own calls to a clinic's sign-in service: judged addresses, no redirects, bounded answers.
+"""Our calls to a clinic's sign-in service: to checked addresses, without redirects, with a limit for answers.
 
-The operator named the service, so it may stand in a private network. The service names further addresses itself; no
-call goes to one where no server of a clinic may lie.
+The operator named the service, so it may be in a private network. The service's description names further addresses,
+which are checked before each call, too.
 """
 
 from contextlib import ExitStack
@@ -29,7 +29,7 @@ class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth shi
 
 
 class Calls(requests.Session):
-    """A session for a single call. Raises addresses.NoWay beside the errors of requests."""
+    """A session of requests by our rules. Raises addresses.NoWay, besides the errors of requests."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,13 +44,13 @@ class Calls(requests.Session):
         body = answer.raw.read(_MOST_READ + 1, decode_content=True)
         if len(body) > _MOST_READ:
             raise requests.exceptions.ContentDecodingError("the answer is too long")
-        # What requests itself would have read, without a limit.
+        # requests would read the whole body at the first use. With this it uses what was read up to the limit.
         answer._content = body
         return answer
 
 
 class _Judged(HTTPConnection):
-    """A connection to an address that was judged, which is cut off in time."""
+    """A connection without TLS, only to this machine. It is cut off after a while."""
 
     def _new_conn(self) -> Any:
         own = connected(self._dns_host, self.port or self.default_port, self._may_be_reached, seconds=_ALTOGETHER)
@@ -65,12 +65,12 @@ class _Judged(HTTPConnection):
 
     @staticmethod
     def _may_be_reached(ip: Address) -> bool:
-        """Let a way without encryption lead to this machine alone."""
+        """Allow only this machine, since nothing is encrypted."""
         return reach(ip) is Reach.THIS_MACHINE
 
 
 class _JudgedTls(_Judged, HTTPSConnection):
-    """The same with TLS."""
+    """A connection with TLS, also to addresses outside this machine."""
 
     @staticmethod
     def _may_be_reached(ip: Address) -> bool:
@@ -86,7 +86,7 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class _Way(HTTPAdapter):
-    """The judged way, for requests. A proxy of HTTPS_PROXY judges in its place."""
+    """An adapter that connects by these classes. With HTTPS_PROXY the proxy decides what may be reached."""
 
     def init_poolmanager(self, *args: Any, **more: Any) -> None:
         super().init_poolmanager(*args, **more)

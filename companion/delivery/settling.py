@@ -39,7 +39,7 @@ class Question(Discreet, frozen=True, gc=False):
     chat: int
     number: int
     buttons: Keyboard | None
-    """The same buttons that were sent, so that the question changes nothing."""
+    """The buttons as they were sent, so that the question changes nothing."""
     text: str
     slot: dt.datetime
     """The slot of the bot that the question has taken."""

@@ -63,7 +63,7 @@ def test_a_damaged_journal_gives_the_entries_before_the_damage(raw: bytes) -> No
     assert undamaged == (not raw) or found
     sorted(found, key=lambda entry: entry.at)
 
-    # And of a Journal whose end was damaged, what stands before it.
+    # If only the end of a Journal is damaged, all entries before the damage are read.
     cut = len(raw) * 31 % len(whole)
     kept, undamaged = entries_in(whole[:cut] + raw)
     assert kept[: whole[:cut].count(b"\n")] == _LINES[: whole[:cut].count(b"\n")]
