@@ -13,12 +13,17 @@ from django.conf import settings
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
 
-from companion.service.addresses import Address, Reach, connected, reach
+from companion.service.addresses import Address, NoWay, Reach, connected, reach
 from companion.service.timeouts import cut_off_after
 
 _ALTOGETHER: Final = 10.0
 _MOST_READ: Final = 1024 * 1024
+UNREADABLE: Final = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
+"""The errors of reading an answer that breaks the protocol."""
+UNREACHABLE: Final = (NoWay, requests.RequestException)
+"""The errors of a call without a complete answer. Some errors of requests are also in UNREADABLE."""
 
 
 class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth ships no types
@@ -29,7 +34,7 @@ class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth shi
 
 
 class Calls(requests.Session):
-    """A session of requests by our rules. Raises addresses.NoWay, besides the errors of requests."""
+    """A session of requests by our rules. Its calls raise UNREACHABLE."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +46,11 @@ class Calls(requests.Session):
         answer = super().request(*args, **more)
         if answer.is_redirect:
             raise requests.TooManyRedirects("the answer leads elsewhere")
-        body = answer.raw.read(_MOST_READ + 1, decode_content=True)
+        try:
+            body = answer.raw.read(_MOST_READ + 1, decode_content=True)
+        except HTTPError as error:
+            # requests would raise its own error, but it doesn't read the body here.
+            raise requests.ConnectionError("the answer broke off") from error
         if len(body) > _MOST_READ:
             raise requests.exceptions.ContentDecodingError("the answer is too long")
         # requests would read the whole body at the first use. With this it uses what was read up to the limit.

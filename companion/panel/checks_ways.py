@@ -7,17 +7,15 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import jwt
-import requests
 from django.conf import settings
 from django.urls import reverse
 
 from companion.clinics.bot_api import proxy
 from companion.clinics.models import Clinic
-from companion.clinics.provider_calls import Calls
+from companion.clinics.provider_calls import UNREACHABLE, UNREADABLE, Calls
 from companion.clinics.provider_file import Provider
 from companion.panel.check import CheckResult, Group, failed, ok, warning
 from companion.service import drill
-from companion.service.addresses import NoWay
 from companion.service.client_address import is_within
 from companion.telegram.connection import NoAnswer
 from companion.telegram.proxy import Proxy
@@ -44,7 +42,7 @@ def _proxy(own: Proxy) -> CheckResult:
     value = f"{at.hostname}:{at.port or 3128}"
     try:
         asyncio.run(_opened(own, there.hostname or "", there.port or (443 if there.scheme == "https" else 80)))
-    except (NoAnswer, OSError, TimeoutError) as error:
+    except (NoAnswer, OSError) as error:
         why = error.note if isinstance(error, NoAnswer) else "it can't be reached"
         advice = f"No message leaves: {why}. See COMPANION_TELEGRAM_PROXY (or HTTPS_PROXY) and the proxy's own rules."
         return failed(Group.NETWORK, name, value, advice)
@@ -99,10 +97,10 @@ def _wrong(provider: Provider) -> str:
         if missing := [one for one in _NEEDED if one not in described]:
             return f"the service names no {missing[0]}"
         jwt.PyJWKSet.from_dict(_asked(str(described["jwks_uri"])))
-    except (NoWay, requests.RequestException):
-        return "the service can't be reached, or leads elsewhere"
-    except (KeyError, TypeError, ValueError, AttributeError, jwt.PyJWTError):
+    except (*UNREADABLE, jwt.PyJWTError):
         return "the service gives no answer that can be read"
+    except UNREACHABLE:
+        return "the service can't be reached, or leads elsewhere"
     return ""
 
 

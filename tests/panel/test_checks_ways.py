@@ -112,6 +112,23 @@ def test_a_sign_in_service_that_answers_is_well_and_the_redirect_address_is_said
     assert "no answer that can be read" in without_keys.advice
 
 
+def test_a_sign_in_service_whose_answer_can_t_be_read_or_breaks_off_fails(settings: Settings) -> None:
+    a_clinic(slug="linden")
+    advice = []
+    with running_provider() as issuer, relaying(issuer) as relay:
+        settings.OIDC_PROVIDERS = {"linden": a_provider(relay.address)}
+        for path in ("/jwks", "/.well-known/openid-configuration"):
+            for body in (b"not JSON", b"[]", b"7", b"\xff", b"[" * 500_000):
+                relay.bodies[path] = body
+                advice.append(check("Sign-in service of linden").advice)
+        relay.bodies.clear()
+        relay.breaks_off = True
+        broken_off = check("Sign-in service of linden")
+
+    assert [words for words in advice if "no answer that can be read" not in words] == []
+    assert (broken_off.result, "can't be reached" in broken_off.advice) == ("failed", True)
+
+
 def test_a_sign_in_service_that_is_away_or_without_its_secret_fails(settings: Settings, tmp_path: Path) -> None:
     a_clinic(slug="linden")
     settings.OIDC_PROVIDERS = {"linden": a_provider("http://127.0.0.1:9")}

@@ -44,12 +44,18 @@ class Relay:
     keys: list[dict[str, object]] = field(default_factory=_keys)
     described: Claims = field(default_factory=dict)
     """Values put into the service's description of itself."""
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    """Bodies that are sent instead, by path."""
+    breaks_off: bool = False
+    """True: each body is shorter than its head promises."""
     leads: dict[str, str] = field(default_factory=dict)
     """Redirects by path."""
     asked: list[str] = field(default_factory=list)
 
     def answer(self, path: str, body: bytes) -> bytes:
         match path:
+            case _ if path in self.bodies:
+                return self.bodies[path]
             case "/jwks":
                 return json.dumps({"keys": self.keys}).encode()
             case "/.well-known/openid-configuration":
@@ -84,7 +90,7 @@ def relaying(issuer: str) -> Iterator[Relay]:
             for name, value in real.headers.items():
                 if name.lower() not in _DROPPED:
                     self.send_header(name, value)
-            self.send_header("Content-Length", str(len(told)))
+            self.send_header("Content-Length", str(len(told) + relay.breaks_off))
             self.end_headers()
             self.wfile.write(told)
 

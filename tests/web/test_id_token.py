@@ -129,6 +129,19 @@ def test_no_call_goes_where_the_service_points_but_no_service_may_be(relay: Rela
     assert not is_in(client)
 
 
+@pytest.mark.parametrize("body", [b"[]", b"[" * 500_000])
+def test_a_description_that_can_t_be_read_is_a_failed_sign_in(relay: Relay, body: bytes) -> None:
+    relay.bodies["/.well-known/openid-configuration"] = body
+
+    assert Client().get(LOGIN).status_code == 502
+
+
+def test_an_answer_that_breaks_off_is_a_failed_sign_in(relay: Relay) -> None:
+    relay.breaks_off = True
+
+    assert Client().get(LOGIN).status_code == 502
+
+
 def test_an_answer_without_an_end_is_not_read_to_its_end(relay: Relay) -> None:
     relay.described["padding"] = "x" * 2_000_000
 

@@ -1,6 +1,5 @@
 """`/accounts/oidc/<clinic>/…`: the sign-in by a clinic's OpenID Connect service.
 
-
 allauth speaks the protocol (state, PKCE, token). id_token.py checks who signed the answer. clinics/providers.py
 decides who the person is and what they may do. allauth's tables for such accounts are not used.
 """
@@ -9,7 +8,6 @@ from collections.abc import Callable
 from typing import Final
 
 import jwt
-import requests
 import structlog
 from allauth.account.internal.flows.login import perform_login
 from allauth.account.internal.flows.reauthentication import STATE_SESSION_KEY, resume_request
@@ -27,14 +25,13 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
-from urllib3.exceptions import HTTPError
 
 from companion.clinics.members import CAME_BY, PROVIDER, SESSION_CLINIC
 from companion.clinics.models import Clinic
 from companion.clinics.proofs import PROVED
+from companion.clinics.provider_calls import UNREACHABLE, UNREADABLE
 from companion.clinics.provider_file import Provider
 from companion.clinics.providers import Stranger, comes_by_provider, member_for, refused
-from companion.service.addresses import NoWay
 from companion.service.clock import database_now
 from companion.web.access import came_from
 from companion.web.account import id_token, proof
@@ -44,8 +41,7 @@ _NEXT: Final = "provider_next"
 _KEPT_SECONDS: Final = 600
 _LOCAL_PAGES: Final = ("/accounts/password/", "/accounts/2fa/")
 """Pages about passwords and second steps. Members who sign in by their clinic's service manage both there."""
-_LIBRARIES: Final = (OAuth2Error, NoWay, requests.RequestException, HTTPError)
-_BROKEN: Final = (*_LIBRARIES, KeyError, TypeError, ValueError, AttributeError)
+_BROKEN: Final = (OAuth2Error, *UNREACHABLE, *UNREADABLE)
 """The errors that the libraries raise if a service can't be reached or breaks the protocol."""
 Answer = Callable[[HttpRequest], HttpResponseBase]
 
