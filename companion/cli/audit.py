@@ -3,7 +3,6 @@
 Exit status 0: complete, 1: changed, 2: the check could not be made, or a secret key that it needs is missing.
 """
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from companion.cli.new_file import new_file
 from companion.cli.refusals import plain_errors
 
 if TYPE_CHECKING:
@@ -82,13 +82,9 @@ def export(file: Path, slug: str | None, form: "Format") -> None:
 
     with plain_errors():
         caller = command_line(trail.clinic_called(slug))
-        try:
-            # Only its owner may read it.
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except OSError as error:
-            raise click.ClickException(f"{file} can't be written: {error.strerror}.") from None
-        with os.fdopen(descriptor, "w") as target:
-            target.writelines(trail.export(caller, trail.Wanted(), form, now=database_now()))
+        with new_file(file) as target:
+            pieces = trail.export(caller, trail.Wanted(), form, now=database_now())
+            target.writelines(piece.encode() for piece in pieces)
     click.echo(f"Written to {file}.")
 
 

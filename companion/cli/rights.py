@@ -1,12 +1,11 @@
 """`companion patients export`, `erase` and `merge`: a patient's rights, from the command line."""
 
-import os
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from companion.cli.new_file import new_file
 from companion.cli.people import CLINIC_HELP
 from companion.cli.refusals import plain_errors
 
@@ -32,18 +31,8 @@ def export(id: str, output: Path | None, slug: str | None) -> None:
         caller = command_line(clinics.the_clinic(slug))
         patient = queries.patient_called(caller.clinic, id)
         target = output or Path(f"patient-{patient.pk}.zip")
-        try:
-            # Only its owner may read it.
-            descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except OSError as error:
-            raise click.ClickException(f"{target} can't be written: {error.strerror}.") from None
-        with ExitStack() as on_failure:
-            # A part of an export could be taken for a complete one, and the next try couldn't write the file.
-            on_failure.callback(target.unlink)
-            with os.fdopen(descriptor, "wb") as file:
-                for piece in packed(caller, patient, now=database_now()):
-                    file.write(piece)
-            on_failure.pop_all()
+        with new_file(target) as file:
+            file.writelines(packed(caller, patient, now=database_now()))
     click.echo(f"Written to {target}.")
 
 
@@ -87,10 +76,10 @@ def merge(id: str, into: str, yes: bool, slug: str | None) -> None:
         caller = command_line(clinics.the_clinic(slug))
         patient = queries.patient_called(caller.clinic, id)
         other = merging.other_of(caller.clinic, patient, into)
-        told = merge_preview.preview(caller, patient, other, now=database_now())
-        _show(told)
-        if told.obstacle:
-            raise Conflict(told.obstacle)
+        preview = merge_preview.preview(caller, patient, other, now=database_now())
+        _show(preview)
+        if preview.obstacle:
+            raise Conflict(preview.obstacle)
         if not yes:
             click.confirm(f"Merge {patient.external_id} into {other.external_id}?", abort=True)
         now = database_now()
