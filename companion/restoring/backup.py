@@ -35,6 +35,8 @@ _FORMAT: Final = 1
 _TEMPORARY: Final = ".backup-"
 """The beginning of the names of folders with unencrypted data, in the data folder."""
 _NO_BACKUP: Final = "This file is not a backup of AI Companion Scheduler."
+_FOREIGN: Final = (BadZipFile, KeyError, ValueError, EOFError, RuntimeError, zlib.error)
+"""The errors that zipfile raises for an archive of another program, or for a damaged archive."""
 _OTHER_KEY: Final = (
     "The backup was made with another COMPANION_SECRET_KEY ({lost}), so nobody could read its texts and tokens. Set "
     "this key, which was kept apart from the backup (it is in the file secret_key of the data folder if "
@@ -112,21 +114,25 @@ def opened(file: Path, key: Key) -> Iterator[Opened]:
         with _private_folder() as folder:
             plain = folder / "backup.zip"
             sealing.unseal(file, plain, key)
-            with ZipFile(plain) as archive:
+            with _archive(plain) as archive:
                 manifest = _manifest(archive)
                 _check(manifest)
                 yield Opened(manifest, archive, folder)
     except OSError as error:
         raise Conflict(f"The backup can't be read ({error.strerror}). Check the file and the data folder.") from None
-    except (BadZipFile, KeyError, NotImplementedError):
+
+
+def _archive(plain: Path) -> ZipFile:
+    try:
+        return ZipFile(plain)
+    except _FOREIGN:
         raise Conflict(_NO_BACKUP) from None
 
 
 def _manifest(archive: ZipFile) -> Manifest:
     try:
         return msgspec.json.decode(archive.read(_MANIFEST), type=Manifest)
-    except (BadZipFile, KeyError, ValueError, EOFError, RuntimeError, zlib.error, msgspec.DecodeError):
-        # zipfile raises these if another program wrote the archive, or if the archive is damaged.
+    except (*_FOREIGN, msgspec.DecodeError):
         raise Conflict(_NO_BACKUP) from None
 
 

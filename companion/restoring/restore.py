@@ -18,8 +18,8 @@ def restore(file: Path, key: Key, *, drill: bool = False, journals: Sequence[Pat
     with backup.opened(file, key) as (manifest, archive, folder):
         now = database_now()
         tables.read(archive, folder, manifest.migrations, paused=(_as_stored(now), holding.PAUSED_BY))
-        call_command("migrate", verbosity=0, interactive=False)
-        return holding.hold(taken_at=manifest.taken_at, now=now, drill=drill, journals=journals)
+    call_command("migrate", verbosity=0, interactive=False)
+    return holding.hold(taken_at=manifest.taken_at, now=now, drill=drill, journals=journals)
 
 
 def _as_stored(now: dt.datetime) -> str:

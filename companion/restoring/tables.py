@@ -46,8 +46,10 @@ def write(archive: ZipFile, folder: Path) -> None:
 def read(archive: ZipFile, folder: Path, migrations: list[tuple[str, str]], *, paused: tuple[str, str]) -> None:
     """Fill an empty database. Every clinic in it is paused from the first moment on; `paused` says since when, by whom.
 
-    Raises Conflict if the database isn't empty, or this version doesn't know the backup's tables.
+    Raises Conflict if the database isn't empty, if the archive holds no tables, or if this version doesn't know them.
     """
+    if (_COLUMNS if connection.vendor == "postgresql" else _SQLITE) not in archive.namelist():
+        raise Conflict("The backup holds no tables, so there is nothing to restore. Take another backup.")
     if connection.introspection.table_names():
         raise Conflict(
             "The database isn't empty. Restore into a new one: another database in COMPANION_DATABASE_URL, or for "

@@ -5,17 +5,20 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from zipfile import ZipFile
 
 import pyrage
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
 from companion.clinics import opt_outs
 from companion.clinics.refusals import Conflict
-from companion.restoring import backup
-from companion.restoring.sealing import Lock
+from companion.restoring import backup, tables
+from companion.restoring.sealing import Key, Lock
 from companion.schedules.models import Message
 from companion.service.clock import database_now
+from companion.service.key_ring import ring
 from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient, a_sent_message
 from tests.restoring.places import PASSPHRASE, an_empty_one, the_tests_own
 
@@ -195,3 +198,26 @@ def test_a_backup_that_fails_leaves_no_unencrypted_data(settings: Settings, tmp_
         backup.write_encrypted(tmp_path / "out.age", Lock(passphrase=PASSPHRASE), breaks)
 
     assert [file.name for file in tmp_path.rglob("*")] == ["data"]
+
+
+def a_backup_without_tables(file: Path) -> None:
+    """A file that opens as a backup of this database and holds only the manifest."""
+    told = {"format": 1, "taken_at": NOW, "database": connection.vendor, "migrations": [], "key": ring().in_use.id}
+
+    def write(plain: Path) -> None:
+        with ZipFile(plain, "w") as archive:
+            archive.writestr("manifest.json", json.dumps(told, default=str))
+
+    backup.write_encrypted(file, Lock(passphrase=PASSPHRASE), write)
+
+
+def test_a_backup_without_tables_is_refused_and_an_error_of_ours_is_not_blamed_on_the_file(
+    settings: Settings, tmp_path: Path
+) -> None:
+    settings.DATA_DIR, file, key = tmp_path / "data", tmp_path / "out.age", Key(passphrase=PASSPHRASE)
+    a_backup_without_tables(file)
+
+    with pytest.raises(Conflict, match="holds no tables"), backup.opened(file, key) as (manifest, archive, folder):
+        tables.read(archive, folder, manifest.migrations, paused=("", ""))
+    with pytest.raises(KeyError), backup.opened(file, key):
+        raise KeyError("a mistake in a migration")
