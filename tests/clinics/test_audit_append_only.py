@@ -5,16 +5,10 @@ from django.db import DatabaseError, connection, transaction
 
 from companion.clinics import append_only
 from companion.clinics.models import AuditEntry, Clinic
-from tests.builders import a_clinic
 from tests.clinics.trails import a_trail, act, sql, verify
 from tests.support import flushing
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def clinic() -> Clinic:
-    return a_clinic()
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from companion.cli.audit import audit
 from companion.clinics import chain, clinics
+from companion.clinics.chain import Head
 from companion.clinics.models import AuditEntry, Clinic, Role
 from tests.builders import NOW, a_caller
 from tests.support import flushing
@@ -26,6 +27,14 @@ def a_trail(clinic: Clinic, acts: int) -> list[AuditEntry]:
         act(clinic, f"Name {number}")
     chain.catch_up(clinic.pk)
     return list(AuditEntry.objects.filter(clinic=clinic).order_by("number"))
+
+
+def the_head(clinic: Clinic) -> Head:
+    """The newest entry, once all entries are chained."""
+    chain.catch_up(clinic.pk)
+    head = chain.head(clinic.pk)
+    assert head
+    return head
 
 
 def verify(*words: str) -> Result:
