@@ -20,6 +20,8 @@ from django.db import connections
 from tests.support import chromium, flushing, session, shares, static_files
 
 if TYPE_CHECKING:
+    from companion.clinics.models import Clinic
+    from companion.patients.models import Patient
     from tests.support.stand_in import StandIn
 
 if django_settings.configured:
@@ -117,6 +119,23 @@ def product_environment(transactional_db: None) -> dict[str, str]:
         path, _, query = os.environ["COMPANION_DATABASE_URL"].partition("?")
         environment["COMPANION_DATABASE_URL"] = f"{path.rpartition('/')[0]}/{name}?{query}"
     return environment
+
+
+@pytest.fixture
+def clinic(db: None) -> "Clinic":
+    """A clinic. Folders whose tests need another kind of clinic have a fixture of the same name."""
+    # Not above: most quick tests need no models.
+    from tests.builders import a_clinic
+
+    return a_clinic()
+
+
+@pytest.fixture
+def ana(clinic: "Clinic") -> "Patient":
+    """A patient of the clinic."""
+    from tests.builders import a_patient
+
+    return a_patient(clinic)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from django.test import Client
 from companion.clinics.models import AuditEntry, Clinic, Role
 from companion.patients.models import Patient
 from tests.api.calls import Program, a_program
-from tests.builders import a_bot, a_clinic, a_cohort, a_conversation, a_patient
+from tests.builders import a_bot, a_cohort, a_conversation, a_patient
 from tests.clinics.acts_in_the_code import functions_that_mention
 from tests.support.receivers import a_program as a_receiver
 from tests.web.signed_in import signed_in
@@ -41,16 +41,6 @@ DAILY: Final = {"timezone": "Europe/Berlin", "starts_at": "2095-12-01T09:00", "r
 
 def test_every_act_tells_its_values_or_why_there_are_none() -> None:
     assert set(functions_that_mention("audit", "NO_VALUE")) == set(WITHOUT_VALUES)
-
-
-@pytest.fixture
-def clinic() -> Clinic:
-    return a_clinic()
-
-
-@pytest.fixture
-def ana(clinic: Clinic) -> Patient:
-    return a_patient(clinic)
 
 
 @pytest.fixture

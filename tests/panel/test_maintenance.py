@@ -28,11 +28,6 @@ END = NOW + dt.timedelta(hours=1)
 
 
 @pytest.fixture
-def clinic() -> Clinic:
-    return a_clinic()
-
-
-@pytest.fixture
 def hook(clinic: Clinic) -> Iterator[Hook]:
     with a_program() as program:
         a_webhook(clinic, program)

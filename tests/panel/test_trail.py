@@ -28,11 +28,6 @@ pytestmark = pytest.mark.django_db
 DAY = dt.timedelta(days=1)
 
 
-@pytest.fixture
-def clinic() -> Clinic:
-    return a_clinic()
-
-
 def shown(clinic: Clinic, query: str = "") -> str:
     return signed_in(clinic, Role.ADMIN).get(f"/audit{query}").content.decode()
 

@@ -18,16 +18,6 @@ DAY = (dt.datetime.now(dt.UTC) + dt.timedelta(days=40)).date()
 
 
 @pytest.fixture
-def clinic() -> Clinic:
-    return a_clinic()
-
-
-@pytest.fixture
-def ana(clinic: Clinic) -> Patient:
-    return a_patient(clinic)
-
-
-@pytest.fixture
 def api(clinic: Clinic) -> Program:
     return a_program(clinic)
 
