@@ -49,13 +49,14 @@ _POSTGRESQL: Final = (
     f"ALTER TABLE {TABLE} ENABLE ALWAYS TRIGGER audit_never_emptied",
 )
 _FOUND_ON_POSTGRESQL: Final = """
-    SELECT t.tgname, t.tgenabled IN ('O', 'A') AND t.tgqual IS NULL AND t.tgattr = '' AND p.prosrc = %(body)s
+    SELECT t.tgname, t.tgenabled = 'A' AND t.tgqual IS NULL AND t.tgattr = '' AND p.prosrc = %(body)s
         AND (t.tgname, t.tgtype) IN (('audit_append_only', 27), ('audit_never_emptied', 34))
     FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = %(table)s::regclass AND NOT t.tgisinternal
     UNION ALL SELECT rulename, false FROM pg_rewrite WHERE ev_class = %(table)s::regclass
 """
-"""Each trigger and rule of the table, and whether it is the product's own. 27: before each row's update or delete; 34:
-before a truncate.
+"""Finds each trigger and rule of the table, and whether it is as the product made it.
+
+"A": always on; 27: before each row's update or delete; 34: before a truncate.
 """
 _ON_POSTGRESQL: Final = ("audit_append_only", "audit_never_emptied")
 _CHAINED: Final = {"number", "hash", "seal", "key_id"}

@@ -94,30 +94,43 @@ def test_the_table_is_not_emptied_or_replaced_on_postgresql(clinic: Clinic, stat
 
 
 _ON_POSTGRESQL = [
-    "DROP TRIGGER audit_append_only ON clinics_auditentry",
-    "ALTER TABLE clinics_auditentry DISABLE TRIGGER audit_never_emptied",
-    "ALTER TABLE clinics_auditentry DISABLE TRIGGER ALL",
-    "CREATE OR REPLACE FUNCTION companion_audit_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-    "$$BEGIN RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END; END$$",
-    "DROP TRIGGER audit_append_only ON clinics_auditentry; CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE "
-    "ON clinics_auditentry FOR EACH ROW WHEN (false) EXECUTE FUNCTION companion_audit_append_only()",
-    "CREATE RULE quiet AS ON INSERT TO clinics_auditentry DO INSTEAD NOTHING",
-    "CREATE FUNCTION quiet() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; "
-    "CREATE TRIGGER quiet BEFORE INSERT ON clinics_auditentry FOR EACH ROW EXECUTE FUNCTION quiet()",
+    ["DROP TRIGGER audit_append_only ON clinics_auditentry"],
+    ["ALTER TABLE clinics_auditentry DISABLE TRIGGER audit_never_emptied"],
+    ["ALTER TABLE clinics_auditentry DISABLE TRIGGER ALL"],
+    # On, but no longer for a session that switches triggers off for itself.
+    ["ALTER TABLE clinics_auditentry ENABLE TRIGGER audit_append_only"],
+    [
+        "CREATE OR REPLACE FUNCTION companion_audit_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$BEGIN RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END; END$$"
+    ],
+    [
+        "DROP TRIGGER audit_append_only ON clinics_auditentry",
+        "CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON clinics_auditentry "
+        "FOR EACH ROW WHEN (false) EXECUTE FUNCTION companion_audit_append_only()",
+        "ALTER TABLE clinics_auditentry ENABLE ALWAYS TRIGGER audit_append_only",
+    ],
+    ["CREATE RULE quiet AS ON INSERT TO clinics_auditentry DO INSTEAD NOTHING"],
+    [
+        "CREATE FUNCTION quiet() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+        "CREATE TRIGGER quiet BEFORE INSERT ON clinics_auditentry FOR EACH ROW EXECUTE FUNCTION quiet()",
+    ],
 ]
 _ON_SQLITE = [
-    "DROP TRIGGER audit_no_removal",
-    "DROP TRIGGER audit_no_change; CREATE TRIGGER audit_no_change BEFORE UPDATE ON clinics_auditentry WHEN false "
-    "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END",
-    "CREATE TRIGGER quiet BEFORE INSERT ON clinics_auditentry BEGIN SELECT RAISE(IGNORE); END",
+    ["DROP TRIGGER audit_no_removal"],
+    [
+        "DROP TRIGGER audit_no_change",
+        "CREATE TRIGGER audit_no_change BEFORE UPDATE ON clinics_auditentry WHEN false "
+        "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END",
+    ],
+    ["CREATE TRIGGER quiet BEFORE INSERT ON clinics_auditentry BEGIN SELECT RAISE(IGNORE); END"],
 ]
 
 
-@pytest.mark.parametrize("statement", _ON_POSTGRESQL if connection.vendor == "postgresql" else _ON_SQLITE)
-def test_a_rule_that_somebody_lifted_or_went_around_is_said(clinic: Clinic, statement: str) -> None:
+@pytest.mark.parametrize("statements", _ON_POSTGRESQL if connection.vendor == "postgresql" else _ON_SQLITE)
+def test_a_rule_that_somebody_lifted_or_went_around_is_said(clinic: Clinic, statements: list[str]) -> None:
     a_trail(clinic, 1)
-    for one in statement.replace("; END", "# END").split("; "):
-        sql(one.replace("# END", "; END"))
+    for statement in statements:
+        sql(statement)
 
     said = verify()
 
