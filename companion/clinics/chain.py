@@ -47,9 +47,7 @@ def waiting() -> list[uuid.UUID]:
 
 
 def late(clinic: uuid.UUID | None, *, before: dt.datetime) -> int:
-    """The number of the clinic's entries (None: of all clinics') from before this time that still wait to be chained;
-    at most 1,000.
-    """
+    """Count the clinic's entries (None: all clinics') from before this time that wait to be chained, up to 1,000."""
     late = AuditEntry.objects.filter(number=None, at__lt=before)
     return (late.filter(clinic=clinic) if clinic else late).order_by()[:_AT_ONCE].count()
 

@@ -65,9 +65,9 @@ def use(key_id: str, *, now: dt.datetime) -> None:
 
 
 def check_none_missing(*, but: str = "") -> None:
-    """Raise Conflict if this process lacks a key with which data here was sealed, other than `but`.
+    """Raise Conflict if this process lacks a key, other than `but`, that sealed data here.
 
-    The keys here are then probably another data folder's. What they seal, the services could not open.
+    Then its keys are probably those of another data folder, and the services could not open values sealed with them.
     """
     if lost := [id for id in key_ring.missing() if id != but]:
         raise Conflict(

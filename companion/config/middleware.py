@@ -36,8 +36,10 @@ Answer = Callable[[HttpRequest], HttpResponseBase]
 
 
 def no_body_for_head(get_response: Answer) -> Answer:
-    """Answer HEAD with the headers of GET alone. Our server doesn't cut the body off, and the next answer on the same
-    connection, which behind a proxy may be another person's, would begin with it.
+    """Answer HEAD only with the headers of GET.
+
+    Our server would send the body, too. The next answer on the same connection, which behind a proxy may be another
+    person's, would then begin with this body.
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:

@@ -131,12 +131,12 @@ def sync_folder(folder: Path) -> None:
 
 
 def _text(path: Path) -> str:
-    """The text of a file; what is damaged in it fits nothing."""
+    """The text of a file. Damaged bytes become characters that are in no name and no time."""
     return path.read_text(encoding="utf-8", errors="replace")
 
 
 def _is_before(written: str, since: dt.datetime) -> bool:
-    """Judge whether a file ended before this instant; False if the list doesn't say it in a way that can be read."""
+    """Return whether a file ended before this instant; False if the time in the list can't be read."""
     try:
         return dt.datetime.fromisoformat(written) < since
     except (ValueError, TypeError):

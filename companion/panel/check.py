@@ -1,4 +1,4 @@
-"""The result of a diagnostic check. The checks are in checks_inside.py, checks_outside.py and checks_alerts.py."""
+"""The result of a diagnostic check. The files checks_*.py hold the checks."""
 
 from dataclasses import dataclass
 from enum import StrEnum

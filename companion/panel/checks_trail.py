@@ -1,4 +1,4 @@
-"""Checks of the audit trail that take no time: whether the database protects it, and whether its entries are chained.
+"""Checks of the audit trail that are fast: whether the database protects it, and whether its entries are chained.
 
 `companion audit verify` checks the entries themselves (trail_check.py).
 """
@@ -16,7 +16,7 @@ _CHAINED_WITHIN: Final = dt.timedelta(minutes=1)
 
 
 def trail(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
-    """Check that nobody lifted the database's rule, or keeps entries from their place in the chain."""
+    """Check that the database's rule is in force, and that no entry waits too long for its place in the chain."""
     yield _protected()
     yield _chained(clinic, now)
 

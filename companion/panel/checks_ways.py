@@ -1,4 +1,4 @@
-"""Checks of the ways in and out that the operator set: proxies before and behind us, and clinics' sign-in services."""
+"""Checks of connections that the operator set: proxies for Telegram and for the pages, and sign-in services."""
 
 import asyncio
 import datetime as dt
@@ -26,7 +26,7 @@ _NEEDED: Final = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint
 
 
 def ways(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
-    """Check the proxy on the way to Telegram, the proxies that are believed, and the sign-in services."""
+    """Check the proxy for Telegram, the trusted proxies of the pages, and the sign-in services."""
     if (own := proxy()) and not drill.is_on():
         yield _proxy(own)
     yield _trusted_proxies()
@@ -36,7 +36,7 @@ def ways(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
 
 
 def _proxy(own: Proxy) -> CheckResult:
-    """Open a tunnel to the Bot API's server. Nothing goes through it."""
+    """Open a tunnel to the Bot API's server, without sending a request through it."""
     name = "Proxy to Telegram"
     at, there = urlsplit(own.url), urlsplit(settings.COMPANION.bot_api_url)
     value = f"{at.hostname}:{at.port or 3128}"
@@ -72,7 +72,7 @@ def _trusted_proxies() -> CheckResult:
 
 
 def _sign_in_service(slug: str, provider: Provider) -> CheckResult:
-    """Ask the service for its description and its keys."""
+    """Read the service's description and its keys."""
     name = f"Sign-in service of {slug}"
     back = f"{settings.COMPANION.public_url}{reverse('openid_connect_callback', args=[slug])}"
     if not Clinic.objects.filter(slug=slug, archived_at=None).exists():

@@ -1,8 +1,7 @@
-"""All checks of the Control Panel and of `companion doctor`: the measured values, and what to do if something is
-wrong.
+"""All checks of the Control Panel and of `companion doctor`, with values, and what to do if something is wrong.
 
 The first four groups are the steps of troubleshooting: services, database, Telegram IDs, network. The checks
-themselves stand in checks_inside.py, checks_outside.py, checks_ways.py and checks_alerts.py.
+themselves are in the files checks_*.py.
 """
 
 import datetime as dt

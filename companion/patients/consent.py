@@ -163,8 +163,9 @@ def _everybody(clinic: Clinic, telegram_id: int) -> list[Patient]:
 
 
 def _withdraw(patient: Patient, *, source: str, now: dt.datetime, noted: bool = False) -> None:
-    """Withdraw consent by the patient's own decision. `noted`: by a member, which adds to the history even if the
-    patient had opted out.
+    """Withdraw consent by the patient's own decision.
+
+    `noted`: a member noted it, which adds an entry to the history even if the patient had opted out.
     """
     was_out = patient.consent == Consent.WITHDRAWN
     if not was_out:

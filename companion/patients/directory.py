@@ -286,7 +286,7 @@ def _taken(clinic: Clinic, read: PatientValues, existing: Patient | None) -> lis
         problems.append(Problem("external_id", looks if read.external_id_written else EXTERNAL_ID_TAKEN))
     elif not existing or existing.external_id != read.external_id:
         survivor = former_patients.survivor_of(clinic, read.external_id)
-        # The next import of this id is about the one who goes on, and would change anybody else into them.
+        # The next import of this id means the remaining patient, and would overwrite any other patient with this id.
         if survivor and not (existing and survivor.pk == existing.pk):
             problems.append(Problem("external_id", EXTERNAL_ID_MERGED.format(external_id=survivor.external_id)))
     if read.telegram_id is not None and not read.caregiver:

@@ -24,7 +24,7 @@ def read_networks(listed: str) -> tuple[Network, ...]:
 
 
 def _of_ipv4(network: Network) -> Network:
-    """Return the network of IPv4 that a network of mapped addresses (::ffff:192.0.2.0/120) means: `_read` does so."""
+    """Return the IPv4 network for a network of IPv4-mapped addresses (::ffff:192.0.2.0/120), as `_read` does."""
     mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
     return ipaddress.IPv4Network((mapped, network.prefixlen - 96)) if mapped and network.prefixlen >= 96 else network
 

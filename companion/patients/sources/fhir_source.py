@@ -230,7 +230,7 @@ class FhirSource:
                 answer = connection.getresponse()
                 return answer.status, answer.read(PAGE_BYTES + 1)
         except (OSError, HTTPException, ValueError, OverflowError) as error:
-            # The last two: Python's reader of answers met a chunk of a negative length, or of one far too large.
+            # Python's reader of answers raises the last two for a chunk with a negative or a far too large length.
             raise SourceDown(f"The FHIR server does not answer ({type(error).__name__}).") from None
         finally:
             connection.close()

@@ -174,7 +174,7 @@ def _value(field_name: str, value: object) -> object:
 
 
 def _is_whole(value: float | decimal.Decimal) -> bool:
-    """Judge whether a number is a whole one of a length that can be an id."""
+    """Return whether a number is a whole number, and short enough to be an id."""
     # isfinite can't take an int of more than 308 digits.
     if isinstance(value, int):
         return -_LARGEST < value < _LARGEST
