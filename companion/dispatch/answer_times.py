@@ -30,7 +30,7 @@ class AnswerTimes:
         self._took: deque[float] = deque()
         """The durations of the last answers in seconds, the oldest first."""
         self._ascending: list[float] = []
-        """These durations in ascending order. They are kept sorted, because a runner asks after each message."""
+        """The durations in ascending order. They are kept sorted, because a runner asks after each message."""
         self._from = -math.inf
         """Requests that were written before this time are known to hang: their ends say nothing new."""
 
