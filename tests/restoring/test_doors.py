@@ -54,7 +54,7 @@ _SHUT: Final = {
     "service/mailing.py": "send refuses",
     "web/account/provider.py": "settings.py reads no providers",
     "clinics/provider_calls.py": "settings.py reads no providers",
-    "webhooks/calling.py": "Line refuses",
+    "webhooks/calling.py": "Receiver refuses",
     "patients/sources/fhir_source.py": "configuration.opened refuses",
     "patients/sources/sql_source.py": "configuration.opened refuses",
 }

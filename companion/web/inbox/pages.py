@@ -166,7 +166,7 @@ def of_patient(clinic: Clinic, patient: Patient) -> dict[str, object]:
     """Build the conversation for the patient's page."""
     in_inbox = Conversation.objects.filter(clinic=clinic, patient=patient).first()
     items = conversation_of(clinic, patient, limit=SHOWN)
-    address = f"{reverse('patient_said', args=[patient.id])}?"
+    address = f"{reverse('patient_talk', args=[patient.id])}?"
     return {"patient": patient, "in_inbox": in_inbox} | _talk(clinic, patient, None, items, address)
 
 

@@ -44,7 +44,7 @@ def settings_page(
     clash: Clash | None = None,
     part: str = "",
 ) -> HttpResponse:
-    """Show the page. `part` names the form that `no` or `clash` is about; the other forms show the present values."""
+    """Show the page. `part` names the form of the `refusal` or `clash`; the other forms show the present values."""
     clinic, now = request.caller.clinic, database_now()
     if clash:
         clinic.refresh_from_db()
