@@ -23,6 +23,8 @@ _ALTOGETHER: Final = 10.0
 _LONGEST: Final = 500
 _MOST_READ: Final = 65_536
 """The number of bytes of an answer that are read. After a longer answer, the connection is not used again."""
+_BROKEN: Final = (OSError, http.client.HTTPException, ValueError, OverflowError)
+"""The errors of Python's reader of answers. It raises the last two if a chunk's length is negative or far too large."""
 _PORTS: Final = {"https": 443, "http": 80}
 
 
@@ -97,8 +99,7 @@ class Receiver:
                 return self._ask(method, body, headers)
         except NoWay as refusal:
             return Answer(None, str(refusal))
-        except (OSError, http.client.HTTPException, ValueError, OverflowError) as error:
-            # Python's reader of answers raises the last two if the length of a chunk is negative, or far too large.
+        except _BROKEN as error:
             self.close()
             return Answer(None, _why(error))
 
@@ -146,7 +147,7 @@ def _is_read(answer: http.client.HTTPResponse) -> bool:
     """Read the body to its end. A body that breaks off, or never ends, doesn't change the answer's status."""
     try:
         answer.read(_MOST_READ)
-    except (OSError, http.client.HTTPException):
+    except _BROKEN:
         return False
     return answer.isclosed()
 
