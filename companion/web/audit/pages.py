@@ -16,6 +16,7 @@ from companion.panel.trail import Wanted
 from companion.service.clock import database_now
 from companion.times.walls import zone_info
 from companion.web.access import PageRequest, page
+from companion.web.numbers import whole_number
 
 PAGE_SIZE: Final = 50
 _LONGEST: Final = 100
@@ -26,9 +27,9 @@ _LONGEST: Final = 100
 def index(request: PageRequest) -> HttpResponse:
     """Show the newest entries; with `?below=` the newest entries below that number."""
     entries = trail.entries(request.caller, _wanted(request))
-    below = request.GET.get("below", "")
-    if below.isascii() and below.isdigit() and len(below) < 16:
-        entries = entries.filter(number__lt=int(below))
+    below = whole_number(request.GET.get("below", ""), digits=15)
+    if below is not None:
+        entries = entries.filter(number__lt=below)
     rows = list(entries[: PAGE_SIZE + 1])
     query = request.GET.copy()
     query.pop("below", None)

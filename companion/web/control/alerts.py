@@ -19,6 +19,7 @@ from companion.service.clock import database_now
 from companion.web import conflicts
 from companion.web.access import PageRequest, page
 from companion.web.form_errors import by_field
+from companion.web.numbers import whole_number
 from companion.webhooks import webhooks
 from companion.webhooks.models import Kind
 
@@ -161,6 +162,7 @@ def _hours(typed: str) -> dt.timedelta:
 def _telegram_id(typed: str) -> int | None:
     if not typed:
         return None
-    if not typed.isascii() or not typed.isdigit() or len(typed) > 18:
+    number = whole_number(typed, digits=18)
+    if number is None:
         raise Refused(Problem("telegram_id", "A Telegram ID is a positive number. @userinfobot tells you yours."))
-    return int(typed)
+    return number

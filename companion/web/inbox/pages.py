@@ -29,6 +29,7 @@ from companion.schedules.text import as_typed
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, came_from, page
 from companion.web.context import news as news_of
+from companion.web.numbers import whole_number
 
 PAGE_SIZE: Final = 50
 SHOWN: Final = 50
@@ -49,7 +50,7 @@ def index(request: PageRequest) -> HttpResponse:
     readings.of_inbox(request.caller, now=database_now())
     wanted = request.GET.get("view", "")
     which: inbox.View = next((view for view in inbox.VIEWS if view == wanted), "unread")
-    begin = _begin(request.GET.get("from", ""))
+    begin = whole_number(request.GET.get("from", ""), digits=6) or 0
     found = list(inbox.view(request.caller.clinic, which, request.caller)[begin : begin + PAGE_SIZE + 1])
     conversations = sorted(found[:PAGE_SIZE], key=lambda conversation: conversation.urgent_at is None)
     context = {
@@ -143,11 +144,6 @@ def answer(request: PageRequest, conversation_id: uuid.UUID) -> HttpResponse:
     for warning in [*of_arrival(conversation.clinic, conversation.patient), *of_text(text)]:
         flash.warning(request, warning.message)
     return redirect("conversation", conversation.id)
-
-
-def _begin(text: str) -> int:
-    """Read the number of the first row of a page of the list; 0 for any text that isn't a small number."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0
 
 
 def _talk_part(request: PageRequest, talk: dict[str, object]) -> HttpResponse:

@@ -22,6 +22,7 @@ from companion.service.clock import database_now
 from companion.web import conflicts
 from companion.web.access import PageRequest, page
 from companion.web.form_errors import by_field
+from companion.web.numbers import whole_number
 
 FIELDS: Final = ("url", "identifier_system", "telegram", "every_minutes")
 SHOWN: Final = 15
@@ -114,9 +115,10 @@ def _refuse_if_exchanged(request: PageRequest) -> None:
 
 
 def _minutes(text: str) -> dt.timedelta:
-    if not (text.isascii() and text.isdigit() and len(text) <= 5):
+    minutes = whole_number(text, digits=5)
+    if minutes is None:
         raise Refused(Problem("every_minutes", "Write a number of minutes."))
-    return dt.timedelta(minutes=int(text))
+    return dt.timedelta(minutes=minutes)
 
 
 def _context(clinic: Clinic) -> dict[str, object]:

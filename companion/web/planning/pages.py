@@ -28,6 +28,7 @@ from companion.schedules.text import PLACEHOLDERS
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, page
 from companion.web.conflicts import Clash
+from companion.web.numbers import whole_number
 from companion.web.planning import conflicts as planning_conflicts
 from companion.web.planning import form, kept_drafts
 from companion.web.planning.conflicts import Clashed
@@ -198,9 +199,8 @@ def _with_present(choices: Mapping[str, str], *present: str) -> dict[str, str]:
 def _needs_confirmation(request: PageRequest, typed: Typed) -> bool:
     """Return whether the person still has to confirm the number of patients."""
     reached = count_reached(request.caller.clinic, typed)
-    confirmed = request.POST.get("confirmed", "")
-    is_number = confirmed.isascii() and confirmed.isdigit() and len(confirmed) < 10
-    return reached > CONFIRMED_ABOVE and not (is_number and int(confirmed) >= reached)
+    confirmed = whole_number(request.POST.get("confirmed", ""), digits=9) or 0
+    return reached > max(CONFIRMED_ABOVE, confirmed)
 
 
 def _say(request: PageRequest, success: str, planned: edit.Planned) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from companion.web.numbers import whole_number
 from companion.web.planning.typed import Typed
 
 WEEKDAYS = {"mo": "Mon", "tu": "Tue", "we": "Wed", "th": "Thu", "fr": "Fri", "sa": "Sat", "su": "Sun"}
@@ -94,7 +95,8 @@ def _texts(values: object) -> list[str]:
 
 def _number(text: str) -> int | str:
     """Read a whole number. Other text is returned as typed: the check that follows refuses it and names the field."""
-    number = text.strip()
-    digits = number.removeprefix("-")
-    # A longer number fits no field, and Python reads none of more than 4,300 digits.
-    return int(number) if digits.isascii() and digits.isdigit() and len(digits) < 10 else text
+    typed = text.strip()
+    number = whole_number(typed.removeprefix("-"), digits=9)
+    if number is None:
+        return text
+    return -number if typed.startswith("-") else number

@@ -22,6 +22,7 @@ from companion.sandbox import phone as sandbox
 from companion.sandbox.models import FileKind, Phone, SandboxBot, SandboxMessage, State
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, page
+from companion.web.numbers import whole_number
 
 P = ParamSpec("P")
 Entry = Callable[Concatenate[PageRequest, P], HttpResponse]
@@ -130,9 +131,8 @@ def _tap(request: PageRequest, bot: SandboxBot, phone: Phone) -> None:
 
 
 def _message(bot: SandboxBot, phone: Phone, number: str) -> SandboxMessage:
-    known = SandboxMessage.objects.filter(bot=bot, phone=phone)
-    is_number = number.isascii() and number.isdigit() and len(number) < 19
-    message = known.filter(message_id=int(number)).first() if is_number else None
+    id = whole_number(number, digits=18)
+    message = SandboxMessage.objects.filter(bot=bot, phone=phone, message_id=id).first() if id is not None else None
     if message is None:
         raise sandbox.NotPossible("This message is gone.")
     return message

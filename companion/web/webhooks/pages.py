@@ -18,6 +18,7 @@ from companion.times.walls import FIRST_YEAR, LAST_YEAR, resolve
 from companion.web import conflicts
 from companion.web.access import PageRequest, page
 from companion.web.form_errors import by_field
+from companion.web.numbers import whole_number
 from companion.web.templatetags.counts import plural
 from companion.webhooks import deliveries, webhooks
 from companion.webhooks.models import Kind, Webhook
@@ -173,9 +174,8 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     # Read the webhook anew: the act before may have changed it.
-    webhook, before = webhooks.of_id(request.caller.clinic, webhook.pk), request.GET.get("before", "")
-    number = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
-    rows = deliveries.newest(webhook, before=number)
+    webhook = webhooks.of_id(request.caller.clinic, webhook.pk)
+    rows = deliveries.newest(webhook, before=whole_number(request.GET.get("before", ""), digits=18))
     now = database_now()
     context = {
         "webhook": webhook,
