@@ -24,6 +24,7 @@ from companion.service.clock import database_now
 from companion.web import conflicts
 from companion.web.access import PageRequest, page
 from companion.web.conflicts import Clash
+from companion.web.form_errors import by_field
 from companion.web.templatetags.counts import plural
 
 FIELDS: Final = ("external_id", "name", "telegram_id", "birth_date", "phone", "caregiver", "timezone", "language")
@@ -122,7 +123,7 @@ def _form(
         "clash": clash,
         "shown": clash.shown if clash else shown,
         "patient": patient,
-        "errors": {problem.field.partition(".")[0]: problem.message for problem in refusal.problems} if refusal else {},
+        "errors": by_field(refusal),
         "cohorts": patients.cohort_names(request.caller.clinic),
         "languages": [(code, language_name(code)) for code in sorted({*LANGUAGES, present})],
         "language_hint": (
