@@ -31,6 +31,7 @@ class Hook:
     location: str = ""
     more: dict[str, str] = field(default_factory=dict)
     """Further headers of the answer."""
+    body: bytes = b""
     connections: int = 0
     before_answer: Callable[[], object] = lambda: None
     """Runs once a POST has come, before it is answered."""
@@ -92,6 +93,7 @@ def a_program(*, keeps: int = 0) -> Iterator[Hook]:
             for name, value in hook.more.items():
                 self.send_header(name, value)
             self.end_headers()
+            self.wfile.write(hook.body)
 
         def do_GET(self) -> None:
             hook.gets.append(self.path)

@@ -78,10 +78,16 @@ def test_a_date_to_come_back_is_heeded_and_no_wish_uses_up_the_day(
     assert 0.9 * pause <= (again - NOW).total_seconds() <= 1.1 * pause
 
 
-def test_an_answer_counts_by_its_status_even_if_its_body_breaks_off(clinic: Clinic, hook: Hook) -> None:
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [({"Content-Length": "1000"}, b""), *(({"Transfer-Encoding": "chunked"}, size) for size in (b"-5\r\n", b"f" * 40))],
+)
+def test_an_answer_counts_by_its_status_even_if_its_body_breaks_off(
+    clinic: Clinic, hook: Hook, headers: dict[str, str], body: bytes
+) -> None:
     webhook, _ = a_webhook(clinic, hook)
     happens(clinic, times=2)
-    hook.status, hook.more = 200, {"Content-Length": "1000"}
+    hook.status, hook.more, hook.body = 200, headers, body
 
     sent_off(webhook)
 
