@@ -3,7 +3,7 @@
 A call with a session also needs Django's CSRF token if its method is unsafe. A wrong key never falls back to a session.
 """
 
-from typing import Final
+from typing import Final, cast
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -12,7 +12,7 @@ from ninja.utils import check_csrf
 
 from companion.api import limits
 from companion.api.scopes import scopes_of
-from companion.clinics.access import Caller
+from companion.clinics.access import Caller, CallerRequest
 from companion.clinics.api_keys import caller_of_key, secret_of
 from companion.clinics.members import caller_of_member, chosen_member
 from companion.clinics.models import Role
@@ -36,7 +36,7 @@ SECURITY_SCHEMES = {
 
 
 class Needs:
-    """Ninja's authentication of one operation: checks the caller's role and leaves the Caller in `request.auth`.
+    """Ninja's authentication of one operation: checks the caller's role and leaves the Caller in `request.caller`.
 
     It then refuses a body that is too large or has a wrong media type, before any other code reads the body. A caller
     who is not let in gets no answer about the body.
@@ -72,12 +72,6 @@ def caller_of(request: HttpRequest) -> Caller:
     caller = _caller_by_key(request, header) if header else _caller_by_session(request)
     if caller is None:
         raise AuthenticationError
-    return _noted(request, caller)
-
-
-def _noted(request: HttpRequest, caller: Caller) -> Caller:
-    """Leave the caller for the request's line in the log, which a refusal has, too."""
-    setattr(request, "caller", caller)  # noqa: B010  (no attribute of Django's class)
     return caller
 
 
@@ -86,7 +80,7 @@ def _caller_by_key(request: HttpRequest, header: str) -> Caller | None:
     now = database_now()
     caller = caller_of_key(secret, request.META["REMOTE_ADDR"], now=now) if secret else None
     if caller:
-        _noted(request, caller)
+        cast("CallerRequest", request).caller = caller
         limits.admit(request, caller, now=now)
         if caller.scopes:
             for scope in scopes_of(request.path):
@@ -100,9 +94,9 @@ def _caller_by_session(request: HttpRequest) -> Caller | None:
     member = chosen_member(request.user, request.session)
     if member is None:
         return None
+    caller = cast("CallerRequest", request).caller = caller_of_member(member)
     if check_csrf(request) is not None:
         raise HttpError(403, "The CSRF token is missing or wrong: send it in the header X-CSRFToken.")
-    caller = caller_of_member(member)
     if is_missing(caller, request.user):
         raise HttpError(403, "Your clinic asks for a second step at the sign-in. Set it up on /accounts/2fa/ first.")
     return caller

@@ -21,7 +21,7 @@ from companion.api.problems import ProblemShape, StaleShape
 from companion.api.reading import read_json
 from companion.api.values import Shape
 from companion.api.versions import Kind, kind_at, kind_called
-from companion.clinics.access import Caller
+from companion.clinics.access import Caller, CallerRequest
 from companion.clinics.models import Role
 from companion.clinics.refusals import Problem, Refused
 from companion.service.clock import database_now
@@ -165,7 +165,7 @@ def _answers(declared: Operation) -> dict[int, type[BaseModel]]:
 
 def caller_of(request: HttpRequest) -> Caller:
     """Return the caller of an operation that needs a role."""
-    return cast(Caller, request.auth)  # type: ignore[attr-defined]  # ninja stores here the Caller that Needs returns
+    return cast("CallerRequest", request).caller
 
 
 def check_parameters(request: HttpRequest, known: set[str]) -> None:

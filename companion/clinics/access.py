@@ -4,6 +4,8 @@ import uuid
 from dataclasses import dataclass
 from typing import Literal
 
+from django.http import HttpRequest
+
 from companion.clinics.models import Clinic, Role, Scope
 
 _ORDER = [Role.VIEWER, Role.PROVIDER, Role.ADMIN]
@@ -43,3 +45,9 @@ class Caller:
         """Raise NotAllowed unless the caller's role includes `needed`."""
         if not self.may(needed):
             raise NotAllowed(f"You need the {needed.label} role for this. Ask an admin of your clinic.")
+
+
+class CallerRequest(HttpRequest):
+    """A request of a known caller. The log's line about the request names the caller, also if the call is refused."""
+
+    caller: Caller

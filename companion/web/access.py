@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
-from companion.clinics.access import Caller, NotAllowed
+from companion.clinics.access import Caller, CallerRequest, NotAllowed
 from companion.clinics.members import caller_of_member, chosen_member
 from companion.clinics.models import Role
 from companion.clinics.proofs import is_fresh
@@ -37,12 +37,10 @@ from companion.web.whole_page import lead_to
 P = ParamSpec("P")
 
 
-class PageRequest(HttpRequest):
+class PageRequest(CallerRequest):
     """A request from a signed-in member."""
 
     user: User
-
-    caller: Caller
     htmx: HtmxDetails
 
 
