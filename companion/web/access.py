@@ -118,11 +118,9 @@ def came_from(request: HttpRequest, otherwise: str) -> str:
 def _is_of_another_clinic(request: PageRequest) -> bool:
     """Return whether the form was opened for another clinic than the present one, in another tab or earlier.
 
-    Each of the program's forms names its clinic (templatetags/forms.py), and so does each request of htmx (base.html).
+    Each of the program's forms names its clinic (templatetags/forms.py). htmx sends the whole form with each POST.
     """
-    if request.method != "POST":
-        return False
-    named = request.headers.get("X-Clinic") or request.POST.get("of_clinic")
+    named = request.POST.get("of_clinic")
     return named is not None and named != str(request.caller.clinic.id)
 
 

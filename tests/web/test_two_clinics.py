@@ -85,17 +85,10 @@ def test_a_key_and_a_plan_stay_in_their_clinic(tabs: Client, first: Clinic, seco
 
 
 def test_a_draft_that_a_forgotten_tab_keeps_is_not_the_other_clinics(tabs: Client, second: Clinic) -> None:
-    opened(tabs, "/scheduled-messages/new", "text")
-    page = tabs.get("/scheduled-messages/new").content.decode()
-    assert '"x-clinic"' in page
-    of_first = tabs.get("/settings").context["clinic"].id
+    tab = opened(tabs, "/scheduled-messages/new", "text")
     choose(tabs, second)
 
-    answer = tabs.post(
-        "/scheduled-messages/drafts",
-        {"text": "Come at nine."},
-        headers={"HX-Request": "true", "X-Clinic": str(of_first)},
-    )
+    answer = tabs.post("/scheduled-messages/drafts", sent(tab, text="Come at nine."), headers={"HX-Request": "true"})
 
     assert answer.status_code == 409
     assert not Draft.objects.exists()
