@@ -23,10 +23,10 @@ def a_key(name: str) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-def signed(claims: Claims, *, key: str = "own", **headers: object) -> str:
+def signed(claims: Claims, *, key: str = "own", algorithm: str = "RS256", **headers: object) -> str:
     """An ID token signed by this key; a header that is None is left out."""
     told = {name: value for name, value in ({"kid": "k1"} | headers).items() if value}
-    return jwt.encode(claims, a_key(key), algorithm="RS256", headers=told)
+    return jwt.encode(claims, a_key(key), algorithm=algorithm, headers=told)
 
 
 def _keys() -> list[dict[str, object]]:

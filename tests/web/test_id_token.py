@@ -98,6 +98,17 @@ def test_a_service_with_one_key_may_leave_out_its_name(relay: Relay) -> None:
     assert is_in(client)
 
 
+@pytest.mark.parametrize("algorithm", ["RS256", "RS512", "PS256"])
+def test_a_key_may_leave_out_its_kind_of_signature(relay: Relay, algorithm: str) -> None:
+    del relay.keys[0]["alg"]
+    relay.token = lambda claims: signed(claims, algorithm=algorithm)
+    client = Client()
+
+    through_the_service(client)
+
+    assert is_in(client)
+
+
 def test_what_the_service_signed_counts_more_than_what_it_says_beside(relay: Relay) -> None:
     relay.token = lambda claims: signed(claims | {"groups": []})
 

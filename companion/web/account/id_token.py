@@ -44,8 +44,11 @@ def _key(keys_url: str, token: str) -> jwt.PyJWK:
     with Calls() as calls:
         answer = calls.get(keys_url)
         answer.raise_for_status()
-        keys = jwt.PyJWKSet.from_dict(answer.json()).keys
-    key_id = jwt.get_unverified_header(token).get("kid")
+        published = answer.json()["keys"]
+    header = jwt.get_unverified_header(token)
+    # A key need not name its kind of signature. Then the token does: `read` accepts only signatures by a private key.
+    keys = jwt.PyJWKSet.from_dict({"keys": [{"alg": header.get("alg")} | key for key in published]}).keys
+    key_id = header.get("kid")
     fitting = [key for key in keys if key.public_key_use != "enc" and key_id in (None, key.key_id)]
     if len(fitting) != 1:
         raise jwt.InvalidKeyError("no key, or more than one key, fits the token")
