@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from companion.sandbox.phone import make_bot
 from tests.browser.signed_in import sign_in
 from tests.builders import a_bot, a_clinic
-from tests.support.services import a_service, eventually, stop
+from tests.support.services import a_free_port, a_service, eventually, stop
 
 pytestmark = pytest.mark.browser
 _STARTS = 40_000
@@ -24,7 +24,7 @@ def test_the_banner_turns_within_ten_seconds_of_the_dispatchers_death_and_turns_
     clinic = a_clinic()
     token = make_bot(clinic.name, "linden_practice_bot")
     a_bot(clinic, token=token, telegram_id=int(token.partition(":")[0]))
-    port = _a_free_port()
+    port = a_free_port()
     environment = product_environment | {"COMPANION_PORT": str(port)}
     banner = page.locator("#health")
     with ExitStack() as services:
@@ -42,12 +42,6 @@ def test_the_banner_turns_within_ten_seconds_of_the_dispatchers_death_and_turns_
 
         services.enter_context(a_service("dispatcher", environment))
         expect(banner).to_contain_text("Sending normally", timeout=_STARTS)
-
-
-def _a_free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
 
 
 def _wait_for(port: int) -> None:

@@ -18,7 +18,7 @@ from companion.service.clock import database_now
 from companion.times.walls import local, wall_name
 from tests.browser.signed_in import sign_in
 from tests.builders import a_caller, a_clinic, a_patient
-from tests.support.services import a_service, eventually
+from tests.support.services import a_free_port, a_service, eventually
 
 pytestmark = pytest.mark.browser
 _ARRIVES = 25_000
@@ -41,8 +41,7 @@ def practice(product_environment: dict[str, str]) -> Iterator[Practice]:
     bots.connect(clinic, token, "linden_bot", sandbox=True, now=database_now())
     bot = phones.bot_of(token)
     assert bot
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
+    port = a_free_port()
     environment = product_environment | {"COMPANION_PORT": str(port), "COMPANION_SANDBOX": "1"}
     with ExitStack() as services:
         for name in ("web", "listener", "dispatcher"):

@@ -5,7 +5,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -25,7 +24,7 @@ from tests.builders import a_member, a_message, a_patient
 from tests.support import session
 from tests.support.database_proxy import Door, a_door_before
 from tests.support.receivers import Hook, MailBox, a_mail_server, a_program
-from tests.support.services import a_service, eventually, stop
+from tests.support.services import a_free_port, a_service, eventually, stop
 from tests.support.stand_in import StandIn
 from tests.webhooks.stories import a_webhook
 
@@ -45,13 +44,6 @@ class Told:
     source: str
     detail: str
     layers: dict[str, str]
-
-
-@contextmanager
-def a_port() -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-    yield port
 
 
 def ask(port: int) -> Told | None:
@@ -122,7 +114,8 @@ class House:
 
 @contextmanager
 def a_house(environment: dict[str, str], telegram: StandIn, mailbox: MailBox) -> Iterator[House]:
-    with a_port() as port, a_door_before(environment["COMPANION_DATABASE_URL"]) as door:
+    port = a_free_port()
+    with a_door_before(environment["COMPANION_DATABASE_URL"]) as door:
         own = environment | {
             "COMPANION_PORT": str(port),
             "COMPANION_TELEGRAM_API_URL": telegram.url,

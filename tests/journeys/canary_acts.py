@@ -18,9 +18,10 @@ from companion.patients.models import Patient
 from companion.schedules.models import Attempt, Message
 from companion.service.models import Heartbeat
 from tests.journeys.canaries import c, found_in
-from tests.journeys.canary_story import CHAT, PASSPHRASE, TOKEN, Story
+from tests.journeys.canary_story import CHAT, TOKEN, Story
+from tests.restoring.places import PASSPHRASE
 from tests.support import session
-from tests.support.receivers import Hook, MailBox
+from tests.support.receivers import Hook, MailBox, served
 from tests.support.services import eventually
 from tests.support.stand_in import Arrival, refusal
 
@@ -146,16 +147,8 @@ def _a_fhir_server() -> Iterator[int]:
         def log_message(self, format: str, *args: object) -> None:
             """Log nothing."""
 
-    import threading
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        server.server_close()
+    with served(HTTPServer(("127.0.0.1", 0), Handler)) as port:
+        yield port
 
 
 def alerts_leave(story: Story, mailbox: MailBox, hook: Hook) -> None:

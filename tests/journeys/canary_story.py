@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -19,17 +18,14 @@ from companion.webhooks import webhooks
 from companion.webhooks.models import Kind
 from tests.builders import a_bot, a_caller, a_clinic, a_member
 from tests.journeys.canaries import c
-from tests.restoring.places import Place
+from tests.restoring.places import PASSPHRASE, Place
 from tests.support.receivers import Hook, MailBox, a_mail_server
 from tests.support.receivers import a_program as a_receiver
-from tests.support.services import eventually
+from tests.support.services import a_free_port, a_service, eventually
 from tests.support.stand_in import StandIn, stand_in
 
 TOKEN = f"700000077:{'A' * 20}{c('token')}{'A' * 10}"
 CHAT = 5_222_000_001
-
-
-PASSPHRASE = "correct horse battery staple"
 
 
 @dataclass
@@ -82,7 +78,7 @@ def a_story(
         hook.status = 500
         address = f"{hook.url}/{c('hook')}?t={c('hook')}"
         _, signing = webhooks.add(a_caller(clinic, Role.ADMIN), address, Kind.values, now=present())
-        port = _a_free_port()
+        port = a_free_port()
         own = environment | {
             "COMPANION_PORT": str(port),
             "COMPANION_TELEGRAM_API_URL": telegram.url,
@@ -94,7 +90,7 @@ def a_story(
             "COMPANION_FHIR_PRIVATE_NETWORKS": "1",
         }
         services = {
-            name: stack.enter_context(_logging(name, own, folder)) for name in ("web", "listener", "dispatcher")
+            name: stack.enter_context(a_service(name, own, folder=folder)) for name in ("web", "listener", "dispatcher")
         }
         story = Story(port, secret, folder, Place(own, folder), clinic, telegram)
         eventually(lambda: _answers(story), "the web service")
@@ -108,28 +104,7 @@ def a_story(
         yield story, mailbox, hook, services
 
 
-@contextmanager
-def _logging(name: str, environment: dict[str, str], folder: Path) -> "Iterator[subprocess.Popen[bytes]]":
-    command = [sys.executable, "-m", "companion.cli.main", name]
-    with (folder / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-
-
 def _answers(story: Story) -> bool:
     with contextlib.suppress(OSError, http.client.HTTPException):
         return story.call("GET", "/healthz")[0] == 200
     return False
-
-
-def _a_free_port() -> int:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port

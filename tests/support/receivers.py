@@ -63,7 +63,7 @@ def a_mail_server() -> Iterator[MailBox]:
         def say(self, words: str) -> None:
             self.wfile.write(words.encode() + b"\r\n")
 
-    with _served(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Session)) as port:
+    with served(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Session)) as port:
         box.url = f"smtp://127.0.0.1:{port}?tls=no"
         yield box
 
@@ -103,13 +103,14 @@ def a_program(*, keeps: int = 0) -> Iterator[Hook]:
         def log_message(self, format: str, *args: object) -> None:
             """Log nothing."""
 
-    with _served(HTTPServer(("127.0.0.1", 0), Handler)) as port:
+    with served(HTTPServer(("127.0.0.1", 0), Handler)) as port:
         hook.url = f"http://127.0.0.1:{port}/alerts"
         yield hook
 
 
 @contextmanager
-def _served(server: socketserver.TCPServer) -> Iterator[int]:
+def served(server: socketserver.TCPServer) -> Iterator[int]:
+    """Run the server in a thread until the block ends, and give its port."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

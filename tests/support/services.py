@@ -2,11 +2,13 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 DEADLINE = 60.0 * max(1, int(os.environ.get("COMPANION_FAULT_ROUNDS", "3")) // 5)
 """Seconds after which a condition that a test waits for has failed: the machines are slow, and a message that meets
@@ -14,15 +16,30 @@ four faults in a row waits up to 30 s for its next try."""
 
 
 @contextmanager
-def a_service(name: str, environment: Mapping[str, str], *options: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run `companion <name>` until the block ends, and then kill what is still alive."""
-    process = subprocess.Popen([sys.executable, "-m", "companion.cli.main", name, *options], env=dict(environment))
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
+def a_service(
+    name: str, environment: Mapping[str, str], *options: str, folder: Path | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run `companion <name>` until the block ends, and then kill what is still alive.
+
+    With a folder, it runs there and writes its log to `<name>.log`.
+    """
+    command = [sys.executable, "-m", "companion.cli.main", name, *options]
+    with ExitStack() as stack:
+        log = stack.enter_context((folder / f"{name}.log").open("wb")) if folder else None
+        process = subprocess.Popen(command, env=dict(environment), cwd=folder, stdout=log, stderr=log)
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+
+def a_free_port() -> int:
+    """Return a port of this machine at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port
 
 
 def stop(process: "subprocess.Popen[bytes]", number: int = signal.SIGTERM) -> int:

@@ -1,6 +1,5 @@
 """A real OpenID Connect provider in a process of its own, and a person's way through it."""
 
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ import httpx
 from django.test import Client
 
 from companion.clinics.provider_file import Provider
-from tests.support.services import eventually
+from tests.support.services import a_free_port, eventually
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer
@@ -25,8 +24,7 @@ _GROUPS: Final = {"nurses": "provider", "heads": "admin"}
 @contextmanager
 def running_provider() -> Iterator[str]:
     """Run the provider, and give its address."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = a_free_port()
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,24 +13,13 @@ from companion.webhooks import deliveries, outbox, webhooks
 from companion.webhooks.models import Delivery, Kind, Webhook
 from companion.webhooks.outbox import Event
 from tests.builders import NOW, a_caller, a_clinic
-from tests.support.receivers import Hook, a_program
+from tests.support.receivers import Hook
 from tests.web.signed_in import signed_in, words
 from tests.webhooks.stories import ALL, a_webhook, calls, sent_off
 
 pytestmark = pytest.mark.django_db
 LIST = "/settings/webhooks"
 _BERLIN = ZoneInfo("Europe/Berlin")
-
-
-@pytest.fixture
-def hook() -> Iterator[Hook]:
-    with a_program() as program:
-        yield program
-
-
-@pytest.fixture
-def clinic() -> Clinic:
-    return a_clinic()
 
 
 @pytest.fixture
