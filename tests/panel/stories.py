@@ -5,6 +5,9 @@ import uuid
 from dataclasses import replace
 from typing import Final
 
+from companion.clinics.models import Clinic
+from companion.panel import diagnostics
+from companion.panel.check import CheckResult
 from companion.panel.facts import Beat, Facts, Sending
 from companion.service.models import Heartbeat, Kind
 from tests.builders import NOW
@@ -89,3 +92,10 @@ def a_heartbeat(kind: Kind, *, seconds: float = 2, health_url: str = "http://127
         health_url=health_url,
         state=state,
     )
+
+
+def check(name: str, clinic: Clinic | None = None) -> CheckResult:
+    """Run all checks at NOW, and return the check of this name, or else the first whose name begins so."""
+    results = diagnostics.run(clinic, now=NOW)
+    exactly = [one for one in results if one.name == name]
+    return next(one for one in [*exactly, *results] if one.name.startswith(name))

@@ -1,42 +1,24 @@
-"""Each check of the diagnostics against the fault that it is made for."""
+"""The checks of services, database, patients and settings against their faults, and the names of all checks."""
 
 import datetime as dt
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from django.conf import settings as settings_now
 from django.db import OperationalError, connection
-from pydantic import SecretStr
 from pytest_django import Settings
 
 from companion.clinics import audit
-from companion.clinics.models import Bot, Clinic, OtherReader
-from companion.panel import backups, checks_inside, checks_outside, diagnostics
-from companion.panel.check import CheckResult
+from companion.clinics.models import Bot, Clinic
+from companion.panel import checks_inside, diagnostics
 from companion.patients.models import Patient
 from companion.patients.reach import Why
-from companion.service import health_port
 from companion.service.key_ring import ring
 from companion.service.models import Kind
-from companion.telegram.outcomes import Answer
-from companion.webhooks import outbox, sending
-from companion.webhooks.models import Kind as Happening
-from companion.webhooks.outbox import Event
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_message, a_patient
-from tests.panel.stories import a_heartbeat
-from tests.support.receivers import a_program
-from tests.support.stand_in import stand_in
-from tests.webhooks.stories import a_webhook, sent_off
+from tests.panel.stories import a_heartbeat, check
 
 pytestmark = pytest.mark.django_db
-
-
-def check(name: str, clinic: Clinic | None = None) -> CheckResult:
-    results = diagnostics.run(clinic, now=NOW)
-    exactly = [one for one in results if one.name == name]
-    return next(one for one in [*exactly, *results] if one.name.startswith(name))
 
 
 def test_a_host_with_another_secret_key_is_named() -> None:
@@ -78,45 +60,6 @@ def test_dispatchers_with_other_rates_are_warned_of() -> None:
 
 def test_the_usual_rate_is_well() -> None:
     assert check("Rate").result == "ok"
-
-
-def test_a_webhook_that_keeps_the_listener_from_replies_is_found(settings: Settings) -> None:
-    a_bot(a_clinic(slug="linden"), sandbox=settings.SANDBOX_ON)
-    with stand_in() as telegram:
-        telegram.webhook = True
-        settings.COMPANION = settings.COMPANION.model_copy(update={"telegram_api_url": telegram.url})
-
-        found = check("Updates of the bot of linden")
-
-    assert (found.result, found.value) == ("failed", "a webhook is set")
-    assert "deleteWebhook" in found.advice
-
-
-def test_another_program_that_reads_the_updates_is_found(settings: Settings) -> None:
-    a_bot(a_clinic(slug="linden"), sandbox=settings.SANDBOX_ON, other_reader=OtherReader.PROGRAM)
-    with stand_in() as telegram:
-        settings.COMPANION = settings.COMPANION.model_copy(update={"telegram_api_url": telegram.url})
-
-        found = check("Updates of the bot of linden")
-
-    assert (found.result, found.value) == ("failed", "another program reads them, too")
-    assert "token" in found.advice
-
-
-def test_a_service_that_lives_and_cannot_be_reached_is_named() -> None:
-    # Nothing listens on port 1.
-    a_heartbeat(Kind.LISTENER, health_url="http://127.0.0.1:1")
-
-    assert check("Listener answers").result == "warning"
-
-
-def test_a_service_that_answers_is_well() -> None:
-    port = health_port.serve(lambda: {"status": "ok"}, host="127.0.0.1", port=0)
-    a_heartbeat(Kind.LISTENER, health_url=port.url)
-    try:
-        assert check("Listener answers").result == "ok"
-    finally:
-        port.close()
 
 
 def test_a_missing_migration_is_counted() -> None:
@@ -165,12 +108,6 @@ def test_a_zone_that_nobody_knows_is_named() -> None:
     assert check("Time zones", clinic).value == "unknown: Mars/Olympus"
 
 
-def test_a_clock_that_is_off_by_minutes_fails() -> None:
-    said = checks_outside._BotAnswer(a_bot(a_clinic()), Answer({}, NOW), NOW + dt.timedelta(minutes=3))
-
-    assert checks_outside._clock(said).result == "failed"
-
-
 def test_the_sandbox_with_a_real_bot_fails() -> None:
     a_bot(a_clinic(), sandbox=False)
 
@@ -183,30 +120,6 @@ def test_a_service_silent_for_a_minute_is_not_alive() -> None:
     found = check("Web alive")
 
     assert (found.result, found.value) == ("failed", "last sign of life 60 s ago")
-
-
-@pytest.mark.parametrize(
-    ("files", "result"),
-    [({"a": 30}, "ok"), ({"a": 60, "b": 49}, "warning"), ({}, "warning"), ({"a": 49, "": 1}, "warning")],
-    ids=["of yesterday", "of days ago", "none at all", "one of now that is empty"],
-)
-def test_backups_that_are_old_or_missing_are_warned_of(files: dict[str, int], result: str, tmp_path: Path) -> None:
-    for words, hours in files.items():
-        file = tmp_path / f"{hours}.backup"
-        file.write_text(words)
-        at = (NOW - dt.timedelta(hours=hours)).timestamp()
-        os.utime(file, (at, at))
-
-    assert backups.check(tmp_path, now=NOW).result == result
-
-
-def test_a_folder_of_backups_that_is_not_there_is_warned_of(tmp_path: Path) -> None:
-    assert backups.check(tmp_path / "nowhere", now=NOW).result == "warning"
-
-
-@pytest.mark.parametrize(("free", "result"), [(50 * 2**20, "failed"), (2**29, "warning"), (2**31, "ok")])
-def test_a_disk_that_runs_full_is_told(free: int, result: str) -> None:
-    assert checks_outside._disk(free).result == result
 
 
 @pytest.mark.parametrize("kind", list(Kind))
@@ -281,86 +194,8 @@ def test_pages_in_the_open_without_https_are_warned_of(settings: Settings) -> No
     assert check("Address").result == "warning"
 
 
-def test_a_token_that_telegram_refuses_fails(settings: Settings) -> None:
-    a_bot(a_clinic(slug="linden"), sandbox=settings.SANDBOX_ON)
-    with stand_in() as telegram:
-        telegram.authorized = False
-        settings.COMPANION = settings.COMPANION.model_copy(update={"telegram_api_url": telegram.url})
-
-        found = check("Telegram takes the bot of linden")
-
-    assert (found.result, found.value) == ("failed", "refused")
-
-
-def test_a_clinic_without_a_bot_is_warned_of() -> None:
-    assert check("Telegram", a_clinic()).value == "no bot is connected"
-
-
-def test_a_service_that_answers_and_is_not_well_is_named() -> None:
-    port = health_port.serve(lambda: {"status": "degraded", "detail": "No disk."}, host="127.0.0.1", port=0)
-    a_heartbeat(Kind.DISPATCHER, health_url=port.url)
-    try:
-        found = check("Dispatcher answers")
-    finally:
-        port.close()
-
-    assert (found.result, found.advice) == ("warning", "No disk.")
-
-
-def test_alerts_that_nobody_would_hear_are_warned_of(settings: Settings) -> None:
-    settings.SANDBOX_ON = False
-    a_clinic()
-
-    found = check("Alerts")
-
-    assert (found.result, found.value) == ("warning", "nobody hears of them")
-
-
-def test_an_archived_clinic_needs_no_way_of_alerts(settings: Settings) -> None:
-    settings.SANDBOX_ON = False
-    a_clinic(archived_at=NOW)
-
-    assert check("Alerts").result == "ok"
-
-
-def test_webhooks_that_take_no_calls_are_warned_of() -> None:
-    clinic = a_clinic()
-    with a_program() as hook:
-        webhook, _ = a_webhook(clinic, hook)
-        well = check("Webhooks", clinic)
-        outbox.tell(clinic.pk, Happening.ENROLMENT, [Event(clinic.pk)], now=NOW)
-        hook.status = 410
-        sent_off(webhook, now=NOW)
-
-    found = check("Webhooks", clinic)
-
-    assert (well.result, well.value) == ("ok", "1 taking calls")
-    assert (found.result, found.value) == ("warning", "1 closed by an answer 410")
-
-
-@pytest.mark.parametrize("hours", [25, 40])
-def test_what_a_webhook_missed_is_warned_of_for_a_day_after_it_was_given_up(hours: int) -> None:
-    clinic = a_clinic()
-    with a_program() as hook:
-        webhook, _ = a_webhook(clinic, hook)
-        outbox.tell(clinic.pk, Happening.ENROLMENT, [Event(clinic.pk)], now=NOW - dt.timedelta(hours=hours))
-        hook.status = 404
-        sent_off(webhook, now=NOW - dt.timedelta(hours=hours))
-    sending.tidy(now=NOW)
-
-    assert check("Webhooks", clinic).value == "1 calls given up since yesterday"
-
-
-def test_a_mail_server_that_is_not_there_fails(settings: Settings) -> None:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.COMPANION = settings.COMPANION.model_copy(update={"smtp_url": SecretStr("smtp://127.0.0.1:1")})
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
-
-    assert check("Mail server").value == "127.0.0.1: no mail server listens there"
-
-
 def test_each_check_has_a_test_with_its_fault() -> None:
-    """The names of all checks that a full run makes, so that a new one is not forgotten above."""
+    """The names of all checks that a full run makes, so that no new check is forgotten in these files."""
     for kind in Kind:
         a_heartbeat(kind)
     a_bot(a_clinic(slug="linden"), sandbox=settings_now.SANDBOX_ON)
