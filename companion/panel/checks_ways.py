@@ -18,7 +18,7 @@ from companion.panel.check import CheckResult, Group, failed, ok, warning
 from companion.service import drill
 from companion.service.client_address import is_within
 from companion.telegram.connection import NoAnswer
-from companion.telegram.proxy import Proxy
+from companion.telegram.proxy import PORT, Proxy
 
 _SECONDS: Final = 5.0
 _LOOPBACK: Final = ("127.0.0.1", "::1")
@@ -39,7 +39,7 @@ def _proxy(own: Proxy) -> CheckResult:
     """Open a tunnel to the Bot API's server, without sending a request through it."""
     name = "Proxy to Telegram"
     at, there = urlsplit(own.url), urlsplit(settings.COMPANION.bot_api_url)
-    value = f"{at.hostname}:{at.port or 3128}"
+    value = f"{at.hostname}:{at.port or PORT}"
     try:
         asyncio.run(_opened(own, there.hostname or "", there.port or (443 if there.scheme == "https" else 80)))
     except (NoAnswer, OSError) as error:

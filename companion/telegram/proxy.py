@@ -17,7 +17,8 @@ from companion.telegram.connection import NoAnswer
 from companion.telegram.discreet import Discreet
 
 _HEAD_BYTES: Final = 16_384
-_PORT: Final = 3128
+PORT: Final = 3128
+"""The port of a proxy whose address names none."""
 Judge = Callable[[ipaddress.IPv4Address | ipaddress.IPv6Address], bool]
 """A rule for the addresses that may be reached."""
 
@@ -46,7 +47,7 @@ class Proxy(Discreet, frozen=True):
         """Connect to the host through the proxy. Raises NoAnswer and OSError."""
         parts = urlsplit(self.url)
         loop = asyncio.get_running_loop()
-        addresses = await loop.getaddrinfo(parts.hostname, parts.port or _PORT, type=socket.SOCK_STREAM)
+        addresses = await loop.getaddrinfo(parts.hostname, parts.port or PORT, type=socket.SOCK_STREAM)
         found = {str(one[4][0]).partition("%")[0] for one in addresses}
         if not all(self.may_be_reached(ipaddress.ip_address(one)) for one in found):
             raise NoAnswer("the proxy's address may not be reached", left=False)
