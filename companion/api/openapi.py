@@ -4,17 +4,17 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, cast
 
-from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
 from companion.api.auth import SECURITY_SCHEMES
 from companion.api.problems import MEDIA_TYPE
+from companion.api.findings import BoundedAPI
 
 _JSON = "application/json"
 
 
-class SchedulerAPI(NinjaAPI):
-    """Ninja's API with a corrected description, which is built once."""
+class SchedulerAPI(BoundedAPI):
+    """The API with a corrected description, which is built once."""
 
     def get_openapi_schema(
         self, *, path_prefix: str | None = None, path_params: dict[str, object] | None = None

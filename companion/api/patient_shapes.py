@@ -11,6 +11,7 @@ from pydantic import Field, StrictInt, StrictStr
 from companion.api.paging import MOST, ListParameters
 from companion.api.values import Body, Day, Instant, Line, QueryFlag, QueryNumber, Shape
 from companion.api.warning_shapes import WarningShape
+from companion.patients.fields import MOST_COHORTS
 from companion.patients.reach import Why
 
 
@@ -34,7 +35,10 @@ class _PatientFields(Body):
     ] = None
     cohorts: Annotated[
         list[StrictStr] | None,
-        Field(description="The names of all of the patient's cohorts. A cohort with a new name is created."),
+        Field(
+            max_length=MOST_COHORTS,
+            description="The names of all of the patient's cohorts. A cohort with a new name is created.",
+        ),
     ] = None
 
 

@@ -20,6 +20,8 @@ EARLIEST_BIRTH: Final = dt.date(1890, 1, 1)
 NO_EXTERNAL_ID: Final = "Give the id by which you know this patient."
 COHORT_SEPARATOR: Final = "|"
 """Separates cohorts in a CSV cell, so no cohort's name contains it."""
+MOST_COHORTS: Final = 100
+"""The cohorts of one patient. Each new cohort takes a millisecond, and a body has room for 200,000 of them."""
 
 _LENGTHS: Final = {"external_id": 100, "name": 200, "phone": 50, "caregiver": 200, "cohort": 100}
 _FRACTION_OR_SIGN: Final = re.compile(r"[.,+\s]")
@@ -185,6 +187,8 @@ def read_language(value: object) -> str:
 def _cohorts(value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple):
         raise Wrong("Give a list of cohorts' names.")
+    if len(value) > MOST_COHORTS:
+        raise Wrong(f"A patient can be in at most {MOST_COHORTS} cohorts. Give fewer names.")
     return tuple(dict.fromkeys(read_cohort_name(name) for name in value))
 
 

@@ -1,6 +1,7 @@
 """Errors under /api: each is a problem (RFC 9457), and no request causes a 500."""
 
 import json
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -79,6 +80,20 @@ def test_an_unknown_field_is_refused_and_named(api: Program) -> None:
 
     assert_problem(answer, 422)
     assert answer.wrong_fields == ["colour"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "field"),
+    [
+        (b'{"cohorts": [' + b",".join([b"1"] * 100_000) + b"]}", "cohorts"),
+        (b"{" + b",".join(b'"f%d": 1' % number for number in range(100_000)) + b"}", "body"),
+    ],
+    ids=["values", "fields"],
+)
+def test_very_many_wrong_values_are_not_answered_one_by_one(api: Program, raw: bytes, field: str) -> None:
+    answer = api.call("PATCH", f"/patients/{uuid4()}", raw=raw)
+
+    assert (answer.status, answer.wrong_fields) == (422, [field])
 
 
 def test_a_wrong_value_deep_inside_is_named_by_its_path(clinic: Clinic, api: Program) -> None:
