@@ -7,8 +7,8 @@ from typing import Any, cast
 from ninja.openapi.schema import OpenAPISchema
 
 from companion.api.auth import SECURITY_SCHEMES
-from companion.api.problems import MEDIA_TYPE
 from companion.api.findings import BoundedAPI
+from companion.api.problems import MEDIA_TYPE
 
 _JSON = "application/json"
 

@@ -103,13 +103,20 @@ def operator() -> None:
 @operator.command("add")
 @click.argument("email")
 def add_operator(email: str) -> None:
-    """Make a person who has an account an operator."""
-    from companion.clinics import operators
+    """Make a member an operator, and print a one-time sign-in link for this person.
+
+    The account's password, second steps, passkeys and sessions end, since another clinic's admin may have made them.
+    """
+    from companion.clinics import operators, sign_in_links
     from companion.service.clock import database_now
 
     with plain_errors():
-        user = operators.add(email, now=database_now())
-    click.echo(f"{user.email} is an operator, and sees the page /clinics.")
+        now = database_now()
+        member = operators.add(email, now=now)
+        link = sign_in_links.operators_link(member, now=now)
+    click.echo(f"{member.user.email} is an operator, and sees the page /clinics. All that opened the account", err=True)
+    click.echo("has ended. Give the person this link, which works once, within a day:", err=True)
+    click.echo(link)
 
 
 @operator.command("list")

@@ -52,6 +52,17 @@ def changed(member: Member, change: str) -> None:
     _tell(member.user, f"Your account at {member.clinic.name}", f"{change}\n\n{_NOT_YOU}\n")
 
 
+def operator_made(user: User) -> None:
+    """Report that the person is now an operator, and that earlier ways into the account have ended."""
+    words = "You are now an operator of the server. Your password, second steps and sessions were ended."
+    _tell(user, "Your account on AI Companion Scheduler", f"{words}\n\n{_NOT_YOU}\n")
+
+
+def operator_removed(user: User) -> None:
+    """Report that the person is an ordinary member again."""
+    _tell(user, "Your account on AI Companion Scheduler", f"You are no longer an operator.\n\n{_NOT_YOU}\n")
+
+
 def new_device(user: User, device: str, address: str, *, now: dt.datetime) -> None:
     """Report a sign-in from a browser that is new for this account, like "Firefox on Windows"."""
     _tell(

@@ -1,12 +1,18 @@
 """A person's account, which may belong to several clinics: find it, and end every way into it."""
 
+from typing import Final
+
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 
+from companion.clinics import audit
 from companion.clinics.models import KnownDevice
+
+SHUT: Final[audit.Changes] = dict.fromkeys(("password", "second steps", "sessions"), audit.CHANGED)
+"""The changes that the audit trail shows of an account that was shut."""
 
 
 def of_address(email: str) -> QuerySet[User]:

@@ -6,7 +6,6 @@ clinic, and the person is not an operator.
 
 import datetime as dt
 import uuid
-from typing import Final
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -21,9 +20,6 @@ from companion.clinics.models import Member, Role
 from companion.clinics.providers import comes_by_provider, provider_of
 from companion.clinics.refusals import Conflict
 from companion.service import mailing
-
-_SHUT: Final[audit.Changes] = dict.fromkeys(("password", "second steps", "sessions"), audit.CHANGED)
-"""All that opened the account has ended."""
 
 
 class _Tokens(PasswordResetTokenGenerator):
@@ -58,7 +54,7 @@ def shut(member: Member, *, now: dt.datetime) -> None:
     """End every way into the person's account, by a command of the operator, for a person who lost the second step."""
     with transaction.atomic():
         accounts.shut(member.user)
-        audit.record(command_line(member.clinic), "account reset", "member", member.id, now=now, changes=_SHUT)
+        audit.record(command_line(member.clinic), "account reset", "member", member.id, now=now, changes=accounts.SHUT)
         account_mail.changed(
             member, "Your password, second steps and sessions were ended by the operator of the server."
         )
@@ -118,7 +114,7 @@ def _join(member: Member, *, now: dt.datetime) -> None:
     accounts.shut(member.user)
     Member.objects.filter(pk=member.pk, joined_at=None).update(joined_at=now)
     member.joined_at = now
-    told = {**_SHUT, **audit.differences({}, {"joined_at": now})}
+    told = {**accounts.SHUT, **audit.differences({}, {"joined_at": now})}
     audit.record(caller_of_member(member), "membership accepted", "member", member.id, now=now, changes=told)
 
 

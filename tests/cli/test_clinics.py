@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from urllib.parse import urlsplit
 from zipfile import ZipFile
 
 import pytest
@@ -41,11 +42,18 @@ from tests.builders import (
 from tests.web.signed_in import signed_in, words
 
 pytestmark = pytest.mark.django_db
+EVA = "eva@birch.example"
+PASSWORD = "four calm horses"
 
 
 def typed(*said: str, typing: str = "") -> Result:
     command = {"clinic": clinic_command, "operator": operator, "member": member, "key": key}[said[0]]
     return CliRunner().invoke(command, said[1:], input=typing)
+
+
+def path_of(done: Result) -> str:
+    """The path of the sign-in link that the command printed."""
+    return urlsplit(done.stdout.strip()).path
 
 
 def a_full_clinic(slug: str) -> Clinic:
@@ -292,10 +300,11 @@ def test_an_operator_sees_all_clinics_and_nothing_about_patients() -> None:
 
     before = browser.get("/clinics")
     done = typed("operator", "add", email)
+    browser.post(path_of(done))
     shown = words(browser.get("/clinics"))
 
     assert (before.status_code, done.exit_code) == (404, 0)
-    assert AuditEntry.objects.filter(clinic=clinic, action="operator made").count() == 1
+    assert AuditEntry.objects.get(clinic=clinic, action="operator made").changes["operator"] == [False, True]
     assert "Linden Clinic" in shown
     assert "Birch Clinic" in shown
     assert "Archived" in shown
@@ -306,7 +315,7 @@ def test_an_operator_sees_all_clinics_and_nothing_about_patients() -> None:
 def test_a_former_operator_sees_their_own_clinics_alone() -> None:
     browser = signed_in(a_clinic())
     email = User.objects.get(pk=browser.session["_auth_user_id"]).username
-    typed("operator", "add", email)
+    browser.post(path_of(typed("operator", "add", email)))
 
     typed("operator", "remove", email)
 
@@ -314,8 +323,38 @@ def test_a_former_operator_sees_their_own_clinics_alone() -> None:
     assert typed("operator", "list").stdout == ""
 
 
-def test_nobody_becomes_an_operator_without_an_account() -> None:
-    done = typed("operator", "add", "no@x.example")
+def test_an_admin_who_knows_all_that_opens_a_colleagues_account_becomes_no_operator() -> None:
+    clinic = a_clinic(slug="birch")
+    known_link, signed_in_already, with_a_password = path_of(typed("member", "add", EVA)), Client(), Client()
+    signed_in_already.force_login(a_member(clinic, Role.VIEWER, "ben@birch.example").user)
+    with_a_password.post(path_of(typed("member", "add", "ben@birch.example")))
+    with_a_password.post("/accounts/password/set/", {"password1": PASSWORD, "password2": PASSWORD})
+
+    for email in (EVA, "ben@birch.example"):
+        typed("operator", "add", email)
+
+    again = Client()
+    again.post("/accounts/login/", {"login": "ben@birch.example", "password": PASSWORD})
+    assert Client().post(known_link).status_code == 410
+    assert [one.get("/clinics").status_code for one in (signed_in_already, with_a_password, again)] == [302] * 3
+
+
+def test_an_operator_is_not_made_twice_and_keeps_the_password() -> None:
+    browser = signed_in(a_clinic())
+    email = User.objects.get(pk=browser.session["_auth_user_id"]).username
+    browser.post(path_of(typed("operator", "add", email)))
+
+    again = typed("operator", "add", email)
+
+    assert (again.exit_code, browser.get("/clinics").status_code) == (1, 200)
+
+
+@pytest.mark.parametrize("email", ["no@x.example", "eva@birch.example"])
+def test_nobody_becomes_an_operator_without_a_clinic_in_use(email: str) -> None:
+    a_full_clinic("birch")
+    typed("clinic", "archive", "birch")
+
+    done = typed("operator", "add", email)
 
     assert done.exit_code == 1
     assert "companion member add" in done.stderr

@@ -125,7 +125,7 @@ def test_what_is_closed_is_nowhere() -> None:
 
 def test_operators_pages_are_nowhere_for_all_others() -> None:
     admin, operator = (signed_in(a_clinic(), Role.ADMIN) for _ in range(2))
-    operators.add(name_of(operator), now=NOW)
+    operator.force_login(operators.add(name_of(operator), now=NOW).user)
     pages = list(asked("operator"))
 
     answers = [(status(admin, method, address), status(operator, method, address)) for method, address, _ in pages]
