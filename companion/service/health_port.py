@@ -10,11 +10,12 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
-from typing import Final
+from typing import Final, cast
 from urllib.parse import urlsplit
 
 import structlog
@@ -23,10 +24,16 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from companion.service.fellows import is_fellow
 from companion.service.metrics import REGISTRY
+from companion.service.timeouts import cut_off_after
 
 log = structlog.stdlib.get_logger(__name__)
 _EVERYWHERE: Final = ("", "0.0.0.0", "::")  # noqa: S104  (compared with, not bound to)
 _PLAIN: Final = "text/plain; charset=utf-8"
+_CONNECTIONS: Final = 16
+"""The connections that are open at once. A further one ends the oldest: strangers who hold connections open must not
+keep monitors out, or take the service's files and its database's connections.
+"""
+_REQUEST_SECONDS: Final = 10
 Health = Callable[[], dict[str, object]]
 Readers = Callable[[str, str], bool]
 """A function that says whether an `Authorization` header from this address may read the metrics.
@@ -80,6 +87,9 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], health: Health, may_read_metrics: Readers) -> None:
         self.health, self.may_read_metrics = health, may_read_metrics
+        self._open: dict[socket.socket, bool] = {}
+        """The open connections, the oldest first, and whether each was ended to make room."""
+        self._lock = threading.Lock()
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
         super().__init__(address, _Handler)
@@ -90,6 +100,24 @@ class _Server(ThreadingHTTPServer):
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
         self.for_this_machine = ipaddress.ip_address(self.server_name.partition("%")[0]).is_loopback
 
+    def verify_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> bool:
+        """Make room for the connection. Returns False if even the ended ones still hold their threads."""
+        with self._lock:
+            if len(self._open) >= 2 * _CONNECTIONS:
+                return False
+            waiting = [one for one, ended in self._open.items() if not ended]
+            for oldest in waiting[: len(waiting) + 1 - _CONNECTIONS]:
+                self._open[oldest] = True
+                with suppress(OSError):
+                    oldest.shutdown(socket.SHUT_RDWR)
+            self._open[cast("socket.socket", request)] = False
+        return True
+
+    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
+        with self._lock:
+            self._open.pop(cast("socket.socket", request), None)
+        super().shutdown_request(request)
+
     def handle_error(self, request: object, client_address: object) -> None:
         if isinstance(sys.exception(), ConnectionError):
             # The client did not wait for the answer.
@@ -99,7 +127,10 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
-    timeout = 10
+
+    def handle(self) -> None:
+        with cut_off_after(_REQUEST_SECONDS, self.connection.fileno()):
+            super().handle()
 
     def do_GET(self) -> None:
         try:

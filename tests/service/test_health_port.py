@@ -2,8 +2,9 @@
 
 import json
 import socket
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPResponse
 from typing import NoReturn
@@ -130,6 +131,21 @@ def test_nothing_else_is_there() -> None:
         response, _ = get(port, "/elsewhere")
 
     assert response.status == HTTPStatus.NOT_FOUND
+
+
+def test_strangers_who_hold_connections_open_keep_no_monitor_out() -> None:
+    with ExitStack() as held, a_port({"status": "ok"}) as port:
+        at = ("127.0.0.1", urlsplit(port.url).port)
+        lines = [held.enter_context(socket.create_connection(at, timeout=10)) for _ in range(100)]
+        for line in lines:
+            with suppress(OSError):
+                line.sendall(b"GET /health HTTP/1.1\r\nX-Slow: ")
+
+        response, _ = get(port, "/health")
+        threads = [one for one in threading.enumerate() if "process_request_thread" in one.name]
+
+    assert response.status == 200
+    assert len(threads) <= 32
 
 
 def test_the_port_is_free_once_closed() -> None:
