@@ -26,6 +26,8 @@ _BODY_BYTES: Final = 100 * 2**20
 """Far above any allowed request, so that people see the product's refusal and not the server's."""
 _HEADER_BYTES: Final = 16 * 2**10
 """The limit for a request's headers. Python needs seconds to read a very long cookie (CVE-2024-7592)."""
+_ANSWER_BYTES: Final = 32 * 2**20
+"""The part of an answer that may wait for a slow reader while its thread serves others: any file of a patient."""
 _STOP_SECONDS: Final = 15
 _POLLS_SECONDS: Final = 3
 _PORTS: Final = {"dispatcher": 0, "listener": 1, "web": 2}
@@ -155,6 +157,7 @@ def _server() -> "TcpWSGIServer":
         asyncore_use_poll=True,
         max_request_header_size=_HEADER_BYTES,
         max_request_body_size=_BODY_BYTES,
+        outbuf_high_watermark=_ANSWER_BYTES,
         # The configured address decides whether links begin with https, not a header that anybody could send.
         url_scheme=own.public_url.partition(":")[0],
         # Our middleware removes these headers unless a trusted proxy sent them (config/middleware.py).

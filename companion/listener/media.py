@@ -24,6 +24,7 @@ from companion.listener.file_types import SUFFIXES, type_of
 from companion.listener.models import Media, MediaPart, Reply
 from companion.service import drill
 from companion.service.file_answer import file_answer, file_name
+from companion.service.slots import DOWNLOADS, Busy
 from companion.telegram.client import BotToken
 from companion.telegram.content import FileIn
 from companion.telegram.files import FileProblem, NoFile, fetch_file
@@ -100,14 +101,11 @@ def fetched(media: Media, *, now: dt.datetime) -> Media:
     if drill.is_on():
         raise FileUnavailable(drill.NOT_IN_A_DRILL)
     token = _token(media)
-    if not _AT_ONCE.acquire(timeout=_QUEUE_SECONDS):
-        raise FileUnavailable(_BUSY, later=True)
     try:
-        body = asyncio.run(_from_telegram(token, media.file_id))
-    except NoFile as error:
-        raise FileUnavailable(_SENTENCES[error.problem], later=error.problem is FileProblem.NO_ANSWER) from None
-    finally:
-        _AT_ONCE.release()
+        with DOWNLOADS.taken(media.clinic_id):
+            body = _downloaded(token, media.file_id)
+    except Busy as busy:
+        raise FileUnavailable(str(busy), later=True) from None
     return _kept(media, body, now)
 
 
@@ -148,6 +146,17 @@ def _token(media: Media) -> BotToken:
         return BotToken(bot.token)
     except (CannotOpen, ValueError):
         raise FileUnavailable(_SEALED) from None
+
+
+def _downloaded(token: BotToken, file_id: str) -> bytes:
+    if not _AT_ONCE.acquire(timeout=_QUEUE_SECONDS):
+        raise FileUnavailable(_BUSY, later=True)
+    try:
+        return asyncio.run(_from_telegram(token, file_id))
+    except NoFile as error:
+        raise FileUnavailable(_SENTENCES[error.problem], later=error.problem is FileProblem.NO_ANSWER) from None
+    finally:
+        _AT_ONCE.release()
 
 
 async def _from_telegram(token: BotToken, file_id: str) -> bytes:

@@ -15,6 +15,7 @@ from companion.panel import notices
 from companion.panel.models import AlertContact
 from companion.patients.models import Patient
 from companion.service import mailing
+from companion.service.slots import OUTSIDE
 from companion.webhooks import webhooks
 from companion.webhooks.models import Kind
 
@@ -86,7 +87,9 @@ def test_email(caller: Caller, *, now: dt.datetime) -> None:
         raise Conflict("No e-mail can be sent from here: COMPANION_SMTP_URL is not set.")
     name = new_id()
     mail = notices.mail_of(caller.clinic, address, "", _TEST, cause="test", name=name, thread=name)
-    _told(caller, mailing.send(mail), "test e-mail sent", "The e-mail could not be sent", now)
+    with OUTSIDE.taken(caller.clinic.pk):
+        error = mailing.send(mail)
+    _told(caller, error, "test e-mail sent", "The e-mail could not be sent", now)
 
 
 def test_webhook(caller: Caller, *, now: dt.datetime) -> None:

@@ -3,6 +3,8 @@
 import threading
 import uuid
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 
@@ -37,8 +39,21 @@ class Slots:
             if not self._taken[owner]:
                 del self._taken[owner]
 
+    @contextmanager
+    def taken(self, owner: uuid.UUID) -> Iterator[None]:
+        """Hold a slot while the block runs. Raises Busy if none is free."""
+        self.take(owner)
+        try:
+            yield
+        finally:
+            self.give_back(owner)
+
 
 CALLS: Final = Slots(8, "Too many calls of this clinic's programs run at the same time. Wait until some have ended.")
 """Calls by a clinic's API keys: half of the web service's threads."""
 LONG: Final = Slots(2, "Two imports or exports of this clinic are running. Wait until one has ended.")
 """Imports and exports of a clinic, by pages and programs."""
+OUTSIDE: Final = Slots(2, "Two tests of this clinic wait for an answer. Wait until one has ended.")
+"""Tests of a clinic's webhooks, mails and bots by pages. Each waits up to ten seconds for another server."""
+DOWNLOADS: Final = Slots(4, "Other files of this clinic are being fetched just now. Try again in a moment.")
+"""Patients' files of a clinic that are being fetched from Telegram, or wait for it."""

@@ -17,6 +17,7 @@ from companion.clinics.ids import new_id
 from companion.clinics.models import Clinic, Role
 from companion.clinics.refusals import Conflict, Problem, Refused, Unknown
 from companion.clinics.sealed import CannotOpen
+from companion.service.slots import OUTSIDE
 from companion.webhooks import calling, payload, signing
 from companion.webhooks.models import Delivery, Kind, Webhook, Wish
 
@@ -132,11 +133,15 @@ def remove(caller: Caller, webhook: Webhook, *, now: dt.datetime) -> None:
 
 
 def try_out(caller: Caller, webhook: Webhook, *, now: dt.datetime) -> None:
-    """Call the webhook with a test. Takes seconds. Raises Conflict with the reason if the call was not accepted."""
+    """Call the webhook with a test. Takes seconds. Raises Conflict with the reason if the call was not accepted,
+    and Busy.
+    """
     caller.needs(Role.ADMIN)
-    audit.record(caller, "test webhook called", "webhook", webhook.pk, now=now, changes=audit.NO_VALUE)
-    readable = opened(webhook.pk)
-    if error := call_once(readable, payload.of_test(at=now), at=now) if readable else NO_KEY:
+    with OUTSIDE.taken(caller.clinic.pk):
+        audit.record(caller, "test webhook called", "webhook", webhook.pk, now=now, changes=audit.NO_VALUE)
+        readable = opened(webhook.pk)
+        error = call_once(readable, payload.of_test(at=now), at=now) if readable else NO_KEY
+    if error:
         raise Conflict(f"The webhook was not reached: {error}.")
     # The receiver works again: send the waiting events now.
     Webhook.objects.filter(clinic=caller.clinic, pk=webhook.pk).update(failures=0, rests_until=None)

@@ -16,11 +16,13 @@ from companion.api.limits import Keys
 from companion.api.models import KeyUse
 from companion.clinics.api_keys import make_key
 from companion.clinics.models import Clinic, Role
-from companion.service.slots import CALLS, LONG, Slots
+from companion.service.slots import CALLS, LONG, OUTSIDE, Slots
 from tests.api.calls import PROBLEM, Program
 from tests.builders import NOW, a_clinic, a_patient
+from tests.support.receivers import a_program
 from tests.support.threads import at_once
 from tests.web.signed_in import signed_in
+from tests.webhooks.stories import a_webhook
 
 pytestmark = pytest.mark.both_databases
 
@@ -220,6 +222,33 @@ def test_an_import_waits_for_the_others_by_program_and_by_page(clinic: Clinic) -
 
     assert [(answer.status_code, answer["Retry-After"]) for answer in answers] == [(429, "1"), (429, "1")]
     assert Client().post("/api/scheduler/patients/import", {"file": a_file()}, headers=auth).status_code == 200
+
+
+def test_an_export_of_the_audit_trail_takes_a_slot_until_it_is_read(clinic: Clinic) -> None:
+    admin = signed_in(clinic, Role.ADMIN)
+
+    with all_taken(LONG, clinic, 2):
+        refused = admin.get("/audit/export")
+    begun = [admin.get("/audit/export") for _ in range(2)]
+    third = admin.get("/audit/export")
+    for answer in begun:
+        assert answer.getvalue()
+
+    assert (refused.status_code, third.status_code) == (429, 429)
+    assert admin.get("/audit/export").getvalue()
+
+
+def test_tests_that_wait_for_other_servers_leave_threads_to_other_clinics(clinic: Clinic) -> None:
+    admin = signed_in(clinic, Role.ADMIN)
+    with a_program() as hook:
+        webhook, _ = a_webhook(clinic, hook)
+        test = partial(admin.post, f"/settings/webhooks/{webhook.pk}/act", {"do": "test"})
+
+        with all_taken(OUTSIDE, clinic, 2):
+            answers = [test(), admin.post("/mcp/alerts/test", {"way": "webhook"})]
+
+        assert [answer.status_code for answer in answers] == [429, 429]
+        assert test().status_code == 302
 
 
 def test_every_answer_gives_its_slot_back_also_errors_and_streams(clinic: Clinic) -> None:

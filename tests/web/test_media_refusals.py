@@ -13,6 +13,7 @@ from companion.listener.models import Media, MediaPart
 from companion.patients.models import Patient
 from companion.sandbox import phone as phones
 from companion.sandbox.models import FileKind, Phone, SandboxBot, SandboxFile, State
+from companion.service.slots import DOWNLOADS
 from tests.api.calls import a_program
 from tests.builders import NOW, a_clinic
 from tests.web.practice import Practice, body_of, opened, practice
@@ -67,6 +68,18 @@ def test_while_telegram_is_away_the_file_is_still_offered(practice: Practice) ->
     assert "Try again in a minute" in part
     assert f'hx-get="/media/{file.id}/opened"' in part
     Phone.objects.update(state=State.NORMAL)
+    assert "<img" in opened(practice.clinic, file)
+
+
+def test_a_clinic_that_fetches_many_files_at_once_waits_for_its_own(practice: Practice) -> None:
+    file, clinic = practice.sends(FileKind.PHOTO), practice.clinic.id
+    for _ in range(4):
+        DOWNLOADS.take(clinic)
+    busy = opened(practice.clinic, file)
+    for _ in range(4):
+        DOWNLOADS.give_back(clinic)
+
+    assert "Other files of this clinic are being fetched" in busy
     assert "<img" in opened(practice.clinic, file)
 
 

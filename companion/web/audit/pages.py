@@ -10,10 +10,12 @@ from django.http.response import HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from companion.api.limits import hold
 from companion.clinics.models import Role
 from companion.panel import trail
 from companion.panel.trail import Wanted
 from companion.service.clock import database_now
+from companion.service.slots import LONG
 from companion.times.walls import zone_info
 from companion.web.access import PageRequest, page
 from companion.web.numbers import whole_number
@@ -47,6 +49,7 @@ def index(request: PageRequest) -> HttpResponse:
 def export(request: PageRequest) -> HttpResponseBase:
     """Download the entries that match the filters, as CSV or NDJSON."""
     form: trail.Format = "ndjson" if request.GET.get("format") == "ndjson" else "csv"
+    hold(request, LONG, request.caller)
     rows = trail.export(request.caller, _wanted(request), form, now=database_now())
     answer = StreamingHttpResponse(rows, content_type=trail.TYPES[form])
     answer["Content-Disposition"] = f'attachment; filename="audit.{form}"'

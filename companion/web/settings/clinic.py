@@ -21,6 +21,7 @@ from companion.planning import marks
 from companion.planning.replan import Moves
 from companion.sandbox.phone import make_bot
 from companion.service.clock import database_now
+from companion.service.slots import OUTSIDE
 from companion.times.workdays import region_names
 from companion.web import conflicts
 from companion.web.access import PageRequest, page
@@ -120,7 +121,8 @@ def bot(request: PageRequest) -> HttpResponse:
         else:
             token = request.POST.get("token", "").strip()
             # Ask Telegram before locking anything: its answer may take seconds.
-            username = bots.ask_username(token, api_url=settings.COMPANION.bot_api_url)
+            with OUTSIDE.taken(clinic.pk):
+                username = bots.ask_username(token, api_url=settings.COMPANION.bot_api_url)
         with transaction.atomic():
             _refuse_if_replaced(request)
             if settings.SANDBOX_ON:
