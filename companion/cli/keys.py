@@ -51,6 +51,7 @@ def new() -> None:
     from django.conf import settings
 
     from companion.clinics import key_changes
+    from companion.service.clock import database_now
 
     key = key_changes.make()
     if not settings.SECRET_KEYS_FILE_IS_OURS:
@@ -59,7 +60,7 @@ def new() -> None:
         click.echo(key.secret)
         return
     with plain_errors():
-        key_changes.add(key)
+        key_changes.add(key, now=database_now())
     click.echo(f"The key {key.id} is in the file secret_key. The services read it within ten seconds, and keep using")
     click.echo(f"the former key until `companion keys use {key.id}`. Copy the file to where you keep your keys.")
 

@@ -39,7 +39,7 @@ _NEED_DJANGO = (
 """The commands for which main() loads Django and checks the tables. The other commands load Django themselves."""
 _WORK_WITHOUT_KEYS = ("backup", "keys", "audit")
 """The commands that also work while a secret key is missing."""
-_SERVICES = ("up", "web", "dispatcher", "listener")
+SERVICES = ("up", "web", "dispatcher", "listener")
 """Commands that keep running and act for other people. All other commands are acts of the operator."""
 
 
@@ -51,7 +51,7 @@ def main(context: click.Context) -> None:
 
     Settings are environment variables that begin with COMPANION_; `companion doctor` shows them.
     """
-    if context.invoked_subcommand not in _SERVICES:
+    if context.invoked_subcommand not in SERVICES:
         act_as_operator()
     if context.invoked_subcommand in _NEED_DJANGO and not {"-h", "--help"} & set(sys.argv):
         ready_with_tables(with_keys=context.invoked_subcommand not in _WORK_WITHOUT_KEYS)

@@ -39,9 +39,14 @@ def make() -> Key:
     return Key(secret, key_ring.key_id(secret))
 
 
-def add(key: Key) -> None:
-    """Add the new key to the file, after the present keys. Raises Conflict if the keys are not in the data folder."""
+def add(key: Key, *, now: dt.datetime) -> None:
+    """Add the new key to the file, after the present keys.
+
+    Raises Conflict if the keys are not in the data folder, or are another folder's.
+    """
+    check_none_missing()
     file = _own_file(f"{_NOT_OURS}{FIRST_KNOWN}.")
+    _record(f"secret key {key.id} added", now, audit.differences({}, {"known key": key.id}))
     write(file, [*keys_in(file.read_text()), key.secret])
 
 

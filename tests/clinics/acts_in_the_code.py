@@ -6,11 +6,13 @@ import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 from django.http import Http404
 from django.test import RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from companion.api.urls import api
+from companion.cli.main import SERVICES, main
 
 _HOUSE = Path(__file__).resolve().parents[2] / "companion"
 _UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
@@ -29,6 +31,15 @@ def changing_calls() -> Iterator[tuple[str, Code]]:
         code = _code_of(page)
         if code[0].startswith("companion.web") and _takes_post(page):
             yield f"POST {route}", code
+
+
+def commands(group: click.Group = main, above: str = "") -> Iterator[tuple[str, Code]]:
+    """Each command that ends by itself, with its function."""
+    for name, command in sorted(group.commands.items()):
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{above}{name} ")
+        elif command.callback and name not in SERVICES:
+            yield f"{above}{name}", _code_of(command.callback)
 
 
 def reaches(start: Code, wanted: str) -> bool:

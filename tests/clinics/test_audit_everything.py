@@ -4,7 +4,7 @@ from typing import Final
 
 import pytest
 
-from tests.clinics.acts_in_the_code import Code, changing_calls, reaches
+from tests.clinics.acts_in_the_code import Code, changing_calls, commands, reaches
 
 UNRECORDED: Final = {
     "POST /clinic": "chooses which of their own clinics a person sees",
@@ -20,7 +20,20 @@ UNRECORDED: Final = {
     "POST /schedules/{id}/preview": "stores nothing",
 }
 """Calls that leave no entry, each with the reason."""
+UNRECORDED_COMMANDS: Final = {
+    "audit verify": "only checks",
+    "backup": "encrypted, made every day, and changes nothing: docs/decisions/operating.md",
+    "clinic list": "only lists",
+    "doctor": "only checks",
+    "key list": "only lists",
+    "keys list": "only lists",
+    "member list": "only lists",
+    "operator list": "only lists",
+    "unknown list": "only lists ids and instants",
+}
+"""Commands that leave no entry, each with the reason."""
 CALLS: Final = sorted(changing_calls())
+COMMANDS: Final = list(commands())
 
 
 @pytest.mark.parametrize(("call", "code"), CALLS, ids=[call for call, _ in CALLS])
@@ -28,5 +41,11 @@ def test_every_call_that_changes_something_leaves_an_entry(call: str, code: Code
     assert reaches(code, "audit.record") != (call in UNRECORDED)
 
 
+@pytest.mark.parametrize(("command", "code"), COMMANDS, ids=[command for command, _ in COMMANDS])
+def test_every_command_that_changes_something_leaves_an_entry(command: str, code: Code) -> None:
+    assert reaches(code, "audit.record") != (command in UNRECORDED_COMMANDS)
+
+
 def test_no_exception_outlives_its_call() -> None:
     assert set(UNRECORDED) <= {call for call, _ in CALLS}
+    assert set(UNRECORDED_COMMANDS) <= {command for command, _ in COMMANDS}

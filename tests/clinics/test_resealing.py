@@ -214,7 +214,7 @@ def test_the_commands_change_the_data_folder_s_key_step_by_step(
     assert in_use.startswith(f"{after}  in use  needed by: ")
     assert "clinics.Bot 1" in in_use
     assert former.startswith(before)
-    assert former.endswith("needed by: clinics.AuditEntry 1")
+    assert former.endswith("needed by: clinics.AuditEntry 2")
     assert {key_id(secret) for secret in file.read_text().split()} == {before, after}
     assert file.stat().st_mode & 0o077 == 0
 
