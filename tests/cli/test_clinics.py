@@ -227,7 +227,8 @@ def test_the_export_of_a_removed_clinic_holds_its_texts_and_files_and_no_secret(
     clinic = a_full_clinic("linden")
     typed("clinic", "archive", "linden")
 
-    typed("clinic", "remove", "linden", "--export", str(tmp_path / "out.age"), "--name", clinic.name)
+    done = typed("clinic", "remove", "linden", "--export", str(tmp_path / "out.age"), "--name", clinic.name)
+    assert done.exit_code == 0, done.output
 
     unseal(tmp_path / "out.age", tmp_path / "out.zip", Key(passphrase=passphrase))
     with ZipFile(tmp_path / "out.zip") as archive:
@@ -287,7 +288,8 @@ def test_a_person_of_two_clinics_keeps_the_account(tmp_path: Path, passphrase: s
     typed("member", "add", "eva@linden.example", "--clinic", other.slug)
     typed("clinic", "archive", "linden")
 
-    typed("clinic", "remove", "linden", "--export", str(tmp_path / "out.age"), "--name", clinic.name)
+    done = typed("clinic", "remove", "linden", "--export", str(tmp_path / "out.age"), "--name", clinic.name)
+    assert done.exit_code == 0, done.output
 
     assert User.objects.filter(username="eva@linden.example").exists()
 
