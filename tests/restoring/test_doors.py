@@ -28,6 +28,7 @@ _ROOT: Final = Path(companion.__file__).parent
 _OPENERS: Final = {
     "aiohappyeyeballs",
     "companion.clinics.bot_api.bot_api_client",
+    "companion.clinics.provider_calls.Calls",
     "companion.telegram.client.Client",
     "companion.service.addresses.connected",
     "companion.service.addresses",
@@ -52,7 +53,7 @@ _SHUT: Final = {
     "panel/checks_ways.py": "opens no tunnel, and settings.py reads no providers",
     "panel/message_numbers.py": "admin_of refuses",
     "service/mailing.py": "send refuses",
-    "web/account/provider.py": "settings.py reads no providers",
+    "web/account/id_token.py": "settings.py reads no providers",
     "clinics/provider_calls.py": "settings.py reads no providers",
     "webhooks/calling.py": "Receiver refuses",
     "patients/sources/fhir_source.py": "configuration.opened refuses",
