@@ -5,6 +5,7 @@
 
 import hashlib
 import io
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,12 @@ _CANT_OPEN: Final = (
     "The backup can't be opened. Set the COMPANION_BACKUP_PASSPHRASE that it was made with, or name the file of its "
     "age key with --identity. If you did, the backup is damaged."
 )
+_TOO_SLOW: Final = (
+    "The backup wasn't opened: this machine is too slow or too busy to try the passphrase. Try again when less runs "
+    "here, or on a faster machine."
+)
+_TRIES: Final = 20
+_PAUSE_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,7 @@ def check(lock: Lock) -> None:
 
 
 def seal(plain: Path, sealed: Path, lock: Lock) -> None:
-    """Encrypt `plain` into `sealed` and read it back. Raises Conflict if the two differ."""
+    """Encrypt `plain` into `sealed` and read it back. Raises Conflict if the two differ or it takes too long."""
     if lock.recipients:
         # The recipient's private key isn't here, so a second key is made for reading the file back. It is never stored.
         test_key = pyrage.x25519.Identity.generate()
@@ -63,7 +70,7 @@ def seal(plain: Path, sealed: Path, lock: Lock) -> None:
         read_back = read.hexdigest
     else:
         sealed.write_bytes(pyrage.passphrase.encrypt(plain.read_bytes(), lock.passphrase))
-        read_back = hashlib.sha256(pyrage.passphrase.decrypt(sealed.read_bytes(), lock.passphrase)).hexdigest()
+        read_back = hashlib.sha256(_opened_by_passphrase(sealed, lock.passphrase)).hexdigest()
     if read_back != digest(plain):
         raise Conflict(
             "The backup was written, but its content was different when it was read back. Check the disk, then make "
@@ -72,16 +79,34 @@ def seal(plain: Path, sealed: Path, lock: Lock) -> None:
 
 
 def unseal(sealed: Path, plain: Path, key: Key) -> None:
-    """Decrypt `sealed` into `plain`. Raises Conflict if the key doesn't fit or the file is damaged."""
+    """Decrypt `sealed` into `plain`. Raises Conflict if the key is wrong, the file is damaged, or it takes too long."""
     try:
         if key.identity is not None:
             identities = _identities(key.identity)
             with sealed.open("rb") as reader, plain.open("wb") as writer:
                 pyrage.decrypt_io(reader, writer, identities)
         else:
-            plain.write_bytes(pyrage.passphrase.decrypt(sealed.read_bytes(), key.passphrase))
+            plain.write_bytes(_opened_by_passphrase(sealed, key.passphrase))
     except pyrage.DecryptError:
         raise Conflict(_CANT_OPEN) from None
+
+
+def _opened_by_passphrase(sealed: Path, passphrase: str) -> bytes:
+    """Return the decrypted content. Raises Conflict if age thinks for ten seconds that this machine is too slow.
+
+    A passphrase takes about one second on the machine that makes the backup. To open it, age first measures this
+    machine for two milliseconds, and refuses what would take more than 16 seconds. Another process at that moment makes
+    a fast machine look slow, so the measurement is repeated.
+    """
+    for _ in range(_TRIES):
+        try:
+            return pyrage.passphrase.decrypt(sealed.read_bytes(), passphrase)
+        except pyrage.DecryptError as error:
+            # pyrage has one class for all its refusals.
+            if not str(error).startswith("Excessive work"):
+                raise
+        time.sleep(_PAUSE_SECONDS)
+    raise Conflict(_TOO_SLOW)
 
 
 def digest(file: Path) -> str:

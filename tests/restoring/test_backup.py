@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from zipfile import ZipFile
@@ -98,6 +99,21 @@ def test_a_backup_for_an_age_key_is_opened_by_that_key_alone(
 
     assert all("can't be opened" in done.stderr and "Traceback" not in done.stderr for done in wrong)
     assert "Restored as of" in place.run("restore", str(file), "--identity", str(key_file))
+
+
+@pytest.mark.one_database
+def test_a_passphrase_that_takes_a_slow_machine_too_long_is_not_called_wrong(
+    product_environment: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "backup.age"
+    the_tests_own(product_environment, tmp_path).run("backup", str(file))
+    # The header's number says how much work a passphrase is: each step doubles it.
+    file.write_bytes(re.sub(rb"(-> scrypt \S+ )\d+", rb"\g<1>40", file.read_bytes(), count=1))
+
+    said = refused(an_empty_one(product_environment, tmp_path).tried("restore", str(file)))
+
+    assert "too slow or too busy" in said
+    assert "damaged" not in said
 
 
 def refused(done: "subprocess.CompletedProcess[str]") -> str:
