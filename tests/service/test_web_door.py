@@ -7,15 +7,14 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 
 import pytest
 
-from tests.support.services import a_service, eventually
+from tests.support.services import a_free_port, a_service, eventually
 
 HOST = "companion.clinic.example"
 
 
 @pytest.fixture
 def web(product_environment: dict[str, str]) -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
+    port = a_free_port()
     own = {"COMPANION_PORT": str(port), "COMPANION_BASE_URL": f"https://{HOST}"}
     with a_service("web", product_environment | own):
         eventually(lambda: answers(port), "the web service")

@@ -1,18 +1,23 @@
 """Real `companion` processes for tests, and waiting for their work. It knows no table of ours."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 DEADLINE = 60.0 * max(1, int(os.environ.get("COMPANION_FAULT_ROUNDS", "3")) // 5)
 """Seconds after which a condition that a test waits for has failed: the machines are slow, and a message that meets
 four faults in a row waits up to 30 s for its next try."""
+
+# Not the shared generator: a test that seeds it would give two workers the same ports.
+_CHANCE: Final = random.SystemRandom()
 
 
 @contextmanager
@@ -36,10 +41,18 @@ def a_service(
 
 
 def a_free_port() -> int:
-    """Return a port of this machine at which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
+    """Return a port of this machine at which nobody listens, and which Linux gives to no outgoing connection.
+
+    A port of Linux's choice (port 0) is free only until some process connects somewhere.
+    """
+    for port in _CHANCE.sample(range(10_000, _first_outgoing_port()), 100):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise OSError("a hundred ports were all in use")
+
+
+def _first_outgoing_port() -> int:
+    return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
 
 
 def stop(process: "subprocess.Popen[bytes]", number: int = signal.SIGTERM) -> int:
