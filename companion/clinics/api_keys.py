@@ -20,7 +20,7 @@ PREFIX: Final = "ack_"
 """The prefix by which people recognise a leaked key; after it comes the kind of the key."""
 _SHOWN: Final = 4
 """The number of a key's random characters that we store so that people recognise the key in a list."""
-_TOLD: Final = ("name", "role", "prefix", "kind", "scopes", "networks", "expires_at")
+_AUDITED: Final = ("name", "role", "prefix", "kind", "scopes", "networks", "expires_at")
 _NOTED_EVERY: Final = dt.timedelta(minutes=1)
 
 
@@ -58,8 +58,8 @@ def make_key(
                 expires_at=checked.expires_at,
                 created_at=now,
             )
-            told = audit.differences({}, audit.columns(key, _TOLD))
-            audit.record(caller, "API key made", "api_key", key.id, now=now, changes=told)
+            changes = audit.differences({}, audit.columns(key, _AUDITED))
+            audit.record(caller, "API key made", "api_key", key.id, now=now, changes=changes)
     except IntegrityError:
         raise Refused(Problem("name", "There is or was an API key of this name. Choose another.")) from None
     return key, secret
@@ -123,8 +123,8 @@ def revoke(caller: Caller, key: ApiKey, *, now: dt.datetime) -> None:
     caller.needs(Role.ADMIN)
     with transaction.atomic():
         if ApiKey.objects.filter(clinic=caller.clinic, pk=key.pk, revoked_at__isnull=True).update(revoked_at=now):
-            told = audit.differences({}, {"revoked_at": now})
-            audit.record(caller, "API key revoked", "api_key", key.id, now=now, changes=told)
+            changes = audit.differences({}, {"revoked_at": now})
+            audit.record(caller, "API key revoked", "api_key", key.id, now=now, changes=changes)
 
 
 def _name(name: str) -> str:

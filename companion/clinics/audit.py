@@ -57,7 +57,7 @@ def record_many(
     now: dt.datetime,
 ) -> None:
     """Record one action for many rows at once, by their ids with what changed of each."""
-    entries = [_entry(caller, action, subject_kind, one, now, changes=told) for one, told in changes.items()]
+    entries = [_entry(caller, action, subject_kind, one, now, changes=changed) for one, changed in changes.items()]
     AuditEntry.objects.bulk_create(entries, batch_size=1000)
     transaction.on_commit(chain.ring, robust=True)
 

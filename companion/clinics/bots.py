@@ -30,7 +30,7 @@ SANDBOX_BOT_CONNECTED: Final = "sandbox bot connected"
 ENROLLED_IN_SANDBOX: Final = "patient enrolled in the sandbox"
 """The audit entry for a patient who enrolled with a phone of the Sandbox, whose Telegram ID is invented."""
 
-_TOLD: Final = ("telegram_id", "username", "sandbox")
+_AUDITED: Final = ("telegram_id", "username", "sandbox")
 
 NO_SANDBOX_HERE: Final = (
     "This data was used with a real bot, so the Sandbox stays off here: it could mark a real message as sent. "
@@ -85,11 +85,11 @@ def connect(
             # If two admins connect a bot at the same moment, the second waits here, and then finds the first bot.
             Clinic.objects.select_for_update(no_key=True).get(pk=clinic.pk)
             _guard(sandbox=sandbox)
-            was = Bot.objects.filter(clinic=clinic).values(*_TOLD).first() or {}
+            was = Bot.objects.filter(clinic=clinic).values(*_AUDITED).first() or {}
             bot = _put(clinic, read, username, sandbox=sandbox, now=now)
             action = SANDBOX_BOT_CONNECTED if sandbox else REAL_BOT_CONNECTED
-            told = {**audit.differences(was, audit.columns(bot, _TOLD)), "token": audit.CHANGED}
-            audit.record(caller, action, "bot", bot.id, now=now, changes=told)
+            changes = {**audit.differences(was, audit.columns(bot, _AUDITED)), "token": audit.CHANGED}
+            audit.record(caller, action, "bot", bot.id, now=now, changes=changes)
             ring()
     except IntegrityError:
         raise Conflict(

@@ -60,13 +60,13 @@ def use(key_id: str, *, now: dt.datetime) -> None:
             f"Not every service knows the key {key_id} yet: {', '.join(ignorant)}. They read the file again within ten "
             f"seconds; restart those that don't."
         )
-    told = audit.differences({"key in use": ring().in_use.id}, {"key in use": key_id})
+    changes = audit.differences({"key in use": ring().in_use.id}, {"key in use": key_id})
     others = [secret for secret in keys_in(file.read_text()) if secret != key.secret]
     # The use is recorded first. If the process is killed before the file is written, no harm is done: the services
     # know the recorded key.
     key_ring.note_use(key_id)
     write(file, [key.secret, *others])
-    _record(f"secret key {key_id} put in use", now, told)
+    _record(f"secret key {key_id} put in use", now, changes)
 
 
 def check_none_missing(*, but: str = "") -> None:

@@ -58,9 +58,9 @@ def is_operator(user: AbstractBaseUser | AnonymousUser) -> bool:
 
 def _set(user: User, *, operator: bool, more: audit.Changes, now: dt.datetime) -> None:
     action = "operator made" if operator else "operator removed"
-    told = {**audit.differences({"operator": user.is_staff}, {"operator": operator}), **more}
+    changes = {**audit.differences({"operator": user.is_staff}, {"operator": operator}), **more}
     user.is_staff = operator
     user.save(update_fields=["is_staff"])
     # Each clinic has an audit trail, so each clinic of the person gets an entry.
     for member in Member.objects.filter(user=user).select_related("clinic"):
-        audit.record(command_line(member.clinic), action, "member", member.id, now=now, changes=told)
+        audit.record(command_line(member.clinic), action, "member", member.id, now=now, changes=changes)

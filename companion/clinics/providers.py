@@ -98,9 +98,9 @@ def _before(members: QuerySet[Member], user: User, claims: Mapping[str, object],
     known = accounts.of_address(verified_email(claims))
     member = members.filter(user__in=known, joined_at__isnull=False).first()
     if member:
-        told = {"signs in by": ["password", "sign-in service"]}
+        changes = {"signs in by": ["password", "sign-in service"]}
         by = caller_of_member(member)
-        audit.record(by, "member moved to the sign-in service", "member", member.id, now=now, changes=told)
+        audit.record(by, "member moved to the sign-in service", "member", member.id, now=now, changes=changes)
         member.user = user
         member.save(update_fields=["user"])
     return member

@@ -44,8 +44,8 @@ def add(slug: str, name: str, timezone: str, *, now: dt.datetime) -> Clinic:
     try:
         with transaction.atomic():
             clinic = Clinic.objects.create(slug=slug, created_at=now, **values)
-            told = audit.differences({}, {"slug": slug, **values})
-            audit.record(command_line(clinic), "clinic added", "clinic", clinic.id, now=now, changes=told)
+            changes = audit.differences({}, {"slug": slug, **values})
+            audit.record(command_line(clinic), "clinic added", "clinic", clinic.id, now=now, changes=changes)
     except IntegrityError:
         raise Refused(Problem("slug", "There is a clinic of this slug. `companion clinic list` shows all.")) from None
     return clinic

@@ -114,8 +114,8 @@ def _join(member: Member, *, now: dt.datetime) -> None:
     accounts.shut(member.user)
     Member.objects.filter(pk=member.pk, joined_at=None).update(joined_at=now)
     member.joined_at = now
-    told = {**accounts.SHUT, **audit.differences({}, {"joined_at": now})}
-    audit.record(caller_of_member(member), "membership accepted", "member", member.id, now=now, changes=told)
+    changes = {**accounts.SHUT, **audit.differences({}, {"joined_at": now})}
+    audit.record(caller_of_member(member), "membership accepted", "member", member.id, now=now, changes=changes)
 
 
 def _link(member: Member) -> str:

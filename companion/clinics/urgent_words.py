@@ -13,7 +13,7 @@ from companion.clinics.refusals import Problem, Refused
 
 MOST_WORDS: Final = 100
 LONGEST_WORD: Final = 60
-_TOLD: Final = ("urgent_words", "urgent_phone")
+_AUDITED: Final = ("urgent_words", "urgent_phone")
 _NUMBER: Final = re.compile(r"\+?[0-9][0-9 ()/.-]{1,38}")
 
 
@@ -33,11 +33,11 @@ def change(caller: Caller, words: object, phone: object, *, now: dt.datetime) ->
         raise Refused(*problems)
     with transaction.atomic():
         clinic = Clinic.objects.select_for_update().get(pk=caller.clinic.pk)
-        was = audit.columns(clinic, _TOLD)
+        was = audit.columns(clinic, _AUDITED)
         clinic.urgent_words, clinic.urgent_phone = read, number
-        clinic.save(update_fields=_TOLD)
-        told = audit.differences(was, audit.columns(clinic, _TOLD))
-        audit.record(caller, "words for urgent help changed", "clinic", clinic.id, now=now, changes=told)
+        clinic.save(update_fields=_AUDITED)
+        changes = audit.differences(was, audit.columns(clinic, _AUDITED))
+        audit.record(caller, "words for urgent help changed", "clinic", clinic.id, now=now, changes=changes)
     return clinic
 
 

@@ -108,9 +108,9 @@ def newest(folder: Path, count: int) -> list[Entry]:
     """
     found: list[Entry] = []
     for path in sorted(folder.glob(f"*{_SUFFIX}"), reverse=True):
-        told = [entry for entry in entries_in(path.read_bytes())[0] if not isinstance(entry, Peers | Chained)]
-        found += told
-        count -= bool(told)
+        counting = [entry for entry in entries_in(path.read_bytes())[0] if not isinstance(entry, Peers | Chained)]
+        found += counting
+        count -= bool(counting)
         if not count:
             break
     return sorted(found, key=lambda entry: entry.at)

@@ -236,8 +236,8 @@ def _moved(
 
 def _after(caller: Caller, conversation: Conversation, action: str, now: dt.datetime) -> Conversation:
     found = find(caller.clinic, conversation.pk)
-    told = audit.differences(audit.columns(conversation, _AUDITED), audit.columns(found, _AUDITED))
-    audit.record(caller, action, "conversation", conversation.pk, now=now, changes=told)
+    changes = audit.differences(audit.columns(conversation, _AUDITED), audit.columns(found, _AUDITED))
+    audit.record(caller, action, "conversation", conversation.pk, now=now, changes=changes)
     return found
 
 

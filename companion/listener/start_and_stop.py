@@ -116,8 +116,8 @@ def _not_me(chat: Chat, patient: Patient) -> None:
     silent = chat.silent
     consent.unlink(patient, source="patient: not me", now=chat.now)
     listener = Caller(chat.clinic, "service", None, "listener", Role.PROVIDER)
-    told = {"telegram_id": audit.CHANGED}
-    audit.record(listener, "enrolment answered: not me", "patient", patient.id, now=chat.now, changes=told)
+    changes = {"telegram_id": audit.CHANGED}
+    audit.record(listener, "enrolment answered: not me", "patient", patient.id, now=chat.now, changes=changes)
     enrolment_notes.take_back(patient, NoteKind.EXCHANGED)
     enrolment_notes.tell(patient, NoteKind.NOT_ME, now=chat.now)
     # The patient no longer belongs to this chat, so the answer carries no patient.

@@ -106,8 +106,8 @@ def pause(caller: Caller, *, now: dt.datetime) -> None:
     with transaction.atomic():
         if not own.update(sending_paused_at=now, sending_paused_by=caller.name):
             raise Conflict("Sending is paused already.")
-        told = audit.differences({}, {"sending_paused_at": now})
-        audit.record(caller, "sending paused", "clinic", caller.clinic.pk, now=now, changes=told)
+        changes = audit.differences({}, {"sending_paused_at": now})
+        audit.record(caller, "sending paused", "clinic", caller.clinic.pk, now=now, changes=changes)
         ring()
 
 
@@ -119,8 +119,8 @@ def resume(caller: Caller, *, now: dt.datetime) -> None:
         since = own.values_list("sending_paused_at", flat=True).first()
         if not own.update(sending_paused_at=None, sending_paused_by=""):
             raise Conflict("Sending isn't paused.")
-        told = audit.differences({"sending_paused_at": since}, {})
-        audit.record(caller, "sending resumed", "clinic", caller.clinic.pk, now=now, changes=told)
+        changes = audit.differences({"sending_paused_at": since}, {})
+        audit.record(caller, "sending resumed", "clinic", caller.clinic.pk, now=now, changes=changes)
         ring()
 
 
@@ -139,8 +139,8 @@ def acknowledge_losses(caller: Caller, *, now: dt.datetime) -> None:
         Heartbeat.objects.filter(kind__in=lost, beat_at__lt=now - facts.ALIVE_FOR).delete()
         causes = [judge.LOST[kind][0] for kind in lost]
         Alert.objects.filter(closed_at=None, cause__in=causes).update(closed_at=now)
-        told = audit.differences({"lost services": [kind.value for kind in lost]}, {})
-        audit.record(caller, "lost services acknowledged", "clinic", caller.clinic.pk, now=now, changes=told)
+        changes = audit.differences({"lost services": [kind.value for kind in lost]}, {})
+        audit.record(caller, "lost services acknowledged", "clinic", caller.clinic.pk, now=now, changes=changes)
     health.forget()
 
 
@@ -268,8 +268,8 @@ def _decided(caller: Caller, message: Message, decision: Decision, now: dt.datet
 
 
 def _note(caller: Caller, message: Message, decision: Decision, now: dt.datetime) -> None:
-    told = audit.differences({}, {"decision": decision.value})
-    audit.record(caller, _DECIDED[decision], "message", message.pk, now=now, changes=told)
+    changes = audit.differences({}, {"decision": decision.value})
+    audit.record(caller, _DECIDED[decision], "message", message.pk, now=now, changes=changes)
 
 
 def _done(act: Callable[..., None], caller: Caller, now: dt.datetime) -> bool:

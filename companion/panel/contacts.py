@@ -39,9 +39,9 @@ def hear(caller: Caller, telegram_id: int | None, *, by_email: bool, now: dt.dat
         raise Refused(Problem("telegram_id", CHAT_STOPPED))
     with transaction.atomic():
         wanted = {"telegram_id": telegram_id, "by_email": by_email}
-        told = audit.differences(audit.columns(contact_of(caller), wanted), wanted, veiled=("telegram_id",))
+        changes = audit.differences(audit.columns(contact_of(caller), wanted), wanted, veiled=("telegram_id",))
         AlertContact.objects.update_or_create(member_id=caller.id, defaults={"clinic": caller.clinic, **wanted})
-        audit.record(caller, "alerts' addressee changed", "member", caller.id, now=now, changes=told)
+        audit.record(caller, "alerts' addressee changed", "member", caller.id, now=now, changes=changes)
 
 
 def contact_of(caller: Caller) -> AlertContact:
@@ -89,7 +89,9 @@ def test_email(caller: Caller, *, now: dt.datetime) -> None:
     mail = notices.mail_of(caller.clinic, address, "", _TEST, cause="test", name=name, thread=name)
     with OUTSIDE.taken(caller.clinic.pk):
         error = mailing.send(mail)
-    _told(caller, error, "test e-mail sent", "The e-mail could not be sent", now)
+    audit.record(caller, "test e-mail sent", "clinic", caller.clinic.pk, now=now, changes=audit.NO_VALUE)
+    if error:
+        raise Conflict(f"The e-mail could not be sent: {error}.")
 
 
 def test_webhook(caller: Caller, *, now: dt.datetime) -> None:
@@ -100,12 +102,6 @@ def test_webhook(caller: Caller, *, now: dt.datetime) -> None:
         raise Conflict("No webhook gets alerts. Add one for alerts under Settings, Webhooks.")
     for webhook in found:
         webhooks.try_out(caller, webhook, now=now)
-
-
-def _told(caller: Caller, error: str, action: str, failed: str, now: dt.datetime) -> None:
-    audit.record(caller, action, "clinic", caller.clinic.pk, now=now, changes=audit.NO_VALUE)
-    if error:
-        raise Conflict(f"{failed}: {error}.")
 
 
 class _Test(Protocol):

@@ -20,7 +20,7 @@ from companion.webhooks.models import Kind
 
 LONGEST: Final = dt.timedelta(days=7)
 REASON: Final = 200
-_TOLD: Final = ("until", "reason")
+_AUDITED: Final = ("until", "reason")
 
 
 def current(clinic: Clinic, *, now: dt.datetime) -> Maintenance | None:
@@ -39,13 +39,13 @@ def begin(caller: Caller, until: dt.datetime, reason: str, *, now: dt.datetime) 
     with transaction.atomic():
         hold(Clinic.objects.filter(pk=caller.clinic.pk))
         open_one = current(caller.clinic, now=now)
-        was = audit.columns(open_one, _TOLD) if open_one else {}
+        was = audit.columns(open_one, _AUDITED) if open_one else {}
         window = open_one or Maintenance(clinic=caller.clinic, began_at=now)
         window.until, window.reason, window.begun_by = until, reason, caller.name
         window.save()
         outbox.put_off(caller.clinic.pk, Kind.ALERT, until, but=URGENT)
-        told = audit.differences(was, audit.columns(window, _TOLD))
-        audit.record(caller, "maintenance begun", "clinic", caller.clinic.pk, now=now, changes=told)
+        changes = audit.differences(was, audit.columns(window, _AUDITED))
+        audit.record(caller, "maintenance begun", "clinic", caller.clinic.pk, now=now, changes=changes)
     return window
 
 
@@ -56,8 +56,8 @@ def end(caller: Caller, *, now: dt.datetime) -> Maintenance:
         window = current(caller.clinic, now=now)
         if window is None or not Maintenance.objects.filter(pk=window.pk, until__gt=now).update(until=now):
             raise Conflict("No maintenance window is open.")
-        told = audit.differences({"until": window.until}, {"until": now})
+        changes = audit.differences({"until": window.until}, {"until": now})
         window.until = now
         outbox.put_off(caller.clinic.pk, Kind.ALERT, now, but=URGENT)
-        audit.record(caller, "maintenance ended", "clinic", caller.clinic.pk, now=now, changes=told)
+        audit.record(caller, "maintenance ended", "clinic", caller.clinic.pk, now=now, changes=changes)
     return window

@@ -53,8 +53,8 @@ def tell(clinic: Clinic, alert: Alert, event: str, *, now: dt.datetime) -> None:
     for telegram_id in hearing.values_list("telegram_id", flat=True):
         by_telegram(clinic, telegram_id or 0, words, now=now)
     status = "ok" if event == "recovered" else alert.status
-    told = Event(alert.pk, code=alert.cause, more=more_of(event, alert.cause, status))
-    outbox.tell(clinic.pk, Kind.ALERT, [told], now=now)
+    of_webhooks = Event(alert.pk, code=alert.cause, more=more_of(event, alert.cause, status))
+    outbox.tell(clinic.pk, Kind.ALERT, [of_webhooks], now=now)
     Notice.objects.bulk_create(
         Notice(
             clinic=clinic,
@@ -120,8 +120,8 @@ def _not_told_elsewhere(clinic: Clinic, alert: Alert, event: str, now: dt.dateti
     """The e-mail addresses that get the alert. An admin of several clinics gets one if it concerns all."""
     if not mailing.possible():
         return []
-    told = Notice.objects.filter(event=event, alert__cause=alert.cause, created_at__gt=now - _ELSEWHERE)
-    known = set(told.exclude(clinic=clinic).values_list("address", flat=True)) if alert.cause in _OF_ALL else set()
+    sent = Notice.objects.filter(event=event, alert__cause=alert.cause, created_at__gt=now - _ELSEWHERE)
+    known = set(sent.exclude(clinic=clinic).values_list("address", flat=True)) if alert.cause in _OF_ALL else set()
     return [address for address in addresses(clinic) if address not in known]
 
 

@@ -21,7 +21,7 @@ from companion.webhooks import calling
 from companion.webhooks.webhooks import NO_KEY
 
 EVERY: Final = dt.timedelta(minutes=1)
-_TOLD: Final[audit.Changes] = {"address": audit.CHANGED}
+_AUDITED: Final[audit.Changes] = {"address": audit.CHANGED}
 
 
 def set_url(caller: Caller, url: str, *, now: dt.datetime) -> None:
@@ -34,7 +34,7 @@ def set_url(caller: Caller, url: str, *, now: dt.datetime) -> None:
     with transaction.atomic():
         fresh = {"url": url, "created_at": now, "next_at": now, "sent_at": None, "error": ""}
         OutsideHeartbeat.objects.update_or_create(clinic=caller.clinic, defaults=fresh)
-        audit.record(caller, "outside heartbeat set", "clinic", caller.clinic.pk, now=now, changes=_TOLD)
+        audit.record(caller, "outside heartbeat set", "clinic", caller.clinic.pk, now=now, changes=_AUDITED)
 
 
 def remove(caller: Caller, *, now: dt.datetime) -> None:
@@ -42,7 +42,7 @@ def remove(caller: Caller, *, now: dt.datetime) -> None:
     caller.needs(Role.ADMIN)
     with transaction.atomic():
         OutsideHeartbeat.objects.filter(clinic=caller.clinic).delete()
-        audit.record(caller, "outside heartbeat removed", "clinic", caller.clinic.pk, now=now, changes=_TOLD)
+        audit.record(caller, "outside heartbeat removed", "clinic", caller.clinic.pk, now=now, changes=_AUDITED)
 
 
 def send_due(*, now: dt.datetime) -> None:

@@ -29,8 +29,8 @@ def tell_daily(*, now: dt.datetime) -> None:
     Several processes may do so at once.
     """
     today = now.astimezone(dt.UTC).date()
-    told = set(TrailHead.objects.filter(day=today).values_list("clinic_id", flat=True))
-    for clinic in Clinic.objects.exclude(pk__in=told).order_by("id"):
+    sent = set(TrailHead.objects.filter(day=today).values_list("clinic_id", flat=True))
+    for clinic in Clinic.objects.exclude(pk__in=sent).order_by("id"):
         chain.catch_up(clinic.pk)
         if head := chain.head(clinic.pk):
             _note(clinic, head, today, now)

@@ -139,8 +139,8 @@ def note(caller: Caller, patient: Patient, consent: Consent, *, now: dt.datetime
                 linking.confirm(current, now=now)
                 marks.leave(caller.clinic, MarkKind.PATIENT, current.id, now=now)
             _save(current, source=source_of(caller), wording="", now=now, noted=True)
-        told = audit.differences(was, audit.columns(current, was), veiled=was)
-        audit.record(caller, f"consent noted: {consent.value}", "patient", current.id, now=now, changes=told)
+        changes = audit.differences(was, audit.columns(current, was), veiled=was)
+        audit.record(caller, f"consent noted: {consent.value}", "patient", current.id, now=now, changes=changes)
     return current
 
 

@@ -43,7 +43,7 @@ COLUMNS: Final = (
 )
 """The columns that the directory may change."""
 _VEILED: Final = ("name", "external_id", "birth_date", "phone", "telegram_id", "caregiver", "consent")
-TOLD: Final = (*_VEILED, "timezone", "language", "left_at")
+AUDITED: Final = (*_VEILED, "timezone", "language", "left_at")
 """The columns whose change the audit trail tells of; of the veiled columns only that they changed."""
 _NEW_COHORT: Final[audit.Changes] = {"name": audit.CHANGED}
 """Some clinics name a cohort after an illness."""
@@ -127,8 +127,8 @@ def add(caller: Caller, values: Mapping[str, object], *, now: dt.datetime) -> Pa
             place(patient, cohorts_named(caller, read.cohorts, now=now))
             marks.leave(caller.clinic, MarkKind.PATIENT, patient.id, now=now)
             ring()
-        told = told_of({}, audit.columns(patient, TOLD), moved=bool(read.cohorts))
-        audit.record(caller, "patient added", "patient", patient.id, now=now, changes=told)
+        audited = audited_changes({}, audit.columns(patient, AUDITED), moved=bool(read.cohorts))
+        audit.record(caller, "patient added", "patient", patient.id, now=now, changes=audited)
     return patient
 
 
@@ -139,7 +139,7 @@ def change(caller: Caller, patient: Patient, values: Mapping[str, object], *, no
         current = Patient.objects.select_for_update().get(clinic=caller.clinic, pk=patient.pk)
         zone, held = current.timezone, set(current.cohorts.values_list("name", flat=True))
         chat, agreed = current.telegram_id, current.consent == Consent.GIVEN
-        was = audit.columns(current, TOLD)
+        was = audit.columns(current, AUDITED)
         read = read_patient(caller.clinic, values, existing=current, now=now)
         changes = put(current, read, opted_out=_opted_out(caller.clinic, read), source=source_of(caller), now=now)
         current.save(update_fields=COLUMNS)
@@ -151,21 +151,21 @@ def change(caller: Caller, patient: Patient, values: Mapping[str, object], *, no
         if moved := held ^ set(read.cohorts):
             place(current, cohorts_named(caller, read.cohorts, now=now))
             touched = Cohort.objects.filter(clinic=caller.clinic, name__in=moved).values_list("id", flat=True)
-            told = {cohort: {"patients": audit.CHANGED} for cohort in touched}
-            audit.record_many(caller, "a patient's cohorts changed", "cohort", told, now=now)
+            renewed = {cohort: {"patients": audit.CHANGED} for cohort in touched}
+            audit.record_many(caller, "a patient's cohorts changed", "cohort", renewed, now=now)
         if zone != current.timezone or moved or other_chat:
             marks.leave(caller.clinic, MarkKind.PATIENT, current.id, now=now)
             ring()
-        changed = told_of(was, audit.columns(current, TOLD), moved=bool(moved))
-        audit.record(caller, "patient changed", "patient", current.id, now=now, changes=changed)
+        audited = audited_changes(was, audit.columns(current, AUDITED), moved=bool(moved))
+        audit.record(caller, "patient changed", "patient", current.id, now=now, changes=audited)
     return current
 
 
-def told_of(before: Mapping[str, object], after: Mapping[str, object], *, moved: bool) -> audit.Changes:
-    """Return what the audit trail tells of a patient's change. `moved`: the cohorts changed, too."""
-    known = ({name: row[name] for name in TOLD if name in row} for row in (before, after))
-    told = audit.differences(*known, veiled=_VEILED)
-    return {**told, "cohorts": audit.CHANGED} if moved else told
+def audited_changes(before: Mapping[str, object], after: Mapping[str, object], *, moved: bool) -> audit.Changes:
+    """Return a patient's change as the audit trail has it. `moved`: the cohorts changed, too."""
+    known = ({name: row[name] for name in AUDITED if name in row} for row in (before, after))
+    changes = audit.differences(*known, veiled=_VEILED)
+    return {**changes, "cohorts": audit.CHANGED} if moved else changes
 
 
 def add_cohort(caller: Caller, name: str, *, now: dt.datetime) -> Cohort:

@@ -99,8 +99,8 @@ def invite_many(caller: Caller, patients: Sequence[Patient], *, now: dt.datetime
             )
             for patient, token in invited
         )
-        told = audit.differences({}, {"invitation valid until": expires_at})
-        audit.record_many(caller, "patient invited", "patient", {one.id: told for one, _ in invited}, now=now)
+        changes = audit.differences({}, {"invitation valid until": expires_at})
+        audit.record_many(caller, "patient invited", "patient", {one.id: changes for one, _ in invited}, now=now)
     return [
         _card(caller.clinic, patient, f"https://t.me/{bot.username}?start={token}", expires_at)
         for patient, token in invited
@@ -165,8 +165,8 @@ def _link(found: Enrolment, patient: Patient, telegram_id: int, *, now: dt.datet
     bot = Bot.objects.filter(clinic_id=patient.clinic_id).first()
     action = bots.ENROLLED_IN_SANDBOX if bot and bot.sandbox else "patient enrolled"
     outbox.tell(patient.clinic_id, Kind.ENROLMENT, [Event(patient.id)], now=now)
-    told = {"telegram_id": audit.CHANGED} if exchanged or before["telegram_id"] is None else audit.NO_VALUE
-    audit.record(own_service(patient.clinic, "listener"), action, "patient", patient.id, now=now, changes=told)
+    changes = {"telegram_id": audit.CHANGED} if exchanged or before["telegram_id"] is None else audit.NO_VALUE
+    audit.record(own_service(patient.clinic, "listener"), action, "patient", patient.id, now=now, changes=changes)
 
 
 def _hash(token: str) -> str:

@@ -69,8 +69,8 @@ def see(caller: Caller, id: uuid.UUID, *, now: dt.datetime) -> EnrolmentNote:
     caller.needs(Role.PROVIDER)
     found = EnrolmentNote.objects.filter(clinic=caller.clinic, pk=id)
     if found.filter(seen_at__isnull=True).update(seen_at=now, seen_by=caller.name[:64]):
-        told = audit.differences({}, {"seen_by": caller.name[:64]})
-        audit.record(caller, "enrolment note seen", "enrolment note", id, now=now, changes=told)
+        changes = audit.differences({}, {"seen_by": caller.name[:64]})
+        audit.record(caller, "enrolment note seen", "enrolment note", id, now=now, changes=changes)
     note = found.select_related("patient").first()
     if note is None:
         raise Unknown("There is no such note.")

@@ -73,6 +73,6 @@ def to_be_told(patients: Collection[uuid.UUID]) -> list[FormerChat]:
     return list(found.select_related("patient", "clinic").order_by("left_at", "id"))
 
 
-def told(chat: FormerChat) -> bool:
+def claim_telling(chat: FormerChat) -> bool:
     """Mark the chat as told. Return True to one caller only, even if two call at once: this caller tells the chat."""
     return FormerChat.objects.filter(pk=chat.pk, to_be_told=True).update(to_be_told=False) == 1

@@ -81,7 +81,7 @@ def _note(caller: Caller, cohort: Cohort, action: str, moved: Sequence[Patient],
     if moved:
         ids = [patient.id for patient in moved]
         audit.record(caller, action, "cohort", cohort.id, now=now, changes={"patients": audit.CHANGED})
-        told = {"cohorts": audit.CHANGED}
-        audit.record_many(caller, "cohorts changed", "patient", dict.fromkeys(ids, told), now=now)
+        changes = {"cohorts": audit.CHANGED}
+        audit.record_many(caller, "cohorts changed", "patient", dict.fromkeys(ids, changes), now=now)
         marks.leave_many(caller.clinic, MarkKind.PATIENT, ids, now=now)
         ring()

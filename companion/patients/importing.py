@@ -73,8 +73,8 @@ def import_csv(
             progress(lines.bytes_read, total)
     with transaction.atomic():
         counts = {"added": report.added, "changed": report.changed, "refused": len(report.refused)}
-        told = audit.differences({}, counts)
-        audit.record(caller, "patients imported", "clinic", caller.clinic.id, now=now, changes=told)
+        changes = audit.differences({}, counts)
+        audit.record(caller, "patients imported", "clinic", caller.clinic.id, now=now, changes=changes)
     return replace(report, refused=sorted(report.refused, key=lambda row: row.line))
 
 

@@ -18,7 +18,7 @@ from companion.times.walls import local, resolve
 
 LONGEST = dt.timedelta(days=731)
 _REASON_LENGTH = 200
-_TOLD = ("paused_until", "paused_reason")
+_AUDITED = ("paused_until", "paused_reason")
 
 
 def pause(caller: Caller, patient: Patient, until: dt.date, reason: str, *, now: dt.datetime) -> Patient:
@@ -92,11 +92,11 @@ def _locked(caller: Caller, patient: Patient) -> Patient:
 def _set(
     caller: Caller, patient: Patient, until: dt.date | None, reason: str, action: str, now: dt.datetime
 ) -> Patient:
-    was = audit.columns(patient, _TOLD)
+    was = audit.columns(patient, _AUDITED)
     patient.paused_until, patient.paused_reason = until, reason
-    patient.save(update_fields=_TOLD)
+    patient.save(update_fields=_AUDITED)
     marks.leave(caller.clinic, MarkKind.PATIENT, patient.id, now=now)
-    told = audit.differences(was, audit.columns(patient, _TOLD), veiled=("paused_reason",))
-    audit.record(caller, action, "patient", patient.id, now=now, changes=told)
+    changes = audit.differences(was, audit.columns(patient, _AUDITED), veiled=("paused_reason",))
+    audit.record(caller, action, "patient", patient.id, now=now, changes=changes)
     ring()
     return patient

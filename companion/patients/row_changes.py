@@ -58,7 +58,7 @@ class RowChanges:
     history: tuple[ConsentChange, ...]
     what: str
     """The change in words."""
-    told: audit.Changes
+    audited: audit.Changes
     """The change as the audit trail has it."""
     marked: bool
     left_chat: FormerChat | None = None
@@ -115,7 +115,7 @@ def changes_of(
         cohorts if cohorts != held else None,
         tuple(history),
         ADDED if existing is None else _in_words(before, after, cohorts != held),
-        directory.told_of(before if existing else {}, after, moved=cohorts != held),
+        directory.audited_changes(before if existing else {}, after, moved=cohorts != held),
         marked=cohorts != held or (existing is not None and moved),
         left_chat=_left_chat(patient, before, now),
         new_chat=before["telegram_id"] != after["telegram_id"],

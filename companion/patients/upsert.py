@@ -177,8 +177,8 @@ def _write(caller: Caller, planned: Sequence[RowChanges], *, now: dt.datetime) -
     )
     consent_history.keep([change for plan in planned for change in plan.history], now=now)
     for action, added in (("patient added by an import", True), ("patient changed by an import", False)):
-        told = {plan.patient.id: plan.told for plan in planned if plan.added == added}
-        audit.record_many(caller, action, "patient", told, now=now)
+        changes = {plan.patient.id: plan.audited for plan in planned if plan.added == added}
+        audit.record_many(caller, action, "patient", changes, now=now)
     former_chats.keep([plan.left_chat for plan in planned if plan.left_chat])
     former_chats.tell_of_given([plan.patient for plan in planned if plan.new_chat], now=now)
     _place(caller, {plan.patient.id: plan.cohorts for plan in planned if plan.cohorts is not None}, now=now)

@@ -160,15 +160,16 @@ def _done(caller: Caller, message: Message, action: str, now: dt.datetime, *, wo
     """Audit the act on the message, which is as it was before it; `worded`: it has another text now."""
     was = audit.columns(message, _AUDITED)
     message.refresh_from_db()
-    told = audit.differences(was, audit.columns(message, _AUDITED))
-    changes = {**told, "text": audit.CHANGED} if worded else told
+    changes = audit.differences(was, audit.columns(message, _AUDITED))
+    if worded:
+        changes = {**changes, "text": audit.CHANGED}
     audit.record(caller, action, "message", message.pk, now=now, changes=changes)
     ring()
     return message
 
 
-def told_of_new(message: Message) -> audit.Changes:
-    """Return what the audit trail tells of a message that a person has written."""
+def audited_of_new(message: Message) -> audit.Changes:
+    """Return the values of a message that a person has written, as the audit trail has them."""
     return audit.differences({}, {**audit.columns(message, ("due_at", "lane")), "text": True}, veiled=("text",))
 
 

@@ -94,7 +94,8 @@ def from_member(
     if problems := acts.problems_in(message, text):
         raise Refused(*(Problem("text", sentence) for sentence in problems))
     _insert(message)
-    audit.record(caller, "answered from the inbox", "message", message.pk, now=now, changes=acts.told_of_new(message))
+    changes = acts.audited_of_new(message)
+    audit.record(caller, "answered from the inbox", "message", message.pk, now=now, changes=changes)
     ring()
     return message
 

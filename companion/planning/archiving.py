@@ -30,8 +30,8 @@ def archive(clinic: Clinic, *, now: dt.datetime) -> Clinic:
         for schedule in Schedule.objects.filter(clinic=locked, state__in=[State.ACTIVE, State.PAUSED]):
             edit.cancel(caller, schedule, now=now)
         stopped = lifecycle.stop(Message.objects.filter(clinic=locked), Reason.BY_PERSON, now=now)
-        told = audit.differences({}, {"archived_at": now, "cancelled messages": stopped})
-        audit.record(caller, "clinic archived", "clinic", locked.id, now=now, changes=told)
+        changes = audit.differences({}, {"archived_at": now, "cancelled messages": stopped})
+        audit.record(caller, "clinic archived", "clinic", locked.id, now=now, changes=changes)
         ring()
     return locked
 
@@ -42,9 +42,9 @@ def reopen(clinic: Clinic, *, now: dt.datetime) -> Clinic:
         locked = Clinic.objects.select_for_update().get(pk=clinic.pk)
         if locked.archived_at is None:
             raise Conflict(f"{locked.name} is not archived.")
-        told = audit.differences({"archived_at": locked.archived_at}, {})
+        changes = audit.differences({"archived_at": locked.archived_at}, {})
         locked.archived_at = None
         locked.save(update_fields=["archived_at"])
-        audit.record(command_line(locked), "clinic reopened", "clinic", locked.id, now=now, changes=told)
+        audit.record(command_line(locked), "clinic reopened", "clinic", locked.id, now=now, changes=changes)
         ring()
     return locked

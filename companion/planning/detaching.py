@@ -102,8 +102,8 @@ def detach(
     )
     lifecycle.move(new, by_hand=True)
     messages = list(queries.messages(caller.clinic, MessageFilter(schedule=locked.id)).filter(pk__in=new.values("pk")))
-    told = {one.pk: audit.differences({}, {"due_at": one.due_at, "by_hand": True}) for one in messages}
-    audit.record_many(caller, "message made to be changed", "message", told, now=now)
+    changes = {one.pk: audit.differences({}, {"due_at": one.due_at, "by_hand": True}) for one in messages}
+    audit.record_many(caller, "message made to be changed", "message", changes, now=now)
     ring()
     return messages
 

@@ -134,8 +134,8 @@ def reviewed(caller: Caller, schedule: Schedule, *, now: dt.datetime) -> Schedul
         was = columns(locked)
         locked.review_on = walls.local(now, locked.clinic.timezone).date() + REVIEW_AFTER
         locked.save(update_fields=["review_on"])
-        told = audit.differences(was, columns(locked))
-        audit.record(caller, "schedule looked at again", "schedule", locked.id, now=now, changes=told)
+        changes = audit.differences(was, columns(locked))
+        audit.record(caller, "schedule looked at again", "schedule", locked.id, now=now, changes=changes)
     return locked
 
 

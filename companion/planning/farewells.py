@@ -41,7 +41,7 @@ def say(patients: Collection[uuid.UUID], *, now: dt.datetime) -> None:
     """Send this message to the former chats of these patients, to each once."""
     for chat in former_chats.to_be_told(patients):
         with transaction.atomic():
-            if former_chats.told(chat) and _wants_to_know(chat):
+            if former_chats.claim_telling(chat) and _wants_to_know(chat):
                 _say(chat, now)
 
 

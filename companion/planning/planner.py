@@ -122,7 +122,7 @@ def _planned(schedule: Schedule, people: QuerySet[Patient], until: dt.datetime, 
 
 def _end(schedule: Schedule, now: dt.datetime) -> None:
     """End a Schedule of which nothing is left, without saving it."""
-    told = audit.differences({"state": schedule.state}, {"state": State.ENDED})
+    changes = audit.differences({"state": schedule.state}, {"state": State.ENDED})
     schedule.state = State.ENDED
     planner = own_service(schedule.clinic, "planner")
-    audit.record(planner, "schedule ended", "schedule", schedule.pk, now=now, changes=told)
+    audit.record(planner, "schedule ended", "schedule", schedule.pk, now=now, changes=changes)

@@ -90,11 +90,12 @@ def _record(schedule: Schedule, ids: list[uuid.UUID], moves: Moves, now: dt.date
     if not moves.messages:
         return
     made = {"planned": moves.planned, "moved": moves.moved, "taken out": moves.dropped}
-    told: dict[str, object] = {name: number for name, number in made.items() if number}
+    values: dict[str, object] = {name: number for name, number in made.items() if number}
     if len(ids) == 1:
-        told["patient"] = ids[0]
-    by, changes = own_service(schedule.clinic, "planner"), audit.differences({}, told)
-    audit.record(by, "messages planned anew", audit.PLAN, schedule.pk, now=now, changes=changes)
+        values["patient"] = ids[0]
+    planner = own_service(schedule.clinic, "planner")
+    changes = audit.differences({}, values)
+    audit.record(planner, "messages planned anew", audit.PLAN, schedule.pk, now=now, changes=changes)
 
 
 def _replan_batch(schedule: Schedule, ids: list[uuid.UUID], now: dt.datetime) -> Moves:

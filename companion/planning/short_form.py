@@ -44,6 +44,6 @@ def send_one(caller: Caller, patient: Patient, text: str, send_at: dt.datetime |
     if problems:
         raise Refused(*problems)
     message.save(force_insert=True)
-    audit.record(caller, "message planned", "message", message.pk, now=now, changes=acts.told_of_new(message))
+    audit.record(caller, "message planned", "message", message.pk, now=now, changes=acts.audited_of_new(message))
     ring()
     return message

@@ -39,8 +39,8 @@ def undo(caller: Caller, message: Message, *, now: dt.datetime) -> Message:
     own = Message.objects.filter(clinic=caller.clinic, pk=message.pk)
     if not lifecycle.undo(own, Reason.BY_PERSON, since=now - UNDO_FOR - _CLICKS_WAY, now=now):
         raise Conflict(_why_not(message))
-    told = audit.differences({"status": Status.CANCELLED}, {"status": Status.PENDING})
-    audit.record(caller, "cancelling taken back", "message", message.pk, now=now, changes=told)
+    changes = audit.differences({"status": Status.CANCELLED}, {"status": Status.PENDING})
+    audit.record(caller, "cancelling taken back", "message", message.pk, now=now, changes=changes)
     if message.schedule_id and message.patient_id:
         # Changes of the plan since the cancel (a skipped day, another time) apply to this Message, too.
         left = clinic_marks.leave(caller.clinic, MarkKind.PATIENT, message.patient_id, now=now)

@@ -66,8 +66,8 @@ def remove(clinic: Clinic, *, now: dt.datetime) -> None:
             raise Conflict(f"{locked.name} is in use. Archive it first.")
         if Message.objects.filter(ON_THE_WIRE, clinic=locked).exists():
             raise Conflict("A message is on its way. Try again in a minute.")
-        told = audit.differences(audit.columns(locked, ("slug", "name")), {})
-        audit.record(command_line(locked), "clinic removed", "clinic", locked.id, now=now, changes=told)
+        changes = audit.differences(audit.columns(locked, ("slug", "name")), {})
+        audit.record(command_line(locked), "clinic removed", "clinic", locked.id, now=now, changes=changes)
         SandboxBot.objects.filter(telegram_id__in=list(_bots(locked))).delete()
         accounts = list(_accounts_of(locked))
         for table in tables():

@@ -22,19 +22,19 @@ def stop_signal() -> threading.Event:
     Call it once, in the main thread. Raises ValueError elsewhere.
     """
     stop = threading.Event()
-    told, tell = os.pipe()
+    reading, writing = os.pipe()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_DFL)
         # stop.set() could block here: the main thread may be inside stop.wait(), where it holds the event's lock.
-        os.write(tell, b"!")
+        os.write(writing, b"!")
 
-    def set_when_told() -> None:
-        os.read(told, 1)
+    def set_when_written() -> None:
+        os.read(reading, 1)
         stop.set()
 
-    threading.Thread(target=set_when_told, name="stop-signal", daemon=True).start()
+    threading.Thread(target=set_when_written, name="stop-signal", daemon=True).start()
     for each in _SIGNALS:
         signal.signal(each, on_signal)
     return stop

@@ -79,11 +79,11 @@ def remove(caller: Caller, *, now: dt.datetime, id: uuid.UUID | None = None) -> 
     caller.needs(Role.ADMIN)
     own = PatientSource.objects.filter(clinic=caller.clinic, **({"pk": id} if id else {}))
     with transaction.atomic():
-        told = audit.differences(_told(own.defer("settings").first()), {})
+        changes = audit.differences(_audited(own.defer("settings").first()), {})
         removed, _ = own.delete()
         if not removed:
             raise Conflict("This source was already removed.")
-        audit.record(caller, "patient source removed", "clinic", caller.clinic.id, now=now, changes=told)
+        audit.record(caller, "patient source removed", "clinic", caller.clinic.id, now=now, changes=changes)
 
 
 def ask_for_sync(caller: Caller, *, now: dt.datetime) -> PatientSource:
@@ -156,14 +156,14 @@ def _set(
         # If two members set a source at the same moment, the second source replaces the first.
         Clinic.objects.select_for_update(no_key=True).get(pk=caller.clinic.pk)
         own = PatientSource.objects.filter(clinic=caller.clinic)
-        was = _told(own.defer("settings").first())
+        was = _audited(own.defer("settings").first())
         own.delete()
         row = PatientSource.objects.create(clinic=caller.clinic, **given, **anew)
-        told = {**audit.differences(was, _told(row)), "settings": audit.CHANGED}
-        audit.record(caller, f"patient source set: {kind.value}", "patient source", row.id, now=now, changes=told)
+        changes = {**audit.differences(was, _audited(row)), "settings": audit.CHANGED}
+        audit.record(caller, f"patient source set: {kind.value}", "patient source", row.id, now=now, changes=changes)
     return row
 
 
-def _told(row: PatientSource | None) -> dict[str, object]:
+def _audited(row: PatientSource | None) -> dict[str, object]:
     """Return the values that the audit trail shows of a source. Its address is sealed with the settings."""
     return {} if row is None else {"kind": row.kind, "every": row.every}

@@ -87,12 +87,12 @@ def see_note(request: PageRequest, note_id: uuid.UUID) -> HttpResponse:
 @page(Role.PROVIDER)
 def note_consent(request: PageRequest, patient_id: uuid.UUID) -> HttpResponse:
     """Record that the patient told staff about their consent: they agree, or they want no messages."""
-    told = request.POST.get("consent", "")
-    if told not in (Consent.GIVEN, Consent.WITHDRAWN):
+    decision = request.POST.get("consent", "")
+    if decision not in (Consent.GIVEN, Consent.WITHDRAWN):
         raise Unknown
     patient = patients.patient(request.caller.clinic, patient_id)
     try:
-        consent.note(request.caller, patient, Consent(told), now=database_now())
+        consent.note(request.caller, patient, Consent(decision), now=database_now())
     except Conflict as refusal:
         flash.error(request, str(refusal))
     else:

@@ -11,7 +11,7 @@ register = template.Library()
 
 
 @register.filter
-def told(changes: Mapping[str, object]) -> Iterator[str]:
+def in_words(changes: Mapping[str, object]) -> Iterator[str]:
     """Yield each changed value as a line: "timezone: Europe/Berlin → Asia/Tokyo", "name: changed"."""
     for name, change in changes.items():
         match change:
