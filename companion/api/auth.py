@@ -24,7 +24,7 @@ from companion.service.slots import LONG
 IMPORT_PATH: Final = "/api/scheduler/patients/import"
 BODY_BYTES: Final = 2 * 1024 * 1024
 IMPORT_BYTES: Final = 50 * 1024 * 1024
-SECURITY_SCHEMES = {
+SECURITY_SCHEMES: Final = {
     "key": {"type": "http", "scheme": "bearer", "description": "An API key: `companion key add NAME --role provider`."},
     "session": {
         "type": "apiKey",

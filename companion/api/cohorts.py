@@ -1,5 +1,6 @@
 """Cohorts: named sets of patients. A patient's field `cohorts` names the cohorts to which the patient belongs."""
 
+from typing import Final
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -14,7 +15,7 @@ from companion.patients import directory, queries
 from companion.service.clock import database_now
 
 router = Router(tags=["patients"])
-_LIST = "cohorts"
+_LIST: Final = "cohorts"
 
 
 @operation(

@@ -4,7 +4,7 @@ The rules are in panel/actions.py, panel/maintenance.py and panel/contacts.py.
 """
 
 from dataclasses import asdict
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -26,7 +26,7 @@ from companion.schedules import queries
 from companion.service.clock import database_now
 
 router = Router(tags=["health"])
-_SHOWN = 100
+_SHOWN: Final = 100
 
 
 class LossShape(Shape):
@@ -128,7 +128,7 @@ class MaintenanceShape(Shape):
     begun_by: str
 
 
-_MAINTENANCE = {
+_MAINTENANCE: Final = {
     "began_at": "2026-12-01T20:00:00Z",
     "until": "2026-12-01T22:00:00Z",
     "reason": "A new disk",

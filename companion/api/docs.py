@@ -1,10 +1,12 @@
 """The reference page: Swagger UI, from the files that ninja brings along. It loads nothing from other servers."""
 
+from typing import Final
+
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.openapi.docs import Swagger
 
-POLICY = "; ".join(
+POLICY: Final = "; ".join(
     [
         "default-src 'self'",
         "img-src 'self' data:",

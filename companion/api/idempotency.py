@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from django.db import IntegrityError, transaction
 
@@ -20,13 +21,13 @@ from companion.clinics.ids import new_id
 from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.rights.copies import Erased
 
-HEADER = "Idempotency-Key"
-KEPT = dt.timedelta(hours=24)
-TAKEN_OVER = dt.timedelta(seconds=60)
-_RUNNING = "A call with this Idempotency-Key is still running. Try again in a moment."
-_ERASED = "This call was carried out before. Its answer was deleted, because it named a patient who was erased."
-KEY_PATTERN = "[!-~]{1,255}"
-_KEY = re.compile(KEY_PATTERN)
+HEADER: Final = "Idempotency-Key"
+KEPT: Final = dt.timedelta(hours=24)
+TAKEN_OVER: Final = dt.timedelta(seconds=60)
+_RUNNING: Final = "A call with this Idempotency-Key is still running. Try again in a moment."
+_ERASED: Final = "This call was carried out before. Its answer was deleted, because it named a patient who was erased."
+KEY_PATTERN: Final = "[!-~]{1,255}"
+_KEY: Final = re.compile(KEY_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)

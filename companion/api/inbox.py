@@ -1,7 +1,7 @@
 """The inbox: conversations that wait for staff, their assignment, answers. The rules are in listener/inbox.py."""
 
 import datetime as dt
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 from django.db.models import Q
@@ -33,8 +33,8 @@ from companion.schedules import queries
 from companion.service.clock import database_now
 
 router = Router(tags=["inbox"])
-_ONE = "/inbox/{id}"
-_LIST = "inbox"
+_ONE: Final = "/inbox/{id}"
+_LIST: Final = "inbox"
 DoneBody = Annotated[DoneWish | None, InBody()]
 """The body may be left out."""
 

@@ -1,5 +1,7 @@
 """The API's entry page: links to all resources, for people and programs that know only this address."""
 
+from typing import Final
+
 from django.http import HttpRequest
 from ninja import Router
 
@@ -7,9 +9,9 @@ from companion.api.operations import Operation, operation
 from companion.api.values import Shape
 
 router = Router(tags=["index"])
-NAME = "AI Companion Scheduler"
-ROOT = "/api/scheduler"
-LINKS = {
+NAME: Final = "AI Companion Scheduler"
+ROOT: Final = "/api/scheduler"
+LINKS: Final = {
     "openapi": f"{ROOT}/openapi.json",
     "docs": f"{ROOT}/docs",
     "health": f"{ROOT}/health",

@@ -1,5 +1,6 @@
 """Messages: plan a single message, list messages, change a pending message. The rules are in planning/."""
 
+from typing import Final
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -29,7 +30,7 @@ from companion.schedules.queries import MessageFilter
 from companion.service.clock import database_now
 
 router = Router(tags=["messages"])
-_ONE = "/messages/{id}"
+_ONE: Final = "/messages/{id}"
 
 
 def _act(path: str, body_example: object) -> Operation:

@@ -1,7 +1,7 @@
 """An Occurrence of a Schedule: read it, and create its Messages ahead of time so that a person can change them."""
 
 import uuid
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -23,8 +23,8 @@ from companion.schedules import queries
 from companion.service.clock import database_now
 
 router = Router(tags=["schedules"])
-_ONE = "/schedules/{id}/occurrences/{occurrence}"
-_LIST = "occurrence"
+_ONE: Final = "/schedules/{id}/occurrences/{occurrence}"
+_LIST: Final = "occurrence"
 
 
 class OccurrenceParameters(ListParameters):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from ninja.openapi.schema import OpenAPISchema
 
@@ -10,7 +10,7 @@ from companion.api.auth import SECURITY_SCHEMES
 from companion.api.findings import BoundedAPI
 from companion.api.problems import MEDIA_TYPE
 
-_JSON = "application/json"
+_JSON: Final = "application/json"
 
 
 class SchedulerAPI(BoundedAPI):

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any, Concatenate, Literal, ParamSpec, cast
+from typing import Any, Concatenate, Final, Literal, ParamSpec, cast
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -30,8 +30,8 @@ P = ParamSpec("P")
 Result = BaseModel | HttpResponseBase | Callable[[], BaseModel]
 """A view's result. A function is called after the commit, since it may lock other rows."""
 Method = Literal["GET", "POST", "PATCH"]
-JSON = "application/json"
-MULTIPART = "multipart/form-data"
+JSON: Final = "application/json"
+MULTIPART: Final = "multipart/form-data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +243,7 @@ def _documented(declared: Operation) -> dict[str, object]:
 
 SECURITY: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
 """A key or a session."""
-_IDEMPOTENCY_KEY = {
+_IDEMPOTENCY_KEY: Final = {
     "in": "header",
     "name": idempotency.HEADER,
     "required": False,
@@ -252,7 +252,7 @@ _IDEMPOTENCY_KEY = {
     "schema": {"type": "string", "pattern": f"^{idempotency.KEY_PATTERN}$"},
     "example": "0192f0c1-7b7e-7c3a-9d55-2f6d1c0a8e11",
 }
-_IF_MATCH = {
+_IF_MATCH: Final = {
     "in": "header",
     "name": conditions.HEADER,
     "required": False,
@@ -261,7 +261,7 @@ _IF_MATCH = {
     "schema": {"type": "string", "pattern": f"^{conditions.PATTERN}$"},
     "example": '"5f2b1c0e9d8a47360b1c2d3e4f5a6b7c"',
 }
-_ETAG = {
+_ETAG: Final = {
     "description": "The version of the object, for If-Match. Each change by people or Telegram gives a new version.",
     "schema": {"type": "string"},
 }

@@ -3,7 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 from django.db.models import Q
 from django.http import HttpRequest
@@ -19,7 +19,7 @@ from companion.clinics.models import Clinic, OptOut, Role
 from companion.patients.models import Patient
 
 router = Router(tags=["patients"])
-_LIST = "opt-outs"
+_LIST: Final = "opt-outs"
 
 
 class StoppedPatient(Shape):

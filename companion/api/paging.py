@@ -5,7 +5,7 @@ A cursor is sealed: it may hold a name, and a proxy may log the address in which
 
 import base64
 import binascii
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -13,8 +13,8 @@ from companion.api.values import Line, QueryNumber
 from companion.clinics.refusals import Problem, Refused
 from companion.clinics.sealed import CannotOpen, seal, unseal
 
-MOST = 500
-_PURPOSE = "api.paging."
+MOST: Final = 500
+_PURPOSE: Final = "api.paging."
 
 
 class Parameters(BaseModel):

@@ -1,7 +1,7 @@
 """Patients: the directory, import, invitations, conversations. The rules are in patients/ and listener/."""
 
 from collections.abc import Callable
-from typing import BinaryIO, cast
+from typing import BinaryIO, Final, cast
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -37,8 +37,8 @@ from companion.planning.warnings import of_days
 from companion.service.clock import database_now
 
 router = Router(tags=["patients"])
-_ONE = "/patients/{id}"
-_CONVERSATION = "conversation"
+_ONE: Final = "/patients/{id}"
+_CONVERSATION: Final = "conversation"
 
 
 @operation(

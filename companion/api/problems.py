@@ -7,7 +7,7 @@ import http
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 from django.core.exceptions import BadRequest, ObjectDoesNotExist, RequestDataTooBig, SuspiciousOperation
 from django.db import IntegrityError
@@ -30,10 +30,10 @@ from companion.service.outages import AGAIN_SECONDS, is_outage
 from companion.service.slots import Busy
 
 log = logging.getLogger(__name__)
-MEDIA_TYPE = "application/problem+json"
-_MOST_ERRORS = 100
+MEDIA_TYPE: Final = "application/problem+json"
+_MOST_ERRORS: Final = 100
 
-_DETAILS = {
+_DETAILS: Final = {
     400: "The request could not be read.",
     401: "Sign in, or send an API key: Authorization: Bearer KEY.",
     403: "This is not allowed.",

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from companion.api.message_shapes import Author
 from companion.api.schedule_shapes import (
@@ -26,7 +27,7 @@ from companion.planning.year import Year
 from companion.schedules.models import Schedule
 from companion.times import walls
 
-_NEXT = 5
+_NEXT: Final = 5
 
 
 def shapes_of(clinic: Clinic, schedules: Sequence[Schedule], *, now: dt.datetime) -> list[ScheduleShape]:

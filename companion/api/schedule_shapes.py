@@ -1,7 +1,7 @@
 """The shapes of a Schedule that programs send and read. planning/drafts.py checks the values."""
 
 import uuid
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, StrictBool, StrictStr, WithJsonSchema
 
@@ -15,14 +15,14 @@ from companion.schedules.buttons import MOST as MOST_BUTTONS
 from companion.times.rule import MAX_COUNT, MAX_EXCEPTIONS, MAX_INTERVAL, MAX_TIMES
 from companion.times.walls import Moved
 
-_WALL = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?$"
+_WALL: Final = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?$"
 WallTime = Annotated[
     StrictStr,
     WithJsonSchema({"type": "string", "pattern": _WALL}),
 ]
 """A local wall time, as planning/ reads it."""
 StateName = Literal["active", "paused", "ended", "cancelled"]
-MAX_PREVIEW = 400
+MAX_PREVIEW: Final = 400
 
 
 class RecurrenceShape(Body):

@@ -1,5 +1,6 @@
 """Schedules: plan, preview, change, pause, resume, cancel, skip. The rules are in planning/."""
 
+from typing import Final
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -32,8 +33,8 @@ from companion.service.clock import database_now
 from companion.times.walls import local
 
 router = Router(tags=["schedules"])
-_ONE = "/schedules/{id}"
-_LIST = "schedules"
+_ONE: Final = "/schedules/{id}"
+_LIST: Final = "schedules"
 
 
 def _act(path: str, body_example: object) -> Operation:

@@ -5,7 +5,7 @@ Only a command can set a CSV file or a database; patients/sources/configuration.
 
 import datetime as dt
 import uuid
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -23,8 +23,8 @@ from companion.patients.sources.models import PatientSource, SyncRun
 from companion.service.clock import database_now
 
 router = Router(tags=["patients"])
-_RUNS = "sync-runs"
-_ONE = "/patient-sources/{id}"
+_RUNS: Final = "sync-runs"
+_ONE: Final = "/patient-sources/{id}"
 Kind = Literal["csv", "sql", "fhir"]
 
 

@@ -27,10 +27,10 @@ from pydantic_core import CoreSchema, core_schema
 
 from companion.times.walls import LAST_YEAR
 
-_INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(\.\d{1,9})?([Zz]|[+ -]\d{2}:\d{2})", re.ASCII)
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
-_FIRST_YEAR = 1900
-_WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
+_INSTANT: Final = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(\.\d{1,9})?([Zz]|[+ -]\d{2}:\d{2})", re.ASCII)
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+_FIRST_YEAR: Final = 1900
+_WHOLE: Final = re.compile(r"-?\d{1,18}", re.ASCII)
 
 
 class Body(BaseModel):

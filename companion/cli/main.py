@@ -4,6 +4,7 @@ This file and its imports don't load Django, so that `companion --help` answers 
 """
 
 import sys
+from typing import Final
 
 import click
 
@@ -22,7 +23,7 @@ from companion.cli.unknown import unknown
 from companion.cli.up import up
 from companion.service.act_origin import act_as_operator
 
-_NEED_DJANGO = (
+_NEED_DJANGO: Final = (
     "clinic",
     "operator",
     "member",
@@ -37,9 +38,9 @@ _NEED_DJANGO = (
     "audit",
 )
 """The commands for which main() loads Django and checks the tables. The other commands load Django themselves."""
-_WORK_WITHOUT_KEYS = ("backup", "keys", "audit")
+_WORK_WITHOUT_KEYS: Final = ("backup", "keys", "audit")
 """The commands that also work while a secret key is missing."""
-SERVICES = ("up", "web", "dispatcher", "listener")
+SERVICES: Final = ("up", "web", "dispatcher", "listener")
 """Commands that keep running and act for other people. All other commands are acts of the operator."""
 
 

@@ -3,7 +3,7 @@
 Only the link goes to standard output, so that a script can read it; all other lines go to standard error.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -12,8 +12,8 @@ from companion.cli.refusals import plain_errors
 if TYPE_CHECKING:
     from companion.clinics.models import Member
 
-ROLES = click.Choice(["viewer", "provider", "admin"])
-CLINIC_HELP = "The clinic's slug, if there are several clinics."
+ROLES: Final = click.Choice(["viewer", "provider", "admin"])
+CLINIC_HELP: Final = "The clinic's slug, if there are several clinics."
 
 
 @click.group()

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -14,26 +14,26 @@ from companion.cli.refusals import plain_errors
 if TYPE_CHECKING:
     from companion.restoring.models import Restoration
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
-_JOURNALS = click.option(
+_FILE: Final = click.Path(dir_okay=False, path_type=Path)
+_JOURNALS: Final = click.option(
     "--journal",
     "journals",
     multiple=True,
     type=click.Path(file_okay=False, path_type=Path),
     help="A folder with a Journal; give the folder of each host. Default: COMPANION_JOURNAL_DIR.",
 )
-_KEY_APART = (
+_KEY_APART: Final = (
     "The backup doesn't hold the secret key, and without that key nobody can read its texts. Keep "
     "COMPANION_SECRET_KEY, or the file secret_key in the data folder, in another place."
 )
 
-_DRILL = "Restored as a drill. Start services on it with COMPANION_DRILL=1: they send nothing to anybody."
-_FORGOT_EARLY = (
+_DRILL: Final = "Restored as a drill. Start services on it with COMPANION_DRILL=1: they send nothing to anybody."
+_FORGOT_EARLY: Final = (
     "The Journals are not complete. So messages that staff sent early after the copy was made are sent again at their "
     "planned time: ask your staff, and cancel these messages first."
 )
 
-_ERASE_AGAIN = "Patients who were erased after the copy was made are back: erase them again."
+_ERASE_AGAIN: Final = "Patients who were erased after the copy was made are back: erase them again."
 
 
 @click.command()

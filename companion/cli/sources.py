@@ -5,7 +5,7 @@ The commands ask for passwords and tokens, and never take them as options: other
 
 import datetime as dt
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from companion.patients.sources.models import SyncRun
     from companion.patients.sources.sync import Refusal
 
-_CLINIC = click.option("--clinic", "slug", help=CLINIC_HELP)
-_EVERY = click.option("--every", "minutes", type=int, default=60, show_default=True, help="Minutes between two syncs.")
+_CLINIC: Final = click.option("--clinic", "slug", help=CLINIC_HELP)
+_EVERY: Final = click.option(
+    "--every", "minutes", type=int, default=60, show_default=True, help="Minutes between two syncs."
+)
 
 
 @click.group()
@@ -147,4 +149,4 @@ def _print(run: "SyncRun", reasons: "list[Refusal]") -> None:
         click.echo(f"and {run.refused - len(reasons)} more")
 
 
-_SET = "The source is set. The listener service fetches the patients within seconds, and then regularly."
+_SET: Final = "The source is set. The listener service fetches the patients within seconds, and then regularly."

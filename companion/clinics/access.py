@@ -2,13 +2,13 @@
 
 import uuid
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from django.http import HttpRequest
 
 from companion.clinics.models import Clinic, Role, Scope
 
-_ORDER = [Role.VIEWER, Role.PROVIDER, Role.ADMIN]
+_ORDER: Final = [Role.VIEWER, Role.PROVIDER, Role.ADMIN]
 
 
 class NotAllowed(Exception):

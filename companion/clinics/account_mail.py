@@ -4,6 +4,7 @@ If an e-mail can't be sent, this is logged, and the act stands: the audit trail 
 """
 
 import datetime as dt
+from typing import Final
 
 import structlog
 from django.contrib.auth.models import User
@@ -15,7 +16,7 @@ from companion.service import mailing
 from companion.service.mailing import Mail
 
 log = structlog.stdlib.get_logger(__name__)
-_NOT_YOU = "If this was not you, tell an admin of your clinic."
+_NOT_YOU: Final = "If this was not you, tell an admin of your clinic."
 
 
 def invitation(member: Member, link: str) -> None:

@@ -9,7 +9,7 @@ import os
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
@@ -22,12 +22,12 @@ from companion.config.secret_files import with_secrets_of_files
 from companion.service.client_address import Network, read_networks
 from companion.telegram import proxy
 
-_PACKAGE = Path(__file__).resolve().parent.parent
-ROOT = _PACKAGE.parent if (_PACKAGE.parent / "pyproject.toml").exists() else Path.cwd()
+_PACKAGE: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = _PACKAGE.parent if (_PACKAGE.parent / "pyproject.toml").exists() else Path.cwd()
 """The checkout, so that commands find settings and data from any folder; without a checkout, the working folder."""
-_ENV_FILE = os.environ.get("COMPANION_ENV_FILE", ROOT / ".env")
-_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  (compared with, not bound to)
-_IN_FILES = (
+_ENV_FILE: Final = os.environ.get("COMPANION_ENV_FILE", ROOT / ".env")
+_EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104  (compared with, not bound to)
+_IN_FILES: Final = (
     "database_url",
     "telegram_bot_token",
     "telegram_proxy",
@@ -247,7 +247,7 @@ class Environment(BaseSettings):
         return found
 
 
-_HTTPS_PROXY = (
+_HTTPS_PROXY: Final = (
     "COMPANION_TELEGRAM_PROXY must be set, or HTTPS_PROXY must be an address like http://proxy.clinic.example:3128: "
     "another kind of proxy can't be used for Telegram."
 )

@@ -6,6 +6,7 @@ nothing, and so never undoes a STOP.
 
 from dataclasses import replace
 from enum import StrEnum
+from typing import Final
 
 from companion.listener import replies, start_and_stop
 from companion.listener.chat import Chat
@@ -21,7 +22,7 @@ class Meant(StrEnum):
     GO_ON = "meant:go-on"
 
 
-_ON_THE_BUTTON = {Meant.STOP: Word.STOP_BUTTON, Meant.GO_ON: Word.GO_ON_BUTTON}
+_ON_THE_BUTTON: Final = {Meant.STOP: Word.STOP_BUTTON, Meant.GO_ON: Word.GO_ON_BUTTON}
 
 
 def ask(chat: Chat) -> None:

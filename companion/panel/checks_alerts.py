@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from typing import Final
 
 from django.conf import settings
 
@@ -12,8 +13,8 @@ from companion.service import mailing
 from companion.webhooks.models import Delivery, Kind, Webhook
 from companion.webhooks.turn import TRIED_FOR
 
-_LATELY = dt.timedelta(days=1)
-_ADVICE = (
+_LATELY: Final = dt.timedelta(days=1)
+_ADVICE: Final = (
     "Set COMPANION_SMTP_URL, so that admins get e-mails, or add a webhook under Settings, Webhooks. By Telegram alone "
     "no alert arrives if the dispatcher or the bot doesn't work."
 )

@@ -19,8 +19,10 @@ from companion.service.slots import OUTSIDE
 from companion.webhooks import webhooks
 from companion.webhooks.models import Kind
 
-CHAT_STOPPED = "This chat sent STOP to the clinic's bot, so no alert arrives there. Press Start in the chat first."
-_TEST = "This is a test from the Control Panel: alerts reach you this way."
+CHAT_STOPPED: Final = (
+    "This chat sent STOP to the clinic's bot, so no alert arrives there. Press Start in the chat first."
+)
+_TEST: Final = "This is a test from the Control Panel: alerts reach you this way."
 
 
 def hear(caller: Caller, telegram_id: int | None, *, by_email: bool, now: dt.datetime) -> None:

@@ -7,6 +7,7 @@ themselves are in the files checks_*.py.
 import datetime as dt
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Final
 
 from django.db import Error
 
@@ -16,7 +17,7 @@ from companion.panel.check import CheckResult, Group, failed
 
 __all__ = ["CheckResult", "run"]
 
-_INSIDE = (
+_INSIDE: Final = (
     (Group.SERVICES, checks_inside.services),
     (Group.DATABASE, checks_inside.database),
     (Group.TELEGRAM_IDS, checks_inside.telegram_ids),

@@ -6,6 +6,7 @@ No bot's token and no text is opened here, because health must answer even with 
 import datetime as dt
 import uuid
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from django.conf import settings
 from django.db.models import DateTimeField, OuterRef, QuerySet, Subquery
@@ -16,9 +17,9 @@ from companion.schedules.models import Attempt, Lane, Message, Status
 from companion.service import drill
 from companion.service.models import Heartbeat
 
-ALIVE_FOR = dt.timedelta(seconds=15)
+ALIVE_FOR: Final = dt.timedelta(seconds=15)
 """A process whose last heartbeat is older counts as dead; services beat every 5 s."""
-_REMEMBERED = dt.timedelta(days=1)
+_REMEMBERED: Final = dt.timedelta(days=1)
 
 
 _Moment = dt.datetime | None

@@ -14,7 +14,7 @@ ENGLISH: Final = "en"
 LONGEST: Final = 100
 """The longest tag; RFC 5646 (4.4.1) asks for room for 35 characters."""
 
-_PRIVATE = r"x(-[a-z0-9]{1,8})+"
+_PRIVATE: Final = r"x(-[a-z0-9]{1,8})+"
 # The grammar also reserves codes of 4 to 8 letters. They are refused here: no language has such a code, and people
 # write "german". "und" (undetermined) is refused too.
 _TAG: Final = re.compile(

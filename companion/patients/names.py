@@ -4,10 +4,11 @@ Pure functions. The queries stand in queries.py.
 """
 
 import unicodedata
+from typing import Final
 
 from companion.patients.characters import without_invisible
 
-KEY_LENGTH = 320
+KEY_LENGTH: Final = 320
 """The length of the column Patient.search."""
 
 

@@ -5,6 +5,7 @@ Not here: removing planned Messages (planning/replan.py, by the Mark) and holdin
 
 import datetime as dt
 from collections.abc import Mapping
+from typing import Final
 
 from django.db import transaction
 
@@ -16,9 +17,9 @@ from companion.patients.models import Patient
 from companion.service.wake import ring
 from companion.times.walls import local, resolve
 
-LONGEST = dt.timedelta(days=731)
-_REASON_LENGTH = 200
-_AUDITED = ("paused_until", "paused_reason")
+LONGEST: Final = dt.timedelta(days=731)
+_REASON_LENGTH: Final = 200
+_AUDITED: Final = ("paused_until", "paused_reason")
 
 
 def pause(caller: Caller, patient: Patient, until: dt.date, reason: str, *, now: dt.datetime) -> Patient:

@@ -5,7 +5,7 @@ import binascii
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     SizedCohort = WithAnnotations[Cohort, _Size]
     """A Cohort with the number of its patients."""
 
-_CURSOR = "patients.queries.cursor"
+_CURSOR: Final = "patients.queries.cursor"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from companion.schedules.reasons import Reason
 from companion.service.wake import ring
 from companion.times.quiet import quiet_until
 
-LAST_INSTANT = dt.datetime(2101, 1, 1, tzinfo=dt.UTC)
+LAST_INSTANT: Final = dt.datetime(2101, 1, 1, tzinfo=dt.UTC)
 _AUDITED: Final = ("status", "reason", "due_at", "quiet_hours")
 """The columns whose changes the audit trail records. Of the text it records only that it changed."""
 

@@ -5,6 +5,7 @@ This module only stores them. The dispatcher sends them like any other Message.
 
 import datetime as dt
 import uuid
+from typing import Final
 
 from django.db import IntegrityError, transaction
 
@@ -20,8 +21,8 @@ from companion.schedules.models import Lane, Message, Quiet
 from companion.schedules.text import as_typed
 from companion.service.wake import ring
 
-LATE_AFTER = dt.timedelta(hours=1)
-CHAT_STOPPED = "This chat opted out with STOP: nothing can be sent. Pressing Start in the chat opens it again."
+LATE_AFTER: Final = dt.timedelta(hours=1)
+CHAT_STOPPED: Final = "This chat opted out with STOP: nothing can be sent. Pressing Start in the chat opens it again."
 
 
 def answer(

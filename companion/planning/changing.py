@@ -8,6 +8,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import takewhile
+from typing import Final
 
 from companion.clinics.refusals import Conflict, Problem, Refused
 from companion.planning.drafts import Draft
@@ -17,8 +18,8 @@ from companion.times import recurrence, walls
 from companion.times.retiming import Retiming, Times, matched
 from companion.times.rule import Recurrence, RuleError, with_implied_day, without_exceptions
 
-_DAY = dt.timedelta(days=1)
-_SECOND = dt.timedelta(seconds=1)
+_DAY: Final = dt.timedelta(days=1)
+_SECOND: Final = dt.timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)

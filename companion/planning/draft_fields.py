@@ -4,6 +4,7 @@ import datetime as dt
 import re
 import uuid
 from collections.abc import Mapping
+from typing import Final
 
 from companion.clinics.models import Clinic
 from companion.clinics.refusals import Problem
@@ -16,16 +17,16 @@ from companion.times import rule_json, walls
 from companion.times.rule import Recurrence, RuleError
 from companion.times.workdays import ANY_DAY, Avoid
 
-SHORTEST_LATE_AFTER = dt.timedelta(minutes=1)
-LONGEST_LATE_AFTER = dt.timedelta(days=7)
+SHORTEST_LATE_AFTER: Final = dt.timedelta(minutes=1)
+LONGEST_LATE_AFTER: Final = dt.timedelta(days=7)
 SHORTEST_ANSWER, LONGEST_ANSWER = dt.timedelta(minutes=5), dt.timedelta(days=7)
 """The shortest and the longest time to wait for an answer before staff is told that none came."""
 SHORTEST_AGAIN, LONGEST_AGAIN = dt.timedelta(minutes=5), dt.timedelta(days=1)
 """The shortest and the longest delay after which the button "Later" sends the message again."""
-MOST_PATIENTS = 10_000
+MOST_PATIENTS: Final = 10_000
 """The most patients that can be named one by one. For more patients, people make a cohort."""
-_DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\d{1,7})S)?)?", re.ASCII)
-_AVOID = ("weekends", "holidays", "closed_days")
+_DURATION: Final = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\d{1,7})S)?)?", re.ASCII)
+_AVOID: Final = ("weekends", "holidays", "closed_days")
 
 
 class FieldReader:

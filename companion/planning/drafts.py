@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from itertools import islice
+from typing import Final
 
 from companion.clinics.clinics import calendar_of
 from companion.clinics.models import Clinic
@@ -37,12 +38,12 @@ __all__ = [
     "values_of",
 ]
 
-_LATE_AFTER = {Lane.REMINDER: dt.timedelta(hours=1), Lane.BROADCAST: dt.timedelta(hours=12)}
-_QUIET = {Lane.REMINDER: Quiet.IGNORE, Lane.BROADCAST: Quiet.WAIT}
-_LANES = {"reminder": Lane.REMINDER, "broadcast": Lane.BROADCAST}
-REVIEW_AFTER = dt.timedelta(days=182)
+_LATE_AFTER: Final = {Lane.REMINDER: dt.timedelta(hours=1), Lane.BROADCAST: dt.timedelta(hours=12)}
+_QUIET: Final = {Lane.REMINDER: Quiet.IGNORE, Lane.BROADCAST: Quiet.WAIT}
+_LANES: Final = {"reminder": Lane.REMINDER, "broadcast": Lane.BROADCAST}
+REVIEW_AFTER: Final = dt.timedelta(days=182)
 """A series without an end is reviewed after half a year, unless the person chooses another day."""
-_LOOKED_AT = 1000
+_LOOKED_AT: Final = 1000
 """The number of Occurrences that are searched for one that may go out."""
 
 

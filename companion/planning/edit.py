@@ -6,6 +6,7 @@ Each act is one transaction that leaves a Mark. A small Mark is worked off at on
 import datetime as dt
 import uuid
 from dataclasses import dataclass, replace
+from typing import Final
 
 from django.db import transaction
 
@@ -28,8 +29,8 @@ from companion.service.wake import ring
 from companion.times import rule_json, walls
 from companion.times.rule import Recurrence
 
-_NAMED_IN_AN_ENTRY = 100
-SKIPPED = "occurrence skipped"
+_NAMED_IN_AN_ENTRY: Final = 100
+SKIPPED: Final = "occurrence skipped"
 """The name of a skip in the audit trail."""
 
 

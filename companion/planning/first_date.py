@@ -1,6 +1,7 @@
 """The warning that no message goes out on the start's date, because the rule doesn't give this date."""
 
 import datetime as dt
+from typing import Final
 
 from companion.clinics.clinics import calendar_of
 from companion.clinics.models import Clinic
@@ -11,7 +12,7 @@ from companion.planning.warnings import Warning
 from companion.times import recurrence, walls
 from companion.times.workdays import Avoid, Calendar, holiday_name, is_avoided
 
-_SECOND = dt.timedelta(seconds=1)
+_SECOND: Final = dt.timedelta(seconds=1)
 
 
 def of_first_date(clinic: Clinic, draft: Draft, zone: str, *, now: dt.datetime) -> list[Warning]:

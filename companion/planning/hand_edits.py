@@ -6,6 +6,7 @@ beside an edited one. The person's changes stay, and these warnings name the day
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from django.db.models import Q
 
@@ -15,8 +16,8 @@ from companion.schedules.models import Message, Schedule, Status
 from companion.schedules.reasons import Reason
 from companion.times import walls
 
-_NAMED = 5
-_MOST = 1000
+_NAMED: Final = 5
+_MOST: Final = 1000
 
 
 def of_hand_edits(schedule: Schedule, change: Change, *, now: dt.datetime) -> tuple[Warning, ...]:

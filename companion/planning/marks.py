@@ -8,7 +8,7 @@ import datetime as dt
 import uuid
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from django.db.models import Model, Q, QuerySet
 
@@ -19,14 +19,14 @@ from companion.planning.planner import Turn
 from companion.planning.replan import Moves, replan
 from companion.schedules.models import Message, Recipient, Schedule, State, Status
 
-AT_ONCE = 1000
+AT_ONCE: Final = 1000
 """Recipients up to which a change is worked off within the request that made it."""
-FEW_SCHEDULES = 50
+FEW_SCHEDULES: Final = 50
 """Schedules up to which a change of the clinic is worked off at once."""
-TOGETHER = 500
+TOGETHER: Final = 500
 """Patients whose Marks are worked off in one go."""
 _Row = TypeVar("_Row", bound=Model)
-_PLANNED_STATES = (State.ACTIVE, State.PAUSED, State.CANCELLED)
+_PLANNED_STATES: Final = (State.ACTIVE, State.PAUSED, State.CANCELLED)
 
 
 def oldest() -> list[Mark]:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Final
 
 from companion.clinics.models import Clinic
 from companion.delivery import store
@@ -20,7 +21,7 @@ from companion.planning.occurrences import Coming, coming, first_name_after, tim
 from companion.planning.timing import PATIENT_ZONE, timing_of
 from companion.schedules.models import Message, Recipient, Schedule, State
 
-_LOOKED_AT = 100
+_LOOKED_AT: Final = 100
 """The number of Occurrences beyond `planned_until` that are searched for those that a patient gets."""
 _Name = tuple[uuid.UUID, str]
 """A Schedule and the name of one of its Occurrences."""

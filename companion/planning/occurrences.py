@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import islice
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from companion.clinics.clinics import calendar_of
 from companion.clinics.models import Clinic
@@ -30,12 +30,12 @@ from companion.times.workdays import (
 
 # Daylight saving, a zone's skipped day and quiet hours together move an Occurrence by less than this, and only to
 # later.
-_FARTHEST_MOVE = dt.timedelta(days=2, hours=4)
+_FARTHEST_MOVE: Final = dt.timedelta(days=2, hours=4)
 # Twice the distance, since the end of quiet hours may be on a day to avoid again.
-_TO_A_WORKING_DAY = dt.timedelta(days=2 * FARTHEST + 1)
-FARTHEST_MOVE = _FARTHEST_MOVE + _TO_A_WORKING_DAY
+_TO_A_WORKING_DAY: Final = dt.timedelta(days=2 * FARTHEST + 1)
+FARTHEST_MOVE: Final = _FARTHEST_MOVE + _TO_A_WORKING_DAY
 """The age of a wall time from which its Occurrence is past in every zone, even if it was moved."""
-_LAST = dt.datetime(2101, 1, 3, tzinfo=dt.UTC)
+_LAST: Final = dt.datetime(2101, 1, 3, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)

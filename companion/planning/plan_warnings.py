@@ -26,7 +26,7 @@ from companion.schedules.models import Message, Schedule, Status
 FIRST: Final = 5
 """The most Occurrences of each zone that are checked."""
 ZONES: Final = 40
-_RECENT = dt.timedelta(days=3)
+_RECENT: Final = dt.timedelta(days=3)
 
 Finished = Mapping[str, frozenset[str]]
 """The names of the Occurrences that no patient gets any more, by zone."""

@@ -7,6 +7,7 @@ import datetime as dt
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import Final
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -23,10 +24,10 @@ from companion.schedules.models import Message, Schedule, State
 from companion.schedules.wording import newest_version
 
 Turn = Callable[[], AbstractContextManager[object]]
-HORIZON = dt.timedelta(hours=48)
-_OVER_AFTER = dt.timedelta(minutes=10)
+HORIZON: Final = dt.timedelta(hours=48)
+_OVER_AFTER: Final = dt.timedelta(minutes=10)
 """The time after a Schedule's last due instant at which the Planner checks whether the Schedule has ended."""
-BATCH = 200
+BATCH: Final = 200
 """The patients who are planned in one transaction, which holds a lock for about ten milliseconds."""
 
 

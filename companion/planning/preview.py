@@ -3,6 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Final
 
 from companion.clinics.models import Clinic
 from companion.patients.models import Patient
@@ -17,9 +18,9 @@ from companion.schedules import text
 from companion.schedules.models import Schedule
 from companion.times import walls
 
-SHOWN_TEXTS = 20
-SHOWN_ZONES = plan_warnings.ZONES
-_MOST_MOVED = dt.timedelta(days=15)
+SHOWN_TEXTS: Final = 20
+SHOWN_ZONES: Final = plan_warnings.ZONES
+_MOST_MOVED: Final = dt.timedelta(days=15)
 """The farthest that an Occurrence moves to an earlier working day."""
 
 

@@ -7,7 +7,7 @@ names, and replan.py the new instants of planned Messages.
 import datetime as dt
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from django.db.models import Case, Q, QuerySet, Value, When
 
@@ -22,7 +22,7 @@ from companion.schedules.reasons import Reason
 from companion.schedules.wording import newest_version
 from companion.times import walls
 
-_MIGHT_HAVE_ARRIVED = (
+_MIGHT_HAVE_ARRIVED: Final = (
     Q(status=Status.SENT) | Q(status=Status.FAILED, reason=Reason.OUTCOME_UNKNOWN) | lifecycle.ON_THE_WIRE
 )
 

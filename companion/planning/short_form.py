@@ -1,6 +1,7 @@
 """The short form: one text to one patient at one instant, without a Schedule."""
 
 import datetime as dt
+from typing import Final
 
 from django.db import transaction
 
@@ -15,7 +16,7 @@ from companion.schedules.models import Lane, Message, Quiet
 from companion.schedules.text import as_typed
 from companion.service.wake import ring
 
-LATE_AFTER = dt.timedelta(hours=1)
+LATE_AFTER: Final = dt.timedelta(hours=1)
 
 
 @transaction.atomic

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from companion.clinics.models import Clinic
 from companion.patients.models import Patient
@@ -25,12 +25,12 @@ from companion.schedules.queries import MessageFilter
 from companion.schedules.wording import newest_versions, template_of
 from companion.times import clocks, walls
 
-WITHIN = dt.timedelta(minutes=10)
-LOOKED_AT = 200
+WITHIN: Final = dt.timedelta(minutes=10)
+LOOKED_AT: Final = 200
 """The number of a plan's patients who are checked, in the order of their names."""
 _SCHEDULES, _OTHERS = 100, 2000
 """The numbers of Schedules, and of their Occurrences, that are checked for messages that are not planned yet."""
-_DAY = dt.timedelta(days=1)
+_DAY: Final = dt.timedelta(days=1)
 _Texts = Mapping[uuid.UUID, str]
 
 

@@ -6,6 +6,7 @@ guarded updates: a Message is reopened only if it is not too late. The dispatche
 
 import datetime as dt
 from dataclasses import replace
+from typing import Final
 
 from django.db import transaction
 
@@ -24,11 +25,11 @@ from companion.service.wake import ring
 from companion.times import rule_json, walls
 from companion.times.retiming import Times
 
-UNDO_FOR = dt.timedelta(seconds=10)
+UNDO_FOR: Final = dt.timedelta(seconds=10)
 """The time for which a page offers to undo an act."""
-_CLICKS_WAY = dt.timedelta(seconds=5)
+_CLICKS_WAY: Final = dt.timedelta(seconds=5)
 """The time that we allow for a click at the last moment to reach the server."""
-_LAST_ZONE = "Etc/GMT+12"
+_LAST_ZONE: Final = "Etc/GMT+12"
 """The zone in which a wall time of each patient's own zone comes last."""
 
 

@@ -4,6 +4,7 @@ import datetime as dt
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -22,16 +23,16 @@ from companion.schedules.text import PLACEHOLDERS, literal_braces
 from companion.times import recurrence, walls
 from companion.times.quiet import QuietHours, quiet_until
 
-NAMED = 20
+NAMED: Final = 20
 """The most patients that are named in warnings with one code; a further sentence counts the others."""
-_RATE_USED = 29 / 30
+_RATE_USED: Final = 29 / 30
 """The share of a bot's rate that is used (dispatch/pace.py)."""
-_WORTH_SAYING = 60.0
-_SENDING_PAUSED = (
+_WORTH_SAYING: Final = 60.0
+_SENDING_PAUSED: Final = (
     "Sending is paused: no message is sent until an admin resumes sending on the Control Panel. A message that waits "
     "too long is not sent at all."
 )
-_BOT_REFUSED = (
+_BOT_REFUSED: Final = (
     "Telegram refuses the bot's token: no message is sent until an admin enters the token again in Settings. A message "
     "that waits too long is not sent at all."
 )

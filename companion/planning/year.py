@@ -4,6 +4,7 @@ import calendar
 import datetime as dt
 from dataclasses import dataclass
 from itertools import islice
+from typing import Final
 
 from companion.clinics.models import Clinic
 from companion.planning import recipients
@@ -12,7 +13,7 @@ from companion.planning.occurrences import coming, times_of
 from companion.times import walls
 from companion.times.walls import Moved
 
-MOST = 5000
+MOST: Final = 5000
 """The most Occurrences that are computed: with more than thirteen a day, the last days of the year are missing."""
 
 

@@ -4,6 +4,7 @@ The Planner and the dispatcher lock rows in the same order, so that no deadlock 
 """
 
 import uuid
+from typing import Final
 
 from django.db.models import Q, QuerySet
 
@@ -13,7 +14,7 @@ from companion.delivery import lifecycle
 from companion.patients.models import Patient
 from companion.schedules.models import Message, Schedule, State
 
-ON_ITS_WAY = "A message to this patient is on its way to Telegram. Try again in a minute."
+ON_ITS_WAY: Final = "A message to this patient is on its way to Telegram. Try again in a minute."
 
 
 def hold(caller: Caller, *patients: Patient) -> list[Patient]:

@@ -7,7 +7,7 @@ _TAGS: Final = frozenset(
     ("b", "strong", "i", "em", "u", "ins", "s", "strike", "del", "a", "code", "pre", "span", "blockquote", "tg-spoiler")
 )
 _ENTITIES: Final = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
-_PART = re.compile(r"<(?P<end>/?)(?P<tag>[^\s/>]*)(?P<rest>[^>]*)(?P<close>>?)|&(?P<entity>#?[A-Za-z0-9]+);?")
+_PART: Final = re.compile(r"<(?P<end>/?)(?P<tag>[^\s/>]*)(?P<rest>[^>]*)(?P<close>>?)|&(?P<entity>#?[A-Za-z0-9]+);?")
 
 
 class NotHtml(Exception):

@@ -9,7 +9,7 @@ from companion.telegram.limits import utf16_units
 Json = dict[str, object]
 
 _PHOTO_SIZE: Final[Json] = {"width": 480, "height": 320}
-_COMMAND = re.compile(r"/[A-Za-z0-9_]{1,32}(@[A-Za-z0-9_]{3,32})?(?=\s|$)")
+_COMMAND: Final = re.compile(r"/[A-Za-z0-9_]{1,32}(@[A-Za-z0-9_]{3,32})?(?=\s|$)")
 
 
 def bot_user(bot: SandboxBot) -> Json:

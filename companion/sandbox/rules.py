@@ -27,7 +27,7 @@ DELETABLE_FOR: Final = timedelta(hours=48)
 """The time within which a bot can delete a message of a private chat, its own or the person's."""
 _TEXT_BYTES: Final = 1 << 15
 _BUTTONS: Final = 100
-_URL = re.compile(r"(https?|tg)://[^\s]+|[\w-]+(\.[\w-]+)+(/[^\s]*)?")
+_URL: Final = re.compile(r"(https?|tg)://[^\s]+|[\w-]+(\.[\w-]+)+(/[^\s]*)?")
 # Telegram shows control characters as spaces and drops carriage returns.
 _CONTROLS: Final = {code: " " for code in range(32) if chr(code) not in "\t\n"} | {ord("\r"): None}
 

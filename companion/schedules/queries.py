@@ -9,7 +9,7 @@ import binascii
 import datetime as dt
 import uuid
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet
 from django.db.models.lookups import Exact
@@ -21,12 +21,12 @@ from companion.patients.names import search_term
 from companion.schedules import sql
 from companion.schedules.models import Attempt, Follow, Message, Recipient, Schedule, State, Status
 
-COUNTED_TO = 1000
+COUNTED_TO: Final = 1000
 """Counts stop here; from there on a page says "1,000+"."""
-OVERDUE_AFTER = dt.timedelta(seconds=30)
+OVERDUE_AFTER: Final = dt.timedelta(seconds=30)
 """A pending message is overdue when it has been ready for this long."""
-_FEW_PATIENTS = 200
-ATTENTION = dt.timedelta(days=7)
+_FEW_PATIENTS: Final = 200
+ATTENTION: Final = dt.timedelta(days=7)
 """A failed message needs attention for this long."""
 
 Order = Literal["due_at", "-due_at"]

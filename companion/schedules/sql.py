@@ -7,7 +7,7 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import msgspec
 import psycopg
@@ -16,7 +16,7 @@ from django.db.backends.sqlite3.base import SQLiteCursorWrapper
 from django.db.backends.utils import CursorWrapper
 from psycopg.abc import Params, Query
 
-_BY_INDEXES = " ".join(
+_BY_INDEXES: Final = " ".join(
     f"-c {name}"
     for name in (
         "enable_seqscan=off",
@@ -25,7 +25,7 @@ _BY_INDEXES = " ".join(
         "plan_cache_mode=force_generic_plan",
     )
 )
-_ONLY_WHERE_ASKED = 2**31
+_ONLY_WHERE_ASKED: Final = 2**31
 """A value for psycopg's `prepare_threshold`: prepare only where asked. Django's None would forbid that too."""
 
 Row = tuple[object, ...]
@@ -34,7 +34,7 @@ Parameters = Sequence[Any] | Mapping[str, Any]  # drivers take values of many ty
 T = TypeVar("T")
 
 # Writes ids without hyphens, as the ORM stores them on SQLite; PostgreSQL accepts both forms.
-_ENCODER = msgspec.json.Encoder(uuid_format="hex")
+_ENCODER: Final = msgspec.json.Encoder(uuid_format="hex")
 
 
 @cache

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from babel.dates import format_date, format_time
 
@@ -24,11 +24,11 @@ PLACEHOLDERS: Mapping[str, str] = {
     "date": "date of sending",
     "time": "time of sending",
 }
-_KNOWN = f"Known are {', '.join(f'{{{name}}}' for name in PLACEHOLDERS)}; write {{{{ for a brace."
-_DOUBLED = re.compile(r"(?<!\{)\{\{\s*(\w+)\s*\}")
+_KNOWN: Final = f"Known are {', '.join(f'{{{name}}}' for name in PLACEHOLDERS)}; write {{{{ for a brace."
+_DOUBLED: Final = re.compile(r"(?<!\{)\{\{\s*(\w+)\s*\}")
 _LONGEST_DATE, _LONGEST_TIME = 60, 30
 """Upper bounds in UTF-16 units; no known language reaches them."""
-_PIECE = re.compile(r"\{\{|\{(\w*)\}|\{")
+_PIECE: Final = re.compile(r"\{\{|\{(\w*)\}|\{")
 
 
 def as_typed(text: str) -> str:

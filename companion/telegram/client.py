@@ -20,8 +20,8 @@ from companion.telegram.pool import HELD_BACK as HELD_BACK
 from companion.telegram.pool import Pool
 from companion.telegram.proxy import Proxy
 
-_JSON = msgspec.json.Encoder()
-_TOKEN = re.compile(r"([0-9]{1,20}):[A-Za-z0-9_-]+")
+_JSON: Final = msgspec.json.Encoder()
+_TOKEN: Final = re.compile(r"([0-9]{1,20}):[A-Za-z0-9_-]+")
 
 
 class BotToken:

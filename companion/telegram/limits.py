@@ -27,11 +27,11 @@ TELEGRAM_ID_BITS: Final = 52
 """A user's id has at most this many significant bits."""
 TELEGRAM_ID_MAX: Final = 2**TELEGRAM_ID_BITS - 1
 
-_START_PAYLOAD = re.compile(rf"[A-Za-z0-9_-]{{1,{START_PAYLOAD_CHARS}}}")
-_PHONE = re.compile(r"\+[0-9() ./-]+|0[0-9() ./-]+|\(?[0-9]+[() ./-][0-9() ./-]+")
-_SHORTENED = re.compile(r"[+-]?[0-9]+([.,][0-9]*)?\s*[eE]\s*[+]?\s*[0-9]+")
-_BOT_TOKEN = re.compile(r"[0-9]{5,}:[A-Za-z0-9_-]{20,}")
-_LINK = re.compile(r"(https?://)?(t|telegram)\.me/", re.IGNORECASE)
+_START_PAYLOAD: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{START_PAYLOAD_CHARS}}}")
+_PHONE: Final = re.compile(r"\+[0-9() ./-]+|0[0-9() ./-]+|\(?[0-9]+[() ./-][0-9() ./-]+")
+_SHORTENED: Final = re.compile(r"[+-]?[0-9]+([.,][0-9]*)?\s*[eE]\s*[+]?\s*[0-9]+")
+_BOT_TOKEN: Final = re.compile(r"[0-9]{5,}:[A-Za-z0-9_-]{20,}")
+_LINK: Final = re.compile(r"(https?://)?(t|telegram)\.me/", re.IGNORECASE)
 # The time that int() takes grows with the square of the length, and no longer number is an id.
 _DIGITS_READ: Final = 40
 

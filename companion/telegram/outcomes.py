@@ -90,7 +90,7 @@ _REFUSALS: Final = (
     (400, "user_is_blocked", BLOCKED),
     (400, "input_user_deactivated", DEACTIVATED),
 )
-_RETRY_AFTER = re.compile(r"retry after ([0-9]{1,9})\b")
+_RETRY_AFTER: Final = re.compile(r"retry after ([0-9]{1,9})\b")
 
 
 def outcome_of_answer(status: int, body: bytes, date: str | None = None) -> Outcome:

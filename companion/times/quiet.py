@@ -6,10 +6,11 @@ Not here: whether a Message waits for their end. Its Schedule decides.
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from typing import Final
 
 from companion.times.walls import Moved, local, resolve
 
-_DAY = timedelta(days=1)
+_DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)

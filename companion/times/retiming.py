@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import groupby, takewhile
+from typing import Final
 
 from companion.times.recurrence import occurrences
 from companion.times.rule import Recurrence, without_exceptions
 
-_INSTANT = timedelta(microseconds=1)
+_INSTANT: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ MAX_COUNT: Final = 1_000_000
 MAX_TIMES: Final = 1440
 MAX_EXCEPTIONS: Final = 1000
 
-_NUMBERED = re.compile(r"(-?[1-5])?(mo|tu|we|th|fr|sa|su)")
+_NUMBERED: Final = re.compile(r"(-?[1-5])?(mo|tu|we|th|fr|sa|su)")
 
 
 class Frequency(StrEnum):

@@ -12,8 +12,8 @@ from typing import Final, TypeVar
 from companion.times.rule import MAX_EXCEPTIONS, MAX_TIMES, Frequency, MonthEnd, Recurrence, wrong
 from companion.times.walls import parse_wall, wall_name
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_TIME = re.compile(r"(\d{2}):(\d{2})(?::(\d{2}))?", re.ASCII)
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_TIME: Final = re.compile(r"(\d{2}):(\d{2})(?::(\d{2}))?", re.ASCII)
 _KEYS: Final = (
     "frequency",
     "interval",

@@ -11,17 +11,18 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
+from typing import Final
 from zoneinfo import ZoneInfo
 
 # The system's zone files differ from machine to machine; the tzdata package is pinned, so all plan the same instants.
 zoneinfo.reset_tzpath(to=())
 ZoneInfo.clear_cache()
 
-FIRST_YEAR = 1900  # early enough for a rule that starts on a birth date
-LAST_YEAR = 2100
+FIRST_YEAR: Final = 1900  # early enough for a rule that starts on a birth date
+LAST_YEAR: Final = 2100
 
 # Hour 24 is left out by hand: newer Pythons read it as the next day's midnight.
-_WALL = re.compile(r"(\d{4})-\d{2}-\d{2}T(?:[01]\d|2[0-3]):\d{2}(?::\d{2})?", re.ASCII)
+_WALL: Final = re.compile(r"(\d{4})-\d{2}-\d{2}T(?:[01]\d|2[0-3]):\d{2}(?::\d{2})?", re.ASCII)
 
 
 class Moved(StrEnum):

@@ -4,16 +4,17 @@ Static files are answered earlier, with WhiteNoise's headers. The API's referenc
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from django.http import HttpRequest, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
-API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 """The policy of the API's answers: a browser that shows such an answer loads nothing for it."""
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-POLICY = "; ".join(
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+POLICY: Final = "; ".join(
     [
         "default-src 'self'",
         "img-src 'self' data:",  # Tabler's CSS draws small icons with data: images

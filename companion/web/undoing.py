@@ -5,6 +5,7 @@ import math
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from django.contrib import messages as flash
 from django.http import HttpRequest, HttpResponse
@@ -23,7 +24,7 @@ from companion.service.clock import database_now
 from companion.web.access import PageRequest, came_from, page
 from companion.web.templatetags.counts import plural
 
-_SESSION = "undo"
+_SESSION: Final = "undo"
 
 
 @dataclass(frozen=True, slots=True)

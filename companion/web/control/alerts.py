@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
+from typing import Final
 
 from django.contrib import messages as flash
 from django.db import transaction
@@ -23,9 +24,9 @@ from companion.web.numbers import whole_number
 from companion.webhooks import webhooks
 from companion.webhooks.models import Kind
 
-_SHOWN = 20
-_HOURS = ("1", "2", "4", "8", "24")
-_TESTED = {
+_SHOWN: Final = 20
+_HOURS: Final = ("1", "2", "4", "8", "24")
+_TESTED: Final = {
     "telegram": "The test message is on its way to you.",
     "email": "The mail server accepted the test e-mail.",
     "webhook": "The webhooks accepted the test.",

@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import replace
+from typing import Final
 
 from django import forms
 from django.contrib import messages as flash
@@ -20,8 +21,8 @@ from companion.service.clock import database_now
 from companion.web.access import PageRequest, page
 from companion.web.templatetags.counts import plural
 
-_SHOWN = 100
-_CAUSES = [
+_SHOWN: Final = 100
+_CAUSES: Final = [
     ("", "Any cause"),
     ("restore", "A restore"),
     ("line", "A connection that broke"),

@@ -1,10 +1,12 @@
 """Name the addresses of the inbox: its list, each conversation and the files that patients sent."""
 
+from typing import Final
+
 from django.urls import path
 
 from companion.web.inbox import media, pages
 
-_ACTIONS = {"take": "take", "assign": "assign", "give-back": "give_back", "done": "done"}
+_ACTIONS: Final = {"take": "take", "assign": "assign", "give-back": "give_back", "done": "done"}
 
 urlpatterns = [
     path("inbox", pages.index, name="inbox"),

@@ -4,7 +4,7 @@ import datetime as dt
 import uuid
 from collections import Counter
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from companion.clinics.models import Clinic
 from companion.patients.models import Patient
@@ -13,11 +13,11 @@ from companion.schedules.models import Message, Status
 from companion.schedules.reasons import Reason
 from companion.web.templatetags.counts import decapitalised
 
-MOST = 3
-LOOKED_AT = 500
+MOST: Final = 3
+LOOKED_AT: Final = 500
 """The largest number of rows that are read: the cards name causes, and counting a million rows would be too slow."""
-AHEAD = dt.timedelta(hours=48)
-BACK = dt.timedelta(hours=24)
+AHEAD: Final = dt.timedelta(hours=48)
+BACK: Final = dt.timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ A single message's page and acts are in page.py.
 
 import datetime as dt
 from dataclasses import dataclass, replace
+from typing import Final
 from urllib.parse import urlencode
 
 from django.contrib import messages as flash
@@ -36,13 +37,13 @@ from companion.web.planning.kept_drafts import listed
 from companion.web.templatetags.counts import capped, plural
 from companion.web.templatetags.tones import tone
 
-PAGE_SIZE = 50
-FOLD = 10
+PAGE_SIZE: Final = 50
+FOLD: Final = 10
 """Show an instant's Occurrences in a single row if they are for more patients than this."""
-PLANNED_FIRST = 5
+PLANNED_FIRST: Final = 5
 """The largest number of planned Occurrences above the results of a search over all days."""
-LOOKED_AHEAD = dt.timedelta(days=366)
-AT_ONCE = 100
+LOOKED_AHEAD: Final = dt.timedelta(days=366)
+AT_ONCE: Final = 100
 """The largest number of messages that one press of a button changes."""
 
 

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal
 from uuid import NAMESPACE_URL, uuid5
 from zlib import crc32
 
@@ -18,8 +18,8 @@ from companion.schedules.waiting import Waiting
 from companion.schedules.wording import template_of
 
 Group = Literal["Overdue", "Waiting", "Next", "Later", "Planned", "Earlier"]
-NEXT_WITHIN = dt.timedelta(hours=1)
-SHOWN = 160
+NEXT_WITHIN: Final = dt.timedelta(hours=1)
+SHOWN: Final = 160
 
 
 @dataclass(frozen=True, slots=True)

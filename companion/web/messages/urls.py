@@ -1,11 +1,13 @@
 """Name the addresses of the list, the calendar, one message and one planned Occurrence."""
 
+from typing import Final
+
 from django.urls import path
 
 from companion.web import undoing
 from companion.web.messages import calendar, evidence, listing, occurrence, page
 
-_OCCURRENCE = "series/<uuid:schedule_id>/<str:occurrence>/<uuid:patient_id>"
+_OCCURRENCE: Final = "series/<uuid:schedule_id>/<str:occurrence>/<uuid:patient_id>"
 
 urlpatterns = [
     path("", listing.index, name="messages"),

@@ -25,7 +25,7 @@ COLUMNS: Final = (
     ("language", "de", False),
     ("cohorts", "Diabetes|Tuesday group", False),
 )
-SHOWN = 200
+SHOWN: Final = 200
 """The largest number of refused rows that the page lists."""
 
 

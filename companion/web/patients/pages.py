@@ -6,7 +6,7 @@ Not here: the form of a patient (form.py), invitations (enrolling.py), files (cs
 import datetime as dt
 import uuid
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from django.contrib import messages as flash
 from django.db import transaction
@@ -36,12 +36,12 @@ from companion.web.messages.rows import mixed, rows
 from companion.web.patients.enrolling import reach_context
 from companion.web.templatetags.counts import plural
 
-PAGE_SIZE = 50
-AHEAD = dt.timedelta(days=731)
+PAGE_SIZE: Final = 50
+AHEAD: Final = dt.timedelta(days=731)
 """The span of time in which a patient's page looks for coming messages."""
-SERIES = 20
+SERIES: Final = 20
 """The largest number of Schedules that a patient's page names."""
-NOTES = 5
+NOTES: Final = 5
 """The largest number of failed enrolments above the list."""
 
 

@@ -7,6 +7,7 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from companion.clinics.clinics import calendar_of
 from companion.clinics.models import Clinic
@@ -18,26 +19,26 @@ from companion.times.workdays import next_working_day
 from companion.web.planning.rule import rule_of, with_rule, written
 from companion.web.planning.typed import Typed
 
-KEPT = "kept"
+KEPT: Final = "kept"
 """The choice "As it is": the form has no fields for this rule, which was made over the API, and keeps it unchanged."""
-LATE = {
+LATE: Final = {
     "PT15M": "15 minutes",
     "PT1H": "1 hour",
     "PT4H": "4 hours",
     "PT12H": "12 hours",
     "PT24H": "1 day",
 }
-AVOID = {"weekends": "weekends", "holidays": "public holidays", "closed_days": "the clinic's closed days"}
-WHEN_AVOIDED = {
+AVOID: Final = {"weekends": "weekends", "holidays": "public holidays", "closed_days": "the clinic's closed days"}
+WHEN_AVOIDED: Final = {
     "skip": "Skip it",
     "next": "Move it to the next working day",
     "previous": "Move it to the working day before",
 }
-OPENING = dt.time(8)
+OPENING: Final = dt.time(8)
 """The time of day for a message that is sent on the next working day."""
-SOON = dt.timedelta(minutes=2)
+SOON: Final = dt.timedelta(minutes=2)
 """The time from now until the moment that an empty form offers."""
-AGAIN = {
+AGAIN: Final = {
     "": "is an answer",
     "PT15M": "asks again after 15 minutes",
     "PT30M": "asks again after 30 minutes",
@@ -45,7 +46,7 @@ AGAIN = {
     "PT2H": "asks again after 2 hours",
     "PT4H": "asks again after 4 hours",
 }
-WITHIN = {
+WITHIN: Final = {
     "": "Don't wait for an answer",
     "PT30M": "30 minutes after it was sent",
     "PT1H": "1 hour after it was sent",

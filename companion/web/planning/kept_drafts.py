@@ -8,6 +8,7 @@ import json
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
+from typing import Final
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -22,8 +23,8 @@ from companion.schedules.models import Schedule
 from companion.web.models import Draft
 from companion.web.planning.typed import Typed
 
-KEPT_FOR = dt.timedelta(days=14)
-LISTED = 5
+KEPT_FOR: Final = dt.timedelta(days=14)
+LISTED: Final = 5
 """The largest number of drafts that the list page names."""
 
 

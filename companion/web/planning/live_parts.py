@@ -4,6 +4,7 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -27,7 +28,7 @@ from companion.web.planning import form
 from companion.web.planning.typed import Typed
 from companion.web.series.upcoming import together
 
-MATCHES = 8
+MATCHES: Final = 8
 """The largest number of matching patients that the picker shows."""
 
 

@@ -7,6 +7,7 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping
 from functools import partial
+from typing import Final
 
 from django.contrib import messages as flash
 from django.http import HttpResponse
@@ -39,9 +40,9 @@ from companion.web.series.upcoming import counted, upcoming
 from companion.web.settings.set_up import set_up_first
 from companion.web.templatetags.counts import plural
 
-CONFIRMED_ABOVE = 50
+CONFIRMED_ABOVE: Final = 50
 """With more patients than this, the form asks for a confirmation."""
-FORM_BUTTONS = ("find", "preview", "next_working_day")
+FORM_BUTTONS: Final = ("find", "preview", "next_working_day")
 """Buttons that only change the form: the page shows the form again and plans nothing."""
 
 

@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
 from companion.web.numbers import whole_number
 from companion.web.planning.typed import Typed
 
-WEEKDAYS = {"mo": "Mon", "tu": "Tue", "we": "Wed", "th": "Thu", "fr": "Fri", "sa": "Sat", "su": "Sun"}
-ANY_WEEKDAY = "mo-fr"
+WEEKDAYS: Final = {"mo": "Mon", "tu": "Tue", "we": "Wed", "th": "Thu", "fr": "Fri", "sa": "Sat", "su": "Sun"}
+ANY_WEEKDAY: Final = "mo-fr"
 """Stands for Monday to Friday together, as in "the last weekday"."""
-NTH_DAYS = WEEKDAYS | {ANY_WEEKDAY: "weekday (Mon to Fri)"}
-MONTH_END = {"last_day": "send on its last day", "skip": "skip that month"}
-NTH = {"1": "first", "2": "second", "3": "third", "4": "fourth", "-1": "last"}
-REPEATS = {"": "Once", "daily": "Every day", "weekly": "Every week", "monthly": "Every month"}
+NTH_DAYS: Final = WEEKDAYS | {ANY_WEEKDAY: "weekday (Mon to Fri)"}
+MONTH_END: Final = {"last_day": "send on its last day", "skip": "skip that month"}
+NTH: Final = {"1": "first", "2": "second", "3": "third", "4": "fourth", "-1": "last"}
+REPEATS: Final = {"": "Once", "daily": "Every day", "weekly": "Every week", "monthly": "Every month"}
 
 
 def rule_of(typed: Typed) -> dict[str, object] | None:

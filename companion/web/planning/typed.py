@@ -8,9 +8,9 @@ from django.http import QueryDict
 from companion.schedules.buttons import MOST as MOST_BUTTONS
 from companion.schedules.text import as_typed
 
-FREE_BUTTONS = 3
+FREE_BUTTONS: Final = 3
 """The number of empty lines for more buttons."""
-_LISTS = ("patients", "weekdays", "avoid", "button", "again")
+_LISTS: Final = ("patients", "weekdays", "avoid", "button", "again")
 
 
 LABELS: Final = {

@@ -3,6 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import Callable
+from typing import Final
 
 from django.contrib import messages as flash
 from django.core.paginator import Paginator
@@ -29,12 +30,12 @@ from companion.web.planning.form import length_words
 from companion.web.series.upcoming import skipped, upcoming
 from companion.web.templatetags.counts import plural
 
-PAGE_SIZE = 30
-REVIEW = "review"
+PAGE_SIZE: Final = 30
+REVIEW: Final = "review"
 """The filter for series whose date of review has come."""
-ONCE = "once"
+ONCE: Final = "once"
 """The filter for messages that are sent once and are not on the list yet."""
-LATEST = 10
+LATEST: Final = 10
 """The number of past messages on the page of a series."""
 
 

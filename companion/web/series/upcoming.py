@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from companion.planning.changing import given_before
 from companion.planning.occurrences import Coming, next_few, times_of
@@ -12,8 +13,8 @@ from companion.times import walls
 from companion.times.retiming import Times
 from companion.times.walls import Moved
 
-SHOWN = 5
-MOST_SKIPPED = 20
+SHOWN: Final = 5
+MOST_SKIPPED: Final = 20
 
 
 @dataclass(frozen=True, slots=True)

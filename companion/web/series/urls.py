@@ -1,10 +1,12 @@
 """Name the addresses of the series: their list, and each series' page and acts."""
 
+from typing import Final
+
 from django.urls import path
 
 from companion.web.series import pages
 
-_ACTIONS = ("pause", "resume", "cancel", "skip", "unskip", "reviewed")
+_ACTIONS: Final = ("pause", "resume", "cancel", "skip", "unskip", "reviewed")
 
 urlpatterns = [
     path("/series", pages.index, name="series_list"),

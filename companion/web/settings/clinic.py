@@ -3,6 +3,8 @@
 The checks and the storing are in the room below (clinics).
 """
 
+from typing import Final
+
 from django.conf import settings
 from django.contrib import messages as flash
 from django.db import transaction
@@ -29,7 +31,7 @@ from companion.web.conflicts import Clash, Fields, Value
 from companion.web.settings.page import defaults_of, settings_page, urgent_help_of
 from companion.web.templatetags.counts import plural
 
-LABELS = {
+LABELS: Final = {
     "name": "Name",
     "timezone": "Time zone",
     "quiet_from": "Quiet hours from",
@@ -41,7 +43,7 @@ LABELS = {
     "words": "Words",
     "phone": "Number to call",
 }
-CLINIC_FIELDS = ("name", "timezone", "quiet_from", "quiet_until", "country", "region")
+CLINIC_FIELDS: Final = ("name", "timezone", "quiet_from", "quiet_until", "country", "region")
 
 
 @require_POST

@@ -5,7 +5,7 @@ Everybody sees the page, only admins change anything on it.
 
 from collections.abc import Mapping
 from functools import cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from babel import Locale
 from django.http import HttpResponse
@@ -22,7 +22,7 @@ from companion.web.access import PageRequest, page
 from companion.web.conflicts import Clash, Value, written
 from companion.web.form_errors import by_field
 
-ROLE_WORDS = {
+ROLE_WORDS: Final = {
     Role.VIEWER: "sees everything, changes nothing",
     Role.PROVIDER: "plans messages and keeps patients",
     Role.ADMIN: "also keeps members, keys and the bot",

@@ -1,5 +1,7 @@
 """The first set-up page: a new clinic gives its name, country, zone and urgent number before it plans anything."""
 
+from typing import Final
+
 from django.contrib import messages as flash
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -14,7 +16,7 @@ from companion.web.access import PageRequest, page
 from companion.web.form_errors import by_field
 from companion.web.settings.page import countries
 
-FIELDS = ("name", "country", "timezone", "phone")
+FIELDS: Final = ("name", "country", "timezone", "phone")
 
 
 def set_up_first(request: PageRequest) -> HttpResponse | None:

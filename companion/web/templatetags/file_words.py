@@ -1,5 +1,7 @@
 """Files that patients sent: the words of the button that opens a file, or why the file can't be opened."""
 
+from typing import Final
+
 from django import template
 from django.template.defaultfilters import filesizeformat
 
@@ -8,7 +10,7 @@ from companion.listener.models import Media
 
 register = template.Library()
 
-_LABELS = {
+_LABELS: Final = {
     "photo": "Show the photo",
     "sticker": "Show the sticker",
     "voice": "Play the voice note",

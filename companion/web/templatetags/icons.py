@@ -5,6 +5,7 @@ The whole sprite is over two megabytes; a page carries only the icons that it sh
 
 import re
 from functools import cache
+from typing import Final
 
 from django import template
 from django.conf import settings
@@ -13,8 +14,8 @@ from django.utils.safestring import SafeString, mark_safe
 
 register = template.Library()
 
-_SYMBOL = re.compile(r'<symbol id="tabler-([a-z0-9-]+)"[^>]*>(.*?)</symbol>', re.DOTALL)
-_FRAME = '<path stroke="none" d="M0 0h24v24H0z" fill="none" />'
+_SYMBOL: Final = re.compile(r'<symbol id="tabler-([a-z0-9-]+)"[^>]*>(.*?)</symbol>', re.DOTALL)
+_FRAME: Final = '<path stroke="none" d="M0 0h24v24H0z" fill="none" />'
 
 
 @register.simple_tag

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from django import template
 from django.template.defaultfilters import filesizeformat
@@ -16,12 +16,12 @@ from companion.web.templatetags.times import exactly
 
 register = template.Library()
 
-SOURCES = {
+SOURCES: Final = {
     "direct": "the dispatcher itself",
     "mcp": "the Control Panel's status",
     "database": "what the database shows",
 }
-FACTS = {
+FACTS: Final = {
     "engine": "Kind",
     "version": "Version",
     "latency_ms": "Latency",

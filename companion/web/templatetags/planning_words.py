@@ -1,19 +1,21 @@
 """Words of the planning form and its preview."""
 
+from typing import Final
+
 from django import template
 
 from companion.times.walls import Moved
 
 register = template.Library()
 
-MOVED = {
+MOVED: Final = {
     Moved.DST_GAP: "later: the clocks skip this time",
     Moved.DST_FOLD: "the first of two: the clocks go back",
     Moved.QUIET_HOURS: "after quiet hours",
     Moved.MONTH_END: "last day of a shorter month",
     Moved.WORKING_DAY: "moved to a working day",
 }
-PARTS = {
+PARTS: Final = {
     "recipients": "who gets it",
     "text": "the text",
     "when": "the date and time",

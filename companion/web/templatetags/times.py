@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Sequence
 from functools import cache
+from typing import Final
 
 from django import template
 from django.utils import timezone
@@ -19,7 +20,7 @@ from companion.web.templatetags.counts import decapitalised
 register = template.Library()
 register.filter(town)
 
-_NEAR = {0: "Today", 1: "Tomorrow", -1: "Yesterday"}
+_NEAR: Final = {0: "Today", 1: "Tomorrow", -1: "Yesterday"}
 
 
 @register.filter

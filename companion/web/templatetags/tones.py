@@ -1,5 +1,7 @@
 """Colours of statuses. The status's word always stands beside its colour."""
 
+from typing import Final
+
 from django import template
 
 from companion.patients.models import Consent
@@ -7,8 +9,8 @@ from companion.schedules.models import State, Status
 
 register = template.Library()
 
-STATES = {State.ACTIVE: "green", State.PAUSED: "orange", State.ENDED: "secondary", State.CANCELLED: "secondary"}
-TONES = {Status.PENDING: "blue", Status.SENT: "green", Status.FAILED: "red", Status.CANCELLED: "secondary"}
+STATES: Final = {State.ACTIVE: "green", State.PAUSED: "orange", State.ENDED: "secondary", State.CANCELLED: "secondary"}
+TONES: Final = {Status.PENDING: "blue", Status.SENT: "green", Status.FAILED: "red", Status.CANCELLED: "secondary"}
 
 
 @register.filter
