@@ -16,7 +16,7 @@ from django.db import OperationalError, connection
 from django.db.backends.utils import CursorWrapper
 from django.db.migrations.executor import MigrationExecutor
 
-from companion.clinics import bots, members
+from companion.clinics import append_only, bots, members
 from companion.clinics.models import Bot, Clinic, Member, Role
 from companion.clinics.refusals import Conflict, Refused
 from companion.clinics.sealed import CannotOpen
@@ -38,6 +38,10 @@ _NOT_BOTH: Final = (
 _OTHER_KEY: Final = (
     "This data was sealed with another COMPANION_SECRET_KEY: texts and the bot's token can't be read. "
     "Give back that key. If the variable is not set, the key is in the file secret_key in the data folder."
+)
+_BROUGHT_BACK: Final = (
+    "The database didn't keep the audit trail append-only, and does so again. Found: {gone}. `companion audit verify` "
+    "finds what was done meanwhile."
 )
 _LOST_KEY: Final = (
     "Data here was sealed with a COMPANION_SECRET_KEY ({lost}) that is none of the keys known here ({known}): its "
@@ -84,6 +88,16 @@ def migrate() -> None:
     settings.DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _one_at_a_time():
         call_command("migrate", verbosity=0, interactive=False)
+
+
+def protect_trail() -> str:
+    """Bring back the database's protection of the audit trail, and return a sentence for people if some was gone.
+
+    Raises Conflict if this database's user may not bring it back.
+    """
+    with _one_at_a_time():
+        gone = append_only.hold()
+    return _BROUGHT_BACK.format(gone=", ".join(gone)) if gone else ""
 
 
 def unapplied() -> int:

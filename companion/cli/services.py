@@ -47,24 +47,19 @@ def migrate(seconds: float) -> None:
     """Bring the database's schema up to date, and create the first clinic if there is none."""
     ready()
     from companion.cli import prepare
-    from companion.clinics import append_only
     from companion.clinics.clinics import first_clinic
     from companion.service.clock import database_now
 
     with plain_errors():
         prepare.wait_for_database(seconds, on_wait=_say_that_migrate_waits)
         prepare.migrate()
-        brought_back = append_only.hold()
+        brought_back = prepare.protect_trail()
         now = database_now()
         note = prepare.first_bot(first_clinic(now=now), now=now)
     if note:
         click.echo(note, err=True)
     if brought_back:
-        click.echo(
-            f"The audit trail's triggers were gone and are back: {', '.join(brought_back)}. `companion audit verify` "
-            "finds what was done meanwhile.",
-            err=True,
-        )
+        click.echo(brought_back, err=True)
     click.echo("The database is up to date.")
 
 

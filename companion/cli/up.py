@@ -90,6 +90,7 @@ def _prepare(*, demo: bool) -> _Prepared:
     listening(settings.COMPANION.host, settings.COMPANION.port).close()
     with plain_errors():
         prepare.migrate()
+        _protect_trail()
         now = database_now()
         prepare.check_start()
         demo_admin = demo_clinic(now=now) if demo else None
@@ -100,6 +101,19 @@ def _prepare(*, demo: bool) -> _Prepared:
         return _Prepared(operators_link(demo_admin, now=now), note, now)
     # The link is not printed at each start: a service manager's log would then always hold a way to sign in.
     return _Prepared(operators_link(admin, now=now) if made or sys.stdout.isatty() else "", note, now)
+
+
+def _protect_trail() -> None:
+    """Say it if the audit trail was not protected. Patients' messages don't wait until it is."""
+    from companion.cli import prepare
+    from companion.clinics.refusals import Conflict
+
+    try:
+        said = prepare.protect_trail()
+    except Conflict as refusal:
+        said = str(refusal)
+    if said:
+        click.echo(said, err=True)
 
 
 def _commands() -> dict[str, list[str]]:

@@ -1,24 +1,30 @@
 """The database's own rule for the audit trail: entries are added and chained once, never changed and never removed.
 
-Triggers hold for every client of the database, also for the owner of the table, who alone can take them away.
+On PostgreSQL no role has the right to change or remove an entry, not even the owner of the table, through whom most
+installations work; only the two columns that chaining writes may be changed. Triggers are the second line, and on
+SQLite, which knows no rights, the only one. They also stop a superuser. The owner alone can take both away.
 """
 
 from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from django.db import connection, transaction
+from django.db import ProgrammingError, connection, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
+from psycopg.errors import InsufficientPrivilege
 
+from companion.clinics.refusals import Conflict
 from companion.service.online import in_a_free_moment
 
 TABLE: Final = "clinics_auditentry"
 _SAID: Final = "the audit trail is append-only"
 # An entry gets its place in the chain once; one from before the chain gets its seal then, too. A TRUNCATE of the
-# empty table passes: that is how a backup is restored into a new database.
+# empty table passes. It is asked for by schema and name: a session could put a table of the same name before it.
 _BODY: Final = f"""
+    DECLARE
+        has_entries boolean;
     BEGIN
         IF TG_OP = 'UPDATE' THEN
             IF OLD.number IS NULL AND NEW.number IS NOT NULL AND (OLD.seal = '' OR NEW.seal = OLD.seal)
@@ -29,15 +35,18 @@ _BODY: Final = f"""
                 RETURN NEW;
             END IF;
         ELSIF TG_OP = 'TRUNCATE' THEN
-            IF NOT EXISTS (SELECT FROM {TABLE}) THEN
+            EXECUTE format('SELECT EXISTS (SELECT FROM %I.%I)', TG_TABLE_SCHEMA, TG_TABLE_NAME) INTO has_entries;
+            IF NOT has_entries THEN
                 RETURN NULL;
             END IF;
         END IF;
         RAISE EXCEPTION '{_SAID}' USING ERRCODE = 'insufficient_privilege';
     END
-    """
+    """  # noqa: S608 (our own names)
 _POSTGRESQL: Final = (
-    f"CREATE OR REPLACE FUNCTION companion_audit_append_only() RETURNS trigger LANGUAGE plpgsql AS $${_BODY}$$",
+    # Without a path of its own the function would use functions and operators of whoever changes the table.
+    "CREATE OR REPLACE FUNCTION companion_audit_append_only() RETURNS trigger LANGUAGE plpgsql "
+    f"SET search_path = pg_catalog, pg_temp AS $${_BODY}$$",
     f"DROP TRIGGER IF EXISTS audit_append_only ON {TABLE}",
     f"CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON {TABLE} "
     "FOR EACH ROW EXECUTE FUNCTION companion_audit_append_only()",
@@ -50,6 +59,7 @@ _POSTGRESQL: Final = (
 )
 _FOUND_ON_POSTGRESQL: Final = """
     SELECT t.tgname, t.tgenabled = 'A' AND t.tgqual IS NULL AND t.tgattr = '' AND p.prosrc = %(body)s
+        AND p.proconfig IS NOT DISTINCT FROM ARRAY['search_path=pg_catalog, pg_temp']
         AND (t.tgname, t.tgtype) IN (('audit_append_only', 27), ('audit_never_emptied', 34))
     FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = %(table)s::regclass AND NOT t.tgisinternal
     UNION ALL SELECT rulename, false FROM pg_rewrite WHERE ev_class = %(table)s::regclass
@@ -58,7 +68,42 @@ _FOUND_ON_POSTGRESQL: Final = """
 
 "A": always on; 27: before each row's update or delete; 34: before a truncate.
 """
+_GIVEN: Final = f"""
+    SELECT a.grantee, a.privilege_type AS privilege, '' AS attname
+    FROM pg_class c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) a
+    WHERE c.oid = '{TABLE}'::regclass AND a.privilege_type IN ('UPDATE', 'DELETE', 'TRUNCATE')
+    UNION ALL SELECT a.grantee, a.privilege_type, attname
+    FROM pg_attribute, aclexplode(attacl) a
+    WHERE attrelid = '{TABLE}'::regclass AND a.privilege_type = 'UPDATE'
+"""  # noqa: S608 (our own names)
+"""Finds each right to change or remove entries: the role, the right, and the column if it is a right to only one."""
+_TOO_MANY: Final = f"""
+    SELECT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee) END, privilege, attname
+    FROM ({_GIVEN}) given WHERE attname NOT IN ('number', 'hash') OR grantee = 0 ORDER BY 1, 2, 3
+"""  # noqa: S608 (our own names)
+"""Finds those that are more than chaining needs."""
+_TAKE_RIGHTS: Final = f"""
+    DO $$ DECLARE
+        one record;
+    BEGIN
+        FOR one IN
+            SELECT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END AS role,
+                grantee <> 0 AND bool_or(privilege = 'UPDATE') AS chains
+            FROM ({_GIVEN}) given GROUP BY grantee
+        LOOP
+            EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE ON {TABLE} FROM %s CASCADE', one.role);
+            IF one.chains THEN
+                EXECUTE format('GRANT UPDATE (number, hash) ON {TABLE} TO %s', one.role);
+            END IF;
+        END LOOP;
+    END $$
+"""  # noqa: S608 (our own names)
+"""Takes the rights to change and remove entries from every role, also from the owner. Who could update may chain."""
 _ON_POSTGRESQL: Final = ("audit_append_only", "audit_never_emptied")
+_NOT_OURS: Final = (
+    "The database doesn't keep the audit trail append-only: {gone}. This database's user may not mend that. Run "
+    "`companion migrate` as the owner of the tables, and `companion audit verify`."
+)
 _CHAINED: Final = {"number", "hash", "seal", "key_id"}
 _TAKEN: Final = f"EXISTS (SELECT 1 FROM {TABLE} WHERE clinic_id = NEW.clinic_id AND number = NEW.number)"  # noqa: S608 (our own names)
 # REPLACE removes a row, and fires no trigger for that: no row may come to another's id, rowid or place.
@@ -92,23 +137,68 @@ class AppendOnly(Operation):
             _run(schema_editor, [*statements_to_drop(), *statements_to_make()])
 
 
+class ByRights(Operation):
+    """Take the rights to change and remove entries from every role on PostgreSQL, also from the owner of the table."""
+
+    reversible = False
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Do nothing: the models don't know of this."""
+
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        if schema_editor.connection.vendor == "postgresql":
+            _run(schema_editor, [_TAKE_RIGHTS])
+
+
 def hold() -> list[str]:
-    """Bring back what is missing of the rule, and return its names."""
+    """Bring back what is missing of the rule, and return it in words. Raises Conflict if our role may not."""
     gone = missing()
-    if gone and _is_postgresql():
-        with connection.schema_editor(atomic=False) as editor:
-            in_a_free_moment(editor, [TABLE], partial(_run, editor, _POSTGRESQL))
-    elif gone:
+    if not gone:
+        return []
+    if _is_postgresql():
+        _hold_on_postgresql(gone)
+    else:
         with transaction.atomic(), connection.cursor() as cursor:
             for statement in [*statements_to_drop(), *statements_to_make()]:
                 cursor.execute(statement)
     return gone
 
 
+def _hold_on_postgresql(gone: Sequence[str]) -> None:
+    not_ours = Conflict(_NOT_OURS.format(gone=", ".join(gone)))
+    try:
+        with connection.schema_editor(atomic=False) as editor:
+            if _triggers_missing():
+                in_a_free_moment(editor, [TABLE], partial(_run, editor, _POSTGRESQL))
+            _run(editor, [_TAKE_RIGHTS])
+    except ProgrammingError as error:
+        if isinstance(error.__cause__, InsufficientPrivilege):
+            raise not_ours from None
+        raise
+    # To revoke what others gave is only a warning for a role that may not.
+    if _rights_too_many():
+        raise not_ours
+
+
 def missing() -> list[str]:
-    """The names of the product's triggers that are gone, switched off, or not as the product made them."""
+    """List what the database lacks of the rule, in words: triggers gone or changed, and rights that are too many."""
+    changed = [f"the trigger {name} is gone, switched off or changed" for name in _triggers_missing()]
+    return changed + [f"the database's user {role} has the right {right}" for role, right in _rights_too_many()]
+
+
+def _triggers_missing() -> list[str]:
     present = _present()
     return [name for name in (_ON_POSTGRESQL if _is_postgresql() else _SQLITE) if not present.get(name)]
+
+
+def _rights_too_many() -> list[tuple[str, str]]:
+    if not _is_postgresql():
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_TOO_MANY)
+        return [(role, f"{right} ({column})" if column else right) for role, right, column in cursor.fetchall()]
 
 
 def strange() -> list[str]:

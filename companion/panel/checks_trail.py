@@ -1,4 +1,5 @@
-"""Checks of the audit trail that are fast: whether the database protects it, and whether its entries are chained.
+"""Checks of the audit trail that are fast: whether the database protects it, also from the services' own role, and
+whether its entries are chained.
 
 `companion audit verify` checks the entries themselves (trail_check.py).
 """
@@ -7,6 +8,8 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import Final
 
+from django.db import connection
+
 from companion.clinics import append_only, chain
 from companion.clinics.models import Clinic
 from companion.panel.check import CheckResult, Group, failed, ok, warning
@@ -14,10 +17,17 @@ from companion.panel.check import CheckResult, Group, failed, ok, warning
 _CHAINED_WITHIN: Final = dt.timedelta(minutes=1)
 """Services chain within ten seconds."""
 
+_OUR_ROLE: Final = """
+    SELECT current_user, (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
+        (SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = %s::regclass)
+"""
+
 
 def trail(clinic: Clinic | None, *, now: dt.datetime) -> Iterator[CheckResult]:
     """Check that the database's rule is in force, and that no entry waits too long for its place in the chain."""
     yield _protected()
+    if connection.vendor == "postgresql":
+        yield _role()
     yield _chained(clinic, now)
 
 
@@ -25,11 +35,23 @@ def _protected() -> CheckResult:
     name = "Audit trail append-only"
     if gone := append_only.missing():
         advice = "Run `companion audit verify`: somebody may have changed entries. `companion migrate` brings it back."
-        return failed(Group.DATABASE, name, f"without {', '.join(gone)}", advice)
+        return failed(Group.DATABASE, name, ", ".join(gone), advice)
     if strange := append_only.strange():
         advice = "It could keep entries out. Find out who made it, drop it, and run `companion audit verify`."
         return failed(Group.DATABASE, name, f"the table has {', '.join(strange)}, which is not ours", advice)
     return ok(Group.DATABASE, name, "the database refuses changes")
+
+
+def _role() -> CheckResult:
+    name = "Database's user"
+    with connection.cursor() as cursor:
+        cursor.execute(_OUR_ROLE, [append_only.TABLE])
+        role, is_superuser, is_owner = cursor.fetchone()
+    if is_superuser:
+        advice = "A superuser may do everything on the database's server. Give the services a user of their own."
+        return warning(Group.DATABASE, name, f"{role} is a superuser", advice)
+    owns = "owns the tables" if is_owner else "doesn't own the tables"
+    return ok(Group.DATABASE, name, f"{role}, who {owns}")
 
 
 def _chained(clinic: Clinic | None, now: dt.datetime) -> CheckResult:

@@ -58,8 +58,8 @@ def check_all(slug: str | None, *, last: Head | None, journals: Sequence[Path] =
 
 
 def _rule() -> list[Report]:
-    """Report triggers that are missing, and rules that could keep entries out."""
-    found = [f"The trigger {name} is gone, switched off or changed." for name in append_only.missing()]
+    """Report triggers that are missing, rights that are too many, and rules that could keep entries out."""
+    found = [f"{words[0].upper()}{words[1:]}." for words in append_only.missing()]
     found += [
         f"{name} is no trigger or rule of this product. It could keep entries out of the trail."
         for name in append_only.strange()

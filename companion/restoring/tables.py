@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from psycopg import sql
 
+from companion.clinics import append_only
 from companion.clinics.refusals import Conflict
 
 _SQLITE: Final = "companion.sqlite3"
@@ -91,8 +92,10 @@ def _write_tables(archive: ZipFile) -> None:
 def _read_tables(archive: ZipFile, paused: tuple[str, str]) -> None:
     tables: dict[str, list[str]] = json.loads(archive.read(_COLUMNS))
     with transaction.atomic(), connection.cursor() as cursor:
-        # Migrations may have made rows that are also in the backup.
-        cursor.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(map(sql.Identifier, tables))))
+        # Migrations may have made rows that are also in the backup, but no entries of the audit trail, which nobody has
+        # the right to empty.
+        emptied = [name for name in tables if name != append_only.TABLE]
+        cursor.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(map(sql.Identifier, emptied))))
         for table, columns in tables.items():
             with archive.open(table) as entry, cursor.copy(_copy(table, columns, "FROM STDIN")) as rows:
                 while data := entry.read(1 << 16):

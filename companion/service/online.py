@@ -158,12 +158,14 @@ def in_a_free_moment(schema_editor: BaseDatabaseSchemaEditor, tables: Sequence[s
 
 def _altered(schema_editor: BaseDatabaseSchemaEditor, tables: Sequence[str], alter: Callable[[], None]) -> bool:
     """Make the change, and return True; False if other transactions use the tables at this moment."""
-    names = ", ".join(schema_editor.quote_name(table) for table in tables)
+    names = [schema_editor.quote_name(table) for table in tables]
     try:
         with transaction.atomic(using=schema_editor.connection.alias):
-            # No other transaction waits behind this lock. It also ends a running autovacuum, which PostgreSQL does only
-            # for a transaction that waits for long; so it comes before the short lock_timeout.
-            schema_editor.execute(f"LOCK TABLE {names} IN SHARE UPDATE EXCLUSIVE MODE", params=None)
+            # No other transaction waits behind this lock (SHARE UPDATE EXCLUSIVE). It also ends a running autovacuum,
+            # which PostgreSQL does only for a transaction that waits for long; so it comes before the short
+            # lock_timeout. LOCK TABLE would do the same, but needs rights that nobody has on the audit trail.
+            for name in names:
+                schema_editor.execute(f"ALTER TABLE {name} SET WITHOUT CLUSTER", params=None)
             schema_editor.execute(f"SET LOCAL lock_timeout = '{_WAIT_MILLISECONDS}ms'", params=None)
             alter()
     except OperationalError as error:

@@ -3,12 +3,14 @@
 import json
 import os
 import signal
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.cli.running import Up, alive, up
+from tests.cli.running import Up, a_command, alive, own_environment, up
 from tests.support.services import DEADLINE, eventually
 
 
@@ -140,3 +142,15 @@ def test_a_second_start_adds_nothing_and_stops_cleanly(running: Up, key: str, fo
         status = again.process.wait(DEADLINE)
 
     assert (patients, schedules, status) == (25, 9, 0)
+
+
+def test_a_start_brings_the_protection_of_the_audit_trail_back_and_says_so(tmp_path: Path) -> None:
+    a_command("migrate", environment=own_environment(tmp_path), folder=tmp_path)
+    with closing(sqlite3.connect(tmp_path / "data" / "companion.sqlite3")) as file:
+        file.execute("DROP TRIGGER audit_no_removal")
+
+        with up(tmp_path):
+            left = file.execute("SELECT count(*) FROM sqlite_master WHERE name = 'audit_no_removal'").fetchone()
+
+    assert "the trigger audit_no_removal is gone" in (tmp_path / "stderr").read_text()
+    assert left == (1,)

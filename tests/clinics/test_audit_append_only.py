@@ -157,3 +157,32 @@ def test_the_trail_outlives_its_clinic(clinic: Clinic) -> None:
     Clinic.objects.filter(pk=clinic.pk).delete()
 
     assert AuditEntry.objects.count() == 2
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL's names have schemas")
+@pytest.mark.parametrize(
+    "statements",
+    [
+        # An empty table of the same name comes before the trail's.
+        ["CREATE TEMP TABLE clinics_auditentry ()", "TRUNCATE public.clinics_auditentry"],
+        # Functions and operators of one's own come before PostgreSQL's.
+        [
+            "CREATE SCHEMA mine",
+            "CREATE FUNCTION mine.to_jsonb(anyelement) RETURNS jsonb LANGUAGE sql AS $$SELECT '{}'::jsonb$$",
+            "SET LOCAL search_path = mine, public, pg_catalog",
+            "UPDATE clinics_auditentry SET number = 9, action = 'nothing happened' WHERE number IS NULL",
+        ],
+    ],
+)
+def test_no_name_of_ones_own_deceives_the_rule(clinic: Clinic, statements: list[str]) -> None:
+    a_trail(clinic, 1)
+    act(clinic)
+
+    with transaction.atomic():
+        for statement in statements[:-1]:
+            sql(statement)
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+            sql(statements[-1])
+        transaction.set_rollback(True)
+
+    assert AuditEntry.objects.filter(clinic=clinic).exclude(action="nothing happened").count() == 2

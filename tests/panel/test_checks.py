@@ -81,6 +81,13 @@ def test_a_trail_whose_trigger_was_taken_away_is_named() -> None:
     assert check("Audit trail append-only").result == "failed"
 
 
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no users")
+def test_a_superuser_is_warned_of() -> None:
+    found = check("Database's user")
+
+    assert (found.result, found.value) == ("warning", "postgres is a superuser")
+
+
 def test_entries_that_wait_too_long_for_their_place_in_the_chain_are_counted() -> None:
     clinic = a_clinic()
     before = NOW - dt.timedelta(minutes=2)
@@ -202,7 +209,7 @@ def test_each_check_has_a_test_with_its_fault() -> None:
 
     names = {one.name.partition(" on ")[0] for one in diagnostics.run(now=NOW)}
 
-    assert names - {"SQLite's version"} == {
+    assert names - {"SQLite's version", "Database's user"} == {
         *(f"{kind.label} alive" for kind in Kind),
         *(f"{kind.label} answers" for kind in Kind),
         "Sending",
