@@ -7,6 +7,7 @@ from typing import Final, cast
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
 from ninja.errors import AuthenticationError, HttpError
 from ninja.utils import check_csrf
 
@@ -21,7 +22,6 @@ from companion.clinics.second_factors import is_missing
 from companion.service.clock import database_now
 from companion.service.slots import LONG
 
-IMPORT_PATH: Final = "/api/scheduler/patients/import"
 BODY_BYTES: Final = 2 * 1024 * 1024
 IMPORT_BYTES: Final = 50 * 1024 * 1024
 SECURITY_SCHEMES: Final = {
@@ -103,7 +103,7 @@ def _caller_by_session(request: HttpRequest) -> Caller | None:
 
 
 def _check_length(request: HttpRequest) -> None:
-    limit = IMPORT_BYTES if request.path == IMPORT_PATH else BODY_BYTES
+    limit = IMPORT_BYTES if request.path == reverse("api:import_patients") else BODY_BYTES
     # The server has read the whole body by now, also if it came in chunks, so it knows the length.
     length = str(request.META.get("CONTENT_LENGTH") or "0")
     if length.isascii() and length.isdigit() and (len(length) > 15 or int(length) > limit):

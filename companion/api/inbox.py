@@ -113,7 +113,7 @@ def finish_conversation(request: HttpRequest, id: UUID, body: DoneBody = None) -
         body_example={"text": "Yes, please come at nine."},
         media_type=JSON,
         creates=True,
-        location="/api/scheduler/messages/{id}",
+        location="read_message",
     ),
 )
 def answer_conversation(request: HttpRequest, id: UUID, body: AnswerWish) -> MessageDetail:

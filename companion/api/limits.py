@@ -9,7 +9,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from django.conf import settings
 from django.db import connection
@@ -64,6 +64,13 @@ class _Limited:
     """A function for each slot, which gives the slot back."""
 
 
+class Spent(NamedTuple):
+    """Whether the call may go on, and what the key has left."""
+
+    may: bool
+    allowance: Allowance
+
+
 class Keys:
     """The shares of this process in the calls of all keys, for the present minute."""
 
@@ -72,8 +79,8 @@ class Keys:
         self._minute = 0
         self._shares: dict[uuid.UUID, _Share] = {}
 
-    def spend(self, key: uuid.UUID, limit: int, *, now: dt.datetime) -> tuple[bool, Allowance]:
-        """Spend a call of the key in this minute, and return whether a call was left."""
+    def spend(self, key: uuid.UUID, limit: int, *, now: dt.datetime) -> Spent:
+        """Spend a call of the key in this minute, if a call is left."""
         minute, second = divmod(int(now.timestamp()), 60)
         with self._lock:
             if self._minute - minute not in (0, 1):
@@ -82,21 +89,28 @@ class Keys:
             share = self._shares.setdefault(key, _Share())
             needs_more = share.left == 0 and share.reserved < limit
         if needs_more:
-            added, reserved = _reserve(key, minute, limit)
+            reserved = _reserve(key, minute, limit)
             with self._lock:
-                share.left, share.reserved = share.left + added, max(share.reserved, reserved)
+                share.left, share.reserved = share.left + reserved.added, max(share.reserved, reserved.altogether)
         with self._lock:
             may = share.left > 0
             share.left -= may
             left = share.left + max(0, limit - share.reserved)
-        return may, Allowance(limit, left, 60 - second)
+        return Spent(may, Allowance(limit, left, 60 - second))
 
 
 _keys: Final = Keys()
 
 
-def _reserve(key: uuid.UUID, minute: int, limit: int) -> tuple[int, int]:
-    """Reserve a part of the key's calls. Returns the calls that were added, and all calls that are reserved now."""
+class _Reserved(NamedTuple):
+    """The calls of a key that were reserved just now, and all that are reserved."""
+
+    added: int
+    altogether: int
+
+
+def _reserve(key: uuid.UUID, minute: int, limit: int) -> _Reserved:
+    """Reserve a part of the key's calls for this process."""
     wanted = max(1, limit // 20)
     with connection.cursor() as cursor:
         # SQLite stores UUIDs as 32 hexadecimal digits.
@@ -104,8 +118,8 @@ def _reserve(key: uuid.UUID, minute: int, limit: int) -> tuple[int, int]:
         cursor.execute(_RESERVE, [key_id, minute, wanted, limit])
         row = cursor.fetchone()
     if row is None:
-        return 0, limit
-    return wanted - max(0, row[0] - limit), min(row[0], limit)
+        return _Reserved(0, limit)
+    return _Reserved(wanted - max(0, row[0] - limit), min(row[0], limit))
 
 
 def admit(request: HttpRequest, caller: Caller, *, now: dt.datetime) -> None:

@@ -48,7 +48,7 @@ def _act(path: str, body_example: object) -> Operation:
         body_example=examples.NEW_MESSAGE,
         media_type=JSON,
         creates=True,
-        location="/api/scheduler/messages/{id}",
+        location="read_message",
     ),
 )
 def plan_message(request: HttpRequest, body: NewMessage) -> MessageDetail:

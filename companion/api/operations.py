@@ -11,6 +11,7 @@ from typing import Any, Concatenate, Final, Literal, ParamSpec, cast
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.urls import reverse
 from ninja import Router
 from pydantic import BaseModel
 
@@ -38,7 +39,8 @@ MULTIPART: Final = "multipart/form-data"
 class Operation:
     """The declaration of an operation.
 
-    `role` None: everybody may call it. `creates`: it takes an Idempotency-Key and answers 201 with a Location.
+    `role` None: everybody may call it. `creates`: it takes an Idempotency-Key and answers 201. `location`: the name of the
+    operation to which the header Location leads.
     `refuses`: error statuses besides those that follow from the other fields. `also`: media types of other forms of the
     answer. `long`: it may take long, so a clinic may run only a few at once. `fresh`: a member must have confirmed
     the password a short time ago.
@@ -218,9 +220,8 @@ def _respond(declared: Operation, stored: StoredAnswer) -> HttpResponse:
     if stored.tag:
         response["ETag"] = stored.tag
     if declared.location:
-        response["Location"] = declared.location.format(
-            id=cast(dict[str, object], read_json(stored.text.encode()))["id"]
-        )
+        id = cast(dict[str, object], read_json(stored.text.encode()))["id"]
+        response["Location"] = reverse(f"api:{declared.location}", args=[id])
     return response
 
 

@@ -3,7 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 from django.db.models import Q
 from django.http import HttpRequest
@@ -57,8 +57,8 @@ def list_opt_outs(request: HttpRequest, query: Query[ListParameters]) -> OptOutL
     clinic = caller_of(request).clinic
     selected = opt_outs.newest_first(clinic)
     if query.cursor:
-        at, last = _read(read_cursor(_LIST, query.cursor))
-        selected = selected.filter(at__lte=at).filter(Q(at__lt=at) | Q(id__lt=last))
+        last = _position(read_cursor(_LIST, query.cursor))
+        selected = selected.filter(at__lte=last.at).filter(Q(at__lt=last.at) | Q(id__lt=last.id))
     rows = list(selected[: query.limit + 1])
     items = rows[: query.limit]
     after = cursor_of(_LIST, f"{items[-1].id}{items[-1].at.isoformat()}") if len(rows) > query.limit else None
@@ -81,5 +81,12 @@ def _shape(item: OptOut, patients: list[StoppedPatient]) -> OptOutShape:
     return OptOutShape(id=item.id, telegram_id=telegram_id, at=item.at, source=item.source, patients=patients)
 
 
-def _read(cursor: str) -> tuple[dt.datetime, uuid.UUID]:
-    return dt.datetime.fromisoformat(cursor[36:]), uuid.UUID(cursor[:36])
+class _Position(NamedTuple):
+    """An opt-out's place in the order of the list."""
+
+    at: dt.datetime
+    id: uuid.UUID
+
+
+def _position(cursor: str) -> _Position:
+    return _Position(dt.datetime.fromisoformat(cursor[36:]), uuid.UUID(cursor[:36]))

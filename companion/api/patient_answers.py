@@ -1,5 +1,7 @@
 """Patients and their conversations in the shapes of patient_shapes.py."""
 
+from django.urls import reverse
+
 from companion.api.patient_shapes import ConversationItem, MediaShape, PatientShape, WordingShape
 from companion.clinics.models import Clinic
 from companion.listener.conversation import Item
@@ -41,7 +43,7 @@ def media_of(file: Media) -> MediaShape:
         kind=file.kind,
         type=file.type or None,
         size=file.size,
-        link=None if why else f"/api/scheduler/media/{file.id}",
+        link=None if why else reverse("api:read_media", args=[file.id]),
         unavailable=why or None,
     )
 

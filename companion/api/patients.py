@@ -52,7 +52,7 @@ _CONVERSATION: Final = "conversation"
         body_example=examples.NEW_PATIENT,
         media_type=JSON,
         creates=True,
-        location="/api/scheduler/patients/{id}",
+        location="read_patient",
     ),
 )
 def add_patient(request: HttpRequest, body: NewPatient) -> PatientShape:

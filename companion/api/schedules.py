@@ -52,7 +52,7 @@ def _act(path: str, body_example: object) -> Operation:
         body_example=examples.NEW_SCHEDULE,
         media_type=JSON,
         creates=True,
-        location="/api/scheduler/schedules/{id}",
+        location="read_schedule",
     ),
 )
 def create_schedule(request: HttpRequest, body: NewSchedule) -> PlannedSchedule:

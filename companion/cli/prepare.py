@@ -8,7 +8,7 @@ import fcntl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.conf import settings
 from django.core.management import call_command
@@ -137,13 +137,20 @@ def check_drill() -> None:
         raise Conflict(_NO_DRILLS_DATABASE if settings.DRILL else _DRILLS_DATABASE)
 
 
-def first_admin(clinic: Clinic, *, now: dt.datetime, email: str = FIRST_ADMIN) -> tuple[Member, bool]:
-    """Return the clinic's first admin, and whether this call added the admin."""
+class FirstAdmin(NamedTuple):
+    """A clinic's first admin, and whether they were added just now."""
+
+    member: Member
+    added: bool
+
+
+def first_admin(clinic: Clinic, *, now: dt.datetime, email: str = FIRST_ADMIN) -> FirstAdmin:
+    """Return the clinic's first admin, added if the clinic had none."""
     admins = Member.objects.filter(clinic=clinic, role=Role.ADMIN, user__is_active=True)
     admin = admins.select_related("user", "clinic").order_by("created_at", "id").first()
     if admin:
-        return admin, False
-    return members.add_member(clinic, email, Role.ADMIN, now=now), True
+        return FirstAdmin(admin, added=False)
+    return FirstAdmin(members.add_member(clinic, email, Role.ADMIN, now=now), added=True)
 
 
 def first_bot(clinic: Clinic, *, now: dt.datetime) -> str:

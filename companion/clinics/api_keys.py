@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 import secrets
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
@@ -24,6 +24,13 @@ _AUDITED: Final = ("name", "role", "prefix", "kind", "scopes", "networks", "expi
 _NOTED_EVERY: Final = dt.timedelta(minutes=1)
 
 
+class NewKey(NamedTuple):
+    """A key that was just made, and its secret, which can't be shown again."""
+
+    key: ApiKey
+    secret: str
+
+
 def make_key(
     clinic: Clinic,
     name: str,
@@ -32,8 +39,8 @@ def make_key(
     *,
     now: dt.datetime,
     by: Caller | None = None,
-) -> tuple[ApiKey, str]:
-    """Make a key and its secret, which can't be shown again. `by` is the admin who makes it (None: the command line).
+) -> NewKey:
+    """Make a key and its secret. `by` is the admin who makes it (None: the command line).
 
     Raises NotAllowed, and Refused, also if any earlier key had this name.
     """
@@ -62,7 +69,7 @@ def make_key(
             audit.record(caller, "API key made", "api_key", key.id, now=now, changes=changes)
     except IntegrityError:
         raise Refused(Problem("name", "There is or was an API key of this name. Choose another.")) from None
-    return key, secret
+    return NewKey(key, secret)
 
 
 def secret_of(header: str) -> str:

@@ -3,6 +3,7 @@
 import datetime as dt
 import uuid
 from functools import lru_cache
+from typing import Final, NamedTuple
 
 from companion.clinics.sealed import unseal
 from companion.delivery.facts import Facts, Keyboard
@@ -25,7 +26,7 @@ class Payload(Discreet, frozen=True, gc=False):
 
 def payload_of(facts: Facts, at: dt.datetime) -> Payload | None:
     """Return the payload for this instant; None if there is no text, or it is too long for Telegram."""
-    template, answers = _wording(facts.version) if facts.version else ("", ())
+    template, answers = _wording(facts.version) if facts.version else _NO_WORDING
     if facts.own_text is not None:
         template = unseal(bytes.fromhex(facts.own_text), "schedules.Message.text")
     if not template:
@@ -40,8 +41,8 @@ def payload_of(facts: Facts, at: dt.datetime) -> Payload | None:
 
 def buttons_of(message: Message) -> Keyboard | None:
     """Return the buttons with which the Message is sent or was sent: they don't change after its begin."""
-    _, answers = _wording(message.version_id) if message.version_id else ("", ())
-    return _keyboard(message.id, message.buttons, answers)
+    wording = _wording(message.version_id) if message.version_id else _NO_WORDING
+    return _keyboard(message.id, message.buttons, wording.answers)
 
 
 def _keyboard(message: uuid.UUID, given: Keyboard | None, answers: tuple[Button, ...]) -> Keyboard | None:
@@ -49,8 +50,18 @@ def _keyboard(message: uuid.UUID, given: Keyboard | None, answers: tuple[Button,
     return buttons.keyboard(message, answers) if given is None and answers else given
 
 
+class _Wording(NamedTuple):
+    """A version's text and answer buttons."""
+
+    template: str
+    answers: tuple[Button, ...]
+
+
+_NO_WORDING: Final = _Wording("", ())
+
+
 @lru_cache(maxsize=512)
-def _wording(version: uuid.UUID) -> tuple[str, tuple[Button, ...]]:
-    """Return a version's text and answer buttons. They can be cached, because a version never changes."""
+def _wording(version: uuid.UUID) -> _Wording:
+    """Read a version's wording. It can be cached, because a version never changes."""
     template, stored = Version.objects.values_list("text", "buttons").get(pk=version)
-    return template, buttons.read(stored)
+    return _Wording(template, buttons.read(stored))

@@ -9,7 +9,7 @@ import datetime as dt
 import random
 import uuid
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -42,15 +42,22 @@ class PolledBot:
     token: BotToken = field(repr=False)
 
 
-def bots_to_poll(sandbox: bool) -> tuple[set[PolledBot], set[uuid.UUID]]:
-    """Return the bots whose updates may be fetched, and the ids of those whose token can't be decrypted."""
+class BotsToPoll(NamedTuple):
+    """The bots whose updates may be fetched, and the ids of those whose token can't be decrypted."""
+
+    polled: set[PolledBot]
+    unreadable: set[uuid.UUID]
+
+
+def bots_to_poll(sandbox: bool) -> BotsToPoll:
+    """Return the bots of the Sandbox, or the real bots."""
     polled, unreadable = set(), set()
     for row in bots.serving(sandbox=sandbox).defer("token").order_by("id"):
         try:
             polled.add(PolledBot(row.id, BotToken(row.token)))
         except (CannotOpen, ValueError):
             unreadable.add(row.id)
-    return polled, unreadable
+    return BotsToPoll(polled, unreadable)
 
 
 class Poller:

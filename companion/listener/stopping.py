@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from enum import Enum, auto
-from typing import Final
+from typing import Final, NamedTuple
 
 from companion.listener.stop_words import (
     LOOK_ALIKES,
@@ -78,7 +78,7 @@ def verdict(text: str, languages: Iterable[str], *, question_open: bool) -> Verd
     said = _readable(text)
     if command := _COMMAND.fullmatch(said.strip()):
         return Verdict.STOP_AND_STAFF if _bare(command[1]) else Verdict.STOP
-    first, rest = _first_sentence(said)
+    first, rest = _split(said)
     found = _stop_in(said, languages)
     whole = found is not _Said.NOTHING
     if not whole:
@@ -117,11 +117,17 @@ def _in_one_alphabet(word: str) -> str:
     return word
 
 
-def _first_sentence(said: str) -> tuple[str, str]:
-    """Split a text into its first sentence, including the mark at its end, and the rest."""
+class _Split(NamedTuple):
+    """A text as its first sentence, including the mark at its end, and the rest."""
+
+    first: str
+    rest: str
+
+
+def _split(said: str) -> _Split:
     begins = next((at for at, char in enumerate(said) if char.isalnum()), len(said))
     end = _ENDS.search(said, begins)
-    return (said[: end.end()], said[end.end() :]) if end else (said, "")
+    return _Split(said[: end.end()], said[end.end() :]) if end else _Split(said, "")
 
 
 def _is_question(first: str, rest: str, *, whole: bool) -> bool:

@@ -203,12 +203,12 @@ def _ask_first(urls: list[str], seconds: float | None) -> Answer | NoAnswer:
 
 def _findings(seen: _Seen, clinic: UUID | None) -> list[Finding]:
     if seen.facts is None:
-        return [_told_apart(seen.trouble, seen.direct)] if seen.trouble else []
+        return [_clearer(seen.trouble, seen.direct)] if seen.trouble else []
     answers = {Kind.DISPATCHER: seen.direct} | ({Kind.LISTENER: seen.listener} if seen.listener else {})
     return judge.findings(seen.facts.of(clinic), now=seen.at, answers=answers)
 
 
-def _told_apart(ours: Finding, answer: Answer | NoAnswer) -> Finding:
+def _clearer(ours: Finding, answer: Answer | NoAnswer) -> Finding:
     """Prefer the dispatcher's cause if we only know that the database gives no answer: it has waited for longer."""
     known = judge.cause_of(answer) if isinstance(answer, Answer) else None
     if ours.cause != Cause.DATABASE_GONE or known not in OF_THE_DATABASE:
@@ -216,9 +216,16 @@ def _told_apart(ours: Finding, answer: Answer | NoAnswer) -> Finding:
     return judge.no_database(Trouble(known))
 
 
-def _verdict(found: list[Finding]) -> tuple[Status, str]:
+class _Verdict(NamedTuple):
+    """The worst status of some findings, and a sentence about the first of them."""
+
+    status: Status
+    detail: str
+
+
+def _verdict(found: list[Finding]) -> _Verdict:
     more = f" And {len(found) - 1} more: see the Control Panel." if len(found) > 1 else ""
-    return worst(one.status for one in found), f"{found[0].words}{more}" if found else ""
+    return _Verdict(worst(one.status for one in found), f"{found[0].words}{more}" if found else "")
 
 
 def _direct_layer(answer: Answer | NoAnswer) -> Layer:

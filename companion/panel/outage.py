@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -31,13 +31,19 @@ _Way = Callable[[str, dt.datetime], str]
 """A function that sends an alert about an event; returns "" or the reason for the failure."""
 
 
+class _Recipient(NamedTuple):
+    """A way to send alerts, and the end of the clinic's maintenance window, if a window is open."""
+
+    way: _Way
+    quiet_until: dt.datetime | None
+
+
 @dataclass(slots=True)
 class Outage:
     """A process's memory of the recipients, and of the current outage."""
 
     folder: Path
-    _ways: list[tuple[_Way, dt.datetime | None]] = field(default_factory=list)
-    """The ways to send alerts, each with the end of the clinic's maintenance window, if a window is open."""
+    _recipients: list[_Recipient] = field(default_factory=list)
     _since: dt.datetime | None = None
     _waiting: list[_Way] | None = None
     """The recipients who still get the alert; None: no alert was sent yet."""
@@ -47,7 +53,7 @@ class Outage:
 
     def remember(self, *, now: dt.datetime) -> None:
         """Remember the recipients of alerts. Call it while the database works. Raises django.db.Error."""
-        found: list[tuple[_Way, dt.datetime | None]] = []
+        found: list[_Recipient] = []
         for clinic in Clinic.objects.filter(archived_at=None).order_by("id"):
             ways: list[_Way] = []
             window = maintenance.current(clinic, now=now)
@@ -55,13 +61,13 @@ class Outage:
                 ways += [_by_email(clinic, address) for address in notices.addresses(clinic)]
             wanting = webhooks.wanting(clinic, Kind.ALERT).values_list("pk", flat=True)
             ways += [_by_webhook(hook) for id in wanting if (hook := webhooks.opened(id))]
-            found += [(way, window.until if window else None) for way in ways]
-        self._ways = found
+            found += [_Recipient(way, window.until if window else None) for way in ways]
+        self._recipients = found
 
     def lasts(self, now: dt.datetime) -> None:
         """Note that the outage continues, and send alerts in time. Takes seconds for each mail server that hangs."""
         self._since = self._since or now
-        ways = [way for way, quiet_until in self._ways if quiet_until is None or quiet_until <= now]
+        ways = [way for way, quiet_until in self._recipients if quiet_until is None or quiet_until <= now]
         if now - self._since < PATIENCE or not ways:
             return
         if self._waiting is None:

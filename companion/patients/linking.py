@@ -4,7 +4,7 @@ Until the question is answered, the invitation remembers how the patient was rea
 """
 
 import datetime as dt
-from typing import Final, TypedDict
+from typing import Final, NamedTuple, TypedDict
 
 from companion.patients import chats, former_chats
 from companion.patients.models import Consent, ConsentChange, Enrolment, Patient, Withdrawal
@@ -61,13 +61,14 @@ def link(patient: Patient, telegram_id: int, *, now: dt.datetime) -> Before:
 
 def confirm(patient: Patient, *, now: dt.datetime) -> None:
     """Accept the chat's yes. If the patient was reached in another chat before, that becomes a former chat."""
-    row, before = _open(patient)
-    if row and before:
-        Enrolment.objects.filter(pk=row.pk).update(before=None)
-        former = before["telegram_id"]
-        if former is not None and former != patient.telegram_id:
-            agreed = before["consent"] == Consent.GIVEN
-            former_chats.keep([former_chats.left(patient, former, agreed=agreed, now=now)])
+    question = _open_question(patient)
+    if question is None:
+        return
+    Enrolment.objects.filter(pk=question.enrolment.pk).update(before=None)
+    former = question.before["telegram_id"]
+    if former is not None and former != patient.telegram_id:
+        agreed = question.before["consent"] == Consent.GIVEN
+        former_chats.keep([former_chats.left(patient, former, agreed=agreed, now=now)])
 
 
 def take_back(patient: Patient, *, opted_out: bool, taken: bool) -> None:
@@ -76,15 +77,15 @@ def take_back(patient: Patient, *, opted_out: bool, taken: bool) -> None:
     `opted_out`, `taken`: whether the chat before has opted out meanwhile, or belongs to another patient. The patient
     has no chat afterwards if there is no invitation to undo, or if it was opened in the chat that was linked before.
     """
-    row, before = _open(patient)
-    noted = row is not None and _noted_since(patient, row)
+    question = _open_question(patient)
     wrong = patient.telegram_id
     chats.leave(patient)
     patient.telegram_id = None
-    if row is None or before is None:
+    if question is None:
         return
-    Enrolment.objects.filter(pk=row.pk).update(before=None)
-    if not noted:
+    before = question.before
+    Enrolment.objects.filter(pk=question.enrolment.pk).update(before=None)
+    if not _noted_since(patient, question.enrolment):
         patient.consent, patient.consent_before_stop = before["consent"], before["consent_before_stop"]
         patient.withdrawal = before["withdrawal"]
     if taken or before["telegram_id"] == wrong:
@@ -97,8 +98,8 @@ def take_back(patient: Patient, *, opted_out: bool, taken: bool) -> None:
 
 def chat_before(patient: Patient) -> int | None:
     """The chat by which the patient was reached before the invitation whose question is open."""
-    _, before = _open(patient)
-    return before["telegram_id"] if before else None
+    question = _open_question(patient)
+    return question.before["telegram_id"] if question else None
 
 
 def is_taken(patient: Patient, telegram_id: int | None) -> bool:
@@ -107,14 +108,21 @@ def is_taken(patient: Patient, telegram_id: int | None) -> bool:
     return telegram_id is not None and not patient.caregiver and others.exclude(pk=patient.pk).exists()
 
 
-def _open(patient: Patient) -> tuple[Enrolment | None, Before | None]:
-    """The invitation that linked this chat, with the state before; None once the question was answered."""
+class _OpenQuestion(NamedTuple):
+    """The invitation that linked a chat and whose question is not answered yet, with the state before."""
+
+    enrolment: Enrolment
+    before: Before
+
+
+def _open_question(patient: Patient) -> _OpenQuestion | None:
+    """The open question of the patient's present chat."""
     own = Enrolment.objects.filter(patient=patient, before__isnull=False)
     row = own.order_by("-used_at", "-id").first()
     before: Before | None = row.before if row else None
     if row is None or before is None or before["chat"] != patient.telegram_id:
-        return None, None
-    return row, before
+        return None
+    return _OpenQuestion(row, before)
 
 
 def _reach_as_before(patient: Patient, before: Before) -> None:

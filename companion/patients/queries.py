@@ -5,7 +5,7 @@ import binascii
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -75,7 +75,7 @@ def some(clinic: Clinic, ids: Collection[uuid.UUID]) -> list[Patient]:
 def page(queryset: QuerySet[Patient], after: str | None, limit: int) -> Page:
     """The next `limit` patients by name, after a cursor. Raises Refused if the cursor isn't valid."""
     if after is not None:
-        name, last = _opened(after)
+        name, last = _read_cursor(after)
         # The index patients_by_name_searched can start from the first condition.
         queryset = queryset.filter(name__gte=name).filter(Q(name__gt=name) | Q(id__gt=last))
     found = list(queryset.order_by("name", "id")[: limit + 1])
@@ -153,10 +153,17 @@ def _cursor(last: Patient) -> str:
     return base64.urlsafe_b64encode(seal(f"{last.id}{last.name}", _CURSOR)).decode().rstrip("=")
 
 
-def _opened(cursor: str) -> tuple[str, uuid.UUID]:
+class _Position(NamedTuple):
+    """A patient's place in the order of a list."""
+
+    name: str
+    id: uuid.UUID
+
+
+def _read_cursor(cursor: str) -> _Position:
     try:
         sealed = base64.b64decode(cursor.encode() + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         text = unseal(sealed, _CURSOR)
-        return text[36:], uuid.UUID(text[:36])
+        return _Position(text[36:], uuid.UUID(text[:36]))
     except (binascii.Error, CannotOpen, ValueError):
         raise Refused(Problem("cursor", "This is no cursor of this list. Begin again without a cursor.")) from None

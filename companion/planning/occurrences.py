@@ -82,9 +82,9 @@ def coming(
     """
     # A moved Occurrence may be due before or after its neighbours in the rule, so Occurrences are sorted in this heap.
     found: list[tuple[dt.datetime, str, Coming]] = []
-    sooner = _reach(timing)[1] + _FARTHEST_MOVE
+    earlier = _reach(timing).earlier + _FARTHEST_MOVE
     for wall, one in _in_window(timing, zone, times, after, until):
-        while found and found[0][0] < walls.resolve(wall, zone).at - sooner:
+        while found and found[0][0] < walls.resolve(wall, zone).at - earlier:
             yield heappop(found)[2]
         if one:
             heappush(found, (one.due_at, one.occurrence, one))
@@ -96,9 +96,9 @@ def _in_window(
     timing: Timing, zone: str, times: ClinicTimes, after: dt.datetime, until: dt.datetime | None
 ) -> Iterator[_Step]:
     """The rule's wall times around this window, each with its Occurrence if it is due in the window."""
-    later, sooner = _reach(timing)
-    begin = _wall(after - _FARTHEST_MOVE - later, zone)
-    end = _wall(until + dt.timedelta(hours=2) + sooner, zone) if until else None
+    reach = _reach(timing)
+    begin = _wall(after - _FARTHEST_MOVE - reach.later, zone)
+    end = _wall(until + dt.timedelta(hours=2) + reach.earlier, zone) if until else None
     for wall in recurrence.occurrences(timing.starts_at, timing.recurrence, after=begin):
         if end and wall > end:
             return
@@ -134,12 +134,20 @@ def next_few(
     return list(islice(wanted, count))
 
 
-def _reach(timing: Timing) -> tuple[dt.timedelta, dt.timedelta]:
-    """Return how far an Occurrence may be moved to a later and to an earlier working day."""
+class _Reach(NamedTuple):
+    """How far an Occurrence may be moved to a later and to an earlier working day."""
+
+    later: dt.timedelta
+    earlier: dt.timedelta
+
+
+def _reach(timing: Timing) -> _Reach:
     none = dt.timedelta()
     if not timing.avoid or timing.when_avoided is WhenAvoided.SKIP:
-        return none, none
-    return (_TO_A_WORKING_DAY, none) if timing.when_avoided is WhenAvoided.NEXT else (none, _TO_A_WORKING_DAY)
+        return _Reach(none, none)
+    if timing.when_avoided is WhenAvoided.NEXT:
+        return _Reach(_TO_A_WORKING_DAY, none)
+    return _Reach(none, _TO_A_WORKING_DAY)
 
 
 def occurrence_at(timing: Timing, wall: dt.datetime, zone: str, times: ClinicTimes) -> Coming | None:

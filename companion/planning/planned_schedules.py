@@ -124,14 +124,14 @@ def planned_schedules(
     whom = theirs & Q(clinic=clinic)
     found = [] if _planned_is_not(wanted) else _schedules(clinic, wanted, few, until, most + 1)
     schedules = found[:most]
-    groups, all_zones = _groups(schedules, whom)
+    groups = _groups(schedules, whom)
     return PlannedSchedules(
         clinic=clinic,
-        schedules=[schedule for schedule in schedules if groups.get(schedule.id)],
+        schedules=[schedule for schedule in schedules if groups.by_schedule.get(schedule.id)],
         whom=whom,
-        groups=groups,
+        groups=groups.by_schedule,
         made=_made(schedules, theirs),
-        whole=len(found) <= most and all_zones,
+        whole=len(found) <= most and groups.of_all_zones,
         times=times_of(clinic),
     )
 
@@ -165,8 +165,14 @@ def _schedules(
     return sorted(chain(*each), key=lambda one: one.next_plan_at or until)[:most]
 
 
-def _groups(schedules: Sequence[Schedule], whom: Q) -> tuple[Mapping[uuid.UUID, list[Group]], bool]:
-    """Return the present groups of recipients by Schedule, and whether these include all zones."""
+class _Groups(NamedTuple):
+    """The present groups of recipients by Schedule, and whether these include all zones."""
+
+    by_schedule: Mapping[uuid.UUID, list[Group]]
+    of_all_zones: bool
+
+
+def _groups(schedules: Sequence[Schedule], whom: Q) -> _Groups:
     by_schedule: dict[uuid.UUID, list[Group]] = defaultdict(list)
     named = Recipient.objects.filter(whom, schedule__in=[one for one in schedules if not one.cohort_id])
     columns = ("schedule", "patient__timezone", "patient__paused_until")
@@ -177,13 +183,20 @@ def _groups(schedules: Sequence[Schedule], whom: Q) -> tuple[Mapping[uuid.UUID, 
     for schedule, zone, paused, count in counted:
         by_schedule[schedule].append(Group(zone, paused, count, of_single.get((schedule, zone, paused))))
     members = {cohort: _members(cohort, whom) for cohort in {one.cohort_id for one in schedules if one.cohort_id}}
-    by_schedule.update({one.id: members[one.cohort_id][0] for one in schedules if one.cohort_id})
+    by_schedule.update({one.id: members[one.cohort_id].groups for one in schedules if one.cohort_id})
     in_own_zones = [one for one in schedules if one.cohort_id and one.timezone == PATIENT_ZONE]
-    return by_schedule, all(members[one.cohort_id][1] for one in in_own_zones if one.cohort_id)
+    return _Groups(by_schedule, all(members[one.cohort_id].all for one in in_own_zones if one.cohort_id))
 
 
-def _members(cohort: uuid.UUID, whom: Q) -> tuple[list[Group], bool]:
-    """A cohort's patients by group, and whether these are all. For a large cohort only the first patients are read."""
+class _Members(NamedTuple):
+    """A cohort's patients by group, and whether these are all."""
+
+    groups: list[Group]
+    all: bool
+
+
+def _members(cohort: uuid.UUID, whom: Q) -> _Members:
+    """Read the first patients of a cohort, which are all but for a large cohort."""
     found = CohortMember.objects.filter(whom, cohort=cohort).order_by("patient")
     columns = ("patient", "patient__timezone", "patient__paused_until")
     rows = list(found.values_list(*columns)[: MEMBERS + 1])
@@ -191,7 +204,7 @@ def _members(cohort: uuid.UUID, whom: Q) -> tuple[list[Group], bool]:
     for patient, zone, paused in rows[:MEMBERS]:
         by_group[zone, paused].append(patient)
     groups = [Group(zone, paused, len(patients), patients[0]) for (zone, paused), patients in by_group.items()]
-    return groups, len(rows) <= MEMBERS
+    return _Members(groups, all=len(rows) <= MEMBERS)
 
 
 def _made(schedules: Sequence[Schedule], theirs: Q) -> Mapping[_Made, int]:

@@ -140,7 +140,8 @@ def _write(plain: Path, folder: Path) -> Manifest:
     # Read the clock before the tables: after a restore, a Message that was sent before `taken_at` counts as known.
     taken_at = database_now()
     leaves = MigrationLoader(connection).graph.leaf_nodes()
-    manifest = Manifest(_FORMAT, taken_at, connection.vendor, sorted(leaves), *_keys())
+    in_use = ring().in_use.id
+    manifest = Manifest(_FORMAT, taken_at, connection.vendor, sorted(leaves), in_use, _needed_keys())
     with ZipFile(plain, "w", ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr(_MANIFEST, json.dumps(msgspec.to_builtins(manifest)))
         tables.write(archive, folder)
@@ -160,10 +161,9 @@ def _check(manifest: Manifest) -> None:
         raise Conflict(_OTHER_KEY.format(lost=", ".join(lost)))
 
 
-def _keys() -> tuple[str, list[str]]:
-    """Return the id of the key in use, and the ids of all keys that the database's content needs."""
-    in_use = ring().in_use.id
-    return in_use, sorted({in_use, *UsedKey.objects.values_list("id", flat=True)})
+def _needed_keys() -> list[str]:
+    """Return the ids of all keys that the database's content needs."""
+    return sorted({ring().in_use.id, *UsedKey.objects.values_list("id", flat=True)})
 
 
 _NAMES: Final = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}

@@ -17,7 +17,7 @@ def restore(file: Path, key: Key, *, drill: bool = False, journals: Sequence[Pat
     """Restore the backup. Raises Conflict and Refused; then nothing has changed, or every clinic stays paused."""
     with backup.opened(file, key) as (manifest, archive, folder):
         now = database_now()
-        tables.read(archive, folder, manifest.migrations, paused=(_as_stored(now), holding.PAUSED_BY))
+        tables.read(archive, folder, manifest.migrations, tables.Pause(_as_stored(now), holding.PAUSED_BY))
     call_command("migrate", verbosity=0, interactive=False)
     return holding.hold(taken_at=manifest.taken_at, now=now, drill=drill, journals=journals)
 

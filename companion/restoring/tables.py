@@ -7,7 +7,7 @@ are at one moment. So no pg_dump of the server's version is needed.
 import json
 import sqlite3
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from zipfile import ZipFile
 
 from django.apps import apps
@@ -44,8 +44,15 @@ def write(archive: ZipFile, folder: Path) -> None:
     archive.write(copy, _SQLITE)
 
 
-def read(archive: ZipFile, folder: Path, migrations: list[tuple[str, str]], *, paused: tuple[str, str]) -> None:
-    """Fill an empty database. Every clinic in it is paused from the first moment on; `paused` says since when, by whom.
+class Pause(NamedTuple):
+    """A pause of all sending: its beginning as the database stores it, and who paused."""
+
+    at: str
+    by: str
+
+
+def read(archive: ZipFile, folder: Path, migrations: list[tuple[str, str]], pause: Pause) -> None:
+    """Fill an empty database, in which every clinic is paused from the first moment on.
 
     Raises Conflict if the database isn't empty, if the archive holds no tables, or if this version doesn't know them.
     """
@@ -63,9 +70,9 @@ def read(archive: ZipFile, folder: Path, migrations: list[tuple[str, str]], *, p
         )
     if connection.vendor == "postgresql":
         executor.migrate(migrations)
-        _read_tables(archive, paused)
+        _read_tables(archive, pause)
     else:
-        _read_sqlite(archive, folder, paused)
+        _read_sqlite(archive, folder, pause)
 
 
 def _write_tables(archive: ZipFile) -> None:
@@ -89,7 +96,7 @@ def _write_tables(archive: ZipFile) -> None:
                     entry.write(data)
 
 
-def _read_tables(archive: ZipFile, paused: tuple[str, str]) -> None:
+def _read_tables(archive: ZipFile, pause: Pause) -> None:
     tables: dict[str, list[str]] = json.loads(archive.read(_COLUMNS))
     with transaction.atomic(), connection.cursor() as cursor:
         # Migrations may have made rows that are also in the backup, but no entries of the audit trail, which nobody has
@@ -100,17 +107,17 @@ def _read_tables(archive: ZipFile, paused: tuple[str, str]) -> None:
             with archive.open(table) as entry, cursor.copy(_copy(table, columns, "FROM STDIN")) as rows:
                 while data := entry.read(1 << 16):
                     rows.write(data)
-        cursor.execute("UPDATE clinics_clinic SET sending_paused_at = %s, sending_paused_by = %s", paused)
+        cursor.execute("UPDATE clinics_clinic SET sending_paused_at = %s, sending_paused_by = %s", pause)
     with connection.cursor() as cursor:
         for statement in connection.ops.sequence_reset_sql(no_style(), apps.get_models(include_auto_created=True)):
             cursor.execute(statement)
 
 
-def _read_sqlite(archive: ZipFile, folder: Path, paused: tuple[str, str]) -> None:
+def _read_sqlite(archive: ZipFile, folder: Path, pause: Pause) -> None:
     archive.extract(_SQLITE, folder)
     source = sqlite3.connect(folder / _SQLITE)
     try:
-        source.execute("UPDATE clinics_clinic SET sending_paused_at = ?, sending_paused_by = ?", paused)
+        source.execute("UPDATE clinics_clinic SET sending_paused_at = ?, sending_paused_by = ?", pause)
         source.commit()
         connection.ensure_connection()
         source.backup(connection.connection)

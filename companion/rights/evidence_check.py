@@ -4,7 +4,7 @@ import datetime as dt
 import json
 import uuid
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from companion.clinics import seals
 from companion.clinics.models import AuditEntry
@@ -20,7 +20,7 @@ _NO_PACKET: Final = "This file is not an evidence packet, or it was changed so m
 def check(file: Path) -> list[str]:
     """Return sentences about what is wrong with the packet in this file. Raises Conflict if the file is no packet."""
     page = _read(file)
-    content, name, seal = _inside(page)
+    content, name, seal = _sealed(page)
     key = ring().called(name)
     if key is None:
         return [
@@ -43,8 +43,16 @@ def _read(file: Path) -> str:
         raise Conflict(_NO_PACKET) from None
 
 
-def _inside(page: str) -> tuple[dict[str, object], str, str]:
-    """Return the values, the key's name and the seal that are in the file."""
+class _Sealed(NamedTuple):
+    """The values of a packet, the name of the key, and the seal."""
+
+    content: dict[str, object]
+    key: str
+    seal: str
+
+
+def _sealed(page: str) -> _Sealed:
+    """Find the sealed values in the file."""
     _, begin, rest = page.partition(BEGIN)
     try:
         inside = json.loads(rest.partition(END)[0]) if begin else None
@@ -52,7 +60,7 @@ def _inside(page: str) -> tuple[dict[str, object], str, str]:
         inside = None
     match inside:
         case {"content": dict(content), "key": str(key), "seal": str(seal)} if seal.isascii():
-            return content, key, seal
+            return _Sealed(content, key, seal)
         case _:
             raise Conflict(_NO_PACKET)
 

@@ -38,8 +38,8 @@ _SAMPLES: Final = {FileKind.PHOTO: "photo.jpg", FileKind.VOICE: "voice.ogg"}
 _TOKEN_CHARS: Final = string.ascii_letters + string.digits + "_-"
 _CHANCE: Final = secrets.SystemRandom()
 # Telegram's newer ids lie here: too large for 32 bits, as in a real list of patients.
-_BOT_IDS: Final = (7_000_000_000, 7_999_999_999)
-_PHONE_IDS: Final = (5_000_000_000, 6_999_999_999)
+_BOT_IDS: Final = range(7_000_000_000, 8_000_000_000)
+_PHONE_IDS: Final = range(5_000_000_000, 7_000_000_000)
 
 
 class NotPossible(Exception):
@@ -235,8 +235,8 @@ def _typed(text: str, most: int) -> str:
     return text
 
 
-def _free_id(rows: "QuerySet[SandboxBot] | QuerySet[Phone]", between: tuple[int, int], chance: random.Random) -> int:
-    telegram_id = chance.randint(*between)
+def _free_id(rows: "QuerySet[SandboxBot] | QuerySet[Phone]", ids: range, chance: random.Random) -> int:
+    telegram_id = chance.choice(ids)
     while rows.filter(telegram_id=telegram_id).exists():
-        telegram_id = chance.randint(*between)
+        telegram_id = chance.choice(ids)
     return telegram_id

@@ -7,6 +7,7 @@ import datetime as dt
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.core.exceptions import EmptyResultSet
 from django.db.models import QuerySet
@@ -15,8 +16,19 @@ from companion.schedules import sql
 from companion.schedules.models import Message, Status
 from companion.schedules.queries import COUNTED_TO
 
-Bounds = tuple[dt.datetime, dt.datetime]
-"""The instants at which a day begins and ends."""
+
+class Bounds(NamedTuple):
+    """The instants at which a day begins and ends."""
+
+    begin: dt.datetime
+    end: dt.datetime
+
+
+class FewOfDay(NamedTuple):
+    """A day of which at most so many Messages are read."""
+
+    bounds: Bounds
+    most: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +45,7 @@ class DayCount:
 def counts_of(found: QuerySet[Message], days: Sequence[Bounds]) -> list[list[DayCount]]:
     """Count these Messages for each day, by schedule and status, up to COUNTED_TO a day."""
     counted: list[list[DayCount]] = [[] for _ in days]
-    inner, parameters = _each_day(found, [(day, COUNTED_TO) for day in days], "schedule_id", "status", "due_at")
+    inner, parameters = _each_day(found, [FewOfDay(day, COUNTED_TO) for day in days], "schedule_id", "status", "due_at")
     if inner:
         by = "day, schedule_id, status"
         statement = f"SELECT {by}, COUNT(*), MIN(due_at), MAX(due_at) FROM ({inner}) AS days GROUP BY {by}"  # noqa: S608  (the ORM's own text)
@@ -50,7 +62,7 @@ def counts_of(found: QuerySet[Message], days: Sequence[Bounds]) -> list[list[Day
     return counted
 
 
-def earliest(found: QuerySet[Message], days: Sequence[tuple[Bounds, int]]) -> list[Message]:
+def earliest(found: QuerySet[Message], days: Sequence[FewOfDay]) -> list[Message]:
     """The earliest of these Messages on each day, up to the number beside the day, in their order."""
     inner, parameters = _each_day(found, days, "id")
     if not inner:
@@ -59,9 +71,14 @@ def earliest(found: QuerySet[Message], days: Sequence[tuple[Bounds, int]]) -> li
     return sorted(found.filter(pk__in=ids), key=lambda message: (message.due_at, message.id))
 
 
-def _each_day(
-    found: QuerySet[Message], days: Sequence[tuple[Bounds, int]], *columns: str
-) -> tuple[str, tuple[object, ...]]:
+class _Statement(NamedTuple):
+    """A statement and its parameters."""
+
+    text: str
+    parameters: tuple[object, ...]
+
+
+def _each_day(found: QuerySet[Message], days: Sequence[FewOfDay], *columns: str) -> _Statement:
     """Join the statements of the days, each with its limit. Returns an empty text if no Message can match."""
     pieces: list[str] = []
     parameters: tuple[object, ...] = ()
@@ -70,7 +87,7 @@ def _each_day(
         try:
             text, values = wanted.query.sql_with_params()
         except EmptyResultSet:
-            return "", ()
+            return _Statement("", ())
         pieces.append(f"SELECT {number} AS day, few.* FROM ({text}) AS few")  # noqa: S608  (the ORM's own text)
         parameters += tuple(values)
-    return " UNION ALL ".join(pieces), parameters
+    return _Statement(" UNION ALL ".join(pieces), parameters)

@@ -9,7 +9,7 @@ import binascii
 import datetime as dt
 import uuid
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet
 from django.db.models.lookups import Exact
@@ -217,10 +217,17 @@ def _cursor(last: Message) -> str:
     return base64.urlsafe_b64encode(f"{last.due_at.isoformat()} {last.id.hex}".encode()).decode().rstrip("=")
 
 
-def _read_cursor(cursor: str) -> tuple[dt.datetime, uuid.UUID]:
+class _Position(NamedTuple):
+    """A Message's place in the order of a list."""
+
+    due_at: dt.datetime
+    id: uuid.UUID
+
+
+def _read_cursor(cursor: str) -> _Position:
     try:
         plain = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode()
         due_at, _, last = plain.partition(" ")
-        return dt.datetime.fromisoformat(due_at).astimezone(dt.UTC), uuid.UUID(last)
+        return _Position(dt.datetime.fromisoformat(due_at).astimezone(dt.UTC), uuid.UUID(last))
     except (ValueError, binascii.Error, OverflowError):
         raise Refused(Problem("cursor", "This is no cursor of this list. Begin again without a cursor.")) from None

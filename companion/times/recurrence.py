@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Final
 
-from companion.times.rule import Frequency, MonthEnd, Recurrence, RuleError, weekday_parts
+from companion.times.rule import Frequency, MonthEnd, NumberedDay, Recurrence, RuleError, numbered_day
 from companion.times.rule_json import from_json, to_json
 from companion.times.walls import LAST_YEAR, parse_wall, wall_name
 
@@ -99,7 +99,7 @@ def _given(starts_at: datetime, rule: Recurrence, times: list[time], after: date
 
 def _daily(start: date, rule: Recurrence) -> _Periods:
     first, step = start.toordinal(), rule.interval
-    wanted = frozenset(weekday_parts(weekday)[1] for weekday in rule.weekdays)
+    wanted = frozenset(numbered_day(weekday).weekday for weekday in rule.weekdays)
 
     def days(number: int) -> Sequence[int]:
         day = first + number * step
@@ -116,7 +116,7 @@ def _daily(start: date, rule: Recurrence) -> _Periods:
 
 def _weekly(start: date, rule: Recurrence) -> _Periods:
     monday, step = start.toordinal() - start.weekday(), 7 * rule.interval
-    wanted = {weekday_parts(weekday)[1] for weekday in rule.weekdays} or {start.weekday()}
+    wanted = {numbered_day(weekday).weekday for weekday in rule.weekdays} or {start.weekday()}
     offsets = _picked(sorted(wanted), rule.set_position)
     return _Periods(
         number=lambda day: (day - monday) // step,
@@ -129,7 +129,7 @@ def _weekly(start: date, rule: Recurrence) -> _Periods:
 def _monthly(start: date, rule: Recurrence) -> _Periods:
     first, step = start.year * 12 + start.month - 1, rule.interval
     month_days = _month_days(start, rule)
-    weekdays = [weekday_parts(weekday) for weekday in rule.weekdays]
+    weekdays = [numbered_day(weekday) for weekday in rule.weekdays]
 
     def number(day: int) -> int:
         on = date.fromordinal(day)
@@ -165,7 +165,7 @@ def _days_of_numbers(month_days: Sequence[int], length: int, month_end: MonthEnd
     return {day for day in days if 1 <= day <= length}
 
 
-def _days_of_weekdays(weekdays: Sequence[tuple[int | None, int]], weekday_of_first: int, length: int) -> set[int]:
+def _days_of_weekdays(weekdays: Sequence[NumberedDay], weekday_of_first: int, length: int) -> set[int]:
     days: set[int] = set()
     for number, weekday in weekdays:
         same = range(1 + (weekday - weekday_of_first) % 7, length + 1, 7)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import groupby, takewhile
-from typing import Final
+from typing import Final, NamedTuple
 
 from companion.times.recurrence import occurrences
 from companion.times.rule import Recurrence, without_exceptions
@@ -28,6 +28,13 @@ class Times:
         return _on(self.starts_at, without_exceptions(self.rule) if self.rule else None, day)
 
 
+class RetimedDay(NamedTuple):
+    """The old wall times of a day that change, and the new wall times of that day."""
+
+    old: Sequence[datetime]
+    new: Sequence[datetime]
+
+
 @dataclass(frozen=True, slots=True)
 class Retiming:
     """Old times and new times.
@@ -41,10 +48,9 @@ class Retiming:
     since: datetime | None = None
     others: frozenset[datetime] = frozenset()
 
-    def day(self, day: date) -> tuple[Sequence[datetime], Sequence[datetime]]:
-        """The old wall times of a day that change, and the new wall times of that day."""
+    def day(self, day: date) -> RetimedDay:
         old = [wall for wall in self.old.on(day) if self.since is None or wall >= self.since]
-        return old, [wall for wall in self.new.on(day) if wall not in self.others]
+        return RetimedDay(old, [wall for wall in self.new.on(day) if wall not in self.others])
 
     def new_walls(self, walls: Iterable[datetime]) -> dict[datetime, datetime]:
         """The new wall time of each of these Occurrences. It stays the same where its day has no match.

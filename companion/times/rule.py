@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from companion.times.walls import FIRST_YEAR, LAST_YEAR
 
@@ -95,12 +95,19 @@ def with_implied_day(rule: Recurrence, start: date) -> Recurrence:
     return rule
 
 
-def weekday_parts(weekday: str) -> tuple[int | None, int]:
-    """The number and the day (Monday is 0) of "2tu" or "tu". Raises ValueError for all else."""
+class NumberedDay(NamedTuple):
+    """A day of the week (Monday is 0), and its number in the month: 2 is the second, -1 the last, None is each."""
+
+    number: int | None
+    weekday: int
+
+
+def numbered_day(weekday: str) -> NumberedDay:
+    """Read "2tu" or "tu". Raises ValueError for all else."""
     found = _NUMBERED.fullmatch(weekday)
     if not found:
         raise ValueError("Not a weekday.")
-    return int(found[1]) if found[1] else None, WEEKDAYS.index(found[2])
+    return NumberedDay(int(found[1]) if found[1] else None, WEEKDAYS.index(found[2]))
 
 
 def wrong(name: str, message: str) -> RuleError:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, time
 from typing import Final
 
-from companion.times.rule import WEEKDAYS, Frequency, MonthEnd, Recurrence, weekday_parts
+from companion.times.rule import WEEKDAYS, Frequency, MonthEnd, Recurrence, numbered_day
 from companion.times.workdays import ANY_DAY, Avoid, WhenAvoided
 
 _WEEKDAY_NAMES: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -103,7 +103,7 @@ def _of_month(starts_at: datetime, interval: int) -> str:
 
 
 def _monthly_weekdays(rule: Recurrence) -> str:
-    parts = [weekday_parts(weekday) for weekday in rule.weekdays]
+    parts = [numbered_day(weekday) for weekday in rule.weekdays]
     if rule.set_position is None:
         if all(number is None for number, _ in parts):
             return _listed(_kinds(_weekdays(rule), "every "))
@@ -115,7 +115,7 @@ def _monthly_weekdays(rule: Recurrence) -> str:
 
 
 def _monthly_kinds(rule: Recurrence, each: str = "a ") -> list[str]:
-    parts = [weekday_parts(weekday) for weekday in rule.weekdays]
+    parts = [numbered_day(weekday) for weekday in rule.weekdays]
     if all(number is None for number, _ in parts):
         return _kinds(_weekdays(rule), each)
     return [
@@ -126,7 +126,7 @@ def _monthly_kinds(rule: Recurrence, each: str = "a ") -> list[str]:
 
 def _weekdays(rule: Recurrence) -> list[int]:
     """The rule's weekdays without their numbers, from Monday (0) on."""
-    return sorted({weekday_parts(weekday)[1] for weekday in rule.weekdays})
+    return sorted({numbered_day(weekday).weekday for weekday in rule.weekdays})
 
 
 def _every_weekday(wanted: Sequence[int]) -> str:

@@ -10,7 +10,7 @@ import json
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.http import HttpRequest
 
@@ -141,14 +141,21 @@ def in_words(value: Value) -> str:
     return value if isinstance(value, str) else ", ".join(value)
 
 
-def _read(carried: str) -> tuple[dict[str, Value], dt.datetime | None]:
+class _Carried(NamedTuple):
+    """The fields that a form showed, and the moment at which it was opened."""
+
+    fields: dict[str, Value]
+    at: dt.datetime | None
+
+
+def _read(carried: str) -> _Carried:
     """Decode the shown fields and their moment; without a readable value, return no fields and None."""
     try:
         decoded = json.loads(carried)
         fields = {str(name): _value(value) for name, value in decoded["fields"].items()}
-        return fields, dt.datetime.fromisoformat(decoded["at"])
+        return _Carried(fields, dt.datetime.fromisoformat(decoded["at"]))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return {}, None
+        return _Carried({}, None)
 
 
 def _value(value: object) -> Value:

@@ -234,6 +234,6 @@ def test_a_backup_without_tables_is_refused_and_an_error_of_ours_is_not_blamed_o
     a_backup_without_tables(file)
 
     with pytest.raises(Conflict, match="holds no tables"), backup.opened(file, key) as (manifest, archive, folder):
-        tables.read(archive, folder, manifest.migrations, paused=("", ""))
+        tables.read(archive, folder, manifest.migrations, tables.Pause(at="", by=""))
     with pytest.raises(KeyError), backup.opened(file, key):
         raise KeyError("a mistake in a migration")

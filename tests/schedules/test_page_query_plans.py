@@ -14,6 +14,7 @@ from companion.patients.models import Patient
 from companion.planning.next_instants import next_instants
 from companion.planning.planned_groups import planned_groups
 from companion.schedules import days, queries
+from companion.schedules.days import Bounds, FewOfDay
 from companion.schedules.models import Schedule, Status
 from companion.schedules.queries import MessageFilter, Order
 from tests.builders import NOW
@@ -59,11 +60,11 @@ CALENDAR = [
 
 @pytest.mark.parametrize(("wanted", "index"), CALENDAR, ids=[index for _, index in CALENDAR])
 def test_a_week_of_the_calendar_goes_by_its_index_day_by_day(clinic: Clinic, wanted: MessageFilter, index: str) -> None:
-    week = [(NOW + day * _DAY, NOW + (day + 1) * _DAY) for day in range(7)]
+    week = [Bounds(NOW + day * _DAY, NOW + (day + 1) * _DAY) for day in range(7)]
     found = queries.messages(clinic, wanted)
 
     counted = plans_of(lambda: days.counts_of(found, week))
-    shown = plans_of(lambda: days.earliest(found, [(day, 10) for day in week]))
+    shown = plans_of(lambda: days.earliest(found, [FewOfDay(day, 10) for day in week]))
 
     assert [text.count(index) for text in counted.texts] == [7]
     assert shown.texts[0].count(index) == 7
@@ -75,7 +76,7 @@ def test_a_schedules_days_in_the_calendar_go_by_the_schedule(clinic: Clinic) -> 
     schedule = Schedule.objects.filter(clinic=clinic)[0].id
     found = queries.messages(clinic, MessageFilter(schedule=schedule))
 
-    plans = plans_of(lambda: days.counts_of(found, [(NOW, NOW + _DAY)]))
+    plans = plans_of(lambda: days.counts_of(found, [Bounds(NOW, NOW + _DAY)]))
 
     assert plans.all_by("messages_of_a_schedule")
     assert not plans.read_all_messages()

@@ -8,7 +8,7 @@ import datetime as dt
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from companion.patients.languages import canonical
 from companion.patients.sources.fhir_names import name_of
@@ -115,10 +115,17 @@ def _language(resource: _Object) -> str:
     return next(filter(canonical, codes), codes[0] if codes else "")
 
 
-def _telegram(telecoms: Sequence[_Object], at: TelegramAt) -> tuple[str, str]:
-    """The Telegram ID and ""; if no value can be an ID, the first value and the reason why it can't."""
-    found = [(value, telegram_id_problem(value) or "") for value in _telegrams(telecoms, at)]
-    return next((one for one in found if not one[1]), found[0] if found else ("", ""))
+class _TelegramId(NamedTuple):
+    """A value for a Telegram ID, and the reason why it can't be an ID, or ""."""
+
+    value: str
+    problem: str
+
+
+def _telegram(telecoms: Sequence[_Object], at: TelegramAt) -> _TelegramId:
+    """The first value that can be a Telegram ID; without one, the first value, which will be refused."""
+    found = [_TelegramId(value, telegram_id_problem(value) or "") for value in _telegrams(telecoms, at)]
+    return next((one for one in found if not one.problem), found[0] if found else _TelegramId("", ""))
 
 
 def _telegrams(telecoms: Sequence[_Object], at: TelegramAt) -> Iterator[str]:

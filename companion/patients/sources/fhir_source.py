@@ -153,6 +153,13 @@ def next_page(bundle: Mapping[str, object], current: str, base: str) -> str | No
     return url
 
 
+class _Answer(NamedTuple):
+    """An answer of the server, as far as it was read."""
+
+    status: int
+    body: bytes
+
+
 class FhirSource:
     """A FHIR server that is read page by page. `now`, in the clinic's zone, decides which periods have ended."""
 
@@ -203,18 +210,18 @@ class FhirSource:
             yield read_patient(resource, identifier_system=own.identifier_system, telegram=own.telegram, now=self._now)
 
     def _get(self, url: str) -> dict[str, object]:
-        status, body = self._asked(url)
-        if status != HTTPStatus.OK:
-            raise SourceDown(_STATUSES.get(status, f"The FHIR server answers with {status}."))
+        answer = self._ask(url)
+        if answer.status != HTTPStatus.OK:
+            raise SourceDown(_STATUSES.get(answer.status, f"The FHIR server answers with {answer.status}."))
         try:
-            bundle = json.loads(body) if len(body) <= PAGE_BYTES else None
+            bundle = json.loads(answer.body) if len(answer.body) <= PAGE_BYTES else None
         except (ValueError, RecursionError):
             bundle = None
         if not isinstance(bundle, dict):
             raise SourceDown("The FHIR server's answer can't be read. Nothing was changed.")
         return bundle
 
-    def _asked(self, url: str) -> tuple[int, bytes]:
+    def _ask(self, url: str) -> _Answer:
         """Ask for the status and the body. Redirects are not followed, because they would take the token along."""
         headers = {"Accept": "application/fhir+json", "User-Agent": "companion"}
         if self._settings.token:
@@ -228,7 +235,7 @@ class FhirSource:
             with cut_off_after(ALTOGETHER, connection.sock.fileno()):
                 connection.request("GET", f"{parts.path or '/'}?{parts.query}", headers=headers)
                 answer = connection.getresponse()
-                return answer.status, answer.read(PAGE_BYTES + 1)
+                return _Answer(answer.status, answer.read(PAGE_BYTES + 1))
         except (OSError, HTTPException, ValueError, OverflowError) as error:
             # Python's reader of answers raises the last two for a chunk with a negative or a far too large length.
             raise SourceDown(f"The FHIR server does not answer ({type(error).__name__}).") from None

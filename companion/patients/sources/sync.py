@@ -42,26 +42,40 @@ _NOT_NEEDED: Final = ("language", "phone")
 """Fields whose wrong value is left out, since a patient without it can still get messages."""
 
 
+class Refusal(NamedTuple):
+    """A refused row: its place in the source, and the reason."""
+
+    place: str
+    reason: str
+
+
+class Touched(NamedTuple):
+    """A patient whom a sync touched, and what changed."""
+
+    external_id: str
+    what: str
+
+
 @dataclass(slots=True)
 class _Counts:
     """The results of all batches so far."""
 
     taken: Taken = field(default_factory=Taken)
     refused: int = 0
-    reasons: list[tuple[str, str]] = field(default_factory=list)
-    touched: list[tuple[str, str]] = field(default_factory=list)
+    reasons: list[Refusal] = field(default_factory=list)
+    touched: list[Touched] = field(default_factory=list)
 
     def refuse(self, place: str, reason: str) -> None:
         """Count another refusal, and name it while there is room."""
         self.refused += 1
         if len(self.reasons) < REASONS:
-            self.reasons.append((place, reason))
+            self.reasons.append(Refusal(place, reason))
 
     def take(self, taken: Taken) -> None:
         """Add the results of a batch, except the refused patients."""
         self.taken = self.taken.plus(Taken(taken.added, taken.changed, taken.unchanged, taken.left))
         room = REASONS - len(self.touched)
-        self.touched += [(patient.external_id, patient.what) for patient in taken.touched[:room]]
+        self.touched += [Touched(patient.external_id, patient.what) for patient in taken.touched[:room]]
 
 
 def due(*, now: dt.datetime) -> list[PatientSource]:
@@ -84,7 +98,7 @@ def sync(clinic: Clinic, *, clock: Callable[[], dt.datetime], whole: bool = Fals
     whole = whole or not row.reached or row.whole_at is None or now - row.whole_at >= WHOLE_EVERY
     run = take(row, whole=whole, now=now)
     try:
-        counts, reached = _work(row, run, clock)
+        done = _work(row, run, clock)
     except (SourceDown, CannotOpen) as why:
         return _end(row, run, RunState.SOURCE_DOWN, _Counts(), detail=str(why), now=clock())
     except Refused as refusal:
@@ -100,17 +114,25 @@ def sync(clinic: Clinic, *, clock: Callable[[], dt.datetime], whole: bool = Fals
         log.error("a sync failed", run=str(run.id), **kind_and_place(error))  # noqa: TRY400
         detail = f"The source gave something that can't be read ({type(error).__name__})."
         return _end(row, run, RunState.ENDED, _Counts(), detail=detail, now=clock())
-    return _end(row, run, RunState.DONE, counts, now=clock(), reached=reached[:100])
+    return _end(row, run, RunState.DONE, done.counts, now=clock(), reached=done.reached[:100])
 
 
-def _work(row: PatientSource, run: SyncRun, clock: Callable[[], dt.datetime]) -> tuple[_Counts, str]:
-    """Run the sync. Return its counts, and the source's own time up to which everything is stored."""
+class _Done(NamedTuple):
+    """The counts of a sync that is done, and the source's own time up to which everything is stored."""
+
+    counts: _Counts
+    reached: str
+
+
+def _work(row: PatientSource, run: SyncRun, clock: Callable[[], dt.datetime]) -> _Done:
+    """Read the source whole, then store its rows."""
     with closing(Spool()) as spool, Hold(row, run, clock) as hold:
         source = configuration.opened(row, now=clock())
         found = source.read_all() if run.whole else source.read_changed_since(text_point(row.reached))
         spool.fill(hold.watch(found))
         counts = _store(row, spool, hold, clock)
-        return counts, point_text(spool.reached) if spool.reached is not None else row.reached
+        reached = point_text(spool.reached) if spool.reached is not None else row.reached
+        return _Done(counts, reached)
 
 
 def runs(clinic: Clinic, *, after: int = 0, limit: int = 20) -> list[SyncRun]:
@@ -125,20 +147,6 @@ def run_of(clinic: Clinic, id: uuid.UUID) -> SyncRun:
     if found is None:
         raise Unknown("There is no such report; the newest 200 are kept.")
     return found
-
-
-class Refusal(NamedTuple):
-    """A refused row: its place in the source, and the reason."""
-
-    place: str
-    reason: str
-
-
-class Touched(NamedTuple):
-    """A patient whom a sync touched, and what changed."""
-
-    external_id: str
-    what: str
 
 
 def reasons(run: SyncRun) -> list[Refusal]:

@@ -5,7 +5,7 @@ The rules are in listener/inbox.py.
 
 import datetime as dt
 import uuid
-from typing import Final
+from typing import Final, NamedTuple
 from zlib import crc32
 
 from django.contrib import messages as flash
@@ -34,12 +34,22 @@ from companion.web.numbers import whole_number
 PAGE_SIZE: Final = 50
 SHOWN: Final = 50
 """The largest number of messages of a conversation that are shown: the newest."""
-_VIEWS: Final[dict[inbox.View, tuple[str, str, str]]] = {
-    "unread": ("Unread", "mail", "Nothing is unread."),
-    "mine": ("Mine", "user", "No conversation is assigned to you."),
-    "taken": ("Assigned", "users", "No conversation is assigned."),
-    "done": ("Done", "check", "Nothing is done yet."),
-    "strangers": ("Strangers", "help", "No stranger has written."),
+
+
+class _ViewWords(NamedTuple):
+    """A view's label and icon, and a sentence for an empty view."""
+
+    label: str
+    icon: str
+    empty: str
+
+
+_VIEWS: Final[dict[inbox.View, _ViewWords]] = {
+    "unread": _ViewWords("Unread", "mail", "Nothing is unread."),
+    "mine": _ViewWords("Mine", "user", "No conversation is assigned to you."),
+    "taken": _ViewWords("Assigned", "users", "No conversation is assigned."),
+    "done": _ViewWords("Done", "check", "Nothing is done yet."),
+    "strangers": _ViewWords("Strangers", "help", "No stranger has written."),
 }
 
 
@@ -55,10 +65,10 @@ def index(request: PageRequest) -> HttpResponse:
     conversations = sorted(found[:PAGE_SIZE], key=lambda conversation: conversation.urgent_at is None)
     context = {
         "which": which,
-        "views": [(view, label, symbol) for view, (label, symbol, _) in _VIEWS.items()],
+        "views": [(view, words.label, words.icon) for view, words in _VIEWS.items()],
         "conversations": conversations,
         "more": begin + PAGE_SIZE if len(found) > PAGE_SIZE else 0,
-        "nothing": _VIEWS[which][2],
+        "nothing": _VIEWS[which].empty,
         "now": database_now(),
     }
     return render(request, "inbox/index.html", context)

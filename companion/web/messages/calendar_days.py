@@ -105,15 +105,19 @@ def shown(caller: Caller, view: filters.View, dates: Sequence[dt.date], size: Si
     clinic, wanted = caller.clinic, filters.message_filter(view, caller, now)
     bounds = [filters.bounds(date, clinic) for date in dates]
     messages = queries.messages(clinic, wanted)
-    groups = planned_groups(clinic, wanted, since=bounds[0][0], until=bounds[-1][1], now=now)
+    groups = planned_groups(clinic, wanted, since=bounds[0].begin, until=bounds[-1].end, now=now)
     by_day: dict[dt.date, list[PlannedGroup]] = defaultdict(list)
     for group in groups.items:
         by_day[local(group.coming.due_at, clinic.timezone).date()].append(group)
     counts = counting.counts_of(messages, bounds)
     loads = [DayLoad(date, counted, by_day[date]) for date, counted in zip(dates, counts, strict=True)]
-    single = [(bound, size.entries) for load, bound in zip(loads, bounds, strict=True) if not load.folds(size)]
+    few = [
+        counting.FewOfDay(bound, size.entries)
+        for load, bound in zip(loads, bounds, strict=True)
+        if not load.folds(size)
+    ]
     unfolded = [load for load in loads if not load.folds(size)]
-    entries = _entries(clinic, counting.earliest(messages, single), unfolded, now)
+    entries = _entries(clinic, counting.earliest(messages, few), unfolded, now)
     folded = FoldedDays(clinic, [load for load in loads if load.folds(size)], size)
     days_off = calendar_of(clinic)
     return Shown(

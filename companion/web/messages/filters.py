@@ -15,6 +15,7 @@ from companion.clinics.models import Clinic
 from companion.clinics.refusals import Problem, Refused, Unknown
 from companion.panel import message_counts
 from companion.schedules import queries
+from companion.schedules.days import Bounds
 from companion.schedules.models import Status
 from companion.schedules.reasons import Reason
 from companion.times.walls import FIRST_YEAR, LAST_YEAR, local, resolve
@@ -122,7 +123,7 @@ def message_filter(view: View, caller: Caller, now: dt.datetime) -> queries.Mess
     )
 
 
-def bounds(day: dt.date, clinic: Clinic) -> tuple[dt.datetime, dt.datetime]:
+def bounds(day: dt.date, clinic: Clinic) -> Bounds:
     """Return the instants at which this day begins and ends in the clinic's time zone."""
     midnight = dt.datetime.combine(day, dt.time())
-    return resolve(midnight, clinic.timezone).at, resolve(midnight + dt.timedelta(days=1), clinic.timezone).at
+    return Bounds(resolve(midnight, clinic.timezone).at, resolve(midnight + dt.timedelta(days=1), clinic.timezone).at)

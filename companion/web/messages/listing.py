@@ -208,7 +208,7 @@ def _shown_day(view: filters.View) -> str:
 
 def _following(clinic: Clinic, view: filters.View) -> Message | None:
     """Find the first message after the shown day. The page of an empty day names it."""
-    end = filters.bounds(view.day, clinic)[1]
+    end = filters.bounds(view.day, clinic).end
     after = queries.MessageFilter(status=Status.PENDING, due_from=end)
     coming = listing.page(clinic, after, end + LOOKED_AHEAD, limit=1, fold=FOLD)
     return coming.items[0].message if coming.items else None
