@@ -11,7 +11,7 @@ from companion.api.operations import JSON, Operation, caller_of, operation
 from companion.api.paging import ListParameters, cursor_of, read_cursor
 from companion.api.patient_shapes import CohortList, CohortShape, NewCohort
 from companion.clinics.models import Role
-from companion.patients import directory, queries
+from companion.patients import cohorts, queries
 from companion.service.clock import database_now
 
 router = Router(tags=["patients"])
@@ -33,7 +33,7 @@ _LIST: Final = "cohorts"
 )
 def add_cohort(request: HttpRequest, body: NewCohort) -> CohortShape:
     """Add a cohort, empty at first."""
-    cohort = directory.add_cohort(caller_of(request), body.name, now=database_now())
+    cohort = cohorts.add(caller_of(request), body.name, now=database_now())
     return CohortShape(id=cohort.id, name=cohort.name, size=0)
 
 

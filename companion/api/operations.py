@@ -39,11 +39,10 @@ MULTIPART: Final = "multipart/form-data"
 class Operation:
     """The declaration of an operation.
 
-    `role` None: everybody may call it. `creates`: it takes an Idempotency-Key and answers 201. `location`: the name of the
-    operation to which the header Location leads.
-    `refuses`: error statuses besides those that follow from the other fields. `also`: media types of other forms of the
-    answer. `long`: it may take long, so a clinic may run only a few at once. `fresh`: a member must have confirmed
-    the password a short time ago.
+    `role` None: everybody may call it. `creates`: it takes an Idempotency-Key and answers 201. `location`: the name
+    of the operation to which the header Location leads. `refuses`: error statuses besides those that follow from the
+    other fields. `also`: media types of other forms of the answer. `long`: it may take long, so a clinic may run only
+    a few at once. `fresh`: a member must have confirmed the password a short time ago.
     """
 
     method: Method

@@ -17,7 +17,7 @@ import click
 
 from companion.cli.ready import ready
 from companion.cli.refusals import plain_errors
-from companion.cli.services import listening
+from companion.cli.web_server import listening
 
 _CHILDREN: Final = ("dispatcher", "listener", "web")
 _WAIT_SECONDS: Final = 60.0

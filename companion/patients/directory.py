@@ -1,10 +1,10 @@
-"""Add and change one patient, and make cohorts. Imports of many patients (importing.py) use the same checks.
+"""Add and change one patient. Imports of many patients (importing.py) use the same checks.
 
 A change that matters for plans leaves a Mark for the Planner; nothing is planned here.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -15,9 +15,9 @@ from companion.clinics import audit, marks, opt_outs
 from companion.clinics.access import Caller
 from companion.clinics.models import Bot, Clinic, MarkKind, Role
 from companion.clinics.refusals import Problem, Refused
-from companion.patients import chats, consent_history, former_chats, former_patients
-from companion.patients.fields import Given, Wrong, read_cohort_name, read_given
-from companion.patients.models import Cohort, CohortMember, Consent, ConsentChange, Patient
+from companion.patients import chats, cohorts, consent_history, former_chats, former_patients
+from companion.patients.fields import Given, read_given
+from companion.patients.models import Cohort, Consent, ConsentChange, Patient
 from companion.patients.names import search_key
 from companion.service.wake import ring
 from companion.telegram.limits import PHONE_SENTENCE, is_phone_number
@@ -45,8 +45,6 @@ COLUMNS: Final = (
 _VEILED: Final = ("name", "external_id", "birth_date", "phone", "telegram_id", "caregiver", "consent")
 AUDITED: Final = (*_VEILED, "timezone", "language", "left_at")
 """The columns whose change the audit trail tells of; of the veiled columns only that they changed."""
-_NEW_COHORT: Final[audit.Changes] = {"name": audit.CHANGED}
-"""Some clinics name a cohort after an illness."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,7 @@ def add(caller: Caller, values: Mapping[str, object], *, now: dt.datetime) -> Pa
         consent_history.keep(changes, now=now)
         former_chats.tell_of_given([patient], now=now)
         if read.cohorts:
-            place(patient, cohorts_named(caller, read.cohorts, now=now))
+            cohorts.place(patient, cohorts.named(caller, read.cohorts, now=now))
             marks.leave(caller.clinic, MarkKind.PATIENT, patient.id, now=now)
             ring()
         audited = audited_changes({}, audit.columns(patient, AUDITED), moved=bool(read.cohorts))
@@ -149,7 +147,7 @@ def change(caller: Caller, patient: Patient, values: Mapping[str, object], *, no
                 former_chats.keep([former_chats.left(current, chat, agreed=agreed, now=now)])
             former_chats.tell_of_given([current], now=now)
         if moved := held ^ set(read.cohorts):
-            place(current, cohorts_named(caller, read.cohorts, now=now))
+            cohorts.place(current, cohorts.named(caller, read.cohorts, now=now))
             touched = Cohort.objects.filter(clinic=caller.clinic, name__in=moved).values_list("id", flat=True)
             renewed = {cohort: {"patients": audit.CHANGED} for cohort in touched}
             audit.record_many(caller, "a patient's cohorts changed", "cohort", renewed, now=now)
@@ -166,23 +164,6 @@ def audited_changes(before: Mapping[str, object], after: Mapping[str, object], *
     known = ({name: row[name] for name in AUDITED if name in row} for row in (before, after))
     changes = audit.differences(*known, veiled=_VEILED)
     return {**changes, "cohorts": audit.CHANGED} if moved else changes
-
-
-def add_cohort(caller: Caller, name: str, *, now: dt.datetime) -> Cohort:
-    """Add an empty cohort. Raises Refused, also if the clinic has a cohort of this name, and NotAllowed for a
-    viewer.
-    """
-    caller.needs(Role.PROVIDER)
-    try:
-        read = read_cohort_name(name)
-    except Wrong as wrong:
-        raise Refused(Problem("name", str(wrong))) from None
-    with transaction.atomic():
-        cohort, made = Cohort.objects.get_or_create(clinic=caller.clinic, name=read, defaults={"created_at": now})
-        if not made:
-            raise Refused(Problem("name", "There is a cohort of this name already."))
-        audit.record(caller, "cohort added", "cohort", cohort.id, now=now, changes=_NEW_COHORT)
-    return cohort
 
 
 def put(
@@ -207,27 +188,6 @@ def put(
         return []
     source = chats.SOURCE if patient.consent == Consent.WITHDRAWN else source
     return [ConsentChange(clinic_id=patient.clinic_id, patient=patient, at=now, consent=patient.consent, source=source)]
-
-
-def place(patient: Patient, cohorts: Iterable[Cohort]) -> None:
-    """Put the patient into exactly these cohorts."""
-    wanted = {cohort.id for cohort in cohorts}
-    held = set(patient.memberships.values_list("cohort_id", flat=True))
-    patient.memberships.filter(cohort_id__in=held - wanted).delete()
-    CohortMember.objects.bulk_create(
-        [CohortMember(clinic_id=patient.clinic_id, cohort_id=cohort, patient=patient) for cohort in wanted - held]
-    )
-
-
-def cohorts_named(caller: Caller, names: Iterable[str], *, now: dt.datetime) -> list[Cohort]:
-    """The clinic's cohorts of these names; missing cohorts are made."""
-    wanted = set(names)
-    known = set(Cohort.objects.filter(clinic=caller.clinic, name__in=wanted).values_list("name", flat=True))
-    for name in sorted(wanted - known):
-        cohort, made = Cohort.objects.get_or_create(clinic=caller.clinic, name=name, defaults={"created_at": now})
-        if made:
-            audit.record(caller, "cohort added", "cohort", cohort.id, now=now, changes=_NEW_COHORT)
-    return list(Cohort.objects.filter(clinic=caller.clinic, name__in=wanted))
 
 
 def source_of(caller: Caller) -> str:

@@ -15,7 +15,7 @@ from companion.clinics import audit, marks, opt_outs
 from companion.clinics.access import Caller
 from companion.clinics.models import MarkKind
 from companion.clinics.refusals import Refused
-from companion.patients import consent_history, directory, former_chats, former_patients, row_changes
+from companion.patients import cohorts, consent_history, directory, former_chats, former_patients, row_changes
 from companion.patients.models import CohortMember, Enrolment, Patient
 from companion.patients.row_changes import Entry, RowChanges
 from companion.service.wake import ring
@@ -192,10 +192,10 @@ def _place(caller: Caller, moved: Mapping[uuid.UUID, frozenset[str]], *, now: dt
     if not moved:
         return
     names = frozenset[str]().union(*moved.values())
-    cohorts = {cohort.name: cohort for cohort in directory.cohorts_named(caller, names, now=now)}
+    by_name = {cohort.name: cohort for cohort in cohorts.named(caller, names, now=now)}
     CohortMember.objects.filter(clinic=caller.clinic, patient__in=moved).delete()
     CohortMember.objects.bulk_create(
-        CohortMember(clinic=caller.clinic, cohort=cohorts[name], patient_id=patient)
+        CohortMember(clinic=caller.clinic, cohort=by_name[name], patient_id=patient)
         for patient, names in moved.items()
         for name in sorted(names)
     )

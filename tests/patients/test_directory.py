@@ -7,7 +7,7 @@ import pytest
 from companion.clinics.access import NotAllowed
 from companion.clinics.models import AuditEntry, Mark, Role
 from companion.clinics.refusals import Refused
-from companion.patients import directory
+from companion.patients import cohorts, directory
 from companion.patients.models import Cohort, Consent, ConsentChange, Patient
 from tests.builders import NOW, a_bot, a_caller, a_clinic, a_cohort, a_patient
 
@@ -150,16 +150,16 @@ def test_a_cohort_that_a_patient_names_is_made_on_first_use() -> None:
 
 def test_a_cohort_s_name_is_taken_once() -> None:
     caller = a_caller(a_clinic())
-    directory.add_cohort(caller, " Diabetes ", now=NOW)
+    cohorts.add(caller, " Diabetes ", now=NOW)
 
     with pytest.raises(Refused):
-        directory.add_cohort(caller, "Diabetes", now=NOW)
+        cohorts.add(caller, "Diabetes", now=NOW)
 
 
 @pytest.mark.parametrize("name", ["", "A|B", "x" * 101, "a\tb"])
 def test_a_cohort_s_name_can_stand_in_a_cell(name: str) -> None:
     with pytest.raises(Refused):
-        directory.add_cohort(a_caller(a_clinic()), name, now=NOW)
+        cohorts.add(a_caller(a_clinic()), name, now=NOW)
 
 
 def test_a_patient_of_another_clinic_can_t_be_changed() -> None:

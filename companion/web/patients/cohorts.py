@@ -6,7 +6,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from companion.clinics.refusals import Refused
-from companion.patients import directory
+from companion.patients import cohorts
 from companion.patients import queries as patients
 from companion.service.clock import database_now
 from companion.web.access import PageRequest, page
@@ -22,7 +22,7 @@ def index(request: PageRequest) -> HttpResponse:
         return render(request, "patients/cohorts.html", context)
     name = request.POST.get("name", "")
     try:
-        directory.add_cohort(request.caller, name, now=database_now())
+        cohorts.add(request.caller, name, now=database_now())
     except Refused as refusal:
         context |= {"typed": name, "error": refusal.problems[0].message}
         return render(request, "patients/cohorts.html", context, status=422)
