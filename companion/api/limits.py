@@ -65,7 +65,7 @@ class _Limited:
 
 
 class Spent(NamedTuple):
-    """Whether the call may go on, and what the key has left."""
+    """The answer to a call that is to be counted: whether it may go on, and what the key has left."""
 
     may: bool
     allowance: Allowance

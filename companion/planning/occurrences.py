@@ -135,7 +135,7 @@ def next_few(
 
 
 class _Reach(NamedTuple):
-    """How far an Occurrence may be moved to a later and to an earlier working day."""
+    """The largest distances by which an Occurrence may be moved, to a later and to an earlier working day."""
 
     later: dt.timedelta
     earlier: dt.timedelta
