@@ -141,6 +141,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "companion.clinics.password_words.ContextWordsValidator"},
 ]
 ACCOUNT_ADAPTER = "companion.web.account.adapter.Adapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
