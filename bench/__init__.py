@@ -1,1 +1,1 @@
-"""The product's figures: commands that measure it and print tables. Nothing of the product imports this."""
+"""The benchmarks: commands that measure the product and print tables. The product imports nothing from here."""

@@ -1,4 +1,4 @@
-"""`python -m bench [NAME …] [--quick]`: measures the product on this machine and prints tables. It keeps nothing."""
+"""`python -m bench [NAME …] [--quick]`: measure the product on this machine, and print tables. Nothing is kept."""
 
 import importlib
 import time
@@ -32,7 +32,7 @@ def main(names: tuple[str, ...], *, quick: bool) -> None:
 
     NAME is drain, lag, rate, hang, troubles, pages, importing, syncing, planning, idle, rotate or trail.
 
-    Figures of one run lie side by side; compare their ratios, not those of two machines.
+    Compare the figures of one run with each other, never those of two machines.
     """
     with grounds() as ground:
         for name in names or NAMES:

@@ -1,4 +1,4 @@
-"""Acts of people while a dispatcher works. Called by inside.py."""
+"""Act as people do while a dispatcher works. Called by inside.py."""
 
 import time
 
@@ -12,7 +12,7 @@ from companion.service.clock import database_now
 
 
 def send_now(count: int, chats_from: int) -> Figures:
-    """Sends so many messages of tomorrow now, one after another; by chat, the Unix time at which each was clicked."""
+    """Send this number of tomorrow's messages now, one by one. Return by chat the Unix time of each click."""
     rows.due(count, time.time() + 86_400, chats_from=chats_from)
     clinic = Clinic.objects.get()
     caller = Caller(clinic, "member", clinic.id, "Bench", Role.PROVIDER)

@@ -14,7 +14,7 @@ from bench.server import Telegram
 from bench.service import Service
 
 USER: Final = "bench_clinic"
-"""The services' own user in PostgreSQL. It is no superuser, so limits hold for it."""
+"""The services' user in PostgreSQL. It is no superuser, so limits hold for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,11 @@ class Stage:
     telegram: Telegram
     dispatchers: list[Service]
     start: Callable[[], None]
-    """Starts one more dispatcher."""
+    """Start one more dispatcher."""
 
 
 Break = Callable[[Stage], AbstractContextManager[None]]
-"""Breaks something; its end mends it."""
+"""Break something. The end of its block repairs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def _stopped(stage: Stage) -> Iterator[None]:
 
 
 def _changed(change: str, undo: str) -> Break:
-    """Changes the services' user, and ends their connections, so that new ones meet the change."""
+    """Change the services' user, and end their connections, so that the change holds for new connections."""
 
     @contextmanager
     def happens(stage: Stage) -> Iterator[None]:
@@ -120,7 +120,7 @@ def _locked_file(stage: Stage) -> Iterator[None]:
 
 @contextmanager
 def _failing_writes(stage: Stage) -> Iterator[None]:
-    """No file of the dispatcher may grow beyond 4 KB, so that SQLite's writes fail."""
+    """Limit the files of the dispatcher to 4 KB, so that SQLite's writes fail."""
     process = stage.dispatchers[0].pid
     resource.prlimit(process, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
     yield

@@ -1,4 +1,4 @@
-"""Imports of a CSV file, the product's and a bare one, and a sync. Called by inside.py."""
+"""An import of a CSV file by the product and by a bare loop, and a sync. Called by inside.py."""
 
 import csv
 import datetime as dt
@@ -28,7 +28,7 @@ _BATCH = 1000
 
 
 def take(file: str, added: int) -> Figures:
-    """Imports it; raises RuntimeError unless so many patients were new."""
+    """Import the file. Raises RuntimeError unless this number of patients was new."""
     clinic = Clinic.objects.get()
     caller = Caller(clinic, "member", clinic.id, "Bench", Role.PROVIDER)
     before, began = _peak(), time.perf_counter()
@@ -51,7 +51,7 @@ cohorts = "wards"
 
 
 def fetch(file: str, added: int) -> Figures:
-    """Syncs with this SQLite database; raises RuntimeError unless so many patients were new."""
+    """Sync with this SQLite database. Raises RuntimeError unless this number of patients was new."""
     clinic = Clinic.objects.get()
     now = dt.datetime.now(dt.UTC)
     configuration.set_sql(
@@ -66,7 +66,8 @@ def fetch(file: str, added: int) -> Figures:
 
 
 def bare(file: str) -> Figures:
-    """The same rows and cohorts by csv.reader and executemany, unchecked, in batches as large; taken out again."""
+    """Store the same rows and cohorts by csv.reader and executemany, in batches of the same size, without checks; then
+    remove them."""
     clinic = Clinic.objects.get()
     before, began = _peak(), time.perf_counter()
     cohorts: dict[str, object] = {}
@@ -97,5 +98,5 @@ def bare(file: str) -> Figures:
 
 
 def _peak() -> float:
-    """The most memory that this process ever held, in megabytes (getrusage(2) counts kilobytes on Linux)."""
+    """The largest memory of this process so far, in megabytes (getrusage(2) counts kilobytes on Linux)."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

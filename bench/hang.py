@@ -1,4 +1,4 @@
-"""Measure how many messages become unknown while Telegram answers nothing, and how soon the others leave afterwards."""
+"""Measure how many messages become unknown while Telegram doesn't answer, and how soon the others leave afterwards."""
 
 import time
 from contextlib import ExitStack
@@ -17,7 +17,7 @@ _PENDING: Final = "SELECT count(*) FROM schedules_message WHERE status = 'pendin
 
 
 def run(grounds: Grounds, *, quick: bool) -> None:
-    """Prints what a silence in the middle of a backlog at 30 a second costs."""
+    """Print the cost of a silence in the middle of a backlog at 30 messages a second."""
     seconds = 10.0 if quick else 60.0
     rows = []
     for kind, dispatchers in ((SQLITE, 1), (POSTGRESQL, 3)):
@@ -33,7 +33,7 @@ def run(grounds: Grounds, *, quick: bool) -> None:
 
 
 def _silenced(grounds: Grounds, kind: str, dispatchers: int, silence: str, seconds: float) -> tuple[int, float]:
-    """The messages that became unknown, and the seconds from the end of the silence until nothing was pending."""
+    """The number of messages that became unknown, and the seconds from the silence's end until none was pending."""
     with grounds.fresh(kind) as database, telegram() as server, ExitStack() as running:
         for _ in range(dispatchers):
             running.enter_context(service.dispatcher(database, server.url))

@@ -11,7 +11,7 @@ _HEAD = ("waiting", "of a core", "memory", "start to first heartbeat")
 
 
 def run(grounds: Grounds, *, quick: bool) -> None:
-    """Prints processor time over some seconds, memory, and the start."""
+    """Print the processor time of some seconds, the memory, and the time that the start takes."""
     seconds = 5 if quick else 10
     sizes = (10_000, 100_000) if quick else (10_000, 100_000, 1_000_000)
     rows = []

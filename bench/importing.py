@@ -1,4 +1,4 @@
-"""Measure how fast a large directory comes in by CSV, for the first time and again, and in how much memory."""
+"""Measure how fast a large list of patients is imported from CSV, the first time and again, and the memory it needs."""
 
 import csv
 from pathlib import Path
@@ -12,7 +12,7 @@ _ZONES = ("Europe/Berlin", "America/New_York", "Asia/Tokyo")
 
 
 def run(grounds: Grounds, *, quick: bool) -> None:
-    """Prints rows a second beside a bare csv.reader and executemany of the same rows."""
+    """Print rows a second, beside those of a bare csv.reader and executemany with the same rows."""
     count = 10_000 if quick else 100_000
     rows = []
     for kind in KINDS:

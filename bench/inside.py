@@ -1,6 +1,6 @@
-"""Runs one function of the bench in a process of its own, in which Django works on one database.
+"""Run one function of the bench in a separate process, in which Django works on one database.
 
-So that each measurement starts from nothing, and both databases fit into one run.
+So each measurement starts afresh, and one run can measure both databases.
 """
 
 import importlib
@@ -19,7 +19,7 @@ def call(
 ) -> Figures:
     """Call `function` ("bench.rows:fill") with these arguments on that database, and return its result.
 
-    Raises RuntimeError where its process fails; what went wrong stands on standard error by then.
+    Raises RuntimeError if the process fails, which has then printed its error.
     """
     environment = database.environment(**(settings or {})) | {"DJANGO_SETTINGS_MODULE": "companion.config.settings"}
     process = python("bench.inside", function, environment=environment, folder=database.folder)
@@ -30,7 +30,7 @@ def call(
 
 
 def main(function: str) -> None:
-    """The other side: sets Django up, calls, prints."""
+    """Set Django up, call the function, and print its result. This runs in the other process."""
     import django
 
     django.setup()

@@ -1,4 +1,4 @@
-"""Measure how exactly messages leave: arrival minus due instant, with much else planned; and "send now"."""
+"""Measure how punctually messages leave: arrival minus due instant, while many others are planned; and "send now"."""
 
 import time
 
@@ -13,7 +13,7 @@ _HEAD = ("others pending", "p50", "p99", "max", "send now p50", "max")
 
 
 def run(grounds: Grounds, *, quick: bool) -> None:
-    """Prints the lag at 20 messages a second, at the default rate of 30."""
+    """Print the lag at 20 messages a second, with the default rate of 30."""
     seconds = 5 if quick else 20
     sizes = (0, 100_000) if quick else (0, 100_000, 1_000_000)
     rows = []

@@ -17,9 +17,9 @@ Send = Callable[[int], Awaitable[object]]
 
 
 def run(which: str, url: str, count: int) -> float:
-    """Runs one of the loops in a process of its own; the processor time that it took, in seconds.
+    """Run one of the loops in a separate process, and return its processor time in seconds.
 
-    Raises RuntimeError where it fails.
+    Raises RuntimeError if it fails.
     """
     process = python("bench.loops", which, url, str(count), environment={"PYTHONPATH": str(ROOT)}, folder=Path("/"))
     output, _ = process.communicate()

@@ -1,7 +1,7 @@
-"""Two schedulers that others wrote, sending the same calls from jobs that lie in a database, as their manuals show it.
+"""Two other schedulers that make the same calls from jobs in a database, written as their manuals show.
 
-Both are at-least-once or at-most-once by configuration and keep no evidence; they are here for scale. Run as a module:
-`apscheduler FOLDER URL COUNT` or `procrastinate DATABASE_URL URL COUNT`.
+Both are at-least-once or at-most-once, by configuration, and keep no evidence. They are here for comparison. Run as a
+module: `apscheduler FOLDER URL COUNT` or `procrastinate DATABASE_URL URL COUNT`.
 """
 
 import asyncio
@@ -29,9 +29,9 @@ _all_sent: asyncio.Event
 
 
 def run(which: str, place: str, url: str, count: int) -> tuple[float, float]:
-    """Runs one of them in a process of its own; seconds from all being due to the last answer, and of processor time.
+    """Run one of them in a separate process. Return the seconds until the last answer, and its processor time.
 
-    Raises RuntimeError where it fails.
+    Raises RuntimeError if it fails.
     """
     process = python("bench.others", which, place, url, str(count), environment={"PYTHONPATH": str(ROOT)}, folder=ROOT)
     output, _ = process.communicate()
@@ -51,7 +51,7 @@ async def send(url: str, chat: int, count: int) -> None:
 
 
 async def with_apscheduler(folder: str, url: str, count: int) -> None:
-    """APScheduler 3 with its SQLAlchemy job store on SQLite."""
+    """Run APScheduler 3 with its SQLAlchemy job store on SQLite."""
     from apscheduler.executors.asyncio import AsyncIOExecutor
     from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
     from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -69,7 +69,7 @@ async def with_apscheduler(folder: str, url: str, count: int) -> None:
 
 
 async def with_procrastinate(database_url: str, url: str, count: int) -> None:
-    """Procrastinate 3 on PostgreSQL, one worker with as many at once."""
+    """Run Procrastinate 3 on PostgreSQL, one worker with the same number of jobs at once."""
     import procrastinate
 
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=database_url))
@@ -103,6 +103,6 @@ async def main(which: str, place: str, url: str, count: int) -> None:
 
 
 if __name__ == "__main__":
-    # Under its own name: as __main__ the jobs couldn't be found again.
+    # Imported by its name: the jobs of a module __main__ couldn't be found again.
     own = importlib.import_module("bench.others")
     asyncio.run(own.main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])))

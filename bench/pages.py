@@ -5,7 +5,7 @@ from bench.grounds import KINDS, Grounds
 
 
 def run(grounds: Grounds, *, quick: bool) -> None:
-    """Prints each query's median time by how many Messages are pending."""
+    """Print each query's median time by the number of pending Messages."""
     sizes = (10_000, 100_000) if quick else (10_000, 100_000, 1_000_000)
     for kind in KINDS:
         found = []

@@ -1,11 +1,11 @@
-"""Measure how fast rules become times, Schedules become Messages, and Messages move with their zone."""
+"""Measure how fast rules become times, Schedules become Messages, and Messages move with a new zone."""
 
 from bench import inside, table
 from bench.grounds import KINDS, Grounds
 
 
 def run(grounds: Grounds, *, quick: bool) -> None:
-    """Prints both, each beside a bare way to do the same."""
+    """Print each figure beside that of a bare loop."""
     _occurrences(quick=quick)
     _messages(grounds, quick=quick)
 
@@ -16,7 +16,7 @@ def _occurrences(*, quick: bool) -> None:
     rules = 10_000 if quick else 100_000
     rows = []
     for name, years in (("begun last month", 0.08), ("begun 6 years ago", 6)):
-        # A plain loop over dateutil's years takes minutes; a part of the rules tells the same.
+        # A plain loop over dateutil's years takes minutes; a part of the rules gives the same ratio.
         sample = rules if years < 1 else rules // 20
         ours = occurrences.ours(rules, years) / rules
         theirs = occurrences.dateutils(sample, years) / sample

@@ -1,4 +1,4 @@
-"""Planning a large cohort, replanning it, and the same by bare loops. Called by inside.py."""
+"""Plan a large cohort and replan it, by the product and by bare loops. Called by inside.py."""
 
 import datetime as dt
 import resource
@@ -19,11 +19,11 @@ from companion.planning import drafts, edit, marks, planner
 from companion.schedules.models import Message, Schedule, State
 
 BEFORE, AFTER = "Europe/Berlin", "Europe/London"
-"""The zone in which it is planned, and the one that it is changed to: each Message moves by an hour."""
+"""The zone in which the cohort is planned, and the zone to which it changes: each Message moves by an hour."""
 
 
 class _Turns:
-    """The process's turns at the database's one writer, as the dispatcher's are: how long was the longest?"""
+    """The process's turns at the database's only writer, as in the dispatcher, and the longest of them."""
 
     longest = 0.0
 
@@ -35,7 +35,7 @@ class _Turns:
 
 
 def plan(patients: int) -> Figures:
-    """Makes a daily Schedule for a cohort of so many patients and plans it up to the horizon of two days."""
+    """Make a daily Schedule for a cohort of this size, and plan it up to the horizon of two days."""
     rows.fill_patients(patients)
     clinic = Clinic.objects.get()
     now = dt.datetime.now(dt.UTC)
@@ -70,7 +70,7 @@ def plan(patients: int) -> Figures:
 
 
 def replan() -> Figures:
-    """Changes the zone of that Schedule, and works its Mark off as the Planner does."""
+    """Change the zone of that Schedule, and work its Mark off as the Planner does."""
     _settle()
     clinic, schedule, now = Clinic.objects.get(), _schedule(), dt.datetime.now(dt.UTC)
     draft = drafts.read(clinic, drafts.values_of(drafts.of(schedule)) | {"timezone": AFTER}, now=now)
@@ -85,7 +85,7 @@ def replan() -> Figures:
 
 
 def bare() -> Figures:
-    """Takes the planned rows out and writes them again by one executemany in one transaction."""
+    """Remove the planned rows, and write them again by one executemany in one transaction."""
     names, found = _taken_out()
     began = time.perf_counter()
     _insert(names, found)
@@ -93,7 +93,7 @@ def bare() -> Figures:
 
 
 def dateutil_plan() -> Figures:
-    """The same rows by a bare loop: python-dateutil says each patient's instants, one executemany writes them down."""
+    """Make the same rows by a bare loop: python-dateutil gives each patient's instants, one executemany writes them."""
     names, found = _taken_out()
     due, ready, late = (names.index(name) for name in ("due_at", "ready_at", "late_at"))
     start = _start()
@@ -114,7 +114,7 @@ def dateutil_plan() -> Figures:
 
 
 def dateutil_replan() -> Figures:
-    """The same move by a bare loop: all rows read, python-dateutil says each patient's instants, one executemany."""
+    """Move the rows by a bare loop: read all, compute their instants by python-dateutil, write by one executemany."""
     _settle()
     start = _start()
     until = start + dt.timedelta(hours=42)
@@ -163,7 +163,7 @@ def _start() -> dt.datetime:
 
 
 def _taken_out() -> tuple[list[str], list[tuple[object, ...]]]:
-    """The names of the columns, and the planned rows, which are there no more."""
+    """Remove the planned rows, and return them with the names of their columns."""
     _settle()
     names = [str(field.column) for field in Message._meta.local_concrete_fields]
     with connection.cursor() as cursor:
@@ -175,7 +175,7 @@ def _taken_out() -> tuple[list[str], list[tuple[object, ...]]]:
 
 
 def _settle() -> None:
-    """Clears up behind the measurement before, as PostgreSQL does by itself within a minute."""
+    """Vacuum after the previous measurement, as PostgreSQL does by itself within a minute."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE schedules_message")

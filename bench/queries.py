@@ -24,7 +24,7 @@ _IN_A_ROUND = 50
 
 
 def time_all(pending: int) -> Figures:
-    """Each query's median in seconds, after one that isn't counted."""
+    """Each query's median in seconds, without its first run."""
     clinic = Clinic.objects.get()
     now = dt.datetime.now(dt.UTC)
     middle = now + dt.timedelta(hours=25)
@@ -63,7 +63,7 @@ def _second_page(clinic: Clinic) -> Callable[[], object]:
 
 
 def _calendar(clinic: Clinic, now: dt.datetime, span: str, status: str) -> Callable[[], object]:
-    """All that the page reads and puts into words, short of its HTML."""
+    """Read all that the page needs, and put it into words, but make no HTML."""
     caller = Caller(clinic, "member", clinic.id, "Bench", Role.VIEWER)
     view = filters.view(QueryDict(f"status={status}"), clinic, now)
     return lambda: calendar_days.shown(

@@ -1,4 +1,4 @@
-"""Tests that the bot's rate holds: the mean, and the most in any second, as the server sees it."""
+"""Measure whether the bot's rate holds: the mean, and the most in any second, as the server sees it."""
 
 import datetime as dt
 import time
@@ -12,7 +12,7 @@ _ALLOWED = 30
 
 
 def run(grounds: Grounds, *, quick: bool) -> None:
-    """Prints what leaves of a backlog at the default rate of 30 a second."""
+    """Print how a backlog leaves at the default rate of 30 messages a second."""
     seconds = 5 if quick else 20
     rows = []
     with telegram() as server:
@@ -29,7 +29,7 @@ def run(grounds: Grounds, *, quick: bool) -> None:
 def _arrivals(
     grounds: Grounds, server: Telegram, kind: str, dispatchers: int, count: int
 ) -> tuple[list[float], list[float]]:
-    """Return when they arrived, and the slots for which their Attempts were begun (Unix time, ascending)."""
+    """Return the times of the arrivals, and the slots for which the Attempts were begun (Unix time, ascending)."""
     with grounds.fresh(kind) as database, ExitStack() as running:
         for _ in range(dispatchers):
             running.enter_context(service.dispatcher(database, server.url))

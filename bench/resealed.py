@@ -41,7 +41,7 @@ def _quoted_at(now: object) -> str:
 
 
 def plain() -> Figures:
-    """Reads all texts and writes them as they are, in batches of the same size."""
+    """Read all texts and write them as they are, in batches of the same size."""
     mark = connection.ops.quote_name(Attempt._meta.db_table)
     began, after = time.monotonic(), None
     while True:
@@ -59,7 +59,7 @@ def plain() -> Figures:
 
 
 def rotate() -> Figures:
-    """Seals all texts anew, as `companion keys rotate` does."""
+    """Seal all texts anew, as `companion keys rotate` does."""
     began = time.monotonic()
     shut = resealing.reseal_all(lambda _: None)
     assert not shut
@@ -67,7 +67,7 @@ def rotate() -> Figures:
 
 
 def opening(values: int) -> Figures:
-    """Seconds for the opening of a text: as it was with one key, by the ring's key in use, by an older key."""
+    """Seconds to open a text: with a single key, by the ring's key in use, and by an older key."""
     in_use, older = ring().keys
     cipher, nonce = AESGCM(in_use.derived("sealed field")), os.urandom(12)
     single = b"\x01" + nonce + cipher.encrypt(nonce, TEXT.encode(), b"\x01" + PURPOSE.encode())

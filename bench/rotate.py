@@ -1,4 +1,4 @@
-"""Measure the cost of sealing everything anew with another key, and of opening one value by the ring."""
+"""Measure the cost of sealing everything anew with another key, and of opening one value by the key ring."""
 
 from bench import inside, table
 from bench.grounds import KINDS, Grounds
@@ -8,7 +8,7 @@ _HEAD = ("database", "plain read and write", "keys rotate", "rows a second", "ra
 
 
 def run(grounds: Grounds, *, quick: bool) -> None:
-    """Prints `companion keys rotate` beside a pass that reads and writes the same rows, and the opening of a value."""
+    """Print `companion keys rotate` beside a pass that reads and writes the same rows, and the time to open a value."""
     rows = 50_000 if quick else 1_000_000
     lines = []
     for kind in KINDS:

@@ -1,6 +1,6 @@
-"""Fills a database: one clinic, many patients, Messages by the million in single statements. Called by inside.py.
+"""Fill a database: one clinic, many patients, and millions of Messages by single statements. Called by inside.py.
 
-What lies ahead is due from two hours on, so that no dispatcher touches it while a bench runs.
+Planned Messages are due in two hours or later, so that no dispatcher touches them while a bench runs.
 """
 
 import datetime as dt
@@ -49,15 +49,15 @@ FROM schedules_message m JOIN patients_patient p ON p.id = m.patient_id WHERE m.
 
 
 def begin(pending: int = 0) -> None:
-    """The schema, a clinic with a bot, and a Schedule whose Messages the other functions make.
+    """Make the schema, a clinic with a bot, and a Schedule whose Messages the other functions make.
 
-    The Schedule has ended, so that the Planner doesn't look for patients and times that would explain them.
+    The Schedule has ended, so that the Planner leaves its Messages alone.
     """
     del pending
     prepare.migrate()
     now = _now()
     clinic = first_clinic(now=now)
-    # Else the dispatcher's start would replan, and the rows below are nothing that the Planner would have made.
+    # Otherwise the dispatcher's start would replan, and the Planner would remove the rows below.
     Clinic.objects.filter(pk=clinic.pk).update(planned_with=releases())
     Bot.objects.create(clinic=clinic, token=_TOKEN, telegram_id=700000001, username="bench_bot", sandbox=True)
     schedule = Schedule.objects.create(
@@ -68,7 +68,7 @@ def begin(pending: int = 0) -> None:
 
 
 def webhook() -> None:
-    """A webhook that hears of each message that was sent, and rests for a day."""
+    """Add a webhook for all sent messages that makes no calls for a day."""
     clinic, now = Clinic.objects.get(), _now()
     rests = now + dt.timedelta(days=1)
     made = Webhook.objects.create(clinic=clinic, url="https://a.example/", secret="", created_at=now, rests_until=rests)
@@ -76,7 +76,8 @@ def webhook() -> None:
 
 
 def fill(pending: int) -> None:
-    """Make this many pending Messages, ten a patient, and a fifth as many that ended last month, with Attempts."""
+    """Make this many pending Messages, ten for each patient, and a fifth of that number that ended last month, with
+    Attempts."""
     patients = max(pending // 10, 1000)
     fill_patients(patients)
     moment = int(time.time())
@@ -93,7 +94,7 @@ def fill(pending: int) -> None:
             reason=f"CASE WHEN {sent} THEN '' WHEN {failed} THEN 'too_late' ELSE 'by_person' END",
         )  # fmt: skip
         _run(_ATTEMPTS, seal("Dear Ana, please take your tablet now.", "schedules.Attempt.text"))
-    # As the Control Panel would have done hour by hour, while all this happened.
+    # The Control Panel would have stored these counts hour by hour.
     hour_counts.count_past_hours(Clinic.objects.get(), now=_now())
     analysed()
 
@@ -141,7 +142,7 @@ def due(count: int, first: float, gap: float = 0.0, chats_from: int = 9_000_000_
 
 
 def bring_forward() -> Figures:
-    """Makes all that is pending due now, and rings."""
+    """Make all pending Messages due now, and wake the dispatcher."""
     now = _now()
     late_at = now + dt.timedelta(hours=12)
     with transaction.atomic():
@@ -171,15 +172,15 @@ def _messages(count: int, patients: int, kind: int, *, year: int, **columns: obj
 
 
 def analysed() -> None:
-    """Gives the planner its statistics."""
-    # As autovacuum would before long. SQLite has nothing of the kind, so there the plans must do without.
+    """Update the statistics of the database's query planner."""
+    # As autovacuum would do soon. SQLite does nothing like it, so its plans must be good without statistics.
     if connection.vendor == "postgresql":
         _run("VACUUM ANALYZE")
 
 
 def _run(statement: str, *parameters: bytes) -> None:
     with connection.cursor() as cursor:
-        # Always with parameters, so that %% means the same everywhere.
+        # Always with parameters, so that %% means the same in each statement.
         cursor.execute(statement, list(parameters))
 
 
@@ -190,7 +191,7 @@ def _numbers(count: int) -> str:
 
 
 def _id(kind: str, number: str) -> str:
-    """A UUID of version 7's form made of two numbers, in the form in which the ORM stores it."""
+    """A UUID in the form of version 7, made of two numbers, as the ORM stores it."""
     if connection.vendor == "postgresql":
         return f"(lpad(to_hex({kind}), 8, '0') || '000070008000' || lpad(to_hex({number}), 12, '0'))::uuid"
     return f"printf('%%08x000070008000%%012x', {kind}, {number})"
@@ -201,7 +202,7 @@ def _quoted(key: str) -> str:
 
 
 def _instant(seconds: str) -> str:
-    """The instant of so many seconds since 1970, in the form in which the ORM stores it."""
+    """The instant of so many seconds since 1970, as the ORM stores it."""
     if connection.vendor == "postgresql":
         return f"to_timestamp({seconds})"
     return f"strftime('%%Y-%%m-%%d %%H:%%M:%%S', {seconds}, 'unixepoch')"

@@ -1,5 +1,5 @@
-"""A Bot API server that says yes at once and remembers when what arrived. As little work as possible, so that what is
-measured is who calls it. Run as a module it serves, prints its port, and ends with its standard input.
+"""A Bot API server that says yes at once and remembers each arrival. It does little work itself, so that a bench
+measures the callers. Run as a module, it prints its port, and serves until its standard input ends.
 """
 
 import asyncio
@@ -23,29 +23,29 @@ _ME = {"id": 700000001, "is_bot": True, "first_name": "Bench", "username": "benc
 
 
 class Telegram:
-    """The server as a bench sees it."""
+    """The server, as a bench uses it."""
 
     def __init__(self, url: str) -> None:
         self.url = url
 
     def count(self) -> int:
-        """Return how many sendMessages have arrived since `take`."""
+        """Return the number of sendMessage calls that have arrived since `take`."""
         return int(self._get("/count"))
 
     def take(self) -> list[tuple[float, int]]:
-        """Return when (Unix time) what arrived for which chat, in that order; forgotten from then on."""
+        """Return the arrivals in their order, each with its Unix time and its chat, and forget them."""
         return [(at, chat) for at, chat in json.loads(self._get("/take"))]
 
     def be_silent(self, how: str) -> None:
-        """Changes how calls of the Bot API are answered from now on.
+        """Change how calls of the Bot API are answered from now on.
 
-        "hang" takes them and holds the line, "close" closes it, "error" and "unauthorized" refuse all calls, and "no"
-        answers again.
+        "hang" gives no answer, "close" closes the connection, "error" and "unauthorized" refuse all calls, and "no"
+        answers as usual.
         """
         self._get(f"/silence/{how}")
 
     def wait_for(self, count: int, seconds: float) -> None:
-        """Waits until so many have arrived. Raises TimeoutError."""
+        """Wait until this number of calls has arrived. Raises TimeoutError."""
         until = time.monotonic() + seconds
         while self.count() < count:
             if time.monotonic() > until:
@@ -59,7 +59,7 @@ class Telegram:
 
 @contextmanager
 def telegram() -> Iterator[Telegram]:
-    """Serves in a process of its own."""
+    """Run the server in a separate process."""
     process = python("bench.server", environment={"PYTHONPATH": str(ROOT)}, folder=Path("/"))
     if process.stdout is None:
         raise RuntimeError("the server has no output")
@@ -74,7 +74,7 @@ class _Connection(asyncio.Protocol):
 
     arrivals: list[tuple[float, int]] = []
     silence = "no"
-    """The silence of all connections."""
+    """The answers of all connections: given, refused, or held back."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if not isinstance(transport, asyncio.Transport):

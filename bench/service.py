@@ -1,4 +1,4 @@
-"""Real `companion` services for a bench, and what the system says of them."""
+"""Real `companion` services for a bench, with their processor time and memory."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ _START_SECONDS = 60.0
 _WITHOUT_JOURNAL = (
     "from companion.cli.ready import ready; ready(); from companion.dispatch import service; service.run(0)"
 )
-"""Run the service like the command, but without the Journal, which has no switch: so its cost can be seen."""
+"""Run the service like the command, but without the Journal, which has no switch, to see the cost of the Journal."""
 _WITHOUT_TRAIL = (
     "import contextlib; from companion.cli.ready import ready; ready(); "
     "from companion.clinics import audit, chain_loop; chain_loop.chaining = contextlib.nullcontext; "
@@ -29,22 +29,22 @@ _ALIVE = "SELECT count(*) FROM service_heartbeat WHERE kind = '{}'"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A running service; `start_seconds` from its start to its first heartbeat."""
+    """A running service. `start_seconds` is the time from its start to its first heartbeat."""
 
     pid: int
     start_seconds: float
 
     def signal(self, number: signal.Signals) -> None:
-        """Sends its process a signal."""
+        """Send the process a signal."""
         os.kill(self.pid, number)
 
     def cpu_seconds(self) -> float:
-        """The processor time that it has used so far (proc(5), stat fields 14 and 15)."""
+        """The processor time that the service has used so far (proc(5), stat fields 14 and 15)."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def resident_megabytes(self) -> float:
-        """The memory that it holds now."""
+        """The memory of the service now."""
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) / 1024
@@ -55,7 +55,7 @@ class Service:
 def dispatcher(
     database: Database, api_url: str, *, journal: bool = True, trail: bool = True, **settings: object
 ) -> Iterator[Service]:
-    """Start a dispatcher, wait for its heartbeat, and end it. Raises RuntimeError with its last words.
+    """Start a dispatcher, wait for its heartbeat, and end it. Raises RuntimeError with its last output.
 
     `journal` and `trail` False: without the Journal, or without the audit trail.
     """
@@ -70,7 +70,7 @@ def dispatcher(
 
 @contextmanager
 def running(kind: str, database: Database, api_url: str, **settings: object) -> Iterator[Service]:
-    """Starts a service of this kind, waits for its heartbeat, and ends it. Raises RuntimeError as `dispatcher` does."""
+    """Start a service of this kind, wait for its heartbeat, and end it. Raises RuntimeError as `dispatcher` does."""
     how = ["-m", "companion.cli.main", kind]
     with _started(kind, how, database, database.environment(telegram_api_url=api_url, **settings)) as found:
         yield found

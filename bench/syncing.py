@@ -1,4 +1,4 @@
-"""Measure how fast a source's directory comes in, for the first time and again, and that its size costs no memory."""
+"""Measure how fast a source is synced, the first time and again, and that a larger source needs no more memory."""
 
 import sqlite3
 from pathlib import Path
@@ -8,7 +8,7 @@ from bench.grounds import KINDS, Grounds
 
 
 def run(grounds: Grounds, *, quick: bool) -> None:
-    """Prints rows a second and how far the process's memory grew, at two sizes."""
+    """Print rows a second and the growth of the process's memory, at two sizes."""
     sizes = (5_000, 20_000) if quick else (10_000, 100_000)
     rows = []
     for kind in KINDS:

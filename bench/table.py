@@ -1,10 +1,10 @@
-"""Tables as people read them in a terminal, and the few numbers that they are made of. It measures nothing."""
+"""Tables for a terminal, and the few functions that make their numbers. Nothing here measures."""
 
 from collections.abc import Sequence
 
 
 def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], note: str = "") -> None:
-    """Prints one table: the first column to the left, figures to the right."""
+    """Print a table: the first column to the left, figures to the right."""
     widths = [max(len(row[at]) for row in (columns, *rows)) for at in range(len(columns))]
     print(f"\n{title}")
     for row in (columns, tuple("-" * width for width in widths), *rows):
@@ -18,7 +18,7 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], note
 
 
 def quantile(values: Sequence[float], part: float) -> float:
-    """The value below which `part` (0 to 1) of the values lie."""
+    """The value below which the fraction `part` (0 to 1) of the values lies."""
     ordered = sorted(values)
     return ordered[min(int(part * len(ordered)), len(ordered) - 1)]
 

@@ -1,4 +1,4 @@
-"""Measure the cost of the audit trail: for a POST, for each entry's place in the chain, and for a drain beside both."""
+"""Measure the cost of the audit trail: for a POST, for chaining an entry, and for a backlog that is sent meanwhile."""
 
 import time
 
@@ -9,7 +9,7 @@ from bench.server import Telegram, telegram
 
 
 def run(grounds: Grounds, *, quick: bool) -> None:
-    """Prints both sides of each ratio: with the trail, and with its entries and its thread left out."""
+    """Print both sides of each ratio: with the trail, and without its entries and its thread."""
     posts, messages, rounds = (200, 2_000, 1) if quick else (1_000, 20_000, 3)
     rows = [row for kind in KINDS for row in _posts(grounds, kind, posts)]
     with telegram() as server:

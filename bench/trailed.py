@@ -22,7 +22,10 @@ _IN_A_ROW = 10
 
 
 def posts(count: int) -> Figures:
-    """Plans so many messages of each kind by the API, in turns. Returns the median seconds of each, and of chaining."""
+    """Plan this number of messages by the API with and without the trail, in turns.
+
+    Return the median seconds of both, and of chaining.
+    """
     clinic = Clinic.objects.get()
     _, secret = api_keys.make_key(clinic, "Bench", Role.PROVIDER, now=database_now())
     program = Client(headers={"Authorization": f"Bearer {secret}", "Host": "127.0.0.1"})
@@ -44,7 +47,7 @@ def posts(count: int) -> Figures:
 
 
 def entries(count: int) -> None:
-    """Make so many entries, as an import does."""
+    """Make this number of entries, as an import does."""
     clinic = Clinic.objects.get()
     told = {uuid.uuid4(): {"name": audit.CHANGED} for _ in range(count)}
     audit.record_many(command_line(clinic), "patient changed by an import", "patient", told, now=database_now())

@@ -1,4 +1,4 @@
-"""Measure the cost of each fault: how soon health says so and in which words, and what became of the messages."""
+"""Measure the cost of each fault: how soon health reports it and how, and what becomes of the messages."""
 
 import time
 from collections import Counter
@@ -35,14 +35,14 @@ class _Seen:
     """The observations of one fault."""
 
     said_after: float | None
-    """Seconds from the fault until health was not ok; None: it was ok all the while."""
+    """Seconds from the fault until health was not ok; None: health was ok all the time."""
     words: str
     healed_after: float
     """Seconds from the fault's end until health was ok again."""
 
 
 def run(grounds: Grounds, *, quick: bool) -> None:
-    """Prints what each fault costs with three dispatchers on PostgreSQL, and with one on SQLite."""
+    """Print the cost of each fault with three dispatchers on PostgreSQL, and with one on SQLite."""
     seconds = 10.0 if quick else 25.0
     rows, sentences = [], []
     for kind in (POSTGRESQL, SQLITE):
@@ -102,7 +102,7 @@ def _row(name: str, fault: Fault, seen: _Seen, database: Database, server: Teleg
         f"{seen.said_after:.0f} s" if seen.said_after is not None else "–",
         f"{seen.healed_after:.0f} s",
         "yes" if fault.alone else "started again",
-        # A message that neither arrived, nor is unknown, nor failed with a reason.
+        # A lost message: it did not arrive, is not unknown, and did not fail with a reason.
         str(max(0, _BACKLOG - len(arrived) - unknown - _count(database, "failed"))),
         str(twice),
         str(unknown),

@@ -1,4 +1,4 @@
-"""Health as `companion doctor` sees it, in a process of its own: each line on standard input asks once."""
+"""Health as `companion doctor` sees it, in a separate process. Each line on standard input asks once."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ class Watch:
     answers: IO[str]
 
     def health(self) -> tuple[str, str]:
-        """The status now, and its sentence."""
+        """The present status, and its sentence."""
         self.questions.write("\n")
         self.questions.flush()
         status, words = json.loads(self.answers.readline())
@@ -27,7 +27,7 @@ class Watch:
 
 @contextmanager
 def watch(database: Database) -> Iterator[Watch]:
-    """Starts the process, and ends it."""
+    """Start the process, and end it."""
     environment = database.environment() | {"DJANGO_SETTINGS_MODULE": "companion.config.settings"}
     process = python("bench.watch", environment=environment, folder=database.folder)
     if process.stdin is None or process.stdout is None:
@@ -39,7 +39,7 @@ def watch(database: Database) -> Iterator[Watch]:
 
 
 def main() -> None:
-    """The other side."""
+    """Answer the lines on standard input. This runs in the watching process."""
     import django
 
     django.setup()

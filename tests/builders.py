@@ -1,4 +1,5 @@
-"""Rows that tests start from, named for the story they tell. Each has all it needs; say only what the test is about."""
+"""Rows that tests start from, with names from the tests' stories. Each has working defaults; a test
+gives only the values that it is about."""
 
 import datetime as dt
 import uuid
@@ -110,7 +111,7 @@ def a_schedule(clinic: Clinic, *patients: Patient, text: str = "Take your tablet
 
 
 def a_conversation(patient: Patient, **fields: object) -> Conversation:
-    """The patient's, as it stands when something came in that nobody has read."""
+    """The patient's conversation, with something that nobody has read."""
     values = {"telegram_id": patient.telegram_id or 0, "since": NOW, "unread": 1}
     return Conversation.objects.create(clinic_id=patient.clinic_id, patient=patient, **values | fields)
 
@@ -157,7 +158,7 @@ def an_attempt(message: Message, **fields: object) -> Attempt:
 
 
 def a_sent_message(patient: Patient, *, at: dt.datetime = NOW, due_at: dt.datetime | None = None) -> Message:
-    """Make a Message that Telegram took at this instant, due then or (`due_at`) before, with its Attempt."""
+    """Make a Message that Telegram accepted at this instant, due then or earlier (`due_at`), with its Attempt."""
     message = a_message(patient, due_at=due_at or at, status=Status.SENT, sent_at=at, ended_at=at)
     an_attempt(message, began_at=due_at or at, ended_at=at)
     return message

@@ -1,7 +1,7 @@
-"""The ground of all tests: Django on this run's own database, and Chromium for those that look at pages.
+"""The surroundings of all tests: Django on this run's database, and Chromium for tests that look at pages.
 
-Each folder's own helpers live in that folder. `COMPANION_TEST_DATABASE=postgresql` runs what touches the database on
-PostgreSQL.
+The helpers of a folder's tests are in that folder. With `COMPANION_TEST_DATABASE=postgresql`, tests that touch the
+database run on PostgreSQL.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ if session.on_postgresql():
 flushing.allow(connections["default"])
 django_settings.MIDDLEWARE = static_files.instead(django_settings.MIDDLEWARE)
 
-# Of more connections at once than its server lets wait, Linux resets some when the machine is slow.
+# On a slow machine, Linux resets connections beyond those that may wait for a server.
 WSGIServer.request_queue_size = 100
 
 # How long one example takes says more about the machine than about the product.
@@ -73,8 +73,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    # What is imported by now stays: looking through it for cycles, again and again, was a fifth of the tests' work.
-    # And what tests leave behind may wait for a while.
+    # The imported modules stay. Without this, looking for cycles among them took a fifth of the tests' time.
+    # The garbage of tests may wait for a while.
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
@@ -92,7 +92,7 @@ def _in_a_browser(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Lets browser tests use the database beside Playwright's loop; all others keep Django's guard."""
+    """Let browser tests use the database beside Playwright's loop; all others keep Django's guard."""
     if not _in_a_browser(item):
         return (yield)
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
@@ -124,7 +124,7 @@ def product_environment(transactional_db: None) -> dict[str, str]:
 @pytest.fixture
 def clinic(db: None) -> "Clinic":
     """A clinic. Folders whose tests need another kind of clinic have a fixture of the same name."""
-    # Not above: most quick tests need no models.
+    # Imported here: most quick tests need no models.
     from tests.builders import a_clinic
 
     return a_clinic()
@@ -140,8 +140,8 @@ def ana(clinic: "Clinic") -> "Patient":
 
 @pytest.fixture
 def telegram() -> Iterator["StandIn"]:
-    """A Bot API server that does as it is told."""
-    # Not above: `make check` needs no server, and need not wait for aiohttp.
+    """A Bot API server that behaves as the test wants."""
+    # Imported here: `make check` needs no server, and doesn't wait for aiohttp.
     from tests.support.stand_in import stand_in
 
     with stand_in() as server:

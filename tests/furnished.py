@@ -1,6 +1,6 @@
-"""A clinic with a row of each kind that an address can name, and the contents of all tables, to see that nothing moved.
+"""A clinic with a row of each kind that an address can name, and the contents of all tables, to see if any changed.
 
-Every page and every call of the API is tried on these rows: by roles that may not, and by another clinic.
+Every page and every call of the API is tried on these rows: by roles that aren't allowed to, and by another clinic.
 """
 
 import datetime as dt

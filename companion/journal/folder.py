@@ -50,7 +50,7 @@ def opened(folder: Path) -> str:
 
 
 def new_file(folder: Path, name: str) -> int:
-    """Begins a file for one writer and puts it into the list first. Returns its descriptor. Raises OSError."""
+    """Begin a file for one writer, and put it into the list first. Return its descriptor. Raises OSError."""
     with _list(folder) as listing:
         os.write(listing, f"{name}{_SUFFIX}\n".encode())
         os.fsync(listing)
@@ -60,7 +60,7 @@ def new_file(folder: Path, name: str) -> int:
 
 
 def prune(folder: Path, *, before: dt.datetime) -> int:
-    """Removes files that nobody has written to since then, and notes it in the list. Returns how many."""
+    """Remove files that nobody has written to since then, and note it in the list. Return their number."""
     removed = 0
     with _list(folder) as listing:
         for path in sorted(folder.glob(f"*{_SUFFIX}")):
@@ -122,7 +122,7 @@ def written_at(file: Path) -> dt.datetime:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes the names of a folder's files durable."""
+    """Make the names of a folder's files durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -35,22 +35,22 @@ class Journal:
         """The id of its folder."""
 
     def open(self) -> None:
-        """Begins a file. Raises OSError where the folder can't be written."""
+        """Begin a file. Raises OSError if the folder can't be written."""
         self.id = folders.opened(self._folder)
         self._turn_page(dt.datetime.now(dt.UTC))
 
     def note(self, entry: Entry) -> None:
-        """Keeps an entry in memory; `sync` writes it."""
+        """Keep an entry in memory; `sync` writes it."""
         with self._lock:
             self._waiting.append(entry)
 
     def forget(self) -> None:
-        """Drops the noted entries that are not written: a transaction that begins anew notes them again."""
+        """Drop the noted entries that are not written: a transaction that begins anew notes them again."""
         with self._lock:
             self._waiting.clear()
 
     def sync(self) -> None:
-        """Makes all noted entries durable. Raises JournalGone if the disk refuses them."""
+        """Make all noted entries durable. Raises JournalGone if the disk refuses them."""
         with self._lock:
             if not self._waiting:
                 return
@@ -58,12 +58,12 @@ class Journal:
             self._waiting.clear()
 
     def write(self, entry: Entry) -> None:
-        """Makes this entry durable at once, and no other entry. Raises JournalGone if the disk refuses it."""
+        """Make this entry durable at once, and no other entry. Raises JournalGone if the disk refuses it."""
         with self._lock:
             self._write([entry])
 
     def close(self) -> None:
-        """Ends the file."""
+        """End the file."""
         with self._lock:
             self._close()
 
@@ -109,7 +109,7 @@ _own: Final[list[Journal]] = []
 
 @contextmanager
 def keeping(folder: Path, kind: str, days: int) -> Iterator[Journal]:
-    """Keeps this process's Journal until the block ends. Raises OSError if no file can be begun."""
+    """Keep this process's Journal until the block ends. Raises OSError if no file can be begun."""
     journal = Journal(folder, kind, days)
     journal.open()
     _own.append(journal)
@@ -123,25 +123,25 @@ def keeping(folder: Path, kind: str, days: int) -> Iterator[Journal]:
 
 
 def note(entry: Entry) -> None:
-    """Keeps an entry in memory, if this process has a Journal."""
+    """Keep an entry in memory, if this process has a Journal."""
     for journal in _own:
         journal.note(entry)
 
 
 def forget() -> None:
-    """Drops the noted entries that are not written."""
+    """Drop the noted entries that are not written."""
     for journal in _own:
         journal.forget()
 
 
 def sync() -> None:
-    """Makes all noted entries durable. Raises JournalGone."""
+    """Make all noted entries durable. Raises JournalGone."""
     for journal in _own:
         journal.sync()
 
 
 def write(entry: Entry) -> None:
-    """Makes one entry durable at once, whatever else is noted. Raises JournalGone."""
+    """Make one entry durable at once, whatever else is noted. Raises JournalGone."""
     for journal in _own:
         journal.write(entry)
 

@@ -98,7 +98,7 @@ def test_strangers_are_told_to_sign_in_and_change_nothing() -> None:
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.PROVIDER])
 def test_a_role_below_is_refused_and_changes_nothing(role: Role) -> None:
-    """Tries each call by key and by session."""
+    """Make each call by key and by session."""
     rows = furnished()
     program = a_program(rows.clinic, role)
     browser = Client()

@@ -70,7 +70,7 @@ class Up:
         return {line.split()[-2]: int(line.split()[0]) for line in lines}
 
     def end(self) -> None:
-        """Kills what is left of it."""
+        """Kill its processes that are left."""
         for pid in [*self.children().values(), self.process.pid]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -85,7 +85,7 @@ def own_environment(folder: Path, **settings: str) -> dict[str, str]:
 
 
 def a_command(*words: str, environment: dict[str, str], folder: Path) -> "subprocess.CompletedProcess[str]":
-    """Runs a `companion` command to its end, in that folder."""
+    """Run a `companion` command to its end, in that folder."""
     command = [sys.executable, "-m", "companion.cli.main", *words]
     return subprocess.run(
         command, env=environment, cwd=folder, capture_output=True, text=True, timeout=DEADLINE, check=False

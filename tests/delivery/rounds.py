@@ -17,6 +17,6 @@ def a_round(bot: Bot) -> Round:
 
 
 def begun(bot: Bot, now: dt.datetime = NOW) -> Done:
-    """Begins all that is ready."""
+    """Begin all Messages that are ready."""
     with transaction.atomic():
         return begin_round(a_round(bot), now=now)

@@ -33,7 +33,7 @@ def in_line(clinic: Clinic, *, now: dt.datetime, positions: Positions | None = N
 
 
 def begin(clinic: Clinic, *, now: dt.datetime) -> list[Step]:
-    """Begins all that is ready."""
+    """Begin all Messages that are ready."""
     with transaction.atomic():
         ready = store.next_in_line(clinic.id, {}, 10, now=now)
         steps = [Step(message, new_id()) for message in ready]
@@ -46,7 +46,7 @@ def begin(clinic: Clinic, *, now: dt.datetime) -> list[Step]:
 def record(
     begun: Step, outcome: AttemptOutcome, status: Status, *, now: dt.datetime, reason: Reason | None = None
 ) -> None:
-    """Writes an outcome down."""
+    """Record an outcome."""
     number = 77 if outcome == AttemptOutcome.SENT else None
     one = Record(begun.message, begun.attempt, now, outcome, status, reason, telegram_message_id=number)
     with transaction.atomic():
@@ -54,18 +54,18 @@ def record(
 
 
 def sent(begun: Step, *, now: dt.datetime) -> None:
-    """Writes down that Telegram said yes."""
+    """Record that Telegram accepted the message."""
     record(begun, AttemptOutcome.SENT, Status.SENT, now=now)
 
 
 def rescue(*, now: dt.datetime) -> None:
-    """Closes the Attempts whose lease ran out."""
+    """Close the Attempts whose lease ran out."""
     with transaction.atomic():
         lifecycle.rescue(now=now, lease=LEASE)
 
 
 def expire(*, now: dt.datetime) -> int:
-    """Ends the Messages that are too late."""
+    """End the Messages that are too late."""
     with transaction.atomic():
         return lifecycle.expire(now=now, limit=100)
 

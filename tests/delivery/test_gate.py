@@ -38,7 +38,7 @@ def ana(bot: Bot) -> Patient:
 
 
 def opted_out(ana: Patient) -> None:
-    """Withdraws consent while the messages wait already."""
+    """Withdraw consent while the messages wait already."""
     Patient.objects.filter(pk=ana.pk).update(consent=Consent.WITHDRAWN)
 
 

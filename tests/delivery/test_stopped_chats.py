@@ -62,7 +62,7 @@ class Walk:
     reached: int = 0
 
     def step(self) -> str:
-        """Takes one random act, writes to all patients, and sends what may leave."""
+        """Do one random act, write to all patients, and send what may leave."""
         self.now += dt.timedelta(minutes=5)
         act = self.dice.choice(ACTS)
         getattr(self, act)()
@@ -102,7 +102,7 @@ class Walk:
             self.note_questions(chat)
 
     def note_questions(self, chat: int) -> None:
-        """Notes the patients whose question is open in the chat now, hence asked after its last STOP."""
+        """Note the patients whose question is open in the chat now: they were asked after its last STOP."""
         asked = Patient.objects.filter(telegram_id=chat, consent_asked_at__isnull=False, left_at=None)
         self.asked_since |= {(chat, patient) for patient in asked}
 
@@ -115,7 +115,7 @@ class Walk:
             self.stopped.discard(chat)
 
     def bring(self) -> None:
-        """Imports a patient with another chat."""
+        """Import a patient with another chat."""
         patient = self.a_patient()
         row = f"{patient.external_id},{patient.name},{self.a_chat()}"
         file = io.BytesIO(f"external_id,name,telegram_id\n{row}\n".encode())
@@ -164,7 +164,7 @@ class Walk:
             answers.from_member(caller, None, self.a_chat(), "An answer.", they_wrote=True, now=self.now)
 
     def round(self) -> None:
-        """Runs rounds until nothing leaves, since one chat gets one message a round."""
+        """Run rounds until nothing leaves, since a chat gets one message a round."""
         for minute in range(20):
             at = self.now + dt.timedelta(seconds=2 * minute)
             with transaction.atomic():

@@ -78,7 +78,7 @@ def traceless(message: Message) -> bool:
 
 
 class Faulty:
-    """Answers as Telegram does, but cuts the line for the chats that it is told."""
+    """Answer as Telegram does, but cut the line for the given chats."""
 
     def __init__(self, telegram: StandIn) -> None:
         self.telegram = telegram

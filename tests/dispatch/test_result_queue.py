@@ -30,7 +30,7 @@ def begun() -> Message:
 
 
 def pass_on(committed: asyncio.Future[Result], failure: asyncio.Task[None]) -> None:
-    """Gives the error of one future to the other, for which the test waits."""
+    """Give the error of one future to the other, for which the test waits."""
     if not failure.cancelled() and (error := failure.exception()):
         committed.set_exception(error)
 

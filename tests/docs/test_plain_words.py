@@ -52,6 +52,11 @@ _NEITHER_VERB_NOR_NOUN = frozenset(
         "Without",
     ]
 )
+_OF_A_THIRD_PERSON = frozenset(
+    """Begins Breaks Clears Closes Drops Ends Fills Finds Gives Keeps Kills Lets Makes Prints Puts Reads Removes Returns
+    Runs Seals Sends Serves Sets Starts Stores Syncs Takes Tells Tries Waits Withdraws Writes""".split()
+)
+"""Verbs that tell what a function does. A function's docstring says it in the imperative: "Begin"."""
 _RIDDLES = re.compile(r"\bwhoever\b|\bof whom\b", re.IGNORECASE)
 _NOT_SAID = (
     "What falls on such a day",
@@ -104,6 +109,20 @@ def test_each_docstring_opens_with_a_verb_or_a_noun_and_is_no_riddle() -> None:
     ]
 
     assert found == [], "These docstrings open with neither a verb nor a noun, or say “whoever”:\n" + "\n".join(found)
+
+
+def test_a_function_is_described_in_the_imperative() -> None:
+    found = [
+        f"{path.relative_to(_HOUSE)}:{node.lineno}: {text}"
+        for room in _PYTHON
+        for path in sorted((_HOUSE / room).rglob("*.py"))
+        if "migrations" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (text := ast.get_docstring(node))
+        if _first_word(text) in _OF_A_THIRD_PERSON
+    ]
+
+    assert found == []
 
 
 def _docstrings(path: Path) -> Iterator[tuple[int, str]]:

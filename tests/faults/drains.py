@@ -54,7 +54,7 @@ def a_backlog(clinic: Clinic, size: int) -> list[Message]:
 
 
 def drained(clinic: Clinic) -> None:
-    """Waits until nothing is pending any more."""
+    """Wait until nothing is pending any more."""
     pending = Message.objects.filter(clinic=clinic, status=Status.PENDING)
     eventually(lambda: not pending.exists(), "an end of every message")
 

@@ -62,7 +62,7 @@ def ask(port: int) -> Told | None:
 
 
 def until(port: int, status: str, source: str, cause: str = "") -> Told:
-    """Waits until health says so."""
+    """Wait until health reports this."""
     seen: list[Told | None] = []
     pause = threading.Event()
 

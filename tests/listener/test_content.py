@@ -73,7 +73,7 @@ SERVICE = [*sorted({kind.value for kind in ContentType} - NOT_SERVICE), "a_kind_
 
 @pytest.fixture
 def question(ana: Patient) -> Message:
-    """Asks Ana, who has another hour to answer."""
+    """Ask Ana, who has another hour to answer."""
     return a_question(ana, answer_within=dt.timedelta(hours=1), answer_by=NOW + dt.timedelta(hours=1))
 
 

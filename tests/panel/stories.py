@@ -1,4 +1,4 @@
-"""Values that tests of the Control Panel start from: all is well, but for what the test says."""
+"""Values that tests of the Control Panel start from: all is well except what the test changes."""
 
 import datetime as dt
 import uuid
@@ -21,7 +21,7 @@ def ago(**length: float) -> dt.datetime:
 
 
 def beat(kind: Kind, *, seconds: float = 2, **state: object) -> Beat:
-    """A process whose last sign of life was so many seconds ago."""
+    """A process whose last heartbeat was this number of seconds ago."""
     return Beat(
         kind.value,
         "host",
@@ -52,7 +52,7 @@ def sending(
     marked_since: dt.datetime | None = None,
     other_reader: str = "",
 ) -> Sending:
-    """A clinic with a bot that waits for nothing."""
+    """A clinic with a bot that may send at once."""
     return Sending(
         clinic=CLINIC,
         has_bot=has_bot,
@@ -70,7 +70,7 @@ def sending(
 
 
 def facts(clinic: Sending | None = None, beats: tuple[Beat, ...] | None = None) -> Facts:
-    """Return the database's facts: all alive, one clinic."""
+    """Return the facts of a database with one clinic, whose services all work."""
     return Facts(all_alive() if beats is None else beats, (clinic or sending(),))
 
 
@@ -80,7 +80,7 @@ def of_the_sandbox(clinic: Sending) -> Sending:
 
 
 def a_heartbeat(kind: Kind, *, seconds: float = 2, health_url: str = "http://127.0.0.1:1/", **state: object) -> None:
-    """The row of a process whose last sign of life was so many seconds ago."""
+    """The row of a process whose last heartbeat was this number of seconds ago."""
     Heartbeat.objects.create(
         id=uuid.uuid4(),
         kind=kind,

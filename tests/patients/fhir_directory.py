@@ -29,7 +29,7 @@ class Server:
 
 @contextmanager
 def a_fhir_server(folder: Path) -> Iterator[Server]:
-    """Serves what its `has` is given, until the block ends."""
+    """Serve what `has` was given, until the block ends."""
     file = folder / "patients.json"
     command = [sys.executable, "-m", "tests.patients.fhir_server", str(file)]
     root = Path(__file__).parents[2]

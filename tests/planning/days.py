@@ -1,4 +1,4 @@
-"""A dispatcher's day with the clock passed in: the real planner, last look and records, and no Telegram."""
+"""A dispatcher's day with the clock passed in: the real Planner, last look and records, without Telegram."""
 
 import datetime as dt
 
@@ -16,7 +16,7 @@ _MANY = 1000
 
 
 def plan(*, now: dt.datetime) -> None:
-    """All that the Planner has to do now."""
+    """Do all that the Planner has to do now."""
     while found := marks.oldest():
         marks.work_off(found, now=now)
     for schedule_id in planner.due_for_planning(now=now, limit=_MANY):
@@ -30,7 +30,7 @@ def expire(*, now: dt.datetime) -> None:
 
 
 def deliver(bot: Bot, *, now: dt.datetime) -> list[Begun]:
-    """Sends all that is ready now; Telegram always says yes."""
+    """Send all Messages that are ready now; Telegram accepts each."""
     sent: list[Begun] = []
     while True:
         with transaction.atomic():
@@ -42,7 +42,7 @@ def deliver(bot: Bot, *, now: dt.datetime) -> list[Begun]:
 
 
 def run(bot: Bot, *, since: dt.datetime, until: dt.datetime) -> None:
-    """Lives through this time: plans at its start, then sends at each instant at which something is ready."""
+    """Let this time pass: plan at its start, then send at each instant at which a Message is ready."""
     plan(now=since)
     expire(now=since)
     pending = Message.objects.filter(clinic_id=bot.clinic_id, status=Status.PENDING, ready_at__lt=until)

@@ -54,7 +54,7 @@ class Run:
             self.messages.append(a_message(patient, None, text=f"Message {number}", **late))
 
     def until_disaster(self) -> None:
-        """Sends, hears and changes; makes a backup at a random moment; ends by kill -9 a moment later."""
+        """Send, receive and change; make a backup at a random moment; end by kill -9 a moment later."""
         environment = environment_of(self.own, self.telegram)
         with ExitStack() as services:
             processes = [services.enter_context(a_service(name, environment)) for name in ("dispatcher", "listener")]

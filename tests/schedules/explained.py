@@ -49,7 +49,7 @@ class _Caught:
 
 
 def plans_of(act: Callable[[], object], table: str = "schedules_message") -> Plans:
-    """Carries it out, then asks how each of its statements on Messages (or another table) was carried out."""
+    """Run the function, then ask for the plan of each of its statements on Messages (or another table)."""
     caught = _Caught(table)
     with transaction.atomic(), connection.execute_wrapper(caught):
         act()

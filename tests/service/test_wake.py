@@ -1,4 +1,4 @@
-"""Rings by real transactions, heard over PostgreSQL's NOTIFY or SQLite's FIFO."""
+"""Wake-ups by real transactions, received over PostgreSQL's NOTIFY or SQLite's FIFO."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -22,7 +22,7 @@ def data_folder(settings: Settings, tmp_path: Path) -> Path:
 
 
 class Bell:
-    """Hears rings and counts them."""
+    """Receive wake-ups and count them."""
 
     def __init__(self) -> None:
         self.rings = 0

@@ -7,7 +7,7 @@ _PATIENCE = 15.0
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
-    """Returns once the condition holds; raises TimeoutError that names what never came."""
+    """Return once the condition holds. Raises TimeoutError, which names what never came."""
     give_up = time.monotonic() + _PATIENCE
     while not condition():
         if time.monotonic() > give_up:

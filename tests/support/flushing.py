@@ -1,6 +1,6 @@
 """The flush after a test that commits, for a database whose audit trail can't be emptied.
 
-Only here the rule is lifted, within the flush's own transaction. What the product does is refused in the tests too.
+The rule is lifted here alone, within the transaction of the flush. It holds for the product in tests, too.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ _Flush = Callable[..., list[str]]
 
 
 def allow(connection: BaseDatabaseWrapper) -> None:
-    """Let flushes of this kind of database empty the audit trail, over whichever connection.
+    """Let flushes of this kind of database empty the audit trail, by any connection.
 
     Beside Playwright's loop Django makes another connection.
     """

@@ -1,4 +1,4 @@
-"""A database of its own as it was before a migration, for rows that the present tables can't hold. It is SQLite."""
+"""A separate SQLite database as it was before a migration, for rows that the present tables can't hold."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -34,7 +34,7 @@ class Hook:
     body: bytes = b""
     connections: int = 0
     before_answer: Callable[[], object] = lambda: None
-    """Runs once a POST has come, before it is answered."""
+    """A function that runs once a POST has come, before it is answered."""
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def a_mail_server() -> Iterator[MailBox]:
 
 @contextmanager
 def a_program(*, keeps: int = 0) -> Iterator[Hook]:
-    """A web server that accepts any POST. It keeps a connection for `keeps` calls, and ends it then without a word."""
+    """A web server that accepts any POST. It keeps a connection for `keeps` calls, then ends it without an answer."""
     hook = Hook()
 
     class Handler(BaseHTTPRequestHandler):

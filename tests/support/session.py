@@ -1,4 +1,4 @@
-"""The ground of one pytest run: its own folder, the product's environment, and PostgreSQL if asked for.
+"""The surroundings of one pytest run: a folder, the product's environment, and PostgreSQL if wanted.
 
 Run as a module it is the run's keeper: it waits for the end of the run (even by kill -9) and cleans up. Tests use
 fixtures instead.
@@ -38,7 +38,7 @@ def on_postgresql() -> bool:
 
 
 def prepare() -> Path:
-    """Set the product's environment for this process, whatever the developer's is, and return its folder.
+    """Set the product's environment for this process, instead of the developer's, and return its folder.
 
     The run's first process makes the folder and starts the database; pytest-xdist's workers inherit both through
     os.environ.
@@ -48,7 +48,7 @@ def prepare() -> Path:
     run_folder = Path(os.environ[FOLDER_VARIABLE]) if worker else _new_folder()
     for name in [name for name in os.environ if name.startswith("COMPANION_") and name not in _KEPT_VARIABLES]:
         del os.environ[name]
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # many processes start and share what the first one compiled
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # many processes start, and share what the first one compiled
     folder = run_folder / (worker or "main")
     (folder / "static").mkdir(parents=True)  # without this folder WhiteNoise warns in each test
     os.environ |= {

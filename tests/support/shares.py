@@ -1,16 +1,16 @@
-"""The share of each database in `make test` (`--share`): what both databases need not both run runs on one.
+"""The share of each database in `make test` (`--share`). Where one database is enough, a test runs on one.
 
 - A test that touches no database runs on SQLite's side.
 - A test of a page, a call of the API, an update from Telegram, a patient's right or a webhook, that stays in one
   transaction, uses plain queries of Django's: calls and updates run on PostgreSQL, the others on SQLite, and all go
   through the same rooms below.
-- A test that is marked `one_database`, or whose file is, commits or computes for long, and its answer comes from our
-  own code alone: it runs on SQLite.
-- A test that is marked `both_databases`, or whose file is, runs on both: its answer depends on the database. Such are
+- A test that is marked `one_database`, or whose file is, runs on SQLite. It commits or computes for long, and its
+  answer comes from our code alone.
+- A test that is marked `both_databases`, or whose file is, runs on both: its answer depends on the database. Examples:
   searches, orders, the pages of a list, values that a database may refuse, errors, numbers of statements, rows that
   move under locks and unique constraints (merges), and bytes that are made from stored JSON (an evidence packet).
-- All other tests run on both: the rooms below with their own SQL, and whatever commits, since commits, locks and
-  processes are where databases differ.
+- All other tests run on both: those of the rooms below, which write SQL, and those that commit. Databases differ in
+  commits, locks and processes.
 """
 
 from typing import Final

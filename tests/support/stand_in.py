@@ -1,4 +1,4 @@
-"""A Bot API server for tests that answers at once, behaves as told, and records what arrived.
+"""A Bot API server for tests: it answers at once, behaves as the test wants, and records what arrived.
 
 The Sandbox plays Telegram for people. This server tests the dispatcher's promises: hangs, cut lines, 429, 5xx.
 """
@@ -64,7 +64,7 @@ class StandIn:
     """The answers to the next calls of deleteMessage; after them, yes."""
     answer: Handler | None = None
     silent: Literal["", "hangs", "closes", "gateway"] = ""
-    """The way in which no call gets an answer: the line is held, closed after reading, or a proxy answers 504."""
+    """The way in which calls get no answer: the connection is held, closed after reading, or a proxy answers 504."""
     authorized: bool = True
     webhook: bool = False
     """True if the bot's updates go to a webhook, so that nobody may poll."""
@@ -168,7 +168,7 @@ class StandIn:
         return self._hold(Held(arrival.chat, True, arrival.text, arrival.markup))
 
     def pass_by(self, count: int) -> None:
-        """Let the counter grow by so many messages of which nobody knows."""
+        """Let the counter grow by this number of messages that no test looks at."""
         for _ in range(count):
             self._hold(Held(0, from_bot=False, text=""))
 

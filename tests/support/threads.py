@@ -1,4 +1,4 @@
-"""Acts in threads, each with its own database connection, as two requests at the same time have."""
+"""Run acts in threads, each with its own database connection, like requests at the same time."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

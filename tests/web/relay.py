@@ -40,7 +40,7 @@ class Relay:
 
     address: str = ""
     token: Callable[[Claims], str] = signed
-    """Makes the ID token of the real one's claims."""
+    """Make the ID token from the claims of the real one."""
     keys: list[dict[str, object]] = field(default_factory=_keys)
     described: Claims = field(default_factory=dict)
     """Values put into the service's description of itself."""

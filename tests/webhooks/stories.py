@@ -1,4 +1,4 @@
-"""A receiver of webhooks that verifies each call by the standard's own library, and the ways to one."""
+"""A receiver of webhooks that verifies each call by the standard's own library, and webhooks that call it."""
 
 import datetime as dt
 import threading
@@ -47,7 +47,7 @@ def ids(hook: Hook) -> list[str]:
 
 
 def sent_off(webhook: Webhook, *, now: dt.datetime | None = None) -> None:
-    """Let a process take its turn with this webhook, at an instant of the test's or by the present clock."""
+    """Let a process make the calls of this webhook that are due at this instant, or now."""
     if now is None:
         turn.take(webhook.pk, threading.Event())
     else:
@@ -59,6 +59,6 @@ def an_id() -> uuid.UUID:
 
 
 def happens(clinic: Clinic, *, times: int = 1, now: dt.datetime | None = None) -> None:
-    """Let so many patients enrol."""
+    """Let this number of patients enrol."""
     events = [Event(an_id()) for _ in range(times)]
     outbox.tell(clinic.pk, Kind.ENROLMENT, events, now=now or database_now())
