@@ -53,8 +53,40 @@ _NEITHER_VERB_NOR_NOUN = frozenset(
     ]
 )
 _OF_A_THIRD_PERSON = frozenset(
-    """Begins Breaks Clears Closes Drops Ends Fills Finds Gives Keeps Kills Lets Makes Prints Puts Reads Removes Returns
-    Runs Seals Sends Serves Sets Starts Stores Syncs Takes Tells Tries Waits Withdraws Writes""".split()
+    [
+        "Begins",
+        "Breaks",
+        "Clears",
+        "Closes",
+        "Drops",
+        "Ends",
+        "Fills",
+        "Finds",
+        "Gives",
+        "Keeps",
+        "Kills",
+        "Lets",
+        "Makes",
+        "Prints",
+        "Puts",
+        "Reads",
+        "Removes",
+        "Returns",
+        "Runs",
+        "Seals",
+        "Sends",
+        "Serves",
+        "Sets",
+        "Starts",
+        "Stores",
+        "Syncs",
+        "Takes",
+        "Tells",
+        "Tries",
+        "Waits",
+        "Withdraws",
+        "Writes",
+    ]
 )
 """Verbs that tell what a function does. A function's docstring says it in the imperative: "Begin"."""
 _RIDDLES = re.compile(r"\bwhoever\b|\bof whom\b", re.IGNORECASE)
