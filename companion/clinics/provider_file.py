@@ -33,6 +33,12 @@ class Provider(BaseModel):
     groups: dict[str, RoleName] = {}
     """The role of everybody in this group; the highest role counts."""
     groups_claim: Text = "groups"
+    acr: list[Text] = []
+    """The kinds of sign-in (`acr`) of which the service must confirm one; empty: any kind."""
+    amr: list[Text] = []
+    """The means (`amr`: "mfa", "otp" …) of which the service must confirm one; empty: any means."""
+    auth_time: bool = False
+    """True if a fresh proof of identity counts only with the service's own word for when it was given."""
     listed: bool = True
     """True if the sign-in page shows the button to everybody."""
 
@@ -53,6 +59,15 @@ class Provider(BaseModel):
             return self.client_secret_file.read_text().strip()
         return self.client_secret.get_secret_value() if self.client_secret else ""
 
+    @property
+    def demands_strength(self) -> bool:
+        """Return whether the service must confirm how the person signed in there."""
+        return bool(self.acr or self.amr)
+
+    def is_strong_enough(self, signed: Mapping[str, object]) -> bool:
+        """Return whether the claims that the service signed confirm the kind and the means that are demanded."""
+        return _confirms(signed.get("acr"), self.acr) and _confirms(signed.get("amr"), self.amr)
+
     def role_of(self, claims: Mapping[str, object]) -> RoleName | None:
         """The highest role that the person's groups and verified address give; None if they give no role."""
         named = claims.get(self.groups_claim)
@@ -61,6 +76,11 @@ class Provider(BaseModel):
         domain = verified_email(claims).rpartition("@")[2]
         roles += [role for known, role in self.domains.items() if domain and known.lower() == domain]
         return max(roles, key=_ORDER.index, default=None)
+
+
+def _confirms(claim: object, demanded: list[str]) -> bool:
+    told = claim if isinstance(claim, list) else [claim]
+    return not demanded or any(one in told for one in demanded)
 
 
 def verified_email(claims: Mapping[str, object]) -> str:

@@ -76,6 +76,13 @@ def refused(clinic: Clinic, provider: Provider, claims: Mapping[str, object], *,
     audit.record(_service(clinic), "stranger turned away", "clinic", clinic.id, now=now, changes=audit.NO_VALUE)
 
 
+def too_weak(clinic: Clinic, *, now: dt.datetime) -> None:
+    """Record that a person was refused because the service didn't confirm the demanded kind of sign-in."""
+    audit.record(
+        _service(clinic), "sign-in without the demanded strength", "clinic", clinic.id, now=now, changes=audit.NO_VALUE
+    )
+
+
 def _user(clinic: Clinic, provider: Provider, subject: str, claims: Mapping[str, object]) -> User:
     known_as = _account(clinic, provider, subject)
     user, _ = User.objects.get_or_create(username=known_as, defaults={"password": "!"})

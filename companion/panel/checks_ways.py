@@ -75,12 +75,16 @@ def _sign_in_service(slug: str, provider: Provider) -> CheckResult:
     """Read the service's description and its keys."""
     name = f"Sign-in service of {slug}"
     back = f"{settings.COMPANION.public_url}{reverse('openid_connect_callback', args=[slug])}"
-    if not Clinic.objects.filter(slug=slug, archived_at=None).exists():
+    clinic = Clinic.objects.filter(slug=slug, archived_at=None).first()
+    if clinic is None:
         advice = "COMPANION_OIDC_FILE names a clinic that isn't there, or is archived. See `companion clinic list`."
         return warning(Group.NETWORK, name, "no such clinic", advice)
     if why := _wrong(provider):
         advice = f"Nobody of this clinic can sign in by it. See issuer and client_secret in COMPANION_OIDC_FILE: {why}."
         return failed(Group.NETWORK, name, "not in order", advice)
+    if clinic.second_factor and not provider.demands_strength:
+        advice = "The clinic demands a second step, but nothing checks that the service asks for one. Set amr or acr."
+        return warning(Group.NETWORK, name, "answers, and need not confirm a second step", advice)
     return ok(Group.NETWORK, name, f"answers. It must know this redirect address: {back}")
 
 

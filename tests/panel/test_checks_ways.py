@@ -141,6 +141,20 @@ def test_a_sign_in_service_that_is_away_or_without_its_secret_fails(settings: Se
     assert "file of the secret" in check("Sign-in service of linden").advice
 
 
+def test_a_service_that_need_not_confirm_the_second_step_that_its_clinic_demands_is_warned_of(
+    settings: Settings,
+) -> None:
+    a_clinic(slug="linden", second_factor="all")
+    with running_provider() as issuer:
+        settings.OIDC_PROVIDERS = {"linden": a_provider(issuer)}
+        unchecked = check("Sign-in service of linden")
+        settings.OIDC_PROVIDERS = {"linden": a_provider(issuer, amr=["mfa"])}
+        checked = check("Sign-in service of linden")
+
+    assert (unchecked.result, checked.result) == ("warning", "ok")
+    assert "need not confirm a second step" in unchecked.value
+
+
 def test_a_sign_in_service_of_no_clinic_is_warned_of(settings: Settings) -> None:
     settings.OIDC_PROVIDERS = {"lindne": a_provider("http://127.0.0.1:9")}
 

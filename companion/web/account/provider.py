@@ -31,7 +31,7 @@ from companion.clinics.models import Clinic
 from companion.clinics.proofs import PROVED
 from companion.clinics.provider_calls import UNREACHABLE, UNREADABLE
 from companion.clinics.provider_file import Provider
-from companion.clinics.providers import Stranger, comes_by_provider, member_for, refused
+from companion.clinics.providers import Stranger, comes_by_provider, member_for, refused, too_weak
 from companion.service.clock import database_now
 from companion.web.access import came_from
 from companion.web.account import id_token, proof
@@ -49,9 +49,9 @@ Answer = Callable[[HttpRequest], HttpResponseBase]
 class _Claims(Exception):
     """Raised with what the service says about the person, to leave allauth's code before it makes an account."""
 
-    def __init__(self, claims: dict[str, object]) -> None:
+    def __init__(self, claims: dict[str, object], *, is_strong_enough: bool) -> None:
         super().__init__()
-        self.claims = claims
+        self.claims, self.is_strong_enough = claims, is_strong_enough
 
 
 class _Question(OAuth2Client):  # type: ignore[misc]  # allauth ships no types
@@ -88,7 +88,7 @@ class _Protocol(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
         if signed["sub"] != user_info["sub"]:
             raise OAuth2Error("the answers are about different people")
         # If both hold the same claim, the signed one counts.
-        raise _Claims(user_info | signed)
+        raise _Claims(user_info | signed, is_strong_enough=_known(self.provider_id).is_strong_enough(signed))
 
     def _read(self, token: str, app: SocialApp) -> dict[str, object]:
         try:
@@ -116,9 +116,11 @@ class _Service(OpenIDConnectProvider):  # type: ignore[misc]
 def go(request: HttpRequest, slug: str) -> HttpResponseBase:
     """Send the person to the clinic's service. With `again` in the query, the service asks for a new sign-in."""
     service = _service(request, slug)
-    again = {"prompt": "login", "max_age": "0"} if request.GET.get("again") else {}
+    asked = {"prompt": "login", "max_age": "0"} if request.GET.get("again") else {}
+    if kinds := _known(slug).acr:
+        asked["acr_values"] = " ".join(kinds)
     request.session[_NEXT] = came_from(request, reverse("messages"))
-    return _or_failure_page(request, slug, lambda: service.redirect(request, "login", auth_params=again))
+    return _or_failure_page(request, slug, lambda: service.redirect(request, "login", auth_params=asked))
 
 
 @require_GET
@@ -128,8 +130,10 @@ def come_back(request: HttpRequest, provider_id: str) -> HttpResponseBase:
     view = OAuth2CallbackView.adapter_view(_Protocol(request, provider_id))
     try:
         return _or_failure_page(request, provider_id, lambda: view(request))
-    except _Claims as claims:
-        return _sign_in(request, provider_id, claims.claims)
+    except _Claims as answer:
+        if not answer.is_strong_enough:
+            return _too_weak(request, provider_id)
+        return _sign_in(request, provider_id, answer.claims)
 
 
 @require_GET
@@ -178,7 +182,7 @@ def _sign_in(request: HttpRequest, slug: str, claims: dict[str, object]) -> Http
         return redirect("account_inactive")
     wanted = str(request.session.get(_NEXT) or reverse("messages"))
     is_signed_in = request.user.is_authenticated and request.user.pk == member.user.pk
-    if is_signed_in and _is_fresh_sign_in(claims, now.timestamp()):
+    if is_signed_in and _is_fresh_sign_in(claims, now.timestamp(), must_tell=_known(slug).auth_time):
         request.session[PROVED] = now.timestamp()
         proof.renew(request)
         resumed: HttpResponseBase | None = resume_request(request) if STATE_SESSION_KEY in request.session else None
@@ -190,9 +194,16 @@ def _sign_in(request: HttpRequest, slug: str, claims: dict[str, object]) -> Http
     return answer
 
 
-def _is_fresh_sign_in(claims: dict[str, object], now: float) -> bool:
-    """Return whether the person signed in at the service lately. A service that doesn't say when is trusted."""
-    at = claims.get("auth_time", now)
+def _too_weak(request: HttpRequest, slug: str) -> HttpResponse:
+    """Refuse a person whose sign-in at the service is not confirmed to be of the demanded kind."""
+    if clinic := Clinic.objects.filter(slug=slug, archived_at=None).first():
+        too_weak(clinic, now=database_now())
+    return render(request, "account/too_weak.html", {"provider": _known(slug)}, status=403)
+
+
+def _is_fresh_sign_in(claims: dict[str, object], now: float, *, must_tell: bool) -> bool:
+    """Return whether the person signed in at the service lately. A service that need not say when is trusted."""
+    at = claims.get("auth_time", None if must_tell else now)
     return isinstance(at, int | float) and now - at < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
 
 

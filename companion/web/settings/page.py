@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET
 
 from companion.clinics import api_keys, members
 from companion.clinics.models import Bot, Clinic, Demand, Role, Scope
+from companion.clinics.providers import provider_of
 from companion.clinics.refusals import Refused
 from companion.service.clock import database_now
 from companion.times.workdays import region_names, regions_by_country
@@ -60,6 +61,7 @@ def settings_page(
         "keys": [(key, api_keys.state_of(key, now=now)) for key in api_keys.keys_of(clinic).select_related("clinic")],
         "scopes": Scope.choices,
         "demands": Demand.choices,
+        "provider": provider_of(clinic),
         "roles": [(role.value, role.label, words) for role, words in ROLE_WORDS.items()],
         "errors": by_field(refusal, part),
         "now": now,
