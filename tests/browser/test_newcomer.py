@@ -110,7 +110,7 @@ def _sets_up_the_clinic(page: Page) -> None:
     """Answer the questions that come before the first plan."""
     page.get_by_role("link", name="Set up the clinic").click()
     page.get_by_label("Number for urgent help").fill("+49 30 123456")
-    page.get_by_role("button", name="Save and go on").click()
+    page.get_by_role("button", name="Save and continue").click()
     expect(page.get_by_text("Your clinic is set up")).to_be_visible()
 
 

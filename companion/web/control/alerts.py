@@ -84,11 +84,11 @@ def test(request: PageRequest) -> HttpResponse:
 @require_POST
 @page(Role.ADMIN)
 def heartbeat(request: PageRequest) -> HttpResponse:
-    """Set or remove the address of the watcher that gets the clinic's heartbeats."""
+    """Set or remove the address of the monitoring service that gets the clinic's heartbeats."""
     now, url = database_now(), request.POST.get("heartbeat_url", "").strip()
     if request.POST.get("do") == "remove":
         outside_heartbeat.remove(request.caller, now=now)
-        flash.success(request, "The watcher gets no more heartbeats.")
+        flash.success(request, "The monitoring service gets no more heartbeats.")
         return redirect("alerts")
     try:
         outside_heartbeat.set_url(request.caller, url, now=now)

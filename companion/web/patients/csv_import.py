@@ -1,6 +1,6 @@
 """The import of a CSV file of patients: the form, and the report with each refused row."""
 
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, Final, NamedTuple, cast
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -14,16 +14,24 @@ from companion.service.clock import database_now
 from companion.service.slots import LONG
 from companion.web.access import PageRequest, page
 
+class Column(NamedTuple):
+    """A column of the file: its name, and words that explain it."""
+
+    name: str
+    words: str
+    required: bool = False
+
+
 COLUMNS: Final = (
-    ("external_id", "your own id of the patient", True),
-    ("name", "as you would write it", True),
-    ("telegram_id", "a number; may come later by an invitation", False),
-    ("birth_date", "1980-12-24", False),
-    ("phone", "to tell namesakes apart", False),
-    ("caregiver", "whose phone it is, if not the patient's", False),
-    ("timezone", "Europe/Berlin; your clinic's if empty", False),
-    ("language", "de", False),
-    ("cohorts", "Diabetes|Tuesday group", False),
+    Column("external_id", "the patient's id in your system", required=True),
+    Column("name", "as you would write it", required=True),
+    Column("telegram_id", "a number; an invitation can add it later"),
+    Column("birth_date", "1980-12-24"),
+    Column("phone", "to tell namesakes apart"),
+    Column("caregiver", "whose phone it is, if not the patient's"),
+    Column("timezone", "Europe/Berlin; your clinic's if empty"),
+    Column("language", "de"),
+    Column("cohorts", "Diabetes|Tuesday group"),
 )
 SHOWN: Final = 200
 """The largest number of refused rows that the page lists."""
