@@ -36,6 +36,16 @@ def test_overdue_comes_first_then_next_then_later_then_earlier() -> None:
     assert _order(shown, "Overdue", "Otto", "Next", "Nina", "Later", "Lena", "Earlier", "Edith")
 
 
+def test_a_message_that_was_sent_a_moment_ago_is_no_next_one() -> None:
+    clinic = a_clinic_by_day()
+    a_message(a_patient(clinic, "Nina Berg"), due_at=soon(10))
+    a_message(a_patient(clinic, "Jana Berg"), due_at=soon(0), status=Status.SENT)
+
+    shown = words(signed_in(clinic).get("/scheduled-messages"))
+
+    assert _order(shown, "Just now", "Jana", "Next", "Nina")
+
+
 def test_a_pending_message_that_can_not_arrive_says_so_before_its_time() -> None:
     clinic = a_clinic_by_day()
     a_message(a_patient(clinic, consent=Consent.WITHDRAWN), due_at=soon())
@@ -64,7 +74,7 @@ def test_it_is_said_in_words_what_the_numbers_count() -> None:
     shown = words(signed_in(clinic).get("/scheduled-messages"))
 
     assert "Pending 3" in shown
-    assert "A planned occurrence is counted once it is a message, two days before it is due." in shown
+    assert "Messages of a series are counted from two days before they are due." in shown
 
 
 def test_at_most_three_cards_are_shown() -> None:

@@ -17,7 +17,7 @@ from companion.schedules.reasons import Reason
 from companion.schedules.waiting import Waiting
 from companion.schedules.wording import template_of
 
-Group = Literal["Overdue", "Waiting", "Next", "Later", "Planned", "Earlier"]
+Group = Literal["Overdue", "Waiting", "Just now", "Next", "Later", "Planned", "Earlier"]
 NEXT_WITHIN: Final = dt.timedelta(hours=1)
 SHOWN: Final = 160
 
@@ -133,6 +133,8 @@ def group(message: Message, *, now: dt.datetime) -> Group:
         if message.status != Status.PENDING:
             return "Earlier"
         return "Waiting" if message.ready_at > now - OVERDUE_AFTER else "Overdue"
+    if message.due_at <= now and message.status != Status.PENDING:
+        return "Just now"
     return "Next" if message.due_at < now + NEXT_WITHIN else "Later"
 
 
