@@ -14,6 +14,7 @@ from companion.service.clock import database_now
 from companion.service.slots import LONG
 from companion.web.access import PageRequest, page
 
+
 class Column(NamedTuple):
     """A column of the file: its name, and words that explain it."""
 
