@@ -227,6 +227,7 @@ def test_each_check_has_a_test_with_its_fault() -> None:
         "Secret key the same everywhere",
         "Rate",
         "Alerts",
+        "Encrypted connections",
         "Time zones",
         "Address",
         "Proxies before the pages",

@@ -24,7 +24,7 @@ from companion.patients.sources.fhir_source import FhirSource
 from companion.patients.sources.models import PatientSource, SourceKind
 from companion.patients.sources.source import Source
 from companion.patients.sources.sql_source import SqlSource
-from companion.service import drill
+from companion.service import drill, verified
 from companion.times import walls
 
 HOURLY: Final = dt.timedelta(hours=1)
@@ -119,6 +119,18 @@ def place(row: PatientSource) -> str:
             return sql_source.place(values["url"])
         case SourceKind.FHIR:
             return str(values["url"])
+
+
+def is_safe(row: PatientSource) -> bool:
+    """Return whether the source is on this machine, or its connection is encrypted and checked. Raises CannotOpen."""
+    values = json.loads(row.settings)
+    match SourceKind(row.kind):
+        case SourceKind.CSV:
+            return True
+        case SourceKind.SQL:
+            return sql_source.is_safe(values["url"])
+        case SourceKind.FHIR:
+            return verified.address(values["url"])
 
 
 def is_working(row: PatientSource, *, now: dt.datetime) -> bool:

@@ -7,6 +7,7 @@ import datetime as dt
 import decimal
 import errno
 import math
+import os
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from companion.clinics.refusals import Problem, Refused
 from companion.patients.importing import COLUMNS, NEEDED, split_cohorts
 from companion.patients.sources.source import OVERLAP, Found, Point, SourceDown
+from companion.service import verified
 
 _AT_ONCE: Final = 500
 _DOWN: Final = "The patient database could not be read whole ({error}). Nothing was changed."
@@ -73,6 +75,22 @@ def place(url: str) -> str:
     parts = sa.make_url(url)
     name = (parts.database or "").rpartition("/")[2]
     return f"{parts.get_backend_name()} {name}" + (f" on {parts.host}" if parts.host else "")
+
+
+def is_safe(url: str) -> bool:
+    """Return whether the database is on this machine, or its connection is encrypted and checked.
+
+    Of databases other than PostgreSQL, MariaDB and MySQL we can't tell: those on other machines count as unsafe.
+    """
+    parts = sa.make_url(url)
+    host, options = str(parts.query.get("host") or parts.host or ""), dict(parts.query)
+    match parts.get_backend_name():
+        case "postgresql":
+            return verified.postgresql(host, options, os.environ)
+        case "mysql" | "mariadb":
+            return verified.mysql(host, options)
+        case _:
+            return verified.is_here(host)
 
 
 class SqlSource:
