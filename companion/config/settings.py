@@ -153,13 +153,7 @@ ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}
 MFA_RATE_LIMITS = False
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
 # allauth stores wrong and used codes in the cache. The cache is in the database, so that all web processes share it.
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
-        "LOCATION": "cache_entries",
-        "OPTIONS": {"MAX_ENTRIES": 100_000},
-    }
-}
+CACHES = {"default": {"BACKEND": "companion.web.json_cache.JsonCache"}}
 SOCIALACCOUNT_ADAPTER = "companion.clinics.provider_calls.Adapter"
 SOCIALACCOUNT_REQUESTS_TIMEOUT = 5
 MFA_ADAPTER = "companion.web.account.second_factors.Adapter"

@@ -1,4 +1,4 @@
-"""Whether a connection stays on this machine, or is encrypted to a server whose certificate and name are checked."""
+"""The rules by which a connection is safe: it stays on this machine, or the certificate of the server is checked."""
 
 import ipaddress
 from collections.abc import Mapping

@@ -35,7 +35,7 @@ class Draft(models.Model):
 
 
 class CacheEntry(models.Model):
-    """An entry of Django's DatabaseCache. allauth counts requests there, and remembers used codes for some minutes."""
+    """An entry of Django's cache, as JSON (json_cache.py). allauth remembers used codes there for some minutes."""
 
     cache_key = models.CharField(max_length=255, primary_key=True)
     value = models.TextField()
