@@ -12,7 +12,14 @@ from typing import Final
 from django.db import Error
 
 from companion.clinics.models import Clinic
-from companion.panel import checks_alerts, checks_encryption, checks_inside, checks_outside, checks_ways
+from companion.panel import (
+    checks_alerts,
+    checks_encryption,
+    checks_inside,
+    checks_outside,
+    checks_sign_in,
+    checks_ways,
+)
 from companion.panel.check import CheckResult, Group, failed
 
 __all__ = ["CheckResult", "run"]
@@ -23,6 +30,7 @@ _INSIDE: Final = (
     (Group.TELEGRAM_IDS, checks_inside.telegram_ids),
     (Group.CONFIGURATION, checks_inside.configuration),
     (Group.CONFIGURATION, checks_encryption.encryption),
+    (Group.CONFIGURATION, checks_sign_in.second_step),
     (Group.CONFIGURATION, checks_alerts.alerts),
     (Group.CONFIGURATION, checks_alerts.called_webhooks),
 )

@@ -13,7 +13,8 @@ _FILE = re.compile(r"`((?:tests|companion|docs|requirements|deploy)/[\w./-]*)`")
 _MACHINES_FOLDER = re.compile(r"(?<![\w.])/(?:home|root|Users|tmp|work|opt|srv|var)/[\w/]*|\b[A-Z]:\\")
 _REQUIREMENT = re.compile(r"^\| (?:\*\*V\d+\*\* )?(\d[\d., –]*) \| [^|]+ \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 _PROOF = re.compile(r"`tests/|`docs/|\]\(#|`secrets`")
-_STATES = {"met", "library", "operator", "in part", "not met"}
+_STATES = {"met", "library", "operator", "not met"}
+_LOGGER = re.compile(r"get_?[lL]ogger\((?:__name__|\"(companion[.\w]*)\")")
 _ROW = re.compile(r"^\| `(\w+\.\w+)` \| ((?:`\w+`(?:, )?)+) \|", re.MULTILINE)
 _SAYS_NOTHING = {"BooleanField", "DateTimeField", "DurationField", "FloatField", "IntegerField", "PositiveIntegerField"}
 _SAYS_NOTHING |= {"PositiveSmallIntegerField", "TimeField", "UUIDField", "BinaryField"}
@@ -106,6 +107,17 @@ def test_each_requirement_stands_once_and_is_met_by_a_test_that_is_named() -> No
     assert {number for number in numbers if numbers.count(number) > 1} == set()
     assert {state for _, state, _ in rows} <= _STATES
     assert [numbers for numbers, state, where in rows if state == "met" and not _PROOF.search(where)] == []
+
+
+def test_each_part_of_the_product_that_logs_stands_in_the_inventory_of_logs() -> None:
+    inventory = (_ROOT / "docs" / "operations.md").read_text().partition("## Logs")[2].partition("\n## ")[0]
+    listed = set(re.findall(r"`(companion\.\w+)`", inventory))
+    logging = set()
+    for path in (_ROOT / "companion").rglob("*.py"):
+        room = f"companion.{path.relative_to(_ROOT / 'companion').parts[0]}"
+        logging |= {own or room for own in _LOGGER.findall(path.read_text())} - {"companion"}
+
+    assert listed == logging
 
 
 def _numbers(cell: str) -> Iterator[str]:

@@ -228,6 +228,7 @@ def test_each_check_has_a_test_with_its_fault() -> None:
         "Rate",
         "Alerts",
         "Encrypted connections",
+        "Second step",
         "Time zones",
         "Address",
         "Proxies before the pages",
