@@ -40,6 +40,8 @@ class Webhook(models.Model):
     """The instant at which the receiver answered 410. Since then no new events are noted for it."""
     failures = models.PositiveSmallIntegerField(default=0)
     """The number of calls in a row that the receiver did not answer, or could not handle at the time."""
+    is_slow = models.BooleanField(default=False, db_default=False)
+    """True if it answered a call of its last turn slowly, or not within this time (turn.py)."""
     rests_until = models.DateTimeField(null=True)
     """The instant until which it is not called, because its last call failed."""
     held_by = models.UUIDField(null=True)

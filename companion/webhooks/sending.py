@@ -1,7 +1,7 @@
 """The threads that call webhooks. In each service, one thread looks for due calls and starts a thread for each webhook.
 
-A receiver that doesn't answer occupies one thread for some seconds, and is then left alone for longer and longer. It
-delays no other receiver's calls.
+A receiver that doesn't answer occupies one thread for some seconds, and is then left alone for longer and longer.
+Receivers that answer slowly share half of the threads, so they don't delay the others. The clinics take turns.
 """
 
 import datetime as dt
@@ -11,6 +11,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -35,9 +36,21 @@ _STOP_SECONDS: Final = 2.0
 _TURNS: Final = 8
 """The largest number of webhooks that a process calls at the same time."""
 _OF_ONE_CLINIC: Final = _TURNS // 2
-"""The largest number of these that belong to one clinic: its slow receivers must not occupy all threads."""
-_Clinics = Mapping[uuid.UUID, uuid.UUID]
-"""The clinics of webhooks, by the webhook's id."""
+"""The largest number of these that belong to one clinic."""
+_SLOW: Final = _TURNS // 2
+"""The largest number of these that are known to answer slowly, of all clinics together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A webhook with due calls."""
+
+    clinic: uuid.UUID
+    is_slow: bool = False
+
+
+_Webhooks = Mapping[uuid.UUID, Waiting]
+"""Webhooks by their ids."""
 
 
 @contextmanager
@@ -56,25 +69,41 @@ def sending() -> Iterator[None]:
         thread.join(_STOP_SECONDS)
 
 
-def due(*, now: dt.datetime) -> _Clinics:
-    """Return the webhooks that may be called now and have a due call, with their clinics.
+def due(*, now: dt.datetime) -> _Webhooks:
+    """Return the webhooks that may be called now and have a due call.
 
     Webhooks without a failed call come first. Among them, the webhook comes first whose last turn is longest ago.
     """
     waiting = Delivery.objects.filter(turn.unblocked(), webhook=OuterRef("pk"), next_try_at__lte=now)
     ready = Webhook.objects.filter(turn.free(now), Exists(waiting))
     in_turn = (F("rests_until").asc(nulls_first=True), F("held_until").asc(nulls_first=True), "pk")
-    return dict(ready.order_by(*in_turn).values_list("pk", "clinic"))
+    rows = ready.order_by(*in_turn).values_list("pk", "clinic", "is_slow")
+    return {id: Waiting(clinic, is_slow) for id, clinic, is_slow in rows}
 
 
-def next_turns(ready: _Clinics, running: _Clinics) -> _Clinics:
-    """Choose the webhooks that get a free thread, in the given order."""
-    chosen: dict[uuid.UUID, uuid.UUID] = {}
-    of_clinic = Counter(running.values())
-    for id, clinic in ready.items():
-        if len(running) + len(chosen) < _TURNS and id not in running and of_clinic[clinic] < _OF_ONE_CLINIC:
-            chosen[id] = clinic
-            of_clinic[clinic] += 1
+def next_turns(ready: _Webhooks, running: _Webhooks, served: Mapping[uuid.UUID, float]) -> _Webhooks:
+    """Choose the webhooks that get a free thread.
+
+    First comes the clinic with the fewest threads, then the one that was served the longest ago. So each of the other
+    clinics gets at most one thread before a clinic that waits. `served`: when each clinic last got a thread.
+    """
+    chosen: dict[uuid.UUID, Waiting] = {}
+    left = {id: one for id, one in ready.items() if id not in running}
+    last = dict(served)
+    while len(running) + len(chosen) < _TURNS:
+        taken = [*running.values(), *chosen.values()]
+        of_clinic, slow = Counter(one.clinic for one in taken), sum(one.is_slow for one in taken)
+        fit = [
+            id
+            for id, one in left.items()
+            if of_clinic[one.clinic] < _OF_ONE_CLINIC and not (one.is_slow and slow >= _SLOW)
+        ]
+        if not fit:
+            break
+        # Of equals, `min` takes the first: the order of `ready` decides.
+        id = min(fit, key=lambda id: (of_clinic[left[id].clinic], last.get(left[id].clinic, float("-inf"))))
+        chosen[id] = left.pop(id)
+        last[chosen[id].clinic] = float("inf")
     return chosen
 
 
@@ -86,14 +115,15 @@ def tidy(*, now: dt.datetime) -> None:
 
 
 def _run(stop: threading.Event) -> None:
-    running: dict[uuid.UUID, uuid.UUID] = {}
+    running: dict[uuid.UUID, Waiting] = {}
+    served: dict[uuid.UUID, float] = {}
     pause, tidied = _EVERY_SECONDS, float("-inf")
     while not stop.wait(pause):
         try:
             with database_within(_DATABASE_SECONDS):
                 now = database_now()
                 # Pass a copy: each thread removes its webhook from `running` when it ends.
-                ready = next_turns(due(now=now), running.copy())
+                ready = next_turns(due(now=now), running.copy(), served)
                 if time.monotonic() - tidied > _TIDY_SECONDS:
                     tidy(now=now)
                     tidied = time.monotonic()
@@ -105,13 +135,13 @@ def _run(stop: threading.Event) -> None:
         except Exception as error:  # noqa: BLE001 (else this process would call no webhook until it is started again)
             log.error("due webhooks were not found", **kind_and_place(error))  # noqa: TRY400
             ready, pause = {}, _AWAY_SECONDS
-        for id, clinic in ready.items():
-            running[id] = clinic
+        for id, webhook in ready.items():
+            running[id], served[webhook.clinic] = webhook, time.monotonic()
             threading.Thread(target=_turn, args=(id, stop, running), name="webhook", daemon=True).start()
     connection.close()
 
 
-def _turn(id: uuid.UUID, stop: threading.Event, running: dict[uuid.UUID, uuid.UUID]) -> None:
+def _turn(id: uuid.UUID, stop: threading.Event, running: dict[uuid.UUID, Waiting]) -> None:
     try:
         turn.take(id, stop)
     except (Error, CannotOpen):

@@ -29,6 +29,8 @@ HELD_FOR: Final = dt.timedelta(seconds=60)
 """The length of a hold. It is longer than a turn, so that only a dead or frozen process loses its hold."""
 SECONDS: Final = 10.0
 """The length of a turn in seconds. After it, other webhooks that wait get their turn."""
+SLOW_SECONDS: Final = 2.0
+"""A call that takes longer ends the turn, and lets the receiver wait among the slow ones."""
 TRIED_FOR: Final = dt.timedelta(hours=24)
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 6 * 3600.0
 """The seconds before a delivery's second try, and the longest pause between two tries. Each pause is four times the
@@ -64,7 +66,14 @@ def unblocked() -> Q:
     return Q(~Exists(earlier))
 
 
-def take(id: uuid.UUID, stop: threading.Event, *, seconds: float = SECONDS, clock: Clock = database_now) -> None:
+def take(
+    id: uuid.UUID,
+    stop: threading.Event,
+    *,
+    seconds: float = SECONDS,
+    slow_seconds: float = SLOW_SECONDS,
+    clock: Clock = database_now,
+) -> None:
     """Make a webhook's due calls for a while, unless another process does so."""
     turn_id, now = uuid.uuid4(), clock()
     if not Webhook.objects.filter(free(now), pk=id).update(held_by=turn_id, held_until=now + HELD_FOR):
@@ -74,12 +83,13 @@ def take(id: uuid.UUID, stop: threading.Event, *, seconds: float = SECONDS, cloc
         if webhook is None:
             _rest(id, now, 0)
             return
-        turn = _Turn(webhook, Receiver(webhook.url), time.monotonic() + seconds, stop, clock)
+        turn = _Turn(webhook, Receiver(webhook.url), time.monotonic() + seconds, slow_seconds, stop, clock)
         try:
             turn.call_all()
         finally:
             turn.receiver.close()
             turn.note_accepted()
+            turn.note_pace()
     finally:
         # Keep the end of the turn: the order of the next turns depends on it.
         Webhook.objects.filter(pk=id, held_by=turn_id).update(held_by=None, held_until=clock())
@@ -90,8 +100,10 @@ class _Turn:
     webhook: Webhook
     receiver: Receiver
     until: float
+    slow_seconds: float
     stop: threading.Event
     clock: Clock
+    was_slow: bool = False
     accepted: dict[int, list[int]] = field(default_factory=dict)
     """The numbers of accepted deliveries that are not noted yet, by the code of the answer."""
 
@@ -99,7 +111,7 @@ class _Turn:
         """Make calls until the time is over, nothing is due, or the receiver has to be left alone."""
         while batch := _next(self.webhook.pk, now=self.clock()):
             for delivery in batch:
-                if self.stop.is_set() or time.monotonic() > self.until or not self._call(delivery):
+                if self.stop.is_set() or time.monotonic() > self.until or not self._call(delivery) or self.was_slow:
                     return
             self.note_accepted()
 
@@ -111,11 +123,18 @@ class _Turn:
             rows.update(taken_at=now, answer=code, error="", next_try_at=None, tries=F("tries") + 1)
         self.accepted.clear()
 
+    def note_pace(self) -> None:
+        """Note whether the receiver is slow, if that has changed."""
+        if self.webhook.is_slow != self.was_slow:
+            Webhook.objects.filter(pk=self.webhook.pk).update(is_slow=self.was_slow)
+
     def _call(self, delivery: Delivery) -> bool:
         """Make one call. Return whether the receiver may be called again in this turn."""
         now, body = self.clock(), payload.body_of(delivery)
         keys = webhooks.keys_of(self.webhook, now=now)
+        began = time.monotonic()
         answer = self.receiver.post(body, signing.headers(keys, delivery.id, body, at=now))
+        self.was_slow = time.monotonic() - began > self.slow_seconds
         if answer.code is None or answer.error:
             return self._failed(delivery, answer, self.clock())
         self.accepted.setdefault(answer.code, []).append(delivery.number)

@@ -1,13 +1,17 @@
 """Webhooks whose receivers refuse, are slow, or are gone: later tries, closing, and what is given up."""
 
 import datetime as dt
+import threading
+import uuid
+from collections import Counter
 
 import pytest
 
 from companion.clinics.models import Clinic, Role
 from companion.service.clock import database_now
-from companion.webhooks import calling, deliveries, sending, webhooks
+from companion.webhooks import calling, deliveries, sending, turn, webhooks
 from companion.webhooks.models import Delivery, Webhook
+from companion.webhooks.sending import Waiting
 from companion.webhooks.turn import FIRST_PAUSE, LONGEST_PAUSE, TRIED_FOR
 from tests.builders import NOW, a_caller
 from tests.support.receivers import Hook
@@ -94,15 +98,67 @@ def test_an_answer_counts_by_its_status_even_if_its_body_breaks_off(
     assert set(Delivery.objects.values_list("tries", "answer", "error")) == {(1, 200, "")}
 
 
-def test_ten_slow_receivers_of_one_clinic_leave_threads_for_others() -> None:
+def _waiting(clinic: uuid.UUID, number: int, *, is_slow: bool = False) -> dict[uuid.UUID, Waiting]:
+    return {an_id(): Waiting(clinic, is_slow) for _ in range(number)}
+
+
+def test_ten_receivers_of_one_clinic_leave_threads_for_others() -> None:
     evil, good = an_id(), an_id()
-    slow, others = {an_id(): evil for _ in range(10)}, {an_id(): good for _ in range(3)}
+    many, others = _waiting(evil, 10), _waiting(good, 3)
 
-    first = sending.next_turns(slow | others, {})
-    then = sending.next_turns(slow | others, dict(list(slow.items())[:4]))
+    first = sending.next_turns(many | others, {}, {})
+    then = sending.next_turns(many | others, dict(list(many.items())[:4]), {})
 
-    assert list(first.values()) == [evil] * 4 + [good] * 3
+    assert Counter(one.clinic for one in first.values()) == {evil: 4, good: 3}
     assert list(then) == list(others)
+
+
+def test_slow_receivers_of_many_clinics_leave_half_of_the_threads_to_quick_ones() -> None:
+    slow: dict[uuid.UUID, Waiting] = {}
+    for _ in range(20):
+        slow |= _waiting(an_id(), 10, is_slow=True)
+    quick = _waiting(an_id(), 2)
+
+    first = sending.next_turns(slow | quick, {}, {})
+    then = sending.next_turns(slow | quick, {id: one for id, one in first.items() if one.is_slow}, {})
+
+    assert sum(one.is_slow for one in first.values()) == 4
+    assert set(quick) <= set(first)
+    assert set(then) == set(quick)
+
+
+def test_before_a_clinic_that_waits_each_other_clinic_gets_at_most_one_thread() -> None:
+    """Their receivers are new, so that nobody knows yet that they are slow, and they stand in front."""
+    evil, good = [an_id() for _ in range(20)], an_id()
+    new: dict[uuid.UUID, Waiting] = {}
+    for clinic in evil:
+        new |= _waiting(clinic, 10)
+    ready = new | _waiting(good, 1)
+    served: dict[uuid.UUID, float] = {}
+    turns: list[uuid.UUID] = []
+
+    while good not in turns:
+        chosen = sending.next_turns(ready, {}, served)
+        turns += [one.clinic for one in chosen.values()]
+        served |= {one.clinic: len(turns) for one in chosen.values()}
+        ready = {id: one for id, one in ready.items() if id not in chosen}
+
+    before = turns[: turns.index(good)]
+    assert len(before) == len(set(before)) == 20
+
+
+def test_a_slow_answer_ends_the_turn_and_a_quick_turn_makes_up_for_it(clinic: Clinic, hook: Hook) -> None:
+    webhook, _ = a_webhook(clinic, hook)
+    happens(clinic, times=3)
+
+    turn.take(webhook.pk, threading.Event(), slow_seconds=0)
+    slow = sending.due(now=database_now())[webhook.pk].is_slow
+    came = len(hook.posts)
+    turn.take(webhook.pk, threading.Event(), slow_seconds=60)
+
+    assert (came, slow) == (1, True)
+    assert len(hook.posts) == 3
+    assert not Webhook.objects.get().is_slow
 
 
 def test_a_receiver_that_is_gone_is_closed_and_told_what_it_missed_once_it_is_opened(
