@@ -1,4 +1,4 @@
-"""Strict reading of a JSON body. Whatever the bytes are, the only error is HttpError 400."""
+"""Strict reading of a JSON body. For any bytes, the only error is HttpError 400."""
 
 import json
 from typing import NoReturn, cast

@@ -1,6 +1,6 @@
 """All settings from the environment, read once and typed.
 
-docs/operations.md describes them. Each setting may also stand in a `.env` file beside the checkout's pyproject.toml
+docs/operations.md describes them. Each setting can also be read from a `.env` file beside the checkout's pyproject.toml
 (COMPANION_ENV_FILE names another file).
 """
 

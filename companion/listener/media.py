@@ -1,7 +1,7 @@
 """Patients' files: noted when they come in, fetched from Telegram when staff opens them, deleted after some months.
 
 The bytes are stored sealed in the database, so that every web process can read them. A file is written in pieces, each
-in a transaction of its own, so that a large file delays no message. The web and the API check who may open a file.
+in a separate transaction, so that a large file delays no message. The web and the API check who may open a file.
 """
 
 import asyncio

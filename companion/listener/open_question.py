@@ -32,7 +32,7 @@ def awaited_by(chat: Chat, reply: Reply) -> list[Message]:
 
 
 def question_open(chat: Chat, at: dt.datetime) -> bool:
-    """Return whether the clinic had asked the chat's patients something before `at` that was not answered by then.
+    """Return whether the clinic had asked the chat's patients something before `at` that was still unanswered.
 
     A question is a Message that waits for an answer, a Message with answer buttons, or a last Message with a question
     mark. The listener's own questions don't count: the consent question itself tells the patient to send STOP.

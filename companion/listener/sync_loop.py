@@ -1,4 +1,4 @@
-"""The timer of the patients' sources: start the sync of each clinic's source when it is due, in a thread of its own.
+"""The timer of the patients' sources: start the sync of each clinic's source when it is due, in a separate thread.
 
 The listener runs the timer, but not in its database thread: a sync may take minutes, and a patient's STOP must not
 wait. A source that hangs delays no other clinic.

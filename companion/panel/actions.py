@@ -1,7 +1,7 @@
 """Admins' acts in the Control Panel: pause and resume sending, retry all failures of one code, decide unknown
 outcomes, acknowledge lost services.
 
-Each act is audited. The changes of a Message's status stand in planning/acts.py.
+Each act is audited. The changes of a Message's status are in planning/acts.py.
 """
 
 import datetime as dt

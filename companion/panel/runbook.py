@@ -34,7 +34,7 @@ class Page:
 
     @property
     def anchor(self) -> str:
-        """The anchor of the page, in the Control Panel and where the file itself is shown."""
+        """The anchor of the page, in the Control Panel and on a page that shows the file."""
         return anchor(self.name)
 
 

@@ -1,8 +1,8 @@
 """The chats by which patients were reached before. A chat is kept whenever a patient's Telegram ID is removed or
 changed.
 
-They have two uses: the clinic is told when such a chat is given to another patient, and the chat itself is told that
-it gets no more messages (planning/farewells.py, called through the patient's Mark).
+They have two uses: the clinic is informed when such a chat is given to another patient, and the chat is told that it
+gets no more messages (planning/farewells.py, called through the patient's Mark).
 """
 
 import datetime as dt

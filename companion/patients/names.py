@@ -1,6 +1,6 @@
 """Names: how a patient is addressed, and how names are simplified for a search, so that "sao" finds "São Félix".
 
-Pure functions. The queries stand in queries.py.
+Pure functions. The queries are in queries.py.
 """
 
 import unicodedata

@@ -52,7 +52,7 @@ class Obstacle:
     where_consent_is_required: bool = False
     """True if only clinics that require consent have this obstacle."""
     chat: Verified = Verified.NOT_ASKED
-    """The state of the chat that Telegram reported; NOT_ASKED where the obstacle has nothing to do with Telegram."""
+    """The state of the chat that Telegram reported; NOT_ASKED if the obstacle has nothing to do with Telegram."""
 
     @property
     def sentence(self) -> str:

@@ -39,7 +39,7 @@ class Entry:
     left: bool = False
     """True if the patient left or died; then only the external id counts."""
     keeps_enrolled: bool = False
-    """True if a Telegram ID that came from the patient's own Start stays, whatever the row says."""
+    """True if a Telegram ID that came from the patient's own Start stays, even if the row has another ID."""
 
     def without_telegram_id(self) -> "Entry":
         """The row as if it had no Telegram ID."""

@@ -212,7 +212,7 @@ def _split(caller: Caller, old: Schedule, change: Change, ended: Recurrence, now
     old.next_plan_at = now if old.state == State.ACTIVE else None
     old.save(update_fields=["recurrence", "review_on", "next_plan_at"])
     before = audit_and_replan(caller, old, "schedule split", was, now)
-    # The new series goes on for the old one: what differs between them is what the person changed.
+    # The new series continues the old series. They differ in what the person changed.
     after = _record_and_replan(caller, new, "schedule created", _changes(change.before, change.draft), now)
     return replace(after, messages=before.messages + after.messages, warnings=(*before.warnings, *after.warnings))
 

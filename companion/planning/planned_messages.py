@@ -52,7 +52,7 @@ class PlannedMessage:
 
     @property
     def position(self) -> Position:
-        """The position in the list. A row for several patients stands before the row of any single one."""
+        """The position in the list. A row for several patients comes before the row of any single patient."""
         return Position(self.coming.due_at, self.schedule.id, self.patient or NIL, self.coming.occurrence, NIL)
 
 

@@ -1,6 +1,6 @@
 """Serve the Bot API over HTTP at `/sandbox/bot<token>/<method>` and files at `/sandbox/file/bot<token>/<path>`.
 
-The methods stand in methods.py. Every address answers 404 unless settings.SANDBOX_ON. The path holds a token, so
+The methods are in methods.py. Every address answers 404 unless settings.SANDBOX_ON. The path holds a token, so
 nothing here logs it.
 """
 

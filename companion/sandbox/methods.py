@@ -1,4 +1,4 @@
-"""The Bot API's methods, each from its arguments to its result. HTTP stands in api.py, Telegram's rules in rules.py."""
+"""The Bot API's methods, each from its arguments to its result. HTTP is in api.py, Telegram's rules in rules.py."""
 
 import json
 import time
@@ -142,7 +142,7 @@ METHODS: Final[dict[str, Callable[[SandboxBot, Args, datetime], object]]] = {
 
 
 def _phone(bot: SandboxBot, chat_id: int) -> Phone | None:
-    """Return the bot's phone with this id, made now if there is none; None where the id is a bot's."""
+    """Return the bot's phone with this id, made now if there is none; None if the id is a bot's."""
     if _is_bot(chat_id):
         return None
     name = _unmade(bot, chat_id).first_name

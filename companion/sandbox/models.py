@@ -34,7 +34,7 @@ class SandboxBot(models.Model):
     """The number of the newest message, sent or received, in any chat: Telegram, too, has one counter for a bot."""
     last_update_id = models.BigIntegerField()
     poll_number = models.BigIntegerField(default=0)
-    """The count of getUpdates calls. A waiting poll that sees a newer number was ended by another poller."""
+    """The count of getUpdates calls. A waiting poll ends if it sees a newer number, since that is another poller's."""
     allowed_updates = models.JSONField(default=list)
     """The kinds that the bot asked for last; empty means all."""
 
@@ -46,7 +46,7 @@ class Phone(models.Model):
     """A person's Telegram account, shown as a phone.
 
     It belongs to one bot, and so to one clinic: another bot that writes to the same Telegram ID has a phone of its own
-    there, so that no clinic sees another's phones.
+    there, so that no clinic sees the phones of another clinic.
     """
 
     bot = models.ForeignKey(SandboxBot, models.CASCADE, related_name="phones", db_index=False)

@@ -1,6 +1,6 @@
 """Act for a person on a Sandbox phone: press Start, type, tap, block. The page with the phones and the tests use this.
 
-Each act makes the update that Telegram would send to the bot. A bot's calls stand in methods.py.
+Each act makes the update that Telegram would send to the bot. A bot's calls are in methods.py.
 """
 
 import random

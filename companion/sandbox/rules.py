@@ -15,7 +15,7 @@ from companion.sandbox.models import State
 from companion.telegram.limits import CALLBACK_DATA_BYTES, MESSAGES_PER_SECOND, TELEGRAM_ID_MAX, TEXT_UNITS, utf16_units
 
 BOT_WINDOW: Final = timedelta(seconds=0.9)
-"""A bot may send MESSAGES_PER_SECOND in any such time: Telegram's second, less a tenth for an uneven network."""
+"""The window in which a bot may send MESSAGES_PER_SECOND: Telegram's second, less a tenth for an uneven network."""
 CHAT_WINDOW: Final = timedelta(seconds=4.5)
 CHAT_BURST: Final = 5
 """A bot may send this number of messages to one chat in any CHAT_WINDOW: one a second, or a short burst."""
@@ -163,7 +163,7 @@ def _free_at(newest_first: Sequence[datetime], most: int, window: timedelta, now
 
 
 def whole_number(args: Args, name: str, default: int, low: int, high: int) -> int:
-    """Read a number as Telegram does: an unreadable number is the default, one out of range the nearest in range."""
+    """Read a number as Telegram does: an unreadable number is the default, a number out of range the nearest in it."""
     written = args.get(name, "").strip()
     if re.fullmatch(r"-?[0-9]{1,18}", written) is None:
         return default

@@ -57,7 +57,7 @@ def confirm(bot: SandboxBot, offset: int, now: datetime) -> None:
 
 
 def wait_for_updates(bot: SandboxBot, number: int, limit: int, seconds: float) -> list[Json]:
-    """Return the oldest updates as soon as there are any, else none after `seconds`. Raises Refused (409) when another
+    """Return the oldest updates as soon as there are any, or none after `seconds`. Raises Refused (409) when another
     poll has begun, and (401) when the bot is gone."""
     until = time.monotonic() + seconds
     while True:

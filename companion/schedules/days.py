@@ -25,7 +25,7 @@ class Bounds(NamedTuple):
 
 
 class FewOfDay(NamedTuple):
-    """A day of which at most so many Messages are read."""
+    """A day, and the largest number of its Messages to be read."""
 
     bounds: Bounds
     most: int

@@ -26,7 +26,7 @@ PARENT_PIPE: Final = "COMPANION_PARENT_PIPE"
 GRACE_SECONDS: Final = 35.0
 """The seconds that a child gets to stop: more than the longest request to Telegram takes."""
 SILENCE_SECONDS: Final = 60.0
-"""A child hangs if it has reported once, and then doesn't report for so many seconds.
+"""A child hangs if it has reported once, and then doesn't report for this number of seconds.
 
 Children report every 5 s, and later only if the database makes them wait.
 """

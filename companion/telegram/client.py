@@ -61,9 +61,9 @@ class CallFailed(Exception):
 class Client:
     """A pool of connections to a Bot API server, for any number of bots: `async with Client(url) as client`.
 
-    `api_url` is the part before `/bot<token>/<method>`. Raises ValueError where it isn't an http or https URL.
-    With a `proxy` the way there leads through it. At most `concurrency` requests run at once. Further requests wait,
-    and nothing of them leaves meanwhile.
+    `api_url` is the part before `/bot<token>/<method>`. Raises ValueError if it isn't an http or https URL.
+    With a `proxy`, all connections go through it. At most `concurrency` requests run at once. Further requests wait,
+    and no part of them leaves meanwhile.
     """
 
     def __init__(self, api_url: str, concurrency: int = 100, *, proxy: Proxy | None = None) -> None:
@@ -172,7 +172,7 @@ class Client:
     def _post(
         self, token: BotToken, method: str, params: dict[str, object], seconds: float, leave_by: float | None
     ) -> Awaitable[HttpAnswer]:
-        """Return the HTTP answer. Raises NoAnswer where no status came."""
+        """Return the HTTP answer. Raises NoAnswer if no status came."""
         if self._pool is None:
             raise RuntimeError("The client is used outside its `async with`.")
         until = time.monotonic() + seconds

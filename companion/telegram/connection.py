@@ -18,7 +18,7 @@ shorter."""
 
 
 class HttpAnswer(Discreet, frozen=True, gc=False):
-    """An answer whose status came. The body is empty if it was cut off, too long, or encoded."""
+    """An answer whose status was received. The body is empty if it was cut off, too long, or encoded."""
 
     hidden = frozenset({"body"})
 
@@ -27,7 +27,7 @@ class HttpAnswer(Discreet, frozen=True, gc=False):
     date: str | None
     """The Date header."""
     length: int = 0
-    """The number of the body's bytes that came, also where the body was not kept."""
+    """The number of bytes of the body that were received, even if the body was not kept."""
     whole: bool = True
 
 
@@ -64,7 +64,7 @@ class Connection(asyncio.Protocol):
 
         A body of more than `max_bytes` isn't read to its end.
 
-        Raises NoAnswer where nothing was written. A caller that stops waiting must close the connection.
+        Raises NoAnswer if nothing was written. A caller that stops waiting must close the connection.
         """
         if self._transport is None or not self.free:
             raise NoAnswer("cut before the request was written", left=False)

@@ -1,6 +1,6 @@
 """Read JSON that others wrote, as far as possible: a malformed part never costs the parts beside it.
 
-This module knows JSON only. The parts of an update stand in incoming.py.
+This module knows JSON only. The parts of an update are in incoming.py.
 """
 
 import json

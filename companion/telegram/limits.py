@@ -18,7 +18,7 @@ FILE_BYTES: Final = 20 * 2**20
 UPDATES_AT_ONCE: Final = 100
 """Most updates in one answer to getUpdates."""
 UPDATES_KEPT_HOURS: Final = 24
-"""Telegram deletes an update that nobody has fetched for so long."""
+"""The time after which Telegram deletes an update that nobody has fetched."""
 MESSAGES_PER_SECOND: Final = 30
 """Messages of one bot a second, over all chats."""
 MESSAGES_PER_CHAT: Final = 1

@@ -31,7 +31,7 @@ async def get_me(client: Client, token: BotToken) -> Me:
 
 
 async def get_chat(client: Client, token: BotToken, chat_id: int) -> None:
-    """Ask whether this bot knows a chat. Raises CallFailed, with a PERMANENT outcome where it doesn't."""
+    """Ask whether this bot knows a chat. Raises CallFailed, with a PERMANENT outcome if it doesn't."""
     await client.call(token, "getChat", {"chat_id": chat_id}, timeout=CALL_SECONDS)
 
 
@@ -82,8 +82,8 @@ async def answer_callback(client: Client, token: BotToken, callback_query_id: st
 
 
 async def delete_message(client: Client, token: BotToken, chat_id: int, message_id: int) -> None:
-    """Delete a message of a private chat, the bot's or the person's. Raises CallFailed, with a PERMANENT outcome where
-    it is older than 48 hours or not there.
+    """Delete a message of a private chat, the bot's or the person's. Raises CallFailed, with a PERMANENT outcome if
+    the message is older than 48 hours or not there.
     """
     params: dict[str, object] = {"chat_id": chat_id, "message_id": message_id}
     await client.call(token, "deleteMessage", params, timeout=CALL_SECONDS)

@@ -94,7 +94,7 @@ _RETRY_AFTER: Final = re.compile(r"retry after ([0-9]{1,9})\b")
 
 
 def outcome_of_answer(status: int, body: bytes, date: str | None = None) -> Outcome:
-    """Judge an answer to sendMessage by its HTTP status, its body as far as it came, and its Date header."""
+    """Judge an answer to sendMessage by its HTTP status, the received part of its body, and its Date header."""
     answer = answer_of(status, body, date)
     if isinstance(answer, Outcome):
         return answer
@@ -120,7 +120,7 @@ class Trace(StrEnum):
     NOT_HERE = "not_here"
     """Under this number the chat holds nothing, or a message that isn't the bot's."""
     UNCLEAR = "unclear"
-    """Neither is said."""
+    """The answer says neither."""
 
 
 def trace_of_refusal(outcome: Outcome) -> Trace:

@@ -46,7 +46,7 @@ class Pool:
     async def exchange(
         self, request: bytes, *, until: float, leave_by: float, max_bytes: int = ANSWER_BYTES
     ) -> HttpAnswer:
-        """Send one request and return its answer, of whose body at most `max_bytes` are read.
+        """Send one request and return its answer. At most `max_bytes` of the body are read.
 
         `until` and `leave_by` are instants of `time.monotonic()`: the exchange ends by `until`, and after `leave_by`
         the request doesn't leave any more. Raises NoAnswer.
@@ -107,7 +107,7 @@ class Pool:
 
     def _give_back(self, connection: Connection) -> None:
         if not connection.free:
-            # Also after a cancelled wait: an answer that still comes belongs to no request.
+            # A cancelled wait closes it, too: an answer that comes later would belong to no request.
             connection.close()
             return
         self._idle.append(connection)

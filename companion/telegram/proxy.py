@@ -1,6 +1,6 @@
 """A tunnel through an HTTP proxy (CONNECT, RFC 9110 section 9.3.6) to a Bot API server.
 
-Whatever goes wrong here goes wrong before a request leaves. Over https the proxy sees nothing but the server's name.
+Each failure here happens before a request leaves. With https the proxy sees only the server's name.
 """
 
 import asyncio

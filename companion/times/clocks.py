@@ -1,4 +1,4 @@
-"""An instant as people in two towns read it: on the clinic's clocks, and on the patient's where these differ.
+"""An instant as people in two towns read it: on the clinic's clocks, and on the patient's if they differ.
 
 Not here: the wall times of a rule (walls.py), and words that depend on today ("tomorrow"), which the pages choose.
 """
@@ -14,7 +14,7 @@ def town(zone: str) -> str:
 
 
 def time_there(here: dt.datetime, zone: str) -> str:
-    """Say the time in another zone, "22:26 Lisbon", or "next day 00:26 Athens". Empty where both clocks agree.
+    """Say the time in another zone, "22:26 Lisbon", or "next day 00:26 Athens". Empty if both clocks agree.
 
     `here` is the instant on the clinic's clocks.
     """

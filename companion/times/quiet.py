@@ -17,7 +17,7 @@ _DAY: Final = timedelta(days=1)
 class QuietHours:
     """The hours of each day from `start` until just before `end`.
 
-    They go over midnight where `end` is the smaller time. There are none where both are equal.
+    They go over midnight if `end` is the smaller time. There are none if both are equal.
     """
 
     start: time
@@ -27,15 +27,15 @@ class QuietHours:
 def quiet_until(at: datetime, zone: str, quiet: QuietHours) -> datetime | None:
     """The instant (UTC) at which the quiet hours around `at` end; None outside of them.
 
-    They begin when the zone's clock first reaches `start`, and end when the clock then first reaches `end`. Where the
-    clock goes back in between, they neither end nor begin twice. The answer never lies in quiet hours itself.
+    They begin when the zone's clock first reaches `start`, and end when the clock then first reaches `end`. If the
+    clock goes back in between, they end and begin once only. The answer itself never lies in quiet hours.
     """
     if quiet.start == quiet.end:
         return None
     end = _end_around(at, zone, quiet)
     if end is None:
         return None
-    # Where a zone skips a whole day, quiet hours may end at the very instant at which the next night's begin.
+    # If a zone skips a whole day, quiet hours may end at the instant at which the next night's quiet hours begin.
     return quiet_until(end, zone, quiet) or end
 
 
@@ -51,7 +51,7 @@ def _end_around(at: datetime, zone: str, quiet: QuietHours) -> datetime | None:
     return None
 
 
-@lru_cache(maxsize=4096)  # every begin of an Attempt asks, for many patients of few zones
+@lru_cache(maxsize=4096)  # each begin of an Attempt needs it, for many patients in few zones
 def _reached(day: date, hour: time, zone: str) -> datetime:
     """The first instant (UTC, to the second) at which the zone's clock shows this wall time or has jumped over it."""
     wall = datetime.combine(day, hour)

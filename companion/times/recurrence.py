@@ -37,11 +37,11 @@ class _Periods:
     number: Callable[[int], int]  # the number of the last period that begins on or before this day
     begin: Callable[[int], int]
     days: Callable[[int], Sequence[int]]
-    always: int | None  # how many days each period has, where all have the same number
+    always: int | None  # the number of days of each period, if it is the same for all
 
 
 def occurrences(starts_at: datetime, rule: Recurrence | None, *, after: datetime | None = None) -> Iterator[datetime]:
-    """The naive wall times of `rule`, in order and each once, from `starts_at` on and later than `after`.
+    """The naive wall times of `rule` from `starts_at` on and later than `after`, in order and without repeats.
 
     A rule of None gives `starts_at` alone. The wall times end with the rule, at the latest with the year 2100.
     Raises ValueError for an aware `starts_at`.
@@ -71,7 +71,7 @@ def was_moved_to_month_end(wall: datetime, starts_at: datetime, rule: Recurrence
 
 
 def _given(starts_at: datetime, rule: Recurrence, times: list[time], after: datetime | None) -> Iterator[datetime]:
-    """The wall times of the rule before exceptions. Most of those up to `after` are counted without being computed."""
+    """The wall times of the rule before exceptions. Most wall times up to `after` are counted, but not computed."""
     periods = _PERIODS[rule.frequency](starts_at.date(), rule)
     first = starts_at.toordinal()
     last = min(rule.until.toordinal(), _LAST_DAY) if rule.until else _LAST_DAY
@@ -92,7 +92,7 @@ def _given(starts_at: datetime, rule: Recurrence, times: list[time], after: date
             left -= len(hours)
         number += 1
         if number == 1 and target > 1 and periods.always is not None:
-            # The start can cut short the first period alone. A multiplication counts all others.
+            # Only the first period can be cut short by the start. A multiplication counts all others.
             left -= (target - 1) * periods.always * len(times)
             number = target
 
@@ -158,7 +158,7 @@ def _month_days(start: date, rule: Recurrence) -> tuple[int, ...]:
 
 
 def _days_of_numbers(month_days: Sequence[int], length: int, month_end: MonthEnd) -> set[int]:
-    """The days of a month with these numbers. A number from the end that the month is too short for is skipped."""
+    """The days of a month with these numbers. A number from the end is skipped if the month is too short for it."""
     days = {day if day > 0 else length + 1 + day for day in month_days}
     if month_end is MonthEnd.LAST_DAY:
         days = {min(day, length) for day in days}
@@ -174,7 +174,7 @@ def _days_of_weekdays(weekdays: Sequence[NumberedDay], weekday_of_first: int, le
 
 
 def _picked(days: Sequence[int], position: int | None) -> Sequence[int]:
-    """The day at this position (1 is the first, -1 the last), or none where there is no such position.
+    """The day at this position (1 is the first, -1 the last), or none if there is no such position.
 
     Without a position: all days.
     """

@@ -53,12 +53,12 @@ class Retiming:
         return RetimedDay(old, [wall for wall in self.new.on(day) if wall not in self.others])
 
     def new_walls(self, walls: Iterable[datetime]) -> dict[datetime, datetime]:
-        """The new wall time of each of these Occurrences. It stays the same where its day has no match.
+        """The new wall time of each of these Occurrences. It stays the same if its day has no match.
 
-        Some of them are times of the old rule, others are left over from earlier rules.
+        Some Occurrences are times of the old rule, others are left over from earlier rules.
         """
         if self.old.rule is None and self.new.rule is None:
-            # A one-time message stays the same Occurrence, whatever its day.
+            # A one-time message stays the same Occurrence, on any day.
             return {wall: self.new.starts_at if wall == self.old.starts_at else wall for wall in walls}
         in_order = sorted(wall for wall in walls if self.since is None or wall >= self.since)
         found: dict[datetime, datetime] = {}
@@ -72,8 +72,8 @@ class Retiming:
         left_over = [wall for wall in walls if wall not in old]
         if not left_over:
             return dict(new_of)
-        # A time left over takes a new time of its day, so that a skipped Occurrence stays skipped. Where another
-        # Occurrence has moved to this very time, the time left over becomes that Occurrence's old time.
+        # A time that is left over gets a new time of its day, so that a skipped Occurrence stays skipped. If another
+        # Occurrence has moved to exactly this time, the time left over becomes that Occurrence's old time.
         added = matched(left_over, [wall for wall in new if wall not in new_of.values()])
         moved_to = {to: was for was, to in new_of.items()}
         given_way = {wall: moved_to[wall] for wall in left_over if wall not in added and wall in moved_to}

@@ -74,7 +74,7 @@ class Recurrence:
 
     @property
     def is_endless(self) -> bool:
-        """Return whether it goes on until somebody ends it."""
+        """Return whether the rule goes on until somebody ends it."""
         return self.until is None and self.count is None
 
 
@@ -86,7 +86,8 @@ def without_exceptions(rule: Recurrence) -> Recurrence:
 def with_implied_day(rule: Recurrence, start: date) -> Recurrence:
     """The rule with the day that its start implies written into it, so that another start doesn't move it.
 
-    "Monthly" from the 31st goes out on the 31st, or the last day; begun anew on 28 February it would move to the 28th.
+    A monthly rule from the 31st means the 31st, or the last day. After a new start on 28 February it would mean the
+    28th.
     """
     if rule.frequency is Frequency.MONTHLY and not rule.month_days and not rule.weekdays:
         return replace(rule, month_days=(start.day,))

@@ -1,6 +1,6 @@
 """A Recurrence from and to the JSON of DESIGN.md's `POST /schedules`: shapes and types.
 
-Not here: which values go together; rule.py checks that for every Recurrence, wherever it comes from.
+Not here: which values go together. rule.py checks that for every Recurrence.
 """
 
 import re
@@ -33,9 +33,9 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 def from_json(value: Mapping[str, object]) -> Recurrence:
-    """Read a rule. Only `frequency` is needed; null stands for absent where to_json() writes it.
+    """Read a rule. Only `frequency` is required. Keys that to_json() writes as null may also be absent.
 
-    Raises RuleError, for the first thing that is wrong: unknown keys, wrong types, values out of their limits.
+    Raises RuleError for the first mistake: an unknown key, a wrong type, a value outside its limits.
     """
     for key in value:
         if key not in _KEYS:

@@ -138,7 +138,7 @@ def _on_weekdays(wanted: Sequence[int]) -> str:
 
 
 def _kinds(wanted: Sequence[int], each: str) -> list[str]:
-    """The word for a group of weekdays ("weekday"), or the name of each day where no word fits."""
+    """The word for a group of weekdays ("weekday"), or the name of each day if no word fits."""
     group = _GROUPS.get(frozenset(wanted))
     return [each + group] if group else [each + _WEEKDAY_NAMES[day] for day in wanted]
 
@@ -205,7 +205,7 @@ def _zone(timezone: str) -> str:
     if timezone in _UTC:
         return "UTC"
     area, _, place = timezone.rpartition("/")
-    # "Etc/GMT+5" lies five hours behind GMT: no words of ours could be as clear as the name.
+    # "Etc/GMT+5" is five hours behind GMT: no other words could be as clear as the name.
     if not area or area == "Etc":
         return f"time zone {timezone}"
     return f"{place.replace('_', ' ')} time ({timezone})"

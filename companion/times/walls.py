@@ -1,4 +1,4 @@
-"""Wall times and instants: where a local wall time lies in a time zone, and the names of both.
+"""Wall times and instants: the instant of a local wall time in a time zone, and the names of both.
 
 Not here: which wall times a rule gives (recurrence.py), and the quiet hours that may move them (quiet.py).
 """
@@ -65,7 +65,7 @@ def is_zone(name: str) -> bool:
 
 @cache
 def zone_info(name: str) -> ZoneInfo:
-    """The zone of this IANA name. Raises ValueError where there is none."""
+    """The zone of this IANA name. Raises ValueError if there is none."""
     if not is_zone(name):
         raise ValueError("Not the name of a time zone.")
     return ZoneInfo(name)
@@ -74,8 +74,8 @@ def zone_info(name: str) -> ZoneInfo:
 def resolve(wall: datetime, zone: str) -> Resolved:
     """Resolve a naive wall time in a zone.
 
-    A wall time that the zone's clocks skip moves later by the length of the gap (02:30 to 03:30, `dst_gap`), also where
-    they skip a whole day. A wall time that they show twice means the first time (`dst_fold`).
+    If the zone's clocks skip the wall time, it moves later by the length of the gap (02:30 to 03:30, `dst_gap`), even
+    if they skip a whole day. If the clocks show it twice, it means the first of both (`dst_fold`).
     Raises ValueError for an aware `wall`.
     """
     if wall.tzinfo is not None:
@@ -110,7 +110,7 @@ def parse_wall(text: str) -> datetime:
 
 
 def wall_name(wall: datetime) -> str:
-    """The name of the Occurrence at this naive wall time: "2026-12-01T09:00", with seconds only where they aren't 0.
+    """The name of the Occurrence at this naive wall time: "2026-12-01T09:00", with seconds unless they are 0.
 
     Raises ValueError for an offset or a fraction of a second, which no name can hold.
     """

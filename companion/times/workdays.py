@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from holidays import HolidayBase
 
 FARTHEST: Final = 14
-"""An Occurrence moves by at most so many days. Where no working day is that near, it is skipped."""
+"""The largest number of days by which an Occurrence moves. If no working day is that near, it is skipped."""
 _DAY: Final = timedelta(days=1)
 _SATURDAY_AND_SUNDAY: Final = frozenset((5, 6))
 _RULES: Final = "working days 2"
-"""The version of the rules in this file. Count it up where a change has to remake the plans of older rules."""
+"""The version of the rules in this file. Increase it if a change must make plans of older rules anew."""
 
 
 class WhenAvoided(StrEnum):
@@ -46,7 +46,7 @@ class Avoid:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """A clinic's days off: its country (ISO 3166-1) and region, both "" where unknown, and its closed days."""
+    """A clinic's days off: its country (ISO 3166-1) and region, both "" if unknown, and its closed days."""
 
     country: str = ""
     region: str = ""
@@ -69,9 +69,9 @@ def is_avoided(day: date, avoid: Avoid, calendar: Calendar) -> bool:
 
 
 def working_day(day: date, avoid: Avoid, when: WhenAvoided, calendar: Calendar) -> date | None:
-    """The day itself or, where it is to be avoided, the working day to which it moves; None: it is skipped.
+    """The day itself or, if it is to be avoided, the working day to which it moves; None: it is skipped.
 
-    A working day is neither weekend, nor public holiday, nor closed, whichever of the three days are to be avoided.
+    A working day is no weekend, public holiday or closed day, even if only some of these are to be avoided.
     """
     if not is_avoided(day, avoid, calendar):
         return day
@@ -93,7 +93,7 @@ def kept_off(day: date, avoid: Avoid, calendar: Calendar) -> Avoid:
 def moved_to_working_day(
     at: datetime, zone: str, avoid: Avoid, when: WhenAvoided, calendar: Calendar
 ) -> datetime | None:
-    """The instant itself or, where the zone's clocks show a day to avoid, their same time on the working day.
+    """The instant itself or, if the zone's clocks show a day to avoid, the same time on the working day.
 
     None: it is skipped.
     """
@@ -105,12 +105,12 @@ def moved_to_working_day(
 
 
 def next_working_day(day: date, calendar: Calendar) -> date | None:
-    """The first day after this one that is neither weekend, holiday nor closed; None within FARTHEST days."""
+    """The first day after this day that is no weekend, holiday or closed day; None within FARTHEST days."""
     return working_day(day + _DAY, DAYS_OFF, WhenAvoided.NEXT, calendar)
 
 
 def holiday_name(day: date, calendar: Calendar) -> str:
-    """The name of the public holiday on this day, in English where that is known; empty for any other day."""
+    """The name of the public holiday on this day, in English if that name is known; empty for any other day."""
     return str(_public(calendar.country, calendar.region).get(day, "")) if calendar.country else ""
 
 
@@ -137,10 +137,10 @@ def releases() -> str:
 
 @lru_cache(maxsize=512)
 def _public(country: str, region: str) -> "HolidayBase":
-    # Importing it takes a third of a second, which commands that ask for no holiday need not spend.
+    # Importing the package takes a third of a second. Commands that ask for no holiday don't import it.
     from holidays import country_holidays
 
-    # Without a language, the names would be in the machine's.
+    # Without a language, the names would be in the machine's language.
     return country_holidays(country, subdiv=region or None, language="en_US")
 
 

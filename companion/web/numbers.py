@@ -2,7 +2,7 @@
 
 
 def whole_number(text: str, *, digits: int) -> int | None:
-    """Read a number of at most so many digits; return None for any other text.
+    """Read a number with at most this number of digits; return None for any other text.
 
     `int` alone would take signs, spaces and the digits of all scripts, and raises an error for thousands of digits.
     """

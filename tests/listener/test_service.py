@@ -63,7 +63,7 @@ def practice(live_server: LiveServer, settings: Settings) -> Practice:
 def a_listener(
     url: str, *, path: str = "/sandbox", sandbox: bool = True, calm: dt.timedelta = other_readers.CALM
 ) -> Iterator[Service]:
-    """A listener at work in a thread of its own, stopped cleanly at the end."""
+    """A listener at work in a separate thread, stopped cleanly at the end."""
     service = Service(f"{url}{path}", sandbox=sandbox, calm=calm)
     begun: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 

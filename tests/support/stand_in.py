@@ -209,7 +209,7 @@ def refusal(code: int, description: str, **parameters: object) -> web.Response:
 
 @contextmanager
 def stand_in() -> Iterator[StandIn]:
-    """Serve on a free port in a thread of its own."""
+    """Serve on a free port in a separate thread."""
     server = StandIn()
     started = threading.Event()
     loop = asyncio.new_event_loop()

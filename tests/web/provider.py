@@ -1,4 +1,4 @@
-"""A real OpenID Connect provider in a process of its own, and a person's way through it."""
+"""A real OpenID Connect provider in a separate process, and a person's way through it."""
 
 import subprocess
 import sys

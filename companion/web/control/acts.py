@@ -65,7 +65,7 @@ def resume(request: PageRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @page(Role.ADMIN)
 def retry(request: PageRequest, reason: str) -> HttpResponse:
-    """Retry the messages that failed for this reason, the newest first, so many at a press."""
+    """Retry the messages that failed for this reason, the newest first. A press retries a limited number."""
     now = database_now()
     retryable = actions.retryable(request.caller.clinic, reason, now=now)
     if request.method == "POST":

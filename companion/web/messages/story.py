@@ -84,7 +84,7 @@ def _of_attempt(attempt: Attempt) -> Moment:
 
 
 def _ended(message: Message, attempts: Sequence[Attempt]) -> list[Moment]:
-    """Tell the end, unless an attempt or a person's act has told it already."""
+    """Describe the end, unless an attempt or a person's act describes it already."""
     if message.status == Status.SENT or message.reason == Reason.BY_PERSON or message.ended_at is None:
         return []
     title = "Failed" if message.status == Status.FAILED else "Cancelled"
