@@ -1,4 +1,4 @@
-"""The warnings of a change: its preview and its answer show the same ones."""
+"""The warnings of a change: its preview and its answer show the same warnings."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""The promises of the description (OpenAPI 3.1) and its reference page to authors of clients."""
+"""The description (OpenAPI 3.1) and its reference page, as authors of clients need them."""
 
 import re
 from collections.abc import Iterator

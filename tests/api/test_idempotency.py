@@ -1,4 +1,4 @@
-"""A creating POST sent twice with one Idempotency-Key creates once, whatever happens in between."""
+"""A creating POST that is sent twice with the same Idempotency-Key creates once, also after a crash in between."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""Errors of the commands when something keeps them from working: one sentence, an exit status, no traceback."""
+"""Commands that can't do their work: each says why in a sentence, with an exit status and without a traceback."""
 
 import subprocess
 import sys

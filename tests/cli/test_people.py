@@ -1,4 +1,4 @@
-"""`companion member` and `companion key`: who comes in, listed, changed and ended."""
+"""`companion member` and `companion key`: members and keys are added, listed, changed and ended."""
 
 import pytest
 from click.testing import CliRunner, Result

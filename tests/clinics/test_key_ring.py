@@ -1,4 +1,4 @@
-"""Several secret keys at once: what the key before has made goes on working, and a lost key is named."""
+"""Several secret keys at once: values sealed by an earlier key stay readable, and a lost key is named."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""Contents of the logs: lines that appear and words that never do, through the product's set-up in its own process."""
+"""The contents of the logs: lines that appear, and words that never do, with the product's set-up in its own process."""
 
 import json
 import logging

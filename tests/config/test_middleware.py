@@ -1,4 +1,4 @@
-"""The access log: a request is known by its id and its route, never by its path or what was asked."""
+"""The access log: it names a request by its id and its route, never by its path or its query."""
 
 import io
 import logging

@@ -1,4 +1,4 @@
-"""Sources of secrets: variables, files and a command's output, and what is said when that goes wrong."""
+"""Sources of secrets: variables, files and a command's output, and the sentences when one of them fails."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A Message's life: who may change what, and when someone was faster."""
+"""A Message's life: its changes of status, and what happens when another process is faster."""
 
 import datetime as dt
 import threading

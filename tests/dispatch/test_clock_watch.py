@@ -1,4 +1,4 @@
-"""A clock that steps or is wrong: nothing is begun by it, nothing is called too late by it, and it heals alone."""
+"""A clock that steps or is wrong: no message begins or fails because of it, and sending continues by itself."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The documents lead nowhere wrong: links, and names of files in this repository."""
+"""The links in the documents, and the names of files of this repository in them: all exist."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A Telegram that takes requests and answers none: few messages become unknown, and all others leave afterwards."""
+"""A Telegram that accepts requests but answers none: few messages become unknown, and all others leave afterwards."""
 
 from contextlib import ExitStack
 from typing import Literal

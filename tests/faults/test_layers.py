@@ -1,4 +1,4 @@
-"""Health's three layers with real processes: each lost, alone and together; who tells then; and the alerts of it."""
+"""Health's three layers with real processes: each lost, alone and together; which layer reports it; and the alerts."""
 
 import datetime as dt
 import http.client

@@ -1,4 +1,4 @@
-"""PostgreSQL that answers and refuses: read-only, no connections, a lock. Every service waits and goes on by itself."""
+"""A PostgreSQL that answers but refuses: read-only, no connections, a lock. Every service waits, then continues."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Files that people bring: whatever they hold costs only its own row, or is refused in a sentence."""
+"""Files from people: a mistake in them costs only its own row, or the file is refused with a sentence."""
 
 import csv
 import io

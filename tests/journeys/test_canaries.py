@@ -1,4 +1,4 @@
-"""Names, words and secrets are found nowhere but in their own place: a story with failures, and real processes whose
+"""Names, words and secrets are only in the places where they belong: a story with failures, and real processes whose
 every output is looked through.
 """
 

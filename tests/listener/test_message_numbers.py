@@ -1,4 +1,4 @@
-"""The numbers of messages that come in are kept, whatever becomes of the message, and since when they are known."""
+"""The numbers of messages that come in: each is kept, also if the message makes no Reply, and the time since when."""
 
 import datetime as dt
 

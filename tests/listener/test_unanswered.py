@@ -1,4 +1,4 @@
-"""Tests of a missing answer: one reminder, the patient shown to staff, and each only while it helps."""
+"""Tests of a missing answer: one reminder is sent, and staff sees the patient, each only while it helps."""
 
 import datetime as dt
 

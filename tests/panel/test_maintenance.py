@@ -1,4 +1,4 @@
-"""Maintenance windows: nothing but a call for help is told in one, and what is still wrong afterwards is told then."""
+"""Maintenance windows: during one, only calls for help are reported; problems that remain are reported afterwards."""
 
 import datetime as dt
 import json

@@ -1,4 +1,4 @@
-"""The thread that tells of what is wrong: nothing that trips it in one clinic keeps the others' alerts back."""
+"""The thread that sends alerts: an error with one clinic doesn't hold back the alerts of others."""
 
 import pytest
 

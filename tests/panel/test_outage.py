@@ -1,4 +1,4 @@
-"""Alerts while the database is gone and nothing can be looked up."""
+"""Alerts while the database is gone, so that nothing can be read from it."""
 
 import datetime as dt
 import json

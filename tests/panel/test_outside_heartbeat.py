@@ -1,4 +1,4 @@
-"""The heartbeat to a watcher outside: once a minute while sending works, and to nobody in a drill."""
+"""The heartbeat to an outside monitoring service: once a minute while sending works, and never in a drill."""
 
 import datetime as dt
 import socket

@@ -1,4 +1,4 @@
-"""`companion patients import`, `companion member add` and `companion key add`, as one types them."""
+"""`companion patients import`, `companion member add` and `companion key add`, as people type them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Patients out of a FHIR R4 server, a process of its own over HTTP: paging, what changed, what a bad answer does."""
+"""Patients from a FHIR R4 server, a separate process over HTTP: pages, changes, and bad answers."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Importing a CSV: what each row comes to, and what no row can do to the others."""
+"""Importing a CSV: the result of each row, and that no row harms the others."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""A bot that serves another clinic next: who said STOP to it has said so there, too."""
+"""A bot that moves to another clinic: its opt-outs hold there, too."""
 
 import datetime as dt
 

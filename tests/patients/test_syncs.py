@@ -1,4 +1,4 @@
-"""Tests of when syncs are made, one at a time, and of what comes of one that dies, sleeps or hangs."""
+"""Tests of syncs: when they begin, one at a time, and what follows if one dies, sleeps or hangs."""
 
 import datetime as dt
 import itertools

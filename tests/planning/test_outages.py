@@ -1,4 +1,4 @@
-"""After an outage: the newest in time goes, the rest is on record, and nothing comes as a pile. Clocks that jump."""
+"""After an outage, and after jumps of the clock: the newest message that is still in time is sent, without a pile."""
 
 import datetime as dt
 from typing import Any

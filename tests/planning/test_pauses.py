@@ -1,4 +1,4 @@
-"""A patient on pause: nothing goes out, nothing piles up, and it goes on by itself."""
+"""A patient on pause: nothing is sent, nothing is sent later, and sending continues by itself."""
 
 import datetime as dt
 from typing import Any

@@ -1,4 +1,4 @@
-"""Editing a series does no harm: nothing twice, nothing lost, and what a person did stays done."""
+"""Editing a series: nothing is sent twice or lost, and people's earlier changes stay."""
 
 import datetime as dt
 from itertools import islice

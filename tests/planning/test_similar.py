@@ -1,4 +1,4 @@
-"""A second message of the same text, or within ten minutes, on a patient's day warns before and after planning."""
+"""A warning, before and after planning, if a patient gets a text twice a day, or two texts within ten minutes."""
 
 import datetime as dt
 from typing import Any

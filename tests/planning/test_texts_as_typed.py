@@ -1,4 +1,4 @@
-"""Texts as people and programs type them: whose newlines they are, and braces that are doubled by mistake."""
+"""Texts as people and programs write them: their newlines, and braces that are doubled by mistake."""
 
 import pytest
 

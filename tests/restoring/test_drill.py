@@ -1,4 +1,4 @@
-"""A drill: a restored copy of real data that can be looked at and tried, and reaches nobody."""
+"""A drill: a restored copy of real data for looking and trying, from which nothing reaches anybody."""
 
 import datetime as dt
 import json

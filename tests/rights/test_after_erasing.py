@@ -1,4 +1,4 @@
-"""The time after an erasure: what addresses, imports, syncs and repeated calls say of the patient."""
+"""After an erasure: the answers of addresses, imports, syncs and repeated calls about the patient."""
 
 import datetime as dt
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A patient who is erased: what goes, what stays, and what neither an import nor a late message brings back."""
+"""An erased patient: which values go, which stay, and that no import and no late message brings one back."""
 
 import datetime as dt
 import json

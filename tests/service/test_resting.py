@@ -1,4 +1,4 @@
-"""Waiting for a ring: who is told to stop in that moment stops."""
+"""Waiting for a wake-up: a process that is asked to stop meanwhile stops."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The client's Outcomes, against real servers that answer, refuse, cut the line, hang and lie."""
+"""The client's Outcomes, with real servers that answer, refuse, cut the connection, hang, or answer wrongly."""
 
 import asyncio
 import json
