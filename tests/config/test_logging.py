@@ -1,4 +1,4 @@
-"""The contents of the logs: lines that appear, and words that never do, with the product's set-up in its own process."""
+"""The contents of the logs: lines that appear, and words that never do, with the product's set-up in a process."""
 
 import json
 import logging
