@@ -2,21 +2,22 @@
 
 import datetime as dt
 import uuid
+from typing import Final
 
 import msgspec
 
 from companion.clinics.models import Bot, Closed
 from companion.telegram.outcomes import Kind, Outcome
 
-ASK_AGAIN = dt.timedelta(seconds=10)
+ASK_AGAIN: Final = dt.timedelta(seconds=10)
 """The time for which a refused bot stays closed before Telegram is asked again (DESIGN.md: at least every 30 s)."""
-FAILURES_TO_CLOSE = 5
+FAILURES_TO_CLOSE: Final = 5
 """The number of failed requests in a row that closes the bot."""
-LONGEST_CLOSED = 15.0
+LONGEST_CLOSED: Final = 15.0
 """The longest time, in seconds, for which failures close the bot."""
-PROBE_LASTS = dt.timedelta(seconds=10)
+PROBE_LASTS: Final = dt.timedelta(seconds=10)
 """The time after which another dispatcher may probe a hanging bot, if the first probe has not ended."""
-NEXT_PROBE = dt.timedelta(seconds=1)
+NEXT_PROBE: Final = dt.timedelta(seconds=1)
 """The time between a probe that got no answer and the next probe."""
 
 

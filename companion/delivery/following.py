@@ -4,6 +4,7 @@ A reminder repeats the question of its Message. A Message that the patient wants
 """
 
 import datetime as dt
+from typing import Final
 
 from django.db.models import Q, QuerySet
 
@@ -15,7 +16,7 @@ from companion.schedules.text import as_it_stands
 from companion.schedules.wording import template_of
 from companion.service.wake import ring
 
-SHOWN_LATE_AFTER = dt.timedelta(days=1)
+SHOWN_LATE_AFTER: Final = dt.timedelta(days=1)
 """The time for which the dispatcher tries to replace the buttons."""
 
 

@@ -8,6 +8,7 @@ People's acts (planning/acts.py) and the Planner use `move`. All functions run i
 import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from django.db.models import Max, Q, QuerySet
 
@@ -18,35 +19,35 @@ from companion.delivery.verdict import after_unknown, ending
 from companion.schedules.models import Attempt, AttemptOutcome, Message, Status
 from companion.schedules.reasons import Reason
 
-CANCELLING = frozenset({Reason.BY_PERSON, Reason.SCHEDULE_ENDED, Reason.PATIENT_LEFT})
+CANCELLING: Final = frozenset({Reason.BY_PERSON, Reason.SCHEDULE_ENDED, Reason.PATIENT_LEFT})
 """Reasons of `cancelled`; all others are reasons of `failed`."""
 
-OFF_THE_WIRE = Q(open_attempt_id__isnull=True)
+OFF_THE_WIRE: Final = Q(open_attempt_id__isnull=True)
 """Messages without an open Attempt. Only the Dispatcher changes a Message that has one.
 
 In SQL: open_attempt_id IS NULL.
 """
-NOT_BEGUN = OFF_THE_WIRE & Q(status=Status.PENDING)
+NOT_BEGUN: Final = OFF_THE_WIRE & Q(status=Status.PENDING)
 """Messages that people and the Planner may still change.
 
 In SQL: status = 'pending' AND open_attempt_id IS NULL.
 """
-ON_THE_WIRE = ~OFF_THE_WIRE & Q(status=Status.PENDING)
+ON_THE_WIRE: Final = ~OFF_THE_WIRE & Q(status=Status.PENDING)
 """Messages with an open Attempt, which may arrive at any moment.
 
 In SQL: status = 'pending' AND open_attempt_id IS NOT NULL.
 """
-UNTOUCHED = Q(tries=0, by_hand=False)
+UNTOUCHED: Final = Q(tries=0, by_hand=False)
 """Messages for which no Attempt was ever begun, and which no person has changed.
 
 In SQL: tries = 0 AND NOT by_hand.
 """
-ONLY_PLANNED = NOT_BEGUN & UNTOUCHED
+ONLY_PLANNED: Final = NOT_BEGUN & UNTOUCHED
 """Messages that are nothing but a plan.
 
 In SQL: status = 'pending' AND open_attempt_id IS NULL AND tries = 0 AND NOT by_hand.
 """
-ADDRESSED = Q(patient__isnull=False) | Q(telegram_id__isnull=False)
+ADDRESSED: Final = Q(patient__isnull=False) | Q(telegram_id__isnull=False)
 """Messages that have a recipient. A Message whose patient was erased has none, and can't be sent any more."""
 
 

@@ -7,6 +7,7 @@ lifecycle.py changes statuses.
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from companion.delivery import traces
 from companion.delivery.facts import Facts, Lapsed
@@ -18,13 +19,13 @@ from companion.schedules.reasons import Reason
 from companion.times.quiet import QuietHours, quiet_until
 from companion.times.workdays import Calendar, WhenAvoided, kept_off, moved_to_working_day
 
-MARKED_WAIT = dt.timedelta(milliseconds=250)
+MARKED_WAIT: Final = dt.timedelta(milliseconds=250)
 """The time after which a Message that waits for the Planner, because of a Mark, is judged again."""
-QUESTION_WAIT = dt.timedelta(seconds=15)
+QUESTION_WAIT: Final = dt.timedelta(seconds=15)
 """The time after which a Message that waits for the answer to the consent question is judged again."""
-PAUSED_WAIT = dt.timedelta(seconds=10)
+PAUSED_WAIT: Final = dt.timedelta(seconds=10)
 """The time after which a Message that waits because of a pause is judged again: a person may have ended the pause."""
-STRANGER_GAP = dt.timedelta(minutes=1)
+STRANGER_GAP: Final = dt.timedelta(minutes=1)
 """The time between two answers to a chat that belongs to no patient."""
 
 CalendarOf = Callable[[], Calendar]
@@ -52,7 +53,7 @@ class End:
 
 
 Verdict = Go | Wait | End
-_GO = Go()
+_GO: Final = Go()
 
 
 def verdicts(

@@ -7,6 +7,7 @@ import asyncio
 import datetime as dt
 import itertools
 from collections.abc import Callable
+from typing import Final
 
 import structlog
 
@@ -15,12 +16,12 @@ from companion.service.clock import STEP, machine_now
 from companion.telegram.client import BotToken, CallFailed
 
 log = structlog.get_logger(__name__)
-OFF_BY = dt.timedelta(minutes=2)
+OFF_BY: Final = dt.timedelta(minutes=2)
 """A difference from Telegram's Date that is too large for a slow answer to be its cause."""
-_CHECK_SECONDS = 1.0
-_ANSWER_SECONDS = 10.0
-_PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
-JUMPED = "The clock has jumped. Sending waits until it agrees with Telegram's; check its time service (NTP)."
+_CHECK_SECONDS: Final = 1.0
+_ANSWER_SECONDS: Final = 10.0
+_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+JUMPED: Final = "The clock has jumped. Sending waits until it agrees with Telegram's; check its time service (NTP)."
 
 
 async def keep_watch(

@@ -6,14 +6,15 @@ later takes a new slot.
 """
 
 import datetime as dt
+from typing import Final
 
 from companion.delivery.begin import Limits
 
-LATENESS = 0.020
+LATENESS: Final = 0.020
 """The seconds after its slot within which a message may still be written."""
-UNPACED = 1000.0
+UNPACED: Final = 1000.0
 """The rate, in messages a second, above which lateness doesn't matter: no Bot API server counts so exactly."""
-_SLACK = 30 / 29
+_SLACK: Final = 30 / 29
 
 
 def limits(per_second: float, per_chat: float) -> Limits:

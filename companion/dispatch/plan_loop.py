@@ -5,6 +5,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 import structlog
 from django.db import close_old_connections, connection
@@ -16,9 +17,9 @@ from companion.service.error_place import kind_and_place
 from companion.service.outages import Hindrance, is_outage
 
 log = structlog.get_logger(__name__)
-_PAUSE_WITHOUT_DATABASE = 1.0
-_PAUSE_AFTER_ERROR = 5.0
-_AT_ONCE = 100
+_PAUSE_WITHOUT_DATABASE: Final = 1.0
+_PAUSE_AFTER_ERROR: Final = 5.0
+_AT_ONCE: Final = 100
 
 
 class PlanLoop:

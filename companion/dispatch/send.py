@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Final
 
 import msgspec
 import structlog
@@ -24,9 +25,9 @@ from companion.service import metrics
 from companion.telegram.client import HELD_BACK, BotToken
 from companion.telegram.outcomes import Kind, Outcome
 
-REQUEST_SECONDS = 25.0
+REQUEST_SECONDS: Final = 25.0
 """The longest time that a request may take; it is shorter if less of the lease is left."""
-_SHORTEST_REQUEST = 0.5
+_SHORTEST_REQUEST: Final = 0.5
 NewSlot = Callable[[Begun], Awaitable[dt.datetime]]
 
 log = structlog.get_logger(__name__)

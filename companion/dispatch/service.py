@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import Final
 
 import structlog
 import uvloop
@@ -36,15 +37,15 @@ from companion.service.resting import rest
 from companion.telegram.client import BotToken
 
 log = structlog.get_logger(__name__)
-_SWEEP_SECONDS = 2.0
-_BOTS_SECONDS = 5.0
-_EXPIRE_AT_ONCE = 500
-_RUNNERS_SECONDS = 20.0
+_SWEEP_SECONDS: Final = 2.0
+_BOTS_SECONDS: Final = 5.0
+_EXPIRE_AT_ONCE: Final = 500
+_RUNNERS_SECONDS: Final = 20.0
 """The longest time that a stop waits for the answers on the wire and for writing them down. Together with the other
 waits it stays below supervise.GRACE_SECONDS. Answers that can't be written down end as outcome_unknown.
 """
-_LOOK_SECONDS = 0.5
-_THREAD_SECONDS = 2.0
+_LOOK_SECONDS: Final = 0.5
+_THREAD_SECONDS: Final = 2.0
 
 
 def run(port: int) -> None:

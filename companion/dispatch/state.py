@@ -8,6 +8,7 @@ import datetime as dt
 import random
 import time
 from dataclasses import dataclass, field
+from typing import Final
 
 from companion.delivery.begin import Limits
 from companion.dispatch import pace
@@ -15,7 +16,7 @@ from companion.dispatch.ledger import Ledger
 from companion.service.clock import Clock
 from companion.telegram.client import Client
 
-_LEAST_SHARE = 8
+_LEAST_SHARE: Final = 8
 """The places on the wire that every bot may take: enough for 30 messages a second if an answer takes 0.25 s."""
 
 

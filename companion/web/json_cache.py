@@ -5,6 +5,7 @@ Django's own backend stores pickles: a person who can write to the database coul
 
 import datetime as dt
 import json
+from typing import Final
 
 from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 from django.db import IntegrityError, transaction
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from companion.web.models import CacheEntry
 
-_NEVER = dt.datetime.max.replace(microsecond=0, tzinfo=dt.UTC) - dt.timedelta(days=2)
+_NEVER: Final = dt.datetime.max.replace(microsecond=0, tzinfo=dt.UTC) - dt.timedelta(days=2)
 
 
 class JsonCache(BaseCache):
