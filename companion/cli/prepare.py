@@ -24,6 +24,7 @@ from companion.patients import consent
 from companion.restoring import holding
 from companion.sandbox import phone
 from companion.service import drill, key_ring
+from companion.service.models import UsedKey
 from companion.service.outages import Trouble, trouble_of
 
 FIRST_ADMIN: Final = "admin@clinic.example"
@@ -64,8 +65,9 @@ SANDBOX_BOT_NAME: Final = "Practice bot"
 def wait_for_database(seconds: float, *, on_wait: Callable[[Trouble], None]) -> None:
     """Return once the database answers. Calls `on_wait` with each new reason for waiting.
 
-    Raises OperationalError when the time is over.
+    Raises OperationalError when the time is over. Makes the data folder, without which SQLite can make no file.
     """
+    settings.DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
     until = time.monotonic() + seconds
     reported: Trouble | None = None
     while True:
@@ -84,9 +86,14 @@ def wait_for_database(seconds: float, *, on_wait: Callable[[Trouble], None]) -> 
 
 
 def migrate() -> None:
-    """Bring the schema up to date. If several processes do this at once, one migrates and the others wait."""
+    """Bring the schema up to date. If several processes do this at once, one migrates and the others wait.
+
+    Raises Conflict if a secret key is missing that sealed data here: migrations may seal values anew.
+    """
     settings.DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _one_at_a_time():
+        if UsedKey._meta.db_table in connection.introspection.table_names():
+            _refuse_lost_keys()
         call_command("migrate", verbosity=0, interactive=False)
 
 
@@ -122,10 +129,14 @@ def check_start() -> None:
 
 def check_keys() -> None:
     """Raise Conflict if a secret key is missing that sealed data here; else record that the present key is in use."""
+    _refuse_lost_keys()
+    key_ring.note_use(key_ring.ring().in_use.id)
+
+
+def _refuse_lost_keys() -> None:
     if lost := key_ring.missing():
         known = ", ".join(key_ring.ring().ids)
         raise Conflict(_LOST_KEY.format(lost=", ".join(lost), known=known))
-    key_ring.note_use(key_ring.ring().in_use.id)
 
 
 def check_drill() -> None:

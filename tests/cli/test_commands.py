@@ -88,6 +88,15 @@ def test_migrate_makes_the_first_clinic_and_may_be_run_again(tmp_path: Path) -> 
     assert added.stdout.startswith("http://127.0.0.1:8000/sign-in/")
 
 
+def test_migrate_makes_the_data_folder_also_with_a_key_of_the_environment(tmp_path: Path) -> None:
+    environment = own_environment(tmp_path, secret_key="only-for-tests")
+
+    done = a_command("migrate", environment=environment, folder=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+
 def test_migrate_gives_up_in_a_sentence_when_its_time_is_over(tmp_path: Path) -> None:
     environment = own_environment(tmp_path, database_url="postgresql://me@127.0.0.1:1/companion")
 
