@@ -26,7 +26,8 @@ setup: .venv/.dev $(NODE_MODULES)
 run: .venv/.run $(NODE_MODULES)
 	COMPANION_SANDBOX=1 $(BIN)/companion up --demo
 
-# All at once, for two processors: the pages in a browser and many other tests mostly wait.
+# All at once, for two processors: many tests mostly wait. The pages in a browser come first (the others are `nice`),
+# since a person's patience, and so theirs, ends after some seconds.
 test: setup
 	$(BIN)/python -m tests.support.chromium
 	$(MAKE) --jobs=3 lint-then-sqlite browser postgresql
@@ -36,7 +37,7 @@ lint-then-sqlite:
 	$(MAKE) sqlite
 
 postgresql sqlite: setup
-	COMPANION_TEST_DATABASE=$@ $(PYTEST) -n 2 --dist worksteal --share -m "not browser"
+	COMPANION_TEST_DATABASE=$@ nice -n 10 $(PYTEST) -n 2 --dist worksteal --share -m "not browser"
 
 # Before each commit, in under a minute: lint, and the tests that need no database, no processes and no random examples.
 check: .venv/.dev
