@@ -78,6 +78,28 @@ def test_all_pages_are_read_and_a_second_sync_asks_only_for_what_changed(server:
     assert server.searches() == ["ge2026-11-05T07:50:00.000Z 0"]
 
 
+@pytest.mark.parametrize("changed", ["0001-01-01T00:00:00Z", "0001-01-01T09:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_change_at_the_calendars_ends_stops_no_sync(server: Server, changed: str) -> None:
+    clinic = a_clinic()
+    server.has(a_resource(1, meta={"lastUpdated": changed}))
+
+    runs = [synced(clinic, server), synced(clinic, server)]
+
+    assert [run.state for run in runs] == [RunState.DONE, RunState.DONE]
+    assert Patient.objects.filter(clinic=clinic).count() == 1
+
+
+def test_a_change_far_ahead_hides_no_later_change(server: Server) -> None:
+    clinic = a_clinic()
+    server.has(a_resource(1), a_resource(2, meta={"lastUpdated": "2062-11-20T08:00:00Z"}))
+    synced(clinic, server)
+    server.has(a_resource(1, meta={"lastUpdated": "2026-11-20T08:00:00Z"}, active=False))
+
+    run = synced(clinic, server)
+
+    assert run.left == 1
+
+
 @pytest.mark.parametrize("gone", [{"active": False}, {"deceasedBoolean": True}, {"deceasedDateTime": "2026-11-20"}])
 def test_a_patient_who_left_or_died_leaves(server: Server, gone: dict[str, object]) -> None:
     clinic = a_clinic()

@@ -62,6 +62,15 @@ def test_who_is_discharged_leaves_and_gets_nothing_more(clinic: Clinic, hospital
     assert (run.left, message.status, message.reason) == (1, Status.CANCELLED, "patient_left")
 
 
+def test_a_change_in_the_calendars_first_minutes_stops_no_sync(clinic: Clinic, hospital: Hospital) -> None:
+    hospital.admits("P-1", "Ana")
+    hospital.do("UPDATE people SET updated = '0001-01-01 00:00:00'")
+
+    runs = [synced(clinic), synced(clinic)]
+
+    assert [run.state for run in runs] == [RunState.DONE, RunState.DONE]
+
+
 def test_who_comes_back_is_here_again(clinic: Clinic, hospital: Hospital) -> None:
     hospital.admits("P-1", "Ana")
     synced(clinic)

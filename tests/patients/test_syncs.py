@@ -206,6 +206,6 @@ def test_a_source_without_an_end_fills_no_disk() -> None:
     spool = Spool(most_bytes=100_000)
 
     with pytest.raises(SourceDown, match="Nothing was changed"):
-        spool.fill(Found(f"row {number}", {"external_id": f"P-{number}"}) for number in itertools.count())
+        spool.fill((Found(f"row {number}", {"external_id": f"P-{number}"}) for number in itertools.count()), now=NOW)
 
     spool.close()

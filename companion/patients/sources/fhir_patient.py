@@ -154,6 +154,7 @@ def _updated(resource: _Object) -> dt.datetime | None:
     meta = resource.get("meta")
     try:
         at = dt.datetime.fromisoformat(_text(meta.get("lastUpdated") if isinstance(meta, dict) else None))
-    except ValueError:
+        return at.astimezone(dt.UTC) if at.tzinfo else None
+    except (ValueError, OverflowError):
+        # In UTC the first and the last hours of Python's calendar may lie outside it.
         return None
-    return at if at.tzinfo else None

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 _PARTIAL: Final = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
+_NEVER: Final = dt.datetime.max.replace(tzinfo=dt.UTC)
+"""The end of all that ends in the year 9999: many systems write 9999-12-31T23:59:59 for "without end"."""
 
 
 def is_current(element: Mapping[str, object], now: dt.datetime) -> bool:
@@ -39,13 +41,13 @@ def _span(value: object, zone: dt.tzinfo | None) -> _Span | None:
     except ValueError:
         return None
     at = at if at.tzinfo else at.replace(tzinfo=zone)
-    return _Span(at, at + dt.timedelta(seconds=1))
+    return _Span(at, _NEVER if at.year == dt.MAXYEAR else at + dt.timedelta(seconds=1))
 
 
 def _after(first: dt.datetime, month: int | None, day: int | None) -> dt.datetime:
-    """The end of the day, month or year that begins with `first`; "9999" never ends."""
+    """The end of the day, month or year that begins with `first`."""
     if first.year == dt.MAXYEAR:
-        return dt.datetime.max.replace(tzinfo=first.tzinfo)
+        return _NEVER
     if day:
         return first + dt.timedelta(days=1)
     if month:

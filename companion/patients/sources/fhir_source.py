@@ -19,7 +19,7 @@ from django.conf import settings
 
 from companion.clinics.refusals import Problem, Refused
 from companion.patients.sources.fhir_patient import DEFAULT_TELEGRAM, TelegramAt, read_patient
-from companion.patients.sources.source import OVERLAP, Found, Point, SourceDown
+from companion.patients.sources.source import Found, Point, SourceDown, before
 from companion.service import addresses
 from companion.service.timeouts import cut_off_after
 
@@ -176,7 +176,7 @@ class FhirSource:
         """The Patients whose meta.lastUpdated is not before the point."""
         if not isinstance(point, dt.datetime):
             return self._pages({})
-        since = (point - OVERLAP).astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        since = before(point).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return self._pages({"_lastUpdated": f"ge{since}"})
 
     def _pages(self, wanted: dict[str, str]) -> Iterator[Found]:

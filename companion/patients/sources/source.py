@@ -11,9 +11,8 @@ from typing import Final, Protocol
 Point = dt.datetime | int | str
 """The point up to which a source was read: a time, a number or a text, whichever the source uses for its changes."""
 
-OVERLAP: Final = dt.timedelta(minutes=10)
+_OVERLAP: Final = dt.timedelta(minutes=10)
 """A span that is read again each time, because a row may become visible later than the instant in it."""
-
 
 WITHOUT: Final = "The patient was taken without it."
 
@@ -48,6 +47,25 @@ class Source(Protocol):
     def read_changed_since(self, point: Point) -> Iterator[Found]:
         """The patients that changed at `point` or later; every patient if the source can't tell."""
         ...
+
+
+def before(point: dt.datetime) -> dt.datetime:
+    """Return the time from which to read again: some minutes before the point, or the point itself in the year 1."""
+    try:
+        return point - _OVERLAP
+    except OverflowError:
+        return point
+
+
+def not_ahead(point: Point | None, now: dt.datetime) -> Point | None:
+    """Return the point; None for a time more than a day ahead, since a wrong time must not hide the changes before it.
+
+    A time without a zone may be up to 14 hours ahead of UTC.
+    """
+    if not isinstance(point, dt.datetime):
+        return point
+    at = point if point.tzinfo else point.replace(tzinfo=dt.UTC)
+    return None if at > now + dt.timedelta(days=1) else point
 
 
 def point_text(point: Point) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Final, cast
 
 from companion.clinics.sealed import seal, unseal
-from companion.patients.sources.source import Found, Point, SourceDown, later
+from companion.patients.sources.source import Found, Point, SourceDown, later, not_ahead
 from companion.patients.upsert import BATCH
 
 _PURPOSE: Final = "patients.sources.spool"
@@ -29,11 +29,11 @@ class Spool:
         self._file: Final = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 (close() ends it)
         self.reached: Point | None = None
 
-    def fill(self, found: Iterable[Found]) -> None:
+    def fill(self, found: Iterable[Found], *, now: dt.datetime) -> None:
         """Take all rows. Raises SourceDown if the source raises it, or if there are too many rows."""
         batch: list[Found] = []
         for one in found:
-            self.reached = later(self.reached, one.changed)
+            self.reached = later(self.reached, not_ahead(one.changed, now))
             batch.append(one)
             if len(batch) == BATCH:
                 self._put(batch)

@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from companion.clinics.refusals import Problem, Refused
 from companion.patients.importing import COLUMNS, NEEDED, split_cohorts
-from companion.patients.sources.source import OVERLAP, Found, Point, SourceDown
+from companion.patients.sources.source import Found, Point, SourceDown, before
 from companion.service import verified
 
 _AT_ONCE: Final = 500
@@ -106,7 +106,7 @@ class SqlSource:
     def read_changed_since(self, point: Point) -> Iterator[Found]:
         """The rows whose `changed_at` is not before the point; every row if no such column is named."""
         if isinstance(point, dt.datetime):
-            point -= OVERLAP
+            point = before(point)
         return self._read(point if self._settings.changed_at else None)
 
     def _read(self, since: Point | None) -> Iterator[Found]:

@@ -129,7 +129,7 @@ def _work(row: PatientSource, run: SyncRun, clock: Callable[[], dt.datetime]) ->
     with closing(Spool()) as spool, Hold(row, run, clock) as hold:
         source = configuration.opened(row, now=clock())
         found = source.read_all() if run.whole else source.read_changed_since(text_point(row.reached))
-        spool.fill(hold.watch(found))
+        spool.fill(hold.watch(found), now=clock())
         counts = _store(row, spool, hold, clock)
         reached = point_text(spool.reached) if spool.reached is not None else row.reached
         return _Done(counts, reached)
