@@ -101,7 +101,7 @@ _TAKE_RIGHTS: Final = f"""
 """Takes the rights to change and remove entries from every role, also from the owner. Who could update may chain."""
 _ON_POSTGRESQL: Final = ("audit_append_only", "audit_never_emptied")
 _NOT_OURS: Final = (
-    "The database doesn't keep the audit trail append-only: {gone}. This database's user may not mend that. Run "
+    "The database doesn't keep the audit trail append-only: {gone}. This database's user may not repair that. Run "
     "`companion migrate` as the owner of the tables, and `companion audit verify`."
 )
 _CHAINED: Final = {"number", "hash", "seal", "key_id"}

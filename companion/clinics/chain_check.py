@@ -145,7 +145,8 @@ def _unknown_key(entry: AuditEntry) -> str:
 def _why(entry: AuditEntry) -> str:
     if not entry.seal:
         return (
-            "It has no seal. Somebody inserted it, or a service of an older version ran on after `companion migrate`."
+            "It has no seal. Somebody inserted it, or a service of an older version was still running after "
+            "`companion migrate`."
         )
     if key := _unknown_key(entry):
         return f"It names the secret key {key}, which is not known here."

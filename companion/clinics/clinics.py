@@ -114,7 +114,7 @@ def _read_field(field: str, value: object) -> object:
         case "country", str(code) if code in regions_by_country() or not code:
             return code
         case "country", _:
-            raise ValueError("We know no public holidays of this country. Use its two letters, like DE.")
+            raise ValueError("We don't know this country's public holidays. Write a country as two letters, like DE.")
         case "region", str(code):
             return code
         case "closed_days", list() | tuple():

@@ -87,7 +87,7 @@ def check_all_use_it(*, now: dt.datetime) -> None:
     if behind := _services(now, lambda state: state.get("key") == in_use):
         raise Conflict(
             f"The key in use here is {in_use}, but these services still use another: {', '.join(behind)}. If the key "
-            f"is in a file, wait for ten seconds; else restart the services."
+            f"is in a file, wait for ten seconds; otherwise restart the services."
         )
 
 

@@ -106,7 +106,7 @@ class PlanLoop:
     def _note_failure(self, error: Exception, **labels: str) -> None:
         where = kind_and_place(error)
         log.error("planning failed", **labels, **where)
-        self._error = f"Planning fails ({where['error']} at {where['place']}). What is planned goes out."
+        self._error = f"Planning fails ({where['error']} at {where['place']}). Planned messages are still sent."
 
     def _mark_plans_of_new_releases(self) -> None:
         if not self._knows_releases:

@@ -149,7 +149,10 @@ def done(
     """
     caller.needs(Role.PROVIDER)
     if conversation.urgent_at:
-        raise Conflict("These words ask for urgent help. Take it first, so that everybody sees who looks after it.")
+        raise Conflict(
+            "These words ask for urgent help. Assign the conversation to yourself first, so that everybody "
+            "sees who takes care of it."
+        )
     open_row = (
         _row(caller, conversation)
         .exclude(standing=Standing.DONE)

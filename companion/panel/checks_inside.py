@@ -177,7 +177,7 @@ def _same_key(living: Sequence[facts.Beat]) -> CheckResult:
     name, own = "Secret key the same everywhere", key_ring.ring()
     other = sorted({beat.host for beat in living if not _opens_the_same(beat, own.ids)})
     if other:
-        advice = "Give all hosts, and this command, the same COMPANION_SECRET_KEY: else they can't open their values."
+        advice = "Give all hosts, and this command, the same COMPANION_SECRET_KEY. Otherwise values stay closed."
         return failed(Group.CONFIGURATION, name, f"another key on {', '.join(other)}", advice)
     behind = sorted({beat.host for beat in living if beat.state.get("key") not in (None, own.in_use.id)})
     if behind:

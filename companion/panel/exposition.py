@@ -62,7 +62,7 @@ class ClinicNumbers(Collector):
         for name in _HEALTH:
             health.add_metric([name], float(status.status == name))
         yield health
-        alive = GaugeMetricFamily("companion_services_alive", "Processes that gave a sign of life.", labels=["kind"])
+        alive = GaugeMetricFamily("companion_services_alive", "Processes that have sent a heartbeat.", labels=["kind"])
         for kind in Kind:
             alive.add_metric([kind.value], sum(one.kind == kind and one.state == "alive" for one in status.services))
         yield alive

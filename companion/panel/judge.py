@@ -198,7 +198,7 @@ def _of_clinics(facts: Facts, now: dt.datetime, answer: Answer | NoAnswer | None
         if clinic.marked_since and now - clinic.marked_since > MARK_TOO_OLD:
             yield Finding(
                 "degraded",
-                f"A change of plans has waited for {age(now - clinic.marked_since)} to be worked off. Messages that it "
+                f"A change of plans has been waiting for {age(now - clinic.marked_since)}. Messages that it "
                 f"may change are not sent until then. On the server: look into the dispatcher's log.",
                 Cause.PLANS_WAIT,
             )
@@ -269,7 +269,7 @@ def _late(clinic: Sending, since: dt.datetime, now: dt.datetime) -> Finding:
     if now - since >= STUCK and not tried:
         return Finding(
             "down",
-            f"Messages are overdue for {late} and none was tried since. On the server: start the dispatcher "
+            f"Messages are overdue for {late} and no attempt was made since. On the server: start the dispatcher "
             f"again; `companion doctor` shows what is wrong.",
             Cause.OVERDUE,
         )

@@ -100,7 +100,7 @@ def completed(clinic: Clinic, given: Given, *, existing: Patient | None, cohorts
         # A file without the invisible characters must not erase the source's own spelling of the id.
         whole["external_id_written"] = existing.external_id_written or whole["external_id_written"]
     missing = [
-        Problem(field, "This is needed for a new patient.") for field in ("external_id", "name") if field not in whole
+        Problem(field, "This is required for a new patient.") for field in ("external_id", "name") if field not in whole
     ]
     if missing:
         raise Refused(*missing)

@@ -86,7 +86,7 @@ class FieldReader:
             self.wrong("patients", "Choose at least one patient, or a cohort.")
             return ()
         if len(value) > MOST_PATIENTS:
-            self.wrong("patients", f"Name at most {MOST_PATIENTS} patients one by one; make a cohort of more.")
+            self.wrong("patients", f"Name at most {MOST_PATIENTS} patients one by one; make a cohort for more.")
             return ()
         wanted = list(dict.fromkeys(as_id(item) for item in value))
         known = set(

@@ -25,11 +25,12 @@ def of_hand_edits(schedule: Schedule, change: Change, *, now: dt.datetime) -> tu
     today = walls.local(now, schedule.clinic.timezone).date()
     found = []
     if days := _listed(day for day in _unsure(change, _skipped(change)) if day >= today):
-        sentence = f"Somebody skipped {days}, and a day now has another number of times. Check these days."
+        sentence = f"Somebody skipped {days}, and a day now has more or fewer times than before. Check these days."
         found.append(Warning(None, "skipped_before", sentence))
     if days := _listed(day for day in _unsure(change, _touched(schedule, change, now)) if day >= today):
         sentence = (
-            f"Somebody changed messages of {days} by hand, and a day now has another number of times. Check them."
+            f"Somebody changed messages of {days} by hand, and a day now has more or fewer times than before. "
+            "Check them."
         )
         found.append(Warning(None, "hand_edited", sentence))
     return tuple(found)

@@ -126,9 +126,9 @@ def of_size(draft: Draft, recipients: int) -> list[Warning]:
 
 def of_days(days: DayChanges) -> tuple[Warning, ...]:
     """Warn about patients who get no message or one more today, or no message on a later day, because of a change."""
-    none = [Warning(one, "none_today", "This patient now gets none today.") for one in sorted(days.none_today)]
+    none = [Warning(one, "none_today", "This patient now gets no message today.") for one in sorted(days.none_today)]
     again = [
-        Warning(one, "again_today", "This patient has had one today and now gets one more.")
+        Warning(one, "again_today", "This patient has had a message today and now gets another.")
         for one in sorted(days.again_today)
     ]
     gaps = [

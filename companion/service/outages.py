@@ -79,7 +79,7 @@ NO_ANSWER: Final = Hindrance("the database gives no answer", Trouble.GONE)
 """The hindrance of a service that waits for an answer of the database in vain."""
 _WORDS: Final = {
     Trouble.GONE: _Words(
-        "the database can't be reached", "See that the database runs, and that COMPANION_DATABASE_URL is right."
+        "the database can't be reached", "Check that the database runs, and that COMPANION_DATABASE_URL is right."
     ),
     Trouble.READ_ONLY: _Words(
         "the database is read-only",

@@ -41,7 +41,10 @@ def unreadable(request: HttpRequest, exception: Exception) -> HttpResponse:
     `exception` may quote what was sent and is not shown.
     """
     return _refused(
-        request, 400, "This could not be read", "The browser sent too much, or something broken. Nothing was changed."
+        request,
+        400,
+        "This could not be read",
+        "The browser sent too much, or an unreadable form. Nothing was changed.",
     )
 
 

@@ -21,6 +21,7 @@ WITHOUT_VALUES: Final = {
     "companion.clinics.audit._entry": "the readings' entries",
     "companion.clinics.key_changes.record_rotation": "all values stay as they were, under another key",
     "companion.clinics.providers.refused": "a stranger was turned away: nothing changed",
+    "companion.clinics.providers.too_weak": "a sign-in without the demanded strength was turned away: nothing changed",
     "companion.clinics.sign_in_links.operators_link": "a link was made: the account stays as it is until it is used",
     "companion.clinics.sign_in_links.hand_out_link": "a link was made: the account stays as it is until it is used",
     "companion.clinics.sign_in_links.redeem_link": "somebody came in by a link; what ends with it has its own entry",

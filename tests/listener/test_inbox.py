@@ -204,7 +204,7 @@ def test_other_words_raise_none(bot: Bot, ana: Patient, text: str) -> None:
 def test_the_alert_stays_until_somebody_takes_it(bot: Bot, ana: Patient, nora: Caller, eva: Caller) -> None:
     one = wrote(bot, ana, "help")
 
-    with pytest.raises(Conflict, match="Take it first"):
+    with pytest.raises(Conflict, match="Assign the conversation to yourself first"):
         inbox.done(nora, one, now=NOW)
     inbox.take(nora, one, now=NOW)
 

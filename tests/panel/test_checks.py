@@ -145,7 +145,7 @@ def test_messages_that_are_overdue_fail_the_check_of_sending() -> None:
 
     found = check("Sending")
 
-    assert (found.result, "none was tried since" in found.advice) == ("failed", True)
+    assert (found.result, "no attempt was made since" in found.advice) == ("failed", True)
 
 
 def test_sending_that_is_paused_is_warned_of() -> None:

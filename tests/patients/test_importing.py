@@ -117,7 +117,7 @@ def test_boms_delimiters_and_line_ends_are_understood(start: str, between: str, 
 @pytest.mark.parametrize(
     ("cells", "reason"),
     [
-        ("P-1,,,,,,,,", "name: This is needed for a new patient."),
+        ("P-1,,,,,,,,", "name: This is required for a new patient."),
         (",Ana,,,,,,,", "external_id: Give the id by which you know this patient."),
         ("P-1,Ana,@ana,,,,,,", "telegram_id: A bot can't write to a @username."),
         ("P-1,Ana,+4930123456,,,,,,", "telegram_id: This looks like a phone number."),

@@ -185,4 +185,4 @@ def test_a_sync_takes_a_patient_without_a_language_or_phone_that_can_not_be_one(
         ("line 2", "language"),
         ("line 3", "phone"),
     ]
-    assert all(reason.endswith("The patient was taken without it.") for _, reason in sync.reasons(run))
+    assert all(reason.endswith("The patient was stored without it.") for _, reason in sync.reasons(run))

@@ -309,12 +309,12 @@ def test_where_a_day_has_another_number_of_times_the_days_that_a_person_touched_
     assert [(one.code, one.message) for one in after.warnings] == [
         (
             "skipped_before",
-            "Somebody skipped 4 December 2026, and a day now has another number of times. Check these days.",
+            "Somebody skipped 4 December 2026, and a day now has more or fewer times than before. Check these days.",
         ),
         (
             "hand_edited",
             "Somebody changed messages of 2 December 2026 by hand, "
-            "and a day now has another number of times. Check them.",
+            "and a day now has more or fewer times than before. Check them.",
         ),
     ]
     assert Message.objects.filter(schedule=made, by_hand=True, status=Status.PENDING).count() == 1

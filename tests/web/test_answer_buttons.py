@@ -35,7 +35,7 @@ def test_a_later_that_an_answer_made_needless_says_so(bot: Bot, ana: Patient) ->
 
     shown = words(signed_in(bot.clinic).get(f"/scheduled-messages/{later.id}"))
 
-    assert "Not needed any more: the patient had answered." in shown
+    assert "No longer needed: the patient has answered." in shown
     assert "The first message" in shown
 
 

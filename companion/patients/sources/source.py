@@ -14,7 +14,7 @@ Point = dt.datetime | int | str
 _OVERLAP: Final = dt.timedelta(minutes=10)
 """A span that is read again each time, because a row may become visible later than the instant in it."""
 
-WITHOUT: Final = "The patient was taken without it."
+WITHOUT: Final = "The patient was stored without it."
 
 
 class SourceDown(Exception):

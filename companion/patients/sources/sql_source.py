@@ -24,7 +24,7 @@ from companion.patients.sources.source import Found, Point, SourceDown, before
 from companion.service import verified
 
 _AT_ONCE: Final = 500
-_DOWN: Final = "The patient database could not be read whole ({error}). Nothing was changed."
+_DOWN: Final = "The patient database could not be read completely ({error}). Nothing was changed."
 _LARGEST: Final = 10**40
 _STAYS: Final = {"", "0", "f", "false", "n", "no"}
 """Values of the column `left` that mean that the patient has not left."""

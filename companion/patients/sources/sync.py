@@ -37,7 +37,7 @@ WHOLE_EVERY: Final = dt.timedelta(days=1)
 """The interval at which everything is read, so that refused rows are tried again after the reason was removed here."""
 REASONS: Final = 200
 """The most refused rows that a report names, and the most patients who were added, changed or left."""
-_AGAIN: Final = "The next sync tries it again."
+_AGAIN: Final = "The next sync tries again."
 _NOT_NEEDED: Final = ("language", "phone")
 """Fields whose wrong value is left out, since a patient without it can still get messages."""
 

@@ -82,7 +82,7 @@ def _context(message: Message, now: dt.datetime) -> dict[str, object]:
 def _why(facts: ShownMessage) -> str:
     followed = facts.message.follows
     if followed and facts.reason == Reason.BY_PERSON and followed.answered_at:
-        return "Not needed any more: the patient had answered."
+        return "No longer needed: the patient has answered."
     return facts.why
 
 
