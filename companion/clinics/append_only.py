@@ -44,7 +44,7 @@ _BODY: Final = f"""
     END
     """  # noqa: S608 (our own names)
 _POSTGRESQL: Final = (
-    # Without a path of its own the function would use functions and operators of whoever changes the table.
+    # Without a path of its own the function would use functions and operators of the user who changes the table.
     "CREATE OR REPLACE FUNCTION companion_audit_append_only() RETURNS trigger LANGUAGE plpgsql "
     f"SET search_path = pg_catalog, pg_temp AS $${_BODY}$$",
     f"DROP TRIGGER IF EXISTS audit_append_only ON {TABLE}",

@@ -141,7 +141,7 @@ def sync() -> None:
 
 
 def write(entry: Entry) -> None:
-    """Make one entry durable at once, whatever else is noted. Raises JournalGone."""
+    """Make one entry durable at once, before the noted entries. Raises JournalGone."""
     for journal in _own:
         journal.write(entry)
 

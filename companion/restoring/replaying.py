@@ -56,8 +56,8 @@ def writers(taken_at: dt.datetime) -> Writers:
 def read(folders: Sequence[Path], *, writers: Writers, taken_at: dt.datetime) -> Known:
     """Read the Journals in these folders.
 
-    Each entry is true, in whichever Journal it is. But other things may have happened, too, unless every Journal that
-    the copy or another Journal names is present and complete. Besides, the Journal of a service that was at work must
+    Each entry of any Journal is true. But other things may have happened, too, unless every Journal that the copy or
+    another Journal names is present and complete. Besides, the Journal of a service that was at work must
     have entries after the copy: otherwise the folder itself is an old copy, as in a snapshot of the whole machine.
     """
     since = taken_at - _BEFORE

@@ -137,7 +137,7 @@ def test_of_a_patient_who_said_stop_meanwhile_it_says_so(clinic: Clinic, api: Pr
     assert (answer.status, answer.json["changed_by"]) == (412, {"kind": "patient", "name": "patient: /stop"})
 
 
-def test_whoever_answers_a_conversation_may_ask_that_nothing_came_in_since(clinic: Clinic, api: Program) -> None:
+def test_an_answer_to_a_conversation_can_demand_that_nothing_came_in_since(clinic: Clinic, api: Program) -> None:
     a_bot(clinic)
     patient = a_patient(clinic)
     path = f"/inbox/{a_conversation(patient).id}"

@@ -177,9 +177,7 @@ def test_what_a_patient_or_telegram_says_changes_the_patients_tag(clinic: Clinic
     assert len(set(tags)) == 3
 
 
-def test_whatever_changes_what_the_object_says_of_reaching_a_patient_changes_the_tag(
-    clinic: Clinic, api: Program
-) -> None:
+def test_each_change_of_whether_a_patient_can_be_reached_changes_the_tag(clinic: Clinic, api: Program) -> None:
     patient = a_patient(clinic, consent=Consent.UNKNOWN)
     path, chat = f"/patients/{patient.id}", patient.telegram_id
     assert chat

@@ -46,7 +46,7 @@ def test_the_key_alone_is_printed_so_that_a_script_can_take_it(key: str) -> None
     assert "\n" not in key
 
 
-def test_the_demo_brings_twenty_five_patients_of_whom_two_share_a_name(running: Up, key: str) -> None:
+def test_the_demo_brings_twenty_five_patients_and_two_share_a_name(running: Up, key: str) -> None:
     patients = items(running, key, "patients?limit=100")
 
     assert len(patients) == 25

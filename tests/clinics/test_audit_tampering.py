@@ -148,7 +148,7 @@ def _chain_by_hand(entries: list[AuditEntry], at: int) -> str:
         ]
     ),
 )
-def test_whatever_is_done_to_the_trail_is_found_and_named(
+def test_each_change_to_the_trail_is_found_and_named(
     acts: int, at: int, tamper: Callable[[list[AuditEntry], int], str]
 ) -> None:
     with transaction.atomic():

@@ -72,7 +72,7 @@ def test_half_a_value_is_refused_in_words(made: "type[object]", cut: int) -> Non
         unseal(made(TEXT, "a.b.c")[:cut], "a.b.c")  # type: ignore[call-arg,index]  # both are functions of two texts
 
 
-def test_whatever_is_stored_as_bytes_is_a_sealed_field_so_that_rotating_finds_it() -> None:
+def test_each_column_of_bytes_is_a_sealed_field_so_that_rotating_finds_it() -> None:
     # The Sandbox's phones and files are invented, and lie in the clear.
     ours = [model for model in apps.get_models() if model.__module__.startswith("companion.")]
     ours = [model for model in ours if model._meta.app_label != "sandbox"]
@@ -102,7 +102,7 @@ def test_only_the_key_ring_reads_the_secret_keys() -> None:
 
 
 @pytest.mark.django_db
-def test_a_chat_s_stop_holds_whichever_key_hashed_it(settings: Settings) -> None:
+def test_a_chat_s_stop_holds_under_any_key_that_hashed_it(settings: Settings) -> None:
     clinic = a_clinic()
     opt_outs.stop(clinic, 4711, source="patient: STOP", now=NOW)
     OptOut.objects.update(telegram_id=None)

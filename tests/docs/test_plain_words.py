@@ -57,7 +57,7 @@ _OF_A_THIRD_PERSON = re.compile(
     "Runs|Seals|Sends|Serves|Sets|Starts|Stores|Syncs|Takes|Tells|Tries|Waits|Withdraws|Writes"
 )
 """Verbs that tell what a function does. A function's docstring says it in the imperative: "Begin"."""
-_RIDDLES = re.compile(r"\bwhoever\b|\bof whom\b", re.IGNORECASE)
+_RIDDLES = re.compile(r"\b(whoever|whatever|whichever|of whom)\b", re.IGNORECASE)
 _NOT_SAID = (
     "What falls on such a day",
     "On one clock",
@@ -109,6 +109,31 @@ def test_each_docstring_opens_with_a_verb_or_a_noun_and_is_no_riddle() -> None:
     ]
 
     assert found == [], "These docstrings open with neither a verb nor a noun, or say “whoever”:\n" + "\n".join(found)
+
+
+def test_no_document_holds_a_riddle() -> None:
+    documents = [*_HOUSE.glob("*.md"), *(_HOUSE / "docs").rglob("*.md")]
+
+    found = [
+        f"{path.relative_to(_HOUSE)}:{number}: {line}"
+        for path in documents
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if _RIDDLES.search(line)
+    ]
+
+    assert found == []
+
+
+def test_no_tests_name_is_a_riddle() -> None:
+    found = [
+        f"{path.relative_to(_HOUSE)}:{node.lineno}: {node.name}"
+        for path in sorted((_HOUSE / "tests").rglob("test_*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if node.name.startswith("test_") and _RIDDLES.search(node.name.replace("_", " "))
+    ]
+
+    assert found == []
 
 
 def test_a_function_is_described_in_the_imperative() -> None:

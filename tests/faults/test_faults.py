@@ -49,7 +49,7 @@ def test_a_dispatcher_killed_again_and_again_sends_nothing_twice_and_loses_nothi
     assert toll.unknown <= 20 * ROUNDS
 
 
-def test_whatever_the_line_does_nothing_is_sent_twice_and_every_unknown_is_told(
+def test_on_a_bad_connection_nothing_is_sent_twice_and_every_unknown_outcome_is_reported(
     product_environment: dict[str, str], clinic: Clinic, telegram: StandIn
 ) -> None:
     dice = random.Random(SEED)

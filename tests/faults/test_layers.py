@@ -126,7 +126,7 @@ def a_house(environment: dict[str, str], telegram: StandIn, mailbox: MailBox) ->
             yield House(port, door, web, dispatcher)
 
 
-def test_whichever_layer_is_lost_the_next_one_tells_and_all_come_back(
+def test_if_a_layer_is_lost_the_next_one_reports_it_and_all_come_back(
     product_environment: dict[str, str], clinic: Clinic, telegram: StandIn
 ) -> None:
     with a_mail_server() as mailbox, a_program() as hook:

@@ -40,7 +40,7 @@ def test_no_file_ends_an_import_other_than_by_a_refusal(raw: bytes) -> None:
                 values = given_of(row, today=NOW.date())
             except Refused:
                 continue
-            # Whatever is taken can be stored.
+            # Each accepted value can be stored.
             assert "\0" not in str(values)
             str(values).encode()
     assert lines.bytes_read == len(raw)

@@ -22,7 +22,7 @@ def c(field: str) -> str:
 
 
 def forms_of(canary: str) -> set[bytes]:
-    """The canary in plain, hex, UTF-16, quoted-printable and base64, whatever stands before it."""
+    """The canary in plain, hex, UTF-16, quoted-printable and base64, with any bytes before it."""
     plain = canary.encode()
     found = {plain, plain.hex().encode(), plain.hex().upper().encode(), quopri.encodestring(plain)}
     found |= {canary.encode(code) for code in ("utf-16-le", "utf-16-be")}
@@ -36,7 +36,7 @@ def forms_of(canary: str) -> set[bytes]:
 
 
 def found_in(data: bytes, fields: Iterable[str] = FIELDS, others: Mapping[str, str] | None = None) -> set[str]:
-    """The fields whose canary stands in these bytes in any form, in whatever case; and which of the others do."""
+    """The fields whose canary is in these bytes, in any form and case; and which of the others are."""
     lower, wanted = data.lower(), {field: c(field) for field in fields} | dict(others or {})
     return {
         field

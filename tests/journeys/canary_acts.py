@@ -1,4 +1,4 @@
-"""The acts of the story with canaries: whatever quotes a name, a text or a secret where it may not be seen."""
+"""The acts of the story with canaries: all that could show a name, a text or a secret in a wrong place."""
 
 import http.client
 import io
@@ -152,7 +152,7 @@ def _a_fhir_server() -> Iterator[int]:
 
 
 def alerts_leave(story: Story, mailbox: MailBox, hook: Hook) -> None:
-    """The call for help is told by e-mail, and whatever happened by a webhook, which is out of order at first."""
+    """The call for help is reported by e-mail, and all events by a webhook, which is out of order at first."""
     eventually(lambda: hook.posts and mailbox.mails, "events by both ways")
 
 

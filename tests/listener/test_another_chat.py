@@ -70,7 +70,7 @@ def gives_another_id(bot: Bot, ana: Patient, door: str, telegram_id: int, folder
 
 
 @pytest.mark.parametrize("door", ["API", "form", "import", "sync"])
-def test_whichever_door_changes_the_id_the_old_chat_is_told_once(bot: Bot, door: str, tmp_path: Path) -> None:
+def test_each_way_to_change_the_id_tells_the_old_chat_once(bot: Bot, door: str, tmp_path: Path) -> None:
     ana = a_patient(bot.clinic, telegram_id=CHAT, external_id="P-1")
 
     gives_another_id(bot, ana, door, CHAT + 1, tmp_path)
@@ -91,7 +91,7 @@ def test_a_known_patient_s_id_that_was_another_s_is_to_be_confirmed(bot: Bot, do
 
 
 @pytest.mark.parametrize("door", ["API", "form", "import", "sync"])
-def test_opt_outs_stay_whichever_door_changes_the_id(bot: Bot, door: str, tmp_path: Path) -> None:
+def test_opt_outs_stay_after_each_way_to_change_the_id(bot: Bot, door: str, tmp_path: Path) -> None:
     ana = a_patient(bot.clinic, telegram_id=CHAT, external_id="P-1")
     stops(bot, CHAT)
     stops(bot, CHAT + 1)

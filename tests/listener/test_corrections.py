@@ -133,7 +133,7 @@ def test_an_edit_of_a_message_that_never_came_is_a_reply_of_its_own(bot: Bot, an
     assert Conversation.objects.get(patient=ana).standing == Standing.UNREAD
 
 
-def test_an_edit_is_heard_whatever_cannot_be_read_beside_it(bot: Bot, ana: Patient) -> None:
+def test_an_edit_is_heard_although_other_parts_cannot_be_read(bot: Bot, ana: Patient) -> None:
     first = a_text(CHAT, "Hello")
     comes_in(bot, first)
 

@@ -103,7 +103,7 @@ def _replayed(bot: Bot, updates: list[tuple[int, dict[str, object]]]) -> None:
 
 
 @pytest.mark.parametrize("order", list(permutations(range(4))))
-def test_updates_replayed_twice_change_nothing_twice_in_whatever_order(order: tuple[int, ...]) -> None:
+def test_updates_replayed_twice_in_any_order_change_nothing_twice(order: tuple[int, ...]) -> None:
     bot = a_bot(a_clinic())
     patient = a_patient(bot.clinic)
     assert patient.telegram_id

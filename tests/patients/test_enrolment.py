@@ -111,7 +111,7 @@ def test_a_chat_that_is_another_patient_s_is_not_linked_and_the_clinic_is_told()
     assert "name the caregiver" in enrolment_notes.sentence(EnrolmentNote.objects.get())
 
 
-def test_whoever_presses_a_used_or_expired_link_is_told_of_once_until_somebody_has_seen_it() -> None:
+def test_a_press_of_a_used_or_expired_link_is_noted_once_until_a_member_has_seen_it() -> None:
     patient = an_unreached_patient()
     used, late = token_for(patient), NOW + dt.timedelta(days=8)
     redeem(patient.clinic, used, CHAT, now=NOW)

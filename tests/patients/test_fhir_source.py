@@ -232,7 +232,7 @@ def test_an_admin_s_server_in_a_private_network_is_not_even_asked(
     assert server.searches() == []
 
 
-def test_an_admin_s_server_in_a_private_network_is_asked_where_whoever_runs_this_one_allows_it(
+def test_an_admin_s_server_in_a_private_network_is_asked_if_the_operator_allows_it(
     server: Server, settings: Settings
 ) -> None:
     settings.SANDBOX_ON = False

@@ -94,7 +94,7 @@ def test_who_vanishes_from_the_source_stays(clinic: Clinic, hospital: Hospital) 
     assert Patient.objects.get(clinic=clinic).left_at is None
 
 
-def test_an_enrolled_telegram_id_is_ours_whatever_the_source_says(clinic: Clinic, hospital: Hospital) -> None:
+def test_an_enrolled_telegram_id_stays_if_the_source_has_another(clinic: Clinic, hospital: Hospital) -> None:
     hospital.admits("P-1", "Ana")
     synced(clinic)
     patient = Patient.objects.get(clinic=clinic)
@@ -198,7 +198,7 @@ def test_a_sqlite_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     assert not file.exists()
 
 
-def test_consent_and_pauses_are_ours_whatever_the_source_says(clinic: Clinic, hospital: Hospital) -> None:
+def test_no_source_changes_consent_or_pauses(clinic: Clinic, hospital: Hospital) -> None:
     hospital.admits("P-1", "Ana", telegram=5_000_000_001)
     synced(clinic)
     until = dt.date(2026, 12, 24)

@@ -70,7 +70,7 @@ def test_a_sync_killed_midway_is_noted_and_the_next_one_ends_its_work(
     assert Patient.objects.filter(clinic=clinic).count() == many
 
 
-def test_the_listener_s_timer_syncs_by_itself_whatever_is_due(clinic: Clinic, hospital: Hospital) -> None:
+def test_the_listener_s_timer_syncs_each_source_that_is_due(clinic: Clinic, hospital: Hospital) -> None:
     hospital.admits("P-1", "Ana")
     PatientSource.objects.update(next_at=machine_now())
     timer = SyncLoop()

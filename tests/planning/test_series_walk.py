@@ -219,7 +219,7 @@ def unless_refused(act: Callable[[], T]) -> T | None:
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 @example(steps=[("retime from a day on", [3], 0, 0), ("zone", [5], 3, 5)])
-def test_each_day_goes_out_as_the_rule_and_people_say_whatever_is_done_to_a_series(
+def test_each_day_goes_out_as_the_rule_and_people_say_after_any_acts_on_a_series(
     db: None, steps: list[tuple[str, list[int], int, int]]
 ) -> None:
     clinic = a_clinic(timezone="UTC")

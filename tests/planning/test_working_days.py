@@ -155,7 +155,7 @@ CHRISTMAS_EVE = frozenset({dt.date(2026, 12, 24)})
     ],
 )
 @pytest.mark.parametrize("rule", [None, Recurrence(Frequency.MONTHLY)])
-def test_what_moves_comes_to_a_working_day_whichever_day_made_it_move(
+def test_a_moved_occurrence_comes_to_a_working_day_after_any_kind_of_day_off(
     avoid: Avoid, when: WhenAvoided, named: str, goes_out: str, rule: Recurrence | None
 ) -> None:
     timing = a_timing(rule, avoid=avoid, when_avoided=when, starts_at=dt.datetime.fromisoformat(f"{named}T09:00"))

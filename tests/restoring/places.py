@@ -26,7 +26,7 @@ class Place:
     folder: Path
 
     def tried(self, *words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-        """A command on it, whatever comes of it; `settings` are without their prefix, in small letters."""
+        """A command on it, which may fail; `settings` are without their prefix, in small letters."""
         given = {f"COMPANION_{name.upper()}": value for name, value in settings.items()}
         return a_command(*words, environment=self.environment | given, folder=self.folder)
 

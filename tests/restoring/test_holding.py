@@ -41,7 +41,7 @@ def test_what_became_due_between_the_backup_and_the_restore_is_held() -> None:
     assert outcome(still_to_come) == (Status.PENDING, "")
 
 
-def test_what_was_on_the_wire_when_the_copy_was_taken_is_held_whatever_its_schedule_wishes() -> None:
+def test_a_message_on_the_wire_when_the_copy_was_taken_is_held_even_if_its_schedule_resends() -> None:
     patient = a_patient(a_clinic())
     message = a_message(patient, due_at=TAKEN, if_unknown=IfUnknown.RESEND, tries=1)
     attempt = an_attempt(message, outcome=AttemptOutcome.OPEN, ended_at=None)

@@ -77,7 +77,7 @@ def test_the_page_shows_each_value_in_its_own_direction(clinic: Clinic) -> None:
     assert not re.search(r"<(td|dd|h1)>", page)
 
 
-def test_an_opt_out_is_in_it_whichever_key_hashed_its_chat(clinic: Clinic, settings: Settings) -> None:
+def test_an_opt_out_is_in_it_under_any_key_that_hashed_its_chat(clinic: Clinic, settings: Settings) -> None:
     patient = a_patient(clinic, telegram_id=CHAT)
     consent.withdraw(clinic, CHAT, source="patient: STOP", now=NOW)
     use_newer(settings)

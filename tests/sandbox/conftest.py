@@ -1,4 +1,4 @@
-"""Turn the Sandbox on in its tests, whatever the environment says."""
+"""Turn the Sandbox on in its tests, in any environment."""
 
 import pytest
 from pytest_django import Settings

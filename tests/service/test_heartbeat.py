@@ -100,7 +100,7 @@ def test_an_outage_of_the_database_does_not_stop_the_heart() -> None:
         assert Heartbeat.objects.get().id == before.id
 
 
-def test_whoever_started_the_process_hears_that_it_lives_even_during_an_outage(ear: Ear) -> None:
+def test_the_supervisor_hears_that_the_process_lives_even_during_an_outage(ear: Ear) -> None:
     with a_beating_heart():
         until(ear.heard, "the first word")
         with _table_out_of_order():

@@ -29,7 +29,7 @@ async def _ring_then_cancel(turns: int) -> bool:
 
 
 @pytest.mark.parametrize("turns", range(6))
-def test_who_rests_is_cancelled_at_whatever_moment_after_a_ring(turns: int) -> None:
+def test_a_waiting_task_is_cancelled_at_any_moment_after_a_ring(turns: int) -> None:
     assert asyncio.run(_ring_then_cancel(turns))
 
 

@@ -164,7 +164,7 @@ KEYS = tuple(to_json(Recurrence(Frequency.DAILY)))
     st.sampled_from(Frequency),
     st.dictionaries(st.sampled_from(KEYS[1:]), st.one_of(json_values, st.lists(json_values, max_size=3)), max_size=4),
 )
-def test_whatever_json_comes_is_read_or_refused(frequency: Frequency, value: dict[str, object]) -> None:
+def test_any_json_is_read_or_refused(frequency: Frequency, value: dict[str, object]) -> None:
     rule, refused_field = read({"frequency": frequency.value, **value})
 
     assert refused_field in {f"recurrence.{key}" for key in KEYS} if rule is None else from_json(to_json(rule)) == rule

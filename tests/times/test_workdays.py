@@ -71,7 +71,7 @@ def test_christmas_in_germany_moves_to_the_monday_after_it() -> None:
         (Avoid(closed_days=True), date(2026, 12, 24), WhenAvoided.NEXT, date(2026, 12, 28)),
     ],
 )
-def test_a_working_day_is_none_of_the_three_whichever_of_them_made_it_move(
+def test_a_working_day_is_none_of_the_three_after_any_of_them(
     avoid: Avoid, day: date, when: WhenAvoided, moved: date
 ) -> None:
     assert working_day(day, avoid, when, Calendar("DE", "", frozenset({date(2026, 12, 24)}))) == moved

@@ -102,7 +102,7 @@ def test_a_player_may_ask_for_a_part(practice: Practice, asked: str, status: int
         (b"\0", "application/octet-stream", "attachment"),
     ],
 )
-def test_the_type_is_what_the_bytes_show_whatever_the_name_says(
+def test_the_type_comes_from_the_bytes_and_not_from_the_name(
     practice: Practice, begin: bytes, mime: str, how: str
 ) -> None:
     file = practice.sends(FileKind.DOCUMENT, begin + b" " * 40, "photo.html")

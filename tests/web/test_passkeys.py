@@ -1,4 +1,4 @@
-"""Passkeys: an answer that no browser wrote is refused, whatever it holds (tests/browser has real passkeys)."""
+"""Passkeys: each answer that no browser wrote is refused (tests/browser has real passkeys)."""
 
 import json
 

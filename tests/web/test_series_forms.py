@@ -60,7 +60,7 @@ def test_a_series_changed_from_a_day_on_goes_once_on_each_day() -> None:
 
 
 def test_the_form_says_how_many_are_left_and_keeps_them() -> None:
-    # Tomorrow at five, seven of twelve days are over, whatever the time is now.
+    # Tomorrow at five, seven of twelve days are over, at any time of today.
     old = a_series(begun_days_ago=6, recurrence=DAILY | {"count": 12})
     client = signed_in(old.clinic)
     since = f"{day(1)}T05:00"

@@ -100,7 +100,7 @@ def test_a_poll_of_a_session_that_is_over_leads_to_the_sign_in() -> None:
     assert answer["HX-Redirect"].startswith("/accounts/login/")
 
 
-def test_a_session_ends_twelve_hours_after_the_sign_in_whatever_is_done() -> None:
+def test_a_session_ends_twelve_hours_after_the_sign_in_even_if_it_is_used() -> None:
     clinic = a_clinic()
     client = sign_in(a_person(clinic))
     _hours_old(client, 11.9)

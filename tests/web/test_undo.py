@@ -162,7 +162,7 @@ def test_a_skip_at_the_side_of_the_list_comes_back_to_the_list_and_can_be_taken_
 
 
 @pytest.mark.parametrize("place", ["list", "message", "patient", "calendar", "series", "inbox"])
-def test_the_bar_stands_on_whatever_page_comes_next(place: str) -> None:
+def test_the_bar_stands_on_the_next_page(place: str) -> None:
     clinic = a_clinic()
     client, (message,) = signed_in(clinic), pending(clinic)
     series = a_series(client, clinic)

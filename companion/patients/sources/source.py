@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 Point = dt.datetime | int | str
-"""The point up to which a source was read: a time, a number or a text, whichever the source uses for its changes."""
+"""The point up to which a source was read: a time, a number or a text, as the source has it."""
 
 _OVERLAP: Final = dt.timedelta(minutes=10)
 """A span that is read again each time, because a row may become visible later than the instant in it."""
