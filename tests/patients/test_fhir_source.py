@@ -198,7 +198,7 @@ def test_a_refused_token_is_said_and_shown_nowhere(server: Server) -> None:
 
 
 @pytest.mark.parametrize(("value", "part"), [("@ana", "@username"), ("-100200", "group"), ("0171 234", "phone number")])
-def test_what_is_no_telegram_id_is_named_and_the_patient_taken_without(server: Server, value: str, part: str) -> None:
+def test_what_is_no_telegram_id_is_named_and_the_patient_stored_without(server: Server, value: str, part: str) -> None:
     clinic = a_clinic()
     server.has(a_resource(1, telecom=[{"system": "other", "value": f"telegram:{value}"}]))
 
@@ -206,7 +206,7 @@ def test_what_is_no_telegram_id_is_named_and_the_patient_taken_without(server: S
 
     assert Patient.objects.get(clinic=clinic).telegram_id is None
     assert part in sync.reasons(run)[0][1]
-    assert "taken without it" in sync.reasons(run)[0][1]
+    assert "stored without it" in sync.reasons(run)[0][1]
 
 
 def test_a_token_never_travels_unencrypted_to_another_machine() -> None:
