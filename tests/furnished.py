@@ -36,6 +36,7 @@ from tests.builders import (
 
 _OF_CALLS: Final = frozenset({"api.KeyUse", "clinics.KnownDevice"})
 """Tables that count the calls themselves."""
+_SOURCE: Final = '{"path": "patients.csv"}'
 _WHEN_USED: Final = frozenset({"last_used_at", "last_login"})
 
 
@@ -82,7 +83,7 @@ def _of_directory(patient: Patient) -> dict[str, object]:
     run = SyncRun.objects.create(clinic=clinic, kind=kind, whole=True, began_at=NOW, reasons="[]")
     hour = dt.timedelta(hours=1)
     source = PatientSource.objects.create(
-        clinic=clinic, kind=kind, settings="{}", every=hour, next_at=NOW, created_at=NOW
+        clinic=clinic, kind=kind, settings=_SOURCE, every=hour, next_at=NOW, created_at=NOW
     )
     return {"cohort": a_cohort(clinic, "", patient).id, "note_id": note.id, "run_id": run.id, "source": source.id}
 
