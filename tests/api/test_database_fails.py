@@ -19,7 +19,7 @@ from tests.support.failing import failing_after
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HEALTH = ("GET", "/api/scheduler/health")
-"""It answers 503 in a form of its own: it says which witness sees the outage."""
+"""The call that answers 503 in a form of its own: it says which witness sees the outage."""
 MEMBERS = {"type", "title", "status", "detail", "errors"}
 
 
