@@ -3,12 +3,13 @@
 import pytest
 from django.test import Client
 
+from companion.clinics import members
 from companion.clinics.models import ApiKey, Clinic, Member, Role
 from companion.patients.models import Patient
 from companion.planning import archiving
 from companion.schedules.models import Schedule
 from companion.web.models import Draft
-from tests.builders import NOW, a_clinic, a_member, a_patient
+from tests.builders import NOW, a_caller, a_clinic, a_member, a_patient
 from tests.web.forms import opened, sent
 from tests.web.signed_in import words
 
@@ -115,3 +116,26 @@ def test_any_tab_switches_the_clinic_and_signs_out(tabs: Client, first: Clinic, 
 
     assert switched.status_code == 302
     assert tabs.get("/settings").context["clinic"] == first
+
+
+def test_who_is_removed_from_the_open_clinic_goes_on_in_the_other_alone(
+    tabs: Client, first: Clinic, second: Clinic
+) -> None:
+    patient = a_patient(first, external_id="P-1", name="Ana Silva")
+    edit = f"/patients/{patient.id}/edit"
+    choose(tabs, first)
+    tab = opened(tabs, edit, "external_id")
+    a_member(first, Role.ADMIN)
+    leaving = Member.objects.get(clinic=first, user_id=tabs.session["_auth_user_id"])
+    members.remove_member(a_caller(first, Role.ADMIN), leaving, now=NOW)
+
+    sent_late = tabs.post(edit, sent(tab, name="Otto"))
+    back = tabs.post("/clinic", {"clinic": str(first.id)})
+    page = tabs.get("/patients")
+
+    patient.refresh_from_db()
+    assert (sent_late.status_code, back.status_code, patient.name) == (409, 404, "Ana Silva")
+    assert page.context["clinic"] == second
+    assert "First Clinic" not in words(page)
+    assert tabs.get(f"/patients/{patient.id}").status_code == 404
+    assert tabs.get(f"/api/scheduler/patients/{patient.id}").status_code == 404
