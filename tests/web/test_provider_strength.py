@@ -115,7 +115,7 @@ def test_a_service_may_have_to_say_when_the_person_proved_it(
 
 
 @pytest.mark.parametrize(
-    ("demands", "said"), [({}, "nothing is checked"), ({"amr": ["mfa"]}, "the service must confirm")]
+    ("demands", "said"), [({}, "we check nothing"), ({"amr": ["mfa"]}, "the service must confirm")]
 )
 def test_the_settings_say_how_people_of_the_service_are_treated(
     relay: Relay, linden: Clinic, settings: Settings, demands: Claims, said: str
