@@ -1,6 +1,7 @@
 """The newest hash of each audit trail, sent once a day by e-mail and webhook, to notice if newer entries are removed.
 
-Any service sends it. The e-mail is tried again each hour until a mail server accepts it.
+The e-mail also says if the database doesn't protect the trail. Any service sends it. It is tried again each hour until
+a mail server accepts it.
 """
 
 import datetime as dt
@@ -9,7 +10,7 @@ from typing import Final
 from django.db import transaction
 from django.db.models import F
 
-from companion.clinics import chain
+from companion.clinics import append_only, chain
 from companion.clinics.models import Clinic
 from companion.panel import notices
 from companion.panel.models import TrailHead
@@ -21,6 +22,10 @@ from companion.webhooks.outbox import Event
 
 AGAIN: Final = dt.timedelta(hours=1)
 _TRIES: Final = 24
+_UNPROTECTED: Final = (
+    "Attention: at present the database doesn't keep the audit trail append-only, so entries may be changed or "
+    "removed. Tell the operator of the server, who runs `companion migrate` and `companion audit verify`."
+)
 
 
 def tell_daily(*, now: dt.datetime) -> None:
@@ -75,4 +80,7 @@ def _mail_of(row: TrailHead, to: str) -> Mail:
         "Keep this e-mail. The operator of the server checks the trail with it:\n"
         f"companion audit verify --clinic {row.clinic.slug} --last {row.number}:{row.hash}\n"
     )
-    return Mail(to, f"{row.clinic.name}: the audit trail on {row.day:%Y-%m-%d}", body, row.pk.hex, row.clinic_id.hex)
+    title = f"{row.clinic.name}: the audit trail on {row.day:%Y-%m-%d}"
+    if append_only.missing() or append_only.strange():
+        title, body = f"{title} is not protected", f"{_UNPROTECTED}\n\n{body}"
+    return Mail(to, title, body, row.pk.hex, row.clinic_id.hex)

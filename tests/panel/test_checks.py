@@ -78,7 +78,10 @@ def test_a_trail_whose_trigger_was_taken_away_is_named() -> None:
         else:
             cursor.execute("DROP TRIGGER audit_no_removal")
 
-    assert check("Audit trail append-only").result == "failed"
+    found = check("Audit trail append-only")
+    of_a_clinic = check("Audit trail append-only", a_clinic())
+    assert (found.result, of_a_clinic.result, of_a_clinic.value) == ("failed", "failed", "not in force")
+    assert "is gone" in found.value
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no users")
@@ -86,6 +89,7 @@ def test_a_superuser_is_warned_of() -> None:
     found = check("Database's user")
 
     assert (found.result, found.value) == ("warning", "postgres is a superuser")
+    assert "Database's user" not in [one.name for one in diagnostics.run(a_clinic(), now=NOW)]
 
 
 def test_entries_that_wait_too_long_for_their_place_in_the_chain_are_counted() -> None:

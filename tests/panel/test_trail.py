@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from django.core import mail
+from django.db import connection
 
 from companion.cli.audit import audit
 from companion.clinics import chain
@@ -21,7 +22,8 @@ from companion.planning import acts
 from companion.schedules.models import Status
 from companion.webhooks.models import Delivery, Kind, Webhook, Wish
 from tests.builders import NOW, a_caller, a_clinic, a_member, a_message, a_patient
-from tests.clinics.trails import a_trail, act
+from tests.clinics.trails import a_trail, act, sql
+from tests.support import flushing
 from tests.web.signed_in import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -142,6 +144,27 @@ def test_the_newest_hash_is_mailed_to_admins_once_a_day(clinic: Clinic) -> None:
     [sent] = mail.outbox
     assert sent.to == ["rosa@clinic.example"]
     assert f"--last {chain.head(clinic.pk)}" in sent.body
+
+
+def test_the_mail_says_that_the_database_does_not_protect_the_trail(clinic: Clinic) -> None:
+    a_member(clinic, Role.ADMIN, email="rosa@clinic.example")
+    a_trail(clinic, 2)
+    for statement in flushing.lifting(connection.vendor):
+        sql(statement)
+    trail_heads.tell_daily(now=NOW)
+    TrailHead.objects.update(next_try_at=NOW)
+
+    trail_heads.tell_daily(now=NOW)
+    for statement in flushing.holding(connection.vendor):
+        sql(statement)
+    TrailHead.objects.update(next_try_at=NOW)
+    trail_heads.tell_daily(now=NOW)
+
+    unprotected, protected = mail.outbox
+    assert unprotected.subject.endswith("is not protected")
+    assert "companion migrate" in unprotected.body
+    assert f"--last {chain.head(clinic.pk)}" in unprotected.body
+    assert "protect" not in f"{protected.subject} {protected.body}"
 
 
 def test_an_address_that_is_refused_brings_the_others_no_second_copy(clinic: Clinic) -> None:
