@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, Field, model_validator
 
 from companion.api.values import Line, QueryNumber
-from companion.clinics.refusals import Problem, Refused
+from companion.clinics.refusals import no_cursor
 from companion.clinics.sealed import CannotOpen, seal, unseal
 
 MOST: Final = 500
@@ -44,4 +44,4 @@ def read_cursor(list_name: str, cursor: str) -> str:
         sealed = base64.b64decode(cursor.encode() + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         return unseal(sealed, _PURPOSE + list_name)
     except (binascii.Error, CannotOpen, ValueError):
-        raise Refused(Problem("cursor", "This is no cursor of this list. Begin again without a cursor.")) from None
+        raise no_cursor() from None

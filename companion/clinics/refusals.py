@@ -19,6 +19,11 @@ class Refused(Exception):
         super().__init__(", ".join(problem.field for problem in problems))
 
 
+def no_cursor() -> Refused:
+    """Return the refusal of a cursor that the list didn't give."""
+    return Refused(Problem("cursor", "This is no cursor of this list. Begin again without a cursor."))
+
+
 class Conflict(Exception):
     """A refusal because of the object's state (HTTP 409). The message is for people and says what to do."""
 

@@ -19,6 +19,7 @@ from companion.service.slots import OUTSIDE
 from companion.webhooks import webhooks
 from companion.webhooks.models import Kind
 
+NO_TELEGRAM_ID: Final = "A Telegram ID is a positive number. @userinfobot tells you yours."
 CHAT_STOPPED: Final = (
     "This chat sent STOP to the clinic's bot, so no alert arrives there. Press Start in the chat first."
 )
@@ -34,7 +35,7 @@ def hear(caller: Caller, telegram_id: int | None, *, by_email: bool, now: dt.dat
     if caller.kind != "member" or caller.id is None:
         raise Conflict("Only a person can get alerts.")
     if telegram_id is not None and not 0 < telegram_id < 2**52:
-        raise Refused(Problem("telegram_id", "A Telegram ID is a positive number. @userinfobot tells you yours."))
+        raise Refused(Problem("telegram_id", NO_TELEGRAM_ID))
     if telegram_id is not None and Patient.objects.filter(clinic=caller.clinic, telegram_id=telegram_id).exists():
         raise Refused(Problem("telegram_id", "This is a patient's Telegram ID. Alerts go to admins only."))
     if opt_outs.has_stopped(caller.clinic, telegram_id):

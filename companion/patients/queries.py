@@ -11,7 +11,7 @@ from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from companion.clinics.models import Clinic
-from companion.clinics.refusals import Problem, Refused, Unknown
+from companion.clinics.refusals import Unknown, no_cursor
 from companion.clinics.sealed import CannotOpen, seal, unseal
 from companion.patients import former_patients
 from companion.patients.models import Cohort, CohortMember, Patient
@@ -166,4 +166,4 @@ def _read_cursor(cursor: str) -> _Position:
         text = unseal(sealed, _CURSOR)
         return _Position(text[36:], uuid.UUID(text[:36]))
     except (binascii.Error, CannotOpen, ValueError):
-        raise Refused(Problem("cursor", "This is no cursor of this list. Begin again without a cursor.")) from None
+        raise no_cursor() from None

@@ -21,7 +21,7 @@ from django.db.models import Q, QuerySet, UUIDField, Value
 from django.db.models.functions import Coalesce
 
 from companion.clinics.models import Clinic
-from companion.clinics.refusals import Problem, Refused
+from companion.clinics.refusals import no_cursor
 from companion.patients.models import Patient
 from companion.planning.planned_messages import NIL, PlannedMessage, PlannedMessages, Position, future_message
 from companion.planning.planned_schedules import PlannedSchedules, planned_schedules
@@ -193,5 +193,5 @@ def _read(cursor: str) -> _Cursor:
     except (msgspec.MsgspecError, ValueError, binascii.Error):
         found = None
     if not found or not all(FIRST_YEAR <= at.year <= LAST_YEAR + 1 for at in (found.seam, found.due_at)):
-        raise Refused(Problem("cursor", "This is no cursor of this list. Begin again without a cursor."))
+        raise no_cursor()
     return found

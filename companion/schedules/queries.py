@@ -15,7 +15,7 @@ from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySe
 from django.db.models.lookups import Exact
 
 from companion.clinics.models import Clinic
-from companion.clinics.refusals import Problem, Refused, Unknown
+from companion.clinics.refusals import Unknown, no_cursor
 from companion.patients.models import CohortMember, Patient
 from companion.patients.names import search_term
 from companion.schedules import sql
@@ -230,4 +230,4 @@ def _read_cursor(cursor: str) -> _Position:
         due_at, _, last = plain.partition(" ")
         return _Position(dt.datetime.fromisoformat(due_at).astimezone(dt.UTC), uuid.UUID(last))
     except (ValueError, binascii.Error, OverflowError):
-        raise Refused(Problem("cursor", "This is no cursor of this list. Begin again without a cursor.")) from None
+        raise no_cursor() from None

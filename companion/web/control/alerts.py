@@ -165,5 +165,5 @@ def _telegram_id(typed: str) -> int | None:
         return None
     number = whole_number(typed, digits=18)
     if number is None:
-        raise Refused(Problem("telegram_id", "A Telegram ID is a positive number. @userinfobot tells you yours."))
+        raise Refused(Problem("telegram_id", contacts.NO_TELEGRAM_ID))
     return number
