@@ -5,6 +5,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 
@@ -17,19 +18,34 @@ class Busy(Exception):
         """The seconds after which the caller may try again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Altogether:
+    """A limit for all owners together. `reserve`: further slots, each only for an owner who has none at the moment.
+
+    So owners who hold many slots leave some to the others, and all owners together leave threads to other work.
+    """
+
+    most: int
+    reserve: int
+    sentence: str
+
+
 class Slots:
     """Slots for acts that run at the same time: `most` for each owner. `sentence` tells people when none is free."""
 
-    def __init__(self, most: int, sentence: str) -> None:
-        self._most, self._sentence = most, sentence
+    def __init__(self, most: int, sentence: str, altogether: Altogether | None = None) -> None:
+        self._most, self._sentence, self._altogether = most, sentence, altogether
         self._taken: Counter[uuid.UUID] = Counter()
         self._lock = threading.Lock()
 
     def take(self, owner: uuid.UUID) -> None:
         """Take a slot. Raises Busy if none is free."""
         with self._lock:
-            if self._taken[owner] >= self._most:
+            own, limit = self._taken[owner], self._altogether
+            if own >= self._most:
                 raise Busy(self._sentence)
+            if limit and self._taken.total() >= limit.most + (0 if own else limit.reserve):
+                raise Busy(limit.sentence)
             self._taken[owner] += 1
 
     def give_back(self, owner: uuid.UUID) -> None:
@@ -49,11 +65,20 @@ class Slots:
             self.give_back(owner)
 
 
-CALLS: Final = Slots(8, "Too many calls of this clinic's programs run at the same time. Wait until some have ended.")
-"""Calls by a clinic's API keys: half of the web service's threads."""
+_CROWDED: Final = "The programs of all clinics make too many calls at this moment. Try again in a second."
+CALLS: Final = Slots(
+    8,
+    "Too many calls of this clinic's programs run at the same time. Wait until some have ended.",
+    Altogether(10, 4, _CROWDED),
+)
+"""Calls by API keys: of a clinic half of the web service's 16 threads, of all clinics 14, so that pages always open."""
 LONG: Final = Slots(2, "Two imports or exports of this clinic are running. Wait until one has ended.")
 """Imports and exports of a clinic, by pages and programs."""
-OUTSIDE: Final = Slots(2, "Two tests of this clinic wait for an answer. Wait until one has ended.")
+OUTSIDE: Final = Slots(
+    2,
+    "Two tests of this clinic wait for an answer. Wait until one has ended.",
+    Altogether(4, 4, "Tests of several clinics wait for an answer. Try again in some seconds."),
+)
 """Tests of a clinic's webhooks, mails and bots by pages. Each waits up to ten seconds for another server."""
 DOWNLOADS: Final = Slots(4, "Other files of this clinic are being fetched just now. Try again in a moment.")
 """Patients' files of a clinic that are being fetched from Telegram, or wait for it."""

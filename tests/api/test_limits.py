@@ -16,7 +16,7 @@ from companion.api.limits import Keys
 from companion.api.models import KeyUse
 from companion.clinics.api_keys import make_key
 from companion.clinics.models import Clinic, Role
-from companion.service.slots import CALLS, LONG, OUTSIDE, Slots
+from companion.service.slots import CALLS, LONG, OUTSIDE, Busy, Slots
 from tests.api.calls import PROBLEM, Program
 from tests.builders import NOW, a_clinic, a_patient
 from tests.support.receivers import a_program
@@ -188,6 +188,28 @@ def test_one_clinics_programs_hold_half_of_the_threads_at_most(clinic: Clinic) -
     assert (refused.status, refused.headers["Retry-After"]) == (429, "1")
     assert refused.media_type == PROBLEM
     assert (elsewhere.status, person.status_code) == (200, 200)
+    assert ours.get("/cohorts").status == 200
+
+
+def test_programs_of_several_clinics_leave_calls_to_another_and_threads_to_pages(clinic: Clinic) -> None:
+    _, ours = a_key(clinic)
+    evil = [a_clinic() for _ in range(5)]
+    _, theirs = a_key(evil[0])
+
+    with all_taken(CALLS, evil[0], 8), all_taken(CALLS, evil[1], 2):
+        with pytest.raises(Busy):
+            CALLS.take(evil[1].id)
+        crowded, first = theirs.get("/cohorts"), ours.get("/cohorts")
+        with all_taken(CALLS, evil[2], 1), all_taken(CALLS, evil[3], 1), all_taken(CALLS, clinic, 1):
+            second_at_once = ours.get("/cohorts")
+            person = signed_in(clinic).get("/patients")
+            with all_taken(CALLS, evil[4], 1), pytest.raises(Busy):
+                CALLS.take(a_clinic().id)
+
+    assert (crowded.status, first.status) == (429, 200)
+    assert (second_at_once.status, second_at_once.headers["Retry-After"]) == (429, "1")
+    assert "The programs of all clinics" in second_at_once.json["detail"]
+    assert person.status_code == 200
     assert ours.get("/cohorts").status == 200
 
 
