@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from companion.clinics import chain, seals
 from companion.clinics.chain import Head
@@ -178,11 +178,18 @@ def _compare(clinic: uuid.UUID, known: Sequence[KnownHead], hashes: dict[int, st
         verdict.wrong.append(Wrong(end + 1, beyond.head.number, words))
 
 
-def _restores(clinic: uuid.UUID) -> list[tuple[dt.datetime, dt.datetime]]:
-    """Return for each restore the instant of the copy and of the restore. The entries that tell of them are sealed."""
+class _Restore(NamedTuple):
+    """A restore: the instants of the copy and of the restore."""
+
+    taken_at: dt.datetime
+    restored_at: dt.datetime
+
+
+def _restores(clinic: uuid.UUID) -> list[_Restore]:
+    """List the restores that sealed entries record."""
     found = AuditEntry.objects.filter(clinic=clinic, action=RESTORED).order_by("id")
     ours = [entry for entry in found if TAKEN in entry.changes and chain.key_of(entry)]
-    return [(dt.datetime.fromisoformat(str(entry.changes[TAKEN][1])), entry.at) for entry in ours]
+    return [_Restore(dt.datetime.fromisoformat(str(entry.changes[TAKEN][1])), entry.at) for entry in ours]
 
 
 def _joined(found: Iterable[Wrong]) -> list[Wrong]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import structlog
@@ -127,7 +127,14 @@ def _attempts(kind: Kind) -> Counter:
     return metrics.ATTEMPTS.labels(outcome=kind.value)
 
 
+class _SentIn(NamedTuple):
+    """The metrics of a lane's sent Messages: their number, and their lag."""
+
+    sent: Counter
+    lag: Histogram
+
+
 @cache
-def _sent_in(lane: int) -> tuple[Counter, Histogram]:
+def _sent_in(lane: int) -> _SentIn:
     name = Lane(lane).name.lower()
-    return metrics.MESSAGES_SENT.labels(lane=name), metrics.DELIVERY_LAG.labels(lane=name)
+    return _SentIn(metrics.MESSAGES_SENT.labels(lane=name), metrics.DELIVERY_LAG.labels(lane=name))

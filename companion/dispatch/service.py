@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 import uvloop
@@ -58,6 +58,20 @@ def run(port: int) -> None:
         lock = process.hold_lock(settings.DATA_DIR / "dispatcher.lock")
     with lock:
         uvloop.run(Service().run(port))
+
+
+class _Swept(NamedTuple):
+    """The numbers of Messages that one sweep ended: of unknown outcome, and too late."""
+
+    rescued: int
+    expired: int
+
+
+class _Bots(NamedTuple):
+    """All bots that send, and the ids of the bots whose token can't be decrypted."""
+
+    rows: list[BotRow]
+    unreadable: set[uuid.UUID]
 
 
 class Service:
@@ -211,11 +225,12 @@ class Service:
             if expired < _EXPIRE_AT_ONCE:
                 await asyncio.sleep(_SWEEP_SECONDS)
 
-    def _sweep_once(self) -> tuple[int, int]:
+    def _sweep_once(self) -> _Swept:
         self._rebase_clock()
         now = self.clock.now()
         rescued = lifecycle.rescue(now=now, lease=self.shared.lease)
-        return rescued, 0 if self._clock_is_doubted() else lifecycle.expire(now=now, limit=_EXPIRE_AT_ONCE)
+        expired = 0 if self._clock_is_doubted() else lifecycle.expire(now=now, limit=_EXPIRE_AT_ONCE)
+        return _Swept(rescued, expired)
 
     def _rebase_clock(self) -> None:
         """Set our clock to the time of the one clock. If that has jumped, leave it to clock_watch."""
@@ -244,8 +259,7 @@ def _turn() -> Callable[[], AbstractContextManager[object]]:
     return lambda: lock
 
 
-def _bots() -> tuple[list[BotRow], set[uuid.UUID]]:
-    """Return all bots that send, and the ids of the bots whose token can't be decrypted."""
+def _bots() -> _Bots:
     rows, unreadable = [], set()
     for bot in bots.serving(sandbox=settings.SANDBOX_ON).select_related("clinic").defer("token").order_by("id"):
         try:
@@ -256,4 +270,4 @@ def _bots() -> tuple[list[BotRow], set[uuid.UUID]]:
         until = bot.closed_until or (dt.datetime.min.replace(tzinfo=dt.UTC) if bot.closed_why else None)
         paused = bot.clinic.sending_paused_at is not None
         rows.append(BotRow(bot.id, bot.clinic_id, token, until, bot.closed_why, paused))
-    return rows, unreadable
+    return _Bots(rows, unreadable)

@@ -6,7 +6,7 @@ Each entry is a line of JSON with its `kind`. A line's checksum continues the ch
 import datetime as dt
 import uuid
 import zlib
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -76,24 +76,38 @@ _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(Entry)
 
 
-def line_of(entry: Entry, before: int) -> tuple[bytes, int]:
-    """The entry's line, and its checksum. `before` is the checksum of the line before it."""
+class Line(NamedTuple):
+    """An entry's line, and its checksum, with which the checksum of the next line begins."""
+
+    line: bytes
+    checksum: int
+
+
+def line_of(entry: Entry, before: int) -> Line:
+    """Return the entry's line. `before` is the checksum of the line before it."""
     body = _encoder.encode(entry)
     checksum = zlib.crc32(body, before)
-    return b"%08x %b\n" % (checksum, body), checksum
+    return Line(b"%08x %b\n" % (checksum, body), checksum)
 
 
-def entries_in(content: bytes) -> tuple[list[Entry], bool]:
+class Content(NamedTuple):
     """The entries of a file up to the first damaged line, and whether the whole file is undamaged."""
+
+    entries: list[Entry]
+    undamaged: bool
+
+
+def entries_in(content: bytes) -> Content:
+    """Read the content of a file."""
     found: list[Entry] = []
     checksum = 0
     for line in content.splitlines(keepends=True):
         said, _, body = line.removesuffix(b"\n").partition(b" ")
         checksum = zlib.crc32(body, checksum)
         if not line.endswith(b"\n") or said != b"%08x" % checksum:
-            return found, False
+            return Content(found, undamaged=False)
         try:
             found.append(_decoder.decode(body))
         except msgspec.DecodeError:
-            return found, False
-    return found, True
+            return Content(found, undamaged=False)
+    return Content(found, undamaged=True)

@@ -108,7 +108,7 @@ def newest(folder: Path, count: int) -> list[Entry]:
     """
     found: list[Entry] = []
     for path in sorted(folder.glob(f"*{_SUFFIX}"), reverse=True):
-        counting = [entry for entry in entries_in(path.read_bytes())[0] if not isinstance(entry, Peers | Chained)]
+        counting = [entry for entry in entries_in(path.read_bytes()).entries if not isinstance(entry, Peers | Chained)]
         found += counting
         count -= bool(counting)
         if not count:

@@ -6,7 +6,7 @@ Not here: the calls for events (sending.py), retry and replay (deliveries.py).
 import datetime as dt
 import uuid
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -58,8 +58,15 @@ def kinds_of(webhook: Webhook) -> set[str]:
     return set(webhook.wishes.values_list("kind", flat=True))
 
 
-def add(caller: Caller, url: str, kinds: Sequence[str], *, now: dt.datetime) -> tuple[Webhook, str]:
-    """Add a webhook. Return it with its secret, which can be shown only now. Raises Refused."""
+class NewWebhook(NamedTuple):
+    """A webhook that was just added, and its secret, which can be shown only now."""
+
+    webhook: Webhook
+    secret: str
+
+
+def add(caller: Caller, url: str, kinds: Sequence[str], *, now: dt.datetime) -> NewWebhook:
+    """Add a webhook. Raises Refused."""
     caller.needs(Role.ADMIN)
     calling.check(url)
     wanted = _read(kinds)
@@ -76,7 +83,7 @@ def add(caller: Caller, url: str, kinds: Sequence[str], *, now: dt.datetime) -> 
             "secret": audit.CHANGED,
         }
         audit.record(caller, "webhook added", "webhook", webhook.pk, now=now, changes=changes)
-    return webhook, secret
+    return NewWebhook(webhook, secret)
 
 
 def choose(caller: Caller, webhook: Webhook, kinds: Sequence[str], *, now: dt.datetime) -> None:

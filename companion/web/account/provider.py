@@ -5,7 +5,7 @@ decides who the person is and what they may do. allauth's tables for such accoun
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import jwt
 import structlog
@@ -156,14 +156,22 @@ def no_local_password(get_response: Answer) -> Answer:
     return middleware
 
 
-def listed() -> list[tuple[str, str]]:
-    """Return the address and the words of each service's button on the sign-in page. Archived clinics have none."""
+class Button(NamedTuple):
+    """A sign-in service's button on the sign-in page."""
+
+    address: str
+    words: str
+
+
+def listed() -> list[Button]:
+    """List the buttons of the sign-in services. Archived clinics have none."""
     listed_services = {slug: service.name for slug, service in settings.OIDC_PROVIDERS.items() if service.listed}
     if not listed_services:
         return []
     clinics = Clinic.objects.filter(slug__in=listed_services, archived_at=None).order_by("slug")
     return [
-        (reverse("provider", args=[slug]), listed_services[slug]) for slug in clinics.values_list("slug", flat=True)
+        Button(reverse("provider", args=[slug]), listed_services[slug])
+        for slug in clinics.values_list("slug", flat=True)
     ]
 
 
