@@ -229,7 +229,7 @@ TELEGRAM_ID_OF_OUR_BOT: Final = (
 EXTERNAL_ID_TAKEN: Final = "Another patient has this id already."
 EXTERNAL_ID_MERGED: Final = "The patient with this id was merged into another, whose id is {external_id}."
 EXTERNAL_ID_LOOKS_TAKEN: Final = (
-    "This id differs from the known id {external_id} only by characters that nobody sees. Take them out of it, "
+    "This id differs from the known id {external_id} only by characters that nobody sees. Remove them, "
     "or give the patient another id."
 )
 

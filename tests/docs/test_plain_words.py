@@ -83,6 +83,19 @@ _NOT_SAID = (
     "Take it out of",
     "Whoever",
     "whoever",
+    "nothing watches for",
+    "Four answers before",
+    "is locked out at once",
+    "are not concerned",
+    "are led to set it up",
+    "; where no mail server is set",
+    "the tries of others",
+    "was taken without it",
+    "none was tried since",
+    "What is planned goes out",
+    "all its times are over",
+    "Take them out of it",
+    "has another number of times",
 )
 
 
