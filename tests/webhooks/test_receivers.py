@@ -147,6 +147,17 @@ def test_before_a_clinic_that_waits_each_other_clinic_gets_at_most_one_thread() 
     assert len(before) == len(set(before)) == 20
 
 
+def test_a_clinic_without_a_thread_comes_before_one_that_has_some() -> None:
+    """Even if the other one got its threads longer ago, because its receivers are slow."""
+    busy, quiet = an_id(), an_id()
+    ready = _waiting(busy, 1) | _waiting(quiet, 1)
+    running = _waiting(busy, 3) | _waiting(an_id(), 4)
+
+    chosen = sending.next_turns(ready, running, {busy: 1, quiet: 2})
+
+    assert [one.clinic for one in chosen.values()] == [quiet]
+
+
 def test_a_slow_answer_ends_the_turn_and_a_quick_turn_makes_up_for_it(clinic: Clinic, hook: Hook) -> None:
     webhook, _ = a_webhook(clinic, hook)
     happens(clinic, times=3)
