@@ -53,9 +53,13 @@ ADDRESSED: Final = Q(patient__isnull=False) | Q(telegram_id__isnull=False)
 
 def record(records: Sequence[Record]) -> None:
     """Close Attempts, and end their Messages or give them back."""
-    if records and store.record(records) < len(records):
+    if not records:
+        return
+    recorded = store.record(records)
+    if recorded.changed < len(records):
         store.late_proof(records)
-    _tell_recorded(records)
+    if recorded.heard:
+        _tell_recorded(records)
 
 
 def end(ends: Sequence[tuple[uuid.UUID, Reason]], *, now: dt.datetime) -> None:
@@ -86,9 +90,12 @@ def rescue(*, now: dt.datetime, lease: dt.timedelta) -> int:
                 note="its lease ran out",
             )
         )
-    changed = store.record(records) if records else 0
-    _tell_recorded(records)
-    return changed
+    if not records:
+        return 0
+    recorded = store.record(records)
+    if recorded.heard:
+        _tell_recorded(records)
+    return recorded.changed
 
 
 def expire(*, now: dt.datetime, limit: int) -> int:

@@ -108,6 +108,13 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The instant until which the clinic waits for an answer."""
 
 
+class Recorded(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """The result of `record`: how many Messages changed, and whether a webhook wants to hear of Messages' ends."""
+
+    changed: int
+    heard: bool
+
+
 class Ended(msgspec.Struct, frozen=True, gc=False):
     """A Message that ends without being sent."""
 
@@ -232,9 +239,10 @@ def mark_patients(marks: Sequence[Marked]) -> None:
     sql.change(_STATEMENTS["mark_patients"], rows=marks)
 
 
-def record(records: Sequence[Record]) -> int:
-    """Close Attempts, and end their Messages or give them back. Return how many Messages changed."""
-    return sql.change(_STATEMENTS["record"], rows=records)
+def record(records: Sequence[Record]) -> Recorded:
+    """Close Attempts, and end their Messages or give them back."""
+    [recorded] = sql.read(_STATEMENTS["record"], Recorded, rows=records)
+    return recorded
 
 
 def late_proof(records: Sequence[Record]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final, Self, TypeVar
 
 import msgspec
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.sqlite3.base import SQLiteCursorWrapper
 from django.db.backends.utils import CursorWrapper
 from psycopg.abc import Params, Query
@@ -45,13 +45,15 @@ def is_postgresql() -> bool:
 
 def as_stored(value: object) -> object:
     """A value in the form in which the ORM stores it; a list of rows as JSON."""
+    if isinstance(value, list | tuple):
+        return _ENCODER.encode(value).decode()
+    if is_postgresql():
+        return value
     match value:
         case uuid.UUID():
-            return value if is_postgresql() else value.hex
+            return value.hex
         case dt.datetime():
             return connection.ops.adapt_datetimefield_value(value)
-        case list() | tuple():
-            return _ENCODER.encode(value).decode()
         case _:
             return value
 
@@ -84,14 +86,15 @@ def run(statement: str, parameters: Parameters) -> list[Row]:
 
 
 def read(statements: Sequence[str], row_type: type[T], /, **parameters: object) -> list[T]:
-    """Execute a statement and return its rows, each as a struct whose fields have the names of the columns.
+    """Execute statements in order, and return the rows of the last, each as a struct.
 
-    Parameters are Python values: instants, ids, and lists of rows (dicts or structs with all instants in UTC). A list
-    becomes one JSON parameter. `statements` holds exactly one statement.
+    The struct's fields have the names of the columns. Parameters are Python values: instants, ids, and lists of rows
+    (dicts or structs with all instants in UTC). A list becomes one JSON parameter.
     """
-    [statement] = statements
+    adapted = _adapted(parameters)
     with _cursor() as cursor:
-        cursor.execute(statement, _adapted(parameters))
+        for statement in statements:
+            cursor.execute(statement, adapted)
         names = [column[0] for column in cursor.description]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     return msgspec.convert(rows, list[row_type], strict=False)  # type: ignore[valid-type]  # the caller's struct
@@ -140,9 +143,11 @@ def _adapted(parameters: Mapping[str, object]) -> Parameters:
 
 
 def _cursor() -> CursorWrapper:
-    connection.ensure_connection()
-    own = connection.connection
-    return CursorWrapper(_Prepared(own) if is_postgresql() else own.cursor(factory=_Converted), connection)
+    # Django's `connection` looks up this thread's connection at each use, which costs more than some statements.
+    own = connections[DEFAULT_DB_ALIAS]
+    own.ensure_connection()
+    driver = own.connection
+    return CursorWrapper(_Prepared(driver) if is_postgresql() else driver.cursor(factory=_Converted), own)
 
 
 class _Converted(SQLiteCursorWrapper):

@@ -150,6 +150,7 @@ WHERE schedules_message.id = r.message AND status = 'pending' AND open_attempt_i
 
 -- record: closes Attempts and ends their Messages, or gives them back; the Attempt's id is the fencing token
 -- An Attempt is closed only once, with one exception: an Attempt that counted as unknown may still turn out to be sent.
+-- It returns how many Messages changed, and whether a webhook wants to hear of ends, so that mostly tell_ends is not run.
 WITH r AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(
         message uuid, attempt uuid, at timestamptz, outcome text, status text, reason text, ready_at timestamptz,
@@ -162,19 +163,24 @@ WITH r AS MATERIALIZED (
     FROM r
     WHERE schedules_attempt.id = r.attempt
       AND (schedules_attempt.outcome = '' OR (schedules_attempt.outcome = 'unknown' AND r.outcome = 'sent'))
+), messages AS (
+    UPDATE schedules_message
+    SET status = r.status, reason = coalesce(r.reason, ''),
+        telegram_message_id = coalesce(r.telegram_message_id, schedules_message.telegram_message_id),
+        sent_at = CASE WHEN r.status = 'sent' THEN r.at END,
+        ended_at = CASE WHEN r.status = 'pending' THEN NULL ELSE r.at END,
+        ready_at = coalesce(r.ready_at, schedules_message.ready_at),
+        resends = schedules_message.resends
+            + CASE WHEN r.outcome = 'unknown' AND r.status = 'pending' THEN 1 ELSE 0 END,
+        answer_by = CASE WHEN schedules_message.answered_at IS NULL THEN r.answer_by END,
+        lease_until = NULL, open_attempt_id = NULL
+    FROM r
+    WHERE schedules_message.id = r.message AND schedules_message.open_attempt_id = r.attempt
+      AND schedules_message.status = 'pending'
+    RETURNING schedules_message.id
 )
-UPDATE schedules_message
-SET status = r.status, reason = coalesce(r.reason, ''),
-    telegram_message_id = coalesce(r.telegram_message_id, schedules_message.telegram_message_id),
-    sent_at = CASE WHEN r.status = 'sent' THEN r.at END,
-    ended_at = CASE WHEN r.status = 'pending' THEN NULL ELSE r.at END,
-    ready_at = coalesce(r.ready_at, schedules_message.ready_at),
-    resends = schedules_message.resends + CASE WHEN r.outcome = 'unknown' AND r.status = 'pending' THEN 1 ELSE 0 END,
-    answer_by = CASE WHEN schedules_message.answered_at IS NULL THEN r.answer_by END,
-    lease_until = NULL, open_attempt_id = NULL
-FROM r
-WHERE schedules_message.id = r.message AND schedules_message.open_attempt_id = r.attempt
-  AND schedules_message.status = 'pending';
+SELECT (SELECT count(*) FROM messages) AS changed,
+       EXISTS (SELECT 1 FROM webhooks_wish WHERE kind IN ('message.sent', 'message.failed')) AS heard;
 
 -- late_proof: ends as sent the Messages for which Telegram's answer came after the lease ran out; a waiting retry never begins
 UPDATE schedules_message

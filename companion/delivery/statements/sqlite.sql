@@ -150,6 +150,7 @@ WHERE schedules_message.id = r.message AND status = 'pending' AND open_attempt_i
 
 -- record: closes Attempts and ends their Messages, or gives them back; the Attempt's id is the fencing token
 -- An Attempt is closed only once, with one exception: an Attempt that counted as unknown may still turn out to be sent.
+-- It returns how many Messages changed, and whether a webhook wants to hear of ends, so that mostly tell_ends is not run.
 WITH r AS (
     SELECT value->>'$.attempt' AS attempt, rtrim(replace(value->>'$.at', 'T', ' '), 'Z') AS at,
            value->>'$.outcome' AS outcome, CAST(value->>'$.telegram_message_id' AS INTEGER) AS telegram_message_id,
@@ -185,6 +186,9 @@ SET status = r.status, reason = coalesce(r.reason, ''),
 FROM r
 WHERE schedules_message.id = r.message AND schedules_message.open_attempt_id = r.attempt
   AND schedules_message.status = 'pending';
+
+SELECT changes() AS changed,
+       EXISTS (SELECT 1 FROM webhooks_wish WHERE kind IN ('message.sent', 'message.failed')) AS heard;
 
 -- late_proof: ends as sent the Messages for which Telegram's answer came after the lease ran out; a waiting retry never begins
 WITH r AS (
