@@ -4,6 +4,7 @@ Each value names its key of the ring (service/key_ring.py). A value sealed for o
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -41,12 +42,15 @@ def seal(text: str, purpose: str) -> bytes:
     return seal_bytes(text.encode(), purpose)
 
 
+def seal_all(texts: Iterable[str], purpose: str) -> list[bytes]:
+    """Encrypt many texts as `seal` does, and look the key up only once."""
+    ciphers = _ciphers()
+    return [_sealed(ciphers, text.encode(), purpose) for text in texts]
+
+
 def seal_bytes(data: bytes, purpose: str) -> bytes:
     """Encrypt to bytes that only `unseal_bytes` with the same purpose can read."""
-    ciphers = _ciphers()
-    nonce = os.urandom(_NONCE_BYTES)
-    head = ciphers.head
-    return head + nonce + ciphers.by_head[head].encrypt(nonce, data, _context(head, purpose))
+    return _sealed(_ciphers(), data, purpose)
 
 
 def unseal(stored: bytes | memoryview, purpose: str) -> str:
@@ -98,6 +102,11 @@ def _unseal_without_id(data: bytes, purpose: str) -> bytes:
 def _another_key(purpose: str, head: bytes) -> str:
     named = f"the SECRET_KEY {key_of(head)}, which this service doesn't have" if key_of(head) else "another SECRET_KEY"
     return f"{purpose} was sealed with {named}: give this service the key that it was stored with"
+
+
+def _sealed(ciphers: _Ciphers, data: bytes, purpose: str) -> bytes:
+    nonce, head = os.urandom(_NONCE_BYTES), ciphers.head
+    return head + nonce + ciphers.by_head[head].encrypt(nonce, data, _context(head, purpose))
 
 
 def _ciphers() -> _Ciphers:

@@ -11,7 +11,7 @@ from functools import cache
 
 from companion.clinics.clinics import calendar_of
 from companion.clinics.models import Clinic, Closed
-from companion.clinics.sealed import seal
+from companion.clinics.sealed import seal_all
 from companion.delivery import lifecycle, store
 from companion.delivery.facts import Facts, Keyboard
 from companion.delivery.payload import payload_of
@@ -229,14 +229,12 @@ def _write_down(order: Round, judged: _Judged, next_slot: dt.datetime, now: dt.d
     if judged.ends:
         lifecycle.end(judged.ends, now=now)
     if judged.begun:
+        texts = seal_all((begun.text for begun in judged.begun), "schedules.Attempt.text")
         begins = [
-            Begin(
-                begun.message, begun.attempt, begun.slot, seal(begun.text, "schedules.Attempt.text").hex(), begun.chat
-            )
-            for begun in judged.begun
+            Begin(begun.message, begun.attempt, begun.slot, text.hex(), begun.chat)
+            for begun, text in zip(judged.begun, texts, strict=True)
         ]
-        for begun in judged.begun:
-            writing.note(_journal_entry(order, begun))
+        writing.note(*[_journal_entry(order, begun) for begun in judged.begun])
         lease_until = now + dt.timedelta(seconds=order.lease_seconds)
         store.begin(begins, order.bot, next_slot=next_slot, lease_until=lease_until)
 

@@ -88,10 +88,9 @@ def never_left(begun: Begun, *, now: dt.datetime, note: str) -> Result:
 
 def write_down(results: Sequence[Result]) -> None:
     """Close the Attempts, end their Messages or give them back, and mark patients and bots."""
-    lifecycle.record([result.record for result in results])
-    for result in results:
-        ended = result.record
-        writing.note(entries.Ended(ended.at, ended.attempt, ended.outcome, ended.telegram_message_id))
+    records = [result.record for result in results]
+    lifecycle.record(records)
+    writing.note(*[entries.Ended(end.at, end.attempt, end.outcome, end.telegram_message_id) for end in records])
     marks = [
         Marked(result.record.message, result.trouble, result.record.at)
         for result in results

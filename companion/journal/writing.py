@@ -39,10 +39,10 @@ class Journal:
         self.id = folders.opened(self._folder)
         self._turn_page(dt.datetime.now(dt.UTC))
 
-    def note(self, entry: Entry) -> None:
-        """Keep an entry in memory; `sync` writes it."""
+    def note(self, entries: Sequence[Entry]) -> None:
+        """Keep entries in memory; `sync` writes them."""
         with self._lock:
-            self._waiting.append(entry)
+            self._waiting += entries
 
     def forget(self) -> None:
         """Drop the noted entries that are not written: a transaction that begins anew notes them again."""
@@ -122,10 +122,10 @@ def keeping(folder: Path, kind: str, days: int) -> Iterator[Journal]:
         journal.close()
 
 
-def note(entry: Entry) -> None:
-    """Keep an entry in memory, if this process has a Journal."""
+def note(*entries: Entry) -> None:
+    """Keep entries in memory, if this process has a Journal."""
     for journal in _own:
-        journal.note(entry)
+        journal.note(entries)
 
 
 def forget() -> None:

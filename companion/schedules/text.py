@@ -4,7 +4,6 @@ import datetime as dt
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -14,6 +13,7 @@ from companion.clinics.models import Clinic
 from companion.patients.languages import locale_of
 from companion.patients.models import Patient
 from companion.patients.names import first_name
+from companion.telegram.discreet import Discreet
 from companion.telegram.limits import TEXT_UNITS, utf16_units
 from companion.times import walls
 
@@ -88,9 +88,10 @@ class _Piece(NamedTuple):
     is_placeholder: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(Discreet, frozen=True, gc=False):
     """The reader of a text: the names, the language and the zone that fill its placeholders."""
+
+    hidden = frozenset({"name"})
 
     name: str
     clinic: str
@@ -111,23 +112,24 @@ def fill(template: str, reader: Reader, at: dt.datetime) -> str:
     """Fill the placeholders for this reader. `at` is the instant of sending, for the date and the time."""
     # Date and time show no seconds, so all texts of one minute share the cached words.
     minute = at.replace(second=0, microsecond=0)
-    words = []
-    for piece, is_placeholder in _pieces(template):
-        match piece if is_placeholder else "":
-            case "first_name":
-                words.append(first_name(reader.name))
-            case "name":
-                words.append(reader.name)
-            case "clinic":
-                words.append(reader.clinic)
-            case "date":
-                words.append(_date_words(minute, reader.timezone, reader.language))
-            case "time":
-                words.append(_time_words(minute, reader.timezone, reader.language))
-            case _:
-                words.append(piece)
-    body = "".join(words)
+    body = "".join(
+        _value(piece, reader, minute) if is_placeholder else piece for piece, is_placeholder in _pieces(template)
+    )
     return f"For {first_name(reader.name)}: {body}" if reader.caregiver else body
+
+
+def _value(placeholder: str, reader: Reader, minute: dt.datetime) -> str:
+    match placeholder:
+        case "first_name":
+            return first_name(reader.name)
+        case "name":
+            return reader.name
+        case "clinic":
+            return reader.clinic
+        case "date":
+            return _date_words(minute, reader.timezone, reader.language)
+        case _:
+            return _time_words(minute, reader.timezone, reader.language)
 
 
 @lru_cache(maxsize=64)  # a Schedule's many Messages share their template
