@@ -14,7 +14,9 @@ from bench.grounds import Database
 
 _START_SECONDS = 60.0
 _WITHOUT_JOURNAL = (
-    "from companion.cli.ready import ready; ready(); from companion.dispatch import service; service.run(0)"
+    "import contextlib; from companion.cli.ready import ready; ready(); "
+    "from companion.cli import services; services._journal = lambda _: contextlib.nullcontext(); "
+    "from companion.cli.main import main; main()"
 )
 """Run the service like the command, but without the Journal, which has no switch, to see the cost of the Journal."""
 _WITHOUT_TRAIL = (
@@ -63,7 +65,7 @@ def dispatcher(
     if not trail:
         how = ["-c", _WITHOUT_TRAIL, "dispatcher"]
     elif not journal:
-        how = ["-c", _WITHOUT_JOURNAL]
+        how = ["-c", _WITHOUT_JOURNAL, "dispatcher"]
     with _started("dispatcher", how, database, database.environment(telegram_api_url=api_url, **settings)) as found:
         yield found
 
