@@ -229,7 +229,7 @@ def _write_down(order: Round, judged: _Judged, next_slot: dt.datetime, now: dt.d
     if judged.ends:
         lifecycle.end(judged.ends, now=now)
     if judged.begun:
-        texts = seal_all((begun.text for begun in judged.begun), "schedules.Attempt.text")
+        texts = seal_all([begun.text for begun in judged.begun], "schedules.Attempt.text")
         begins = [
             Begin(begun.message, begun.attempt, begun.slot, text.hex(), begun.chat)
             for begun, text in zip(judged.begun, texts, strict=True)
