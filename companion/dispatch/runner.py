@@ -179,6 +179,14 @@ class Runner:
             # No message is ready, so none can go ahead.
             await self._reopen(Closed.HANGING)
 
+    async def _after_hanging(self, outcome: AttemptOutcome) -> None:
+        """Draw the conclusion from a message that was on the wire while the bot hung."""
+        if outcome in _ANSWERED:
+            await self._reopen(Closed.HANGING)
+        elif outcome == AttemptOutcome.TRANSIENT:
+            # Nothing was sent, so another message may go ahead soon. An unknown outcome waits until the probe ends.
+            await self.dispatcher.ledger.do(lambda: closing.probe_failed(self.bot.id, now=self.dispatcher.clock.now()))
+
     async def _reopen(self, why: Closed) -> None:
         await self.dispatcher.ledger.do(lambda: closing.reopen(self.bot.id, why, now=self.dispatcher.clock.now()))
         self._adopt(_with_closing(self.bot, None))
@@ -243,8 +251,8 @@ class Runner:
         finally:
             del self._sending[begun.attempt]
         self.results.add(QueuedResult(result, self._committed))
-        if self.bot.closed_why == Closed.HANGING and result.record.outcome in _ANSWERED:
-            await self._reopen(Closed.HANGING)
+        if self.bot.closed_why == Closed.HANGING:
+            await self._after_hanging(result.record.outcome)
         # An Attempt that begins from now on is committed together with this result, or later. So the place is free.
         self._give_places_back(1)
         self.ring.set()

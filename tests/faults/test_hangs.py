@@ -4,14 +4,15 @@ from contextlib import ExitStack
 from typing import Literal
 
 import pytest
+from aiohttp import web
 
 from companion.clinics.models import Bot, Clinic
-from companion.schedules.models import Attempt, Message
+from companion.schedules.models import Attempt, Message, Status
 from companion.schedules.reasons import Reason
 from tests.faults.drains import a_backlog, check, drained, fast
 from tests.support import session
 from tests.support.services import a_service, eventually
-from tests.support.stand_in import StandIn
+from tests.support.stand_in import Arrival, StandIn, refusal
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BACKLOG = 150
@@ -44,6 +45,28 @@ def test_a_telegram_that_answers_nothing_makes_few_unknown(
     assert toll.unknown == toll.failed <= MOST_UNKNOWN[silent]
     assert toll.sent == BACKLOG - toll.unknown
     assert Bot.objects.get(clinic=clinic).closed_why == ""
+
+
+def test_refusals_after_a_hang_delay_the_next_message_by_seconds_only(
+    product_environment: dict[str, str], clinic: Clinic, telegram: StandIn
+) -> None:
+    gateways = iter([502] * 7)
+
+    async def answer(arrival: Arrival) -> web.StreamResponse:
+        if len(telegram.arrivals) == 1 and arrival.request.transport:
+            arrival.request.transport.close()
+        elif code := next(gateways, 0):
+            return refusal(code, "Bad Gateway")
+        return telegram.yes(arrival)
+
+    telegram.answer = answer
+    a_backlog(clinic, 20)
+
+    with a_service("dispatcher", fast(product_environment, telegram)):
+        # If each refusal cost ten seconds, this would take longer than the test waits.
+        eventually(lambda: Message.objects.filter(clinic=clinic, status=Status.SENT).count() == 19)
+
+    assert unknown(clinic) == 1
 
 
 def unknown(clinic: Clinic) -> int:
