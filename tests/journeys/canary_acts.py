@@ -7,7 +7,6 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 
 import pyrage
 from aiohttp import web
@@ -21,6 +20,7 @@ from tests.journeys.canaries import c, found_in
 from tests.journeys.canary_story import CHAT, TOKEN, Story
 from tests.restoring.places import PASSPHRASE
 from tests.support import session
+from tests.support.database_files import bytes_on_disk
 from tests.support.receivers import Hook, MailBox, served
 from tests.support.services import eventually
 from tests.support.stand_in import Arrival, refusal
@@ -198,8 +198,7 @@ def stop(services: "dict[str, subprocess.Popen[bytes]]") -> list[str]:
 def raw_database() -> bytes:
     """The database as it lies on the disk, or all that its tables hold."""
     if not session.on_postgresql():
-        path = Path(str(connection.settings_dict["NAME"]))
-        return b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
+        return bytes_on_disk()
     with connection.cursor() as cursor:
         cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
         rows = []

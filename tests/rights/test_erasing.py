@@ -3,11 +3,9 @@
 import datetime as dt
 import json
 import logging
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from django.db import connection
 from django.utils.timezone import now as present
 
 from companion.cli.patients import patients
@@ -25,6 +23,7 @@ from tests.builders import a_clinic, a_member, a_message, a_patient, a_sent_mess
 from tests.rights.dumps import everything_stored
 from tests.rights.patients import CHAT, FORMER_CHAT, a_whole_story
 from tests.support import session
+from tests.support.database_files import bytes_on_disk
 from tests.web.signed_in import signed_in, words
 
 pytestmark = pytest.mark.django_db
@@ -72,18 +71,12 @@ def test_nothing_of_an_erased_patient_is_left_in_sqlites_files(clinic: Clinic, a
     story = a_whole_story(clinic)
     for number in range(50):
         a_patient(clinic, f"Bo {number}")
-    assert found_in(_files())
+    assert found_in(bytes_on_disk().decode("latin-1"))
 
     admin.post(f"/patients/{story.patient.id}/erase", {"name": story.patient.name})
     Deletion.objects.all().delete()
 
-    assert found_in(_files()) == []
-
-
-def _files() -> str:
-    """The bytes of all files of the database."""
-    database = Path(connection.settings_dict["NAME"])
-    return "\n".join(file.read_bytes().decode("latin-1") for file in database.parent.glob(f"{database.name}*"))
+    assert found_in(bytes_on_disk().decode("latin-1")) == []
 
 
 def test_that_messages_were_sent_stays_with_when_and_by_whom(clinic: Clinic, admin: Program) -> None:
