@@ -5,6 +5,7 @@ import uuid
 from typing import Final
 
 import msgspec
+from django.db.models import Q
 
 from companion.clinics.models import Bot, Closed
 from companion.telegram.outcomes import Kind, Outcome
@@ -59,7 +60,11 @@ def after_call(outcome: Outcome, now: dt.datetime) -> Closing | None:
 
 def close(bot: uuid.UUID, closing: Closing) -> None:
     """Write a closing down for all dispatchers. It never ends a longer closing earlier."""
-    rows = Bot.objects.filter(pk=bot).exclude(closed_until__gt=closing.until)
+    longer = Q(closed_until__gt=closing.until)
+    if closing.why == Closed.RETRY_AFTER:
+        # Telegram has answered, so the bot hangs no more: the instant in its row is only the end of a probe's hold.
+        longer &= ~Q(closed_why=Closed.HANGING)
+    rows = Bot.objects.filter(pk=bot).exclude(longer)
     if closing.why != Closed.UNAUTHORIZED:
         rows = rows.exclude(closed_why=Closed.UNAUTHORIZED)
     rows.update(closed_until=closing.until, closed_why=closing.why)

@@ -47,27 +47,37 @@ def test_a_telegram_that_answers_nothing_makes_few_unknown(
     assert Bot.objects.get(clinic=clinic).closed_why == ""
 
 
+@pytest.mark.parametrize(
+    ("code", "description", "parameters"),
+    [(502, "Bad Gateway", {}), (429, "Too Many Requests: retry after 1", {"retry_after": 1})],
+    ids=["gateway", "asks to wait"],
+)
 def test_refusals_after_a_hang_delay_the_next_message_by_seconds_only(
-    product_environment: dict[str, str], clinic: Clinic, telegram: StandIn
+    product_environment: dict[str, str],
+    clinic: Clinic,
+    telegram: StandIn,
+    code: int,
+    description: str,
+    parameters: dict[str, object],
 ) -> None:
-    fates = iter(["hangs up", *["refuses"] * 5, "accepts"] * 3)
+    fates = iter(["hangs up", *["refuses"] * 5, "accepts"] * 5)
 
     async def answer(arrival: Arrival) -> web.StreamResponse:
         fate = next(fates, "accepts")
         if fate == "hangs up" and arrival.request.transport:
             arrival.request.transport.close()
         elif fate == "refuses":
-            return refusal(502, "Bad Gateway")
+            return refusal(code, description, **parameters)
         return telegram.yes(arrival)
 
     telegram.answer = answer
-    a_backlog(clinic, 20)
+    a_backlog(clinic, 30)
 
     with a_service("dispatcher", fast(product_environment, telegram)):
         # If each refusal cost ten seconds, this would take longer than the test waits.
-        eventually(lambda: Message.objects.filter(clinic=clinic, status=Status.SENT).count() == 17)
+        eventually(lambda: Message.objects.filter(clinic=clinic, status=Status.SENT).count() == 25)
 
-    assert unknown(clinic) == 3
+    assert unknown(clinic) == 5
 
 
 def unknown(clinic: Clinic) -> int:
