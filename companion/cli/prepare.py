@@ -24,6 +24,7 @@ from companion.patients import consent
 from companion.restoring import holding
 from companion.sandbox import phone
 from companion.service import drill, key_ring
+from companion.service.data_folder import data_folder
 from companion.service.models import UsedKey
 from companion.service.outages import Trouble, trouble_of
 
@@ -67,7 +68,7 @@ def wait_for_database(seconds: float, *, on_wait: Callable[[Trouble], None]) -> 
 
     Raises OperationalError when the time is over. Makes the data folder, without which SQLite can make no file.
     """
-    settings.DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+    data_folder()
     until = time.monotonic() + seconds
     reported: Trouble | None = None
     while True:
@@ -90,7 +91,7 @@ def migrate() -> None:
 
     Raises Conflict if a secret key is missing that sealed data here: migrations may seal values anew.
     """
-    settings.DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+    data_folder()
     with _one_at_a_time():
         if UsedKey._meta.db_table in connection.introspection.table_names():
             _refuse_lost_keys()

@@ -61,15 +61,14 @@ def up(demo: bool) -> None:
 
 def _alone() -> AbstractContextManager[None]:
     """Take a lock, so that only one `companion up` works on a data folder with SQLite. Raises AlreadyRunning."""
-    from django.conf import settings
     from django.db import connection
 
     from companion.service import process
+    from companion.service.data_folder import data_folder
 
     if connection.vendor == "postgresql":
         return nullcontext()
-    settings.DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return process.hold_lock(settings.DATA_DIR / "up.lock")
+    return process.hold_lock(data_folder() / "up.lock")
 
 
 def _prepare(*, demo: bool) -> _Prepared:

@@ -27,6 +27,7 @@ from companion.clinics.refusals import Conflict
 from companion.restoring import sealing, tables
 from companion.restoring.sealing import Key, Lock
 from companion.service.clock import database_now
+from companion.service.data_folder import data_folder
 from companion.service.key_ring import ring
 from companion.service.models import UsedKey
 
@@ -181,12 +182,12 @@ def remove_left_behind() -> None:
 @contextmanager
 def _private_folder() -> Iterator[Path]:
     """Make a temporary folder for unencrypted data. Only its owner can read it."""
-    settings.DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+    data = data_folder()
     remove_left_behind()
     with ExitStack() as stack:
         # While the data folder is locked, no other process can mistake the new folder for one that was left behind.
-        with _locked(settings.DATA_DIR):
-            folder = Path(mkdtemp(dir=settings.DATA_DIR, prefix=_TEMPORARY))
+        with _locked(data):
+            folder = Path(mkdtemp(dir=data, prefix=_TEMPORARY))
             stack.enter_context(_locked(folder))
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
         yield folder
