@@ -26,8 +26,8 @@ setup: .venv/.dev $(NODE_MODULES)
 run: .venv/.run $(NODE_MODULES)
 	COMPANION_SANDBOX=1 $(BIN)/companion up --demo
 
-# All at once, for two processors: many tests mostly wait. The pages in a browser come first (the others are `nice`),
-# since a person's patience, and so theirs, ends after some seconds.
+# All at once, for two processors: many tests mostly wait. The others are `nice` to the tests in a browser, which give a
+# page up after some seconds.
 test: setup
 	$(BIN)/python -m tests.support.chromium
 	$(MAKE) --jobs=3 lint-then-sqlite browser postgresql

@@ -7,7 +7,7 @@ SQLite, which knows no rights, the only one. They also stop a superuser. The own
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.db import ProgrammingError, connection, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
@@ -185,7 +185,7 @@ def _hold_on_postgresql(gone: Sequence[str]) -> None:
 def missing() -> list[str]:
     """List what the database lacks of the rule, in words: triggers gone or changed, and rights that are too many."""
     changed = [f"the trigger {name} is gone, switched off or changed" for name in _triggers_missing()]
-    return changed + [f"the database's user {role} has the right {right}" for role, right in _rights_too_many()]
+    return changed + [f"the database's user {one.role} has the right {one.right}" for one in _rights_too_many()]
 
 
 def _triggers_missing() -> list[str]:
@@ -193,12 +193,20 @@ def _triggers_missing() -> list[str]:
     return [name for name in (_ON_POSTGRESQL if _is_postgresql() else _SQLITE) if not present.get(name)]
 
 
-def _rights_too_many() -> list[tuple[str, str]]:
+class _Right(NamedTuple):
+    """A right to change or remove entries: its role, and its name, with the column if it is for only one column."""
+
+    role: str
+    right: str
+
+
+def _rights_too_many() -> list[_Right]:
     if not _is_postgresql():
         return []
     with connection.cursor() as cursor:
         cursor.execute(_TOO_MANY)
-        return [(role, f"{right} ({column})" if column else right) for role, right, column in cursor.fetchall()]
+        rows = cursor.fetchall()
+    return [_Right(role, f"{right} ({column})" if column else right) for role, right, column in rows]
 
 
 def strange() -> list[str]:

@@ -46,7 +46,7 @@ def check_all(slug: str | None, *, last: Head | None, journals: Sequence[Path] =
     only = clinics.the_clinic(slug) if slug or last else None
     known = _known([settings.JOURNAL_DIR, *journals])
     for row in TrailHead.objects.order_by("day"):
-        head = KnownHead(Head(row.number, row.hash), f"the hash told on {row.day:%Y-%m-%d}")
+        head = KnownHead(Head(row.number, row.hash), f"the hash sent out on {row.day:%Y-%m-%d}")
         known.setdefault(row.clinic_id, []).append(head)
     names = _names(known)
     wanted = {only.pk: names[only.pk]} if only else names

@@ -98,9 +98,10 @@ def _opened_by_passphrase(sealed: Path, passphrase: str) -> bytes:
     machine for two milliseconds, and refuses what would take more than 16 seconds. Another process at that moment makes
     a fast machine look slow, so the measurement is repeated.
     """
+    content = sealed.read_bytes()
     for _ in range(_TRIES):
         try:
-            return pyrage.passphrase.decrypt(sealed.read_bytes(), passphrase)
+            return pyrage.passphrase.decrypt(content, passphrase)
         except pyrage.DecryptError as error:
             # pyrage has one class for all its refusals.
             if not str(error).startswith("Excessive work"):

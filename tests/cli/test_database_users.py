@@ -51,18 +51,18 @@ class Installation:
         }
 
     def tried(self, role: str, *words: str, name: str = "") -> tuple[int, str]:
-        """A command as this user: its exit status, and all that it said."""
+        """Run a command as this user. Return its exit status and its output."""
         done = a_command(*words, environment=self.environment(role, name), folder=self.folder)
         return done.returncode, done.stdout + done.stderr
 
     def run(self, role: str, *words: str, name: str = "") -> str:
-        """A command as this user, which must succeed; what it said."""
+        """Run a command as this user, which must succeed. Return its output."""
         status, said = self.tried(role, *words, name=name)
         assert status == 0, said
         return said
 
     def sql(self, role: str, statement: str) -> list[tuple[object, ...]]:
-        """A statement as this user, who may be "postgres": the rows that it gives."""
+        """Run a statement as this user, who may be "postgres". Return its rows."""
         url = self.url(role) if role != "postgres" else self.url("x").replace(f"x_{self.mark}@", "postgres@")
         with psycopg.connect(url, autocommit=True) as connection:
             found = connection.execute(statement.encode())
@@ -70,7 +70,7 @@ class Installation:
 
 
 def as_documented(mark: str) -> list[str]:
-    """The two blocks of SQL of docs/operations.md, with names of this test's own."""
+    """The two blocks of SQL of docs/operations.md, with the names of this test's users."""
     section = _OPERATIONS.read_text().partition("### Two users of PostgreSQL")[2].partition("\n## ")[0]
     blocks = re.findall(r"```sql\n(.*?)```", section, re.DOTALL)
     return [re.sub(r"\b(companion(_owner|_services)?)\b", rf"\1_{mark}", block) for block in blocks]

@@ -30,6 +30,7 @@ WITHOUT_THE_KEY = {
     ("restore",): "",
 }
 """Commands that work, or refuse for another reason, without the key: they read no sealed value and write no row."""
+ANOTHER_KEY = {"secret_key": "another key, only for tests"}
 SERVICES = {("web",), ("dispatcher",), ("listener",), ("up",)}
 
 
@@ -107,15 +108,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.one_database
-@pytest.mark.parametrize("service", ["web", "dispatcher", "listener", "up", "migrate"])
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("service", "given", "said"),
     [
-        ({"secret_key": "another key, only for tests"}, "is none of the keys known here"),
-        ({"secret_key_command": "echo Error: the vault is sealed"}, "is none of the keys known here"),
-        ({"secret_key_command": "false"}, "COMPANION_SECRET_KEY_COMMAND failed (it ended with status 1)"),
-        ({"secret_key_file": "{folder}/none"}, "COMPANION_SECRET_KEY_FILE"),
-        ({"secret_key_file": "{folder}/empty"}, "COMPANION_SECRET_KEY_FILE"),
+        *(
+            (name, ANOTHER_KEY, "is none of the keys known here")
+            for name in ("dispatcher", "listener", "up", "migrate")
+        ),
+        ("web", ANOTHER_KEY, "is none of the keys known here"),
+        ("web", {"secret_key_command": "echo Error: the vault is sealed"}, "is none of the keys known here"),
+        ("web", {"secret_key_command": "false"}, "COMPANION_SECRET_KEY_COMMAND failed (it ended with status 1)"),
+        ("web", {"secret_key_file": "{folder}/none"}, "COMPANION_SECRET_KEY_FILE"),
+        ("web", {"secret_key_file": "{folder}/empty"}, "COMPANION_SECRET_KEY_FILE"),
     ],
 )
 def test_a_service_does_not_start_with_a_key_that_is_not_the_datas(

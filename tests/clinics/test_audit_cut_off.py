@@ -66,7 +66,7 @@ def test_a_cut_off_end_is_found_by_the_hash_that_the_database_keeps_of_each_day(
 
     said = verify()
     assert said.exit_code == 1
-    assert "cut off the end. The hash told on 2026-12-01 knows entry 3." in said.output
+    assert "cut off the end. The hash sent out on 2026-12-01 knows entry 3." in said.output
 
 
 def test_an_end_that_was_made_anew_is_found_by_the_hash_of_each_day(clinic: Clinic) -> None:
@@ -79,7 +79,7 @@ def test_an_end_that_was_made_anew_is_found_by_the_hash_of_each_day(clinic: Clin
 
     said = verify()
     assert said.exit_code == 1
-    assert "Entry 3: not the entry that the hash told on 2026-12-01 knows." in said.output
+    assert "Entry 3: not the entry that the hash sent out on 2026-12-01 knows." in said.output
 
 
 def test_a_hash_of_a_day_that_was_replaced_is_found(clinic: Clinic) -> None:

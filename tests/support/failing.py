@@ -8,7 +8,7 @@ from django.db import OperationalError, connection
 
 @contextmanager
 def failing_after(statements: int) -> Iterator[None]:
-    """Let so many SQL statements pass, and make all later ones fail as if the connection were lost."""
+    """Let this number of SQL statements pass, and make all later statements fail as if the connection were lost."""
     passed = 0
 
     def count(
