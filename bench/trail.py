@@ -24,7 +24,7 @@ def run(grounds: Grounds, *, quick: bool) -> None:
 
 def _posts(grounds: Grounds, kind: str, count: int) -> list[tuple[str, ...]]:
     with grounds.fresh(kind) as database:
-        inside.call(database, "bench.rows:due", count=100, first=time.time() + 86_400)
+        inside.call(database, "bench.rows:due", count=count, first=time.time() + 86_400)
         found = inside.call(database, "bench.trailed:posts", count=count)
     on, off = found["with"], found["without"]
     return [
