@@ -9,7 +9,6 @@ from typing import Final
 from django.db.models import Q, QuerySet
 
 from companion.delivery import lifecycle
-from companion.schedules import buttons
 from companion.schedules.models import Follow, IfUnknown, Lane, Message, Quiet, Status
 from companion.schedules.reasons import Reason
 from companion.schedules.text import as_it_stands
@@ -86,10 +85,9 @@ def show_answer(message: Message, telegram_id: int, words: str, *, now: dt.datet
     """Queue a Message that shows the answer in place of the buttons. If such a Message exists, change its answer."""
     if message.telegram_message_id is None:
         return
-    rows = buttons.answer_shown(message.pk, words)
     shown = Message.objects.filter(follows=message, follow_kind=Follow.SHOWN)
     if shown.exists():
-        lifecycle.move(shown.filter(status=Status.PENDING), text=as_it_stands(words), buttons=rows)
+        lifecycle.move(shown.filter(status=Status.PENDING), text=as_it_stands(words))
         return
     Message.objects.create(
         clinic_id=message.clinic_id,
@@ -103,8 +101,8 @@ def show_answer(message: Message, telegram_id: int, words: str, *, now: dt.datet
         quiet_hours=Quiet.IGNORE,
         # A second replacement of the buttons changes nothing.
         if_unknown=IfUnknown.RESEND,
+        # The buttons are made of this text when they are sent (payload.py): here the answer is sealed.
         text=as_it_stands(words),
-        buttons=rows,
         follows=message,
         follow_kind=Follow.SHOWN,
         created_at=now,

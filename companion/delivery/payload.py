@@ -9,7 +9,7 @@ from companion.clinics.sealed import unseal
 from companion.delivery.facts import Facts, Keyboard
 from companion.schedules import buttons, text
 from companion.schedules.buttons import Button
-from companion.schedules.models import Message, Version
+from companion.schedules.models import Follow, Message, Version
 from companion.schedules.text import Reader
 from companion.telegram.discreet import Discreet
 from companion.telegram.limits import TEXT_UNITS
@@ -36,11 +36,15 @@ def payload_of(facts: Facts, at: dt.datetime) -> Payload | None:
     # Count exactly only if the text may be too long: a character takes at most two of Telegram's units.
     if 2 * len(filled) > TEXT_UNITS and text.too_long(filled):
         return None
+    if facts.follow_kind == Follow.SHOWN and facts.buttons is None:
+        return Payload(filled, buttons.answer_shown(facts.message, text.words_of(template)))
     return Payload(filled, _keyboard(facts.message, facts.buttons, answers))
 
 
 def buttons_of(message: Message) -> Keyboard | None:
     """Return the buttons with which the Message is sent or was sent: they don't change after its begin."""
+    if message.follow_kind == Follow.SHOWN and message.buttons is None:
+        return buttons.answer_shown(message.id, text.words_of(message.text or ""))
     wording = _wording(message.version_id) if message.version_id else _NO_WORDING
     return _keyboard(message.id, message.buttons, wording.answers)
 

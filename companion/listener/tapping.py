@@ -26,6 +26,9 @@ AGAIN_WITHIN: Final = dt.timedelta(days=1)
 def tapped(chat: Chat, tap: Tapped, update_id: int) -> str:
     """Handle a tap. A repeated tap changes nothing. Return the text to show over the chat; mostly "" (nothing)."""
     data = buttons.read_data(tap.data)
+    if data and data.index is None:
+        # This button only shows the answer.
+        return ""
     message = following.locked(_of_chat(chat).filter(pk=data.message)) if data else None
     if data is None or message is None or message.version is None or message.patient is None:
         replies.keep_tap(chat, tap, update_id)

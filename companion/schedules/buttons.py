@@ -59,7 +59,7 @@ def keyboard(message: uuid.UUID, buttons: Sequence[Button]) -> Rows:
 
 
 def answer_shown(message: uuid.UUID, words: str) -> Rows:
-    """The keyboard that replaces the buttons after a tap: it shows the answer."""
+    """The keyboard of this Message, which replaces the buttons after a tap: it shows the answer."""
     return [[{"text": words, "callback_data": f"answer:{message.hex}:"}]]
 
 

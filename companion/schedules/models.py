@@ -202,7 +202,9 @@ class Message(models.Model):
     text = SealedField("schedules.Message.text", null=True)
     """The text of an answer, of a single message, or of a message that a person edited; null: the version's."""
     buttons = models.JSONField(null=True)
-    """Telegram's inline keyboard: rows of {text, callback_data}. A schedule's Message has the version's buttons."""
+    """Telegram's inline keyboard, in the clear: rows of {text, callback_data} with our own words alone. A schedule's
+    Message has the version's buttons; a Message that shows an answer has it in its text. Both are sealed.
+    """
     telegram_id = models.BigIntegerField(null=True)
     """The chat of an answer to a stranger; null: the patient's chat at the time of sending."""
     by_hand = models.BooleanField(default=False)

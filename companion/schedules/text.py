@@ -81,6 +81,11 @@ def as_it_stands(words: str) -> str:
     return words.replace("{", "{{")
 
 
+def words_of(template: str) -> str:
+    """The words of which `as_it_stands` made this template."""
+    return template.replace("{{", "{")
+
+
 class _Piece(NamedTuple):
     """A piece of a text: its words or, for a placeholder, the placeholder's name."""
 

@@ -143,8 +143,18 @@ def test_an_answer_replaces_buttons_and_is_no_message_of_its_own(bot: Bot, ana: 
     (one,) = begun(bot).begun
 
     assert (one.facts.edits, one.chat) == (77, ana.telegram_id)
+    assert one.buttons == [[{"text": "✓ Taken", "callback_data": f"answer:{one.message.hex}:"}]]
+
+
+def test_on_a_caregivers_phone_the_answer_is_shown_as_it_was_tapped(bot: Bot) -> None:
+    ana = a_patient(bot.clinic, caregiver="Maria")
+    question = a_question(ana)
+    following.show_answer(question, ana.telegram_id or 0, "✓ {name} {{1}}", now=NOW)
+
+    (one,) = begun(bot).begun
+
     assert one.buttons
-    assert one.buttons[0][0]["text"] == "✓ Taken"
+    assert one.buttons[0][0]["text"] == "✓ {name} {{1}}"
 
 
 def test_a_message_begins_with_its_version_s_buttons(bot: Bot, ana: Patient) -> None:

@@ -11,6 +11,7 @@ from companion.schedules.models import Follow, Lane, Message, Status
 from companion.schedules.reasons import Reason
 from tests.builders import NOW, a_bot, a_clinic, a_message, a_patient
 from tests.listener.stories import a_question, a_tap, a_text, comes_in, following, tap_on
+from tests.rights.dumps import stored
 
 pytestmark = pytest.mark.django_db
 TAKEN, LATER = 0, 1
@@ -32,10 +33,27 @@ def test_a_tap_is_kept_with_its_message_and_shown_in_place_of_the_buttons(bot: B
     assert (reply.text, reply.message, reply.patient, reply.kind) == ("Taken", question, ana, ReplyKind.TAP)
     assert question.answered_at == NOW
     assert (shown.lane, shown.telegram_message_id, shown.telegram_id) == (Lane.ANSWER, 77, ana.telegram_id)
-    assert shown.buttons == [[{"text": "✓ Taken", "callback_data": f"answer:{question.pk.hex}:"}]]
+    assert shown.text == "✓ Taken"
     assert taken.acknowledgement
     assert taken.acknowledgement.text == ""
     assert not Conversation.objects.exists()
+
+
+def test_what_was_tapped_lies_nowhere_in_the_clear(bot: Bot, ana: Patient) -> None:
+    comes_in(bot, tap_on(a_question(ana), TAKEN))
+
+    assert "Taken" not in "\n".join(stored())
+
+
+def test_a_tap_on_the_answer_that_is_shown_is_nothing_new(bot: Bot, ana: Patient) -> None:
+    question = a_question(ana)
+    comes_in(bot, tap_on(question, TAKEN))
+    (shown,) = following(question, Follow.SHOWN)
+
+    for message in (shown, question):
+        comes_in(bot, a_tap(ana.telegram_id or 0, f"answer:{message.pk.hex}:", "✓ Taken", 77))
+
+    assert taps() == ["Taken"]
 
 
 def test_later_plans_the_message_once_more_and_says_when(bot: Bot, ana: Patient) -> None:

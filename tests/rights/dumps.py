@@ -10,10 +10,11 @@ from django.db.models import Model
 
 def everything_stored() -> str:
     """Each value of each row of each table, stored and opened."""
-    return "\n".join((*_stored(), *_opened(), *_sessions()))
+    return "\n".join((*stored(), *_opened(), *_sessions()))
 
 
-def _stored() -> Iterator[str]:
+def stored() -> Iterator[str]:
+    """Each row of each table, as it is stored."""
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
             cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
